@@ -1,0 +1,80 @@
+"""CuPy on one CUDA device. Importing this file touches neither CuPy nor a driver."""
+
+import math
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from .cupy_problem import device_index, problem
+
+__all__ = ["Library", "problem"]
+
+kernels: dict[str, Callable[..., Any]] = {}
+
+
+class Library:
+    """CuPy arrays on one device, which becomes the current one of this thread."""
+
+    kernels = kernels
+
+    def __init__(self, device: str | int | None) -> None:
+        self._cupy = cupy = import_module("cupy")
+        self.xp = import_module("array_api_compat.cupy")
+        self.array_type = cupy.ndarray
+        self.device = cupy.cuda.Device(device_index(device))
+        self.device.use()
+        source = Path(__file__).parent / "kernels" / "philox.cu"
+        self._philox = cupy.RawKernel(source.read_text(), "philox_uniform")
+
+    def from_host(self, x: numpy.ndarray) -> Any:
+        with self.device:
+            return self._cupy.asarray(x)
+
+    def to_host(self, x: Any) -> numpy.ndarray:
+        host: numpy.ndarray = self._cupy.asnumpy(x, order="C")
+        return host
+
+    def uniform(self, key: int, step: Any, shape: tuple[int, ...]) -> Any:
+        """Draw on the device. A `step` that is already there (0-d, integer) is not read back."""
+        count, threads = math.prod(shape), 256  # a thread computes 8 numbers
+        with self.device:
+            out = self._cupy.empty(shape, dtype="float32")
+            if count:
+                blocks = -(-count // (8 * threads))
+                words = (numpy.uint64(count), numpy.uint64(key % 2**64), numpy.uint64(key >> 64))
+                at = self._cupy.asarray(step, dtype="uint64")
+                self._philox((blocks,), (threads,), (out, *words, at))
+        return out
+
+    def synchronize(self) -> None:
+        self.device.synchronize()
+
+    def memory(self) -> dict[str, int]:
+        pool = self._cupy.get_default_memory_pool()
+        with self.device:
+            free, total = self._cupy.cuda.runtime.memGetInfo()
+            return {
+                "used": pool.used_bytes(),
+                "reserved": pool.total_bytes(),
+                "device_used": total - free,
+                "device_total": total,
+            }
+
+    def describe(self) -> dict[str, str]:
+        runtime = self._cupy.cuda.runtime
+        properties = runtime.getDeviceProperties(self.device.id)
+        return {
+            "library": f"CuPy {self._cupy.__version__}",
+            "device": properties["name"].decode(),
+            "compute capability": f"{properties['major']}.{properties['minor']}",
+            "driver": _version(runtime.driverGetVersion()),
+            "runtime": _version(runtime.runtimeGetVersion()),
+        }
+
+
+def _version(number: int) -> str:
+    """Write CUDA's 13020 as 13.2."""
+    return f"{number // 1000}.{number % 1000 // 10}"

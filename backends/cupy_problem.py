@@ -1,0 +1,116 @@
+"""Why CuPy cannot be used here, in one of four causes, and what mends it.
+
+Finds out by asking; changes nothing and falls back to nothing.
+"""
+
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import packages_distributions
+from importlib.util import find_spec
+from typing import Any
+
+Problem = tuple[str, str]  # the cause in words, the one command or action
+
+_NO_DEVICE = 100  # cudaErrorNoDevice; any other error of the device count is the driver's
+
+
+def problem(device: str | int | None) -> Problem | None:
+    """Return why CuPy cannot be used on `device` and what mends it; None when it can.
+
+    The sentence begins with the cause: "not installed", "no driver", "no device" or "broken
+    libraries".
+    """
+    if find_spec("cupy") is None:
+        return _not_installed()
+    try:
+        cupy = import_module("cupy")
+    except (ImportError, OSError) as error:
+        return f"broken libraries (importing CuPy: {_line(error)})", _install(force=True)
+    runtime = cupy.cuda.runtime
+    try:
+        count = runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as error:
+        if error.status != _NO_DEVICE:
+            return _no_driver(runtime, error)
+        count = 0
+    index = device_index(device)
+    if index is None:
+        return f"no device {device!r}", "a number: 0 is the first device"
+    if index >= count:
+        return _no_device(index, count)
+    return _broken_libraries(cupy, index)
+
+
+def device_index(device: str | int | None) -> int | None:
+    """Return the number in None (0), N, "N", "cuda" (0) or "cuda:N"; None if there is none."""
+    name = "0" if device in (None, "cuda") else str(device).removeprefix("cuda:")
+    return int(name) if name.isdecimal() else None
+
+
+def _not_installed() -> Problem:
+    if sys.platform == "darwin":
+        return "not installed (there is no CUDA on macOS)", "backend 'torch' on device 'mps'"
+    remedy = 'pip install "cupy-cuda13x[ctk]" (driver older than 580: "cupy-cuda12x[ctk]")'
+    return "not installed (there is no module cupy)", remedy
+
+
+def _no_driver(runtime: Any, error: Exception) -> Problem:
+    supported, needed = runtime.driverGetVersion() // 1000, runtime.runtimeGetVersion() // 1000
+    if supported == 0:
+        remedy = "install the NVIDIA driver (in a container: start it with --gpus all)"
+        return "no driver (CUDA finds none on this machine)", remedy
+    if supported >= needed:
+        return f"no driver that works ({_line(error)})", "restart the machine, then `nvidia-smi`"
+    remedy = "a newer NVIDIA driver"
+    if supported >= 12:
+        remedy = f'{_uninstall()} && pip install "cupy-cuda{supported}x[ctk]"'
+    return f"no driver for CUDA {needed} (the one here serves CUDA {supported})", remedy
+
+
+def _no_device(index: int, count: int) -> Problem:
+    if count:
+        return f"no device {index} (devices: {count}, counted from 0)", "device 0"
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        sentence = f"no device (CUDA_VISIBLE_DEVICES={visible!r} hides them)"
+        return sentence, "unset CUDA_VISIBLE_DEVICES"
+    return "no device (the driver finds no GPU)", "`nvidia-smi -L`, which must list a GPU"
+
+
+def _broken_libraries(cupy: Any, index: int) -> Problem | None:
+    """Run a small matrix product: it needs a kernel compiled by NVRTC, and cuBLAS."""
+    failures = (ImportError, OSError, RuntimeError, cupy.cuda.compiler.CompileException)
+    try:
+        with cupy.cuda.Device(index):
+            ones = cupy.ones((2, 2), dtype="float32")
+            (ones @ ones).get()
+    except (cupy.cuda.runtime.CUDARuntimeError, MemoryError) as error:
+        sentence = f"no device that answers (device {index}: {_line(error)})"
+        return sentence, "`nvidia-smi`, which shows what holds the device"
+    except failures as error:
+        return f"broken libraries ({_line(error)})", _install(force=False)
+    return None
+
+
+def _line(error: BaseException) -> str:
+    """Return the first line of an error that says something."""
+    lines = (line.strip("= ") for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)
+
+
+def _wheels() -> list[str]:
+    """Return the installed packages that bring the module cupy; two overwrite each other."""
+    return sorted(set(packages_distributions().get("cupy", ["cupy-cuda13x"])))
+
+
+def _uninstall() -> str:
+    return f"pip uninstall -y {' '.join(_wheels())}"
+
+
+def _install(*, force: bool) -> str:
+    wheels = _wheels()
+    wheel = wheels[-1] + ("[ctk]" if wheels[-1].startswith("cupy-cuda") else "")
+    if len(wheels) > 1:
+        return f'{_uninstall()} && pip install "{wheel}"'
+    return f'pip install {"--force-reinstall " if force else ""}"{wheel}"'

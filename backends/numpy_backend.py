@@ -1,0 +1,65 @@
+"""NumPy on the CPU. Refuses every other device."""
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+kernels: dict[str, Callable[..., Any]] = {}
+
+
+def problem(device: str | int | None) -> tuple[str, str] | None:
+    """Return why NumPy cannot run on `device` and what to do; None when it can."""
+    if device in (None, "cpu"):
+        return None
+    return f"NumPy has no device {device!r}", "device 'cpu', or another backend"
+
+
+class Library:
+    """NumPy arrays. `from_host` returns the array that it was given, not a copy."""
+
+    xp = numpy
+    array_type = numpy.ndarray
+    kernels = kernels
+
+    def __init__(self, device: str | int | None) -> None:
+        self.device = "cpu"
+
+    def from_host(self, x: numpy.ndarray) -> numpy.ndarray:
+        return x
+
+    def to_host(self, x: numpy.ndarray) -> numpy.ndarray:
+        return numpy.array(x, order="C")
+
+    def synchronize(self) -> None:
+        pass  # every call returns when its work is done
+
+    def memory(self) -> dict[str, int]:
+        """Return the most memory that the process has held, where the system tells it."""
+        try:
+            import resource
+        except ModuleNotFoundError:  # Windows
+            return {}
+        unit = 1 if sys.platform == "darwin" else 1024
+        return {"peak_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+
+    def describe(self) -> dict[str, str]:
+        config: Any = numpy.show_config(mode="dicts")
+        blas = config["Build Dependencies"]["blas"]
+        return {
+            "library": f"NumPy {numpy.__version__}",
+            "blas": f"{blas['name']} {blas.get('version', '')}".strip(),
+            "threads": _blas_threads(),
+        }
+
+
+def _blas_threads() -> str:
+    """Ask OpenBLAS, through NumPy's own extension, how many threads it uses."""
+    extension = ctypes.CDLL(numpy.linalg._umath_linalg.__file__)
+    for name in ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads"):
+        if hasattr(extension, name):
+            return str(getattr(extension, name)())
+    return os.environ.get("OMP_NUM_THREADS", "unknown")

@@ -1,0 +1,113 @@
+"""PyTorch as a plain array library: `cpu` (the default), `cuda`, `cuda:N` (or N) and `mps`.
+
+Records no gradients and uses none of PyTorch's layers.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy
+
+kernels: dict[str, Callable[..., Any]] = {}
+
+
+def problem(device: str | int | None) -> tuple[str, str] | None:
+    """Return why PyTorch cannot be used on `device` and what to do; None when it can."""
+    if find_spec("torch") is None:
+        return "PyTorch is not installed", "pip install torch"
+    name = _device_name(device)
+    if name == "cpu":
+        return None
+    import torch
+
+    if name == "mps":
+        if torch.backends.mps.is_available():
+            return None
+        return "no MPS (Metal needs an Apple GPU and macOS 12.3 or later)", "device 'cpu'"
+    if not re.fullmatch(r"cuda:\d+", name):
+        return f"PyTorch has no device {device!r} here", "device 'cpu', 'cuda', 'cuda:N' or 'mps'"
+    if torch.version.cuda is None:
+        remedy = "the install line for CUDA on pytorch.org/get-started, or device 'cpu'"
+        return "no CUDA (this PyTorch is built without it)", remedy
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if count == 0:
+        remedy = "`nvidia-smi`, which must list a GPU, or device 'cpu'"
+        return "no CUDA (PyTorch finds no NVIDIA driver or no device)", remedy
+    if int(name.removeprefix("cuda:")) >= count:
+        return f"no {name} (devices: {count}, counted from 0)", "device 'cuda:0'"
+    return None
+
+
+class Library:
+    """PyTorch tensors on one device."""
+
+    kernels = kernels
+
+    def __init__(self, device: str | int | None) -> None:
+        import array_api_compat.torch
+        import torch
+
+        self._torch = torch
+        self.xp = array_api_compat.torch
+        self.array_type = torch.Tensor
+        self.device = torch.device(_device_name(device))
+
+    def from_host(self, x: numpy.ndarray) -> Any:
+        # a copy of our own: PyTorch warns of read-only arrays and refuses negative strides
+        return self._torch.from_numpy(numpy.array(x, order="C")).to(self.device)
+
+    def to_host(self, x: Any) -> numpy.ndarray:
+        contiguous = self._torch.contiguous_format
+        host: numpy.ndarray = x.detach().to("cpu", copy=True, memory_format=contiguous).numpy()
+        return host
+
+    def synchronize(self) -> None:
+        if self.device.type == "cuda":
+            self._torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            self._torch.mps.synchronize()
+
+    def memory(self) -> dict[str, int]:
+        if self.device.type == "cuda":
+            free, total = self._torch.cuda.mem_get_info(self.device)
+            return {
+                "used": self._torch.cuda.memory_allocated(self.device),
+                "peak": self._torch.cuda.max_memory_allocated(self.device),
+                "reserved": self._torch.cuda.memory_reserved(self.device),
+                "device_used": total - free,
+                "device_total": total,
+            }
+        if self.device.type == "mps":
+            return {"used": self._torch.mps.current_allocated_memory()}
+        return _peak_rss()
+
+    def describe(self) -> dict[str, str]:
+        facts = {
+            "library": f"PyTorch {self._torch.__version__}",
+            "threads": str(self._torch.get_num_threads()),
+        }
+        if self.device.type == "cuda":
+            facts["device"] = self._torch.cuda.get_device_name(self.device)
+            facts["cuda"] = str(self._torch.version.cuda)
+        return facts
+
+
+def _device_name(device: str | int | None) -> str:
+    """Write a device as PyTorch does: None is the CPU; N and `cuda` are `cuda:N` and `cuda:0`."""
+    name = "cpu" if device is None else str(device)
+    if name.isdecimal():
+        return f"cuda:{name}"
+    return "cuda:0" if name == "cuda" else name
+
+
+def _peak_rss() -> dict[str, int]:
+    """Return the most memory that the process has held, where the system tells it."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return {}
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"peak_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}

@@ -1,0 +1,256 @@
+"""ONNX operators in terms of xpcnn's: one function per operator, named inputs and attributes.
+
+`run(operator, inputs, attributes)` returns the outputs in ONNX's order. What xpcnn does not offer
+raises Unsupported. Softmax before opset 13 flattened everything from `axis` on; every stored case has
+the last axis there, where both meanings agree.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from tests.conformance.verdict import Unsupported
+from xpcnn import ops
+
+Array = numpy.ndarray
+
+
+def run(operator: str, inputs: list[Array], attributes: dict[str, Any]) -> tuple[Array, ...]:
+    """Compute the outputs of one node."""
+    outputs = ADAPTERS[operator](*inputs, **attributes)
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def conv(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    kernel_shape: list[int],
+    group: int = 1,
+    strides: tuple[int, ...] = (1, 1),
+    dilations: tuple[int, ...] = (1, 1),
+    pads: tuple[int, ...] = (0, 0, 0, 0),
+    auto_pad: str = "NOTSET",
+) -> Array:
+    need_images(x)
+    padding = sides(x, kernel_shape, strides, dilations, pads, auto_pad)
+    y, _ = ops.conv2d(
+        x,
+        w,
+        b,
+        stride=pair(strides),
+        padding=padding,
+        dilation=pair(dilations),
+        groups=group,
+    )
+    return y
+
+
+def pool(op: Callable[..., Any]) -> Callable[..., Array]:
+    """Return the adapter of a pooling op."""
+
+    def run(
+        x: Array,
+        *,
+        kernel_shape: list[int],
+        strides: tuple[int, ...] = (1, 1),
+        dilations: tuple[int, ...] = (1, 1),
+        pads: tuple[int, ...] = (0, 0, 0, 0),
+        auto_pad: str = "NOTSET",
+        ceil_mode: int = 0,
+        count_include_pad: int | None = None,
+        storage_order: int = 0,
+    ) -> Array:
+        need_images(x)
+        if x.dtype.kind != "f":
+            raise Unsupported("integer images")
+        average = {} if op is ops.max_pool2d else {"count_include_pad": bool(count_include_pad)}
+        y, _ = op(
+            x,
+            size=pair(kernel_shape),
+            stride=pair(strides),
+            padding=sides(x, kernel_shape, strides, dilations, pads, auto_pad),
+            dilation=pair(dilations),
+            ceil_mode=bool(ceil_mode),
+            **average,
+        )
+        return y  # without Indices, MaxPool's second output
+
+    return run
+
+
+def need_images(x: Array) -> None:
+    if x.ndim != 4:
+        raise Unsupported(f"{x.ndim - 2}-D images")
+
+
+def pair(values: Any) -> tuple[int, int]:
+    return values[0], values[1]
+
+
+def sides(
+    x: Array, size: Any, strides: Any, dilations: Any, pads: Any, auto_pad: str
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return ((top, bottom), (left, right)) of `pads` or `auto_pad`."""
+    if auto_pad == "NOTSET":
+        top, left, bottom, right = pads
+        return (top, bottom), (left, right)
+    both = []
+    for length, k, stride, dilation in zip(x.shape[2:], size, strides, dilations, strict=True):
+        windows = -(-length // stride)
+        total = max((windows - 1) * stride + dilation * (k - 1) + 1 - length, 0)
+        less, more = total // 2, total - total // 2
+        both.append({"SAME_UPPER": (less, more), "SAME_LOWER": (more, less)}[auto_pad])
+    return both[0], both[1]
+
+
+def global_pool(op: Callable[..., Any]) -> Callable[[Array], Array]:
+    """Return the adapter of a global pooling op: ONNX keeps the two spatial axes."""
+
+    def run(x: Array) -> Array:
+        need_images(x)
+        return op(x)[0][:, :, None, None]
+
+    return run
+
+
+def batch_normalization(
+    x: Array,
+    scale: Array,
+    bias: Array,
+    mean: Array,
+    var: Array,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training_mode: int = 0,
+    is_test: int = 1,  # of opset 6
+) -> tuple[Array, ...]:
+    # statistics are per channel, so further axes may be folded into one
+    images = x if x.ndim in (2, 4) else x.reshape(*x.shape[:2], -1, 1)
+    if training_mode:
+        (y, batch_mean, batch_var), _ = ops.batch_norm(images, scale, bias, eps=epsilon)
+        # ONNX weighs the old value by `momentum`, and keeps the biased variance
+        running_mean = mean * momentum + batch_mean * (1 - momentum)
+        running_var = var * momentum + batch_var * (1 - momentum)
+        return y.reshape(x.shape), running_mean, running_var
+    y, _ = ops.batch_norm_inference(images, scale, bias, mean, var, eps=epsilon)
+    return (y.reshape(x.shape),)
+
+
+def gemm(
+    a: Array,
+    b: Array,
+    c: Array | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+    broadcast: int = 1,  # of opset 6
+) -> Array:
+    """alpha * A B + beta * C; a row C is the bias of dense, any other C is added to it."""
+    a = alpha * (a.T if transA else a)
+    b = b.T if transB else b
+    if c is not None and c.size == b.shape[1]:
+        return ops.dense(a, b, beta * c.reshape(-1))[0]
+    y, _ = ops.dense(a, b)
+    return y if c is None else y + beta * c
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """One dense product per pair of matrices."""
+    rows = a if a.ndim > 1 else a[None, :]
+    columns = b if b.ndim > 1 else b[:, None]
+    batch = numpy.broadcast_shapes(rows.shape[:-2], columns.shape[:-2])
+    left = numpy.broadcast_to(rows, (*batch, *rows.shape[-2:])).reshape(-1, *rows.shape[-2:])
+    right = numpy.broadcast_to(columns, (*batch, *columns.shape[-2:]))
+    right = right.reshape(-1, *columns.shape[-2:])
+    products = [ops.dense(p, q)[0] for p, q in zip(left, right, strict=True)]
+    y = numpy.stack(products).reshape(*batch, *products[0].shape)
+    dropped = ([-2] if a.ndim == 1 else []) + ([-1] if b.ndim == 1 else [])
+    return y.squeeze(tuple(dropped))
+
+
+def flatten(x: Array, *, axis: int = 1) -> Array:
+    """Rows of everything before `axis`; xpcnn's flatten has axis 1."""
+    axis %= x.ndim
+    if axis == 1:
+        return ops.flatten(x)[0]
+    rows = x.reshape(-1, *x.shape[axis:]) if axis else x[None]
+    return ops.flatten(rows)[0]
+
+
+def dropout(
+    x: Array,
+    ratio: Array | None = None,
+    training_mode: Array | None = None,
+    **attributes: float,  # `seed`, and `ratio` before opset 12
+) -> tuple[Array, Array]:
+    """Without training, and with ratio 0, nothing is dropped: not even where the draw is 0."""
+    if training_mode is not None and training_mode and (ratio is None or ratio != 0):
+        raise Unsupported("another random generator")
+    draws = numpy.zeros(x.shape, dtype=numpy.float32)
+    y, _ = ops.dropout(x, draws, rate=0.0)
+    kept, _ = ops.dropout(numpy.ones_like(x), draws, rate=0.0)
+    return y, kept != 0
+
+
+def softmax_cross_entropy_loss(
+    scores: Array,
+    labels: Array,
+    weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> tuple[Array, Array]:
+    if reduction != "mean":
+        raise Unsupported(f"reduction {reduction}")
+    if scores.ndim != 2:
+        raise Unsupported(f"{scores.ndim}-D scores")
+    loss, _ = ops.softmax_cross_entropy(scores, labels, weights, ignore_index=ignore_index)
+    return loss, ops.log_softmax(scores, axis=1)[0]
+
+
+def prelu(x: Array, slope: Array) -> Array:
+    if slope.size == 1:
+        return ops.prelu(x, slope.reshape(1))[0]
+    # before opset 7 a vector had one slope per channel; since, it goes along the last axis
+    per_channel = slope.shape == (x.shape[1],) and x.shape[-1] != x.shape[1]
+    if per_channel or slope.shape == (x.shape[1], *(1,) * (x.ndim - 2)):
+        return ops.prelu(x, slope.reshape(-1))[0]
+    raise Unsupported(f"a slope of shape {slope.shape} for x of shape {x.shape}")
+
+
+ADAPTERS: dict[str, Callable[..., Any]] = {
+    "Conv": conv,
+    "MaxPool": pool(ops.max_pool2d),
+    "AveragePool": pool(ops.avg_pool2d),
+    "GlobalAveragePool": global_pool(ops.global_avg_pool2d),
+    "GlobalMaxPool": global_pool(ops.global_max_pool2d),
+    "BatchNormalization": batch_normalization,
+    "Softmax": lambda x, axis=-1: ops.softmax(x, axis=axis)[0],
+    "LogSoftmax": lambda x, axis=-1: ops.log_softmax(x, axis=axis)[0],
+    "Gemm": gemm,
+    "MatMul": matmul,
+    "Flatten": flatten,
+    "Relu": lambda x: ops.relu(x)[0],
+    "LeakyRelu": lambda x, alpha=0.01: ops.leaky_relu(x, slope=alpha)[0],
+    "Sigmoid": lambda x: ops.sigmoid(x)[0],
+    "Tanh": lambda x: ops.tanh(x)[0],
+    "Dropout": dropout,
+    "SoftmaxCrossEntropyLoss": softmax_cross_entropy_loss,
+    "Elu": lambda x, alpha=1.0: ops.elu(x, alpha=alpha)[0],
+    "Selu": lambda x, alpha=1.6732631921768188, gamma=1.0507010221481323: ops.selu(
+        x, alpha=alpha, scale=gamma
+    )[0],
+    "Softplus": lambda x: ops.softplus(x)[0],
+    "Softsign": lambda x: ops.softsign(x)[0],
+    "HardSigmoid": lambda x, alpha=0.2, beta=0.5: ops.hard_sigmoid(x, slope=alpha, offset=beta)[0],
+    "HardSwish": lambda x: ops.hard_swish(x)[0],
+    "Gelu": lambda x, approximate="none": ops.gelu(x, approximate=approximate)[0],
+    "Mish": lambda x: ops.mish(x)[0],
+    "PRelu": prelu,
+}

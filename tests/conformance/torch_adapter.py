@@ -1,0 +1,300 @@
+"""PyTorch's operators in terms of xpcnn's: one function per operator, with PyTorch's argument names.
+
+Each takes NumPy arrays for tensors and returns y and a function from the cotangent of y to the
+gradients by argument name. What xpcnn does not offer raises Unsupported. `is_plain` tells the samples
+that xpcnn must match from those that are only counted.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from tests.conformance.verdict import Unsupported
+from xpcnn import ops
+
+Array = numpy.ndarray
+Gradients = dict[str, Array | None]
+Result = tuple[Array, Callable[[Array], Gradients]]
+
+
+def bind(operator: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Return the arguments of a call by the names of the operator's adapter."""
+    return dict(inspect.signature(ADAPTERS[operator]).bind(*args, **kwargs).arguments)
+
+
+def named(result: tuple[Array, Any], *names: str) -> Result:
+    """Give the entries of a pullback the names of PyTorch's arguments."""
+    y, pullback = result
+    return y, lambda dy: dict(zip(names, pullback(dy), strict=True))
+
+
+def elementwise(op: Callable[..., Any], **options: float) -> Callable[..., Result]:
+    """Return the adapter of an activation that the samples call with its defaults."""
+    return lambda input: named(op(input, **options), "input")
+
+
+def pair(value: int | Sequence[int]) -> Any:
+    """PyTorch lets one number in a sequence stand for both axes."""
+    if isinstance(value, int):
+        return value
+    return tuple(value) if len(value) == 2 else value[0]
+
+
+def need_rank(input: Array, *ranks: int) -> None:
+    if input.ndim not in ranks:
+        raise Unsupported(f"{input.ndim}-D input")
+
+
+def need_mean(reduction: str) -> None:
+    if reduction != "mean":
+        raise Unsupported(f"reduction {reduction}")
+
+
+def conv2d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Result:
+    need_rank(input, 4)
+    result = ops.conv2d(
+        input,
+        weight,
+        bias,
+        stride=pair(stride),
+        padding=padding if isinstance(padding, str) else pair(padding),
+        dilation=pair(dilation),
+        groups=groups,
+    )
+    return named(result, "input", "weight", "bias")
+
+
+def max_pool2d(
+    input: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Result:
+    need_rank(input, 4)
+    if return_indices:
+        raise Unsupported("indices as a second output")
+    result = ops.max_pool2d(
+        input,
+        size=pair(kernel_size),
+        stride=pair(stride) if stride else None,
+        padding=pair(padding),
+        dilation=pair(dilation),
+        ceil_mode=ceil_mode,
+    )
+    return named(result, "input")
+
+
+def avg_pool2d(
+    input: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Result:
+    need_rank(input, 4)
+    result = ops.avg_pool2d(
+        input,
+        size=pair(kernel_size),
+        stride=pair(stride) if stride else None,
+        padding=pair(padding),
+        ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+        divisor=divisor_override,
+    )
+    return named(result, "input")
+
+
+def batch_norm(
+    input: Array,
+    running_mean: Array | None,
+    running_var: Array | None,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Result:
+    need_rank(input, 2, 4)
+    if training:
+        (y, _, _), pullback = ops.batch_norm(input, weight, bias, eps=eps)
+        return named((y, pullback), "input", "weight", "bias")
+    result = ops.batch_norm_inference(input, weight, bias, running_mean, running_var, eps=eps)
+    return named(result, "input", "weight", "bias", "running_mean", "running_var")
+
+
+def linear(input: Array, weight: Array, bias: Array | None = None) -> Result:
+    """PyTorch keeps weights as (out, in)."""
+    need_rank(input, 2)
+    y, pullback = ops.dense(input, weight.T, bias)
+
+    def gradients(dy: Array) -> Gradients:
+        dx, dw, db = pullback(dy)
+        return {"input": dx, "weight": dw.T, "bias": db}
+
+    return y, gradients
+
+
+def softmax(input: Array, dim: int) -> Result:
+    need_scores(input)
+    return named(ops.softmax(input, axis=dim), "input")
+
+
+def log_softmax(input: Array, dim: int) -> Result:
+    need_scores(input)
+    return named(ops.log_softmax(input, axis=dim), "input")
+
+
+def need_scores(input: Array) -> None:
+    if input.ndim == 0 or input.size == 0:
+        raise Unsupported("no scores" if input.ndim else "0-D input")
+
+
+def cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Result:
+    need_rank(input, 2)
+    need_mean(reduction)
+    result = ops.softmax_cross_entropy(
+        input, target, weight, label_smoothing=label_smoothing, ignore_index=ignore_index
+    )
+    return named(result, "input", "target", "weight")
+
+
+def binary_cross_entropy_with_logits(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
+) -> Result:
+    need_mean(reduction)
+    if weight is not None or pos_weight is not None:
+        raise Unsupported("weights")
+    return named(ops.bce_with_logits(input, target), "input", "target")
+
+
+def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
+    need_mean(reduction)
+    return named(ops.mse(input, target), "input", "target")
+
+
+def prelu(input: Array, weight: Array) -> Result:
+    if input.ndim < 2:
+        raise Unsupported(f"{input.ndim}-D input")
+    y, pullback = ops.prelu(input, weight.reshape(-1))
+
+    def gradients(dy: Array) -> Gradients:
+        dx, dslope = pullback(dy)
+        return {"input": dx, "weight": dslope.reshape(weight.shape)}
+
+    return y, gradients
+
+
+def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Result:
+    return named(ops.softplus(input, beta=beta, threshold=threshold), "input")
+
+
+def gelu(input: Array, approximate: str = "none") -> Result:
+    return named(ops.gelu(input, approximate=approximate), "input")
+
+
+def dropout(input: Array, p: float = 0.5, training: bool = True) -> Result:
+    """Without training, as with p = 0, nothing is dropped: not even where the draw is 0."""
+    if training and p != 0:
+        raise Unsupported("another random generator")
+    draws = numpy.zeros(input.shape, dtype=numpy.float32)
+    return named(ops.dropout(input, draws, rate=0.0), "input", "draws")
+
+
+def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Result:
+    if start_dim != 1 or end_dim != -1:
+        raise Unsupported("the batch axis flattened too")
+    return named(ops.flatten(input), "input")
+
+
+ADAPTERS: dict[str, Callable[..., Result]] = {
+    "nn.functional.conv2d": conv2d,
+    "nn.functional.max_pool2d": max_pool2d,
+    "nn.functional.avg_pool2d": avg_pool2d,
+    "nn.functional.batch_norm": batch_norm,
+    "nn.functional.linear": linear,
+    "nn.functional.dropout": dropout,
+    "flatten": flatten,
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+    "nn.functional.cross_entropy": cross_entropy,
+    "nn.functional.binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
+    "nn.functional.mse_loss": mse_loss,
+    "nn.functional.relu": elementwise(ops.relu),
+    "nn.functional.leaky_relu": elementwise(ops.leaky_relu),
+    "nn.functional.elu": elementwise(ops.elu),
+    "nn.functional.selu": elementwise(ops.selu),
+    "nn.functional.prelu": prelu,
+    "nn.functional.gelu": gelu,
+    "nn.functional.silu": elementwise(ops.silu),
+    "nn.functional.mish": elementwise(ops.mish),
+    "nn.functional.softplus": softplus,
+    "nn.functional.softsign": elementwise(ops.softsign),
+    "nn.functional.hardsigmoid": elementwise(ops.hard_sigmoid),
+    "nn.functional.hardswish": elementwise(ops.hard_swish),
+    "sigmoid": elementwise(ops.sigmoid),
+    "tanh": elementwise(ops.tanh),
+}
+
+IMAGES = ("conv2d", "max_pool2d", "avg_pool2d")
+ROWS = (
+    "linear",
+    "softmax",
+    "log_softmax",
+    "cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "mse_loss",
+)
+
+
+def is_plain(operator: str, arguments: dict[str, Any]) -> bool:
+    """Whether a sample is one of those that must match.
+
+    4-D input for what works on images (2-D too for batch norm), 2-D for dense, softmaxes and losses,
+    2-D or more for PReLU, any rank for the other activations; mean reduction; no empty array. Left
+    out, because xpcnn has no such thing: max pooling with indices, weighted binary cross-entropy,
+    another library's random numbers. Left out, because they are counted apart: max pooling with
+    dilation or ceil mode.
+    """
+    name = operator.rpartition(".")[2]
+    input = arguments["input"]
+    arrays = [a for a in arguments.values() if isinstance(a, numpy.ndarray)]
+    ranks = {"batch_norm": (2, 4), "prelu": (2, 3, 4)}
+    ranks |= dict.fromkeys(IMAGES, (4,)) | dict.fromkeys(ROWS, (2,))
+    if input.ndim not in ranks.get(name, (input.ndim,)) or any(a.size == 0 for a in arrays):
+        return False
+    if name == "max_pool2d":
+        further = arguments["ceil_mode"] or arguments["return_indices"]
+        return arguments["dilation"] == 1 and not further
+    if name == "dropout":
+        return not arguments.get("training", True) or arguments.get("p") == 0
+    if name == "flatten":
+        return arguments.get("start_dim") == 1
+    weights = arguments.get("weight"), arguments.get("pos_weight")
+    weighted = name == "binary_cross_entropy_with_logits" and weights != (None, None)
+    return arguments.get("reduction", "mean") == "mean" and not weighted

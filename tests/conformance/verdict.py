@@ -1,0 +1,94 @@
+"""What a judge says of one case, and the figures of many; a case is never dropped without a reason.
+
+A case passes, fails, or is unsupported: outside what xpcnn offers, with the reason in words.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy
+
+from xpcnn import backend
+from xpcnn.errors import XpcnnError
+
+
+class Unsupported(Exception):
+    """The case lies outside what xpcnn offers; the text says in what."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of one case: `state` is "passed", "failed" or "unsupported"."""
+
+    group: str
+    case: str
+    state: str
+    detail: str = ""
+
+
+def judge(group: str, case: str, check: Callable[[], None]) -> Verdict:
+    """Run the check of one case; an op that refuses or breaks is a failure like a wrong number."""
+    try:
+        check()
+    except Unsupported as reason:
+        return Verdict(group, case, "unsupported", str(reason))
+    except (AssertionError, XpcnnError, ValueError, TypeError) as problem:
+        return Verdict(group, case, "failed", f"{type(problem).__name__}: {problem}")
+    return Verdict(group, case, "passed")
+
+
+def same(
+    name: str, got: numpy.ndarray, expected: numpy.ndarray, rtol: float, atol: float
+) -> None:
+    """Assert equal dtypes and shapes, and values within atol + rtol * |expected|."""
+    assert isinstance(got, (numpy.ndarray, numpy.generic)), f"{name}: not a NumPy array"
+    assert got.dtype == expected.dtype, f"{name}: dtype {got.dtype}, expected {expected.dtype}"
+    assert got.shape == expected.shape, f"{name}: shape {got.shape}, expected {expected.shape}"
+    numpy.testing.assert_allclose(got, expected, rtol=rtol, atol=atol, err_msg=name)
+
+
+@contextmanager
+def numpy_kernels(present: bool) -> Iterator[None]:
+    """Run the ops with NumPy's fast kernels, or as their references; then as they ran before."""
+    before = dict(backend._kernels)
+    try:
+        if present:
+            backend.load("numpy")
+        else:
+            backend.drop_kernels()
+        yield
+    finally:
+        backend._kernels.clear()
+        backend._kernels.update(before)
+
+
+def failures(verdicts: Iterable[Verdict]) -> str:
+    """Return one paragraph per failed case, empty if there is none."""
+    return "\n".join(f"{v.group} {v.case}: {v.detail}" for v in verdicts if v.state == "failed")
+
+
+def counts(verdicts: Iterable[Verdict]) -> tuple[int, int]:
+    """Return how many cases passed, and how many applied."""
+    states = [v.state for v in verdicts]
+    return states.count("passed"), len(states) - states.count("unsupported")
+
+
+def table(verdicts: list[Verdict]) -> str:
+    """Return one line per group: passed/applicable, and how many are unsupported."""
+    lines = []
+    for group in dict.fromkeys(v.group for v in verdicts):
+        mine = [v for v in verdicts if v.group == group]
+        passed, applicable = counts(mine)
+        outside = len(mine) - applicable
+        lines.append(f"{group:36} {passed:4}/{applicable:<4} {outside or '':4} unsupported")
+    return "\n".join(lines)
+
+
+def unsupported(verdicts: list[Verdict]) -> list[str]:
+    """Return "group: reason: cases" for every group and reason."""
+    cases: dict[tuple[str, str], list[str]] = {}
+    for v in verdicts:
+        if v.state == "unsupported":
+            cases.setdefault((v.group, v.detail), []).append(v.case)
+    return [f"{group}: {why}: {', '.join(names)}" for (group, why), names in cases.items()]

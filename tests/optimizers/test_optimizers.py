@@ -1,0 +1,174 @@
+"""What holds for every optimizer."""
+
+import math
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.libraries import Library
+from xpcnn import optimizers
+from xpcnn.errors import ConfigError
+from xpcnn.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from xpcnn.types import Array
+
+ALL: list[Optimizer] = [
+    SGD(0.1),
+    SGD(0.1, momentum=0.9, dampening=0.5, weight_decay=0.1),
+    SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.1, decoupled=True),
+    Adagrad(0.1, lr_decay=0.1, weight_decay=0.1),
+    RMSprop(0.1, momentum=0.9, centered=True, weight_decay=0.1),
+    Adam(0.1, weight_decay=0.1, amsgrad=True),
+    AdamW(0.1),
+]
+SHAPES = {"layers.0.weight": (2, 3), "layers.0.bias": (3,)}
+
+
+def values(seed: int) -> dict[str, Any]:
+    rng = numpy.random.default_rng(seed)
+    return {path: rng.standard_normal(shape) for path, shape in SHAPES.items()}
+
+
+def run(optimizer: Optimizer, library: Library, count: int = 3) -> list[dict[str, Array]]:
+    """Return parameters and every state after `count` steps, as arrays of the library."""
+    params = {path: library.array(p) for path, p in values(0).items()}
+    state = optimizer.init(params)
+    for step in range(1, count + 1):
+        grads = {path: library.array(g) for path, g in values(step).items()}
+        params, state = optimizer.update(
+            params, grads, state, library.array(optimizer.lr), library.array(step)
+        )
+    return [params, *state.values()]
+
+
+@pytest.mark.parametrize("optimizer", ALL, ids=repr)
+def test_every_library_agrees(optimizer: Optimizer, library: Library) -> None:
+    """Also that float32 stays float32, that shapes stay, and that nothing writes (read-only)."""
+    host = Library(numpy.asarray, numpy.asarray)
+    for got, expected in zip(run(optimizer, library), run(optimizer, host), strict=True):
+        for path, shape in SHAPES.items():
+            assert got[path].dtype == library.array(0.0).dtype
+            assert got[path].shape == shape
+            assert type(got[path]) is type(library.array([0.0]))
+            tolerance = 1e-5 if library.dtype == "float32" else 1e-14
+            assert numpy.allclose(
+                library.fetch(got[path]), expected[path], rtol=tolerance, atol=tolerance
+            )
+
+
+@pytest.mark.parametrize("optimizer", ALL, ids=repr)
+def test_state_keeps_its_form(optimizer: Optimizer, library: Library) -> None:
+    params = {path: library.array(p) for path, p in values(0).items()}
+    before = optimizer.init(params)
+    one = library.array(1.0)
+    _, after = optimizer.update(params, params, before, one, one)
+    assert list(after) == list(before)
+    assert all(list(arrays) == list(SHAPES) for arrays in after.values())
+
+
+@pytest.mark.parametrize("optimizer", ALL, ids=repr)
+def test_no_value_is_read(optimizer: Optimizer) -> None:
+    """Tensors on PyTorch's meta device have no values: float(x), bool(x) and item() raise."""
+    torch = pytest.importorskip("torch")
+
+    def move(x: Any) -> Any:
+        return torch.empty(x.shape, dtype=torch.float32, device="meta")
+
+    library = Library(move, numpy.asarray, "float32")
+    with pytest.raises(RuntimeError, match="meta"):
+        bool(library.array(1.0) > 0)
+    for arrays in run(optimizer, library):
+        assert all(x.device.type == "meta" for x in arrays.values())
+        clipped = optimizers.clip_by_value(optimizers.clip_by_global_norm(arrays, 1.0), 1.0)
+        assert all(x.device.type == "meta" for x in clipped.values())
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        SGD(0.5, weight_decay=1.0, decay_all=False),
+        SGD(0.5, weight_decay=1.0, decoupled=True, decay_all=False),
+        Adagrad(0.5, weight_decay=1.0, decay_all=False),
+        RMSprop(0.5, weight_decay=1.0, decay_all=False),
+        Adam(0.5, weight_decay=1.0, decay_all=False),
+        AdamW(0.5, weight_decay=1.0, decay_all=False),
+    ],
+    ids=repr,
+)
+def test_biases_and_norms_can_be_left_out_of_decay(optimizer: Optimizer, library: Library) -> None:
+    params = {
+        "weight": library.array([[4.0]]),
+        "bias": library.array([4.0]),
+        "scalar": library.array(4.0),
+    }
+    grads = {path: 0.0 * p for path, p in params.items()}
+    one = library.array(1.0)
+    after, _ = optimizer.update(params, grads, optimizer.init(params), 0.5 * one, one)
+    assert float(library.fetch(after["weight"])[0, 0]) < 4.0
+    assert float(library.fetch(after["bias"])[0]) == 4.0
+    assert float(library.fetch(after["scalar"])) == 4.0
+
+
+def test_hyperparameters_become_python_floats() -> None:
+    adam = Adam(numpy.float64(0.5), beta1=numpy.float64(0.5), weight_decay=1)
+    assert type(adam.lr) is type(adam.beta1) is type(adam.weight_decay) is float
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "text"),
+    [
+        (SGD, {"lr": -0.1}, "SGD: lr must be a finite number >= 0, got -0.1\nTry: SGD(lr=0.001)"),
+        (Adam, {"lr": math.nan}, "Adam: lr must be a finite number >= 0, got nan\nTry: "),
+        (Adam, {"lr": math.inf}, "Adam: lr must be a finite number >= 0, got inf\nTry: "),
+        (Adagrad, {"lr": "0.1"}, "Adagrad: lr must be a finite number >= 0, got str\nTry: "),
+        (RMSprop, {"lr": True}, "RMSprop: lr must be a finite number >= 0, got bool\nTry: "),
+        (SGD, {"momentum": 1.0}, "SGD: momentum must be a number >= 0 and < 1, got 1\nTry: "),
+        (SGD, {"nesterov": 1}, "SGD: nesterov must be True or False, got int\nTry: "),
+        (Adam, {"beta2": 1.0}, "Adam: beta2 must be a number >= 0 and < 1, got 1\nTry: "),
+        (AdamW, {"weight_decay": -1}, "AdamW: weight_decay must be a finite number >= 0, got -1\n"),
+        (
+            AdamW,
+            {"lr": numpy.ones(1)},
+            "AdamW: lr must be a finite number >= 0, got ndarray\nTry: ",
+        ),
+        (RMSprop, {"alpha": 1.5}, "RMSprop: alpha must be a number >= 0 and < 1, got 1.5\nTry: "),
+        (Adagrad, {"eps": -1e-8}, "Adagrad: eps must be a finite number >= 0, got -1e-08\nTry: "),
+    ],
+)
+def test_bad_hyperparameters(kind: type, options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        kind(**options)
+    assert str(caught.value).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sgd", SGD(0.1)),
+        ("momentum", SGD(0.1, momentum=0.9)),
+        ("nesterov", SGD(0.1, momentum=0.9, nesterov=True)),
+        ("adagrad", Adagrad(0.1)),
+        ("rmsprop", RMSprop(0.1)),
+        ("adam", Adam(0.1)),
+        ("adamw", AdamW(0.1)),
+    ],
+)
+def test_make(name: str, expected: Optimizer) -> None:
+    assert optimizers.make(name, lr=0.1) == expected
+
+
+def test_make_overrides_the_presets() -> None:
+    assert optimizers.make("momentum", momentum=0.5) == SGD(momentum=0.5)
+
+
+def test_names() -> None:
+    names = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
+    assert list(optimizers.BY_NAME) == names
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(ConfigError, match=r"^unknown optimizer 'adan'\nTry: 'adam' \(valid: ada"):
+        optimizers.make("adan")
+    text = r"^optimizer 'adam' has no option 'beta_1'\nTry: 'beta1' \(valid: amsgrad, beta1, "
+    with pytest.raises(ConfigError, match=text):
+        optimizers.make("adam", beta_1=0.9)

@@ -1,0 +1,120 @@
+"""The door between the framework and the array libraries.
+
+`load(name)` opens `backends/<name>_backend.py`; no other file knows that the folder exists. After
+that the arrays decide: an op looks up the fast kernels of its first argument's type with `fast`.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy
+
+import xpcnn
+from xpcnn import random
+from xpcnn.errors import BackendError, hint, nearest
+from xpcnn.types import Array, Namespace, Shape
+
+_HERE = Path(__file__).parent
+if not (_HERE / "backends").is_dir():  # a source checkout: the folder stands beside the package
+    xpcnn.__path__.append(str(_HERE.parent))
+
+Kernels = Mapping[str, Callable[..., Any]]
+
+NAMES = ("numpy", "cupy", "torch", "array_api_strict")
+
+_kernels: dict[type, Kernels] = {}  # by array type: the only state of the package
+
+
+class Library(Protocol):
+    """What a backend module brings: an object of its class `Library`, made by `Library(device)`.
+
+    The module also has `problem(device) -> tuple[str, str] | None`: why the library cannot be used
+    here, in words, and the one command or action that mends it; None when it can.
+    Optional: `uniform(key, step, shape)`, the numbers of `xpcnn.random` computed on the device.
+    """
+
+    xp: Namespace
+    array_type: type
+    device: Any
+    kernels: Kernels
+
+    def from_host(self, x: numpy.ndarray) -> Array: ...
+    def to_host(self, x: Array) -> numpy.ndarray: ...
+    def synchronize(self) -> None: ...
+    def memory(self) -> dict[str, int]: ...
+    def describe(self) -> dict[str, str]: ...
+
+
+class Backend:
+    """One array library on one device.
+
+    `xp` is its array API namespace, `from_host` and `to_host` move arrays (`to_host` returns
+    C-contiguous NumPy arrays), `uniform` draws the numbers of `xpcnn.random` on the device,
+    `memory` gives bytes in use by name, `describe` what the library says of itself.
+    """
+
+    def __init__(self, name: str, library: Library) -> None:
+        self.name = name
+        self.xp = library.xp
+        self.array_type = library.array_type
+        self.device = library.device
+        self.from_host = library.from_host
+        self.to_host = library.to_host
+        self.synchronize = library.synchronize
+        self.memory = library.memory
+        self.describe = library.describe
+        self._uniform = getattr(library, "uniform", None)
+
+    def uniform(self, key: int, step: int, shape: Shape) -> Array:
+        """Return float32 uniforms in [0, 1): the same bits on every backend."""
+        if self._uniform is not None:
+            return self._uniform(key, step, shape)
+        return self.from_host(random.uniform(key, step, shape))
+
+    def dtype(self, name: str) -> Any:
+        """Return the library's dtype of that name."""
+        return getattr(self.xp, name)
+
+    def __repr__(self) -> str:
+        return f"Backend({self.name!r}, device={str(self.device)!r})"
+
+
+def problem(name: str, device: str | int | None = None) -> tuple[str, str] | None:
+    """Return why a backend cannot be used here and what mends it, in words; None when it can."""
+    found: tuple[str, str] | None = _module(name).problem(device)
+    return found
+
+
+def load(name: str = "numpy", device: str | int | None = None) -> Backend:
+    """Open an array library and make its fast kernels known to the ops.
+
+    Raises:
+        BackendError: there is no such backend, or it cannot be used here; says why and what to do.
+    """
+    found = problem(name, device)
+    if found is not None:
+        sentence, remedy = found
+        raise BackendError(hint(f"backend {name!r} cannot be used: {sentence}", remedy))
+    library: Library = _module(name).Library(device)
+    _kernels[library.array_type] = library.kernels
+    return Backend(name, library)
+
+
+def fast(x: Array, op: str) -> Callable[..., Any] | None:
+    """Return the kernel of `op` for arrays of x's type, or None."""
+    kernels = _kernels.get(type(x))
+    return None if kernels is None else kernels.get(op)
+
+
+def drop_kernels() -> None:
+    """Forget every kernel until the next `load`: all ops run as their references."""
+    _kernels.clear()
+
+
+def _module(name: str) -> Any:
+    """Import the file of a backend."""
+    if name not in NAMES:
+        raise BackendError(hint(f"unknown backend {name!r}", nearest(name, NAMES)))
+    return importlib.import_module(f"xpcnn.backends.{name}_backend")

@@ -1,0 +1,164 @@
+"""A labelled set of images on the host, checked once when it is made.
+
+It holds what is on disk and changes nothing: images stay uint8 or float32 as they are, the model
+normalises. Refuses empty data, other dtypes, NaN, channels-last images and labels without a class.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xpcnn.data.images import channel_statistics, check_images
+from xpcnn.data.labels import as_indices, check_range
+from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
+from xpcnn.types import Shape
+
+_MOST_UNNAMED = 1 << 16  # classes that `from_arrays` numbers by itself
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Images with one class each.
+
+    images: uint8 or float32 (n, c, h, w); labels: integers (n,), kept as int64; classes: the name of
+    each label; mean, std: per channel, in the units of the images, of the training part that the
+    images belong to or are judged by. `subset` and `select` keep them.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    name: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        where = f"data set {self.name!r}"
+        check_images(self.images, where)
+        labels = as_indices(self.labels, len(self.images), where)
+        check_range(labels, len(self.classes), where)
+        object.__setattr__(self, "labels", labels)
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != self.shape[0] or not all(map(math.isfinite, values)):
+                raise DataError(f"{where}: {name} must be {self.shape[0]} finite numbers")
+        if min(self.std) <= 0:
+            raise DataError(f"{where}: std must be above 0")
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: np.ndarray,
+        labels: Sequence[int] | np.ndarray,
+        classes: Sequence[str] | None = None,
+        name: str = "arrays",
+    ) -> "Dataset":
+        """Make a training part of arrays; mean and std are those of `images`.
+
+        Without `classes` the names are "0", "1", ... up to the largest label.
+
+        Raises:
+            DataError, LabelError, ShapeError, DTypeError: what is wrong, and the likely fix.
+        """
+        where = f"data set {name!r}"
+        check_images(images, where)
+        indices = as_indices(labels, len(images), where)
+        if classes is None:
+            largest = int(indices.max())
+            if largest >= _MOST_UNNAMED:
+                message = f"{where}: the largest label is {largest}, and no class names are given"
+                raise LabelError(hint(message, "classes=..., a name for each label from 0 on"))
+            classes = [str(label) for label in range(max(largest, 0) + 1)]
+        check_range(indices, len(classes), where)
+        mean, std = channel_statistics(images)
+        return cls(images, indices, tuple(classes), name, mean, std)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of one image, (c, h, w)."""
+        return self.images.shape[1:]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        size = "x".join(map(str, self.shape))
+        return (
+            f"Dataset({self.name!r}, {len(self)} images of {size} {self.images.dtype}, "
+            f"{len(self.classes)} classes)"
+        )
+
+    def digest(self) -> str:
+        """Return a hash of the images and labels in their order, 32 hexadecimal digits."""
+        h = hashlib.blake2b(f"{self.images.dtype.name} {self.images.shape}".encode(), digest_size=16)
+        little = self.images.dtype.newbyteorder("<")
+        h.update(np.ascontiguousarray(self.images, dtype=little).data)
+        h.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        return h.hexdigest()
+
+    def subset(self, indices: Sequence[int] | np.ndarray) -> "Dataset":
+        """Return the images at `indices` (integers or a boolean mask), copied, in that order."""
+        where = np.asarray(indices)
+        if where.size == 0:
+            raise DataError(f"data set {self.name!r}: a subset of no images")
+        try:
+            return replace(self, images=self.images[where], labels=self.labels[where])
+        except IndexError as error:
+            raise DataError(f"data set {self.name!r}: subset: {error}") from error
+
+    def select(
+        self,
+        *,
+        classes: Iterable[str | int] | None = None,
+        limit: int | None = None,
+        limit_per_class: int | None = None,
+    ) -> "Dataset":
+        """Return fewer images, in their order: first of some classes, then the first of each class,
+        then the first of all.
+
+        classes: names or indices; they become the labels 0, 1, ... in the order given and keep their
+        names. A limit above the number of images takes all of them.
+
+        Raises:
+            ConfigError: an unknown or repeated class, or a limit below 1.
+            DataError: no image is left.
+        """
+        for name, value in (("limit", limit), ("limit_per_class", limit_per_class)):
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be at least 1, got {value}")
+        labels, names = self.labels, self.classes
+        if classes is not None:
+            chosen = self._class_indices(classes)
+            names = tuple(self.classes[i] for i in chosen)
+            table = np.full(len(self.classes), -1, np.int64)  # old label -> new
+            table[chosen] = np.arange(len(chosen))
+            labels = table[labels]
+        keep = np.flatnonzero(labels >= 0)
+        if limit_per_class is not None:
+            firsts = [keep[labels[keep] == k][:limit_per_class] for k in range(len(names))]
+            keep = np.sort(np.concatenate(firsts))
+        keep = keep[:limit]
+        if keep.size == 0:
+            listing = ", ".join(names)
+            raise DataError(f"data set {self.name!r} has no image of the classes {listing}")
+        return replace(self, images=self.images[keep], labels=labels[keep], classes=names)
+
+    def _class_indices(self, classes: Iterable[str | int]) -> list[int]:
+        indices = []
+        for wanted in classes:
+            name = str(wanted)
+            if isinstance(wanted, str) and name in self.classes:
+                index = self.classes.index(name)
+            elif name.isdecimal() and int(name) < len(self.classes):
+                index = int(name)
+            else:
+                message = f"data set {self.name!r} has no class {wanted!r}"
+                raise ConfigError(hint(message, nearest(name, self.classes)))
+            if index in indices:
+                raise ConfigError(f"class {self.classes[index]!r} is given twice")
+            indices.append(index)
+        if not indices:
+            raise ConfigError(hint("classes is empty", "leave it out for all classes"))
+        return indices

@@ -1,0 +1,86 @@
+"""Images, checked once on the host, and their statistics per channel.
+
+Refuses what would have to be guessed or converted: other ranks and dtypes, channels-last images,
+NaN. Every error begins with `where`, the data set the images belong to.
+"""
+
+import math
+
+import numpy as np
+
+from xpcnn.errors import DataError, DTypeError, ShapeError, hint
+from xpcnn.types import Shape
+
+FIRST = 5  # offenders named in a message
+
+_CHUNK = 1 << 17  # float64 values held at a time: 1 MiB, which stays in a core's cache
+_FLOAT32_EPS = 2.0**-23
+
+
+def check_images(images: np.ndarray, where: str) -> None:
+    """Refuse what is not a finite uint8 or float32 array (n, c, h, w) on the host, with n > 0.
+
+    Raises:
+        ShapeError: another rank, or channels-last.
+        DTypeError: another dtype, or no NumPy array.
+        DataError: no images, or NaN or infinity in them.
+    """
+    if not isinstance(images, np.ndarray):
+        kind = f"{type(images).__module__}.{type(images).__name__}"
+        message = f"{where}: images must be a NumPy array, got {kind}"
+        raise DTypeError(hint(message, "numpy.asarray(images)"))
+    if images.ndim != 4:
+        grey = images.ndim == 3
+        message = f"{where}: images must have the shape (n, c, h, w), got {images.shape}"
+        advice = "images[:, None], if they are grey" if grey else "images.reshape(n, c, h, w)"
+        raise ShapeError(hint(message, advice))
+    if images.size == 0:
+        message = f"{where} is empty: images have the shape {images.shape}"
+        raise DataError(hint(message, "check the path, or the filter that chose the images"))
+    if _channels_last(images.shape):
+        message = f"{where}: images look channels-last, expected (n, c, h, w), got {images.shape}"
+        raise ShapeError(hint(message, "images.transpose(0, 3, 1, 2)"))
+    if images.dtype not in (np.uint8, np.float32):
+        message = f"{where}: images must be uint8 or float32, got {images.dtype}"
+        raise DTypeError(hint(message, "images.astype('float32')"))
+    if images.dtype == np.float32:
+        bad = [i for i, image in enumerate(images) if not np.isfinite(image).all()]
+        if bad:
+            first = ", ".join(map(str, bad[:FIRST]))
+            message = (
+                f"{where}: {len(bad)} of {len(images)} images hold NaN or infinity, "
+                f"the first: images {first}"
+            )
+            raise DataError(hint(message, "leave these images out, or mend the file they come from"))
+
+
+def _channels_last(shape: Shape) -> bool:
+    """Three or four values in the last place are colours; one after a square is grey."""
+    _, h, w, c = shape
+    return h > 4 and w > 4 and (c in (3, 4) or (c == 1 and h == w))
+
+
+def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return (mean, std) of each channel of images (n, c, h, w), in the units of the images.
+
+    Sums run in float64; chunks of images are joined by the formula of Chan, Golub and LeVeque
+    (1979): with d the difference of the means of two parts, M = M1 + M2 + d^2 n1 n2 / (n1 + n2), so
+    the variance never is a small difference of large sums. The variance is the biased one. A channel
+    that is constant to float32's precision gets std 1.0, so that dividing by it does no harm.
+    """
+    n, c, h, w = images.shape
+    rows = max(1, _CHUNK // (c * h * w))
+    count = 0
+    mean, squares = np.zeros(c), np.zeros(c)  # squares: sum of (x - mean)^2
+    for start in range(0, n, rows):
+        x = images[start : start + rows].astype(np.float64)
+        size = x.shape[0] * h * w
+        own = x.mean(axis=(0, 2, 3))  # (c,)
+        x -= own[:, None, None]
+        d = own - mean
+        squares += np.einsum("nchw,nchw->c", x, x) + d * d * (count * size / (count + size))
+        mean += d * (size / (count + size))
+        count += size
+    deviations = [math.sqrt(s / count) for s in squares]
+    std = [s if s > _FLOAT32_EPS * abs(m) else 1.0 for s, m in zip(deviations, mean, strict=True)]
+    return tuple(map(float, mean)), tuple(std)

@@ -1,0 +1,73 @@
+"""Labels, checked once on the host: one class index per image.
+
+Refuses what would have to be guessed: one-hot rows, names, fractions, indices without a class. Every
+error is a LabelError that begins with `where`, the data set or file the labels belong to.
+"""
+
+import numpy as np
+
+from xpcnn.errors import LabelError, hint
+
+FIRST = 5  # offenders named in a message
+
+_NAMES = "names, labels = numpy.unique(labels, return_inverse=True), with classes=tuple(names)"
+_KINDS = {  # by numpy's letter for the kind of dtype: what it is called, what to do
+    "f": ("floats", "labels.astype('int64'), if they are whole numbers"),
+    "b": ("booleans", "labels.astype('int64')"),
+    "U": ("strings", _NAMES),
+    "S": ("strings", _NAMES),
+}
+
+
+def as_indices(labels: object, count: int, where: str) -> np.ndarray:
+    """Return `labels` as int64 (n,), whatever integers they came as.
+
+    Raises:
+        LabelError: not one integer for each of the `count` images.
+    """
+    y = np.asarray(labels)
+    if y.ndim != 1:
+        one_hot = y.ndim == 2 and y.shape[1] > 1
+        fault = "look one-hot" if one_hot else "have the wrong rank"
+        raise LabelError(
+            hint(
+                f"{where}: labels {fault}: expected one class index per image, "
+                f"shape ({count},), got shape {y.shape}",
+                "labels.argmax(axis=1)" if one_hot else "labels.reshape(-1)",
+            )
+        )
+    if len(y) != count:
+        raise LabelError(
+            hint(
+                f"{where}: {count} images but {len(y)} labels",
+                "give one label for each image, in the same order",
+            )
+        )
+    if y.dtype.kind not in "iu":
+        kind, advice = _KINDS.get(
+            y.dtype.kind, (f"dtype {y.dtype}", "numpy.asarray(labels, dtype='int64')")
+        )
+        raise LabelError(hint(f"{where}: labels must be integers, got {kind}", advice))
+    # a uint64 too large for int64 turns negative here, and `check_range` refuses it
+    return np.ascontiguousarray(y, dtype=np.int64)
+
+
+def check_range(y: np.ndarray, classes: int, where: str) -> None:
+    """Refuse labels outside 0..classes-1, saying how many there are and the first of them."""
+    if y.min() >= 0 and y.max() < classes:
+        return
+    wrong = np.flatnonzero((y < 0) | (y >= classes))
+    first = ", ".join(f"labels[{i}] = {y[i]}" for i in wrong[:FIRST])
+    if y.min() < 0:
+        advice = "number the classes from 0, and leave out images that have none"
+    elif y.min() == 1 and y.max() == classes:
+        advice = "labels - 1: they seem to be counted from 1"
+    else:
+        advice = "name every class that occurs, or leave out the images of the others"
+    raise LabelError(
+        hint(
+            f"{where}: {wrong.size} of {y.size} labels lie outside 0..{classes - 1}, "
+            f"the first: {first}",
+            advice,
+        )
+    )

@@ -1,0 +1,60 @@
+"""The family of errors.
+
+A message says where (layer path and type, argument), the rule in words, what was expected and what
+came (shapes, dtypes, names; never the contents of arrays), and ends with one `Try:` line. The text
+is the same on every backend.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class XpcnnError(Exception):
+    """Whatever xpcnn refuses; `str(error)` is meant for people."""
+
+
+class ShapeError(XpcnnError, ValueError):
+    """An array has the wrong rank or sizes."""
+
+
+class DTypeError(XpcnnError, TypeError):
+    """An array has the wrong element type."""
+
+
+class BackendError(XpcnnError, RuntimeError):
+    """An array library or device is missing, unusable, or mixed with another."""
+
+
+class DataError(XpcnnError, ValueError):
+    """A data file or data set is not what it should be."""
+
+
+class LabelError(DataError):
+    """Labels are out of range, of the wrong kind, or of the wrong number."""
+
+
+class CheckpointError(XpcnnError, ValueError):
+    """A model file or checkpoint cannot be read or does not fit."""
+
+
+class ConfigError(XpcnnError, ValueError):
+    """A hyperparameter, option or name is not valid."""
+
+
+def hint(message: str, advice: str) -> str:
+    """Return `message` with the line that says what to do."""
+    return f"{message}\nTry: {advice}"
+
+
+def with_context(error: XpcnnError, line: str) -> XpcnnError:
+    """Return the same error with a further line before its advice."""
+    message, found, advice = str(error).partition("\nTry: ")
+    return type(error)(f"{message}\n{line}{found}{advice}")
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return advice for an unknown `name`: the closest valid one, and all of them."""
+    names = sorted(valid)
+    close = difflib.get_close_matches(name, names, n=1)
+    listing = ", ".join(names)
+    return f"{close[0]!r} (valid: {listing})" if close else f"one of {listing}"

@@ -1,0 +1,233 @@
+"""Initializers: the first values of parameters, drawn on the host in float64 and kept as float32.
+
+`initializer(shape, rng) -> numpy float32 array`. Fans count a unit's inputs and outputs: for dense
+weights `(in, out)` they are in and out; for convolution weights `(out, in/groups, kh, kw)` they are
+(in/groups)·kh·kw and out·kh·kw, as in PyTorch. Normal forms are not truncated. Where fans are
+needed, a shape without them (a bias) is refused with a `ShapeError`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Protocol, TypeAlias
+
+import numpy
+from numpy.typing import NDArray
+
+from xpcnn import random
+from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.options import FINITE, NON_NEGATIVE, check
+from xpcnn.types import Shape
+
+Host: TypeAlias = NDArray[numpy.float32]
+
+
+class Initializer(Protocol):
+    """From a shape and a source of randomness to values."""
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host: ...
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """All 0."""
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        return numpy.zeros(shape, numpy.float32)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """All the same value."""
+
+    value: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self, value=FINITE)
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        return numpy.full(shape, self.value, numpy.float32)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """N(mean, std²)."""
+
+    std: float = 0.01
+    _: KW_ONLY
+    mean: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self, std=NON_NEGATIVE, mean=FINITE)
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        return rng.normal(self.mean, self.std, shape).astype(numpy.float32)
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """U(low, high)."""
+
+    low: float = -0.05
+    high: float = 0.05
+
+    def __post_init__(self) -> None:
+        check(self, low=FINITE, high=FINITE)
+        if self.low > self.high:
+            raise ConfigError(
+                hint(
+                    f"Uniform: low must not be above high, got {self.low:g} and {self.high:g}",
+                    f"Uniform({self.high:g}, {self.low:g})",
+                )
+            )
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        return rng.uniform(self.low, self.high, shape).astype(numpy.float32)
+
+
+@dataclass(frozen=True)
+class LeCunNormal:
+    """N(0, 1 / fan_in): keeps the variance of a linear unit (LeCun et al., 1998)."""
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        return _normal(1.0 / fans(shape)[0], shape, rng)
+
+
+@dataclass(frozen=True)
+class LeCunUniform:
+    """U(-a, a) with a = √(3 / fan_in): variance 1 / fan_in."""
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        return _uniform(1.0 / fans(shape)[0], shape, rng)
+
+
+@dataclass(frozen=True)
+class GlorotNormal:
+    """N(0, 2 / (fan_in + fan_out)): forward and backward at once (Glorot and Bengio, 2010)."""
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        return _normal(2.0 / sum(fans(shape)), shape, rng)
+
+
+@dataclass(frozen=True)
+class GlorotUniform:
+    """U(-a, a) with a = √(6 / (fan_in + fan_out))."""
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        return _uniform(2.0 / sum(fans(shape)), shape, rng)
+
+
+@dataclass(frozen=True)
+class HeNormal:
+    """N(0, 2 / fan_in): for ReLU, which passes half of the variance (He et al., 2015)."""
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        return _normal(2.0 / fans(shape)[0], shape, rng)
+
+
+@dataclass(frozen=True)
+class HeUniform:
+    """U(-a, a) with a = √(6 / fan_in)."""
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        return _uniform(2.0 / fans(shape)[0], shape, rng)
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """`gain` times a matrix with orthonormal rows or columns, whichever are fewer.
+
+    The matrix is the weights as (first axis, all others). It is Q of the QR decomposition of a
+    normal matrix, each column with the sign of R's diagonal, so that every Q is equally likely.
+    Sources: Saxe, McClelland, Ganguli, 2014; Mezzadri, 2007 (the signs).
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self, gain=FINITE)
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        fans(shape)
+        rows, columns = shape[0], math.prod(shape[1:])
+        q, r = numpy.linalg.qr(
+            rng.standard_normal((max(rows, columns), min(rows, columns)))
+        )  # (long, short)
+        q = q * numpy.copysign(1.0, numpy.diagonal(r))
+        matrix = q if rows >= columns else q.T
+        return numpy.ascontiguousarray(self.gain * matrix, numpy.float32).reshape(shape)
+
+
+INITIALIZERS: Mapping[str, type[Initializer]] = {
+    kind.__name__: kind
+    for kind in (
+        Zeros,
+        Constant,
+        Normal,
+        Uniform,
+        LeCunNormal,
+        LeCunUniform,
+        GlorotNormal,
+        GlorotUniform,
+        HeNormal,
+        HeUniform,
+        Orthogonal,
+    )
+}
+"""By class name, for model files."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draws the parameters of one layer, each from a random stream of its own name.
+
+    The stream is Philox with the key of (seed, "init/<path>.<name>"): the same seed gives a
+    parameter the same values whatever else is drawn, on every backend.
+    """
+
+    seed: int
+    path: str = ""
+
+    def at(self, name: str) -> "Draw":
+        """Return the draw of a child."""
+        return Draw(self.seed, self._join(name))
+
+    def __call__(self, name: str, initializer: Initializer, shape: Shape) -> Host:
+        """Return the first values of the parameter `name`."""
+        key = random.key(self.seed, f"init/{self._join(name)}")
+        rng = numpy.random.Generator(numpy.random.Philox(key=key))
+        return numpy.asarray(initializer(shape, rng), numpy.float32)
+
+    def _join(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """Return (fan_in, fan_out) of weights of that shape.
+
+    Raises:
+        ShapeError: rank below 2, or an axis without elements.
+    """
+    if len(shape) < 2 or 0 in shape:
+        raise ShapeError(
+            hint(
+                "initializers that scale by fans need weights (in, out) or (out, in/groups, kh, kw)"
+                f", got shape {shape}",
+                "Zeros(), Constant(value) or Normal(std) for biases",
+            )
+        )
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    window = math.prod(shape[2:])
+    return shape[1] * window, shape[0] * window
+
+
+def _normal(variance: float, shape: Shape, rng: numpy.random.Generator) -> Host:
+    """Draw from N(0, variance)."""
+    return rng.normal(0.0, math.sqrt(variance), shape).astype(numpy.float32)
+
+
+def _uniform(variance: float, shape: Shape, rng: numpy.random.Generator) -> Host:
+    """Draw from U(-a, a), whose variance is a²/3."""
+    limit = math.sqrt(3.0 * variance)
+    return rng.uniform(-limit, limit, shape).astype(numpy.float32)

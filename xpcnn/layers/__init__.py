@@ -1,0 +1,65 @@
+"""Layers: frozen descriptions; what they compute is in `xpcnn.ops`. The contract is in `base`."""
+
+from xpcnn.layers.activation import (
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    HardSigmoid,
+    HardSwish,
+    LeakyReLU,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from xpcnn.layers.base import Context, Layer, LayerPullback
+from xpcnn.layers.containers import Concat, Residual, Sequential
+from xpcnn.layers.conv import Conv2D
+from xpcnn.layers.dense import Dense, Flatten, Reshape
+from xpcnn.layers.dropout import Dropout
+from xpcnn.layers.norm import BatchNorm
+from xpcnn.layers.pool import AvgPool2D, GlobalAvgPool2D, GlobalMaxPool2D, MaxPool2D, MinPool2D
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
+    "Activation",
+    "AvgPool2D",
+    "BatchNorm",
+    "Concat",
+    "Context",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool2D",
+    "HardSigmoid",
+    "HardSwish",
+    "Layer",
+    "LayerPullback",
+    "LeakyReLU",
+    "LogSoftmax",
+    "MaxPool2D",
+    "MinPool2D",
+    "Mish",
+    "PReLU",
+    "ReLU",
+    "Reshape",
+    "Residual",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+]

@@ -1,0 +1,84 @@
+"""The convolution layer."""
+
+from dataclasses import KW_ONLY, dataclass
+
+from xpcnn import ops
+from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
+from xpcnn.layers.base import Context, LayerPullback
+from xpcnn.ops.checks import check_windows, sample_size, window_shape
+from xpcnn.ops.reference.windows import Padding, Pair, pair
+from xpcnn.types import Array, Params, Shape
+
+
+@dataclass(frozen=True)
+class Conv2D:
+    """Convolve images with learnt filters: (c, h, w) -> (filters, ho, wo).
+
+    Parameters: weight (filters, c/groups, kh, kw), bias (filters,). Formulas: `ops.conv2d`.
+    `groups` equal to the number of channels makes a depthwise convolution.
+    """
+
+    filters: int
+    size: Pair
+    _: KW_ONLY
+    stride: Pair = 1
+    padding: Padding = 0
+    dilation: Pair = 1
+    groups: int = 1
+    bias: bool = True
+    weight_init: Initializer = HeNormal()
+    bias_init: Initializer = Zeros()
+
+    def __post_init__(self) -> None:
+        check_windows("Conv2D", self.size, self.stride, self.padding, self.dilation)
+        if self.filters < 1 or self.groups < 1 or self.filters % self.groups:
+            raise ConfigError(
+                f"Conv2D: {self.filters} filters cannot be cut into {self.groups} groups"
+            )
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        check_image("Conv2D", shape)
+        c, h, w = shape
+        if c % self.groups:
+            raise ShapeError(f"Conv2D: {c} channels cannot be cut into {self.groups} groups")
+        ho, wo = window_shape("Conv2D", (h, w), self.size, self.stride, self.padding, self.dilation)
+        weight_shape = (self.filters, c // self.groups, *pair(self.size))
+        params = {"weight": draw("weight", self.weight_init, weight_shape)}
+        if self.bias:
+            params["bias"] = draw("bias", self.bias_init, (self.filters,))
+        return params, {}, (self.filters, ho, wo)
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        y, back = ops.conv2d(
+            x,
+            params["weight"],
+            params.get("bias"),
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+
+        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            dx, dw, db = back(dy, (want_dx, True, self.bias))
+            return dx, {"weight": dw, "bias": db} if self.bias else {"weight": dw}
+
+        return y, {}, pullback
+
+    def multiply_adds(self, shape: Shape, out: Shape) -> int:
+        """Return the multiply-adds of one sample: every output sums over one window."""
+        return sample_size(out) * (shape[0] // self.groups) * sample_size(pair(self.size))
+
+
+def check_image(layer: str, shape: Shape) -> None:
+    """Require samples that are images (c, h, w)."""
+    if len(shape) != 3:
+        raise ShapeError(
+            hint(
+                f"{layer}: samples have shape {shape}, expected images (channels, height, width)",
+                "a Reshape((c, h, w)) layer before it, or image layers before Flatten",
+            )
+        )

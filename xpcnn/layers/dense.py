@@ -1,0 +1,88 @@
+"""The dense layer, and the layers that only change a shape."""
+
+from dataclasses import KW_ONLY, dataclass
+
+from xpcnn import ops
+from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
+from xpcnn.layers.base import Context, LayerPullback, plain
+from xpcnn.ops.checks import sample_size
+from xpcnn.ops.dense import reshaped
+from xpcnn.types import Array, Params, Shape
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Multiply features by a learnt matrix: (i,) -> (units,).
+
+    Parameters: weight (i, units), bias (units,). Formulas: `ops.dense`.
+    """
+
+    units: int
+    _: KW_ONLY
+    bias: bool = True
+    weight_init: Initializer = HeNormal()
+    bias_init: Initializer = Zeros()
+
+    def __post_init__(self) -> None:
+        if self.units < 1:
+            raise ConfigError(f"Dense: units is {self.units}, expected at least 1")
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        if len(shape) != 1:
+            raise ShapeError(
+                hint(
+                    f"Dense: samples have shape {shape}, expected (features,)",
+                    "a Flatten() layer before the Dense layer",
+                )
+            )
+        params = {"weight": draw("weight", self.weight_init, (shape[0], self.units))}
+        if self.bias:
+            params["bias"] = draw("bias", self.bias_init, (self.units,))
+        return params, {}, (self.units,)
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        y, back = ops.dense(x, params["weight"], params.get("bias"))
+
+        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            dx, dw, db = back(dy, (want_dx, True, self.bias))
+            return dx, {"weight": dw, "bias": db} if self.bias else {"weight": dw}
+
+        return y, {}, pullback
+
+    def multiply_adds(self, shape: Shape, out: Shape) -> int:
+        """Return the multiply-adds of one sample."""
+        return shape[0] * self.units
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """Make one row of every sample: (c, h, w) -> (c*h*w,), channels slowest."""
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        return {}, {}, (sample_size(shape),)
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        return plain(*ops.flatten(x))
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """Give every sample another shape; one entry may be -1."""
+
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(self.shape))
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        return {}, {}, reshaped("Reshape", shape, self.shape)
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        return plain(*ops.reshape(x, shape=self.shape))

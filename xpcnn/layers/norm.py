@@ -1,0 +1,63 @@
+"""The batch normalisation layer."""
+
+from dataclasses import KW_ONLY, dataclass
+
+from xpcnn import ops
+from xpcnn.errors import ConfigError, ShapeError
+from xpcnn.initializers import Constant, Draw, Zeros
+from xpcnn.layers.base import Context, LayerPullback
+from xpcnn.ops.checks import check_fraction, sample_size
+from xpcnn.types import Array, Params, Shape
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """Normalise every channel of images (c, h, w) or every feature of rows (c,).
+
+    In training by the statistics of the batch, otherwise by their running means:
+
+        running = (1 - momentum) * running + momentum * batch
+
+    with the unbiased variance, m/(m - 1) times the biased one that normalises. Parameters: gamma,
+    beta (c,). Buffers: mean, var (c,). Formulas: `ops.batch_norm`.
+    """
+
+    _: KW_ONLY
+    momentum: float = 0.1
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_fraction("BatchNorm", "momentum", self.momentum, closed=True)
+        if not self.eps > 0:
+            raise ConfigError(f"BatchNorm: eps is {self.eps!r}, expected more than 0")
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        if len(shape) not in (1, 3):
+            raise ShapeError(f"BatchNorm: samples have shape {shape}, expected (c, h, w) or (c,)")
+        c = shape[:1]
+        params = {"gamma": draw("gamma", Constant(1.0), c), "beta": draw("beta", Zeros(), c)}
+        buffers = {"mean": draw("mean", Zeros(), c), "var": draw("var", Constant(1.0), c)}
+        return params, buffers, shape
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        gamma, beta = params["gamma"], params["beta"]
+        if ctx.training:
+            (y, mean, var), back = ops.batch_norm(x, gamma, beta, eps=self.eps)
+            m = x.shape[0] * sample_size(tuple(x.shape[2:]))
+            new, old = self.momentum, 1.0 - self.momentum
+            buffers = {
+                "mean": old * buffers["mean"] + new * mean,
+                "var": old * buffers["var"] + (new * m / (m - 1)) * var,
+            }
+        else:
+            y, back = ops.batch_norm_inference(
+                x, gamma, beta, buffers["mean"], buffers["var"], eps=self.eps
+            )
+
+        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            dx, dgamma, dbeta, *_ = back(dy, (want_dx, True, True))
+            return dx, {"gamma": dgamma, "beta": dbeta}
+
+        return y, buffers, pullback

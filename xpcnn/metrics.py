@@ -1,0 +1,142 @@
+"""Metrics: `correct` on the device during training, all others after an evaluation, as numbers.
+
+Written against the array API, so that arrays of the host and of a device both serve; functions that
+return Python numbers wait for the device, `correct` does not. n is the number of samples, c that of
+classes; labels are integers `(n,)` in [0, c), which nothing here checks; scores `(n, c)` are logits
+or probabilities.
+"""
+
+from xpcnn.errors import LabelError, hint
+from xpcnn.types import Array, namespace
+
+
+def correct(logits: Array, labels: Array) -> Array:
+    """Return how many samples have their highest score at the label: 0-d int64, on the device."""
+    xp = namespace(logits)
+    return xp.sum(xp.astype(xp.argmax(logits, axis=1) == labels, xp.int64))
+
+
+def accuracy(scores: Array, labels: Array) -> float:
+    """Return the part of the samples whose highest score is at the label."""
+    return float(int(correct(scores, labels)) / labels.shape[0])
+
+
+def top_k(scores: Array, labels: Array, k: int = 5) -> float:
+    """Return the part of the samples whose label is among the k highest scores.
+
+    Of equal scores the lower class ranks higher, so k = 1 is `accuracy`; a label whose score is
+    NaN is never among them.
+    """
+    xp = namespace(scores)
+    classes = xp.arange(scores.shape[1], dtype=labels.dtype, device=scores.device)
+    own = _of_label(scores, labels)[:, None]  # (n, 1)
+    ahead = ~(scores <= own) | ((scores == own) & (classes < labels[:, None]))
+    rank = xp.sum(xp.astype(ahead, xp.int64), axis=1)  # (n,)
+    return float(int(xp.sum(xp.astype(rank < k, xp.int64))) / labels.shape[0])
+
+
+def confusion_matrix(predicted: Array, labels: Array, classes: int) -> Array:
+    """Return counts (c, c), int64: row = label, column = predicted class."""
+    xp = namespace(labels)
+    cells = xp.arange(classes * classes, dtype=xp.int64, device=labels.device)
+    cell = xp.astype(labels, xp.int64) * classes + xp.astype(predicted, xp.int64)  # (n,)
+    found = xp.sort(cell)
+    counts = xp.searchsorted(found, cells, side="right") - xp.searchsorted(found, cells)
+    return xp.reshape(counts, (classes, classes))
+
+
+def per_class(confusion: Array) -> dict[str, Array]:
+    """Return precision, recall, f1 (float64) and support (int64), each (c,), of a confusion matrix.
+
+        precision = hits / predicted,  recall = hits / support,  f1 = 2·hits / (predicted + support)
+
+    0 where the divisor is 0.
+    """
+    xp = namespace(confusion)
+    support = xp.sum(confusion, axis=1)
+    actual = xp.astype(support, xp.float64)
+    predicted = xp.astype(xp.sum(confusion, axis=0), xp.float64)
+    hits = xp.astype(xp.linalg.diagonal(confusion), xp.float64)
+    # hits are 0 where a divisor is 0
+    one = xp.ones_like(hits)
+    return {
+        "precision": hits / xp.maximum(predicted, one),
+        "recall": hits / xp.maximum(actual, one),
+        "f1": 2.0 * hits / xp.maximum(predicted + actual, one),
+        "support": support,
+    }
+
+
+def auc(scores: Array, labels: Array) -> float:
+    """Return the area under the ROC curve: scores (n,), labels (n,) of 0 and 1.
+
+    The chance that a sample of class 1 scores above one of class 0, a tie counting half; exact.
+    Source: Hanley and McNeil, 1982.
+
+    Raises:
+        LabelError: one of the classes is missing.
+    """
+    xp = namespace(scores)
+    positive = scores[labels == 1]
+    negative = xp.sort(scores[labels == 0])
+    if 0 in (positive.shape[0], negative.shape[0]):
+        raise LabelError(
+            hint(
+                f"auc: needs samples of both classes, got {positive.shape[0]} of class 1 and "
+                f"{negative.shape[0]} of class 0",
+                "evaluate on a set that has both",
+            )
+        )
+    below = xp.sum(xp.searchsorted(negative, positive, side="left"))
+    not_above = xp.sum(xp.searchsorted(negative, positive, side="right"))
+    return float(int(below + not_above) / (2 * positive.shape[0] * negative.shape[0]))
+
+
+def log_loss(probabilities: Array, labels: Array) -> float:
+    """Return -mean(log p) of the labels, p being at least the dtype's smallest normal number."""
+    xp = namespace(probabilities)
+    p = _of_label(probabilities, labels)
+    floor = xp.full_like(p, float(xp.finfo(p.dtype).smallest_normal))
+    return -float(xp.mean(xp.log(xp.maximum(p, floor))))
+
+
+def calibration_error(probabilities: Array, labels: Array, bins: int = 15) -> float:
+    """Return the expected calibration error, ECE = Σ_b (n_b/n)·|accuracy_b - confidence_b|.
+
+    Samples fall into `bins` bins ((b - 1)/bins, b/bins] by their confidence, the highest
+    probability. Source: Guo et al., "On calibration of modern neural networks", 2017, equation 3.
+    """
+    xp = namespace(probabilities)
+    confidence = xp.max(probabilities, axis=1)
+    hit = xp.astype(xp.argmax(probabilities, axis=1) == labels, confidence.dtype)
+    gap = hit - confidence
+    place = xp.clip(xp.ceil(confidence * bins), 1.0, float(bins))
+    total = 0.0
+    for b in range(1, bins + 1):
+        total += abs(float(xp.sum(xp.where(place == b, gap, xp.zeros_like(gap)))))
+    return float(total / labels.shape[0])
+
+
+def most_confused(confusion: Array, k: int = 10) -> list[tuple[int, int, int]]:
+    """Return up to k (label, predicted class, count) of wrong predictions, most frequent first."""
+    c, _ = confusion.shape
+    pairs = [
+        (i, j, int(confusion[i, j]))
+        for i in range(c)
+        for j in range(c)
+        if i != j and confusion[i, j]
+    ]
+    return sorted(pairs, key=lambda pair: -pair[2])[:k]
+
+
+def worst(probabilities: Array, labels: Array, k: int = 10) -> Array:
+    """Return the positions of the k samples with the lowest probability of their label, (k,)."""
+    xp = namespace(probabilities)
+    return xp.argsort(_of_label(probabilities, labels), stable=True)[:k]
+
+
+def _of_label(scores: Array, labels: Array) -> Array:
+    """Return each sample's score of its label, (n,)."""
+    xp = namespace(scores)
+    index = xp.astype(labels, xp.int64)[:, None]
+    return xp.take_along_axis(scores, index, axis=1)[:, 0]

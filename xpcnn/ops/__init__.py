@@ -1,0 +1,67 @@
+"""Every op: `op(arrays, *, hyperparameters) -> (y, pullback)`, on arrays of any library.
+
+An op checks shapes and dtypes, then runs the fast kernel of the arrays' library if a backend
+brought one, otherwise the reference in `ops/reference`, where its meaning is written down. Ops are
+pure: they write into no array that they were given. Arrays of one call must come from one library
+and have one floating dtype; the output has that dtype.
+
+Raises, in every op: ShapeError, DTypeError, BackendError (arrays of two libraries), ConfigError
+(a hyperparameter).
+"""
+
+from xpcnn.ops.activation import (
+    elu,
+    gelu,
+    hard_sigmoid,
+    hard_swish,
+    leaky_relu,
+    mish,
+    prelu,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softplus,
+    softsign,
+    tanh,
+)
+from xpcnn.ops.conv import conv2d
+from xpcnn.ops.dense import dense, flatten, reshape
+from xpcnn.ops.dropout import dropout
+from xpcnn.ops.loss import bce_with_logits, mse, softmax_cross_entropy
+from xpcnn.ops.norm import batch_norm, batch_norm_inference
+from xpcnn.ops.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
+from xpcnn.ops.softmax import log_softmax, softmax
+
+__all__ = [
+    "avg_pool2d",
+    "batch_norm",
+    "batch_norm_inference",
+    "bce_with_logits",
+    "conv2d",
+    "dense",
+    "dropout",
+    "elu",
+    "flatten",
+    "gelu",
+    "global_avg_pool2d",
+    "global_max_pool2d",
+    "hard_sigmoid",
+    "hard_swish",
+    "leaky_relu",
+    "log_softmax",
+    "max_pool2d",
+    "mish",
+    "mse",
+    "prelu",
+    "relu",
+    "reshape",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "softsign",
+    "tanh",
+]

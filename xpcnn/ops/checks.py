@@ -1,0 +1,173 @@
+"""What every op asks of its arguments before it computes: arrays, shapes, hyperparameters.
+
+Nothing here reads the values of an array.
+"""
+
+from functools import cache
+from typing import Any
+
+from xpcnn.errors import BackendError, ConfigError, DTypeError, ShapeError, hint
+from xpcnn.ops.reference.windows import Padding, Pair, Windows, pair, sides
+from xpcnn.types import Array, Shape, namespace
+
+
+@cache
+def is_floating(xp: Any, dtype: Any) -> bool:
+    """Whether a dtype of the library `xp` is a real floating-point one."""
+    return bool(xp.isdtype(dtype, "real floating"))
+
+
+def check_arrays(op: str, **arrays: Array | None) -> None:
+    """Require arrays of one library and one floating dtype; the first is not None."""
+    (first_name, first), *others = arrays.items()
+    if first is None or not hasattr(first, "dtype"):
+        raise BackendError(
+            hint(
+                f"{op}: {first_name} is a {type(first).__name__}, expected an array",
+                "make an array of it first, e.g. numpy.asarray(..., dtype=numpy.float32)",
+            )
+        )
+    if not is_floating(namespace(first), first.dtype):
+        raise DTypeError(
+            hint(
+                f"{op}: {first_name} has dtype {dtype_name(first)}, expected float32 or float64",
+                "convert images once to float32 (a Model does it for you)",
+            )
+        )
+    for name, other in others:
+        if other is None:
+            continue
+        if type(other) is not type(first):
+            raise BackendError(
+                hint(
+                    f"{op}: {first_name} is a {kind(first)} and {name} a {kind(other)}",
+                    "move all to one library with Backend.from_host and Backend.to_host",
+                )
+            )
+        if other.dtype != first.dtype:
+            raise DTypeError(
+                hint(
+                    f"{op}: {first_name} has dtype {dtype_name(first)} and {name} "
+                    f"{dtype_name(other)}, expected one dtype",
+                    f"convert {name} to {dtype_name(first)}",
+                )
+            )
+
+
+def kind(x: Any) -> str:
+    """Return the name of an array's type with its library, such as `numpy.ndarray`."""
+    return f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}"
+
+
+def dtype_name(x: Array) -> str:
+    """Return the name of x's dtype without its library."""
+    return str(x.dtype).rpartition(".")[2]
+
+
+def check_rank(op: str, name: str, x: Array, *axes: str) -> None:
+    """Require one of the given ranks, each told by its axes, such as "(n, c, h, w)"."""
+    ranks = [text.count(",") + 1 if text != "(c,)" else 1 for text in axes]
+    if len(x.shape) not in ranks:
+        raise ShapeError(f"{op}: {name} has shape {tuple(x.shape)}, expected {' or '.join(axes)}")
+
+
+def check_length(op: str, name: str, x: Array | None, length: int, why: str) -> None:
+    """Require a vector of a given length, or None."""
+    if x is not None and tuple(x.shape) != (length,):
+        raise ShapeError(f"{op}: {name} has shape {tuple(x.shape)}, expected ({length},): {why}")
+
+
+def window_shape(
+    op: str,
+    image: tuple[int, int],
+    size: Pair,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> tuple[int, int]:
+    """Return (ho, wo), the number of windows over an image of (h, w).
+
+    Raises:
+        ConfigError: a hyperparameter is not valid.
+        ShapeError: the window is larger than the image with its padding.
+    """
+    check_windows(op, size, stride, padding, dilation)
+    windows = Windows.of(image, size, stride, padding, dilation, ceil_mode)
+    if min(windows.out) < 1:
+        (top, bottom), (left, right) = windows.sides
+        reach = tuple(d * (k - 1) + 1 for k, d in zip(windows.size, windows.dilation, strict=True))
+        raise ShapeError(
+            hint(
+                f"{op}: a window of {reach[0]} x {reach[1]} does not fit into an image of "
+                f"{image[0] + top + bottom} x {image[1] + left + right} (h x w, padding included)",
+                "a smaller size or dilation, more padding, or fewer layers that shrink the image",
+            )
+        )
+    return windows.out
+
+
+def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation: Pair) -> None:
+    """Require sizes, strides and dilations of at least 1 and padding of at least 0."""
+    for name, value in (("size", size), ("stride", stride), ("dilation", dilation)):
+        if not _is_pair(value) or min(pair(value)) < 1:
+            raise ConfigError(
+                f"{op}: {name} is {value!r}, expected a whole number of at least 1, or a pair"
+            )
+    if padding == "same":
+        if pair(stride) != (1, 1):
+            raise ConfigError(
+                hint(
+                    f"{op}: padding 'same' needs stride 1, not {stride!r}",
+                    "give the padding as a number: size // 2 for an odd size",
+                )
+            )
+        return
+    if isinstance(padding, str):
+        if padding != "valid":
+            raise ConfigError(
+                hint(f"{op}: padding {padding!r} is unknown", "a number, a pair, 'same' or 'valid'")
+            )
+        return
+    valid = _is_pair(padding) or (
+        isinstance(padding, tuple) and len(padding) == 2 and all(_is_pair(p) for p in padding)
+    )
+    if not valid or min(min(pair(side)) for side in sides(padding, (1, 1), (1, 1))) < 0:
+        raise ConfigError(
+            f"{op}: padding is {padding!r}, expected a number of at least 0, (rows, columns), "
+            "((top, bottom), (left, right)), 'same' or 'valid'"
+        )
+
+
+def _is_pair(value: object) -> bool:
+    if isinstance(value, int):
+        return not isinstance(value, bool)
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
+    )
+
+
+def check_fraction(op: str, name: str, value: float, *, closed: bool = False) -> None:
+    """Require 0 <= value < 1, or <= 1 if `closed`."""
+    if not (0.0 <= value < 1.0 or (closed and value == 1.0)):
+        end = "1" if closed else "1 (excluded)"
+        raise ConfigError(f"{op}: {name} is {value!r}, expected a number from 0 to {end}")
+
+
+def check_same_shape(op: str, first: str, x: Array, second: str, y: Array) -> None:
+    """Require two arrays of one shape."""
+    if tuple(x.shape) != tuple(y.shape):
+        raise ShapeError(
+            f"{op}: {first} has shape {tuple(x.shape)} and {second} {tuple(y.shape)}, "
+            "expected the same"
+        )
+
+
+def sample_size(shape: Shape) -> int:
+    """Return the number of elements of a shape."""
+    size = 1
+    for length in shape:
+        size *= length
+    return size

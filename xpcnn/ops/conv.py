@@ -1,0 +1,42 @@
+"""Convolution, with its checks. The meaning is in `reference/conv.py`."""
+
+from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.ops import reference
+from xpcnn.ops.checks import check_arrays, check_length, check_rank, window_shape
+from xpcnn.ops.dispatch import op
+from xpcnn.ops.reference.windows import Padding, Pair
+from xpcnn.types import Array
+
+
+def _check_conv2d(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> None:
+    check_arrays("conv2d", x=x, w=w, b=b)
+    check_rank("conv2d", "x", x, "(n, c, h, w)")
+    check_rank("conv2d", "w", w, "(filters, c/groups, kh, kw)")
+    _, c, height, width = x.shape
+    f, c_group, kh, kw = w.shape
+    if groups < 1 or f % groups:
+        raise ConfigError(f"conv2d: {f} filters cannot be cut into {groups} groups")
+    if c != c_group * groups:
+        message = f"conv2d: x has {c} channels, w expects {c_group * groups}"
+        if width == c_group * groups:
+            raise ShapeError(
+                hint(
+                    f"{message}; x of shape {tuple(x.shape)} looks channels-last (n, h, w, c)",
+                    "xp.permute_dims(x, (0, 3, 1, 2))",
+                )
+            )
+        raise ShapeError(message)
+    check_length("conv2d", "b", b, f, "one entry per filter")
+    window_shape("conv2d", (height, width), (kh, kw), stride, padding, dilation)
+
+
+conv2d = op(reference.conv2d, _check_conv2d)

@@ -1,0 +1,49 @@
+"""The dense product and changes of shape, with checks. The meaning is in `reference/dense.py`."""
+
+from xpcnn.errors import ShapeError, hint
+from xpcnn.ops import reference
+from xpcnn.ops.checks import check_arrays, check_length, check_rank, sample_size
+from xpcnn.ops.dispatch import op
+from xpcnn.types import Array, Shape
+
+
+def _check_dense(x: Array, w: Array, b: Array | None = None) -> None:
+    check_arrays("dense", x=x, w=w, b=b)
+    if len(x.shape) > 2:
+        raise ShapeError(
+            hint(
+                f"dense: x has shape {tuple(x.shape)}, expected (n, features)",
+                "flatten(x) first, in a network a Flatten() before the Dense layer",
+            )
+        )
+    check_rank("dense", "x", x, "(n, features)")
+    check_rank("dense", "w", w, "(in, out)")
+    if x.shape[1] != w.shape[0]:
+        raise ShapeError(f"dense: x has {x.shape[1]} features, w expects {w.shape[0]}")
+    check_length("dense", "b", b, w.shape[1], "one entry per output")
+
+
+def _check_reshape(x: Array, *, shape: Shape) -> None:
+    check_arrays("reshape", x=x)
+    reshaped("reshape", tuple(x.shape[1:]), shape)
+
+
+def reshaped(name: str, old: Shape, new: Shape) -> Shape:
+    """Return the shape that `new` means for a sample of shape `old`: its -1 worked out."""
+    known = sample_size(tuple(length for length in new if length != -1))
+    size = sample_size(old)
+    unknown = new.count(-1)
+    if unknown > 1 or any(length < -1 for length in new):
+        raise ShapeError(f"{name}: {new} is no shape; one entry may be -1")
+    if (unknown and (known == 0 or size % known)) or (not unknown and size != known):
+        raise ShapeError(f"{name}: a sample of shape {old} ({size} elements) does not fit {new}")
+    return tuple(size // known if length == -1 else length for length in new)
+
+
+def _check_flatten(x: Array) -> None:
+    check_arrays("flatten", x=x)
+
+
+dense = op(reference.dense, _check_dense)
+reshape = op(reference.reshape, _check_reshape)
+flatten = op(reference.flatten, _check_flatten)

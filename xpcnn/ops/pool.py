@@ -1,0 +1,98 @@
+"""Pooling, with its checks. The meaning is in `reference/pool.py`."""
+
+from functools import cache
+
+from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.ops import reference
+from xpcnn.ops.checks import check_arrays, check_rank, window_shape
+from xpcnn.ops.dispatch import op
+from xpcnn.ops.reference.windows import Padding, Pair, pair, sides
+from xpcnn.types import Array
+
+
+def pool_shape(
+    name: str,
+    image: tuple[int, int],
+    size: Pair,
+    stride: Pair | None,
+    padding: Padding,
+    dilation: Pair,
+    ceil_mode: bool,
+) -> tuple[int, int]:
+    """Return (ho, wo) of a pooling op; no window may lie in the padding alone."""
+    stride = size if stride is None else stride
+    out = window_shape(name, image, size, stride, padding, dilation, ceil_mode)
+    if padding not in (0, "valid"):
+        around = sides(padding, pair(size), pair(dilation))
+        axes = zip(image, pair(size), pair(stride), pair(dilation), out, around, strict=True)
+        if any(_misses(n, k, s, d, o, before) for n, k, s, d, o, (before, _) in axes):
+            raise ConfigError(
+                hint(
+                    f"{name}: with padding {padding!r}, a window of size {size!r} lies in the "
+                    "padding alone",
+                    "less padding",
+                )
+            )
+    return out
+
+
+@cache
+def _misses(n: int, k: int, stride: int, dilation: int, out: int, before: int) -> bool:
+    """Whether one of `out` windows along an axis of n elements touches none of them."""
+    starts = [p * stride - before for p in range(out)]
+    return any(not any(0 <= s + i * dilation < n for i in range(k)) for s in starts)
+
+
+def _check_max_pool2d(
+    x: Array,
+    *,
+    size: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> None:
+    check_arrays("max_pool2d", x=x)
+    check_rank("max_pool2d", "x", x, "(n, c, h, w)")
+    image = (x.shape[2], x.shape[3])
+    pool_shape("max_pool2d", image, size, stride, padding, dilation, ceil_mode)
+
+
+def _check_avg_pool2d(
+    x: Array,
+    *,
+    size: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor: float | None = None,
+) -> None:
+    check_arrays("avg_pool2d", x=x)
+    check_rank("avg_pool2d", "x", x, "(n, c, h, w)")
+    image = (x.shape[2], x.shape[3])
+    if divisor == 0:
+        raise ConfigError("avg_pool2d: divisor is 0")
+    pool_shape("avg_pool2d", image, size, stride, padding, dilation, ceil_mode)
+
+
+def _check_global_avg_pool2d(x: Array) -> None:
+    _check_global("global_avg_pool2d", x)
+
+
+def _check_global_max_pool2d(x: Array) -> None:
+    _check_global("global_max_pool2d", x)
+
+
+def _check_global(name: str, x: Array) -> None:
+    check_arrays(name, x=x)
+    check_rank(name, "x", x, "(n, c, h, w)")
+    if x.shape[2] * x.shape[3] == 0:
+        raise ShapeError(f"{name}: x has shape {tuple(x.shape)}, an image without pixels")
+
+
+max_pool2d = op(reference.max_pool2d, _check_max_pool2d)
+avg_pool2d = op(reference.avg_pool2d, _check_avg_pool2d)
+global_avg_pool2d = op(reference.global_avg_pool2d, _check_global_avg_pool2d)
+global_max_pool2d = op(reference.global_max_pool2d, _check_global_max_pool2d)

@@ -1,0 +1,34 @@
+"""The meaning of every op, in array API functions only: clear before fast.
+
+Slow and explicit on purpose. These files define what is right; every fast kernel is held against
+them. They use no array library by name, write into no array, and read no value on the host.
+"""
+
+from xpcnn.ops.reference.activation import prelu
+from xpcnn.ops.reference.conv import conv2d
+from xpcnn.ops.reference.dense import dense, flatten, reshape
+from xpcnn.ops.reference.dropout import dropout
+from xpcnn.ops.reference.loss import bce_with_logits, mse, softmax_cross_entropy
+from xpcnn.ops.reference.norm import batch_norm, batch_norm_inference
+from xpcnn.ops.reference.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
+from xpcnn.ops.reference.softmax import log_softmax, softmax
+
+__all__ = [
+    "avg_pool2d",
+    "batch_norm",
+    "batch_norm_inference",
+    "bce_with_logits",
+    "conv2d",
+    "dense",
+    "dropout",
+    "flatten",
+    "global_avg_pool2d",
+    "global_max_pool2d",
+    "log_softmax",
+    "max_pool2d",
+    "mse",
+    "prelu",
+    "reshape",
+    "softmax",
+    "softmax_cross_entropy",
+]

@@ -1,0 +1,247 @@
+"""Activations: every function beside its derivative.
+
+A function `f(x)` is elementwise; its derivative `d_f(x, y)` may use the output y = f(x). The op
+made of the two by `elementwise` has the pullback dx = dy * d_f(x, y). Array API functions only;
+writes into no array. Output dtype = input dtype. NaN propagates through all of them.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from xpcnn.types import Array, Pullback, namespace
+
+
+def elementwise(
+    f: Callable[..., Array], df: Callable[..., Array]
+) -> Callable[..., tuple[Array, Pullback]]:
+    """Return the op of an elementwise function and its derivative: dx = dy * df(x, y)."""
+
+    @wraps(f)
+    def run(x: Array, **hyperparameters: Any) -> tuple[Array, Pullback]:
+        y = f(x, **hyperparameters)
+
+        def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+            if wants is not None and not wants[0]:
+                return (None,)
+            return (dy * df(x, y, **hyperparameters),)
+
+        return y, pullback
+
+    return run
+
+
+def relu(x: Array) -> Array:
+    """y = max(x, 0); the derivative is 1 where x > 0 and 0 elsewhere, at 0 too."""
+    return namespace(x).where(x <= 0, 0.0, x)
+
+
+def d_relu(x: Array, y: Array) -> Array:
+    return namespace(x).where(x <= 0, 0.0, namespace(x).ones_like(x))
+
+
+def leaky_relu(x: Array, *, slope: float = 0.01) -> Array:
+    """y = x where x > 0, slope * x elsewhere; derivative 1 or slope."""
+    return namespace(x).where(x > 0, x, slope * x)
+
+
+def d_leaky_relu(x: Array, y: Array, *, slope: float = 0.01) -> Array:
+    return namespace(x).where(x > 0, 1.0, namespace(x).full_like(x, slope))
+
+
+def elu(x: Array, *, alpha: float = 1.0) -> Array:
+    """y = x where x > 0, alpha (e^x - 1) elsewhere; derivative 1 or y + alpha.
+
+    Source: Clevert et al. 2015, arXiv:1511.07289.
+    """
+    xp = namespace(x)
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, 0.0, x)))
+
+
+def d_elu(x: Array, y: Array, *, alpha: float = 1.0) -> Array:
+    return namespace(x).where(x > 0, 1.0, y + alpha)
+
+
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def selu(x: Array, *, alpha: float = SELU_ALPHA, scale: float = SELU_SCALE) -> Array:
+    """y = scale * elu(x, alpha); with the default constants, activations normalise themselves.
+
+    Source: Klambauer et al. 2017, arXiv:1706.02515.
+    """
+    return scale * elu(x, alpha=alpha)
+
+
+def d_selu(x: Array, y: Array, *, alpha: float = SELU_ALPHA, scale: float = SELU_SCALE) -> Array:
+    return namespace(x).where(x > 0, scale, y + scale * alpha)
+
+
+def sigmoid(x: Array) -> Array:
+    """y = 1 / (1 + e^-x), in two branches so that nothing overflows; derivative y (1 - y)."""
+    xp = namespace(x)
+    e = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, 1.0 / (1.0 + e), e / (1.0 + e))
+
+
+def d_sigmoid(x: Array, y: Array) -> Array:
+    return y * (1.0 - y)
+
+
+def tanh(x: Array) -> Array:
+    """y = tanh x; derivative 1 - y^2."""
+    return namespace(x).tanh(x)
+
+
+def d_tanh(x: Array, y: Array) -> Array:
+    return 1.0 - y * y
+
+
+def silu(x: Array) -> Array:
+    """y = x s with s = sigmoid(x), also called swish; derivative s (1 + x (1 - s))."""
+    return x * sigmoid(x)
+
+
+def d_silu(x: Array, y: Array) -> Array:
+    s = sigmoid(x)
+    return s * (1.0 + x * (1.0 - s))
+
+
+def softplus(x: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
+    """y = log(1 + e^(beta x)) / beta, stable: max(x, 0) + log1p(e^-|beta x|) / beta.
+
+    Where beta x > threshold, y = x, as in PyTorch. Derivative: sigmoid(beta x), or 1.
+    """
+    xp = namespace(x)
+    y = xp.where(x <= 0, 0.0, x) + xp.log1p(xp.exp(-xp.abs(beta * x))) / beta
+    return xp.where(beta * x > threshold, x, y)
+
+
+def d_softplus(x: Array, y: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
+    return namespace(x).where(beta * x > threshold, 1.0, sigmoid(beta * x))
+
+
+def mish(x: Array) -> Array:
+    """y = x t with t = tanh(softplus(x)); derivative t + x (1 - t^2) sigmoid(x).
+
+    Source: Misra 2019, arXiv:1908.08681.
+    """
+    return x * namespace(x).tanh(softplus(x))
+
+
+def d_mish(x: Array, y: Array) -> Array:
+    t = namespace(x).tanh(softplus(x))
+    return t + x * (1.0 - t * t) * sigmoid(x)
+
+
+def softsign(x: Array) -> Array:
+    """y = x / (1 + |x|); derivative 1 / (1 + |x|)^2."""
+    return x / (1.0 + namespace(x).abs(x))
+
+
+def d_softsign(x: Array, y: Array) -> Array:
+    d = 1.0 + namespace(x).abs(x)
+    return 1.0 / (d * d)
+
+
+def hard_sigmoid(x: Array, *, slope: float = 1 / 6, offset: float = 0.5) -> Array:
+    """y = slope * x + offset, kept between 0 and 1; derivative slope strictly between, else 0."""
+    line = slope * x + offset
+    xp = namespace(x)
+    return xp.where(line <= 0, 0.0, xp.where(line >= 1, 1.0, line))
+
+
+def d_hard_sigmoid(x: Array, y: Array, *, slope: float = 1 / 6, offset: float = 0.5) -> Array:
+    xp = namespace(x)
+    return xp.where((y <= 0) | (y >= 1), 0.0, xp.full_like(x, slope))
+
+
+def hard_swish(x: Array) -> Array:
+    """y = x * hard_sigmoid(x); derivative 0 below -3, 1 above 3, x/3 + 1/2 between.
+
+    Source: Howard et al. 2019, arXiv:1905.02244.
+    """
+    return x * hard_sigmoid(x)
+
+
+def d_hard_swish(x: Array, y: Array) -> Array:
+    xp = namespace(x)
+    return xp.where(x <= -3, 0.0, xp.where(x >= 3, 1.0, x / 3.0 + 0.5))
+
+
+def erf(x: Array) -> Array:
+    """Return the error function, which the array API lacks, to about 3e-15.
+
+    2/sqrt(pi) * exp(-a^2) * sum_k 2^k a^(2k+1) / (2k+1)!! with a = |x|: all terms are positive, so
+    nothing cancels; beyond 6 the function is 1 to the last bit (Abramowitz and Stegun 7.1.6).
+    """
+    xp = namespace(x)
+    a = xp.abs(x)
+    a = xp.where(a > 6.0, 6.0, a)
+    term = total = a
+    for k in range(1, 100):
+        term = term * (2.0 * a * a) / (2 * k + 1)
+        total = total + term
+    return xp.sign(x) * (2.0 / math.sqrt(math.pi)) * xp.exp(-a * a) * total
+
+
+def gelu(x: Array, *, approximate: str = "none") -> Array:
+    """y = x Phi(x), Phi the normal distribution function; derivative Phi(x) + x phi(x).
+
+    approximate="tanh": Phi(x) ~ (1 + tanh u)/2 with u = sqrt(2/pi) (x + 0.044715 x^3), derivative
+    (1 + t)/2 + x (1 - t^2)/2 * du/dx with t = tanh u.
+    Source: Hendrycks and Gimpel 2016, arXiv:1606.08415.
+    """
+    if approximate == "tanh":
+        return 0.5 * x * (1.0 + namespace(x).tanh(_gelu_u(x)))
+    return 0.5 * x * (1.0 + erf(x / math.sqrt(2.0)))
+
+
+def d_gelu(x: Array, y: Array, *, approximate: str = "none") -> Array:
+    xp = namespace(x)
+    if approximate == "tanh":
+        t = xp.tanh(_gelu_u(x))
+        du = math.sqrt(2.0 / math.pi) * (1.0 + 3 * 0.044715 * x * x)
+        return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * du
+    density = xp.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+    return 0.5 * (1.0 + erf(x / math.sqrt(2.0))) + x * density
+
+
+def _gelu_u(x: Array) -> Array:
+    return math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)
+
+
+def prelu(x: Array, slope: Array) -> tuple[Array, Pullback]:
+    """Leaky ReLU with a learnt slope per channel: y = x where x > 0, slope[c] * x elsewhere.
+
+    Backward: dx = dy or slope[c] * dy; dslope[c] = sum of dy * x over the elements with x <= 0.
+    Source: He et al. 2015, arXiv:1502.01852.
+
+    Args:
+        x: (n, c, ...).
+        slope: (c,), or (1,) for one slope shared by all channels.
+
+    Returns:
+        y like x, and the pullback dy -> (dx, dslope).
+    """
+    xp = namespace(x)
+    channels = (1, slope.shape[0], *(1,) * (x.ndim - 2))
+    a = xp.reshape(slope, channels)
+    y = xp.where(x > 0, x, a * x)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None]:
+        want_dx, want_dslope = wants or (True, True)
+        dx = xp.where(x > 0, dy, a * dy) if want_dx else None
+        dslope = None
+        if want_dslope:
+            parts = xp.where(x > 0, 0.0, x) * dy
+            shared = slope.shape[0] == 1
+            axes = tuple(range(x.ndim)) if shared else (0, *range(2, x.ndim))
+            dslope = xp.reshape(xp.sum(parts, axis=axes), slope.shape)
+        return dx, dslope
+
+    return y, pullback

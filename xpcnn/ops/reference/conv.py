@@ -1,0 +1,92 @@
+"""Convolution: the meaning of the op, clear before fast.
+
+Array API functions only; writes into no array. Sizes: batch n, channels c, image h x w, filters f,
+kernel kh x kw, groups g, output ho x wo. Output dtype = input dtype.
+"""
+
+from collections.abc import Sequence
+
+from xpcnn.ops.reference.windows import Padding, Pair, Windows
+from xpcnn.types import Array, Pullback, namespace
+
+
+def conv2d(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> tuple[Array, Pullback]:
+    """Convolve images with filters (as cross-correlation: the kernel is not flipped).
+
+    Forward, for every filter f and output pixel (p, q), over the channels c of f's group:
+
+        y[n,f,p,q] = b[f] + sum_{c,i,j} w[f,c,i,j] * x[n,c, p*s + i*d - top, q*s + j*d - left]
+
+    The sum is one matrix product: im2col lays the window of every output pixel out as a column,
+    cols[(c,i,j), (n,p,q)], and Y = W @ cols with W = w as a matrix (f, c*kh*kw).
+
+    Backward, with dY the cotangent of Y as a matrix:
+
+        dW = dY @ cols^T        dcols = W^T @ dY        db[f] = sum_{n,p,q} dy[n,f,p,q]
+
+    and dx collects dcols with the adjoint of im2col (col2im): every entry is added to the pixel it
+    was copied from.
+
+    Args:
+        x: images (n, c, h, w).
+        w: filters (f, c/groups, kh, kw).
+        b: bias (f,) or None.
+        stride: step between windows, s; one number or (rows, columns).
+        padding: zeros around the image: a number, (rows, columns), ((top, bottom), (left, right)),
+            "valid" (none) or "same" (output size = input size; stride 1 only).
+        dilation: distance between the taps of a kernel, d.
+        groups: channels and filters are cut into this many groups that do not see each other.
+
+    Returns:
+        y (n, f, ho, wo) with ho = floor((h + top + bottom - d*(kh - 1) - 1)/s) + 1, and the
+        pullback dy -> (dx, dw, db).
+    """
+    xp = namespace(x)
+    n, c, h, width = x.shape
+    f, c_group, kh, kw = w.shape
+    windows = Windows.of((h, width), (kh, kw), stride, padding, dilation)
+    ho, wo = windows.out
+    rows = c_group * kh * kw
+
+    padded = windows.pad(x, 0.0)
+    cols = xp.stack([windows.cut(padded, i, j) for i, j in windows.offsets()], axis=2)
+    # (n, c, kh*kw, ho, wo) -> (c, kh*kw, n, ho, wo) -> (g, rows, n*ho*wo)
+    cols = xp.reshape(xp.permute_dims(cols, (1, 2, 0, 3, 4)), (groups, rows, n * ho * wo))
+    filters = xp.reshape(w, (groups, f // groups, rows))
+    y = xp.reshape(filters @ cols, (f, n, ho, wo))
+    y = xp.permute_dims(y, (1, 0, 2, 3))
+    if b is not None:
+        y = y + xp.reshape(b, (1, f, 1, 1))
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        want_dx, want_dw, want_db = wants or (True, True, True)
+        dx = dw = db = None
+        dy_matrix = xp.reshape(
+            xp.permute_dims(dy, (1, 0, 2, 3)), (groups, f // groups, n * ho * wo)
+        )
+        if want_dx:
+            dcols = xp.matrix_transpose(filters) @ dy_matrix
+            dcols = xp.reshape(dcols, (c, kh * kw, n, ho, wo))
+            dcols = xp.permute_dims(dcols, (1, 2, 0, 3, 4))  # (kh*kw, n, c, ho, wo)
+            dpadded = xp.zeros_like(padded)
+            for k, (i, j) in enumerate(windows.offsets()):
+                dpadded = dpadded + windows.place(dcols[k, ...], i, j)
+            dx = windows.crop(dpadded)
+        if want_dw:
+            dw = xp.reshape(dy_matrix @ xp.matrix_transpose(cols), w.shape)
+        if want_db and b is not None:
+            db = xp.sum(dy, axis=(0, 2, 3))
+        return dx, dw, db
+
+    return y, pullback

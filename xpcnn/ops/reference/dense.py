@@ -1,0 +1,77 @@
+"""The dense product and changes of shape: the meaning of the ops, clear before fast.
+
+Array API functions only; writes into no array. Sizes: batch n, features i in, o out. Output dtype =
+input dtype.
+"""
+
+from collections.abc import Sequence
+
+from xpcnn.types import Array, Pullback, Shape, namespace
+
+
+def dense(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
+    """Multiply rows of features by a weight matrix: Y = X W + b.
+
+    Backward: dX = dY W^T, dW = X^T dY, db[o] = sum_n dY[n,o].
+
+    Args:
+        x: features (n, i).
+        w: weights (i, o).
+        b: bias (o,) or None.
+
+    Returns:
+        y (n, o) and the pullback dy -> (dx, dw, db).
+    """
+    xp = namespace(x)
+    y = x @ w
+    if b is not None:
+        y = y + b
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        want_dx, want_dw, want_db = wants or (True, True, True)
+        # written so that memory stays batch-last where the library keeps the order of a product
+        dx = xp.matrix_transpose(w @ xp.matrix_transpose(dy)) if want_dx else None
+        dw = xp.matrix_transpose(x) @ dy if want_dw else None
+        db = xp.sum(dy, axis=0) if want_db and b is not None else None
+        return dx, dw, db
+
+    return y, pullback
+
+
+def reshape(x: Array, *, shape: Shape) -> tuple[Array, Pullback]:
+    """Give every sample another shape; the number of elements stays.
+
+    Backward: dx is dy in x's shape.
+
+    Args:
+        x: samples (n, ...).
+        shape: the new shape of one sample; one entry may be -1.
+
+    Returns:
+        y (n, *shape) and the pullback dy -> (dx,).
+    """
+    xp = namespace(x)
+    y = xp.reshape(x, (x.shape[0], *shape))
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+        if wants is not None and not wants[0]:
+            return (None,)
+        return (xp.reshape(dy, x.shape),)
+
+    return y, pullback
+
+
+def flatten(x: Array) -> tuple[Array, Pullback]:
+    """Make one row of every sample: (n, ...) -> (n, features), channels slowest.
+
+    Backward: dx is dy in x's shape.
+
+    Returns:
+        y (n, features) and the pullback dy -> (dx,).
+    """
+    features = 1
+    for length in x.shape[1:]:
+        features *= length
+    return reshape(x, shape=(features,))

@@ -1,0 +1,139 @@
+"""Losses: the meaning of the ops, clear before fast.
+
+Every loss is a mean, a 0-d array of the dtype of its first argument. Array API functions only;
+writes into no array; no value is read on the host, so labels are not checked here.
+"""
+
+from collections.abc import Sequence
+
+from xpcnn.ops.reference.activation import sigmoid, softplus
+from xpcnn.ops.reference.softmax import log_softmax
+from xpcnn.types import Array, Pullback, namespace
+
+
+def softmax_cross_entropy(
+    logits: Array,
+    labels: Array,
+    class_weights: Array | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+) -> tuple[Array, Pullback]:
+    """Return the mean cross-entropy between labels and the softmax of logits.
+
+    With the target t[n,c] of each row (one-hot for integer labels), log p = log_softmax(logits):
+
+        loss = -(1/D) sum_{n,c} t[n,c] log p[n,c]
+
+    Label smoothing e replaces t by (1 - e) t + e/C; class weights multiply: the one-hot part by the
+    weight of the label, the smoothed part by that of each class. D is the number of rows, or for
+    integer labels the sum of their weights; rows with `ignore_index` count in neither. All as in
+    PyTorch, which also makes the loss NaN when every row is ignored.
+
+    Backward, in one step, which is why softmax and loss are one op:
+
+        dlogits[n,c] = (1/D) (p[n,c] sum_k t[n,k] - t[n,c])
+
+    Args:
+        logits: scores (n, c).
+        labels: integers (n,) in [0, c) or `ignore_index`, or probabilities (n, c).
+        class_weights: (c,) or None.
+        label_smoothing: e, between 0 and 1.
+        ignore_index: integer label of rows that do not count.
+
+    Returns:
+        the loss, and the pullback dloss -> (dlogits, dlabels, None); dlabels is None for integers.
+    """
+    xp = namespace(logits)
+    n, classes = logits.shape
+    log_p, _ = log_softmax(logits)
+    is_integer = xp.isdtype(labels.dtype, "integral")
+    smooth = label_smoothing / classes
+    if is_integer:
+        column = xp.reshape(labels, (n, 1))
+        one_hot = column == xp.arange(classes, dtype=labels.dtype, device=labels.device)
+        one_hot = xp.astype(one_hot, logits.dtype)  # (n, c)
+        kept = xp.astype(column != ignore_index, logits.dtype)  # (n, 1)
+        if class_weights is None:
+            target = kept * ((1.0 - label_smoothing) * one_hot + smooth)
+            total = xp.sum(kept)
+        else:
+            weighted = one_hot * class_weights
+            target = kept * ((1.0 - label_smoothing) * weighted + smooth * class_weights)
+            total = xp.sum(kept * weighted)
+    else:
+        target = (1.0 - label_smoothing) * labels + smooth
+        if class_weights is not None:
+            target = target * class_weights
+        total = n
+    # where the target is 0, log p = -inf must not make 0 * -inf
+    loss = -xp.sum(xp.where(target == 0, 0.0, target * log_p)) / total
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, None]:
+        want_dlogits, want_dlabels, _ = wants or (True, True, False)
+        dlogits = dlabels = None
+        if want_dlogits:
+            row = xp.sum(target, axis=1, keepdims=True)
+            dlogits = (xp.exp(log_p) * row - target) * (dy / total)
+        if want_dlabels and not is_integer:
+            dlabels = -(1.0 - label_smoothing) * log_p * (dy / total)
+            if class_weights is not None:
+                dlabels = dlabels * class_weights
+        return dlogits, dlabels, None
+
+    return loss, pullback
+
+
+def bce_with_logits(logits: Array, targets: Array) -> tuple[Array, Pullback]:
+    """Return the mean binary cross-entropy of independent yes/no scores.
+
+        loss = mean(softplus(x) - x t) = mean(max(x, 0) - x t + log(1 + e^-|x|))
+
+    Backward: dx = (sigmoid(x) - t) / N, dt = -x / N, N the number of elements.
+
+    Args:
+        logits: scores x, any shape.
+        targets: t in [0, 1], the same shape and dtype.
+
+    Returns:
+        the loss, and the pullback dloss -> (dlogits, dtargets).
+    """
+    xp = namespace(logits)
+    loss = xp.mean(softplus(logits) - logits * targets)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None]:
+        want_dlogits, want_dtargets = wants or (True, True)
+        share = dy / logits.size
+        dlogits = (sigmoid(logits) - targets) * share if want_dlogits else None
+        return dlogits, (-logits * share if want_dtargets else None)
+
+    return loss, pullback
+
+
+def mse(y: Array, targets: Array) -> tuple[Array, Pullback]:
+    """Return the mean squared error: loss = mean((y - t)^2).
+
+    Backward: dy = 2 (y - t) / N, dt = -dy, N the number of elements.
+
+    Args:
+        y: outputs, any shape.
+        targets: t, the same shape and dtype.
+
+    Returns:
+        the loss, and the pullback dloss -> (dy, dtargets).
+    """
+    difference = y - targets
+    loss = namespace(y).mean(difference * difference)
+
+    def pullback(
+        dloss: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None]:
+        want_dy, want_dtargets = wants or (True, True)
+        dy = difference * (dloss * (2.0 / y.size))
+        return (dy if want_dy else None), (-dy if want_dtargets else None)
+
+    return loss, pullback

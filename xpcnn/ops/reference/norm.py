@@ -1,0 +1,124 @@
+"""Batch normalisation: the meaning of the ops, clear before fast.
+
+Array API functions only; writes into no array. Sizes: x (n, c, h, w) or (n, c), parameters and
+statistics (c,). m = n*h*w (or n) is the number of values per channel. Output dtype = input dtype.
+Source: Ioffe and Szegedy 2015, arXiv:1502.03167.
+"""
+
+from collections.abc import Sequence
+
+from xpcnn.types import Array, Pullback, namespace
+
+
+def batch_norm(
+    x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5
+) -> tuple[tuple[Array, Array, Array], Pullback]:
+    """Normalise every channel by the mean and variance of the batch.
+
+        mean = (1/m) sum x      var = (1/m) sum (x - mean)^2      (biased, in two passes)
+        xhat = (x - mean) / sqrt(var + eps)      y = gamma * xhat + beta
+
+    Backward. x reaches y in three ways: directly, through the mean and through the variance:
+
+        dbeta = sum dy      dgamma = sum dy * xhat
+        dx = gamma / sqrt(var + eps) * (dy - dbeta/m - xhat * dgamma/m)
+
+    Args:
+        x: (n, c, h, w) or (n, c).
+        gamma: scale (c,) or None for 1.
+        beta: shift (c,) or None for 0.
+        eps: added to the variance, inside the root.
+
+    Returns:
+        (y, mean, var), y like x, mean and biased variance (c,), and the pullback
+        dy -> (dx, dgamma, dbeta).
+    """
+    xp = namespace(x)
+    axes = (0, *range(2, x.ndim))  # every axis but the channels
+    channels = (1, x.shape[1], *(1,) * (x.ndim - 2))
+    m = x.shape[0]
+    for length in x.shape[2:]:
+        m *= length
+
+    mean = xp.mean(x, axis=axes)
+    centred = x - xp.reshape(mean, channels)
+    var = xp.mean(centred * centred, axis=axes)
+    scale = xp.reshape(1.0 / xp.sqrt(var + eps), channels)
+    xhat = centred * scale
+    y = _affine(xhat, gamma, beta)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
+        sum_dy = xp.sum(dy, axis=axes)
+        sum_dy_xhat = xp.sum(dy * xhat, axis=axes)
+        dx = None
+        if want_dx:
+            mean_dy = xp.reshape(sum_dy / m, channels)
+            mean_dy_xhat = xp.reshape(sum_dy_xhat / m, channels)
+            dx = (dy - mean_dy - xhat * mean_dy_xhat) * scale
+            if gamma is not None:
+                dx = dx * xp.reshape(gamma, channels)
+        dgamma = sum_dy_xhat if want_dgamma and gamma is not None else None
+        dbeta = sum_dy if want_dbeta and beta is not None else None
+        return dx, dgamma, dbeta
+
+    return (y, mean, var), pullback
+
+
+def batch_norm_inference(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    mean: Array,
+    var: Array,
+    *,
+    eps: float = 1e-5,
+) -> tuple[Array, Pullback]:
+    """Normalise every channel by given statistics; a sample does not depend on its batch mates.
+
+        xhat = (x - mean) / sqrt(var + eps)      y = gamma * xhat + beta
+
+    Backward, the statistics being constants:
+
+        dbeta = sum dy      dgamma = sum dy * xhat      dx = gamma * dy / sqrt(var + eps)
+
+    Args:
+        x: (n, c, h, w) or (n, c).
+        gamma, beta: scale and shift (c,) or None.
+        mean, var: statistics (c,), usually running means over training.
+        eps: added to the variance, inside the root.
+
+    Returns:
+        y like x, and the pullback dy -> (dx, dgamma, dbeta, None, None).
+    """
+    xp = namespace(x)
+    axes = (0, *range(2, x.ndim))
+    channels = (1, x.shape[1], *(1,) * (x.ndim - 2))
+    scale = xp.reshape(1.0 / xp.sqrt(var + eps), channels)
+    xhat = (x - xp.reshape(mean, channels)) * scale
+    y = _affine(xhat, gamma, beta)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None, None, None]:
+        want_dx, want_dgamma, want_dbeta = (wants or (True, True, True))[:3]
+        dx = None
+        if want_dx:
+            dx = dy * scale if gamma is None else dy * (scale * xp.reshape(gamma, channels))
+        dgamma = xp.sum(dy * xhat, axis=axes) if want_dgamma and gamma is not None else None
+        dbeta = xp.sum(dy, axis=axes) if want_dbeta and beta is not None else None
+        return dx, dgamma, dbeta, None, None
+
+    return y, pullback
+
+
+def _affine(xhat: Array, gamma: Array | None, beta: Array | None) -> Array:
+    xp = namespace(xhat)
+    channels = (1, xhat.shape[1], *(1,) * (xhat.ndim - 2))
+    if gamma is not None:
+        xhat = xhat * xp.reshape(gamma, channels)
+    if beta is not None:
+        xhat = xhat + xp.reshape(beta, channels)
+    return xhat

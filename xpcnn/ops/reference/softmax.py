@@ -1,0 +1,49 @@
+"""Softmax and its logarithm: the meaning of the ops, clear before fast.
+
+Array API functions only; writes into no array. Output dtype = input dtype. The largest entry is
+subtracted first, which changes nothing but keeps exp from overflowing.
+"""
+
+from collections.abc import Sequence
+
+from xpcnn.types import Array, Pullback, namespace
+
+
+def softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
+    """Turn scores into probabilities: y_i = e^(x_i) / sum_k e^(x_k) along `axis`.
+
+    Backward: dx_i = y_i (dy_i - sum_k dy_k y_k).
+
+    Returns:
+        y like x, and the pullback dy -> (dx,).
+    """
+    xp = namespace(x)
+    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    y = e / xp.sum(e, axis=axis, keepdims=True)
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+        if wants is not None and not wants[0]:
+            return (None,)
+        return (y * (dy - xp.sum(dy * y, axis=axis, keepdims=True)),)
+
+    return y, pullback
+
+
+def log_softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
+    """Return the logarithm of softmax: y_i = x_i - log sum_k e^(x_k) along `axis`.
+
+    Backward: dx_i = dy_i - e^(y_i) sum_k dy_k.
+
+    Returns:
+        y like x, and the pullback dy -> (dx,).
+    """
+    xp = namespace(x)
+    shifted = x - xp.max(x, axis=axis, keepdims=True)
+    y = shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+        if wants is not None and not wants[0]:
+            return (None,)
+        return (dy - xp.exp(y) * xp.sum(dy, axis=axis, keepdims=True),)
+
+    return y, pullback

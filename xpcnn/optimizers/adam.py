@@ -1,0 +1,91 @@
+"""Adam and AdamW; equal to `torch.optim.Adam` and `torch.optim.AdamW`."""
+
+import math
+from dataclasses import KW_ONLY, dataclass
+
+from xpcnn.optimizers.common import Arrays, State, add_l2, shrink, zeros
+from xpcnn.options import FRACTION, NON_NEGATIVE, check
+from xpcnn.types import Array, namespace
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Divide a moving average of the gradient by the root of one of its squares.
+
+        g ← g + λ·p                          (decoupled: p ← (1 - lr·λ)·p instead)
+        m ← β₁·m + (1 - β₁)·g
+        v ← β₂·v + (1 - β₂)·g²
+        p ← p - lr · m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + ε)      (t is the step, from 1)
+
+    The divisors 1 - βᵗ undo the start of m and v at zero. amsgrad: the largest v so far in place of
+    v in the last line.
+
+    Sources: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1; Reddi,
+    Kale, Kumar, "On the convergence of Adam and beyond", 2018 (amsgrad).
+
+    State: m, v; v_max with amsgrad.
+    """
+
+    lr: float = 1e-3
+    _: KW_ONLY
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    amsgrad: bool = False
+    weight_decay: float = 0.0
+    decoupled: bool = False
+    decay_all: bool = True
+
+    def __post_init__(self) -> None:
+        check(
+            self,
+            lr=NON_NEGATIVE,
+            beta1=FRACTION,
+            beta2=FRACTION,
+            eps=NON_NEGATIVE,
+            weight_decay=NON_NEGATIVE,
+        )
+
+    def init(self, params: Arrays) -> State:
+        """Return the state before the first step."""
+        return {name: zeros(params) for name in ["m", "v"] + ["v_max"] * self.amsgrad}
+
+    def update(
+        self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
+    ) -> tuple[Arrays, State]:
+        """Return the parameters and the state after this step."""
+        new: Arrays = {}
+        after: State = {name: {} for name in state}
+        rate = lr / one_minus_power(self.beta1, step)
+        root = namespace(step).sqrt(one_minus_power(self.beta2, step))
+        for path, p in params.items():
+            xp = namespace(p)
+            g = grads[path]
+            if self.decoupled:
+                p = shrink(self, p, lr)
+            else:
+                g = add_l2(self, p, g)
+            m = self.beta1 * state["m"][path] + (1.0 - self.beta1) * g
+            v = self.beta2 * state["v"][path] + (1.0 - self.beta2) * (g * g)
+            after["m"][path], after["v"][path] = m, v
+            if self.amsgrad:
+                v = after["v_max"][path] = xp.maximum(state["v_max"][path], v)
+            new[path] = p - rate * m / (xp.sqrt(v) / root + self.eps)
+        return new, after
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay: the same rule, other defaults.
+
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, algorithm 2.
+    """
+
+    weight_decay: float = 1e-2
+    decoupled: bool = True
+
+
+def one_minus_power(beta: float, step: Array) -> Array:
+    """Return 1 - βᵗ as -expm1(t·log β): in float32 the plain form loses 4 digits at β = 0.999."""
+    log_beta = math.log(beta) if beta > 0.0 else -math.inf
+    return -namespace(step).expm1(step * log_beta)

@@ -1,0 +1,69 @@
+"""Random numbers that are a function of (seed, purpose, step, element), never of what ran before.
+
+A purpose names a stream (`dropout/<layer path>`, `shuffle`, `augment/<name>/<argument>`); a step is
+the number of a training forward pass, or an epoch for shuffles and per-sample augmentation; the
+element is the row-major index. The numbers are Philox4x64-10 at counter `(step << 192) + block + 1`
+under the 128-bit key of (seed, purpose), so that every backend can compute the same bits (Salmon et
+al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). Holds no generator and no state.
+"""
+
+import hashlib
+import math
+
+import numpy
+from numpy.typing import NDArray
+
+from xpcnn.errors import ConfigError, hint
+from xpcnn.types import Shape
+
+
+def key(seed: int, purpose: str) -> int:
+    """Return the 128-bit key of a stream: blake2b of `seed/purpose`, read as little-endian."""
+    digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
+    return int.from_bytes(digest, "little")
+
+
+def words(key: int, step: int, count: int) -> NDArray[numpy.uint32]:
+    """Return the first `count` words of (key, step): the halves of Philox's words, low first."""
+    raw = _raw(key, step, (count + 1) // 2)
+    return raw.astype("<u8", copy=False).view("<u4")[:count]
+
+
+def uniform(key: int, step: int, shape: Shape) -> NDArray[numpy.float32]:
+    """Return float32 multiples of 2**-24 in [0, 1): `u[e] = (word[e] >> 8) * 2**-24`, exactly."""
+    mantissas = words(key, step, math.prod(shape)) >> 8
+    return (mantissas.astype(numpy.float32) * 2.0**-24).reshape(shape)
+
+
+def integers(key: int, step: int, n: int, shape: Shape) -> NDArray[numpy.int64]:
+    """Return int64 in [0, n): `floor(uniform * n)` without rounding, for n up to 2**24.
+
+    Raises:
+        ConfigError: n is not in 1 to 2**24.
+    """
+    if not 1 <= n <= 2**24:
+        message = f"random integers below {n}: the bound must be from 1 to 2**24"
+        raise ConfigError(hint(message, "`permutation` for an order of more elements"))
+    mantissas = (words(key, step, math.prod(shape)) >> 8).astype(numpy.int64)
+    return (mantissas * n >> 24).reshape(shape)
+
+
+def normal(key: int, step: int, shape: Shape) -> NDArray[numpy.float32]:
+    """Return float32 standard normals by Box-Muller; other backends agree to tolerance only.
+
+    `z[e] = sqrt(-2 log(1 - u[2e])) * cos(2 pi u[2e + 1])`, so |z| stays below 5.8.
+    """
+    u = uniform(key, step, (*shape, 2))
+    radius = numpy.sqrt(-2 * numpy.log1p(-u[..., 0]))
+    return numpy.asarray(radius * numpy.cos(2 * math.pi * u[..., 1]))
+
+
+def permutation(seed: int, n: int, epoch: int) -> NDArray[numpy.int64]:
+    """Return the order of an epoch: the stable argsort of n 64-bit draws of purpose `shuffle`."""
+    return numpy.argsort(_raw(key(seed, "shuffle"), epoch, n), kind="stable")
+
+
+def _raw(key: int, step: int, count: int) -> NDArray[numpy.uint64]:
+    """Return 64-bit words of Philox; key and counter as Python ints (a list would be rounded)."""
+    generator = numpy.random.Philox(key=int(key), counter=int(step) << 192)
+    return generator.random_raw(count)

@@ -1,0 +1,247 @@
+"""Schedules: by what the base learning rate is multiplied, as a function of progress alone.
+
+`schedule(step, total_steps) -> float` on the host: `step` counts the updates done, from 0, and past
+`total_steps` the last value holds. Below, t is the step and T is `total_steps`. A length is a whole
+number of steps (int), or a fraction of T (float between 0 and 1). Values are those of PyTorch's
+schedulers where one is named. They keep no state, so a run resumes at any step; nothing here reacts
+to the loss.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
+from typing import Any, Protocol, TypeAlias
+
+from xpcnn import options as _options
+from xpcnn.errors import ConfigError, hint
+from xpcnn.options import FRACTION, NON_NEGATIVE, check
+
+Length: TypeAlias = int | float
+
+
+class Schedule(Protocol):
+    """From progress to the multiplier of the base learning rate."""
+
+    def __call__(self, step: int, total_steps: int, /) -> float: ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Keep the learning rate: 1."""
+
+    def __call__(self, step: int, total_steps: int, /) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """Multiply by γ after every so many steps: γ^⌊t / every⌋ (PyTorch's StepLR)."""
+
+    every: Length = 1 / 3
+    _: KW_ONLY
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        check(self, gamma=NON_NEGATIVE)
+        object.__setattr__(self, "every", _length(self, "every", self.every))
+
+    def __call__(self, step: int, total_steps: int, /) -> float:
+        t = min(step, total_steps)
+        return self.gamma ** math.floor(t / _steps(self.every, total_steps))
+
+
+@dataclass(frozen=True)
+class MultiStep:
+    """Multiply by γ at given steps: γ^(number of them up to t) (PyTorch's MultiStepLR)."""
+
+    at: tuple[Length, ...] = (0.5, 0.75)
+    _: KW_ONLY
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        check(self, gamma=NON_NEGATIVE)
+        object.__setattr__(self, "at", tuple(_length(self, "at", length) for length in self.at))
+
+    def __call__(self, step: int, total_steps: int, /) -> float:
+        return self.gamma ** sum(_steps(length, total_steps) <= step for length in self.at)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Multiply by γ over every so many steps, smoothly: γ^(t / every).
+
+    PyTorch's ExponentialLR is `every=1`.
+    """
+
+    every: Length = 1 / 3
+    _: KW_ONLY
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        check(self, gamma=NON_NEGATIVE)
+        object.__setattr__(self, "every", _length(self, "every", self.every))
+
+    def __call__(self, step: int, total_steps: int, /) -> float:
+        return float(self.gamma ** (min(step, total_steps) / _steps(self.every, total_steps)))
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """Fall from 1 to `final`: final + (1 - final)·(1 - t/T)^power (PyTorch's PolynomialLR)."""
+
+    power: float = 1.0
+    _: KW_ONLY
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self, power=NON_NEGATIVE, final=FRACTION)
+
+    def __call__(self, step: int, total_steps: int, /) -> float:
+        left = 1.0 - min(step / total_steps, 1.0)
+        return float(self.final + (1.0 - self.final) * left**self.power)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Fall from 1 to `final` along half a cosine: final + (1 - final)·(1 + cos(π·t/T)) / 2.
+
+    PyTorch's CosineAnnealingLR. Source: Loshchilov and Hutter, "SGDR", 2017, equation 5.
+    """
+
+    _: KW_ONLY
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self, final=FRACTION)
+
+    def __call__(self, step: int, total_steps: int, /) -> float:
+        return _cosine(1.0, self.final, min(step / total_steps, 1.0))
+
+
+@dataclass(frozen=True)
+class CosineRestarts:
+    """Repeat the cosine's fall in `cycles` cycles that fill T, each `factor` times the one before.
+
+    Cycle i has T·factorⁱ / Σ factorʲ steps. PyTorch's CosineAnnealingWarmRestarts, which is told
+    the first length instead. Source: Loshchilov and Hutter, "SGDR", 2017.
+    """
+
+    cycles: int = 3
+    _: KW_ONLY
+    factor: float = 2.0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self, factor=(1.0, math.inf), final=FRACTION)
+        if not isinstance(self.cycles, Integral) or self.cycles < 1:
+            raise ConfigError(
+                hint("CosineRestarts: cycles must be a whole number >= 1", "CosineRestarts(3)")
+            )
+
+    def __call__(self, step: int, total_steps: int, /) -> float:
+        lengths = [self.factor**cycle for cycle in range(self.cycles)]
+        start = 0
+        for cycle in range(self.cycles):
+            end = round(total_steps * sum(lengths[: cycle + 1]) / sum(lengths))
+            if step < end:
+                return _cosine(1.0, self.final, (step - start) / (end - start))
+            start = end
+        return self.final
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Rise from `start` to 1 until `peak`, then fall to `final`, each along half a cosine.
+
+    The peak is at step p = peak - 1 and the end at T - 1, as in PyTorch's OneCycleLR, with
+    pct_start = peak, div_factor = 1/start, final_div_factor = start/final. Momentum does not cycle.
+    Source: Smith and Topin, "Super-convergence", 2018.
+    """
+
+    peak: Length = 0.3
+    _: KW_ONLY
+    start: float = 0.04
+    final: float = 4e-6
+
+    def __post_init__(self) -> None:
+        check(self, start=FRACTION, final=FRACTION)
+        object.__setattr__(self, "peak", _length(self, "peak", self.peak))
+
+    def __call__(self, step: int, total_steps: int, /) -> float:
+        last = total_steps - 1
+        top = max(_steps(self.peak, total_steps) - 1, 0)
+        if step < top:
+            return _cosine(self.start, 1.0, step / top)
+        return _cosine(1.0, self.final, min((step - top) / max(last - top, 1), 1.0))
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """Rise linearly for the first `steps`, then follow another schedule over the rest.
+
+    The factor is (t + 1) / (steps + 1), times what `then` begins with: no step is lost at 0.
+    PyTorch's LinearLR with start_factor = 1 / (steps + 1), followed by another. Source: Goyal et
+    al., "Accurate, large minibatch SGD", 2017, section 2.2.
+    """
+
+    steps: Length
+    then: Schedule = Constant()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", _length(self, "steps", self.steps))
+
+    def __call__(self, step: int, total_steps: int, /) -> float:
+        steps = round(_steps(self.steps, total_steps))
+        rest = max(total_steps - steps, 1)
+        if step < steps:
+            return (step + 1) / (steps + 1) * self.then(0, rest)
+        return self.then(step - steps, rest)
+
+
+BY_NAME: Mapping[str, Callable[..., Schedule]] = {
+    "constant": Constant,
+    "step": Step,
+    "multi-step": MultiStep,
+    "exponential": Exponential,
+    "polynomial": Polynomial,
+    "cosine": Cosine,
+    "cosine-restarts": CosineRestarts,
+    "one-cycle": OneCycle,
+}
+
+
+def make(name: str, **options: Any) -> Schedule:
+    """Return the schedule of that name, for the command line and files: `make("step", every=100)`.
+
+    Raises:
+        ConfigError: there is no such schedule or option (the nearest is named), or a value is bad.
+    """
+    return _options.make("schedule", BY_NAME, name, **options)
+
+
+def _cosine(start: float, end: float, progress: float) -> float:
+    """Return the value between `start` and `end` along half a cosine."""
+    return end + (start - end) * (1.0 + math.cos(math.pi * progress)) / 2.0
+
+
+def _steps(length: Length, total_steps: int) -> float:
+    """Return a length in steps."""
+    return length if isinstance(length, int) else length * total_steps
+
+
+def _length(schedule: Schedule, name: str, value: Any) -> Length:
+    """Return a whole number of steps or a fraction as a Python number; refuse all else."""
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:
+        return int(value)
+    if isinstance(value, Real) and 0.0 < float(value) < 1.0:
+        return float(value)
+    owner = type(schedule).__name__
+    got = f"{value}" if isinstance(value, Real) else type(value).__name__
+    raise ConfigError(
+        hint(
+            f"{owner}: {name} must be a whole number of steps (int) or a fraction of all steps "
+            f"(float between 0 and 1), got {got}",
+            f"{name}=100 for steps, {name}=0.1 for a tenth of the run",
+        )
+    )

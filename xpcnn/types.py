@@ -1,0 +1,62 @@
+"""The few types that every room shares, and the way from an array to its library."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+Array: TypeAlias = Any
+"""An array of any library that the Python array API describes: NumPy, CuPy, PyTorch, JAX, ..."""
+
+Namespace: TypeAlias = Any
+"""The array API functions of one library, `xp` by convention."""
+
+Shape: TypeAlias = tuple[int, ...]
+
+Params: TypeAlias = dict[str, Any]
+"""Arrays by name; a container nests the dictionaries of its children under their names."""
+
+
+class Pullback(Protocol):
+    """The backward half of an op: from the cotangent of its output to those of its inputs.
+
+    One entry per array argument, in order: None for an argument that is None, an integer array, or
+    not wanted.
+    """
+
+    def __call__(
+        self, dy: Array, wants: Sequence[bool] | None = None, /
+    ) -> tuple[Array | None, ...]: ...
+
+
+def namespace(x: Array) -> Namespace:
+    """Return the array API namespace of `x`.
+
+    Asks the array first; array-api-compat serves only the libraries whose arrays cannot say
+    (PyTorch, CuPy), so that a step on NumPy never imports `array_api_compat.numpy` (over 100 ms).
+    """
+    try:
+        return x.__array_namespace__()
+    except AttributeError:
+        from array_api_compat import array_namespace
+
+        return array_namespace(x)
+
+
+def flatten(tree: Params, prefix: str = "") -> dict[str, Array]:
+    """Return the arrays of nested dictionaries by dotted path, in order."""
+    flat: dict[str, Array] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def unflatten_like(tree: Params, flat: dict[str, Array], prefix: str = "") -> Params:
+    """Return `tree` with its arrays replaced by those of `flat`, the inverse of `flatten`."""
+    return {
+        name: unflatten_like(value, flat, f"{prefix}{name}.")
+        if isinstance(value, dict)
+        else flat[prefix + name]
+        for name, value in tree.items()
+    }
