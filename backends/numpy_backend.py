@@ -3,12 +3,11 @@
 import ctypes
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy
 
-kernels: dict[str, Callable[..., Any]] = {}
+from .numpy_kernels import KERNELS
 
 
 def problem(device: str | int | None) -> tuple[str, str] | None:
@@ -23,7 +22,7 @@ class Library:
 
     xp = numpy
     array_type = numpy.ndarray
-    kernels = kernels
+    kernels = KERNELS
 
     def __init__(self, device: str | int | None) -> None:
         self.device = "cpu"

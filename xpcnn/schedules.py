@@ -134,10 +134,16 @@ class CosineRestarts:
 
     def __post_init__(self) -> None:
         check(self, factor=(1.0, math.inf), final=FRACTION)
-        if not isinstance(self.cycles, Integral) or self.cycles < 1:
+        cycles = self.cycles
+        if isinstance(cycles, bool) or not isinstance(cycles, Integral) or cycles < 1:
+            got = f"{cycles}" if isinstance(cycles, Real) else type(cycles).__name__
             raise ConfigError(
-                hint("CosineRestarts: cycles must be a whole number >= 1", "CosineRestarts(3)")
+                hint(
+                    f"CosineRestarts: cycles must be a whole number >= 1, got {got}",
+                    "CosineRestarts(3)",
+                )
             )
+        object.__setattr__(self, "cycles", int(cycles))
 
     def __call__(self, step: int, total_steps: int, /) -> float:
         lengths = [self.factor**cycle for cycle in range(self.cycles)]

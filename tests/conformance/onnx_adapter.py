@@ -12,6 +12,7 @@ import numpy
 
 from tests.conformance.verdict import Unsupported
 from xpcnn import ops
+from xpcnn.layers import Context, Dropout
 
 Array = numpy.ndarray
 
@@ -187,14 +188,18 @@ def dropout(
     x: Array,
     ratio: Array | None = None,
     training_mode: Array | None = None,
-    **attributes: float,  # `seed`, and `ratio` before opset 12
+    *,
+    seed: int = 0,
+    **old: float,  # `ratio` before opset 12
 ) -> tuple[Array, Array]:
-    """Without training, and with ratio 0, nothing is dropped: not even where the draw is 0."""
-    if training_mode is not None and training_mode and (ratio is None or ratio != 0):
+    """The layer, since the op is only what it does in training; the mask is what it lets pass."""
+    rate = old.get("ratio", 0.5) if ratio is None else float(ratio)
+    training = training_mode is not None and bool(training_mode)
+    if training and rate != 0:
         raise Unsupported("another random generator")
-    draws = numpy.zeros(x.shape, dtype=numpy.float32)
-    y, _ = ops.dropout(x, draws, rate=0.0)
-    kept, _ = ops.dropout(numpy.ones_like(x), draws, rate=0.0)
+    layer, ctx = Dropout(rate), Context(training=training)
+    y, _, _ = layer.forward({}, {}, x, ctx)
+    kept, _, _ = layer.forward({}, {}, numpy.ones_like(x), ctx)
     return y, kept != 0
 
 

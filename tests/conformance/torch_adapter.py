@@ -13,6 +13,7 @@ import numpy
 
 from tests.conformance.verdict import Unsupported
 from xpcnn import ops
+from xpcnn.layers import Context, Dropout
 
 Array = numpy.ndarray
 Gradients = dict[str, Array | None]
@@ -219,11 +220,13 @@ def gelu(input: Array, approximate: str = "none") -> Result:
 
 
 def dropout(input: Array, p: float = 0.5, training: bool = True) -> Result:
-    """Without training, as with p = 0, nothing is dropped: not even where the draw is 0."""
+    """The layer, since the op is only what it does in training."""
+    if p == 1.0:
+        raise Unsupported("rate 1")
     if training and p != 0:
         raise Unsupported("another random generator")
-    draws = numpy.zeros(input.shape, dtype=numpy.float32)
-    return named(ops.dropout(input, draws, rate=0.0), "input", "draws")
+    y, _, pullback = Dropout(p).forward({}, {}, input, Context(training=training, grad=True))
+    return named((y, lambda dy: pullback(dy)[:1]), "input")
 
 
 def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Result:
@@ -261,15 +264,19 @@ ADAPTERS: dict[str, Callable[..., Result]] = {
     "tanh": elementwise(ops.tanh),
 }
 
-IMAGES = ("conv2d", "max_pool2d", "avg_pool2d")
-ROWS = (
-    "linear",
-    "softmax",
-    "log_softmax",
-    "cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "mse_loss",
-)
+RANKS = {
+    "conv2d": (4,),
+    "max_pool2d": (4,),
+    "avg_pool2d": (4,),
+    "batch_norm": (2, 4),
+    "linear": (2,),
+    "softmax": (2,),
+    "log_softmax": (2,),
+    "cross_entropy": (2,),
+    "binary_cross_entropy_with_logits": (2,),
+    "mse_loss": (2,),
+    "prelu": (2, 3, 4),
+}
 
 
 def is_plain(operator: str, arguments: dict[str, Any]) -> bool:
@@ -284,17 +291,17 @@ def is_plain(operator: str, arguments: dict[str, Any]) -> bool:
     name = operator.rpartition(".")[2]
     input = arguments["input"]
     arrays = [a for a in arguments.values() if isinstance(a, numpy.ndarray)]
-    ranks = {"batch_norm": (2, 4), "prelu": (2, 3, 4)}
-    ranks |= dict.fromkeys(IMAGES, (4,)) | dict.fromkeys(ROWS, (2,))
-    if input.ndim not in ranks.get(name, (input.ndim,)) or any(a.size == 0 for a in arrays):
+    ranks = RANKS.get(name, (input.ndim,))
+    if input.ndim not in ranks or any(array.size == 0 for array in arrays):
         return False
     if name == "max_pool2d":
         further = arguments["ceil_mode"] or arguments["return_indices"]
         return arguments["dilation"] == 1 and not further
     if name == "dropout":
-        return not arguments.get("training", True) or arguments.get("p") == 0
+        rate, training = arguments.get("p", 0.5), arguments.get("training", True)
+        return rate == 0 or (rate < 1 and not training)
     if name == "flatten":
         return arguments.get("start_dim") == 1
-    weights = arguments.get("weight"), arguments.get("pos_weight")
-    weighted = name == "binary_cross_entropy_with_logits" and weights != (None, None)
-    return arguments.get("reduction", "mean") == "mean" and not weighted
+    if name == "binary_cross_entropy_with_logits" and {"weight", "pos_weight"} & set(arguments):
+        return False
+    return arguments.get("reduction", "mean") == "mean"

@@ -1,8 +1,8 @@
-"""What is known of each public data set: the names of its classes, its files, where they can be had.
+"""What is known of each public data set: class names, files, and where they can be had.
 
-SHA-256 sums are of the unpacked content where that is known, for a copy may be packed anew, and else
-of the published file. Sources: the pages of the data sets and the lists of TensorFlow Datasets, which
-agree. A copy is only a place to get the bytes from: what comes must have the right sum.
+SHA-256 sums are of the unpacked content where that is known, for a mirror may have packed it anew,
+and else of the published file (the sums that TensorFlow Datasets keeps, too). A mirror is only a
+place to get the bytes from: what comes must have the right sum.
 """
 
 from dataclasses import dataclass
@@ -40,6 +40,18 @@ def _idx(of: Literal["content", "file"], *sums: str) -> tuple[Remote, ...]:
 _ARCHIVED = "https://web.archive.org/web/2024id_/"  # the bytes as they were at that address in 2024
 _TORONTO = "https://www.cs.toronto.edu/~kriz/"
 _CODH = "http://codh.rois.ac.jp/kmnist/dataset/kmnist/"
+_CIFAR100 = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle
+bowl boy bridge bus butterfly camel can castle caterpillar cattle
+chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur
+dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard
+lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain
+mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree
+plain plate poppy porcupine possum rabbit raccoon ray road rocket
+rose sea seal shark shrew skunk skyscraper snail snake spider
+squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor
+train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
 
 ENTRIES = {
     "mnist": Entry(
@@ -104,18 +116,7 @@ ENTRIES = {
         layout=cifar.CIFAR10,
     ),
     "cifar100": Entry(
-        classes=tuple(
-            """apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle
-            bowl boy bridge bus butterfly camel can castle caterpillar cattle
-            chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur
-            dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard
-            lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain
-            mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree
-            plain plate poppy porcupine possum rabbit raccoon ray road rocket
-            rose sea seal shark shrew skunk skyscraper snail snake spider
-            squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor
-            train trout tulip turtle wardrobe whale willow_tree wolf woman worm""".split()
-        ),
+        classes=tuple(_CIFAR100.split()),
         mirrors=(_TORONTO, _ARCHIVED + _TORONTO),
         files=(
             Remote(

@@ -1,9 +1,9 @@
 """The binary version of CIFAR-10 and CIFAR-100, as a folder of files or still in its .tar.gz.
 
-A record is one label byte (CIFAR-100: the coarse label, then the fine one) and 3072 bytes: 1024 red,
-1024 green, 1024 blue, row by row. Refuses files of another length, and never unpacks the archive to
-disk: it is read as a stream, and no further than the files in it may be long. (A. Krizhevsky,
-"Learning multiple layers of features from tiny images", 2009.)
+A record is one label byte (CIFAR-100: the coarse label, then the fine one) and 3072 bytes: 1024
+red, 1024 green, 1024 blue, row by row. Refuses files of another length, and never unpacks the
+archive to disk: it is read as a stream, and no further than the files in it may be long. (A.
+Krizhevsky, "Learning multiple layers of features from tiny images", 2009.)
 """
 
 import tarfile
@@ -17,6 +17,7 @@ from typing import IO, cast
 import numpy as np
 
 from xpcnn.data.files import AGAIN, fill, find, unpacked
+from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range
 from xpcnn.errors import DataError, hint
 
@@ -45,8 +46,8 @@ class Layout:
         train = dict.fromkeys(self.train, self.train_records)
         return train | dict.fromkeys(self.test, self.test_records)
 
-    def bytes(self, name: str) -> int:
-        """Return the length of a file."""
+    def length(self, name: str) -> int:
+        """Return the length of a file in bytes."""
         return self.records[name] * (self.label_bytes + _PIXELS)
 
 
@@ -70,8 +71,6 @@ CIFAR100 = Layout(
     label_bytes=2,
     classes=100,
 )
-
-Part = tuple[np.ndarray, np.ndarray]
 
 
 def read(folders: Iterable[Path], layout: Layout) -> tuple[Part, Part]:
@@ -109,7 +108,7 @@ def _slots(names: tuple[str, ...], part: Part) -> dict[str, Part]:
 
 
 def _read_file(path: Path, slot: Part, layout: Layout) -> None:
-    size, expected = path.stat().st_size, layout.bytes(path.name)
+    size, expected = path.stat().st_size, layout.length(path.name)
     if size != expected:
         raise DataError(hint(f"{path}: has {size} bytes, expected {expected}", AGAIN))
     with unpacked(path) as source:
@@ -117,7 +116,7 @@ def _read_file(path: Path, slot: Part, layout: Layout) -> None:
 
 
 def _read_archive(path: Path, slots: dict[str, Part], layout: Layout) -> None:
-    limit = sum(map(layout.bytes, slots)) + _SLACK
+    limit = sum(map(layout.length, slots)) + _SLACK
     missing = set(slots)
     with unpacked(path) as stream, _archive(path, stream, limit) as archive:
         for member in archive:
@@ -126,8 +125,8 @@ def _read_archive(path: Path, slots: dict[str, Part], layout: Layout) -> None:
                 continue
             where = f"{path}: {name}"
             source = archive.extractfile(member) if member.isreg() else None
-            if source is None or member.size != layout.bytes(name):
-                message = f"{where} has {member.size} bytes, expected {layout.bytes(name)}"
+            if source is None or member.size != layout.length(name):
+                message = f"{where} has {member.size} bytes, expected {layout.length(name)}"
                 raise DataError(hint(message, AGAIN))
             _fill_slot(cast(BufferedIOBase, source), slots[name], layout, where)
             missing.remove(name)

@@ -23,9 +23,9 @@ _MOST_UNNAMED = 1 << 16  # classes that `from_arrays` numbers by itself
 class Dataset:
     """Images with one class each.
 
-    images: uint8 or float32 (n, c, h, w); labels: integers (n,), kept as int64; classes: the name of
-    each label; mean, std: per channel, in the units of the images, of the training part that the
-    images belong to or are judged by. `subset` and `select` keep them.
+    images: uint8 or float32 (n, c, h, w); labels: integers (n,), kept as int64; classes: the name
+    of each label; mean, std: per channel, in the units of the images, of the whole training part
+    that the images come from or are judged by: `subset`, `select` and `split` keep them.
     """
 
     images: np.ndarray
@@ -92,7 +92,8 @@ class Dataset:
 
     def digest(self) -> str:
         """Return a hash of the images and labels in their order, 32 hexadecimal digits."""
-        h = hashlib.blake2b(f"{self.images.dtype.name} {self.images.shape}".encode(), digest_size=16)
+        kind = f"{self.images.dtype.name} {self.images.shape}"
+        h = hashlib.blake2b(kind.encode(), digest_size=16)
         little = self.images.dtype.newbyteorder("<")
         h.update(np.ascontiguousarray(self.images, dtype=little).data)
         h.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
@@ -115,16 +116,18 @@ class Dataset:
         limit: int | None = None,
         limit_per_class: int | None = None,
     ) -> "Dataset":
-        """Return fewer images, in their order: first of some classes, then the first of each class,
-        then the first of all.
+        """Return fewer images, in their order: those of `classes`, of these the first of each
+        class, of these the first of all.
 
-        classes: names or indices; they become the labels 0, 1, ... in the order given and keep their
-        names. A limit above the number of images takes all of them.
+        classes: names or indices; they become the labels 0, 1, ... in the order given, and keep
+        their names. A limit above the number of images takes all of them.
 
         Raises:
             ConfigError: an unknown or repeated class, or a limit below 1.
             DataError: no image is left.
         """
+        if classes is None and limit is None and limit_per_class is None:
+            return self
         for name, value in (("limit", limit), ("limit_per_class", limit_per_class)):
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be at least 1, got {value}")

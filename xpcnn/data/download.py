@@ -1,11 +1,10 @@
 """Downloading data files into the user's cache folder, whole and verified or not at all.
 
-Each mirror is tried in turn; what comes must have the file's SHA-256 before it gets its name. Refuses
-to keep anything else, and to read more than any of the files may hold.
+Each mirror is tried in turn; what comes must have the file's SHA-256 before it gets its name.
+Refuses to keep anything else, and to read more than any of the files may hold.
 """
 
 import hashlib
-import os
 import sys
 import tempfile
 from collections.abc import Iterable

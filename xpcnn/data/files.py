@@ -15,6 +15,7 @@ import numpy as np
 
 from xpcnn.errors import DataError, hint
 
+LIMIT = 1 << 30  # bytes of one file, packed or not; the largest known set of this kind has 547 MB
 AGAIN = "get the file again: a download that broke off, or a page of words in its place, is common"
 
 

@@ -7,22 +7,44 @@ most one byte more. (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of hand
 
 import math
 import struct
+from collections.abc import Iterable
 from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
 
-from xpcnn.data.files import AGAIN, fill, unpacked
+from xpcnn.data.files import AGAIN, LIMIT, fill, find, unpacked
+from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range
 from xpcnn.errors import DataError, LabelError, hint
 from xpcnn.types import Shape
 
-LIMIT = 1 << 30  # bytes of one file in memory; the largest set in this format has 547 MB
 _DEFLATE = 1032  # deflate expands at most so many times
 _MAGIC = {"images": b"\0\0\x08\x03", "labels": b"\0\0\x08\x01"}  # uint8, of rank 3 and 1
 
 
-def read_pair(images: Path, labels: Path, classes: int) -> tuple[np.ndarray, np.ndarray]:
+def read(folders: Iterable[Path], classes: int) -> tuple[Part, Part]:
+    """Return (images, labels) of the training part and of the test part: `read_pair` of each.
+
+    The files are those of MNIST by name, with or without `.gz`, `-idx` or `.idx`.
+    """
+    folders = list(folders)
+    train, test = (
+        read_pair(
+            find(folders, _spellings(f"{part}-images", "idx3-ubyte")),
+            find(folders, _spellings(f"{part}-labels", "idx1-ubyte")),
+            classes,
+        )
+        for part in ("train", "t10k")
+    )
+    return train, test
+
+
+def _spellings(stem: str, ending: str) -> list[str]:
+    return [f"{stem}{mark}{ending}{packed}" for mark in "-." for packed in ("", ".gz")]
+
+
+def read_pair(images: Path, labels: Path, classes: int) -> Part:
     """Return uint8 images (n, 1, h, w) and int64 labels (n,) of two files that belong together.
 
     Raises:
@@ -66,7 +88,7 @@ def _shape(source: BufferedIOBase, path: Path, kind: str) -> Shape:
     if not start:
         raise DataError(hint(f"{path}: is empty", AGAIN))
     if start != magic:
-        message = f"{path}: wrong magic number {start.hex()}, an IDX file of {kind} has {magic.hex()}"
+        message = f"{path}: wrong magic number {start.hex()}, expected {magic.hex()} for {kind}"
         swapped = start in _MAGIC.values()
         raise DataError(hint(message, "swap the image and label files" if swapped else AGAIN))
     rank = magic[3]

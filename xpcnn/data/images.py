@@ -11,6 +11,8 @@ import numpy as np
 from xpcnn.errors import DataError, DTypeError, ShapeError, hint
 from xpcnn.types import Shape
 
+Part = tuple[np.ndarray, np.ndarray]  # images and labels
+
 FIRST = 5  # offenders named in a message
 
 _CHUNK = 1 << 17  # float64 values held at a time: 1 MiB, which stays in a core's cache
@@ -51,7 +53,7 @@ def check_images(images: np.ndarray, where: str) -> None:
                 f"{where}: {len(bad)} of {len(images)} images hold NaN or infinity, "
                 f"the first: images {first}"
             )
-            raise DataError(hint(message, "leave these images out, or mend the file they come from"))
+            raise DataError(hint(message, "leave these images out, or mend their source"))
 
 
 def _channels_last(shape: Shape) -> bool:
@@ -65,7 +67,7 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
 
     Sums run in float64; chunks of images are joined by the formula of Chan, Golub and LeVeque
     (1979): with d the difference of the means of two parts, M = M1 + M2 + d^2 n1 n2 / (n1 + n2), so
-    the variance never is a small difference of large sums. The variance is the biased one. A channel
+    the variance never is a small difference of large sums. It is the biased variance. A channel
     that is constant to float32's precision gets std 1.0, so that dividing by it does no harm.
     """
     n, c, h, w = images.shape

@@ -1,7 +1,7 @@
 """Labels, checked once on the host: one class index per image.
 
-Refuses what would have to be guessed: one-hot rows, names, fractions, indices without a class. Every
-error is a LabelError that begins with `where`, the data set or file the labels belong to.
+Refuses what would have to be guessed: one-hot rows, names, fractions, indices without a class.
+Every error is a LabelError that begins with `where`, the data set or file the labels belong to.
 """
 
 import numpy as np

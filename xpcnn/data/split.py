@@ -1,8 +1,9 @@
 """Setting a validation part aside by what an image is, not by where it stands.
 
 An image goes to validation when a hash of (seed, label, pixels) lies below the fraction. So every
-class loses about that share, an image keeps its part when others come, go or change places, and equal
-images with equal labels are never on both sides. Refuses to balance the counts: they are binomial.
+class loses about that share, an image keeps its part when others come, go or change places, and
+equal images with equal labels are never on both sides. Refuses to even out the counts, which are
+binomial: that would tie the part of one image to the others.
 """
 
 import hashlib
@@ -17,8 +18,8 @@ from xpcnn.errors import ConfigError, DataError, hint
 def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
     """Return (train, validation): about `fraction` of the images in `validation`, order kept.
 
-    validation is None where the fraction is 0, or where no image of a small set falls below it. Both
-    parts keep the mean and std of `dataset`.
+    validation is None where the fraction is 0, or where no image of a small set falls below it.
+    Both parts keep the mean and std of `dataset`.
 
     Raises:
         ConfigError: fraction is not in [0, 1).

@@ -30,6 +30,7 @@ from xpcnn.ops.dense import dense, flatten, reshape
 from xpcnn.ops.dropout import dropout
 from xpcnn.ops.loss import bce_with_logits, mse, softmax_cross_entropy
 from xpcnn.ops.norm import batch_norm, batch_norm_inference
+from xpcnn.ops.normalise import normalise
 from xpcnn.ops.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from xpcnn.ops.softmax import log_softmax, softmax
 
@@ -53,6 +54,7 @@ __all__ = [
     "max_pool2d",
     "mish",
     "mse",
+    "normalise",
     "prelu",
     "relu",
     "reshape",

@@ -2,8 +2,9 @@
 
 `update(params, grads, state, lr, step) -> (params, state)` on flat dictionaries {path: array}, in
 order of complexity: SGD, Adagrad, RMSprop, Adam. They write into no array, read none back, and use
-array API functions only, so they run on any array library. Hyperparameters out of range are a
-`ConfigError` when the optimizer is made.
+array API functions only, and so run on any library. `weight_decay` (λ) shrinks every parameter;
+with `decay_all=False` only those of rank 2 and more: not biases, norms and PReLU slopes.
+Hyperparameters out of range are a `ConfigError` when the optimizer is made.
 """
 
 from collections.abc import Callable, Mapping

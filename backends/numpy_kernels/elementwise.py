@@ -1,0 +1,43 @@
+"""Elementwise passes with fewer temporaries, in the memory order of their input."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .layout import Array, logical
+
+
+def relu(x: Array) -> Any:
+    """Keep what is positive."""
+    y = np.maximum(x, 0)
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+        if wants is not None and not wants[0]:
+            return (None,)
+        return (dy * (y != 0),)  # y is 0 exactly where x <= 0; NaN passes the gradient on
+
+    return y, pullback
+
+
+def dropout(x: Array, uniform: Array, *, rate: float) -> Any:
+    """Drop elements; the mask is laid out as x is."""
+    mask = np.greater_equal(uniform, rate, out=np.empty_like(x))
+    mask *= 1.0 / (1.0 - rate)
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, None]:
+        return (dy * mask if wants is None or wants[0] else None), None
+
+    return x * mask, pullback
+
+
+def normalise(x: Array, mean: Array, std: Array) -> Any:
+    """Normalise images into batch-last memory; other shapes are left to the reference."""
+    if x.ndim != 4:
+        return NotImplemented
+    n, c, h, w = x.shape
+    y = np.empty((c, h, w, n), mean.dtype)
+    channels = (c, 1, 1, 1)
+    np.subtract(x.transpose(1, 2, 3, 0), mean.reshape(channels), out=y)
+    y /= std.reshape(channels)
+    return logical(y)

@@ -1,0 +1,41 @@
+"""The fixture `lib`: one test on every array library. The option `--no-kernels`: all on references.
+
+A library that cannot be used here skips the test by its name, with the reason.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lib import LIBS, Lib, open_lib
+from xpcnn import backend
+from xpcnn.backend import Kernels
+
+
+class NoKernels(dict[type, Kernels]):
+    """A table of kernels that stays empty."""
+
+    def __setitem__(self, array_type: type, kernels: Kernels) -> None:
+        pass
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-kernels", action="store_true", help="run every op as its reference, without kernels"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--no-kernels"):
+        backend._kernels = NoKernels()
+
+
+@pytest.fixture(params=LIBS)
+def lib(request: pytest.FixtureRequest) -> Iterator[Lib]:
+    """Open one array library; afterwards, the ops know the kernels that they knew before."""
+    before = dict(backend._kernels)
+    try:
+        yield open_lib(request.param)
+    finally:
+        backend._kernels.clear()
+        backend._kernels.update(before)

@@ -1,0 +1,150 @@
+"""Dataset: what it holds, what it refuses, and choosing from it."""
+
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+
+from xpcnn.data import Dataset
+from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError
+
+PIXELS = np.arange(8 * 2 * 3 * 4, dtype=np.uint8).reshape(8, 2, 3, 4)
+LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 1])
+
+
+@pytest.fixture
+def pets() -> Dataset:
+    return Dataset.from_arrays(PIXELS, LABELS, ["cat", "dog", "eel"], name="pets")
+
+
+def test_it_holds_the_arrays_as_they_are(pets: Dataset) -> None:
+    assert pets.images is PIXELS
+    assert pets.labels.tolist() == LABELS.tolist()
+    assert pets.labels.dtype == np.int64
+    assert pets.classes == ("cat", "dog", "eel")
+    assert pets.shape == (2, 3, 4)
+    assert len(pets) == 8
+    assert len(pets.mean) == len(pets.std) == 2
+    assert repr(pets) == "Dataset('pets', 8 images of 2x3x4 uint8, 3 classes)"
+
+
+def test_classes_are_numbered_where_they_have_no_names() -> None:
+    assert Dataset.from_arrays(PIXELS, LABELS).classes == ("0", "1", "2")
+    assert Dataset.from_arrays(PIXELS, LABELS).name == "arrays"
+
+
+def test_it_is_frozen(pets: Dataset) -> None:
+    with pytest.raises(FrozenInstanceError):
+        pets.name = "other"  # type: ignore[misc]  # the assignment is the test
+
+
+def test_it_checks_images_and_labels_when_made(pets: Dataset) -> None:
+    with pytest.raises(ShapeError, match=r"^data set 'arrays': images look channels-last"):
+        Dataset.from_arrays(np.zeros((8, 28, 28, 1), np.uint8), LABELS)
+    with pytest.raises(LabelError, match=r"^data set 'arrays': labels look one-hot"):
+        Dataset.from_arrays(PIXELS, np.eye(8, 3))
+    with pytest.raises(LabelError, match=r"^data set 'arrays': 2 of 8 labels lie outside 0..1"):
+        Dataset.from_arrays(PIXELS, LABELS, ["cat", "dog"])
+    with pytest.raises(LabelError, match=r"^data set 'pets': 1 of 8 labels lie outside 0..2"):
+        replace(pets, labels=np.array([0, 1, 2, 3, 0, 0, 0, 0]))
+    with pytest.raises(LabelError, match=r"^data set 'arrays': 1 of 8 labels .* labels\[0\] = -1"):
+        Dataset.from_arrays(PIXELS, [-1, 0, 0, 0, 0, 0, 0, 0])
+    with pytest.raises(DataError, match=r"^data set 'arrays' is empty: .* \(0, 2, 3, 4\)\nTry: "):
+        Dataset.from_arrays(PIXELS[:0], LABELS[:0])
+
+
+def test_a_huge_label_does_not_make_a_huge_list_of_names() -> None:
+    with pytest.raises(LabelError) as caught:
+        Dataset.from_arrays(PIXELS, np.full(8, 2**40))
+    assert str(caught.value) == (
+        "data set 'arrays': the largest label is 1099511627776, and no class names are given\n"
+        "Try: classes=..., a name for each label from 0 on"
+    )
+
+
+def test_it_checks_mean_and_std(pets: Dataset) -> None:
+    with pytest.raises(DataError, match=r"^data set 'pets': mean must be 2 finite numbers$"):
+        replace(pets, mean=(0.0,))
+    with pytest.raises(DataError, match=r"^data set 'pets': std must be 2 finite numbers$"):
+        replace(pets, std=(1.0, float("nan")))
+    with pytest.raises(DataError, match=r"^data set 'pets': std must be above 0$"):
+        replace(pets, std=(1.0, 0.0))
+
+
+def test_subset_by_indices_and_by_mask(pets: Dataset) -> None:
+    some = pets.subset([5, 1])
+    assert some.labels.tolist() == [2, 1]
+    np.testing.assert_array_equal(some.images, PIXELS[[5, 1]])
+    assert pets.subset(LABELS == 2).labels.tolist() == [2, 2]
+    assert (some.mean, some.std, some.classes) == (pets.mean, pets.std, pets.classes)
+    assert not np.shares_memory(some.images, PIXELS)
+
+
+def test_subset_refuses_what_is_not_there(pets: Dataset) -> None:
+    with pytest.raises(DataError, match=r"^data set 'pets': a subset of no images$"):
+        pets.subset([])
+    with pytest.raises(DataError, match=r"^data set 'pets': subset: index 8 is out of bounds"):
+        pets.subset([8])
+
+
+def test_selecting_classes_numbers_them_anew(pets: Dataset) -> None:
+    some = pets.select(classes=["eel", "cat"])
+    assert some.classes == ("eel", "cat")
+    assert some.labels.tolist() == [1, 0, 1, 0, 1]
+    np.testing.assert_array_equal(some.images, PIXELS[[0, 2, 3, 5, 6]])
+    assert (some.mean, some.std) == (pets.mean, pets.std)
+
+
+def test_classes_go_by_name_or_by_index(pets: Dataset) -> None:
+    choices: list[list[str | int]] = [[2, 0], ["2", "0"], ["eel", 0]]
+    for wanted in choices:
+        assert pets.select(classes=wanted).classes == ("eel", "cat")
+    odd = Dataset.from_arrays(PIXELS, LABELS, ["2", "1", "0"])  # a name before an index
+    assert odd.select(classes=["2"]).labels.tolist() == [0, 0, 0]
+    assert odd.select(classes=["2"]).images[0, 0, 0, 0] == PIXELS[0, 0, 0, 0]
+
+
+def test_limits_take_the_first(pets: Dataset) -> None:
+    assert pets.select(limit=4).labels.tolist() == [0, 1, 2, 0]
+    assert pets.select(limit=99).labels.tolist() == LABELS.tolist()
+    assert pets.select(limit_per_class=1).labels.tolist() == [0, 1, 2]
+    assert pets.select(limit_per_class=2).labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert pets.select(limit_per_class=2, limit=5).labels.tolist() == [0, 1, 2, 0, 1]
+    both = pets.select(classes=["dog"], limit_per_class=2)
+    np.testing.assert_array_equal(both.images, PIXELS[[1, 4]])
+    assert pets.select() is pets
+
+
+def test_select_refuses_what_is_not_there(pets: Dataset) -> None:
+    wrong: list[tuple[list[str | int], str]] = [
+        (["dig"], "data set 'pets' has no class 'dig'\nTry: 'dog' (valid: cat, dog, eel)"),
+        ([3], "data set 'pets' has no class 3\nTry: one of cat, dog, eel"),
+        ([-1], "data set 'pets' has no class -1\nTry: one of cat, dog, eel"),
+        (["dog", 1], "class 'dog' is given twice"),
+        ([], "classes is empty\nTry: leave it out for all classes"),
+    ]
+    for classes, text in wrong:
+        with pytest.raises(ConfigError) as caught:
+            pets.select(classes=classes)
+        assert str(caught.value) == text
+    with pytest.raises(ConfigError, match=r"^limit must be at least 1, got 0$"):
+        pets.select(limit=0)
+    with pytest.raises(ConfigError, match=r"^limit_per_class must be at least 1, got -2$"):
+        pets.select(limit_per_class=-2)
+    with pytest.raises(DataError, match=r"^data set 'pets' has no image of the classes eel$"):
+        pets.subset(LABELS != 2).select(classes=["eel"])
+
+
+def test_digest_is_of_the_content(pets: Dataset) -> None:
+    same = Dataset.from_arrays(np.asfortranarray(PIXELS), LABELS.astype(np.int8), name="other")
+    assert pets.digest() == same.digest()
+    assert len(pets.digest()) == 32
+    changed = PIXELS.copy()
+    changed[7, 1, 2, 3] ^= 1
+    others = [
+        Dataset.from_arrays(changed, LABELS),
+        Dataset.from_arrays(PIXELS, LABELS[::-1]),
+        Dataset.from_arrays(PIXELS.astype(np.float32), LABELS),
+        Dataset.from_arrays(PIXELS.reshape(8, 2, 4, 3), LABELS),
+    ]
+    assert len({pets.digest(), *(other.digest() for other in others)}) == 5

@@ -1,0 +1,180 @@
+"""IDX files: plain and packed, and every way in which one can be wrong."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.data.make_files import idx_bytes, write_mnist
+from xpcnn.data import files, idx
+from xpcnn.errors import DataError, LabelError
+
+AGAIN = "Try: " + files.AGAIN
+IMAGES = np.arange(3 * 2 * 4, dtype=np.uint8).reshape(3, 2, 4)
+LABELS = np.array([4, 0, 9], np.uint8)
+
+
+def pair(folder: Path, images: bytes, labels: bytes) -> tuple[Path, Path]:
+    (folder / "images").write_bytes(images)
+    (folder / "labels").write_bytes(labels)
+    return folder / "images", folder / "labels"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_pair_of_files_is_read_whole(tmp_path: Path, pack: type[bytes]) -> None:
+    paths = pair(tmp_path, pack(idx_bytes(IMAGES)), pack(idx_bytes(LABELS)))
+    images, labels = idx.read_pair(*paths, 10)
+    assert images.dtype == np.uint8
+    assert labels.dtype == np.int64
+    np.testing.assert_array_equal(images, IMAGES[:, None])
+    assert labels.tolist() == [4, 0, 9]
+
+
+GOOD = idx_bytes(IMAGES)
+HUGE = b"\0\0\x08\x03" + b"\xff" * 12
+BAD_IMAGES = {
+    "empty": (b"", "{p}: is empty"),
+    "empty, packed": (gzip.compress(b""), "{p}: is empty"),
+    "magic number": (
+        b"\0\0\x0d\x03" + GOOD[4:],
+        "{p}: wrong magic number 00000d03, expected 00000803 for images",
+    ),
+    "a web page": (
+        b"<!DOCTYPE html>",
+        "{p}: wrong magic number 3c21444f, expected 00000803 for images",
+    ),
+    "header cut": (GOOD[:11], "{p}: breaks off inside its header"),
+    "no images": (
+        GOOD[:4] + bytes(4) + GOOD[8:],
+        "{p}: holds no images: its header says (0, 2, 4)",
+    ),
+    "one byte short": (GOOD[:-1], "{p}: its header says (3, 2, 4), 24 bytes, but only 23 follow"),
+    "one byte short, packed": (
+        gzip.compress(GOOD[:-1]),
+        "{p}: its header says (3, 2, 4), 24 bytes, but only 23 follow",
+    ),
+    "one byte long": (
+        GOOD + b"\0",
+        "{p}: goes on after the 24 bytes of (3, 2, 4) that its header says",
+    ),
+    "expands far too long": (
+        gzip.compress(GOOD + bytes(10**7)),
+        "{p}: goes on after the 24 bytes of (3, 2, 4) that its header says",
+    ),
+    "sizes that overflow": (
+        HUGE,
+        "{p}: its header says (4294967295, 4294967295, 4294967295), "
+        f"{(2**32 - 1) ** 3} bytes: more than it can hold",
+    ),
+    "sizes that no compression reaches": (
+        gzip.compress(b"\0\0\x08\x03" + b"\0\1\0\0" * 2 + b"\0\0\0\1"),
+        "{p}: its header says (65536, 65536, 1), 4294967296 bytes: more than it can hold",
+    ),
+    "gzip cut": (gzip.compress(GOOD)[:-12], "{p}: the compressed data breaks off"),
+    "gzip cut in its checksum": (gzip.compress(GOOD)[:-3], "{p}: the compressed data breaks off"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_IMAGES)
+def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, kind: str) -> None:
+    content, text = BAD_IMAGES[kind]
+    path, labels = pair(tmp_path, content, idx_bytes(LABELS))
+    with pytest.raises(DataError) as caught:
+        idx.read_pair(path, labels, 10)
+    assert str(caught.value) == text.format(p=path) + "\n" + AGAIN
+
+
+def test_damaged_gzip_data_is_named(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(GOOD))
+    packed[-8] ^= 1  # the checksum
+    path, labels = pair(tmp_path, bytes(packed), idx_bytes(LABELS))
+    with pytest.raises(DataError) as caught:
+        idx.read_pair(path, labels, 10)
+    assert str(caught.value).startswith(f"{path}: the compressed data is damaged: CRC check failed")
+    assert str(caught.value).endswith("\n" + AGAIN)
+
+
+def test_no_more_than_one_byte_is_read_beyond_what_the_header_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = 0
+
+    class Counted(gzip.GzipFile):
+        def read(self, size: int | None = -1) -> bytes:
+            nonlocal taken
+            content = super().read(size)
+            taken += len(content)
+            return content
+
+    monkeypatch.setattr(gzip, "GzipFile", Counted)
+    paths = pair(tmp_path, gzip.compress(GOOD + bytes(10**7)), idx_bytes(LABELS))
+    with pytest.raises(DataError, match="goes on after"):
+        idx.read_pair(*paths, 10)
+    assert taken == len(GOOD) + 1
+
+
+def test_swapped_files_are_recognised(tmp_path: Path) -> None:
+    images, labels = pair(tmp_path, idx_bytes(IMAGES), idx_bytes(LABELS))
+    with pytest.raises(DataError) as caught:
+        idx.read_pair(labels, images, 10)
+    assert str(caught.value) == (
+        f"{labels}: wrong magic number 00000801, expected 00000803 for images\n"
+        "Try: swap the image and label files"
+    )
+
+
+def test_counts_that_differ_are_refused(tmp_path: Path) -> None:
+    images, labels = pair(tmp_path, idx_bytes(IMAGES), idx_bytes(LABELS[:2]))
+    with pytest.raises(LabelError) as caught:
+        idx.read_pair(images, labels, 10)
+    assert str(caught.value) == (
+        f"{images} holds 3 images but {labels} holds 2 labels\n"
+        "Try: take both files from the same set and part"
+    )
+
+
+def test_labels_out_of_range_name_the_file(tmp_path: Path) -> None:
+    images, labels = pair(tmp_path, idx_bytes(IMAGES), idx_bytes(LABELS))
+    with pytest.raises(LabelError) as caught:
+        idx.read_pair(images, labels, 9)
+    assert str(caught.value) == (
+        f"{labels}: 1 of 3 labels lie outside 0..8, the first: labels[2] = 9\n"
+        "Try: name every class that occurs, or leave out the images of the others"
+    )
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        idx.read_pair(tmp_path, tmp_path, 10)
+    assert str(caught.value) == (
+        f"{tmp_path}: cannot be read: Is a directory\nTry: check the path and who may read it"
+    )
+
+
+@pytest.mark.parametrize("spelling", ["-idx{}-ubyte.gz", "-idx{}-ubyte", ".idx{}-ubyte"])
+def test_the_usual_file_names_are_found(tmp_path: Path, spelling: str) -> None:
+    write_mnist(tmp_path, train=12, test=4)
+    for path in list(tmp_path.iterdir()):
+        stem, rank = path.name.split("-idx")[0], path.name.split("-idx")[1][0]
+        target = tmp_path / (stem + spelling.format(rank))
+        content = path.read_bytes()
+        path.unlink()
+        target.write_bytes(content if spelling.endswith(".gz") else gzip.decompress(content))
+    (images, labels), (test_images, test_labels) = idx.read([tmp_path / "none", tmp_path], 10)
+    assert images.shape == (12, 1, 5, 4)
+    assert labels.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    assert (len(test_images), len(test_labels)) == (4, 4)
+
+
+def test_a_missing_file_lists_the_names_looked_for(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
+    folders = [tmp_path / "mnist", tmp_path]
+    with pytest.raises(DataError) as caught:
+        idx.read(folders, 10)
+    assert str(caught.value) == (
+        "no t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz or t10k-labels.idx1-ubyte or "
+        f"t10k-labels.idx1-ubyte.gz in {folders[0]} and {folders[1]}\n"
+        "Try: give the folder that holds the file with --data-dir"
+    )

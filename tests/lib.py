@@ -1,0 +1,65 @@
+"""An array library as tests see it: a name, a backend, and arrays made of literal values."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+import numpy
+import pytest
+
+from xpcnn import backend
+from xpcnn.backend import Backend
+from xpcnn.types import Array
+
+Host: TypeAlias = numpy.ndarray[Any, Any]
+
+LIBS = {
+    "numpy": "numpy",
+    "numpy-no-kernels": "numpy",
+    "numpy-read-only": "numpy",
+    "array-api-strict": "array_api_strict",
+    "torch": "torch",
+    "cupy": "cupy",
+}
+"""The backend of every way to run a test."""
+
+
+@dataclass(frozen=True)
+class Lib:
+    """`asarray` takes values to the library, `to_host` takes an array back as a NumPy array."""
+
+    name: str
+    backend: Backend
+
+    def asarray(self, values: Any, dtype: str | None = None) -> Array:
+        """Return a new array; Python floats become float64, host arrays keep dtype and order."""
+        return self.backend.from_host(numpy.array(values, dtype))
+
+    def to_host(self, x: Array) -> Host:
+        return self.backend.to_host(x)
+
+
+def open_lib(name: str) -> Lib:
+    """Open one of `LIBS`, or skip the test by name."""
+    reason = _problem(LIBS[name])
+    if reason is not None:
+        pytest.skip(f"{name}: {reason}")
+    opened = backend.load(LIBS[name])
+    if name == "numpy-no-kernels":
+        backend.drop_kernels()
+    if name == "numpy-read-only":
+        opened.from_host = _read_only
+    return Lib(name, opened)
+
+
+@cache
+def _problem(name: str) -> str | None:
+    found = backend.problem(name)
+    return None if found is None else found[0]
+
+
+def _read_only(x: Host) -> Host:
+    """Return a copy of x, in x's memory order, that nobody may write into."""
+    copy = numpy.array(x)
+    copy.flags.writeable = False
+    return copy

@@ -1,0 +1,313 @@
+"""The door: what it opens, what it says when it cannot, and how arrays go in and out."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import array_api_compat
+import numpy
+import pytest
+
+from xpcnn import backend, random
+from xpcnn.backend import Backend
+from xpcnn.errors import BackendError
+from xpcnn.types import namespace
+
+ROOT = Path(__file__).parents[1]
+DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
+
+
+@pytest.fixture(params=backend.NAMES)
+def library(request: pytest.FixtureRequest) -> Backend:
+    problem = backend.problem(request.param)
+    if problem is not None:
+        pytest.skip(f"{request.param}: {problem[0]}")
+    return backend.load(request.param)
+
+
+@pytest.fixture
+def own_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the test a table of kernels of its own."""
+    monkeypatch.setattr(backend, "_kernels", {})
+
+
+def host_arrays(dtype: str) -> Iterator[numpy.ndarray]:
+    """Yield arrays of every kind of memory that a caller may bring."""
+    x = numpy.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5).astype(dtype)
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    yield x
+    yield x.transpose(3, 1, 0, 2)  # a transposed view
+    yield numpy.asfortranarray(x)
+    yield x[:, ::2, 1:, ::-1]  # gaps and a negative stride
+    yield read_only
+    yield numpy.broadcast_to(x[:, :1], x.shape)  # stride 0, read-only
+    yield x[:0]
+    yield x[0, 0, 0, 1:2].reshape(())
+
+
+# the name and the device
+
+
+def test_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(BackendError) as refused:
+        backend.load("cuppy")
+    assert str(refused.value) == (
+        "unknown backend 'cuppy'\nTry: 'cupy' (valid: array_api_strict, cupy, numpy, torch)"
+    )
+    with pytest.raises(BackendError, match=r"unknown backend 'xyz'\nTry: one of array_api_strict"):
+        backend.problem("xyz")
+
+
+def test_numpy_has_one_device() -> None:
+    assert backend.load("numpy", "cpu").device == "cpu"
+    with pytest.raises(BackendError) as refused:
+        backend.load("numpy", "cuda:0")
+    assert str(refused.value) == (
+        "backend 'numpy' cannot be used: NumPy has no device 'cuda:0'\n"
+        "Try: device 'cpu', or another backend"
+    )
+
+
+def test_array_api_strict_names_its_devices() -> None:
+    pytest.importorskip("array_api_strict")
+    assert str(backend.load("array_api_strict", "device2").device).endswith("('device2')")
+    with pytest.raises(BackendError) as refused:
+        backend.load("array_api_strict", "device9")
+    assert str(refused.value) == (
+        "backend 'array_api_strict' cannot be used: array-api-strict has no device 'device9'\n"
+        "Try: device 'device1' or 'CPU_DEVICE'"
+    )
+
+
+def test_array_api_strict_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "array_api_strict", None)
+    with pytest.raises(BackendError) as refused:
+        backend.load("array_api_strict")
+    assert str(refused.value) == (
+        "backend 'array_api_strict' cannot be used: array-api-strict is not installed\n"
+        "Try: pip install array-api-strict"
+    )
+
+
+def test_backend_is_described(library: Backend) -> None:
+    assert repr(library).startswith(f"Backend({library.name!r}, device=")
+    assert all(isinstance(v, str) for v in library.describe().values())
+    assert library.describe()["library"].split()[-1][0].isdecimal()
+    assert all(type(v) is int and v >= 0 for v in library.memory().values())
+    library.synchronize()
+
+
+def test_numpy_says_its_blas_and_threads() -> None:
+    facts = backend.load("numpy").describe()
+    assert facts["library"] == f"NumPy {numpy.__version__}"
+    assert facts["blas"]
+    if "openblas" in facts["blas"]:
+        assert 1 <= int(facts["threads"]) <= 1024
+
+
+def test_numpy_memory_is_in_bytes() -> None:
+    peak = backend.load("numpy").memory().get("peak_rss", 2**24)  # absent on Windows
+    assert 2**24 <= peak < 2**40
+
+
+# kernels
+
+
+@pytest.mark.usefixtures("own_kernels")
+def test_kernels_are_found_by_array_type_and_can_be_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from xpcnn.backends import numpy_backend  # type: ignore[import-not-found, unused-ignore]
+
+    x = numpy.ones(3)
+    monkeypatch.setattr(numpy_backend.Library, "kernels", {"relu": abs})
+    assert backend.fast(x, "relu") is None
+    backend.load("numpy")
+    assert backend.fast(x, "relu") is abs
+    assert backend.fast(x, "conv2d") is None
+    assert backend.fast("no array", "relu") is None
+    backend.drop_kernels()
+    assert backend.fast(x, "relu") is None
+
+
+# arrays
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_round_trip(library: Backend, dtype: str) -> None:
+    for x in host_arrays(dtype):
+        device_array = library.from_host(x)
+        kind = type(device_array)
+        assert kind is library.array_type
+        assert device_array.dtype == library.dtype(dtype)
+        assert array_api_compat.device(device_array) == library.device
+        y = library.to_host(device_array)
+        assert (type(y), y.shape, y.dtype) == (numpy.ndarray, x.shape, x.dtype)
+        assert y.flags.c_contiguous
+        assert y.tobytes() == x.tobytes()
+
+
+def test_to_host_of_a_view_is_contiguous(library: Backend) -> None:
+    x = numpy.arange(120, dtype=numpy.float32).reshape(2, 3, 4, 5)
+    a = library.from_host(x)
+    view = library.xp.permute_dims(a, (3, 1, 0, 2))[1::2, ...]
+    y = library.to_host(view)
+    assert y.flags.c_contiguous
+    assert y.tobytes() == x.transpose(3, 1, 0, 2)[1::2].tobytes()
+
+
+def test_to_host_is_a_copy(library: Backend) -> None:
+    a = library.from_host(numpy.zeros((2, 2), dtype=numpy.float32))
+    library.to_host(a)[...] = 1
+    assert not library.to_host(a).any()
+
+
+def test_from_host_is_a_copy_except_on_numpy(library: Backend) -> None:
+    x = numpy.zeros((2, 2), dtype=numpy.float32)
+    a = library.from_host(x)
+    x[...] = 1
+    assert library.to_host(a).any() == (library.name == "numpy")
+
+
+def test_the_namespace_of_an_array_is_the_library_s(library: Backend) -> None:
+    a = library.from_host(numpy.ones(3, dtype=numpy.float32))
+    assert namespace(a) is library.xp
+    assert float(library.xp.sum(a)) == 3
+
+
+def test_two_libraries_in_one_process(library: Backend) -> None:
+    x = numpy.ones((2, 3), dtype=numpy.float32)
+    a, b = backend.load("numpy").from_host(x), library.from_host(x)
+    assert library.to_host(b + b).tobytes() == (a + a).tobytes()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (7,), (3, 5, 2), (64, 33)])
+@pytest.mark.parametrize("step", [0, 1, 2**63 + 1])
+def test_uniform_has_the_same_bits_everywhere(
+    library: Backend, step: int, shape: tuple[int, ...]
+) -> None:
+    key = random.key(0, "dropout/layers.3")
+    drawn = library.uniform(key, step, shape)
+    assert array_api_compat.device(drawn) == library.device
+    assert drawn.dtype == library.dtype("float32")
+    host = library.to_host(drawn)
+    assert host.shape == shape
+    assert host.tobytes() == random.uniform(key, step, shape).tobytes()
+
+
+# where the files are
+
+
+def python(code: str, folder: Path, place: Path) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter in `folder`, with `place` first on the module path."""
+    environment = os.environ | {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-W", "error", "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+
+
+LOAD = (
+    "import xpcnn.backend as b; n = b.load('numpy');"
+    "print(n, b.__file__, __import__('sys').modules['xpcnn.backends.numpy_backend'].__file__)"
+)
+
+
+def copy_of_the_house(place: Path, backends: Path) -> None:
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "xpcnn", place / "xpcnn", ignore=ignore)
+    shutil.copytree(ROOT / "backends", backends, ignore=ignore)
+
+
+def test_source_checkout_works_from_any_folder(tmp_path: Path) -> None:
+    for folder in (ROOT, ROOT / "tests", tmp_path):
+        ran = python(LOAD, folder, ROOT)
+        assert ran.returncode == 0, ran.stderr
+        files = (ROOT / "xpcnn" / "backend.py", ROOT / "backends" / "numpy_backend.py")
+        assert ran.stdout.split(") ")[1].split() == [str(f) for f in files]
+
+
+def test_installed_layout_ignores_a_folder_called_backends(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    copy_of_the_house(site, site / "xpcnn" / "backends")
+    for place in (site, tmp_path):  # a stranger's folder, beside the package and in the way
+        (place / "backends").mkdir()
+        (place / "backends" / "numpy_backend.py").write_text("raise SystemExit('wrong file')")
+    ran = python(LOAD, tmp_path, site)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split()[-1] == str(site / "xpcnn" / "backends" / "numpy_backend.py")
+
+
+def test_a_missing_dependency_inside_a_backend_is_not_hidden(tmp_path: Path) -> None:
+    copy_of_the_house(tmp_path, tmp_path / "backends")
+    file = tmp_path / "backends" / "numpy_backend.py"
+    file.write_text(file.read_text().replace("import numpy\n", "import no_such_dependency\n", 1))
+    ran = python(LOAD, tmp_path, tmp_path)
+    assert ran.returncode == 1
+    last = ran.stderr.splitlines()[-1]
+    assert last == "ModuleNotFoundError: No module named 'no_such_dependency'"
+
+
+# what importing costs
+
+HEAVY = (
+    "array_api_compat.numpy",
+    "array_api_compat.torch",
+    "array_api_strict",
+    "click",
+    "cupy",
+    "pooch",
+    "pydantic",
+    "safetensors",
+    "torch",
+    "tqdm",
+)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import xpcnn",
+        "from xpcnn import backend; b = backend.load(); b.to_host(b.uniform(1, 1, (3,)))",
+    ],
+    ids=["import xpcnn", "numpy"],
+)
+def test_import_brings_nothing_heavy_and_starts_no_thread(tmp_path: Path, code: str) -> None:
+    watch = (
+        "import sys, threading, os, numpy\n"
+        "def tasks():\n"
+        "    there = os.path.isdir('/proc/self/task')\n"
+        "    return len(os.listdir('/proc/self/task')) if there else 0\n"
+        "before = tasks()\n"  # with those of NumPy's BLAS
+        f"{code}\n"
+        "assert threading.active_count() == 1, threading.enumerate()\n"
+        "assert tasks() == before, (tasks(), before)\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    ran = python(watch, tmp_path, ROOT)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == "[]"
+
+
+def test_cupy_backend_imports_without_cupy(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['cupy'] = None\n"
+        "import xpcnn.backend, xpcnn.backends.cupy_backend as c; print(c.problem(None)[0])"
+    )
+    ran = python(code, tmp_path, ROOT)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("not installed")
+
+
+def test_every_backend_file_brings_what_the_door_asks_for() -> None:
+    for name in backend.NAMES:
+        backend.problem(name)
+        module: ModuleType = sys.modules[f"xpcnn.backends.{name}_backend"]
+        assert isinstance(module.Library.kernels, dict)
+        assert module.Library.kernels is module.kernels
+        assert callable(module.problem)
+    files = {path.name for path in (ROOT / "backends").glob("*_backend.py")}
+    assert files == {f"{name}_backend.py" for name in backend.NAMES}

@@ -1,0 +1,131 @@
+"""The CUDA source of the random numbers: its arithmetic on the host, and that it compiles."""
+
+import ctypes
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import numpy
+import pytest
+
+from xpcnn import random
+
+SOURCE = Path(__file__).parents[1] / "backends" / "kernels" / "philox.cu"
+THREADS = 256  # any number would do: the host loop below stands for the launch
+
+HOST_MAIN = """
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+#include "philox.cu"
+
+// uniform COUNT KEY_LOW KEY_HIGH STEP: bits of the floats, then of one poisoned float behind them
+// block BLOCK KEY_LOW KEY_HIGH STEP: the four words of one block
+int main(int, char **argv) {
+    u64 n[4];
+    for (int i = 0; i < 4; ++i) n[i] = strtoull(argv[2 + i], nullptr, 10);
+    if (argv[1][0] == 'b') {
+        PhiloxBlock bits = philox_block(n[1], n[2], n[3], n[0]);
+        fwrite(bits.word, sizeof(u64), 4, stdout);
+        return 0;
+    }
+    std::vector<float> out(n[0] + 1, -7.0f);
+    const u64 launched = (n[0] / (8 * 256) + 1) * 256;
+    for (u64 block = 0; block < launched; ++block)
+        if (8 * block < n[0]) fill_block(out.data(), n[0], n[1], n[2], n[3], block);
+    fwrite(out.data(), sizeof(float), out.size(), stdout);
+}
+"""
+
+KEYS = (0, 2**64 + 1, 2**127 + 2**63 + 5, random.key(0, "dropout/layers.3"))
+STEPS = (0, 1, 2**63 + 7, 2**64 - 1)
+
+
+@pytest.fixture(scope="module")
+def host_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("g++ is not installed")
+    folder = tmp_path_factory.mktemp("philox")
+    (folder / "main.cpp").write_text(HOST_MAIN)
+    program = folder / "main"
+    flags = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{SOURCE.parent}"]
+    subprocess.run([compiler, *flags, "-o", program, folder / "main.cpp"], check=True)
+    return program
+
+
+def run(program: Path, mode: str, number: int, key: int, step: int) -> bytes:
+    arguments = [mode, *map(str, (number, key % 2**64, key >> 64, step))]
+    return subprocess.run([program, *arguments], capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("key", KEYS, ids=hex)
+@pytest.mark.parametrize("step", STEPS, ids=hex)
+def test_uniforms_equal_numpy_bit_for_bit(host_program: Path, key: int, step: int) -> None:
+    count = 8 * THREADS + 13  # more than one launch block, the last Philox block cut
+    drawn = numpy.frombuffer(run(host_program, "uniform", count, key, step), numpy.float32)
+    assert drawn[:-1].tobytes() == random.uniform(key, step, (count,)).tobytes()
+    assert drawn[-1] == -7
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 2047, 2048])
+def test_no_write_past_the_end(host_program: Path, count: int) -> None:
+    drawn = numpy.frombuffer(run(host_program, "uniform", count, 5, 3), numpy.float32)
+    assert drawn[:-1].tobytes() == random.uniform(5, 3, (count,)).tobytes()
+    assert drawn[-1] == -7
+
+
+@pytest.mark.parametrize("block", [0, 1, 2**32 - 1, 2**32, 2**61 - 1])
+def test_blocks_far_into_the_stream(host_program: Path, block: int) -> None:
+    key, step = KEYS[2], STEPS[2]
+    # NumPy increments the counter before it draws
+    expected = numpy.random.Philox(key=key, counter=(step << 192) + block).random_raw(4)
+    assert run(host_program, "block", block, key, step) == expected.tobytes()
+
+
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
+def test_compiles_with_nvcc(tmp_path: Path, arch: str) -> None:
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        pytest.skip("nvcc is not installed")
+    cubin = tmp_path / "philox.cubin"
+    flags = [f"-arch={arch}", "-cubin", "-Werror=all-warnings"]
+    command = [nvcc, *flags, "-o", str(cubin), str(SOURCE)]
+    finished = subprocess.run(command, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert b"philox_uniform" in cubin.read_bytes()
+
+
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
+def test_compiles_with_nvrtc(arch: str) -> None:
+    nvrtc = load_nvrtc()
+    program = ctypes.c_void_p()
+    text = SOURCE.read_bytes()
+    assert nvrtc.nvrtcCreateProgram(ctypes.byref(program), text, b"philox.cu", 0, None, None) == 0
+    options = [f"-arch={arch}".encode(), b"-ftz=true"]  # CuPy always adds the second
+    array = (ctypes.c_char_p * len(options))(*options)
+    status = nvrtc.nvrtcCompileProgram(program, len(options), array)
+    size = ctypes.c_size_t()
+    nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value)
+    nvrtc.nvrtcGetProgramLog(program, log)
+    assert (status, log.value.decode().strip("\x00\n")) == (0, "")
+    assert nvrtc.nvrtcGetCUBINSize(program, ctypes.byref(size)) == 0
+    cubin = ctypes.create_string_buffer(size.value)
+    assert nvrtc.nvrtcGetCUBIN(program, cubin) == 0
+    assert b"philox_uniform" in cubin.raw
+
+
+def load_nvrtc() -> ctypes.CDLL:
+    """Load the compiler of the wheel nvidia-cuda-nvrtc, its built-ins first (else error 7)."""
+    for wheel in ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12"):
+        try:
+            files = metadata.files(wheel) or []
+        except metadata.PackageNotFoundError:
+            continue
+        libraries = [str(f.locate()) for f in files if ".so" in f.name and ".alt." not in f.name]
+        for path in sorted(libraries, key=lambda p: "builtins" not in p):
+            library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+        return library
+    pytest.skip("nvidia-cuda-nvrtc is not installed")

@@ -1,0 +1,84 @@
+"""What this program runs on: versions, processor, BLAS, GPU in words, folders.
+
+Everything is a string, a number or None, ready for JSON. Reads; changes nothing.
+"""
+
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+import xpcnn
+from xpcnn import backend
+from xpcnn.data.download import cache_folder
+
+PACKAGES = (
+    "numpy",
+    "array-api-compat",
+    "click",
+    "tqdm",
+    "pooch",
+    "safetensors",
+    "pydantic",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+    "torch",
+    "array-api-strict",
+    "Pillow",
+    "onnx",
+)
+
+
+def versions() -> dict[str, Any]:
+    """Return what a run should note of its surroundings, without importing any library for it.
+
+    Keys: xpcnn, python, platform, cpus (those that this process may use), packages (version by
+    name, None where it is not installed).
+    """
+    return {
+        "xpcnn": xpcnn.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": _cpus(),
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Return `versions()` and: blas, threads, gpu (its state in words by backend), paths.
+
+    Imports the libraries that are installed, to ask them for a GPU.
+    """
+    facts = backend.load("numpy").describe()
+    gpu = {"cupy": _state("cupy", None), "torch cuda": _state("torch", "cuda")}
+    if sys.platform == "darwin":
+        gpu["torch mps"] = _state("torch", "mps")
+    return versions() | {
+        "blas": facts["blas"],
+        "threads": facts["threads"],
+        "gpu": gpu,
+        "paths": {"data cache": str(cache_folder(""))},
+    }
+
+
+def _state(name: str, device: str | None) -> str:
+    problem = backend.problem(name, device)
+    if problem is None:
+        facts = backend.load(name, device).describe()
+        return "ready: " + ", ".join(f"{key} {value}" for key, value in facts.items())
+    sentence, remedy = problem
+    return f"{sentence}. Try: {remedy}"
+
+
+def _cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,275 @@
+"""Model: layers, their parameters and a backend, and what people do with them."""
+
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy
+
+from xpcnn import backend as door
+from xpcnn.backend import Backend
+from xpcnn.data.dataset import Dataset
+from xpcnn.data.split import split
+from xpcnn.errors import BackendError, ConfigError, DTypeError, LabelError, ShapeError, hint
+from xpcnn.initializers import Draw
+from xpcnn.layers import Context, Layer, Sequential
+from xpcnn.losses import Loss, SoftmaxCrossEntropy, outputs_for
+from xpcnn.ops.checks import kind
+from xpcnn.optimizers import Optimizer
+from xpcnn.schedules import Schedule
+from xpcnn.summary import Summary, summarize
+from xpcnn.training import Callback, History, TrainingOptions, evaluate, fit
+from xpcnn.training.samples import Samples
+from xpcnn.types import Array, Params, Shape
+
+Data: TypeAlias = Dataset | tuple[Array, Any]
+"""A data set, or (samples, labels): raw arrays of the host or of the model's backend."""
+
+
+class Model:
+    """A network with its parameters on a backend.
+
+    Args:
+        layers: the network; a list of layers means `Sequential`.
+        input_shape: shape of one sample, (c, h, w) for images.
+        backend: name of an array library, or an open `Backend`.
+        device: device of the backend, by name or number.
+        seed: what the initial parameters depend on, and the default seed of `fit`.
+        loss: what training makes small; SoftmaxCrossEntropy by default.
+        classes: names of the classes; taken from the data of the first `fit` otherwise.
+        dtype: "float32" or, for checking, "float64".
+
+    Raw samples go in everywhere: the first `fit` takes mean and deviation per channel from its
+    data, the model applies them from then on, and its file keeps them. A call that fails leaves the
+    model as it was.
+    """
+
+    def __init__(
+        self,
+        layers: Layer | Sequence[Layer],
+        *,
+        input_shape: Shape,
+        backend: str | Backend = "numpy",
+        device: str | int | None = None,
+        seed: int = 0,
+        loss: Loss | None = None,
+        classes: Sequence[str] | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        if dtype not in ("float32", "float64"):
+            raise ConfigError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+        self.layers: Layer = layers if isinstance(layers, Layer) else Sequential(layers)
+        self.input_shape: Shape = tuple(input_shape)
+        self.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
+        self.seed = seed
+        self.loss: Loss = SoftmaxCrossEntropy() if loss is None else loss
+        self.classes: tuple[str, ...] | None = None if classes is None else tuple(classes)
+        self.dtype = dtype
+        self.mean: tuple[float, ...] | None = None
+        self.std: tuple[float, ...] | None = None
+        self.provenance: dict[str, Any] = {}
+        params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
+        if len(self.output_shape) != 1:
+            raise ShapeError(
+                hint(
+                    f"the network makes {self.output_shape} of a sample, expected a row of scores",
+                    "a Flatten() and a Dense(classes) layer at its end",
+                )
+            )
+        self.params: Params = self._to_device(params)
+        self.buffers: Params = self._to_device(buffers)
+
+    def fit(
+        self,
+        data: Data,
+        *,
+        epochs: int = 10,
+        batch_size: int = 64,
+        validation: Data | float | None = None,
+        optimizer: Optimizer | None = None,
+        schedule: Schedule | None = None,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        seed: int | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> History:
+        """Train on `data`, starting from the present parameters.
+
+        Args:
+            data: a Dataset, or (samples, labels).
+            epochs, batch_size: how long, and how many samples a step; the last batch may be short.
+            validation: data to evaluate on after every epoch, or the part of `data` (a fraction,
+                chosen by hash) to keep aside for it.
+            optimizer: SGD(lr=0.05, momentum=0.9) by default.
+            schedule: multiplies the optimizer's learning rate; constant by default.
+            clip_norm, clip_value: limit the gradients' global norm, or each of their elements.
+            seed: of shuffling and dropout; the model's by default.
+            callbacks: see `xpcnn.training.Callback`.
+
+        Returns:
+            the history, one record per epoch.
+        """
+        given = {"optimizer": optimizer, "schedule": schedule}
+        options = TrainingOptions(
+            epochs=epochs,
+            batch_size=batch_size,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            seed=self.seed if seed is None else seed,
+            **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+        )
+        train = self._checked(data)
+        held_out: Dataset | None = None
+        if isinstance(validation, float | int):
+            train, held_out = split(train, float(validation), options.seed)
+        elif validation is not None:
+            held_out = self._checked(validation)
+
+        before = self.mean, self.std, self.classes
+        if self.mean is None:
+            self.mean, self.std = train.mean, train.std
+        if self.classes is None:
+            self.classes = train.classes
+        try:
+            history = fit(
+                self,
+                self._samples(train.images, train.labels),
+                None if held_out is None else self._samples(held_out.images, held_out.labels),
+                options,
+                callbacks,
+            )
+        except Exception:
+            self.mean, self.std, self.classes = before
+            raise
+        return history
+
+    def evaluate(self, data: Data, *, batch_size: int = 256) -> dict[str, float]:
+        """Return the mean loss and the accuracy on `data`: {"loss": ..., "accuracy": ...}."""
+        data = self._checked(data)
+        return evaluate(self, self._samples(data.images, data.labels), batch_size)
+
+    def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
+        """Return the most probable class of each raw sample: integers (n,), on the host."""
+        return self._map(samples, batch_size, self.loss.decide)
+
+    def predict_proba(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
+        """Return the probability of each class for each raw sample: (n, classes), on the host."""
+        return self._map(samples, batch_size, self.loss.probabilities)
+
+    def summary(self, batch_size: int = 64) -> Summary:
+        """Return shapes, parameters, multiply-adds and memory, layer by layer; print it."""
+        itemsize = numpy.dtype(self.dtype).itemsize
+        return summarize(self.layers, self.input_shape, batch_size, itemsize)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file, readable on any backend.
+
+        Raises:
+            ConfigError: the model holds a layer that no file can describe.
+            CheckpointError: the file cannot be written; one that was there before is untouched.
+        """
+        from xpcnn.io.models import save_model
+
+        save_model(self, path)
+
+    def to(self, backend: str | Backend, device: str | int | None = None) -> "Model":
+        """Return the same model on another backend; this one stays as it is."""
+        moved = copy.copy(self)
+        moved.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
+        moved.params = moved._to_device(self.host_arrays(self.params))
+        moved.buffers = moved._to_device(self.host_arrays(self.buffers))
+        return moved
+
+    def host_arrays(self, tree: Params) -> Params:
+        """Return parameters or buffers as NumPy arrays."""
+        return _map_tree(tree, self.backend.to_host)
+
+    def _to_device(self, tree: Params) -> Params:
+        """Return host arrays as device arrays of the model's dtype."""
+        return _map_tree(tree, lambda x: self.backend.from_host(x.astype(self.dtype)))
+
+    def _map(
+        self, samples: Array, batch_size: int, read: Callable[[Array], Array]
+    ) -> numpy.ndarray:
+        """Run the network on raw samples and return what `read` makes of its scores."""
+        raw = self._host(samples)
+        self._check_shape(tuple(raw.shape[1:]))
+        parts = []
+        for x, _ in self._samples(raw, None).batches(batch_size):
+            scores, _, _ = self.layers.forward(self.params, self.buffers, x, Context())
+            parts.append(read(scores))
+        return self.backend.to_host(self.backend.xp.concat(parts, axis=0))
+
+    def _checked(self, data: Data) -> Dataset:
+        """Return a data set that fits the model, its labels and values checked."""
+        if not isinstance(data, Dataset):
+            images, labels = data
+            images = self._host(images)
+            self._check_shape(tuple(images.shape[1:]))
+            data = Dataset.from_arrays(images, labels, self.classes)
+        self._check_shape(data.shape)
+        outputs = self.output_shape[0]
+        if outputs not in outputs_for(self.loss, len(data.classes)) and len(data.classes) > outputs:
+            raise LabelError(
+                hint(
+                    f"the network has {outputs} outputs and the data {len(data.classes)} classes",
+                    f"a last layer Dense({len(data.classes)})",
+                )
+            )
+        return data
+
+    def _samples(self, raw: numpy.ndarray, labels: numpy.ndarray | None) -> Samples:
+        """Move raw samples to the device, with what normalises them."""
+        channels = self.input_shape[0]
+        mean = (0.0,) * channels if self.mean is None else self.mean
+        std = (1.0,) * channels if self.std is None else self.std
+        from_host = self.backend.from_host
+        return Samples(
+            from_host(raw),
+            None if labels is None else from_host(labels),
+            from_host(numpy.asarray(mean, dtype=self.dtype)),
+            from_host(numpy.asarray(std, dtype=self.dtype)),
+        )
+
+    def _host(self, samples: Array) -> numpy.ndarray:
+        """Return raw samples as a NumPy array of uint8 or float32."""
+        if isinstance(samples, self.backend.array_type):
+            samples = self.backend.to_host(samples)
+        if not isinstance(samples, numpy.ndarray):
+            raise BackendError(
+                hint(
+                    f"samples are a {kind(samples)}; this model takes NumPy arrays and those of its "
+                    f"backend {self.backend.name!r}",
+                    "numpy.asarray(samples)",
+                )
+            )
+        if samples.dtype in (numpy.uint8, numpy.float32):
+            return samples
+        if samples.dtype != numpy.float64:
+            raise DTypeError(
+                hint(
+                    f"samples have dtype {samples.dtype}, expected uint8, float32 or float64",
+                    "samples.astype(numpy.float32)",
+                )
+            )
+        return samples.astype(numpy.float32)
+
+    def _check_shape(self, shape: Shape) -> None:
+        """Require samples of the model's input shape."""
+        if shape == self.input_shape:
+            return
+        message = f"samples have shape {shape}, the model expects {self.input_shape}"
+        if len(shape) == 3 and (shape[2], *shape[:2]) == self.input_shape:
+            raise ShapeError(
+                hint(f"{message}; they look channels-last", "images.transpose(0, 3, 1, 2)")
+            )
+        raise ShapeError(message)
+
+
+def _map_tree(tree: Params, f: Callable[[Array], Array]) -> Params:
+    """Return nested dictionaries with f applied to every array."""
+    return {
+        name: _map_tree(value, f) if isinstance(value, dict) else f(value)
+        for name, value in tree.items()
+    }

@@ -1,0 +1,18 @@
+"""Normalisation of input, with its checks. The meaning is in `reference/normalise.py`."""
+
+from xpcnn.errors import BackendError
+from xpcnn.ops.checks import check_arrays, check_length, kind
+from xpcnn.ops.dispatch import op
+from xpcnn.ops.reference.normalise import normalise as reference
+from xpcnn.types import Array
+
+
+def _check_normalise(x: Array, mean: Array, std: Array) -> None:
+    check_arrays("normalise", mean=mean, std=std)
+    if type(x) is not type(mean):
+        raise BackendError(f"normalise: x is a {kind(x)} and mean a {kind(mean)}")
+    check_length("normalise", "mean", mean, x.shape[1], "one entry per channel")
+    check_length("normalise", "std", std, x.shape[1], "one entry per channel")
+
+
+normalise = op(reference, _check_normalise)

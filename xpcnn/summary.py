@@ -1,0 +1,120 @@
+"""What a network is made of: shapes, parameters, multiply-adds and memory, layer by layer."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy
+
+from xpcnn.initializers import Initializer
+from xpcnn.layers import Concat, Layer, Residual, Sequential
+from xpcnn.types import Params, Shape, flatten
+
+
+class _Sizes:
+    """Draws nothing: stands for `initializers.Draw` where only shapes are asked for."""
+
+    def at(self, name: str) -> "_Sizes":
+        return self
+
+    def __call__(self, name: str, initializer: Initializer, shape: Shape) -> numpy.ndarray:
+        return numpy.broadcast_to(numpy.float32(0), shape)  # no memory
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer: its path and type, shapes of one sample, counts for one sample."""
+
+    path: str
+    type: str
+    input_shape: Shape
+    output_shape: Shape
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A network and what it costs.
+
+    Memory in bytes: of parameters with gradients and one optimizer memory each (training), of the
+    outputs of all layers for a batch of `batch_size` (kept for the backward pass), which together
+    are a lower bound of what training needs.
+    """
+
+    rows: tuple[Row, ...]
+    parameters: int
+    multiply_adds: int
+    batch_size: int
+    parameter_bytes: int
+    activation_bytes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        header = ("layer", "type", "output shape", "parameters", "multiply-adds")
+        table = [
+            (
+                row.path,
+                row.type,
+                " x ".join(map(str, row.output_shape)),
+                f"{row.parameters:,}",
+                f"{row.multiply_adds:,}",
+            )
+            for row in self.rows
+        ]
+        table.append(("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}"))
+        widths = [max(len(line[i]) for line in (header, *table)) for i in range(len(header))]
+        lines = [
+            "  ".join(
+                cell.rjust(width) if i > 2 else cell.ljust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in (header, *table)
+        ]
+        mib = 2**20
+        lines.append(
+            f"training with batches of {self.batch_size}: at least "
+            f"{self.parameter_bytes / mib:.1f} MiB of parameters, gradients and momentum, "
+            f"{self.activation_bytes / mib:.1f} MiB of activations"
+        )
+        return "\n".join(lines)
+
+
+def summarize(
+    layers: Layer, input_shape: Shape, batch_size: int = 64, itemsize: int = 4
+) -> Summary:
+    """Work out shapes and costs of a network without computing anything."""
+    rows = tuple(_rows(layers, input_shape, ""))
+    parameters = sum(row.parameters for row in rows)
+    outputs = sum(int(numpy.prod(row.output_shape)) for row in rows)
+    return Summary(
+        rows,
+        parameters,
+        sum(row.multiply_adds for row in rows),
+        batch_size,
+        3 * parameters * itemsize,
+        (outputs + int(numpy.prod(input_shape))) * batch_size * itemsize,
+    )
+
+
+def _rows(layer: Layer, shape: Shape, path: str) -> Iterator[Row]:
+    params, out = _shapes(layer, shape)
+    if isinstance(layer, Sequential | Residual | Concat):
+        for name, child in layer.children():
+            child_path = f"{path}.{name}" if path else name
+            yield from _rows(child, shape, child_path)
+            if isinstance(layer, Sequential):
+                _, shape = _shapes(child, shape)
+        return
+    count = sum(int(p.size) for p in flatten(params).values())
+    cost = getattr(layer, "multiply_adds", None)
+    multiply_adds = 0 if cost is None else cost(shape, out)
+    yield Row(path, type(layer).__name__, shape, out, count, multiply_adds)
+
+
+def _shapes(layer: Layer, shape: Shape) -> tuple[Params, Shape]:
+    params, _, out = layer.init(shape, _Sizes())  # type: ignore[arg-type]  # a stand-in for Draw
+    return params, out

@@ -1,0 +1,178 @@
+"""Gradient checks for layers, your own included, by random projection.
+
+Two numbers are compared for each array, not two Jacobians: the derivative of <dy, y> along a random
+direction v is <gradient, v> by the pullback and a central difference by two forward passes, so that
+a check is cheap at any size. Refuses to take differences in float32: its rounding hides errors.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy
+
+from xpcnn import random
+from xpcnn.backend import Backend, load
+from xpcnn.errors import XpcnnError, hint
+from xpcnn.initializers import Draw
+from xpcnn.layers import Context, Layer
+from xpcnn.types import Array, Params, Shape, flatten, unflatten_like
+
+INPUT = "the input"
+"""Stands for x among the parameter paths, none of which has a space."""
+
+Host: TypeAlias = numpy.ndarray[Any, Any]
+Arrays: TypeAlias = dict[str, Host]
+
+
+class GradientError(XpcnnError, AssertionError):
+    """The backward half of a layer does not fit its forward half."""
+
+
+def check_gradients(
+    layer: Layer,
+    shape: Shape,
+    *,
+    backend: str | Backend = "numpy",
+    batch: int = 2,
+    seed: int = 0,
+    eps: float = 1e-6,
+    atol: float = 1e-6,
+    rtol: float = 1e-5,
+) -> None:
+    """Require that the gradients of a layer are those of its forward pass.
+
+    In float64, with the layer in training and then in inference mode, for x and every parameter a:
+
+        |<da, v> - <dy, y(a + eps v) - y(a - eps v)> / (2 eps)| <= atol + rtol |<da, v>|
+
+    with random dy and v. The elements of x differ and none is 0: at ties and kinks a difference
+    means nothing, so test those with values of your own.
+
+    Also requires: the output shape that `init` promised; gradients named and shaped like the
+    parameters; the same bits from a second call of the pullback and from one with want_dx=False;
+    float32 outputs and gradients of float32 arrays.
+
+    Args:
+        layer: a layer or container, of xpcnn or your own.
+        shape: of one sample, such as (3, 8, 8).
+        backend: the array library to run on.
+        batch: number of samples.
+        seed: of the parameters, x, dy and v.
+        eps: step of the difference.
+        atol, rtol: what may differ; an error of 0.05 % in a gradient is seen.
+
+    Raises:
+        GradientError: names the array and shows both values.
+    """
+    library = load(backend) if isinstance(backend, str) else backend
+    rng = numpy.random.default_rng(seed)
+    params, buffers, out = layer.init(shape, Draw(seed))
+    arrays = {INPUT: _distinct(rng, (batch, *shape))}
+    for path, drawn in flatten(params).items():
+        arrays[path] = drawn + 0.1 * rng.standard_normal(drawn.shape)  # biases away from 0
+    dy = rng.standard_normal((batch, *out))
+    for training in (True, False):
+        runner = _Runner(layer, library, params, buffers, training, seed)
+        _check_form(runner, arrays, dy, "float32")
+        gradients = _check_form(runner, arrays, dy, "float64")
+        for name, gradient in gradients.items():
+            v = rng.standard_normal(gradient.shape)
+            ahead, behind = (
+                library.to_host(runner.forward({**arrays, name: arrays[name] + h}, "float64")[0])
+                for h in (eps * v, -eps * v)
+            )
+            numeric = float(numpy.sum(dy * (ahead - behind))) / (2 * eps)
+            analytic = float(numpy.sum(gradient * v))
+            if not abs(analytic - numeric) <= atol + rtol * abs(analytic):  # NaN fails too
+                raise GradientError(
+                    hint(
+                        f"{runner}: the gradient of {name} is wrong. Along a random direction:\n"
+                        f"    analytic {analytic:+.10e} (pullback)\n"
+                        f"    numeric  {numeric:+.10e} (central difference)",
+                        "deriving the pullback again; if the forward pass has kinks, another seed",
+                    )
+                )
+        buffers = runner.forward(arrays, "float64")[1]  # inference uses what training left
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """Passes of one layer in one mode, on host arrays by name."""
+
+    layer: Layer
+    backend: Backend
+    params: Params
+    buffers: Params
+    training: bool
+    seed: int
+
+    def __str__(self) -> str:
+        mode = "training" if self.training else "inference"
+        return f"{type(self.layer).__name__} in {mode} mode (seed {self.seed})"
+
+    def forward(self, arrays: Arrays, dtype: str) -> tuple[Array, Params, Any]:
+        """Return what the layer returns, the buffers as host arrays."""
+        on_device = self._move(arrays, dtype)
+        ctx = Context(self.training, grad=True, step=1, source=self._uniform)
+        y, buffers, pullback = self.layer.forward(
+            unflatten_like(self.params, on_device),
+            unflatten_like(self.buffers, self._move(flatten(self.buffers), dtype)),
+            on_device[INPUT],
+            ctx,
+        )
+        host = {path: self.backend.to_host(b) for path, b in flatten(buffers).items()}
+        return y, unflatten_like(buffers, host), pullback
+
+    def _move(self, arrays: Arrays, dtype: str) -> dict[str, Array]:
+        return {name: self.backend.from_host(x.astype(dtype)) for name, x in arrays.items()}
+
+    def _uniform(self, path: str, step: int, shape: Shape) -> Array:
+        return self.backend.uniform(random.key(self.seed, f"dropout/{path}"), step, shape)
+
+
+def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays:
+    """Return the gradients, once names, shapes, dtypes and repeated calls are as they must be."""
+    y, _, pullback = runner.forward(arrays, dtype)
+    if tuple(y.shape) != dy.shape:
+        raise GradientError(
+            f"{runner}: the output has shape {tuple(y.shape)}, init promised {dy.shape}"
+        )
+    expected = runner.backend.dtype(dtype)
+    if y.dtype != expected:
+        raise GradientError(f"{runner}: from {dtype} arrays, the output has dtype {y.dtype}")
+    dy_on_device = runner.backend.from_host(dy.astype(dtype))
+    dx, nested = pullback(dy_on_device)
+    gradients = {INPUT: dx, **flatten(nested)}
+    if gradients.keys() != arrays.keys():
+        have, want = (sorted(names.keys() - {INPUT}) for names in (gradients, arrays))
+        raise GradientError(f"{runner}: gradients are named {have}, the parameters {want}")
+    for name, gradient in gradients.items():
+        if gradient is None:
+            raise GradientError(f"{runner}: the gradient of {name} is None")
+        if tuple(gradient.shape) != arrays[name].shape:
+            raise GradientError(
+                f"{runner}: the gradient of {name} has shape {tuple(gradient.shape)}, "
+                f"expected {arrays[name].shape}"
+            )
+        if gradient.dtype != expected:
+            raise GradientError(
+                f"{runner}: from {dtype} arrays, the gradient of {name} has dtype {gradient.dtype}"
+            )
+    host = {name: runner.backend.to_host(g) for name, g in gradients.items()}
+    for want_dx in (True, False):
+        dx, nested = pullback(dy_on_device, want_dx)
+        again = ({INPUT: dx} if want_dx else {}) | flatten(nested)
+        for name, gradient in again.items():
+            if runner.backend.to_host(gradient).tobytes() != host[name].tobytes():
+                raise GradientError(
+                    f"{runner}: a second call of the pullback (want_dx={want_dx}) gives another "
+                    f"gradient of {name}"
+                )
+    return host
+
+
+def _distinct(rng: numpy.random.Generator, shape: Shape) -> Host:
+    """Return values between -4 and 4 in random order, evenly spaced, none a multiple of 1/8."""
+    count = int(numpy.prod(shape))
+    values = (numpy.arange(count) + 0.3) * (8 / count) - 4
+    return rng.permutation(values).reshape(shape)

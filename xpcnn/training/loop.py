@@ -1,0 +1,184 @@
+"""The loop over epochs, and evaluation. Reads values from the device once per epoch."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy
+
+from xpcnn import random
+from xpcnn.errors import ConfigError, XpcnnError, hint
+from xpcnn.layers import Context
+from xpcnn.optimizers import SGD, Optimizer, clip_by_global_norm, clip_by_value
+from xpcnn.schedules import Constant, Schedule
+from xpcnn.training.callbacks import Callback
+from xpcnn.training.history import Epoch, History
+from xpcnn.training.samples import Samples
+from xpcnn.training.step import Clip, Progress, as_classes, training_step
+from xpcnn.types import Array, Shape, flatten
+
+if TYPE_CHECKING:
+    from xpcnn.model import Model
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train: everything but the data and the model.
+
+    The learning rate of a step is `optimizer.lr * schedule(steps done, steps in all)`. `clip_norm`
+    limits the global norm of the gradients, `clip_value` each of their elements.
+    """
+
+    _: KW_ONLY
+    epochs: int = 10
+    batch_size: int = 64
+    optimizer: Optimizer = SGD(lr=0.05, momentum=0.9)  # noqa: RUF009 - frozen
+    schedule: Schedule = Constant()  # noqa: RUF009 - frozen
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 1")
+
+    def clip(self) -> Clip | None:
+        """Return what clips gradients, or None."""
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ConfigError(hint("clip_norm and clip_value are both given", "one of the two"))
+        if self.clip_norm is not None:
+            return partial(clip_by_global_norm, max_norm=self.clip_norm)
+        if self.clip_value is not None:
+            return partial(clip_by_value, limit=self.clip_value)
+        return None
+
+
+def fit(
+    model: "Model",
+    train: Samples,
+    validation: Samples | None,
+    options: TrainingOptions,
+    callbacks: Sequence[Callback] = (),
+) -> History:
+    """Train the model on `train`, epoch by epoch in the order of `random.permutation`.
+
+    The model gets the new parameters when training ends; an interrupt (KeyboardInterrupt) leaves it
+    with those of the last step, an error with those from before the call.
+
+    Raises:
+        XpcnnError: the loss of an epoch is not finite.
+    """
+    backend, n = model.backend, len(train)
+    batches = -(-n // options.batch_size)
+    total_steps = batches * options.epochs
+    clip = options.clip()
+    state = options.optimizer.init(flatten(model.params))
+    zero = backend.from_host(numpy.zeros((), dtype=model.dtype))
+    none = backend.from_host(numpy.zeros((), dtype=numpy.int64))
+    progress = Progress(model.params, model.buffers, state, zero, none)
+    source = random_source(model, options.seed)
+    history = History()
+    done = 0
+    try:
+        for epoch in range(1, options.epochs + 1):
+            for callback in callbacks:
+                callback.on_epoch_start(epoch, batches)
+            start = time.perf_counter()
+            order = backend.from_host(random.permutation(options.seed, n, epoch))
+            rates = [
+                options.optimizer.lr * options.schedule(done + i, total_steps)
+                for i in range(batches)
+            ]
+            lr = backend.from_host(numpy.asarray(rates, dtype=model.dtype))
+            number = backend.from_host(
+                numpy.arange(done + 1, done + batches + 1, dtype=model.dtype)
+            )
+            progress = progress._replace(loss_sum=zero, hits=none)
+            for i, (x, labels) in enumerate(train.batches(options.batch_size, order)):
+                progress = training_step(
+                    model.layers,
+                    model.loss,
+                    options.optimizer,
+                    clip,
+                    source,
+                    progress,
+                    x,
+                    labels,
+                    done + 1,
+                    lr[i, ...],
+                    number[i, ...],
+                )
+                done += 1
+                for callback in callbacks:
+                    callback.on_step(done)
+            loss = float(progress.loss_sum) / n  # waits for the device, once per epoch
+            accuracy = int(progress.hits) / n
+            seconds = time.perf_counter() - start
+            if not math.isfinite(loss):
+                raise XpcnnError(
+                    hint(
+                        f"training diverged: the loss of epoch {epoch} is {loss}",
+                        f"a smaller learning rate than {options.optimizer.lr:g}, or clip_norm=1.0",
+                    )
+                )
+            val_loss = val_accuracy = None
+            if validation is not None:
+                scores = _evaluate(model, progress, validation, options.batch_size)
+                val_loss, val_accuracy = scores["loss"], scores["accuracy"]
+            record = Epoch(
+                epoch,
+                loss,
+                accuracy,
+                val_loss,
+                val_accuracy,
+                rates[-1],
+                seconds,
+                n / seconds,
+            )
+            history.epochs.append(record)
+            for callback in callbacks:
+                callback.on_epoch_end(record)
+    except KeyboardInterrupt:
+        model.params, model.buffers = progress.params, progress.buffers
+        raise
+    model.params, model.buffers = progress.params, progress.buffers
+    return history
+
+
+def evaluate(model: "Model", samples: Samples, batch_size: int = 256) -> dict[str, float]:
+    """Return loss and accuracy over all samples, as means."""
+    zero = model.backend.from_host(numpy.zeros((), dtype=model.dtype))
+    none = model.backend.from_host(numpy.zeros((), dtype=numpy.int64))
+    progress = Progress(model.params, model.buffers, {}, zero, none)
+    return _evaluate(model, progress, samples, batch_size)
+
+
+def _evaluate(
+    model: "Model", progress: Progress, samples: Samples, batch_size: int
+) -> dict[str, float]:
+    xp = model.backend.xp
+    loss_sum, hits = 0.0, 0
+    for x, labels in samples.batches(batch_size):
+        scores, _, _ = model.layers.forward(progress.params, progress.buffers, x, Context())
+        value, _ = model.loss(scores, labels)
+        loss_sum = loss_sum + value * x.shape[0]
+        right = model.loss.decide(scores) == as_classes(labels)
+        hits = hits + xp.sum(xp.astype(right, xp.int64))
+    return {"loss": float(loss_sum) / len(samples), "accuracy": int(hits) / len(samples)}
+
+
+def random_source(model: "Model", seed: int) -> Callable[[str, int, Shape], Array]:
+    """Return the uniforms of dropout: a function of (seed, path of the layer, step, shape)."""
+    uniform = model.backend.uniform
+    keys: dict[str, int] = {}
+
+    def source(path: str, step: int, shape: Shape) -> Array:
+        if path not in keys:
+            keys[path] = random.key(seed, f"dropout/{path}")
+        return uniform(keys[path], step, shape)
+
+    return source

@@ -1,0 +1,37 @@
+"""Samples on the device, batch by batch. Holds raw values; normalises what it hands out."""
+
+from collections.abc import Iterator
+
+from xpcnn import ops
+from xpcnn.types import Array, namespace
+
+
+class Samples:
+    """Raw samples (n, ...) and their labels on the device, with what normalises them.
+
+    mean, std: (c,), of the dtype in which the model computes.
+    """
+
+    def __init__(self, raw: Array, labels: Array | None, mean: Array, std: Array) -> None:
+        self.raw = raw
+        self.labels = labels
+        self.mean = mean
+        self.std = std
+
+    def __len__(self) -> int:
+        return int(self.raw.shape[0])
+
+    def batches(
+        self, size: int, order: Array | None = None
+    ) -> Iterator[tuple[Array, Array | None]]:
+        """Yield (normalised samples, labels), `size` at a time in `order`, the rest last."""
+        for start in range(0, len(self), size):
+            if order is None:
+                raw = self.raw[start : start + size, ...]
+                labels = None if self.labels is None else self.labels[start : start + size, ...]
+            else:
+                xp = namespace(self.raw)
+                chosen = order[start : start + size]
+                raw = xp.take(self.raw, chosen, axis=0)
+                labels = None if self.labels is None else xp.take(self.labels, chosen, axis=0)
+            yield ops.normalise(raw, self.mean, self.std), labels

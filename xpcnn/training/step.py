@@ -1,0 +1,74 @@
+"""One training step: a function of arrays that never waits for the device.
+
+No value is read, printed or branched on inside; sums of loss and hits stay on the device until the
+end of the epoch.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from xpcnn.layers import Context, Layer
+from xpcnn.losses import Loss
+from xpcnn.optimizers import Optimizer, State
+from xpcnn.types import Array, Params, Shape, flatten, namespace, unflatten_like
+
+
+class Progress(NamedTuple):
+    """All that a step changes: parameters, buffers, the optimizer's memory, sums over the epoch."""
+
+    params: Params
+    buffers: Params
+    state: State
+    loss_sum: Array
+    hits: Array
+
+
+Clip = Callable[[dict[str, Array]], dict[str, Array]]
+
+
+def training_step(
+    layers: Layer,
+    loss: Loss,
+    optimizer: Optimizer,
+    clip: Clip | None,
+    source: Callable[[str, int, Shape], Array],
+    progress: Progress,
+    x: Array,
+    labels: Array,
+    number: int,
+    lr: Array,
+    step: Array,
+) -> Progress:
+    """Run forward, backward and update on one batch.
+
+    Args:
+        layers, loss, optimizer, clip: what is trained and how.
+        source: random numbers, (path, step, shape) -> uniforms.
+        progress: what the step before returned.
+        x, labels: the batch, normalised.
+        number: number of this forward pass, from 1: what random numbers depend on.
+        lr, step: learning rate and number as 0-d arrays of the parameters' dtype.
+    """
+    xp = namespace(x)
+    ctx = Context(training=True, grad=True, step=number, source=source)
+    scores, buffers, back = layers.forward(progress.params, progress.buffers, x, ctx)
+    value, loss_back = loss(scores, labels)
+    _, grads = back(loss_back(xp.ones_like(value)), want_dx=False)
+
+    flat = flatten(grads)
+    if clip is not None:
+        flat = clip(flat)
+    updated, state = optimizer.update(flatten(progress.params), flat, progress.state, lr, step)
+    hits = loss.decide(scores) == as_classes(labels)
+    return Progress(
+        unflatten_like(progress.params, updated),
+        buffers,
+        state,
+        progress.loss_sum + value * x.shape[0],
+        progress.hits + xp.sum(xp.astype(hits, xp.int64)),
+    )
+
+
+def as_classes(labels: Array) -> Array:
+    """Return integer labels as they are, probabilities (n, c) as the most probable class."""
+    return labels if labels.ndim == 1 else namespace(labels).argmax(labels, axis=1)
