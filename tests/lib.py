@@ -1,5 +1,6 @@
 """An array library as tests see it: a name, a backend, and arrays made of literal values."""
 
+import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -50,6 +51,18 @@ def open_lib(name: str) -> Lib:
     if name == "numpy-read-only":
         opened.from_host = _read_only
     return Lib(name, opened)
+
+
+def strided(lib: Lib) -> Lib:
+    """Return the same library with new arrays laid out in memory with their axes reversed."""
+    opened = copy.copy(lib.backend)
+
+    def from_host(x: Host) -> Array:
+        axes = tuple(reversed(range(x.ndim)))
+        return opened.xp.permute_dims(lib.backend.from_host(x.transpose(axes).copy()), axes)
+
+    opened.from_host = from_host
+    return Lib(f"{lib.name}, strided", opened)
 
 
 @cache

@@ -9,110 +9,18 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy
 import pytest
 
+from tests.fake_cupy import CompileError, CudaError, fake_cupy, raising
 from xpcnn import backend, random
 from xpcnn.errors import BackendError
 
 ROOT = Path(__file__).parents[1]
-
-
-class CudaError(RuntimeError):
-    """Stands for CUDARuntimeError: a status and a name."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-class CompileError(Exception):
-    """Stands for CompileException, which is no RuntimeError."""
-
-
-class Device:
-    """Stands for cupy.cuda.Device."""
-
-    def __init__(self, index: int) -> None:
-        self.id = index
-        self.entered = 0
-
-    def __enter__(self) -> "Device":
-        self.entered += 1
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def use(self) -> None:
-        self.entered += 1
-
-    def synchronize(self) -> None:
-        pass
-
-
-def philox_launch(grid: tuple[int], block: tuple[int], arguments: tuple[Any, ...]) -> None:
-    """Do what the kernel does, as the launch asks for it: 8 elements for each thread."""
-    out, count, key_low, key_high, step = arguments
-    assert (out.dtype, step.dtype, step.shape) == (numpy.float32, numpy.uint64, ())
-    assert [type(word) for word in (count, key_low, key_high)] == [numpy.uint64] * 3
-    reached = min(8 * grid[0] * block[0], int(count))
-    words = random.uniform(int(key_low) + (int(key_high) << 64), int(step), (reached,))
-    out.reshape(-1)[:reached] = words
-
-
-def fake_cupy(
-    *,
-    count: Callable[[], int] = lambda: 2,
-    driver: int = 13000,
-    ones: Callable[..., Any] | None = None,
-) -> Any:
-    runtime = SimpleNamespace(
-        CUDARuntimeError=CudaError,
-        getDeviceCount=count,
-        driverGetVersion=lambda: driver,
-        runtimeGetVersion=lambda: 13020,
-        memGetInfo=lambda: (60, 100),
-        getDeviceProperties=lambda index: {"name": b"NVIDIA Test", "major": 9, "minor": 0},
-    )
-    cupy: Any = ModuleType("cupy")
-    cupy.__spec__ = ModuleSpec("cupy", None)
-    cupy.__version__ = "14.0"
-    cupy.ndarray = type("ndarray", (), {})
-    cupy.cuda = SimpleNamespace(
-        runtime=runtime, Device=Device, compiler=SimpleNamespace(CompileException=CompileError)
-    )
-    cupy.ones = ones or (lambda shape, dtype: Matrix())
-    cupy.empty, cupy.asarray = numpy.empty, numpy.asarray
-    cupy.asnumpy = lambda x, order: numpy.array(x, order=order)
-    cupy.get_default_memory_pool = lambda: SimpleNamespace(
-        used_bytes=lambda: 10, total_bytes=lambda: 20
-    )
-    cupy.RawKernel = lambda source, name: philox_launch
-    return cupy
-
-
-class Matrix:
-    """Stands for the small array of the check: a product and a copy to the host."""
-
-    def __matmul__(self, other: "Matrix") -> "Matrix":
-        return self
-
-    def get(self) -> None:
-        pass
-
-
-def raising(error: Exception) -> Callable[..., Any]:
-    def fail(*_: object, **__: object) -> Any:
-        raise error
-
-    return fail
 
 
 @pytest.fixture
@@ -214,6 +122,8 @@ def test_device_that_does_not_answer(install: Callable[[Any], None]) -> None:
         "no device that answers (device 1: cudaErrorDevicesUnavailable: CUDA-capable device(s) "
         "is/are busy)\nTry: `nvidia-smi`, which shows what holds the device"
     )
+    install(fake_cupy(ones=raising(MemoryError("out of memory allocating 512 bytes"))))
+    assert cause().startswith("no device that answers (device 0: out of memory allocating")
 
 
 @pytest.mark.parametrize(
@@ -309,7 +219,8 @@ def test_uniform_reads_a_step_that_is_an_array(install: Callable[[Any], None]) -
     install(fake_cupy())
     gpu = backend.load("cupy")
     for dtype in (numpy.int32, numpy.int64, numpy.uint64, numpy.float32):
-        drawn = gpu.uniform(5, numpy.asarray(7, dtype), (9,))  # type: ignore[arg-type]  # a device array
+        step: Any = numpy.asarray(7, dtype)  # it stands for an array of the device
+        drawn = gpu.uniform(5, step, (9,))
         assert drawn.tobytes() == random.uniform(5, 7, (9,)).tobytes()
 
 

@@ -22,12 +22,20 @@ HOST_MAIN = """
 
 // uniform COUNT KEY_LOW KEY_HIGH STEP: bits of the floats, then of one poisoned float behind them
 // block BLOCK KEY_LOW KEY_HIGH STEP: the four words of one block
+// far BLOCK KEY_LOW KEY_HIGH STEP: bits of the eight floats of one block, the last three cut off
 int main(int, char **argv) {
     u64 n[4];
     for (int i = 0; i < 4; ++i) n[i] = strtoull(argv[2 + i], nullptr, 10);
     if (argv[1][0] == 'b') {
         PhiloxBlock bits = philox_block(n[1], n[2], n[3], n[0]);
         fwrite(bits.word, sizeof(u64), 4, stdout);
+        return 0;
+    }
+    if (argv[1][0] == 'f') {
+        float window[8] = {-7, -7, -7, -7, -7, -7, -7, -7};  // where that block would lie
+        float *out = (float *)((size_t)window - 8 * n[0] * sizeof(float));
+        fill_block(out, 8 * n[0] + 5, n[1], n[2], n[3], n[0]);
+        fwrite(window, sizeof(float), 8, stdout);
         return 0;
     }
     std::vector<float> out(n[0] + 1, -7.0f);
@@ -82,6 +90,14 @@ def test_blocks_far_into_the_stream(host_program: Path, block: int) -> None:
     # NumPy increments the counter before it draws
     expected = numpy.random.Philox(key=key, counter=(step << 192) + block).random_raw(4)
     assert run(host_program, "block", block, key, step) == expected.tobytes()
+
+
+@pytest.mark.parametrize("block", [0, 2**29, 2**32 + 3])
+def test_elements_beyond_32_bits(host_program: Path, block: int) -> None:
+    raw = numpy.random.Philox(key=KEYS[3], counter=(STEPS[2] << 192) + block).random_raw(4)
+    expected = (raw.view("<u4") >> 8).astype(numpy.float32) * 2.0**-24
+    expected[5:] = -7
+    assert run(host_program, "far", block, KEYS[3], STEPS[2]) == expected.tobytes()
 
 
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])

@@ -163,6 +163,13 @@ def test_permutation_is_the_stable_argsort_of_64_bit_draws() -> None:
     assert order.dtype == numpy.int64
 
 
+def test_permutation_keeps_the_order_of_equal_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = numpy.arange(300, dtype=numpy.uint64) % 3
+    monkeypatch.setattr(random, "_raw", lambda key, step, count: draws)
+    expected = [*range(0, 300, 3), *range(1, 300, 3), *range(2, 300, 3)]
+    assert random.permutation(0, 300, 0).tolist() == expected
+
+
 def test_permutations_of_epochs_and_seeds_differ() -> None:
     orders = {tuple(random.permutation(seed, 50, epoch)) for seed in (0, 1) for epoch in (0, 1, 2)}
     assert len(orders) == 6

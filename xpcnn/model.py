@@ -239,8 +239,8 @@ class Model:
         if not isinstance(samples, numpy.ndarray):
             raise BackendError(
                 hint(
-                    f"samples are a {kind(samples)}; this model takes NumPy arrays and those of its "
-                    f"backend {self.backend.name!r}",
+                    f"samples are a {kind(samples)}; this model takes NumPy arrays and those of "
+                    f"its backend {self.backend.name!r}",
                     "numpy.asarray(samples)",
                 )
             )

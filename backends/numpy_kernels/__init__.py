@@ -1,9 +1,9 @@
 """Fast NumPy kernels, held against the reference ops.
 
-Memory is batch-last: an array of logical shape (n, c, h, w) is a view of contiguous (c, h, w, n), so
-that every copy and elementwise pass runs over rows of n numbers. A kernel has the signature of its
-reference, replaces forward and backward as one unit, and returns NotImplemented for cases that it
-does not serve.
+Memory is batch-last: an array of logical shape (n, c, h, w) is a view of contiguous (c, h, w, n),
+so that every copy and elementwise pass runs over rows of n numbers. A kernel has the signature of
+its reference, replaces forward and backward as one unit, and returns NotImplemented for cases that
+it does not serve.
 """
 
 from collections.abc import Callable

@@ -21,8 +21,8 @@ from xpcnn.types import Array, Params, Shape
 class Twin:
     """`layer` and, by the module's names, the layer's: `{"running_mean": "mean", ...}`.
 
-    `transposed` names the parameters that PyTorch keeps as (out, in). `batch_statistics`: the module
-    uses the statistics of the batch even outside training.
+    `transposed` names the parameters that PyTorch keeps as (out, in). `batch_statistics` says that
+    the module uses the statistics of the batch even outside training.
     """
 
     layer: Layer

@@ -1,8 +1,8 @@
 """ONNX operators in terms of xpcnn's: one function per operator, named inputs and attributes.
 
 `run(operator, inputs, attributes)` returns the outputs in ONNX's order. What xpcnn does not offer
-raises Unsupported. Softmax before opset 13 flattened everything from `axis` on; every stored case has
-the last axis there, where both meanings agree.
+raises Unsupported. Softmax before opset 13 flattened everything from `axis` on; every stored case
+has the last axis there, where both meanings agree.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,7 @@ import numpy
 from tests.conformance.verdict import Unsupported
 from xpcnn import ops
 from xpcnn.layers import Context, Dropout
-
-Array = numpy.ndarray
+from xpcnn.types import Array
 
 
 def run(operator: str, inputs: list[Array], attributes: dict[str, Any]) -> tuple[Array, ...]:

@@ -2,7 +2,8 @@
 
 Two sources: the cases that the case modules of `onnx.backend.test.case.node` make when they are
 imported (expected outputs by ONNX's own NumPy formulas), and the stored `pytorch-converted` ones
-(expected outputs computed by PyTorch). Only the modules needed are imported: all take half a minute.
+(expected outputs computed by PyTorch). Only the modules needed are imported; all of them take half
+a minute.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,22 +1,19 @@
-"""PyTorch's operators in terms of xpcnn's: one function per operator, with PyTorch's argument names.
+"""PyTorch's operators in terms of xpcnn's: one function each, with PyTorch's argument names.
 
 Each takes NumPy arrays for tensors and returns y and a function from the cotangent of y to the
-gradients by argument name. What xpcnn does not offer raises Unsupported. `is_plain` tells the samples
-that xpcnn must match from those that are only counted.
+gradients by argument name. What xpcnn does not offer raises Unsupported.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
-
-import numpy
 
 from tests.conformance.verdict import Unsupported
 from xpcnn import ops
 from xpcnn.layers import Context, Dropout
+from xpcnn.types import Array
 
-Array = numpy.ndarray
-Gradients = dict[str, Array | None]
+Gradients = dict[str, Array]
 Result = tuple[Array, Callable[[Array], Gradients]]
 
 
@@ -36,9 +33,9 @@ def elementwise(op: Callable[..., Any], **options: float) -> Callable[..., Resul
     return lambda input: named(op(input, **options), "input")
 
 
-def pair(value: int | Sequence[int]) -> Any:
-    """PyTorch lets one number in a sequence stand for both axes."""
-    if isinstance(value, int):
+def pair(value: Any) -> Any:
+    """PyTorch lets one number in a sequence stand for both axes; words stay what they are."""
+    if isinstance(value, int | str):
         return value
     return tuple(value) if len(value) == 2 else value[0]
 
@@ -68,7 +65,7 @@ def conv2d(
         weight,
         bias,
         stride=pair(stride),
-        padding=padding if isinstance(padding, str) else pair(padding),
+        padding=pair(padding),
         dilation=pair(dilation),
         groups=groups,
     )
@@ -141,13 +138,13 @@ def batch_norm(
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Result:
     """PyTorch keeps weights as (out, in)."""
     need_rank(input, 2)
-    y, pullback = ops.dense(input, weight.T, bias)
+    y, gradients = named(ops.dense(input, weight.T, bias), "input", "weight", "bias")
 
-    def gradients(dy: Array) -> Gradients:
-        dx, dw, db = pullback(dy)
-        return {"input": dx, "weight": dw.T, "bias": db}
+    def transposed(dy: Array) -> Gradients:
+        found = gradients(dy)
+        return found | {"weight": found["weight"].T}
 
-    return y, gradients
+    return y, transposed
 
 
 def softmax(input: Array, dim: int) -> Result:
@@ -202,13 +199,13 @@ def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
 def prelu(input: Array, weight: Array) -> Result:
     if input.ndim < 2:
         raise Unsupported(f"{input.ndim}-D input")
-    y, pullback = ops.prelu(input, weight.reshape(-1))
+    y, gradients = named(ops.prelu(input, weight.reshape(-1)), "input", "weight")
 
-    def gradients(dy: Array) -> Gradients:
-        dx, dslope = pullback(dy)
-        return {"input": dx, "weight": dslope.reshape(weight.shape)}
+    def reshaped(dy: Array) -> Gradients:
+        found = gradients(dy)
+        return found | {"weight": found["weight"].reshape(weight.shape)}
 
-    return y, gradients
+    return y, reshaped
 
 
 def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Result:
@@ -263,45 +260,3 @@ ADAPTERS: dict[str, Callable[..., Result]] = {
     "sigmoid": elementwise(ops.sigmoid),
     "tanh": elementwise(ops.tanh),
 }
-
-RANKS = {
-    "conv2d": (4,),
-    "max_pool2d": (4,),
-    "avg_pool2d": (4,),
-    "batch_norm": (2, 4),
-    "linear": (2,),
-    "softmax": (2,),
-    "log_softmax": (2,),
-    "cross_entropy": (2,),
-    "binary_cross_entropy_with_logits": (2,),
-    "mse_loss": (2,),
-    "prelu": (2, 3, 4),
-}
-
-
-def is_plain(operator: str, arguments: dict[str, Any]) -> bool:
-    """Whether a sample is one of those that must match.
-
-    4-D input for what works on images (2-D too for batch norm), 2-D for dense, softmaxes and losses,
-    2-D or more for PReLU, any rank for the other activations; mean reduction; no empty array. Left
-    out, because xpcnn has no such thing: max pooling with indices, weighted binary cross-entropy,
-    another library's random numbers. Left out, because they are counted apart: max pooling with
-    dilation or ceil mode.
-    """
-    name = operator.rpartition(".")[2]
-    input = arguments["input"]
-    arrays = [a for a in arguments.values() if isinstance(a, numpy.ndarray)]
-    ranks = RANKS.get(name, (input.ndim,))
-    if input.ndim not in ranks or any(array.size == 0 for array in arrays):
-        return False
-    if name == "max_pool2d":
-        further = arguments["ceil_mode"] or arguments["return_indices"]
-        return arguments["dilation"] == 1 and not further
-    if name == "dropout":
-        rate, training = arguments.get("p", 0.5), arguments.get("training", True)
-        return rate == 0 or (rate < 1 and not training)
-    if name == "flatten":
-        return arguments.get("start_dim") == 1
-    if name == "binary_cross_entropy_with_logits" and {"weight", "pos_weight"} & set(arguments):
-        return False
-    return arguments.get("reduction", "mean") == "mean"

@@ -28,19 +28,17 @@ class Verdict:
 
 
 def judge(group: str, case: str, check: Callable[[], None]) -> Verdict:
-    """Run the check of one case; an op that refuses or breaks is a failure like a wrong number."""
+    """Run the check of one case; an op that refuses, breaks or warns fails like a wrong number."""
     try:
         check()
     except Unsupported as reason:
         return Verdict(group, case, "unsupported", str(reason))
-    except (AssertionError, XpcnnError, ValueError, TypeError) as problem:
+    except (AssertionError, XpcnnError, ValueError, TypeError, RuntimeWarning) as problem:
         return Verdict(group, case, "failed", f"{type(problem).__name__}: {problem}")
     return Verdict(group, case, "passed")
 
 
-def same(
-    name: str, got: numpy.ndarray, expected: numpy.ndarray, rtol: float, atol: float
-) -> None:
+def same(name: str, got: numpy.ndarray, expected: numpy.ndarray, rtol: float, atol: float) -> None:
     """Assert equal dtypes and shapes, and values within atol + rtol * |expected|."""
     assert isinstance(got, (numpy.ndarray, numpy.generic)), f"{name}: not a NumPy array"
     assert got.dtype == expected.dtype, f"{name}: dtype {got.dtype}, expected {expected.dtype}"

@@ -16,7 +16,6 @@ Part = tuple[np.ndarray, np.ndarray]  # images and labels
 FIRST = 5  # offenders named in a message
 
 _CHUNK = 1 << 17  # float64 values held at a time: 1 MiB, which stays in a core's cache
-_FLOAT32_EPS = 2.0**-23
 
 
 def check_images(images: np.ndarray, where: str) -> None:
@@ -68,7 +67,8 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
     Sums run in float64; chunks of images are joined by the formula of Chan, Golub and LeVeque
     (1979): with d the difference of the means of two parts, M = M1 + M2 + d^2 n1 n2 / (n1 + n2), so
     the variance never is a small difference of large sums. It is the biased variance. A channel
-    that is constant to float32's precision gets std 1.0, so that dividing by it does no harm.
+    that is constant gets std 1.0, so that dividing by it does no harm; its variance is exactly 0,
+    for a chunk of equal float32 values has an exact sum in float64.
     """
     n, c, h, w = images.shape
     rows = max(1, _CHUNK // (c * h * w))
@@ -84,5 +84,4 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
         mean += d * (size / (count + size))
         count += size
     deviations = [math.sqrt(s / count) for s in squares]
-    std = [s if s > _FLOAT32_EPS * abs(m) else 1.0 for s, m in zip(deviations, mean, strict=True)]
-    return tuple(map(float, mean)), tuple(std)
+    return tuple(map(float, mean)), tuple(s or 1.0 for s in deviations)

@@ -25,13 +25,15 @@ class Samples:
         self, size: int, order: Array | None = None
     ) -> Iterator[tuple[Array, Array | None]]:
         """Yield (normalised samples, labels), `size` at a time in `order`, the rest last."""
-        for start in range(0, len(self), size):
+        n = len(self)
+        for start in range(0, n, size):
+            stop = min(start + size, n)  # the array API leaves a stop beyond the end undefined
             if order is None:
-                raw = self.raw[start : start + size, ...]
-                labels = None if self.labels is None else self.labels[start : start + size, ...]
+                raw = self.raw[start:stop, ...]
+                labels = None if self.labels is None else self.labels[start:stop, ...]
             else:
                 xp = namespace(self.raw)
-                chosen = order[start : start + size]
+                chosen = order[start:stop]
                 raw = xp.take(self.raw, chosen, axis=0)
                 labels = None if self.labels is None else xp.take(self.labels, chosen, axis=0)
             yield ops.normalise(raw, self.mean, self.std), labels

@@ -1,0 +1,135 @@
+"""Pooling: by hand, by loops, and average pooling as the adjoint of its own gradient."""
+
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.compare import assert_same
+from tests.lib import Lib, strided
+from tests.ops import oracle
+from xpcnn import ops
+
+X = [[[[1.0, 3.0, 2.0], [9.0, 7.0, 8.0], [4.0, 6.0, 5.0]]]]
+
+
+def test_max_by_hand(lib: Lib) -> None:
+    y, pullback = ops.max_pool2d(lib.asarray(X), size=2, stride=1)
+    assert_same(y, [[[[9.0, 8.0], [9.0, 8.0]]]], lib)
+    (dx,) = pullback(lib.asarray([[[[1.0, 2.0], [10.0, 20.0]]]]))
+    assert_same(dx, [[[[0.0, 0.0, 0.0], [11.0, 0.0, 22.0], [0.0, 0.0, 0.0]]]], lib)
+
+
+def test_average_by_hand(lib: Lib) -> None:
+    y, pullback = ops.avg_pool2d(lib.asarray(X), size=2, stride=1)
+    assert_same(y, [[[[5.0, 5.0], [6.5, 6.5]]]], lib)
+    (dx,) = pullback(lib.asarray([[[[4.0, 8.0], [0.0, 0.0]]]]))
+    assert_same(dx, [[[[1.0, 3.0, 2.0], [1.0, 3.0, 2.0], [0.0, 0.0, 0.0]]]], lib)
+
+
+def test_a_divisor_takes_the_place_of_the_count(lib: Lib) -> None:
+    y, pullback = ops.avg_pool2d(lib.asarray(X), size=2, padding=((1, 0), (1, 0)), divisor=2)
+    assert_same(y, [[[[0.5, 2.5], [6.5, 13.0]]]], lib)
+    (dx,) = pullback(lib.asarray([[[[2.0, 4.0], [6.0, 8.0]]]]))
+    assert_same(dx, [[[[1.0, 2.0, 2.0], [3.0, 4.0, 4.0], [3.0, 4.0, 4.0]]]], lib)
+
+
+def test_global_pools_by_hand(lib: Lib) -> None:
+    x = lib.asarray([[[[1.0, 4.0], [4.0, 3.0]], [[-1.0, -2.0], [-3.0, -6.0]]]])
+    y, pullback = ops.global_avg_pool2d(x)
+    assert_same(y, [[3.0, -3.0]], lib)
+    (dx,) = pullback(lib.asarray([[4.0, 8.0]]))
+    assert_same(dx, [[[[1.0, 1.0], [1.0, 1.0]], [[2.0, 2.0], [2.0, 2.0]]]], lib)
+    y, pullback = ops.global_max_pool2d(x)
+    assert_same(y, [[4.0, -1.0]], lib)
+    (dx,) = pullback(lib.asarray([[5.0, 7.0]]))
+    assert_same(dx, [[[[0.0, 5.0], [0.0, 0.0]], [[7.0, 0.0], [0.0, 0.0]]]], lib)
+
+
+CASES: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+    # shape of x, hyperparameters of both pools
+    ((2, 2, 4, 6), {"size": 2}),
+    ((1, 1, 5, 3), {"size": (5, 3)}),  # window = image
+    ((1, 2, 5, 5), {"size": 2}),  # a row and a column left over
+    ((1, 1, 7, 8), {"size": 2, "stride": 3}),
+    ((1, 2, 5, 6), {"size": 3, "stride": 1}),
+    ((2, 1, 6, 5), {"size": (2, 3), "stride": (2, 1)}),
+    ((1, 1, 6, 6), {"size": 3, "stride": 2, "padding": 1}),
+    ((1, 1, 6, 6), {"size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+    ((1, 2, 3, 4), {"size": 2, "padding": 1, "ceil_mode": True}),  # drops one in the padding
+    ((1, 1, 5, 7), {"size": 2, "ceil_mode": True}),  # beyond the image without padding
+    ((1, 1, 5, 5), {"size": (3, 2), "stride": 2, "padding": ((1, 0), (0, 1))}),
+    ((1, 1, 4, 5), {"size": 2, "stride": 1, "padding": "same"}),
+    ((1, 1, 7, 7), {"size": 2, "stride": 2, "dilation": 3}),
+    ((1, 1, 6, 7), {"size": 3, "stride": 1, "dilation": (1, 2), "padding": (1, 2)}),
+]
+
+
+def cases() -> Any:
+    return pytest.mark.parametrize(("shape", "options"), CASES, ids=str)
+
+
+def geometry(options: dict[str, Any]) -> dict[str, Any]:
+    """Return hyperparameters as the oracle takes them."""
+
+    def pair(value: Any) -> Any:
+        return (value, value) if isinstance(value, int) else value
+
+    size, dilation = pair(options["size"]), pair(options.get("dilation", 1))
+    padding = options.get("padding", 0)
+    if padding == "same":
+        padding = oracle.same(size, dilation)
+    return {
+        "size": size,
+        "stride": pair(options.get("stride", options["size"])),
+        "padding": tuple(pair(side) for side in pair(padding)),
+        "dilation": dilation,
+        "ceil_mode": options.get("ceil_mode", False),
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@cases()
+def test_max_equal_to_loops(lib: Lib, shape: Any, options: Any, dtype: str) -> None:
+    rng = numpy.random.default_rng(0)
+    x = rng.integers(-3, 3, shape).astype(dtype)  # many ties
+    expected, expected_pullback = oracle.max_pool2d(x, **geometry(options))
+    dy = rng.uniform(-1, 1, expected.shape).astype(dtype)
+    for place in (lib, strided(lib)):
+        y, pullback = ops.max_pool2d(place.asarray(x), **options)
+        assert_same(y, expected.astype(dtype), lib, "y")
+        (dx,) = pullback(place.asarray(dy))
+        assert_same(dx, expected_pullback(dy).astype(dtype), lib, "dx")
+
+
+@pytest.mark.parametrize("count_include_pad", [True, False])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@cases()
+def test_average_equal_to_loops(
+    lib: Lib, shape: Any, options: Any, dtype: str, count_include_pad: bool
+) -> None:
+    rng = numpy.random.default_rng(0)
+    x = rng.uniform(-1, 1, shape).astype(dtype)
+    expected, expected_pullback = oracle.avg_pool2d(
+        x, **geometry(options), count_include_pad=count_include_pad
+    )
+    dy = rng.uniform(-1, 1, expected.shape).astype(dtype)
+    for place in (lib, strided(lib)):
+        y, pullback = ops.avg_pool2d(
+            place.asarray(x), **options, count_include_pad=count_include_pad
+        )
+        assert_same(y, expected.astype(dtype), lib, "y")
+        (dx,) = pullback(place.asarray(dy))
+        assert_same(dx, expected_pullback(dy).astype(dtype), lib, "dx")
+
+
+@cases()
+def test_the_gradient_of_the_average_is_its_adjoint(lib: Lib, shape: Any, options: Any) -> None:
+    """<pool(x), g> = <x, dx(g)>, as average pooling is linear in x."""
+    rng = numpy.random.default_rng(1)
+    x = rng.standard_normal(shape)
+    y, pullback = ops.avg_pool2d(lib.asarray(x), **options)
+    g = rng.standard_normal(tuple(y.shape))
+    (dx,) = pullback(lib.asarray(g))
+    difference = numpy.sum(x * lib.to_host(dx)) - numpy.sum(lib.to_host(y) * g)
+    assert abs(difference) <= 1e-14 * numpy.sum(numpy.abs(x)) * numpy.sum(numpy.abs(g))
