@@ -67,7 +67,7 @@ class Backend:
         self.describe = library.describe
         self._uniform = getattr(library, "uniform", None)
 
-    def uniform(self, key: int, step: int, shape: Shape) -> Array:
+    def uniform(self, key: int, step: int | Array, shape: Shape) -> Array:
         """Return float32 uniforms in [0, 1): the same bits on every backend."""
         if self._uniform is not None:
             return self._uniform(key, step, shape)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: the judge R3 is left out")

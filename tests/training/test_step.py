@@ -1,6 +1,5 @@
 """The training step: it waits for nothing, and trains alike on every library."""
 
-from collections.abc import Iterator
 from functools import cache
 
 import numpy
@@ -62,9 +61,9 @@ class Pulls:
 
 
 @pytest.fixture
-def pulls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulls]:
+def pulls(monkeypatch: pytest.MonkeyPatch) -> Pulls:
     pytest.importorskip("array_api_strict")
-    yield Pulls(monkeypatch)
+    return Pulls(monkeypatch)
 
 
 class CountPerEpoch(Callback):
@@ -83,7 +82,9 @@ class CountPerEpoch(Callback):
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.05, momentum=0.9), AdamW(1e-3)])
-def test_a_step_reads_no_value_from_the_device(pulls: Pulls, optimizer: xpcnn.optimizers.Optimizer) -> None:
+def test_a_step_reads_no_value_from_the_device(
+    pulls: Pulls, optimizer: xpcnn.optimizers.Optimizer
+) -> None:
     model = Model(network(), input_shape=(1, 8, 8), backend="array_api_strict")
     counter = CountPerEpoch(pulls)
     model.fit(
@@ -132,7 +133,9 @@ def test_same_seed_same_bits() -> None:
         model = Model(network(), input_shape=(1, 8, 8), seed=3)
         model.fit(digits(40), epochs=2, batch_size=16)
         runs.append(xpcnn.types.flatten(model.params))
-    assert all(a.tobytes() == b.tobytes() for a, b in zip(runs[0].values(), runs[1].values(), strict=True))
+    assert all(
+        a.tobytes() == b.tobytes() for a, b in zip(runs[0].values(), runs[1].values(), strict=True)
+    )
     other = Model(network(), input_shape=(1, 8, 8), seed=4)
     other.fit(digits(40), epochs=2, batch_size=16)
     assert runs[0]["layers.7.weight"].tobytes() != other.params["layers.7"]["weight"].tobytes()

@@ -16,6 +16,8 @@ def _activation(
 ) -> Callable[..., tuple[Array, Pullback]]:
     def check(x: Array, **hyperparameters: Any) -> None:
         check_arrays(f.__name__, x=x)
+        if f is table.gelu:
+            check_gelu(**hyperparameters)
 
     return op(table.elementwise(f, df), check)
 
@@ -47,7 +49,7 @@ def _check_prelu(x: Array, slope: Array) -> None:
 prelu = op(reference.prelu, _check_prelu)
 
 
-def check_gelu(approximate: str) -> None:
+def check_gelu(approximate: str = "none") -> None:
     """Require one of the two forms of gelu."""
     if approximate not in ("none", "tanh"):
         raise ConfigError(f"gelu: approximate is {approximate!r}, expected 'none' or 'tanh'")

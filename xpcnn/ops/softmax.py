@@ -1,5 +1,6 @@
 """Softmax and its logarithm, with checks. The meaning is in `reference/softmax.py`."""
 
+from xpcnn.errors import ShapeError
 from xpcnn.ops import reference
 from xpcnn.ops.checks import check_arrays
 from xpcnn.ops.dispatch import op
@@ -7,11 +8,18 @@ from xpcnn.types import Array
 
 
 def _check_softmax(x: Array, *, axis: int = -1) -> None:
-    check_arrays("softmax", x=x)
+    _check("softmax", x, axis)
 
 
 def _check_log_softmax(x: Array, *, axis: int = -1) -> None:
-    check_arrays("log_softmax", x=x)
+    _check("log_softmax", x, axis)
+
+
+def _check(name: str, x: Array, axis: int) -> None:
+    check_arrays(name, x=x)
+    rank = len(x.shape)
+    if not -rank <= axis < rank:
+        raise ShapeError(f"{name}: x of shape {tuple(x.shape)} has no axis {axis}")
 
 
 softmax = op(reference.softmax, _check_softmax)

@@ -4,6 +4,8 @@ Every loss is a mean, a 0-d array of the dtype of its first argument. Array API 
 writes into no array; no value is read on the host, so labels are not checked here.
 """
 
+import math
+import math
 from collections.abc import Sequence
 
 from xpcnn.ops.reference.activation import sigmoid, softplus
@@ -28,7 +30,7 @@ def softmax_cross_entropy(
     Label smoothing e replaces t by (1 - e) t + e/C; class weights multiply: the one-hot part by the
     weight of the label, the smoothed part by that of each class. D is the number of rows, or for
     integer labels the sum of their weights; rows with `ignore_index` count in neither. All as in
-    PyTorch, which also makes the loss NaN when every row is ignored.
+    PyTorch; so is the loss of a batch in which every row is ignored: NaN, with a gradient of 0.
 
     Backward, in one step, which is why softmax and loss are one op:
 
@@ -61,6 +63,8 @@ def softmax_cross_entropy(
             weighted = one_hot * class_weights
             target = kept * ((1.0 - label_smoothing) * weighted + smooth * class_weights)
             total = xp.sum(kept * weighted)
+        all_ignored = xp.sum(kept) == 0
+        total = xp.where(all_ignored, 1.0, total)
     else:
         target = (1.0 - label_smoothing) * labels + smooth
         if class_weights is not None:
@@ -68,6 +72,8 @@ def softmax_cross_entropy(
         total = n
     # where the target is 0, log p = -inf must not make 0 * -inf
     loss = -xp.sum(xp.where(target == 0, 0.0, target * log_p)) / total
+    if is_integer:
+        loss = xp.where(all_ignored, xp.nan, loss)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -107,7 +113,7 @@ def bce_with_logits(logits: Array, targets: Array) -> tuple[Array, Pullback]:
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None]:
         want_dlogits, want_dtargets = wants or (True, True)
-        share = dy / logits.size
+        share = dy / math.prod(logits.shape)
         dlogits = (sigmoid(logits) - targets) * share if want_dlogits else None
         return dlogits, (-logits * share if want_dtargets else None)
 
@@ -133,7 +139,7 @@ def mse(y: Array, targets: Array) -> tuple[Array, Pullback]:
         dloss: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None]:
         want_dy, want_dtargets = wants or (True, True)
-        dy = difference * (dloss * (2.0 / y.size))
+        dy = difference * (dloss * (2.0 / math.prod(y.shape)))
         return (dy if want_dy else None), (-dy if want_dtargets else None)
 
     return loss, pullback

@@ -1,0 +1,93 @@
+"""Losses, by hand. The scores are logarithms of small numbers, so that softmax is simple."""
+
+from typing import Any
+
+import numpy
+
+from tests.compare import assert_same
+from tests.lib import Lib
+from xpcnn import ops
+
+LOGITS = numpy.log([[1.0, 2.0, 5.0], [1.0, 1.0, 2.0]])
+P = numpy.asarray([[0.125, 0.25, 0.625], [0.25, 0.25, 0.5]])
+LOG_P = numpy.log(P)
+
+
+def run(lib: Lib, labels: Any, weights: Any = None, **options: Any) -> Any:
+    """Return the loss, dlogits and dlabels."""
+    logits = lib.asarray(LOGITS)
+    w = None if weights is None else lib.asarray(weights)
+    loss, pullback = ops.softmax_cross_entropy(logits, lib.asarray(labels), w, **options)
+    dlogits, dlabels, nothing = pullback(lib.asarray(1.0))
+    assert nothing is None
+    return loss, dlogits, dlabels
+
+
+def test_integer_labels(lib: Lib) -> None:
+    loss, dlogits, dlabels = run(lib, [2, 0])
+    assert_same(loss, -(LOG_P[0, 2] + LOG_P[1, 0]) / 2, lib)
+    assert_same(dlogits, (P - [[0, 0, 1], [1, 0, 0]]) / 2, lib)
+    assert dlabels is None
+
+
+def test_class_weights_divide_by_their_sum(lib: Lib) -> None:
+    loss, dlogits, _ = run(lib, [2, 0], [3.0, 100.0, 1.0])
+    assert_same(loss, -(1.0 * LOG_P[0, 2] + 3.0 * LOG_P[1, 0]) / 4, lib)
+    expected = [(P[0] - [0, 0, 1]) / 4, (P[1] - [1, 0, 0]) * 3 / 4]
+    assert_same(dlogits, expected, lib)
+
+
+def test_ignored_rows_count_nowhere(lib: Lib) -> None:
+    for index in (-100, 1):
+        loss, dlogits, _ = run(lib, [index, 0], ignore_index=index)
+        assert_same(loss, -LOG_P[1, 0], lib)
+        assert_same(dlogits, [[0.0] * 3, P[1] - [1, 0, 0]], lib)
+
+
+def test_label_smoothing_spreads_a_part_over_all_classes(lib: Lib) -> None:
+    loss, dlogits, _ = run(lib, [2, 0], label_smoothing=0.3)
+    target = numpy.asarray([[0.1, 0.1, 0.8], [0.8, 0.1, 0.1]])
+    assert_same(loss, -numpy.sum(target * LOG_P) / 2, lib)
+    assert_same(dlogits, (P - target) / 2, lib)
+
+
+def test_smoothing_with_weights(lib: Lib) -> None:
+    weights = numpy.asarray([3.0, 2.0, 1.0])
+    loss, dlogits, _ = run(lib, [2, 0], weights, label_smoothing=0.3)
+    target = numpy.asarray([[0.3, 0.2, 0.8], [2.4, 0.2, 0.1]])  # smoothed, times the weights
+    assert_same(loss, -numpy.sum(target * LOG_P) / 4, lib)  # 4 = weights of labels 2 and 0
+    assert_same(dlogits, (P * [[1.3], [2.7]] - target) / 4, lib)
+
+
+def test_probabilities_as_labels(lib: Lib) -> None:
+    soft = numpy.asarray([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    loss, dlogits, dlabels = run(lib, soft)
+    assert_same(loss, -numpy.sum(soft * LOG_P) / 2, lib)
+    assert_same(dlogits, (P - soft) / 2, lib)
+    assert_same(dlabels, -LOG_P / 2, lib)
+    loss, _, dlabels = run(lib, soft, [3.0, 2.0, 1.0], label_smoothing=0.5)
+    target = (0.5 * soft + 0.5 / 3) * [3.0, 2.0, 1.0]
+    assert_same(loss, -numpy.sum(target * LOG_P) / 2, lib)  # by the rows, not by the weights
+    assert_same(dlabels, -0.5 * LOG_P * [3.0, 2.0, 1.0] / 2, lib)
+
+
+def test_the_gradient_scales_with_that_of_the_loss(lib: Lib) -> None:
+    _, pullback = ops.softmax_cross_entropy(lib.asarray(LOGITS), lib.asarray([2, 0]))
+    assert_same(pullback(lib.asarray(4.0))[0], (P - [[0, 0, 1], [1, 0, 0]]) * 2, lib)
+
+
+def test_bce_by_hand(lib: Lib) -> None:
+    logits, targets = lib.asarray([[0.0], [numpy.log(3.0)]]), lib.asarray([[1.0], [0.0]])
+    loss, pullback = ops.bce_with_logits(logits, targets)
+    assert_same(loss, (numpy.log(2.0) + numpy.log(4.0)) / 2, lib)  # -log(1/2), -log(1 - 3/4)
+    dlogits, dtargets = pullback(lib.asarray(2.0))
+    assert_same(dlogits, [[-0.5], [0.75]], lib)
+    assert_same(dtargets, [[0.0], [-numpy.log(3.0)]], lib)
+
+
+def test_mse_by_hand(lib: Lib) -> None:
+    loss, pullback = ops.mse(lib.asarray([[1.0, 2.0]]), lib.asarray([[3.0, 1.0]]))
+    assert_same(loss, 2.5, lib)
+    dy, dtargets = pullback(lib.asarray(10.0))
+    assert_same(dy, [[-20.0, 10.0]], lib)
+    assert_same(dtargets, [[20.0, -10.0]], lib)

@@ -1,0 +1,263 @@
+"""Model: what people hold. Raw samples in, host arrays out; a call that fails changes nothing."""
+
+import numpy
+import pytest
+
+import xpcnn
+from tests.lib import Lib
+from xpcnn import Model
+from xpcnn.errors import (
+    BackendError,
+    ConfigError,
+    DataError,
+    DTypeError,
+    LabelError,
+    ShapeError,
+    XpcnnError,
+)
+from xpcnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Sequential, Tanh
+from xpcnn.losses import BCEWithLogits
+from xpcnn.optimizers import SGD, Adam
+from xpcnn.training import Callback
+from xpcnn.types import flatten
+
+
+def layers() -> list[Layer]:
+    return [Conv2D(8, 3, padding="same"), ReLU(), MaxPool2D(2), Flatten(), Dense(10)]
+
+
+def fresh(**options: object) -> Model:
+    return Model(layers(), input_shape=(1, 8, 8), **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]:
+    return xpcnn.data.load("digits")
+
+
+def weights(model: Model) -> dict[str, bytes]:
+    tensors = flatten({"params": model.params, "buffers": model.buffers})
+    return {path: model.backend.to_host(x).tobytes() for path, x in tensors.items()}
+
+
+def test_learns_the_digits(parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]) -> None:
+    train, test = parts
+    model = fresh()
+    history = model.fit(train, epochs=3, validation=test)
+    assert len(history) == 3
+    assert history["loss"][2] < history["loss"][0]
+    after = model.evaluate(test)
+    assert after["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-5)
+    assert after["accuracy"] == history["val_accuracy"][-1]
+    assert after["accuracy"] > 0.95
+    predicted = model.predict(test.images)
+    assert predicted.dtype == numpy.int64
+    assert numpy.mean(predicted == test.labels) == after["accuracy"]
+    proba = model.predict_proba(test.images[:7])
+    assert proba.shape == (7, 10)
+    assert proba.dtype == numpy.float32
+    numpy.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=1e-6)
+    numpy.testing.assert_array_equal(proba.argmax(axis=1), predicted[:7])
+
+
+def test_figures_are_means_over_samples(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+) -> None:
+    """With lr 0 the figures seen in training are those of the model, short batch and all."""
+    train, _ = parts
+    model = fresh()
+    history = model.fit(train, epochs=1, batch_size=100, optimizer=SGD(0.0))
+    figures = model.evaluate(train, batch_size=33)
+    assert history["loss"][0] == pytest.approx(figures["loss"], rel=1e-5)
+    assert history["accuracy"][0] == figures["accuracy"]
+
+
+def test_the_model_owns_normalisation(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+) -> None:
+    train, test = parts
+    model = fresh()
+    assert model.mean is None
+    model.fit(train, epochs=1)
+    assert (model.mean, model.std, model.classes) == (train.mean, train.std, train.classes)
+    scaled = test.images.astype(numpy.float32) * 4
+    other = xpcnn.data.Dataset.from_arrays(scaled, test.labels)
+    model.fit(other, epochs=1)
+    assert model.mean == train.mean  # taken once
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_raw_samples_of_the_host_and_of_the_backend(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset], lib: Lib, dtype: str
+) -> None:
+    images = parts[1].images[:5].astype(dtype)
+    model = fresh(backend=lib.backend)
+    on_host = model.predict_proba(images)
+    numpy.testing.assert_array_equal(model.predict_proba(lib.asarray(images)), on_host)
+
+
+def test_moves_between_backends(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset], lib: Lib
+) -> None:
+    train, test = parts
+    model = fresh()
+    model.fit(train, epochs=1)
+    moved = model.to(lib.backend)
+    assert moved.backend is lib.backend
+    assert weights(moved) == weights(model)
+    numpy.testing.assert_allclose(
+        moved.predict_proba(test.images[:9]), model.predict_proba(test.images[:9]), atol=1e-6
+    )
+
+
+def test_a_fraction_for_validation(parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]) -> None:
+    train, _ = parts
+    seen = fresh().fit(train, epochs=1, validation=0.2)
+    assert seen["val_loss"][0] is not None
+    assert fresh().fit(train, epochs=1, validation=0.0)["val_loss"] == [None]
+
+
+def test_one_output_for_two_classes() -> None:
+    """XOR, by a network with one output."""
+    x = numpy.asarray([[0, 0], [0, 1], [1, 0], [1, 1]], numpy.float32).reshape(4, 2, 1, 1)
+    y = numpy.asarray([0, 1, 1, 0])
+    model = Model(
+        [Flatten(), Dense(8), Tanh(), Dense(1)],
+        input_shape=(2, 1, 1),
+        loss=BCEWithLogits(),
+        seed=1,
+    )
+    model.fit((x, y), epochs=200, batch_size=4, optimizer=Adam(0.05))
+    assert model.evaluate((x, y))["accuracy"] == 1.0
+    numpy.testing.assert_array_equal(model.predict(x), y)
+    assert model.predict_proba(x).shape == (4, 2)
+
+
+class Boom(Callback):
+    def __init__(self, error: BaseException, step: int) -> None:
+        self.error, self.step = error, step
+
+    def on_step(self, step: int) -> None:
+        if step == self.step:
+            raise self.error
+
+
+def test_a_fit_that_fails_changes_nothing(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+) -> None:
+    model = fresh()
+    before = weights(model)
+    with pytest.raises(ZeroDivisionError):
+        model.fit(parts[0], epochs=2, callbacks=[Boom(ZeroDivisionError(), 30)])
+    assert weights(model) == before
+    assert (model.mean, model.std, model.classes) == (None, None, None)
+
+
+def test_an_interrupt_keeps_the_last_step(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+) -> None:
+    model, same = fresh(), fresh()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(parts[0], epochs=9, callbacks=[Boom(KeyboardInterrupt(), 23)])
+    same.fit(parts[0], epochs=1)  # 23 batches of 64
+    assert weights(model) == weights(same)
+
+
+def test_divergence_is_said(parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]) -> None:
+    model = fresh()
+    before = weights(model)
+    with numpy.errstate(all="ignore"), pytest.raises(XpcnnError) as error:
+        model.fit(parts[0], epochs=5, optimizer=SGD(1e6))
+    assert str(error.value) == (
+        "training diverged: the loss of epoch 1 is nan\n"
+        "Try: a smaller learning rate than 1e+06, or clip_norm=1.0"
+    )
+    assert weights(model) == before
+
+
+def wrong(error_type: type[XpcnnError], text: str, call: object, *args: object) -> None:
+    with pytest.raises(error_type) as error:
+        call(*args)  # type: ignore[operator]
+    assert str(error.value) == text
+
+
+def test_errors_of_samples() -> None:
+    model = fresh()
+    images = numpy.zeros((4, 8, 8, 1), numpy.float32)
+    wrong(
+        ShapeError,
+        "samples have shape (8, 8, 1), the model expects (1, 8, 8); they look channels-last\n"
+        "Try: images.transpose(0, 3, 1, 2)",
+        model.predict,
+        images,
+    )
+    wrong(
+        ShapeError,
+        "samples have shape (1, 8, 9), the model expects (1, 8, 8)",
+        model.predict,
+        numpy.zeros((4, 1, 8, 9), numpy.float32),
+    )
+    wrong(
+        DTypeError,
+        "samples have dtype int64, expected uint8, float32 or float64\n"
+        "Try: samples.astype(numpy.float32)",
+        model.predict,
+        numpy.zeros((4, 1, 8, 8), numpy.int64),
+    )
+    wrong(
+        BackendError,
+        "samples are a builtins.list; this model takes NumPy arrays and those of its backend "
+        "'numpy'\nTry: numpy.asarray(samples)",
+        model.predict,
+        [[1, 2]],
+    )
+
+
+def test_errors_of_labels() -> None:
+    model = fresh()
+    images = numpy.zeros((4, 1, 8, 8), numpy.float32)
+    wrong(
+        LabelError,
+        "the network has 10 outputs and the data 13 classes\nTry: a last layer Dense(13)",
+        model.fit,
+        (images, numpy.asarray([0, 1, 2, 12])),
+    )
+    with pytest.raises(DataError):
+        model.fit((images, numpy.asarray([0, 1, 2])))
+
+
+def test_errors_of_the_network() -> None:
+    with pytest.raises(ShapeError) as error:
+        Model([Conv2D(8, 3)], input_shape=(1, 8, 8))
+    assert str(error.value) == (
+        "the network makes (8, 6, 6) of a sample, expected a row of scores\n"
+        "Try: a Flatten() and a Dense(classes) layer at its end"
+    )
+    with pytest.raises(ShapeError) as error:
+        Model(Sequential([Conv2D(8, 3), ReLU(), Dense(10)]), input_shape=(1, 8, 8))
+    assert str(error.value) == (
+        "Dense: samples have shape (8, 6, 6), expected (features,)\n"
+        "at layers.2 (Dense): (1, 8, 8) -> Conv2D (8, 6, 6) -> ReLU (8, 6, 6)\n"
+        "Try: a Flatten() layer before the Dense layer"
+    )
+    wrong(
+        ConfigError,
+        "dtype is 'float16', expected 'float32' or 'float64'",
+        lambda: fresh(dtype="float16"),
+    )
+    wrong(
+        ConfigError,
+        "epochs is 0, expected at least 1",
+        lambda: fresh().fit((numpy.zeros((2, 1, 8, 8), "f4"), numpy.asarray([0, 1])), epochs=0),
+    )
+
+
+def test_summary() -> None:
+    summary = fresh().summary(batch_size=32)
+    assert summary.parameters == 80 + 1290
+    assert summary.multiply_adds == 8 * 64 * 9 + 128 * 10
+    assert summary.activation_bytes == (64 + 512 + 512 + 128 + 128 + 10) * 32 * 4
+    assert str(summary).splitlines()[:2] == [
+        "layer     type       output shape  parameters  multiply-adds",
+        "layers.0  Conv2D     8 x 8 x 8             80          4,608",
+    ]

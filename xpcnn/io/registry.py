@@ -1,0 +1,171 @@
+"""Layers, initializers and losses to and from plain tables, the form of model files and presets.
+
+    Conv2D(16, 3, padding="same")  <->  {"type": "Conv2D", "filters": 16, "size": 3, "padding": "same"}
+
+Fields that have their default are left out; containers nest the tables of their layers. Which types
+a table may name is fixed here: the public layers, initializers and losses; only a caller adds
+layers, never a file. Refuses layers that a table cannot describe: those that are no dataclasses, or
+hold anything but plain values, layers and initializers (`Activation` holds functions).
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any, TypeAlias, cast
+
+from xpcnn import layers as public
+from xpcnn.errors import ConfigError, XpcnnError, hint, nearest, with_context
+from xpcnn.initializers import INITIALIZERS, Initializer
+from xpcnn.io.values import Objects, read_fields
+from xpcnn.layers import Activation, Layer
+from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
+
+Config: TypeAlias = dict[str, Any]
+"""A table: the type's name, and its fields as None, bool, int, float, str, list or table."""
+
+LAYERS: Mapping[str, type] = {
+    name: kind
+    for name, kind in vars(public).items()
+    if name in public.__all__ and dataclasses.is_dataclass(kind) and kind is not Activation
+}
+
+LOSSES: Mapping[str, type] = {
+    kind.__name__: kind for kind in (SoftmaxCrossEntropy, BCEWithLogits, MSE)
+}
+
+_OWN_LAYER = "a layer class of your own: a frozen dataclass of plain values"
+
+
+def to_config(thing: Layer | Initializer | Loss) -> Config:
+    """Return the table that describes a layer, an initializer or a loss.
+
+    A layer class of the user's own is described by its name; reading needs the class again
+    (`extra_layers`).
+
+    Raises:
+        ConfigError: the thing, or a layer in it, cannot be described; says which and what to do.
+    """
+    return _table(thing, "")
+
+
+def from_config(config: Mapping[str, Any], extra_layers: Iterable[type] = ()) -> Layer:
+    """Return the layer that a table describes, the inverse of `to_config`.
+
+    Args:
+        extra_layers: layer classes (dataclasses) that a table may name beside the public ones.
+
+    Raises:
+        ConfigError: an unknown type or option, a missing one, or a value that does not fit.
+    """
+    return cast(Layer, objects(extra_layers)[Layer](dict(config), ""))
+
+
+def loss_from_config(config: Mapping[str, Any]) -> Loss:
+    """Return the loss that a table describes; errors as in `from_config`."""
+    return cast(Loss, objects()[Loss](dict(config), "loss"))
+
+
+def objects(extra_layers: Iterable[type] = ()) -> Objects:
+    """Return what makes layers, initializers and losses of tables, for `values.read_fields`."""
+    layers = dict(LAYERS)
+    for kind in extra_layers:
+        if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+            shown = kind.__name__ if isinstance(kind, type) else repr(kind)
+            raise ConfigError(hint(f"layers: {shown} is no dataclass", _OWN_LAYER))
+        if kind.__name__ in LAYERS:
+            raise ConfigError(
+                hint(f"layers: {kind.__name__} is the name of a public layer", "another name")
+            )
+        layers[kind.__name__] = kind
+
+    def maker(what: str, kinds: Mapping[str, type]) -> Any:
+        def make(table: Config, at: str) -> Any:
+            return _object(what, kinds, table, at, made)
+
+        return make
+
+    made: dict[Any, Any] = {
+        Layer: maker("layer", layers),
+        Initializer: maker("initializer", INITIALIZERS),
+        Loss: maker("loss", LOSSES),
+    }
+    return made
+
+
+def _object(what: str, kinds: Mapping[str, type], table: Config, at: str, made: Objects) -> Any:
+    """Return the object that a table at a path describes."""
+    where = at or what
+    name = table.get("type")
+    if not isinstance(name, str):
+        problem = "type is missing" if name is None else f"type is {name!r}, expected a text"
+        raise ConfigError(hint(f"{where}: {problem}", f'type = "..." is {nearest("", kinds)}'))
+    if name not in kinds:
+        advice = nearest(name, kinds)
+        if what == "layer":
+            advice += "; a class of your own is given as layers=[...]"
+        raise ConfigError(hint(f"{where}: unknown {what} type {name!r}", advice))
+    label = f"{at} ({name})" if at else name
+    options = {key: value for key, value in table.items() if key != "type"}
+    values = read_fields(kinds[name], options, at, label, made)
+    try:
+        return kinds[name](**values)
+    except XpcnnError as error:
+        raise (with_context(error, f"at {label}") if at else error) from None
+    except (TypeError, ValueError) as error:  # what a user's class may raise
+        raise ConfigError(f"{label}: {error}") from error
+
+
+def _table(thing: Any, at: str) -> Config:
+    """Return the table of an object at a path."""
+    kind = type(thing)
+    label = f"{at} ({kind.__name__})" if at else kind.__name__
+    known = LAYERS | INITIALIZERS | LOSSES
+    if kind is not known.get(kind.__name__, kind):
+        raise ConfigError(
+            hint(f"{label}: this class has the name of another in xpcnn", "another name")
+        )
+    if kind.__name__ not in known and not isinstance(thing, Layer):
+        raise ConfigError(
+            hint(
+                f"{label}: a file cannot describe this",
+                f"a loss or initializer of xpcnn: {', '.join(sorted({**LOSSES, **INITIALIZERS}))}",
+            )
+        )
+    if not dataclasses.is_dataclass(kind):
+        raise ConfigError(hint(f"{label}: a file cannot describe a layer that is no dataclass", _OWN_LAYER))
+    table: Config = {"type": kind.__name__}
+    for field in dataclasses.fields(thing):
+        value = _plain(getattr(thing, field.name), f"{at}.{field.name}" if at else field.name, label)
+        if field.name == "type":
+            raise ConfigError(hint(f"{label}: a field cannot be called 'type'", "another name"))
+        if not _is_default(field, value, label):
+            table[field.name] = value
+    return table
+
+
+def _is_default(field: dataclasses.Field[Any], plain: Any, label: str) -> bool:
+    if field.default is not dataclasses.MISSING:
+        return bool(_plain(field.default, field.name, label) == plain)
+    if field.default_factory is not dataclasses.MISSING:
+        return bool(_plain(field.default_factory(), field.name, label) == plain)
+    return False
+
+
+def _plain(value: Any, at: str, label: str) -> Any:
+    """Return a field's value as plain ones."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item, f"{at}.{i}", label) for i, item in enumerate(value)]
+    if type(value) in INITIALIZERS.values() or isinstance(value, Layer):
+        return _table(value, at)
+    shown = repr(value) if isinstance(value, Real) else f"a {type(value).__name__}"
+    name = at.rpartition(".")[2]
+    raise ConfigError(
+        hint(f"{label}: {name} is {shown}, which a file cannot hold", f"{_OWN_LAYER}, initializers and layers")
+    )
