@@ -39,3 +39,9 @@ def lib(request: pytest.FixtureRequest) -> Iterator[Lib]:
     finally:
         backend._kernels.clear()
         backend._kernels.update(before)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request: pytest.FixtureRequest) -> str:
+    """Name the dtype of floating-point numbers, for tests that hold in both."""
+    return str(request.param)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy
 
+import xpcnn
 from xpcnn import backend as door
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
@@ -42,7 +43,8 @@ class Model:
 
     Raw samples go in everywhere: the first `fit` takes mean and deviation per channel from its
     data, the model applies them from then on, and its file keeps them. A call that fails leaves the
-    model as it was.
+    model as it was. `provenance` tells how the parameters came about, `image_rule` how image files
+    become samples; the file keeps both.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Model:
         self.dtype = dtype
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
+        self.image_rule: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
         params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
         if len(self.output_shape) != 1:
@@ -142,6 +145,17 @@ class Model:
         except Exception:
             self.mean, self.std, self.classes = before
             raise
+        self.provenance = {
+            "xpcnn": xpcnn.__version__,
+            "backend": self.backend.name,
+            "data": train.name,
+            "data_hash": train.digest(),
+            "options": repr(options),
+            "loss": history["loss"][-1],
+            "accuracy": history["accuracy"][-1],
+            "val_loss": history["val_loss"][-1],
+            "val_accuracy": history["val_accuracy"][-1],
+        }
         return history
 
     def evaluate(self, data: Data, *, batch_size: int = 256) -> dict[str, float]:

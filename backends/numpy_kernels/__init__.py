@@ -11,9 +11,10 @@ from typing import Any
 
 from .conv import conv2d
 from .elementwise import dropout, normalise, relu
-from .pool import max_pool2d
+from .pool import avg_pool2d, max_pool2d
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    "avg_pool2d": avg_pool2d,
     "conv2d": conv2d,
     "dropout": dropout,
     "max_pool2d": max_pool2d,

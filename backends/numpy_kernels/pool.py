@@ -1,4 +1,4 @@
-"""Max pooling as pairwise maxima of strided slices; backward by masks in which the first wins."""
+"""Pooling over strided slices: every tap of the window is one slice of the whole batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,25 @@ from typing import Any
 import numpy as np
 
 from .layout import Array, logical, pair
+
+
+def windows(x: Array, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
+    """Return the slices of (c, h, w, n) that hold each tap of all windows; None if not served.
+
+    Padding, dilation and windows that overhang are left to the reference.
+    """
+    _, _, h, w = x.shape
+    kh, kw = pair(size)
+    sh, sw = pair(size if stride is None else stride)
+    overhangs = ceil_mode and ((h - kh) % sh or (w - kw) % sw)
+    if padding not in (0, (0, 0), "valid") or pair(dilation) != (1, 1) or overhangs:
+        return None
+    down, across = (h - kh) // sh * sh + 1, (w - kw) // sw * sw + 1
+    return [
+        (slice(None), slice(i, i + down, sh), slice(j, j + across, sw))
+        for i in range(kh)
+        for j in range(kw)
+    ]
 
 
 def max_pool2d(
@@ -17,20 +36,11 @@ def max_pool2d(
     dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> Any:
-    """Pool as the reference does; padding, dilation and overhanging windows are left to it."""
-    n, c, h, w = x.shape
-    kh, kw = pair(size)
-    sh, sw = pair(size if stride is None else stride)
-    overhangs = ceil_mode and ((h - kh) % sh or (w - kw) % sw)
-    if padding not in (0, (0, 0), "valid") or pair(dilation) != (1, 1) or overhangs:
+    """Pool by pairwise maxima; backward by masks in which the first winner takes the gradient."""
+    taps = windows(x, size, stride, padding, dilation, ceil_mode)
+    if taps is None:
         return NotImplemented
-    ho, wo = (h - kh) // sh + 1, (w - kw) // sw + 1
     image = x.transpose(1, 2, 3, 0)  # (c, h, w, n)
-    taps = [
-        (slice(None), slice(i, i + (ho - 1) * sh + 1, sh), slice(j, j + (wo - 1) * sw + 1, sw))
-        for i in range(kh)
-        for j in range(kw)
-    ]
     y = np.array(image[taps[0]], order="C")
     for tap in taps[1:]:
         np.maximum(y, image[tap], out=y)  # NaN propagates
@@ -39,7 +49,7 @@ def max_pool2d(
         if wants is not None and not wants[0]:
             return (None,)
         dy = dy.transpose(1, 2, 3, 0)
-        dx = np.zeros((c, h, w, n), x.dtype)
+        dx = np.zeros(image.shape, x.dtype)
         free = np.ones(y.shape, bool)  # windows whose winner is not yet found
         for tap in taps:
             won = image[tap] == y
@@ -51,6 +61,40 @@ def max_pool2d(
                 won = np.isnan(image[tap]) & free
                 free &= ~won
                 dx[tap] += np.where(won, dy, 0)
+        return (logical(dx),)
+
+    return logical(y), pullback
+
+
+def avg_pool2d(
+    x: Array,
+    *,
+    size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor: float | None = None,
+) -> Any:
+    """Pool by sums; without padding every window counts all its elements."""
+    taps = windows(x, size, stride, padding, dilation, ceil_mode)
+    if taps is None:
+        return NotImplemented
+    image = x.transpose(1, 2, 3, 0)  # (c, h, w, n)
+    share = 1.0 / (len(taps) if divisor is None else divisor)
+    y = np.array(image[taps[0]], order="C")
+    for tap in taps[1:]:
+        y += image[tap]
+    y *= share
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+        if wants is not None and not wants[0]:
+            return (None,)
+        part = dy.transpose(1, 2, 3, 0) * share
+        dx = np.zeros(image.shape, x.dtype)
+        for tap in taps:
+            dx[tap] += part
         return (logical(dx),)
 
     return logical(y), pullback

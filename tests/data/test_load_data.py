@@ -1,6 +1,5 @@
 """`load`: names, folders, choices; and the real MNIST where it is at hand."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,15 +8,9 @@ import numpy as np
 import pytest
 
 from tests.data.make_files import write_mnist
+from tests.real_data import ROOT, real_data
 from xpcnn.data import NAMES, catalog, download, load
 from xpcnn.errors import ConfigError, DataError
-
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("XPCNN_TEST_DATA") or ROOT.parent / "shared" / "data")
-real_mnist = pytest.mark.skipif(
-    not (DATA / "mnist" / "train-images-idx3-ubyte.gz").is_file(),
-    reason="MNIST is not here: set XPCNN_TEST_DATA to a folder that has mnist/",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -123,9 +116,8 @@ def test_loading_digits_imports_nothing_that_reads_other_files() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@real_mnist
 def test_real_mnist() -> None:
-    train, test = load("mnist", DATA / "mnist")
+    train, test = load("mnist", real_data("mnist"))
     assert (len(train), len(test), train.shape) == (60_000, 10_000, (1, 28, 28))
     assert train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
@@ -136,8 +128,7 @@ def test_real_mnist() -> None:
     np.testing.assert_allclose(train.std[0] / 255, 0.3081078038564622, rtol=1e-12)
 
 
-@real_mnist
 def test_zeros_and_ones_of_real_mnist() -> None:
-    train, test = load("mnist", DATA / "mnist", classes=[0, 1], limit_per_class=100)
+    train, test = load("mnist", real_data("mnist"), classes=[0, 1], limit_per_class=100)
     assert np.bincount(train.labels).tolist() == [100, 100]
     assert len(test) == 2115

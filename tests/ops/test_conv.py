@@ -87,7 +87,7 @@ CASES: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
 ]
 
 
-def cases() -> Any:
+def cases() -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("x_shape", "w_shape", "options"), CASES, ids=str)
 
 

@@ -65,7 +65,7 @@ CASES: list[tuple[tuple[int, ...], dict[str, Any]]] = [
 ]
 
 
-def cases() -> Any:
+def cases() -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("shape", "options"), CASES, ids=str)
 
 
@@ -90,11 +90,11 @@ def geometry(options: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @cases()
-def test_max_equal_to_loops(lib: Lib, shape: Any, options: Any, dtype: str) -> None:
+def test_max_equal_to_loops(lib: Lib, shape: tuple[int, ...], options: Any, dtype: str) -> None:
     rng = numpy.random.default_rng(0)
     x = rng.integers(-3, 3, shape).astype(dtype)  # many ties
     expected, expected_pullback = oracle.max_pool2d(x, **geometry(options))
-    dy = rng.uniform(-1, 1, expected.shape).astype(dtype)
+    dy = numpy.asarray(rng.uniform(-1, 1, expected.shape), dtype)
     for place in (lib, strided(lib)):
         y, pullback = ops.max_pool2d(place.asarray(x), **options)
         assert_same(y, expected.astype(dtype), lib, "y")
@@ -106,14 +106,14 @@ def test_max_equal_to_loops(lib: Lib, shape: Any, options: Any, dtype: str) -> N
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @cases()
 def test_average_equal_to_loops(
-    lib: Lib, shape: Any, options: Any, dtype: str, count_include_pad: bool
+    lib: Lib, shape: tuple[int, ...], options: Any, dtype: str, count_include_pad: bool
 ) -> None:
     rng = numpy.random.default_rng(0)
     x = rng.uniform(-1, 1, shape).astype(dtype)
     expected, expected_pullback = oracle.avg_pool2d(
         x, **geometry(options), count_include_pad=count_include_pad
     )
-    dy = rng.uniform(-1, 1, expected.shape).astype(dtype)
+    dy = numpy.asarray(rng.uniform(-1, 1, expected.shape), dtype)
     for place in (lib, strided(lib)):
         y, pullback = ops.avg_pool2d(
             place.asarray(x), **options, count_include_pad=count_include_pad
@@ -124,7 +124,9 @@ def test_average_equal_to_loops(
 
 
 @cases()
-def test_the_gradient_of_the_average_is_its_adjoint(lib: Lib, shape: Any, options: Any) -> None:
+def test_the_gradient_of_the_average_is_its_adjoint(
+    lib: Lib, shape: tuple[int, ...], options: Any
+) -> None:
     """<pool(x), g> = <x, dx(g)>, as average pooling is linear in x."""
     rng = numpy.random.default_rng(1)
     x = rng.standard_normal(shape)

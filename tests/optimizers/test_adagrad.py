@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from tests.libraries import Library
+from tests.lib import Lib
 from tests.optimizers.steps import close, steps
 from xpcnn.optimizers import Adagrad
 
@@ -30,5 +30,5 @@ P, G, H = [1.0, 2.0], [2.0, -4.0], [0.0, 3.0]
         ),
     ],
 )
-def test_two_steps(library: Library, adagrad: Adagrad, expected: list[list[float]]) -> None:
-    assert close(library, steps(library, adagrad, P, G, H), expected)
+def test_two_steps(lib: Lib, dtype: str, adagrad: Adagrad, expected: list[list[float]]) -> None:
+    assert close(dtype, steps(lib, dtype, adagrad, P, G, H), expected)

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.libraries import Library
+from tests.lib import Lib
 from tests.optimizers.steps import close, steps
 from xpcnn.errors import ConfigError
 from xpcnn.optimizers import SGD
@@ -28,8 +28,8 @@ P, G, H = [1.0, 2.0], [2.0, -4.0], [2.0, 0.0]
         ),
     ],
 )
-def test_two_steps(library: Library, sgd: SGD, expected: list[list[float]]) -> None:
-    assert close(library, steps(library, sgd, P, G, H), expected)
+def test_two_steps(lib: Lib, dtype: str, sgd: SGD, expected: list[list[float]]) -> None:
+    assert close(dtype, steps(lib, dtype, sgd, P, G, H), expected)
 
 
 def test_nesterov_needs_plain_momentum() -> None:

@@ -1,6 +1,6 @@
 """Layers, initializers and losses to and from plain tables, the form of model files and presets.
 
-    Conv2D(16, 3, padding="same")  <->  {"type": "Conv2D", "filters": 16, "size": 3, "padding": "same"}
+    Conv2D(16, 3, bias=False)  <->  {"type": "Conv2D", "filters": 16, "size": 3, "bias": False}
 
 Fields that have their default are left out; containers nest the tables of their layers. Which types
 a table may name is fixed here: the public layers, initializers and losses; only a caller adds
@@ -10,6 +10,7 @@ hold anything but plain values, layers and initializers (`Activation` holds func
 
 import dataclasses
 import math
+import reprlib
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, TypeAlias, cast
@@ -18,23 +19,27 @@ from xpcnn import layers as public
 from xpcnn.errors import ConfigError, XpcnnError, hint, nearest, with_context
 from xpcnn.initializers import INITIALIZERS, Initializer
 from xpcnn.io.values import Objects, read_fields
-from xpcnn.layers import Activation, Layer
+from xpcnn.layers import Layer
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
 
 Config: TypeAlias = dict[str, Any]
 """A table: the type's name, and its fields as None, bool, int, float, str, list or table."""
 
 LAYERS: Mapping[str, type] = {
-    name: kind
-    for name, kind in vars(public).items()
-    if name in public.__all__ and dataclasses.is_dataclass(kind) and kind is not Activation
+    name: getattr(public, name)
+    for name in public.__all__
+    if dataclasses.is_dataclass(getattr(public, name)) and name != "Activation"
 }
 
 LOSSES: Mapping[str, type] = {
     kind.__name__: kind for kind in (SoftmaxCrossEntropy, BCEWithLogits, MSE)
 }
 
-_OWN_LAYER = "a layer class of your own: a frozen dataclass of plain values"
+_OWN_LAYER = (
+    "a layer class of your own, a frozen dataclass of numbers, texts, tuples of them, layers and "
+    "initializers; xpcnn.load(path, layers=[YourLayer]) reads it"
+)
+_INITIALIZER = f"one of xpcnn.initializers: {', '.join(INITIALIZERS)}"
 
 
 def to_config(thing: Layer | Initializer | Loss) -> Config:
@@ -98,13 +103,15 @@ def _object(what: str, kinds: Mapping[str, type], table: Config, at: str, made: 
     where = at or what
     name = table.get("type")
     if not isinstance(name, str):
-        problem = "type is missing" if name is None else f"type is {name!r}, expected a text"
-        raise ConfigError(hint(f"{where}: {problem}", f'type = "..." is {nearest("", kinds)}'))
+        shown = reprlib.repr(name)
+        problem = "type is missing" if name is None else f"type is {shown}, expected a text"
+        raise ConfigError(hint(f"{where}: {problem}", f'type = "...", {nearest("", kinds)}'))
     if name not in kinds:
         advice = nearest(name, kinds)
         if what == "layer":
             advice += "; a class of your own is given as layers=[...]"
-        raise ConfigError(hint(f"{where}: unknown {what} type {name!r}", advice))
+        message = f"{where}: unknown {what} type {reprlib.repr(name)}"
+        raise ConfigError(hint(message, advice))
     label = f"{at} ({name})" if at else name
     options = {key: value for key, value in table.items() if key != "type"}
     values = read_fields(kinds[name], options, at, label, made)
@@ -120,40 +127,36 @@ def _table(thing: Any, at: str) -> Config:
     """Return the table of an object at a path."""
     kind = type(thing)
     label = f"{at} ({kind.__name__})" if at else kind.__name__
-    known = LAYERS | INITIALIZERS | LOSSES
-    if kind is not known.get(kind.__name__, kind):
-        raise ConfigError(
-            hint(f"{label}: this class has the name of another in xpcnn", "another name")
-        )
-    if kind.__name__ not in known and not isinstance(thing, Layer):
-        raise ConfigError(
-            hint(
-                f"{label}: a file cannot describe this",
-                f"a loss or initializer of xpcnn: {', '.join(sorted({**LOSSES, **INITIALIZERS}))}",
-            )
-        )
+    known = {**LAYERS, **INITIALIZERS, **LOSSES}.get(kind.__name__)
+    if known is None and not isinstance(thing, Layer):
+        names = ", ".join(sorted({**INITIALIZERS, **LOSSES}))
+        raise ConfigError(hint(f"{label}: a file cannot describe this", f"one of {names}"))
     if not dataclasses.is_dataclass(kind):
-        raise ConfigError(hint(f"{label}: a file cannot describe a layer that is no dataclass", _OWN_LAYER))
+        message = f"{label}: a file cannot describe a layer that is no dataclass"
+        raise ConfigError(hint(message, _OWN_LAYER))
+    if known not in (None, kind):
+        message = (
+            f"{label}: a class of this name is part of xpcnn, and a file could not tell them apart"
+        )
+        raise ConfigError(hint(message, "another name for the class"))
     table: Config = {"type": kind.__name__}
     for field in dataclasses.fields(thing):
-        value = _plain(getattr(thing, field.name), f"{at}.{field.name}" if at else field.name, label)
+        what = f"{label}: {field.name}"
         if field.name == "type":
-            raise ConfigError(hint(f"{label}: a field cannot be called 'type'", "another name"))
-        if not _is_default(field, value, label):
+            raise ConfigError(hint(f"{what} cannot be kept: files use this name", "another name"))
+        inner = f"{at}.{field.name}" if at else field.name
+        advice = _INITIALIZER if field.type is Initializer else _OWN_LAYER
+        value = _plain(getattr(thing, field.name), inner, what, advice)
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        if default is dataclasses.MISSING or value != _plain(default, "", what, advice):
             table[field.name] = value
     return table
 
 
-def _is_default(field: dataclasses.Field[Any], plain: Any, label: str) -> bool:
-    if field.default is not dataclasses.MISSING:
-        return bool(_plain(field.default, field.name, label) == plain)
-    if field.default_factory is not dataclasses.MISSING:
-        return bool(_plain(field.default_factory(), field.name, label) == plain)
-    return False
-
-
-def _plain(value: Any, at: str, label: str) -> Any:
-    """Return a field's value as plain ones."""
+def _plain(value: Any, at: str, what: str, advice: str) -> Any:
+    """Return a field's value as plain ones; `what` and `advice` are for the error."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, Integral):
@@ -161,11 +164,8 @@ def _plain(value: Any, at: str, label: str) -> Any:
     if isinstance(value, Real) and math.isfinite(value):
         return float(value)
     if isinstance(value, list | tuple):
-        return [_plain(item, f"{at}.{i}", label) for i, item in enumerate(value)]
+        return [_plain(item, f"{at}.{i}", what, advice) for i, item in enumerate(value)]
     if type(value) in INITIALIZERS.values() or isinstance(value, Layer):
         return _table(value, at)
     shown = repr(value) if isinstance(value, Real) else f"a {type(value).__name__}"
-    name = at.rpartition(".")[2]
-    raise ConfigError(
-        hint(f"{label}: {name} is {shown}, which a file cannot hold", f"{_OWN_LAYER}, initializers and layers")
-    )
+    raise ConfigError(hint(f"{what} is {shown}, which a file cannot hold", advice))

@@ -36,13 +36,15 @@ def read_fields(
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     for name in table:
         if name not in fields:
-            advice = nearest(str(name), fields) if fields else f"leave it out: {label} has none"
-            raise ConfigError(hint(f"{label} has no option {name!r}", advice))
+            advice = nearest(str(name), fields) if fields else "leave it out: it takes none"
+            raise ConfigError(hint(f"{label} has no option {reprlib.repr(name)}", advice))
     missing = [name for name, field in fields.items() if _required(field) and name not in table]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         example = ", ".join(f"{name} = ..." for name in missing)
-        raise ConfigError(hint(f"{label}: {' and '.join(missing)} {verb} missing", f"add {example}"))
+        raise ConfigError(
+            hint(f"{label}: {' and '.join(missing)} {verb} missing", f"add {example}")
+        )
     hints = get_type_hints(kind)
     return {
         name: _read(hints[name], value, _join(at, name), f"{label}: {name}", objects)
@@ -73,12 +75,12 @@ def _fit(kind: Any, value: Any, at: str, objects: Objects) -> Any:
             except _OtherKindError:
                 continue
     elif origin is Literal:
-        if isinstance(value, str) and value in args:
+        if any(type(value) is type(option) and value == option for option in args):
             return value
     elif origin is dict:
         if isinstance(value, dict):
             return value
-    elif origin in (tuple, Sequence):
+    elif origin in (tuple, list, Sequence):
         if isinstance(value, list | tuple):
             kinds = args if origin is tuple and args[-1] is not ... else args[:1] * len(value)
             if len(kinds) == len(value):
@@ -108,7 +110,7 @@ def _describe(kind: Any, objects: Objects) -> str:
         return " or ".join(map(repr, args))
     if origin is dict or kind in objects:
         return "a table"
-    if origin in (tuple, Sequence):
+    if origin in (tuple, list, Sequence):
         return f"a list of {_plural(kind, objects)}"
     return _ONE.get(kind, str(kind))
 

@@ -5,7 +5,6 @@ writes into no array; no value is read on the host, so labels are not checked he
 """
 
 import math
-import math
 from collections.abc import Sequence
 
 from xpcnn.ops.reference.activation import sigmoid, softplus

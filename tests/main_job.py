@@ -1,0 +1,43 @@
+"""The main job, timed as a user sees it: `python -m tests.main_job`.
+
+Trains the default preset on the embedded digits, once per seed, each in a process of its own.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+SEEDS = (0, 1, 2)
+
+
+def train(*flags: str) -> tuple[dict[str, Any], float]:
+    """Run `xpcnn train` with flags; return its JSON and the seconds of the whole process."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        command = [sys.executable, "-m", "xpcnn", "train", "--json", "--out", str(out), *flags]
+        start = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - start
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+    return json.loads(done.stdout), seconds
+
+
+def main() -> None:
+    """Print a line per seed, and the means."""
+    accuracies, times = [], []
+    for seed in SEEDS:
+        result, seconds = train("--seed", str(seed))
+        accuracies.append(result["test"]["accuracy"])
+        times.append(seconds)
+        print(f"seed {seed}: test accuracy {accuracies[-1]:.4f}, {seconds:.1f} s in all", flush=True)
+    print(f"mean: test accuracy {statistics.mean(accuracies):.4f}, {statistics.mean(times):.1f} s")
+
+
+if __name__ == "__main__":
+    main()

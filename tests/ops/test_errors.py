@@ -1,0 +1,296 @@
+"""Every refusal of the ops: its class and its text, the same on every library."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.lib import Lib
+from xpcnn import ops
+from xpcnn.errors import BackendError, ConfigError, DTypeError, ShapeError, XpcnnError
+
+Zeros = Callable[..., Any]
+
+REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
+    # a call, given a function that makes zeros of a shape; the error; its text
+    (
+        lambda z: ops.relu(z(2, 3, dtype="int64")),
+        DTypeError,
+        "relu: x has dtype int64, expected float32 or float64\n"
+        "Try: convert images once to float32 (a Model does it for you)",
+    ),
+    (
+        lambda z: ops.dense(z(2, 3), z(3, 4, dtype="float32")),
+        DTypeError,
+        "dense: x has dtype float64 and w float32, expected one dtype\nTry: convert w to float64",
+    ),
+    (
+        lambda z: ops.relu([1.0, 2.0]),
+        BackendError,
+        "relu: x is a list, expected an array\n"
+        "Try: make an array of it first, e.g. numpy.asarray(..., dtype=numpy.float32)",
+    ),
+    # convolution
+    (
+        lambda z: ops.conv2d(z(3, 8, 8), z(4, 3, 3, 3)),
+        ShapeError,
+        "conv2d: x has shape (3, 8, 8), expected (n, c, h, w)",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 3, 8, 8), z(3, 3)),
+        ShapeError,
+        "conv2d: w has shape (3, 3), expected (filters, c/groups, kh, kw)",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 3, 8, 8), z(4, 1, 3, 3)),
+        ShapeError,
+        "conv2d: x has 3 channels, w expects 1",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 8, 8, 3), z(4, 3, 3, 3)),
+        ShapeError,
+        "conv2d: x has 8 channels, w expects 3; x of shape (1, 8, 8, 3) looks channels-last "
+        "(n, h, w, c)\nTry: xp.permute_dims(x, (0, 3, 1, 2))",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 4, 8, 8), z(3, 2, 3, 3), groups=2),
+        ConfigError,
+        "conv2d: 3 filters cannot be cut into 2 groups",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 1, 8, 8), z(4, 1, 3, 3), z(3)),
+        ShapeError,
+        "conv2d: b has shape (3,), expected (4,): one entry per filter",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 1, 4, 5), z(1, 1, 3, 3), padding=((0, 1), (0, 0)), dilation=3),
+        ShapeError,
+        "conv2d: a window of 7 x 7 does not fit into an image of 5 x 5 (h x w, padding included)\n"
+        "Try: a smaller size or dilation, more padding, or fewer layers that shrink the image",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), stride=0),
+        ConfigError,
+        "conv2d: stride is 0, expected a whole number of at least 1, or a pair",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), dilation=(1, 0)),
+        ConfigError,
+        "conv2d: dilation is (1, 0), expected a whole number of at least 1, or a pair",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), stride=2, padding="same"),
+        ConfigError,
+        "conv2d: padding 'same' needs stride 1, not 2\n"
+        "Try: give the padding as a number: size // 2 for an odd size",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), padding="full"),  # type: ignore[arg-type]  # on purpose
+        ConfigError,
+        "conv2d: padding 'full' is unknown\nTry: a number, a pair, 'same' or 'valid'",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), padding=((0, -1), (0, 0))),
+        ConfigError,
+        "conv2d: padding is ((0, -1), (0, 0)), expected a number of at least 0, (rows, columns), "
+        "((top, bottom), (left, right)), 'same' or 'valid'",
+    ),
+    # pooling
+    (
+        lambda z: ops.max_pool2d(z(3, 8, 8), size=2),
+        ShapeError,
+        "max_pool2d: x has shape (3, 8, 8), expected (n, c, h, w)",
+    ),
+    (
+        lambda z: ops.avg_pool2d(z(8, 8), size=2),
+        ShapeError,
+        "avg_pool2d: x has shape (8, 8), expected (n, c, h, w)",
+    ),
+    (
+        lambda z: ops.max_pool2d(z(1, 1, 8, 8), size=(2, 0)),
+        ConfigError,
+        "max_pool2d: size is (2, 0), expected a whole number of at least 1, or a pair",
+    ),
+    (
+        lambda z: ops.max_pool2d(z(1, 1, 8, 8), size=2, padding=2),
+        ConfigError,
+        "max_pool2d: with padding 2, a window of size 2 lies in the padding alone\n"
+        "Try: less padding",
+    ),
+    (
+        lambda z: ops.avg_pool2d(z(1, 1, 8, 8), size=2, divisor=0),
+        ConfigError,
+        "avg_pool2d: divisor is 0",
+    ),
+    (
+        lambda z: ops.global_avg_pool2d(z(2, 3)),
+        ShapeError,
+        "global_avg_pool2d: x has shape (2, 3), expected (n, c, h, w)",
+    ),
+    (
+        lambda z: ops.global_max_pool2d(z(2, 3, 0, 4)),
+        ShapeError,
+        "global_max_pool2d: x has shape (2, 3, 0, 4), an image without pixels",
+    ),
+    # dense and shapes
+    (
+        lambda z: ops.dense(z(2, 3, 4, 4), z(48, 10)),
+        ShapeError,
+        "dense: x has shape (2, 3, 4, 4), expected (n, features)\n"
+        "Try: flatten(x) first, in a network a Flatten() before the Dense layer",
+    ),
+    (
+        lambda z: ops.dense(z(3), z(3, 4)),
+        ShapeError,
+        "dense: x has shape (3,), expected (n, features)",
+    ),
+    (
+        lambda z: ops.dense(z(2, 3), z(3)),
+        ShapeError,
+        "dense: w has shape (3,), expected (in, out)",
+    ),
+    (
+        lambda z: ops.dense(z(2, 3), z(4, 5)),
+        ShapeError,
+        "dense: x has 3 features, w expects 4",
+    ),
+    (
+        lambda z: ops.dense(z(2, 3), z(3, 5), z(3)),
+        ShapeError,
+        "dense: b has shape (3,), expected (5,): one entry per output",
+    ),
+    (
+        lambda z: ops.reshape(z(2, 6), shape=(4, -1)),
+        ShapeError,
+        "reshape: a sample of shape (6,) (6 elements) does not fit (4, -1)",
+    ),
+    (
+        lambda z: ops.reshape(z(2, 6), shape=(-1, -1)),
+        ShapeError,
+        "reshape: (-1, -1) is no shape; one entry may be -1",
+    ),
+    # normalisation and dropout
+    (
+        lambda z: ops.batch_norm(z(2, 3, 4), z(3), z(3)),
+        ShapeError,
+        "batch_norm: x has shape (2, 3, 4), expected (n, c, h, w) or (n, c)",
+    ),
+    (
+        lambda z: ops.batch_norm(z(2, 3), z(3), z(2)),
+        ShapeError,
+        "batch_norm: beta has shape (2,), expected (3,): one entry per channel",
+    ),
+    (
+        lambda z: ops.batch_norm(z(1, 3, 1, 1), None, None),
+        ShapeError,
+        "batch_norm: x of shape (1, 3, 1, 1) has one value per channel, and the variance of one "
+        "value is 0\n"
+        "Try: another batch size, so that the last batch has more than one sample",
+    ),
+    (
+        lambda z: ops.batch_norm_inference(z(2, 3), None, None, z(3), z(1)),
+        ShapeError,
+        "batch_norm_inference: var has shape (1,), expected (3,): one entry per channel",
+    ),
+    (
+        lambda z: ops.dropout(z(2, 3), z(2, 4), rate=0.5),
+        ShapeError,
+        "dropout: x has shape (2, 3) and uniform (2, 4), expected the same",
+    ),
+    (
+        lambda z: ops.dropout(z(2, 3), z(2, 3), rate=1.0),
+        ConfigError,
+        "dropout: rate is 1.0, expected a number from 0 to 1 (excluded)",
+    ),
+    (
+        lambda z: ops.prelu(z(2, 3), z(2)),
+        ShapeError,
+        "prelu: slope has shape (2,), expected (1,) or (3,)",
+    ),
+    # activations and softmax
+    (
+        lambda z: ops.gelu(z(2, 3), approximate="exact"),
+        ConfigError,
+        "gelu: approximate is 'exact', expected 'none' or 'tanh'",
+    ),
+    (
+        lambda z: ops.softmax(z(2, 3), axis=2),
+        ShapeError,
+        "softmax: x of shape (2, 3) has no axis 2",
+    ),
+    (
+        lambda z: ops.log_softmax(z(2, 3), axis=-3),
+        ShapeError,
+        "log_softmax: x of shape (2, 3) has no axis -3",
+    ),
+    # losses
+    (
+        lambda z: ops.softmax_cross_entropy(z(4), z(4, dtype="int64")),
+        ShapeError,
+        "softmax_cross_entropy: logits has shape (4,), expected (n, classes)",
+    ),
+    (
+        lambda z: ops.softmax_cross_entropy(z(4, 3), z(4, 3, dtype="int64")),
+        ShapeError,
+        "softmax_cross_entropy: labels have shape (4, 3), expected (4,), one whole number per "
+        "sample\nTry: one-hot labels: give their argmax, or floats to mean probabilities",
+    ),
+    (
+        lambda z: ops.softmax_cross_entropy(z(4, 3), z(4)),
+        ShapeError,
+        "softmax_cross_entropy: logits has shape (4, 3) and probabilities in labels (4,), "
+        "expected the same",
+    ),
+    (
+        lambda z: ops.softmax_cross_entropy(z(4, 3), z(4, dtype="int64"), z(4)),
+        ShapeError,
+        "softmax_cross_entropy: class_weights has shape (4,), expected (3,): one weight per class",
+    ),
+    (
+        lambda z: ops.softmax_cross_entropy(z(4, 3), z(4, dtype="int64"), label_smoothing=1.5),
+        ConfigError,
+        "softmax_cross_entropy: label_smoothing is 1.5, expected a number from 0 to 1",
+    ),
+    (
+        lambda z: ops.bce_with_logits(z(4, 1), z(4)),
+        ShapeError,
+        "bce_with_logits: logits has shape (4, 1) and targets (4,), expected the same",
+    ),
+    (
+        lambda z: ops.mse(z(4, 1), z(4)),
+        ShapeError,
+        "mse: y has shape (4, 1) and targets (4,), expected the same",
+    ),
+]
+
+
+@pytest.mark.parametrize(("refused", "error", "text"), REFUSALS, ids=[t[:40] for *_, t in REFUSALS])
+def test_refusals(lib: Lib, refused: Any, error: type[XpcnnError], text: str) -> None:
+    def zeros(*shape: int, dtype: str = "float64") -> Any:
+        return lib.asarray(numpy.zeros(shape, dtype))
+
+    with pytest.raises(error) as caught:
+        refused(zeros)
+    assert str(caught.value) == text
+    assert type(caught.value) is error
+
+
+def test_arrays_of_two_libraries() -> None:
+    strict = pytest.importorskip("array_api_strict")
+    x, w = numpy.zeros((2, 3)), strict.asarray(numpy.zeros((3, 4)))
+    kinds = "a numpy.ndarray and {} a array_api_strict.Array"
+    advice = "\nTry: move all to one library with Backend.from_host and Backend.to_host"
+    refusals: list[tuple[Callable[[], object], str]] = [
+        (lambda: ops.dense(x, w), "dense: x is " + kinds.format("w") + advice),
+        (lambda: ops.dropout(x, w, rate=0.5), "dropout: x is " + kinds.format("uniform")),
+        (
+            lambda: ops.softmax_cross_entropy(x, w),
+            "softmax_cross_entropy: logits is " + kinds.format("labels"),
+        ),
+        (lambda: ops.normalise(w, x, x), "normalise: x is a array_api_strict.Array and mean a "),
+    ]
+    for refused, text in refusals:
+        with pytest.raises(BackendError) as caught:
+            refused()
+        assert str(caught.value).startswith(text)

@@ -1,0 +1,5 @@
+"""`python -m xpcnn`: the command line."""
+
+from xpcnn.cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""`xpcnn` itself: finds the commands, and turns what goes wrong into one line and an exit code.
+
+0 done, 1 refused or failed, 2 wrong usage, 130 after Ctrl-C, 143 after SIGTERM. A traceback is
+shown only with -v.
+"""
+
+import errno
+import traceback
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+import xpcnn
+from xpcnn.cli.signals import Terminated, terminable
+from xpcnn.errors import XpcnnError, nearest
+
+COMMANDS = ("train", "evaluate", "predict", "summary", "info")
+
+_VERBOSE = "xpcnn.verbose"  # key in the meta of the click context, which all commands share
+
+
+def _note(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[_VERBOSE] = True
+
+
+def verbose_option() -> click.Option:
+    """Return -v, which the group and every command take."""
+    return click.Option(
+        ["-v", "--verbose"],
+        is_flag=True,
+        envvar="XPCNN_VERBOSE",
+        expose_value=False,
+        is_eager=True,
+        callback=_note,
+        help="Show the full traceback of an error.",
+    )
+
+
+class Commands(click.Group):
+    """The commands, each imported from its file when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"xpcnn.cli.{cmd_name}").command
+        if not any(param.name == "verbose" for param in command.params):
+            command.params.append(verbose_option())
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"no such command {args[0]!r}. Try: {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with terminable():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            terminated = isinstance(error, Terminated)
+            _end(ctx, "terminated" if terminated else "interrupted", 143 if terminated else 130)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except XpcnnError as error:
+            _end(ctx, f"error: {error}", 1)
+        except Exception as error:  # the edge of the program: whatever is left is a defect
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # the reader of a pipe has gone; click ends quietly
+            text = str(error).partition("\n")[0]
+            advice = "" if _VERBOSE in ctx.meta else "\nTry: the same with -v, for a full report"
+            _end(ctx, f"error: unexpected {type(error).__name__}: {text}{advice}", 1)
+
+
+def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
+    if _VERBOSE in ctx.meta:
+        click.echo(traceback.format_exc(), err=True, nl=False)
+    click.echo(message, err=True)
+    ctx.exit(code)
+
+
+@click.command(cls=Commands, params=[verbose_option()])
+@click.version_option(xpcnn.__version__, prog_name="xpcnn")
+def cli() -> None:
+    """Train and run convolutional networks on NumPy, CuPy and other array libraries.
+
+    `xpcnn train` trains on embedded data, with no flag, no network and no GPU.
+
+    Every long flag of a command is also an environment variable: XPCNN_BATCH_SIZE=32 is
+    --batch-size 32. A flag goes before its variable, that before a preset.
+    """

@@ -1,0 +1,29 @@
+"""`xpcnn info`: what the program runs on."""
+
+import json
+from typing import Any
+
+import click
+
+from xpcnn.cli.options import json_option
+
+
+@click.command("info")
+@json_option
+def command(as_json: bool) -> None:
+    """Show versions, BLAS and threads, the state of GPUs, and folders."""
+    from xpcnn.environment import environment
+
+    facts = environment()
+    click.echo(json.dumps(facts) if as_json else "\n".join(_lines(facts)))
+
+
+def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
+    """Return nested facts as `name: value` lines."""
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{name}:", *_lines(value, f"{indent}  ")]
+        else:
+            lines.append(f"{indent}{name}: {'not installed' if value is None else value}")
+    return lines

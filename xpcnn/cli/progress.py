@@ -1,0 +1,38 @@
+"""What a training run says while it runs: a bar on a terminal, one line per epoch everywhere."""
+
+import sys
+
+from tqdm import tqdm  # type: ignore[import-untyped]  # it ships no types
+
+from xpcnn.training import Callback, Epoch
+
+
+class Progress(Callback):
+    """Writes to stderr; the bar is silent in a pipe."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.bar: tqdm | None = None
+
+    def on_epoch_start(self, epoch: int, batches: int) -> None:
+        if self.bar is None:
+            self.bar = tqdm(
+                total=self.epochs * batches,
+                unit="step",
+                disable=None,  # not on a terminal
+                leave=False,
+                dynamic_ncols=True,
+            )
+        self.bar.set_description(f"epoch {epoch}/{self.epochs}", refresh=False)
+
+    def on_step(self, step: int) -> None:
+        if self.bar is not None:
+            self.bar.update()
+
+    def on_epoch_end(self, record: Epoch) -> None:
+        tqdm.write(str(record), file=sys.stderr)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,175 @@
+"""Picture files as what a model was trained on: its channels, its size, its values.
+
+Pillow reads them and is imported when it is used (`pip install 'xpcnn[images]'`). Refuses what is
+no picture, and pictures of more than 100 million pixels.
+"""
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy
+
+from xpcnn.data.dataset import Dataset
+from xpcnn.errors import CheckpointError, DataError, hint
+from xpcnn.types import Shape
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Invert: TypeAlias = Literal["auto", "yes", "no"]
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_MOST_PIXELS = 100_000_000
+_WHITE = (255, 255, 255, 255)
+
+
+@dataclass(frozen=True)
+class ImageRule:
+    """How the images of a data set look; model files keep it as `image_rule`.
+
+    low, high: the values that stand for black and white, 0 and 16 or 0 and 255 or 0.0 and 1.0.
+    border: "dark" where nine of ten images have a dark border, as scanned digits do (its median in
+    the lower third of the range), "light" where it is light, "any" where neither holds.
+    """
+
+    low: float
+    high: float
+    border: Literal["dark", "light", "any"]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "ImageRule":
+        """Return the rule that the images of a data set follow."""
+        images = dataset.images
+        low, high = float(images.min()), float(images.max())
+        span = high - low or 1.0
+        medians = (numpy.median(_border(images), axis=(1, 2)) - low) / span  # (n,)
+        border: Literal["dark", "light", "any"] = "any"
+        if numpy.mean(medians < 1 / 3) >= 0.9:
+            border = "dark"
+        elif numpy.mean(medians > 2 / 3) >= 0.9:
+            border = "light"
+        return cls(low, low + span, border)
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> "ImageRule":
+        """Return the rule that a model file holds.
+
+        Raises:
+            CheckpointError: it holds none, or one that makes no sense.
+        """
+        if not table:
+            raise CheckpointError(
+                hint(
+                    "the model file does not say what values its images had (image_rule)",
+                    "train with `xpcnn train`, or use model.predict(images) in Python",
+                )
+            )
+        values = [table.get("low"), table.get("high")]
+        numbers = [float(x) for x in values if type(x) in (int, float) and math.isfinite(x)]
+        border = table.get("border")
+        if len(numbers) < 2 or numbers[0] >= numbers[1] or border not in ("dark", "light", "any"):
+            raise CheckpointError("the model file's image_rule needs low < high and a border")
+        return cls(*numbers, border)
+
+    def as_table(self) -> dict[str, Any]:
+        """Return the rule as plain values, for the model file."""
+        return asdict(self)
+
+
+def read_picture(
+    path: str | Path, shape: Shape, rule: ImageRule, invert: Invert = "auto"
+) -> numpy.ndarray:
+    """Return a picture as float32 of `shape` (c, h, w), in the values of the training data.
+
+    The whole picture is kept: turned upright, put on white where it is transparent, made grey where
+    c is 1, resized with its proportions, centred on the median colour of its border. `invert` swaps
+    dark and light; "auto" does so where the picture's border is not like that of the training data.
+
+    Raises:
+        DataError: Pillow is missing, the file is no picture, or a model has no such channels.
+    """
+    c, h, w = shape
+    if c not in _MODES:
+        raise DataError(f"the model takes images of {c} channels; pictures can give 1, 3 or 4")
+    picture = _open(Path(path), _MODES[c])
+    pixels = numpy.asarray(picture, dtype=numpy.float32).reshape(picture.height, picture.width, c)
+    ground = numpy.median(_border(pixels.transpose(2, 0, 1)), axis=1)  # (c,)
+    pixels = _resized(picture, pixels, h, w)
+
+    canvas = numpy.empty((h, w, c), dtype=numpy.float32)
+    canvas[...] = ground
+    top, left = (h - pixels.shape[0]) // 2, (w - pixels.shape[1]) // 2
+    canvas[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    x = numpy.ascontiguousarray(canvas.transpose(2, 0, 1)) / 255
+    if invert == "yes" or (invert == "auto" and _unlike(float(ground[:3].mean()) / 255, rule)):
+        x[:3] = 1 - x[:3]  # not the opacity
+    return (rule.low + x * (rule.high - rule.low)).astype(numpy.float32)
+
+
+def _unlike(brightness: float, rule: ImageRule) -> bool:
+    """Tell whether a border of this brightness, 0 to 1, is the opposite of the rule's."""
+    return rule.border != "any" and (brightness > 0.5) == (rule.border == "dark")
+
+
+def _border(x: numpy.ndarray) -> numpy.ndarray:
+    """Return the outermost pixels of images (..., h, w) as (..., pixels)."""
+    rim = numpy.ones(x.shape[-2:], dtype=bool)
+    rim[1:-1, 1:-1] = False
+    return x[..., rim]
+
+
+def _resized(picture: "Image", pixels: numpy.ndarray, h: int, w: int) -> numpy.ndarray:
+    """Return the picture as large as fits into (h, w), its proportions kept: (h', w', c)."""
+    from PIL.Image import Resampling
+
+    scale = min(h / picture.height, w / picture.width)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    if size == picture.size:
+        return pixels
+    small = picture.resize(size, Resampling.BICUBIC)  # averages over what it leaves out
+    return numpy.asarray(small, dtype=numpy.float32).reshape(size[1], size[0], -1)
+
+
+def _open(path: Path, mode: str) -> "Image":
+    """Return a picture file, upright, in a mode of 8 bits a channel."""
+    try:
+        from PIL import Image, ImageOps, UnidentifiedImageError
+    except ModuleNotFoundError as error:
+        message = "reading pictures needs Pillow, which is not installed"
+        raise DataError(hint(message, "pip install 'xpcnn[images]'")) from error
+    advice = "a PNG or JPEG file"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is below
+            with Image.open(path) as file:
+                if file.width * file.height > _MOST_PIXELS:
+                    raise DataError(f"{path}: {file.width} x {file.height} pixels are too many")
+                return _converted(ImageOps.exif_transpose(file), mode)
+    except FileNotFoundError as error:
+        raise DataError(hint(f"{path}: there is no such file", advice)) from error
+    except UnidentifiedImageError as error:
+        raise DataError(hint(f"{path}: not a picture that Pillow knows", advice)) from error
+    except DataError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path}: too many pixels") from error
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on damaged files
+        raise DataError(hint(f"{path}: cannot be read: {error}", advice)) from error
+
+
+def _converted(picture: "Image", mode: str) -> "Image":
+    """Return the picture in `mode`: what is transparent becomes white, 16 bits become 8."""
+    from PIL import Image
+
+    if picture.mode[0] in "IF":  # one channel of 16 or 32 bits, or floats
+        values = numpy.asarray(picture, dtype=numpy.float64)
+        unit = 257 if values.max() > 255 else 1
+        picture = Image.fromarray((values / unit).clip(0, 255).round().astype(numpy.uint8))
+    if mode != "RGBA" and picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, _WHITE), picture)
+    return picture.convert(mode)

@@ -1,0 +1,69 @@
+"""Files that are there whole or not at all.
+
+A crash, a full disk or a kill at any moment leaves either the old content or the new one. Refuses a
+folder as target, and every failure is a `CheckpointError` that says why.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+from pathlib import Path
+
+from xpcnn.errors import CheckpointError, hint
+
+SUFFIX = ".tmp"
+"""How the temporary files end that a killed process may leave behind."""
+
+_ADVICE = {
+    errno.ENOENT: "make the folder first",
+    errno.ENOTDIR: "a path whose folders are folders",
+    errno.EISDIR: "a file name in that folder",
+    errno.EACCES: "another folder, or ask who may write there",
+    errno.EPERM: "another folder, or ask who may write there",
+    errno.EROFS: "a folder on a disk that can be written to",
+    errno.ENOSPC: "free some space, or another disk",
+    errno.EDQUOT: "free some space, or another disk",
+    errno.EFBIG: "a higher limit on the size of files (ulimit -f), or another disk",
+}
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the content of a file, or make it, durably: all of it or nothing.
+
+    Written beside the target, flushed, renamed over it, and the folder flushed too. The mode
+    follows the umask. After a failure the target is as it was, and nothing is left beside it.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{SUFFIX}")
+        try:
+            with beside.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:  # an interrupt too
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+        _flush_folder(path.parent)
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror or error}"
+        advice = _ADVICE.get(error.errno or 0, "another place")
+        raise CheckpointError(hint(message, advice)) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename in the folder durable."""
+    if os.name != "posix":  # elsewhere folders cannot be opened
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

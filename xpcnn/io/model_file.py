@@ -1,0 +1,169 @@
+"""The file a model is kept in: safetensors, with one metadata key `xpcnn` that holds JSON.
+
+The JSON has `format`, the version of this layout (1), and what `io.models` puts there. Tensors are
+named by their path: parameters as they are (`layers.0.weight`), buffers after `buffers.`
+(`buffers.layers.1.mean`). One model gives one sequence of bytes.
+
+A file that is read is not trusted: its structure, version, tensor names, shapes and dtypes are
+checked before any tensor is read, and values that are not finite are refused. Every refusal is a
+`CheckpointError` that names the file.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy
+
+from xpcnn.errors import CheckpointError, hint
+from xpcnn.io.atomic import write_bytes
+from xpcnn.types import Shape
+
+FORMAT = 1
+KEY = "xpcnn"
+
+Metadata: TypeAlias = dict[str, Any]
+Tensors: TypeAlias = dict[str, numpy.ndarray]
+
+_MOST_LISTED = 20
+_NAMES = {
+    "F64": "float64",
+    "F32": "float32",
+    "I64": "int64",
+    "I32": "int32",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
+_AGAIN = "get the file again, or an earlier copy: it may be cut off or damaged"
+
+
+class Spec(NamedTuple):
+    """What a tensor looks like from outside."""
+
+    shape: Shape
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{self.shape} {self.dtype}"
+
+
+def write(path: str | Path, tensors: Mapping[str, numpy.ndarray], metadata: Metadata) -> None:
+    """Write tensors and metadata to one file, atomically (see `io.atomic`).
+
+    Raises:
+        CheckpointError: the file cannot be written, a value is not finite, or the metadata holds
+            what JSON does not. A file that was there before is untouched.
+    """
+    from safetensors.numpy import save
+
+    path = Path(path)
+    _check_finite(path, tensors)
+    try:
+        text = json.dumps(
+            {**metadata, "format": FORMAT},
+            allow_nan=False,
+            sort_keys=True,
+            separators=(",", ":"),
+        )
+    except (TypeError, ValueError) as error:
+        message = f"{path} cannot be written: the metadata is no JSON: {error}"
+        raise CheckpointError(hint(message, "texts, finite numbers, lists and tables")) from error
+    # copies where needed: safetensors writes other memory orders wrongly, without an error
+    contiguous = {name: numpy.asarray(x, order="C") for name, x in tensors.items()}
+    write_bytes(path, save(contiguous, {KEY: text}))
+
+
+def read(
+    path: str | Path, expect: Callable[[Metadata], Mapping[str, Spec]] | None = None
+) -> tuple[Tensors, Metadata]:
+    """Read tensors and metadata.
+
+    Args:
+        expect: from the metadata to the tensors that must be there, no more and no less; checked
+            before any is read, so that a file cannot take more memory than its model.
+
+    Raises:
+        CheckpointError: the file cannot be read or is not what it should be; says what is wrong.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if path.is_dir():
+        inside = path / "model.safetensors"
+        advice = str(inside) if inside.is_file() else "the file in it that ends in .safetensors"
+        raise CheckpointError(hint(f"{path} is a folder, expected a model file", advice))
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = _metadata(path, (file.metadata() or {}).get(KEY))
+            specs = {}
+            for name in sorted(file.keys()):
+                part = file.get_slice(name)
+                code = part.get_dtype()
+                specs[name] = Spec(tuple(part.get_shape()), _NAMES.get(code, code))
+            check_tensors(str(path), specs if expect is None else expect(metadata), specs)
+            tensors = {name: file.get_tensor(name) for name in specs}
+    except FileNotFoundError as error:
+        raise CheckpointError(hint(f"{path}: there is no such file", "check the path")) from error
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror or error}"
+        raise CheckpointError(hint(message, "check the path and who may read it")) from error
+    except SafetensorError as error:
+        message = f"{path} is no whole safetensors file: {error}"
+        raise CheckpointError(hint(message, _AGAIN)) from error
+    _check_finite(path, tensors)
+    return tensors, metadata
+
+
+def check_tensors(where: str, expected: Mapping[str, Spec], got: Mapping[str, Spec]) -> None:
+    """Refuse tensors that are missing, unknown, or of another shape or dtype; names all of them.
+
+    Raises:
+        CheckpointError: the tensors do not fit.
+    """
+    problems = [
+        f"{name} is {got[name]}, expected {spec}" if name in got else f"{name} {spec} is missing"
+        for name, spec in expected.items()
+        if got.get(name) != spec
+    ]
+    problems += [f"{name} {spec} is unknown" for name, spec in got.items() if name not in expected]
+    problems += [
+        f"{name} has the dtype {spec.dtype}, which is not read"
+        for name, spec in got.items()
+        if expected.get(name) == spec and spec.dtype not in _NAMES.values()
+    ]
+    if problems:
+        listing = "; ".join(problems[:_MOST_LISTED])
+        if len(problems) > _MOST_LISTED:
+            listing += f"; and {len(problems) - _MOST_LISTED} more"
+        message = f"{where}: the tensors do not fit the model: {listing}"
+        raise CheckpointError(hint(message, "the file of the model that these tensors belong to"))
+
+
+def _metadata(path: Path, text: str | None) -> Metadata:
+    """Return the parsed metadata of a file in a format that is understood."""
+    if text is None:
+        message = f"{path} was not written by xpcnn: it has no metadata {KEY!r}"
+        raise CheckpointError(hint(message, "a file written by Model.save"))
+    try:
+        metadata = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        message = f"{path}: the metadata is no JSON: {error}"
+        raise CheckpointError(hint(message, _AGAIN)) from error
+    version = metadata.pop("format", None) if isinstance(metadata, dict) else None
+    if type(version) is not int or version < 1:
+        message = f"{path}: the metadata has no format version"
+        raise CheckpointError(hint(message, _AGAIN))
+    if version > FORMAT:
+        message = f"{path} has format {version}, written by a later xpcnn; this one reads {FORMAT}"
+        raise CheckpointError(hint(message, "a newer xpcnn: pip install --upgrade xpcnn"))
+    return dict(metadata)
+
+
+def _check_finite(path: Path, tensors: Mapping[str, numpy.ndarray]) -> None:
+    bad = [name for name, x in tensors.items() if not numpy.isfinite(x).all()]
+    if bad:
+        more = f" and {len(bad) - _MOST_LISTED} more" if len(bad) > _MOST_LISTED else ""
+        message = f"{path}: NaN or infinity in {', '.join(bad[:_MOST_LISTED])}{more}"
+        advice = "an earlier state of the model, and a smaller learning rate or clip_norm=1.0"
+        raise CheckpointError(hint(message, advice))

@@ -1,0 +1,130 @@
+"""A Model to a file and back. What the file must hold follows from the network it describes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError
+from xpcnn.io import model_file
+from xpcnn.io.model_file import Metadata, Spec
+from xpcnn.io.registry import objects, to_config
+from xpcnn.io.sizes import sizes
+from xpcnn.io.values import Objects, read_fields
+from xpcnn.layers import Layer
+from xpcnn.losses import Loss
+from xpcnn.model import Model
+from xpcnn.types import Shape, flatten, unflatten_like
+
+BUFFERS = "buffers."
+"""What the names of buffers begin with in a file."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """The metadata of a model file: all of a Model but its arrays and its backend."""
+
+    layers: Layer
+    input_shape: Shape
+    loss: Loss
+    dtype: Literal["float32", "float64"]
+    seed: int
+    classes: tuple[str, ...] | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    image_rule: dict[str, Any]
+    provenance: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if not self.input_shape or min(self.input_shape) < 1:
+            raise ConfigError(f"input_shape is {self.input_shape}, expected sizes of at least 1")
+        if (self.mean is None) != (self.std is None):
+            raise ConfigError("mean and std must be given together")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) != self.input_shape[0]:
+                message = f"{name} has {len(values)} numbers, the images {self.input_shape[0]}"
+                raise ConfigError(f"{message} channels")
+        if self.std is not None and min(self.std) <= 0:
+            raise ConfigError("std has a number that is not above 0")
+
+
+def save_model(model: Model, path: str | Path) -> None:
+    """Write a model to one file, readable on any backend.
+
+    Raises:
+        ConfigError: the network holds something that a file cannot describe.
+        CheckpointError: the file cannot be written; one that was there before is untouched.
+    """
+    metadata = {
+        "layers": to_config(model.layers),
+        "input_shape": model.input_shape,
+        "loss": to_config(model.loss),
+        "dtype": model.dtype,
+        "seed": model.seed,
+        "classes": model.classes,
+        "mean": model.mean,
+        "std": model.std,
+        "image_rule": model.image_rule,
+        "provenance": model.provenance,
+    }
+    arrays = flatten(model.params) | flatten(model.buffers, BUFFERS)
+    tensors = {name: model.backend.to_host(x) for name, x in arrays.items()}
+    model_file.write(path, tensors, metadata)
+
+
+def load_model(
+    path: str | Path,
+    *,
+    layers: Iterable[type] = (),
+    backend: str = "numpy",
+    device: str | int | None = None,
+) -> Model:
+    """Return the model that a file holds, on any backend, whichever wrote it.
+
+    Args:
+        layers: layer classes of your own (dataclasses) that the file may name.
+
+    Raises:
+        CheckpointError: the file cannot be read, or is not what its own description says.
+        BackendError: the backend cannot be used here.
+    """
+    made = objects(layers)
+    tensors, metadata = model_file.read(path, lambda m: _expected(path, _describe(path, m, made)))
+    description = _describe(path, metadata, made)
+    model = Model(
+        description.layers,
+        input_shape=description.input_shape,
+        backend=backend,
+        device=device,
+        seed=description.seed,
+        loss=description.loss,
+        classes=description.classes,
+        dtype=description.dtype,
+    )
+    arrays = {name: model.backend.from_host(x) for name, x in tensors.items()}
+    model.params = unflatten_like(model.params, arrays)
+    model.buffers = unflatten_like(model.buffers, arrays, BUFFERS)
+    model.mean, model.std = description.mean, description.std
+    model.image_rule = description.image_rule
+    model.provenance = description.provenance
+    return model
+
+
+def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Description:
+    """Return the checked metadata."""
+    try:
+        return Description(**read_fields(Description, metadata, "", "model", made))
+    except RecursionError:
+        raise CheckpointError(f"{path}: its layers are nested too deep") from None
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def _expected(path: str | Path, description: Description) -> Mapping[str, Spec]:
+    """Return the tensors that the file of such a model holds."""
+    try:
+        params, buffers, _ = sizes(description.layers, description.input_shape)
+    except (ConfigError, DTypeError, ShapeError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    named = params | {BUFFERS + name: shape for name, shape in buffers.items()}
+    return {name: Spec(shape, description.dtype) for name, shape in named.items()}

@@ -1,0 +1,45 @@
+"""The sizes that a network implies, worked out without drawing or holding a single value."""
+
+from typing import NamedTuple
+
+import numpy
+
+from xpcnn.errors import ShapeError
+from xpcnn.initializers import Draw, Host, Initializer
+from xpcnn.layers import Layer
+from xpcnn.types import Shape, flatten
+
+
+class Sizes(NamedTuple):
+    """Shapes of parameters and buffers by path, and of what the network makes of one sample."""
+
+    params: dict[str, Shape]
+    buffers: dict[str, Shape]
+    output: Shape
+
+
+class _NoDraw(Draw):
+    """Gives an array of the right shape that takes no memory."""
+
+    def at(self, name: str) -> "_NoDraw":
+        return _NoDraw(self.seed, self._join(name))
+
+    def __call__(self, name: str, initializer: Initializer, shape: Shape) -> Host:
+        try:
+            return numpy.broadcast_to(numpy.float32(0), shape)
+        except ValueError as error:  # more elements than an address space has
+            raise ShapeError(f"{self._join(name)} of shape {shape}: {error}") from error
+
+
+def sizes(layer: Layer, input_shape: Shape) -> Sizes:
+    """Return the sizes of a network on samples of `input_shape`.
+
+    Raises:
+        ShapeError: the network does not fit the samples; the text has the shapes up to there.
+    """
+    params, buffers, output = layer.init(input_shape, _NoDraw(0))
+    return Sizes(
+        {path: tuple(x.shape) for path, x in flatten(params).items()},
+        {path: tuple(x.shape) for path, x in flatten(buffers).items()},
+        output,
+    )
