@@ -130,7 +130,8 @@ def _table(thing: Any, at: str) -> Config:
     known = {**LAYERS, **INITIALIZERS, **LOSSES}.get(kind.__name__)
     if known is None and not isinstance(thing, Layer):
         names = ", ".join(sorted({**INITIALIZERS, **LOSSES}))
-        raise ConfigError(hint(f"{label}: a file cannot describe this", f"one of {names}"))
+        message = f"{label}: a file cannot describe what is no layer and not part of xpcnn"
+        raise ConfigError(hint(message, f"one of {names}"))
     if not dataclasses.is_dataclass(kind):
         message = f"{label}: a file cannot describe a layer that is no dataclass"
         raise ConfigError(hint(message, _OWN_LAYER))

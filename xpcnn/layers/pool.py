@@ -13,8 +13,8 @@ from xpcnn.types import Array, Params, Shape
 
 
 @dataclass(frozen=True)
-class MaxPool2D:
-    """Take the largest element of every window. Formulas: `ops.max_pool2d`."""
+class Pool2D:
+    """The hyperparameters of pooling over windows, which are those of its op, and its sizes."""
 
     size: Pair
     _: KW_ONLY
@@ -23,83 +23,62 @@ class MaxPool2D:
     ceil_mode: bool = False
 
     def __post_init__(self) -> None:
-        _check(self)
+        stride = self.size if self.stride is None else self.stride
+        check_windows(type(self).__name__, self.size, stride, self.padding, 1)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        return {}, {}, _out_shape(self, shape)
-
-    def forward(
-        self, params: Params, buffers: Params, x: Array, ctx: Context
-    ) -> tuple[Array, Params, LayerPullback]:
-        y, pullback = ops.max_pool2d(
-            x, size=self.size, stride=self.stride, padding=self.padding, ceil_mode=self.ceil_mode
-        )
-        return plain(y, pullback)
+        name = type(self).__name__
+        check_image(name, shape)
+        c, h, w = shape
+        out = pool_shape(name, (h, w), self.size, self.stride, self.padding, 1, self.ceil_mode)
+        return {}, {}, (c, *out)
 
 
 @dataclass(frozen=True)
-class MinPool2D:
-    """Take the smallest element of every window: min(x) = -max(-x)."""
-
-    size: Pair
-    _: KW_ONLY
-    stride: Pair | None = None
-    padding: Padding = 0
-    ceil_mode: bool = False
-
-    def __post_init__(self) -> None:
-        _check(self)
-
-    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        return {}, {}, _out_shape(self, shape)
+class MaxPool2D(Pool2D):
+    """Take the largest element of every window. Formulas: `ops.max_pool2d`."""
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        y, pullback = ops.max_pool2d(
-            -x, size=self.size, stride=self.stride, padding=self.padding, ceil_mode=self.ceil_mode
-        )
+        return plain(*ops.max_pool2d(x, **vars(self)))
+
+
+@dataclass(frozen=True)
+class MinPool2D(Pool2D):
+    """Take the smallest element of every window: min(x) = -max(-x)."""
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        y, pullback = ops.max_pool2d(-x, **vars(self))
         return plain(-y, pullback)  # the two signs cancel: d(-max(-x))/dx = max'(-x)
 
 
 @dataclass(frozen=True)
-class AvgPool2D:
+class AvgPool2D(Pool2D):
     """Take the mean of every window. Formulas: `ops.avg_pool2d`."""
 
-    size: Pair
-    _: KW_ONLY
-    stride: Pair | None = None
-    padding: Padding = 0
-    ceil_mode: bool = False
     count_include_pad: bool = True
-
-    def __post_init__(self) -> None:
-        _check(self)
-
-    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        return {}, {}, _out_shape(self, shape)
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        y, pullback = ops.avg_pool2d(
-            x,
-            size=self.size,
-            stride=self.stride,
-            padding=self.padding,
-            ceil_mode=self.ceil_mode,
-            count_include_pad=self.count_include_pad,
-        )
-        return plain(y, pullback)
+        return plain(*ops.avg_pool2d(x, **vars(self)))
 
 
 @dataclass(frozen=True)
-class GlobalAvgPool2D:
-    """Take the mean of every channel: (c, h, w) -> (c,)."""
+class GlobalPool2D:
+    """Pooling over whole images."""
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        check_image("GlobalAvgPool2D", shape)
+        check_image(type(self).__name__, shape)
         return {}, {}, shape[:1]
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool2D(GlobalPool2D):
+    """Take the mean of every channel: (c, h, w) -> (c,)."""
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
@@ -108,27 +87,10 @@ class GlobalAvgPool2D:
 
 
 @dataclass(frozen=True)
-class GlobalMaxPool2D:
+class GlobalMaxPool2D(GlobalPool2D):
     """Take the largest element of every channel: (c, h, w) -> (c,)."""
-
-    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        check_image("GlobalMaxPool2D", shape)
-        return {}, {}, shape[:1]
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         return plain(*ops.global_max_pool2d(x))
-
-
-def _check(layer: MaxPool2D | MinPool2D | AvgPool2D) -> None:
-    stride = layer.size if layer.stride is None else layer.stride
-    check_windows(type(layer).__name__, layer.size, stride, layer.padding, 1)
-
-
-def _out_shape(layer: MaxPool2D | MinPool2D | AvgPool2D, shape: Shape) -> Shape:
-    name = type(layer).__name__
-    check_image(name, shape)
-    c, h, w = shape
-    out = pool_shape(name, (h, w), layer.size, layer.stride, layer.padding, 1, layer.ceil_mode)
-    return (c, *out)

@@ -1,4 +1,4 @@
-"""Reading presets. Everything in a file is checked when it is read; see the package for the form."""
+"""Reading presets; the package says what a file holds. All of it is checked when it is read."""
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xpcnn import optimizers, schedules
-from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, nearest
+from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, nearest, with_context
 from xpcnn.io.registry import objects
 from xpcnn.io.sizes import sizes
 from xpcnn.io.values import Objects, read_fields
@@ -44,7 +44,7 @@ class Training:
 class Preset:
     """A network for samples of `input_shape` in `classes` classes, and how to train it.
 
-    source: the text of the TOML file; `table`: what it says.
+    The name of a preset from a file is the file's; source is the text of the file.
     """
 
     name: str
@@ -67,7 +67,8 @@ class Preset:
             ShapeError: the network cannot take such samples.
             ConfigError: the number of outputs is written as a number, and is another.
         """
-        return _build(self.name, self.source, {"input_shape": list(shape), _CLASSES: classes})
+        changes = {"input_shape": list(shape), _CLASSES: classes}
+        return _build(self.name, self.name, self.source, changes)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class _File:
     layers: Sequence[Layer]
     _: KW_ONLY
     loss: Loss = SoftmaxCrossEntropy()  # noqa: RUF009 - frozen
-    training: Training = Training()  # noqa: RUF009 - frozen
+    training: Training = Training()
 
     def __post_init__(self) -> None:
         if not self.input_shape or min(self.input_shape) < 1:
@@ -105,7 +106,8 @@ def preset(name: str | Path) -> Preset:
         if name not in names():
             advice = f"{nearest(name, names())}, or the path of a .toml file"
             raise ConfigError(hint(f"unknown model {name!r}", advice))
-        return _build(name, (_FOLDER / f"{name}.toml").read_text(encoding="utf-8"), {})
+        source = (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+        return _build(name, name, source, {})
     try:
         source = Path(name).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -113,11 +115,11 @@ def preset(name: str | Path) -> Preset:
     except OSError as error:
         message = f"{name} cannot be read: {error.strerror or error}"
         raise ConfigError(hint(message, f"check the path, or {nearest('', names())}")) from error
-    return _build(name, source, {})
+    return _build(Path(name).stem, name, source, {})
 
 
-def _build(name: str, source: str, changes: dict[str, Any]) -> Preset:
-    """Return the preset of a TOML text with some of its tables replaced; errors name it."""
+def _build(name: str, where: str, source: str, changes: dict[str, Any]) -> Preset:
+    """Return the preset of a TOML text, some of it replaced; errors begin with `where`."""
     try:
         table = tomllib.loads(source) | changes
         number = table.get(_CLASSES)
@@ -127,11 +129,11 @@ def _build(name: str, source: str, changes: dict[str, Any]) -> Preset:
         layers = Sequential(file.layers)
         _check_outputs(layers, file)
     except tomllib.TOMLDecodeError as error:  # the text has line and column
-        raise ConfigError(f"{name}: not valid TOML: {error}") from error
+        raise ConfigError(f"{where}: not valid TOML: {error}") from error
     except RecursionError:
-        raise ConfigError(f"{name}: its tables are nested too deep") from None
+        raise ConfigError(f"{where}: its tables are nested too deep") from None
     except XpcnnError as error:
-        raise type(error)(f"{name}: {error}") from error
+        raise type(error)(f"{where}: {error}") from error
     return Preset(name, layers, file.input_shape, file.classes, file.loss, file.training, source)
 
 
@@ -163,7 +165,7 @@ def _check_outputs(layers: Layer, file: _File) -> None:
 
 def _objects() -> Objects:
     """Return what makes objects of the tables of a preset."""
-    made = {
+    made: dict[Any, Any] = {
         **objects(),
         Optimizer: partial(_by_name, "optimizer", optimizers.BY_NAME),
         Schedule: partial(_by_name, "schedule", schedules.BY_NAME),
@@ -184,4 +186,8 @@ def _by_name(
         raise ConfigError(hint(f"{at}: unknown {kind} {name!r}", nearest(name, makers)))
     maker = makers[name]
     fields: Any = maker.func if isinstance(maker, partial) else maker  # a dataclass
-    return maker(**read_fields(fields, options, at, f"{at} ({name})", {}))
+    values = read_fields(fields, options, at, f"{at} ({name})", {})
+    try:
+        return maker(**values)
+    except XpcnnError as error:
+        raise with_context(error, f"at {at} ({name})") from None
