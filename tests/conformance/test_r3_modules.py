@@ -161,7 +161,7 @@ def test_figures(verdicts: list[Verdict], request: pytest.FixtureRequest) -> Non
 
 
 def test_a_planted_error_is_seen(cases: list[Case]) -> None:
-    """A gradient that is 0.05 % off fails."""
+    """A gradient that is 0.05 % off fails, but where it is 0: in the case of ignored rows alone."""
     seen = [verdict_of(case, distortion=1.0005) for case in cases]
     missed = [f"{v.group} {v.case}" for v in seen if v.state == "passed"]
-    assert not missed
+    assert missed == ["CrossEntropyLoss 20"]

@@ -1,61 +1,37 @@
 """Flags that commands share, each with its environment variable. Reads no file, imports nothing."""
 
-import functools
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
 Decorator: TypeAlias = Callable[[Any], Any]
 
 
-def option(flag: str, text: str, **attributes: Any) -> Decorator:
+def option(flag: str, *target: str, text: str, **attributes: Any) -> Decorator:
     """Return click's option `--flag` with the variable XPCNN_FLAG; None where neither is given."""
     variable = f"XPCNN_{flag.lstrip('-').replace('-', '_').upper()}"
-    return click.option(flag, envvar=variable, help=text, **attributes)
+    return click.option(flag, *target, envvar=variable, help=text, **attributes)
 
 
-def flag(name: str, target: str, text: str) -> Decorator:
-    """Return a flag without a value, False where neither it nor its variable is given."""
-    variable = f"XPCNN_{name.lstrip('-').replace('-', '_').upper()}"
-    return click.option(name, target, is_flag=True, envvar=variable, help=text)
-
-
-def json_option(f: F) -> F:
-    """Add --json."""
-    return flag("--json", "as_json", "Print one JSON value on stdout.")(f)
-
-
-def quiet_option(f: F) -> F:
-    """Add --quiet."""
-    return flag("--quiet", "quiet", "Say nothing but errors.")(f)
-
-
-def backend_options(f: F) -> F:
-    """Add --backend and --device."""
-    return _all(
-        f,
-        option("--backend", "Array library: numpy (default), cupy, torch, array_api_strict."),
-        option("--device", "Number or name of the library's device: 0, cpu, cuda, mps."),
-    )
-
-
-def data_options(f: F) -> F:
-    """Add --dataset and --data-dir."""
-    return _all(
-        f,
-        option(
-            "--dataset",
-            "Data set: digits, mnist, fashion-mnist, kmnist, cifar10, cifar100.",
-            metavar="NAME",
-        ),
-        option(
-            "--data-dir",
-            "Folder of the data set's files; without it they are downloaded into the cache.",
-            metavar="FOLDER",
-        ),
-    )
+json_option = option(
+    "--json", "as_json", is_flag=True, text="Print the result as JSON on stdout, nothing else."
+)
+quiet_option = option("--quiet", is_flag=True, text="Say nothing but errors.")
+backend_option = option(
+    "--backend", text="Array library: numpy (default), cupy, torch or array_api_strict."
+)
+device_option = option("--device", text="Device of the library: 0, 1, cpu, cuda, mps.")
+dataset_option = option(
+    "--dataset",
+    metavar="NAME",
+    text="Data set: digits, mnist, fashion-mnist, kmnist, cifar10 or cifar100.",
+)
+data_dir_option = option(
+    "--data-dir",
+    metavar="FOLDER",
+    text="Folder of the data set's files; without it they are downloaded into the cache.",
+)
 
 
 def device_name(device: str | None) -> str | int | None:
@@ -63,6 +39,9 @@ def device_name(device: str | None) -> str | int | None:
     return int(device) if device is not None and device.isdecimal() else device
 
 
-def _all(f: F, *options: Decorator) -> F:
-    """Apply decorators so that --help lists them in the order given."""
-    return functools.reduce(lambda g, decorate: decorate(g), reversed(options), f)
+def numbers(text: str, flag: str) -> tuple[int, ...]:
+    """Return the whole numbers of a list such as 3,32,32."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a list such as 3,32,32", param_hint=flag) from None

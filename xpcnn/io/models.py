@@ -64,7 +64,7 @@ def save_model(model: Model, path: str | Path) -> None:
         "classes": model.classes,
         "mean": model.mean,
         "std": model.std,
-        "image_rule": getattr(model, "image_rule", {}),
+        "image_rule": model.image_rule,
         "provenance": model.provenance,
     }
     arrays = flatten(model.params) | flatten(model.buffers, BUFFERS)

@@ -11,7 +11,8 @@ hold anything but plain values, layers and initializers (`Activation` holds func
 import dataclasses
 import math
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, TypeAlias, cast
 
@@ -71,35 +72,34 @@ def loss_from_config(config: Mapping[str, Any]) -> Loss:
     return cast(Loss, objects()[Loss](dict(config), "loss"))
 
 
-def objects(extra_layers: Iterable[type] = ()) -> Objects:
-    """Return what makes layers, initializers and losses of tables, for `values.read_fields`."""
+def objects(extra_layers: Iterable[type] | None = None) -> Objects:
+    """Return what makes layers, initializers and losses of tables, for `values.read_fields`.
+
+    Args:
+        extra_layers: as in `from_config`; None where no caller can give any.
+    """
     layers = dict(LAYERS)
-    for kind in extra_layers:
+    for kind in extra_layers or ():
         if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
             shown = kind.__name__ if isinstance(kind, type) else repr(kind)
-            raise ConfigError(hint(f"layers: {shown} is no dataclass", _OWN_LAYER))
+            raise ConfigError(hint(f"layers: {shown} is no class of dataclasses", _OWN_LAYER))
         if kind.__name__ in LAYERS:
-            raise ConfigError(
-                hint(f"layers: {kind.__name__} is the name of a public layer", "another name")
-            )
+            message = f"layers: {kind.__name__} is the name of a layer that is part of xpcnn"
+            raise ConfigError(hint(message, "another name for the class"))
         layers[kind.__name__] = kind
 
-    def maker(what: str, kinds: Mapping[str, type]) -> Any:
-        def make(table: Config, at: str) -> Any:
-            return _object(what, kinds, table, at, made)
-
-        return make
-
-    made: dict[Any, Any] = {
-        Layer: maker("layer", layers),
-        Initializer: maker("initializer", INITIALIZERS),
-        Loss: maker("loss", LOSSES),
-    }
+    more = "" if extra_layers is None else "; a class of your own is given as layers=[...]"
+    made: dict[Any, Callable[[Config, str], Any]] = {}
+    made[Layer] = partial(_object, "layer", layers, more, made)
+    made[Initializer] = partial(_object, "initializer", INITIALIZERS, "", made)
+    made[Loss] = partial(_object, "loss", LOSSES, "", made)
     return made
 
 
-def _object(what: str, kinds: Mapping[str, type], table: Config, at: str, made: Objects) -> Any:
-    """Return the object that a table at a path describes."""
+def _object(
+    what: str, kinds: Mapping[str, type], more: str, made: Objects, table: Config, at: str
+) -> Any:
+    """Return the object that a table at a path describes; `more` is for unknown types."""
     where = at or what
     name = table.get("type")
     if not isinstance(name, str):
@@ -107,11 +107,8 @@ def _object(what: str, kinds: Mapping[str, type], table: Config, at: str, made: 
         problem = "type is missing" if name is None else f"type is {shown}, expected a text"
         raise ConfigError(hint(f"{where}: {problem}", f'type = "...", {nearest("", kinds)}'))
     if name not in kinds:
-        advice = nearest(name, kinds)
-        if what == "layer":
-            advice += "; a class of your own is given as layers=[...]"
         message = f"{where}: unknown {what} type {reprlib.repr(name)}"
-        raise ConfigError(hint(message, advice))
+        raise ConfigError(hint(message, nearest(name, kinds) + more))
     label = f"{at} ({name})" if at else name
     options = {key: value for key, value in table.items() if key != "type"}
     values = read_fields(kinds[name], options, at, label, made)

@@ -123,8 +123,8 @@ def _build(name: str, where: str, source: str, changes: dict[str, Any]) -> Prese
     try:
         table = tomllib.loads(source) | changes
         number = table.get(_CLASSES)
-        if type(number) is int:
-            table["layers"] = _with_classes(table.get("layers", []), number)
+        if type(number) is int and "layers" in table:
+            table["layers"] = _with_classes(table["layers"], number)
         file = _File(**read_fields(_File, table, "", "the model", _objects()))
         layers = Sequential(file.layers)
         _check_outputs(layers, file)

@@ -70,7 +70,7 @@ def softmax_cross_entropy(
             target = target * class_weights
         total = n
     # where the target is 0, log p = -inf must not make 0 * -inf
-    loss = -xp.sum(xp.where(target == 0, 0.0, target * log_p)) / total
+    loss = -xp.sum(target * xp.where(target == 0, 0.0, log_p)) / total
     if is_integer:
         loss = xp.where(all_ignored, xp.nan, loss)
 

@@ -1,0 +1,39 @@
+"""What commands write: JSON that every reader takes, flat TOML, words on stderr."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """Return JSON, with null for the NaN and infinity that JSON does not have."""
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def to_toml(table: Mapping[str, Any]) -> str:
+    """Return a table of texts, numbers, truth values and lists of them as TOML."""
+    # JSON's literals are TOML's, but for one character that TOML wants escaped
+    lines = [
+        f"{name} = {json.dumps(value, ensure_ascii=False, allow_nan=False)}\n".replace(
+            "\x7f", "\\u007f"
+        )
+        for name, value in table.items()
+    ]
+    return "".join(lines)
+
+
+def say(text: str, quiet: bool = False) -> None:
+    """Tell a person something, on stderr."""
+    if not quiet:
+        click.echo(text, err=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

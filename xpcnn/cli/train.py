@@ -1,0 +1,69 @@
+"""`xpcnn train`: data, network, training, test, and a run folder that keeps all of it."""
+
+import time
+from typing import Any
+
+import click
+
+from xpcnn.cli.options import (
+    backend_option,
+    data_dir_option,
+    dataset_option,
+    device_name,
+    device_option,
+    json_option,
+    option,
+    quiet_option,
+)
+
+
+@click.command("train")
+@backend_option
+@device_option
+@dataset_option
+@data_dir_option
+@option("--limit", type=int, text="At most so many training images.")
+@option("--limit-per-class", type=int, text="At most so many training images of each class.")
+@option("--classes", metavar="LIST", text="Only these classes, by name or number: 0,1.")
+@option(
+    "--model",
+    metavar="NAME|FILE.toml",
+    text="Preset, or a file like one. By the data's shape: digits for 8x8, small for 28x28, "
+    "medium for 32x32 in colour.",
+)
+@option("--epochs", type=int, text="How often to go through the training images.")
+@option("--batch-size", type=int, text="Images in a step.")
+@option("--optimizer", text="sgd, momentum, nesterov, adam, adamw, rmsprop or adagrad.")
+@option("--lr", type=float, text="Learning rate.")
+@option("--momentum", type=float, text="Momentum of sgd or rmsprop.")
+@option("--weight-decay", type=float, text="How much each step shrinks the weights.")
+@option(
+    "--schedule",
+    text="Of the learning rate: constant, step, multi-step, exponential, polynomial, cosine, "
+    "cosine-restarts or one-cycle.",
+)
+@option("--clip-norm", type=float, text="Largest global norm of the gradients.")
+@option("--seed", type=int, default=0, text="What all that is random depends on.")
+@option("--dtype", default="float32", text="float32, or float64 for checking.")
+@option(
+    "--validation",
+    type=float,
+    default=0.1,
+    text="Part of the training images to validate on, 0 for none; never test images.",
+)
+@option("--out", metavar="FOLDER", text="Run folder, a new one; runs/<time>-... otherwise.")
+@quiet_option
+@json_option
+def command(*, out: str | None, quiet: bool, as_json: bool, **flags: Any) -> None:
+    """Train a network and test it.
+
+    Without flags: the preset `digits` on the embedded digits, on NumPy. What flags leave open, the
+    preset decides. The run folder keeps the model, its configuration and the figures of each epoch.
+    """
+    from xpcnn.cli.output import say, to_json
+    from xpcnn.cli.run import prepare
+
+    start = time.perf_counter()
+    flags = {"backend": "numpy", "dataset": "digits"} | {
+        name: value for name, value in flags.items() if value is not None
+    }
