@@ -1,4 +1,5 @@
-"""The fixture `lib`: one test on every array library. The option `--no-kernels`: all on references.
+"""The fixture `lib`: one test on every array library. The option `--no-kernels`: all on references;
+`--lib NAME`: only the tests of one library.
 
 A library that cannot be used here skips the test by its name, with the reason.
 """
@@ -23,11 +24,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-kernels", action="store_true", help="run every op as its reference, without kernels"
     )
+    parser.addoption(
+        "--lib", choices=list(LIBS), help="only what the fixture `lib` runs on this array library"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--no-kernels"):
         backend._kernels = NoKernels()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lib = config.getoption("--lib")
+    if lib is not None:
+        chosen = [item for item in items if _lib_of(item) == lib]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
+
+
+def _lib_of(item: pytest.Item) -> str | None:
+    """Return the name of the library that the fixture `lib` opens for a test, if it has one."""
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get("lib")
 
 
 @pytest.fixture(params=LIBS)

@@ -8,19 +8,34 @@ See `layers` for what a network is made of, `ops.reference` for what it computes
 gradients are what they are, `data` for data sets, `models` for ready networks.
 """
 
-from xpcnn import backend, data, initializers, layers, losses, ops, optimizers, schedules
-from xpcnn.model import Model
-
 __version__ = "0.1.0"
+
+from xpcnn import (
+    backend,
+    data,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    schedules,
+)
+from xpcnn.io.models import load_model as load
+from xpcnn.model import Model
 
 __all__ = [
     "Model",
+    "load",
     "layers",
     "optimizers",
     "schedules",
     "losses",
-    "initializers",
+    "metrics",
     "data",
+    "models",
+    "initializers",
     "ops",
     "backend",
 ]

@@ -62,11 +62,13 @@ class Case:
 
 @cache  # the cross-entropy has over a hundred, made all at once
 def inputs_of(info: Any, dtype: torch.dtype, training: bool) -> list[Any]:
-    return list(
-        info.module_inputs_func(
-            info, device="cpu", dtype=dtype, requires_grad=True, training=training
+    with torch.random.fork_rng():
+        torch.manual_seed(SEED)
+        return list(
+            info.module_inputs_func(
+                info, device="cpu", dtype=dtype, requires_grad=True, training=training
+            )
         )
-    )
 
 
 def steps(case: Case, dtype: torch.dtype, training: bool, distortion: float) -> None:

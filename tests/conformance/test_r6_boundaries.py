@@ -1,7 +1,8 @@
 """Judge R6: ties, boundaries and extreme values, each with its constant.
 
 Where random numbers never come: equal maxima, padding, NaN, infinities, kinks, saturation. The
-constants are PyTorch's conventions, worked out by hand.
+constants are PyTorch's conventions, worked out by hand; one differs: a probability label of 0
+beside a score of -inf adds nothing to the loss, where PyTorch's is NaN.
 """
 
 from collections.abc import Callable
@@ -219,11 +220,16 @@ PROBES: list[tuple[str, Probe, Any]] = [
     ("cross-entropy beside -inf", cross_entropy([[0.0, -INF]], [0]), 0),
     ("every row ignored", cross_entropy([[1.0, 2.0]], [-100]), NAN),
     (
+        "every row ignored, backward",
+        cross_entropy([[1.0, 2.0]], [-100], gradient=True),
+        [[0, 0]],
+    ),
+    (
         "weights divide by their sum",
         cross_entropy([[0.0, 0.0], [0.0, numpy.log(3.0)]], [0, 1], [1.0, 3.0]),
         (numpy.log(2.0) + 3 * numpy.log(4 / 3)) / 4,
     ),
-    ("a target of 0 beside -inf", cross_entropy([[0.0, -INF]], [[1.0, 0.0]]), 0),
+    ("a probability of 0 beside -inf", cross_entropy([[0.0, -INF]], [[1.0, 0.0]]), 0),
     ("bce far out", bce_at([1e4, -1e4], [0.0, 0.0]), 5e3),
     # batch norm
     ("running variance is unbiased: 0.9 * 1 + 0.1 * 6", running_variance, [1.5]),

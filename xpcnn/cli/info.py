@@ -1,6 +1,5 @@
 """`xpcnn info`: what the program runs on."""
 
-import json
 from typing import Any
 
 import click
@@ -12,10 +11,11 @@ from xpcnn.cli.options import json_option
 @json_option
 def command(as_json: bool) -> None:
     """Show versions, BLAS and threads, the state of GPUs, and folders."""
+    from xpcnn.cli.output import answer, to_json
     from xpcnn.environment import environment
 
     facts = environment()
-    click.echo(json.dumps(facts) if as_json else "\n".join(_lines(facts)))
+    answer(to_json(facts) if as_json else "\n".join(_lines(facts)))
 
 
 def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:

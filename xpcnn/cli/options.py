@@ -1,4 +1,4 @@
-"""Flags that commands share, each with its environment variable. Reads no file, imports nothing."""
+"""Flags that commands share, each with its environment variable. Imports nothing but click."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -19,7 +19,9 @@ json_option = option(
 )
 quiet_option = option("--quiet", is_flag=True, text="Say nothing but errors.")
 backend_option = option(
-    "--backend", text="Array library: numpy (default), cupy, torch or array_api_strict."
+    "--backend",
+    default="numpy",
+    text="Array library: numpy (default), cupy, torch or array_api_strict.",
 )
 device_option = option("--device", text="Device of the library: 0, 1, cpu, cuda, mps.")
 dataset_option = option(
@@ -39,9 +41,9 @@ def device_name(device: str | None) -> str | int | None:
     return int(device) if device is not None and device.isdecimal() else device
 
 
-def numbers(text: str, flag: str) -> tuple[int, ...]:
+def sizes(text: str) -> tuple[int, ...]:
     """Return the whole numbers of a list such as 3,32,32."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not a list such as 3,32,32", param_hint=flag) from None
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise click.BadParameter(f"{text!r} is not a list of sizes such as 3,32,32")
+    return tuple(map(int, parts))

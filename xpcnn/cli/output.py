@@ -9,8 +9,8 @@ import click
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """Return JSON, with null for the NaN and infinity that JSON does not have."""
-    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+    """Return JSON; see `finite`."""
+    return json.dumps(finite(value), indent=indent, allow_nan=False)
 
 
 def to_toml(table: Mapping[str, Any]) -> str:
@@ -31,9 +31,15 @@ def say(text: str, quiet: bool = False) -> None:
         click.echo(text, err=True)
 
 
-def _finite(value: Any) -> Any:
+def answer(text: str) -> None:
+    """Give what was asked for, on stdout."""
+    click.echo(text)
+
+
+def finite(value: Any) -> Any:
+    """Return plain values with None for NaN and infinity, which JSON does not have."""
     if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
+        return {name: finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -32,7 +32,9 @@ class Progress(Callback):
     def on_epoch_end(self, record: Epoch) -> None:
         tqdm.write(str(record), file=sys.stderr)
 
-    def close(self) -> None:
-        """Take the bar away."""
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
         if self.bar is not None:
-            self.bar.close()
+            self.bar.close()  # leaves no trace of it

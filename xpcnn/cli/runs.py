@@ -1,15 +1,17 @@
-"""Run folders: made for one run, never used again for another. And the way from one to its model.
+"""Run folders: made for one run, never used again for another.
 
-A folder holds config.json, environment.json, metrics.jsonl (a line per epoch, as it ends) and
-model.safetensors.
+A folder holds config.toml (the run by the names of flags), model.toml (the network: the preset as
+it was), environment.json, metrics.jsonl (a line per epoch, as it ends) and model.safetensors.
 """
 
-import json
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
 
+from xpcnn.backend import Backend
+from xpcnn.cli.output import to_json, to_toml
+from xpcnn.cli.settings import Settings
+from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.training import Callback, Epoch
@@ -43,20 +45,29 @@ def new_run(out: str | None, model: str, dataset: str) -> Path:
         raise ConfigError(hint(message, "--out with a folder that may be written")) from error
 
 
-def write_json(path: Path, table: dict[str, Any]) -> None:
-    """Write a table of plain values; raises CheckpointError where that fails."""
-    write_bytes(path, (json.dumps(table, indent=2) + "\n").encode())
+def describe(folder: Path, backend: Backend, settings: Settings) -> None:
+    """Write down what is run and on what: config.toml, model.toml, environment.json.
+
+    Raises:
+        CheckpointError: the folder cannot be written.
+    """
+    environment = {**versions(), "backend": {"name": backend.name, **backend.describe()}}
+    write_bytes(folder / "config.toml", to_toml(settings.config).encode())
+    write_bytes(folder / "model.toml", settings.preset.source.encode())
+    write_bytes(folder / "environment.json", f"{to_json(environment, indent=2)}\n".encode())
 
 
 class Journal(Callback):
-    """Adds each epoch to metrics.jsonl as it ends."""
+    """Keeps the epochs, and adds each to metrics.jsonl as it ends."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "metrics.jsonl"
+        self.epochs: list[Epoch] = []
         self._append("")
 
     def on_epoch_end(self, record: Epoch) -> None:
-        self._append(json.dumps(record.as_dict()) + "\n")
+        self.epochs.append(record)
+        self._append(f"{to_json(record.as_dict())}\n")
 
     def _append(self, line: str) -> None:
         try:
@@ -65,26 +76,3 @@ class Journal(Callback):
         except OSError as error:
             message = f"{self.path} cannot be written: {error.strerror or error}"
             raise CheckpointError(hint(message, "free some space, or another --out")) from error
-
-
-def is_saved_model(name: str) -> bool:
-    """Tell whether a name on the command line means a model file or a run folder."""
-    return Path(name).is_dir() or name.endswith(".safetensors")
-
-
-def model_path(name: str) -> Path:
-    """Return the model file that a run folder or a path means.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    path = Path(name)
-    if path.is_dir():
-        if not (path / MODEL).is_file():
-            message = f"{path} is not a run folder: it has no {MODEL}"
-            raise CheckpointError(hint(message, "a folder that `xpcnn train` has made"))
-        return path / MODEL
-    if not path.exists():
-        message = f"{path}: there is no such model file or run folder"
-        raise CheckpointError(hint(message, "the run folder that `xpcnn train` named at its end"))
-    return path

@@ -1,20 +1,17 @@
 """What a training run is to do: flags and variables over what the preset says, name by name."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from xpcnn import optimizers, schedules
 from xpcnn.data import Dataset
 from xpcnn.errors import ConfigError, hint
 from xpcnn.models import Preset, Training, names, preset
-from xpcnn.optimizers import Optimizer
-from xpcnn.schedules import Schedule
 from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape
 
 Flags = Mapping[str, Any]
-"""By name, None where neither the flag nor its variable is given."""
+"""Values by name, None where neither the flag nor its variable is given."""
 
 DEFAULT_MODELS: Mapping[Shape, str] = {
     (1, 8, 8): "digits",
@@ -23,77 +20,71 @@ DEFAULT_MODELS: Mapping[Shape, str] = {
 }
 """The preset for images of a shape, where no --model is given."""
 
-_OPTIMIZER_FLAGS = ("lr", "momentum", "weight_decay")
+_OF_OPTIMIZER = ("lr", "momentum", "weight_decay")
 
 
 class Settings(NamedTuple):
-    """The network for the data, and how to train it."""
+    """The network for the data, how to train it, and both by the names of flags."""
 
     preset: Preset
     training: TrainingOptions
-    names: dict[str, str]  # of the optimizer and the schedule
+    config: dict[str, Any]
 
 
 def resolve(flags: Flags, given: Preset | None, train: Dataset) -> Settings:
     """Return what flags, preset and defaults make together, the first that speaks deciding.
 
     The options of the preset's optimizer (schedule) hold for that optimizer (schedule) only.
+    `config` has every flag that has a value: given again with the same model, they repeat the run.
 
     Raises:
         ConfigError, ShapeError: a name, an option or the network does not fit.
     """
     chosen = (given or preset(_default_model(train))).for_data(train.shape, len(train.classes))
     table = chosen.table.get("training", {})
-    defaults = Training()
-    optimizer_table = table.get("optimizer", {"name": "sgd"} | vars(defaults.optimizer))
-    schedule_table = table.get("schedule", {"name": "constant"} | vars(defaults.schedule))
-    own = {name: flags[name] for name in _OPTIMIZER_FLAGS if flags[name] is not None}
-    optimizer_name, optimizer = _named(optimizers.make, flags["optimizer"], optimizer_table, own)
-    schedule_name, schedule = _named(schedules.make, flags["schedule"], schedule_table, {})
+    own = {name: flags[name] for name in _OF_OPTIMIZER if flags[name] is not None}
+    sgd = table.get("optimizer", {"name": "sgd", **vars(Training().optimizer)})
+    optimizer, optimizer_name = _named(optimizers.make, flags["optimizer"], sgd, own)
+    constant = table.get("schedule", {"name": "constant"})
+    schedule, schedule_name = _named(schedules.make, flags["schedule"], constant, {})
+
     training = vars(chosen.training) | {"optimizer": optimizer, "schedule": schedule}
-    for name in ("epochs", "batch_size", "seed", "clip_norm"):
+    if flags["clip_norm"] is not None:
+        training["clip_value"] = None  # the flag replaces the preset's way to clip
+    for name in ("epochs", "batch_size", "clip_norm", "seed"):
         if flags[name] is not None:
             training[name] = flags[name]
-    if flags["clip_norm"] is not None:
-        training["clip_value"] = None  # one of the two: the flag replaces the preset's
     options = TrainingOptions(**training)
-    options.clip()  # refuses a limit that is none
-    return Settings(chosen, options, {"optimizer": optimizer_name, "schedule": schedule_name})
+    if clip := options.clip():
+        clip({})  # refuses a limit out of range
 
-
-def read_preset(name: str | None) -> Preset | None:
-    """Return the preset that --model names, if any: before the data are read."""
-    return None if name is None else preset(name)
-
-
-def as_flags(flags: Flags, settings: Settings) -> dict[str, Any]:
-    """Return the whole run by the names of flags: given again, with the model, they repeat it."""
-    training = settings.training
-    optimizer: Any = training.optimizer
-    resolved = {
+    config = {
         **flags,
-        "model": settings.preset.name,
-        "epochs": training.epochs,
-        "batch_size": training.batch_size,
-        **settings.names,
-        **{name: getattr(optimizer, name, None) for name in _OPTIMIZER_FLAGS},
-        "clip_norm": training.clip_norm,
-        "seed": training.seed,
+        "model": chosen.name,
+        "epochs": options.epochs,
+        "batch_size": options.batch_size,
+        "optimizer": optimizer_name,
+        **{name: getattr(optimizer, name, None) for name in _OF_OPTIMIZER},
+        "schedule": schedule_name,
+        "clip_norm": options.clip_norm,
     }
-    return {name.replace("_", "-"): value for name, value in resolved.items() if value is not None}
+    kebab = {name.replace("_", "-"): x for name, x in config.items() if x is not None}
+    return Settings(chosen, options, kebab)
 
 
 def _named(
-    make: Callable[..., Any], flag: str | None, table: Mapping[str, Any], own: Mapping[str, Any]
-) -> tuple[str, Any]:
-    """Return the name and the object that a flag, or a table {name, options}, stands for."""
-    name = table["name"] if flag is None else flag
-    options = {k: v for k, v in table.items() if k != "name"} if name == table["name"] else {}
-    return name, make(name, **options | own)
+    make: Callable[..., Any], flag: str | None, table: Mapping[str, Any], own: dict[str, Any]
+) -> tuple[Any, str]:
+    """Return what a flag, or else a table {name, options}, stands for, and its name."""
+    options = dict(table)
+    name = options.pop("name")
+    if flag not in (None, name):
+        name, options = flag, {}
+    return make(name, **options | own), name
 
 
 def _default_model(train: Dataset) -> str:
     if train.shape in DEFAULT_MODELS:
         return DEFAULT_MODELS[train.shape]
     message = f"there is no default model for images of the shape {train.shape}"
-    raise ConfigError(hint(message, f"--model, one of {', '.join(names())}, or a .toml file"))
+    raise ConfigError(hint(message, f"--model with one of {', '.join(names())}, or a .toml file"))

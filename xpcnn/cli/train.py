@@ -1,6 +1,5 @@
 """`xpcnn train`: data, network, training, test, and a run folder that keeps all of it."""
 
-import time
 from typing import Any
 
 import click
@@ -9,7 +8,6 @@ from xpcnn.cli.options import (
     backend_option,
     data_dir_option,
     dataset_option,
-    device_name,
     device_option,
     json_option,
     option,
@@ -28,14 +26,14 @@ from xpcnn.cli.options import (
 @option(
     "--model",
     metavar="NAME|FILE.toml",
-    text="Preset, or a file like one. By the data's shape: digits for 8x8, small for 28x28, "
+    text="Preset, or a file like one. By the shape of the data: digits for 8x8, small for 28x28, "
     "medium for 32x32 in colour.",
 )
 @option("--epochs", type=int, text="How often to go through the training images.")
 @option("--batch-size", type=int, text="Images in a step.")
 @option("--optimizer", text="sgd, momentum, nesterov, adam, adamw, rmsprop or adagrad.")
 @option("--lr", type=float, text="Learning rate.")
-@option("--momentum", type=float, text="Momentum of sgd or rmsprop.")
+@option("--momentum", type=float, text="Momentum of sgd and rmsprop.")
 @option("--weight-decay", type=float, text="How much each step shrinks the weights.")
 @option(
     "--schedule",
@@ -43,15 +41,15 @@ from xpcnn.cli.options import (
     "cosine-restarts or one-cycle.",
 )
 @option("--clip-norm", type=float, text="Largest global norm of the gradients.")
-@option("--seed", type=int, default=0, text="What all that is random depends on.")
+@option("--seed", type=int, default=0, text="What all that is random depends on: 0.")
 @option("--dtype", default="float32", text="float32, or float64 for checking.")
 @option(
     "--validation",
     type=float,
     default=0.1,
-    text="Part of the training images to validate on, 0 for none; never test images.",
+    text="Part of the training images to validate on: 0.1; 0 for none. Never test images.",
 )
-@option("--out", metavar="FOLDER", text="Run folder, a new one; runs/<time>-... otherwise.")
+@option("--out", metavar="FOLDER", text="Run folder, a new one; otherwise runs/<time>-...")
 @quiet_option
 @json_option
 def command(*, out: str | None, quiet: bool, as_json: bool, **flags: Any) -> None:
@@ -60,10 +58,10 @@ def command(*, out: str | None, quiet: bool, as_json: bool, **flags: Any) -> Non
     Without flags: the preset `digits` on the embedded digits, on NumPy. What flags leave open, the
     preset decides. The run folder keeps the model, its configuration and the figures of each epoch.
     """
-    from xpcnn.cli.output import say, to_json
-    from xpcnn.cli.run import prepare
+    from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.run import train
 
-    start = time.perf_counter()
-    flags = {"backend": "numpy", "dataset": "digits"} | {
-        name: value for name, value in flags.items() if value is not None
-    }
+    flags["dataset"] = flags["dataset"] or "digits"
+    result = train(flags, out, quiet)
+    if as_json:
+        answer(to_json(result))

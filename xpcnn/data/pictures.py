@@ -68,12 +68,11 @@ class ImageRule:
                     "train with `xpcnn train`, or use model.predict(images) in Python",
                 )
             )
-        values = [table.get("low"), table.get("high")]
-        numbers = [float(x) for x in values if type(x) in (int, float) and math.isfinite(x)]
-        border = table.get("border")
-        if len(numbers) < 2 or numbers[0] >= numbers[1] or border not in ("dark", "light", "any"):
+        low, high = _number(table.get("low")), _number(table.get("high"))
+        border: Any = table.get("border")
+        if low is None or high is None or low >= high or border not in ("dark", "light", "any"):
             raise CheckpointError("the model file's image_rule needs low < high and a border")
-        return cls(*numbers, border)
+        return cls(low, high, border)
 
     def as_table(self) -> dict[str, Any]:
         """Return the rule as plain values, for the model file."""
@@ -108,6 +107,10 @@ def read_picture(
     if invert == "yes" or (invert == "auto" and _unlike(float(ground[:3].mean()) / 255, rule)):
         x[:3] = 1 - x[:3]  # not the opacity
     return (rule.low + x * (rule.high - rule.low)).astype(numpy.float32)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and math.isfinite(value) else None
 
 
 def _unlike(brightness: float, rule: ImageRule) -> bool:

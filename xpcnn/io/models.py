@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from xpcnn.backend import Backend
 from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError
 from xpcnn.io import model_file
 from xpcnn.io.model_file import Metadata, Spec
@@ -76,7 +77,7 @@ def load_model(
     path: str | Path,
     *,
     layers: Iterable[type] = (),
-    backend: str = "numpy",
+    backend: str | Backend = "numpy",
     device: str | int | None = None,
 ) -> Model:
     """Return the model that a file holds, on any backend, whichever wrote it.
@@ -111,9 +112,10 @@ def load_model(
 
 
 def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Description:
-    """Return the checked metadata."""
+    """Return the checked metadata; paths of layers in errors are those of their parameters."""
+    top = {**made, Layer: lambda table, at: made[Layer](table, "")}
     try:
-        return Description(**read_fields(Description, metadata, "", "model", made))
+        return Description(**read_fields(Description, metadata, "", "model", top))
     except RecursionError:
         raise CheckpointError(f"{path}: its layers are nested too deep") from None
     except ConfigError as error:
@@ -123,8 +125,10 @@ def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Descriptio
 def _expected(path: str | Path, description: Description) -> Mapping[str, Spec]:
     """Return the tensors that the file of such a model holds."""
     try:
-        params, buffers, _ = sizes(description.layers, description.input_shape)
+        params, buffers, output = sizes(description.layers, description.input_shape)
     except (ConfigError, DTypeError, ShapeError) as error:
         raise CheckpointError(f"{path}: {error}") from error
+    if len(output) != 1:
+        raise CheckpointError(f"{path}: its layers make {output} of a sample, expected one row")
     named = params | {BUFFERS + name: shape for name, shape in buffers.items()}
     return {name: Spec(shape, description.dtype) for name, shape in named.items()}

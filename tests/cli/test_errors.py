@@ -1,0 +1,216 @@
+"""What people are told, and the exit codes: 1 refused, 2 usage."""
+
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.cli.process import run
+from xpcnn.cli.runs import Journal
+from xpcnn.errors import CheckpointError
+from xpcnn.models import names
+from xpcnn.training import Epoch
+
+PRESETS = ", ".join(sorted(names()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--backend", "cuppy"],
+            "unknown backend 'cuppy'\nTry: 'cupy' (valid: array_api_strict, cupy, numpy, torch)",
+        ),
+        (
+            ["--device", "1"],
+            "backend 'numpy' cannot be used: NumPy has no device 1\n"
+            "Try: device 'cpu', or another backend",
+        ),
+        (
+            ["--dataset", "digit"],
+            "unknown data set 'digit'\n"
+            "Try: 'digits' (valid: cifar10, cifar100, digits, fashion-mnist, kmnist, mnist)",
+        ),
+        (
+            ["--dataset", "mnist", "--data-dir", "no/such"],
+            "no/such: there is no such folder\nTry: check --data-dir",
+        ),
+        (
+            ["--model", "tinyy"],
+            f"unknown model 'tinyy'\nTry: 'tiny' (valid: {PRESETS}), or the path of a .toml file",
+        ),
+        (
+            ["--optimizer", "adamm"],
+            "unknown optimizer 'adamm'\n"
+            "Try: 'adam' (valid: adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd)",
+        ),
+        (
+            ["--schedule", "cosin"],
+            "unknown schedule 'cosin'\n"
+            "Try: 'cosine' (valid: constant, cosine, cosine-restarts, exponential, multi-step, "
+            "one-cycle, polynomial, step)",
+        ),
+        (
+            ["--optimizer", "adam", "--momentum", "0.9"],
+            "optimizer 'adam' has no option 'momentum'\n"
+            "Try: one of amsgrad, beta1, beta2, decay_all, decoupled, eps, lr, weight_decay",
+        ),
+        (["--lr", "-1"], "SGD: lr must be a finite number >= 0, got -1\nTry: SGD(lr=0.001)"),
+        (["--lr", "nan"], "SGD: lr must be a finite number >= 0, got nan\nTry: SGD(lr=0.001)"),
+        (["--epochs", "0"], "epochs is 0, expected at least 1"),
+        (["--batch-size", "-8"], "batch_size is -8, expected at least 1"),
+        (
+            ["--clip-norm", "-1"],
+            "clip_by_global_norm: max_norm must be a finite number >= 0, got -1\n"
+            "Try: max_norm=1.0, or no clipping",
+        ),
+        (["--dtype", "float16"], "dtype is 'float16', expected 'float32' or 'float64'"),
+        (
+            ["--validation", "1"],
+            "the validation fraction must be in [0, 1), got 1.0\n"
+            "Try: 0.1 for a tenth of the images, 0 for none",
+        ),
+        (["--limit", "0"], "limit must be at least 1, got 0"),
+        (
+            ["--classes", "0,ten"],
+            "data set 'digits' has no class 'ten'\nTry: one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_refused_before_a_folder_is_made(cli: Cli, arguments: list[str], message: str) -> None:
+    assert cli("train", *arguments) == (1, "", f"error: {message}\n")
+    assert not Path("runs").exists()
+
+
+def test_a_network_that_does_not_fit_the_data(cli: Cli) -> None:
+    ran = cli("train", "--model", "xor")
+    assert ran.code == 1
+    assert ran.err.startswith("error: xor: ")
+    assert not Path("runs").exists()
+
+
+def test_a_run_never_overwrites_another(cli: Cli, trained: Path) -> None:
+    before = (trained / "model.safetensors").read_bytes()
+    ran = cli("train", "--limit", "50", "--epochs", "1", "--out", trained)
+    message = f"error: {trained} is not empty, and a run never overwrites another\n"
+    assert ran == (1, "", message + "Try: --out with a new name\n")
+    assert (trained / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_folder_that_cannot_be_made(cli: Cli) -> None:
+    Path("file").write_text("in the way")
+    for out in ("file", "file/run"):
+        ran = cli("train", "--limit", "50", "--epochs", "1", "--out", out)
+        assert ran.code == 1
+        assert ran.err.startswith("error: the run folder cannot be made: ")
+        assert ran.err.endswith("Try: --out with a folder that may be written\n")
+
+
+def test_training_that_diverges(cli: Cli) -> None:
+    ran = cli("train", "--limit", "200", "--epochs", "3", "--lr", "1e30", "--quiet")
+    assert ran.code == 1
+    assert "error: training diverged: the loss of epoch " in ran.err
+    assert "\nTry: a smaller learning rate than 1e+30, or clip_norm=1.0\n" in ran.err
+
+
+def test_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    journal = Journal(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(CheckpointError) as caught:
+        journal.on_epoch_end(Epoch(1, 0.5, 0.5, None, None, 0.1, 1.0, 50.0))
+    assert str(caught.value) == (
+        f"{journal.path} cannot be written: No such file or directory\n"
+        "Try: free some space, or another --out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "no such command 'trian'. Try: 'train' (valid: "),
+        (["train", "--epochs", "many"], "'many' is not a valid integer"),
+        (["train", "--epocs", "3"], "--epocs"),
+        (["train", "extra"], "unexpected extra argument"),
+        (["evaluate"], "Missing argument 'RUN|FILE'"),
+        (["evaluate", "run", "--part", "tset"], "'tset' is not one of 'test', 'train'"),
+        (["predict", "run"], "Give either picture files or --rows, such as --rows 0:10."),
+        (["predict", "run", "a.png", "--rows", "1"], "Give either picture files or --rows"),
+        (["predict", "run", "a.png", "--invert", "maybe"], "'maybe' is not one of"),
+        (["summary", "small", "--input-shape", "1;2"], "'1;2' is not a list of sizes"),
+        (["summary", "small", "--batch-size", "0"], "0 is not in the range x>=1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage(cli: Cli, arguments: list[str], message: str) -> None:
+    ran = cli(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+    assert ran.err.startswith("Usage: xpcnn ")
+
+
+def test_a_variable_that_is_wrong_is_usage(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XPCNN_EPOCHS", "many")
+    ran = cli("train")
+    assert ran.code == 2
+    assert "'many' is not a valid integer" in ran.err
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_verbose_shows_the_traceback(cli: Cli, where: str) -> None:
+    arguments = ["train", "--epochs", "0"]
+    ran = cli("-v", *arguments) if where == "before" else cli(*arguments, "--verbose")
+    assert ran.code == 1
+    assert ran.err.startswith("Traceback (most recent call last):\n")
+    assert ran.err.endswith("error: epochs is 0, expected at least 1\n")
+
+
+def test_a_defect_is_one_line_with_advice(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of a kind\nthat nobody expects")
+
+    monkeypatch.setattr("xpcnn.data.load", broken)
+    assert cli("train") == (
+        1,
+        "",
+        "error: unexpected ZeroDivisionError: of a kind\n"
+        "Try: the same with -v, for a full report\n",
+    )
+    ran = cli("train", "-v")
+    assert ran.code == 1
+    assert "Traceback" in ran.err
+    assert "broken" in ran.err
+    assert ran.err.endswith("error: unexpected ZeroDivisionError: of a kind\n")
+
+
+def test_exit_codes_of_the_process() -> None:
+    assert run("train", "--limit", "50", "--epochs", "1", "--quiet", "--out", "run")[0] == 0
+    assert run("train", "--model", "tinyy")[0] == 1
+    assert run("train", "--no-such-flag")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("sentence", "remedy"),
+    [
+        ("not installed (there is no module cupy)", 'pip install "cupy-cuda13x[ctk]"'),
+        ("no driver (CUDA finds none on this machine)", "install the NVIDIA driver"),
+        ("no device (the driver finds no GPU)", "`nvidia-smi -L`, which must list a GPU"),
+        ("broken libraries (libcublas.so)", 'pip install "cupy-cuda13x[ctk]"'),
+    ],
+    ids=["not installed", "no driver", "no device", "broken libraries"],
+)
+def test_cupy_without_a_gpu_never_falls_back(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, sentence: str, remedy: str
+) -> None:
+    cupy_backend = import_module("xpcnn.backends.cupy_backend")
+    monkeypatch.setattr(cupy_backend, "problem", lambda device: (sentence, remedy))
+    assert cli("train", "--backend", "cupy") == (
+        1,
+        "",
+        f"error: backend 'cupy' cannot be used: {sentence}\nTry: {remedy}\n",
+    )
+    assert not Path("runs").exists()

@@ -1,0 +1,137 @@
+"""Ctrl-C and SIGTERM: exit codes 130 and 143, the model of the last step saved, and said so."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.cli.process import run, start
+from xpcnn.cli import signals
+from xpcnn.io.models import load_model
+from xpcnn.model import Model
+from xpcnn.types import flatten
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+
+LONG = ("train", "--limit", "300", "--epochs", "100000", "--json")
+
+
+def wait_for(process: subprocess.Popen[str], file: Path, lines: int) -> None:
+    """Wait until a file of a running process has so many lines."""
+    until = time.monotonic() + 30
+    while not file.exists() or file.read_text().count("\n") < lines:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_a_signal_ends_training_with_a_saved_model(number: int, code: int, word: str) -> None:
+    process = start(*LONG, "--out", "run")
+    wait_for(process, Path("run/metrics.jsonl"), 3)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (code, "")
+    whole = Path("run/metrics.jsonl").read_text().count("\n")
+    assert err.splitlines()[-3:] == [
+        f"stopped after {whole} whole epochs",
+        "saved the model of the last step: run/model.safetensors",
+        word,
+    ]
+    assert "Traceback" not in err
+    model = load_model("run/model.safetensors")
+    last = model.provenance["metrics"]["last_epoch"]
+    assert last["epoch"] == whole >= 3
+    assert model.provenance["metrics"]["test"] is None
+    assert model.mean is not None
+    fresh = Model(model.layers, input_shape=model.input_shape, seed=model.seed)
+    before, after = flatten(fresh.params), flatten(model.params)
+    assert all((before[path] != after[path]).any() for path in before if path.endswith("weight"))
+    assert run("evaluate", "run")[0] == 0
+
+
+def test_a_signal_before_training_starts_no_traceback(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xpcnn.data.load", interrupt)
+    assert cli("train") == (130, "", "interrupted\n")
+    assert not Path("runs").exists()
+
+
+def test_a_signal_during_the_test_keeps_the_trained_model(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminate(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)  # the handler runs long before
+        raise AssertionError
+
+    monkeypatch.setattr(Model, "evaluate", terminate)
+    ran = cli("train", "--limit", "100", "--epochs", "1", "--quiet", "--out", "run")
+    assert ran.code == 143
+    assert ran.err.splitlines()[0] == "stopped after 1 whole epochs"
+    assert load_model("run/model.safetensors").mean is not None
+
+
+def test_a_second_signal_does_not_break_off_the_save(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Model.save
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def slow_save(model: Model, path: str | Path) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        time.sleep(0.01)  # a moment at which Python would call handlers
+        save(model, path)
+
+    monkeypatch.setattr(Model, "evaluate", interrupt)
+    monkeypatch.setattr(Model, "save", slow_save)
+    assert cli("train", "--limit", "100", "--epochs", "1", "--out", "run").code == 130
+    assert load_model("run/model.safetensors").mean is not None
+
+
+def test_a_failed_save_does_not_hide_the_interruption(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(model: Model, *_: object) -> None:
+        model.params["layers.0"] = {
+            name: numpy.full_like(x, numpy.nan) for name, x in model.params["layers.0"].items()
+        }
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Model, "evaluate", interrupt)
+    ran = cli("train", "--limit", "100", "--epochs", "1", "--out", "run")
+    assert ran.code == 130
+    assert "error: run/model.safetensors: NaN or infinity in layers.0.weight\nTry: " in ran.err
+    assert ran.err.endswith("\ninterrupted\n")
+
+
+def test_signals_are_as_before_afterwards(cli: Cli) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    assert cli("train", "--limit", "50", "--epochs", "1", "--out", "run").code == 0
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_handler_that_is_there_already_stays() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with signals.terminable():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,148 @@
+"""Flag over variable over preset over default."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.cli.conftest import Cli
+from xpcnn.cli.settings import DEFAULT_MODELS, resolve
+from xpcnn.data import Dataset
+from xpcnn.errors import ConfigError
+from xpcnn.models import Preset, preset
+from xpcnn.optimizers import SGD, Adam
+from xpcnn.schedules import Constant, OneCycle
+
+NONE = dict.fromkeys(
+    ("epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule", "clip_norm")
+)
+
+OWN = """
+input_shape = [1, 8, 8]
+classes = 10
+layers = [{ type = "Flatten" }, { type = "Dense", units = "classes" }]
+"""
+
+TRAINING = """
+[training]
+epochs = 3
+batch_size = 32
+clip_value = 0.5
+optimizer = { name = "sgd", lr = 0.3, momentum = 0.8, nesterov = true }
+schedule = { name = "step", every = 0.5, gamma = 0.2 }
+"""
+
+
+def images(*shape: int) -> Dataset:
+    return Dataset.from_arrays(numpy.zeros((2, *shape), numpy.uint8), [0, 1])
+
+
+def given(**flags: Any) -> dict[str, Any]:
+    return {**NONE, "seed": 0, **flags}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Preset:
+    """Return a preset with every training option set."""
+    file = tmp_path / "own.toml"
+    file.write_text(OWN + TRAINING)
+    return preset(file)
+
+
+@pytest.mark.parametrize(("shape", "name"), DEFAULT_MODELS.items())
+def test_the_shape_of_the_data_chooses_the_model(shape: tuple[int, ...], name: str) -> None:
+    settings = resolve(given(), None, images(*shape))
+    assert settings.preset.name == name
+    assert (settings.preset.input_shape, settings.preset.classes) == (shape, 2)
+
+
+def test_data_of_another_shape_need_a_model() -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve(given(), None, images(1, 16, 16))
+    text = str(caught.value)
+    assert text.startswith(
+        "there is no default model for images of the shape (1, 16, 16)\nTry: --model with one of "
+    )
+    assert "digits, kaggle, " in text
+
+
+def test_a_preset_without_training_has_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "bare.toml"
+    file.write_text(OWN)
+    settings = resolve(given(momentum=0.5), preset(file), images(1, 8, 8))
+    training = settings.training
+    assert (training.epochs, training.batch_size) == (10, 64)
+    assert training.optimizer == SGD(lr=0.05, momentum=0.5)
+    assert training.schedule == Constant()
+
+
+def test_flags_change_the_preset_one_by_one(own: Preset) -> None:
+    settings = resolve(given(lr=0.1, epochs=4), own, images(1, 8, 8))
+    training = settings.training
+    assert (training.epochs, training.batch_size, training.clip_value) == (4, 32, 0.5)
+    assert training.optimizer == SGD(lr=0.1, momentum=0.8, nesterov=True)
+    assert settings.config["schedule"] == "step"
+    assert settings.config["lr"] == 0.1
+
+
+def test_the_same_name_keeps_the_other_options_and_another_does_not(own: Preset) -> None:
+    same = resolve(given(optimizer="sgd", schedule="step"), own, images(1, 8, 8)).training
+    assert (same.optimizer, same.schedule) == (own.training.optimizer, own.training.schedule)
+    other = resolve(given(optimizer="adam", schedule="one-cycle"), own, images(1, 8, 8)).training
+    assert (other.optimizer, other.schedule) == (Adam(), OneCycle())
+
+
+def test_clipping_by_norm_replaces_the_presets_clipping(own: Preset) -> None:
+    training = resolve(given(clip_norm=2.0), own, images(1, 8, 8)).training
+    assert (training.clip_norm, training.clip_value) == (2.0, None)
+
+
+def test_flag_over_variable_over_preset(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def configured(*flags: str) -> dict[str, Any]:
+        folder = f"run{len(list(Path().iterdir()))}"
+        ran = cli(
+            "train", "--limit", "60", "--quiet", "--model", "own.toml", *flags, "--out", folder
+        )
+        assert ran.code == 0, ran.err
+        return tomllib.loads((Path(folder) / "config.toml").read_text())
+
+    Path("own.toml").write_text(OWN + TRAINING)
+    assert configured()["epochs"] == 3
+    monkeypatch.setenv("XPCNN_EPOCHS", "2")
+    monkeypatch.setenv("XPCNN_BATCH_SIZE", "20")
+    monkeypatch.setenv("XPCNN_LR", "")  # empty is not given
+    config = configured()
+    assert (config["epochs"], config["batch-size"], config["lr"]) == (2, 20, 0.3)
+    config = configured("--epochs", "1")
+    assert (config["epochs"], config["batch-size"]) == (1, 20)
+
+
+def test_every_flag_has_its_variable(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "DATASET": "digits",
+        "CLASSES": "0,1",
+        "LIMIT_PER_CLASS": "30",
+        "MODEL": "two-conv",
+        "EPOCHS": "1",
+        "OPTIMIZER": "adam",
+        "WEIGHT_DECAY": "0.01",
+        "SEED": "3",
+        "DTYPE": "float64",
+        "VALIDATION": "0",
+        "OUT": "here",
+        "QUIET": "1",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"XPCNN_{name}", value)
+    assert cli("train") == (0, "", "")
+    config = tomllib.loads(Path("here/config.toml").read_text())
+    for name in ("OUT", "QUIET"):
+        del values[name]
+    assert {k.lower().replace("_", "-"): v for k, v in values.items()} == {
+        k: f"{v:g}" if isinstance(v, float) else str(v)
+        for k, v in config.items()
+        if k.upper().replace("-", "_") in values
+    }
+    assert config["lr"] == 0.001  # of adam, not of the preset's sgd

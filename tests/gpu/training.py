@@ -1,0 +1,93 @@
+"""Training on the device: the losses of NumPy from the same seed, and the same bits twice."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy
+
+from tests.gpu.networks import images, model_of, presets
+from tests.gpu.section import Finding, Options
+from tests.gpu.steady import unsteady
+from xpcnn import backend as door
+from xpcnn.backend import Backend
+from xpcnn.models import Preset
+from xpcnn.optimizers import Optimizer
+from xpcnn.types import flatten
+
+STEPS, BATCH, LARGE = 5, 32, 128
+TOLERANCES = {"float32": 1e-4, "float64": 1e-9}
+"""How far a loss may be from NumPy's, relative to it."""
+
+SLOW = 1e-3
+"""The learning rate in float32. There, a value within a rounding error of a ReLU's kink is found in
+every step of a deep network and changes the gradient by what one element weighs. At the presets'
+own rates, batch normalisation makes more than 1e-4 of that in three steps: of PyTorch against NumPy
+as of NumPy in float32 against float64."""
+
+QUICK = ("digits",)  # has batch normalisation and dropout
+
+
+def findings(options: Options) -> Iterator[Finding]:
+    """Compare the first losses of every preset in both dtypes; then train each one twice."""
+    host, device = door.load("numpy"), options.open()
+    chosen = [p for p in presets() if p.name in QUICK or not options.quick]
+    for found in chosen:
+        for dtype, tolerance in TOLERANCES.items():
+            own = found.training.optimizer
+            optimizer = with_rate(own, SLOW) if dtype == "float32" else own
+            expected, _ = losses(found, host, dtype, optimizer)
+            got, _ = losses(found, device, dtype, optimizer)
+            far = distance(got, expected)
+            fact = {"largest relative difference": far, "losses": got, "on NumPy": expected}
+            wrong = f"losses differ by {far:.2g} of NumPy's, more than {tolerance:g}"
+            yield Finding(f"{found.name} in {dtype}", fact, None if far <= tolerance else wrong)
+
+    size = BATCH if options.quick else LARGE
+    for found in chosen:
+        first, second = (losses(found, device, "float32", batch=size)[1] for _ in range(2))
+        differ = different(first, second)
+        twice: dict[str, Any] = {"arrays": len(first), "different": differ}
+        if differ:
+            twice["layers that give other bits when called again"] = unsteady(found, device, size)
+        wrong = f"two runs from one seed differ in {len(differ)} arrays, the first {differ[:3]}"
+        yield Finding(f"{found.name} twice", twice, wrong if differ else None)
+
+
+def losses(
+    found: Preset,
+    backend: Backend,
+    dtype: str,
+    optimizer: Optimizer | None = None,
+    batch: int = BATCH,
+) -> tuple[list[float], dict[str, Any]]:
+    """Return the losses of the first steps, and all arrays of the model as they are then.
+
+    The batch is the data set, so that an epoch is one step; the order and dropout still change.
+    """
+    model = model_of(found, backend, dtype)
+    history = model.fit(
+        images(found.input_shape, found.classes, batch),
+        epochs=STEPS,
+        batch_size=batch,
+        optimizer=optimizer or found.training.optimizer,
+    )
+    arrays = flatten(model.params) | flatten(model.buffers, "buffers.")
+    return history["loss"], {path: backend.to_host(x) for path, x in arrays.items()}
+
+
+def with_rate(optimizer: Any, rate: float) -> Optimizer:
+    """Return the optimizer, a frozen dataclass, with another learning rate."""
+    changed: Optimizer = replace(optimizer, lr=rate)
+    return changed
+
+
+def distance(got: list[float], expected: list[float]) -> float:
+    """Return the largest difference relative to what is expected."""
+    a, b = numpy.asarray(got), numpy.asarray(expected)
+    return float(numpy.max(numpy.abs(a - b) / numpy.abs(b)))
+
+
+def different(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """Name the arrays that are not equal to the last bit."""
+    return [path for path, x in first.items() if x.tobytes() != second[path].tobytes()]

@@ -1,0 +1,145 @@
+"""Model files that are whole but not what they say: each is refused in words that name it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save
+
+from xpcnn import Model
+from xpcnn.errors import CheckpointError
+from xpcnn.io.models import load_model
+from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, PReLU, ReLU, Residual, Sequential
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A file of a model with parameters and buffers, nested."""
+    block = Sequential([Conv2D(3, 3, padding="same", bias=False), BatchNorm()])
+    layers = Sequential([Conv2D(3, 3), PReLU(), Residual(block), Flatten(), Dense(3)])
+    model = Model(layers, input_shape=(1, 6, 6), classes=("one", "two", "three"))
+    model.mean, model.std = (100.0,), (50.0,)
+    path = tmp_path / "m.safetensors"
+    model.save(path)
+    return path
+
+
+def change(path: Path, **changes: Any) -> None:
+    """Rewrite a file with other metadata; None takes a key away."""
+    with safe_open(path, framework="numpy") as file:
+        metadata = json.loads(file.metadata()["xpcnn"])
+    metadata |= changes
+    metadata = {key: value for key, value in metadata.items() if value is not ...}
+    path.write_bytes(save(load_file(path), {"xpcnn": json.dumps(metadata)}))
+
+
+def dense(units: int, **options: Any) -> dict[str, Any]:
+    return {"type": "Sequential", "layers": [{"type": "Dense", "units": units, **options}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"colour": 1}, "model has no option 'colour'\nTry: one of classes, dtype, "),
+        ({"seed": ...}, "model: seed is missing\nTry: add seed = ..."),
+        ({"seed": 1.5}, "model: seed is 1.5, expected a whole number"),
+        ({"dtype": "float16"}, "model: dtype is 'float16', expected 'float32' or 'float64'"),
+        ({"input_shape": []}, "input_shape is (), expected sizes of at least 1"),
+        ({"input_shape": [1, 0, 6]}, "input_shape is (1, 0, 6), expected sizes of at least 1"),
+        ({"input_shape": "1x6"}, "model: input_shape is '1x6', expected a list of whole numbers"),
+        ({"classes": [1, 2, 3]}, "model: classes is [1, 2, 3], expected a list of texts"),
+        ({"mean": None}, "mean and std must be given together"),
+        ({"mean": [0.0, 0.0]}, "mean has 2 numbers, the images 1 channels"),
+        ({"std": [0.0]}, "std has a number that is not above 0"),
+        ({"std": [float("nan")]}, "model: std is [nan], expected a list of finite numbers"),
+        ({"image_rule": None}, "model: image_rule is None, expected a table"),
+        ({"provenance": []}, "model: provenance is [], expected a table"),
+        ({"loss": None}, "model: loss is None, expected a table"),
+        ({"loss": {"type": "MES"}}, "loss: unknown loss type 'MES'\nTry: 'MSE' (valid: BCE"),
+        ({"layers": {"type": "eval"}}, "layer: unknown layer type 'eval'\nTry: one of AvgPool2D"),
+        (
+            {"layers": dense(0)},
+            "Dense: units is 0, expected at least 1\nat layers.0 (Dense)",
+        ),
+        ({"layers": dense(3)}, "Dense: samples have shape (1, 6, 6), expected (features,)\nat lay"),
+        (
+            {"layers": dense(3), "input_shape": [4], "mean": None, "std": None},
+            "the tensors do not fit the model: "
+            "layers.0.weight is (3, 1, 3, 3) float32, expected (4, 3) float32; "
+            "buffers.layers.2.body.layers.1.mean (3,) float32 is unknown; ",
+        ),
+        (
+            {"layers": dense(10**9), "input_shape": [10**9], "mean": None, "std": None},
+            "the tensors do not fit the model: "
+            "layers.0.weight is (3, 1, 3, 3) float32, expected (1000000000, 1000000000) float32; ",
+        ),
+        (
+            {"layers": dense(10**30), "input_shape": [10**30], "mean": None, "std": None},
+            "layers.0.weight of shape (1000000000000000000000000000000, ",
+        ),
+        (
+            {"layers": {"type": "Sequential", "layers": [{"type": "ReLU"}]}},
+            "its layers make (1, 6, 6) of a sample, expected one row",
+        ),
+        (
+            {"dtype": "float64"},
+            "the tensors do not fit the model: layers.0.weight is (3, 1, 3, 3) ",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_file_that_lies_is_refused(saved: Path, changes: dict[str, Any], text: str) -> None:
+    change(saved, **changes)
+    with pytest.raises(CheckpointError) as caught:
+        load_model(saved)
+    prefix = f"{saved}: "
+    assert str(caught.value).startswith(prefix)
+    assert str(caught.value).removeprefix(prefix).startswith(text)
+
+
+def test_layers_nested_too_deep_are_refused(saved: Path) -> None:
+    layer: dict[str, Any] = {"type": "ReLU"}
+    for _ in range(400):
+        layer = {"type": "Sequential", "layers": [layer]}
+    change(saved, layers=layer)
+    with pytest.raises(CheckpointError, match=r": its layers are nested too deep$"):
+        load_model(saved)
+
+
+def test_missing_and_unknown_tensors_are_all_named(saved: Path) -> None:
+    tensors = load_file(saved)
+    with safe_open(saved, framework="numpy") as file:
+        metadata = file.metadata()
+    del tensors["layers.0.bias"]
+    tensors["layers.4.weight"] = tensors["layers.4.weight"].T.copy()
+    tensors["extra"] = numpy.zeros(3, numpy.float32)
+    saved.write_bytes(save(tensors, metadata))
+    with pytest.raises(CheckpointError) as caught:
+        load_model(saved)
+    assert str(caught.value) == (
+        f"{saved}: the tensors do not fit the model: "
+        "layers.0.bias (3,) float32 is missing; "
+        "layers.4.weight is (3, 48) float32, expected (48, 3) float32; "
+        "extra (3,) float32 is unknown\n"
+        "Try: the file of the model that these tensors belong to"
+    )
+
+
+def test_no_damage_of_one_byte_gets_past_the_checks(tmp_path: Path) -> None:
+    """Every byte of the header, changed: the file is refused, or it is another valid one."""
+    path = tmp_path / "m.safetensors"
+    Model([Dense(2), ReLU()], input_shape=(1,), classes=("a", "b")).save(path)
+    whole = path.read_bytes()
+    end = 8 + int.from_bytes(whole[:8], "little")
+    refusals = []
+    for i in range(end):
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
+        try:
+            load_model(path)
+        except CheckpointError as error:
+            refusals.append(str(error))
+    assert all(text.startswith(str(path)) for text in refusals)
+    assert 0.8 * end < len(refusals) < end

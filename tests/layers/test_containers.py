@@ -1,0 +1,263 @@
+"""Containers: composition, paths, what is asked of the first layers, and what is kept."""
+
+import gc
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.compare import assert_same
+from tests.lib import Lib
+from xpcnn.errors import ConfigError, ShapeError, XpcnnError
+from xpcnn.initializers import Draw
+from xpcnn.layers import (
+    BatchNorm,
+    Concat,
+    Context,
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    Residual,
+    Sequential,
+)
+from xpcnn.types import Array, Params, Shape, flatten
+
+
+@dataclass(frozen=True)
+class Times:
+    """Multiply by a learnt number; note where it ran, whether dx was wanted, what it made."""
+
+    factor: float = 2.0
+    learnt: bool = True
+    notes: list[Any] = field(default_factory=list)
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        params = {"factor": numpy.full((), self.factor, "float32")} if self.learnt else {}
+        return params, {"calls": numpy.zeros((), "float32")}, shape
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, Any]:
+        factor = params["factor"] if self.learnt else self.factor
+        y = x * factor
+        self.notes.append((ctx.path, weakref.ref(y)))
+
+        def back(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            self.notes.append((ctx.path, want_dx))
+            return (dy * factor if want_dx else None), (
+                {"factor": (dy * x).sum()} if self.learnt else {}
+            )
+
+        return y, {"calls": buffers["calls"] + 1.0}, back
+
+
+def run(
+    network: Layer, x: Any, *, grad: bool = True
+) -> tuple[Any, dict[str, Any], Any, dict[str, Any]]:
+    """Return y, the buffers by path, the pullback, and the parameters by path, on NumPy."""
+    x = numpy.asarray(x, "float32")
+    params, buffers, out = network.init(x.shape[1:], Draw(0))
+    y, new, back = network.forward(params, buffers, x, Context(True, grad))
+    assert y.shape[1:] == out
+    return y, flatten(new), back, flatten(params)
+
+
+def floats(arrays: dict[str, Any]) -> dict[str, float]:
+    return {path: float(a) for path, a in arrays.items()}
+
+
+def test_sequential_is_the_chain_rule() -> None:
+    y, buffers, back, params = run(Sequential([Times(2.0), Times(3.0), Times(5.0)]), [[1.0]])
+    assert y.tolist() == [[30.0]]
+    assert list(params) == ["layers.0.factor", "layers.1.factor", "layers.2.factor"]
+    assert floats(buffers) == {"layers.0.calls": 1, "layers.1.calls": 1, "layers.2.calls": 1}
+    dx, grads = back(numpy.ones((1, 1), "float32"))
+    assert dx.tolist() == [[30.0]]
+    expected = {"layers.0.factor": 15.0, "layers.1.factor": 10.0, "layers.2.factor": 6.0}
+    assert floats(flatten(grads)) == expected
+
+
+def test_residual_adds_the_ways() -> None:
+    y, _, back, params = run(Residual(Times(2.0)), [[1.0]])
+    assert y.tolist() == [[3.0]]
+    dx, grads = back(numpy.ones((1, 1), "float32"))
+    assert dx.tolist() == [[3.0]]
+    assert list(params) == ["body.factor"]
+    y, _, back, params = run(Residual(Times(2.0), Times(5.0)), [[1.0]])
+    assert y.tolist() == [[7.0]]
+    dx, grads = back(numpy.ones((1, 1), "float32"))
+    assert dx.tolist() == [[7.0]]
+    assert floats(flatten(grads)) == {"body.factor": 1.0, "shortcut.factor": 1.0}
+
+
+def test_concat_puts_channels_side_by_side() -> None:
+    network = Concat([Times(2.0), Sequential([Times(3.0)])])
+    y, _, back, _ = run(network, [[1.0, 10.0]])
+    assert y.tolist() == [[2.0, 20.0, 3.0, 30.0]]
+    dx, grads = back(numpy.asarray([[1.0, 2.0, 3.0, 4.0]], "float32"))
+    assert dx.tolist() == [[11.0, 16.0]]  # 1*2 + 3*3, 2*2 + 4*3
+    expected = {"branches.0.factor": 21.0, "branches.1.layers.0.factor": 43.0}
+    assert floats(flatten(grads)) == expected
+
+
+def test_a_layer_used_twice_has_two_sets_of_parameters() -> None:
+    dense = Dense(3)
+    _, _, back, params = run(Sequential([dense, dense]), numpy.ones((2, 3)))
+    assert params["layers.0.weight"].tolist() != params["layers.1.weight"].tolist()
+    _, grads = back(numpy.ones((2, 3), "float32"))
+    assert flatten(grads).keys() == params.keys()
+    assert grads["layers.0"]["weight"].tolist() != grads["layers.1"]["weight"].tolist()
+
+
+def test_contexts_carry_the_path() -> None:
+    times = Times()
+    run(Sequential([times, Residual(Concat([times])), times]), [[1.0]])
+    paths = [note[0] for note in times.notes]
+    assert paths == ["layers.0", "layers.1.body.branches.0", "layers.2"]
+
+
+@pytest.mark.parametrize(
+    ("learnt", "asked"),
+    [
+        # which layers learn -> (layer, want_dx) of the pullbacks that are called
+        ([True, True], [("layers.1", True), ("layers.0", False)]),
+        ([False, True], [("layers.1", False)]),
+        ([True, False], [("layers.1", True), ("layers.0", False)]),
+        ([False, False], []),
+    ],
+)
+def test_nothing_below_the_first_learnt_layer_is_asked(learnt: Any, asked: Any) -> None:
+    notes: list[Any] = []
+    _, _, back, _ = run(Sequential([Times(2.0, on, notes) for on in learnt]), [[1.0]])
+    notes.clear()
+    dx, grads = back(numpy.ones((1, 1), "float32"), want_dx=False)
+    assert dx is None
+    assert notes == asked
+    assert [bool(g) for g in grads.values()] == learnt
+
+
+@pytest.mark.parametrize("container", [Residual, lambda body: Concat([body])])
+def test_other_containers_ask_for_no_dx(container: Any) -> None:
+    notes: list[Any] = []
+    _, _, back, _ = run(container(Times(2.0, notes=notes)), [[1.0]])
+    notes.clear()
+    dx, grads = back(numpy.ones((1, 1), "float32"), want_dx=False)
+    assert dx is None
+    assert [want_dx for _, want_dx in notes] == [False]
+    assert floats(flatten(grads)).popitem()[1] == 1.0
+
+
+CONTAINERS = [
+    lambda times: Sequential([times, times, times]),
+    lambda times: Sequential([Residual(Sequential([times, times])), times]),
+    lambda times: Sequential([Concat([Sequential([times, times]), times])]),
+]
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_without_gradients_nothing_is_kept(container: Any) -> None:
+    """The inner arrays die with the pass when grad=False, and live on when grad=True."""
+    for grad in (True, False):
+        times = Times()
+        y, _, back, _ = run(container(times), numpy.ones((1, 2)), grad=grad)
+        gc.collect()
+        inner = [reference() for _, reference in times.notes]
+        alive = [a is not None and a is not y for a in inner]
+        assert any(alive) == grad
+        if not grad:
+            with pytest.raises(XpcnnError) as caught:
+                back(numpy.ones_like(y))
+            text = "the forward pass ran with grad=False and kept nothing to go back with"
+            assert str(caught.value) == text
+
+
+def test_a_small_network_is_the_same_on_every_library(lib: Lib) -> None:
+    network = Sequential([Conv2D(3, 3), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dense(2)])
+    x = numpy.random.default_rng(0).standard_normal((4, 2, 6, 6))
+    params, buffers, _ = network.init((2, 6, 6), Draw(0))
+
+    def moved(tree: Params, to: Any) -> Params:
+        return {
+            name: moved(v, to) if isinstance(v, dict) else to(v.astype("float64"))
+            for name, v in tree.items()
+        }
+
+    def results(to: Any) -> dict[str, Any]:
+        y, new, back = network.forward(
+            moved(params, to), moved(buffers, to), to(x), Context(True, grad=True)
+        )
+        dx, grads = back(to(numpy.ones((4, 2))))
+        return {"y": y, "dx": dx, **flatten(new), **flatten(grads)}
+
+    expected = results(numpy.asarray)
+    for name, value in results(lib.asarray).items():
+        assert_same(value, expected[name], lib, name)
+
+
+def test_errors_tell_the_place_and_the_shapes_up_to_it() -> None:
+    network = Sequential([Conv2D(8, 3), MaxPool2D(2), ReLU(), Dense(10)])
+    with pytest.raises(ShapeError) as caught:
+        network.init((1, 28, 28), Draw(0))
+    assert str(caught.value) == (
+        "Dense: samples have shape (8, 13, 13), expected (features,)\n"
+        "at layers.3 (Dense): (1, 28, 28) -> Conv2D (8, 26, 26) -> MaxPool2D (8, 13, 13) -> "
+        "ReLU (8, 13, 13)\n"
+        "Try: a Flatten() layer before the Dense layer"
+    )
+    inner = Sequential([ReLU(), Residual(Sequential([Conv2D(4, 3), Conv2D(4, 9)]))])
+    with pytest.raises(ShapeError) as caught:
+        inner.init((2, 8, 8), Draw(0))
+    assert str(caught.value) == (
+        "Conv2D: a window of 9 x 9 does not fit into an image of 6 x 6 (h x w, padding included)\n"
+        "at layers.1.body.layers.1 (Conv2D): (2, 8, 8) -> Conv2D (4, 6, 6)\n"
+        "at layers.1.body (Sequential): (2, 8, 8)\n"
+        "at layers.1 (Residual): (2, 8, 8) -> ReLU (2, 8, 8)\n"
+        "Try: a smaller size or dilation, more padding, or fewer layers that shrink the image"
+    )
+
+
+def test_ways_that_do_not_fit_together() -> None:
+    with pytest.raises(ShapeError) as caught:
+        Residual(Conv2D(4, 3)).init((2, 8, 8), Draw(0))
+    assert str(caught.value) == (
+        "Residual: the body makes (4, 6, 6) and the shortcut (2, 8, 8), which cannot be added"
+    )
+    with pytest.raises(ShapeError) as caught:
+        Concat([Conv2D(4, 3), ReLU()]).init((2, 8, 8), Draw(0))
+    assert str(caught.value) == (
+        "Concat: the branches make (4, 6, 6), (2, 8, 8), which differ in more than the channels"
+    )
+
+
+@pytest.mark.parametrize(
+    ("build", "text"),
+    [
+        (lambda: Sequential([]), "Sequential: no layers"),
+        (lambda: Concat([]), "Concat: no layers"),
+        (
+            lambda: Sequential([ReLU]),  # type: ignore[list-item]  # on purpose
+            "Sequential: the class ReLU is no layer, which has init and forward",
+        ),
+        (
+            lambda: Residual("relu"),  # type: ignore[arg-type]  # on purpose
+            "Residual: 'relu' is no layer, which has init and forward",
+        ),
+    ],
+)
+def test_what_is_no_layer(build: Any, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build()
+    assert str(caught.value) == text
+
+
+def test_lists_become_tuples() -> None:
+    layers: list[Layer] = [ReLU()]
+    network = Sequential(layers)
+    layers.append(Flatten())
+    assert network == Sequential((ReLU(),))
+    assert hash(network) == hash(Sequential([ReLU()]))

@@ -1,0 +1,72 @@
+"""Dropout: a known answer, and what it does not depend on."""
+
+import numpy
+import pytest
+
+from tests.compare import assert_same
+from tests.lib import Lib
+from xpcnn import random
+from xpcnn.errors import ConfigError, XpcnnError
+from xpcnn.initializers import Draw
+from xpcnn.layers import Context, Dropout, ReLU, Sequential
+from xpcnn.types import Array, Shape
+
+
+def context(lib: Lib, *, training: bool = True, step: int = 1, seed: int = 0) -> Context:
+    def source(path: str, step: int, shape: Shape) -> Array:
+        return lib.backend.uniform(random.key(seed, f"dropout/{path}"), step, shape)
+
+    return Context(training, grad=True, step=step, source=source)
+
+
+def dropped(lib: Lib, ctx: Context, shape: Shape = (1, 64)) -> list[float]:
+    x = lib.asarray(numpy.ones(shape))
+    return lib.to_host(Dropout(0.5).forward({}, {}, x, ctx)[0]).ravel().tolist()
+
+
+def test_the_known_answer(lib: Lib) -> None:
+    """Seed 0, `dropout/layers.3`, step 1: the words are df90f713 8548b92f 39903cea e3b8f2bf."""
+    network = Sequential([ReLU(), ReLU(), ReLU(), Dropout(0.5)])
+    params, buffers, _ = network.init((4,), Draw(0))
+    x = lib.asarray([[1.0, 2.0, 3.0, 4.0]])
+    y, _, back = network.forward(params, buffers, x, context(lib))
+    assert_same(y, [[2.0, 4.0, 0.0, 8.0]], lib)  # 0x39.. is below 1/2 of 2^32
+    assert_same(back(lib.asarray([[1.0, 1.0, 1.0, 1.0]]))[0], [[2.0, 2.0, 0.0, 2.0]], lib)
+
+
+def test_draws_depend_on_seed_path_and_step_alone(lib: Lib) -> None:
+    one = dropped(lib, context(lib).at("a"))
+    assert dropped(lib, context(lib).at("a")) == one
+    assert dropped(lib, context(lib).at("a"), (8, 8)) == one  # row-major elements
+    assert dropped(lib, context(lib).at("b")) != one
+    assert dropped(lib, context(lib, step=2).at("a")) != one
+    assert dropped(lib, context(lib, seed=1).at("a")) != one
+
+
+def test_the_mean_stays(lib: Lib) -> None:
+    values = dropped(lib, context(lib), (100, 100))
+    assert set(values) == {0.0, 2.0}
+    assert abs(sum(values) / len(values) - 1.0) < 0.03  # three standard deviations
+
+
+def test_inference_and_rate_0_change_nothing(lib: Lib) -> None:
+    x = lib.asarray([[1.0, 2.0]])
+    for layer, ctx in ((Dropout(0.5), context(lib, training=False)), (Dropout(0.0), context(lib))):
+        y, _, back = layer.forward({}, {}, x, ctx)
+        assert y is x
+        assert back(x) == (x, {})
+        assert back(x, want_dx=False) == (None, {})
+
+
+def test_a_draw_needs_a_source() -> None:
+    with pytest.raises(XpcnnError) as caught:
+        Dropout(0.5).forward({}, {}, numpy.ones((1, 2)), Context(training=True).at("layers.1"))
+    assert str(caught.value) == "layers.1: a random draw needs a Context with a source"
+
+
+def test_bad_rates() -> None:
+    for rate in (1.0, -0.1, 2.0):
+        with pytest.raises(ConfigError) as caught:
+            Dropout(rate)
+        text = f"Dropout: rate is {rate}, expected a number from 0 to 1 (excluded)"
+        assert str(caught.value) == text

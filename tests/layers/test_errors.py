@@ -1,0 +1,132 @@
+"""Every refusal of a layer, when it is made and when it is placed in a network, and its text."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from xpcnn.errors import ConfigError, ShapeError, XpcnnError
+from xpcnn.initializers import Draw
+from xpcnn.layers import (
+    GELU,
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    GlobalAvgPool2D,
+    GlobalMaxPool2D,
+    Layer,
+    MaxPool2D,
+    MinPool2D,
+    Reshape,
+)
+
+IMAGES_FIRST = "\nTry: a Reshape((c, h, w)) layer before it, or image layers before Flatten"
+
+WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
+    (
+        lambda: Conv2D(0, 3),
+        "Conv2D: 0 filters cannot be cut into 1 groups",
+    ),
+    (lambda: Conv2D(4, 3, groups=3), "Conv2D: 4 filters cannot be cut into 3 groups"),
+    (
+        lambda: Conv2D(4, 0),
+        "Conv2D: size is 0, expected a whole number of at least 1, or a pair",
+    ),
+    (
+        lambda: Conv2D(4, 3, stride=2, padding="same"),
+        "Conv2D: padding 'same' needs stride 1, not 2\n"
+        "Try: give the padding as a number: size // 2 for an odd size",
+    ),
+    (lambda: Dense(0), "Dense: units is 0, expected at least 1"),
+    (
+        lambda: MaxPool2D((2, 0)),
+        "MaxPool2D: size is (2, 0), expected a whole number of at least 1, or a pair",
+    ),
+    (
+        lambda: MinPool2D(2, stride=0),
+        "MinPool2D: stride is 0, expected a whole number of at least 1, or a pair",
+    ),
+    (
+        lambda: AvgPool2D(2, padding="full"),  # type: ignore[arg-type]  # on purpose
+        "AvgPool2D: padding 'full' is unknown\nTry: a number, a pair, 'same' or 'valid'",
+    ),
+    (lambda: GELU("exact"), "gelu: approximate is 'exact', expected 'none' or 'tanh'"),
+]
+
+WHEN_PLACED: list[tuple[Layer, tuple[int, ...], str]] = [
+    (
+        Conv2D(4, 3),
+        (8,),
+        "Conv2D: samples have shape (8,), expected images (channels, height, width)" + IMAGES_FIRST,
+    ),
+    (Conv2D(4, 3, groups=2), (3, 8, 8), "Conv2D: 3 channels cannot be cut into 2 groups"),
+    (
+        Conv2D(4, 9),
+        (3, 8, 8),
+        "Conv2D: a window of 9 x 9 does not fit into an image of 8 x 8 (h x w, padding included)\n"
+        "Try: a smaller size or dilation, more padding, or fewer layers that shrink the image",
+    ),
+    (
+        Dense(4),
+        (3, 8, 8),
+        "Dense: samples have shape (3, 8, 8), expected (features,)\n"
+        "Try: a Flatten() layer before the Dense layer",
+    ),
+    (
+        MaxPool2D(2),
+        (8,),
+        "MaxPool2D: samples have shape (8,), expected images (channels, height, width)"
+        + IMAGES_FIRST,
+    ),
+    (
+        MinPool2D(9),
+        (1, 8, 8),
+        "MinPool2D: a window of 9 x 9 does not fit into an image of 8 x 8 (h x w, padding "
+        "included)\n"
+        "Try: a smaller size or dilation, more padding, or fewer layers that shrink the image",
+    ),
+    (
+        AvgPool2D(2, padding=2),
+        (1, 8, 8),
+        "AvgPool2D: with padding 2, a window of size 2 lies in the padding alone\n"
+        "Try: less padding",
+    ),
+    (
+        GlobalAvgPool2D(),
+        (8,),
+        "GlobalAvgPool2D: samples have shape (8,), expected images (channels, height, width)"
+        + IMAGES_FIRST,
+    ),
+    (
+        GlobalMaxPool2D(),
+        (8, 8),
+        "GlobalMaxPool2D: samples have shape (8, 8), expected images (channels, height, width)"
+        + IMAGES_FIRST,
+    ),
+    (
+        Reshape((4, 5)),
+        (3, 8, 8),
+        "Reshape: a sample of shape (3, 8, 8) (192 elements) does not fit (4, 5)",
+    ),
+    (BatchNorm(), (3, 8), "BatchNorm: samples have shape (3, 8), expected (c, h, w) or (c,)"),
+]
+
+
+def text_of(refused: Callable[[], Any], error: type[XpcnnError]) -> str:
+    with pytest.raises(error) as caught:
+        refused()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("make", "text"), WHEN_MADE, ids=[text[:40] for _, text in WHEN_MADE])
+def test_hyperparameters_are_checked_when_a_layer_is_made(make: Any, text: str) -> None:
+    assert text_of(make, ConfigError) == text
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "text"), WHEN_PLACED, ids=[text[:40] for *_, text in WHEN_PLACED]
+)
+def test_shapes_are_checked_when_it_is_placed(layer: Layer, shape: Any, text: str) -> None:
+    error = ConfigError if "padding alone" in text else ShapeError
+    assert text_of(lambda: layer.init(shape, Draw(0)), error) == text

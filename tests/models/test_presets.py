@@ -1,0 +1,137 @@
+"""The presets that come with the package: what they are, in numbers worked out by hand."""
+
+import json
+import math
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from xpcnn import Model, models
+from xpcnn.errors import ConfigError, ShapeError
+from xpcnn.io.registry import from_config, to_config
+from xpcnn.layers import Conv2D, Dense, Sequential
+from xpcnn.losses import BCEWithLogits, SoftmaxCrossEntropy
+from xpcnn.optimizers import SGD
+from xpcnn.types import flatten
+
+CONVOLUTIONS_32_64 = 32 * 3 * 9 + 32 * 32 * 9 + 64 * 32 * 9 + 64 * 64 * 9  # their weights
+
+# The first three of these networks were published without biases in their convolutions, with
+# 101,806, 161,458 and 533,090 parameters. Ours have one bias for every filter.
+COUNTS = {
+    "tiny": 101_806 + 4,
+    "small": 161_458 + (16 + 16),
+    "medium": 533_090 + (8 + 16 + 32),
+    "large": CONVOLUTIONS_32_64 + (32 + 32 + 64 + 64) + 4097 * 256 + 257 * 10,
+    # gamma and beta in place of every bias but the last
+    "large-bn": CONVOLUTIONS_32_64 + 2 * (32 + 32 + 64 + 64) + 4096 * 256 + 2 * 256 + 257 * 10,
+    "digits": 16 * 9 + 32 * 16 * 9 + 2 * (16 + 32) + (32 * 16 + 1) * 10,
+    "two-conv": 5 * (9 + 1) + 10 * (5 * 9 + 1) + 5761 * 10,
+    "sigmoid-binary": 5 * (9 + 1) + 3381 * 100 + 101 * 2,
+    "kaggle": 10_166,
+    "lenet5": 6 * 26 + 16 * (6 * 25 + 1) + 401 * 120 + 121 * 84 + 85 * 10,
+    "xor": 3 * 8 + 9 * 2,
+    "resnet20": (
+        3 * 16 * 9
+        + 6 * 16 * 16 * 9
+        + (16 * 32 + 5 * 32 * 32) * 9
+        + (32 * 64 + 5 * 64 * 64) * 9
+        + (16 * 32 + 32 * 64)  # 1 x 1 shortcuts
+        + 2 * (7 * 16 + 7 * 32 + 7 * 64)  # batch norms: 19 after 3 x 3, 2 after 1 x 1
+        + 65 * 10
+    ),
+}
+
+
+def test_these_are_the_presets() -> None:
+    assert models.names() == tuple(sorted(COUNTS))
+
+
+def test_networks_without_biases_have_the_published_counts() -> None:
+    for name, published in (("tiny", 101_806), ("small", 161_458), ("medium", 533_090)):
+        preset = models.preset(name)
+        table = to_config(preset.layers)
+        for layer in table["layers"]:
+            if layer["type"] == "Conv2D":
+                layer["bias"] = False
+        assert parameters(from_config(table), preset.input_shape) == published
+
+
+def parameters(layers: Any, input_shape: tuple[int, ...]) -> int:
+    model = Model(layers, input_shape=input_shape)
+    return sum(math.prod(x.shape) for x in flatten(model.params).values())
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_preset_is_what_it_says(name: str) -> None:
+    preset = models.preset(name)
+    assert parameters(preset.layers, preset.input_shape) == COUNTS[name]
+    assert preset.name == name
+    assert preset.layers == from_config(to_config(preset.layers))
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_preset_predicts(name: str) -> None:
+    preset = models.preset(name)
+    model = Model(preset.layers, input_shape=preset.input_shape, loss=preset.loss)
+    p = model.predict_proba(numpy.zeros((2, *preset.input_shape), numpy.uint8))
+    assert p.shape == (2, preset.classes)
+    assert numpy.isfinite(p).all()
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_files_and_the_registry_have_one_form(name: str) -> None:
+    preset = models.preset(name)
+    layers = json.dumps(preset.table["layers"]).replace('"classes"', str(preset.classes))
+    assert from_config({"type": "Sequential", "layers": json.loads(layers)}) == preset.layers
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_copy_of_a_file_is_the_same_preset(name: str, tmp_path: Path) -> None:
+    preset = models.preset(name)
+    path = tmp_path / f"{name}.toml"
+    path.write_text(preset.source, encoding="utf-8")
+    assert models.preset(path) == preset
+    assert models.preset(str(path)) == preset
+    assert preset.table == tomllib.loads(preset.source)
+
+
+def test_training_options_are_those_of_fit() -> None:
+    preset = models.preset("tiny")
+    assert preset.training.optimizer == SGD(
+        lr=0.1, momentum=0.9, weight_decay=1e-4, decay_all=False
+    )
+    assert preset.loss == SoftmaxCrossEntropy()
+    model = Model(preset.layers, input_shape=preset.input_shape, loss=preset.loss)
+    images = numpy.random.default_rng(0).integers(0, 256, (20, 1, 28, 28), dtype=numpy.uint8)
+    history = model.fit((images, numpy.arange(20) % 10), **vars(preset.training))
+    assert len(history) == preset.training.epochs == 5
+
+
+def test_a_preset_follows_the_data() -> None:
+    preset = models.preset("small").for_data((3, 32, 32), 7)
+    assert (preset.name, preset.input_shape, preset.classes) == ("small", (3, 32, 32), 7)
+    assert isinstance(preset.layers, Sequential)
+    assert preset.layers.layers[0] == Conv2D(16, 3, padding="same")
+    assert preset.layers.layers[-1] == Dense(7)
+    expected = 16 * 28 + 16 * (16 * 9 + 1) + (16 * 8 * 8 + 1) * 200 + 201 * 7
+    assert parameters(preset.layers, preset.input_shape) == expected
+    assert preset.for_data((1, 28, 28), 10) == models.preset("small")
+    assert models.preset("sigmoid-binary").loss == BCEWithLogits()
+
+
+def test_data_that_a_preset_cannot_take_are_refused() -> None:
+    with pytest.raises(ShapeError) as caught:
+        models.preset("lenet5").for_data((1, 8, 8), 10)
+    assert str(caught.value) == (
+        "lenet5: Conv2D: a window of 5 x 5 does not fit into an image of 4 x 4 (h x w, padding "
+        "included)\n"
+        "at layers.3 (Conv2D): (1, 8, 8) -> Conv2D (6, 8, 8) -> Tanh (6, 8, 8) -> "
+        "AvgPool2D (6, 4, 4)\n"
+        "Try: a smaller size or dilation, more padding, or fewer layers that shrink the image"
+    )
+    with pytest.raises(ConfigError, match=r"^tiny: classes is 1, expected at least 2$"):
+        models.preset("tiny").for_data((1, 28, 28), 1)

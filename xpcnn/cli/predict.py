@@ -1,0 +1,64 @@
+"""`xpcnn predict`: what a saved model sees in picture files, or in rows of a data set."""
+
+import click
+
+from xpcnn.cli.options import (
+    backend_option,
+    data_dir_option,
+    dataset_option,
+    device_option,
+    json_option,
+    option,
+)
+
+
+@click.command("predict")
+@click.argument("model", metavar="RUN|FILE")
+@click.argument("images", nargs=-1, metavar="[IMAGE]...")
+@option(
+    "--invert",
+    type=click.Choice(["auto", "yes", "no"]),
+    default="auto",
+    text="Swap dark and light. By default where the border of the picture is light and those of "
+    "the training images were dark, or the other way round.",
+)
+@dataset_option
+@data_dir_option
+@option("--rows", metavar="FROM:TO", text="Rows of the data set's test part, in place of images.")
+@option("--probabilities", is_flag=True, text="Show the probability of every class.")
+@backend_option
+@device_option
+@json_option
+def command(
+    model: str,
+    images: tuple[str, ...],
+    invert: str,
+    dataset: str | None,
+    data_dir: str | None,
+    rows: str | None,
+    probabilities: bool,
+    backend: str,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Name the class of pictures: path, class, probability.
+
+    With --rows 0:10, of images of a data set: row, class, probability, true class. Pictures need
+    Pillow: pip install 'xpcnn[images]'.
+    """
+    if bool(images) == bool(rows):
+        raise click.UsageError("Give either picture files or --rows, such as --rows 0:10.")
+    from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.predictions import Predictions, of_pictures, of_rows
+    from xpcnn.cli.saved import open_model, open_part
+
+    opened = open_model(model, backend, device)
+    found: Predictions
+    if rows:
+        found = of_rows(opened, open_part(opened, dataset, data_dir, "test"), rows)
+    else:
+        found = of_pictures(opened, images, invert)
+    if as_json:
+        answer(to_json({"model": model, "predictions": found.as_dicts(probabilities)}))
+    else:
+        answer("\n".join(found.as_lines(probabilities)))

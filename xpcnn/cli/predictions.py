@@ -1,0 +1,101 @@
+"""The probabilities of some images, and how they are shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+from xpcnn.data import Dataset
+from xpcnn.data.pictures import ImageRule, read_picture
+from xpcnn.errors import ConfigError, DataError, hint
+from xpcnn.model import Model
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """kind: what the images are called, "image" or "row"; names: (n) of them; classes: (c) names;
+    probabilities: (n, c); true: (n) names of classes, where they are known.
+    """
+
+    kind: str
+    names: Sequence[str | int]
+    classes: Sequence[str]
+    probabilities: numpy.ndarray
+    true: Sequence[str] | None = None
+
+    def as_dicts(self, every_class: bool) -> list[dict[str, Any]]:
+        """Return a table for each image."""
+        tables = []
+        for i, p in enumerate(self.probabilities):
+            best = int(p.argmax())
+            table: dict[str, Any] = {
+                self.kind: self.names[i],
+                "class": self.classes[best],
+                "probability": float(p[best]),
+            }
+            if self.true is not None:
+                table["true"] = self.true[i]
+            if every_class:
+                table["probabilities"] = dict(zip(self.classes, map(float, p), strict=True))
+            tables.append(table)
+        return tables
+
+    def as_lines(self, every_class: bool) -> list[str]:
+        """Return a line for each image: name, class, probability, and what else is known."""
+        lines = []
+        for table in self.as_dicts(every_class):
+            cells = [str(table[self.kind]), table["class"], f"{table['probability']:.4f}"]
+            if self.true is not None:
+                cells.append(f"true {table['true']}")
+            if every_class:
+                cells += [f"{name}={p:.4f}" for name, p in table["probabilities"].items()]
+            lines.append("  ".join(cells))
+        return lines
+
+
+def of_pictures(model: Model, paths: Sequence[str], invert: Any) -> Predictions:
+    """Return what the model sees in picture files.
+
+    Raises:
+        DataError: a file is no picture, or the model takes no images.
+        CheckpointError: the model does not know what values its images had.
+    """
+    if len(model.input_shape) != 3:
+        raise DataError(f"the model takes samples of shape {model.input_shape}, not images")
+    rule = ImageRule.from_table(model.image_rule)
+    x = numpy.stack([read_picture(path, model.input_shape, rule, invert) for path in paths])
+    return Predictions("image", paths, _names(model), model.predict_proba(x))
+
+
+def of_rows(model: Model, dataset: Dataset, rows: str) -> Predictions:
+    """Return what the model sees in rows of a data set: 7, or 0:10, 5:, :10 as in Python.
+
+    Raises:
+        ConfigError: there are no such rows.
+    """
+    chosen = _rows(rows, len(dataset), dataset.name)
+    part = dataset.subset(chosen)
+    true = [part.classes[label] for label in part.labels]
+    return Predictions("row", chosen, _names(model), model.predict_proba(part.images), true)
+
+
+def _names(model: Model) -> Sequence[str]:
+    if model.classes is not None:
+        return model.classes
+    return [str(i) for i in range(max(2, model.output_shape[0]))]  # one output stands for two
+
+
+def _rows(text: str, count: int, name: str) -> list[int]:
+    """Return the numbers of the rows that a text means."""
+    start, colon, stop = text.partition(":")
+    try:
+        first = int(start) if start else 0
+        last = (int(stop) if stop else count) if colon else first + 1
+    except ValueError:
+        raise ConfigError(hint(f"--rows is {text!r}", "--rows 0:10, or a number")) from None
+    found = list(range(max(first, 0), min(last, count)))
+    if not found or first < 0:
+        message = f"--rows {text}: the test part of {name} has the rows 0 to {count - 1}"
+        raise ConfigError(hint(message, "--rows 0:10"))
+    return found

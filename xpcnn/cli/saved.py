@@ -1,0 +1,84 @@
+"""From names on the command line to a saved model, and to the data that it can be tried on."""
+
+from pathlib import Path
+
+import numpy
+
+from xpcnn import data
+from xpcnn.cli.options import device_name
+from xpcnn.cli.runs import MODEL
+from xpcnn.data import Dataset
+from xpcnn.errors import CheckpointError, ConfigError, hint, nearest
+from xpcnn.io.models import load_model
+from xpcnn.layers import Layer
+from xpcnn.model import Model
+from xpcnn.models import names, preset
+from xpcnn.types import Shape
+
+
+def open_model(name: str, backend: str = "numpy", device: str | None = None) -> Model:
+    """Return the model of a run folder or a model file.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be read.
+        BackendError: the backend cannot be used here.
+    """
+    return load_model(_path(name), backend=backend, device=device_name(device))
+
+
+def open_part(model: Model, dataset: str | None, data_dir: str | None, part: str) -> Dataset:
+    """Return the test or training part of a data set, with the classes that the model knows.
+
+    dataset: by default the one that the model was trained on.
+
+    Raises:
+        ConfigError: the data set is unknown.
+        DataError: it cannot be read.
+    """
+    train, test = data.load(dataset or _trained_on(model), data_dir)
+    chosen = train if part == "train" else test
+    known = model.classes
+    if known is not None and known != chosen.classes and set(known) <= set(chosen.classes):
+        return chosen.select(classes=known)
+    return chosen
+
+
+def network(name: str, shape: Shape | None) -> tuple[Layer, Shape, int]:
+    """Return the layers of a preset or a saved model, the shape of a sample, bytes of a number.
+
+    shape: in place of the one that the preset or the model is made for.
+
+    Raises:
+        ConfigError, CheckpointError, ShapeError: there is no such model, or it does not fit.
+    """
+    path = Path(name)
+    saved = path.exists() or path.suffix == ".safetensors" or len(path.parts) > 1
+    if name not in names() and path.suffix != ".toml" and saved:
+        model = open_model(name)
+        return model.layers, shape or model.input_shape, numpy.dtype(model.dtype).itemsize
+    found = preset(name)
+    if shape is not None:
+        found = found.for_data(shape, found.classes)
+    return found.layers, found.input_shape, 4
+
+
+def _path(name: str) -> Path:
+    path = Path(name)
+    if path.is_dir():
+        if not (path / MODEL).is_file():
+            message = f"{path} is not a run folder: it has no {MODEL}"
+            raise CheckpointError(hint(message, "a folder that `xpcnn train` named at its end"))
+        return path / MODEL
+    if not path.exists():
+        message = f"{path}: there is no such run folder or model file"
+        raise CheckpointError(hint(message, "the folder that `xpcnn train` named at its end"))
+    return path
+
+
+def _trained_on(model: Model) -> str:
+    """Return the name of the data set that the model's file names."""
+    name = model.provenance.get("data")
+    if name not in data.NAMES:
+        message = "the model file does not say on which known data set the model was trained"
+        raise ConfigError(hint(message, f"--dataset with {nearest('', data.NAMES)}"))
+    return str(name)

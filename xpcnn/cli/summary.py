@@ -1,0 +1,26 @@
+"""`xpcnn summary`: what a network is made of and what it costs."""
+
+import click
+
+from xpcnn.cli.options import json_option, option, sizes
+
+
+@click.command("summary")
+@click.argument("model", metavar="PRESET|FILE|RUN")
+@option(
+    "--batch-size", type=click.IntRange(min=1), default=64, text="Batch to count memory for: 64."
+)
+@option("--input-shape", metavar="C,H,W", text="Shape of a sample, where it is to be another.")
+@json_option
+def command(model: str, batch_size: int, input_shape: str | None, as_json: bool) -> None:
+    """Show layers, shapes, parameters, multiply-adds and memory.
+
+    Of a preset, a file like one (.toml), a model file (.safetensors) or a run folder.
+    """
+    from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.saved import network
+    from xpcnn.summary import summarize
+
+    layers, shape, itemsize = network(model, None if input_shape is None else sizes(input_shape))
+    found = summarize(layers, shape, batch_size, itemsize)
+    answer(to_json(found.as_dict()) if as_json else str(found))
