@@ -20,7 +20,6 @@ PACKAGES = (
     "tqdm",
     "pooch",
     "safetensors",
-    "pydantic",
     "cupy-cuda12x",
     "cupy-cuda13x",
     "torch",

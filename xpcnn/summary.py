@@ -1,24 +1,13 @@
 """What a network is made of: shapes, parameters, multiply-adds and memory, layer by layer."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy
-
-from xpcnn.initializers import Initializer
 from xpcnn.layers import Concat, Layer, Residual, Sequential
-from xpcnn.types import Params, Shape, flatten
-
-
-class _Sizes:
-    """Draws nothing: stands for `initializers.Draw` where only shapes are asked for."""
-
-    def at(self, name: str) -> "_Sizes":
-        return self
-
-    def __call__(self, name: str, initializer: Initializer, shape: Shape) -> numpy.ndarray:
-        return numpy.broadcast_to(numpy.float32(0), shape)  # no memory
+from xpcnn.sizes import sizes
+from xpcnn.types import Shape
 
 
 @dataclass(frozen=True)
@@ -89,32 +78,25 @@ def summarize(
     """Work out shapes and costs of a network without computing anything."""
     rows = tuple(_rows(layers, input_shape, ""))
     parameters = sum(row.parameters for row in rows)
-    outputs = sum(int(numpy.prod(row.output_shape)) for row in rows)
+    outputs = sum(math.prod(row.output_shape) for row in rows)
     return Summary(
         rows,
         parameters,
         sum(row.multiply_adds for row in rows),
         batch_size,
         3 * parameters * itemsize,
-        (outputs + int(numpy.prod(input_shape))) * batch_size * itemsize,
+        (outputs + math.prod(input_shape)) * batch_size * itemsize,
     )
 
 
 def _rows(layer: Layer, shape: Shape, path: str) -> Iterator[Row]:
-    params, out = _shapes(layer, shape)
     if isinstance(layer, Sequential | Residual | Concat):
         for name, child in layer.children():
-            child_path = f"{path}.{name}" if path else name
-            yield from _rows(child, shape, child_path)
+            yield from _rows(child, shape, f"{path}.{name}" if path else name)
             if isinstance(layer, Sequential):
-                _, shape = _shapes(child, shape)
+                shape = sizes(child, shape).output
         return
-    count = sum(int(p.size) for p in flatten(params).values())
+    params, _, out = sizes(layer, shape)
+    count = sum(math.prod(parameter) for parameter in params.values())
     cost = getattr(layer, "multiply_adds", None)
-    multiply_adds = 0 if cost is None else cost(shape, out)
-    yield Row(path, type(layer).__name__, shape, out, count, multiply_adds)
-
-
-def _shapes(layer: Layer, shape: Shape) -> tuple[Params, Shape]:
-    params, _, out = layer.init(shape, _Sizes())  # type: ignore[arg-type]  # a stand-in for Draw
-    return params, out
+    yield Row(path, type(layer).__name__, shape, out, count, cost(shape, out) if cost else 0)

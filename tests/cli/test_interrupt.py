@@ -43,7 +43,7 @@ def test_a_signal_ends_training_with_a_saved_model(number: int, code: int, word:
     assert (process.returncode, out) == (code, "")
     whole = Path("run/metrics.jsonl").read_text().count("\n")
     assert err.splitlines()[-3:] == [
-        f"stopped after {whole} whole epochs",
+        f"epochs finished: {whole}",
         "saved the model of the last step: run/model.safetensors",
         word,
     ]
@@ -81,7 +81,7 @@ def test_a_signal_during_the_test_keeps_the_trained_model(
     monkeypatch.setattr(Model, "evaluate", terminate)
     ran = cli("train", "--limit", "100", "--epochs", "1", "--quiet", "--out", "run")
     assert ran.code == 143
-    assert ran.err.splitlines()[0] == "stopped after 1 whole epochs"
+    assert ran.err.splitlines()[0] == "epochs finished: 1"
     assert load_model("run/model.safetensors").mean is not None
 
 

@@ -14,6 +14,7 @@ import numpy
 import pytest
 
 from tests.conformance.figures import report
+from tests.conformance.tally import Tally
 from tests.lib import Lib, open_lib, strided
 from xpcnn import layers
 from xpcnn.errors import XpcnnError
@@ -151,9 +152,10 @@ def test_every_value_of_every_hyperparameter_is_drawn() -> None:
         assert any(wanted in text for text in texts), wanted
 
 
-def test_gradients(lib: Lib) -> None:
+def test_gradients(lib: Lib, tally: Tally) -> None:
     problems = [p for i, case in enumerate(CASES) if (p := problem(case, lib, i))]
     passed = len(CASES) - len(problems)
+    tally[lib.name]["R5"] = (passed, len(CASES))
     report("R5 gradient checks", passed, len(CASES), note=f"{lib.name}, float64, seed {SEED}")
     assert not problems, "\n".join(problems)
     assert len(CASES) >= 300

@@ -12,6 +12,7 @@ import numpy
 
 from tests.compare import assert_same
 from tests.conformance.figures import report
+from tests.conformance.tally import Tally
 from tests.lib import Lib
 from xpcnn import layers, ops
 from xpcnn.layers import Context
@@ -246,13 +247,14 @@ def seen(lib: Lib, probe: Probe, expected: Any) -> str | None:
     return None
 
 
-def test_boundaries(lib: Lib) -> None:
+def test_boundaries(lib: Lib, tally: Tally) -> None:
     problems = [
         f"{name}: {problem}"
         for name, probe, expected in PROBES
         if (problem := seen(lib, probe, expected))
     ]
     passed = len(PROBES) - len(problems)
+    tally[lib.name]["R6"] = (passed, len(PROBES))
     report("R6 ties and boundaries", passed, len(PROBES), note=lib.name)
     assert not problems, "\n".join(problems)
     assert len({name for name, *_ in PROBES}) == len(PROBES) >= 25

@@ -8,6 +8,7 @@ import pytest
 
 from tests.conformance import network_properties, properties
 from tests.conformance.figures import report
+from tests.conformance.tally import Tally
 from tests.conformance.properties import Property
 from tests.lib import Lib, open_lib
 from xpcnn import ops
@@ -27,10 +28,11 @@ def failures(lib: Lib, prop: Property) -> list[str]:
     return found
 
 
-def test_properties(lib: Lib) -> None:
+def test_properties(lib: Lib, tally: Tally) -> None:
     found = [failure for prop in PROPERTIES for failure in failures(lib, prop)]
     total = len(PROPERTIES) * CONFIGURATIONS
     note = f"{lib.name}, {len(PROPERTIES)} properties x {CONFIGURATIONS}, seed {SEED}"
+    tally[lib.name]["R8"] = (total - len(found), total)
     report("R8 properties", total - len(found), total, note=note)
     assert not found, "\n".join(found)
     assert len(PROPERTIES) >= 12

@@ -15,15 +15,17 @@ class Progress(Callback):
         self.bar: tqdm | None = None
 
     def on_epoch_start(self, epoch: int, batches: int) -> None:
+        title = f"epoch {epoch}/{self.epochs}"
         if self.bar is None:
             self.bar = tqdm(
+                desc=title,
                 total=self.epochs * batches,
                 unit="step",
                 disable=None,  # not on a terminal
                 leave=False,
                 dynamic_ncols=True,
             )
-        self.bar.set_description(f"epoch {epoch}/{self.epochs}", refresh=False)
+        self.bar.set_description(title, refresh=False)
 
     def on_step(self, step: int) -> None:
         if self.bar is not None:

@@ -141,7 +141,7 @@ def _save_interrupted(folder: Path, plan: Plan, journal: Journal) -> None:
     except XpcnnError as error:
         say(f"error: {error}")
     else:
-        say(f"stopped after {len(journal.epochs)} whole epochs")
+        say(f"epochs finished: {len(journal.epochs)}")
         say(f"saved the model of the last step: {folder / MODEL}")
 
 

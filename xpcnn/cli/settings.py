@@ -68,8 +68,8 @@ def resolve(flags: Flags, given: Preset | None, train: Dataset) -> Settings:
         "schedule": schedule_name,
         "clip_norm": options.clip_norm,
     }
-    kebab = {name.replace("_", "-"): x for name, x in config.items() if x is not None}
-    return Settings(chosen, options, kebab)
+    given_again = {k.replace("_", "-"): x for k, x in sorted(config.items()) if x is not None}
+    return Settings(chosen, options, given_again)
 
 
 def _named(

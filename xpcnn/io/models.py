@@ -10,11 +10,11 @@ from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError
 from xpcnn.io import model_file
 from xpcnn.io.model_file import Metadata, Spec
 from xpcnn.io.registry import objects, to_config
-from xpcnn.io.sizes import sizes
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.model import Model
+from xpcnn.sizes import sizes
 from xpcnn.types import Shape, flatten, unflatten_like
 
 BUFFERS = "buffers."

@@ -10,12 +10,12 @@ from typing import Any
 from xpcnn import optimizers, schedules
 from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, nearest, with_context
 from xpcnn.io.registry import objects
-from xpcnn.io.sizes import sizes
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer, Sequential
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, outputs_for
 from xpcnn.optimizers import SGD, Optimizer
 from xpcnn.schedules import Constant, Schedule
+from xpcnn.sizes import sizes
 from xpcnn.types import Shape
 
 _FOLDER = Path(__file__).parent

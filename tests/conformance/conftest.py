@@ -1,0 +1,12 @@
+"""One tally for all judges of a session."""
+
+from collections import defaultdict
+
+import pytest
+
+from tests.conformance.tally import Tally
+
+
+@pytest.fixture(scope="session")
+def tally() -> Tally:
+    return defaultdict(dict)

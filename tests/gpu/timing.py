@@ -1,0 +1,125 @@
+"""The time of one training step of each preset, against PyTorch eager; verified before it is timed.
+
+The sides alternate in blocks; a block is timed between two synchronisations, its first steps left
+out. On a CPU this is a rehearsal: thread pools take each other's cores, so no ratio is given.
+"""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from tests.gpu.networks import FIRST, presets, without_dropout
+from tests.gpu.section import Finding, Options
+from tests.gpu.sides import Ours, Side, Theirs, batches_of
+from xpcnn.backend import Backend
+from xpcnn.models import Preset
+
+STEPS, DROPPED, ROUNDS = 15, 3, 5
+BATCH, LARGE_BATCH, BATCHES = 128, 1024, 4
+LARGER = ("medium", "large-bn", "resnet20", "large")
+QUICK = ("digits",)
+FORMATS = ("contiguous_format", "channels_last")
+VERIFIED, TOLERANCE = 3, 1e-4
+"""So many steps must have losses so close to PyTorch's, relative to them."""
+
+
+def findings(options: Options) -> Iterator[Finding]:
+    """Time every preset at batch 128, the larger ones at 1024 too, as long as there is time."""
+    backend = options.open()
+    device = torch_device(backend)
+    yield Finding("PyTorch runs on", device or "nothing: it is not installed or sees no device")
+    for name, batch in plan(options.quick):
+        label = f"{name}, batch {batch}"
+        if options.left() < 5:
+            yield Finding(label, {"left out": "the time was used up"})
+            continue
+        found = next(p for p in presets() if p.name == name)
+        yield timed(label, found, batch, backend, device, options)
+
+
+def plan(quick: bool) -> list[tuple[str, int]]:
+    """Return presets with batch sizes, those that figures are promised for first."""
+    if quick:
+        return [(name, 16) for name in QUICK]
+    rest = [p.name for p in presets() if p.name not in FIRST]
+    large = [(name, LARGE_BATCH) for name in LARGER]
+    return [*((name, BATCH) for name in FIRST), *large, *((name, BATCH) for name in rest)]
+
+
+def torch_device(backend: Backend) -> str | None:
+    """Return PyTorch's name of the device, if PyTorch can use it."""
+    if find_spec("torch") is None:
+        return None
+    import torch
+
+    if backend.name == "cupy":
+        return f"cuda:{backend.device.id}" if torch.cuda.is_available() else None
+    return str(backend.device)
+
+
+def timed(
+    label: str, found: Preset, batch: int, backend: Backend, device: str | None, options: Options
+) -> Finding:
+    """Verify and time one preset at one batch size."""
+    batches = batches_of(found, batch, BATCHES)
+    fact: dict[str, Any] = {"preset": found.name, "batch": batch}
+    if device is not None:
+        layers = without_dropout(found.layers)  # each side has random numbers of its own
+        sums = {"xpcnn": run(Ours(layers, found, backend, batches), VERIFIED)}
+        for form in FORMATS:
+            sums[form] = run(
+                Theirs(Ours(layers, found, backend, []), batches, device, form), VERIFIED
+            )
+        fact["sums of losses"] = sums
+        far = {form: abs(sums["xpcnn"] / sums[form] - 1.0) for form in FORMATS}
+        if not max(far.values()) <= TOLERANCE:
+            return Finding(label, fact, f"not timed: losses differ from PyTorch's by {far}")
+
+    ours = Ours(found.layers, found, backend, batches)
+    sides: dict[str, Side] = {"xpcnn": ours}
+    if device is not None:
+        sides |= {form: Theirs(ours, batches, device, form) for form in FORMATS}
+    for side in sides.values():
+        block(side)  # compiles kernels, chooses algorithms
+    needed = ROUNDS * STEPS * sum(block(side) for side in sides.values())
+    if needed > options.left():
+        return Finding(label, fact | {"left out": f"it needs {needed:.0f} s, more than is left"})
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(ROUNDS):
+        for name, side in sides.items():
+            times[name].append(block(side))
+    return Finding(label, fact | figures(times, batch, rehearsal=backend.name != "cupy"))
+
+
+def run(side: Side, steps: int) -> float:
+    """Return the sum of the losses of so many steps."""
+    for _ in range(steps):
+        side.step()
+    return side.loss_sum()
+
+
+def block(side: Side) -> float:
+    """Return the seconds of one step, as the mean over a block."""
+    for _ in range(DROPPED):
+        side.step()
+    side.synchronize()
+    start = perf_counter()
+    for _ in range(STEPS - DROPPED):
+        side.step()
+    side.synchronize()
+    return (perf_counter() - start) / (STEPS - DROPPED)
+
+
+def figures(times: dict[str, list[float]], batch: int, rehearsal: bool) -> dict[str, Any]:
+    """Return medians over the blocks in ms, images per second, and PyTorch's best over ours."""
+    medians = {name: median(values) for name, values in times.items()}
+    best = min((s for name, s in medians.items() if name != "xpcnn"), default=None)
+    ratio = None if best is None or rehearsal else best / medians["xpcnn"]
+    return {
+        "ms": {name: 1e3 * seconds for name, seconds in medians.items()},
+        "ms from and to": {name: [1e3 * min(v), 1e3 * max(v)] for name, v in times.items()},
+        "images per second": batch / medians["xpcnn"],
+        "times as fast as PyTorch": ratio,
+    }
