@@ -119,13 +119,13 @@ class Model:
             batch_size=batch_size,
             clip_norm=clip_norm,
             clip_value=clip_value,
-            seed=self.seed if seed is None else seed,
             **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
         )
+        seed = self.seed if seed is None else seed
         train = self._checked(data)
         held_out: Dataset | None = None
         if isinstance(validation, float | int):
-            train, held_out = split(train, float(validation), options.seed)
+            train, held_out = split(train, float(validation), seed)
         elif validation is not None:
             held_out = self._checked(validation)
 
@@ -140,6 +140,7 @@ class Model:
                 self._samples(train.images, train.labels),
                 None if held_out is None else self._samples(held_out.images, held_out.labels),
                 options,
+                seed,
                 callbacks,
             )
         except Exception:
@@ -150,11 +151,9 @@ class Model:
             "backend": self.backend.name,
             "data": train.name,
             "data_hash": train.digest(),
-            "options": repr(options),
+            "options": f"{options}, seed={seed}",
             "loss": history["loss"][-1],
             "accuracy": history["accuracy"][-1],
-            "val_loss": history["val_loss"][-1],
-            "val_accuracy": history["val_accuracy"][-1],
         }
         return history
 

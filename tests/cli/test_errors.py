@@ -86,9 +86,10 @@ def test_refused_before_a_folder_is_made(cli: Cli, arguments: list[str], message
 
 
 def test_a_network_that_does_not_fit_the_data(cli: Cli) -> None:
-    ran = cli("train", "--model", "xor")
+    ran = cli("train", "--model", "lenet5")
     assert ran.code == 1
-    assert ran.err.startswith("error: xor: ")
+    assert ran.err.startswith("error: lenet5: Conv2D: a window of 5 x 5 does not fit into an image")
+    assert "\nat layers.3 (Conv2D): (1, 8, 8) -> " in ran.err
     assert not Path("runs").exists()
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.conformance import network_properties, properties
 from tests.conformance.figures import report
-from tests.conformance.tally import Tally
 from tests.conformance.properties import Property
+from tests.conformance.tally import Tally
 from tests.lib import Lib, open_lib
 from xpcnn import ops
 

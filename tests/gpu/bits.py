@@ -50,6 +50,14 @@ def findings(options: Options) -> Iterator[Finding]:
     yield Finding("uniforms compared", count, _problem(differ, count))
 
     differ = []
+    for step in STEPS:
+        there = backend.from_host(numpy.asarray(step, "int64"))
+        drawn = backend.to_host(backend.uniform(key, there, (2049,)))
+        if drawn.tobytes() != random.uniform(key, step, (2049,)).tobytes():
+            differ.append(f"step {step}")
+    yield Finding("steps read from the device", len(STEPS), _problem(differ, len(STEPS)))
+
+    differ = []
     for rate in RATES:
         x = numpy.random.default_rng(0).standard_normal((32, 8, 7, 7)).astype("float32")
         uniform = random.uniform(key, 3, x.shape)

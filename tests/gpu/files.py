@@ -1,4 +1,4 @@
-"""A model trained on one side predicts the same on the other, moved in memory and through a file."""
+"""A model trained on one side predicts the same on the other, moved in memory and by a file."""
 
 import tempfile
 from collections.abc import Iterator

@@ -53,7 +53,7 @@ class Finding(NamedTuple):
     problem: str | None = None
 
 
-class Skipped(Exception):  # noqa: N818 - not an error
+class Skipped(Exception):
     """Raised by a section that has nothing to do here; says why."""
 
 

@@ -10,8 +10,6 @@ from typing import Any, Protocol
 import numpy
 
 from tests.gpu.networks import images
-from xpcnn.backend import Backend
-from xpcnn.layers import Layer
 from xpcnn.model import Model
 from xpcnn.models import Preset
 from xpcnn.optimizers import SGD
@@ -34,23 +32,20 @@ class Side(Protocol):
 
 
 class Ours:
-    """Steps of `layers`, the network of a preset or a variant of it, on one of our backends."""
+    """Steps of a model of ours, on its backend."""
 
-    def __init__(
-        self, layers: Layer, found: Preset, backend: Backend, batches: list[Batch]
-    ) -> None:
-        shape = found.input_shape
-        self.model = Model(layers, input_shape=shape, backend=backend, loss=found.loss)
+    def __init__(self, model: Model, batches: list[Batch]) -> None:
+        self.model = model
         self.optimizer = SGD(LR, momentum=MOMENTUM)
-        place, params = backend.from_host, self.model.params
+        place, params = model.backend.from_host, model.params
         self.progress = Progress(
             params,
-            self.model.buffers,
+            model.buffers,
             self.optimizer.init(flatten(params)),
             place(numpy.zeros((), "float32")),
             place(numpy.zeros((), "int64")),
         )
-        self.source = random_source(self.model, 0)
+        self.source = random_source(model, 0)
         self.batches = cycle([(place(x), place(labels)) for x, labels in batches])
         self.rates = place(numpy.full(MOST_STEPS, LR, "float32"))
         self.numbers = place(numpy.arange(1, MOST_STEPS + 1, dtype="float32"))
@@ -83,7 +78,7 @@ class Ours:
 class Theirs:
     """Steps of the same network in PyTorch eager, in one of its memory formats."""
 
-    def __init__(self, ours: Ours, batches: list[Batch], device: str, memory_format: str) -> None:
+    def __init__(self, model: Model, batches: list[Batch], device: str, memory_format: str) -> None:
         import torch
 
         from tests.gpu.twin import loss_of, twin
@@ -92,10 +87,10 @@ class Theirs:
         torch.backends.cudnn.benchmark = True
         self.torch: Any = torch
         self.device = torch.device(device)
-        model, form = ours.model, getattr(torch, memory_format)
+        form = getattr(torch, memory_format)
         params, buffers = model.host_arrays(model.params), model.host_arrays(model.buffers)
-        self.module: Any = twin(model.layers, params, buffers)
-        self.module.to(device=self.device, memory_format=form)
+        self.module = twin(model.layers, params, buffers).to(self.device)
+        self.module.to(memory_format=form)  # type: ignore[call-overload]  # not in PyTorch's stubs
         self.loss = loss_of(model.loss)
         self.optimizer = torch.optim.SGD(self.module.parameters(), lr=LR, momentum=MOMENTUM)
         self.batches = cycle(
@@ -114,7 +109,7 @@ class Theirs:
         x, labels = next(self.batches)
         self.optimizer.zero_grad(set_to_none=True)
         scores = self.module(x)
-        loss = self.loss(scores, labels)
+        loss: Any = self.loss(scores, labels)
         loss.backward()
         self.optimizer.step()
         self.sum = self.sum + loss.detach() * x.shape[0]

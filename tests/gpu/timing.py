@@ -5,14 +5,15 @@ out. On a CPU this is a rehearsal: thread pools take each other's cores, so no r
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from statistics import median
 from time import perf_counter
 from typing import Any
 
-from tests.gpu.networks import FIRST, presets, without_dropout
+from tests.gpu.networks import FIRST, model_of, presets, without_dropout
 from tests.gpu.section import Finding, Options
-from tests.gpu.sides import Ours, Side, Theirs, batches_of
+from tests.gpu.sides import Batch, Ours, Side, Theirs, batches_of
 from xpcnn.backend import Backend
 from xpcnn.models import Preset
 
@@ -20,6 +21,7 @@ STEPS, DROPPED, ROUNDS = 15, 3, 5
 BATCH, LARGE_BATCH, BATCHES = 128, 1024, 4
 LARGER = ("medium", "large-bn", "resnet20", "large")
 QUICK = ("digits",)
+OURS = "xpcnn"
 FORMATS = ("contiguous_format", "channels_last")
 VERIFIED, TOLERANCE = 3, 1e-4
 """So many steps must have losses so close to PyTorch's, relative to them."""
@@ -65,32 +67,36 @@ def timed(
     """Verify and time one preset at one batch size."""
     batches = batches_of(found, batch, BATCHES)
     fact: dict[str, Any] = {"preset": found.name, "batch": batch}
-    if device is not None:
-        layers = without_dropout(found.layers)  # each side has random numbers of its own
-        sums = {"xpcnn": run(Ours(layers, found, backend, batches), VERIFIED)}
-        for form in FORMATS:
-            sums[form] = run(
-                Theirs(Ours(layers, found, backend, []), batches, device, form), VERIFIED
-            )
-        fact["sums of losses"] = sums
-        far = {form: abs(sums["xpcnn"] / sums[form] - 1.0) for form in FORMATS}
-        if not max(far.values()) <= TOLERANCE:
-            return Finding(label, fact, f"not timed: losses differ from PyTorch's by {far}")
+    plain = replace(found, layers=without_dropout(found.layers))  # each side draws its own numbers
+    sums = {name: run(side, VERIFIED) for name, side in opened(plain, batches, backend, device)}
+    fact["sums of losses"] = sums
+    far = {name: abs(sums[OURS] / value - 1.0) for name, value in sums.items()}
+    if not max(far.values()) <= TOLERANCE:
+        return Finding(label, fact, f"not timed: relative differences of the losses {far}")
 
-    ours = Ours(found.layers, found, backend, batches)
-    sides: dict[str, Side] = {"xpcnn": ours}
-    if device is not None:
-        sides |= {form: Theirs(ours, batches, device, form) for form in FORMATS}
+    sides = dict(opened(found, batches, backend, device))
     for side in sides.values():
         block(side)  # compiles kernels, chooses algorithms
-    needed = ROUNDS * STEPS * sum(block(side) for side in sides.values())
+    rounds = 1 if options.quick else ROUNDS
+    needed = rounds * STEPS * sum(block(side) for side in sides.values())
     if needed > options.left():
         return Finding(label, fact | {"left out": f"it needs {needed:.0f} s, more than is left"})
     times: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, side in sides.items():
             times[name].append(block(side))
     return Finding(label, fact | figures(times, batch, rehearsal=backend.name != "cupy"))
+
+
+def opened(
+    found: Preset, batches: list[Batch], backend: Backend, device: str | None
+) -> list[tuple[str, Side]]:
+    """Return the sides by name, with the same weights: all are made before one of them steps."""
+    model = model_of(found, backend)
+    sides: list[tuple[str, Side]] = [(OURS, Ours(model, batches))]
+    if device is not None:
+        sides += [(form, Theirs(model, batches, device, form)) for form in FORMATS]
+    return sides
 
 
 def run(side: Side, steps: int) -> float:
@@ -115,11 +121,11 @@ def block(side: Side) -> float:
 def figures(times: dict[str, list[float]], batch: int, rehearsal: bool) -> dict[str, Any]:
     """Return medians over the blocks in ms, images per second, and PyTorch's best over ours."""
     medians = {name: median(values) for name, values in times.items()}
-    best = min((s for name, s in medians.items() if name != "xpcnn"), default=None)
-    ratio = None if best is None or rehearsal else best / medians["xpcnn"]
+    best = min((s for name, s in medians.items() if name != OURS), default=None)
+    ratio = None if best is None or rehearsal else best / medians[OURS]
     return {
         "ms": {name: 1e3 * seconds for name, seconds in medians.items()},
         "ms from and to": {name: [1e3 * min(v), 1e3 * max(v)] for name, v in times.items()},
-        "images per second": batch / medians["xpcnn"],
+        "images per second": batch / medians[OURS],
         "times as fast as PyTorch": ratio,
     }

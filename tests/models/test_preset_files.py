@@ -8,9 +8,9 @@ from xpcnn import models
 from xpcnn.errors import ConfigError, ShapeError
 from xpcnn.layers import Conv2D, Dense, GlobalAvgPool2D, Sequential
 from xpcnn.losses import BCEWithLogits
-from xpcnn.models import Training
 from xpcnn.optimizers import Adam
 from xpcnn.schedules import MultiStep
+from xpcnn.training import TrainingOptions
 
 HEAD = "input_shape = [1, 8, 8]\nclasses = 3\n"
 DENSE = 'layers = [{ type = "Flatten" }, { type = "Dense", units = "classes" }]\n'
@@ -44,7 +44,7 @@ def test_a_file_of_ones_own(path: Path) -> None:
     assert preset.name == "own"
     assert preset.layers == Sequential([Conv2D(3, (3, 1)), GlobalAvgPool2D()])
     assert preset.loss == BCEWithLogits()
-    assert preset.training == Training(
+    assert preset.training == TrainingOptions(
         epochs=3,
         batch_size=8,
         clip_norm=1.0,
@@ -56,7 +56,7 @@ def test_a_file_of_ones_own(path: Path) -> None:
 def test_training_and_loss_have_defaults(path: Path) -> None:
     path.write_text(HEAD + DENSE, encoding="utf-8")
     preset = models.preset(path)
-    assert preset.training == Training()
+    assert preset.training == TrainingOptions()
     assert isinstance(preset.layers, Sequential)
     assert preset.layers.layers[-1] == Dense(3)
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from xpcnn import optimizers, schedules
 from xpcnn.data import Dataset
 from xpcnn.errors import ConfigError, hint
-from xpcnn.models import Preset, Training, names, preset
+from xpcnn.models import Preset, names, preset
 from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape
 
@@ -43,7 +43,7 @@ def resolve(flags: Flags, given: Preset | None, train: Dataset) -> Settings:
     chosen = (given or preset(_default_model(train))).for_data(train.shape, len(train.classes))
     table = chosen.table.get("training", {})
     own = {name: flags[name] for name in _OF_OPTIMIZER if flags[name] is not None}
-    sgd = table.get("optimizer", {"name": "sgd", **vars(Training().optimizer)})
+    sgd = table.get("optimizer", {"name": "sgd", **vars(TrainingOptions().optimizer)})
     optimizer, optimizer_name = _named(optimizers.make, flags["optimizer"], sgd, own)
     constant = table.get("schedule", {"name": "constant"})
     schedule, schedule_name = _named(schedules.make, flags["schedule"], constant, {})
@@ -51,7 +51,7 @@ def resolve(flags: Flags, given: Preset | None, train: Dataset) -> Settings:
     training = vars(chosen.training) | {"optimizer": optimizer, "schedule": schedule}
     if flags["clip_norm"] is not None:
         training["clip_value"] = None  # the flag replaces the preset's way to clip
-    for name in ("epochs", "batch_size", "clip_norm", "seed"):
+    for name in ("epochs", "batch_size", "clip_norm"):
         if flags[name] is not None:
             training[name] = flags[name]
     options = TrainingOptions(**training)

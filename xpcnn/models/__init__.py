@@ -9,6 +9,6 @@ of the data, all else stays as written, and sizes between layers are inferred. A
 do not match its classes is refused, as are unknown names, with the nearest valid one.
 """
 
-from xpcnn.models.preset import Preset, Training, names, preset
+from xpcnn.models.preset import Preset, names, preset
 
-__all__ = ["Preset", "Training", "names", "preset"]
+__all__ = ["Preset", "names", "preset"]

@@ -13,9 +13,10 @@ from xpcnn.io.registry import objects
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer, Sequential
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, outputs_for
-from xpcnn.optimizers import SGD, Optimizer
-from xpcnn.schedules import Constant, Schedule
+from xpcnn.optimizers import Optimizer
+from xpcnn.schedules import Schedule
 from xpcnn.sizes import sizes
+from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape
 
 _FOLDER = Path(__file__).parent
@@ -23,28 +24,11 @@ _CLASSES = "classes"
 
 
 @dataclass(frozen=True)
-class Training:
-    """How a preset is trained unless told otherwise: `model.fit(data, **vars(preset.training))`."""
-
-    _: KW_ONLY
-    epochs: int = 10
-    batch_size: int = 64
-    optimizer: Optimizer = SGD(lr=0.05, momentum=0.9)  # noqa: RUF009 - frozen
-    schedule: Schedule = Constant()  # noqa: RUF009 - frozen
-    clip_norm: float | None = None
-    clip_value: float | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
-            if value < 1:
-                raise ConfigError(f"{name} is {value}, expected at least 1")
-
-
-@dataclass(frozen=True)
 class Preset:
     """A network for samples of `input_shape` in `classes` classes, and how to train it.
 
-    The name of a preset from a file is the file's; source is the text of the file.
+    The name of a preset from a file is the file's; source is the text of the file. It is trained by
+    `model.fit(data, **vars(preset.training))`.
     """
 
     name: str
@@ -52,7 +36,7 @@ class Preset:
     input_shape: Shape
     classes: int
     loss: Loss
-    training: Training
+    training: TrainingOptions
     source: str
 
     @property
@@ -80,7 +64,7 @@ class _File:
     layers: Sequence[Layer]
     _: KW_ONLY
     loss: Loss = SoftmaxCrossEntropy()  # noqa: RUF009 - frozen
-    training: Training = Training()
+    training: TrainingOptions = TrainingOptions()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         if not self.input_shape or min(self.input_shape) < 1:
@@ -170,7 +154,9 @@ def _objects() -> Objects:
         Optimizer: partial(_by_name, "optimizer", optimizers.BY_NAME),
         Schedule: partial(_by_name, "schedule", schedules.BY_NAME),
     }
-    made[Training] = lambda table, at: Training(**read_fields(Training, table, at, at, made))
+    made[TrainingOptions] = lambda table, at: TrainingOptions(
+        **read_fields(TrainingOptions, table, at, at, made)
+    )
     return made
 
 

@@ -39,7 +39,6 @@ class TrainingOptions:
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     clip_norm: float | None = None
     clip_value: float | None = None
-    seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -62,6 +61,7 @@ def fit(
     train: Samples,
     validation: Samples | None,
     options: TrainingOptions,
+    seed: int,
     callbacks: Sequence[Callback] = (),
 ) -> History:
     """Train the model on `train`, epoch by epoch in the order of `random.permutation`.
@@ -80,7 +80,7 @@ def fit(
     zero = backend.from_host(numpy.zeros((), dtype=model.dtype))
     none = backend.from_host(numpy.zeros((), dtype=numpy.int64))
     progress = Progress(model.params, model.buffers, state, zero, none)
-    source = random_source(model, options.seed)
+    source = random_source(model, seed)
     history = History()
     done = 0
     try:
@@ -88,7 +88,7 @@ def fit(
             for callback in callbacks:
                 callback.on_epoch_start(epoch, batches)
             start = time.perf_counter()
-            order = backend.from_host(random.permutation(options.seed, n, epoch))
+            order = backend.from_host(random.permutation(seed, n, epoch))
             rates = [
                 options.optimizer.lr * options.schedule(done + i, total_steps)
                 for i in range(batches)

@@ -1,0 +1,132 @@
+"""Check a GPU section by section, print what comes out, write it as JSON.
+
+The exit code is 0 if no section failed and all that say something about correctness passed.
+"""
+
+import argparse
+import dataclasses
+import json
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import xpcnn
+from tests.gpu import memory
+from tests.gpu.report import section_lines, table
+from tests.gpu.section import GRACE, ROOT, Options, Outcome, run
+from xpcnn import backend as door
+
+CORRECTNESS = {"bits": 60, "files": 60, "memory": 60, "training": 120, "suite": 240}
+"""Sections with the most seconds that each may take; what is left is for `timing`."""
+
+SECTIONS = (*CORRECTNESS, "timing")
+ENVIRONMENT = {"memory": memory.ENVIRONMENT, "timing": {"CUPY_TF32": "0"}}
+SECONDS = 440  # with the grace of the last section, well inside 8 minutes
+LEAST = 5  # seconds for a section to start with
+
+PACKAGES = ("numpy", "array-api-compat", "pytest", "safetensors", "torch")
+CUPY = ("cupy", "cupy-cuda12x", "cupy-cuda13x")
+QUERY = "name,driver_version,memory.total,clocks.sm,clocks.mem,power.limit"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the sections; return the exit code."""
+    given = parse(arguments)
+    out = None if given.out is None else given.out.resolve()
+    problem = door.problem(given.backend, given.device)
+    if problem is not None:
+        cause, remedy = problem
+        print(f"{given.backend} cannot be used here: {cause}\nTry: {remedy}", file=sys.stderr)
+        return 1
+    results = surroundings(given)
+    for line in table([(name, str(value)) for name, value in results.items()]):
+        print(line)
+    start = time.monotonic()
+    outcomes: dict[str, Outcome] = {}
+    for name in given.only:
+        left = given.seconds - (time.monotonic() - start)
+        limit = min(left, CORRECTNESS.get(name, left))
+        if left < LEAST:
+            outcomes[name] = Outcome("skipped", reason="the time was used up")
+        else:
+            options = Options(given.backend, given.device, given.quick, limit)
+            outcomes[name] = run(name, options, ENVIRONMENT.get(name))
+        for line in section_lines(name, outcomes[name]):
+            print(line, flush=True)
+        results |= {
+            "passed": passed(outcomes),
+            "seconds": round(time.monotonic() - start, 1),
+            "sections": {name: dataclasses.asdict(o) for name, o in outcomes.items()},
+        }
+        if out is not None:  # after every section, so that an end from outside leaves the rest
+            out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print("passed" if results["passed"] else "not passed", f"after {results['seconds']} s")
+    return 0 if results["passed"] else 1
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="gpu_check.py", description=__doc__)
+    parser.add_argument("--out", type=Path, help="JSON file to write, anew after every section")
+    parser.add_argument(
+        "--backend", default="cupy", choices=["cupy", "torch", "numpy"], help="others: a rehearsal"
+    )
+    parser.add_argument("--device", help="device of the backend, by name or number")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for all sections together")
+    parser.add_argument(
+        "--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="some of the sections"
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works")
+    return parser.parse_args(arguments)
+
+
+def passed(outcomes: dict[str, Outcome]) -> bool:
+    """Whether no section failed, and all that say something about correctness passed."""
+    return all(
+        outcome.status == "passed" or (outcome.status == "skipped" and name not in CORRECTNESS)
+        for name, outcome in outcomes.items()
+    )
+
+
+def surroundings(given: argparse.Namespace) -> dict[str, Any]:
+    """Return date, command, versions and device."""
+    names = [*PACKAGES, *(name for name in CUPY if version(name) is not None)]
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", "tests/gpu_check.py", *sys.argv[1:]]),
+        "rehearsal": given.backend != "cupy",
+        "xpcnn": xpcnn.__version__,
+        "commit": output("git", "-C", str(ROOT), "rev-parse", "HEAD"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: version(name) for name in names},
+        "device": door.load(given.backend, given.device).describe(),
+        "nvidia-smi": output("nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader"),
+    }
+
+
+def version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def output(*command: str) -> str | None:
+    """Return what a command prints, None where it cannot be run."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GRACE, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""The walls of the house stand, and each has been seen to fall."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.walls import offences
+
+ROOT = Path(__file__).parents[1]
+FILES = [
+    str(file.relative_to(ROOT).as_posix())
+    for folder in ("xpcnn", "backends", "examples")
+    for file in sorted((ROOT / folder).rglob("*.py"))
+]
+LONG = 300
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_a_file_keeps_to_its_room(path: str) -> None:
+    assert offences(path, (ROOT / path).read_text(encoding="utf-8")) == []
+
+
+def test_sizes_of_files() -> None:
+    """A file of more than 300 lines usually hides two ideas; this tells, and never fails."""
+    files = [*FILES, *(f.relative_to(ROOT).as_posix() for f in (ROOT / "tests").rglob("*.py"))]
+    for path in files:
+        lines = len((ROOT / path).read_text(encoding="utf-8").splitlines())
+        if lines > LONG:
+            print(f"long: {path} has {lines} lines")
+    assert len(files) > 100
+
+
+BREAKS = [
+    # a file, a break in it, what is said of it
+    ("xpcnn/ops/reference/conv.py", "import numpy", "imports numpy"),
+    ("xpcnn/ops/reference/conv.py", "import numpy.linalg as la", "imports numpy.linalg"),
+    ("xpcnn/ops/reference/conv.py", "import os", "imports os"),
+    ("xpcnn/ops/reference/conv.py", "from xpcnn.errors import hint", "imports xpcnn.errors.hint"),
+    ("xpcnn/ops/reference/conv.py", "from xpcnn import backend", "imports xpcnn.backend"),
+    ("xpcnn/ops/reference/conv.py", "from ..conv import conv2d", "imports xpcnn.ops.conv.conv2d"),
+    ("xpcnn/ops/reference/conv.py", "from array_api_compat import numpy", "array_api_compat.numpy"),
+    ("xpcnn/ops/conv.py", "import numpy as np", "imports numpy"),
+    ("xpcnn/ops/conv.py", "from xpcnn.layers import Conv2D", "imports xpcnn.layers.Conv2D"),
+    ("xpcnn/ops/conv.py", "def f():\n    import cupy", ":2: imports cupy"),
+    ("xpcnn/layers/conv.py", "import numpy", "imports numpy"),
+    ("xpcnn/layers/conv.py", "from xpcnn.backend import fast", "imports xpcnn.backend.fast"),
+    ("xpcnn/layers/conv.py", "from xpcnn import optimizers", "imports xpcnn.optimizers"),
+    ("xpcnn/layers/conv.py", "import xpcnn", "imports xpcnn"),
+    ("xpcnn/optimizers/sgd.py", "from xpcnn.layers import Dense", "imports xpcnn.layers.Dense"),
+    ("xpcnn/optimizers/sgd.py", "import numpy", "imports numpy"),
+    ("xpcnn/losses.py", "from xpcnn import layers", "imports xpcnn.layers"),
+    ("xpcnn/metrics.py", "from xpcnn.model import Model", "imports xpcnn.model.Model"),
+    ("xpcnn/schedules.py", "import torch", "imports torch"),
+    ("xpcnn/types.py", "from xpcnn import errors", "imports xpcnn.errors"),
+    ("xpcnn/errors.py", "from xpcnn.types import Array", "imports xpcnn.types.Array"),
+    ("xpcnn/initializers.py", "from xpcnn import layers", "imports xpcnn.layers"),
+    ("xpcnn/backend.py", "import cupy", "imports cupy"),
+    ("xpcnn/data/digits.py", "from xpcnn.model import Model", "imports xpcnn.model.Model"),
+    ("xpcnn/data/digits.py", "import torchvision", "imports torchvision"),
+    ("xpcnn/model.py", "import torch", "imports torch"),
+    ("xpcnn/model.py", "from xpcnn.cli import main", "imports xpcnn.cli.main"),
+    ("xpcnn/model.py", "from .cli import main", "imports xpcnn.cli.main"),
+    ("xpcnn/model.py", "import xpcnn.report", "imports xpcnn.report"),
+    ("xpcnn/training/step.py", "import cupy", "imports cupy"),
+    ("xpcnn/cli/train.py", "from cupy import ndarray", "imports cupy.ndarray"),
+    ("xpcnn/report/html.py", "import torch", "imports torch"),
+    # the door
+    ("xpcnn/model.py", "from xpcnn.backends import numpy_backend", "imports xpcnn.backends."),
+    ("xpcnn/ops/conv.py", "import xpcnn.backends.numpy_backend", "imports xpcnn.backends."),
+    ("xpcnn/backend.py", "from xpcnn.backends import numpy_backend", "imports xpcnn.backends."),
+    (
+        "xpcnn/model.py",
+        "import importlib\nimportlib.import_module('xpcnn.backends.cupy_backend')",
+        ":2: imports xpcnn.backends.cupy_backend",
+    ),
+    (
+        "xpcnn/model.py",
+        "from importlib import import_module\nimport_module(f'xpcnn.backends.{name}_backend')",
+        ":2: imports xpcnn.backends",
+    ),
+    ("examples/own_layer.py", "import backends.numpy_backend", "imports backends."),
+    ("examples/own_layer.py", "import torch", "imports torch"),
+    ("examples/own_layer.py", "import cupy", "imports cupy"),
+    # backends
+    ("backends/numpy_backend.py", "import xpcnn", "imports xpcnn"),
+    ("backends/numpy_backend.py", "from xpcnn.types import Array", "imports xpcnn.types.Array"),
+    ("backends/numpy_backend.py", "from .cupy_problem import problem", "imports backends.cupy_"),
+    ("backends/numpy_backend.py", "import cupy", "imports cupy"),
+    ("backends/numpy_kernels/conv.py", "from ..torch_backend import x", "imports backends.torch_"),
+    ("backends/cupy_backend.py", "import array_api_compat.torch", "imports array_api_compat.torch"),
+    ("backends/__init__.py", "from . import numpy_backend", "imports backends.numpy_backend"),
+    # references write into no array
+    ("xpcnn/ops/reference/pool.py", "def f(a):\n    a[0] = 1", ":2: assigns to an element"),
+    ("xpcnn/ops/reference/pool.py", "def f(a):\n    a[0] += 1", "assigns to an element"),
+    ("xpcnn/ops/reference/pool.py", "def f(a):\n    del a[0]", "assigns to an element"),
+    ("xpcnn/ops/reference/pool.py", "def f(a):\n    for a[0] in b: pass", "assigns to an element"),
+    ("xpcnn/ops/reference/pool.py", "def f(a):\n    a += 1", "updates a in place"),
+    ("xpcnn/ops/reference/pool.py", "def f(a):\n    m = a * 2\n    m *= 2", "updates m in place"),
+    (
+        "xpcnn/ops/reference/pool.py",
+        "def f(a):\n    m = 1\n    def g():\n        m = a\n        m *= 2",
+        ":5: updates m in place",
+    ),
+    ("xpcnn/ops/reference/pool.py", "def f(a):\n    xp.add(a, a, out=a)", "gives out="),
+    ("xpcnn/ops/reference/pool.py", "def f(a):\n    a.fill(0)", "calls fill"),
+]
+
+
+@pytest.mark.parametrize(("path", "source", "text"), BREAKS)
+def test_a_planted_break_is_seen(path: str, source: str, text: str) -> None:
+    (found,) = offences(path, source)
+    assert text in found
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("xpcnn/ops/reference/norm.py", "def f(x):\n    m = x.shape[0]\n    m *= 2\n    m = 1"),
+        ("xpcnn/ops/reference/pool.py", "from xpcnn.ops.reference.windows import Windows"),
+        ("xpcnn/ops/reference/pool.py", "from array_api_compat import array_namespace"),
+        ("xpcnn/ops/conv.py", "from xpcnn.ops import reference\nfrom xpcnn.backend import fast"),
+        ("xpcnn/layers/conv.py", "from xpcnn import ops\nfrom xpcnn.layers.base import Layer"),
+        ("xpcnn/model.py", "import numpy\nfrom xpcnn import layers, backend"),
+        ("xpcnn/__main__.py", "from xpcnn.cli import main"),
+        ("xpcnn/cli/train.py", "import click\nimport xpcnn\nfrom xpcnn.report import write"),
+        ("xpcnn/report/html.py", "import numpy\nfrom xpcnn.cli.output import say"),
+        ("backends/cupy_backend.py", "import cupy, cupyx, numpy, array_api_compat.cupy"),
+        ("backends/cupy_backend.py", "from .cupy_problem import problem"),
+        ("backends/numpy_kernels/conv.py", "from .layout import pair\nimport math"),
+        ("examples/own_layer.py", "import xpcnn, numpy, dataclasses"),
+    ],
+)
+def test_what_is_allowed_passes(path: str, source: str) -> None:
+    assert offences(path, source) == []

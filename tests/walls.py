@@ -1,0 +1,174 @@
+"""The walls of the house: which room may import what, read from syntax trees.
+
+Text in, offences out; nothing is imported. The rules are those of DESIGN.md, section 2.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+ARRAY_LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict")
+COMPANIONS = {"cupy": ("cupyx",)}
+HOST = ("numpy",)
+OPTIONS = ("xpcnn.errors", "xpcnn.options", "xpcnn.types")
+PURE = ("math", "typing", "collections", "dataclasses", "functools")
+ABOVE_THE_EDGE = (*OPTIONS, "xpcnn.random", "xpcnn.backend", *HOST)
+RULES = ("xpcnn.ops", *OPTIONS)
+
+# rooms, the narrowest first: path, what it may import beside itself and the standard library
+ROOMS: list[tuple[str, tuple[str, ...]]] = [
+    (
+        "xpcnn/ops/reference/",
+        ("xpcnn.types", "array_api_compat.array_namespace", "array_api_compat.device"),
+    ),
+    ("xpcnn/ops/", ("xpcnn.backend", "xpcnn.types", "xpcnn.errors")),
+    ("xpcnn/layers/", ("xpcnn.ops", "xpcnn.initializers", "xpcnn.types", "xpcnn.errors")),
+    ("xpcnn/optimizers/", RULES),
+    ("xpcnn/losses.py", RULES),
+    ("xpcnn/metrics.py", RULES),
+    ("xpcnn/schedules.py", RULES),
+    ("xpcnn/types.py", ("array_api_compat.array_namespace",)),
+    ("xpcnn/errors.py", ()),
+    ("xpcnn/options.py", ("xpcnn.errors",)),
+    ("xpcnn/random.py", ("xpcnn.errors", "xpcnn.types", *HOST)),
+    ("xpcnn/initializers.py", (*OPTIONS, "xpcnn.random", *HOST)),
+    ("xpcnn/backend.py", ("xpcnn", *HOST)),
+    ("xpcnn/data/", (*ABOVE_THE_EDGE, "pooch", "PIL")),
+    ("xpcnn/cli/", ("xpcnn", "click", "tqdm", "pydantic", *HOST)),
+    ("xpcnn/report/", ("xpcnn", "click", "tqdm", "pydantic", *HOST)),
+    ("xpcnn/__main__.py", ("xpcnn",)),
+    ("xpcnn/", ("xpcnn", "pydantic", "safetensors", "array_api_compat", *HOST)),
+    ("examples/", ("xpcnn", *HOST)),
+]
+OUTERMOST = ("xpcnn.cli", "xpcnn.report")  # for each other and the main module alone
+
+
+def offences(path: str, source: str) -> list[str]:
+    """Return what a file may not do, each as "path:line: what"."""
+    tree = ast.parse(source)
+    found = [
+        f"{path}:{line}: imports {name}" for line, name in imports(path, tree) if bad(path, name)
+    ]
+    if path.startswith("xpcnn/ops/reference/"):
+        found += [f"{path}:{line}: {what}" for line, what in writes(tree)]
+    return found
+
+
+def bad(path: str, name: str) -> bool:
+    """Whether the file at `path` may not import the module or object `name`."""
+    if path.startswith("backends/"):
+        return bad_for_a_backend(path, name)
+    room, allowed = next((room, allowed) for room, allowed in ROOMS if path.startswith(room))
+    itself = room.removesuffix(".py").strip("/").replace("/", ".")
+    if is_within(name, "xpcnn.backends", "backends"):
+        return True  # the door opens them by name
+    if room not in ("xpcnn/cli/", "xpcnn/report/", "xpcnn/__main__.py") and is_within(
+        name, *OUTERMOST
+    ):
+        return True
+    if name.partition(".")[0] in sys.stdlib_module_names:
+        return room == "xpcnn/ops/reference/" and not is_within(name, *PURE)
+    return not is_within(name, *allowed, *([] if itself == "xpcnn" else [itself]))
+
+
+def bad_for_a_backend(path: str, name: str) -> bool:
+    """A backend's files import their own library, NumPy, and each other."""
+    file = path.removeprefix("backends/")
+    library = next((lib for lib in ARRAY_LIBRARIES if file.startswith(lib)), "no library")
+    if is_within(name, "backends"):
+        return not name.startswith(f"backends.{library}")
+    own = (library, f"array_api_compat.{library}", *COMPANIONS.get(library, ()), *HOST)
+    return name.partition(".")[0] not in sys.stdlib_module_names and not is_within(name, *own)
+
+
+def is_within(name: str, *prefixes: str) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def imports(path: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield (line, dotted name) of everything imported, wherever in the file, and by name too."""
+    package = PurePosixPath(path).parent.parts
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*above, *([node.module] if node.module else [])))
+            for alias in node.names:
+                yield node.lineno, f"{module}.{alias.name}"
+        elif isinstance(node, ast.Call) and called(node) in ("import_module", "__import__"):
+            name = leading_text(node.args[0])
+            if name and path != "xpcnn/backend.py":
+                yield node.lineno, name
+
+
+def leading_text(argument: ast.expr) -> str:
+    """Return the text that a string or an f-string begins with, without a final dot."""
+    first = argument.values[0] if isinstance(argument, ast.JoinedStr) else argument
+    return str(first.value).rstrip(".") if isinstance(first, ast.Constant) else ""
+
+
+def called(node: ast.Call) -> str:
+    """Return the last name of what is called."""
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+MUTATORS = ("fill", "sort", "put", "itemset", "resize", "partition", "setflags", "copyto")
+
+
+def writes(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield (line, what) of all that could write into an array.
+
+    `name *= ...` is one on an array but not on a count, which is a name that starts as a whole
+    number or as an entry of a shape.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            yield node.lineno, "assigns to an element"
+        elif isinstance(node, ast.Call):
+            if called(node) in MUTATORS:
+                yield node.lineno, f"calls {called(node)}"
+            if any(keyword.arg == "out" for keyword in node.keywords):
+                yield node.lineno, "gives out="
+        elif isinstance(node, ast.FunctionDef | ast.Module):
+            counts = {name for name in assigned(node) if name not in not_counts(node)}
+            for inner in own(node):
+                if isinstance(inner, ast.AugAssign) and not isinstance(inner.target, ast.Subscript):
+                    target = ast.unparse(inner.target)
+                    if target not in counts:
+                        yield inner.lineno, f"updates {target} in place"
+
+
+def own(function: ast.AST) -> Iterator[ast.AST]:
+    """Walk through a function, but not into those defined in it."""
+    for child in ast.iter_child_nodes(function):
+        yield child
+        if not isinstance(child, ast.FunctionDef):
+            yield from own(child)
+
+
+def assignments(function: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    for node in own(function):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, node.value
+
+
+def assigned(function: ast.AST) -> set[str]:
+    return {name for name, _ in assignments(function)}
+
+
+def not_counts(function: ast.AST) -> set[str]:
+    """Return the names that are assigned anything but a whole number or an entry of a shape."""
+    return {
+        name
+        for name, value in assignments(function)
+        if not (isinstance(value, ast.Constant) and isinstance(value.value, int))
+        and not (isinstance(value, ast.Subscript) and ast.unparse(value.value).endswith(".shape"))
+    }
