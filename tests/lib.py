@@ -3,6 +3,7 @@
 import copy
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy
@@ -48,6 +49,8 @@ def open_lib(name: str) -> Lib:
     opened = backend.load(LIBS[name])
     if name == "numpy-no-kernels":
         backend.drop_kernels()
+    if name == "torch":  # on small arrays, threads that wait for each other take most of the time
+        import_module("torch").set_num_threads(1)
     if name == "numpy-read-only":
         opened.from_host = _read_only
     return Lib(name, opened)

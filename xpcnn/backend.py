@@ -6,6 +6,7 @@ that the arrays decide: an op looks up the fast kernels of its first argument's 
 
 import importlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,7 +33,8 @@ class Library(Protocol):
 
     The module also has `problem(device) -> tuple[str, str] | None`: why the library cannot be used
     here, in words, and the one command or action that mends it; None when it can.
-    Optional: `uniform(key, step, shape)`, the numbers of `xpcnn.random` computed on the device.
+    Optional: `uniform(key, step, shape)`, the numbers of `xpcnn.random` computed on the device, and
+    `session()`, a context around long work.
     """
 
     xp: Namespace
@@ -52,7 +54,8 @@ class Backend:
 
     `xp` is its array API namespace, `from_host` and `to_host` move arrays (`to_host` returns
     C-contiguous NumPy arrays), `uniform` draws the numbers of `xpcnn.random` on the device,
-    `memory` gives bytes in use by name, `describe` what the library says of itself.
+    `memory` gives bytes in use by name, `describe` what the library says of itself, and `session()`
+    is a context in which a library may take threads for long work.
     """
 
     def __init__(self, name: str, library: Library) -> None:
@@ -65,6 +68,8 @@ class Backend:
         self.synchronize = library.synchronize
         self.memory = library.memory
         self.describe = library.describe
+        self.session: Callable[[], AbstractContextManager[None]]
+        self.session = getattr(library, "session", nullcontext)
         self._uniform = getattr(library, "uniform", None)
 
     def uniform(self, key: int, step: int | Array, shape: Shape) -> Array:

@@ -135,14 +135,10 @@ class Model:
         if self.classes is None:
             self.classes = train.classes
         try:
-            history = fit(
-                self,
-                self._samples(train.images, train.labels),
-                None if held_out is None else self._samples(held_out.images, held_out.labels),
-                options,
-                seed,
-                callbacks,
-            )
+            samples = self._samples(train.images, train.labels)
+            others = None if held_out is None else self._samples(held_out.images, held_out.labels)
+            with self.backend.session():
+                history = fit(self, samples, others, options, seed, callbacks)
         except Exception:
             self.mean, self.std, self.classes = before
             raise
@@ -160,7 +156,9 @@ class Model:
     def evaluate(self, data: Data, *, batch_size: int = 256) -> dict[str, float]:
         """Return the mean loss and the accuracy on `data`: {"loss": ..., "accuracy": ...}."""
         data = self._checked(data)
-        return evaluate(self, self._samples(data.images, data.labels), batch_size)
+        samples = self._samples(data.images, data.labels)
+        with self.backend.session():
+            return evaluate(self, samples, batch_size)
 
     def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
         """Return the most probable class of each raw sample: integers (n,), on the host."""
@@ -209,9 +207,10 @@ class Model:
         raw = self._host(samples)
         self._check_shape(tuple(raw.shape[1:]))
         parts = []
-        for x, _ in self._samples(raw, None).batches(batch_size):
-            scores, _, _ = self.layers.forward(self.params, self.buffers, x, Context())
-            parts.append(read(scores))
+        with self.backend.session():
+            for x, _ in self._samples(raw, None).batches(batch_size):
+                scores, _, _ = self.layers.forward(self.params, self.buffers, x, Context())
+                parts.append(read(scores))
         return self.backend.to_host(self.backend.xp.concat(parts, axis=0))
 
     def _checked(self, data: Data) -> Dataset:

@@ -2,7 +2,9 @@
 
 im2col of a whole batch falls out of the caches and im2col of one image makes products too small. A
 strip is as many output rows of the whole batch as make the columns fit into a core's L2 cache; the
-backward pass lays the columns out again, which costs less than keeping them.
+backward pass lays the columns out again, which costs less than keeping them. Threads share the
+strips of the forward pass and the input channels of the backward pass, so that none writes where
+another does.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from .layout import Array, batch_last, logical, pair, sides
+from .threads import spread
 
-STRIP_BYTES = 1 << 20  # columns of one strip
+STRIP_BYTES = 1 << 19  # columns of one strip
 
 
 def conv2d(
@@ -39,42 +42,62 @@ def conv2d(
     if top or bottom or left or right:
         padded = np.zeros((c, h + top + bottom, width + left + right, n), x.dtype)
         padded[:, top : top + h, left : left + width] = x.transpose(1, 2, 3, 0)
-    filters = w.reshape(f, c * kh * kw)
-    rows = max(1, STRIP_BYTES // (c * kh * kw * wo * n * x.itemsize))
-    strips = [(p, min(p + rows, ho)) for p in range(0, ho, rows)]
+    filters = w.reshape(f, c, kh * kw)
+    row = wo * n  # numbers in one output row of a channel
+    size = c * kh * kw * ho * row * x.itemsize
     taps = [(i, j, i * dh, j * dw_) for i in range(kh) for j in range(kw)]
 
+    def strips(channels: int, start: int = 0, stop: int = ho) -> list[tuple[int, int]]:
+        rows = max(1, STRIP_BYTES // (channels * kh * kw * row * x.itemsize))
+        return [(p, min(p + rows, stop)) for p in range(start, stop, rows)]
+
     def cut(image: Array, p: int, q: int, i: int, j: int) -> Array:
-        """The elements under tap (i, j) of output rows p to q: (c, q - p, wo, n)."""
+        """The elements under tap (i, j) of output rows p to q: (channels, q - p, wo, n)."""
         return image[:, p * sh + i : (q - 1) * sh + i + 1 : sh, j : j + (wo - 1) * sw + 1 : sw]
 
-    def columns(p: int, q: int) -> Array:
-        cols = np.empty((c, kh, kw, q - p, wo, n), x.dtype)
+    def columns(image: Array, p: int, q: int) -> Array:
+        channels = image.shape[0]
+        cols = np.empty((channels, kh, kw, q - p, wo, n), x.dtype)
         for ki, kj, i, j in taps:
-            cols[:, ki, kj] = cut(padded, p, q, i, j)
-        return cols.reshape(c * kh * kw, (q - p) * wo * n)
+            cols[:, ki, kj] = cut(image, p, q, i, j)
+        return cols.reshape(channels * kh * kw, (q - p) * row)
 
-    y = np.empty((f, ho * wo * n), x.dtype)
-    for p, q in strips:
-        np.matmul(filters, columns(p, q), out=y[:, p * wo * n : q * wo * n])
-    if b is not None:
-        y += b[:, None]
+    y = np.empty((f, ho * row), x.dtype)
+
+    def forward(start: int, stop: int) -> None:
+        matrix = filters.reshape(f, c * kh * kw)
+        for p, q in strips(c, start, stop):
+            part = y[:, p * row : q * row]
+            np.matmul(matrix, columns(padded, p, q), out=part)
+            if b is not None:
+                part += b[:, None]
+
+    spread(forward, ho, size)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
-        dy = batch_last(dy).reshape(f, ho * wo * n)
-        dw = np.zeros((f, c * kh * kw), x.dtype) if want_dw else None
+        dy = batch_last(dy).reshape(f, ho * row)
+        dw = np.zeros((f, c, kh * kw), x.dtype) if want_dw else None
         dpadded = np.zeros(padded.shape, x.dtype) if want_dx else None
-        for p, q in strips:
-            part = dy[:, p * wo * n : q * wo * n]
+
+        def backward(start: int, stop: int) -> None:
+            channels = stop - start
+            matrix = filters[:, start:stop].reshape(f, channels * kh * kw)
+            total = np.zeros_like(matrix)
+            for p, q in strips(channels):
+                part = dy[:, p * row : q * row]
+                if dw is not None:
+                    total += part @ columns(padded[start:stop], p, q).T
+                if dpadded is not None:
+                    dcols = (matrix.T @ part).reshape(channels, kh, kw, q - p, wo, n)
+                    for ki, kj, i, j in taps:
+                        cut(dpadded[start:stop], p, q, i, j)[...] += dcols[:, ki, kj]
             if dw is not None:
-                dw += part @ columns(p, q).T
-            if dpadded is not None:
-                dcols = (filters.T @ part).reshape(c, kh, kw, q - p, wo, n)
-                for ki, kj, i, j in taps:
-                    cut(dpadded, p, q, i, j)[...] += dcols[:, ki, kj]
+                dw[:, start:stop] = total.reshape(f, channels, kh * kw)
+
+        spread(backward, c, size)
         dx = None
         if dpadded is not None:
             dx = logical(dpadded[:, top : top + h, left : left + width])

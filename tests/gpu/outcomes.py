@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # in the ids of functions
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--outcomes", type=Path, required=True, help="file to write outcomes to")
@@ -28,6 +30,10 @@ class Writer:
         self.lib = re.compile(rf"(?<=[\[-]){re.escape(lib)}(?=[\]-])")
         self.outcome, self.text = "passed", ""
 
+    def name(self, nodeid: str) -> str:
+        """Return a test's name without what differs between libraries and processes."""
+        return ADDRESS.sub("", self.lib.sub("*", nodeid, count=1))
+
     def write(self, **line: Any) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -43,8 +49,7 @@ class Writer:
         if report.outcome != "passed" and self.outcome != "failed":
             self.outcome, self.text = report.outcome, _text(report)
         if report.when == "teardown":
-            test = self.lib.sub("*", report.nodeid, count=1)
-            self.write(test=test, outcome=self.outcome, text=self.text)
+            self.write(test=self.name(report.nodeid), outcome=self.outcome, text=self.text)
             self.outcome, self.text = "passed", ""
 
 

@@ -44,6 +44,11 @@ class Options:
         """Return the seconds that remain."""
         return self.started + self.seconds - time.monotonic()
 
+    def check_time(self) -> None:
+        """Raise TimeUp when none are left."""
+        if self.left() <= 0:
+            raise TimeUp
+
 
 class Finding(NamedTuple):
     """A named fact, ready for JSON; `problem` says what is wrong with it, if anything is."""
@@ -51,6 +56,10 @@ class Finding(NamedTuple):
     name: str
     value: Any
     problem: str | None = None
+
+
+class TimeUp(Exception):
+    """Raised in the middle of what a section does last."""
 
 
 class Skipped(Exception):

@@ -30,7 +30,7 @@ FLAGS = (
 
 
 @dataclass
-class Tests:
+class Ended:
     """What became of the tests on one library."""
 
     selected: int = 0
@@ -38,7 +38,7 @@ class Tests:
     texts: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, file: Path) -> "Tests":
+    def read(cls, file: Path) -> "Ended":
         tests = cls()
         for line in file.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)
@@ -78,7 +78,7 @@ def findings(options: Options) -> Iterator[Finding]:
         logs = {lib: Path(folder) / f"{lib}.log" for lib in libs}
         started = {lib: _start(lib, files[lib], logs[lib], options) for lib in libs}
         codes = {lib: _wait(process, options) for lib, process in started.items()}
-        tests = {lib: Tests.read(files[lib]) for lib in libs}
+        tests = {lib: Ended.read(files[lib]) for lib in libs}
         for lib in libs:
             log = logs[lib].read_text(encoding="utf-8", errors="replace")
             problem = tests[lib].problem()
@@ -93,7 +93,7 @@ def findings(options: Options) -> Iterator[Finding]:
     )
 
 
-def differences(ours: Tests, baseline: Tests) -> list[str]:
+def differences(ours: Ended, baseline: Ended) -> list[str]:
     """Name the tests that did not end alike."""
     names = ours.outcomes | baseline.outcomes
     pairs = {t: (ours.outcomes.get(t, "absent"), baseline.outcomes.get(t, "absent")) for t in names}

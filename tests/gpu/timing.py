@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from tests.gpu.networks import FIRST, model_of, presets, without_dropout
-from tests.gpu.section import Finding, Options
+from tests.gpu.section import Finding, Options, TimeUp
 from tests.gpu.sides import Batch, Ours, Side, Theirs, batches_of
 from xpcnn.backend import Backend
 from xpcnn.models import Preset
@@ -34,11 +34,11 @@ def findings(options: Options) -> Iterator[Finding]:
     yield Finding("PyTorch runs on", device or "nothing: it is not installed or sees no device")
     for name, batch in plan(options.quick):
         label = f"{name}, batch {batch}"
-        if options.left() < 5:
-            yield Finding(label, {"left out": "the time was used up"})
-            continue
         found = next(p for p in presets() if p.name == name)
-        yield timed(label, found, batch, backend, device, options)
+        try:
+            yield timed(label, found, batch, backend, device, options)
+        except TimeUp:
+            yield Finding(label, {"left out": "the time was used up"})
 
 
 def plan(quick: bool) -> list[tuple[str, int]]:
@@ -68,7 +68,10 @@ def timed(
     batches = batches_of(found, batch, BATCHES)
     fact: dict[str, Any] = {"preset": found.name, "batch": batch}
     plain = replace(found, layers=without_dropout(found.layers))  # each side draws its own numbers
-    sums = {name: run(side, VERIFIED) for name, side in opened(plain, batches, backend, device)}
+    sums: dict[str, float] = {}
+    for name, side in opened(plain, batches, backend, device):
+        advance(side, VERIFIED, options)
+        sums[name] = side.loss_sum()
     fact["sums of losses"] = sums
     far = {name: abs(sums[OURS] / value - 1.0) for name, value in sums.items()}
     if not max(far.values()) <= TOLERANCE:
@@ -76,15 +79,15 @@ def timed(
 
     sides = dict(opened(found, batches, backend, device))
     for side in sides.values():
-        block(side)  # compiles kernels, chooses algorithms
+        block(side, options)  # compiles kernels, chooses algorithms
     rounds = 1 if options.quick else ROUNDS
-    needed = rounds * STEPS * sum(block(side) for side in sides.values())
+    needed = rounds * STEPS * sum(block(side, options) for side in sides.values())
     if needed > options.left():
         return Finding(label, fact | {"left out": f"it needs {needed:.0f} s, more than is left"})
     times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
-            times[name].append(block(side))
+            times[name].append(block(side, options))
     return Finding(label, fact | figures(times, batch, rehearsal=backend.name != "cupy"))
 
 
@@ -99,21 +102,19 @@ def opened(
     return sides
 
 
-def run(side: Side, steps: int) -> float:
-    """Return the sum of the losses of so many steps."""
+def advance(side: Side, steps: int, options: Options) -> None:
+    """Make so many steps."""
     for _ in range(steps):
+        options.check_time()
         side.step()
-    return side.loss_sum()
 
 
-def block(side: Side) -> float:
+def block(side: Side, options: Options) -> float:
     """Return the seconds of one step, as the mean over a block."""
-    for _ in range(DROPPED):
-        side.step()
+    advance(side, DROPPED, options)
     side.synchronize()
     start = perf_counter()
-    for _ in range(STEPS - DROPPED):
-        side.step()
+    advance(side, STEPS - DROPPED, options)
     side.synchronize()
     return (perf_counter() - start) / (STEPS - DROPPED)
 

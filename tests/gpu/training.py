@@ -15,7 +15,7 @@ from xpcnn.models import Preset
 from xpcnn.optimizers import Optimizer
 from xpcnn.types import flatten
 
-STEPS, BATCH, LARGE = 5, 32, 128
+STEPS, BATCH, LARGE = 5, 16, 128
 TOLERANCES = {"float32": 1e-4, "float64": 1e-9}
 """How far a loss may be from NumPy's, relative to it."""
 

@@ -34,7 +34,7 @@ ELEMENTWISE: dict[type, Callable[[Any], nn.Module]] = {
     ours.Softmax: lambda layer: nn.Softmax(layer.axis),
     ours.LogSoftmax: lambda layer: nn.LogSoftmax(layer.axis),
     ours.Flatten: lambda layer: nn.Flatten(),
-    ours.Reshape: lambda layer: nn.Unflatten(1, layer.shape),
+    ours.Reshape: lambda layer: nn.Sequential(nn.Flatten(), nn.Unflatten(1, layer.shape)),
     ours.Dropout: lambda layer: nn.Dropout(layer.rate),
     ours.GlobalAvgPool2D: lambda layer: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
     ours.GlobalMaxPool2D: lambda layer: nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),

@@ -72,6 +72,7 @@ class Sequential:
             )
             if ctx.grad:
                 pullbacks.append((name, pullback))
+            del pullback  # without gradients, what the layer kept goes with it
         if not ctx.grad:
             return x, new_buffers, no_gradient
 
@@ -132,6 +133,7 @@ class Residual:
             outputs.append(y)
             if ctx.grad:
                 pullbacks[name] = pullback
+            del pullback  # without gradients, what the layer kept goes with it
         y = outputs[0] + (outputs[1] if self.shortcut is not None else x)
         if not ctx.grad:
             return y, new_buffers, no_gradient
@@ -192,6 +194,7 @@ class Concat:
             outputs.append(y)
             if ctx.grad:
                 pullbacks.append((name, y.shape[1], pullback))
+            del pullback  # without gradients, what the layer kept goes with it
         y = namespace(x).concat(outputs, axis=1)
         if not ctx.grad:
             return y, new_buffers, no_gradient

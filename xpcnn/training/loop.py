@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -72,89 +72,103 @@ def fit(
     Raises:
         XpcnnError: the loss of an epoch is not finite.
     """
-    backend, n = model.backend, len(train)
-    batches = -(-n // options.batch_size)
-    total_steps = batches * options.epochs
-    clip = options.clip()
-    state = options.optimizer.init(flatten(model.params))
-    zero = backend.from_host(numpy.zeros((), dtype=model.dtype))
-    none = backend.from_host(numpy.zeros((), dtype=numpy.int64))
-    progress = Progress(model.params, model.buffers, state, zero, none)
-    source = random_source(model, seed)
+    run = _Run(model, train, options, seed, callbacks)
     history = History()
-    done = 0
     try:
         for epoch in range(1, options.epochs + 1):
-            for callback in callbacks:
-                callback.on_epoch_start(epoch, batches)
-            start = time.perf_counter()
-            order = backend.from_host(random.permutation(seed, n, epoch))
-            rates = [
-                options.optimizer.lr * options.schedule(done + i, total_steps)
-                for i in range(batches)
-            ]
-            lr = backend.from_host(numpy.asarray(rates, dtype=model.dtype))
-            number = backend.from_host(
-                numpy.arange(done + 1, done + batches + 1, dtype=model.dtype)
-            )
-            progress = progress._replace(loss_sum=zero, hits=none)
-            for i, (x, labels) in enumerate(train.batches(options.batch_size, order)):
-                progress = training_step(
-                    model.layers,
-                    model.loss,
-                    options.optimizer,
-                    clip,
-                    source,
-                    progress,
-                    x,
-                    labels,
-                    done + 1,
-                    lr[i, ...],
-                    number[i, ...],
-                )
-                done += 1
-                for callback in callbacks:
-                    callback.on_step(done)
-            loss = float(progress.loss_sum) / n  # waits for the device, once per epoch
-            accuracy = int(progress.hits) / n
-            seconds = time.perf_counter() - start
-            if not math.isfinite(loss):
-                raise XpcnnError(
-                    hint(
-                        f"training diverged: the loss of epoch {epoch} is {loss}",
-                        f"a smaller learning rate than {options.optimizer.lr:g}, or clip_norm=1.0",
-                    )
-                )
-            val_loss = val_accuracy = None
+            record = run.epoch(epoch)
             if validation is not None:
-                scores = _evaluate(model, progress, validation, options.batch_size)
+                scores = _evaluate(model, run.progress, validation, options.batch_size)
                 val_loss, val_accuracy = scores["loss"], scores["accuracy"]
-            record = Epoch(
-                epoch,
-                loss,
-                accuracy,
-                val_loss,
-                val_accuracy,
-                rates[-1],
-                seconds,
-                n / seconds,
-            )
+                record = replace(record, val_loss=val_loss, val_accuracy=val_accuracy)
             history.epochs.append(record)
             for callback in callbacks:
                 callback.on_epoch_end(record)
     except KeyboardInterrupt:
-        model.params, model.buffers = progress.params, progress.buffers
+        model.params, model.buffers = run.progress.params, run.progress.buffers
         raise
-    model.params, model.buffers = progress.params, progress.buffers
+    model.params, model.buffers = run.progress.params, run.progress.buffers
     return history
+
+
+class _Run:
+    """A run under way: what changes with every step, and how many are done."""
+
+    def __init__(
+        self,
+        model: "Model",
+        train: Samples,
+        options: TrainingOptions,
+        seed: int,
+        callbacks: Sequence[Callback],
+    ) -> None:
+        self.model, self.train, self.options = model, train, options
+        self.seed, self.callbacks = seed, callbacks
+        self.batches = -(-len(train) // options.batch_size)
+        self.clip = options.clip()
+        self.source = random_source(model, seed)
+        state = options.optimizer.init(flatten(model.params))
+        self.progress = Progress(model.params, model.buffers, state, *_zero_sums(model))
+        self.done = 0
+
+    def epoch(self, epoch: int) -> Epoch:
+        """Train one epoch, and wait for the device once, for its sums."""
+        for callback in self.callbacks:
+            callback.on_epoch_start(epoch, self.batches)
+        start = time.perf_counter()
+        from_host, n = self.model.backend.from_host, len(self.train)
+        order = from_host(random.permutation(self.seed, n, epoch))
+        total = self.batches * self.options.epochs
+        rates = [
+            self.options.optimizer.lr * self.options.schedule(self.done + i, total)
+            for i in range(self.batches)
+        ]
+        numbers = numpy.arange(self.done + 1, self.done + self.batches + 1)
+        lr = from_host(numpy.asarray(rates, dtype=self.model.dtype))
+        step = from_host(numbers.astype(self.model.dtype))
+
+        loss_sum, hits = _zero_sums(self.model)
+        self.progress = self.progress._replace(loss_sum=loss_sum, hits=hits)
+        for i, (x, labels) in enumerate(self.train.batches(self.options.batch_size, order)):
+            self.progress = training_step(
+                self.model.layers,
+                self.model.loss,
+                self.options.optimizer,
+                self.clip,
+                self.source,
+                self.progress,
+                x,
+                labels,
+                self.done + 1,
+                lr[i, ...],
+                step[i, ...],
+            )
+            self.done += 1
+            for callback in self.callbacks:
+                callback.on_step(self.done)
+
+        loss, accuracy = float(self.progress.loss_sum) / n, int(self.progress.hits) / n
+        seconds = time.perf_counter() - start
+        if not math.isfinite(loss):
+            raise XpcnnError(
+                hint(
+                    f"training diverged: the loss of epoch {epoch} is {loss}",
+                    f"a smaller learning rate than {self.options.optimizer.lr:g}, or clip_norm=1.0",
+                )
+            )
+        return Epoch(epoch, loss, accuracy, None, None, rates[-1], seconds, n / seconds)
 
 
 def evaluate(model: "Model", samples: Samples, batch_size: int = 256) -> dict[str, float]:
     """Return loss and accuracy over all samples, as means."""
-    zero = model.backend.from_host(numpy.zeros((), dtype=model.dtype))
-    none = model.backend.from_host(numpy.zeros((), dtype=numpy.int64))
-    progress = Progress(model.params, model.buffers, {}, zero, none)
+    progress = Progress(model.params, model.buffers, {}, *_zero_sums(model))
     return _evaluate(model, progress, samples, batch_size)
+
+
+def _zero_sums(model: "Model") -> tuple[Array, Array]:
+    """Return the loss sum and the hits of no samples, on the device."""
+    from_host = model.backend.from_host
+    return from_host(numpy.zeros((), model.dtype)), from_host(numpy.zeros((), numpy.int64))
 
 
 def _evaluate(

@@ -1,0 +1,116 @@
+"""Threads of our own, one BLAS thread each.
+
+A BLAS with threads of its own cannot share the cores with ours: its threads spin while they wait,
+and on a busy machine a step takes many times as long. So a session sets the BLAS to one thread and
+hands pieces of each kernel's work to a pool; when the last session of the process ends, the BLAS
+has the number of threads that it had before. Outside of a session kernels start no thread.
+
+`XPCNN_NUM_THREADS` is the number of threads, by default that of the cores open to the process. It
+is part of what results depend on in their last bits: a product cut differently rounds differently.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+Task = Callable[[int], None]
+
+SMALL = 1 << 18
+"""Bytes of work below which handing pieces to other threads (tens of microseconds) does not pay."""
+
+
+class Pool:
+    """Threads that wait for pieces of work; the caller takes piece 0 itself."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._pieces: SimpleQueue[tuple[Task, int, SimpleQueue[BaseException | None]]]
+        self._pieces = SimpleQueue()
+        for _ in range(size - 1):
+            threading.Thread(target=self._work, daemon=True, name="xpcnn").start()
+
+    def _work(self) -> None:
+        while True:
+            task, piece, done = self._pieces.get()
+            try:
+                task(piece)
+                done.put(None)
+            except BaseException as error:  # handed to the caller, who raises it
+                done.put(error)
+            del task, done  # an idle thread keeps no array alive
+
+    def run(self, task: Task, pieces: int) -> None:
+        """Run task(0), task(1), ... at the same time; return when all have ended."""
+        done: SimpleQueue[BaseException | None] = SimpleQueue()
+        for piece in range(1, pieces):
+            self._pieces.put((task, piece, done))
+        try:
+            task(0)
+        finally:
+            errors = [done.get() for _ in range(1, pieces)]
+        for error in errors:
+            if error is not None:
+                raise error
+
+
+def thread_count() -> int:
+    """Return how many threads a session uses."""
+    given = os.environ.get("XPCNN_NUM_THREADS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+class _Sessions:
+    """How many sessions are open in this process, and what they share."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.open = 0
+        self.pool: Pool | None = None
+        self.owner = 0  # the process whose threads the pool has: they do not survive a fork
+        self.limit: Any = None
+
+
+_sessions = _Sessions()
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """Give kernels the pool, and the BLAS one thread, until the block ends."""
+    from threadpoolctl import threadpool_limits
+
+    with _sessions.lock:
+        if _sessions.open == 0:
+            _sessions.limit = threadpool_limits(limits=1, user_api="blas")
+        if _sessions.pool is None or _sessions.owner != os.getpid():
+            _sessions.pool, _sessions.owner = Pool(thread_count()), os.getpid()
+        _sessions.open += 1
+    try:
+        yield
+    finally:
+        with _sessions.lock:
+            _sessions.open -= 1
+            if _sessions.open == 0:
+                _sessions.limit.restore_original_limits()
+
+
+def spread(work: Callable[[int, int], None], length: int, size: int) -> None:
+    """Call work(start, stop) for pieces of range(length), at the same time inside a session.
+
+    size: bytes that the work touches in all.
+    """
+    pool = _sessions.pool if _sessions.open else None
+    pieces = 1 if pool is None or size < SMALL else min(pool.size, length)
+    if pieces < 2:
+        work(0, length)
+        return
+    bounds = [length * i // pieces for i in range(pieces + 1)]
+    assert pool is not None
+    pool.run(lambda piece: work(bounds[piece], bounds[piece + 1]), pieces)

@@ -1,0 +1,88 @@
+"""Fast kernels against the references: the same signature, the same numbers at real sizes.
+
+The tests of the ops run on small arrays; kernels that cut their work into pieces need larger ones.
+"""
+
+import inspect
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.compare import assert_same
+from tests.conformance.verdict import numpy_kernels
+from tests.lib import Host, Lib, strided
+from xpcnn import backend, ops
+
+RNG = numpy.random.default_rng(0)
+
+
+def values(*shape: int) -> Host:
+    """Draw numbers of which many are equal."""
+    return RNG.integers(-8, 9, shape) / 8
+
+
+IMAGES = values(16, 6, 33, 30)
+
+CASES: list[tuple[str, list[Host], dict[str, Any]]] = [
+    ("conv2d", [IMAGES, values(8, 6, 3, 3), values(8)], {"padding": 1}),
+    ("conv2d", [IMAGES, values(8, 6, 5, 4), values(8)], {"stride": 2}),
+    ("conv2d", [IMAGES, values(4, 6, 3, 3), values(4)], {"padding": "same", "dilation": 2}),
+    ("conv2d", [IMAGES, values(6, 3, 3, 3), values(6)], {"groups": 2}),
+    ("conv2d", [values(64, 1, 12, 12), values(8, 1, 12, 12), values(8)], {}),
+    ("max_pool2d", [IMAGES], {"size": 2}),
+    ("max_pool2d", [IMAGES], {"size": 3, "stride": 2, "padding": 1}),
+    ("avg_pool2d", [IMAGES], {"size": 2}),
+    ("avg_pool2d", [IMAGES], {"size": 3, "stride": 2, "padding": 1}),
+    ("global_avg_pool2d", [IMAGES], {}),
+    ("global_max_pool2d", [IMAGES], {}),
+    ("batch_norm_inference", [IMAGES, *(values(4, 6) + 2)], {}),
+    ("dropout", [IMAGES, values(*IMAGES.shape)], {"rate": 0.25}),
+    ("dense", [values(64, 300), values(300, 70), values(70)], {}),
+    *((name, [IMAGES], {}) for name in ("relu", "tanh", "sigmoid", "silu", "gelu", "softplus")),
+    ("softmax_cross_entropy", [values(300, 40), RNG.integers(0, 40, 300)], {}),
+]
+
+
+with_kernels = pytest.mark.parametrize("lib", ["numpy", "cupy"], indirect=True)
+
+
+@with_kernels
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("op", "arrays", "options"), CASES, ids=[f"{op} {options}" for op, _, options in CASES]
+)
+def test_the_numbers_of_the_references(
+    lib: Lib, op: str, arrays: list[Host], options: dict[str, Any], dtype: str
+) -> None:
+    function = getattr(ops, op)
+    with numpy_kernels(present=False):
+        expected, expected_pullback = function(*arrays, **options)
+    dy = numpy.asarray(RNG.uniform(-1, 1, expected.shape))
+    for place in (lib, strided(lib)):
+        moved = [place.asarray(a, dtype if a.dtype == "float64" else None) for a in arrays]
+        y, pullback = function(*moved, **options)
+        assert_scaled(y, numpy.asarray(expected, dtype), lib, "y")
+        for i, (got, want) in enumerate(
+            zip(pullback(place.asarray(dy, dtype)), expected_pullback(dy), strict=True)
+        ):
+            assert (got is None) == (want is None)
+            if want is not None:
+                assert_scaled(got, numpy.asarray(want, dtype), lib, f"gradient {i}")
+
+
+def assert_scaled(actual: Any, expected: Host, lib: Lib, what: str) -> None:
+    """Compare relative to the largest number: sums of thousands lose digits where they cancel."""
+    scale = float(numpy.max(numpy.abs(expected)))
+    assert_same(actual / scale, (expected / scale).astype(expected.dtype), lib, what)
+
+
+@with_kernels
+def test_the_signatures_of_the_references(lib: Lib) -> None:
+    for name, kernel in backend._kernels.get(lib.backend.array_type, {}).items():
+        expected, got = inspect.signature(getattr(ops, name)), inspect.signature(kernel)
+        assert list(got.parameters) == list(expected.parameters), name
+        for parameter, other in zip(
+            got.parameters.values(), expected.parameters.values(), strict=True
+        ):
+            assert (parameter.kind, parameter.default) == (other.kind, other.default), name

@@ -1,0 +1,234 @@
+"""The GPU check, rehearsed on NumPy; its checkers see planted errors. No GPU is needed or used."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.gpu import __main__ as gpu_check
+from tests.gpu import bits, files, memory, suite, timing, training
+from tests.gpu.networks import images, model_of, presets, with_leaves
+from tests.gpu.report import section_lines
+from tests.gpu.section import ROOT, Finding, Options, Outcome, run
+from tests.gpu.steady import unsteady
+from tests.gpu.suite import Ended, differences
+from xpcnn import backend, layers, random
+from xpcnn.backend import Backend
+from xpcnn.layers import Context, Layer
+from xpcnn.models import preset
+from xpcnn.types import Array, Params
+
+CORRECT = list(gpu_check.CORRECTNESS)
+if sys.platform != "linux":
+    CORRECT.remove("memory")  # the rehearsal's limit of memory is Linux's
+
+
+def options(**changes: Any) -> Options:
+    return replace(Options("numpy", None, quick=True, seconds=60.0), **changes)
+
+
+def problems(found: Any) -> list[str]:
+    return [f.problem for f in found if f.problem is not None]
+
+
+def test_rehearsal(tmp_path: Path) -> None:
+    """All sections pass on NumPy, from another folder; the file and the table say so."""
+    script, out = ROOT / "tests" / "gpu_check.py", tmp_path / "results.json"
+    flags = ["--backend", "numpy", "--quick", "--out", "results.json", "--only", *CORRECT, "timing"]
+    alone = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # no contest
+    done = subprocess.run(
+        [sys.executable, str(script), *flags],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=alone,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads(out.read_text(encoding="utf-8"))
+    assert results["passed"]
+    assert results["rehearsal"]
+    assert list(results["sections"]) == [*CORRECT, "timing"]
+    assert {s["status"] for s in results["sections"].values()} == {"passed"}
+    assert results["versions"]["numpy"] == numpy.__version__
+    assert "--quick" in results["command"]
+
+    facts = {name: section["facts"] for name, section in results["sections"].items()}
+    tests = [facts["suite"][lib] for lib in ("numpy", "numpy-no-kernels")]
+    assert tests[0]["passed"] == tests[1]["passed"] > 5
+    assert facts["training"]["digits in float32"]["largest relative difference"] <= 1e-4
+    [timed] = [fact for fact in facts["timing"].values() if isinstance(fact, dict)]
+    assert timed["ms"]["xpcnn"] > 0
+    assert timed["times as fast as PyTorch"] is None  # a CPU's ratio would be no measurement
+    assert "timing: passed" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("passed after ")
+
+
+@pytest.mark.skipif(backend.problem("cupy") is None, reason="there is a GPU")
+def test_without_a_gpu_it_says_why() -> None:
+    script = ROOT / "tests" / "gpu_check.py"
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    cause, remedy = done.stderr.splitlines()
+    causes = ("not installed", "no driver", "no device", "broken libraries")
+    assert cause.startswith(tuple(f"cupy cannot be used here: {c}" for c in causes))
+    assert remedy.startswith("Try: ")
+
+
+def test_a_section_that_breaks_or_hangs_ends_alone() -> None:
+    broken = run("no_such_section", options())
+    assert broken.status == "failed"
+    assert "No module named 'tests.gpu.no_such_section'" in broken.problems[0]
+    slow = run("suite", options(seconds=-9.99))  # less than Python needs to start
+    assert slow.status == "failed"
+    assert slow.problems == ["stopped: it took longer than 0 s"]
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "ok"),
+    [
+        ("passed", "bits", True),
+        ("failed", "bits", False),
+        ("skipped", "bits", False),
+        ("failed", "timing", False),
+        ("skipped", "timing", True),
+    ],
+)
+def test_what_counts_as_passed(status: str, name: str, ok: bool) -> None:
+    assert gpu_check.passed({"files": Outcome(), name: Outcome(status)}) is ok
+
+
+def test_time_that_is_used_up_leaves_sections_out_by_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert gpu_check.main(["--backend", "numpy", "--seconds", "1", "--only", "bits"]) == 1
+    assert "bits: skipped: the time was used up" in capsys.readouterr().out
+    left_out = list(timing.findings(options(seconds=0.0)))[1:]
+    assert left_out == [Finding("digits, batch 16", {"left out": "the time was used up"})]
+
+
+def test_wrong_bits_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def uniform(self: Backend, key: int, step: Any, shape: Any) -> Any:
+        drawn = random.uniform(key, int(step) % 2**63, shape)
+        return drawn if drawn.size < 2048 else numpy.roll(drawn, 1)
+
+    assert not problems(bits.findings(options()))
+    monkeypatch.setattr(Backend, "uniform", uniform)
+    found = problems(bits.findings(options()))
+    assert found[0].startswith("96 of 352 differ: seed 0, dropout/layers.3, step 0, shape (2048,)")
+    assert len(found) == 3  # uniforms, steps from the device, dropout
+
+
+def test_wrong_losses_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = training.losses
+
+    def wrong(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        values, arrays = honest(*arguments, **named)
+        return [value * (1 + 2e-4 * (len(calls) % 2)) for value in values], arrays
+
+    calls: list[int] = []
+    monkeypatch.setattr(training, "losses", wrong)
+    found = problems(training.findings(options()))
+    assert found == [
+        "losses differ by 0.0002 of NumPy's, more than 0.0001",
+        "losses differ by 0.0002 of NumPy's, more than 1e-09",
+    ]
+
+
+def test_bits_that_change_are_named() -> None:
+    """A bias gradient that is summed in another order every time, as with atomics."""
+    rng = numpy.random.default_rng(0)
+
+    class Unsteady(layers.Dense):
+        def forward(self, params: Params, buffers: Params, x: Array, ctx: Context) -> Any:
+            y, after, back = super().forward(params, buffers, x, ctx)
+
+            def pullback(dy: Array, want_dx: bool = True) -> Any:
+                dx, grads = back(dy, want_dx)
+                sums = [rng.permutation(dy[:, j])[:, None] for j in range(dy.shape[1])]
+                shuffled = numpy.concatenate(sums, axis=1)
+                return dx, grads | {"bias": numpy.cumsum(shuffled, axis=0)[-1]}
+
+            return y, after, pullback
+
+    def change(layer: Layer) -> Layer:
+        return Unsteady(layer.units) if isinstance(layer, layers.Dense) else layer
+
+    found = preset("digits")
+    host = backend.load("numpy")
+    assert unsteady(found, host, 128) == []
+    changed = replace(found, layers=with_leaves(found.layers, change))
+    assert unsteady(changed, host, 128) == ["layers.9 Unsteady: gradient bias"]
+    first, second = (training.losses(changed, host, "float32")[1] for _ in range(2))
+    assert "layers.9.bias" in training.different(first, second)
+
+
+def test_a_model_that_changes_on_the_way_is_seen() -> None:
+    found, host = preset("digits"), backend.load("numpy")
+    samples = images(found.input_shape, found.classes, 20)
+    model, other = (model_of(found, host, seed=seed) for seed in (0, 1))
+    assert files.compared("same", model, model.to("numpy"), samples).problem is None
+    problem = files.compared("other", model, other, samples).problem
+    assert problem is not None
+    assert problem.startswith("other arrays: ['layers.0.weight', ")
+    assert "decisions differ" in problem
+
+
+def test_an_error_that_does_not_speak_of_memory_is_unclear() -> None:
+    assert memory.unclear(None) == "no error"
+    assert memory.unclear("RuntimeError: CUBLAS_STATUS_ALLOC_FAILED") is not None
+    assert memory.unclear("OutOfMemoryError: Out of memory allocating 8 bytes") is None
+
+
+def outcomes(tmp_path: Path, **tests: str) -> Ended:
+    lines = [{"selected": 3}, *({"test": t, "outcome": o, "text": t} for t, o in tests.items())]
+    file = tmp_path / "outcomes"
+    file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return Ended.read(file)
+
+
+def test_tests_that_do_not_end_alike_are_named(tmp_path: Path) -> None:
+    ours = outcomes(tmp_path, a="passed", b="failed", c="skipped")
+    baseline = outcomes(tmp_path, a="passed", b="passed", d="passed")
+    assert ours.problem() == "of 3 tests 1 failed, 0 did not run"
+    assert ours.facts()["failures"] == {"b": "b"}
+    assert baseline.problem() is None
+    assert outcomes(tmp_path, a="passed").problem() == "of 3 tests 0 failed, 2 did not run"
+    assert differences(ours, baseline) == [
+        "b: failed, not passed",
+        "c: skipped, not absent",
+        "d: absent, not passed",
+    ]
+    missing = [test for test in suite.TESTS if not (ROOT / test).exists()]
+    assert not missing
+
+
+def test_the_lines_of_a_section() -> None:
+    fact = {
+        "preset": "tiny",
+        "batch": 128,
+        "ms": {"xpcnn": 0.5, "contiguous_format": 1.25, "channels_last": 1.0},
+        "images per second": 256000.0,
+        "times as fast as PyTorch": 2.0,
+    }
+    outcome = Outcome("failed", 1.5, {"tiny, batch 128": fact}, ["small: a problem"])
+    assert list(section_lines("timing", outcome)) == [
+        "\ntiming: failed (1.5 s)",
+        "  ! small: a problem",
+        "  preset  batch  ms   PyTorch  channels-last  images/s  times as fast",
+        "  tiny    128    0.5  1.25     1              256000    2",
+    ]
+
+
+def test_images_fill_the_shape() -> None:
+    for found in presets():
+        data = images(found.input_shape, found.classes, 12)
+        assert data.images.shape == (12, *found.input_shape)
+        assert set(data.labels.tolist()) <= set(range(found.classes))

@@ -1,0 +1,128 @@
+"""Threads of the NumPy kernels: only inside a session, and nothing of them is left behind."""
+
+import importlib
+import os
+import subprocess
+import sys
+import threading
+
+import numpy
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+from xpcnn.layers import Dense, Flatten
+
+import xpcnn
+from xpcnn import backend, ops
+
+threads = importlib.import_module("xpcnn.backends.numpy_kernels.threads")
+
+
+@pytest.fixture(autouse=True)
+def _three_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XPCNN_NUM_THREADS", "3")
+    monkeypatch.setattr(threads, "_sessions", threads._Sessions())
+    backend.load("numpy")
+
+
+def blas_threads() -> list[int]:
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_a_session_gives_the_blas_one_thread_and_then_back_what_it_had() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with threads.session():
+            assert set(blas_threads()) <= {1}
+            with threads.session():
+                assert set(blas_threads()) <= {1}
+            assert set(blas_threads()) <= {1}
+        assert blas_threads() == before
+
+
+def test_pieces_cover_the_range_and_run_at_the_same_time() -> None:
+    together = threading.Barrier(3, timeout=10)
+    seen: list[tuple[int, int]] = []
+
+    def work(start: int, stop: int) -> None:
+        together.wait()
+        seen.append((start, stop))
+
+    with threads.session():
+        threads.spread(work, 10, threads.SMALL)
+    assert sorted(seen) == [(0, 3), (3, 6), (6, 10)]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_small_work_and_work_outside_of_a_session_stay_here(inside: bool) -> None:
+    seen: list[tuple[int, int, str]] = []
+
+    def work(start: int, stop: int) -> None:
+        seen.append((start, stop, threading.current_thread().name))
+
+    here = threading.current_thread().name
+    if inside:
+        with threads.session():
+            threads.spread(work, 10, threads.SMALL - 1)
+    else:
+        threads.spread(work, 10, threads.SMALL)
+    assert seen == [(0, 10, here)]
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_an_error_in_a_piece_is_raised_here_and_the_pool_lives_on(where: int) -> None:
+    def fail(start: int, stop: int) -> None:
+        if start == where:
+            raise ZeroDivisionError
+
+    with threads.session():
+        with pytest.raises(ZeroDivisionError):
+            threads.spread(fail, 3, threads.SMALL)
+        test_pieces_cover_the_range_and_run_at_the_same_time()
+
+
+def test_results_with_and_without_threads_agree() -> None:
+    rng = numpy.random.default_rng(0)
+    x = rng.normal(size=(32, 8, 20, 20))
+    w, b = rng.normal(size=(8, 8, 3, 3)), rng.normal(size=8)
+    results = []
+    for session in (threads.session, None, threads.session):
+        with session() if session else threadpool_limits(1):
+            y, pullback = ops.conv2d(x, w, b, padding=1)
+            results.append([y, *pullback(y)])
+    for threaded, alone, again in zip(*results, strict=True):
+        numpy.testing.assert_allclose(threaded, alone, rtol=1e-12, atol=1e-9)
+        assert threaded.tobytes() == again.tobytes()
+
+
+def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert threads.thread_count() == 3
+    for given in ("", "0", "many"):
+        monkeypatch.setenv("XPCNN_NUM_THREADS", given)
+        assert 1 <= threads.thread_count() <= (os.cpu_count() or 1)
+
+
+def test_a_forked_process_has_a_pool_of_its_own() -> None:
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this system")
+    code = (
+        "import os, sys, warnings; warnings.simplefilter('ignore'); import xpcnn\n"
+        "from xpcnn.backends.numpy_kernels import threads\n"
+        "seen = []\n"
+        "def run():\n"
+        "    with threads.session(): threads.spread(lambda a, b: seen.append(b), 4, 1 << 30)\n"
+        "run(); child = os.fork()\n"
+        "if child == 0: run(); os._exit(len(seen))\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
+    assert done.returncode == 2 * 3
+
+
+def test_training_leaves_the_threads_of_the_blas_alone() -> None:
+    train, test = xpcnn.data.load("digits")
+    model = xpcnn.Model([Flatten(), Dense(10)], input_shape=train.shape)
+    before = blas_threads()
+    model.fit(train.subset(range(64)), epochs=1)
+    model.evaluate(test)
+    model.predict(test.images)
+    assert blas_threads() == before
