@@ -9,10 +9,10 @@ import threading
 import numpy
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
-from xpcnn.layers import Dense, Flatten
 
 import xpcnn
 from xpcnn import backend, ops
+from xpcnn.layers import Dense, Flatten
 
 threads = importlib.import_module("xpcnn.backends.numpy_kernels.threads")
 
