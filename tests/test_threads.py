@@ -80,6 +80,17 @@ def test_an_error_in_a_piece_is_raised_here_and_the_pool_lives_on(where: int) ->
         test_pieces_cover_the_range_and_run_at_the_same_time()
 
 
+def test_the_errstate_of_the_caller_holds_in_every_piece() -> None:
+    def overflow(start: int, stop: int) -> None:
+        numpy.full(4, 1e308) * 10
+
+    with threads.session():
+        with numpy.errstate(over="ignore"):
+            threads.spread(overflow, 3, threads.SMALL)
+        with numpy.errstate(over="raise"), pytest.raises(FloatingPointError):
+            threads.spread(overflow, 3, threads.SMALL)
+
+
 def test_results_with_and_without_threads_agree() -> None:
     rng = numpy.random.default_rng(0)
     x = rng.normal(size=(32, 8, 20, 20))

@@ -13,6 +13,8 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -27,26 +29,27 @@ class Pool:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._pieces: SimpleQueue[tuple[Task, int, SimpleQueue[BaseException | None]]]
+        self._pieces: SimpleQueue[tuple[Callable[[], None], SimpleQueue[BaseException | None]]]
         self._pieces = SimpleQueue()
         for _ in range(size - 1):
             threading.Thread(target=self._work, daemon=True, name="xpcnn").start()
 
     def _work(self) -> None:
         while True:
-            task, piece, done = self._pieces.get()
+            work, done = self._pieces.get()
             try:
-                task(piece)
+                work()
                 done.put(None)
             except BaseException as error:  # handed to the caller, who raises it
                 done.put(error)
-            del task, done  # an idle thread keeps no array alive
+            del work, done  # an idle thread keeps no array alive
 
     def run(self, task: Task, pieces: int) -> None:
         """Run task(0), task(1), ... at the same time; return when all have ended."""
         done: SimpleQueue[BaseException | None] = SimpleQueue()
         for piece in range(1, pieces):
-            self._pieces.put((task, piece, done))
+            # in a copy of the caller's context, which holds NumPy's errstate
+            self._pieces.put((partial(copy_context().run, task, piece), done))
         try:
             task(0)
         finally:
