@@ -5,6 +5,7 @@ A library that cannot be used here skips the test by its name, with the reason.
 """
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 
@@ -46,6 +47,19 @@ def _lib_of(item: pytest.Item) -> str | None:
     """Return the name of the library that the fixture `lib` opens for a test, if it has one."""
     callspec = getattr(item, "callspec", None)
     return None if callspec is None else callspec.params.get("lib")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_blas_thread() -> Iterator[None]:
+    """Limit NumPy's BLAS: on a busy machine its threads wait for each other hundreds of times
+    longer than a product of test size takes."""
+    if find_spec("threadpoolctl") is None:
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture(params=LIBS)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 ARRAY_LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict")
-COMPANIONS = {"cupy": ("cupyx",)}
+COMPANIONS = {"numpy": ("threadpoolctl",), "cupy": ("cupyx",)}
 HOST = ("numpy",)
 OPTIONS = ("xpcnn.errors", "xpcnn.options", "xpcnn.types")
 PURE = ("math", "typing", "collections", "dataclasses", "functools")

@@ -4,6 +4,7 @@ The tests of the ops run on small arrays; kernels that cut their work into piece
 """
 
 import inspect
+from contextlib import nullcontext
 from typing import Any
 
 import numpy
@@ -48,27 +49,29 @@ with_kernels = pytest.mark.parametrize("lib", ["numpy", "cupy"], indirect=True)
 
 
 @with_kernels
+@pytest.mark.parametrize("in_session", [False, True], ids=["", "threads"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(
     ("op", "arrays", "options"), CASES, ids=[f"{op} {options}" for op, _, options in CASES]
 )
 def test_the_numbers_of_the_references(
-    lib: Lib, op: str, arrays: list[Host], options: dict[str, Any], dtype: str
+    lib: Lib, op: str, arrays: list[Host], options: dict[str, Any], dtype: str, in_session: bool
 ) -> None:
     function = getattr(ops, op)
     with numpy_kernels(present=False):
         expected, expected_pullback = function(*arrays, **options)
     dy = numpy.asarray(RNG.uniform(-1, 1, expected.shape))
-    for place in (lib, strided(lib)):
-        moved = [place.asarray(a, dtype if a.dtype == "float64" else None) for a in arrays]
-        y, pullback = function(*moved, **options)
-        assert_scaled(y, numpy.asarray(expected, dtype), lib, "y")
-        for i, (got, want) in enumerate(
-            zip(pullback(place.asarray(dy, dtype)), expected_pullback(dy), strict=True)
-        ):
-            assert (got is None) == (want is None)
-            if want is not None:
-                assert_scaled(got, numpy.asarray(want, dtype), lib, f"gradient {i}")
+    with lib.backend.session() if in_session else nullcontext():
+        for place in (lib, strided(lib)):
+            moved = [place.asarray(a, dtype if a.dtype == "float64" else None) for a in arrays]
+            y, pullback = function(*moved, **options)
+            gradients = pullback(place.asarray(dy, dtype))
+            assert_scaled(y, numpy.asarray(expected, dtype), lib, "y")
+            wanted = expected_pullback(dy)
+            assert [g is None for g in gradients] == [w is None for w in wanted]
+            for i, (got, want) in enumerate(zip(gradients, wanted, strict=True)):
+                if want is not None:
+                    assert_scaled(got, numpy.asarray(want, dtype), lib, f"gradient {i}")
 
 
 def assert_scaled(actual: Any, expected: Host, lib: Lib, what: str) -> None:
