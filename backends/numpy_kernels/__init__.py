@@ -11,10 +11,12 @@ from typing import Any
 
 from .conv import conv2d
 from .elementwise import dropout, normalise, relu
+from .norm import batch_norm
 from .pool import avg_pool2d, max_pool2d
 
 KERNELS: dict[str, Callable[..., Any]] = {
     "avg_pool2d": avg_pool2d,
+    "batch_norm": batch_norm,
     "conv2d": conv2d,
     "dropout": dropout,
     "max_pool2d": max_pool2d,

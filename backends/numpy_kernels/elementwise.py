@@ -1,21 +1,33 @@
 """Elementwise passes with fewer temporaries, in the memory order of their input."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .layout import Array, logical
+from .threads import spread
+
+
+def by_channel(work: Callable[[Array, Array, Array], Any], x: Array, y: Array, out: Array) -> None:
+    """Call work(x, y, out) on pieces of arrays of one shape, cut along their second axis."""
+    spread(lambda i, j: work(x[:, i:j], y[:, i:j], out[:, i:j]), x.shape[1], 3 * x.nbytes)
 
 
 def relu(x: Array) -> Any:
     """Keep what is positive."""
-    y = np.maximum(x, 0)
+    if x.ndim < 2:
+        return NotImplemented
+    y = np.empty_like(x)
+    by_channel(lambda x, _, y: np.maximum(x, 0, out=y), x, x, y)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
-        return (dy * (y != 0),)  # y is 0 exactly where x <= 0; NaN passes the gradient on
+        dx = np.empty_like(y)
+        # y is 0 exactly where x <= 0; NaN passes the gradient on
+        by_channel(lambda dy, y, dx: np.multiply(dy, y != 0, out=dx), dy, y, dx)
+        return (dx,)
 
     return y, pullback
 

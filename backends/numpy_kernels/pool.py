@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .layout import Array, logical, pair
+from .threads import spread
 
 
 def windows(x: Array, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
@@ -41,26 +42,44 @@ def max_pool2d(
     if taps is None:
         return NotImplemented
     image = x.transpose(1, 2, 3, 0)  # (c, h, w, n)
-    y = np.array(image[taps[0]], order="C")
-    for tap in taps[1:]:
-        np.maximum(y, image[tap], out=y)  # NaN propagates
+    y = np.empty(image[taps[0]].shape, x.dtype)
+
+    def forward(start: int, stop: int) -> None:
+        channels, top = image[start:stop], y[start:stop]
+        top[...] = channels[taps[0]]
+        for tap in taps[1:]:
+            np.maximum(top, channels[tap], out=top)  # NaN propagates
+
+    spread(forward, len(image), x.nbytes)
+    # windows that tile the image write each element of dx once
+    tiles = y.size * len(taps) == x.size and pair(size) == pair(size if stride is None else stride)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
         dy = dy.transpose(1, 2, 3, 0)
-        dx = np.zeros(image.shape, x.dtype)
-        free = np.ones(y.shape, bool)  # windows whose winner is not yet found
-        for tap in taps:
-            won = image[tap] == y
-            won &= free
-            free &= ~won
-            dx[tap] += dy * won
-        if free.any():  # windows with NaN, which equals nothing: the last NaN takes the gradient
-            for tap in reversed(taps):
-                won = np.isnan(image[tap]) & free
-                free &= ~won
-                dx[tap] += np.where(won, dy, 0)
+        dx = np.empty(image.shape, x.dtype) if tiles else np.zeros(image.shape, x.dtype)
+
+        def backward(start: int, stop: int) -> None:
+            channels, top = image[start:stop], y[start:stop]
+            grad, out = dy[start:stop], dx[start:stop]
+            free = np.ones(top.shape, bool)  # windows whose winner is not yet found
+            won = np.empty(top.shape, bool)
+            for tap in taps:
+                np.equal(channels[tap], top, out=won)
+                won &= free
+                free ^= won
+                if tiles:
+                    np.multiply(grad, won, out=out[tap])
+                else:
+                    out[tap] += grad * won
+            if free.any():  # NaN, which equals nothing: the last one takes the gradient
+                for tap in reversed(taps):
+                    won = np.isnan(channels[tap]) & free
+                    free ^= won
+                    out[tap] += np.where(won, grad, 0)
+
+        spread(backward, len(image), x.nbytes)
         return (logical(dx),)
 
     return logical(y), pullback
