@@ -1,21 +1,23 @@
 """NumPy on the CPU. Refuses every other device."""
 
-import ctypes
-import os
 import sys
 from typing import Any
 
 import numpy
 
 from .numpy_kernels import KERNELS
-from .numpy_kernels.threads import session
+from .numpy_kernels.threads import session, thread_count
 
 
 def problem(device: str | int | None) -> tuple[str, str] | None:
     """Return why NumPy cannot run on `device` and what to do; None when it can."""
-    if device in (None, "cpu"):
-        return None
-    return f"NumPy has no device {device!r}", "device 'cpu', or another backend"
+    if device not in (None, "cpu"):
+        return f"NumPy has no device {device!r}", "device 'cpu', or another backend"
+    try:
+        thread_count()
+    except ValueError as error:
+        return str(error), "XPCNN_NUM_THREADS=2, or none for all cores"
+    return None
 
 
 class Library:
@@ -54,14 +56,5 @@ class Library:
         return {
             "library": f"NumPy {numpy.__version__}",
             "blas": f"{blas['name']} {blas.get('version', '')}".strip(),
-            "threads": _blas_threads(),
+            "threads": str(thread_count()),
         }
-
-
-def _blas_threads() -> str:
-    """Ask OpenBLAS, through NumPy's own extension, how many threads it uses."""
-    extension = ctypes.CDLL(numpy.linalg._umath_linalg.__file__)
-    for name in ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads"):
-        if hasattr(extension, name):
-            return str(getattr(extension, name)())
-    return os.environ.get("OMP_NUM_THREADS", "unknown")

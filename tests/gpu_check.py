@@ -1,7 +1,7 @@
 """Check and time a GPU in one command: `python tests/gpu_check.py --out results.json`.
 
-Needs cupy, numpy, array-api-compat and pytest; PyTorch and safetensors where there. `--help` says
-what else it can do; the sections are the modules of `tests/gpu`.
+Needs cupy, numpy, array-api-compat, threadpoolctl and pytest; PyTorch and safetensors where there.
+`--help` says what else it can do; the sections are the modules of `tests/gpu`.
 """
 
 import runpy

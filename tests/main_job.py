@@ -35,7 +35,7 @@ def main() -> None:
         result, seconds = train("--seed", str(seed))
         accuracies.append(result["test"]["accuracy"])
         times.append(seconds)
-        print(f"seed {seed}: test accuracy {accuracies[-1]:.4f}, {seconds:.1f} s in all", flush=True)
+        print(f"seed {seed}: test accuracy {accuracies[-1]:.4f}, {seconds:.1f} s", flush=True)
     print(f"mean: test accuracy {statistics.mean(accuracies):.4f}, {statistics.mean(times):.1f} s")
 
 

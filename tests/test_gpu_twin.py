@@ -5,16 +5,16 @@ from typing import Any
 import numpy
 import pytest
 
+from tests.gpu.networks import presets, without_dropout
 from xpcnn import layers
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, Sequential
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
-from xpcnn.types import Params, flatten, unflatten_like
+from xpcnn.models import Preset
+from xpcnn.types import Params, Shape, flatten, unflatten_like
 
 torch: Any = pytest.importorskip("torch")
 twin: Any = pytest.importorskip("tests.gpu.twin")
-
-SHAPE = (2, 7, 6)
 
 NETWORKS: dict[str, list[Layer]] = {
     "rows": [layers.Flatten(), layers.Dense(5, bias=False), layers.BatchNorm(), layers.PReLU()],
@@ -39,6 +39,11 @@ def test_twins_in_pytorch(net: list[Layer]) -> None:
     check_twin(Sequential(net))
 
 
+@pytest.mark.parametrize("found", presets(), ids=lambda found: found.name)
+def test_twins_of_presets(found: Preset) -> None:
+    check_twin(without_dropout(found.layers), found.input_shape)
+
+
 def test_twins_of_elementwise_layers() -> None:
     others: dict[type, Layer] = {
         layers.Dropout: layers.Dropout(0.0),
@@ -48,13 +53,13 @@ def test_twins_of_elementwise_layers() -> None:
         check_twin(others.get(kind) or kind())
 
 
-def check_twin(layer: Layer) -> None:
+def check_twin(layer: Layer, shape: Shape = (2, 7, 6)) -> None:
     """Compare outputs in training and, with the running statistics from there, in inference."""
-    params, buffers, _ = layer.init(SHAPE, Draw(0))
+    params, buffers, _ = layer.init(shape, Draw(0))
     params, buffers = moved_off(params), moved_off(buffers)
     module = twin.twin(layer, params, buffers)
     module.double()
-    x = numpy.random.default_rng(3).standard_normal((3, *SHAPE))
+    x = numpy.random.default_rng(3).standard_normal((3, *shape))
     for training in (True, False):
         module.train(training)
         y, buffers, _ = layer.forward(params, buffers, x, Context(training))

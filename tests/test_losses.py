@@ -32,6 +32,15 @@ def test_integer_labels_are_yes_and_no_for_bce(lib: Lib) -> None:
     assert_same(back(lib.asarray(1.0)), [[0.25, -0.125]], lib)
 
 
+def test_positive_weights(lib: Lib) -> None:
+    """-log s(log 3) = log(4/3) counts three times, -log(1 - s(0)) = log 2 once."""
+    loss, back = BCEWithLogits(positive_weights=(3.0, 3.0))(
+        lib.asarray([[0.0, math.log(3)]]), lib.asarray([1])
+    )
+    assert_same(loss, (math.log(2) + 3 * math.log(4 / 3)) / 2, lib)
+    assert_same(back(lib.asarray(1.0)), [[0.25, -0.375]], lib)
+
+
 def test_integer_labels_are_one_hot_for_mse(lib: Lib) -> None:
     loss, back = MSE()(lib.asarray([[0.5, 0.0]]), lib.asarray([1]))
     assert_same(loss, (0.25 + 1.0) / 2, lib)
@@ -67,6 +76,7 @@ def test_label_smoothing_out_of_range() -> None:
     with pytest.raises(ConfigError) as error:
         SoftmaxCrossEntropy(label_smoothing=1.5)
     assert str(error.value) == (
-        "SoftmaxCrossEntropy: label_smoothing is 1.5, expected a number from 0 to 1"
+        "SoftmaxCrossEntropy: label_smoothing must be a number >= 0 and <= 1, got 1.5\n"
+        "Try: SoftmaxCrossEntropy(label_smoothing=0.0)"
     )
     numpy.testing.assert_equal(SoftmaxCrossEntropy(class_weights=[1, 2]).class_weights, (1, 2))  # type: ignore[arg-type]

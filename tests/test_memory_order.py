@@ -15,7 +15,7 @@ from xpcnn.types import Array, Params
 def is_batch_last(x: Array) -> bool:
     """Whether the memory of x (n, c, h, w) has the order (c, h, w, n), the batch without gaps."""
     n, c, h, w = x.strides
-    return c >= h >= w >= n == x.itemsize
+    return bool(c >= h >= w >= n == x.itemsize)
 
 
 class Orders:

@@ -77,9 +77,10 @@ def test_the_model_owns_normalisation(
 ) -> None:
     train, test = parts
     model = fresh()
-    assert model.mean is None
     model.fit(train, epochs=1)
-    assert (model.mean, model.std, model.classes) == (train.mean, train.std, train.classes)
+    assert model.mean == train.mean
+    assert model.std == train.std
+    assert model.classes == train.classes
     scaled = test.images.astype(numpy.float32) * 4
     other = xpcnn.data.Dataset.from_arrays(scaled, test.labels)
     model.fit(other, epochs=1)
@@ -117,13 +118,13 @@ def test_a_fraction_for_validation(parts: tuple[xpcnn.data.Dataset, xpcnn.data.D
     assert fresh().fit(train, epochs=1, validation=0.0)["val_loss"] == [None]
 
 
-def test_one_output_for_two_classes() -> None:
+def test_rows_of_features_and_one_output_for_two_classes() -> None:
     """XOR, by a network with one output."""
-    x = numpy.asarray([[0, 0], [0, 1], [1, 0], [1, 1]], numpy.float32).reshape(4, 2, 1, 1)
+    x = numpy.asarray([[0, 0], [0, 1], [1, 0], [1, 1]], numpy.float32)
     y = numpy.asarray([0, 1, 1, 0])
     model = Model(
-        [Flatten(), Dense(8), Tanh(), Dense(1)],
-        input_shape=(2, 1, 1),
+        [Dense(8), Tanh(), Dense(1)],
+        input_shape=(2,),
         loss=BCEWithLogits(),
         seed=1,
     )
@@ -131,6 +132,34 @@ def test_one_output_for_two_classes() -> None:
     assert model.evaluate((x, y))["accuracy"] == 1.0
     numpy.testing.assert_array_equal(model.predict(x), y)
     assert model.predict_proba(x).shape == (4, 2)
+
+
+def test_labels_go_by_the_names_of_classes(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+) -> None:
+    train, test = (part.select(classes=["3", "1", "7"]) for part in parts)
+    model = Model([Flatten(), Dense(3)], input_shape=train.shape)
+    model.fit(train, epochs=3)
+    figures = model.evaluate(test)
+    assert figures["accuracy"] > 0.95
+    other = parts[1].select(classes=["7", "3", "1"])
+    assert model.evaluate(other) == pytest.approx(figures)
+    assert model.evaluate(parts[1].select(classes=["7", "1"]))["accuracy"] > 0.95
+
+
+def test_labels_on_the_device(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset], lib: Lib
+) -> None:
+    _, test = parts
+    model = fresh(backend=lib.backend)
+    on_device = lib.asarray(test.images), lib.asarray(test.labels)
+    assert model.evaluate(on_device) == model.evaluate((test.images, test.labels))
+
+
+def test_no_samples() -> None:
+    none = numpy.zeros((0, 1, 8, 8), numpy.uint8)
+    assert fresh().predict(none).shape == (0,)
+    assert fresh().predict_proba(none).shape == (0, 10)
 
 
 class Boom(Callback):
@@ -175,6 +204,16 @@ def test_divergence_is_said(parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]
     assert weights(model) == before
 
 
+def test_a_last_step_that_diverges_is_said() -> None:
+    """The loss of a step is that of the parameters before it, so the last one shows in no loss."""
+    model = Model([Dense(4), ReLU(), Dense(2)], input_shape=(3,))
+    x = numpy.random.default_rng(0).normal(size=(8, 3)).astype(numpy.float32)
+    with numpy.errstate(all="ignore"), pytest.raises(XpcnnError) as error:
+        model.fit((x, numpy.arange(8) % 2), epochs=1, batch_size=8, optimizer=SGD(1e39))
+    assert str(error.value).startswith("training diverged: layers.")
+    assert "is not finite after the last step\nTry: a smaller learning rate" in str(error.value)
+
+
 def wrong(error_type: type[XpcnnError], text: str, call: object, *args: object) -> None:
     with pytest.raises(error_type) as error:
         call(*args)  # type: ignore[operator]
@@ -186,16 +225,25 @@ def test_errors_of_samples() -> None:
     images = numpy.zeros((4, 8, 8, 1), numpy.float32)
     wrong(
         ShapeError,
-        "samples have shape (8, 8, 1), the model expects (1, 8, 8); they look channels-last\n"
+        "samples have shape (4, 8, 8, 1), the model expects (n, 1, 8, 8); they look "
+        "channels-last\n"
         "Try: images.transpose(0, 3, 1, 2)",
         model.predict,
         images,
     )
     wrong(
         ShapeError,
-        "samples have shape (1, 8, 9), the model expects (1, 8, 8)",
+        "samples have shape (4, 1, 8, 9), the model expects (n, 1, 8, 8)\n"
+        "Try: images of that size, or a model made for these",
         model.predict,
         numpy.zeros((4, 1, 8, 9), numpy.float32),
+    )
+    wrong(
+        ShapeError,
+        "samples have shape (1, 8, 8), the model expects (n, 1, 8, 8); this is a single one\n"
+        "Try: image[None]",
+        model.predict,
+        numpy.zeros((1, 8, 8), numpy.float32),
     )
     wrong(
         DTypeError,
@@ -218,9 +266,31 @@ def test_errors_of_labels() -> None:
     images = numpy.zeros((4, 1, 8, 8), numpy.float32)
     wrong(
         LabelError,
-        "the network has 10 outputs and the data 13 classes\nTry: a last layer Dense(13)",
+        "data set 'arrays': 1 of 4 labels lie outside 0..9, the first: labels[3] = 12\n"
+        "Try: name every class that occurs, or leave out the images of the others",
         model.fit,
         (images, numpy.asarray([0, 1, 2, 12])),
+    )
+    data = xpcnn.data.Dataset.from_arrays(images, numpy.asarray([0, 1, 2, 12]))
+    wrong(
+        LabelError,
+        "the network has 10 outputs for 13 classes\nTry: a last layer Dense(13)",
+        model.fit,
+        data,
+    )
+    wrong(
+        LabelError,
+        "the network has 10 outputs for 2 classes\nTry: a last layer Dense(2)",
+        lambda: fresh(classes=("a", "b")),
+    )
+    wrong(
+        LabelError,
+        "data set 'arrays' has classes that the model does not know: 10, 11, 12; it knows "
+        "0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n"
+        "Try: the data the model was trained for, or Dataset.from_arrays(..., "
+        "classes=model.classes)",
+        fresh(classes=[str(i) for i in range(10)]).evaluate,
+        data,
     )
     with pytest.raises(DataError):
         model.fit((images, numpy.asarray([0, 1, 2])))
@@ -247,7 +317,7 @@ def test_errors_of_the_network() -> None:
     )
     wrong(
         ConfigError,
-        "epochs is 0, expected at least 1",
+        "epochs is 0, expected a whole number of at least 1\nTry: epochs=10",
         lambda: fresh().fit((numpy.zeros((2, 1, 8, 8), "f4"), numpy.asarray([0, 1])), epochs=0),
     )
 

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import xpcnn
 from xpcnn import backend, ops
+from xpcnn.errors import BackendError
 from xpcnn.layers import Dense, Flatten
 
 threads = importlib.import_module("xpcnn.backends.numpy_kernels.threads")
@@ -107,9 +108,48 @@ def test_results_with_and_without_threads_agree() -> None:
 
 def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threads.thread_count() == 3
-    for given in ("", "0", "many"):
+    monkeypatch.setenv("XPCNN_NUM_THREADS", "")
+    assert 1 <= threads.thread_count() <= (os.cpu_count() or 1)
+    for given in ("0", "many", "²", "-1"):
         monkeypatch.setenv("XPCNN_NUM_THREADS", given)
-        assert 1 <= threads.thread_count() <= (os.cpu_count() or 1)
+        with pytest.raises(BackendError) as caught:
+            backend.load("numpy")
+        assert str(caught.value) == (
+            f"backend 'numpy' cannot be used: XPCNN_NUM_THREADS is {given!r}, expected a whole "
+            "number from 1 on\nTry: XPCNN_NUM_THREADS=2, or none for all cores"
+        )
+
+
+def test_another_number_of_threads_from_the_next_session_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def names() -> set[str]:
+        seen: set[str] = set()
+        together = threading.Barrier(threads.thread_count(), timeout=10)
+
+        def work(start: int, stop: int) -> None:
+            together.wait()
+            seen.add(str(threading.get_ident()))
+
+        with threads.session():
+            threads.spread(work, 12, threads.SMALL)
+        return seen
+
+    assert len(names()) == 3
+    monkeypatch.setenv("XPCNN_NUM_THREADS", "2")
+    assert len(names()) == 2
+
+
+def test_a_pool_that_cannot_be_made_leaves_the_blas_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(size: int) -> None:
+        raise RuntimeError("can't start new thread")
+
+    before = blas_threads()
+    monkeypatch.setattr(threads, "Pool", refuse)
+    with pytest.raises(RuntimeError, match="can't start new thread"), threads.session():
+        pass
+    assert blas_threads() == before
+    assert threads._sessions.open == 0
 
 
 def test_a_forked_process_has_a_pool_of_its_own() -> None:
@@ -121,8 +161,10 @@ def test_a_forked_process_has_a_pool_of_its_own() -> None:
         "seen = []\n"
         "def run():\n"
         "    with threads.session(): threads.spread(lambda a, b: seen.append(b), 4, 1 << 30)\n"
-        "run(); child = os.fork()\n"
-        "if child == 0: run(); os._exit(len(seen))\n"
+        "run()\n"
+        "with threads.session():\n"
+        "    child = os.fork()\n"
+        "    if child == 0: run(); os._exit(len(seen))\n"
         "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)

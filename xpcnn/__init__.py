@@ -21,6 +21,7 @@ from xpcnn import (
     ops,
     optimizers,
     schedules,
+    testing,
 )
 from xpcnn.io.models import load_model as load
 from xpcnn.model import Model
@@ -38,4 +39,5 @@ __all__ = [
     "initializers",
     "ops",
     "backend",
+    "testing",
 ]

@@ -10,7 +10,8 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Protocol, TypeAlias
 
 from xpcnn import ops
-from xpcnn.ops.checks import check_fraction, is_floating
+from xpcnn.ops.checks import is_floating
+from xpcnn.options import CLOSED_FRACTION, check
 from xpcnn.types import Array, namespace
 
 ScoresPullback: TypeAlias = Callable[[Array], Array]
@@ -34,7 +35,7 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy:
-    """One class of many. Formulas: `ops.softmax_cross_entropy`."""
+    """One class of many. Formulas: `ops/reference/loss.py`."""
 
     _: KW_ONLY
     label_smoothing: float = 0.0
@@ -42,20 +43,15 @@ class SoftmaxCrossEntropy:
     ignore_index: int = -100
 
     def __post_init__(self) -> None:
-        check_fraction("SoftmaxCrossEntropy", "label_smoothing", self.label_smoothing, closed=True)
+        check(self, label_smoothing=CLOSED_FRACTION)
         if self.class_weights is not None:
-            object.__setattr__(self, "class_weights", tuple(self.class_weights))
+            object.__setattr__(self, "class_weights", tuple(map(float, self.class_weights)))
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
-        weights = None
-        if self.class_weights is not None:
-            weights = namespace(scores).asarray(
-                list(self.class_weights), dtype=scores.dtype, device=scores.device
-            )
         loss, back = ops.softmax_cross_entropy(
             scores,
             labels,
-            weights,
+            _like(scores, self.class_weights),
             label_smoothing=self.label_smoothing,
             ignore_index=self.ignore_index,
         )
@@ -70,14 +66,23 @@ class SoftmaxCrossEntropy:
 
 @dataclass(frozen=True)
 class BCEWithLogits:
-    """Yes or no for every score. Formulas: `ops.bce_with_logits`.
+    """Yes or no for every score. Formulas: `ops/reference/loss.py`.
 
     Integer labels mean yes for one class and no for the others; with a single score, class 1 or 0.
+    positive_weights: how much the yes of each score counts, to make up for rare ones.
     """
 
+    _: KW_ONLY
+    positive_weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.positive_weights is not None:
+            object.__setattr__(self, "positive_weights", tuple(map(float, self.positive_weights)))
+
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
-        loss, back = ops.bce_with_logits(scores, targets(scores, labels))
-        return loss, lambda dloss: back(dloss, (True, False))[0]
+        weights = _like(scores, self.positive_weights)
+        loss, back = ops.bce_with_logits(scores, targets(scores, labels), None, weights)
+        return loss, lambda dloss: back(dloss, (True, False, False, False))[0]
 
     def probabilities(self, scores: Array) -> Array:
         return _two_columns(ops.sigmoid(scores)[0])
@@ -88,7 +93,7 @@ class BCEWithLogits:
 
 @dataclass(frozen=True)
 class MSE:
-    """Outputs close to targets. Formulas: `ops.mse`.
+    """Outputs close to targets. Formulas: `ops/reference/loss.py`.
 
     Integer labels mean the target 1 for their class and 0 for the others; with a single output,
     the label itself, 1 or 0. Outputs are read as probabilities as they are.
@@ -116,6 +121,13 @@ def targets(scores: Array, labels: Array) -> Array:
         return xp.astype(column, scores.dtype)
     classes = xp.arange(outputs, dtype=labels.dtype, device=labels.device)
     return xp.astype(column == classes, scores.dtype)
+
+
+def _like(scores: Array, weights: tuple[float, ...] | None) -> Array | None:
+    """Return weights as an array of the dtype and device of the scores."""
+    if weights is None:
+        return None
+    return namespace(scores).asarray(list(weights), dtype=scores.dtype, device=scores.device)
 
 
 def _two_columns(p: Array) -> Array:

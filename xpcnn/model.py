@@ -2,6 +2,8 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +23,7 @@ from xpcnn.optimizers import Optimizer
 from xpcnn.schedules import Schedule
 from xpcnn.summary import Summary, summarize
 from xpcnn.training import Callback, History, TrainingOptions, evaluate, fit
+from xpcnn.training.loop import check_count
 from xpcnn.training.samples import Samples
 from xpcnn.types import Array, Params, Shape
 
@@ -31,9 +34,12 @@ Data: TypeAlias = Dataset | tuple[Array, Any]
 class Model:
     """A network with its parameters on a backend.
 
+    A model tells classes apart: its samples are images (c, h, w) or rows of features (c,), its
+    labels whole numbers, one class each.
+
     Args:
         layers: the network; a list of layers means `Sequential`.
-        input_shape: shape of one sample, (c, h, w) for images.
+        input_shape: shape of one sample, (c, h, w) or (c,).
         backend: name of an array library, or an open `Backend`.
         device: device of the backend, by name or number.
         seed: what the initial parameters depend on, and the default seed of `fit`.
@@ -66,12 +72,20 @@ class Model:
         self.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
         self.seed = seed
         self.loss: Loss = SoftmaxCrossEntropy() if loss is None else loss
-        self.classes: tuple[str, ...] | None = None if classes is None else tuple(classes)
         self.dtype = dtype
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
         self.image_rule: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
+        self.classes: tuple[str, ...] | None = None if classes is None else tuple(classes)
+        if len(self.input_shape) not in (1, 3) or min(self.input_shape) < 1:
+            raise ShapeError(
+                hint(
+                    f"input_shape is {self.input_shape}, expected (channels, height, width) or "
+                    "(features,)",
+                    "input_shape=train.shape",
+                )
+            )
         params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
         if len(self.output_shape) != 1:
             raise ShapeError(
@@ -80,6 +94,8 @@ class Model:
                     "a Flatten() and a Dense(classes) layer at its end",
                 )
             )
+        if self.classes is not None:
+            self._check_outputs(self.classes)
         self.params: Params = self._to_device(params)
         self.buffers: Params = self._to_device(buffers)
 
@@ -124,10 +140,10 @@ class Model:
         seed = self.seed if seed is None else seed
         train = self._checked(data)
         held_out: Dataset | None = None
-        if isinstance(validation, float | int):
+        if isinstance(validation, Real):
             train, held_out = split(train, float(validation), seed)
         elif validation is not None:
-            held_out = self._checked(validation)
+            held_out = self._checked(validation)  # type: ignore[arg-type]  # a float is Real
 
         before = self.mean, self.std, self.classes
         if self.mean is None:
@@ -187,6 +203,7 @@ class Model:
     def to(self, backend: str | Backend, device: str | int | None = None) -> "Model":
         """Return the same model on another backend; this one stays as it is."""
         moved = copy.copy(self)
+        moved.image_rule, moved.provenance = dict(self.image_rule), dict(self.provenance)
         moved.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
         moved.params = moved._to_device(self.host_arrays(self.params))
         moved.buffers = moved._to_device(self.host_arrays(self.buffers))
@@ -204,8 +221,11 @@ class Model:
         self, samples: Array, batch_size: int, read: Callable[[Array], Array]
     ) -> numpy.ndarray:
         """Run the network on raw samples and return what `read` makes of its scores."""
+        check_count("batch_size", batch_size)
         raw = self._host(samples)
-        self._check_shape(tuple(raw.shape[1:]))
+        self._check_shape(raw)
+        if len(raw) == 0:  # what one sample would give, without it
+            return self._map(numpy.zeros((1, *self.input_shape), "f4"), 1, read)[:0]
         parts = []
         with self.backend.session():
             for x, _ in self._samples(raw, None).batches(batch_size):
@@ -214,22 +234,51 @@ class Model:
         return self.backend.to_host(self.backend.xp.concat(parts, axis=0))
 
     def _checked(self, data: Data) -> Dataset:
-        """Return a data set that fits the model, its labels and values checked."""
+        """Return a data set that fits the model, its labels and values checked.
+
+        Labels are those of the model's classes, by name: a data set may have fewer, in any order.
+        """
         if not isinstance(data, Dataset):
             images, labels = data
             images = self._host(images)
-            self._check_shape(tuple(images.shape[1:]))
-            data = Dataset.from_arrays(images, labels, self.classes)
-        self._check_shape(data.shape)
-        outputs = self.output_shape[0]
-        if outputs not in outputs_for(self.loss, len(data.classes)) and len(data.classes) > outputs:
+            self._check_shape(images)
+            if isinstance(labels, self.backend.array_type):
+                labels = self.backend.to_host(labels)
+            names = self.classes or [str(i) for i in range(max(2, self.output_shape[0]))]
+            pixels = images.reshape(len(images), *self.input_shape, *(1,) * (4 - images.ndim))
+            return Dataset.from_arrays(pixels, labels, names)  # features are channels of a pixel
+        self._check_shape(data.images)
+        if self.classes is None:
+            self._check_outputs(data.classes)
+        elif data.classes != self.classes:
+            return self._relabelled(data, self.classes)
+        return data
+
+    def _relabelled(self, data: Dataset, names: tuple[str, ...]) -> Dataset:
+        """Return the data set with the labels of the classes `names`."""
+        foreign = [name for name in data.classes if name not in names]
+        if foreign:
             raise LabelError(
                 hint(
-                    f"the network has {outputs} outputs and the data {len(data.classes)} classes",
-                    f"a last layer Dense({len(data.classes)})",
+                    f"data set {data.name!r} has classes that the model does not know: "
+                    f"{', '.join(foreign[:5])}; it knows {', '.join(names[:10])}",
+                    "the data the model was trained for, or Dataset.from_arrays(..., "
+                    "classes=model.classes)",
                 )
             )
-        return data
+        new = numpy.asarray([names.index(name) for name in data.classes])
+        return replace(data, labels=new[data.labels], classes=names)
+
+    def _check_outputs(self, classes: Sequence[str]) -> None:
+        """Require as many outputs as the classes need."""
+        outputs = self.output_shape[0]
+        if outputs not in outputs_for(self.loss, len(classes)):
+            raise LabelError(
+                hint(
+                    f"the network has {outputs} outputs for {len(classes)} classes",
+                    f"a last layer Dense({len(classes)})",
+                )
+            )
 
     def _samples(self, raw: numpy.ndarray, labels: numpy.ndarray | None) -> Samples:
         """Move raw samples to the device, with what normalises them."""
@@ -238,7 +287,7 @@ class Model:
         std = (1.0,) * channels if self.std is None else self.std
         from_host = self.backend.from_host
         return Samples(
-            from_host(raw),
+            from_host(raw.reshape(len(raw), *self.input_shape)),
             None if labels is None else from_host(labels),
             from_host(numpy.asarray(mean, dtype=self.dtype)),
             from_host(numpy.asarray(std, dtype=self.dtype)),
@@ -267,16 +316,20 @@ class Model:
             )
         return samples.astype(numpy.float32)
 
-    def _check_shape(self, shape: Shape) -> None:
+    def _check_shape(self, samples: numpy.ndarray) -> None:
         """Require samples of the model's input shape."""
-        if shape == self.input_shape:
+        shape = samples.shape
+        if shape[1:] == self.input_shape:
             return
-        message = f"samples have shape {shape}, the model expects {self.input_shape}"
-        if len(shape) == 3 and (shape[2], *shape[:2]) == self.input_shape:
+        expected = f"(n, {', '.join(map(str, self.input_shape))})"
+        message = f"samples have shape {shape}, the model expects {expected}"
+        if shape == self.input_shape:
+            raise ShapeError(hint(f"{message}; this is a single one", "image[None]"))
+        if len(shape) == 4 and (shape[3], *shape[1:3]) == self.input_shape:
             raise ShapeError(
                 hint(f"{message}; they look channels-last", "images.transpose(0, 3, 1, 2)")
             )
-        raise ShapeError(message)
+        raise ShapeError(hint(message, "images of that size, or a model made for these"))
 
 
 def _map_tree(tree: Params, f: Callable[[Array], Array]) -> Params:

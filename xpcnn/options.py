@@ -19,7 +19,10 @@ Range: TypeAlias = tuple[float, float]
 
 FINITE: Range = (-math.inf, math.inf)
 NON_NEGATIVE: Range = (0.0, math.inf)
+POSITIVE: Range = (math.ulp(0.0), math.inf)
 FRACTION: Range = (0.0, 1.0)
+CLOSED_FRACTION: Range = (0.0, math.nextafter(1.0, 2.0))
+"""From 0 to 1, both included."""
 
 
 def number(owner: str, name: str, value: Any, valid: Range, advice: str) -> float:
@@ -39,7 +42,9 @@ def number(owner: str, name: str, value: Any, valid: Range, advice: str) -> floa
     else:
         got = type(value).__name__
     rule = "a number" if high < math.inf else "a finite number"
-    bounds = [f">= {low:g}"] * (low > -math.inf) + [f"< {high:g}"] * (high < math.inf)
+    at_least = "> 0" if low == POSITIVE[0] else f">= {low:g}"
+    at_most = "<= 1" if high == CLOSED_FRACTION[1] else f"< {high:g}"
+    bounds = [at_least] * (low > -math.inf) + [at_most] * (high < math.inf)
     text = " ".join([rule, " and ".join(bounds)]).rstrip()
     raise ConfigError(hint(f"{owner}: {name} must be {text}, got {got}", advice))
 

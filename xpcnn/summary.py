@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from xpcnn.layers import Concat, Layer, Residual, Sequential
+from xpcnn.layers import Layer, Sequential
 from xpcnn.sizes import sizes
 from xpcnn.types import Shape
 
@@ -90,8 +90,9 @@ def summarize(
 
 
 def _rows(layer: Layer, shape: Shape, path: str) -> Iterator[Row]:
-    if isinstance(layer, Sequential | Residual | Concat):
-        for name, child in layer.children():
+    children = getattr(layer, "children", None)  # of a container
+    if children is not None:
+        for name, child in children():
             yield from _rows(child, shape, f"{path}.{name}" if path else name)
             if isinstance(layer, Sequential):
                 shape = sizes(child, shape).output

@@ -29,7 +29,9 @@ class Pool:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._pieces: SimpleQueue[tuple[Callable[[], None], SimpleQueue[BaseException | None]]]
+        self._pieces: SimpleQueue[
+            tuple[Callable[[], None] | None, SimpleQueue[BaseException | None]]
+        ]
         self._pieces = SimpleQueue()
         for _ in range(size - 1):
             threading.Thread(target=self._work, daemon=True, name="xpcnn").start()
@@ -37,12 +39,19 @@ class Pool:
     def _work(self) -> None:
         while True:
             work, done = self._pieces.get()
+            if work is None:
+                return
             try:
                 work()
                 done.put(None)
             except BaseException as error:  # handed to the caller, who raises it
                 done.put(error)
             del work, done  # an idle thread keeps no array alive
+
+    def close(self) -> None:
+        """End the threads, once they have done what they were given."""
+        for _ in range(self.size - 1):
+            self._pieces.put((None, SimpleQueue()))
 
     def run(self, task: Task, pieces: int) -> None:
         """Run task(0), task(1), ... at the same time; return when all have ended."""
@@ -60,9 +69,15 @@ class Pool:
 
 
 def thread_count() -> int:
-    """Return how many threads a session uses."""
-    given = os.environ.get("XPCNN_NUM_THREADS", "")
-    if given.isdigit() and int(given) > 0:
+    """Return how many threads a session uses.
+
+    Raises:
+        ValueError: XPCNN_NUM_THREADS is not a whole number of at least 1.
+    """
+    given = os.environ.get("XPCNN_NUM_THREADS")
+    if given:
+        if not (given.isascii() and given.isdecimal() and int(given) > 0):
+            raise ValueError(f"XPCNN_NUM_THREADS is {given!r}, expected a whole number from 1 on")
         return int(given)
     try:
         return len(os.sched_getaffinity(0))
@@ -77,11 +92,19 @@ class _Sessions:
         self.lock = threading.Lock()
         self.open = 0
         self.pool: Pool | None = None
-        self.owner = 0  # the process whose threads the pool has: they do not survive a fork
         self.limit: Any = None
 
 
 _sessions = _Sessions()
+
+
+def _forget() -> None:
+    """Start anew in a forked process, which has none of the threads and owns no session."""
+    _sessions.__init__()  # type: ignore[misc]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
@@ -91,17 +114,22 @@ def session() -> Iterator[None]:
 
     with _sessions.lock:
         if _sessions.open == 0:
+            count = thread_count()
+            if _sessions.pool is not None and _sessions.pool.size != count:
+                _sessions.pool.close()
+                _sessions.pool = None
+            _sessions.pool = _sessions.pool or Pool(count)
             _sessions.limit = threadpool_limits(limits=1, user_api="blas")
-        if _sessions.pool is None or _sessions.owner != os.getpid():
-            _sessions.pool, _sessions.owner = Pool(thread_count()), os.getpid()
         _sessions.open += 1
+    opened = os.getpid()
     try:
         yield
     finally:
-        with _sessions.lock:
-            _sessions.open -= 1
-            if _sessions.open == 0:
-                _sessions.limit.restore_original_limits()
+        if os.getpid() == opened:
+            with _sessions.lock:
+                _sessions.open -= 1
+                if _sessions.open == 0:
+                    _sessions.limit.restore_original_limits()
 
 
 def spread(work: Callable[[int, int], None], length: int, size: int) -> None:
@@ -111,9 +139,8 @@ def spread(work: Callable[[int, int], None], length: int, size: int) -> None:
     """
     pool = _sessions.pool if _sessions.open else None
     pieces = 1 if pool is None or size < SMALL else min(pool.size, length)
-    if pieces < 2:
+    if pool is None or pieces < 2:
         work(0, length)
         return
     bounds = [length * i // pieces for i in range(pieces + 1)]
-    assert pool is not None
     pool.run(lambda piece: work(bounds[piece], bounds[piece + 1]), pieces)

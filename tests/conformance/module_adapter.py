@@ -190,9 +190,10 @@ def cross_entropy(module: Any, scores: numpy.ndarray, labels: numpy.ndarray) -> 
 
 def bce_with_logits(module: Any, scores: numpy.ndarray, labels: numpy.ndarray) -> Twin:
     need_mean(module)
-    if module.weight is not None or module.pos_weight is not None:
-        raise Unsupported("weights")
-    return loss_twin(losses.BCEWithLogits(), labels)
+    if module.weight is not None:
+        raise Unsupported("weights of elements")
+    weights = None if module.pos_weight is None else tuple(module.pos_weight.tolist())
+    return loss_twin(losses.BCEWithLogits(positive_weights=weights), labels)
 
 
 def mse(module: Any, y: numpy.ndarray, targets: numpy.ndarray) -> Twin:

@@ -90,9 +90,8 @@ def is_plain(operator: str, arguments: dict[str, Any]) -> bool:
 
     4-D input for what works on images (2-D too for batch norm), 2-D for dense, softmaxes and
     losses, 2-D or more for PReLU, any rank for the other activations; mean reduction; no empty
-    array. Left out, because xpcnn has no such thing: max pooling with indices, weighted binary
-    cross-entropy, another library's random numbers. Max pooling with dilation or ceil mode must
-    match too, but is not plain.
+    array. Left out, because xpcnn has no such thing: max pooling with indices, another library's
+    random numbers. Max pooling with dilation or ceil mode must match too, but is not plain.
     """
     name = operator.rpartition(".")[2]
     input = arguments["input"]
@@ -108,8 +107,6 @@ def is_plain(operator: str, arguments: dict[str, Any]) -> bool:
         return bool(rate == 0 or (rate < 1 and not training))
     if name == "flatten":
         return bool(arguments.get("start_dim") == 1)
-    if name == "binary_cross_entropy_with_logits" and {"weight", "pos_weight"} & set(arguments):
-        return False
     return bool(arguments.get("reduction", "mean") == "mean")
 
 

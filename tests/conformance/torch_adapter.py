@@ -186,9 +186,8 @@ def binary_cross_entropy_with_logits(
     pos_weight: Array | None = None,
 ) -> Result:
     need_mean(reduction)
-    if weight is not None or pos_weight is not None:
-        raise Unsupported("weights")
-    return named(ops.bce_with_logits(input, target), "input", "target")
+    result = ops.bce_with_logits(input, target, weight, pos_weight)
+    return named(result, "input", "target", "weight", "pos_weight")
 
 
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:

@@ -24,7 +24,7 @@ def findings(options: Options) -> Iterator[Finding]:
     found = preset("digits")  # batch normalisation has buffers
     host, device = door.load("numpy"), options.open()
     samples = images(found.input_shape, found.classes, 256)
-    for here, there in ((device, host), (host, device)):
+    for here, there, name in ((device, host, None), (host, device, options.device)):
         model = model_of(found, here, seed=1)
         model.fit(samples, epochs=2)
         way = f"from {here.name} to {there.name}"
@@ -32,17 +32,17 @@ def findings(options: Options) -> Iterator[Finding]:
         if find_spec("safetensors") is None:
             yield Finding(f"{way} by a file", "left out: safetensors is not installed")
         else:
-            yield compared(f"{way} by a file", model, through_a_file(model, there), samples)
+            yield compared(f"{way} by a file", model, by_a_file(model, there, name), samples)
 
 
-def through_a_file(model: Model, backend: Backend) -> Model:
-    """Return the model as another backend reads it."""
+def by_a_file(model: Model, backend: Backend, device: str | None) -> Model:
+    """Return the model as another backend reads it; `device` as a user names it."""
     from xpcnn.io.models import load_model
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         model.save(path)
-        return load_model(path, backend=backend.name, device=str(backend.device))
+        return load_model(path, backend=backend.name, device=device)
 
 
 def compared(name: str, model: Model, other: Model, samples: Dataset) -> Finding:

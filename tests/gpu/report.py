@@ -41,8 +41,8 @@ def _number(value: float | None) -> str:
 
 
 def _short(fact: Any) -> str:
-    """Tell a fact in a line: numbers and words, of lists and tables their length."""
+    """Tell a fact in a line: numbers and words, the length of a list, the last line of a text."""
     if not isinstance(fact, dict):
-        return f"{len(fact)}" if isinstance(fact, list) else str(fact)
+        return f"{len(fact)}" if isinstance(fact, list) else (str(fact).splitlines() or [""])[-1]
     parts = ((key, _short(value)) for key, value in fact.items() if value not in ([], {}))
     return ", ".join(f"{key} {value}" for key, value in parts)

@@ -1,7 +1,7 @@
-"""One section of the check: what it is asked, what it finds, and the process it runs in.
+"""One section of the check: what it is asked, what it finds, and what became of it.
 
-`python -m tests.gpu.section NAME OPTIONS FILE` writes one JSON line per finding to FILE as it goes,
-so that whatever ends the process leaves what was found before.
+It runs in a process of its own (`child`), which tells every finding when it is made, so that
+whatever ends the process leaves what was found before.
 """
 
 import dataclasses
@@ -11,14 +11,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from xpcnn import backend
 from xpcnn.backend import Backend
+from xpcnn.errors import XpcnnError
 
 ROOT = Path(__file__).resolve().parents[2]
 GRACE = 10.0  # seconds that a section has to end by itself when its time is up
@@ -66,6 +67,21 @@ class Skipped(Exception):
     """Raised by a section that has nothing to do here; says why."""
 
 
+FAULTS = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError),
+    *(ValueError, XpcnnError),
+)
+"""What array libraries and xpcnn raise."""
+
+
+def told(name: str, find: Callable[[], Finding]) -> Finding:
+    """Return what `find` finds, or its error as a problem, so that what comes after it can run."""
+    try:
+        return find()
+    except FAULTS:
+        return Finding(name, None, traceback.format_exc()[-2000:].strip())
+
+
 @dataclass
 class Outcome:
     """What became of a section: "passed", "failed" or "skipped"."""
@@ -85,7 +101,7 @@ def run(name: str, options: Options, environ: dict[str, str] | None = None) -> O
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "findings.jsonl"
         file.touch()
-        command = [sys.executable, "-m", "tests.gpu.section", name, json.dumps(given), str(file)]
+        command = [sys.executable, "-m", "tests.gpu.child", name, json.dumps(given), str(file)]
         try:
             done = subprocess.run(
                 command,
@@ -128,23 +144,3 @@ def _read(file: Path) -> Outcome:
         if found.problem is not None:
             outcome.problems.append(f"{found.name}: {found.problem}")
     return outcome
-
-
-def _found(name: str, options: Options) -> Iterator[Finding]:
-    try:
-        yield from import_module(f"tests.gpu.{name}").findings(options)
-    except Skipped as reason:
-        yield Finding("skipped", str(reason))
-
-
-def main() -> None:
-    """Run one section in this process."""
-    name, options, path = sys.argv[1:]
-    with Path(path).open("a", encoding="utf-8") as file:
-        for found in _found(name, Options(**json.loads(options))):
-            file.write(json.dumps(found) + "\n")
-            file.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -4,6 +4,7 @@ Both have the same weights and batches, kept on the device in float32; both step
 momentum and add up loss and hits on the device, as a training loop does. No TF32 on either.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from itertools import cycle
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ Batch = tuple[numpy.ndarray, numpy.ndarray]
 class Side(Protocol):
     """Something that trains, step by step."""
 
+    def session(self) -> AbstractContextManager[None]: ...
     def step(self) -> None: ...
     def loss_sum(self) -> float: ...
     def synchronize(self) -> None: ...
@@ -50,6 +52,9 @@ class Ours:
         self.rates = place(numpy.full(MOST_STEPS, LR, "float32"))
         self.numbers = place(numpy.arange(1, MOST_STEPS + 1, dtype="float32"))
         self.done = 0
+
+    def session(self) -> AbstractContextManager[None]:
+        return self.model.backend.session()
 
     def step(self) -> None:
         x, labels = next(self.batches)
@@ -104,6 +109,9 @@ class Theirs:
         )
         self.sum = torch.zeros((), device=self.device)
         self.hits = torch.zeros((), dtype=torch.int64, device=self.device)
+
+    def session(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def step(self) -> None:
         x, labels = next(self.batches)

@@ -6,13 +6,14 @@ out. On a CPU this is a rehearsal: thread pools take each other's cores, so no r
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 from tests.gpu.networks import FIRST, model_of, presets, without_dropout
-from tests.gpu.section import Finding, Options, TimeUp
+from tests.gpu.section import Finding, Options, TimeUp, told
 from tests.gpu.sides import Batch, Ours, Side, Theirs, batches_of
 from xpcnn.backend import Backend
 from xpcnn.models import Preset
@@ -36,7 +37,7 @@ def findings(options: Options) -> Iterator[Finding]:
         label = f"{name}, batch {batch}"
         found = next(p for p in presets() if p.name == name)
         try:
-            yield timed(label, found, batch, backend, device, options)
+            yield told(label, partial(timed, label, found, batch, backend, device, options))
         except TimeUp:
             yield Finding(label, {"left out": "the time was used up"})
 
@@ -104,9 +105,10 @@ def opened(
 
 def advance(side: Side, steps: int, options: Options) -> None:
     """Make so many steps."""
-    for _ in range(steps):
-        options.check_time()
-        side.step()
+    with side.session():
+        for _ in range(steps):
+            options.check_time()
+            side.step()
 
 
 def block(side: Side, options: Options) -> float:

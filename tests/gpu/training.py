@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy
 
 from tests.gpu.networks import images, model_of, presets
-from tests.gpu.section import Finding, Options
+from tests.gpu.section import Finding, Options, told
 from tests.gpu.steady import unsteady
 from xpcnn import backend as door
 from xpcnn.backend import Backend
@@ -33,25 +34,36 @@ def findings(options: Options) -> Iterator[Finding]:
     host, device = door.load("numpy"), options.open()
     chosen = [p for p in presets() if p.name in QUICK or not options.quick]
     for found in chosen:
-        for dtype, tolerance in TOLERANCES.items():
-            own = found.training.optimizer
-            optimizer = with_rate(own, SLOW) if dtype == "float32" else own
-            expected, _ = losses(found, host, dtype, optimizer)
-            got, _ = losses(found, device, dtype, optimizer)
-            far = distance(got, expected)
-            fact = {"largest relative difference": far, "losses": got, "on NumPy": expected}
-            wrong = f"losses differ by {far:.2g} of NumPy's, more than {tolerance:g}"
-            yield Finding(f"{found.name} in {dtype}", fact, None if far <= tolerance else wrong)
-
+        for dtype in TOLERANCES:
+            name = f"{found.name} in {dtype}"
+            yield told(name, partial(compared, name, found, dtype, host, device))
     size = BATCH if options.quick else LARGE
     for found in chosen:
-        first, second = (losses(found, device, "float32", batch=size)[1] for _ in range(2))
-        differ = different(first, second)
-        twice: dict[str, Any] = {"arrays": len(first), "different": differ}
-        if differ:
-            twice["layers that give other bits when called again"] = unsteady(found, device, size)
-        wrong = f"two runs from one seed differ in {len(differ)} arrays, the first {differ[:3]}"
-        yield Finding(f"{found.name} twice", twice, wrong if differ else None)
+        name = f"{found.name} twice"
+        yield told(name, partial(repeated, name, found, device, size))
+
+
+def compared(name: str, found: Preset, dtype: str, host: Backend, device: Backend) -> Finding:
+    """Compare the losses of one preset with NumPy's."""
+    own = found.training.optimizer
+    optimizer = with_rate(own, SLOW) if dtype == "float32" else own
+    expected, _ = losses(found, host, dtype, optimizer)
+    got, _ = losses(found, device, dtype, optimizer)
+    far, tolerance = distance(got, expected), TOLERANCES[dtype]
+    fact = {"largest relative difference": far, "losses": got, "on NumPy": expected}
+    wrong = f"losses differ by {far:.2g} of NumPy's, more than {tolerance:g}"
+    return Finding(name, fact, None if far <= tolerance else wrong)
+
+
+def repeated(name: str, found: Preset, device: Backend, batch: int) -> Finding:
+    """Train one preset twice from one seed; name the arrays that differ, and where that begins."""
+    first, second = (losses(found, device, "float32", batch=batch)[1] for _ in range(2))
+    differ = different(first, second)
+    fact: dict[str, Any] = {"arrays": len(first), "different": differ}
+    if differ:
+        fact["layers that give other bits when called again"] = unsteady(found, device, batch)
+    wrong = f"two runs from one seed differ in {len(differ)} arrays, the first {differ[:3]}"
+    return Finding(name, fact, wrong if differ else None)
 
 
 def losses(

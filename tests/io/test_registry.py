@@ -115,7 +115,7 @@ def test_an_initializer_survives(kind: Any) -> None:
     "loss",
     [
         SoftmaxCrossEntropy(label_smoothing=0.1, class_weights=(1.0, 2.5), ignore_index=-1),
-        BCEWithLogits(),
+        BCEWithLogits(positive_weights=(1.0, 4.0)),
         MSE(),
     ],
     ids=lambda loss: type(loss).__name__,

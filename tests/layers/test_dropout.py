@@ -68,5 +68,5 @@ def test_bad_rates() -> None:
     for rate in (1.0, -0.1, 2.0):
         with pytest.raises(ConfigError) as caught:
             Dropout(rate)
-        text = f"Dropout: rate is {rate}, expected a number from 0 to 1 (excluded)"
-        assert str(caught.value) == text
+        text = f"Dropout: rate must be a number >= 0 and < 1, got {rate:g}"
+        assert str(caught.value) == f"{text}\nTry: Dropout(rate=0.5)"

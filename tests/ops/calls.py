@@ -105,7 +105,12 @@ CALLS = [
         label_smoothing=0.1,
     ),
     call("softmax_cross_entropy", ROWS, SOFT, None),
-    call("bce_with_logits", ROWS, PROBABILITIES),
+    call("bce_with_logits", ROWS, PROBABILITIES, None, None),
+    call(
+        "bce_with_logits",
+        *(ROWS, PROBABILITIES, abs(values(3, 4)), abs(values(4))),
+        learnt=(True, True, False, False),
+    ),
     call("mse", ROWS, values(3, 4)),
 ]
 

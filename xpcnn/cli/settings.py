@@ -55,8 +55,6 @@ def resolve(flags: Flags, given: Preset | None, train: Dataset) -> Settings:
         if flags[name] is not None:
             training[name] = flags[name]
     options = TrainingOptions(**training)
-    if clip := options.clip():
-        clip({})  # refuses a limit out of range
 
     config = {
         **flags,

@@ -51,11 +51,12 @@ def write_bytes(path: Path, content: bytes) -> None:
             with contextlib.suppress(OSError):
                 beside.unlink()
             raise
-        _flush_folder(path.parent)
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror or error}"
         advice = _ADVICE.get(error.errno or 0, "another place")
         raise CheckpointError(hint(message, advice)) from error
+    with contextlib.suppress(OSError):  # written all the same; some file systems cannot do it
+        _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from xpcnn.initializers import Constant, Draw, Initializer
 from xpcnn.layers.base import Context, LayerPullback, plain
 from xpcnn.ops.activation import check_gelu
 from xpcnn.ops.reference.activation import elementwise
+from xpcnn.options import FINITE, POSITIVE, Range, check
 from xpcnn.types import Array, Params, Pullback, Shape
 
 
@@ -17,6 +18,10 @@ class Elementwise:
     """A layer that applies one op without parameters; its fields are the op's hyperparameters."""
 
     op: ClassVar[Callable[..., tuple[Array, Pullback]]]
+    ranges: ClassVar[dict[str, Range]] = {}
+
+    def __post_init__(self) -> None:
+        check(self, **self.ranges)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         return {}, {}, shape
@@ -35,12 +40,14 @@ class ReLU(Elementwise):
 @dataclass(frozen=True)
 class LeakyReLU(Elementwise):
     op = staticmethod(ops.leaky_relu)
+    ranges = {"slope": FINITE}  # noqa: RUF012 - as the base class has it
     slope: float = 0.01
 
 
 @dataclass(frozen=True)
 class ELU(Elementwise):
     op = staticmethod(ops.elu)
+    ranges = {"alpha": FINITE}  # noqa: RUF012
     alpha: float = 1.0
 
 
@@ -71,6 +78,7 @@ class Mish(Elementwise):
 @dataclass(frozen=True)
 class Softplus(Elementwise):
     op = staticmethod(ops.softplus)
+    ranges = {"beta": POSITIVE, "threshold": FINITE}  # noqa: RUF012
     beta: float = 1.0
     threshold: float = 20.0
 

@@ -6,14 +6,17 @@ A container nests the parameters of its children under their names, and is a lay
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from xpcnn.errors import ConfigError, ShapeError, XpcnnError, with_context
+from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer, LayerPullback, no_gradient
-from xpcnn.types import Array, Params, Shape, namespace
+from xpcnn.types import Array, Params, Shape, flatten, namespace
 
 
 def check_layers(container: str, layers: Sequence[Layer]) -> None:
-    """Require layers, at least one."""
+    """Require a list of layers, at least one."""
+    if not isinstance(layers, list | tuple):
+        shown = type(layers).__name__
+        raise ConfigError(hint(f"{container}: {shown} is no list of layers", f"{container}([...])"))
     if not layers:
         raise ConfigError(f"{container}: no layers")
     for layer in layers:
@@ -46,8 +49,8 @@ class Sequential:
     layers: Sequence[Layer]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", tuple(self.layers))
         check_layers("Sequential", self.layers)
+        object.__setattr__(self, "layers", tuple(self.layers))
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the layers by name, in order."""
@@ -79,7 +82,7 @@ class Sequential:
         def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
             grads: Params = {name: {} for name in params}
             # without want_dx, nothing below the first layer with parameters is asked for
-            learnt = [i for i, name in enumerate(params) if params[name]]
+            learnt = [i for i, name in enumerate(params) if flatten(params[name])]
             first = 0 if want_dx else min(learnt, default=len(pullbacks))
             for i in range(len(pullbacks) - 1, first - 1, -1):
                 name, pullback = pullbacks[i]
@@ -161,8 +164,8 @@ class Concat:
     branches: Sequence[Layer]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "branches", tuple(self.branches))
         check_layers("Concat", self.branches)
+        object.__setattr__(self, "branches", tuple(self.branches))
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the layers by name, in order."""

@@ -1,12 +1,13 @@
 """The convolution layer."""
 
+import math
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context, LayerPullback
-from xpcnn.ops.checks import check_windows, sample_size, window_shape
+from xpcnn.ops.checks import check_windows, make_plain, window_shape
 from xpcnn.ops.reference.windows import Padding, Pair, pair
 from xpcnn.types import Array, Params, Shape
 
@@ -15,8 +16,8 @@ from xpcnn.types import Array, Params, Shape
 class Conv2D:
     """Convolve images with learnt filters: (c, h, w) -> (filters, ho, wo).
 
-    Parameters: weight (filters, c/groups, kh, kw), bias (filters,). Formulas: `ops.conv2d`.
-    `groups` equal to the number of channels makes a depthwise convolution.
+    Parameters: weight (filters, c/groups, kh, kw), bias (filters,). `groups` equal to the number of
+    channels makes a depthwise convolution. Formulas: `ops/reference/conv.py`.
     """
 
     filters: int
@@ -31,6 +32,7 @@ class Conv2D:
     bias_init: Initializer = Zeros()
 
     def __post_init__(self) -> None:
+        make_plain(self, "filters", "size", "stride", "padding", "dilation", "groups")
         check_windows("Conv2D", self.size, self.stride, self.padding, self.dilation)
         if self.filters < 1 or self.groups < 1 or self.filters % self.groups:
             raise ConfigError(
@@ -70,7 +72,7 @@ class Conv2D:
 
     def multiply_adds(self, shape: Shape, out: Shape) -> int:
         """Return the multiply-adds of one sample: every output sums over one window."""
-        return sample_size(out) * (shape[0] // self.groups) * sample_size(pair(self.size))
+        return math.prod(out) * (shape[0] // self.groups) * math.prod(pair(self.size))
 
 
 def check_image(layer: str, shape: Shape) -> None:

@@ -1,12 +1,13 @@
 """The dense layer, and the layers that only change a shape."""
 
+import math
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context, LayerPullback, plain
-from xpcnn.ops.checks import sample_size
+from xpcnn.ops.checks import make_plain
 from xpcnn.ops.dense import reshaped
 from xpcnn.types import Array, Params, Shape
 
@@ -15,7 +16,7 @@ from xpcnn.types import Array, Params, Shape
 class Dense:
     """Multiply features by a learnt matrix: (i,) -> (units,).
 
-    Parameters: weight (i, units), bias (units,). Formulas: `ops.dense`.
+    Parameters: weight (i, units), bias (units,). Formulas: `ops/reference/dense.py`.
     """
 
     units: int
@@ -25,6 +26,7 @@ class Dense:
     bias_init: Initializer = Zeros()
 
     def __post_init__(self) -> None:
+        make_plain(self, "units")
         if self.units < 1:
             raise ConfigError(f"Dense: units is {self.units}, expected at least 1")
 
@@ -62,7 +64,7 @@ class Flatten:
     """Make one row of every sample: (c, h, w) -> (c*h*w,), channels slowest."""
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        return {}, {}, (sample_size(shape),)
+        return {}, {}, (math.prod(shape),)
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
@@ -77,7 +79,7 @@ class Reshape:
     shape: Shape
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", tuple(self.shape))
+        make_plain(self, "shape")
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         return {}, {}, reshaped("Reshape", shape, self.shape)

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from xpcnn import ops
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, LayerPullback, plain
-from xpcnn.ops.checks import check_fraction
+from xpcnn.options import FRACTION, check
 from xpcnn.types import Array, Params, Shape
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """Drop a share of the elements in training; do nothing otherwise. Formulas: `ops.dropout`.
+    """Drop a share of the elements in training; do nothing otherwise.
+
+    Formulas: `ops/reference/dropout.py`.
 
     What is dropped depends on (seed, path of the layer, step, element) alone: the same on every
     backend.
@@ -20,7 +22,7 @@ class Dropout:
     rate: float = 0.5
 
     def __post_init__(self) -> None:
-        check_fraction("Dropout", "rate", self.rate)
+        check(self, rate=FRACTION)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         return {}, {}, shape

@@ -1,12 +1,13 @@
 """The batch normalisation layer."""
 
+import math
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.errors import ConfigError, ShapeError
+from xpcnn.errors import ShapeError
 from xpcnn.initializers import Constant, Draw, Zeros
 from xpcnn.layers.base import Context, LayerPullback
-from xpcnn.ops.checks import check_fraction, sample_size
+from xpcnn.options import CLOSED_FRACTION, POSITIVE, check
 from xpcnn.types import Array, Params, Shape
 
 
@@ -19,7 +20,7 @@ class BatchNorm:
         running = (1 - momentum) * running + momentum * batch
 
     with the unbiased variance, m/(m - 1) times the biased one that normalises. Parameters: gamma,
-    beta (c,). Buffers: mean, var (c,). Formulas: `ops.batch_norm`.
+    beta (c,). Buffers: mean, var (c,). Formulas: `ops/reference/norm.py`.
     """
 
     _: KW_ONLY
@@ -27,9 +28,7 @@ class BatchNorm:
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        check_fraction("BatchNorm", "momentum", self.momentum, closed=True)
-        if not self.eps > 0:
-            raise ConfigError(f"BatchNorm: eps is {self.eps!r}, expected more than 0")
+        check(self, momentum=CLOSED_FRACTION, eps=POSITIVE)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         if len(shape) not in (1, 3):
@@ -45,7 +44,7 @@ class BatchNorm:
         gamma, beta = params["gamma"], params["beta"]
         if ctx.training:
             (y, mean, var), back = ops.batch_norm(x, gamma, beta, eps=self.eps)
-            m = x.shape[0] * sample_size(tuple(x.shape[2:]))
+            m = x.shape[0] * math.prod(x.shape[2:])
             new, old = self.momentum, 1.0 - self.momentum
             buffers = {
                 "mean": old * buffers["mean"] + new * mean,

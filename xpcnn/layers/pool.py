@@ -6,7 +6,7 @@ from xpcnn import ops
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, LayerPullback, plain
 from xpcnn.layers.conv import check_image
-from xpcnn.ops.checks import check_windows
+from xpcnn.ops.checks import check_windows, make_plain
 from xpcnn.ops.pool import pool_shape
 from xpcnn.ops.reference.windows import Padding, Pair
 from xpcnn.types import Array, Params, Shape
@@ -23,6 +23,7 @@ class Pool2D:
     ceil_mode: bool = False
 
     def __post_init__(self) -> None:
+        make_plain(self, "size", "stride", "padding")
         stride = self.size if self.stride is None else self.stride
         check_windows(type(self).__name__, self.size, stride, self.padding, 1)
 
@@ -36,7 +37,7 @@ class Pool2D:
 
 @dataclass(frozen=True)
 class MaxPool2D(Pool2D):
-    """Take the largest element of every window. Formulas: `ops.max_pool2d`."""
+    """Take the largest element of every window. Formulas: `ops/reference/pool.py`."""
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
@@ -57,7 +58,7 @@ class MinPool2D(Pool2D):
 
 @dataclass(frozen=True)
 class AvgPool2D(Pool2D):
-    """Take the mean of every window. Formulas: `ops.avg_pool2d`."""
+    """Take the mean of every window. Formulas: `ops/reference/pool.py`."""
 
     count_include_pad: bool = True
 

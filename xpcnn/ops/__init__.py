@@ -1,5 +1,8 @@
 """Every op: `op(arrays, *, hyperparameters) -> (y, pullback)`, on arrays of any library.
 
+Two differ: y of `batch_norm` is the tuple (y, mean, var), and `normalise`, which is not
+differentiated, returns y alone.
+
 An op checks shapes and dtypes, then runs the fast kernel of the arrays' library if a backend
 brought one, otherwise the reference in `ops/reference`, where its meaning is written down. Ops are
 pure: they write into no array that they were given. Arrays of one call must come from one library

@@ -8,7 +8,7 @@ from typing import Any
 
 from xpcnn.errors import BackendError, ConfigError, DTypeError, ShapeError, hint
 from xpcnn.ops.reference.windows import Padding, Pair, Windows, pair, sides
-from xpcnn.types import Array, Shape, namespace
+from xpcnn.types import Array, namespace
 
 
 @cache
@@ -139,6 +139,19 @@ def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation:
         )
 
 
+def plain_sizes(value: Any) -> Any:
+    """Return whole numbers of any kind as int, lists as tuples; what is neither as it is."""
+    if isinstance(value, list | tuple):
+        return tuple(map(plain_sizes, value))
+    return value if isinstance(value, bool) or not hasattr(value, "__index__") else int(value)
+
+
+def make_plain(layer: Any, *names: str) -> None:
+    """Make the sizes among the fields of a layer plain, in its `__post_init__`."""
+    for name in names:
+        object.__setattr__(layer, name, plain_sizes(getattr(layer, name)))
+
+
 def _is_pair(value: object) -> bool:
     if isinstance(value, int):
         return not isinstance(value, bool)
@@ -163,11 +176,3 @@ def check_same_shape(op: str, first: str, x: Array, second: str, y: Array) -> No
             f"{op}: {first} has shape {tuple(x.shape)} and {second} {tuple(y.shape)}, "
             "expected the same"
         )
-
-
-def sample_size(shape: Shape) -> int:
-    """Return the number of elements of a shape."""
-    size = 1
-    for length in shape:
-        size *= length
-    return size

@@ -1,8 +1,10 @@
 """The dense product and changes of shape, with checks. The meaning is in `reference/dense.py`."""
 
+import math
+
 from xpcnn.errors import ShapeError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_length, check_rank, sample_size
+from xpcnn.ops.checks import check_arrays, check_length, check_rank
 from xpcnn.ops.dispatch import op
 from xpcnn.types import Array, Shape
 
@@ -30,8 +32,8 @@ def _check_reshape(x: Array, *, shape: Shape) -> None:
 
 def reshaped(name: str, old: Shape, new: Shape) -> Shape:
     """Return the shape that `new` means for a sample of shape `old`: its -1 worked out."""
-    known = sample_size(tuple(length for length in new if length != -1))
-    size = sample_size(old)
+    known = math.prod(tuple(length for length in new if length != -1))
+    size = math.prod(old)
     unknown = new.count(-1)
     if unknown > 1 or any(length < -1 for length in new):
         raise ShapeError(f"{name}: {new} is no shape; one entry may be -1")

@@ -21,7 +21,7 @@ def op(reference: Callable[P, R], check: Callable[P, None]) -> Callable[P, R]:
     @wraps(reference)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         check(*args, **kwargs)
-        kernel = fast(args[0], name)
+        kernel = fast(args[0] if args else next(iter(kwargs.values())), name)
         if kernel is not None:
             result: R = kernel(*args, **kwargs)
             if result is not NotImplemented:

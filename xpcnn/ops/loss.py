@@ -1,6 +1,6 @@
 """Losses, with their checks. The meaning is in `reference/loss.py`."""
 
-from xpcnn.errors import BackendError, ShapeError, hint
+from xpcnn.errors import BackendError, DTypeError, ShapeError, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import (
     check_arrays,
@@ -8,11 +8,12 @@ from xpcnn.ops.checks import (
     check_length,
     check_rank,
     check_same_shape,
+    dtype_name,
     is_floating,
     kind,
 )
 from xpcnn.ops.dispatch import op
-from xpcnn.types import Array, namespace
+from xpcnn.types import Array, Shape, namespace
 
 
 def _check_softmax_cross_entropy(
@@ -32,6 +33,14 @@ def _check_softmax_cross_entropy(
     if is_floating(namespace(labels), labels.dtype):
         check_arrays(name, logits=logits, labels=labels)
         check_same_shape(name, "logits", logits, "probabilities in labels", labels)
+    elif not namespace(labels).isdtype(labels.dtype, "integral"):
+        raise DTypeError(
+            hint(
+                f"{name}: labels have dtype {dtype_name(labels)}, expected whole numbers, or "
+                "floats to mean probabilities",
+                "convert labels to int64",
+            )
+        )
     elif tuple(labels.shape) != (n,):
         raise ShapeError(
             hint(
@@ -44,9 +53,27 @@ def _check_softmax_cross_entropy(
     check_fraction(name, "label_smoothing", label_smoothing, closed=True)
 
 
-def _check_bce_with_logits(logits: Array, targets: Array) -> None:
-    check_arrays("bce_with_logits", logits=logits, targets=targets)
-    check_same_shape("bce_with_logits", "logits", logits, "targets", targets)
+def _check_bce_with_logits(
+    logits: Array,
+    targets: Array,
+    weights: Array | None = None,
+    positive_weights: Array | None = None,
+) -> None:
+    name, shape = "bce_with_logits", tuple(logits.shape)
+    given = {"weights": weights, "positive_weights": positive_weights}
+    check_arrays(name, logits=logits, targets=targets, **given)
+    check_same_shape(name, "logits", logits, "targets", targets)
+    for argument, x in given.items():
+        if x is not None and not _broadcasts(tuple(x.shape), shape):
+            raise ShapeError(
+                f"{name}: {argument} of shape {tuple(x.shape)} does not broadcast to {shape}"
+            )
+
+
+def _broadcasts(shape: Shape, to: Shape) -> bool:
+    """Whether an array of `shape` meets one of shape `to` without making it larger."""
+    tail = to[len(to) - len(shape) :]
+    return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(shape, tail, strict=True))
 
 
 def _check_mse(y: Array, targets: Array) -> None:

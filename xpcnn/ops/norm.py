@@ -1,8 +1,10 @@
 """Batch normalisation, with its checks. The meaning is in `reference/norm.py`."""
 
+import math
+
 from xpcnn.errors import ShapeError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_length, check_rank, sample_size
+from xpcnn.ops.checks import check_arrays, check_length, check_rank
 from xpcnn.ops.dispatch import op
 from xpcnn.types import Array
 
@@ -12,7 +14,7 @@ def _check_batch_norm(
 ) -> None:
     check_arrays("batch_norm", x=x, gamma=gamma, beta=beta)
     _check_channels("batch_norm", x, gamma=gamma, beta=beta)
-    if x.shape[0] * sample_size(tuple(x.shape[2:])) == 1:
+    if x.shape[0] * math.prod(x.shape[2:]) == 1:
         raise ShapeError(
             hint(
                 f"batch_norm: x of shape {tuple(x.shape)} has one value per channel, and the "

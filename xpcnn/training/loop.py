@@ -17,8 +17,8 @@ from xpcnn.schedules import Constant, Schedule
 from xpcnn.training.callbacks import Callback
 from xpcnn.training.history import Epoch, History
 from xpcnn.training.samples import Samples
-from xpcnn.training.step import Clip, Progress, as_classes, training_step
-from xpcnn.types import Array, Shape, flatten
+from xpcnn.training.step import Clip, Progress, hits, training_step
+from xpcnn.types import Array, Shape, flatten, namespace
 
 if TYPE_CHECKING:
     from xpcnn.model import Model
@@ -42,8 +42,9 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 1")
+            check_count(name, getattr(self, name))
+        if clip := self.clip():
+            clip({})  # refuses a limit out of range
 
     def clip(self) -> Clip | None:
         """Return what clips gradients, or None."""
@@ -54,6 +55,14 @@ class TrainingOptions:
         if self.clip_value is not None:
             return partial(clip_by_value, limit=self.clip_value)
         return None
+
+
+def check_count(name: str, value: int) -> None:
+    """Require a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(
+            hint(f"{name} is {value!r}, expected a whole number of at least 1", f"{name}=10")
+        )
 
 
 def fit(
@@ -70,7 +79,7 @@ def fit(
     with those of the last step, an error with those from before the call.
 
     Raises:
-        XpcnnError: the loss of an epoch is not finite.
+        XpcnnError: the loss of an epoch, or a parameter in the end, is not finite.
     """
     run = _Run(model, train, options, seed, callbacks)
     history = History()
@@ -78,7 +87,7 @@ def fit(
         for epoch in range(1, options.epochs + 1):
             record = run.epoch(epoch)
             if validation is not None:
-                scores = _evaluate(model, run.progress, validation, options.batch_size)
+                scores = _evaluate(model, run.start(), validation, options.batch_size)
                 val_loss, val_accuracy = scores["loss"], scores["accuracy"]
                 record = replace(record, val_loss=val_loss, val_accuracy=val_accuracy)
             history.epochs.append(record)
@@ -87,8 +96,25 @@ def fit(
     except KeyboardInterrupt:
         model.params, model.buffers = run.progress.params, run.progress.buffers
         raise
+    _check_finite(run.progress, options)
     model.params, model.buffers = run.progress.params, run.progress.buffers
     return history
+
+
+def _check_finite(progress: Progress, options: TrainingOptions) -> None:
+    """Require finite parameters; the loss of a step is that of the parameters before it."""
+    finite = {
+        path: namespace(p).all(namespace(p).isfinite(p))
+        for path, p in flatten(progress.params).items()
+    }
+    bad = [path for path, is_finite in finite.items() if not bool(is_finite)]
+    if bad:
+        raise _diverged(f"{bad[0]} is not finite after the last step", options)
+
+
+def _diverged(what: str, options: TrainingOptions) -> XpcnnError:
+    advice = f"a smaller learning rate than {options.optimizer.lr:g}, or clip_norm=1.0"
+    return XpcnnError(hint(f"training diverged: {what}", advice))
 
 
 class _Run:
@@ -111,6 +137,11 @@ class _Run:
         self.progress = Progress(model.params, model.buffers, state, *_zero_sums(model))
         self.done = 0
 
+    def start(self) -> Progress:
+        """Return where the run stands, with the sums of no samples."""
+        loss_sum, right = _zero_sums(self.model)
+        return self.progress._replace(loss_sum=loss_sum, hits=right)
+
     def epoch(self, epoch: int) -> Epoch:
         """Train one epoch, and wait for the device once, for its sums."""
         for callback in self.callbacks:
@@ -127,8 +158,7 @@ class _Run:
         lr = from_host(numpy.asarray(rates, dtype=self.model.dtype))
         step = from_host(numbers.astype(self.model.dtype))
 
-        loss_sum, hits = _zero_sums(self.model)
-        self.progress = self.progress._replace(loss_sum=loss_sum, hits=hits)
+        self.progress = self.start()
         for i, (x, labels) in enumerate(self.train.batches(self.options.batch_size, order)):
             self.progress = training_step(
                 self.model.layers,
@@ -150,17 +180,13 @@ class _Run:
         loss, accuracy = float(self.progress.loss_sum) / n, int(self.progress.hits) / n
         seconds = time.perf_counter() - start
         if not math.isfinite(loss):
-            raise XpcnnError(
-                hint(
-                    f"training diverged: the loss of epoch {epoch} is {loss}",
-                    f"a smaller learning rate than {self.options.optimizer.lr:g}, or clip_norm=1.0",
-                )
-            )
+            raise _diverged(f"the loss of epoch {epoch} is {loss}", self.options)
         return Epoch(epoch, loss, accuracy, None, None, rates[-1], seconds, n / seconds)
 
 
 def evaluate(model: "Model", samples: Samples, batch_size: int = 256) -> dict[str, float]:
-    """Return loss and accuracy over all samples, as means."""
+    """Return loss and accuracy over all samples: means over batches, weighted by their size."""
+    check_count("batch_size", batch_size)
     progress = Progress(model.params, model.buffers, {}, *_zero_sums(model))
     return _evaluate(model, progress, samples, batch_size)
 
@@ -174,15 +200,13 @@ def _zero_sums(model: "Model") -> tuple[Array, Array]:
 def _evaluate(
     model: "Model", progress: Progress, samples: Samples, batch_size: int
 ) -> dict[str, float]:
-    xp = model.backend.xp
-    loss_sum, hits = 0.0, 0
+    loss_sum, right = progress.loss_sum, progress.hits
     for x, labels in samples.batches(batch_size):
         scores, _, _ = model.layers.forward(progress.params, progress.buffers, x, Context())
         value, _ = model.loss(scores, labels)
         loss_sum = loss_sum + value * x.shape[0]
-        right = model.loss.decide(scores) == as_classes(labels)
-        hits = hits + xp.sum(xp.astype(right, xp.int64))
-    return {"loss": float(loss_sum) / len(samples), "accuracy": int(hits) / len(samples)}
+        right = right + hits(model.loss, scores, labels)
+    return {"loss": float(loss_sum) / len(samples), "accuracy": int(right) / len(samples)}
 
 
 def random_source(model: "Model", seed: int) -> Callable[[str, int, Shape], Array]:

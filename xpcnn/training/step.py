@@ -59,16 +59,16 @@ def training_step(
     if clip is not None:
         flat = clip(flat)
     updated, state = optimizer.update(flatten(progress.params), flat, progress.state, lr, step)
-    hits = loss.decide(scores) == as_classes(labels)
     return Progress(
         unflatten_like(progress.params, updated),
         buffers,
         state,
         progress.loss_sum + value * x.shape[0],
-        progress.hits + xp.sum(xp.astype(hits, xp.int64)),
+        progress.hits + hits(loss, scores, labels),
     )
 
 
-def as_classes(labels: Array) -> Array:
-    """Return integer labels as they are, probabilities (n, c) as the most probable class."""
-    return labels if labels.ndim == 1 else namespace(labels).argmax(labels, axis=1)
+def hits(loss: Loss, scores: Array, labels: Array) -> Array:
+    """Return how many samples the loss decides as their label says: 0-d int64, on the device."""
+    xp = namespace(scores)
+    return xp.sum(xp.astype(loss.decide(scores) == labels, xp.int64))

@@ -4,6 +4,7 @@ Array API functions only; writes into no array. Sizes: batch n, features i in, o
 input dtype.
 """
 
+import math
 from collections.abc import Sequence
 
 from xpcnn.types import Array, Pullback, Shape, namespace
@@ -71,7 +72,4 @@ def flatten(x: Array) -> tuple[Array, Pullback]:
     Returns:
         y (n, features) and the pullback dy -> (dx,).
     """
-    features = 1
-    for length in x.shape[1:]:
-        features *= length
-    return reshape(x, shape=(features,))
+    return reshape(x, shape=(math.prod(x.shape[1:]),))

@@ -31,9 +31,11 @@ def softmax_cross_entropy(
     integer labels the sum of their weights; rows with `ignore_index` count in neither. All as in
     PyTorch; so is the loss of a batch in which every row is ignored: NaN, with a gradient of 0.
 
-    Backward, in one step, which is why softmax and loss are one op:
+    Backward. d log p[k] / d logits[c] = [k = c] - p[c], so the quotients of softmax and logarithm
+    cancel, which is why softmax and loss are one op:
 
-        dlogits[n,c] = (1/D) (p[n,c] sum_k t[n,k] - t[n,c])
+        dlogits[n,c] = -(1/D) sum_k t[n,k] ([k = c] - p[n,c])
+                     = (1/D) (p[n,c] sum_k t[n,k] - t[n,c])
 
     Args:
         logits: scores (n, c).
@@ -51,8 +53,8 @@ def softmax_cross_entropy(
     is_integer = xp.isdtype(labels.dtype, "integral")
     smooth = label_smoothing / classes
     if is_integer:
-        column = xp.reshape(labels, (n, 1))
-        one_hot = column == xp.arange(classes, dtype=labels.dtype, device=labels.device)
+        column = xp.astype(xp.reshape(labels, (n, 1)), xp.int64)  # uint8 could not hold -100
+        one_hot = column == xp.arange(classes, dtype=xp.int64, device=labels.device)
         one_hot = xp.astype(one_hot, logits.dtype)  # (n, c)
         kept = xp.astype(column != ignore_index, logits.dtype)  # (n, 1)
         if class_weights is None:
@@ -91,30 +93,55 @@ def softmax_cross_entropy(
     return loss, pullback
 
 
-def bce_with_logits(logits: Array, targets: Array) -> tuple[Array, Pullback]:
+def bce_with_logits(
+    logits: Array,
+    targets: Array,
+    weights: Array | None = None,
+    positive_weights: Array | None = None,
+) -> tuple[Array, Pullback]:
     """Return the mean binary cross-entropy of independent yes/no scores.
 
-        loss = mean(softplus(x) - x t) = mean(max(x, 0) - x t + log(1 + e^-|x|))
+    With the sigmoid s(x), 1 - s(x) = s(-x) and -log s(x) = softplus(-x), stable for any x:
 
-    Backward: dx = (sigmoid(x) - t) / N, dt = -x / N, N the number of elements.
+        loss = mean(w (p t softplus(-x) + (1 - t) softplus(x)))
+
+    w weighs elements and p the positive part, to count rare positives more; both are 1 if None.
+
+    Backward: dx = w ((1 - t) s(x) - p t s(-x)) / N,  dt = w (p softplus(-x) - softplus(x)) / N, N
+    the number of elements; without weights these are (s(x) - t) / N and -x / N.
 
     Args:
         logits: scores x, any shape.
         targets: t in [0, 1], the same shape and dtype.
+        weights, positive_weights: w and p, of shapes that broadcast to that of x, or None.
 
     Returns:
-        the loss, and the pullback dloss -> (dlogits, dtargets).
+        the loss, and the pullback dloss -> (dlogits, dtargets, None, None).
     """
     xp = namespace(logits)
-    loss = xp.mean(softplus(logits) - logits * targets)
+    yes, no = targets, 1.0 - targets
+    if positive_weights is not None:
+        yes = yes * positive_weights
+    if weights is not None:
+        yes, no = yes * weights, no * weights
+    loss = xp.mean(yes * softplus(-logits) + no * softplus(logits))
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
-    ) -> tuple[Array | None, Array | None]:
-        want_dlogits, want_dtargets = wants or (True, True)
+    ) -> tuple[Array | None, Array | None, None, None]:
+        want_dlogits, want_dtargets = (wants or (True, True))[:2]
         share = dy / math.prod(logits.shape)
-        dlogits = (sigmoid(logits) - targets) * share if want_dlogits else None
-        return dlogits, (-logits * share if want_dtargets else None)
+        dlogits = dtargets = None
+        if want_dlogits:
+            dlogits = (no * sigmoid(logits) - yes * sigmoid(-logits)) * share
+        if want_dtargets:
+            cost = softplus(-logits)
+            if positive_weights is not None:
+                cost = cost * positive_weights
+            dtargets = (cost - softplus(logits)) * share
+            if weights is not None:
+                dtargets = dtargets * weights
+        return dlogits, dtargets, None, None
 
     return loss, pullback
 

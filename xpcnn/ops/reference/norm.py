@@ -5,6 +5,7 @@ statistics (c,). m = n*h*w (or n) is the number of values per channel. Output dt
 Source: Ioffe and Szegedy 2015, arXiv:1502.03167.
 """
 
+import math
 from collections.abc import Sequence
 
 from xpcnn.types import Array, Pullback, namespace
@@ -18,10 +19,17 @@ def batch_norm(
         mean = (1/m) sum x      var = (1/m) sum (x - mean)^2      (biased, in two passes)
         xhat = (x - mean) / sqrt(var + eps)      y = gamma * xhat + beta
 
-    Backward. x reaches y in three ways: directly, through the mean and through the variance:
+    Backward. dbeta = sum dy and dgamma = sum dy * xhat. x reaches y in three ways, through xhat
+    itself, through the variance and through the mean; with s = 1/sqrt(var + eps):
 
-        dbeta = sum dy      dgamma = sum dy * xhat
-        dx = gamma / sqrt(var + eps) * (dy - dbeta/m - xhat * dgamma/m)
+        dxhat = gamma * dy
+        dvar  = sum dxhat * (x - mean) * (-1/2) s^3    = -(s^2/2) sum dxhat * xhat
+        dmean = -s sum dxhat       (that of var by mean is 0: the sum of x - mean)
+        dx    = s dxhat + dvar * 2 (x - mean)/m + dmean/m
+
+    and with the sums put in,
+
+        dx = gamma s (dy - dbeta/m - xhat * dgamma/m)
 
     Args:
         x: (n, c, h, w) or (n, c).
@@ -36,9 +44,7 @@ def batch_norm(
     xp = namespace(x)
     axes = (0, *range(2, x.ndim))  # every axis but the channels
     channels = (1, x.shape[1], *(1,) * (x.ndim - 2))
-    m = x.shape[0]
-    for length in x.shape[2:]:
-        m *= length
+    m = x.shape[0] * math.prod(x.shape[2:])
 
     mean = xp.mean(x, axis=axes)
     centred = x - xp.reshape(mean, channels)

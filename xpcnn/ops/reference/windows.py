@@ -31,10 +31,8 @@ def sides(padding: Padding, size: tuple[int, int], dilation: tuple[int, int]) ->
         return (total[0] // 2, total[0] - total[0] // 2), (total[1] // 2, total[1] - total[1] // 2)
     if isinstance(padding, int):
         return (padding, padding), (padding, padding)
-    first, second = padding
-    if isinstance(first, int) and isinstance(second, int):
-        return (first, first), (second, second)
-    return tuple(first), tuple(second)  # type: ignore[arg-type, return-value]  # both are pairs
+    rows, columns = padding
+    return pair(rows), pair(columns)
 
 
 def positions(length: int, k: int, stride: int, dilation: int, pad: int, ceil_mode: bool) -> int:
