@@ -4,6 +4,7 @@
 A library that cannot be used here skips the test by its name, with the reason.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
 
@@ -60,6 +61,16 @@ def _one_blas_thread() -> Iterator[None]:
 
     with threadpool_limits(1, user_api="blas"):
         yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count what was skipped, by its reason."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+    )
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"skipped {count}: {reason}")
 
 
 @pytest.fixture(params=LIBS)

@@ -15,7 +15,17 @@ from xpcnn.errors import (
     ShapeError,
     XpcnnError,
 )
-from xpcnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Sequential, Tanh
+from xpcnn.layers import (
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    Sequential,
+    Softmax,
+    Tanh,
+)
 from xpcnn.losses import BCEWithLogits
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.training import Callback
@@ -320,6 +330,60 @@ def test_errors_of_the_network() -> None:
         "epochs is 0, expected a whole number of at least 1\nTry: epochs=10",
         lambda: fresh().fit((numpy.zeros((2, 1, 8, 8), "f4"), numpy.asarray([0, 1])), epochs=0),
     )
+
+
+def test_arguments_of_the_wrong_kind(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+) -> None:
+    train, _ = parts
+    wrong(
+        ConfigError,
+        "optimizer is 'adam', expected an object\n"
+        "Try: optimizers.make('...'), or a class of xpcnn.optimizers with its options",
+        lambda: fresh().fit(train, optimizer="adam"),  # type: ignore[arg-type]
+    )
+    with pytest.raises(ConfigError, match=r"^optimizer is <class .*Adam'>, expected an object\n"):
+        fresh().fit(train, optimizer=Adam)  # type: ignore[arg-type]
+    wrong(
+        ConfigError,
+        "loss is 'mse', expected an object\nTry: loss=losses.MSE()",
+        lambda: fresh(loss="mse"),
+    )
+    wrong(
+        DataError,
+        "data is a numpy.ndarray, expected a Dataset or (samples, labels)\n"
+        "Try: model.predict(samples), where there are no labels",
+        fresh().evaluate,
+        train.images,
+    )
+    wrong(
+        ConfigError,
+        "the network ends with Softmax, which the loss SoftmaxCrossEntropy contains\n"
+        "Try: leave the Softmax layer out; predict_proba applies it",
+        lambda: Model([*layers(), Softmax()], input_shape=(1, 8, 8)),
+    )
+    wrong(
+        ShapeError,
+        "samples have shape (4, 8, 8), the model expects (n, 1, 8, 8); they are grey\n"
+        "Try: images[:, None]",
+        fresh().predict,
+        numpy.zeros((4, 8, 8), numpy.uint8),
+    )
+
+
+def test_a_history_by_figure_and_by_epoch(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+) -> None:
+    model = fresh()
+    assert repr(model) == (
+        "Model(Sequential of 1,370 parameters, input_shape=(1, 8, 8), backend='numpy')"
+    )
+    history = model.fit(parts[0].subset(range(64)), epochs=2)
+    assert [record.epoch for record in history] == history["epoch"] == [1, 2]
+    with pytest.raises(ConfigError) as error:
+        history["los"]
+    assert str(error.value).startswith("a history has no figure 'los'\nTry: 'loss' (valid: ")
+    assert model.image_rule["high"] == 16.0
 
 
 def test_summary() -> None:

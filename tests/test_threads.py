@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
@@ -37,6 +39,33 @@ def test_a_session_gives_the_blas_one_thread_and_then_back_what_it_had() -> None
             with threads.session():
                 assert set(blas_threads()) <= {1}
             assert set(blas_threads()) <= {1}
+        assert blas_threads() == before
+
+
+def in_a_thread(work: Callable[[], None]) -> None:
+    """Run work in another thread, and raise here what it raises."""
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(work).result(timeout=30)
+
+
+def test_sessions_of_other_threads_hold_and_end_too() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+
+        def session() -> None:
+            with threads.session():
+                assert set(blas_threads()) <= {1}
+
+        session()
+        in_a_thread(session)
+        assert blas_threads() == before
+        # opened here, closed there
+        first, second = threads.session(), threads.session()
+        first.__enter__()
+        in_a_thread(second.__enter__)
+        first.__exit__(None, None, None)
+        assert set(blas_threads()) <= {1}
+        in_a_thread(lambda: second.__exit__(None, None, None))
         assert blas_threads() == before
 
 

@@ -13,10 +13,19 @@ import xpcnn
 from xpcnn import backend as door
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
+from xpcnn.data.pictures import ImageRule
 from xpcnn.data.split import split
-from xpcnn.errors import BackendError, ConfigError, DTypeError, LabelError, ShapeError, hint
+from xpcnn.errors import (
+    BackendError,
+    ConfigError,
+    DataError,
+    DTypeError,
+    LabelError,
+    ShapeError,
+    hint,
+)
 from xpcnn.initializers import Draw
-from xpcnn.layers import Context, Layer, Sequential
+from xpcnn.layers import Context, Layer, Sequential, Softmax
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, outputs_for
 from xpcnn.ops.checks import kind
 from xpcnn.optimizers import Optimizer
@@ -72,6 +81,16 @@ class Model:
         self.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
         self.seed = seed
         self.loss: Loss = SoftmaxCrossEntropy() if loss is None else loss
+        if isinstance(loss, type) or not hasattr(self.loss, "decide"):
+            raise ConfigError(hint(f"loss is {loss!r}, expected an object", "loss=losses.MSE()"))
+        last = self.layers.layers[-1] if isinstance(self.layers, Sequential) else None
+        if isinstance(last, Softmax) and isinstance(self.loss, SoftmaxCrossEntropy):
+            raise ConfigError(
+                hint(
+                    "the network ends with Softmax, which the loss SoftmaxCrossEntropy contains",
+                    "leave the Softmax layer out; predict_proba applies it",
+                )
+            )
         self.dtype = dtype
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
@@ -98,6 +117,13 @@ class Model:
             self._check_outputs(self.classes)
         self.params: Params = self._to_device(params)
         self.buffers: Params = self._to_device(buffers)
+
+    def __repr__(self) -> str:
+        count = summarize(self.layers, self.input_shape).parameters
+        return (
+            f"Model({type(self.layers).__name__} of {count:,} parameters, "
+            f"input_shape={self.input_shape}, backend={self.backend.name!r})"
+        )
 
     def fit(
         self,
@@ -129,6 +155,17 @@ class Model:
         Returns:
             the history, one record per epoch.
         """
+        for name, value, method in (
+            ("optimizer", optimizer, "update"),
+            ("schedule", schedule, "__call__"),
+        ):
+            if value is not None and (isinstance(value, type) or not hasattr(value, method)):
+                raise ConfigError(
+                    hint(
+                        f"{name} is {value!r}, expected an object",
+                        f"{name}s.make('...'), or a class of xpcnn.{name}s with its options",
+                    )
+                )
         given = {"optimizer": optimizer, "schedule": schedule}
         options = TrainingOptions(
             epochs=epochs,
@@ -145,9 +182,11 @@ class Model:
         elif validation is not None:
             held_out = self._checked(validation)  # type: ignore[arg-type]  # a float is Real
 
-        before = self.mean, self.std, self.classes
+        before = self.mean, self.std, self.classes, self.image_rule
         if self.mean is None:
             self.mean, self.std = train.mean, train.std
+        if not self.image_rule and len(self.input_shape) == 3:
+            self.image_rule = ImageRule.of(train).as_table()
         if self.classes is None:
             self.classes = train.classes
         try:
@@ -156,7 +195,7 @@ class Model:
             with self.backend.session():
                 history = fit(self, samples, others, options, seed, callbacks)
         except Exception:
-            self.mean, self.std, self.classes = before
+            self.mean, self.std, self.classes, self.image_rule = before
             raise
         self.provenance = {
             "xpcnn": xpcnn.__version__,
@@ -239,6 +278,13 @@ class Model:
         Labels are those of the model's classes, by name: a data set may have fewer, in any order.
         """
         if not isinstance(data, Dataset):
+            if not isinstance(data, tuple) or len(data) != 2:
+                raise DataError(
+                    hint(
+                        f"data is a {kind(data)}, expected a Dataset or (samples, labels)",
+                        "model.predict(samples), where there are no labels",
+                    )
+                )
             images, labels = data
             images = self._host(images)
             self._check_shape(images)
@@ -325,6 +371,8 @@ class Model:
         message = f"samples have shape {shape}, the model expects {expected}"
         if shape == self.input_shape:
             raise ShapeError(hint(f"{message}; this is a single one", "image[None]"))
+        if self.input_shape == (1, *shape[1:]):
+            raise ShapeError(hint(f"{message}; they are grey", "images[:, None]"))
         if len(shape) == 4 and (shape[3], *shape[1:3]) == self.input_shape:
             raise ShapeError(
                 hint(f"{message}; they look channels-last", "images.transpose(0, 3, 1, 2)")

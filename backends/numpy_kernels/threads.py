@@ -119,6 +119,7 @@ def session() -> Iterator[None]:
                 _sessions.pool.close()
                 _sessions.pool = None
             _sessions.pool = _sessions.pool or Pool(count)
+            _free_blas()
             _sessions.limit = threadpool_limits(limits=1, user_api="blas")
         _sessions.open += 1
     opened = os.getpid()
@@ -129,7 +130,22 @@ def session() -> Iterator[None]:
             with _sessions.lock:
                 _sessions.open -= 1
                 if _sessions.open == 0:
+                    _free_blas()
                     _sessions.limit.restore_original_limits()
+                    _free_blas()
+
+
+def _free_blas() -> None:
+    """Let this thread set the threads of OpenBLAS, and after it any other.
+
+    From 3.7 on, threadpoolctl does nothing, without a word, in all threads but the one that set
+    them first; a session may be opened by one thread and closed by another.
+    """
+    import threadpoolctl
+
+    clear = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
 
 
 def spread(work: Callable[[int, int], None], length: int, size: int) -> None:

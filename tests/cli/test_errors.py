@@ -59,8 +59,11 @@ PRESETS = ", ".join(sorted(names()))
         ),
         (["--lr", "-1"], "SGD: lr must be a finite number >= 0, got -1\nTry: SGD(lr=0.001)"),
         (["--lr", "nan"], "SGD: lr must be a finite number >= 0, got nan\nTry: SGD(lr=0.001)"),
-        (["--epochs", "0"], "epochs is 0, expected at least 1"),
-        (["--batch-size", "-8"], "batch_size is -8, expected at least 1"),
+        (["--epochs", "0"], "epochs is 0, expected a whole number of at least 1\nTry: epochs=10"),
+        (
+            ["--batch-size", "-8"],
+            "batch_size is -8, expected a whole number of at least 1\nTry: batch_size=10",
+        ),
         (
             ["--clip-norm", "-1"],
             "clip_by_global_norm: max_norm must be a finite number >= 0, got -1\n"
@@ -167,7 +170,7 @@ def test_verbose_shows_the_traceback(cli: Cli, where: str) -> None:
     ran = cli("-v", *arguments) if where == "before" else cli(*arguments, "--verbose")
     assert ran.code == 1
     assert ran.err.startswith("Traceback (most recent call last):\n")
-    assert ran.err.endswith("error: epochs is 0, expected at least 1\n")
+    assert ran.err.endswith("\nTry: epochs=10\n")
 
 
 def test_a_defect_is_one_line_with_advice(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def dataset(images: Any) -> Dataset:
 
 def test_the_rule_of_the_embedded_digits() -> None:
     train, _ = xpcnn.data.load("digits")
-    assert ImageRule.of(train) == ImageRule(0.0, 16.0, "dark")
+    assert ImageRule.of(train) == ImageRule(0.0, 16.0, "dark", extent=1.0)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,14 @@ def test_the_rule_of_the_embedded_digits() -> None:
 def test_the_border_of_nine_in_ten_images_is_the_rule(borders: list[int], rule: str) -> None:
     images = numpy.asarray([[dot(b, 255 - b)] for b in [*borders[:-1], borders[-1]]], numpy.uint8)
     images[0, 0, 1, 1], images[1, 0, 1, 1] = 0, 255
-    assert ImageRule.of(dataset(images)) == ImageRule(0.0, 255.0, rule)  # type: ignore[arg-type]  # a parameter
+    found = ImageRule.of(dataset(images))
+    assert (found.low, found.high, found.border) == (0.0, 255.0, rule)
+    assert found.extent == (None if rule == "any" else pytest.approx(1 / 3))
 
 
 def test_the_rule_of_images_that_are_all_alike_has_a_range() -> None:
     assert ImageRule.of(dataset(numpy.full((2, 1, 3, 3), 7, numpy.uint8))) == ImageRule(
-        7, 8, "dark"
+        7, 8, "dark", extent=1.0
     )
 
 
@@ -194,3 +196,50 @@ def test_a_rule_and_its_table() -> None:
     for change in ({"low": None}, {"high": 0.0}, {"low": float("nan")}, {"border": "grey"}):
         with pytest.raises(CheckpointError, match="image_rule needs low < high and a border"):
             ImageRule.from_table(good | change)
+
+
+def test_what_is_drawn_is_framed_as_the_training_data_are(tmp_path: Path) -> None:
+    """A black bar of 2 x 6 in the corner of white paper, framed to fill half of 8 x 8."""
+    page = numpy.full((30, 40), 255, numpy.uint8)
+    page[3:9, 5:7] = 0
+    path = picture(tmp_path / "bar.png", page.tolist())
+    rule = ImageRule(0.0, 16.0, "dark", extent=0.5)
+    x = read_picture(path, (1, 8, 8), rule)[0]
+    assert (x > 8).sum(axis=0).tolist() == [0, 0, 0, 4, 0, 0, 0, 0]
+    assert (x > 8).sum(axis=1).tolist() == [0, 0, 1, 1, 1, 1, 0, 0]
+    whole = read_picture(path, (1, 8, 8), rule, frame=False)[0]
+    assert whole[:4, 4:].max() == 0
+
+
+def test_a_picture_of_the_right_size_is_framed_already(tmp_path: Path) -> None:
+    page = numpy.full((8, 8), 255, numpy.uint8)
+    page[0, 0] = 0
+    path = picture(tmp_path / "small.png", page.tolist())
+    x = read_picture(path, (1, 8, 8), ImageRule(0.0, 1.0, "dark", extent=0.5))
+    assert x[0, 0, 0] == 1.0
+    assert x.sum() == 1.0
+
+
+def test_an_empty_page_stays_empty(tmp_path: Path) -> None:
+    path = picture(tmp_path / "empty.png", [[250] * 20] * 20)
+    x = read_picture(path, (1, 8, 8), ImageRule(0.0, 255.0, "dark", extent=0.5))
+    assert x.max() == x.min() == pytest.approx(5)
+
+
+@pytest.mark.parametrize("paper", [255, 0])
+def test_drawn_digits_are_recognised(tmp_path: Path, paper: int) -> None:
+    """Digits of a font, with the margin that people leave: most are what they are."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    train, _ = xpcnn.data.load("digits")
+    preset = xpcnn.models.preset("digits")
+    model = xpcnn.Model(preset.layers, input_shape=train.shape, loss=preset.loss)
+    model.fit(train, **vars(preset.training))
+    pictures = []
+    for digit in range(10):
+        page = Image.new("L", (120, 120), paper)
+        font = ImageFont.load_default(size=70)
+        ImageDraw.Draw(page).text((38, 20), str(digit), fill=255 - paper, font=font)
+        page.save(tmp_path / "digit.png")
+        pictures.append(read_picture(tmp_path / "digit.png", (1, 8, 8), ImageRule.of(train)))
+    assert numpy.sum(model.predict(numpy.stack(pictures)) == numpy.arange(10)) >= 7

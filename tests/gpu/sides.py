@@ -88,8 +88,9 @@ class Theirs:
 
         from tests.gpu.twin import loss_of, twin
 
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cudnn.benchmark = True
+        if device != "cpu":
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cudnn.benchmark = True
         self.torch: Any = torch
         self.device = torch.device(device)
         form = getattr(torch, memory_format)

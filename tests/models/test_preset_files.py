@@ -152,7 +152,7 @@ def test_broken_toml_is_said_with_its_line(path: Path) -> None:
             "training has no option 'epoch'\nTry: 'epochs' (valid: batch_size, clip_norm, "
             "clip_value, epochs, optimizer, schedule)",
         ),
-        (HEAD + DENSE + "[training]\nepochs = 0", "epochs is 0, expected a whole number of at least 1"),
+        (HEAD + DENSE + "[training]\nepochs = 0", "epochs is 0, expected a whole number of at"),
         (HEAD + DENSE + "[training]\nepochs = 1.5", "training: epochs is 1.5, expected a whole nu"),
         (
             HEAD + DENSE + "[training]\noptimizer = 'sgd'",

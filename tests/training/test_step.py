@@ -1,6 +1,8 @@
 """The training step: it waits for nothing, and trains alike on every library."""
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy
 import pytest
@@ -53,8 +55,8 @@ class Pulls:
         for name in ("__bool__", "__float__", "__int__", "__index__", "__complex__"):
             monkeypatch.setattr(array_type, name, self._counting(getattr(array_type, name)))
 
-    def _counting(self, method):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        def counted(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def _counting(self, method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def counted(x: Any) -> Any:
             self.count += 1
             return method(x)
 

@@ -26,8 +26,9 @@ backend_option = option(
 device_option = option("--device", text="Device of the library: 0, 1, cpu, cuda, mps.")
 dataset_option = option(
     "--dataset",
-    metavar="NAME",
-    text="Data set: digits, mnist, fashion-mnist, kmnist, cifar10 or cifar100.",
+    metavar="NAME|PATH",
+    text="Data set: digits, mnist, fashion-mnist, kmnist, cifar10 or cifar100; or one of your own: "
+    "a CSV file as of Kaggle's digit recognizer, a .npz file, a folder of pictures by class.",
 )
 data_dir_option = option(
     "--data-dir",
@@ -39,6 +40,14 @@ data_dir_option = option(
 def device_name(device: str | None) -> str | int | None:
     """Return a device as backends take it: a number where it is one."""
     return int(device) if device is not None and device.isdecimal() else device
+
+
+def image_size(text: str | None) -> tuple[int, int] | None:
+    """Return height and width as in 28,28."""
+    found = None if text is None else sizes(text)
+    if found is not None and len(found) != 2:
+        raise click.BadParameter(f"{text!r} is not a height and a width such as 28,28")
+    return None if found is None else (found[0], found[1])
 
 
 def sizes(text: str) -> tuple[int, ...]:

@@ -22,9 +22,22 @@ from xpcnn.cli.options import (
     text="Swap dark and light. By default where the border of the picture is light and those of "
     "the training images were dark, or the other way round.",
 )
+@option(
+    "--crop",
+    type=click.Choice(["auto", "no"]),
+    default="auto",
+    show_default=True,
+    text="Frame what is drawn as the training images are framed, or keep the whole picture.",
+)
 @dataset_option
 @data_dir_option
 @option("--rows", metavar="FROM:TO", text="Rows of the data set's test part, in place of images.")
+@option(
+    "--submission",
+    metavar="FILE",
+    text="Write `ImageId,Label` for every image of --dataset test.csv, as Kaggle takes it.",
+)
+@option("--force", is_flag=True, text="Write the submission over a file that is there.")
 @option("--probabilities", is_flag=True, text="Show the probability of every class.")
 @backend_option
 @device_option
@@ -33,9 +46,12 @@ def command(
     model: str,
     images: tuple[str, ...],
     invert: str,
+    crop: str,
     dataset: str | None,
     data_dir: str | None,
     rows: str | None,
+    submission: str | None,
+    force: bool,
     probabilities: bool,
     backend: str,
     device: str | None,
@@ -44,20 +60,31 @@ def command(
     """Name the class of pictures: path, class, probability.
 
     With --rows 0:10, of images of a data set: row, class, probability, true class. Pictures need
-    Pillow: pip install 'xpcnn[images]'.
+    Pillow: pip install 'xpcnn[images]'. With --submission, of all images of a CSV file without
+    labels, into a file; one that is there is kept, but for --force.
     """
-    if bool(images) == bool(rows):
-        raise click.UsageError("Give either picture files or --rows, such as --rows 0:10.")
+    if bool(images) + bool(rows) + bool(submission) != 1:
+        raise click.UsageError(
+            "Give either picture files or --rows, such as --rows 0:10. "
+            "Or --submission FILE with --dataset test.csv."
+        )
+    if submission and not dataset:
+        raise click.UsageError("--submission needs --dataset, such as --dataset test.csv.")
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.cli.predictions import Predictions, of_pictures, of_rows
+    from xpcnn.cli.predictions import Predictions, of_pictures, of_rows, submit
     from xpcnn.cli.saved import open_model, open_part
 
     opened = open_model(model, backend, device)
+    if submission:
+        count = submit(opened, dataset or "", submission, force)
+        facts = {"model": model, "dataset": dataset, "submission": submission, "images": count}
+        answer(to_json(facts) if as_json else f"wrote {count:,} labels to {submission}")
+        return
     found: Predictions
     if rows:
         found = of_rows(opened, open_part(opened, dataset, data_dir, "test"), rows)
     else:
-        found = of_pictures(opened, images, invert)
+        found = of_pictures(opened, images, invert, crop == "auto")
     if as_json:
         answer(to_json({"model": model, "predictions": found.as_dicts(probabilities)}))
     else:

@@ -1,14 +1,21 @@
 """The probabilities of some images, and how they are shown."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy
 
+from xpcnn.cli.output import say
 from xpcnn.data import Dataset
+from xpcnn.data.paths import unlabelled
 from xpcnn.data.pictures import ImageRule, read_picture
+from xpcnn.data.preflight import off_scale
 from xpcnn.errors import ConfigError, DataError, hint
+from xpcnn.io.atomic import write_bytes
 from xpcnn.model import Model
 
 
@@ -54,7 +61,7 @@ class Predictions:
         return lines
 
 
-def of_pictures(model: Model, paths: Sequence[str], invert: Any) -> Predictions:
+def of_pictures(model: Model, paths: Sequence[str], invert: Any, frame: bool) -> Predictions:
     """Return what the model sees in picture files.
 
     Raises:
@@ -64,7 +71,8 @@ def of_pictures(model: Model, paths: Sequence[str], invert: Any) -> Predictions:
     if len(model.input_shape) != 3:
         raise DataError(f"the model takes samples of shape {model.input_shape}, not images")
     rule = ImageRule.from_table(model.image_rule)
-    x = numpy.stack([read_picture(path, model.input_shape, rule, invert) for path in paths])
+    shape = model.input_shape
+    x = numpy.stack([read_picture(path, shape, rule, invert, frame) for path in paths])
     return Predictions("image", paths, _names(model), model.predict_proba(x))
 
 
@@ -78,6 +86,35 @@ def of_rows(model: Model, dataset: Dataset, rows: str) -> Predictions:
     part = dataset.subset(chosen)
     true = [part.classes[label] for label in part.labels]
     return Predictions("row", chosen, _names(model), model.predict_proba(part.images), true)
+
+
+def submit(model: Model, dataset: str, path: str, force: bool) -> int:
+    """Write the class of every image of a CSV file to another one, and return how many there are.
+
+    The file has the columns ImageId, counted from 1, and Label. It is there whole or not at all.
+
+    Raises:
+        ConfigError: the file is there already, and not `force`.
+        DataError: the images cannot be read, or are not like those of the model.
+        CheckpointError: the file cannot be written.
+    """
+    target = Path(path)
+    if target.exists() and not force:
+        message = f"{path} is there already"
+        raise ConfigError(hint(message, "another name, or --force to write over it"))
+    if len(model.input_shape) != 3:
+        raise DataError(f"the model takes samples of shape {model.input_shape}, not images")
+    images = unlabelled(Path(dataset).expanduser(), model.input_shape[1:])
+    if model.mean is not None and model.std is not None:
+        for finding in off_scale("given", images, model.mean, model.std):
+            say(f"warning: {finding}")
+    names = _names(model)
+    text = StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["ImageId", "Label"])
+    table.writerows((i, names[k]) for i, k in enumerate(model.predict(images).tolist(), start=1))
+    write_bytes(target, text.getvalue().encode())
+    return len(images)
 
 
 def _names(model: Model) -> Sequence[str]:

@@ -11,7 +11,7 @@ import numpy
 import xpcnn
 from xpcnn import backend, data
 from xpcnn.backend import Backend
-from xpcnn.cli.options import device_name
+from xpcnn.cli.options import device_name, image_size
 from xpcnn.cli.output import finite, say
 from xpcnn.cli.runs import MODEL, Journal, describe, new_run
 from xpcnn.cli.settings import Flags, Settings, resolve
@@ -24,10 +24,10 @@ from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.training import Callback
 
-_REPORTED = (
-    *("epoch", "loss", "accuracy", "val_loss", "val_accuracy"),
-    *("seconds", "images_per_second"),
-)
+_FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+"""What equal runs have equal, so that their model files are equal."""
+
+_REPORTED = (*_FIGURES, "seconds", "images_per_second")
 
 
 class Plan(NamedTuple):
@@ -40,8 +40,10 @@ class Plan(NamedTuple):
     test: Dataset
 
 
-def train(flags: Flags, out: str | None, quiet: bool) -> dict[str, Any]:
+def train(flags: Flags, out: str | None, quiet: bool, look: bool = True) -> dict[str, Any]:
     """Train, test and save as the flags say; return what `train --json` prints.
+
+    look: warn of what is likely wrong with the data.
 
     Ctrl-C and SIGTERM (KeyboardInterrupt) pass through, once the model of the last step is saved.
 
@@ -55,6 +57,8 @@ def train(flags: Flags, out: str | None, quiet: bool) -> dict[str, Any]:
     describe(folder, model.backend, settings)
     journal = Journal(folder)
     say(_opening(plan), quiet)
+    if look and not quiet:
+        _warn(plan)
     try:
         _fit(plan, journal, quiet)
         scores = model.evaluate(plan.test)
@@ -65,7 +69,7 @@ def train(flags: Flags, out: str | None, quiet: bool) -> dict[str, Any]:
             _save_interrupted(folder, plan, journal)
         raise
     seconds = time.perf_counter() - start
-    say(_closing(folder, scores, plan, flags["data_dir"], seconds), quiet)
+    say(_closing(folder, scores, plan, flags, seconds), quiet)
     return {
         "run_dir": str(folder),
         "backend": model.backend.name,
@@ -85,12 +89,15 @@ def prepare(flags: Flags) -> Plan:
     """Open the backend, read the data, build the model; writes nothing."""
     library = backend.load(flags["backend"], device_name(flags["device"]))
     given = None if flags["model"] is None else preset(flags["model"])
+    names = flags["classes"]
+    classes = None if names is None else [name.strip() for name in names.split(",")]
     images, test = data.load(
         flags["dataset"],
         flags["data_dir"],
-        classes=None if flags["classes"] is None else flags["classes"].split(","),
+        classes=classes,
         limit=flags["limit"],
         limit_per_class=flags["limit_per_class"],
+        image_size=image_size(flags["image_size"]),
     )
     settings = resolve(flags, given, images)
     train, validation = data.split(images, flags["validation"], flags["seed"])
@@ -122,14 +129,15 @@ def _fit(plan: Plan, journal: Journal, quiet: bool) -> None:
 
 def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | None) -> None:
     """Save the model with what it comes from: `test` and the last epoch, so far as they ended."""
-    last = journal.epochs[-1].as_dict() if journal.epochs else None
+    last = journal.epochs[-1] if journal.epochs else None
+    figures = None if last is None else {name: getattr(last, name) for name in _FIGURES}
     plan.model.provenance = {
         "xpcnn": xpcnn.__version__,
         "backend": plan.model.backend.name,
         "data": plan.train.name,
         "data_hash": plan.train.digest(),
         "config": plan.settings.config,
-        "metrics": finite({"last_epoch": last, "test": test}),
+        "metrics": finite({"last_epoch": figures, "test": test}),
     }
     plan.model.save(folder / MODEL)
 
@@ -145,21 +153,33 @@ def _save_interrupted(folder: Path, plan: Plan, journal: Journal) -> None:
         say(f"saved the model of the last step: {folder / MODEL}")
 
 
+def _warn(plan: Plan) -> None:
+    """Say what is likely wrong with the data, a line each."""
+    outputs = plan.model.output_shape[0]
+    for finding in data.preflight(plan.train, plan.validation, test=plan.test, outputs=outputs):
+        say(f"warning: {finding}")
+
+
 def _opening(plan: Plan) -> str:
     aside = "none" if plan.validation is None else f"{len(plan.validation):,}"
     library = plan.model.backend
+    taken = plan.test.name != plan.train.name  # out of the training images
     return (
         f"{plan.settings.preset.name} ({plan.model.summary().parameters:,} parameters) on "
         f"{plan.train.name} ({len(plan.train):,} images, {aside} for validation), "
         f"{library.name} on {library.device}"
+        + (f"\ntest part: {len(plan.test):,} images of {plan.test.name}" if taken else "")
     )
 
 
 def _closing(
-    folder: Path, scores: dict[str, float], plan: Plan, data_dir: str | None, seconds: float
+    folder: Path, scores: dict[str, float], plan: Plan, flags: Flags, seconds: float
 ) -> str:
     command = ["xpcnn", "predict", str(folder), "--rows", "0:10"]
-    command += [] if data_dir is None else ["--data-dir", data_dir]
+    if data.is_path(flags["dataset"]):
+        command += ["--dataset", flags["dataset"]]
+    elif flags["data_dir"] is not None:
+        command += ["--data-dir", flags["data_dir"]]
     return (
         f"test accuracy {scores['accuracy']:.4f}, loss {scores['loss']:.4f} "
         f"({len(plan.test):,} images; {seconds:.1f} s in all)\n"

@@ -34,15 +34,20 @@ def new_run(out: str | None, model: str, dataset: str) -> Path:
                 raise ConfigError(hint(message, "--out with a new name"))
             return folder
         name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{Path(model).stem}-{dataset}"
-        for number in count(1):  # two runs of one second
-            folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
-            if not folder.exists():
-                break
-        folder.mkdir(parents=True)
-        return folder
+        folders = (Path("runs") / (name if n == 1 else f"{name}-{n}") for n in count(1))
+        return next(folder for folder in folders if _made(folder))
     except OSError as error:
         message = f"the run folder cannot be made: {error}"
         raise ConfigError(hint(message, "--out with a folder that may be written")) from error
+
+
+def _made(folder: Path) -> bool:
+    """Make a folder; False if another run of the same second has made it."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True
 
 
 def describe(folder: Path, backend: Backend, settings: Settings) -> None:

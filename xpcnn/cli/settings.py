@@ -58,7 +58,7 @@ def resolve(flags: Flags, given: Preset | None, train: Dataset) -> Settings:
 
     config = {
         **flags,
-        "model": chosen.name,
+        "model": flags.get("model") or chosen.name,
         "epochs": options.epochs,
         "batch_size": options.batch_size,
         "optimizer": optimizer_name,

@@ -20,6 +20,11 @@ from xpcnn.cli.options import (
 @device_option
 @dataset_option
 @data_dir_option
+@option(
+    "--image-size",
+    metavar="H,W",
+    text="Size of images of your own: to bring pictures to that differ; of CSV, if not square.",
+)
 @option("--limit", type=int, text="At most so many training images.")
 @option("--limit-per-class", type=int, text="At most so many training images of each class.")
 @option("--classes", metavar="LIST", text="Only these classes, by name or number: 0,1.")
@@ -49,19 +54,23 @@ from xpcnn.cli.options import (
     default=0.1,
     text="Part of the training images to validate on: 0.1; 0 for none. Never test images.",
 )
+@option("--no-preflight", is_flag=True, text="Do not look for what is likely wrong with the data.")
 @option("--out", metavar="FOLDER", text="Run folder, a new one; otherwise runs/<time>-...")
 @quiet_option
 @json_option
-def command(*, out: str | None, quiet: bool, as_json: bool, **flags: Any) -> None:
+def command(
+    *, no_preflight: bool, out: str | None, quiet: bool, as_json: bool, **flags: Any
+) -> None:
     """Train a network and test it.
 
     Without flags: the preset `digits` on the embedded digits, on NumPy. What flags leave open, the
     preset decides. The run folder keeps the model, its configuration and the figures of each epoch.
+    What is likely wrong with the data is said in warnings, before the first step.
     """
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.run import train
 
     flags["dataset"] = flags["dataset"] or "digits"
-    result = train(flags, out, quiet)
+    result = train(flags, out, quiet, look=not no_preflight)
     if as_json:
         answer(to_json(result))

@@ -1,7 +1,8 @@
 """Data sets: labelled images on the host, with the files they come from.
 
-`load` gives the named ones, `Dataset.from_arrays` makes one of the user's own arrays, `split` sets
-a validation part aside. What reads files is imported when it is used.
+`load` gives the named ones and those at a path, `Dataset.from_arrays` and `from_batches` make one
+of the user's own arrays, `split` sets a validation part aside, `preflight` says what is likely
+wrong. What reads files is imported when it is used.
 """
 
 import os
@@ -9,48 +10,90 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from xpcnn.data import digits
+from xpcnn.data.batches import from_batches
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import Part
+from xpcnn.data.preflight import Finding, preflight
 from xpcnn.data.split import split
 from xpcnn.errors import ConfigError, DataError, hint, nearest
 
-__all__ = ["NAMES", "Dataset", "load", "split"]
+__all__ = ["NAMES", "Dataset", "Finding", "from_batches", "is_path", "load", "preflight", "split"]
 
 NAMES = ("digits", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100")
 
 
 def load(
-    name: str,
+    name: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None = None,
     *,
     download: bool = True,
     classes: Iterable[str | int] | None = None,
     limit: int | None = None,
     limit_per_class: int | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Return the training part and the test part of a data set.
 
-    `digits` is part of the package. The others are read from `data_dir` (or its folder `name`), by
-    default `$XPCNN_DATA_DIR`; without either they are downloaded once into the user's cache folder.
+    `digits` is part of the package. The others with a name are read from `data_dir` (or its folder
+    `name`), by default `$XPCNN_DATA_DIR`; without either they are downloaded once into the user's
+    cache folder. All else is a path, with `./` before a folder that has the name of a data set:
+
+    - a CSV file with the header `label,pixel0,pixel1,...`, or a folder with `train.csv` (and
+      `test.csv`, the test part if it has labels);
+    - a folder of pictures, `CLASS/*`, or `train/CLASS/*` and `test/CLASS/*` (needs Pillow);
+    - a .npz file with `images` and `labels`, perhaps `test_images`, `test_labels` and `classes`.
+
+    Where a path holds no test part, a fifth of the images, chosen by a hash of their pixels, is it.
     Both parts have the mean and std of the whole training part.
 
     classes: names or indices to keep in both parts; they become the labels 0, 1, ... in that order.
     limit_per_class and limit: at most so many images of each class, and in all, of the training
     part only: the first ones, after the choice of classes.
+    image_size: (h, w). Images of a CSV file have it, square or not; pictures of a folder are
+    brought to it, their proportions kept.
 
     Raises:
-        ConfigError: an unknown name or class, or a limit below 1.
+        ConfigError: an unknown name or class, a limit below 1, an image_size that has no use.
         DataError: a file is missing or not what it should be.
     """
-    if name not in NAMES:
-        raise ConfigError(hint(f"unknown data set {name!r}", nearest(name, NAMES)))
-    (images, labels), (test_images, test_labels), names = _read(name, data_dir, download)
-    train = Dataset.from_arrays(images, labels, names, name)
-    test = Dataset(test_images, test_labels, names, name, train.mean, train.std)
+    if image_size is not None and (len(image_size) != 2 or min(image_size) < 1):
+        raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
+    if is_path(name):
+        from xpcnn.data import paths
+
+        path = Path(name).expanduser()
+        own = Path(os.path.abspath(path)).name or "root"
+        train, test = paths.load(path, f"{own}-folder" if own in NAMES else own, image_size)
+    elif name not in NAMES:
+        raise ConfigError(hint(f"unknown data set {name!r}", nearest(str(name), NAMES)))
+    elif image_size is not None:
+        message = f"image_size is given, but the images of {name!r} have their size"
+        raise ConfigError(hint(message, "leave --image-size (image_size) out"))
+    else:
+        train, test = _load_named(str(name), data_dir, download)
     if classes is not None:
         classes = list(classes)
         test = test.select(classes=classes)
     return train.select(classes=classes, limit=limit, limit_per_class=limit_per_class), test
+
+
+def is_path(name: str | os.PathLike[str]) -> bool:
+    """Tell whether `load` takes this for a path: no name of a data set, and it looks like one."""
+    if not isinstance(name, str):
+        return True
+    if name in NAMES:
+        return False
+    path = Path(name)
+    written = path.suffix.lower() in (".csv", ".npz") or any(s in name for s in (os.sep, "/"))
+    return written or path.exists()
+
+
+def _load_named(
+    name: str, data_dir: str | os.PathLike[str] | None, download: bool
+) -> tuple[Dataset, Dataset]:
+    (images, labels), (test_images, test_labels), names = _read(name, data_dir, download)
+    train = Dataset.from_arrays(images, labels, names, name)
+    return train, Dataset(test_images, test_labels, names, name, train.mean, train.std)
 
 
 def _read(

@@ -25,6 +25,9 @@ Invert: TypeAlias = Literal["auto", "yes", "no"]
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _MOST_PIXELS = 100_000_000
 _WHITE = (255, 255, 255, 255)
+_ENOUGH = 2000  # images that tell how much of an image is filled
+_INK = 0.25  # of the contrast, from which on a pixel belongs to what stands out
+_FAINT = 32  # of 255: less contrast than this is no drawing
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,14 @@ class ImageRule:
     low, high: the values that stand for black and white, 0 and 16 or 0 and 255 or 0.0 and 1.0.
     border: "dark" where nine of ten images have a dark border, as scanned digits do (its median in
     the lower third of the range), "light" where it is light, "any" where neither holds.
+    extent: how much of an image what stands on a dark or light ground fills: the longer side of its
+    box, as a part of the image's, in the median; None where there is no such ground.
     """
 
     low: float
     high: float
     border: Literal["dark", "light", "any"]
+    extent: float | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> "ImageRule":
@@ -52,7 +58,12 @@ class ImageRule:
             border = "dark"
         elif numpy.mean(medians > 2 / 3) >= 0.9:
             border = "light"
-        return cls(low, low + span, border)
+        if border == "any":
+            return cls(low, low + span, border)
+        values = (images[:_ENOUGH].mean(axis=1) - low) / span  # (n, h, w), 0 to 1
+        ink = values > _INK if border == "dark" else values < 1 - _INK
+        filled = [_length(ink.any(axis=axis)) for axis in (1, 2)]  # columns, rows
+        return cls(low, low + span, border, float(numpy.median(numpy.maximum(*filled))))
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> "ImageRule":
@@ -72,7 +83,10 @@ class ImageRule:
         border: Any = table.get("border")
         if low is None or high is None or low >= high or border not in ("dark", "light", "any"):
             raise CheckpointError("the model file's image_rule needs low < high and a border")
-        return cls(low, high, border)
+        extent = _number(table.get("extent"))
+        if extent is not None and not 0 < extent <= 1:
+            raise CheckpointError("the model file's image_rule needs an extent from 0 to 1")
+        return cls(low, high, border, extent)
 
     def as_table(self) -> dict[str, Any]:
         """Return the rule as plain values, for the model file."""
@@ -80,13 +94,17 @@ class ImageRule:
 
 
 def read_picture(
-    path: str | Path, shape: Shape, rule: ImageRule, invert: Invert = "auto"
+    path: str | Path, shape: Shape, rule: ImageRule, invert: Invert = "auto", frame: bool = True
 ) -> numpy.ndarray:
     """Return a picture as float32 of `shape` (c, h, w), in the values of the training data.
 
-    The whole picture is kept: turned upright, put on white where it is transparent, made grey where
-    c is 1, resized with its proportions, centred on the median colour of its border. `invert` swaps
+    It is turned upright, put on white where it is transparent, made grey where c is 1, framed,
+    resized with its proportions, and centred on the median colour of its border. `invert` swaps
     dark and light; "auto" does so where the picture's border is not like that of the training data.
+
+    Framing: where the training data have an `extent`, what stands out from the ground is cut out
+    and made to fill as much of the image as it does there. A picture that has the model's size
+    already is taken to be framed; `frame=False` keeps the whole picture.
 
     Raises:
         DataError: Pillow is missing, the file is no picture, or a model has no such channels.
@@ -97,7 +115,11 @@ def read_picture(
     picture = _open(Path(path), _MODES[c])
     pixels = numpy.asarray(picture, dtype=numpy.float32).reshape(picture.height, picture.width, c)
     ground = numpy.median(_border(pixels.transpose(2, 0, 1)), axis=1)  # (c,)
-    pixels = _resized(picture, pixels, h, w)
+    fill = 1.0
+    box = _box(numpy.abs(pixels - ground).mean(axis=2))
+    if frame and box and rule.extent is not None and picture.size != (w, h):
+        picture, fill = picture.crop(box), rule.extent
+    pixels = _resized(picture, h * fill, w * fill)
 
     canvas = numpy.empty((h, w, c), dtype=numpy.float32)
     canvas[...] = ground
@@ -107,6 +129,13 @@ def read_picture(
     if invert == "yes" or (invert == "auto" and _unlike(float(ground[:3].mean()) / 255, rule)):
         x[:3] = 1 - x[:3]  # not the opacity
     return (rule.low + x * (rule.high - rule.low)).astype(numpy.float32)
+
+
+def _length(occupied: numpy.ndarray) -> numpy.ndarray:
+    """Return how long the occupied part of each line (n, places) is, as a part of the line."""
+    places = occupied.shape[1]
+    first, last = occupied.argmax(axis=1), places - 1 - occupied[:, ::-1].argmax(axis=1)
+    return numpy.asarray((last - first + 1) / places)
 
 
 def _number(value: Any) -> float | None:
@@ -125,16 +154,24 @@ def _border(x: numpy.ndarray) -> numpy.ndarray:
     return x[..., rim]
 
 
-def _resized(picture: "Image", pixels: numpy.ndarray, h: int, w: int) -> numpy.ndarray:
+def _box(contrast: numpy.ndarray) -> tuple[int, int, int, int] | None:
+    """Return (left, top, right, bottom) around what stands out (h, w); None if nothing does."""
+    if contrast.max() < _FAINT:
+        return None
+    ink = contrast > _INK * contrast.max()
+    rows, columns = numpy.flatnonzero(ink.any(axis=1)), numpy.flatnonzero(ink.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _resized(picture: "Image", h: float, w: float) -> numpy.ndarray:
     """Return the picture as large as fits into (h, w), its proportions kept: (h', w', c)."""
     from PIL.Image import Resampling
 
     scale = min(h / picture.height, w / picture.width)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    if size == picture.size:
-        return pixels
-    small = picture.resize(size, Resampling.BICUBIC)  # averages over what it leaves out
-    return numpy.asarray(small, dtype=numpy.float32).reshape(size[1], size[0], -1)
+    if size != picture.size:
+        picture = picture.resize(size, Resampling.BICUBIC)  # averages over what it leaves out
+    return numpy.asarray(picture, dtype=numpy.float32).reshape(size[1], size[0], -1)
 
 
 def _open(path: Path, mode: str) -> "Image":

@@ -1,7 +1,10 @@
 """What a training run was like, epoch by epoch."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from xpcnn.errors import ConfigError, hint, nearest
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,19 @@ class History:
     epochs: list[Epoch] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> list[Any]:
-        """Return one figure of every epoch: history["loss"]."""
+        """Return one figure of every epoch: history["loss"].
+
+        Raises:
+            ConfigError: there is no such figure.
+        """
+        figures = [field.name for field in fields(Epoch)]
+        if name not in figures:
+            advice = nearest(str(name), figures)
+            raise ConfigError(hint(f"a history has no figure {name!r}", advice))
         return [getattr(epoch, name) for epoch in self.epochs]
+
+    def __iter__(self) -> Iterator[Epoch]:
+        return iter(self.epochs)
 
     def __len__(self) -> int:
         return len(self.epochs)

@@ -1,0 +1,284 @@
+"""CSV files in the form of Kaggle's digit recognizer, and every way in which one can be wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xpcnn.data import csv_file, load
+from xpcnn.errors import DataError, LabelError
+
+FORM = "Try: a header such as label,pixel0,...,pixel783 (for images without labels: pixel0,...)"
+PIXELS = "Try: pixels as whole numbers from 0 to 255; a .npz file takes others"
+ROW = "Try: a line for each image, a comma between values"
+LABEL = "Try: classes numbered from 0, or a folder of images for each class"
+HEADER = "label,pixel0,pixel1,pixel2,pixel3\n"
+
+
+def csv(folder: Path, text: str, name: str = "train.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode())
+    return path
+
+
+def table(images: np.ndarray, labels: list[int] | None = None) -> str:
+    """Return a file of images (n, ...) and their labels as Kaggle writes it."""
+    rows = images.reshape(len(images), -1).tolist()
+    names = [f"pixel{i}" for i in range(len(rows[0]))]
+    if labels is not None:
+        names, rows = ["label", *names], [[y, *row] for y, row in zip(labels, rows, strict=True)]
+    return "".join(",".join(map(str, line)) + "\n" for line in [names, *rows])
+
+
+def test_rows_become_square_images_and_labels(tmp_path: Path) -> None:
+    images, labels = csv_file.read(csv(tmp_path, HEADER + "7,0,1,2,255\n3,9,8,7,6\n"))
+    assert images.dtype == np.uint8
+    assert images.tolist() == [[[[0, 1], [2, 255]]], [[[9, 8], [7, 6]]]]
+    assert labels is not None
+    assert labels.dtype == np.int64
+    assert labels.tolist() == [7, 3]
+
+
+def test_without_a_column_label_there_are_only_images(tmp_path: Path) -> None:
+    images, labels = csv_file.read(csv(tmp_path, "pixel0,pixel1,pixel2,pixel3\n1,2,3,4\n"))
+    assert (images.tolist(), labels) == ([[[[1, 2], [3, 4]]]], None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER.replace("\n", "\r\n") + "7,0,1,2,255\r\n\r\n3,9,8,7,6\r\n",  # a blank line
+        "\ufeff" + HEADER + " 7, 0,1,2,255\n3,9,8,7,6",
+        '"label","pixel1","pixel2","pixel3","pixel4"\n7,0,1,2,255\n3,9,8,7,6\n\n  \n',
+        "Label,1x1,1x2,2x1,2x2\n07,0,1,2,255\n3,9,8,+7,6\n",
+    ],
+    ids=["carriage returns", "byte order mark", "quoted names", "other names"],
+)
+def test_spellings_of_the_same_file(tmp_path: Path, text: str) -> None:
+    images, labels = csv_file.read(csv(tmp_path, text))
+    assert labels is not None
+    assert (images.reshape(2, 4).tolist(), labels.tolist()) == (
+        [[0, 1, 2, 255], [9, 8, 7, 6]],
+        [7, 3],
+    )
+
+
+def test_images_of_three_channels_and_of_another_shape(tmp_path: Path) -> None:
+    pixels = np.arange(2 * 12).reshape(2, 3, 2, 2)
+    images, _ = csv_file.read(csv(tmp_path, table(pixels)))
+    np.testing.assert_array_equal(images, pixels)
+    wide, _ = csv_file.read(csv(tmp_path, table(pixels)), (3, 4))
+    np.testing.assert_array_equal(wide, pixels.reshape(2, 1, 3, 4))
+    flat, _ = csv_file.read(csv(tmp_path, table(pixels)), (1, 4))
+    np.testing.assert_array_equal(flat, pixels.reshape(2, 3, 1, 4))
+
+
+def test_a_file_longer_than_one_read_is_joined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_file, "_VALUES", 11)  # two lines of 5
+    rng = np.random.default_rng(2)
+    pixels, labels = rng.integers(0, 256, (7, 4)), rng.integers(0, 10, 7).tolist()
+    text = table(pixels, labels)
+    images, found = csv_file.read(csv(tmp_path, text))
+    np.testing.assert_array_equal(images.reshape(7, 4), pixels)
+    assert found is not None
+    assert found.tolist() == labels
+    lines = text.splitlines(keepends=True)
+    lines[6] = lines[6].replace(",", ";", 1)
+    with pytest.raises(DataError, match="line 7 has 4 values, the header 5 names"):
+        csv_file.read(csv(tmp_path, "".join(lines)))
+
+
+GOOD = HEADER + "7,0,1,2,255\n"
+BAD: dict[str, tuple[str, type[DataError], str]] = {
+    "empty": ("", DataError, f"is empty\n{FORM}"),
+    "a blank first line": ("\n" + GOOD, DataError, f"line 1 is blank\n{FORM}"),
+    "no header": (
+        "7,0,1,2,255\n",
+        DataError,
+        f"line 1 holds numbers, expected the names of the columns\n{FORM}",
+    ),
+    "label last": (
+        "pixel0,label\n1,1\n",
+        DataError,
+        f"the column label is number 2, expected it first\n{FORM}",
+    ),
+    "only a header": (
+        HEADER,
+        DataError,
+        "holds no images, only a header\nTry: get or write the file again",
+    ),
+    "a column missing": (
+        "label,pixel0,pixel1,pixel3,pixel4\n7,0,1,2,3\n",
+        DataError,
+        "after the column pixel1 comes pixel3, expected pixel2\n"
+        "Try: the file with all its columns, in their order",
+    ),
+    "semicolons": (
+        GOOD.replace(",", ";"),
+        DataError,
+        "line 1 has no commas\nTry: commas between names and values",
+    ),
+    "a row too short": (
+        GOOD + "7,0,1,2\n",
+        DataError,
+        f"line 3 has 4 values, the header 5 names\n{ROW}",
+    ),
+    "a row too long": (
+        GOOD + "7,0,1,2,3,4\n" + "7,0,1,2\n",
+        DataError,
+        f"line 3 has 6 values, the header 5 names\n{ROW}",
+    ),
+    "every row too short": (
+        HEADER + "\n7,0,1,2\n7,0,1,2\n",
+        DataError,
+        f"line 3 has 4 values, the header 5 names\n{ROW}",
+    ),
+    "a word": (
+        GOOD + "7,0,one,2,3\n",
+        DataError,
+        f"line 3, column pixel1: 'one' is not a whole number from 0 to 255\n{PIXELS}",
+    ),
+    "nothing between commas": (
+        GOOD + "7,0,1,,3\n",
+        DataError,
+        f"line 3, column pixel2: '' is not a whole number from 0 to 255\n{PIXELS}",
+    ),
+    "a fraction": (
+        GOOD + "7,0,1,2,0.5\n",
+        DataError,
+        f"line 3, column pixel3: '0.5' is not a whole number from 0 to 255\n{PIXELS}",
+    ),
+    "256": (
+        GOOD + "7,0,1,2,3\n7,256,1,2,3\n",
+        DataError,
+        f"line 4, column pixel0: '256' is not a whole number from 0 to 255\n{PIXELS}",
+    ),
+    "-1": (
+        GOOD + "7,0,1,2,-1\n",
+        DataError,
+        f"line 3, column pixel3: '-1' is not a whole number from 0 to 255\n{PIXELS}",
+    ),
+    "a long number": (
+        GOOD + f"7,0,1,2,{'9' * 60}\n",
+        DataError,
+        f"line 3, column pixel3: '{'9' * 20}...' is not a whole number from 0 to 255\n{PIXELS}",
+    ),
+    "a label that is a word": (
+        GOOD + "cat,0,1,2,3\n",
+        LabelError,
+        f"line 3, column label: 'cat' is not a whole number from 0 to 65535\n{LABEL}",
+    ),
+    "a negative label": (
+        GOOD + "-1,0,1,2,3\n",
+        LabelError,
+        f"line 3, column label: '-1' is not a whole number from 0 to 65535\n{LABEL}",
+    ),
+    "a huge label": (
+        GOOD + "65536,0,1,2,3\n",
+        LabelError,
+        f"line 3, column label: '65536' is not a whole number from 0 to 65535\n{LABEL}",
+    ),
+    "a line without end": (
+        GOOD + "1" * 1000,
+        DataError,
+        "line 3 is longer than 5 numbers can be\nTry: a line for each image",
+    ),
+    "a header without end": (
+        "pixel0," * (1 << 20),
+        DataError,
+        f"line 1 is longer than any header\n{FORM}",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_wrong_file_is_named_with_the_line_and_what_is_wrong(tmp_path: Path, kind: str) -> None:
+    content, error, text = BAD[kind]
+    path = csv(tmp_path, content)
+    with pytest.raises(error) as caught:
+        csv_file.read(path)
+    assert type(caught.value) is error
+    assert str(caught.value) == f"{path}: {text}"
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(None, "square images"), ((2, 3), "images of 2 x 3")]
+)
+def test_columns_that_make_no_image(
+    tmp_path: Path, size: tuple[int, int] | None, expected: str
+) -> None:
+    path = csv(tmp_path, table(np.zeros((1, 5), int), [0]))
+    with pytest.raises(DataError) as caught:
+        csv_file.read(path, size)
+    assert str(caught.value) == (
+        f"{path}: 5 columns of pixels do not make {expected}\n"
+        "Try: --image-size H,W with their size (image_size=(h, w))"
+    )
+
+
+def test_what_is_no_text_or_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_bytes(b"PK\x03\x04\xff\xfe")
+    with pytest.raises(DataError) as caught:
+        csv_file.read(path)
+    advice = "Try: unpack it, if it is an archive; or save it as CSV in UTF-8"
+    assert str(caught.value) == f"{path}: is no text in UTF-8\n{advice}"
+    with pytest.raises(DataError) as caught:
+        csv_file.read(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: cannot be read: Is a directory\nTry: check the path and who may read it"
+    )
+
+
+def some(count: int, seed: int = 0) -> str:
+    rng = np.random.default_rng(seed)
+    return table(rng.integers(0, 256, (count, 4)), rng.integers(0, 3, count).tolist())
+
+
+def test_a_folder_with_a_labelled_test_file(tmp_path: Path) -> None:
+    csv(tmp_path, some(30))
+    csv(tmp_path, some(9, seed=1), "test.csv")
+    train, test = load(tmp_path)
+    assert (train.name, test.name) == (tmp_path.name, tmp_path.name)
+    assert (len(train), len(test), train.shape) == (30, 9, (1, 2, 2))
+    assert train.classes == test.classes == ("0", "1", "2")
+    assert (test.mean, test.std) == (train.mean, train.std)
+
+
+def test_a_test_file_without_labels_is_no_test_part(tmp_path: Path) -> None:
+    csv(tmp_path, some(30))
+    csv(tmp_path, table(np.zeros((5, 4), int)), "test.csv")
+    train, test = load(tmp_path)
+    alone, rest = load(tmp_path / "train.csv")
+    assert len(train) + len(test) == 30
+    np.testing.assert_array_equal(train.images, alone.images)
+    np.testing.assert_array_equal(test.images, rest.images)
+    assert (alone.name, rest.name) == ("train.csv", "train.csv (a fifth, by hash)")
+
+
+def test_images_without_labels_are_not_learnt_from(tmp_path: Path) -> None:
+    path = csv(tmp_path, table(np.zeros((5, 4), int)), "test.csv")
+    with pytest.raises(LabelError) as caught:
+        load(path)
+    assert str(caught.value) == (
+        f"{path}: there is no column label, so there is nothing to learn from\n"
+        "Try: train.csv; for images without labels: xpcnn predict RUN --submission FILE"
+    )
+
+
+def test_a_test_file_of_other_images_or_classes(tmp_path: Path) -> None:
+    csv(tmp_path, some(30))
+    test = csv(tmp_path, table(np.zeros((2, 9), int), [0, 1]), "test.csv")
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, image_size=(2, 2))
+    assert str(caught.value).startswith(
+        f"{test}: 9 columns of pixels do not make images of 2 x 2\n"
+    )
+    csv(tmp_path, table(np.zeros((2, 4), int), [0, 7]), "test.csv")
+    with pytest.raises(LabelError) as caught:
+        load(tmp_path)
+    assert str(caught.value).startswith(
+        f"{tmp_path}: the test part: 1 of 2 labels lie outside 0..2, the first: labels[1] = 7\n"
+    )

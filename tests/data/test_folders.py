@@ -1,0 +1,216 @@
+"""Folders of pictures by class: what becomes of them, and what is refused."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xpcnn.data import folders, load
+from xpcnn.errors import DataError, LabelError
+
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+
+FORM = "Try: a folder for each class with its pictures: cat/1.png, dog/1.png"
+
+
+def picture(path: Path, pixels: Any) -> Path:
+    """Write a picture of pixels (h, w), (h, w, 3) or (h, w, 4)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
+    return path
+
+
+def grey(value: int, h: int = 3, w: int = 2) -> np.ndarray:
+    return np.full((h, w), value, np.uint8)
+
+
+def test_classes_are_folders_and_their_pictures_come_in_turn(tmp_path: Path) -> None:
+    for i in range(3):
+        picture(tmp_path / "dog" / f"{i}.png", grey(100 + i))
+    picture(tmp_path / "cat" / "only.png", [[1, 2], [3, 4], [5, 6]])
+    (images, labels), test, classes = folders.read(tmp_path)
+    assert (test, classes) == (None, ("cat", "dog"))
+    assert images.shape == (4, 1, 3, 2)
+    assert (images.dtype.name, labels.dtype.name) == ("uint8", "int64")
+    assert labels.tolist() == [0, 1, 1, 1]
+    assert images[0].tolist() == [[[1, 2], [3, 4], [5, 6]]]
+    assert images[1:, 0, 0, 0].tolist() == [100, 101, 102]
+
+
+def test_a_first_few_are_of_all_classes(tmp_path: Path) -> None:
+    for name in "abc":
+        for i in range(12):
+            picture(tmp_path / name / f"{i:02}.png", grey(10 * i + ord(name)))
+    train, _ = load(tmp_path, limit=9)
+    assert sorted(set(train.labels.tolist())) == [0, 1, 2]
+
+
+def test_classes_that_are_numbers_are_in_the_order_of_numbers(tmp_path: Path) -> None:
+    for name in ("10", "9", "2"):
+        picture(tmp_path / name / "0.png", grey(int(name)))
+    (images, labels), _, classes = folders.read(tmp_path)
+    assert classes == ("2", "9", "10")
+    assert images[:, 0, 0, 0].tolist() == [2, 9, 10]
+    assert labels.tolist() == [0, 1, 2]
+
+
+def test_training_and_test_folders(tmp_path: Path) -> None:
+    for part, values in (("train", (1, 2)), ("test", (3, 4))):
+        picture(tmp_path / part / "cat" / "0.png", grey(values[0]))
+        picture(tmp_path / part / "dog" / "0.png", grey(values[1]))
+    (tmp_path / "test" / "dog" / "0.png").unlink()
+    (tmp_path / "test" / "dog").rmdir()  # a class without a test picture
+    (tmp_path / "train" / "notes.txt").write_text("beside the classes")
+    (tmp_path / "train" / "cat" / ".hidden").write_text("of the system")
+    train, test = load(tmp_path)
+    assert (train.name, test.name) == (tmp_path.name, tmp_path.name)
+    assert train.classes == test.classes == ("cat", "dog")
+    assert train.images[:, 0, 0, 0].tolist() == [1, 2]
+    assert (test.images[:, 0, 0, 0].tolist(), test.labels.tolist()) == ([3], [0])
+
+
+def test_one_coloured_picture_makes_the_whole_set_coloured(tmp_path: Path) -> None:
+    picture(tmp_path / "train" / "a" / "0.png", grey(7))
+    picture(tmp_path / "train" / "b" / "0.png", np.stack([grey(8)] * 3, axis=2))  # grey, as RGB
+    opaque = np.full((3, 2), 255)
+    with_alpha = np.stack([grey(9), grey(9), grey(9), opaque], axis=2)
+    picture(tmp_path / "test" / "a" / "0.png", with_alpha)
+    train, test = load(tmp_path)
+    assert train.shape == (1, 3, 2)
+    assert train.images[:, 0, 0, 0].tolist() == [7, 8]
+    assert test.images[0, 0, 0, 0] == 9
+    picture(tmp_path / "test" / "b" / "0.png", np.stack([grey(9), grey(9), grey(10)], axis=2))
+    train, test = load(tmp_path)
+    assert train.images[0, :, 0, 0].tolist() == [7, 7, 7]
+    assert test.images[1, :, 0, 0].tolist() == [9, 9, 10]
+
+
+def test_other_files_of_pictures(tmp_path: Path) -> None:
+    for i, suffix in enumerate(("jpg", "bmp", "gif", "webp")):
+        picture(tmp_path / "a" / f"{i}.{suffix}", grey(200, 16, 16))
+    deep = Image.fromarray(np.full((16, 16), 200 * 257, np.uint16))
+    (tmp_path / "b").mkdir()
+    deep.save(tmp_path / "b" / "0.png")
+    (images, _), _, _ = folders.read(tmp_path)
+    assert images.shape == (5, 1, 16, 16)
+    assert np.abs(images.astype(int) - 200).max() <= 1
+
+
+def test_pictures_of_several_sizes_are_refused(tmp_path: Path) -> None:
+    first = picture(tmp_path / "a" / "0.png", grey(0, 3, 2))
+    other = picture(tmp_path / "b" / "0.png", grey(0, 2, 3))
+    with pytest.raises(DataError) as caught:
+        folders.read(tmp_path)
+    assert str(caught.value) == (
+        f"{other}: has 2 x 3 pixels (height x width), and {first} 3 x 2\n"
+        "Try: --image-size 3,2 (image_size=(3, 2)), one size for all"
+    )
+
+
+def test_a_size_for_all_keeps_proportions_on_the_colour_of_the_border(tmp_path: Path) -> None:
+    picture(tmp_path / "a" / "0.png", [[1, 2], [3, 4]])  # as it is
+    picture(tmp_path / "b" / "0.png", grey(60, 2, 6))
+    (images, _), _, _ = folders.read(tmp_path, (2, 2))
+    assert images[0].tolist() == [[[1, 2], [3, 4]]]
+    assert images[1].tolist() == [[[60, 60], [60, 60]]]
+    wide = np.zeros((4, 8), np.uint8)
+    wide[1:3, 1:7] = 200
+    picture(tmp_path / "b" / "0.png", wide)
+    (images, _), _, _ = folders.read(tmp_path, (8, 8))
+    np.testing.assert_array_equal(images[1, 0, 2:6], wide)
+    assert images[1, 0, [0, 1, 6, 7]].max() == 0
+
+
+def tree(root: Path, *paths: str) -> Path:
+    for path in paths:
+        if path.endswith("/"):
+            (root / path).mkdir(parents=True)
+        else:
+            picture(root / path, grey(len(path)))
+    return root
+
+
+BAD: list[tuple[tuple[str, ...], type[DataError], str]] = [
+    (("a/0.png",), DataError, f"{{r}}: holds pictures of one class only, 'a'\n{FORM}"),
+    (
+        ("train/a/0.png", "test/a/0.png"),
+        DataError,
+        f"{{r}}: holds pictures of one class only, 'a'\n{FORM}",
+    ),
+    (("0.png", "1.png"), DataError, f"{{r}}: holds no folders, one for each class\n{FORM}"),
+    (("train/0.png",), DataError, f"{{r}}/train: holds no folders, one for each class\n{FORM}"),
+    (
+        ("a/0.png", "b/"),
+        DataError,
+        "{r}/b: holds no pictures\nTry: put pictures of this class there, or remove it",
+    ),
+    (
+        ("training/a/0.png", "testing/a/0.png"),
+        DataError,
+        f"{{r}}/testing/a: is no file, and a picture is expected here\n{FORM}; "
+        "the parts, if there are two, are called train and test",
+    ),
+    (
+        ("test/a/0.png", "test/b/0.png"),
+        DataError,
+        "{r}: has a folder test, but no folder train\nTry: train/cat/1.png, test/cat/1.png",
+    ),
+    (
+        ("train/cat/0.png", "train/dog/0.png", "test/cta/0.png"),
+        LabelError,
+        "{r}/test/cta: there is no such class in {r}/train\nTry: 'cat' (valid: cat, dog)",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("paths", "error", "text"), BAD, ids=[" ".join(paths) for paths, *_ in BAD]
+)
+def test_wrong_folders_are_named(
+    tmp_path: Path, paths: tuple[str, ...], error: type[DataError], text: str
+) -> None:
+    root = tree(tmp_path / "root", *paths)
+    with pytest.raises(error) as caught:
+        load(root)
+    assert type(caught.value) is error
+    assert str(caught.value) == text.format(r=root)
+
+
+def test_files_that_are_no_pictures(tmp_path: Path) -> None:
+    root = tree(tmp_path, "a/0.png", "b/0.png")
+    (root / "a" / "list.txt").write_text("words")
+    with pytest.raises(DataError) as caught:
+        load(root)
+    assert str(caught.value) == (
+        f"{root / 'a' / 'list.txt'}: not a picture that Pillow knows\nTry: a PNG or JPEG file"
+    )
+    (root / "a" / "list.txt").unlink()
+    content = picture(root / "b" / "1.png", np.arange(10_000).reshape(100, 100) % 251).read_bytes()
+    (root / "b" / "1.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"1\.png: cannot be read: .*\nTry: a PNG or JPEG file$"):
+        load(root)
+
+
+def test_pictures_that_take_too_much_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tree(tmp_path, "a/0.png", "b/0.png")
+    monkeypatch.setattr(folders, "_LIMIT", 35)
+    with pytest.raises(DataError) as caught:
+        load(root)
+    assert str(caught.value) == (
+        f"{root}: 2 pictures of 3 x 2 pixels take 36 bytes, more than the 35 that they may\n"
+        "Try: --image-size with fewer pixels, such as 64,64"
+    )
+
+
+def test_pillow_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tree(tmp_path, "a/0.png", "b/0.png")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(DataError) as caught:
+        load(root)
+    assert str(caught.value) == (
+        "reading pictures needs Pillow, which is not installed\nTry: pip install 'xpcnn[images]'"
+    )

@@ -1,0 +1,50 @@
+"""From a generator of batches to a data set in memory.
+
+Refuses batches that differ in shape or dtype. A generator that never ends is to be cut by its
+owner: `from_batches(itertools.islice(generator, 100))`.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from xpcnn.data.dataset import Dataset
+from xpcnn.data.images import check_images
+from xpcnn.data.labels import as_indices
+from xpcnn.errors import DataError, DTypeError, ShapeError, hint
+
+
+def from_batches(
+    batches: Iterable[tuple[np.ndarray, Any]],
+    classes: Sequence[str] | None = None,
+    name: str = "batches",
+) -> Dataset:
+    """Collect (images, labels) batches into a data set; mean and std are those of all images.
+
+    Each batch: images uint8 or float32 (n, c, h, w), n > 0 of any size, with integer labels (n,).
+    What a batch holds is copied, so a generator may use its arrays again.
+
+    Raises:
+        DataError, LabelError, ShapeError, DTypeError: which batch is wrong, from 0, and in what.
+    """
+    images: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    for i, batch in enumerate(batches):
+        where = f"batch {i}"
+        if not (isinstance(batch, tuple | list) and len(batch) == 2):
+            message = f"{where}: expected a pair (images, labels), got {type(batch).__name__}"
+            raise DataError(hint(message, "yield images, labels"))
+        x, y = batch
+        check_images(x, where)
+        if images and x.shape[1:] != images[0].shape[1:]:
+            message = f"{where}: images have the shape {x.shape[1:]}, before {images[0].shape[1:]}"
+            raise ShapeError(hint(message, "images of one size"))
+        if images and x.dtype != images[0].dtype:
+            message = f"{where}: images are {x.dtype}, before {images[0].dtype}"
+            raise DTypeError(hint(message, f"images.astype('{images[0].dtype}')"))
+        images.append(x.copy())
+        labels.append(as_indices(y, len(x), where).copy())
+    if not images:
+        raise DataError(hint("there are no batches", "a fresh generator: one runs only once"))
+    return Dataset.from_arrays(np.concatenate(images), np.concatenate(labels), classes, name)

@@ -1,0 +1,124 @@
+"""Data sets of one's own, by their path: a CSV file, a .npz file, a folder of pictures by class.
+
+Where there is no test part, a fifth of the images becomes one: those whose pixels have a hash below
+0.2. So an image keeps its part when others come, go or change places, equal images are in the same
+part whatever their labels, and neither seed nor limit makes a difference. Refuses to guess the kind
+of a file that its name does not tell.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from xpcnn import random
+from xpcnn.data import csv_file, folders, npz
+from xpcnn.data.dataset import Dataset
+from xpcnn.data.hashes import places
+from xpcnn.data.images import Part
+from xpcnn.data.labels import check_range
+from xpcnn.errors import DataError, LabelError, ShapeError, hint
+from xpcnn.types import Shape
+
+TEST_FRACTION = 0.2
+
+Size = tuple[int, int]  # (h, w)
+
+
+class Parts(NamedTuple):
+    """What is in the files: test and classes are None where they say nothing of it."""
+
+    train: Part
+    test: Part | None
+    classes: tuple[str, ...] | None
+
+
+def load(path: Path, name: str, image_size: Size | None = None) -> tuple[Dataset, Dataset]:
+    """Return the training and the test part of the data at `path`, as data set `name`.
+
+    The test part that was taken from the training images says so in its name.
+
+    Raises:
+        DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
+    """
+    (images, labels), test, classes = _read(path, image_size)
+    if classes is None:
+        largest = int(labels.max())
+        if largest >= csv_file.MOST_CLASSES:
+            message = f"{path}: the largest label is {largest}, and no class names are given"
+            raise LabelError(hint(message, "an array classes with a name for each label from 0 on"))
+        classes = tuple(map(str, range(max(largest, 0) + 1)))
+    check_range(labels, len(classes), str(path))
+    if test is None:
+        name_of_test = f"{name} (a fifth, by hash)"
+        chosen = places(images, random.key(0, "test").to_bytes(16, "little")) < TEST_FRACTION
+        if chosen.all() or not chosen.any():
+            message = f"{path}: {len(images)} images are too few to set a test part aside"
+            raise DataError(hint(message, "more images, or a test part of their own"))
+        test = images[chosen], labels[chosen]
+        images, labels = images[~chosen], labels[~chosen]
+    else:
+        name_of_test = name
+        check_range(test[1], len(classes), f"{path}: the test part")
+        if test[0].shape[1:] != images.shape[1:]:
+            raise ShapeError(_sizes(path, images.shape[1:], test[0].shape[1:]))
+    train = Dataset.from_arrays(images, labels, classes, name)
+    return train, Dataset(*test, classes, name_of_test, train.mean, train.std)
+
+
+def unlabelled(path: Path, image_size: Size) -> np.ndarray:
+    """Return the images of a CSV file, or of `test.csv` in a folder: uint8 (n, c, h, w).
+
+    Raises:
+        DataError: there is no such file, or it is not what it should be.
+    """
+    file = path / "test.csv" if path.is_dir() else path
+    if file.suffix.lower() != ".csv":
+        message = f"{path}: is no CSV file of images"
+        raise DataError(hint(message, "test.csv, or the folder that holds it"))
+    images, _ = csv_file.read(file, image_size)
+    return images
+
+
+def _read(path: Path, image_size: Size | None) -> Parts:
+    kind = path.suffix.lower()
+    if path.is_dir():
+        if (path / "train.csv").is_file():
+            return _read_csv_folder(path, image_size)
+        return Parts(*folders.read(path, image_size))
+    if not path.is_file():
+        raise DataError(hint(f"{path}: there is no such file or folder", "check --dataset"))
+    if kind == ".csv":
+        return Parts(_labelled(path, image_size), None, None)
+    if kind == ".npz":
+        parts = Parts(*npz.read(path))
+        found = parts.train[0].shape[2:]
+        if image_size not in (None, found):
+            message = f"{path}: holds images of {found}, not of {image_size}"
+            raise ShapeError(hint(message, "leave --image-size (image_size) out"))
+        return parts
+    message = f"{path}: is no kind of data file that is known"
+    raise DataError(hint(message, "a .csv or .npz file, or a folder with a folder for each class"))
+
+
+def _read_csv_folder(folder: Path, image_size: Size | None) -> Parts:
+    """Return the parts of train.csv and test.csv; a test.csv without labels is no test part."""
+    train, test = _labelled(folder / "train.csv", image_size), folder / "test.csv"
+    if not test.is_file() or not csv_file.has_labels(test):
+        return Parts(train, None, None)
+    return Parts(train, _labelled(test, image_size), None)
+
+
+def _labelled(path: Path, image_size: Size | None) -> Part:
+    if not csv_file.has_labels(path):
+        message = f"{path}: there is no column label, so there is nothing to learn from"
+        advice = "train.csv; for images without labels: xpcnn predict RUN --submission FILE"
+        raise LabelError(hint(message, advice))
+    images, labels = csv_file.read(path, image_size)
+    assert labels is not None
+    return images, labels
+
+
+def _sizes(path: Path, train: Shape, test: Shape) -> str:
+    message = f"{path}: training images have the shape {train}, test images {test}"
+    return hint(message, "images of one shape in both parts")

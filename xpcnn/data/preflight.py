@@ -1,0 +1,154 @@
+"""What is likely wrong with data, in plain words, before the first step: on the host, so the same
+on every backend.
+
+What is certainly wrong (labels out of range or one-hot, other dtypes, NaN, channels-last images) is
+an error as soon as a `Dataset` is made. Refuses nothing and changes nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xpcnn.data.dataset import Dataset
+from xpcnn.data.hashes import digests
+from xpcnn.data.images import FIRST, channel_statistics
+
+_JUMP = 10.0  # how many times wider, or narrower, than normalised for
+_IMBALANCE = 20.0  # images of the largest class for one of the smallest
+_SAMPLE = 1000  # images that the spread is taken from
+
+Statistics = tuple[float, ...]  # a number for each channel
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is likely wrong: a sentence, the number in it, one thing to do about it."""
+
+    kind: str
+    number: float
+    message: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.message}. Try: {self.advice}"
+
+
+def preflight(
+    train: Dataset,
+    validation: Dataset | None = None,
+    *,
+    test: Dataset | None = None,
+    outputs: int | None = None,
+    mean: Statistics | None = None,
+    std: Statistics | None = None,
+) -> list[Finding]:
+    """Return what is likely wrong with the parts of a data set, in this order:
+
+    classes without an image, a number of `outputs` (of the network) that does not go with the
+    classes, classes of very unequal size, constant images, values on another scale than `mean` and
+    `std` are for, and images of the training part that are in another part too.
+
+    mean, std: what the model normalises with, where it has been trained before; those of `train`
+    otherwise.
+    """
+    parts = {"training": train, "validation": validation, "test": test}
+    there = {name: part for name, part in parts.items() if part is not None}
+    found = [finding for name, part in there.items() for finding in _missing(name, part)]
+    found += _outputs(len(train.classes), outputs)
+    found += _imbalance(train)
+    for name, part in there.items():
+        found += _constant(name, part)
+    for name, part in there.items():
+        found += off_scale(name, part.images, mean or train.mean, std or train.std)
+    del there["training"]
+    if there:
+        found += _duplicates(train, there)
+    return found
+
+
+def _missing(name: str, part: Dataset) -> Iterator[Finding]:
+    counts = np.bincount(part.labels, minlength=len(part.classes))
+    absent = [part.classes[i] for i in np.flatnonzero(counts == 0)]
+    if absent:
+        message = f"{len(absent)} of {len(part.classes)} classes have no {name} image: "
+        advice = {
+            "training": "leave these classes out, or find images of them",
+            "validation": "a larger part for validation",
+        }.get(name, "test images of every class")
+        yield Finding("missing classes", len(absent), message + _listing(absent), advice)
+
+
+def _outputs(classes: int, outputs: int | None) -> Iterator[Finding]:
+    if outputs not in (None, classes) and (outputs, classes) != (1, 2):
+        message = f"the network has {outputs} outputs and the data {classes} classes"
+        yield Finding("outputs", float(outputs or 0), message, f"a last layer Dense({classes})")
+
+
+def _imbalance(train: Dataset) -> Iterator[Finding]:
+    counts = np.bincount(train.labels)
+    counts = np.where(counts == 0, counts.max(), counts)  # missing classes have their own finding
+    most, least = int(counts.argmax()), int(counts.argmin())
+    ratio = float(counts[most] / counts[least])
+    if ratio > _IMBALANCE:
+        message = (
+            f"class {train.classes[most]!r} has {ratio:.0f} times as many training images as "
+            f"{train.classes[least]!r} ({counts[most]} and {counts[least]})"
+        )
+        yield Finding("imbalance", ratio, message, "class_weights in the loss, or limit_per_class")
+
+
+def _constant(name: str, part: Dataset) -> Iterator[Finding]:
+    n, c, h, w = part.images.shape
+    if h * w == 1:
+        return
+    pixels = part.images.reshape(n, c, h * w)
+    same = np.flatnonzero((pixels.min(axis=2) == pixels.max(axis=2)).all(axis=1))
+    if same.size:
+        message = f"{same.size} of {n} {name} images are blank, the same all over: images "
+        advice = "leave them out, or mend their source"
+        yield Finding("constant", int(same.size), message + _listing(list(same)), advice)
+
+
+def off_scale(
+    name: str, images: np.ndarray, mean: Statistics, std: Statistics
+) -> Iterator[Finding]:
+    """Yield a finding where images (n, c, h, w) spread ten times wider than `std`, or narrower."""
+    sample = images[:: max(1, len(images) // _SAMPLE)]
+    _, deviations = channel_statistics(sample)
+    varied = sample.min(axis=(0, 2, 3)) < sample.max(axis=(0, 2, 3))  # (c,)
+    ratios = [own / s for own, s, v in zip(deviations, std, varied, strict=True) if v]
+    if not ratios or (min(ratios) <= _JUMP and max(ratios) >= 1 / _JUMP):
+        return
+    ratio = float(np.median(ratios))
+    low, high = float(sample.min()), float(sample.max())
+    factor = "255" if 100 < max(ratio, 1 / ratio) < 500 else "what makes the scales equal"
+    verb = "divide" if ratio > 1 else "multiply"
+    message = (
+        f"{name} images spread {ratio:.3g} times as wide as what the model normalises for: "
+        f"values {low:g} to {high:g}, normalised for a mean of {mean[0]:.3g} and a deviation of "
+        f"{std[0]:.3g}"
+    )
+    yield Finding("scale", ratio, message, f"{verb} the {name} images by {factor}")
+
+
+def _duplicates(train: Dataset, others: dict[str, Dataset]) -> Iterator[Finding]:
+    known: dict[bytes, set[int]] = {}  # the labels of each training image
+    for digest, label in zip(digests(train.images), train.labels.tolist(), strict=True):
+        known.setdefault(digest, set()).add(label)
+    for name, part in others.items():
+        pairs = zip(digests(part.images), part.labels.tolist(), strict=True)
+        differ = [label not in known[digest] for digest, label in pairs if digest in known]
+        if differ:
+            message = (
+                f"{len(differ)} of {len(part)} {name} images are in the training part too, "
+                f"{sum(differ)} of them with another label"
+            )
+            advice = "take them out of one part, and mend labels that differ"
+            yield Finding("duplicates", len(differ), message, advice)
+
+
+def _listing(items: Sequence[object]) -> str:
+    """Return the first few items, and a sign that there are more."""
+    more = ", ..." if len(items) > FIRST else ""
+    return ", ".join(map(str, items[:FIRST])) + more
