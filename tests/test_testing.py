@@ -178,3 +178,44 @@ def test_running_statistics_are_used_in_inference() -> None:
 
     check_gradients(Spy(), (3,), batch=4)
     assert not numpy.allclose(seen[0], 1.0)
+
+
+class Bare:
+    """A layer whose methods return what a test gives it."""
+
+    def __init__(self, init: Any, forward: Any = None) -> None:
+        self.made, self.returned = init, forward
+
+    def init(self, shape: Shape, draw: Draw) -> Any:
+        return self.made
+
+    def forward(self, params: Params, buffers: Params, x: Array, ctx: Context) -> Any:
+        return self.returned(x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "text"),
+    [
+        (Bare, f"{Bare!r} is no layer, which has init and forward\nTry: an instance of the class"),
+        (Bare({}), "Bare: init must return (params, buffers, out_shape), got a dict"),
+        (
+            Bare(({}, {}, (3,)), lambda x: x),
+            "Bare in training mode (seed 0): forward must return (y, buffers, pullback), "
+            "got a ndarray",
+        ),
+        (
+            Bare(({}, {}, (3,)), lambda x: (x, {}, lambda dy, want_dx=True: dy)),
+            "Bare in training mode (seed 0): the pullback must return (dx, gradients by name), "
+            "got a ndarray",
+        ),
+        (
+            Bare(({}, {}, (3,)), lambda x: (x, {}, lambda dy, want_dx=True: (dy, dy))),
+            "Bare in training mode (seed 0): the pullback must return gradients by name, "
+            "got a ndarray",
+        ),
+    ],
+)
+def test_a_layer_of_another_form_is_told_which_is_meant(layer: Any, text: str) -> None:
+    with pytest.raises(GradientError) as caught:
+        check_gradients(layer, (3,))
+    assert str(caught.value) == text

@@ -66,7 +66,13 @@ def check_gradients(
     """
     library = load(backend) if isinstance(backend, str) else backend
     rng = numpy.random.default_rng(seed)
-    params, buffers, out = layer.init(shape, Draw(seed))
+    if isinstance(layer, type) or not isinstance(layer, Layer):
+        raise GradientError(
+            hint(f"{layer!r} is no layer, which has init and forward", "an instance of the class")
+        )
+    name = type(layer).__name__
+    made = layer.init(tuple(shape), Draw(seed))
+    params, buffers, out = _parts(name, "init", "(params, buffers, out_shape)", made)
     arrays = {INPUT: _distinct(rng, (batch, *shape))}
     for path, drawn in flatten(params).items():
         arrays[path] = drawn + 0.1 * rng.standard_normal(drawn.shape)  # biases away from 0
@@ -114,12 +120,13 @@ class _Runner:
         """Return what the layer returns, the buffers as host arrays."""
         on_device = self._move(arrays, dtype)
         ctx = Context(self.training, grad=True, step=1, source=self._uniform)
-        y, buffers, pullback = self.layer.forward(
+        returned = self.layer.forward(
             unflatten_like(self.params, on_device),
             unflatten_like(self.buffers, self._move(flatten(self.buffers), dtype)),
             on_device[INPUT],
             ctx,
         )
+        y, buffers, pullback = _parts(self, "forward", "(y, buffers, pullback)", returned)
         host = {path: self.backend.to_host(b) for path, b in flatten(buffers).items()}
         return y, unflatten_like(buffers, host), pullback
 
@@ -141,7 +148,10 @@ def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays
     if y.dtype != expected:
         raise GradientError(f"{runner}: from {dtype} arrays, the output has dtype {y.dtype}")
     dy_on_device = runner.backend.from_host(dy.astype(dtype))
-    dx, nested = pullback(dy_on_device)
+    dx, nested = _parts(runner, "the pullback", "(dx, gradients by name)", pullback(dy_on_device))
+    if not isinstance(nested, dict):
+        kind = type(nested).__name__
+        raise GradientError(f"{runner}: the pullback must return gradients by name, got a {kind}")
     gradients = {INPUT: dx, **flatten(nested)}
     if gradients.keys() != arrays.keys():
         have, want = (sorted(names.keys() - {INPUT}) for names in (gradients, arrays))
@@ -169,6 +179,14 @@ def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays
                     f"gradient of {name}"
                 )
     return host
+
+
+def _parts(owner: object, what: str, form: str, value: Any) -> tuple[Any, ...]:
+    """Return a tuple of the form that the contract asks for."""
+    if not isinstance(value, tuple) or len(value) != form.count(",") + 1:
+        got = f"{len(value)} values" if isinstance(value, tuple) else f"a {type(value).__name__}"
+        raise GradientError(f"{owner}: {what} must return {form}, got {got}")
+    return value
 
 
 def _distinct(rng: numpy.random.Generator, shape: Shape) -> Host:

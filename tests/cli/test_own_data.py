@@ -177,6 +177,10 @@ def test_train_on_pictures_of_several_sizes(cli: Cli, digits: tuple[Dataset, Dat
     assert ran.code == 0
     assert json.loads(ran.out)["test"]["accuracy"] > 0.7
     assert load_model("run/model.safetensors").classes == ("3", "8")
+    found = json.loads(cli("evaluate", "run", "--json").out)  # the path and the size of training
+    assert found["accuracy"] == json.loads(ran.out)["test"]["accuracy"]
+    assert found["dataset"] == "pets (a fifth, by hash)"
+    assert cli("predict", "run", "--rows", "0:2").code == 0
 
 
 @pytest.mark.parametrize("size", ["8", "8,8,8", "a,b", "8x8"])

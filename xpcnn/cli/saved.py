@@ -1,6 +1,7 @@
 """From names on the command line to a saved model, and to the data that it can be tried on."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy
 
@@ -29,13 +30,18 @@ def open_model(name: str, backend: str = "numpy", device: str | None = None) -> 
 def open_part(model: Model, dataset: str | None, data_dir: str | None, part: str) -> Dataset:
     """Return the test or training part of a data set, with the classes that the model knows.
 
-    dataset: by default the one that the model was trained on.
+    dataset: by default the one that the model was trained on, from the folder it came from; images
+    of one's own are brought to the model's size, where they are pictures.
 
     Raises:
         ConfigError: the data set is unknown.
         DataError: it cannot be read.
     """
-    train, test = data.load(dataset or _trained_on(model), data_dir)
+    if dataset is None and data_dir is None:
+        data_dir = _config(model).get("data-dir")
+    name = dataset or _trained_on(model)
+    h, w = model.input_shape[1:] if len(model.input_shape) == 3 else (0, 0)
+    train, test = data.load(name, data_dir, image_size=(h, w) if h and data.is_path(name) else None)
     chosen = train if part == "train" else test
     known = model.classes
     if known is not None and known != chosen.classes and set(known) <= set(chosen.classes):
@@ -75,9 +81,18 @@ def _path(name: str) -> Path:
     return path
 
 
+def _config(model: Model) -> dict[str, Any]:
+    """Return the run that made the model, by the names of flags; empty where the file has none."""
+    config = model.provenance.get("config")
+    return config if isinstance(config, dict) else {}
+
+
 def _trained_on(model: Model) -> str:
-    """Return the name of the data set that the model's file names."""
+    """Return the name of the data set that the model's file names, or its path as it was given."""
     name = model.provenance.get("data")
+    given = _config(model).get("dataset")
+    if isinstance(given, str) and data.is_path(given):
+        return given
     if name not in data.NAMES:
         message = "the model file does not say on which known data set the model was trained"
         raise ConfigError(hint(message, f"--dataset with {nearest('', data.NAMES)}"))

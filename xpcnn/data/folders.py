@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from xpcnn.data.images import Part
-from xpcnn.data.pictures import ImageRule, _open, read_picture
+from xpcnn.data.pictures import ImageRule, open_picture, read_picture
 from xpcnn.errors import DataError, LabelError, hint, nearest
 
 Size = tuple[int, int]  # (h, w)
@@ -100,12 +100,12 @@ def _in_turn(files: Files, classes: Iterable[str]) -> list[tuple[Path, int]]:
 
 def _read_all(paths: list[Path], image_size: Size | None) -> np.ndarray:
     """Return all pictures, uint8 (n, 1 or 3, h, w)."""
-    first = _open(paths[0], "RGB")
+    first = open_picture(paths[0], "RGB")
     size = image_size or (first.height, first.width)
     images = _empty(paths, size)
     coloured = False
     for i, path in enumerate(paths):
-        picture = _open(path, "RGB")
+        picture = open_picture(path, "RGB")
         found = picture.height, picture.width
         if found == size:
             pixels = np.asarray(picture).transpose(2, 0, 1)

@@ -112,7 +112,7 @@ def read_picture(
     c, h, w = shape
     if c not in _MODES:
         raise DataError(f"the model takes images of {c} channels; pictures can give 1, 3 or 4")
-    picture = _open(Path(path), _MODES[c])
+    picture = open_picture(Path(path), _MODES[c])
     pixels = numpy.asarray(picture, dtype=numpy.float32).reshape(picture.height, picture.width, c)
     ground = numpy.median(_border(pixels.transpose(2, 0, 1)), axis=1)  # (c,)
     fill = 1.0
@@ -174,7 +174,7 @@ def _resized(picture: "Image", h: float, w: float) -> numpy.ndarray:
     return numpy.asarray(picture, dtype=numpy.float32).reshape(size[1], size[0], -1)
 
 
-def _open(path: Path, mode: str) -> "Image":
+def open_picture(path: Path, mode: str) -> "Image":
     """Return a picture file, upright, in a mode of 8 bits a channel."""
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
