@@ -2,10 +2,9 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from numbers import Real
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy
 
@@ -16,18 +15,14 @@ from xpcnn.data.dataset import Dataset
 from xpcnn.data.pictures import ImageRule
 from xpcnn.data.split import split
 from xpcnn.errors import (
-    BackendError,
     ConfigError,
-    DataError,
-    DTypeError,
-    LabelError,
     ShapeError,
     hint,
 )
 from xpcnn.initializers import Draw
+from xpcnn.intake import Data, as_dataset, as_samples, check_outputs
 from xpcnn.layers import Context, Layer, Sequential, Softmax
-from xpcnn.losses import Loss, SoftmaxCrossEntropy, outputs_for
-from xpcnn.ops.checks import kind
+from xpcnn.losses import Loss, SoftmaxCrossEntropy
 from xpcnn.optimizers import Optimizer
 from xpcnn.schedules import Schedule
 from xpcnn.summary import Summary, summarize
@@ -35,9 +30,6 @@ from xpcnn.training import Callback, History, TrainingOptions, evaluate, fit
 from xpcnn.training.loop import check_count
 from xpcnn.training.samples import Samples
 from xpcnn.types import Array, Params, Shape
-
-Data: TypeAlias = Dataset | tuple[Array, Any]
-"""A data set, or (samples, labels): raw arrays of the host or of the model's backend."""
 
 
 class Model:
@@ -114,7 +106,7 @@ class Model:
                 )
             )
         if self.classes is not None:
-            self._check_outputs(self.classes)
+            check_outputs(self.output_shape[0], self.loss, self.classes)
         self.params: Params = self._to_device(params)
         self.buffers: Params = self._to_device(buffers)
 
@@ -261,8 +253,7 @@ class Model:
     ) -> numpy.ndarray:
         """Run the network on raw samples and return what `read` makes of its scores."""
         check_count("batch_size", batch_size)
-        raw = self._host(samples)
-        self._check_shape(raw)
+        raw = as_samples(samples, self.backend, self.input_shape)
         if len(raw) == 0:  # what one sample would give, without it
             return self._map(numpy.zeros((1, *self.input_shape), "f4"), 1, read)[:0]
         parts = []
@@ -273,58 +264,10 @@ class Model:
         return self.backend.to_host(self.backend.xp.concat(parts, axis=0))
 
     def _checked(self, data: Data) -> Dataset:
-        """Return a data set that fits the model, its labels and values checked.
-
-        Labels are those of the model's classes, by name: a data set may have fewer, in any order.
-        """
-        if not isinstance(data, Dataset):
-            if not isinstance(data, tuple) or len(data) != 2:
-                raise DataError(
-                    hint(
-                        f"data is a {kind(data)}, expected a Dataset or (samples, labels)",
-                        "model.predict(samples), where there are no labels",
-                    )
-                )
-            images, labels = data
-            images = self._host(images)
-            self._check_shape(images)
-            if isinstance(labels, self.backend.array_type):
-                labels = self.backend.to_host(labels)
-            names = self.classes or [str(i) for i in range(max(2, self.output_shape[0]))]
-            pixels = images.reshape(len(images), *self.input_shape, *(1,) * (4 - images.ndim))
-            return Dataset.from_arrays(pixels, labels, names)  # features are channels of a pixel
-        self._check_shape(data.images)
-        if self.classes is None:
-            self._check_outputs(data.classes)
-        elif data.classes != self.classes:
-            return self._relabelled(data, self.classes)
-        return data
-
-    def _relabelled(self, data: Dataset, names: tuple[str, ...]) -> Dataset:
-        """Return the data set with the labels of the classes `names`."""
-        foreign = [name for name in data.classes if name not in names]
-        if foreign:
-            raise LabelError(
-                hint(
-                    f"data set {data.name!r} has classes that the model does not know: "
-                    f"{', '.join(foreign[:5])}; it knows {', '.join(names[:10])}",
-                    "the data the model was trained for, or Dataset.from_arrays(..., "
-                    "classes=model.classes)",
-                )
-            )
-        new = numpy.asarray([names.index(name) for name in data.classes])
-        return replace(data, labels=new[data.labels], classes=names)
-
-    def _check_outputs(self, classes: Sequence[str]) -> None:
-        """Require as many outputs as the classes need."""
-        outputs = self.output_shape[0]
-        if outputs not in outputs_for(self.loss, len(classes)):
-            raise LabelError(
-                hint(
-                    f"the network has {outputs} outputs for {len(classes)} classes",
-                    f"a last layer Dense({len(classes)})",
-                )
-            )
+        """Return a data set that fits the model, its labels and values checked."""
+        return as_dataset(
+            data, self.backend, self.input_shape, self.output_shape[0], self.loss, self.classes
+        )
 
     def _samples(self, raw: numpy.ndarray, labels: numpy.ndarray | None) -> Samples:
         """Move raw samples to the device, with what normalises them."""
@@ -338,46 +281,6 @@ class Model:
             from_host(numpy.asarray(mean, dtype=self.dtype)),
             from_host(numpy.asarray(std, dtype=self.dtype)),
         )
-
-    def _host(self, samples: Array) -> numpy.ndarray:
-        """Return raw samples as a NumPy array of uint8 or float32."""
-        if isinstance(samples, self.backend.array_type):
-            samples = self.backend.to_host(samples)
-        if not isinstance(samples, numpy.ndarray):
-            raise BackendError(
-                hint(
-                    f"samples are a {kind(samples)}; this model takes NumPy arrays and those of "
-                    f"its backend {self.backend.name!r}",
-                    "numpy.asarray(samples)",
-                )
-            )
-        if samples.dtype in (numpy.uint8, numpy.float32):
-            return samples
-        if samples.dtype != numpy.float64:
-            raise DTypeError(
-                hint(
-                    f"samples have dtype {samples.dtype}, expected uint8, float32 or float64",
-                    "samples.astype(numpy.float32)",
-                )
-            )
-        return samples.astype(numpy.float32)
-
-    def _check_shape(self, samples: numpy.ndarray) -> None:
-        """Require samples of the model's input shape."""
-        shape = samples.shape
-        if shape[1:] == self.input_shape:
-            return
-        expected = f"(n, {', '.join(map(str, self.input_shape))})"
-        message = f"samples have shape {shape}, the model expects {expected}"
-        if shape == self.input_shape:
-            raise ShapeError(hint(f"{message}; this is a single one", "image[None]"))
-        if self.input_shape == (1, *shape[1:]):
-            raise ShapeError(hint(f"{message}; they are grey", "images[:, None]"))
-        if len(shape) == 4 and (shape[3], *shape[1:3]) == self.input_shape:
-            raise ShapeError(
-                hint(f"{message}; they look channels-last", "images.transpose(0, 3, 1, 2)")
-            )
-        raise ShapeError(hint(message, "images of that size, or a model made for these"))
 
 
 def _map_tree(tree: Params, f: Callable[[Array], Array]) -> Params:

@@ -1,0 +1,132 @@
+"""What may go into a model: raw samples and labels, checked against the network and its classes.
+
+Computes nothing and moves nothing to a device; every refusal says what was expected.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy
+
+from xpcnn.backend import Backend
+from xpcnn.data.dataset import Dataset
+from xpcnn.errors import BackendError, DataError, DTypeError, LabelError, ShapeError, hint
+from xpcnn.losses import Loss, outputs_for
+from xpcnn.ops.checks import kind
+from xpcnn.types import Array, Shape
+
+Data: TypeAlias = Dataset | tuple[Array, Any]
+"""A data set, or (samples, labels): raw arrays of the host or of the model's backend."""
+
+
+def as_dataset(
+    data: Data,
+    backend: Backend,
+    input_shape: Shape,
+    outputs: int,
+    loss: Loss,
+    classes: tuple[str, ...] | None,
+) -> Dataset:
+    """Return data as a data set that fits a model.
+
+    Labels are those of the model's classes, by name: a data set may have fewer, in any order.
+    Arrays without names have the model's classes, or "0", "1", ... for its outputs. Rows of
+    features become images of one pixel.
+
+    Raises:
+        DataError, LabelError, ShapeError, DTypeError, BackendError: they do not fit.
+    """
+    if isinstance(data, Dataset):
+        check_shape(data.images, input_shape)
+        if classes is None:
+            check_outputs(outputs, loss, data.classes)
+            return data
+        return data if data.classes == classes else _relabelled(data, classes)
+    if not isinstance(data, tuple) or len(data) != 2:
+        raise DataError(
+            hint(
+                f"data is a {kind(data)}, expected a Dataset or (samples, labels)",
+                "model.predict(samples), where there are no labels",
+            )
+        )
+    samples, labels = data
+    images = as_samples(samples, backend, input_shape)
+    if isinstance(labels, backend.array_type):
+        labels = backend.to_host(labels)
+    names = classes or [str(i) for i in range(max(2, outputs))]
+    pixels = images.reshape(len(images), *input_shape, *(1,) * (4 - images.ndim))
+    return Dataset.from_arrays(pixels, labels, names)
+
+
+def as_samples(samples: Array, backend: Backend, input_shape: Shape) -> numpy.ndarray:
+    """Return raw samples as a NumPy array of uint8 or float32 (float64 is rounded).
+
+    Raises:
+        BackendError, DTypeError, ShapeError: they are none, or not of the model's input shape.
+    """
+    if isinstance(samples, backend.array_type):
+        samples = backend.to_host(samples)
+    if not isinstance(samples, numpy.ndarray):
+        raise BackendError(
+            hint(
+                f"samples are a {kind(samples)}; this model takes NumPy arrays and those of "
+                f"its backend {backend.name!r}",
+                "numpy.asarray(samples)",
+            )
+        )
+    if samples.dtype not in (numpy.uint8, numpy.float32, numpy.float64):
+        raise DTypeError(
+            hint(
+                f"samples have dtype {samples.dtype}, expected uint8, float32 or float64",
+                "samples.astype(numpy.float32)",
+            )
+        )
+    check_shape(samples, input_shape)
+    return samples.astype(numpy.float32) if samples.dtype == numpy.float64 else samples
+
+
+def check_shape(samples: numpy.ndarray, input_shape: Shape) -> None:
+    """Require samples of a model's input shape."""
+    shape = samples.shape
+    if shape[1:] == input_shape:
+        return
+    message = (
+        f"samples have shape {shape}, the model expects (n, {', '.join(map(str, input_shape))})"
+    )
+    if shape == input_shape:
+        raise ShapeError(hint(f"{message}; this is a single one", "image[None]"))
+    if input_shape == (1, *shape[1:]):
+        raise ShapeError(hint(f"{message}; they are grey", "images[:, None]"))
+    if len(shape) == 4 and (shape[3], *shape[1:3]) == input_shape:
+        raise ShapeError(
+            hint(f"{message}; they look channels-last", "images.transpose(0, 3, 1, 2)")
+        )
+    raise ShapeError(hint(message, "images of that size, or a model made for these"))
+
+
+def check_outputs(outputs: int, loss: Loss, classes: Sequence[str]) -> None:
+    """Require as many outputs as the classes need."""
+    if outputs not in outputs_for(loss, len(classes)):
+        raise LabelError(
+            hint(
+                f"the network has {outputs} outputs for {len(classes)} classes",
+                f"a last layer Dense({len(classes)})",
+            )
+        )
+
+
+def _relabelled(data: Dataset, names: tuple[str, ...]) -> Dataset:
+    """Return the data set with the labels of the classes `names`."""
+    foreign = [name for name in data.classes if name not in names]
+    if foreign:
+        raise LabelError(
+            hint(
+                f"data set {data.name!r} has classes that the model does not know: "
+                f"{', '.join(foreign[:5])}; it knows {', '.join(names[:10])}",
+                "the data the model was trained for, or Dataset.from_arrays(..., "
+                "classes=model.classes)",
+            )
+        )
+    new = numpy.asarray([names.index(name) for name in data.classes])
+    return replace(data, labels=new[data.labels], classes=names)
