@@ -63,6 +63,20 @@ def test_learns_the_digits(parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset])
     numpy.testing.assert_array_equal(proba.argmax(axis=1), predicted[:7])
 
 
+def test_probabilities_are_means_over_views(
+    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset], lib: Lib
+) -> None:
+    model, images = fresh(backend=lib.backend), parts[1].images[:6]
+    plain, mirrored = model.predict_proba(images), model.predict_proba(images[..., ::-1])
+    numpy.testing.assert_array_equal(model.predict_proba(images, views=["identity"]), plain)
+    both = model.predict_proba(images, views=["identity", "flip"], batch_size=4)
+    numpy.testing.assert_allclose(both, (plain + mirrored) / 2, rtol=1e-5)
+    assert both.dtype == numpy.float32
+    assert numpy.abs(both - plain).max() > 1e-3
+    with pytest.raises(ConfigError, match="unknown view 'flop'"):
+        model.predict_proba(images, views=["flop"])
+
+
 def test_figures_are_means_over_samples(
     parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
 ) -> None:

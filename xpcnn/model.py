@@ -11,6 +11,7 @@ import numpy
 import xpcnn
 from xpcnn import backend as door
 from xpcnn.backend import Backend
+from xpcnn.data.augment import Augmentation, views_of
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.pictures import ImageRule
 from xpcnn.data.split import split
@@ -128,6 +129,7 @@ class Model:
         schedule: Schedule | None = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        augment: Sequence[Augmentation] | None = None,
         seed: int | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> History:
@@ -141,7 +143,8 @@ class Model:
             optimizer: SGD(lr=0.05, momentum=0.9) by default.
             schedule: multiplies the optimizer's learning rate; constant by default.
             clip_norm, clip_value: limit the gradients' global norm, or each of their elements.
-            seed: of shuffling and dropout; the model's by default.
+            augment: what changes the samples at random, in turn; see `xpcnn.data.augment`.
+            seed: of shuffling, dropout and augmentation; the model's by default.
             callbacks: see `xpcnn.training.Callback`.
 
         Returns:
@@ -158,7 +161,7 @@ class Model:
                         f"{name}s.make('...'), or a class of xpcnn.{name}s with its options",
                     )
                 )
-        given = {"optimizer": optimizer, "schedule": schedule}
+        given = {"optimizer": optimizer, "schedule": schedule, "augment": augment}
         options = TrainingOptions(
             epochs=epochs,
             batch_size=batch_size,
@@ -209,11 +212,22 @@ class Model:
 
     def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
         """Return the most probable class of each raw sample: integers (n,), on the host."""
-        return self._map(samples, batch_size, self.loss.decide)
+        return self._map(samples, batch_size, lambda x: self.loss.decide(self._scores(x)))
 
-    def predict_proba(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
-        """Return the probability of each class for each raw sample: (n, classes), on the host."""
-        return self._map(samples, batch_size, self.loss.probabilities)
+    def predict_proba(
+        self, samples: Array, *, batch_size: int = 256, views: Sequence[str] = ("identity",)
+    ) -> numpy.ndarray:
+        """Return the probability of each class for each raw sample: (n, classes), on the host.
+
+        views: what to see of each sample, "identity" or "flip"; of several, the mean.
+        """
+        chosen = views_of(views)
+
+        def mean(x: Array) -> Array:
+            first, *others = (self.loss.probabilities(self._scores(view(x))) for view in chosen)
+            return sum(others, start=first) / len(chosen)
+
+        return self._map(samples, batch_size, mean)
 
     def summary(self, batch_size: int = 64) -> Summary:
         """Return shapes, parameters, multiply-adds and memory, layer by layer; print it."""
@@ -251,7 +265,7 @@ class Model:
     def _map(
         self, samples: Array, batch_size: int, read: Callable[[Array], Array]
     ) -> numpy.ndarray:
-        """Run the network on raw samples and return what `read` makes of its scores."""
+        """Return what `read` makes of raw samples, normalised, batch by batch."""
         check_count("batch_size", batch_size)
         raw = as_samples(samples, self.backend, self.input_shape)
         if len(raw) == 0:  # what one sample would give, without it
@@ -259,9 +273,12 @@ class Model:
         parts = []
         with self.backend.session():
             for x, _ in self._samples(raw, None).batches(batch_size):
-                scores, _, _ = self.layers.forward(self.params, self.buffers, x, Context())
-                parts.append(read(scores))
+                parts.append(read(x))
         return self.backend.to_host(self.backend.xp.concat(parts, axis=0))
+
+    def _scores(self, x: Array) -> Array:
+        """Return the scores of normalised samples (n, outputs)."""
+        return self.layers.forward(self.params, self.buffers, x, Context())[0]
 
     def _checked(self, data: Data) -> Dataset:
         """Return a data set that fits the model, its labels and values checked."""

@@ -10,13 +10,17 @@ import pytest
 from tests.cli.conftest import Cli
 from xpcnn.cli.settings import DEFAULT_MODELS, resolve
 from xpcnn.data import Dataset
+from xpcnn.data.augment import Augmentation, Crop, Cutout, Flip
 from xpcnn.errors import ConfigError
 from xpcnn.models import Preset, preset
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Constant, OneCycle
 
 NONE = dict.fromkeys(
-    ("epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule", "clip_norm")
+    (
+        *("epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule"),
+        *("clip_norm", "augment"),
+    )
 )
 
 OWN = """
@@ -32,6 +36,7 @@ batch_size = 32
 clip_value = 0.5
 optimizer = { name = "sgd", lr = 0.3, momentum = 0.8, nesterov = true }
 schedule = { name = "step", every = 0.5, gamma = 0.2 }
+augment = [{ name = "flip", vertical = 0.5 }, { name = "crop", pad = 1 }]
 """
 
 
@@ -97,6 +102,29 @@ def test_the_same_name_keeps_the_other_options_and_another_does_not(own: Preset)
 def test_clipping_by_norm_replaces_the_presets_clipping(own: Preset) -> None:
     training = resolve(given(clip_norm=2.0), own, images(1, 8, 8)).training
     assert (training.clip_norm, training.clip_value) == (2.0, None)
+
+
+@pytest.mark.parametrize(
+    ("flag", "changes", "name"),
+    [
+        (None, (Flip(vertical=0.5), Crop(1)), "flip,crop"),
+        ("flip,crop", (Flip(vertical=0.5), Crop(1)), "flip,crop"),
+        ("cutout, crop", (Cutout(8), Crop(1)), "cutout,crop"),
+        ("flip,flip", (Flip(vertical=0.5), Flip(vertical=0.5)), "flip,flip"),
+        ("none", (), "none"),
+    ],
+)
+def test_names_of_augmentations(
+    own: Preset, flag: str | None, changes: tuple[Augmentation, ...], name: str
+) -> None:
+    settings = resolve(given(augment=flag), own, images(1, 8, 8))
+    assert settings.training.augment == changes
+    assert settings.config["augment"] == name
+
+
+def test_an_unknown_augmentation_is_refused(own: Preset) -> None:
+    with pytest.raises(ConfigError, match="unknown augmentation 'corp'\nTry: 'crop' "):
+        resolve(given(augment="flip,corp"), own, images(1, 8, 8))
 
 
 def test_flag_over_variable_over_preset(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

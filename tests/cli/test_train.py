@@ -105,6 +105,7 @@ def test_validation_never_comes_from_the_test_part(cli: Cli) -> None:
 def test_the_configuration_repeats_the_run(cli: Cli) -> None:
     flags = ["--lr", "0.02", "--schedule", "cosine", "--clip-norm", "1", "--seed", "7"]
     flags += ["--limit-per-class", "20", "--classes", "3,8,1", "--batch-size", "16"]
+    flags += ["--augment", "crop,cutout"]
     assert cli("train", *flags, "--epochs", "2", "--out", "one").code == 0
     config = tomllib.loads(Path("one/config.toml").read_text())
     assert config == {
@@ -121,6 +122,7 @@ def test_the_configuration_repeats_the_run(cli: Cli) -> None:
         "weight-decay": 5e-4,
         "schedule": "cosine",
         "clip-norm": 1.0,
+        "augment": "crop,cutout",
         "seed": 7,
         "dtype": "float32",
         "validation": 0.1,

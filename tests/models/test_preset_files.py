@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from xpcnn import models
+from xpcnn.data.augment import Crop, Flip
 from xpcnn.errors import ConfigError, ShapeError
 from xpcnn.layers import Conv2D, Dense, GlobalAvgPool2D, Sequential
 from xpcnn.losses import BCEWithLogits
@@ -37,6 +38,7 @@ def test_a_file_of_ones_own(path: Path) -> None:
         "[[layers]]\ntype = 'GlobalAvgPool2D'\n"
         "[training]\nepochs = 3\nbatch_size = 8\nclip_norm = 1\n"
         "optimizer = { name = 'adam', lr = 0.01 }\n"
+        "augment = [{ name = 'flip' }, { name = 'crop', pad = 2 }]\n"
         "schedule = { name = 'multi-step', at = [10, 0.5], gamma = 0.5 }\n",
         encoding="utf-8",
     )
@@ -50,6 +52,7 @@ def test_a_file_of_ones_own(path: Path) -> None:
         clip_norm=1.0,
         optimizer=Adam(lr=0.01),
         schedule=MultiStep(at=(10, 0.5), gamma=0.5),
+        augment=(Flip(), Crop(2)),
     )
 
 
@@ -149,7 +152,7 @@ def test_broken_toml_is_said_with_its_line(path: Path) -> None:
         (HEAD + DENSE + "training = 3", "the model: training is 3, expected a table"),
         (
             HEAD + DENSE + "[training]\nepoch = 3",
-            "training has no option 'epoch'\nTry: 'epochs' (valid: batch_size, clip_norm, "
+            "training has no option 'epoch'\nTry: 'epochs' (valid: augment, batch_size, clip_norm, "
             "clip_value, epochs, optimizer, schedule)",
         ),
         (HEAD + DENSE + "[training]\nepochs = 0", "epochs is 0, expected a whole number of at"),
@@ -186,6 +189,19 @@ def test_broken_toml_is_said_with_its_line(path: Path) -> None:
         (
             HEAD + DENSE + "[training.schedule]\nname = 'multi-step'\nat = 5",
             "training.schedule (multi-step): at is 5, expected a list of whole numbers or finite ",
+        ),
+        (
+            HEAD + DENSE + "[training]\naugment = { name = 'flip' }",
+            "training: augment is a table, expected a list of tables",
+        ),
+        (
+            HEAD + DENSE + "[training]\naugment = [{ name = 'flip' }, { name = 'corp' }]",
+            "training.augment.1: unknown augmentation 'corp'\nTry: 'crop' (valid: affine, ",
+        ),
+        (
+            HEAD + DENSE + "[[training.augment]]\nname = 'crop'\npad = 0",
+            "Crop: pad must be a whole number >= 1, got 0\nat training.augment.0 (crop)\n"
+            "Try: Crop(pad=4)",
         ),
     ],
     ids=lambda value: value[-40:],

@@ -11,6 +11,7 @@ import xpcnn
 from tests.conformance.verdict import numpy_kernels
 from tests.lib import Lib
 from xpcnn import Model, backend
+from xpcnn.data import augment
 from xpcnn.layers import (
     BatchNorm,
     Conv2D,
@@ -84,14 +85,27 @@ class CountPerEpoch(Callback):
         self.at_epochs.append(self.pulls.count)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(0.05, momentum=0.9), AdamW(1e-3)])
+@pytest.mark.parametrize(
+    ("optimizer", "changes"),
+    [
+        (SGD(0.05, momentum=0.9), []),
+        (AdamW(1e-3), []),
+        (AdamW(1e-3), [augment.make(name) for name in augment.BY_NAME]),
+    ],
+)
 def test_a_step_reads_no_value_from_the_device(
-    pulls: Pulls, optimizer: xpcnn.optimizers.Optimizer
+    pulls: Pulls, optimizer: xpcnn.optimizers.Optimizer, changes: list[augment.Augmentation]
 ) -> None:
     model = Model(network(), input_shape=(1, 8, 8), backend="array_api_strict")
     counter = CountPerEpoch(pulls)
     model.fit(
-        digits(20), epochs=2, batch_size=8, optimizer=optimizer, clip_norm=1.0, callbacks=[counter]
+        digits(20),
+        epochs=2,
+        batch_size=8,
+        optimizer=optimizer,
+        clip_norm=1.0,
+        augment=changes,
+        callbacks=[counter],
     )
     assert counter.at_steps == [0, 0, 0, 2, 2, 2]
     assert counter.at_epochs == [2, 4]  # loss and hits, once per epoch

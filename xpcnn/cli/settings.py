@@ -1,10 +1,10 @@
 """What a training run is to do: flags and variables over what the preset says, name by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from xpcnn import optimizers, schedules
-from xpcnn.data import Dataset
+from xpcnn.data import Dataset, augment
 from xpcnn.errors import ConfigError, hint
 from xpcnn.models import Preset, names, preset
 from xpcnn.training import TrainingOptions
@@ -34,7 +34,7 @@ class Settings(NamedTuple):
 def resolve(flags: Flags, given: Preset | None, train: Dataset) -> Settings:
     """Return what flags, preset and defaults make together, the first that speaks deciding.
 
-    The options of the preset's optimizer (schedule) hold for that optimizer (schedule) only.
+    The options of the preset's optimizer (schedule, augmentation) hold for that one only.
     `config` has every flag that has a value: given again with the same model, they repeat the run.
 
     Raises:
@@ -48,7 +48,10 @@ def resolve(flags: Flags, given: Preset | None, train: Dataset) -> Settings:
     constant = table.get("schedule", {"name": "constant"})
     schedule, schedule_name = _named(schedules.make, flags["schedule"], constant, {})
 
+    changes, names_of_changes = _listed(flags["augment"], table.get("augment", []))
+
     training = vars(chosen.training) | {"optimizer": optimizer, "schedule": schedule}
+    training["augment"] = changes
     if flags["clip_norm"] is not None:
         training["clip_value"] = None  # the flag replaces the preset's way to clip
     for name in ("epochs", "batch_size", "clip_norm"):
@@ -65,6 +68,7 @@ def resolve(flags: Flags, given: Preset | None, train: Dataset) -> Settings:
         **{name: getattr(optimizer, name, None) for name in _OF_OPTIMIZER},
         "schedule": schedule_name,
         "clip_norm": options.clip_norm,
+        "augment": names_of_changes,
     }
     given_again = {k.replace("_", "-"): x for k, x in sorted(config.items()) if x is not None}
     return Settings(chosen, options, given_again)
@@ -79,6 +83,19 @@ def _named(
     if flag not in (None, name):
         name, options = flag, {}
     return make(name, **options | own), name
+
+
+def _listed(
+    flag: str | None, tables: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[augment.Augmentation, ...], str]:
+    """Return the augmentations that a flag, or else tables {name, options}, list; their names."""
+    if flag is not None:
+        wanted = [] if flag == "none" else [name.strip() for name in flag.split(",")]
+        if wanted != [table["name"] for table in tables]:
+            known = {table["name"]: table for table in tables}
+            tables = [known.get(name, {"name": name}) for name in wanted]
+    listed = ",".join(table["name"] for table in tables)
+    return tuple(augment.make(**table) for table in tables), listed or "none"
 
 
 def _default_model(train: Dataset) -> str:

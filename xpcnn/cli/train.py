@@ -46,6 +46,11 @@ from xpcnn.cli.options import (
     "cosine-restarts or one-cycle.",
 )
 @option("--clip-norm", type=float, text="Largest global norm of the gradients.")
+@option(
+    "--augment",
+    metavar="LIST",
+    text="Random changes of the training images, in turn: flip,crop; none for none.",
+)
 @option("--seed", type=int, default=0, text="What all that is random depends on: 0.")
 @option("--dtype", default="float32", text="float32, or float64 for checking.")
 @option(

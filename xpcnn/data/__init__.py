@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from xpcnn.data import digits
+from xpcnn.data import augment, digits
 from xpcnn.data.batches import from_batches
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import Part
@@ -17,7 +17,17 @@ from xpcnn.data.preflight import Finding, preflight
 from xpcnn.data.split import split
 from xpcnn.errors import ConfigError, DataError, hint, nearest
 
-__all__ = ["NAMES", "Dataset", "Finding", "from_batches", "is_path", "load", "preflight", "split"]
+__all__ = [
+    "NAMES",
+    "Dataset",
+    "Finding",
+    "augment",
+    "from_batches",
+    "is_path",
+    "load",
+    "preflight",
+    "split",
+]
 
 NAMES = ("digits", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xpcnn import optimizers, schedules
+from xpcnn.data import augment
 from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, nearest, with_context
 from xpcnn.io.registry import objects
 from xpcnn.io.values import Objects, read_fields
@@ -153,6 +154,7 @@ def _objects() -> Objects:
         **objects(),
         Optimizer: partial(_by_name, "optimizer", optimizers.BY_NAME),
         Schedule: partial(_by_name, "schedule", schedules.BY_NAME),
+        augment.Augmentation: partial(_by_name, "augmentation", augment.BY_NAME),
     }
     made[TrainingOptions] = lambda table, at: TrainingOptions(
         **read_fields(TrainingOptions, table, at, at, made)

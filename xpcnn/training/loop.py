@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from xpcnn import random
+from xpcnn.data.augment import Augmentation, Augmenter, checked
 from xpcnn.errors import ConfigError, XpcnnError, hint
 from xpcnn.layers import Context
 from xpcnn.optimizers import SGD, Optimizer, clip_by_global_norm, clip_by_value
@@ -29,7 +30,8 @@ class TrainingOptions:
     """How to train: everything but the data and the model.
 
     The learning rate of a step is `optimizer.lr * schedule(steps done, steps in all)`. `clip_norm`
-    limits the global norm of the gradients, `clip_value` each of their elements.
+    limits the global norm of the gradients, `clip_value` each of their elements. `augment` changes
+    the samples at random, in turn.
     """
 
     _: KW_ONLY
@@ -39,12 +41,14 @@ class TrainingOptions:
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     clip_norm: float | None = None
     clip_value: float | None = None
+    augment: tuple[Augmentation, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             check_count(name, getattr(self, name))
         if clip := self.clip():
             clip({})  # refuses a limit out of range
+        object.__setattr__(self, "augment", checked(self.augment))
 
     def clip(self) -> Clip | None:
         """Return what clips gradients, or None."""
@@ -133,6 +137,14 @@ class _Run:
         self.batches = -(-len(train) // options.batch_size)
         self.clip = options.clip()
         self.source = random_source(model, seed)
+        self.augmenter = Augmenter(
+            options.augment,
+            model.backend,
+            seed=seed,
+            shape=model.input_shape,
+            outputs=model.output_shape[0],
+            dtype=model.dtype,
+        )
         state = options.optimizer.init(flatten(model.params))
         self.progress = Progress(model.params, model.buffers, state, *_zero_sums(model))
         self.done = 0
@@ -148,7 +160,8 @@ class _Run:
             callback.on_epoch_start(epoch, self.batches)
         start = time.perf_counter()
         from_host, n = self.model.backend.from_host, len(self.train)
-        order = from_host(random.permutation(self.seed, n, epoch))
+        order = random.permutation(self.seed, n, epoch)
+        augmented = self.augmenter.epoch(epoch, order)
         total = self.batches * self.options.epochs
         rates = [
             self.options.optimizer.lr * self.options.schedule(self.done + i, total)
@@ -159,7 +172,9 @@ class _Run:
         step = from_host(numbers.astype(self.model.dtype))
 
         self.progress = self.start()
-        for i, (x, labels) in enumerate(self.train.batches(self.options.batch_size, order)):
+        size = self.options.batch_size
+        for i, (x, labels) in enumerate(self.train.batches(size, from_host(order))):
+            x, labels = augmented(x, labels, i * size, self.done + 1)
             self.progress = training_step(
                 self.model.layers,
                 self.model.loss,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from xpcnn.layers import Context, Layer
-from xpcnn.losses import Loss
+from xpcnn.losses import MSE, Loss
 from xpcnn.optimizers import Optimizer, State
 from xpcnn.types import Array, Params, Shape, flatten, namespace, unflatten_like
 
@@ -69,6 +69,11 @@ def training_step(
 
 
 def hits(loss: Loss, scores: Array, labels: Array) -> Array:
-    """Return how many samples the loss decides as their label says: 0-d int64, on the device."""
+    """Return how many samples the loss decides as their label says: 0-d int64, on the device.
+
+    Labels that are probabilities (n, outputs) say their most probable class.
+    """
     xp = namespace(scores)
+    if labels.ndim == 2:
+        labels = MSE().decide(labels)
     return xp.sum(xp.astype(loss.decide(scores) == labels, xp.int64))

@@ -1,0 +1,156 @@
+"""What augmentations refuse, and in which words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+import pytest
+
+from xpcnn import backend
+from xpcnn.data import augment
+from xpcnn.data.augment import (
+    Affine,
+    Augmenter,
+    Brightness,
+    Contrast,
+    Crop,
+    CutMix,
+    Cutout,
+    Flip,
+    Mixup,
+    Noise,
+    Rotate,
+    Saturation,
+    Scale,
+    Shift,
+)
+from xpcnn.errors import ConfigError, ShapeError
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: Flip(1.1),
+            "Flip: horizontal must be a number >= 0 and <= 1, got 1.1\nTry: Flip(horizontal=0.5)",
+        ),
+        (
+            lambda: Flip(vertical=-0.1),
+            "Flip: vertical must be a number >= 0 and <= 1, got -0.1\nTry: Flip(vertical=0.0)",
+        ),
+        (lambda: Crop(0), "Crop: pad must be a whole number >= 1, got 0\nTry: Crop(pad=4)"),
+        (lambda: Crop(1.5), "Crop: pad must be a whole number >= 1, got 1.5\nTry: Crop(pad=4)"),  # type: ignore[arg-type]
+        (lambda: Crop(True), "Crop: pad must be a whole number >= 1, got bool\nTry: Crop(pad=4)"),
+        (
+            lambda: Cutout("8"),  # type: ignore[arg-type]
+            "Cutout: size must be a whole number >= 1, got str\nTry: Cutout(size=8)",
+        ),
+        (
+            lambda: Shift(-1),
+            "Shift: pixels must be a finite number >= 0, got -1\nTry: Shift(pixels=2.0)",
+        ),
+        (
+            lambda: Rotate(360),
+            "Rotate: degrees must be a number >= 0 and < 360, got 360\nTry: Rotate(degrees=10.0)",
+        ),
+        (lambda: Scale(1), "Scale: by must be a number >= 0 and < 1, got 1\nTry: Scale(by=0.1)"),
+        (
+            lambda: Affine(shear=90),
+            "Affine: shear must be a number >= 0 and < 90, got 90\nTry: Affine(shear=0.0)",
+        ),
+        (
+            lambda: Noise(float("nan")),
+            "Noise: std must be a finite number >= 0, got nan\nTry: Noise(std=0.1)",
+        ),
+        (
+            lambda: Brightness("1"),  # type: ignore[arg-type]
+            "Brightness: by must be a finite number >= 0, got str\nTry: Brightness(by=0.2)",
+        ),
+        (
+            lambda: Contrast(1.0),
+            "Contrast: by must be a number >= 0 and < 1, got 1\nTry: Contrast(by=0.2)",
+        ),
+        (
+            lambda: Saturation(-0.5),
+            "Saturation: by must be a number >= 0 and < 1, got -0.5\nTry: Saturation(by=0.2)",
+        ),
+        (
+            lambda: Mixup(0),
+            "Mixup: alpha must be a finite number > 0, got 0\nTry: Mixup(alpha=0.2)",
+        ),
+        (
+            lambda: CutMix(-1),
+            "CutMix: alpha must be a finite number > 0, got -1\nTry: CutMix(alpha=1.0)",
+        ),
+        (
+            lambda: augment.make("flp"),
+            "unknown augmentation 'flp'\nTry: 'flip' (valid: affine, brightness, contrast, crop, "
+            "cutmix, cutout, flip, mixup, noise, rotate, saturation, scale, shift)",
+        ),
+        (
+            lambda: augment.make("crop", padding=2),
+            "augmentation 'crop' has no option 'padding'\nTry: 'pad' (valid: pad)",
+        ),
+        (
+            lambda: augment.checked(Flip()),
+            "augment is a Flip, expected a list of augmentations\n"
+            "Try: augment=[Flip(), Crop(4)], of xpcnn.data.augment",
+        ),
+        (
+            lambda: augment.checked("flip"),
+            "augment is a str, expected a list of augmentations\n"
+            "Try: augment=[Flip(), Crop(4)], of xpcnn.data.augment",
+        ),
+        (
+            lambda: augment.checked([Flip(), "crop"]),
+            "augment[1] is a str, expected an augmentation\n"
+            "Try: augment=[Flip(), Crop(4)], of xpcnn.data.augment",
+        ),
+        (
+            lambda: augment.checked([Flip]),
+            "augment[0] is the class Flip, expected an augmentation\n"
+            "Try: augment=[Flip(), Crop(4)], of xpcnn.data.augment",
+        ),
+        (
+            lambda: augment.views_of(["flop"]),
+            "unknown view 'flop'\nTry: 'flip' (valid: flip, identity)",
+        ),
+        (
+            lambda: augment.views_of([]),
+            'views is empty, expected a list of names\nTry: views=("identity", "flip")',
+        ),
+        (
+            lambda: augment.views_of("flip"),
+            'views is the text \'flip\', expected a list of names\nTry: views=("identity", "flip")',
+        ),
+    ],
+)
+def test_refused(make: Callable[[], Any], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert str(caught.value) == text
+
+
+def test_samples_must_be_images() -> None:
+    options: Any = {"seed": 0, "shape": (4,), "outputs": 2, "dtype": "float32"}
+    with pytest.raises(ShapeError) as caught:
+        Augmenter([Flip()], backend.load("numpy"), **options)
+    assert str(caught.value) == (
+        "augment: samples have shape (4,), expected images (c, h, w)\nTry: augment=None"
+    )
+    Augmenter([], backend.load("numpy"), **options)
+    with pytest.raises(ShapeError) as caught:
+        augment.views_of(["flip"])[0](numpy.zeros((2, 4)))
+    assert str(caught.value) == "view 'flip': samples have shape (4,), expected images (c, h, w)"
+
+
+def test_numbers_of_numpy_become_plain() -> None:
+    assert type(Crop(numpy.int64(2)).pad) is int  # type: ignore[arg-type]
+    assert type(Noise(numpy.float64(0.5)).std) is float
+    assert Crop(numpy.int64(2)) == Crop(2) == augment.make("crop", pad=2)  # type: ignore[arg-type]
+
+
+def test_every_augmentation_has_its_name() -> None:
+    kinds = [augment.BY_NAME[name] for name in augment.BY_NAME]
+    assert [kind.__name__ for kind in kinds if kind.__name__ not in augment.__all__] == []
+    assert len(kinds) == 13

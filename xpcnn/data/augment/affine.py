@@ -1,0 +1,150 @@
+"""Augmentations that turn, stretch, slant and move samples, all by one affine map.
+
+A point at (row, column) from the middle of the sample, rows downwards, is carried to
+
+    s R K (row, column) + shift      R = [[cos a, -sin a], [sin a, cos a]]      K = [[1, 0], [t, 1]]
+
+by the scale s > 0, the angle a (counter-clockwise as seen) and the slant t, the tangent of a second
+angle. A pixel of the result is read, between the pixels of the sample, at the place that is carried
+to it. So the parameters are the inverse of the map, six numbers:
+
+    row = m00 row' + m01 column' + o0      column = m10 row' + m11 column' + o1
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy
+
+from xpcnn.data.augment.base import Draws, Host, around
+from xpcnn.data.augment.sampling import bilinear, grid
+from xpcnn.options import FRACTION, NON_NEGATIVE, Range, check
+from xpcnn.types import Array, Shape
+
+TURN: Range = (0.0, 360.0)
+SLANT: Range = (0.0, 90.0)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Move samples by up to `pixels` in each direction, and by parts of a pixel."""
+
+    pixels: float = 2.0
+
+    draws: ClassVar[Draws] = {"pixels": 2}
+
+    def __post_init__(self) -> None:
+        check(self, pixels=NON_NEGATIVE)
+
+    def parameters(self, u: Host, shape: Shape) -> Host:
+        """Return (n, 6), the inverse map."""
+        shift = around(0.0, self.pixels, u)
+        return _inverse(rows=shift[:, 0], columns=shift[:, 1])
+
+    def apply(self, x: Array, p: Array) -> Array:
+        return _carry(x, p)
+
+
+@dataclass(frozen=True)
+class Rotate:
+    """Turn samples about their middle by up to `degrees` in either direction."""
+
+    degrees: float = 10.0
+
+    draws: ClassVar[Draws] = {"degrees": 1}
+
+    def __post_init__(self) -> None:
+        check(self, degrees=TURN)
+
+    def parameters(self, u: Host, shape: Shape) -> Host:
+        """Return (n, 6), the inverse map."""
+        return _inverse(degrees=around(0.0, self.degrees, u[:, 0]))
+
+    def apply(self, x: Array, p: Array) -> Array:
+        return _carry(x, p)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Make samples larger or smaller by a factor in [1 - by, 1 + by), about their middle."""
+
+    by: float = 0.1
+
+    draws: ClassVar[Draws] = {"by": 1}
+
+    def __post_init__(self) -> None:
+        check(self, by=FRACTION)
+
+    def parameters(self, u: Host, shape: Shape) -> Host:
+        """Return (n, 6), the inverse map."""
+        return _inverse(scale=around(1.0, self.by, u[:, 0]))
+
+    def apply(self, x: Array, p: Array) -> Array:
+        return _carry(x, p)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Turn, scale, slant and shift samples at once, which blurs them once only.
+
+    degrees, scale, shift: as in Rotate, Scale and Shift; shear: slant columns by up to so many
+    degrees in either direction.
+    """
+
+    degrees: float = 10.0
+    scale: float = 0.1
+    shear: float = 0.0
+    shift: float = 2.0
+
+    draws: ClassVar[Draws] = {"degrees": 1, "scale": 1, "shear": 1, "shift": 2}
+
+    def __post_init__(self) -> None:
+        check(self, degrees=TURN, scale=FRACTION, shear=SLANT, shift=NON_NEGATIVE)
+
+    def parameters(self, u: Host, shape: Shape) -> Host:
+        """Return (n, 6), the inverse map."""
+        return _inverse(
+            degrees=around(0.0, self.degrees, u[:, 0]),
+            scale=around(1.0, self.scale, u[:, 1]),
+            shear=around(0.0, self.shear, u[:, 2]),
+            rows=around(0.0, self.shift, u[:, 3]),
+            columns=around(0.0, self.shift, u[:, 4]),
+        )
+
+    def apply(self, x: Array, p: Array) -> Array:
+        return _carry(x, p)
+
+
+_ZERO, _ONE = numpy.zeros(1), numpy.ones(1)
+
+
+def _inverse(
+    degrees: Host = _ZERO,
+    scale: Host = _ONE,
+    shear: Host = _ZERO,
+    rows: Host = _ZERO,
+    columns: Host = _ZERO,
+) -> Host:
+    """Return (m00, m01, m10, m11, o0, o1) of each sample: (n, 6).
+
+    M = K⁻¹ Rᵀ / s and o = -M shift.
+    """
+    cos, sin = numpy.cos(numpy.radians(degrees)), numpy.sin(numpy.radians(degrees))
+    t = numpy.tan(numpy.radians(shear))
+    m00, m01 = cos / scale, sin / scale
+    m10, m11 = -(sin + t * cos) / scale, (cos - t * sin) / scale
+    o0, o1 = -(m00 * rows + m01 * columns), -(m10 * rows + m11 * columns)
+    return numpy.stack(numpy.broadcast_arrays(m00, m01, m10, m11, o0, o1), axis=1)
+
+
+def _carry(x: Array, p: Array) -> Array:
+    """Return samples (n, c, h, w) carried by the maps whose inverses are p (n, 6)."""
+    _, _, h, w = x.shape
+    rows, columns = grid(x)
+    i, j = rows - (h - 1) / 2, columns - (w - 1) / 2  # from the middle
+    m00, m01, m10, m11, o0, o1 = (p[:, k] for k in range(6))
+    return bilinear(
+        x,
+        m00 * i + m01 * j + (o0 + (h - 1) / 2),
+        m10 * i + m11 * j + (o1 + (w - 1) / 2),
+    )

@@ -1,0 +1,84 @@
+"""What an augmentation is. All that is random about a sample is decided on the host, once an epoch.
+
+For every epoch `parameters` turns uniforms of (seed, epoch, sample) into a few numbers per sample;
+they go to the device, where `apply` uses them: arithmetic without sines, logarithms and sums in an
+order of the library's choice, so that every array library makes the same bits of a sample in any
+batch. Sizes: n samples of c channels, h rows, w columns; k numbers per sample.
+"""
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+
+import numpy
+from numpy.typing import NDArray
+
+from xpcnn.errors import ConfigError, hint
+from xpcnn.types import Array, Shape, namespace
+
+Host: TypeAlias = NDArray[numpy.float64]
+
+Draws: TypeAlias = Mapping[str, int]
+"""How many uniforms are drawn, by the name of the argument that they are for."""
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """From normalised samples (n, c, h, w) to others like them. A frozen dataclass of options."""
+
+    def apply(self, x: Array, p: Array, /) -> Array:
+        """Return the samples, changed as p says; writes into neither."""
+        ...
+
+
+@runtime_checkable
+class PerSample(Augmentation, Protocol):
+    """Draws some uniforms for each sample of an epoch. The p of `apply` is (n, k), like x."""
+
+    draws: ClassVar[Draws]
+
+    def parameters(self, u: Host, shape: Shape) -> Host:
+        """Return p (n, k), row by row from the uniforms (n, draws) of samples of a shape."""
+        ...
+
+
+@runtime_checkable
+class Mixing(PerSample, Protocol):
+    """Mixes each sample with the one before it in the batch, the first with the last."""
+
+    def mix(self, labels: Array, p: Array) -> Array:
+        """Return the probabilities of the classes (n, outputs), mixed as the samples are."""
+        ...
+
+
+@runtime_checkable
+class PerPixel(Augmentation, Protocol):
+    """Draws uniforms for each pixel of a step. The p of `apply` is (n, c, h, w, draws), float32."""
+
+    pixel_draws: ClassVar[Draws]
+
+
+def around(middle: float, by: float, u: Host) -> Host:
+    """Return numbers in [middle - by, middle + by)."""
+    return middle + by * (2.0 * u - 1.0)
+
+
+def integers(u: Host, bound: int) -> Host:
+    """Return whole numbers in [0, bound): exact, as u has 24 bits."""
+    return numpy.floor(u * bound)
+
+
+def per_sample(x: Array, p: Array, k: int) -> Array:
+    """Return the k-th number of each sample, to compute with x: (n, 1, 1, 1)."""
+    return namespace(x).reshape(p[:, k], (x.shape[0], 1, 1, 1))
+
+
+def whole(options: Any, name: str) -> None:
+    """Make a field a Python int of at least 1, for the `__post_init__` of a frozen dataclass."""
+    value, owner = getattr(options, name), type(options).__name__
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        got = f"{value:g}" if is_number else type(value).__name__
+        message = f"{owner}: {name} must be a whole number >= 1, got {got}"
+        raise ConfigError(hint(message, f"{owner}({name}={type(options).__dict__[name]})"))
+    object.__setattr__(options, name, int(value))

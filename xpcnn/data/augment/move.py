@@ -1,0 +1,60 @@
+"""Augmentations that move whole pixels: mirror images and crops. No value is computed."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xpcnn.data.augment.base import Draws, Host, integers, per_sample, whole
+from xpcnn.data.augment.sampling import grid, pixels
+from xpcnn.options import CLOSED_FRACTION, check
+from xpcnn.types import Array, Shape, namespace
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Mirror samples, left to right or upside down, each with its own probability."""
+
+    horizontal: float = 0.5
+    vertical: float = 0.0
+
+    draws: ClassVar[Draws] = {"horizontal": 1, "vertical": 1}
+
+    def __post_init__(self) -> None:
+        check(self, horizontal=CLOSED_FRACTION, vertical=CLOSED_FRACTION)
+
+    def parameters(self, u: Host, shape: Shape) -> Host:
+        """Return (n, 2): 1 to mirror left to right, 1 to mirror upside down."""
+        return (u < (self.horizontal, self.vertical)).astype(u.dtype)
+
+    def apply(self, x: Array, p: Array) -> Array:
+        xp = namespace(x)
+        if self.horizontal > 0:
+            x = xp.where(per_sample(x, p, 0) > 0, xp.flip(x, axis=3), x)
+        if self.vertical > 0:
+            x = xp.where(per_sample(x, p, 1) > 0, xp.flip(x, axis=2), x)
+        return x
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Pad samples by `pad` pixels of 0 on every side and cut their size out again, somewhere."""
+
+    pad: int = 4
+
+    draws: ClassVar[Draws] = {"pad": 2}
+
+    def __post_init__(self) -> None:
+        whole(self, "pad")
+
+    def parameters(self, u: Host, shape: Shape) -> Host:
+        """Return (n, 2): the pixel of the sample that comes to lie in the corner, row and column.
+
+        Whole numbers from -pad to pad.
+        """
+        return integers(u, 2 * self.pad + 1) - self.pad
+
+    def apply(self, x: Array, p: Array) -> Array:
+        xp = namespace(x)
+        rows, columns = grid(x)
+        return pixels(
+            x, xp.astype(rows + p[:, 0], xp.int64), xp.astype(columns + p[:, 1], xp.int64)
+        )

@@ -1,0 +1,135 @@
+"""From a list of augmentations to batches: draws their numbers and applies them in turn.
+
+The numbers of a sample depend on (seed, epoch, sample) alone: not on the order of the samples, the
+size of the batches or the backend. Those of pixels depend on (seed, step, position in the batch).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, TypeAlias
+
+import numpy
+
+from xpcnn import random
+from xpcnn.backend import Backend
+from xpcnn.data.augment.base import Augmentation, Host, Mixing, PerPixel, PerSample
+from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.types import Array, Shape, namespace
+
+Batches: TypeAlias = Callable[[Array, Array, int, int], tuple[Array, Array]]
+"""From (samples, labels, place of the first in the order of the epoch, step) to both, augmented."""
+
+
+def checked(augment: Any) -> tuple[Augmentation, ...]:
+    """Return a list of augmentations as a tuple.
+
+    Raises:
+        ConfigError: it is no list, or holds anything else.
+    """
+    example = "augment=[Flip(), Crop(4)], of xpcnn.data.augment"
+    if not isinstance(augment, list | tuple):
+        message = f"augment is a {type(augment).__name__}, expected a list of augmentations"
+        raise ConfigError(hint(message, example))
+    for i, item in enumerate(augment):
+        if isinstance(item, type) or not isinstance(item, PerSample | PerPixel):
+            got = item.__name__ if isinstance(item, type) else type(item).__name__
+            kind = "the class" if isinstance(item, type) else "a"
+            message = f"augment[{i}] is {kind} {got}, expected an augmentation"
+            raise ConfigError(hint(message, example))
+    return tuple(augment)
+
+
+@dataclass(frozen=True)
+class Augmenter:
+    """Augmentations of samples of `shape` for a network with so many outputs, in `dtype`.
+
+    Raises:
+        ShapeError: the samples are no images.
+    """
+
+    augmentations: Sequence[Augmentation]
+    backend: Backend
+    _: KW_ONLY
+    seed: int
+    shape: Shape
+    outputs: int
+    dtype: str
+
+    def __post_init__(self) -> None:
+        if self.augmentations and len(self.shape) != 3:
+            message = f"augment: samples have shape {self.shape}, expected images (c, h, w)"
+            raise ShapeError(hint(message, "augment=None"))
+
+    def epoch(self, epoch: int, order: numpy.ndarray) -> Batches:
+        """Draw for the samples of an epoch and return what augments its batches.
+
+        Args:
+            order: the samples' indices in the order of the epoch, on the host (n,).
+        """
+        stages = [self._stage(name, item, epoch, order) for name, item in self._named()]
+
+        def apply(x: Array, labels: Array, start: int, step: int) -> tuple[Array, Array]:
+            for stage in stages:
+                x, labels = stage(x, labels, start, step)
+            return x, labels
+
+        return apply
+
+    def _named(self) -> Iterator[tuple[str, Augmentation]]:
+        """Yield (name, augmentation); the second flip is called flip-2."""
+        names: list[str] = []
+        for item in self.augmentations:
+            name = type(item).__name__.lower()
+            names.append(name)
+            count = names.count(name)
+            yield (name if count == 1 else f"{name}-{count}"), item
+
+    def _stage(self, name: str, item: Augmentation, epoch: int, order: numpy.ndarray) -> Batches:
+        if isinstance(item, PerSample):
+            return self._samples(name, item, epoch, order)
+        assert isinstance(item, PerPixel)
+        return self._pixels(name, item)
+
+    def _samples(self, name: str, item: PerSample, epoch: int, order: numpy.ndarray) -> Batches:
+        u = [
+            random.uniform(self._key(name, argument), epoch, (len(order), draws))
+            for argument, draws in item.draws.items()
+        ]
+        host: Host = numpy.concatenate(u, axis=1, dtype=numpy.float64)
+        parameters = item.parameters(host, self.shape)[order]
+        p = self.backend.from_host(parameters.astype(self.dtype))
+
+        def apply(x: Array, labels: Array, start: int, step: int) -> tuple[Array, Array]:
+            rows = p[start : start + x.shape[0], ...]
+            if isinstance(item, Mixing):
+                labels = item.mix(probabilities(labels, x, self.outputs), rows)
+            return item.apply(x, rows), labels
+
+        return apply
+
+    def _pixels(self, name: str, item: PerPixel) -> Batches:
+        ((argument, draws),) = item.pixel_draws.items()
+        key = self._key(name, argument)
+
+        def apply(x: Array, labels: Array, start: int, step: int) -> tuple[Array, Array]:
+            return item.apply(x, self.backend.uniform(key, step, (*x.shape, draws))), labels
+
+        return apply
+
+    def _key(self, name: str, argument: str) -> int:
+        return random.key(self.seed, f"augment/{name}/{argument}")
+
+
+def probabilities(labels: Array, x: Array, outputs: int) -> Array:
+    """Return whole numbers (n,) as probabilities (n, outputs) of x's dtype; those as they are.
+
+    With a single output, the probability of class 1.
+    """
+    xp = namespace(labels)
+    if labels.ndim == 2:
+        return labels
+    column = xp.reshape(labels, (-1, 1))
+    if outputs == 1:
+        return xp.astype(column, x.dtype)
+    classes = xp.arange(outputs, dtype=labels.dtype, device=labels.device)
+    return xp.astype(column == classes, x.dtype)

@@ -1,0 +1,41 @@
+"""Views of a sample without chance, for predictions that are means over several of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from xpcnn.errors import ConfigError, ShapeError, hint, nearest
+from xpcnn.types import Array, namespace
+
+View: TypeAlias = Callable[[Array], Array]
+
+
+def identity(x: Array) -> Array:
+    """Return the samples as they are."""
+    return x
+
+
+def flip(x: Array) -> Array:
+    """Return the samples (n, c, h, w) mirrored left to right."""
+    if x.ndim != 4:
+        shape = tuple(x.shape[1:])
+        raise ShapeError(f"view 'flip': samples have shape {shape}, expected images (c, h, w)")
+    return namespace(x).flip(x, axis=3)
+
+
+VIEWS: Mapping[str, View] = {"identity": identity, "flip": flip}
+
+
+def views_of(names: Sequence[str]) -> list[View]:
+    """Return the views of these names.
+
+    Raises:
+        ConfigError: there is no such view, or none is given.
+    """
+    if not names or isinstance(names, str):
+        got = f"the text {names!r}" if names else "empty"
+        message = f"views is {got}, expected a list of names"
+        raise ConfigError(hint(message, 'views=("identity", "flip")'))
+    for name in names:
+        if name not in VIEWS:
+            raise ConfigError(hint(f"unknown view {name!r}", nearest(name, VIEWS)))
+    return [VIEWS[name] for name in names]
