@@ -30,7 +30,7 @@ from xpcnn.summary import Summary, summarize
 from xpcnn.training import Callback, History, TrainingOptions, evaluate, fit
 from xpcnn.training.loop import check_count
 from xpcnn.training.samples import Samples
-from xpcnn.types import Array, Params, Shape
+from xpcnn.types import Array, Params, Shape, map_tree
 
 
 class Model:
@@ -150,17 +150,6 @@ class Model:
         Returns:
             the history, one record per epoch.
         """
-        for name, value, method in (
-            ("optimizer", optimizer, "update"),
-            ("schedule", schedule, "__call__"),
-        ):
-            if value is not None and (isinstance(value, type) or not hasattr(value, method)):
-                raise ConfigError(
-                    hint(
-                        f"{name} is {value!r}, expected an object",
-                        f"{name}s.make('...'), or a class of xpcnn.{name}s with its options",
-                    )
-                )
         given = {"optimizer": optimizer, "schedule": schedule, "augment": augment}
         options = TrainingOptions(
             epochs=epochs,
@@ -256,11 +245,11 @@ class Model:
 
     def host_arrays(self, tree: Params) -> Params:
         """Return parameters or buffers as NumPy arrays."""
-        return _map_tree(tree, self.backend.to_host)
+        return map_tree(tree, self.backend.to_host)
 
     def _to_device(self, tree: Params) -> Params:
         """Return host arrays as device arrays of the model's dtype."""
-        return _map_tree(tree, lambda x: self.backend.from_host(x.astype(self.dtype)))
+        return map_tree(tree, lambda x: self.backend.from_host(x.astype(self.dtype)))
 
     def _map(
         self, samples: Array, batch_size: int, read: Callable[[Array], Array]
@@ -298,11 +287,3 @@ class Model:
             from_host(numpy.asarray(mean, dtype=self.dtype)),
             from_host(numpy.asarray(std, dtype=self.dtype)),
         )
-
-
-def _map_tree(tree: Params, f: Callable[[Array], Array]) -> Params:
-    """Return nested dictionaries with f applied to every array."""
-    return {
-        name: _map_tree(value, f) if isinstance(value, dict) else f(value)
-        for name, value in tree.items()
-    }

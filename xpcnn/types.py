@@ -1,6 +1,6 @@
 """The few types that every room shares, and the way from an array to its library."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 Array: TypeAlias = Any
@@ -58,5 +58,13 @@ def unflatten_like(tree: Params, flat: dict[str, Array], prefix: str = "") -> Pa
         name: unflatten_like(value, flat, f"{prefix}{name}.")
         if isinstance(value, dict)
         else flat[prefix + name]
+        for name, value in tree.items()
+    }
+
+
+def map_tree(tree: Params, f: Callable[[Array], Array]) -> Params:
+    """Return nested dictionaries with f applied to every array."""
+    return {
+        name: map_tree(value, f) if isinstance(value, dict) else f(value)
         for name, value in tree.items()
     }

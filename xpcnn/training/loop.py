@@ -46,6 +46,11 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             check_count(name, getattr(self, name))
+        for name, method in (("optimizer", "update"), ("schedule", "__call__")):
+            value = getattr(self, name)
+            if isinstance(value, type) or not hasattr(value, method):
+                advice = f"{name}s.make('...'), or a class of xpcnn.{name}s with its options"
+                raise ConfigError(hint(f"{name} is {value!r}, expected an object", advice))
         if clip := self.clip():
             clip({})  # refuses a limit out of range
         object.__setattr__(self, "augment", checked(self.augment))
