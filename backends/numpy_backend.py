@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 
 from .numpy_kernels import KERNELS
-from .numpy_kernels.threads import session, thread_count
+from .numpy_kernels.threads import can_share, session, thread_count
 
 
 def problem(device: str | int | None) -> tuple[str, str] | None:
@@ -56,5 +56,5 @@ class Library:
         return {
             "library": f"NumPy {numpy.__version__}",
             "blas": f"{blas['name']} {blas.get('version', '')}".strip(),
-            "threads": str(thread_count()),
+            "threads": str(thread_count()) if can_share() else "the BLAS's own, no threadpoolctl",
         }

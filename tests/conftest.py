@@ -10,7 +10,9 @@ from importlib.util import find_spec
 
 import pytest
 
+import xpcnn
 from tests.lib import LIBS, Lib, open_lib
+from tests.small_model import Parts
 from xpcnn import backend
 from xpcnn.backend import Kernels
 
@@ -88,3 +90,9 @@ def lib(request: pytest.FixtureRequest) -> Iterator[Lib]:
 def dtype(request: pytest.FixtureRequest) -> str:
     """Name the dtype of floating-point numbers, for tests that hold in both."""
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def parts() -> Parts:
+    """Return the training and the test part of the digits."""
+    return xpcnn.data.load("digits")

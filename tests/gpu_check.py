@@ -1,6 +1,6 @@
 """Check and time a GPU in one command: `python tests/gpu_check.py --out results.json`.
 
-Needs cupy, numpy, array-api-compat, threadpoolctl and pytest; PyTorch and safetensors where there.
+Needs cupy, numpy, array-api-compat and pytest; PyTorch, safetensors, threadpoolctl where there.
 `--help` says what else it can do; the sections are the modules of `tests/gpu`.
 """
 

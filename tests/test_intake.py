@@ -4,6 +4,7 @@ import numpy
 import pytest
 
 import xpcnn
+from tests.small_model import Parts, fresh, layers
 from xpcnn import Model
 from xpcnn.errors import (
     BackendError,
@@ -17,27 +18,11 @@ from xpcnn.errors import (
 from xpcnn.layers import (
     Conv2D,
     Dense,
-    Flatten,
-    Layer,
-    MaxPool2D,
     ReLU,
     Sequential,
     Softmax,
 )
 from xpcnn.optimizers import Adam
-
-
-def layers() -> list[Layer]:
-    return [Conv2D(8, 3, padding="same"), ReLU(), MaxPool2D(2), Flatten(), Dense(10)]
-
-
-def fresh(**options: object) -> Model:
-    return Model(layers(), input_shape=(1, 8, 8), **options)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def parts() -> tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]:
-    return xpcnn.data.load("digits")
 
 
 def wrong(error_type: type[XpcnnError], text: str, call: object, *args: object) -> None:
@@ -149,7 +134,7 @@ def test_errors_of_the_network() -> None:
 
 
 def test_arguments_of_the_wrong_kind(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+    parts: Parts,
 ) -> None:
     train, _ = parts
     wrong(

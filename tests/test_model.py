@@ -5,17 +5,15 @@ import pytest
 
 import xpcnn
 from tests.lib import Lib
+from tests.small_model import Parts, fresh
 from xpcnn import Model
 from xpcnn.errors import (
     ConfigError,
     XpcnnError,
 )
 from xpcnn.layers import (
-    Conv2D,
     Dense,
     Flatten,
-    Layer,
-    MaxPool2D,
     ReLU,
     Tanh,
 )
@@ -25,25 +23,12 @@ from xpcnn.training import Callback
 from xpcnn.types import flatten
 
 
-def layers() -> list[Layer]:
-    return [Conv2D(8, 3, padding="same"), ReLU(), MaxPool2D(2), Flatten(), Dense(10)]
-
-
-def fresh(**options: object) -> Model:
-    return Model(layers(), input_shape=(1, 8, 8), **options)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def parts() -> tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]:
-    return xpcnn.data.load("digits")
-
-
 def weights(model: Model) -> dict[str, bytes]:
     tensors = flatten({"params": model.params, "buffers": model.buffers})
     return {path: model.backend.to_host(x).tobytes() for path, x in tensors.items()}
 
 
-def test_learns_the_digits(parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]) -> None:
+def test_learns_the_digits(parts: Parts) -> None:
     train, test = parts
     model = fresh()
     history = model.fit(train, epochs=3, validation=test)
@@ -63,9 +48,7 @@ def test_learns_the_digits(parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset])
     numpy.testing.assert_array_equal(proba.argmax(axis=1), predicted[:7])
 
 
-def test_probabilities_are_means_over_views(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset], lib: Lib
-) -> None:
+def test_probabilities_are_means_over_views(parts: Parts, lib: Lib) -> None:
     model, images = fresh(backend=lib.backend), parts[1].images[:6]
     plain, mirrored = model.predict_proba(images), model.predict_proba(images[..., ::-1])
     numpy.testing.assert_array_equal(model.predict_proba(images, views=["identity"]), plain)
@@ -78,7 +61,7 @@ def test_probabilities_are_means_over_views(
 
 
 def test_figures_are_means_over_samples(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+    parts: Parts,
 ) -> None:
     """With lr 0 the figures seen in training are those of the model, short batch and all."""
     train, _ = parts
@@ -90,7 +73,7 @@ def test_figures_are_means_over_samples(
 
 
 def test_the_model_owns_normalisation(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+    parts: Parts,
 ) -> None:
     train, test = parts
     model = fresh()
@@ -105,18 +88,14 @@ def test_the_model_owns_normalisation(
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
-def test_raw_samples_of_the_host_and_of_the_backend(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset], lib: Lib, dtype: str
-) -> None:
+def test_raw_samples_of_the_host_and_of_the_backend(parts: Parts, lib: Lib, dtype: str) -> None:
     images = parts[1].images[:5].astype(dtype)
     model = fresh(backend=lib.backend)
     on_host = model.predict_proba(images)
     numpy.testing.assert_array_equal(model.predict_proba(lib.asarray(images)), on_host)
 
 
-def test_moves_between_backends(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset], lib: Lib
-) -> None:
+def test_moves_between_backends(parts: Parts, lib: Lib) -> None:
     train, test = parts
     model = fresh()
     model.fit(train, epochs=1)
@@ -128,7 +107,7 @@ def test_moves_between_backends(
     )
 
 
-def test_a_fraction_for_validation(parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]) -> None:
+def test_a_fraction_for_validation(parts: Parts) -> None:
     train, _ = parts
     seen = fresh().fit(train, epochs=1, validation=0.2)
     assert seen["val_loss"][0] is not None
@@ -152,7 +131,7 @@ def test_rows_of_features_and_one_output_for_two_classes() -> None:
 
 
 def test_labels_go_by_the_names_of_classes(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+    parts: Parts,
 ) -> None:
     train, test = (part.select(classes=["3", "1", "7"]) for part in parts)
     model = Model([Flatten(), Dense(3)], input_shape=train.shape)
@@ -164,9 +143,7 @@ def test_labels_go_by_the_names_of_classes(
     assert model.evaluate(parts[1].select(classes=["7", "1"]))["accuracy"] > 0.95
 
 
-def test_labels_on_the_device(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset], lib: Lib
-) -> None:
+def test_labels_on_the_device(parts: Parts, lib: Lib) -> None:
     _, test = parts
     model = fresh(backend=lib.backend)
     on_device = lib.asarray(test.images), lib.asarray(test.labels)
@@ -189,7 +166,7 @@ class Boom(Callback):
 
 
 def test_a_fit_that_fails_changes_nothing(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+    parts: Parts,
 ) -> None:
     model = fresh()
     before = weights(model)
@@ -200,7 +177,7 @@ def test_a_fit_that_fails_changes_nothing(
 
 
 def test_an_interrupt_keeps_the_last_step(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+    parts: Parts,
 ) -> None:
     model, same = fresh(), fresh()
     with pytest.raises(KeyboardInterrupt):
@@ -209,7 +186,7 @@ def test_an_interrupt_keeps_the_last_step(
     assert weights(model) == weights(same)
 
 
-def test_divergence_is_said(parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]) -> None:
+def test_divergence_is_said(parts: Parts) -> None:
     model = fresh()
     before = weights(model)
     with numpy.errstate(all="ignore"), pytest.raises(XpcnnError) as error:
@@ -232,7 +209,7 @@ def test_a_last_step_that_diverges_is_said() -> None:
 
 
 def test_a_history_by_figure_and_by_epoch(
-    parts: tuple[xpcnn.data.Dataset, xpcnn.data.Dataset],
+    parts: Parts,
 ) -> None:
     model = fresh()
     assert repr(model) == (

@@ -169,6 +169,20 @@ def test_another_number_of_threads_from_the_next_session_on(
     assert len(names()) == 2
 
 
+def test_without_threadpoolctl_the_blas_keeps_its_threads_and_info_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = blas_threads()
+    monkeypatch.setattr(threads, "find_spec", lambda name: None)
+    seen: list[tuple[int, int]] = []
+    with threads.session():
+        threads.spread(lambda start, stop: seen.append((start, stop)), 10, threads.SMALL)
+        assert blas_threads() == before
+    assert seen == [(0, 10)]
+    described = backend.load("numpy").describe()["threads"]
+    assert described == "the BLAS's own, no threadpoolctl"
+
+
 def test_a_pool_that_cannot_be_made_leaves_the_blas_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(size: int) -> None:
         raise RuntimeError("can't start new thread")

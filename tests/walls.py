@@ -35,10 +35,10 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/initializers.py", (*OPTIONS, "xpcnn.random", *HOST)),
     ("xpcnn/backend.py", ("xpcnn", *HOST)),
     ("xpcnn/data/", (*ABOVE_THE_EDGE, "pooch", "PIL")),
-    ("xpcnn/cli/", ("xpcnn", "click", "tqdm", "pydantic", *HOST)),
-    ("xpcnn/report/", ("xpcnn", "click", "tqdm", "pydantic", *HOST)),
+    ("xpcnn/cli/", ("xpcnn", "click", "tqdm", *HOST)),
+    ("xpcnn/report/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
-    ("xpcnn/", ("xpcnn", "pydantic", "safetensors", "array_api_compat", *HOST)),
+    ("xpcnn/", ("xpcnn", "safetensors", "array_api_compat", *HOST)),
     ("examples/", ("xpcnn", *HOST)),
 ]
 OUTERMOST = ("xpcnn.cli", "xpcnn.report")  # for each other and the main module alone

@@ -37,7 +37,10 @@ def max_pool2d(
     dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> Any:
-    """Pool by pairwise maxima; backward by masks in which the first winner takes the gradient."""
+    """Pool by pairwise maxima; backward by masks in which the first winner takes the gradient.
+
+    Where dy is not finite, the losers of that window get NaN; from the reference, 0.
+    """
     taps = windows(x, size, stride, padding, dilation, ceil_mode)
     if taps is None:
         return NotImplemented

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
+from importlib.util import find_spec
 from queue import SimpleQueue
 from typing import Any
 
@@ -100,16 +101,28 @@ _sessions = _Sessions()
 
 def _forget() -> None:
     """Start anew in a forked process, which has none of the threads and owns no session."""
-    _sessions.__init__()  # type: ignore[misc]
+    global _sessions
+    _sessions = _Sessions()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
+def can_share() -> bool:
+    """Whether a session can set the BLAS to one thread, which sharing the cores needs."""
+    return find_spec("threadpoolctl") is not None
+
+
 @contextmanager
 def session() -> Iterator[None]:
-    """Give kernels the pool, and the BLAS one thread, until the block ends."""
+    """Give kernels the pool, and the BLAS one thread, until the block ends.
+
+    In a bare checkout without threadpoolctl the BLAS keeps its own threads and kernels take none.
+    """
+    if not can_share():
+        yield
+        return
     from threadpoolctl import threadpool_limits
 
     with _sessions.lock:
