@@ -141,10 +141,10 @@ def test_arguments_of_the_wrong_kind(
         ConfigError,
         "optimizer is 'adam', expected an object\n"
         "Try: optimizers.make('...'), or a class of xpcnn.optimizers with its options",
-        lambda: fresh().fit(train, optimizer="adam"),  # type: ignore[arg-type]
+        lambda: fresh().fit(train, optimizer="adam"),
     )
     with pytest.raises(ConfigError, match=r"^optimizer is <class .*Adam'>, expected an object\n"):
-        fresh().fit(train, optimizer=Adam)  # type: ignore[arg-type]
+        fresh().fit(train, optimizer=Adam)
     wrong(
         ConfigError,
         "loss is 'mse', expected an object\nTry: loss=losses.MSE()",

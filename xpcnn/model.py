@@ -11,7 +11,7 @@ import numpy
 import xpcnn
 from xpcnn import backend as door
 from xpcnn.backend import Backend
-from xpcnn.data.augment import Augmentation, views_of
+from xpcnn.data.augment import views_of
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.pictures import ImageRule
 from xpcnn.data.split import split
@@ -24,12 +24,11 @@ from xpcnn.initializers import Draw
 from xpcnn.intake import Data, as_dataset, as_samples, check_outputs
 from xpcnn.layers import Context, Layer, Sequential, Softmax
 from xpcnn.losses import Loss, SoftmaxCrossEntropy
-from xpcnn.optimizers import Optimizer
-from xpcnn.schedules import Schedule
 from xpcnn.summary import Summary, summarize
-from xpcnn.training import Callback, History, TrainingOptions, evaluate, fit
-from xpcnn.training.loop import check_count
+from xpcnn.training import Callback, Checkpoints, History, evaluate, fit
+from xpcnn.training.options import check_count, training_options
 from xpcnn.training.samples import Samples
+from xpcnn.training.saving import Saver
 from xpcnn.types import Array, Params, Shape, map_tree
 
 
@@ -122,42 +121,31 @@ class Model:
         self,
         data: Data,
         *,
-        epochs: int = 10,
-        batch_size: int = 64,
         validation: Data | float | None = None,
-        optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-        augment: Sequence[Augmentation] | None = None,
         seed: int | None = None,
         callbacks: Sequence[Callback] = (),
+        checkpoints: Checkpoints | None = None,
+        resume: bool = False,
+        **options: Any,
     ) -> History:
         """Train on `data`, starting from the present parameters.
 
         Args:
             data: a Dataset, or (samples, labels).
-            epochs, batch_size: how long, and how many samples a step; the last batch may be short.
             validation: data to evaluate on after every epoch, or the part of `data` (a fraction,
                 chosen by hash) to keep aside for it.
-            optimizer: SGD(lr=0.05, momentum=0.9) by default.
-            schedule: multiplies the optimizer's learning rate; constant by default.
-            clip_norm, clip_value: limit the gradients' global norm, or each of their elements.
-            augment: what changes the samples at random, in turn; see `xpcnn.data.augment`.
             seed: of shuffling, dropout and augmentation; the model's by default.
             callbacks: see `xpcnn.training.Callback`.
+            checkpoints: where to save the run so that it can go on.
+            resume: go on from the newest checkpoint, if there is one; everything else must be as it
+                was when the run was started.
+            options: epochs, batch_size, optimizer, schedule, clip_norm, augment, ema, patience and
+                the others of `xpcnn.training.TrainingOptions`.
 
         Returns:
             the history, one record per epoch.
         """
-        given = {"optimizer": optimizer, "schedule": schedule, "augment": augment}
-        options = TrainingOptions(
-            epochs=epochs,
-            batch_size=batch_size,
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-            **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
-        )
+        chosen = training_options(options)
         seed = self.seed if seed is None else seed
         train = self._checked(data)
         held_out: Dataset | None = None
@@ -174,10 +162,14 @@ class Model:
         if self.classes is None:
             self.classes = train.classes
         try:
+            saver = None
+            if checkpoints is not None:
+                parts = " ".join(part.digest() for part in (train, held_out) if part is not None)
+                saver = Saver(checkpoints, self, chosen, seed, parts, resume)
             samples = self._samples(train.images, train.labels)
             others = None if held_out is None else self._samples(held_out.images, held_out.labels)
             with self.backend.session():
-                history = fit(self, samples, others, options, seed, callbacks)
+                history = fit(self, samples, others, chosen, seed, callbacks, saver)
         except Exception:
             self.mean, self.std, self.classes, self.image_rule = before
             raise
@@ -186,9 +178,8 @@ class Model:
             "backend": self.backend.name,
             "data": train.name,
             "data_hash": train.digest(),
-            "options": f"{options}, seed={seed}",
-            "loss": history["loss"][-1],
-            "accuracy": history["accuracy"][-1],
+            "options": f"{chosen}, seed={seed}",
+            **{name: history[name][-1] for name in ("loss", "accuracy") if len(history)},
         }
         return history
 

@@ -3,19 +3,19 @@
 `schedule(step, total_steps) -> float` on the host: `step` counts the updates done, from 0, and past
 `total_steps` the last value holds. Below, t is the step and T is `total_steps`. A length is a whole
 number of steps (int), or a fraction of T (float between 0 and 1). Values are those of PyTorch's
-schedulers where one is named. They keep no state, so a run resumes at any step; nothing here reacts
-to the loss.
+schedulers where one is named. They keep no state, so a run resumes at any step. Only `Plateau`
+reacts to the loss: `after(schedule, losses)` is the schedule once these are known.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, Protocol, TypeAlias
 
 from xpcnn import options as _options
 from xpcnn.errors import ConfigError, hint
-from xpcnn.options import FRACTION, NON_NEGATIVE, check
+from xpcnn.options import CLOSED_FRACTION, FRACTION, NON_NEGATIVE, check
 
 Length: TypeAlias = int | float
 
@@ -28,10 +28,15 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class Constant:
-    """Keep the learning rate: 1."""
+    """Keep the learning rate, times a factor."""
+
+    factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self, factor=NON_NEGATIVE)
 
     def __call__(self, step: int, total_steps: int, /) -> float:
-        return 1.0
+        return self.factor
 
 
 @dataclass(frozen=True)
@@ -205,6 +210,53 @@ class Warmup:
         return self.then(step - steps, rest)
 
 
+@dataclass(frozen=True)
+class Plateau:
+    """Multiply by γ whenever the loss has not improved for more than `patience` epochs in a row.
+
+    A loss is an improvement if it is below (1 - threshold) times the best before; the factor does
+    not fall below `least`. The losses are those of the validation part, without one those of
+    training. PyTorch's ReduceLROnPlateau with its mode "min" and no cooldown.
+    """
+
+    patience: int = 5
+    _: KW_ONLY
+    gamma: float = 0.1
+    threshold: float = 1e-4
+    least: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self, gamma=FRACTION, threshold=FRACTION, least=CLOSED_FRACTION)
+        if isinstance(self.patience, bool) or not isinstance(self.patience, int):
+            message = f"Plateau: patience must be a whole number, got {self.patience!r}"
+            raise ConfigError(hint(message, "Plateau(patience=5)"))
+        if self.patience < 0:
+            message = f"Plateau: patience must be at least 0, got {self.patience}"
+            raise ConfigError(hint(message, "Plateau(patience=5)"))
+
+    def __call__(self, step: int, total_steps: int, /) -> float:
+        return 1.0
+
+    def after(self, losses: Sequence[float]) -> Constant:
+        """Return the constant rate after epochs with these losses."""
+        best, bad, factor = math.inf, 0, 1.0
+        for loss in losses:
+            if loss < best * (1.0 - self.threshold):
+                best, bad = loss, 0
+            else:
+                bad += 1
+            if bad > self.patience:
+                factor, bad = max(factor * self.gamma, self.least), 0
+        return Constant(factor)
+
+
+def after(schedule: Schedule, losses: Sequence[float]) -> Schedule:
+    """Return the schedule of the next epoch, given the losses of those before."""
+    if isinstance(schedule, Warmup):
+        return replace(schedule, then=after(schedule.then, losses))
+    return schedule.after(losses) if isinstance(schedule, Plateau) else schedule
+
+
 BY_NAME: Mapping[str, Callable[..., Schedule]] = {
     "constant": Constant,
     "step": Step,
@@ -214,6 +266,7 @@ BY_NAME: Mapping[str, Callable[..., Schedule]] = {
     "cosine": Cosine,
     "cosine-restarts": CosineRestarts,
     "one-cycle": OneCycle,
+    "plateau": Plateau,
 }
 
 

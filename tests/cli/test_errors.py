@@ -126,7 +126,7 @@ def test_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
     journal = Journal(folder)
     shutil.rmtree(folder)
     with pytest.raises(CheckpointError) as caught:
-        journal.on_epoch_end(Epoch(1, 0.5, 0.5, None, None, 0.1, 1.0, 50.0))
+        journal.on_epoch_end(Epoch(1, 0.5, 0.5, None, None, 0.1, 1.0, 50.0, 9))
     assert str(caught.value) == (
         f"{journal.path} cannot be written: No such file or directory\n"
         "Try: free some space, or another --out"

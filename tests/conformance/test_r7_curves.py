@@ -25,7 +25,8 @@ from xpcnn.layers import Context, Layer, Sequential
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.ops.reference.windows import Windows
 from xpcnn.optimizers import SGD, Adam, Optimizer
-from xpcnn.training.step import Progress, training_step
+from xpcnn.optimizers.groups import groups
+from xpcnn.training.step import Recipe, beginning, training_step
 from xpcnn.types import Params, flatten, unflatten_like
 
 SEED = 0
@@ -118,12 +119,13 @@ def curve(norm: bool, optimizer: Optimizer, dtype: str, steps: int) -> list[floa
     net, loss = network(norm), SoftmaxCrossEntropy()
     params, buffers = start(norm, dtype)
     zero, lr = numpy.zeros((), dtype), numpy.asarray(optimizer.lr, dtype)
-    now = Progress(params, buffers, optimizer.init(flatten(params)), zero, numpy.asarray(0))
+    recipe = Recipe(net, loss, optimizer, groups(tuple(flatten(params))), no_draws)
+    now = beginning(recipe, params, buffers, numpy.asarray, dtype)
     losses = []
     for number, (x, labels) in enumerate(batches(dtype, steps), start=1):
         step = numpy.asarray(number, dtype)
         now = now._replace(loss_sum=zero)
-        now = training_step(net, loss, optimizer, None, no_draws, now, x, labels, number, lr, step)
+        now = training_step(recipe, now, [(x, labels)], number, lr, step)
         losses.append(float(now.loss_sum) / BATCH)
         if number % 10 == 0:
             y, _, _ = net.forward(now.params, now.buffers, x, Context())

@@ -14,8 +14,9 @@ from tests.gpu.networks import images
 from xpcnn.model import Model
 from xpcnn.models import Preset
 from xpcnn.optimizers import SGD
-from xpcnn.training.loop import random_source
-from xpcnn.training.step import Progress, training_step
+from xpcnn.optimizers.groups import groups
+from xpcnn.training.run import random_source
+from xpcnn.training.step import Recipe, beginning, training_step
 from xpcnn.types import flatten
 
 LR, MOMENTUM = 1e-3, 0.9
@@ -38,16 +39,15 @@ class Ours:
 
     def __init__(self, model: Model, batches: list[Batch]) -> None:
         self.model = model
-        self.optimizer = SGD(LR, momentum=MOMENTUM)
-        place, params = model.backend.from_host, model.params
-        self.progress = Progress(
-            params,
-            model.buffers,
-            self.optimizer.init(flatten(params)),
-            place(numpy.zeros((), "float32")),
-            place(numpy.zeros((), "int64")),
+        place = model.backend.from_host
+        self.recipe = Recipe(
+            model.layers,
+            model.loss,
+            SGD(LR, momentum=MOMENTUM),
+            groups(tuple(flatten(model.params))),
+            random_source(model, 0),
         )
-        self.source = random_source(model, 0)
+        self.progress = beginning(self.recipe, model.params, model.buffers, place, "float32")
         self.batches = cycle([(place(x), place(labels)) for x, labels in batches])
         self.rates = place(numpy.full(MOST_STEPS, LR, "float32"))
         self.numbers = place(numpy.arange(1, MOST_STEPS + 1, dtype="float32"))
@@ -57,16 +57,10 @@ class Ours:
         return self.model.backend.session()
 
     def step(self) -> None:
-        x, labels = next(self.batches)
         self.progress = training_step(
-            self.model.layers,
-            self.model.loss,
-            self.optimizer,
-            None,
-            self.source,
+            self.recipe,
             self.progress,
-            x,
-            labels,
+            [next(self.batches)],
             self.done + 1,
             self.rates[self.done, ...],
             self.numbers[self.done, ...],

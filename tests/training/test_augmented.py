@@ -27,10 +27,11 @@ class Spy:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen: list[tuple[numpy.ndarray, numpy.ndarray]] = []
-        monkeypatch.setattr("xpcnn.training.loop.training_step", self)
+        monkeypatch.setattr("xpcnn.training.run.training_step", self)
 
     def __call__(self, *args: Any) -> Any:
-        self.seen.append((args[6].copy(), args[7].copy()))
+        ((x, labels),) = args[2]
+        self.seen.append((x.copy(), labels.copy()))
         return training_step(*args)
 
 
@@ -145,6 +146,6 @@ def test_what_is_refused_changes_nothing() -> None:
     with pytest.raises(ShapeError, match="augment: samples have shape"):
         model.fit(data, augment=[Flip()])
     with pytest.raises(ConfigError, match="augment is a Flip, expected a list"):
-        model.fit(data, augment=Flip())  # type: ignore[arg-type]
+        model.fit(data, augment=Flip())
     assert (model.mean, model.classes) == (None, None)
     model.fit(data, epochs=1, augment=[])

@@ -107,8 +107,8 @@ def test_a_step_reads_no_value_from_the_device(
         augment=changes,
         callbacks=[counter],
     )
-    assert counter.at_steps == [0, 0, 0, 2, 2, 2]
-    assert counter.at_epochs == [2, 4]  # loss and hits, once per epoch
+    assert counter.at_steps == [0, 0, 0, 3, 3, 3]
+    assert counter.at_epochs == [3, 6]  # loss, hits and whether all is finite, once per epoch
 
 
 def test_the_counter_counts(pulls: Pulls) -> None:

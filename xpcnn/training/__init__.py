@@ -1,7 +1,20 @@
-"""Training: one step, the loop over epochs, what it tells, and evaluation."""
+"""Training: one step, the loop over epochs, what it tells, checkpoints, and evaluation."""
 
-from xpcnn.training.callbacks import Callback
-from xpcnn.training.history import Epoch, History
-from xpcnn.training.loop import TrainingOptions, evaluate, fit
+from xpcnn.training.callbacks import Callback, StopTraining
+from xpcnn.training.checkpoints import Checkpoints
+from xpcnn.training.evaluation import evaluate
+from xpcnn.training.history import Epoch, History, Validation
+from xpcnn.training.loop import fit
+from xpcnn.training.options import TrainingOptions
 
-__all__ = ["Callback", "Epoch", "History", "TrainingOptions", "evaluate", "fit"]
+__all__ = [
+    "Callback",
+    "Checkpoints",
+    "Epoch",
+    "History",
+    "StopTraining",
+    "TrainingOptions",
+    "Validation",
+    "evaluate",
+    "fit",
+]

@@ -1,19 +1,38 @@
 """The moments of a run at which others may act. Nothing here computes."""
 
-from xpcnn.training.history import Epoch
+from xpcnn.training.history import Epoch, History, Validation
+
+
+class StopTraining(Exception):
+    """Raised by a callback: training ends well, after this update, with what was learnt so far."""
 
 
 class Callback:
     """Override what you need; every method does nothing by itself.
 
-    Nothing of the device is given to a callback between epochs, so none can make it wait.
+    In order: on_start, then for every epoch on_epoch_start, on_step, on_validation, on_epoch_end,
+    and on_end; on_note at any time between. Nothing of the device is given to a callback, so none
+    can make it wait. Each may raise `StopTraining`; any other error ends the run, and the model
+    stays as it was.
     """
 
+    def on_start(self, history: History) -> None:
+        """Called before the first epoch, with the past of a run that is resumed."""
+
     def on_epoch_start(self, epoch: int, batches: int) -> None:
-        """Called before an epoch (from 1) of so many batches."""
+        """Called before an epoch (from 1) of so many batches, or before the rest of one."""
 
     def on_step(self, step: int) -> None:
-        """Called after a step (from 1) was handed to the device."""
+        """Called after an update (from 1) was handed to the device."""
+
+    def on_validation(self, record: Validation) -> None:
+        """Called with the figures of the validation part, in the middle of an epoch too."""
 
     def on_epoch_end(self, record: Epoch) -> None:
         """Called with the figures of an epoch that ended."""
+
+    def on_note(self, text: str) -> None:
+        """Called with something that a person should know."""
+
+    def on_end(self, history: History) -> None:
+        """Called when training has ended well; the model has its new parameters."""

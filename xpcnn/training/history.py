@@ -1,6 +1,6 @@
-"""What a training run was like, epoch by epoch."""
+"""What a training run was like: its epochs, its validations, and what there is to say of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -8,9 +8,19 @@ from xpcnn.errors import ConfigError, hint, nearest
 
 
 @dataclass(frozen=True)
+class Validation:
+    """Figures of the validation part after so many updates."""
+
+    step: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class Epoch:
     """One epoch. Loss and accuracy are sample-weighted means as seen in training, each batch before
-    its own step; those of the validation part are of the model at the end of the epoch.
+    its own step; those of the validation part are of the model at the end of the epoch, after
+    `step` updates in all. `lr` is the rate of the last.
     """
 
     epoch: int
@@ -21,6 +31,7 @@ class Epoch:
     lr: float
     seconds: float
     images_per_second: float
+    step: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -36,9 +47,24 @@ class Epoch:
 
 @dataclass
 class History:
-    """The epochs of a run, in order."""
+    """The epochs of a run and all its validations, in order, and notes for a person to read."""
 
     epochs: list[Epoch] = field(default_factory=list)
+    validations: list[Validation] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def best(self, monitor: str) -> int | None:
+        """Return the place of the best validation, the first of equal ones; None of none.
+
+        monitor: "val_loss", the lower the better, or "val_accuracy", the higher.
+        """
+        lower = monitor == "val_loss"
+        values = [v.loss if lower else -v.accuracy for v in self.validations]
+        return values.index(min(values)) if values else None
+
+    def losses(self) -> Sequence[float]:
+        """Return a loss of every epoch: of the validation part, or without one of training."""
+        return [e.loss if e.val_loss is None else e.val_loss for e in self.epochs]
 
     def __getitem__(self, name: str) -> list[Any]:
         """Return one figure of every epoch: history["loss"].

@@ -24,8 +24,11 @@ class Samples:
     def batches(
         self, size: int, order: Array | None = None
     ) -> Iterator[tuple[Array, Array | None]]:
-        """Yield (normalised samples, labels), `size` at a time in `order`, the rest last."""
-        n = len(self)
+        """Yield (normalised samples, labels), `size` at a time, the rest last.
+
+        order: indices of the samples, all or some; by default all as they are.
+        """
+        n = len(self) if order is None else int(order.shape[0])
         for start in range(0, n, size):
             stop = min(start + size, n)  # the array API leaves a stop beyond the end undefined
             if order is None:

@@ -1,70 +1,147 @@
 """One training step: a function of arrays that never waits for the device.
 
-No value is read, printed or branched on inside; sums of loss and hits stay on the device until the
-end of the epoch.
+No value is read, printed or branched on inside; sums of loss and hits, and whether all was finite,
+stay on the device until somebody asks.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy
 
 from xpcnn.layers import Context, Layer
 from xpcnn.losses import MSE, Loss
 from xpcnn.optimizers import Optimizer, State
+from xpcnn.optimizers.groups import Groups, is_frozen
 from xpcnn.types import Array, Params, Shape, flatten, namespace, unflatten_like
+
+Arrays: TypeAlias = dict[str, Array]
+Source: TypeAlias = Callable[[str, int, Shape], Array]
+"""Random numbers: (path, step, shape) -> uniforms in [0, 1)."""
+
+
+class Recipe(NamedTuple):
+    """What every step of a run has in common: what is trained and how; see `TrainingOptions`."""
+
+    layers: Layer
+    loss: Loss
+    optimizer: Optimizer
+    groups: Groups
+    source: Source
+    clip: Callable[[Arrays], Arrays] | None = None
+    l1: float = 0.0
+    ema: float | None = None
+    freeze: tuple[str, ...] = ()
 
 
 class Progress(NamedTuple):
-    """All that a step changes: parameters, buffers, the optimizer's memory, sums over the epoch."""
+    """All that a step changes.
+
+    params, buffers: nested by layer; state: the optimizer's memory.
+    average: the moving average of the parameters, by path; empty where there is none.
+    loss_sum, hits: sums over the samples of the epoch (0-d).
+    finite: whether every loss was, and every gradient before it was clipped (0-d bool).
+    """
 
     params: Params
     buffers: Params
     state: State
+    average: Arrays
     loss_sum: Array
     hits: Array
+    finite: Array
 
 
-Clip = Callable[[dict[str, Array]], dict[str, Array]]
+def beginning(
+    recipe: Recipe, params: Params, buffers: Params, place: Callable[..., Array], dtype: str
+) -> Progress:
+    """Return the state before the first step.
+
+    place: moves a NumPy array to the device; dtype: that of the parameters.
+    """
+    flat = flatten(params)
+    return Progress(
+        params,
+        buffers,
+        recipe.groups.init(recipe.optimizer, flat),
+        flat if recipe.ema is not None else {},
+        place(numpy.zeros((), dtype)),
+        place(numpy.zeros((), numpy.int64)),
+        place(numpy.ones((), bool)),
+    )
 
 
 def training_step(
-    layers: Layer,
-    loss: Loss,
-    optimizer: Optimizer,
-    clip: Clip | None,
-    source: Callable[[str, int, Shape], Array],
+    recipe: Recipe,
     progress: Progress,
-    x: Array,
-    labels: Array,
+    batches: Sequence[tuple[Array, Array]],
     number: int,
     lr: Array,
     step: Array,
 ) -> Progress:
-    """Run forward, backward and update on one batch.
+    """Run forward and backward on each batch, and update once.
 
     Args:
-        layers, loss, optimizer, clip: what is trained and how.
-        source: random numbers, (path, step, shape) -> uniforms.
+        recipe: what is trained and how.
         progress: what the step before returned.
-        x, labels: the batch, normalised.
-        number: number of this forward pass, from 1: what random numbers depend on.
-        lr, step: learning rate and number as 0-d arrays of the parameters' dtype.
+        batches: (normalised samples, labels); the gradient is that of the mean over all samples.
+        number: number of the first forward pass, from 1: what random numbers depend on.
+        lr, step: learning rate and number of the update, 0-d arrays of the parameters' dtype.
     """
-    xp = namespace(x)
-    ctx = Context(training=True, grad=True, step=number, source=source)
-    scores, buffers, back = layers.forward(progress.params, progress.buffers, x, ctx)
-    value, loss_back = loss(scores, labels)
-    _, grads = back(loss_back(xp.ones_like(value)), want_dx=False)
+    progress, grads = gradients(recipe, progress, batches, number)
+    return update(recipe, progress, grads, lr, step)
 
-    flat = flatten(grads)
-    if clip is not None:
-        flat = clip(flat)
-    updated, state = optimizer.update(flatten(progress.params), flat, progress.state, lr, step)
-    return Progress(
-        unflatten_like(progress.params, updated),
-        buffers,
-        state,
-        progress.loss_sum + value * x.shape[0],
-        progress.hits + hits(loss, scores, labels),
+
+def gradients(
+    recipe: Recipe, progress: Progress, batches: Sequence[tuple[Array, Array]], number: int
+) -> tuple[Progress, Arrays]:
+    """Return the progress after the batches, but for the update, and the gradients by path."""
+    total = sum(x.shape[0] for x, _ in batches)
+    grads: Arrays = {}
+    for i, (x, labels) in enumerate(batches):
+        progress, own = _forward_backward(recipe, progress, x, labels, number + i)
+        if len(batches) > 1:
+            part = x.shape[0] / total
+            own = {path: part * g for path, g in own.items()}
+        grads = {path: grads[path] + g for path, g in own.items()} if grads else own
+    return progress, grads
+
+
+def _forward_backward(
+    recipe: Recipe, progress: Progress, x: Array, labels: Array, number: int
+) -> tuple[Progress, Arrays]:
+    """Return the same for one batch."""
+    xp = namespace(x)
+    ctx = Context(training=True, grad=True, step=number, source=recipe.source)
+    scores, buffers, back = recipe.layers.forward(progress.params, progress.buffers, x, ctx)
+    value, loss_back = recipe.loss(scores, labels)
+    _, grads = back(loss_back(xp.ones_like(value)), want_dx=False)
+    after = progress._replace(
+        buffers=_learnt(progress.buffers, buffers, recipe.freeze),
+        loss_sum=progress.loss_sum + value * x.shape[0],
+        hits=progress.hits + hits(recipe.loss, scores, labels),
+        finite=xp.logical_and(progress.finite, xp.isfinite(value)),
+    )
+    return after, flatten(grads)
+
+
+def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: Array) -> Progress:
+    """Return the progress after an update by these gradients."""
+    params, finite = flatten(progress.params), progress.finite
+    grads = {path: grads[path] for path in recipe.groups.paths}
+    if recipe.l1:
+        grads = {path: _with_l1(recipe.l1, params[path], g) for path, g in grads.items()}
+    if recipe.clip is not None:
+        for g in grads.values():  # clipping can hide what is not finite
+            xp = namespace(g)
+            finite = xp.logical_and(finite, xp.all(xp.isfinite(g)))
+        grads = recipe.clip(grads)
+    new, state = recipe.groups.update(recipe.optimizer, params, grads, progress.state, lr, step)
+    average = progress.average
+    if recipe.ema is not None:
+        average = _averaged(recipe.ema, average, new, step)
+    return progress._replace(
+        params=unflatten_like(progress.params, new), state=state, average=average, finite=finite
     )
 
 
@@ -77,3 +154,24 @@ def hits(loss: Loss, scores: Array, labels: Array) -> Array:
     if labels.ndim == 2:
         labels = MSE().decide(labels)
     return xp.sum(xp.astype(loss.decide(scores) == labels, xp.int64))
+
+
+def _learnt(before: Params, after: Params, freeze: tuple[str, ...]) -> Params:
+    """Return the new buffers, the frozen ones as they were."""
+    if not freeze:
+        return after
+    old, new = flatten(before), flatten(after)
+    kept = {path: old[path] if is_frozen(path, freeze) else x for path, x in new.items()}
+    return unflatten_like(after, kept)
+
+
+def _with_l1(l1: float, p: Array, g: Array) -> Array:
+    """Return g + λ·sign(p) for weights; biases, norms and PReLU slopes have rank 1 or less."""
+    return g + l1 * namespace(p).sign(p) if p.ndim > 1 else g
+
+
+def _averaged(ema: float, average: Arrays, params: Arrays, step: Array) -> Arrays:
+    """Return the moving average after the parameters of a step."""
+    xp = namespace(step)
+    decay = xp.minimum(xp.full_like(step, ema), (1.0 + step) / (10.0 + step))
+    return {path: a + (1.0 - decay) * (params[path] - a) for path, a in average.items()}

@@ -1,0 +1,126 @@
+"""Parameters in groups: learning rates by pattern of the path, and parameters that stay.
+
+Patterns are those of file names, where `*` stands for any text: `layers.0.*`, `*.bias`.
+"""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.optimizers.common import Arrays, Optimizer, State
+from xpcnn.options import NON_NEGATIVE, number
+from xpcnn.types import Array
+
+
+class Groups(NamedTuple):
+    """Which parameters learn, and at what part of the learning rate.
+
+    learning: by factor, the paths of the parameters that have it; each is in one group at most.
+    """
+
+    learning: tuple[tuple[float, tuple[str, ...]], ...]
+
+    def update(
+        self,
+        optimizer: Optimizer,
+        params: Arrays,
+        grads: Arrays,
+        state: State,
+        lr: Array,
+        step: Array,
+    ) -> tuple[Arrays, State]:
+        """Return all parameters and the state after this step; arguments as of `Optimizer`."""
+        new = dict(params)
+        after: State = {quantity: dict(arrays) for quantity, arrays in state.items()}
+        for factor, paths in self.learning:
+            own = {quantity: _of(arrays, paths) for quantity, arrays in state.items()}
+            rate = lr if factor == 1.0 else lr * factor
+            updated, memory = optimizer.update(
+                _of(params, paths), _of(grads, paths), own, rate, step
+            )
+            new |= updated
+            for quantity, arrays in memory.items():
+                after[quantity] |= arrays
+        return new, after
+
+    def init(self, optimizer: Optimizer, params: Arrays) -> State:
+        """Return the optimizer's state before the first step, for the parameters that learn."""
+        return optimizer.init(_of(params, self.paths))
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the parameters that learn."""
+        return tuple(path for _, paths in self.learning for path in paths)
+
+
+def groups(
+    params: Sequence[str],
+    buffers: Sequence[str] = (),
+    factors: Mapping[str, float] | None = None,
+    freeze: Sequence[str] = (),
+) -> Groups:
+    """Return the groups of parameters by their paths: factors by pattern, `freeze` for a factor 0.
+
+    buffers: paths that only `freeze` may mean.
+
+    Raises:
+        ConfigError: a pattern fits no path, or nothing is left that learns.
+    """
+    factors = factors or {}
+    _check_use("layer_lr", tuple(factors), params)
+    _check_use("freeze", freeze, [*params, *buffers])
+    by_factor: dict[float, list[str]] = {}
+    for path in params:
+        if not is_frozen(path, freeze):
+            fits = (factor for pattern, factor in factors.items() if fnmatchcase(path, pattern))
+            by_factor.setdefault(next(fits, 1.0), []).append(path)
+    by_factor.pop(0.0, None)
+    if params and not by_factor:
+        raise ConfigError(hint("freeze and layer_lr leave no parameter to train", "fewer patterns"))
+    return Groups(tuple((factor, tuple(paths)) for factor, paths in by_factor.items()))
+
+
+def is_frozen(path: str, freeze: Sequence[str]) -> bool:
+    """Whether one of the patterns fits the path."""
+    return any(fnmatchcase(path, pattern) for pattern in freeze)
+
+
+def check_factors(factors: Any) -> dict[str, float]:
+    """Return factors by pattern, each a finite number of at least 0.
+
+    Raises:
+        ConfigError: they are anything else.
+    """
+    advice = 'layer_lr={"layers.0.*": 0.1}'
+    if not isinstance(factors, Mapping) or not all(isinstance(key, str) for key in factors):
+        message = f"layer_lr is a {type(factors).__name__}, expected factors by pattern"
+        raise ConfigError(hint(message, advice))
+    return {
+        pattern: number("layer_lr", repr(pattern), factor, NON_NEGATIVE, advice)
+        for pattern, factor in factors.items()
+    }
+
+
+def check_patterns(freeze: Any) -> tuple[str, ...]:
+    """Return a list of patterns as a tuple.
+
+    Raises:
+        ConfigError: it is anything else, a single text too.
+    """
+    if not isinstance(freeze, list | tuple) or not all(isinstance(item, str) for item in freeze):
+        message = f"freeze is a {type(freeze).__name__}, expected a list of patterns"
+        raise ConfigError(hint(message, 'freeze=["layers.0.*"]'))
+    return tuple(freeze)
+
+
+def _of(arrays: Arrays, paths: Sequence[str]) -> Arrays:
+    return {path: arrays[path] for path in paths}
+
+
+def _check_use(option: str, patterns: Sequence[str], paths: Sequence[str]) -> None:
+    """Require patterns that fit something."""
+    for pattern in patterns:
+        if not any(fnmatchcase(path, pattern) for path in paths):
+            message = f"{option}: {pattern!r} fits no parameter"
+            raise ConfigError(hint(message, f"a pattern such as {nearest(pattern, paths)}"))

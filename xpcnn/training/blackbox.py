@@ -1,0 +1,108 @@
+"""Which tensor of a step was the first that was not finite: the step again, with a look at all.
+
+A step by itself only notes on the device whether all was finite. When that turns out false, the run
+goes back to where all was well and repeats its steps; this file looks into the one that fails.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xpcnn.losses import Loss, ScoresPullback
+from xpcnn.training.step import Arrays, Progress, Recipe, gradients, update
+from xpcnn.training.watch import watched
+from xpcnn.types import Array, flatten, namespace
+
+
+class _FoundError(Exception):
+    """The tensor is found, in words."""
+
+
+def all_finite(progress: Progress) -> Array:
+    """Return whether all that a step left behind is finite: 0-d bool, on the device."""
+    finite = progress.finite
+    for x in arrays(progress).values():
+        xp = namespace(x)
+        finite = xp.logical_and(finite, xp.all(xp.isfinite(x)))
+    return finite
+
+
+def arrays(progress: Progress) -> Arrays:
+    """Return all that a run keeps from step to step, by name: weights, buffers, memory, average."""
+    state = {
+        f"{quantity}.{path}": x
+        for quantity, group in progress.state.items()
+        for path, x in group.items()
+    }
+    return {
+        **{f"params.{path}": x for path, x in flatten(progress.params).items()},
+        **{f"buffers.{path}": x for path, x in flatten(progress.buffers).items()},
+        **{f"state.{name}": x for name, x in state.items()},
+        **{f"average.{path}": x for path, x in progress.average.items()},
+    }
+
+
+def first_not_finite(
+    recipe: Recipe,
+    progress: Progress,
+    batches: Sequence[tuple[Array, Array]],
+    number: int,
+    lr: Array,
+    step: Array,
+) -> str | None:
+    """Return in words the first tensor of a step that is not finite; None if all are.
+
+    Arguments as of `training_step`: the state is the one before the step.
+    """
+
+    def watch(kind: str, path: str, x: Array) -> None:
+        _look(f"the {kind} of {path}", x)
+
+    seen = recipe._replace(layers=watched(recipe.layers, watch), loss=_Loss(recipe.loss))
+    try:
+        for x, _ in batches:
+            _look("the batch", x)
+        between, grads = gradients(seen, progress, batches, number)
+        after = update(recipe, between, grads, lr, step)
+        for name, x in arrays(after).items():
+            kind, _, path = name.partition(".")
+            _look(f"{_KINDS[kind]} {path}", x)
+    except _FoundError as found:
+        return str(found)
+    return None
+
+
+@dataclass(frozen=True)
+class _Loss:
+    """A loss whose value is looked at."""
+
+    loss: Loss
+
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
+        value, back = self.loss(scores, labels)
+        _look("the loss", value)
+        return value, back
+
+    def probabilities(self, scores: Array) -> Array:
+        return self.loss.probabilities(scores)
+
+    def decide(self, scores: Array) -> Array:
+        return self.loss.decide(scores)
+
+
+_KINDS = {
+    "params": "the weight",
+    "buffers": "the running statistic",
+    "state": "the optimizer's",
+    "average": "the average of",
+}
+
+
+def _look(what: str, x: Array) -> None:
+    """Require a finite array; reads from the device."""
+    xp = namespace(x)
+    bad = int(xp.sum(xp.astype(xp.logical_not(xp.isfinite(x)), xp.int64)))
+    if bad:
+        size = math.prod(x.shape)
+        count = f" ({bad:,} of {size:,} values)" if size > 1 else ""
+        raise _FoundError(f"{what} is not finite{count}")

@@ -1,0 +1,187 @@
+"""Checkpoints: all that a run needs to go on to the same last bit, in the middle of an epoch too.
+
+Everything random is a function of (seed, epoch, step), every decision (schedule, best, patience) a
+function of the history; so a checkpoint is the arrays of the run, how many batches it has seen, and
+its history. One safetensors file each, written whole or not at all, older generations kept.
+"""
+
+import contextlib
+import re
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xpcnn.errors import CheckpointError, ConfigError, hint
+from xpcnn.io import atomic, model_file
+from xpcnn.io.model_file import Spec, Tensors
+from xpcnn.io.values import read_fields
+from xpcnn.options import POSITIVE, check
+from xpcnn.training.history import Epoch, History, Validation
+from xpcnn.training.options import check_count
+
+_NAME = re.compile(r"step-(\d{9,})\.safetensors")
+
+
+class Found(NamedTuple):
+    """A checkpoint as read."""
+
+    tensors: Tensors
+    passes: int
+    seconds: float
+    history: History
+    environment: dict[str, str]
+    best: bool
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where and how often a run is saved so that it can be resumed.
+
+    folder: made if it is not there; holds `step-<updates>.safetensors`.
+    every_steps, every_seconds: updates, or seconds, between checkpoints; None for not by these.
+    keep: how many generations stay.
+
+    A run that is interrupted (KeyboardInterrupt) writes one more. A state that is not finite is
+    never written.
+    """
+
+    folder: str | Path
+    _: KW_ONLY
+    every_steps: int | None = None
+    every_seconds: float | None = 60.0
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        check_count("keep", self.keep)
+        if self.every_steps is not None:
+            check_count("every_steps", self.every_steps)
+        if self.every_seconds is not None:
+            check(self, every_seconds=POSITIVE)
+
+    def files(self) -> list[Path]:
+        """Return the checkpoints, the newest first."""
+        folder = Path(self.folder)
+        found = [
+            path for path in folder.glob("step-*") if _NAME.fullmatch(path.name) and path.is_file()
+        ]
+        return sorted(found, key=lambda path: int(path.name[5:-12]), reverse=True)
+
+    def prepare(self) -> None:
+        """Make the folder, and remove what a killed process left half written.
+
+        Raises:
+            CheckpointError: the folder cannot be made.
+        """
+        folder = Path(self.folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in folder.glob(f"*{atomic.SUFFIX}"):
+                path.unlink()
+        except OSError as error:
+            message = f"the folder of checkpoints cannot be made: {error}"
+            raise CheckpointError(hint(message, "a folder that may be written")) from error
+
+    def write(self, step: int, tensors: Tensors, metadata: dict[str, Any]) -> Path:
+        """Write the checkpoint after `step` updates, and let the oldest generation go.
+
+        Raises:
+            CheckpointError: it cannot be written; the ones before are untouched.
+        """
+        path = Path(self.folder) / f"step-{step:09}.safetensors"
+        model_file.write(path, tensors, metadata)
+        for old in self.files()[self.keep :]:
+            with contextlib.suppress(OSError):
+                old.unlink()
+        return path
+
+    def read(self, run: Mapping[str, str], expected: Mapping[str, Spec]) -> Found | None:
+        """Return the newest checkpoint that is whole; None where there is none at all.
+
+        Args:
+            run: what the run is, by name; must be as it was when the checkpoint was written.
+            expected: the tensors that it holds; those of `best.` are there from the first best on.
+
+        Raises:
+            ConfigError: the newest belongs to another run.
+            CheckpointError: there are checkpoints, and none can be read.
+        """
+        problems: list[str] = []
+
+        def specs(metadata: dict[str, Any]) -> dict[str, Spec]:
+            _check_run(run, metadata.get("run"))
+            best = bool(metadata.get("best"))
+            return {n: spec for n, spec in expected.items() if best or not n.startswith("best.")}
+
+        for path in self.files():
+            try:
+                tensors, metadata = model_file.read(path, specs)
+                return _found(path, tensors, metadata, problems)
+            except CheckpointError as error:
+                problems.append(str(error).partition("\nTry: ")[0])
+        if problems:
+            message = f"no checkpoint can be read: {'; '.join(problems)}"
+            raise CheckpointError(hint(message, "start the run again in another folder"))
+        return None
+
+
+def metadata(
+    run: Mapping[str, str],
+    passes: int,
+    seconds: float,
+    history: History,
+    environment: Mapping[str, str],
+    best: bool,
+) -> dict[str, Any]:
+    """Return what a checkpoint holds beside its tensors."""
+    return {
+        "run": dict(run),
+        "passes": passes,
+        "seconds": seconds,
+        "epochs": [vars(epoch) for epoch in history.epochs],
+        "validations": [vars(validation) for validation in history.validations],
+        "notes": history.notes,
+        "environment": dict(environment),
+        "best": best,
+    }
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """The fields of a checkpoint's metadata, as read."""
+
+    run: dict[str, Any]
+    passes: int
+    seconds: float
+    epochs: tuple[Epoch, ...]
+    validations: tuple[Validation, ...]
+    notes: tuple[str, ...]
+    environment: dict[str, Any]
+    best: bool
+
+
+def _found(path: Path, tensors: Tensors, table: dict[str, Any], problems: list[str]) -> Found:
+    made: dict[Any, Any] = {
+        kind: lambda row, at, kind=kind: kind(**read_fields(kind, row, at, at, {}))
+        for kind in (Epoch, Validation)
+    }
+    try:
+        past = _Metadata(**read_fields(_Metadata, table, "", "the checkpoint", made))
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    history = History(list(past.epochs), list(past.validations), list(past.notes))
+    notes = [f"{problem}; went back to {path.name}" for problem in problems]
+    return Found(tensors, past.passes, past.seconds, history, past.environment, past.best, notes)
+
+
+def _check_run(now: Mapping[str, str], then: Any) -> None:
+    """Require the run that the checkpoint was written by."""
+    then = then if isinstance(then, dict) else {}
+    for name in sorted({*now, *then}):
+        if now.get(name) != then.get(name):
+            message = (
+                f"the checkpoint belongs to another run: {name} is {now.get(name)}, and was "
+                f"{then.get(name)}"
+            )
+            raise ConfigError(hint(message, "the same as then, or another folder for a new run"))

@@ -1,0 +1,91 @@
+"""The course of a run: which batches, numbers and learning rates each of its updates has.
+
+A function of options, seed and epoch, and for `Plateau` of the losses so far: nothing is drawn one
+after the other, so a course can be taken up anywhere.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy
+
+from xpcnn import random
+from xpcnn.data.augment import Augmenter
+from xpcnn.schedules import after
+from xpcnn.training.options import TrainingOptions
+from xpcnn.training.samples import Samples
+from xpcnn.types import Array
+
+if TYPE_CHECKING:
+    from xpcnn.model import Model
+
+
+class Update(NamedTuple):
+    """What one update works on: the last arguments of `training_step`."""
+
+    batches: list[tuple[Array, Array]]
+    number: int
+    lr: Array
+    step: Array
+
+
+class Course:
+    """The updates of a run, epoch by epoch.
+
+    batches, updates: of an epoch; total: updates of the whole run.
+    """
+
+    def __init__(self, model: "Model", train: Samples, options: TrainingOptions, seed: int) -> None:
+        self.train, self.options, self.seed = train, options, seed
+        self.dtype, self.from_host = model.dtype, model.backend.from_host
+        self.batches = -(-len(train) // options.batch_size)
+        self.updates = -(-self.batches // options.accumulate)
+        self.total = self.updates * options.epochs
+        if options.max_steps is not None:
+            self.total = min(self.total, options.max_steps)
+        self.augmenter = Augmenter(
+            options.augment,
+            model.backend,
+            seed=seed,
+            shape=model.input_shape,
+            outputs=model.output_shape[0],
+            dtype=model.dtype,
+        )
+
+    def updates_after(self, passes: int) -> int:
+        """Return the updates done after so many forward passes."""
+        epochs, rest = divmod(passes, self.batches)
+        return epochs * self.updates + -(-rest // self.options.accumulate)
+
+    def samples_after(self, passes: int) -> int:
+        """Return the samples seen in an epoch after so many of its batches."""
+        return min(passes * self.options.batch_size, len(self.train))
+
+    def rate(self, step: int, losses: Sequence[float]) -> float:
+        """Return the learning rate of an update (from 0); losses as of `epoch`."""
+        schedule = after(self.options.whole_schedule(), losses)
+        return self.options.optimizer.lr * schedule(step, self.total)
+
+    def epoch(self, epoch: int, skip: int, losses: Sequence[float]) -> Iterator[Update]:
+        """Yield the updates of an epoch (from 1) after its first `skip` batches.
+
+        losses: those of the epochs before; see `History.losses`.
+        """
+        size, together = self.options.batch_size, self.options.accumulate
+        passed, done = (epoch - 1) * self.batches, (epoch - 1) * self.updates
+        steps = range(done, done + self.updates)
+        rates = [self.rate(step, losses) for step in steps]
+        lr = self.from_host(numpy.asarray(rates, dtype=self.dtype))
+        step = self.from_host(numpy.asarray(steps, dtype=self.dtype) + 1)
+        order = random.permutation(self.seed, len(self.train), epoch)
+        augmented = self.augmenter.epoch(epoch, order)
+
+        group: list[tuple[Array, Array]] = []
+        rest = self.train.batches(size, self.from_host(order[skip * size :]))
+        for i, (x, labels) in enumerate(rest, skip):
+            group.append(augmented(x, labels, i * size, passed + i + 1))
+            if len(group) == together or i + 1 == self.batches:
+                u = i // together
+                number = passed + i + 2 - len(group)
+                yield Update(group, number, lr[u, ...], step[u, ...])
+                group = []

@@ -1,0 +1,134 @@
+"""How to train: everything but the data and the model, checked when it is made."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+from xpcnn import options as _options
+from xpcnn.data.augment import Augmentation, checked
+from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.optimizers import SGD, Optimizer, clip_by_global_norm, clip_by_value
+from xpcnn.optimizers.groups import check_factors, check_patterns
+from xpcnn.schedules import Constant, Length, Schedule, Warmup
+from xpcnn.types import Array
+
+Clip: TypeAlias = Callable[[dict[str, Array]], dict[str, Array]]
+
+MONITORS = ("val_loss", "val_accuracy")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train: everything but the data and the model.
+
+    epochs, batch_size: how long, and the samples of a batch; the last of an epoch may be short.
+    optimizer, schedule: the learning rate of an update is `optimizer.lr * schedule(updates done,
+        updates in all)`.
+    warmup: updates, or the part of all of them, over which the rate rises linearly before that.
+    accumulate: batches whose gradients make one update together, as one batch of so many times the
+        size would; only batch normalisation still sees each batch alone.
+    clip_norm, clip_value: limit the gradients' global norm, or each of their elements.
+    l1: λ of λ·Σ|w| over the weights (rank 2 and more), whose gradient λ·sign(w) is added; λ/2·Σw²
+        is the optimizer's weight_decay.
+    layer_lr: what the learning rate is multiplied by, for parameters by pattern of their path:
+        {"layers.0.*": 0.1}; the first pattern that fits decides.
+    freeze: patterns of parameters and running statistics that stay as they are.
+    ema: decay d of an average of the parameters, a ← a + (1 - d_t)·(p - a) after update t, d_t =
+        min(d, (1 + t)/(10 + t)): what is validated, and what the model has in the end.
+    augment: what changes the samples at random, in turn; see `xpcnn.data.augment`.
+    validate_every: updates between validations, beside that at the end of every epoch.
+    monitor: figure of the validations by which they are compared.
+    keep_best: whether the model ends with the weights of its best validation.
+    patience: validations in a row without a better one after which training stops, with the best
+        weights; None for never.
+    max_steps, max_seconds: updates, or seconds of training, after which it stops.
+    """
+
+    _: KW_ONLY
+    epochs: int = 10
+    batch_size: int = 64
+    optimizer: Optimizer = SGD(lr=0.05, momentum=0.9)  # noqa: RUF009 - frozen
+    schedule: Schedule = Constant()  # noqa: RUF009 - frozen
+    warmup: Length = 0
+    accumulate: int = 1
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    l1: float = 0.0
+    layer_lr: dict[str, float] = field(default_factory=dict)
+    freeze: tuple[str, ...] = ()
+    ema: float | None = None
+    augment: tuple[Augmentation, ...] = ()
+    validate_every: int | None = None
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    keep_best: bool = False
+    patience: int | None = None
+    max_steps: int | None = None
+    max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulate"):
+            check_count(name, getattr(self, name))
+        for name in ("validate_every", "patience", "max_steps"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        for name, method in (("optimizer", "update"), ("schedule", "__call__")):
+            value = getattr(self, name)
+            if isinstance(value, type) or not hasattr(value, method):
+                advice = f"{name}s.make('...'), or a class of xpcnn.{name}s with its options"
+                raise ConfigError(hint(f"{name} is {value!r}, expected an object", advice))
+        self.whole_schedule()  # refuses a warm-up out of range
+        _options.check(self, l1=_options.NON_NEGATIVE)
+        if self.ema is not None:
+            _options.check(self, ema=_options.FRACTION)
+        if self.max_seconds is not None:
+            _options.check(self, max_seconds=_options.POSITIVE)
+        if self.monitor not in MONITORS:
+            message = f"unknown monitor {self.monitor!r}"
+            raise ConfigError(hint(message, nearest(str(self.monitor), MONITORS)))
+        if clip := self.clip():
+            clip({})  # refuses a limit out of range
+        object.__setattr__(self, "layer_lr", check_factors(self.layer_lr))
+        object.__setattr__(self, "freeze", check_patterns(self.freeze))
+        object.__setattr__(self, "augment", checked(self.augment))
+
+    @property
+    def best_kept(self) -> bool:
+        """Whether the weights of the best validation are kept, and the model ends with them."""
+        return self.keep_best or self.patience is not None
+
+    def clip(self) -> Clip | None:
+        """Return what clips gradients, or None."""
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ConfigError(hint("clip_norm and clip_value are both given", "one of the two"))
+        if self.clip_norm is not None:
+            return partial(clip_by_global_norm, max_norm=self.clip_norm)
+        if self.clip_value is not None:
+            return partial(clip_by_value, limit=self.clip_value)
+        return None
+
+    def whole_schedule(self) -> Schedule:
+        """Return the schedule with its warm-up."""
+        return self.schedule if self.warmup == 0 else Warmup(self.warmup, self.schedule)
+
+
+def training_options(given: Mapping[str, Any]) -> TrainingOptions:
+    """Return options by name; None stands for the default.
+
+    Raises:
+        ConfigError: there is no such option (the nearest is named), or a value is bad.
+    """
+    valid = [option.name for option in fields(TrainingOptions)]
+    for name in given:
+        if name not in valid:
+            message = f"there is no training option {name!r}"
+            raise ConfigError(hint(message, nearest(name, valid)))
+    return TrainingOptions(**{name: x for name, x in given.items() if x is not None})
+
+
+def check_count(name: str, value: int) -> None:
+    """Require a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(
+            hint(f"{name} is {value!r}, expected a whole number of at least 1", f"{name}=10")
+        )

@@ -1,0 +1,274 @@
+"""A run under way: epoch after epoch, validations, checkpoints, and the end.
+
+Waits for the device once per epoch, validation and checkpoint. All that it decides on the way is a
+function of the options and the history, so that a run from a checkpoint takes the same way.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from xpcnn import random
+from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
+from xpcnn.optimizers.groups import groups
+from xpcnn.training.blackbox import all_finite, first_not_finite
+from xpcnn.training.callbacks import Callback, StopTraining
+from xpcnn.training.course import Course
+from xpcnn.training.evaluation import evaluate, zero_sums
+from xpcnn.training.history import Epoch, History, Validation
+from xpcnn.training.options import TrainingOptions
+from xpcnn.training.samples import Samples
+from xpcnn.training.saving import Saver, Standing, Weights
+from xpcnn.training.step import Recipe, Source, beginning, training_step
+from xpcnn.types import Array, Shape, flatten, unflatten_like
+
+if TYPE_CHECKING:
+    from xpcnn.model import Model
+
+
+class Run:
+    """A run: `now` is its state, and the forward passes done; always between two updates."""
+
+    def __init__(
+        self,
+        model: "Model",
+        train: Samples,
+        validation: Samples | None,
+        options: TrainingOptions,
+        seed: int,
+        callbacks: Sequence[Callback],
+        saver: Saver | None,
+    ) -> None:
+        if validation is None and (options.best_kept or options.validate_every):
+            message = "keep_best, patience and validate_every need data to validate on"
+            raise ConfigError(hint(message, "validation=0.1, a tenth of the training data"))
+        self.model, self.validation, self.options = model, validation, options
+        self.callbacks, self.saver = callbacks, saver
+        self.course = Course(model, train, options, seed)
+        params, buffers = flatten(model.params), flatten(model.buffers)
+        self.recipe = Recipe(
+            model.layers,
+            model.loss,
+            options.optimizer,
+            groups(tuple(params), tuple(buffers), options.layer_lr, options.freeze),
+            random_source(model, seed),
+            options.clip(),
+            options.l1,
+            options.ema,
+            options.freeze,
+        )
+        place = model.backend.from_host
+        self.now = beginning(self.recipe, model.params, model.buffers, place, model.dtype), 0
+        self.good = self.now  # where all was last seen to be finite
+        self.best: Weights | None = None
+        self.history = History()
+        self.stopping = False
+        self.started = time.perf_counter()
+
+    @property
+    def updates(self) -> int:
+        """Updates done."""
+        return self.course.updates_after(self.now[1])
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, those before it was resumed too."""
+        return time.perf_counter() - self.started
+
+    def weights(self) -> Weights:
+        """Return the parameters and buffers that training has come to, averaged if asked for."""
+        progress, _ = self.now
+        if self.options.ema is None:
+            return progress.params, progress.buffers
+        return unflatten_like(progress.params, progress.average), progress.buffers
+
+    def go(self) -> None:
+        """Train to the end."""
+        self._tell("on_start", self.history)
+        self._limit()
+        self._lose_patience()
+        while len(self.history) < self.options.epochs and not self.stopping:
+            self._epoch(len(self.history) + 1)
+
+    def save(self) -> None:
+        """Write a checkpoint; where that fails, say so and go on: the ones before are there.
+
+        Raises:
+            XpcnnError: a value is not finite, and nothing is written.
+        """
+        assert self.saver is not None
+        self._check()
+        standing = Standing(*self.now, self.seconds, self.history, self.best)
+        try:
+            self.saver.write(self.updates, standing)
+        except CheckpointError as error:
+            self._note(f"no checkpoint after update {self.updates:,}: {error}")
+
+    def restore(self) -> None:
+        """Go on from the newest checkpoint; from the start where there is none."""
+        assert self.saver is not None
+        found = self.saver.restore(self.now[0], self.course.updates_after)
+        if found is None:
+            return
+        standing, notes = found
+        over = standing.passes - len(standing.history) * self.course.batches
+        if not 0 <= over <= self.course.batches:
+            message = (
+                f"a checkpoint has {standing.passes} batches in {len(standing.history)} epochs"
+            )
+            raise CheckpointError(hint(message, "remove it, to go on from the one before"))
+        self.now = self.good = standing.progress, standing.passes
+        self.history, self.best = standing.history, standing.best
+        self.started = time.perf_counter() - standing.seconds
+        for text in [f"resumed after update {self.updates:,}", *notes]:
+            self._note(text)
+
+    def _note(self, text: str) -> None:
+        """Tell a person something, and keep it."""
+        self.history.notes.append(text)
+        self._tell("on_note", text)
+
+    def _tell(self, moment: str, *facts: Any) -> None:
+        for callback in self.callbacks:
+            try:
+                getattr(callback, moment)(*facts)
+            except StopTraining:
+                self.stopping = True
+
+    def _epoch(self, epoch: int) -> None:
+        """Train one epoch, or the rest of one, and record it."""
+        self._tell("on_epoch_start", epoch, self.course.batches)
+        start, begin = time.perf_counter(), (epoch - 1) * self.course.batches
+        progress, first = self.now
+        if first == begin:
+            loss_sum, right = zero_sums(self.model)
+            self.now = progress._replace(loss_sum=loss_sum, hits=right), first
+        else:
+            self._between()  # what was due when the run was broken off
+        for update in self.course.epoch(epoch, first - begin, self.history.losses()):
+            progress, passes = self.now
+            self.now = training_step(self.recipe, progress, *update), passes + len(update.batches)
+            self._tell("on_step", self.updates)
+            self._limit()
+            self._between()
+            if self.stopping:
+                break
+        self._check()  # waits for the device
+        self._record(epoch, first - begin, time.perf_counter() - start)
+
+    def _between(self) -> None:
+        """Do what is due between two updates of an epoch; its end is `_record`'s."""
+        if self.now[1] % self.course.batches == 0:
+            return
+        every = self.options.validate_every
+        if every is not None and self.updates % every == 0:
+            self._validate()
+        if self.saver is not None and (self.stopping or self.saver.due(self.updates)):
+            self.save()
+
+    def _record(self, epoch: int, skipped: int, seconds: float) -> None:
+        """Validate at the end of an epoch, whole or cut short, and write its figures down."""
+        progress, passes = self.now
+        done = passes - (epoch - 1) * self.course.batches
+        seen = self.course.samples_after(done)
+        here = seen - self.course.samples_after(skipped)  # in this process
+        found = None if self.validation is None else self._validate()
+        record = Epoch(
+            epoch,
+            float(progress.loss_sum) / seen,
+            int(progress.hits) / seen,
+            None if found is None else found.loss,
+            None if found is None else found.accuracy,
+            self.course.rate(self.updates - 1, self.history.losses()),
+            seconds,
+            here / seconds,
+            self.updates,
+        )
+        self.history.epochs.append(record)
+        self._tell("on_epoch_end", record)
+        if self.saver is not None and done == self.course.batches and self.saver.due(self.updates):
+            self.save()
+
+    def _validate(self) -> Validation:
+        """Return the figures of the validation part now, taken once for an update."""
+        assert self.validation is not None
+        history, options = self.history, self.options
+        if history.validations and history.validations[-1].step == self.updates:
+            return history.validations[-1]
+        self._check()
+        weights = self.weights()
+        scores = evaluate(self.model, self.validation, options.batch_size, weights)
+        if not math.isfinite(scores["loss"]):
+            self._refuse(f"the validation loss is {scores['loss']} after update {self.updates}")
+        record = Validation(self.updates, scores["loss"], scores["accuracy"])
+        history.validations.append(record)
+        if options.best_kept and history.best(options.monitor) == len(history.validations) - 1:
+            self.best = weights
+        self._tell("on_validation", record)
+        self._lose_patience()
+        return record
+
+    def _limit(self) -> None:
+        """Stop where the options limit the updates or the time."""
+        options = self.options
+        if options.max_steps is not None and self.updates >= options.max_steps:
+            self.stopping = True
+        if options.max_seconds is not None and self.seconds >= options.max_seconds:
+            self._stop(f"{options.max_seconds:g} seconds are over")
+
+    def _lose_patience(self) -> None:
+        """Stop where the validations have not become better for long."""
+        validations, monitor = self.history.validations, self.options.monitor
+        best = self.history.best(monitor)
+        if self.options.patience is None or best is None:
+            return
+        since = len(validations) - 1 - best
+        if since >= self.options.patience:
+            step = validations[best].step
+            self._stop(f"{since} validations without a better {monitor} than after update {step:,}")
+
+    def _stop(self, reason: str) -> None:
+        if not self.stopping:
+            self.stopping = True
+            self._note(f"stopped after update {self.updates:,}: {reason}")
+
+    def _check(self) -> None:
+        """Require that all is finite; if it is not, tell where that began."""
+        if not bool(all_finite(self.now[0])):
+            self._explain()
+        self.good = self.now
+
+    def _explain(self) -> NoReturn:
+        """Repeat the updates since all was finite, up to the first that fails, and tell of it."""
+        progress, passes = self.good
+        epoch = len(self.history) + 1
+        begin = (epoch - 1) * self.course.batches
+        for update in self.course.epoch(epoch, passes - begin, self.history.losses()):
+            after = training_step(self.recipe, progress, *update)
+            if not bool(all_finite(after)):
+                what = first_not_finite(self.recipe, progress, *update)
+                if what is not None:
+                    where = f"update {int(update.step)} (epoch {epoch})"
+                    self._refuse(f"{what}, at {where}")
+            progress, passes = after, passes + len(update.batches)
+            if passes >= self.now[1]:
+                break
+        self._refuse("a value is not finite, and none is when the steps are repeated")
+
+    def _refuse(self, what: str) -> NoReturn:
+        advice = f"a smaller learning rate than {self.options.optimizer.lr:g}, or clip_norm=1.0"
+        raise XpcnnError(hint(f"training diverged: {what}", advice))
+
+
+def random_source(model: "Model", seed: int) -> Source:
+    """Return the uniforms of dropout: a function of (seed, path of the layer, step, shape)."""
+    uniform = model.backend.uniform
+    keys: dict[str, int] = {}
+
+    def source(path: str, step: int, shape: Shape) -> Array:
+        if path not in keys:
+            keys[path] = random.key(seed, f"dropout/{path}")
+        return uniform(keys[path], step, shape)
+
+    return source

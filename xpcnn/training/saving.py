@@ -1,0 +1,181 @@
+"""Where a run stands, to a checkpoint and back."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import xpcnn
+from xpcnn.errors import CheckpointError, hint
+from xpcnn.io.model_file import Spec, Tensors
+from xpcnn.training.blackbox import arrays
+from xpcnn.training.checkpoints import Checkpoints, metadata
+from xpcnn.training.history import History
+from xpcnn.training.options import TrainingOptions
+from xpcnn.training.step import Arrays, Progress
+from xpcnn.types import Array, Params, flatten, unflatten_like
+
+if TYPE_CHECKING:
+    from xpcnn.model import Model
+
+_NOT_OF_THE_RUN = ("max_seconds",)
+"""Options that may be others when a run goes on."""
+
+Weights = tuple[Params, Params]
+"""Parameters and buffers."""
+
+
+class Standing(NamedTuple):
+    """Where a run stands: `passes` forward passes in, after `seconds`."""
+
+    progress: Progress
+    passes: int
+    seconds: float
+    history: History
+    best: Weights | None
+
+
+class Saver:
+    """Writes the checkpoints of one run, when they are due, and reads them again."""
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        model: "Model",
+        options: TrainingOptions,
+        seed: int,
+        data: str,
+        resume: bool,
+    ) -> None:
+        """data: what the samples are, such as their hash; resume: whether to go on from the newest.
+
+        Raises:
+            CheckpointError: the folder cannot be made, or holds the checkpoints of another run.
+        """
+        checkpoints.prepare()
+        if not resume and (files := checkpoints.files()):
+            message = f"{checkpoints.folder} has checkpoints already: {files[0].name}"
+            raise CheckpointError(hint(message, "resume=True to go on, or another folder"))
+        self.checkpoints, self.model, self.resume = checkpoints, model, resume
+        self.run = {
+            "seed": str(seed),
+            "data": data,
+            "dtype": model.dtype,
+            "layers": _shown(model.layers),
+            "loss": _shown(model.loss),
+            **{
+                name: _shown(value)
+                for name, value in vars(options).items()
+                if name not in _NOT_OF_THE_RUN
+            },
+        }
+        self.environment = {
+            "xpcnn": xpcnn.__version__,
+            "backend": model.backend.name,
+            **model.backend.describe(),
+        }
+        self._step, self._time = 0, time.monotonic()
+
+    def due(self, step: int) -> bool:
+        """Whether it is time for another checkpoint."""
+        every = self.checkpoints
+        steps = every.every_steps is not None and step - self._step >= every.every_steps
+        since = time.monotonic() - self._time
+        return steps or (every.every_seconds is not None and since >= every.every_seconds)
+
+    def write(self, step: int, standing: Standing) -> None:
+        """Write a checkpoint of the state after `step` updates.
+
+        Raises:
+            CheckpointError: it cannot be written; tried again when the next is due.
+        """
+        self._step, self._time = step, time.monotonic()
+        tensors = {
+            name: self.model.backend.to_host(x)
+            for name, x in _tensors(standing.progress, standing.best).items()
+        }
+        table = metadata(
+            self.run,
+            standing.passes,
+            standing.seconds,
+            standing.history,
+            self.environment,
+            standing.best is not None,
+        )
+        self.checkpoints.write(step, tensors, table)
+
+    def restore(
+        self, fresh: Progress, step_after: Callable[[int], int]
+    ) -> tuple[Standing, list[str]] | None:
+        """Return where the run stood, and what a person should know of it; None for nowhere yet.
+
+        Args:
+            fresh: the state before the first step, whose form the saved one has.
+            step_after: the updates done after so many forward passes.
+        """
+        weights = fresh.params, fresh.buffers
+        expected = {
+            name: Spec(tuple(x.shape), str(self.model.backend.to_host(x).dtype))
+            for name, x in _tensors(fresh, weights).items()
+        }
+        found = self.checkpoints.read(self.run, expected)
+        if found is None:
+            return None
+        self._step = step_after(found.passes)
+        standing = Standing(
+            self._progress(fresh, found.tensors),
+            found.passes,
+            found.seconds,
+            found.history,
+            self._weights(fresh, found.tensors, "best.") if found.best else None,
+        )
+        return standing, found.notes + _differences(found.environment, self.environment)
+
+    def _progress(self, fresh: Progress, tensors: Tensors) -> Progress:
+        moved = {name: self.model.backend.from_host(x) for name, x in tensors.items()}
+        params, buffers = _nested(fresh, moved, "")
+        return fresh._replace(
+            params=params,
+            buffers=buffers,
+            state={
+                quantity: {path: moved[f"state.{quantity}.{path}"] for path in group}
+                for quantity, group in fresh.state.items()
+            },
+            average={path: moved[f"average.{path}"] for path in fresh.average},
+            loss_sum=moved["sums.loss"],
+            hits=moved["sums.hits"],
+        )
+
+    def _weights(self, fresh: Progress, tensors: Tensors, prefix: str) -> Weights:
+        best = {n: self.model.backend.from_host(x) for n, x in tensors.items()}
+        return _nested(fresh, best, prefix)
+
+
+def _tensors(progress: Progress, best: Weights | None) -> Arrays:
+    """Return all arrays of a standing by name."""
+    named = arrays(progress) | {"sums.loss": progress.loss_sum, "sums.hits": progress.hits}
+    if best is not None:
+        named |= flatten(best[0], "best.params.") | flatten(best[1], "best.buffers.")
+    return named
+
+
+def _nested(fresh: Progress, named: dict[str, Array], prefix: str) -> Weights:
+    """Return parameters and buffers by layer."""
+    return (
+        unflatten_like(fresh.params, named, f"{prefix}params."),
+        unflatten_like(fresh.buffers, named, f"{prefix}buffers."),
+    )
+
+
+def _shown(value: object) -> str:
+    """Return an option in words that are the same in every process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+
+
+def _differences(then: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Return what of the surroundings is not as it was, which the last bits may depend on."""
+    return [
+        f"{name} was {then.get(name)} and is now {now.get(name)}: the last bits may differ"
+        for name in sorted({*then, *now})
+        if str(then.get(name)) != str(now.get(name))
+    ]

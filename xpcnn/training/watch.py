@@ -1,0 +1,69 @@
+"""A network that tells what flows through it, layer by layer. Computes what the network does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeAlias
+
+from xpcnn.initializers import Draw
+from xpcnn.layers import Context, Layer
+from xpcnn.layers.base import LayerPullback
+from xpcnn.types import Array, Params, Shape, flatten
+
+Watch: TypeAlias = Callable[[str, str, Array], None]
+"""Called with (kind, path, array): an "output" of a layer, the "gradient" of its input or of a
+parameter."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A layer whose outputs and gradients `watch` sees, in the order in which they arise."""
+
+    layer: Layer
+    watch: Watch
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        return self.layer.init(shape, draw)
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        y, buffers, pullback = self.layer.forward(params, buffers, x, ctx)
+        where = f"{ctx.path} ({type(self.layer).__name__})".lstrip()
+        self.watch("output", where, y)
+
+        def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            dx, grads = pullback(dy, want_dx)
+            if not _inner(self.layer):  # a container's parts have told of theirs
+                for path, g in flatten(grads, f"{ctx.path}.").items():
+                    self.watch("gradient", path, g)
+            if dx is not None:
+                self.watch("gradient", f"the input of {where}", dx)
+            return dx, grads
+
+        return y, buffers, backward
+
+
+def watched(layer: Layer, watch: Watch) -> Layer:
+    """Return the same network with every layer in it watched; containers are dataclasses."""
+    inner = {name: _each(value, watch) for name, value in _inner(layer).items()}
+    return Watched(replace(layer, **inner) if inner else layer, watch)  # type: ignore[type-var]
+
+
+def _inner(layer: Layer) -> dict[str, Any]:
+    """Return the fields of a layer that hold layers."""
+    if not is_dataclass(layer):
+        return {}
+    held: dict[str, Any] = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    return {name: value for name, value in held.items() if _holds_layers(value)}
+
+
+def _holds_layers(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(isinstance(item, Layer) for item in value)
+    return isinstance(value, Layer)
+
+
+def _each(value: Any, watch: Watch) -> Any:
+    if isinstance(value, tuple):
+        return tuple(watched(layer, watch) for layer in value)
+    return watched(value, watch)
