@@ -15,7 +15,7 @@ from xpcnn.model import Model
 from xpcnn.models import Preset
 from xpcnn.optimizers import SGD
 from xpcnn.optimizers.groups import groups
-from xpcnn.training.run import random_source
+from xpcnn.training.recipe import random_source
 from xpcnn.training.step import Recipe, beginning, training_step
 from xpcnn.types import flatten
 

@@ -1,4 +1,4 @@
-"""Layers, initializers and losses to and from plain tables, the form of model files and presets.
+"""Layers, initializers, losses and optimizers to and from plain tables, as files have them.
 
     Conv2D(16, 3, bias=False)  <->  {"type": "Conv2D", "filters": 16, "size": 3, "bias": False}
 
@@ -22,6 +22,7 @@ from xpcnn.initializers import INITIALIZERS, Initializer
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
+from xpcnn.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 Config: TypeAlias = dict[str, Any]
 """A table: the type's name, and its fields as None, bool, int, float, str, list or table."""
@@ -30,6 +31,10 @@ LAYERS: Mapping[str, type] = {
     name: getattr(public, name)
     for name in public.__all__
     if dataclasses.is_dataclass(getattr(public, name)) and name != "Activation"
+}
+
+OPTIMIZERS: Mapping[str, type] = {
+    kind.__name__: kind for kind in (SGD, Adagrad, RMSprop, Adam, AdamW)
 }
 
 LOSSES: Mapping[str, type] = {
@@ -43,8 +48,8 @@ _OWN_LAYER = (
 _INITIALIZER = f"one of xpcnn.initializers: {', '.join(INITIALIZERS)}"
 
 
-def to_config(thing: Layer | Initializer | Loss) -> Config:
-    """Return the table that describes a layer, an initializer or a loss.
+def to_config(thing: Layer | Initializer | Loss | Optimizer) -> Config:
+    """Return the table that describes a layer, an initializer, a loss or an optimizer.
 
     A layer class of the user's own is described by its name; reading needs the class again
     (`extra_layers`).
@@ -73,7 +78,7 @@ def loss_from_config(config: Mapping[str, Any]) -> Loss:
 
 
 def objects(extra_layers: Iterable[type] | None = None) -> Objects:
-    """Return what makes layers, initializers and losses of tables, for `values.read_fields`.
+    """Return what makes layers and all else of tables, for `values.read_fields`.
 
     Args:
         extra_layers: as in `from_config`; None where no caller can give any.
@@ -92,6 +97,7 @@ def objects(extra_layers: Iterable[type] | None = None) -> Objects:
     made: dict[Any, Callable[[Config, str], Any]] = {}
     made[Layer] = partial(_object, "layer", layers, more, made)
     made[Initializer] = partial(_object, "initializer", INITIALIZERS, "", made)
+    made[Optimizer] = partial(_object, "optimizer", OPTIMIZERS, "", made)
     made[Loss] = partial(_object, "loss", LOSSES, "", made)
     return made
 
@@ -124,9 +130,9 @@ def _table(thing: Any, at: str) -> Config:
     """Return the table of an object at a path."""
     kind = type(thing)
     label = f"{at} ({kind.__name__})" if at else kind.__name__
-    known = {**LAYERS, **INITIALIZERS, **LOSSES}.get(kind.__name__)
+    known = {**LAYERS, **INITIALIZERS, **LOSSES, **OPTIMIZERS}.get(kind.__name__)
     if known is None and not isinstance(thing, Layer):
-        names = ", ".join(sorted({**INITIALIZERS, **LOSSES}))
+        names = ", ".join(sorted({**INITIALIZERS, **LOSSES, **OPTIMIZERS}))
         message = f"{label}: a file cannot describe what is no layer and not part of xpcnn"
         raise ConfigError(hint(message, f"one of {names}"))
     if not dataclasses.is_dataclass(kind):

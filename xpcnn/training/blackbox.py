@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from xpcnn.losses import Loss, ScoresPullback
 from xpcnn.training.step import Arrays, Progress, Recipe, gradients, update
 from xpcnn.training.watch import watched
-from xpcnn.types import Array, flatten, namespace
+from xpcnn.types import Array, flatten, namespace, unflatten_like
 
 
 class _FoundError(Exception):
@@ -40,6 +40,19 @@ def arrays(progress: Progress) -> Arrays:
         **{f"state.{name}": x for name, x in state.items()},
         **{f"average.{path}": x for path, x in progress.average.items()},
     }
+
+
+def with_arrays(fresh: Progress, named: Arrays) -> Progress:
+    """Return a progress with its arrays replaced by those of `named`, the inverse of `arrays`."""
+    return fresh._replace(
+        params=unflatten_like(fresh.params, named, "params."),
+        buffers=unflatten_like(fresh.buffers, named, "buffers."),
+        state={
+            quantity: {path: named[f"state.{quantity}.{path}"] for path in group}
+            for quantity, group in fresh.state.items()
+        },
+        average={path: named[f"average.{path}"] for path in fresh.average},
+    )
 
 
 def first_not_finite(

@@ -9,19 +9,18 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from xpcnn import random
 from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
-from xpcnn.optimizers.groups import groups
 from xpcnn.training.blackbox import all_finite, first_not_finite
 from xpcnn.training.callbacks import Callback, StopTraining
 from xpcnn.training.course import Course
 from xpcnn.training.evaluation import evaluate, zero_sums
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.options import TrainingOptions
+from xpcnn.training.recipe import recipe_for
 from xpcnn.training.samples import Samples
 from xpcnn.training.saving import Saver, Standing, Weights
-from xpcnn.training.step import Recipe, Source, beginning, training_step
-from xpcnn.types import Array, Shape, flatten, unflatten_like
+from xpcnn.training.step import beginning, training_step
+from xpcnn.types import unflatten_like
 
 if TYPE_CHECKING:
     from xpcnn.model import Model
@@ -44,20 +43,9 @@ class Run:
             message = "keep_best, patience and validate_every need data to validate on"
             raise ConfigError(hint(message, "validation=0.1, a tenth of the training data"))
         self.model, self.validation, self.options = model, validation, options
-        self.callbacks, self.saver = callbacks, saver
+        self.seed, self.callbacks, self.saver = seed, callbacks, saver
         self.course = Course(model, train, options, seed)
-        params, buffers = flatten(model.params), flatten(model.buffers)
-        self.recipe = Recipe(
-            model.layers,
-            model.loss,
-            options.optimizer,
-            groups(tuple(params), tuple(buffers), options.layer_lr, options.freeze),
-            random_source(model, seed),
-            options.clip(),
-            options.l1,
-            options.ema,
-            options.freeze,
-        )
+        self.recipe = recipe_for(model, options, seed)
         place = model.backend.from_host
         self.now = beginning(self.recipe, model.params, model.buffers, place, model.dtype), 0
         self.good = self.now  # where all was last seen to be finite
@@ -249,26 +237,16 @@ class Run:
             if not bool(all_finite(after)):
                 what = first_not_finite(self.recipe, progress, *update)
                 if what is not None:
-                    where = f"update {int(update.step)} (epoch {epoch})"
-                    self._refuse(f"{what}, at {where}")
+                    where = f"at update {int(update.step)} (epoch {epoch})"
+                    if self.saver is None:
+                        self._refuse(f"{what}, {where}")
+                    kept = self.saver.keep_case(self.options, self.seed, progress, update)
+                    self._refuse(f"{what}, {where}", kept)
             progress, passes = after, passes + len(update.batches)
             if passes >= self.now[1]:
                 break
         self._refuse("a value is not finite, and none is when the steps are repeated")
 
-    def _refuse(self, what: str) -> NoReturn:
+    def _refuse(self, what: str, *more: str) -> NoReturn:
         advice = f"a smaller learning rate than {self.options.optimizer.lr:g}, or clip_norm=1.0"
-        raise XpcnnError(hint(f"training diverged: {what}", advice))
-
-
-def random_source(model: "Model", seed: int) -> Source:
-    """Return the uniforms of dropout: a function of (seed, path of the layer, step, shape)."""
-    uniform = model.backend.uniform
-    keys: dict[str, int] = {}
-
-    def source(path: str, step: int, shape: Shape) -> Array:
-        if path not in keys:
-            keys[path] = random.key(seed, f"dropout/{path}")
-        return uniform(keys[path], step, shape)
-
-    return source
+        raise XpcnnError(hint(f"training diverged: {what}", "; ".join([advice, *more])))

@@ -1,19 +1,23 @@
 """Where a run stands, to a checkpoint and back."""
 
 import re
+import shlex
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import xpcnn
-from xpcnn.errors import CheckpointError, hint
-from xpcnn.io.model_file import Spec, Tensors
-from xpcnn.training.blackbox import arrays
+from xpcnn.errors import CheckpointError, XpcnnError, hint
+from xpcnn.io.model_file import Spec
+from xpcnn.training.blackbox import arrays, with_arrays
 from xpcnn.training.checkpoints import Checkpoints, metadata
+from xpcnn.training.course import Update
 from xpcnn.training.history import History
 from xpcnn.training.options import TrainingOptions
+from xpcnn.training.replay import keep
 from xpcnn.training.step import Arrays, Progress
-from xpcnn.types import Array, Params, flatten, unflatten_like
+from xpcnn.types import Params, flatten, unflatten_like
 
 if TYPE_CHECKING:
     from xpcnn.model import Model
@@ -76,6 +80,18 @@ class Saver:
         }
         self._step, self._time = 0, time.monotonic()
 
+    def keep_case(
+        self, options: TrainingOptions, seed: int, before: Progress, update: Update
+    ) -> str:
+        """Write down the update that failed; return what to do with the file, in words."""
+        path = Path(self.checkpoints.folder) / "not-finite.safetensors"
+        try:
+            keep(path, self.model, options, seed, before, update)
+        except XpcnnError as error:
+            problem = str(error).partition("\nTry: ")[0]
+            return f"the update could not be kept: {problem}"
+        return f"xpcnn replay {shlex.quote(str(path))} repeats the update"
+
     def due(self, step: int) -> bool:
         """Whether it is time for another checkpoint."""
         every = self.checkpoints
@@ -122,33 +138,22 @@ class Saver:
         if found is None:
             return None
         self._step = step_after(found.passes)
+        named = {name: self.model.backend.from_host(x) for name, x in found.tensors.items()}
+        progress = with_arrays(fresh, named)
+        best = None
+        if found.best:
+            best = (
+                unflatten_like(fresh.params, named, "best.params."),
+                unflatten_like(fresh.buffers, named, "best.buffers."),
+            )
         standing = Standing(
-            self._progress(fresh, found.tensors),
+            progress._replace(loss_sum=named["sums.loss"], hits=named["sums.hits"]),
             found.passes,
             found.seconds,
             found.history,
-            self._weights(fresh, found.tensors, "best.") if found.best else None,
+            best,
         )
         return standing, found.notes + _differences(found.environment, self.environment)
-
-    def _progress(self, fresh: Progress, tensors: Tensors) -> Progress:
-        moved = {name: self.model.backend.from_host(x) for name, x in tensors.items()}
-        params, buffers = _nested(fresh, moved, "")
-        return fresh._replace(
-            params=params,
-            buffers=buffers,
-            state={
-                quantity: {path: moved[f"state.{quantity}.{path}"] for path in group}
-                for quantity, group in fresh.state.items()
-            },
-            average={path: moved[f"average.{path}"] for path in fresh.average},
-            loss_sum=moved["sums.loss"],
-            hits=moved["sums.hits"],
-        )
-
-    def _weights(self, fresh: Progress, tensors: Tensors, prefix: str) -> Weights:
-        best = {n: self.model.backend.from_host(x) for n, x in tensors.items()}
-        return _nested(fresh, best, prefix)
 
 
 def _tensors(progress: Progress, best: Weights | None) -> Arrays:
@@ -157,14 +162,6 @@ def _tensors(progress: Progress, best: Weights | None) -> Arrays:
     if best is not None:
         named |= flatten(best[0], "best.params.") | flatten(best[1], "best.buffers.")
     return named
-
-
-def _nested(fresh: Progress, named: dict[str, Array], prefix: str) -> Weights:
-    """Return parameters and buffers by layer."""
-    return (
-        unflatten_like(fresh.params, named, f"{prefix}params."),
-        unflatten_like(fresh.buffers, named, f"{prefix}buffers."),
-    )
 
 
 def _shown(value: object) -> str:

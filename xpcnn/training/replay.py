@@ -1,0 +1,181 @@
+"""The update at which a run stopped being finite, in a file that repeats it.
+
+The file holds the state before the update, its batches as the network saw them, and all that the
+update depends on: network, loss, optimizer, seed. It is read as a model file is: nothing in it is
+trusted, and no code is run.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy
+
+from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError
+from xpcnn.io import model_file
+from xpcnn.io.model_file import Metadata, Spec
+from xpcnn.io.registry import objects, to_config
+from xpcnn.io.values import Objects, read_fields
+from xpcnn.layers import Layer
+from xpcnn.losses import Loss
+from xpcnn.optimizers import Optimizer
+from xpcnn.optimizers.groups import groups
+from xpcnn.sizes import sizes
+from xpcnn.training.blackbox import arrays, first_not_finite, with_arrays
+from xpcnn.training.course import Update
+from xpcnn.training.options import TrainingOptions
+from xpcnn.training.recipe import recipe_for
+from xpcnn.training.step import Progress, beginning
+from xpcnn.types import Shape
+
+if TYPE_CHECKING:
+    from xpcnn.backend import Backend
+    from xpcnn.model import Model
+
+_OPTIONS = ("clip_norm", "clip_value", "l1", "layer_lr", "freeze", "ema")
+
+
+@dataclass(frozen=True)
+class _Case:
+    """The metadata of the file.
+
+    number: of the first forward pass; sizes: of the batches; mixed: whether their labels are
+    probabilities.
+    """
+
+    layers: Layer
+    input_shape: Shape
+    loss: Loss
+    optimizer: Optimizer
+    dtype: Literal["float32", "float64"]
+    seed: int
+    number: int
+    sizes: tuple[int, ...]
+    mixed: bool
+    clip_norm: float | None
+    clip_value: float | None
+    l1: float
+    layer_lr: dict[str, float]
+    freeze: tuple[str, ...]
+    ema: float | None
+
+    def __post_init__(self) -> None:
+        self.options()  # refuses values out of range
+
+    def options(self) -> TrainingOptions:
+        """Return what of the training options an update depends on."""
+        chosen = {name: getattr(self, name) for name in _OPTIONS}
+        return TrainingOptions(optimizer=self.optimizer, **chosen)
+
+
+def keep(
+    path: str | Path,
+    model: "Model",
+    options: TrainingOptions,
+    seed: int,
+    before: Progress,
+    update: Update,
+) -> None:
+    """Write the file of an update.
+
+    before: the state that it starts from.
+
+    Raises:
+        ConfigError: the network, the loss or the optimizer is none that a file can describe.
+        CheckpointError: the file cannot be written, or what came before is not finite either.
+    """
+    metadata = {
+        "layers": to_config(model.layers),
+        "input_shape": model.input_shape,
+        "loss": to_config(model.loss),
+        "optimizer": to_config(options.optimizer),
+        "dtype": model.dtype,
+        "seed": seed,
+        "number": update.number,
+        "sizes": [int(x.shape[0]) for x, _ in update.batches],
+        "mixed": update.batches[0][1].ndim == 2,
+        **{name: getattr(options, name) for name in _OPTIONS},
+    }
+    named = arrays(before) | {"lr": update.lr, "step": update.step}
+    for i, (x, labels) in enumerate(update.batches):
+        named |= {f"batch.{i}.samples": x, f"batch.{i}.labels": labels}
+    model_file.write(path, {n: model.backend.to_host(x) for n, x in named.items()}, metadata)
+
+
+def replay(
+    path: str | Path,
+    *,
+    layers: Iterable[type] = (),
+    backend: "str | Backend" = "numpy",
+    device: str | int | None = None,
+) -> str | None:
+    """Repeat the update of a file, and return in words the first tensor that is not finite.
+
+    None where all are, as on another backend it may be.
+
+    Args:
+        layers: layer classes of your own that the file may name.
+
+    Raises:
+        CheckpointError: the file cannot be read, or is not what it should be.
+        BackendError: the backend cannot be used here.
+    """
+    from xpcnn.model import Model
+
+    made = objects(layers)
+    tensors, metadata = model_file.read(
+        path, lambda table: _expected(path, _case(path, table, made))
+    )
+    case = _case(path, metadata, made)
+    model = Model(
+        case.layers,
+        input_shape=case.input_shape,
+        loss=case.loss,
+        dtype=case.dtype,
+        backend=backend,
+        device=device,
+    )
+    place = model.backend.from_host
+    recipe = recipe_for(model, case.options(), case.seed)
+    start = beginning(recipe, model.params, model.buffers, place, case.dtype)
+    named = {name: place(x) for name, x in tensors.items()}
+    batches = [
+        (named[f"batch.{i}.samples"], named[f"batch.{i}.labels"]) for i in range(len(case.sizes))
+    ]
+    update = Update(batches, case.number, named["lr"], named["step"])
+    with model.backend.session(), numpy.errstate(all="ignore"):
+        return first_not_finite(recipe, with_arrays(start, named), *update)
+
+
+def _case(path: str | Path, table: Metadata, made: Objects) -> _Case:
+    top = {**made, Layer: lambda inner, at: made[Layer](inner, "")}
+    try:
+        return _Case(**read_fields(_Case, table, "", "the file", top))
+    except RecursionError:
+        raise CheckpointError(f"{path}: its layers are nested too deep") from None
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def _expected(path: str | Path, case: _Case) -> Mapping[str, Spec]:
+    """Return the tensors that the file of such an update holds."""
+    try:
+        params, buffers, output = sizes(case.layers, case.input_shape)
+        learning = groups(tuple(params), tuple(buffers), case.layer_lr, case.freeze).paths
+    except (ConfigError, DTypeError, ShapeError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    shapes = {f"params.{name}": shape for name, shape in params.items()}
+    shapes |= {f"buffers.{name}": shape for name, shape in buffers.items()}
+    for quantity in case.optimizer.init({}):
+        shapes |= {f"state.{quantity}.{name}": params[name] for name in learning}
+    if case.ema is not None:
+        shapes |= {f"average.{name}": shape for name, shape in params.items()}
+    shapes |= {"lr": (), "step": ()}
+    labels = {}
+    for i, n in enumerate(case.sizes):
+        shapes[f"batch.{i}.samples"] = (n, *case.input_shape)
+        labels[f"batch.{i}.labels"] = (
+            Spec((n, *output), case.dtype) if case.mixed else Spec((n,), "int64")
+        )
+    return {name: Spec(shape, case.dtype) for name, shape in shapes.items()} | labels
