@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
 from xpcnn.errors import ConfigError, hint
 
 
@@ -41,4 +39,6 @@ def parse(text: str) -> dict[str, Any]:
 
 def write(table: Mapping[str, Any]) -> str:
     """Return the text of a table; `parse` gives it back."""
+    import tomli_w  # for the command line alone; a checkout without it imports and trains
+
     return tomli_w.dumps(table)
