@@ -6,7 +6,8 @@ is the same on every backend.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class XpcnnError(Exception):
@@ -50,6 +51,17 @@ def with_context(error: XpcnnError, line: str) -> XpcnnError:
     """Return the same error with a further line before its advice."""
     message, found, advice = str(error).partition("\nTry: ")
     return type(error)(f"{message}\n{line}{found}{advice}")
+
+
+@contextmanager
+def said_of(where: str) -> Iterator[None]:
+    """Begin the text of an error with where it comes from, such as a file; nowhere if empty."""
+    try:
+        yield
+    except XpcnnError as error:
+        if not where:
+            raise
+        raise type(error)(f"{where}: {error}") from error
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

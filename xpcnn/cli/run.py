@@ -13,8 +13,9 @@ from xpcnn import backend, data
 from xpcnn.backend import Backend
 from xpcnn.cli.options import device_name, image_size
 from xpcnn.cli.output import finite, say
+from xpcnn.cli.request import Request
 from xpcnn.cli.runs import MODEL, Journal, describe, new_run
-from xpcnn.cli.settings import Flags, Settings, resolve
+from xpcnn.cli.settings import Settings, resolve
 from xpcnn.cli.signals import shielded
 from xpcnn.data import Dataset
 from xpcnn.data.pictures import ImageRule
@@ -40,18 +41,18 @@ class Plan(NamedTuple):
     test: Dataset
 
 
-def train(flags: Flags, out: str | None, quiet: bool, look: bool = True) -> dict[str, Any]:
-    """Train, test and save as the flags say; return what `train --json` prints.
+def train(request: Request, out: str | None, quiet: bool, look: bool = True) -> dict[str, Any]:
+    """Train, test and save as asked; return what `train --json` prints.
 
     look: warn of what is likely wrong with the data.
 
     Ctrl-C and SIGTERM (KeyboardInterrupt) pass through, once the model of the last step is saved.
 
     Raises:
-        XpcnnError: the flags, the data or the folder are refused, or training diverged.
+        XpcnnError: the request, the data or the folder are refused, or training diverged.
     """
     start = time.perf_counter()
-    plan = prepare(flags)
+    plan = prepare(request)
     model, settings = plan.model, plan.settings
     folder = new_run(out, settings.preset.name, plan.train.name)
     describe(folder, model.backend, settings)
@@ -69,7 +70,7 @@ def train(flags: Flags, out: str | None, quiet: bool, look: bool = True) -> dict
             _save_interrupted(folder, plan, journal)
         raise
     seconds = time.perf_counter() - start
-    say(_closing(folder, scores, plan, flags, seconds), quiet)
+    say(_closing(folder, scores, plan, request.flags, seconds), quiet)
     return {
         "run_dir": str(folder),
         "backend": model.backend.name,
@@ -85,8 +86,9 @@ def train(flags: Flags, out: str | None, quiet: bool, look: bool = True) -> dict
     }
 
 
-def prepare(flags: Flags) -> Plan:
+def prepare(request: Request) -> Plan:
     """Open the backend, read the data, build the model; writes nothing."""
+    flags = request.flags
     library = backend.load(flags["backend"], device_name(flags["device"]))
     given = None if flags["model"] is None else preset(flags["model"])
     names = flags["classes"]
@@ -99,7 +101,7 @@ def prepare(flags: Flags) -> Plan:
         limit_per_class=flags["limit_per_class"],
         image_size=image_size(flags["image_size"]),
     )
-    settings = resolve(flags, given, images)
+    settings = resolve(request, given, images)
     train, validation = data.split(images, flags["validation"], flags["seed"])
     model = Model(
         settings.preset.layers,
@@ -173,7 +175,7 @@ def _opening(plan: Plan) -> str:
 
 
 def _closing(
-    folder: Path, scores: dict[str, float], plan: Plan, flags: Flags, seconds: float
+    folder: Path, scores: dict[str, float], plan: Plan, flags: dict[str, Any], seconds: float
 ) -> str:
     command = ["xpcnn", "predict", str(folder), "--rows", "0:10"]
     if data.is_path(flags["dataset"]):

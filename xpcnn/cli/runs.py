@@ -1,7 +1,8 @@
 """Run folders: made for one run, never used again for another.
 
-A folder holds config.toml (the run by the names of flags), model.toml (the network: the preset as
-it was), environment.json, metrics.jsonl (a line per epoch, as it ends) and model.safetensors.
+A folder holds config.toml (the whole run: `xpcnn train --config` repeats it), model.toml (the
+network, which config.toml names), environment.json, metrics.jsonl (a line per epoch, as it ends)
+and model.safetensors.
 """
 
 from datetime import UTC, datetime
@@ -9,10 +10,11 @@ from itertools import count
 from pathlib import Path
 
 from xpcnn.backend import Backend
-from xpcnn.cli.output import to_json, to_toml
-from xpcnn.cli.settings import Settings
+from xpcnn.cli.output import to_json
+from xpcnn.cli.settings import NETWORK, Settings
 from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError, ConfigError, hint
+from xpcnn.io import toml
 from xpcnn.io.atomic import write_bytes
 from xpcnn.training import Callback, Epoch
 
@@ -57,8 +59,8 @@ def describe(folder: Path, backend: Backend, settings: Settings) -> None:
         CheckpointError: the folder cannot be written.
     """
     environment = {**versions(), "backend": {"name": backend.name, **backend.describe()}}
-    write_bytes(folder / "config.toml", to_toml(settings.config).encode())
-    write_bytes(folder / "model.toml", settings.preset.source.encode())
+    write_bytes(folder / "config.toml", toml.write(settings.config).encode())
+    write_bytes(folder / NETWORK, settings.preset.source.encode())
     write_bytes(folder / "environment.json", f"{to_json(environment, indent=2)}\n".encode())
 
 

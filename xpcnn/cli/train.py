@@ -12,10 +12,24 @@ from xpcnn.cli.options import (
     json_option,
     option,
     quiet_option,
+    tables,
 )
 
 
 @click.command("train")
+@option(
+    "--config",
+    metavar="FILE.toml",
+    text="A file whose keys are these flags, and the tables layers, loss and training of a preset: "
+    "config.toml of a run folder repeats the run.",
+)
+@option(
+    "--set",
+    multiple=True,
+    metavar="KEY=VALUE",
+    text="One value of such a file, by its path: training.optimizer.beta2=0.99, epochs=3, "
+    "layers.0.filters=8, training.augment.0.pad=2. May be given again.",
+)
 @backend_option
 @device_option
 @dataset_option
@@ -34,21 +48,45 @@ from xpcnn.cli.options import (
     text="Preset, or a file like one. By the shape of the data: digits for 8x8, small for 28x28, "
     "medium for 32x32 in colour.",
 )
-@option("--epochs", type=int, text="How often to go through the training images.")
-@option("--batch-size", type=int, text="Images in a step.")
-@option("--optimizer", text="sgd, momentum, nesterov, adam, adamw, rmsprop or adagrad.")
-@option("--lr", type=float, text="Learning rate.")
-@option("--momentum", type=float, text="Momentum of sgd and rmsprop.")
-@option("--weight-decay", type=float, text="How much each step shrinks the weights.")
+@option(
+    "--epochs", type=int, at="training.epochs", text="How often to go through the training images."
+)
+@option("--batch-size", type=int, at="training.batch_size", text="Images in a step.")
+@option(
+    "--optimizer",
+    at="training.optimizer.name",
+    text="sgd, momentum, nesterov, adam, adamw, rmsprop or adagrad.",
+)
+@option("--lr", type=float, at="training.optimizer.lr", text="Learning rate.")
+@option(
+    "--momentum",
+    type=float,
+    at="training.optimizer.momentum",
+    text="Momentum of sgd and rmsprop.",
+)
+@option(
+    "--weight-decay",
+    type=float,
+    at="training.optimizer.weight_decay",
+    text="How much each step shrinks the weights.",
+)
 @option(
     "--schedule",
+    at="training.schedule.name",
     text="Of the learning rate: constant, step, multi-step, exponential, polynomial, cosine, "
     "cosine-restarts or one-cycle.",
 )
-@option("--clip-norm", type=float, text="Largest global norm of the gradients.")
+@option(
+    "--clip-norm",
+    type=float,
+    at="training.clip_norm",
+    text="Largest global norm of the gradients.",
+)
 @option(
     "--augment",
     metavar="LIST",
+    at="training.augment",
+    parse=tables,
     text="Random changes of the training images, in turn: flip,crop; none for none.",
 )
 @option("--seed", type=int, default=0, text="What all that is random depends on: 0.")
@@ -63,19 +101,23 @@ from xpcnn.cli.options import (
 @option("--out", metavar="FOLDER", text="Run folder, a new one; otherwise runs/<time>-...")
 @quiet_option
 @json_option
-def command(
-    *, no_preflight: bool, out: str | None, quiet: bool, as_json: bool, **flags: Any
-) -> None:
+@click.pass_context
+def command(context: click.Context, /, **_: Any) -> None:
     """Train a network and test it.
 
     Without flags: the preset `digits` on the embedded digits, on NumPy. What flags leave open, the
-    preset decides. The run folder keeps the model, its configuration and the figures of each epoch.
-    What is likely wrong with the data is said in warnings, before the first step.
+    file of --config decides, then the preset. The run folder keeps the model, its configuration
+    and the figures of each epoch. What is likely wrong with the data is said in warnings, before
+    the first step.
     """
     from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.request import Request
     from xpcnn.cli.run import train
 
+    request = Request(context)
+    flags = request.flags
     flags["dataset"] = flags["dataset"] or "digits"
-    result = train(flags, out, quiet, look=not no_preflight)
+    out, quiet, as_json = (flags.pop(name) for name in ("out", "quiet", "as_json"))
+    result = train(request, out, quiet, look=not flags.pop("no_preflight"))
     if as_json:
         answer(to_json(result))
