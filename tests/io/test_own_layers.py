@@ -108,7 +108,9 @@ def test_a_foreign_loss_is_refused() -> None:
     class Own:
         pass
 
-    text = r"^Own: a file cannot describe what is no layer and not part of xpcnn\nTry: one of Adagrad"
+    text = (
+        r"^Own: a file cannot describe what is no layer and not part of xpcnn\nTry: one of Adagrad"
+    )
     with pytest.raises(ConfigError, match=text):
         to_config(Own())  # type: ignore[arg-type]
 

@@ -13,8 +13,12 @@ _END: Any = object()
 def ahead(items: Iterator[T]) -> Iterator[T]:
     """Yield the items in their order, the next always under way; errors arise where it is due."""
     context = copy_context()  # holds NumPy's errstate
+
+    def advance() -> Any:
+        return context.run(lambda: next(items, _END))
+
     with ThreadPoolExecutor(1, "xpcnn-ahead") as thread:
-        coming = thread.submit(context.run, next, items, _END)
+        coming = thread.submit(advance)
         while (item := coming.result()) is not _END:
-            coming = thread.submit(context.run, next, items, _END)
+            coming = thread.submit(advance)
             yield item
