@@ -14,7 +14,7 @@ from xpcnn.backend import Backend
 from xpcnn.cli.options import device_name, image_size
 from xpcnn.cli.output import finite, say
 from xpcnn.cli.request import Request
-from xpcnn.cli.runs import MODEL, Journal, describe, new_run
+from xpcnn.cli.runs import CHECKPOINTS, MODEL, Journal, describe, new_run
 from xpcnn.cli.settings import Settings, resolve
 from xpcnn.cli.signals import shielded
 from xpcnn.data import Dataset
@@ -23,7 +23,7 @@ from xpcnn.errors import XpcnnError
 from xpcnn.io.registry import to_config
 from xpcnn.model import Model
 from xpcnn.models import preset
-from xpcnn.training import Callback
+from xpcnn.training import Callback, Checkpoints
 
 _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """What equal runs have equal, so that their model files are equal."""
@@ -41,10 +41,17 @@ class Plan(NamedTuple):
     test: Dataset
 
 
-def train(request: Request, out: str | None, quiet: bool, look: bool = True) -> dict[str, Any]:
+def train(
+    request: Request,
+    out: str | None,
+    quiet: bool,
+    look: bool = True,
+    resumed: Path | None = None,
+) -> dict[str, Any]:
     """Train, test and save as asked; return what `train --json` prints.
 
     look: warn of what is likely wrong with the data.
+    resumed: the folder of the run to go on with, in place of a new one.
 
     Ctrl-C and SIGTERM (KeyboardInterrupt) pass through, once the model of the last step is saved.
 
@@ -54,14 +61,21 @@ def train(request: Request, out: str | None, quiet: bool, look: bool = True) -> 
     start = time.perf_counter()
     plan = prepare(request)
     model, settings = plan.model, plan.settings
-    folder = new_run(out, settings.preset.name, plan.train.name)
-    describe(folder, model.backend, settings)
+    folder = resumed
+    if folder is None:
+        folder = new_run(out, settings.preset.name, plan.train.name)
+        describe(folder, model.backend, settings)
     journal = Journal(folder)
+    checkpoints = Checkpoints(
+        folder / CHECKPOINTS,
+        every_steps=request.flags["checkpoint_steps"],
+        every_seconds=request.flags["checkpoint_seconds"],
+    )
     say(_opening(plan), quiet)
-    if look and not quiet:
+    if look and not quiet and resumed is None:
         _warn(plan)
     try:
-        _fit(plan, journal, quiet)
+        _fit(plan, journal, checkpoints, resumed is not None, quiet)
         scores = model.evaluate(plan.test)
         with shielded():
             _save(folder, plan, journal, scores)
@@ -117,7 +131,7 @@ def prepare(request: Request) -> Plan:
     return Plan(model, settings, train, validation, test)
 
 
-def _fit(plan: Plan, journal: Journal, quiet: bool) -> None:
+def _fit(plan: Plan, journal: Journal, checkpoints: Checkpoints, resume: bool, quiet: bool) -> None:
     options = vars(plan.settings.training)
     with ExitStack() as stack:
         stack.enter_context(numpy.errstate(all="ignore"))  # the loop tells where training diverges
@@ -126,7 +140,14 @@ def _fit(plan: Plan, journal: Journal, quiet: bool) -> None:
             from xpcnn.cli.progress import Progress
 
             callbacks.append(stack.enter_context(Progress(plan.settings.training.epochs)))
-        plan.model.fit(plan.train, validation=plan.validation, callbacks=callbacks, **options)
+        plan.model.fit(
+            plan.train,
+            validation=plan.validation,
+            callbacks=callbacks,
+            checkpoints=checkpoints,
+            resume=resume,
+            **options,
+        )
 
 
 def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | None) -> None:
@@ -153,6 +174,7 @@ def _save_interrupted(folder: Path, plan: Plan, journal: Journal) -> None:
     else:
         say(f"epochs finished: {len(journal.epochs)}")
         say(f"saved the model of the last step: {folder / MODEL}")
+        say(f"to go on: {shlex.join(['xpcnn', 'resume', str(folder)])}")
 
 
 def _warn(plan: Plan) -> None:

@@ -10,6 +10,8 @@ from xpcnn.cli.options import (
     dataset_option,
     device_option,
     json_option,
+    length,
+    listed,
     option,
     quiet_option,
     tables,
@@ -74,7 +76,7 @@ from xpcnn.cli.options import (
     "--schedule",
     at="training.schedule.name",
     text="Of the learning rate: constant, step, multi-step, exponential, polynomial, cosine, "
-    "cosine-restarts or one-cycle.",
+    "cosine-restarts, one-cycle or plateau.",
 )
 @option(
     "--clip-norm",
@@ -88,6 +90,63 @@ from xpcnn.cli.options import (
     at="training.augment",
     parse=tables,
     text="Random changes of the training images, in turn: flip,crop; none for none.",
+)
+@option(
+    "--label-smoothing",
+    type=float,
+    at="loss.label_smoothing",
+    text="Part of each label that all classes share.",
+)
+@option(
+    "--warmup",
+    type=float,
+    at="training.warmup",
+    parse=length,
+    text="Steps, or a part of all (0.1), over which the learning rate rises to the schedule's.",
+)
+@option("--accumulate", type=int, at="training.accumulate", text="Batches that make one step.")
+@option(
+    "--l1", type=float, at="training.l1", text="Weight of the sum of all |weights| in the loss."
+)
+@option(
+    "--freeze",
+    metavar="LIST",
+    at="training.freeze",
+    parse=listed,
+    text="Parameters that stay as they are, by pattern: layers.0.*,*.bias.",
+)
+@option(
+    "--ema",
+    type=float,
+    at="training.ema",
+    text="Decay of a moving average of the weights, which is validated and saved: 0.999.",
+)
+@option(
+    "--validate-every",
+    type=int,
+    at="training.validate_every",
+    text="Steps between validations, beside that after every epoch.",
+)
+@option(
+    "--keep-best",
+    is_flag=True,
+    at="training.keep_best",
+    text="Save the weights of the best validation, not the last.",
+)
+@option(
+    "--patience",
+    type=int,
+    at="training.patience",
+    text="Stop after so many validations without a better one; keeps the best.",
+)
+@option("--max-steps", type=int, at="training.max_steps", text="Stop after so many steps.")
+@option("--max-seconds", type=float, at="training.max_seconds", text="Stop after so much time.")
+@option("--checkpoint-steps", type=int, text="Steps between checkpoints, for `xpcnn resume`.")
+@option(
+    "--checkpoint-seconds",
+    type=float,
+    default=60.0,
+    text="Seconds between checkpoints: 60. Ctrl-C and SIGTERM write one too.",
 )
 @option("--seed", type=int, default=0, text="What all that is random depends on: 0.")
 @option("--dtype", default="float32", text="float32, or float64 for checking.")

@@ -74,7 +74,7 @@ class Run:
 
     def go(self) -> None:
         """Train to the end."""
-        self._tell("on_start", self.history)
+        self._tell("on_start", self.history, self.updates, self.course.total)
         self._limit()
         self._lose_patience()
         while len(self.history) < self.options.epochs and not self.stopping:
@@ -129,7 +129,7 @@ class Run:
         """Train one epoch, or the rest of one, and record it."""
         start, begin = time.perf_counter(), (epoch - 1) * self.course.batches
         progress, first = self.now
-        self._tell("on_epoch_start", epoch, epoch * self.course.updates - self.updates)
+        self._tell("on_epoch_start", epoch)
         if first == begin:
             loss_sum, right = zero_sums(self.model)
             self.now = progress._replace(loss_sum=loss_sum, hits=right), first
@@ -192,7 +192,8 @@ class Run:
         scores = evaluate(self.model, self.validation, options.batch_size, weights)
         if not math.isfinite(scores["loss"]):
             self._refuse(f"the validation loss is {scores['loss']} after update {self.updates}")
-        record = Validation(self.updates, scores["loss"], scores["accuracy"])
+        ends_epoch = self.now[1] % self.course.batches == 0
+        record = Validation(self.updates, scores["loss"], scores["accuracy"], ends_epoch)
         history.validations.append(record)
         if options.best_kept and history.best(options.monitor) == len(history.validations) - 1:
             self.best = weights
