@@ -25,7 +25,7 @@ from xpcnn.layers import (
     Residual,
     Sequential,
 )
-from xpcnn.types import Array, Params, Shape, flatten
+from xpcnn.types import Array, Params, Shape, flatten, map_tree
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,10 @@ def test_without_gradients_nothing_is_kept(container: Any) -> None:
         if not grad:
             with pytest.raises(XpcnnError) as caught:
                 back(numpy.ones_like(y))
-            text = "the forward pass ran with grad=False and kept nothing to go back with"
-            assert str(caught.value) == text
+            assert str(caught.value) == (
+                "the forward pass ran with grad=False and kept nothing to go back with\n"
+                "Try: forward with Context(grad=True)"
+            )
 
 
 def test_a_small_network_is_the_same_on_every_library(lib: Lib) -> None:
@@ -228,27 +230,56 @@ def test_ways_that_do_not_fit_together() -> None:
     with pytest.raises(ShapeError) as caught:
         Residual(Conv2D(4, 3)).init((2, 8, 8), Draw(0))
     assert str(caught.value) == (
-        "Residual: the body makes (4, 6, 6) and the shortcut (2, 8, 8), which cannot be added"
+        "Residual: the body makes (4, 6, 6) and the shortcut (2, 8, 8), which cannot be added\n"
+        'Try: shortcut=Conv2D(filters, 1, stride=...), or padding="same" in the body'
     )
     with pytest.raises(ShapeError) as caught:
         Concat([Conv2D(4, 3), ReLU()]).init((2, 8, 8), Draw(0))
     assert str(caught.value) == (
-        "Concat: the branches make (4, 6, 6), (2, 8, 8), which differ in more than the channels"
+        "Concat: the branches make (4, 6, 6), (2, 8, 8), which differ in more than the channels\n"
+        'Try: padding="same" and one stride in all branches'
     )
+
+
+def test_ways_that_fit_at_init_and_not_for_other_images(lib: Lib) -> None:
+    """Images of another size than `init` was told: half of 7 is 3 or 4."""
+    half, pool = Conv2D(2, 1, stride=2), MaxPool2D(2)
+    x = lib.asarray(numpy.zeros((5, 2, 7, 7), "float32"))
+    for container, text in (
+        (
+            Residual(half, pool),
+            "Residual: the body makes (5, 2, 4, 4) and the shortcut (5, 2, 3, 3), which cannot be "
+            "added\nat layers.0 (Residual): (5, 2, 7, 7)\nTry: shortcut=Conv2D(filters, 1, "
+            'stride=...), or padding="same" in the body',
+        ),
+        (
+            Concat([half, pool]),
+            "Concat: the branches make (5, 2, 4, 4), (5, 2, 3, 3), which differ in more than the "
+            "channels\nat layers.0 (Concat): (5, 2, 7, 7)\n"
+            'Try: padding="same" and one stride in all branches',
+        ),
+    ):
+        network = Sequential([container])
+        params, buffers, _ = network.init((2, 8, 8), Draw(0))
+        with pytest.raises(ShapeError) as caught:
+            network.forward(map_tree(params, lib.asarray), buffers, x, Context())
+        assert str(caught.value) == text
 
 
 @pytest.mark.parametrize(
     ("build", "text"),
     [
-        (lambda: Sequential([]), "Sequential: no layers"),
-        (lambda: Concat([]), "Concat: no layers"),
+        (lambda: Sequential([]), "Sequential: no layers\nTry: Sequential([...]), at least one"),
+        (lambda: Concat([]), "Concat: no layers\nTry: Concat([...]), at least one"),
         (
             lambda: Sequential([ReLU]),  # type: ignore[list-item]  # on purpose
-            "Sequential: the class ReLU is no layer, which has init and forward",
+            "Sequential: the class ReLU is no layer, which has init and forward\n"
+            "Try: an object, such as ReLU() or Dense(10)",
         ),
         (
             lambda: Residual("relu"),  # type: ignore[arg-type]  # on purpose
-            "Residual: 'relu' is no layer, which has init and forward",
+            "Residual: 'relu' is no layer, which has init and forward\n"
+            "Try: an object, such as ReLU() or Dense(10)",
         ),
     ],
 )

@@ -36,14 +36,22 @@ class Conv2D:
         check_windows("Conv2D", self.size, self.stride, self.padding, self.dilation)
         if self.filters < 1 or self.groups < 1 or self.filters % self.groups:
             raise ConfigError(
-                f"Conv2D: {self.filters} filters cannot be cut into {self.groups} groups"
+                hint(
+                    f"Conv2D: {self.filters} filters cannot be cut into {self.groups} groups",
+                    "at least 1 filter, and a number of groups that divides the number of filters",
+                )
             )
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         check_image("Conv2D", shape)
         c, h, w = shape
         if c % self.groups:
-            raise ShapeError(f"Conv2D: {c} channels cannot be cut into {self.groups} groups")
+            raise ShapeError(
+                hint(
+                    f"Conv2D: {c} channels cannot be cut into {self.groups} groups",
+                    f"groups=1, or groups={c} for a depthwise convolution",
+                )
+            )
         ho, wo = window_shape("Conv2D", (h, w), self.size, self.stride, self.padding, self.dilation)
         weight_shape = (self.filters, c // self.groups, *pair(self.size))
         params = {"weight": draw("weight", self.weight_init, weight_shape)}

@@ -28,7 +28,8 @@ class Dense:
     def __post_init__(self) -> None:
         make_plain(self, "units")
         if self.units < 1:
-            raise ConfigError(f"Dense: units is {self.units}, expected at least 1")
+            message = f"Dense: units is {self.units}, expected at least 1"
+            raise ConfigError(hint(message, "Dense(10), for ten classes"))
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         if len(shape) != 1:

@@ -24,7 +24,12 @@ def _check_conv2d(
     _, c, height, width = x.shape
     f, c_group, kh, kw = w.shape
     if groups < 1 or f % groups:
-        raise ConfigError(f"conv2d: {f} filters cannot be cut into {groups} groups")
+        raise ConfigError(
+            hint(
+                f"conv2d: {f} filters cannot be cut into {groups} groups",
+                "a number of groups that divides the number of filters",
+            )
+        )
     if c != c_group * groups:
         message = f"conv2d: x has {c} channels, w expects {c_group * groups}"
         if width == c_group * groups:
@@ -34,7 +39,8 @@ def _check_conv2d(
                     "xp.permute_dims(x, (0, 3, 1, 2))",
                 )
             )
-        raise ShapeError(message)
+        advice = f"x with {c_group * groups} channels, or weights made for {c}"
+        raise ShapeError(hint(message, advice))
     check_length("conv2d", "b", b, f, "one entry per filter")
     window_shape("conv2d", (height, width), (kh, kw), stride, padding, dilation)
 

@@ -1,6 +1,6 @@
 """Softmax and its logarithm, with checks. The meaning is in `reference/softmax.py`."""
 
-from xpcnn.errors import ShapeError
+from xpcnn.errors import ShapeError, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import check_arrays
 from xpcnn.ops.dispatch import op
@@ -19,7 +19,8 @@ def _check(name: str, x: Array, axis: int) -> None:
     check_arrays(name, x=x)
     rank = len(x.shape)
     if not -rank <= axis < rank:
-        raise ShapeError(f"{name}: x of shape {tuple(x.shape)} has no axis {axis}")
+        message = f"{name}: x of shape {tuple(x.shape)} has no axis {axis}"
+        raise ShapeError(hint(message, "axis=-1, the last one"))
 
 
 softmax = op(reference.softmax, _check_softmax)
