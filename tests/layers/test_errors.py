@@ -25,11 +25,6 @@ IMAGES_FIRST = "\nTry: a Reshape((c, h, w)) layer before it, or image layers bef
 
 WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
     (
-        lambda: Conv2D(0, 3),
-        "Conv2D: 0 filters cannot be cut into 1 groups\n"
-        "Try: at least 1 filter, and a number of groups that divides the number of filters",
-    ),
-    (
         lambda: Conv2D(4, 3, groups=3),
         "Conv2D: 4 filters cannot be cut into 3 groups\n"
         "Try: at least 1 filter, and a number of groups that divides the number of filters",
@@ -38,11 +33,6 @@ WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
         lambda: Conv2D(4, 0),
         "Conv2D: size is 0, expected a whole number of at least 1, or a pair\n"
         "Try: size=2, or size=(2, 1) for rows and columns",
-    ),
-    (
-        lambda: Conv2D(4, 3, stride=2, padding="same"),
-        "Conv2D: padding 'same' needs stride 1, not 2\n"
-        "Try: give the padding as a number: size // 2 for an odd size",
     ),
     (lambda: Dense(0), "Dense: units is 0, expected at least 1\nTry: Dense(10), for ten classes"),
     (

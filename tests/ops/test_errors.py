@@ -298,23 +298,3 @@ def test_refusals(lib: Lib, refused: Any, error: type[XpcnnError], text: str) ->
         refused(zeros)
     assert str(caught.value) == text
     assert type(caught.value) is error
-
-
-def test_arrays_of_two_libraries() -> None:
-    strict = pytest.importorskip("array_api_strict")
-    x, w = numpy.zeros((2, 3)), strict.asarray(numpy.zeros((3, 4)))
-    kinds = "a numpy.ndarray and {} a array_api_strict.Array"
-    advice = "\nTry: move all to one library with Backend.from_host and Backend.to_host"
-    refusals: list[tuple[Callable[[], object], str]] = [
-        (lambda: ops.dense(x, w), "dense: x is " + kinds.format("w") + advice),
-        (lambda: ops.dropout(x, w, rate=0.5), "dropout: x is " + kinds.format("uniform")),
-        (
-            lambda: ops.softmax_cross_entropy(x, w),
-            "softmax_cross_entropy: logits is " + kinds.format("labels"),
-        ),
-        (lambda: ops.normalise(w, x, x), "normalise: x is a array_api_strict.Array and mean a "),
-    ]
-    for refused, text in refusals:
-        with pytest.raises(BackendError) as caught:
-            refused()
-        assert str(caught.value).startswith(text)
