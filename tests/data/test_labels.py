@@ -12,6 +12,10 @@ NAMES = "names, labels = numpy.unique(labels, return_inverse=True), with classes
 
 NOT_INDICES: list[tuple[Any, str]] = [
     (
+        [[0], [1, 2], [0]],
+        "d: labels are no array: expected one class index per image\nTry: a list of whole numbers",
+    ),
+    (
         5,
         "d: labels have the wrong rank: expected one class index per image, shape (3,), "
         "got shape ()\nTry: labels.reshape(-1)",

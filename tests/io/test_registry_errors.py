@@ -103,7 +103,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"type": "Dense", "units": 0},
-        f"Dense: units is 0, expected at least 1\nat {AT} (Dense)\nTry: Dense(10), for ten classes",
+        f"Dense: units is 0, expected a whole number of at least 1\nat {AT} (Dense)\nTry: units=10",
     ),
 ]
 

@@ -27,14 +27,21 @@ WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
     (
         lambda: Conv2D(4, 3, groups=3),
         "Conv2D: 4 filters cannot be cut into 3 groups\n"
-        "Try: at least 1 filter, and a number of groups that divides the number of filters",
+        "Try: a number of groups that divides the number of filters",
     ),
     (
         lambda: Conv2D(4, 0),
         "Conv2D: size is 0, expected a whole number of at least 1, or a pair\n"
         "Try: size=2, or size=(2, 1) for rows and columns",
     ),
-    (lambda: Dense(0), "Dense: units is 0, expected at least 1\nTry: Dense(10), for ten classes"),
+    (
+        lambda: Dense(10.5),  # type: ignore[arg-type]  # on purpose
+        "Dense: units is 10.5, expected a whole number of at least 1\nTry: units=10",
+    ),
+    (
+        lambda: Conv2D("16", 3),  # type: ignore[arg-type]  # on purpose
+        "Conv2D: filters is '16', expected a whole number of at least 1\nTry: filters=10",
+    ),
     (
         lambda: MaxPool2D((2, 0)),
         "MaxPool2D: size is (2, 0), expected a whole number of at least 1, or a pair\n"

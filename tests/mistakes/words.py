@@ -95,6 +95,21 @@ NAMES = [
         "loss is 'mse', expected an object\nTry: loss=losses.MSE()",
     ),
     Mistake(
+        "the name of an initializer for the initializer",
+        lambda _: Model([Dense(2, weight_init="he")], input_shape=(3,)),  # type: ignore[arg-type]  # on purpose
+        ConfigError,
+        "layers.0.weight: 'he' is no initializer\n"
+        "at layers.0 (Dense): (3,)\n"
+        "Try: an object such as xpcnn.initializers.HeNormal()",
+    ),
+    Mistake(
+        "one weight for all classes",
+        lambda _: losses.SoftmaxCrossEntropy(class_weights=3),  # type: ignore[arg-type]  # on purpose
+        ConfigError,
+        "SoftmaxCrossEntropy: class_weights is a int, expected a list of numbers\n"
+        "Try: SoftmaxCrossEntropy(class_weights=(1.0, 2.0)), one for each output",
+    ),
+    Mistake(
         "the class of a layer for the layer",
         lambda _: Sequential([Flatten, Dense(10)]),  # type: ignore[list-item]  # on purpose
         ConfigError,
@@ -158,8 +173,7 @@ NUMBERS = [
         "a convolution of no filters",
         lambda _: Conv2D(0, 3),
         ConfigError,
-        "Conv2D: 0 filters cannot be cut into 1 groups\n"
-        "Try: at least 1 filter, and a number of groups that divides the number of filters",
+        "Conv2D: filters is 0, expected a whole number of at least 1\nTry: filters=10",
     ),
     Mistake(
         "padding that keeps the size, with a stride",

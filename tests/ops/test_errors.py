@@ -181,7 +181,7 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         lambda z: ops.reshape(z(2, 6), shape=(-1, -1)),
         ShapeError,
         "reshape: (-1, -1) is no shape; one entry may be -1\n"
-        "Try: give all lengths but one, which follows from the others",
+        "Try: a tuple of lengths such as (16, -1), all but one given",
     ),
     # normalisation and dropout
     (

@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 
@@ -133,8 +134,8 @@ class Dataset:
         if classes is None and limit is None and limit_per_class is None:
             return self
         for name, value in (("limit", limit), ("limit_per_class", limit_per_class)):
-            if value is not None and value < 1:
-                message = f"{name} must be at least 1, got {value}"
+            if value is not None and not (isinstance(value, Integral) and value >= 1):
+                message = f"{name} must be a whole number of at least 1, got {value!r}"
                 raise ConfigError(hint(message, "leave it out for all images"))
         labels, names = self.labels, self.classes
         if classes is not None:

@@ -2,7 +2,7 @@
 
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_length, check_rank, window_shape
+from xpcnn.ops.checks import check_arrays, check_count, check_length, check_rank, window_shape
 from xpcnn.ops.dispatch import op
 from xpcnn.ops.reference.windows import Padding, Pair
 from xpcnn.types import Array
@@ -23,7 +23,8 @@ def _check_conv2d(
     check_rank("conv2d", "w", w, "(filters, c/groups, kh, kw)")
     _, c, height, width = x.shape
     f, c_group, kh, kw = w.shape
-    if groups < 1 or f % groups:
+    check_count("conv2d", "groups", groups)
+    if f % groups:
         raise ConfigError(
             hint(
                 f"conv2d: {f} filters cannot be cut into {groups} groups",

@@ -37,16 +37,10 @@ def _check_reshape(x: Array, *, shape: Shape) -> None:
 
 def reshaped(name: str, old: Shape, new: Shape) -> Shape:
     """Return the shape that `new` means for a sample of shape `old`: its -1 worked out."""
+    check_shape(name, new)
     known = math.prod(tuple(length for length in new if length != -1))
     size = math.prod(old)
     unknown = new.count(-1)
-    if unknown > 1 or any(length < -1 for length in new):
-        raise ShapeError(
-            hint(
-                f"{name}: {new} is no shape; one entry may be -1",
-                "give all lengths but one, which follows from the others",
-            )
-        )
     if (unknown and (known == 0 or size % known)) or (not unknown and size != known):
         raise ShapeError(
             hint(
@@ -55,6 +49,21 @@ def reshaped(name: str, old: Shape, new: Shape) -> Shape:
             )
         )
     return tuple(size // known if length == -1 else length for length in new)
+
+
+def check_shape(name: str, shape: Shape) -> None:
+    """Require a tuple of lengths, of which one may be -1."""
+    if not (
+        isinstance(shape, tuple)
+        and all(isinstance(length, int) and length >= -1 for length in shape)
+        and shape.count(-1) <= 1
+    ):
+        raise ShapeError(
+            hint(
+                f"{name}: {shape!r} is no shape; one entry may be -1",
+                "a tuple of lengths such as (16, -1), all but one given",
+            )
+        )
 
 
 def _check_flatten(x: Array) -> None:

@@ -58,9 +58,9 @@ def _check_bce_with_logits(
     weights: Array | None = None,
     positive_weights: Array | None = None,
 ) -> None:
-    name, shape = "bce_with_logits", tuple(logits.shape)
-    given = {"weights": weights, "positive_weights": positive_weights}
+    name, given = "bce_with_logits", {"weights": weights, "positive_weights": positive_weights}
     check_arrays(name, logits=logits, targets=targets, **given)
+    shape = tuple(logits.shape)
     check_same_shape(name, "logits", logits, "targets", targets)
     for argument, x in given.items():
         if x is not None and not _broadcasts(tuple(x.shape), shape):

@@ -18,8 +18,8 @@ def _check_log_softmax(x: Array, *, axis: int = -1) -> None:
 def _check(name: str, x: Array, axis: int) -> None:
     check_arrays(name, x=x)
     rank = len(x.shape)
-    if not -rank <= axis < rank:
-        message = f"{name}: x of shape {tuple(x.shape)} has no axis {axis}"
+    if not (isinstance(axis, int) and -rank <= axis < rank):
+        message = f"{name}: x of shape {tuple(x.shape)} has no axis {axis!r}"
         raise ShapeError(hint(message, "axis=-1, the last one"))
 
 
