@@ -103,7 +103,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"type": "Dense", "units": 0},
-        f"Dense: units is 0, expected a whole number of at least 1\nat {AT} (Dense)\nTry: units=10",
+        "Dense: units is 0, expected a whole number of at least 1\n"
+        f"at {AT} (Dense)\nTry: units=1, or more",
     ),
 ]
 

@@ -217,6 +217,25 @@ def test_errors_tell_the_place_and_the_shapes_up_to_it() -> None:
     )
 
 
+@dataclass(frozen=True)
+class Broken(ReLU):
+    """A layer of somebody's own, with a mistake in it."""
+
+    def forward(self, params: Params, buffers: Params, x: Array, ctx: Context) -> Any:
+        return x + numpy.zeros(5), {}, None
+
+
+def test_an_error_of_another_family_gets_its_place_as_a_note() -> None:
+    network = Sequential([Flatten(), Residual(Broken())])
+    empty: Params = {"layers.0": {}, "layers.1": {"body": {}}}
+    with pytest.raises(ValueError, match="could not be broadcast together") as caught:
+        network.forward(empty, empty, numpy.zeros((2, 3, 4)), Context())
+    assert caught.value.__notes__ == [
+        "at layers.1.body (Broken): (2, 12)",
+        "at layers.1 (Residual): (2, 3, 4) -> Flatten (2, 12)",
+    ]
+
+
 def test_ways_that_do_not_fit_together() -> None:
     with pytest.raises(ShapeError) as caught:
         Residual(Conv2D(4, 3)).init((2, 8, 8), Draw(0))

@@ -36,11 +36,11 @@ WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
     ),
     (
         lambda: Dense(10.5),  # type: ignore[arg-type]  # on purpose
-        "Dense: units is 10.5, expected a whole number of at least 1\nTry: units=10",
+        "Dense: units is 10.5, expected a whole number of at least 1\nTry: units=1, or more",
     ),
     (
         lambda: Conv2D("16", 3),  # type: ignore[arg-type]  # on purpose
-        "Conv2D: filters is '16', expected a whole number of at least 1\nTry: filters=10",
+        "Conv2D: filters is '16', expected a whole number of at least 1\nTry: filters=1, or more",
     ),
     (
         lambda: MaxPool2D((2, 0)),

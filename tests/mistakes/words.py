@@ -173,7 +173,7 @@ NUMBERS = [
         "a convolution of no filters",
         lambda _: Conv2D(0, 3),
         ConfigError,
-        "Conv2D: filters is 0, expected a whole number of at least 1\nTry: filters=10",
+        "Conv2D: filters is 0, expected a whole number of at least 1\nTry: filters=1, or more",
     ),
     Mistake(
         "padding that keeps the size, with a stride",

@@ -38,7 +38,8 @@ def init_child(
     try:
         return layer.init(shape, draw.at(name))
     except XpcnnError as error:
-        raise _placed(error, draw.at(name).path, layer, trace or [("", shape)]) from None
+        place = _place(draw.at(name).path, layer, trace or [("", shape)])
+        raise with_context(error, place) from None
 
 
 def forward_child(
@@ -50,11 +51,17 @@ def forward_child(
     ctx: Context,
     trace: Trace | None = None,
 ) -> tuple[Array, Params, LayerPullback]:
-    """Run a child; an error says at which layer it arose and the shapes up to there."""
+    """Run a child; an error says at which layer it arose and the shapes up to there.
+
+    One that is not of the family, as a layer of the user's own may raise, says it in a note.
+    """
     try:
         return layer.forward(params[name], buffers[name], x, ctx.at(name))
     except XpcnnError as error:
-        raise _placed(error, ctx.at(name).path, layer, trace or _start(x)) from None
+        raise with_context(error, _place(ctx.at(name).path, layer, trace or _start(x))) from None
+    except Exception as error:
+        error.add_note(_place(ctx.at(name).path, layer, trace or _start(x)))
+        raise
 
 
 def _start(x: Array) -> Trace:
@@ -62,10 +69,10 @@ def _start(x: Array) -> Trace:
     return [("", getattr(x, "shape", ()))]
 
 
-def _placed(error: XpcnnError, path: str, layer: Layer, trace: Trace) -> XpcnnError:
-    """Return the error with a line on its place: the layer, and the shapes up to there."""
+def _place(path: str, layer: Layer, trace: Trace) -> str:
+    """Return the line that says where an error arose: the layer, and the shapes up to there."""
     shapes = " -> ".join(f"{name} {tuple(shape)}".lstrip() for name, shape in trace)
-    return with_context(error, f"at {path} ({type(layer).__name__}): {shapes}")
+    return f"at {path} ({type(layer).__name__}): {shapes}"
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,7 @@ def check_count(op: str, name: str, value: object) -> None:
     """Require a whole number of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         message = f"{op}: {name} is {value!r}, expected a whole number of at least 1"
-        raise ConfigError(hint(message, f"{name}=10"))
+        raise ConfigError(hint(message, f"{name}=1, or more"))
 
 
 def check_fraction(op: str, name: str, value: float, *, closed: bool = False) -> None:
