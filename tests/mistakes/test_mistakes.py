@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.lib import Lib, open_lib
-from tests.mistakes.arrays import LABELS, LAYERS, SAMPLES, TWO_LIBRARIES
 from tests.mistakes.bench import Bench, Mistake, after
 from tests.mistakes.files import EXTRAS, FILES
+from tests.mistakes.networks import LAYERS, TWO_LIBRARIES
+from tests.mistakes.samples import LABELS, SAMPLES
 from tests.mistakes.words import NAMES, NUMBERS
 from xpcnn.ops.checks import kind
 
