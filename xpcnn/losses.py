@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 from xpcnn import ops
 from xpcnn.errors import ConfigError, hint
 from xpcnn.ops.checks import is_floating
-from xpcnn.options import CLOSED_FRACTION, NON_NEGATIVE, check, number
+from xpcnn.options import CLOSED_FRACTION, FINITE, check, number
 from xpcnn.types import Array, namespace
 
 ScoresPullback: TypeAlias = Callable[[Array], Array]
@@ -131,7 +131,7 @@ def _make_floats(loss: Loss, name: str) -> None:
     if isinstance(weights, str) or not isinstance(weights, Iterable):
         got = type(weights).__name__
         raise ConfigError(hint(f"{owner}: {name} is a {got}, expected a list of numbers", advice))
-    floats = tuple(number(owner, name, weight, NON_NEGATIVE, advice) for weight in weights)
+    floats = tuple(number(owner, name, weight, FINITE, advice) for weight in weights)
     object.__setattr__(loss, name, floats)
 
 
