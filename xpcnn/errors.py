@@ -67,6 +67,6 @@ def said_of(where: str) -> Iterator[None]:
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return advice for an unknown `name`: the closest valid one, and all of them."""
     names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=1)
+    close = difflib.get_close_matches(str(name), names, n=1)
     listing = ", ".join(names)
     return f"{close[0]!r} (valid: {listing})" if close else f"one of {listing}"

@@ -82,7 +82,10 @@ PRESETS = ", ".join(sorted(names()))
             "the validation fraction must be in [0, 1), got 1.0\n"
             "Try: 0.1 for a tenth of the images, 0 for none",
         ),
-        (["--limit", "0"], "limit must be at least 1, got 0"),
+        (
+            ["--limit", "0"],
+            "limit must be a whole number of at least 1, got 0\nTry: leave it out for all images",
+        ),
         (
             ["--classes", "0,ten"],
             "data set 'digits' has no class 'ten'\nTry: one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",

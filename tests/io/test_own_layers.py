@@ -148,4 +148,6 @@ def test_what_a_class_of_ones_own_raises_is_placed() -> None:
 
     with pytest.raises(ConfigError) as caught:
         from_config({"type": "Sequential", "layers": [{"type": "Even", "number": 3}]}, [Even])
-    assert str(caught.value) == "layers.0 (Even): number must be even"
+    assert str(caught.value) == (
+        "layers.0 (Even): number must be even\nTry: options that Even accepts"
+    )
