@@ -11,6 +11,7 @@ from figure import show
 
 import xpcnn
 from xpcnn.data import Dataset
+from xpcnn.data.augment import Affine
 from xpcnn.training import History
 
 
@@ -18,7 +19,8 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     """Return a trained model and what the training was like."""
     preset = xpcnn.models.preset("sigmoid-binary").for_data(data.shape, len(data.classes))
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed, loss=preset.loss)
-    return model, model.fit(data, **vars(preset.training))
+    hands = Affine(degrees=15, scale=0.15, shear=15, shift=1)  # a hundred hands become thousands
+    return model, model.fit(data, **vars(preset.training) | {"augment": [hands]})
 
 
 if __name__ == "__main__":
