@@ -3,10 +3,10 @@
     python examples/mnist_best.py [--data-dir FOLDER]
 
 Learning rate and augmentation were chosen on a validation part (a tenth of the training images, by
-hash); the test images are looked at once per seed, for the figure.
+hash); the test images are looked at once, for the figure.
 """
 
-from figure import show
+from figure import Lines, show
 
 import xpcnn
 from xpcnn.data import Dataset
@@ -19,8 +19,10 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     preset = xpcnn.models.preset("mnist-best")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
     turned = Affine(degrees=10, scale=0.1, shear=5, shift=2)
-    return model, model.fit(data, **vars(preset.training) | {"augment": [turned]})
+    return model, model.fit(
+        data, callbacks=[Lines()], **vars(preset.training) | {"augment": [turned]}
+    )
 
 
 if __name__ == "__main__":
-    show(train, "mnist")
+    show(train, "mnist", seeds=[0])

@@ -2,9 +2,9 @@
 
     python examples/mnist_two_conv.py [--data-dir FOLDER]
 
-So few images are soon known by heart; moved by up to two pixels they are new in every epoch. Learning
-rate and augmentation were chosen on 8,000 further training images; the test images are looked at
-once per seed, for the figure.
+So few images are soon known by heart; moved by up to two pixels they are new in every epoch.
+Learning rate and augmentation were chosen on 8,000 further training images; the test images are
+looked at once per seed, for the figure.
 """
 
 from figure import show

@@ -83,3 +83,9 @@ def test_examples_run(tmp_path: Path) -> None:
             env={"PYTHONPATH": str(ROOT), "PATH": ""},
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_every_figure_has_its_script() -> None:
+    named = re.findall(r"python examples/(\w+\.py)", README)
+    scripts = {path.name for path in (ROOT / "examples").glob("*.py")} - {"figure.py"}
+    assert sorted(named) == sorted(scripts)
