@@ -1,10 +1,12 @@
 """The preset `large-bn` on CIFAR-10: four convolutions with batch normalisation, in minutes.
 
-    python examples/cifar10_large_bn.py [--data-dir FOLDER]
+Run it: python examples/cifar10_large_bn.py [--data-dir FOLDER]
 
 Mirror images and crops give every epoch other pictures, so the network does not learn the 50,000
-by heart. The learning rate and the augmentation were chosen on a validation part (a tenth of the
-training images, by hash); the test images are looked at once, for the figure.
+by heart.
+
+Where there was a choice, a validation part made it (a tenth of the training images, by hash); the
+test images are looked at once, for the figure.
 """
 
 from figure import Lines, show

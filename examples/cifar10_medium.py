@@ -1,10 +1,12 @@
 """The preset `medium` on CIFAR-10: three convolutions without normalisation.
 
-    python examples/cifar10_medium.py [--data-dir FOLDER]
+Run it: python examples/cifar10_medium.py [--data-dir FOLDER]
 
 Mirror images and crops give every epoch other pictures, so the network does not learn the 50,000
-by heart. The learning rate and the augmentation were chosen on a validation part (a tenth of the
-training images, by hash); the test images are looked at once, for the figure.
+by heart.
+
+Where there was a choice, a validation part made it (a tenth of the training images, by hash); the
+test images are looked at once, for the figure.
 """
 
 from figure import Lines, show
@@ -24,7 +26,7 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
 
 
 def with_mirror_images(model: xpcnn.Model, test: Dataset) -> float:
-    """Return the accuracy of the mean over an image and its mirror image; print that of the image."""
+    """Return the accuracy of means over images and their mirror images; print that without."""
     print(f"without the mirror images: test accuracy {model.evaluate(test)['accuracy']:.4f}")
     p = model.predict_proba(test.images, views=["identity", "flip"])
     return float((p.argmax(axis=1) == test.labels).mean())

@@ -1,9 +1,9 @@
 """The preset `mnist-best`: four convolutions with batch normalisation, MNIST to 99.6 %.
 
-    python examples/mnist_best.py [--data-dir FOLDER]
+Run it: python examples/mnist_best.py [--data-dir FOLDER]
 
-Learning rate and augmentation were chosen on a validation part (a tenth of the training images, by
-hash); the test images are looked at once, for the figure.
+Where there was a choice, a validation part made it (a tenth of the training images, by hash); the
+test images are looked at once, for the figure.
 """
 
 from figure import Lines, show

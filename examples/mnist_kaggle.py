@@ -1,8 +1,8 @@
 """The preset `kaggle` on MNIST: a narrow network of 10,166 parameters, trained as it stands.
 
-    python examples/mnist_kaggle.py [--data-dir FOLDER]
+Run it: python examples/mnist_kaggle.py [--data-dir FOLDER]
 
-Its learning rate was chosen on a validation part (a tenth of the training images, by hash); the
+Where there was a choice, a validation part made it (a tenth of the training images, by hash); the
 test images are looked at once per seed, for the figure.
 """
 

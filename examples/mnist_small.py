@@ -1,9 +1,9 @@
 """The preset `small` on MNIST: two convolutions of sixteen filters, five epochs.
 
-    python examples/mnist_small.py [--data-dir FOLDER]
+Run it: python examples/mnist_small.py [--data-dir FOLDER]
 
-Learning rate and augmentation were chosen on a validation part (a tenth of the training images, by
-hash); the test images are looked at once per seed, for the figure.
+Where there was a choice, a validation part made it (a tenth of the training images, by hash); the
+test images are looked at once per seed, for the figure.
 """
 
 from figure import show

@@ -1,10 +1,11 @@
 """The preset `two-conv` on the first 1,000 images of MNIST, 20 epochs: what a few seconds reach.
 
-    python examples/mnist_two_conv.py [--data-dir FOLDER]
+Run it: python examples/mnist_two_conv.py [--data-dir FOLDER]
 
 So few images are soon known by heart; moved by up to two pixels they are new in every epoch.
-Learning rate and augmentation were chosen on 8,000 further training images; the test images are
-looked at once per seed, for the figure.
+
+Where there was a choice, 8,000 further training images made it; the test images are looked at once
+per seed, for the figure.
 """
 
 from figure import show

@@ -1,10 +1,11 @@
 """The preset `sigmoid-binary`: zeros from ones, learnt from 100 images of each.
 
-    python examples/mnist_zeros_and_ones.py [--data-dir FOLDER]
+Run it: python examples/mnist_zeros_and_ones.py [--data-dir FOLDER]
 
-The loss is binary cross-entropy, one output per class. How to train was chosen on 6,000 further
-zeros and ones of the training part; the 2,115 of the test part are looked at once per seed, for
-the figure.
+The loss is binary cross-entropy, one output per class.
+
+Where there was a choice, 6,000 further zeros and ones of the training part made it; the 2,115 of
+the test part are looked at once per seed, for the figure.
 """
 
 from figure import show

@@ -1,6 +1,6 @@
 """Exclusive or, the smallest problem that needs a hidden layer, and a picture of what was learnt.
 
-python examples/xor.py
+Run it: python examples/xor.py
 """
 
 import numpy

@@ -75,7 +75,8 @@ def test_the_figures_that_take_seconds(
     assert model.evaluate(test)["accuracy"] >= least
 
 
-def test_a_script_finds_what_it_shares_from_anywhere(tmp_path: Path) -> None:
+def test_a_script_is_run_from_anywhere(tmp_path: Path) -> None:
+    """In a process of its own, with nothing on the way but xpcnn; it finds `figure` beside it."""
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / "mnist_tiny.py"), "--data-dir", "nowhere"],
         cwd=tmp_path,
