@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+import numpy
+
 from xpcnn.data.split import split
 from xpcnn.errors import XpcnnError, hint
 from xpcnn.training.blackbox import all_finite
@@ -80,7 +82,7 @@ def dry_run(
     recipe = recipe_for(model, chosen, seed)
     course = Course(model, samples, chosen, seed)
     start = beginning(recipe, model.params, model.buffers, model.backend.from_host, model.dtype)
-    with model.backend.session():
+    with model.backend.session(), numpy.errstate(all="ignore"):  # told below
         update = next(course.epoch(1, 0, []))
         for _ in range(2):
             model.backend.synchronize()

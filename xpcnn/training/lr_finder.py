@@ -142,5 +142,5 @@ def _plot(rates: Sequence[float], losses: Sequence[float], mark: float | None) -
         lines.append(f"{label} | {line}".rstrip())
     place = -1 if mark is None else sum(rate < mark for rate in rates) * columns // len(rates)
     lines.append(" " * 9 + "+-" + "".join("^" if i == place else "-" for i in range(columns)))
-    ends = f"{rates[0]:.0e}".ljust(columns - 5) + f"{rates[-1]:.0e}"
+    ends = f"{rates[0]:.0e} ".ljust(columns - 5) + f"{rates[-1]:.0e}"
     return "\n".join([*lines, " " * 11 + ends])
