@@ -51,24 +51,13 @@ def host_arrays(dtype: str) -> Iterator[numpy.ndarray]:
 # the name and the device
 
 
-def test_unknown_name_suggests_the_nearest() -> None:
-    with pytest.raises(BackendError) as refused:
-        backend.load("cuppy")
-    assert str(refused.value) == (
-        "unknown backend 'cuppy'\nTry: 'cupy' (valid: array_api_strict, cupy, numpy, torch)"
-    )
+def test_an_unknown_name_near_to_none() -> None:
     with pytest.raises(BackendError, match=r"unknown backend 'xyz'\nTry: one of array_api_strict"):
         backend.problem("xyz")
 
 
 def test_numpy_has_one_device() -> None:
     assert backend.load("numpy", "cpu").device == "cpu"
-    with pytest.raises(BackendError) as refused:
-        backend.load("numpy", "cuda:0")
-    assert str(refused.value) == (
-        "backend 'numpy' cannot be used: NumPy has no device 'cuda:0'\n"
-        "Try: device 'cpu', or another backend"
-    )
 
 
 def test_array_api_strict_names_its_devices() -> None:
@@ -79,16 +68,6 @@ def test_array_api_strict_names_its_devices() -> None:
     assert str(refused.value) == (
         "backend 'array_api_strict' cannot be used: array-api-strict has no device 'device9'\n"
         "Try: device 'device1' or 'CPU_DEVICE'"
-    )
-
-
-def test_array_api_strict_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "array_api_strict", None)
-    with pytest.raises(BackendError) as refused:
-        backend.load("array_api_strict")
-    assert str(refused.value) == (
-        "backend 'array_api_strict' cannot be used: array-api-strict is not installed\n"
-        "Try: pip install array-api-strict"
     )
 
 

@@ -45,6 +45,18 @@ def test_the_library_example_runs_as_written(
     numpy.testing.assert_array_equal(again.predict_proba(images), model.predict_proba(images))
 
 
+def test_the_run_in_a_file_runs_as_written(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(block("run.toml"))
+    command = block("config").replace("xpcnn train", f"{sys.executable} -m xpcnn train")
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    command = f"{command.strip()} --quiet --out one"
+    subprocess.run(command, shell=True, cwd=tmp_path, env=environment, check=True)
+    config = tomllib.loads((tmp_path / "one/config.toml").read_text())
+    assert (config["seed"], config["training"]["epochs"]) == (1, 3)
+    assert config["training"]["optimizer"]["lr"] == 0.002
+    assert config["training"]["augment"] == [{"name": "crop", "pad": 2}]
+
+
 def test_two_commands_of_one_line() -> None:
     for name in ("main job", "tests"):
         assert len(block(name).strip().splitlines()) == 1

@@ -171,11 +171,6 @@ def test_options_become_plain_numbers() -> None:
     [
         (
             schedules.make,
-            {"name": "cosin"},
-            "unknown schedule 'cosin'\nTry: 'cosine' (valid: constant, cosine, ",
-        ),
-        (
-            schedules.make,
             {"name": "cosine", "finl": 0.1},
             "schedule 'cosine' has no option 'finl'\nTry: 'final' (valid: final)",
         ),

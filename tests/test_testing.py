@@ -197,21 +197,28 @@ class Bare:
     ("layer", "text"),
     [
         (Bare, f"{Bare!r} is no layer, which has init and forward\nTry: an instance of the class"),
-        (Bare({}), "Bare: init must return (params, buffers, out_shape), got a dict"),
+        (
+            Bare({}),
+            "Bare: init must return (params, buffers, out_shape), got a dict\n"
+            "Try: return (params, buffers, out_shape)",
+        ),
         (
             Bare(({}, {}, (3,)), lambda x: x),
             "Bare in training mode (seed 0): forward must return (y, buffers, pullback), "
-            "got a ndarray",
+            "got a ndarray\n"
+            "Try: return (y, buffers, pullback)",
         ),
         (
             Bare(({}, {}, (3,)), lambda x: (x, {}, lambda dy, want_dx=True: dy)),
             "Bare in training mode (seed 0): the pullback must return (dx, gradients by name), "
-            "got a ndarray",
+            "got a ndarray\n"
+            "Try: return (dx, gradients by name)",
         ),
         (
             Bare(({}, {}, (3,)), lambda x: (x, {}, lambda dy, want_dx=True: (dy, dy))),
             "Bare in training mode (seed 0): the pullback must return gradients by name, "
-            "got a ndarray",
+            "got a ndarray\n"
+            'Try: return dx, {"weight": dw}; without parameters: dx, {}',
         ),
     ],
 )

@@ -38,7 +38,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/cli/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/report/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
-    ("xpcnn/", ("xpcnn", "safetensors", "array_api_compat", *HOST)),
+    ("xpcnn/", ("xpcnn", "safetensors", "tomli_w", "array_api_compat", *HOST)),
     ("examples/", ("xpcnn", *HOST)),
 ]
 OUTERMOST = ("xpcnn.cli", "xpcnn.report")  # for each other and the main module alone

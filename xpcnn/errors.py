@@ -6,7 +6,8 @@ is the same on every backend.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class XpcnnError(Exception):
@@ -52,9 +53,20 @@ def with_context(error: XpcnnError, line: str) -> XpcnnError:
     return type(error)(f"{message}\n{line}{found}{advice}")
 
 
+@contextmanager
+def said_of(where: str) -> Iterator[None]:
+    """Begin the text of an error with where it comes from, such as a file; nowhere if empty."""
+    try:
+        yield
+    except XpcnnError as error:
+        if not where:
+            raise
+        raise type(error)(f"{where}: {error}") from error
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return advice for an unknown `name`: the closest valid one, and all of them."""
     names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=1)
+    close = difflib.get_close_matches(str(name), names, n=1)
     listing = ", ".join(names)
     return f"{close[0]!r} (valid: {listing})" if close else f"one of {listing}"

@@ -193,7 +193,14 @@ class Draw:
         return Draw(self.seed, self._join(name))
 
     def __call__(self, name: str, initializer: Initializer, shape: Shape) -> Host:
-        """Return the first values of the parameter `name`."""
+        """Return the first values of the parameter `name`.
+
+        Raises:
+            ConfigError: the initializer is none, or its class.
+        """
+        if isinstance(initializer, type) or not callable(initializer):
+            message = f"{self._join(name)}: {initializer!r} is no initializer"
+            raise ConfigError(hint(message, "an object such as xpcnn.initializers.HeNormal()"))
         key = random.key(self.seed, f"init/{self._join(name)}")
         rng = numpy.random.Generator(numpy.random.Philox(key=key))
         return numpy.asarray(initializer(shape, rng), numpy.float32)

@@ -5,13 +5,14 @@ cotangent of the scores. Labels are integers (n,), or floats of the shape of the
 probabilities or targets. Nothing here reads a value on the host.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass
 from typing import Protocol, TypeAlias
 
 from xpcnn import ops
+from xpcnn.errors import ConfigError, hint
 from xpcnn.ops.checks import is_floating
-from xpcnn.options import CLOSED_FRACTION, check
+from xpcnn.options import CLOSED_FRACTION, FINITE, check, number
 from xpcnn.types import Array, namespace
 
 ScoresPullback: TypeAlias = Callable[[Array], Array]
@@ -44,8 +45,7 @@ class SoftmaxCrossEntropy:
 
     def __post_init__(self) -> None:
         check(self, label_smoothing=CLOSED_FRACTION)
-        if self.class_weights is not None:
-            object.__setattr__(self, "class_weights", tuple(map(float, self.class_weights)))
+        _make_floats(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
         loss, back = ops.softmax_cross_entropy(
@@ -76,8 +76,7 @@ class BCEWithLogits:
     positive_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.positive_weights is not None:
-            object.__setattr__(self, "positive_weights", tuple(map(float, self.positive_weights)))
+        _make_floats(self, "positive_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
         weights = _like(scores, self.positive_weights)
@@ -121,6 +120,19 @@ def targets(scores: Array, labels: Array) -> Array:
         return xp.astype(column, scores.dtype)
     classes = xp.arange(outputs, dtype=labels.dtype, device=labels.device)
     return xp.astype(column == classes, scores.dtype)
+
+
+def _make_floats(loss: Loss, name: str) -> None:
+    """Make the weights of a loss a tuple of Python floats, where it has any."""
+    owner, weights = type(loss).__name__, getattr(loss, name)
+    if weights is None:
+        return
+    advice = f"{owner}({name}=(1.0, 2.0)), one for each output"
+    if isinstance(weights, str) or not isinstance(weights, Iterable):
+        got = type(weights).__name__
+        raise ConfigError(hint(f"{owner}: {name} is a {got}, expected a list of numbers", advice))
+    floats = tuple(number(owner, name, weight, FINITE, advice) for weight in weights)
+    object.__setattr__(loss, name, floats)
 
 
 def _like(scores: Array, weights: tuple[float, ...] | None) -> Array | None:

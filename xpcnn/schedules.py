@@ -66,6 +66,9 @@ class MultiStep:
 
     def __post_init__(self) -> None:
         check(self, gamma=NON_NEGATIVE)
+        if not isinstance(self.at, tuple | list):
+            message = f"MultiStep: at is {self.at!r}, expected a list"
+            raise ConfigError(hint(message, "MultiStep((0.5, 0.75))"))
         object.__setattr__(self, "at", tuple(_length(self, "at", length) for length in self.at))
 
     def __call__(self, step: int, total_steps: int, /) -> float:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy
 
-from xpcnn.errors import ShapeError
+from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw, Host, Initializer
 from xpcnn.layers import Layer
 from xpcnn.types import Shape, flatten
@@ -28,7 +28,8 @@ class _NoDraw(Draw):
         try:
             return numpy.broadcast_to(numpy.float32(0), shape)
         except ValueError as error:  # more elements than an address space has
-            raise ShapeError(f"{self._join(name)} of shape {shape}: {error}") from error
+            message = f"{self._join(name)} of shape {shape}: {error}"
+            raise ShapeError(hint(message, "smaller layers or samples")) from error
 
 
 def sizes(layer: Layer, input_shape: Shape) -> Sizes:

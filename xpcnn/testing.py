@@ -20,6 +20,8 @@ from xpcnn.types import Array, Params, Shape, flatten, unflatten_like
 INPUT = "the input"
 """Stands for x among the parameter paths, none of which has a space."""
 
+_PLAIN = "Python numbers as constants: a NumPy float64 makes float64 of float32"
+
 Host: TypeAlias = numpy.ndarray[Any, Any]
 Arrays: TypeAlias = dict[str, Host]
 
@@ -141,33 +143,38 @@ def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays
     """Return the gradients, once names, shapes, dtypes and repeated calls are as they must be."""
     y, _, pullback = runner.forward(arrays, dtype)
     if tuple(y.shape) != dy.shape:
-        raise GradientError(
-            f"{runner}: the output has shape {tuple(y.shape)}, init promised {dy.shape}"
-        )
+        message = f"{runner}: the output has shape {tuple(y.shape)}, init promised {dy.shape}"
+        raise GradientError(hint(message, "the out_shape that `forward` makes, in `init`"))
     expected = runner.backend.dtype(dtype)
     if y.dtype != expected:
-        raise GradientError(f"{runner}: from {dtype} arrays, the output has dtype {y.dtype}")
+        message = f"{runner}: from {dtype} arrays, the output has dtype {y.dtype}"
+        raise GradientError(hint(message, _PLAIN))
     dy_on_device = runner.backend.from_host(dy.astype(dtype))
     dx, nested = _parts(runner, "the pullback", "(dx, gradients by name)", pullback(dy_on_device))
     if not isinstance(nested, dict):
         kind = type(nested).__name__
-        raise GradientError(f"{runner}: the pullback must return gradients by name, got a {kind}")
+        message = f"{runner}: the pullback must return gradients by name, got a {kind}"
+        raise GradientError(hint(message, 'return dx, {"weight": dw}; without parameters: dx, {}'))
     gradients = {INPUT: dx, **flatten(nested)}
     if gradients.keys() != arrays.keys():
         have, want = (sorted(names.keys() - {INPUT}) for names in (gradients, arrays))
-        raise GradientError(f"{runner}: gradients are named {have}, the parameters {want}")
+        message = f"{runner}: gradients are named {have}, the parameters {want}"
+        raise GradientError(hint(message, "one gradient for each parameter, under its name"))
     for name, gradient in gradients.items():
         if gradient is None:
-            raise GradientError(f"{runner}: the gradient of {name} is None")
+            message = f"{runner}: the gradient of {name} is None"
+            raise GradientError(hint(message, "None only for dx, and only where want_dx is false"))
         if tuple(gradient.shape) != arrays[name].shape:
             raise GradientError(
-                f"{runner}: the gradient of {name} has shape {tuple(gradient.shape)}, "
-                f"expected {arrays[name].shape}"
+                hint(
+                    f"{runner}: the gradient of {name} has shape {tuple(gradient.shape)}, "
+                    f"expected {arrays[name].shape}",
+                    "sum over the axes along which the forward pass repeats it",
+                )
             )
         if gradient.dtype != expected:
-            raise GradientError(
-                f"{runner}: from {dtype} arrays, the gradient of {name} has dtype {gradient.dtype}"
-            )
+            got = f"the gradient of {name} has dtype {gradient.dtype}"
+            raise GradientError(hint(f"{runner}: from {dtype} arrays, {got}", _PLAIN))
     host = {name: runner.backend.to_host(g) for name, g in gradients.items()}
     for want_dx in (True, False):
         dx, nested = pullback(dy_on_device, want_dx)
@@ -175,8 +182,11 @@ def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays
         for name, gradient in again.items():
             if runner.backend.to_host(gradient).tobytes() != host[name].tobytes():
                 raise GradientError(
-                    f"{runner}: a second call of the pullback (want_dx={want_dx}) gives another "
-                    f"gradient of {name}"
+                    hint(
+                        f"{runner}: a second call of the pullback (want_dx={want_dx}) gives "
+                        f"another gradient of {name}",
+                        "a pullback that writes into nothing that it holds",
+                    )
                 )
     return host
 
@@ -185,7 +195,9 @@ def _parts(owner: object, what: str, form: str, value: Any) -> tuple[Any, ...]:
     """Return a tuple of the form that the contract asks for."""
     if not isinstance(value, tuple) or len(value) != form.count(",") + 1:
         got = f"{len(value)} values" if isinstance(value, tuple) else f"a {type(value).__name__}"
-        raise GradientError(f"{owner}: {what} must return {form}, got {got}")
+        raise GradientError(
+            hint(f"{owner}: {what} must return {form}, got {got}", f"return {form}")
+        )
     return value
 
 

@@ -43,22 +43,29 @@ PRESETS = ", ".join(sorted(names()))
         ),
         (
             ["--optimizer", "adamm"],
-            "unknown optimizer 'adamm'\n"
+            "training.optimizer: unknown optimizer 'adamm'\n"
             "Try: 'adam' (valid: adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd)",
         ),
         (
             ["--schedule", "cosin"],
-            "unknown schedule 'cosin'\n"
+            "training.schedule: unknown schedule 'cosin'\n"
             "Try: 'cosine' (valid: constant, cosine, cosine-restarts, exponential, multi-step, "
             "one-cycle, polynomial, step)",
         ),
         (
             ["--optimizer", "adam", "--momentum", "0.9"],
-            "optimizer 'adam' has no option 'momentum'\n"
+            "training.optimizer (adam) has no option 'momentum'\n"
             "Try: one of amsgrad, beta1, beta2, decay_all, decoupled, eps, lr, weight_decay",
         ),
-        (["--lr", "-1"], "SGD: lr must be a finite number >= 0, got -1\nTry: SGD(lr=0.001)"),
-        (["--lr", "nan"], "SGD: lr must be a finite number >= 0, got nan\nTry: SGD(lr=0.001)"),
+        (
+            ["--lr", "-1"],
+            "SGD: lr must be a finite number >= 0, got -1\nat training.optimizer (sgd)\n"
+            "Try: SGD(lr=0.001)",
+        ),
+        (
+            ["--lr", "nan"],
+            "training.optimizer (sgd): lr is nan, expected a finite number",
+        ),
         (["--epochs", "0"], "epochs is 0, expected a whole number of at least 1\nTry: epochs=10"),
         (
             ["--batch-size", "-8"],
@@ -75,7 +82,10 @@ PRESETS = ", ".join(sorted(names()))
             "the validation fraction must be in [0, 1), got 1.0\n"
             "Try: 0.1 for a tenth of the images, 0 for none",
         ),
-        (["--limit", "0"], "limit must be at least 1, got 0"),
+        (
+            ["--limit", "0"],
+            "limit must be a whole number of at least 1, got 0\nTry: leave it out for all images",
+        ),
         (
             ["--classes", "0,ten"],
             "data set 'digits' has no class 'ten'\nTry: one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",

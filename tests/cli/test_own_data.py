@@ -153,8 +153,7 @@ def test_train_on_an_npz_file_repeats_from_its_configuration(
     config = tomllib.loads(Path("one/config.toml").read_text())
     assert (config["dataset"], config["image-size"]) == ("own.npz", "8,8")
     assert "no-preflight" not in config
-    config["model"] = "one/model.toml"
-    again = [text for name, value in config.items() for text in (f"--{name}", str(value))]
+    again = ("--config", "one/config.toml")
     assert cli("train", *again, "--no-preflight", "--out", "two").code == 0
     one, two = (load_model(f"{run}/model.safetensors") for run in ("one", "two"))
     images = digits[1].images[:50]

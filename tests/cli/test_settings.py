@@ -8,20 +8,15 @@ import numpy
 import pytest
 
 from tests.cli.conftest import Cli
+from xpcnn.cli.request import Request
 from xpcnn.cli.settings import DEFAULT_MODELS, resolve
+from xpcnn.cli.train import command
 from xpcnn.data import Dataset
 from xpcnn.data.augment import Augmentation, Crop, Cutout, Flip
 from xpcnn.errors import ConfigError
 from xpcnn.models import Preset, preset
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Constant, OneCycle
-
-NONE = dict.fromkeys(
-    (
-        *("epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule"),
-        *("clip_norm", "augment"),
-    )
-)
 
 OWN = """
 input_shape = [1, 8, 8]
@@ -44,8 +39,8 @@ def images(*shape: int) -> Dataset:
     return Dataset.from_arrays(numpy.zeros((2, *shape), numpy.uint8), [0, 1])
 
 
-def given(**flags: Any) -> dict[str, Any]:
-    return {**NONE, "seed": 0, **flags}
+def given(*flags: str) -> Request:
+    return Request(command.make_context("train", [*flags]))
 
 
 @pytest.fixture
@@ -76,7 +71,7 @@ def test_data_of_another_shape_need_a_model() -> None:
 def test_a_preset_without_training_has_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "bare.toml"
     file.write_text(OWN)
-    settings = resolve(given(momentum=0.5), preset(file), images(1, 8, 8))
+    settings = resolve(given("--momentum", "0.5"), preset(file), images(1, 8, 8))
     training = settings.training
     assert (training.epochs, training.batch_size) == (10, 64)
     assert training.optimizer == SGD(lr=0.05, momentum=0.5)
@@ -84,47 +79,47 @@ def test_a_preset_without_training_has_the_defaults(tmp_path: Path) -> None:
 
 
 def test_flags_change_the_preset_one_by_one(own: Preset) -> None:
-    settings = resolve(given(lr=0.1, epochs=4), own, images(1, 8, 8))
-    training = settings.training
+    training = resolve(given("--lr", "0.1", "--epochs", "4"), own, images(1, 8, 8)).training
     assert (training.epochs, training.batch_size, training.clip_value) == (4, 32, 0.5)
     assert training.optimizer == SGD(lr=0.1, momentum=0.8, nesterov=True)
-    assert settings.config["schedule"] == "step"
-    assert settings.config["lr"] == 0.1
+    assert training.schedule == own.training.schedule
 
 
 def test_the_same_name_keeps_the_other_options_and_another_does_not(own: Preset) -> None:
-    same = resolve(given(optimizer="sgd", schedule="step"), own, images(1, 8, 8)).training
+    same = resolve(given("--optimizer", "sgd", "--schedule", "step"), own, images(1, 8, 8)).training
     assert (same.optimizer, same.schedule) == (own.training.optimizer, own.training.schedule)
-    other = resolve(given(optimizer="adam", schedule="one-cycle"), own, images(1, 8, 8)).training
+    other = resolve(
+        given("--optimizer", "adam", "--schedule", "one-cycle"), own, images(1, 8, 8)
+    ).training
     assert (other.optimizer, other.schedule) == (Adam(), OneCycle())
 
 
 def test_clipping_by_norm_replaces_the_presets_clipping(own: Preset) -> None:
-    training = resolve(given(clip_norm=2.0), own, images(1, 8, 8)).training
+    training = resolve(given("--clip-norm", "2.0"), own, images(1, 8, 8)).training
     assert (training.clip_norm, training.clip_value) == (2.0, None)
 
 
 @pytest.mark.parametrize(
-    ("flag", "changes", "name"),
+    ("flag", "changes"),
     [
-        (None, (Flip(vertical=0.5), Crop(1)), "flip,crop"),
-        ("flip,crop", (Flip(vertical=0.5), Crop(1)), "flip,crop"),
-        ("cutout, crop", (Cutout(8), Crop(1)), "cutout,crop"),
-        ("flip,flip", (Flip(vertical=0.5), Flip(vertical=0.5)), "flip,flip"),
-        ("none", (), "none"),
+        (None, (Flip(vertical=0.5), Crop(1))),
+        ("flip,crop", (Flip(vertical=0.5), Crop(1))),
+        ("cutout, crop", (Cutout(8), Crop(1))),
+        ("flip,flip", (Flip(vertical=0.5), Flip(vertical=0.5))),
+        ("none", ()),
     ],
 )
 def test_names_of_augmentations(
-    own: Preset, flag: str | None, changes: tuple[Augmentation, ...], name: str
+    own: Preset, flag: str | None, changes: tuple[Augmentation, ...]
 ) -> None:
-    settings = resolve(given(augment=flag), own, images(1, 8, 8))
+    flags = () if flag is None else ("--augment", flag)
+    settings = resolve(given(*flags), own, images(1, 8, 8))
     assert settings.training.augment == changes
-    assert settings.config["augment"] == name
 
 
 def test_an_unknown_augmentation_is_refused(own: Preset) -> None:
     with pytest.raises(ConfigError, match="unknown augmentation 'corp'\nTry: 'crop' "):
-        resolve(given(augment="flip,corp"), own, images(1, 8, 8))
+        resolve(given("--augment", "flip,corp"), own, images(1, 8, 8))
 
 
 def test_flag_over_variable_over_preset(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,14 +132,14 @@ def test_flag_over_variable_over_preset(cli: Cli, monkeypatch: pytest.MonkeyPatc
         return tomllib.loads((Path(folder) / "config.toml").read_text())
 
     Path("own.toml").write_text(OWN + TRAINING)
-    assert configured()["epochs"] == 3
+    assert configured()["training"]["epochs"] == 3
     monkeypatch.setenv("XPCNN_EPOCHS", "2")
     monkeypatch.setenv("XPCNN_BATCH_SIZE", "20")
     monkeypatch.setenv("XPCNN_LR", "")  # empty is not given
-    config = configured()
-    assert (config["epochs"], config["batch-size"], config["lr"]) == (2, 20, 0.3)
-    config = configured("--epochs", "1")
-    assert (config["epochs"], config["batch-size"]) == (1, 20)
+    training = configured()["training"]
+    assert (training["epochs"], training["batch_size"], training["optimizer"]["lr"]) == (2, 20, 0.3)
+    training = configured("--epochs", "1")["training"]
+    assert (training["epochs"], training["batch_size"]) == (1, 20)
 
 
 def test_every_flag_has_its_variable(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,11 +161,19 @@ def test_every_flag_has_its_variable(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv(f"XPCNN_{name}", value)
     assert cli("train") == (0, "", "")
     config = tomllib.loads(Path("here/config.toml").read_text())
-    for name in ("OUT", "QUIET"):
-        del values[name]
-    assert {k.lower().replace("_", "-"): v for k, v in values.items()} == {
-        k: f"{v:g}" if isinstance(v, float) else str(v)
-        for k, v in config.items()
-        if k.upper().replace("-", "_") in values
+    training = config.pop("training")
+    assert config == {
+        "backend": "numpy",
+        "classes": "0,1",
+        "dataset": "digits",
+        "dtype": "float64",
+        "limit-per-class": 30,
+        "model": "model.toml",
+        "seed": 3,
+        "validation": 0.0,
     }
-    assert config["lr"] == 0.001  # of adam, not of the preset's sgd
+    assert training["epochs"] == 1
+    assert training["optimizer"]["name"] == "adam"
+    assert training["optimizer"]["weight_decay"] == 0.01
+    assert training["optimizer"]["lr"] == 0.001  # of adam, not of the preset's sgd
+    assert tomllib.loads(Path("here/model.toml").read_text())["name"] == "two-conv"

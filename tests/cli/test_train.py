@@ -108,27 +108,22 @@ def test_the_configuration_repeats_the_run(cli: Cli) -> None:
     flags += ["--augment", "crop,cutout"]
     assert cli("train", *flags, "--epochs", "2", "--out", "one").code == 0
     config = tomllib.loads(Path("one/config.toml").read_text())
+    training = config.pop("training")
     assert config == {
         "backend": "numpy",
         "dataset": "digits",
         "limit-per-class": 20,
         "classes": "3,8,1",
-        "model": "digits",
-        "epochs": 2,
-        "batch-size": 16,
-        "optimizer": "sgd",
-        "lr": 0.02,
-        "momentum": 0.9,
-        "weight-decay": 5e-4,
-        "schedule": "cosine",
-        "clip-norm": 1.0,
-        "augment": "crop,cutout",
+        "model": "model.toml",
         "seed": 7,
         "dtype": "float32",
         "validation": 0.1,
     }
-    config["model"] = "one/model.toml"
-    again = [text for name, value in config.items() for text in (f"--{name}", str(value))]
+    assert (training["epochs"], training["batch_size"], training["clip_norm"]) == (2, 16, 1.0)
+    assert training["optimizer"]["lr"] == 0.02
+    assert training["schedule"]["name"] == "cosine"
+    assert [table["name"] for table in training["augment"]] == ["crop", "cutout"]
+    again = ("--config", "one/config.toml")
     assert cli("train", *again, "--out", "two").code == 0
     one, two = weights(Path("one")), weights(Path("two"))
     assert list(one) == list(two)

@@ -141,7 +141,10 @@ def test_samples_must_be_images() -> None:
     Augmenter([], backend.load("numpy"), **options)
     with pytest.raises(ShapeError) as caught:
         augment.views_of(["flip"])[0](numpy.zeros((2, 4)))
-    assert str(caught.value) == "view 'flip': samples have shape (4,), expected images (c, h, w)"
+    assert str(caught.value) == (
+        "view 'flip': samples have shape (4,), expected images (c, h, w)\n"
+        'Try: views=("identity",)'
+    )
 
 
 def test_numbers_of_numpy_become_plain() -> None:

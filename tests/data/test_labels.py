@@ -1,4 +1,4 @@
-"""The check of labels: every kind of wrong label, with its text."""
+"""The check of labels: wrong labels beside those in tests/mistakes, with their texts."""
 
 from typing import Any
 
@@ -12,35 +12,19 @@ NAMES = "names, labels = numpy.unique(labels, return_inverse=True), with classes
 
 NOT_INDICES: list[tuple[Any, str]] = [
     (
-        np.eye(3),
-        "d: labels look one-hot: expected one class index per image, shape (3,), got shape (3, 3)\n"
-        "Try: labels.argmax(axis=1)",
-    ),
-    (
-        np.zeros((3, 1), np.int64),
-        "d: labels have the wrong rank: expected one class index per image, shape (3,), "
-        "got shape (3, 1)\nTry: labels.reshape(-1)",
+        [[0], [1, 2], [0]],
+        "d: labels are no array: expected one class index per image\nTry: a list of whole numbers",
     ),
     (
         5,
         "d: labels have the wrong rank: expected one class index per image, shape (3,), "
         "got shape ()\nTry: labels.reshape(-1)",
     ),
-    (["cat", "dog", "cat"], f"d: labels must be integers, got strings\nTry: {NAMES}"),
     (np.array([b"a", b"b", b"a"]), f"d: labels must be integers, got strings\nTry: {NAMES}"),
-    (
-        [0.0, 1.0, 2.0],
-        "d: labels must be integers, got floats\n"
-        "Try: labels.astype('int64'), if they are whole numbers",
-    ),
     ([True, False, True], "d: labels must be integers, got booleans\nTry: labels.astype('int64')"),
     (
         [None, 1, 2],
         "d: labels must be integers, got dtype object\nTry: numpy.asarray(labels, dtype='int64')",
-    ),
-    (
-        [0, 1],
-        "d: 3 images but 2 labels\nTry: give one label for each image, in the same order",
     ),
     ([], "d: 3 images but 0 labels\nTry: give one label for each image, in the same order"),
 ]
@@ -61,31 +45,14 @@ def test_any_integers_become_int64(dtype: str) -> None:
     assert labels.tolist() == [2, 0, 1]
 
 
-OUT_OF_RANGE: list[tuple[list[int], str]] = [
-    (
-        [0, -1, 2, -7],
-        "d: 2 of 4 labels lie outside 0..2, the first: labels[1] = -1, labels[3] = -7\n"
-        "Try: number the classes from 0, and leave out images that have none",
-    ),
-    (
-        [1, 2, 3, 1],
-        "d: 1 of 4 labels lie outside 0..2, the first: labels[2] = 3\n"
-        "Try: labels - 1: they seem to be counted from 1",
-    ),
-    (
-        [0, 9, 9, 9, 9, 9, 9],
+def test_of_labels_out_of_range_the_first_are_named() -> None:
+    with pytest.raises(LabelError) as caught:
+        check_range(np.array([0, 9, 9, 9, 9, 9, 9]), 3, "d")
+    assert str(caught.value) == (
         "d: 6 of 7 labels lie outside 0..2, the first: labels[1] = 9, labels[2] = 9, "
         "labels[3] = 9, labels[4] = 9, labels[5] = 9\n"
-        "Try: name every class that occurs, or leave out the images of the others",
-    ),
-]
-
-
-@pytest.mark.parametrize(("labels", "text"), OUT_OF_RANGE)
-def test_labels_out_of_range_are_counted_and_named(labels: list[int], text: str) -> None:
-    with pytest.raises(LabelError) as caught:
-        check_range(np.array(labels), 3, "d")
-    assert str(caught.value) == text
+        "Try: name every class that occurs, or leave out the images of the others"
+    )
 
 
 def test_a_label_too_large_for_int64_is_refused() -> None:

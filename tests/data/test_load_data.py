@@ -10,21 +10,12 @@ import pytest
 from tests.data.make_files import write_mnist
 from tests.real_data import ROOT, real_data
 from xpcnn.data import NAMES, catalog, download, load
-from xpcnn.errors import ConfigError, DataError
+from xpcnn.errors import DataError
 
 
 @pytest.fixture(autouse=True)
 def no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XPCNN_DATA_DIR", raising=False)
-
-
-def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ConfigError) as caught:
-        load("minst")
-    assert str(caught.value) == (
-        "unknown data set 'minst'\nTry: 'mnist' (valid: cifar10, cifar100, digits, "
-        "fashion-mnist, kmnist, mnist)"
-    )
 
 
 def test_every_name_is_known_with_its_classes() -> None:

@@ -1,6 +1,5 @@
 """Pictures from files to what a model takes: literal pixels, and every refusal."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -177,15 +176,6 @@ def test_too_many_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_channels_that_no_picture_has(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the model takes images of 2 channels; pictures can give"):
         read_picture(tmp_path / "a.png", (2, 3, 3), PHOTOS)
-
-
-def test_without_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(DataError) as caught:
-        read_picture(tmp_path / "a.png", (1, 3, 3), PHOTOS)
-    assert str(caught.value) == (
-        "reading pictures needs Pillow, which is not installed\nTry: pip install 'xpcnn[images]'"
-    )
 
 
 def test_a_rule_and_its_table() -> None:

@@ -62,7 +62,7 @@ def dense(units: int, **options: Any) -> dict[str, Any]:
         ({"layers": {"type": "eval"}}, "layer: unknown layer type 'eval'\nTry: one of AvgPool2D"),
         (
             {"layers": dense(0)},
-            "Dense: units is 0, expected at least 1\nat layers.0 (Dense)",
+            "Dense: units is 0, expected a whole number of at least 1\nat layers.0 (Dense)",
         ),
         ({"layers": dense(3)}, "Dense: samples have shape (1, 6, 6), expected (features,)\nat lay"),
         (
@@ -105,7 +105,9 @@ def test_layers_nested_too_deep_are_refused(saved: Path) -> None:
     for _ in range(400):
         layer = {"type": "Sequential", "layers": [layer]}
     change(saved, layers=layer)
-    with pytest.raises(CheckpointError, match=r": its layers are nested too deep$"):
+    with pytest.raises(
+        CheckpointError, match=r": its layers are nested too deep\nTry: one Sequential"
+    ):
         load_model(saved)
 
 

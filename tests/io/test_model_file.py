@@ -163,16 +163,6 @@ def test_damaged_metadata_is_refused(path: Path, text: str, problem: str) -> Non
     assert str(caught.value).endswith(AGAIN)
 
 
-def test_a_later_format_asks_for_a_newer_xpcnn(path: Path) -> None:
-    rewrite(path, {"xpcnn": '{"format": 2, "new": "things"}'}, **tensors())
-    with pytest.raises(CheckpointError) as caught:
-        read(path)
-    assert str(caught.value) == (
-        f"{path} has format 2, written by a later xpcnn; this one reads 1\n"
-        "Try: a newer xpcnn: pip install --upgrade xpcnn"
-    )
-
-
 def test_all_that_does_not_fit_is_listed_before_anything_is_read(path: Path) -> None:
     write(path, tensors(), {"x": 1})
     got = {name: Spec(x.shape, x.dtype.name) for name, x in tensors().items()}

@@ -108,7 +108,9 @@ def test_a_foreign_loss_is_refused() -> None:
     class Own:
         pass
 
-    text = r"^Own: a file cannot describe what is no layer and not part of xpcnn\nTry: one of BCE"
+    text = (
+        r"^Own: a file cannot describe what is no layer and not part of xpcnn\nTry: one of Adagrad"
+    )
     with pytest.raises(ConfigError, match=text):
         to_config(Own())  # type: ignore[arg-type]
 
@@ -146,4 +148,6 @@ def test_what_a_class_of_ones_own_raises_is_placed() -> None:
 
     with pytest.raises(ConfigError) as caught:
         from_config({"type": "Sequential", "layers": [{"type": "Even", "number": 3}]}, [Even])
-    assert str(caught.value) == "layers.0 (Even): number must be even"
+    assert str(caught.value) == (
+        "layers.0 (Even): number must be even\nTry: options that Even accepts"
+    )

@@ -33,53 +33,78 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         f"{AT} (Conv2D): filters and size are missing\nTry: add filters = ..., size = ...",
     ),
     ({"type": "Dense"}, f"{AT} (Dense): units is missing\nTry: add units = ..."),
-    ({"type": "Dense", "units": "8"}, f"{AT} (Dense): units is '8', expected a whole number"),
-    ({"type": "Dense", "units": 8.0}, f"{AT} (Dense): units is 8.0, expected a whole number"),
-    ({"type": "Dense", "units": True}, f"{AT} (Dense): units is True, expected a whole number"),
-    ({"type": "Dense", "units": None}, f"{AT} (Dense): units is None, expected a whole number"),
-    ({"type": "Dense", "units": 2, "bias": 1}, f"{AT} (Dense): bias is 1, expected true or false"),
+    (
+        {"type": "Dense", "units": "8"},
+        f"{AT} (Dense): units is '8', expected a whole number\nTry: units = 2",
+    ),
+    (
+        {"type": "Dense", "units": 8.0},
+        f"{AT} (Dense): units is 8.0, expected a whole number\nTry: units = 2",
+    ),
+    (
+        {"type": "Dense", "units": True},
+        f"{AT} (Dense): units is True, expected a whole number\nTry: units = 2",
+    ),
+    (
+        {"type": "Dense", "units": None},
+        f"{AT} (Dense): units is None, expected a whole number\nTry: units = 2",
+    ),
+    (
+        {"type": "Dense", "units": 2, "bias": 1},
+        f"{AT} (Dense): bias is 1, expected true or false\nTry: bias = true",
+    ),
     (
         {"type": "Dropout", "rate": "0.5"},
-        f"{AT} (Dropout): rate is '0.5', expected a finite number",
+        f"{AT} (Dropout): rate is '0.5', expected a finite number\nTry: rate = 0.5",
     ),
-    ({"type": "Dropout", "rate": True}, f"{AT} (Dropout): rate is True, expected a finite number"),
+    (
+        {"type": "Dropout", "rate": True},
+        f"{AT} (Dropout): rate is True, expected a finite number\nTry: rate = 0.5",
+    ),
     (
         {"type": "Dropout", "rate": float("nan")},
-        f"{AT} (Dropout): rate is nan, expected a finite number",
+        f"{AT} (Dropout): rate is nan, expected a finite number\nTry: rate = 0.5",
     ),
-    ({"type": "GELU", "approximate": 1}, f"{AT} (GELU): approximate is 1, expected a text"),
-    ({"type": "MaxPool2D", "size": [2]}, f"{AT} (MaxPool2D): size is [2], expected {PAIR}"),
+    (
+        {"type": "GELU", "approximate": 1},
+        f'{AT} (GELU): approximate is 1, expected a text\nTry: approximate = "..."',
+    ),
+    (
+        {"type": "MaxPool2D", "size": [2]},
+        f"{AT} (MaxPool2D): size is [2], expected {PAIR}\nTry: size = 2",
+    ),
     (
         {"type": "MaxPool2D", "size": [2, True]},
-        f"{AT} (MaxPool2D): size is [2, True], expected {PAIR}",
+        f"{AT} (MaxPool2D): size is [2, True], expected {PAIR}\nTry: size = 2",
     ),
     (
         {"type": "MaxPool2D", "size": 2, "padding": "smae"},
-        f"{AT} (MaxPool2D): padding is 'smae', expected {PADDING}",
+        f"{AT} (MaxPool2D): padding is 'smae', expected {PADDING}\nTry: padding = 2",
     ),
     (
         {"type": "MaxPool2D", "size": 2, "padding": [1, [1, 2]]},
-        f"{AT} (MaxPool2D): padding is [1, [1, 2]], expected {PADDING}",
+        f"{AT} (MaxPool2D): padding is [1, [1, 2]], expected {PADDING}\nTry: padding = 2",
     ),
     (
         {"type": "Reshape", "shape": [2, "x"]},
-        f"{AT} (Reshape): shape is [2, 'x'], expected a list of whole numbers",
+        f"{AT} (Reshape): shape is [2, 'x'], expected a list of whole numbers\nTry: shape = [2]",
     ),
     (
         {"type": "Concat", "branches": [1]},
-        f"{AT} (Concat): branches is [1], expected a list of tables",
+        f"{AT} (Concat): branches is [1], expected a list of tables\nTry: branches = [{{ ... }}]",
     ),
     (
         {"type": "Dense", "units": 2, "weight_init": "HeNormal"},
-        f"{AT} (Dense): weight_init is 'HeNormal', expected a table",
+        f"{AT} (Dense): weight_init is 'HeNormal', expected a table\nTry: weight_init = {{ ... }}",
     ),
     (
         {"type": "Residual", "body": [{"type": "ReLU"}]},
-        f"{AT} (Residual): body is [{{'type': 'ReLU'}}], expected a table",
+        f"{AT} (Residual): body is [{{'type': 'ReLU'}}], expected a table\nTry: body = {{ ... }}",
     ),
     (
         {"type": "Dense", "units": 0},
-        f"Dense: units is 0, expected at least 1\nat {AT} (Dense)",
+        "Dense: units is 0, expected a whole number of at least 1\n"
+        f"at {AT} (Dense)\nTry: units=1, or more",
     ),
 ]
 

@@ -25,7 +25,7 @@ from xpcnn.layers import (
     Residual,
     Sequential,
 )
-from xpcnn.types import Array, Params, Shape, flatten
+from xpcnn.types import Array, Params, Shape, flatten, map_tree
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,10 @@ def test_without_gradients_nothing_is_kept(container: Any) -> None:
         if not grad:
             with pytest.raises(XpcnnError) as caught:
                 back(numpy.ones_like(y))
-            text = "the forward pass ran with grad=False and kept nothing to go back with"
-            assert str(caught.value) == text
+            assert str(caught.value) == (
+                "the forward pass ran with grad=False and kept nothing to go back with\n"
+                "Try: forward with Context(grad=True)"
+            )
 
 
 def test_a_small_network_is_the_same_on_every_library(lib: Lib) -> None:
@@ -203,15 +205,6 @@ def test_a_small_network_is_the_same_on_every_library(lib: Lib) -> None:
 
 
 def test_errors_tell_the_place_and_the_shapes_up_to_it() -> None:
-    network = Sequential([Conv2D(8, 3), MaxPool2D(2), ReLU(), Dense(10)])
-    with pytest.raises(ShapeError) as caught:
-        network.init((1, 28, 28), Draw(0))
-    assert str(caught.value) == (
-        "Dense: samples have shape (8, 13, 13), expected (features,)\n"
-        "at layers.3 (Dense): (1, 28, 28) -> Conv2D (8, 26, 26) -> MaxPool2D (8, 13, 13) -> "
-        "ReLU (8, 13, 13)\n"
-        "Try: a Flatten() layer before the Dense layer"
-    )
     inner = Sequential([ReLU(), Residual(Sequential([Conv2D(4, 3), Conv2D(4, 9)]))])
     with pytest.raises(ShapeError) as caught:
         inner.init((2, 8, 8), Draw(0))
@@ -224,31 +217,74 @@ def test_errors_tell_the_place_and_the_shapes_up_to_it() -> None:
     )
 
 
+@dataclass(frozen=True)
+class Broken(ReLU):
+    """A layer of somebody's own, with a mistake in it."""
+
+    def forward(self, params: Params, buffers: Params, x: Array, ctx: Context) -> Any:
+        return x + numpy.zeros(5), {}, None
+
+
+def test_an_error_of_another_family_gets_its_place_as_a_note() -> None:
+    network = Sequential([Flatten(), Residual(Broken())])
+    empty: Params = {"layers.0": {}, "layers.1": {"body": {}}}
+    with pytest.raises(ValueError, match="could not be broadcast together") as caught:
+        network.forward(empty, empty, numpy.zeros((2, 3, 4)), Context())
+    assert caught.value.__notes__ == [
+        "at layers.1.body (Broken): (2, 12)",
+        "at layers.1 (Residual): (2, 3, 4) -> Flatten (2, 12)",
+    ]
+
+
 def test_ways_that_do_not_fit_together() -> None:
     with pytest.raises(ShapeError) as caught:
         Residual(Conv2D(4, 3)).init((2, 8, 8), Draw(0))
     assert str(caught.value) == (
-        "Residual: the body makes (4, 6, 6) and the shortcut (2, 8, 8), which cannot be added"
+        "Residual: the body makes (4, 6, 6) and the shortcut (2, 8, 8), which cannot be added\n"
+        'Try: shortcut=Conv2D(filters, 1, stride=...), or padding="same" in the body'
     )
     with pytest.raises(ShapeError) as caught:
         Concat([Conv2D(4, 3), ReLU()]).init((2, 8, 8), Draw(0))
     assert str(caught.value) == (
-        "Concat: the branches make (4, 6, 6), (2, 8, 8), which differ in more than the channels"
+        "Concat: the branches make (4, 6, 6), (2, 8, 8), which differ in more than the channels\n"
+        'Try: padding="same" and one stride in all branches'
     )
+
+
+def test_ways_that_fit_at_init_and_not_for_other_images(lib: Lib) -> None:
+    """Images of another size than `init` was told: half of 7 is 3 or 4."""
+    half, pool = Conv2D(2, 1, stride=2), MaxPool2D(2)
+    x = lib.asarray(numpy.zeros((5, 2, 7, 7), "float32"))
+    for container, text in (
+        (
+            Residual(half, pool),
+            "Residual: the body makes (5, 2, 4, 4) and the shortcut (5, 2, 3, 3), which cannot be "
+            "added\nat layers.0 (Residual): (5, 2, 7, 7)\nTry: shortcut=Conv2D(filters, 1, "
+            'stride=...), or padding="same" in the body',
+        ),
+        (
+            Concat([half, pool]),
+            "Concat: the branches make (5, 2, 4, 4), (5, 2, 3, 3), which differ in more than the "
+            "channels\nat layers.0 (Concat): (5, 2, 7, 7)\n"
+            'Try: padding="same" and one stride in all branches',
+        ),
+    ):
+        network = Sequential([container])
+        params, buffers, _ = network.init((2, 8, 8), Draw(0))
+        with pytest.raises(ShapeError) as caught:
+            network.forward(map_tree(params, lib.asarray), buffers, x, Context())
+        assert str(caught.value) == text
 
 
 @pytest.mark.parametrize(
     ("build", "text"),
     [
-        (lambda: Sequential([]), "Sequential: no layers"),
-        (lambda: Concat([]), "Concat: no layers"),
-        (
-            lambda: Sequential([ReLU]),  # type: ignore[list-item]  # on purpose
-            "Sequential: the class ReLU is no layer, which has init and forward",
-        ),
+        (lambda: Sequential([]), "Sequential: no layers\nTry: Sequential([...]), at least one"),
+        (lambda: Concat([]), "Concat: no layers\nTry: Concat([...]), at least one"),
         (
             lambda: Residual("relu"),  # type: ignore[arg-type]  # on purpose
-            "Residual: 'relu' is no layer, which has init and forward",
+            "Residual: 'relu' is no layer, which has init and forward\n"
+            "Try: an object, such as ReLU() or Dense(10)",
         ),
     ],
 )

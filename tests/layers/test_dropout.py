@@ -61,7 +61,10 @@ def test_inference_and_rate_0_change_nothing(lib: Lib) -> None:
 def test_a_draw_needs_a_source() -> None:
     with pytest.raises(XpcnnError) as caught:
         Dropout(0.5).forward({}, {}, numpy.ones((1, 2)), Context(training=True).at("layers.1"))
-    assert str(caught.value) == "layers.1: a random draw needs a Context with a source"
+    assert str(caught.value) == (
+        "layers.1: a random draw needs a Context with a source\n"
+        "Try: Context(source=...), a function (path, step, shape) -> uniforms"
+    )
 
 
 def test_bad_rates() -> None:

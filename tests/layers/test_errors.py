@@ -25,33 +25,41 @@ IMAGES_FIRST = "\nTry: a Reshape((c, h, w)) layer before it, or image layers bef
 
 WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
     (
-        lambda: Conv2D(0, 3),
-        "Conv2D: 0 filters cannot be cut into 1 groups",
+        lambda: Conv2D(4, 3, groups=3),
+        "Conv2D: 4 filters cannot be cut into 3 groups\n"
+        "Try: a number of groups that divides the number of filters",
     ),
-    (lambda: Conv2D(4, 3, groups=3), "Conv2D: 4 filters cannot be cut into 3 groups"),
     (
         lambda: Conv2D(4, 0),
-        "Conv2D: size is 0, expected a whole number of at least 1, or a pair",
+        "Conv2D: size is 0, expected a whole number of at least 1, or a pair\n"
+        "Try: size=2, or size=(2, 1) for rows and columns",
     ),
     (
-        lambda: Conv2D(4, 3, stride=2, padding="same"),
-        "Conv2D: padding 'same' needs stride 1, not 2\n"
-        "Try: give the padding as a number: size // 2 for an odd size",
+        lambda: Dense(10.5),  # type: ignore[arg-type]  # on purpose
+        "Dense: units is 10.5, expected a whole number of at least 1\nTry: units=1, or more",
     ),
-    (lambda: Dense(0), "Dense: units is 0, expected at least 1"),
+    (
+        lambda: Conv2D("16", 3),  # type: ignore[arg-type]  # on purpose
+        "Conv2D: filters is '16', expected a whole number of at least 1\nTry: filters=1, or more",
+    ),
     (
         lambda: MaxPool2D((2, 0)),
-        "MaxPool2D: size is (2, 0), expected a whole number of at least 1, or a pair",
+        "MaxPool2D: size is (2, 0), expected a whole number of at least 1, or a pair\n"
+        "Try: size=2, or size=(2, 1) for rows and columns",
     ),
     (
         lambda: MinPool2D(2, stride=0),
-        "MinPool2D: stride is 0, expected a whole number of at least 1, or a pair",
+        "MinPool2D: stride is 0, expected a whole number of at least 1, or a pair\n"
+        "Try: stride=2, or stride=(2, 1) for rows and columns",
     ),
     (
         lambda: AvgPool2D(2, padding="full"),  # type: ignore[arg-type]  # on purpose
         "AvgPool2D: padding 'full' is unknown\nTry: a number, a pair, 'same' or 'valid'",
     ),
-    (lambda: GELU("exact"), "gelu: approximate is 'exact', expected 'none' or 'tanh'"),
+    (
+        lambda: GELU("exact"),
+        "gelu: approximate is 'exact', expected 'none' or 'tanh'\nTry: 'none', which is exact",
+    ),
 ]
 
 WHEN_PLACED: list[tuple[Layer, tuple[int, ...], str]] = [
@@ -60,7 +68,12 @@ WHEN_PLACED: list[tuple[Layer, tuple[int, ...], str]] = [
         (8,),
         "Conv2D: samples have shape (8,), expected images (channels, height, width)" + IMAGES_FIRST,
     ),
-    (Conv2D(4, 3, groups=2), (3, 8, 8), "Conv2D: 3 channels cannot be cut into 2 groups"),
+    (
+        Conv2D(4, 3, groups=2),
+        (3, 8, 8),
+        "Conv2D: 3 channels cannot be cut into 2 groups\n"
+        "Try: groups=1, or groups=3 for a depthwise convolution",
+    ),
     (
         Conv2D(4, 9),
         (3, 8, 8),
@@ -107,9 +120,15 @@ WHEN_PLACED: list[tuple[Layer, tuple[int, ...], str]] = [
     (
         Reshape((4, 5)),
         (3, 8, 8),
-        "Reshape: a sample of shape (3, 8, 8) (192 elements) does not fit (4, 5)",
+        "Reshape: a sample of shape (3, 8, 8) (192 elements) does not fit (4, 5)\n"
+        "Try: a shape of 192 elements, or -1 for one length that follows from the others",
     ),
-    (BatchNorm(), (3, 8), "BatchNorm: samples have shape (3, 8), expected (c, h, w) or (c,)"),
+    (
+        BatchNorm(),
+        (3, 8),
+        "BatchNorm: samples have shape (3, 8), expected (c, h, w) or (c,)\n"
+        "Try: a Flatten() or Reshape((c, h, w)) layer before it",
+    ),
 ]
 
 

@@ -23,7 +23,7 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.dense(z(2, 3), z(3, 4, dtype="float32")),
         DTypeError,
-        "dense: x has dtype float64 and w float32, expected one dtype\nTry: convert w to float64",
+        "dense: x has dtype float64 and w float32, expected one dtype\nTry: convert x to float32",
     ),
     (
         lambda z: ops.relu([1.0, 2.0]),
@@ -35,17 +35,19 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.conv2d(z(3, 8, 8), z(4, 3, 3, 3)),
         ShapeError,
-        "conv2d: x has shape (3, 8, 8), expected (n, c, h, w)",
+        "conv2d: x has shape (3, 8, 8), expected (n, c, h, w)\n"
+        "Try: x[None, ...], if this is a single sample",
     ),
     (
         lambda z: ops.conv2d(z(1, 3, 8, 8), z(3, 3)),
         ShapeError,
-        "conv2d: w has shape (3, 3), expected (filters, c/groups, kh, kw)",
+        "conv2d: w has shape (3, 3), expected (filters, c/groups, kh, kw)\n"
+        "Try: w with the axes (filters, c/groups, kh, kw)",
     ),
     (
         lambda z: ops.conv2d(z(1, 3, 8, 8), z(4, 1, 3, 3)),
         ShapeError,
-        "conv2d: x has 3 channels, w expects 1",
+        "conv2d: x has 3 channels, w expects 1\nTry: x with 1 channels, or weights made for 3",
     ),
     (
         lambda z: ops.conv2d(z(1, 8, 8, 3), z(4, 3, 3, 3)),
@@ -56,12 +58,13 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.conv2d(z(1, 4, 8, 8), z(3, 2, 3, 3), groups=2),
         ConfigError,
-        "conv2d: 3 filters cannot be cut into 2 groups",
+        "conv2d: 3 filters cannot be cut into 2 groups\n"
+        "Try: a number of groups that divides the number of filters",
     ),
     (
         lambda z: ops.conv2d(z(1, 1, 8, 8), z(4, 1, 3, 3), z(3)),
         ShapeError,
-        "conv2d: b has shape (3,), expected (4,): one entry per filter",
+        "conv2d: b has shape (3,), expected (4,): one entry per filter\nTry: give b the shape (4,)",
     ),
     (
         lambda z: ops.conv2d(z(1, 1, 4, 5), z(1, 1, 3, 3), padding=((0, 1), (0, 0)), dilation=3),
@@ -72,12 +75,14 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), stride=0),
         ConfigError,
-        "conv2d: stride is 0, expected a whole number of at least 1, or a pair",
+        "conv2d: stride is 0, expected a whole number of at least 1, or a pair\n"
+        "Try: stride=2, or stride=(2, 1) for rows and columns",
     ),
     (
         lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), dilation=(1, 0)),
         ConfigError,
-        "conv2d: dilation is (1, 0), expected a whole number of at least 1, or a pair",
+        "conv2d: dilation is (1, 0), expected a whole number of at least 1, or a pair\n"
+        "Try: dilation=2, or dilation=(2, 1) for rows and columns",
     ),
     (
         lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), stride=2, padding="same"),
@@ -94,23 +99,26 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), padding=((0, -1), (0, 0))),
         ConfigError,
         "conv2d: padding is ((0, -1), (0, 0)), expected a number of at least 0, (rows, columns), "
-        "((top, bottom), (left, right)), 'same' or 'valid'",
+        "((top, bottom), (left, right)), 'same' or 'valid'\n"
+        "Try: padding=1, or padding='same' to keep the size",
     ),
     # pooling
     (
         lambda z: ops.max_pool2d(z(3, 8, 8), size=2),
         ShapeError,
-        "max_pool2d: x has shape (3, 8, 8), expected (n, c, h, w)",
+        "max_pool2d: x has shape (3, 8, 8), expected (n, c, h, w)\n"
+        "Try: x[None, ...], if this is a single sample",
     ),
     (
         lambda z: ops.avg_pool2d(z(8, 8), size=2),
         ShapeError,
-        "avg_pool2d: x has shape (8, 8), expected (n, c, h, w)",
+        "avg_pool2d: x has shape (8, 8), expected (n, c, h, w)\nTry: x with the axes (n, c, h, w)",
     ),
     (
         lambda z: ops.max_pool2d(z(1, 1, 8, 8), size=(2, 0)),
         ConfigError,
-        "max_pool2d: size is (2, 0), expected a whole number of at least 1, or a pair",
+        "max_pool2d: size is (2, 0), expected a whole number of at least 1, or a pair\n"
+        "Try: size=2, or size=(2, 1) for rows and columns",
     ),
     (
         lambda z: ops.max_pool2d(z(1, 1, 8, 8), size=2, padding=2),
@@ -121,17 +129,19 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.avg_pool2d(z(1, 1, 8, 8), size=2, divisor=0),
         ConfigError,
-        "avg_pool2d: divisor is 0",
+        "avg_pool2d: divisor is 0\nTry: divisor=None, for the number of elements",
     ),
     (
         lambda z: ops.global_avg_pool2d(z(2, 3)),
         ShapeError,
-        "global_avg_pool2d: x has shape (2, 3), expected (n, c, h, w)",
+        "global_avg_pool2d: x has shape (2, 3), expected (n, c, h, w)\n"
+        "Try: x with the axes (n, c, h, w)",
     ),
     (
         lambda z: ops.global_max_pool2d(z(2, 3, 0, 4)),
         ShapeError,
-        "global_max_pool2d: x has shape (2, 3, 0, 4), an image without pixels",
+        "global_max_pool2d: x has shape (2, 3, 0, 4), an image without pixels\n"
+        "Try: images of at least 1 x 1",
     ),
     # dense and shapes
     (
@@ -143,43 +153,48 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.dense(z(3), z(3, 4)),
         ShapeError,
-        "dense: x has shape (3,), expected (n, features)",
+        "dense: x has shape (3,), expected (n, features)\n"
+        "Try: x[None, ...], if this is a single sample",
     ),
     (
         lambda z: ops.dense(z(2, 3), z(3)),
         ShapeError,
-        "dense: w has shape (3,), expected (in, out)",
+        "dense: w has shape (3,), expected (in, out)\nTry: w with the axes (in, out)",
     ),
     (
         lambda z: ops.dense(z(2, 3), z(4, 5)),
         ShapeError,
-        "dense: x has 3 features, w expects 4",
+        "dense: x has 3 features, w expects 4\nTry: x with 4 features, or weights made for 3",
     ),
     (
         lambda z: ops.dense(z(2, 3), z(3, 5), z(3)),
         ShapeError,
-        "dense: b has shape (3,), expected (5,): one entry per output",
+        "dense: b has shape (3,), expected (5,): one entry per output\nTry: give b the shape (5,)",
     ),
     (
         lambda z: ops.reshape(z(2, 6), shape=(4, -1)),
         ShapeError,
-        "reshape: a sample of shape (6,) (6 elements) does not fit (4, -1)",
+        "reshape: a sample of shape (6,) (6 elements) does not fit (4, -1)\n"
+        "Try: a shape of 6 elements, or -1 for one length that follows from the others",
     ),
     (
         lambda z: ops.reshape(z(2, 6), shape=(-1, -1)),
         ShapeError,
-        "reshape: (-1, -1) is no shape; one entry may be -1",
+        "reshape: (-1, -1) is no shape; one entry may be -1\n"
+        "Try: a tuple of lengths such as (16, -1), all but one given",
     ),
     # normalisation and dropout
     (
         lambda z: ops.batch_norm(z(2, 3, 4), z(3), z(3)),
         ShapeError,
-        "batch_norm: x has shape (2, 3, 4), expected (n, c, h, w) or (n, c)",
+        "batch_norm: x has shape (2, 3, 4), expected (n, c, h, w) or (n, c)\n"
+        "Try: x[None, ...], if this is a single sample",
     ),
     (
         lambda z: ops.batch_norm(z(2, 3), z(3), z(2)),
         ShapeError,
-        "batch_norm: beta has shape (2,), expected (3,): one entry per channel",
+        "batch_norm: beta has shape (2,), expected (3,): one entry per channel\n"
+        "Try: give beta the shape (3,)",
     ),
     (
         lambda z: ops.batch_norm(z(1, 3, 1, 1), None, None),
@@ -191,44 +206,48 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.batch_norm_inference(z(2, 3), None, None, z(3), z(1)),
         ShapeError,
-        "batch_norm_inference: var has shape (1,), expected (3,): one entry per channel",
+        "batch_norm_inference: var has shape (1,), expected (3,): one entry per channel\n"
+        "Try: give var the shape (3,)",
     ),
     (
         lambda z: ops.dropout(z(2, 3), z(2, 4), rate=0.5),
         ShapeError,
-        "dropout: x has shape (2, 3) and uniform (2, 4), expected the same",
+        "dropout: x has shape (2, 3) and uniform (2, 4), expected the same\n"
+        "Try: give uniform the shape (2, 3)",
     ),
     (
         lambda z: ops.dropout(z(2, 3), z(2, 3), rate=1.0),
         ConfigError,
-        "dropout: rate is 1.0, expected a number from 0 to 1 (excluded)",
+        "dropout: rate is 1.0, expected a number from 0 to 1 (excluded)\nTry: rate=0.1",
     ),
     (
         lambda z: ops.prelu(z(2, 3), z(2)),
         ShapeError,
-        "prelu: slope has shape (2,), expected (1,) or (3,)",
+        "prelu: slope has shape (2,), expected (1,) or (3,)\n"
+        "Try: one slope for all, or one for each channel",
     ),
     # activations and softmax
     (
         lambda z: ops.gelu(z(2, 3), approximate="exact"),
         ConfigError,
-        "gelu: approximate is 'exact', expected 'none' or 'tanh'",
+        "gelu: approximate is 'exact', expected 'none' or 'tanh'\nTry: 'none', which is exact",
     ),
     (
         lambda z: ops.softmax(z(2, 3), axis=2),
         ShapeError,
-        "softmax: x of shape (2, 3) has no axis 2",
+        "softmax: x of shape (2, 3) has no axis 2\nTry: axis=-1, the last one",
     ),
     (
         lambda z: ops.log_softmax(z(2, 3), axis=-3),
         ShapeError,
-        "log_softmax: x of shape (2, 3) has no axis -3",
+        "log_softmax: x of shape (2, 3) has no axis -3\nTry: axis=-1, the last one",
     ),
     # losses
     (
         lambda z: ops.softmax_cross_entropy(z(4), z(4, dtype="int64")),
         ShapeError,
-        "softmax_cross_entropy: logits has shape (4,), expected (n, classes)",
+        "softmax_cross_entropy: logits has shape (4,), expected (n, classes)\n"
+        "Try: logits[None, ...], if this is a single sample",
     ),
     (
         lambda z: ops.softmax_cross_entropy(z(4, 3), z(4, 3, dtype="int64")),
@@ -240,27 +259,32 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         lambda z: ops.softmax_cross_entropy(z(4, 3), z(4)),
         ShapeError,
         "softmax_cross_entropy: logits has shape (4, 3) and probabilities in labels (4,), "
-        "expected the same",
+        "expected the same\n"
+        "Try: give probabilities in labels the shape (4, 3)",
     ),
     (
         lambda z: ops.softmax_cross_entropy(z(4, 3), z(4, dtype="int64"), z(4)),
         ShapeError,
-        "softmax_cross_entropy: class_weights has shape (4,), expected (3,): one weight per class",
+        "softmax_cross_entropy: class_weights has shape (4,), expected (3,): one weight per class\n"
+        "Try: give class_weights the shape (3,)",
     ),
     (
         lambda z: ops.softmax_cross_entropy(z(4, 3), z(4, dtype="int64"), label_smoothing=1.5),
         ConfigError,
-        "softmax_cross_entropy: label_smoothing is 1.5, expected a number from 0 to 1",
+        "softmax_cross_entropy: label_smoothing is 1.5, expected a number from 0 to 1\n"
+        "Try: label_smoothing=0.1",
     ),
     (
         lambda z: ops.bce_with_logits(z(4, 1), z(4)),
         ShapeError,
-        "bce_with_logits: logits has shape (4, 1) and targets (4,), expected the same",
+        "bce_with_logits: logits has shape (4, 1) and targets (4,), expected the same\n"
+        "Try: give targets the shape (4, 1)",
     ),
     (
         lambda z: ops.mse(z(4, 1), z(4)),
         ShapeError,
-        "mse: y has shape (4, 1) and targets (4,), expected the same",
+        "mse: y has shape (4, 1) and targets (4,), expected the same\n"
+        "Try: give targets the shape (4, 1)",
     ),
 ]
 
@@ -274,23 +298,3 @@ def test_refusals(lib: Lib, refused: Any, error: type[XpcnnError], text: str) ->
         refused(zeros)
     assert str(caught.value) == text
     assert type(caught.value) is error
-
-
-def test_arrays_of_two_libraries() -> None:
-    strict = pytest.importorskip("array_api_strict")
-    x, w = numpy.zeros((2, 3)), strict.asarray(numpy.zeros((3, 4)))
-    kinds = "a numpy.ndarray and {} a array_api_strict.Array"
-    advice = "\nTry: move all to one library with Backend.from_host and Backend.to_host"
-    refusals: list[tuple[Callable[[], object], str]] = [
-        (lambda: ops.dense(x, w), "dense: x is " + kinds.format("w") + advice),
-        (lambda: ops.dropout(x, w, rate=0.5), "dropout: x is " + kinds.format("uniform")),
-        (
-            lambda: ops.softmax_cross_entropy(x, w),
-            "softmax_cross_entropy: logits is " + kinds.format("labels"),
-        ),
-        (lambda: ops.normalise(w, x, x), "normalise: x is a array_api_strict.Array and mean a "),
-    ]
-    for refused, text in refusals:
-        with pytest.raises(BackendError) as caught:
-            refused()
-        assert str(caught.value).startswith(text)

@@ -120,12 +120,9 @@ def test_hyperparameters_become_python_floats() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "text"),
     [
-        (SGD, {"lr": -0.1}, "SGD: lr must be a finite number >= 0, got -0.1\nTry: SGD(lr=0.001)"),
-        (Adam, {"lr": math.nan}, "Adam: lr must be a finite number >= 0, got nan\nTry: "),
         (Adam, {"lr": math.inf}, "Adam: lr must be a finite number >= 0, got inf\nTry: "),
         (Adagrad, {"lr": "0.1"}, "Adagrad: lr must be a finite number >= 0, got str\nTry: "),
         (RMSprop, {"lr": True}, "RMSprop: lr must be a finite number >= 0, got bool\nTry: "),
-        (SGD, {"momentum": 1.0}, "SGD: momentum must be a number >= 0 and < 1, got 1\nTry: "),
         (SGD, {"nesterov": 1}, "SGD: nesterov must be True or False, got int\nTry: "),
         (Adam, {"beta2": 1.0}, "Adam: beta2 must be a number >= 0 and < 1, got 1\nTry: "),
         (AdamW, {"weight_decay": -1}, "AdamW: weight_decay must be a finite number >= 0, got -1\n"),
@@ -167,11 +164,3 @@ def test_make_overrides_the_presets() -> None:
 def test_names() -> None:
     names = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
     assert list(optimizers.BY_NAME) == names
-
-
-def test_unknown_names() -> None:
-    with pytest.raises(ConfigError, match=r"^unknown optimizer 'adan'\nTry: 'adam' \(valid: ada"):
-        optimizers.make("adan")
-    text = r"^optimizer 'adam' has no option 'beta_1'\nTry: 'beta1' \(valid: amsgrad, beta1, "
-    with pytest.raises(ConfigError, match=text):
-        optimizers.make("adam", beta_1=0.9)

@@ -5,6 +5,7 @@ shown only with -v.
 """
 
 import errno
+import os
 import traceback
 from importlib import import_module
 from typing import Any, NoReturn
@@ -13,9 +14,12 @@ import click
 
 import xpcnn
 from xpcnn.cli.signals import Terminated, terminable
-from xpcnn.errors import XpcnnError, nearest
+from xpcnn.errors import ConfigError, XpcnnError, hint, nearest
 
-COMMANDS = ("train", "evaluate", "predict", "summary", "info")
+COMMANDS = ("train", "resume", "evaluate", "predict", "summary", "replay", "info")
+
+OTHER_VARIABLES = ("XPCNN_NUM_THREADS", "XPCNN_FIGURES", "XPCNN_TEST_DATA")
+"""Those that no flag stands for: threads of NumPy; and two that the tests read."""
 
 _VERBOSE = "xpcnn.verbose"  # key in the meta of the click context, which all commands share
 
@@ -59,8 +63,21 @@ class Commands(click.Group):
             ctx.fail(f"no such command {args[0]!r}. Try: {nearest(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
+    def _check_variables(self, ctx: click.Context) -> None:
+        """Require that each variable XPCNN_... stands for a flag of some command."""
+        given = {name for name in os.environ if name.startswith("XPCNN_")} - {*OTHER_VARIABLES}
+        if not given:
+            return  # the files of the other commands need not be read
+        commands = [self.get_command(ctx, name) for name in COMMANDS]
+        params = [param for command in commands if command for param in command.params]
+        known = {*OTHER_VARIABLES, *(str(param.envvar) for param in params if param.envvar)}
+        if unknown := sorted(given - known):
+            message = f"unknown environment variable {unknown[0]}"
+            raise ConfigError(hint(message, nearest(unknown[0], known)))
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            self._check_variables(ctx)
             with terminable():
                 return super().invoke(ctx)
         except KeyboardInterrupt as error:
@@ -93,5 +110,6 @@ def cli() -> None:
     `xpcnn train` trains on embedded data, with no flag, no network and no GPU.
 
     Every long flag of a command is also an environment variable: XPCNN_BATCH_SIZE=32 is
-    --batch-size 32. A flag goes before its variable, that before a preset.
+    --batch-size 32. A flag goes before its variable, that before the file of `train --config`, that
+    before a preset.
     """

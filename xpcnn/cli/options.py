@@ -8,10 +8,32 @@ import click
 Decorator: TypeAlias = Callable[[Any], Any]
 
 
+class Option(click.Option):
+    """A flag: `key` is its long name, `target` the name of its value.
+
+    at: the path in a preset that it stands for; parse: from its value to the one there.
+    """
+
+    RECORDED = "xpcnn.recorded"
+    """Key in the meta of the click context: variables are not read, a run's file says all."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        return None if ctx.meta.get(self.RECORDED) else super().resolve_envvar_value(ctx)
+
+    def __init__(
+        self, *args: Any, at: str = "", parse: Callable[[Any], Any] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.at = tuple(at.split(".")) if at else ()
+        self.parse = parse
+        self.key = self.opts[-1].removeprefix("--")
+        self.target = str(self.name)
+
+
 def option(flag: str, *target: str, text: str, **attributes: Any) -> Decorator:
-    """Return click's option `--flag` with the variable XPCNN_FLAG; None where neither is given."""
+    """Return the option `--flag` with the variable XPCNN_FLAG; None where neither is given."""
     variable = f"XPCNN_{flag.lstrip('-').replace('-', '_').upper()}"
-    return click.option(flag, *target, envvar=variable, help=text, **attributes)
+    return click.option(flag, *target, cls=Option, envvar=variable, help=text, **attributes)
 
 
 json_option = option(
@@ -56,3 +78,18 @@ def sizes(text: str) -> tuple[int, ...]:
     if not all(part.strip().isdecimal() for part in parts):
         raise click.BadParameter(f"{text!r} is not a list of sizes such as 3,32,32")
     return tuple(map(int, parts))
+
+
+def listed(text: str) -> list[str]:
+    """Return the parts of a list such as layers.0.*,*.bias; none for none."""
+    return [] if text == "none" else [part.strip() for part in text.split(",")]
+
+
+def length(value: float) -> int | float:
+    """Return a whole number of steps, or a fraction of all of them."""
+    return int(value) if value.is_integer() else value
+
+
+def tables(text: str) -> list[dict[str, str]]:
+    """Return a table for each name of a list such as flip,crop; none for none."""
+    return [] if text == "none" else [{"name": name.strip()} for name in text.split(",")]

@@ -1,8 +1,7 @@
-"""What commands write: JSON that every reader takes, flat TOML, words on stderr."""
+"""What commands write: JSON that every reader takes, words on stderr."""
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -11,18 +10,6 @@ import click
 def to_json(value: Any, indent: int | None = None) -> str:
     """Return JSON; see `finite`."""
     return json.dumps(finite(value), indent=indent, allow_nan=False)
-
-
-def to_toml(table: Mapping[str, Any]) -> str:
-    """Return a table of texts, numbers, truth values and lists of them as TOML."""
-    # JSON's literals are TOML's, but for one character that TOML wants escaped
-    lines = [
-        f"{name} = {json.dumps(value, ensure_ascii=False, allow_nan=False)}\n".replace(
-            "\x7f", "\\u007f"
-        )
-        for name, value in table.items()
-    ]
-    return "".join(lines)
 
 
 def say(text: str, quiet: bool = False) -> None:

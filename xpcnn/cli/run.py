@@ -13,8 +13,9 @@ from xpcnn import backend, data
 from xpcnn.backend import Backend
 from xpcnn.cli.options import device_name, image_size
 from xpcnn.cli.output import finite, say
-from xpcnn.cli.runs import MODEL, Journal, describe, new_run
-from xpcnn.cli.settings import Flags, Settings, resolve
+from xpcnn.cli.request import Request
+from xpcnn.cli.runs import CHECKPOINTS, MODEL, Journal, describe, new_run
+from xpcnn.cli.settings import Settings, resolve
 from xpcnn.cli.signals import shielded
 from xpcnn.data import Dataset
 from xpcnn.data.pictures import ImageRule
@@ -22,7 +23,7 @@ from xpcnn.errors import XpcnnError
 from xpcnn.io.registry import to_config
 from xpcnn.model import Model
 from xpcnn.models import preset
-from xpcnn.training import Callback
+from xpcnn.training import Callback, Checkpoints
 
 _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """What equal runs have equal, so that their model files are equal."""
@@ -40,27 +41,41 @@ class Plan(NamedTuple):
     test: Dataset
 
 
-def train(flags: Flags, out: str | None, quiet: bool, look: bool = True) -> dict[str, Any]:
-    """Train, test and save as the flags say; return what `train --json` prints.
+def train(
+    request: Request,
+    out: str | None,
+    quiet: bool,
+    look: bool = True,
+    resumed: Path | None = None,
+) -> dict[str, Any]:
+    """Train, test and save as asked; return what `train --json` prints.
 
     look: warn of what is likely wrong with the data.
+    resumed: the folder of the run to go on with, in place of a new one.
 
     Ctrl-C and SIGTERM (KeyboardInterrupt) pass through, once the model of the last step is saved.
 
     Raises:
-        XpcnnError: the flags, the data or the folder are refused, or training diverged.
+        XpcnnError: the request, the data or the folder are refused, or training diverged.
     """
     start = time.perf_counter()
-    plan = prepare(flags)
+    plan = prepare(request)
     model, settings = plan.model, plan.settings
-    folder = new_run(out, settings.preset.name, plan.train.name)
-    describe(folder, model.backend, settings)
+    folder = resumed
+    if folder is None:
+        folder = new_run(out, settings.preset.name, plan.train.name)
+        describe(folder, model.backend, settings)
     journal = Journal(folder)
+    checkpoints = Checkpoints(
+        folder / CHECKPOINTS,
+        every_steps=request.flags["checkpoint_steps"],
+        every_seconds=request.flags["checkpoint_seconds"],
+    )
     say(_opening(plan), quiet)
-    if look and not quiet:
+    if look and not quiet and resumed is None:
         _warn(plan)
     try:
-        _fit(plan, journal, quiet)
+        _fit(plan, journal, checkpoints, resumed is not None, quiet)
         scores = model.evaluate(plan.test)
         with shielded():
             _save(folder, plan, journal, scores)
@@ -69,7 +84,7 @@ def train(flags: Flags, out: str | None, quiet: bool, look: bool = True) -> dict
             _save_interrupted(folder, plan, journal)
         raise
     seconds = time.perf_counter() - start
-    say(_closing(folder, scores, plan, flags, seconds), quiet)
+    say(_closing(folder, scores, plan, request.flags, seconds), quiet)
     return {
         "run_dir": str(folder),
         "backend": model.backend.name,
@@ -85,8 +100,9 @@ def train(flags: Flags, out: str | None, quiet: bool, look: bool = True) -> dict
     }
 
 
-def prepare(flags: Flags) -> Plan:
+def prepare(request: Request) -> Plan:
     """Open the backend, read the data, build the model; writes nothing."""
+    flags = request.flags
     library = backend.load(flags["backend"], device_name(flags["device"]))
     given = None if flags["model"] is None else preset(flags["model"])
     names = flags["classes"]
@@ -99,7 +115,7 @@ def prepare(flags: Flags) -> Plan:
         limit_per_class=flags["limit_per_class"],
         image_size=image_size(flags["image_size"]),
     )
-    settings = resolve(flags, given, images)
+    settings = resolve(request, given, images)
     train, validation = data.split(images, flags["validation"], flags["seed"])
     model = Model(
         settings.preset.layers,
@@ -115,7 +131,7 @@ def prepare(flags: Flags) -> Plan:
     return Plan(model, settings, train, validation, test)
 
 
-def _fit(plan: Plan, journal: Journal, quiet: bool) -> None:
+def _fit(plan: Plan, journal: Journal, checkpoints: Checkpoints, resume: bool, quiet: bool) -> None:
     options = vars(plan.settings.training)
     with ExitStack() as stack:
         stack.enter_context(numpy.errstate(all="ignore"))  # the loop tells where training diverges
@@ -124,7 +140,14 @@ def _fit(plan: Plan, journal: Journal, quiet: bool) -> None:
             from xpcnn.cli.progress import Progress
 
             callbacks.append(stack.enter_context(Progress(plan.settings.training.epochs)))
-        plan.model.fit(plan.train, validation=plan.validation, callbacks=callbacks, **options)
+        plan.model.fit(
+            plan.train,
+            validation=plan.validation,
+            callbacks=callbacks,
+            checkpoints=checkpoints,
+            resume=resume,
+            **options,
+        )
 
 
 def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | None) -> None:
@@ -151,6 +174,7 @@ def _save_interrupted(folder: Path, plan: Plan, journal: Journal) -> None:
     else:
         say(f"epochs finished: {len(journal.epochs)}")
         say(f"saved the model of the last step: {folder / MODEL}")
+        say(f"to go on: {shlex.join(['xpcnn', 'resume', str(folder)])}")
 
 
 def _warn(plan: Plan) -> None:
@@ -173,7 +197,7 @@ def _opening(plan: Plan) -> str:
 
 
 def _closing(
-    folder: Path, scores: dict[str, float], plan: Plan, flags: Flags, seconds: float
+    folder: Path, scores: dict[str, float], plan: Plan, flags: dict[str, Any], seconds: float
 ) -> str:
     command = ["xpcnn", "predict", str(folder), "--rows", "0:10"]
     if data.is_path(flags["dataset"]):

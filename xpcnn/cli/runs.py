@@ -1,7 +1,8 @@
 """Run folders: made for one run, never used again for another.
 
-A folder holds config.toml (the run by the names of flags), model.toml (the network: the preset as
-it was), environment.json, metrics.jsonl (a line per epoch, as it ends) and model.safetensors.
+A folder holds config.toml (the whole run: `xpcnn train --config` repeats it), model.toml (the
+network, which config.toml names), environment.json, metrics.jsonl (a line per epoch, as it ends,
+and per validation in the middle of one), checkpoints/ and, in the end, model.safetensors.
 """
 
 from datetime import UTC, datetime
@@ -9,14 +10,18 @@ from itertools import count
 from pathlib import Path
 
 from xpcnn.backend import Backend
-from xpcnn.cli.output import to_json, to_toml
-from xpcnn.cli.settings import Settings
+from xpcnn.cli.output import to_json
+from xpcnn.cli.settings import NETWORK, Settings
 from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError, ConfigError, hint
+from xpcnn.io import toml
 from xpcnn.io.atomic import write_bytes
-from xpcnn.training import Callback, Epoch
+from xpcnn.io.models import load_model
+from xpcnn.training import Callback, Epoch, History, Validation
 
+CONFIG = "config.toml"
 MODEL = "model.safetensors"
+CHECKPOINTS = "checkpoints"
 
 
 def new_run(out: str | None, model: str, dataset: str) -> Path:
@@ -41,6 +46,19 @@ def new_run(out: str | None, model: str, dataset: str) -> Path:
         raise ConfigError(hint(message, "--out with a folder that may be written")) from error
 
 
+def old_run(folder: Path) -> Path:
+    """Return the folder of a run that was started before.
+
+    Raises:
+        CheckpointError: it is none.
+    """
+    if not (folder / CONFIG).is_file():
+        what = f"it has no {CONFIG}" if folder.is_dir() else "there is no such folder"
+        message = f"{folder} is not a run folder: {what}"
+        raise CheckpointError(hint(message, "a folder that `xpcnn train` made, such as runs/..."))
+    return folder
+
+
 def _made(folder: Path) -> bool:
     """Make a folder; False if another run of the same second has made it."""
     try:
@@ -57,22 +75,41 @@ def describe(folder: Path, backend: Backend, settings: Settings) -> None:
         CheckpointError: the folder cannot be written.
     """
     environment = {**versions(), "backend": {"name": backend.name, **backend.describe()}}
-    write_bytes(folder / "config.toml", to_toml(settings.config).encode())
-    write_bytes(folder / "model.toml", settings.preset.source.encode())
+    write_bytes(folder / CONFIG, toml.write(settings.config).encode())
+    write_bytes(folder / NETWORK, settings.preset.source.encode())
     write_bytes(folder / "environment.json", f"{to_json(environment, indent=2)}\n".encode())
 
 
+def finished(folder: Path) -> dict[str, float] | None:
+    """Return the figures of the test of a run that came to its end; None of one that did not."""
+    if not (folder / MODEL).is_file():
+        return None
+    metrics = load_model(folder / MODEL).provenance.get("metrics")
+    test = metrics.get("test") if isinstance(metrics, dict) else None
+    return test if isinstance(test, dict) else None
+
+
 class Journal(Callback):
-    """Keeps the epochs, and adds each to metrics.jsonl as it ends."""
+    """Keeps the epochs, and writes metrics.jsonl as they end."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "metrics.jsonl"
         self.epochs: list[Epoch] = []
-        self._append("")
+
+    def on_start(self, history: History, done: int, total: int) -> None:
+        self.epochs = list(history.epochs)
+        between = [record for record in history.validations if not record.ends_epoch]
+        records: list[Epoch | Validation] = [*between, *history.epochs]
+        past = sorted(records, key=lambda record: record.step)
+        write_bytes(self.path, "".join(map(_line, past)).encode())
+
+    def on_validation(self, record: Validation) -> None:
+        if not record.ends_epoch:
+            self._append(_line(record))
 
     def on_epoch_end(self, record: Epoch) -> None:
         self.epochs.append(record)
-        self._append(f"{to_json(record.as_dict())}\n")
+        self._append(_line(record))
 
     def _append(self, line: str) -> None:
         try:
@@ -81,3 +118,10 @@ class Journal(Callback):
         except OSError as error:
             message = f"{self.path} cannot be written: {error.strerror or error}"
             raise CheckpointError(hint(message, "free some space, or another --out")) from error
+
+
+def _line(record: Epoch | Validation) -> str:
+    if isinstance(record, Validation):
+        table = {"step": record.step, "val_loss": record.loss, "val_accuracy": record.accuracy}
+        return f"{to_json(table)}\n"
+    return f"{to_json(record.as_dict())}\n"

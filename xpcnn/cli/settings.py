@@ -1,101 +1,91 @@
-"""What a training run is to do: flags and variables over what the preset says, name by name."""
+"""What a training run is to do: what is asked for, over what the preset says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from xpcnn import optimizers, schedules
-from xpcnn.data import Dataset, augment
-from xpcnn.errors import ConfigError, hint
+from xpcnn.cli.request import Request
+from xpcnn.data import Dataset
+from xpcnn.errors import ConfigError, XpcnnError, hint, said_of
+from xpcnn.io import toml
+from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.models import Preset, names, preset
+from xpcnn.models.overlay import put
+from xpcnn.models.preset import build
+from xpcnn.models.tables import training_table
 from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape
 
-Flags = Mapping[str, Any]
-"""Values by name, None where neither the flag nor its variable is given."""
+NETWORK = "model.toml"
+"""The file of the network, beside that of the configuration, which names it."""
 
 DEFAULT_MODELS: Mapping[Shape, str] = {
     (1, 8, 8): "digits",
     (1, 28, 28): "small",
     (3, 32, 32): "medium",
 }
-"""The preset for images of a shape, where no --model is given."""
-
-_OF_OPTIMIZER = ("lr", "momentum", "weight_decay")
+"""The preset for images of a shape, where no model is given."""
 
 
 class Settings(NamedTuple):
-    """The network for the data, how to train it, and both by the names of flags."""
+    """The network for the data, how to train it, and the file that repeats it all, as a table."""
 
     preset: Preset
     training: TrainingOptions
     config: dict[str, Any]
 
 
-def resolve(flags: Flags, given: Preset | None, train: Dataset) -> Settings:
-    """Return what flags, preset and defaults make together, the first that speaks deciding.
-
-    The options of the preset's optimizer (schedule, augmentation) hold for that one only.
-    `config` has every flag that has a value: given again with the same model, they repeat the run.
+def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
+    """Return what the request, the preset and defaults come to, the first that speaks deciding.
 
     Raises:
-        ConfigError, ShapeError: a name, an option or the network does not fit.
+        ConfigError, ShapeError: a name, an option or the network does not fit; says whose it is.
     """
-    chosen = (given or preset(_default_model(train))).for_data(train.shape, len(train.classes))
-    table = chosen.table.get("training", {})
-    own = {name: flags[name] for name in _OF_OPTIMIZER if flags[name] is not None}
-    sgd = table.get("optimizer", {"name": "sgd", **vars(TrainingOptions().optimizer)})
-    optimizer, optimizer_name = _named(optimizers.make, flags["optimizer"], sgd, own)
-    constant = table.get("schedule", {"name": "constant"})
-    schedule, schedule_name = _named(schedules.make, flags["schedule"], constant, {})
-
-    changes, names_of_changes = _listed(flags["augment"], table.get("augment", []))
-
-    training = vars(chosen.training) | {"optimizer": optimizer, "schedule": schedule}
-    training["augment"] = changes
-    if flags["clip_norm"] is not None:
-        training["clip_value"] = None  # the flag replaces the preset's way to clip
-    for name in ("epochs", "batch_size", "clip_norm"):
-        if flags[name] is not None:
-            training[name] = flags[name]
-    options = TrainingOptions(**training)
-
-    config = {
-        **flags,
-        "model": flags.get("model") or chosen.name,
-        "epochs": options.epochs,
-        "batch_size": options.batch_size,
-        "optimizer": optimizer_name,
-        **{name: getattr(optimizer, name, None) for name in _OF_OPTIMIZER},
-        "schedule": schedule_name,
-        "clip_norm": options.clip_norm,
-        "augment": names_of_changes,
-    }
-    given_again = {k.replace("_", "-"): x for k, x in sorted(config.items()) if x is not None}
-    return Settings(chosen, options, given_again)
+    if given is None and not any(change.path == ("layers",) for change in request.changes):
+        given = preset(_default_model(train))
+    name = request.name if given is None else given.name
+    wheres, tables = [name], [_with_defaults({} if given is None else given.table)]
+    for change in request.changes:
+        with said_of(change.where):
+            tables.append(put(tables[-1], change.path, change.value))
+        wheres.append(change.where)
+    data = {"input_shape": list(train.shape), "classes": len(train.classes)}
+    tables = [table | data for table in tables]
+    source = _source(name, given, tables)
+    try:
+        chosen = build(name, tables[-1], source)
+    except XpcnnError as error:
+        first = next(i for i, table in enumerate(tables) if _refusal(table) == str(error))
+        with said_of(wheres[first]):
+            raise
+    flags = {name.replace("_", "-"): x for name, x in request.flags.items() if x is not None}
+    config = dict(sorted((flags | {"model": NETWORK}).items()))
+    config["training"] = training_table(chosen.training)
+    return Settings(chosen, chosen.training, config)
 
 
-def _named(
-    make: Callable[..., Any], flag: str | None, table: Mapping[str, Any], own: dict[str, Any]
-) -> tuple[Any, str]:
-    """Return what a flag, or else a table {name, options}, stands for, and its name."""
-    options = dict(table)
-    name = options.pop("name")
-    if flag not in (None, name):
-        name, options = flag, {}
-    return make(name, **options | own), name
+def _source(name: str, given: Preset | None, tables: Sequence[dict[str, Any]]) -> str:
+    """Return the text of the network under its name: the preset's own, unless it was changed."""
+    before, after = (
+        {key: value for key, value in table.items() if key != "training"}
+        for table in (tables[0], tables[-1])
+    )
+    source = given.source if given is not None and before == after else toml.write(after)
+    return source if "name" in after else f"{toml.write({'name': name})}\n{source}"
 
 
-def _listed(
-    flag: str | None, tables: Sequence[Mapping[str, Any]]
-) -> tuple[tuple[augment.Augmentation, ...], str]:
-    """Return the augmentations that a flag, or else tables {name, options}, list; their names."""
-    if flag is not None:
-        wanted = [] if flag == "none" else [name.strip() for name in flag.split(",")]
-        if wanted != [table["name"] for table in tables]:
-            known = {table["name"]: table for table in tables}
-            tables = [known.get(name, {"name": name}) for name in wanted]
-    listed = ",".join(table["name"] for table in tables)
-    return tuple(augment.make(**table) for table in tables), listed or "none"
+def _refusal(table: Mapping[str, Any]) -> str | None:
+    """Return what is said of a table that is no preset."""
+    try:
+        build("", table, "")
+    except XpcnnError as error:
+        return str(error)
+    return None
+
+
+def _with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table of a preset with the options that it leaves open."""
+    training = training_table(TrainingOptions()) | table.get("training", {})
+    return {"loss": {"type": SoftmaxCrossEntropy.__name__}, **table, "training": training}
 
 
 def _default_model(train: Dataset) -> str:

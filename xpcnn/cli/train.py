@@ -10,12 +10,28 @@ from xpcnn.cli.options import (
     dataset_option,
     device_option,
     json_option,
+    length,
+    listed,
     option,
     quiet_option,
+    tables,
 )
 
 
 @click.command("train")
+@option(
+    "--config",
+    metavar="FILE.toml",
+    text="A file whose keys are these flags, and the tables layers, loss and training of a preset: "
+    "config.toml of a run folder repeats the run.",
+)
+@option(
+    "--set",
+    multiple=True,
+    metavar="KEY=VALUE",
+    text="One value of such a file, by its path: training.optimizer.beta2=0.99, epochs=3, "
+    "layers.0.filters=8, training.augment.0.pad=2. May be given again.",
+)
 @backend_option
 @device_option
 @dataset_option
@@ -34,22 +50,103 @@ from xpcnn.cli.options import (
     text="Preset, or a file like one. By the shape of the data: digits for 8x8, small for 28x28, "
     "medium for 32x32 in colour.",
 )
-@option("--epochs", type=int, text="How often to go through the training images.")
-@option("--batch-size", type=int, text="Images in a step.")
-@option("--optimizer", text="sgd, momentum, nesterov, adam, adamw, rmsprop or adagrad.")
-@option("--lr", type=float, text="Learning rate.")
-@option("--momentum", type=float, text="Momentum of sgd and rmsprop.")
-@option("--weight-decay", type=float, text="How much each step shrinks the weights.")
+@option(
+    "--epochs", type=int, at="training.epochs", text="How often to go through the training images."
+)
+@option("--batch-size", type=int, at="training.batch_size", text="Images in a step.")
+@option(
+    "--optimizer",
+    at="training.optimizer.name",
+    text="sgd, momentum, nesterov, adam, adamw, rmsprop or adagrad.",
+)
+@option("--lr", type=float, at="training.optimizer.lr", text="Learning rate.")
+@option(
+    "--momentum",
+    type=float,
+    at="training.optimizer.momentum",
+    text="Momentum of sgd and rmsprop.",
+)
+@option(
+    "--weight-decay",
+    type=float,
+    at="training.optimizer.weight_decay",
+    text="How much each step shrinks the weights.",
+)
 @option(
     "--schedule",
+    at="training.schedule.name",
     text="Of the learning rate: constant, step, multi-step, exponential, polynomial, cosine, "
-    "cosine-restarts or one-cycle.",
+    "cosine-restarts, one-cycle or plateau.",
 )
-@option("--clip-norm", type=float, text="Largest global norm of the gradients.")
+@option(
+    "--clip-norm",
+    type=float,
+    at="training.clip_norm",
+    text="Largest global norm of the gradients.",
+)
 @option(
     "--augment",
     metavar="LIST",
+    at="training.augment",
+    parse=tables,
     text="Random changes of the training images, in turn: flip,crop; none for none.",
+)
+@option(
+    "--label-smoothing",
+    type=float,
+    at="loss.label_smoothing",
+    text="Part of each label that all classes share.",
+)
+@option(
+    "--warmup",
+    type=float,
+    at="training.warmup",
+    parse=length,
+    text="Steps, or a part of all (0.1), over which the learning rate rises to the schedule's.",
+)
+@option("--accumulate", type=int, at="training.accumulate", text="Batches that make one step.")
+@option(
+    "--l1", type=float, at="training.l1", text="Weight of the sum of all |weights| in the loss."
+)
+@option(
+    "--freeze",
+    metavar="LIST",
+    at="training.freeze",
+    parse=listed,
+    text="Parameters that stay as they are, by pattern: layers.0.*,*.bias.",
+)
+@option(
+    "--ema",
+    type=float,
+    at="training.ema",
+    text="Decay of a moving average of the weights, which is validated and saved: 0.999.",
+)
+@option(
+    "--validate-every",
+    type=int,
+    at="training.validate_every",
+    text="Steps between validations, beside that after every epoch.",
+)
+@option(
+    "--keep-best",
+    is_flag=True,
+    at="training.keep_best",
+    text="Save the weights of the best validation, not the last.",
+)
+@option(
+    "--patience",
+    type=int,
+    at="training.patience",
+    text="Stop after so many validations without a better one; keeps the best.",
+)
+@option("--max-steps", type=int, at="training.max_steps", text="Stop after so many steps.")
+@option("--max-seconds", type=float, at="training.max_seconds", text="Stop after so much time.")
+@option("--checkpoint-steps", type=int, text="Steps between checkpoints, for `xpcnn resume`.")
+@option(
+    "--checkpoint-seconds",
+    type=float,
+    default=60.0,
+    text="Seconds between checkpoints: 60. Ctrl-C and SIGTERM write one too.",
 )
 @option("--seed", type=int, default=0, text="What all that is random depends on: 0.")
 @option("--dtype", default="float32", text="float32, or float64 for checking.")
@@ -63,19 +160,23 @@ from xpcnn.cli.options import (
 @option("--out", metavar="FOLDER", text="Run folder, a new one; otherwise runs/<time>-...")
 @quiet_option
 @json_option
-def command(
-    *, no_preflight: bool, out: str | None, quiet: bool, as_json: bool, **flags: Any
-) -> None:
+@click.pass_context
+def command(context: click.Context, /, **_: Any) -> None:
     """Train a network and test it.
 
     Without flags: the preset `digits` on the embedded digits, on NumPy. What flags leave open, the
-    preset decides. The run folder keeps the model, its configuration and the figures of each epoch.
-    What is likely wrong with the data is said in warnings, before the first step.
+    file of --config decides, then the preset. The run folder keeps the model, its configuration
+    and the figures of each epoch. What is likely wrong with the data is said in warnings, before
+    the first step.
     """
     from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.request import Request
     from xpcnn.cli.run import train
 
+    request = Request(context)
+    flags = request.flags
     flags["dataset"] = flags["dataset"] or "digits"
-    result = train(flags, out, quiet, look=not no_preflight)
+    out, quiet, as_json = (flags.pop(name) for name in ("out", "quiet", "as_json"))
+    result = train(request, out, quiet, look=not flags.pop("no_preflight"))
     if as_json:
         answer(to_json(result))

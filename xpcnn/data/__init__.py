@@ -66,7 +66,7 @@ def load(
         ConfigError: an unknown name or class, a limit below 1, an image_size that has no use.
         DataError: a file is missing or not what it should be.
     """
-    if image_size is not None and (len(image_size) != 2 or min(image_size) < 1):
+    if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
     if is_path(name):
         from xpcnn.data import paths
@@ -96,6 +96,14 @@ def is_path(name: str | os.PathLike[str]) -> bool:
     path = Path(name)
     written = path.suffix.lower() in (".csv", ".npz") or any(s in name for s in (os.sep, "/"))
     return written or path.exists()
+
+
+def _is_size(value: object) -> bool:
+    return (
+        isinstance(value, tuple | list)
+        and len(value) == 2
+        and all(isinstance(length, int) and length > 0 for length in value)
+    )
 
 
 def _load_named(

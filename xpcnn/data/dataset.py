@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
 from xpcnn.types import Shape
 
 _MOST_UNNAMED = 1 << 16  # classes that `from_arrays` numbers by itself
+_FROM_ARRAYS = "Dataset.from_arrays, which works out mean and std"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,9 +45,10 @@ class Dataset:
         object.__setattr__(self, "labels", labels)
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != self.shape[0] or not all(map(math.isfinite, values)):
-                raise DataError(f"{where}: {name} must be {self.shape[0]} finite numbers")
+                message = f"{where}: {name} must be {self.shape[0]} finite numbers"
+                raise DataError(hint(message, _FROM_ARRAYS))
         if min(self.std) <= 0:
-            raise DataError(f"{where}: std must be above 0")
+            raise DataError(hint(f"{where}: std must be above 0", _FROM_ARRAYS))
 
     @classmethod
     def from_arrays(
@@ -103,11 +106,13 @@ class Dataset:
         """Return the images at `indices` (integers or a boolean mask), copied, in that order."""
         where = np.asarray(indices)
         if where.size == 0:
-            raise DataError(f"data set {self.name!r}: a subset of no images")
+            message = f"data set {self.name!r}: a subset of no images"
+            raise DataError(hint(message, "at least one index, or a mask that is true somewhere"))
         try:
             return replace(self, images=self.images[where], labels=self.labels[where])
         except IndexError as error:
-            raise DataError(f"data set {self.name!r}: subset: {error}") from error
+            message = f"data set {self.name!r}: subset: {error}"
+            raise DataError(hint(message, f"indices from 0 to {len(self) - 1}")) from error
 
     def select(
         self,
@@ -129,8 +134,9 @@ class Dataset:
         if classes is None and limit is None and limit_per_class is None:
             return self
         for name, value in (("limit", limit), ("limit_per_class", limit_per_class)):
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be at least 1, got {value}")
+            if value is not None and not (isinstance(value, Integral) and value >= 1):
+                message = f"{name} must be a whole number of at least 1, got {value!r}"
+                raise ConfigError(hint(message, "leave it out for all images"))
         labels, names = self.labels, self.classes
         if classes is not None:
             chosen = self._class_indices(classes)
@@ -145,7 +151,8 @@ class Dataset:
         keep = keep[:limit]
         if keep.size == 0:
             listing = ", ".join(names)
-            raise DataError(f"data set {self.name!r} has no image of the classes {listing}")
+            message = f"data set {self.name!r} has no image of the classes {listing}"
+            raise DataError(hint(message, "classes that have images"))
         return replace(self, images=self.images[keep], labels=labels[keep], classes=names)
 
     def _class_indices(self, classes: Iterable[str | int]) -> list[int]:
@@ -160,7 +167,8 @@ class Dataset:
                 message = f"data set {self.name!r} has no class {wanted!r}"
                 raise ConfigError(hint(message, nearest(name, self.classes)))
             if index in indices:
-                raise ConfigError(f"class {self.classes[index]!r} is given twice")
+                message = f"class {self.classes[index]!r} is given twice"
+                raise ConfigError(hint(message, "each class once, by its name or its index"))
             indices.append(index)
         if not indices:
             raise ConfigError(hint("classes is empty", "leave it out for all classes"))

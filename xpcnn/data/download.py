@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from xpcnn.data.catalog import Remote
-from xpcnn.data.files import LIMIT, unpacked
+from xpcnn.data.files import AGAIN, LIMIT, unpacked
 from xpcnn.errors import DataError, hint
 
 _TIMEOUT = 20.0  # seconds without a byte
@@ -86,7 +86,7 @@ def _sha256(part: Path, file: Remote) -> str:
         while chunk := stream.read(1 << 20):
             have += len(chunk)
             if have > LIMIT:
-                raise DataError(f"{part}: expands to more than {LIMIT} bytes")
+                raise DataError(hint(f"{part}: expands to more than {LIMIT} bytes", AGAIN))
             digest.update(chunk)
     return digest.hexdigest()
 
@@ -100,5 +100,5 @@ class _Capped:
 
     def write(self, chunk: bytes) -> None:
         if self.target.tell() + len(chunk) > LIMIT:
-            raise DataError(f"the download is longer than {LIMIT} bytes")
+            raise DataError(hint(f"the download is longer than {LIMIT} bytes", AGAIN))
         self.target.write(chunk)

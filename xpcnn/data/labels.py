@@ -25,7 +25,11 @@ def as_indices(labels: object, count: int, where: str) -> np.ndarray:
     Raises:
         LabelError: not one integer for each of the `count` images.
     """
-    y = np.asarray(labels)
+    try:
+        y = np.asarray(labels)
+    except ValueError as error:  # lists of different lengths
+        message = f"{where}: labels are no array: expected one class index per image"
+        raise LabelError(hint(message, "a list of whole numbers")) from error
     if y.ndim != 1:
         one_hot = y.ndim == 2 and y.shape[1] > 1
         fault = "look one-hot" if one_hot else "have the wrong rank"

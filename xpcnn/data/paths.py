@@ -18,7 +18,6 @@ from xpcnn.data.hashes import places
 from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range
 from xpcnn.errors import DataError, LabelError, ShapeError, hint
-from xpcnn.types import Shape
 
 TEST_FRACTION = 0.2
 
@@ -61,7 +60,9 @@ def load(path: Path, name: str, image_size: Size | None = None) -> tuple[Dataset
         name_of_test = name
         check_range(test[1], len(classes), f"{path}: the test part")
         if test[0].shape[1:] != images.shape[1:]:
-            raise ShapeError(_sizes(path, images.shape[1:], test[0].shape[1:]))
+            sizes = f"shape {images.shape[1:]}, test images {test[0].shape[1:]}"
+            message = f"{path}: training images have the {sizes}"
+            raise ShapeError(hint(message, "images of one shape in both parts"))
     train = Dataset.from_arrays(images, labels, classes, name)
     return train, Dataset(*test, classes, name_of_test, train.mean, train.std)
 
@@ -117,8 +118,3 @@ def _labelled(path: Path, image_size: Size | None) -> Part:
     images, labels = csv_file.read(path, image_size)
     assert labels is not None
     return images, labels
-
-
-def _sizes(path: Path, train: Shape, test: Shape) -> str:
-    message = f"{path}: training images have the shape {train}, test images {test}"
-    return hint(message, "images of one shape in both parts")

@@ -24,9 +24,11 @@ Invert: TypeAlias = Literal["auto", "yes", "no"]
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _MOST_PIXELS = 100_000_000
+_SMALLER = "the picture in a smaller size: 100 million pixels at most"
 _WHITE = (255, 255, 255, 255)
 _ENOUGH = 2000  # images that tell how much of an image is filled
 _INK = 0.25  # of the contrast, from which on a pixel belongs to what stands out
+_OTHER_RULE = "train with `xpcnn train`, or use model.predict(images) in Python"
 _FAINT = 32  # of 255: less contrast than this is no drawing
 
 
@@ -73,19 +75,17 @@ class ImageRule:
             CheckpointError: it holds none, or one that makes no sense.
         """
         if not table:
-            raise CheckpointError(
-                hint(
-                    "the model file does not say what values its images had (image_rule)",
-                    "train with `xpcnn train`, or use model.predict(images) in Python",
-                )
-            )
+            message = "the model file does not say what values its images had (image_rule)"
+            raise CheckpointError(hint(message, _OTHER_RULE))
         low, high = _number(table.get("low")), _number(table.get("high"))
         border: Any = table.get("border")
         if low is None or high is None or low >= high or border not in ("dark", "light", "any"):
-            raise CheckpointError("the model file's image_rule needs low < high and a border")
+            message = "the model file's image_rule needs low < high and a border"
+            raise CheckpointError(hint(message, _OTHER_RULE))
         extent = _number(table.get("extent"))
         if extent is not None and not 0 < extent <= 1:
-            raise CheckpointError("the model file's image_rule needs an extent from 0 to 1")
+            message = "the model file's image_rule needs an extent from 0 to 1"
+            raise CheckpointError(hint(message, _OTHER_RULE))
         return cls(low, high, border, extent)
 
     def as_table(self) -> dict[str, Any]:
@@ -111,7 +111,8 @@ def read_picture(
     """
     c, h, w = shape
     if c not in _MODES:
-        raise DataError(f"the model takes images of {c} channels; pictures can give 1, 3 or 4")
+        message = f"the model takes images of {c} channels; pictures can give 1, 3 or 4"
+        raise DataError(hint(message, "model.predict(images) in Python, with arrays"))
     picture = open_picture(Path(path), _MODES[c])
     pixels = numpy.asarray(picture, dtype=numpy.float32).reshape(picture.height, picture.width, c)
     ground = numpy.median(_border(pixels.transpose(2, 0, 1)), axis=1)  # (c,)
@@ -187,7 +188,8 @@ def open_picture(path: Path, mode: str) -> "Image":
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is below
             with Image.open(path) as file:
                 if file.width * file.height > _MOST_PIXELS:
-                    raise DataError(f"{path}: {file.width} x {file.height} pixels are too many")
+                    message = f"{path}: {file.width} x {file.height} pixels are too many"
+                    raise DataError(hint(message, _SMALLER))
                 return _converted(ImageOps.exif_transpose(file), mode)
     except FileNotFoundError as error:
         raise DataError(hint(f"{path}: there is no such file", advice)) from error
@@ -196,7 +198,7 @@ def open_picture(path: Path, mode: str) -> "Image":
     except DataError:
         raise
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: too many pixels") from error
+        raise DataError(hint(f"{path}: too many pixels", _SMALLER)) from error
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on damaged files
         raise DataError(hint(f"{path}: cannot be read: {error}", advice)) from error
 

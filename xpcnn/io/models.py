@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from xpcnn.backend import Backend
-from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError
+from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError, hint
 from xpcnn.io import model_file
 from xpcnn.io.model_file import Metadata, Spec
 from xpcnn.io.registry import objects, to_config
@@ -38,15 +38,18 @@ class Description:
 
     def __post_init__(self) -> None:
         if not self.input_shape or min(self.input_shape) < 1:
-            raise ConfigError(f"input_shape is {self.input_shape}, expected sizes of at least 1")
+            message = f"input_shape is {self.input_shape}, expected sizes of at least 1"
+            raise ConfigError(hint(message, "an entry such as [1, 28, 28]"))
         if (self.mean is None) != (self.std is None):
-            raise ConfigError("mean and std must be given together")
+            raise ConfigError(hint("mean and std must be given together", "both, or neither"))
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is not None and len(values) != self.input_shape[0]:
-                message = f"{name} has {len(values)} numbers, the images {self.input_shape[0]}"
-                raise ConfigError(f"{message} channels")
+                channels = self.input_shape[0]
+                message = f"{name} has {len(values)} numbers, the images {channels} channels"
+                raise ConfigError(hint(message, "one number for each channel"))
         if self.std is not None and min(self.std) <= 0:
-            raise ConfigError("std has a number that is not above 0")
+            message = "std has a number that is not above 0"
+            raise ConfigError(hint(message, "1.0 for a channel that is constant"))
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -117,7 +120,8 @@ def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Descriptio
     try:
         return Description(**read_fields(Description, metadata, "", "model", top))
     except RecursionError:
-        raise CheckpointError(f"{path}: its layers are nested too deep") from None
+        message = f"{path}: its layers are nested too deep"
+        raise CheckpointError(hint(message, "one Sequential of all layers")) from None
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
@@ -129,6 +133,7 @@ def _expected(path: str | Path, description: Description) -> Mapping[str, Spec]:
     except (ConfigError, DTypeError, ShapeError) as error:
         raise CheckpointError(f"{path}: {error}") from error
     if len(output) != 1:
-        raise CheckpointError(f"{path}: its layers make {output} of a sample, expected one row")
+        message = f"{path}: its layers make {output} of a sample, expected one row"
+        raise CheckpointError(hint(message, "a Flatten and a Dense layer at their end"))
     named = params | {BUFFERS + name: shape for name, shape in buffers.items()}
     return {name: Spec(shape, description.dtype) for name, shape in named.items()}

@@ -123,7 +123,7 @@ def _object(
     except XpcnnError as error:
         raise (with_context(error, f"at {label}") if at else error) from None
     except (TypeError, ValueError) as error:  # what a user's class may raise
-        raise ConfigError(f"{label}: {error}") from error
+        raise ConfigError(hint(f"{label}: {error}", f"options that {name} accepts")) from error
 
 
 def _table(thing: Any, at: str) -> Config:

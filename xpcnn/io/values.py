@@ -57,7 +57,9 @@ def _read(kind: Any, value: Any, at: str, label: str, objects: Objects) -> Any:
         return _fit(kind, value, at, objects)
     except _OtherKindError:
         got = "a table" if isinstance(value, Mapping) else reprlib.repr(value)
-        raise ConfigError(f"{label} is {got}, expected {_describe(kind, objects)}") from None
+        message = f"{label} is {got}, expected {_describe(kind, objects)}"
+        advice = f"{at.rpartition('.')[2]} = {_example(kind, objects)}"
+        raise ConfigError(hint(message, advice)) from None
 
 
 def _fit(kind: Any, value: Any, at: str, objects: Objects) -> Any:
@@ -113,6 +115,21 @@ def _describe(kind: Any, objects: Objects) -> str:
     if origin in (tuple, list, Sequence):
         return f"a list of {_plural(kind, objects)}"
     return _ONE.get(kind, str(kind))
+
+
+def _example(kind: Any, objects: Objects) -> str:
+    """Return a value that a field may have, as TOML writes it."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return _example(args[0], objects)
+    if origin is Literal:
+        return f'"{args[0]}"'
+    if origin is dict or kind in objects:
+        return "{ ... }"
+    if origin in (tuple, list, Sequence):
+        number = 1 if origin is not tuple or args[-1] is ... else len(args)
+        return f"[{', '.join([_example(args[0], objects)] * number)}]"
+    return {int: "2", float: "0.5", bool: "true", str: '"..."'}.get(kind, "...")
 
 
 def _plural(kind: Any, objects: Objects) -> str:

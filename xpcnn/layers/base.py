@@ -13,7 +13,7 @@ written.
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from xpcnn.errors import XpcnnError
+from xpcnn.errors import XpcnnError, hint
 from xpcnn.initializers import Draw
 from xpcnn.types import Array, Params, Pullback, Shape
 
@@ -45,7 +45,9 @@ class Context(NamedTuple):
     def uniform(self, shape: Shape) -> Array:
         """Draw uniforms in [0, 1) that depend on seed, path and step alone."""
         if self.source is None:
-            raise XpcnnError(f"{self.path}: a random draw needs a Context with a source")
+            message = f"{self.path}: a random draw needs a Context with a source"
+            advice = "Context(source=...), a function (path, step, shape) -> uniforms"
+            raise XpcnnError(hint(message, advice))
         return self.source(self.path, self.step, shape)
 
 
@@ -71,4 +73,9 @@ def plain(y: Array, pullback: Pullback) -> tuple[Array, Params, LayerPullback]:
 
 def no_gradient(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
     """Stand for the pullback of a container that ran without gradients."""
-    raise XpcnnError("the forward pass ran with grad=False and kept nothing to go back with")
+    raise XpcnnError(
+        hint(
+            "the forward pass ran with grad=False and kept nothing to go back with",
+            "forward with Context(grad=True)",
+        )
+    )

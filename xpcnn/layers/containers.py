@@ -5,6 +5,7 @@ A container nests the parameters of its children under their names, and is a lay
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
@@ -18,24 +19,60 @@ def check_layers(container: str, layers: Sequence[Layer]) -> None:
         shown = type(layers).__name__
         raise ConfigError(hint(f"{container}: {shown} is no list of layers", f"{container}([...])"))
     if not layers:
-        raise ConfigError(f"{container}: no layers")
+        raise ConfigError(hint(f"{container}: no layers", f"{container}([...]), at least one"))
     for layer in layers:
         if isinstance(layer, type) or not isinstance(layer, Layer):
             shown = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
-            raise ConfigError(f"{container}: {shown} is no layer, which has init and forward")
+            message = f"{container}: {shown} is no layer, which has init and forward"
+            raise ConfigError(hint(message, "an object, such as ReLU() or Dense(10)"))
+
+
+Trace: TypeAlias = list[tuple[str, Shape]]
+"""Types of layers and the shapes they made, up to a place in a network; first "", of the input."""
 
 
 def init_child(
-    name: str, layer: Layer, shape: Shape, draw: Draw, trace: Sequence[str] = ()
+    name: str, layer: Layer, shape: Shape, draw: Draw, trace: Trace | None = None
 ) -> tuple[Params, Params, Shape]:
     """Initialise a child; an error says at which layer it arose and the shapes up to there."""
     try:
         return layer.init(shape, draw.at(name))
     except XpcnnError as error:
-        shapes = " -> ".join(trace or [str(shape)])
-        raise with_context(
-            error, f"at {draw.at(name).path} ({type(layer).__name__}): {shapes}"
-        ) from None
+        place = _place(draw.at(name).path, layer, trace or [("", shape)])
+        raise with_context(error, place) from None
+
+
+def forward_child(
+    name: str,
+    layer: Layer,
+    params: Params,
+    buffers: Params,
+    x: Array,
+    ctx: Context,
+    trace: Trace | None = None,
+) -> tuple[Array, Params, LayerPullback]:
+    """Run a child; an error says at which layer it arose and the shapes up to there.
+
+    One that is not of the family, as a layer of the user's own may raise, says it in a note.
+    """
+    try:
+        return layer.forward(params[name], buffers[name], x, ctx.at(name))
+    except XpcnnError as error:
+        raise with_context(error, _place(ctx.at(name).path, layer, trace or _start(x))) from None
+    except Exception as error:
+        error.add_note(_place(ctx.at(name).path, layer, trace or _start(x)))
+        raise
+
+
+def _start(x: Array) -> Trace:
+    """Return the trace before the first layer, whose op refuses what is no array."""
+    return [("", getattr(x, "shape", ()))]
+
+
+def _place(path: str, layer: Layer, trace: Trace) -> str:
+    """Return the line that says where an error arose: the layer, and the shapes up to there."""
+    shapes = " -> ".join(f"{name} {tuple(shape)}".lstrip() for name, shape in trace)
+    return f"at {path} ({type(layer).__name__}): {shapes}"
 
 
 @dataclass(frozen=True)
@@ -58,10 +95,10 @@ class Sequential:
             yield f"layers.{i}", layer
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        params, buffers, trace = {}, {}, [str(shape)]
+        params, buffers, trace = {}, {}, [("", shape)]
         for name, layer in self.children():
             params[name], buffers[name], shape = init_child(name, layer, shape, draw, trace)
-            trace.append(f"{type(layer).__name__} {shape}")
+            trace.append((type(layer).__name__, shape))
         return params, buffers, shape
 
     def forward(
@@ -69,10 +106,12 @@ class Sequential:
     ) -> tuple[Array, Params, LayerPullback]:
         pullbacks: list[tuple[str, LayerPullback]] = []
         new_buffers: Params = {}
+        trace = _start(x)
         for name, layer in self.children():
-            x, new_buffers[name], pullback = layer.forward(
-                params[name], buffers[name], x, ctx.at(name)
+            x, new_buffers[name], pullback = forward_child(
+                name, layer, params, buffers, x, ctx, trace
             )
+            trace.append((type(layer).__name__, x.shape))
             if ctx.grad:
                 pullbacks.append((name, pullback))
             del pullback  # without gradients, what the layer kept goes with it
@@ -116,12 +155,19 @@ class Residual:
         params, buffers, out = {}, {}, {"shortcut": shape}
         for name, layer in self.children():
             params[name], buffers[name], out[name] = init_child(name, layer, shape, draw)
-        if out["body"] != out["shortcut"]:
-            raise ShapeError(
-                f"Residual: the body makes {out['body']} and the shortcut {out['shortcut']}, "
-                "which cannot be added"
-            )
+        self._check(out["body"], out["shortcut"])
         return params, buffers, out["body"]
+
+    def _check(self, body: Shape, shortcut: Shape) -> None:
+        """Require that the two ways end in one shape."""
+        if body != shortcut:
+            raise ShapeError(
+                hint(
+                    f"Residual: the body makes {tuple(body)} and the shortcut {tuple(shortcut)}, "
+                    "which cannot be added",
+                    'shortcut=Conv2D(filters, 1, stride=...), or padding="same" in the body',
+                )
+            )
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
@@ -130,14 +176,14 @@ class Residual:
         outputs: list[Array] = []
         new_buffers: Params = {}
         for name, layer in self.children():
-            y, new_buffers[name], pullback = layer.forward(
-                params[name], buffers[name], x, ctx.at(name)
-            )
+            y, new_buffers[name], pullback = forward_child(name, layer, params, buffers, x, ctx)
             outputs.append(y)
             if ctx.grad:
                 pullbacks[name] = pullback
             del pullback  # without gradients, what the layer kept goes with it
-        y = outputs[0] + (outputs[1] if self.shortcut is not None else x)
+        around = outputs[1] if self.shortcut is not None else x
+        self._check(outputs[0].shape, around.shape)
+        y = outputs[0] + around
         if not ctx.grad:
             return y, new_buffers, no_gradient
 
@@ -177,12 +223,19 @@ class Concat:
         for name, layer in self.children():
             params[name], buffers[name], out = init_child(name, layer, shape, draw)
             outs.append(out)
-        if any(out[1:] != outs[0][1:] for out in outs):
-            raise ShapeError(
-                f"Concat: the branches make {', '.join(map(str, outs))}, which differ in more than "
-                "the channels"
-            )
+        self._check(outs, 0)
         return params, buffers, (sum(out[0] for out in outs), *outs[0][1:])
+
+    def _check(self, outs: Sequence[Shape], channels: int) -> None:
+        """Require that the branches' shapes differ in the axis of the channels alone."""
+        if len({(*out[:channels], *out[channels + 1 :]) for out in outs}) > 1:
+            shown = ", ".join(str(tuple(out)) for out in outs)
+            raise ShapeError(
+                hint(
+                    f"Concat: the branches make {shown}, which differ in more than the channels",
+                    'padding="same" and one stride in all branches',
+                )
+            )
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
@@ -191,13 +244,12 @@ class Concat:
         outputs: list[Array] = []
         new_buffers: Params = {}
         for name, layer in self.children():
-            y, new_buffers[name], pullback = layer.forward(
-                params[name], buffers[name], x, ctx.at(name)
-            )
+            y, new_buffers[name], pullback = forward_child(name, layer, params, buffers, x, ctx)
             outputs.append(y)
             if ctx.grad:
                 pullbacks.append((name, y.shape[1], pullback))
             del pullback  # without gradients, what the layer kept goes with it
+        self._check([y.shape for y in outputs], 1)
         y = namespace(x).concat(outputs, axis=1)
         if not ctx.grad:
             return y, new_buffers, no_gradient

@@ -7,7 +7,7 @@ from xpcnn import ops
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context, LayerPullback
-from xpcnn.ops.checks import check_windows, make_plain, window_shape
+from xpcnn.ops.checks import check_count, check_windows, make_plain, window_shape
 from xpcnn.ops.reference.windows import Padding, Pair, pair
 from xpcnn.types import Array, Params, Shape
 
@@ -34,16 +34,26 @@ class Conv2D:
     def __post_init__(self) -> None:
         make_plain(self, "filters", "size", "stride", "padding", "dilation", "groups")
         check_windows("Conv2D", self.size, self.stride, self.padding, self.dilation)
-        if self.filters < 1 or self.groups < 1 or self.filters % self.groups:
+        check_count("Conv2D", "filters", self.filters)
+        check_count("Conv2D", "groups", self.groups)
+        if self.filters % self.groups:
             raise ConfigError(
-                f"Conv2D: {self.filters} filters cannot be cut into {self.groups} groups"
+                hint(
+                    f"Conv2D: {self.filters} filters cannot be cut into {self.groups} groups",
+                    "a number of groups that divides the number of filters",
+                )
             )
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         check_image("Conv2D", shape)
         c, h, w = shape
         if c % self.groups:
-            raise ShapeError(f"Conv2D: {c} channels cannot be cut into {self.groups} groups")
+            raise ShapeError(
+                hint(
+                    f"Conv2D: {c} channels cannot be cut into {self.groups} groups",
+                    f"groups=1, or groups={c} for a depthwise convolution",
+                )
+            )
         ho, wo = window_shape("Conv2D", (h, w), self.size, self.stride, self.padding, self.dilation)
         weight_shape = (self.filters, c // self.groups, *pair(self.size))
         params = {"weight": draw("weight", self.weight_init, weight_shape)}

@@ -4,11 +4,11 @@ import math
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context, LayerPullback, plain
-from xpcnn.ops.checks import make_plain
-from xpcnn.ops.dense import reshaped
+from xpcnn.ops.checks import check_count, make_plain
+from xpcnn.ops.dense import check_shape, reshaped
 from xpcnn.types import Array, Params, Shape
 
 
@@ -27,8 +27,7 @@ class Dense:
 
     def __post_init__(self) -> None:
         make_plain(self, "units")
-        if self.units < 1:
-            raise ConfigError(f"Dense: units is {self.units}, expected at least 1")
+        check_count("Dense", "units", self.units)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         if len(shape) != 1:
@@ -80,6 +79,7 @@ class Reshape:
 
     def __post_init__(self) -> None:
         make_plain(self, "shape")
+        check_shape("Reshape", self.shape)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         return {}, {}, reshaped("Reshape", shape, self.shape)

@@ -4,7 +4,7 @@ import math
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.errors import ShapeError
+from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Constant, Draw, Zeros
 from xpcnn.layers.base import Context, LayerPullback
 from xpcnn.options import CLOSED_FRACTION, POSITIVE, check
@@ -32,7 +32,8 @@ class BatchNorm:
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         if len(shape) not in (1, 3):
-            raise ShapeError(f"BatchNorm: samples have shape {shape}, expected (c, h, w) or (c,)")
+            message = f"BatchNorm: samples have shape {shape}, expected (c, h, w) or (c,)"
+            raise ShapeError(hint(message, "a Flatten() or Reshape((c, h, w)) layer before it"))
         c = shape[:1]
         params = {"gamma": draw("gamma", Constant(1.0), c), "beta": draw("beta", Zeros(), c)}
         buffers = {"mean": draw("mean", Zeros(), c), "var": draw("var", Constant(1.0), c)}

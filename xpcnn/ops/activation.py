@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from xpcnn.errors import ConfigError, ShapeError
+from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import check_arrays
 from xpcnn.ops.dispatch import op
@@ -42,7 +42,10 @@ def _check_prelu(x: Array, slope: Array) -> None:
     channels = x.shape[1] if len(x.shape) > 1 else 1
     if tuple(slope.shape) not in ((1,), (channels,)):
         raise ShapeError(
-            f"prelu: slope has shape {tuple(slope.shape)}, expected (1,) or ({channels},)"
+            hint(
+                f"prelu: slope has shape {tuple(slope.shape)}, expected (1,) or ({channels},)",
+                "one slope for all, or one for each channel",
+            )
         )
 
 
@@ -52,4 +55,5 @@ prelu = op(reference.prelu, _check_prelu)
 def check_gelu(approximate: str = "none") -> None:
     """Require one of the two forms of gelu."""
     if approximate not in ("none", "tanh"):
-        raise ConfigError(f"gelu: approximate is {approximate!r}, expected 'none' or 'tanh'")
+        message = f"gelu: approximate is {approximate!r}, expected 'none' or 'tanh'"
+        raise ConfigError(hint(message, "'none', which is exact"))

@@ -4,6 +4,7 @@ Nothing here reads the values of an array.
 """
 
 from functools import cache
+from numbers import Real
 from typing import Any
 
 from xpcnn.errors import BackendError, ConfigError, DTypeError, ShapeError, hint
@@ -37,21 +38,28 @@ def check_arrays(op: str, **arrays: Array | None) -> None:
     for name, other in others:
         if other is None:
             continue
-        if type(other) is not type(first):
-            raise BackendError(
-                hint(
-                    f"{op}: {first_name} is a {kind(first)} and {name} a {kind(other)}",
-                    "move all to one library with Backend.from_host and Backend.to_host",
-                )
-            )
+        check_library(op, first_name, first, name, other)
         if other.dtype != first.dtype:
+            dtype, wanted = dtype_name(first), dtype_name(other)
+            to_first = f"convert {name} to {dtype}"
+            to_other = f"convert {first_name} to {wanted}"
             raise DTypeError(
                 hint(
-                    f"{op}: {first_name} has dtype {dtype_name(first)} and {name} "
-                    f"{dtype_name(other)}, expected one dtype",
-                    f"convert {name} to {dtype_name(first)}",
+                    f"{op}: {first_name} has dtype {dtype} and {name} {wanted}, expected one dtype",
+                    to_other if wanted == "float32" else to_first,
                 )
             )
+
+
+def check_library(op: str, first: str, x: Array, second: str, y: Array) -> None:
+    """Require two arrays of one library."""
+    if type(x) is not type(y):
+        raise BackendError(
+            hint(
+                f"{op}: {first} is a {kind(x)} and {second} a {kind(y)}",
+                "move all to one library with Backend.from_host and Backend.to_host",
+            )
+        )
 
 
 def kind(x: Any) -> str:
@@ -68,13 +76,20 @@ def check_rank(op: str, name: str, x: Array, *axes: str) -> None:
     """Require one of the given ranks, each told by its axes, such as "(n, c, h, w)"."""
     ranks = [text.count(",") + 1 if text != "(c,)" else 1 for text in axes]
     if len(x.shape) not in ranks:
-        raise ShapeError(f"{op}: {name} has shape {tuple(x.shape)}, expected {' or '.join(axes)}")
+        expected = " or ".join(axes)
+        advice = f"{name} with the axes {expected}"
+        if axes[0].startswith("(n, ") and len(x.shape) + 1 in ranks:
+            advice = f"{name}[None, ...], if this is a single sample"
+        raise ShapeError(
+            hint(f"{op}: {name} has shape {tuple(x.shape)}, expected {expected}", advice)
+        )
 
 
 def check_length(op: str, name: str, x: Array | None, length: int, why: str) -> None:
     """Require a vector of a given length, or None."""
     if x is not None and tuple(x.shape) != (length,):
-        raise ShapeError(f"{op}: {name} has shape {tuple(x.shape)}, expected ({length},): {why}")
+        message = f"{op}: {name} has shape {tuple(x.shape)}, expected ({length},): {why}"
+        raise ShapeError(hint(message, f"give {name} the shape ({length},)"))
 
 
 def window_shape(
@@ -112,7 +127,10 @@ def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation:
     for name, value in (("size", size), ("stride", stride), ("dilation", dilation)):
         if not _is_pair(value) or min(pair(value)) < 1:
             raise ConfigError(
-                f"{op}: {name} is {value!r}, expected a whole number of at least 1, or a pair"
+                hint(
+                    f"{op}: {name} is {value!r}, expected a whole number of at least 1, or a pair",
+                    f"{name}=2, or {name}=(2, 1) for rows and columns",
+                )
             )
     if padding == "same":
         if pair(stride) != (1, 1):
@@ -134,8 +152,11 @@ def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation:
     )
     if not valid or min(min(pair(side)) for side in sides(padding, (1, 1), (1, 1))) < 0:
         raise ConfigError(
-            f"{op}: padding is {padding!r}, expected a number of at least 0, (rows, columns), "
-            "((top, bottom), (left, right)), 'same' or 'valid'"
+            hint(
+                f"{op}: padding is {padding!r}, expected a number of at least 0, (rows, columns), "
+                "((top, bottom), (left, right)), 'same' or 'valid'",
+                "padding=1, or padding='same' to keep the size",
+            )
         )
 
 
@@ -162,17 +183,26 @@ def _is_pair(value: object) -> bool:
     )
 
 
+def check_count(op: str, name: str, value: object) -> None:
+    """Require a whole number of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        message = f"{op}: {name} is {value!r}, expected a whole number of at least 1"
+        raise ConfigError(hint(message, f"{name}=1, or more"))
+
+
 def check_fraction(op: str, name: str, value: float, *, closed: bool = False) -> None:
     """Require 0 <= value < 1, or <= 1 if `closed`."""
-    if not (0.0 <= value < 1.0 or (closed and value == 1.0)):
+    number = isinstance(value, Real)
+    if not (number and (0.0 <= value < 1.0 or (closed and value == 1.0))):
         end = "1" if closed else "1 (excluded)"
-        raise ConfigError(f"{op}: {name} is {value!r}, expected a number from 0 to {end}")
+        raise ConfigError(
+            hint(f"{op}: {name} is {value!r}, expected a number from 0 to {end}", f"{name}=0.1")
+        )
 
 
 def check_same_shape(op: str, first: str, x: Array, second: str, y: Array) -> None:
     """Require two arrays of one shape."""
-    if tuple(x.shape) != tuple(y.shape):
-        raise ShapeError(
-            f"{op}: {first} has shape {tuple(x.shape)} and {second} {tuple(y.shape)}, "
-            "expected the same"
-        )
+    wanted, got = tuple(x.shape), tuple(y.shape)
+    if wanted != got:
+        message = f"{op}: {first} has shape {wanted} and {second} {got}, expected the same"
+        raise ShapeError(hint(message, f"give {second} the shape {wanted}"))

@@ -2,7 +2,7 @@
 
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_length, check_rank, window_shape
+from xpcnn.ops.checks import check_arrays, check_count, check_length, check_rank, window_shape
 from xpcnn.ops.dispatch import op
 from xpcnn.ops.reference.windows import Padding, Pair
 from xpcnn.types import Array
@@ -23,8 +23,14 @@ def _check_conv2d(
     check_rank("conv2d", "w", w, "(filters, c/groups, kh, kw)")
     _, c, height, width = x.shape
     f, c_group, kh, kw = w.shape
-    if groups < 1 or f % groups:
-        raise ConfigError(f"conv2d: {f} filters cannot be cut into {groups} groups")
+    check_count("conv2d", "groups", groups)
+    if f % groups:
+        raise ConfigError(
+            hint(
+                f"conv2d: {f} filters cannot be cut into {groups} groups",
+                "a number of groups that divides the number of filters",
+            )
+        )
     if c != c_group * groups:
         message = f"conv2d: x has {c} channels, w expects {c_group * groups}"
         if width == c_group * groups:
@@ -34,7 +40,8 @@ def _check_conv2d(
                     "xp.permute_dims(x, (0, 3, 1, 2))",
                 )
             )
-        raise ShapeError(message)
+        advice = f"x with {c_group * groups} channels, or weights made for {c}"
+        raise ShapeError(hint(message, advice))
     check_length("conv2d", "b", b, f, "one entry per filter")
     window_shape("conv2d", (height, width), (kh, kw), stride, padding, dilation)
 

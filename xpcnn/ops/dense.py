@@ -21,7 +21,12 @@ def _check_dense(x: Array, w: Array, b: Array | None = None) -> None:
     check_rank("dense", "x", x, "(n, features)")
     check_rank("dense", "w", w, "(in, out)")
     if x.shape[1] != w.shape[0]:
-        raise ShapeError(f"dense: x has {x.shape[1]} features, w expects {w.shape[0]}")
+        raise ShapeError(
+            hint(
+                f"dense: x has {x.shape[1]} features, w expects {w.shape[0]}",
+                f"x with {w.shape[0]} features, or weights made for {x.shape[1]}",
+            )
+        )
     check_length("dense", "b", b, w.shape[1], "one entry per output")
 
 
@@ -32,14 +37,33 @@ def _check_reshape(x: Array, *, shape: Shape) -> None:
 
 def reshaped(name: str, old: Shape, new: Shape) -> Shape:
     """Return the shape that `new` means for a sample of shape `old`: its -1 worked out."""
+    check_shape(name, new)
     known = math.prod(tuple(length for length in new if length != -1))
     size = math.prod(old)
     unknown = new.count(-1)
-    if unknown > 1 or any(length < -1 for length in new):
-        raise ShapeError(f"{name}: {new} is no shape; one entry may be -1")
     if (unknown and (known == 0 or size % known)) or (not unknown and size != known):
-        raise ShapeError(f"{name}: a sample of shape {old} ({size} elements) does not fit {new}")
+        raise ShapeError(
+            hint(
+                f"{name}: a sample of shape {old} ({size} elements) does not fit {new}",
+                f"a shape of {size} elements, or -1 for one length that follows from the others",
+            )
+        )
     return tuple(size // known if length == -1 else length for length in new)
+
+
+def check_shape(name: str, shape: Shape) -> None:
+    """Require a tuple of lengths, of which one may be -1."""
+    if not (
+        isinstance(shape, tuple)
+        and all(isinstance(length, int) and length >= -1 for length in shape)
+        and shape.count(-1) <= 1
+    ):
+        raise ShapeError(
+            hint(
+                f"{name}: {shape!r} is no shape; one entry may be -1",
+                "a tuple of lengths such as (16, -1), all but one given",
+            )
+        )
 
 
 def _check_flatten(x: Array) -> None:

@@ -1,16 +1,14 @@
 """Dropout, with its checks. The meaning is in `reference/dropout.py`."""
 
-from xpcnn.errors import BackendError
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_fraction, check_same_shape, kind
+from xpcnn.ops.checks import check_arrays, check_fraction, check_library, check_same_shape
 from xpcnn.ops.dispatch import op
 from xpcnn.types import Array
 
 
 def _check_dropout(x: Array, uniform: Array, *, rate: float) -> None:
     check_arrays("dropout", x=x)
-    if type(uniform) is not type(x):
-        raise BackendError(f"dropout: x is a {kind(x)} and uniform a {kind(uniform)}")
+    check_library("dropout", "x", x, "uniform", uniform)
     check_same_shape("dropout", "x", x, "uniform", uniform)
     check_fraction("dropout", "rate", rate)
 

@@ -1,16 +1,16 @@
 """Losses, with their checks. The meaning is in `reference/loss.py`."""
 
-from xpcnn.errors import BackendError, DTypeError, ShapeError, hint
+from xpcnn.errors import DTypeError, ShapeError, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import (
     check_arrays,
     check_fraction,
     check_length,
+    check_library,
     check_rank,
     check_same_shape,
     dtype_name,
     is_floating,
-    kind,
 )
 from xpcnn.ops.dispatch import op
 from xpcnn.types import Array, Shape, namespace
@@ -28,8 +28,7 @@ def _check_softmax_cross_entropy(
     check_arrays(name, logits=logits, class_weights=class_weights)
     check_rank(name, "logits", logits, "(n, classes)")
     n, classes = logits.shape
-    if type(labels) is not type(logits):
-        raise BackendError(f"{name}: logits is a {kind(logits)} and labels a {kind(labels)}")
+    check_library(name, "logits", logits, "labels", labels)
     if is_floating(namespace(labels), labels.dtype):
         check_arrays(name, logits=logits, labels=labels)
         check_same_shape(name, "logits", logits, "probabilities in labels", labels)
@@ -59,14 +58,17 @@ def _check_bce_with_logits(
     weights: Array | None = None,
     positive_weights: Array | None = None,
 ) -> None:
-    name, shape = "bce_with_logits", tuple(logits.shape)
-    given = {"weights": weights, "positive_weights": positive_weights}
+    name, given = "bce_with_logits", {"weights": weights, "positive_weights": positive_weights}
     check_arrays(name, logits=logits, targets=targets, **given)
+    shape = tuple(logits.shape)
     check_same_shape(name, "logits", logits, "targets", targets)
     for argument, x in given.items():
         if x is not None and not _broadcasts(tuple(x.shape), shape):
             raise ShapeError(
-                f"{name}: {argument} of shape {tuple(x.shape)} does not broadcast to {shape}"
+                hint(
+                    f"{name}: {argument} of shape {tuple(x.shape)} does not broadcast to {shape}",
+                    f"{argument} of shape {shape}, or {shape[1:]} for one number per output",
+                )
             )
 
 

@@ -1,7 +1,6 @@
 """Normalisation of input, with its checks. The meaning is in `reference/normalise.py`."""
 
-from xpcnn.errors import BackendError
-from xpcnn.ops.checks import check_arrays, check_length, kind
+from xpcnn.ops.checks import check_arrays, check_length, check_library
 from xpcnn.ops.dispatch import op
 from xpcnn.ops.reference.normalise import normalise as reference
 from xpcnn.types import Array
@@ -9,8 +8,7 @@ from xpcnn.types import Array
 
 def _check_normalise(x: Array, mean: Array, std: Array) -> None:
     check_arrays("normalise", mean=mean, std=std)
-    if type(x) is not type(mean):
-        raise BackendError(f"normalise: x is a {kind(x)} and mean a {kind(mean)}")
+    check_library("normalise", "x", x, "mean", mean)
     check_length("normalise", "mean", mean, x.shape[1], "one entry per channel")
     check_length("normalise", "std", std, x.shape[1], "one entry per channel")
 

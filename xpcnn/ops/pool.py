@@ -73,7 +73,9 @@ def _check_avg_pool2d(
     check_rank("avg_pool2d", "x", x, "(n, c, h, w)")
     image = (x.shape[2], x.shape[3])
     if divisor == 0:
-        raise ConfigError("avg_pool2d: divisor is 0")
+        raise ConfigError(
+            hint("avg_pool2d: divisor is 0", "divisor=None, for the number of elements")
+        )
     pool_shape("avg_pool2d", image, size, stride, padding, dilation, ceil_mode)
 
 
@@ -89,7 +91,12 @@ def _check_global(name: str, x: Array) -> None:
     check_arrays(name, x=x)
     check_rank(name, "x", x, "(n, c, h, w)")
     if x.shape[2] * x.shape[3] == 0:
-        raise ShapeError(f"{name}: x has shape {tuple(x.shape)}, an image without pixels")
+        raise ShapeError(
+            hint(
+                f"{name}: x has shape {tuple(x.shape)}, an image without pixels",
+                "images of at least 1 x 1",
+            )
+        )
 
 
 max_pool2d = op(reference.max_pool2d, _check_max_pool2d)

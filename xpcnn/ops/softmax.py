@@ -1,6 +1,6 @@
 """Softmax and its logarithm, with checks. The meaning is in `reference/softmax.py`."""
 
-from xpcnn.errors import ShapeError
+from xpcnn.errors import ShapeError, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import check_arrays
 from xpcnn.ops.dispatch import op
@@ -18,8 +18,9 @@ def _check_log_softmax(x: Array, *, axis: int = -1) -> None:
 def _check(name: str, x: Array, axis: int) -> None:
     check_arrays(name, x=x)
     rank = len(x.shape)
-    if not -rank <= axis < rank:
-        raise ShapeError(f"{name}: x of shape {tuple(x.shape)} has no axis {axis}")
+    if not (isinstance(axis, int) and -rank <= axis < rank):
+        message = f"{name}: x of shape {tuple(x.shape)} has no axis {axis!r}"
+        raise ShapeError(hint(message, "axis=-1, the last one"))
 
 
 softmax = op(reference.softmax, _check_softmax)

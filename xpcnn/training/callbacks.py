@@ -16,11 +16,11 @@ class Callback:
     stays as it was.
     """
 
-    def on_start(self, history: History) -> None:
-        """Called before the first epoch, with the past of a run that is resumed."""
+    def on_start(self, history: History, done: int, total: int) -> None:
+        """Called first, with the past of a run that is resumed, its updates, and those in all."""
 
-    def on_epoch_start(self, epoch: int, batches: int) -> None:
-        """Called before an epoch (from 1) of so many batches, or before the rest of one."""
+    def on_epoch_start(self, epoch: int) -> None:
+        """Called before an epoch (from 1), or before the rest of one."""
 
     def on_step(self, step: int) -> None:
         """Called after an update (from 1) was handed to the device."""

@@ -14,6 +14,10 @@ class Validation:
     step: int
     loss: float
     accuracy: float
+    ends_epoch: bool
+
+    def __str__(self) -> str:
+        return f"step {self.step:,}  val loss {self.loss:.4f}  val accuracy {self.accuracy:.4f}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
+from xpcnn.training.ahead import ahead
 from xpcnn.training.blackbox import all_finite, first_not_finite
 from xpcnn.training.callbacks import Callback, StopTraining
 from xpcnn.training.checkup import checkup
@@ -76,7 +77,7 @@ class Run:
 
     def go(self) -> None:
         """Train to the end."""
-        self._tell("on_start", self.history)
+        self._tell("on_start", self.history, self.updates, self.course.total)
         self._limit()
         self._lose_patience()
         if self.now[1] == 0:
@@ -131,15 +132,17 @@ class Run:
 
     def _epoch(self, epoch: int) -> None:
         """Train one epoch, or the rest of one, and record it."""
-        self._tell("on_epoch_start", epoch, self.course.batches)
         start, begin = time.perf_counter(), (epoch - 1) * self.course.batches
         progress, first = self.now
+        self._tell("on_epoch_start", epoch)
         if first == begin:
             loss_sum, right = zero_sums(self.model)
             self.now = progress._replace(loss_sum=loss_sum, hits=right), first
         else:
             self._between()  # what was due when the run was broken off
-        for update in self.course.epoch(epoch, first - begin, self.history.losses()):
+        updates = self.course.epoch(epoch, first - begin, self.history.losses())
+        # measured with flip and crop: 1.25 x for `tiny`, 1.04 x for `medium`; without, no gain
+        for update in ahead(updates) if self.options.augment else updates:
             progress, passes = self.now
             self.now = training_step(self.recipe, progress, *update), passes + len(update.batches)
             self._tell("on_step", self.updates)
@@ -195,7 +198,8 @@ class Run:
         scores = evaluate(self.model, self.validation, options.batch_size, weights)
         if not math.isfinite(scores["loss"]):
             self._refuse(f"the validation loss is {scores['loss']} after update {self.updates}")
-        record = Validation(self.updates, scores["loss"], scores["accuracy"])
+        ends_epoch = self.now[1] % self.course.batches == 0
+        record = Validation(self.updates, scores["loss"], scores["accuracy"], ends_epoch)
         history.validations.append(record)
         if options.best_kept and history.best(options.monitor) == len(history.validations) - 1:
             self.best = weights

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _NOT_OF_THE_RUN = ("max_seconds",)
 """Options that may be others when a run goes on."""
 
+NOT_FINITE = "not-finite.safetensors"
+"""The file of an update that failed, in the folder of checkpoints."""
+
 Weights = tuple[Params, Params]
 """Parameters and buffers."""
 
@@ -84,7 +87,7 @@ class Saver:
         self, options: TrainingOptions, seed: int, before: Progress, update: Update
     ) -> str:
         """Write down the update that failed; return what to do with the file, in words."""
-        path = Path(self.checkpoints.folder) / "not-finite.safetensors"
+        path = Path(self.checkpoints.folder) / NOT_FINITE
         try:
             keep(path, self.model, options, seed, before, update)
         except XpcnnError as error:

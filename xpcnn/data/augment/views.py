@@ -18,7 +18,8 @@ def flip(x: Array) -> Array:
     """Return the samples (n, c, h, w) mirrored left to right."""
     if x.ndim != 4:
         shape = tuple(x.shape[1:])
-        raise ShapeError(f"view 'flip': samples have shape {shape}, expected images (c, h, w)")
+        message = f"view 'flip': samples have shape {shape}, expected images (c, h, w)"
+        raise ShapeError(hint(message, 'views=("identity",)'))
     return namespace(x).flip(x, axis=3)
 
 

@@ -1,0 +1,300 @@
+"""--config, --set, variables, flags: which goes before which; a run repeated from its file."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.cli.test_settings import OWN, TRAINING, given, images
+from xpcnn.cli.request import Change
+from xpcnn.cli.settings import Settings, resolve
+from xpcnn.data.augment import Crop, Flip
+from xpcnn.errors import ConfigError
+from xpcnn.io import toml
+from xpcnn.io.models import load_model
+from xpcnn.layers import Conv2D, Dense, Flatten, Sequential
+from xpcnn.losses import SoftmaxCrossEntropy
+from xpcnn.models import Preset, preset
+from xpcnn.optimizers import SGD, Adam
+from xpcnn.schedules import Constant
+from xpcnn.types import flatten
+
+KEYS = (
+    "augment, backend, batch-size, classes, clip-norm, data-dir, dataset, device, dtype, epochs, "
+    "image-size, json, layers, limit, limit-per-class, loss, lr, model, momentum, no-preflight, "
+    "optimizer, out, quiet, schedule, seed, training, validation, weight-decay"
+)
+
+
+@pytest.fixture
+def own() -> Preset:
+    """Return the preset of a file in the current folder."""
+    Path("own.toml").write_text(OWN + TRAINING)
+    return preset("own.toml")
+
+
+def settled(base: Preset | None, text: str, *flags: str) -> Settings:
+    """Return what comes of a file of configuration and flags."""
+    Path("run.toml").write_text(text)
+    return resolve(given("--config", "run.toml", *flags), base, images(1, 8, 8))
+
+
+def refused(base: Preset | None, text: str, *flags: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        settled(base, text, *flags)
+    return str(caught.value)
+
+
+def test_keys_are_the_long_flags() -> None:
+    Path("run.toml").write_text(
+        "dataset = 'mnist'\nlimit-per-class = 5\nvalidation = 0\nquiet = true\nlr = 1\n"
+        "device = 0\naugment = 'flip,crop'\noptimizer = 'adam'\n"
+    )
+    request = given("--config", "run.toml")
+    flags = {name: request.flags[name] for name in ("dataset", "limit_per_class", "validation")}
+    assert flags == {"dataset": "mnist", "limit_per_class": 5, "validation": 0.0}
+    assert (request.flags["quiet"], request.flags["device"]) == (True, "0")
+    assert (request.flags["backend"], request.flags["seed"]) == ("numpy", 0)
+    training = {
+        "optimizer": {"lr": 1.0, "name": "adam"},
+        "augment": [{"name": "flip"}, {"name": "crop"}],
+    }
+    assert request.changes == [Change("run.toml", ("training",), training)]
+
+
+def test_flag_over_variable_over_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("run.toml").write_text("limit = 1\nseed = 1\ndtype = 'float64'\n")
+    monkeypatch.setenv("XPCNN_CONFIG", "run.toml")
+    monkeypatch.setenv("XPCNN_LIMIT", "2")
+    monkeypatch.setenv("XPCNN_SEED", "2")
+    flags = given("--limit", "3").flags
+    assert (flags["limit"], flags["seed"], flags["dtype"]) == (3, 2, "float64")
+    assert given("--limit", "3", "--set", "limit=4").flags["limit"] == 4
+
+
+def test_what_a_file_says_lies_over_the_preset(own: Preset) -> None:
+    text = "epochs = 5\n[training]\nclip_value = 'none'\noptimizer = { momentum = 0.7 }\n"
+    training = settled(own, text, "--lr", "0.1").training
+    assert (training.epochs, training.batch_size, training.clip_value) == (5, 32, None)
+    assert training.optimizer == SGD(lr=0.1, momentum=0.7, nesterov=True)
+    text = "optimizer = 'adam'\n[training]\nclip_norm = 2\naugment = [{ name = 'crop', pad = 3 }]\n"
+    text += "optimizer.beta2 = 0.9\nschedule.name = 'constant'\n"
+    training = settled(own, text).training
+    assert (training.clip_norm, training.clip_value) == (2.0, None)
+    assert (training.optimizer, training.schedule) == (Adam(beta2=0.9), Constant())
+    assert training.augment == (Crop(3),)
+
+
+def test_another_optimizer_leaves_the_options_of_the_one_before(own: Preset) -> None:
+    settings = settled(own, "momentum = 0.7", "--optimizer", "adam", "--lr", "0.2")
+    assert settings.training.optimizer == Adam(lr=0.2)
+
+
+def test_a_file_may_hold_the_network() -> None:
+    layers = "layers = [{ type = 'Flatten' }, { type = 'Dense', units = 'classes' }]\n"
+    found = settled(None, layers + "loss = { type = 'SoftmaxCrossEntropy', label_smoothing = 0.1 }")
+    assert found.preset.name == "run"
+    assert found.preset.layers == Sequential([Flatten(), Dense(2)])
+    assert found.preset.loss == SoftmaxCrossEntropy(label_smoothing=0.1)
+    assert found.preset.table["layers"] == toml.parse(layers)["layers"]
+    Path("copy.toml").write_text(found.preset.source)
+    assert preset("copy.toml").layers == found.preset.layers
+
+
+def test_values_at_paths(own: Preset) -> None:
+    found = settled(
+        own,
+        "",
+        *("--set", "training.optimizer.momentum=0.5", "--set", "training.augment.1.pad = 2"),
+        *("--set", "epochs=7", "--set", "training.schedule={name='cosine'}"),
+        *("--set", "layers.1.weight_init={type='HeUniform'}", "--set", "training.clip_value=none"),
+        *("--set", "loss.label_smoothing=0.1", "--epochs", "6"),
+    )
+    training = found.training
+    assert (training.epochs, training.clip_value) == (7, None)
+    assert training.optimizer == SGD(lr=0.3, momentum=0.5, nesterov=True)
+    assert training.augment == (Flip(vertical=0.5), Crop(2))
+    assert found.preset.loss == SoftmaxCrossEntropy(label_smoothing=0.1)
+    table = found.preset.table
+    assert table["layers"][1]["weight_init"] == {"type": "HeUniform"}
+    assert (table["name"], "training" in table) == ("own", False)
+
+
+def test_a_word_is_a_text(own: Preset) -> None:
+    flags = given("--set", "classes=0,1", "--set", "dataset=a.npz", "--set", "device=0").flags
+    assert (flags["classes"], flags["dataset"], flags["device"]) == ("0,1", "a.npz", "0")
+    assert settled(None, "", "--set", "layers.0.filters=3").preset.name == "digits"
+
+
+def test_the_model_is_found_beside_the_file(own: Preset) -> None:
+    Path("folder").mkdir()
+    Path("folder/run.toml").write_text("model = 'own.toml'")
+    assert given("--config", "folder/run.toml").flags["model"] == str(Path("folder/own.toml"))
+    absolute = str(Path("own.toml").resolve())
+    Path("folder/run.toml").write_text(f"model = '{absolute}'")
+    assert given("--config", "folder/run.toml").flags["model"] == absolute
+    Path("folder/run.toml").write_text("model = 'small'")
+    assert given("--config", "folder/run.toml").flags["model"] == "small"
+
+
+def test_a_network_that_is_not_changed_keeps_its_text(own: Preset) -> None:
+    source = settled(own, "lr = 0.1").preset.source
+    assert source == 'name = "own"\n\n' + OWN + TRAINING
+    Path("copy.toml").write_text(source)
+    assert settled(preset("copy.toml"), "").preset.source == source
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("epoch = 3", f"unknown key 'epoch'\nTry: 'epochs' (valid: {KEYS})"),
+        ("config = 'a.toml'", f"unknown key 'config'\nTry: one of {KEYS}"),
+        ("epochs = 3\nlr = [0.1,\n", "not valid TOML: Invalid value (at end of document)"),
+        ("a = 1\na = 2", "not valid TOML: Cannot overwrite a value (at "),
+        ("epochs = '3'", "epochs is '3', expected a whole number"),
+        ("epochs = 1.5", "epochs is 1.5, expected a whole number"),
+        ("lr = true", "lr is True, expected a number"),
+        ("model = 3.5", "model is 3.5, expected a text"),
+        ("quiet = 1", "quiet is 1, expected true or false"),
+        ("[seed]\na = 1", "seed is {'a': 1}, expected a whole number"),
+        (
+            "lr = 0.1\n[training.optimizer]\nlr = 0.2",
+            "lr is said twice, also as training.optimizer.lr\nTry: one of the two",
+        ),
+        ("epochs = 0", "epochs is 0, expected a whole number of at least 1\nTry: epochs=10"),
+        ("training = 3", "the model: training is 3, expected a table"),
+        ("training = 3\nlr = 1", "training is 3, which has no 'optimizer'\nTry: training itself"),
+        ("[training]\noptimizer = 'adam'", "training: optimizer is 'adam', expected a table"),
+        (
+            "[training.optimizer]\nname = 'adam'\nbeta3 = 0.1",
+            "training.optimizer (adam) has no option 'beta3'\nTry: 'beta2' (valid: amsgrad, beta1, "
+            "beta2, decay_all, decoupled, eps, lr, weight_decay)",
+        ),
+        ("layers = [{ type = 'Flaten' }]", "layers.0: unknown layer type 'Flaten'\nTry: 'Flatten'"),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_what_is_wrong_with_a_file(own: Preset, text: str, said: str) -> None:
+    assert refused(own, text).startswith(f"run.toml: {said}")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("epochs", "there is no value\nTry: KEY=VALUE, such as training.optimizer.lr=0.1"),
+        ("epochs=many", "epochs is 'many', expected a whole number"),
+        ("epochs.a=1", "epochs has no keys in it\nTry: epochs itself"),
+        ("trainin.epochs=1", f"unknown key 'trainin'\nTry: 'training' (valid: {KEYS})"),
+        ("set=1", "unknown key 'set'\nTry: "),
+        ("training.epoch=1", "training has no option 'epoch'\nTry: 'epochs' (valid: augment, "),
+        ("training.optimzer.lr=1", "training has no option 'optimzer'\nTry: 'optimizer' (valid: "),
+        (
+            "training.optimizer.moment=1",
+            "training.optimizer (sgd) has no option 'moment'\nTry: 'momentum' (valid: dampening, ",
+        ),
+        ("training.augment.2.pad=1", "training.augment has no item '2'\nTry: one of 0, 1"),
+        ("training.augment.1.pda=1", "training.augment.1 (crop) has no option 'pda'\nTry: 'pad'"),
+        ("training.epochs.a=1", "training.epochs is 3, which has no 'a'\nTry: training.epochs it"),
+        ("layers.1.unit=1", "layers.1 (Dense) has no option 'unit'\nTry: 'units' (valid: "),
+        ("layers.1.units=3", "the layers make 3 outputs for 2 classes\nTry: units = "),
+    ],
+)
+def test_what_is_wrong_with_an_assignment(own: Preset, assignment: str, said: str) -> None:
+    flags = ("--set", "epochs=3", "--set", assignment)
+    assert refused(own, "lr = 0.1", *flags).startswith(f"--set {assignment}: {said}")
+
+
+def test_whose_the_error_is(own: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XPCNN_MOMENTUM", "0.9")
+    said = "training.optimizer (adam) has no option 'momentum'\nTry: "
+    assert refused(own, "optimizer = 'adam'").startswith(f"the environment: {said}")
+    # as long as adam is asked for, momentum is wrong; but now it is not what is wrong
+    flags = ("--optimizer", "sgd", "--lr", "-1")
+    assert refused(own, "optimizer = 'adam'", *flags).startswith("SGD: lr must be a finite number")
+    assert refused(preset_of_seven(), "lr = 0.1").startswith("bad: the layers make 7 outputs for 2")
+
+
+def preset_of_seven() -> Preset:
+    """Return a preset that does not fit two classes."""
+    Path("bad.toml").write_text(OWN.replace('"classes"', "7").replace("= 10", "= 7"))
+    return preset("bad.toml")
+
+
+def test_files_that_cannot_be_read(cli: Cli) -> None:
+    ran = cli("train", "--config", "none.toml")
+    message = "error: none.toml cannot be read: No such file or directory\nTry: check the path\n"
+    assert ran == (1, "", message)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("XPCNN_BATCHSIZE", "XPCNN_BATCH_SIZE"),
+        ("XPCNN_NUM_THREAD", "XPCNN_NUM_THREADS"),
+        ("XPCNN_SUBMISION", "XPCNN_SUBMISSION"),
+    ],
+)
+def test_unknown_variables_are_refused(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, nearest: str
+) -> None:
+    monkeypatch.setenv(name, "3")
+    for command in (("train",), ("info",), ("evaluate", "run")):
+        ran = cli(*command)
+        message = f"error: unknown environment variable {name}\nTry: '{nearest}' (valid: XPCNN_"
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.startswith(message)
+    assert cli("--help").code == 0
+
+
+def test_the_variables_of_other_commands_are_known(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NUM_THREADS", "TEST_DATA", "FIGURES", "PART", "ROWS", "VERBOSE", "DATA_DIR"):
+        monkeypatch.setenv(f"XPCNN_{name}", "1")
+    assert cli("summary", "tiny").code == 0
+
+
+def test_a_run_folder_repeats_its_run(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = [
+        *("{ type = 'Conv2D', filters = 4, size = 3 }", "{ type = 'BatchNorm' }"),
+        *("{ type = 'Flatten' }", "{ type = 'Dropout' }", "{ type = 'Dense', units = 'classes' }"),
+    ]
+    text = f"input_shape = [1, 8, 8]\nclasses = 10\nlayers = [{', '.join(layers)}]\n{TRAINING}"
+    Path("own.toml").write_text(text)
+    Path("run.toml").write_text(
+        "model = 'own.toml'\nlimit = 200\nclasses = '0,3,8'\nbatch-size = 16\n"
+        "[training]\nclip_value = 'none'\nschedule.gamma = 0.3\n"
+    )
+    monkeypatch.setenv("XPCNN_OPTIMIZER", "adam")
+    monkeypatch.setenv("XPCNN_SEED", "5")
+    flags = ["--set", "training.augment.1.pad=2", "--set", "layers.0.filters=6", "--lr", "0.01"]
+    flags += ["--set", "training.optimizer.beta2=0.99", "--set", "seed=6"]
+    ran = cli("train", "--config", "run.toml", *flags, "--quiet", "--out", "one")
+    assert ran == (0, "", "")
+
+    monkeypatch.delenv("XPCNN_OPTIMIZER")
+    monkeypatch.delenv("XPCNN_SEED")
+    Path("own.toml").write_text("broken since then")
+    shutil.move("one", "elsewhere/moved")
+    ran = cli("train", "--config", "elsewhere/moved/config.toml", "--out", "two")
+    assert (ran.code, ran.err.startswith("own (")) == (0, True)
+    for name in ("config.toml", "model.toml", "model.safetensors"):
+        one, two = Path("elsewhere/moved", name).read_bytes(), Path("two", name).read_bytes()
+        assert one == two, name
+
+    model = load_model("two/model.safetensors")
+    assert isinstance(model.layers, Sequential)
+    assert model.layers.layers[0] == Conv2D(6, 3)
+    training = model.provenance["config"]["training"]
+    assert training["optimizer"] == {"name": "adam", **vars(Adam(lr=0.01, beta2=0.99))}
+    assert training["augment"][1] == {"name": "crop", "pad": 2}
+    assert (training["clip_value"], training["schedule"]["gamma"]) == ("none", 0.3)
+    assert model.provenance["config"]["seed"] == 6
+
+    again = ("--config", "two/config.toml", "--quiet", "--out")
+    assert cli("train", *again, "three", "--set", "training.augment.1.pad=1").code == 0
+    other = flatten(load_model("three/model.safetensors").params)
+    assert any((other[path] != p).any() for path, p in flatten(model.params).items())
+    for command in (("evaluate", "two"), ("predict", "two", "--rows", "0:2")):
+        assert cli(*command).code == 0

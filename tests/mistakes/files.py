@@ -1,0 +1,210 @@
+"""Mistakes with files and folders, and extras that are not installed."""
+
+import errno
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy
+from safetensors import safe_open
+from safetensors.numpy import load_file, save
+
+import xpcnn
+from tests.mistakes.bench import Bench, Mistake
+from xpcnn import Model, backend
+from xpcnn.cli.saved import open_model
+from xpcnn.data.pictures import ImageRule, read_picture
+from xpcnn.errors import BackendError, CheckpointError, ConfigError, DataError
+from xpcnn.layers import Activation, Dense
+
+AGAIN = "Try: get the file again, or an earlier copy: it may be cut off or damaged"
+
+FILES = [
+    Mistake(
+        "a model file for another shape",
+        lambda b: xpcnn.load(with_shape(b.saved(), [1, 12, 12])),
+        CheckpointError,
+        "{folder}/m.safetensors: the tensors do not fit the model: "
+        "layers.4.weight is (36, 3) float32, expected (100, 3) float32\n"
+        "Try: the file of the model that these tensors belong to",
+    ),
+    Mistake(
+        "a model file that is cut off",
+        lambda b: xpcnn.load(cut_off(b.saved())),
+        CheckpointError,
+        re.compile(rf".*/m\.safetensors is no whole safetensors file: .*\n{AGAIN}"),
+    ),
+    Mistake(
+        "a model file with NaN",
+        lambda b: xpcnn.load(with_nan(b.saved())),
+        CheckpointError,
+        "{folder}/m.safetensors: NaN or infinity in layers.4.bias\n"
+        "Try: an earlier state of the model, and a smaller learning rate or clip_norm=1.0",
+    ),
+    Mistake(
+        "a model file of a later version",
+        lambda b: xpcnn.load(of_format(b.saved(), 2)),
+        CheckpointError,
+        "{folder}/m.safetensors has format 2, written by a later xpcnn; this one reads 1\n"
+        "Try: a newer xpcnn: pip install --upgrade xpcnn",
+    ),
+    Mistake(
+        "a file that is no model",
+        lambda b: xpcnn.load(of_others(b.folder / "m.safetensors")),
+        CheckpointError,
+        "{folder}/m.safetensors was not written by xpcnn: it has no metadata 'xpcnn'\n"
+        "Try: a file written by Model.save",
+    ),
+    Mistake(
+        "a model file that is not there",
+        lambda b: xpcnn.load(b.folder / "m.safetensors"),
+        CheckpointError,
+        "{folder}/m.safetensors: there is no such file\nTry: check the path",
+    ),
+    Mistake(
+        "a folder for a model file",
+        lambda b: xpcnn.load(b.folder),
+        CheckpointError,
+        "{folder} is a folder, expected a model file\n"
+        "Try: the file in it that ends in .safetensors",
+    ),
+    Mistake(
+        "a run folder that is none",
+        lambda b: open_model(str(b.folder)),
+        CheckpointError,
+        "{folder} is not a run folder: it has no model.safetensors\n"
+        "Try: a folder that `xpcnn train` named at its end",
+    ),
+    Mistake(
+        "no space on the disk",
+        lambda b: full_disk(b).save(b.folder / "m.safetensors"),
+        CheckpointError,
+        "{folder}/m.safetensors cannot be written: No space left on device\n"
+        "Try: free some space, or another disk",
+    ),
+    Mistake(
+        "saving into a folder that is not there",
+        lambda b: b.model.save(b.folder / "none" / "m.safetensors"),
+        CheckpointError,
+        "{folder}/none/m.safetensors cannot be written: No such file or directory\n"
+        "Try: make the folder first",
+    ),
+    Mistake(
+        "saving to a folder",
+        lambda b: b.model.save(b.folder),
+        CheckpointError,
+        "{folder} cannot be written: it is a folder\nTry: a file name in that folder",
+    ),
+    Mistake(
+        "saving a layer that is made of functions",
+        lambda b: with_functions().save(b.folder / "m.safetensors"),
+        ConfigError,
+        "layers.0 (Activation): f is a builtin_function_or_method, which a file cannot hold\n"
+        "Try: a layer class of your own, a frozen dataclass of numbers, texts, tuples of them, "
+        "layers and initializers; xpcnn.load(path, layers=[YourLayer]) reads it",
+    ),
+    Mistake(
+        "a data set that is not there",
+        lambda b: xpcnn.data.load(b.folder / "none.npz"),
+        DataError,
+        "{folder}/none.npz: there is no such file or folder\nTry: check --dataset",
+    ),
+    Mistake(
+        "a file that is no data set",
+        lambda b: xpcnn.data.load(written(b.folder / "data.txt")),
+        DataError,
+        "{folder}/data.txt: is no kind of data file that is known\n"
+        "Try: a .csv or .npz file, or a folder with a folder for each class",
+    ),
+]
+
+EXTRAS = [
+    Mistake(
+        "CuPy is not installed",
+        lambda b: without("cupy", b).load("cupy"),
+        BackendError,
+        "backend 'cupy' cannot be used: not installed (there is no module cupy)\n"
+        'Try: pip install "cupy-cuda13x[ctk]" (driver older than 580: "cupy-cuda12x[ctk]")',
+    ),
+    Mistake(
+        "PyTorch is not installed",
+        lambda b: without("torch", b).load("torch"),
+        BackendError,
+        "backend 'torch' cannot be used: PyTorch is not installed\nTry: pip install torch",
+    ),
+    Mistake(
+        "array-api-strict is not installed",
+        lambda b: without("array_api_strict", b).load("array_api_strict"),
+        BackendError,
+        "backend 'array_api_strict' cannot be used: array-api-strict is not installed\n"
+        "Try: pip install array-api-strict",
+    ),
+    Mistake(
+        "Pillow is not installed",
+        lambda b: without("PIL", b) and read_picture("a.png", (1, 3, 3), ImageRule(0, 1, "any")),
+        DataError,
+        "reading pictures needs Pillow, which is not installed\nTry: pip install 'xpcnn[images]'",
+    ),
+]
+
+
+def with_shape(path: Path, shape: list[int]) -> Path:
+    return rewritten(path, {"input_shape": shape})
+
+
+def of_format(path: Path, number: int) -> Path:
+    return rewritten(path, {"format": number})
+
+
+def with_nan(path: Path) -> Path:
+    tensors = load_file(path)
+    tensors["layers.4.bias"][1] = numpy.nan
+    return rewritten(path, {}, tensors)
+
+
+def rewritten(
+    path: Path, changes: dict[str, object], tensors: dict[str, numpy.ndarray] | None = None
+) -> Path:
+    """Write a model file again, with other metadata or tensors."""
+    with safe_open(path, framework="numpy") as file:
+        metadata = json.loads(file.metadata()["xpcnn"]) | changes
+    content = save(load_file(path) if tensors is None else tensors, {"xpcnn": json.dumps(metadata)})
+    path.write_bytes(content)
+    return path
+
+
+def cut_off(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:-100])
+    return path
+
+
+def of_others(path: Path) -> Path:
+    path.write_bytes(save({"weight": numpy.zeros(3)}, {"format": "pt"}))
+    return path
+
+
+def written(path: Path) -> Path:
+    path.write_text("words")
+    return path
+
+
+def full_disk(bench: Bench) -> Model:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    bench.patch.setattr("os.fsync", fail)
+    return bench.model
+
+
+def with_functions() -> Model:
+    return Model([Activation(abs, abs), Dense(2)], input_shape=(3,))
+
+
+def without(module: str, bench: Bench) -> ModuleType:
+    """Return the door to the libraries, in a Python without a module."""
+    bench.patch.setattr(sys, "platform", "linux")
+    bench.patch.setitem(sys.modules, module, None)
+    return backend

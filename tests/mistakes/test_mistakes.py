@@ -1,0 +1,54 @@
+"""Each mistake of the tables: its error, its whole text; the model is as it was, and trains."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.lib import Lib, open_lib
+from tests.mistakes.bench import Bench, Mistake, after
+from tests.mistakes.files import EXTRAS, FILES
+from tests.mistakes.networks import LAYERS, TWO_LIBRARIES
+from tests.mistakes.samples import LABELS, SAMPLES
+from tests.mistakes.words import NAMES, NUMBERS
+from xpcnn.ops.checks import kind
+
+ON_EVERY_LIBRARY = [*SAMPLES, *LABELS, *LAYERS]
+ON_NUMPY = [*TWO_LIBRARIES, *NAMES, *NUMBERS, *FILES, *EXTRAS]
+
+
+@pytest.mark.parametrize("mistake", ON_EVERY_LIBRARY, ids=lambda mistake: mistake.name)
+def test_mistakes_with_arrays(
+    lib: Lib, mistake: Mistake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check(mistake, Bench(lib, tmp_path, monkeypatch))
+
+
+@pytest.mark.parametrize("mistake", ON_NUMPY, ids=lambda mistake: mistake.name)
+def test_other_mistakes(mistake: Mistake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(mistake, Bench(open_lib("numpy"), tmp_path, monkeypatch))
+
+
+def check(mistake: Mistake, bench: Bench) -> None:
+    """Make the mistake; then see that the model, if it has part in it, is as good as a new one."""
+    with pytest.raises(mistake.error) as caught:
+        mistake.call(bench)
+    assert type(caught.value) is mistake.error
+    text = str(caught.value)
+    if isinstance(mistake.text, re.Pattern):
+        assert mistake.text.fullmatch(text)
+    else:
+        assert text == (
+            mistake.text.replace("{folder}", str(bench.folder))
+            .replace("{own}", kind(bench.zeros(1)))
+            .replace("{backend}", bench.lib.backend.name)
+        )
+    bench.patch.undo()
+    if "model" in vars(bench):
+        twin = Bench(bench.lib, bench.folder, bench.patch)
+        assert after(bench.model) == after(twin.model)
+
+
+def test_a_catalogue_of_distinct_mistakes() -> None:
+    names = [mistake.name for mistake in (*ON_EVERY_LIBRARY, *ON_NUMPY)]
+    assert len(set(names)) == len(names) >= 40

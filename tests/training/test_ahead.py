@@ -1,0 +1,57 @@
+"""Items prepared ahead: the same, in order, one at a time, and errors where they are due."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy
+import pytest
+
+from xpcnn.training.ahead import ahead
+
+
+def test_the_same_items_by_one_other_thread() -> None:
+    threads = set()
+
+    def items() -> Iterator[int]:
+        for i in range(50):
+            threads.add(threading.current_thread())
+            yield i
+
+    assert list(ahead(items())) == list(range(50))
+    assert len(threads) == 1
+    assert threading.current_thread() not in threads
+
+
+def test_only_one_is_prepared_ahead() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for i in range(9):
+            made.append(i)
+            yield i
+
+    coming = ahead(items())
+    assert next(coming) == 0
+    assert len(made) <= 2
+    coming.close()  # type: ignore[attr-defined]  # a generator
+    assert len(made) == 2
+    assert not any(t.name.startswith("xpcnn-ahead") for t in threading.enumerate())
+
+
+def test_an_error_arises_where_it_is_due() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("no more")
+
+    coming = ahead(items())
+    assert next(coming) == 1
+    with pytest.raises(ValueError, match="no more"):
+        next(coming)
+
+
+def test_the_callers_errstate_holds() -> None:
+    def items() -> Iterator[float]:
+        yield float(numpy.float32(1) / numpy.float32(0))
+
+    with numpy.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        next(ahead(items()))

@@ -1,0 +1,29 @@
+"""`xpcnn replay`: the step at which a run stopped being finite, once more."""
+
+from pathlib import Path
+
+import click
+
+from xpcnn.cli.options import backend_option, device_option
+
+
+@click.command("replay")
+@click.argument("file", metavar="FILE|RUN")
+@backend_option
+@device_option
+def command(*, file: str, backend: str, device: str | None) -> None:
+    """Repeat the step at which training diverged, and name the first tensor that is not finite.
+
+    FILE is the file that the error named, or the folder of the run.
+    """
+    from xpcnn.cli.options import device_name
+    from xpcnn.cli.output import answer
+    from xpcnn.cli.runs import CHECKPOINTS
+    from xpcnn.training import replay
+    from xpcnn.training.saving import NOT_FINITE
+
+    path = Path(file)
+    if path.is_dir():
+        path = path / CHECKPOINTS / NOT_FINITE
+    found = replay(path, backend=backend, device=device_name(device))
+    answer("here all values of the step are finite" if found is None else found)

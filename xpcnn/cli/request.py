@@ -1,0 +1,148 @@
+"""What a run is asked to be: by a file, by variables, by flags, the later over the earlier.
+
+The keys are the long flags, and what only tables can say: layers, loss and training. Refuses
+unknown keys and values of another kind; what all of it comes to, `settings` finds out.
+"""
+
+import reprlib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+from click.core import ParameterSource
+
+from xpcnn.cli.options import Option
+from xpcnn.errors import ConfigError, hint, nearest, said_of
+from xpcnn.io import toml
+from xpcnn.models.overlay import has, put
+
+TABLES = ("layers", "loss", "training")
+"""The keys of a preset that a run can change; its shape and its classes are those of the data."""
+
+_ABOUT = ("config", "set")
+"""Flags that say where values stand, and are none themselves."""
+
+_KINDS: Mapping[str, tuple[type, str]] = {
+    "text": (str, "a text"),
+    "integer": (int, "a whole number"),
+    "float": (float, "a number"),
+    "boolean": (bool, "true or false"),
+}
+"""By the name of click's type: Python's type, and how errors call it."""
+
+
+class Change(NamedTuple):
+    """A value to lay over what stands at a path of a preset; where: who says so, for errors."""
+
+    where: str
+    path: tuple[str, ...]
+    value: Any
+
+
+class Request:
+    """flags: by name, what is no part of a preset, None where nobody says it; changes: of the
+    preset, in order; name: for a network that is no preset.
+
+    Raises:
+        ConfigError: a key is unknown, or its value of the wrong kind.
+    """
+
+    def __init__(self, context: click.Context) -> None:
+        options = {o.key: o for o in context.command.params if isinstance(o, Option)}
+        values = {key: context.params[option.target] for key, option in options.items()}
+        self._options = {key: o for key, o in options.items() if key not in _ABOUT}
+        self.flags = {o.target: values[key] for key, o in self._options.items() if not o.at}
+        self.changes: list[Change] = []
+        self.name = "own"
+        if values["config"] is not None:
+            self._take_file(Path(values["config"]))
+        for source, where in (
+            (ParameterSource.ENVIRONMENT, "the environment"),
+            (ParameterSource.COMMANDLINE, ""),
+        ):
+            given = {
+                key: values[key]
+                for key, option in options.items()
+                if context.get_parameter_source(option.target) is source
+            }
+            self._take({key: given[key] for key in given if key not in _ABOUT}, where)
+            for assignment in given.get("set", ()):
+                self._assign(assignment)
+
+    def _take_file(self, path: Path) -> None:
+        text = toml.read(path)
+        with said_of(str(path)):
+            given = toml.parse(text)
+            for key in given:
+                self._check(key)
+            model = given.get("model")
+            if isinstance(model, str) and model.endswith(".toml"):
+                given["model"] = str(path.parent / model)
+            self._take(given, str(path))
+        self.name = path.stem
+
+    def _take(self, given: Mapping[str, Any], where: str) -> None:
+        """Take the values of one source, which has no order."""
+        tables = {key: given[key] for key in given if key in TABLES}
+        for key in given:
+            if key in TABLES:
+                continue
+            option = self._options[key]
+            value = _read(option, given[key])
+            if not option.at:
+                self.flags[option.target] = value
+            elif has(tables, option.at):
+                raise ConfigError(
+                    hint(f"{key} is said twice, also as {'.'.join(option.at)}", "one of the two")
+                )
+            else:
+                tables = put(tables, option.at, value)
+        self.changes += [Change(where, (key,), value) for key, value in tables.items()]
+
+    def _assign(self, assignment: str) -> None:
+        """Take one `a.b=value`."""
+        where = f"--set {assignment}"
+        with said_of(where):
+            path, equals, text = assignment.partition("=")
+            if not equals:
+                advice = "KEY=VALUE, such as training.optimizer.lr=0.1"
+                raise ConfigError(hint("there is no value", advice))
+            key, *rest = (part.strip() for part in path.split("."))
+            self._check(key)
+            value = _value(text.strip())
+            if key in TABLES:
+                self.changes.append(Change(where, (key, *rest), value))
+                return
+            option = self._options[key]
+            if rest:
+                raise ConfigError(hint(f"{key} has no keys in it", f"{key} itself"))
+            value = _read(option, value)
+            if option.at:
+                self.changes.append(Change(where, option.at, value))
+            else:
+                self.flags[option.target] = value
+
+    def _check(self, key: str) -> None:
+        valid = (*self._options, *TABLES)
+        if key not in valid:
+            raise ConfigError(hint(f"unknown key {key!r}", nearest(key, valid)))
+
+
+def _read(option: Option, value: Any) -> Any:
+    """Return a value as the flag takes it; whole numbers pass for numbers and for texts."""
+    kind, described = _KINDS[option.type.name]
+    if type(value) is int and kind in (float, str):
+        value = kind(value)
+    if type(value) is not kind:
+        raise ConfigError(f"{option.key} is {reprlib.repr(value)}, expected {described}")
+    return value if option.parse is None else option.parse(value)
+
+
+def _value(text: str) -> Any:
+    """Return a value as in TOML, or the text itself where it is none."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

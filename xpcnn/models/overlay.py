@@ -1,0 +1,77 @@
+"""Tables laid over tables: what a file, a variable or a flag changes about a preset."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xpcnn.errors import ConfigError, hint
+
+_INSTEAD_OF = {"clip_norm": "clip_value", "clip_value": "clip_norm"}
+"""Options of which one takes the place of the other."""
+
+
+def lay(below: Any, above: Any) -> Any:
+    """Return `above` laid over `below`: tables key by key, all else whole.
+
+    A table with a name (or type) replaces one with another name, as its options are others; and the
+    tables of a list each lie over the one of the same name, wherever that was.
+    """
+    if isinstance(above, dict):
+        if not isinstance(below, dict) or _is_another(below, above):
+            below = {}
+        kept = {
+            key: value
+            for key, value in below.items()
+            if key in above or _INSTEAD_OF.get(key) not in above
+        }
+        return kept | {key: lay(kept.get(key), value) for key, value in above.items()}
+    if isinstance(above, list):
+        tables = below if isinstance(below, list) else []
+        named = {item["name"]: item for item in tables if isinstance(item, dict) and "name" in item}
+        return [
+            lay(named.get(item.get("name")), item) if isinstance(item, dict) else item
+            for item in above
+        ]
+    return above
+
+
+def put(below: Any, path: Sequence[str], value: Any) -> Any:
+    """Return `below` with a value laid over what is at a path: keys, and numbers in lists.
+
+    Raises:
+        ConfigError: the path leads into what is no table, or past the end of a list.
+    """
+    return _put(below, path, value, "")
+
+
+def _put(below: Any, path: Sequence[str], value: Any, at: str) -> Any:
+    if not path:
+        return lay(below, value)
+    key, rest = path[0], path[1:]
+    inner = f"{at}.{key}" if at else key
+    if isinstance(below, list):
+        if not key.isdecimal() or int(key) >= len(below):
+            valid = f"one of {', '.join(map(str, range(len(below))))}" if below else "a whole list"
+            raise ConfigError(hint(f"{at} has no item {key!r}", valid))
+        i = int(key)
+        return [*below[:i], _put(below[i], rest, value, inner), *below[i + 1 :]]
+    table = {} if below is None else below
+    if not isinstance(table, dict):
+        raise ConfigError(hint(f"{at} is {table!r}, which has no {key!r}", f"{at} itself"))
+    if not rest:
+        return lay(table, {key: value})
+    return table | {key: _put(table.get(key), rest, value, inner)}
+
+
+def has(table: Any, path: Sequence[str]) -> bool:
+    """Tell whether there is something at a path of keys."""
+    for key in path:
+        if not isinstance(table, Mapping) or key not in table:
+            return False
+        table = table[key]
+    return True
+
+
+def _is_another(below: dict[str, Any], above: dict[str, Any]) -> bool:
+    return any(
+        key in below and key in above and below[key] != above[key] for key in ("name", "type")
+    )

@@ -1,0 +1,24 @@
+"""Items prepared by a thread while the one before is worked on."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_END: Any = object()
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield the items in their order, the next always under way; errors arise where it is due."""
+    context = copy_context()  # holds NumPy's errstate
+
+    def advance() -> Any:
+        return context.run(lambda: next(items, _END))
+
+    with ThreadPoolExecutor(1, "xpcnn-ahead") as thread:
+        coming = thread.submit(advance)
+        while (item := coming.result()) is not _END:
+            coming = thread.submit(advance)
+            yield item
