@@ -299,7 +299,7 @@ class AtEpochs(Callback):
     def __init__(self, looks: Looks) -> None:
         self.looks, self.counts = looks, [0]
 
-    def on_epoch_start(self, epoch: int, batches: int) -> None:
+    def on_epoch_start(self, epoch: int) -> None:
         self.counts.append(self.looks.count)
 
 
