@@ -129,6 +129,7 @@ class Model:
         callbacks: Sequence[Callback] = (),
         checkpoints: Checkpoints | None = None,
         resume: bool = False,
+        health: bool = False,
         **options: Any,
     ) -> History:
         """Train on `data`, starting from the present parameters.
@@ -142,6 +143,8 @@ class Model:
             checkpoints: where to save the run so that it can go on.
             resume: go on from the newest checkpoint, if there is one; everything else must be as it
                 was when the run was started.
+            health: look at the network at the start and after epochs 1, 2, 4, 8, ..., and note in
+                words what is not well with it; see `xpcnn.training.health`.
             options: epochs, batch_size, optimizer, schedule, clip_norm, augment, ema, patience and
                 the others of `xpcnn.training.TrainingOptions`.
 
@@ -172,7 +175,7 @@ class Model:
             samples = self._samples(train.images, train.labels)
             others = None if held_out is None else self._samples(held_out.images, held_out.labels)
             with self.backend.session():
-                history = fit(self, samples, others, chosen, seed, callbacks, saver)
+                history = fit(self, samples, others, chosen, seed, callbacks, saver, health)
         except Exception:
             self.mean, self.std, self.classes, self.image_rule = before
             raise

@@ -63,8 +63,11 @@ class Course:
 
     def rate(self, step: int, losses: Sequence[float]) -> float:
         """Return the learning rate of an update (from 0); losses as of `epoch`."""
-        schedule = after(self.options.whole_schedule(), losses)
-        return self.options.optimizer.lr * schedule(step, self.total)
+        return self.options.optimizer.lr * self.factor(step, losses)
+
+    def factor(self, step: int, losses: Sequence[float]) -> float:
+        """Return by what the schedule multiplies the optimizer's own rate."""
+        return after(self.options.whole_schedule(), losses)(step, self.total)
 
     def epoch(self, epoch: int, skip: int, losses: Sequence[float]) -> Iterator[Update]:
         """Yield the updates of an epoch (from 1) after its first `skip` batches.

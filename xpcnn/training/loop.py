@@ -24,6 +24,7 @@ def fit(
     seed: int,
     callbacks: Sequence[Callback] = (),
     saver: Saver | None = None,
+    health: bool = False,
 ) -> History:
     """Train the model on `train`, epoch by epoch in the order of `random.permutation`.
 
@@ -31,13 +32,14 @@ def fit(
     with those of the last update, in a checkpoint too; an error with those from before the call.
 
     saver: writes checkpoints, and goes on from the newest if it should.
+    health: note at the start and after epochs 1, 2, 4, 8, ... what is not well with the network.
 
     Raises:
         XpcnnError: a loss, gradient or weight is not finite.
         CheckpointError: a checkpoint cannot be written, or none of those there read.
         ConfigError: the checkpoint is of another run.
     """
-    run = Run(model, train, validation, options, seed, callbacks, saver)
+    run = Run(model, train, validation, options, seed, callbacks, saver, health)
     if saver is not None and saver.resume:
         run.restore()
     try:

@@ -13,8 +13,10 @@ from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
 from xpcnn.training.ahead import ahead
 from xpcnn.training.blackbox import all_finite, first_not_finite
 from xpcnn.training.callbacks import Callback, StopTraining
+from xpcnn.training.checkup import checkup
 from xpcnn.training.course import Course
 from xpcnn.training.evaluation import evaluate, zero_sums
+from xpcnn.training.health import findings, new
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.recipe import recipe_for
@@ -39,12 +41,13 @@ class Run:
         seed: int,
         callbacks: Sequence[Callback],
         saver: Saver | None,
+        health: bool = False,
     ) -> None:
         if validation is None and (options.best_kept or options.validate_every):
             message = "keep_best, patience and validate_every need data to validate on"
             raise ConfigError(hint(message, "validation=0.1, a tenth of the training data"))
         self.model, self.validation, self.options = model, validation, options
-        self.seed, self.callbacks, self.saver = seed, callbacks, saver
+        self.seed, self.callbacks, self.saver, self.health = seed, callbacks, saver, health
         self.course = Course(model, train, options, seed)
         self.recipe = recipe_for(model, options, seed)
         place = model.backend.from_host
@@ -77,6 +80,8 @@ class Run:
         self._tell("on_start", self.history, self.updates, self.course.total)
         self._limit()
         self._lose_patience()
+        if self.now[1] == 0:
+            self._look()
         while len(self.history) < self.options.epochs and not self.stopping:
             self._epoch(len(self.history) + 1)
 
@@ -178,6 +183,7 @@ class Run:
         )
         self.history.epochs.append(record)
         self._tell("on_epoch_end", record)
+        self._look()
         if self.saver is not None and done == self.course.batches and self.saver.due(self.updates):
             self.save()
 
@@ -200,6 +206,18 @@ class Run:
         self._tell("on_validation", record)
         self._lose_patience()
         return record
+
+    def _look(self) -> None:
+        """Tell what is not well with the network at the start, and after epochs 1, 2, 4, 8, ..."""
+        epoch, losses = len(self.history), self.history.losses()
+        if not self.health or epoch & (epoch - 1):
+            return
+        update = next(self.course.epoch(max(epoch, 1), 0, losses))
+        labels = self.course.train.labels
+        figures = checkup(self.model, self.recipe, self.now[0], update, labels)
+        factor = self.course.factor(max(self.updates - 1, 0), losses)
+        for finding in new(findings(figures, self.updates, factor), self.history):
+            self._note(str(finding))
 
     def _limit(self) -> None:
         """Stop where the options limit the updates or the time."""

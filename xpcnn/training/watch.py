@@ -44,9 +44,17 @@ class Watched:
 
 
 def watched(layer: Layer, watch: Watch) -> Layer:
-    """Return the same network with every layer in it watched; containers are dataclasses."""
-    inner = {name: _each(value, watch) for name, value in _inner(layer).items()}
-    return Watched(replace(layer, **inner) if inner else layer, watch)  # type: ignore[type-var]
+    """Return the same network with every layer in it watched."""
+    return rebuilt(layer, lambda layer: Watched(layer, watch))
+
+
+def rebuilt(layer: Layer, change: Callable[[Layer], Layer]) -> Layer:
+    """Return a network with every layer changed, the inner before those that hold them.
+
+    Containers are dataclasses.
+    """
+    inner = {name: _each(value, change) for name, value in _inner(layer).items()}
+    return change(replace(layer, **inner) if inner else layer)  # type: ignore[type-var]
 
 
 def _inner(layer: Layer) -> dict[str, Any]:
@@ -63,7 +71,7 @@ def _holds_layers(value: Any) -> bool:
     return isinstance(value, Layer)
 
 
-def _each(value: Any, watch: Watch) -> Any:
+def _each(value: Any, change: Callable[[Layer], Layer]) -> Any:
     if isinstance(value, tuple):
-        return tuple(watched(layer, watch) for layer in value)
-    return watched(value, watch)
+        return tuple(rebuilt(layer, change) for layer in value)
+    return rebuilt(value, change)

@@ -1,0 +1,125 @@
+"""A look at the health of a network in training: one watched step, whose result is thrown away.
+
+Changes nothing: a step is a pure function. Reads from the device, so it is done seldom.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy
+
+from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
+from xpcnn.training.course import Update
+from xpcnn.training.evaluation import zero_sums
+from xpcnn.training.health import Figures
+from xpcnn.training.step import Progress, Recipe, training_step
+from xpcnn.training.watch import watched
+from xpcnn.types import Array, flatten, namespace
+
+if TYPE_CHECKING:
+    from xpcnn.model import Model
+
+_ENDS = {"Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0)}
+_NEAR = 0.01
+"""How near to an end of its range, as a part of it, an output is saturated: the derivative is below
+4 % of its largest."""
+
+
+def checkup(
+    model: "Model", recipe: Recipe, progress: Progress, update: Update, labels: Array
+) -> Figures:
+    """Return what the first batch of an update shows of the network that `progress` holds.
+
+    The step has the optimizer's own learning rate, without schedule and warm-up. labels: those of
+    the whole training part.
+    """
+    seen = _Seen()
+    place, to_host = model.backend.from_host, model.backend.to_host
+    loss_sum, right = zero_sums(model)
+    x, own = update.batches[0]
+    with numpy.errstate(all="ignore"):  # a step too long is what this is about
+        after = training_step(
+            recipe._replace(layers=watched(recipe.layers, seen)),
+            progress._replace(loss_sum=loss_sum, hits=right),
+            [(x, own)],
+            update.number,
+            place(numpy.asarray(recipe.optimizer.lr, model.dtype)),
+            update.step,
+        )
+    before, new = flatten(progress.params), flatten(after.params)
+    ratios, equal = {}, []
+    for path in recipe.groups.paths:
+        w = before[path]
+        if w.ndim > 1:
+            norm, length = float(_norm(w)), float(_norm(new[path] - w))
+            if norm > 0.0:
+                ratios[seen.of_layer(path)] = length / norm
+            if math.prod(w.shape) > 1 and float(namespace(w).max(w) - namespace(w).min(w)) == 0.0:
+                equal.append(seen.of_layer(path))
+    decided = recipe.loss.decide(seen.scores)
+    labelled = own if own.ndim == 1 else MSE().decide(own)
+    classes = max(2, model.output_shape[0])
+    return Figures(
+        loss=float(after.loss_sum) / int(x.shape[0]),
+        expected=expected_loss(model.loss, model.output_shape[0]),
+        dead={where: (int(count), units) for where, (count, units) in seen.dead.items()},
+        saturated={where: float(share) for where, share in seen.saturated.items()},
+        gradients={where: float(norm) for where, norm in seen.gradients.items()},
+        ratios=ratios,
+        equal=equal,
+        decided=_counts(to_host(decided), classes),
+        labelled=_counts(to_host(labelled), classes),
+        present=len(numpy.unique(to_host(labels))),
+    )
+
+
+def expected_loss(loss: Loss, outputs: int) -> float | None:
+    """Return the loss of a network that knows nothing: ln(classes), ln 2 for yes or no; None for
+    losses whose value depends on more."""
+    if isinstance(loss, SoftmaxCrossEntropy):
+        return math.log(outputs)
+    return math.log(2) if isinstance(loss, BCEWithLogits) else None
+
+
+class _Seen:
+    """Keeps figures of what flows through a network; all stay on the device."""
+
+    def __init__(self) -> None:
+        self.scores: Array = None
+        self.layers: dict[str, str] = {}  # by path, with the type
+        self.dead: dict[str, tuple[Array, int]] = {}
+        self.saturated: dict[str, Array] = {}
+        self.gradients: dict[str, Array] = {}
+
+    def __call__(self, kind: str, where: str, x: Array) -> None:
+        xp = namespace(x)
+        if kind == "gradient":
+            if where.startswith("the input of "):
+                self.gradients[where] = _norm(x)
+            return
+        self.scores = x  # the last output is that of the network
+        path, _, layer = where.rstrip(")").rpartition("(")
+        self.layers[path.rstrip()] = where
+        if layer == "ReLU":
+            others = tuple(axis for axis in range(x.ndim) if axis != 1)
+            dead = xp.max(x, axis=others) <= 0.0
+            self.dead[where] = xp.sum(xp.astype(dead, xp.int64)), x.shape[1]
+        elif layer in _ENDS:
+            low, high = _ENDS[layer]
+            near = _NEAR * (high - low)
+            ends = xp.logical_or(x < low + near, x > high - near)
+            self.saturated[where] = xp.mean(xp.astype(ends, x.dtype))
+
+    def of_layer(self, parameter: str) -> str:
+        """Return a parameter by its name and its layer."""
+        path, _, name = parameter.rpartition(".")
+        return f"the {name} of {self.layers[path]}"
+
+
+def _norm(x: Array) -> Array:
+    xp = namespace(x)
+    return xp.sqrt(xp.sum(x * x))
+
+
+def _counts(classes: numpy.ndarray, n: int) -> tuple[int, ...]:
+    return tuple(map(int, numpy.bincount(classes, minlength=n)))

@@ -1,0 +1,108 @@
+"""Will a training run, and what will it take? One update and one batch to validate on."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from xpcnn.data.split import split
+from xpcnn.errors import XpcnnError, hint
+from xpcnn.training.blackbox import all_finite
+from xpcnn.training.checkup import expected_loss
+from xpcnn.training.course import Course
+from xpcnn.training.evaluation import evaluate
+from xpcnn.training.options import training_options
+from xpcnn.training.recipe import recipe_for
+from xpcnn.training.step import beginning, training_step
+from xpcnn.training.trial import prepare
+
+if TYPE_CHECKING:
+    from xpcnn.intake import Data
+    from xpcnn.model import Model
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What an update and a validation were like; print it for the words.
+
+    seconds: of an update, the second of two: the first also opens what later ones find open.
+    updates: of the whole training.
+    loss: of the first update; expected: that of a network that knows nothing, such as ln(classes);
+        None where the loss says no such value.
+    val_loss: of one batch after one update; None without a validation part.
+    memory: bytes by name, as the backend tells them.
+    """
+
+    seconds: float
+    updates: int
+    loss: float
+    expected: float | None
+    val_loss: float | None
+    memory: Mapping[str, int]
+
+    def __str__(self) -> str:
+        knows = "" if self.expected is None else f" (knowing nothing: {self.expected:.3f})"
+        parts = [
+            f"an update takes {self.seconds:.3g} s, all {self.updates:,} of them "
+            f"{self.seconds * self.updates:,.0f} s",
+            f"loss {self.loss:.3f}{knows}",
+            *([] if self.val_loss is None else [f"val loss {self.val_loss:.3f}"]),
+            *(f"{name} {size / 1e6:,.0f} MB" for name, size in self.memory.items()),
+        ]
+        return "; ".join(parts)
+
+
+def dry_run(
+    model: "Model",
+    data: "Data",
+    *,
+    validation: "Data | float | None" = None,
+    seed: int | None = None,
+    **options: Any,
+) -> DryRun:
+    """Run one update and validate on one batch, and say what it took. The model stays as it is.
+
+    Arguments as of `Model.fit`.
+
+    Raises:
+        XpcnnError: what `fit` would raise, or a value is not finite after the update.
+    """
+    chosen = training_options(options)
+    seed = model.seed if seed is None else seed
+    train = model._checked(data)
+    held_out = None
+    if isinstance(validation, Real):
+        train, held_out = split(train, float(validation), seed)
+    elif validation is not None:
+        held_out = model._checked(validation)  # type: ignore[arg-type]  # a float is Real
+    model, samples = prepare(model, train)
+    recipe = recipe_for(model, chosen, seed)
+    course = Course(model, samples, chosen, seed)
+    start = beginning(recipe, model.params, model.buffers, model.backend.from_host, model.dtype)
+    with model.backend.session(), numpy.errstate(all="ignore"):  # told below
+        update = next(course.epoch(1, 0, []))
+        for _ in range(2):
+            model.backend.synchronize()
+            began = time.perf_counter()
+            progress = training_step(recipe, start, *update)
+            finite = bool(all_finite(progress))  # waits for the device
+            seconds = time.perf_counter() - began
+        if not finite:
+            advice = "fit(...), which tells where that begins"
+            raise XpcnnError(hint("a value is not finite after one update", advice))
+        val_loss = None
+        if held_out is not None:
+            batch = held_out.images[: chosen.batch_size], held_out.labels[: chosen.batch_size]
+            weights = progress.params, progress.buffers
+            val_loss = evaluate(model, model._samples(*batch), chosen.batch_size, weights)["loss"]
+    return DryRun(
+        seconds,
+        course.total,
+        float(progress.loss_sum) / sum(x.shape[0] for x, _ in update.batches),
+        expected_loss(model.loss, model.output_shape[0]),
+        val_loss,
+        model.backend.memory(),
+    )

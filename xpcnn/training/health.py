@@ -1,0 +1,213 @@
+"""The health of a network in training, in plain words: findings from a few figures.
+
+Functions of numbers; `checkup` takes the figures from a step. A network that trains well has no
+findings: the limits are wide, and what is said to be reached stands for all presets, trained as
+they are meant to be.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from xpcnn.training.history import History
+
+START = 3.0
+"""Times ln(classes). Scores that a network with He's weights begins with give up to 1.8."""
+
+DEAD = 2 / 3
+"""Share of a layer's units that are 0 for a whole batch. It reaches 0.40, and 0.6 in batches of 16:
+some units only wait for rarer samples."""
+
+SATURATED = 0.5
+"""Share of a layer's outputs at the ends of their range. It reaches 0.16."""
+
+FADING, GROWING = 1e-3, 1e3
+"""Norm of the gradient where a network begins, in parts of that where it ends. Initial weights are
+made to keep it (Glorot and Bengio, 2010); it lies between 0.05 and 2.5."""
+
+SMALL, LARGE, FIRST = 1e-4, 0.15, 2.0
+"""Norm of an update in parts of that of the weights, FIRST that of the first update. About 1e-3 is
+the rule of thumb, 1e-4 little and 1e-2 much (Karpathy, "CS231n: learning"); but with momentum and
+high rates it reaches 0.09, and 1.6 in the first of RMSprop and Adam, whose averages begin there."""
+
+COLLAPSED = 0.95
+"""Share of a batch that is taken for one class."""
+
+FEW = 16
+"""Fewer samples mean nothing then."""
+
+SETTLED = 50
+"""Updates before which all samples may still be taken for one class."""
+
+LEARNT = 0.5
+"""Times ln(classes): with a smaller loss, updates may well be small."""
+
+
+class Figures(NamedTuple):
+    """What one batch and the update by it show.
+
+    loss: of the batch; expected: that of a network that knows nothing, None where it is not known.
+    dead: by ReLU layer, how many of its units (channels) are 0 for every sample, and its units.
+    saturated: by sigmoid or tanh layer, the share of its outputs at the ends of the range.
+    gradients: the norm of the loss gradient at the input of each layer, the last layer first.
+    ratios: by weight, the norm of the update at the optimizer's own rate over that of the weight;
+        those of norm 0 left out.
+    equal: the weights all of whose elements are equal.
+    decided, labelled: samples by class, as the network and as the labels have them.
+    present: how many classes the samples to train on are of.
+    """
+
+    loss: float
+    expected: float | None
+    dead: dict[str, tuple[int, int]]
+    saturated: dict[str, float]
+    gradients: dict[str, float]
+    ratios: dict[str, float]
+    equal: Sequence[str]
+    decided: Sequence[int]
+    labelled: Sequence[int]
+    present: int
+
+
+class Finding(NamedTuple):
+    """One thing that is not well: of what kind and where, its number, and one suggestion."""
+
+    kind: str
+    where: str
+    number: str
+    advice: str
+
+    @property
+    def heading(self) -> str:
+        """What it is and where, without the number: the same for the same finding later on."""
+        return f"health: {self.kind} in {self.where}:"
+
+    def __str__(self) -> str:
+        return f"{self.heading} {self.number}. Try: {self.advice}"
+
+
+def findings(figures: Figures, updates: int, factor: float = 1.0) -> list[Finding]:
+    """Return what is not well after so many updates, causes before what may follow from them.
+
+    Of layers with the same complaint the worst is named, and how many others have it.
+
+    Args:
+        factor: of the schedule: by what the optimizer's rate is multiplied now.
+    """
+    causes = [
+        _one_class(figures),
+        _start_loss(figures) if updates == 0 else _equal(figures),
+        _large_updates(figures, factor, FIRST if updates == 0 else LARGE),
+        _saturated(figures),
+        _dead(figures) or _gradients(figures),  # behind dead units no gradient is left
+    ]
+    found = [finding for finding in causes if finding is not None]
+    if updates >= SETTLED and (collapse := _collapse(figures)) is not None:
+        found.append(collapse)
+    if updates > 0 and not found and (small := _small_updates(figures)) is not None:
+        found.append(small)
+    return found
+
+
+def new(found: Sequence[Finding], history: History) -> Iterator[Finding]:
+    """Yield the findings that the notes of a run do not tell of yet."""
+    for finding in found:
+        if not any(note.startswith(finding.heading) for note in history.notes):
+            yield finding
+
+
+def _start_loss(f: Figures) -> Finding | None:
+    if f.expected is None or f.loss <= START * f.expected:
+        return None
+    number = f"the loss starts at {f.loss:.3g}, and {f.expected:.3g} is that of knowing nothing"
+    advice = "samples that are normalised, or smaller initial weights, such as HeNormal's"
+    return Finding("far from ln(classes)", "the network", number, advice)
+
+
+def _collapse(f: Figures) -> Finding | None:
+    samples, most = sum(f.decided), max(f.decided)
+    if samples < FEW or most < COLLAPSED * samples or max(f.labelled) >= COLLAPSED * samples:
+        return None
+    chosen = f.decided.index(most)
+    number = f"{most} of {samples} samples are taken for class {chosen}; {f.labelled[chosen]} are"
+    advice = "the learning rate that find_lr suggests"
+    return Finding("class collapse", "the network", number, advice)
+
+
+def _one_class(f: Figures) -> Finding | None:
+    if f.present > 1:
+        return None
+    return Finding("one class", "the labels", "all are of 1 class", "samples of other classes too")
+
+
+def _equal(f: Figures) -> Finding | None:
+    if not f.equal:
+        return None
+    number = f"all elements are the same in {len(f.equal)} of the weights, so all units stay alike"
+    return Finding("equal weights", f.equal[0], number, "initial weights that are drawn: HeNormal")
+
+
+def _dead(f: Figures) -> Finding | None:
+    shares = {where: count / units for where, (count, units) in f.dead.items()}
+    bad = _beyond(shares, DEAD)
+    if bad is None:
+        return None
+    where, others = bad
+    count, units = f.dead[where]
+    number = f"{count} of {units} units are 0 for a whole batch{others}"
+    advice = "a smaller learning rate, biases that start at 0, or LeakyReLU"
+    return Finding("dead ReLUs", where, number, advice)
+
+
+def _saturated(f: Figures) -> Finding | None:
+    bad = _beyond(f.saturated, SATURATED)
+    if bad is None:
+        return None
+    where, others = bad
+    number = f"{100 * f.saturated[where]:.0f} % of the outputs are at the ends of the range{others}"
+    return Finding("saturation", where, number, "smaller initial weights, or BatchNorm before it")
+
+
+def _gradients(f: Figures) -> Finding | None:
+    """Compare the gradient where the network begins with that where it ends."""
+    if len(f.gradients) < 2:
+        return None
+    (last, end), *_, (first, begin) = f.gradients.items()
+    number = f"its norm is {begin:.1e}, and {end:.1e} is that of {last}"
+    if begin < FADING * end:
+        advice = "ReLU in place of saturating activations, BatchNorm or Residual, HeNormal weights"
+        return Finding("vanishing gradient", first, number, advice)
+    if begin > GROWING * end > 0.0:
+        advice = "smaller initial weights, BatchNorm, or clip_norm=1.0"
+        return Finding("exploding gradient", first, number, advice)
+    return None
+
+
+def _large_updates(f: Figures, factor: float, limit: float) -> Finding | None:
+    ratios = {path: factor * ratio for path, ratio in f.ratios.items()}
+    bad = _beyond(ratios, limit)
+    if bad is None:
+        return None
+    where, others = bad
+    number = f"an update is {ratios[where]:.2g} times as long as the weights{others}"
+    return Finding("large updates", where, number, "a learning rate of a tenth")
+
+
+def _small_updates(f: Figures) -> Finding | None:
+    """No weight moves and little is learnt yet; single ones may be frozen or have a small rate."""
+    if f.expected is None or f.loss < LEARNT * f.expected or not f.ratios:
+        return None
+    where = max(f.ratios, key=f.ratios.__getitem__)
+    if f.ratios[where] >= SMALL:
+        return None
+    number = f"an update is {f.ratios[where]:.2g} times as long as the weights, in others less"
+    return Finding("small updates", where, number, "a learning rate of ten times")
+
+
+def _beyond(values: dict[str, float], limit: float) -> tuple[str, str] | None:
+    """Return where a value is the furthest beyond the limit, and in words how many others are."""
+    beyond = [where for where, value in values.items() if value > limit]
+    if not beyond:
+        return None
+    others = len(beyond) - 1
+    words = f", and {others} other layer{'s'[: others > 1]} so" if others else ""
+    return max(beyond, key=values.__getitem__), words

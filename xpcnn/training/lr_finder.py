@@ -1,0 +1,146 @@
+"""A learning rate to begin with, found by a short training in which it rises. Changes no model.
+
+Source: Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from xpcnn.errors import ConfigError, hint
+from xpcnn.training.course import Course, Update
+from xpcnn.training.evaluation import zero_sums
+from xpcnn.training.options import check_count, training_options
+from xpcnn.training.recipe import recipe_for
+from xpcnn.training.step import beginning, training_step
+from xpcnn.training.trial import prepare
+
+if TYPE_CHECKING:
+    from xpcnn.intake import Data
+    from xpcnn.model import Model
+
+_SMOOTHING = 0.9  # weight of the losses before: a mean over about the last 10 updates
+_ENOUGH = 4.0  # times the least loss: training has diverged
+_FALL = 0.01  # a smaller part of the loss is noise
+_WIDTH, _HEIGHT = 64, 12  # of the plot, in characters
+
+
+@dataclass(frozen=True)
+class LrSearch:
+    """What a search found; print it for a small plot.
+
+    rates: the learning rates that were tried, rising; losses: the loss at each, smoothed.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+
+    @property
+    def suggestion(self) -> float | None:
+        """The smaller of two rules: where the loss falls steepest, and a tenth of the rate where it
+        is least. None where it never falls."""
+        return suggest(self.rates, self.losses)
+
+    def __str__(self) -> str:
+        if self.suggestion is None:
+            said = "no learning rate made the loss fall"
+        else:
+            said = f"suggestion: {self.suggestion:.2g}"
+        return f"{_plot(self.rates, self.losses, self.suggestion)}\n{said}"
+
+
+def find_lr(
+    model: "Model",
+    data: "Data",
+    *,
+    updates: int = 100,
+    lowest: float = 1e-7,
+    highest: float = 10.0,
+    seed: int | None = None,
+    **options: Any,
+) -> LrSearch:
+    """Train while the rate rises by the same factor after every update, and see what the loss does.
+
+    Ends early where the smoothed loss is 4 times its least. The model stays as it is.
+
+    Args:
+        data: as of `Model.fit`.
+        updates: how many, on successive batches.
+        lowest, highest: the rates of the first and the last.
+        seed: as of `Model.fit`.
+        options: as of `Model.fit`: batch_size, optimizer, augment, ...; schedule, epochs and limits
+            play no part.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+    check_count("updates", updates)
+    if not 0.0 < lowest < highest < math.inf:
+        message = f"rates from {lowest:g} to {highest:g}, expected two above 0 that rise"
+        raise ConfigError(hint(message, "lowest=1e-7, highest=10.0"))
+    chosen = training_options(options)
+    model, samples = prepare(model, data)
+    seed = model.seed if seed is None else seed
+    recipe = recipe_for(model, chosen, seed)
+    place = model.backend.from_host
+    zero = zero_sums(model)
+    course = Course(model, samples, chosen, seed)
+    rates, losses = numpy.geomspace(lowest, highest, updates).tolist(), []
+    progress = beginning(recipe, model.params, model.buffers, place, model.dtype)
+    with model.backend.session(), numpy.errstate(all="ignore"):  # it is meant to diverge
+        smoothed, least = 0.0, math.inf
+        for i, (rate, update) in enumerate(zip(rates, _endless(course), strict=False), 1):
+            progress = progress._replace(loss_sum=zero[0], hits=zero[1])
+            lr = place(numpy.asarray(rate, model.dtype))
+            progress = training_step(recipe, progress, *update._replace(lr=lr))
+            loss = float(progress.loss_sum) / sum(x.shape[0] for x, _ in update.batches)
+            smoothed = _SMOOTHING * smoothed + (1.0 - _SMOOTHING) * loss
+            unbiased = smoothed / (1.0 - _SMOOTHING**i)
+            if not math.isfinite(unbiased) or unbiased > _ENOUGH * least:
+                break
+            least = min(least, unbiased)
+            losses.append(unbiased)
+    return LrSearch(tuple(rates[: len(losses)]), tuple(losses))
+
+
+def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
+    """Return the suggestion of a search: see `LrSearch`.
+
+    The rates rise by equal factors, so that the slope is by the logarithm of the rate.
+    """
+    if not losses:
+        return None
+    least = min(range(len(losses)), key=losses.__getitem__)
+    if losses[least] > (1.0 - _FALL) * losses[0]:
+        return None
+    steepest = min(range(1, least + 1), key=lambda i: losses[i] - losses[i - 1])
+    return min(rates[steepest], rates[least] / 10.0)
+
+
+def _endless(course: Course) -> Iterator[Update]:
+    """Yield the updates of one epoch after the other."""
+    for epoch in itertools.count(1):
+        yield from course.epoch(epoch, 0, [])
+
+
+def _plot(rates: Sequence[float], losses: Sequence[float], mark: float | None) -> str:
+    """Return the losses over the rates as text, the mark below."""
+    if not losses:
+        return "no loss was finite"
+    columns = min(_WIDTH, len(losses))
+    shown = [losses[i * len(losses) // columns] for i in range(columns)]
+    low, high = min(shown), max(shown)
+    rows = [round((high - y) / ((high - low) or 1.0) * (_HEIGHT - 1)) for y in shown]
+    lines = []
+    for row in range(_HEIGHT):
+        label = {0: f"{high:8.3g}", _HEIGHT - 1: f"{low:8.3g}"}.get(row, " " * 8)
+        line = "".join("*" if own == row else " " for own in rows)
+        lines.append(f"{label} | {line}".rstrip())
+    place = -1 if mark is None else sum(rate < mark for rate in rates) * columns // len(rates)
+    lines.append(" " * 9 + "+-" + "".join("^" if i == place else "-" for i in range(columns)))
+    ends = f"{rates[0]:.0e} ".ljust(columns - 5) + f"{rates[-1]:.0e}"
+    return "\n".join([*lines, " " * 11 + ends])

@@ -1,0 +1,108 @@
+"""Can the network learn at all? It should know one batch by heart. Changes no model."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy
+
+from xpcnn.layers import Dropout
+from xpcnn.losses import SoftmaxCrossEntropy
+from xpcnn.optimizers import Adam, Optimizer
+from xpcnn.training.course import Course
+from xpcnn.training.evaluation import zero_sums
+from xpcnn.training.options import TrainingOptions, check_count
+from xpcnn.training.recipe import recipe_for
+from xpcnn.training.step import beginning, training_step
+from xpcnn.training.trial import prepare
+from xpcnn.training.watch import rebuilt
+
+if TYPE_CHECKING:
+    from xpcnn.intake import Data
+    from xpcnn.layers import Layer
+    from xpcnn.model import Model
+
+_LOSS = 0.01
+
+
+@dataclass(frozen=True)
+class Overfit:
+    """The verdict; print it for the words.
+
+    learnt: whether the loss came below 0.01 with every sample right.
+    updates: after how many; samples: of the batch; start: the loss before the first.
+    loss, accuracy: in the end.
+    """
+
+    learnt: bool
+    updates: int
+    samples: int
+    start: float
+    loss: float
+    accuracy: float
+
+    def __str__(self) -> str:
+        figures = (
+            f"after {self.updates:,} updates on one batch of {self.samples}, accuracy is "
+            f"{self.accuracy:.2f} and the loss {self.loss:.3g}, from {self.start:.3g}"
+        )
+        if self.learnt:
+            return f"the network can learn: {figures}"
+        if self.loss < self.start / 2.0:
+            said = "the network learns, but not to the end"
+            advice = "more updates, or the learning rate that find_lr suggests"
+        else:
+            said = "the network does not learn"
+            advice = "the learning rate that find_lr suggests, then fit(..., health=True)"
+        return f"{said}: {figures}. Try: {advice}"
+
+
+def overfit_one_batch(
+    model: "Model",
+    data: "Data",
+    *,
+    updates: int = 500,
+    batch_size: int = 32,
+    optimizer: Optimizer = Adam(1e-3),  # noqa: B008 - frozen
+    seed: int | None = None,
+) -> Overfit:
+    """Train on one batch until every sample is right and the loss below 0.01, or updates run out.
+
+    Nothing that works against learning by heart takes part: no augmentation, no schedule, no label
+    smoothing, and no dropout, with which a loss of 0.01 can be out of reach of a good network.
+    Batch normalisation is as in training. The model stays as it is.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+    check_count("updates", updates)
+    chosen = TrainingOptions(batch_size=batch_size, optimizer=optimizer)
+    model, samples = prepare(model, data)
+    model.layers = rebuilt(model.layers, _without_dropout)
+    if isinstance(model.loss, SoftmaxCrossEntropy):
+        model.loss = replace(model.loss, label_smoothing=0.0)
+    seed = model.seed if seed is None else seed
+    recipe = recipe_for(model, chosen, seed)
+    place = model.backend.from_host
+    zero = zero_sums(model)
+    lr = place(numpy.asarray(optimizer.lr, model.dtype))
+    batches = next(Course(model, samples, chosen, seed).epoch(1, 0, [])).batches
+    n = int(batches[0][0].shape[0])
+    progress = beginning(recipe, model.params, model.buffers, place, model.dtype)
+    losses: list[float] = []
+    accuracy = 0.0
+    with model.backend.session(), numpy.errstate(all="ignore"):  # a verdict, where it diverges
+        for done in range(updates + 1):  # figures are from before an update
+            progress = progress._replace(loss_sum=zero[0], hits=zero[1])
+            step = place(numpy.asarray(done + 1, model.dtype))
+            progress = training_step(recipe, progress, batches, done + 1, lr, step)
+            losses.append(float(progress.loss_sum) / n)
+            accuracy = int(progress.hits) / n
+            learnt = accuracy == 1.0 and losses[-1] < _LOSS
+            if learnt or not math.isfinite(losses[-1]):
+                break
+    return Overfit(learnt, done, n, losses[0], losses[-1], accuracy)
+
+
+def _without_dropout(layer: "Layer") -> "Layer":
+    return Dropout(0.0) if isinstance(layer, Dropout) else layer
