@@ -1,6 +1,8 @@
 """The README's code runs as written, and what it names exists."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
