@@ -85,11 +85,15 @@ class Run:
 
     def go(self) -> None:
         """Train to the end."""
-        self._tell("on_start", self.history)
+        self.tell("on_start", self.history)
         self._limit()
         self._lose_patience()
-        while len(self.history) < self.options.epochs and not self.stopping:
+        while len(self.history) < self.options.epochs and (self._inside() or not self.stopping):
             self._epoch(len(self.history) + 1)
+
+    def _inside(self) -> bool:
+        """Whether an epoch has begun that is not recorded: one from a checkpoint."""
+        return self.now[1] > len(self.history) * self.course.batches
 
     def save(self) -> None:
         """Write a checkpoint; where that fails, say so and go on: the ones before are there.
@@ -127,9 +131,10 @@ class Run:
     def _note(self, text: str) -> None:
         """Tell a person something, and keep it."""
         self.history.notes.append(text)
-        self._tell("on_note", text)
+        self.tell("on_note", text)
 
-    def _tell(self, moment: str, *facts: Any) -> None:
+    def tell(self, moment: str, *facts: Any) -> None:
+        """Call every callback at a moment."""
         for callback in self.callbacks:
             try:
                 getattr(callback, moment)(*facts)
@@ -138,22 +143,24 @@ class Run:
 
     def _epoch(self, epoch: int) -> None:
         """Train one epoch, or the rest of one, and record it."""
-        self._tell("on_epoch_start", epoch, self.course.batches)
+        self.tell("on_epoch_start", epoch, self.course.batches)
         start, begin = time.perf_counter(), (epoch - 1) * self.course.batches
         progress, first = self.now
         if first == begin:
+            if self.stopping:
+                return
             loss_sum, right = zero_sums(self.model)
             self.now = progress._replace(loss_sum=loss_sum, hits=right), first
         else:
             self._between()  # what was due when the run was broken off
         for update in self.course.epoch(epoch, first - begin, self.history.losses()):
-            progress, passes = self.now
-            self.now = training_step(self.recipe, progress, *update), passes + len(update.batches)
-            self._tell("on_step", self.updates)
-            self._limit()
-            self._between()
             if self.stopping:
                 break
+            progress, passes = self.now
+            self.now = training_step(self.recipe, progress, *update), passes + len(update.batches)
+            self.tell("on_step", self.updates)
+            self._limit()
+            self._between()
         self._check()  # waits for the device
         self._record(epoch, first - begin, time.perf_counter() - start)
 
@@ -173,10 +180,13 @@ class Run:
         done = passes - (epoch - 1) * self.course.batches
         seen = self.course.samples_after(done)
         here = seen - self.course.samples_after(skipped)  # in this process
+        loss = float(progress.loss_sum) / seen
+        if not math.isfinite(loss):  # each was, their sum is not
+            self._refuse(f"the mean loss is {loss} after update {self.updates}")
         found = None if self.validation is None else self._validate()
         record = Epoch(
             epoch,
-            float(progress.loss_sum) / seen,
+            loss,
             int(progress.hits) / seen,
             None if found is None else found.loss,
             None if found is None else found.accuracy,
@@ -186,8 +196,9 @@ class Run:
             self.updates,
         )
         self.history.epochs.append(record)
-        self._tell("on_epoch_end", record)
-        if self.saver is not None and done == self.course.batches and self.saver.due(self.updates):
+        self.tell("on_epoch_end", record)
+        whole = done == self.course.batches
+        if self.saver is not None and whole and (self.stopping or self.saver.due(self.updates)):
             self.save()
 
     def _validate(self) -> Validation:
@@ -202,10 +213,11 @@ class Run:
         if not math.isfinite(scores["loss"]):
             self._refuse(f"the validation loss is {scores['loss']} after update {self.updates}")
         record = Validation(self.updates, scores["loss"], scores["accuracy"])
-        history.validations.append(record)
-        if options.best_kept and history.best(options.monitor) == len(history.validations) - 1:
+        all_now = History(validations=[*history.validations, record])
+        if options.best_kept and all_now.best(options.monitor) == len(history.validations):
             self.best = weights
-        self._tell("on_validation", record)
+        history.validations.append(record)  # last: an interrupt before it repeats the validation
+        self.tell("on_validation", record)
         self._lose_patience()
         return record
 
