@@ -89,7 +89,7 @@ def train(
                 callbacks=callbacks,
                 checkpoints=checkpoints,
                 resume=resumed is not None,
-                health=health and not quiet,
+                health=health,
                 **vars(settings.training),
             )
         scores = model.evaluate(plan.test)
