@@ -22,13 +22,6 @@ FAMILY = {
 # the file and how the argument begins: the reason
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("xpcnn/io/atomic.py", "errno.EISDIR"): "caught below, where the advice is",
-    ("xpcnn/model.py", 'f"dtype is'): "to do",
-    ("xpcnn/models/preset.py", "f'input_shape is"): "to do",
-    ("xpcnn/models/preset.py", "f'classes is"): "to do",
-    ("xpcnn/models/preset.py", "f'{name}: not a text"): "to do",
-    ("xpcnn/models/preset.py", "f'{where}: not valid TOML"): "to do",
-    ("xpcnn/models/preset.py", "f'{where}: its tables"): "to do",
-    ("xpcnn/cli/predictions.py", "f'the model takes"): "to do",
 }
 
 

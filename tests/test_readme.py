@@ -82,16 +82,7 @@ def test_every_folder_with_code_is_packaged() -> None:
     assert set(project["tool"]["setuptools"]["packages"]) == names
 
 
-def test_examples_run(tmp_path: Path) -> None:
-    examples = sorted((ROOT / "examples").glob("*.py"))
-    assert examples
-    for example in examples:
-        done = subprocess.run(
-            [sys.executable, str(example)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        )
-        assert done.returncode == 0, done.stderr
+def test_every_figure_has_its_script() -> None:
+    named = re.findall(r"python examples/(\w+\.py)", README)
+    scripts = {path.name for path in (ROOT / "examples").glob("*.py")}
+    assert sorted(named) == sorted(scripts - {"figure.py", "own_layer.py"})

@@ -157,7 +157,9 @@ def test_equal_to_pytorch(schedule: Schedule, total: int, theirs: Callable[[Any]
 def test_make() -> None:
     assert schedules.make("step", every=10, gamma=0.5) == Step(10, gamma=0.5)
     assert schedules.make("multi-step", at=[3, 0.5]) == MultiStep((3, 0.5))
-    names = "constant step multi-step exponential polynomial cosine cosine-restarts one-cycle"
+    names = (
+        "constant step multi-step exponential polynomial cosine cosine-restarts one-cycle plateau"
+    )
     assert list(schedules.BY_NAME) == names.split()
 
 
@@ -177,7 +179,7 @@ def test_options_become_plain_numbers() -> None:
         (
             schedules.make,
             {"name": "constant", "gamma": 0.1},
-            "schedule 'constant' has no option 'gamma'\nTry: leave it out",
+            "schedule 'constant' has no option 'gamma'\nTry: one of factor",
         ),
         (
             Step,

@@ -39,7 +39,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/report/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
     ("xpcnn/", ("xpcnn", "safetensors", "tomli_w", "array_api_compat", *HOST)),
-    ("examples/", ("xpcnn", *HOST)),
+    ("examples/", ("xpcnn", "figure", *HOST)),
 ]
 OUTERMOST = ("xpcnn.cli", "xpcnn.report")  # for each other and the main module alone
 

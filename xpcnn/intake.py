@@ -5,13 +5,22 @@ Computes nothing and moves nothing to a device; every refusal says what was expe
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy
 
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
-from xpcnn.errors import BackendError, DataError, DTypeError, LabelError, ShapeError, hint
+from xpcnn.errors import (
+    BackendError,
+    ConfigError,
+    DataError,
+    DTypeError,
+    LabelError,
+    ShapeError,
+    hint,
+)
 from xpcnn.losses import Loss, outputs_for
 from xpcnn.ops.checks import kind
 from xpcnn.types import Array, Shape
@@ -57,6 +66,50 @@ def as_dataset(
     names = classes or [str(i) for i in range(max(2, outputs))]
     pixels = images.reshape(len(images), *input_shape, *(1,) * (4 - images.ndim))
     return Dataset.from_arrays(pixels, labels, names)
+
+
+def as_input_shape(shape: Any) -> Shape:
+    """Return the shape of one sample as a tuple of whole numbers.
+
+    Raises:
+        ShapeError: it is anything else.
+    """
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else ()
+    if len(sizes) not in (1, 3) or not all(_is_whole(n) and n > 0 for n in sizes):
+        message = f"input_shape is {shape!r}, expected (channels, height, width) or (features,)"
+        raise ShapeError(hint(message, "input_shape=train.shape"))
+    return tuple(int(n) for n in sizes)
+
+
+def as_classes(classes: Any) -> tuple[str, ...]:
+    """Return the names of classes as a tuple.
+
+    Raises:
+        ConfigError: they are no list of different texts.
+    """
+    names = tuple(classes) if isinstance(classes, list | tuple) else ()
+    if len(names) < 2 or not all(isinstance(name, str) for name in names):
+        message = f"classes is a {type(classes).__name__}, expected a list of two names or more"
+        raise ConfigError(hint(message, 'classes=["cat", "dog"]'))
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice:
+        raise ConfigError(hint(f"classes has {twice[0]!r} twice", "a name of its own for each"))
+    return names
+
+
+def check_seed(seed: Any) -> int:
+    """Return a seed as it is: a whole number.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    if not _is_whole(seed):
+        raise ConfigError(hint(f"seed is {seed!r}, expected a whole number", "seed=0"))
+    return int(seed)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def as_samples(samples: Array, backend: Backend, input_shape: Shape) -> numpy.ndarray:

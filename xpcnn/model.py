@@ -21,7 +21,15 @@ from xpcnn.errors import (
     hint,
 )
 from xpcnn.initializers import Draw
-from xpcnn.intake import Data, as_dataset, as_samples, check_outputs
+from xpcnn.intake import (
+    Data,
+    as_classes,
+    as_dataset,
+    as_input_shape,
+    as_samples,
+    check_outputs,
+    check_seed,
+)
 from xpcnn.layers import Context, Layer, Sequential, Softmax
 from xpcnn.losses import Loss, SoftmaxCrossEntropy
 from xpcnn.summary import Summary, summarize
@@ -66,10 +74,13 @@ class Model:
         classes: Sequence[str] | None = None,
         dtype: str = "float32",
     ) -> None:
+        check_seed(seed)
         if dtype not in ("float32", "float64"):
-            raise ConfigError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
-        self.layers: Layer = layers if isinstance(layers, Layer) else Sequential(layers)
-        self.input_shape: Shape = tuple(input_shape)
+            message = f"dtype is {dtype!r}, expected 'float32' or 'float64'"
+            raise ConfigError(hint(message, 'dtype="float32"'))
+        alone = isinstance(layers, Layer) and not isinstance(layers, type)
+        self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # refused there
+        self.input_shape: Shape = as_input_shape(input_shape)
         self.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
         self.seed = seed
         self.loss: Loss = SoftmaxCrossEntropy() if loss is None else loss
@@ -88,15 +99,7 @@ class Model:
         self.std: tuple[float, ...] | None = None
         self.image_rule: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
-        self.classes: tuple[str, ...] | None = None if classes is None else tuple(classes)
-        if len(self.input_shape) not in (1, 3) or min(self.input_shape) < 1:
-            raise ShapeError(
-                hint(
-                    f"input_shape is {self.input_shape}, expected (channels, height, width) or "
-                    "(features,)",
-                    "input_shape=train.shape",
-                )
-            )
+        self.classes: tuple[str, ...] | None = None if classes is None else as_classes(classes)
         params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
         if len(self.output_shape) != 1:
             raise ShapeError(
@@ -149,7 +152,7 @@ class Model:
             the history, one record per epoch.
         """
         chosen = training_options(options)
-        seed = self.seed if seed is None else seed
+        seed = self.seed if seed is None else check_seed(seed)
         train = self._checked(data)
         held_out: Dataset | None = None
         if isinstance(validation, Real):

@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,16 +19,25 @@ def environment(**variables: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | variables
 
 
-def start(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
-    """Start `python -m xpcnn` with arguments, Ctrl-C working as on a terminal."""
+def start(
+    *arguments: str | Path, limits: Callable[[], object] = lambda: None
+) -> subprocess.Popen[str]:
+    """Start `python -m xpcnn` with arguments, Ctrl-C working as on a terminal.
+
+    limits: called in the process before.
+    """
+
+    def prepare() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        limits()
+
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "xpcnn", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        **options,
+        preexec_fn=prepare,
     )
 
 

@@ -42,9 +42,10 @@ def test_a_signal_ends_training_with_a_saved_model(number: int, code: int, word:
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (code, "")
     whole = Path("run/metrics.jsonl").read_text().count("\n")
-    assert err.splitlines()[-3:] == [
+    assert err.splitlines()[-4:] == [
         f"epochs finished: {whole}",
         "saved the model of the last step: run/model.safetensors",
+        "to go on: xpcnn resume run",
         word,
     ]
     assert "Traceback" not in err

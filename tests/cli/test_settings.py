@@ -171,6 +171,7 @@ def test_every_flag_has_its_variable(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
         "model": "model.toml",
         "seed": 3,
         "validation": 0.0,
+        "checkpoint-seconds": 60.0,
     }
     assert training["epochs"] == 1
     assert training["optimizer"]["name"] == "adam"

@@ -118,6 +118,7 @@ def test_the_configuration_repeats_the_run(cli: Cli) -> None:
         "seed": 7,
         "dtype": "float32",
         "validation": 0.1,
+        "checkpoint-seconds": 60.0,
     }
     assert (training["epochs"], training["batch_size"], training["clip_norm"]) == (2, 16, 1.0)
     assert training["optimizer"]["lr"] == 0.02
@@ -146,7 +147,7 @@ def test_what_the_model_file_knows(trained: Path) -> None:
     assert provenance["data_hash"] == kept.digest()
     assert provenance["config"] == tomllib.loads((trained / "config.toml").read_text())
     last = json.loads((trained / "metrics.jsonl").read_text().splitlines()[-1])
-    times = ("lr", "seconds", "images_per_second")  # equal runs give equal files
+    times = ("lr", "seconds", "images_per_second", "step")  # equal runs give equal files
     kept_figures = {name: figure for name, figure in last.items() if name not in times}
     assert provenance["metrics"]["last_epoch"] == kept_figures
     _, test = xpcnn.data.load("digits")

@@ -76,14 +76,14 @@ NAMES = [
     ),
     Mistake(
         "the name of an optimizer for the optimizer",
-        lambda b: b.model.fit(digits(), optimizer="adam"),  # type: ignore[arg-type]  # on purpose
+        lambda b: b.model.fit(digits(), optimizer="adam"),  # on purpose
         ConfigError,
         "optimizer is 'adam', expected an object\n"
         "Try: optimizers.make('...'), or a class of xpcnn.optimizers with its options",
     ),
     Mistake(
         "the class of an optimizer for the optimizer",
-        lambda b: b.model.fit(digits(), optimizer=optimizers.SGD),  # type: ignore[arg-type]  # on purpose
+        lambda b: b.model.fit(digits(), optimizer=optimizers.SGD),  # on purpose
         ConfigError,
         "optimizer is <class 'xpcnn.optimizers.sgd.SGD'>, expected an object\n"
         "Try: optimizers.make('...'), or a class of xpcnn.optimizers with its options",

@@ -24,7 +24,7 @@ from xpcnn.layers import (
     Sequential,
 )
 from xpcnn.optimizers import SGD, AdamW
-from xpcnn.schedules import Cosine
+from xpcnn.schedules import Cosine, Plateau
 from xpcnn.training import Callback, Epoch
 
 
@@ -43,6 +43,7 @@ def network() -> Sequential:
     )
 
 
+@cache
 def digits(n: int) -> xpcnn.data.Dataset:
     return xpcnn.data.load("digits")[0].subset(numpy.arange(n))
 
@@ -109,6 +110,36 @@ def test_a_step_reads_no_value_from_the_device(
     )
     assert counter.at_steps == [0, 0, 0, 3, 3, 3]
     assert counter.at_epochs == [3, 6]  # loss, hits and whether all is finite, once per epoch
+
+
+def test_nor_does_it_with_every_option(pulls: Pulls) -> None:
+    """A validation reads whether all is finite, its loss and its hits."""
+    model = Model(network(), input_shape=(1, 8, 8), backend="array_api_strict")
+    counter = CountPerEpoch(pulls)
+    model.fit(
+        digits(20),
+        epochs=2,
+        batch_size=4,
+        accumulate=2,
+        validation=digits(12),
+        validate_every=2,
+        keep_best=True,
+        monitor="val_accuracy",
+        patience=9,
+        max_steps=9,
+        max_seconds=99,
+        clip_value=1.0,
+        l1=1e-4,
+        ema=0.9,
+        layer_lr={"layers.0.*": 0.5},
+        freeze=["layers.1.*"],
+        schedule=Plateau(0),
+        warmup=3,
+        callbacks=[counter],
+    )
+    # the end of an epoch reads the same three of the epoch, and a validation's
+    assert counter.at_steps == [0, 0, 3, 9, 12, 12]
+    assert counter.at_epochs == [9, 18]
 
 
 def test_the_counter_counts(pulls: Pulls) -> None:

@@ -69,7 +69,8 @@ def of_pictures(model: Model, paths: Sequence[str], invert: Any, frame: bool) ->
         CheckpointError: the model does not know what values its images had.
     """
     if len(model.input_shape) != 3:
-        raise DataError(f"the model takes samples of shape {model.input_shape}, not images")
+        message = f"the model takes samples of shape {model.input_shape}, not images"
+        raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
     rule = ImageRule.from_table(model.image_rule)
     shape = model.input_shape
     x = numpy.stack([read_picture(path, shape, rule, invert, frame) for path in paths])
@@ -103,7 +104,8 @@ def submit(model: Model, dataset: str, path: str, force: bool) -> int:
         message = f"{path} is there already"
         raise ConfigError(hint(message, "another name, or --force to write over it"))
     if len(model.input_shape) != 3:
-        raise DataError(f"the model takes samples of shape {model.input_shape}, not images")
+        message = f"the model takes samples of shape {model.input_shape}, not images"
+        raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
     images = unlabelled(Path(dataset).expanduser(), model.input_shape[1:])
     if model.mean is not None and model.std is not None:
         for finding in off_scale("given", images, model.mean, model.std):

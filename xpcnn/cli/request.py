@@ -32,6 +32,13 @@ _KINDS: Mapping[str, tuple[type, str]] = {
 }
 """By the name of click's type: Python's type, and how errors call it."""
 
+_EXAMPLES: Mapping[str, str] = {
+    "a text": '{} = "..."',
+    "a whole number": "{} = 10",
+    "a number": "{} = 0.5",
+    "true or false": "{} = true",
+}
+
 
 class Change(NamedTuple):
     """A value to lay over what stands at a path of a preset; where: who says so, for errors."""
@@ -136,7 +143,8 @@ def _read(option: Option, value: Any) -> Any:
     if type(value) is int and kind in (float, str):
         value = kind(value)
     if type(value) is not kind:
-        raise ConfigError(f"{option.key} is {reprlib.repr(value)}, expected {described}")
+        message = f"{option.key} is {reprlib.repr(value)}, expected {described}"
+        raise ConfigError(hint(message, _EXAMPLES[described].format(option.key)))
     return value if option.parse is None else option.parse(value)
 
 

@@ -26,6 +26,7 @@ def command(
     from xpcnn.cli.request import Request
     from xpcnn.cli.run import train
     from xpcnn.cli.runs import CONFIG, finished, old_run
+    from xpcnn.cli.train import NOT_OF_THE_RUN
     from xpcnn.cli.train import command as train_command
 
     folder = old_run(Path(run))
@@ -41,7 +42,7 @@ def command(
         given += ["--max-seconds", str(max_seconds)]
     with train_command.make_context("train", given, parent=context) as inner:
         request = Request(inner)
-    for name in ("out", "quiet", "as_json", "no_preflight"):
+    for name in NOT_OF_THE_RUN:
         request.flags.pop(name)
     answered = train(request, None, quiet, resumed=folder)
     if as_json:

@@ -45,12 +45,13 @@ def train(
     request: Request,
     out: str | None,
     quiet: bool,
-    look: bool = True,
+    preflight: bool = True,
+    health: bool = True,
     resumed: Path | None = None,
 ) -> dict[str, Any]:
     """Train, test and save as asked; return what `train --json` prints.
 
-    look: warn of what is likely wrong with the data.
+    preflight: warn of what is likely wrong with the data; health: with the network.
     resumed: the folder of the run to go on with, in place of a new one.
 
     Ctrl-C and SIGTERM (KeyboardInterrupt) pass through, once the model of the last step is saved.
@@ -72,10 +73,25 @@ def train(
         every_seconds=request.flags["checkpoint_seconds"],
     )
     say(_opening(plan), quiet)
-    if look and not quiet and resumed is None:
+    if preflight and not quiet and resumed is None:
         _warn(plan)
     try:
-        _fit(plan, journal, checkpoints, resumed is not None, quiet)
+        callbacks: list[Callback] = [journal]
+        with ExitStack() as stack:
+            stack.enter_context(numpy.errstate(all="ignore"))  # fit tells where training diverges
+            if not quiet:
+                from xpcnn.cli.progress import Progress
+
+                callbacks.append(stack.enter_context(Progress(settings.training.epochs)))
+            model.fit(
+                plan.train,
+                validation=plan.validation,
+                callbacks=callbacks,
+                checkpoints=checkpoints,
+                resume=resumed is not None,
+                health=health and not quiet,
+                **vars(settings.training),
+            )
         scores = model.evaluate(plan.test)
         with shielded():
             _save(folder, plan, journal, scores)
@@ -129,25 +145,6 @@ def prepare(request: Request) -> Plan:
     to_config(model.layers)  # refuses now what could not be saved in the end
     model.image_rule = ImageRule.of(images).as_table()
     return Plan(model, settings, train, validation, test)
-
-
-def _fit(plan: Plan, journal: Journal, checkpoints: Checkpoints, resume: bool, quiet: bool) -> None:
-    options = vars(plan.settings.training)
-    with ExitStack() as stack:
-        stack.enter_context(numpy.errstate(all="ignore"))  # the loop tells where training diverges
-        callbacks: list[Callback] = [journal]
-        if not quiet:
-            from xpcnn.cli.progress import Progress
-
-            callbacks.append(stack.enter_context(Progress(plan.settings.training.epochs)))
-        plan.model.fit(
-            plan.train,
-            validation=plan.validation,
-            callbacks=callbacks,
-            checkpoints=checkpoints,
-            resume=resume,
-            **options,
-        )
 
 
 def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | None) -> None:

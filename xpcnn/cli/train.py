@@ -17,6 +17,10 @@ from xpcnn.cli.options import (
     tables,
 )
 
+TRIALS = ("dry_run", "find_lr", "overfit_one_batch")
+NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", "no_health", *TRIALS)
+"""Flags that no run folder keeps."""
+
 
 @click.command("train")
 @option(
@@ -156,6 +160,14 @@ from xpcnn.cli.options import (
     default=0.1,
     text="Part of the training images to validate on: 0.1; 0 for none. Never test images.",
 )
+@option("--dry-run", is_flag=True, text="One step only: what it takes. Writes nothing.")
+@option("--find-lr", is_flag=True, text="Look for a learning rate only. Writes nothing.")
+@option(
+    "--overfit-one-batch",
+    is_flag=True,
+    text="See only whether the network can learn one batch by heart. Writes nothing.",
+)
+@option("--no-health", is_flag=True, text="Do not look for what is not well with the network.")
 @option("--no-preflight", is_flag=True, text="Do not look for what is likely wrong with the data.")
 @option("--out", metavar="FOLDER", text="Run folder, a new one; otherwise runs/<time>-...")
 @quiet_option
@@ -177,6 +189,16 @@ def command(context: click.Context, /, **_: Any) -> None:
     flags = request.flags
     flags["dataset"] = flags["dataset"] or "digits"
     out, quiet, as_json = (flags.pop(name) for name in ("out", "quiet", "as_json"))
-    result = train(request, out, quiet, look=not flags.pop("no_preflight"))
+    trials = [name for name in TRIALS if flags.pop(name)]
+    if len(trials) > 1:
+        raise click.UsageError("--dry-run, --find-lr and --overfit-one-batch exclude each other")
+    if trials:
+        from xpcnn.cli.trials import trial
+
+        text, table = trial(request, trials[0])
+        answer(to_json(table) if as_json else text)
+        return
+    preflight, health = (not flags.pop(name) for name in ("no_preflight", "no_health"))
+    result = train(request, out, quiet, preflight=preflight, health=health)
     if as_json:
         answer(to_json(result))

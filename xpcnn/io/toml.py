@@ -17,7 +17,9 @@ def read(path: str | Path, advice: str = "check the path") -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not a text in UTF-8: {error.reason}") from error
+        raise ConfigError(
+            hint(f"{path}: not a text in UTF-8: {error.reason}", "save the file as UTF-8")
+        ) from error
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror or error}"
         raise ConfigError(hint(message, advice)) from error
@@ -32,9 +34,11 @@ def parse(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not valid TOML: {error}") from error
+        raise ConfigError(hint(f"not valid TOML: {error}", "mend it where that says")) from error
     except RecursionError:
-        raise ConfigError("its tables are nested too deep") from None
+        raise ConfigError(
+            hint("its tables are nested too deep", "fewer brackets in brackets")
+        ) from None
 
 
 def write(table: Mapping[str, Any]) -> str:

@@ -65,9 +65,11 @@ class _File:
 
     def __post_init__(self) -> None:
         if not self.input_shape or min(self.input_shape) < 1:
-            raise ConfigError(f"input_shape is {self.input_shape}, expected sizes of at least 1")
+            message = f"input_shape is {self.input_shape}, expected sizes of at least 1"
+            raise ConfigError(hint(message, "input_shape = [1, 28, 28]"))
         if self.classes < 2:
-            raise ConfigError(f"classes is {self.classes}, expected at least 2")
+            message = f"classes is {self.classes}, expected at least 2"
+            raise ConfigError(hint(message, "classes = 10"))
 
 
 def names() -> tuple[str, ...]:
@@ -105,7 +107,9 @@ def build(name: str, table: Mapping[str, Any], source: str, where: str = "") -> 
             layers = Sequential(file.layers)
             _check_outputs(layers, file)
         except RecursionError:
-            raise ConfigError("its tables are nested too deep") from None
+            raise ConfigError(
+                hint("its tables are nested too deep", "one list of layers")
+            ) from None
     name = file.name or name
     return Preset(name, layers, file.input_shape, file.classes, file.loss, file.training, source)
 

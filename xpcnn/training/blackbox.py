@@ -71,15 +71,27 @@ def first_not_finite(
     def watch(kind: str, path: str, x: Array) -> None:
         _look(f"the {kind} of {path}", x)
 
-    seen = recipe._replace(layers=watched(recipe.layers, watch), loss=_Loss(recipe.loss))
+    def clip(grads: Arrays) -> Arrays:
+        for path, g in grads.items():
+            watch("gradient", path, g)
+        return grads if recipe.clip is None else recipe.clip(grads)
+
+    layers, loss = watched(recipe.layers, watch), _Loss(recipe.loss)
+    seen = recipe._replace(layers=layers, loss=loss, clip=clip)
     try:
         for x, _ in batches:
             _look("the batch", x)
         between, grads = gradients(seen, progress, batches, number)
-        after = update(recipe, between, grads, lr, step)
-        for name, x in arrays(after).items():
-            kind, _, path = name.partition(".")
-            _look(f"{_KINDS[kind]} {path}", x)
+        for path, x in flatten(between.buffers).items():
+            _look(f"the running statistic {path}", x)
+        after = update(seen, between, grads, lr, step)
+        for quantity, memory in after.state.items():
+            for path, x in memory.items():
+                _look(f"the optimizer's {quantity} of {path}", x)
+        for path, x in flatten(after.params).items():
+            _look(f"the weight {path}", x)
+        for path, x in after.average.items():
+            _look(f"the average of {path}", x)
     except _FoundError as found:
         return str(found)
     return None
@@ -101,14 +113,6 @@ class _Loss:
 
     def decide(self, scores: Array) -> Array:
         return self.loss.decide(scores)
-
-
-_KINDS = {
-    "params": "the weight",
-    "buffers": "the running statistic",
-    "state": "the optimizer's",
-    "average": "the average of",
-}
 
 
 def _look(what: str, x: Array) -> None:

@@ -4,16 +4,19 @@ from xpcnn.training.history import Epoch, History, Validation
 
 
 class StopTraining(Exception):
-    """Raised by a callback: training ends well, after this update, with what was learnt so far."""
+    """Raised by a callback: training ends well, with no further update, and what was learnt so far.
+
+    An epoch cut short is recorded and validated as it is; one without any update is not.
+    """
 
 
 class Callback:
     """Override what you need; every method does nothing by itself.
 
     In order: on_start, then for every epoch on_epoch_start, on_step, on_validation, on_epoch_end,
-    and on_end; on_note at any time between. Nothing of the device is given to a callback, so none
-    can make it wait. Each may raise `StopTraining`; any other error ends the run, and the model
-    stays as it was.
+    and on_end; on_note at any time, before on_start too. Nothing of the device is given to a
+    callback, so none can make it wait. Each may raise `StopTraining`; any other error ends the run,
+    and the model stays as it was.
     """
 
     def on_start(self, history: History, done: int, total: int) -> None:

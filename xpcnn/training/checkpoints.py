@@ -39,7 +39,7 @@ class Found(NamedTuple):
 class Checkpoints:
     """Where and how often a run is saved so that it can be resumed.
 
-    folder: made if it is not there; holds `step-<updates>.safetensors`.
+    folder: made with the first; holds `step-<updates>.safetensors`.
     every_steps, every_seconds: updates, or seconds, between checkpoints; None for not by these.
     keep: how many generations stay.
 
@@ -68,8 +68,14 @@ class Checkpoints:
         ]
         return sorted(found, key=lambda path: int(path.name[5:-12]), reverse=True)
 
-    def prepare(self) -> None:
-        """Make the folder, and remove what a killed process left half written.
+    def tidy(self) -> None:
+        """Remove what a killed process left half written."""
+        for path in Path(self.folder).glob(f"*{atomic.SUFFIX}"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def path(self, name: str) -> Path:
+        """Return the path of a file in the folder, which is there then.
 
         Raises:
             CheckpointError: the folder cannot be made.
@@ -77,11 +83,10 @@ class Checkpoints:
         folder = Path(self.folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for path in folder.glob(f"*{atomic.SUFFIX}"):
-                path.unlink()
         except OSError as error:
-            message = f"the folder of checkpoints cannot be made: {error}"
+            message = f"{folder} cannot be made: {error.strerror or error}"
             raise CheckpointError(hint(message, "a folder that may be written")) from error
+        return folder / name
 
     def write(self, step: int, tensors: Tensors, metadata: dict[str, Any]) -> Path:
         """Write the checkpoint after `step` updates, and let the oldest generation go.
@@ -89,7 +94,7 @@ class Checkpoints:
         Raises:
             CheckpointError: it cannot be written; the ones before are untouched.
         """
-        path = Path(self.folder) / f"step-{step:09}.safetensors"
+        path = self.path(f"step-{step:09}.safetensors")
         model_file.write(path, tensors, metadata)
         for old in self.files()[self.keep :]:
             with contextlib.suppress(OSError):

@@ -50,7 +50,11 @@ def fit(
             with contextlib.suppress(XpcnnError):
                 run.save()
         raise
+    before = model.params, model.buffers
     model.params, model.buffers = run.best if options.best_kept and run.best else run.weights()
-    for callback in callbacks:
-        callback.on_end(run.history)
+    try:
+        run.tell("on_end", run.history)
+    except Exception:
+        model.params, model.buffers = before
+        raise
     return run.history

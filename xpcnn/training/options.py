@@ -27,7 +27,8 @@ class TrainingOptions:
         updates in all)`.
     warmup: updates, or the part of all of them, over which the rate rises linearly before that.
     accumulate: batches whose gradients make one update together, as one batch of so many times the
-        size would; only batch normalisation still sees each batch alone.
+        size would; only batch normalisation, random numbers, and a loss that divides by the
+        weights of its labels still see each batch alone.
     clip_norm, clip_value: limit the gradients' global norm, or each of their elements.
     l1: λ of λ·Σ|w| over the weights (rank 2 and more), whose gradient λ·sign(w) is added; λ/2·Σw²
         is the optimizer's weight_decay.

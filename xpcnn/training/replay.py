@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy
 
-from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError
+from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError, hint
 from xpcnn.io import model_file
 from xpcnn.io.model_file import Metadata, Spec
 from xpcnn.io.registry import objects, to_config
@@ -153,7 +153,8 @@ def _case(path: str | Path, table: Metadata, made: Objects) -> _Case:
     try:
         return _Case(**read_fields(_Case, table, "", "the file", top))
     except RecursionError:
-        raise CheckpointError(f"{path}: its layers are nested too deep") from None
+        message = f"{path}: its layers are nested too deep"
+        raise CheckpointError(hint(message, "the file that a diverged run wrote")) from None
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
 

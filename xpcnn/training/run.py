@@ -77,13 +77,17 @@ class Run:
 
     def go(self) -> None:
         """Train to the end."""
-        self._tell("on_start", self.history, self.updates, self.course.total)
+        self.tell("on_start", self.history, self.updates, self.course.total)
         self._limit()
         self._lose_patience()
         if self.now[1] == 0:
             self._look()
-        while len(self.history) < self.options.epochs and not self.stopping:
+        while len(self.history) < self.options.epochs and (self._inside() or not self.stopping):
             self._epoch(len(self.history) + 1)
+
+    def _inside(self) -> bool:
+        """Whether an epoch has begun that is not recorded: one from a checkpoint."""
+        return self.now[1] > len(self.history) * self.course.batches
 
     def save(self) -> None:
         """Write a checkpoint; where that fails, say so and go on: the ones before are there.
@@ -121,9 +125,10 @@ class Run:
     def _note(self, text: str) -> None:
         """Tell a person something, and keep it."""
         self.history.notes.append(text)
-        self._tell("on_note", text)
+        self.tell("on_note", text)
 
-    def _tell(self, moment: str, *facts: Any) -> None:
+    def tell(self, moment: str, *facts: Any) -> None:
+        """Call every callback at a moment."""
         for callback in self.callbacks:
             try:
                 getattr(callback, moment)(*facts)
@@ -134,8 +139,10 @@ class Run:
         """Train one epoch, or the rest of one, and record it."""
         start, begin = time.perf_counter(), (epoch - 1) * self.course.batches
         progress, first = self.now
-        self._tell("on_epoch_start", epoch)
+        self.tell("on_epoch_start", epoch)
         if first == begin:
+            if self.stopping:
+                return
             loss_sum, right = zero_sums(self.model)
             self.now = progress._replace(loss_sum=loss_sum, hits=right), first
         else:
@@ -143,13 +150,13 @@ class Run:
         updates = self.course.epoch(epoch, first - begin, self.history.losses())
         # measured with flip and crop: 1.25 x for `tiny`, 1.04 x for `medium`; without, no gain
         for update in ahead(updates) if self.options.augment else updates:
-            progress, passes = self.now
-            self.now = training_step(self.recipe, progress, *update), passes + len(update.batches)
-            self._tell("on_step", self.updates)
-            self._limit()
-            self._between()
             if self.stopping:
                 break
+            progress, passes = self.now
+            self.now = training_step(self.recipe, progress, *update), passes + len(update.batches)
+            self.tell("on_step", self.updates)
+            self._limit()
+            self._between()
         self._check()  # waits for the device
         self._record(epoch, first - begin, time.perf_counter() - start)
 
@@ -169,10 +176,13 @@ class Run:
         done = passes - (epoch - 1) * self.course.batches
         seen = self.course.samples_after(done)
         here = seen - self.course.samples_after(skipped)  # in this process
+        loss = float(progress.loss_sum) / seen
+        if not math.isfinite(loss):  # each was, their sum is not
+            self._refuse(f"the mean loss is {loss} after update {self.updates}")
         found = None if self.validation is None else self._validate()
         record = Epoch(
             epoch,
-            float(progress.loss_sum) / seen,
+            loss,
             int(progress.hits) / seen,
             None if found is None else found.loss,
             None if found is None else found.accuracy,
@@ -182,9 +192,10 @@ class Run:
             self.updates,
         )
         self.history.epochs.append(record)
-        self._tell("on_epoch_end", record)
+        self.tell("on_epoch_end", record)
         self._look()
-        if self.saver is not None and done == self.course.batches and self.saver.due(self.updates):
+        whole = done == self.course.batches
+        if self.saver is not None and whole and (self.stopping or self.saver.due(self.updates)):
             self.save()
 
     def _validate(self) -> Validation:
@@ -200,10 +211,11 @@ class Run:
             self._refuse(f"the validation loss is {scores['loss']} after update {self.updates}")
         ends_epoch = self.now[1] % self.course.batches == 0
         record = Validation(self.updates, scores["loss"], scores["accuracy"], ends_epoch)
-        history.validations.append(record)
-        if options.best_kept and history.best(options.monitor) == len(history.validations) - 1:
+        all_now = History(validations=[*history.validations, record])
+        if options.best_kept and all_now.best(options.monitor) == len(history.validations):
             self.best = weights
-        self._tell("on_validation", record)
+        history.validations.append(record)  # last: an interrupt before it repeats the validation
+        self.tell("on_validation", record)
         self._lose_patience()
         return record
 

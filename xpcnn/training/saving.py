@@ -4,7 +4,6 @@ import re
 import shlex
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import xpcnn
@@ -57,9 +56,9 @@ class Saver:
         """data: what the samples are, such as their hash; resume: whether to go on from the newest.
 
         Raises:
-            CheckpointError: the folder cannot be made, or holds the checkpoints of another run.
+            CheckpointError: the folder holds the checkpoints of another run.
         """
-        checkpoints.prepare()
+        checkpoints.tidy()
         if not resume and (files := checkpoints.files()):
             message = f"{checkpoints.folder} has checkpoints already: {files[0].name}"
             raise CheckpointError(hint(message, "resume=True to go on, or another folder"))
@@ -87,8 +86,8 @@ class Saver:
         self, options: TrainingOptions, seed: int, before: Progress, update: Update
     ) -> str:
         """Write down the update that failed; return what to do with the file, in words."""
-        path = Path(self.checkpoints.folder) / NOT_FINITE
         try:
+            path = self.checkpoints.path(NOT_FINITE)
             keep(path, self.model, options, seed, before, update)
         except XpcnnError as error:
             problem = str(error).partition("\nTry: ")[0]

@@ -35,7 +35,7 @@ class Watched:
             dx, grads = pullback(dy, want_dx)
             if not _inner(self.layer):  # a container's parts have told of theirs
                 for path, g in flatten(grads, f"{ctx.path}.").items():
-                    self.watch("gradient", path, g)
+                    self.watch("gradient", path.lstrip("."), g)
             if dx is not None:
                 self.watch("gradient", f"the input of {where}", dx)
             return dx, grads

@@ -1,0 +1,123 @@
+"""The options of training: what is refused, in words."""
+
+import math
+from typing import Any
+
+import pytest
+
+from tests.training.linear import linear, rows
+from xpcnn.errors import ConfigError
+from xpcnn.optimizers import SGD
+from xpcnn.schedules import Cosine
+from xpcnn.training import TrainingOptions
+from xpcnn.training.options import training_options
+
+STEPS = "Warmup: steps must be a whole number of steps (int) or a fraction of all steps"
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "accumulate"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "3", True])
+def test_counts(name: str, value: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainingOptions(**{name: value})
+    assert str(caught.value) == (
+        f"{name} is {value!r}, expected a whole number of at least 1\nTry: {name}=10"
+    )
+
+
+@pytest.mark.parametrize("name", ["validate_every", "patience", "max_steps"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "3", True])
+def test_counts_that_may_be_left_out(name: str, value: Any) -> None:
+    test_counts(name, value)
+    for good in (None, 1):
+        chosen: dict[str, Any] = {name: good}
+        assert getattr(TrainingOptions(**chosen), name) == good
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"warmup": -1}, f"{STEPS} (float between 0 and 1), got -1\nTry: steps=100 for steps"),
+        ({"warmup": 1.0}, f"{STEPS} (float between 0 and 1), got 1.0\nTry: "),
+        ({"warmup": "5"}, f"{STEPS} (float between 0 and 1), got str\nTry: "),
+        ({"warmup": math.nan}, f"{STEPS} (float between 0 and 1), got nan\nTry: "),
+        ({"l1": -0.1}, "TrainingOptions: l1 must be a finite number >= 0, got -0.1\nTry: "),
+        ({"l1": math.inf}, "TrainingOptions: l1 must be a finite number >= 0, got inf\nTry: "),
+        ({"l1": None}, "TrainingOptions: l1 must be a finite number >= 0, got NoneType\nTry: "),
+        ({"ema": 1}, "TrainingOptions: ema must be a number >= 0 and < 1, got 1\nTry: "),
+        ({"ema": -0.1}, "TrainingOptions: ema must be a number >= 0 and < 1, got -0.1\nTry: "),
+        ({"ema": "0.9"}, "TrainingOptions: ema must be a number >= 0 and < 1, got str\nTry: "),
+        ({"max_seconds": 0}, "TrainingOptions: max_seconds must be a finite number > 0, got 0\n"),
+        (
+            {"max_seconds": math.nan},
+            "TrainingOptions: max_seconds must be a finite number > 0, got nan\nTry: ",
+        ),
+        (
+            {"clip_norm": -1},
+            "clip_by_global_norm: max_norm must be a finite number >= 0, got -1\nTry: ",
+        ),
+        (
+            {"clip_value": "1"},
+            "clip_by_value: limit must be a finite number >= 0, got str\nTry: ",
+        ),
+        (
+            {"clip_norm": 1.0, "clip_value": 1.0},
+            "clip_norm and clip_value are both given\nTry: one of the two",
+        ),
+        (
+            {"monitor": "val_acuracy"},
+            "unknown monitor 'val_acuracy'\nTry: 'val_accuracy' (valid: val_accuracy, val_loss)",
+        ),
+        ({"monitor": None}, "unknown monitor None\nTry: one of val_accuracy, val_loss"),
+        (
+            {"optimizer": "adam"},
+            "optimizer is 'adam', expected an object\nTry: optimizers.make('...'), or a class of "
+            "xpcnn.optimizers with its options",
+        ),
+        ({"optimizer": SGD}, "optimizer is <class 'xpcnn.optimizers.sgd.SGD'>, expected an object"),
+        ({"schedule": 0.1}, "schedule is 0.1, expected an object\nTry: schedules.make('...'), or "),
+        ({"schedule": Cosine}, "schedule is <class 'xpcnn.schedules.Cosine'>, expected an object"),
+        ({"layer_lr": 0.1}, "layer_lr is a float, expected factors by pattern\nTry: layer_lr={"),
+        ({"layer_lr": {"a": -1}}, "layer_lr: 'a' must be a finite number >= 0, got -1\nTry: "),
+        ({"freeze": "layers.0.*"}, "freeze is a str, expected a list of patterns\nTry: freeze=["),
+        ({"augment": "flip"}, "augment is a str, expected a list"),
+    ],
+)
+def test_refusals(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainingOptions(**options)
+    assert str(caught.value).startswith(text)
+    assert "\nTry: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("epoch", "epochs"),
+        ("layers_lr", "layer_lr"),
+        ("early_stopping_patience", "one of accumulate"),
+        ("max_step", "max_steps"),
+        ("validation_every", "validate_every"),
+    ],
+)
+def test_unknown_names(name: str, near: str) -> None:
+    options: dict[str, Any] = {name: 1}
+    with pytest.raises(ConfigError) as caught:
+        linear().fit(rows(4), **options)
+    message, advice = str(caught.value).split("\nTry: ")
+    assert message == f"there is no training option {name!r}"
+    assert advice.startswith(near if near.startswith("one of") else repr(near))
+    assert advice.rstrip(")").endswith("patience, schedule, validate_every, warmup")
+
+
+def test_none_is_the_default() -> None:
+    given = dict.fromkeys(vars(TrainingOptions()))
+    assert training_options(given) == TrainingOptions()
+
+
+def test_what_comes_as_lists_and_numbers_is_kept_plain() -> None:
+    given: dict[str, Any] = {"freeze": ["*.bias"], "augment": [], "layer_lr": {"a": 2}}
+    chosen = TrainingOptions(**given, l1=1, ema=0)
+    assert (chosen.freeze, chosen.augment) == (("*.bias",), ())
+    assert [chosen.layer_lr["a"], chosen.l1, chosen.ema] == [2.0, 1.0, 0.0]
+    assert {type(x) for x in (chosen.layer_lr["a"], chosen.l1, chosen.ema)} == {float}

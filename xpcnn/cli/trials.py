@@ -1,0 +1,37 @@
+"""What can be tried before a training run, each in place of it. Writes nothing."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy
+
+from xpcnn.cli.request import Request
+from xpcnn.cli.run import prepare
+from xpcnn.training import dry_run, find_lr, overfit_one_batch
+from xpcnn.training.dry_run import DryRun
+from xpcnn.training.lr_finder import LrSearch
+from xpcnn.training.overfit import Overfit
+
+
+def trial(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
+    """Return what came of a trial, in words and as a table.
+
+    kind: "dry_run", "find_lr" or "overfit_one_batch".
+
+    Raises:
+        XpcnnError: the request or the data are refused.
+    """
+    plan = prepare(request)
+    options = vars(plan.settings.training)
+    found: DryRun | LrSearch | Overfit
+    with numpy.errstate(all="ignore"):
+        if kind == "dry_run":
+            found = dry_run(plan.model, plan.train, validation=plan.validation, **options)
+        elif kind == "find_lr":
+            found = find_lr(plan.model, plan.train, **options)
+        else:
+            found = overfit_one_batch(plan.model, plan.train)
+    table = asdict(found)
+    if isinstance(found, LrSearch):
+        table["suggestion"] = found.suggestion
+    return str(found), table
