@@ -13,8 +13,9 @@ from tests.training import test_resume
 from tests.training.test_resume import InterruptAfter, straight, trained
 from tests.training.test_step import digits
 from xpcnn import Model
-from xpcnn.initializers import Constant, Normal, Zeros
-from xpcnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Sigmoid, Tanh
+from xpcnn.initializers import Constant, Draw, Normal, Zeros
+from xpcnn.layers import Context, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Sigmoid, Tanh
+from xpcnn.layers.base import LayerPullback
 from xpcnn.losses import MSE, BCEWithLogits, SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD, Adam, Optimizer, RMSprop
 from xpcnn.training import Callback, Checkpoints, History
@@ -25,7 +26,7 @@ from xpcnn.training.options import TrainingOptions
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.samples import Samples
 from xpcnn.training.step import beginning
-from xpcnn.types import Shape
+from xpcnn.types import Array, Params, Shape
 
 HEALTHY = Figures(
     loss=2.0,
@@ -215,6 +216,33 @@ def test_figures_of_sigmoids_and_equal_weights(lib: Lib) -> None:
     }
     assert seen.equal == ["the weight of layers.3 (Dense)"]
     assert seen.present == 1
+
+
+class Own:
+    """A container that is no dataclass, in which no layer is watched."""
+
+    def __init__(self, inner: Layer) -> None:
+        self.inner = inner
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        params, buffers, out = self.inner.init(shape, draw.at("inner"))
+        return {"inner": params}, {"inner": buffers}, out
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        y, own, back = self.inner.forward(params["inner"], buffers["inner"], x, ctx.at("inner"))
+
+        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            dx, grads = back(dy, want_dx)
+            return dx, {"inner": grads}
+
+        return y, {"inner": own}, pullback
+
+
+def test_figures_of_a_container_of_your_own() -> None:
+    seen = figures("numpy", [Own(Dense(2))], [[1.0], [-1.0]], [0, 1], "float32")
+    assert list(seen.ratios) == ["the weight of layers.0.inner"]
 
 
 def test_the_loss_of_knowing_nothing() -> None:

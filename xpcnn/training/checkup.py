@@ -25,6 +25,7 @@ _NEAR = 0.01
 4 % of its largest."""
 
 
+@numpy.errstate(all="ignore")  # a step too long is what this is about
 def checkup(
     model: "Model", recipe: Recipe, progress: Progress, update: Update, labels: Array
 ) -> Figures:
@@ -37,15 +38,14 @@ def checkup(
     place, to_host = model.backend.from_host, model.backend.to_host
     loss_sum, right = zero_sums(model)
     x, own = update.batches[0]
-    with numpy.errstate(all="ignore"):  # a step too long is what this is about
-        after = training_step(
-            recipe._replace(layers=watched(recipe.layers, seen)),
-            progress._replace(loss_sum=loss_sum, hits=right),
-            [(x, own)],
-            update.number,
-            place(numpy.asarray(recipe.optimizer.lr, model.dtype)),
-            update.step,
-        )
+    after = training_step(
+        recipe._replace(layers=watched(recipe.layers, seen)),
+        progress._replace(loss_sum=loss_sum, hits=right),
+        [(x, own)],
+        update.number,
+        place(numpy.asarray(recipe.optimizer.lr, model.dtype)),
+        update.step,
+    )
     before, new = flatten(progress.params), flatten(after.params)
     ratios, equal = {}, []
     for path in recipe.groups.paths:
@@ -111,9 +111,9 @@ class _Seen:
             self.saturated[where] = xp.mean(xp.astype(ends, x.dtype))
 
     def of_layer(self, parameter: str) -> str:
-        """Return a parameter by its name and its layer."""
+        """Return a parameter by its name and its layer; a container of your own hides the types."""
         path, _, name = parameter.rpartition(".")
-        return f"the {name} of {self.layers[path]}"
+        return f"the {name} of {self.layers.get(path, path)}"
 
 
 def _norm(x: Array) -> Array:

@@ -68,7 +68,7 @@ def dry_run(
     Arguments as of `Model.fit`.
 
     Raises:
-        XpcnnError: what `fit` would raise, or a value is not finite after the update.
+        XpcnnError: the data or an option does not fit, or a value is not finite after the update.
     """
     chosen = training_options(options)
     seed = model.seed if seed is None else seed
