@@ -15,7 +15,7 @@ import xpcnn
 from xpcnn.cli.signals import Terminated, terminable
 from xpcnn.errors import XpcnnError, nearest
 
-COMMANDS = ("train", "evaluate", "predict", "summary", "info")
+COMMANDS = ("train", "evaluate", "predict", "summary", "info", "bench")
 
 _VERBOSE = "xpcnn.verbose"  # key in the meta of the click context, which all commands share
 
