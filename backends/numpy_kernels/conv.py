@@ -1,10 +1,9 @@
-"""Convolution as matrix products over strips of output rows.
+"""Convolution as matrix products over strips of output pixels.
 
-im2col of a whole batch falls out of the caches and im2col of one image makes products too small. A
-strip is as many output rows of the whole batch as make the columns fit into a core's L2 cache; the
-backward pass lays the columns out again, which costs less than keeping them. Threads share the
-strips of the forward pass and the input channels of the backward pass, so that none writes where
-another does.
+Forward, y = W @ columns(x). Backward, dW = dy @ columns(x)^T, laid out again, which costs less than
+keeping them; and dx, where the stride is 1, is a convolution of dy with the flipped filters: one
+more product over strips that write each pixel once, faster than adding kh*kw shifted images.
+Threads share the rows, so that none writes where another does.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from .layout import Array, batch_last, logical, pair, sides
+from .patches import Patches
 from .threads import spread
-
-STRIP_BYTES = 1 << 19  # columns of one strip
 
 
 def conv2d(
@@ -33,76 +31,103 @@ def conv2d(
         return NotImplemented
     n, c, h, width = x.shape
     f, _, kh, kw = w.shape
-    (sh, sw), (dh, dw_) = pair(stride), pair(dilation)
-    (top, bottom), (left, right) = sides(padding, (kh, kw), (dh, dw_))
-    ho = (h + top + bottom - dh * (kh - 1) - 1) // sh + 1
-    wo = (width + left + right - dw_ * (kw - 1) - 1) // sw + 1
-
-    padded = x.transpose(1, 2, 3, 0)  # (c, h, w, n)
-    if top or bottom or left or right:
-        padded = np.zeros((c, h + top + bottom, width + left + right, n), x.dtype)
-        padded[:, top : top + h, left : left + width] = x.transpose(1, 2, 3, 0)
-    filters = w.reshape(f, c, kh * kw)
-    row = wo * n  # numbers in one output row of a channel
-    size = c * kh * kw * ho * row * x.itemsize
-    taps = [(i, j, i * dh, j * dw_) for i in range(kh) for j in range(kw)]
-
-    def strips(channels: int, start: int = 0, stop: int = ho) -> list[tuple[int, int]]:
-        rows = max(1, STRIP_BYTES // (channels * kh * kw * row * x.itemsize))
-        return [(p, min(p + rows, stop)) for p in range(start, stop, rows)]
-
-    def cut(image: Array, p: int, q: int, i: int, j: int) -> Array:
-        """The elements under tap (i, j) of output rows p to q: (channels, q - p, wo, n)."""
-        return image[:, p * sh + i : (q - 1) * sh + i + 1 : sh, j : j + (wo - 1) * sw + 1 : sw]
-
-    def columns(image: Array, p: int, q: int) -> Array:
-        channels = image.shape[0]
-        cols = np.empty((channels, kh, kw, q - p, wo, n), x.dtype)
-        for ki, kj, i, j in taps:
-            cols[:, ki, kj] = cut(image, p, q, i, j)
-        return cols.reshape(channels * kh * kw, (q - p) * row)
-
-    y = np.empty((f, ho * row), x.dtype)
+    around = sides(padding, (kh, kw), pair(dilation))
+    patches = Patches((h, width), (kh, kw), pair(stride), pair(dilation), around)
+    ho, wo = patches.out
+    image = batch_last(x)
+    y = np.empty((f, ho, wo, n), x.dtype)
+    work = c * kh * kw * ho * wo * n * x.itemsize
 
     def forward(start: int, stop: int) -> None:
-        matrix = filters.reshape(f, c * kh * kw)
-        for p, q in strips(c, start, stop):
-            part = y[:, p * row : q * row]
-            np.matmul(matrix, columns(padded, p, q), out=part)
-            if b is not None:
-                part += b[:, None]
+        product(w.reshape(f, c * kh * kw), image, patches, y, start, stop, b)
 
-    spread(forward, ho, size)
+    spread(forward, ho, work)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
-        dy = batch_last(dy).reshape(f, ho * row)
-        dw = np.zeros((f, c, kh * kw), x.dtype) if want_dw else None
-        dpadded = np.zeros(padded.shape, x.dtype) if want_dx else None
+        dy = batch_last(dy)
+        adjoint = patches.adjoint()
+        dx = np.empty(image.shape, x.dtype) if want_dx and adjoint else None
+        parts: dict[int, Array] = {}  # of dw, by first row
+        flipped = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3).reshape(c, f * kh * kw)
 
         def backward(start: int, stop: int) -> None:
-            channels = stop - start
-            matrix = filters[:, start:stop].reshape(f, channels * kh * kw)
-            total = np.zeros_like(matrix)
-            for p, q in strips(channels):
-                part = dy[:, p * row : q * row]
-                if dw is not None:
-                    total += part @ columns(padded[start:stop], p, q).T
-                if dpadded is not None:
-                    dcols = (matrix.T @ part).reshape(channels, kh, kw, q - p, wo, n)
-                    for ki, kj, i, j in taps:
-                        cut(dpadded[start:stop], p, q, i, j)[...] += dcols[:, ki, kj]
-            if dw is not None:
-                dw[:, start:stop] = total.reshape(f, channels, kh * kw)
+            if want_dw:
+                parts[start] = product_t(dy, image, patches, start, stop)
+            if dx is not None and adjoint is not None:
+                product(flipped, dy, adjoint, dx, start * h // ho, stop * h // ho)
 
-        spread(backward, c, size)
-        dx = None
-        if dpadded is not None:
-            dx = logical(dpadded[:, top : top + h, left : left + width])
-        db = dy.sum(axis=1) if want_db and b is not None else None
-        return dx, None if dw is None else dw.reshape(w.shape), db
+        spread(backward, ho, work)
+        if want_dx and dx is None:
+            dx = scattered(w, dy, patches, c)
+        return (
+            None if dx is None else logical(dx),
+            sum(parts[i] for i in sorted(parts)).reshape(w.shape) if want_dw else None,
+            dy.reshape(f, ho * wo * n).sum(axis=1) if want_db and b is not None else None,
+        )
 
     pull: Callable[..., Any] = pullback
-    return logical(y.reshape(f, ho, wo, n)), pull
+    return logical(y), pull
+
+
+def product(
+    matrix: Array,
+    image: Array,
+    patches: Patches,
+    out: Array,
+    start: int,
+    stop: int,
+    b: Array | None = None,
+) -> None:
+    """Write matrix @ columns(image) + b into rows start to stop of out (f, ho, wo, n)."""
+    f, ho, wo, n = out.shape
+    flat = out.reshape(f, ho * wo * n)
+    for strip in patches.strips(start, stop, matrix.shape[1] * n * out.itemsize):
+        part = flat[:, pixels(strip, wo, n)]
+        np.matmul(matrix, patches.columns(image, strip), out=part)
+        if b is not None:
+            part += b[:, None]
+
+
+def product_t(dy: Array, image: Array, patches: Patches, start: int, stop: int) -> Array:
+    """Return dy @ columns(image)^T over rows start to stop: (f, c*kh*kw)."""
+    f, ho, wo, n = dy.shape
+    flat = dy.reshape(f, ho * wo * n)
+    k = image.shape[0] * patches.size[0] * patches.size[1]
+    total = np.zeros((f, k), dy.dtype)
+    for strip in patches.strips(start, stop, k * n * dy.itemsize):
+        total += flat[:, pixels(strip, wo, n)] @ patches.columns(image, strip).T
+    return total
+
+
+def pixels(strip: tuple[int, int, int, int], wo: int, n: int) -> slice:
+    """Return where a strip lies in flat memory (..., ho*wo*n)."""
+    p, q, u, v = strip
+    return slice((p * wo + u) * n, ((q - 1) * wo + v) * n)
+
+
+def scattered(w: Array, dy: Array, patches: Patches, c: int) -> Array:
+    """Return dx (c, h, w, n) by adding W^T @ dy to the pixels that the columns were taken from."""
+    f, _, kh, kw = w.shape
+    _, ho, wo, n = dy.shape
+    (h, width), (sh, sw), (dh, dw) = patches.image, patches.stride, patches.dilation
+    (top, bottom), (left, right) = patches.sides
+    padded = np.zeros((c, h + top + bottom, width + left + right, n), dy.dtype)
+
+    def backward(start: int, stop: int) -> None:
+        channels = stop - start
+        matrix = w[:, start:stop].reshape(f, channels * kh * kw).T
+        for strip in patches.strips(0, ho, len(matrix) * n * dy.itemsize):
+            p, q, u, v = strip
+            part = dy.reshape(f, ho * wo * n)[:, pixels(strip, wo, n)]
+            columns = (matrix @ part).reshape(channels, kh, kw, q - p, v - u, n)
+            for i in range(kh):
+                for j in range(kw):
+                    rows = slice(p * sh + i * dh, (q - 1) * sh + i * dh + 1, sh)
+                    across = slice(u * sw + j * dw, (v - 1) * sw + j * dw + 1, sw)
+                    padded[start:stop, rows, across] += columns[:, i, j]
+
+    spread(backward, c, kh * kw * c * dy[0].nbytes)
+    return padded[:, top : top + h, left : left + width]
