@@ -11,6 +11,7 @@ from typing import Any
 
 from .conv import conv2d
 from .elementwise import dropout, normalise, relu
+from .fused import conv_relu_pool
 from .norm import batch_norm
 from .pool import avg_pool2d, max_pool2d
 
@@ -18,6 +19,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
     "conv2d": conv2d,
+    "conv_relu_pool": conv_relu_pool,
     "dropout": dropout,
     "max_pool2d": max_pool2d,
     "normalise": normalise,

@@ -29,47 +29,65 @@ def conv2d(
     """Convolve as the reference does; groups are left to it."""
     if groups != 1 or x.size == 0:
         return NotImplemented
-    n, c, h, width = x.shape
-    f, _, kh, kw = w.shape
-    around = sides(padding, (kh, kw), pair(dilation))
-    patches = Patches((h, width), (kh, kw), pair(stride), pair(dilation), around)
-    ho, wo = patches.out
     image = batch_last(x)
-    y = np.empty((f, ho, wo, n), x.dtype)
-    work = c * kh * kw * ho * wo * n * x.itemsize
+    patches = windows(x, w, stride, padding, dilation)
+    y = np.empty((len(w), *patches.out, len(x)), x.dtype)
+    matrix = w.reshape(len(w), -1)
 
     def forward(start: int, stop: int) -> None:
-        product(w.reshape(f, c * kh * kw), image, patches, y, start, stop, b)
+        product(matrix, image, patches, y, start, stop, b)
 
-    spread(forward, ho, work)
+    spread(forward, y.shape[1], work(w, y))
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
-        dy = batch_last(dy)
-        adjoint = patches.adjoint()
-        dx = np.empty(image.shape, x.dtype) if want_dx and adjoint else None
-        parts: dict[int, Array] = {}  # of dw, by first row
-        flipped = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3).reshape(c, f * kh * kw)
-
-        def backward(start: int, stop: int) -> None:
-            if want_dw:
-                parts[start] = product_t(dy, image, patches, start, stop)
-            if dx is not None and adjoint is not None:
-                product(flipped, dy, adjoint, dx, start * h // ho, stop * h // ho)
-
-        spread(backward, ho, work)
-        if want_dx and dx is None:
-            dx = scattered(w, dy, patches, c)
-        return (
-            None if dx is None else logical(dx),
-            sum(parts[i] for i in sorted(parts)).reshape(w.shape) if want_dw else None,
-            dy.reshape(f, ho * wo * n).sum(axis=1) if want_db and b is not None else None,
+        return gradients(
+            image, w, batch_last(dy), patches, (want_dx, want_dw, want_db and b is not None)
         )
 
     pull: Callable[..., Any] = pullback
     return logical(y), pull
+
+
+def windows(x: Array, w: Array, stride: Any, padding: Any, dilation: Any) -> Patches:
+    """Return the windows of x (n, c, h, w) under filters w (f, c, kh, kw)."""
+    size = (w.shape[2], w.shape[3])
+    around = sides(padding, size, pair(dilation))
+    return Patches((x.shape[2], x.shape[3]), size, pair(stride), pair(dilation), around)
+
+
+def work(w: Array, y: Array) -> int:
+    """Return the bytes of all columns of a convolution with filters w and output y."""
+    return w[0].size * y[0].nbytes
+
+
+def gradients(
+    image: Array, w: Array, dy: Array, patches: Patches, wants: tuple[bool, bool, bool]
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Return dx (n, c, h, w), dw, db of the image (c, h, w, n) and dy (f, ho, wo, n)."""
+    want_dx, want_dw, want_db = wants
+    adjoint = patches.adjoint()
+    dx = np.empty(image.shape, image.dtype) if want_dx and adjoint else None
+    flipped = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3).reshape(len(image), -1)
+    parts: dict[int, Array] = {}  # of dw, by first row
+    ho, h = dy.shape[1], image.shape[1]
+
+    def backward(start: int, stop: int) -> None:
+        if want_dw:
+            parts[start] = product_t(dy, image, patches, start, stop)
+        if dx is not None and adjoint is not None:
+            product(flipped, dy, adjoint, dx, start * h // ho, stop * h // ho)
+
+    spread(backward, ho, work(w, dy))
+    if want_dx and dx is None:
+        dx = scattered(w, dy, patches)
+    return (
+        None if dx is None else logical(dx),
+        sum(parts[i] for i in sorted(parts)).reshape(w.shape) if want_dw else None,
+        dy.reshape(len(dy), -1).sum(axis=1) if want_db else None,
+    )
 
 
 def product(
@@ -80,15 +98,22 @@ def product(
     start: int,
     stop: int,
     b: Array | None = None,
+    then: Callable[[Array], None] | None = None,
+    first: int = 0,
 ) -> None:
-    """Write matrix @ columns(image) + b into rows start to stop of out (f, ho, wo, n)."""
-    f, ho, wo, n = out.shape
-    flat = out.reshape(f, ho * wo * n)
+    """Write matrix @ columns(image) + b, rows start to stop, into out (f, rows, wo, n).
+
+    out begins with row `first`; `then` changes each part of it in place.
+    """
+    f, _, wo, n = out.shape
+    flat = out.reshape(f, -1)
     for strip in patches.strips(start, stop, matrix.shape[1] * n * out.itemsize):
-        part = flat[:, pixels(strip, wo, n)]
+        part = flat[:, pixels(strip, wo, n, first)]
         np.matmul(matrix, patches.columns(image, strip), out=part)
         if b is not None:
             part += b[:, None]
+        if then is not None:
+            then(part)
 
 
 def product_t(dy: Array, image: Array, patches: Patches, start: int, stop: int) -> Array:
@@ -102,15 +127,16 @@ def product_t(dy: Array, image: Array, patches: Patches, start: int, stop: int) 
     return total
 
 
-def pixels(strip: tuple[int, int, int, int], wo: int, n: int) -> slice:
-    """Return where a strip lies in flat memory (..., ho*wo*n)."""
+def pixels(strip: tuple[int, int, int, int], wo: int, n: int, first: int = 0) -> slice:
+    """Return where a strip lies in flat memory (..., rows*wo*n) that begins with row `first`."""
     p, q, u, v = strip
+    p, q = p - first, q - first
     return slice((p * wo + u) * n, ((q - 1) * wo + v) * n)
 
 
-def scattered(w: Array, dy: Array, patches: Patches, c: int) -> Array:
+def scattered(w: Array, dy: Array, patches: Patches) -> Array:
     """Return dx (c, h, w, n) by adding W^T @ dy to the pixels that the columns were taken from."""
-    f, _, kh, kw = w.shape
+    f, c, kh, kw = w.shape
     _, ho, wo, n = dy.shape
     (h, width), (sh, sw), (dh, dw) = patches.image, patches.stride, patches.dilation
     (top, bottom), (left, right) = patches.sides
@@ -129,5 +155,5 @@ def scattered(w: Array, dy: Array, patches: Patches, c: int) -> Array:
                     across = slice(u * sw + j * dw, (v - 1) * sw + j * dw + 1, sw)
                     padded[start:stop, rows, across] += columns[:, i, j]
 
-    spread(backward, c, kh * kw * c * dy[0].nbytes)
+    spread(backward, c, work(w, dy))
     return padded[:, top : top + h, left : left + width]

@@ -14,12 +14,20 @@ def by_channel(work: Callable[[Array, Array, Array], Any], x: Array, y: Array, o
     spread(lambda i, j: work(x[:, i:j], y[:, i:j], out[:, i:j]), x.shape[1], 3 * x.nbytes)
 
 
+def rectify(x: Array, out: Array | None = None) -> None:
+    """Write max(x, 0) into out, or into x itself.
+
+    With a row of zeros: NumPy takes two to three times as long with the number 0.
+    """
+    np.maximum(x, np.zeros(x.shape[-1], x.dtype), out=x if out is None else out)
+
+
 def relu(x: Array) -> Any:
     """Keep what is positive."""
     if x.ndim < 2:
         return NotImplemented
     y = np.empty_like(x)
-    by_channel(lambda x, _, y: np.maximum(x, 0, out=y), x, x, y)
+    by_channel(lambda x, _, y: rectify(x, y), x, x, y)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .layout import Array, Pair
 
-STRIP_BYTES = 1 << 19  # columns of one strip
+STRIP_BYTES = 1 << 21  # columns of one strip
 
 Strip = tuple[int, int, int, int]  # output rows p to q, output columns u to v
 
@@ -48,10 +48,16 @@ class Patches(NamedTuple):
             return None
         return Patches(self.out, self.size, (1, 1), self.dilation, (rows, columns))
 
+    def rows(self, pixel: int) -> int:
+        """Return how many output rows a strip may have; 0 where one is too large.
+
+        pixel: bytes of the columns of one pixel of the whole batch.
+        """
+        return STRIP_BYTES // (self.out[1] * pixel)
+
     def strips(self, start: int, stop: int, pixel: int) -> Iterator[Strip]:
-        """Cut output rows start to stop; `pixel` is the bytes of the columns of one pixel."""
-        _, wo = self.out
-        rows = STRIP_BYTES // (wo * pixel)
+        """Cut output rows start to stop; `pixel` as in `rows`."""
+        rows, (_, wo) = self.rows(pixel), self.out
         across = wo if rows else max(1, STRIP_BYTES // pixel)
         for p in range(start, stop, rows or 1):
             for u in range(0, wo, across):

@@ -4,11 +4,12 @@ A container nests the parameters of its children under their names, and is a lay
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer, LayerPullback, no_gradient
+from xpcnn.layers.fuse import Fused, fusion
 from xpcnn.types import Array, Params, Shape, flatten, namespace
 
 
@@ -43,14 +44,19 @@ class Sequential:
     """Layers one after another: y = f_k(... f_2(f_1(x))).
 
     Backward, the chain rule: the cotangent goes through the pullbacks in reverse order. Children
-    are named `layers.0`, `layers.1`, ...
+    are named `layers.0`, `layers.1`, ... With `fuse`, layers that `fuse.py` knows to be one op run as
+    one; the results are the same.
     """
 
     layers: Sequence[Layer]
+    _: KW_ONLY
+    fuse: bool = True
 
     def __post_init__(self) -> None:
         check_layers("Sequential", self.layers)
         object.__setattr__(self, "layers", tuple(self.layers))
+        fusions = {i: found for i in range(len(self.layers)) if (found := fusion(self.layers[i:]))}
+        object.__setattr__(self, "_fusions", fusions if self.fuse else {})
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the layers by name, in order."""
@@ -69,10 +75,20 @@ class Sequential:
     ) -> tuple[Array, Params, LayerPullback]:
         pullbacks: list[tuple[str, LayerPullback]] = []
         new_buffers: Params = {}
-        for name, layer in self.children():
-            x, new_buffers[name], pullback = layer.forward(
-                params[name], buffers[name], x, ctx.at(name)
-            )
+        fusions: dict[int, tuple[int, Fused]] = vars(self)["_fusions"]
+        last = -1  # layer of the fused op before
+        for i, (name, layer) in enumerate(self.children()):
+            if i <= last:  # part of it
+                new_buffers[name], pullback = {}, straight
+            elif i in fusions:
+                count, run = fusions[i]
+                last = i + count - 1
+                new_buffers[name] = {}
+                x, pullback = run(params[name], x, ctx.at(name))
+            else:
+                x, new_buffers[name], pullback = layer.forward(
+                    params[name], buffers[name], x, ctx.at(name)
+                )
             if ctx.grad:
                 pullbacks.append((name, pullback))
             del pullback  # without gradients, what the layer kept goes with it
@@ -90,6 +106,11 @@ class Sequential:
             return (dy if want_dx else None), grads
 
         return x, new_buffers, backward
+
+
+def straight(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+    """Stand for the pullback of a layer whose part the fused op before it does."""
+    return dy, {}
 
 
 @dataclass(frozen=True)
