@@ -67,6 +67,49 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
     return (logical(y.reshape(c, h, w, n)), mean, var), pullback
 
 
+def batch_norm_inference(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    mean: Array,
+    var: Array,
+    *,
+    eps: float = 1e-5,
+) -> Any:
+    """Normalise images by given statistics; rows of features are not served."""
+    if x.ndim != 4:
+        return NotImplemented
+    n, c, h, w = x.shape
+    rows = batch_last(x).reshape(c, n * h * w)
+    y = np.empty_like(rows)
+    scale = 1.0 / np.sqrt(var + eps)
+    slope = scale if gamma is None else scale * gamma
+
+    def forward(i: int, j: int) -> None:
+        out = np.subtract(rows[i:j], mean[i:j, None], out=y[i:j])
+        out *= slope[i:j, None]
+        if beta is not None:
+            out += beta[i:j, None]
+
+    blocks(forward, rows)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None, None, None]:
+        want_dx, want_dgamma, want_dbeta = (wants or (True, True, True))[:3]
+        grad = batch_last(dy).reshape(c, n * h * w)
+        xhat = (rows - mean[:, None]) * scale[:, None]
+        return (
+            logical((grad * slope[:, None]).reshape(c, h, w, n)) if want_dx else None,
+            (grad * xhat).sum(axis=1) if want_dgamma and gamma is not None else None,
+            grad.sum(axis=1) if want_dbeta and beta is not None else None,
+            None,
+            None,
+        )
+
+    return logical(y.reshape(c, h, w, n)), pullback
+
+
 def blocks(work: Callable[[int, int], None], rows: Array) -> None:
     """Call work(i, j) on a few rows at a time, several at the same time inside a session."""
     step = max(1, BLOCK_BYTES // max(rows[:1].nbytes, 1))

@@ -25,12 +25,18 @@ def values(*shape: int) -> Host:
 
 IMAGES = values(16, 6, 33, 30)
 
-CASES: list[tuple[str, list[Host], dict[str, Any]]] = [
+CASES: list[tuple[str, list[Host | None], dict[str, Any]]] = [
     ("conv2d", [IMAGES, values(8, 6, 3, 3), values(8)], {"padding": 1}),
     ("conv2d", [IMAGES, values(8, 6, 5, 4), values(8)], {"stride": 2}),
     ("conv2d", [IMAGES, values(4, 6, 3, 3), values(4)], {"padding": "same", "dilation": 2}),
     ("conv2d", [IMAGES, values(6, 3, 3, 3), values(6)], {"groups": 2}),
     ("conv2d", [values(64, 1, 12, 12), values(8, 1, 12, 12), values(8)], {}),
+    ("conv2d", [IMAGES, values(8, 6, 3, 3), None], {"padding": ((1, 0), (2, 1))}),
+    ("conv2d", [values(64, 16, 12, 12), values(8, 16, 3, 3), values(8)], {"padding": 1}),
+    ("conv_relu_pool", [IMAGES, values(8, 6, 3, 3), values(8)], {"padding": 1}),
+    ("conv_relu_pool", [IMAGES, values(8, 6, 3, 3), values(8)], {"padding": 1, "pool": 2}),
+    ("conv_relu_pool", [IMAGES, values(8, 6, 5, 4), None], {"stride": 2, "pool": (3, 2)}),
+    ("conv_relu_pool", [values(64, 16, 13, 12), values(8, 16, 3, 3), None], {"pool": 2}),
     ("max_pool2d", [IMAGES], {"size": 2}),
     ("max_pool2d", [IMAGES], {"size": 3, "stride": 2, "padding": 1}),
     ("avg_pool2d", [IMAGES], {"size": 2}),
@@ -55,7 +61,7 @@ with_kernels = pytest.mark.parametrize("lib", ["numpy", "cupy"], indirect=True)
     ("op", "arrays", "options"), CASES, ids=[f"{op} {options}" for op, _, options in CASES]
 )
 def test_the_numbers_of_the_references(
-    lib: Lib, op: str, arrays: list[Host], options: dict[str, Any], dtype: str, in_session: bool
+    lib: Lib, op: str, arrays: list[Host | None], options: dict[str, Any], dtype: str, in_session: bool
 ) -> None:
     function = getattr(ops, op)
     with numpy_kernels(present=False):
@@ -63,7 +69,10 @@ def test_the_numbers_of_the_references(
     dy = numpy.asarray(RNG.uniform(-1, 1, expected.shape))
     with lib.backend.session() if in_session else nullcontext():
         for place in (lib, strided(lib)):
-            moved = [place.asarray(a, dtype if a.dtype == "float64" else None) for a in arrays]
+            moved = [
+                None if a is None else place.asarray(a, dtype if a.dtype == "float64" else None)
+                for a in arrays
+            ]
             y, pullback = function(*moved, **options)
             gradients = pullback(place.asarray(dy, dtype))
             assert_scaled(y, numpy.asarray(expected, dtype), lib, "y")
