@@ -36,17 +36,16 @@ def conv_relu_pool(
     conv = (len(w), ho, wo, len(x))
     y = np.empty((len(w), ho // kh, wo // kw, len(x)), x.dtype)
     winner = np.empty(y.shape, np.uint8) if grad and pool is not None else None
-    matrix = w.reshape(len(w), -1)
 
     def forward(start: int, stop: int) -> None:
         if pool is None:
-            product(matrix, image, patches, y, start, stop, b, rectify)
+            product(w, image, patches, y, start, stop, b, rectify)
             return
-        rows = patches.rows(matrix.shape[1] * y[0, 0, 0].nbytes) // kh or 1
+        rows = patches.rows(w[0].size * y[0, 0, 0].nbytes) // kh or 1
         for p in range(start, stop, rows):
             q = min(p + rows, stop)
             strip = np.empty((len(w), (q - p) * kh, wo, len(x)), x.dtype)
-            product(matrix, image, patches, strip, p * kh, q * kh, b, first=p * kh)
+            product(w, image, patches, strip, p * kh, q * kh, b, first=p * kh)
             pooled(strip, (kh, kw), y[:, p:q], None if winner is None else winner[:, p:q])
 
     spread(forward, y.shape[1], work(w, y) * kh * kw)

@@ -48,6 +48,11 @@ class Patches(NamedTuple):
             return None
         return Patches(self.out, self.size, (1, 1), self.dilation, (rows, columns))
 
+    def widened(self, g: int) -> "Patches":
+        """Return windows of which each holds g of these, side by side."""
+        (kh, kw), (sh, sw) = self.size, self.stride
+        return self._replace(size=(kh, kw + g - 1), stride=(sh, sw * g))
+
     def rows(self, pixel: int) -> int:
         """Return how many output rows a strip may have; 0 where one is too large.
 
