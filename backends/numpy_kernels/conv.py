@@ -72,12 +72,15 @@ def gradients(
     adjoint = patches.adjoint()
     dx = np.empty(image.shape, image.dtype) if want_dx and adjoint else None
     flipped = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-    parts: dict[int, Array] = {}  # of dw, by first row
+    dw_parts: dict[int, Array] = {}  # by first row
+    db_parts: dict[int, Array] = {}
     ho, h = dy.shape[1], image.shape[1]
 
     def backward(start: int, stop: int) -> None:
         if want_dw:
-            parts[start] = product_t(w, dy, image, patches, start, stop)
+            dw_parts[start] = product_t(w, dy, image, patches, start, stop)
+        if want_db:
+            db_parts[start] = dy[:, start:stop].reshape(len(dy), -1).sum(axis=1)
         if dx is not None and adjoint is not None:
             product(flipped, dy, adjoint, dx, start * h // ho, stop * h // ho)
 
@@ -86,9 +89,15 @@ def gradients(
         dx = scattered(w, dy, patches)
     return (
         None if dx is None else logical(dx),
-        sum(parts[i] for i in sorted(parts)) if want_dw else None,
-        dy.reshape(len(dy), -1).sum(axis=1) if want_db else None,
+        total(dw_parts) if want_dw else None,
+        total(db_parts) if want_db else None,
     )
+
+
+def total(parts: dict[int, Array]) -> Array:
+    """Add what threads found, in the order of the rows: the same bits in every run."""
+    first, *others = (parts[row] for row in sorted(parts))
+    return sum(others, start=first)
 
 
 def product(
@@ -129,15 +138,15 @@ def product_t(w: Array, dy: Array, image: Array, patches: Patches, start: int, s
     f, ho, wo, n = dy.shape
     flat = dy.reshape(f, ho * wo * n)
     g = at_once(w, patches)
-    total, patches = np.zeros_like(widened(w, g)).reshape(g * f, -1), patches.widened(g)
-    for p, q, u, v in patches.strips(start, stop, total.shape[1] * n * dy.itemsize):
+    wide, patches = np.zeros_like(widened(w, g)).reshape(g * f, -1), patches.widened(g)
+    for p, q, u, v in patches.strips(start, stop, wide.shape[1] * n * dy.itemsize):
         part = flat[:, pixels((p, q, g * u, g * v), wo, n)]
         if g > 1:
             together = part.reshape(f, q - p, v - u, g, n)
             part = together.transpose(3, 0, 1, 2, 4).reshape(g * f, -1)
-        total += part @ patches.columns(image, (p, q, u, v)).T
-    wide, kw = total.reshape(g, *w.shape[:3], -1), w.shape[3]
-    dw: Array = sum(wide[r, ..., r : r + kw] for r in range(g))
+        wide += part @ patches.columns(image, (p, q, u, v)).T
+    kw = w.shape[3]
+    dw: Array = sum(wide.reshape(g, *w.shape[:3], -1)[r, ..., r : r + kw] for r in range(g))
     return dw
 
 

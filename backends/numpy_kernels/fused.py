@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from .conv import gradients, product, windows, work
-from .elementwise import rectify
+from .elementwise import d_rectify, rectify
 from .layout import Array, batch_last, logical, pair
 from .threads import spread
+
+CHUNK_BYTES = 1 << 21  # output of the convolution that is pooled at once
 
 
 def conv_relu_pool(
@@ -41,7 +43,7 @@ def conv_relu_pool(
         if pool is None:
             product(w, image, patches, y, start, stop, b, rectify)
             return
-        rows = patches.rows(w[0].size * y[0, 0, 0].nbytes) // kh or 1
+        rows = CHUNK_BYTES // (kh * wo * y[:, 0, 0].nbytes) or 1
         for p in range(start, stop, rows):
             q = min(p + rows, stop)
             strip = np.empty((len(w), (q - p) * kh, wo, len(x)), x.dtype)
@@ -59,12 +61,14 @@ def conv_relu_pool(
         dconv = np.empty(conv, x.dtype) if whole else np.zeros(conv, x.dtype)
 
         def spread_out(start: int, stop: int) -> None:
-            part = dy[:, start:stop]
+            part = y[:, start:stop]
             if winner is None:
-                np.multiply(part, y[:, start:stop] != 0, out=dconv[:, start:stop])
+                d_rectify(dy[:, start:stop], part, dconv[:, start:stop])
                 return
+            passed = np.empty_like(part)
+            d_rectify(dy[:, start:stop], part, passed)
             for k, tap in enumerate(taps(dconv[:, start * kh : stop * kh], (kh, kw), y.shape[2])):
-                np.multiply(part, winner[:, start:stop] == k, out=tap)
+                np.multiply(passed, winner[:, start:stop] == k, out=tap)
 
         spread(spread_out, y.shape[1], dconv.nbytes)
         return gradients(image, w, dconv, patches, (want_dx, want_dw, want_db and b is not None))
@@ -80,24 +84,20 @@ def taps(image: Array, size: tuple[int, int], across: int) -> list[Array]:
 
 
 def pooled(strip: Array, size: tuple[int, int], y: Array, winner: Array | None) -> None:
-    """Write the ReLU of the largest element of each window into y, and which it was.
-
-    Where the ReLU lets nothing through, none was: the number of elements of a window.
-    """
+    """Write the ReLU of the largest element of each window into y, and which it was."""
     first, *others = elements = taps(strip, size, y.shape[2])
-    y[...] = first
+    above: Array = first  # the largest so far
     if winner is not None:
         winner[...] = 0
-        wins = np.empty(y.shape, bool)
+        wins = np.empty(y.shape, np.uint8)
     for k, tap in enumerate(others, start=1):
         if winner is not None:  # the last that is larger than all before it
-            np.greater(tap, y, out=wins)
-            np.maximum(winner, wins.view(np.uint8) * np.uint8(k), out=winner)
-        np.maximum(y, tap, out=y)  # NaN propagates
-    rectify(y)
-    if winner is not None:
-        np.equal(y, 0, out=wins)
-        np.maximum(winner, wins.view(np.uint8) * np.uint8(len(elements)), out=winner)
-        if np.isnan(y).any():  # the last NaN takes the gradient
-            for k, tap in enumerate(elements):
-                np.copyto(winner, k, where=np.isnan(tap))
+            np.greater(tap, above, out=wins.view(bool))
+            if k > 1:
+                wins *= k
+            np.maximum(winner, wins, out=winner)
+        above = np.maximum(above, tap, out=y)  # NaN propagates
+    rectify(above, y)
+    if winner is not None and np.isnan(y).any():  # the last NaN takes the gradient
+        for k, tap in enumerate(elements):
+            np.copyto(winner, k, where=np.isnan(tap))
