@@ -13,6 +13,7 @@ from .conv import conv2d
 from .dense import dense
 from .elementwise import dropout, normalise, relu, sigmoid, tanh
 from .fused import conv_relu_pool
+from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_inference
 from .pool import avg_pool2d, max_pool2d
 
@@ -28,5 +29,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "normalise": normalise,
     "relu": relu,
     "sigmoid": sigmoid,
+    "softmax_cross_entropy": softmax_cross_entropy,
     "tanh": tanh,
 }

@@ -23,8 +23,8 @@ from . import memory
 
 Task = Callable[[int], None]
 
-SMALL = 1 << 18
-"""Bytes of work below which handing pieces to other threads (tens of microseconds) does not pay."""
+SMALL = 1 << 20
+"""Bytes of work below which handing pieces to other threads (100 microseconds) does not pay."""
 
 
 class Pool:

@@ -3,6 +3,7 @@
 The tests of the ops run on small arrays; kernels that cut their work into pieces need larger ones.
 """
 
+import importlib
 import inspect
 from contextlib import nullcontext
 from typing import Any
@@ -64,8 +65,17 @@ with_kernels = pytest.mark.parametrize("lib", ["numpy", "cupy"], indirect=True)
     ("op", "arrays", "options"), CASES, ids=[f"{op} {options}" for op, _, options in CASES]
 )
 def test_the_numbers_of_the_references(
-    lib: Lib, op: str, arrays: list[Host | None], options: dict[str, Any], dtype: str, in_session: bool
+    lib: Lib,
+    op: str,
+    arrays: list[Host | None],
+    options: dict[str, Any],
+    dtype: str,
+    in_session: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    threads = importlib.import_module("xpcnn.backends.numpy_kernels.threads")
+    monkeypatch.setattr(threads, "SMALL", 1)  # these are pieces too
+    monkeypatch.setenv("XPCNN_NUM_THREADS", "3")
     function = getattr(ops, op)
     with numpy_kernels(present=False):
         expected, expected_pullback = function(*arrays, **options)
