@@ -1,4 +1,4 @@
-"""Batch normalisation, a few channels at a time, so that all passes over them stay in a cache.
+"""Batch normalisation, some channels at a time, so that all passes over them stay in a cache.
 
 What the backward pass needs of the normalised values is computed again from x: cheaper than keeping
 them, in memory and, since the channels are in the cache by then, in time.
@@ -12,7 +12,7 @@ import numpy as np
 from .layout import Array, batch_last, logical
 from .threads import spread
 
-BLOCK_BYTES = 1 << 18  # of one array; a core's L2 cache holds about three
+BLOCK_BYTES = 1 << 21  # of one array; small blocks make threads wait for each other's calls
 
 
 def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5) -> Any:
@@ -28,7 +28,7 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
     def forward(i: int, j: int) -> None:
         np.mean(rows[i:j], axis=1, out=mean[i:j])
         out = np.subtract(rows[i:j], mean[i:j, None], out=y[i:j])
-        np.mean(out * out, axis=1, out=var[i:j])
+        np.divide(np.vecdot(out, out), m, out=var[i:j])
         scale = 1.0 / np.sqrt(var[i:j] + eps)
         out *= (scale if gamma is None else scale * gamma[i:j])[:, None]
         if beta is not None:
@@ -47,14 +47,13 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
 
         def backward(i: int, j: int) -> None:
             grad = dy_rows[i:j]
-            xhat = rows[i:j] - mean[i:j, None]
-            xhat *= scale[i:j, None]
+            centred = rows[i:j] - mean[i:j, None]  # xhat / scale
             np.sum(grad, axis=1, out=sum_dy[i:j])
-            np.sum(grad * xhat, axis=1, out=sum_dy_xhat[i:j])
+            np.multiply(np.vecdot(grad, centred), scale[i:j], out=sum_dy_xhat[i:j])
             if dx is not None:
-                xhat *= (sum_dy_xhat[i:j] / m)[:, None]
-                xhat += (sum_dy[i:j] / m)[:, None]
-                out = np.subtract(grad, xhat, out=dx[i:j])
+                centred *= (scale[i:j] * sum_dy_xhat[i:j] / m)[:, None]
+                centred += (sum_dy[i:j] / m)[:, None]
+                out = np.subtract(grad, centred, out=dx[i:j])
                 out *= (scale[i:j] if gamma is None else scale[i:j] * gamma[i:j])[:, None]
 
         blocks(backward, rows)
