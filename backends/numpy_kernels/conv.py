@@ -61,7 +61,8 @@ def windows(x: Array, w: Array, stride: Any, padding: Any, dilation: Any) -> Pat
 
 def work(w: Array, y: Array) -> int:
     """Return the bytes of all columns of a convolution with filters w and output y."""
-    return w[0].size * y[0].nbytes
+    columns: int = w[0].size * y[0].nbytes
+    return columns
 
 
 def gradients(
@@ -146,8 +147,8 @@ def product_t(w: Array, dy: Array, image: Array, patches: Patches, start: int, s
             part = together.transpose(3, 0, 1, 2, 4).reshape(g * f, -1)
         wide += part @ patches.columns(image, (p, q, u, v)).T
     kw = w.shape[3]
-    dw: Array = sum(wide.reshape(g, *w.shape[:3], -1)[r, ..., r : r + kw] for r in range(g))
-    return dw
+    apart = wide.reshape(g, *w.shape[:3], -1)
+    return total({r: apart[r, ..., r : r + kw] for r in range(g)})
 
 
 def at_once(w: Array, patches: Patches) -> int:
@@ -163,7 +164,7 @@ def at_once(w: Array, patches: Patches) -> int:
 
 
 def widened(w: Array, g: int) -> Array:
-    """Return g copies of the filters (f, c, kh, kw), each a column further: (g, f, c, kh, kw+g-1)."""
+    """Return g copies of filters, each a column further: (g, f, c, kh, kw + g - 1)."""
     f, c, kh, kw = w.shape
     wide = np.zeros((g, f, c, kh, kw + g - 1), w.dtype)
     for r in range(g):

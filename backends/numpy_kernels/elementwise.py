@@ -11,19 +11,18 @@ from .threads import spread
 PIECE = 1 << 18  # numbers; smaller ones make threads wait for each other's calls
 
 
-def memory(x: Array) -> Array | None:
-    """Return x as a row in the order that it has in memory; None where that has gaps."""
+def memory(x: Array) -> Array:
+    """Return x, which has no gaps, as a row in the order that it has in memory."""
     order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
-    ordered = x.transpose(order)
-    return ordered.reshape(-1) if ordered.flags.c_contiguous else None
+    return x.transpose(order).reshape(-1)
 
 
-def in_order_of(x: Array, dy: Array) -> Array:
-    """Return dy laid out as x is; itself where it already is."""
-    if dy.strides == x.strides:
-        return dy
-    same = np.empty_like(x)
-    same[...] = dy
+def laid_out_as(like: Array, x: Array) -> Array:
+    """Return x in the memory order of `like`; itself where it has that already."""
+    if x.strides == like.strides:
+        return x
+    same = np.empty_like(like)
+    same[...] = x
     return same
 
 
@@ -43,18 +42,15 @@ def elementwise(
     """Return the kernel of a function: f(x, y) writes y, df(dy, y, dx) writes dx."""
 
     def run(x: Array) -> Any:
-        row = memory(x)
-        if row is None:
-            return NotImplemented
         y = np.empty_like(x)
         y_row = memory(y)
-        in_pieces(f, row, y_row)
+        in_pieces(f, memory(laid_out_as(y, x)), y_row)
 
         def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
             if wants is not None and not wants[0]:
                 return (None,)
             dx = np.empty_like(y)
-            in_pieces(df, memory(in_order_of(y, dy)), y_row, memory(dx))
+            in_pieces(df, memory(laid_out_as(y, dy)), y_row, memory(dx))
             return (dx,)
 
         return y, pullback

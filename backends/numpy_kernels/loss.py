@@ -16,7 +16,7 @@ def softmax_cross_entropy(
     label_smoothing: float = 0.0,
     ignore_index: int = -100,
 ) -> Any:
-    """Return the loss of whole-number labels, each a class; other cases are left to the reference."""
+    """Return the loss of whole-number labels, each a class; the reference serves other cases."""
     n, classes = logits.shape
     plain = class_weights is None and label_smoothing == 0 and not 0 <= ignore_index < classes
     if not plain or labels.dtype.kind not in "iu" or n == 0:

@@ -90,7 +90,7 @@ class Patches(NamedTuple):
         windows: Array = np.ndarray(
             (c, kh, kw, q - p, v - u, n),
             x.dtype,
-            x,  # type: ignore[arg-type]  # an array is a buffer
+            x,
             i * along_h + k * along_w,
             (along_c, dh * along_h, dw * along_w, sh * along_h, sw * along_w, along_n),
         )

@@ -36,7 +36,7 @@ def test_what_becomes_one(layers: list[Layer], count: int) -> None:
 @pytest.mark.parametrize("special", [None, numpy.nan, -numpy.inf, numpy.inf])
 @pytest.mark.parametrize("size", [(7, 8), (8, 6)])
 def test_the_same_with_and_without(lib: Lib, size: tuple[int, int], special: float | None) -> None:
-    layers = [CONV, ReLU(), POOL, Conv2D(4, 2, bias=False), ReLU(), Conv2D(2, 1)]
+    layers: list[Layer] = [CONV, ReLU(), POOL, Conv2D(4, 2, bias=False), ReLU(), Conv2D(2, 1)]
     rng = numpy.random.default_rng(0)
     x = rng.integers(-3, 4, (3, 2, *size)) / 4  # with many equal elements
     if special is not None:
@@ -50,7 +50,8 @@ def test_the_same_with_and_without(lib: Lib, size: tuple[int, int], special: flo
             y, new_buffers, back = network.forward(
                 params, buffers, lib.asarray(x), Context(training=True, grad=True)
             )
-            dx, grads = back(lib.asarray(numpy.cos(numpy.arange(math.prod(y.shape))).reshape(y.shape)))
+            dy = numpy.cos(numpy.arange(math.prod(y.shape))).reshape(y.shape)
+            dx, grads = back(lib.asarray(dy))
         assert list(grads) == list(new_buffers) == list(params)
         results.append([y, dx, *flatten(grads).values()])
     for fused, alone in zip(*results, strict=True):

@@ -5,7 +5,7 @@ Names no library to compare with: who has one gives it as a `Peer` (`tests/bench
 
 from xpcnn.benchmark.sides import LR, MODES, MOMENTUM, Case, Peer, Side, gradients, opened, ours
 from xpcnn.benchmark.start import start_times
-from xpcnn.benchmark.timing import compare, in_process, measured
+from xpcnn.benchmark.timing import block, compare, serve
 
 __all__ = [
     "LR",
@@ -14,11 +14,11 @@ __all__ = [
     "Case",
     "Peer",
     "Side",
+    "block",
     "compare",
     "gradients",
-    "in_process",
-    "measured",
     "opened",
     "ours",
+    "serve",
     "start_times",
 ]

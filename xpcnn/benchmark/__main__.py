@@ -1,11 +1,9 @@
-"""Time our side of one case alone: `python -m xpcnn.benchmark MODEL BATCH MODE`. Prints JSON."""
+"""The process of our side of a case: `python -m xpcnn.benchmark MODEL BATCH MODE`."""
 
-import json
 import sys
 
 from xpcnn.benchmark.sides import Case, opened, ours
-from xpcnn.benchmark.timing import measured
+from xpcnn.benchmark.timing import serve
 
 name, batch, mode = sys.argv[1:]
-case = Case(name, int(batch), mode)
-print(json.dumps(measured(ours(*opened(case), case.mode))))
+serve(ours(*opened(Case(name, int(batch), mode)), mode), {})

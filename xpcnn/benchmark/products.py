@@ -14,7 +14,8 @@ def products(model: Model, case: Case) -> tuple[int, float]:
     """Return the floating-point operations of a step, and the seconds of its im2col products.
 
     Every layer with weights is y (m, n) = W (m, k) @ columns (k, n); in training also
-    dW = dy @ columns^T and, but for the first layer, W^T @ dy. Timed on at most 2^15 columns.
+    dW = dy @ columns^T and, but for the first layer, W^T @ dy. Timed on at most 2^15 columns and
+    one thread, as if threads shared the work without loss.
     """
     shapes = [
         (row.output_shape[0], row.multiply_adds // math.prod(row.output_shape), row.output_shape)
@@ -22,6 +23,8 @@ def products(model: Model, case: Case) -> tuple[int, float]:
         if row.multiply_adds
     ]
     flop, seconds = 0, 0.0
+    threads = model.backend.describe()["threads"]
+    share = 1 / int(threads) if threads.isdecimal() else 1.0
     for i, (m, k, out) in enumerate(shapes):
         n = case.batch * math.prod(out[1:])
         width = min(n, 1 << 15)
@@ -30,7 +33,8 @@ def products(model: Model, case: Case) -> tuple[int, float]:
         wanted = [(w, columns), (y, columns.T), (w.T, y)]
         count = 1 if case.mode == "inference" else 2 if i == 0 else 3
         flop += 2 * m * k * n * count
-        seconds += sum(product_time(a, b) for a, b in wanted[:count]) * n / width
+        with model.backend.session():  # in which the BLAS has one thread
+            seconds += share * sum(product_time(a, b) for a, b in wanted[:count]) * n / width
     return flop, seconds
 
 

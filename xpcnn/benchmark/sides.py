@@ -1,6 +1,5 @@
 """What a benchmark times: our steps of a preset, and who they are compared with."""
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -36,17 +35,16 @@ class Side(Protocol):
 class Peer(Protocol):
     """What we are compared with.
 
-    sides: its sides of a case, by name; verify: raises if our loss or gradients are not its own;
-    alone: a side timed in a process of its own; first_step: a script that makes one step.
+    module, arguments: what runs as the process of its side of a case; see `timing.serve`.
+    first_step: a script that makes one step.
+    verify: raises if our loss or gradients of a batch are not its own.
     """
 
+    module: str
+    arguments: tuple[str, ...]
     first_step: str
 
-    def sides(
-        self, model: Model, x: numpy.ndarray, labels: numpy.ndarray, mode: str
-    ) -> Mapping[str, Side]: ...
     def verify(self, model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None: ...
-    def alone(self, case: Case, side: str) -> dict[str, float]: ...
 
 
 class Training:

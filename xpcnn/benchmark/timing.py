@@ -1,30 +1,30 @@
-"""The time of a step: in blocks beside other sides, and alone in a process of its own.
+"""The time of a step: every side in a process of its own, alone first, then in alternating blocks.
 
-Step-by-step alternation would measure how thread pools take each other's cores; so would blocks
-whose first steps count.
+In one process the thread pools of two libraries would take each other's cores. A process whose turn
+it is not waits for a line; the first steps of each block do not count.
 """
 
 import json
 import math
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 from xpcnn.benchmark.products import products, sgemm
-from xpcnn.benchmark.sides import Case, Peer, Side, opened, ours
+from xpcnn.benchmark.sides import Case, Peer, Side, opened
 
-OURS = "xpcnn"
 STEPS, DROPPED, SECONDS = 12, 3, 0.1
 """A block: at least so many steps after those dropped, and at least so long."""
+ALONE = 2
+"""Blocks of a side alone."""
 AGREEING = 0.2
-"""A ratio is given where the time in blocks is so close to the time alone, on each side."""
+"""A ratio is given where the time in turns is so close to the time alone, on each side."""
 
 
-def block(side: Side, steps: int = STEPS) -> float:
+def block(side: Side, steps: int) -> float:
     """Return the seconds of one step, as the mean over a block."""
     with side.session():
         for _ in range(DROPPED):
@@ -35,20 +35,12 @@ def block(side: Side, steps: int = STEPS) -> float:
         return (perf_counter() - start) / steps
 
 
-def blocks(sides: Mapping[str, Side], rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of a step in each block of each side, the sides by turns."""
-    lengths = {name: math.ceil(SECONDS / block(side)) for name, side in sides.items()}
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
-        for name, side in sides.items():
-            times[name].append(block(side, max(STEPS, lengths[name])))
-    return times
-
-
-def measured(side: Side, rounds: int = 5) -> dict[str, float]:
-    """Return what a process of one side tells: median ms of a step, peak memory in MiB."""
-    seconds = median(blocks({OURS: side}, rounds)[OURS])
-    return {"ms": 1e3 * seconds, "peak_mb": peak_memory() / 2**20}
+def serve(side: Side, facts: dict[str, Any]) -> None:
+    """Be the process of a side: tell facts, then time a block of each number of steps asked."""
+    print(json.dumps(facts), flush=True)
+    for line in sys.stdin:
+        print(block(side, int(line)), flush=True)
+    print(json.dumps({"peak_mb": peak_memory() / 2**20}))
 
 
 def peak_memory() -> int:
@@ -63,53 +55,76 @@ def peak_memory() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
-def in_process(module: str, *arguments: str) -> dict[str, float]:
-    """Run a module in a process of its own; return the JSON that it prints."""
-    command = [sys.executable, "-m", module, *arguments]
-    found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    facts: dict[str, float] = json.loads(found.stdout)
-    return facts
+class Runner:
+    """A side in its own process, which runs a module that calls `serve`."""
+
+    def __init__(self, module: str, *arguments: object) -> None:
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        self.facts: dict[str, Any] = json.loads(self._ask(None))
+        self.steps = max(STEPS, math.ceil(SECONDS / float(self._ask(2))))
+        self.alone = median(self.block() for _ in range(ALONE))
+        self.times: list[float] = []
+
+    def block(self) -> float:
+        """Return the seconds of a step in one block."""
+        return float(self._ask(self.steps))
+
+    def end(self) -> float:
+        """End the process; return the most MiB that it held."""
+        out, _ = self.process.communicate()
+        peak: float = json.loads(out)["peak_mb"]
+        return peak
+
+    def _ask(self, steps: int | None) -> str:
+        """Return the next line, of a block of so many steps."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        if steps is not None:
+            self.process.stdin.write(f"{steps}\n")
+            self.process.stdin.flush()
+        return self.process.stdout.readline()
 
 
 def compare(case: Case, rounds: int, peer: Peer | None) -> dict[str, Any]:
-    """Time one case: verified, in alternating blocks, and each side alone."""
+    """Time one case: verified first, then each side alone, then the sides by turns."""
     model, x, labels = opened(case)
-    sides: dict[str, Side] = {OURS: ours(model, x, labels, case.mode)}
+    flop, least = products(model, case)
+    ours = Runner("xpcnn.benchmark", *case)
+    runners = [ours]
     if peer is not None:
         peer.verify(model, x, labels)
-        sides |= peer.sides(model, x, labels, case.mode)
-    times = blocks(sides, rounds)
-    medians = {name: median(values) for name, values in times.items()}
-    flop, least = products(model, case)
-    alone = in_process("xpcnn.benchmark", *map(str, case))
+        runners.append(Runner(peer.module, *case, *peer.arguments))
+    for _ in range(rounds):
+        for runner in runners:
+            runner.times.append(runner.block())
+    medians = [median(runner.times) for runner in runners]
+    peaks = [runner.end() for runner in runners]
     result: dict[str, Any] = {
         **case._asdict(),
-        "xpcnn_ms": 1e3 * medians[OURS],
-        "xpcnn_alone_ms": alone["ms"],
-        "xpcnn_peak_mb": alone["peak_mb"],
-        "images_per_second": case.batch / medians[OURS],
-        "gflops": flop / medians[OURS] / 1e9,
+        "xpcnn_ms": 1e3 * medians[0],
+        "xpcnn_alone_ms": 1e3 * ours.alone,
+        "xpcnn_peak_mb": peaks[0],
+        "images_per_second": case.batch / medians[0],
+        "gflops": flop / medians[0] / 1e9,
         "sgemm_gflops": sgemm(),
         "products_ms": 1e3 * least,
     }
     if peer is None:
         return result
-    best = min((name for name in sides if name != OURS), key=lambda name: medians[name])
-    theirs = peer.alone(case, best)
-    ratios = [t / o for t, o in zip(times[best], times[OURS], strict=True)]
-    apart = [
-        1e3 * medians[name] / facts["ms"] - 1 for name, facts in ((OURS, alone), (best, theirs))
-    ]
+    theirs = runners[1]
+    ratios = [t / o for t, o in zip(theirs.times, ours.times, strict=True)]
+    apart = [m / runner.alone - 1 for m, runner in zip(medians, runners, strict=True)]
     agrees = all(abs(difference) <= AGREEING for difference in apart)
     return result | {
-        "torch_ms": 1e3 * medians[best],
-        "torch_alone_ms": theirs["ms"],
-        "torch_peak_mb": theirs["peak_mb"],
-        "torch_form": best,
-        "torch_forms_ms": {n: 1e3 * s for n, s in medians.items() if n != OURS},
-        "ratio": medians[best] / medians[OURS] if agrees else None,
+        "torch_ms": 1e3 * medians[1],
+        "torch_alone_ms": 1e3 * theirs.alone,
+        "torch_peak_mb": peaks[1],
+        **theirs.facts,
+        "ratio": medians[1] / medians[0] if agrees else None,
         "ratio_low": min(ratios),
         "ratio_high": max(ratios),
-        "ratio_alone": theirs["ms"] / alone["ms"],
-        "ceiling": medians[best] / least,
+        "ratio_alone": theirs.alone / ours.alone,
+        "ceiling": medians[1] / least,
     }

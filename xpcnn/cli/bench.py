@@ -59,7 +59,8 @@ def command(
     if growth:
         from xpcnn.benchmark.growth import page
 
-        answer(page())
+        for line in page():
+            answer(line)
         return
     names = model.split(",") if model else QUICK if quick else MODELS
     batches, modes = ((64,), MODES[:1]) if quick else (BATCHES, MODES)

@@ -44,8 +44,8 @@ class Sequential:
     """Layers one after another: y = f_k(... f_2(f_1(x))).
 
     Backward, the chain rule: the cotangent goes through the pullbacks in reverse order. Children
-    are named `layers.0`, `layers.1`, ... With `fuse`, layers that `fuse.py` knows to be one op run as
-    one; the results are the same.
+    are named `layers.0`, `layers.1`, ... With `fuse`, layers that `fuse.py` knows to be one
+    op run as one; the results are the same.
     """
 
     layers: Sequence[Layer]

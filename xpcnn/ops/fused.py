@@ -37,9 +37,7 @@ def _composed(
     Returns:
         y and the pullback dy -> (dx, dw, db).
     """
-    y, conv_back = conv2d(
-        x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+    y, conv_back = conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
     y, relu_back = relu(y)
     pool_back: Pullback | None = None
     if pool is not None:
