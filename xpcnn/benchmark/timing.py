@@ -20,6 +20,8 @@ STEPS, DROPPED, SECONDS = 12, 3, 0.1
 """A block: at least so many steps after those dropped, and at least so long."""
 ALONE = 2
 """Blocks of a side alone."""
+FEWEST, LONGEST = 3, 20
+"""Rounds of blocks by turns, and the seconds after which there are no more."""
 AGREEING = 0.2
 """A ratio is given where the time in turns is so close to the time alone, on each side."""
 
@@ -96,7 +98,10 @@ def compare(case: Case, rounds: int, peer: Peer | None) -> dict[str, Any]:
     if peer is not None:
         peer.verify(model, x, labels)
         runners.append(Runner(peer.module, *case, *peer.arguments))
-    for _ in range(rounds):
+    start = perf_counter()
+    for done in range(rounds):
+        if done >= FEWEST and perf_counter() - start > LONGEST:
+            break
         for runner in runners:
             runner.times.append(runner.block())
     medians = [median(runner.times) for runner in runners]

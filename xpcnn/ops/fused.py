@@ -70,5 +70,5 @@ def _check(
     check_conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
-_composed.__name__ = "conv_relu_pool"
+_composed.__name__ = "conv_relu_pool"  # the name that its kernels go by
 conv_relu_pool = op(_composed, _check)
