@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy
 import pytest
@@ -40,6 +41,23 @@ def test_a_session_gives_the_blas_one_thread_and_then_back_what_it_had() -> None
                 assert set(blas_threads()) <= {1}
             assert set(blas_threads()) <= {1}
         assert blas_threads() == before
+
+
+def test_freed_memory_stays_in_a_session_and_then_goes_back() -> None:
+    if sys.platform != "linux":
+        pytest.skip("reads what Linux tells")
+
+    def held() -> int:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGESIZE")
+
+    size = 1 << 26
+    before = held()
+    with threads.session():
+        array = numpy.ones(size, numpy.uint8)
+        del array
+        assert held() - before > size // 2
+    assert held() - before < size // 2
 
 
 def in_a_thread(work: Callable[[], None]) -> None:

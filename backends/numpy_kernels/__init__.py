@@ -10,16 +10,25 @@ from collections.abc import Callable
 from typing import Any
 
 from .conv import conv2d
-from .elementwise import dropout, normalise, relu
-from .norm import batch_norm
+from .dense import dense
+from .elementwise import dropout, normalise, relu, sigmoid, tanh
+from .fused import conv_relu_pool
+from .loss import softmax_cross_entropy
+from .norm import batch_norm, batch_norm_inference
 from .pool import avg_pool2d, max_pool2d
 
 KERNELS: dict[str, Callable[..., Any]] = {
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
+    "batch_norm_inference": batch_norm_inference,
     "conv2d": conv2d,
+    "conv_relu_pool": conv_relu_pool,
+    "dense": dense,
     "dropout": dropout,
     "max_pool2d": max_pool2d,
     "normalise": normalise,
     "relu": relu,
+    "sigmoid": sigmoid,
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "tanh": tanh,
 }

@@ -1,4 +1,4 @@
-"""Elementwise passes with fewer temporaries, in the memory order of their input."""
+"""Elementwise passes, in pieces that stay in a core's cache, in the memory order of their input."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,28 +8,93 @@ import numpy as np
 from .layout import Array, logical
 from .threads import spread
 
-
-def by_channel(work: Callable[[Array, Array, Array], Any], x: Array, y: Array, out: Array) -> None:
-    """Call work(x, y, out) on pieces of arrays of one shape, cut along their second axis."""
-    spread(lambda i, j: work(x[:, i:j], y[:, i:j], out[:, i:j]), x.shape[1], 3 * x.nbytes)
+PIECE = 1 << 18  # numbers; smaller ones make threads wait for each other's calls
 
 
-def relu(x: Array) -> Any:
-    """Keep what is positive."""
-    if x.ndim < 2:
-        return NotImplemented
-    y = np.empty_like(x)
-    by_channel(lambda x, _, y: np.maximum(x, 0, out=y), x, x, y)
+def memory(x: Array) -> Array:
+    """Return x, which has no gaps, as a row in the order that it has in memory."""
+    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+    return x.transpose(order).reshape(-1)
 
-    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
-        if wants is not None and not wants[0]:
-            return (None,)
-        dx = np.empty_like(y)
-        # y is 0 exactly where x <= 0; NaN passes the gradient on
-        by_channel(lambda dy, y, dx: np.multiply(dy, y != 0, out=dx), dy, y, dx)
-        return (dx,)
 
-    return y, pullback
+def laid_out_as(like: Array, x: Array) -> Array:
+    """Return x in the memory order of `like`; itself where it has that already."""
+    if x.strides == like.strides:
+        return x
+    same = np.empty_like(like)
+    same[...] = x
+    return same
+
+
+def in_pieces(work: Callable[..., Any], *rows: Array) -> None:
+    """Call work on pieces of rows of one length, several at the same time inside a session."""
+
+    def pieces(start: int, stop: int) -> None:
+        for i in range(start, stop, PIECE):
+            work(*(row[i : min(i + PIECE, stop)] for row in rows))
+
+    spread(pieces, len(rows[0]), sum(row.nbytes for row in rows))
+
+
+def elementwise(
+    f: Callable[[Array, Array], Any], df: Callable[[Array, Array, Array], Any]
+) -> Callable[[Array], Any]:
+    """Return the kernel of a function: f(x, y) writes y, df(dy, y, dx) writes dx."""
+
+    def run(x: Array) -> Any:
+        y = np.empty_like(x)
+        y_row = memory(y)
+        in_pieces(f, memory(laid_out_as(y, x)), y_row)
+
+        def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+            if wants is not None and not wants[0]:
+                return (None,)
+            dx = np.empty_like(y)
+            in_pieces(df, memory(laid_out_as(y, dy)), y_row, memory(dx))
+            return (dx,)
+
+        return y, pullback
+
+    return run
+
+
+def rectify(x: Array, out: Array | None = None) -> None:
+    """Write max(x, 0) into out, or into x itself.
+
+    With a row of zeros: NumPy takes two to three times as long with the number 0.
+    """
+    np.maximum(x, np.zeros(x.shape[-1], x.dtype), out=x if out is None else out)
+
+
+def d_rectify(dy: Array, y: Array, dx: Array) -> None:
+    """Write dy where y is not 0; y is 0 exactly where x <= 0, and NaN passes the gradient on."""
+    np.multiply(dy, y != 0, out=dx)
+
+
+def logistic(x: Array, y: Array) -> None:
+    """Write 1 / (1 + e^-x), which keeps its digits for any x; where e^-x overflows it is 0."""
+    np.negative(x, out=y)
+    with np.errstate(over="ignore"):
+        np.exp(y, out=y)
+    y += 1
+    np.reciprocal(y, out=y)
+
+
+def d_logistic(dy: Array, y: Array, dx: Array) -> None:
+    np.subtract(1, y, out=dx)
+    dx *= y
+    dx *= dy
+
+
+def d_tanh(dy: Array, y: Array, dx: Array) -> None:
+    np.multiply(y, y, out=dx)
+    np.subtract(1, dx, out=dx)
+    dx *= dy
+
+
+relu = elementwise(rectify, d_rectify)
+sigmoid = elementwise(logistic, d_logistic)
+tanh = elementwise(np.tanh, d_tanh)
 
 
 def dropout(x: Array, uniform: Array, *, rate: float) -> Any:

@@ -1,4 +1,4 @@
-"""Batch normalisation, a few channels at a time, so that all passes over them stay in a cache.
+"""Batch normalisation, some channels at a time, so that all passes over them stay in a cache.
 
 What the backward pass needs of the normalised values is computed again from x: cheaper than keeping
 them, in memory and, since the channels are in the cache by then, in time.
@@ -12,7 +12,7 @@ import numpy as np
 from .layout import Array, batch_last, logical
 from .threads import spread
 
-BLOCK_BYTES = 1 << 18  # of one array; a core's L2 cache holds about three
+BLOCK_BYTES = 1 << 21  # of one array; small blocks make threads wait for each other's calls
 
 
 def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5) -> Any:
@@ -28,7 +28,7 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
     def forward(i: int, j: int) -> None:
         np.mean(rows[i:j], axis=1, out=mean[i:j])
         out = np.subtract(rows[i:j], mean[i:j, None], out=y[i:j])
-        np.mean(out * out, axis=1, out=var[i:j])
+        np.divide(np.vecdot(out, out), m, out=var[i:j])
         scale = 1.0 / np.sqrt(var[i:j] + eps)
         out *= (scale if gamma is None else scale * gamma[i:j])[:, None]
         if beta is not None:
@@ -47,14 +47,13 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
 
         def backward(i: int, j: int) -> None:
             grad = dy_rows[i:j]
-            xhat = rows[i:j] - mean[i:j, None]
-            xhat *= scale[i:j, None]
+            centred = rows[i:j] - mean[i:j, None]  # xhat / scale
             np.sum(grad, axis=1, out=sum_dy[i:j])
-            np.sum(grad * xhat, axis=1, out=sum_dy_xhat[i:j])
+            np.multiply(np.vecdot(grad, centred), scale[i:j], out=sum_dy_xhat[i:j])
             if dx is not None:
-                xhat *= (sum_dy_xhat[i:j] / m)[:, None]
-                xhat += (sum_dy[i:j] / m)[:, None]
-                out = np.subtract(grad, xhat, out=dx[i:j])
+                centred *= (scale[i:j] * sum_dy_xhat[i:j] / m)[:, None]
+                centred += (sum_dy[i:j] / m)[:, None]
+                out = np.subtract(grad, centred, out=dx[i:j])
                 out *= (scale[i:j] if gamma is None else scale[i:j] * gamma[i:j])[:, None]
 
         blocks(backward, rows)
@@ -65,6 +64,49 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
         )
 
     return (logical(y.reshape(c, h, w, n)), mean, var), pullback
+
+
+def batch_norm_inference(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    mean: Array,
+    var: Array,
+    *,
+    eps: float = 1e-5,
+) -> Any:
+    """Normalise images by given statistics; rows of features are not served."""
+    if x.ndim != 4:
+        return NotImplemented
+    n, c, h, w = x.shape
+    rows = batch_last(x).reshape(c, n * h * w)
+    y = np.empty_like(rows)
+    scale = 1.0 / np.sqrt(var + eps)
+    slope = scale if gamma is None else scale * gamma
+
+    def forward(i: int, j: int) -> None:
+        out = np.subtract(rows[i:j], mean[i:j, None], out=y[i:j])
+        out *= slope[i:j, None]
+        if beta is not None:
+            out += beta[i:j, None]
+
+    blocks(forward, rows)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None, None, None]:
+        want_dx, want_dgamma, want_dbeta = (wants or (True, True, True))[:3]
+        grad = batch_last(dy).reshape(c, n * h * w)
+        xhat = (rows - mean[:, None]) * scale[:, None]
+        return (
+            logical((grad * slope[:, None]).reshape(c, h, w, n)) if want_dx else None,
+            (grad * xhat).sum(axis=1) if want_dgamma and gamma is not None else None,
+            grad.sum(axis=1) if want_dbeta and beta is not None else None,
+            None,
+            None,
+        )
+
+    return logical(y.reshape(c, h, w, n)), pullback
 
 
 def blocks(work: Callable[[int, int], None], rows: Array) -> None:

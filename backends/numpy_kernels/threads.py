@@ -19,10 +19,12 @@ from importlib.util import find_spec
 from queue import SimpleQueue
 from typing import Any
 
+from . import memory
+
 Task = Callable[[int], None]
 
-SMALL = 1 << 18
-"""Bytes of work below which handing pieces to other threads (tens of microseconds) does not pay."""
+SMALL = 1 << 20
+"""Bytes of work below which handing pieces to other threads (100 microseconds) does not pay."""
 
 
 class Pool:
@@ -134,6 +136,7 @@ def session() -> Iterator[None]:
             _sessions.pool = _sessions.pool or Pool(count)
             _free_blas()
             _sessions.limit = threadpool_limits(limits=1, user_api="blas")
+            memory.keep()
         _sessions.open += 1
     opened = os.getpid()
     try:
@@ -146,6 +149,7 @@ def session() -> Iterator[None]:
                     _free_blas()
                     _sessions.limit.restore_original_limits()
                     _free_blas()
+                    memory.release()
 
 
 def _free_blas() -> None:

@@ -82,7 +82,7 @@ EXAMPLES: list[Any] = [
     Tanh(),
     Softmax(1),
     LogSoftmax(1),
-    Sequential([ReLU(), Dense(2)]),
+    Sequential([ReLU(), Dense(2)], fuse=False),
     Residual(Sequential([Dense(3)]), shortcut=Dense(3, bias=False)),
     Concat([ReLU(), Sequential([Tanh()])]),
 ]

@@ -37,8 +37,8 @@ LAYERS = [
         lambda b: b.forward(b.zeros(2, 1, 12, 12)),
         ShapeError,
         "dense: x has 100 features, w expects 36\n"
-        "at layers.4 (Dense): (2, 1, 12, 12) -> Conv2D (2, 4, 10, 10) -> ReLU (2, 4, 10, 10) -> "
-        "MaxPool2D (2, 4, 5, 5) -> Flatten (2, 100)\n"
+        "at layers.4 (Dense): (2, 1, 12, 12) -> "
+        "Conv2D + ReLU + MaxPool2D (2, 4, 5, 5) -> Flatten (2, 100)\n"
         "Try: x with 36 features, or weights made for 100",
     ),
     Mistake(

@@ -62,6 +62,9 @@ PROBABILITIES = numpy.abs(values(3, 4)) / 2
 CALLS = [
     call("conv2d", IMAGES, values(6, 4, 3, 2), values(6), padding=1),
     call("conv2d", IMAGES, values(4, 2, 2, 3), None, groups=2, stride=2, dilation=(2, 1)),
+    call("conv_relu_pool", IMAGES, values(6, 4, 3, 2), values(6), padding=1),
+    call("conv_relu_pool", IMAGES, values(6, 4, 3, 2), values(6), padding=1, pool=2),
+    call("conv_relu_pool", IMAGES, values(4, 2, 2, 3), None, groups=2, pool=(2, 3)),
     call("max_pool2d", IMAGES, size=2),
     call("max_pool2d", IMAGES, size=3, stride=2, padding=1, ceil_mode=True),
     call("avg_pool2d", IMAGES, size=2),

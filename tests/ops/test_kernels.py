@@ -3,6 +3,7 @@
 The tests of the ops run on small arrays; kernels that cut their work into pieces need larger ones.
 """
 
+import importlib
 import inspect
 from contextlib import nullcontext
 from typing import Any
@@ -25,12 +26,23 @@ def values(*shape: int) -> Host:
 
 IMAGES = values(16, 6, 33, 30)
 
-CASES: list[tuple[str, list[Host], dict[str, Any]]] = [
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "silu", "gelu", "softplus")
+
+CASES: list[tuple[str, list[Host | None], dict[str, Any]]] = [
     ("conv2d", [IMAGES, values(8, 6, 3, 3), values(8)], {"padding": 1}),
     ("conv2d", [IMAGES, values(8, 6, 5, 4), values(8)], {"stride": 2}),
     ("conv2d", [IMAGES, values(4, 6, 3, 3), values(4)], {"padding": "same", "dilation": 2}),
     ("conv2d", [IMAGES, values(6, 3, 3, 3), values(6)], {"groups": 2}),
     ("conv2d", [values(64, 1, 12, 12), values(8, 1, 12, 12), values(8)], {}),
+    ("conv2d", [IMAGES, values(8, 6, 3, 3), None], {"padding": ((1, 0), (2, 1))}),
+    ("conv2d", [values(64, 16, 12, 12), values(8, 16, 3, 3), values(8)], {"padding": 1}),
+    ("conv2d", [IMAGES, values(3, 6, 5, 7), values(3)], {}),
+    ("conv2d", [IMAGES, values(3, 6, 5, 5), values(3)], {"padding": ((2, 1), (4, 2))}),
+    ("conv_relu_pool", [IMAGES, values(8, 6, 3, 3), values(8)], {"padding": 1}),
+    ("conv_relu_pool", [IMAGES, values(3, 6, 5, 7), values(3)], {"pool": 2}),
+    ("conv_relu_pool", [IMAGES, values(8, 6, 3, 3), values(8)], {"padding": 1, "pool": 2}),
+    ("conv_relu_pool", [IMAGES, values(8, 6, 5, 4), None], {"stride": 2, "pool": (3, 2)}),
+    ("conv_relu_pool", [values(64, 16, 13, 12), values(8, 16, 3, 3), None], {"pool": 2}),
     ("max_pool2d", [IMAGES], {"size": 2}),
     ("max_pool2d", [IMAGES], {"size": 3, "stride": 2, "padding": 1}),
     ("avg_pool2d", [IMAGES], {"size": 2}),
@@ -40,9 +52,9 @@ CASES: list[tuple[str, list[Host], dict[str, Any]]] = [
     ("batch_norm_inference", [IMAGES, *(values(4, 6) + 2)], {}),
     ("dropout", [IMAGES, values(*IMAGES.shape)], {"rate": 0.25}),
     ("dense", [values(64, 300), values(300, 70), values(70)], {}),
-    *((name, [IMAGES], {}) for name in ("relu", "tanh", "sigmoid", "silu", "gelu", "softplus")),
     ("softmax_cross_entropy", [values(300, 40), RNG.integers(0, 40, 300)], {}),
 ]
+CASES += [(name, [IMAGES], {}) for name in ACTIVATIONS]
 
 
 with_kernels = pytest.mark.parametrize("lib", ["numpy", "cupy"], indirect=True)
@@ -55,15 +67,27 @@ with_kernels = pytest.mark.parametrize("lib", ["numpy", "cupy"], indirect=True)
     ("op", "arrays", "options"), CASES, ids=[f"{op} {options}" for op, _, options in CASES]
 )
 def test_the_numbers_of_the_references(
-    lib: Lib, op: str, arrays: list[Host], options: dict[str, Any], dtype: str, in_session: bool
+    lib: Lib,
+    op: str,
+    arrays: list[Host | None],
+    options: dict[str, Any],
+    dtype: str,
+    in_session: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    threads = importlib.import_module("xpcnn.backends.numpy_kernels.threads")
+    monkeypatch.setattr(threads, "SMALL", 1)  # these are pieces too
+    monkeypatch.setenv("XPCNN_NUM_THREADS", "3")
     function = getattr(ops, op)
     with numpy_kernels(present=False):
         expected, expected_pullback = function(*arrays, **options)
     dy = numpy.asarray(RNG.uniform(-1, 1, expected.shape))
     with lib.backend.session() if in_session else nullcontext():
         for place in (lib, strided(lib)):
-            moved = [place.asarray(a, dtype if a.dtype == "float64" else None) for a in arrays]
+            moved = [
+                None if a is None else place.asarray(a, dtype if a.dtype == "float64" else None)
+                for a in arrays
+            ]
             y, pullback = function(*moved, **options)
             gradients = pullback(place.asarray(dy, dtype))
             assert_scaled(y, numpy.asarray(expected, dtype), lib, "y")

@@ -16,7 +16,7 @@ import xpcnn
 from xpcnn.cli.signals import Terminated, terminable
 from xpcnn.errors import ConfigError, XpcnnError, hint, nearest
 
-COMMANDS = ("train", "resume", "evaluate", "predict", "summary", "replay", "info")
+COMMANDS = ("train", "resume", "evaluate", "predict", "summary", "replay", "info", "bench")
 
 OTHER_VARIABLES = ("XPCNN_NUM_THREADS", "XPCNN_FIGURES", "XPCNN_TEST_DATA")
 """Those that no flag stands for: threads of NumPy; and two that the tests read."""

@@ -4,12 +4,13 @@ A container nests the parameters of its children under their names, and is a lay
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
 from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer, LayerPullback, no_gradient
+from xpcnn.layers.fuse import Fused, fusion
 from xpcnn.types import Array, Params, Shape, flatten, namespace
 
 
@@ -26,6 +27,9 @@ def check_layers(container: str, layers: Sequence[Layer]) -> None:
             message = f"{container}: {shown} is no layer, which has init and forward"
             raise ConfigError(hint(message, "an object, such as ReLU() or Dense(10)"))
 
+
+Stage: TypeAlias = tuple[Sequence[tuple[str, Layer]], Fused | None]
+"""Layers that follow each other, by name, and what runs them as one op; None for a single one."""
 
 Trace: TypeAlias = list[tuple[str, Shape]]
 """Types of layers and the shapes they made, up to a place in a network; first "", of the input."""
@@ -64,6 +68,26 @@ def forward_child(
         raise
 
 
+def _forward_fused(
+    parts: Sequence[tuple[str, Layer]],
+    fused: Fused,
+    params: Params,
+    buffers: Params,
+    x: Array,
+    ctx: Context,
+    trace: Trace,
+) -> tuple[Array, LayerPullback]:
+    """Run layers as one op; what it refuses, the layers one by one say where."""
+    name, _ = parts[0]
+    try:
+        return fused(params[name], x, ctx.at(name))
+    except XpcnnError:
+        for name, layer in parts:
+            x, _, _ = forward_child(name, layer, params, buffers, x, ctx, trace)
+            trace.append((type(layer).__name__, x.shape))
+        raise
+
+
 def _start(x: Array) -> Trace:
     """Return the trace before the first layer, whose op refuses what is no array."""
     return [("", getattr(x, "shape", ()))]
@@ -80,19 +104,34 @@ class Sequential:
     """Layers one after another: y = f_k(... f_2(f_1(x))).
 
     Backward, the chain rule: the cotangent goes through the pullbacks in reverse order. Children
-    are named `layers.0`, `layers.1`, ...
+    are named `layers.0`, `layers.1`, ... With `fuse`, layers that `fuse.py` knows to be one op run
+    as one; the results are the same.
     """
 
     layers: Sequence[Layer]
+    _: KW_ONLY
+    fuse: bool = True
 
     def __post_init__(self) -> None:
         check_layers("Sequential", self.layers)
         object.__setattr__(self, "layers", tuple(self.layers))
+        object.__setattr__(self, "_stages", self._staged())
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the layers by name, in order."""
         for i, layer in enumerate(self.layers):
             yield f"layers.{i}", layer
+
+    def _staged(self) -> list[Stage]:
+        """Return the layers in groups that run as one op, most of one layer."""
+        stages: list[Stage] = []
+        rest = list(self.children())
+        while rest:
+            found = fusion([layer for _, layer in rest]) if self.fuse else None
+            count, fused = found or (1, None)
+            stages.append((rest[:count], fused))
+            rest = rest[count:]
+        return stages
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         params, buffers, trace = {}, {}, [("", shape)]
@@ -105,13 +144,17 @@ class Sequential:
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         pullbacks: list[tuple[str, LayerPullback]] = []
-        new_buffers: Params = {}
+        new_buffers: Params = {name: {} for name in buffers}
         trace = _start(x)
-        for name, layer in self.children():
-            x, new_buffers[name], pullback = forward_child(
-                name, layer, params, buffers, x, ctx, trace
-            )
-            trace.append((type(layer).__name__, x.shape))
+        for parts, fused in vars(self)["_stages"]:
+            name, layer = parts[0]
+            if fused is None:
+                x, new_buffers[name], pullback = forward_child(
+                    name, layer, params, buffers, x, ctx, trace
+                )
+            else:
+                x, pullback = _forward_fused(parts, fused, params, buffers, x, ctx, trace)
+            trace.append((" + ".join(type(layer).__name__ for _, layer in parts), x.shape))
             if ctx.grad:
                 pullbacks.append((name, pullback))
             del pullback  # without gradients, what the layer kept goes with it
@@ -121,7 +164,7 @@ class Sequential:
         def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
             grads: Params = {name: {} for name in params}
             # without want_dx, nothing below the first layer with parameters is asked for
-            learnt = [i for i, name in enumerate(params) if flatten(params[name])]
+            learnt = [i for i, (name, _) in enumerate(pullbacks) if flatten(params[name])]
             first = 0 if want_dx else min(learnt, default=len(pullbacks))
             for i in range(len(pullbacks) - 1, first - 1, -1):
                 name, pullback = pullbacks[i]

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from xpcnn import ops
 from xpcnn.errors import ConfigError, ShapeError, hint
@@ -9,7 +10,7 @@ from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context, LayerPullback
 from xpcnn.ops.checks import check_count, check_windows, make_plain, window_shape
 from xpcnn.ops.reference.windows import Padding, Pair, pair
-from xpcnn.types import Array, Params, Shape
+from xpcnn.types import Array, Params, Pullback, Shape
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,26 @@ class Conv2D:
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        y, back = ops.conv2d(
-            x,
-            params["weight"],
-            params.get("bias"),
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-        )
+        y, back = ops.conv2d(x, params["weight"], params.get("bias"), **self.windows())
+        return y, {}, self.pullback(back)
+
+    def windows(self) -> dict[str, Any]:
+        """Return the hyperparameters of the op."""
+        return {
+            "stride": self.stride,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "groups": self.groups,
+        }
+
+    def pullback(self, back: Pullback) -> LayerPullback:
+        """Return the layer's pullback from that of the op."""
 
         def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
             dx, dw, db = back(dy, (want_dx, True, self.bias))
             return dx, {"weight": dw, "bias": db} if self.bias else {"weight": dw}
 
-        return y, {}, pullback
+        return pullback
 
     def multiply_adds(self, shape: Shape, out: Shape) -> int:
         """Return the multiply-adds of one sample: every output sums over one window."""

@@ -31,6 +31,7 @@ from xpcnn.ops.activation import (
 from xpcnn.ops.conv import conv2d
 from xpcnn.ops.dense import dense, flatten, reshape
 from xpcnn.ops.dropout import dropout
+from xpcnn.ops.fused import conv_relu_pool
 from xpcnn.ops.loss import bce_with_logits, mse, softmax_cross_entropy
 from xpcnn.ops.norm import batch_norm, batch_norm_inference
 from xpcnn.ops.normalise import normalise
@@ -43,6 +44,7 @@ __all__ = [
     "batch_norm_inference",
     "bce_with_logits",
     "conv2d",
+    "conv_relu_pool",
     "dense",
     "dropout",
     "elu",

@@ -8,7 +8,7 @@ from xpcnn.ops.reference.windows import Padding, Pair
 from xpcnn.types import Array
 
 
-def _check_conv2d(
+def check_conv2d(
     x: Array,
     w: Array,
     b: Array | None = None,
@@ -18,6 +18,7 @@ def _check_conv2d(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> None:
+    """Require arrays and hyperparameters that fit each other."""
     check_arrays("conv2d", x=x, w=w, b=b)
     check_rank("conv2d", "x", x, "(n, c, h, w)")
     check_rank("conv2d", "w", w, "(filters, c/groups, kh, kw)")
@@ -46,4 +47,4 @@ def _check_conv2d(
     window_shape("conv2d", (height, width), (kh, kw), stride, padding, dilation)
 
 
-conv2d = op(reference.conv2d, _check_conv2d)
+conv2d = op(reference.conv2d, check_conv2d)

@@ -1,0 +1,1 @@
+"""Benchmarks against PyTorch, on a CPU."""

@@ -1,0 +1,58 @@
+"""Fusions: the same outputs, gradients and paths as the layers one by one."""
+
+import math
+
+import numpy
+import pytest
+
+from tests.compare import assert_same
+from tests.lib import Lib
+from xpcnn.initializers import Draw
+from xpcnn.layers import Context, Conv2D, Layer, MaxPool2D, ReLU, Sequential
+from xpcnn.layers.fuse import fusion
+from xpcnn.types import Array, flatten, map_tree
+
+CONV, POOL = Conv2D(5, 3, padding=1), MaxPool2D(2)
+
+
+@pytest.mark.parametrize(
+    ("layers", "count"),
+    [
+        ([CONV, ReLU(), POOL], 3),
+        ([CONV, ReLU()], 2),
+        ([CONV, ReLU(), CONV], 2),
+        ([CONV, ReLU(), MaxPool2D(2, stride=2)], 3),
+        ([CONV, ReLU(), MaxPool2D(3, stride=2)], 2),  # windows overlap
+        ([CONV, ReLU(), MaxPool2D(2, ceil_mode=True)], 2),
+        ([CONV, POOL], 0),
+        ([ReLU(), CONV], 0),
+    ],
+)
+def test_what_becomes_one(layers: list[Layer], count: int) -> None:
+    found = fusion(layers)
+    assert (0 if found is None else found[0]) == count
+
+
+@pytest.mark.parametrize("special", [None, numpy.nan, -numpy.inf, numpy.inf])
+@pytest.mark.parametrize("size", [(7, 8), (8, 6)])
+def test_the_same_with_and_without(lib: Lib, size: tuple[int, int], special: float | None) -> None:
+    layers: list[Layer] = [CONV, ReLU(), POOL, Conv2D(4, 2, bias=False), ReLU(), Conv2D(2, 1)]
+    rng = numpy.random.default_rng(0)
+    x = rng.integers(-3, 4, (3, 2, *size)) / 4  # with many equal elements
+    if special is not None:
+        x[1, 0, 2:4, 3] = special
+    results: list[list[Array]] = []
+    for fuse in (True, False):
+        network = Sequential(layers, fuse=fuse)
+        params, buffers, _ = network.init(x.shape[1:], Draw(0))
+        params = map_tree(params, lambda p: lib.asarray(p.astype("float64")))
+        with numpy.errstate(invalid="ignore"):
+            y, new_buffers, back = network.forward(
+                params, buffers, lib.asarray(x), Context(training=True, grad=True)
+            )
+            dy = numpy.cos(numpy.arange(math.prod(y.shape))).reshape(y.shape)
+            dx, grads = back(lib.asarray(dy))
+        assert list(grads) == list(new_buffers) == list(params)
+        results.append([y, dx, *flatten(grads).values()])
+    for fused, alone in zip(*results, strict=True):
+        assert_same(fused, lib.to_host(alone), lib, "fused")

@@ -1,0 +1,24 @@
+"""Benchmarks: what a step costs, what a start costs, how costs grow.
+
+Names no library to compare with: who has one gives it as a `Peer` (`tests/bench` has PyTorch).
+"""
+
+from xpcnn.benchmark.sides import LR, MODES, MOMENTUM, Case, Peer, Side, gradients, opened, ours
+from xpcnn.benchmark.start import start_times
+from xpcnn.benchmark.timing import block, compare, serve
+
+__all__ = [
+    "LR",
+    "MODES",
+    "MOMENTUM",
+    "Case",
+    "Peer",
+    "Side",
+    "block",
+    "compare",
+    "gradients",
+    "opened",
+    "ours",
+    "serve",
+    "start_times",
+]

@@ -1,0 +1,108 @@
+"""What a benchmark times: our steps of a preset, and who they are compared with."""
+
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+import numpy
+
+from xpcnn.layers import Context
+from xpcnn.model import Model
+from xpcnn.models import preset
+from xpcnn.optimizers import SGD
+from xpcnn.training import TrainingOptions
+from xpcnn.training.recipe import random_source, recipe_for
+from xpcnn.training.step import beginning, training_step
+from xpcnn.types import Params, flatten
+
+LR, MOMENTUM = 1e-3, 0.9
+MODES = ("train", "inference")
+
+
+class Case(NamedTuple):
+    """What is timed."""
+
+    model: str
+    batch: int
+    mode: str
+
+
+class Side(Protocol):
+    """Something that steps."""
+
+    def session(self) -> AbstractContextManager[None]: ...
+    def step(self) -> None: ...
+
+
+class Peer(Protocol):
+    """What we are compared with.
+
+    module, arguments: what runs as the process of its side of a case; see `timing.serve`.
+    first_step: a script that makes one step.
+    verify: raises if our loss or gradients of a batch are not its own.
+    """
+
+    module: str
+    arguments: tuple[str, ...]
+    first_step: str
+
+    def verify(self, model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None: ...
+
+
+class Training:
+    """Steps of forward, backward and SGD with momentum, on one batch."""
+
+    def __init__(self, model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None:
+        self.model = model
+        self.session = model.backend.session
+        self.x, self.labels, self.lr, self.number = map(
+            model.backend.from_host,
+            (x, labels, numpy.asarray(LR, "float32"), numpy.asarray(1, "float32")),
+        )
+        options = TrainingOptions(optimizer=SGD(LR, momentum=MOMENTUM))
+        self.recipe = recipe_for(model, options, 0)
+        place = model.backend.from_host
+        self.progress = beginning(self.recipe, model.params, model.buffers, place, model.dtype)
+
+    def step(self) -> None:
+        batches = [(self.x, self.labels)]
+        self.progress = training_step(self.recipe, self.progress, batches, 1, self.lr, self.number)
+
+
+class Inference:
+    """Forward passes of one batch."""
+
+    def __init__(self, model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None:
+        self.model = model
+        self.session = model.backend.session
+        self.x = model.backend.from_host(x)
+
+    def step(self) -> None:
+        self.model.layers.forward(self.model.params, self.model.buffers, self.x, Context())
+
+
+def ours(model: Model, x: numpy.ndarray, labels: numpy.ndarray, mode: str) -> Side:
+    """Return our side of a case."""
+    return (Training if mode == "train" else Inference)(model, x, labels)
+
+
+def opened(case: Case) -> tuple[Model, numpy.ndarray, numpy.ndarray]:
+    """Return the model of a case, and a batch (n, c, h, w) of noise laid out as training has it."""
+    found = preset(case.model)
+    model = Model(found.layers, input_shape=found.input_shape, loss=found.loss)
+    rng = numpy.random.default_rng(0)
+    c, h, w = found.input_shape
+    x = rng.standard_normal((c, h, w, case.batch), "float32").transpose(3, 0, 1, 2)
+    return model, x, rng.integers(0, found.classes, case.batch)
+
+
+def gradients(
+    model: Model, x: numpy.ndarray, labels: numpy.ndarray
+) -> tuple[float, dict[str, numpy.ndarray]]:
+    """Return the loss of a batch in the model's dtype, and its gradients by path."""
+    ctx = Context(training=True, grad=True, step=1, source=random_source(model, 0))
+    x = x.astype(model.dtype)
+    with model.backend.session():
+        scores, _, back = model.layers.forward(model.params, model.buffers, x, ctx)
+        loss, loss_back = model.loss(scores, labels)
+        grads: Params = back(loss_back(numpy.ones_like(loss)), want_dx=False)[1]
+    return float(loss), flatten(grads)
