@@ -127,6 +127,11 @@ def test_one_output_and_two_say_the_same_of_two_classes() -> None:
     assert one == report_of([[1 - p, p] for p in yes], labels)
 
 
+def test_auc_of_two_classes_is_that_of_the_second() -> None:
+    # by the first output no pair is in order, by the second both are
+    assert report_of([[0.5, 0.25], [0.75, 0.5], [0.25, 0.125]], [0, 1, 0]).auc == 1.0
+
+
 def test_of_more_outputs_than_classes_with_samples_auc_is_the_mean_over_those() -> None:
     says = [[0.5, 0.25, 0.25], [0.25, 0.75, 0.0], [0.5, 0.5, 0.0]]
     # 0 against the rest: {0.5, 0.5} above 0.25; 1: 0.75 above {0.25, 0.5}
