@@ -23,12 +23,14 @@ from xpcnn import (
     schedules,
     testing,
 )
+from xpcnn.classification import classification_report
 from xpcnn.io.models import load_model as load
 from xpcnn.model import Model
 
 __all__ = [
     "Model",
     "load",
+    "classification_report",
     "layers",
     "optimizers",
     "schedules",

@@ -41,6 +41,7 @@ def test_evaluate_a_folder_and_a_file(cli: Cli, trained: Path) -> None:
             "dataset": "digits",
             "part": "test",
             "images": 355,
+            "views": ["identity"],
             **expected,
         }
     ran = cli("evaluate", trained)

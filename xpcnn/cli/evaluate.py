@@ -1,4 +1,7 @@
-"""`xpcnn evaluate`: loss and accuracy of a saved model."""
+"""`xpcnn evaluate`: loss and accuracy of a saved model, or all figures, class by class."""
+
+from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -8,7 +11,9 @@ from xpcnn.cli.options import (
     dataset_option,
     device_option,
     json_option,
+    listed,
     option,
+    views_option,
 )
 
 
@@ -22,6 +27,13 @@ from xpcnn.cli.options import (
     default="test",
     text="Part of the data set: test (default), or train, with what was validated on.",
 )
+@option(
+    "--details",
+    is_flag=True,
+    text="Show precision, recall and F1 of every class, the confusion matrix, what is most "
+    "confused, the worst images, and further figures.",
+)
+@views_option
 @backend_option
 @device_option
 @json_option
@@ -30,25 +42,40 @@ def command(
     dataset: str | None,
     data_dir: str | None,
     part: str,
+    details: bool,
+    views: str,
     backend: str,
     device: str | None,
     as_json: bool,
 ) -> None:
     """Show loss and accuracy of a run, or of a model file.
 
-    By default on the test part of the data set that it was trained on.
+    By default on the test part of the data set that it was trained on. With several views, log loss
+    and accuracy of the mean probabilities.
     """
+    from xpcnn.classification import classification_report
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.saved import open_model, open_part
 
     opened = open_model(model, backend, device)
     images = open_part(opened, dataset, data_dir, part)
-    scores = opened.evaluate(images)
+    seen = listed(views)
+    plain = seen == ["identity"]
+    scores: dict[str, Any] = opened.evaluate(images) if plain else {}
+    words = ""
+    if details or not plain:
+        report = classification_report(opened, images, views=seen)
+        scores |= {"accuracy": report.accuracy, "log_loss": report.log_loss}
+        if details:
+            scores |= asdict(report)
+            words = f"\n\n{report}"
     if as_json:
         facts = {"model": model, "backend": backend, "dataset": images.name, "part": part}
-        answer(to_json({**facts, "images": len(images), **scores}))
-    else:
-        answer(
-            f"{part} accuracy {scores['accuracy']:.4f}, loss {scores['loss']:.4f} "
-            f"({len(images):,} images of {images.name})"
-        )
+        answer(to_json({**facts, "images": len(images), "views": seen, **scores}))
+        return
+    loss = f"loss {scores['loss']:.4f}" if plain else f"log loss {scores['log_loss']:.4f}"
+    averaged = "" if plain else f", mean of the views {', '.join(seen)}"
+    answer(
+        f"{part} accuracy {scores['accuracy']:.4f}, {loss} "
+        f"({len(images):,} images of {images.name}{averaged}){words}"
+    )

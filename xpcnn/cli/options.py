@@ -57,6 +57,13 @@ data_dir_option = option(
     metavar="FOLDER",
     text="Folder of the data set's files; without it they are downloaded into the cache.",
 )
+views_option = option(
+    "--views",
+    default="identity",
+    show_default=True,
+    text="Views of each image whose probabilities are averaged: identity,flip adds its mirror "
+    "image.",
+)
 
 
 def device_name(device: str | None) -> str | int | None:

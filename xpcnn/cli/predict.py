@@ -8,7 +8,9 @@ from xpcnn.cli.options import (
     dataset_option,
     device_option,
     json_option,
+    listed,
     option,
+    views_option,
 )
 
 
@@ -39,6 +41,7 @@ from xpcnn.cli.options import (
 )
 @option("--force", is_flag=True, text="Write the submission over a file that is there.")
 @option("--probabilities", is_flag=True, text="Show the probability of every class.")
+@views_option
 @backend_option
 @device_option
 @json_option
@@ -53,6 +56,7 @@ def command(
     submission: str | None,
     force: bool,
     probabilities: bool,
+    views: str,
     backend: str,
     device: str | None,
     as_json: bool,
@@ -75,16 +79,17 @@ def command(
     from xpcnn.cli.saved import open_model, open_part
 
     opened = open_model(model, backend, device)
+    seen = listed(views)
     if submission:
-        count = submit(opened, dataset or "", submission, force)
+        count = submit(opened, dataset or "", submission, force, seen)
         facts = {"model": model, "dataset": dataset, "submission": submission, "images": count}
         answer(to_json(facts) if as_json else f"wrote {count:,} labels to {submission}")
         return
     found: Predictions
     if rows:
-        found = of_rows(opened, open_part(opened, dataset, data_dir, "test"), rows)
+        found = of_rows(opened, open_part(opened, dataset, data_dir, "test"), rows, seen)
     else:
-        found = of_pictures(opened, images, invert, crop == "auto")
+        found = of_pictures(opened, images, invert, crop == "auto", seen)
     if as_json:
         answer(to_json({"model": model, "predictions": found.as_dicts(probabilities)}))
     else:

@@ -61,8 +61,10 @@ class Predictions:
         return lines
 
 
-def of_pictures(model: Model, paths: Sequence[str], invert: Any, frame: bool) -> Predictions:
-    """Return what the model sees in picture files.
+def of_pictures(
+    model: Model, paths: Sequence[str], invert: Any, frame: bool, views: Sequence[str]
+) -> Predictions:
+    """Return what the model sees in picture files, on average over views of them.
 
     Raises:
         DataError: a file is no picture, or the model takes no images.
@@ -74,10 +76,10 @@ def of_pictures(model: Model, paths: Sequence[str], invert: Any, frame: bool) ->
     rule = ImageRule.from_table(model.image_rule)
     shape = model.input_shape
     x = numpy.stack([read_picture(path, shape, rule, invert, frame) for path in paths])
-    return Predictions("image", paths, _names(model), model.predict_proba(x))
+    return Predictions("image", paths, _names(model), model.predict_proba(x, views=views))
 
 
-def of_rows(model: Model, dataset: Dataset, rows: str) -> Predictions:
+def of_rows(model: Model, dataset: Dataset, rows: str, views: Sequence[str]) -> Predictions:
     """Return what the model sees in rows of a data set: 7, or 0:10, 5:, :10 as in Python.
 
     Raises:
@@ -86,10 +88,11 @@ def of_rows(model: Model, dataset: Dataset, rows: str) -> Predictions:
     chosen = _rows(rows, len(dataset), dataset.name)
     part = dataset.subset(chosen)
     true = [part.classes[label] for label in part.labels]
-    return Predictions("row", chosen, _names(model), model.predict_proba(part.images), true)
+    p = model.predict_proba(part.images, views=views)
+    return Predictions("row", chosen, _names(model), p, true)
 
 
-def submit(model: Model, dataset: str, path: str, force: bool) -> int:
+def submit(model: Model, dataset: str, path: str, force: bool, views: Sequence[str]) -> int:
     """Write the class of every image of a CSV file to another one, and return how many there are.
 
     The file has the columns ImageId, counted from 1, and Label. It is there whole or not at all.
@@ -111,10 +114,11 @@ def submit(model: Model, dataset: str, path: str, force: bool) -> int:
         for finding in off_scale("given", images, model.mean, model.std):
             say(f"warning: {finding}")
     names = _names(model)
+    predicted = model.predict_proba(images, views=views).argmax(axis=1)
     text = StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["ImageId", "Label"])
-    table.writerows((i, names[k]) for i, k in enumerate(model.predict(images).tolist(), start=1))
+    table.writerows((i, names[k]) for i, k in enumerate(predicted.tolist(), start=1))
     write_bytes(target, text.getvalue().encode())
     return len(images)
 

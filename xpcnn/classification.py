@@ -1,0 +1,197 @@
+"""Classification report: what a model gets right and wrong, class by class, in numbers and words.
+
+All of it follows from the probabilities of one pass over the data. Refuses what `Model.evaluate`
+refuses, and draws no pictures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy
+
+from xpcnn import metrics
+
+if TYPE_CHECKING:
+    from xpcnn.intake import Data
+    from xpcnn.model import Model
+
+_WIDEST = 20  # classes of a confusion matrix that can be read as text
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One class: support samples of it, and None for the others where there are none.
+
+    precision: 0 where nothing was taken for this class.
+    """
+
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """So many samples of one class were taken for another."""
+
+    true: str
+    predicted: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sample: its row in the data, its class, what it was taken for, and the probability that
+    the model gave to its class.
+    """
+
+    row: int
+    true: str
+    predicted: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class ClassificationReport:
+    """The figures of `xpcnn.metrics` for a model and a data set; print it for the words.
+
+    top_3, top_5: None unless there are more classes than that.
+    auc: of two classes that of the second; of more the mean over those with samples, each against
+        the rest; None where all samples are of one class.
+    per_class: in the order of the model's classes, as the rows and columns of `confusion`.
+    missing: names of the classes without a sample.
+    confusion: counts; row = class, column = predicted class.
+    most_confused, worst: up to ten, the most frequent and the least probable first.
+    """
+
+    accuracy: float
+    top_3: float | None
+    top_5: float | None
+    log_loss: float
+    calibration_error: float
+    auc: float | None
+    per_class: tuple[ClassFigures, ...]
+    missing: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    most_confused: tuple[Confusion, ...]
+    worst: tuple[Example, ...]
+
+    def __str__(self) -> str:
+        figures = {
+            "accuracy": self.accuracy,
+            "top-3": self.top_3,
+            "top-5": self.top_5,
+            "log loss": self.log_loss,
+            "calibration error": self.calibration_error,
+            "AUC": self.auc,
+        }
+        known = [f"{name} {value:.4f}" for name, value in figures.items() if value is not None]
+        parts = [", ".join(known), self._classes()]
+        if self.missing:
+            parts.append(f"no sample of: {', '.join(self.missing)}")
+        parts.append(self._matrix())
+        if self.most_confused:
+            pairs = [(pair.true, pair.predicted, str(pair.count)) for pair in self.most_confused]
+            table = _table("<<>", [("true", "predicted", "count"), *pairs])
+            parts.append(f"most confused\n{table}")
+        header = ("row", "true", "predicted", "probability")
+        rows = [(str(x.row), x.true, x.predicted, _figure(x.probability)) for x in self.worst]
+        table = _table("><<>", [header, *rows])
+        parts.append(f"lowest probability of the true class\n{table}")
+        return "\n\n".join(parts)
+
+    def _classes(self) -> str:
+        header = ("class", "precision", "recall", "f1", "support")
+        rows = [
+            (c.name, _figure(c.precision), _figure(c.recall), _figure(c.f1), f"{c.support:,}")
+            for c in self.per_class
+        ]
+        return _table("<>>>>", [header, *rows])
+
+    def _matrix(self) -> str:
+        names = [c.name for c in self.per_class]
+        if len(names) > _WIDEST:
+            return f"confusion matrix: too wide to print with {len(names)} classes"
+        rows = [
+            (name, *(str(count or ".") for count in counts))
+            for name, counts in zip(names, self.confusion, strict=True)
+        ]
+        table = _table("<" + ">" * len(names), [("", *names), *rows])
+        return f"confusion matrix: row = true class, column = predicted class\n{table}"
+
+
+def classification_report(
+    model: "Model", data: "Data", *, views: Sequence[str] = ("identity",), batch_size: int = 256
+) -> ClassificationReport:
+    """Return all figures of what `model.predict_proba` says of `data`.
+
+    What is predicted is the class of the highest probability, of equal ones the first.
+
+    views: what to see of each sample, as in `predict_proba`.
+
+    Raises:
+        XpcnnError: the data do not fit the model, or there is no such view.
+    """
+    data = model._checked(data)
+    names, labels = data.classes, data.labels
+    samples = data.images.reshape(len(data), *model.input_shape)
+    p = model.predict_proba(samples, batch_size=batch_size, views=views)  # (n, c)
+    predicted = p.argmax(axis=1)
+    confusion = metrics.confusion_matrix(predicted, labels, len(names))
+    worst = metrics.worst(p, labels)
+    return ClassificationReport(
+        accuracy=metrics.accuracy(p, labels),
+        top_3=metrics.top_k(p, labels, 3) if len(names) > 3 else None,
+        top_5=metrics.top_k(p, labels, 5) if len(names) > 5 else None,
+        log_loss=metrics.log_loss(p, labels),
+        calibration_error=metrics.calibration_error(p, labels),
+        auc=_auc(p, labels),
+        per_class=_per_class(names, confusion),
+        missing=tuple(name for name, n in zip(names, confusion.sum(axis=1), strict=True) if not n),
+        confusion=tuple(map(tuple, confusion.tolist())),
+        most_confused=tuple(
+            Confusion(names[i], names[j], count) for i, j, count in metrics.most_confused(confusion)
+        ),
+        worst=tuple(
+            Example(i, names[labels[i]], names[predicted[i]], float(p[i, labels[i]]))
+            for i in worst.tolist()
+        ),
+    )
+
+
+def _auc(p: numpy.ndarray, labels: numpy.ndarray) -> float | None:
+    """Return the area under the ROC curve, or its mean over classes, each against the rest."""
+    present = numpy.unique(labels).tolist()
+    if len(present) < 2:
+        return None
+    chosen = [1] if p.shape[1] == 2 else present
+    areas = [metrics.auc(p[:, k], (labels == k).astype(numpy.int64)) for k in chosen]
+    return sum(areas) / len(areas)
+
+
+def _per_class(names: Sequence[str], confusion: numpy.ndarray) -> tuple[ClassFigures, ...]:
+    columns = [column.tolist() for column in metrics.per_class(confusion).values()]
+    return tuple(
+        ClassFigures(name, precision, recall, f1, n)
+        if n
+        else ClassFigures(name, None, None, None, 0)
+        for name, precision, recall, f1, n in zip(names, *columns, strict=True)
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _table(align: str, lines: Sequence[Sequence[str]]) -> str:
+    """Return aligned lines; align: < or > for each column."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            f"{cell:{side}{width}}" for cell, side, width in zip(line, align, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
