@@ -7,12 +7,18 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import numpy
 import pytest
 
+import xpcnn
 from tests.cli.conftest import Cli
 from tests.cli.process import start
 from tests.cli.test_interrupt import wait_for
+from xpcnn.io.models import load_model
+from xpcnn.training import Checkpoints
+from xpcnn.types import flatten
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits as POSIX has them")
 
@@ -143,3 +149,123 @@ def test_replay_of_a_run_that_did_not(cli: Cli) -> None:
         "error: run/checkpoints/not-finite.safetensors: there is no such file\n"
         "Try: check the path\n",
     )
+
+
+def test_an_interrupt_before_it_goes_on_changes_nothing(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start(*RUN, *OFTEN, "--epochs", "99", "--out", "run")
+    wait_for(process, Path("run/metrics.jsonl"), 3)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    before = Path("run/model.safetensors").read_bytes()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xpcnn.training.run.Run.restore", interrupt)
+    assert cli("resume", "run").code == 130
+    assert Path("run/model.safetensors").read_bytes() == before
+
+
+def test_a_second_signal_does_not_break_off_the_checkpoint(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Checkpoints.write
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def slow(*args: Any) -> Path:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return write(*args)
+
+    monkeypatch.setattr(Checkpoints, "write", slow)
+    monkeypatch.setattr("xpcnn.cli.runs.Journal.on_epoch_end", interrupted)
+    assert cli(*RUN, "--out", "run").code == 130
+    assert len(list(Path("run/checkpoints").glob("step-*"))) == 1
+
+
+def test_one_process_at_a_time(cli: Cli) -> None:
+    process = start(*RUN, "--epochs", "999", "--out", "run")
+    wait_for(process, Path("run/metrics.jsonl"), 1)
+    ran = cli("resume", "run")
+    process.kill()
+    process.communicate()
+    assert (ran.code, ran.err.splitlines()[-2:]) == (
+        1,
+        ["error: another process is working on run", "Try: wait for it to end, or end it"],
+    )
+
+
+def test_a_run_out_of_time_goes_on_with_more(cli: Cli) -> None:
+    assert cli(*RUN, "--out", "straight").code == 0
+    assert cli(*RUN, "--max-seconds", "1e-9", "--checkpoint-steps", "1", "--out", "run").code == 0
+    ran = cli("resume", "run")
+    assert ran.code == 0
+    assert ran.err.splitlines()[1].endswith("; to go on: --max-seconds with more")
+    assert cli("resume", "run", "--max-seconds", "600").code == 0
+    weights = [
+        flatten(load_model(f"{run}/model.safetensors").params) for run in ("straight", "run")
+    ]
+    assert all((weights[0][name] == x).all() for name, x in weights[1].items())
+
+
+def test_the_environment_is_not_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = start(*RUN, *OFTEN, "--out", "run")
+    wait_for(process, Path("run/metrics.jsonl"), 2)
+    process.kill()
+    process.communicate()
+    monkeypatch.setenv("XPCNN_MAX_SECONDS", "1e-9")
+    monkeypatch.setenv("XPCNN_QUIET", "1")
+    ran = cli("resume", "run")
+    assert ran.code == 0
+    assert "test accuracy" in ran.err
+    assert "seconds are over" not in ran.err
+
+
+def test_a_damaged_model_of_a_broken_off_run_stops_nothing(cli: Cli) -> None:
+    process = start(*RUN, *OFTEN, "--out", "run")
+    wait_for(process, Path("run/metrics.jsonl"), 3)
+    process.kill()
+    process.communicate()
+    Path("run/model.safetensors").write_bytes(b"half")
+    ran = cli("resume", "run")
+    assert ran.code == 0
+    assert ran.err.startswith("note: run/model.safetensors is no whole safetensors file")
+    assert load_model("run/model.safetensors").provenance["metrics"]["test"] is not None
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--checkpoint-steps", "0"),
+        ("--patience", "3", "--validation", "0"),
+        ("--freeze", "foo*"),
+    ],
+)
+def test_what_is_refused_leaves_no_folder(cli: Cli, flags: tuple[str, ...]) -> None:
+    assert cli(*RUN, *flags, "--out", "run").code == 1
+    assert cli(*RUN, *flags, "--dry-run").code == 1
+    assert list(Path().iterdir()) == []
+
+
+def test_data_by_a_relative_path_and_another_folder(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, test = xpcnn.data.load("digits", limit=300)
+    numpy.savez(
+        "own.npz",
+        images=train.images,
+        labels=train.labels,
+        test_images=test.images,
+        test_labels=test.labels,
+    )
+    process = start(*RUN, *OFTEN, "--dataset", "own.npz", "--epochs", "99", "--out", "run")
+    wait_for(process, Path("run/metrics.jsonl"), 3)
+    process.kill()
+    process.communicate()
+    Path("deeper").mkdir()
+    monkeypatch.chdir("deeper")
+    assert cli("resume", "../run", "--max-seconds", "1e-9").code == 0

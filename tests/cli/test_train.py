@@ -14,7 +14,14 @@ from tests.cli.process import TINY, run
 from xpcnn.io.models import load_model
 from xpcnn.types import flatten
 
-FILES = ["config.toml", "environment.json", "metrics.jsonl", "model.safetensors", "model.toml"]
+FILES = [
+    "checkpoints",
+    "config.toml",
+    "environment.json",
+    "metrics.jsonl",
+    "model.safetensors",
+    "model.toml",
+]
 EPOCH = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "images_per_second"]
 
 
@@ -64,7 +71,7 @@ def test_json_is_one_object_on_stdout() -> None:
     result = json.loads(out)
     assert list(result) == [
         *("run_dir", "backend", "device", "dtype", "dataset", "model", "parameters", "epochs"),
-        *("test", "seconds", "peak_memory_mb"),
+        *("notes", "test", "seconds", "peak_memory_mb"),
     ]
     assert [list(epoch) for epoch in result["epochs"]] == [EPOCH, EPOCH]
     assert list(result["test"]) == ["loss", "accuracy"]

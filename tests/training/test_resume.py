@@ -61,6 +61,8 @@ def trained(**changes: Any) -> tuple[list[bytes], History]:
     """Return the bytes of all weights and statistics after a run, and its history."""
     library = changes.pop("backend", "numpy")
     model = Model(LAYERS, input_shape=(1, 8, 8), seed=2, backend=library)
+    if "mean" in changes:
+        model.mean, model.std = changes.pop("mean"), (1.0,)
     history = model.fit(digits(19), **{"validation": digits(6)} | ALL | changes)
     arrays = flatten(model.params) | flatten(model.buffers)
     return [model.backend.to_host(x).tobytes() for x in arrays.values()], history
@@ -226,6 +228,59 @@ def test_a_lying_newest_falls_back_too(
     assert text in history.notes[1]
 
 
+def test_one_bit_that_flipped_is_found(tmp_path: Path) -> None:
+    checkpoints = interrupted(tmp_path)
+    newest = checkpoints.files()[0]
+    content = bytearray(newest.read_bytes())
+    content[-5] ^= 1
+    newest.write_bytes(content)
+    weights, history = trained(checkpoints=checkpoints, resume=True)
+    assert weights == straight()[0]
+    assert history.notes[1] == (
+        f"{newest} is damaged: its values are not those that were written; went back to "
+        "step-000000004.safetensors"
+    )
+    assert newest.with_suffix(".damaged").read_bytes() == content  # and counts no more
+    assert newest not in checkpoints.files()
+
+
+def test_other_peoples_files_stay(tmp_path: Path) -> None:
+    ours = tmp_path / ".step-000000007.safetensors.0123abcd.tmp"
+    others = [tmp_path / name for name in ("thesis.tmp", ".step-1.safetensors.x.tmp", ".a.tmp")]
+    for path in (ours, *others):
+        path.touch()
+    trained(checkpoints=Checkpoints(tmp_path), epochs=1)
+    assert not ours.exists()
+    assert all(path.exists() for path in others)
+
+
+def test_options_without_a_form_of_their_own_are_said(tmp_path: Path) -> None:
+    def half(step: int, total: int) -> float:
+        return 0.5
+
+    changes: dict[str, Any] = {"schedule": half, "checkpoints": Checkpoints(tmp_path)}
+    with pytest.raises(KeyboardInterrupt):
+        trained(**changes, callbacks=[InterruptAfter(2)])
+    _, history = trained(**changes, resume=True)
+    assert history.notes[1:] == ["schedule cannot be compared with that of the saved run"]
+
+
+class FailAfter(Callback):
+    """Has a defect."""
+
+    def on_step(self, step: int) -> None:
+        if step == 4:
+            raise ZeroDivisionError
+
+
+def test_an_error_of_a_callback_leaves_a_checkpoint(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        trained(checkpoints=checkpoints, callbacks=[FailAfter()])
+    assert [path.name for path in checkpoints.files()] == ["step-000000004.safetensors"]
+    assert trained(checkpoints=checkpoints, resume=True)[0] == straight()[0]
+
+
 def test_no_readable_checkpoint_is_an_error(tmp_path: Path) -> None:
     checkpoints = interrupted(tmp_path)
     for path in checkpoints.files():
@@ -245,6 +300,7 @@ def test_places_beyond_the_run_are_refused(tmp_path: Path) -> None:
     ("changes", "text"),
     [
         ({"seed": 3}, "seed is 3, and was 2"),
+        ({"mean": (7.0,)}, r"mean is \(7.0,\), and was "),
         ({"epochs": 4}, "epochs is 4, and was 3"),
         ({"optimizer": SGD(0.1)}, r"optimizer is SGD\(lr=0.1, .*, and was Adam\("),
         ({"validation": digits(5)}, "data is .* .*, and was "),

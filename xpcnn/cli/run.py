@@ -3,6 +3,7 @@
 import shlex
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,16 +15,18 @@ from xpcnn.backend import Backend
 from xpcnn.cli.options import device_name, image_size
 from xpcnn.cli.output import finite, say
 from xpcnn.cli.request import Request
-from xpcnn.cli.runs import CHECKPOINTS, MODEL, Journal, describe, new_run
+from xpcnn.cli.runs import CHECKPOINTS, MODEL, Journal, describe, locked, new_run
 from xpcnn.cli.settings import Settings, resolve
-from xpcnn.cli.signals import shielded
 from xpcnn.data import Dataset
 from xpcnn.data.pictures import ImageRule
 from xpcnn.errors import XpcnnError
 from xpcnn.io.registry import to_config
 from xpcnn.model import Model
 from xpcnn.models import preset
-from xpcnn.training import Callback, Checkpoints
+from xpcnn.training import Callback, Checkpoints, Validation
+from xpcnn.training.options import check_validation
+from xpcnn.training.recipe import recipe_for
+from xpcnn.training.shield import shielded
 
 _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """What equal runs have equal, so that their model files are equal."""
@@ -39,6 +42,7 @@ class Plan(NamedTuple):
     train: Dataset
     validation: Dataset | None
     test: Dataset
+    checkpoints: Checkpoints
 
 
 def train(
@@ -67,38 +71,12 @@ def train(
         folder = new_run(out, settings.preset.name, plan.train.name)
         describe(folder, model.backend, settings)
     journal = Journal(folder)
-    checkpoints = Checkpoints(
-        folder / CHECKPOINTS,
-        every_steps=request.flags["checkpoint_steps"],
-        every_seconds=request.flags["checkpoint_seconds"],
-    )
+    checkpoints = replace(plan.checkpoints, folder=folder / CHECKPOINTS)
     say(_opening(plan), quiet)
     if preflight and not quiet and resumed is None:
         _warn(plan)
-    try:
-        callbacks: list[Callback] = [journal]
-        with ExitStack() as stack:
-            stack.enter_context(numpy.errstate(all="ignore"))  # fit tells where training diverges
-            if not quiet:
-                from xpcnn.cli.progress import Progress
-
-                callbacks.append(stack.enter_context(Progress(settings.training.epochs)))
-            model.fit(
-                plan.train,
-                validation=plan.validation,
-                callbacks=callbacks,
-                checkpoints=checkpoints,
-                resume=resumed is not None,
-                health=health,
-                **vars(settings.training),
-            )
-        scores = model.evaluate(plan.test)
-        with shielded():
-            _save(folder, plan, journal, scores)
-    except KeyboardInterrupt:
-        with shielded():
-            _save_interrupted(folder, plan, journal)
-        raise
+    with locked(folder):
+        scores = _train(plan, folder, journal, checkpoints, resumed is not None, health, quiet)
     seconds = time.perf_counter() - start
     say(_closing(folder, scores, plan, request.flags, seconds), quiet)
     return {
@@ -110,10 +88,52 @@ def train(
         "model": settings.preset.name,
         "parameters": model.summary().parameters,
         "epochs": [{name: getattr(e, name) for name in _REPORTED} for e in journal.epochs],
+        "notes": journal.history.notes,
         "test": scores,
         "seconds": seconds,
         "peak_memory_mb": _peak_memory(model.backend),
     }
+
+
+def _train(
+    plan: Plan,
+    folder: Path,
+    journal: Journal,
+    checkpoints: Checkpoints,
+    resume: bool,
+    health: bool,
+    quiet: bool,
+) -> dict[str, float]:
+    """Train, test and save; return the figures of the test."""
+    training = plan.settings.training
+    callbacks: list[Callback] = [journal]
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(numpy.errstate(all="ignore"))  # fit tells where training diverges
+            if not quiet:
+                from xpcnn.cli.progress import Progress
+
+                callbacks.append(stack.enter_context(Progress(training.epochs)))
+            plan.model.fit(
+                plan.train,
+                validation=plan.validation,
+                callbacks=callbacks,
+                checkpoints=checkpoints,
+                resume=resume,
+                health=health,
+                **vars(training),
+            )
+        if (best := _kept(plan, journal)) is not None:
+            say(f"kept the weights after {best}", quiet)
+        scores = plan.model.evaluate(plan.test)
+        with shielded():
+            _save(folder, plan, journal, scores)
+    except KeyboardInterrupt:
+        if journal.begun:
+            with shielded():
+                _save_interrupted(folder, plan, journal)
+        raise
+    return scores
 
 
 def prepare(request: Request) -> Plan:
@@ -132,6 +152,7 @@ def prepare(request: Request) -> Plan:
         image_size=image_size(flags["image_size"]),
     )
     settings = resolve(request, given, images)
+    _keep_place(settings.config)
     train, validation = data.split(images, flags["validation"], flags["seed"])
     model = Model(
         settings.preset.layers,
@@ -144,22 +165,57 @@ def prepare(request: Request) -> Plan:
     )
     to_config(model.layers)  # refuses now what could not be saved in the end
     model.image_rule = ImageRule.of(images).as_table()
-    return Plan(model, settings, train, validation, test)
+    recipe_for(model, settings.training, model.seed)  # refuses patterns that fit nothing
+    check_validation(settings.training, validation is not None)
+    checkpoints = Checkpoints(
+        CHECKPOINTS,
+        every_steps=flags["checkpoint_steps"],
+        every_seconds=flags["checkpoint_seconds"],
+    )
+    return Plan(model, settings, train, validation, test, checkpoints)
+
+
+def _keep_place(config: dict[str, Any]) -> None:
+    """Make paths of data absolute: a run goes on from any folder."""
+    for name in ("dataset", "data-dir"):
+        if name in config and (name == "data-dir" or data.is_path(config[name])):
+            config[name] = str(Path(config[name]).expanduser().absolute())
 
 
 def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | None) -> None:
     """Save the model with what it comes from: `test` and the last epoch, so far as they ended."""
     last = journal.epochs[-1] if journal.epochs else None
     figures = None if last is None else {name: getattr(last, name) for name in _FIGURES}
+    best = _kept(plan, journal)
     plan.model.provenance = {
         "xpcnn": xpcnn.__version__,
         "backend": plan.model.backend.name,
         "data": plan.train.name,
         "data_hash": plan.train.digest(),
         "config": plan.settings.config,
-        "metrics": finite({"last_epoch": figures, "test": test}),
+        "metrics": finite(
+            {
+                "last_epoch": figures,
+                "kept": None if best is None else vars(best),
+                "stopped": _stopped(journal),
+                "test": test,
+            }
+        ),
     }
     plan.model.save(folder / MODEL)
+
+
+def _kept(plan: Plan, journal: Journal) -> Validation | None:
+    """Return the validation whose weights the model has; None where it has the last."""
+    training, history = plan.settings.training, journal.history
+    best = history.best(training.monitor)
+    return history.validations[best] if training.best_kept and best is not None else None
+
+
+def _stopped(journal: Journal) -> str | None:
+    """Return the note that says why training stopped early; None where it did not."""
+    notes = [note for note in journal.history.notes if note.startswith("stopped after ")]
+    return notes[-1] if notes else None
 
 
 def _save_interrupted(folder: Path, plan: Plan, journal: Journal) -> None:

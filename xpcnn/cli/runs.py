@@ -5,12 +5,15 @@ network, which config.toml names), environment.json, metrics.jsonl (a line per e
 and per validation in the middle of one), checkpoints/ and, in the end, model.safetensors.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from xpcnn.backend import Backend
-from xpcnn.cli.output import to_json
+from xpcnn.cli.output import say, to_json
 from xpcnn.cli.settings import NETWORK, Settings
 from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError, ConfigError, hint
@@ -75,49 +78,98 @@ def describe(folder: Path, backend: Backend, settings: Settings) -> None:
         CheckpointError: the folder cannot be written.
     """
     environment = {**versions(), "backend": {"name": backend.name, **backend.describe()}}
-    write_bytes(folder / CONFIG, toml.write(settings.config).encode())
     write_bytes(folder / NETWORK, settings.preset.source.encode())
     write_bytes(folder / "environment.json", f"{to_json(environment, indent=2)}\n".encode())
+    # last: it makes the folder that of a run
+    write_bytes(folder / CONFIG, toml.write(settings.config).encode())
 
 
-def finished(folder: Path) -> dict[str, float] | None:
-    """Return the figures of the test of a run that came to its end; None of one that did not."""
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep the run to this process; the system lets go of it when the process ends, in any way.
+
+    Raises:
+        ConfigError: another process works on it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not POSIX
+        yield
+        return
+    with (folder / CONFIG).open(encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"another process is working on {folder}"
+            raise ConfigError(hint(message, "wait for it to end, or end it")) from error
+        except OSError:  # file systems that know no locks
+            pass
+        yield
+
+
+class Outcome(NamedTuple):
+    """How a run ended: the figures of its test, and the note that says why it stopped, if early."""
+
+    test: dict[str, float]
+    stopped: str | None
+
+
+def outcome(folder: Path) -> Outcome | None:
+    """Return how a run came to its end; None of one that did not, or whose model is damaged."""
     if not (folder / MODEL).is_file():
         return None
-    metrics = load_model(folder / MODEL).provenance.get("metrics")
-    test = metrics.get("test") if isinstance(metrics, dict) else None
-    return test if isinstance(test, dict) else None
+    try:
+        metrics = load_model(folder / MODEL).provenance.get("metrics")
+    except CheckpointError as error:
+        say(f"note: {str(error).partition(chr(10))[0]}; it will be written anew")
+        return None
+    if not isinstance(metrics, dict) or not isinstance(metrics.get("test"), dict):
+        return None
+    return Outcome(metrics["test"], metrics.get("stopped"))
 
 
 class Journal(Callback):
-    """Keeps the epochs, and writes metrics.jsonl as they end."""
+    """Keeps the history, and writes metrics.jsonl as it grows.
+
+    begun: whether training has, in this process. A line that cannot be written is said and written
+    later: a full disk breaks off no run.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "metrics.jsonl"
-        self.epochs: list[Epoch] = []
+        self.begun = False
+        self.history = History()
+        self._written = 0  # lines
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        """The epochs that have ended."""
+        return self.history.epochs
 
     def on_start(self, history: History, done: int, total: int) -> None:
-        self.epochs = list(history.epochs)
-        between = [record for record in history.validations if not record.ends_epoch]
-        records: list[Epoch | Validation] = [*between, *history.epochs]
-        past = sorted(records, key=lambda record: record.step)
-        write_bytes(self.path, "".join(map(_line, past)).encode())
+        self.begun, self.history = True, history
+        write_bytes(self.path, b"")
+        self._write()
 
     def on_validation(self, record: Validation) -> None:
         if not record.ends_epoch:
-            self._append(_line(record))
+            self._write()
 
     def on_epoch_end(self, record: Epoch) -> None:
-        self.epochs.append(record)
-        self._append(_line(record))
+        self._write()
 
-    def _append(self, line: str) -> None:
+    def _write(self) -> None:
+        """Add the lines that are missing."""
+        between = [record for record in self.history.validations if not record.ends_epoch]
+        records: list[Epoch | Validation] = [*between, *self.history.epochs]
+        lines = list(map(_line, sorted(records, key=lambda record: record.step)))
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(line)
+                file.write("".join(lines[self._written :]))
         except OSError as error:
-            message = f"{self.path} cannot be written: {error.strerror or error}"
-            raise CheckpointError(hint(message, "free some space, or another --out")) from error
+            say(f"note: {self.path} cannot be written: {error.strerror or error}")
+        else:
+            self._written = len(lines)
 
 
 def _line(record: Epoch | Validation) -> str:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both interrupt a command, neither interrupts a save."""
+"""Ctrl-C and SIGTERM: both interrupt a command."""
 
 import signal
 from collections.abc import Iterator
@@ -26,16 +26,3 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def shielded() -> Iterator[None]:
-    """Let no second Ctrl-C or SIGTERM break off what runs inside."""
-    before = {
-        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -18,7 +18,7 @@ from xpcnn.cli.options import (
 )
 
 TRIALS = ("dry_run", "find_lr", "overfit_one_batch")
-NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", "no_health", *TRIALS)
+NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
 """Flags that no run folder keeps."""
 
 
@@ -167,7 +167,12 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", "no_health", *TRIAL
     is_flag=True,
     text="See only whether the network can learn one batch by heart. Writes nothing.",
 )
-@option("--no-health", is_flag=True, text="Do not look for what is not well with the network.")
+@option(
+    "--no-health",
+    is_flag=True,
+    default=None,
+    text="Do not look for what is not well with the network.",
+)
 @option("--no-preflight", is_flag=True, text="Do not look for what is likely wrong with the data.")
 @option("--out", metavar="FOLDER", text="Run folder, a new one; otherwise runs/<time>-...")
 @quiet_option
@@ -198,7 +203,8 @@ def command(context: click.Context, /, **_: Any) -> None:
         text, table = trial(request, trials[0])
         answer(to_json(table) if as_json else text)
         return
-    preflight, health = (not flags.pop(name) for name in ("no_preflight", "no_health"))
+    preflight = not flags.pop("no_preflight")
+    health = not flags["no_health"]
     result = train(request, out, quiet, preflight=preflight, health=health)
     if as_json:
         answer(to_json(result))

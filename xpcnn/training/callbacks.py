@@ -4,7 +4,7 @@ from xpcnn.training.history import Epoch, History, Validation
 
 
 class StopTraining(Exception):
-    """Raised by a callback: training ends well, with no further update, and what was learnt so far.
+    """Raised by a callback, with the reason: training ends well, with what was learnt so far.
 
     An epoch cut short is recorded and validated as it is; one without any update is not.
     """

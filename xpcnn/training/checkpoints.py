@@ -6,11 +6,14 @@ its history. One safetensors file each, written whole or not at all, older gener
 """
 
 import contextlib
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy
 
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import atomic, model_file
@@ -21,6 +24,7 @@ from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.options import check_count
 
 _NAME = re.compile(r"step-(\d{9,})\.safetensors")
+_HALF = re.compile(r"\.(step-\d{9,}|not-finite)\.safetensors\.[0-9a-f]{8}\.tmp")
 
 
 class Found(NamedTuple):
@@ -68,14 +72,8 @@ class Checkpoints:
         ]
         return sorted(found, key=lambda path: int(path.name[5:-12]), reverse=True)
 
-    def tidy(self) -> None:
-        """Remove what a killed process left half written."""
-        for path in Path(self.folder).glob(f"*{atomic.SUFFIX}"):
-            with contextlib.suppress(OSError):
-                path.unlink()
-
-    def path(self, name: str) -> Path:
-        """Return the path of a file in the folder, which is there then.
+    def prepare(self) -> None:
+        """Make the folder, and remove what a killed run of it left half written.
 
         Raises:
             CheckpointError: the folder cannot be made.
@@ -86,7 +84,10 @@ class Checkpoints:
         except OSError as error:
             message = f"{folder} cannot be made: {error.strerror or error}"
             raise CheckpointError(hint(message, "a folder that may be written")) from error
-        return folder / name
+        for path in folder.glob(f".*.safetensors.*{atomic.SUFFIX}"):
+            if _HALF.fullmatch(path.name):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def write(self, step: int, tensors: Tensors, metadata: dict[str, Any]) -> Path:
         """Write the checkpoint after `step` updates, and let the oldest generation go.
@@ -94,15 +95,18 @@ class Checkpoints:
         Raises:
             CheckpointError: it cannot be written; the ones before are untouched.
         """
-        path = self.path(f"step-{step:09}.safetensors")
-        model_file.write(path, tensors, metadata)
-        for old in self.files()[self.keep :]:
+        path = Path(self.folder) / f"step-{step:09}.safetensors"
+        model_file.write(path, tensors, metadata | {"sha256": _digest(tensors)})
+        others = [other for other in self.files() if other != path]
+        for old in others[self.keep - 1 :]:
             with contextlib.suppress(OSError):
                 old.unlink()
         return path
 
     def read(self, run: Mapping[str, str], expected: Mapping[str, Spec]) -> Found | None:
         """Return the newest checkpoint that is whole; None where there is none at all.
+
+        Damaged ones that are newer are called `.damaged` from then on.
 
         Args:
             run: what the run is, by name; must be as it was when the checkpoint was written.
@@ -112,7 +116,7 @@ class Checkpoints:
             ConfigError: the newest belongs to another run.
             CheckpointError: there are checkpoints, and none can be read.
         """
-        problems: list[str] = []
+        problems: dict[Path, str] = {}
 
         def specs(metadata: dict[str, Any]) -> dict[str, Spec]:
             _check_run(run, metadata.get("run"))
@@ -122,11 +126,16 @@ class Checkpoints:
         for path in self.files():
             try:
                 tensors, metadata = model_file.read(path, specs)
-                return _found(path, tensors, metadata, problems)
+                found = _found(path, tensors, metadata, list(problems.values()))
             except CheckpointError as error:
-                problems.append(str(error).partition("\nTry: ")[0])
+                problems[path] = str(error).partition("\nTry: ")[0]
+                continue
+            for damaged in problems:
+                with contextlib.suppress(OSError):
+                    damaged.rename(damaged.with_suffix(".damaged"))
+            return found
         if problems:
-            message = f"no checkpoint can be read: {'; '.join(problems)}"
+            message = f"no checkpoint can be read: {'; '.join(problems.values())}"
             raise CheckpointError(hint(message, "start the run again in another folder"))
         return None
 
@@ -156,6 +165,7 @@ def metadata(
 class _Metadata:
     """The fields of a checkpoint's metadata, as read."""
 
+    sha256: str
     run: dict[str, Any]
     passes: int
     seconds: float
@@ -175,9 +185,21 @@ def _found(path: Path, tensors: Tensors, table: dict[str, Any], problems: list[s
         past = _Metadata(**read_fields(_Metadata, table, "", "the checkpoint", made))
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
+    if past.sha256 != _digest(tensors):
+        message = f"{path} is damaged: its values are not those that were written"
+        raise CheckpointError(hint(message, "the checkpoint before"))
     history = History(list(past.epochs), list(past.validations), list(past.notes))
     notes = [f"{problem}; went back to {path.name}" for problem in problems]
     return Found(tensors, past.passes, past.seconds, history, past.environment, past.best, notes)
+
+
+def _digest(tensors: Tensors) -> str:
+    """Return the SHA-256 of names and values; safetensors has no sum of its own."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(name.encode())
+        found.update(numpy.ascontiguousarray(tensors[name]).tobytes())
+    return found.hexdigest()
 
 
 def _check_run(now: Mapping[str, str], then: Any) -> None:

@@ -1,16 +1,15 @@
 """From a model and options to a trained model."""
 
-import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from xpcnn.errors import XpcnnError
 from xpcnn.training.callbacks import Callback
 from xpcnn.training.history import History
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.run import Run
 from xpcnn.training.samples import Samples
 from xpcnn.training.saving import Saver
+from xpcnn.training.shield import shielded
 
 if TYPE_CHECKING:
     from xpcnn.model import Model
@@ -29,14 +28,16 @@ def fit(
     """Train the model on `train`, epoch by epoch in the order of `random.permutation`.
 
     The model gets the new weights when training ends. An interrupt (KeyboardInterrupt) leaves it
-    with those of the last update, in a checkpoint too; an error with those from before the call.
+    with those of the last update, an error with those from before the call; both leave a checkpoint
+    of the last update, if checkpoints are written, and neither anything that is not finite.
 
     saver: writes checkpoints, and goes on from the newest if it should.
     health: note at the start and after epochs 1, 2, 4, 8, ... what is not well with the network.
 
     Raises:
         XpcnnError: a loss, gradient or weight is not finite.
-        CheckpointError: a checkpoint cannot be written, or none of those there read.
+        CheckpointError: there are checkpoints, and none can be read. One that cannot be written is
+            noted, and tried again.
         ConfigError: the checkpoint is of another run.
     """
     run = Run(model, train, validation, options, seed, callbacks, saver, health)
@@ -45,13 +46,16 @@ def fit(
     try:
         run.go()
     except KeyboardInterrupt:
-        model.params, model.buffers = run.weights()
-        if saver is not None:
-            with contextlib.suppress(XpcnnError):
-                run.save()
+        with shielded():
+            run.rescue()
+            model.params, model.buffers = run.weights()
+        raise
+    except Exception:
+        with shielded():
+            run.rescue()
         raise
     before = model.params, model.buffers
-    model.params, model.buffers = run.best if options.best_kept and run.best else run.weights()
+    model.params, model.buffers = run.chosen()
     try:
         run.tell("on_end", run.history)
     except Exception:

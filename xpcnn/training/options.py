@@ -127,6 +127,13 @@ def training_options(given: Mapping[str, Any]) -> TrainingOptions:
     return TrainingOptions(**{name: x for name, x in given.items() if x is not None})
 
 
+def check_validation(options: TrainingOptions, there: bool) -> None:
+    """Require data to validate on, where the options ask for figures of it."""
+    if not there and (options.best_kept or options.validate_every):
+        message = "keep_best, patience and validate_every need data to validate on"
+        raise ConfigError(hint(message, "validation=0.1, a tenth of the training data"))
+
+
 def check_count(name: str, value: int) -> None:
     """Require a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
+from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.training.ahead import ahead
 from xpcnn.training.blackbox import all_finite, first_not_finite
 from xpcnn.training.callbacks import Callback, StopTraining
@@ -18,7 +18,7 @@ from xpcnn.training.course import Course
 from xpcnn.training.evaluation import evaluate, zero_sums
 from xpcnn.training.health import findings, new
 from xpcnn.training.history import Epoch, History, Validation
-from xpcnn.training.options import TrainingOptions
+from xpcnn.training.options import TrainingOptions, check_validation
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.samples import Samples
 from xpcnn.training.saving import Saver, Standing, Weights
@@ -43,9 +43,7 @@ class Run:
         saver: Saver | None,
         health: bool = False,
     ) -> None:
-        if validation is None and (options.best_kept or options.validate_every):
-            message = "keep_best, patience and validate_every need data to validate on"
-            raise ConfigError(hint(message, "validation=0.1, a tenth of the training data"))
+        check_validation(options, validation is not None)
         self.model, self.validation, self.options = model, validation, options
         self.seed, self.callbacks, self.saver, self.health = seed, callbacks, saver, health
         self.course = Course(model, train, options, seed)
@@ -103,6 +101,19 @@ class Run:
         except CheckpointError as error:
             self._note(f"no checkpoint after update {self.updates:,}: {error}")
 
+    def rescue(self) -> None:
+        """Save what there is of a run that is broken off, or go back to where all was finite."""
+        if not bool(all_finite(self.now[0])):
+            self.now = self.good
+        elif self.saver is not None and self.now[1] > 0:
+            self.save()
+
+    def chosen(self) -> Weights:
+        """Return the weights that the model gets in the end: the best, or the last."""
+        if self.options.best_kept and self.best is not None:
+            return self.best
+        return self.weights()
+
     def restore(self) -> None:
         """Go on from the newest checkpoint; from the start where there is none."""
         assert self.saver is not None
@@ -123,16 +134,19 @@ class Run:
             self._note(text)
 
     def _note(self, text: str) -> None:
-        """Tell a person something, and keep it."""
-        self.history.notes.append(text)
-        self.tell("on_note", text)
+        """Tell a person something, once, and keep it."""
+        if text not in self.history.notes:
+            self.history.notes.append(text)
+            self.tell("on_note", text)
 
     def tell(self, moment: str, *facts: Any) -> None:
         """Call every callback at a moment."""
         for callback in self.callbacks:
             try:
                 getattr(callback, moment)(*facts)
-            except StopTraining:
+            except StopTraining as stop:
+                if str(stop):
+                    self._stop(str(stop))
                 self.stopping = True
 
     def _epoch(self, epoch: int) -> None:

@@ -4,6 +4,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import xpcnn
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _NOT_OF_THE_RUN = ("max_seconds",)
 """Options that may be others when a run goes on."""
+
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+"""In the form of what has none of its own, such as a function."""
 
 NOT_FINITE = "not-finite.safetensors"
 """The file of an update that failed, in the folder of checkpoints."""
@@ -56,16 +60,18 @@ class Saver:
         """data: what the samples are, such as their hash; resume: whether to go on from the newest.
 
         Raises:
-            CheckpointError: the folder holds the checkpoints of another run.
+            CheckpointError: the folder holds the checkpoints of another run, or cannot be made.
         """
-        checkpoints.tidy()
         if not resume and (files := checkpoints.files()):
             message = f"{checkpoints.folder} has checkpoints already: {files[0].name}"
             raise CheckpointError(hint(message, "resume=True to go on, or another folder"))
+        checkpoints.prepare()
         self.checkpoints, self.model, self.resume = checkpoints, model, resume
         self.run = {
             "seed": str(seed),
             "data": data,
+            "mean": str(model.mean),
+            "std": str(model.std),
             "dtype": model.dtype,
             "layers": _shown(model.layers),
             "loss": _shown(model.loss),
@@ -75,6 +81,9 @@ class Saver:
                 if name not in _NOT_OF_THE_RUN
             },
         }
+        self.unnamed = [
+            name for name, value in vars(options).items() if _ADDRESS.search(repr(value))
+        ]
         self.environment = {
             "xpcnn": xpcnn.__version__,
             "backend": model.backend.name,
@@ -87,7 +96,7 @@ class Saver:
     ) -> str:
         """Write down the update that failed; return what to do with the file, in words."""
         try:
-            path = self.checkpoints.path(NOT_FINITE)
+            path = Path(self.checkpoints.folder) / NOT_FINITE
             keep(path, self.model, options, seed, before, update)
         except XpcnnError as error:
             problem = str(error).partition("\nTry: ")[0]
@@ -155,7 +164,9 @@ class Saver:
             found.history,
             best,
         )
-        return standing, found.notes + _differences(found.environment, self.environment)
+        notes = found.notes + _differences(found.environment, self.environment)
+        notes += [f"{name} cannot be compared with that of the saved run" for name in self.unnamed]
+        return standing, notes
 
 
 def _tensors(progress: Progress, best: Weights | None) -> Arrays:
@@ -168,7 +179,7 @@ def _tensors(progress: Progress, best: Weights | None) -> Arrays:
 
 def _shown(value: object) -> str:
     """Return an option in words that are the same in every process."""
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+    return _ADDRESS.sub("", repr(value))
 
 
 def _differences(then: dict[str, str], now: dict[str, str]) -> list[str]:
