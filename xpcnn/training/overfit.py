@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from xpcnn.layers import Layer
     from xpcnn.model import Model
 
-_LOSS = 0.01
+_LEFT = 0.05
+"""Part of the loss at the start. In 500 updates of Adam(1e-3) one Dense layer on the digits, which
+is slow and learns well, comes to 0.034 of it; twelve layers of sigmoids, which cannot, to 0.67."""
 
 
 @dataclass(frozen=True)
 class Overfit:
     """The verdict; print it for the words.
 
-    learnt: whether the loss came below 0.01 with every sample right.
+    learnt: whether every sample came to be right, with less than 5 % of the loss at the start.
     updates: after how many; samples: of the batch; start: the loss before the first.
     loss, accuracy: in the end.
     """
@@ -66,10 +68,11 @@ def overfit_one_batch(
     optimizer: Optimizer = Adam(1e-3),  # noqa: B008 - frozen
     seed: int | None = None,
 ) -> Overfit:
-    """Train on one batch until every sample is right and the loss below 0.01, or updates run out.
+    """Train on one batch until it is known by heart, or updates run out.
 
-    Nothing that works against learning by heart takes part: no augmentation, no schedule, no label
-    smoothing, and no dropout, with which a loss of 0.01 can be out of reach of a good network.
+    Then every sample is right and the loss below 5 % of that at the start. Nothing that works
+    against it takes part: no augmentation, no schedule, no label smoothing, and no dropout, with
+    which so small a loss can be out of reach of a good network.
     Batch normalisation is as in training. The model stays as it is.
 
     Raises:
@@ -98,7 +101,7 @@ def overfit_one_batch(
             progress = training_step(recipe, progress, batches, done + 1, lr, step)
             losses.append(float(progress.loss_sum) / n)
             accuracy = int(progress.hits) / n
-            learnt = accuracy == 1.0 and losses[-1] < _LOSS
+            learnt = accuracy == 1.0 and losses[-1] < _LEFT * losses[0]
             if learnt or not math.isfinite(losses[-1]):
                 break
     return Overfit(learnt, done, n, losses[0], losses[-1], accuracy)
