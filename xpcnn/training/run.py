@@ -16,7 +16,7 @@ from xpcnn.training.callbacks import Callback, StopTraining
 from xpcnn.training.checkup import checkup
 from xpcnn.training.course import Course
 from xpcnn.training.evaluation import evaluate, zero_sums
-from xpcnn.training.health import findings, new
+from xpcnn.training.health import findings, new, warm_up
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.recipe import recipe_for
@@ -228,7 +228,9 @@ class Run:
         labels = self.course.train.labels
         figures = checkup(self.model, self.recipe, self.now[0], update, labels)
         factor = self.course.factor(max(self.updates - 1, 0), losses)
-        for finding in new(findings(figures, self.updates, factor), self.history):
+        found = findings(figures, self.updates, factor, self.history["loss"])
+        found += warm_up(self.options.whole_schedule(), self.course.total)
+        for finding in new(found, self.history):
             self._note(str(finding))
 
     def _limit(self) -> None:
