@@ -174,7 +174,7 @@ class Model:
                 saver = Saver(checkpoints, self, chosen, seed, parts, resume)
             samples = self._samples(train.images, train.labels)
             others = None if held_out is None else self._samples(held_out.images, held_out.labels)
-            with self.backend.session():
+            with self.backend.session(), numpy.errstate(all="ignore"):  # `fit` tells of divergence
                 history = fit(self, samples, others, chosen, seed, callbacks, saver, health)
         except Exception:
             self.mean, self.std, self.classes, self.image_rule = before

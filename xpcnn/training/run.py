@@ -274,15 +274,18 @@ class Run:
                 what = first_not_finite(self.recipe, progress, *update)
                 if what is not None:
                     where = f"at update {int(update.step)} (epoch {epoch})"
-                    if self.saver is None:
-                        self._refuse(f"{what}, {where}")
-                    kept = self.saver.keep_case(self.options, self.seed, progress, update)
-                    self._refuse(f"{what}, {where}", kept)
+                    kept = []
+                    if self.saver is not None:
+                        kept = [self.saver.keep_case(self.options, self.seed, progress, update)]
+                    self._refuse(f"{what}, {where}", *kept, step=int(update.step))
             progress, passes = after, passes + len(update.batches)
             if passes >= self.now[1]:
                 break
         self._refuse("a value is not finite, and none is when the steps are repeated")
 
-    def _refuse(self, what: str, *more: str) -> NoReturn:
-        advice = f"a smaller learning rate than {self.options.optimizer.lr:g}, or clip_norm=1.0"
+    def _refuse(self, what: str, *more: str, step: int | None = None) -> NoReturn:
+        """Advise a rate below that of update `step`, the last where none is given."""
+        number = self.updates if step is None else step
+        rate = self.course.rate(number - 1, self.history.losses())
+        advice = f"a smaller learning rate than {rate:g}, or clip_norm=1.0"
         raise XpcnnError(hint(f"training diverged: {what}", "; ".join([advice, *more])))
