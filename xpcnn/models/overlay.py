@@ -21,7 +21,7 @@ def lay(below: Any, above: Any) -> Any:
         kept = {
             key: value
             for key, value in below.items()
-            if key in above or not _says(above, _INSTEAD_OF.get(key))
+            if key in above or not _says(above, _INSTEAD_OF.get(key, ""))
         }
         return kept | {key: lay(kept.get(key), value) for key, value in above.items()}
     if isinstance(above, list):
@@ -82,7 +82,7 @@ def has(table: Any, path: Sequence[str]) -> bool:
     return True
 
 
-def _says(table: Mapping[str, Any], key: str | None) -> bool:
+def _says(table: Mapping[str, Any], key: str) -> bool:
     """Tell whether a table gives an option a value: "none" takes it away."""
     return key in table and table[key] != "none"
 
