@@ -85,6 +85,15 @@ def test_no_false_alarm_for_small_networks(layers: list[Layer], classes: int) ->
     assert overfit_one_batch(model, train).learnt
 
 
+def test_a_trained_network_is_no_alarm() -> None:
+    train, _ = load("digits", limit=100)
+    model = Model([Flatten(), Dense(10)], input_shape=(1, 8, 8))
+    model.fit(train, epochs=100, optimizer=Adam(0.01))
+    verdict = overfit_one_batch(model, train)
+    assert verdict.start < 0.05
+    assert (verdict.learnt, verdict.updates) == (True, 0)
+
+
 def test_dropout_and_label_smoothing_take_no_part() -> None:
     inner = Residual(Sequential([Dense(32), ReLU(), Dropout(0.9)]))
     model = Model(
