@@ -42,7 +42,8 @@ def test_ctrl_c_during_the_imports(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Group(ModuleType):
-        def __getattr__(self, name: str) -> None:
+        @property
+        def cli(self) -> None:
             raise KeyboardInterrupt
 
     monkeypatch.setitem(sys.modules, "xpcnn.cli.group", Group("xpcnn.cli.group"))
