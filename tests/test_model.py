@@ -187,7 +187,7 @@ def test_an_interrupt_keeps_the_last_step(
 def test_divergence_is_said(parts: Parts) -> None:
     model = fresh()
     before = weights(model)
-    with numpy.errstate(all="ignore"), pytest.raises(XpcnnError) as error:
+    with pytest.raises(XpcnnError) as error:
         model.fit(parts[0], epochs=5, optimizer=SGD(1e6))
     assert str(error.value) == (
         "training diverged: the output of layers.4 (Dense) is not finite (640 of 640 values), "
@@ -197,11 +197,25 @@ def test_divergence_is_said(parts: Parts) -> None:
     assert weights(model) == before
 
 
+def test_the_advice_has_the_rate_of_the_update_that_failed() -> None:
+    """The second of four: the first has the rate 0, and the others are not looked at."""
+    model = Model([Dense(4), ReLU(), Dense(2)], input_shape=(3,))
+    x = numpy.random.default_rng(0).normal(size=(8, 3)).astype(numpy.float32)
+    with pytest.raises(XpcnnError, match=r"at update 2 .*\nTry: a smaller learning rate than 5e"):
+        model.fit(
+            (x, numpy.arange(8) % 2),
+            epochs=1,
+            batch_size=2,
+            optimizer=SGD(1e39),
+            schedule=lambda step, _: [0.0, 0.5, 0.25, 0.125][step],
+        )
+
+
 def test_a_last_step_that_diverges_is_said() -> None:
     """The loss of a step is that of the parameters before it, so the last one shows in no loss."""
     model = Model([Dense(4), ReLU(), Dense(2)], input_shape=(3,))
     x = numpy.random.default_rng(0).normal(size=(8, 3)).astype(numpy.float32)
-    with numpy.errstate(all="ignore"), pytest.raises(XpcnnError) as error:
+    with pytest.raises(XpcnnError) as error:
         model.fit((x, numpy.arange(8) % 2), epochs=1, batch_size=8, optimizer=SGD(1e39))
     assert str(error.value) == (
         "training diverged: the weight layers.0.weight is not finite (12 of 12 values), at update "

@@ -135,7 +135,7 @@ def classification_report(
     Raises:
         XpcnnError: the data do not fit the model, or there is no such view.
     """
-    data = model._checked(data)
+    data = model.checked(data)
     names, labels = data.classes, data.labels
     samples = data.images.reshape(len(data), *model.input_shape)
     p = model.predict_proba(samples, batch_size=batch_size, views=views)  # (n, c)

@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 from xpcnn import ops
 from xpcnn.errors import ConfigError, hint
 from xpcnn.ops.checks import is_floating
-from xpcnn.options import CLOSED_FRACTION, FINITE, check, number
+from xpcnn.options import FINITE, FRACTION, check, number
 from xpcnn.types import Array, namespace
 
 ScoresPullback: TypeAlias = Callable[[Array], Array]
@@ -44,7 +44,7 @@ class SoftmaxCrossEntropy:
     ignore_index: int = -100
 
     def __post_init__(self) -> None:
-        check(self, label_smoothing=CLOSED_FRACTION)
+        check(self, label_smoothing=FRACTION)  # with 1, no label says anything
         _make_floats(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:

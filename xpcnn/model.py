@@ -153,12 +153,12 @@ class Model:
         """
         chosen = training_options(options)
         seed = self.seed if seed is None else check_seed(seed)
-        train = self._checked(data)
+        train = self.checked(data)
         held_out: Dataset | None = None
         if isinstance(validation, Real):
             train, held_out = split(train, float(validation), seed)
         elif validation is not None:
-            held_out = self._checked(validation)  # type: ignore[arg-type]  # a float is Real
+            held_out = self.checked(validation)  # type: ignore[arg-type]  # a float is Real
 
         before = self.mean, self.std, self.classes, self.image_rule
         if self.mean is None:
@@ -172,9 +172,9 @@ class Model:
             if checkpoints is not None:
                 parts = " ".join(part.digest() for part in (train, held_out) if part is not None)
                 saver = Saver(checkpoints, self, chosen, seed, parts, resume)
-            samples = self._samples(train.images, train.labels)
-            others = None if held_out is None else self._samples(held_out.images, held_out.labels)
-            with self.backend.session():
+            samples = self.samples(train.images, train.labels)
+            others = None if held_out is None else self.samples(held_out.images, held_out.labels)
+            with self.backend.session(), numpy.errstate(all="ignore"):  # `fit` tells of divergence
                 history = fit(self, samples, others, chosen, seed, callbacks, saver, health)
         except Exception:
             self.mean, self.std, self.classes, self.image_rule = before
@@ -191,8 +191,8 @@ class Model:
 
     def evaluate(self, data: Data, *, batch_size: int = 256) -> dict[str, float]:
         """Return the mean loss and the accuracy on `data`: {"loss": ..., "accuracy": ...}."""
-        data = self._checked(data)
-        samples = self._samples(data.images, data.labels)
+        data = self.checked(data)
+        samples = self.samples(data.images, data.labels)
         with self.backend.session():
             return evaluate(self, samples, batch_size)
 
@@ -258,7 +258,7 @@ class Model:
             return self._map(numpy.zeros((1, *self.input_shape), "f4"), 1, read)[:0]
         parts = []
         with self.backend.session():
-            for x, _ in self._samples(raw, None).batches(batch_size):
+            for x, _ in self.samples(raw, None).batches(batch_size):
                 parts.append(read(x))
         return self.backend.to_host(self.backend.xp.concat(parts, axis=0))
 
@@ -266,13 +266,13 @@ class Model:
         """Return the scores of normalised samples (n, outputs)."""
         return self.layers.forward(self.params, self.buffers, x, Context())[0]
 
-    def _checked(self, data: Data) -> Dataset:
+    def checked(self, data: Data) -> Dataset:
         """Return a data set that fits the model, its labels and values checked."""
         return as_dataset(
             data, self.backend, self.input_shape, self.output_shape[0], self.loss, self.classes
         )
 
-    def _samples(self, raw: numpy.ndarray, labels: numpy.ndarray | None) -> Samples:
+    def samples(self, raw: numpy.ndarray, labels: numpy.ndarray | None) -> Samples:
         """Move raw samples to the device, with what normalises them."""
         channels = self.input_shape[0]
         mean = (0.0,) * channels if self.mean is None else self.mean

@@ -202,6 +202,41 @@ def test_what_is_wrong_with_an_assignment(own: Preset, assignment: str, said: st
     assert refused(own, "lr = 0.1", *flags).startswith(f"--set {assignment}: {said}")
 
 
+NORM, VALUE = "training.clip_norm=1", "training.clip_value=1"
+BOTH = "clip_norm and clip_value are both given\nTry: one of the two"
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "said"),
+    [
+        ("", ("--set", NORM, "--set", VALUE), f"--set {VALUE}: {BOTH}"),
+        ("", ("--set", VALUE, "--clip-norm", "2"), f"--set {VALUE}: {BOTH}"),
+        ("", ("--clip-norm", "2", "--set", "training={clip_value=1}"), BOTH),
+        ("", ("--set", "clip-norm=2", "--set", VALUE), f"--set {VALUE}: {BOTH}"),
+        ("clip-norm = 2\ntraining.clip_value = 1", (), f"run.toml: {BOTH}"),
+        ("[training]\nclip_norm = 2\nclip_value = 1", (), f"run.toml: {BOTH}"),
+    ],
+)
+def test_two_ways_to_clip(own: Preset, text: str, flags: tuple[str, ...], said: str) -> None:
+    assert refused(own, text, *flags).endswith(said)
+
+
+def test_a_later_source_has_another_way_to_clip(
+    own: Preset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clipping(text: str, *flags: str) -> tuple[float | None, float | None]:
+        training = settled(own, text, *flags).training
+        return training.clip_norm, training.clip_value
+
+    by_value = "training.clip_value = 1"
+    assert clipping(by_value, "--clip-norm", "2") == (2.0, None)
+    assert clipping("clip-norm = 2", "--set", VALUE) == (None, 1.0)
+    assert clipping("", "--clip-norm", "2", "--set", "training.clip_value=none") == (2.0, None)
+    monkeypatch.setenv("XPCNN_CLIP_NORM", "3")
+    assert clipping(by_value) == (3.0, None)
+    assert clipping(by_value, "--set", VALUE) == (None, 1.0)
+
+
 def test_whose_the_error_is(own: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XPCNN_MOMENTUM", "0.9")
     said = "training.optimizer (adam) has no option 'momentum'\nTry: "

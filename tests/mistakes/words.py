@@ -139,9 +139,9 @@ NUMBERS = [
     ),
     Mistake(
         "too much label smoothing",
-        lambda _: losses.SoftmaxCrossEntropy(label_smoothing=1.5),
+        lambda _: losses.SoftmaxCrossEntropy(label_smoothing=1.0),
         ConfigError,
-        "SoftmaxCrossEntropy: label_smoothing must be a number >= 0 and <= 1, got 1.5\n"
+        "SoftmaxCrossEntropy: label_smoothing must be a number >= 0 and < 1, got 1\n"
         "Try: SoftmaxCrossEntropy(label_smoothing=0.0)",
     ),
     Mistake(

@@ -28,6 +28,7 @@ FLIP, CROP = {"name": "flip", "vertical": 0.5}, {"name": "crop", "pad": 2}
         ([FLIP], [{"name": "flip", "vertical": 0.1}], [{"name": "flip", "vertical": 0.1}]),
         ([FLIP], [], []),
         ({"clip_value": 1, "a": 2}, {"clip_norm": 3}, {"a": 2, "clip_norm": 3}),
+        ({"clip_value": 1}, {"clip_norm": "none"}, {"clip_value": 1, "clip_norm": "none"}),
         ({"clip_value": 1}, {"clip_norm": 3, "clip_value": 2}, {"clip_norm": 3, "clip_value": 2}),
     ],
     ids=str,

@@ -46,11 +46,11 @@ def test_numpy_scalars_do_not_promote() -> None:
     assert clip_by_value(grads, numpy.float64(0.1))["a"].dtype == numpy.float32
 
 
-@pytest.mark.parametrize("bad", [-1.0, math.nan, math.inf])
+@pytest.mark.parametrize("bad", [-1.0, 0.0, math.nan, math.inf])
 def test_bad_limits(bad: float) -> None:
-    with pytest.raises(ConfigError, match=r"max_norm must be a finite number >= 0, got .*\nTry: "):
+    with pytest.raises(ConfigError, match=r"max_norm must be a finite number > 0, got .*\nTry: "):
         clip_by_global_norm({}, bad)
-    with pytest.raises(ConfigError, match=r"limit must be a finite number >= 0, got .*\nTry: "):
+    with pytest.raises(ConfigError, match=r"limit must be a finite number > 0, got .*\nTry: "):
         clip_by_value({}, bad)
 
 

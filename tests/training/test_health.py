@@ -1,6 +1,7 @@
 """Health in plain words: every sickness is named, a healthy training hears nothing."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from xpcnn.layers import Context, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 from xpcnn.layers.base import LayerPullback
 from xpcnn.losses import MSE, BCEWithLogits, SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD, Adam, Optimizer, RMSprop
+from xpcnn.schedules import Step, Warmup
 from xpcnn.training import Callback, Checkpoints, History
 from xpcnn.training.checkup import checkup, expected_loss
 from xpcnn.training.course import Course
-from xpcnn.training.health import Figures, findings, new
+from xpcnn.training.health import Figures, findings, new, warm_up
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.samples import Samples
@@ -42,8 +44,11 @@ HEALTHY = Figures(
 )
 
 
-def told(updates: int = 200, factor: float = 1.0, **changes: Any) -> list[str]:
-    return [str(finding) for finding in findings(HEALTHY._replace(**changes), updates, factor)]
+def told(
+    updates: int = 200, factor: float = 1.0, losses: Sequence[float] = (), **changes: Any
+) -> list[str]:
+    found = findings(HEALTHY._replace(**changes), updates, factor, losses)
+    return [str(finding) for finding in found]
 
 
 def test_the_healthy_hear_nothing() -> None:
@@ -100,6 +105,16 @@ def test_the_healthy_hear_nothing() -> None:
             "the weights. Try: a learning rate of a tenth",
         ),
         (
+            {"ratios": {"the weight of layers.5 (Dense)": 5.5}, "decay": 5.0},
+            "large updates in the weight of layers.5 (Dense): an update is 5.5 times as long as "
+            "the weights. Try: a smaller weight_decay, which is the larger part of it",
+        ),
+        (
+            {"losses": [2.5, 2.49, 2.48, 2.6]},
+            "a loss that has not fallen in the network: 2.5 in epoch 1, and 2.6 in epoch 4. Try: "
+            "overfit_one_batch, then samples and labels that belong together",
+        ),
+        (
             {"ratios": {"the weight of layers.0 (Dense)": 2e-6}},
             "small updates in the weight of layers.0 (Dense): an update is 2e-06 times as long as "
             "the weights, in others less. Try: a learning rate of ten times",
@@ -133,6 +148,20 @@ def test_what_is_no_sickness() -> None:
     assert told(decided=(4, 0), labelled=(2, 2)) == []  # few samples
     assert told(0, equal=["the weight of layers.5 (Dense)"]) == []  # a last layer begun with zeros
     assert told(expected=None, loss=1e9, ratios={"w": 1e-9}) == []  # another loss
+    assert told(losses=[2.5, 2.4, 2.5, 2.5]) == []  # fallen once
+    assert told(losses=[2.5, 2.5, 2.5]) == []  # few epochs
+    assert told(49, losses=[2.5] * 4) == []  # few updates
+    assert told(loss=1.0, losses=[1.0] * 4) == []  # learnt before
+    assert told(expected=None, losses=[2.5] * 4) == []  # another loss
+
+
+def test_a_warm_up_to_the_end_of_the_run() -> None:
+    assert warm_up(Warmup(79), 80) == warm_up(Warmup(0.9), 80) == warm_up(Step(90), 80) == []
+    (found,) = warm_up(Warmup(1000), 80)
+    assert str(found) == (
+        "health: too long a warm-up in the schedule: it takes 1,000 updates, and the run has 80. "
+        "Try: warmup=0.1, a tenth of the run"
+    )
 
 
 def test_what_follows_from_a_cause_is_not_told_beside_it() -> None:
@@ -256,13 +285,15 @@ def dense(activation: type[Layer] = ReLU, depth: int = 2, **options: Any) -> lis
     return [Flatten(), *hidden, Dense(10, **options)]
 
 
-def heard(layers: list[Layer], optimizer: Optimizer, classes: int = 10) -> list[str]:
+def heard(
+    layers: list[Layer], optimizer: Optimizer, classes: int = 10, **options: Any
+) -> list[str]:
     """Return the kinds of findings in a training of 4 epochs of 20 updates."""
     data = digits(320)
     labels = data.labels % classes
     model = Model(layers, input_shape=(1, 8, 8))
     history = model.fit(
-        (data.images, labels), epochs=4, batch_size=16, optimizer=optimizer, health=True
+        (data.images, labels), epochs=4, batch_size=16, optimizer=optimizer, health=True, **options
     )
     return [note.removeprefix("health: ").partition(" in ")[0] for note in history.notes]
 
@@ -287,6 +318,19 @@ def test_sick_networks_are_named(
     layers: list[Layer], optimizer: Optimizer, kinds: set[str]
 ) -> None:
     assert kinds <= set(heard(layers, optimizer))
+
+
+def test_a_warm_up_in_which_nothing_is_learnt_is_named() -> None:
+    kinds = heard(dense(), WELL, warmup=10_000_000)
+    assert kinds == ["too long a warm-up", "a loss that has not fallen"]
+
+
+def test_too_much_weight_decay_is_named() -> None:
+    model = Model(dense(), input_shape=(1, 8, 8))
+    optimizer = SGD(0.05, weight_decay=100.0)
+    (note,) = model.fit(digits(32), optimizer=optimizer, max_steps=1, health=True).notes
+    assert note.startswith("health: large updates in ")
+    assert note.endswith("Try: a smaller weight_decay, which is the larger part of it")
 
 
 def test_labels_of_one_class_are_named() -> None:

@@ -54,12 +54,18 @@ def test_counts_that_may_be_left_out(name: str, value: Any) -> None:
         ),
         (
             {"clip_norm": -1},
-            "clip_by_global_norm: max_norm must be a finite number >= 0, got -1\nTry: ",
+            "clip_by_global_norm: max_norm must be a finite number > 0, got -1\nTry: ",
         ),
         (
             {"clip_value": "1"},
-            "clip_by_value: limit must be a finite number >= 0, got str\nTry: ",
+            "clip_by_value: limit must be a finite number > 0, got str\nTry: ",
         ),
+        (
+            {"clip_norm": 0},
+            "clip_by_global_norm: max_norm must be a finite number > 0, got 0\nTry: max_norm=1.0, "
+            "or no clipping",
+        ),
+        ({"clip_value": 0.0}, "clip_by_value: limit must be a finite number > 0, got 0\nTry: "),
         (
             {"clip_norm": 1.0, "clip_value": 1.0},
             "clip_norm and clip_value are both given\nTry: one of the two",

@@ -117,6 +117,34 @@ def test_the_schedule_is_as_long_as_the_run() -> None:
     assert longer["lr"] == pytest.approx([5 / 6, 3 / 6, 1 / 6])
 
 
+def broken(value: Any) -> Schedule:
+    """Return a schedule that is well for 5 updates."""
+
+    def own(step: int, total_steps: int, /) -> Any:
+        return 1.0 if step < 5 else value
+
+    return own
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [(math.nan, "nan"), (math.inf, "inf"), (-1e-9, "-1e-09"), (None, "NoneType"), ("1", "str")],
+)
+def test_what_a_schedule_must_not_give(value: Any, got: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run(schedule=broken(value))
+    assert str(caught.value) == (
+        f"schedule own gives {got} at step 5 of 8\n"
+        "Try: a finite factor >= 0 for every step, counted from 0"
+    )
+
+
+def test_a_schedule_may_give_what_is_a_number() -> None:
+    given: Any = [0, numpy.float32(0.5), 3]
+    rates = [run(schedule=broken(value), optimizer=SGD(0.5))["lr"][-1] for value in given]
+    assert rates == [0.0, 0.25, 1.5]
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

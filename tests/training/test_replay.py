@@ -37,7 +37,7 @@ def diverge(folder: Path, **changes: Any) -> str:
         "accumulate": 2,
         "checkpoints": Checkpoints(folder, every_steps=1),
     }
-    with numpy.errstate(all="ignore"), pytest.raises(XpcnnError) as error:
+    with pytest.raises(XpcnnError) as error:
         model.fit(digits(40), **options | changes)
     return str(error.value)
 

@@ -6,7 +6,7 @@ unknown keys and values of another kind; what all of it comes to, `settings` fin
 
 import reprlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from xpcnn.cli.options import Option
 from xpcnn.errors import ConfigError, hint, nearest, said_of
 from xpcnn.io import toml
-from xpcnn.models.overlay import has, put
+from xpcnn.models.overlay import check_rivals, has, put
 
 TABLES = ("layers", "loss", "training")
 """The keys of a preset that a run can change; its shape and its classes are those of the data."""
@@ -63,12 +63,14 @@ class Request:
         self.flags = {o.target: values[key] for key, o in self._options.items() if not o.at}
         self.changes: list[Change] = []
         self.name = "own"
+        self._training: dict[str, Any] = {}  # what one source says of it
         if values["config"] is not None:
             self._take_file(Path(values["config"]))
         for source, where in (
             (ParameterSource.ENVIRONMENT, "the environment"),
             (ParameterSource.COMMANDLINE, ""),
         ):
+            self._training = {}
             given = {
                 key: values[key]
                 for key, option in options.items()
@@ -93,6 +95,8 @@ class Request:
     def _take(self, given: Mapping[str, Any], where: str) -> None:
         """Take the values of one source, which has no order."""
         tables = {key: given[key] for key in given if key in TABLES}
+        for key, table in tables.items():
+            self._check_rivals((key,), table)
         for key in given:
             if key in TABLES:
                 continue
@@ -105,6 +109,7 @@ class Request:
                     hint(f"{key} is said twice, also as {'.'.join(option.at)}", "one of the two")
                 )
             else:
+                self._check_rivals(option.at, value)
                 tables = put(tables, option.at, value)
         self.changes += [Change(where, (key,), value) for key, value in tables.items()]
 
@@ -120,6 +125,7 @@ class Request:
             self._check(key)
             value = _value(text.strip())
             if key in TABLES:
+                self._check_rivals((key, *rest), value)
                 self.changes.append(Change(where, (key, *rest), value))
                 return
             option = self._options[key]
@@ -127,9 +133,17 @@ class Request:
                 raise ConfigError(hint(f"{key} has no keys in it", f"{key} itself"))
             value = _read(option, value)
             if option.at:
+                self._check_rivals(option.at, value)
                 self.changes.append(Change(where, option.at, value))
             else:
                 self.flags[option.target] = value
+
+    def _check_rivals(self, path: Sequence[str], value: Any) -> None:
+        """Require of one source at most one of two options that take each other's place."""
+        key, *rest = path
+        if key == "training" and isinstance(said := put({}, rest, value), dict):
+            self._training |= said
+            check_rivals(self._training)
 
     def _check(self, key: str) -> None:
         valid = (*self._options, *TABLES)

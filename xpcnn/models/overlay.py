@@ -21,7 +21,7 @@ def lay(below: Any, above: Any) -> Any:
         kept = {
             key: value
             for key, value in below.items()
-            if key in above or _INSTEAD_OF.get(key) not in above
+            if key in above or not _says(above, _INSTEAD_OF.get(key, ""))
         }
         return kept | {key: lay(kept.get(key), value) for key, value in above.items()}
     if isinstance(above, list):
@@ -62,6 +62,17 @@ def _put(below: Any, path: Sequence[str], value: Any, at: str) -> Any:
     return table | {key: _put(table.get(key), rest, value, inner)}
 
 
+def check_rivals(table: Mapping[str, Any]) -> None:
+    """Require at most one of two options of which one takes the place of the other.
+
+    Raises:
+        ConfigError: a table has both, as `lay` over another table would keep the later only.
+    """
+    for key, other in _INSTEAD_OF.items():
+        if _says(table, key) and _says(table, other):
+            raise ConfigError(hint(f"{key} and {other} are both given", "one of the two"))
+
+
 def has(table: Any, path: Sequence[str]) -> bool:
     """Tell whether there is something at a path of keys."""
     for key in path:
@@ -69,6 +80,11 @@ def has(table: Any, path: Sequence[str]) -> bool:
             return False
         table = table[key]
     return True
+
+
+def _says(table: Mapping[str, Any], key: str) -> bool:
+    """Tell whether a table gives an option a value: "none" takes it away."""
+    return key in table and table[key] != "none"
 
 
 def _is_another(below: dict[str, Any], above: dict[str, Any]) -> bool:

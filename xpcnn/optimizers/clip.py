@@ -1,7 +1,7 @@
 """Clipping of gradients, on the device: functional, without a look at any value."""
 
 from xpcnn.optimizers.common import Arrays
-from xpcnn.options import NON_NEGATIVE, number
+from xpcnn.options import POSITIVE, number
 from xpcnn.types import namespace
 
 
@@ -14,7 +14,7 @@ def clip_by_global_norm(grads: Arrays, max_norm: float) -> Arrays:
     the difficulty of training recurrent neural networks", 2013, algorithm 1.
     """
     max_norm = number(
-        "clip_by_global_norm", "max_norm", max_norm, NON_NEGATIVE, "max_norm=1.0, or no clipping"
+        "clip_by_global_norm", "max_norm", max_norm, POSITIVE, "max_norm=1.0, or no clipping"
     )
     if not grads:
         return {}
@@ -27,7 +27,7 @@ def clip_by_global_norm(grads: Arrays, max_norm: float) -> Arrays:
 
 def clip_by_value(grads: Arrays, limit: float) -> Arrays:
     """Bring every element of every gradient into [-limit, limit]; NaN stays."""
-    limit = number("clip_by_value", "limit", limit, NON_NEGATIVE, "limit=1.0, or no clipping")
+    limit = number("clip_by_value", "limit", limit, POSITIVE, "limit=1.0, or no clipping")
     clipped: Arrays = {}
     for path, g in grads.items():
         xp = namespace(g)

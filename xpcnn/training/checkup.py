@@ -70,6 +70,7 @@ def checkup(
         decided=_counts(to_host(decided), classes),
         labelled=_counts(to_host(labelled), classes),
         present=len(numpy.unique(to_host(labels))),
+        decay=recipe.optimizer.lr * getattr(recipe.optimizer, "weight_decay", 0.0),
     )
 
 

@@ -1,16 +1,19 @@
 """The course of a run: which batches, numbers and learning rates each of its updates has.
 
 A function of options, seed and epoch, and for `Plateau` of the losses so far: nothing is drawn one
-after the other, so a course can be taken up anywhere.
+after the other, so a course can be taken up anywhere. Refuses what a schedule must not give.
 """
 
+import math
 from collections.abc import Iterator, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 
 from xpcnn import random
 from xpcnn.data.augment import Augmenter
+from xpcnn.errors import ConfigError, hint
 from xpcnn.schedules import after
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.samples import Samples
@@ -66,8 +69,19 @@ class Course:
         return self.options.optimizer.lr * self.factor(step, losses)
 
     def factor(self, step: int, losses: Sequence[float]) -> float:
-        """Return by what the schedule multiplies the optimizer's own rate."""
-        return after(self.options.whole_schedule(), losses)(step, self.total)
+        """Return by what the schedule multiplies the optimizer's own rate.
+
+        Raises:
+            ConfigError: that is no finite number of at least 0.
+        """
+        factor = after(self.options.whole_schedule(), losses)(step, self.total)
+        if isinstance(factor, Real) and 0.0 <= factor < math.inf:
+            return float(factor)
+        schedule = self.options.schedule
+        name = getattr(schedule, "__name__", type(schedule).__name__)
+        got = f"{factor}" if isinstance(factor, Real) else type(factor).__name__
+        message = f"schedule {name} gives {got} at step {step} of {self.total}"
+        raise ConfigError(hint(message, "a finite factor >= 0 for every step, counted from 0"))
 
     def epoch(self, epoch: int, skip: int, losses: Sequence[float]) -> Iterator[Update]:
         """Yield the updates of an epoch (from 1) after its first `skip` batches.

@@ -72,12 +72,12 @@ def dry_run(
     """
     chosen = training_options(options)
     seed = model.seed if seed is None else seed
-    train = model._checked(data)
+    train = model.checked(data)
     held_out = None
     if isinstance(validation, Real):
         train, held_out = split(train, float(validation), seed)
     elif validation is not None:
-        held_out = model._checked(validation)  # type: ignore[arg-type]  # a float is Real
+        held_out = model.checked(validation)  # type: ignore[arg-type]  # a float is Real
     model, samples = prepare(model, train)
     recipe = recipe_for(model, chosen, seed)
     course = Course(model, samples, chosen, seed)
@@ -97,7 +97,7 @@ def dry_run(
         if held_out is not None:
             batch = held_out.images[: chosen.batch_size], held_out.labels[: chosen.batch_size]
             weights = progress.params, progress.buffers
-            val_loss = evaluate(model, model._samples(*batch), chosen.batch_size, weights)["loss"]
+            val_loss = evaluate(model, model.samples(*batch), chosen.batch_size, weights)["loss"]
     return DryRun(
         seconds,
         course.total,

@@ -8,6 +8,7 @@ they are meant to be.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from xpcnn.schedules import Schedule, Warmup
 from xpcnn.training.history import History
 
 START = 3.0
@@ -41,6 +42,9 @@ SETTLED = 50
 LEARNT = 0.5
 """Times ln(classes): with a smaller loss, updates may well be small."""
 
+EPOCHS, FALLEN = 4, 0.99
+"""Epochs of which one after the first should have a loss below this part of the first one's."""
+
 
 class Figures(NamedTuple):
     """What one batch and the update by it show.
@@ -54,6 +58,7 @@ class Figures(NamedTuple):
     equal: the weights all of whose elements are equal.
     decided, labelled: samples by class, as the network and as the labels have them.
     present: how many classes the samples to train on are of.
+    decay: the part of a weight that weight decay takes from it at the optimizer's own rate.
     """
 
     loss: float
@@ -66,6 +71,7 @@ class Figures(NamedTuple):
     decided: Sequence[int]
     labelled: Sequence[int]
     present: int
+    decay: float = 0.0
 
 
 class Finding(NamedTuple):
@@ -85,13 +91,16 @@ class Finding(NamedTuple):
         return f"{self.heading} {self.number}. Try: {self.advice}"
 
 
-def findings(figures: Figures, updates: int, factor: float = 1.0) -> list[Finding]:
+def findings(
+    figures: Figures, updates: int, factor: float = 1.0, losses: Sequence[float] = ()
+) -> list[Finding]:
     """Return what is not well after so many updates, causes before what may follow from them.
 
     Of layers with the same complaint the worst is named, and how many others have it.
 
     Args:
         factor: of the schedule: by what the optimizer's rate is multiplied now.
+        losses: of training, by epoch.
     """
     causes = [
         _one_class(figures),
@@ -105,7 +114,17 @@ def findings(figures: Figures, updates: int, factor: float = 1.0) -> list[Findin
         found.append(collapse)
     if updates > 0 and not found and (small := _small_updates(figures)) is not None:
         found.append(small)
+    if updates >= SETTLED and not found and (level := _level(figures, losses)) is not None:
+        found.append(level)
     return found
+
+
+def warm_up(schedule: Schedule, total: int) -> list[Finding]:
+    """Return whether a warm-up lasts to the end of the run: its `total` updates, or longer."""
+    if not isinstance(schedule, Warmup) or schedule.steps < total:  # fractions are below 1
+        return []
+    number = f"it takes {schedule.steps:,} updates, and the run has {total:,}"
+    return [Finding("too long a warm-up", "the schedule", number, "warmup=0.1, a tenth of the run")]
 
 
 def new(found: Sequence[Finding], history: History) -> Iterator[Finding]:
@@ -189,7 +208,11 @@ def _large_updates(f: Figures, factor: float, limit: float) -> Finding | None:
         return None
     where, others = bad
     number = f"an update is {ratios[where]:.2g} times as long as the weights{others}"
-    return Finding("large updates", where, number, "a learning rate of a tenth")
+    if factor * f.decay > ratios[where] / 2.0:
+        advice = "a smaller weight_decay, which is the larger part of it"
+    else:
+        advice = "a learning rate of a tenth"
+    return Finding("large updates", where, number, advice)
 
 
 def _small_updates(f: Figures) -> Finding | None:
@@ -201,6 +224,17 @@ def _small_updates(f: Figures) -> Finding | None:
         return None
     number = f"an update is {f.ratios[where]:.2g} times as long as the weights, in others less"
     return Finding("small updates", where, number, "a learning rate of ten times")
+
+
+def _level(f: Figures, losses: Sequence[float]) -> Finding | None:
+    """Nothing else is found, and yet nothing is learnt."""
+    if f.expected is None or f.loss < LEARNT * f.expected or len(losses) < EPOCHS:
+        return None
+    if min(losses[1:]) < FALLEN * losses[0]:
+        return None
+    number = f"{losses[0]:.3g} in epoch 1, and {losses[-1]:.3g} in epoch {len(losses)}"
+    advice = "overfit_one_batch, then samples and labels that belong together"
+    return Finding("a loss that has not fallen", "the network", number, advice)
 
 
 def _beyond(values: dict[str, float], limit: float) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ from xpcnn.training.callbacks import Callback, StopTraining
 from xpcnn.training.checkup import checkup
 from xpcnn.training.course import Course
 from xpcnn.training.evaluation import evaluate, zero_sums
-from xpcnn.training.health import findings, new
+from xpcnn.training.health import findings, new, warm_up
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.options import TrainingOptions, check_validation
 from xpcnn.training.recipe import recipe_for
@@ -242,7 +242,9 @@ class Run:
         labels = self.course.train.labels
         figures = checkup(self.model, self.recipe, self.now[0], update, labels)
         factor = self.course.factor(max(self.updates - 1, 0), losses)
-        for finding in new(findings(figures, self.updates, factor), self.history):
+        found = findings(figures, self.updates, factor, self.history["loss"])
+        found += warm_up(self.options.whole_schedule(), self.course.total)
+        for finding in new(found, self.history):
             self._note(str(finding))
 
     def _limit(self) -> None:
@@ -286,15 +288,18 @@ class Run:
                 what = first_not_finite(self.recipe, progress, *update)
                 if what is not None:
                     where = f"at update {int(update.step)} (epoch {epoch})"
-                    if self.saver is None:
-                        self._refuse(f"{what}, {where}")
-                    kept = self.saver.keep_case(self.options, self.seed, progress, update)
-                    self._refuse(f"{what}, {where}", kept)
+                    kept = []
+                    if self.saver is not None:
+                        kept = [self.saver.keep_case(self.options, self.seed, progress, update)]
+                    self._refuse(f"{what}, {where}", *kept, step=int(update.step))
             progress, passes = after, passes + len(update.batches)
             if passes >= self.now[1]:
                 break
         self._refuse("a value is not finite, and none is when the steps are repeated")
 
-    def _refuse(self, what: str, *more: str) -> NoReturn:
-        advice = f"a smaller learning rate than {self.options.optimizer.lr:g}, or clip_norm=1.0"
+    def _refuse(self, what: str, *more: str, step: int | None = None) -> NoReturn:
+        """Advise a rate below that of update `step`, the last where none is given."""
+        number = self.updates if step is None else step
+        rate = self.course.rate(number - 1, self.history.losses())
+        advice = f"a smaller learning rate than {rate:g}, or clip_norm=1.0"
         raise XpcnnError(hint(f"training diverged: {what}", "; ".join([advice, *more])))

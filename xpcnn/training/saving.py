@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import xpcnn
 from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.io.model_file import Spec
+from xpcnn.ops.checks import dtype_name
 from xpcnn.training.blackbox import arrays, with_arrays
 from xpcnn.training.checkpoints import Checkpoints, metadata
 from xpcnn.training.course import Update
@@ -142,7 +143,7 @@ class Saver:
         """
         weights = fresh.params, fresh.buffers
         expected = {
-            name: Spec(tuple(x.shape), str(self.model.backend.to_host(x).dtype))
+            name: Spec(tuple(x.shape), dtype_name(x))
             for name, x in _tensors(fresh, weights).items()
         }
         found = self.checkpoints.read(self.run, expected)

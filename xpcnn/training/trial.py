@@ -19,8 +19,8 @@ def prepare(model: "Model", data: "Data") -> tuple["Model", Samples]:
     Raises:
         DataError, LabelError, ShapeError, DTypeError, BackendError: the data does not fit.
     """
-    train = model._checked(data)
+    train = model.checked(data)
     second = copy.copy(model)  # shares arrays, which nobody writes into
     if model.mean is None:
         second.mean, second.std = train.mean, train.std
-    return second, second._samples(train.images, train.labels)
+    return second, second.samples(train.images, train.labels)
