@@ -28,6 +28,7 @@ def command(
     from xpcnn.cli.runs import CONFIG, finished, old_run
     from xpcnn.cli.train import NOT_OF_THE_RUN
     from xpcnn.cli.train import command as train_command
+    from xpcnn.cli.words import said_of_flags
 
     folder = old_run(Path(run))
     result: dict[str, Any] | None = finished(folder)
@@ -44,6 +45,7 @@ def command(
         request = Request(inner)
     for name in NOT_OF_THE_RUN:
         request.flags.pop(name)
-    answered = train(request, None, quiet, resumed=folder)
+    with said_of_flags(inner, request.wheres):
+        answered = train(request, None, quiet, resumed=folder)
     if as_json:
         answer(to_json(answered))

@@ -54,9 +54,12 @@ class Checkpoints:
     keep: int = 2
 
     def __post_init__(self) -> None:
-        check_count("keep", self.keep)
+        if not isinstance(self.folder, str | Path):
+            message = f"Checkpoints: folder is {self.folder!r}, expected a path"
+            raise ConfigError(hint(message, 'Checkpoints("checkpoints")'))
+        object.__setattr__(self, "keep", check_count("keep", self.keep))
         if self.every_steps is not None:
-            check_count("every_steps", self.every_steps)
+            object.__setattr__(self, "every_steps", check_count("every_steps", self.every_steps))
         if self.every_seconds is not None:
             check(self, every_seconds=POSITIVE)
 
