@@ -96,7 +96,7 @@ def test_a_file_is_no_run_folder(cli: Cli) -> None:
 
 def test_a_limit_that_is_wrong(cli: Cli) -> None:
     Path("run").mkdir()
-    Path("run/config.toml").write_text("limit = 60")
+    Path("run/config.toml").write_text("dataset = 'digits'\nlimit = 60")
     assert cli("resume", "run", "--max-seconds", "-1") == (
         1,
         "",

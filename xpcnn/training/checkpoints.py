@@ -134,6 +134,20 @@ class Checkpoints:
         return None
 
 
+def check_checkpoints(checkpoints: Any, resume: bool) -> None:
+    """Require Checkpoints or None, and some where a run is to be resumed.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    advice = 'checkpoints=Checkpoints("folder")'
+    if not isinstance(checkpoints, Checkpoints | None):
+        message = f"checkpoints is {checkpoints!r}, expected an object of Checkpoints"
+        raise ConfigError(hint(message, advice))
+    if resume and checkpoints is None:
+        raise ConfigError(hint("resume=True, and there are no checkpoints to go on from", advice))
+
+
 def metadata(
     run: Mapping[str, str],
     passes: int,

@@ -140,6 +140,17 @@ def training_options(given: Mapping[str, Any]) -> TrainingOptions:
     return TrainingOptions(**{name: x for name, x in given.items() if x is not None})
 
 
+def check_switches(**given: Any) -> None:
+    """Require True or False of each.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    for name, value in given.items():
+        if not isinstance(value, bool):
+            raise ConfigError(hint(f"{name} is {value!r}, expected True or False", f"{name}=True"))
+
+
 def check_count(name: str, value: Any) -> int:
     """Return a whole number of at least 1 as a Python int.
 
