@@ -236,6 +236,7 @@ def test_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
         (["train", "--epocs", "3"], "--epocs"),
         (["train", "extra"], "unexpected extra argument"),
         (["train", "--classes", "0"], "--classes needs two classes or more, such as 0,1; got '0'"),
+        (["train", "--classes", "0,0"], "--classes needs two classes or more, such as 0,1"),
         (["train", "--augment", "none,flip"], "'none,flip': none stands alone, for an empty list"),
         (["train", "--freeze", "none,*.bias"], "'none,*.bias': none stands alone"),
         (["evaluate"], "Missing argument 'RUN|FILE'"),

@@ -127,6 +127,7 @@ def test_unknown_names(name: str, near: str) -> None:
     [
         ({"lr": 0.1}, "optimizer=SGD(lr=0.1)"),
         ({"weight_decay": 0.01, "optimizer": Adam()}, "optimizer=Adam(weight_decay=0.01)"),
+        ({"lr": "0.1"}, "optimizer=SGD(lr=...)"),
         ({"momentum": 0.5, "optimizer": None}, "optimizer=SGD(momentum=0.5)"),
     ],
 )
@@ -135,6 +136,12 @@ def test_options_of_the_optimizer(options: dict[str, Any], advice: str) -> None:
         linear().fit(rows(4), **options)
     name = next(iter(options))
     assert str(caught.value) == f"there is no training option {name!r}\nTry: {advice}"
+
+
+@pytest.mark.parametrize("optimizer", ["adam", Adam])
+def test_what_is_no_optimizer_has_no_options(optimizer: Any) -> None:
+    with pytest.raises(ConfigError, match="there is no training option 'lr'\nTry: one of acc"):
+        linear().fit(rows(4), optimizer=optimizer, lr=0.1)
 
 
 def test_whole_numbers_of_numpy_become_python_s() -> None:

@@ -116,6 +116,6 @@ def tables(text: str) -> list[dict[str, str]]:
 
 def two_or_more(text: str) -> str:
     """Return a list of classes such as 0,1 as it is."""
-    if len(listed(text)) < 2:
+    if len({part.strip() for part in text.split(",")}) < 2:
         raise click.BadParameter(f"--classes needs two classes or more, such as 0,1; got {text!r}")
     return text

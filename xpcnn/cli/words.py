@@ -9,17 +9,14 @@ import click
 from click.core import ParameterSource
 
 from xpcnn.cli.options import Option
-from xpcnn.errors import ConfigError, hint, nearest
-
-_MANY = 12
-"""More names than these are too long a line."""
+from xpcnn.errors import ConfigError, hint
 
 
 @contextmanager
-def said_of_flags(context: click.Context, wheres: Iterable[str | None]) -> Iterator[None]:
+def said_of_flags(context: click.Context, wheres: Iterable[str]) -> Iterator[None]:
     """Begin the text of an error about an option with its flag, if that was given.
 
-    wheres: beginnings of errors that tell already whose the value is; empty ones do not count.
+    wheres: beginnings of errors that tell already whose the value is; an empty one tells nothing.
     """
     try:
         yield
@@ -62,18 +59,15 @@ def _advice(options: Mapping[str, Option], advice: str) -> str:
 
     def as_flag(found: re.Match[str]) -> str:
         option = options.get(found[1])
-        return (
-            found[0] if option is None or option.is_flag else _written(option, found[2].strip('"'))
-        )
+        if option is None or option.is_flag:
+            return found[0]
+        return _written(option, found[2].strip('"'))
 
     bare = re.sub(r"\b[A-Z]\w*\((\w+=[^\s,()]+)\)", r"\1", advice)
     return re.sub(r"\b(\w+) ?= ?([^\s,()\[{]+)", as_flag, bare)
 
 
 def near(name: str, valid: Iterable[str]) -> str:
-    """Return advice for an unknown name: as `errors.nearest`, but of many three at most."""
-    names = sorted(valid)
-    if len(names) <= _MANY:
-        return nearest(name, names)
-    close = "".join(f"{found!r}, " for found in difflib.get_close_matches(name, names, n=3))
+    """Return advice for an unknown name among more than a line can list: three that are close."""
+    close = "".join(f"{found!r}, " for found in difflib.get_close_matches(name, sorted(valid), n=3))
     return f"{close}see `xpcnn train --help`"

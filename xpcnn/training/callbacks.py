@@ -49,7 +49,7 @@ def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     """Return callbacks as a tuple; None is none.
 
     Raises:
-        ConfigError: they are no list of objects of a class made from `Callback`.
+        ConfigError: they are no list of objects made from `Callback`.
     """
     advice = "callbacks=[MyCallback()], an object of your class MyCallback(Callback)"
     if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable | None):
@@ -58,6 +58,7 @@ def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     given = tuple(callbacks or ())
     for callback in given:
         if not isinstance(callback, Callback):
-            message = f"callbacks has {callback!r} in it, expected objects of a Callback"
+            what = "class" if isinstance(callback, type) else type(callback).__name__
+            message = f"callbacks has a {what} in it, expected objects made from Callback"
             raise ConfigError(hint(message, advice))
     return given

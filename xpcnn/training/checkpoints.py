@@ -55,7 +55,7 @@ class Checkpoints:
 
     def __post_init__(self) -> None:
         if not isinstance(self.folder, str | Path):
-            message = f"Checkpoints: folder is {self.folder!r}, expected a path"
+            message = f"Checkpoints: folder is a {type(self.folder).__name__}, expected a path"
             raise ConfigError(hint(message, 'Checkpoints("checkpoints")'))
         object.__setattr__(self, "keep", check_count("keep", self.keep))
         if self.every_steps is not None:
@@ -142,7 +142,7 @@ def check_checkpoints(checkpoints: Any, resume: bool) -> None:
     """
     advice = 'checkpoints=Checkpoints("folder")'
     if not isinstance(checkpoints, Checkpoints | None):
-        message = f"checkpoints is {checkpoints!r}, expected an object of Checkpoints"
+        message = f"checkpoints is a {type(checkpoints).__name__}, expected Checkpoints"
         raise ConfigError(hint(message, advice))
     if resume and checkpoints is None:
         raise ConfigError(hint("resume=True, and there are no checkpoints to go on from", advice))

@@ -1,8 +1,7 @@
 """How to train: everything but the data and the model, checked when it is made."""
 
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass
 from functools import partial
 from numbers import Integral
 from typing import Any, Literal, TypeAlias
@@ -134,9 +133,10 @@ def training_options(given: Mapping[str, Any]) -> TrainingOptions:
         if name not in valid:
             message = f"there is no training option {name!r}"
             optimizer = type(given.get("optimizer") or TrainingOptions.optimizer)
-            of_optimizer = name in inspect.signature(optimizer).parameters
-            own = f"optimizer={optimizer.__name__}({name}={given[name]!r})"
-            raise ConfigError(hint(message, own if of_optimizer else nearest(name, valid)))
+            if is_dataclass(optimizer) and name in {option.name for option in fields(optimizer)}:
+                value = given[name] if isinstance(given[name], int | float) else "..."
+                raise ConfigError(hint(message, f"optimizer={optimizer.__name__}({name}={value})"))
+            raise ConfigError(hint(message, nearest(name, valid)))
     return TrainingOptions(**{name: x for name, x in given.items() if x is not None})
 
 
@@ -148,7 +148,9 @@ def check_switches(**given: Any) -> None:
     """
     for name, value in given.items():
         if not isinstance(value, bool):
-            raise ConfigError(hint(f"{name} is {value!r}, expected True or False", f"{name}=True"))
+            raise ConfigError(
+                hint(f"{name} is a {type(value).__name__}, expected True or False", f"{name}=True")
+            )
 
 
 def check_count(name: str, value: Any) -> int:
