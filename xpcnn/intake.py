@@ -53,10 +53,12 @@ def as_dataset(
             return data
         return data if data.classes == classes else _relabelled(data, classes)
     if not isinstance(data, tuple) or len(data) != 2:
+        samples_alone = isinstance(data, numpy.ndarray | backend.array_type)
+        advice = "model.predict(samples), where there are no labels"
         raise DataError(
             hint(
                 f"data is a {kind(data)}, expected a Dataset or (samples, labels)",
-                "model.predict(samples), where there are no labels",
+                advice if samples_alone else "(samples, labels), two arrays",
             )
         )
     samples, labels = data

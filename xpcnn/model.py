@@ -1,7 +1,7 @@
 """Model: layers, their parameters and a backend, and what people do with them."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from xpcnn.data.pictures import ImageRule
 from xpcnn.data.split import split
 from xpcnn.errors import (
     ConfigError,
+    DataError,
     ShapeError,
     hint,
 )
@@ -34,7 +35,9 @@ from xpcnn.layers import Context, Layer, Sequential, Softmax
 from xpcnn.losses import Loss, SoftmaxCrossEntropy
 from xpcnn.summary import Summary, summarize
 from xpcnn.training import Callback, Checkpoints, History, evaluate, fit
-from xpcnn.training.options import check_count, training_options
+from xpcnn.training.callbacks import check_callbacks
+from xpcnn.training.checkpoints import check_checkpoints
+from xpcnn.training.options import check_count, check_switches, training_options
 from xpcnn.training.samples import Samples
 from xpcnn.training.saving import Saver
 from xpcnn.types import Array, Params, Shape, map_tree
@@ -126,7 +129,7 @@ class Model:
         *,
         validation: Data | float | None = None,
         seed: int | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Iterable[Callback] | None = (),
         checkpoints: Checkpoints | None = None,
         resume: bool = False,
         health: bool = False,
@@ -152,13 +155,11 @@ class Model:
             the history, one record per epoch.
         """
         chosen = training_options(options)
+        heard = check_callbacks(callbacks)
+        check_switches(resume=resume, health=health)
+        check_checkpoints(checkpoints, resume)
         seed = self.seed if seed is None else check_seed(seed)
-        train = self.checked(data)
-        held_out: Dataset | None = None
-        if isinstance(validation, Real):
-            train, held_out = split(train, float(validation), seed)
-        elif validation is not None:
-            held_out = self.checked(validation)  # type: ignore[arg-type]  # a float is Real
+        train, held_out = self.parts(data, validation, seed)
 
         before = self.mean, self.std, self.classes, self.image_rule
         if self.mean is None:
@@ -175,7 +176,7 @@ class Model:
             samples = self.samples(train.images, train.labels)
             others = None if held_out is None else self.samples(held_out.images, held_out.labels)
             with self.backend.session(), numpy.errstate(all="ignore"):  # `fit` tells of divergence
-                history = fit(self, samples, others, chosen, seed, callbacks, saver, health)
+                history = fit(self, samples, others, chosen, seed, heard, saver, health)
         except Exception:
             self.mean, self.std, self.classes, self.image_rule = before
             raise
@@ -271,6 +272,18 @@ class Model:
         return as_dataset(
             data, self.backend, self.input_shape, self.output_shape[0], self.loss, self.classes
         )
+
+    def parts(
+        self, data: Data, validation: Data | float | None, seed: int
+    ) -> tuple[Dataset, Dataset | None]:
+        """Return what to train and what to validate on, of arguments as of `fit`."""
+        train = self.checked(data)
+        if isinstance(validation, Real) and not isinstance(validation, bool):
+            return split(train, float(validation), seed)
+        if not isinstance(validation, Dataset | tuple | None):
+            message = f"validation is a {type(validation).__name__}, expected data or a fraction"
+            raise DataError(hint(message, "validation=0.1, a tenth of the training data"))
+        return train, None if validation is None else self.checked(validation)
 
     def samples(self, raw: numpy.ndarray, labels: numpy.ndarray | None) -> Samples:
         """Move raw samples to the device, with what normalises them."""

@@ -49,7 +49,7 @@ class Step:
 
     def __post_init__(self) -> None:
         check(self, gamma=NON_NEGATIVE)
-        object.__setattr__(self, "every", _length(self, "every", self.every))
+        object.__setattr__(self, "every", check_length("Step", "every", self.every))
 
     def __call__(self, step: int, total_steps: int, /) -> float:
         t = min(step, total_steps)
@@ -69,7 +69,7 @@ class MultiStep:
         if not isinstance(self.at, tuple | list):
             message = f"MultiStep: at is {self.at!r}, expected a list"
             raise ConfigError(hint(message, "MultiStep((0.5, 0.75))"))
-        object.__setattr__(self, "at", tuple(_length(self, "at", length) for length in self.at))
+        object.__setattr__(self, "at", tuple(check_length("MultiStep", "at", x) for x in self.at))
 
     def __call__(self, step: int, total_steps: int, /) -> float:
         return self.gamma ** sum(_steps(length, total_steps) <= step for length in self.at)
@@ -88,7 +88,7 @@ class Exponential:
 
     def __post_init__(self) -> None:
         check(self, gamma=NON_NEGATIVE)
-        object.__setattr__(self, "every", _length(self, "every", self.every))
+        object.__setattr__(self, "every", check_length("Exponential", "every", self.every))
 
     def __call__(self, step: int, total_steps: int, /) -> float:
         return float(self.gamma ** (min(step, total_steps) / _steps(self.every, total_steps)))
@@ -180,7 +180,7 @@ class OneCycle:
 
     def __post_init__(self) -> None:
         check(self, start=FRACTION, final=FRACTION)
-        object.__setattr__(self, "peak", _length(self, "peak", self.peak))
+        object.__setattr__(self, "peak", check_length("OneCycle", "peak", self.peak))
 
     def __call__(self, step: int, total_steps: int, /) -> float:
         last = total_steps - 1
@@ -203,7 +203,7 @@ class Warmup:
     then: Schedule = Constant()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", _length(self, "steps", self.steps))
+        object.__setattr__(self, "steps", check_length("Warmup", "steps", self.steps))
 
     def __call__(self, step: int, total_steps: int, /) -> float:
         steps = round(_steps(self.steps, total_steps))
@@ -292,13 +292,16 @@ def _steps(length: Length, total_steps: int) -> float:
     return length if isinstance(length, int) else length * total_steps
 
 
-def _length(schedule: Schedule, name: str, value: Any) -> Length:
-    """Return a whole number of steps or a fraction as a Python number; refuse all else."""
+def check_length(owner: str, name: str, value: Any) -> Length:
+    """Return a whole number of steps or a fraction of all as a Python number.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
     if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:
         return int(value)
     if isinstance(value, Real) and 0.0 < float(value) < 1.0:
         return float(value)
-    owner = type(schedule).__name__
     got = f"{value}" if isinstance(value, Real) else type(value).__name__
     raise ConfigError(
         hint(

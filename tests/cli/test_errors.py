@@ -53,40 +53,76 @@ PRESETS = ", ".join(sorted(names()))
         ),
         (
             ["--optimizer", "adam", "--momentum", "0.9"],
-            "training.optimizer (adam) has no option 'momentum'\n"
+            "--momentum 0.9: training.optimizer (adam) has no option 'momentum'\n"
             "Try: one of amsgrad, beta1, beta2, decay_all, decoupled, eps, lr, weight_decay",
         ),
         (
             ["--lr", "-1"],
-            "SGD: lr must be a finite number >= 0, got -1\nat training.optimizer (sgd)\n"
-            "Try: SGD(lr=0.001)",
+            "--lr -1: lr must be a finite number >= 0, got -1\nat training.optimizer (sgd)\n"
+            "Try: --lr 0.001",
         ),
         (
             ["--lr", "nan"],
-            "training.optimizer (sgd): lr is nan, expected a finite number\nTry: lr = 0.5",
+            "--lr nan: training.optimizer (sgd): lr is nan, expected a finite number\n"
+            "Try: --lr 0.5",
         ),
-        (["--epochs", "0"], "epochs is 0, expected a whole number of at least 1\nTry: epochs=10"),
+        (
+            ["--epochs", "0"],
+            "--epochs 0: epochs is 0, expected a whole number of at least 1\nTry: --epochs 10",
+        ),
         (
             ["--batch-size", "-8"],
-            "batch_size is -8, expected a whole number of at least 1\nTry: batch_size=10",
+            "--batch-size -8: batch-size is -8, expected a whole number of at least 1\n"
+            "Try: --batch-size 10",
         ),
         (
             ["--clip-norm", "-1"],
-            "clip_by_global_norm: max_norm must be a finite number > 0, got -1\n"
-            "Try: max_norm=1.0, or no clipping",
+            "--clip-norm -1: clip-norm must be a finite number > 0, got -1\n"
+            "Try: --clip-norm 1.0, or no clipping",
+        ),
+        (
+            ["--optimizer", "adam", "--weight-decay", "-1"],
+            "--weight-decay -1: weight-decay must be a finite number >= 0, got -1\n"
+            "at training.optimizer (adam)\nTry: --weight-decay 0.0",
+        ),
+        (
+            ["--momentum", "1"],
+            "--momentum 1: momentum must be a number >= 0 and < 1, got 1\n"
+            "at training.optimizer (sgd)\nTry: --momentum 0.0",
+        ),
+        (
+            ["--warmup", "1.5"],
+            "--warmup 1.5: warmup must be a whole number of steps (int) or a fraction of all steps "
+            "(float between 0 and 1), got 1.5\n"
+            "Try: --warmup 100 for steps, --warmup 0.1 for a tenth of the run",
+        ),
+        (
+            ["--ema", "1"],
+            "--ema 1: ema must be a number >= 0 and < 1, got 1\nTry: --ema 0.999, or no average",
+        ),
+        (
+            ["--find-lr", "--max-seconds", "0"],
+            "--max-seconds 0: max-seconds must be a finite number > 0, got 0\n"
+            "Try: --max-seconds 60",
+        ),
+        (
+            ["--epochs", "3", "--set", "epochs=0"],
+            "--set epochs=0: epochs is 0, expected a whole number of at least 1\nTry: epochs=10",
         ),
         (
             ["--dtype", "float16"],
-            "dtype is 'float16', expected 'float32' or 'float64'\nTry: dtype=\"float32\"",
+            "--dtype float16: dtype is 'float16', expected 'float32' or 'float64'\n"
+            "Try: --dtype float32",
         ),
         (
             ["--validation", "1"],
-            "the validation fraction must be in [0, 1), got 1.0\n"
+            "--validation 1: the validation fraction must be in [0, 1), got 1.0\n"
             "Try: 0.1 for a tenth of the images, 0 for none",
         ),
         (
             ["--limit", "0"],
-            "limit must be a whole number of at least 1, got 0\nTry: leave it out for all images",
+            "--limit 0: limit must be a whole number of at least 1, got 0\n"
+            "Try: leave it out for all images",
         ),
         (
             ["--classes", "0,ten"],
@@ -98,6 +134,45 @@ PRESETS = ", ".join(sorted(names()))
 def test_refused_before_a_folder_is_made(cli: Cli, arguments: list[str], message: str) -> None:
     assert cli("train", *arguments) == (1, "", f"error: {message}\n")
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--checkpoint-steps", "0"],
+            "--checkpoint-steps 0: checkpoint-steps is 0, expected a whole number of at least 1\n"
+            "Try: --checkpoint-steps 10",
+        ),
+        (
+            ["--checkpoint-seconds", "0"],
+            "--checkpoint-seconds 0: checkpoint-seconds must be a finite number > 0, got 0\n"
+            "Try: --checkpoint-seconds 60.0",
+        ),
+        (
+            ["--patience", "3", "--validation", "0"],
+            "--patience 3: keep_best, patience and validate_every need data to validate on\n"
+            "Try: --validation 0.1, a tenth of the training data",
+        ),
+        (
+            ["--keep-best", "--validation", "0"],
+            "--keep-best: keep-best, patience and validate_every need data to validate on\n"
+            "Try: --validation 0.1, a tenth of the training data",
+        ),
+    ],
+)
+def test_errors_in_the_words_of_the_flags(cli: Cli, arguments: list[str], message: str) -> None:
+    ran = cli("train", "--limit", "60", "--quiet", *arguments)
+    assert ran == (1, "", f"error: {message}\n")
+
+
+def test_a_preset_is_not_blamed_on_a_flag(cli: Cli) -> None:
+    Path("bad.toml").write_text(
+        "input_shape = [1, 8, 8]\nclasses = 10\nlayers = [{ type = 'Flatten' }, "
+        "{ type = 'Dense', units = 'classes' }]\ntraining = { ema = 2 }"
+    )
+    ran = cli("train", "--model", "bad.toml", "--ema", "0.9")
+    assert ran.err.startswith("error: bad.toml: TrainingOptions: ema must be a number >= 0 and < 1")
 
 
 def test_a_network_that_does_not_fit_the_data(cli: Cli) -> None:
@@ -118,11 +193,16 @@ def test_a_run_never_overwrites_another(cli: Cli, trained: Path) -> None:
 
 def test_a_run_folder_that_cannot_be_made(cli: Cli) -> None:
     Path("file").write_text("in the way")
-    for out in ("file", "file/run"):
+    for out, message in (
+        ("file", "file is a file\nTry: --out with the name of a folder"),
+        (
+            "file/run",
+            "the run folder file/run cannot be made: Not a directory\n"
+            "Try: --out with a folder that may be written",
+        ),
+    ):
         ran = cli("train", "--limit", "50", "--epochs", "1", "--out", out)
-        assert ran.code == 1
-        assert ran.err.startswith("error: the run folder cannot be made: ")
-        assert ran.err.endswith("Try: --out with a folder that may be written\n")
+        assert (ran.code, ran.out, ran.err) == (1, "", f"error: {message}\n")
 
 
 def test_training_that_diverges(cli: Cli) -> None:
@@ -159,6 +239,10 @@ def test_a_journal_that_cannot_be_written_for_a_while(
         (["train", "--epochs", "many"], "'many' is not a valid integer"),
         (["train", "--epocs", "3"], "--epocs"),
         (["train", "extra"], "unexpected extra argument"),
+        (["train", "--classes", "0"], "--classes needs two classes or more, such as 0,1; got '0'"),
+        (["train", "--classes", "0,0"], "--classes needs two classes or more, such as 0,1"),
+        (["train", "--augment", "none,flip"], "'none,flip': none stands alone, for an empty list"),
+        (["train", "--freeze", "none,*.bias"], "'none,*.bias': none stands alone"),
         (["evaluate"], "Missing argument 'RUN|FILE'"),
         (["evaluate", "run", "--part", "tset"], "'tset' is not one of 'test', 'train'"),
         (["predict", "run"], "Give either picture files or --rows, such as --rows 0:10."),
@@ -189,7 +273,7 @@ def test_verbose_shows_the_traceback(cli: Cli, where: str) -> None:
     ran = cli("-v", *arguments) if where == "before" else cli(*arguments, "--verbose")
     assert ran.code == 1
     assert ran.err.startswith("Traceback (most recent call last):\n")
-    assert ran.err.endswith("\nTry: epochs=10\n")
+    assert ran.err.endswith("\nTry: --epochs 10\n")
 
 
 def test_a_defect_is_one_line_with_advice(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,28 @@ def test_no_run_folder(cli: Cli, folder: str, what: str) -> None:
     )
 
 
+def test_a_file_is_no_run_folder(cli: Cli) -> None:
+    said = "is not a run folder: it is a file\nTry: "
+    for run, advice in (("run", "the folder run"), (".", "a folder that `xpcnn train` made, ")):
+        path = Path(run, "model.safetensors")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+        Path("run/config.toml").write_text("limit = 60")
+        ran = cli("resume", path)
+        assert (ran.code, ran.err.startswith(f"error: {path} {said}{advice}")) == (1, True)
+
+
+def test_a_limit_that_is_wrong(cli: Cli) -> None:
+    Path("run").mkdir()
+    Path("run/config.toml").write_text("dataset = 'digits'\nlimit = 60")
+    assert cli("resume", "run", "--max-seconds", "-1") == (
+        1,
+        "",
+        "error: --max-seconds -1: max-seconds must be a finite number > 0, got -1\n"
+        "Try: --max-seconds 60\n",
+    )
+
+
 def test_a_run_with_other_data_is_refused(cli: Cli) -> None:
     process = start(*RUN, *OFTEN, "--out", "run")
     wait_for(process, Path("run/metrics.jsonl"), 2)

@@ -71,6 +71,10 @@ def test_clipping_at_a_path_takes_the_place_of_the_other() -> None:
     ("path", "said"),
     [
         ("a.b", "a is 1, which has no 'b'\nTry: a itself"),
+        (
+            "t.optimizer.lr",
+            "t.optimizer is 'adam', which has no 'lr'\nTry: optimizer = { name = \"adam\" }",
+        ),
         ("list.2.pad", "list has no item '2'\nTry: one of 0, 1"),
         ("list.-1", "list has no item '-1'\nTry: one of 0, 1"),
         ("list.x", "list has no item 'x'\nTry: one of 0, 1"),
@@ -79,5 +83,9 @@ def test_clipping_at_a_path_takes_the_place_of_the_other() -> None:
 )
 def test_paths_that_lead_nowhere(path: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        put({"a": 1, "list": [FLIP, CROP], "empty": []}, path.split("."), 2)
+        put(
+            {"a": 1, "t": {"optimizer": "adam"}, "list": [FLIP, CROP], "empty": []},
+            path.split("."),
+            2,
+        )
     assert str(caught.value) == said

@@ -93,9 +93,9 @@ def test_patterns_that_are_refused(options: dict[str, Any], text: str) -> None:
     ("factors", "text"),
     [
         (["layers.0.*"], "layer_lr is a list, expected factors by pattern\nTry: layer_lr={"),
-        ({0: 0.1}, "layer_lr is a dict, expected factors by pattern\nTry: layer_lr={"),
-        ({"a": -1}, "layer_lr: 'a' must be a finite number >= 0, got -1\nTry: layer_lr={"),
-        ({"a": "0.1"}, "layer_lr: 'a' must be a finite number >= 0, got str\nTry: layer_lr={"),
+        ({0: 0.1}, "layer_lr has 0 for a pattern, expected a text\nTry: layer_lr={"),
+        ({"a": -1}, "layer_lr: 'a' must be a finite number >= 0, got -1\nTry: 0.1 for 'a'"),
+        ({"a": "0.1"}, "layer_lr: 'a' must be a finite number >= 0, got str\nTry: 0.1 for 'a'"),
     ],
 )
 def test_factors_that_are_refused(factors: Any, text: str) -> None:
@@ -104,11 +104,16 @@ def test_factors_that_are_refused(factors: Any, text: str) -> None:
     assert str(caught.value).startswith(text)
 
 
-@pytest.mark.parametrize("freeze", ["layers.0.*", [0], {"layers.0.*": 1}])
+@pytest.mark.parametrize("freeze", ["layers.0.*", {"layers.0.*": 1}])
 def test_lists_of_patterns_that_are_refused(freeze: Any) -> None:
     name = type(freeze).__name__
     with pytest.raises(ConfigError) as caught:
         check_patterns(freeze)
     assert str(caught.value) == (
         f'freeze is a {name}, expected a list of patterns\nTry: freeze=["layers.0.*"]'
+    )
+    with pytest.raises(ConfigError) as caught:
+        check_patterns([0])
+    assert str(caught.value) == (
+        'freeze has 0 for a pattern, expected a text\nTry: freeze=["layers.0.*"]'
     )

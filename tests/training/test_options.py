@@ -3,16 +3,17 @@
 import math
 from typing import Any
 
+import numpy
 import pytest
 
 from tests.training.linear import linear, rows
 from xpcnn.errors import ConfigError
-from xpcnn.optimizers import SGD
+from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Cosine
 from xpcnn.training import TrainingOptions
 from xpcnn.training.options import training_options
 
-STEPS = "Warmup: steps must be a whole number of steps (int) or a fraction of all steps"
+STEPS = "TrainingOptions: warmup must be a whole number of steps (int) or a fraction of all steps"
 
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "accumulate"])
@@ -37,35 +38,46 @@ def test_counts_that_may_be_left_out(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"warmup": -1}, f"{STEPS} (float between 0 and 1), got -1\nTry: steps=100 for steps"),
+        (
+            {"warmup": -1},
+            f"{STEPS} (float between 0 and 1), got -1\nTry: warmup=100 for steps, ",
+        ),
         ({"warmup": 1.0}, f"{STEPS} (float between 0 and 1), got 1.0\nTry: "),
         ({"warmup": "5"}, f"{STEPS} (float between 0 and 1), got str\nTry: "),
         ({"warmup": math.nan}, f"{STEPS} (float between 0 and 1), got nan\nTry: "),
         ({"l1": -0.1}, "TrainingOptions: l1 must be a finite number >= 0, got -0.1\nTry: "),
         ({"l1": math.inf}, "TrainingOptions: l1 must be a finite number >= 0, got inf\nTry: "),
         ({"l1": None}, "TrainingOptions: l1 must be a finite number >= 0, got NoneType\nTry: "),
-        ({"ema": 1}, "TrainingOptions: ema must be a number >= 0 and < 1, got 1\nTry: "),
+        (
+            {"ema": 1},
+            "TrainingOptions: ema must be a number >= 0 and < 1, got 1\nTry: ema=0.999, or ",
+        ),
         ({"ema": -0.1}, "TrainingOptions: ema must be a number >= 0 and < 1, got -0.1\nTry: "),
         ({"ema": "0.9"}, "TrainingOptions: ema must be a number >= 0 and < 1, got str\nTry: "),
-        ({"max_seconds": 0}, "TrainingOptions: max_seconds must be a finite number > 0, got 0\n"),
+        (
+            {"max_seconds": 0},
+            "TrainingOptions: max_seconds must be a finite number > 0, got 0\nTry: max_seconds=60",
+        ),
         (
             {"max_seconds": math.nan},
             "TrainingOptions: max_seconds must be a finite number > 0, got nan\nTry: ",
         ),
         (
             {"clip_norm": -1},
-            "clip_by_global_norm: max_norm must be a finite number > 0, got -1\nTry: ",
+            "TrainingOptions: clip_norm must be a finite number > 0, got -1\n"
+            "Try: clip_norm=1.0, or no clipping",
         ),
         (
             {"clip_value": "1"},
-            "clip_by_value: limit must be a finite number > 0, got str\nTry: ",
+            "TrainingOptions: clip_value must be a finite number > 0, got str\n"
+            "Try: clip_value=1.0, or no clipping",
         ),
         (
             {"clip_norm": 0},
-            "clip_by_global_norm: max_norm must be a finite number > 0, got 0\nTry: max_norm=1.0, "
+            "TrainingOptions: clip_norm must be a finite number > 0, got 0\nTry: clip_norm=1.0, "
             "or no clipping",
         ),
-        ({"clip_value": 0.0}, "clip_by_value: limit must be a finite number > 0, got 0\nTry: "),
+        ({"clip_value": 0.0}, "TrainingOptions: clip_value must be a finite number > 0, got 0"),
         (
             {"clip_norm": 1.0, "clip_value": 1.0},
             "clip_norm and clip_value are both given\nTry: one of the two",
@@ -114,6 +126,35 @@ def test_unknown_names(name: str, near: str) -> None:
     assert message == f"there is no training option {name!r}"
     assert advice.startswith(near if near.startswith("one of") else repr(near))
     assert advice.rstrip(")").endswith("patience, schedule, validate_every, warmup")
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ({"lr": 0.1}, "optimizer=SGD(lr=0.1)"),
+        ({"weight_decay": 0.01, "optimizer": Adam()}, "optimizer=Adam(weight_decay=0.01)"),
+        ({"lr": "0.1"}, "optimizer=SGD(lr=...)"),
+        ({"momentum": 0.5, "optimizer": None}, "optimizer=SGD(momentum=0.5)"),
+    ],
+)
+def test_options_of_the_optimizer(options: dict[str, Any], advice: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        linear().fit(rows(4), **options)
+    name = next(iter(options))
+    assert str(caught.value) == f"there is no training option {name!r}\nTry: {advice}"
+
+
+@pytest.mark.parametrize("optimizer", ["adam", Adam])
+def test_what_is_no_optimizer_has_no_options(optimizer: Any) -> None:
+    with pytest.raises(ConfigError, match="there is no training option 'lr'\nTry: one of acc"):
+        linear().fit(rows(4), optimizer=optimizer, lr=0.1)
+
+
+def test_whole_numbers_of_numpy_become_python_s() -> None:
+    count: Any = numpy.int64(3)
+    chosen = TrainingOptions(epochs=count, patience=count)
+    assert (chosen.epochs, chosen.patience) == (3, 3)
+    assert (type(chosen.epochs), type(chosen.patience)) == (int, int)
 
 
 def test_none_is_the_default() -> None:

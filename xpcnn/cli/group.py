@@ -14,6 +14,7 @@ import click
 
 import xpcnn
 from xpcnn.cli.signals import Terminated, terminable
+from xpcnn.cli.words import near
 from xpcnn.errors import ConfigError, XpcnnError, hint, nearest
 
 COMMANDS = ("train", "resume", "evaluate", "predict", "summary", "replay", "info", "bench")
@@ -73,7 +74,7 @@ class Commands(click.Group):
         known = {*OTHER_VARIABLES, *(str(param.envvar) for param in params if param.envvar)}
         if unknown := sorted(given - known):
             message = f"unknown environment variable {unknown[0]}"
-            raise ConfigError(hint(message, nearest(unknown[0], known)))
+            raise ConfigError(hint(message, near(unknown[0], known)))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -11,7 +11,8 @@ Decorator: TypeAlias = Callable[[Any], Any]
 class Option(click.Option):
     """A flag: `key` is its long name, `target` the name of its value.
 
-    at: the path in a preset that it stands for; parse: from its value to the one there.
+    at: the path in a preset that it stands for; parse: from its value to the one there; called:
+    its name in the library's errors, where that is another.
     """
 
     RECORDED = "xpcnn.recorded"
@@ -21,13 +22,19 @@ class Option(click.Option):
         return None if ctx.meta.get(self.RECORDED) else super().resolve_envvar_value(ctx)
 
     def __init__(
-        self, *args: Any, at: str = "", parse: Callable[[Any], Any] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        at: str = "",
+        parse: Callable[[Any], Any] | None = None,
+        called: str = "",
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.at = tuple(at.split(".")) if at else ()
         self.parse = parse
         self.key = self.opts[-1].removeprefix("--")
         self.target = str(self.name)
+        self.called = called or self.target
 
 
 def option(flag: str, *target: str, text: str, **attributes: Any) -> Decorator:
@@ -89,7 +96,12 @@ def sizes(text: str) -> tuple[int, ...]:
 
 def listed(text: str) -> list[str]:
     """Return the parts of a list such as layers.0.*,*.bias; none for none."""
-    return [] if text == "none" else [part.strip() for part in text.split(",")]
+    parts = [part.strip() for part in text.split(",")]
+    if parts == ["none"]:
+        return []
+    if "none" in parts:
+        raise click.BadParameter(f"{text!r}: none stands alone, for an empty list")
+    return parts
 
 
 def length(value: float) -> int | float:
@@ -99,4 +111,11 @@ def length(value: float) -> int | float:
 
 def tables(text: str) -> list[dict[str, str]]:
     """Return a table for each name of a list such as flip,crop; none for none."""
-    return [] if text == "none" else [{"name": name.strip()} for name in text.split(",")]
+    return [{"name": name} for name in listed(text)]
+
+
+def two_or_more(text: str) -> str:
+    """Return a list of classes such as 0,1 as it is."""
+    if len({part.strip() for part in text.split(",")}) < 2:
+        raise click.BadParameter(f"--classes needs two classes or more, such as 0,1; got {text!r}")
+    return text

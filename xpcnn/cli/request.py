@@ -14,7 +14,8 @@ import click
 from click.core import ParameterSource
 
 from xpcnn.cli.options import Option
-from xpcnn.errors import ConfigError, hint, nearest, said_of
+from xpcnn.cli.words import near
+from xpcnn.errors import ConfigError, hint, said_of
 from xpcnn.io import toml
 from xpcnn.models.overlay import check_rivals, has, put
 
@@ -80,6 +81,11 @@ class Request:
             for assignment in given.get("set", ()):
                 self._assign(assignment)
 
+    @property
+    def wheres(self) -> set[str]:
+        """How errors begin that tell already whose a value is."""
+        return {change.where for change in self.changes} | {str(self.flags["model"])}
+
     def _take_file(self, path: Path) -> None:
         text = toml.read(path)
         with said_of(str(path)):
@@ -121,7 +127,7 @@ class Request:
             if not equals:
                 advice = "KEY=VALUE, such as training.optimizer.lr=0.1"
                 raise ConfigError(hint("there is no value", advice))
-            key, *rest = (part.strip() for part in path.split("."))
+            key, *rest = _keys(path)
             self._check(key)
             value = _value(text.strip())
             if key in TABLES:
@@ -148,7 +154,7 @@ class Request:
     def _check(self, key: str) -> None:
         valid = (*self._options, *TABLES)
         if key not in valid:
-            raise ConfigError(hint(f"unknown key {key!r}", nearest(key, valid)))
+            raise ConfigError(hint(f"unknown key {key!r}", near(key, valid)))
 
 
 def _read(option: Option, value: Any) -> Any:
@@ -160,6 +166,20 @@ def _read(option: Option, value: Any) -> Any:
         message = f"{option.key} is {reprlib.repr(value)}, expected {described}"
         raise ConfigError(hint(message, _EXAMPLES[described].format(option.key)))
     return value if option.parse is None else option.parse(value)
+
+
+def _keys(path: str) -> list[str]:
+    """Return the keys of a path as in TOML, where quotes keep a key with dots whole."""
+    try:
+        table: Any = tomllib.loads(f"{path} = 0")
+    except tomllib.TOMLDecodeError as error:
+        advice = """quotes about what is no word: 'training.layer_lr."layers.0.*"=0.1'"""
+        raise ConfigError(hint(f"{path} is no key", advice)) from error
+    keys = []
+    while isinstance(table, dict):
+        key, table = next(iter(table.items()))
+        keys.append(key)
+    return keys
 
 
 def _value(text: str) -> Any:

@@ -27,6 +27,7 @@ def command(
     from xpcnn.cli.runs import CONFIG, old_run, outcome
     from xpcnn.cli.train import NOT_OF_THE_RUN
     from xpcnn.cli.train import command as train_command
+    from xpcnn.cli.words import said_of_flags
 
     folder = old_run(Path(run))
     ended = outcome(folder)
@@ -47,6 +48,7 @@ def command(
     health = not request.flags["no_health"]
     for name in NOT_OF_THE_RUN:
         request.flags.pop(name)
-    result = train(request, None, quiet, health=health, resumed=folder)
+    with said_of_flags(inner, request.wheres):
+        result = train(request, None, quiet, health=health, resumed=folder)
     if as_json:
         answer(to_json(result))

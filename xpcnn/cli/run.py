@@ -139,6 +139,7 @@ def _train(
 def prepare(request: Request) -> Plan:
     """Open the backend, read the data, build the model; writes nothing."""
     flags = request.flags
+    flags["dataset"] = flags["dataset"] or "digits"
     library = backend.load(flags["backend"], device_name(flags["device"]))
     given = None if flags["model"] is None else preset(flags["model"])
     names = flags["classes"]

@@ -36,6 +36,8 @@ def new_run(out: str | None, model: str, dataset: str) -> Path:
     try:
         if out is not None:
             folder = Path(out)
+            if folder.is_file():
+                raise ConfigError(hint(f"{folder} is a file", "--out with the name of a folder"))
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
                 message = f"{folder} is not empty, and a run never overwrites another"
@@ -45,7 +47,7 @@ def new_run(out: str | None, model: str, dataset: str) -> Path:
         folders = (Path("runs") / (name if n == 1 else f"{name}-{n}") for n in count(1))
         return next(folder for folder in folders if _made(folder))
     except OSError as error:
-        message = f"the run folder cannot be made: {error}"
+        message = f"the run folder {error.filename} cannot be made: {error.strerror or error}"
         raise ConfigError(hint(message, "--out with a folder that may be written")) from error
 
 
@@ -56,9 +58,14 @@ def old_run(folder: Path) -> Path:
         CheckpointError: it is none.
     """
     if not (folder / CONFIG).is_file():
-        what = f"it has no {CONFIG}" if folder.is_dir() else "there is no such folder"
-        message = f"{folder} is not a run folder: {what}"
-        raise CheckpointError(hint(message, "a folder that `xpcnn train` made, such as runs/..."))
+        advice = "a folder that `xpcnn train` made, such as runs/..."
+        if folder.is_file():
+            what = "it is a file"
+            if (folder.parent / CONFIG).is_file():
+                advice = f"the folder {folder.parent}"
+        else:
+            what = f"it has no {CONFIG}" if folder.is_dir() else "there is no such folder"
+        raise CheckpointError(hint(f"{folder} is not a run folder: {what}", advice))
     return folder
 
 

@@ -15,6 +15,7 @@ from xpcnn.cli.options import (
     option,
     quiet_option,
     tables,
+    two_or_more,
 )
 
 TRIALS = ("dry_run", "find_lr", "overfit_one_batch")
@@ -47,7 +48,12 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
 )
 @option("--limit", type=int, text="At most so many training images.")
 @option("--limit-per-class", type=int, text="At most so many training images of each class.")
-@option("--classes", metavar="LIST", text="Only these classes, by name or number: 0,1.")
+@option(
+    "--classes",
+    metavar="LIST",
+    parse=two_or_more,
+    text="Only these classes, by name or number: 0,1.",
+)
 @option(
     "--model",
     metavar="NAME|FILE.toml",
@@ -145,11 +151,17 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
 )
 @option("--max-steps", type=int, at="training.max_steps", text="Stop after so many steps.")
 @option("--max-seconds", type=float, at="training.max_seconds", text="Stop after so much time.")
-@option("--checkpoint-steps", type=int, text="Steps between checkpoints, for `xpcnn resume`.")
+@option(
+    "--checkpoint-steps",
+    type=int,
+    called="every_steps",
+    text="Steps between checkpoints, for `xpcnn resume`.",
+)
 @option(
     "--checkpoint-seconds",
     type=float,
     default=60.0,
+    called="every_seconds",
     text="Seconds between checkpoints: 60. Ctrl-C and SIGTERM write one too.",
 )
 @option("--seed", type=int, default=0, text="What all that is random depends on: 0.")
@@ -189,10 +201,10 @@ def command(context: click.Context, /, **_: Any) -> None:
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.request import Request
     from xpcnn.cli.run import train
+    from xpcnn.cli.words import said_of_flags
 
     request = Request(context)
     flags = request.flags
-    flags["dataset"] = flags["dataset"] or "digits"
     out, quiet, as_json = (flags.pop(name) for name in ("out", "quiet", "as_json"))
     trials = [name for name in TRIALS if flags.pop(name)]
     if len(trials) > 1:
@@ -200,11 +212,13 @@ def command(context: click.Context, /, **_: Any) -> None:
     if trials:
         from xpcnn.cli.trials import trial
 
-        text, table = trial(request, trials[0])
+        with said_of_flags(context, request.wheres):
+            text, table = trial(request, trials[0])
         answer(to_json(table) if as_json else text)
         return
     preflight = not flags.pop("no_preflight")
     health = not flags["no_health"]
-    result = train(request, out, quiet, preflight=preflight, health=health)
+    with said_of_flags(context, request.wheres):
+        result = train(request, out, quiet, preflight=preflight, health=health)
     if as_json:
         answer(to_json(result))

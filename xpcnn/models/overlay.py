@@ -9,6 +9,10 @@ _INSTEAD_OF = {"clip_norm": "clip_value", "clip_value": "clip_norm"}
 """Options of which one takes the place of the other."""
 
 
+_NAMED = ("optimizer", "schedule")
+"""Options whose tables have a name, which people give alone."""
+
+
 def lay(below: Any, above: Any) -> Any:
     """Return `above` laid over `below`: tables key by key, all else whole.
 
@@ -56,7 +60,9 @@ def _put(below: Any, path: Sequence[str], value: Any, at: str) -> Any:
         return [*below[:i], _put(below[i], rest, value, inner), *below[i + 1 :]]
     table = {} if below is None else below
     if not isinstance(table, dict):
-        raise ConfigError(hint(f"{at} is {table!r}, which has no {key!r}", f"{at} itself"))
+        name = at.rpartition(".")[2]
+        advice = f'{name} = {{ name = "{table}" }}' if name in _NAMED else f"{at} itself"
+        raise ConfigError(hint(f"{at} is {table!r}, which has no {key!r}", advice))
     if not rest:
         return lay(table, {key: value})
     return table | {key: _put(table.get(key), rest, value, inner)}

@@ -3,7 +3,7 @@
 Patterns are those of file names, where `*` stands for any text: `layers.0.*`, `*.bias`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -93,11 +93,12 @@ def check_factors(factors: Any) -> dict[str, float]:
         ConfigError: they are anything else.
     """
     advice = 'layer_lr={"layers.0.*": 0.1}'
-    if not isinstance(factors, Mapping) or not all(isinstance(key, str) for key in factors):
+    if not isinstance(factors, Mapping):
         message = f"layer_lr is a {type(factors).__name__}, expected factors by pattern"
         raise ConfigError(hint(message, advice))
+    _check_texts("layer_lr", factors, advice)
     return {
-        pattern: number("layer_lr", repr(pattern), factor, NON_NEGATIVE, advice)
+        pattern: number("layer_lr", repr(pattern), factor, NON_NEGATIVE, f"0.1 for {pattern!r}")
         for pattern, factor in factors.items()
     }
 
@@ -108,10 +109,19 @@ def check_patterns(freeze: Any) -> tuple[str, ...]:
     Raises:
         ConfigError: it is anything else, a single text too.
     """
-    if not isinstance(freeze, list | tuple) or not all(isinstance(item, str) for item in freeze):
+    advice = 'freeze=["layers.0.*"]'
+    if not isinstance(freeze, list | tuple):
         message = f"freeze is a {type(freeze).__name__}, expected a list of patterns"
-        raise ConfigError(hint(message, 'freeze=["layers.0.*"]'))
+        raise ConfigError(hint(message, advice))
+    _check_texts("freeze", freeze, advice)
     return tuple(freeze)
+
+
+def _check_texts(option: str, patterns: Iterable[Any], advice: str) -> None:
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            message = f"{option} has {pattern!r} for a pattern, expected a text"
+            raise ConfigError(hint(message, advice))
 
 
 def _of(arrays: Arrays, paths: Sequence[str]) -> Arrays:

@@ -1,5 +1,9 @@
 """The moments of a run at which others may act. Nothing here computes."""
 
+from collections.abc import Iterable
+from typing import Any
+
+from xpcnn.errors import ConfigError, hint
 from xpcnn.training.history import Epoch, History, Validation
 
 
@@ -39,3 +43,22 @@ class Callback:
 
     def on_end(self, history: History) -> None:
         """Called when training has ended well; the model has its new parameters."""
+
+
+def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
+    """Return callbacks as a tuple; None is none.
+
+    Raises:
+        ConfigError: they are no list of objects made from `Callback`.
+    """
+    advice = "callbacks=[MyCallback()], an object of your class MyCallback(Callback)"
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable | None):
+        message = f"callbacks is a {type(callbacks).__name__}, expected a list"
+        raise ConfigError(hint(message, advice))
+    given = tuple(callbacks or ())
+    for callback in given:
+        if not isinstance(callback, Callback):
+            what = "class" if isinstance(callback, type) else type(callback).__name__
+            message = f"callbacks has a {what} in it, expected objects made from Callback"
+            raise ConfigError(hint(message, advice))
+    return given

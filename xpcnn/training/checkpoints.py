@@ -58,9 +58,12 @@ class Checkpoints:
     keep: int = 2
 
     def __post_init__(self) -> None:
-        check_count("keep", self.keep)
+        if not isinstance(self.folder, str | Path):
+            message = f"Checkpoints: folder is a {type(self.folder).__name__}, expected a path"
+            raise ConfigError(hint(message, 'Checkpoints("checkpoints")'))
+        object.__setattr__(self, "keep", check_count("keep", self.keep))
         if self.every_steps is not None:
-            check_count("every_steps", self.every_steps)
+            object.__setattr__(self, "every_steps", check_count("every_steps", self.every_steps))
         if self.every_seconds is not None:
             check(self, every_seconds=POSITIVE)
 
@@ -138,6 +141,20 @@ class Checkpoints:
             message = f"no checkpoint can be read: {'; '.join(problems.values())}"
             raise CheckpointError(hint(message, "start the run again in another folder"))
         return None
+
+
+def check_checkpoints(checkpoints: Any, resume: bool) -> None:
+    """Require Checkpoints or None, and some where a run is to be resumed.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    advice = 'checkpoints=Checkpoints("folder")'
+    if not isinstance(checkpoints, Checkpoints | None):
+        message = f"checkpoints is a {type(checkpoints).__name__}, expected Checkpoints"
+        raise ConfigError(hint(message, advice))
+    if resume and checkpoints is None:
+        raise ConfigError(hint("resume=True, and there are no checkpoints to go on from", advice))
 
 
 def metadata(

@@ -3,13 +3,12 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from xpcnn.data.split import split
 from xpcnn.errors import XpcnnError, hint
+from xpcnn.intake import check_seed
 from xpcnn.training.blackbox import all_finite
 from xpcnn.training.checkup import expected_loss
 from xpcnn.training.course import Course
@@ -71,13 +70,8 @@ def dry_run(
         XpcnnError: the data or an option does not fit, or a value is not finite after the update.
     """
     chosen = training_options(options)
-    seed = model.seed if seed is None else seed
-    train = model.checked(data)
-    held_out = None
-    if isinstance(validation, Real):
-        train, held_out = split(train, float(validation), seed)
-    elif validation is not None:
-        held_out = model.checked(validation)  # type: ignore[arg-type]  # a float is Real
+    seed = model.seed if seed is None else check_seed(seed)
+    train, held_out = model.parts(data, validation, seed)
     model, samples = prepare(model, train)
     recipe = recipe_for(model, chosen, seed)
     course = Course(model, samples, chosen, seed)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from xpcnn.errors import ConfigError, hint
+from xpcnn.intake import check_seed
 from xpcnn.training.course import Course, Update
 from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.options import check_count, training_options
@@ -83,8 +84,8 @@ def find_lr(
         message = f"rates from {lowest:g} to {highest:g}, expected two above 0 that rise"
         raise ConfigError(hint(message, "lowest=1e-7, highest=10.0"))
     chosen = training_options(options)
+    seed = model.seed if seed is None else check_seed(seed)
     model, samples = prepare(model, data)
-    seed = model.seed if seed is None else seed
     recipe = recipe_for(model, chosen, seed)
     place = model.backend.from_host
     zero = zero_sums(model)

@@ -1,8 +1,9 @@
 """How to train: everything but the data and the model, checked when it is made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass
 from functools import partial
+from numbers import Integral
 from typing import Any, Literal, TypeAlias
 
 from xpcnn import options as _options
@@ -10,12 +11,22 @@ from xpcnn.data.augment import Augmentation, checked
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.optimizers import SGD, Optimizer, clip_by_global_norm, clip_by_value
 from xpcnn.optimizers.groups import check_factors, check_patterns
-from xpcnn.schedules import Constant, Length, Schedule, Warmup
+from xpcnn.schedules import Constant, Length, Schedule, Warmup, check_length
 from xpcnn.types import Array
 
 Clip: TypeAlias = Callable[[dict[str, Array]], dict[str, Array]]
 
 MONITORS = ("val_loss", "val_accuracy")
+
+_COUNTS_OR_NONE = ("validate_every", "patience", "max_steps")
+
+_NUMBERS_OR_NONE: Mapping[str, tuple[_options.Range, str]] = {
+    "clip_norm": (_options.POSITIVE, "clip_norm=1.0, or no clipping"),
+    "clip_value": (_options.POSITIVE, "clip_value=1.0, or no clipping"),
+    "ema": (_options.FRACTION, "ema=0.999, or no average"),
+    "max_seconds": (_options.POSITIVE, "max_seconds=60"),
+}
+"""Options that may be None: the range, and the advice for what is out of it."""
 
 
 @dataclass(frozen=True)
@@ -68,27 +79,27 @@ class TrainingOptions:
     max_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate"):
-            check_count(name, getattr(self, name))
-        for name in ("validate_every", "patience", "max_steps"):
-            if getattr(self, name) is not None:
-                check_count(name, getattr(self, name))
+        for name in ("epochs", "batch_size", "accumulate", *_COUNTS_OR_NONE):
+            value = getattr(self, name)
+            if value is not None or name not in _COUNTS_OR_NONE:
+                object.__setattr__(self, name, check_count(name, value))
         for name, method in (("optimizer", "update"), ("schedule", "__call__")):
             value = getattr(self, name)
             if isinstance(value, type) or not hasattr(value, method):
                 advice = f"{name}s.make('...'), or a class of xpcnn.{name}s with its options"
                 raise ConfigError(hint(f"{name} is {value!r}, expected an object", advice))
-        self.whole_schedule()  # refuses a warm-up out of range
+        if self.warmup != 0:
+            check_length("TrainingOptions", "warmup", self.warmup)
         _options.check(self, l1=_options.NON_NEGATIVE)
-        if self.ema is not None:
-            _options.check(self, ema=_options.FRACTION)
-        if self.max_seconds is not None:
-            _options.check(self, max_seconds=_options.POSITIVE)
+        for name, (valid, advice) in _NUMBERS_OR_NONE.items():
+            if (value := getattr(self, name)) is not None:
+                value = _options.number("TrainingOptions", name, value, valid, advice)
+                object.__setattr__(self, name, value)
         if self.monitor not in MONITORS:
             message = f"unknown monitor {self.monitor!r}"
             raise ConfigError(hint(message, nearest(str(self.monitor), MONITORS)))
-        if clip := self.clip():
-            clip({})  # refuses a limit out of range
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ConfigError(hint("clip_norm and clip_value are both given", "one of the two"))
         object.__setattr__(self, "layer_lr", check_factors(self.layer_lr))
         object.__setattr__(self, "freeze", check_patterns(self.freeze))
         object.__setattr__(self, "augment", checked(self.augment))
@@ -100,8 +111,6 @@ class TrainingOptions:
 
     def clip(self) -> Clip | None:
         """Return what clips gradients, or None."""
-        if self.clip_norm is not None and self.clip_value is not None:
-            raise ConfigError(hint("clip_norm and clip_value are both given", "one of the two"))
         if self.clip_norm is not None:
             return partial(clip_by_global_norm, max_norm=self.clip_norm)
         if self.clip_value is not None:
@@ -123,6 +132,10 @@ def training_options(given: Mapping[str, Any]) -> TrainingOptions:
     for name in given:
         if name not in valid:
             message = f"there is no training option {name!r}"
+            optimizer = type(given.get("optimizer") or TrainingOptions.optimizer)
+            if is_dataclass(optimizer) and name in {option.name for option in fields(optimizer)}:
+                value = given[name] if isinstance(given[name], int | float) else "..."
+                raise ConfigError(hint(message, f"optimizer={optimizer.__name__}({name}={value})"))
             raise ConfigError(hint(message, nearest(name, valid)))
     return TrainingOptions(**{name: x for name, x in given.items() if x is not None})
 
@@ -134,9 +147,27 @@ def check_validation(options: TrainingOptions, there: bool) -> None:
         raise ConfigError(hint(message, "validation=0.1, a tenth of the training data"))
 
 
-def check_count(name: str, value: int) -> None:
-    """Require a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+def check_switches(**given: Any) -> None:
+    """Require True or False of each.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    for name, value in given.items():
+        if not isinstance(value, bool):
+            raise ConfigError(
+                hint(f"{name} is a {type(value).__name__}, expected True or False", f"{name}=True")
+            )
+
+
+def check_count(name: str, value: Any) -> int:
+    """Return a whole number of at least 1 as a Python int.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ConfigError(
             hint(f"{name} is {value!r}, expected a whole number of at least 1", f"{name}=10")
         )
+    return int(value)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from xpcnn.intake import check_seed
 from xpcnn.layers import Dropout
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.optimizers import Adam, Optimizer
@@ -81,12 +82,12 @@ def overfit_one_batch(
         ConfigError: a value is out of range.
     """
     check_count("updates", updates)
+    seed = model.seed if seed is None else check_seed(seed)
     chosen = TrainingOptions(batch_size=batch_size, optimizer=optimizer)
     model, samples = prepare(model, data)
     model.layers = rebuilt(model.layers, _without_dropout)
     if isinstance(model.loss, SoftmaxCrossEntropy):
         model.loss = replace(model.loss, label_smoothing=0.0)
-    seed = model.seed if seed is None else seed
     recipe = recipe_for(model, chosen, seed)
     place = model.backend.from_host
     zero = zero_sums(model)
