@@ -5,11 +5,12 @@ goes back to where all was well and repeats its steps; this file looks into the 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from xpcnn.losses import Loss, ScoresPullback
-from xpcnn.training.step import Arrays, Progress, Recipe, gradients, update
+from xpcnn.training.course import Update
+from xpcnn.training.step import Arrays, Progress, Recipe, gradients, training_step, update
 from xpcnn.training.watch import watched
 from xpcnn.types import Array, flatten, namespace, unflatten_like
 
@@ -53,6 +54,25 @@ def with_arrays(fresh: Progress, named: Arrays) -> Progress:
         },
         average={path: named[f"average.{path}"] for path in fresh.average},
     )
+
+
+def first_failing(
+    recipe: Recipe, progress: Progress, updates: Iterable[Update]
+) -> tuple[str, Progress, Update] | None:
+    """Repeat updates up to the first that leaves something not finite.
+
+    Returns:
+        its first tensor that is not, in words, the state before it, and the update; None if none
+        fails.
+    """
+    for one in updates:
+        after = training_step(recipe, progress, *one)
+        if not bool(all_finite(after)):
+            what = first_not_finite(recipe, progress, *one)
+            if what is not None:
+                return what, progress, one
+        progress = after
+    return None
 
 
 def first_not_finite(

@@ -7,11 +7,12 @@ function of the options and the history, so that a run from a checkpoint takes t
 import math
 import time
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.training.ahead import ahead
-from xpcnn.training.blackbox import all_finite, first_not_finite
+from xpcnn.training.blackbox import all_finite, first_failing
 from xpcnn.training.callbacks import Callback, StopTraining
 from xpcnn.training.checkup import checkup
 from xpcnn.training.course import Course
@@ -121,11 +122,9 @@ class Run:
         if found is None:
             return
         standing, notes = found
-        over = standing.passes - len(standing.history) * self.course.batches
-        if not 0 <= over <= self.course.batches:
-            message = (
-                f"a checkpoint has {standing.passes} batches in {len(standing.history)} epochs"
-            )
+        passes, epochs = standing.passes, len(standing.history)
+        if not 0 <= passes - epochs * self.course.batches <= self.course.batches:
+            message = f"a checkpoint has {passes} batches in {epochs} epochs"
             raise CheckpointError(hint(message, "remove it, to go on from the one before"))
         self.now = self.good = standing.progress, standing.passes
         self.history, self.best = standing.history, standing.best
@@ -279,23 +278,19 @@ class Run:
 
     def _explain(self) -> NoReturn:
         """Repeat the updates since all was finite, up to the first that fails, and tell of it."""
-        progress, passes = self.good
-        epoch = len(self.history) + 1
-        begin = (epoch - 1) * self.course.batches
-        for update in self.course.epoch(epoch, passes - begin, self.history.losses()):
-            after = training_step(self.recipe, progress, *update)
-            if not bool(all_finite(after)):
-                what = first_not_finite(self.recipe, progress, *update)
-                if what is not None:
-                    where = f"at update {int(update.step)} (epoch {epoch})"
-                    kept = []
-                    if self.saver is not None:
-                        kept = [self.saver.keep_case(self.options, self.seed, progress, update)]
-                    self._refuse(f"{what}, {where}", *kept, step=int(update.step))
-            progress, passes = after, passes + len(update.batches)
-            if passes >= self.now[1]:
-                break
-        self._refuse("a value is not finite, and none is when the steps are repeated")
+        (progress, passes), epoch = self.good, len(self.history) + 1
+        skip = passes - (epoch - 1) * self.course.batches
+        since = self.updates - self.course.updates_after(passes)
+        updates = islice(self.course.epoch(epoch, skip, self.history.losses()), since)
+        found = first_failing(self.recipe, progress, updates)
+        if found is None:
+            self._refuse("a value is not finite, and none is when the steps are repeated")
+        what, before, update = found
+        kept = []
+        if self.saver is not None:
+            kept = [self.saver.keep_case(self.options, self.seed, before, update)]
+        step = int(update.step)
+        self._refuse(f"{what}, at update {step} (epoch {epoch})", *kept, step=step)
 
     def _refuse(self, what: str, *more: str, step: int | None = None) -> NoReturn:
         """Advise a rate below that of update `step`, the last where none is given."""
