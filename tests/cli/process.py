@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,11 +21,11 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def start(
-    *arguments: str | Path, limits: Callable[[], object] = lambda: None
+    *arguments: str | Path, limits: Callable[[], object] = lambda: None, **variables: str
 ) -> subprocess.Popen[str]:
     """Start `python -m xpcnn` with arguments, Ctrl-C working as on a terminal.
 
-    limits: called in the process before.
+    limits: called in the process before; variables: further ones of its environment.
     """
 
     def prepare() -> None:
@@ -36,13 +37,13 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env=environment(**variables),
         preexec_fn=prepare,
     )
 
 
-def run(*arguments: str | Path) -> tuple[int, str, str]:
+def run(*arguments: str | Path, **variables: Any) -> tuple[int, str, str]:
     """Run `python -m xpcnn` to its end; return exit code, stdout and stderr."""
-    process = start(*arguments)
+    process = start(*arguments, **variables)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
