@@ -29,12 +29,14 @@ def conv_relu_pool(
     pool: Any = None,
     grad: bool = True,
 ) -> Any:
-    """Compute pool(relu(conv(x, w) + b)); groups are left to the single ops."""
+    """Compute pool(relu(conv(x, w) + b)); groups and huge windows are left to the single ops."""
     if groups != 1 or x.size == 0:
         return NotImplemented
     image = batch_last(x)
     patches = windows(x, w, stride, padding, dilation)
     (ho, wo), (kh, kw) = patches.out, (1, 1) if pool is None else pair(pool)
+    if kh * kw > 256 or kh > ho or kw > wo:  # more elements than a byte tells apart; no window
+        return NotImplemented
     conv = (len(w), ho, wo, len(x))
     y = np.empty((len(w), ho // kh, wo // kw, len(x)), x.dtype)
     winner = np.empty(y.shape, np.uint8) if grad and pool is not None else None

@@ -7,6 +7,7 @@ import pytest
 
 from tests.compare import assert_same
 from tests.lib import Lib
+from xpcnn.errors import ShapeError
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Conv2D, Layer, MaxPool2D, ReLU, Sequential
 from xpcnn.layers.fuse import fusion
@@ -31,6 +32,30 @@ CONV, POOL = Conv2D(5, 3, padding=1), MaxPool2D(2)
 def test_what_becomes_one(layers: list[Layer], count: int) -> None:
     found = fusion(layers)
     assert (0 if found is None else found[0]) == count
+
+
+@pytest.mark.parametrize("size", [16, 17])
+def test_windows_of_more_elements_than_a_byte_tells_apart(lib: Lib, size: int) -> None:
+    x = lib.asarray(numpy.random.default_rng(1).normal(size=(2, 1, 2 * size, 2 * size)))
+    results = []
+    for fuse in (True, False):
+        network = Sequential([Conv2D(2, 1), ReLU(), MaxPool2D(size)], fuse=fuse)
+        params, buffers, _ = network.init((1, 2 * size, 2 * size), Draw(0))
+        params = map_tree(params, lambda p: lib.asarray(p.astype("float64")))
+        y, _, back = network.forward(params, buffers, x, Context(training=True, grad=True))
+        dx, _ = back(y)
+        results.append([y, dx])
+    for fused, alone in zip(*results, strict=True):
+        assert_same(fused, lib.to_host(alone), lib, "fused")
+
+
+def test_a_window_larger_than_the_image_is_refused(lib: Lib) -> None:
+    network = Sequential([Conv2D(2, 1), ReLU(), MaxPool2D(4)])
+    params, buffers, _ = network.init((1, 8, 8), Draw(0))
+    params = map_tree(params, lib.asarray)
+    x = lib.asarray(numpy.ones((2, 1, 3, 3), "float32"))
+    with pytest.raises(ShapeError, match=r"max_pool2d: .*\n?.*layers\.2 \(MaxPool2D\)"):
+        network.forward(params, buffers, x, Context())
 
 
 @pytest.mark.parametrize("special", [None, numpy.nan, -numpy.inf, numpy.inf])

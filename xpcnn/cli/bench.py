@@ -22,7 +22,7 @@ CHECKOUT = Path(xpcnn.__file__).parents[1]
 
 
 @click.command("bench")
-@option("--quick", is_flag=True, text="Seven presets at batch 64, training alone; under a minute.")
+@option("--quick", is_flag=True, text="Seven presets at batch 64, training alone; a minute or so.")
 @option("--model", metavar="NAME,...", text="Presets to time; ten by default.")
 @option("--compile", "compiled", is_flag=True, text="Beside torch.compile too, which takes long.")
 @option("--growth", is_flag=True, text="Instead: how cost grows with batch, image, channels, ...")
@@ -50,7 +50,8 @@ def command(
     peer = ctx.obj(compiled) if ctx.obj else None
     if peer is None and find_spec("torch") and (CHECKOUT / "tests" / "bench").is_dir():
         # the comparison is part of the tests, which know PyTorch; the package does not
-        arguments = ["-m", "tests.bench", *sys.argv[2:]]
+        given = sys.argv[sys.argv.index("bench") + 1 :]
+        arguments = ["-m", "tests.bench", *given]
         ctx.exit(subprocess.run([sys.executable, *arguments], cwd=CHECKOUT, check=False).returncode)
 
     from xpcnn.benchmark import MODES, Case, compare, start_times
