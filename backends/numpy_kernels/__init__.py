@@ -9,6 +9,7 @@ it does not serve.
 from collections.abc import Callable
 from typing import Any
 
+from . import compiled
 from .conv import conv2d
 from .dense import dense
 from .elementwise import dropout, normalise, relu, sigmoid, tanh
@@ -32,3 +33,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "softmax_cross_entropy": softmax_cross_entropy,
     "tanh": tanh,
 }
+
+for name, kernel in compiled.KERNELS.items():
+    KERNELS[name] = compiled.either(kernel, KERNELS[name]) if name in KERNELS else kernel

@@ -177,3 +177,14 @@ def spread(work: Callable[[int, int], None], length: int, size: int) -> None:
         return
     bounds = [length * i // pieces for i in range(pieces + 1)]
     pool.run(lambda piece: work(bounds[piece], bounds[piece + 1]), pieces)
+
+
+def sharing(length: int, size: int, *, each: int = 4) -> tuple[int, int]:
+    """Return into how many pieces to cut a C kernel's work on `length` rows, and for how many threads.
+
+    size: multiplications in all. each: pieces for each thread; the quicker one takes more.
+    """
+    pool = _sessions.pool if _sessions.open else None
+    if pool is None or size < 1 << 20:
+        return 1, 1
+    return min(length, each * pool.size), pool.size

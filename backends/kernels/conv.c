@@ -1,0 +1,253 @@
+/* Convolution of images x (c, h, w, n), memory in that order, with filters (f, c, kh, kw).
+
+   Which taps of the filter lie on the image, and on which pixel, is in tables, one for each axis.
+   A run of pixels side by side that see the same taps is one product over run * n columns: with
+   stride 1 that is a row but for its borders. The gradient of x is the same with other tables, and
+   so is the gradient of the filters, by dots in place of products. */
+
+#include "product.h"
+#include "threads.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+typedef int32_t Whole __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef uint8_t Bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
+
+typedef struct {
+    long c, h, w, kh, kw;                 /* of the image, of the filters */
+    long rows, columns;                   /* of the output */
+    const long *row_first, *row_tap, *row_at; /* row p: taps row_tap[i] on image rows row_at[i],
+                                                 i from row_first[p] to row_first[p + 1] */
+    long runs;
+    const long *from, *to;                /* run r: output columns from[r] to to[r] */
+    const long *run_first, *run_tap, *run_at; /* as for rows, on the columns of the first pixel */
+} Windows;
+
+typedef struct {
+    const Windows *o;
+    const float *x, *w, *bias, *dy, *y;
+    float *out, *db;
+    uint8_t *winner;
+    long n, f, pieces, relu, ph, pw;
+    Lanes *sums;
+} Arguments;
+
+static long taps_of(const Windows *o)
+{
+    return o->c * o->kh * o->kw;
+}
+
+/* List the taps of a run of row p: their place in a filter, and in x that of the first number. */
+static long list(const Windows *o, long n, long p, long r, long *tap, long *at)
+{
+    long k = 0;
+    for (long c = 0; c < o->c; c++)
+        for (long i = o->row_first[p]; i < o->row_first[p + 1]; i++)
+            for (long j = o->run_first[r]; j < o->run_first[r + 1]; j++, k++) {
+                tap[k] = (c * o->kh + o->row_tap[i]) * o->kw + o->run_tap[j];
+                at[k] = ((c * o->h + o->row_at[i]) * o->w + o->run_at[j]) * n;
+            }
+    return k;
+}
+
+/* Write row p of the output of every filter to y, `ym` numbers apart. */
+static void row(const Arguments *a, long p, float *y, long ym, long *lists)
+{
+    const Windows *o = a->o;
+    long all = taps_of(o), *tap = lists, *at = lists + all;
+    for (long r = 0; r < o->runs; r++) {
+        long taps = list(o, a->n, p, r, tap, at);
+        product(a->w, all, a->f, tap, a->x, at, taps, y + o->from[r] * a->n, ym,
+                (o->to[r] - o->from[r]) * a->n, a->bias);
+    }
+}
+
+static float rectified(float x)
+{
+    return x < 0 ? 0 : x; /* NaN stays */
+}
+
+static void conv_rows(void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    const Windows *o = a->o;
+    long across = o->columns * a->n, *lists = malloc(2 * taps_of(o) * sizeof *lists);
+    for (long p = o->rows * piece / a->pieces; p < o->rows * (piece + 1) / a->pieces; p++) {
+        float *y = a->out + p * across;
+        row(a, p, y, o->rows * across, lists);
+        for (long f = 0; a->relu && f < a->f; f++, y += o->rows * across)
+            for (long l = 0; l < across; l++)
+                y[l] = rectified(y[l]);
+    }
+    free(lists);
+}
+
+/* y (f, rows, columns, n) = conv(x, w) + bias, then ReLU if asked for. */
+void conv(const Windows *o, const float *x, const float *w, const float *bias, float *y, long n,
+          long f, long relu, long pieces, long threads)
+{
+    Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .n = n, .f = f, .relu = relu,
+                   .pieces = pieces};
+    run(conv_rows, &a, pieces, threads);
+}
+
+/* Write for LANES numbers the ReLU of the largest of a window of ph * pw, and which it is: the first
+   of equals, the last NaN. x: its corner, in rows of `across` numbers, pixels of n. */
+INLINE void pool_lanes(const float *x, long across, long n, long ph, long pw, float *y,
+                       uint8_t *winner)
+{
+    Lanes best = *(const Lanes *)x;
+    Whole who = {0};
+    for (long k = 1; k < ph * pw; k++) {
+        Lanes tap = *(const Lanes *)(x + k / pw * across + k % pw * n);
+        Whole wins = (tap > best) | (tap != tap);
+        who = (wins & (int32_t)k) | (~wins & who);
+        best = (Lanes)((wins & (Whole)tap) | (~wins & (Whole)best));
+    }
+    *(Lanes *)y = (Lanes)(~(best < 0) & (Whole)best);
+    if (winner)
+        *(Bytes *)winner = __builtin_convertvector(who, Bytes);
+}
+
+/* Pool one row of windows. x: ph rows of `across` numbers; y, winner: a row of `out` pixels. */
+static void pool_row(const float *x, long across, long n, long ph, long pw, long out, float *y,
+                     uint8_t *winner)
+{
+    for (long q = 0; q < out; q++, x += pw * n, y += n, winner += winner ? n : 0) {
+        long l = 0;
+        for (; l + LANES <= n; l += LANES)
+            pool_lanes(x + l, across, n, ph, pw, y + l, winner ? winner + l : 0);
+        if (l == n)
+            continue;
+        float taps[256][LANES] = {{0}}, top[LANES]; /* fewer than LANES: copied, with zeros */
+        uint8_t which[LANES];
+        for (long k = 0; k < ph * pw; k++)
+            memcpy(taps[k], x + l + k / pw * across + k % pw * n, (n - l) * sizeof(float));
+        pool_lanes(taps[0], pw * LANES, LANES, ph, pw, top, which);
+        memcpy(y + l, top, (n - l) * sizeof(float));
+        if (winner)
+            memcpy(winner + l, which, n - l);
+    }
+}
+
+static void conv_pool_rows(void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    const Windows *o = a->o;
+    long rows = o->rows / a->ph, out = o->columns / a->pw, across = o->columns * a->n;
+    long *lists = malloc(2 * taps_of(o) * sizeof *lists);
+    float *strip = malloc(a->f * a->ph * across * sizeof *strip); /* (f, ph, columns, n) */
+    for (long p = rows * piece / a->pieces; p < rows * (piece + 1) / a->pieces; p++) {
+        for (long i = 0; i < a->ph; i++)
+            row(a, p * a->ph + i, strip + i * across, a->ph * across, lists);
+        for (long f = 0; f < a->f; f++) {
+            long place = (f * rows + p) * out * a->n;
+            pool_row(strip + f * a->ph * across, across, a->n, a->ph, a->pw, out, a->out + place,
+                     a->winner ? a->winner + place : 0);
+        }
+    }
+    free(strip);
+    free(lists);
+}
+
+/* y, winner (f, rows / ph, columns / pw, n): max pooling of relu(conv(x, w) + bias), and which
+   element of each window it is, unless winner is null. */
+void conv_relu_pool(const Windows *o, const float *x, const float *w, const float *bias, float *y,
+                    uint8_t *winner, long n, long f, long ph, long pw, long pieces, long threads)
+{
+    Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .winner = winner, .n = n,
+                   .f = f, .ph = ph, .pw = pw, .pieces = pieces};
+    run(conv_pool_rows, &a, pieces, threads);
+}
+
+static void unpool_rows(void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    const Windows *o = a->o;
+    long rows = o->rows / a->ph, out = o->columns / a->pw, n = a->n, taps = a->ph * a->pw;
+    for (long p = rows * piece / a->pieces; p < rows * (piece + 1) / a->pieces; p++)
+        for (long f = 0; f < a->f; f++) {
+            const float *dy = a->dy + (f * rows + p) * out * n, *y = a->y + (dy - a->dy);
+            const uint8_t *winner = a->winner + (dy - a->dy);
+            float *corner = a->out + (f * o->rows + p * a->ph) * o->columns * n;
+            for (long q = 0; q < out; q++, dy += n, y += n, winner += n, corner += a->pw * n)
+                for (long k = 0; k < taps; k++) {
+                    float *dx = corner + (k / a->pw * o->columns + k % a->pw) * n;
+                    for (long l = 0; l < n; l++)
+                        dx[l] = (winner[l] == k) & (y[l] != 0) ? dy[l] : 0;
+                }
+        }
+}
+
+/* dx (f, rows, columns, n), the gradient before ReLU and pooling; what no window holds stays. */
+void unpool(const Windows *o, const float *dy, const float *y, const uint8_t *winner, float *dx,
+            long n, long f, long ph, long pw, long pieces, long threads)
+{
+    Arguments a = {.o = o, .dy = dy, .y = y, .winner = (uint8_t *)winner, .out = dx, .n = n, .f = f,
+                   .ph = ph, .pw = pw, .pieces = pieces};
+    run(unpool_rows, &a, pieces, threads);
+}
+
+static float sum_of(const float *x, long length)
+{
+    Lanes sum = {0};
+    float total = 0;
+    long l = 0;
+    for (; l + LANES <= length; l += LANES)
+        sum += *(const Lanes *)(x + l);
+    for (; l < length; l++)
+        total += x[l];
+    for (int lane = 0; lane < LANES; lane++)
+        total += sum[lane];
+    return total;
+}
+
+static void filter_rows(void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    const Windows *o = a->o;
+    long all = taps_of(o), across = o->columns * a->n, *lists = malloc(2 * all * sizeof *lists);
+    Lanes *sums = a->sums + piece * a->f * all;
+    long from = o->rows * piece / a->pieces, to = o->rows * (piece + 1) / a->pieces;
+    memset(sums, 0, a->f * all * sizeof *sums);
+    for (long p = from; p < to; p++)
+        for (long r = 0; r < o->runs; r++) {
+            long taps = list(o, a->n, p, r, lists, lists + all);
+            dots(a->dy + p * across + o->from[r] * a->n, o->rows * across, a->f, a->x, lists + all,
+                 lists, taps, (o->to[r] - o->from[r]) * a->n, sums, all);
+        }
+    free(lists);
+    float *db = a->db + piece * a->f;
+    for (long f = 0; a->db && f < a->f; f++)
+        db[f] = sum_of(a->dy + (f * o->rows + from) * across, (to - from) * across);
+}
+
+/* dw (f, c, kh, kw) and db (f,), unless null, for dy (f, rows, columns, n): the sums of so many pieces
+   of the rows, added in their order. */
+void conv_filters(const Windows *o, const float *x, const float *dy, float *dw, float *db, long n,
+                  long f, long pieces, long threads)
+{
+    long size = f * taps_of(o);
+    Lanes *sums = malloc(pieces * size * sizeof *sums);
+    float *parts = malloc(pieces * f * sizeof *parts);
+    Arguments a = {.o = o, .x = x, .dy = dy, .sums = sums, .db = db ? parts : 0, .n = n, .f = f,
+                   .pieces = pieces};
+    run(filter_rows, &a, pieces, threads);
+    for (long i = 0; i < size; i++) {
+        Lanes sum = sums[i];
+        for (long piece = 1; piece < pieces; piece++)
+            sum += sums[piece * size + i];
+        float total = 0;
+        for (int lane = 0; lane < LANES; lane++)
+            total += sum[lane];
+        dw[i] = total;
+    }
+    for (long i = 0; db && i < f; i++) {
+        db[i] = parts[i];
+        for (long piece = 1; piece < pieces; piece++)
+            db[i] += parts[piece * f + i];
+    }
+    free(parts);
+    free(sums);
+}

@@ -1,0 +1,32 @@
+"""Kernels in C, for float32 where there is a C compiler; others fall to NumPy's calls."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from .conv import conv2d, conv_relu_pool
+from .dense import dense
+from .norm import batch_norm
+from .pointwise import momentum_update, relu
+
+Kernel = Callable[..., Any]
+
+KERNELS: dict[str, Kernel] = {
+    "batch_norm": batch_norm,
+    "conv2d": conv2d,
+    "conv_relu_pool": conv_relu_pool,
+    "dense": dense,
+    "momentum_update": momentum_update,
+    "relu": relu,
+}
+
+
+def either(first: Kernel, second: Kernel) -> Kernel:
+    """Return a kernel that is the second where the first does not serve."""
+
+    @wraps(second)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        result = first(*args, **kwargs)
+        return second(*args, **kwargs) if result is NotImplemented else result
+
+    return run

@@ -1,0 +1,123 @@
+"""Convolution, alone and with ReLU and max pooling, in C (conv.c): float32 without groups."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import conv
+from ..layout import Array, batch_last, logical, pair
+from ..patches import Patches
+from ..threads import sharing
+from .library import Call, serves
+from .pointwise import PASS, relu_gradient
+from .windows import over_image, over_output
+
+CONV = Call("conv", "ppppp lll ll")
+CONV_RELU_POOL = Call("conv_relu_pool", "pppppp llll ll")
+UNPOOL = Call("unpool", "ppppp llll ll")
+CONV_FILTERS = Call("conv_filters", "ppppp ll ll")
+
+Wants = Sequence[bool] | None
+Gradients = tuple[Array | None, Array | None, Array | None]
+
+
+def conv2d(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    """Convolve as the reference does."""
+    if groups != 1 or not serves(x):
+        return NotImplemented
+    image = batch_last(x)
+    patches = conv.windows(x, w, stride, padding, dilation)
+    y = convolved(image, w, b, patches, relu=False)
+
+    def pullback(dy: Array, wants: Wants = None) -> Gradients:
+        return gradients(image, w, b, batch_last(dy), patches, wants)
+
+    return logical(y), pullback
+
+
+def conv_relu_pool(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    pool: Any = None,
+    grad: bool = True,
+) -> Any:
+    """Compute pool(relu(conv(x, w) + b)); huge windows are left to the single ops."""
+    patches = conv.windows(x, w, stride, padding, dilation)
+    (ho, wo), (ph, pw) = patches.out, (1, 1) if pool is None else pair(pool)
+    # more elements than a byte tells apart; no window
+    if groups != 1 or not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
+        return NotImplemented
+    image = batch_last(x)
+    winner: Array | None = None
+    if pool is None:
+        y = convolved(image, w, b, patches, relu=True)
+    else:
+        f, n = len(w), len(x)
+        y = np.empty((f, ho // ph, wo // pw, n), x.dtype)
+        winner = np.empty(y.shape, np.uint8) if grad else None
+        windows = over_image(x.shape[1], patches)
+        work = sharing(ho // ph, w.size * ho * wo * n)
+        CONV_RELU_POOL(
+            windows, image, np.ascontiguousarray(w), b, y, winner, n, f, ph, pw, *work
+        )
+
+    def pullback(dy: Array, wants: Wants = None) -> Gradients:
+        dy = batch_last(dy)
+        if winner is None:
+            dconv = relu_gradient(dy, y)
+        else:
+            whole = (y.shape[1] * ph, y.shape[2] * pw) == (ho, wo)
+            shape = (len(w), ho, wo, len(x))
+            dconv = np.empty(shape, x.dtype) if whole else np.zeros(shape, x.dtype)
+            work = sharing(y.shape[1], PASS * dconv.size)
+            UNPOOL(windows, dy, y, winner, dconv, n, f, ph, pw, *work)
+        return gradients(image, w, b, dconv, patches, wants)
+
+    return logical(y), pullback
+
+
+def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu: bool) -> Array:
+    """Return the convolution of (c, h, w, n) as (f, ho, wo, n)."""
+    (ho, wo), n, f = patches.out, image.shape[3], len(w)
+    y = np.empty((f, ho, wo, n), image.dtype)
+    windows = over_image(len(image), patches)
+    CONV(windows, image, np.ascontiguousarray(w), b, y, n, f, relu, *sharing(ho, w.size * ho * wo * n))
+    return y
+
+
+def gradients(
+    image: Array, w: Array, b: Array | None, dy: Array, patches: Patches, wants: Wants
+) -> Gradients:
+    """Return dx (n, c, h, w), dw, db of the image (c, h, w, n) and dy (f, ho, wo, n)."""
+    want_dx, want_dw, want_db = wants or (True, True, True)
+    (f, ho, wo, n), (c, h, width, _) = dy.shape, image.shape
+    dx = dw = db = None
+    size = w.size * ho * wo * n
+    want_db = want_db and b is not None
+    if want_dw:
+        dw, db = np.empty(w.shape, w.dtype), np.empty(f, w.dtype) if want_db else None
+        work = sharing(ho, size, each=1)
+        CONV_FILTERS(over_image(c, patches), image, dy, dw, db, n, f, *work)
+    elif want_db:
+        db = dy.reshape(f, -1).sum(axis=1)
+    if want_dx:
+        dx = np.empty(image.shape, image.dtype)
+        turned = np.ascontiguousarray(w.transpose(1, 0, 2, 3))
+        CONV(over_output(f, patches), dy, turned, None, dx, n, c, False, *sharing(h, size))
+    return None if dx is None else logical(dx), dw, db

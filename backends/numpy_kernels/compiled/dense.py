@@ -1,0 +1,39 @@
+"""The dense product in C (dense.c), samples last, as images have them: float32."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..layout import Array
+from ..threads import sharing
+from .library import Call, serves
+
+MATRIX_PRODUCT = Call("matrix_product", "pppp lllll ll")
+
+
+def dense(x: Array, w: Array, b: Array | None = None) -> Any:
+    """Multiply rows of features by a matrix; written as (o, n) = W^T (i, n)."""
+    if not serves(x):
+        return NotImplemented
+    (n, i), o = x.shape, w.shape[1]
+    columns, w = np.ascontiguousarray(x.T), np.ascontiguousarray(w)
+    y = np.empty((o, n), x.dtype)
+    MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, *sharing(o, w.size * n, each=1))
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        want_dx, want_dw, want_db = wants or (True, True, True)
+        dx = dw = None
+        work = sharing(i, w.size * n)
+        if want_dx:
+            dx = np.empty((i, n), x.dtype)
+            MATRIX_PRODUCT(w, np.ascontiguousarray(dy.T), None, dx, o, 1, i, o, n, *work)
+        if want_dw:
+            dw = np.empty((i, o), x.dtype)
+            MATRIX_PRODUCT(columns, np.ascontiguousarray(dy), None, dw, n, 1, i, n, o, *work)
+        db = dy.sum(axis=0) if want_db and b is not None else None
+        return None if dx is None else dx.T, dw, db
+
+    return y.T, pullback

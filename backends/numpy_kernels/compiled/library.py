@@ -1,0 +1,119 @@
+"""The kernels in C: compiled once on this machine, for its processor, and loaded with ctypes.
+
+ctypes releases the interpreter's lock for the length of a call, and the threads of these kernels
+never take it. NumPy's calls hand it back and forth between threads, which costs more than most
+passes over a small batch: there two threads are no faster than one.
+
+Without a C compiler NumPy's calls do all the work, as they do for what has no kernel in C.
+`XPCNN_COMPILER` names the compiler; `none` is none.
+"""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy
+
+from ..layout import Array
+
+SOURCES = Path(__file__).parents[2] / "kernels"
+FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
+KINDS = {"p": ctypes.c_void_p, "l": ctypes.c_long, "f": ctypes.c_float}
+COMPILERS = ("cc", "gcc", "clang")
+
+
+class Library(NamedTuple):
+    """calls: the C functions by name; None where there are none. story: what became of it."""
+
+    calls: ctypes.CDLL | None
+    story: str
+
+
+@cache
+def library() -> Library:
+    """Return the compiled kernels; the first call on a machine compiles them, in seconds."""
+    name = os.environ.get("XPCNN_COMPILER", "")
+    if name == "none":
+        return Library(None, "NumPy's, since XPCNN_COMPILER=none")
+    if os.name != "posix":
+        return Library(None, f"NumPy's, since those in C need POSIX threads, not {os.name}")
+    found = [path for c in ([name] if name else COMPILERS) if (path := shutil.which(c))]
+    if not found:
+        return Library(None, f"NumPy's, since there is no C compiler {name or ', '.join(COMPILERS)}")
+    try:
+        return Library(ctypes.CDLL(str(_built(found[0]))), f"in C, compiled by {found[0]}")
+    except (OSError, subprocess.SubprocessError) as error:
+        return Library(None, f"NumPy's, since {found[0]} failed: {_reason(error)}")
+
+
+def _built(compiler: str) -> Path:
+    """Return the file of the compiled kernels, from the cache where it has them."""
+    sources = sorted(SOURCES.glob("*.[ch]"))
+    digest = hashlib.sha256(f"{compiler} {FLAGS} {_processor()}".encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn"
+    built = folder / f"kernels-{digest.hexdigest()[:16]}.so"
+    if not built.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        code = [str(source) for source in sources if source.suffix == ".c"]
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            target = Path(scratch) / built.name
+            command = [compiler, *FLAGS, "-march=native", "-o", str(target), *code]
+            subprocess.run(command, check=True, capture_output=True, text=True)
+            target.replace(built)  # at once: other processes see all of it or nothing
+    return built
+
+
+def _processor() -> str:
+    """Return what tells the machine's processor from others that share its cache."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.platform() + platform.processor()
+    return "".join(sorted({line for line in lines if line.startswith(("flags", "Features"))}))
+
+
+def _reason(error: Exception) -> str:
+    """Return the last line that the compiler printed, or what else went wrong."""
+    printed: str = getattr(error, "stderr", None) or str(error)
+    return printed.strip().splitlines()[-1] if printed.strip() else type(error).__name__
+
+
+def serves(x: Array) -> bool:
+    """Whether the kernels in C take this array, and those that come with it."""
+    return x.dtype == numpy.float32 and x.size > 0 and library().calls is not None
+
+
+class Call:
+    """A C function; kinds: of its arguments, p for a pointer, l for a long, f for a float.
+
+    A pointer is to the memory of a contiguous array, or None.
+    """
+
+    def __init__(self, name: str, kinds: str) -> None:
+        self.name = name
+        self.types = [KINDS[kind] for kind in kinds if kind != " "]
+        self.function: Any = None
+
+    def __call__(self, *arguments: Any) -> None:
+        if self.function is None:
+            function = getattr(library().calls, self.name)
+            function.argtypes, function.restype = self.types, None
+            self.function = function
+        self.function(*[_place(a) if type(a) is numpy.ndarray else a for a in arguments])
+
+
+def _place(x: Array) -> int:
+    """Return where the memory of an array begins."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(x))  # a quarter of the other's time
+    except TypeError:  # read-only
+        return x.ctypes.data

@@ -1,0 +1,44 @@
+"""Batch normalisation of images in C (norm.c): float32."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..layout import Array, batch_last, logical
+from ..threads import sharing
+from .library import Call, serves
+
+BATCH_NORM = Call("batch_norm", "pppppp fll l")
+BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppppppp fll l")
+PASSES = 16  # multiplications that take as long as all passes over a number
+
+
+def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5) -> Any:
+    """Normalise images by the statistics of the batch; rows of features are not served."""
+    if x.ndim != 4 or not serves(x):
+        return NotImplemented
+    n, c, h, w = x.shape
+    image, m = batch_last(x), n * h * w
+    y = np.empty_like(image)
+    mean, var = np.empty(c, x.dtype), np.empty(c, x.dtype)
+    _, threads = sharing(c, PASSES * x.size)
+    BATCH_NORM(image, gamma, beta, y, mean, var, eps, m, c, threads)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
+        dx = np.empty_like(image) if want_dx else None
+        sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
+        grad = batch_last(dy)
+        BATCH_NORM_GRADIENT(
+            image, grad, gamma, mean, var, dx, sums, sums_xhat, eps, m, c, threads
+        )
+        return (
+            None if dx is None else logical(dx),
+            sums_xhat if want_dgamma and gamma is not None else None,
+            sums if want_dbeta and beta is not None else None,
+        )
+
+    return (logical(y), mean, var), pullback
