@@ -9,7 +9,7 @@ typedef struct {
     float lr, momentum;
 } Arguments;
 
-#define EACH(p, piece)                                                                             \
+#define EACH(p, piece) \
     for (long i = p->size * piece / p->pieces, end = p->size * (piece + 1) / p->pieces; i < end; i++)
 
 static void relu_piece(void *arguments, long piece)

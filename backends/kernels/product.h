@@ -33,46 +33,43 @@ INLINE Lanes spread(float x)
     return x - (Lanes){0};
 }
 
-/* One tile: rows * width vectors of y. Constants where it is called, so all of it is in registers:
-   4 * 2, 3 * 3 and 2 * 4 vectors reach 60 to 72 of sgemm's 79 GFLOP/s, 4 * 3 half of that. */
-INLINE void tile(const int rows, const int width, const float *w, long wm, const long *tap,
-                 const float *x, const long *at, long taps, float *y, long ym, const float *bias,
-                 int first)
-{
-    Lanes sum[4][4];
-    UNROLL for (int m = 0; m < rows; m++)
-        UNROLL for (int v = 0; v < width; v++)
-            sum[m][v] = first ? spread(bias ? bias[m] : 0.0f)
-                              : *(Lanes *)(y + m * ym + v * LANES);
-    for (long k = 0; k < taps; k++) {
-        const float *factor = w + tap[k], *from = x + at[k];
-        Lanes in[4];
-        UNROLL for (int v = 0; v < width; v++)
-            in[v] = *(const Lanes *)(from + v * LANES);
-        UNROLL for (int m = 0; m < rows; m++)
-            UNROLL for (int v = 0; v < width; v++)
-                sum[m][v] += factor[m * wm] * in[v];
-    }
-    UNROLL for (int m = 0; m < rows; m++)
-        UNROLL for (int v = 0; v < width; v++)
-            *(Lanes *)(y + m * ym + v * LANES) = sum[m][v];
-}
+/* The shapes of tiles. With AVX2, 5 * 2 and 3 * 3 vectors are as fast as sgemm, 4 * 2 nearly, 4 * 3 and
+   6 * 2 half of that: the compiler runs out of registers. */
+#define ROWS 5
+#define WIDTH 2
+#include "tile.h"
+#define ROWS 4
+#define WIDTH 2
+#include "tile.h"
+#define ROWS 3
+#define WIDTH 3
+#include "tile.h"
+#define ROWS 2
+#define WIDTH 4
+#include "tile.h"
+#define ROWS 1
+#define WIDTH 4
+#include "tile.h"
+#define ROWS 5
+#define WIDTH 1
+#include "tile.h"
+#define ROWS 4
+#define WIDTH 1
+#include "tile.h"
+#define ROWS 3
+#define WIDTH 1
+#include "tile.h"
+#define ROWS 2
+#define WIDTH 1
+#include "tile.h"
+#define ROWS 1
+#define WIDTH 1
+#include "tile.h"
 
-INLINE void tiles(const int rows, const int width, const float *w, long wm, const long *tap,
-                  const float *x, const long *at, long taps, float *y, long ym, long length,
-                  const float *bias, int first)
-{
-    long l = 0;
-    for (; l + width * LANES <= length; l += width * LANES)
-        tile(rows, width, w, wm, tap, x + l, at, taps, y + l, ym, bias, first);
-    for (; l < length; l += LANES)
-        tile(rows, 1, w, wm, tap, x + l, at, taps, y + l, ym, bias, first);
-}
-
-/* Three and three fill the registers better than four and two. */
+/* Fours, until fives take all that is left. */
 INLINE long rows_of_tile(long left)
 {
-    return left <= 4 ? left : left == 5 || left == 6 || left == 9 ? 3 : 4;
+    return left < 4 ? left : left % 5 == 0 ? 5 : left == 6 ? 3 : 4;
 }
 
 /* Rows 0 to m - 1 of one block; length is a multiple of LANES. */
@@ -81,11 +78,15 @@ static void block(const float *w, long wm, long m, const long *tap, const float 
 {
     for (long i = 0, rows; i < m; i += rows, w += rows * wm, y += rows * ym) {
         const float *b = bias ? bias + i : 0;
+        long l;
         switch (rows = rows_of_tile(m - i)) {
-        case 4: tiles(4, 2, w, wm, tap, x, at, taps, y, ym, length, b, first); break;
-        case 3: tiles(3, 3, w, wm, tap, x, at, taps, y, ym, length, b, first); break;
-        case 2: tiles(2, 4, w, wm, tap, x, at, taps, y, ym, length, b, first); break;
-        case 1: tiles(1, 4, w, wm, tap, x, at, taps, y, ym, length, b, first); break;
+#define CASE(rows, width)                                                                          \
+    case rows:                                                                                     \
+        l = tiles_##rows##_##width(w, wm, tap, x, at, taps, y, ym, 0, length, b, first);           \
+        tiles_##rows##_1(w, wm, tap, x, at, taps, y, ym, l, length, b, first);                     \
+        break;
+        CASE(5, 2) CASE(4, 2) CASE(3, 3) CASE(2, 4) CASE(1, 4)
+#undef CASE
         }
     }
 }
@@ -126,39 +127,6 @@ static void product(const float *w, long wm, long m, const long *tap, const floa
         narrow(w, wm, m, tap, x + whole, at, taps, y + whole, ym, length - whole, bias);
 }
 
-/* Add to sum[m * all + tap[k]], whose lanes are to be added up at the end. */
-INLINE void dot_tile(const int rows, const int width, const float *dy, long dm, const float *x,
-                     const long *at, const long *tap, long length, Lanes *sum, long all)
-{
-    Lanes part[4][4];
-    UNROLL for (int m = 0; m < rows; m++)
-        UNROLL for (int v = 0; v < width; v++)
-            part[m][v] = sum[m * all + tap[v]];
-    for (long l = 0; l < length; l += LANES) {
-        Lanes in[4];
-        UNROLL for (int v = 0; v < width; v++)
-            in[v] = *(const Lanes *)(x + at[v] + l);
-        UNROLL for (int m = 0; m < rows; m++) {
-            Lanes factor = *(const Lanes *)(dy + m * dm + l);
-            UNROLL for (int v = 0; v < width; v++)
-                part[m][v] += factor * in[v];
-        }
-    }
-    UNROLL for (int m = 0; m < rows; m++)
-        UNROLL for (int v = 0; v < width; v++)
-            sum[m * all + tap[v]] = part[m][v];
-}
-
-INLINE void dot_tiles(const int rows, const int width, const float *dy, long dm, const float *x,
-                      const long *at, const long *tap, long taps, long length, Lanes *sum, long all)
-{
-    long k = 0;
-    for (; k + width <= taps; k += width)
-        dot_tile(rows, width, dy, dm, x, at + k, tap + k, length, sum, all);
-    for (; k < taps; k++)
-        dot_tile(rows, 1, dy, dm, x, at + k, tap + k, length, sum, all);
-}
-
 /* The last columns, fewer than LANES. */
 static void narrow_dots(const float *dy, long dm, long m, const float *x, const long *at,
                         const long *tap, long taps, long length, Lanes *sum, long all)
@@ -172,6 +140,7 @@ static void narrow_dots(const float *dy, long dm, long m, const float *x, const 
         }
 }
 
+/* Add to sum[m * all + tap[k]], whose lanes are to be added up at the end. */
 static void dots(const float *dy, long dm, long m, const float *x, const long *at, const long *tap,
                  long taps, long length, Lanes *sum, long all)
 {
@@ -181,11 +150,15 @@ static void dots(const float *dy, long dm, long m, const float *x, const long *a
         for (long i = 0, rows; i < m; i += rows) {
             const float *d = dy + i * dm + l;
             Lanes *s = sum + i * all;
+            long k;
             switch (rows = rows_of_tile(m - i)) {
-            case 4: dot_tiles(4, 2, d, dm, x + l, at, tap, taps, some, s, all); break;
-            case 3: dot_tiles(3, 3, d, dm, x + l, at, tap, taps, some, s, all); break;
-            case 2: dot_tiles(2, 4, d, dm, x + l, at, tap, taps, some, s, all); break;
-            case 1: dot_tiles(1, 4, d, dm, x + l, at, tap, taps, some, s, all); break;
+#define CASE(rows, width)                                                                          \
+    case rows:                                                                                     \
+        k = dots_##rows##_##width(d, dm, x + l, at, tap, 0, taps, some, s, all);                   \
+        dots_##rows##_1(d, dm, x + l, at, tap, k, taps, some, s, all);                             \
+        break;
+            CASE(5, 2) CASE(4, 2) CASE(3, 3) CASE(2, 4) CASE(1, 4)
+#undef CASE
             }
         }
     }
