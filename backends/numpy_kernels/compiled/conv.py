@@ -110,14 +110,12 @@ def gradients(
     dx = dw = db = None
     size = w.size * ho * wo * n
     want_db = want_db and b is not None
-    if want_dw:
+    if want_dw or want_db:  # one way for both: db has the same bits with and without dw
         dw, db = np.empty(w.shape, w.dtype), np.empty(f, w.dtype) if want_db else None
         work = sharing(ho, size, each=1)
         CONV_FILTERS(over_image(c, patches), image, dy, dw, db, n, f, *work)
-    elif want_db:
-        db = dy.reshape(f, -1).sum(axis=1)
     if want_dx:
         dx = np.empty(image.shape, image.dtype)
         turned = np.ascontiguousarray(w.transpose(1, 0, 2, 3))
         CONV(over_output(f, patches), dy, turned, None, dx, n, c, False, *sharing(h, size))
-    return None if dx is None else logical(dx), dw, db
+    return None if dx is None else logical(dx), dw if want_dw else None, db
