@@ -95,7 +95,7 @@ def serves(x: Array) -> bool:
 class Call:
     """A C function; kinds: of its arguments, p for a pointer, l for a long, f for a float.
 
-    A pointer is to the memory of a contiguous array, or None.
+    A pointer is to the memory of an array, contiguous if it is written to, or None.
     """
 
     def __init__(self, name: str, kinds: str) -> None:
@@ -111,9 +111,9 @@ class Call:
         self.function(*[_place(a) if type(a) is numpy.ndarray else a for a in arguments])
 
 
-def _place(x: Array) -> int:
-    """Return where the memory of an array begins."""
+def _place(x: Array) -> Any:
+    """Return where the memory of an array begins, of a copy if it has gaps."""
     try:
         return ctypes.addressof(ctypes.c_char.from_buffer(x))  # a quarter of the other's time
-    except TypeError:  # read-only
-        return x.ctypes.data
+    except (TypeError, ValueError):  # read-only or with gaps; empty
+        return numpy.ascontiguousarray(x).ctypes  # which keeps the copy alive
