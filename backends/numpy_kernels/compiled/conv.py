@@ -40,7 +40,7 @@ def conv2d(
     y = convolved(image, w, b, patches, relu=False)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        return gradients(image, w, b, batch_last(dy), patches, wants)
+        return gradients(image, w, b, batch_last(dy.astype(x.dtype, copy=False)), patches, wants)
 
     return logical(y), pullback
 
@@ -78,7 +78,7 @@ def conv_relu_pool(
         )
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        dy = batch_last(dy)
+        dy = batch_last(dy.astype(x.dtype, copy=False))
         if winner is None:
             dconv = relu_gradient(dy, y)
         else:

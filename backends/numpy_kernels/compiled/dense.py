@@ -25,7 +25,7 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
-        dx = dw = None
+        dy, dx, dw = dy.astype(x.dtype, copy=False), None, None
         work = sharing(i, w.size * n)
         if want_dx:
             dx = np.empty((i, n), x.dtype)

@@ -31,7 +31,7 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
         want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
         dx = np.empty_like(image) if want_dx else None
         sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
-        grad = batch_last(dy)
+        grad = batch_last(dy.astype(x.dtype, copy=False))
         BATCH_NORM_GRADIENT(
             image, grad, gamma, mean, var, dx, sums, sums_xhat, eps, m, c, threads
         )

@@ -31,7 +31,7 @@ def relu(x: Array) -> Any:
 
 def relu_gradient(dy: Array, y: Array) -> Array:
     """Return dy where y is not 0, in the memory order of y."""
-    dx = np.empty_like(y)
+    dy, dx = dy.astype(y.dtype, copy=False), np.empty_like(y)
     RELU_GRADIENT(laid_out_as(y, dy), y, dx, y.size, *sharing(y.size, PASS * y.size))
     return dx
 
@@ -40,7 +40,7 @@ def momentum_update(
     p: Array, g: Array, v: Array, lr: Array, *, momentum: float, nesterov: bool
 ) -> Any:
     """Return the parameter and the velocity after a step, in one pass."""
-    if not serves(p):
+    if not serves(p) or any((a.shape, a.dtype) != (p.shape, p.dtype) for a in (g, v)):
         return NotImplemented
     new, velocity = np.empty(p.shape, p.dtype), np.empty(p.shape, p.dtype)
     p, g, v = map(np.ascontiguousarray, (p, g, v))
