@@ -1,0 +1,74 @@
+"""ReLU and the update with momentum in C."""
+
+import numpy
+import pytest
+
+from tests.compiled.support import agree, compiled, cut, guarded, require_compiler, same, whole
+from xpcnn.ops import reference
+
+SIZES = [1, 7, 8, 9, 15, 16, 17, 63, 64, 65, 1000]
+
+
+@pytest.fixture(autouse=True)
+def _compiler() -> None:
+    require_compiler()
+
+
+def test_relu_of_special_numbers() -> None:
+    x = numpy.asarray([1, -1, 0, -0.0, numpy.inf, -numpy.inf, numpy.nan, 1e-45, -1e-45], "float32")
+    for _ in range(3):  # beyond a vector too
+        agree("relu", [x], numpy.arange(1, len(x) + 1, dtype="float32"))
+        x = numpy.concatenate([x, x])
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 7])
+@pytest.mark.parametrize("size", SIZES)
+def test_relu(size: int, pieces: int) -> None:
+    with cut(pieces, 2):
+        agree("relu", [whole(numpy.random.default_rng(size), size)])
+
+
+def test_relu_in_the_memory_order_of_its_input() -> None:
+    rng = numpy.random.default_rng(0)
+    for x in (whole(rng, 5, 4, 3, 9).transpose(3, 0, 1, 2), whole(rng, 9, 8)[::2, ::-3]):
+        dense = x.copy(order="K")
+        assert compiled.KERNELS["relu"](x)[0].strides == dense.strides
+        agree("relu", [x])
+        agree("relu", [dense], whole(rng, *x.shape))
+    agree("relu", [whole(rng)])
+    agree("relu", [numpy.broadcast_to(numpy.float32(-2), (3, 4))])
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_momentum(size: int, nesterov: bool) -> None:
+    """Halves and quarters of small whole numbers are exact."""
+    rng = numpy.random.default_rng(size)
+    p, g, v = (whole(rng, 2, size) for _ in range(3))
+    lr, options = numpy.asarray(0.25, "float32"), {"momentum": 0.5, "nesterov": nesterov}
+    for arrays in ((p, g, v), (p.T, g.T, v.T), (p[::-1], g[::-1], v[::-1])):
+        expected = reference.momentum_update(*arrays, lr, **options)
+        with cut(3, 2), guarded():
+            got = compiled.KERNELS["momentum_update"](*arrays, lr, **options)
+        for i in (0, 1):
+            same(got[i], expected[i], ("parameter", "velocity")[i])
+
+
+def test_gradients_of_another_kind_are_left_to_the_reference() -> None:
+    p, lr = numpy.ones((2, 3), "float32"), numpy.asarray(0.5, "float32")
+    update = compiled.KERNELS["momentum_update"]
+    for g in (p.astype("float64"), p[:1], numpy.float32(1)):
+        assert update(p, g, p, lr, momentum=0.5, nesterov=False) is NotImplemented
+        assert update(p, p, g, lr, momentum=0.5, nesterov=False) is NotImplemented
+
+
+def test_cotangents_of_another_dtype_are_converted() -> None:
+    """NumPy's own default is float64: numpy.ones(y.shape) is what people write."""
+    rng = numpy.random.default_rng(0)
+    x, w = whole(rng, 9, 2, 4, 4), whole(rng, 3, 2, 1, 1)
+    calls = {"relu": [x], "conv2d": [x, w, None], "conv_relu_pool": [x, w, None], "dense": [x[0, 0]] * 2}
+    for op, arrays in calls.items():
+        y, _ = compiled.KERNELS[op](*arrays)
+        agree(op, arrays, whole(rng, *y.shape).astype("float64"))
+    agree("relu", [whole(rng)], numpy.asarray(2.0))
+    agree("conv_relu_pool", [x, w, None], whole(rng, 9, 3, 2, 2).astype("float64"), pool=2)
