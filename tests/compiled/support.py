@@ -70,8 +70,9 @@ def guarded() -> Iterator[None]:
     call, empty = library.Call.__call__, numpy.empty
 
     def boxed(x: Host) -> tuple[Host, Host]:
-        box = numpy.full(2 * GUARD + x.nbytes, 255, numpy.uint8)
-        inner = box[GUARD : GUARD + x.nbytes].view(x.dtype).reshape(x.shape)
+        low, high = numpy.lib.array_utils.byte_bounds(x)  # gaps are guards too
+        box = numpy.full(2 * GUARD + high - low, 255, numpy.uint8)
+        inner = numpy.ndarray(x.shape, x.dtype, box.data, GUARD + x.ctypes.data - low, x.strides)
         inner[...] = x
         return box, inner
 

@@ -9,7 +9,7 @@ from .. import conv
 from ..layout import Array, batch_last, logical, pair
 from ..patches import Patches
 from ..threads import sharing
-from .library import Call, serves
+from .library import Call, serves, vector
 from .pointwise import PASS, relu_gradient
 from .windows import over_image, over_output
 
@@ -35,7 +35,7 @@ def conv2d(
     """Convolve as the reference does."""
     if groups != 1 or not serves(x):
         return NotImplemented
-    image = batch_last(x)
+    image, b = batch_last(x), vector(b)
     patches = conv.windows(x, w, stride, padding, dilation)
     y = convolved(image, w, b, patches, relu=False)
 
@@ -63,7 +63,7 @@ def conv_relu_pool(
     # more elements than a byte tells apart; no window
     if groups != 1 or not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
         return NotImplemented
-    image = batch_last(x)
+    image, b = batch_last(x), vector(b)
     winner: Array | None = None
     if pool is None:
         y = convolved(image, w, b, patches, relu=True)

@@ -92,10 +92,15 @@ def serves(x: Array) -> bool:
     return x.dtype == numpy.float32 and x.size > 0 and library().calls is not None
 
 
+def vector(x: Array | None) -> Array | None:
+    """Return a vector, if there is one, without gaps."""
+    return None if x is None else numpy.ascontiguousarray(x)
+
+
 class Call:
     """A C function; kinds: of its arguments, p for a pointer, l for a long, f for a float.
 
-    A pointer is to the memory of an array, contiguous if it is written to, or None.
+    A pointer is to the memory of an array without gaps, or None.
     """
 
     def __init__(self, name: str, kinds: str) -> None:
@@ -111,9 +116,9 @@ class Call:
         self.function(*[_place(a) if type(a) is numpy.ndarray else a for a in arguments])
 
 
-def _place(x: Array) -> Any:
-    """Return where the memory of an array begins, of a copy if it has gaps."""
+def _place(x: Array) -> int:
+    """Return where the memory of an array begins."""
     try:
         return ctypes.addressof(ctypes.c_char.from_buffer(x))  # a quarter of the other's time
-    except (TypeError, ValueError):  # read-only or with gaps; empty
-        return numpy.ascontiguousarray(x).ctypes  # which keeps the copy alive
+    except (TypeError, ValueError):  # read-only or in another order; empty
+        return x.ctypes.data
