@@ -49,7 +49,7 @@ def library() -> Library:
         return Library(None, f"NumPy's, since there is no C compiler {name or ', '.join(COMPILERS)}")
     try:
         return Library(ctypes.CDLL(str(_built(found[0]))), f"in C, compiled by {found[0]}")
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # no home, for one
         return Library(None, f"NumPy's, since {found[0]} failed: {_reason(error)}")
 
 
@@ -60,16 +60,19 @@ def _built(compiler: str) -> Path:
     for source in sources:
         digest.update(source.read_bytes())
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn"
-    built = folder / f"kernels-{digest.hexdigest()[:16]}.so"
-    if not built.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        code = [str(source) for source in sources if source.suffix == ".c"]
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            target = Path(scratch) / built.name
-            command = [compiler, *FLAGS, "-march=native", "-o", str(target), *code]
-            subprocess.run(command, check=True, capture_output=True, text=True)
-            target.replace(built)  # at once: other processes see all of it or nothing
-    return built
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    # the size is in the name: to load a file that a full disk cut off would end the process
+    for built in folder.glob(f"{name}-*.so"):
+        if built.stem == f"{name}-{built.stat().st_size}":
+            return built
+    folder.mkdir(parents=True, exist_ok=True)
+    code = [str(source) for source in sources if source.suffix == ".c"]
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        target = Path(scratch) / f"{name}.so"
+        command = [compiler, *FLAGS, "-march=native", "-o", str(target), *code]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+        # at once: other processes see all of it or nothing
+        return target.replace(folder / f"{name}-{target.stat().st_size}.so")
 
 
 def _processor() -> str:
