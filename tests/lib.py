@@ -74,7 +74,7 @@ def strided(lib: Lib) -> Lib:
 
 @cache
 def plain_kernels() -> Kernels:
-    """Return NumPy's kernels with those in C taken off, as a machine without a compiler has them."""
+    """Return NumPy's kernels without those in C, as a machine without a compiler has them."""
     numpy_kernels = import_module("xpcnn.backends.numpy_kernels")
     in_c = numpy_kernels.compiled.KERNELS
     return {

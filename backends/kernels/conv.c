@@ -8,11 +8,7 @@
 #include "product.h"
 #include "threads.h"
 
-#include <stdint.h>
 #include <stdlib.h>
-
-typedef int32_t Whole __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef uint8_t Bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
 
 typedef struct {
     long c, h, w, kh, kw;                 /* of the image, of the filters */
@@ -63,11 +59,6 @@ static void row(const Arguments *a, long p, float *y, long ym, long *lists)
     }
 }
 
-static float rectified(float x)
-{
-    return x < 0 ? 0 : x; /* NaN stays */
-}
-
 static void conv_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
@@ -78,7 +69,7 @@ static void conv_rows(void *arguments, long piece)
         row(a, p, y, o->rows * across, lists);
         for (long f = 0; a->relu && f < a->f; f++, y += o->rows * across)
             for (long l = 0; l < across; l++)
-                y[l] = rectified(y[l]);
+                y[l] = y[l] < 0 ? 0 : y[l]; /* NaN stays */
     }
     free(lists);
 }
@@ -103,9 +94,9 @@ INLINE void pool_lanes(const float *x, long across, long n, long ph, long pw, fl
         Lanes tap = *(const Lanes *)(x + k / pw * across + k % pw * n);
         Whole wins = (tap > best) | (tap != tap);
         who = (wins & (int32_t)k) | (~wins & who);
-        best = (Lanes)((wins & (Whole)tap) | (~wins & (Whole)best));
+        best = chosen(wins, tap, best);
     }
-    *(Lanes *)y = (Lanes)(~(best < 0) & (Whole)best);
+    *(Lanes *)y = chosen(best < 0, spread(0), best);
     if (winner)
         *(Bytes *)winner = __builtin_convertvector(who, Bytes);
 }
@@ -120,8 +111,9 @@ static void pool_row(const float *x, long across, long n, long ph, long pw, long
             pool_lanes(x + l, across, n, ph, pw, y + l, winner ? winner + l : 0);
         if (l == n)
             continue;
-        float taps[256][LANES] = {{0}}, top[LANES]; /* fewer than LANES: copied, with zeros */
+        float taps[256][LANES], top[LANES]; /* fewer than LANES: copied, with zeros */
         uint8_t which[LANES];
+        memset(taps, 0, ph * pw * sizeof taps[0]);
         for (long k = 0; k < ph * pw; k++)
             memcpy(taps[k], x + l + k / pw * across + k % pw * n, (n - l) * sizeof(float));
         pool_lanes(taps[0], pw * LANES, LANES, ph, pw, top, which);

@@ -9,29 +9,15 @@
 #ifndef XPCNN_PRODUCT_H
 #define XPCNN_PRODUCT_H
 
+#include "lanes.h"
+
 #include <string.h>
-
-#ifdef __AVX512F__
-#define LANES 16
-#else
-#define LANES 8
-#endif
-
-typedef float Lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
 
 enum {
     TAPS = 96,          /* of a block: their part of x stays in the nearest cache */
     COLUMNS = 24 * LANES, /* of a block: a multiple of the columns of each tile */
     REACH = 512           /* of a block of dots: a few rows of dy stay in the nearest cache */
 };
-
-INLINE Lanes spread(float x)
-{
-    return x - (Lanes){0};
-}
 
 /* The shapes of tiles. With AVX2, 5 * 2 and 3 * 3 vectors are as fast as sgemm, 4 * 2 nearly, 4 * 3 and
    6 * 2 half of that: the compiler runs out of registers. */
@@ -128,7 +114,7 @@ static void product(const float *w, long wm, long m, const long *tap, const floa
 }
 
 /* The last columns, fewer than LANES. */
-static void narrow_dots(const float *dy, long dm, long m, const float *x, const long *at,
+INLINE void narrow_dots(const float *dy, long dm, long m, const float *x, const long *at,
                         const long *tap, long taps, long length, Lanes *sum, long all)
 {
     for (long i = 0; i < m; i++)
@@ -141,7 +127,7 @@ static void narrow_dots(const float *dy, long dm, long m, const float *x, const 
 }
 
 /* Add to sum[m * all + tap[k]], whose lanes are to be added up at the end. */
-static void dots(const float *dy, long dm, long m, const float *x, const long *at, const long *tap,
+INLINE void dots(const float *dy, long dm, long m, const float *x, const long *at, const long *tap,
                  long taps, long length, Lanes *sum, long all)
 {
     long whole = length - length % LANES;

@@ -8,7 +8,7 @@
 #define EACH ROW UNROLL for (int v = 0; v < WIDTH; v++)
 
 /* Columns from l on, as many as whole tiles hold; returns where they end. */
-static __attribute__((noinline)) long NAME(tiles)(const float *w, long wm, const long *tap,
+static __attribute__((noinline, unused)) long NAME(tiles)(const float *w, long wm, const long *tap,
                                                   const float *x, const long *at, long taps,
                                                   float *y, long ym, long l, long length,
                                                   const float *bias, int first)
@@ -28,7 +28,7 @@ static __attribute__((noinline)) long NAME(tiles)(const float *w, long wm, const
 }
 
 /* Taps from k on, as many as whole tiles hold; returns where they end. */
-static __attribute__((noinline)) long NAME(dots)(const float *dy, long dm, const float *x,
+static __attribute__((noinline, unused)) long NAME(dots)(const float *dy, long dm, const float *x,
                                                  const long *at, const long *tap, long k, long taps,
                                                  long length, Lanes *sum, long all)
 {

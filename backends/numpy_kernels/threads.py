@@ -180,7 +180,7 @@ def spread(work: Callable[[int, int], None], length: int, size: int) -> None:
 
 
 def sharing(length: int, size: int, *, each: int = 4) -> tuple[int, int]:
-    """Return into how many pieces to cut a C kernel's work on `length` rows, and for how many threads.
+    """Return into how many pieces to cut a C kernel's work on so many rows, for how many threads.
 
     size: multiplications in all. each: pieces for each thread; the quicker one takes more.
     """

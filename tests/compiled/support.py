@@ -20,7 +20,8 @@ from xpcnn import ops
 PACKAGE = "xpcnn.backends.numpy_kernels.compiled"
 compiled: Any = import_module(PACKAGE)
 library: Any = import_module(f"{PACKAGE}.library")
-CALLERS = [import_module(f"{PACKAGE}.{name}") for name in ("conv", "dense", "norm", "pointwise")]
+ROOMS = ("conv", "dense", "norm", "pointwise", "pool")
+CALLERS = [import_module(f"{PACKAGE}.{name}") for name in ROOMS]
 
 BATCHES = (1, 3, 7, 8, 9, 16, 17, 64, 65)  # around the numbers in a vector: 8 or 16
 CHANNELS = (1, 2, 3, 4, 5, 6, 7, 10, 11, 16, 17)  # around the rows of a tile: 1 to 5
@@ -46,7 +47,7 @@ def whole(rng: Rng, *shape: int) -> Host:
 
 @contextmanager
 def cut(pieces: int, threads: int) -> Iterator[None]:
-    """Cut the work of every call into so many pieces, if it has as many rows, for so many threads."""
+    """Cut the work of every call into so many pieces, if it has the rows, for so many threads."""
 
     def sharing(length: int, size: int, *, each: int = 4) -> tuple[int, int]:
         return min(length, pieces), threads

@@ -47,7 +47,10 @@ def test_an_image_by_hand_with_relu_and_pooling() -> None:
 @st.composite
 def convolutions(draw: st.DrawFn) -> tuple[list[Host | None], dict[str, Any], tuple[int, int]]:
     """Draw x, w, b; options; and into how many pieces, for how many threads, the work is cut."""
-    pick = lambda *values: draw(st.sampled_from(values))  # noqa: E731
+
+    def pick(*values: Any) -> Any:
+        return draw(st.sampled_from(values))
+
     n, c, f = pick(*BATCHES), pick(*CHANNELS), pick(*CHANNELS)
     size = pick((1, 1), (3, 3), (5, 5), (2, 3), (4, 1))
     stride, dilation = pick((1, 1), (1, 1), (2, 2), (1, 2), (3, 3)), pick((1, 1), (1, 1), (2, 1))
@@ -109,7 +112,7 @@ def test_what_is_not_finite_stays_where_it_is(n: int, value: float, pool: int | 
 
 
 def test_of_equal_ones_the_first_wins_and_of_nan_the_last() -> None:
-    """All windows of 4 numbers out of four, in all lanes and in the columns beyond the last vector."""
+    """All windows of 4 numbers out of four, in all lanes and in the last columns."""
     choices = numpy.asarray([0.0, 1.0, -1.0, NAN], "float32")
     corners = numpy.stack(numpy.meshgrid(*[choices] * 4)).reshape(2, 2, 256).transpose(2, 0, 1)
     for n in (256, 251, 5):
@@ -131,13 +134,14 @@ def test_arrays_in_any_order_and_read_only(op: str) -> None:
 
 def test_accuracy_of_sums_of_thousands() -> None:
     rng = numpy.random.default_rng(0)
-    arrays = [rng.standard_normal(shape).astype("float32") for shape in ((65, 17, 20, 20), (7, 17, 5, 5))]
-    y, pullback = compiled.KERNELS["conv2d"](*arrays)
+    x = rng.standard_normal((65, 17, 20, 20)).astype("float32")
+    w = rng.standard_normal((7, 17, 5, 5)).astype("float32")
+    y, pullback = compiled.KERNELS["conv2d"](x, w)
     dy = rng.standard_normal(y.shape).astype("float32")
-    windows = numpy.lib.stride_tricks.sliding_window_view(arrays[0].astype("float64"), (5, 5), (2, 3))
-    expected = numpy.einsum("nchwij,fcij->nfhw", windows, arrays[1], optimize=True)
+    windows = numpy.lib.stride_tricks.sliding_window_view(x.astype("float64"), (5, 5), (2, 3))
+    expected = numpy.einsum("nchwij,fcij->nfhw", windows, w, optimize=True)
     dw = numpy.einsum("nchwij,nfhw->fcij", windows, dy, optimize=True)
-    # the longest sum of one lane has 65 * 16 * 16 / 8 = 2080 numbers, whose errors add up as the root
+    # the longest sum of a lane has 65 * 16 * 16 / 8 = 2080 numbers; errors add up as their root
     error = 2080**0.5 * 2.0**-24
     assert abs(y - expected).max() < error * abs(expected).max()
     assert abs(pullback(dy)[1] - dw).max() < error * abs(dw).max()

@@ -14,7 +14,8 @@ def _compiler() -> None:
 
 
 def test_rows_by_hand() -> None:
-    x, w = numpy.asarray([[1, 2]], "float32"), numpy.asarray([[1, 10, 100], [3, 30, 300]], "float32")
+    x = numpy.asarray([[1, 2]], "float32")
+    w = numpy.asarray([[1, 10, 100], [3, 30, 300]], "float32")
     y, pullback = compiled.KERNELS["dense"](x, w, numpy.asarray([0, 0, 5], "float32"))
     assert y.tolist() == [[7, 70, 705]]
     dx, dw, db = pullback(numpy.asarray([[1, 0, 2]], "float32"))

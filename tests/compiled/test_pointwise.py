@@ -1,5 +1,7 @@
 """ReLU and the update with momentum in C."""
 
+from typing import Any
+
 import numpy
 import pytest
 
@@ -39,15 +41,41 @@ def test_relu_in_the_memory_order_of_its_input() -> None:
     agree("relu", [numpy.broadcast_to(numpy.float32(-2), (3, 4))])
 
 
+@pytest.mark.parametrize("op", ["sigmoid", "tanh"])
+def test_sigmoid_and_tanh_to_three_units_in_the_last_place(op: str) -> None:
+    """Far out a sigmoid below 1e-37 is 0; sizes that are no multiple of a vector, cut anywhere."""
+    exact: dict[str, Any] = {"sigmoid": lambda x: 1 / (1 + numpy.exp(-x)), "tanh": numpy.tanh}
+    small = 2.0 ** numpy.arange(-126, 0)
+    x = numpy.concatenate([numpy.linspace(-100, 100, 40_001), small, -small]).astype("float32")
+    with cut(7, 3), guarded():
+        y, pullback = compiled.KERNELS[op](x)
+        (dx,) = pullback(numpy.full_like(x, 0.5))
+    expected = exact[op](x.astype("float64"))
+    unit = numpy.spacing(abs(expected).astype("float32"))
+    assert (abs(y - expected) <= numpy.maximum(3 * unit, 1e-37)).all()
+    wide = y.astype("float64")
+    slope = 0.5 * (wide * (1 - wide) if op == "sigmoid" else 1 - wide * wide)
+    assert abs(dx - slope).max() <= 2.0**-24
+
+
+@pytest.mark.parametrize("op", ["sigmoid", "tanh"])
+def test_sigmoid_and_tanh_of_special_numbers(op: str) -> None:
+    x = numpy.asarray([0.0, -0.0, numpy.inf, -numpy.inf, numpy.nan, 1e30, -1e30], "float32")
+    for _ in range(3):  # beyond a vector too
+        agree(op, [x])
+        x = numpy.concatenate([x, x])
+
+
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("size", SIZES)
 def test_momentum(size: int, nesterov: bool) -> None:
     """Halves and quarters of small whole numbers are exact."""
     rng = numpy.random.default_rng(size)
-    p, g, v = (whole(rng, 2, size) for _ in range(3))
-    lr, options = numpy.asarray(0.25, "float32"), {"momentum": 0.5, "nesterov": nesterov}
+    p, g, v = whole(rng, 3, 2, size)
+    lr = numpy.asarray(0.25, "float32")
+    options: dict[str, Any] = {"momentum": 0.5, "nesterov": nesterov}
     for arrays in ((p, g, v), (p.T, g.T, v.T), (p[::-1], g[::-1], v[::-1])):
-        expected = reference.momentum_update(*arrays, lr, **options)
+        expected = reference.momentum_update(arrays[0], arrays[1], arrays[2], lr, **options)
         with cut(3, 2), guarded():
             got = compiled.KERNELS["momentum_update"](*arrays, lr, **options)
         for i in (0, 1):
@@ -66,9 +94,10 @@ def test_cotangents_of_another_dtype_are_converted() -> None:
     """NumPy's own default is float64: numpy.ones(y.shape) is what people write."""
     rng = numpy.random.default_rng(0)
     x, w = whole(rng, 9, 2, 4, 4), whole(rng, 3, 2, 1, 1)
-    calls = {"relu": [x], "conv2d": [x, w, None], "conv_relu_pool": [x, w, None], "dense": [x[0, 0]] * 2}
-    for op, arrays in calls.items():
-        y, _ = compiled.KERNELS[op](*arrays)
-        agree(op, arrays, whole(rng, *y.shape).astype("float64"))
+    agree("relu", [x], whole(rng, *x.shape).astype("float64"))
     agree("relu", [whole(rng)], numpy.asarray(2.0))
+    agree("conv2d", [x, w, None], whole(rng, 9, 3, 4, 4).astype("float64"))
+    agree("conv_relu_pool", [x, w, None], whole(rng, 9, 3, 4, 4).astype("float64"))
     agree("conv_relu_pool", [x, w, None], whole(rng, 9, 3, 2, 2).astype("float64"), pool=2)
+    agree("avg_pool2d", [x], whole(rng, 9, 2, 2, 2).astype("float64"), size=2)
+    agree("dense", [x[0, 0], x[0, 0]], whole(rng, 4, 4).astype("float64"))

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -45,6 +44,8 @@ CALLS: list[tuple[str, list[Host], dict[str, Any]]] = [
     ("dense", [normal(33, 100), normal(100, 41), normal(41)], {}),
     ("batch_norm", [X, normal(6), normal(6)], {}),
     ("relu", [X], {}),
+    ("tanh", [X], {}),
+    ("avg_pool2d", [X], {"size": 2}),
 ]
 CUTS = [(1, 2), (2, 2), (3, 3), (5, 5), (13, 3), (40, 2)]  # more pieces than threads, or than rows
 

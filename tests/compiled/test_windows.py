@@ -12,7 +12,7 @@ from tests.ops import oracle
 tables: Any = import_module(f"{PACKAGE}.windows")
 Patches: Any = import_module("xpcnn.backends.numpy_kernels.patches").Patches
 
-# (size, taps, stride, dilation, before, out) of an axis, and for each pixel its (tap, pixel under it)
+# (size, taps, stride, dilation, before, out) of an axis; for each pixel its (tap, pixel under it)
 
 
 def test_an_image_of_4_under_3_taps_with_1_of_padding() -> None:
@@ -32,7 +32,8 @@ def test_an_image_of_5_under_3_taps_with_1_of_padding_and_stride_2() -> None:
 
 def test_an_image_of_4_under_2_taps_with_dilation_2() -> None:
     assert tables._on_image(tables._Axis(4, 2, 1, 2, 0, 2)) == [[(0, 0), (1, 2)], [(0, 1), (1, 3)]]
-    assert tables._on_output(tables._Axis(2, 2, 1, 2, 0, 4)) == [[(0, 0)], [(0, 1)], [(1, 0)], [(1, 1)]]
+    on_output = tables._on_output(tables._Axis(2, 2, 1, 2, 0, 4))
+    assert on_output == [[(0, 0)], [(0, 1)], [(1, 0)], [(1, 1)]]
 
 
 def test_columns_between_the_borders_are_one_run() -> None:

@@ -73,9 +73,7 @@ def conv_relu_pool(
         winner = np.empty(y.shape, np.uint8) if grad else None
         windows = over_image(x.shape[1], patches)
         work = sharing(ho // ph, w.size * ho * wo * n)
-        CONV_RELU_POOL(
-            windows, image, np.ascontiguousarray(w), b, y, winner, n, f, ph, pw, *work
-        )
+        CONV_RELU_POOL(windows, image, np.ascontiguousarray(w), b, y, winner, n, f, ph, pw, *work)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         dy = batch_last(dy.astype(x.dtype, copy=False))
@@ -97,7 +95,17 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu
     (ho, wo), n, f = patches.out, image.shape[3], len(w)
     y = np.empty((f, ho, wo, n), image.dtype)
     windows = over_image(len(image), patches)
-    CONV(windows, image, np.ascontiguousarray(w), b, y, n, f, relu, *sharing(ho, w.size * ho * wo * n))
+    CONV(
+        windows,
+        image,
+        np.ascontiguousarray(w),
+        b,
+        y,
+        n,
+        f,
+        relu,
+        *sharing(ho, w.size * ho * wo * n),
+    )
     return y
 
 
@@ -106,7 +114,7 @@ def gradients(
 ) -> Gradients:
     """Return dx (n, c, h, w), dw, db of the image (c, h, w, n) and dy (f, ho, wo, n)."""
     want_dx, want_dw, want_db = wants or (True, True, True)
-    (f, ho, wo, n), (c, h, width, _) = dy.shape, image.shape
+    (f, ho, wo, n), (c, h, *_) = dy.shape, image.shape
     dx = dw = db = None
     size = w.size * ho * wo * n
     want_db = want_db and b is not None

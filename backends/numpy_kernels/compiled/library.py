@@ -13,8 +13,7 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
-import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ import numpy
 from ..layout import Array
 
 SOURCES = Path(__file__).parents[2] / "kernels"
-FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
+FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread", "-march=native")
 KINDS = {"p": ctypes.c_void_p, "l": ctypes.c_long, "f": ctypes.c_float}
 COMPILERS = ("cc", "gcc", "clang")
 
@@ -46,48 +45,59 @@ def library() -> Library:
         return Library(None, f"NumPy's, since those in C need POSIX threads, not {os.name}")
     found = [path for c in ([name] if name else COMPILERS) if (path := shutil.which(c))]
     if not found:
-        return Library(None, f"NumPy's, since there is no C compiler {name or ', '.join(COMPILERS)}")
+        return Library(
+            None, f"NumPy's, since there is no C compiler {name or ', '.join(COMPILERS)}"
+        )
     try:
-        return Library(ctypes.CDLL(str(_built(found[0]))), f"in C, compiled by {found[0]}")
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # no home, for one
-        return Library(None, f"NumPy's, since {found[0]} failed: {_reason(error)}")
+        return Library(_loaded(found[0]), f"in C, compiled by {found[0]}")
+    except (OSError, RuntimeError) as error:  # no home, for one
+        return Library(None, f"NumPy's, since {found[0]} failed: {error}")
 
 
-def _built(compiler: str) -> Path:
-    """Return the file of the compiled kernels, from the cache where it has them."""
+def _loaded(compiler: str) -> ctypes.CDLL:
+    """Load the kernels from the cache, after compiling them where it has none that load."""
     sources = sorted(SOURCES.glob("*.[ch]"))
     digest = hashlib.sha256(f"{compiler} {FLAGS} {_processor()}".encode())
     for source in sources:
         digest.update(source.read_bytes())
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn"
     name = f"kernels-{digest.hexdigest()[:16]}"
-    # the size is in the name: to load a file that a full disk cut off would end the process
     for built in folder.glob(f"{name}-*.so"):
+        # the size is in the name: to load a file that was cut off would end the process
         if built.stem == f"{name}-{built.stat().st_size}":
-            return built
-    folder.mkdir(parents=True, exist_ok=True)
-    code = [str(source) for source in sources if source.suffix == ".c"]
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        target = Path(scratch) / f"{name}.so"
-        command = [compiler, *FLAGS, "-march=native", "-o", str(target), *code]
-        subprocess.run(command, check=True, capture_output=True, text=True)
-        # at once: other processes see all of it or nothing
-        return target.replace(folder / f"{name}-{target.stat().st_size}.so")
+            with suppress(OSError):  # damaged
+                return ctypes.CDLL(str(built))
+    code = [source for source in sources if source.suffix == ".c"]
+    return ctypes.CDLL(str(_compile(compiler, code, folder / name)))
+
+
+def _compile(compiler: str, sources: list[Path], built: Path) -> Path:
+    """Compile sources into one file, which other processes see whole or not at all; return it.
+
+    Raises:
+        OSError: the folder cannot be written, or what the compiler printed last.
+    """
+    import subprocess  # here, and tempfile: most processes compile nothing
+    import tempfile
+
+    built.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
+        target = Path(scratch) / built.name
+        command = [compiler, *FLAGS, "-o", str(target), *map(str, sources), "-lm"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            *_, last = ["no reason given", *done.stderr.strip().splitlines()]
+            raise OSError(last)
+        return target.replace(built.with_name(f"{built.name}-{target.stat().st_size}.so"))
 
 
 def _processor() -> str:
     """Return what tells the machine's processor from others that share its cache."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+    except OSError:  # not Linux
         return platform.platform() + platform.processor()
     return "".join(sorted({line for line in lines if line.startswith(("flags", "Features"))}))
-
-
-def _reason(error: Exception) -> str:
-    """Return the last line that the compiler printed, or what else went wrong."""
-    printed: str = getattr(error, "stderr", None) or str(error)
-    return printed.strip().splitlines()[-1] if printed.strip() else type(error).__name__
 
 
 def serves(x: Array) -> bool:
@@ -121,7 +131,8 @@ class Call:
 
 def _place(x: Array) -> int:
     """Return where the memory of an array begins."""
+    memory: Any = x
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(x))  # a quarter of the other's time
+        return ctypes.addressof(ctypes.c_char.from_buffer(memory))  # a quarter of the other's time
     except (TypeError, ValueError):  # read-only or in another order; empty
         return x.ctypes.data

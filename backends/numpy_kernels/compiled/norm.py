@@ -33,9 +33,7 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
         dx = np.empty_like(image) if want_dx else None
         sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
         grad = batch_last(dy.astype(x.dtype, copy=False))
-        BATCH_NORM_GRADIENT(
-            image, grad, gamma, mean, var, dx, sums, sums_xhat, eps, m, c, threads
-        )
+        BATCH_NORM_GRADIENT(image, grad, gamma, mean, var, dx, sums, sums_xhat, eps, m, c, threads)
         return (
             None if dx is None else logical(dx),
             sums_xhat if want_dgamma and gamma is not None else None,

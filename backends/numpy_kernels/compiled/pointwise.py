@@ -1,6 +1,6 @@
-"""ReLU and the update of parameters in C (pointwise.c): float32."""
+"""Activations and the update of parameters in C (pointwise.c, squash.c): float32."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,30 +10,40 @@ from ..layout import Array
 from ..threads import sharing
 from .library import Call, serves
 
-RELU = Call("relu", "pp lll")
-RELU_GRADIENT = Call("relu_gradient", "ppp lll")
-MOMENTUM_UPDATE = Call("momentum_update", "ppppp ffl lll")
 PASS = 8  # multiplications that take as long as a pass over a number
+MOMENTUM_UPDATE = Call("momentum_update", "ppppp ffl lll")
 
 
-def relu(x: Array) -> Any:
-    """Rectify, in the memory order of x."""
-    if not serves(x):
-        return NotImplemented
-    y = np.empty_like(x)
-    RELU(laid_out_as(y, x), y, x.size, *sharing(x.size, PASS * x.size))
+def activation(name: str) -> tuple[Callable[[Array], Any], Callable[[Array, Array], Array]]:
+    """Return the kernel of a function of that name in C, and (dy, y) -> dx.
 
-    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
-        return (relu_gradient(dy, y) if wants is None or wants[0] else None,)
+    Both work in the memory order of their second array, which x or y is.
+    """
+    forward = Call(name, "pp lll")
+    backward = Call(f"{name}_gradient", "ppp lll")
 
-    return y, pullback
+    def gradient(dy: Array, y: Array) -> Array:
+        dy, dx = dy.astype(y.dtype, copy=False), np.empty_like(y)
+        backward(laid_out_as(y, dy), y, dx, y.size, *sharing(y.size, PASS * y.size))
+        return dx
+
+    def run(x: Array) -> Any:
+        if not serves(x):
+            return NotImplemented
+        y = np.empty_like(x)
+        forward(laid_out_as(y, x), y, x.size, *sharing(x.size, PASS * x.size))
+
+        def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+            return (gradient(dy, y) if wants is None or wants[0] else None,)
+
+        return y, pullback
+
+    return run, gradient
 
 
-def relu_gradient(dy: Array, y: Array) -> Array:
-    """Return dy where y is not 0, in the memory order of y."""
-    dy, dx = dy.astype(y.dtype, copy=False), np.empty_like(y)
-    RELU_GRADIENT(laid_out_as(y, dy), y, dx, y.size, *sharing(y.size, PASS * y.size))
-    return dx
+relu, relu_gradient = activation("relu")
+sigmoid, _ = activation("sigmoid")
+tanh, _ = activation("hyperbolic_tangent")
 
 
 def momentum_update(
@@ -44,7 +54,6 @@ def momentum_update(
         return NotImplemented
     new, velocity = np.empty(p.shape, p.dtype), np.empty(p.shape, p.dtype)
     p, g, v = map(np.ascontiguousarray, (p, g, v))
-    MOMENTUM_UPDATE(
-        p, g, v, new, velocity, float(lr), momentum, nesterov, p.size, *sharing(p.size, PASS * p.size)
-    )
+    work = (p.size, *sharing(p.size, PASS * p.size))
+    MOMENTUM_UPDATE(p, g, v, new, velocity, float(lr), momentum, nesterov, *work)
     return new, velocity

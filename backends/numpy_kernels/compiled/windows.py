@@ -1,4 +1,4 @@
-"""The tables by which the C kernels walk over windows: which tap of a filter lies on which pixel."""
+"""The tables by which the C kernels walk: which tap of a filter lies on which pixel."""
 
 import ctypes
 from collections.abc import Callable

@@ -1,0 +1,32 @@
+/* Vectors of numbers, as wide as the processor's, in the notation of GCC and Clang. */
+
+#ifndef XPCNN_LANES_H
+#define XPCNN_LANES_H
+
+#include <stdint.h>
+
+#ifdef __AVX512F__
+#define LANES 16
+#else
+#define LANES 8
+#endif
+
+typedef float Lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int32_t Whole __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef uint8_t Bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+
+INLINE Lanes spread(float x)
+{
+    return x - (Lanes){0};
+}
+
+/* a where the mask, a comparison, holds, else b */
+INLINE Lanes chosen(Whole mask, Lanes a, Lanes b)
+{
+    return (Lanes)((mask & (Whole)a) | (~mask & (Whole)b));
+}
+
+#endif
