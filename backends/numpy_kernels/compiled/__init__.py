@@ -7,12 +7,13 @@ from typing import Any
 from .conv import conv2d, conv_relu_pool
 from .dense import dense
 from .norm import batch_norm
-from .pointwise import momentum_update, relu, sigmoid, tanh
+from .pointwise import adam_update, momentum_update, relu, sigmoid, tanh
 from .pool import avg_pool2d
 
 Kernel = Callable[..., Any]
 
 KERNELS: dict[str, Kernel] = {
+    "adam_update": adam_update,
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
     "conv2d": conv2d,

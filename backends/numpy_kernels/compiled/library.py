@@ -24,7 +24,7 @@ from ..layout import Array
 
 SOURCES = Path(__file__).parents[2] / "kernels"
 FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread", "-march=native")
-KINDS = {"p": ctypes.c_void_p, "l": ctypes.c_long, "f": ctypes.c_float}
+KINDS = {"p": ctypes.c_void_p, "l": ctypes.c_long, "f": ctypes.c_float, "d": ctypes.c_double}
 COMPILERS = ("cc", "gcc", "clang")
 
 
@@ -111,7 +111,7 @@ def vector(x: Array | None) -> Array | None:
 
 
 class Call:
-    """A C function; kinds: of its arguments, p for a pointer, l for a long, f for a float.
+    """A C function; kinds: of its arguments, by their first letters, p for a pointer.
 
     A pointer is to the memory of an array without gaps, or None.
     """

@@ -11,6 +11,7 @@ from ..threads import sharing
 from .library import Call, serves
 
 PASS = 8  # multiplications that take as long as a pass over a number
+ADAM_UPDATE = Call("adam_update", "ppppppp ff dd f lll")
 MOMENTUM_UPDATE = Call("momentum_update", "ppppp ffl lll")
 
 
@@ -52,8 +53,30 @@ def momentum_update(
     """Return the parameter and the velocity after a step, in one pass."""
     if not serves(p) or any((a.shape, a.dtype) != (p.shape, p.dtype) for a in (g, v)):
         return NotImplemented
-    new, velocity = np.empty(p.shape, p.dtype), np.empty(p.shape, p.dtype)
-    p, g, v = map(np.ascontiguousarray, (p, g, v))
+    before = [np.ascontiguousarray(x) for x in (p, g, v)]
+    after = [np.empty(p.shape, p.dtype) for _ in range(2)]
     work = (p.size, *sharing(p.size, PASS * p.size))
-    MOMENTUM_UPDATE(p, g, v, new, velocity, float(lr), momentum, nesterov, *work)
-    return new, velocity
+    MOMENTUM_UPDATE(*before, *after, float(lr), momentum, nesterov, *work)
+    return tuple(after)
+
+
+def adam_update(
+    p: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    rate: Array,
+    root: Array,
+    *,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> Any:
+    """Return the parameter and its moments after a step, in one pass."""
+    if not serves(p):
+        return NotImplemented
+    before = [np.ascontiguousarray(x) for x in (p, g, m, v)]
+    after = [np.empty(p.shape, p.dtype) for _ in range(3)]
+    work = (p.size, *sharing(p.size, PASS * p.size))
+    ADAM_UPDATE(*before, *after, float(rate), float(root), beta1, beta2, eps, *work)
+    return tuple(after)

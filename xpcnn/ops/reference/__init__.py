@@ -12,9 +12,10 @@ from xpcnn.ops.reference.loss import bce_with_logits, mse, softmax_cross_entropy
 from xpcnn.ops.reference.norm import batch_norm, batch_norm_inference
 from xpcnn.ops.reference.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from xpcnn.ops.reference.softmax import log_softmax, softmax
-from xpcnn.ops.reference.update import momentum_update
+from xpcnn.ops.reference.update import adam_update, momentum_update
 
 __all__ = [
+    "adam_update",
     "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",
