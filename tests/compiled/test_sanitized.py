@@ -16,7 +16,7 @@ FLAGS = "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
 def calls() -> None:
-    """Call every kernel, forward and backward, on arrays of odd sizes that end where memory ends."""
+    """Call every kernel, forward and backward, on arrays of odd sizes."""
     rng = numpy.random.default_rng(0)
     for n, c, f in ((1, 3, 1), (7, 1, 6), (9, 4, 7), (33, 2, 11), (65, 17, 5)):
         x, w, b = whole(rng, n, c, 7, 6), whole(rng, f, c, 3, 2), whole(rng, f)
@@ -32,8 +32,10 @@ def calls() -> None:
             back("avg_pool2d", x, size=(3, 2))
             for activation in ("relu", "sigmoid", "tanh"):
                 back(activation, x)
-            update = compiled.KERNELS["momentum_update"]
-            update(rows, rows, rows, numpy.float32(0.5), momentum=0.5, nesterov=True)
+            half, update = numpy.float32(0.5), compiled.KERNELS["momentum_update"]
+            update(rows, rows, rows, half, momentum=0.5, nesterov=True)
+            update = compiled.KERNELS["adam_update"]
+            update(rows, rows, rows, rows * rows, half, half, beta1=0.9, beta2=0.9, eps=1.0)
 
 
 def back(op: str, *arrays: object, **options: object) -> None:

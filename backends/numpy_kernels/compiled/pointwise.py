@@ -47,11 +47,16 @@ sigmoid, _ = activation("sigmoid")
 tanh, _ = activation("hyperbolic_tangent")
 
 
+def alike(*arrays: Array) -> bool:
+    """Whether arrays that no op has checked are of one shape and dtype."""
+    return len({(x.shape, x.dtype) for x in arrays}) == 1
+
+
 def momentum_update(
     p: Array, g: Array, v: Array, lr: Array, *, momentum: float, nesterov: bool
 ) -> Any:
     """Return the parameter and the velocity after a step, in one pass."""
-    if not serves(p) or any((a.shape, a.dtype) != (p.shape, p.dtype) for a in (g, v)):
+    if not serves(p) or not alike(p, g, v):
         return NotImplemented
     before = [np.ascontiguousarray(x) for x in (p, g, v)]
     after = [np.empty(p.shape, p.dtype) for _ in range(2)]
@@ -73,7 +78,7 @@ def adam_update(
     eps: float,
 ) -> Any:
     """Return the parameter and its moments after a step, in one pass."""
-    if not serves(p):
+    if not serves(p) or not alike(p, g, m, v):
         return NotImplemented
     before = [np.ascontiguousarray(x) for x in (p, g, m, v)]
     after = [np.empty(p.shape, p.dtype) for _ in range(3)]
