@@ -1,24 +1,20 @@
 """CuPy on one CUDA device. Importing this file touches neither CuPy nor a driver."""
 
 import math
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy
 
-from .cupy_problem import device_index, problem
+from .cupy_kernels import kernels
+from .cupy_problem import device_index, kernels_on, problem
 
 __all__ = ["Library", "problem"]
-
-kernels: dict[str, Callable[..., Any]] = {}
 
 
 class Library:
     """CuPy arrays on one device, which becomes the current one of this thread."""
-
-    kernels = kernels
 
     def __init__(self, device: str | int | None) -> None:
         self._cupy = cupy = import_module("cupy")
@@ -26,6 +22,7 @@ class Library:
         self.array_type = cupy.ndarray
         self.device = cupy.cuda.Device(device_index(device))
         self.device.use()
+        self.kernels = kernels(cupy) if kernels_on() else {}
         source = Path(__file__).parent / "kernels" / "philox.cu"
         self._philox = cupy.RawKernel(source.read_text(), "philox_uniform")
 
@@ -72,6 +69,7 @@ class Library:
             "compute capability": f"{properties['major']}.{properties['minor']}",
             "driver": _version(runtime.driverGetVersion()),
             "runtime": _version(runtime.runtimeGetVersion()),
+            "kernels": "on" if self.kernels else "off",
         }
 
 
