@@ -1,9 +1,11 @@
 """A CuPy made of NumPy: what the backend asks of it, with the failures that a machine can have."""
 
+import copy
 import math
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,7 +16,7 @@ import numpy
 from tests import cuda_on_host
 from tests.cuda_on_host import MOST_THREADS, arrays
 from xpcnn import backend
-from xpcnn.backend import Backend
+from xpcnn.backend import Backend, Kernels
 
 
 class CudaError(RuntimeError):
@@ -30,7 +32,7 @@ class CompileError(Exception):
 
 
 class RawModule:
-    """Stands for cupy.RawModule: its kernels run on the host, which says what is wrong with them."""
+    """Stands for cupy.RawModule: its kernels run on the host."""
 
     def __init__(self, *, code: str, options: tuple[str, ...] = ()) -> None:
         self.code = code
@@ -45,7 +47,9 @@ class RawKernel:
     def __init__(self, code: str, name: str) -> None:
         self.code, self.name = code, name
 
-    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
+    ) -> None:
         """Run twice, with the threads in either order; refuse what the device could not do."""
         kernel = cuda_on_host.kernels(self.code)[self.name]
         assert 0 < math.prod(block) <= MOST_THREADS
@@ -92,7 +96,9 @@ def fake_cupy(
     cupy.__version__ = "14.0"
     cupy.ndarray = arrays.ndarray
     cupy.cuda = SimpleNamespace(
-        runtime=runtime, Device=arrays.Device, compiler=SimpleNamespace(CompileException=CompileError)
+        runtime=runtime,
+        Device=arrays.Device,
+        compiler=SimpleNamespace(CompileException=CompileError),
     )
     cupy.ones = ones or (lambda shape, dtype: Matrix())
     cupy.empty, cupy.asarray = arrays.empty, arrays.from_host
@@ -107,9 +113,17 @@ def fake_cupy(
 
 def cupy_on_host() -> Backend:
     """Open the CuPy backend on this CuPy, with its CUDA kernels on."""
+    opened, kernels = _opened()
+    backend._kernels[opened.array_type] = kernels
+    return copy.copy(opened)
+
+
+@cache
+def _opened() -> tuple[Backend, Kernels]:
     modules = {"cupy": fake_cupy(), "array_api_compat.cupy": arrays.namespace}
     with patch.dict(sys.modules, modules), patch.dict(os.environ, XPCNN_CUDA_KERNELS="1"):
-        return backend.load("cupy")
+        opened = backend.load("cupy")
+    return opened, backend._kernels.get(opened.array_type, {})
 
 
 class Matrix:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy
 import pytest
 
+from tests.cuda_on_host import arrays
 from tests.fake_cupy import CompileError, CudaError, fake_cupy, raising
 from xpcnn import backend, random
 from xpcnn.errors import BackendError
@@ -237,7 +238,27 @@ def test_memory_and_description(install: Callable[[Any], None]) -> None:
         "compute capability": "9.0",
         "driver": "13.0",
         "runtime": "13.2",
+        "kernels": "off",
     }
+
+
+def test_kernels_are_off_unless_asked_for(
+    install: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(fake_cupy())
+    for given in (None, "", "0"):
+        if given is not None:
+            monkeypatch.setenv("XPCNN_CUDA_KERNELS", given)
+        assert backend.load("cupy").describe()["kernels"] == "off"
+        assert backend.fast(arrays.empty((2,), "float32"), "relu") is None
+    monkeypatch.setenv("XPCNN_CUDA_KERNELS", "1")
+    assert backend.load("cupy").describe()["kernels"] == "on"
+    assert backend.fast(arrays.empty((2,), "float32"), "relu") is not None
+    monkeypatch.setenv("XPCNN_CUDA_KERNELS", "yes")
+    assert cause() == (
+        "XPCNN_CUDA_KERNELS is 'yes', expected 0 or 1\n"
+        "Try: XPCNN_CUDA_KERNELS=1 for the CUDA kernels, or none"
+    )
 
 
 def test_every_allocation_names_the_device(install: Callable[[Any], None]) -> None:

@@ -1,4 +1,4 @@
-"""Convolution by `kernels/conv.cu`, for windows of few elements; alone or with ReLU and max pooling.
+"""Convolution by `kernels/conv.cu`, for windows of few elements; alone, or with ReLU and pooling.
 
 One launch forward; backward one for dw and db, one for dx. What the backward pass needs of the
 convolution is y and which pixel of each pooling window passed, one byte.
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy
 
-from .cuda import THREADS, Array, Cuda, serves
+from .cuda import Array, Cuda, serves, summing
 from .pool import MOST_TAPS
-from .windows import pair, windows
+from .windows import out_shape, pair, windows
 
 MOST_PRODUCTS = 256
 """Elements of a window, over the channels of a group. Not measured: a guess of where a matrix
@@ -74,8 +74,8 @@ def _convolved(
     n, c = x.shape[:2]
     f = w.shape[0]
     geometry = windows(x.shape[2:], w.shape[2:], stride, padding, dilation)
-    shape = [int(geometry[axis]["out"]) // k for axis, k in zip(("rows", "columns"), pool, strict=True)]
-    y = cuda.empty((n, f, *shape))
+    ho, wo = out_shape(x, geometry)[2:]
+    y = cuda.empty((n, f, ho // pool[0], wo // pool[1]))
     if not serves(y):
         return NotImplemented  # a pooling window larger than the image: the reference refuses it
     winner = cuda.empty(y.shape, "uint8") if grad and pool != (1, 1) else None
@@ -93,8 +93,9 @@ def _convolved(
         if dx is not None:
             cuda.each("conv.cu", "conv_dx", dx.size, *passed, w, dx, *given)
         if dw is not None or db is not None:
-            grid, samples = (w[0].size + 1, f), numpy.uint32(n)
-            cuda.blocks("conv.cu", "conv_dw", grid, THREADS, samples, *passed, x, dw, db, *given)
+            grid, threads = (w[0].size + 1, f), summing(y.size // f)
+            rest = numpy.uint32(n), *passed, x, dw, db, *given
+            cuda.blocks("conv.cu", "conv_dw", grid, threads, *rest)
         return dx, dw, db
 
     return y, pullback

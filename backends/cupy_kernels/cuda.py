@@ -1,7 +1,8 @@
 """From the text of a `.cu` file to a launch, and what all kernels here ask of their arrays.
 
-The kernels read float32 in C order, (n, c, h, w); other orders are copied first, other dtypes and
-arrays without elements or with 2^31 of them are left to the references. Nothing waits for the device.
+The kernels read float32 in C order, (n, c, h, w); other orders are copied first. Other dtypes,
+arrays without elements and those with 2^31 of them are left to the references. Nothing waits for
+the device.
 """
 
 import re
@@ -50,8 +51,8 @@ class Cuda:
     def empty(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         return self.cupy.empty(tuple(shape), dtype)
 
-    def ordered(self, x: Array | None) -> Array | None:
-        """Return x in C order; itself where it has it."""
+    def ordered(self, x: Array) -> Array:
+        """Return x in C order, itself where it has it; None stays."""
         return None if x is None else self.cupy.ascontiguousarray(x)
 
 

@@ -41,9 +41,7 @@ def softmax_cross_entropy(
     mean = losses, labels, target, loss, total
     cuda.blocks("loss.cu", "cross_entropy_mean", (1,), summing(n), rows, *mean)
 
-    def pullback(
-        dy: Array, wants: Sequence[bool] | None = None
-    ) -> tuple[Array | None, None, None]:
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, None, None]:
         if wants is not None and not wants[0]:
             return None, None, None
         dlogits = cuda.empty(logits.shape)

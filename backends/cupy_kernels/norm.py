@@ -69,12 +69,12 @@ def _pullback(
         dx = cuda.empty(x.shape) if want_dx else None
         dgamma = cuda.empty(gamma.shape) if want_dgamma and gamma is not None else None
         dbeta = cuda.empty(beta.shape) if want_dbeta and beta is not None else None
+        if dx is None and dgamma is None and dbeta is None:
+            return None, None, None
         shape, grid, threads = _parts(x)
         sums, products = cuda.empty(grid[::-1]), cuda.empty(grid[::-1])
         dy, at = cuda.ordered(dy), (mean, var, numpy.float32(eps))
-        cuda.blocks(
-            "norm.cu", "batch_norm_sums", grid, threads, shape, x, dy, *at, sums, products
-        )
+        cuda.blocks("norm.cu", "batch_norm_sums", grid, threads, shape, x, dy, *at, sums, products)
         given = shape, x, dy, gamma, *at, numpy.int32(batch), sums, products
         cuda.blocks("norm.cu", "batch_norm_backward", grid, threads, *given, dx, dgamma, dbeta)
         return dx, dgamma, dbeta

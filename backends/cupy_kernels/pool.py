@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 
 from .cuda import Array, Cuda, serves
-from .windows import pair, windows
+from .windows import out_shape, pair, windows
 
 MOST_TAPS = 256  # that a byte tells apart
 
@@ -30,7 +30,9 @@ def max_pool2d(
     y = cuda.empty(out_shape(x, geometry))
     winner = cuda.empty(y.shape, "uint8")
     cuda.each("pool.cu", "max_pool", y.size, cuda.ordered(x), y, winner, geometry)
-    return y, _pullback(cuda, x.shape, lambda dy, dx: ("max_pool_backward", dy, winner, dx, geometry))
+    return y, _pullback(
+        cuda, x.shape, lambda dy, dx: ("max_pool_backward", dy, winner, dx, geometry)
+    )
 
 
 def avg_pool2d(
@@ -54,11 +56,6 @@ def avg_pool2d(
     y = cuda.empty(out_shape(x, geometry))
     cuda.each("pool.cu", "avg_pool", y.size, cuda.ordered(x), y, *options)
     return y, _pullback(cuda, x.shape, lambda dy, dx: ("avg_pool_backward", dy, dx, *options))
-
-
-def out_shape(x: Array, geometry: numpy.ndarray) -> tuple[int, int, int, int]:
-    """Return the shape (n, c, ho, wo) of all windows over x."""
-    return (*x.shape[:2], int(geometry["rows"]["out"]), int(geometry["columns"]["out"]))
 
 
 def _pullback(

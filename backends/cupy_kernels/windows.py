@@ -35,6 +35,11 @@ def windows(
     return struct
 
 
+def out_shape(x: Any, geometry: numpy.ndarray) -> tuple[int, int, int, int]:
+    """Return the shape (n, c, ho, wo) of all windows over x."""
+    return (*x.shape[:2], int(geometry["rows"]["out"]), int(geometry["columns"]["out"]))
+
+
 def _axis(
     n: int, k: int, stride: int, dilation: int, around: tuple[int, int], ceil_mode: bool
 ) -> tuple[int, ...]:

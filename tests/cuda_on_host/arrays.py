@@ -15,7 +15,7 @@ waits: list[str] = []
 """What made the host wait for the device, since somebody emptied the list."""
 
 
-class ndarray(numpy.ndarray[Any, Any]):  # noqa: N801
+class ndarray(numpy.ndarray[Any, Any]):
     """Stands for cupy.ndarray."""
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
@@ -119,8 +119,8 @@ namespace = Namespace("array_api_compat.cupy")
 def empty(shape: Any, dtype: Any) -> ndarray:
     """Return a new array with guards around it, poisoned."""
     plain = numpy.empty(shape, dtype)
-    memory = numpy.full(plain.nbytes + 2 * GUARD, POISON, numpy.uint8).view(ndarray)
-    inner = memory[GUARD : GUARD + plain.nbytes]
+    memory = numpy.full(plain.nbytes + 2 * GUARD, POISON, numpy.uint8).view("V1")
+    inner: Any = memory[GUARD : GUARD + plain.nbytes].view(ndarray)  # its base is "V1", a mark
     return inner.view(plain.dtype).reshape(plain.shape)  # type: ignore[no-any-return]
 
 
@@ -140,16 +140,17 @@ def contiguous(x: ndarray) -> ndarray:
 
 
 def memory_of(x: ndarray) -> Any:
-    """Return the memory that an array of `empty` lies in, with its guards; None of another."""
+    """Return the bytes that an array of `empty` lies in, with its guards; None of another."""
     base: Any = x
+    guarded = False
     while isinstance(base.base, numpy.ndarray):
         base = base.base
-    return base if base.dtype == numpy.uint8 and base.nbytes >= 2 * GUARD else None
+        guarded |= base.dtype == "V1"
+    return base if guarded else None
 
 
 def guards_hold(x: ndarray) -> bool:
     memory = memory_of(x)
     if memory is None:
         return True
-    plain = memory.view(numpy.ndarray)
-    return bool((plain[:GUARD] == POISON).all() and (plain[-GUARD:] == POISON).all())
+    return bool((memory[:GUARD] == POISON).all() and (memory[-GUARD:] == POISON).all())

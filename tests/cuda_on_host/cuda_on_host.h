@@ -7,12 +7,10 @@
 
 #include <math.h>
 #include <setjmp.h>
-#include <stdexcept>
+#include <stdio.h>
 #include <string.h>
-#include <string>
 #include <ucontext.h>
 #include <utility>
-#include <vector>
 
 #define __CUDACC__
 #define __global__
@@ -33,13 +31,14 @@ namespace host {
 enum State { READY, WAITING, FINISHED };
 
 struct Fiber {
-    std::vector<char> stack = std::vector<char>(1 << 16);
+    char stack[1 << 15];
     jmp_buf resume;
-    State state = FINISHED;
-    bool started = false;
+    State state;
+    bool started;
 };
 
-static std::vector<Fiber> fibers;
+static Fiber fibers[1024];
+static const char *const DIVERGED = "a barrier that not all threads reach";
 static Fiber *running = nullptr;  // null: a thread that runs to its end without a fiber
 static jmp_buf scheduler;
 static void (*body)(void **);
@@ -71,8 +70,8 @@ inline void advance(unsigned thread) {
         running->started = true;
         ucontext_t context;
         getcontext(&context);
-        context.uc_stack.ss_sp = running->stack.data();
-        context.uc_stack.ss_size = running->stack.size();
+        context.uc_stack.ss_sp = running->stack;
+        context.uc_stack.ss_size = sizeof running->stack;
         makecontext(&context, fiber_main, 0);
         setcontext(&context);
     }
@@ -99,7 +98,7 @@ inline void run_block(unsigned threads, bool descending) {
             waiting += fibers[nth(i)].state == WAITING;
         }
         if (waiting == 0) return;
-        if (waiting != threads) throw std::runtime_error("a barrier that not all threads reach");
+        if (waiting != threads) throw DIVERGED;
     }
 }
 
@@ -109,12 +108,10 @@ extern "C" char __stop_cuda_shared[] __attribute__((weak, visibility("hidden")))
 // Run a launch; return what went wrong, or null.
 inline const char *launch(void (*call)(void **), void **given, const unsigned *grid,
                           const unsigned *block, int descending) {
-    static std::string problem;
     body = call, arguments = given;
     gridDim = {grid[0], grid[1], grid[2]}, blockDim = {block[0], block[1], block[2]};
     const unsigned threads = block[0] * block[1] * block[2];
     const unsigned blocks = grid[0] * grid[1] * grid[2];
-    if (fibers.size() < threads) fibers = std::vector<Fiber>(threads);
     try {
         for (unsigned i = 0; i < blocks; ++i) {
             const unsigned b = descending ? blocks - 1 - i : i;
@@ -123,10 +120,9 @@ inline const char *launch(void (*call)(void **), void **given, const unsigned *g
                 memset(__start_cuda_shared, 0xFF, __stop_cuda_shared - __start_cuda_shared);
             run_block(threads, descending);
         }
-    } catch (const std::runtime_error &error) {
-        fibers.clear();  // some are in the middle of a kernel
-        problem = error.what();
-        return problem.c_str();
+    } catch (const char *problem) {
+        for (Fiber &fiber : fibers) fiber.started = false;  // some are in the middle of a kernel
+        return problem;
     }
     return nullptr;
 }
@@ -136,22 +132,22 @@ void call(void (*kernel)(P...), void **a, std::index_sequence<I...>) {
     kernel(*(P *)a[I]...);
 }
 
-// Parameter types in NumPy's names: "f4", "*f4" (read and written), "&f4" (only read), "V48".
+// Parameter types in NumPy's names: "f4", "*f4" (written), "&f4" (only read), "V48" for a struct.
 template <class T> struct Kind {
-    static std::string name() { return "V" + std::to_string(sizeof(T)); }
+    static int print(char *out) { return sprintf(out, "V%zu ", sizeof(T)); }
 };
-#define KIND(type, text) \
-    template <> struct Kind<type> { static std::string name() { return text; } };
+#define KIND_AS(type, name) \
+    template <> struct Kind<type> { static int print(char *out) { return sprintf(out, name " "); } };
+#define KIND(type, name) \
+    KIND_AS(type, name) KIND_AS(type *, "*" name) KIND_AS(const type *, "&" name)
 KIND(float, "f4") KIND(int, "i4") KIND(unsigned, "u4") KIND(unsigned char, "u1")
 KIND(long long, "i8") KIND(unsigned long long, "u8")
-template <class T> struct Kind<T *> { static std::string name() { return "*" + Kind<T>::name(); } };
-template <class T> struct Kind<const T *> {
-    static std::string name() { return "&" + Kind<T>::name(); }
-};
 
 template <class... P> const char *kinds(void (*)(P...)) {
-    static std::string text = ((Kind<P>::name() + " ") + ... + std::string());
-    return text.c_str();
+    static char text[256];
+    char *end = text;
+    ((end += Kind<P>::print(end)), ...);
+    return text;
 }
 
 template <class... P> std::index_sequence_for<P...> indices(void (*)(P...)) { return {}; }
@@ -159,7 +155,7 @@ template <class... P> std::index_sequence_for<P...> indices(void (*)(P...)) { re
 }  // namespace host
 
 inline void __syncthreads() {
-    if (host::running == nullptr) throw std::runtime_error("a barrier that not all threads reach");
+    if (host::running == nullptr) throw host::DIVERGED;
     host::leave(host::WAITING);
 }
 
