@@ -19,6 +19,7 @@ import pytest
 from tests.cuda_on_host import arrays
 from tests.fake_cupy import CompileError, CudaError, fake_cupy, raising
 from xpcnn import backend, random
+from xpcnn.environment import environment
 from xpcnn.errors import BackendError
 
 ROOT = Path(__file__).parents[1]
@@ -259,6 +260,15 @@ def test_kernels_are_off_unless_asked_for(
         "XPCNN_CUDA_KERNELS is 'yes', expected 0 or 1\n"
         "Try: XPCNN_CUDA_KERNELS=1 for the CUDA kernels, or none"
     )
+
+
+def test_info_says_whether_kernels_are_on(
+    install: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(fake_cupy())
+    for given, told in (("0", "off"), ("1", "on")):
+        monkeypatch.setenv("XPCNN_CUDA_KERNELS", given)
+        assert environment()["gpu"]["cupy"].endswith(f", runtime 13.2, kernels {told}")
 
 
 def test_every_allocation_names_the_device(install: Callable[[Any], None]) -> None:
