@@ -59,7 +59,9 @@ class Kernel:
                 raise TypeError(f"{self.name}: an array that is not contiguous")
             return numpy.asarray(argument.ctypes.data, numpy.uintp)
         exact = numpy.ndarray if kind[0] == "V" else numpy.dtype(kind).type
-        if type(argument) is not exact or argument.nbytes != numpy.dtype(kind).itemsize:
+        # of arrays, CuPy passes those of one element by value
+        size = numpy.dtype(kind).itemsize
+        if type(argument) is not exact or argument.size != 1 or argument.nbytes != size:
             raise TypeError(f"{self.name}: expected {kind}, got {told(argument)}")
         return numpy.asarray(argument)
 

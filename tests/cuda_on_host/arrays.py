@@ -5,7 +5,7 @@ device (`waits`). New memory is poisoned and lies between guards, so that a writ
 seen, and a read beyond it or of what was never written gives NaN or -1.
 """
 
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy
@@ -38,6 +38,10 @@ class ndarray(numpy.ndarray[Any, Any]):
     @property
     def device(self) -> Any:
         return Device(0)
+
+    @property
+    def data(self) -> Any:
+        return SimpleNamespace(ptr=self.ctypes.data)
 
     def __bool__(self) -> bool:
         return bool(_waited(self, "bool"))

@@ -3,6 +3,7 @@
 import math
 from dataclasses import KW_ONLY, dataclass
 
+from xpcnn.ops.dispatch import with_kernel
 from xpcnn.optimizers.common import Arrays, State, add_l2, shrink, zeros
 from xpcnn.options import FRACTION, NON_NEGATIVE, check
 from xpcnn.types import Array, namespace
@@ -50,6 +51,7 @@ class Adam:
         """Return the state before the first step."""
         return {name: zeros(params) for name in ["m", "v"] + ["v_max"] * self.amsgrad}
 
+    @with_kernel("adam")
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:

@@ -6,6 +6,7 @@ Refuses Nesterov without momentum or with dampening, which has no meaning.
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.errors import ConfigError, hint
+from xpcnn.ops.dispatch import with_kernel
 from xpcnn.optimizers.common import Arrays, State, add_l2, shrink, zeros
 from xpcnn.options import FRACTION, NON_NEGATIVE, check
 from xpcnn.types import Array, namespace
@@ -58,6 +59,7 @@ class SGD:
         """Return the state before the first step."""
         return {"velocity": zeros(params)} if self.momentum else {}
 
+    @with_kernel("sgd")
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:
