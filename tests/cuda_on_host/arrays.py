@@ -2,15 +2,19 @@
 
 They meet no array of NumPy, stay 0-d where NumPy returns scalars, and note every wait for the
 device (`waits`). New memory is poisoned and lies between guards, so that a write beyond an array is
-seen, and a read beyond it or of what was never written gives NaN or -1.
+seen, and what was never written, or lies beyond, is NaN.
 """
 
+from itertools import count
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy
 
-GUARD, POISON = 256, 0xFF  # bytes before and behind; four of these are a NaN
+POISON = 0xFF  # four of these bytes are a NaN
+GUARD = 256  # bytes before and behind, filled with a number of four bytes
+SIGNALLING = range(0x7F800001, 0x7FC00000)  # NaN that any arithmetic changes
+allocations = count()
 waits: list[str] = []
 """What made the host wait for the device, since somebody emptied the list."""
 
@@ -123,8 +127,12 @@ namespace = Namespace("array_api_compat.cupy")
 def empty(shape: Any, dtype: Any) -> ndarray:
     """Return a new array with guards around it, poisoned."""
     plain = numpy.empty(shape, dtype)
-    memory = numpy.full(plain.nbytes + 2 * GUARD, POISON, numpy.uint8).view("V1")
-    inner: Any = memory[GUARD : GUARD + plain.nbytes].view(ndarray)  # its base is "V1", a mark
+    memory = numpy.full(plain.nbytes + 2 * GUARD, POISON, numpy.uint8)
+    number = SIGNALLING[next(allocations) % len(SIGNALLING)]  # no two arrays have the same
+    memory[:GUARD] = memory[-GUARD:] = numpy.full(GUARD // 4, number, numpy.uint32).view(
+        numpy.uint8
+    )
+    inner: Any = memory.view("V1")[GUARD : GUARD + plain.nbytes].view(ndarray)  # "V1" is a mark
     return inner.view(plain.dtype).reshape(plain.shape)  # type: ignore[no-any-return]
 
 
@@ -157,4 +165,6 @@ def guards_hold(x: ndarray) -> bool:
     memory = memory_of(x)
     if memory is None:
         return True
-    return bool((memory[:GUARD] == POISON).all() and (memory[-GUARD:] == POISON).all())
+    before, behind = memory[:GUARD].view(numpy.uint32), memory[-GUARD:].copy().view(numpy.uint32)
+    number = int(before[0])
+    return number in SIGNALLING and bool((before == number).all() and (behind == number).all())
