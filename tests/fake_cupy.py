@@ -31,18 +31,8 @@ class CompileError(Exception):
     """Stands for CompileException, which is no RuntimeError."""
 
 
-class RawModule:
-    """Stands for cupy.RawModule: its kernels run on the host."""
-
-    def __init__(self, *, code: str, options: tuple[str, ...] = ()) -> None:
-        self.code = code
-
-    def get_function(self, name: str) -> "RawKernel":
-        return RawKernel(self.code, name)
-
-
 class RawKernel:
-    """Stands for cupy.RawKernel; compiles when it is first launched."""
+    """Stands for cupy.RawKernel, which runs on the host; compiles when it is first launched."""
 
     def __init__(self, code: str, name: str) -> None:
         self.code, self.name = code, name
@@ -107,7 +97,7 @@ def fake_cupy(
     cupy.get_default_memory_pool = lambda: SimpleNamespace(
         used_bytes=lambda: 10, total_bytes=lambda: 20
     )
-    cupy.RawKernel, cupy.RawModule = RawKernel, RawModule
+    cupy.RawKernel = RawKernel
     return cupy
 
 

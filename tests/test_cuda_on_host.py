@@ -7,7 +7,7 @@ import pytest
 
 from tests import cuda_on_host
 from tests.cuda_on_host import arrays
-from tests.fake_cupy import RawModule
+from tests.fake_cupy import RawKernel
 
 SOURCE = """
 extern "C" __global__ void reversed(const float *x, float *y, int shift) {
@@ -46,7 +46,7 @@ PAIR = numpy.dtype([("a", numpy.int32), ("b", numpy.float32)])
 
 
 def launch(name: str, blocks: int, *arguments: Any) -> None:
-    RawModule(code=SOURCE).get_function(name)((blocks,), (4,), arguments)
+    RawKernel(SOURCE, name)((blocks,), (4,), arguments)
 
 
 def test_a_launch() -> None:

@@ -4,6 +4,7 @@ One launch forward; backward one for dw and db, one for dx. What the backward pa
 convolution is y and which pixel of each pooling window passed, one byte.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,7 +69,8 @@ def _convolved(
     rectify: bool = False,
     grad: bool = True,
 ) -> Any:
-    if not serves(*arrays) or arrays[1][0].size > MOST_PRODUCTS or pool[0] * pool[1] > MOST_TAPS:
+    products = math.prod(arrays[1].shape[1:])
+    if not serves(*arrays) or products > MOST_PRODUCTS or pool[0] * pool[1] > MOST_TAPS:
         return NotImplemented
     x, w, b = map(cuda.ordered, arrays)
     n, c = x.shape[:2]
@@ -93,7 +95,7 @@ def _convolved(
         if dx is not None:
             cuda.each("conv.cu", "conv_dx", dx.size, *passed, w, dx, *given)
         if dw is not None or db is not None:
-            grid, threads = (w[0].size + 1, f), summing(y.size // f)
+            grid, threads = (products + 1, f), summing(y.size // f)
             rest = numpy.uint32(n), *passed, x, dw, db, *given
             cuda.blocks("conv.cu", "conv_dw", grid, threads, *rest)
         return dx, dw, db

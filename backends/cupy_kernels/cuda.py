@@ -28,9 +28,8 @@ class Cuda:
     """The kernels of one CuPy; a file is compiled when one of its kernels is first launched."""
 
     def __init__(self, cupy: Any) -> None:
-        self.cupy = cupy
-        self._modules: dict[str, Any] = {}
-        self._functions: dict[tuple[str, str], Any] = {}
+        self._cupy = cupy
+        self._kernels: dict[tuple[str, str], Any] = {}
 
     def each(self, file: str, kernel: str, count: int, *arguments: Any) -> None:
         """Launch one thread for each of `count` elements; the kernel is told their number."""
@@ -40,20 +39,16 @@ class Cuda:
         self, file: str, kernel: str, grid: tuple[int, ...], threads: int, *arguments: Any
     ) -> None:
         """Launch a grid of blocks."""
-        function = self._functions.get((file, kernel))
-        if function is None:
-            if file not in self._modules:
-                self._modules[file] = self.cupy.RawModule(code=source(file))
-            function = self._modules[file].get_function(kernel)
-            self._functions[file, kernel] = function
-        function(grid, (threads,), arguments)
+        if (file, kernel) not in self._kernels:
+            self._kernels[file, kernel] = self._cupy.RawKernel(source(file), kernel)
+        self._kernels[file, kernel](grid, (threads,), arguments)
 
     def empty(self, shape: Sequence[int], dtype: str = "float32") -> Array:
-        return self.cupy.empty(tuple(shape), dtype)
+        return self._cupy.empty(tuple(shape), dtype)
 
     def ordered(self, x: Array) -> Array:
         """Return x in C order, itself where it has it; None stays."""
-        return None if x is None else self.cupy.ascontiguousarray(x)
+        return None if x is None else self._cupy.ascontiguousarray(x)
 
 
 def serves(*arrays: Array | None) -> bool:
