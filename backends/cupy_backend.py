@@ -1,6 +1,7 @@
 """CuPy on one CUDA device. Importing this file touches neither CuPy nor a driver."""
 
 import math
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ from .cupy_problem import device_index, kernels_on, problem
 
 __all__ = ["Library", "problem"]
 
+NO_KERNELS: dict[str, Callable[..., Any]] = {}  # unless XPCNN_CUDA_KERNELS asks for them
+
 
 class Library:
     """CuPy arrays on one device, which becomes the current one of this thread."""
+
+    kernels = NO_KERNELS
 
     def __init__(self, device: str | int | None) -> None:
         self._cupy = cupy = import_module("cupy")
@@ -22,7 +27,8 @@ class Library:
         self.array_type = cupy.ndarray
         self.device = cupy.cuda.Device(device_index(device))
         self.device.use()
-        self.kernels = kernels(cupy) if kernels_on() else {}
+        if kernels_on():
+            self.kernels = kernels(cupy)
         source = Path(__file__).parent / "kernels" / "philox.cu"
         self._philox = cupy.RawKernel(source.read_text(), "philox_uniform")
 
