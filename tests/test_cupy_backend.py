@@ -33,6 +33,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
         monkeypatch.setitem(sys.modules, "cupy", cupy)
         monkeypatch.setitem(sys.modules, "array_api_compat.cupy", cupy)
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.delenv("XPCNN_CUDA_KERNELS", raising=False)
         wheels = {} if cupy is None else {"cupy": ["cupy-cuda13x"]}
         problem = sys.modules["xpcnn.backends.cupy_problem"]
         monkeypatch.setattr(problem, "packages_distributions", lambda: wheels)

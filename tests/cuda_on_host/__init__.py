@@ -71,7 +71,7 @@ def told(argument: Any) -> str:
 
 
 @cache
-def kernels(source: str, flags: tuple[str, ...] = ()) -> dict[str, Kernel]:
+def kernels(source: str) -> dict[str, Kernel]:
     """Compile the text of a .cu file and return its kernels by name; skip a test without g++."""
     compiler = shutil.which("g++")
     if compiler is None:
@@ -81,7 +81,7 @@ def kernels(source: str, flags: tuple[str, ...] = ()) -> dict[str, Kernel]:
     file = folder() / f"{len(list(folder().iterdir()))}.cpp"
     file.write_text(source + "\n" + exports, encoding="utf-8")
     out = file.with_suffix(".so")
-    command = [compiler, *FLAGS, *flags, "-include", str(HEADER), "-o", str(out), str(file)]
+    command = [compiler, *FLAGS, "-include", str(HEADER), "-o", str(out), str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
