@@ -104,9 +104,11 @@ def assert_scaled(actual: Any, expected: Host, lib: Lib, what: str) -> None:
     assert_same(actual / scale, (expected / scale).astype(expected.dtype), lib, what)
 
 
-@with_kernels
+@pytest.mark.parametrize("lib", ["numpy", "cupy", "cupy-on-host"], indirect=True)
 def test_the_signatures_of_the_references(lib: Lib) -> None:
     for name, kernel in backend._kernels.get(lib.backend.array_type, {}).items():
+        if name not in ops.__all__:
+            continue  # the update of an optimizer
         expected, got = inspect.signature(getattr(ops, name)), inspect.signature(kernel)
         assert list(got.parameters) == list(expected.parameters), name
         for parameter, other in zip(
