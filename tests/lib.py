@@ -1,6 +1,7 @@
 """An array library as tests see it: a name, a backend, and arrays made of literal values."""
 
 import copy
+import inspect
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -11,13 +12,14 @@ import pytest
 
 from tests.fake_cupy import cupy_on_host
 from xpcnn import backend
-from xpcnn.backend import Backend
+from xpcnn.backend import Backend, Kernels
 from xpcnn.types import Array
 
 Host: TypeAlias = numpy.ndarray[Any, Any]
 
 LIBS = {
     "numpy": "numpy",
+    "numpy-plain": "numpy",
     "numpy-no-kernels": "numpy",
     "numpy-read-only": "numpy",
     "array-api-strict": "array_api_strict",
@@ -25,7 +27,7 @@ LIBS = {
     "cupy": "cupy",
     "cupy-on-host": "cupy",
 }
-"""The backend of every way to run a test."""
+"""The backend of every way to run a test; numpy-plain is NumPy without the kernels in C."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def open_lib(name: str) -> Lib:
     if reason is not None:
         pytest.skip(f"{name}: {reason}")
     opened = backend.load(LIBS[name])
+    if name == "numpy-plain":
+        backend._kernels[numpy.ndarray] = plain_kernels()
     if name == "numpy-no-kernels":
         backend.drop_kernels()
     if name == "torch":  # on small arrays, threads that wait for each other take most of the time
@@ -70,6 +74,18 @@ def strided(lib: Lib) -> Lib:
 
     opened.from_host = from_host
     return Lib(f"{lib.name}, strided", opened)
+
+
+@cache
+def plain_kernels() -> Kernels:
+    """Return NumPy's kernels without those in C, as a machine without a compiler has them."""
+    numpy_kernels = import_module("xpcnn.backends.numpy_kernels")
+    in_c = numpy_kernels.compiled.KERNELS
+    return {
+        name: inspect.unwrap(kernel)
+        for name, kernel in numpy_kernels.KERNELS.items()
+        if kernel is not in_c.get(name)
+    }
 
 
 @cache

@@ -26,6 +26,7 @@ def test_environment_is_complete_and_fits_json() -> None:
         "packages",
         "blas",
         "threads",
+        "kernels",
         "gpu",
         "paths",
     ]

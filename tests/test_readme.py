@@ -80,6 +80,10 @@ def test_every_folder_with_code_is_packaged() -> None:
     names = {".".join(f.parts) for f in folders}
     names |= {".".join(("xpcnn", *f.parts)) for f in backends}
     assert set(project["tool"]["setuptools"]["packages"]) == names
+    globs = project["tool"]["setuptools"]["package-data"]["xpcnn.backends"]
+    assert {path for glob in globs for path in (ROOT / "backends").glob(glob)} == {
+        path for path in (ROOT / "backends" / "kernels").iterdir() if path.is_file()
+    }
 
 
 def test_every_figure_has_its_script() -> None:

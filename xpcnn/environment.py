@@ -45,7 +45,7 @@ def versions() -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """Return `versions()` and: blas, threads, gpu (its state in words by backend), paths.
+    """Return `versions()` and: blas, threads, kernels, gpu (its state in words by backend), paths.
 
     Imports the libraries that are installed, to ask them for a GPU.
     """
@@ -56,6 +56,7 @@ def environment() -> dict[str, Any]:
     return versions() | {
         "blas": facts["blas"],
         "threads": facts["threads"],
+        "kernels": facts["kernels"],
         "gpu": gpu,
         "paths": {"data cache": str(cache_folder(""))},
     }

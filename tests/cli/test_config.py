@@ -278,6 +278,7 @@ def test_files_that_cannot_be_read(cli: Cli) -> None:
     [
         ("XPCNN_BATCHSIZE", "XPCNN_BATCH_SIZE"),
         ("XPCNN_NUM_THREAD", "XPCNN_NUM_THREADS"),
+        ("XPCNN_COMPILERS", "XPCNN_COMPILER"),
         ("XPCNN_SUBMISION", "XPCNN_SUBMISSION"),
     ],
 )

@@ -254,3 +254,4 @@ def test_info(cli: Cli) -> None:
     assert f"  numpy: {numpy.__version__}" in lines
     assert any(line.startswith("  cupy: ") for line in lines)
     assert any(line.startswith("blas: ") for line in lines)
+    assert any(line.startswith(("kernels: in C", "kernels: NumPy's, since")) for line in lines)

@@ -11,6 +11,7 @@ import pytest
 import xpcnn
 from tests.cli.conftest import Cli
 from tests.cli.process import TINY, run
+from xpcnn import backend
 from xpcnn.io.models import load_model
 from xpcnn.types import flatten
 
@@ -166,6 +167,7 @@ def test_the_environment_of_a_run(trained: Path) -> None:
     assert facts["xpcnn"] == xpcnn.__version__
     assert facts["packages"]["numpy"] == numpy.__version__
     assert facts["backend"]["name"] == "numpy"
+    assert facts["backend"]["kernels"] == backend.load("numpy").describe()["kernels"]
 
 
 def test_another_library_trains_the_same(cli: Cli, trained: Path) -> None:

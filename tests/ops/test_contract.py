@@ -41,10 +41,11 @@ def test_same_numbers_of_the_dtype_given(lib: Lib, call: Call, dtype: str) -> No
             assert_same(g, numpy.asarray(e, dtype), lib, f"gradient {i}")
 
 
+@DTYPES
 @every_call
-def test_no_array_is_written_into(lib: Lib, call: Call) -> None:
-    arrays = [a for a in call.move(lib) if a is not None]
-    dy = lib.asarray(cotangent(call))
+def test_no_array_is_written_into(lib: Lib, call: Call, dtype: str) -> None:
+    arrays = [a for a in call.move(lib, dtype) if a is not None]
+    dy = lib.asarray(cotangent(call), dtype)
     before = [lib.to_host(a).tobytes() for a in [*arrays, dy]]
     outputs, pullback = call.run(call_arrays(call, arrays))
     kept = [lib.to_host(y).tobytes() for y in outputs]
@@ -62,10 +63,11 @@ def call_arrays(call: Call, given: list[object]) -> list[object]:
     return [None if a is None else next(rest) for a in call.arrays]
 
 
+@DTYPES
 @every_call
-def test_only_what_is_wanted_and_the_same_bits_again(lib: Lib, call: Call) -> None:
-    _, pullback = call.run(call.move(lib))
-    dy = lib.asarray(cotangent(call))
+def test_only_what_is_wanted_and_the_same_bits_again(lib: Lib, call: Call, dtype: str) -> None:
+    _, pullback = call.run(call.move(lib, dtype))
+    dy = lib.asarray(cotangent(call), dtype)
     full = [None if g is None else lib.to_host(g).tobytes() for g in pullback(dy)]
     nothing = [False] * len(full)
     for wants in (nothing, *([j == i for j in range(len(full))] for i in range(len(full)))):

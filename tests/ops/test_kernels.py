@@ -13,7 +13,7 @@ import pytest
 
 from tests.compare import assert_same
 from tests.conformance.verdict import numpy_kernels
-from tests.lib import Host, Lib, strided
+from tests.lib import Host, Lib, plain_kernels, strided
 from xpcnn import backend, ops
 
 RNG = numpy.random.default_rng(0)
@@ -57,7 +57,7 @@ CASES: list[tuple[str, list[Host | None], dict[str, Any]]] = [
 CASES += [(name, [IMAGES], {}) for name in ACTIVATIONS]
 
 
-with_kernels = pytest.mark.parametrize("lib", ["numpy", "cupy"], indirect=True)
+with_kernels = pytest.mark.parametrize("lib", ["numpy", "numpy-plain", "cupy"], indirect=True)
 
 
 @with_kernels
@@ -115,3 +115,13 @@ def test_the_signatures_of_the_references(lib: Lib) -> None:
             got.parameters.values(), expected.parameters.values(), strict=True
         ):
             assert (parameter.kind, parameter.default) == (other.kind, other.default), name
+
+
+def test_the_plain_kernels_are_all_but_those_in_c() -> None:
+    numpy_kernels = importlib.import_module("xpcnn.backends.numpy_kernels")
+    plain = plain_kernels()
+    assert set(plain) == set(numpy_kernels.KERNELS) - {"adam", "sgd"}
+    files = {kernel.__code__.co_filename for kernel in plain.values()}
+    assert not [file for file in files if "compiled" in file]
+    files = {kernel.__code__.co_filename for kernel in numpy_kernels.KERNELS.values()}
+    assert [file for file in files if "compiled" in file]

@@ -6,8 +6,10 @@ import numpy
 import pytest
 
 from tests import fake_cupy
+from tests.conformance.verdict import numpy_kernels
 from tests.cuda_on_host import arrays
 from tests.lib import Host, Lib
+from xpcnn import backend
 from xpcnn.optimizers import SGD, Adam, AdamW
 
 SHAPES = ((1,), (257,), (3, 5), (2, 3, 3, 5), ())
@@ -22,7 +24,8 @@ RULES = [
     Adam(beta1=0.0, eps=1e-3),
     AdamW(decay_all=False),
 ]
-on_cuda = pytest.mark.parametrize("lib", ["cupy", "cupy-on-host"], indirect=True)
+LIBRARIES = ["numpy", "cupy", "cupy-on-host"]
+with_kernels = pytest.mark.parametrize("lib", LIBRARIES, indirect=True)
 
 
 def some(seed: int) -> dict[str, Host]:
@@ -47,10 +50,11 @@ def after(place: Any, rule: Any) -> dict[str, Any]:
     return params | {f"{name}.{p}": x for name, held in state.items() for p, x in held.items()}
 
 
-@on_cuda
+@with_kernels
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_the_numbers_of_the_rule(lib: Lib, rule: Any) -> None:
-    expected = after(numpy.asarray, rule)
+    with numpy_kernels(present=False):
+        expected = after(numpy.asarray, rule)
     fake_cupy.launches.clear()
     got = after(lib.asarray, rule)
     assert list(got) == list(expected)
@@ -86,3 +90,16 @@ def test_what_is_left_to_the_rule(lib: Lib, rule: Any, dtype: str) -> None:
     new, _ = rule.update(params, params, rule.init(params), *time)
     assert lib.to_host(new["p"]).tolist() == pytest.approx([0.5, 1.5 if "Adam" in str(rule) else 1])
     assert fake_cupy.launches == []
+
+
+@pytest.mark.parametrize("lib", ["numpy"], indirect=True)
+@pytest.mark.parametrize("other", [numpy.ones(2), numpy.ones(1, "float32")], ids=["dtype", "shape"])
+def test_gradients_of_another_kind_are_left_to_the_rule(lib: Lib, other: Host) -> None:
+    """The kernels in C read memory: they take what they were made for, and nothing else."""
+    p, rule = numpy.zeros(2, "float32"), SGD(momentum=0.5)
+    time = [numpy.asarray(value, "float32") for value in (0.5, 1)]
+    kernel = backend._kernels[numpy.ndarray]["sgd"]
+    for g, v in ((other, p), (p, other)):
+        assert kernel(rule, {"p": p}, {"p": g}, {"velocity": {"p": v}}, *time) is NotImplemented
+    new, _ = rule.update({"p": p}, {"p": other}, rule.init({"p": p}), *time)
+    assert new["p"].tolist() == [-0.5, -0.5]

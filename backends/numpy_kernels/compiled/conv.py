@@ -9,7 +9,7 @@ from .. import conv
 from ..layout import Array, batch_last, logical, pair
 from ..patches import Patches
 from ..threads import sharing
-from .library import Call, serves
+from .library import Call, serves, vector
 from .pointwise import PASS, relu_gradient
 from .windows import over_image, over_output
 
@@ -35,12 +35,12 @@ def conv2d(
     """Convolve as the reference does."""
     if groups != 1 or not serves(x):
         return NotImplemented
-    image = batch_last(x)
+    image, b = batch_last(x), vector(b)
     patches = conv.windows(x, w, stride, padding, dilation)
     y = convolved(image, w, b, patches, relu=False)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        return gradients(image, w, b, batch_last(dy), patches, wants)
+        return gradients(image, w, b, batch_last(dy.astype(x.dtype, copy=False)), patches, wants)
 
     return logical(y), pullback
 
@@ -63,7 +63,7 @@ def conv_relu_pool(
     # more elements than a byte tells apart; no window
     if groups != 1 or not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
         return NotImplemented
-    image = batch_last(x)
+    image, b = batch_last(x), vector(b)
     winner: Array | None = None
     if pool is None:
         y = convolved(image, w, b, patches, relu=True)
@@ -76,7 +76,7 @@ def conv_relu_pool(
         CONV_RELU_POOL(windows, image, np.ascontiguousarray(w), b, y, winner, n, f, ph, pw, *work)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        dy = batch_last(dy)
+        dy = batch_last(dy.astype(x.dtype, copy=False))
         if winner is None:
             dconv = relu_gradient(dy, y)
         else:
@@ -108,7 +108,7 @@ def gradients(
     dx = dw = db = None
     size = w.size * ho * wo * n
     want_db = want_db and b is not None
-    if want_dw or want_db:
+    if want_dw or want_db:  # one way for both: db has the same bits with and without dw
         dw_db = np.empty(w.size + f, w.dtype)
         work = sharing(ho, size, each=1)
         CONV_FILTERS(over_image(c, patches), image, dy, dw_db, n, f, *work)
@@ -118,4 +118,4 @@ def gradients(
         dx = np.empty(image.shape, image.dtype)
         turned = np.ascontiguousarray(w.transpose(1, 0, 2, 3))
         CONV(over_output(f, patches), dy, turned, None, dx, n, c, False, *sharing(h, size))
-    return None if dx is None else logical(dx), dw, db
+    return None if dx is None else logical(dx), dw if want_dw else None, db

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..layout import Array
 from ..threads import sharing
-from .library import Call, serves
+from .library import Call, serves, vector
 
 MATRIX_PRODUCT = Call("matrix_product", "pppp lllll ll")
 
@@ -16,7 +16,7 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
     """Multiply rows of features by a matrix; written as (o, n) = W^T (i, n)."""
     if not serves(x):
         return NotImplemented
-    (n, i), o = x.shape, w.shape[1]
+    (n, i), o, b = x.shape, w.shape[1], vector(b)
     columns, w = np.ascontiguousarray(x.T), np.ascontiguousarray(w)
     y = np.empty((o, n), x.dtype)
     MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, *sharing(o, w.size * n, each=1))
@@ -25,7 +25,7 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
-        dx = dw = None
+        dy, dx, dw = dy.astype(x.dtype, copy=False), None, None
         work = sharing(i, w.size * n)
         if want_dx:
             dx = np.empty((i, n), x.dtype)

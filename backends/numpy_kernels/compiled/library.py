@@ -13,6 +13,7 @@ import hashlib
 import os
 import platform
 import shutil
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,7 +50,7 @@ def library() -> Library:
         )
     try:
         return Library(_loaded(found[0]), f"in C, compiled by {found[0]}")
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # no home, for one
         return Library(None, f"NumPy's, since {found[0]} failed: {error}")
 
 
@@ -60,16 +61,18 @@ def _loaded(compiler: str) -> ctypes.CDLL:
     for source in sources:
         digest.update(source.read_bytes())
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn"
-    built = folder / f"kernels-{digest.hexdigest()[:16]}.so"
-    try:
-        return ctypes.CDLL(str(built))
-    except OSError:  # there is none yet, or it is damaged
-        _compile(compiler, [source for source in sources if source.suffix == ".c"], built)
-        return ctypes.CDLL(str(built))
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    for built in folder.glob(f"{name}-*.so"):
+        # the size is in the name: to load a file that was cut off would end the process
+        if built.stem == f"{name}-{built.stat().st_size}":
+            with suppress(OSError):  # damaged
+                return ctypes.CDLL(str(built))
+    code = [source for source in sources if source.suffix == ".c"]
+    return ctypes.CDLL(str(_compile(compiler, code, folder / name)))
 
 
-def _compile(compiler: str, sources: list[Path], built: Path) -> None:
-    """Compile sources into one file, which other processes see whole or not at all.
+def _compile(compiler: str, sources: list[Path], built: Path) -> Path:
+    """Compile sources into one file, which other processes see whole or not at all; return it.
 
     Raises:
         OSError: the folder cannot be written, or what the compiler printed last.
@@ -85,7 +88,7 @@ def _compile(compiler: str, sources: list[Path], built: Path) -> None:
         if done.returncode:
             *_, last = ["no reason given", *done.stderr.strip().splitlines()]
             raise OSError(last)
-        target.replace(built)
+        return target.replace(built.with_name(f"{built.name}-{target.stat().st_size}.so"))
 
 
 def _processor() -> str:
@@ -102,10 +105,15 @@ def serves(x: Array) -> bool:
     return x.dtype == numpy.float32 and x.size > 0 and library().calls is not None
 
 
+def vector(x: Array | None) -> Array | None:
+    """Return a vector, if there is one, without gaps."""
+    return None if x is None else numpy.ascontiguousarray(x)
+
+
 class Call:
     """A C function; kinds: of its arguments, by their first letters, p for a pointer.
 
-    A pointer is to the memory of a contiguous array, or None.
+    A pointer is to the memory of an array without gaps, or None.
     """
 
     def __init__(self, name: str, kinds: str) -> None:
@@ -126,5 +134,5 @@ def place(x: Array) -> int:
     memory: Any = x
     try:
         return ctypes.addressof(ctypes.c_char.from_buffer(memory))  # a quarter of the other's time
-    except TypeError:  # read-only
+    except (TypeError, ValueError):  # read-only or in another order; empty
         return x.ctypes.data

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..layout import Array, batch_last, logical
 from ..threads import sharing
-from .library import Call, serves
+from .library import Call, serves, vector
 
 BATCH_NORM = Call("batch_norm", "pppppp fll l")
 BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppppppp fll l")
@@ -20,6 +20,7 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
         return NotImplemented
     n, c, h, w = x.shape
     image, m = batch_last(x), n * h * w
+    gamma, beta = vector(gamma), vector(beta)
     y = np.empty_like(image)
     mean, var = np.empty(c, x.dtype), np.empty(c, x.dtype)
     _, threads = sharing(c, PASSES * x.size)
@@ -31,7 +32,7 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
         want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
         dx = np.empty_like(image) if want_dx else None
         sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
-        grad = batch_last(dy)
+        grad = batch_last(dy.astype(x.dtype, copy=False))
         BATCH_NORM_GRADIENT(image, grad, gamma, mean, var, dx, sums, sums_xhat, eps, m, c, threads)
         return (
             None if dx is None else logical(dx),

@@ -56,12 +56,11 @@ def _stepped(
     numbers: tuple[Any, ...],
 ) -> Any:
     """Return the new parameters and the new state; its order is that of the kernel's m and v."""
-    if not all(serves(x) for x in (*params.values(), *grads.values())):
-        return NotImplemented
-    inputs = [
-        {path: np.asarray(arrays[path], order="C") for path in params}
-        for arrays in (params, grads, *state.values())
-    ]
+    given = [params, grads, *state.values()]
+    for path, p in params.items():
+        if not all(serves(x[path]) and x[path].shape == p.shape for x in given):
+            return NotImplemented
+    inputs = [{path: np.asarray(arrays[path], order="C") for path in params} for arrays in given]
     outputs = [{path: np.empty_like(p) for path, p in inputs[0].items()} for _ in inputs[1:]]
     tensors = np.zeros(len(params), TENSOR)
     for name, arrays in zip(("p", "g", "m", "v"), inputs, strict=False):

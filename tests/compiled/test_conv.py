@@ -1,0 +1,157 @@
+"""Convolution in C, alone and with ReLU and pooling, against the references to the last bit."""
+
+from typing import Any
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.compiled.support import BATCHES, CHANNELS, agree, compiled, cut, require_compiler, whole
+from tests.lib import Host
+
+NAN, INF = numpy.nan, numpy.inf
+
+
+@pytest.fixture(autouse=True)
+def _compiler() -> None:
+    require_compiler()
+
+
+def image(rows: Any) -> Host:
+    return numpy.asarray([[rows]], "float32")
+
+
+def test_an_image_by_hand() -> None:
+    y, pullback = compiled.KERNELS["conv2d"](
+        image([[1, 2], [3, 4]]), image([[1, 10], [100, 1000]]), numpy.asarray([5], "float32")
+    )
+    assert y.tolist() == [[[[4326]]]]
+    dx, dw, db = pullback(image([[2]]))
+    assert dx.tolist() == [[[[2, 20], [200, 2000]]]]
+    assert dw.tolist() == [[[[2, 4], [6, 8]]]]
+    assert db.tolist() == [2]
+
+
+def test_an_image_by_hand_with_relu_and_pooling() -> None:
+    one = image([[1]])
+    y, pullback = compiled.KERNELS["conv_relu_pool"](
+        image([[1, 3, -1, -2], [3, 2, -1, -3]]), one, None, pool=2
+    )
+    assert y.tolist() == [[[[3, 0]]]]
+    dx, dw, db = pullback(image([[7, 9]]))
+    assert dx.tolist() == [[[[0, 7, 0, 0], [0, 0, 0, 0]]]]  # the first of equals; none below 0
+    assert (dw.tolist(), db) == ([[[[21]]]], None)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[list[Host | None], dict[str, Any], tuple[int, int]]:
+    """Draw x, w, b; options; and into how many pieces, for how many threads, the work is cut."""
+
+    def pick(*values: Any) -> Any:
+        return draw(st.sampled_from(values))
+
+    n, c, f = pick(*BATCHES), pick(*CHANNELS), pick(*CHANNELS)
+    size = pick((1, 1), (3, 3), (5, 5), (2, 3), (4, 1))
+    stride, dilation = pick((1, 1), (1, 1), (2, 2), (1, 2), (3, 3)), pick((1, 1), (1, 1), (2, 1))
+    sides = st.tuples(*[st.integers(0, 3)] * 2)
+    padding = draw(st.sampled_from(["valid", 1, 7]) | st.tuples(sides, sides))
+    if stride == (1, 1):
+        padding = pick(padding, "same")
+    reach = [d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True)]
+    h, w = (draw(st.integers(least, least + 7)) for least in reach)
+    rng = numpy.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    bias = whole(rng, f) if draw(st.booleans()) else None
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    arrays = [whole(rng, n, c, h, w), whole(rng, f, c, *size), bias]
+    return arrays, options, (pick(1, 2, 5), pick(1, 3))
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(convolutions())
+def test_convolutions(drawn: Any) -> None:
+    arrays, options, pieces = drawn
+    with cut(*pieces):
+        agree("conv2d", arrays, **options)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(convolutions(), st.sampled_from([None, 1, 2, (2, 3), 3]))
+def test_convolutions_with_relu_and_pooling(drawn: Any, pool: Any) -> None:
+    arrays, options, pieces = drawn
+    options |= {"pool": pool}
+    with cut(*pieces):
+        if compiled.KERNELS["conv_relu_pool"](*arrays, **options) is not NotImplemented:
+            agree("conv_relu_pool", arrays, **options)
+
+
+def test_an_image_smaller_than_the_filters() -> None:
+    rng = numpy.random.default_rng(0)
+    for padding in (2, 4, ((0, 9), (5, 0))):
+        agree("conv2d", [whole(rng, 9, 2, 2, 1), whole(rng, 3, 2, 5, 5), None], padding=padding)
+
+
+def test_windows_of_256_elements_are_the_largest() -> None:
+    rng = numpy.random.default_rng(0)
+    x, w = whole(rng, 3, 2, 32, 17), whole(rng, 3, 2, 1, 1)
+    agree("conv_relu_pool", [x, w, None], pool=16)
+    for pool in (17, (3, 18)):  # more than a byte tells apart; wider than the image
+        assert compiled.KERNELS["conv_relu_pool"](x, w, None, pool=pool) is NotImplemented
+
+
+@pytest.mark.parametrize("pool", [None, 2])
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+@pytest.mark.parametrize("n", [1, 17])
+def test_what_is_not_finite_stays_where_it_is(n: int, value: float, pool: int | None) -> None:
+    """Padding is no number: nothing of it is multiplied by what is not finite."""
+    rng = numpy.random.default_rng(0)
+    x, w = whole(rng, n, 2, 6, 6), whole(rng, 3, 2, 3, 3) + 8
+    x[-1, 0, 0, 5] = x[0, 1, 3, 2] = x[0, 1, 5, 5] = value
+    agree("conv2d", [x, w, whole(rng, 3)], padding=1)
+    agree("conv_relu_pool", [x, w, whole(rng, 3)], padding=1, pool=pool)
+
+
+def test_of_equal_ones_the_first_wins_and_of_nan_the_last() -> None:
+    """All windows of 4 numbers out of four, in all lanes and in the last columns."""
+    choices = numpy.asarray([0.0, 1.0, -1.0, NAN], "float32")
+    corners = numpy.stack(numpy.meshgrid(*[choices] * 4)).reshape(2, 2, 256).transpose(2, 0, 1)
+    for n in (256, 251, 5):
+        agree("conv_relu_pool", [corners[:n, None], image([[1]]), None], pool=2)
+
+
+@pytest.mark.parametrize("op", ["conv2d", "conv_relu_pool"])
+def test_arrays_in_any_order_and_read_only(op: str) -> None:
+    rng = numpy.random.default_rng(0)
+    x = whole(rng, 6, 5, 4, 18)[:, ::-1, :, ::2].transpose(3, 0, 1, 2)
+    w, b = whole(rng, 3, 3, 6, 7).transpose(3, 2, 0, 1), numpy.broadcast_to(numpy.float32(2), 7)
+    dy = whole(rng, 3, 2, 7, 18)[..., ::-2].transpose(3, 2, 0, 1)
+    for array in (x, w, dy):
+        array.flags.writeable = False
+    agree(op, [x, w, b], dy)
+    agree(op, [x, w, whole(rng, 21)[::-3]], dy)
+    agree(op, [x, whole(rng, 0, 6, 3, 3), None])  # no filters
+
+
+def test_accuracy_of_sums_of_thousands() -> None:
+    rng = numpy.random.default_rng(0)
+    x = rng.standard_normal((65, 17, 20, 20)).astype("float32")
+    w = rng.standard_normal((7, 17, 5, 5)).astype("float32")
+    y, pullback = compiled.KERNELS["conv2d"](x, w)
+    dy = rng.standard_normal(y.shape).astype("float32")
+    windows = numpy.lib.stride_tricks.sliding_window_view(x.astype("float64"), (5, 5), (2, 3))
+    expected = numpy.einsum("nchwij,fcij->nfhw", windows, w, optimize=True)
+    dw = numpy.einsum("nchwij,nfhw->fcij", windows, dy, optimize=True)
+    # the longest sum of a lane has 65 * 16 * 16 / 8 = 2080 numbers; errors add up as their root
+    error = 2080**0.5 * 2.0**-24
+    assert abs(y - expected).max() < error * abs(expected).max()
+    assert abs(pullback(dy)[1] - dw).max() < error * abs(dw).max()
+
+
+def test_groups_and_float64_are_left_to_others() -> None:
+    x, w = numpy.ones((2, 4, 5, 5), "float32"), numpy.ones((4, 2, 3, 3), "float32")
+    for op in ("conv2d", "conv_relu_pool"):
+        kernel = compiled.KERNELS[op]
+        assert kernel(x, w, groups=2) is NotImplemented
+        wide = x.astype("float64"), numpy.ones((4, 4, 3, 3))
+        assert kernel(*wide) is NotImplemented
+        assert kernel(x[:0], w) is NotImplemented

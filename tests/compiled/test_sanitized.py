@@ -1,0 +1,76 @@
+"""The kernels in C under the compiler's own watch: no wild read or write, nothing undefined."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+from tests.compiled.support import compiled, cut, require_compiler, whole
+from xpcnn import backend
+from xpcnn.optimizers import SGD, Adam
+
+ROOT = Path(__file__).parents[2]
+FLAGS = "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
+
+
+def calls() -> None:
+    """Call every kernel, forward and backward, on arrays of odd sizes."""
+    rng = numpy.random.default_rng(0)
+    for n, c, f in ((1, 3, 1), (7, 1, 6), (9, 4, 7), (33, 2, 11), (65, 17, 5)):
+        x, w, b = whole(rng, n, c, 7, 6), whole(rng, f, c, 3, 2), whole(rng, f)
+        rows = x.reshape(n, -1)
+        with cut(3, 2):
+            for options in ({}, {"padding": ((4, 0), (1, 3))}, {"stride": (2, 3), "dilation": 2}):
+                back("conv2d", x, w, b, **options)
+                back("conv_relu_pool", x, w, b, **options)
+                back("conv_relu_pool", x, w, None, pool=(2, 1), **options)
+            back("dense", rows, whole(rng, rows.shape[1], f), b)
+            back("dense", rows.T.copy().T, whole(rng, rows.shape[1], f), None)
+            back("batch_norm", x, b[:1].repeat(c), None)
+            back("avg_pool2d", x, size=(3, 2))
+            for activation in ("relu", "sigmoid", "tanh"):
+                back(activation, x)
+            backend.load("numpy")
+            for rule in (SGD(), SGD(momentum=0.5, nesterov=True), SGD(momentum=0.5), Adam()):
+                params = {"x": x, "b": b}
+                state = rule.init(params)
+                rule.update(params, params, state, *map(numpy.float32, (0.5, 1)))
+
+
+def back(op: str, *arrays: object, **options: object) -> None:
+    y, pullback = compiled.KERNELS[op](*arrays, **options)
+    first = y[0] if isinstance(y, tuple) else y
+    pullback(first)
+    pullback(first.copy())  # in another order of memory
+
+
+def test_under_sanitizers(tmp_path: Path) -> None:
+    require_compiler()
+    gcc = shutil.which("gcc")
+    ask = [gcc or "", "-print-file-name=libasan.so"]
+    found = subprocess.run(ask, capture_output=True, text=True).stdout.strip() if gcc else ""
+    if not Path(found).is_absolute():
+        pytest.skip("AddressSanitizer of GCC: not installed")
+    compiler = tmp_path / "cc"
+    compiler.write_text(f'#!/bin/sh\nunset LD_PRELOAD\nexec {gcc} "$@" {FLAGS}\n')
+    compiler.chmod(0o755)
+    environment = {
+        "XPCNN_COMPILER": str(compiler),
+        "XDG_CACHE_HOME": str(tmp_path),
+        "LD_PRELOAD": found,
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python leaves what it needs to the end
+    }
+    code = "from tests.compiled.test_sanitized import calls; calls(); print('all done')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | environment,
+        timeout=200,
+    )
+    assert (done.returncode, done.stdout) == (0, "all done\n"), done.stderr[:3000]

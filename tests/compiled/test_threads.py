@@ -1,0 +1,140 @@
+"""The threads of the kernels in C: the same bits, no call lost, asleep when there is no work."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.compiled.support import compiled, cut, require_compiler
+from tests.lib import Host
+
+ROOT = Path(__file__).parents[2]
+RNG = numpy.random.default_rng(0)
+MANY = 10_000  # calls
+
+
+@pytest.fixture(autouse=True)
+def _compiler() -> None:
+    require_compiler()
+
+
+def normal(*shape: int) -> Host:
+    return RNG.standard_normal(shape).astype("float32")
+
+
+def bits(op: str, arrays: list[Host], pieces: int, threads: int, **options: Any) -> list[bytes]:
+    """Return the bits of the outputs and the gradients."""
+    with cut(pieces, threads):
+        y, pullback = compiled.KERNELS[op](*arrays, **options)
+        outputs = y if isinstance(y, tuple) else (y,)
+        y = outputs[0]
+        gradients = pullback(numpy.cos(numpy.arange(y.size, dtype="float32")).reshape(y.shape))
+    return [a.tobytes() for a in (*outputs, *gradients)]
+
+
+X, W, B = normal(17, 6, 13, 11), normal(7, 6, 3, 3), normal(7)
+CALLS: list[tuple[str, list[Host], dict[str, Any]]] = [
+    ("conv2d", [X, W, B], {"padding": 1}),
+    ("conv_relu_pool", [X, W, B], {"padding": 1, "pool": 2}),
+    ("dense", [normal(33, 100), normal(100, 41), normal(41)], {}),
+    ("batch_norm", [X, normal(6), normal(6)], {}),
+    ("relu", [X], {}),
+    ("tanh", [X], {}),
+    ("avg_pool2d", [X], {"size": 2}),
+]
+CUTS = [(1, 2), (2, 2), (3, 3), (5, 5), (13, 3), (40, 2)]  # more pieces than threads, or than rows
+
+
+@pytest.mark.parametrize(("op", "arrays", "options"), CALLS, ids=[call[0] for call in CALLS])
+def test_the_same_bits_for_any_number_of_threads(
+    op: str, arrays: list[Host], options: dict[str, Any]
+) -> None:
+    """Or, of the same number, in every run: gradients of filters, which are sums over pieces, and
+    dense products, whose last rows a compiler may add up in another way than whole tiles."""
+    alone = bits(op, arrays, 1, 1, **options)
+    sums = {"conv2d": (2, 3), "conv_relu_pool": (2, 3), "dense": (0, 1, 2)}.get(op, ())
+    for pieces, threads in CUTS:
+        shared = bits(op, arrays, pieces, threads, **options)
+        for i, (got, expected) in enumerate(zip(shared, alone, strict=True)):
+            assert got == expected or i in sums, (pieces, threads, i)
+        assert bits(op, arrays, pieces, threads, **options) == shared
+
+
+def test_calls_of_many_threads_at_once() -> None:
+    x = normal(40, 1, 1, 1)
+    expected = numpy.maximum(x, 0)
+
+    def calls(count: int) -> None:
+        for _ in range(count):
+            y, _ = compiled.KERNELS["relu"](x)
+            assert numpy.array_equal(y, expected)
+
+    with cut(8, 3), ThreadPoolExecutor(4) as executor:
+        together = [executor.submit(calls, MANY // 4) for _ in range(4)]
+        for future in together:
+            future.result(timeout=60)
+
+
+def python(code: str) -> None:
+    """Run code, after a function `work()` that returns bits, in a process of its own."""
+    before = (
+        "import os, signal, sys, threading, time, warnings\n"
+        "warnings.simplefilter('ignore')  # of forking a process with threads\n"
+        "from tests.compiled.test_threads import CALLS, bits\n"
+        "def work(): return bits(*CALLS[1][:2], 6, 3, **CALLS[1][2])\n"
+        "expected = work()\n"
+    )
+    command = [sys.executable, "-c", before + code]
+    subprocess.run(command, check=True, timeout=100, cwd=ROOT)
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+FORKS = """
+def child():
+    signal.alarm(30)  # a call that hangs ends here
+    os._exit(0 if work() == expected else 1)
+
+def fork():
+    process = os.fork()
+    if process == 0:
+        child()
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+"""
+
+
+@needs_fork
+def test_a_forked_process_computes_the_same() -> None:
+    python(FORKS + "assert fork() == 0\nassert work() == expected\nassert fork() == 0")
+
+
+@needs_fork
+def test_a_process_forked_while_other_threads_compute() -> None:
+    code = """
+going = True
+def busy():
+    while going:
+        assert work() == expected
+threads = [threading.Thread(target=busy) for _ in range(2)]
+for thread in threads: thread.start()
+codes = [fork() for _ in range(20)]
+going = False
+for thread in threads: thread.join(30)
+assert codes == [0] * 20, codes
+"""
+    python(FORKS + code)
+
+
+def test_idle_threads_sleep() -> None:
+    python(
+        "time.sleep(0.1)\n"
+        "before = time.process_time()\n"
+        "time.sleep(0.5)\n"
+        "took = time.process_time() - before\n"
+        "assert took < 0.1, took"
+    )
