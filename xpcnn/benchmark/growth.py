@@ -5,9 +5,9 @@ one dense layer. `python -m xpcnn.benchmark.growth` is the process that times it
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from itertools import pairwise
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy
@@ -100,36 +100,36 @@ def page(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     for axis, facts in found.items():
         rows = [Row(**row) for row in facts]
         yield ""
-        yield from threads(rows) if axis == "threads" else table(axis, rows)
-    first, last = (Row(**row) for row in found["batch"][-2:])
-    slope = (last.peak_mb - first.peak_mb) / (last.batch - first.batch)
+        if axis == "threads":
+            yield from markdown(
+                ("threads", *THREADS_HEAD), map(partial(thread_cells, rows[0]), rows)
+            )
+        else:
+            yield from markdown((axis, *HEAD), map(cells, [None, *rows], rows))
+    before, last = (Row(**row) for row in found["batch"][-2:])
+    slope = (last.peak_mb - before.peak_mb) / (last.batch - before.batch)
     yield ""
     yield (
         f"Memory against batch: {last.peak_mb - slope * last.batch:.0f} MiB and {slope:.2f} MiB "
-        f"per image (a line through the last two rows)."
+        "per image (a line through the last two rows)."
     )
 
 
-def table(axis: str, rows: Sequence[Row]) -> Iterator[str]:
-    """Yield one table, each row beside the growth since the row before."""
-    yield (
-        f"| {axis} | ms per image | exponent | calls | products | other passes | GFLOP/s "
-        f"| peak MiB | not linear |"
-    )
-    yield f"|{'---|' * 9}"
-    powers = [None, *(exponent(before, row) for before, row in pairwise(rows))]
-    for before, row, power in zip([rows[0], *rows], rows, powers, strict=False):
-        calls, least = row.calls / row.seconds, row.products / row.seconds
-        cells = (
-            str(row.value),
-            f"{1e3 * row.seconds / row.batch:.3f}",
-            "" if power is None else f"{power:.2f}",
-            *(f"{share:.0%}" for share in (calls, least, max(1 - calls - least, 0))),
-            f"{row.operations / row.seconds / 1e9:.0f}",
-            f"{row.peak_mb:.0f}",
-            "" if power is None else remark(power, before.calls / before.seconds),
-        )
-        yield f"| {' | '.join(cells)} |"
+HEAD = (
+    *("ms per image", "exponent", "calls", "products", "other passes"),
+    *("GFLOP/s", "peak MiB", "not linear"),
+)
+THREADS_HEAD = ("ms per image", "times as fast as one", "GFLOP/s", "peak MiB")
+
+
+def cells(before: Row | None, row: Row) -> Iterator[str]:
+    """Yield the cells of a row, which grew from the one before."""
+    calls, least = row.calls / row.seconds, row.products / row.seconds
+    yield from (str(row.value), f"{1e3 * row.seconds / row.batch:.3f}")
+    yield "" if before is None else f"{exponent(before, row):.2f}"
+    yield from (f"{share:.0%}" for share in (calls, least, max(1 - calls - least, 0)))
+    yield from (f"{row.operations / row.seconds / 1e9:.0f}", f"{row.peak_mb:.0f}")
+    yield "" if before is None else remark(exponent(before, row), before.calls / before.seconds)
 
 
 def exponent(before: Row, row: Row) -> float:
@@ -146,16 +146,17 @@ def remark(power: float, calls: float) -> str:
     return ""
 
 
-def threads(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the table of threads."""
-    yield "| threads | ms per image | times as fast as one | GFLOP/s | peak MiB |"
-    yield f"|{'---|' * 5}"
-    for row in rows:
-        yield (
-            f"| {row.value} | {1e3 * row.seconds / row.batch:.3f} "
-            f"| {rows[0].seconds / row.seconds:.2f} "
-            f"| {row.operations / row.seconds / 1e9:.0f} | {row.peak_mb:.0f} |"
-        )
+def thread_cells(one: Row, row: Row) -> Iterator[str]:
+    """Yield the cells of a row of the table of threads."""
+    yield from (str(row.value), f"{1e3 * row.seconds / row.batch:.3f}")
+    yield f"{one.seconds / row.seconds:.2f}"
+    yield from (f"{row.operations / row.seconds / 1e9:.0f}", f"{row.peak_mb:.0f}")
+
+
+def markdown(head: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield a table in Markdown."""
+    for row in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(row)} |"
 
 
 if __name__ == "__main__":

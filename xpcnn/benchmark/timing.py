@@ -22,7 +22,7 @@ class Effort(NamedTuple):
     turns: float
 
 
-QUICK, FULL = Effort(0.3, 1.0), Effort(2.0, 20.0)
+QUICK, FULL = Effort(0.2, 0.7), Effort(2.0, 20.0)
 
 
 class Bench:
