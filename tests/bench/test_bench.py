@@ -13,7 +13,7 @@ import numpy
 import pytest
 from click.testing import CliRunner
 
-from xpcnn.benchmark import QUICK, Bench, Case, Runner, gradients, opened
+from xpcnn.benchmark import QUICK, Bench, Case, Runner, gradients, opened, start_times
 from xpcnn.benchmark.growth import Form, Row, exponent, page, remark
 from xpcnn.benchmark.process import STEPS, peak_memory
 from xpcnn.benchmark.products import products
@@ -170,6 +170,12 @@ def test_beside_pytorch() -> None:
     assert result["torch_form"] in ("contiguous_format", "channels_last")
     assert 0 < result["ratio_low"] <= result["ratio_high"]
     assert result["torch_peak_mb"] > 100
+
+
+def test_seconds_of_a_start() -> None:
+    found = start_times(None, trials=1)
+    assert list(found) == ["xpcnn_first_step", "xpcnn_train_digits"]
+    assert 0.1 < found["xpcnn_first_step"] < found["xpcnn_train_digits"] < 60
 
 
 def test_a_wrong_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ CHECKOUT = Path(xpcnn.__file__).parents[1]
 
 
 @click.command("bench")
-@option("--quick", is_flag=True, text="Seven presets at batch 64, training alone; a minute or so.")
+@option("--quick", is_flag=True, text="Seven presets at batch 64, training; within a minute.")
 @option("--model", metavar="NAME,...", text="Presets to time; ten by default.")
 @option("--compile", "compiled", is_flag=True, text="Beside torch.compile too; takes long.")
 @option("--growth", is_flag=True, text="Instead: how cost grows with batch, image, channels, ...")
