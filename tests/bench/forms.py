@@ -5,7 +5,7 @@ from time import sleep
 
 from xpcnn.benchmark import NotBuilt, serve
 
-SECONDS = {"slow": 0.02, "fast": 0.006}
+SECONDS = {"slow": 0.01, "fast": 0.002}
 
 
 class Sleeper:

@@ -1,7 +1,8 @@
 """Convolution as loops in NumPy, in the three ways of the small projects that xpcnn grew from.
 
-Stand-ins: written here from a description of those projects, whose code is not part of this
-repository. `python -m tests.bench.loops` is the process that times training steps of a preset whose
+Stand-ins: the code of those projects is not part of this repository. What is known of them is their
+networks, their speed, whether they took batches, and which used the correlation of whole maps; the
+loops here are the plainest of which a step takes about as long as theirs did. `python -m tests.bench.loops` is the process that times training steps of a preset whose
 convolutions are such loops and whose other ops are the references; before, its gradients are
 compared with those of the references. Refuses stride, dilation and groups.
 

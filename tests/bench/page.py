@@ -31,12 +31,13 @@ START = {
 
 def steps() -> Iterator[str]:
     """Yield the table of training steps and forward passes beside PyTorch's."""
+    rows = []
     with closing(Bench(FULL, Peer(compiled=False))) as bench:
-        found = [
-            [bench.compare(Case(name, batch, mode)) for mode in MODES]
-            for name, batch in product(MODELS, BATCHES)
-        ]
-    yield from markdown(STEPS_HEAD, (cells(*pair) for pair in found))
+        for name, batch in product(MODELS, BATCHES):
+            found = [bench.compare(Case(name, batch, mode)) for mode in MODES]
+            rows.append(tuple(cells(*found)))
+            print(*rows[-1], file=sys.stderr, flush=True)
+    yield from markdown(STEPS_HEAD, rows)
 
 
 def cells(training: Mapping[str, Any], inference: Mapping[str, Any]) -> Iterator[str]:
@@ -73,7 +74,7 @@ def filled(text: str, section: str, lines: Iterable[str]) -> str:
     marks = re.compile(rf"(<!-- bench: {section} -->\n).*?(<!-- end -->)", re.DOTALL)
     assert marks.search(text), f"no section {section!r}"
     content = "\n".join(lines)
-    return marks.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
+    return marks.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", text)
 
 
 def main() -> None:

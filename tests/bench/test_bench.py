@@ -44,11 +44,10 @@ def test_a_process_serves_cases_in_turn() -> None:
 
 
 def test_the_fastest_form_counts() -> None:
-    """The module of this test serves forms that sleep, and one that cannot be built."""
-    with closing(Runner("tests.bench.forms", ("never", "slow", "fast", "slow"))) as runner:
+    with closing(Runner("tests.bench.forms", ("never", "fast", "slow"))) as runner:
         assert runner.open(seconds=0) is None
         assert runner.form == "fast"
-        assert runner.block() < 0.01
+        assert runner.block() >= 0.002
     with closing(Runner("tests.bench.forms", ("never",))) as runner:
         assert runner.open(seconds=0) == "no way to build it"
 
@@ -97,7 +96,7 @@ def test_beside_a_peer() -> None:
     with closing(Bench(QUICK, SlowPeer())) as bench:
         result = bench.compare(XOR)
     assert result["torch_form"] == "fast"
-    assert result["torch_ms"] >= 6
+    assert result["torch_ms"] >= 2
     assert 0 < result["ratio_low"] <= result["ratio_high"]
     assert result["compiled_failed"] == "no way to build it"
     head, _, last = lines({"results": [result]})

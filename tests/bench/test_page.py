@@ -54,7 +54,7 @@ def test_growth() -> None:
 
 def test_a_section_is_replaced() -> None:
     text = "a\n<!-- bench: growth -->\nold\nlines\n<!-- end -->\nb\n<!-- end -->\n"
-    new = "a\n<!-- bench: growth -->\nnew\n<!-- end -->\nb\n<!-- end -->\n"
+    new = "a\n<!-- bench: growth -->\n\nnew\n\n<!-- end -->\nb\n<!-- end -->\n"
     assert filled(text, "growth", ["new"]) == new
     with pytest.raises(AssertionError, match="no section 'start'"):
         filled(text, "start", [])
