@@ -1,10 +1,12 @@
-"""Convolution as loops in NumPy, in the three ways of the small projects that xpcnn grew from.
+"""Convolution as loops in NumPy, as in the small projects that xpcnn grew from: stand-ins.
 
-Stand-ins: the code of those projects is not part of this repository. What is known of them is their
-networks, their speed, whether they took batches, and which used the correlation of whole maps; the
-loops here are the plainest of which a step takes about as long as theirs did. `python -m tests.bench.loops` is the process that times training steps of a preset whose
+The code of those projects is not part of this repository. What is known of them is their networks,
+their speed, whether they took batches, and which correlated whole maps; the loops here are the
+plainest of which a step takes about as long as theirs did. Refuses stride, dilation and groups.
+
+`python -m tests.bench.loops` is the process that times training steps of a preset whose
 convolutions are such loops and whose other ops are the references; before, its gradients are
-compared with those of the references. Refuses stride, dilation and groups.
+compared with those of the references.
 
 Sizes: images n, channels c, filters f, kernel kh x kw, output ho x wo; x is padded.
 """
