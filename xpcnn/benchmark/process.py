@@ -20,6 +20,7 @@ from time import perf_counter
 from typing import Any, TypeAlias
 
 from xpcnn.benchmark.sides import Side
+from xpcnn.errors import XpcnnError, hint
 
 STEPS, DROPPED, SECONDS = 12, 3, 0.05
 """A block: at least so many steps, the first of which do not count, the others at least so long."""
@@ -163,5 +164,6 @@ class Runner:
             self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the process of {self.module} ended; its own words are above")
+            message = f"the process of {self.module} ended without an answer"
+            raise XpcnnError(hint(message, f"python -m {self.module}, and see its words above"))
         return json.loads(answer)
