@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy
 
-from .cupy_problem import device_index, problem
+from .cupy_kernels import kernels
+from .cupy_problem import device_index, kernels_on, problem
 
 __all__ = ["Library", "problem"]
 
-kernels: dict[str, Callable[..., Any]] = {}
+NO_KERNELS: dict[str, Callable[..., Any]] = {}  # unless XPCNN_CUDA_KERNELS asks for them
 
 
 class Library:
     """CuPy arrays on one device, which becomes the current one of this thread."""
 
-    kernels = kernels
+    kernels = NO_KERNELS
 
     def __init__(self, device: str | int | None) -> None:
         self._cupy = cupy = import_module("cupy")
@@ -26,6 +27,8 @@ class Library:
         self.array_type = cupy.ndarray
         self.device = cupy.cuda.Device(device_index(device))
         self.device.use()
+        if kernels_on():
+            self.kernels = kernels(cupy)
         source = Path(__file__).parent / "kernels" / "philox.cu"
         self._philox = cupy.RawKernel(source.read_text(), "philox_uniform")
 
@@ -72,6 +75,7 @@ class Library:
             "compute capability": f"{properties['major']}.{properties['minor']}",
             "driver": _version(runtime.driverGetVersion()),
             "runtime": _version(runtime.runtimeGetVersion()),
+            "kernels": "on" if self.kernels else "off",
         }
 
 

@@ -19,7 +19,7 @@ def problem(device: str | int | None) -> Problem | None:
     """Return why CuPy cannot be used on `device` and what mends it; None when it can.
 
     The sentence begins with the cause: "not installed", "no driver", "no device" or "broken
-    libraries".
+    libraries"; or it is that of a setting that is wrong.
     """
     if find_spec("cupy") is None:
         return _not_installed()
@@ -39,7 +39,19 @@ def problem(device: str | int | None) -> Problem | None:
         return f"no device {device!r}", "a number: 0 is the first device"
     if index >= count:
         return _no_device(index, count)
-    return _broken_libraries(cupy, index)
+    return _broken_libraries(cupy, index) or _wrong_setting()
+
+
+def kernels_on() -> bool:
+    """Whether the CUDA kernels are asked for. No GPU has seen them, so they are off by default.
+
+    Raises:
+        ValueError: XPCNN_CUDA_KERNELS is neither 0 nor 1.
+    """
+    given = os.environ.get("XPCNN_CUDA_KERNELS") or "0"
+    if given not in ("0", "1"):
+        raise ValueError(f"XPCNN_CUDA_KERNELS is {given!r}, expected 0 or 1")
+    return given == "1"
 
 
 def device_index(device: str | int | None) -> int | None:
@@ -90,6 +102,14 @@ def _broken_libraries(cupy: Any, index: int) -> Problem | None:
         return sentence, "`nvidia-smi`, which shows what holds the device"
     except failures as error:
         return f"broken libraries ({_line(error)})", _install(force=False)
+    return None
+
+
+def _wrong_setting() -> Problem | None:
+    try:
+        kernels_on()
+    except ValueError as error:
+        return str(error), "XPCNN_CUDA_KERNELS=1 for the CUDA kernels, or none"
     return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 
 from .numpy_kernels import KERNELS
-from .numpy_kernels.compiled.library import library
+from .numpy_kernels.compiled import library
 from .numpy_kernels.threads import can_share, session, thread_count
 
 
@@ -58,5 +58,5 @@ class Library:
             "library": f"NumPy {numpy.__version__}",
             "blas": f"{blas['name']} {blas.get('version', '')}".strip(),
             "threads": str(thread_count()) if can_share() else "the BLAS's own, no threadpoolctl",
-            "kernels": library().story,
+            "kernels": library.library().story,
         }

@@ -1,13 +1,22 @@
 """A CuPy made of NumPy: what the backend asks of it, with the failures that a machine can have."""
 
+import copy
+import math
+import os
+import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy
 
-from xpcnn import random
+from tests import cuda_on_host
+from tests.cuda_on_host import MOST_THREADS, arrays
+from xpcnn import backend
+from xpcnn.backend import Backend, Kernels
 
 
 class CudaError(RuntimeError):
@@ -22,36 +31,40 @@ class CompileError(Exception):
     """Stands for CompileException, which is no RuntimeError."""
 
 
-class Device:
-    """Stands for cupy.cuda.Device."""
+class RawKernel:
+    """Stands for cupy.RawKernel, which runs on the host; compiles when it is first launched."""
 
-    def __init__(self, index: int) -> None:
-        self.id = index
-        self.entered = 0
+    def __init__(self, code: str, name: str) -> None:
+        self.code, self.name = code, name
 
-    def __enter__(self) -> "Device":
-        self.entered += 1
-        return self
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
+    ) -> None:
+        """Run twice, with the threads in either order; refuse what the device could not do."""
+        kernel = cuda_on_host.kernels(self.code)[self.name]
+        assert 0 < math.prod(block) <= MOST_THREADS
+        assert 0 < grid[0] < 2**31
+        assert 0 < math.prod(grid[1:]) < 2**16
+        host = [arrays.on_host(a) for a in args]
+        given = [a for a in args if isinstance(a, arrays.ndarray)]
+        read = [a for kind, a in zip(kernel.kinds, host, strict=True) if kind[0] == "&"]
+        written = [a for kind, a in zip(kernel.kinds, host, strict=True) if kind[0] == "*"]
+        before = bits(read)
+        kernel(grid, block, host, descending=True)
+        first = bits(written)
+        kernel(grid, block, host, descending=False)
+        assert bits(written) == first, f"{self.name}: threads race"
+        assert bits(read) == before, f"{self.name} writes into what it only reads"
+        assert all(map(arrays.guards_hold, given)), f"{self.name} writes beyond an array"
+        launches.append(self.name)
 
-    def __exit__(self, *_: object) -> None:
-        pass
 
-    def use(self) -> None:
-        self.entered += 1
-
-    def synchronize(self) -> None:
-        pass
+def bits(given: list[Any]) -> list[bytes]:
+    return [a.tobytes() for a in given if a is not None]
 
 
-def philox_launch(grid: tuple[int], block: tuple[int], arguments: tuple[Any, ...]) -> None:
-    """Do what the kernel does, as the launch asks for it: 8 elements for each thread."""
-    out, count, key_low, key_high, step = arguments
-    assert grid[0] > 0  # CUDA refuses an empty launch
-    assert (out.dtype, step.dtype, step.shape) == (numpy.float32, numpy.uint64, ())
-    assert [type(word) for word in (count, key_low, key_high)] == [numpy.uint64] * 3
-    reached = min(8 * grid[0] * block[0], int(count))
-    words = random.uniform(int(key_low) + (int(key_high) << 64), int(step), (reached,))
-    out.reshape(-1)[:reached] = words
+launches: list[str] = []
+"""The names of the kernels that were launched, since somebody emptied the list."""
 
 
 def fake_cupy(
@@ -71,18 +84,36 @@ def fake_cupy(
     cupy: Any = ModuleType("cupy")
     cupy.__spec__ = ModuleSpec("cupy", None)
     cupy.__version__ = "14.0"
-    cupy.ndarray = type("ndarray", (), {})
+    cupy.ndarray = arrays.ndarray
     cupy.cuda = SimpleNamespace(
-        runtime=runtime, Device=Device, compiler=SimpleNamespace(CompileException=CompileError)
+        runtime=runtime,
+        Device=arrays.Device,
+        compiler=SimpleNamespace(CompileException=CompileError),
     )
     cupy.ones = ones or (lambda shape, dtype: Matrix())
-    cupy.empty, cupy.asarray = numpy.empty, numpy.asarray
-    cupy.asnumpy = lambda x, order: numpy.array(x, order=order)
+    cupy.empty, cupy.asarray = arrays.empty, arrays.from_host
+    cupy.ascontiguousarray = arrays.contiguous
+    cupy.asnumpy = lambda x, order: numpy.array(arrays.on_host(x), order=order)
     cupy.get_default_memory_pool = lambda: SimpleNamespace(
         used_bytes=lambda: 10, total_bytes=lambda: 20
     )
-    cupy.RawKernel = lambda source, name: philox_launch
+    cupy.RawKernel = RawKernel
     return cupy
+
+
+def cupy_on_host() -> Backend:
+    """Open the CuPy backend on this CuPy, with its CUDA kernels on."""
+    opened, kernels = _opened()
+    backend._kernels[opened.array_type] = kernels
+    return copy.copy(opened)
+
+
+@cache
+def _opened() -> tuple[Backend, Kernels]:
+    modules = {"cupy": fake_cupy(), "array_api_compat.cupy": arrays.namespace}
+    with patch.dict(sys.modules, modules), patch.dict(os.environ, XPCNN_CUDA_KERNELS="1"):
+        opened = backend.load("cupy")
+    return opened, backend._kernels.get(opened.array_type, {})
 
 
 class Matrix:

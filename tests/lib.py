@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy
 import pytest
 
+from tests.fake_cupy import cupy_on_host
 from xpcnn import backend
 from xpcnn.backend import Backend, Kernels
 from xpcnn.types import Array
@@ -24,6 +25,7 @@ LIBS = {
     "array-api-strict": "array_api_strict",
     "torch": "torch",
     "cupy": "cupy",
+    "cupy-on-host": "cupy",
 }
 """The backend of every way to run a test; numpy-plain is NumPy without the kernels in C."""
 
@@ -45,6 +47,8 @@ class Lib:
 
 def open_lib(name: str) -> Lib:
     """Open one of `LIBS`, or skip the test by name."""
+    if name == "cupy-on-host":
+        return Lib(name, cupy_on_host())
     reason = _problem(LIBS[name])
     if reason is not None:
         pytest.skip(f"{name}: {reason}")

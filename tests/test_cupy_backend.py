@@ -16,8 +16,10 @@ from typing import Any
 import numpy
 import pytest
 
+from tests.cuda_on_host import arrays
 from tests.fake_cupy import CompileError, CudaError, fake_cupy, raising
 from xpcnn import backend, random
+from xpcnn.environment import environment
 from xpcnn.errors import BackendError
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +33,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
         monkeypatch.setitem(sys.modules, "cupy", cupy)
         monkeypatch.setitem(sys.modules, "array_api_compat.cupy", cupy)
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.delenv("XPCNN_CUDA_KERNELS", raising=False)
         wheels = {} if cupy is None else {"cupy": ["cupy-cuda13x"]}
         problem = sys.modules["xpcnn.backends.cupy_problem"]
         monkeypatch.setattr(problem, "packages_distributions", lambda: wheels)
@@ -237,7 +240,36 @@ def test_memory_and_description(install: Callable[[Any], None]) -> None:
         "compute capability": "9.0",
         "driver": "13.0",
         "runtime": "13.2",
+        "kernels": "off",
     }
+
+
+def test_kernels_are_off_unless_asked_for(
+    install: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(fake_cupy())
+    for given in (None, "", "0"):
+        if given is not None:
+            monkeypatch.setenv("XPCNN_CUDA_KERNELS", given)
+        assert backend.load("cupy").describe()["kernels"] == "off"
+        assert backend.fast(arrays.empty((2,), "float32"), "relu") is None
+    monkeypatch.setenv("XPCNN_CUDA_KERNELS", "1")
+    assert backend.load("cupy").describe()["kernels"] == "on"
+    assert backend.fast(arrays.empty((2,), "float32"), "relu") is not None
+    monkeypatch.setenv("XPCNN_CUDA_KERNELS", "yes")
+    assert cause() == (
+        "XPCNN_CUDA_KERNELS is 'yes', expected 0 or 1\n"
+        "Try: XPCNN_CUDA_KERNELS=1 for the CUDA kernels, or none"
+    )
+
+
+def test_info_says_whether_kernels_are_on(
+    install: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(fake_cupy())
+    for given, told in (("0", "off"), ("1", "on")):
+        monkeypatch.setenv("XPCNN_CUDA_KERNELS", given)
+        assert environment()["gpu"]["cupy"].endswith(f", runtime 13.2, kernels {told}")
 
 
 def test_every_allocation_names_the_device(install: Callable[[Any], None]) -> None:

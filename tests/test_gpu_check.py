@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,10 +113,27 @@ def test_an_error_of_one_preset_does_not_end_the_others(monkeypatch: pytest.Monk
         ("skipped", "bits", False),
         ("failed", "timing", False),
         ("skipped", "timing", True),
+        ("skipped", "bits, kernels on", False),
+        ("skipped", "timing, kernels on", True),
     ],
 )
 def test_what_counts_as_passed(status: str, name: str, ok: bool) -> None:
     assert gpu_check.passed({"files": Outcome(), name: Outcome(status)}) is ok
+
+
+def test_every_section_runs_with_kernels_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def noted(name: str, options: Options, environ: dict[str, str]) -> Outcome:
+        ran.append((name, environ["XPCNN_CUDA_KERNELS"]))
+        return Outcome()
+
+    ran: list[tuple[str, str]] = []
+    monkeypatch.setattr(gpu_check, "run", noted)
+    given = gpu_check.parse(["--backend", "cupy", "--only", "bits", "timing"])
+    labels = [label for label, _ in gpu_check.ended(given, time.monotonic())]
+    assert labels == ["bits", "bits, kernels on", "timing", "timing, kernels on"]
+    assert ran == [("bits", "0"), ("bits", "1"), ("timing", "0"), ("timing", "1")]
+    given.backend, given.only = "torch", ["bits"]
+    assert [label for label, _ in gpu_check.ended(given, time.monotonic())] == ["bits"]
 
 
 def test_time_that_is_used_up_leaves_sections_out_by_name(

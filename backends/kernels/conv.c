@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+enum { SUMS_BYTES = 1 << 21 }; /* of the sums of a group of filters, in each thread */
+
 typedef struct {
     long c, h, w, kh, kw;                 /* of the image, of the filters */
     long rows, columns;                   /* of the output */
@@ -23,10 +25,9 @@ typedef struct {
 typedef struct {
     const Windows *o;
     const float *x, *w, *bias, *dy, *y;
-    float *out, *db;
+    float *out;
     uint8_t *winner;
     long n, f, pieces, relu, ph, pw;
-    Lanes *sums;
 } Arguments;
 
 static long taps_of(const Windows *o)
@@ -181,65 +182,71 @@ void unpool(const Windows *o, const float *dy, const float *y, const uint8_t *wi
     run(unpool_rows, &a, pieces, threads);
 }
 
+INLINE float total(Lanes sum)
+{
+    float all = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        all += sum[lane];
+    return all;
+}
+
 static float sum_of(const float *x, long length)
 {
     Lanes sum = {0};
-    float total = 0;
+    float rest = 0;
     long l = 0;
     for (; l + LANES <= length; l += LANES)
         sum += *(const Lanes *)(x + l);
     for (; l < length; l++)
-        total += x[l];
-    for (int lane = 0; lane < LANES; lane++)
-        total += sum[lane];
-    return total;
+        rest += x[l];
+    return rest + total(sum);
 }
 
+/* The part of dw and then of db that comes from some of the rows, a group of filters at a time, whose
+   sums stay in a cache. */
 static void filter_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const Windows *o = a->o;
-    long all = taps_of(o), across = o->columns * a->n, *lists = malloc(2 * all * sizeof *lists);
-    Lanes *sums = a->sums + piece * a->f * all;
+    long all = taps_of(o), across = o->columns * a->n, stride = o->rows * across;
     long from = o->rows * piece / a->pieces, to = o->rows * (piece + 1) / a->pieces;
-    memset(sums, 0, a->f * all * sizeof *sums);
-    for (long p = from; p < to; p++)
-        for (long r = 0; r < o->runs; r++) {
-            long taps = list(o, a->n, p, r, lists, lists + all);
-            dots(a->dy + p * across + o->from[r] * a->n, o->rows * across, a->f, a->x, lists + all,
-                 lists, taps, (o->to[r] - o->from[r]) * a->n, sums, all);
-        }
+    long group = SUMS_BYTES / (all * (long)sizeof(Lanes)) / 20 * 20; /* for whole tiles of 4 or 5 */
+    float *part = a->out + piece * a->f * (all + 1);
+    group = group < 20 ? 20 : group;
+    long *lists = malloc(2 * all * sizeof *lists);
+    Lanes *sums = malloc(group * all * sizeof *sums);
+    for (long g = 0; g < a->f; g += group) {
+        long some = a->f - g < group ? a->f - g : group;
+        const float *dy = a->dy + g * stride;
+        memset(sums, 0, some * all * sizeof *sums);
+        for (long p = from; p < to; p++)
+            for (long r = 0; r < o->runs; r++) {
+                long taps = list(o, a->n, p, r, lists, lists + all);
+                dots(dy + p * across + o->from[r] * a->n, stride, some, a->x, lists + all, lists, taps,
+                     (o->to[r] - o->from[r]) * a->n, sums, all);
+            }
+        for (long i = 0; i < some * all; i++)
+            part[g * all + i] = total(sums[i]);
+        for (long f = 0; f < some; f++)
+            part[a->f * all + g + f] = sum_of(dy + f * stride + from * across, (to - from) * across);
+    }
+    free(sums);
     free(lists);
-    float *db = a->db + piece * a->f;
-    for (long f = 0; a->db && f < a->f; f++)
-        db[f] = sum_of(a->dy + (f * o->rows + from) * across, (to - from) * across);
 }
 
-/* dw (f, c, kh, kw) and db (f,), unless null, for dy (f, rows, columns, n): the sums of so many pieces
-   of the rows, added in their order. */
-void conv_filters(const Windows *o, const float *x, const float *dy, float *dw, float *db, long n,
-                  long f, long pieces, long threads)
+/* dw (f, c, kh, kw) and then db (f,), for dy (f, rows, columns, n): the sums of so many pieces of the
+   rows, added in their order. */
+void conv_filters(const Windows *o, const float *x, const float *dy, float *dw_db, long n, long f,
+                  long pieces, long threads)
 {
-    long size = f * taps_of(o);
-    Lanes *sums = malloc(pieces * size * sizeof *sums);
-    float *parts = malloc(pieces * f * sizeof *parts);
-    Arguments a = {.o = o, .x = x, .dy = dy, .sums = sums, .db = db ? parts : 0, .n = n, .f = f,
-                   .pieces = pieces};
+    long size = f * (taps_of(o) + 1);
+    float *parts = malloc(pieces * size * sizeof *parts);
+    Arguments a = {.o = o, .x = x, .dy = dy, .out = parts, .n = n, .f = f, .pieces = pieces};
     run(filter_rows, &a, pieces, threads);
     for (long i = 0; i < size; i++) {
-        Lanes sum = sums[i];
+        dw_db[i] = parts[i];
         for (long piece = 1; piece < pieces; piece++)
-            sum += sums[piece * size + i];
-        float total = 0;
-        for (int lane = 0; lane < LANES; lane++)
-            total += sum[lane];
-        dw[i] = total;
-    }
-    for (long i = 0; db && i < f; i++) {
-        db[i] = parts[i];
-        for (long piece = 1; piece < pieces; piece++)
-            db[i] += parts[piece * f + i];
+            dw_db[i] += parts[piece * size + i];
     }
     free(parts);
-    free(sums);
 }

@@ -299,7 +299,16 @@ def test_unknown_variables_are_refused(
 def test_the_variables_of_other_commands_are_known(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("NUM_THREADS", "TEST_DATA", "FIGURES", "PART", "ROWS", "VERBOSE", "DATA_DIR"):
+    for name in (
+        "NUM_THREADS",
+        "CUDA_KERNELS",
+        "TEST_DATA",
+        "FIGURES",
+        "PART",
+        "ROWS",
+        "VERBOSE",
+        "DATA_DIR",
+    ):
         monkeypatch.setenv(f"XPCNN_{name}", "1")
     assert cli("summary", "tiny").code == 0
 

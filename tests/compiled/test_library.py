@@ -11,6 +11,7 @@ import pytest
 from tests.compiled.support import library, require_compiler
 from tests.lib import plain_kernels
 from xpcnn import backend, ops
+from xpcnn.optimizers import SGD
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,8 +107,9 @@ def test_without_them_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) 
     expected, _ = plain_kernels()["conv2d"](x, x[..., :2, :2], None, padding=1)
     assert y.tobytes() == expected.tobytes()
     p, lr = numpy.ones(3, "float32"), numpy.asarray(0.5, "float32")
-    new, velocity = ops.momentum_update(p, p, p, lr, momentum=0.5, nesterov=False)
-    assert (new.tolist(), velocity.tolist()) == ([0.25] * 3, [1.5] * 3)
+    new, state = SGD(momentum=0.5).update({"p": p}, {"p": p}, {"velocity": {"p": p}}, lr, lr)
+    assert (new["p"].tolist(), state["velocity"]["p"].tolist()) == ([0.25] * 3, [1.5] * 3)
+    assert backend.load("numpy").describe()["kernels"] == "switched off"
 
 
 CODE = (

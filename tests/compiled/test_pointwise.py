@@ -5,8 +5,7 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.compiled.support import agree, compiled, cut, guarded, require_compiler, same, whole
-from xpcnn.ops import reference
+from tests.compiled.support import agree, compiled, cut, guarded, require_compiler, whole
 
 SIZES = [1, 7, 8, 9, 15, 16, 17, 63, 64, 65, 1000]
 
@@ -74,52 +73,6 @@ def test_sigmoid_and_tanh_of_special_numbers(op: str) -> None:
     for _ in range(3):  # beyond a vector too
         agree(op, [x])
         x = numpy.concatenate([x, x])
-
-
-@pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("size", SIZES)
-def test_momentum(size: int, nesterov: bool) -> None:
-    """Halves and quarters of small whole numbers are exact."""
-    rng = numpy.random.default_rng(size)
-    p, g, v = whole(rng, 3, 2, size)
-    lr = numpy.asarray(0.25, "float32")
-    options: dict[str, Any] = {"momentum": 0.5, "nesterov": nesterov}
-    for arrays in ((p, g, v), (p.T, g.T, v.T), (p[::-1], g[::-1], v[::-1])):
-        expected = reference.momentum_update(arrays[0], arrays[1], arrays[2], lr, **options)
-        with cut(3, 2), guarded():
-            got = compiled.KERNELS["momentum_update"](*arrays, lr, **options)
-        for i in (0, 1):
-            same(got[i], expected[i], ("parameter", "velocity")[i])
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_adam(size: int) -> None:
-    """To a few roundings of the parameter, which the reference in float64 does not have."""
-    rng = numpy.random.default_rng(size)
-    arrays = [*rng.standard_normal((3, size, 2)), rng.uniform(0, 2, (size, 2))]
-    options: dict[str, Any] = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
-    before = [numpy.asarray(a, "float32") for a in arrays]
-    rate, root = numpy.asarray(0.25, "float32"), numpy.asarray(0.75, "float32")
-    p, g, m, v = (a.astype("float64") for a in before)
-    expected = reference.adam_update(p, g, m, v, rate, root, **options)
-    for order in (slice(None), slice(None, None, -1)):
-        with cut(3, 2), guarded():
-            got = compiled.KERNELS["adam_update"](
-                *[a[order] for a in before], rate, root, **options
-            )
-        for new, want in zip(got, expected, strict=True):
-            assert new.dtype == numpy.float32
-            numpy.testing.assert_allclose(new, want[order], rtol=1e-6, atol=1e-6)
-
-
-def test_updates_of_arrays_of_another_kind_are_left_to_the_reference() -> None:
-    p, one = numpy.ones((2, 3), "float32"), numpy.asarray(1, "float32")
-    momentum, adam = (compiled.KERNELS[f"{name}_update"] for name in ("momentum", "adam"))
-    for g in (p.astype("float64"), p[:1], numpy.float32(1)):
-        for arrays in ((p, g, p), (p, p, g)):
-            assert momentum(*arrays, one, momentum=0.5, nesterov=False) is NotImplemented
-            options = {"beta1": 0.5, "beta2": 0.5, "eps": 1.0}
-            assert adam(*arrays, p, one, one, **options) is NotImplemented
 
 
 def test_cotangents_of_another_dtype_are_converted() -> None:

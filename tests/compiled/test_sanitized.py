@@ -10,6 +10,8 @@ import numpy
 import pytest
 
 from tests.compiled.support import compiled, cut, require_compiler, whole
+from xpcnn import backend
+from xpcnn.optimizers import SGD, Adam
 
 ROOT = Path(__file__).parents[2]
 FLAGS = "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -32,10 +34,11 @@ def calls() -> None:
             back("avg_pool2d", x, size=(3, 2))
             for activation in ("relu", "sigmoid", "tanh"):
                 back(activation, x)
-            half, update = numpy.float32(0.5), compiled.KERNELS["momentum_update"]
-            update(rows, rows, rows, half, momentum=0.5, nesterov=True)
-            update = compiled.KERNELS["adam_update"]
-            update(rows, rows, rows, rows * rows, half, half, beta1=0.9, beta2=0.9, eps=1.0)
+            backend.load("numpy")
+            for rule in (SGD(), SGD(momentum=0.5, nesterov=True), SGD(momentum=0.5), Adam()):
+                params = {"x": x, "b": b}
+                state = rule.init(params)
+                rule.update(params, params, state, *map(numpy.float32, (0.5, 1)))
 
 
 def back(op: str, *arrays: object, **options: object) -> None:

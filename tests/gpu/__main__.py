@@ -1,6 +1,7 @@
 """Check a GPU section by section, print what comes out, write it as JSON.
 
-The exit code is 0 if no section failed and all that say something about correctness passed.
+With CuPy, every section runs twice: with the CUDA kernels off, and on. The exit code is 0 if no
+section failed and all that say something about correctness passed.
 """
 
 import argparse
@@ -31,6 +32,7 @@ CORRECTNESS = {"bits": 60, "files": 60, "memory": 60, "training": 180, "suite": 
 
 SECTIONS = (*CORRECTNESS, "timing")
 ENVIRONMENT = {"memory": memory.ENVIRONMENT, "timing": {"CUPY_TF32": "0"}}
+WITH_KERNELS = ", kernels on"  # behind the name of a section
 SECONDS = 440  # with the grace of the last section, well inside 8 minutes
 LEAST = 5  # seconds for a section to start with
 
@@ -70,24 +72,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def ended(given: argparse.Namespace, start: float) -> Iterator[tuple[str, Outcome]]:
     """Yield the sections as they end: side by side where there are processors, `timing` alone."""
-    correctness = [name for name in given.only if name in CORRECTNESS]
+    labels = plan(given.backend, given.only)
+    correctness = [label for label in labels if section_of(label) in CORRECTNESS]
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 4)) as pool:
         yield from zip(
             correctness, pool.map(partial(run_in_time, given, start), correctness), strict=True
         )
-    for name in given.only:
-        if name not in CORRECTNESS:
-            yield name, run_in_time(given, start, name)
+    timings = [label for label in labels if label not in correctness]
+    for i, label in enumerate(timings):
+        yield label, run_in_time(given, start, label, part=1 / (len(timings) - i))
 
 
-def run_in_time(given: argparse.Namespace, start: float, name: str) -> Outcome:
-    """Run a section, if there is time for it."""
-    left = given.seconds - (time.monotonic() - start)
+def plan(backend: str, only: Sequence[str]) -> list[str]:
+    """Return the labels of what runs: the names of sections, then the same with kernels."""
+    return [*only, *(name + WITH_KERNELS for name in only if backend == "cupy")]
+
+
+def section_of(label: str) -> str:
+    return label.removesuffix(WITH_KERNELS)
+
+
+def run_in_time(given: argparse.Namespace, start: float, label: str, part: float = 1.0) -> Outcome:
+    """Run a section in its part of the time that is left, if there is enough."""
+    left = part * (given.seconds - (time.monotonic() - start))
     if left < LEAST:
         return Outcome("skipped", reason="the time was used up")
+    name = section_of(label)
     limit = min(left, CORRECTNESS.get(name, left))
     options = Options(given.backend, given.device, given.quick, limit)
-    return run(name, options, ENVIRONMENT.get(name))
+    kernels = {"XPCNN_CUDA_KERNELS": "0" if label == name else "1"}
+    return run(name, options, ENVIRONMENT.get(name, {}) | kernels)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -109,8 +123,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def passed(outcomes: dict[str, Outcome]) -> bool:
     """Whether no section failed, and all that say something about correctness passed."""
     return all(
-        outcome.status == "passed" or (outcome.status == "skipped" and name not in CORRECTNESS)
-        for name, outcome in outcomes.items()
+        outcome.status == "passed"
+        or (outcome.status == "skipped" and section_of(label) not in CORRECTNESS)
+        for label, outcome in outcomes.items()
     )
 
 

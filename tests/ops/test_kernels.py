@@ -104,9 +104,11 @@ def assert_scaled(actual: Any, expected: Host, lib: Lib, what: str) -> None:
     assert_same(actual / scale, (expected / scale).astype(expected.dtype), lib, what)
 
 
-@with_kernels
+@pytest.mark.parametrize("lib", ["numpy", "cupy", "cupy-on-host"], indirect=True)
 def test_the_signatures_of_the_references(lib: Lib) -> None:
     for name, kernel in backend._kernels.get(lib.backend.array_type, {}).items():
+        if name not in ops.__all__:
+            continue  # the update of an optimizer
         expected, got = inspect.signature(getattr(ops, name)), inspect.signature(kernel)
         assert list(got.parameters) == list(expected.parameters), name
         for parameter, other in zip(
@@ -118,7 +120,7 @@ def test_the_signatures_of_the_references(lib: Lib) -> None:
 def test_the_plain_kernels_are_all_but_those_in_c() -> None:
     numpy_kernels = importlib.import_module("xpcnn.backends.numpy_kernels")
     plain = plain_kernels()
-    assert set(plain) == set(numpy_kernels.KERNELS) - {"adam_update", "momentum_update"}
+    assert set(plain) == set(numpy_kernels.KERNELS) - {"adam", "sgd"}
     files = {kernel.__code__.co_filename for kernel in plain.values()}
     assert not [file for file in files if "compiled" in file]
     files = {kernel.__code__.co_filename for kernel in numpy_kernels.KERNELS.values()}

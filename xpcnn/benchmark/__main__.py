@@ -1,9 +1,13 @@
-"""The process of our side of a case: `python -m xpcnn.benchmark MODEL BATCH MODE`."""
+"""The process of our side: `python -m xpcnn.benchmark`, with cases on standard input."""
 
-import sys
+from xpcnn.benchmark.process import serve
+from xpcnn.benchmark.sides import Case, Side, opened, ours
 
-from xpcnn.benchmark.sides import Case, opened, ours
-from xpcnn.benchmark.timing import serve
 
-name, batch, mode = sys.argv[1:]
-serve(ours(*opened(Case(name, int(batch), mode)), mode), {})
+def side(name: str, batch: int, mode: str, form: str) -> Side:
+    """Return our side of a case, which has but one form."""
+    return ours(*opened(Case(name, batch, mode)), mode)
+
+
+if __name__ == "__main__":
+    serve(side)

@@ -1,23 +1,29 @@
-"""How cost grows: time per image against batch, image, channels, depth and threads; memory.
+"""How cost grows: the time of a step against batch, image, channels, depth and threads; memory.
 
 One network, changed in one place at a time: 3 x 3 convolutions with ReLU, global average pooling,
-one dense layer. `python -m xpcnn.benchmark.growth BATCH SIZE CHANNELS DEPTH` times one form of it.
+one dense layer. `python -m xpcnn.benchmark.growth` is the process that times its forms.
 """
 
-import os
-import sys
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy
 
 from xpcnn import backend
+from xpcnn.benchmark.process import Runner, serve
+from xpcnn.benchmark.products import products
 from xpcnn.benchmark.sides import Training
-from xpcnn.benchmark.timing import Runner, serve
 from xpcnn.layers import Conv2D, Dense, GlobalAvgPool2D, Layer, ReLU
 from xpcnn.model import Model
 
-USUAL = {"batch": 64, "size": 32, "channels": 16, "depth": 2}
-GROWING = {
+SECONDS = 2.0
+"""After which no further block of a form begins."""
+FAR = 0.15
+"""An exponent so far from 1 is marked."""
+AXES = {
     "batch": (1, 4, 16, 64, 256, 1024),
     "size": (8, 16, 32, 64, 128),
     "channels": (4, 8, 16, 32, 64),
@@ -25,51 +31,133 @@ GROWING = {
 }
 
 
-def network(channels: int, depth: int) -> list[Layer]:
-    """Return the layers."""
-    block: list[Layer] = [Conv2D(channels, 3, padding="same"), ReLU()]
-    return [*block * depth, GlobalAvgPool2D(), Dense(10)]
+class Form(NamedTuple):
+    """One form of the network, and its batch; the defaults are the usual one."""
+
+    batch: int = 64
+    size: int = 32
+    channels: int = 16
+    depth: int = 2
+
+    def model(self) -> Model:
+        block: list[Layer] = [Conv2D(self.channels, 3, padding="same"), ReLU()]
+        layers = [*block * self.depth, GlobalAvgPool2D(), Dense(10)]
+        return Model(layers, input_shape=(3, self.size, self.size))
 
 
-def side(batch: int, size: int, channels: int, depth: int) -> Training:
+def side(batch: int, size: int, channels: int, depth: int, form: str) -> Training:
     """Return training steps of one form of the network, on noise."""
-    model = Model(network(channels, depth), input_shape=(3, size, size))
     rng = numpy.random.default_rng(0)
     x = rng.standard_normal((3, size, size, batch), "float32").transpose(3, 0, 1, 2)
-    return Training(model, x, rng.integers(0, 10, batch))
+    return Training(Form(batch, size, channels, depth).model(), x, rng.integers(0, 10, batch))
 
 
-def page() -> Iterator[str]:
-    """Yield tables in Markdown: of each form the ms per image and the peak memory."""
-    usual = ", ".join(f"{name} {value}" for name, value in USUAL.items())
-    yield f"One training step; where not said otherwise, {usual}, all threads."
-    for name, values in GROWING.items():
-        yield from table(name, [(value, form(**USUAL | {name: value})) for value in values])
-    before = os.environ.get("XPCNN_NUM_THREADS", "")
+class Row(NamedTuple):
+    """What a step of one form takes.
+
+    seconds: alone, the least of the blocks; calls: the same for one image of 3 x 3 pixels, where
+    little is left to compute; products: of the matrix products of im2col alone. operations: theirs.
+    """
+
+    value: int
+    batch: int
+    seconds: float
+    calls: float
+    products: float
+    operations: int
+    peak_mb: float
+
+
+def growth() -> dict[str, list[dict[str, Any]]]:
+    """Return by axis what is told of each form."""
+    found = {}
+    for axis, values in AXES.items():
+        with closing(Runner("xpcnn.benchmark.growth")) as runner:
+            found[axis] = [row(runner, value, Form(**{axis: value})) for value in values]
     most = int(backend.load("numpy").describe()["threads"])
-    rows = []
-    for n in range(1, most + 1):
-        os.environ["XPCNN_NUM_THREADS"] = str(n)  # of the process to come
-        rows.append((n, form(**USUAL)))
-    os.environ["XPCNN_NUM_THREADS"] = before
-    yield from table("threads", rows)
+    found["threads"] = []
+    for count in range(1, most + 1):
+        environment = {"XPCNN_NUM_THREADS": str(count)}
+        with closing(Runner("xpcnn.benchmark.growth", environment=environment)) as runner:
+            found["threads"].append(row(runner, count, Form()))
+    return {axis: [row._asdict() for row in rows] for axis, rows in found.items()}
 
 
-def form(batch: int, size: int, channels: int, depth: int) -> dict[str, float]:
-    """Time one form in a process of its own."""
-    runner = Runner("xpcnn.benchmark.growth", batch, size, channels, depth)
-    return {"per_image": 1e3 * runner.alone / batch, "peak_mb": runner.end()}
+def row(runner: Runner, value: int, form: Form) -> Row:
+    """Time one form."""
+    runner.open(*form._replace(batch=1, size=3), seconds=0)
+    calls = min(runner.alone)  # not the median: other work on the machine can only add
+    runner.open(*form, seconds=SECONDS)
+    operations, least = products(form.model(), form.batch, "train")
+    seconds = min(runner.alone)
+    return Row(value, form.batch, seconds, calls, least, operations, runner.peak())
 
 
-def table(name: str, rows: list[tuple[int, dict[str, float]]]) -> Iterator[str]:
-    """Yield one table, each row beside the growth since the row before."""
-    yield f"\n| {name} | ms per image | times that before | peak MiB |\n|---|---|---|---|"
-    last = None
-    for value, facts in rows:
-        times = "" if last is None else f"{facts['per_image'] / last:.2f}"
-        yield f"| {value} | {facts['per_image']:.3f} | {times} | {facts['peak_mb']:.0f} |"
-        last = facts["per_image"]
+def page(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+    """Yield the tables in Markdown."""
+    usual = ", ".join(f"{name} {value}" for name, value in Form()._asdict().items())
+    yield f"One training step; where not said otherwise, {usual}, all threads."
+    for axis, facts in found.items():
+        rows = [Row(**row) for row in facts]
+        yield ""
+        if axis == "threads":
+            yield from markdown(
+                ("threads", *THREADS_HEAD), map(partial(thread_cells, rows[0]), rows)
+            )
+        else:
+            yield from markdown((axis, *HEAD), map(cells, [None, *rows], rows))
+    before, last = (Row(**row) for row in found["batch"][-2:])
+    slope = (last.peak_mb - before.peak_mb) / (last.batch - before.batch)
+    yield ""
+    yield (
+        f"Memory against batch: {last.peak_mb - slope * last.batch:.0f} MiB and {slope:.2f} MiB "
+        "per image (a line through the last two rows)."
+    )
+
+
+HEAD = (
+    *("ms per image", "exponent", "calls", "products", "other passes"),
+    *("GFLOP/s", "peak MiB", "not linear"),
+)
+THREADS_HEAD = ("ms per image", "times as fast as one", "GFLOP/s", "peak MiB")
+
+
+def cells(before: Row | None, row: Row) -> Iterator[str]:
+    """Yield the cells of a row, which grew from the one before."""
+    calls, least = row.calls / row.seconds, row.products / row.seconds
+    yield from (str(row.value), f"{1e3 * row.seconds / row.batch:.3f}")
+    yield "" if before is None else f"{exponent(before, row):.2f}"
+    yield from (f"{share:.0%}" for share in (calls, least, max(1 - calls - least, 0)))
+    yield from (f"{row.operations / row.seconds / 1e9:.0f}", f"{row.peak_mb:.0f}")
+    yield "" if before is None else remark(exponent(before, row), before.calls / before.seconds)
+
+
+def exponent(before: Row, row: Row) -> float:
+    """Return p of time = operations^p between two rows: 1 where time grows with the operations."""
+    return math.log(row.seconds / before.seconds) / math.log(row.operations / before.operations)
+
+
+def remark(power: float, calls: float) -> str:
+    """Return why a step does not grow with the operations; calls: their share before it grew."""
+    if power > 1 + FAR:
+        return "more: caches"
+    if power < 1 - FAR:
+        return "less: calls" if calls > FAR else "less: other passes"
+    return ""
+
+
+def thread_cells(one: Row, row: Row) -> Iterator[str]:
+    """Yield the cells of a row of the table of threads."""
+    yield from (str(row.value), f"{1e3 * row.seconds / row.batch:.3f}")
+    yield f"{one.seconds / row.seconds:.2f}"
+    yield from (f"{row.operations / row.seconds / 1e9:.0f}", f"{row.peak_mb:.0f}")
+
+
+def markdown(head: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield a table in Markdown."""
+    for row in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(row)} |"
 
 
 if __name__ == "__main__":
-    serve(side(*map(int, sys.argv[1:])), {})
+    serve(side)

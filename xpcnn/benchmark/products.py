@@ -5,12 +5,11 @@ from time import perf_counter
 
 import numpy
 
-from xpcnn.benchmark.sides import Case
 from xpcnn.model import Model
 from xpcnn.summary import summarize
 
 
-def products(model: Model, case: Case) -> tuple[int, float]:
+def products(model: Model, batch: int, mode: str) -> tuple[int, float]:
     """Return the floating-point operations of a step, and the seconds of its im2col products.
 
     Every layer with weights is y (m, n) = W (m, k) @ columns (k, n); in training also
@@ -26,12 +25,12 @@ def products(model: Model, case: Case) -> tuple[int, float]:
     threads = model.backend.describe()["threads"]
     share = 1 / int(threads) if threads.isdecimal() else 1.0
     for i, (m, k, out) in enumerate(shapes):
-        n = case.batch * math.prod(out[1:])
+        n = batch * math.prod(out[1:])
         width = min(n, 1 << 15)
         w, y = numpy.ones((m, k), "float32"), numpy.ones((m, width), "float32")
         columns = numpy.ones((k, width), "float32")
         wanted = [(w, columns), (y, columns.T), (w.T, y)]
-        count = 1 if case.mode == "inference" else 2 if i == 0 else 3
+        count = 1 if mode == "inference" else 2 if i == 0 else 3
         flop += 2 * m * k * n * count
         with model.backend.session():  # in which the BLAS has one thread
             seconds += share * sum(product_time(a, b) for a, b in wanted[:count]) * n / width

@@ -1,5 +1,6 @@
 """What a benchmark times: our steps of a preset, and who they are compared with."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -36,14 +37,16 @@ class Side(Protocol):
 class Peer(Protocol):
     """What we are compared with.
 
-    module, arguments: what runs as the process of its side of a case; see `timing.serve`.
-    first_step: a script that makes one step.
+    module: what runs as the process of its sides; see `process.serve`.
+    sides: by name the forms of each, of which the fastest counts.
+    first_step, train_digits: files of scripts: one step; what `xpcnn train --out FOLDER` does.
     verify: raises if our loss or gradients of a batch are not its own.
     """
 
     module: str
-    arguments: tuple[str, ...]
+    sides: Mapping[str, Sequence[str]]
     first_step: str
+    train_digits: str
 
     def verify(self, model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None: ...
 

@@ -1,7 +1,7 @@
 """Seconds from the start of a process: to its first finished training step, and to a whole run.
 
 The step is one of `small` at batch 64; the run is `xpcnn train`, which reads the digits, trains,
-tests and writes a model.
+tests and writes a model. A peer has scripts that do the same.
 """
 
 import subprocess
@@ -9,6 +9,8 @@ import sys
 import tempfile
 from statistics import median
 from time import perf_counter
+
+from xpcnn.benchmark.sides import Peer
 
 FIRST_STEP = """
 import numpy, xpcnn
@@ -20,22 +22,25 @@ model.fit((x, labels), epochs=1, batch_size=64)
 TRIALS = 5
 
 
-def start_times(peer_step: str | None = None) -> dict[str, float | None]:
-    """Return medians of seconds; `peer_step` is the script of another library's first step."""
-    with tempfile.TemporaryDirectory() as folder:
-        train = seconds(["-m", "xpcnn", "train", "--quiet", "--out", f"{folder}/run"], trials=1)
-    return {
-        "xpcnn_first_step": seconds(["-c", FIRST_STEP]),
-        "torch_first_step": None if peer_step is None else seconds(["-c", peer_step]),
-        "xpcnn_train_digits": train,
-    }
-
-
-def seconds(arguments: list[str], trials: int = TRIALS) -> float:
-    """Return how long Python takes with these arguments, as a median."""
-    times = []
+def start_times(peer: Peer | None, trials: int = TRIALS) -> dict[str, float]:
+    """Return medians of seconds, the sides by turns; keys are "<side>_<what>"."""
+    times: dict[str, list[float]] = {}
     for _ in range(trials):
-        start = perf_counter()
-        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
-        times.append(perf_counter() - start)
-    return median(times)
+        with tempfile.TemporaryDirectory() as folder:
+            commands = {"xpcnn_first_step": ["-c", FIRST_STEP]}
+            if peer is not None:
+                commands["torch_first_step"] = [peer.first_step]
+            out = f"{folder}/run"
+            commands["xpcnn_train_digits"] = ["-m", "xpcnn", "train", "--quiet", "--out", out]
+            if peer is not None:
+                commands["torch_train_digits"] = [peer.train_digits, f"{folder}/model"]
+            for what, arguments in commands.items():
+                times.setdefault(what, []).append(seconds(arguments))
+    return {what: median(found) for what, found in times.items()}
+
+
+def seconds(arguments: list[str]) -> float:
+    """Return how long Python takes with these arguments."""
+    start = perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+    return perf_counter() - start

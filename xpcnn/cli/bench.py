@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -13,18 +14,17 @@ import click
 import xpcnn
 from xpcnn.cli.options import json_option, option, quiet_option
 
-QUICK = ("kaggle", "two-conv", "sigmoid-binary", "tiny", "small", "medium", "large")
-MODELS = (*QUICK, "large-bn", "lenet5", "resnet20")
+SEVEN = ("kaggle", "two-conv", "sigmoid-binary", "tiny", "small", "medium", "large")
+MODELS = (*SEVEN, "large-bn", "lenet5", "resnet20")
 BATCHES = (64, 256)
-ROUNDS, QUICK_ROUNDS = 7, 3
 
 CHECKOUT = Path(xpcnn.__file__).parents[1]
 
 
 @click.command("bench")
-@option("--quick", is_flag=True, text="Seven presets at batch 64, training alone; a minute or so.")
+@option("--quick", is_flag=True, text="Seven presets at batch 64, training; within a minute.")
 @option("--model", metavar="NAME,...", text="Presets to time; ten by default.")
-@option("--compile", "compiled", is_flag=True, text="Beside torch.compile too, which takes long.")
+@option("--compile", "compiled", is_flag=True, text="Beside torch.compile too; takes long.")
 @option("--growth", is_flag=True, text="Instead: how cost grows with batch, image, channels, ...")
 @json_option
 @quiet_option
@@ -54,47 +54,62 @@ def command(
         arguments = ["-m", "tests.bench", *given]
         ctx.exit(subprocess.run([sys.executable, *arguments], cwd=CHECKOUT, check=False).returncode)
 
-    from xpcnn.benchmark import MODES, Case, compare, start_times
+    from xpcnn.benchmark import FULL, MODES, QUICK, Bench, Case, start_times
     from xpcnn.cli.output import answer, say, to_json
 
     if growth:
-        from xpcnn.benchmark.growth import page
+        from xpcnn.benchmark import growth as grown
 
-        for line in page():
-            answer(line)
+        found = grown.growth()
+        answer(to_json(found) if as_json else "\n".join(grown.page(found)))
         return
-    names = model.split(",") if model else QUICK if quick else MODELS
+    names = model.split(",") if model else SEVEN if quick else MODELS
     batches, modes = ((64,), MODES[:1]) if quick else (BATCHES, MODES)
     results = []
-    for case in (Case(*values) for values in product(names, batches, modes)):
-        results.append(compare(case, QUICK_ROUNDS if quick else ROUNDS, peer))
-        say(f"{case.model}, batch {case.batch}, {case.mode}: done", quiet)
+    with closing(Bench(QUICK if quick else FULL, peer)) as bench:
+        for case in (Case(*values) for values in product(names, batches, modes)):
+            results.append(bench.compare(case))
+            say(f"{case.model}, batch {case.batch}, {case.mode}: done", quiet)
     facts: dict[str, Any] = {"results": results}
     if not quick:
-        facts["start_seconds"] = start_times(None if peer is None else peer.first_step)
+        facts["start_seconds"] = start_times(peer)
     answer(to_json(facts) if as_json else "\n".join(lines(facts)))
 
 
-HEAD = ("model", "batch", "mode", "ms", "torch", "ratio", "low", "high", "alone", "ceiling")
-UNITS = ("img/s", "GFLOP/s", "sgemm", "MiB", "torch MiB")
-KEYS = ("ratio", "ratio_low", "ratio_high", "ratio_alone", "ceiling")
+FIGURES = {  # heading: (key, decimals)
+    "ms": ("xpcnn_ms", 2),
+    "torch": ("torch_ms", 2),
+    "ratio": ("ratio", 2),
+    "low": ("ratio_low", 2),
+    "high": ("ratio_high", 2),
+    "alone": ("ratio_alone", 2),
+    "ceiling": ("ceiling", 2),
+    "compiled": ("compiled_ms", 2),
+    "ratio to it": ("compiled_ratio", 2),
+    "img/s": ("images_per_second", 0),
+    "GFLOP/s": ("gflops", 0),
+    "sgemm": ("sgemm_gflops", 0),
+    "MiB": ("xpcnn_peak_mb", 0),
+    "torch MiB": ("torch_peak_mb", 0),
+}
 
 
 def lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the table of results, then the times of the start."""
-    rows = [(*HEAD, *UNITS)]
-    for r in facts["results"]:
-        rows.append(
-            (
-                *(r["model"], str(r["batch"]), r["mode"]),
-                *(number(r.get(key), 2) for key in ("xpcnn_ms", "torch_ms", *KEYS)),
-                *(number(r[key]) for key in ("images_per_second", "gflops", "sgemm_gflops")),
-                *(number(r.get(key)) for key in ("xpcnn_peak_mb", "torch_peak_mb")),
-            )
-        )
+    """Yield the table of results, what failed, and the times of the start."""
+    results = facts["results"]
+    shown = {
+        head: figure for head, figure in FIGURES.items() if any(figure[0] in r for r in results)
+    }
+    rows = [("model", "batch", "mode", *shown)]
+    for r in results:
+        figures = (number(r.get(key), digits) for key, digits in shown.values())
+        rows.append((r["model"], str(r["batch"]), r["mode"], *figures))
     yield from aligned(rows)
+    for r in results:
+        if "compiled_failed" in r:
+            yield f"{r['model']}, {r['mode']}: torch.compile failed: {r['compiled_failed']}"
     for what, value in facts.get("start_seconds", {}).items():
-        yield f"{what.replace('_', ' ')}: {number(value, 2)} s"
+        yield f"{what.replace('_', ' ')}: {value:.2f} s"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Every op: `op(arrays, *, hyperparameters) -> (y, pullback)`, on arrays of any library.
 
-Some differ: y of `batch_norm` is the tuple (y, mean, var); `normalise`, which returns y alone, and
-the updates of parameters, which return what is new, are not differentiated.
+Two differ: y of `batch_norm` is the tuple (y, mean, var), and `normalise`, which is not
+differentiated, returns y alone.
 
 An op checks shapes and dtypes, then runs the fast kernel of the arrays' library if a backend
 brought one, otherwise the reference in `ops/reference`, where its meaning is written down. Ops are
@@ -37,10 +37,8 @@ from xpcnn.ops.norm import batch_norm, batch_norm_inference
 from xpcnn.ops.normalise import normalise
 from xpcnn.ops.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from xpcnn.ops.softmax import log_softmax, softmax
-from xpcnn.ops.update import adam_update, momentum_update
 
 __all__ = [
-    "adam_update",
     "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",
@@ -60,7 +58,6 @@ __all__ = [
     "log_softmax",
     "max_pool2d",
     "mish",
-    "momentum_update",
     "mse",
     "normalise",
     "prelu",

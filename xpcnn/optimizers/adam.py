@@ -3,7 +3,7 @@
 import math
 from dataclasses import KW_ONLY, dataclass
 
-from xpcnn.ops.update import adam_update
+from xpcnn.ops.dispatch import with_kernel
 from xpcnn.optimizers.common import Arrays, State, add_l2, shrink, zeros
 from xpcnn.options import FRACTION, NON_NEGATIVE, check
 from xpcnn.types import Array, namespace
@@ -51,6 +51,7 @@ class Adam:
         """Return the state before the first step."""
         return {name: zeros(params) for name in ["m", "v"] + ["v_max"] * self.amsgrad}
 
+    @with_kernel("adam")
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:
@@ -60,27 +61,18 @@ class Adam:
         rate = lr / one_minus_power(self.beta1, step)
         root = namespace(step).sqrt(one_minus_power(self.beta2, step))
         for path, p in params.items():
+            xp = namespace(p)
             g = grads[path]
             if self.decoupled:
                 p = shrink(self, p, lr)
             else:
                 g = add_l2(self, p, g)
-            new[path], m, v = adam_update(
-                p,
-                g,
-                state["m"][path],
-                state["v"][path],
-                rate,
-                root,
-                beta1=self.beta1,
-                beta2=self.beta2,
-                eps=self.eps,
-            )
+            m = self.beta1 * state["m"][path] + (1.0 - self.beta1) * g
+            v = self.beta2 * state["v"][path] + (1.0 - self.beta2) * (g * g)
             after["m"][path], after["v"][path] = m, v
             if self.amsgrad:
-                xp = namespace(p)
                 v = after["v_max"][path] = xp.maximum(state["v_max"][path], v)
-                new[path] = p - rate * m / (xp.sqrt(v) / root + self.eps)
+            new[path] = p - rate * m / (xp.sqrt(v) / root + self.eps)
         return new, after
 
 

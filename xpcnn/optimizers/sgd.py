@@ -6,7 +6,7 @@ Refuses Nesterov without momentum or with dampening, which has no meaning.
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.errors import ConfigError, hint
-from xpcnn.ops.update import momentum_update
+from xpcnn.ops.dispatch import with_kernel
 from xpcnn.optimizers.common import Arrays, State, add_l2, shrink, zeros
 from xpcnn.options import FRACTION, NON_NEGATIVE, check
 from xpcnn.types import Array, namespace
@@ -59,6 +59,7 @@ class SGD:
         """Return the state before the first step."""
         return {"velocity": zeros(params)} if self.momentum else {}
 
+    @with_kernel("sgd")
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:
@@ -72,20 +73,14 @@ class SGD:
             else:
                 g = add_l2(self, p, g)
             if self.momentum:
-                if self.dampening:
-                    g = self._share(step) * g
-                new[path], velocity[path] = momentum_update(
-                    p,
-                    g,
-                    state["velocity"][path],
-                    lr,
-                    momentum=self.momentum,
-                    nesterov=self.nesterov,
-                )
-            else:
-                new[path] = p - lr * g
+                v = self.momentum * state["velocity"][path] + self._share(step) * g
+                velocity[path] = v
+                g = g + self.momentum * v if self.nesterov else v
+            new[path] = p - lr * g
         return new, {"velocity": velocity} if self.momentum else {}
 
-    def _share(self, step: Array) -> Array:
+    def _share(self, step: Array) -> Array | float:
         """Return 1 - d, but 1 in the first step, as PyTorch does."""
+        if self.dampening == 0.0:
+            return 1.0
         return 1.0 - self.dampening * namespace(step).astype(step > 1.0, step.dtype)

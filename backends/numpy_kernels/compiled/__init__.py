@@ -7,20 +7,21 @@ from typing import Any
 from .conv import conv2d, conv_relu_pool
 from .dense import dense
 from .norm import batch_norm
-from .pointwise import adam_update, momentum_update, relu, sigmoid, tanh
+from .optimizer import adam, sgd
+from .pointwise import relu, sigmoid, tanh
 from .pool import avg_pool2d
 
 Kernel = Callable[..., Any]
 
 KERNELS: dict[str, Kernel] = {
-    "adam_update": adam_update,
+    "adam": adam,
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
     "conv2d": conv2d,
     "conv_relu_pool": conv_relu_pool,
     "dense": dense,
-    "momentum_update": momentum_update,
     "relu": relu,
+    "sgd": sgd,
     "sigmoid": sigmoid,
     "tanh": tanh,
 }

@@ -16,7 +16,7 @@ from .windows import over_image, over_output
 CONV = Call("conv", "ppppp lll ll")
 CONV_RELU_POOL = Call("conv_relu_pool", "pppppp llll ll")
 UNPOOL = Call("unpool", "ppppp llll ll")
-CONV_FILTERS = Call("conv_filters", "ppppp ll ll")
+CONV_FILTERS = Call("conv_filters", "pppp ll ll")
 
 Wants = Sequence[bool] | None
 Gradients = tuple[Array | None, Array | None, Array | None]
@@ -94,18 +94,8 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu
     """Return the convolution of (c, h, w, n) as (f, ho, wo, n)."""
     (ho, wo), n, f = patches.out, image.shape[3], len(w)
     y = np.empty((f, ho, wo, n), image.dtype)
-    windows = over_image(len(image), patches)
-    CONV(
-        windows,
-        image,
-        np.ascontiguousarray(w),
-        b,
-        y,
-        n,
-        f,
-        relu,
-        *sharing(ho, w.size * ho * wo * n),
-    )
+    filters, work = np.ascontiguousarray(w), sharing(ho, w.size * ho * wo * n)
+    CONV(over_image(len(image), patches), image, filters, b, y, n, f, relu, *work)
     return y
 
 
@@ -119,9 +109,11 @@ def gradients(
     size = w.size * ho * wo * n
     want_db = want_db and b is not None
     if want_dw or want_db:  # one way for both: db has the same bits with and without dw
-        dw, db = np.empty(w.shape, w.dtype), np.empty(f, w.dtype) if want_db else None
+        dw_db = np.empty(w.size + f, w.dtype)
         work = sharing(ho, size, each=1)
-        CONV_FILTERS(over_image(c, patches), image, dy, dw, db, n, f, *work)
+        CONV_FILTERS(over_image(c, patches), image, dy, dw_db, n, f, *work)
+        dw = dw_db[: w.size].reshape(w.shape) if want_dw else None
+        db = dw_db[w.size :] if want_db else None
     if want_dx:
         dx = np.empty(image.shape, image.dtype)
         turned = np.ascontiguousarray(w.transpose(1, 0, 2, 3))

@@ -126,10 +126,10 @@ class Call:
             function = getattr(library().calls, self.name)
             function.argtypes, function.restype = self.types, None
             self.function = function
-        self.function(*[_place(a) if type(a) is numpy.ndarray else a for a in arguments])
+        self.function(*[place(a) if type(a) is numpy.ndarray else a for a in arguments])
 
 
-def _place(x: Array) -> int:
+def place(x: Array) -> int:
     """Return where the memory of an array begins."""
     memory: Any = x
     try:

@@ -1,4 +1,4 @@
-"""Activations and the update of parameters in C (pointwise.c, squash.c): float32."""
+"""Activations in C (pointwise.c, squash.c): float32."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,8 +11,6 @@ from ..threads import sharing
 from .library import Call, serves
 
 PASS = 8  # multiplications that take as long as a pass over a number
-ADAM_UPDATE = Call("adam_update", "ppppppp ff dd f lll")
-MOMENTUM_UPDATE = Call("momentum_update", "ppppp ffl lll")
 
 
 def activation(name: str) -> tuple[Callable[[Array], Any], Callable[[Array, Array], Array]]:
@@ -45,43 +43,3 @@ def activation(name: str) -> tuple[Callable[[Array], Any], Callable[[Array, Arra
 relu, relu_gradient = activation("relu")
 sigmoid, _ = activation("sigmoid")
 tanh, _ = activation("hyperbolic_tangent")
-
-
-def alike(*arrays: Array) -> bool:
-    """Whether arrays that no op has checked are of one shape and dtype."""
-    return len({(x.shape, x.dtype) for x in arrays}) == 1
-
-
-def momentum_update(
-    p: Array, g: Array, v: Array, lr: Array, *, momentum: float, nesterov: bool
-) -> Any:
-    """Return the parameter and the velocity after a step, in one pass."""
-    if not serves(p) or not alike(p, g, v):
-        return NotImplemented
-    before = [np.ascontiguousarray(x) for x in (p, g, v)]
-    after = [np.empty(p.shape, p.dtype) for _ in range(2)]
-    work = (p.size, *sharing(p.size, PASS * p.size))
-    MOMENTUM_UPDATE(*before, *after, float(lr), momentum, nesterov, *work)
-    return tuple(after)
-
-
-def adam_update(
-    p: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    rate: Array,
-    root: Array,
-    *,
-    beta1: float,
-    beta2: float,
-    eps: float,
-) -> Any:
-    """Return the parameter and its moments after a step, in one pass."""
-    if not serves(p) or not alike(p, g, m, v):
-        return NotImplemented
-    before = [np.ascontiguousarray(x) for x in (p, g, m, v)]
-    after = [np.empty(p.shape, p.dtype) for _ in range(3)]
-    work = (p.size, *sharing(p.size, PASS * p.size))
-    ADAM_UPDATE(*before, *after, float(rate), float(root), beta1, beta2, eps, *work)
-    return tuple(after)

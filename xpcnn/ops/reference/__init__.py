@@ -12,10 +12,8 @@ from xpcnn.ops.reference.loss import bce_with_logits, mse, softmax_cross_entropy
 from xpcnn.ops.reference.norm import batch_norm, batch_norm_inference
 from xpcnn.ops.reference.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from xpcnn.ops.reference.softmax import log_softmax, softmax
-from xpcnn.ops.reference.update import adam_update, momentum_update
 
 __all__ = [
-    "adam_update",
     "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",
@@ -28,7 +26,6 @@ __all__ = [
     "global_max_pool2d",
     "log_softmax",
     "max_pool2d",
-    "momentum_update",
     "mse",
     "prelu",
     "reshape",

@@ -1,0 +1,42 @@
+"""CUDA kernels for CuPy arrays, held against the reference ops. No GPU has seen them: they are off
+unless XPCNN_CUDA_KERNELS=1.
+
+A kernel has the signature of its reference behind `cuda`, replaces forward and backward as one
+unit, and returns NotImplemented for cases that it does not serve: all but float32. `sgd` and `adam`
+go before the `update` of these optimizers.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .conv import conv2d, conv_relu_pool
+from .cuda import Cuda
+from .elementwise import dropout, normalise, relu, sigmoid, tanh
+from .loss import softmax_cross_entropy
+from .norm import batch_norm, batch_norm_inference
+from .optimizer import adam, sgd
+from .pool import avg_pool2d, max_pool2d
+
+KERNELS: dict[str, Callable[..., Any]] = {
+    "adam": adam,
+    "avg_pool2d": avg_pool2d,
+    "batch_norm": batch_norm,
+    "batch_norm_inference": batch_norm_inference,
+    "conv2d": conv2d,
+    "conv_relu_pool": conv_relu_pool,
+    "dropout": dropout,
+    "max_pool2d": max_pool2d,
+    "normalise": normalise,
+    "relu": relu,
+    "sgd": sgd,
+    "sigmoid": sigmoid,
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "tanh": tanh,
+}
+
+
+def kernels(cupy: Any) -> dict[str, Callable[..., Any]]:
+    """Return the kernels by name, for arrays of this CuPy."""
+    cuda = Cuda(cupy)
+    return {name: partial(kernel, cuda) for name, kernel in KERNELS.items()}

@@ -1,0 +1,103 @@
+"""Convolution by `kernels/conv.cu`, for windows of few elements; alone, or with ReLU and pooling.
+
+One launch forward; backward one for dw and db, one for dx. What the backward pass needs of the
+convolution is y and which pixel of each pooling window passed, one byte.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from .cuda import Array, Cuda, serves, summing
+from .pool import MOST_TAPS
+from .windows import out_shape, pair, windows
+
+MOST_PRODUCTS = 256
+"""Elements of a window, over the channels of a group. Not measured: a guess of where a matrix
+product over im2col begins to pay."""
+
+FIELDS = ("channels", "filters", "groups", "pool_rows", "pool_columns", "rectify")
+CONV = numpy.dtype([(name, numpy.int32) for name in FIELDS])
+
+
+def conv2d(
+    cuda: Cuda,
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    """Convolve; groups too."""
+    return _convolved(cuda, (x, w, b), stride, padding, dilation, groups, (1, 1))
+
+
+def conv_relu_pool(
+    cuda: Cuda,
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    pool: Any = None,
+    grad: bool = True,
+) -> Any:
+    """Compute pool(relu(conv(x, w) + b)); nothing between them is stored."""
+    size = (1, 1) if pool is None else pair(pool)
+    return _convolved(
+        cuda, (x, w, b), stride, padding, dilation, groups, size, rectify=True, grad=grad
+    )
+
+
+def _convolved(
+    cuda: Cuda,
+    arrays: tuple[Array, Array, Array | None],
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    pool: tuple[int, int],
+    *,
+    rectify: bool = False,
+    grad: bool = True,
+) -> Any:
+    products = math.prod(arrays[1].shape[1:])
+    if not serves(*arrays) or products > MOST_PRODUCTS or pool[0] * pool[1] > MOST_TAPS:
+        return NotImplemented
+    x, w, b = map(cuda.ordered, arrays)
+    n, c = x.shape[:2]
+    f = w.shape[0]
+    geometry = windows(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    ho, wo = out_shape(x, geometry)[2:]
+    y = cuda.empty((n, f, ho // pool[0], wo // pool[1]))
+    if not serves(y):
+        return NotImplemented  # a pooling window larger than the image: the reference refuses it
+    winner = cuda.empty(y.shape, "uint8") if grad and pool != (1, 1) else None
+    given = numpy.array((c, f, groups, *pool, rectify), CONV), geometry
+    cuda.each("conv.cu", "conv", y.size, x, w, b, y, winner, *given)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        want_dx, want_dw, want_db = wants or (True, True, True)
+        passed = cuda.ordered(dy), y if rectify else None, winner
+        dx = cuda.empty(x.shape) if want_dx else None
+        dw = cuda.empty(w.shape) if want_dw else None
+        db = cuda.empty(b.shape) if want_db and b is not None else None
+        if dx is not None:
+            cuda.each("conv.cu", "conv_dx", dx.size, *passed, w, dx, *given)
+        if dw is not None or db is not None:
+            grid, threads = (products + 1, f), summing(y.size // f)
+            rest = numpy.uint32(n), *passed, x, dw, db, *given
+            cuda.blocks("conv.cu", "conv_dw", grid, threads, *rest)
+        return dx, dw, db
+
+    return y, pullback

@@ -1,0 +1,61 @@
+"""From the text of a `.cu` file to a launch, and what all kernels here ask of their arrays.
+
+The kernels read float32 in C order, (n, c, h, w); other orders are copied first. Other dtypes,
+arrays without elements and those with 2^31 of them are left to the references. Nothing waits for
+the device.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy
+
+Array: TypeAlias = Any
+
+SOURCES = Path(__file__).parents[1] / "kernels"
+THREADS = 256  # of a block, for one thread per element
+
+
+def source(file: str) -> str:
+    """Return the text of a file with what it includes, which CuPy's cache would not look at."""
+    text = (SOURCES / file).read_text(encoding="utf-8")
+    return re.sub(r'^#include "(.+)"$', lambda name: source(name[1]), text, flags=re.MULTILINE)
+
+
+class Cuda:
+    """The kernels of one CuPy; a file is compiled when one of its kernels is first launched."""
+
+    def __init__(self, cupy: Any) -> None:
+        self._cupy = cupy
+        self._kernels: dict[tuple[str, str], Any] = {}
+
+    def each(self, file: str, kernel: str, count: int, *arguments: Any) -> None:
+        """Launch one thread for each of `count` elements; the kernel is told their number."""
+        self.blocks(file, kernel, (-(-count // THREADS),), THREADS, numpy.uint32(count), *arguments)
+
+    def blocks(
+        self, file: str, kernel: str, grid: tuple[int, ...], threads: int, *arguments: Any
+    ) -> None:
+        """Launch a grid of blocks."""
+        if (file, kernel) not in self._kernels:
+            self._kernels[file, kernel] = self._cupy.RawKernel(source(file), kernel)
+        self._kernels[file, kernel](grid, (threads,), arguments)
+
+    def empty(self, shape: Sequence[int], dtype: str = "float32") -> Array:
+        return self._cupy.empty(tuple(shape), dtype)
+
+    def ordered(self, x: Array) -> Array:
+        """Return x in C order, itself where it has it; None stays."""
+        return None if x is None else self._cupy.ascontiguousarray(x)
+
+
+def serves(*arrays: Array | None) -> bool:
+    """Whether all are float32 with elements, few enough for 32 bits; None stands for no array."""
+    return all(x is None or (x.dtype == numpy.float32 and 0 < x.size < 2**31) for x in arrays)
+
+
+def summing(count: int) -> int:
+    """Return the threads of a block that adds up `count` values: a power of two, 32 to 256."""
+    return min(max(1 << (count - 1).bit_length(), 32), THREADS)

@@ -1,0 +1,61 @@
+"""Elementwise ops by `kernels/elementwise.cu`: one launch forward, one backward."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from .cuda import Array, Cuda, serves
+
+
+def elementwise(name: str) -> Callable[[Cuda, Array], Any]:
+    """Return the kernel of a function whose derivative needs its output alone."""
+
+    def run(cuda: Cuda, x: Array) -> Any:
+        if not serves(x):
+            return NotImplemented
+        y = cuda.empty(x.shape)
+        cuda.each("elementwise.cu", f"{name}_forward", y.size, cuda.ordered(x), y)
+
+        def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+            if wants is not None and not wants[0]:
+                return (None,)
+            dx = cuda.empty(x.shape)
+            cuda.each("elementwise.cu", f"{name}_backward", dx.size, cuda.ordered(dy), y, dx)
+            return (dx,)
+
+        return y, pullback
+
+    return run
+
+
+relu, sigmoid, tanh = elementwise("relu"), elementwise("sigmoid"), elementwise("tanh")
+
+
+def dropout(cuda: Cuda, x: Array, uniform: Array, *, rate: float) -> Any:
+    """Drop elements; the gradient takes the same way."""
+    if not serves(x, uniform):
+        return NotImplemented
+    rule = cuda.ordered(uniform), numpy.float32(rate), numpy.float32(1.0 / (1.0 - rate))
+
+    def dropped(x: Array) -> Array:
+        y = cuda.empty(x.shape)
+        cuda.each("elementwise.cu", "dropout", y.size, cuda.ordered(x), *rule, y)
+        return y
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, None]:
+        return (dropped(dy) if wants is None or wants[0] else None), None
+
+    return dropped(x), pullback
+
+
+def normalise(cuda: Cuda, x: Array, mean: Array, std: Array) -> Any:
+    """Normalise raw samples, uint8 or float32, into float32."""
+    if not serves(mean, std) or x.dtype.name not in ("uint8", "float32") or not 0 < x.size < 2**31:
+        return NotImplemented
+    sizes = numpy.uint32(x.shape[1]), numpy.uint32(math.prod(x.shape[2:]))
+    y = cuda.empty(x.shape)
+    arrays = map(cuda.ordered, (x, mean, std))
+    cuda.each("elementwise.cu", f"normalise_{x.dtype.name}", y.size, *sizes, *arrays, y)
+    return y

@@ -1,0 +1,54 @@
+"""Softmax cross-entropy by `kernels/loss.cu`: two launches forward, one backward.
+
+Serves labels that are whole numbers, without class weights. Labels are not looked at on the host.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from .cuda import Array, Cuda, serves, summing
+
+TARGET = numpy.dtype([("ignored", "i8"), ("hit", "f4"), ("smooth", "f4")])
+
+
+def softmax_cross_entropy(
+    cuda: Cuda,
+    logits: Array,
+    labels: Array,
+    class_weights: Array | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+) -> Any:
+    """Return the mean over the rows that are not ignored."""
+    if not serves(logits) or class_weights is not None or labels.dtype.kind not in "iu":
+        return NotImplemented
+    n, classes = logits.shape
+    if labels.dtype != numpy.int64:
+        labels = labels.astype(numpy.int64)
+    logits, labels = cuda.ordered(logits), cuda.ordered(labels)
+    hit, smooth = 1.0 - label_smoothing, label_smoothing / classes
+    target = numpy.array((ignore_index, hit, smooth), TARGET)
+    losses, logs = cuda.empty((n,)), cuda.empty((2, n))
+    loss, total = cuda.empty(()), cuda.empty(())
+    width, rows = numpy.uint32(classes), numpy.uint32(n)
+    given = logits, labels, target
+    cuda.blocks(
+        "loss.cu", "cross_entropy_rows", (n,), summing(classes), width, *given, losses, logs
+    )
+    mean = losses, labels, target, loss, total
+    cuda.blocks("loss.cu", "cross_entropy_mean", (1,), summing(n), rows, *mean)
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, None, None]:
+        if wants is not None and not wants[0]:
+            return None, None, None
+        dlogits = cuda.empty(logits.shape)
+        sizes = rows, width, *given
+        cuda.each(
+            "loss.cu", "cross_entropy_backward", dlogits.size, *sizes, logs, total, dy, dlogits
+        )
+        return dlogits, None, None
+
+    return loss, pullback

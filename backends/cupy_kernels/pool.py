@@ -1,0 +1,74 @@
+"""Pooling by `kernels/pool.cu`: one launch forward, one backward."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from .cuda import Array, Cuda, serves
+from .windows import out_shape, pair, windows
+
+MOST_TAPS = 256  # that a byte tells apart
+
+
+def max_pool2d(
+    cuda: Cuda,
+    x: Array,
+    *,
+    size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Any:
+    """Keep which element won each window, one byte, instead of x."""
+    kh, kw = pair(size)
+    if not serves(x) or kh * kw > MOST_TAPS:
+        return NotImplemented
+    stride = size if stride is None else stride
+    geometry = windows(x.shape[2:], size, stride, padding, dilation, ceil_mode)
+    y = cuda.empty(out_shape(x, geometry))
+    winner = cuda.empty(y.shape, "uint8")
+    cuda.each("pool.cu", "max_pool", y.size, cuda.ordered(x), y, winner, geometry)
+    return y, _pullback(
+        cuda, x.shape, lambda dy, dx: ("max_pool_backward", dy, winner, dx, geometry)
+    )
+
+
+def avg_pool2d(
+    cuda: Cuda,
+    x: Array,
+    *,
+    size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor: float | None = None,
+) -> Any:
+    """Add up each window, and divide by what the reference divides by."""
+    if not serves(x):
+        return NotImplemented
+    stride = size if stride is None else stride
+    geometry = windows(x.shape[2:], size, stride, padding, dilation, ceil_mode)
+    options = geometry, numpy.float32(divisor or 0.0), numpy.int32(count_include_pad)
+    y = cuda.empty(out_shape(x, geometry))
+    cuda.each("pool.cu", "avg_pool", y.size, cuda.ordered(x), y, *options)
+    return y, _pullback(cuda, x.shape, lambda dy, dx: ("avg_pool_backward", dy, dx, *options))
+
+
+def _pullback(
+    cuda: Cuda, shape: tuple[int, ...], call: Callable[[Array, Array], tuple[Any, ...]]
+) -> Callable[..., tuple[Array | None]]:
+    """Return the pullback of a launch: `call` gives its kernel and arguments for dy and dx."""
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+        if wants is not None and not wants[0]:
+            return (None,)
+        dx = cuda.empty(shape)
+        kernel, *arguments = call(cuda.ordered(dy), dx)
+        cuda.each("pool.cu", kernel, dx.size, *arguments)
+        return (dx,)
+
+    return pullback

@@ -1,0 +1,85 @@
+/* Steps of SGD and Adam: all parameters in one call, each in one pass over its memory. */
+
+#include "threads.h"
+
+#include <math.h>
+
+/* A parameter; g, m and v are its gradient and its memories, `new` what becomes of them. */
+typedef struct {
+    const float *p, *g, *m, *v;
+    float *new_p, *new_m, *new_v;
+    long size;
+    double l2, keep; /* g + l2 * p is the gradient, keep * p what is stepped from */
+} Tensor;
+
+typedef struct {
+    const Tensor *tensors;
+    long count, pieces, nesterov;
+    float lr, momentum, share, rate, root, beta1, beta2, new1, new2, eps;
+} Arguments;
+
+#define EACH(t, a, piece)                                                                          \
+    for (long i = t->size * piece / a->pieces, end = t->size * (piece + 1) / a->pieces; i < end; i++)
+
+static void sgd_piece(void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    const float lr = a->lr, momentum = a->momentum, share = a->share;
+    for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
+        const float *p = t->p, *g = t->g, *m = t->m, l2 = (float)t->l2, keep = (float)t->keep;
+        float *restrict new_p = t->new_p, *restrict new_m = t->new_m;
+        if (!m)
+            EACH(t, a, piece)
+                new_p[i] = keep * p[i] - lr * (g[i] + l2 * p[i]);
+        else if (a->nesterov)
+            EACH(t, a, piece) {
+                float slope = g[i] + l2 * p[i];
+                new_m[i] = momentum * m[i] + slope;
+                new_p[i] = keep * p[i] - lr * (slope + momentum * new_m[i]);
+            }
+        else
+            EACH(t, a, piece) {
+                new_m[i] = momentum * m[i] + share * (g[i] + l2 * p[i]);
+                new_p[i] = keep * p[i] - lr * new_m[i];
+            }
+    }
+}
+
+/* v = momentum * v + share * g; p -= lr * v, with Nesterov lr * (g + momentum * v), and without v
+   lr * g. */
+void sgd(const Tensor *tensors, long count, float lr, float momentum, float share, long nesterov,
+         long pieces, long threads)
+{
+    Arguments a = {.tensors = tensors, .count = count, .pieces = pieces, .nesterov = nesterov,
+                   .lr = lr, .momentum = momentum, .share = share};
+    run(sgd_piece, &a, pieces, threads);
+}
+
+static void adam_piece(void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    const float beta1 = a->beta1, beta2 = a->beta2, new1 = a->new1, new2 = a->new2;
+    const float rate = a->rate, root = a->root, eps = a->eps;
+    for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
+        const float *p = t->p, *g = t->g, *m = t->m, *v = t->v;
+        const float l2 = (float)t->l2, keep = (float)t->keep;
+        float *restrict new_p = t->new_p, *restrict new_m = t->new_m, *restrict new_v = t->new_v;
+        EACH(t, a, piece) {
+            float slope = g[i] + l2 * p[i];
+            new_m[i] = beta1 * m[i] + new1 * slope;
+            new_v[i] = beta2 * v[i] + new2 * (slope * slope);
+            new_p[i] = keep * p[i] - rate * new_m[i] / (sqrtf(new_v[i]) / root + eps);
+        }
+    }
+}
+
+/* m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; p -= rate * m / (sqrt(v) / root
+   + eps), where rate = lr / (1 - beta1^t) and root = sqrt(1 - beta2^t). */
+void adam(const Tensor *tensors, long count, float rate, float root, double beta1, double beta2,
+          float eps, long pieces, long threads)
+{
+    Arguments a = {.tensors = tensors, .count = count, .pieces = pieces, .rate = rate, .root = root,
+                   .beta1 = (float)beta1, .new1 = (float)(1 - beta1), .beta2 = (float)beta2,
+                   .new2 = (float)(1 - beta2), .eps = eps};
+    run(adam_piece, &a, pieces, threads);
+}

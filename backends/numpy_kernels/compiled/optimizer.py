@@ -1,0 +1,81 @@
+"""Steps of SGD and Adam in C (optimizer.c): float32, all parameters in one call.
+
+A kernel goes before the `update` of an optimizer, whose fields it reads. It returns new arrays, as
+that does. AMSGrad is left to it.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..layout import Array
+from ..threads import sharing
+from .library import Call, place, serves
+from .pointwise import PASS
+
+Arrays = dict[str, Array]
+State = dict[str, Arrays]
+
+POINTERS = ("p", "g", "m", "v", "new_p", "new_m", "new_v")
+TENSOR = np.dtype(
+    [*((name, np.uintp) for name in POINTERS), ("size", "l"), ("l2", "f8"), ("keep", "f8")]
+)
+SGD = Call("sgd", "pl fff l ll")
+ADAM = Call("adam", "pl ff dd f ll")
+
+
+def sgd(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array) -> Any:
+    """Step with SGD, with or without momentum."""
+    share = 1.0 - rule.dampening * (step > 1.0)
+    held = {"velocity": state["velocity"]} if rule.momentum else {}
+    numbers = float(lr), rule.momentum, share, rule.nesterov
+    return _stepped(SGD, rule, params, grads, held, lr, numbers)
+
+
+def adam(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array) -> Any:
+    """Step with Adam or AdamW."""
+    if rule.amsgrad:
+        return NotImplemented
+    first, second = (
+        -math.expm1(float(step) * math.log(beta)) if beta > 0.0 else 1.0
+        for beta in (rule.beta1, rule.beta2)
+    )
+    numbers = float(lr) / first, math.sqrt(second), rule.beta1, rule.beta2, rule.eps
+    held = {"m": state["m"], "v": state["v"]}
+    return _stepped(ADAM, rule, params, grads, held, lr, numbers)
+
+
+def _stepped(
+    call: Call,
+    rule: Any,
+    params: Arrays,
+    grads: Arrays,
+    state: State,
+    lr: Array,
+    numbers: tuple[Any, ...],
+) -> Any:
+    """Return the new parameters and the new state; its order is that of the kernel's m and v."""
+    given = [params, grads, *state.values()]
+    for path, p in params.items():
+        if not all(serves(x[path]) and x[path].shape == p.shape for x in given):
+            return NotImplemented
+    inputs = [{path: np.asarray(arrays[path], order="C") for path in params} for arrays in given]
+    outputs = [{path: np.empty_like(p) for path, p in inputs[0].items()} for _ in inputs[1:]]
+    tensors = np.zeros(len(params), TENSOR)
+    for name, arrays in zip(("p", "g", "m", "v"), inputs, strict=False):
+        tensors[name] = [place(x) for x in arrays.values()]
+    for name, arrays in zip(("new_p", "new_m", "new_v"), outputs, strict=False):
+        tensors[name] = [place(x) for x in arrays.values()]
+    tensors["size"] = [p.size for p in params.values()]
+    decays = np.array([rule.weight_decay > 0.0 and _decays(rule, p) for p in params.values()])
+    tensors["l2"] = 0.0 if rule.decoupled else rule.weight_decay * decays
+    tensors["keep"] = 1.0 - (float(lr) * rule.weight_decay * decays if rule.decoupled else 0.0)
+    call(tensors, len(params), *numbers, *sharing(1 << 30, PASS * int(tensors["size"].sum())))
+    new, *memories = outputs
+    return new, dict(zip(state, memories, strict=True))
+
+
+def _decays(rule: Any, p: Array) -> bool:
+    """Whether weight decay changes a parameter: if not all, those of more than one dimension."""
+    return rule.decay_all or p.ndim > 1

@@ -1,0 +1,82 @@
+"""The tables of CONTRIBUTING.md are those that the benchmark writes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.bench.page import SECTIONS, START, START_HEAD, STEPS_HEAD, cells, filled
+from tests.bench.projects import HEAD as PROJECTS_HEAD
+from tests.bench.projects import PROJECTS
+from xpcnn.benchmark.growth import AXES, HEAD, THREADS_HEAD
+from xpcnn.cli.bench import BATCHES, MODELS
+
+CONTRIBUTING = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def tables(section: str) -> list[list[list[str]]]:
+    """Return the tables of a section as rows of cells, without the line under the head."""
+    match = re.search(rf"<!-- bench: {section} -->\n(.*?)<!-- end -->", CONTRIBUTING, re.DOTALL)
+    assert match is not None, section
+    lines = [re.findall(r"^\|.*$", part, re.MULTILINE) for part in match[1].split("\n\n")]
+    return [[row.strip("| ").split(" | ") for row in t[:1] + t[2:]] for t in lines if t]
+
+
+def first(table: list[list[str]], columns: int = 1) -> list[tuple[str, ...]]:
+    return [tuple(row[:columns]) for row in table[1:]]
+
+
+def test_steps() -> None:
+    (table,) = tables("steps")
+    assert table[0] == list(STEPS_HEAD)
+    assert first(table, 2) == [(f"`{m}`", str(batch)) for m in MODELS for batch in BATCHES]
+
+
+def test_start() -> None:
+    (table,) = tables("start")
+    assert table[0] == list(START_HEAD)
+    assert first(table) == [(text,) for text in START.values()]
+
+
+def test_projects() -> None:
+    (table,) = tables("projects")
+    assert table[0] == list(PROJECTS_HEAD)
+    assert first(table, 2) == [(f"`{p.model}`", p.way) for p in PROJECTS]
+
+
+def test_growth() -> None:
+    *grown, threads = tables("growth")
+    for (axis, values), table in zip(AXES.items(), grown, strict=True):
+        assert table[0] == [axis, *HEAD]
+        assert first(table) == [(str(value),) for value in values]
+    assert threads[0] == ["threads", *THREADS_HEAD]
+
+
+def test_a_section_is_replaced() -> None:
+    text = "a\n<!-- bench: growth -->\nold\nlines\n<!-- end -->\nb\n<!-- end -->\n"
+    new = "a\n<!-- bench: growth -->\n\nnew\n\n<!-- end -->\nb\n<!-- end -->\n"
+    assert filled(text, "growth", ["new"]) == new
+    with pytest.raises(AssertionError, match="no section 'start'"):
+        filled(text, "start", [])
+    assert re.findall(r"<!-- bench: (\w+) -->", CONTRIBUTING) == list(SECTIONS)
+
+
+def test_cells_of_a_network() -> None:
+    """A ratio that is not given is a dash; what bounds it stays."""
+    training = {
+        "model": "tiny",
+        "batch": 64,
+        "xpcnn_ms": 2.5,
+        "ratio": 1.25,
+        "ratio_low": 1.125,
+        "ratio_high": 1.5,
+        "ceiling": 9.0,
+        "images_per_second": 25600.0,
+        "xpcnn_peak_mb": 50.4,
+        "torch_peak_mb": 330.0,
+    }
+    inference = training | {"ratio": None, "xpcnn_ms": 0.5}
+    assert " | ".join(cells(training, inference)) == (
+        "`tiny` | 64 | 2.50 | 1.25 (1.12 to 1.50) | 9.00 "
+        "| 0.50 | - (1.12 to 1.50) | 9.00 | 25,600 | 50 | 330"
+    )

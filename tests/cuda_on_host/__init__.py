@@ -1,0 +1,97 @@
+"""CUDA kernels on the host, without a GPU: g++ compiles a .cu file, a launch is a loop.
+
+Says whether the indices, the arithmetic and the arguments of a kernel are right: every launch runs
+twice, its threads once in descending and once in ascending order, and must give the same bits.
+Says nothing about a GPU: no warps, no memory model, no limits of registers, no speed.
+"""
+
+import atexit
+import ctypes
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+HEADER = Path(__file__).parent / "cuda_on_host.h"
+FLAGS = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+DIMENSIONS = ctypes.c_uint * 3
+MOST_THREADS = 1024  # of a block
+
+
+class Kernel:
+    """One kernel; `kinds` are the types of its parameters, as `cuda_on_host.h` names them."""
+
+    def __init__(self, library: ctypes.CDLL, name: str) -> None:
+        kinds = getattr(library, f"kinds_of_{name}")
+        kinds.restype = ctypes.c_char_p
+        self.kinds: list[str] = kinds().decode().split()
+        self.name = name
+        self._launch = getattr(library, f"launch_{name}")
+        self._launch.restype = ctypes.c_char_p
+
+    def __call__(
+        self, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], descending: bool
+    ) -> None:
+        """Run a launch on arrays of NumPy, None for a null pointer, and NumPy's scalars."""
+        held = [self._host(kind, a) for kind, a in zip(self.kinds, arguments, strict=True)]
+        pointers = (ctypes.c_void_p * len(held))(*(x.ctypes.data for x in held))
+        sizes = (DIMENSIONS(*(*grid, 1, 1)[:3]), DIMENSIONS(*(*block, 1, 1)[:3]))
+        problem = self._launch(pointers, *sizes, int(descending))
+        if problem is not None:
+            raise RuntimeError(f"{self.name}: {problem.decode()}")
+
+    def _host(self, kind: str, argument: Any) -> numpy.ndarray:
+        """Return memory that holds what a launch gets: an address, or a value of the exact type."""
+        if kind[0] in "*&":
+            if argument is None:
+                return numpy.zeros((), numpy.uintp)
+            wanted = numpy.dtype(kind[1:])
+            if not isinstance(argument, numpy.ndarray) or argument.dtype != wanted:
+                raise TypeError(f"{self.name}: expected an array of {wanted}, got {told(argument)}")
+            if not argument.flags.c_contiguous:
+                raise TypeError(f"{self.name}: an array that is not contiguous")
+            return numpy.asarray(argument.ctypes.data, numpy.uintp)
+        exact = numpy.ndarray if kind[0] == "V" else numpy.dtype(kind).type
+        # of arrays, CuPy passes those of one element by value
+        size = numpy.dtype(kind).itemsize
+        if type(argument) is not exact or argument.size != 1 or argument.nbytes != size:
+            raise TypeError(f"{self.name}: expected {kind}, got {told(argument)}")
+        return numpy.asarray(argument)
+
+
+def told(argument: Any) -> str:
+    return f"{type(argument).__name__} {getattr(argument, 'dtype', '')}".strip()
+
+
+@cache
+def kernels(source: str) -> dict[str, Kernel]:
+    """Compile the text of a .cu file and return its kernels by name; skip a test without g++."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("g++ is not installed")
+    names = re.findall(r'extern "C" __global__ void (\w+)\(', source)
+    exports = "".join(f"EXPORT({name})\n" for name in names)
+    file = folder() / f"{len(list(folder().iterdir()))}.cpp"
+    file.write_text(source + "\n" + exports, encoding="utf-8")
+    out = file.with_suffix(".so")
+    command = [compiler, *FLAGS, "-include", str(HEADER), "-o", str(out), str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    library = ctypes.CDLL(str(out))
+    return {name: Kernel(library, name) for name in names}
+
+
+@cache
+def folder() -> Path:
+    """Return a folder that goes when the process ends."""
+    made = tempfile.TemporaryDirectory()
+    atexit.register(made.cleanup)
+    return Path(made.name)

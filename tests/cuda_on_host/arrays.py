@@ -1,0 +1,170 @@
+"""Arrays that stand for CuPy's: NumPy's memory, CuPy's manners.
+
+They meet no array of NumPy, stay 0-d where NumPy returns scalars, and note every wait for the
+device (`waits`). New memory is poisoned and lies between guards, so that a write beyond an array is
+seen, and what was never written, or lies beyond, is NaN.
+"""
+
+from itertools import count
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy
+
+POISON = 0xFF  # four of these bytes are a NaN
+GUARD = 256  # bytes before and behind, filled with a number of four bytes
+SIGNALLING = range(0x7F800001, 0x7FC00000)  # NaN that any arithmetic changes
+allocations = count()
+waits: list[str] = []
+"""What made the host wait for the device, since somebody emptied the list."""
+
+
+class ndarray(numpy.ndarray[Any, Any]):
+    """Stands for cupy.ndarray."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        for x in inputs:
+            if type(x) is numpy.ndarray:
+                raise TypeError(f"{ufunc.__name__}: Unsupported type {type(x)}")
+        options = {name: on_host(x) for name, x in options.items()}
+        return on_device(getattr(ufunc, method)(*map(on_host, inputs), **options))
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        kwargs = {name: on_host(x) for name, x in kwargs.items()}
+        return on_device(func(*map(on_host, args), **kwargs))
+
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        return namespace
+
+    def __getitem__(self, key: Any) -> Any:
+        return on_device(super().__getitem__(key))
+
+    @property
+    def device(self) -> Any:
+        return Device(0)
+
+    @property
+    def data(self) -> Any:
+        return SimpleNamespace(ptr=self.ctypes.data)
+
+    def __bool__(self) -> bool:
+        return bool(_waited(self, "bool"))
+
+    def __int__(self) -> int:
+        return int(_waited(self, "int"))
+
+    def __float__(self) -> float:
+        return float(_waited(self, "float"))
+
+    def item(self, *at: Any) -> Any:
+        return _waited(self, "item").item(*at)
+
+    def tolist(self) -> Any:
+        return _waited(self, "tolist").tolist()
+
+
+def _waited(x: ndarray, how: str) -> numpy.ndarray:
+    waits.append(how)
+    return x.view(numpy.ndarray)
+
+
+def on_host(x: Any) -> Any:
+    """Return arrays of the device, in tuples and lists too, as NumPy's, with the same memory."""
+    if type(x) in (tuple, list):
+        return type(x)(map(on_host, x))
+    return x.view(numpy.ndarray) if isinstance(x, ndarray) else x
+
+
+def on_device(x: Any) -> Any:
+    """Return NumPy's arrays and scalars, in tuples and lists too, as arrays of the device."""
+    if type(x) in (tuple, list):
+        return type(x)(map(on_device, x))
+    return numpy.asarray(x).view(ndarray) if isinstance(x, numpy.ndarray | numpy.generic) else x
+
+
+class Device:
+    """Stands for cupy.cuda.Device."""
+
+    def __init__(self, index: int) -> None:
+        self.id = index
+        self.entered = 0
+
+    def __enter__(self) -> "Device":
+        self.entered += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __repr__(self) -> str:
+        return f"<CUDA Device {self.id}>"
+
+    def use(self) -> None:
+        self.entered += 1
+
+    def synchronize(self) -> None:
+        pass
+
+
+class Namespace(ModuleType):
+    """Stands for array_api_compat.cupy: NumPy's functions, that give arrays of the device."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(numpy, name)
+        if isinstance(found, type) or not callable(found):
+            return found
+
+        def run(*args: Any, device: Any = None, **kwargs: Any) -> Any:
+            return on_device(found(*args, **kwargs))
+
+        setattr(self, name, run)
+        return run
+
+
+namespace = Namespace("array_api_compat.cupy")
+
+
+def empty(shape: Any, dtype: Any) -> ndarray:
+    """Return a new array with guards around it, poisoned."""
+    plain = numpy.empty(shape, dtype)
+    memory = numpy.full(plain.nbytes + 2 * GUARD, POISON, numpy.uint8)
+    number = SIGNALLING[next(allocations) % len(SIGNALLING)]  # no two arrays have the same
+    memory[:GUARD] = memory[-GUARD:] = numpy.full(GUARD // 4, number, numpy.uint32).view(
+        numpy.uint8
+    )
+    inner: Any = memory.view("V1")[GUARD : GUARD + plain.nbytes].view(ndarray)  # "V1" is a mark
+    return inner.view(plain.dtype).reshape(plain.shape)  # type: ignore[no-any-return]
+
+
+def from_host(x: Any, dtype: Any = None) -> ndarray:
+    """Return a copy on the device; an array that is there already stays."""
+    if isinstance(x, ndarray) and dtype in (None, x.dtype):
+        return x
+    host = numpy.asarray(on_host(x), dtype)
+    copy = empty(host.shape, host.dtype)
+    copy.view(numpy.ndarray)[...] = host
+    return copy
+
+
+def contiguous(x: ndarray) -> ndarray:
+    """Return x in C order, a copy if it is in another."""
+    return x if x.flags.c_contiguous else from_host(numpy.ascontiguousarray(on_host(x)))
+
+
+def memory_of(x: ndarray) -> Any:
+    """Return the bytes that an array of `empty` lies in, with its guards; None of another."""
+    base: Any = x
+    guarded = False
+    while isinstance(base.base, numpy.ndarray):
+        base = base.base
+        guarded |= base.dtype == "V1"
+    return base if guarded else None
+
+
+def guards_hold(x: ndarray) -> bool:
+    memory = memory_of(x)
+    if memory is None:
+        return True
+    before, behind = memory[:GUARD].view(numpy.uint32), memory[-GUARD:].copy().view(numpy.uint32)
+    number = int(before[0])
+    return number in SIGNALLING and bool((before == number).all() and (behind == number).all())

@@ -1,0 +1,94 @@
+"""Every CUDA source compiles, without a warning, where a compiler for it is installed.
+
+Nothing is run: no GPU is needed, and none has seen these kernels.
+"""
+
+import ctypes
+import re
+import shutil
+import subprocess
+from importlib import import_module, metadata
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "backends" / "kernels"
+FILES = sorted(file.name for file in FOLDER.glob("*.cu"))
+ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
+
+every_file = pytest.mark.parametrize("file", FILES)
+
+
+def text(file: str) -> str:
+    """Return the source as CuPy gets it."""
+    whole: str = import_module("xpcnn.backends.cupy_kernels.cuda").source(file)
+    return whole
+
+
+def kernels(source: str) -> list[bytes]:
+    names = re.findall(r'extern "C" __global__ void (\w+)\(', source)
+    assert names
+    return [name.encode() for name in names]
+
+
+@every_file
+def test_compiles_with_nvcc(tmp_path: Path, file: str) -> None:
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        pytest.skip("nvcc is not installed")
+    source, out = tmp_path / file, tmp_path / "out.cubin"
+    source.write_text(text(file), encoding="utf-8")
+    command = [nvcc, "-cubin", "-arch=sm_90", "-std=c++17", "-Werror=all-warnings"]
+    finished = subprocess.run(
+        [*command, "-o", str(out), str(source)], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert all(name in out.read_bytes() for name in kernels(text(file)))
+
+
+@every_file
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_compiles_with_nvrtc(file: str, arch: str) -> None:
+    nvrtc = load_nvrtc()
+    if int(arch.removeprefix("sm_")) not in known_to(nvrtc):
+        pytest.skip(f"this nvidia-cuda-nvrtc does not know {arch}")
+    program = ctypes.c_void_p()
+    source = text(file)
+    name = file.encode()
+    created = nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), name, 0, None, None)
+    assert created == 0
+    options = [f"-arch={arch}".encode(), b"-std=c++17", b"-ftz=true"]  # as CuPy has them
+    array = (ctypes.c_char_p * len(options))(*options)
+    status = nvrtc.nvrtcCompileProgram(program, len(options), array)
+    size = ctypes.c_size_t()
+    nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value)
+    nvrtc.nvrtcGetProgramLog(program, log)
+    assert (status, log.value.decode().strip("\x00\n")) == (0, "")
+    assert nvrtc.nvrtcGetCUBINSize(program, ctypes.byref(size)) == 0
+    cubin = ctypes.create_string_buffer(size.value)
+    assert nvrtc.nvrtcGetCUBIN(program, cubin) == 0
+    assert all(name in cubin.raw for name in kernels(source))
+
+
+def known_to(nvrtc: ctypes.CDLL) -> list[int]:
+    """Return the compute capabilities that it compiles for, such as 90."""
+    count = ctypes.c_int()
+    nvrtc.nvrtcGetNumSupportedArchs(ctypes.byref(count))
+    found = (ctypes.c_int * count.value)()
+    nvrtc.nvrtcGetSupportedArchs(found)
+    return list(found)
+
+
+def load_nvrtc() -> ctypes.CDLL:
+    """Load the compiler of the wheel nvidia-cuda-nvrtc, its built-ins first (else error 7)."""
+    for wheel in ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12"):
+        try:
+            files = metadata.files(wheel) or []
+        except metadata.PackageNotFoundError:
+            continue
+        libraries = [str(f.locate()) for f in files if ".so" in f.name and ".alt." not in f.name]
+        for path in sorted(libraries, key=lambda p: "builtins" not in p):
+            library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+        return library
+    pytest.skip("nvidia-cuda-nvrtc is not installed")
