@@ -1,0 +1,67 @@
+"""Steps of SGD and Adam in C: within their memory, and the same bits on any number of threads."""
+
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.compiled.support import GUARD, compiled, cut, require_compiler
+from tests.lib import Host
+from xpcnn.optimizers import SGD, Adam
+
+SHAPES = [(1,), (7, 1), (3, 3), (16,), (5, 13), (), (100, 10)]
+RULES: list[Any] = [SGD(), SGD(momentum=0.5), SGD(momentum=0.5, nesterov=True), Adam()]
+TIME = [numpy.asarray(value, "float32") for value in (0.5, 1)]
+
+
+@pytest.fixture(autouse=True)
+def _compiler() -> None:
+    require_compiler()
+
+
+class Boxes:
+    """Arrays between guards, all ones: NaN."""
+
+    def __init__(self) -> None:
+        self.all: list[Host] = []
+
+    def empty_like(self, x: Host) -> Host:
+        self.all.append(numpy.full(2 * GUARD + x.nbytes, 255, numpy.uint8))
+        return self.all[-1][GUARD : GUARD + x.nbytes].view(x.dtype).reshape(x.shape)
+
+    def copy(self, x: Host) -> Host:
+        new = self.empty_like(x)
+        new[...] = x
+        return new
+
+    def hold(self) -> bool:
+        return all((box[:GUARD] == 255).all() and (box[-GUARD:] == 255).all() for box in self.all)
+
+
+def params(seed: int, boxes: Boxes) -> dict[str, Host]:
+    rng = numpy.random.default_rng(seed)
+    return {str(s): boxes.copy(numpy.asarray(rng.standard_normal(s), "float32")) for s in SHAPES}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_steps_stay_in_their_memory_and_are_the_same_on_any_number_of_threads(
+    rule: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = compiled.KERNELS[type(rule).__name__.lower()]
+    seen = set()
+    for pieces, threads in ((1, 1), (2, 2), (5, 3), (40, 2)):  # more pieces than numbers, too
+        boxes = Boxes()
+        given = params(0, boxes), params(1, boxes)
+        state = {name: params(0, boxes) for name in rule.init(given[0])}
+        for memory in state.values():
+            memory.update({path: abs(x) for path, x in memory.items()})
+        monkeypatch.setattr(numpy, "empty_like", boxes.empty_like)
+        with cut(pieces, threads):
+            new, after = kernel(rule, *given, state, *TIME)
+        monkeypatch.undo()
+        assert boxes.hold()
+        arrays = [x for held in (new, *after.values()) for x in held.values()]
+        assert len(arrays) == len(SHAPES) * (1 + len(state))
+        assert all(numpy.isfinite(x).all() for x in arrays)
+        seen.add(b"".join(x.tobytes() for x in arrays))
+    assert len(seen) == 1
