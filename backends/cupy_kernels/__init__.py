@@ -12,6 +12,7 @@ from typing import Any
 
 from .conv import conv2d, conv_relu_pool
 from .cuda import Cuda
+from .dense import dense
 from .elementwise import dropout, normalise, relu, sigmoid, tanh
 from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_inference
@@ -25,6 +26,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "batch_norm_inference": batch_norm_inference,
     "conv2d": conv2d,
     "conv_relu_pool": conv_relu_pool,
+    "dense": dense,
     "dropout": dropout,
     "max_pool2d": max_pool2d,
     "normalise": normalise,

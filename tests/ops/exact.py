@@ -1,0 +1,52 @@
+"""Float32 results of one library against those of the references in float64."""
+
+import math
+from typing import Any
+
+import numpy
+
+from tests.conformance.verdict import numpy_kernels
+from tests.lib import Host, Lib
+from xpcnn import ops
+
+
+def draw(*shape: int, scale: float = 1.0, shift: float = 0.0, seed: int = 0) -> Host:
+    """Return normal numbers, the same for the same arguments."""
+    rng = numpy.random.default_rng([seed, *shape])
+    return (rng.standard_normal(shape) * scale + shift).astype("float32")
+
+
+def flat(*shape: int) -> Host:
+    """Return numbers of which most neighbours are equal, as in the background of an image."""
+    return numpy.random.default_rng(shape).integers(-1, 2, shape).astype("float32")
+
+
+def run(place: Any, op: str, given: list[Host | None], options: dict[str, Any]) -> list[Any]:
+    """Return y, or its parts, and all gradients for one dy, the same on every call."""
+    y, pullback = getattr(ops, op)(*(None if a is None else place(a) for a in given), **options)
+    outputs = [*y] if isinstance(y, tuple) else [y]
+    dy = 0.5 + numpy.cos(numpy.arange(math.prod(outputs[0].shape))).reshape(outputs[0].shape)
+    return [*outputs, *pullback(place(dy.astype(str(outputs[0].dtype))))]
+
+
+def reference(op: str, given: list[Host | None], options: dict[str, Any], dtype: str) -> list[Any]:
+    """Return what the references give for these values in another dtype."""
+    cast = [a.astype(dtype) if a is not None and a.dtype == "float32" else a for a in given]
+    with numpy_kernels(present=False), numpy.errstate(invalid="ignore"):
+        return run(lambda a: a, op, cast, options)
+
+
+def assert_close(
+    lib: Lib, got: list[Any], exact: list[Any], digits: float, least: float = 1e-30
+) -> None:
+    """Compare with exact numbers, relative to the largest of each array, at least to `least`; NaN
+    equals NaN."""
+    assert [g is None for g in got] == [e is None for e in exact]
+    for i, (g, e) in enumerate(zip(got, exact, strict=True)):
+        if g is not None:
+            host = lib.to_host(g)
+            assert (host.dtype, host.shape) == ("float32", numpy.shape(e))
+            scale = numpy.max(numpy.abs(e), initial=least, where=numpy.isfinite(e))
+            numpy.testing.assert_allclose(
+                host / scale, e / scale, rtol=0, atol=digits, err_msg=str(i)
+            )

@@ -1,0 +1,127 @@
+"""What the CUDA kernels serve, in how many launches and without a wait, and what they leave."""
+
+from typing import Any
+
+import numpy
+import pytest
+
+from tests import fake_cupy
+from tests.cuda_on_host import arrays
+from tests.gpu.sides import Ours
+from tests.lib import Host, Lib
+from tests.ops.exact import draw, reference, run
+from xpcnn import backend, ops
+from xpcnn.layers import (
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    Sequential,
+    Tanh,
+)
+from xpcnn.model import Model
+
+HOST = pytest.mark.parametrize("lib", ["cupy-on-host"], indirect=True)
+
+X, LABELS = draw(2, 3, 6, 6), numpy.asarray([0, 1])
+
+SERVED: list[tuple[str, list[Host | None], dict[str, Any], int]] = [
+    ("max_pool2d", [X], {"size": 2}, 2),
+    ("avg_pool2d", [X], {"size": 2}, 2),
+    ("batch_norm", [X, None, None], {}, 4),
+    ("batch_norm_inference", [X, None, None, draw(3), numpy.ones(3, "float32")], {}, 3),
+    ("relu", [X], {}, 2),
+    ("sigmoid", [X], {}, 2),
+    ("tanh", [X], {}, 2),
+    ("dropout", [X, numpy.abs(X)], {"rate": 0.5}, 2),
+    ("softmax_cross_entropy", [draw(2, 3), LABELS], {}, 3),
+    ("dense", [draw(2, 3), draw(3, 4), draw(4)], {}, 0),  # CuPy's products
+    ("conv2d", [X, draw(4, 3, 3, 3), draw(4)], {}, 3),
+    ("conv_relu_pool", [X, draw(4, 3, 3, 3), draw(4)], {"pool": 2}, 3),
+]
+LEFT: list[tuple[str, list[Host | None], dict[str, Any]]] = [
+    ("max_pool2d", [X.astype("float64")], {"size": 2}),
+    ("max_pool2d", [draw(1, 1, 17, 17)], {"size": 17}),
+    ("relu", [X[:0]], {}),
+    ("relu", [X.astype("float64")], {}),
+    ("conv2d", [draw(1, 65, 2, 2), draw(1, 65, 2, 2), None], {}),
+    ("softmax_cross_entropy", [draw(2, 3), numpy.abs(draw(2, 3))], {}),
+    ("softmax_cross_entropy", [draw(2, 3), LABELS, numpy.ones(3, "float32")], {}),
+]
+
+
+@HOST
+@pytest.mark.parametrize(("op", "given", "options", "launches"), SERVED)
+def test_what_is_served_never_waits(
+    lib: Lib, op: str, given: list[Host | None], options: dict[str, Any], launches: int
+) -> None:
+    """So many launches forward and backward; none where no gradient is wanted."""
+    fake_cupy.launches.clear()
+    arrays.waits.clear()
+    run(lib.asarray, op, given, options)
+    assert (len(fake_cupy.launches), arrays.waits) == (launches, [])
+    y, pullback = getattr(ops, op)(*(a if a is None else lib.asarray(a) for a in given), **options)
+    first = y[0] if isinstance(y, tuple) else y
+    count = len(pullback(first))
+    fake_cupy.launches.clear()
+    assert set(pullback(first, [False] * count)) == {None}
+    assert fake_cupy.launches == []
+
+
+@HOST
+@pytest.mark.parametrize(("op", "given", "options"), LEFT)
+def test_what_is_left_to_the_references(
+    lib: Lib, op: str, given: list[Host | None], options: dict[str, Any]
+) -> None:
+    fake_cupy.launches.clear()
+    got = run(lib.asarray, op, given, options)
+    wanted = reference(op, given, options, str(got[0].dtype))
+    for g, e in zip(got, wanted, strict=True):
+        assert (g is None) == (e is None)
+        assert g is None or numpy.allclose(lib.to_host(g), e, 1e-5, 1e-5)
+    assert fake_cupy.launches == []
+
+
+@HOST
+def test_the_gradient_of_a_dense_layer_is_in_order(lib: Lib) -> None:
+    dx = run(lib.asarray, "dense", [draw(5, 3), draw(3, 4), None], {})[1]
+    assert dx.flags.c_contiguous
+
+
+@HOST
+def test_every_kernel_is_served(lib: Lib) -> None:
+    kernels = backend._kernels[lib.backend.array_type]
+    assert set(kernels) == {op for op, *_ in SERVED} | {"normalise", "sgd", "adam"}
+
+
+@HOST
+def test_a_network_trains_as_on_numpy_and_never_waits(lib: Lib) -> None:
+    """Convolution, batch normalisation, ReLU, pooling, dropout and the loss, all together."""
+    rows: list[Layer] = [Conv2D(4, 3), BatchNorm(), ReLU(), MaxPool2D(2), Dropout(0.25), Tanh()]
+    network = Sequential(
+        [*rows, Conv2D(5, 2, padding=1), ReLU(), MaxPool2D(2), Flatten(), Dense(3)]
+    )
+    batches = [(draw(6, 2, 9, 8), numpy.arange(6) % 3) for _ in range(2)]
+    sums = []
+    for library in (lib.backend, backend.load("numpy")):
+        model = Model(network, input_shape=(2, 9, 8), backend=library, seed=1)
+        side = Ours(model, batches)
+        fake_cupy.launches.clear()
+        arrays.waits.clear()
+        for _ in range(5):
+            side.step()
+        if library is lib.backend:
+            assert set(fake_cupy.launches) == {
+                *("conv", "conv_dx", "conv_dw", "max_pool", "max_pool_backward", "dropout"),
+                *("batch_norm_parts", "batch_norm", "batch_norm_sums", "batch_norm_backward"),
+                *("relu_forward", "relu_backward", "tanh_forward", "tanh_backward"),
+                *("philox_uniform", "cross_entropy_rows", "cross_entropy_mean"),
+                *("cross_entropy_backward", "sgd"),
+            }
+        assert arrays.waits == []
+        sums.append(side.loss_sum())
+    numpy.testing.assert_allclose(sums[0], sums[1], rtol=1e-6)
