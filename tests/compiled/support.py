@@ -58,8 +58,28 @@ def cut(pieces: int, threads: int) -> Iterator[None]:
         yield
 
 
-GUARD = 256
-"""Bytes before and behind each array, all ones: NaN, and 255."""
+class Box:
+    """A copy of an array, in its memory order, between guards; gaps are as these are.
+
+    A guard is made of NaN that arithmetic changes and that differ from box to box: a number that is
+    computed or copied from the guard of one is seen in that of another.
+    """
+
+    GUARD = 256  # bytes
+
+    def __init__(self, x: Host, number: int) -> None:
+        low, high = numpy.lib.array_utils.byte_bounds(x)
+        words = (2 * self.GUARD + high - low + 3) // 4
+        self.bytes = numpy.full(words, 0x7F800001 + number, numpy.uint32).view(numpy.uint8)
+        self.around = numpy.ones(len(self.bytes), bool)
+        self.around[self.GUARD : self.GUARD + high - low] = False
+        self.before = self.bytes[self.around]
+        place = self.GUARD + x.ctypes.data - low
+        self.inner: Host = numpy.ndarray(x.shape, x.dtype, self.bytes.data, place, x.strides)
+        self.inner[...] = x
+
+    def holds(self) -> bool:
+        return numpy.array_equal(self.bytes[self.around], self.before)
 
 
 @contextmanager
@@ -70,21 +90,13 @@ def guarded() -> Iterator[None]:
     """
     call, empty = library.Call.__call__, numpy.empty
 
-    def boxed(x: Host) -> tuple[Host, Host]:
-        low, high = numpy.lib.array_utils.byte_bounds(x)  # gaps are guards too
-        box = numpy.full(2 * GUARD + high - low, 255, numpy.uint8)
-        inner = numpy.ndarray(x.shape, x.dtype, box.data, GUARD + x.ctypes.data - low, x.strides)
-        inner[...] = x
-        return box, inner
-
     def run(self: Any, *arguments: Any) -> None:
-        boxes = {i: boxed(a) for i, a in enumerate(arguments) if type(a) is numpy.ndarray}
-        call(self, *(boxes[i][1] if i in boxes else a for i, a in enumerate(arguments)))
-        for i, (box, inner) in boxes.items():
-            around = numpy.concatenate([box[:GUARD], box[-GUARD:]])
-            assert (around == 255).all(), f"{self.name} writes beyond argument {i}"
-            if inner.tobytes() != arguments[i].tobytes():
-                arguments[i][...] = inner
+        boxes = {i: Box(a, i) for i, a in enumerate(arguments) if type(a) is numpy.ndarray}
+        call(self, *(boxes[i].inner if i in boxes else a for i, a in enumerate(arguments)))
+        for i, box in boxes.items():
+            assert box.holds(), f"{self.name} writes beyond argument {i}"
+            if box.inner.tobytes() != arguments[i].tobytes():
+                arguments[i][...] = box.inner
 
     def full(*arguments: Any, **options: Any) -> Host:
         x: Host = empty(*arguments, **options)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.compiled.support import GUARD, compiled, cut, require_compiler
+from tests.compiled.support import Box, compiled, cut, require_compiler
 from tests.lib import Host
 from xpcnn.optimizers import SGD, Adam
 
@@ -20,22 +20,17 @@ def _compiler() -> None:
 
 
 class Boxes:
-    """Arrays between guards, all ones: NaN."""
+    """Arrays between guards."""
 
     def __init__(self) -> None:
-        self.all: list[Host] = []
-
-    def empty_like(self, x: Host) -> Host:
-        self.all.append(numpy.full(2 * GUARD + x.nbytes, 255, numpy.uint8))
-        return self.all[-1][GUARD : GUARD + x.nbytes].view(x.dtype).reshape(x.shape)
+        self.all: list[Box] = []
 
     def copy(self, x: Host) -> Host:
-        new = self.empty_like(x)
-        new[...] = x
-        return new
+        self.all.append(Box(x, len(self.all)))
+        return self.all[-1].inner
 
     def hold(self) -> bool:
-        return all((box[:GUARD] == 255).all() and (box[-GUARD:] == 255).all() for box in self.all)
+        return all(box.holds() for box in self.all)
 
 
 def params(seed: int, boxes: Boxes) -> dict[str, Host]:
@@ -55,7 +50,7 @@ def test_steps_stay_in_their_memory_and_are_the_same_on_any_number_of_threads(
         state = {name: params(0, boxes) for name in rule.init(given[0])}
         for memory in state.values():
             memory.update({path: abs(x) for path, x in memory.items()})
-        monkeypatch.setattr(numpy, "empty_like", boxes.empty_like)
+        monkeypatch.setattr(numpy, "empty_like", boxes.copy)
         with cut(pieces, threads):
             new, after = kernel(rule, *given, state, *TIME)
         monkeypatch.undo()
