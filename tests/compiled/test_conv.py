@@ -91,6 +91,14 @@ def test_an_image_smaller_than_the_filters() -> None:
         agree("conv2d", [whole(rng, 9, 2, 2, 1), whole(rng, 3, 2, 5, 5), None], padding=padding)
 
 
+@pytest.mark.parametrize("f", [20, 21, 44, 67])
+def test_filters_whose_gradients_are_summed_in_groups(f: int) -> None:
+    """20 at a time where they are as large as these."""
+    rng = numpy.random.default_rng(f)
+    with cut(3, 2):
+        agree("conv2d", [whole(rng, 9, 17, 6, 7), whole(rng, f, 17, 5, 5), whole(rng, f)])
+
+
 def test_windows_of_256_elements_are_the_largest() -> None:
     rng = numpy.random.default_rng(0)
     x, w = whole(rng, 3, 2, 32, 17), whole(rng, 3, 2, 1, 1)
