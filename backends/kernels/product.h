@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-    TAPS = 96,          /* of a block: their part of x stays in the nearest cache */
+    TAPS = 96,            /* of a block: their part of x stays in the nearest cache */
     COLUMNS = 24 * LANES, /* of a block: a multiple of the columns of each tile */
     REACH = 512           /* of a block of dots: a few rows of dy stay in the nearest cache */
 };

@@ -4,14 +4,14 @@
 #define PASTE(name, rows, width) name##_##rows##_##width
 #define NAME_OF(name, rows, width) PASTE(name, rows, width)
 #define NAME(name) NAME_OF(name, ROWS, WIDTH)
+#define ALONE static __attribute__((noinline, unused)) /* or they run out of registers */
 #define ROW UNROLL for (int m = 0; m < ROWS; m++)
 #define EACH ROW UNROLL for (int v = 0; v < WIDTH; v++)
 
 /* Columns from l on, as many as whole tiles hold; returns where they end. */
-static __attribute__((noinline, unused)) long NAME(tiles)(const float *w, long wm, const long *tap,
-                                                  const float *x, const long *at, long taps,
-                                                  float *y, long ym, long l, long length,
-                                                  const float *bias, int first)
+ALONE long NAME(tiles)(const float *w, long wm, const long *tap, const float *x, const long *at,
+                       long taps, float *y, long ym, long l, long length, const float *bias,
+                       int first)
 {
     for (; l + WIDTH * LANES <= length; l += WIDTH * LANES) {
         Lanes sum[ROWS][WIDTH];
@@ -28,9 +28,8 @@ static __attribute__((noinline, unused)) long NAME(tiles)(const float *w, long w
 }
 
 /* Taps from k on, as many as whole tiles hold; returns where they end. */
-static __attribute__((noinline, unused)) long NAME(dots)(const float *dy, long dm, const float *x,
-                                                 const long *at, const long *tap, long k, long taps,
-                                                 long length, Lanes *sum, long all)
+ALONE long NAME(dots)(const float *dy, long dm, const float *x, const long *at, const long *tap,
+                      long k, long taps, long length, Lanes *sum, long all)
 {
     for (; k + WIDTH <= taps; k += WIDTH) {
         Lanes part[ROWS][WIDTH];
@@ -49,6 +48,7 @@ static __attribute__((noinline, unused)) long NAME(dots)(const float *dy, long d
 }
 
 #undef EACH
+#undef ALONE
 #undef ROW
 #undef NAME
 #undef NAME_OF

@@ -1,8 +1,8 @@
 """Arrays that stand for CuPy's: NumPy's memory, CuPy's manners.
 
-They meet no array of NumPy, stay 0-d where NumPy returns scalars, and note every wait for the
-device (`waits`). New memory is poisoned and lies between guards, so that a write beyond an array is
-seen, and what was never written, or lies beyond, is NaN.
+They meet no array of NumPy, stay 0-d where NumPy returns scalars, never warn, and note every wait
+for the device (`waits`). New memory is poisoned and lies between guards, so that a write beyond an
+array is seen, and what was never written, or lies beyond, is NaN.
 """
 
 from itertools import count
@@ -27,11 +27,13 @@ class ndarray(numpy.ndarray[Any, Any]):
             if type(x) is numpy.ndarray:
                 raise TypeError(f"{ufunc.__name__}: Unsupported type {type(x)}")
         options = {name: on_host(x) for name, x in options.items()}
-        return on_device(getattr(ufunc, method)(*map(on_host, inputs), **options))
+        with numpy.errstate(all="ignore"):
+            return on_device(getattr(ufunc, method)(*map(on_host, inputs), **options))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         kwargs = {name: on_host(x) for name, x in kwargs.items()}
-        return on_device(func(*map(on_host, args), **kwargs))
+        with numpy.errstate(all="ignore"):
+            return on_device(func(*map(on_host, args), **kwargs))
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return namespace

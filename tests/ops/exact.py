@@ -7,7 +7,7 @@ import numpy
 
 from tests.conformance.verdict import numpy_kernels
 from tests.lib import Host, Lib
-from xpcnn import ops
+from xpcnn import backend, ops
 
 
 def draw(*shape: int, scale: float = 1.0, shift: float = 0.0, seed: int = 0) -> Host:
@@ -19,6 +19,16 @@ def draw(*shape: int, scale: float = 1.0, shift: float = 0.0, seed: int = 0) -> 
 def flat(*shape: int) -> Host:
     """Return numbers of which most neighbours are equal, as in the background of an image."""
     return numpy.random.default_rng(shape).integers(-1, 2, shape).astype("float32")
+
+
+def has_kernels(lib: Lib) -> bool:
+    """Whether the ops know kernels of the library: with --no-kernels, of none."""
+    return bool(backend._kernels.get(lib.backend.array_type))
+
+
+def launches_are_seen(lib: Lib) -> bool:
+    """Whether kernels run on the host, where they are counted."""
+    return lib.name == "cupy-on-host" and has_kernels(lib)
 
 
 def run(place: Any, op: str, given: list[Host | None], options: dict[str, Any]) -> list[Any]:

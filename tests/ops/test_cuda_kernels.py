@@ -12,7 +12,7 @@ import pytest
 from tests import fake_cupy
 from tests.conformance.verdict import numpy_kernels
 from tests.lib import Host, Lib
-from tests.ops.exact import assert_close, draw, flat, reference, run
+from tests.ops.exact import assert_close, draw, flat, has_kernels, launches_are_seen, reference, run
 from xpcnn import ops
 
 on_cuda = pytest.mark.parametrize("lib", ["cupy", "cupy-on-host"], indirect=True)
@@ -80,6 +80,8 @@ def test_batch_norm(lib: Lib, shape: tuple[int, ...], affine: bool) -> None:
 @on_cuda
 @pytest.mark.parametrize("shape", NORMS, ids=str)
 def test_a_mean_far_from_0_costs_the_variance_nothing(lib: Lib, shape: tuple[int, ...]) -> None:
+    if not has_kernels(lib):
+        pytest.skip("how well a library adds up float32 is its own affair")
     given: list[Host | None] = [draw(*shape, shift=1000.0), None, None]
     y, _, var = reference("batch_norm", given, {}, "float64")[:3]
     got = run(lib.asarray, "batch_norm", given, {})
@@ -182,7 +184,7 @@ def test_convolution(
     fake_cupy.launches.clear()
     got = run(lib.asarray, op, given, options | tail)
     assert_close(lib, got, exact, 2e-6, least=1.0)  # where sums of numbers near 1 cancel
-    if lib.name == "cupy-on-host":
+    if launches_are_seen(lib):
         assert fake_cupy.launches == ["conv", "conv_dx", "conv_dw"]
 
 

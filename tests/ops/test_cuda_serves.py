@@ -9,7 +9,7 @@ from tests import fake_cupy
 from tests.cuda_on_host import arrays
 from tests.gpu.sides import Ours
 from tests.lib import Host, Lib
-from tests.ops.exact import draw, reference, run
+from tests.ops.exact import draw, launches_are_seen, reference, run
 from xpcnn import backend, ops
 from xpcnn.layers import (
     BatchNorm,
@@ -26,6 +26,13 @@ from xpcnn.layers import (
 from xpcnn.model import Model
 
 HOST = pytest.mark.parametrize("lib", ["cupy-on-host"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _with_kernels(lib: Lib) -> None:
+    if not launches_are_seen(lib):
+        pytest.skip("--no-kernels: nothing is launched")
+
 
 X, LABELS = draw(2, 3, 6, 6), numpy.asarray([0, 1])
 
