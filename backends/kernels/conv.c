@@ -168,7 +168,7 @@ static void unpool_rows(void *arguments, long piece)
                 for (long k = 0; k < taps; k++) {
                     float *dx = corner + (k / a->pw * o->columns + k % a->pw) * n;
                     for (long l = 0; l < n; l++)
-                        dx[l] = (winner[l] == k) & (y[l] != 0) ? dy[l] : 0;
+                        dx[l] = ((winner[l] == k) & (y[l] != 0)) ? dy[l] : 0;
                 }
         }
 }
@@ -234,19 +234,11 @@ static void filter_rows(void *arguments, long piece)
     free(lists);
 }
 
-/* dw (f, c, kh, kw) and then db (f,), for dy (f, rows, columns, n): the sums of so many pieces of the
-   rows, added in their order. */
-void conv_filters(const Windows *o, const float *x, const float *dy, float *dw_db, long n, long f,
+/* parts (pieces, f * c * kh * kw + f): dw (f, c, kh, kw) and then db (f,), for dy (f, rows, columns, n),
+   from each piece of the rows. */
+void conv_filters(const Windows *o, const float *x, const float *dy, float *parts, long n, long f,
                   long pieces, long threads)
 {
-    long size = f * (taps_of(o) + 1);
-    float *parts = malloc(pieces * size * sizeof *parts);
     Arguments a = {.o = o, .x = x, .dy = dy, .out = parts, .n = n, .f = f, .pieces = pieces};
     run(filter_rows, &a, pieces, threads);
-    for (long i = 0; i < size; i++) {
-        dw_db[i] = parts[i];
-        for (long piece = 1; piece < pieces; piece++)
-            dw_db[i] += parts[piece * size + i];
-    }
-    free(parts);
 }

@@ -61,6 +61,26 @@ void batch_norm(const float *x, const float *gamma, const float *beta, float *y,
     run(forward, &p, channels, threads);
 }
 
+static void inference(void *arguments, long c)
+{
+    const Arguments *p = arguments;
+    const float *x = p->x + c * p->m, mean = p->mean[c];
+    const float slope = (p->gamma ? p->gamma[c] : 1) / sqrtf(p->var[c] + p->eps);
+    const float beta = p->beta ? p->beta[c] : 0;
+    float *restrict y = p->y + c * p->m;
+    for (long i = 0; i < p->m; i++)
+        y[i] = (x[i] - mean) * slope + beta;
+}
+
+/* The same with a mean and a var that are given. */
+void batch_norm_inference(const float *x, const float *gamma, const float *beta, float *mean,
+                          float *var, float *y, float eps, long m, long channels, long threads)
+{
+    Arguments p = {.x = x, .gamma = gamma, .beta = beta, .mean = mean, .var = var, .y = y,
+                   .eps = eps, .m = m};
+    run(inference, &p, channels, threads);
+}
+
 static void backward(void *arguments, long c)
 {
     const Arguments *p = arguments;

@@ -87,7 +87,8 @@ static void forget(void)
 
 static void start(long helpers)
 {
-    if (!started)
+    static int told;
+    if (!told++)
         pthread_atfork(0, 0, forget);
     for (; started < helpers; started++) {
         pthread_t thread;

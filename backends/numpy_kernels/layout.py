@@ -18,6 +18,17 @@ def logical(x: Array) -> Array:
     return x.transpose(3, 0, 1, 2)
 
 
+def cotangent(dy: Array, y: Array) -> Array:
+    """Return dy in the dtype of the output y.
+
+    Raises:
+        ValueError: its shape is not that of y.
+    """
+    if dy.shape != y.shape:
+        raise ValueError(f"a cotangent has shape {dy.shape}, the output {y.shape}")
+    return dy.astype(y.dtype, copy=False)
+
+
 def pair(value: Any) -> Pair:
     """Return (rows, columns) of a hyperparameter."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])

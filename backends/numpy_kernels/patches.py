@@ -81,7 +81,8 @@ class Patches(NamedTuple):
         k, m = u * sw - left, (v - 1) * sw - left + dw * (kw - 1) + 1
         if i < 0 or k < 0 or j > h or m > w:
             padded = np.zeros((c, j - i, m - k, n), x.dtype)
-            rows, cols = slice(max(i, 0), min(j, h)), slice(max(k, 0), min(m, w))
+            rows = slice(min(max(i, 0), h), max(min(j, h), 0))  # empty where all is padding
+            cols = slice(min(max(k, 0), w), max(min(m, w), 0))
             padded[:, rows.start - i : rows.stop - i, cols.start - k : cols.stop - k] = x[
                 :, rows, cols
             ]

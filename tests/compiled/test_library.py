@@ -42,6 +42,7 @@ def script(path: Path, *lines: str) -> str:
     return str(path)
 
 
+FAILED = "NumPy's, since those in C could not be made: "
 needs_sh = pytest.mark.skipif(os.name != "posix", reason="no sh on this system")
 
 
@@ -65,10 +66,16 @@ def test_a_compiler_that_fails(
 ) -> None:
     cc = script(tmp_path / "cc", "echo first >&2", "echo 'conv.c: no such luck' >&2", "exit 1")
     monkeypatch.setenv("XPCNN_COMPILER", cc)
-    assert found() == (False, f"NumPy's, since {cc} failed: conv.c: no such luck")
+    assert found() == (
+        False,
+        f"NumPy's, since those in C could not be made: {cc} failed: conv.c: no such luck",
+    )
     assert list(cache.iterdir()) == []
     script(tmp_path / "cc", "exit 1")
-    assert found() == (False, f"NumPy's, since {cc} failed: no reason given")
+    assert found() == (
+        False,
+        f"NumPy's, since those in C could not be made: {cc} failed: no reason given",
+    )
 
 
 @needs_sh
@@ -95,7 +102,7 @@ def test_a_user_without_a_home(compiler: None, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", home)
-    assert found()[1].endswith(" failed: Could not determine home directory.")
+    assert found()[1].endswith(" could not be made: Could not determine home directory.")
 
 
 def test_without_them_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

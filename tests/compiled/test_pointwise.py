@@ -86,3 +86,29 @@ def test_cotangents_of_another_dtype_are_converted() -> None:
     agree("conv_relu_pool", [x, w, None], whole(rng, 9, 3, 2, 2).astype("float64"), pool=2)
     agree("avg_pool2d", [x], whole(rng, 9, 2, 2, 2).astype("float64"), size=2)
     agree("dense", [x[0, 0], x[0, 0]], whole(rng, 4, 4).astype("float64"))
+
+
+@pytest.mark.parametrize("shape", [(9, 500, 2, 2), (64, 3, 2, 2), (9, 3, 3, 3), (1, 1, 1, 1)])
+@pytest.mark.parametrize("name", ["conv2d", "conv_relu_pool", "avg_pool2d", "batch_norm", "relu"])
+def test_a_cotangent_of_another_shape_is_an_error(name: str, shape: tuple[int, ...]) -> None:
+    """The kernels read memory: of a wrong shape they would read what is not theirs."""
+    rng = numpy.random.default_rng(0)
+    x, w = whole(rng, 9, 3, 4, 4), whole(rng, 3, 3, 1, 1)
+    given: dict[str, tuple[list[Any], dict[str, Any]]] = {
+        "conv2d": ([x, w], {"stride": 2}),
+        "conv_relu_pool": ([x, w], {"pool": 2}),
+        "avg_pool2d": ([x], {"size": 2}),
+        "batch_norm": ([x[:, :, :2, :2], None, None], {}),
+        "relu": ([x[:, :, :2, :2]], {}),
+    }
+    arrays, options = given[name]
+    _, pullback = compiled.KERNELS[name](*arrays, **options)
+    dy = numpy.ones(shape, "float32")
+    with pytest.raises(ValueError, match=r"a cotangent has shape .*, the output \(9, 3, 2, 2\)"):
+        pullback(dy)
+
+
+def test_a_cotangent_of_another_number_of_features_is_an_error() -> None:
+    _, pullback = compiled.KERNELS["dense"](numpy.ones((4, 3), "f4"), numpy.ones((3, 2), "f4"))
+    with pytest.raises(ValueError, match=r"has shape \(4, 1\), the output \(4, 2\)"):
+        pullback(numpy.ones((4, 1), "float32"))

@@ -54,6 +54,8 @@ def command(
         arguments = ["-m", "tests.bench", *given]
         ctx.exit(subprocess.run([sys.executable, *arguments], cwd=CHECKOUT, check=False).returncode)
 
+    if compiled and peer is None:
+        ctx.fail("--compile needs PyTorch, and a checkout of the repository. Try: without it")
     from xpcnn.benchmark import FULL, MODES, QUICK, Bench, Case, start_times
     from xpcnn.cli.output import answer, say, to_json
 

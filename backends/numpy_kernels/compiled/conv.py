@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import conv
-from ..layout import Array, batch_last, logical, pair
+from ..layout import Array, batch_last, cotangent, logical, pair
 from ..patches import Patches
 from ..threads import sharing
 from .library import Call, serves, vector
@@ -37,12 +37,12 @@ def conv2d(
         return NotImplemented
     image, b = batch_last(x), vector(b)
     patches = conv.windows(x, w, stride, padding, dilation)
-    y = convolved(image, w, b, patches, relu=False)
+    y = logical(convolved(image, w, b, patches, relu=False))
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        return gradients(image, w, b, batch_last(dy.astype(x.dtype, copy=False)), patches, wants)
+        return gradients(image, w, b, batch_last(cotangent(dy, y)), patches, wants)
 
-    return logical(y), pullback
+    return y, pullback
 
 
 def conv_relu_pool(
@@ -63,12 +63,11 @@ def conv_relu_pool(
     # more elements than a byte tells apart; no window
     if groups != 1 or not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
         return NotImplemented
-    image, b = batch_last(x), vector(b)
+    image, b, f, n = batch_last(x), vector(b), len(w), len(x)
     winner: Array | None = None
     if pool is None:
         y = convolved(image, w, b, patches, relu=True)
     else:
-        f, n = len(w), len(x)
         y = np.empty((f, ho // ph, wo // pw, n), x.dtype)
         winner = np.empty(y.shape, np.uint8) if grad else None
         windows = over_image(x.shape[1], patches)
@@ -76,7 +75,7 @@ def conv_relu_pool(
         CONV_RELU_POOL(windows, image, np.ascontiguousarray(w), b, y, winner, n, f, ph, pw, *work)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        dy = batch_last(dy.astype(x.dtype, copy=False))
+        dy = batch_last(cotangent(dy, logical(y)))
         if winner is None:
             dconv = relu_gradient(dy, y)
         else:
@@ -109,9 +108,10 @@ def gradients(
     size = w.size * ho * wo * n
     want_db = want_db and b is not None
     if want_dw or want_db:  # one way for both: db has the same bits with and without dw
-        dw_db = np.empty(w.size + f, w.dtype)
-        work = sharing(ho, size, each=1)
-        CONV_FILTERS(over_image(c, patches), image, dy, dw_db, n, f, *work)
+        pieces, threads = sharing(ho, size, each=1)
+        parts = np.empty((pieces, w.size + f), w.dtype)
+        CONV_FILTERS(over_image(c, patches), image, dy, parts, n, f, pieces, threads)
+        dw_db = parts.sum(axis=0)  # in the order of the rows: the same bits in every run
         dw = dw_db[: w.size].reshape(w.shape) if want_dw else None
         db = dw_db[w.size :] if want_db else None
     if want_dx:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..layout import Array
+from ..layout import Array, cotangent
 from ..threads import sharing
 from .library import Call, serves, vector
 
@@ -25,7 +25,7 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
-        dy, dx, dw = dy.astype(x.dtype, copy=False), None, None
+        dy, dx, dw = cotangent(dy, y.T), None, None
         work = sharing(i, w.size * n)
         if want_dx:
             dx = np.empty((i, n), x.dtype)

@@ -13,7 +13,6 @@ import hashlib
 import os
 import platform
 import shutil
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +22,7 @@ import numpy
 from ..layout import Array
 
 SOURCES = Path(__file__).parents[2] / "kernels"
-FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread", "-march=native")
+FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
 KINDS = {"p": ctypes.c_void_p, "l": ctypes.c_long, "f": ctypes.c_float, "d": ctypes.c_double}
 COMPILERS = ("cc", "gcc", "clang")
 
@@ -45,17 +44,16 @@ def library() -> Library:
         return Library(None, f"NumPy's, since those in C need POSIX threads, not {os.name}")
     found = [path for c in ([name] if name else COMPILERS) if (path := shutil.which(c))]
     if not found:
-        return Library(
-            None, f"NumPy's, since there is no C compiler {name or ', '.join(COMPILERS)}"
-        )
+        missing = name or ", ".join(COMPILERS)
+        return Library(None, f"NumPy's, since there is no C compiler {missing}")
     try:
         return Library(_loaded(found[0]), f"in C, compiled by {found[0]}")
     except (OSError, RuntimeError) as error:  # no home, for one
-        return Library(None, f"NumPy's, since {found[0]} failed: {error}")
+        return Library(None, f"NumPy's, since those in C could not be made: {error}")
 
 
 def _loaded(compiler: str) -> ctypes.CDLL:
-    """Load the kernels from the cache, after compiling them where it has none that load."""
+    """Load the kernels from the cache, after compiling them where it has none."""
     sources = sorted(SOURCES.glob("*.[ch]"))
     digest = hashlib.sha256(f"{compiler} {FLAGS} {_processor()}".encode())
     for source in sources:
@@ -63,31 +61,37 @@ def _loaded(compiler: str) -> ctypes.CDLL:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn"
     name = f"kernels-{digest.hexdigest()[:16]}"
     for built in folder.glob(f"{name}-*.so"):
+        facts = built.stat()
         # the size is in the name: to load a file that was cut off would end the process
-        if built.stem == f"{name}-{built.stat().st_size}":
-            with suppress(OSError):  # damaged
-                return ctypes.CDLL(str(built))
-    code = [source for source in sources if source.suffix == ".c"]
-    return ctypes.CDLL(str(_compile(compiler, code, folder / name)))
+        if built.stem == f"{name}-{facts.st_size}" and facts.st_uid == os.getuid():
+            return ctypes.CDLL(str(built))
+    code = [str(source) for source in sources if source.suffix == ".c"]
+    try:
+        return ctypes.CDLL(str(_compile([compiler, *FLAGS, "-march=native"], code, folder / name)))
+    except OSError:  # a compiler that does not know its machine
+        return ctypes.CDLL(str(_compile([compiler, *FLAGS], code, folder / name)))
 
 
-def _compile(compiler: str, sources: list[Path], built: Path) -> Path:
-    """Compile sources into one file, which other processes see whole or not at all; return it.
+def _compile(command: list[str], code: list[str], built: Path) -> Path:
+    """Compile code into one file, which other processes see whole or not at all; return it.
 
     Raises:
-        OSError: the folder cannot be written, or what the compiler printed last.
+        OSError: the folder cannot be written, or what the compiler said first.
     """
     import subprocess  # here, and tempfile: most processes compile nothing
     import tempfile
 
-    built.parent.mkdir(parents=True, exist_ok=True)
+    built.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
         target = Path(scratch) / built.name
-        command = [compiler, *FLAGS, "-o", str(target), *map(str, sources), "-lm"]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        command = [*command, "-o", str(target), *code, "-lm"]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, errors="replace"
+        )
         if done.returncode:
-            *_, last = ["no reason given", *done.stderr.strip().splitlines()]
-            raise OSError(last)
+            said = done.stderr.strip().splitlines() or ["no reason given"]
+            first = next((line for line in said if "error" in line), said[-1])
+            raise OSError(f"{command[0]} failed: {first}")
         return target.replace(built.with_name(f"{built.name}-{target.stat().st_size}.so"))
 
 

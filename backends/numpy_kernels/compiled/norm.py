@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from ..layout import Array, batch_last, logical
+from .. import norm
+from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
 from .library import Call, serves, vector
 
 BATCH_NORM = Call("batch_norm", "pppppp fll l")
+BATCH_NORM_INFERENCE = Call("batch_norm_inference", "pppppp fll l")
 BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppppppp fll l")
 PASSES = 16  # multiplications that take as long as all passes over a number
 
@@ -32,7 +34,7 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
         want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
         dx = np.empty_like(image) if want_dx else None
         sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
-        grad = batch_last(dy.astype(x.dtype, copy=False))
+        grad = batch_last(cotangent(dy, x))
         BATCH_NORM_GRADIENT(image, grad, gamma, mean, var, dx, sums, sums_xhat, eps, m, c, threads)
         return (
             None if dx is None else logical(dx),
@@ -41,3 +43,29 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
         )
 
     return (logical(y), mean, var), pullback
+
+
+def batch_norm_inference(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    mean: Array,
+    var: Array,
+    *,
+    eps: float = 1e-5,
+) -> Any:
+    """Normalise images by given statistics; the gradients, rarely asked for, are NumPy's."""
+    if x.ndim != 4 or not serves(x):
+        return NotImplemented
+    n, c, h, w = x.shape
+    given = [vector(a) for a in (gamma, beta, mean, var)]
+    image = batch_last(x)
+    y = np.empty_like(image)
+    _, threads = sharing(c, PASSES * x.size)
+    BATCH_NORM_INFERENCE(image, *given, y, eps, n * h * w, c, threads)
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Any:
+        _, back = norm.batch_norm_inference(x, gamma, beta, mean, var, eps=eps)
+        return back(cotangent(dy, x), wants)
+
+    return logical(y), pullback

@@ -27,6 +27,8 @@ ADAM = Call("adam", "pl ff dd f ll")
 
 def sgd(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array) -> Any:
     """Step with SGD, with or without momentum."""
+    if not _plain(lr, step):
+        return NotImplemented
     share = 1.0 - rule.dampening * (step > 1.0)
     held = {"velocity": state["velocity"]} if rule.momentum else {}
     numbers = float(lr), rule.momentum, share, rule.nesterov
@@ -35,7 +37,7 @@ def sgd(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step:
 
 def adam(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array) -> Any:
     """Step with Adam or AdamW."""
-    if rule.amsgrad:
+    if rule.amsgrad or not _plain(lr, step):
         return NotImplemented
     first, second = (
         -math.expm1(float(step) * math.log(beta)) if beta > 0.0 else 1.0
@@ -74,6 +76,11 @@ def _stepped(
     call(tensors, len(params), *numbers, *sharing(1 << 30, PASS * int(tensors["size"].sum())))
     new, *memories = outputs
     return new, dict(zip(state, memories, strict=True))
+
+
+def _plain(lr: Array, step: Array) -> bool:
+    """Whether both are what training gives: one number of float32, the step from 1 on."""
+    return all(x.shape == () and x.dtype == np.float32 for x in (lr, step)) and bool(step >= 1)
 
 
 def _decays(rule: Any, p: Array) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..elementwise import laid_out_as
-from ..layout import Array
+from ..layout import Array, cotangent
 from ..threads import sharing
 from .library import Call, serves
 
@@ -22,7 +22,7 @@ def activation(name: str) -> tuple[Callable[[Array], Any], Callable[[Array, Arra
     backward = Call(f"{name}_gradient", "ppp lll")
 
     def gradient(dy: Array, y: Array) -> Array:
-        dy, dx = dy.astype(y.dtype, copy=False), np.empty_like(y)
+        dy, dx = cotangent(dy, y), np.empty_like(y)
         backward(laid_out_as(y, dy), y, dx, y.size, *sharing(y.size, PASS * y.size))
         return dx
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..layout import Array, batch_last, logical, pair
+from ..layout import Array, batch_last, cotangent, logical, pair
 from ..threads import sharing
 from .library import Call, serves
 from .pointwise import PASS
@@ -42,7 +42,7 @@ def avg_pool2d(
         if wants is not None and not wants[0]:
             return (None,)
         dx = (np.zeros if h % ph or w % pw else np.empty)((c, h, w, n), x.dtype)
-        AVERAGE_POOL_GRADIENT(batch_last(dy.astype(x.dtype, copy=False)), dx, *shape)
+        AVERAGE_POOL_GRADIENT(batch_last(cotangent(dy, logical(y))), dx, *shape)
         return (logical(dx),)
 
     return logical(y), pullback

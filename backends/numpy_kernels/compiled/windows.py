@@ -3,15 +3,14 @@
 import ctypes
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..layout import Pair
+from ..layout import Array, Pair
 from ..patches import Patches
 
-Taps = list[tuple[int, int]]  # (tap of the filter, pixel that it lies on)
+Seen = tuple[Array, Array]  # (pixels, taps): whether a tap lies on something, and on what
 LONG = np.dtype(ctypes.c_long)
 _LONGS = ctypes.POINTER(ctypes.c_long)
 
@@ -50,21 +49,18 @@ class _Axis(NamedTuple):
     out: int
 
 
-def _on_image(a: _Axis) -> list[Taps]:
-    """Return for each output pixel the taps on the image, and the pixels under them."""
-    pixels = [
-        [(t, o * a.stride + t * a.dilation - a.before) for t in range(a.taps)] for o in range(a.out)
-    ]
-    return [[(t, i) for t, i in taps if 0 <= i < a.size] for taps in pixels]
+def _on_image(a: _Axis) -> Seen:
+    """Return which taps of each output pixel lie on the image, and the pixels under them."""
+    o, t = np.arange(a.out)[:, None], np.arange(a.taps)
+    at = o * a.stride + t * a.dilation - a.before
+    return (at >= 0) & (at < a.size), at
 
 
-def _on_output(a: _Axis) -> list[Taps]:
-    """Return for each image pixel the taps that lie on it, and the output pixels they belong to."""
-    found = [[(t, i + a.before - t * a.dilation) for t in range(a.taps)] for i in range(a.out)]
-    return [
-        [(t, o // a.stride) for t, o in taps if o % a.stride == 0 and 0 <= o < a.size * a.stride]
-        for taps in found
-    ]
+def _on_output(a: _Axis) -> Seen:
+    """Return which taps lie on each image pixel, and the output pixels that they belong to."""
+    i, t = np.arange(a.out)[:, None], np.arange(a.taps)
+    at, between = np.divmod(i + a.before - t * a.dilation, a.stride)
+    return (between == 0) & (at >= 0) & (at < a.size), at
 
 
 def _windows(
@@ -73,34 +69,29 @@ def _windows(
     size: Pair,
     out: Pair,
     patches: Patches,
-    find: Callable[[_Axis], list[Taps]],
+    find: Callable[[_Axis], Seen],
 ) -> Any:
     down, across = (
         find(_Axis(image[i], size[i], patches.stride[i], patches.dilation[i], sides[0], out[i]))
         for i, sides in enumerate(patches.sides)
     )
-    starts = [o for o in range(out[1]) if o == 0 or not _continues(across[o - 1], across[o])]
-    arrays = [
-        np.asarray(numbers, LONG)
-        for numbers in (
-            *_table(down),
-            starts,
-            [*starts[1:], out[1]],
-            *_table([across[o] for o in starts]),
-        )
-    ]
+    starts = np.flatnonzero(_begins(*across))
+    ends = [*starts[1:], out[1]]
+    tables = (*_table(*down), starts, ends, *_table(*(seen[starts] for seen in across)))
+    arrays = [np.ascontiguousarray(numbers, LONG) for numbers in tables]
     pointers = [array.ctypes.data_as(_LONGS) for array in arrays]
     windows = Windows(channels, *image, *size, *out, *pointers[:3], len(starts), *pointers[3:])
     windows.kept = arrays  # alive as long as the pointers to them
     return ctypes.byref(windows)
 
 
-def _continues(before: Taps, here: Taps) -> bool:
-    """Whether a pixel sees the taps of the one before it, each one pixel further."""
-    return [(t, i + 1) for t, i in before] == here
+def _begins(lies: Array, at: Array) -> Array:
+    """Return whether each pixel begins a run: sees not what the one before it saw, moved by one."""
+    moved = (lies[1:] == lies[:-1]) & ((at[1:] == at[:-1] + 1) | ~lies[1:])
+    return np.concatenate([np.ones(min(1, len(lies)), bool), ~moved.all(axis=1)])
 
 
-def _table(taps: list[Taps]) -> tuple[list[int], list[int], list[int]]:
+def _table(lies: Array, at: Array) -> tuple[Array, Array, Array]:
     """Return where the taps of each pixel begin, the taps, and the pixels under them."""
-    flat = [tap for some in taps for tap in some]
-    return [0, *accumulate(map(len, taps))], [t for t, _ in flat], [i for _, i in flat]
+    first = np.concatenate([[0], np.cumsum(lies.sum(axis=1))])
+    return first, np.nonzero(lies)[1], at[lies]
