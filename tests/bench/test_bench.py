@@ -115,6 +115,9 @@ def test_what_the_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     head, line = ran.output.splitlines()
     assert head.split()[:4] == ["model", "batch", "mode", "ms"]
     assert line.split()[:3] == ["xor", "64", "train"]
+    ran = CliRunner().invoke(command, ["--compile"])
+    assert ran.exit_code == 2
+    assert "--compile needs PyTorch, and a checkout of the repository" in ran.output
 
 
 def test_columns_are_aligned() -> None:

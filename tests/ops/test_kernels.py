@@ -38,11 +38,7 @@ CASES: list[tuple[str, list[Host | None], dict[str, Any]]] = [
     ("conv2d", [values(64, 16, 12, 12), values(8, 16, 3, 3), values(8)], {"padding": 1}),
     ("conv2d", [IMAGES, values(3, 6, 5, 7), values(3)], {}),
     ("conv2d", [IMAGES, values(3, 6, 5, 5), values(3)], {"padding": ((2, 1), (4, 2))}),
-    (
-        "conv2d",
-        [values(64, 3, 8, 8), values(4, 3, 3, 3), None],
-        {"padding": 9},
-    ),  # strips of it alone
+    ("conv2d", [values(64, 3, 8, 8), values(4, 3, 3, 3), None], {"padding": 9}),
     ("conv_relu_pool", [IMAGES, values(8, 6, 3, 3), values(8)], {"padding": 1}),
     ("conv_relu_pool", [IMAGES, values(3, 6, 5, 7), values(3)], {"pool": 2}),
     ("conv_relu_pool", [IMAGES, values(8, 6, 3, 3), values(8)], {"padding": 1, "pool": 2}),
