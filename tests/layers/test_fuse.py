@@ -9,8 +9,8 @@ from tests.compare import assert_same
 from tests.lib import Lib
 from xpcnn.errors import ShapeError
 from xpcnn.initializers import Draw
-from xpcnn.layers import Context, Conv2D, Layer, MaxPool2D, ReLU, Sequential
-from xpcnn.layers.fuse import fusion
+from xpcnn.layers import BatchNorm, Context, Conv2D, Layer, MaxPool2D, ReLU, Sequential
+from xpcnn.layers.fuse import ALWAYS, IN_INFERENCE, fusion
 from xpcnn.types import Array, flatten, map_tree
 
 CONV, POOL = Conv2D(5, 3, padding=1), MaxPool2D(2)
@@ -30,8 +30,47 @@ CONV, POOL = Conv2D(5, 3, padding=1), MaxPool2D(2)
     ],
 )
 def test_what_becomes_one(layers: list[Layer], count: int) -> None:
-    found = fusion(layers)
+    found = fusion(layers, ALWAYS)
     assert (0 if found is None else found[0]) == count
+
+
+@pytest.mark.parametrize(
+    ("layers", "count"),
+    [
+        ([CONV, BatchNorm(), ReLU(), POOL], 4),
+        ([CONV, BatchNorm(), ReLU(), MaxPool2D(3, stride=2)], 3),
+        ([CONV, BatchNorm(), POOL], 2),
+        ([CONV, ReLU(), BatchNorm()], 2),
+        ([BatchNorm(), ReLU()], 0),
+    ],
+)
+def test_what_becomes_one_in_inference(layers: list[Layer], count: int) -> None:
+    found = fusion(layers, IN_INFERENCE)
+    assert (0 if found is None else found[0]) == count
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_batch_norm_is_folded_into_the_filters_in_inference_alone(lib: Lib, bias: bool) -> None:
+    head: list[Layer] = [Conv2D(3, 3, bias=bias), BatchNorm(eps=0.5), ReLU(), POOL]
+    layers = [*head, Conv2D(4, 2, groups=1), BatchNorm(), ReLU(), Conv2D(2, 1), BatchNorm()]
+    rng = numpy.random.default_rng(0)
+    x = lib.asarray(rng.normal(size=(5, 2, 9, 8)))
+    params, buffers, _ = Sequential(layers).init((2, 9, 8), Draw(0))
+    params, buffers = (
+        map_tree(tree, lambda a: lib.asarray(rng.uniform(0.5, 2.0, a.shape)))
+        for tree in (params, buffers)
+    )
+    results: dict[bool, list[Array]] = {}
+    for fuse in (True, False):
+        network = Sequential(layers, fuse=fuse)
+        y, after, _ = network.forward(params, buffers, x, Context())
+        assert flatten(after) == flatten(buffers)  # the very arrays
+        trained, _, back = network.forward(params, buffers, x, Context(training=True, grad=True))
+        fixed, _, _ = network.forward(params, buffers, x, Context(grad=True))
+        results[fuse] = [trained, *flatten(back(trained)[1]).values(), fixed]
+        numpy.testing.assert_allclose(lib.to_host(y), lib.to_host(fixed), rtol=1e-11, atol=1e-11)
+    for fused, alone in zip(results[True], results[False], strict=True):
+        assert_same(fused, lib.to_host(alone), lib, "fused")
 
 
 @pytest.mark.parametrize("size", [16, 17])

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer, LayerPullback, no_gradient
-from xpcnn.layers.fuse import Fused, fusion
+from xpcnn.layers.fuse import ALWAYS, IN_INFERENCE, Fused, Table, fusion
 from xpcnn.types import Array, Params, Shape, flatten, namespace
 
 
@@ -80,7 +80,8 @@ def _forward_fused(
     """Run layers as one op; what it refuses, the layers one by one say where."""
     name, _ = parts[0]
     try:
-        return fused(params[name], x, ctx.at(name))
+        own, held = ([tree[part] for part, _ in parts] for tree in (params, buffers))
+        return fused(own, held, x, ctx.at(name))
     except XpcnnError:
         for name, layer in parts:
             x, _, _ = forward_child(name, layer, params, buffers, x, ctx, trace)
@@ -105,7 +106,7 @@ class Sequential:
 
     Backward, the chain rule: the cotangent goes through the pullbacks in reverse order. Children
     are named `layers.0`, `layers.1`, ... With `fuse`, layers that `fuse.py` knows to be one op run
-    as one; the results are the same.
+    as one; the results are the same, without gradients but for rounding.
     """
 
     layers: Sequence[Layer]
@@ -115,19 +116,20 @@ class Sequential:
     def __post_init__(self) -> None:
         check_layers("Sequential", self.layers)
         object.__setattr__(self, "layers", tuple(self.layers))
-        object.__setattr__(self, "_stages", self._staged())
+        object.__setattr__(self, "_stages", self._staged(ALWAYS))
+        object.__setattr__(self, "_in_inference", self._staged(IN_INFERENCE))
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the layers by name, in order."""
         for i, layer in enumerate(self.layers):
             yield f"layers.{i}", layer
 
-    def _staged(self) -> list[Stage]:
+    def _staged(self, table: Table) -> list[Stage]:
         """Return the layers in groups that run as one op, most of one layer."""
         stages: list[Stage] = []
         rest = list(self.children())
         while rest:
-            found = fusion([layer for _, layer in rest]) if self.fuse else None
+            found = fusion([layer for _, layer in rest], table) if self.fuse else None
             count, fused = found or (1, None)
             stages.append((rest[:count], fused))
             rest = rest[count:]
@@ -146,7 +148,8 @@ class Sequential:
         pullbacks: list[tuple[str, LayerPullback]] = []
         new_buffers: Params = {name: {} for name in buffers}
         trace = _start(x)
-        for parts, fused in vars(self)["_stages"]:
+        stages = "_stages" if ctx.training or ctx.grad else "_in_inference"
+        for parts, fused in vars(self)[stages]:
             name, layer = parts[0]
             if fused is None:
                 x, new_buffers[name], pullback = forward_child(
@@ -154,6 +157,7 @@ class Sequential:
                 )
             else:
                 x, pullback = _forward_fused(parts, fused, params, buffers, x, ctx, trace)
+                new_buffers |= {part: buffers[part] for part, _ in parts}
             trace.append((" + ".join(type(layer).__name__ for _, layer in parts), x.shape))
             if ctx.grad:
                 pullbacks.append((name, pullback))

@@ -1,24 +1,28 @@
-"""The one table of fusions: which layers in a row a `Sequential` runs as one op.
+"""The tables of fusions: which layers in a row a `Sequential` runs as one op.
 
-Only where the result is the same. Parameters and their gradients keep their paths.
+Only where the result is the same, in inference but for rounding. Parameters and their gradients
+keep their paths.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from xpcnn import ops
 from xpcnn.layers.activation import ReLU
-from xpcnn.layers.base import Context, Layer, LayerPullback
+from xpcnn.layers.base import Context, Layer, LayerPullback, no_gradient
 from xpcnn.layers.conv import Conv2D
+from xpcnn.layers.norm import BatchNorm
 from xpcnn.layers.pool import MaxPool2D
-from xpcnn.types import Array, Params
+from xpcnn.types import Array, Params, namespace
 
-Fused = Callable[[Params, Array, Context], tuple[Array, LayerPullback]]
-"""(parameters of the first layer, x, ctx) -> (y, pullback), which gives the gradients of those."""
+Fused = Callable[[Sequence[Params], Sequence[Params], Array, Context], tuple[Array, LayerPullback]]
+"""(parameters, buffers of the layers, x, ctx) -> (y, pullback), of the gradients of the first."""
+
+Table = Mapping[tuple[type, ...], Callable[..., Fused | None]]
 
 
-def fusion(layers: Sequence[Layer]) -> tuple[int, Fused] | None:
+def fusion(layers: Sequence[Layer], table: Table) -> tuple[int, Fused] | None:
     """Return how many of the first layers run as one op, and what runs them; None for none."""
-    for kinds, fuse in TABLE.items():
+    for kinds, fuse in table.items():
         head = tuple(layers[: len(kinds)])
         if tuple(map(type, head)) == kinds:
             run = fuse(*head)
@@ -29,16 +33,16 @@ def fusion(layers: Sequence[Layer]) -> tuple[int, Fused] | None:
 
 def conv_relu_pool(conv: Conv2D, relu: ReLU, pool: MaxPool2D | None = None) -> Fused | None:
     """Return what runs the layers as `ops.conv_relu_pool`; None if windows overlap or overhang."""
-    if pool is not None and (
-        pool.stride not in (None, pool.size) or pool.padding not in (0, "valid") or pool.ceil_mode
-    ):
+    if not _side_by_side(pool):
         return None
 
-    def run(params: Params, x: Array, ctx: Context) -> tuple[Array, LayerPullback]:
+    def run(
+        params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context
+    ) -> tuple[Array, LayerPullback]:
         y, back = ops.conv_relu_pool(
             x,
-            params["weight"],
-            params.get("bias"),
+            params[0]["weight"],
+            params[0].get("bias"),
             **conv.windows(),
             pool=None if pool is None else pool.size,
             grad=ctx.grad,
@@ -48,7 +52,49 @@ def conv_relu_pool(conv: Conv2D, relu: ReLU, pool: MaxPool2D | None = None) -> F
     return run
 
 
-TABLE: dict[tuple[type, ...], Callable[..., Fused | None]] = {
+def folded(
+    conv: Conv2D, norm: BatchNorm, relu: ReLU | None = None, pool: MaxPool2D | None = None
+) -> Fused | None:
+    """Return what runs the layers, in inference, as a convolution with other filters.
+
+    gamma (w * x + b - mean) / sqrt(var + eps) + beta = (s w) * x + s (b - mean) + beta, where
+    s = gamma / sqrt(var + eps).
+    """
+    if not _side_by_side(pool):
+        return None
+
+    def run(
+        params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context
+    ) -> tuple[Array, LayerPullback]:
+        own, its, moments = params[0], params[1], buffers[1]
+        xp = namespace(x)
+        scale = its["gamma"] / xp.sqrt(moments["var"] + norm.eps)
+        shift = (own["bias"] if conv.bias else 0.0) - moments["mean"]
+        w, b = xp.reshape(scale, (-1, 1, 1, 1)) * own["weight"], scale * shift + its["beta"]
+        if relu is None:
+            y, _ = ops.conv2d(x, w, b, **conv.windows())
+        else:
+            size = None if pool is None else pool.size
+            y, _ = ops.conv_relu_pool(x, w, b, **conv.windows(), pool=size, grad=False)
+        return y, no_gradient
+
+    return run
+
+
+def _side_by_side(pool: MaxPool2D | None) -> bool:
+    """Whether the windows of a pooling, if there is one, neither overlap nor overhang."""
+    return pool is None or (
+        pool.stride in (None, pool.size) and pool.padding in (0, "valid") and not pool.ceil_mode
+    )
+
+
+ALWAYS: Table = {
     (Conv2D, ReLU, MaxPool2D): conv_relu_pool,
     (Conv2D, ReLU): conv_relu_pool,
+}
+IN_INFERENCE: Table = {
+    (Conv2D, BatchNorm, ReLU, MaxPool2D): folded,
+    (Conv2D, BatchNorm, ReLU): folded,
+    (Conv2D, BatchNorm): folded,
+    **ALWAYS,
 }
