@@ -58,5 +58,5 @@ class Library:
             "library": f"NumPy {numpy.__version__}",
             "blas": f"{blas['name']} {blas.get('version', '')}".strip(),
             "threads": str(thread_count()) if can_share() else "the BLAS's own, no threadpoolctl",
-            "kernels": library.library().story,
+            "kernels": library.library().status,
         }

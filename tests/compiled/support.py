@@ -33,11 +33,11 @@ def require_compiler() -> None:
     """Skip a test on a machine without a C compiler; one that fails is no reason to."""
     found = library.library()
     if found.calls is None:
-        if "there is no C compiler" in found.story:
+        if "there is no C compiler" in found.status:
             pytest.skip("C compiler: not installed")
-        if "XPCNN_COMPILER=none" in found.story:
+        if "XPCNN_COMPILER=none" in found.status:
             pytest.skip("C compiler: XPCNN_COMPILER=none")
-        pytest.fail(found.story)
+        pytest.fail(found.status)
 
 
 def whole(rng: Rng, *shape: int) -> Host:

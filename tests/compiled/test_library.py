@@ -1,6 +1,7 @@
 """The kernels in C are compiled once, found again, and replaced by NumPy's where that fails."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -27,13 +28,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Name an empty folder as the user's cache; return that of the kernels in it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("XPCNN_COMPILER", raising=False)
+    monkeypatch.delenv("XPCNN_MARCH", raising=False)
     return tmp_path / "cache" / "xpcnn"
 
 
 def found() -> tuple[bool, str]:
-    """Return whether there are kernels in C, and the story, as a new process would find them."""
-    calls, story = library.library.__wrapped__()
-    return calls is not None, story
+    """Return whether there are kernels in C, and the status, as a new process would find them."""
+    calls, status = library.library.__wrapped__()
+    return calls is not None, status
 
 
 def script(path: Path, *lines: str) -> str:
@@ -87,12 +89,27 @@ def test_a_compiler_that_makes_no_library(
     assert "No such file" in found()[1]
 
 
+def test_the_processor_to_compile_for(
+    compiler: None, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found()[1].endswith(" for native")
+    monkeypatch.setenv("XPCNN_MARCH", "pentium-9")
+    assert not found()[0]
+    assert found()[1].startswith(FAILED)
+    assert "pentium-9" in found()[1]
+    if platform.machine() != "x86_64":
+        return
+    monkeypatch.setenv("XPCNN_MARCH", "x86-64")
+    assert found()[1].endswith(" for x86-64")
+    assert len(list(cache.iterdir())) == 2  # neither replaces the other
+
+
 @needs_sh
 def test_a_cache_that_cannot_be_written(compiler: None, cache: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file in the way")
-    has_calls, story = found()
+    has_calls, status = found()
     assert not has_calls
-    assert story.endswith(f"Not a directory: '{cache}'")
+    assert status.endswith(f"Not a directory: '{cache}'")
 
 
 @needs_sh
@@ -129,7 +146,7 @@ CODE = (
 
 
 def start() -> subprocess.Popen[str]:
-    """Start a process that prints a result of the kernels and their story."""
+    """Start a process that prints a result of the kernels and their status."""
     command = [sys.executable, "-c", CODE]
     return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
 

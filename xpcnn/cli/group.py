@@ -20,7 +20,7 @@ from xpcnn.errors import ConfigError, XpcnnError, hint, nearest
 COMMANDS = ("train", "resume", "evaluate", "predict", "summary", "replay", "info", "bench")
 
 OTHER_VARIABLES = (
-    *("XPCNN_NUM_THREADS", "XPCNN_COMPILER", "XPCNN_CUDA_KERNELS"),
+    *("XPCNN_NUM_THREADS", "XPCNN_COMPILER", "XPCNN_MARCH", "XPCNN_CUDA_KERNELS"),
     *("XPCNN_FIGURES", "XPCNN_TEST_DATA"),
 )
 """Those that no flag stands for: of NumPy's and CuPy's kernels; and two that the tests read."""

@@ -5,7 +5,8 @@ never take it. NumPy's calls hand it back and forth between threads, which costs
 passes over a small batch: there two threads are no faster than one.
 
 Without a C compiler NumPy's calls do all the work, as they do for what has no kernel in C.
-`XPCNN_COMPILER` names the compiler; `none` is none.
+`XPCNN_COMPILER` names the compiler; `none` is none. `XPCNN_MARCH` is the processor to compile for,
+as the compiler's -march has it, such as `x86-64-v3`; `native`, the machine's own, where not set.
 """
 
 import ctypes
@@ -28,10 +29,10 @@ COMPILERS = ("cc", "gcc", "clang")
 
 
 class Library(NamedTuple):
-    """calls: the C functions by name; None where there are none. story: what became of it."""
+    """calls: the C functions by name, or None. status: why C kernels are or are not in use."""
 
     calls: ctypes.CDLL | None
-    story: str
+    status: str
 
 
 @cache
@@ -46,16 +47,20 @@ def library() -> Library:
     if not found:
         missing = name or ", ".join(COMPILERS)
         return Library(None, f"NumPy's, since there is no C compiler {missing}")
+    march = os.environ.get("XPCNN_MARCH") or "native"
     try:
-        return Library(_loaded(found[0]), f"in C, compiled by {found[0]}")
+        calls = _loaded(found[0], march)
+        if not calls.runs_here():
+            return Library(None, f"NumPy's, since this processor cannot run XPCNN_MARCH={march}")
+        return Library(calls, f"in C, compiled by {found[0]} for {march}")
     except (OSError, RuntimeError) as error:  # no home, for one
         return Library(None, f"NumPy's, since those in C could not be made: {error}")
 
 
-def _loaded(compiler: str) -> ctypes.CDLL:
-    """Load the kernels from the cache, after compiling them where it has none."""
+def _loaded(compiler: str, march: str) -> ctypes.CDLL:
+    """Load the kernels for a processor from the cache, after compiling them where it has none."""
     sources = sorted(SOURCES.glob("*.[ch]"))
-    digest = hashlib.sha256(f"{compiler} {FLAGS} {_processor()}".encode())
+    digest = hashlib.sha256(f"{compiler} {FLAGS} {march} {_processor()}".encode())
     for source in sources:
         digest.update(source.read_bytes())
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn"
@@ -67,8 +72,12 @@ def _loaded(compiler: str) -> ctypes.CDLL:
             return ctypes.CDLL(str(built))
     code = [str(source) for source in sources if source.suffix == ".c"]
     try:
-        return ctypes.CDLL(str(_compile([compiler, *FLAGS, "-march=native"], code, folder / name)))
-    except OSError:  # a compiler that does not know its machine
+        command = [compiler, *FLAGS, f"-march={march}"]
+        return ctypes.CDLL(str(_compile(command, code, folder / name)))
+    except OSError:
+        if march != "native":
+            raise
+        # a compiler that does not know its machine
         return ctypes.CDLL(str(_compile([compiler, *FLAGS], code, folder / name)))
 
 
