@@ -109,7 +109,7 @@ def submit(model: Model, dataset: str, path: str, force: bool, views: Sequence[s
     if len(model.input_shape) != 3:
         message = f"the model takes samples of shape {model.input_shape}, not images"
         raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
-    images = unlabelled(Path(dataset).expanduser(), model.input_shape[1:])
+    _, images = unlabelled(Path(dataset).expanduser(), model.input_shape[1:])
     if model.mean is not None and model.std is not None:
         for finding in off_scale("given", images, model.mean, model.std):
             say(f"warning: {finding}")

@@ -1,22 +1,28 @@
 """Finding data files and reading them without trust.
 
-A compressed file is never unpacked to disk and never read further than its own header allows. Every
-error is a DataError that names the file.
+Only regular files are opened: a pipe may block for ever and a device may never end. A compressed
+file is never unpacked to disk and never read further than its own header allows. Every error names
+the file.
 """
 
 import gzip
+import os
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 
 import numpy as np
 
-from xpcnn.errors import DataError, hint
+from xpcnn.errors import DataError, XpcnnError, hint
 
 LIMIT = 1 << 30  # bytes of one file, packed or not; the largest known set of this kind has 547 MB
 AGAIN = "get the file again: a download that broke off, or a page of words in its place, is common"
+
+_CHECK = "check the path and who may read it"
+_LONG = 1000  # characters of a path; a file system's limit is about 4,000
 
 
 def find(folders: Iterable[Path], names: Iterable[str]) -> Path:
@@ -28,11 +34,46 @@ def find(folders: Iterable[Path], names: Iterable[str]) -> Path:
     folders, names = list(folders), list(names)
     for folder in folders:
         for name in names:
-            if (folder / name).is_file():
+            if os.path.isfile(folder / name):  # False, not an error, where the path is impossible
                 return folder / name
     places = " and ".join(map(str, folders))
     message = f"no {' or '.join(names)} in {places}"
     raise DataError(hint(message, "give the folder that holds the file with --data-dir"))
+
+
+def open_regular(
+    path: str | os.PathLike[str], error: type[XpcnnError] = DataError
+) -> BufferedReader:
+    """Open a regular file to read its bytes, without ever waiting for it.
+
+    Raises:
+        DataError, or the kind of `error` given: there is no such file, it may not be read, it is a
+            folder, pipe, socket or device, or no file system can have such a path.
+    """
+    try:
+        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller closes it
+    except OSError as cause:
+        reason = cause.strerror or str(cause)
+        raise error(hint(f"{shown(path)}: cannot be read: {reason}", _CHECK)) from cause
+    except ValueError as cause:  # a NUL, or half of a surrogate pair
+        raise error(hint(f"{shown(path)}: is no possible path: {cause}", _CHECK)) from cause
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        message = f"{shown(path)}: is a pipe or a device, expected a regular file"
+        raise error(hint(message, "copy what it gives into a file, and read that"))
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file as `open` does, except that a pipe without a writer does not block."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """Return a path as messages show it: printable, and shortened where it is very long."""
+    text = os.fspath(path)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= _LONG else f"{text[:80]}...{text[-40:]}"
 
 
 @contextmanager
@@ -43,7 +84,7 @@ def unpacked(path: Path) -> Iterator[BufferedIOBase]:
         DataError: the file cannot be opened, is truncated or damaged, seen at any read.
     """
     try:
-        with path.open("rb") as raw:
+        with open_regular(path) as raw:
             if raw.peek(2)[:2] == b"\x1f\x8b":
                 with gzip.GzipFile(fileobj=raw) as stream:
                     yield stream
@@ -55,7 +96,7 @@ def unpacked(path: Path) -> Iterator[BufferedIOBase]:
         raise DataError(hint(f"{path}: the compressed data is damaged: {error}", AGAIN)) from error
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror or error}"
-        raise DataError(hint(message, "check the path and who may read it")) from error
+        raise DataError(hint(message, _CHECK)) from error
 
 
 def fill(source: BufferedIOBase, array: np.ndarray) -> int:

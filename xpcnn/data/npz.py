@@ -19,7 +19,7 @@ from typing import cast
 
 import numpy as np
 
-from xpcnn.data.files import AGAIN, LIMIT, fill
+from xpcnn.data.files import AGAIN, LIMIT, fill, open_regular
 from xpcnn.data.images import Part, check_images
 from xpcnn.data.labels import as_indices
 from xpcnn.errors import DataError, hint
@@ -137,7 +137,7 @@ def _name(info: zipfile.ZipInfo) -> str:
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             yield archive
     except _DAMAGE as error:
         raise DataError(hint(f"{path}: is damaged, or no .npz file: {error}", AGAIN)) from error

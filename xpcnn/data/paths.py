@@ -67,8 +67,11 @@ def load(path: Path, name: str, image_size: Size | None = None) -> tuple[Dataset
     return train, Dataset(*test, classes, name_of_test, train.mean, train.std)
 
 
-def unlabelled(path: Path, image_size: Size) -> np.ndarray:
-    """Return the images of a CSV file, or of `test.csv` in a folder: uint8 (n, c, h, w).
+def unlabelled(path: Path, image_size: Size) -> tuple[tuple[str, ...] | None, np.ndarray]:
+    """Return (ids, images) of a CSV file, or of `test.csv` in a folder.
+
+    ids: the text of each image's id, None where the file has no such column; images: uint8
+    (n, c, h, w).
 
     Raises:
         DataError: there is no such file, or it is not what it should be.
@@ -78,7 +81,7 @@ def unlabelled(path: Path, image_size: Size) -> np.ndarray:
         message = f"{path}: is no CSV file of images"
         raise DataError(hint(message, "test.csv, or the folder that holds it"))
     images, _ = csv_file.read(file, image_size)
-    return images
+    return None, images
 
 
 def _read(path: Path, image_size: Size | None) -> Parts:

@@ -1,0 +1,59 @@
+"""Opening files: only regular ones, without waiting, whatever the path is."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from xpcnn.data.files import open_regular, shown
+from xpcnn.errors import CheckpointError, DataError
+
+CHECK = "Try: check the path and who may read it"
+
+
+def test_a_regular_file_is_opened_for_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"\r\n\xff")
+    for path in (tmp_path / "a", str(tmp_path / "a")):
+        with open_regular(path) as file:
+            assert file.read() == b"\r\n\xff"
+
+
+def test_a_name_that_is_no_utf8_is_a_name(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.csv")
+    try:
+        path.write_bytes(b"1")
+    except OSError:
+        pytest.skip("the file system takes names in UTF-8 only")
+    with open_regular(path) as file:
+        assert file.read() == b"1"
+    assert shown(path) == f"{tmp_path}{os.sep}\\udcff.csv"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_pipe_or_a_device_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "pipe" if kind == "pipe" else Path("/dev/zero")
+    if kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(DataError) as caught:
+        open_regular(path)
+    assert str(caught.value) == (
+        f"{path}: is a pipe or a device, expected a regular file\n"
+        "Try: copy what it gives into a file, and read that"
+    )
+
+
+def test_paths_that_cannot_be_opened_are_named(tmp_path: Path) -> None:
+    long = "x" * 5000
+    expected = {
+        str(tmp_path): f"{tmp_path}: cannot be read: Is a directory\n{CHECK}",
+        f"{tmp_path}/none": f"{tmp_path}/none: cannot be read: No such file or directory\n{CHECK}",
+        "a\0b": f"a\\x00b: is no possible path: embedded null byte\n{CHECK}",
+        long: f"{long[:80]}...{long[:40]}: cannot be read: File name too long\n{CHECK}",
+    }
+    for path, text in expected.items():
+        with pytest.raises(CheckpointError) as caught:
+            open_regular(path, CheckpointError)
+        assert str(caught.value) == text
+    with pytest.raises(DataError, match=r"^a\\ud800: is no possible path: .*\nTry: check the path"):
+        open_regular("a\ud800")
