@@ -1,6 +1,5 @@
 """Model files that are whole but not what they say: each is refused in words that name it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
+from tests.io.forge import forge
 from xpcnn import Model
 from xpcnn.errors import CheckpointError
 from xpcnn.io.models import load_model
@@ -28,12 +28,14 @@ def saved(tmp_path: Path) -> Path:
 
 
 def change(path: Path, **changes: Any) -> None:
-    """Rewrite a file with other metadata; None takes a key away."""
-    with safe_open(path, framework="numpy") as file:
-        metadata = json.loads(file.metadata()["xpcnn"])
-    metadata |= changes
-    metadata = {key: value for key, value in metadata.items() if value is not ...}
-    path.write_bytes(save(load_file(path), {"xpcnn": json.dumps(metadata)}))
+    """Forge a file with other metadata; ... takes a key away."""
+
+    def apply(metadata: dict[str, Any]) -> None:
+        metadata |= changes
+        for key in [key for key, value in metadata.items() if value is ...]:
+            del metadata[key]
+
+    forge(path, apply)
 
 
 def dense(units: int, **options: Any) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def dense(units: int, **options: Any) -> dict[str, Any]:
         ({"mean": None}, "mean and std must be given together"),
         ({"mean": [0.0, 0.0]}, "mean has 2 numbers, the images 1 channels"),
         ({"std": [0.0]}, "std has a number that is not above 0"),
-        ({"std": [float("nan")]}, "model: std is [nan], expected a list of finite numbers"),
+        ({"std": [float("nan")]}, "the metadata is no JSON: NaN is no finite number\nTry: "),
         ({"image_rule": None}, "model: image_rule is None, expected a table"),
         ({"provenance": []}, "model: provenance is [], expected a table"),
         ({"loss": None}, "model: loss is None, expected a table"),
@@ -130,18 +132,12 @@ def test_missing_and_unknown_tensors_are_all_named(saved: Path) -> None:
     )
 
 
-def test_no_damage_of_one_byte_gets_past_the_checks(tmp_path: Path) -> None:
-    """Every byte of the header, changed: the file is refused, or it is another valid one."""
+def test_no_damage_of_one_bit_gets_past_the_checks(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     Model([Dense(2), ReLU()], input_shape=(1,), classes=("a", "b")).save(path)
     whole = path.read_bytes()
-    end = 8 + int.from_bytes(whole[:8], "little")
-    refusals = []
-    for i in range(end):
+    for i in range(len(whole)):
         path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
-        try:
+        with pytest.raises(CheckpointError) as caught:
             load_model(path)
-        except CheckpointError as error:
-            refusals.append(str(error))
-    assert all(text.startswith(str(path)) for text in refusals)
-    assert 0.8 * end < len(refusals) < end
+        assert str(caught.value).startswith(str(path))

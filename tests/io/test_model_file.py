@@ -63,7 +63,7 @@ def test_the_same_model_gives_the_same_bytes(path: Path) -> None:
     length = int.from_bytes(first[:8], "little")
     header = json.loads(first[8 : 8 + length])
     assert list(header["__metadata__"]) == ["xpcnn"]
-    assert json.loads(header["__metadata__"]["xpcnn"])["format"] == FORMAT == 1
+    assert json.loads(header["__metadata__"]["xpcnn"])["format"] == FORMAT == 2
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

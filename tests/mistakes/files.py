@@ -1,7 +1,6 @@
 """Mistakes with files and folders, and extras that are not installed."""
 
 import errno
-import json
 import os
 import re
 import sys
@@ -9,10 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy
-from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
 import xpcnn
+from tests.io.forge import forge
 from tests.mistakes.bench import Bench, Mistake
 from xpcnn import Model, backend
 from xpcnn.cli.saved import open_model
@@ -169,11 +168,7 @@ def rewritten(
     path: Path, changes: dict[str, object], tensors: dict[str, numpy.ndarray] | None = None
 ) -> Path:
     """Write a model file again, with other metadata or tensors."""
-    with safe_open(path, framework="numpy") as file:
-        metadata = json.loads(file.metadata()["xpcnn"]) | changes
-    content = save(load_file(path) if tensors is None else tensors, {"xpcnn": json.dumps(metadata)})
-    path.write_bytes(content)
-    return path
+    return forge(path, lambda metadata: metadata.update(changes), tensors)
 
 
 def cut_off(path: Path) -> Path:

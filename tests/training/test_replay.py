@@ -1,14 +1,13 @@
 """The update that stopped being finite, kept in a file and repeated."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
+from tests.io.forge import forge
 from tests.lib import Lib
 from tests.training.test_step import digits
 from xpcnn import Model
@@ -93,9 +92,7 @@ def test_what_no_file_can_describe_is_said(tmp_path: Path) -> None:
 def test_a_lying_file_is_refused(change: dict[str, Any], text: str, tmp_path: Path) -> None:
     diverge(tmp_path)
     path = tmp_path / "not-finite.safetensors"
-    with safe_open(path, framework="numpy") as file:
-        table = json.loads(file.metadata()["xpcnn"])
-    save_file(load_file(path), path, {"xpcnn": json.dumps(table | change)})
+    forge(path, lambda table: table.update(change))
     with pytest.raises(CheckpointError) as error:
         replay(path)
     assert text in str(error.value)

@@ -1,6 +1,5 @@
 """A run broken off anywhere and resumed ends as if nothing had happened, to the last bit."""
 
-import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.io.forge import forge
 from tests.lib import Lib
 from tests.training.test_step import digits
 from xpcnn import Model, backend
@@ -195,17 +195,6 @@ def test_a_damaged_newest_falls_back_one_generation(tmp_path: Path) -> None:
     assert fallen.endswith("; went back to step-000000004.safetensors")
 
 
-def spoil(change: Callable[[dict[str, Any]], object], path: Path) -> None:
-    """Change the metadata of a checkpoint."""
-    from safetensors import safe_open
-    from safetensors.numpy import load_file, save_file
-
-    with safe_open(path, framework="numpy") as file:
-        table = json.loads(file.metadata()["xpcnn"])
-    change(table)
-    save_file(load_file(path), path, {"xpcnn": json.dumps(table)})
-
-
 @pytest.mark.parametrize(
     ("change", "text"),
     [
@@ -222,7 +211,7 @@ def test_a_lying_newest_falls_back_too(
     change: Callable[[dict[str, Any]], object], text: str, tmp_path: Path
 ) -> None:
     checkpoints = interrupted(tmp_path)
-    spoil(change, checkpoints.files()[0])
+    forge(checkpoints.files()[0], change)
     weights, history = trained(checkpoints=checkpoints, resume=True)
     assert weights == straight()[0]
     assert text in history.notes[1]
@@ -237,7 +226,7 @@ def test_one_bit_that_flipped_is_found(tmp_path: Path) -> None:
     weights, history = trained(checkpoints=checkpoints, resume=True)
     assert weights == straight()[0]
     assert history.notes[1] == (
-        f"{newest} is damaged: its values are not those that were written; went back to "
+        f"{newest} is damaged: its content is not what was written (SHA-256 differs); went back to "
         "step-000000004.safetensors"
     )
     assert newest.with_suffix(".damaged").read_bytes() == content  # and counts no more
@@ -291,7 +280,7 @@ def test_no_readable_checkpoint_is_an_error(tmp_path: Path) -> None:
 
 def test_places_beyond_the_run_are_refused(tmp_path: Path) -> None:
     checkpoints = interrupted(tmp_path)
-    spoil(lambda table: table.update(passes=99), checkpoints.files()[0])
+    forge(checkpoints.files()[0], lambda table: table.update(passes=99))
     with pytest.raises(CheckpointError, match=r"^a checkpoint has 99 batches in 1 epochs\nTry: "):
         trained(checkpoints=checkpoints, resume=True)
 

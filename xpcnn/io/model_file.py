@@ -1,15 +1,18 @@
 """The file a model is kept in: safetensors, with one metadata key `xpcnn` that holds JSON.
 
-The JSON has `format`, the version of this layout (1), and what `io.models` puts there. Tensors are
-named by their path: parameters as they are (`layers.0.weight`), buffers after `buffers.`
-(`buffers.layers.1.mean`). One model gives one sequence of bytes.
+The JSON has `format`, the version of this layout (2); `sha256`, the checksum of everything else in
+the file; and what `io.models` puts there. Tensors are named by their path: parameters as they are
+(`layers.0.weight`), buffers after `buffers.` (`buffers.layers.1.mean`). The same model gives the
+same bytes. Files of format 1 have no checksum, and are read without one.
 
 A file that is read is not trusted: its structure, version, tensor names, shapes and dtypes are
-checked before any tensor is read, and values that are not finite are refused. Every refusal is a
-`CheckpointError` that names the file.
+checked before any tensor is read, then its checksum, and values that are not finite are rejected.
+Every rejection is a `CheckpointError` that names the file.
 """
 
+import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -20,8 +23,10 @@ from xpcnn.errors import CheckpointError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.types import Shape
 
-FORMAT = 1
+FORMAT = 2
 KEY = "xpcnn"
+CHECKSUM = "sha256"
+"""Key of the checksum in the JSON, from format 2 on."""
 
 Metadata: TypeAlias = dict[str, Any]
 Tensors: TypeAlias = dict[str, numpy.ndarray]
@@ -60,12 +65,9 @@ def write(path: str | Path, tensors: Mapping[str, numpy.ndarray], metadata: Meta
     path = Path(path)
     _check_finite(path, tensors)
     try:
-        text = json.dumps(
-            {**metadata, "format": FORMAT},
-            allow_nan=False,
-            sort_keys=True,
-            separators=(",", ":"),
-        )
+        # as it will be read: lists for tuples, texts for keys
+        plain = json.loads(_canonical({**metadata, "format": FORMAT}))
+        text = _canonical(plain | {CHECKSUM: checksum(plain, tensors)})
     except (TypeError, ValueError) as error:
         message = f"{path} cannot be written: the metadata is no JSON: {error}"
         raise CheckpointError(hint(message, "texts, finite numbers, lists and tables")) from error
@@ -95,14 +97,14 @@ def read(
         raise CheckpointError(hint(f"{path} is a folder, expected a model file", advice))
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = _metadata(path, (file.metadata() or {}).get(KEY))
-            specs = {}
+            metadata, written = _metadata(path, (file.metadata() or {}).get(KEY))
+            found = {}
             for name in sorted(file.keys()):
                 part = file.get_slice(name)
                 code = part.get_dtype()
-                specs[name] = Spec(tuple(part.get_shape()), _NAMES.get(code, code))
-            check_tensors(str(path), specs if expect is None else expect(metadata), specs)
-            tensors = {name: file.get_tensor(name) for name in specs}
+                found[name] = Spec(tuple(part.get_shape()), _NAMES.get(code, code))
+            check_tensors(str(path), found if expect is None else expect(metadata), found)
+            tensors = {name: file.get_tensor(name) for name in found}
     except FileNotFoundError as error:
         raise CheckpointError(hint(f"{path}: there is no such file", "check the path")) from error
     except OSError as error:
@@ -112,7 +114,15 @@ def read(
         message = f"{path} is no whole safetensors file: {error}"
         raise CheckpointError(hint(message, _AGAIN)) from error
     _check_finite(path, tensors)
+    if written is not None and written != checksum(metadata | {"format": FORMAT}, tensors):
+        message = f"{path} is damaged: its content is not what was written (SHA-256 differs)"
+        raise CheckpointError(hint(message, _AGAIN))
     return tensors, metadata
+
+
+def specs(tensors: Mapping[str, numpy.ndarray]) -> dict[str, Spec]:
+    """Return what each tensor looks like."""
+    return {name: Spec(tuple(x.shape), x.dtype.name) for name, x in tensors.items()}
 
 
 def check_tensors(where: str, expected: Mapping[str, Spec], got: Mapping[str, Spec]) -> None:
@@ -140,13 +150,16 @@ def check_tensors(where: str, expected: Mapping[str, Spec], got: Mapping[str, Sp
         raise CheckpointError(hint(message, "the file of the model that these tensors belong to"))
 
 
-def _metadata(path: Path, text: str | None) -> Metadata:
-    """Return the parsed metadata of a file in a format that is understood."""
+def _metadata(path: Path, text: str | None) -> tuple[Metadata, Any]:
+    """Return the parsed metadata of a file in a format that is understood, and its checksum.
+
+    The checksum of a file of format 1 is None.
+    """
     if text is None:
         message = f"{path} was not written by xpcnn: it has no metadata {KEY!r}"
         raise CheckpointError(hint(message, "a file written by Model.save"))
     try:
-        metadata = json.loads(text)
+        metadata = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         message = f"{path}: the metadata is no JSON: {error}"
         raise CheckpointError(hint(message, _AGAIN)) from error
@@ -157,7 +170,35 @@ def _metadata(path: Path, text: str | None) -> Metadata:
     if version > FORMAT:
         message = f"{path} has format {version}, written by a later xpcnn; this one reads {FORMAT}"
         raise CheckpointError(hint(message, "a newer xpcnn: pip install --upgrade xpcnn"))
-    return dict(metadata)
+    if version == 1:
+        return dict(metadata), None
+    if CHECKSUM not in metadata:
+        message = f"{path} is damaged: the metadata has no checksum {CHECKSUM!r}"
+        raise CheckpointError(hint(message, _AGAIN))
+    written = metadata.pop(CHECKSUM)
+    return dict(metadata), written
+
+
+def _finite(text: str) -> float:
+    """Return a number of JSON, which has neither NaN nor infinity."""
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text} is no finite number")
+    return value
+
+
+def _canonical(metadata: Metadata) -> str:
+    """Return the one JSON text of metadata."""
+    return json.dumps(metadata, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+def checksum(metadata: Metadata, tensors: Mapping[str, numpy.ndarray]) -> str:
+    """Return the SHA-256 of metadata (without a checksum) and of all tensors, values and form."""
+    found = hashlib.sha256(_canonical(metadata).encode())
+    for name in sorted(tensors):
+        x = numpy.asarray(tensors[name], order="C")
+        found.update(f"\0{name}\0{x.dtype.str}\0{x.shape}\0".encode(errors="surrogatepass"))
+        found.update(x.reshape(-1).view(numpy.uint8).data)
+    return found.hexdigest()
 
 
 def _check_finite(path: Path, tensors: Mapping[str, numpy.ndarray]) -> None:

@@ -6,18 +6,15 @@ its history. One safetensors file each, written whole or not at all, older gener
 """
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy
-
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import atomic, model_file
-from xpcnn.io.model_file import Spec, Tensors
+from xpcnn.io.model_file import Spec, Tensors, check_tensors
 from xpcnn.io.values import read_fields
 from xpcnn.options import POSITIVE, check
 from xpcnn.training.history import Epoch, History, Validation
@@ -99,7 +96,7 @@ class Checkpoints:
             CheckpointError: it cannot be written; the ones before are untouched.
         """
         path = Path(self.folder) / f"step-{step:09}.safetensors"
-        model_file.write(path, tensors, metadata | {"sha256": _digest(tensors)})
+        model_file.write(path, tensors, metadata)
         others = [other for other in self.files() if other != path]
         for old in others[self.keep - 1 :]:
             with contextlib.suppress(OSError):
@@ -120,15 +117,16 @@ class Checkpoints:
             CheckpointError: there are checkpoints, and none can be read.
         """
         problems: dict[Path, str] = {}
-
-        def specs(metadata: dict[str, Any]) -> dict[str, Spec]:
-            _check_run(run, metadata.get("run"))
-            best = bool(metadata.get("best"))
-            return {n: spec for n, spec in expected.items() if best or not n.startswith("best.")}
-
         for path in self.files():
             try:
-                tensors, metadata = model_file.read(path, specs)
+                tensors, metadata = model_file.read(path)
+                if model_file.CHECKSUM in metadata:  # of format 1, over the tensors alone
+                    message = f"{path} was written by an earlier xpcnn"
+                    raise CheckpointError(hint(message, "that version, or a new run"))
+                _check_run(run, metadata.get("run"))
+                best = bool(metadata.get("best"))
+                specs = {n: s for n, s in expected.items() if best or not n.startswith("best.")}
+                check_tensors(str(path), specs, model_file.specs(tensors))
                 found = _found(path, tensors, metadata, list(problems.values()))
             except CheckpointError as error:
                 problems[path] = str(error).partition("\nTry: ")[0]
@@ -182,7 +180,6 @@ def metadata(
 class _Metadata:
     """The fields of a checkpoint's metadata, as read."""
 
-    sha256: str
     run: dict[str, Any]
     passes: int
     seconds: float
@@ -202,21 +199,9 @@ def _found(path: Path, tensors: Tensors, table: dict[str, Any], problems: list[s
         past = _Metadata(**read_fields(_Metadata, table, "", "the checkpoint", made))
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    if past.sha256 != _digest(tensors):
-        message = f"{path} is damaged: its values are not those that were written"
-        raise CheckpointError(hint(message, "the checkpoint before"))
     history = History(list(past.epochs), list(past.validations), list(past.notes))
     notes = [f"{problem}; went back to {path.name}" for problem in problems]
     return Found(tensors, past.passes, past.seconds, history, past.environment, past.best, notes)
-
-
-def _digest(tensors: Tensors) -> str:
-    """Return the SHA-256 of names and values; safetensors has no sum of its own."""
-    found = hashlib.sha256()
-    for name in sorted(tensors):
-        found.update(name.encode())
-        found.update(numpy.ascontiguousarray(tensors[name]).tobytes())
-    return found.hexdigest()
 
 
 def _check_run(now: Mapping[str, str], then: Any) -> None:
