@@ -15,7 +15,7 @@ from xpcnn import Model
 from xpcnn.errors import CheckpointError
 from xpcnn.io import model_file
 from xpcnn.io.models import load_model
-from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, ReLU
+from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, ReLU
 from xpcnn.training import Checkpoints
 from xpcnn.training.checkpoints import metadata
 from xpcnn.training.history import History
@@ -33,7 +33,7 @@ def everything(model: Model) -> dict[str, Any]:
 
 
 def test_a_damaged_model_file_never_loads_as_another_model(tmp_path: Path) -> None:
-    layers = [Conv2D(2, 3), BatchNorm(), ReLU(), Flatten(), Dense(2)]
+    layers: list[Layer] = [Conv2D(2, 3), BatchNorm(), ReLU(), Flatten(), Dense(2)]
     model = Model(layers, input_shape=(1, 5, 5), classes=("a", "b"))
     model.mean, model.std, model.provenance = (0.25,), (2.0,), {"data": "digits"}
     path = tmp_path / "m.safetensors"

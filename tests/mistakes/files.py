@@ -45,9 +45,9 @@ FILES = [
     ),
     Mistake(
         "a model file of a later version",
-        lambda b: xpcnn.load(of_format(b.saved(), 2)),
+        lambda b: xpcnn.load(of_format(b.saved(), 3)),
         CheckpointError,
-        "{folder}/m.safetensors has format 2, written by a later xpcnn; this one reads 1\n"
+        "{folder}/m.safetensors has format 3, written by a later xpcnn; this one reads 2\n"
         "Try: a newer xpcnn: pip install --upgrade xpcnn",
     ),
     Mistake(
