@@ -1,12 +1,15 @@
 """Losses as a Model uses them: integer labels, probabilities, decisions."""
 
 import math
+from typing import Any
 
 import numpy
 import pytest
 
 from tests.compare import assert_same
 from tests.lib import Lib
+from xpcnn import losses
+from xpcnn.errors import ConfigError
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy, outputs_for
 
 
@@ -71,5 +74,73 @@ def test_outputs_for() -> None:
     assert outputs_for(MSE(), 3) == (3,)
 
 
-def test_class_weights_become_a_tuple() -> None:
-    numpy.testing.assert_equal(SoftmaxCrossEntropy(class_weights=[1, 2]).class_weights, (1, 2))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "weights", [[5, 1, 2], (5.0, 1.0, 2.0), {0: 5, 1: 1, 2: 2}, {2: 2, numpy.int64(0): 5, "1": 1}]
+)
+def test_class_weights_are_read_in_the_order_of_the_classes(weights: Any) -> None:
+    assert SoftmaxCrossEntropy(class_weights=weights).class_weights == (5.0, 1.0, 2.0)
+    assert BCEWithLogits(positive_weights=weights).positive_weights == (5.0, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        ({1: 5.0, 2: 1.0}, "has the keys 1, 2, expected the classes 0, 1, 2, ..., all"),
+        ({"cat": 5.0, "dog": 1.0}, "has the keys 'cat', 'dog', expected the classes 0, 1"),
+        ({True: 5.0, False: 1.0}, "has the keys True, False, expected the classes 0, 1"),
+        ({}, "has the keys , expected the classes"),
+        ((1.0, 0.0), "must be a finite number > 0, got 0"),
+        ((1.0, -1.0), "must be a finite number > 0, got -1"),
+        ((1.0, math.nan), "must be a finite number > 0, got nan"),
+        ("even", "is 'even', expected a list of numbers"),
+        (numpy.ones((2, 2)), "must be a finite number > 0, got ndarray"),
+    ],
+)
+def test_class_weights_that_are_rejected(weights: Any, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        SoftmaxCrossEntropy(class_weights=weights)
+    assert str(caught.value).startswith(f"SoftmaxCrossEntropy: class_weights {text}")
+    assert "\nTry: SoftmaxCrossEntropy(class_weights=(1.0, 2.0))" in str(caught.value)
+
+
+def test_balanced_weights() -> None:
+    """n / (k * count): 6 / (2 * 4) and 6 / (2 * 2); (n - count) / count: 2 / 4 and 4 / 2."""
+    balanced = losses.balanced
+    softmax = balanced(SoftmaxCrossEntropy(class_weights="balanced"), [4, 2], 2)
+    assert softmax == SoftmaxCrossEntropy(class_weights=(0.75, 1.5))
+    bce = BCEWithLogits(positive_weights="balanced")
+    assert balanced(bce, [4, 2], 2) == BCEWithLogits(positive_weights=(0.5, 2.0))
+    assert balanced(bce, [4, 2], 1) == BCEWithLogits(positive_weights=(2.0,))
+    for loss in (SoftmaxCrossEntropy(class_weights=(1.0, 2.0)), MSE()):
+        assert balanced(loss, [4, 2], 2) is loss
+    with pytest.raises(ConfigError, match=r"^class_weights='balanced': class 1 has no training"):
+        balanced(SoftmaxCrossEntropy(class_weights="balanced"), [4, 0], 2)
+
+
+def test_balanced_weights_are_not_known_before_training() -> None:
+    scores, labels = numpy.zeros((2, 2), numpy.float32), numpy.asarray([0, 1])
+    with pytest.raises(ConfigError, match="class_weights='balanced' is worked out by"):
+        SoftmaxCrossEntropy(class_weights="balanced")(scores, labels)
+
+
+def test_losses_by_name() -> None:
+    assert losses.make("mse") == losses.make("MSE") == MSE()
+    assert losses.make("Cross_Entropy", label_smoothing=0.1) == SoftmaxCrossEntropy(
+        label_smoothing=0.1
+    )
+    with pytest.raises(ConfigError, match=r"^unknown loss 'mae'\nTry: 'mse' \(valid: bce, cross-"):
+        losses.make("mae")
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "text"),
+    [
+        (SoftmaxCrossEntropy(class_weights=(1, 2)), 3, "2 class_weights for 3 outputs"),
+        (BCEWithLogits(positive_weights=(1, 2)), 3, "2 positive_weights for 3 outputs"),
+    ],
+)
+def test_as_many_weights_as_outputs(loss: losses.Loss, outputs: int, text: str) -> None:
+    losses.check_weights(loss, outputs - 1)
+    with pytest.raises(ConfigError, match=text):
+        losses.check_weights(loss, outputs)
+    losses.check_weights(BCEWithLogits(positive_weights=(2.0,)), outputs)  # serves all

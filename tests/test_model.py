@@ -1,5 +1,7 @@
 """Model: what people hold. Raw samples in, host arrays out; a call that fails changes nothing."""
 
+from pathlib import Path
+
 import numpy
 import pytest
 
@@ -17,7 +19,7 @@ from xpcnn.layers import (
     ReLU,
     Tanh,
 )
-from xpcnn.losses import BCEWithLogits
+from xpcnn.losses import BCEWithLogits, SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.training import Callback
 from xpcnn.types import flatten
@@ -146,6 +148,26 @@ def test_labels_on_the_device(parts: Parts, lib: Lib) -> None:
     model = fresh(backend=lib.backend)
     on_device = lib.asarray(test.images), lib.asarray(test.labels)
     assert model.evaluate(on_device) == model.evaluate((test.images, test.labels))
+
+
+def test_balanced_class_weights_are_those_of_the_training_data(tmp_path: Path) -> None:
+    images = numpy.zeros((6, 1, 8, 8), numpy.uint8)
+    loss = SoftmaxCrossEntropy(class_weights="balanced")
+    model = Model([Flatten(), Dense(2)], input_shape=(1, 8, 8), loss=loss)
+    model.fit((images, [0, 0, 1, 0, 0, 1]), epochs=1)
+    assert model.loss == SoftmaxCrossEntropy(class_weights=(0.75, 1.5))
+    model.fit((images, [0, 1, 1, 1, 0, 1]), epochs=1)
+    assert model.loss == SoftmaxCrossEntropy(class_weights=(0.75, 1.5))  # worked out once
+    model.save(tmp_path / "m.safetensors")
+    assert xpcnn.load(tmp_path / "m.safetensors").loss == model.loss
+
+
+def test_a_fit_that_fails_leaves_balanced_weights_open() -> None:
+    loss = SoftmaxCrossEntropy(class_weights="balanced")
+    model = Model([Flatten(), Dense(2)], input_shape=(1, 8, 8), loss=loss)
+    with pytest.raises(ConfigError, match="class 1 has no training samples"):
+        model.fit((numpy.zeros((3, 1, 8, 8), numpy.uint8), [0, 0, 0]))
+    assert model.loss is loss
 
 
 def test_no_samples() -> None:

@@ -197,12 +197,13 @@ def test_options_become_plain_numbers() -> None:
         (
             CosineRestarts,
             {"cycles": 0},
-            "CosineRestarts: cycles must be a whole number >= 1, got 0\nTry: CosineRestarts(3)",
+            "CosineRestarts: cycles is 0, expected a whole number of at least 1\n"
+            "Try: cycles=3, or more",
         ),
         (
             CosineRestarts,
             {"cycles": 2.5},
-            "CosineRestarts: cycles must be a whole number >= 1, got 2.5\nTry: ",
+            "CosineRestarts: cycles is 2.5, expected a whole number of at least 1\nTry: ",
         ),
         (
             CosineRestarts,

@@ -22,7 +22,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
         "xpcnn/ops/reference/",
         ("xpcnn.types", "array_api_compat.array_namespace", "array_api_compat.device"),
     ),
-    ("xpcnn/ops/", ("xpcnn.backend", "xpcnn.types", "xpcnn.errors")),
+    ("xpcnn/ops/", ("xpcnn.backend", *OPTIONS)),
     ("xpcnn/layers/", ("xpcnn.initializers", *RULES)),
     ("xpcnn/optimizers/", RULES),
     ("xpcnn/losses.py", RULES),

@@ -3,9 +3,9 @@
 Computes nothing and moves nothing to a device; every refusal says what was expected.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy
@@ -21,8 +21,9 @@ from xpcnn.errors import (
     ShapeError,
     hint,
 )
-from xpcnn.losses import Loss, outputs_for
+from xpcnn.losses import Loss, balanced, outputs_for
 from xpcnn.ops.checks import kind
+from xpcnn.options import is_whole, shown, whole
 from xpcnn.types import Array, Shape
 
 Data: TypeAlias = Dataset | tuple[Array, Any]
@@ -65,7 +66,8 @@ def as_dataset(
     images = as_samples(samples, backend, input_shape)
     if isinstance(labels, backend.array_type):
         labels = backend.to_host(labels)
-    names = classes or [str(i) for i in range(max(2, outputs))]
+    names = classes or tuple(str(i) for i in range(max(2, outputs)))
+    check_outputs(outputs, loss, names)
     pixels = images.reshape(len(images), *input_shape, *(1,) * (4 - images.ndim))
     return Dataset.from_arrays(pixels, labels, names)
 
@@ -77,8 +79,9 @@ def as_input_shape(shape: Any) -> Shape:
         ShapeError: it is anything else.
     """
     sizes = tuple(shape) if isinstance(shape, list | tuple) else ()
-    if len(sizes) not in (1, 3) or not all(_is_whole(n) and n > 0 for n in sizes):
-        message = f"input_shape is {shape!r}, expected (channels, height, width) or (features,)"
+    if len(sizes) not in (1, 3) or not all(is_whole(n) and n > 0 for n in sizes):
+        expected = "(channels, height, width) or (features,)"
+        message = f"input_shape is {shown(shape)}, expected {expected}"
         raise ShapeError(hint(message, "input_shape=train.shape"))
     return tuple(int(n) for n in sizes)
 
@@ -105,13 +108,7 @@ def check_seed(seed: Any) -> int:
     Raises:
         ConfigError: it is anything else.
     """
-    if not _is_whole(seed):
-        raise ConfigError(hint(f"seed is {seed!r}, expected a whole number", "seed=0"))
-    return int(seed)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return whole("", "seed", seed, -math.inf, "seed=0")
 
 
 def as_samples(samples: Array, backend: Backend, input_shape: Shape) -> numpy.ndarray:
@@ -162,13 +159,19 @@ def check_shape(samples: numpy.ndarray, input_shape: Shape) -> None:
 
 def check_outputs(outputs: int, loss: Loss, classes: Sequence[str]) -> None:
     """Require as many outputs as the classes need."""
-    if outputs not in outputs_for(loss, len(classes)):
-        raise LabelError(
-            hint(
-                f"the network has {outputs} outputs for {len(classes)} classes",
-                f"a last layer Dense({len(classes)})",
-            )
-        )
+    if outputs in outputs_for(loss, len(classes)):
+        return
+    advice = f"a last layer Dense({len(classes)})"
+    if outputs == 1 and len(classes) == 2:
+        advice += ", or for one output Model(..., loss=losses.BCEWithLogits())"
+    many = "1 output" if outputs == 1 else f"{outputs} outputs"
+    raise LabelError(hint(f"the network has {many} for {len(classes)} classes", advice))
+
+
+def balanced_loss(loss: Loss, train: Dataset, outputs: int) -> Loss:
+    """Return the loss with its "balanced" weights, if any, worked out from the training data."""
+    counts = numpy.bincount(train.labels, minlength=len(train.classes))
+    return balanced(loss, [int(count) for count in counts], outputs)
 
 
 def _relabelled(data: Dataset, names: tuple[str, ...]) -> Dataset:

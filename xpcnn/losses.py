@@ -5,15 +5,19 @@ cotangent of the scores. Labels are integers (n,), or floats of the shape of the
 probabilities or targets. Nothing here reads a value on the host.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import KW_ONLY, dataclass
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, Literal, Protocol, TypeAlias
 
 from xpcnn import ops
+from xpcnn import options as _options
 from xpcnn.errors import ConfigError, hint
 from xpcnn.ops.checks import is_floating
-from xpcnn.options import FINITE, FRACTION, check, number
+from xpcnn.options import FRACTION, POSITIVE, check, is_whole, number, shown
 from xpcnn.types import Array, namespace
+
+Weights: TypeAlias = tuple[float, ...] | Mapping[int, float] | Literal["balanced"] | None
+"""One number above 0 for each class, or "balanced": `Model.fit` works them out from its data."""
 
 ScoresPullback: TypeAlias = Callable[[Array], Array]
 
@@ -36,22 +40,29 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy:
-    """One class of many. Formulas: `ops/reference/loss.py`."""
+    """One class of many. Formulas: `ops/reference/loss.py`.
+
+    label_smoothing: share of the target, in [0, 1), that is spread evenly over all classes.
+    class_weights: how much a sample of each class counts; above 0, in the order of the classes or
+        as {0: 5.0, 1: 1.0, ...}. "balanced": n / (k * count) for n training samples of k classes,
+        of which `count` are of the class; the first `Model.fit` works them out for good.
+    ignore_index: label of samples that do not count.
+    """
 
     _: KW_ONLY
     label_smoothing: float = 0.0
-    class_weights: tuple[float, ...] | None = None
+    class_weights: Weights = None
     ignore_index: int = -100
 
     def __post_init__(self) -> None:
         check(self, label_smoothing=FRACTION)  # with 1, no label says anything
-        _make_floats(self, "class_weights")
+        _make_weights(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
         loss, back = ops.softmax_cross_entropy(
             scores,
             labels,
-            _like(scores, self.class_weights),
+            _like(scores, self, "class_weights"),
             label_smoothing=self.label_smoothing,
             ignore_index=self.ignore_index,
         )
@@ -69,17 +80,19 @@ class BCEWithLogits:
     """Yes or no for every score. Formulas: `ops/reference/loss.py`.
 
     Integer labels mean yes for one class and no for the others; with a single score, class 1 or 0.
-    positive_weights: how much the yes of each score counts, to make up for rare ones.
+    positive_weights: how much the yes of each score counts, to make up for rare ones; above 0.
+        "balanced": (n - count) / count for n training samples of which `count` are a yes; the
+        first `Model.fit` works them out for good.
     """
 
     _: KW_ONLY
-    positive_weights: tuple[float, ...] | None = None
+    positive_weights: Weights = None
 
     def __post_init__(self) -> None:
-        _make_floats(self, "positive_weights")
+        _make_weights(self, "positive_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
-        weights = _like(scores, self.positive_weights)
+        weights = _like(scores, self, "positive_weights")
         loss, back = ops.bce_with_logits(scores, targets(scores, labels), None, weights)
         return loss, lambda dloss: back(dloss, (True, False, False, False))[0]
 
@@ -122,23 +135,92 @@ def targets(scores: Array, labels: Array) -> Array:
     return xp.astype(column == classes, scores.dtype)
 
 
-def _make_floats(loss: Loss, name: str) -> None:
-    """Make the weights of a loss a tuple of Python floats, where it has any."""
-    owner, weights = type(loss).__name__, getattr(loss, name)
-    if weights is None:
+def check_weights(loss: Loss, outputs: int) -> None:
+    """Require as many weights in a loss as the network has outputs; one positive weight serves all.
+
+    Raises:
+        ConfigError: there are more or fewer.
+    """
+    name = _weighted(loss)
+    weights = getattr(loss, name) if name else None
+    if not isinstance(weights, tuple):
         return
-    advice = f"{owner}({name}=(1.0, 2.0)), one for each output"
+    serves_all = isinstance(loss, BCEWithLogits) and len(weights) == 1
+    if len(weights) != outputs and not serves_all:
+        message = f"{type(loss).__name__}: {len(weights)} {name} for {outputs} outputs"
+        raise ConfigError(hint(message, f"{name} with {outputs} numbers, one for each output"))
+
+
+def balanced(loss: Loss, counts: Sequence[int], outputs: int) -> Loss:
+    """Return a loss with "balanced" weights worked out from the training samples of each class.
+
+    With n samples of k classes, `counts` of each: class_weights are n / (k * count), and
+    positive_weights (n - count) / count, for one output that of class 1. Any other loss is returned
+    as it is.
+
+    Raises:
+        ConfigError: a class has no samples.
+    """
+    name = _weighted(loss)
+    if not name or getattr(loss, name) != "balanced":
+        return loss
+    n, k = sum(counts), len(counts)
+    if 0 in counts:
+        message = f"{name}='balanced': class {counts.index(0)} has no training samples"
+        raise ConfigError(hint(message, f"{name}=(1.0, 2.0, ...), a number for each class"))
+    if isinstance(loss, SoftmaxCrossEntropy):
+        return replace(loss, class_weights=tuple(n / (k * count) for count in counts))
+    assert isinstance(loss, BCEWithLogits)
+    positive = counts[1:] if outputs == 1 else counts
+    return replace(loss, positive_weights=tuple((n - count) / count for count in positive))
+
+
+def _weighted(loss: Loss) -> str:
+    """Return the name of the weights that a loss may have; "" where it has none."""
+    if isinstance(loss, SoftmaxCrossEntropy):
+        return "class_weights"
+    return "positive_weights" if isinstance(loss, BCEWithLogits) else ""
+
+
+def _make_weights(loss: Loss, name: str) -> None:
+    """Make the weights of a loss a tuple of Python floats above 0, unless "balanced" or None."""
+    owner, weights = type(loss).__name__, getattr(loss, name)
+    if weights is None or (isinstance(weights, str) and weights == "balanced"):
+        return
+    advice = f"{owner}({name}=(1.0, 2.0)), one for each output, or {name}='balanced'"
+    if isinstance(weights, Mapping):
+        weights = _in_order(owner, name, weights, advice)
     if isinstance(weights, str) or not isinstance(weights, Iterable):
-        got = type(weights).__name__
-        raise ConfigError(hint(f"{owner}: {name} is a {got}, expected a list of numbers", advice))
-    floats = tuple(number(owner, name, weight, FINITE, advice) for weight in weights)
+        message = f"{owner}: {name} is {shown(weights)}, expected a list of numbers"
+        raise ConfigError(hint(message, advice))
+    floats = tuple(number(owner, name, weight, POSITIVE, advice) for weight in weights)
     object.__setattr__(loss, name, floats)
 
 
-def _like(scores: Array, weights: tuple[float, ...] | None) -> Array | None:
+def _in_order(owner: str, name: str, weights: Mapping[Any, Any], advice: str) -> list[Any]:
+    """Return the values of a mapping {0: ..., 1: ...} in the order of its keys.
+
+    Files have texts for keys.
+    """
+    by_class = {
+        int(key) if is_whole(key) or str(key).isdecimal() else str(key): value
+        for key, value in weights.items()
+    }
+    if not weights or set(by_class) != set(range(len(weights))):
+        keys = ", ".join(map(repr, list(weights)[:5]))
+        message = f"{owner}: {name} has the keys {keys}, expected the classes 0, 1, 2, ..., all"
+        raise ConfigError(hint(message, advice))
+    return [by_class[i] for i in range(len(by_class))]
+
+
+def _like(scores: Array, loss: Loss, name: str) -> Array | None:
     """Return weights as an array of the dtype and device of the scores."""
+    weights = getattr(loss, name)
     if weights is None:
         return None
+    if weights == "balanced":
+        message = f"{type(loss).__name__}: {name}='balanced' is worked out by Model.fit"
+        raise ConfigError(hint(message, "model.fit(...) first, or a number for each output"))
     return namespace(scores).asarray(list(weights), dtype=scores.dtype, device=scores.device)
 
 
@@ -160,4 +242,31 @@ def outputs_for(loss: Loss, classes: int) -> tuple[int, ...]:
     return (1, classes) if single else (classes,)
 
 
-__all__ = ["MSE", "BCEWithLogits", "Loss", "SoftmaxCrossEntropy", "outputs_for", "targets"]
+BY_NAME: Mapping[str, Callable[..., Loss]] = {
+    "cross-entropy": SoftmaxCrossEntropy,
+    "bce": BCEWithLogits,
+    "mse": MSE,
+}
+
+
+def make(name: str, **options: Any) -> Loss:
+    """Return the loss of that name: `make("cross-entropy", label_smoothing=0.1)`.
+
+    Raises:
+        ConfigError: there is no such loss or option (the nearest is named), or a value is bad.
+    """
+    return _options.make("loss", BY_NAME, name, **options)
+
+
+__all__ = [
+    "BY_NAME",
+    "MSE",
+    "BCEWithLogits",
+    "Loss",
+    "SoftmaxCrossEntropy",
+    "balanced",
+    "check_weights",
+    "make",
+    "outputs_for",
+    "targets",
+]

@@ -28,11 +28,12 @@ from xpcnn.intake import (
     as_dataset,
     as_input_shape,
     as_samples,
+    balanced_loss,
     check_outputs,
     check_seed,
 )
 from xpcnn.layers import Context, Layer, Sequential, Softmax
-from xpcnn.losses import Loss, SoftmaxCrossEntropy
+from xpcnn.losses import Loss, SoftmaxCrossEntropy, check_weights
 from xpcnn.summary import Summary, summarize
 from xpcnn.training import Callback, Checkpoints, History, evaluate, fit
 from xpcnn.training.callbacks import check_callbacks
@@ -111,6 +112,7 @@ class Model:
                     "a Flatten() and a Dense(classes) layer at its end",
                 )
             )
+        check_weights(self.loss, self.output_shape[0])
         if self.classes is not None:
             check_outputs(self.output_shape[0], self.loss, self.classes)
         self.params: Params = self._to_device(params)
@@ -161,7 +163,8 @@ class Model:
         seed = self.seed if seed is None else check_seed(seed)
         train, held_out = self.parts(data, validation, seed)
 
-        before = self.mean, self.std, self.classes, self.image_rule
+        before = self.mean, self.std, self.classes, self.image_rule, self.loss
+        self.loss = balanced_loss(self.loss, train, self.output_shape[0])
         if self.mean is None:
             self.mean, self.std = train.mean, train.std
         if not self.image_rule and len(self.input_shape) == 3:
@@ -178,7 +181,7 @@ class Model:
             with self.backend.session(), numpy.errstate(all="ignore"):  # `fit` tells of divergence
                 history = fit(self, samples, others, chosen, seed, heard, saver, health)
         except Exception:
-            self.mean, self.std, self.classes, self.image_rule = before
+            self.mean, self.std, self.classes, self.image_rule, self.loss = before
             raise
         self.provenance = {
             "xpcnn": xpcnn.__version__,

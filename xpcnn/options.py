@@ -1,13 +1,15 @@
-"""Options of frozen dataclasses: checked when they are made, and made by name.
+"""The checks of public arguments, and objects made by name.
 
-Refuses NaN, numbers out of range, arrays and strings for numbers, unknown names and options.
+`number`, `whole` and `switch` check one argument, `check` the fields of a frozen dataclass. They
+take Python's and NumPy's scalars and return Python's; they reject NaN, infinities, numbers out of
+range, and other kinds: an array or a text for a number, True for 1.
 """
 
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Mapping
-from numbers import Real
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Real
 from typing import Any, TypeAlias, TypeVar
 
 from xpcnn.errors import ConfigError, hint, nearest
@@ -25,6 +27,10 @@ CLOSED_FRACTION: Range = (0.0, math.nextafter(1.0, 2.0))
 """From 0 to 1, both included."""
 
 
+COUNT: Range = (1.0, math.inf)
+"""Whole numbers of at least 1."""
+
+
 def number(owner: str, name: str, value: Any, valid: Range, advice: str) -> float:
     """Return `value` as a Python float within `valid`.
 
@@ -35,7 +41,7 @@ def number(owner: str, name: str, value: Any, valid: Range, advice: str) -> floa
     """
     low, high = valid
     if isinstance(value, Real) and not isinstance(value, bool):
-        x = float(value)
+        x = as_float(value)
         if low <= x < high and math.isfinite(x):
             return x
         got = f"{x:g}"
@@ -46,39 +52,105 @@ def number(owner: str, name: str, value: Any, valid: Range, advice: str) -> floa
     at_most = "<= 1" if high == CLOSED_FRACTION[1] else f"< {high:g}"
     bounds = [at_least] * (low > -math.inf) + [at_most] * (high < math.inf)
     text = " ".join([rule, " and ".join(bounds)]).rstrip()
-    raise ConfigError(hint(f"{owner}: {name} must be {text}, got {got}", advice))
+    raise ConfigError(hint(f"{_of(owner)}{name} must be {text}, got {got}", advice))
+
+
+def as_float(value: Any) -> float:
+    """Return a number as a float; an integer beyond the largest float is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def whole(owner: str, name: str, value: Any, low: float, advice: str) -> int:
+    """Return `value` as a Python int of at least `low`, which may be -inf.
+
+    Raises:
+        ConfigError: no whole number (True is none), or too small.
+    """
+    if is_whole(value) and value >= low:
+        return int(value)
+    rule = "a whole number" if low == -math.inf else f"a whole number of at least {low:g}"
+    raise ConfigError(hint(f"{_of(owner)}{name} is {shown(value)}, expected {rule}", advice))
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is an integer of Python or NumPy; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def switch(owner: str, name: str, value: Any, advice: str) -> bool:
+    """Return True or False as Python's bool.
+
+    Raises:
+        ConfigError: the value is anything else, 0 and 1 too.
+    """
+    is_scalar = getattr(value, "shape", None) == () and str(value.dtype) == "bool"
+    if isinstance(value, bool) or is_scalar:
+        return bool(value)
+    got = type(value).__name__
+    raise ConfigError(hint(f"{_of(owner)}{name} must be True or False, got {got}", advice))
+
+
+def shown(value: Any) -> str:
+    """Return a value for an error: a number or a short text as Python writes it, else its type."""
+    if isinstance(value, Real):
+        text = f"{value}"
+    else:
+        text = repr(value) if value is None or isinstance(value, str | tuple | type) else ""
+    return text if 0 < len(text) <= 60 else f"a {type(value).__name__}"
+
+
+def _of(owner: str) -> str:
+    return f"{owner}: " if owner else ""
 
 
 def check(options: Any, **ranges: Range) -> None:
-    """Make each field named in `ranges` a Python float in its range; boolean fields stay boolean.
+    """Check the fields of a frozen dataclass, in its `__post_init__`, by their declared types.
 
-    For the `__post_init__` of a frozen dataclass. The advice of an error is the field's default.
+    Fields named in `ranges` become Python ints (declared `int`) or floats in their range; other
+    ints any whole number; bools are True or False. The advice of an error is the field's default.
     """
     owner = type(options).__name__
     for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
-        advice = f"{owner}({field.name}={field.default})"
-        if field.name in ranges:
-            value = number(owner, field.name, value, ranges[field.name], advice)
-            object.__setattr__(options, field.name, value)
-        elif isinstance(field.default, bool) and not isinstance(value, bool):
-            got = type(value).__name__
-            raise ConfigError(
-                hint(f"{owner}: {field.name} must be True or False, got {got}", advice)
-            )
+        name, value = field.name, getattr(options, field.name)
+        valid = ranges.get(name)
+        if field.type is int:
+            low = -math.inf if valid is None else valid[0]
+            example = 1 if field.default is dataclasses.MISSING else field.default
+            more = "" if valid is None else ", or more"
+            value = whole(owner, name, value, low, f"{name}={example}{more}")
+        elif field.type is bool:
+            value = switch(owner, name, value, f"{owner}({name}={field.default})")
+        elif valid is not None:
+            value = number(owner, name, value, valid, f"{owner}({name}={field.default})")
+        else:
+            continue
+        object.__setattr__(options, name, value)
+
+
+def find(name: Any, valid: Iterable[str]) -> str | None:
+    """Return the valid name that `name` means, whatever its case and with "_" for "-"; or None."""
+    if not isinstance(name, str):
+        return None
+    plain = name.strip().lower().replace("_", "-")
+    found = [key for key in valid if key.lower().replace("_", "-") == plain]
+    return name if name in found else found[0] if len(found) == 1 else None
 
 
 def make(kind: str, makers: Mapping[str, Callable[..., T]], name: str, **options: Any) -> T:
-    """Return what `makers[name]` makes of the options.
+    """Return what the maker of that name, whatever its case, makes of the options.
 
     Raises:
         ConfigError: there is no such name or option; the nearest valid one is in the text.
     """
-    if name not in makers:
-        raise ConfigError(hint(f"unknown {kind} {name!r}", nearest(name, makers)))
-    valid = inspect.signature(makers[name]).parameters
+    known = find(name, makers)
+    if known is None:
+        raise ConfigError(hint(f"unknown {kind} {shown(name)}", nearest(str(name), makers)))
+    valid = inspect.signature(makers[known]).parameters
     for option in options:
         if option not in valid:
             advice = nearest(option, valid) if valid else f"leave it out: {name} takes no options"
             raise ConfigError(hint(f"{kind} {name!r} has no option {option!r}", advice))
-    return makers[name](**options)
+    return makers[known](**options)

@@ -10,12 +10,12 @@ reacts to the loss: `after(schedule, losses)` is the schedule once these are kno
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Protocol, TypeAlias
 
 from xpcnn import options as _options
 from xpcnn.errors import ConfigError, hint
-from xpcnn.options import CLOSED_FRACTION, FRACTION, NON_NEGATIVE, check
+from xpcnn.options import CLOSED_FRACTION, COUNT, FRACTION, NON_NEGATIVE, as_float, check, is_whole
 
 Length: TypeAlias = int | float
 
@@ -141,17 +141,7 @@ class CosineRestarts:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        check(self, factor=(1.0, math.inf), final=FRACTION)
-        cycles = self.cycles
-        if isinstance(cycles, bool) or not isinstance(cycles, Integral) or cycles < 1:
-            got = f"{cycles}" if isinstance(cycles, Real) else type(cycles).__name__
-            raise ConfigError(
-                hint(
-                    f"CosineRestarts: cycles must be a whole number >= 1, got {got}",
-                    "CosineRestarts(3)",
-                )
-            )
-        object.__setattr__(self, "cycles", int(cycles))
+        check(self, cycles=COUNT, factor=(1.0, math.inf), final=FRACTION)
 
     def __call__(self, step: int, total_steps: int, /) -> float:
         lengths = [self.factor**cycle for cycle in range(self.cycles)]
@@ -229,13 +219,13 @@ class Plateau:
     least: float = 0.0
 
     def __post_init__(self) -> None:
-        check(self, gamma=FRACTION, threshold=FRACTION, least=CLOSED_FRACTION)
-        if isinstance(self.patience, bool) or not isinstance(self.patience, int):
-            message = f"Plateau: patience must be a whole number, got {self.patience!r}"
-            raise ConfigError(hint(message, "Plateau(patience=5)"))
-        if self.patience < 0:
-            message = f"Plateau: patience must be at least 0, got {self.patience}"
-            raise ConfigError(hint(message, "Plateau(patience=5)"))
+        check(
+            self,
+            patience=NON_NEGATIVE,
+            gamma=FRACTION,
+            threshold=FRACTION,
+            least=CLOSED_FRACTION,
+        )
 
     def __call__(self, step: int, total_steps: int, /) -> float:
         return 1.0
@@ -298,9 +288,9 @@ def check_length(owner: str, name: str, value: Any) -> Length:
     Raises:
         ConfigError: it is anything else.
     """
-    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:
+    if is_whole(value) and value >= 1:
         return int(value)
-    if isinstance(value, Real) and 0.0 < float(value) < 1.0:
+    if isinstance(value, Real) and 0.0 < as_float(value) < 1.0:
         return float(value)
     got = f"{value}" if isinstance(value, Real) else type(value).__name__
     raise ConfigError(

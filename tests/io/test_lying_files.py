@@ -61,6 +61,10 @@ def dense(units: int, **options: Any) -> dict[str, Any]:
         ({"provenance": []}, "model: provenance is [], expected a table"),
         ({"loss": None}, "model: loss is None, expected a table"),
         ({"loss": {"type": "MES"}}, "loss: unknown loss type 'MES'\nTry: 'MSE' (valid: BCE"),
+        (
+            {"loss": {"type": "SoftmaxCrossEntropy", "class_weights": [1.0, 2.0]}},
+            "SoftmaxCrossEntropy: 2 class_weights for ",
+        ),
         ({"layers": {"type": "eval"}}, "layer: unknown layer type 'eval'\nTry: one of AvgPool2D"),
         (
             {"layers": dense(0)},

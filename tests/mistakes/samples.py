@@ -154,6 +154,13 @@ LABELS = [
         "the network has 3 outputs for 2 classes\nTry: a last layer Dense(2)",
     ),
     Mistake(
+        "one output for the loss of many, with arrays",
+        lambda b: one_output().fit((numpy.zeros((4, 2), numpy.float32), [0, 1, 1, 0])),
+        LabelError,
+        "the network has 1 output for 2 classes\nTry: a last layer Dense(2), or for one output "
+        "Model(..., loss=losses.BCEWithLogits())",
+    ),
+    Mistake(
         "data of other classes than the model's",
         lambda b: named(b).evaluate(five_classes()),
         LabelError,
@@ -168,6 +175,10 @@ def nan_in(bench: Bench, *rows: int) -> Array:
     images = numpy.zeros((4, 1, 8, 8), numpy.float32)
     images[list(rows), 0, 4, 4] = numpy.nan
     return bench.lib.asarray(images)
+
+
+def one_output() -> Model:
+    return Model([Dense(1)], input_shape=(2,))
 
 
 def five_classes() -> Dataset:

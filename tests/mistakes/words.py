@@ -106,8 +106,9 @@ NAMES = [
         "one weight for all classes",
         lambda _: losses.SoftmaxCrossEntropy(class_weights=3),  # type: ignore[arg-type]  # on purpose
         ConfigError,
-        "SoftmaxCrossEntropy: class_weights is a int, expected a list of numbers\n"
-        "Try: SoftmaxCrossEntropy(class_weights=(1.0, 2.0)), one for each output",
+        "SoftmaxCrossEntropy: class_weights is 3, expected a list of numbers\n"
+        "Try: SoftmaxCrossEntropy(class_weights=(1.0, 2.0)), one for each output, or "
+        "class_weights='balanced'",
     ),
     Mistake(
         "the class of a layer for the layer",
@@ -181,6 +182,20 @@ NUMBERS = [
         ConfigError,
         "Conv2D: padding 'same' needs stride 1, not 2\n"
         "Try: give the padding as a number: size // 2 for an odd size",
+    ),
+    Mistake(
+        "bias for each position",
+        lambda _: Conv2D(8, 3, bias="untied"),  # type: ignore[arg-type]  # on purpose
+        ConfigError,
+        "Conv2D: bias must be True or False, got str\nTry: Conv2D(bias=True)",
+    ),
+    Mistake(
+        "a class weight of 0",
+        lambda _: losses.SoftmaxCrossEntropy(class_weights=(1.0, 0.0)),
+        ConfigError,
+        "SoftmaxCrossEntropy: class_weights must be a finite number > 0, got 0\n"
+        "Try: SoftmaxCrossEntropy(class_weights=(1.0, 2.0)), one for each output, or "
+        "class_weights='balanced'",
     ),
     Mistake(
         "softmax twice",

@@ -203,8 +203,8 @@ def test_broken_toml_is_said_with_its_line(path: Path) -> None:
         ),
         (
             HEAD + DENSE + "[[training.augment]]\nname = 'crop'\npad = 0",
-            "Crop: pad must be a whole number >= 1, got 0\nat training.augment.0 (crop)\n"
-            "Try: Crop(pad=4)",
+            "Crop: pad is 0, expected a whole number of at least 1\nat training.augment.0 (crop)\n"
+            "Try: pad=4, or more",
         ),
     ],
     ids=lambda value: value[-40:],

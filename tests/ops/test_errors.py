@@ -218,7 +218,7 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.dropout(z(2, 3), z(2, 3), rate=1.0),
         ConfigError,
-        "dropout: rate is 1.0, expected a number from 0 to 1 (excluded)\nTry: rate=0.1",
+        "dropout: rate must be a number >= 0 and < 1, got 1\nTry: rate=0.1",
     ),
     (
         lambda z: ops.prelu(z(2, 3), z(2)),
@@ -271,7 +271,7 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.softmax_cross_entropy(z(4, 3), z(4, dtype="int64"), label_smoothing=1.5),
         ConfigError,
-        "softmax_cross_entropy: label_smoothing is 1.5, expected a number from 0 to 1\n"
+        "softmax_cross_entropy: label_smoothing must be a number >= 0 and <= 1, got 1.5\n"
         "Try: label_smoothing=0.1",
     ),
     (

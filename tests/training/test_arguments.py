@@ -48,8 +48,8 @@ CHECKPOINTS = '\nTry: checkpoints=Checkpoints("folder")'
             {"resume": True},
             f"resume=True, and there are no checkpoints to go on from{CHECKPOINTS}",
         ),
-        ({"resume": "yes"}, "resume is a str, expected True or False\nTry: resume=True"),
-        ({"health": "x"}, "health is a str, expected True or False\nTry: health=True"),
+        ({"resume": "yes"}, "resume must be True or False, got str\nTry: resume=True"),
+        ({"health": "x"}, "health must be True or False, got str\nTry: health=True"),
     ],
 )
 def test_refusals(arguments: dict[str, Any], text: str) -> None:

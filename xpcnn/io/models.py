@@ -12,7 +12,7 @@ from xpcnn.io.model_file import Metadata, Spec
 from xpcnn.io.registry import objects, to_config
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
-from xpcnn.losses import Loss
+from xpcnn.losses import Loss, check_weights
 from xpcnn.model import Model
 from xpcnn.sizes import sizes
 from xpcnn.types import Shape, flatten, unflatten_like
@@ -130,6 +130,7 @@ def _expected(path: str | Path, description: Description) -> Mapping[str, Spec]:
     """Return the tensors that the file of such a model holds."""
     try:
         params, buffers, output = sizes(description.layers, description.input_shape)
+        check_weights(description.loss, output[0])
     except (ConfigError, DTypeError, ShapeError) as error:
         raise CheckpointError(f"{path}: {error}") from error
     if len(output) != 1:

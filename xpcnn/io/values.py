@@ -79,7 +79,7 @@ def _fit(kind: Any, value: Any, at: str, objects: Objects) -> Any:
     elif origin is Literal:
         if any(type(value) is type(option) and value == option for option in args):
             return value
-    elif origin is dict:
+    elif origin in (dict, Mapping):
         if isinstance(value, dict):
             return value
     elif origin in (tuple, list, Sequence):
@@ -110,7 +110,7 @@ def _describe(kind: Any, objects: Objects) -> str:
         return " or ".join(options)
     if origin is Literal:
         return " or ".join(map(repr, args))
-    if origin is dict or kind in objects:
+    if origin in (dict, Mapping) or kind in objects:
         return "a table"
     if origin in (tuple, list, Sequence):
         return f"a list of {_plural(kind, objects)}"
@@ -124,7 +124,7 @@ def _example(kind: Any, objects: Objects) -> str:
         return _example(args[0], objects)
     if origin is Literal:
         return f'"{args[0]}"'
-    if origin is dict or kind in objects:
+    if origin in (dict, Mapping) or kind in objects:
         return "{ ... }"
     if origin in (tuple, list, Sequence):
         number = 1 if origin is not tuple or args[-1] is ... else len(args)

@@ -11,6 +11,7 @@ from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer, LayerPullback, no_gradient
 from xpcnn.layers.fuse import ALWAYS, IN_INFERENCE, Fused, Table, fusion
+from xpcnn.options import check
 from xpcnn.types import Array, Params, Shape, flatten, namespace
 
 
@@ -115,6 +116,7 @@ class Sequential:
 
     def __post_init__(self) -> None:
         check_layers("Sequential", self.layers)
+        check(self)
         object.__setattr__(self, "layers", tuple(self.layers))
         object.__setattr__(self, "_stages", self._staged(ALWAYS))
         object.__setattr__(self, "_in_inference", self._staged(IN_INFERENCE))

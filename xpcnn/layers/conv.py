@@ -8,8 +8,9 @@ from xpcnn import ops
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context, LayerPullback
-from xpcnn.ops.checks import check_count, check_windows, make_plain, window_shape
+from xpcnn.ops.checks import check_windows, make_plain, window_shape
 from xpcnn.ops.reference.windows import Padding, Pair, pair
+from xpcnn.options import COUNT, check
 from xpcnn.types import Array, Params, Pullback, Shape
 
 
@@ -33,10 +34,9 @@ class Conv2D:
     bias_init: Initializer = Zeros()
 
     def __post_init__(self) -> None:
-        make_plain(self, "filters", "size", "stride", "padding", "dilation", "groups")
+        make_plain(self, "size", "stride", "padding", "dilation")
         check_windows("Conv2D", self.size, self.stride, self.padding, self.dilation)
-        check_count("Conv2D", "filters", self.filters)
-        check_count("Conv2D", "groups", self.groups)
+        check(self, filters=COUNT, groups=COUNT)
         if self.filters % self.groups:
             raise ConfigError(
                 hint(

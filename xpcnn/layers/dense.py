@@ -7,8 +7,9 @@ from xpcnn import ops
 from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context, LayerPullback, plain
-from xpcnn.ops.checks import check_count, make_plain
+from xpcnn.ops.checks import make_plain
 from xpcnn.ops.dense import check_shape, reshaped
+from xpcnn.options import COUNT, check
 from xpcnn.types import Array, Params, Shape
 
 
@@ -26,8 +27,7 @@ class Dense:
     bias_init: Initializer = Zeros()
 
     def __post_init__(self) -> None:
-        make_plain(self, "units")
-        check_count("Dense", "units", self.units)
+        check(self, units=COUNT)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         if len(shape) != 1:

@@ -9,6 +9,7 @@ from xpcnn.layers.conv import check_image
 from xpcnn.ops.checks import check_windows, make_plain
 from xpcnn.ops.pool import pool_shape
 from xpcnn.ops.reference.windows import Padding, Pair
+from xpcnn.options import check
 from xpcnn.types import Array, Params, Shape
 
 
@@ -26,6 +27,7 @@ class Pool2D:
         make_plain(self, "size", "stride", "padding")
         stride = self.size if self.stride is None else self.stride
         check_windows(type(self).__name__, self.size, stride, self.padding, 1)
+        check(self)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         name = type(self).__name__

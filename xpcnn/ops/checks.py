@@ -4,7 +4,6 @@ Nothing here reads the values of an array.
 """
 
 from functools import cache
-from numbers import Real
 from typing import Any
 
 from xpcnn.errors import BackendError, ConfigError, DTypeError, ShapeError, hint
@@ -181,23 +180,6 @@ def _is_pair(value: object) -> bool:
         and len(value) == 2
         and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
     )
-
-
-def check_count(op: str, name: str, value: object) -> None:
-    """Require a whole number of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        message = f"{op}: {name} is {value!r}, expected a whole number of at least 1"
-        raise ConfigError(hint(message, f"{name}=1, or more"))
-
-
-def check_fraction(op: str, name: str, value: float, *, closed: bool = False) -> None:
-    """Require 0 <= value < 1, or <= 1 if `closed`."""
-    number = isinstance(value, Real)
-    if not (number and (0.0 <= value < 1.0 or (closed and value == 1.0))):
-        end = "1" if closed else "1 (excluded)"
-        raise ConfigError(
-            hint(f"{op}: {name} is {value!r}, expected a number from 0 to {end}", f"{name}=0.1")
-        )
 
 
 def check_same_shape(op: str, first: str, x: Array, second: str, y: Array) -> None:

@@ -2,9 +2,10 @@
 
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_count, check_length, check_rank, window_shape
+from xpcnn.ops.checks import check_arrays, check_length, check_rank, window_shape
 from xpcnn.ops.dispatch import op
 from xpcnn.ops.reference.windows import Padding, Pair
+from xpcnn.options import whole
 from xpcnn.types import Array
 
 
@@ -24,7 +25,7 @@ def check_conv2d(
     check_rank("conv2d", "w", w, "(filters, c/groups, kh, kw)")
     _, c, height, width = x.shape
     f, c_group, kh, kw = w.shape
-    check_count("conv2d", "groups", groups)
+    whole("conv2d", "groups", groups, 1, "groups=1, or more")
     if f % groups:
         raise ConfigError(
             hint(

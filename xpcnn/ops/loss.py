@@ -4,7 +4,6 @@ from xpcnn.errors import DTypeError, ShapeError, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import (
     check_arrays,
-    check_fraction,
     check_length,
     check_library,
     check_rank,
@@ -13,6 +12,7 @@ from xpcnn.ops.checks import (
     is_floating,
 )
 from xpcnn.ops.dispatch import op
+from xpcnn.options import CLOSED_FRACTION, number
 from xpcnn.types import Array, Shape, namespace
 
 
@@ -49,7 +49,7 @@ def _check_softmax_cross_entropy(
             )
         )
     check_length(name, "class_weights", class_weights, classes, "one weight per class")
-    check_fraction(name, "label_smoothing", label_smoothing, closed=True)
+    number(name, "label_smoothing", label_smoothing, CLOSED_FRACTION, "label_smoothing=0.1")
 
 
 def _check_bce_with_logits(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass
 from functools import partial
-from numbers import Integral
 from typing import Any, Literal, TypeAlias
 
 from xpcnn import options as _options
@@ -154,10 +153,7 @@ def check_switches(**given: Any) -> None:
         ConfigError: it is anything else.
     """
     for name, value in given.items():
-        if not isinstance(value, bool):
-            raise ConfigError(
-                hint(f"{name} is a {type(value).__name__}, expected True or False", f"{name}=True")
-            )
+        _options.switch("", name, value, f"{name}=True")
 
 
 def check_count(name: str, value: Any) -> int:
@@ -166,8 +162,4 @@ def check_count(name: str, value: Any) -> int:
     Raises:
         ConfigError: it is anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ConfigError(
-            hint(f"{name} is {value!r}, expected a whole number of at least 1", f"{name}=10")
-        )
-    return int(value)
+    return _options.whole("", name, value, 1, f"{name}=10")

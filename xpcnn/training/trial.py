@@ -6,6 +6,7 @@ A trial leaves the model that it is given as it was.
 import copy
 from typing import TYPE_CHECKING
 
+from xpcnn.intake import balanced_loss
 from xpcnn.training.samples import Samples
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def prepare(model: "Model", data: "Data") -> tuple["Model", Samples]:
     """
     train = model.checked(data)
     second = copy.copy(model)  # shares arrays, which nobody writes into
+    second.loss = balanced_loss(model.loss, train, model.output_shape[0])
     if model.mean is None:
         second.mean, second.std = train.mean, train.std
     return second, second.samples(train.images, train.labels)

@@ -7,13 +7,11 @@ batch. Sizes: n samples of c channels, h rows, w columns; k numbers per sample.
 """
 
 from collections.abc import Mapping
-from numbers import Integral, Real
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy
 from numpy.typing import NDArray
 
-from xpcnn.errors import ConfigError, hint
 from xpcnn.types import Array, Shape, namespace
 
 Host: TypeAlias = NDArray[numpy.float64]
@@ -71,14 +69,3 @@ def integers(u: Host, bound: int) -> Host:
 def per_sample(x: Array, p: Array, k: int) -> Array:
     """Return the k-th number of each sample, to compute with x: (n, 1, 1, 1)."""
     return namespace(x).reshape(p[:, k], (x.shape[0], 1, 1, 1))
-
-
-def whole(options: Any, name: str) -> None:
-    """Make a field a Python int of at least 1, for the `__post_init__` of a frozen dataclass."""
-    value, owner = getattr(options, name), type(options).__name__
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        is_number = isinstance(value, Real) and not isinstance(value, bool)
-        got = f"{value:g}" if is_number else type(value).__name__
-        message = f"{owner}: {name} must be a whole number >= 1, got {got}"
-        raise ConfigError(hint(message, f"{owner}({name}={type(options).__dict__[name]})"))
-    object.__setattr__(options, name, int(value))

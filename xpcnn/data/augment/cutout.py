@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy
 
-from xpcnn.data.augment.base import Draws, Host, integers, whole
+from xpcnn.data.augment.base import Draws, Host, integers
 from xpcnn.data.augment.sampling import box
+from xpcnn.options import COUNT, check
 from xpcnn.types import Array, Shape, namespace
 
 
@@ -23,7 +24,7 @@ class Cutout:
     draws: ClassVar[Draws] = {"size": 2}
 
     def __post_init__(self) -> None:
-        whole(self, "size")
+        check(self, size=COUNT)
 
     def parameters(self, u: Host, shape: Shape) -> Host:
         """Return (n, 4): first row, row after the last, first column, column after the last."""

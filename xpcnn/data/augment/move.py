@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xpcnn.data.augment.base import Draws, Host, integers, per_sample, whole
+from xpcnn.data.augment.base import Draws, Host, integers, per_sample
 from xpcnn.data.augment.sampling import grid, pixels
-from xpcnn.options import CLOSED_FRACTION, check
+from xpcnn.options import CLOSED_FRACTION, COUNT, check
 from xpcnn.types import Array, Shape, namespace
 
 
@@ -43,7 +43,7 @@ class Crop:
     draws: ClassVar[Draws] = {"pad": 2}
 
     def __post_init__(self) -> None:
-        whole(self, "pad")
+        check(self, pad=COUNT)
 
     def parameters(self, u: Host, shape: Shape) -> Host:
         """Return (n, 2): the pixel of the sample that comes to lie in the corner, row and column.
