@@ -6,26 +6,33 @@
 
 See `layers` for what a network is made of, `ops.reference` for what it computes and why the
 gradients are what they are, `data` for data sets, `models` for ready networks.
+
+Each part is imported when it is first used, so that `import xpcnn` is fast and the command line can
+set up its handling of Ctrl-C before anything else is imported.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-from xpcnn import (
-    backend,
-    data,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    ops,
-    optimizers,
-    schedules,
-    testing,
-)
-from xpcnn.classification import classification_report
-from xpcnn.io.models import load_model as load
-from xpcnn.model import Model
+if TYPE_CHECKING:
+    from xpcnn import (
+        backend,
+        data,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        schedules,
+        testing,
+    )
+    from xpcnn.classification import classification_report
+    from xpcnn.io.models import load_model as load
+    from xpcnn.model import Model
 
 __all__ = [
     "Model",
@@ -43,3 +50,26 @@ __all__ = [
     "backend",
     "testing",
 ]
+
+_OBJECTS = {
+    "Model": ("xpcnn.model", "Model"),
+    "load": ("xpcnn.io.models", "load_model"),
+    "classification_report": ("xpcnn.classification", "classification_report"),
+}
+"""Those of `__all__` that are no modules: their module, and their name there."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'xpcnn' has no attribute {name!r}")
+    if name in _OBJECTS:
+        module, called = _OBJECTS[name]
+        found = getattr(import_module(module), called)
+    else:
+        found = import_module(f"xpcnn.{name}")
+    globals()[name] = found  # not asked for again
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

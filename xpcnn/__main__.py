@@ -1,5 +1,19 @@
-"""`python -m xpcnn`: the command line."""
+"""The command line as a process: `python -m xpcnn`, and the installed command `xpcnn`.
 
-from xpcnn.cli import main
+Signals and standard streams are made safe before anything large is imported.
+"""
 
-main()
+from xpcnn.cli import signals, streams
+
+
+def main() -> None:
+    """Run `xpcnn`, and end the process."""
+    signals.leave_at_once()
+    streams.make_safe()
+    from xpcnn.cli import main
+
+    main()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -172,13 +173,16 @@ class Model:
         if self.classes is None:
             self.classes = train.classes
         try:
-            saver = None
-            if checkpoints is not None:
-                parts = " ".join(part.digest() for part in (train, held_out) if part is not None)
-                saver = Saver(checkpoints, self, chosen, seed, parts, resume)
             samples = self.samples(train.images, train.labels)
             others = None if held_out is None else self.samples(held_out.images, held_out.labels)
-            with self.backend.session(), numpy.errstate(all="ignore"):  # `fit` tells of divergence
+            with ExitStack() as stack:
+                saver = None
+                if checkpoints is not None:
+                    stack.enter_context(checkpoints.locked())
+                    parts = [part.digest() for part in (train, held_out) if part is not None]
+                    saver = Saver(checkpoints, self, chosen, seed, " ".join(parts), resume)
+                stack.enter_context(self.backend.session())
+                stack.enter_context(numpy.errstate(all="ignore"))  # `fit` tells of divergence
                 history = fit(self, samples, others, chosen, seed, heard, saver, health)
         except Exception:
             self.mean, self.std, self.classes, self.image_rule, self.loss = before

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.cli.process import run, start
+from tests.cli.process import environment, run, start
 from xpcnn.cli import signals
 from xpcnn.io.models import load_model
 from xpcnn.model import Model
@@ -58,6 +59,35 @@ def test_a_signal_ends_training_with_a_saved_model(number: int, code: int, word:
     before, after = flatten(fresh.params), flatten(model.params)
     assert all((before[path] != after[path]).any() for path in before if path.endswith("weight"))
     assert run("evaluate", "run")[0] == 0
+
+
+AT_IMPORT = """
+import os, sys
+class Signal:
+    def find_spec(name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), {number})
+sys.meta_path.insert(0, Signal)
+sys.argv = ["xpcnn", "train", "--epochs", "100000"]
+import xpcnn.__main__
+xpcnn.__main__.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+@pytest.mark.parametrize("module", ["click", "numpy", "xpcnn.layers", "xpcnn.cli.run"])
+def test_a_signal_while_the_program_is_imported(
+    module: str, number: int, code: int, word: str
+) -> None:
+    script = AT_IMPORT.format(module=module, number=int(number))
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment()
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (code, "", f"{word}\n")
 
 
 def test_a_signal_before_training_starts_no_traceback(
@@ -131,7 +161,7 @@ def test_signals_are_as_before_afterwards(cli: Cli) -> None:
 def test_a_handler_that_is_there_already_stays() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        with signals.terminable():
+        with signals.interruptible():
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.01)
     finally:

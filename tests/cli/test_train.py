@@ -16,6 +16,7 @@ from xpcnn.io.models import load_model
 from xpcnn.types import flatten
 
 FILES = [
+    ".lock",
     "checkpoints",
     "config.toml",
     "environment.json",

@@ -4,11 +4,11 @@ import sys
 
 
 def main() -> None:
-    """Run `xpcnn`, the entry point of the package."""
-    try:
-        from xpcnn.cli.group import cli
+    """Run `xpcnn` with the arguments of this process; raises SystemExit."""
+    from xpcnn.cli.group import cli
 
+    try:
         cli(prog_name="xpcnn")
-    except KeyboardInterrupt:  # while it is imported; `cli` knows what to do with others
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    except OSError as error:  # of standard output, in --help and --version
+        print(f"error: standard output: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)

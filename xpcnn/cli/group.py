@@ -6,18 +6,32 @@ shown only with -v.
 
 import errno
 import os
+import signal
 import traceback
+from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 import xpcnn
-from xpcnn.cli.signals import Terminated, terminable
+from xpcnn.cli.output import say
+from xpcnn.cli.signals import WORDS, Terminated, interruptible
 from xpcnn.cli.words import near
-from xpcnn.errors import ConfigError, XpcnnError, hint, nearest
+from xpcnn.errors import XpcnnError, nearest
 
-COMMANDS = ("train", "resume", "evaluate", "predict", "summary", "replay", "info", "bench")
+COMMANDS = {
+    "train": "xpcnn.cli.run",
+    "resume": "xpcnn.cli.run",
+    "evaluate": "xpcnn.cli.saved",
+    "predict": "xpcnn.cli.predictions",
+    "summary": "xpcnn.cli.saved",
+    "replay": "xpcnn.training",
+    "info": "xpcnn.environment",
+    "bench": "xpcnn.benchmark",
+}
+"""By name: the module that does the work, imported before it begins; see `_interruptible`."""
 
 OTHER_VARIABLES = (
     *("XPCNN_NUM_THREADS", "XPCNN_COMPILER", "XPCNN_MARCH", "XPCNN_CUDA_KERNELS"),
@@ -58,6 +72,8 @@ class Commands(click.Group):
         command: click.Command = import_module(f"xpcnn.cli.{cmd_name}").command
         if not any(param.name == "verbose" for param in command.params):
             command.params.append(verbose_option())
+            assert command.callback is not None
+            command.callback = _interruptible(command.callback, COMMANDS[cmd_name])
         return command
 
     def resolve_command(
@@ -67,26 +83,25 @@ class Commands(click.Group):
             ctx.fail(f"no such command {args[0]!r}. Try: {nearest(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
-    def _check_variables(self, ctx: click.Context) -> None:
-        """Require that each variable XPCNN_... stands for a flag of some command."""
+    def _warn_of_variables(self, ctx: click.Context) -> None:
+        """Warn of every variable XPCNN_... that stands for no flag of any command."""
         given = {name for name in os.environ if name.startswith("XPCNN_")} - {*OTHER_VARIABLES}
         if not given:
             return  # the files of the other commands need not be read
         commands = [self.get_command(ctx, name) for name in COMMANDS]
         params = [param for command in commands if command for param in command.params]
         known = {*OTHER_VARIABLES, *(str(param.envvar) for param in params if param.envvar)}
-        if unknown := sorted(given - known):
-            message = f"unknown environment variable {unknown[0]}"
-            raise ConfigError(hint(message, near(unknown[0], known)))
+        for name in sorted(given - known):
+            say(f"warning: environment variable {name} is unknown and has no effect")
+            say(f"Try: {near(name, known)}")
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            self._check_variables(ctx)
-            with terminable():
-                return super().invoke(ctx)
+            self._warn_of_variables(ctx)
+            return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            terminated = isinstance(error, Terminated)
-            _end(ctx, "terminated" if terminated else "interrupted", 143 if terminated else 130)
+            number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+            _end(ctx, WORDS[number], 128 + number)
         except (click.ClickException, click.exceptions.Exit):
             raise
         except XpcnnError as error:
@@ -97,6 +112,22 @@ class Commands(click.Group):
             text = str(error).partition("\n")[0]
             advice = "" if _VERBOSE in ctx.meta else "\nTry: the same with -v, for a full report"
             _end(ctx, f"error: unexpected {type(error).__name__}: {text}{advice}", 1)
+
+
+def _interruptible(callback: Callable[..., Any], module: str) -> Callable[..., Any]:
+    """Return a command that a signal interrupts once its module is imported.
+
+    Before that a signal ends the process at once (see `__main__`): an exception in the middle of an
+    import can be turned into another one, or get lost.
+    """
+
+    @wraps(callback)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        import_module(module)
+        with interruptible():
+            return callback(*args, **kwargs)
+
+    return call
 
 
 def _end(ctx: click.Context, message: str, code: int) -> NoReturn:

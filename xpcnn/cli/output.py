@@ -1,10 +1,16 @@
 """What commands write: JSON that every reader takes, words on stderr."""
 
+import errno
 import json
 import math
+import os
+import sys
+from contextlib import suppress
 from typing import Any
 
 import click
+
+from xpcnn.errors import XpcnnError, hint
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
@@ -19,8 +25,30 @@ def say(text: str, quiet: bool = False) -> None:
 
 
 def answer(text: str) -> None:
-    """Give what was asked for, on stdout."""
-    click.echo(text)
+    """Give what was asked for, on stdout.
+
+    Raises:
+        BrokenPipeError: nobody reads it.
+        XpcnnError: it cannot be written.
+    """
+    try:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "it is closed")
+        click.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _discard_stdout()
+        message = f"the answer cannot be written to standard output: {error.strerror or error}"
+        raise XpcnnError(hint(message, "another file or pipe for it")) from error
+
+
+def _discard_stdout() -> None:
+    """Let what is still to be flushed go nowhere, as it would fail again when the process ends."""
+    with suppress(OSError, ValueError, AttributeError):  # no stream, or none with a number
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def finite(value: Any) -> Any:

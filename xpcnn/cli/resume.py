@@ -24,7 +24,7 @@ def command(
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.request import Request
     from xpcnn.cli.run import train
-    from xpcnn.cli.runs import CONFIG, old_run, outcome
+    from xpcnn.cli.runs import CONFIG, locked_run, old_run, outcome
     from xpcnn.cli.train import NOT_OF_THE_RUN
     from xpcnn.cli.train import command as train_command
     from xpcnn.cli.words import said_of_flags
@@ -48,7 +48,7 @@ def command(
     health = not request.flags["no_health"]
     for name in NOT_OF_THE_RUN:
         request.flags.pop(name)
-    with said_of_flags(inner, request.wheres):
+    with locked_run(folder), said_of_flags(inner, request.wheres):
         result = train(request, None, quiet, health=health, resumed=folder)
     if as_json:
         answer(to_json(result))

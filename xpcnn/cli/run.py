@@ -15,7 +15,7 @@ from xpcnn.backend import Backend
 from xpcnn.cli.options import device_name, image_size
 from xpcnn.cli.output import finite, say
 from xpcnn.cli.request import Request
-from xpcnn.cli.runs import CHECKPOINTS, MODEL, Journal, describe, locked, new_run
+from xpcnn.cli.runs import CHECKPOINTS, MODEL, Journal, describe, new_run
 from xpcnn.cli.settings import Settings, resolve
 from xpcnn.data import Dataset
 from xpcnn.data.pictures import ImageRule
@@ -56,7 +56,7 @@ def train(
     """Train, test and save as asked; return what `train --json` prints.
 
     preflight: warn of what is likely wrong with the data; health: with the network.
-    resumed: the folder of the run to go on with, in place of a new one.
+    resumed: the folder of the run to resume, in place of a new one; the caller holds its lock.
 
     Ctrl-C and SIGTERM (KeyboardInterrupt) pass through, once the model of the last step is saved.
 
@@ -66,16 +66,17 @@ def train(
     start = time.perf_counter()
     plan = prepare(request)
     model, settings = plan.model, plan.settings
-    folder = resumed
-    if folder is None:
-        folder = new_run(out, settings.preset.name, plan.train.name)
-        describe(folder, model.backend, settings)
-    journal = Journal(folder)
-    checkpoints = replace(plan.checkpoints, folder=folder / CHECKPOINTS)
-    say(_opening(plan), quiet)
-    if preflight and not quiet and resumed is None:
-        _warn(plan)
-    with locked(folder):
+    with ExitStack() as stack:
+        folder = resumed
+        if folder is None:
+            made = new_run(out, settings.preset.name, plan.train.name)
+            folder = stack.enter_context(made)
+            describe(folder, model.backend, settings)
+        journal = Journal(folder)
+        checkpoints = replace(plan.checkpoints, folder=folder / CHECKPOINTS)
+        say(_opening(plan), quiet)
+        if preflight and not quiet and resumed is None:
+            _warn(plan)
         scores = _train(plan, folder, journal, checkpoints, resumed is not None, health, quiet)
     seconds = time.perf_counter() - start
     say(_closing(folder, scores, plan, request.flags, seconds), quiet)

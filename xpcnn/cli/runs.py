@@ -1,8 +1,9 @@
 """Run folders: made for one run, never used again for another.
 
-A folder holds config.toml (the whole run: `xpcnn train --config` repeats it), model.toml (the
-network, which config.toml names), environment.json, metrics.jsonl (a line per epoch, as it ends,
-and per validation in the middle of one), checkpoints/ and, in the end, model.safetensors.
+A folder holds .lock, whose lock the run has from before its first file to its end; config.toml (the
+whole run: `xpcnn train --config` repeats it); model.toml (the network, which config.toml names);
+environment.json; metrics.jsonl (a line per epoch, as it ends, and per validation in the middle of
+one); checkpoints/; and, in the end, model.safetensors.
 """
 
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from xpcnn.cli.output import say, to_json
 from xpcnn.cli.settings import NETWORK, Settings
 from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError, ConfigError, hint
-from xpcnn.io import toml
+from xpcnn.io import lock, toml
 from xpcnn.io.atomic import write_bytes
+from xpcnn.io.lock import locked
 from xpcnn.io.models import load_model
 from xpcnn.training import Callback, Epoch, History, Validation
 
@@ -27,28 +29,54 @@ MODEL = "model.safetensors"
 CHECKPOINTS = "checkpoints"
 
 
-def new_run(out: str | None, model: str, dataset: str) -> Path:
-    """Make the folder of a run: `out`, or runs/<UTC time>-<model>-<dataset>/.
+@contextmanager
+def new_run(out: str | None, model: str, dataset: str) -> Iterator[Path]:
+    """Make the folder of a run and lock it: `out`, or runs/<UTC time>-<model>-<dataset>/.
 
     Raises:
-        ConfigError: it cannot be made, or `out` is something else already.
+        ConfigError: the folder cannot be made, another process works on it, or `out` is something
+            else already.
     """
     try:
-        if out is not None:
-            folder = Path(out)
-            if folder.is_file():
-                raise ConfigError(hint(f"{folder} is a file", "--out with the name of a folder"))
-            folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.iterdir()):
-                message = f"{folder} is not empty, and a run never overwrites another"
-                raise ConfigError(hint(message, "--out with a new name"))
-            return folder
-        name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{Path(model).stem}-{dataset}"
-        folders = (Path("runs") / (name if n == 1 else f"{name}-{n}") for n in count(1))
-        return next(folder for folder in folders if _made(folder))
+        folder = _unused(model, dataset) if out is None else _empty(Path(out))
     except OSError as error:
         message = f"the run folder {error.filename} cannot be made: {error.strerror or error}"
         raise ConfigError(hint(message, "--out with a folder that may be written")) from error
+    with locked_run(folder):
+        _check_empty(folder)  # again: now no other run can come between
+        yield folder
+
+
+@contextmanager
+def locked_run(folder: Path) -> Iterator[None]:
+    """Keep the folder of a run to this process; see `io.lock`."""
+    with locked(folder) as there:
+        if not there:
+            say(f"note: the file system of {folder} has no locks: start no second run in it")
+        yield
+
+
+def _empty(folder: Path) -> Path:
+    """Return a folder, made if need be, in which there is nothing yet."""
+    if folder.is_file():
+        raise ConfigError(hint(f"{folder} is a file", "--out with the name of a folder"))
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_empty(folder)
+    return folder
+
+
+def _check_empty(folder: Path) -> None:
+    """Require that there is nothing in a folder but the file of its lock."""
+    if any(path.name != lock.NAME for path in folder.iterdir()):
+        message = f"{folder} is not empty, and a run never overwrites another"
+        raise ConfigError(hint(message, "--out with a new name"))
+
+
+def _unused(model: str, dataset: str) -> Path:
+    """Make a folder in runs/ that is not there yet."""
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{Path(model).stem}-{dataset}"
+    folders = (Path("runs") / (name if n == 1 else f"{name}-{n}") for n in count(1))
+    return next(folder for folder in folders if _made(folder))
 
 
 def old_run(folder: Path) -> Path:
@@ -89,29 +117,6 @@ def describe(folder: Path, backend: Backend, settings: Settings) -> None:
     write_bytes(folder / "environment.json", f"{to_json(environment, indent=2)}\n".encode())
     # last: it makes the folder that of a run
     write_bytes(folder / CONFIG, toml.write(settings.config).encode())
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep the run to this process; the system lets go of it when the process ends, in any way.
-
-    Raises:
-        ConfigError: another process works on it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # not POSIX
-        yield
-        return
-    with (folder / CONFIG).open(encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = f"another process is working on {folder}"
-            raise ConfigError(hint(message, "wait for it to end, or end it")) from error
-        except OSError:  # file systems that know no locks
-            pass
-        yield
 
 
 class Outcome(NamedTuple):

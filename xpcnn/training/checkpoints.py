@@ -7,13 +7,15 @@ its history. One safetensors file each, written whole or not at all, older gener
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import atomic, model_file
+from xpcnn.io.lock import locked
 from xpcnn.io.model_file import Spec, Tensors, check_tensors
 from xpcnn.io.values import read_fields
 from xpcnn.options import POSITIVE, check
@@ -40,7 +42,8 @@ class Found(NamedTuple):
 class Checkpoints:
     """Where and how often a run is saved so that it can be resumed.
 
-    folder: made with the first; holds `step-<updates>.safetensors`.
+    folder: made with the first; holds `step-<updates>.safetensors`, and the file of a lock that
+        keeps a second process out of it.
     every_steps, every_seconds: updates, or seconds, between checkpoints; None for not by these.
     keep: how many generations stay.
 
@@ -72,11 +75,13 @@ class Checkpoints:
         ]
         return sorted(found, key=lambda path: int(path.name[5:-12]), reverse=True)
 
-    def prepare(self) -> None:
-        """Make the folder, and remove what a killed run of it left half written.
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder, and keep it to this process while the block runs; see `io.lock`.
 
         Raises:
             CheckpointError: the folder cannot be made.
+            ConfigError: another process works on it.
         """
         folder = Path(self.folder)
         try:
@@ -84,6 +89,12 @@ class Checkpoints:
         except OSError as error:
             message = f"{folder} cannot be made: {error.strerror or error}"
             raise CheckpointError(hint(message, "a folder that may be written")) from error
+        with locked(folder):
+            yield
+
+    def clean(self) -> None:
+        """Remove what a killed run left half written; the caller holds the lock."""
+        folder = Path(self.folder)
         for path in folder.glob(f".*.safetensors.*{atomic.SUFFIX}"):
             if _HALF.fullmatch(path.name):
                 with contextlib.suppress(OSError):

@@ -60,13 +60,15 @@ class Saver:
     ) -> None:
         """data: what the samples are, such as their hash; resume: whether to go on from the newest.
 
+        The caller holds the lock of the checkpoints.
+
         Raises:
-            CheckpointError: the folder holds the checkpoints of another run, or cannot be made.
+            CheckpointError: the folder holds the checkpoints of another run.
         """
         if not resume and (files := checkpoints.files()):
             message = f"{checkpoints.folder} has checkpoints already: {files[0].name}"
             raise CheckpointError(hint(message, "resume=True to go on, or another folder"))
-        checkpoints.prepare()
+        checkpoints.clean()
         self.checkpoints, self.model, self.resume = checkpoints, model, resume
         self.run = {
             "seed": str(seed),

@@ -1,0 +1,37 @@
+"""Run folders: each is for one run, also where two start at the same moment."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import TINY, start
+from xpcnn.cli.runs import new_run
+from xpcnn.errors import ConfigError
+from xpcnn.io.models import load_model
+
+
+def test_two_new_runs_in_one_folder_before_either_has_written(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with new_run(str(folder), "digits", "digits"):
+        with pytest.raises(ConfigError) as caught, new_run(str(folder), "digits", "digits"):
+            pass
+        assert str(caught.value).startswith(f"another process is working on {folder}\nTry: ")
+
+
+def test_a_folder_in_which_a_run_died_before_its_first_file(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    for _ in range(2):
+        with new_run(str(folder), "digits", "digits") as made:
+            assert made == folder
+
+
+def test_of_two_runs_that_start_at_once_one_is_whole_and_one_is_rejected() -> None:
+    runs = [start("train", *TINY, "--seed", str(seed), "--out", "run") for seed in (1, 2)]
+    errors = [process.communicate(timeout=60)[1] for process in runs]
+    assert sorted(process.returncode for process in runs) == [0, 1]
+    won = 1 if runs[0].returncode == 0 else 2
+    assert load_model("run/model.safetensors").seed == won
+    assert tomllib.loads(Path("run/config.toml").read_text())["seed"] == won
+    lost = errors[2 - won]
+    assert "error: another process is working on run\n" in lost or "error: run is not empty" in lost

@@ -1,0 +1,61 @@
+"""One process at a time in a folder, by a lock of the operating system.
+
+The lock is on a file of its own, `.lock`, which stays in the folder. The system releases the
+lock when the process ends, in any way, so none is ever left behind.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xpcnn.errors import CheckpointError, ConfigError, hint
+
+NAME = ".lock"
+
+try:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+except ImportError:  # Windows
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]  # elsewhere it is absent
+        except PermissionError as error:
+            raise BlockingIOError from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Keep a folder, which is there, to this process while the block runs.
+
+    Yields whether there is a lock: some network file systems have none.
+
+    Raises:
+        ConfigError: another process, or another block in this one, has the lock.
+        CheckpointError: the file of the lock cannot be made.
+    """
+    try:
+        file = open(folder / NAME, "ab", opener=_opener)  # noqa: SIM115 - closed below
+    except OSError as error:
+        message = f"{folder / NAME} cannot be written: {error.strerror or error}"
+        raise CheckpointError(hint(message, "a folder that may be written")) from error
+    with file:
+        there = True
+        try:
+            _lock(file.fileno())
+        except BlockingIOError as error:
+            message = f"another process is working on {folder}"
+            raise ConfigError(hint(message, "wait for it to end, or end it")) from error
+        except OSError:
+            there = False
+        yield there
+
+
+def _opener(path: str, flags: int) -> int:
+    """Open a file that no child process inherits, nor a pipe of this name waits for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
