@@ -9,6 +9,7 @@ import xpcnn
 from tests.lib import Lib
 from tests.small_model import Parts, fresh
 from xpcnn import Model
+from xpcnn.data.reading import Drawn
 from xpcnn.errors import (
     ConfigError,
     XpcnnError,
@@ -257,7 +258,7 @@ def test_a_history_by_figure_and_by_epoch(
     with pytest.raises(ConfigError) as error:
         history["los"]
     assert str(error.value).startswith("a history has no figure 'los'\nTry: 'loss' (valid: ")
-    assert model.image_rule["high"] == 16.0
+    assert model.reading == Drawn((8, 8), 0.0, 16.0, "dark", extent=1.0)
 
 
 def test_summary() -> None:

@@ -14,7 +14,7 @@ from xpcnn import backend as door
 from xpcnn.backend import Backend
 from xpcnn.data.augment import views_of
 from xpcnn.data.dataset import Dataset
-from xpcnn.data.pictures import ImageRule
+from xpcnn.data.reading import Reading, observed
 from xpcnn.data.split import split
 from xpcnn.errors import (
     ConfigError,
@@ -63,8 +63,8 @@ class Model:
 
     Raw samples go in everywhere: the first `fit` takes mean and deviation per channel from its
     data, the model applies them from then on, and its file keeps them. A call that fails leaves the
-    model as it was. `provenance` tells how the parameters came about, `image_rule` how image files
-    become samples; the file keeps both.
+    model as it was. `provenance` tells how the parameters came about, `reading` how picture files
+    become samples (see `xpcnn.data.reading`); the file keeps both.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Model:
         self.dtype = dtype
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
-        self.image_rule: dict[str, Any] = {}
+        self.reading: Reading | None = None
         self.provenance: dict[str, Any] = {}
         self.classes: tuple[str, ...] | None = None if classes is None else as_classes(classes)
         params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
@@ -164,12 +164,12 @@ class Model:
         seed = self.seed if seed is None else check_seed(seed)
         train, held_out = self.parts(data, validation, seed)
 
-        before = self.mean, self.std, self.classes, self.image_rule, self.loss
+        before = self.mean, self.std, self.classes, self.reading, self.loss
         self.loss = balanced_loss(self.loss, train, self.output_shape[0])
         if self.mean is None:
             self.mean, self.std = train.mean, train.std
-        if not self.image_rule and len(self.input_shape) == 3:
-            self.image_rule = ImageRule.of(train).as_table()
+        if self.reading is None and len(self.input_shape) == 3:
+            self.reading = train.reading or observed(train.images)
         if self.classes is None:
             self.classes = train.classes
         try:
@@ -185,7 +185,7 @@ class Model:
                 stack.enter_context(numpy.errstate(all="ignore"))  # `fit` tells of divergence
                 history = fit(self, samples, others, chosen, seed, heard, saver, health)
         except Exception:
-            self.mean, self.std, self.classes, self.image_rule, self.loss = before
+            self.mean, self.std, self.classes, self.reading, self.loss = before
             raise
         self.provenance = {
             "xpcnn": xpcnn.__version__,
@@ -242,7 +242,7 @@ class Model:
     def to(self, backend: str | Backend, device: str | int | None = None) -> "Model":
         """Return the same model on another backend; this one stays as it is."""
         moved = copy.copy(self)
-        moved.image_rule, moved.provenance = dict(self.image_rule), dict(self.provenance)
+        moved.provenance = dict(self.provenance)
         moved.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
         moved.params = moved._to_device(self.host_arrays(self.params))
         moved.buffers = moved._to_device(self.host_arrays(self.buffers))

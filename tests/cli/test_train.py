@@ -12,6 +12,7 @@ import xpcnn
 from tests.cli.conftest import Cli
 from tests.cli.process import TINY, run
 from xpcnn import backend
+from xpcnn.data.reading import Drawn
 from xpcnn.io.models import load_model
 from xpcnn.types import flatten
 
@@ -148,7 +149,7 @@ def test_what_the_model_file_knows(trained: Path) -> None:
     model = load_model(trained / "model.safetensors")
     train, _ = xpcnn.data.load("digits", limit=600)
     kept, _ = xpcnn.data.split(train, 0.1, 0)
-    assert model.image_rule == {"low": 0.0, "high": 16.0, "border": "dark", "extent": 1.0}
+    assert model.reading == Drawn((8, 8), 0.0, 16.0, "dark", extent=1.0)
     assert (model.classes, model.mean) == (train.classes, train.mean)
     provenance = model.provenance
     assert provenance["xpcnn"] == xpcnn.__version__

@@ -1,4 +1,4 @@
-"""Pictures from files to what a model takes: literal pixels, and every refusal."""
+"""Pictures from files to what a model takes: literal pixels, one rule for each mode."""
 
 from pathlib import Path
 from typing import Any
@@ -7,213 +7,228 @@ import numpy
 import pytest
 
 import xpcnn
-from xpcnn.data import Dataset, pictures
-from xpcnn.data.pictures import ImageRule, read_picture
-from xpcnn.errors import CheckpointError, DataError
+from tests.data.picture_kit import dot, picture
+from xpcnn.data.pictures import read_picture
+from xpcnn.data.reading import Arrays, Drawn, Pictures, observed
+from xpcnn.errors import ConfigError, DataError
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 
-MNIST_LIKE = ImageRule(0.0, 255.0, "dark")
-DIGITS_LIKE = ImageRule(0.0, 16.0, "dark")
-PHOTOS = ImageRule(0.0, 255.0, "any")
+MNIST_LIKE = Drawn((3, 3), 0.0, 255.0, "dark", extent=1.0)
+GREY = Pictures("L", (3, 3))
+COLOUR = Pictures("RGB", (2, 2))
 
 
-def picture(path: Path, pixels: Any, **options: Any) -> Path:
-    Image.fromarray(numpy.asarray(pixels, dtype=numpy.uint8)).save(path, **options)
-    return path
+def sample(path: Path, *arguments: Any, **options: Any) -> list[Any]:
+    found: list[Any] = read_picture(path, *arguments, **options).sample.tolist()
+    return found
 
 
-def dot(outside: int, inside: int) -> list[list[int]]:
-    """Return 3x3 pixels with another value in the middle."""
-    rows = [[outside] * 3 for _ in range(3)]
-    rows[1][1] = inside
-    return rows
+def test_a_picture_of_the_right_size_keeps_its_values(tmp_path: Path) -> None:
+    path = picture(tmp_path / "a.png", dot(20, 70))  # not the whole range
+    found = read_picture(path, GREY)
+    assert (found.sample.dtype.name, found.sample.tolist()) == ("uint8", [dot(20, 70)])
+    assert [found.framed, found.inverted, found.blank] == [False] * 3
+    tenths = read_picture(path, Arrays((1, 3, 3), 0.0, 25.5)).sample
+    assert tenths.dtype == numpy.float32
+    numpy.testing.assert_allclose(tenths, [dot(2, 7)], rtol=1e-6)
 
 
-def dataset(images: Any) -> Dataset:
-    return Dataset.from_arrays(numpy.asarray(images), [0] * len(images))
+def test_pictures_are_inverted_only_when_asked(tmp_path: Path) -> None:
+    path = picture(tmp_path / "a.png", dot(255, 10))
+    assert sample(path, GREY) == [dot(255, 10)]
+    found = read_picture(path, GREY, "yes")
+    assert (found.sample.tolist(), found.sample.dtype.name) == ([dot(0, 245)], "uint8")
+    assert found.inverted
+    assert sample(path, Arrays((1, 3, 3), -1.0, 1.0), "yes")[0][0][0] == -1.0
 
 
-def test_the_rule_of_the_embedded_digits() -> None:
-    train, _ = xpcnn.data.load("digits")
-    assert ImageRule.of(train) == ImageRule(0.0, 16.0, "dark", extent=1.0)
-
-
-@pytest.mark.parametrize(
-    ("borders", "rule"),
-    [
-        ([0] * 9 + [255], "dark"),
-        ([0] * 8 + [255] * 2, "any"),
-        ([250] * 10, "light"),
-        ([120] * 10, "any"),
-    ],
-)
-def test_the_border_of_nine_in_ten_images_is_the_rule(borders: list[int], rule: str) -> None:
-    images = numpy.asarray([[dot(b, 255 - b)] for b in [*borders[:-1], borders[-1]]], numpy.uint8)
-    images[0, 0, 1, 1], images[1, 0, 1, 1] = 0, 255
-    found = ImageRule.of(dataset(images))
-    assert (found.low, found.high, found.border) == (0.0, 255.0, rule)
-    assert found.extent == (None if rule == "any" else pytest.approx(1 / 3))
-
-
-def test_the_rule_of_images_that_are_all_alike_has_a_range() -> None:
-    assert ImageRule.of(dataset(numpy.full((2, 1, 3, 3), 7, numpy.uint8))) == ImageRule(
-        7, 8, "dark", extent=1.0
-    )
-
-
-def test_a_picture_of_the_right_size_keeps_its_pixels(tmp_path: Path) -> None:
-    path = picture(tmp_path / "a.png", dot(0, 255))
-    x = read_picture(path, (1, 3, 3), MNIST_LIKE)
-    assert x.dtype == numpy.float32
-    assert x.tolist() == [dot(0, 255)]
-    assert read_picture(path, (1, 3, 3), DIGITS_LIKE).tolist() == [dot(0, 16)]
+@pytest.mark.parametrize("reading", [COLOUR, Arrays((3, 2, 2), 0.0, 1.0), Pictures("F", (2, 2))])
+def test_colours_and_floats_are_never_inverted(tmp_path: Path, reading: Any) -> None:
+    what = "floats" if reading.shape[0] == 1 else "colours"
+    with pytest.raises(ConfigError, match=f"pictures of {what} cannot be inverted"):
+        read_picture(tmp_path / "a.png", reading, "yes")
 
 
 @pytest.mark.parametrize(
-    ("border", "invert", "inverted"),
+    ("ground", "invert", "inverted"),
     [
         ("dark", "auto", True),
         ("light", "auto", False),
-        ("any", "auto", False),
         ("dark", "no", False),
         ("light", "yes", True),
     ],
 )
-def test_a_light_picture_is_inverted_for_dark_data(
-    tmp_path: Path, border: Any, invert: Any, inverted: bool
+def test_a_light_page_is_inverted_for_drawings_on_a_dark_ground(
+    tmp_path: Path, ground: Any, invert: Any, inverted: bool
 ) -> None:
     path = picture(tmp_path / "a.png", dot(255, 0))
-    x = read_picture(path, (1, 3, 3), ImageRule(0.0, 255.0, border), invert)
-    assert x.tolist() == [dot(0, 255) if inverted else dot(255, 0)]
-
-
-def test_a_dark_picture_is_inverted_for_light_data(tmp_path: Path) -> None:
-    path = picture(tmp_path / "a.png", dot(0, 255))
-    light = ImageRule(0.0, 255.0, "light")
-    assert read_picture(path, (1, 3, 3), light).tolist() == [dot(255, 0)]
+    found = read_picture(path, Drawn((3, 3), 0.0, 16.0, ground, 1.0), invert)
+    assert found.sample.tolist() == [dot(0, 16) if inverted else dot(16, 0)]
+    assert found.inverted is inverted
+    dark = picture(tmp_path / "b.png", dot(0, 255))
+    assert read_picture(dark, Drawn((3, 3), 0.0, 1.0, "light", 1.0)).inverted
 
 
 def test_colours_become_grey_and_grey_becomes_colours(tmp_path: Path) -> None:
     red = picture(tmp_path / "red.png", [[[255, 0, 0]] * 2] * 2)
-    assert read_picture(red, (1, 2, 2), PHOTOS).tolist() == [[[76.0] * 2] * 2]  # 0.299 of red
-    assert read_picture(red, (3, 2, 2), PHOTOS)[:, 0, 0].tolist() == [255.0, 0.0, 0.0]
+    assert sample(red, Pictures("L", (2, 2))) == [[[76] * 2] * 2]  # 0.299 of red
+    assert read_picture(red, COLOUR).sample[:, 0, 0].tolist() == [255, 0, 0]
     grey = picture(tmp_path / "grey.png", [[9, 9], [9, 9]])
-    assert read_picture(grey, (3, 2, 2), PHOTOS)[:, 0, 0].tolist() == [9.0] * 3
+    assert read_picture(grey, COLOUR).sample[:, 0, 0].tolist() == [9] * 3
 
 
 def test_a_wide_picture_keeps_its_proportions_in_the_middle(tmp_path: Path) -> None:
     pixels = numpy.full((4, 8), 40)
     pixels[1:3, 2:6] = 200
-    x = read_picture(picture(tmp_path / "wide.png", pixels), (1, 4, 4), PHOTOS)
+    path = picture(tmp_path / "wide.png", pixels)
+    x = read_picture(path, Pictures("L", (4, 4))).sample
     assert x.shape == (1, 4, 4)
-    assert x[0, 0].tolist() == [40.0] * 4  # filled up with the border's colour
-    assert x[0, 3].tolist() == [40.0] * 4
+    assert x[0, 0].tolist() == [40] * 4  # filled up with the border's colour
+    assert x[0, 3].tolist() == [40] * 4
     assert (x[0, 1:3, 1:3] > x[0, 1:3, [0, 3]].max()).all()
+    exact = read_picture(path, Pictures("L", (8, 8))).sample
+    assert exact[0, 2:6].tolist() == pixels.tolist()
+
+
+def test_a_picture_is_cut_off_evenly(tmp_path: Path) -> None:
+    path = picture(tmp_path / "wide.png", [[10, 20, 30, 40], [50, 60, 70, 80]])
+    assert sample(path, Pictures("L", (2, 2), "crop")) == [[[20, 30], [60, 70]]]
+    tall = picture(tmp_path / "tall.png", numpy.arange(8).reshape(4, 2))
+    assert sample(tall, Pictures("L", (2, 2), "crop")) == [[[2, 3], [4, 5]]]
 
 
 def test_a_small_tall_picture_grows(tmp_path: Path) -> None:
-    pixels = numpy.full((2, 1), 50)
-    x = read_picture(picture(tmp_path / "tall.png", pixels), (1, 8, 8), PHOTOS)
-    assert x.tolist() == [[[50.0] * 8] * 8]
+    path = picture(tmp_path / "tall.png", numpy.full((2, 1), 50))
+    assert sample(path, Pictures("L", (8, 8))) == [[[50] * 8] * 8]
 
 
 def test_transparent_parts_are_white(tmp_path: Path) -> None:
     pixels = numpy.zeros((3, 3, 4))
     pixels[1, 1] = [0, 0, 0, 255]  # a black dot on nothing
     path = picture(tmp_path / "alpha.png", pixels)
-    assert read_picture(path, (1, 3, 3), PHOTOS).tolist() == [dot(255, 0)]
-    assert read_picture(path, (1, 3, 3), MNIST_LIKE).tolist() == [dot(0, 255)]
-    assert read_picture(path, (4, 3, 3), PHOTOS, "yes")[:, 1, 1].tolist() == [255.0] * 4
-
-
-def test_a_picture_of_16_bits_keeps_its_greys(tmp_path: Path) -> None:
-    path = tmp_path / "deep.png"
-    Image.fromarray(numpy.asarray(dot(0, 65535), dtype=numpy.uint16)).save(path)
-    assert read_picture(path, (1, 3, 3), PHOTOS).tolist() == [dot(0, 255)]
+    assert sample(path, GREY) == [dot(255, 0)]
+    assert sample(path, MNIST_LIKE) == [dot(0, 255)]
+    assert sample(path, Arrays((4, 3, 3), 0.0, 255.0))[3] == dot(0, 255)
 
 
 def test_a_picture_is_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise
-    path = picture(tmp_path / "turned.png", [[10, 20], [30, 40]], exif=exif)
-    assert read_picture(path, (1, 2, 2), PHOTOS).tolist() == [[[30.0, 10.0], [40.0, 20.0]]]
+    for mode, dtype, white in (("L", numpy.uint8, 255), ("I;16", numpy.uint16, 65535)):
+        for suffix in ("png", "tif"):
+            pixels = [[0, 0], [white, 0]]
+            path = picture(tmp_path / f"turned.{suffix}", pixels, dtype, exif=exif)
+            assert sample(path, Pictures(mode, (2, 2))) == [[[white, 0], [0, 0]]]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_16_bits_have_one_scale_whatever_the_picture_holds(tmp_path: Path, suffix: str) -> None:
+    dim = picture(tmp_path / f"dim.{suffix}", dot(0, 200), numpy.uint16)
+    lit = picture(tmp_path / f"lit.{suffix}", dot(257, 65535), numpy.uint16)
+    deep = Pictures("I;16", (3, 3))
+    found = read_picture(dim, deep).sample
+    assert (found.dtype.name, found.tolist()) == ("float32", [dot(0, 200)])
+    assert sample(lit, deep) == [dot(257, 65535)]
+    assert sample(dim, GREY) == [dot(0, 1)]
+    assert sample(lit, GREY) == [dot(1, 255)]
+    flat = picture(tmp_path / "flat.png", dot(1, 255))
+    assert sample(flat, deep) == [dot(257, 65535)]
+    assert sample(lit, deep, "yes") == [dot(65278, 0)]
+
+
+def test_floats_keep_their_values(tmp_path: Path) -> None:
+    path = picture(tmp_path / "depth.tif", dot(-3, 700), numpy.float32)
+    found = read_picture(path, Pictures("F", (3, 3))).sample
+    assert (found.dtype.name, found.tolist()) == ("float32", [dot(-3, 700)])
+    whole = picture(tmp_path / "whole.tif", dot(0, 100_000), numpy.int32)
+    assert sample(whole, Pictures("F", (3, 3))) == [dot(0, 100_000)]
+    for reading in (GREY, Pictures("I;16", (3, 3)), MNIST_LIKE):
+        with pytest.raises(DataError, match=r"depth\.tif: its values are floats, expected of 8 or"):
+            read_picture(path, reading)
+    flat = picture(tmp_path / "flat.png", dot(1, 255))
+    with pytest.raises(DataError, match=r"flat\.png: its values are of 8 bits, expected floats"):
+        read_picture(flat, Pictures("F", (3, 3)))
+
+
+@pytest.mark.parametrize("value", [numpy.nan, numpy.inf])
+def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    pixels = numpy.asarray(dot(0, 1), float)
+    pixels[0, 0] = value
+    path = picture(tmp_path / "masked.tif", pixels, numpy.float32)
+    with pytest.raises(DataError) as caught:
+        read_picture(path, Pictures("F", (3, 3)))
+    assert str(caught.value) == (
+        f"{path}: 1 of its 9 values are NaN or infinite\n"
+        "Try: fill them in, or leave the picture out"
+    )
 
 
 def test_the_same_digit_as_a_picture_is_the_same_digit(tmp_path: Path) -> None:
     train, test = xpcnn.data.load("digits")
-    rule = ImageRule.of(train)
     levels = (test.images[:5, 0].astype(float) * 255 / 16).round()
     for i, pixels in enumerate(levels):
         path = picture(tmp_path / f"{i}.png", 255 - pixels)  # ink on paper
-        x = read_picture(path, test.shape, rule)
-        numpy.testing.assert_allclose(x, test.images[i], atol=16 / 255)
-
-
-def test_refusals_name_the_file(tmp_path: Path) -> None:
-    text = tmp_path / "notes.png"
-    text.write_text("no picture")
-    cut = picture(tmp_path / "cut.png", numpy.arange(2500).reshape(50, 50) ** 2 % 251)
-    cut.write_bytes(cut.read_bytes()[:200])
-    for path, message in (
-        (text, f"{text}: not a picture that Pillow knows\nTry: a PNG or JPEG file"),
-        (tmp_path / "no.png", f"{tmp_path / 'no.png'}: there is no such file\nTry: "),
-        (cut, f"{cut}: cannot be read: "),
-        (tmp_path, f"{tmp_path}: cannot be read: "),
-    ):
-        with pytest.raises(DataError) as caught:
-            read_picture(path, (1, 3, 3), PHOTOS)
-        assert str(caught.value).startswith(message)
-
-
-def test_too_many_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = picture(tmp_path / "a.png", dot(0, 255))
-    monkeypatch.setattr(pictures, "_MOST_PIXELS", 8)
-    with pytest.raises(DataError, match="3 x 3 pixels are too many"):
-        read_picture(path, (1, 3, 3), PHOTOS)
+        found = read_picture(path, observed(train.images))
+        numpy.testing.assert_allclose(found.sample, test.images[i], atol=16 / 255)
+        assert found.inverted
+        assert not found.framed
 
 
 def test_channels_that_no_picture_has(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the model takes images of 2 channels; pictures can give"):
-        read_picture(tmp_path / "a.png", (2, 3, 3), PHOTOS)
+        read_picture(tmp_path / "a.png", Arrays((2, 3, 3), 0.0, 1.0))
 
 
-def test_a_rule_and_its_table() -> None:
-    assert ImageRule.from_table(DIGITS_LIKE.as_table()) == DIGITS_LIKE
-    with pytest.raises(CheckpointError, match="does not say what values its images had"):
-        ImageRule.from_table({})
-    good = DIGITS_LIKE.as_table()
-    for change in ({"low": None}, {"high": 0.0}, {"low": float("nan")}, {"border": "grey"}):
-        with pytest.raises(CheckpointError, match="image_rule needs low < high and a border"):
-            ImageRule.from_table(good | change)
+def test_arrays_without_black_and_white(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="arrays in which black and white are not known"):
+        read_picture(tmp_path / "a.png", Arrays((1, 3, 3), None, None))
 
 
 def test_what_is_drawn_is_framed_as_the_training_data_are(tmp_path: Path) -> None:
     """A black bar of 2 x 6 in the corner of white paper, framed to fill half of 8 x 8."""
-    page = numpy.full((30, 40), 255, numpy.uint8)
+    page = numpy.full((30, 40), 255)
     page[3:9, 5:7] = 0
-    path = picture(tmp_path / "bar.png", page.tolist())
-    rule = ImageRule(0.0, 16.0, "dark", extent=0.5)
-    x = read_picture(path, (1, 8, 8), rule)[0]
-    assert (x > 8).sum(axis=0).tolist() == [0, 0, 0, 4, 0, 0, 0, 0]
-    assert (x > 8).sum(axis=1).tolist() == [0, 0, 1, 1, 1, 1, 0, 0]
-    whole = read_picture(path, (1, 8, 8), rule, frame=False)[0]
-    assert whole[:4, 4:].max() == 0
+    path = picture(tmp_path / "bar.png", page)
+    drawn = Drawn((8, 8), 0.0, 16.0, "dark", extent=0.5)
+    found = read_picture(path, drawn)
+    assert (found.framed, found.inverted) == (True, True)
+    assert (found.sample[0] > 8).sum(axis=0).tolist() == [0, 0, 0, 4, 0, 0, 0, 0]
+    assert (found.sample[0] > 8).sum(axis=1).tolist() == [0, 0, 1, 1, 1, 1, 0, 0]
+    whole = read_picture(path, drawn, frame=False)
+    assert not whole.framed
+    assert whole.sample[0, :4, 4:].max() == 0
+
+
+def test_a_large_page_is_framed_like_a_small_one(tmp_path: Path) -> None:
+    page = numpy.full((45, 60), 255)
+    page[20:32, 30:34] = 0
+    large = page.repeat(70, axis=0).repeat(70, axis=1)
+    drawn = Drawn((8, 8), 0.0, 16.0, "dark", extent=0.75)
+    small, huge = (
+        read_picture(picture(tmp_path / f"{i}.png", p), drawn) for i, p in enumerate((page, large))
+    )
+    assert huge.framed
+    numpy.testing.assert_allclose(huge.sample, small.sample, atol=1.0)
 
 
 def test_a_picture_of_the_right_size_is_framed_already(tmp_path: Path) -> None:
-    page = numpy.full((8, 8), 255, numpy.uint8)
+    page = numpy.full((8, 8), 255)
     page[0, 0] = 0
-    path = picture(tmp_path / "small.png", page.tolist())
-    x = read_picture(path, (1, 8, 8), ImageRule(0.0, 1.0, "dark", extent=0.5))
-    assert x[0, 0, 0] == 1.0
-    assert x.sum() == 1.0
+    path = picture(tmp_path / "small.png", page)
+    found = read_picture(path, Drawn((8, 8), 0.0, 1.0, "dark", extent=0.5))
+    assert not found.framed
+    assert found.sample[0, 0, 0] == found.sample.sum() == 1.0
 
 
-def test_an_empty_page_stays_empty(tmp_path: Path) -> None:
-    path = picture(tmp_path / "empty.png", [[250] * 20] * 20)
-    x = read_picture(path, (1, 8, 8), ImageRule(0.0, 255.0, "dark", extent=0.5))
-    assert x.max() == x.min() == pytest.approx(5)
+@pytest.mark.parametrize("size", [20, 8])
+def test_a_page_on_which_nothing_is_drawn_is_blank(tmp_path: Path, size: int) -> None:
+    page = numpy.full((size, size), 250)
+    page[3, 3] = 230  # a shade of the paper
+    path = picture(tmp_path / "empty.png", page)
+    found = read_picture(path, Drawn((8, 8), 0.0, 255.0, "dark", extent=0.5))
+    assert (found.blank, found.framed) == (True, False)
+    assert not read_picture(path, Pictures("L", (8, 8))).blank
 
 
 @pytest.mark.parametrize("paper", [255, 0])
@@ -225,11 +240,12 @@ def test_drawn_digits_are_recognised(tmp_path: Path, paper: int) -> None:
     preset = xpcnn.models.preset("digits")
     model = xpcnn.Model(preset.layers, input_shape=train.shape, loss=preset.loss)
     model.fit(train, **vars(preset.training))
+    assert model.reading is not None
     pictures = []
     for digit in range(10):
         page = Image.new("L", (120, 120), paper)
         font = ImageFont.load_default(size=70)
         ImageDraw.Draw(page).text((38, 20), str(digit), fill=255 - paper, font=font)
         page.save(tmp_path / "digit.png")
-        pictures.append(read_picture(tmp_path / "digit.png", (1, 8, 8), ImageRule.of(train)))
+        pictures.append(read_picture(tmp_path / "digit.png", model.reading).sample)
     assert numpy.sum(model.predict(numpy.stack(pictures)) == numpy.arange(10)) >= 7

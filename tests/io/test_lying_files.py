@@ -57,7 +57,7 @@ def dense(units: int, **options: Any) -> dict[str, Any]:
         ({"mean": [0.0, 0.0]}, "mean has 2 numbers, the images 1 channels"),
         ({"std": [0.0]}, "std has a number that is not above 0"),
         ({"std": [float("nan")]}, "the metadata is no JSON: NaN is no finite number\nTry: "),
-        ({"image_rule": None}, "model: image_rule is None, expected a table"),
+        ({"image_rule": None, "reading": ...}, "model: image_rule is None, expected a table"),
         ({"provenance": []}, "model: provenance is [], expected a table"),
         ({"loss": None}, "model: loss is None, expected a table"),
         ({"loss": {"type": "MES"}}, "loss: unknown loss type 'MES'\nTry: 'MSE' (valid: BCE"),

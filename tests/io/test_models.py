@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 
 from tests.lib import Lib
 from xpcnn import Model, backend
+from xpcnn.data.reading import Pictures
 from xpcnn.errors import CheckpointError, ConfigError
 from xpcnn.io.models import load_model, save_model
 from xpcnn.layers import (
@@ -48,7 +49,7 @@ def trained(**options: Any) -> Model:
     model = Model(network(), input_shape=(1, 6, 6), **options)
     labels = numpy.arange(12) % 3
     model.fit((images(), labels), epochs=1, batch_size=4, optimizer=SGD(lr=0.01))
-    model.image_rule = {"low": 0, "high": 255, "border": "dark"}
+    model.reading = Pictures("L", (6, 6), "crop", "lanczos")
     model.provenance = {"data": "noise", "metrics": {"accuracy": 0.5}, "tags": ["a", None]}
     return model
 
@@ -71,7 +72,7 @@ def test_a_model_comes_back_as_it_was(path: Path) -> None:
     again = load_model(str(path))
     for name in (
         *("layers", "input_shape", "output_shape", "loss", "classes", "seed", "dtype"),
-        *("mean", "std", "image_rule", "provenance"),
+        *("mean", "std", "reading", "provenance"),
     ):
         assert getattr(again, name) == getattr(model, name), name
         assert type(getattr(again, name)) is type(getattr(model, name)), name

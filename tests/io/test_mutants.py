@@ -28,7 +28,7 @@ def everything(model: Model) -> dict[str, Any]:
     """Return all that a model file holds."""
     arrays = flatten(model.params) | flatten(model.buffers, "buffers.")
     fields = ("layers", "input_shape", "loss", "dtype", "seed", "classes", "mean", "std")
-    told = {name: getattr(model, name) for name in (*fields, "image_rule", "provenance")}
+    told = {name: getattr(model, name) for name in (*fields, "reading", "provenance")}
     return {name: numpy.asarray(x).tobytes() for name, x in arrays.items()} | told
 
 

@@ -15,7 +15,8 @@ from tests.io.forge import forge
 from tests.mistakes.bench import Bench, Mistake
 from xpcnn import Model, backend
 from xpcnn.cli.saved import open_model
-from xpcnn.data.pictures import ImageRule, read_picture
+from xpcnn.data.pictures import read_picture
+from xpcnn.data.reading import Pictures
 from xpcnn.errors import BackendError, CheckpointError, ConfigError, DataError
 from xpcnn.layers import Activation, Dense
 
@@ -143,7 +144,7 @@ EXTRAS = [
     ),
     Mistake(
         "Pillow is not installed",
-        lambda b: without("PIL", b) and read_picture("a.png", (1, 3, 3), ImageRule(0, 1, "any")),
+        lambda b: without("PIL", b) and read_picture("a.png", Pictures("L", (3, 3))),
         DataError,
         "reading pictures needs Pillow, which is not installed\nTry: pip install 'xpcnn[images]'",
     ),

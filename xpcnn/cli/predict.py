@@ -1,5 +1,7 @@
 """`xpcnn predict`: what a saved model sees in picture files, or in rows of a data set."""
 
+from typing import Literal
+
 import click
 
 from xpcnn.cli.options import (
@@ -48,7 +50,7 @@ from xpcnn.cli.options import (
 def command(
     model: str,
     images: tuple[str, ...],
-    invert: str,
+    invert: Literal["auto", "yes", "no"],
     crop: str,
     dataset: str | None,
     data_dir: str | None,

@@ -12,9 +12,9 @@ import numpy
 from xpcnn.cli.output import say
 from xpcnn.data import Dataset
 from xpcnn.data.paths import unlabelled
-from xpcnn.data.pictures import ImageRule, read_picture
+from xpcnn.data.pictures import Invert, Picture, read_picture
 from xpcnn.data.preflight import off_scale
-from xpcnn.errors import ConfigError, DataError, hint
+from xpcnn.errors import CheckpointError, ConfigError, DataError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.model import Model
 
@@ -22,7 +22,8 @@ from xpcnn.model import Model
 @dataclass(frozen=True)
 class Predictions:
     """kind: what the images are called, "image" or "row"; names: (n) of them; classes: (c) names;
-    probabilities: (n, c); true: (n) names of classes, where they are known.
+    probabilities: (n, c); true: (n) names of classes, where they are known; pictures: (n) of them,
+    where the images came from picture files.
     """
 
     kind: str
@@ -30,17 +31,22 @@ class Predictions:
     classes: Sequence[str]
     probabilities: numpy.ndarray
     true: Sequence[str] | None = None
+    pictures: Sequence[Picture] | None = None
 
     def as_dicts(self, every_class: bool) -> list[dict[str, Any]]:
         """Return a table for each image."""
         tables = []
         for i, p in enumerate(self.probabilities):
             best = int(p.argmax())
+            picture = None if self.pictures is None else self.pictures[i]
+            blank = picture is not None and picture.blank
             table: dict[str, Any] = {
                 self.kind: self.names[i],
-                "class": self.classes[best],
-                "probability": float(p[best]),
+                "class": None if blank else self.classes[best],
+                "probability": None if blank else float(p[best]),
             }
+            if picture is not None:
+                table |= {"framed": picture.framed, "inverted": picture.inverted, "blank": blank}
             if self.true is not None:
                 table["true"] = self.true[i]
             if every_class:
@@ -52,7 +58,13 @@ class Predictions:
         """Return a line for each image: name, class, probability, and what else is known."""
         lines = []
         for table in self.as_dicts(every_class):
+            if table.get("blank"):
+                lines.append(f"{table[self.kind]}  blank: nothing is drawn on it")
+                continue
             cells = [str(table[self.kind]), table["class"], f"{table['probability']:.4f}"]
+            done = [word for word in ("framed", "inverted") if table.get(word)]
+            if done:
+                cells.append(", ".join(done))
             if self.true is not None:
                 cells.append(f"true {table['true']}")
             if every_class:
@@ -62,21 +74,25 @@ class Predictions:
 
 
 def of_pictures(
-    model: Model, paths: Sequence[str], invert: Any, frame: bool, views: Sequence[str]
+    model: Model, paths: Sequence[str], invert: Invert, frame: bool, views: Sequence[str]
 ) -> Predictions:
     """Return what the model sees in picture files, on average over views of them.
 
     Raises:
         DataError: a file is no picture, or the model takes no images.
-        CheckpointError: the model does not know what values its images had.
+        CheckpointError: the model does not know how its samples were read.
     """
     if len(model.input_shape) != 3:
         message = f"the model takes samples of shape {model.input_shape}, not images"
         raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
-    rule = ImageRule.from_table(model.image_rule)
-    shape = model.input_shape
-    x = numpy.stack([read_picture(path, shape, rule, invert, frame) for path in paths])
-    return Predictions("image", paths, _names(model), model.predict_proba(x, views=views))
+    if model.reading is None:
+        message = "the model file does not say how its samples were read (reading)"
+        advice = "train with `xpcnn train`, or use model.predict(images) in Python"
+        raise CheckpointError(hint(message, advice))
+    pictures = [read_picture(path, model.reading, invert, frame) for path in paths]
+    x = numpy.stack([picture.sample for picture in pictures])
+    p = model.predict_proba(x, views=views)
+    return Predictions("image", paths, _names(model), p, pictures=pictures)
 
 
 def of_rows(model: Model, dataset: Dataset, rows: str, views: Sequence[str]) -> Predictions:

@@ -18,7 +18,7 @@ from xpcnn.cli.request import Request
 from xpcnn.cli.runs import CHECKPOINTS, MODEL, Journal, describe, new_run
 from xpcnn.cli.settings import Settings, resolve
 from xpcnn.data import Dataset
-from xpcnn.data.pictures import ImageRule
+from xpcnn.data.reading import observed
 from xpcnn.errors import XpcnnError
 from xpcnn.io.registry import to_config
 from xpcnn.model import Model
@@ -74,6 +74,8 @@ def train(
             describe(folder, model.backend, settings)
         journal = Journal(folder)
         checkpoints = replace(plan.checkpoints, folder=folder / CHECKPOINTS)
+        for note in plan.train.notes:
+            say(f"note: {note}", quiet)
         say(_opening(plan), quiet)
         if preflight and not quiet and resumed is None:
             _warn(plan)
@@ -166,7 +168,7 @@ def prepare(request: Request) -> Plan:
         dtype=flags["dtype"],
     )
     to_config(model.layers)  # refuses now what could not be saved in the end
-    model.image_rule = ImageRule.of(images).as_table()
+    model.reading = images.reading or observed(images.images)
     recipe_for(model, settings.training, model.seed)  # refuses patterns that fit nothing
     check_validation(settings.training, validation is not None)
     checkpoints = Checkpoints(

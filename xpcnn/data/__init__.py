@@ -7,6 +7,7 @@ wrong. What reads files is imported when it is used.
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from xpcnn.data import augment, digits
@@ -14,6 +15,7 @@ from xpcnn.data.batches import from_batches
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import Part
 from xpcnn.data.preflight import Finding, preflight
+from xpcnn.data.reading import Pictures
 from xpcnn.data.split import split
 from xpcnn.errors import ConfigError, DataError, hint, nearest
 
@@ -110,8 +112,10 @@ def _load_named(
     name: str, data_dir: str | os.PathLike[str] | None, download: bool
 ) -> tuple[Dataset, Dataset]:
     (images, labels), (test_images, test_labels), names = _read(name, data_dir, download)
-    train = Dataset.from_arrays(images, labels, names, name)
-    return train, Dataset(test_images, test_labels, names, name, train.mean, train.std)
+    colour = images.shape[1] == 3  # pictures of 8 bits; the grey ones are drawings
+    reading = Pictures("RGB", (images.shape[2], images.shape[3])) if colour else None
+    train = Dataset.from_arrays(images, labels, names, name, reading)
+    return train, replace(train, images=test_images, labels=test_labels)
 
 
 def _read(

@@ -14,6 +14,7 @@ import numpy as np
 
 from xpcnn.data.images import channel_statistics, check_images
 from xpcnn.data.labels import as_indices, check_range
+from xpcnn.data.reading import Reading
 from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
 from xpcnn.types import Shape
 
@@ -27,7 +28,9 @@ class Dataset:
 
     images: uint8 or float32 (n, c, h, w); labels: integers (n,), kept as int64; classes: the name
     of each label; mean, std: per channel, in the units of the images, of the whole training part
-    that the images come from or are judged by: `subset`, `select` and `split` keep them.
+    that the images come from or are judged by: `subset`, `select` and `split` keep them. reading:
+    how picture files became the images, None where the images were arrays. notes: what was decided
+    while files were read, in sentences for the user.
     """
 
     images: np.ndarray
@@ -36,6 +39,8 @@ class Dataset:
     name: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    reading: Reading | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"data set {self.name!r}"
@@ -49,6 +54,9 @@ class Dataset:
                 raise DataError(hint(message, _FROM_ARRAYS))
         if min(self.std) <= 0:
             raise DataError(hint(f"{where}: std must be above 0", _FROM_ARRAYS))
+        if self.reading is not None and self.reading.shape != self.shape:
+            message = f"{where}: reading is for {self.reading.shape}, the images are {self.shape}"
+            raise DataError(hint(message, "reading=None, for arrays"))
 
     @classmethod
     def from_arrays(
@@ -57,10 +65,12 @@ class Dataset:
         labels: Sequence[int] | np.ndarray,
         classes: Sequence[str] | None = None,
         name: str = "arrays",
+        reading: Reading | None = None,
     ) -> "Dataset":
         """Make a training part of arrays; mean and std are those of `images`.
 
-        Without `classes` the names are "0", "1", ... up to the largest label.
+        Without `classes` the names are "0", "1", ... up to the largest label. reading: how picture
+        files became the images; None where they were arrays from the start.
 
         Raises:
             DataError, LabelError, ShapeError, DTypeError: what is wrong, and the likely fix.
@@ -76,7 +86,7 @@ class Dataset:
             classes = [str(label) for label in range(max(largest, 0) + 1)]
         check_range(indices, len(classes), where)
         mean, std = channel_statistics(images)
-        return cls(images, indices, tuple(classes), name, mean, std)
+        return cls(images, indices, tuple(classes), name, mean, std, reading)
 
     @property
     def shape(self) -> Shape:

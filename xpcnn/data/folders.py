@@ -2,12 +2,10 @@
 
 Names of classes are those of the folders, in order (by number, where all are numbers). The pictures
 of the classes come in turn, so that the first ones are of all classes. Grey where no picture of the
-whole set has a colour, and RGB otherwise. Pillow reads them and is imported when it is used.
-Refuses a single class, files that are no pictures (hidden ones are passed over), and pictures of
-several sizes, unless there is one that all shall have.
+whole set has a colour, and RGB otherwise.
+Refuses a single class, and files that are no pictures (hidden ones are passed over).
 """
 
-import math
 from collections.abc import Iterable
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -15,25 +13,25 @@ from pathlib import Path
 import numpy as np
 
 from xpcnn.data.images import Part
-from xpcnn.data.pictures import ImageRule, open_picture, read_picture
+from xpcnn.data.picture_sets import PictureSet, read_set
 from xpcnn.errors import DataError, LabelError, hint, nearest
 
 Size = tuple[int, int]  # (h, w)
 
-_LIMIT = 1 << 33  # bytes of all pictures in memory
-_VALUES = ImageRule(0.0, 255.0, "any")
 _FORM = "a folder for each class with its pictures: cat/1.png, dog/1.png"
 
 Files = dict[str, list[Path]]
 """Names of classes, and the pictures of each."""
 
 
-def read(root: Path, image_size: Size | None = None) -> tuple[Part, Part | None, tuple[str, ...]]:
-    """Return (images, labels) of the training part, of the test part, and the names of classes.
+def read(
+    root: Path, image_size: Size | None = None
+) -> tuple[Part, Part | None, tuple[str, ...], PictureSet]:
+    """Return (images, labels) of the training part, of the test part, the names of classes, and
+    how all the pictures were read.
 
-    images: uint8 (n, 1 or 3, h, w); labels: int64 (n,). The test part is None where root has no
-    folders `train` and `test`. With image_size, pictures of another size are made to fit into it,
-    their proportions kept, on the colour of their border.
+    images: (n, c, h, w); labels: int64 (n,). The test part is None where root has no folders
+    `train` and `test`. image_size: (h, w) of the images; see `picture_sets.read_set`.
 
     Raises:
         DataError: names the folder or the file and what is wrong with it.
@@ -57,10 +55,13 @@ def read(root: Path, image_size: Size | None = None) -> tuple[Part, Part | None,
     numbered = all(name.isascii() and name.isdigit() for name in train)
     classes = tuple(sorted(train, key=int if numbered else None))
     ours, theirs = _in_turn(train, classes), _in_turn(test, classes)
-    images = _read_all([path for path, _ in ours + theirs], image_size)
+    found = read_set([path for path, _ in ours + theirs], image_size)
+    if found.damaged:
+        raise found.damaged[0]
+    images = found.images
     labels = np.array([label for _, label in ours + theirs], np.int64)
     n = len(ours)
-    return (images[:n], labels[:n]), (images[n:], labels[n:]) if theirs else None, classes
+    return (images[:n], labels[:n]), (images[n:], labels[n:]) if theirs else None, classes, found
 
 
 def _by_class(folder: Path) -> Files:
@@ -96,41 +97,3 @@ def _in_turn(files: Files, classes: Iterable[str]) -> list[tuple[Path, int]]:
     """Return pictures with their labels: the first of each class, then the second of each."""
     columns = [[(path, i) for path in files.get(name, [])] for i, name in enumerate(classes)]
     return [pair for pair in chain.from_iterable(zip_longest(*columns)) if pair is not None]
-
-
-def _read_all(paths: list[Path], image_size: Size | None) -> np.ndarray:
-    """Return all pictures, uint8 (n, 1 or 3, h, w)."""
-    first = open_picture(paths[0], "RGB")
-    size = image_size or (first.height, first.width)
-    images = _empty(paths, size)
-    coloured = False
-    for i, path in enumerate(paths):
-        picture = open_picture(path, "RGB")
-        found = picture.height, picture.width
-        if found == size:
-            pixels = np.asarray(picture).transpose(2, 0, 1)
-        elif image_size is None:
-            message = (
-                f"{path}: has {found[0]} x {found[1]} pixels (height x width), "
-                f"and {paths[0]} {size[0]} x {size[1]}"
-            )
-            advice = f"--image-size {size[0]},{size[1]} (image_size={size}), one size for all"
-            raise DataError(hint(message, advice))
-        else:
-            pixels = read_picture(path, (3, *size), _VALUES, "no").round()
-        images[i] = pixels
-        coloured = coloured or bool((pixels != pixels[:1]).any())
-    return images if coloured else images[:, :1].copy()
-
-
-def _empty(paths: list[Path], size: Size) -> np.ndarray:
-    """Return memory for the pictures, if it is not too much."""
-    shape = len(paths), 3, *size
-    count = math.prod(shape)
-    if count > _LIMIT:
-        message = (
-            f"{paths[0].parent.parent}: {len(paths)} pictures of {size[0]} x {size[1]} pixels "
-            f"take {count} bytes, more than the {_LIMIT} that they may"
-        )
-        raise DataError(hint(message, "--image-size with fewer pixels, such as 64,64"))
-    return np.empty(shape, np.uint8)

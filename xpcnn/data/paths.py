@@ -6,6 +6,7 @@ part whatever their labels, and neither seed nor limit makes a difference. Refus
 of a file that its name does not tell.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from xpcnn.data.dataset import Dataset
 from xpcnn.data.hashes import places
 from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range
+from xpcnn.data.reading import Reading
 from xpcnn.errors import DataError, LabelError, ShapeError, hint
 
 TEST_FRACTION = 0.2
@@ -25,11 +27,15 @@ Size = tuple[int, int]  # (h, w)
 
 
 class Parts(NamedTuple):
-    """What is in the files: test and classes are None where they say nothing of it."""
+    """What is in the files: test and classes are None where they say nothing of it; reading and
+    notes are those of the `Dataset`.
+    """
 
     train: Part
     test: Part | None
     classes: tuple[str, ...] | None
+    reading: Reading | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load(path: Path, name: str, image_size: Size | None = None) -> tuple[Dataset, Dataset]:
@@ -40,7 +46,7 @@ def load(path: Path, name: str, image_size: Size | None = None) -> tuple[Dataset
     Raises:
         DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
     """
-    (images, labels), test, classes = _read(path, image_size)
+    (images, labels), test, classes, reading, notes = _read(path, image_size)
     if classes is None:
         largest = int(labels.max())
         if largest >= csv_file.MOST_CLASSES:
@@ -63,8 +69,8 @@ def load(path: Path, name: str, image_size: Size | None = None) -> tuple[Dataset
             sizes = f"shape {images.shape[1:]}, test images {test[0].shape[1:]}"
             message = f"{path}: training images have the {sizes}"
             raise ShapeError(hint(message, "images of one shape in both parts"))
-    train = Dataset.from_arrays(images, labels, classes, name)
-    return train, Dataset(*test, classes, name_of_test, train.mean, train.std)
+    train = replace(Dataset.from_arrays(images, labels, classes, name, reading), notes=notes)
+    return train, replace(train, images=test[0], labels=test[1], name=name_of_test)
 
 
 def unlabelled(path: Path, image_size: Size) -> tuple[tuple[str, ...] | None, np.ndarray]:
@@ -89,7 +95,8 @@ def _read(path: Path, image_size: Size | None) -> Parts:
     if path.is_dir():
         if (path / "train.csv").is_file():
             return _read_csv_folder(path, image_size)
-        return Parts(*folders.read(path, image_size))
+        train, test, classes, pictures = folders.read(path, image_size)
+        return Parts(train, test, classes, pictures.reading, pictures.notes)
     if not path.is_file():
         raise DataError(hint(f"{path}: there is no such file or folder", "check --dataset"))
     if kind == ".csv":

@@ -1,217 +1,191 @@
-"""Picture files as what a model was trained on: its channels, its size, its values.
+"""Picture files as samples: the one place where a picture becomes what a model takes.
 
-Pillow reads them and is imported when it is used (`pip install 'xpcnn[images]'`). Refuses what is
-no picture, and pictures of more than 100 million pixels.
+`read_picture` reads a picture as the samples of a data set were read; folders, `predict` and
+every other reader of pictures use it, so that a picture has one meaning.
 """
 
-import math
-import warnings
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy
+import numpy as np
 
-from xpcnn.data.dataset import Dataset
-from xpcnn.errors import CheckpointError, DataError, hint
-from xpcnn.types import Shape
+from xpcnn.data.drawings import box_of_ink, ground
+from xpcnn.data.picture_files import converted, opened
+from xpcnn.data.reading import (
+    WHITE,
+    Arrays,
+    Drawn,
+    Fit,
+    Pictures,
+    Reading,
+    Resampling,
+    Size,
+    border,
+)
+from xpcnn.errors import ConfigError, DataError, hint
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL import Image
 
 Invert: TypeAlias = Literal["auto", "yes", "no"]
 
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_MOST_PIXELS = 100_000_000
-_SMALLER = "the picture in a smaller size: 100 million pixels at most"
-_WHITE = (255, 255, 255, 255)
-_ENOUGH = 2000  # images that tell how much of an image is filled
-_INK = 0.25  # of the contrast, from which on a pixel belongs to what stands out
-_OTHER_RULE = "train with `xpcnn train`, or use model.predict(images) in Python"
-_FAINT = 32  # of 255: less contrast than this is no drawing
+_ARRAY_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_GAP = 3  # a picture is averaged over blocks to no less than so many times what is wanted of it
+_PAGE = 1024  # pixels of the shorter side of a page on which a drawing is looked for
+_IN_PYTHON = "model.predict(images) in Python, with arrays"
 
 
-@dataclass(frozen=True)
-class ImageRule:
-    """How the images of a data set look; model files keep it as `image_rule`.
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture as a sample (c, h, w), and what was done to it.
 
-    low, high: the values that stand for black and white, 0 and 16 or 0 and 255 or 0.0 and 1.0.
-    border: "dark" where nine of ten images have a dark border, as scanned digits do (its median in
-    the lower third of the range), "light" where it is light, "any" where neither holds.
-    extent: how much of an image what stands on a dark or light ground fills: the longer side of its
-    box, as a part of the image's, in the median; None where there is no such ground.
+    framed: what is drawn was cut out and centred; inverted: dark and light were swapped;
+    blank: nothing is drawn on it. All three are False but for models of drawings (`Drawn`), and
+    where inversion was asked for.
     """
 
-    low: float
-    high: float
-    border: Literal["dark", "light", "any"]
-    extent: float | None = None
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> "ImageRule":
-        """Return the rule that the images of a data set follow."""
-        images = dataset.images
-        low, high = float(images.min()), float(images.max())
-        span = high - low or 1.0
-        medians = (numpy.median(_border(images), axis=(1, 2)) - low) / span  # (n,)
-        border: Literal["dark", "light", "any"] = "any"
-        if numpy.mean(medians < 1 / 3) >= 0.9:
-            border = "dark"
-        elif numpy.mean(medians > 2 / 3) >= 0.9:
-            border = "light"
-        if border == "any":
-            return cls(low, low + span, border)
-        values = (images[:_ENOUGH].mean(axis=1) - low) / span  # (n, h, w), 0 to 1
-        ink = values > _INK if border == "dark" else values < 1 - _INK
-        filled = [_length(ink.any(axis=axis)) for axis in (1, 2)]  # columns, rows
-        return cls(low, low + span, border, float(numpy.median(numpy.maximum(*filled))))
-
-    @classmethod
-    def from_table(cls, table: Mapping[str, Any]) -> "ImageRule":
-        """Return the rule that a model file holds.
-
-        Raises:
-            CheckpointError: it holds none, or one that makes no sense.
-        """
-        if not table:
-            message = "the model file does not say what values its images had (image_rule)"
-            raise CheckpointError(hint(message, _OTHER_RULE))
-        low, high = _number(table.get("low")), _number(table.get("high"))
-        border: Any = table.get("border")
-        if low is None or high is None or low >= high or border not in ("dark", "light", "any"):
-            message = "the model file's image_rule needs low < high and a border"
-            raise CheckpointError(hint(message, _OTHER_RULE))
-        extent = _number(table.get("extent"))
-        if extent is not None and not 0 < extent <= 1:
-            message = "the model file's image_rule needs an extent from 0 to 1"
-            raise CheckpointError(hint(message, _OTHER_RULE))
-        return cls(low, high, border, extent)
-
-    def as_table(self) -> dict[str, Any]:
-        """Return the rule as plain values, for the model file."""
-        return asdict(self)
+    sample: np.ndarray
+    framed: bool = False
+    inverted: bool = False
+    blank: bool = False
 
 
 def read_picture(
-    path: str | Path, shape: Shape, rule: ImageRule, invert: Invert = "auto", frame: bool = True
-) -> numpy.ndarray:
-    """Return a picture as float32 of `shape` (c, h, w), in the values of the training data.
+    path: str | Path, reading: Reading, invert: Invert = "auto", frame: bool = True
+) -> Picture:
+    """Return a picture file as a sample, read as the samples of a data set were.
 
-    It is turned upright, put on white where it is transparent, made grey where c is 1, framed,
-    resized with its proportions, and centred on the median colour of its border. `invert` swaps
-    dark and light; "auto" does so where the picture's border is not like that of the training data.
+    It is turned upright, and put on white where it is transparent. Then it is, for `Pictures`,
+    fitted whole into the size as the note says, its values as they are; for `Arrays`, the same,
+    from black and white to `low` and `high`; for `Drawn`, framed: what stands out from the ground
+    is cut out and made to fill as much of the sample as the drawings there do, unless the
+    picture has the sample's size already, and inverted where its ground is the opposite one.
 
-    Framing: where the training data have an `extent`, what stands out from the ground is cut out
-    and made to fill as much of the image as it does there. A picture that has the model's size
-    already is taken to be framed; `frame=False` keeps the whole picture.
+    Args:
+        invert: "yes" swaps dark and light, "no" never does, "auto" decides for `Drawn` and never
+            does otherwise. Colours cannot be inverted.
+        frame: False keeps the whole picture also for `Drawn`.
+
+    Returns:
+        the picture; its sample is uint8 or float32 for `Pictures`, float32 otherwise.
 
     Raises:
-        DataError: Pillow is missing, the file is no picture, or a model has no such channels.
+        DataError: Pillow is missing, the file is no picture, its values are of another kind, or
+            the model is not one of pictures.
+        ConfigError: colours or floats are to be inverted.
     """
-    c, h, w = shape
-    if c not in _MODES:
+    path = Path(path)
+    if invert == "yes" and (reading.shape[0] != 1 or getattr(reading, "mode", "L") == "F"):
+        what = "floats" if reading.shape[0] == 1 else "colours"
+        message = f"pictures of {what} cannot be inverted: dark and light have no opposite there"
+        raise ConfigError(hint(message, "invert them before, or leave --invert out"))
+    if isinstance(reading, Drawn):
+        return _drawing(path, reading, invert, frame)
+    if isinstance(reading, Pictures):
+        sample = as_sample(load(path, reading.mode, reading.size), reading)
+        if invert == "yes":
+            sample = (WHITE[reading.mode] - sample).astype(reading.dtype)
+        return Picture(sample, inverted=invert == "yes")
+    if isinstance(reading, Arrays):
+        return _as_array(path, reading, invert)
+    raise ConfigError(hint(f"reading is a {type(reading).__name__}", "Pictures, Drawn or Arrays"))
+
+
+def load(path: Path, mode: str, size: Size) -> "Image.Image":
+    """Return a picture upright and in `mode`, not much larger than `size` needs it to be."""
+    with opened(path) as picture:
+        return converted(path, picture, mode, _GAP * max(size))
+
+
+def as_sample(picture: "Image.Image", reading: Pictures) -> np.ndarray:
+    """Return a picture that is in the mode of `reading` as a sample (c, h, w)."""
+    x = _fitted(picture, reading.size, reading.fit, reading.resampling)
+    if reading.mode == "I;16":
+        x = x.clip(0, WHITE[reading.mode])  # resampling may go beyond
+    return np.ascontiguousarray(x, dtype=reading.dtype)
+
+
+def _as_array(path: Path, reading: Arrays, invert: Invert) -> Picture:
+    """Return a picture as a model of arrays takes it."""
+    c, *size = reading.sample
+    if c not in _ARRAY_MODES:
         message = f"the model takes images of {c} channels; pictures can give 1, 3 or 4"
-        raise DataError(hint(message, "model.predict(images) in Python, with arrays"))
-    picture = open_picture(Path(path), _MODES[c])
-    pixels = numpy.asarray(picture, dtype=numpy.float32).reshape(picture.height, picture.width, c)
-    ground = numpy.median(_border(pixels.transpose(2, 0, 1)), axis=1)  # (c,)
-    fill = 1.0
-    box = _box(numpy.abs(pixels - ground).mean(axis=2))
-    if frame and box and rule.extent is not None and picture.size != (w, h):
-        picture, fill = picture.crop(box), rule.extent
-    pixels = _resized(picture, h * fill, w * fill)
-
-    canvas = numpy.empty((h, w, c), dtype=numpy.float32)
-    canvas[...] = ground
-    top, left = (h - pixels.shape[0]) // 2, (w - pixels.shape[1]) // 2
-    canvas[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
-    x = numpy.ascontiguousarray(canvas.transpose(2, 0, 1)) / 255
-    if invert == "yes" or (invert == "auto" and _unlike(float(ground[:3].mean()) / 255, rule)):
-        x[:3] = 1 - x[:3]  # not the opacity
-    return (rule.low + x * (rule.high - rule.low)).astype(numpy.float32)
+        raise DataError(hint(message, _IN_PYTHON))
+    if reading.low is None or reading.high is None:
+        message = "the model was trained on arrays in which black and white are not known"
+        raise DataError(hint(message, _IN_PYTHON))
+    mode = _ARRAY_MODES[c]
+    x = _fitted(load(path, mode, (size[0], size[1])), (size[0], size[1]))
+    levels = WHITE[mode] - x if invert == "yes" else x
+    step = (reading.high - reading.low) / WHITE[mode]
+    return Picture((reading.low + levels * step).astype(np.float32), inverted=invert == "yes")
 
 
-def _length(occupied: numpy.ndarray) -> numpy.ndarray:
-    """Return how long the occupied part of each line (n, places) is, as a part of the line."""
-    places = occupied.shape[1]
-    first, last = occupied.argmax(axis=1), places - 1 - occupied[:, ::-1].argmax(axis=1)
-    return numpy.asarray((last - first + 1) / places)
+def _drawing(path: Path, reading: Drawn, invert: Invert, frame: bool) -> Picture:
+    """Return a picture as a model of drawings takes it."""
+    with opened(path) as file:
+        picture = converted(path, file, "L", _PAGE)
+    h, w = reading.size
+    page = np.asarray(picture)
+    level = ground(page)
+    box = box_of_ink(page, level)
+    framed = frame and box is not None and picture.size != (w, h)
+    fill = reading.extent if framed else 1.0
+    drawing = picture.crop(box) if framed else picture
+    x = np.full((h, w), level, dtype=np.float32)
+    _put_in_the_middle(x, np.asarray(_resized(drawing, h * fill, w * fill)))
+    inverted = invert == "yes" or (
+        invert == "auto" and ("light" if level > WHITE["L"] / 2 else "dark") != reading.ground
+    )
+    x = (WHITE["L"] - x if inverted else x) / WHITE["L"]
+    sample = (reading.low + x * (reading.high - reading.low)).astype(np.float32)
+    return Picture(sample[None], framed, inverted, blank=box is None)
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if type(value) in (int, float) and math.isfinite(value) else None
+def _fitted(
+    picture: "Image.Image", size: Size, fit: Fit = "pad", resampling: Resampling = "bicubic"
+) -> np.ndarray:
+    """Return a picture fitted into (h, w): uint8 or float32 (c, h, w)."""
+    h, w = size
+    if fit == "crop" and picture.size != (w, h):
+        scale = min(picture.height / h, picture.width / w)
+        left, top = (picture.width - w * scale) / 2, (picture.height - h * scale) / 2
+        box = (left, top, left + w * scale, top + h * scale)
+        picture = picture.resize((w, h), _filter(resampling), box)
+    inside = _resized(picture, h, w, resampling)
+    if inside.size == (w, h):
+        return _pixels(inside)
+    whole = _pixels(picture)
+    colour = np.median(border(whole), axis=1)  # (c,)
+    x = np.empty((len(colour), h, w), dtype=whole.dtype)
+    x[...] = (colour.round() if x.dtype == np.uint8 else colour)[:, None, None]
+    _put_in_the_middle(x, _pixels(inside))
+    return x
 
 
-def _unlike(brightness: float, rule: ImageRule) -> bool:
-    """Tell whether a border of this brightness, 0 to 1, is the opposite of the rule's."""
-    return rule.border != "any" and (brightness > 0.5) == (rule.border == "dark")
+def _pixels(picture: "Image.Image") -> np.ndarray:
+    """Return the pixels of a picture as (c, h, w)."""
+    return np.asarray(picture).reshape(picture.height, picture.width, -1).transpose(2, 0, 1)
 
 
-def _border(x: numpy.ndarray) -> numpy.ndarray:
-    """Return the outermost pixels of images (..., h, w) as (..., pixels)."""
-    rim = numpy.ones(x.shape[-2:], dtype=bool)
-    rim[1:-1, 1:-1] = False
-    return x[..., rim]
+def _put_in_the_middle(x: np.ndarray, inside: np.ndarray) -> None:
+    """Write images (..., h', w') into the middle of images (..., h, w)."""
+    h, w = inside.shape[-2:]
+    top, left = (x.shape[-2] - h) // 2, (x.shape[-1] - w) // 2
+    x[..., top : top + h, left : left + w] = inside
 
 
-def _box(contrast: numpy.ndarray) -> tuple[int, int, int, int] | None:
-    """Return (left, top, right, bottom) around what stands out (h, w); None if nothing does."""
-    if contrast.max() < _FAINT:
-        return None
-    ink = contrast > _INK * contrast.max()
-    rows, columns = numpy.flatnonzero(ink.any(axis=1)), numpy.flatnonzero(ink.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def _resized(picture: "Image", h: float, w: float) -> numpy.ndarray:
-    """Return the picture as large as fits into (h, w), its proportions kept: (h', w', c)."""
-    from PIL.Image import Resampling
-
+def _resized(
+    picture: "Image.Image", h: float, w: float, resampling: Resampling = "bicubic"
+) -> "Image.Image":
+    """Return the picture as large as it fits into (h, w), its proportions kept."""
     scale = min(h / picture.height, w / picture.width)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    if size != picture.size:
-        picture = picture.resize(size, Resampling.BICUBIC)  # averages over what it leaves out
-    return numpy.asarray(picture, dtype=numpy.float32).reshape(size[1], size[0], -1)
+    return picture if size == picture.size else picture.resize(size, _filter(resampling))
 
 
-def open_picture(path: Path, mode: str) -> "Image":
-    """Return a picture file, upright, in a mode of 8 bits a channel."""
-    try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
-    except ModuleNotFoundError as error:
-        message = "reading pictures needs Pillow, which is not installed"
-        raise DataError(hint(message, "pip install 'xpcnn[images]'")) from error
-    advice = "a PNG or JPEG file"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is below
-            with Image.open(path) as file:
-                if file.width * file.height > _MOST_PIXELS:
-                    message = f"{path}: {file.width} x {file.height} pixels are too many"
-                    raise DataError(hint(message, _SMALLER))
-                return _converted(ImageOps.exif_transpose(file), mode)
-    except FileNotFoundError as error:
-        raise DataError(hint(f"{path}: there is no such file", advice)) from error
-    except UnidentifiedImageError as error:
-        raise DataError(hint(f"{path}: not a picture that Pillow knows", advice)) from error
-    except DataError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise DataError(hint(f"{path}: too many pixels", _SMALLER)) from error
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on damaged files
-        raise DataError(hint(f"{path}: cannot be read: {error}", advice)) from error
+def _filter(resampling: Resampling) -> "Image.Resampling":
+    from PIL.Image import Resampling as Filters
 
-
-def _converted(picture: "Image", mode: str) -> "Image":
-    """Return the picture in `mode`: what is transparent becomes white, 16 bits become 8."""
-    from PIL import Image
-
-    if picture.mode[0] in "IF":  # one channel of 16 or 32 bits, or floats
-        values = numpy.asarray(picture, dtype=numpy.float64)
-        unit = 257 if values.max() > 255 else 1
-        picture = Image.fromarray((values / unit).clip(0, 255).round().astype(numpy.uint8))
-    if mode != "RGBA" and picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, _WHITE), picture)
-    return picture.convert(mode)
+    return Filters[resampling.upper()]

@@ -1,13 +1,14 @@
 """A Model to a file and back. What the file must hold follows from the network it describes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from xpcnn.backend import Backend
+from xpcnn.data.reading import Reading
 from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError, hint
-from xpcnn.io import model_file
+from xpcnn.io import model_file, readings
 from xpcnn.io.model_file import Metadata, Spec
 from xpcnn.io.registry import objects, to_config
 from xpcnn.io.values import Objects, read_fields
@@ -33,7 +34,7 @@ class Description:
     classes: tuple[str, ...] | None
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
-    image_rule: dict[str, Any]
+    reading: Reading | None
     provenance: dict[str, Any]
 
     def __post_init__(self) -> None:
@@ -50,6 +51,9 @@ class Description:
         if self.std is not None and min(self.std) <= 0:
             message = "std has a number that is not above 0"
             raise ConfigError(hint(message, "1.0 for a channel that is constant"))
+        if self.reading is not None and self.reading.shape != self.input_shape:
+            message = f"reading is for {self.reading.shape}, input_shape is {self.input_shape}"
+            raise ConfigError(hint(message, "the same shape in both"))
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -68,7 +72,7 @@ def save_model(model: Model, path: str | Path) -> None:
         "classes": model.classes,
         "mean": model.mean,
         "std": model.std,
-        "image_rule": model.image_rule,
+        "reading": readings.to_table(model.reading),
         "provenance": model.provenance,
     }
     arrays = flatten(model.params) | flatten(model.buffers, BUFFERS)
@@ -109,15 +113,21 @@ def load_model(
     model.params = unflatten_like(model.params, arrays)
     model.buffers = unflatten_like(model.buffers, arrays, BUFFERS)
     model.mean, model.std = description.mean, description.std
-    model.image_rule = description.image_rule
+    model.reading = description.reading
     model.provenance = description.provenance
     return model
 
 
 def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Description:
     """Return the checked metadata; paths of layers in errors are those of their parameters."""
-    top = {**made, Layer: lambda table, at: made[Layer](table, "")}
+    top = {**made, **readings.OBJECTS, Layer: lambda table, at: made[Layer](table, "")}
     try:
+        if "image_rule" in metadata:  # of an older version
+            metadata = {**metadata, "reading": None}
+            rule = metadata.pop("image_rule")
+            description = Description(**read_fields(Description, metadata, "", "model", top))
+            reading = readings.of_image_rule(rule, description.input_shape)
+            return replace(description, reading=reading)
         return Description(**read_fields(Description, metadata, "", "model", top))
     except RecursionError:
         message = f"{path}: its layers are nested too deep"

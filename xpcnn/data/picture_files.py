@@ -1,0 +1,153 @@
+"""Opening picture files that are not trusted, with Pillow (`pip install 'xpcnn[images]'`).
+
+Only regular files are opened, only in the formats named here (others could start a program), and
+only up to a number of pixels that is in proportion to the file; a picture much larger than it is
+wanted is made smaller early, JPEGs while they are decoded. Every error is a DataError that names
+the file.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from xpcnn.data.files import open_regular
+from xpcnn.data.reading import WHITE
+from xpcnn.errors import DataError, hint
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Depth: TypeAlias = Literal["8 bits", "16 bits", "floats"]
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+_MOST_PIXELS = 100_000_000
+_ALWAYS = 1 << 25  # pixels that a file of any length may have
+_PER_BYTE = 1000  # more of them for each byte of the file: what a blank PNG has
+_SMALLER = "the picture in a smaller size: 100 million pixels at most"
+_ADVICE = "a PNG or JPEG file"
+_MOST_AT_ONCE = 32  # lengths of a block: Pillow's means of larger ones are too small
+_WHITE = (255, 255, 255, 255)
+_AS_SAVED = {"1": "L", "P": "RGBA", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
+"""Modes that cannot be averaged over, and what they are turned into before."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator["Image"]:
+    """Open a picture file: its header is read, its pixels when they are asked for.
+
+    Raises:
+        DataError: Pillow is missing, or the file cannot be read, also at any later read of it.
+    """
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ModuleNotFoundError as error:
+        message = "reading pictures needs Pillow, which is not installed"
+        raise DataError(hint(message, "pip install 'xpcnn[images]'")) from error
+    Image.init()
+    formats = [name for name in FORMATS if name in Image.OPEN]  # old Pillows lack some
+    try:
+        with warnings.catch_warnings(), open_regular(path) as file:
+            warnings.simplefilter("ignore")  # of pixels, whose limit is here, and odd metadata
+            with Image.open(file, formats=formats) as picture:
+                bytes_ = path.stat().st_size
+                most = min(_MOST_PIXELS, _ALWAYS + _PER_BYTE * bytes_)
+                if picture.width * picture.height > most and picture.format != "JPEG":
+                    message = (
+                        f"{path}: {picture.width} x {picture.height} pixels are too many "
+                        f"for a file of {bytes_:,} bytes"
+                    )
+                    raise DataError(hint(message, _SMALLER))
+                yield picture
+    except DataError:
+        raise
+    except UnidentifiedImageError as error:
+        message = f"{path}: is no picture in a format that is read ({', '.join(FORMATS)})"
+        raise DataError(hint(message, _ADVICE)) from error
+    except Image.DecompressionBombError as error:
+        raise DataError(hint(f"{path}: too many pixels", _SMALLER)) from error
+    except MemoryError as error:
+        raise DataError(hint(f"{path}: needs more memory than there is", _SMALLER)) from error
+    except Exception as error:  # decoders raise of all kinds on damaged files
+        raise DataError(hint(f"{path}: cannot be read: {error}", _ADVICE)) from error
+
+
+def depth(picture: "Image") -> Depth:
+    """Return what a value of the picture is: 8 bits, 16 bits, or a float (also of 32 bits)."""
+    if picture.mode.startswith("I;16"):
+        return "16 bits"
+    if picture.mode == "I":  # which some versions of Pillow make of 16 bits
+        return "16 bits" if picture.format in ("PNG", "PPM") else "floats"
+    return "floats" if picture.mode == "F" else "8 bits"
+
+
+def upright_size(picture: "Image") -> tuple[int, int]:
+    """Return height and width of the picture when it is upright."""
+    turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # which Pillow does to TIFF itself
+    return picture.size if turned and picture.format != "TIFF" else (picture.height, picture.width)
+
+
+def lost_bits(picture: "Image") -> bool:
+    """Whether the file has 16 bits a value of which Pillow gives 8: in colour, or with opacity."""
+    return depth(picture) == "8 bits" and any(
+        ";16" in str(tile[3]) for tile in getattr(picture, "tile", ())
+    )
+
+
+def converted(path: Path, picture: "Image", mode: str, enough: int | None = None) -> "Image":
+    """Return an open picture upright and in `mode`: "L", "RGB", "RGBA", "I;16" or "F" (of Pillow,
+    where "I;16" and "F" both come as "F").
+
+    What is transparent becomes white. One rule for each mode: white of 8 and of 16 bits is the same
+    white; floats are for mode "F" alone, and nothing else is.
+    enough: the shorter side may come out as short as this, where it is longer.
+
+    Raises:
+        DataError: the values are of another kind than the mode's, or NaN or infinite.
+    """
+    from PIL import Image, ImageOps
+
+    kind = depth(picture)
+    if (kind == "floats") != (mode == "F"):
+        expected = "floats" if mode == "F" else "of 8 or 16 bits, from black to white"
+        message = f"{path}: its values are {'' if kind == 'floats' else 'of '}{kind}"
+        advice = "pictures of the kind that the others, or those in training, have"
+        raise DataError(hint(f"{message}, expected {expected}", advice))
+    if enough is not None and picture.format == "JPEG":
+        picture.draft(None, (enough, enough))
+    if picture.width * picture.height > _MOST_PIXELS:
+        message = f"{path}: {picture.width} x {picture.height} pixels are too many"
+        raise DataError(hint(message, _SMALLER))
+    if kind == "8 bits":
+        if picture.mode in _AS_SAVED:
+            picture = picture.convert(_AS_SAVED[picture.mode])
+        found = _smaller(picture, enough)
+        ImageOps.exif_transpose(found, in_place=True)
+        if mode != "RGBA" and found.has_transparency_data:
+            found = found.convert("RGBA")
+            found = Image.alpha_composite(Image.new("RGBA", found.size, _WHITE), found)
+        if mode != "I;16":
+            return found.convert(mode)
+        return Image.fromarray(np.asarray(found.convert("L"), dtype=np.float32) * np.float32(257))
+    values = np.asarray(picture, dtype=np.float32)
+    if kind == "floats" and not np.isfinite(values).all():
+        count = int(np.count_nonzero(~np.isfinite(values)))
+        message = f"{path}: {count} of its {values.size} values are NaN or infinite"
+        raise DataError(hint(message, "fill them in, or leave the picture out"))
+    found = _smaller(Image.fromarray(values), enough)
+    found.info = dict(picture.info)  # its orientation
+    ImageOps.exif_transpose(found, in_place=True)
+    if mode in ("I;16", "F"):
+        return found
+    values = np.asarray(found) * np.float32(WHITE["L"] / WHITE["I;16"])
+    return Image.fromarray(values.round().astype(np.uint8)).convert(mode)
+
+
+def _smaller(picture: "Image", enough: int | None) -> "Image":
+    """Return the picture averaged over blocks, its shorter side no shorter than `enough`."""
+    while enough is not None and (factor := min(picture.size) // enough) > 1:
+        picture = picture.reduce(min(factor, _MOST_AT_ONCE))
+    return picture

@@ -1,0 +1,167 @@
+"""Many picture files as the samples of one data set: one mode and one size for all of them.
+
+The headers of all files decide, then their pixels: floats only where all are; 16 bits where one of
+grey pictures has them; RGB where one has a colour; grey otherwise. Refuses floats among others.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median_low
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xpcnn.data.picture_files import Depth, depth, lost_bits, opened, upright_size
+from xpcnn.data.pictures import as_sample, load
+from xpcnn.data.reading import Fit, Mode, Pictures, Size
+from xpcnn.errors import DataError, hint
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_LIMIT = 1 << 33  # bytes of all samples in memory
+_KEPT = 128  # pixels up to which a size that all pictures have is kept
+_LONGEST = 64  # pixels of the longer side of a size that is chosen
+_MULTIPLE = 4  # of which the sides of a chosen size are, so that it can be halved twice
+_GREY = ("1", "L", "LA", "La")
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Pictures as samples.
+
+    images: (n, c, h, w); kept: which of the paths they come from, by index, in order; damaged: for
+    each of the others what is wrong with it; notes: what was decided, in sentences.
+    """
+
+    images: np.ndarray
+    reading: Pictures
+    kept: tuple[int, ...]
+    damaged: tuple[DataError, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Header:
+    size: Size
+    depth: Depth
+    grey: bool
+    lost: bool
+
+
+def read_set(paths: Sequence[Path], size: Size | None = None, fit: Fit = "pad") -> PictureSet:
+    """Return all pictures as samples of one mode and size, those that cannot be read left out.
+
+    size: (h, w) of the samples; by default the pictures' own where all have one of at most 128
+    pixels a side, and otherwise the median of their sizes, brought to at most 64.
+
+    Raises:
+        DataError: Pillow is missing, no file can be read, floats are mixed with other values,
+            or the samples would take too much memory.
+    """
+    headers: dict[int, _Header] = {}
+    damaged: dict[int, DataError] = {}
+    for i, path in enumerate(paths):
+        try:
+            headers[i] = _header(path)
+        except DataError as error:
+            damaged[i] = error
+    if not headers:
+        raise next(iter(damaged.values()))
+    mode = _mode(paths, headers)
+    chosen, notes = _size(list(headers.values())) if size is None else (size, ())
+    reading = Pictures(mode, chosen, fit)
+    images = _empty(len(headers), reading)
+    kept: list[int] = []
+    coloured = False
+    for i in headers:
+        try:
+            picture = load(paths[i], mode, chosen)
+        except DataError as error:
+            damaged[i] = error
+            continue
+        coloured = coloured or (mode == "RGB" and _is_coloured(picture))
+        images[len(kept)] = as_sample(picture, reading)
+        kept.append(i)
+    if not kept:
+        raise next(iter(damaged.values()))
+    images = images[: len(kept)]
+    if mode == "RGB" and not coloured:
+        reading, images = Pictures("L", chosen, fit), images[:, :1].copy()
+    lost = sum(
+        header.lost or (header.depth == "16 bits" and reading.dtype == np.uint8)
+        for header in headers.values()
+    )
+    if lost:
+        notes = (*notes, f"{lost} pictures have 16 bits a value, of which 8 are kept")
+    return PictureSet(
+        images,
+        reading,
+        tuple(kept),
+        tuple(damaged[i] for i in sorted(damaged)),
+        notes,
+    )
+
+
+def _header(path: Path) -> _Header:
+    with opened(path) as picture:
+        grey = picture.mode in _GREY or depth(picture) != "8 bits"
+        return _Header(upright_size(picture), depth(picture), grey, lost_bits(picture))
+
+
+def _mode(paths: Sequence[Path], headers: dict[int, _Header]) -> Mode:
+    """Return the mode that holds all pictures."""
+    by_depth = {header.depth: paths[i] for i, header in headers.items()}
+    if "floats" in by_depth:
+        if len(by_depth) > 1:
+            other = next(path for kind, path in by_depth.items() if kind != "floats")
+            message = (
+                f"{by_depth['floats']}: its values are floats, and those of {other} are whole "
+                "numbers from black to white"
+            )
+            raise DataError(hint(message, "pictures of one kind"))
+        return "F"
+    if not all(header.grey for header in headers.values()):
+        return "RGB"
+    return "I;16" if "16 bits" in by_depth else "L"
+
+
+def _size(headers: Sequence[_Header]) -> tuple[Size, tuple[str, ...]]:
+    """Return a size for pictures of these headers, and what to say of it."""
+    sizes = [header.size for header in headers]
+    least, most = (tuple(map(f, zip(*sizes, strict=True))) for f in (min, max))
+    if least == most and max(most) <= _KEPT:
+        return sizes[0], ()
+    h, w = (median_low(sides) for sides in zip(*sizes, strict=True))
+    scale = min(1.0, _LONGEST / max(h, w))
+    size = tuple(max(_MULTIPLE, round(side * scale / _MULTIPLE) * _MULTIPLE) for side in (h, w))
+    span = f"{least[0]} x {least[1]}"
+    if least != most:
+        span = f"several sizes, {span} to {most[0]} x {most[1]} (height x width),"
+    note = (
+        f"pictures of {span} are fitted to {size[0]} x {size[1]}; "
+        f"--image-size H,W (image_size=(h, w)) chooses another size"
+    )
+    return (size[0], size[1]), (note,)
+
+
+def _empty(count: int, reading: Pictures) -> np.ndarray:
+    """Return memory for samples, if it is not too much."""
+    shape = count, *reading.shape
+    size = math.prod(shape) * np.dtype(reading.dtype).itemsize
+    if size > _LIMIT:
+        h, w = reading.size
+        message = (
+            f"{count} pictures of {h} x {w} pixels take {size} bytes, more than the {_LIMIT} "
+            "that they may"
+        )
+        raise DataError(hint(message, "--image-size with fewer pixels, such as 64,64"))
+    return np.empty(shape, reading.dtype)
+
+
+def _is_coloured(picture: "Image") -> bool:
+    """Whether an RGB picture has a pixel that is not grey."""
+    pixels = np.asarray(picture)
+    return bool((pixels != pixels[..., :1]).any())

@@ -1,0 +1,182 @@
+"""How the samples of a data set were read, kept with a model so that later pictures are read alike.
+
+`Pictures`: from picture files, whole. `Drawn`: arrays of something drawn on a ground of one level,
+as MNIST's digits are; a picture for such a model is framed, and inverted where its ground is the
+opposite one. `Arrays`: any other arrays. Framing and inverting are guesses, and for `Drawn` alone.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from xpcnn.errors import ConfigError, hint
+from xpcnn.types import Shape
+
+Size: TypeAlias = tuple[int, int]  # (h, w)
+Mode: TypeAlias = Literal["L", "RGB", "I;16", "F"]
+Fit: TypeAlias = Literal["pad", "crop"]
+Resampling: TypeAlias = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
+
+WHITE = {"L": 255.0, "RGB": 255.0, "RGBA": 255.0, "I;16": 65535.0}
+"""The value of white in each mode of whole numbers; black is 0."""
+
+_LONGEST = 1 << 15  # of a side
+_ENOUGH = 2000  # images that tell how much of an image is filled
+_FLAT = 1 / 32  # of the range: how far the border of a drawing may lie from its ground
+INK = 0.25  # of the contrast, from which on a pixel belongs to what is drawn
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How samples were read; one of `Pictures`, `Drawn`, `Arrays`."""
+
+    @property
+    def shape(self) -> Shape:
+        """The shape (c, h, w) of a sample."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Pictures(Reading):
+    """Samples are picture files, whole and as they are.
+
+    mode: "L" (grey) and "RGB" are uint8 from 0 to 255; "I;16" (grey of 16 bits) is float32 from 0
+    to 65535, where white of 8 bits is 65535 too; "F" (floats, or whole numbers of 32 bits) is
+    float32, the values of the file.
+    size: (h, w). Pictures of another size are resampled by `resampling`, their proportions kept, to
+    the largest size inside (fit "pad"; the rest has the median colour of the picture's border), or
+    to the smallest size around it and cut off evenly ("crop").
+    """
+
+    mode: Mode
+    size: Size
+    fit: Fit = "pad"
+    resampling: Resampling = "bicubic"
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+
+    @property
+    def shape(self) -> Shape:
+        return (3 if self.mode == "RGB" else 1, *self.size)
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """The dtype of samples: uint8, or float32 where 8 bits do not hold the values."""
+        return np.uint8 if self.mode in ("L", "RGB") else np.float32
+
+
+@dataclass(frozen=True)
+class Drawn(Reading):
+    """Samples are arrays (1, h, w) of something drawn on a ground of one level, such as digits.
+
+    low, high: the values of black and white. ground: which of them is the ground, "dark" or
+    "light". extent: how much of a sample the drawing fills: the longer side of its box, as a part
+    of the sample's, in the median.
+    """
+
+    size: Size
+    low: float
+    high: float
+    ground: Literal["dark", "light"]
+    extent: float
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+        _check_values(self.low, self.high)
+        if not 0 < self.extent <= 1:
+            message = f"extent is {self.extent}, expected a part of the sample from 0 to 1"
+            raise ConfigError(hint(message, "extent = 1.0"))
+
+    @property
+    def shape(self) -> Shape:
+        return (1, *self.size)
+
+
+@dataclass(frozen=True)
+class Arrays(Reading):
+    """Samples are arrays of shape `sample`, (c, h, w), of which nothing more is known.
+
+    low, high: the values of black and white, by the dtype and the range of all samples; None where
+    they cannot be told, so that pictures cannot be read for such a model.
+    """
+
+    sample: tuple[int, int, int]
+    low: float | None
+    high: float | None
+
+    def __post_init__(self) -> None:
+        _check_size(self.sample)
+        if (self.low is None) != (self.high is None):
+            raise ConfigError(hint("low and high must be given together", "both, or neither"))
+        if self.low is not None and self.high is not None:
+            _check_values(self.low, self.high)
+
+    @property
+    def shape(self) -> Shape:
+        return self.sample
+
+
+def observed(images: np.ndarray) -> Drawn | Arrays:
+    """Return how arrays (n, c, h, w) look: drawn on a ground, or not.
+
+    They are drawn where they are grey and the border of nine in ten is flat at the same end of the
+    range of values: its median within 1/32 of that end.
+    """
+    return _drawn(images) or Arrays(images.shape[1:], *_black_and_white(images))
+
+
+def border(x: np.ndarray) -> np.ndarray:
+    """Return the outermost pixels of images (..., h, w) as (..., pixels)."""
+    rim = np.ones(x.shape[-2:], dtype=bool)
+    rim[1:-1, 1:-1] = False
+    return x[..., rim]
+
+
+def _drawn(images: np.ndarray) -> Drawn | None:
+    _, c, h, w = images.shape
+    low, high = float(images.min()), float(images.max())
+    if c != 1 or low == high:
+        return None
+    edges = (np.median(border(images), axis=(1, 2)) - low) / (high - low)  # (n,), 0 to 1
+    if np.mean(edges <= _FLAT) >= 0.9:
+        ground: Literal["dark", "light"] = "dark"
+    elif np.mean(edges >= 1 - _FLAT) >= 0.9:
+        ground = "light"
+    else:
+        return None
+    x, faint = images[:_ENOUGH, 0], INK * (high - low)  # (n, h, w)
+    ink = np.asarray(x > low + faint if ground == "dark" else x < high - faint)
+    filled = np.maximum(*(_length(np.asarray(ink.any(axis=axis))) for axis in (1, 2)))
+    return Drawn((h, w), low, high, ground, float(np.median(filled)))
+
+
+def _length(occupied: np.ndarray) -> np.ndarray:
+    """Return how long the occupied part of each line (n, places) is, as a part of the line."""
+    places = occupied.shape[1]
+    first, last = occupied.argmax(axis=1), places - 1 - occupied[:, ::-1].argmax(axis=1)
+    return np.asarray((last - first + 1) / places)
+
+
+def _black_and_white(images: np.ndarray) -> tuple[float, float] | tuple[None, None]:
+    """Return the values of black and white: of the usual ranges the first that holds all values."""
+    if images.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = float(images.min()), float(images.max())
+    for black, white in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (0.0, 65535.0)):
+        if black <= low and high <= white:
+            return black, white
+    return None, None
+
+
+def _check_size(size: Shape) -> None:
+    if not all(0 < length <= _LONGEST for length in size):
+        message = f"size is {size}, expected whole numbers from 1 to {_LONGEST}"
+        raise ConfigError(hint(message, "size = [32, 32]"))
+
+
+def _check_values(low: float, high: float) -> None:
+    if not low < high:
+        message = f"low is {low} and high is {high}, expected low < high"
+        raise ConfigError(hint(message, "low = 0.0, high = 255.0"))
