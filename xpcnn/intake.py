@@ -48,7 +48,8 @@ def as_dataset(
         DataError, LabelError, ShapeError, DTypeError, BackendError: they do not fit.
     """
     if isinstance(data, Dataset):
-        check_shape(data.images, input_shape)
+        if data.shape != (*input_shape, 1, 1):  # else rows of features, as images of one pixel
+            check_shape(data.images, input_shape)
         if classes is None:
             check_outputs(outputs, loss, data.classes)
             return data

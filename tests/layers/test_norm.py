@@ -51,6 +51,45 @@ def test_inference_uses_them_and_leaves_them(lib: Lib) -> None:
     assert new is buffers
 
 
+@pytest.mark.parametrize("shape", [(6, 3, 4, 5), (6, 3)])
+def test_frozen_it_is_pytorchs_after_eval(lib: Lib, dtype: str, shape: tuple[int, ...]) -> None:
+    """The forward pass and every gradient; float32 to rounding of sums of 120 terms."""
+    torch = pytest.importorskip("torch")
+    rng = numpy.random.default_rng(1)
+    x, dy = (rng.normal(size=shape).astype(dtype) for _ in range(2))
+    gamma, beta, mean, var = (rng.uniform(0.5, 2.0, 3).astype(dtype) for _ in range(4))
+    kind = torch.nn.BatchNorm2d if len(shape) == 4 else torch.nn.BatchNorm1d
+    norm = kind(3, dtype=torch.float64)
+    with torch.no_grad():
+        for own, given in zip(
+            (norm.weight, norm.bias, norm.running_mean, norm.running_var),
+            (gamma, beta, mean, var),
+            strict=True,
+        ):
+            own.copy_(torch.tensor(given))
+    given = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    out = norm.eval()(given)
+    out.backward(torch.tensor(dy, dtype=torch.float64))
+
+    params = {"gamma": lib.asarray(gamma), "beta": lib.asarray(beta)}
+    buffers = {"mean": lib.asarray(mean), "var": lib.asarray(var)}
+    ctx = Context(True, True, path="layers.1", frozen=frozenset({"layers.1"}))
+    y, new, pullback = BatchNorm().forward(params, buffers, lib.asarray(x), ctx)
+    dx, grads = pullback(lib.asarray(dy))
+    assert new is buffers
+    tolerance = 120 * float(numpy.finfo(dtype).eps) * 8  # of numbers below 8
+    for got, expected in (
+        (y, out.detach()),
+        (dx, given.grad),
+        (grads["gamma"], norm.weight.grad),
+        (grads["beta"], norm.bias.grad),
+    ):
+        host = lib.backend.to_host(got)
+        numpy.testing.assert_allclose(host, expected.numpy(), rtol=0, atol=tolerance)
+    *_, by_batch = BatchNorm().forward(params, buffers, lib.asarray(x), ctx.at("other"))
+    assert not numpy.allclose(lib.backend.to_host(by_batch(lib.asarray(dy))[0]), given.grad.numpy())
+
+
 def test_bad_hyperparameters() -> None:
     with pytest.raises(ConfigError) as caught:
         BatchNorm(momentum=1.5)

@@ -130,6 +130,48 @@ def test_frozen_batch_norm(freeze: list[str], kept: list[str], lib: Lib) -> None
     assert same == [f"layers.1.{name}" for name in kept]
 
 
+def test_frozen_batch_norm_is_that_of_pytorch_after_eval(lib: Lib) -> None:
+    """Three epochs of SGD, with the running statistics of another training."""
+    torch = pytest.importorskip("torch")
+    model = Model(
+        [Dense(5), BatchNorm(), ReLU(), Dense(3)],
+        input_shape=(4,),
+        dtype="float64",
+        backend=lib.backend,
+    )
+    model.fit(DATA, epochs=2, batch_size=8)
+    start = {
+        path: torch.tensor(model.backend.to_host(x))
+        for path, x in (flatten(model.params) | flatten(model.buffers)).items()
+    }
+    first, norm, last = torch.nn.Linear(4, 5), torch.nn.BatchNorm1d(5), torch.nn.Linear(5, 3)
+    net = torch.nn.Sequential(first, norm, torch.nn.ReLU(), last).double()
+    with torch.no_grad():
+        for layer, path in ((first, "layers.0"), (last, "layers.3")):
+            layer.weight.copy_(start[f"{path}.weight"].T)
+            layer.bias.copy_(start[f"{path}.bias"])
+        norm.weight.copy_(start["layers.1.gamma"])
+        norm.bias.copy_(start["layers.1.beta"])
+        norm.running_mean.copy_(start["layers.1.mean"])
+        norm.running_var.copy_(start["layers.1.var"])
+    norm.eval().requires_grad_(False)
+    sgd = torch.optim.SGD([*first.parameters(), *last.parameters()], lr=0.5)
+    for x, labels in batches(model, DATA, 3, 8):
+        sgd.zero_grad()
+        torch.nn.functional.cross_entropy(net(torch.tensor(x)), torch.tensor(labels)).backward()
+        sgd.step()
+    model.fit(DATA, epochs=3, batch_size=8, optimizer=SGD(0.5), freeze=["layers.1.*"])
+    expected = {
+        "layers.0.weight": first.weight.T,
+        "layers.0.bias": first.bias,
+        "layers.3.weight": last.weight.T,
+        "layers.3.bias": last.bias,
+    }
+    for path, x in flatten(model.params).items():
+        wanted = expected.get(path, start[path]).detach().numpy()
+        numpy.testing.assert_allclose(model.backend.to_host(x), wanted, atol=1e-12, err_msg=path)
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

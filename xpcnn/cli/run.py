@@ -24,6 +24,7 @@ from xpcnn.io.registry import to_config
 from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.training import Callback, Checkpoints, Validation
+from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import check_validation
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.shield import shielded
@@ -171,6 +172,7 @@ def prepare(request: Request) -> Plan:
     model.reading = images.reading or observed(images.images)
     recipe_for(model, settings.training, model.seed)  # refuses patterns that fit nothing
     check_validation(settings.training, validation is not None)
+    check_last_batch(model, len(train), settings.training)
     checkpoints = Checkpoints(
         CHECKPOINTS,
         every_steps=flags["checkpoint_steps"],

@@ -24,11 +24,12 @@ LayerPullback: TypeAlias = Callable[..., tuple[Array | None, Params]]
 class Context(NamedTuple):
     """What a forward pass knows beside its input.
 
-    training: whether batch norm uses the batch and dropout drops.
+    training: whether batch norm normalises by the batch and dropout drops.
     grad: whether the pullback will be called; if not, containers drop each one at once.
     step: number of the training forward pass, for random numbers.
     source: (path, step, shape) -> uniforms in [0, 1), float32, on the device.
     path: dotted path of the layer.
+    frozen: paths of the layers whose running statistics stay as they are and are used in training.
     """
 
     training: bool = False
@@ -36,11 +37,17 @@ class Context(NamedTuple):
     step: int = 0
     source: Callable[[str, int, Shape], Array] | None = None
     path: str = ""
+    frozen: frozenset[str] = frozenset()
 
     def at(self, name: str) -> "Context":
         """Return the context of a child."""
         path = f"{self.path}.{name}" if self.path else name
-        return Context(self.training, self.grad, self.step, self.source, path)
+        return Context(self.training, self.grad, self.step, self.source, path, self.frozen)
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether the layer normalises by the statistics of the batch: in training, not frozen."""
+        return self.training and self.path not in self.frozen
 
     def uniform(self, shape: Shape) -> Array:
         """Draw uniforms in [0, 1) that depend on seed, path and step alone."""

@@ -15,12 +15,19 @@ from xpcnn.types import Array, Params, Shape
 class BatchNorm:
     """Normalise every channel of images (c, h, w) or every feature of rows (c,).
 
-    In training by the statistics of the batch, otherwise by their running means:
+    In training by the statistics of the batch, otherwise by the running ones:
 
+        y = gamma * (x - mean) / sqrt(var + eps) + beta
         running = (1 - momentum) * running + momentum * batch
 
-    with the unbiased variance, m/(m - 1) times the biased one that normalises. Parameters: gamma,
-    beta (c,). Buffers: mean, var (c,). Formulas: `ops/reference/norm.py`.
+    where the running variance takes the unbiased one of the batch, m/(m - 1) times the biased one
+    that normalises m values. Parameters: gamma, beta (c,). Buffers: mean, var (c,), the running
+    statistics. Formulas: `ops/reference/norm.py`.
+
+    Frozen by `fit(..., freeze=["layers.1.*"])`, that is gamma and beta, or a running statistic: the
+    running statistics stay as they are, and training normalises by them too. They are constants
+    then, dx = gamma / sqrt(var + eps) * dy, as of PyTorch's layer after `eval()`. With only gamma
+    or only beta frozen, the layer normalises by the batch as ever.
     """
 
     _: KW_ONLY
@@ -43,7 +50,7 @@ class BatchNorm:
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         gamma, beta = params["gamma"], params["beta"]
-        if ctx.training:
+        if ctx.by_batch:
             (y, mean, var), back = ops.batch_norm(x, gamma, beta, eps=self.eps)
             m = x.shape[0] * math.prod(x.shape[2:])
             new, old = self.momentum, 1.0 - self.momentum

@@ -86,6 +86,28 @@ def is_frozen(path: str, freeze: Sequence[str]) -> bool:
     return any(fnmatchcase(path, pattern) for pattern in freeze)
 
 
+def frozen_layers(
+    params: Sequence[str], buffers: Sequence[str], freeze: Sequence[str]
+) -> frozenset[str]:
+    """Return the paths of the layers whose running statistics are frozen.
+
+    They are if a pattern fits one of a layer's statistics, or if patterns fit all its parameters.
+    """
+    if not freeze:
+        return frozenset()
+    frozen = {layer_of(path) for path in buffers if is_frozen(path, freeze)}
+    for layer in {layer_of(path) for path in buffers} - frozen:
+        own = [path for path in params if layer_of(path) == layer]
+        if own and all(is_frozen(path, freeze) for path in own):
+            frozen.add(layer)
+    return frozenset(frozen)
+
+
+def layer_of(path: str) -> str:
+    """Return the path of the layer that has a parameter or a running statistic."""
+    return path.rpartition(".")[0]
+
+
 def check_factors(factors: Any) -> dict[str, float]:
     """Return factors by pattern, each a finite number of at least 0.
 

@@ -23,6 +23,21 @@ if TYPE_CHECKING:
     from xpcnn.model import Model
 
 
+def batches_of(samples: int, options: TrainingOptions) -> int:
+    """Return how many batches an epoch has.
+
+    Raises:
+        ConfigError: none, as the last one is dropped.
+    """
+    whole, rest = divmod(samples, options.batch_size)
+    if not options.drop_last:
+        return whole + (rest > 0)
+    if whole == 0:
+        message = f"drop_last leaves no batch: {samples} samples in batches of {options.batch_size}"
+        raise ConfigError(hint(message, f"batch_size={samples}, or drop_last=False"))
+    return whole
+
+
 class Update(NamedTuple):
     """What one update works on: the last arguments of `training_step`."""
 
@@ -41,7 +56,7 @@ class Course:
     def __init__(self, model: "Model", train: Samples, options: TrainingOptions, seed: int) -> None:
         self.train, self.options, self.seed = train, options, seed
         self.dtype, self.from_host = model.dtype, model.backend.from_host
-        self.batches = -(-len(train) // options.batch_size)
+        self.batches = batches_of(len(train), options)
         self.updates = -(-self.batches // options.accumulate)
         self.total = self.updates * options.epochs
         if options.max_steps is not None:
@@ -95,6 +110,7 @@ class Course:
         lr = self.from_host(numpy.asarray(rates, dtype=self.dtype))
         step = self.from_host(numpy.asarray(steps, dtype=self.dtype) + 1)
         order = random.permutation(self.seed, len(self.train), epoch)
+        order = order[: self.batches * size]  # all, unless the last batch is dropped
         augmented = self.augmenter.epoch(epoch, order)
 
         group: list[tuple[Array, Array]] = []

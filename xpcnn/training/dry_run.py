@@ -13,6 +13,7 @@ from xpcnn.training.blackbox import all_finite
 from xpcnn.training.checkup import expected_loss
 from xpcnn.training.course import Course
 from xpcnn.training.evaluation import evaluate
+from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import training_options
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import beginning, training_step
@@ -75,6 +76,7 @@ def dry_run(
     model, samples = prepare(model, train)
     recipe = recipe_for(model, chosen, seed)
     course = Course(model, samples, chosen, seed)
+    check_last_batch(model, len(samples), chosen)
     start = beginning(recipe, model.params, model.buffers, model.backend.from_host, model.dtype)
     with model.backend.session(), numpy.errstate(all="ignore"):  # told below
         update = next(course.epoch(1, 0, []))

@@ -15,6 +15,7 @@ from xpcnn.errors import ConfigError, hint
 from xpcnn.intake import check_seed
 from xpcnn.training.course import Course, Update
 from xpcnn.training.evaluation import zero_sums
+from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import check_count, training_options
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import beginning, training_step
@@ -90,6 +91,7 @@ def find_lr(
     place = model.backend.from_host
     zero = zero_sums(model)
     course = Course(model, samples, chosen, seed)
+    check_last_batch(model, len(samples), chosen)
     rates, losses = numpy.geomspace(lowest, highest, updates).tolist(), []
     progress = beginning(recipe, model.params, model.buffers, place, model.dtype)
     with model.backend.session(), numpy.errstate(all="ignore"):  # it is meant to diverge

@@ -32,7 +32,10 @@ _NUMBERS_OR_NONE: Mapping[str, tuple[_options.Range, str]] = {
 class TrainingOptions:
     """How to train: everything but the data and the model.
 
-    epochs, batch_size: how long, and the samples of a batch; the last of an epoch may be short.
+    epochs, batch_size: how long, and the samples of a batch.
+    drop_last: whether the last batch of an epoch, if it is short, is left out; otherwise its
+        samples are trained on like all others. The order changes with every epoch, and so do the
+        samples left out.
     optimizer, schedule: the learning rate of an update is `optimizer.lr * schedule(updates done,
         updates in all)`.
     warmup: updates, or the part of all of them, over which the rate rises linearly before that.
@@ -44,7 +47,8 @@ class TrainingOptions:
         is the optimizer's weight_decay.
     layer_lr: what the learning rate is multiplied by, for parameters by pattern of their path:
         {"layers.0.*": 0.1}; the first pattern that fits decides.
-    freeze: patterns of parameters and running statistics that stay as they are.
+    freeze: patterns of parameters and running statistics that stay as they are. A batch norm whose
+        parameters or statistics are frozen normalises by its running statistics in training too.
     ema: decay d of an average of the parameters, a ← a + (1 - d_t)·(p - a) after update t, d_t =
         min(d, (1 + t)/(10 + t)): what is validated, and what the model has in the end.
     augment: what changes the samples at random, in turn; see `xpcnn.data.augment`.
@@ -59,6 +63,7 @@ class TrainingOptions:
     _: KW_ONLY
     epochs: int = 10
     batch_size: int = 64
+    drop_last: bool = False
     optimizer: Optimizer = SGD(lr=0.05, momentum=0.9)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     warmup: Length = 0

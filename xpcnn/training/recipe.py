@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from xpcnn import random
-from xpcnn.optimizers.groups import groups
+from xpcnn.optimizers.groups import frozen_layers, groups
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.step import Recipe, Source
 from xpcnn.types import Array, Shape, flatten
@@ -28,7 +28,7 @@ def recipe_for(model: "Model", options: TrainingOptions, seed: int) -> Recipe:
         options.clip(),
         options.l1,
         options.ema,
-        options.freeze,
+        frozen_layers(params, buffers, options.freeze),
     )
 
 

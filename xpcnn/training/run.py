@@ -19,6 +19,7 @@ from xpcnn.training.course import Course
 from xpcnn.training.evaluation import evaluate, zero_sums
 from xpcnn.training.health import findings, new, warm_up
 from xpcnn.training.history import Epoch, History, Validation
+from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import TrainingOptions, check_validation
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.samples import Samples
@@ -48,6 +49,7 @@ class Run:
         self.model, self.validation, self.options = model, validation, options
         self.seed, self.callbacks, self.saver, self.health = seed, callbacks, saver, health
         self.course = Course(model, train, options, seed)
+        check_last_batch(model, len(train), options)
         self.recipe = recipe_for(model, options, seed)
         place = model.backend.from_host
         self.now = beginning(self.recipe, model.params, model.buffers, place, model.dtype), 0

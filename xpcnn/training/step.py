@@ -12,7 +12,7 @@ import numpy
 from xpcnn.layers import Context, Layer
 from xpcnn.losses import MSE, Loss
 from xpcnn.optimizers import Optimizer, State
-from xpcnn.optimizers.groups import Groups, is_frozen
+from xpcnn.optimizers.groups import Groups, layer_of
 from xpcnn.types import Array, Params, Shape, flatten, namespace, unflatten_like
 
 Arrays: TypeAlias = dict[str, Array]
@@ -21,7 +21,10 @@ Source: TypeAlias = Callable[[str, int, Shape], Array]
 
 
 class Recipe(NamedTuple):
-    """What every step of a run has in common: what is trained and how; see `TrainingOptions`."""
+    """What every step of a run has in common: what is trained and how; see `TrainingOptions`.
+
+    frozen: paths of the layers whose running statistics are frozen.
+    """
 
     layers: Layer
     loss: Loss
@@ -31,7 +34,7 @@ class Recipe(NamedTuple):
     clip: Callable[[Arrays], Arrays] | None = None
     l1: float = 0.0
     ema: float | None = None
-    freeze: tuple[str, ...] = ()
+    frozen: frozenset[str] = frozenset()
 
 
 class Progress(NamedTuple):
@@ -110,14 +113,14 @@ def gradients(
 def _forward_backward(
     recipe: Recipe, progress: Progress, x: Array, labels: Array, number: int
 ) -> tuple[Progress, Arrays]:
-    """Return the same for one batch."""
+    """Run one batch forward and backward; return the new progress and its gradients."""
     xp = namespace(x)
-    ctx = Context(training=True, grad=True, step=number, source=recipe.source)
+    ctx = Context(True, True, number, recipe.source, frozen=recipe.frozen)
     scores, buffers, back = recipe.layers.forward(progress.params, progress.buffers, x, ctx)
     value, loss_back = recipe.loss(scores, labels)
     _, grads = back(loss_back(xp.ones_like(value)), want_dx=False)
     after = progress._replace(
-        buffers=_learnt(progress.buffers, buffers, recipe.freeze),
+        buffers=_learnt(progress.buffers, buffers, recipe.frozen),
         loss_sum=progress.loss_sum + value * x.shape[0],
         hits=progress.hits + hits(recipe.loss, scores, labels),
         finite=xp.logical_and(progress.finite, xp.isfinite(value)),
@@ -156,12 +159,12 @@ def hits(loss: Loss, scores: Array, labels: Array) -> Array:
     return xp.sum(xp.astype(loss.decide(scores) == labels, xp.int64))
 
 
-def _learnt(before: Params, after: Params, freeze: tuple[str, ...]) -> Params:
-    """Return the new buffers, the frozen ones as they were."""
-    if not freeze:
+def _learnt(before: Params, after: Params, frozen: frozenset[str]) -> Params:
+    """Return the new buffers, those of frozen layers as they were."""
+    if not frozen:
         return after
     old, new = flatten(before), flatten(after)
-    kept = {path: old[path] if is_frozen(path, freeze) else x for path, x in new.items()}
+    kept = {path: old[path] if layer_of(path) in frozen else x for path, x in new.items()}
     return unflatten_like(after, kept)
 
 
