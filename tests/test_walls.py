@@ -64,6 +64,8 @@ BREAKS = [
     ("xpcnn/training/step.py", "import cupy", "imports cupy"),
     ("xpcnn/cli/train.py", "from cupy import ndarray", "imports cupy.ndarray"),
     ("xpcnn/report/html.py", "import torch", "imports torch"),
+    ("xpcnn/benchmark/timing.py", "import torch", "imports torch"),
+    ("xpcnn/benchmark/pytorch/steps.py", "import cupy", "imports cupy"),
     # the door
     ("xpcnn/model.py", "from xpcnn.backends import numpy_backend", "imports xpcnn.backends."),
     ("xpcnn/ops/conv.py", "import xpcnn.backends.numpy_backend", "imports xpcnn.backends."),
@@ -123,6 +125,7 @@ def test_a_planted_break_is_seen(path: str, source: str, text: str) -> None:
         ("xpcnn/model.py", "import numpy\nfrom xpcnn import layers, backend"),
         ("xpcnn/__main__.py", "from xpcnn.cli import main"),
         ("xpcnn/cli/train.py", "import click\nimport xpcnn\nfrom xpcnn.report import write"),
+        ("xpcnn/benchmark/pytorch/steps.py", "import torch"),
         ("xpcnn/report/html.py", "import numpy\nfrom xpcnn.cli.output import say"),
         ("backends/cupy_backend.py", "import cupy, cupyx, numpy, array_api_compat.cupy"),
         ("backends/cupy_backend.py", "from .cupy_problem import problem"),

@@ -3,7 +3,8 @@
 from contextlib import AbstractContextManager, nullcontext
 from time import sleep
 
-from xpcnn.benchmark import NotBuilt, serve
+from xpcnn.benchmark import serve
+from xpcnn.errors import BackendError
 
 SECONDS = {"slow": 0.01, "fast": 0.002}
 
@@ -26,7 +27,7 @@ def side(*case: object) -> Sleeper:
     print("what a library prints is no answer")
     form = str(case[-1])
     if form == "never":
-        raise NotBuilt("no way to build it")
+        raise BackendError("no way to build it")
     return Sleeper(SECONDS[form])
 
 

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import projects
-from tests.bench.peer import Peer
-from xpcnn.benchmark import FULL, MODES, Bench, Case, growth, start_times
+from xpcnn.benchmark import FULL, MODES, Bench, Case, growth, pytorch, start_times
 from xpcnn.benchmark.growth import markdown
-from xpcnn.cli.bench import BATCHES, MODELS, number
+from xpcnn.cli.bench import BATCHES, MODELS, cell
 
 STEPS_HEAD = (
     *("network", "batch", "training, ms", "ratio", "ceiling"),
@@ -32,7 +31,7 @@ START = {
 def steps() -> Iterator[str]:
     """Yield the table of training steps and forward passes beside PyTorch's."""
     rows = []
-    with closing(Bench(FULL, Peer(compiled=False))) as bench:
+    with closing(Bench(FULL, pytorch())) as bench:
         for name, batch in product(MODELS, BATCHES):
             found = [bench.compare(Case(name, batch, mode)) for mode in MODES]
             rows.append(tuple(cells(*found)))
@@ -44,16 +43,17 @@ def cells(training: Mapping[str, Any], inference: Mapping[str, Any]) -> Iterator
     """Yield the cells of a network at a batch size."""
     yield from (f"`{training['model']}`", str(training["batch"]))
     for r in (training, inference):
-        yield number(r["xpcnn_ms"], 2)
-        yield f"{number(r['ratio'], 2)} ({r['ratio_low']:.2f} to {r['ratio_high']:.2f})"
-        yield number(r["ceiling"], 2)
-    yield number(training["images_per_second"])
-    yield from (number(training[f"{side}_peak_mb"]) for side in ("xpcnn", "torch"))
+        yield cell(r["xpcnn_ms"], 2)
+        interval = f"{r['ratio_low']:.2f} to {r['ratio_high']:.2f}"
+        yield f"{r['ratio']:.2f} ({interval}{'' if r['settled'] else ', unsettled'})"
+        yield cell(r["ceiling"], 2)
+    yield cell(training["images_per_second"])
+    yield from (cell(training[f"{side}_peak_mb"]) for side in ("xpcnn", "torch"))
 
 
 def start() -> Iterator[str]:
     """Yield the table of starts."""
-    found = start_times(Peer(compiled=False))
+    found = start_times(pytorch())
     rows = (
         (text, *(f"{found[f'{side}_{what}']:.2f}" for side in ("xpcnn", "torch")))
         for what, text in START.items()

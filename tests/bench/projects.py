@@ -7,14 +7,13 @@ networks with convolutions in the way of each, at the batch that it took.
 
 from collections.abc import Iterator
 from contextlib import closing
-from statistics import median
 from typing import Any, NamedTuple
 
 from xpcnn.benchmark import Runner
 from xpcnn.benchmark.growth import markdown
-from xpcnn.benchmark.timing import turns
+from xpcnn.benchmark.timing import Effort, alternate
 
-BATCH = 64
+BATCH, PAIRS = 64, 11
 
 
 class Project(NamedTuple):
@@ -47,13 +46,13 @@ def compare(project: Project) -> dict[str, Any]:
         theirs.open(name, batch, seconds=0)
         ours.open(name, batch, "train", seconds=0)
         batched.open(name, BATCH, "train", seconds=0)
-        turns([theirs, ours, batched], seconds=1)
+        alternate(ours, [theirs, batched], Effort(0, PAIRS, 1))
         return {
             **project._asdict(),
             "measured": measured,
-            "stand_in": batch / median(theirs.times),
-            "xpcnn": batch / median(ours.times),
-            "xpcnn_64": BATCH / median(batched.times),
+            "stand_in": batch / theirs.seconds(),
+            "xpcnn": batch / ours.seconds(),
+            "xpcnn_64": BATCH / batched.seconds(),
         }
 
 

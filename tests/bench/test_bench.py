@@ -2,24 +2,35 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy
 import pytest
 from click.testing import CliRunner
 
-from xpcnn.benchmark import QUICK, Bench, Case, Runner, gradients, opened, start_times
+from xpcnn import backend
+from xpcnn.benchmark import (
+    QUICK,
+    Bench,
+    Case,
+    Peer,
+    Runner,
+    gradients,
+    opened,
+    pytorch,
+    start_times,
+)
 from xpcnn.benchmark.growth import Form, Row, exponent, page, remark
 from xpcnn.benchmark.process import STEPS, peak_memory
 from xpcnn.benchmark.products import products
-from xpcnn.benchmark.timing import ratios
+from xpcnn.benchmark.timing import Effort
 from xpcnn.cli.bench import aligned, command, lines
-from xpcnn.errors import XpcnnError
+from xpcnn.cli.group import cli
+from xpcnn.errors import BackendError, XpcnnError
 from xpcnn.summary import summarize
 
 XOR = Case("xor", 4, "train")
@@ -38,7 +49,7 @@ def test_a_process_serves_cases_in_turn() -> None:
         large = runner.peak()
         assert runner.open(*XOR, seconds=0) is None
         assert runner.steps >= STEPS
-        assert 0 < runner.block() < 1
+        assert 0 < runner.block().seconds < 1
         if sys.platform == "linux":
             assert 10 < runner.peak() < large  # begun anew
     assert runner.process.returncode == 0
@@ -48,7 +59,7 @@ def test_the_fastest_form_counts() -> None:
     with closing(Runner("tests.bench.forms", ("never", "fast", "slow"))) as runner:
         assert runner.open(seconds=0) is None
         assert runner.form == "fast"
-        assert runner.block() >= 0.002
+        assert runner.block().seconds >= 0.002
     with closing(Runner("tests.bench.forms", ("never",))) as runner:
         assert runner.open(seconds=0) == "no way to build it"
 
@@ -77,63 +88,80 @@ def test_without_a_peer_we_are_timed_alone() -> None:
         result = bench.compare(XOR)
     assert result["model"] == "xor"
     assert result["xpcnn_ms"] > 0
-    assert "ratio" not in result
+    assert [result[key] for key in ("ratio", "ratio_low", "ratio_high")] == [None] * 3
 
 
-class SlowPeer:
-    """A peer whose one side sleeps, and whose other cannot be built."""
-
-    module = "tests.bench.forms"
-    sides: Mapping[str, Sequence[str]] = MappingProxyType(
-        {"torch": ("slow", "fast"), "compiled": ("never",)}
-    )
-    first_step = train_digits = ""
-
-    def verify(self, *arguments: object) -> None:
-        pass
+def peer(verify: Callable[..., None], **sides: Sequence[str]) -> Peer:
+    """Return a peer whose sides are those of `forms.py`."""
+    return Peer("tests.bench.forms", sides, Path(), Path(), verify)
 
 
 def test_beside_a_peer() -> None:
-    with closing(Bench(QUICK, SlowPeer())) as bench:
+    """One side of the peer sleeps, the other cannot be built."""
+    asleep = peer(lambda *case: None, torch=("slow", "fast"), compiled=("never",))
+    with closing(Bench(Effort(0, 5, 0), asleep)) as bench:
         result = bench.compare(XOR)
     assert result["torch_form"] == "fast"
     assert result["torch_ms"] >= 2
-    assert 0 < result["ratio_low"] <= result["ratio_high"]
+    assert 0 < result["ratio_low"] <= result["ratio"] <= result["ratio_high"]
+    assert result["pairs"] >= 5
     assert result["compiled_failed"] == "no way to build it"
-    head, _, last = lines({"results": [result]})
+    head, *_, last = lines({"results": [result]})
     assert "compiled" not in head
-    assert last == "xor, train: torch.compile failed: no way to build it"
+    assert last == "xor, train: no torch.compile: no way to build it"
 
 
-def test_what_the_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xpcnn.cli.bench.CHECKOUT", Path("/nowhere"))  # as without PyTorch
+def test_a_network_that_the_peer_cannot_build_is_timed_alone() -> None:
+    def refuse(*case: object) -> None:
+        raise BackendError("PyTorch has no Activation\nTry: another layer")
+
+    with closing(Bench(Effort(0, 5, 0), peer(refuse, torch=("fast",)))) as bench:
+        result = bench.compare(XOR)
+    assert result["xpcnn_ms"] > 0
+    assert result["ratio"] is None
+    *_, last = lines({"results": [result]})
+    assert last == "xor, train: no PyTorch: PyTorch has no Activation. Try: another layer"
+
+
+@pytest.fixture
+def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = ("PyTorch is not installed", "pip install torch")
+    monkeypatch.setattr(backend, "problem", lambda name: said)
+
+
+@pytest.mark.usefixtures("no_torch")
+def test_what_the_command_prints_without_pytorch() -> None:
     ran = CliRunner().invoke(command, ["--quick", "--model", "xor", "--json", "--quiet"])
     assert ran.exit_code == 0, ran.output
-    (result,) = json.loads(ran.output)["results"]
+    facts = json.loads(ran.output)
+    (result,) = facts["results"]
     assert (result["model"], result["batch"], result["mode"]) == ("xor", 64, "train")
-    ran = CliRunner().invoke(command, ["--quick", "--model", "xor", "--quiet"])
-    head, line = ran.output.splitlines()
-    assert head.split()[:4] == ["model", "batch", "mode", "ms"]
+    assert result["ratio"] is None
+    assert facts["torch_failed"] == "PyTorch is not installed. Try: pip install torch"
+    ran = CliRunner().invoke(command, ["--quick", "--model", " xor"])
+    assert "timed without PyTorch's side: PyTorch is not installed. Try: pip" in ran.stderr
+    head, line = ran.stdout.splitlines()
+    assert head.split()[:5] == ["model", "batch", "mode", "ms", "img/s"]
     assert line.split()[:3] == ["xor", "64", "train"]
-    ran = CliRunner().invoke(command, ["--compile"])
-    assert ran.exit_code == 2
-    assert "--compile needs PyTorch, and a checkout of the repository" in ran.output
+
+
+@pytest.mark.usefixtures("no_torch")
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["--compile"], 2, "--compile: PyTorch is not installed. Try: pip install torch"),
+        (["--growth", "--quick"], 2, "--growth takes no --quick, --model or --compile. Try:"),
+        (["--model", "xor,smal"], 1, "unknown model 'smal'\nTry: 'small'"),
+    ],
+)
+def test_what_the_command_refuses(arguments: list[str], code: int, text: str) -> None:
+    ran = CliRunner().invoke(cli, ["bench", *arguments])
+    assert ran.exit_code == code
+    assert text in ran.output
 
 
 def test_columns_are_aligned() -> None:
     assert list(aligned([["a", "long"], ["bbb", "1"]])) == ["  a  long", "bbb     1"]
-
-
-def test_a_ratio_needs_times_in_turns_close_to_those_alone() -> None:
-    def side(alone: float, *times: float) -> Any:
-        return SimpleNamespace(alone=[alone], times=list(times))
-
-    found = ratios(side(1.0, 1.0, 1.1, 1.2), side(2.0, 2.0, 2.2, 1.8))
-    assert found["ratio"] == pytest.approx(2.0 / 1.1)
-    assert (found["ratio_low"], found["ratio_high"]) == (1.8 / 1.2, 2.0)
-    assert found["ratio_alone"] == 2.0
-    assert ratios(side(1.0, 1.3), side(2.0, 2.0))["ratio"] is None
-    assert ratios(side(1.0, 1.0), side(2.0, 1.5))["ratio"] is None
 
 
 def test_the_network_that_grows() -> None:
@@ -166,9 +194,7 @@ def test_what_is_not_linear() -> None:
 
 def test_beside_pytorch() -> None:
     pytest.importorskip("torch", reason="needs PyTorch")
-    from tests.bench.peer import Peer
-
-    with closing(Bench(QUICK, Peer(compiled=False))) as bench:
+    with closing(Bench(QUICK, pytorch())) as bench:
         result = bench.compare(XOR)
     assert result["torch_form"] in ("contiguous_format", "channels_last")
     assert 0 < result["ratio_low"] <= result["ratio_high"]
@@ -183,15 +209,15 @@ def test_seconds_of_a_start() -> None:
 
 def test_a_wrong_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="needs PyTorch")
-    from tests.bench import pytorch
+    from xpcnn.benchmark.pytorch import verify
 
     parts = opened(XOR)
-    pytorch.verify(*parts)
+    verify.verify(*parts)
 
     def off(*arguments: Any) -> Any:
         loss, grads = gradients(*arguments)
         return loss, {path: g * 1.0005 for path, g in grads.items()}
 
-    monkeypatch.setattr(pytorch, "gradients", off)
+    monkeypatch.setattr(verify, "gradients", off)
     with pytest.raises(AssertionError, match=r"gradient of layers\.1\.weight: off by 0\.0005"):
-        pytorch.verify(*parts)
+        verify.verify(*parts)

@@ -62,7 +62,7 @@ def test_a_section_is_replaced() -> None:
 
 
 def test_cells_of_a_network() -> None:
-    """A ratio that is not given is a dash; what bounds it stays."""
+    """A ratio stands with its interval, and with a word where the machine never settled."""
     training = {
         "model": "tiny",
         "batch": 64,
@@ -70,13 +70,14 @@ def test_cells_of_a_network() -> None:
         "ratio": 1.25,
         "ratio_low": 1.125,
         "ratio_high": 1.5,
+        "settled": True,
         "ceiling": 9.0,
         "images_per_second": 25600.0,
         "xpcnn_peak_mb": 50.4,
         "torch_peak_mb": 330.0,
     }
-    inference = training | {"ratio": None, "xpcnn_ms": 0.5}
+    inference = training | {"settled": False, "xpcnn_ms": 0.5}
     assert " | ".join(cells(training, inference)) == (
         "`tiny` | 64 | 2.50 | 1.25 (1.12 to 1.50) | 9.00 "
-        "| 0.50 | - (1.12 to 1.50) | 9.00 | 25,600 | 50 | 330"
+        "| 0.50 | 1.25 (1.12 to 1.50, unsettled) | 9.00 | 25,600 | 50 | 330"
     )

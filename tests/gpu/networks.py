@@ -7,7 +7,7 @@ import numpy
 from xpcnn import data
 from xpcnn.backend import Backend
 from xpcnn.data import Dataset
-from xpcnn.layers import Concat, Dropout, Layer, Residual, Sequential
+from xpcnn.layers import Concat, Layer, Residual, Sequential
 from xpcnn.model import Model
 from xpcnn.models import Preset, names, preset
 from xpcnn.types import Shape
@@ -47,11 +47,6 @@ def images(shape: Shape, classes: int, n: int) -> Dataset:
         noise = numpy.random.default_rng(0).integers(0, 32, pixels.shape, numpy.uint8)
         pixels = pixels * 4 + noise
     return Dataset.from_arrays(pixels, train.labels[rows], train.classes)
-
-
-def without_dropout(layer: Layer) -> Layer:
-    """Return the network with a dropout rate of 0, for comparisons with other random numbers."""
-    return with_leaves(layer, lambda leaf: Dropout(0.0) if isinstance(leaf, Dropout) else leaf)
 
 
 def with_leaves(layer: Layer, change: Callable[[Layer], Layer]) -> Layer:

@@ -80,7 +80,7 @@ class Theirs:
     def __init__(self, model: Model, batches: list[Batch], device: str, memory_format: str) -> None:
         import torch
 
-        from tests.gpu.twin import loss_of, twin
+        from xpcnn.benchmark.pytorch.twin import loss_of, twin
 
         if device != "cpu":
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False

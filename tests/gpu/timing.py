@@ -12,10 +12,11 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from tests.gpu.networks import FIRST, model_of, presets, without_dropout
+from tests.gpu.networks import FIRST, model_of, presets
 from tests.gpu.section import Finding, Options, TimeUp, told
 from tests.gpu.sides import Batch, Ours, Side, Theirs, batches_of
 from xpcnn.backend import Backend
+from xpcnn.benchmark.sides import without_dropout
 from xpcnn.models import Preset
 
 STEPS, DROPPED, ROUNDS = 15, 3, 5

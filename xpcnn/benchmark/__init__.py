@@ -1,9 +1,7 @@
-"""Benchmarks: what a step costs, what a start costs, how costs grow.
+"""Benchmarks: what a step costs beside PyTorch, what a start costs, how costs grow."""
 
-Names no library to compare with: who has one gives it as a `Peer` (`tests/bench` has PyTorch).
-"""
-
-from xpcnn.benchmark.process import NotBuilt, Runner, block, serve
+from xpcnn.benchmark.process import Runner, serve
+from xpcnn.benchmark.pytorch import pytorch
 from xpcnn.benchmark.sides import LR, MODES, MOMENTUM, Case, Peer, Side, gradients, opened, ours
 from xpcnn.benchmark.start import start_times
 from xpcnn.benchmark.timing import FULL, QUICK, Bench
@@ -16,14 +14,13 @@ __all__ = [
     "QUICK",
     "Bench",
     "Case",
-    "NotBuilt",
     "Peer",
     "Runner",
     "Side",
-    "block",
     "gradients",
     "opened",
     "ours",
+    "pytorch",
     "serve",
     "start_times",
 ]

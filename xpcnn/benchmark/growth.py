@@ -86,10 +86,10 @@ def growth() -> dict[str, list[dict[str, Any]]]:
 def row(runner: Runner, value: int, form: Form) -> Row:
     """Time one form."""
     runner.open(*form._replace(batch=1, size=3), seconds=0)
-    calls = min(runner.alone)  # not the median: other work on the machine can only add
+    calls = min(runner.alone).seconds  # not the median: other work on the machine can only add
     runner.open(*form, seconds=SECONDS)
     operations, least = products(form.model(), form.batch, "train")
-    seconds = min(runner.alone)
+    seconds = min(runner.alone).seconds
     return Row(value, form.batch, seconds, calls, least, operations, runner.peak())
 
 

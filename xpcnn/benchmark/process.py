@@ -1,8 +1,8 @@
-"""The processes of a benchmark: each side has one of its own, which serves its cases in turn.
+"""The processes of a benchmark: each side has a process of its own, which runs case after case.
 
-In one process the thread pools of two libraries would take each other's cores. A process whose turn
-it is not waits for a line. Between cases it gives back what was freed, and its peak of memory
-starts anew, so that of a later case is some MiB above that in a process of its own, not more.
+In one process the thread pools of two libraries would take each other's cores. A process that is
+not being timed waits for a line on its standard input. Between cases it returns freed memory to the
+system and resets its peak, so that the peak of a later case is at most some MiB too high.
 """
 
 import ctypes
@@ -17,39 +17,59 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from xpcnn.benchmark.sides import Side
-from xpcnn.errors import XpcnnError, hint
+from xpcnn.errors import BackendError, XpcnnError, hint
 
-STEPS, DROPPED, SECONDS = 12, 3, 0.05
-"""A block: at least so many steps, the first of which do not count, the others at least so long."""
-MOST = 7
-"""Blocks that a median is of, at most."""
+WARM_UP, SECONDS, STEPS = 0.01, 0.05, 2
+"""A block: steps for WARM_UP seconds that do not count, then at least STEPS steps and SECONDS."""
+ALONE = 3
+"""The least number of blocks of a side alone."""
 
 Open: TypeAlias = Callable[..., Side]
-"""What a side's process is given: (arguments of the case, form) -> side."""
+"""Called in a side's process with the arguments of a case and the form; returns the side, or raises
+a BackendError that says why it cannot be built on this machine."""
 
 
-class NotBuilt(Exception):
-    """A form of a side that cannot be built here; says why."""
+class Block(NamedTuple):
+    """A timed block: mean seconds of a step; share of the time that its threads waited for a core.
+
+    The system tells how long a thread was ready to run while others had the cores (Linux; else 0).
+    """
+
+    seconds: float
+    waited: float
 
 
-def block(side: Side, steps: int) -> float:
-    """Return the seconds of one step, as the mean over a block."""
+def timed(side: Side, steps: int) -> Block:
+    """Time a block of steps."""
     with side.session():
-        for _ in range(DROPPED):
-            side.step()
         start = perf_counter()
-        for _ in range(steps - DROPPED):
+        side.step()
+        while perf_counter() - start < WARM_UP:
             side.step()
-        return (perf_counter() - start) / (steps - DROPPED)
+        before, start = waiting(), perf_counter()
+        for _ in range(steps):
+            side.step()
+        seconds = perf_counter() - start
+        return Block(seconds / steps, (waiting() - before) / seconds)
+
+
+def waiting() -> float:
+    """Return the seconds that this process's threads have waited for a core so far."""
+    waited = 0
+    for thread in Path("/proc/self/task").glob("*/schedstat"):
+        with suppress(OSError):  # the thread has ended
+            waited += int(thread.read_text(encoding="ascii").split()[1])
+    return waited / 1e9
 
 
 def serve(opened: Open) -> None:
-    """Be the process of a side: answer every line of JSON by one, until there are no more.
+    """Serve timing requests until standard input ends: one JSON line in, one JSON line out.
 
-    A list of arguments opens a side, a number times a block of so many steps, null tells the peak.
+    A list opens a side with these arguments (answer: null, or why it cannot be built), a number
+    times a block of so many steps (answer: a `Block`), null asks for the peak of memory in MiB.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no answer
@@ -59,22 +79,22 @@ def serve(opened: Open) -> None:
         match json.loads(line):
             case list(arguments):
                 side = None
-                forget()
+                release_memory()
                 try:
                     side = opened(*arguments)
-                except NotBuilt as error:
+                except BackendError as error:
                     answer = str(error)
             case int(steps):
                 assert side is not None
-                answer = block(side, steps)
+                answer = timed(side, steps)
             case None:
                 answer = peak_memory() / 2**20
         answers.write(f"{json.dumps(answer)}\n")
         answers.flush()
 
 
-def forget() -> None:
-    """Give back what was freed, and let the peak start anew, where the system can."""
+def release_memory() -> None:
+    """Return freed memory to the system and reset the peak, where the system can."""
     gc.collect()
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
@@ -83,7 +103,7 @@ def forget() -> None:
 
 
 def peak_memory() -> int:
-    """Return the most bytes that this process has held; 0 where the system does not tell.
+    """Return the peak of this process's memory in bytes; 0 where the system does not tell.
 
     Not `ru_maxrss`: on Linux it starts with what the parent held.
     """
@@ -94,10 +114,23 @@ def peak_memory() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
+def python(*arguments: str | Path) -> list[str]:
+    """Return a command that runs this Python; for the environment see `search_path`.
+
+    -P: modules of the same names in the current folder, or beside a script, are not imported.
+    """
+    return [sys.executable, "-P", *map(str, arguments)]
+
+
+def search_path() -> dict[str, str]:
+    """Return this environment, with which a child process finds the modules that this one does."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 class Runner:
     """A side in its own process, which runs a module that calls `serve`.
 
-    Of its forms (memory formats, say) the fastest alone is the one that counts.
+    A side may have several forms (memory formats, say); the fastest of them is timed.
     """
 
     def __init__(
@@ -108,48 +141,55 @@ class Runner:
     ) -> None:
         self.module, self.forms = module, forms
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            python("-m", module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | (environment or {}),
+            env=search_path() | dict(environment or {}),
             text=True,
         )
 
     def open(self, *arguments: object, seconds: float) -> str | None:
-        """Open a case, alone: find its fastest form. Return why none can be built, or None.
+        """Open a case, time its forms alone and choose the fastest.
 
-        Leaves `form`, `steps` of a block, `alone` (the seconds of a step in blocks begun within so
-        many seconds) and no `times`.
+        Sets `form`, `steps` (of a block), `alone` (blocks begun within so many seconds, at least
+        ALONE) and empties `blocks`.
+
+        Returns:
+            None, or why no form can be built.
         """
-        found: dict[str, tuple[list[float], int]] = {}
+        found: dict[str, tuple[list[Block], int]] = {}
         for form in self.forms:
             reason = self._ask([*arguments, form])
             if reason is None:
                 found[form] = self._time(seconds)
         if not found:
             return str(reason)
-        self.form = min(found, key=lambda form: median(found[form][0]))
+        self.form = min(found, key=lambda form: min(found[form][0]))  # other work only adds
         if self.form != form:
             self._ask([*arguments, self.form])
         self.alone, self.steps = found[self.form]
-        self.times: list[float] = []
+        self.blocks: list[Block] = []
         return None
 
-    def _time(self, seconds: float) -> tuple[list[float], int]:
-        """Return the seconds of a step in blocks, and the steps of a block."""
-        self.steps = max(STEPS, DROPPED + math.ceil(SECONDS / self._ask(DROPPED + 2)))
-        start = perf_counter()
-        times = [self.block()]
-        while len(times) < MOST and perf_counter() - start < seconds:
-            times.append(self.block())
-        return times, self.steps
+    def _time(self, seconds: float) -> tuple[list[Block], int]:
+        """Return blocks of a side alone, and the number of steps of a block."""
+        self.steps = STEPS
+        self.steps = max(STEPS, math.ceil(SECONDS / self.block().seconds))
+        start, blocks = perf_counter(), [self.block()]
+        while len(blocks) < ALONE or perf_counter() - start < seconds:
+            blocks.append(self.block())
+        return blocks, self.steps
 
-    def block(self) -> float:
-        """Return the seconds of a step in one block."""
-        return float(self._ask(self.steps))
+    def block(self) -> Block:
+        """Time a block of the case that is open."""
+        return Block(*self._ask(self.steps))
+
+    def seconds(self) -> float:
+        """Return the median of the seconds of a step in `blocks`."""
+        return median(block.seconds for block in self.blocks)
 
     def peak(self) -> float:
-        """Return the most MiB held since the case was opened."""
+        """Return the peak of memory in MiB since the case was opened."""
         return float(self._ask(None))
 
     def close(self) -> None:
@@ -159,7 +199,7 @@ class Runner:
     def _ask(self, question: object) -> Any:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        with suppress(BrokenPipeError):  # it then has no answer either
+        with suppress(BrokenPipeError):  # the process has ended, and gives no answer either
             self.process.stdin.write(f"{json.dumps(question)}\n")
             self.process.stdin.flush()
         answer = self.process.stdout.readline()

@@ -1,18 +1,21 @@
 """What a benchmark times: our steps of a preset, and who they are compared with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy
 
-from xpcnn.layers import Context
+from xpcnn.layers import Context, Dropout, Layer
 from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.optimizers import SGD
 from xpcnn.training import TrainingOptions
 from xpcnn.training.recipe import random_source, recipe_for
 from xpcnn.training.step import beginning, training_step
+from xpcnn.training.watch import rebuilt
 from xpcnn.types import Params, flatten
 
 LR, MOMENTUM = 1e-3, 0.9
@@ -34,21 +37,21 @@ class Side(Protocol):
     def step(self) -> None: ...
 
 
-class Peer(Protocol):
+@dataclass(frozen=True)
+class Peer:
     """What we are compared with.
 
-    module: what runs as the process of its sides; see `process.serve`.
-    sides: by name the forms of each, of which the fastest counts.
-    first_step, train_digits: files of scripts: one step; what `xpcnn train --out FOLDER` does.
-    verify: raises if our loss or gradients of a batch are not its own.
+    module: runs as the process of each of its sides; see `process.serve`.
+    sides: the forms of each side by its name; of the forms the fastest is timed.
+    first_step, train_digits: scripts: one training step; what `xpcnn train --out FOLDER` does.
+    verify: raises an XpcnnError if our loss or gradients of a batch are not the peer's.
     """
 
     module: str
     sides: Mapping[str, Sequence[str]]
-    first_step: str
-    train_digits: str
-
-    def verify(self, model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None: ...
+    first_step: Path
+    train_digits: Path
+    verify: Callable[[Model, numpy.ndarray, numpy.ndarray], None]
 
 
 class Training:
@@ -81,6 +84,11 @@ class Inference:
 
     def step(self) -> None:
         self.model.layers.forward(self.model.params, self.model.buffers, self.x, Context())
+
+
+def without_dropout(layer: Layer) -> Layer:
+    """Return the network with a dropout rate of 0: each side draws random numbers of its own."""
+    return rebuilt(layer, lambda leaf: Dropout(0.0) if isinstance(leaf, Dropout) else leaf)
 
 
 def ours(model: Model, x: numpy.ndarray, labels: numpy.ndarray, mode: str) -> Side:

@@ -5,11 +5,12 @@ tests and writes a model. A peer has scripts that do the same.
 """
 
 import subprocess
-import sys
 import tempfile
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from xpcnn.benchmark.process import python, search_path
 from xpcnn.benchmark.sides import Peer
 
 FIRST_STEP = """
@@ -27,20 +28,21 @@ def start_times(peer: Peer | None, trials: int = TRIALS) -> dict[str, float]:
     times: dict[str, list[float]] = {}
     for _ in range(trials):
         with tempfile.TemporaryDirectory() as folder:
-            commands = {"xpcnn_first_step": ["-c", FIRST_STEP]}
+            commands: dict[str, tuple[str | Path, ...]] = {"xpcnn_first_step": ("-c", FIRST_STEP)}
             if peer is not None:
-                commands["torch_first_step"] = [peer.first_step]
+                commands["torch_first_step"] = (peer.first_step,)
             out = f"{folder}/run"
-            commands["xpcnn_train_digits"] = ["-m", "xpcnn", "train", "--quiet", "--out", out]
+            commands["xpcnn_train_digits"] = ("-m", "xpcnn", "train", "--quiet", "--out", out)
             if peer is not None:
-                commands["torch_train_digits"] = [peer.train_digits, f"{folder}/model"]
+                commands["torch_train_digits"] = (peer.train_digits, f"{folder}/model")
             for what, arguments in commands.items():
-                times.setdefault(what, []).append(seconds(arguments))
+                times.setdefault(what, []).append(seconds(*arguments))
     return {what: median(found) for what, found in times.items()}
 
 
-def seconds(arguments: list[str]) -> float:
-    """Return how long Python takes with these arguments."""
+def seconds(*arguments: str | Path) -> float:
+    """Return how long a new Python process takes with these arguments."""
+    command, environment = python(*arguments), search_path()
     start = perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     return perf_counter() - start

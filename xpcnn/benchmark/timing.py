@@ -1,68 +1,81 @@
-"""The time of a step: every side alone first, then the sides in alternating blocks."""
+"""The time of a step: each side alone first, then the sides in alternating blocks."""
 
 from collections.abc import Sequence
 from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from xpcnn.benchmark.process import MOST, Runner
+from xpcnn.benchmark.process import Runner
 from xpcnn.benchmark.products import products, sgemm
+from xpcnn.benchmark.ratio import FEWEST, is_settled, ratio, undisturbed
 from xpcnn.benchmark.sides import Case, Peer, opened
-
-FEWEST = 3
-"""Rounds of blocks in turns."""
-AGREEING = 0.2
-"""A ratio is given where the time in turns is so close to the time alone, on each side."""
+from xpcnn.errors import BackendError
 
 
 class Effort(NamedTuple):
-    """Seconds after which no further block of a side alone, and no further round, begins."""
+    """How long to measure.
+
+    alone: seconds of a side alone. pairs: undisturbed pairs of blocks after which to stop, or after
+    so many seconds. Where the pairs are too disturbed by then, up to twice the seconds.
+    """
 
     alone: float
-    turns: float
+    pairs: int
+    seconds: float
 
 
-QUICK, FULL = Effort(0.2, 0.7), Effort(2.0, 20.0)
+QUICK, FULL = Effort(0.1, 21, 4.0), Effort(1.0, 31, 20.0)
 
 
 class Bench:
-    """The processes of our side and of a peer's, which serve case after case."""
+    """The processes of our side and of a peer's sides, which run case after case."""
 
     def __init__(self, effort: Effort, peer: Peer | None) -> None:
         self.effort, self.peer = effort, peer
         self.ours = Runner("xpcnn.benchmark")
-        self.theirs = {}
+        self.theirs: dict[str, Runner] = {}
         if peer is not None:
             self.theirs = {name: Runner(peer.module, forms) for name, forms in peer.sides.items()}
 
     def compare(self, case: Case) -> dict[str, Any]:
-        """Time one case: verified first, then each side alone, then the sides by turns."""
+        """Verify one case, then time each side alone, then the sides in alternating blocks."""
         model, x, labels = opened(case)
-        if self.peer is not None:
-            self.peer.verify(model, x, labels)
+        failed = self._verify(model, x, labels)
         for side in (self.ours, *self.theirs.values()):
             side.peak()  # answered when its imports are done
         flop, least = products(model, case.batch, case.mode)
         ours, alone = self.ours, self.effort.alone
         ours.open(*case, seconds=alone)
-        failed = {name: side.open(*case, seconds=alone) for name, side in self.theirs.items()}
-        theirs = {name: side for name, side in self.theirs.items() if failed[name] is None}
-        turns([ours, *theirs.values()], self.effort.turns)
-        seconds = median(ours.times)
+        theirs = {name: side for name, side in self.theirs.items() if name not in failed}
+        for name, side in list(theirs.items()):
+            if reason := side.open(*case, seconds=alone):
+                failed[name] = reason
+                del theirs[name]
+        alternate(ours, list(theirs.values()), self.effort)
         result = {
             **case._asdict(),
             **figures("xpcnn", ours),
-            "images_per_second": case.batch / seconds,
-            "gflops": flop / seconds / 1e9,
+            "images_per_second": case.batch / ours.seconds(),
+            "gflops": flop / ours.seconds() / 1e9,
             "sgemm_gflops": sgemm(),
             "products_ms": 1e3 * least,
+            **dict.fromkeys(("ratio", "ratio_low", "ratio_high")),  # where there is no peer
         }
         for name, side in theirs.items():
             before = "" if name == next(iter(self.theirs)) else f"{name}_"
-            found = {**ratios(ours, side), "ceiling": median(side.times) / least}
+            found = {**ratios(side, ours), "ceiling": side.seconds() / least}
             result |= figures(name, side) | {f"{name}_form": side.form}
             result |= {before + key: value for key, value in found.items()}
-        return result | {f"{name}_failed": reason for name, reason in failed.items() if reason}
+        return result | {f"{name}_failed": reason for name, reason in failed.items()}
+
+    def _verify(self, *case: Any) -> dict[str, str]:
+        """Verify a case; return why it cannot be built, for each side of the peer, or nothing."""
+        try:
+            if self.peer is not None:
+                self.peer.verify(*case)
+        except BackendError as error:
+            return dict.fromkeys(self.theirs, str(error))
+        return {}
 
     def close(self) -> None:
         """End the processes."""
@@ -70,33 +83,51 @@ class Bench:
             runner.close()
 
 
-def turns(sides: Sequence[Runner], seconds: float) -> None:
-    """Time blocks of the sides by turns."""
+def alternate(ours: Runner, theirs: Sequence[Runner], effort: Effort) -> None:
+    """Time blocks of the sides by turns, until the pairs of ours with each other side suffice.
+
+    Ours stands beside the first two of the others, and every second round runs backwards: a machine
+    that becomes slower or faster meanwhile does so for both blocks of a pair.
+    """
+    order = [*theirs[:1], ours, *theirs[1:]]
     start = perf_counter()
-    for done in range(MOST):
-        if done >= FEWEST and perf_counter() - start > seconds:
-            break
-        for side in sides:
-            side.times.append(side.block())
+    while not enough(ours, theirs, effort, perf_counter() - start):
+        for side in order:
+            side.blocks.append(side.block())
+        order.reverse()
+
+
+def enough(ours: Runner, theirs: Sequence[Runner], effort: Effort, seconds: float) -> bool:
+    """Whether the blocks of the sides suffice, after so many seconds."""
+    measured = len(ours.blocks)
+    if measured < FEWEST:
+        return False
+    pairs = [[ours.blocks, side.blocks] for side in theirs] or [[ours.blocks]]
+    kept = min(len(undisturbed(*pair)) for pair in pairs)
+    if not is_settled(kept, measured):
+        return seconds > 2 * effort.seconds
+    return kept >= effort.pairs or seconds > effort.seconds
 
 
 def figures(name: str, side: Runner) -> dict[str, Any]:
-    """Return what is told of a side by itself."""
+    """Return the figures of one side."""
     return {
-        f"{name}_ms": 1e3 * median(side.times),
-        f"{name}_alone_ms": 1e3 * median(side.alone),
+        f"{name}_ms": 1e3 * side.seconds(),
+        f"{name}_alone_ms": 1e3 * median(block.seconds for block in side.alone),
         f"{name}_peak_mb": side.peak(),
     }
 
 
-def ratios(ours: Runner, theirs: Runner) -> dict[str, float | None]:
-    """Return their time over ours: of medians, the least and greatest of the rounds, and alone."""
-    rounds = [t / o for t, o in zip(theirs.times, ours.times, strict=True)]
-    apart = [median(side.times) / median(side.alone) - 1 for side in (ours, theirs)]
-    agrees = all(abs(difference) <= AGREEING for difference in apart)
+def ratios(theirs: Runner, ours: Runner) -> dict[str, Any]:
+    """Return the other side's time over ours: in pairs of blocks, and alone."""
+    found = ratio(theirs.blocks, ours.blocks)
+    alone = [median(block.seconds for block in side.alone) for side in (theirs, ours)]
     return {
-        "ratio": median(theirs.times) / median(ours.times) if agrees else None,
-        "ratio_low": min(rounds),
-        "ratio_high": max(rounds),
-        "ratio_alone": median(theirs.alone) / median(ours.alone),
+        "ratio": found.ratio,
+        "ratio_low": found.low,
+        "ratio_high": found.high,
+        "settled": found.settled,
+        "pairs": found.pairs,
+        "disturbed_pairs": found.disturbed,
+        "ratio_alone": alone[0] / alone[1],
     }

@@ -5,8 +5,10 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.gpu.networks import presets, without_dropout
+from tests.gpu.networks import presets
 from xpcnn import layers
+from xpcnn.benchmark.sides import without_dropout
+from xpcnn.errors import BackendError
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, Sequential
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
@@ -14,7 +16,7 @@ from xpcnn.models import Preset
 from xpcnn.types import Params, Shape, flatten, unflatten_like
 
 torch: Any = pytest.importorskip("torch")
-twin: Any = pytest.importorskip("tests.gpu.twin")
+twin: Any = pytest.importorskip("xpcnn.benchmark.pytorch.twin")
 
 NETWORKS: dict[str, list[Layer]] = {
     "rows": [layers.Flatten(), layers.Dense(5, bias=False), layers.BatchNorm(), layers.PReLU()],
@@ -95,8 +97,8 @@ def test_losses(loss: Loss, outputs: int) -> None:
 
 def test_what_pytorch_lacks_is_refused_by_name() -> None:
     uneven = layers.MaxPool2D(2, padding=((0, 1), (0, 1)))
-    with pytest.raises(NotImplementedError, match=r"no padding \(\(0, 1\), .* of MaxPool2D"):
+    with pytest.raises(BackendError, match=r"no padding \(\(0, 1\), .* of MaxPool2D"):
         twin.twin(uneven, {}, {})
     own = layers.Activation(lambda x: x, lambda x: x)
-    with pytest.raises(NotImplementedError, match="PyTorch has no Activation"):
+    with pytest.raises(BackendError, match="PyTorch has no Activation"):
         twin.twin(own, {}, {})

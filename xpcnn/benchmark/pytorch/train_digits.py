@@ -1,7 +1,7 @@
 """What `xpcnn train` does, as a PyTorch user would write it: the preset `digits` on the digits.
 
 Same network, optimizer, schedule, epochs and sizes of parts; validated after each epoch, tested and
-saved at the end: `python tests/bench/train_digits.py FILE`. No checkpoints and no log, which
+saved at the end: `python -P train_digits.py FILE`. No checkpoints and no log, which
 `xpcnn train` writes too.
 """
 
@@ -15,7 +15,7 @@ from torch import nn
 
 BATCH, EPOCHS = 64, 15
 
-with numpy.load(Path(__file__).parents[2] / "xpcnn/data/digits.npz") as arrays:
+with numpy.load(Path(__file__).parents[2] / "data/digits.npz") as arrays:
     pixels = torch.from_numpy(arrays["images"]).float()
     labels = torch.from_numpy(arrays["labels"]).long()
     test = torch.from_numpy(arrays["test"])

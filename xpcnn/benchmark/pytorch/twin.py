@@ -1,6 +1,6 @@
 """A network of ours built in PyTorch, with our weights: what we are timed and compared against.
 
-Refuses what PyTorch has no module for (`NotImplementedError`, with the layer's name).
+Refuses what PyTorch has no module for (`BackendError`, with the layer's name).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from xpcnn import layers as ours
+from xpcnn.errors import BackendError, hint
 from xpcnn.layers import Layer
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.ops.reference.windows import pair, sides
@@ -106,7 +107,12 @@ def twin(layer: Layer, params: Params, buffers: Params) -> nn.Module:
             size, stride = pair(layer.size), pair(layer.stride or layer.size)
             around = _symmetric(layer, layer.padding, size)
             return nn.AvgPool2d(size, stride, around, layer.ceil_mode, layer.count_include_pad)
-    raise NotImplementedError(f"PyTorch has no {type(layer).__name__}")
+    raise lacking(type(layer).__name__)
+
+
+def lacking(what: str) -> BackendError:
+    """Return the error of a layer or loss for which PyTorch has no module."""
+    return BackendError(hint(f"PyTorch has no {what}", "a network of layers that PyTorch has too"))
 
 
 def loss_of(loss: Loss) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
@@ -124,7 +130,7 @@ def loss_of(loss: Loss) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
             return lambda s, t: functional.binary_cross_entropy_with_logits(s, one_hot(s, t))
         case MSE():
             return lambda s, t: functional.mse_loss(s, one_hot(s, t))
-    raise NotImplementedError(f"PyTorch has no {loss}")
+    raise lacking(str(loss))
 
 
 def _children(layer: Any, params: Params, buffers: Params) -> list[nn.Module]:
@@ -175,7 +181,7 @@ def _max_pool(layer: ours.MaxPool2D | ours.MinPool2D) -> nn.Module:
 def _symmetric(layer: Layer, padding: Any, size: tuple[int, int]) -> tuple[int, int]:
     (top, bottom), (left, right) = sides(padding, size, (1, 1))
     if top != bottom or left != right:
-        raise NotImplementedError(f"PyTorch has no padding {padding} of {type(layer).__name__}")
+        raise lacking(f"padding {padding} of {type(layer).__name__}")
     return top, left
 
 

@@ -1,0 +1,36 @@
+"""PyTorch on a CPU, the other side of the benchmark: what to run, without importing it.
+
+The one place of the package that knows PyTorch by name, and only to compare with it.
+"""
+
+from pathlib import Path
+
+import numpy
+
+from xpcnn.benchmark.sides import Peer
+from xpcnn.model import Model
+
+FORMATS = ("contiguous_format", "channels_last")
+COMPILED = "compiled"
+
+_HERE = Path(__file__).parent
+
+
+def pytorch(compiled: bool = False) -> Peer:
+    """Return PyTorch eager, in the faster of its memory formats, as a peer.
+
+    compiled: beside it, as a side of its own, the network as `torch.compile` makes it.
+    """
+    return Peer(
+        module="xpcnn.benchmark.pytorch",
+        sides={"torch": FORMATS} | ({COMPILED: (COMPILED,)} if compiled else {}),
+        first_step=_HERE / "first_step.py",
+        train_digits=_HERE / "train_digits.py",
+        verify=_verify,
+    )
+
+
+def _verify(model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None:
+    from xpcnn.benchmark.pytorch.verify import verify  # imports PyTorch, which takes seconds
+
+    verify(model, x, labels)
