@@ -27,7 +27,7 @@ def side(*case: object) -> Sleeper:
     print("what a library prints is no answer")
     form = str(case[-1])
     if form == "never":
-        raise BackendError("no way to build it")
+        raise BackendError("no way to build it\nTry: another form")
     return Sleeper(SECONDS[form])
 
 

@@ -45,9 +45,9 @@ def test_the_operations_of_a_step() -> None:
 
 def test_a_process_serves_cases_in_turn() -> None:
     with closing(Runner("xpcnn.benchmark")) as runner:
-        assert runner.open("xor", 4096, "train", seconds=0) is None
+        runner.open("xor", 4096, "train", seconds=0)
         large = runner.peak()
-        assert runner.open(*XOR, seconds=0) is None
+        runner.open(*XOR, seconds=0)
         assert runner.steps >= STEPS
         assert 0 < runner.block().seconds < 1
         if sys.platform == "linux":
@@ -57,11 +57,14 @@ def test_a_process_serves_cases_in_turn() -> None:
 
 def test_the_fastest_form_counts() -> None:
     with closing(Runner("tests.bench.forms", ("never", "fast", "slow"))) as runner:
-        assert runner.open(seconds=0) is None
+        runner.open(seconds=0)
         assert runner.form == "fast"
         assert runner.block().seconds >= 0.002
-    with closing(Runner("tests.bench.forms", ("never",))) as runner:
-        assert runner.open(seconds=0) == "no way to build it"
+    with (
+        closing(Runner("tests.bench.forms", ("never",))) as runner,
+        pytest.raises(BackendError, match="no way to build it\nTry: another form"),
+    ):
+        runner.open(seconds=0)
 
 
 def test_a_process_that_ends_is_an_error(capfd: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +111,7 @@ def test_beside_a_peer() -> None:
     assert result["compiled_failed"] == "no way to build it"
     head, *_, last = lines({"results": [result]})
     assert "compiled" not in head
-    assert last == "xor, train: no torch.compile: no way to build it"
+    assert last == "xor, train: no torch.compile: no way to build it. Try: another form"
 
 
 def test_a_network_that_the_peer_cannot_build_is_timed_alone() -> None:
@@ -126,7 +129,9 @@ def test_a_network_that_the_peer_cannot_build_is_timed_alone() -> None:
 @pytest.fixture
 def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     said = ("PyTorch is not installed", "pip install torch")
-    monkeypatch.setattr(backend, "problem", lambda name: said)
+    monkeypatch.setattr(
+        backend, "problem", lambda name, device=None: said if name == "torch" else None
+    )
 
 
 @pytest.mark.usefixtures("no_torch")

@@ -148,14 +148,14 @@ class Runner:
             text=True,
         )
 
-    def open(self, *arguments: object, seconds: float) -> str | None:
+    def open(self, *arguments: object, seconds: float) -> None:
         """Open a case, time its forms alone and choose the fastest.
 
         Sets `form`, `steps` (of a block), `alone` (blocks begun within so many seconds, at least
         ALONE) and empties `blocks`.
 
-        Returns:
-            None, or why no form can be built.
+        Raises:
+            BackendError: no form can be built on this machine; says why.
         """
         found: dict[str, tuple[list[Block], int]] = {}
         for form in self.forms:
@@ -163,13 +163,13 @@ class Runner:
             if reason is None:
                 found[form] = self._time(seconds)
         if not found:
-            return str(reason)
+            message, _, advice = str(reason).partition("\nTry: ")
+            raise BackendError(hint(message, advice))
         self.form = min(found, key=lambda form: min(found[form][0]))  # other work only adds
         if self.form != form:
             self._ask([*arguments, self.form])
         self.alone, self.steps = found[self.form]
         self.blocks: list[Block] = []
-        return None
 
     def _time(self, seconds: float) -> tuple[list[Block], int]:
         """Return blocks of a side alone, and the number of steps of a block."""

@@ -46,11 +46,13 @@ class Bench:
         flop, least = products(model, case.batch, case.mode)
         ours, alone = self.ours, self.effort.alone
         ours.open(*case, seconds=alone)
+        for name, side in self.theirs.items():
+            try:
+                if name not in failed:
+                    side.open(*case, seconds=alone)
+            except BackendError as error:
+                failed[name] = str(error)
         theirs = {name: side for name, side in self.theirs.items() if name not in failed}
-        for name, side in list(theirs.items()):
-            if reason := side.open(*case, seconds=alone):
-                failed[name] = reason
-                del theirs[name]
         alternate(ours, list(theirs.values()), self.effort)
         result = {
             **case._asdict(),
