@@ -14,7 +14,6 @@ from click.testing import CliRunner
 
 from xpcnn import backend
 from xpcnn.benchmark import (
-    QUICK,
     Bench,
     Case,
     Peer,
@@ -34,6 +33,7 @@ from xpcnn.errors import BackendError, XpcnnError
 from xpcnn.summary import summarize
 
 XOR = Case("xor", 4, "train")
+BRIEF = Effort(alone=0, pairs=5, seconds=0)
 
 
 def test_the_operations_of_a_step() -> None:
@@ -87,7 +87,7 @@ def test_peak_memory_is_this_process_s() -> None:
 
 
 def test_without_a_peer_we_are_timed_alone() -> None:
-    with closing(Bench(QUICK, None)) as bench:
+    with closing(Bench(BRIEF, None)) as bench:
         result = bench.compare(XOR)
     assert result["model"] == "xor"
     assert result["xpcnn_ms"] > 0
@@ -102,13 +102,13 @@ def peer(verify: Callable[..., None], **sides: Sequence[str]) -> Peer:
 def test_beside_a_peer() -> None:
     """One side of the peer sleeps, the other cannot be built."""
     asleep = peer(lambda *case: None, torch=("slow", "fast"), compiled=("never",))
-    with closing(Bench(Effort(0, 5, 0), asleep)) as bench:
+    with closing(Bench(BRIEF, asleep)) as bench:
         result = bench.compare(XOR)
     assert result["torch_form"] == "fast"
     assert result["torch_ms"] >= 2
     assert 0 < result["ratio_low"] <= result["ratio"] <= result["ratio_high"]
     assert result["pairs"] >= 5
-    assert result["compiled_failed"] == "no way to build it"
+    assert result["compiled_failed"] == "no way to build it\nTry: another form"
     head, *_, last = lines({"results": [result]})
     assert "compiled" not in head
     assert last == "xor, train: no torch.compile: no way to build it. Try: another form"
@@ -118,7 +118,7 @@ def test_a_network_that_the_peer_cannot_build_is_timed_alone() -> None:
     def refuse(*case: object) -> None:
         raise BackendError("PyTorch has no Activation\nTry: another layer")
 
-    with closing(Bench(Effort(0, 5, 0), peer(refuse, torch=("fast",)))) as bench:
+    with closing(Bench(BRIEF, peer(refuse, torch=("fast",)))) as bench:
         result = bench.compare(XOR)
     assert result["xpcnn_ms"] > 0
     assert result["ratio"] is None
@@ -128,6 +128,7 @@ def test_a_network_that_the_peer_cannot_build_is_timed_alone() -> None:
 
 @pytest.fixture
 def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xpcnn.benchmark.QUICK", BRIEF)
     said = ("PyTorch is not installed", "pip install torch")
     monkeypatch.setattr(
         backend, "problem", lambda name, device=None: said if name == "torch" else None
@@ -199,7 +200,7 @@ def test_what_is_not_linear() -> None:
 
 def test_beside_pytorch() -> None:
     pytest.importorskip("torch", reason="needs PyTorch")
-    with closing(Bench(QUICK, pytorch())) as bench:
+    with closing(Bench(BRIEF, pytorch())) as bench:
         result = bench.compare(XOR)
     assert result["torch_form"] in ("contiguous_format", "channels_last")
     assert 0 < result["ratio_low"] <= result["ratio_high"]
