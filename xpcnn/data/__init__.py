@@ -43,6 +43,7 @@ def load(
     limit: int | None = None,
     limit_per_class: int | None = None,
     image_size: tuple[int, int] | None = None,
+    label_column: str | int | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Return the training part and the test part of a data set.
 
@@ -50,8 +51,8 @@ def load(
     `name`), by default `$XPCNN_DATA_DIR`; without either they are downloaded once into the user's
     cache folder. All else is a path, with `./` before a folder that has the name of a data set:
 
-    - a CSV file with the header `label,pixel0,pixel1,...`, or a folder with `train.csv` (and
-      `test.csv`, the test part if it has labels);
+    - a CSV file with a label and the pixels of an image in each row, or a folder with `train.csv`
+      (and `test.csv`, the test part if it has labels);
     - a folder of pictures, `CLASS/*`, or `train/CLASS/*` and `test/CLASS/*` (needs Pillow);
     - a .npz file with `images` and `labels`, perhaps `test_images`, `test_labels` and `classes`.
 
@@ -63,9 +64,12 @@ def load(
     part only: the first ones, after the choice of classes.
     image_size: (h, w). Images of a CSV file have it, square or not; pictures of a folder are
     brought to it, their proportions kept.
+    label_column: the column of a CSV file that holds the labels, by its name or its number, counted
+    from 1 (-1 is the last); needed where the file does not tell.
 
     Raises:
-        ConfigError: an unknown name or class, a limit below 1, an image_size that has no use.
+        ConfigError: an unknown name or class, a limit below 1, an image_size or a label_column that
+            has no use or is not there.
         DataError: a file is missing or not what it should be.
     """
     if image_size is not None and not _is_size(image_size):
@@ -75,9 +79,14 @@ def load(
 
         path = Path(name).expanduser()
         own = Path(os.path.abspath(path)).name or "root"
-        train, test = paths.load(path, f"{own}-folder" if own in NAMES else own, image_size)
+        train, test = paths.load(
+            path, f"{own}-folder" if own in NAMES else own, image_size, label_column
+        )
     elif name not in NAMES:
         raise ConfigError(hint(f"unknown data set {name!r}", nearest(str(name), NAMES)))
+    elif label_column is not None:
+        message = f"label_column is given, but {name} is no CSV file"
+        raise ConfigError(hint(message, "leave --label-column (label_column) out"))
     elif image_size is not None:
         message = f"image_size is given, but the images of {name!r} have their size"
         raise ConfigError(hint(message, "leave --image-size (image_size) out"))

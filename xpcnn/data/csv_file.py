@@ -1,71 +1,132 @@
-"""Images as rows of a CSV file, in the form of Kaggle's digit recognizer.
+"""Images as rows of a CSV file: a label, pixels, perhaps ids, in any of the usual layouts.
 
-The header is `label,pixel0,pixel1,...`, or the pixels alone for images without labels; a row is one
-image, its pixels whole numbers from 0 to 255, row by row (of three channels: one after the other).
-Refuses files without a header, other numbers, rows of another length, text that is not UTF-8.
+A row is one image, its pixels whole numbers from 0 to 255 (217 or 217.0), row by row; of three
+channels, one after the other. Labels are whole numbers from 0 or text. Commas, semicolons or tabs;
+with or without a header and quotes; `csv_layout` tells which column is what. Refuses other numbers,
+rows of another length, text that is not UTF-8.
 """
 
-import math
-import re
+import csv
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
+from xpcnn.data.csv_layout import NUMBER, Edges, Layout, Size, fields, layout, split_cells
+from xpcnn.data.files import open_regular
 from xpcnn.errors import DataError, LabelError, XpcnnError, hint
-from xpcnn.types import Shape
 
 MOST_CLASSES = 1 << 16  # where they have no names
 _VALUES = 1 << 22  # read at a time
-_HEADER = 1 << 22  # characters of the header at most
-_CELL = 32  # characters of a number at most, on average over a line
-_LABEL = "label"
-_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,9}\s*", re.ASCII)
-_FORM = "a header such as label,pixel0,...,pixel783 (for images without labels: pixel0,...)"
+_HEADER = 1 << 22  # characters of the first line at most
+_CELL = 64  # characters of a field at most, on average over a line
 _PIXELS = "pixels as whole numbers from 0 to 255; a .npz file takes others"
+_ROW = "a line for each image, a {} between values"
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
-Size = tuple[int, int]  # (h, w)
+Lines = list[tuple[int, str]]
+"""Lines of a file that are not blank, with their numbers."""
 
 
-def read(path: Path, image_size: Size | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return uint8 images (n, c, h, w) and int64 labels (n,), None where the file has no labels.
+class Table(NamedTuple):
+    """images: uint8 (n, c, h, w). labels: int64 (n,), None where the file has none. classes: the
+    names of labels that are text. ids: the text of the first column of ids. layout: what the
+    columns hold.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    classes: tuple[str, ...] | None
+    ids: tuple[str, ...] | None
+    layout: Layout
+
+
+def read(
+    path: Path, image_size: Size | None = None, label_column: str | int | None = None
+) -> Table:
+    """Return the images of a file with their labels and ids.
 
     Without image_size the images are square: of one channel, or else of three.
 
     Raises:
         DataError: the file is not what it should be; says in which line, where it is one.
-        LabelError: a label is no whole number from 0 on.
+        LabelError: a label is missing, or no whole number from 0 on where others are.
+        ConfigError: there is no such label_column.
     """
-    images, labels = [], []
+    found = columns(path, image_size, label_column)
+    images, labels, ids = list[np.ndarray](), list[np.ndarray](), list[str]()
+    texts = False
     with _opened(path) as file:
-        names = _header(path, file)
-        has_label = names[0] == _LABEL
-        shape = _shape(path, names[has_label:], image_size)
-        for start, lines in _lines(path, file, len(names)):
-            values = _numbers(path, names, start, lines)  # (rows, columns)
-            images.append(values[:, has_label:].astype(np.uint8))
-            labels.append(values[:, 0].astype(np.int64))
+        lines = _lines(path, file)
+        if found.header:
+            next(lines, None)
+        kind: type[np.generic] = np.int32
+        label = found.label
+        while chunk := list(islice(lines, max(1, _VALUES // len(found.names)))):
+            if not images and label is not None:
+                texts = not NUMBER.fullmatch(_texts(path, chunk[:1], found, label)[0])
+            values, kind = _numbers(path, chunk, found, None if texts else label, kind)
+            if label is not None:
+                own = _texts(path, chunk, found, label) if texts else values[:, 0]
+                labels.append(np.asarray(own))
+                values = values if texts else values[:, 1:]
+            images.append(values.astype(np.uint8))
+            if found.ids:
+                ids += _texts(path, chunk, found, found.ids[0])
     if not images:
         message = f"{path}: holds no images, only a header"
         raise DataError(hint(message, "get or write the file again"))
-    x = np.concatenate(images).reshape(-1, *shape)
-    return x, np.concatenate(labels) if has_label else None
+    x = np.concatenate(images).reshape(-1, *found.shape)
+    y, classes = None, None
+    if labels:
+        y = np.concatenate(labels)
+        y, classes = _classes(path, y) if texts else (y.astype(np.int64), None)
+    return Table(x, y, classes, tuple(ids) if found.ids else None, found)
 
 
-def has_labels(path: Path) -> bool:
-    """Tell whether the file's first column is `label`."""
+def columns(
+    path: Path, image_size: Size | None = None, label_column: str | int | None = None
+) -> Layout:
+    """Return what the columns of a file hold."""
+    return layout(path, _first_line(path), _edges(path), image_size, label_column)
+
+
+def first_fields(path: Path) -> list[str]:
+    """Return the fields of the first line: the names of the columns, if it has names."""
+    return fields(path, _first_line(path))[1]
+
+
+def _first_line(path: Path) -> str:
     with _opened(path) as file:
-        return _header(path, file)[0] == _LABEL
+        first = next(_lines(path, file), None)
+    if first is None:
+        raise DataError(hint(f"{path}: is empty", "get or write the file again"))
+    return first[1]
+
+
+def _edges(path: Path) -> Edges:
+    def edges(delimiter: str) -> tuple[list[str], list[str]]:
+        first, last = [], []
+        with _opened(path) as file:
+            for _, line in _lines(path, file):
+                start, _, rest = line.partition(delimiter)
+                end = rest.rpartition(delimiter)[2]
+                first.append(start.strip().strip('"'))
+                last.append(end.strip().strip('"'))
+        return first, last
+
+    return edges
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with open_regular(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as file:
             yield file
     except UnicodeDecodeError as error:
         message = f"{path}: is no text in UTF-8"
@@ -77,99 +138,119 @@ def _opened(path: Path) -> Iterator[TextIO]:
         raise DataError(hint(message, "check the path and who may read it")) from error
 
 
-def _header(path: Path, file: TextIO) -> list[str]:
-    """Return the names of the columns, `label` in lower case."""
-    line = file.readline(_HEADER)
-    if not line.strip():
-        fault = "line 1 is blank" if line else "is empty"
-        raise DataError(hint(f"{path}: {fault}", _FORM))
-    if len(line) == _HEADER:
-        raise DataError(hint(f"{path}: line 1 is longer than any header", _FORM))
-    names = [name.strip().strip('"') for name in line.split(",")]
-    if len(names) == 1 and re.search(r"[;\t]", line):
-        raise DataError(hint(f"{path}: line 1 has no commas", "commas between names and values"))
-    if all(map(_WHOLE.fullmatch, names)):
-        message = f"{path}: line 1 holds numbers, expected the names of the columns"
-        raise DataError(hint(message, _FORM))
-    lower = [name.lower() for name in names]
-    if _LABEL in lower[1:]:
-        message = f"{path}: the column label is number {lower.index(_LABEL, 1) + 1}"
-        raise DataError(hint(f"{message}, expected it first", _FORM))
-    if lower[0] == _LABEL:
-        names[0] = _LABEL
-    return names
-
-
-def _shape(path: Path, names: Sequence[str], image_size: Size | None) -> Shape:
-    """Return (c, h, w) of images with a column for each of `names`."""
-    for before, name in pairwise(names):
-        if re.fullmatch(r"pixel[0-9]{1,9}", before):
-            expected = f"pixel{int(before[5:]) + 1}"
-            if name != expected:
-                message = (
-                    f"{path}: after the column {before} comes {name[:40]}, expected {expected}"
-                )
-                raise DataError(hint(message, "the file with all its columns, in their order"))
-    for channels in (1, 3):
-        pixels, rest = divmod(len(names), channels)
-        h, w = image_size or (math.isqrt(pixels),) * 2
-        if pixels and rest == 0 and h * w == pixels:
-            return channels, h, w
-    expected = "square images" if image_size is None else f"images of {h} x {w}"
-    message = f"{path}: {len(names)} columns of pixels do not make {expected}"
-    raise DataError(hint(message, "--image-size H,W with their size (image_size=(h, w))"))
-
-
-def _lines(path: Path, file: TextIO, columns: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines after the header, some at a time, with the number of the first."""
-    most, rows = _CELL * columns, max(1, _VALUES // columns)
-    number = 2
-    while lines := list(islice(iter(lambda: file.readline(most + 1), ""), rows)):
-        for i, line in enumerate(lines):
-            if len(line) > most:
-                message = f"{path}: line {number + i} is longer than {columns} numbers can be"
-                raise DataError(hint(message, "a line for each image"))
-        if not all(map(str.isspace, lines)):
-            yield number, lines
-        number += len(lines)
-
-
-def _numbers(path: Path, names: Sequence[str], start: int, lines: list[str]) -> np.ndarray:
-    """Return the numbers of all lines that are not blank: int32 (rows, columns)."""
-    rows = [line for line in lines if not line.isspace()]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # NumPy before 2.3 cuts fractions off with a warning
-            values = np.loadtxt(rows, np.int32, delimiter=",", comments=None, ndmin=2)
-    except (ValueError, DeprecationWarning) as error:
-        raise _fault(path, names, start, lines) from error
-    largest = np.full(values.shape[1], 255)
-    if names[0] == _LABEL:
-        largest[0] = MOST_CLASSES - 1
-    if values.shape[1] != len(names) or (values < 0).any() or (values > largest).any():
-        raise _fault(path, names, start, lines)
-    return values
-
-
-def _fault(path: Path, names: Sequence[str], start: int, lines: list[str]) -> XpcnnError:
-    """Return what is wrong with the first bad line."""
-    for number, line in enumerate(lines, start):
+def _lines(path: Path, file: TextIO) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not blank, each with its number; a line has an end in sight."""
+    most, number = _HEADER, 0
+    while line := file.readline(most + 1):
+        number += 1
         if line.isspace():
             continue
-        cells = line.rstrip("\n").split(",")
-        if len(cells) != len(names):
-            message = (
-                f"{path}: line {number} has {len(cells)} values, the header {len(names)} names"
-            )
-            return DataError(hint(message, "a line for each image, a comma between values"))
-        for name, cell in zip(names, cells, strict=True):
-            largest = MOST_CLASSES - 1 if name == _LABEL else 255
-            if not (_WHOLE.fullmatch(cell) and 0 <= int(cell) <= largest):
-                shown = repr(cell if len(cell) <= 20 else f"{cell[:20]}...")
-                message = f"{path}: line {number}, column {name}: {shown} is not a whole number"
-                if name == _LABEL:
-                    advice = "classes numbered from 0, or a folder of images for each class"
-                    return LabelError(hint(f"{message} from 0 to {largest}", advice))
-                return DataError(hint(f"{message} from 0 to 255", _PIXELS))
-    end = start + len(lines) - 1
-    return DataError(hint(f"{path}: lines {start} to {end} cannot be read as numbers", _PIXELS))
+        if len(line) > most:
+            message = f"{path}: line {number} is longer than {most} characters"
+            raise DataError(hint(message, "a line for each image"))
+        if most == _HEADER:  # the first one tells how many columns there are
+            most = max(1 << 12, _CELL * (1 + max(map(line.count, _DELIMITERS))))
+        yield number, line
+
+
+def _numbers(
+    path: Path, lines: Lines, found: Layout, label: int | None, kind: type[np.generic]
+) -> tuple[np.ndarray, type[np.generic]]:
+    """Return the column `label`, if it is one, and the pixels of each line, int32 (rows, values),
+    with the type of number that they are written as.
+    """
+    wanted = [*([] if label is None else [label]), *found.pixels]
+    every = wanted == list(range(len(found.names)))
+    end = len(found.names) - 1
+    if not every and any(
+        line.count(found.delimiter) != end and len(split_cells(line, found.delimiter)) != end + 1
+        for _, line in lines
+    ):
+        raise _fault(path, lines, found, label)
+    largest = np.full(len(wanted), 255)
+    if label is not None:
+        largest[0] = MOST_CLASSES - 1
+    for dtype in (np.int32, np.float64) if kind is np.int32 else (np.float64,):
+        try:
+            values = _loadtxt(lines, found, dtype, None if every else wanted)
+        except (ValueError, DeprecationWarning):
+            continue  # whole numbers may be written as floats
+        if values.shape != (len(lines), len(wanted)) or not (values >= 0).all():
+            break
+        if (values > largest).any() or (dtype is np.float64 and (values % 1 != 0).any()):
+            break
+        return values.astype(np.int32, copy=False), dtype
+    raise _fault(path, lines, found, label)
+
+
+def _texts(path: Path, lines: Lines, found: Layout, column: int) -> list[str]:
+    """Return the text of one column."""
+    try:
+        values = _loadtxt(lines, found, np.str_, [column])
+    except ValueError as error:
+        raise _fault(path, lines, found, None) from error
+    return [str(text).strip() for text in values[:, 0]]
+
+
+def _loadtxt(
+    lines: Lines, found: Layout, dtype: type[np.generic], wanted: Sequence[int] | None
+) -> np.ndarray:
+    rows = [line for _, line in lines]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # NumPy before 2.3 cuts fractions off with a warning
+        return np.loadtxt(
+            rows,
+            dtype,
+            delimiter=found.delimiter,
+            comments=None,
+            ndmin=2,
+            quotechar='"',
+            usecols=wanted,
+        )
+
+
+def _classes(path: Path, texts: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the labels of text, int64 (n,), and their names in order."""
+    names, labels = np.unique(texts, return_inverse=True)
+    classes = tuple(map(str, names))
+    numbers = [name for name in classes if NUMBER.fullmatch(name)]
+    if "" in classes or numbers:
+        what = "is missing" if "" in classes else f"is a number, {numbers[0]!r}, where others"
+        first = int(np.flatnonzero(texts == ("" if "" in classes else numbers[0]))[0]) + 1
+        text = next((name for name in classes if name and name not in numbers), "")
+        what += "" if "" in classes else f" are text, such as {text!r}"
+        message = f"{path}: the label of image {first} {what}"
+        raise LabelError(hint(message, "labels that are all numbers or all text"))
+    return labels.astype(np.int64), classes
+
+
+def _fault(path: Path, lines: Lines, found: Layout, label: int | None) -> XpcnnError:
+    """Return what is wrong with the first bad line."""
+    for number, line in lines:
+        try:
+            cells = split_cells(line, found.delimiter)
+        except csv.Error as error:
+            return DataError(hint(f"{path}: line {number} cannot be read: {error}", _PIXELS))
+        if len(cells) != len(found.names):
+            expected = f"the header {len(found.names)} names" if found.header else "line 1 "
+            expected += "" if found.header else f"{len(found.names)}"
+            message = f"{path}: line {number} has {len(cells)} values, {expected}"
+            return DataError(hint(message, _ROW.format(_DELIMITERS[found.delimiter])))
+        for i in [*([] if label is None else [label]), *found.pixels]:
+            largest = MOST_CLASSES - 1 if i == label else 255
+            cell = cells[i]
+            if NUMBER.fullmatch(cell) and float(cell) % 1 == 0 and 0 <= float(cell) <= largest:
+                continue
+            text = repr(cell if len(cell) <= 20 else f"{cell[:20]}...")
+            message = f"{path}: line {number}, {_called(found, i)}: {text} is not a whole number"
+            if i == label:
+                advice = "classes numbered from 0, or text for every label"
+                return LabelError(hint(f"{message} from 0 to {largest}", advice))
+            return DataError(hint(f"{message} from 0 to 255", _PIXELS))
+    message = f"{path}: lines {lines[0][0]} to {lines[-1][0]} cannot be read as numbers"
+    return DataError(hint(message, _PIXELS))
+
+
+def _called(found: Layout, column: int) -> str:
+    """Return what errors call a column."""
+    return f"column {found.names[column][:40]}" if found.header else found.names[column]

@@ -4,9 +4,11 @@ Refuses what would have to be guessed: one-hot rows, names, fractions, indices w
 Every error is a LabelError that begins with `where`, the data set or file the labels belong to.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from xpcnn.errors import LabelError, hint
+from xpcnn.errors import LabelError, hint, nearest
 
 FIRST = 5  # offenders named in a message
 
@@ -75,3 +77,28 @@ def check_range(y: np.ndarray, classes: int, where: str) -> None:
             advice,
         )
     )
+
+
+def relabelled(
+    y: np.ndarray, names: Sequence[str] | None, classes: Sequence[str] | None, where: str
+) -> np.ndarray:
+    """Return labels that mean `names` as labels that mean `classes`, int64 (n,).
+
+    None: labels without names, which stay as they are where `classes` has none either, and stand
+    for the names "0", "1", ... otherwise.
+
+    Raises:
+        LabelError: a class that occurs is none of `classes`.
+    """
+    if names is None and classes is None:
+        return y
+    known = [str(k) for k in range(int(y.max()) + 1)] if classes is None else list(classes)
+    own = [str(k) for k in range(int(y.max()) + 1)] if names is None else list(names)
+    index = {name: i for i, name in enumerate(known)}
+    table = np.array([index.get(name, -1) for name in own], np.int64)
+    found: np.ndarray = table[y]
+    if (found < 0).any():
+        name = own[int(y[np.flatnonzero(found < 0)[0]])]
+        message = f"{where}: there is no class {name!r} in the training part"
+        raise LabelError(hint(message, nearest(name, known)))
+    return found

@@ -6,24 +6,27 @@ part whatever their labels, and neither seed nor limit makes a difference. Refus
 of a file that its name does not tell.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from xpcnn import random
 from xpcnn.data import csv_file, folders, npz
 from xpcnn.data.dataset import Dataset
+from xpcnn.data.files import shown
 from xpcnn.data.hashes import places
 from xpcnn.data.images import Part
-from xpcnn.data.labels import check_range
+from xpcnn.data.labels import check_range, relabelled
 from xpcnn.data.reading import Reading
-from xpcnn.errors import DataError, LabelError, ShapeError, hint
+from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError, hint
 
 TEST_FRACTION = 0.2
 
 Size = tuple[int, int]  # (h, w)
+LabelColumn: TypeAlias = str | int | None
 
 
 class Parts(NamedTuple):
@@ -38,7 +41,12 @@ class Parts(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def load(path: Path, name: str, image_size: Size | None = None) -> tuple[Dataset, Dataset]:
+def load(
+    path: Path,
+    name: str,
+    image_size: Size | None = None,
+    label_column: LabelColumn = None,
+) -> tuple[Dataset, Dataset]:
     """Return the training and the test part of the data at `path`, as data set `name`.
 
     The test part that was taken from the training images says so in its name.
@@ -46,7 +54,7 @@ def load(path: Path, name: str, image_size: Size | None = None) -> tuple[Dataset
     Raises:
         DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
     """
-    (images, labels), test, classes, reading, notes = _read(path, image_size)
+    (images, labels), test, classes, reading, notes = _read(path, image_size, label_column)
     if classes is None:
         largest = int(labels.max())
         if largest >= csv_file.MOST_CLASSES:
@@ -86,21 +94,28 @@ def unlabelled(path: Path, image_size: Size) -> tuple[tuple[str, ...] | None, np
     if file.suffix.lower() != ".csv":
         message = f"{path}: is no CSV file of images"
         raise DataError(hint(message, "test.csv, or the folder that holds it"))
-    images, _ = csv_file.read(file, image_size)
-    return None, images
+    table = csv_file.read(file, image_size)
+    return table.ids, table.images
 
 
-def _read(path: Path, image_size: Size | None) -> Parts:
+def _read(path: Path, image_size: Size | None, label_column: LabelColumn) -> Parts:
     kind = path.suffix.lower()
-    if path.is_dir():
-        if (path / "train.csv").is_file():
-            return _read_csv_folder(path, image_size)
+    csv = (path / "train.csv") if os.path.isdir(path) else path
+    if csv.suffix.lower() != ".csv" or not (os.path.isfile(csv) or kind == ".csv"):
+        if label_column is not None:
+            message = f"label_column is given, but {path} is no CSV file"
+            raise ConfigError(hint(message, "leave --label-column (label_column) out"))
+    elif csv is not path:
+        return _read_csv_folder(path, image_size, label_column)
+    if os.path.isdir(path):
         train, test, classes, pictures = folders.read(path, image_size)
         return Parts(train, test, classes, pictures.reading, pictures.notes)
-    if not path.is_file():
-        raise DataError(hint(f"{path}: there is no such file or folder", "check --dataset"))
+    if not os.path.exists(path):
+        raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check --dataset"))
     if kind == ".csv":
-        return Parts(_labelled(path, image_size), None, None)
+        table = _labelled(path, image_size, label_column)
+        assert table.labels is not None
+        return Parts((table.images, table.labels), None, table.classes, None, _noted(table))
     if kind == ".npz":
         parts = Parts(*npz.read(path))
         found = parts.train[0].shape[2:]
@@ -112,19 +127,37 @@ def _read(path: Path, image_size: Size | None) -> Parts:
     raise DataError(hint(message, "a .csv or .npz file, or a folder with a folder for each class"))
 
 
-def _read_csv_folder(folder: Path, image_size: Size | None) -> Parts:
+def _read_csv_folder(folder: Path, image_size: Size | None, label_column: LabelColumn) -> Parts:
     """Return the parts of train.csv and test.csv; a test.csv without labels is no test part."""
-    train, test = _labelled(folder / "train.csv", image_size), folder / "test.csv"
-    if not test.is_file() or not csv_file.has_labels(test):
-        return Parts(train, None, None)
-    return Parts(train, _labelled(test, image_size), None)
+    train = _labelled(folder / "train.csv", image_size, label_column)
+    assert train.labels is not None
+    ours, file = (train.images, train.labels), folder / "test.csv"
+    if not os.path.isfile(file):
+        return Parts(ours, None, train.classes, None, _noted(train))
+    names = csv_file.first_fields(file)
+    column = None if train.layout.label is None else train.layout.names[train.layout.label]
+    if label_column is not None and (
+        len(names) != len(train.layout.names) or (train.layout.header and column not in names)
+    ):
+        return Parts(ours, None, train.classes, None, _noted(train))  # it lacks the labels
+    test = csv_file.read(file, image_size, label_column)
+    if test.labels is None:
+        return Parts(ours, None, train.classes, None, _noted(train))
+    labels = relabelled(test.labels, test.classes, train.classes, str(file))
+    return Parts(ours, (test.images, labels), train.classes, None, _noted(train))
 
 
-def _labelled(path: Path, image_size: Size | None) -> Part:
-    if not csv_file.has_labels(path):
+def _noted(table: csv_file.Table) -> tuple[str, ...]:
+    return (table.layout.note,) if table.layout.note else ()
+
+
+def _labelled(path: Path, image_size: Size | None, label_column: LabelColumn) -> csv_file.Table:
+    table = csv_file.read(path, image_size, label_column)
+    if table.labels is None:
         message = f"{path}: there is no column label, so there is nothing to learn from"
-        advice = "train.csv; for images without labels: xpcnn predict RUN --submission FILE"
+        advice = (
+            "train.csv, or --label-column NAME (label_column=...) for labels under another name; "
+            "for images without labels: xpcnn predict RUN --submission FILE"
+        )
         raise LabelError(hint(message, advice))
-    images, labels = csv_file.read(path, image_size)
-    assert labels is not None
-    return images, labels
+    return table
