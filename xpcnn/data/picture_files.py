@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 Depth: TypeAlias = Literal["8 bits", "16 bits", "floats"]
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+ENDINGS = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".gif", ".bmp"),
+    *(".dib", ".tif", ".tiff", ".webp", ".avif", ".avifs", ".pbm", ".pgm", ".pnm", ".ppm"),
+)
+"""How names of picture files end, in lower case."""
+
 _MOST_PIXELS = 100_000_000
 _ALWAYS = 1 << 25  # pixels that a file of any length may have
 _PER_BYTE = 1000  # more of them for each byte of the file: what a blank PNG has
@@ -73,6 +79,11 @@ def opened(path: Path) -> Iterator["Image"]:
         raise DataError(hint(f"{path}: needs more memory than there is", _SMALLER)) from error
     except Exception as error:  # decoders raise of all kinds on damaged files
         raise DataError(hint(f"{path}: cannot be read: {error}", _ADVICE)) from error
+
+
+def has_picture_name(path: Path) -> bool:
+    """Whether the name of a file is that of a picture; hidden files are none."""
+    return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
 
 
 def depth(picture: "Image") -> Depth:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xpcnn.data.picture_files import Depth, depth, lost_bits, opened, upright_size
-from xpcnn.data.pictures import as_sample, load
-from xpcnn.data.reading import Fit, Mode, Pictures, Size
+from xpcnn.data.pictures import as_sample, load, read_picture
+from xpcnn.data.reading import Fit, Mode, Pictures, Reading, Size
 from xpcnn.errors import DataError, hint
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class PictureSet:
     """
 
     images: np.ndarray
-    reading: Pictures
+    reading: Reading
     kept: tuple[int, ...]
     damaged: tuple[DataError, ...]
     notes: tuple[str, ...]
@@ -103,6 +103,27 @@ def read_set(paths: Sequence[Path], size: Size | None = None, fit: Fit = "pad") 
         tuple(damaged[i] for i in sorted(damaged)),
         notes,
     )
+
+
+def read_alike(paths: Sequence[Path], reading: Reading) -> PictureSet:
+    """Return all pictures read as the samples of another data set were, such as that of a model.
+
+    Raises:
+        DataError: Pillow is missing, or no file can be read.
+    """
+    images: list[np.ndarray] = []
+    kept: list[int] = []
+    damaged: list[DataError] = []
+    for i, path in enumerate(paths):
+        try:
+            images.append(read_picture(path, reading).sample)
+        except DataError as error:
+            damaged.append(error)
+        else:
+            kept.append(i)
+    if not images:
+        raise damaged[0]
+    return PictureSet(np.stack(images), reading, tuple(kept), tuple(damaged), ())
 
 
 def _header(path: Path) -> _Header:
