@@ -58,8 +58,10 @@ class Backend:
     is a context in which a library may take threads for long work.
     """
 
-    def __init__(self, name: str, library: Library) -> None:
+    def __init__(self, name: str, library: Library, opened_with: str | int | None = None) -> None:
+        """opened_with: the device that was asked for."""
         self.name = name
+        self.opened_with = opened_with
         self.xp = library.xp
         self.array_type = library.array_type
         self.device = library.device
@@ -81,6 +83,9 @@ class Backend:
     def dtype(self, name: str) -> Any:
         """Return the library's dtype of that name."""
         return getattr(self.xp, name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Backend":
+        return self  # a device is not copied
 
     def __repr__(self) -> str:
         return f"Backend({self.name!r}, device={str(self.device)!r})"
@@ -104,7 +109,7 @@ def load(name: str = "numpy", device: str | int | None = None) -> Backend:
         raise BackendError(hint(f"backend {name!r} cannot be used: {sentence}", remedy))
     library: Library = _module(name).Library(device)
     _kernels[library.array_type] = library.kernels
-    return Backend(name, library)
+    return Backend(name, library, device)
 
 
 def fast(x: Array, op: str) -> Callable[..., Any] | None:

@@ -65,6 +65,10 @@ class Model:
     data, the model applies them from then on, and its file keeps them. A call that fails leaves the
     model as it was. `provenance` tells how the parameters came about, `reading` how picture files
     become samples (see `xpcnn.data.reading`); the file keeps both.
+
+    `copy.deepcopy` and pickle make an independent model. A pickle holds the bytes of the model's
+    file, the import paths of layer classes of your own, and the name of the backend, which is
+    opened again. Two models are equal only if they are one object.
     """
 
     def __init__(
@@ -247,6 +251,29 @@ class Model:
         moved.params = moved._to_device(self.host_arrays(self.params))
         moved.buffers = moved._to_device(self.host_arrays(self.buffers))
         return moved
+
+    def __copy__(self) -> "Model":
+        """Return a second model that shares the arrays, into which nobody writes."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Model":
+        twin = copy.copy(self)
+        memo[id(self)] = twin
+        for name, value in vars(self).items():
+            if name not in ("layers", "params", "buffers"):  # layers are frozen
+                setattr(twin, name, copy.deepcopy(value, memo))
+        twin.params, twin.buffers = self._copied(self.params), self._copied(self.buffers)
+        return twin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from xpcnn.io.models import pickled_model
+
+        return pickled_model(self)
+
+    def _copied(self, tree: Params) -> Params:
+        return map_tree(tree, lambda x: self.backend.xp.asarray(x, copy=True))
 
     def host_arrays(self, tree: Params) -> Params:
         """Return parameters or buffers as NumPy arrays."""

@@ -1,5 +1,7 @@
 """What every layer promises, one row each: sizes, names of parameters, the op that it applies."""
 
+import copy
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -177,6 +179,11 @@ def test_a_layer_is_a_value(row: Row) -> None:
     layer.forward(params, buffers, x, Context(True, grad=True))
     assert repr(layer) == before
     assert hash(layer) == hash(layer)
+    assert copy.deepcopy(layer) == layer
+    if not isinstance(layer, layers.Activation):  # of functions
+        again = pickle.loads(pickle.dumps(layer))
+        assert again == layer
+        assert repr(again) == before
     with pytest.raises(AttributeError):
         layer.something = 1  # type: ignore[attr-defined]  # on purpose
 

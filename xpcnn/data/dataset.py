@@ -7,7 +7,7 @@ normalises. Refuses empty data, other dtypes, NaN, channels-last images and labe
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from numbers import Integral
 
 import numpy as np
@@ -87,6 +87,17 @@ class Dataset:
         check_range(indices, len(classes), where)
         mean, std = channel_statistics(images)
         return cls(images, indices, tuple(classes), name, mean, std, reading)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another data set holds the same: images of the same dtype, and all else."""
+        if not isinstance(other, Dataset):
+            return NotImplemented
+        return all(
+            _same(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.images.shape, self.classes))
 
     @property
     def shape(self) -> Shape:
@@ -183,3 +194,10 @@ class Dataset:
         if not indices:
             raise ConfigError(hint("classes is empty", "leave it out for all classes"))
         return indices
+
+
+def _same(a: object, b: object) -> bool:
+    """Whether two fields hold the same."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    return a == b

@@ -60,9 +60,17 @@ def write(path: str | Path, tensors: Mapping[str, numpy.ndarray], metadata: Meta
         CheckpointError: the file cannot be written, a value is not finite, or the metadata holds
             what JSON does not. A file that was there before is untouched.
     """
+    write_bytes(Path(path), packed(path, tensors, metadata))
+
+
+def packed(path: str | Path, tensors: Mapping[str, numpy.ndarray], metadata: Metadata) -> bytes:
+    """Return the content of the file of tensors and metadata; `path` is for errors.
+
+    Raises:
+        CheckpointError: a value is not finite, or the metadata holds what JSON does not.
+    """
     from safetensors.numpy import save
 
-    path = Path(path)
     _check_finite(path, tensors)
     try:
         # as it will be read: lists for tuples, texts for keys
@@ -73,7 +81,7 @@ def write(path: str | Path, tensors: Mapping[str, numpy.ndarray], metadata: Meta
         raise CheckpointError(hint(message, "texts, finite numbers, lists and tables")) from error
     # copies where needed: safetensors writes other memory orders wrongly, without an error
     contiguous = {name: numpy.asarray(x, order="C") for name, x in tensors.items()}
-    write_bytes(path, save(contiguous, {KEY: text}))
+    return save(contiguous, {KEY: text})
 
 
 def read(
@@ -201,7 +209,7 @@ def checksum(metadata: Metadata, tensors: Mapping[str, numpy.ndarray]) -> str:
     return found.hexdigest()
 
 
-def _check_finite(path: Path, tensors: Mapping[str, numpy.ndarray]) -> None:
+def _check_finite(path: str | Path, tensors: Mapping[str, numpy.ndarray]) -> None:
     bad = [name for name, x in tensors.items() if not numpy.isfinite(x).all()]
     if bad:
         more = f" and {len(bad) - _MOST_LISTED} more" if len(bad) > _MOST_LISTED else ""

@@ -3,16 +3,26 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from xpcnn.backend import Backend
 from xpcnn.data.reading import Reading
-from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError, hint
+from xpcnn.errors import (
+    BackendError,
+    CheckpointError,
+    ConfigError,
+    DTypeError,
+    ShapeError,
+    hint,
+    with_context,
+)
 from xpcnn.io import model_file, readings
 from xpcnn.io.model_file import Metadata, Spec
-from xpcnn.io.registry import objects, to_config
+from xpcnn.io.registry import objects, own_layers, to_config
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
+from xpcnn.layers.base import check_importable
 from xpcnn.losses import Loss, check_weights
 from xpcnn.model import Model
 from xpcnn.sizes import sizes
@@ -63,6 +73,45 @@ def save_model(model: Model, path: str | Path) -> None:
         ConfigError: the network holds something that a file cannot describe.
         CheckpointError: the file cannot be written; one that was there before is untouched.
     """
+    model_file.write(path, *_contents(model))
+
+
+def pickled_model(model: Model) -> tuple[Any, ...]:
+    """Return what pickle keeps of a model: the content of its file, the import paths of layer
+    classes of the user's own, and the name and device of its backend. No other code.
+
+    Raises:
+        ConfigError: the network holds something that a file cannot describe, or a layer class that
+            cannot be imported.
+    """
+    content = model_file.packed("the model", *_contents(model))
+    own = own_layers(model.layers)
+    for kind in own:
+        check_importable(kind, f"the layer class {kind.__name__}")
+    return unpickled_model, (content, own, model.backend.name, model.backend.opened_with)
+
+
+def unpickled_model(
+    content: bytes, layers: tuple[type, ...], backend: str, device: str | int | None
+) -> Model:
+    """Return the model that `pickled_model` described, on the same backend.
+
+    Raises:
+        CheckpointError: the content is damaged.
+        BackendError: the backend cannot be used here.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "pickled.safetensors"
+        path.write_bytes(content)
+        try:
+            return load_model(path, layers=layers, backend=backend, device=device)
+        except BackendError as error:
+            message = f"the pickled model was on backend {backend!r}"
+            raise with_context(error, message) from None
+
+
+def _contents(model: Model) -> tuple[model_file.Tensors, Metadata]:
+    """Return tensors and metadata of the file of a model."""
     metadata = {
         "layers": to_config(model.layers),
         "input_shape": model.input_shape,
@@ -77,7 +126,7 @@ def save_model(model: Model, path: str | Path) -> None:
     }
     arrays = flatten(model.params) | flatten(model.buffers, BUFFERS)
     tensors = {name: model.backend.to_host(x) for name, x in arrays.items()}
-    model_file.write(path, tensors, metadata)
+    return tensors, metadata
 
 
 def load_model(

@@ -102,6 +102,24 @@ def objects(extra_layers: Iterable[type] | None = None) -> Objects:
     return made
 
 
+def own_layers(layer: Layer) -> tuple[type, ...]:
+    """Return the layer classes in a network that are not part of xpcnn, each once."""
+    found: dict[type, None] = {}
+
+    def look(value: Any) -> None:
+        if isinstance(value, list | tuple):
+            for item in value:
+                look(item)
+        elif isinstance(value, Layer) and dataclasses.is_dataclass(value):
+            if type(value) not in LAYERS.values():
+                found[type(value)] = None
+            for field in dataclasses.fields(value):
+                look(getattr(value, field.name))
+
+    look(layer)
+    return tuple(found)
+
+
 def _object(
     what: str, kinds: Mapping[str, type], more: str, made: Objects, table: Config, at: str
 ) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from xpcnn import ops
 from xpcnn.initializers import Constant, Draw, Initializer
-from xpcnn.layers.base import Context, LayerPullback, plain
+from xpcnn.layers.base import Context, LayerPullback, check_importable, plain
 from xpcnn.ops.activation import check_gelu
 from xpcnn.ops.reference.activation import elementwise
 from xpcnn.options import FINITE, POSITIVE, Range, check
@@ -154,6 +154,17 @@ class Activation:
 
     f: Callable[[Array], Array]
     df: Callable[[Array], Array]
+
+    def __copy__(self) -> "Activation":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Activation":
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:  # for pickle
+        for name, function in vars(self).items():
+            check_importable(function, f"Activation: {name}")
+        return vars(self)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         return {}, {}, shape

@@ -11,9 +11,9 @@ written.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from xpcnn.errors import XpcnnError, hint
+from xpcnn.errors import ConfigError, XpcnnError, hint
 from xpcnn.initializers import Draw
 from xpcnn.types import Array, Params, Pullback, Shape
 
@@ -67,6 +67,18 @@ class Layer(Protocol):
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]: ...
+
+
+def check_importable(thing: Any, what: str) -> None:
+    """Require a class or function that pickle can keep: by its import path, never its code.
+
+    Raises:
+        ConfigError: it was made inside a function, or is a lambda.
+    """
+    name = getattr(thing, "__qualname__", "")
+    if "<" in name or not name:
+        message = f"{what} cannot be pickled: pickle keeps import paths, and it has none"
+        raise ConfigError(hint(message, "define it by name at the top level of a module"))
 
 
 def plain(y: Array, pullback: Pullback) -> tuple[Array, Params, LayerPullback]:

@@ -5,7 +5,8 @@ A container nests the parameters of its children under their names, and is a lay
 
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
 from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
@@ -120,6 +121,9 @@ class Sequential:
         object.__setattr__(self, "layers", tuple(self.layers))
         object.__setattr__(self, "_stages", self._staged(ALWAYS))
         object.__setattr__(self, "_in_inference", self._staged(IN_INFERENCE))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), fuse=self.fuse), (self.layers,)  # stages hold functions
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the layers by name, in order."""
