@@ -1,4 +1,4 @@
-"""The family of errors.
+"""The family of errors, and a warning.
 
 A message says where (layer path and type, argument), the rule in words, what was expected and what
 came (shapes, dtypes, names; never the contents of arrays), and ends with one `Try:` line. The text
@@ -6,6 +6,8 @@ is the same on every backend.
 """
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -40,6 +42,18 @@ class CheckpointError(XpcnnError, ValueError):
 
 class ConfigError(XpcnnError, ValueError):
     """A hyperparameter, option or name is not valid."""
+
+
+class HealthWarning(UserWarning):
+    """A training goes wrong in a way that its losses show; `str(warning)` says what to try."""
+
+
+def warn_user(text: str, category: type[Warning]) -> None:
+    """Warn, and name the line of the caller outside of xpcnn as the place."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "xpcnn":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level + 1)
 
 
 def hint(message: str, advice: str) -> str:

@@ -139,7 +139,7 @@ class Model:
         callbacks: Iterable[Callback] | None = (),
         checkpoints: Checkpoints | None = None,
         resume: bool = False,
-        health: bool = False,
+        health: bool | None = None,
         **options: Any,
     ) -> History:
         """Train on `data`, starting from the present parameters.
@@ -153,8 +153,10 @@ class Model:
             checkpoints: where to save the run so that it can go on.
             resume: go on from the newest checkpoint, if there is one; everything else must be as it
                 was when the run was started.
-            health: look at the network at the start and after epochs 1, 2, 4, 8, ..., and note in
-                words what is not well with it; see `xpcnn.training.health`.
+            health: by default a loss that jumps and stays at chance gives a note and a
+                `HealthWarning`. True: notes of that, of overfitting, and of what a look at the
+                network shows at the start and after epochs 1, 2, 4, 8, ..., no warning; see
+                `xpcnn.training.health`. False: neither.
             options: epochs, batch_size, optimizer, schedule, clip_norm, augment, ema, patience and
                 the others of `xpcnn.training.TrainingOptions`.
 
@@ -163,7 +165,7 @@ class Model:
         """
         chosen = training_options(options)
         heard = check_callbacks(callbacks)
-        check_switches(resume=resume, health=health)
+        check_switches(resume=resume, **({} if health is None else {"health": health}))
         check_checkpoints(checkpoints, resume)
         seed = self.seed if seed is None else check_seed(seed)
         train, held_out = self.parts(data, validation, seed)

@@ -23,7 +23,7 @@ def fit(
     seed: int,
     callbacks: Sequence[Callback] = (),
     saver: Saver | None = None,
-    health: bool = False,
+    health: bool | None = None,
 ) -> History:
     """Train the model on `train`, epoch by epoch in the order of `random.permutation`.
 
@@ -32,7 +32,7 @@ def fit(
     of the last update, if checkpoints are written, and neither anything that is not finite.
 
     saver: writes checkpoints, and goes on from the newest if it should.
-    health: note at the start and after epochs 1, 2, 4, 8, ... what is not well with the network.
+    health: note what is not well with the network: see `Model.fit`.
 
     Raises:
         XpcnnError: a loss, gradient or weight is not finite.

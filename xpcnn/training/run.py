@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from xpcnn.errors import CheckpointError, XpcnnError, hint
+from xpcnn.errors import CheckpointError, HealthWarning, XpcnnError, hint, warn_user
 from xpcnn.training.ahead import ahead
 from xpcnn.training.blackbox import all_finite, first_failing
 from xpcnn.training.callbacks import Callback, StopTraining
 from xpcnn.training.checkup import checkup
 from xpcnn.training.course import Course
+from xpcnn.training.curves import guessing_loss, jump, overfitting
 from xpcnn.training.evaluation import evaluate, zero_sums
 from xpcnn.training.health import findings, new, warm_up
 from xpcnn.training.history import Epoch, History, Validation
@@ -43,7 +44,7 @@ class Run:
         seed: int,
         callbacks: Sequence[Callback],
         saver: Saver | None,
-        health: bool = False,
+        health: bool | None = None,
     ) -> None:
         check_validation(options, validation is not None)
         self.model, self.validation, self.options = model, validation, options
@@ -51,6 +52,8 @@ class Run:
         self.course = Course(model, train, options, seed)
         check_last_batch(model, len(train), options)
         self.recipe = recipe_for(model, options, seed)
+        labels = model.backend.to_host(train.labels)
+        self.chance = guessing_loss(model.loss, labels, model.output_shape[0])
         place = model.backend.from_host
         self.now = beginning(self.recipe, model.params, model.buffers, place, model.dtype), 0
         self.good = self.now  # where all was last seen to be finite
@@ -208,6 +211,7 @@ class Run:
         )
         self.history.epochs.append(record)
         self.tell("on_epoch_end", record)
+        self._watch()
         self._look()
         whole = done == self.course.batches
         if self.saver is not None and whole and (self.stopping or self.saver.due(self.updates)):
@@ -233,6 +237,22 @@ class Run:
         self.tell("on_validation", record)
         self._lose_patience()
         return record
+
+    def _watch(self) -> None:
+        """Tell what the figures of the epochs show by themselves, after each of them."""
+        epochs = self.history.epochs
+        if self.health is False:
+            return
+        ended = self.stopping or len(epochs) == self.options.epochs
+        jumped = jump(epochs, self.chance, ended)
+        for finding in new([] if jumped is None else [jumped], self.history):
+            self._note(str(finding))
+            if self.health is None:
+                warn_user(str(finding), HealthWarning)
+        if self.health and self.validation is not None:
+            found = overfitting(epochs, len(self.validation))
+            for finding in new([] if found is None else [found], self.history):
+                self._note(str(finding))
 
     def _look(self) -> None:
         """Tell what is not well with the network at the start, and after epochs 1, 2, 4, 8, ..."""
