@@ -9,7 +9,7 @@ The settings are usual ones, tried for a few epochs on a validation part (a tent
 images, by hash) and not tuned further; the test images are looked at once, for the figure.
 """
 
-from figure import Lines, show
+from figure import Figure, Lines
 
 import xpcnn
 from xpcnn.data import Dataset
@@ -25,5 +25,7 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     return model, model.fit(data, callbacks=[Lines()], **options)
 
 
+FIGURE = Figure(train, "cifar10", seeds=1)
+
 if __name__ == "__main__":
-    show(train, "cifar10", seeds=[0])
+    FIGURE.show()

@@ -9,7 +9,7 @@ The settings are usual ones, tried for a few epochs on a validation part (a tent
 images, by hash) and not tuned further; the test images are looked at once, for the figure.
 """
 
-from figure import Lines, show
+from figure import Figure, Lines
 
 import xpcnn
 from xpcnn.data import Dataset
@@ -32,5 +32,7 @@ def with_mirror_images(model: xpcnn.Model, test: Dataset) -> float:
     return float((p.argmax(axis=1) == test.labels).mean())
 
 
+FIGURE = Figure(train, "cifar10", seeds=1, accuracy=with_mirror_images)
+
 if __name__ == "__main__":
-    show(train, "cifar10", seeds=[0], accuracy=with_mirror_images)
+    FIGURE.show()

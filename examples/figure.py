@@ -1,11 +1,12 @@
-"""What the scripts of the README's figures share: their data, the seeds and the line at the end.
+"""What the scripts behind the README's figures share: data, seeds, and the lines they print.
 
 A script gives `train(data, seed)`; how it trains is its own affair.
 """
 
 import argparse
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, TypeAlias
 
 import xpcnn
@@ -16,37 +17,53 @@ Train: TypeAlias = Callable[[Dataset, int], tuple[xpcnn.Model, History]]
 
 
 def evaluate(model: xpcnn.Model, test: Dataset) -> float:
-    """Return the part of the test images that the model names rightly."""
+    """Return the share of the test images that the model classifies correctly."""
     return model.evaluate(test)["accuracy"]
 
 
-def show(
-    train: Train,
-    dataset: str,
-    *,
-    seeds: Sequence[int] = (0, 1, 2),
-    accuracy: Callable[[xpcnn.Model, Dataset], float] = evaluate,
-    **choice: Any,
-) -> None:
-    """Train once per seed, test once after each, print the mean; seconds are those of training.
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the README: what is trained, on which data, with how many seeds.
 
-    dataset, choice: name and further arguments of `xpcnn.data.load`. The folder is `--data-dir`, or
-    what `load` takes without one.
+    dataset, choice: name and further arguments of `xpcnn.data.load`.
+    seeds: how many to train with, 0, 1, ..., unless `--seeds` says another number.
+    accuracy: of a trained model on the test part.
     """
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data-dir", help="folder with the files; downloaded without it")
-    data, test = xpcnn.data.load(dataset, parser.parse_args().data_dir, **choice)
 
-    accuracies, seconds = [], []
-    for seed in seeds:
-        model, history = train(data, seed)
-        accuracies.append(accuracy(model, test))
-        seconds.append(sum(history["seconds"]))
-        print(f"seed {seed}: test accuracy {accuracies[-1]:.4f}, {seconds[-1]:.1f} s", flush=True)
-    print(
-        f"test accuracy {statistics.mean(accuracies):.4f} after {len(history)} epochs, "
-        f"{statistics.mean(seconds):.1f} s" + f" (mean of {len(seeds)} seeds)" * (len(seeds) > 1)
-    )
+    train: Train
+    dataset: str
+    _: KW_ONLY
+    seeds: int = 3
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    accuracy: Callable[[xpcnn.Model, Dataset], float] = evaluate
+
+    def show(self) -> None:
+        """Train once per seed, test once after each, print mean and worst.
+
+        The seconds are those of training. The folder of the data is `--data-dir`, or what
+        `xpcnn.data.load` takes without one.
+        """
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--data-dir", help="folder with the files; downloaded without it")
+        parser.add_argument("--seeds", type=int, default=self.seeds, help="how many (%(default)s)")
+        given = parser.parse_args()
+        if given.seeds < 1:
+            parser.error("--seeds must be at least 1")
+        data, test = xpcnn.data.load(self.dataset, given.data_dir, **self.choice)
+
+        accuracies, seconds = [], []
+        for seed in range(given.seeds):
+            model, history = self.train(data, seed)
+            accuracies.append(self.accuracy(model, test))
+            seconds.append(sum(history["seconds"]))
+            print(
+                f"seed {seed}: test accuracy {accuracies[-1]:.4f}, {seconds[-1]:.1f} s", flush=True
+            )
+        several = f" (mean of {given.seeds} seeds, worst {min(accuracies):.4f})"
+        print(
+            f"test accuracy {statistics.mean(accuracies):.4f} after {len(history)} epochs, "
+            f"{statistics.mean(seconds):.1f} s" + several * (given.seeds > 1)
+        )
 
 
 class Lines(Callback):

@@ -6,7 +6,7 @@ Where there was a choice, a validation part made it (a tenth of the training ima
 test images are looked at once per seed, for the figure.
 """
 
-from figure import show
+from figure import Figure
 
 import xpcnn
 from xpcnn.data import Dataset
@@ -22,5 +22,7 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     return model, model.fit(data, **vars(preset.training) | {"augment": [turned]})
 
 
+FIGURE = Figure(train, "mnist")
+
 if __name__ == "__main__":
-    show(train, "mnist")
+    FIGURE.show()

@@ -8,7 +8,7 @@ Where there was a choice, 6,000 further zeros and ones of the training part made
 the test part are looked at once per seed, for the figure.
 """
 
-from figure import show
+from figure import Figure
 
 import xpcnn
 from xpcnn.data import Dataset
@@ -24,5 +24,7 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     return model, model.fit(data, **vars(preset.training) | {"augment": [hands]})
 
 
+FIGURE = Figure(train, "mnist", choice={"classes": [0, 1], "limit_per_class": 100})
+
 if __name__ == "__main__":
-    show(train, "mnist", classes=[0, 1], limit_per_class=100)
+    FIGURE.show()

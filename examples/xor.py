@@ -6,18 +6,18 @@ Run it: python examples/xor.py
 import numpy
 
 import xpcnn
+from xpcnn.training import History
 
 POINTS = numpy.array([[0, 0], [0, 1], [1, 0], [1, 1]], numpy.float32)
 LABELS = numpy.array([0, 1, 1, 0])
 SHADES = " .:-=+*#%@"  # of the probability of class 1
 
 
-def train(seed: int) -> xpcnn.Model:
-    """Return a model of the preset `xor`: eight hidden units, trained on four points."""
+def train(seed: int) -> tuple[xpcnn.Model, History]:
+    """Return a model of the preset `xor`, eight hidden units, and how it was trained."""
     preset = xpcnn.models.preset("xor").for_data((2,), 2)
     model = xpcnn.Model(preset.layers, input_shape=(2,), seed=seed)
-    model.fit((POINTS, LABELS), **vars(preset.training))
-    return model
+    return model, model.fit((POINTS, LABELS), **vars(preset.training))
 
 
 def picture(model: xpcnn.Model, rows: int = 21, columns: int = 45) -> str:
@@ -38,6 +38,6 @@ def picture(model: xpcnn.Model, rows: int = 21, columns: int = 45) -> str:
 
 
 if __name__ == "__main__":
-    model = train(seed=0)
+    model, _ = train(seed=0)
     print(picture(model))
     print(f"points named rightly: {int((model.predict(POINTS) == LABELS).sum())} of 4")

@@ -1,0 +1,1 @@
+"""Is training dependable? Every recipe with many seeds, on several builds of the kernels."""

@@ -1,0 +1,128 @@
+"""The command that trains many seeds: the table and its verdict, what it keeps, a real round."""
+
+from pathlib import Path
+
+import pytest
+
+import xpcnn
+from tests.seeds import __main__ as command
+from tests.seeds import trainings
+from tests.seeds.results import HEADING, Key, Result, Row, append, read, table
+
+RECORD = {
+    "name": "xor",
+    "recipe": "1f",
+    "build": "native, 1 thread",
+    "seed": 3,
+    "accuracy": 0.75,
+    "collapsed": False,
+    "jump": 1.5,
+    "epochs": 200,
+}
+KEY, RESULT = Key("xor", "1f", "native, 1 thread", 3), Result(0.75, False, 1.5)
+
+
+def row(*accuracies: float | None, collapsed: bool = False) -> Row:
+    results = [Result(a, collapsed or a is None, 1.5) for a in accuracies]
+    return Row("tiny", "native, 1 thread", results)
+
+
+def test_a_table_by_hand() -> None:
+    rows = [row(0.97, 0.98, 0.99), row(0.98, None), row(None), row()]
+    assert list(table(rows)) == [
+        HEADING,
+        "tiny            native, 1 thread           3   0.9800   0.9700   0.9900   0.0082"
+        "         0      1.50",
+        "tiny            native, 1 thread           2   0.9800   0.9800   0.9800   0.0000"
+        "         1      1.50",
+        "tiny            native, 1 thread           1                   all collapsed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("made", "problems"),
+    [
+        (row(0.97, 0.975, 0.98), []),
+        (row(0.95, 0.98, 0.98), ["the worst seed is 2.00 points below the mean"]),
+        (row(0.98, 0.98), ["2 of 3 seeds were trained"]),
+        (row(), ["0 of 3 seeds were trained"]),
+        (row(0.98, 0.98, None), ["1 of 3 collapsed"]),
+        (row(0.98, 0.98, 0.98, collapsed=True), ["3 of 3 collapsed"]),
+    ],
+)
+def test_the_verdict(made: Row, problems: list[str]) -> None:
+    assert list(made.problems(3)) == [f"tiny, native, 1 thread: {text}" for text in problems]
+
+
+def test_results_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "results.jsonl"
+    assert read(path) == {}
+    append(path, RECORD)
+    append(path, RECORD | {"seed": 4, "accuracy": None, "collapsed": True})
+    assert read(path) == {KEY: RESULT, KEY._replace(seed=4): Result(None, True, 1.5)}
+
+
+def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text('{"name": "xor", "rec')
+    append(path, RECORD)
+    assert read(path) == {KEY: RESULT}
+
+
+def test_what_counts_as_collapsed() -> None:
+    assert trainings.lost([2.3, 0.4, 3.7, 2.3])
+    assert not trainings.lost([2.3, 0.4, 3.7, 0.5])
+    assert trainings.jump([2.0, 0.5, 1.0, 0.4]) == 2.0
+    assert trainings.jump([2.0]) == 1.0
+
+
+def test_every_preset_is_trained() -> None:
+    assert sorted(trainings.ORDER) == sorted(xpcnn.models.names())
+    assert {*trainings.SCRIPTS, *trainings.WITHOUT_SCRIPT} == {*trainings.ORDER}
+    assert {*trainings.LONG} < {*trainings.ORDER}
+
+
+def test_every_script_behind_a_figure_is_trained() -> None:
+    others = {"figure.py", "own_layer.py"}
+    scripts = {path.name for path in trainings.EXAMPLES.glob("*.py")} - others
+    assert scripts == {*trainings.SCRIPTS.values()}
+
+
+def test_a_recipe_is_its_preset_and_its_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = trainings.recipe("tiny")
+    assert trainings.recipe("small") != before
+    script = (trainings.EXAMPLES / trainings.SCRIPTS["tiny"]).read_text()
+    monkeypatch.setattr(trainings, "EXAMPLES", tmp_path)
+
+    def changed(old: str, new: str) -> bool:
+        assert old in script
+        (tmp_path / trainings.SCRIPTS["tiny"]).write_text(script.replace(old, new))
+        return trainings.recipe("tiny") != before
+
+    assert not changed("a small network", "a little network")  # a comment
+    assert not changed("what the training was like", "more")  # a docstring
+    assert changed("degrees=6", "degrees=7")
+
+
+def test_a_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Trains exclusive or, twice; the second round has nothing left to train."""
+    flags = ["xor", "--seeds", "2", "--builds", "none", "--data", str(tmp_path)]
+    flags += ["--results", str(tmp_path / "results.jsonl")]
+    assert command.main([*flags, "--table"]) == 1
+    assert "xor, none, 1 thread: 0 of 2 seeds were trained" in capsys.readouterr().out
+    assert command.main(flags) == 0
+    first, second, *table_lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("xor, none, 1 thread, seed 0: test accuracy 1.0000, ")
+    assert second.startswith("xor, none, 1 thread, seed 1: test accuracy 1.0000, ")
+    assert command.main(flags) == 0
+    assert capsys.readouterr().out.splitlines() == table_lines
+
+
+def test_absent_data_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["tiny", "--seeds", "1", "--builds", "none", "--data", str(tmp_path)]
+    assert command.main([*flags, "--results", str(tmp_path / "results.jsonl")]) == 1
+    out = capsys.readouterr().out
+    assert f"tiny, none: not trained, since there is no folder {tmp_path / 'mnist'}" in out
+    assert "tiny, none, 1 thread: 0 of 1 seeds were trained" in out
