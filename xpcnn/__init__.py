@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     )
     from xpcnn.classification import classification_report
     from xpcnn.io.models import load_model as load
+    from xpcnn.io.weights import load_weights
     from xpcnn.model import Model
 
 __all__ = [
     "Model",
     "load",
+    "load_weights",
     "classification_report",
     "layers",
     "optimizers",
@@ -54,6 +56,7 @@ __all__ = [
 _OBJECTS = {
     "Model": ("xpcnn.model", "Model"),
     "load": ("xpcnn.io.models", "load_model"),
+    "load_weights": ("xpcnn.io.weights", "load_weights"),
     "classification_report": ("xpcnn.classification", "classification_report"),
 }
 """Those of `__all__` that are no modules: their module, and their name there."""

@@ -290,7 +290,7 @@ def test_places_beyond_the_run_are_refused(tmp_path: Path) -> None:
     [
         ({"seed": 3}, "seed is 3, and was 2"),
         ({"mean": (7.0,)}, r"mean is \(7.0,\), and was "),
-        ({"epochs": 4}, "epochs is 4, and was 3"),
+        ({"batch_size": 5}, "batch_size is 5, and was 4"),
         ({"optimizer": SGD(0.1)}, r"optimizer is SGD\(lr=0.1, .*, and was Adam\("),
         ({"validation": digits(5)}, "data is .* .*, and was "),
     ],
@@ -333,8 +333,8 @@ def test_a_checkpoint_that_cannot_be_written_stops_nothing(tmp_path: Path) -> No
         "Try: a file name in that folder"
     ]
     assert [path.name for path in checkpoints.files()] == [
+        "step-000000009.safetensors",
         "step-000000008.safetensors",
-        "step-000000006.safetensors",
     ]
 
 

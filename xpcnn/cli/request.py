@@ -95,6 +95,8 @@ class Request:
             model = given.get("model")
             if isinstance(model, str) and model.endswith(".toml"):
                 given["model"] = str(path.parent / model)
+            if isinstance(given.get("init"), str):
+                given["init"] = str(path.parent / given["init"])
             self._take(given, str(path))
         self.name = path.stem
 

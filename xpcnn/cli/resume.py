@@ -1,6 +1,9 @@
-"""`xpcnn resume`: a run that was broken off goes on, to the same last bit."""
+"""`xpcnn resume`: continue a run, interrupted or finished, to the same last bit."""
 
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -9,17 +12,31 @@ from xpcnn.cli.options import Option
 
 @click.command("resume")
 @click.argument("run", metavar="RUN")
+@click.option(
+    "--epochs",
+    type=int,
+    help="Epochs of the whole run, those before included: continues a finished run to more.",
+)
 @click.option("--max-seconds", type=float, help="Another limit on the time, that before included.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 @click.pass_context
 def command(
-    context: click.Context, run: str, max_seconds: float | None, quiet: bool, as_json: bool
+    context: click.Context,
+    run: str,
+    epochs: int | None,
+    max_seconds: float | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
-    """Go on with a run from its newest checkpoint, or from the start if it has none.
+    """Continue a run from its newest checkpoint, or from the start if it has none.
 
-    RUN is the run's folder. Everything is as its config.toml says; the environment is not asked.
-    The run ends as it would have without the break: same weights, same figures.
+    RUN is the folder of the run. Everything is as its config.toml says; environment variables are
+    ignored. The run ends as it would have without the break: same weights, same figures.
+
+    With --epochs, a finished run ends as if it had been asked for so many epochs from the start.
+    That needs a schedule that does not depend on their number, such as constant; otherwise:
+    `xpcnn train --init RUN`.
     """
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.request import Request
@@ -28,21 +45,30 @@ def command(
     from xpcnn.cli.train import NOT_OF_THE_RUN
     from xpcnn.cli.train import command as train_command
     from xpcnn.cli.words import said_of_flags
+    from xpcnn.io import toml
 
     folder = old_run(Path(run))
     ended = outcome(folder)
-    out_of_time = ended is not None and str(ended.stopped).endswith("seconds are over")
-    if ended is not None and not (out_of_time and max_seconds is not None):
-        say(f"{folder} is finished: test accuracy {ended.test['accuracy']:.4f}", quiet)
-        if out_of_time:
-            say(f"it {ended.stopped}; to go on: --max-seconds with more", quiet)
-        if as_json:
-            answer(to_json({"run_dir": str(folder), "test": ended.test}))
-        return
+    if ended is not None:
+        config = toml.parse(toml.read(folder / CONFIG))
+        _check_unchanged(folder, ended.config, config)
+        longer = (epochs or _epochs(config)) != _epochs(ended.config)
+        out_of_time = str(ended.stopped).endswith("seconds are over")
+        if longer and ended.stopped is not None and not out_of_time:
+            _refuse_longer(folder, ended.stopped)
+        if not (longer and not out_of_time) and not (out_of_time and max_seconds is not None):
+            say(f"{folder} is finished: test accuracy {ended.test['accuracy']:.4f}", quiet)
+            if out_of_time:
+                say(f"it {ended.stopped}; to go on: --max-seconds with more", quiet)
+            if as_json:
+                answer(to_json({"run_dir": str(folder), "test": ended.test}))
+            return
     context.meta[Option.RECORDED] = True
     given = ["--config", str(folder / CONFIG)]
     if max_seconds is not None:
         given += ["--max-seconds", str(max_seconds)]
+    if epochs is not None:
+        given += ["--epochs", str(epochs)]
     with train_command.make_context("train", given, parent=context) as inner:
         request = Request(inner)
     health = not request.flags["no_health"]
@@ -52,3 +78,51 @@ def command(
         result = train(request, None, quiet, health=health, resumed=folder)
     if as_json:
         answer(to_json(result))
+
+
+def _epochs(config: Mapping[str, Any]) -> Any:
+    """Return the number of epochs in the table of a config.toml, under either of its names."""
+    training = config.get("training")
+    inner = training.get("epochs") if isinstance(training, dict) else None
+    return config.get("epochs", inner)
+
+
+_MAY_CHANGE = ("epochs", "training.epochs", "max-seconds", "training.max_seconds")
+
+
+def _check_unchanged(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Require of a finished run that its config.toml is what it was run with, but for its length.
+
+    Raises:
+        ConfigError: another value was changed; names each.
+    """
+    from xpcnn.errors import ConfigError, hint
+
+    old, new = dict(_leaves(before)), dict(_leaves(now))
+    changed = [
+        f"{key} was {old.get(key, 'not given')} and is now {new.get(key, 'not given')}"
+        for key in sorted({*old, *new} - {*_MAY_CHANGE})
+        if old.get(key) != new.get(key)
+    ]
+    if changed:
+        message = f"{folder} is finished, and its config.toml was changed: {'; '.join(changed)}"
+        again = shlex.join(["xpcnn", "train", "--config", str(folder / "config.toml")])
+        raise ConfigError(hint(message, f"a new run: {again}"))
+
+
+def _leaves(table: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested tables by their path."""
+    for key, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{at}{key}.")
+        else:
+            yield f"{at}{key}", value
+
+
+def _refuse_longer(folder: Path, stopped: str) -> None:
+    """Say why more epochs change nothing about a run that stopped early."""
+    from xpcnn.errors import ConfigError, hint
+
+    again = shlex.join(["xpcnn", "train", "--init", str(folder)])
+    message = f"{folder} {stopped}: it would stop there with more epochs too"
+    raise ConfigError(hint(message, f"a new run from its weights: {again}"))

@@ -15,14 +15,18 @@ from xpcnn.backend import Backend
 from xpcnn.cli.options import device_name, image_size
 from xpcnn.cli.output import finite, say
 from xpcnn.cli.request import Request
-from xpcnn.cli.runs import CHECKPOINTS, MODEL, Journal, describe, new_run
+from xpcnn.cli.runs import CHECKPOINTS, MODEL, Journal, Rewritten, describe, new_run
+from xpcnn.cli.saved import model_path, open_model
 from xpcnn.cli.settings import Settings, resolve
 from xpcnn.data import Dataset
+from xpcnn.data.preflight import off_scale
 from xpcnn.data.reading import observed
 from xpcnn.errors import XpcnnError
 from xpcnn.io.registry import to_config
+from xpcnn.io.weights import LoadedWeights, take_weights
 from xpcnn.model import Model
 from xpcnn.models import preset
+from xpcnn.models.saved import preset_of
 from xpcnn.training import Callback, Checkpoints, Validation
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import check_validation
@@ -44,6 +48,8 @@ class Plan(NamedTuple):
     validation: Dataset | None
     test: Dataset
     checkpoints: Checkpoints
+    init: Path | None
+    loaded: LoadedWeights | None
 
 
 def train(
@@ -72,12 +78,14 @@ def train(
         if folder is None:
             made = new_run(out, settings.preset.name, plan.train.name)
             folder = stack.enter_context(made)
-            describe(folder, model.backend, settings)
+            describe(folder, model.backend, settings, plan.init)
         journal = Journal(folder)
         checkpoints = replace(plan.checkpoints, folder=folder / CHECKPOINTS)
         for note in plan.train.notes:
             say(f"note: {note}", quiet)
         say(_opening(plan), quiet)
+        if plan.loaded is not None and resumed is None:
+            say(str(plan.loaded), quiet)
         if preflight and not quiet and resumed is None:
             _warn(plan)
         scores = _train(plan, folder, journal, checkpoints, resumed is not None, health, quiet)
@@ -111,6 +119,8 @@ def _train(
     """Train, test and save; return the figures of the test."""
     training = plan.settings.training
     callbacks: list[Callback] = [journal]
+    if resume:
+        callbacks.append(Rewritten(folder, plan.settings))
     try:
         with ExitStack() as stack:
             stack.enter_context(numpy.errstate(all="ignore"))  # fit tells where training diverges
@@ -145,7 +155,14 @@ def prepare(request: Request) -> Plan:
     flags = request.flags
     flags["dataset"] = flags["dataset"] or "digits"
     library = backend.load(flags["backend"], device_name(flags["device"]))
-    given = None if flags["model"] is None else preset(flags["model"])
+    source = None if flags["init"] is None else open_model(flags["init"])
+    given, size = None, image_size(flags["image_size"])
+    if flags["model"] is not None:
+        given = preset(flags["model"])
+    elif source is not None:
+        given = preset_of(source, "init")
+        if size is None and data.is_path(flags["dataset"]) and len(source.input_shape) == 3:
+            size = source.input_shape[1], source.input_shape[2]
     names = flags["classes"]
     classes = None if names is None else [name.strip() for name in names.split(",")]
     images, test = data.load(
@@ -154,7 +171,7 @@ def prepare(request: Request) -> Plan:
         classes=classes,
         limit=flags["limit"],
         limit_per_class=flags["limit_per_class"],
-        image_size=image_size(flags["image_size"]),
+        image_size=size,
     )
     settings = resolve(request, given, images)
     _keep_place(settings.config)
@@ -168,6 +185,7 @@ def prepare(request: Request) -> Plan:
         classes=train.classes,
         dtype=flags["dtype"],
     )
+    loaded = None if source is None else take_weights(model, source, flags["init"])
     to_config(model.layers)  # refuses now what could not be saved in the end
     model.reading = images.reading or observed(images.images)
     recipe_for(model, settings.training, model.seed)  # refuses patterns that fit nothing
@@ -178,7 +196,8 @@ def prepare(request: Request) -> Plan:
         every_steps=flags["checkpoint_steps"],
         every_seconds=flags["checkpoint_seconds"],
     )
-    return Plan(model, settings, train, validation, test, checkpoints)
+    init = None if source is None else model_path(flags["init"])
+    return Plan(model, settings, train, validation, test, checkpoints, init, loaded)
 
 
 def _keep_place(config: dict[str, Any]) -> None:
@@ -241,6 +260,12 @@ def _warn(plan: Plan) -> None:
     outputs = plan.model.output_shape[0]
     for finding in data.preflight(plan.train, plan.validation, test=plan.test, outputs=outputs):
         say(f"warning: {finding}")
+    if plan.loaded is not None and plan.loaded.normalised and plan.train.images.ndim == 4:
+        assert plan.model.mean is not None
+        assert plan.model.std is not None
+        images = plan.train.images
+        for finding in off_scale("training", images, plan.model.mean, plan.model.std):
+            say(f"warning: {finding}")
 
 
 def _opening(plan: Plan) -> str:

@@ -2,8 +2,9 @@
 
 A folder holds .lock, whose lock the run has from before its first file to its end; config.toml (the
 whole run: `xpcnn train --config` repeats it); model.toml (the network, which config.toml names);
-environment.json; metrics.jsonl (a line per epoch, as it ends, and per validation in the middle of
-one); checkpoints/; and, in the end, model.safetensors.
+init.safetensors, if the run started from the weights of another; environment.json; metrics.jsonl (a
+line per epoch, as it ends, and per validation in the middle of one); checkpoints/; and, in the end,
+model.safetensors.
 """
 
 from collections.abc import Iterator
@@ -11,11 +12,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xpcnn.backend import Backend
 from xpcnn.cli.output import say, to_json
-from xpcnn.cli.settings import NETWORK, Settings
+from xpcnn.cli.settings import INIT, NETWORK, Settings
 from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import lock, toml
@@ -106,8 +107,10 @@ def _made(folder: Path) -> bool:
     return True
 
 
-def describe(folder: Path, backend: Backend, settings: Settings) -> None:
+def describe(folder: Path, backend: Backend, settings: Settings, init: Path | None) -> None:
     """Write down what is run and on what: config.toml, model.toml, environment.json.
+
+    init: the model file whose weights the run starts from; copied, so that the folder has all.
 
     Raises:
         CheckpointError: the folder cannot be written.
@@ -115,15 +118,20 @@ def describe(folder: Path, backend: Backend, settings: Settings) -> None:
     environment = {**versions(), "backend": {"name": backend.name, **backend.describe()}}
     write_bytes(folder / NETWORK, settings.preset.source.encode())
     write_bytes(folder / "environment.json", f"{to_json(environment, indent=2)}\n".encode())
+    if init is not None:
+        write_bytes(folder / INIT, init.read_bytes())
     # last: it makes the folder that of a run
     write_bytes(folder / CONFIG, toml.write(settings.config).encode())
 
 
 class Outcome(NamedTuple):
-    """How a run ended: the figures of its test, and the note that says why it stopped, if early."""
+    """How a run ended: the figures of its test, the note that says why it stopped, if early, and
+    the table of the config.toml that it was run with.
+    """
 
     test: dict[str, float]
     stopped: str | None
+    config: dict[str, Any]
 
 
 def outcome(folder: Path) -> Outcome | None:
@@ -131,13 +139,25 @@ def outcome(folder: Path) -> Outcome | None:
     if not (folder / MODEL).is_file():
         return None
     try:
-        metrics = load_model(folder / MODEL).provenance.get("metrics")
+        provenance = load_model(folder / MODEL).provenance
     except CheckpointError as error:
         say(f"note: {str(error).partition(chr(10))[0]}; it will be written anew")
         return None
+    metrics, config = provenance.get("metrics"), provenance.get("config")
     if not isinstance(metrics, dict) or not isinstance(metrics.get("test"), dict):
         return None
-    return Outcome(metrics["test"], metrics.get("stopped"))
+    return Outcome(metrics["test"], metrics.get("stopped"), config or {})
+
+
+class Rewritten(Callback):
+    """Brings config.toml up to date once it is certain that a resumed run continues."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.path, self.config = folder / CONFIG, settings.config
+
+    def on_start(self, history: History, done: int, total: int) -> None:
+        if toml.parse(toml.read(self.path)) != self.config:
+            write_bytes(self.path, toml.write(self.config).encode())
 
 
 class Journal(Callback):

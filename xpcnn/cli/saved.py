@@ -24,7 +24,7 @@ def open_model(name: str, backend: str = "numpy", device: str | None = None) -> 
         CheckpointError: there is none, or it cannot be read.
         BackendError: the backend cannot be used here.
     """
-    return load_model(_path(name), backend=backend, device=device_name(device))
+    return load_model(model_path(name), backend=backend, device=device_name(device))
 
 
 def open_part(model: Model, dataset: str | None, data_dir: str | None, part: str) -> Dataset:
@@ -68,7 +68,12 @@ def network(name: str, shape: Shape | None) -> tuple[Layer, Shape, int]:
     return found.layers, found.input_shape, 4
 
 
-def _path(name: str) -> Path:
+def model_path(name: str) -> Path:
+    """Return the model file of a run folder, or the file itself.
+
+    Raises:
+        CheckpointError: there is none.
+    """
     path = Path(name)
     if path.is_dir():
         if not (path / MODEL).is_file():

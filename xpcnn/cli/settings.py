@@ -18,6 +18,9 @@ from xpcnn.types import Shape
 NETWORK = "model.toml"
 """The file of the network, beside that of the configuration, which names it."""
 
+INIT = "init.safetensors"
+"""The copy of the model file whose weights a run starts from, beside the configuration too."""
+
 DEFAULT_MODELS: Mapping[Shape, str] = {
     (1, 8, 8): "digits",
     (1, 28, 28): "small",
@@ -59,6 +62,8 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
             raise
     flags = {name.replace("_", "-"): x for name, x in request.flags.items() if x is not None}
     config = dict(sorted((flags | {"model": NETWORK}).items()))
+    if "init" in config:
+        config["init"] = INIT
     config["training"] = training_table(chosen.training)
     return Settings(chosen, chosen.training, config)
 

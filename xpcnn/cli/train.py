@@ -61,6 +61,12 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     "medium for 32x32 in colour.",
 )
 @option(
+    "--init",
+    metavar="RUN|FILE",
+    text="Start from the weights of a run or a model file, where layers have the same path and "
+    "shapes. Without --model, from its network too, with a new head for other classes.",
+)
+@option(
     "--epochs", type=int, at="training.epochs", text="How often to go through the training images."
 )
 @option("--batch-size", type=int, at="training.batch_size", text="Images in a step.")

@@ -26,10 +26,17 @@ _NAME = re.compile(r"step-(\d{9,})\.safetensors")
 _HALF = re.compile(r"\.(step-\d{9,}|not-finite)\.safetensors\.[0-9a-f]{8}\.tmp")
 
 
+_MOST_DIGITS = 18
+
+_MAY_CHANGE = ("epochs",)
+"""What of a run may be another when it continues; see `training.extension`."""
+
+
 class Found(NamedTuple):
-    """A checkpoint as read."""
+    """A checkpoint as read. epochs: how many the run was to have when it was written."""
 
     tensors: Tensors
+    epochs: int
     passes: int
     seconds: float
     history: History
@@ -120,7 +127,8 @@ class Checkpoints:
         Damaged ones that are newer are called `.damaged` from then on.
 
         Args:
-            run: what the run is, by name; must be as it was when the checkpoint was written.
+            run: what the run is, by name; must be as it was when the checkpoint was written,
+                except for its epochs.
             expected: the tensors that it holds; those of `best.` are there from the first best on.
 
         Raises:
@@ -212,13 +220,19 @@ def _found(path: Path, tensors: Tensors, table: dict[str, Any], problems: list[s
         raise CheckpointError(f"{path}: {error}") from error
     history = History(list(past.epochs), list(past.validations), list(past.notes))
     notes = [f"{problem}; went back to {path.name}" for problem in problems]
-    return Found(tensors, past.passes, past.seconds, history, past.environment, past.best, notes)
+    epochs = past.run.get("epochs")
+    if not isinstance(epochs, str) or not epochs.isdecimal() or len(epochs) > _MOST_DIGITS:
+        message = f"{path}: the checkpoint does not say the number of epochs"
+        raise CheckpointError(hint(message, "the checkpoint before"))
+    return Found(
+        tensors, int(epochs), past.passes, past.seconds, history, past.environment, past.best, notes
+    )
 
 
 def _check_run(now: Mapping[str, str], then: Any) -> None:
     """Require the run that the checkpoint was written by."""
     then = then if isinstance(then, dict) else {}
-    for name in sorted({*now, *then}):
+    for name in sorted({*now, *then} - {*_MAY_CHANGE}):
         if now.get(name) != then.get(name):
             message = (
                 f"the checkpoint belongs to another run: {name} is {now.get(name)}, and was "

@@ -58,9 +58,7 @@ class Course:
         self.dtype, self.from_host = model.dtype, model.backend.from_host
         self.batches = batches_of(len(train), options)
         self.updates = -(-self.batches // options.accumulate)
-        self.total = self.updates * options.epochs
-        if options.max_steps is not None:
-            self.total = min(self.total, options.max_steps)
+        self.total = self.total_of(options.epochs)
         self.augmenter = Augmenter(
             options.augment,
             model.backend,
@@ -69,6 +67,11 @@ class Course:
             outputs=model.output_shape[0],
             dtype=model.dtype,
         )
+
+    def total_of(self, epochs: int) -> int:
+        """Return the updates of a whole run of so many epochs."""
+        total, most = self.updates * epochs, self.options.max_steps
+        return total if most is None else min(total, most)
 
     def updates_after(self, passes: int) -> int:
         """Return the updates done after so many forward passes."""
@@ -79,23 +82,27 @@ class Course:
         """Return the samples seen in an epoch after so many of its batches."""
         return min(passes * self.options.batch_size, len(self.train))
 
-    def rate(self, step: int, losses: Sequence[float]) -> float:
-        """Return the learning rate of an update (from 0); losses as of `epoch`."""
-        return self.options.optimizer.lr * self.factor(step, losses)
+    def rate(self, step: int, losses: Sequence[float], total: int | None = None) -> float:
+        """Return the learning rate of an update (from 0); losses as of `epoch`.
 
-    def factor(self, step: int, losses: Sequence[float]) -> float:
-        """Return by what the schedule multiplies the optimizer's own rate.
+        total: updates of the whole run, where it is another.
+        """
+        return self.options.optimizer.lr * self.factor(step, losses, total)
+
+    def factor(self, step: int, losses: Sequence[float], total: int | None = None) -> float:
+        """Return by what the schedule multiplies the optimizer's own rate; arguments as of `rate`.
 
         Raises:
             ConfigError: that is no finite number of at least 0.
         """
-        factor = after(self.options.whole_schedule(), losses)(step, self.total)
+        total = self.total if total is None else total
+        factor = after(self.options.whole_schedule(), losses)(step, total)
         if isinstance(factor, Real) and 0.0 <= factor < math.inf:
             return float(factor)
         schedule = self.options.schedule
         name = getattr(schedule, "__name__", type(schedule).__name__)
         got = f"{factor}" if isinstance(factor, Real) else type(factor).__name__
-        message = f"schedule {name} gives {got} at step {step} of {self.total}"
+        message = f"schedule {name} gives {got} at step {step} of {total}"
         raise ConfigError(hint(message, "a finite factor >= 0 for every step, counted from 0"))
 
     def epoch(self, epoch: int, skip: int, losses: Sequence[float]) -> Iterator[Update]:

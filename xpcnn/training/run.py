@@ -18,6 +18,7 @@ from xpcnn.training.checkup import checkup
 from xpcnn.training.course import Course
 from xpcnn.training.curves import guessing_loss, jump, overfitting
 from xpcnn.training.evaluation import evaluate, zero_sums
+from xpcnn.training.extension import check_extension
 from xpcnn.training.health import findings, new, warm_up
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.last_batch import check_last_batch
@@ -126,11 +127,17 @@ class Run:
         found = self.saver.restore(self.now[0], self.course.updates_after)
         if found is None:
             return
-        standing, notes = found
+        standing, before, notes = found
         passes, epochs = standing.passes, len(standing.history)
         if not 0 <= passes - epochs * self.course.batches <= self.course.batches:
             message = f"a checkpoint has {passes} batches in {epochs} epochs"
             raise CheckpointError(hint(message, "remove it, to go on from the one before"))
+        updates = self.course.updates_after(passes)
+        if before != self.options.epochs:
+            check_extension(self.course, before, standing.history, updates)
+            notes.insert(0, f"epochs was {before} and is now {self.options.epochs}")
+            if updates == self.course.total < self.course.updates * self.options.epochs:
+                notes.append(f"max_steps={updates} has ended the run, whatever its epochs")
         self.now = self.good = standing.progress, standing.passes
         self.history, self.best = standing.history, standing.best
         self.started = time.perf_counter() - standing.seconds
@@ -213,9 +220,10 @@ class Run:
         self.tell("on_epoch_end", record)
         self._watch()
         self._look()
-        whole = done == self.course.batches
-        if self.saver is not None and whole and (self.stopping or self.saver.due(self.updates)):
-            self.save()
+        if self.saver is None or done < self.course.batches:
+            return
+        if self.stopping or epoch == self.options.epochs or self.saver.due(self.updates):
+            self.save()  # the last one too, so that a run can continue to more epochs
 
     def _validate(self) -> Validation:
         """Return the figures of the validation part now, taken once for an update."""

@@ -136,8 +136,9 @@ class Saver:
 
     def restore(
         self, fresh: Progress, step_after: Callable[[int], int]
-    ) -> tuple[Standing, list[str]] | None:
-        """Return where the run stood, and what a person should know of it; None for nowhere yet.
+    ) -> tuple[Standing, int, list[str]] | None:
+        """Return where the run stood, how many epochs it was to have then, and what a person should
+        know of it; None if there is no checkpoint.
 
         Args:
             fresh: the state before the first step, whose form the saved one has.
@@ -169,7 +170,7 @@ class Saver:
         )
         notes = found.notes + _differences(found.environment, self.environment)
         notes += [f"{name} cannot be compared with that of the saved run" for name in self.unnamed]
-        return standing, notes
+        return standing, found.epochs, notes
 
 
 def _tensors(progress: Progress, best: Weights | None) -> Arrays:

@@ -1,0 +1,113 @@
+"""More epochs for a finished run, and new runs from the weights of another."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from xpcnn.io.models import load_model
+from xpcnn.io.toml import parse
+
+CONSTANT = ("train", "--limit", "300", "--quiet", "--schedule", "constant")
+
+
+def test_a_longer_run_is_one_that_was_long_from_the_start(cli: Cli) -> None:
+    assert cli(*CONSTANT, "--epochs", "3", "--out", "straight").code == 0
+    assert cli(*CONSTANT, "--epochs", "1", "--out", "run").code == 0
+    ran = cli("resume", "run", "--epochs", "3", "--json")
+    assert ran.code == 0
+    assert "note: epochs was 1 and is now 3\n" in ran.err
+    assert [epoch["epoch"] for epoch in json.loads(ran.out)["epochs"]] == [1, 2, 3]
+    for name in ("model.safetensors", "config.toml"):
+        assert Path("run", name).read_bytes() == Path("straight", name).read_bytes()
+    assert cli("resume", "run", "--epochs", "3").err.startswith("run is finished: ")
+    assert cli("resume", "run", "--epochs", "2", "--quiet") == (
+        1,
+        "",
+        "error: --epochs 2: epochs is 2, and the run has trained 3 already\n"
+        "Try: --epochs 3 or more, or a new run\n",
+    )
+
+
+def test_more_epochs_in_an_edited_config_are_noticed(cli: Cli) -> None:
+    assert cli(*CONSTANT, "--epochs", "1", "--out", "run").code == 0
+    config = Path("run/config.toml")
+    config.write_text(config.read_text().replace("epochs = 1", "epochs = 2"))
+    ran = cli("resume", "run")
+    assert ran.code == 0
+    assert "note: epochs was 1 and is now 2\n" in ran.err
+    assert len(Path("run/metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_another_edit_of_a_finished_run_is_rejected(cli: Cli) -> None:
+    assert cli(*CONSTANT, "--epochs", "1", "--lr", "0.125", "--out", "run").code == 0
+    config = Path("run/config.toml")
+    config.write_text(config.read_text().replace("lr = 0.125", "lr = 0.25"))
+    assert cli("resume", "run") == (
+        1,
+        "",
+        "error: run is finished, and its config.toml was changed: training.optimizer.lr was 0.125 "
+        "and is now 0.25\nTry: a new run: xpcnn train --config run/config.toml\n",
+    )
+
+
+def test_a_schedule_over_all_epochs_offers_the_weights(cli: Cli) -> None:
+    assert cli("train", "--limit", "300", "--quiet", "--epochs", "1", "--out", "run").code == 0
+    before = Path("run/config.toml").read_text()
+    ran = cli("resume", "run", "--epochs", "2")
+    assert ran.code == 1
+    assert "error: --epochs 2: epochs was 1 and is now 2: the schedule OneCycle depends" in ran.err
+    assert "\nTry: a new run from these weights: xpcnn train --init RUN; " in ran.err
+    assert Path("run/config.toml").read_text() == before
+    assert cli("resume", "run").err.startswith("run is finished: ")
+
+
+def test_a_run_out_of_patience_is_not_made_longer(cli: Cli) -> None:
+    flags = ("--lr", "1e-9", "--patience", "1", "--epochs", "9", "--dtype", "float32")
+    assert cli(*CONSTANT, *flags, "--out", "run").code == 0
+    ran = cli("resume", "run", "--epochs", "12")
+    assert ran.code == 1
+    assert ran.err.startswith("error: run stopped after update ")
+    assert ran.err.endswith(
+        ": it would stop there with more epochs too\n"
+        "Try: a new run from its weights: xpcnn train --init run\n"
+    )
+
+
+def test_a_run_from_the_weights_of_another(cli: Cli, trained: Path) -> None:
+    flags = ("train", "--init", trained, "--limit", "300", "--epochs", "1", "--classes", "0,1,2")
+    ran = cli(*flags, "--out", "run")
+    assert ran.code == 0
+    assert ran.err.splitlines()[1:4] == [
+        f"weights of {trained}: 4 of 5 layers",
+        "new weights: layers.9 (weight is (512, 3), in the file (512, 10))",
+        "mean and standard deviation of the samples: those of the file",
+    ]
+    source, model = load_model(trained / "model.safetensors"), load_model("run/model.safetensors")
+    assert (model.mean, model.classes) == (source.mean, ("0", "1", "2"))
+    assert parse(Path("run/config.toml").read_text())["init"] == "init.safetensors"
+    (trained / "model.safetensors").rename(trained / "away.safetensors")
+    try:  # the folder has all that repeats the run
+        again = cli("train", "--config", "run/config.toml", "--quiet", "--out", "again")
+    finally:
+        (trained / "away.safetensors").rename(trained / "model.safetensors")
+    assert again.code == 0
+    files = [Path(run, "model.safetensors").read_bytes() for run in ("run", "again")]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (("--init", "nowhere"), "nowhere: there is no such run folder or model file\nTry: "),
+        (("--model", "two-conv"), "{trained}: no layer has the path and the shapes of one of "),
+    ],
+)
+def test_weights_that_cannot_be_taken(
+    cli: Cli, trained: Path, flags: tuple[str, ...], text: str
+) -> None:
+    ran = cli("train", "--init", trained, "--limit", "300", *flags)
+    assert ran.code == 1
+    assert ran.err.startswith(f"error: {text.format(trained=trained)}")
+    assert not Path("runs").exists()

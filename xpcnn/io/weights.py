@@ -1,0 +1,121 @@
+"""Weights of a model file for another model: fine-tuning, another number of classes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xpcnn.errors import CheckpointError, hint
+from xpcnn.io.models import BUFFERS, load_model
+from xpcnn.types import Shape, flatten, unflatten_like
+
+if TYPE_CHECKING:
+    from xpcnn.model import Model
+
+_MOST_LISTED = 12
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """What became of the layers of two models; print it.
+
+    taken: paths of the layers that have the weights of the file; new: of the others that have
+    weights, with the reason; unused: of layers that the file alone has; normalised: whether mean
+    and standard deviation of the samples are those of the file.
+    """
+
+    path: str
+    taken: tuple[str, ...]
+    new: dict[str, str]
+    unused: tuple[str, ...]
+    normalised: bool
+
+    def __str__(self) -> str:
+        total = len(self.taken) + len(self.new)
+        lines = [f"weights of {self.path}: {len(self.taken)} of {total} layers"]
+        if self.new:
+            lines.append(f"new weights: {_listed([f'{k} ({v})' for k, v in self.new.items()])}")
+        if self.unused:
+            lines.append(f"not used from the file: {_listed(self.unused)}")
+        kept = "those of the file" if self.normalised else "taken from the new data"
+        lines.append(f"mean and standard deviation of the samples: {kept}")
+        return "\n".join(lines)
+
+
+def load_weights(model: "Model", path: str | Path, *, layers: Iterable[type] = ()) -> LoadedWeights:
+    """Give a model the weights of a model file where layers have the same path and shapes.
+
+    A layer takes all of its parameters and running statistics or none, cast to the dtype of the
+    model. Where the samples have as many channels, the model normalises them as the file says, so
+    that the weights see what they were trained on. Classes and everything else of the model stay.
+
+    Args:
+        layers: layer classes of your own that the file may name.
+
+    Raises:
+        CheckpointError: the file cannot be read, or no layer fits.
+    """
+    return take_weights(model, load_model(path, layers=layers), str(path))
+
+
+def take_weights(model: "Model", source: "Model", path: str) -> LoadedWeights:
+    """Give a model the weights of another one; see `load_weights`. path: its name in words."""
+    wanted, found = _by_layer(model), _by_layer(source)
+    taken, new = [], {}
+    for layer, tensors in wanted.items():
+        if layer not in found:
+            new[layer] = "not in the file"
+        elif found[layer] != tensors:
+            new[layer] = _difference(tensors, found[layer])
+        else:
+            taken.append(layer)
+    if not taken:
+        message = f"{path}: no layer has the path and the shapes of one of the model"
+        raise CheckpointError(hint(message, "the file of a model with layers in common"))
+    arrays = {
+        name: model.backend.from_host(source.backend.to_host(x).astype(model.dtype))
+        for name, x in _arrays(source).items()
+        if _layer(name) in taken
+    }
+    present = _arrays(model)
+    model.params = unflatten_like(model.params, present | arrays)
+    model.buffers = unflatten_like(model.buffers, present | arrays, BUFFERS)
+    normalised = source.mean is not None and model.input_shape[0] == source.input_shape[0]
+    if normalised:
+        model.mean, model.std = source.mean, source.std
+    unused = tuple(layer for layer in found if layer not in wanted)
+    return LoadedWeights(path, tuple(taken), new, unused, normalised)
+
+
+def _arrays(model: "Model") -> dict[str, Any]:
+    return flatten(model.params) | flatten(model.buffers, BUFFERS)
+
+
+def _layer(name: str) -> str:
+    """Return the path of the layer that has a tensor."""
+    return name.removeprefix(BUFFERS).rpartition(".")[0]
+
+
+def _by_layer(model: "Model") -> dict[str, dict[str, Shape]]:
+    """Return the shapes of the tensors of every layer that has any."""
+    found: dict[str, dict[str, Shape]] = {}
+    for name, x in _arrays(model).items():
+        kind = "running " if name.startswith(BUFFERS) else ""
+        tensor = kind + name.rpartition(".")[2]
+        found.setdefault(_layer(name), {})[tensor] = tuple(x.shape)
+    return found
+
+
+def _difference(wanted: dict[str, Shape], found: dict[str, Shape]) -> str:
+    """Return in words the first tensor of a layer that is another in the file."""
+    for name in [*wanted, *found]:
+        if wanted.get(name) != found.get(name):
+            here, there = (t.get(name, "none") for t in (wanted, found))
+            return f"{name} is {here}, in the file {there}"
+    return ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f", and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return ", ".join(names[:_MOST_LISTED]) + more

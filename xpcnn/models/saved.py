@@ -1,0 +1,46 @@
+"""The network of a saved model as a preset: for other data, with a head for its classes."""
+
+from typing import TYPE_CHECKING, Any
+
+from xpcnn.errors import ConfigError, hint
+from xpcnn.io import toml
+from xpcnn.io.registry import to_config
+from xpcnn.layers import Sequential
+from xpcnn.models.preset import Preset, build
+
+if TYPE_CHECKING:
+    from xpcnn.model import Model
+
+
+def preset_of(model: "Model", name: str) -> Preset:
+    """Return the network of a model, to be trained as the run was that made it, if a run did.
+
+    A last layer with an output for each class follows the classes of other data (`units =
+    "classes"`).
+
+    Raises:
+        ConfigError: the network is no Sequential, or holds what no file describes.
+    """
+    if not isinstance(model.layers, Sequential):
+        message = f"{name}: the network is a {type(model.layers).__name__}, not a Sequential"
+        raise ConfigError(hint(message, "--model with the file of the new network"))
+    layers: list[dict[str, Any]] = to_config(model.layers)["layers"]
+    outputs = model.output_shape[0]
+    classes = max(2, outputs) if model.classes is None else len(model.classes)
+    head: dict[str, Any] = next(
+        (table for table in reversed(layers) if {"units", "filters"} & {*table}), {}
+    )
+    for size in ("units", "filters"):
+        if head.get(size) == outputs == classes:
+            head[size] = "classes"
+    table: dict[str, Any] = {
+        "name": name,
+        "input_shape": list(model.input_shape),
+        "classes": classes,
+        "layers": layers,
+        "loss": to_config(model.loss),
+    }
+    config = model.provenance.get("config")
+    if isinstance(config, dict) and isinstance(config.get("training"), dict):
+        table["training"] = config["training"]
+    return build(name, table, toml.write(table), name)

@@ -1,0 +1,45 @@
+"""Whether a run can continue to another number of epochs.
+
+It can if all updates done so far had the learning rates that they would have had in a run of that
+number from the start: then the continued run equals it to the last bit. Everything else of a run
+(order, augmentation, averages) does not depend on the number of epochs.
+"""
+
+from xpcnn.errors import ConfigError, hint
+from xpcnn.training.course import Course
+from xpcnn.training.history import History
+
+
+def check_extension(course: Course, before: int, history: History, updates: int) -> None:
+    """Require that a run of `before` epochs can continue to the epochs of `course`.
+
+    history: of the epochs done; updates: updates done, in the middle of an epoch too.
+
+    Raises:
+        ConfigError: it cannot; says at which update the learning rates part, and what to do.
+    """
+    now, done = course.options.epochs, -(-updates // course.updates)
+    if now < done:
+        message = f"epochs is {now}, and the run has trained {done} already"
+        raise ConfigError(hint(message, f"epochs={done} or more, or a new run"))
+    old, new = course.total_of(before), course.total
+    losses = history.losses()
+    for step in range(updates):
+        known = losses[: step // course.updates]
+        then, rate = (course.rate(step, known, total) for total in (old, new))
+        if then != rate:
+            options = course.options
+            name = type(options.schedule).__name__
+            over = name if options.warmup == 0 else f"{name} after a warm-up"
+            message = (
+                f"epochs was {before} and is now {now}: the schedule {over} depends on the number "
+                f"of all updates, so the run is not the beginning of one of {now} epochs: update "
+                f"{step + 1} had the learning rate {then:.6g}, and would have {rate:.6g}"
+            )
+            raise ConfigError(hint(message, _ADVICE))
+
+
+_ADVICE = (
+    "a new run from these weights: xpcnn train --init RUN; or, from the start, a schedule that "
+    "does not depend on it: constant, plateau, or step and multi-step with lengths in steps"
+)
