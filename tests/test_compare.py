@@ -5,8 +5,9 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.compare import assert_same
+from tests.compare import assert_rounded, assert_same
 from tests.lib import Lib, open_lib, strided
+from tests.rounding import Rounded
 
 EXPECTED = numpy.asarray([[1.0, numpy.nan], [-numpy.inf, 1000.0]])
 
@@ -44,11 +45,25 @@ def test_differences_fail(lib: Lib, actual: Any, text: str) -> None:
         assert_same(lib.asarray(actual), EXPECTED, lib)
 
 
-def test_float32_has_its_own_tolerance(lib: Lib) -> None:
+def test_float32_must_be_equal_where_no_bound_is_given(lib: Lib) -> None:
     one = numpy.asarray([1.0], "float32")
-    assert_same(lib.asarray(one + numpy.float32(1e-6)), one, lib)
     with pytest.raises(AssertionError, match="Mismatch"):
-        assert_same(lib.asarray(one + numpy.float32(2e-5)), one, lib)
+        assert_same(lib.asarray(numpy.nextafter(one, 2)), one, lib)
+
+
+def test_float32_within_a_bound(lib: Lib) -> None:
+    expected = Rounded(EXPECTED, numpy.asarray([[1e-6, 0.0], [0.0, 1e-3]]))
+    for change in (0.0, 9e-7, -9e-7):
+        assert_rounded(lib.asarray(changed((0, 0), 1.0 + change), "float32"), expected, lib)
+    for at, value in (((0, 0), 1.000002), ((1, 1), 1000.002), ((0, 1), 0.0), ((1, 1), numpy.nan)):
+        with pytest.raises(AssertionError, match="Mismatch"):
+            assert_rounded(lib.asarray(changed(at, value), "float32"), expected, lib)
+    with pytest.raises(AssertionError, match="dtype"):
+        assert_rounded(lib.asarray(EXPECTED), expected, lib)
+    with pytest.raises(AssertionError, match="no bound"):
+        assert_rounded(
+            lib.asarray(EXPECTED, "float32"), Rounded(EXPECTED, numpy.full((2, 2), numpy.inf)), lib
+        )
 
 
 def test_whole_numbers_must_be_equal(lib: Lib) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy
 
+from tests.compare import assert_within
 from tests.conformance.verdict import numpy_kernels
 from tests.lib import Host, Lib
+from tests.rounding import Rounded, exact
 from xpcnn import backend, ops
 
 
@@ -46,17 +48,21 @@ def reference(op: str, given: list[Host | None], options: dict[str, Any], dtype:
         return run(lambda a: a, op, cast, options)
 
 
-def assert_close(
-    lib: Lib, got: list[Any], exact: list[Any], digits: float, least: float = 1e-30
-) -> None:
-    """Compare with exact numbers, relative to the largest of each array, at least to `least`; NaN
-    equals NaN."""
-    assert [g is None for g in got] == [e is None for e in exact]
-    for i, (g, e) in enumerate(zip(got, exact, strict=True)):
-        if g is not None:
+def rounded(op: str, given: list[Host | None], options: dict[str, Any]) -> list[Rounded | None]:
+    """Return what `run` gives of float32 arrays, in float64, each number with its bound."""
+    return run(single, op, given, options)
+
+
+def single(a: Host) -> Rounded:
+    """Return the values that an array has in float32, if its numbers are floating."""
+    return exact(a.astype("float32") if a.dtype.kind == "f" else a)
+
+
+def assert_all_within(lib: Lib, got: list[Any], expected: list[Rounded | None]) -> None:
+    """Require float32 arrays, every number within the bound of its rounding; NaN equals NaN."""
+    assert [g is None for g in got] == [e is None for e in expected]
+    for i, (g, e) in enumerate(zip(got, expected, strict=True)):
+        if e is not None:
             host = lib.to_host(g)
-            assert (host.dtype, host.shape) == ("float32", numpy.shape(e))
-            scale = numpy.max(numpy.abs(e), initial=least, where=numpy.isfinite(e))
-            numpy.testing.assert_allclose(
-                host / scale, e / scale, rtol=0, atol=digits, err_msg=str(i)
-            )
+            assert (host.dtype, host.shape) == ("float32", e.shape)
+            assert_within(host, e, str(i))

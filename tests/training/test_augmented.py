@@ -7,7 +7,9 @@ import numpy
 import pytest
 
 import xpcnn
+from tests.compare import assert_within
 from tests.lib import Lib
+from tests.rounding import exact
 from tests.training.test_step import digits, network
 from xpcnn import Model, backend, random
 from xpcnn.data import augment
@@ -75,8 +77,8 @@ def test_noise_goes_by_the_number_of_the_step(spy: Spy) -> None:
     model.fit(data, epochs=2, batch_size=SIZE, augment=[])
     model.fit(data, epochs=2, batch_size=SIZE, augment=[Noise(0.5)])
     for i, ((plain, _), (x, _)) in enumerate(zip(spy.seen[:6], spy.seen[6:], strict=True)):
-        z = random.normal(random.key(0, "augment/noise/std"), i + 1, x.shape)
-        numpy.testing.assert_allclose(x, plain + 0.5 * z, rtol=0, atol=1e-6)
+        u = random.uniform(random.key(0, "augment/noise/std"), i + 1, (*x.shape, 2))
+        assert_within(x, Noise(0.5).apply(exact(plain), exact(u)))
 
 
 def test_only_training_samples_are_augmented() -> None:
