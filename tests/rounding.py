@@ -30,7 +30,9 @@ A comparison that float32 cannot decide is an AssertionError: a test's numbers m
 """
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import numpy
@@ -242,9 +244,23 @@ def mean(x: Rounded, axis: Any = None, keepdims: bool = False) -> Rounded:
     return summed / (x.size // max(summed.size, 1))
 
 
+_chain = ContextVar("_chain", default=2**62)
+
+
+@contextmanager
+def chains_of(longest: int) -> Iterator[None]:
+    """Bound sums that are cut: no number goes through more additions in float32 than this."""
+    token = _chain.set(longest)
+    try:
+        yield
+    finally:
+        _chain.reset(token)
+
+
 def roundings(count: int) -> float:
-    """Return by how many u a chain of this many roundings errs; see the top of this file."""
-    return min(count, 3.0 * count**0.5) if count > 0 else 0.0
+    """Return r(count), by how many u so many additions err; see the top of this file."""
+    chain = max(min(count, _chain.get()), 0)
+    return min(chain, 3.0 * chain**0.5)
 
 
 def quantum(x: Host) -> float:

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from tests.lib import Lib
-from tests.optimizers.steps import close, steps
+from tests.optimizers.steps import assert_steps
 from xpcnn.optimizers import Adagrad
 
 P, G, H = [1.0, 2.0], [2.0, -4.0], [0.0, 3.0]
@@ -31,4 +31,4 @@ P, G, H = [1.0, 2.0], [2.0, -4.0], [0.0, 3.0]
     ],
 )
 def test_two_steps(lib: Lib, dtype: str, adagrad: Adagrad, expected: list[list[float]]) -> None:
-    assert close(dtype, steps(lib, dtype, adagrad, P, G, H), expected)
+    assert_steps(lib, dtype, adagrad, expected, P, G, H)

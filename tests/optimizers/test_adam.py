@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 from tests.lib import Lib
-from tests.optimizers.steps import close, steps
+from tests.optimizers.steps import assert_steps
 from xpcnn.optimizers import Adam, AdamW
 from xpcnn.optimizers.adam import one_minus_power
 
@@ -36,12 +36,12 @@ SECOND = math.sqrt(7 / 12) / 3
     ],
 )
 def test_two_steps(lib: Lib, dtype: str, adam: Adam, expected: list[list[float]]) -> None:
-    assert close(dtype, steps(lib, dtype, adam, P, G, ZERO), expected)
+    assert_steps(lib, dtype, adam, expected, P, G, ZERO)
 
 
 def test_l2_is_scaled_away_but_for_its_sign(lib: Lib, dtype: str) -> None:
     adam = Adam(0.5, eps=0.0, weight_decay=3.0)  # g = [5, 2]
-    assert close(dtype, steps(lib, dtype, adam, P, G), [[0.5, 1.5]])
+    assert_steps(lib, dtype, adam, [[0.5, 1.5]], P, G)
 
 
 def test_adamw_is_adam_with_other_defaults() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.lib import Lib
-from tests.optimizers.steps import close, steps
+from tests.optimizers.steps import assert_steps
 from xpcnn.errors import ConfigError
 from xpcnn.optimizers import SGD
 
@@ -29,7 +29,7 @@ P, G, H = [1.0, 2.0], [2.0, -4.0], [2.0, 0.0]
     ],
 )
 def test_two_steps(lib: Lib, dtype: str, sgd: SGD, expected: list[list[float]]) -> None:
-    assert close(dtype, steps(lib, dtype, sgd, P, G, H), expected)
+    assert_steps(lib, dtype, sgd, expected, P, G, H)
 
 
 def test_nesterov_needs_plain_momentum() -> None:
