@@ -146,8 +146,14 @@ def lift(x: Any) -> Rounded:
     if isinstance(x, Rounded):
         return x
     if isinstance(x, float):
-        return Rounded(numpy.asarray(x), rounding(numpy.asarray(x)))
+        return to_single(x)
     return exact(x)
+
+
+def to_single(x: Any) -> Rounded:
+    """Return numbers, or those of a list, which float32 rounds."""
+    value = numpy.asarray(x)
+    return Rounded(value, rounding(value)) if is_float(value) else Rounded(value)
 
 
 def is_float(x: Host) -> bool:
@@ -377,7 +383,7 @@ NAMESPACE = Functions(
     stack=joined(numpy.stack),
     **{name: made(getattr(numpy, name)) for name in ("zeros", "ones", "arange", "isnan")},
     **{name: made(getattr(numpy, name)) for name in ("zeros_like", "ones_like", "isfinite")},
-    asarray=lambda x, dtype=None, device=None: lift(x),
+    asarray=lambda x, dtype=None, device=None: to_single(x),
     full=filled,
     full_like=lambda x, value: filled(x.shape, value),
     astype=lambda x, dtype: x if x.dtype == dtype else exact(x.value.astype(dtype)),

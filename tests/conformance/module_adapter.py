@@ -14,7 +14,7 @@ from tests.conformance.verdict import Unsupported
 from xpcnn import layers, losses, ops
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer, LayerPullback, plain
-from xpcnn.types import Array, Params, Shape
+from xpcnn.types import Array, Params, Shape, namespace
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,16 @@ def cross_entropy(module: Any, scores: numpy.ndarray, labels: numpy.ndarray) -> 
     need_rank(scores, 2)
     need_mean(module)
     weights = None if module.weight is None else tuple(module.weight.tolist())
+    if weights is not None and min(weights) <= 0:  # the loss refuses them, the op does not
+
+        def op(scores: Array) -> tuple[Array, Any]:
+            given = namespace(scores).asarray(weights, dtype=scores.dtype)
+            options = {"label_smoothing": module.label_smoothing}
+            return ops.softmax_cross_entropy(
+                scores, labels, given, ignore_index=module.ignore_index, **options
+            )
+
+        return Twin(Function(op, ()))
     loss = losses.SoftmaxCrossEntropy(
         label_smoothing=module.label_smoothing,
         class_weights=weights,

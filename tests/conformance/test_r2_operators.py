@@ -1,12 +1,13 @@
 """Judge R2: PyTorch's own operator samples, forward and every gradient by a random cotangent.
 
-A sample counts as passed when it matches in float64 and in float32. PyTorch keeps the samples in a
-private module, so its version is pinned where this judge must run.
+A sample counts as passed when it matches in float64 to 1e-10, and in float32 as nearly as the
+roundings on the way allow (tests/rounding.py): PyTorch answers in float64 then too. PyTorch keeps
+the samples in a private module, so its version is pinned where this judge must run.
 """
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
@@ -29,10 +30,13 @@ from tests.conformance.verdict import (
     same,
     table,
     unsupported,
+    within,
 )
+from tests.rounding import exact
 
 SEED = 0
-TOLERANCES = {torch.float64: (1e-7, 1e-7), torch.float32: (1e-4, 1e-5)}  # (rtol, atol)
+DTYPES = (torch.float64, torch.float32)
+SINGLE_IN_PYTORCH = {"nn.functional.hardsigmoid": 1e-7}  # its 1/6 is one of float32
 PLAIN_RANKS = {
     "conv2d": (4,),
     "max_pool2d": (4,),
@@ -60,20 +64,19 @@ class Sample:
 
 @dataclass(frozen=True)
 class Call:
-    """Arguments by name, tensors as arrays; PyTorch's "y" and gradients by argument's name."""
+    """Arguments by name, tensors as arrays; PyTorch's "y" and gradients by argument's name, in
+    float64."""
 
     arguments: dict[str, Any]
     dy: numpy.ndarray
     expected: dict[str, numpy.ndarray]
-    rtol: float
-    atol: float
 
 
 def samples_of(operator: str) -> list[Sample]:
     """Return PyTorch's samples of one operator with PyTorch's results."""
     info: Any = next(op for op in op_db if op.name == operator and not op.variant_test_name)
     by_dtype = []
-    for dtype in TOLERANCES:
+    for dtype in DTYPES:
         with torch.random.fork_rng(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Using padding='same'")  # a remark on PyTorch's speed
             torch.manual_seed(SEED)
@@ -112,19 +115,37 @@ def is_plain(operator: str, arguments: dict[str, Any]) -> bool:
 
 def answered(operator: str, info: Any, sample: Any, dtype: torch.dtype) -> Call:
     """Let PyTorch compute one sample: the output and every gradient it can give."""
-    tensors = bind(operator, sample.input, *sample.args, **sample.kwargs)
+    given = bind(operator, sample.input, *sample.args, **sample.kwargs)
     arguments = {
         name: value.detach().numpy().copy() if isinstance(value, torch.Tensor) else value
-        for name, value in tensors.items()
+        for name, value in given.items()
     }
-    y = info.op(sample.input, *sample.args, **sample.kwargs)
+    wide = sample.transform(in_float64)
+    tensors = bind(operator, wide.input, *wide.args, **wide.kwargs)
+    y = info.op(wide.input, *wide.args, **wide.kwargs)
     y = y[0] if isinstance(y, tuple) else y  # without the indices of max pooling
-    dy = torch.randn_like(y)
+    dy = torch.randn_like(y).to(dtype)
     leaves = {n: t for n, t in tensors.items() if isinstance(t, torch.Tensor) and t.requires_grad}
-    gradients = torch.autograd.grad(y, list(leaves.values()), dy)
+    gradients = torch.autograd.grad(y, list(leaves.values()), dy.double())
     expected = {name: g.numpy() for name, g in zip(leaves, gradients, strict=True)}
     expected["y"] = y.detach().numpy()
-    return Call(arguments, dy.numpy(), expected, *TOLERANCES[dtype])
+    return Call(arguments, dy.numpy(), expected)
+
+
+def in_float64(value: Any) -> Any:
+    if not (isinstance(value, torch.Tensor) and value.is_floating_point()):
+        return value
+    return value.detach().double().requires_grad_(value.requires_grad)
+
+
+def results(operator: str, call: Call, place: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return "y" and gradients by name, of arrays that `place` makes."""
+    arguments = {
+        name: place(value) if isinstance(value, numpy.ndarray) else value
+        for name, value in call.arguments.items()
+    }
+    y, gradients = ADAPTERS[operator](**arguments)
+    return gradients(place(call.dy)) | {"y": y}
 
 
 def verdict_of(sample: Sample, planted: str = "", factor: float = 1.0) -> Verdict:
@@ -132,12 +153,17 @@ def verdict_of(sample: Sample, planted: str = "", factor: float = 1.0) -> Verdic
 
     def check() -> None:
         for call in sample.calls:
-            y, gradients = ADAPTERS[sample.operator](**call.arguments)
-            got = gradients(call.dy) | {"y": y}
+            got = results(sample.operator, call, numpy.asarray)
             if planted in got:
                 got[planted] = got[planted] * factor
+            is_single = call.dy.dtype == "float32"
+            bounds = results(sample.operator, call, exact) if is_single else {}
             for name, expected in call.expected.items():
-                same(name, got[name], expected, call.rtol, call.atol)
+                if is_single:
+                    within(name, got[name], expected, bounds[name])
+                else:
+                    tolerance = SINGLE_IN_PYTORCH.get(sample.operator, 1e-10)
+                    same(name, got[name], expected, tolerance, tolerance)
 
     return judge(sample.operator, str(sample.number), check)
 
@@ -183,15 +209,19 @@ def test_figures(
     assert counts(plain)[1] >= 235
 
 
-@pytest.mark.parametrize("name", ["y", "input", "weight", "bias", "target"])
-def test_a_planted_error_is_seen(name: str, samples: list[Sample]) -> None:
-    """0.05 % off fails, wherever there is an output or gradient that is not about zero."""
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("y", 1e-5), ("input", 1e-5), ("weight", 5e-4), ("bias", 1e-5), ("target", 1e-5)],
+)
+def test_a_planted_error_is_seen(name: str, part: float, samples: list[Sample]) -> None:
+    """So small a part too much fails, in float32 alone, wherever there is an output or gradient
+    that is not about zero; gradients of weights are long sums that cancel."""
     big = [
-        sample
+        replace(sample, calls=sample.calls[1:])
         for sample in samples
-        if sample.plain and name in sample.calls[0].expected
-        if abs(sample.calls[0].expected[name]).max() > 1e-3
+        if sample.plain and name in sample.calls[1].expected
+        if abs(sample.calls[1].expected[name]).max() > 1e-3
     ]
-    missed = [s for s in big if verdict_of(s, planted=name, factor=1.0005).state != "failed"]
+    missed = [s for s in big if verdict_of(s, planted=name, factor=1 + part).state != "failed"]
     assert big
     assert not missed

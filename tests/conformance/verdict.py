@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy
 
+from tests.compare import assert_within
+from tests.rounding import Rounded
 from xpcnn import backend
 from xpcnn.errors import XpcnnError
 
@@ -44,6 +46,14 @@ def same(name: str, got: numpy.ndarray, expected: numpy.ndarray, rtol: float, at
     assert got.dtype == expected.dtype, f"{name}: dtype {got.dtype}, expected {expected.dtype}"
     assert got.shape == expected.shape, f"{name}: shape {got.shape}, expected {expected.shape}"
     numpy.testing.assert_allclose(got, expected, rtol=rtol, atol=atol, err_msg=name)
+
+
+def within(name: str, got: numpy.ndarray, expected: numpy.ndarray, bound: Rounded) -> None:
+    """Assert float32 of the expected shape, each number within the bound of its rounding."""
+    assert isinstance(got, (numpy.ndarray, numpy.generic)), f"{name}: not a NumPy array"
+    assert got.dtype == numpy.float32, f"{name}: dtype {got.dtype}, expected float32"
+    assert got.shape == expected.shape, f"{name}: shape {got.shape}, expected {expected.shape}"
+    assert_within(got, Rounded(expected, bound.error), name)
 
 
 @contextmanager
