@@ -7,6 +7,7 @@ import pytest
 
 import xpcnn
 from tests.lib import Lib
+from tests.rounding import UNIT
 from tests.small_model import Parts, fresh
 from xpcnn import Model
 from xpcnn.data.reading import Drawn
@@ -38,7 +39,7 @@ def test_learns_the_digits(parts: Parts) -> None:
     assert len(history) == 3
     assert history["loss"][2] < history["loss"][0]
     after = model.evaluate(test)
-    assert after["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-5)
+    assert after["loss"] == history["val_loss"][-1]
     assert after["accuracy"] == history["val_accuracy"][-1]
     assert after["accuracy"] > 0.95
     predicted = model.predict(test.images)
@@ -47,7 +48,7 @@ def test_learns_the_digits(parts: Parts) -> None:
     proba = model.predict_proba(test.images[:7])
     assert proba.shape == (7, 10)
     assert proba.dtype == numpy.float32
-    numpy.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=1e-6)
+    numpy.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=0, atol=20 * UNIT)
     numpy.testing.assert_array_equal(proba.argmax(axis=1), predicted[:7])
 
 
@@ -55,8 +56,8 @@ def test_probabilities_are_means_over_views(parts: Parts, lib: Lib) -> None:
     model, images = fresh(backend=lib.backend), parts[1].images[:6]
     plain, mirrored = model.predict_proba(images), model.predict_proba(images[..., ::-1])
     numpy.testing.assert_array_equal(model.predict_proba(images, views=["identity"]), plain)
-    both = model.predict_proba(images, views=["identity", "flip"], batch_size=4)
-    numpy.testing.assert_allclose(both, (plain + mirrored) / 2, rtol=1e-5)
+    both = model.predict_proba(images, views=["identity", "flip"])
+    numpy.testing.assert_array_equal(both, plain / 2 + mirrored / 2)
     assert both.dtype == numpy.float32
     assert numpy.abs(both - plain).max() > 1e-3
 
