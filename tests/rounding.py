@@ -29,6 +29,7 @@ numbers must be equal to the last bit, and of equal ones the first must win.
 A comparison that float32 cannot decide is an AssertionError: a test's numbers must not lie there.
 """
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -247,10 +248,10 @@ def total(x: Rounded, axis: Any = None, keepdims: bool = False, dtype: Any = Non
 
 def mean(x: Rounded, axis: Any = None, keepdims: bool = False) -> Rounded:
     summed = total(x, axis, keepdims)
-    return summed / (x.size // max(summed.size, 1))
+    return divide(summed, x.size // max(summed.size, 1))
 
 
-_chain = ContextVar("_chain", default=2**62)
+_chain: ContextVar[int] = ContextVar("_chain", default=2**62)
 
 
 @contextmanager
@@ -266,7 +267,7 @@ def chains_of(longest: int) -> Iterator[None]:
 def roundings(count: int) -> float:
     """Return r(count), by how many u so many additions err; see the top of this file."""
     chain = max(min(count, _chain.get()), 0)
-    return min(chain, 3.0 * chain**0.5)
+    return min(float(chain), 3.0 * math.sqrt(chain))
 
 
 def quantum(x: Host) -> float:

@@ -54,7 +54,7 @@ def test_a_sum_that_cancels_is_bounded_by_its_terms() -> None:
 def test_sums_of_whole_numbers_are_exact_up_to_the_last_of_them() -> None:
     x, w = numpy.full((1, 3), 2.0**22, "float32"), numpy.ones((3, 1), "float32")
     assert (exact(x) @ exact(w)).error == 0
-    assert (exact(2 * x) @ exact(w)).error > 0
+    assert (exact(2 * x) @ exact(w)).error != 0
     assert (exact(x / 2**10) @ exact(w / 2**5)).error == 0
 
 

@@ -78,7 +78,8 @@ def inputs_of(info: Any, dtype: torch.dtype, training: bool) -> list[Any]:
 def steps(case: Case, dtype: torch.dtype, training: bool, distortion: float) -> None:
     """Let module and twin take their steps side by side; `distortion` plants an error."""
     module, (x, *labels) = case.build(dtype, training)
-    kinds = [numpy.asarray] if dtype == torch.float64 else [numpy.asarray, exact]
+    kinds: list[Callable[..., Array]] = [numpy.asarray]
+    kinds += [exact] if dtype == torch.float32 else []
     sides = [Side.of(module, x, labels, place) for place in kinds]
     module.double()
     wide = [label.double() if label.is_floating_point() else label for label in labels]
@@ -122,12 +123,8 @@ class Side:
     ) -> "Side":
         mirror = twin(module, x.detach().numpy(), *(place(a.detach().numpy()) for a in labels))
         params, buffers, out = start(mirror, module, x)
-        return cls(
-            mirror,
-            place,
-            *({n: place(a) for n, a in kept.items()} for kept in (params, buffers)),
-            out,
-        )
+        placed = [{n: place(a) for n, a in kept.items()} for kept in (params, buffers)]
+        return cls(mirror, place, placed[0], placed[1], out)
 
     def step(self, training: bool, x: torch.Tensor, dy: torch.Tensor) -> dict[str, Array]:
         """Return the output, dx, the gradients and the new buffers by name."""
