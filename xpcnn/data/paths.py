@@ -1,9 +1,9 @@
 """Data sets of one's own, by their path: a CSV file, a .npz file, a folder of pictures by class.
 
-Where there is no test part, a fifth of the images becomes one: those whose pixels have a hash below
-0.2. So an image keeps its part when others come, go or change places, equal images are in the same
-part whatever their labels, and neither seed nor limit makes a difference. Refuses to guess the kind
-of a file that its name does not tell.
+Where there is no test part, a fifth of each class becomes one: the images whose pixels have the
+lowest hashes. So an image keeps its part when others change places, and nearly always when others
+come or go; equal images are in the same part whatever their labels; neither seed nor limit makes a
+difference. Refuses to guess the kind of a file that its name does not tell.
 """
 
 import os
@@ -17,7 +17,7 @@ from xpcnn import random
 from xpcnn.data import csv_file, folders, npz
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
-from xpcnn.data.hashes import places
+from xpcnn.data.hashes import lowest, places
 from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range, relabelled
 from xpcnn.data.reading import Reading
@@ -64,7 +64,8 @@ def load(
     check_range(labels, len(classes), str(path))
     if test is None:
         name_of_test = f"{name} (a fifth, by hash)"
-        chosen = places(images, random.key(0, "test").to_bytes(16, "little")) < TEST_FRACTION
+        key = random.key(0, "test").to_bytes(16, "little")
+        chosen = lowest(places(images, key), labels, TEST_FRACTION, key)
         if chosen.all() or not chosen.any():
             message = f"{path}: {len(images)} images are too few to set a test part aside"
             raise DataError(hint(message, "more images, or a test part of their own"))
