@@ -8,11 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+IDX_TYPES = {"i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+
 
 def idx_bytes(array: np.ndarray) -> bytes:
-    """Return a uint8 array in the IDX format."""
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return header + array.astype(np.uint8).tobytes()
+    """Return an array in the IDX format: a big-endian one in its type, others as uint8."""
+    kind = array.dtype.str[1:]
+    typed = array.dtype.str[0] == ">" or kind == "i1"
+    header = bytes([0, 0, IDX_TYPES[kind] if typed else 8, array.ndim])
+    header += struct.pack(f">{array.ndim}I", *array.shape)
+    return header + (array if typed else array.astype(np.uint8)).tobytes()
 
 
 def write_mnist(folder: Path, train: int = 12, test: int = 4, seed: int = 0) -> None:

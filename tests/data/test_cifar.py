@@ -180,3 +180,31 @@ def test_a_wrong_archive_is_named_with_what_is_wrong(tmp_path: Path, kind: str) 
         cifar.read([tmp_path], TEN)
     assert str(caught.value) == text.format(p=path) + "\n" + AGAIN
     assert list(tmp_path.rglob("*")) == [path]
+
+
+@pytest.mark.parametrize(
+    ("layout", "there"),
+    [
+        (TEN, "cifar-10-batches-py"),
+        (TEN, "cifar-10-python.tar.gz"),
+        (TEN, "data_batch_1"),
+        (HUNDRED, "cifar-100-python"),
+    ],
+)
+def test_the_python_version_is_refused_with_what_is_needed(
+    tmp_path: Path, layout: cifar.Layout, there: str
+) -> None:
+    if there.endswith(("py", "python")):
+        (tmp_path / there).mkdir()
+    else:
+        (tmp_path / there).write_bytes(b"\x80\x04.")
+    with pytest.raises(DataError) as caught:
+        cifar.read([tmp_path / "none", tmp_path], layout)
+    assert str(caught.value) == (
+        f"{tmp_path / there}: is the Python version of the data set, a pickle, which could run any "
+        f"code; the binary version is read\nTry: {layout.archive} from "
+        "https://www.cs.toronto.edu/~kriz/cifar.html, or no --data-dir to have it downloaded"
+    )
+    made = contents(layout)
+    write(tmp_path, made)  # beside the binary version it does not matter
+    check(cifar.read([tmp_path], layout), made, layout)

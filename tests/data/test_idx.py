@@ -36,13 +36,19 @@ HUGE = b"\0\0\x08\x03" + b"\xff" * 12
 BAD_IMAGES = {
     "empty": (b"", "{p}: is empty"),
     "empty, packed": (gzip.compress(b""), "{p}: is empty"),
-    "magic number": (
-        b"\0\0\x0d\x03" + GOOD[4:],
-        "{p}: wrong magic number 00000d03, expected 00000803 for images",
+    "a type that there is not": (
+        b"\0\0\x0a\x03" + GOOD[4:],
+        "{p}: is no IDX file: it begins with 00000a03, expected 0000, a type from 08 to 0e and a "
+        "rank",
     ),
     "a web page": (
         b"<!DOCTYPE html>",
-        "{p}: wrong magic number 3c21444f, expected 00000803 for images",
+        "{p}: is no IDX file: it begins with 3c21444f, expected 0000, a type from 08 to 0e and a "
+        "rank",
+    ),
+    "another type": (
+        b"\0\0\x0d\x03" + GOOD[4:],
+        "{p}: its header says (3, 2, 4), 96 bytes: more than it can hold",
     ),
     "header cut": (GOOD[:11], "{p}: breaks off inside its header"),
     "no images": (
@@ -119,9 +125,57 @@ def test_swapped_files_are_recognised(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         idx.read_pair(labels, images, 10)
     assert str(caught.value) == (
-        f"{labels}: wrong magic number 00000801, expected 00000803 for images\n"
+        f"{labels}: holds an array of rank 1, expected 3 for images\n"
         "Try: swap the image and label files"
     )
+    images.write_bytes(idx_bytes(IMAGES[:, 0]))
+    with pytest.raises(DataError) as caught:
+        idx.read_pair(images, labels, 10)
+    assert str(caught.value) == (
+        f"{images}: holds an array of rank 2, expected 3 for images\nTry: a file of images alone"
+    )
+
+
+TYPES = ["u1", "i1", "i2", "i4", "f4", "f8"]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("kind", TYPES)
+def test_every_type_of_number_is_read(tmp_path: Path, kind: str, pack: type[bytes]) -> None:
+    images, labels = idx_bytes(IMAGES.astype(f">{kind}")), idx_bytes(LABELS.astype(f">{kind}"))
+    x, y = idx.read_pair(*pair(tmp_path, pack(images), pack(labels)), 10)
+    assert x.dtype == (np.float32 if kind[0] == "f" else np.uint8)
+    assert y.dtype == np.int64
+    np.testing.assert_array_equal(x, IMAGES[:, None])
+    assert y.tolist() == [4, 0, 9]
+
+
+def test_values_outside_of_8_bits_become_float32(tmp_path: Path) -> None:
+    wide = IMAGES.astype(int)
+    for values, kind in ((wide - 1, ">i2"), (wide * 20, ">i4"), (wide / 8, ">f8")):
+        array = values.astype(kind)
+        x, _ = idx.read_pair(*pair(tmp_path, idx_bytes(array), idx_bytes(LABELS)), 10)
+        assert (x.dtype.name, x.dtype.isnative) == ("float32", True)
+        np.testing.assert_array_equal(x, array[:, None])
+    path, labels = pair(tmp_path, idx_bytes((wide * 10**6).astype(">i4")), idx_bytes(LABELS))
+    with pytest.raises(DataError) as caught:
+        idx.read_pair(path, labels, 10)
+    assert str(caught.value) == (
+        f"{path}: holds whole numbers up to 23000000, which float32 would round\n"
+        "Try: smaller values, such as a 256th of these"
+    )
+
+
+def test_labels_that_are_no_whole_numbers(tmp_path: Path) -> None:
+    for value in (0.5, np.nan, 1e30):
+        labels = np.array([4, 0, value])
+        paths = pair(tmp_path, idx_bytes(IMAGES), idx_bytes(labels.astype(">f8")))
+        with pytest.raises(LabelError) as caught:
+            idx.read_pair(*paths, 10)
+        assert str(caught.value) == (
+            f"{paths[1]}: holds labels that are no whole numbers, type float64\n"
+            "Try: the file of the labels, a class index per image"
+        )
 
 
 def test_counts_that_differ_are_refused(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 A record is one label byte (CIFAR-100: the coarse label, then the fine one) and 3072 bytes: 1024
 red, 1024 green, 1024 blue, row by row. Refuses files of another length, and never unpacks the
-archive to disk: it is read as a stream, and no further than the files in it may be long. (A.
+archive to disk: it is read as a stream, and no further than the files in it may be long. The
+Python version, which is a pickle, is refused. (A.
 Krizhevsky, "Learning multiple layers of features from tiny images", 2009.)
 """
 
+import os
 import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,16 +25,21 @@ from xpcnn.errors import DataError, hint
 
 SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
+_HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
 _RECORDS = 10_000  # read at a time
 _SLACK = 1 << 20  # bytes of an archive that are not records: headers, names of classes, a page
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What one of the two sets consists of; every file of a part holds as many records."""
+    """What one of the two sets consists of; every file of a part holds as many records.
+
+    python: what tells that the Python version of the set is there.
+    """
 
     folder: str
     archive: str
+    python: tuple[str, ...]
     train: tuple[str, ...]
     test: tuple[str, ...]
     train_records: int
@@ -54,6 +61,7 @@ class Layout:
 CIFAR10 = Layout(
     folder="cifar-10-batches-bin",
     archive="cifar-10-binary.tar.gz",
+    python=("cifar-10-batches-py", "cifar-10-python.tar.gz", "data_batch_1"),
     train=tuple(f"data_batch_{i}.bin" for i in range(1, 6)),
     test=("test_batch.bin",),
     train_records=10_000,
@@ -64,6 +72,7 @@ CIFAR10 = Layout(
 CIFAR100 = Layout(
     folder="cifar-100-binary",
     archive="cifar-100-binary.tar.gz",
+    python=("cifar-100-python", "cifar-100-python.tar.gz"),
     train=("train.bin",),
     test=("test.bin",),
     train_records=50_000,
@@ -85,6 +94,7 @@ def read(folders: Iterable[Path], layout: Layout) -> tuple[Part, Part]:
     """
     first = layout.train[0]
     places = [place for folder in folders for place in (folder, folder / layout.folder)]
+    _refuse_pickles(places, layout)
     found = find(places, (first, layout.archive))
     train, test = _empty(layout.train, layout), _empty(layout.test, layout)
     slots = _slots(layout.train, train) | _slots(layout.test, test)
@@ -94,6 +104,23 @@ def read(folders: Iterable[Path], layout: Layout) -> tuple[Part, Part]:
     else:
         _read_archive(found, slots, layout)
     return train, test
+
+
+def _refuse_pickles(folders: Iterable[Path], layout: Layout) -> None:
+    """Say which version of the set is needed where only the Python version is there."""
+    binary = (layout.train[0], layout.archive)
+    folders = list(folders)
+    if any(os.path.isfile(folder / name) for folder in folders for name in binary):
+        return
+    for folder in folders:
+        for name in layout.python:
+            if os.path.exists(folder / name):
+                message = (
+                    f"{folder / name}: is the Python version of the data set, a pickle, which "
+                    "could run any code; the binary version is read"
+                )
+                advice = f"{layout.archive} from {_HOME}, or no --data-dir to have it downloaded"
+                raise DataError(hint(message, advice))
 
 
 def _empty(names: tuple[str, ...], layout: Layout) -> Part:

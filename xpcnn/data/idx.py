@@ -1,10 +1,12 @@
 """The IDX files of MNIST and its relatives, plain or gzip-compressed.
 
-A file is four bytes 0, 0, type, rank, then `rank` big-endian 32-bit sizes, then the bytes. Refuses
-every other type than uint8, and whatever does not hold exactly what its header says: it reads at
-most one byte more. (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".)
+A file is four bytes 0, 0, type, rank, then `rank` big-endian 32-bit sizes, then the numbers, big-
+endian too, of the types uint8, int8, int16, int32, float32 and float64. Refuses whatever does not
+hold exactly what its header says: it reads at most one byte more. (Y. LeCun, C. Cortes, C. Burges,
+"The MNIST database of handwritten digits".)
 """
 
+import gzip
 import math
 import struct
 from collections.abc import Iterable
@@ -20,7 +22,9 @@ from xpcnn.errors import DataError, LabelError, hint
 from xpcnn.types import Shape
 
 _DEFLATE = 1032  # deflate expands at most so many times
-_MAGIC = {"images": b"\0\0\x08\x03", "labels": b"\0\0\x08\x01"}  # uint8, of rank 3 and 1
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_RANKS = {"images": 3, "labels": 1}
+_EXACT = 1 << 24  # up to which float32 has every whole number
 
 
 def read(folders: Iterable[Path], classes: int) -> tuple[Part, Part]:
@@ -45,54 +49,74 @@ def _spellings(stem: str, ending: str) -> list[str]:
 
 
 def read_pair(images: Path, labels: Path, classes: int) -> Part:
-    """Return uint8 images (n, 1, h, w) and int64 labels (n,) of two files that belong together.
+    """Return images (n, 1, h, w) and int64 labels (n,) of two files that belong together.
+
+    Images are uint8 where the file holds whole numbers from 0 to 255, and float32 otherwise.
 
     Raises:
         DataError: a file is not what it says, or the counts differ.
-        LabelError: labels outside 0..classes-1.
+        LabelError: labels that are no whole numbers, or outside 0..classes-1.
     """
-    x = _read(images, "images")
-    y = _read(labels, "labels").astype(np.int64)
+    x = _as_images(images, _read(images, "images"))
+    y = _read(labels, "labels")
     if len(x) != len(y):
         message = f"{images} holds {len(x)} images but {labels} holds {len(y)} labels"
         raise LabelError(hint(message, "take both files from the same set and part"))
+    if y.dtype.kind == "f" and (not (y == np.rint(y)).all() or np.abs(y).max() >= _EXACT):
+        message = f"{labels}: holds labels that are no whole numbers, type {y.dtype.name}"
+        raise LabelError(hint(message, "the file of the labels, a class index per image"))
+    y = y.astype(np.int64)
     check_range(y, classes, str(labels))
     return x[:, None], y
 
 
+def _as_images(path: Path, x: np.ndarray) -> np.ndarray:
+    if x.dtype == np.uint8 or (x.dtype.kind == "i" and x.min() >= 0 and x.max() <= 255):
+        return x.astype(np.uint8, copy=False)
+    if x.dtype.kind == "i" and max(abs(int(x.min())), int(x.max())) > _EXACT:
+        message = f"{path}: holds whole numbers up to {x.max()}, which float32 would round"
+        raise DataError(hint(message, "smaller values, such as a 256th of these"))
+    with np.errstate(over="ignore"):  # infinity is refused with the data set
+        return x.astype(np.float32)
+
+
 def _read(path: Path, kind: str) -> np.ndarray:
-    """Return the uint8 array of one file, (n, h, w) for images and (n,) for labels."""
+    """Return the array of one file, (n, h, w) for images and (n,) for labels."""
     with unpacked(path) as source:
-        shape = _shape(source, path, kind)
-        size = math.prod(shape)
+        shape, dtype = _header(source, path, kind)
+        size = math.prod(shape) * dtype.itemsize
         if size == 0:
             raise DataError(hint(f"{path}: holds no {kind}: its header says {shape}", AGAIN))
-        if size > min(LIMIT, path.stat().st_size * _DEFLATE):
+        expansion = _DEFLATE if isinstance(source, gzip.GzipFile) else 1
+        if size > min(LIMIT, path.stat().st_size * expansion):
             message = f"{path}: its header says {shape}, {size} bytes: more than it can hold"
             raise DataError(hint(message, AGAIN))
-        array = np.empty(shape, np.uint8)
-        have = fill(source, array)
+        array = np.empty(shape, dtype)
+        have = fill(source, array.view(np.uint8))
         if have < size:
             message = f"{path}: its header says {shape}, {size} bytes, but only {have} follow"
             raise DataError(hint(message, AGAIN))
         if source.read(1):
             message = f"{path}: goes on after the {size} bytes of {shape} that its header says"
             raise DataError(hint(message, AGAIN))
-    return array
+    return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _shape(source: BufferedIOBase, path: Path, kind: str) -> Shape:
-    """Read and check the header of a file of that kind; return the sizes in it."""
-    magic = _MAGIC[kind]
+def _header(source: BufferedIOBase, path: Path, kind: str) -> tuple[Shape, np.dtype]:
+    """Read and check the header of a file of that kind; return the sizes in it and the dtype."""
     start = source.read(4)
     if not start:
         raise DataError(hint(f"{path}: is empty", AGAIN))
-    if start != magic:
-        message = f"{path}: wrong magic number {start.hex()}, expected {magic.hex()} for {kind}"
-        swapped = start in _MAGIC.values()
-        raise DataError(hint(message, "swap the image and label files" if swapped else AGAIN))
-    rank = magic[3]
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _TYPES:
+        message = f"{path}: is no IDX file: it begins with {start.hex()}, expected 0000, a type"
+        raise DataError(hint(f"{message} from 08 to 0e and a rank", AGAIN))
+    rank = start[3]
+    if rank != _RANKS[kind]:
+        message = f"{path}: holds an array of rank {rank}, expected {_RANKS[kind]} for {kind}"
+        swapped = rank in _RANKS.values()
+        advice = "swap the image and label files" if swapped else f"a file of {kind} alone"
+        raise DataError(hint(message, advice))
     sizes = source.read(4 * rank)
     if len(sizes) < 4 * rank:
         raise DataError(hint(f"{path}: breaks off inside its header", AGAIN))
-    return struct.unpack(f">{rank}I", sizes)
+    return struct.unpack(f">{rank}I", sizes), np.dtype(_TYPES[start[2]])
