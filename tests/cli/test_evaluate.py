@@ -68,7 +68,7 @@ def test_views_of_predict(cli: Cli, trained: Path) -> None:
     found = answer(cli, "predict", trained, "--rows", "0:20", *BOTH)["predictions"]
     assert [row["probability"] for row in found] == p.max(axis=1).tolist()
 
-    rows = [["pixel", *range(1, 64)], *x.reshape(20, -1).tolist()]
+    rows = [[f"pixel{i}" for i in range(64)], *x.reshape(20, -1).tolist()]
     with Path("test.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     flags = ("--dataset", "test.csv", "--submission", "out.csv")

@@ -67,7 +67,7 @@ def test_evaluate_on_another_backend(cli: Cli, trained: Path) -> None:
 
 
 def test_a_model_of_some_classes_is_tried_on_those(cli: Cli) -> None:
-    flags = ("--classes", "8,1", "--epochs", "2", "--quiet", "--out", "two")
+    flags = ("--classes", "8,1", "--epochs", "4", "--quiet", "--out", "two")
     trained = answer(cli, "train", *flags)
     found = answer(cli, "evaluate", "two")
     assert found["images"] < 80

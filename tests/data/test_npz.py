@@ -49,11 +49,11 @@ def header(text: str, version: int = 1) -> bytes:
 def test_arrays_are_read_as_they_are(tmp_path: Path, write: Callable[..., None]) -> None:
     path = tmp_path / "own.npz"
     write(path, **GOOD, other=np.zeros(3))
-    (images, labels), test, classes = npz.read(path)
+    (images, labels), validation, test, classes, notes = npz.read(path)
     np.testing.assert_array_equal(images, IMAGES)
     assert (images.dtype.name, labels.dtype.name) == ("uint8", "int64")
     assert labels.tolist() == LABELS.tolist()
-    assert (test, classes) == (None, None)
+    assert (validation, test, classes, notes) == (None, None, None, ())
 
 
 def test_a_test_part_and_names_of_classes(tmp_path: Path) -> None:
@@ -71,6 +71,52 @@ def test_a_test_part_and_names_of_classes(tmp_path: Path) -> None:
     assert test.labels.tolist() == [1, 0]
 
 
+GREY = np.random.default_rng(1).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+CLASSES = np.arange(60) % 3
+
+
+def test_medmnist_names_its_parts_in_its_way(tmp_path: Path) -> None:
+    path = save(
+        tmp_path,
+        train_images=GREY[:40],
+        train_labels=CLASSES[:40, None].astype(np.uint8),
+        val_images=GREY[40:50],
+        val_labels=CLASSES[40:50, None],
+        test_images=GREY[50:],
+        test_labels=CLASSES[50:, None],
+    )
+    found = npz.read(path)
+    for part, where in zip(found[:3], (slice(40), slice(40, 50), slice(50, 60)), strict=True):
+        assert part is not None
+        np.testing.assert_array_equal(part[0], GREY[where, None])
+        np.testing.assert_array_equal(part[1], CLASSES[where])
+    assert found[3:] == (None, ())
+
+
+def test_keras_names_its_parts_in_its_way(tmp_path: Path) -> None:
+    path = save(
+        tmp_path, x_train=GREY[:40], y_train=CLASSES[:40], x_test=GREY[40:], y_test=CLASSES[40:]
+    )
+    train, test = load(path)
+    np.testing.assert_array_equal(train.images, GREY[:40, None])
+    np.testing.assert_array_equal(test.images, GREY[40:, None])
+    assert test.labels.tolist() == CLASSES[40:].tolist()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_last_images_are_turned_and_that_is_said(tmp_path: Path, channels: int) -> None:
+    images = np.random.default_rng(1).integers(0, 256, (60, 9, 9, channels), dtype=np.uint8)
+    path = save(tmp_path, images=images, labels=CLASSES)
+    found = npz.read(path)
+    np.testing.assert_array_equal(found.train[0], images.transpose(0, 3, 1, 2))
+    assert found.train[0].flags.c_contiguous
+    assert found.notes == (
+        f"{path}: images {images.shape} are taken for channels-last, (n, h, w, c)",
+    )
+    first = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    assert npz.read(save(tmp_path, images=first, labels=CLASSES)).notes == ()
+
+
 @pytest.mark.parametrize(
     "images",
     [
@@ -82,7 +128,7 @@ def test_a_test_part_and_names_of_classes(tmp_path: Path) -> None:
 )
 def test_other_orders_in_memory(tmp_path: Path, images: np.ndarray) -> None:
     path = save(tmp_path, images=images, labels=np.arange(len(images)))
-    found = npz.read(path)[0][0]
+    found = npz.read(path).train[0]
     assert found.dtype == np.dtype(np.float32)
     assert found.dtype.isnative
     np.testing.assert_array_equal(found, images)
@@ -94,14 +140,30 @@ def test_other_writers_spell_the_header_in_another_way(tmp_path: Path, version: 
     path = packed(
         tmp_path, {"images": header(text, version) + b"\x05\x06", "labels": npy(LABELS[:2])}
     )
-    assert npz.read(path)[0][0].tolist() == [[[[5]]], [[[6]]]]
+    assert npz.read(path).train[0].tolist() == [[[[5]]], [[[6]]]]
 
 
 BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
     (
-        {"x_train": IMAGES, "y_train": LABELS},
+        {"x": IMAGES, "y": LABELS},
         DataError,
-        f"{{p}}: has no array 'images'; those in it: x_train, y_train\n{FORM}",
+        f"{{p}}: has no array 'images'; those in it: x, y\n{FORM}",
+    ),
+    (
+        {**GOOD, "x_train": IMAGES, "y_train": LABELS},
+        DataError,
+        "{p}: the training images may be the array images or x_train\nTry: a file with one of them",
+    ),
+    (
+        {"x_train": IMAGES},
+        DataError,
+        f"{{p}}: has no array 'y_train'; those in it: x_train\n{FORM}",
+    ),
+    (
+        {**GOOD, "labels": np.array([[1, 0, 1]] * 6)},
+        LabelError,
+        "{p}: labels (6, 3) have several classes for an image, or none\n"
+        "Try: one class for each image",
     ),
     ({"images": IMAGES}, DataError, f"{{p}}: has no array 'labels'; those in it: images\n{FORM}"),
     (
@@ -126,16 +188,9 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
         f"{{p}}: labels is no array of numbers or names\n{FORM}",
     ),
     (
-        {**GOOD, "images": IMAGES[0]},
+        {**GOOD, "images": IMAGES[0, 0]},
         ShapeError,
-        "{p}: images must have the shape (n, c, h, w), got (3, 2, 4)\n"
-        "Try: images[:, None], if they are grey",
-    ),
-    (
-        {**GOOD, "images": np.zeros((6, 28, 28, 3), np.uint8)},
-        ShapeError,
-        "{p}: images look channels-last, expected (n, c, h, w), got (6, 28, 28, 3)\n"
-        "Try: images.transpose(0, 3, 1, 2)",
+        "{p}: images must have the shape (n, c, h, w), got (2, 4)\nTry: images.reshape(n, c, h, w)",
     ),
     (
         {**GOOD, "images": IMAGES[:0]},
@@ -149,7 +204,7 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
         "{p}: images must be uint8 or float32, got float64\nTry: images.astype('float32')",
     ),
     (
-        {**GOOD, "labels": np.eye(6, 2)},
+        {**GOOD, "labels": np.eye(2)[LABELS]},
         LabelError,
         "{p}: labels look one-hot: expected one class index per image, shape (6,), "
         "got shape (6, 2)\nTry: labels.argmax(axis=1)",
@@ -208,10 +263,10 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
         "Try: name every class that occurs, or leave out the images of the others",
     ),
     (
-        {**GOOD, "test_images": IMAGES[:1, 0], "test_labels": np.array([1])},
+        {**GOOD, "test_images": IMAGES[0, 0], "test_labels": np.array([1])},
         ShapeError,
-        "{p}: the test part: images must have the shape (n, c, h, w), got (1, 2, 4)\n"
-        "Try: images[:, None], if they are grey",
+        "{p}: test_images: images must have the shape (n, c, h, w), got (2, 4)\n"
+        "Try: images.reshape(n, c, h, w)",
     ),
 ]
 

@@ -38,7 +38,7 @@ def check_images(images: np.ndarray, where: str) -> None:
     if images.size == 0:
         message = f"{where} is empty: images have the shape {images.shape}"
         raise DataError(hint(message, "check the path, or the filter that chose the images"))
-    if _channels_last(images.shape):
+    if channels_last(images.shape):
         message = f"{where}: images look channels-last, expected (n, c, h, w), got {images.shape}"
         raise ShapeError(hint(message, "images.transpose(0, 3, 1, 2)"))
     if images.dtype not in (np.uint8, np.float32):
@@ -55,8 +55,8 @@ def check_images(images: np.ndarray, where: str) -> None:
             raise DataError(hint(message, "leave these images out, or mend their source"))
 
 
-def _channels_last(shape: Shape) -> bool:
-    """Three or four values in the last place are colours; one after a square is grey."""
+def channels_last(shape: Shape) -> bool:
+    """Whether a shape is (n, h, w, c): 3 or 4 last are colours, and 1 after a square is grey."""
     _, h, w, c = shape
     return h > 4 and w > 4 and (c in (3, 4) or (c == 1 and h == w))
 

@@ -1,9 +1,10 @@
-"""NumPy's .npz files with the arrays `images` and `labels`, and others that may be there.
+"""NumPy's .npz files with images and labels, under the names that are in use.
 
-`test_images` with `test_labels` are the test part, `classes` the names of the labels; what else is
-in the file is left alone. Refuses Python objects, which are pickled, and arrays that are not as
-long as their headers say: a size is checked before memory is taken for it, and what is compressed
-expands to at most `files.LIMIT`.
+`images` and `labels` are the training part, or `train_images` and `train_labels` as in MedMNIST, or
+`x_train` and `y_train` as in Keras; the validation and the test part are named alike; `classes` are
+the names of the labels; what else is in the file is left alone. Refuses Python objects, which are
+pickled, and arrays that are not as long as their headers say: a size is checked before memory is
+taken for it, and what is compressed expands to at most `files.LIMIT`.
 """
 
 import math
@@ -15,42 +16,89 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from xpcnn.data.files import AGAIN, LIMIT, fill, open_regular
-from xpcnn.data.images import Part, check_images
+from xpcnn.data.images import Part, channels_last, check_images
 from xpcnn.data.labels import as_indices
-from xpcnn.errors import DataError, hint
+from xpcnn.errors import DataError, LabelError, hint
 from xpcnn.types import Shape
 
 _DEFLATE = 1032  # deflate expands at most so many times
 _HEADER = 1 << 12  # bytes of the header of an array at most; those of numbers have about 100
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
 _FORM = "numpy.savez(path, images=images, labels=labels)"
+_LAYOUTS = (
+    (("images", "labels"), ("val_images", "val_labels"), ("test_images", "test_labels")),
+    (
+        ("train_images", "train_labels"),
+        ("val_images", "val_labels"),
+        ("test_images", "test_labels"),
+    ),
+    (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),
+)
+"""Names of images and labels: of the training, the validation and the test part."""
 
 
-def read(path: Path) -> tuple[Part, Part | None, tuple[str, ...] | None]:
-    """Return (images, labels) of the training part, of the test part, and the names of classes.
+class Contents(NamedTuple):
+    """(images, labels) of each part and the names of the classes, None where the file has none;
+    notes: how arrays were turned into images (n, c, h, w), in sentences.
+    """
 
-    images: uint8 or float32 (n, c, h, w); labels: int64 (n,). None is what the file does not have.
+    train: Part
+    validation: Part | None
+    test: Part | None
+    classes: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+def read(path: Path) -> Contents:
+    """Return the parts that a file holds.
+
+    images: uint8 or float32 (n, c, h, w), in the file also (n, h, w), which is grey, or channels-
+    last (n, h, w, c), where nothing else is possible; labels: int64 (n,), in the file also (n, 1).
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError: names the file and what is wrong in it.
     """
     with _opened(path) as archive:
-        train = _part(path, archive, "")
         held = {_name(info) for info in archive.infolist()}
-        test = _part(path, archive, "test_") if held & {"test_images", "test_labels"} else None
-        return train, test, _classes(path, archive) if "classes" in held else None
+        layouts = [names for names in _LAYOUTS if held & set(names[0])]
+        if len(layouts) > 1:
+            listing = " or ".join(names[0][0] for names in layouts)
+            message = f"{path}: the training images may be the array {listing}"
+            raise DataError(hint(message, "a file with one of them"))
+        train, *others = layouts[0] if layouts else _LAYOUTS[0]
+        notes: list[str] = []
+        parts: list[Part | None] = [_part(path, archive, train, notes)]
+        for pair in others:
+            parts.append(_part(path, archive, pair, notes) if held & set(pair) else None)
+        ours, validation, test = parts
+        assert ours is not None
+        classes = _classes(path, archive) if "classes" in held else None
+        return Contents(ours, validation, test, classes, tuple(dict.fromkeys(notes)))
 
 
-def _part(path: Path, archive: zipfile.ZipFile, prefix: str) -> Part:
-    where = f"{path}: the test part" if prefix else str(path)
-    images = _array(path, archive, f"{prefix}images")
+def _part(path: Path, archive: zipfile.ZipFile, names: tuple[str, str], notes: list[str]) -> Part:
+    """Return the images and labels of the two arrays of these names."""
+    where = str(path) if names in [layout[0] for layout in _LAYOUTS] else f"{path}: {names[0]}"
+    images = _array(path, archive, names[0])
+    if images.ndim == 3:
+        images = images[:, None]  # grey
+    elif images.ndim == 4 and channels_last(images.shape):
+        notes.append(f"{path}: images {images.shape} are taken for channels-last, (n, h, w, c)")
+        images = images.transpose(0, 3, 1, 2)
     check_images(images, where)
-    return images, as_indices(_array(path, archive, f"{prefix}labels"), len(images), where)
+    labels = _array(path, archive, names[1])
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    several = labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf"
+    if several and (labels.sum(axis=1) != 1).any():
+        message = f"{where}: {names[1]} {labels.shape} have several classes for an image, or none"
+        raise LabelError(hint(message, "one class for each image"))
+    return np.ascontiguousarray(images), as_indices(labels, len(images), where)
 
 
 def _classes(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:

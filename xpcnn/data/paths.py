@@ -118,7 +118,8 @@ def _read(path: Path, image_size: Size | None, label_column: LabelColumn) -> Par
         assert table.labels is not None
         return Parts((table.images, table.labels), None, table.classes, None, _noted(table))
     if kind == ".npz":
-        parts = Parts(*npz.read(path))
+        arrays = npz.read(path)
+        parts = Parts(arrays.train, arrays.test, arrays.classes, None, arrays.notes)
         found = parts.train[0].shape[2:]
         if image_size not in (None, found):
             message = f"{path}: holds images of {found}, not of {image_size}"
