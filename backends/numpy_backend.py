@@ -18,6 +18,9 @@ def problem(device: str | int | None) -> tuple[str, str] | None:
         thread_count()
     except ValueError as error:
         return str(error), "XPCNN_NUM_THREADS=2, or none for all cores"
+    if (compiler := library.unknown_compiler()) is not None:
+        remedy = f"XPCNN_COMPILER=gcc, {library.WITHOUT} for kernels of NumPy's calls, or unset it"
+        return f"XPCNN_COMPILER is {compiler!r}, and there is no such program", remedy
     return None
 
 

@@ -10,7 +10,10 @@
 
 #include <stdlib.h>
 
-enum { SUMS_BYTES = 1 << 21 }; /* of the sums of a group of filters, in each thread */
+enum {
+    SUMS_BYTES = 1 << 21, /* of the sums of a group of filters, in each thread */
+    PARTIAL = 1 << 14     /* numbers after which these sums are added to the gradient */
+};
 
 typedef struct {
     long c, h, w, kh, kw;                 /* of the image, of the filters */
@@ -33,6 +36,11 @@ typedef struct {
 static long taps_of(const Windows *o)
 {
     return o->c * o->kh * o->kw;
+}
+
+static long lists_bytes(const Windows *o)
+{
+    return 2 * taps_of(o) * (long)sizeof(long);
 }
 
 /* List the taps of a run of row p: their place in a filter, and in x that of the first number. */
@@ -60,11 +68,13 @@ static void row(const Arguments *a, long p, float *y, long ym, long *lists)
     }
 }
 
-static void conv_rows(void *arguments, long piece)
+static long conv_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const Windows *o = a->o;
-    long across = o->columns * a->n, *lists = malloc(2 * taps_of(o) * sizeof *lists);
+    long across = o->columns * a->n, bytes = lists_bytes(o), *lists = malloc(bytes);
+    if (!lists)
+        return bytes;
     for (long p = o->rows * piece / a->pieces; p < o->rows * (piece + 1) / a->pieces; p++) {
         float *y = a->out + p * across;
         row(a, p, y, o->rows * across, lists);
@@ -73,15 +83,16 @@ static void conv_rows(void *arguments, long piece)
                 y[l] = y[l] < 0 ? 0 : y[l]; /* NaN stays */
     }
     free(lists);
+    return 0;
 }
 
 /* y (f, rows, columns, n) = conv(x, w) + bias, then ReLU if asked for. */
-void conv(const Windows *o, const float *x, const float *w, const float *bias, float *y, long n,
+long conv(const Windows *o, const float *x, const float *w, const float *bias, float *y, long n,
           long f, long relu, long pieces, long threads)
 {
     Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .n = n, .f = f, .relu = relu,
                    .pieces = pieces};
-    run(conv_rows, &a, pieces, threads);
+    return run(conv_rows, &a, pieces, threads);
 }
 
 /* Write for LANES numbers the ReLU of the largest of a window of ph * pw, and which it is: the first
@@ -124,13 +135,16 @@ static void pool_row(const float *x, long across, long n, long ph, long pw, long
     }
 }
 
-static void conv_pool_rows(void *arguments, long piece)
+static long conv_pool_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const Windows *o = a->o;
     long rows = o->rows / a->ph, out = o->columns / a->pw, across = o->columns * a->n;
-    long *lists = malloc(2 * taps_of(o) * sizeof *lists);
-    float *strip = malloc(a->f * a->ph * across * sizeof *strip); /* (f, ph, columns, n) */
+    long bytes = lists_bytes(o) + a->f * a->ph * across * (long)sizeof(float);
+    long *lists = malloc(bytes);
+    float *strip = (float *)(lists + 2 * taps_of(o)); /* (f, ph, columns, n) */
+    if (!lists)
+        return bytes;
     for (long p = rows * piece / a->pieces; p < rows * (piece + 1) / a->pieces; p++) {
         for (long i = 0; i < a->ph; i++)
             row(a, p * a->ph + i, strip + i * across, a->ph * across, lists);
@@ -140,21 +154,21 @@ static void conv_pool_rows(void *arguments, long piece)
                      a->winner ? a->winner + place : 0);
         }
     }
-    free(strip);
     free(lists);
+    return 0;
 }
 
 /* y, winner (f, rows / ph, columns / pw, n): max pooling of relu(conv(x, w) + bias), and which
    element of each window it is, unless winner is null. */
-void conv_relu_pool(const Windows *o, const float *x, const float *w, const float *bias, float *y,
+long conv_relu_pool(const Windows *o, const float *x, const float *w, const float *bias, float *y,
                     uint8_t *winner, long n, long f, long ph, long pw, long pieces, long threads)
 {
     Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .winner = winner, .n = n,
                    .f = f, .ph = ph, .pw = pw, .pieces = pieces};
-    run(conv_pool_rows, &a, pieces, threads);
+    return run(conv_pool_rows, &a, pieces, threads);
 }
 
-static void unpool_rows(void *arguments, long piece)
+static long unpool_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const Windows *o = a->o;
@@ -171,40 +185,46 @@ static void unpool_rows(void *arguments, long piece)
                         dx[l] = ((winner[l] == k) & (y[l] != 0)) ? dy[l] : 0;
                 }
         }
+    return 0;
 }
 
 /* dx (f, rows, columns, n), the gradient before ReLU and pooling; what no window holds stays. */
-void unpool(const Windows *o, const float *dy, const float *y, const uint8_t *winner, float *dx,
+long unpool(const Windows *o, const float *dy, const float *y, const uint8_t *winner, float *dx,
             long n, long f, long ph, long pw, long pieces, long threads)
 {
     Arguments a = {.o = o, .dy = dy, .y = y, .winner = (uint8_t *)winner, .out = dx, .n = n, .f = f,
                    .ph = ph, .pw = pw, .pieces = pieces};
-    run(unpool_rows, &a, pieces, threads);
+    return run(unpool_rows, &a, pieces, threads);
 }
 
-INLINE float total(Lanes sum)
-{
-    float all = 0;
-    for (int lane = 0; lane < LANES; lane++)
-        all += sum[lane];
-    return all;
-}
-
+/* In blocks, whose sums are added up in double. */
 static float sum_of(const float *x, long length)
 {
-    Lanes sum = {0};
-    float rest = 0;
+    double all = 0;
     long l = 0;
-    for (; l + LANES <= length; l += LANES)
-        sum += *(const Lanes *)(x + l);
+    while (l + LANES <= length) {
+        Lanes sum = {0};
+        for (long end = l + REACH; l + LANES <= length && l < end; l += LANES)
+            sum += *(const Lanes *)(x + l);
+        all += total(sum);
+    }
     for (; l < length; l++)
-        rest += x[l];
-    return rest + total(sum);
+        all += x[l];
+    return (float)all;
+}
+
+/* Add sums to dw, and begin them anew: the longer a sum runs, the more of it is lost in rounding. */
+static void fold(Lanes *sums, float *dw, long count)
+{
+    for (long i = 0; i < count; i++) {
+        dw[i] += total(sums[i]);
+        sums[i] = spread(0);
+    }
 }
 
 /* The part of dw and then of db that comes from some of the rows, a group of filters at a time, whose
    sums stay in a cache. */
-static void filter_rows(void *arguments, long piece)
+static long filter_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const Windows *o = a->o;
@@ -213,32 +233,40 @@ static void filter_rows(void *arguments, long piece)
     long group = SUMS_BYTES / (all * (long)sizeof(Lanes)) / 20 * 20; /* for whole tiles of 4 or 5 */
     float *part = a->out + piece * a->f * (all + 1);
     group = group < 20 ? 20 : group;
-    long *lists = malloc(2 * all * sizeof *lists);
-    Lanes *sums = malloc(group * all * sizeof *sums);
+    group = group < a->f ? group : a->f;
+    long bytes = lists_bytes(o) + group * all * (long)sizeof(Lanes), *lists = malloc(bytes);
+    Lanes *sums = (Lanes *)(lists + 2 * all);
+    if (!lists)
+        return bytes;
+    memset(part, 0, a->f * all * sizeof *part);
     for (long g = 0; g < a->f; g += group) {
         long some = a->f - g < group ? a->f - g : group;
         const float *dy = a->dy + g * stride;
         memset(sums, 0, some * all * sizeof *sums);
-        for (long p = from; p < to; p++)
+        for (long p = from, numbers = 0; p < to; p++) {
             for (long r = 0; r < o->runs; r++) {
                 long taps = list(o, a->n, p, r, lists, lists + all);
                 dots(dy + p * across + o->from[r] * a->n, stride, some, a->x, lists + all, lists, taps,
                      (o->to[r] - o->from[r]) * a->n, sums, all);
             }
-        for (long i = 0; i < some * all; i++)
-            part[g * all + i] = total(sums[i]);
+            numbers += across;
+            if (numbers >= PARTIAL || p + 1 == to) {
+                fold(sums, part + g * all, some * all);
+                numbers = 0;
+            }
+        }
         for (long f = 0; f < some; f++)
             part[a->f * all + g + f] = sum_of(dy + f * stride + from * across, (to - from) * across);
     }
-    free(sums);
     free(lists);
+    return 0;
 }
 
 /* parts (pieces, f * c * kh * kw + f): dw (f, c, kh, kw) and then db (f,), for dy (f, rows, columns, n),
    from each piece of the rows. */
-void conv_filters(const Windows *o, const float *x, const float *dy, float *parts, long n, long f,
+long conv_filters(const Windows *o, const float *x, const float *dy, float *parts, long n, long f,
                   long pieces, long threads)
 {
     Arguments a = {.o = o, .x = x, .dy = dy, .out = parts, .n = n, .f = f, .pieces = pieces};
-    run(filter_rows, &a, pieces, threads);
+    return run(filter_rows, &a, pieces, threads);
 }

@@ -11,11 +11,13 @@ typedef struct {
     long am, ak, m, k, l, pieces;
 } Arguments;
 
-static void rows(void *arguments, long piece)
+static long rows(void *arguments, long piece)
 {
     const Arguments *p = arguments;
     long from = p->m * piece / p->pieces, to = p->m * (piece + 1) / p->pieces;
-    long *tap = malloc(2 * p->k * sizeof *tap), *at = tap + p->k;
+    long bytes = 2 * p->k * (long)sizeof(long), *tap = malloc(bytes), *at = tap + p->k;
+    if (!tap)
+        return bytes;
     for (long k = 0; k < p->k; k++) {
         tap[k] = k * p->ak;
         at[k] = k * p->l;
@@ -23,12 +25,13 @@ static void rows(void *arguments, long piece)
     product(p->a + from * p->am, p->am, to - from, tap, p->b, at, p->k, p->y + from * p->l, p->l,
             p->l, p->bias ? p->bias + from : 0);
     free(tap);
+    return 0;
 }
 
 /* bias: one for each row of y, or null. am, ak: numbers from one row and column of a to the next. */
-void matrix_product(const float *a, const float *b, const float *bias, float *y, long am, long ak,
+long matrix_product(const float *a, const float *b, const float *bias, float *y, long am, long ak,
                     long m, long k, long l, long pieces, long threads)
 {
     Arguments p = {a, b, bias, y, am, ak, m, k, l, pieces};
-    run(rows, &p, pieces, threads);
+    return run(rows, &p, pieces, threads);
 }

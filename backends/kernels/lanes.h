@@ -12,6 +12,7 @@
 #endif
 
 typedef float Lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float Four __attribute__((vector_size(16)));
 typedef int32_t Whole __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef uint8_t Bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
 
@@ -27,6 +28,13 @@ INLINE Lanes spread(float x)
 INLINE Lanes chosen(Whole mask, Lanes a, Lanes b)
 {
     return (Lanes)((mask & (Whole)a) | (~mask & (Whole)b));
+}
+
+INLINE float total(Lanes sum)
+{
+    Four all = {0};
+    UNROLL for (int i = 0; i < LANES; i += 4) all += (Four){sum[i], sum[i + 1], sum[i + 2], sum[i + 3]};
+    return (all[0] + all[1]) + (all[2] + all[3]);
 }
 
 #endif

@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) double total(const int kind, const 
     return all;
 }
 
-static void forward(void *arguments, long c)
+static long forward(void *arguments, long c)
 {
     const Arguments *p = arguments;
     long m = p->m;
@@ -49,19 +49,20 @@ static void forward(void *arguments, long c)
     p->var[c] = var;
     for (long i = 0; i < m; i++)
         y[i] = (x[i] - mean) * slope + beta;
+    return 0;
 }
 
 /* y = gamma * (x - mean) / sqrt(var + eps) + beta, mean and var (c,) of x (c, m); gamma, beta may be
    null. */
-void batch_norm(const float *x, const float *gamma, const float *beta, float *y, float *mean,
+long batch_norm(const float *x, const float *gamma, const float *beta, float *y, float *mean,
                 float *var, float eps, long m, long channels, long threads)
 {
     Arguments p = {.x = x, .gamma = gamma, .beta = beta, .y = y, .mean = mean, .var = var,
                    .eps = eps, .m = m};
-    run(forward, &p, channels, threads);
+    return run(forward, &p, channels, threads);
 }
 
-static void inference(void *arguments, long c)
+static long inference(void *arguments, long c)
 {
     const Arguments *p = arguments;
     const float *x = p->x + c * p->m, mean = p->mean[c];
@@ -70,18 +71,19 @@ static void inference(void *arguments, long c)
     float *restrict y = p->y + c * p->m;
     for (long i = 0; i < p->m; i++)
         y[i] = (x[i] - mean) * slope + beta;
+    return 0;
 }
 
 /* The same with a mean and a var that are given. */
-void batch_norm_inference(const float *x, const float *gamma, const float *beta, float *mean,
+long batch_norm_inference(const float *x, const float *gamma, const float *beta, float *mean,
                           float *var, float *y, float eps, long m, long channels, long threads)
 {
     Arguments p = {.x = x, .gamma = gamma, .beta = beta, .mean = mean, .var = var, .y = y,
                    .eps = eps, .m = m};
-    run(inference, &p, channels, threads);
+    return run(inference, &p, channels, threads);
 }
 
-static void backward(void *arguments, long c)
+static long backward(void *arguments, long c)
 {
     const Arguments *p = arguments;
     long m = p->m;
@@ -97,15 +99,16 @@ static void backward(void *arguments, long c)
         for (long i = 0; i < m; i++)
             dx[i] = slope * (dy[i] - shift - (x[i] - mean) * tilt);
     }
+    return 0;
 }
 
 /* dx = gamma / sqrt(var + eps) * (dy - mean(dy) - xhat * mean(dy * xhat)), unless null; the sums (c,)
    of dy and of dy * xhat. */
-void batch_norm_gradient(const float *x, const float *dy, const float *gamma, float *mean, float *var,
+long batch_norm_gradient(const float *x, const float *dy, const float *gamma, float *mean, float *var,
                          float *dx, float *sum_dy, float *sum_dy_xhat, float eps, long m,
                          long channels, long threads)
 {
     Arguments p = {.x = x, .dy = dy, .gamma = gamma, .mean = mean, .var = var, .y = dx,
                    .sum_dy = sum_dy, .sum_dy_xhat = sum_dy_xhat, .eps = eps, .m = m};
-    run(backward, &p, channels, threads);
+    return run(backward, &p, channels, threads);
 }

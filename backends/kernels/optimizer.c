@@ -21,7 +21,7 @@ typedef struct {
 #define EACH(t, a, piece)                                                                          \
     for (long i = t->size * piece / a->pieces, end = t->size * (piece + 1) / a->pieces; i < end; i++)
 
-static void sgd_piece(void *arguments, long piece)
+static long sgd_piece(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const float lr = a->lr, momentum = a->momentum, share = a->share;
@@ -43,19 +43,20 @@ static void sgd_piece(void *arguments, long piece)
                 new_p[i] = keep * p[i] - lr * new_m[i];
             }
     }
+    return 0;
 }
 
 /* v = momentum * v + share * g; p -= lr * v, with Nesterov lr * (g + momentum * v), and without v
    lr * g. */
-void sgd(const Tensor *tensors, long count, float lr, float momentum, float share, long nesterov,
+long sgd(const Tensor *tensors, long count, float lr, float momentum, float share, long nesterov,
          long pieces, long threads)
 {
     Arguments a = {.tensors = tensors, .count = count, .pieces = pieces, .nesterov = nesterov,
                    .lr = lr, .momentum = momentum, .share = share};
-    run(sgd_piece, &a, pieces, threads);
+    return run(sgd_piece, &a, pieces, threads);
 }
 
-static void adam_piece(void *arguments, long piece)
+static long adam_piece(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const float beta1 = a->beta1, beta2 = a->beta2, new1 = a->new1, new2 = a->new2;
@@ -71,15 +72,16 @@ static void adam_piece(void *arguments, long piece)
             new_p[i] = keep * p[i] - rate * new_m[i] / (sqrtf(new_v[i]) / root + eps);
         }
     }
+    return 0;
 }
 
 /* m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; p -= rate * m / (sqrt(v) / root
    + eps), where rate = lr / (1 - beta1^t) and root = sqrt(1 - beta2^t). */
-void adam(const Tensor *tensors, long count, float rate, float root, double beta1, double beta2,
+long adam(const Tensor *tensors, long count, float rate, float root, double beta1, double beta2,
           float eps, long pieces, long threads)
 {
     Arguments a = {.tensors = tensors, .count = count, .pieces = pieces, .rate = rate, .root = root,
                    .beta1 = (float)beta1, .new1 = (float)(1 - beta1), .beta2 = (float)beta2,
                    .new2 = (float)(1 - beta2), .eps = eps};
-    run(adam_piece, &a, pieces, threads);
+    return run(adam_piece, &a, pieces, threads);
 }

@@ -11,34 +11,36 @@ typedef struct {
 #define EACH(p, piece) \
     for (long i = p->size * piece / p->pieces, end = p->size * (piece + 1) / p->pieces; i < end; i++)
 
-static void relu_piece(void *arguments, long piece)
+static long relu_piece(void *arguments, long piece)
 {
     const Arguments *p = arguments;
     const float *x = p->a;
     float *restrict y = p->c;
     EACH(p, piece)
         y[i] = x[i] < 0 ? 0 : x[i]; /* NaN stays */
+    return 0;
 }
 
 /* y = max(x, 0) */
-void relu(const float *x, float *y, long size, long pieces, long threads)
+long relu(const float *x, float *y, long size, long pieces, long threads)
 {
     Arguments p = {.a = x, .c = y, .size = size, .pieces = pieces};
-    run(relu_piece, &p, pieces, threads);
+    return run(relu_piece, &p, pieces, threads);
 }
 
-static void relu_gradient_piece(void *arguments, long piece)
+static long relu_gradient_piece(void *arguments, long piece)
 {
     const Arguments *p = arguments;
     const float *dy = p->a, *y = p->b;
     float *restrict dx = p->c;
     EACH(p, piece)
         dx[i] = y[i] != 0 ? dy[i] : 0;
+    return 0;
 }
 
 /* dx = dy where y is not 0: exactly where x > 0, or NaN */
-void relu_gradient(const float *dy, const float *y, float *dx, long size, long pieces, long threads)
+long relu_gradient(const float *dy, const float *y, float *dx, long size, long pieces, long threads)
 {
     Arguments p = {.a = dy, .b = y, .c = dx, .size = size, .pieces = pieces};
-    run(relu_gradient_piece, &p, pieces, threads);
+    return run(relu_gradient_piece, &p, pieces, threads);
 }

@@ -63,7 +63,7 @@ static Lanes hyperbolic_gradient(Lanes dy, Lanes y)
     return dy * (1 - y * y);
 }
 
-static void piece_of(void *arguments, long piece)
+static long piece_of(void *arguments, long piece)
 {
     const Arguments *p = arguments;
     long i = p->size * piece / p->pieces, end = p->size * (piece + 1) / p->pieces;
@@ -76,36 +76,37 @@ static void piece_of(void *arguments, long piece)
         a = p->function(a, b);
         memcpy(p->out + i, &a, (end - i) * sizeof(float));
     }
+    return 0;
 }
 
-static void each(Function function, const float *a, const float *b, float *out, long size,
+static long each(Function function, const float *a, const float *b, float *out, long size,
                  long pieces, long threads)
 {
     Arguments p = {a, b, out, size, pieces, function};
-    run(piece_of, &p, pieces, threads);
+    return run(piece_of, &p, pieces, threads);
 }
 
 /* y = 1 / (1 + e^-x) */
-void sigmoid(const float *x, float *y, long size, long pieces, long threads)
+long sigmoid(const float *x, float *y, long size, long pieces, long threads)
 {
-    each(logistic, x, x, y, size, pieces, threads);
+    return each(logistic, x, x, y, size, pieces, threads);
 }
 
 /* dx = dy * y * (1 - y) */
-void sigmoid_gradient(const float *dy, const float *y, float *dx, long size, long pieces, long threads)
+long sigmoid_gradient(const float *dy, const float *y, float *dx, long size, long pieces, long threads)
 {
-    each(logistic_gradient, dy, y, dx, size, pieces, threads);
+    return each(logistic_gradient, dy, y, dx, size, pieces, threads);
 }
 
 /* y = tanh(x) */
-void hyperbolic_tangent(const float *x, float *y, long size, long pieces, long threads)
+long hyperbolic_tangent(const float *x, float *y, long size, long pieces, long threads)
 {
-    each(hyperbolic, x, x, y, size, pieces, threads);
+    return each(hyperbolic, x, x, y, size, pieces, threads);
 }
 
 /* dx = dy * (1 - y^2) */
-void hyperbolic_tangent_gradient(const float *dy, const float *y, float *dx, long size, long pieces,
+long hyperbolic_tangent_gradient(const float *dy, const float *y, float *dx, long size, long pieces,
                                  long threads)
 {
-    each(hyperbolic_gradient, dy, y, dx, size, pieces, threads);
+    return each(hyperbolic_gradient, dy, y, dx, size, pieces, threads);
 }

@@ -15,6 +15,7 @@ static const long PATIENCE = 200000; /* nanoseconds without work after which a h
 static atomic_flag taken = ATOMIC_FLAG_INIT; /* by the one caller that the helpers serve */
 static _Atomic uint64_t open;                /* number of the call * 2^32 + pieces not yet taken */
 static atomic_long ended, asleep, wanted;    /* pieces done; helpers that sleep, that may work */
+static atomic_long missing;                  /* bytes that a piece could not allocate */
 static long started;
 static Task the_task;
 static void *the_arguments;
@@ -43,7 +44,9 @@ static void work(void)
     uint64_t seen = atomic_load(&open);
     while ((uint32_t)seen)
         if (atomic_compare_exchange_weak(&open, &seen, seen - 1)) {
-            the_task(the_arguments, (long)(uint32_t)seen - 1);
+            long bytes = the_task(the_arguments, (long)(uint32_t)seen - 1);
+            if (bytes)
+                atomic_store(&missing, bytes);
             atomic_fetch_add(&ended, 1);
             seen = atomic_load(&open);
         }
@@ -85,6 +88,7 @@ static void forget(void)
     pthread_cond_init(&wake, 0);
 }
 
+/* Where the system gives no more threads, those that there are take all pieces. */
 static void start(long helpers)
 {
     static int told;
@@ -98,18 +102,19 @@ static void start(long helpers)
     }
 }
 
-void run(Task task, void *arguments, long pieces, long threads)
+long run(Task task, void *arguments, long pieces, long threads)
 {
-    long helpers = (threads < pieces ? threads : pieces) - 1;
+    long helpers = (threads < pieces ? threads : pieces) - 1, bytes = 0;
     if (helpers < 1 || atomic_flag_test_and_set(&taken)) {
-        for (long piece = 0; piece < pieces; piece++)
-            task(arguments, piece);
-        return;
+        for (long piece = 0; piece < pieces && !bytes; piece++)
+            bytes = task(arguments, piece);
+        return bytes;
     }
     start(helpers < MOST ? helpers : MOST);
     the_task = task;
     the_arguments = arguments;
     atomic_store(&ended, 0);
+    atomic_store(&missing, 0);
     atomic_store(&wanted, helpers);
     atomic_store(&open, ((atomic_load(&open) >> 32) + 1) << 32 | (uint64_t)pieces);
     if (atomic_load(&asleep)) {
@@ -123,5 +128,7 @@ void run(Task task, void *arguments, long pieces, long threads)
             sched_yield();
         else
             linger();
+    bytes = atomic_load(&missing);
     atomic_flag_clear(&taken);
+    return bytes;
 }

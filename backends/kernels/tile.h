@@ -15,14 +15,17 @@ ALONE long NAME(tiles)(const float *w, long wm, const long *tap, const float *x,
 {
     for (; l + WIDTH * LANES <= length; l += WIDTH * LANES) {
         Lanes sum[ROWS][WIDTH];
-        EACH sum[m][v] = first ? spread(bias ? bias[m] : 0) : *(Lanes *)(y + m * ym + l + v * LANES);
+        EACH sum[m][v] = spread(0);
         for (long k = 0; k < taps; k++) {
             const float *factor = w + tap[k], *from = x + at[k] + l;
             Lanes in[WIDTH];
             UNROLL for (int v = 0; v < WIDTH; v++) in[v] = *(const Lanes *)(from + v * LANES);
             EACH sum[m][v] += factor[m * wm] * in[v];
         }
-        EACH *(Lanes *)(y + m * ym + l + v * LANES) = sum[m][v];
+        EACH {
+            Lanes *out = (Lanes *)(y + m * ym + l + v * LANES);
+            *out = sum[m][v] + (first ? spread(bias ? bias[m] : 0) : *out);
+        }
     }
     return l;
 }
@@ -33,7 +36,7 @@ ALONE long NAME(dots)(const float *dy, long dm, const float *x, const long *at, 
 {
     for (; k + WIDTH <= taps; k += WIDTH) {
         Lanes part[ROWS][WIDTH];
-        EACH part[m][v] = sum[m * all + tap[k + v]];
+        EACH part[m][v] = spread(0);
         for (long l = 0; l < length; l += LANES) {
             Lanes in[WIDTH];
             UNROLL for (int v = 0; v < WIDTH; v++) in[v] = *(const Lanes *)(x + at[k + v] + l);
@@ -42,7 +45,7 @@ ALONE long NAME(dots)(const float *dy, long dm, const float *x, const long *at, 
                 UNROLL for (int v = 0; v < WIDTH; v++) part[m][v] += factor * in[v];
             }
         }
-        EACH sum[m * all + tap[k + v]] = part[m][v];
+        EACH sum[m * all + tap[k + v]] += part[m][v];
     }
     return k;
 }

@@ -36,8 +36,13 @@ class Pool:
             tuple[Callable[[], None] | None, SimpleQueue[BaseException | None]]
         ]
         self._pieces = SimpleQueue()
+        self._threads = 0
         for _ in range(size - 1):
-            threading.Thread(target=self._work, daemon=True, name="xpcnn").start()
+            try:
+                threading.Thread(target=self._work, daemon=True, name="xpcnn").start()
+            except RuntimeError:  # the system gives no more: those that run do all of the work
+                break
+            self._threads += 1
 
     def _work(self) -> None:
         while True:
@@ -53,11 +58,15 @@ class Pool:
 
     def close(self) -> None:
         """End the threads, once they have done what they were given."""
-        for _ in range(self.size - 1):
+        for _ in range(self._threads):
             self._pieces.put((None, SimpleQueue()))
 
     def run(self, task: Task, pieces: int) -> None:
         """Run task(0), task(1), ... at the same time; return when all have ended."""
+        if not self._threads:
+            for piece in range(pieces):
+                task(piece)
+            return
         done: SimpleQueue[BaseException | None] = SimpleQueue()
         for piece in range(1, pieces):
             # in a copy of the caller's context, which holds NumPy's errstate

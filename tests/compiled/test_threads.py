@@ -149,12 +149,13 @@ CALLERS = """
 #include <stdio.h>
 #include <stdlib.h>
 enum { MOST_PIECES = 64 };
-typedef struct { long in[MOST_PIECES], out[MOST_PIECES]; } Work;
+typedef struct { long in[MOST_PIECES], out[MOST_PIECES], bytes; } Work;
 
-static void task(void *arguments, long piece)
+static long task(void *arguments, long piece)
 {
     Work *w = arguments;
     w->out[piece] = 2 * w->in[piece];
+    return piece == 0 ? w->bytes : 0;
 }
 
 static void *calls(void *argument)
@@ -165,9 +166,11 @@ static void *calls(void *argument)
         long pieces = 1 + rand_r(&seed) % MOST_PIECES;
         for (long i = 0; i < pieces; i++)
             w.in[i] = call + i;
-        run(task, &w, pieces, 1 + rand_r(&seed) % 6);
+        w.bytes = call % 2 ? call : 0;
+        if (run(task, &w, pieces, 1 + rand_r(&seed) % 6) != w.bytes)
+            exit(2);
         for (long i = 0; i < pieces; i++)
-            if (w.out[i] != 2 * (call + i))
+            if (w.out[i] != 2 * (call + i) && !w.bytes)
                 exit(1);
         if (call % 100 == 0) /* longer than a helper's patience */
             for (volatile long x = 0; x < 300000; x++)

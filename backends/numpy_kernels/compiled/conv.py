@@ -13,10 +13,10 @@ from .library import Call, serves, vector
 from .pointwise import PASS, relu_gradient
 from .windows import over_image, over_output
 
-CONV = Call("conv", "ppppp lll ll")
+CONV = Call("conv", "ppppp lll ll", "conv2d")
 CONV_RELU_POOL = Call("conv_relu_pool", "pppppp llll ll")
 UNPOOL = Call("unpool", "ppppp llll ll")
-CONV_FILTERS = Call("conv_filters", "pppp ll ll")
+CONV_FILTERS = Call("conv_filters", "pppp ll ll", "gradient of w in conv2d")
 
 Wants = Sequence[bool] | None
 Gradients = tuple[Array | None, Array | None, Array | None]

@@ -9,7 +9,7 @@ from ..layout import Array, cotangent
 from ..threads import sharing
 from .library import Call, serves, vector
 
-MATRIX_PRODUCT = Call("matrix_product", "pppp lllll ll")
+MATRIX_PRODUCT = Call("matrix_product", "pppp lllll ll", "dense")
 
 
 def dense(x: Array, w: Array, b: Array | None = None) -> Any:
@@ -26,14 +26,16 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
         dy, dx, dw = cotangent(dy, y.T), None, None
+        rows = np.ascontiguousarray(dy.T)
         work = sharing(i, w.size * n)
         if want_dx:
             dx = np.empty((i, n), x.dtype)
-            MATRIX_PRODUCT(w, np.ascontiguousarray(dy.T), None, dx, o, 1, i, o, n, *work)
+            MATRIX_PRODUCT(w, rows, None, dx, o, 1, i, o, n, *work)
         if want_dw:
             dw = np.empty((i, o), x.dtype)
             MATRIX_PRODUCT(columns, np.ascontiguousarray(dy), None, dw, n, 1, i, n, o, *work)
-        db = dy.sum(axis=0) if want_db and b is not None else None
+        # along memory NumPy adds by pairs, across it one by one, with ten times the rounding error
+        db = rows.sum(axis=1) if want_db and b is not None else None
         return None if dx is None else dx.T, dw, db
 
     return y.T, pullback

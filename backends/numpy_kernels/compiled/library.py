@@ -10,22 +10,20 @@ as the compiler's -march has it, such as `x86-64-v3`; `native`, the machine's ow
 """
 
 import ctypes
-import hashlib
 import os
-import platform
 import shutil
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy
 
 from ..layout import Array
+from . import build
+from .build import Recipe
 
-SOURCES = Path(__file__).parents[2] / "kernels"
-FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
 KINDS = {"p": ctypes.c_void_p, "l": ctypes.c_long, "f": ctypes.c_float, "d": ctypes.c_double}
 COMPILERS = ("cc", "gcc", "clang")
+WITHOUT = "XPCNN_COMPILER=none"
 
 
 class Library(NamedTuple):
@@ -38,79 +36,76 @@ class Library(NamedTuple):
 @cache
 def library() -> Library:
     """Return the compiled kernels; the first call on a machine compiles them, in seconds."""
-    name = os.environ.get("XPCNN_COMPILER", "")
-    if name == "none":
-        return Library(None, "NumPy's, since XPCNN_COMPILER=none")
+    if os.environ.get("XPCNN_COMPILER") == "none":
+        return Library(None, f"NumPy's, since {WITHOUT}")
     if os.name != "posix":
         return Library(None, f"NumPy's, since those in C need POSIX threads, not {os.name}")
-    found = [path for c in ([name] if name else COMPILERS) if (path := shutil.which(c))]
-    if not found:
-        missing = name or ", ".join(COMPILERS)
+    recipes = _recipes()
+    if not recipes:
+        missing = os.environ.get("XPCNN_COMPILER") or ", ".join(COMPILERS)
         return Library(None, f"NumPy's, since there is no C compiler {missing}")
-    march = os.environ.get("XPCNN_MARCH") or "native"
     try:
-        calls = _loaded(found[0], march)
-        if not calls.runs_here():
-            return Library(None, f"NumPy's, since this processor cannot run XPCNN_MARCH={march}")
-        return Library(calls, f"in C, compiled by {found[0]} for {march}")
+        calls, recipe = _loaded(recipes)
     except (OSError, RuntimeError) as error:  # no home, for one
         return Library(None, f"NumPy's, since those in C could not be made: {error}")
+    march = recipe.march or "its default processor"
+    if not calls.runs_here():
+        return Library(None, f"NumPy's, since this processor cannot run XPCNN_MARCH={march}")
+    version, instructions = (_said(calls, name) for name in ("compiled_by", "instruction_set"))
+    by = f"{recipe.compiler} ({version})"
+    return Library(calls, f"in C, compiled by {by} for {march} ({instructions})")
 
 
-def _loaded(compiler: str, march: str) -> ctypes.CDLL:
-    """Load the kernels for a processor from the cache, after compiling them where it has none."""
-    sources = sorted(SOURCES.glob("*.[ch]"))
-    digest = hashlib.sha256(f"{compiler} {FLAGS} {march} {_processor()}".encode())
-    for source in sources:
-        digest.update(source.read_bytes())
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn"
-    name = f"kernels-{digest.hexdigest()[:16]}"
-    for built in folder.glob(f"{name}-*.so"):
-        facts = built.stat()
-        # the size is in the name: to load a file that was cut off would end the process
-        if built.stem == f"{name}-{facts.st_size}" and facts.st_uid == os.getuid():
-            return ctypes.CDLL(str(built))
-    code = [str(source) for source in sources if source.suffix == ".c"]
+def will_compile() -> bool:
+    """Whether the kernels in C have yet to be compiled, which takes seconds."""
+    if os.environ.get("XPCNN_COMPILER") == "none" or os.name != "posix":
+        return False
     try:
-        command = [compiler, *FLAGS, f"-march={march}"]
-        return ctypes.CDLL(str(_compile(command, code, folder / name)))
-    except OSError:
-        if march != "native":
-            raise
-        # a compiler that does not know its machine
-        return ctypes.CDLL(str(_compile([compiler, *FLAGS], code, folder / name)))
+        return not build.is_cached(recipes) if (recipes := _recipes()) else False
+    except (OSError, RuntimeError):  # no home; `library` says so
+        return False
 
 
-def _compile(command: list[str], code: list[str], built: Path) -> Path:
-    """Compile code into one file, which other processes see whole or not at all; return it.
+def unknown_compiler() -> str | None:
+    """Return the compiler that XPCNN_COMPILER names where there is no such program."""
+    name = os.environ.get("XPCNN_COMPILER")
+    return name if name and name != "none" and not shutil.which(name) else None
+
+
+def _recipes() -> list[Recipe]:
+    """Return in which ways to compile, the best first; none without a compiler."""
+    name = os.environ.get("XPCNN_COMPILER")
+    found = [path for c in ([name] if name else COMPILERS) if (path := shutil.which(c))]
+    march = os.environ.get("XPCNN_MARCH")
+    # some compilers do not know `native`
+    return [Recipe(found[0], m) for m in ([march] if march else ["native", None])] if found else []
+
+
+def _loaded(recipes: list[Recipe]) -> tuple[ctypes.CDLL, Recipe]:
+    """Load the kernels by the first recipe that works.
 
     Raises:
-        OSError: the folder cannot be written, or what the compiler said first.
+        OSError: none does; says why the first does not.
     """
-    import subprocess  # here, and tempfile: most processes compile nothing
-    import tempfile
-
-    built.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
-        target = Path(scratch) / built.name
-        command = [*command, "-o", str(target), *code, "-lm"]
-        done = subprocess.run(
-            command, check=False, capture_output=True, text=True, errors="replace"
-        )
-        if done.returncode:
-            said = done.stderr.strip().splitlines() or ["no reason given"]
-            first = next((line for line in said if "error" in line), said[-1])
-            raise OSError(f"{command[0]} failed: {first}")
-        return target.replace(built.with_name(f"{built.name}-{target.stat().st_size}.so"))
-
-
-def _processor() -> str:
-    """Return what tells the machine's processor from others that share its cache."""
+    first, *others = recipes
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # not Linux
-        return platform.platform() + platform.processor()
-    return "".join(sorted({line for line in lines if line.startswith(("flags", "Features"))}))
+        return build.load(first), first
+    except (PermissionError, TimeoutError):
+        raise
+    except OSError:
+        for other in others:
+            try:
+                return build.load(other), other
+            except OSError:
+                continue
+        raise
+
+
+def _said(calls: ctypes.CDLL, name: str) -> str:
+    function = getattr(calls, name)
+    function.restype = ctypes.c_char_p
+    text: bytes = function()
+    return text.decode()
 
 
 def serves(x: Array) -> bool:
@@ -124,28 +119,56 @@ def vector(x: Array | None) -> Array | None:
 
 
 class Call:
-    """A C function; kinds: of its arguments, by their first letters, p for a pointer.
+    """A C function, which returns 0 or the number of bytes that it could not allocate.
 
-    A pointer is to the memory of an array without gaps, or None.
+    kinds: of its arguments, by their first letters, p for a pointer; op: what it computes. A
+    pointer is to the memory of an array without gaps, or None.
     """
 
-    def __init__(self, name: str, kinds: str) -> None:
-        self.name = name
+    def __init__(self, name: str, kinds: str, op: str | None = None) -> None:
+        self.name, self.op = name, op or name
         self.types = [KINDS[kind] for kind in kinds if kind != " "]
         self.function: Any = None
 
     def __call__(self, *arguments: Any) -> None:
+        """Call the function.
+
+        Raises:
+            MemoryError: it could not allocate what it needs; names the op and the bytes.
+        """
         if self.function is None:
             function = getattr(library().calls, self.name)
-            function.argtypes, function.restype = self.types, None
+            function.argtypes, function.restype = self.types, ctypes.c_long
             self.function = function
-        self.function(*[place(a) if type(a) is numpy.ndarray else a for a in arguments])
+        try:
+            missing = self.function(
+                *[place(a) if type(a) is numpy.ndarray else a for a in arguments]
+            )
+        except BufferError:  # rare: only inputs can be views of bytes, NumPy aligns its outputs
+            held = [aligned(a) if type(a) is numpy.ndarray else a for a in arguments]
+            missing = self.function(*[place(a) if type(a) is numpy.ndarray else a for a in held])
+        if missing:
+            raise MemoryError(f"{self.op}: {missing:,} bytes of memory could not be allocated")
+
+
+def aligned(x: Array) -> Array:
+    """Return x, or a copy in the same memory order if its numbers lie between C's addresses."""
+    return x if x.flags.aligned else x.copy(order="K")
 
 
 def place(x: Array) -> int:
-    """Return where the memory of an array begins."""
+    """Return where the memory of an array begins.
+
+    Raises:
+        BufferError: not where a number of C can.
+    """
     memory: Any = x
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(memory))  # a quarter of the other's time
+        address = ctypes.addressof(
+            ctypes.c_char.from_buffer(memory)
+        )  # a quarter of the other's time
     except (TypeError, ValueError):  # read-only or in another order; empty
-        return x.ctypes.data
+        address = x.ctypes.data
+    if address & 3:
+        raise BufferError("the array is not aligned")
+    return address

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..layout import Array
 from ..threads import sharing
-from .library import Call, place, serves
+from .library import Call, aligned, place, serves
 from .pointwise import PASS
 
 Arrays = dict[str, Array]
@@ -62,7 +62,9 @@ def _stepped(
     for path, p in params.items():
         if not all(serves(x[path]) and x[path].shape == p.shape for x in given):
             return NotImplemented
-    inputs = [{path: np.asarray(arrays[path], order="C") for path in params} for arrays in given]
+    inputs = [
+        {path: aligned(np.asarray(arrays[path], order="C")) for path in params} for arrays in given
+    ]
     outputs = [{path: np.empty_like(p) for path, p in inputs[0].items()} for _ in inputs[1:]]
     tensors = np.zeros(len(params), TENSOR)
     for name, arrays in zip(("p", "g", "m", "v"), inputs, strict=False):

@@ -1,0 +1,227 @@
+"""Compile the kernels in C into a shared library, once for a machine, and load it from the cache.
+
+Whoever can change a library that a process loads runs code in that process. So the library lies in
+a folder that nobody but its user can write to. Its file is named by what it was compiled from and
+by the hash of its bytes: a file that was cut off or changed is removed and compiled anew. The file
+that is loaded is the one that was verified, by its descriptor and not by its path.
+"""
+
+import ctypes
+import hashlib
+import math
+import os
+import platform
+import re
+import secrets
+import signal
+import stat
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+SOURCES = Path(__file__).parents[2] / "kernels"
+FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
+SECONDS = 60.0  # that a compiler may take; two are usual
+PAUSE = 3600.0  # seconds after which a compiler that took too long is tried again
+DESCRIPTORS = Path("/proc/self/fd")  # not on macOS, where the path has to do
+
+_FUNCTION = re.compile(rb"^(?:long|const char \*)\s*(\w+)\(", re.MULTILINE)
+
+
+class Recipe(NamedTuple):
+    """How to compile: the compiler's path, its -march, or None for the compiler's own default."""
+
+    compiler: str
+    march: str | None
+
+    @property
+    def command(self) -> list[str]:
+        return [self.compiler, *FLAGS, *([f"-march={self.march}"] if self.march else [])]
+
+    @property
+    def name(self) -> str:
+        """Return how the names of its files in the cache begin."""
+        digest = hashlib.sha256(f"{self.command} {_processor()}".encode())
+        for source in _sources().values():
+            digest.update(source)
+        return f"kernels-{digest.hexdigest()[:16]}"
+
+
+def folder() -> Path:
+    """Return the folder of compiled kernels in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn" / "kernels"
+
+
+def is_cached(recipes: Iterable[Recipe]) -> bool:
+    """Whether one of the recipes has been compiled already."""
+    return any(list(folder().glob(f"{recipe.name}-*.so")) for recipe in recipes)
+
+
+def load(recipe: Recipe) -> ctypes.CDLL:
+    """Load the kernels from the cache, after compiling them where it has none that is whole.
+
+    Raises:
+        OSError: the folder is not the user's own or cannot be written, or the compiler failed; says
+            what it said first.
+        TimeoutError: the compiler took too long, now or less than an hour ago.
+    """
+    opened = _own_folder()
+    try:
+        found = _verified(opened, recipe.name)
+        if found is not None:
+            with suppress(OSError):
+                return _opened(opened, *found)
+        late = f"{recipe.name}.late"
+        if _age(opened, late) < PAUSE:
+            raise _late(recipe)
+        try:
+            code = _compiled(recipe)
+        except TimeoutError:
+            _write(opened, late, b"")
+            raise
+        _write(opened, f"{recipe.name}-{hashlib.sha256(code).hexdigest()}.so", code)
+        found = _verified(opened, recipe.name)
+        if found is None:
+            raise OSError(f"{folder()} does not keep what is written to it")
+        return _opened(opened, *found)
+    finally:
+        os.close(opened)
+
+
+def _own_folder() -> int:
+    """Open the folder, made where it is missing, and require that only its user can change it."""
+    path = folder()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.is_symlink():
+        raise PermissionError(f"{path} is a symbolic link; XDG_CACHE_HOME names another place")
+    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    facts = os.fstat(opened)
+    mode = stat.S_IMODE(facts.st_mode)
+    if facts.st_uid == os.geteuid() and not mode & 0o022:
+        return opened
+    os.close(opened)
+    whose = "you" if facts.st_uid == os.geteuid() else f"user {facts.st_uid}"
+    raise PermissionError(
+        f"{path} belongs to {whose} and has mode {mode:o}, so that others can change it; "
+        f"XDG_CACHE_HOME names another place"
+    )
+
+
+def _verified(opened: int, name: str) -> tuple[int, str] | None:
+    """Return the descriptor and name of a file whose bytes are those that were written.
+
+    Damaged files are removed.
+    """
+    for entry in os.listdir(opened):
+        if not (entry.startswith(f"{name}-") and entry.endswith(".so")):
+            continue
+        with suppress(OSError):  # a symbolic link, or removed just now
+            file = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=opened)
+            with os.fdopen(os.dup(file), "rb") as whole:
+                digest = hashlib.sha256(whole.read()).hexdigest()
+            if entry == f"{name}-{digest}.so":
+                return file, entry
+            os.close(file)
+            os.unlink(entry, dir_fd=opened)
+    return None
+
+
+def _opened(opened: int, file: int, entry: str) -> ctypes.CDLL:
+    """Load a verified file, whose descriptor stays open: the loader knows libraries by their paths.
+
+    Raises:
+        OSError: it is no library, or lacks a function; it is removed.
+    """
+    by_descriptor = DESCRIPTORS / str(file)
+    try:
+        calls = ctypes.CDLL(str(by_descriptor if by_descriptor.exists() else folder() / entry))
+        for name in functions():
+            if not hasattr(calls, name):
+                raise OSError(f"what was compiled has no function {name}")
+    except OSError:
+        with suppress(OSError):
+            os.unlink(entry, dir_fd=opened)
+        raise
+    return calls
+
+
+def _age(opened: int, name: str) -> float:
+    """Return how many seconds ago a file was written; infinity if there is none."""
+    try:
+        return abs(time.time() - os.stat(name, dir_fd=opened).st_mtime)
+    except FileNotFoundError:
+        return math.inf
+
+
+def _write(opened: int, name: str, content: bytes) -> None:
+    """Write a file that other processes see whole or not at all."""
+    scratch = f".{name}.{secrets.token_hex(4)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with os.fdopen(os.open(scratch, flags, 0o600, dir_fd=opened), "wb") as file:
+            file.write(content)
+        os.replace(scratch, name, src_dir_fd=opened, dst_dir_fd=opened)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(scratch, dir_fd=opened)
+        raise
+
+
+def _compiled(recipe: Recipe) -> bytes:
+    """Return the shared library, compiled in a folder that is removed again."""
+    import subprocess  # here, and tempfile: most processes compile nothing
+    import tempfile
+
+    code = [str(path) for path in _sources() if path.suffix == ".c"]
+    with tempfile.TemporaryDirectory(prefix="xpcnn-") as scratch:
+        target = Path(scratch) / "kernels.so"
+        with subprocess.Popen(
+            [*recipe.command, "-o", str(target), *code, "-lm"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=os.environ | {"TMPDIR": scratch},
+            start_new_session=True,  # so that its own processes can be ended with it
+        ) as process:
+            try:
+                _, said = process.communicate(timeout=SECONDS)
+            except BaseException as error:
+                os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise _late(recipe) from error
+                raise
+        if process.returncode:
+            lines = said.strip().splitlines() or ["no reason given"]
+            first = next((line for line in lines if "error" in line), lines[-1])
+            raise OSError(f"{recipe.compiler} failed: {first}")
+        return target.read_bytes()
+
+
+def _late(recipe: Recipe) -> TimeoutError:
+    return TimeoutError(f"{recipe.compiler} took longer than {SECONDS:.0f} seconds")
+
+
+@cache
+def _sources() -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(SOURCES.glob("*.[ch]"))}
+
+
+def functions() -> list[str]:
+    """Return the names of the functions that a library of the kernels has."""
+    code = b"\n".join(text for path, text in _sources().items() if path.suffix == ".c")
+    return [name.decode() for name in _FUNCTION.findall(code)]
+
+
+@cache
+def _processor() -> str:
+    """Return what tells the machine's processor from others that share its cache."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        return platform.platform() + platform.processor()
+    return "".join(sorted({line for line in lines if line.startswith(("flags", "Features"))}))
