@@ -48,6 +48,10 @@ class HealthWarning(UserWarning):
     """A training goes wrong in a way that its losses show; `str(warning)` says what to try."""
 
 
+class DataWarning(UserWarning):
+    """Data is accepted, and is likely not what was meant."""
+
+
 def warn_user(text: str, category: type[Warning]) -> None:
     """Warn, and name the line of the caller outside of xpcnn as the place."""
     frame, level = sys._getframe(1), 1

@@ -12,14 +12,18 @@ import numpy
 
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
+from xpcnn.data.images import check_finite
+from xpcnn.data.preflight import off_scale
 from xpcnn.errors import (
     BackendError,
     ConfigError,
     DataError,
+    DataWarning,
     DTypeError,
     LabelError,
     ShapeError,
     hint,
+    warn_user,
 )
 from xpcnn.losses import Loss, balanced, outputs_for
 from xpcnn.ops.checks import kind
@@ -117,6 +121,7 @@ def as_samples(samples: Array, backend: Backend, input_shape: Shape) -> numpy.nd
 
     Raises:
         BackendError, DTypeError, ShapeError: they are none, or not of the model's input shape.
+        DataError: they hold NaN or infinity.
     """
     if isinstance(samples, backend.array_type):
         samples = backend.to_host(samples)
@@ -136,7 +141,29 @@ def as_samples(samples: Array, backend: Backend, input_shape: Shape) -> numpy.nd
             )
         )
     check_shape(samples, input_shape)
-    return samples.astype(numpy.float32) if samples.dtype == numpy.float64 else samples
+    if samples.dtype == numpy.float64:
+        with numpy.errstate(over="ignore"):  # rejected as infinite
+            samples = samples.astype(numpy.float32)
+    given: numpy.ndarray = samples
+    check_finite(given, "data", "samples")
+    return given
+
+
+def warn_of_scale(
+    samples: numpy.ndarray, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> None:
+    """Warn of samples on another scale than a model normalises for, such as 0..1 for 0..255.
+
+    mean, std: what the model normalises with; None before its first training.
+    """
+    if mean is None or std is None or len(samples) == 0:
+        return
+    images = samples.reshape(*samples.shape, *(1,) * (4 - samples.ndim))
+    for finding in off_scale("given", images, tuple(mean), tuple(std)):
+        # pictures of little contrast spread little, too: but not all of them near 0
+        small = numpy.abs(images).max() < 0.1 * (max(map(abs, mean)) + max(std))
+        if finding.number > 1 or (small and images.dtype != numpy.uint8):
+            warn_user(str(finding), DataWarning)
 
 
 def check_shape(samples: numpy.ndarray, input_shape: Shape) -> None:

@@ -32,6 +32,7 @@ from xpcnn.intake import (
     balanced_loss,
     check_outputs,
     check_seed,
+    warn_of_scale,
 )
 from xpcnn.layers import Context, Layer, Sequential, Softmax
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, check_weights
@@ -169,7 +170,10 @@ class Model:
         check_checkpoints(checkpoints, resume)
         seed = self.seed if seed is None else check_seed(seed)
         train, held_out = self.parts(data, validation, seed)
-
+        warn_of_scale(train.images, self.mean, self.std)
+        if held_out is not None and isinstance(validation, Dataset | tuple):
+            mean, std = self.mean or train.mean, self.std or train.std
+            warn_of_scale(held_out.images, mean, std)
         before = self.mean, self.std, self.classes, self.reading, self.loss
         self.loss = balanced_loss(self.loss, train, self.output_shape[0])
         if self.mean is None:
@@ -204,14 +208,23 @@ class Model:
         return history
 
     def evaluate(self, data: Data, *, batch_size: int = 256) -> dict[str, float]:
-        """Return the mean loss and the accuracy on `data`: {"loss": ..., "accuracy": ...}."""
+        """Return the mean loss and the accuracy on `data`: {"loss": ..., "accuracy": ...}.
+
+        Warns (`errors.DataWarning`) of samples on another scale than those trained on, as `predict`
+        does.
+        """
         data = self.checked(data)
+        warn_of_scale(data.images, self.mean, self.std)
         samples = self.samples(data.images, data.labels)
         with self.backend.session():
             return evaluate(self, samples, batch_size)
 
     def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
-        """Return the most probable class of each raw sample: integers (n,), on the host."""
+        """Return the most probable class of each raw sample: integers (n,), on the host.
+
+        Warns (`errors.DataWarning`) of samples on another scale than those trained on, such as
+        images from 0 to 1 where the model knows 0 to 255.
+        """
         return self._map(samples, batch_size, lambda x: self.loss.decide(self._scores(x)))
 
     def predict_proba(
@@ -291,6 +304,7 @@ class Model:
         """Return what `read` makes of raw samples, normalised, batch by batch."""
         check_count("batch_size", batch_size)
         raw = as_samples(samples, self.backend, self.input_shape)
+        warn_of_scale(raw, self.mean, self.std)
         if len(raw) == 0:  # what one sample would give, without it
             return self._map(numpy.zeros((1, *self.input_shape), "f4"), 1, read)[:0]
         parts = []

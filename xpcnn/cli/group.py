@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import click
 
 import xpcnn
-from xpcnn.cli.output import say
+from xpcnn.cli.output import data_warnings, say
 from xpcnn.cli.signals import WORDS, Terminated, interruptible
 from xpcnn.cli.words import near
 from xpcnn.errors import XpcnnError, nearest
@@ -98,7 +98,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             self._warn_of_variables(ctx)
-            return super().invoke(ctx)
+            with data_warnings():
+                return super().invoke(ctx)
         except KeyboardInterrupt as error:
             number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
             _end(ctx, WORDS[number], 128 + number)

@@ -5,12 +5,14 @@ import json
 import math
 import os
 import sys
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
-from xpcnn.errors import XpcnnError, hint
+from xpcnn.errors import DataWarning, XpcnnError, hint
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
@@ -22,6 +24,25 @@ def say(text: str, quiet: bool = False) -> None:
     """Tell a person something, on stderr."""
     if not quiet:
         click.echo(text, err=True)
+
+
+@contextmanager
+def data_warnings() -> Iterator[None]:
+    """Print every `DataWarning` as one line `warning: ...`, on stderr, the same one once."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        usual = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not issubclass(category, DataWarning):
+                usual(message, category, *where, **more)
+            elif str(message) not in said:
+                said.add(str(message))
+                say(f"warning: {message}")
+
+        warnings.showwarning = show
+        yield
 
 
 def answer(text: str) -> None:

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy
 
-from xpcnn.cli.output import say
 from xpcnn.data import Dataset
 from xpcnn.data.paths import unlabelled
 from xpcnn.data.pictures import Invert, Picture, read_picture
-from xpcnn.data.preflight import off_scale
 from xpcnn.errors import CheckpointError, ConfigError, DataError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.model import Model
@@ -126,9 +124,6 @@ def submit(model: Model, dataset: str, path: str, force: bool, views: Sequence[s
         message = f"the model takes samples of shape {model.input_shape}, not images"
         raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
     _, images = unlabelled(Path(dataset).expanduser(), model.input_shape[1:])
-    if model.mean is not None and model.std is not None:
-        for finding in off_scale("given", images, model.mean, model.std):
-            say(f"warning: {finding}")
     names = _names(model)
     predicted = model.predict_proba(images, views=views).argmax(axis=1)
     text = StringIO()

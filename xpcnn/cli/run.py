@@ -2,6 +2,7 @@
 
 import shlex
 import time
+import warnings
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from xpcnn.cli.settings import Settings, resolve
 from xpcnn.data import Dataset
 from xpcnn.data.preflight import off_scale
 from xpcnn.data.reading import observed
-from xpcnn.errors import XpcnnError
+from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.io.registry import to_config
 from xpcnn.io.weights import LoadedWeights, take_weights
 from xpcnn.model import Model
@@ -124,6 +125,8 @@ def _train(
     try:
         with ExitStack() as stack:
             stack.enter_context(numpy.errstate(all="ignore"))  # fit tells where training diverges
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore", DataWarning)  # `_warn` has said it
             if not quiet:
                 from xpcnn.cli.progress import Progress
 

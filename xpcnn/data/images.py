@@ -44,15 +44,25 @@ def check_images(images: np.ndarray, where: str) -> None:
     if images.dtype not in (np.uint8, np.float32):
         message = f"{where}: images must be uint8 or float32, got {images.dtype}"
         raise DTypeError(hint(message, "images.astype('float32')"))
-    if images.dtype == np.float32:
-        bad = [i for i, image in enumerate(images) if not np.isfinite(image).all()]
-        if bad:
-            first = ", ".join(map(str, bad[:FIRST]))
-            message = (
-                f"{where}: {len(bad)} of {len(images)} images hold NaN or infinity, "
-                f"the first: images {first}"
-            )
-            raise DataError(hint(message, "leave these images out, or mend their source"))
+    check_finite(images, where, "images")
+
+
+def check_finite(samples: np.ndarray, where: str, things: str) -> None:
+    """Reject NaN and infinity in samples (n, ...), naming the first samples that hold one.
+
+    Raises:
+        DataError: there are some. `things` is what the error calls samples.
+    """
+    if samples.dtype.kind != "f":
+        return
+    bad = [i for i, sample in enumerate(samples) if not np.isfinite(sample).all()]
+    if bad:
+        first = ", ".join(map(str, bad[:FIRST]))
+        message = (
+            f"{where}: {len(bad)} of {len(samples)} {things} hold NaN or infinity, "
+            f"the first: {things} {first}"
+        )
+        raise DataError(hint(message, f"leave these {things} out, or mend their source"))
 
 
 def channels_last(shape: Shape) -> bool:
