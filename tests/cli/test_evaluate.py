@@ -25,7 +25,7 @@ def small() -> tuple[str, ...]:
     x = images(SAYS)
     train, test = {"images": x, "labels": LABELS}, {"test_images": x, "test_labels": LABELS}
     numpy.savez("small.npz", **train, **test, classes=CLASSES)  # type: ignore[arg-type]
-    return "echo.safetensors", "--dataset", "small.npz"
+    return "echo.safetensors", "--dataset", "small.npz", "--part", "test"
 
 
 def test_details_in_words(cli: Cli, small: tuple[str, ...]) -> None:

@@ -160,7 +160,7 @@ def test_a_size_where_images_have_theirs(tmp_path: Path) -> None:
 def test_images_without_labels(tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text("pixel0,pixel1\n1,2\n3,4\n")
     for path in (tmp_path, tmp_path / "test.csv"):
-        ids, images = paths.unlabelled(path, (1, 2))
+        images, _, _, ids, _ = paths.unlabelled(path, (1, 2))
         assert (ids, images.tolist()) == (None, [[[[1, 2]]], [[[3, 4]]]])
     with pytest.raises(DataError) as caught:
         paths.unlabelled(tmp_path / "test.npz", (1, 2))

@@ -34,7 +34,8 @@ def test_the_mode_is_what_all_pictures_need(tmp_path: Path) -> None:
     assert read_set([one, same]).images[:, 0, 0, 0].tolist() == [7, 8]
     assert read_set([one, red]).images[:, :, 0, 0].tolist() == [[7, 7, 7], [9, 0, 0]]
     found = read_set([one, deep])
-    assert (found.reading.mode, found.images.dtype.name, found.notes) == ("I;16", "float32", ())
+    assert found.reading == Pictures("I;16", (3, 3))
+    assert (found.images.dtype.name, found.notes) == ("float32", ())
     assert found.images[:, 0, 0, 0].tolist() == [7 * 257, 300]
 
 

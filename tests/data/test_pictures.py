@@ -176,12 +176,14 @@ def test_the_same_digit_as_a_picture_is_the_same_digit(tmp_path: Path) -> None:
 
 
 def test_channels_that_no_picture_has(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the model takes images of 2 channels; pictures can give"):
+    with pytest.raises(
+        ConfigError, match="the model takes images of 2 channels; pictures can give"
+    ):
         read_picture(tmp_path / "a.png", Arrays((2, 3, 3), 0.0, 1.0))
 
 
 def test_arrays_without_black_and_white(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="arrays in which black and white are not known"):
+    with pytest.raises(ConfigError, match="arrays in which black and white are not known"):
         read_picture(tmp_path / "a.png", Arrays((1, 3, 3), None, None))
 
 

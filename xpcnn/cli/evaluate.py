@@ -13,6 +13,7 @@ from xpcnn.cli.options import (
     json_option,
     listed,
     option,
+    part_option,
     views_option,
 )
 
@@ -21,12 +22,7 @@ from xpcnn.cli.options import (
 @click.argument("model", metavar="RUN|FILE")
 @dataset_option
 @data_dir_option
-@option(
-    "--part",
-    type=click.Choice(["test", "train"]),
-    default="test",
-    text="Part of the data set: test (default), or train, with what was validated on.",
-)
+@part_option
 @option(
     "--details",
     is_flag=True,
@@ -41,7 +37,7 @@ def command(
     model: str,
     dataset: str | None,
     data_dir: str | None,
-    part: str,
+    part: str | None,
     details: bool,
     views: str,
     backend: str,
@@ -50,15 +46,17 @@ def command(
 ) -> None:
     """Show loss and accuracy of a run, or of a model file.
 
-    By default on the test part of the data set that it was trained on. With several views, log loss
-    and accuracy of the mean probabilities.
+    By default on the test part of the data set that it was trained on, or on all of another file or
+    folder. With several views, log loss and accuracy of the mean probabilities.
     """
     from xpcnn.classification import classification_report
-    from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.saved import open_model, open_part
 
     opened = open_model(model, backend, device)
-    images = open_part(opened, dataset, data_dir, part)
+    images, part = open_part(opened, dataset, data_dir, part)
+    for note in images.notes:
+        say(f"note: {note}")
     seen = listed(views)
     plain = seen == ["identity"]
     scores: dict[str, Any] = opened.evaluate(images) if plain else {}
@@ -73,9 +71,11 @@ def command(
         facts = {"model": model, "backend": backend, "dataset": images.name, "part": part}
         answer(to_json({**facts, "images": len(images), "views": seen, **scores}))
         return
+    what = "accuracy" if part == "all" else f"{part} accuracy"
+    of = "images, all of" if part == "all" else "images of"
     loss = f"loss {scores['loss']:.4f}" if plain else f"log loss {scores['log_loss']:.4f}"
     averaged = "" if plain else f", mean of the views {', '.join(seen)}"
     answer(
-        f"{part} accuracy {scores['accuracy']:.4f}, {loss} "
-        f"({len(images):,} images of {images.name}{averaged}){words}"
+        f"{what} {scores['accuracy']:.4f}, {loss} "
+        f"({len(images):,} {of} {images.name}{averaged}){words}"
     )

@@ -64,6 +64,12 @@ data_dir_option = option(
     metavar="FOLDER",
     text="Folder of the data set's files; without it they are downloaded into the cache.",
 )
+part_option = option(
+    "--part",
+    type=click.Choice(["test", "train", "all"]),
+    text="Part of the data set: test, train (with what was validated on) or all. By default all "
+    "of a file or folder that the model was not trained on, and otherwise the test part.",
+)
 views_option = option(
     "--views",
     default="identity",

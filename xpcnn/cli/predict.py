@@ -1,6 +1,6 @@
 """`xpcnn predict`: what a saved model sees in picture files, or in rows of a data set."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -12,36 +12,50 @@ from xpcnn.cli.options import (
     json_option,
     listed,
     option,
+    part_option,
     views_option,
 )
 
 
 @click.command("predict")
 @click.argument("model", metavar="RUN|FILE")
-@click.argument("images", nargs=-1, metavar="[IMAGE]...")
+@click.argument("images", nargs=-1, metavar="[IMAGE|FOLDER]...")
 @option(
     "--invert",
     type=click.Choice(["auto", "yes", "no"]),
     default="auto",
-    text="Swap dark and light. By default where the border of the picture is light and those of "
-    "the training images were dark, or the other way round.",
+    text="Swap dark and light. By default only for a model of drawings such as digits, where the "
+    "ground of the picture is the opposite of theirs. Never colours.",
 )
 @option(
     "--crop",
     type=click.Choice(["auto", "no"]),
     default="auto",
     show_default=True,
-    text="Frame what is drawn as the training images are framed, or keep the whole picture.",
+    text="Frame what is drawn as drawings such as digits were framed in training, or keep the "
+    "whole picture. By default only for a model of drawings.",
 )
 @dataset_option
 @data_dir_option
-@option("--rows", metavar="FROM:TO", text="Rows of the data set's test part, in place of images.")
+@option(
+    "--rows",
+    metavar="FROM:TO",
+    text="Rows of the data set, in place of images: of a file or folder that the model was not "
+    "trained on, numbered as in the file; otherwise of its test part.",
+)
+@part_option
+@option(
+    "--csv",
+    "csv_path",
+    metavar="FILE",
+    text="Write the answers to a CSV file: name, class, probability, what was done to a picture.",
+)
 @option(
     "--submission",
     metavar="FILE",
     text="Write `ImageId,Label` for every image of --dataset test.csv, as Kaggle takes it.",
 )
-@option("--force", is_flag=True, text="Write the submission over a file that is there.")
+@option("--force", is_flag=True, text="Write over a file that is there.")
 @option("--probabilities", is_flag=True, text="Show the probability of every class.")
 @views_option
 @backend_option
@@ -55,6 +69,8 @@ def command(
     dataset: str | None,
     data_dir: str | None,
     rows: str | None,
+    part: str | None,
+    csv_path: str | None,
     submission: str | None,
     force: bool,
     probabilities: bool,
@@ -63,11 +79,12 @@ def command(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Name the class of pictures: path, class, probability.
+    """Name the class of pictures: path, class, probability, and what was done to the picture.
 
-    With --rows 0:10, of images of a data set: row, class, probability, true class. Pictures need
-    Pillow: pip install 'xpcnn[images]'. With --submission, of all images of a CSV file without
-    labels, into a file; one that is there is kept, but for --force.
+    Of a folder, all pictures in it; those that cannot be read are named and skipped. With --rows
+    0:10, of images of a data set: row, class, probability, true class. Pictures need Pillow:
+    pip install 'xpcnn[images]'. With --submission, of all images of a CSV file without labels, into
+    a file. A file that is there is kept, unless --force is given.
     """
     if bool(images) + bool(rows) + bool(submission) != 1:
         raise click.UsageError(
@@ -76,23 +93,53 @@ def command(
         )
     if submission and not dataset:
         raise click.UsageError("--submission needs --dataset, such as --dataset test.csv.")
-    from xpcnn.cli.output import answer, to_json
-    from xpcnn.cli.predictions import Predictions, of_pictures, of_rows, submit
-    from xpcnn.cli.saved import open_model, open_part
+    if part and not rows:
+        raise click.UsageError("--part needs --rows, such as --rows 0:10.")
+    if submission and csv_path:
+        raise click.UsageError("--submission and --csv exclude each other.")
+    from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.cli.pictures import Failure, gather, of_pictures
+    from xpcnn.cli.predictions import check_new, of_rows, write_text
+    from xpcnn.cli.saved import open_model, open_rows
+    from xpcnn.cli.submission import submit
 
+    target = check_new(csv_path, force) if csv_path else None
     opened = open_model(model, backend, device)
     seen = listed(views)
     if submission:
         count = submit(opened, dataset or "", submission, force, seen)
-        facts = {"model": model, "dataset": dataset, "submission": submission, "images": count}
+        facts: dict[str, Any] = {
+            "model": model,
+            "dataset": dataset,
+            "submission": submission,
+            "images": count,
+        }
         answer(to_json(facts) if as_json else f"wrote {count:,} labels to {submission}")
         return
-    found: Predictions
+    failures: list[Failure] = []
+    facts = {"model": model}
     if rows:
-        found = of_rows(opened, open_part(opened, dataset, data_dir, "test"), rows, seen)
+        data, known = open_rows(opened, dataset, data_dir, part)
+        for note in data.images.notes:
+            say(f"note: {note}")
+        found = of_rows(opened, data, rows, seen, known)
     else:
-        found = of_pictures(opened, images, invert, crop == "auto", seen)
+        given, others = gather(images)
+        if others:
+            say(f"note: passed over {others:,} files whose names are not those of pictures")
+        found, failures = of_pictures(opened, given, invert, crop == "auto", seen)
+        for failure in failures:
+            say(f"{'error' if failure.named else 'warning: skipped'}: {failure.error}")
+    if target is not None:
+        write_text(target, found.as_csv(probabilities))
     if as_json:
-        answer(to_json({"model": model, "predictions": found.as_dicts(probabilities)}))
-    else:
+        facts |= {"predictions": found.as_dicts(probabilities)}
+        if not rows:
+            facts |= {"failed": [vars(failure) for failure in failures]}
+        answer(to_json(facts))
+    elif target is not None:
+        answer(f"wrote {len(found.names):,} answers to {csv_path}")
+    elif found.names:
         answer("\n".join(found.as_lines(probabilities)))
+    if any(failure.named for failure in failures) or not found.names:
+        raise click.exceptions.Exit(1)

@@ -1,7 +1,7 @@
 """The probabilities of some images, and how they are shown."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy
 
-from xpcnn.data import Dataset
-from xpcnn.data.paths import unlabelled
-from xpcnn.data.pictures import Invert, Picture, read_picture
-from xpcnn.errors import CheckpointError, ConfigError, DataError, hint
+from xpcnn.cli.saved import Part
+from xpcnn.errors import ConfigError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.model import Model
 
@@ -20,8 +18,8 @@ from xpcnn.model import Model
 @dataclass(frozen=True)
 class Predictions:
     """kind: what the images are called, "image" or "row"; names: (n) of them; classes: (c) names;
-    probabilities: (n, c); true: (n) names of classes, where they are known; pictures: (n) of them,
-    where the images came from picture files.
+    probabilities: (n, c); true: (n) names of classes, where they are known; marks: (n) of what was
+    done to picture files: framed, inverted, and whether they are blank.
     """
 
     kind: str
@@ -29,26 +27,27 @@ class Predictions:
     classes: Sequence[str]
     probabilities: numpy.ndarray
     true: Sequence[str] | None = None
-    pictures: Sequence[Picture] | None = None
+    marks: Sequence[Mapping[str, bool]] | None = None
 
     def as_dicts(self, every_class: bool) -> list[dict[str, Any]]:
-        """Return a table for each image."""
+        """Return a table for each image; a blank picture has no class and no probability."""
         tables = []
         for i, p in enumerate(self.probabilities):
             best = int(p.argmax())
-            picture = None if self.pictures is None else self.pictures[i]
-            blank = picture is not None and picture.blank
+            marks = {} if self.marks is None else self.marks[i]
+            blank = marks.get("blank", False)
             table: dict[str, Any] = {
                 self.kind: self.names[i],
                 "class": None if blank else self.classes[best],
                 "probability": None if blank else float(p[best]),
+                **marks,
             }
-            if picture is not None:
-                table |= {"framed": picture.framed, "inverted": picture.inverted, "blank": blank}
             if self.true is not None:
                 table["true"] = self.true[i]
             if every_class:
-                table["probabilities"] = dict(zip(self.classes, map(float, p), strict=True))
+                table["probabilities"] = (
+                    None if blank else dict(zip(self.classes, map(float, p), strict=True))
+                )
             tables.append(table)
         return tables
 
@@ -56,7 +55,7 @@ class Predictions:
         """Return a line for each image: name, class, probability, and what else is known."""
         lines = []
         for table in self.as_dicts(every_class):
-            if table.get("blank"):
+            if table["class"] is None:
                 lines.append(f"{table[self.kind]}  blank: nothing is drawn on it")
                 continue
             cells = [str(table[self.kind]), table["class"], f"{table['probability']:.4f}"]
@@ -70,78 +69,77 @@ class Predictions:
             lines.append("  ".join(cells))
         return lines
 
+    def as_csv(self, every_class: bool) -> str:
+        """Return a table with a row for each image; with `every_class`, a column for each class.
 
-def of_pictures(
-    model: Model, paths: Sequence[str], invert: Invert, frame: bool, views: Sequence[str]
+        Where a picture is blank, the cells of its class and its probabilities are empty.
+        """
+        text = StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        for i, row in enumerate(self.as_dicts(every_class)):
+            every = row.pop("probabilities", None) or dict.fromkeys(self.classes)
+            cells = {name: _cell(value) for name, value in row.items()}
+            if every_class:
+                cells |= {f"probability of {name}": _cell(p) for name, p in every.items()}
+            if i == 0:
+                table.writerow(cells)
+            table.writerow(cells.values())
+        return text.getvalue()
+
+
+def of_rows(
+    model: Model, part: Part, rows: str, views: Sequence[str], labelled: bool = True
 ) -> Predictions:
-    """Return what the model sees in picture files, on average over views of them.
-
-    Raises:
-        DataError: a file is no picture, or the model takes no images.
-        CheckpointError: the model does not know how its samples were read.
-    """
-    if len(model.input_shape) != 3:
-        message = f"the model takes samples of shape {model.input_shape}, not images"
-        raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
-    if model.reading is None:
-        message = "the model file does not say how its samples were read (reading)"
-        advice = "train with `xpcnn train`, or use model.predict(images) in Python"
-        raise CheckpointError(hint(message, advice))
-    pictures = [read_picture(path, model.reading, invert, frame) for path in paths]
-    x = numpy.stack([picture.sample for picture in pictures])
-    p = model.predict_proba(x, views=views)
-    return Predictions("image", paths, _names(model), p, pictures=pictures)
-
-
-def of_rows(model: Model, dataset: Dataset, rows: str, views: Sequence[str]) -> Predictions:
     """Return what the model sees in rows of a data set: 7, or 0:10, 5:, :10 as in Python.
+
+    labelled: False where the labels of the data set mean nothing.
 
     Raises:
         ConfigError: there are no such rows.
     """
-    chosen = _rows(rows, len(dataset), dataset.name)
-    part = dataset.subset(chosen)
-    true = [part.classes[label] for label in part.labels]
-    p = model.predict_proba(part.images, views=views)
-    return Predictions("row", chosen, _names(model), p, true)
+    dataset = part.images
+    where = dataset.name if part.name == "all" else f"the {part.name} part of {dataset.name}"
+    chosen = numbers_of_rows(rows, len(dataset), where)
+    few = dataset.subset(chosen)
+    true = [few.classes[label] for label in few.labels] if labelled else None
+    p = model.predict_proba(few.images, views=views)
+    return Predictions("row", chosen, class_names(model), p, true)
 
 
-def submit(model: Model, dataset: str, path: str, force: bool, views: Sequence[str]) -> int:
-    """Write the class of every image of a CSV file to another one, and return how many there are.
-
-    The file has the columns ImageId, counted from 1, and Label. It is there whole or not at all.
+def check_new(path: str, force: bool) -> Path:
+    """Return the path of a file to write, where none may be overwritten but by `force`.
 
     Raises:
-        ConfigError: the file is there already, and not `force`.
-        DataError: the images cannot be read, or are not like those of the model.
-        CheckpointError: the file cannot be written.
+        ConfigError: there is one already.
     """
-    target = Path(path)
-    if target.exists() and not force:
+    if Path(path).exists() and not force:
         message = f"{path} is there already"
         raise ConfigError(hint(message, "another name, or --force to write over it"))
-    if len(model.input_shape) != 3:
-        message = f"the model takes samples of shape {model.input_shape}, not images"
-        raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
-    _, images = unlabelled(Path(dataset).expanduser(), model.input_shape[1:])
-    names = _names(model)
-    predicted = model.predict_proba(images, views=views).argmax(axis=1)
-    text = StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["ImageId", "Label"])
-    table.writerows((i, names[k]) for i, k in enumerate(predicted.tolist(), start=1))
-    write_bytes(target, text.getvalue().encode())
-    return len(images)
+    return Path(path)
 
 
-def _names(model: Model) -> Sequence[str]:
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def class_names(model: Model) -> Sequence[str]:
+    """Return a name for each class that the model tells apart."""
     if model.classes is not None:
         return model.classes
     return [str(i) for i in range(max(2, model.output_shape[0]))]  # one output stands for two
 
 
-def _rows(text: str, count: int, name: str) -> list[int]:
-    """Return the numbers of the rows that a text means."""
+def numbers_of_rows(text: str, count: int, where: str) -> list[int]:
+    """Return the numbers of the rows that a text means, of `count` that there are.
+
+    Raises:
+        ConfigError: there are no such rows `where` they are looked for.
+    """
     start, colon, stop = text.partition(":")
     try:
         first = int(start) if start else 0
@@ -150,6 +148,13 @@ def _rows(text: str, count: int, name: str) -> list[int]:
         raise ConfigError(hint(f"--rows is {text!r}", "--rows 0:10, or a number")) from None
     found = list(range(max(first, 0), min(last, count)))
     if not found or first < 0:
-        message = f"--rows {text}: the test part of {name} has the rows 0 to {count - 1}"
+        message = f"--rows {text}: {where} has the rows 0 to {count - 1}"
         raise ConfigError(hint(message, "--rows 0:10"))
     return found
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a cell of a table: true and false in lower case, six digits of a float."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.6g}" if isinstance(value, float) else value

@@ -1,7 +1,8 @@
 """From names on the command line to a saved model, and to the data that it can be tried on."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -9,6 +10,7 @@ from xpcnn import data
 from xpcnn.cli.options import device_name
 from xpcnn.cli.runs import MODEL
 from xpcnn.data import Dataset
+from xpcnn.data.paths import is_unlabelled, unlabelled
 from xpcnn.errors import CheckpointError, ConfigError, hint, nearest
 from xpcnn.io.models import load_model
 from xpcnn.layers import Layer
@@ -27,26 +29,73 @@ def open_model(name: str, backend: str = "numpy", device: str | None = None) -> 
     return load_model(model_path(name), backend=backend, device=device_name(device))
 
 
-def open_part(model: Model, dataset: str | None, data_dir: str | None, part: str) -> Dataset:
-    """Return the test or training part of a data set, with the classes that the model knows.
+class Part(NamedTuple):
+    """A part of a data set, and its name: "test", "train" or "all"."""
 
-    dataset: by default the one that the model was trained on, from the folder it came from; images
-    of one's own are brought to the model's size, where they are pictures.
+    images: Dataset
+    name: str
+
+
+def open_part(
+    model: Model, dataset: str | None, data_dir: str | None, part: str | None = None
+) -> Part:
+    """Return a part of a data set, its pictures read and its classes named as the model's.
+
+    Args:
+        dataset: by default the one that the model was trained on, from the folder it came from.
+        part: "test", "train" or "all"; by default all of a file or folder that the model was not
+            trained on, and the test part of any other data set.
 
     Raises:
         ConfigError: the data set is unknown.
         DataError: it cannot be read.
     """
+    config = _config(model)
     if dataset is None and data_dir is None:
-        data_dir = _config(model).get("data-dir")
+        data_dir = config.get("data-dir")
     name = dataset or _trained_on(model)
-    h, w = model.input_shape[1:] if len(model.input_shape) == 3 else (0, 0)
-    train, test = data.load(name, data_dir, image_size=(h, w) if h and data.is_path(name) else None)
-    chosen = train if part == "train" else test
-    known = model.classes
+    own = data.is_path(name)
+    other = own and not _is_same(name, config.get("dataset"))
+    if part is None:
+        part = "all" if other else "test"
+    image_size = model.input_shape[1:] if own and len(model.input_shape) == 3 else None
+    options: dict[str, Any] = {"image_size": image_size, "reading": model.reading}
+    if own and part == "all":
+        chosen = data.load_whole(name, **options, classes=model.classes)
+    else:
+        train, test = data.load(name, data_dir, **options)
+        chosen = {"train": train, "test": test}.get(part) or joined(train, test)
+    known = None if other else model.classes
     if known is not None and known != chosen.classes and set(known) <= set(chosen.classes):
-        return chosen.select(classes=known)
-    return chosen
+        chosen = chosen.select(classes=known)
+    return Part(chosen, part)
+
+
+def open_rows(
+    model: Model, dataset: str | None, data_dir: str | None, part: str | None = None
+) -> tuple[Part, bool]:
+    """Return a part of a data set, as `open_part`, and whether it has labels: CSV files may not.
+
+    Raises:
+        ConfigError: the data set is unknown.
+        DataError: it cannot be read.
+    """
+    if dataset is not None and len(model.input_shape) == 3:
+        path, size = Path(dataset).expanduser(), (model.input_shape[1], model.input_shape[2])
+        if data.is_path(dataset) and is_unlabelled(path, size):
+            images = unlabelled(path, size).images
+            nothing = numpy.zeros(len(images), numpy.int64)
+            return Part(Dataset.from_arrays(images, nothing, ["?"], path.name), "all"), False
+    return open_part(model, dataset, data_dir, part), True
+
+
+def joined(first: Dataset, second: Dataset) -> Dataset:
+    """Return the images of both parts of a data set, as one."""
+    return replace(
+        first,
+        images=numpy.concatenate([first.images, second.images]),
+        labels=numpy.concatenate([first.labels, second.labels]),
+    )
 
 
 def network(name: str, shape: Shape | None) -> tuple[Layer, Shape, int]:
@@ -66,6 +115,14 @@ def network(name: str, shape: Shape | None) -> tuple[Layer, Shape, int]:
     if shape is not None:
         found = found.for_data(shape, found.classes)
     return found.layers, found.input_shape, 4
+
+
+def _is_same(dataset: str, trained_on: Any) -> bool:
+    """Whether a path is the one that a model was trained on."""
+    try:
+        return isinstance(trained_on, str) and Path(dataset).expanduser().samefile(trained_on)
+    except (OSError, ValueError):
+        return False
 
 
 def model_path(name: str) -> Path:

@@ -1,12 +1,13 @@
 """Data sets: labelled images on the host, with the files they come from.
 
-`load` gives the named ones and those at a path, `Dataset.from_arrays` and `from_batches` make one
-of the user's own arrays, `split` sets a validation part aside, `preflight` says what is likely
-wrong. What reads files is imported when it is used.
+`load` returns the parts of a named data set or of a path, `load_whole` all of a path;
+`Dataset.from_arrays` and `from_batches` make one of the user's own arrays, `split` sets a
+validation part aside, `preflight` says what is likely wrong. What reads files is imported when it
+is used.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from xpcnn.data.batches import from_batches
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import Part
 from xpcnn.data.preflight import Finding, preflight
-from xpcnn.data.reading import Pictures
+from xpcnn.data.reading import Pictures, Reading
 from xpcnn.data.split import split
 from xpcnn.errors import ConfigError, DataError, hint, nearest
 
@@ -27,6 +28,7 @@ __all__ = [
     "from_batches",
     "is_path",
     "load",
+    "load_whole",
     "preflight",
     "split",
 ]
@@ -44,6 +46,7 @@ def load(
     limit_per_class: int | None = None,
     image_size: tuple[int, int] | None = None,
     label_column: str | int | None = None,
+    reading: Reading | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Return the training part and the test part of a data set.
 
@@ -66,6 +69,7 @@ def load(
     brought to it, their proportions kept.
     label_column: the column of a CSV file that holds the labels, by its name or its number, counted
     from 1 (-1 is the last); needed where the file does not tell.
+    reading: `model.reading` of a model, to read the pictures of a folder as its own were.
 
     Raises:
         ConfigError: an unknown name or class, a limit below 1, an image_size or a label_column that
@@ -78,10 +82,7 @@ def load(
         from xpcnn.data import paths
 
         path = Path(name).expanduser()
-        own = Path(os.path.abspath(path)).name or "root"
-        train, test = paths.load(
-            path, f"{own}-folder" if own in NAMES else own, image_size, label_column
-        )
+        train, test = paths.load(path, _own_name(path), image_size, label_column, reading)
     elif name not in NAMES:
         raise ConfigError(hint(f"unknown data set {name!r}", nearest(str(name), NAMES)))
     elif label_column is not None:
@@ -98,6 +99,38 @@ def load(
     return train.select(classes=classes, limit=limit, limit_per_class=limit_per_class), test
 
 
+def load_whole(
+    path: str | os.PathLike[str],
+    *,
+    image_size: tuple[int, int] | None = None,
+    label_column: str | int | None = None,
+    reading: Reading | None = None,
+    classes: Sequence[str] | None = None,
+) -> Dataset:
+    """Return all images of a file or folder, as one data set: those of a file in its order.
+
+    It is what a model that was trained on other data is evaluated on:
+
+        test = load_whole("mine/", reading=model.reading, classes=model.classes)
+
+    path, image_size, label_column: see `load`. reading: how the model's samples were read, to read
+    pictures of a folder the same way. classes: the model's, for labels without names. They are
+    names themselves where `classes` has all of them, such as "7", and otherwise count the classes
+    from 0.
+
+    Raises:
+        ConfigError: an image_size or a label_column that has no use or is not there.
+        DataError: a file is missing or not what it should be.
+    """
+    from xpcnn.data import paths
+
+    if image_size is not None and not _is_size(image_size):
+        raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
+    path = Path(path).expanduser()
+    names = None if classes is None else tuple(classes)
+    return paths.whole(path, _own_name(path), image_size, label_column, reading, names)
+
+
 def is_path(name: str | os.PathLike[str]) -> bool:
     """Tell whether `load` takes this for a path: no name of a data set, and it looks like one."""
     if not isinstance(name, str):
@@ -107,6 +140,12 @@ def is_path(name: str | os.PathLike[str]) -> bool:
     path = Path(name)
     written = path.suffix.lower() in (".csv", ".npz") or any(s in name for s in (os.sep, "/"))
     return written or path.exists()
+
+
+def _own_name(path: Path) -> str:
+    """Return the name of the data set at a path."""
+    own = Path(os.path.abspath(path)).name or "root"
+    return f"{own}-folder" if own in NAMES else own
 
 
 def _is_size(value: object) -> bool:

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from xpcnn.data.images import Part
-from xpcnn.data.picture_sets import PictureSet, read_set
+from xpcnn.data.picture_sets import PictureSet, read_alike, read_set
+from xpcnn.data.reading import Reading
 from xpcnn.errors import DataError, LabelError, hint, nearest
 
 Size = tuple[int, int]  # (h, w)
@@ -25,13 +26,15 @@ Files = dict[str, list[Path]]
 
 
 def read(
-    root: Path, image_size: Size | None = None
+    root: Path, image_size: Size | None = None, reading: Reading | None = None
 ) -> tuple[Part, Part | None, tuple[str, ...], PictureSet]:
     """Return (images, labels) of the training part, of the test part, the names of classes, and
     how all the pictures were read.
 
     images: (n, c, h, w); labels: int64 (n,). The test part is None where root has no folders
     `train` and `test`. image_size: (h, w) of the images; see `picture_sets.read_set`.
+    reading: how a model's samples were read, to read all pictures that way; they may then be of
+    one class only.
 
     Raises:
         DataError: names the folder or the file and what is wrong with it.
@@ -45,7 +48,7 @@ def read(
     test: Files = {}
     if divided and (root / "test").is_dir():
         test = _by_class(root / "test")
-    if len(train) == 1:
+    if len(train) == 1 and reading is None:
         message = f"{root}: holds pictures of one class only, {next(iter(train))!r}"
         raise DataError(hint(message, _FORM))
     for name in test:
@@ -55,7 +58,8 @@ def read(
     numbered = all(name.isascii() and name.isdigit() for name in train)
     classes = tuple(sorted(train, key=int if numbered else None))
     ours, theirs = _in_turn(train, classes), _in_turn(test, classes)
-    found = read_set([path for path, _ in ours + theirs], image_size)
+    paths = [path for path, _ in ours + theirs]
+    found = read_set(paths, image_size) if reading is None else read_alike(paths, reading)
     if found.damaged:
         raise found.damaged[0]
     images = found.images

@@ -46,15 +46,16 @@ def load(
     name: str,
     image_size: Size | None = None,
     label_column: LabelColumn = None,
+    reading: Reading | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Return the training and the test part of the data at `path`, as data set `name`.
 
-    The test part that was taken from the training images says so in its name.
+    The test part that was taken from the training images says so in its name. reading: see `whole`.
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
     """
-    (images, labels), test, classes, reading, notes = _read(path, image_size, label_column)
+    (images, labels), test, classes, reading, notes = _read(path, image_size, label_column, reading)
     if classes is None:
         largest = int(labels.max())
         if largest >= csv_file.MOST_CLASSES:
@@ -82,11 +83,40 @@ def load(
     return train, replace(train, images=test[0], labels=test[1], name=name_of_test)
 
 
-def unlabelled(path: Path, image_size: Size) -> tuple[tuple[str, ...] | None, np.ndarray]:
-    """Return (ids, images) of a CSV file, or of `test.csv` in a folder.
+def whole(
+    path: Path,
+    name: str,
+    image_size: Size | None = None,
+    label_column: LabelColumn = None,
+    reading: Reading | None = None,
+    classes: tuple[str, ...] | None = None,
+) -> Dataset:
+    """Return all images at `path`, whatever parts they are in: those of a file in its order.
 
-    ids: the text of each image's id, None where the file has no such column; images: uint8
-    (n, c, h, w).
+    reading: how a model's samples were read, to read pictures that way. classes: the model's, for
+    labels without names. They are names themselves where `classes` has all of them, such as "7",
+    and otherwise count the classes from 0.
+
+    Raises:
+        DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
+    """
+    parts = _read(path, image_size, label_column, reading)
+    images, labels = parts.train
+    if parts.test is not None:
+        images = np.concatenate([images, parts.test[0]])
+        labels = np.concatenate([labels, parts.test[1]])
+    names = parts.classes or classes
+    texts = {str(label) for label in np.unique(labels)}
+    if parts.classes is None and classes is not None and texts <= set(classes):
+        labels = relabelled(labels, None, classes, str(path))
+    if names is not None:
+        check_range(labels, len(names), str(path))
+    whole = Dataset.from_arrays(images, labels, names, name, parts.reading)
+    return replace(whole, notes=parts.notes)
+
+
+def unlabelled(path: Path, image_size: Size) -> csv_file.Table:
+    """Return the images of a CSV file, or of `test.csv` in a folder, and their ids if it has some.
 
     Raises:
         DataError: there is no such file, or it is not what it should be.
@@ -95,11 +125,23 @@ def unlabelled(path: Path, image_size: Size) -> tuple[tuple[str, ...] | None, np
     if file.suffix.lower() != ".csv":
         message = f"{path}: is no CSV file of images"
         raise DataError(hint(message, "test.csv, or the folder that holds it"))
-    table = csv_file.read(file, image_size)
-    return table.ids, table.images
+    return csv_file.read(file, image_size)
 
 
-def _read(path: Path, image_size: Size | None, label_column: LabelColumn) -> Parts:
+def is_unlabelled(path: Path, image_size: Size) -> bool:
+    """Whether a path is a CSV file of images without labels.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return False
+    return csv_file.columns(path, image_size).label is None
+
+
+def _read(
+    path: Path, image_size: Size | None, label_column: LabelColumn, reading: Reading | None
+) -> Parts:
     kind = path.suffix.lower()
     csv = (path / "train.csv") if os.path.isdir(path) else path
     if csv.suffix.lower() != ".csv" or not (os.path.isfile(csv) or kind == ".csv"):
@@ -109,7 +151,7 @@ def _read(path: Path, image_size: Size | None, label_column: LabelColumn) -> Par
     elif csv is not path:
         return _read_csv_folder(path, image_size, label_column)
     if os.path.isdir(path):
-        train, test, classes, pictures = folders.read(path, image_size)
+        train, test, classes, pictures = folders.read(path, image_size, reading)
         return Parts(train, test, classes, pictures.reading, pictures.notes)
     if not os.path.exists(path):
         raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check --dataset"))

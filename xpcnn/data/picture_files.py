@@ -41,6 +41,19 @@ _AS_SAVED = {"1": "L", "P": "RGBA", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 """Modes that cannot be averaged over, and what they are turned into before."""
 
 
+def require_pillow() -> None:
+    """Check that Pillow is installed.
+
+    Raises:
+        DataError: it is not.
+    """
+    try:
+        import PIL  # noqa: F401
+    except ModuleNotFoundError as error:
+        message = "reading pictures needs Pillow, which is not installed"
+        raise DataError(hint(message, "pip install 'xpcnn[images]'")) from error
+
+
 @contextmanager
 def opened(path: Path) -> Iterator["Image"]:
     """Open a picture file: its header is read, its pixels when they are asked for.
@@ -48,11 +61,9 @@ def opened(path: Path) -> Iterator["Image"]:
     Raises:
         DataError: Pillow is missing, or the file cannot be read, also at any later read of it.
     """
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ModuleNotFoundError as error:
-        message = "reading pictures needs Pillow, which is not installed"
-        raise DataError(hint(message, "pip install 'xpcnn[images]'")) from error
+    require_pillow()
+    from PIL import Image, UnidentifiedImageError
+
     Image.init()
     formats = [name for name in FORMATS if name in Image.OPEN]  # old Pillows lack some
     try:

@@ -23,7 +23,7 @@ from xpcnn.data.reading import (
     Size,
     border,
 )
-from xpcnn.errors import ConfigError, DataError, hint
+from xpcnn.errors import ConfigError, hint
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -71,15 +71,11 @@ def read_picture(
         the picture; its sample is uint8 or float32 for `Pictures`, float32 otherwise.
 
     Raises:
-        DataError: Pillow is missing, the file is no picture, its values are of another kind, or
-            the model is not one of pictures.
-        ConfigError: colours or floats are to be inverted.
+        DataError: Pillow is missing, the file is no picture, or its values are of another kind.
+        ConfigError: see `check_reading`.
     """
     path = Path(path)
-    if invert == "yes" and (reading.shape[0] != 1 or getattr(reading, "mode", "L") == "F"):
-        what = "floats" if reading.shape[0] == 1 else "colours"
-        message = f"pictures of {what} cannot be inverted: dark and light have no opposite there"
-        raise ConfigError(hint(message, "invert them before, or leave --invert out"))
+    check_reading(reading, invert)
     if isinstance(reading, Drawn):
         return _drawing(path, reading, invert, frame)
     if isinstance(reading, Pictures):
@@ -87,9 +83,28 @@ def read_picture(
         if invert == "yes":
             sample = (WHITE[reading.mode] - sample).astype(reading.dtype)
         return Picture(sample, inverted=invert == "yes")
-    if isinstance(reading, Arrays):
-        return _as_array(path, reading, invert)
-    raise ConfigError(hint(f"reading is a {type(reading).__name__}", "Pictures, Drawn or Arrays"))
+    assert isinstance(reading, Arrays)
+    return _as_array(path, reading, invert)
+
+
+def check_reading(reading: Reading, invert: Invert = "auto") -> None:
+    """Check that pictures can be read like that, whichever they are.
+
+    Raises:
+        ConfigError: colours or floats are to be inverted, or the samples are arrays whose channels
+            or whose black and white no picture has.
+    """
+    c = reading.shape[0]
+    if isinstance(reading, Arrays) and c not in _ARRAY_MODES:
+        message = f"the model takes images of {c} channels; pictures can give 1, 3 or 4"
+        raise ConfigError(hint(message, _IN_PYTHON))
+    if isinstance(reading, Arrays) and reading.low is None:
+        message = "the model was trained on arrays in which black and white are not known"
+        raise ConfigError(hint(message, _IN_PYTHON))
+    if invert == "yes" and (reading.shape[0] != 1 or getattr(reading, "mode", "L") == "F"):
+        what = "floats" if reading.shape[0] == 1 else "colours"
+        message = f"pictures of {what} cannot be inverted: dark and light have no opposite there"
+        raise ConfigError(hint(message, "invert them before, or leave --invert out"))
 
 
 def load(path: Path, mode: str, size: Size) -> "Image.Image":
@@ -108,15 +123,11 @@ def as_sample(picture: "Image.Image", reading: Pictures) -> np.ndarray:
 
 def _as_array(path: Path, reading: Arrays, invert: Invert) -> Picture:
     """Return a picture as a model of arrays takes it."""
-    c, *size = reading.sample
-    if c not in _ARRAY_MODES:
-        message = f"the model takes images of {c} channels; pictures can give 1, 3 or 4"
-        raise DataError(hint(message, _IN_PYTHON))
-    if reading.low is None or reading.high is None:
-        message = "the model was trained on arrays in which black and white are not known"
-        raise DataError(hint(message, _IN_PYTHON))
+    assert reading.low is not None
+    assert reading.high is not None
+    c, h, w = reading.sample
     mode = _ARRAY_MODES[c]
-    x = _fitted(load(path, mode, (size[0], size[1])), (size[0], size[1]))
+    x = _fitted(load(path, mode, (h, w)), (h, w))
     levels = WHITE[mode] - x if invert == "yes" else x
     step = (reading.high - reading.low) / WHITE[mode]
     return Picture((reading.low + levels * step).astype(np.float32), inverted=invert == "yes")

@@ -1,0 +1,245 @@
+"""Pictures and files of the user's own, for a model that was trained on others."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save
+
+import xpcnn
+from tests.cli.conftest import Cli
+from tests.cli.test_own_data import write_csv
+from tests.cli.test_saved import answer, ink_on_paper
+from tests.data.picture_kit import picture
+from xpcnn.data.reading import Pictures
+from xpcnn.io.models import load_model
+
+pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+
+NOISE = numpy.random.default_rng(0)
+
+
+def blocks(root: Path, classes: str = "ab", per: int = 16, colour: bool = False) -> Path:
+    """Write root/CLASS/i.png of several sizes: class `a` light above, `b` light below."""
+    for i in range(per * len(classes)):
+        name = classes[i % len(classes)]
+        h, w = NOISE.integers(12, 30, 2)
+        pixels = NOISE.integers(0, 40, (h, w))
+        half = slice(None, h // 2) if name == "a" else slice(h // 2, None)
+        pixels[half] += 200
+        if colour:
+            pixels = numpy.stack([pixels, pixels // 2, pixels // 3], axis=2)
+        picture(root / name / f"{i:02}.png", pixels)
+    return root
+
+
+def train(cli: Cli, *flags: str | Path) -> str:
+    """Train on the pictures of `blocks` and return what was told."""
+    Path("net.toml").write_text(
+        "input_shape = [1, 8, 8]\nclasses = 2\n"
+        'layers = [{ type = "Flatten" }, { type = "Dense", units = "classes" }]\n'
+        '[training]\nepochs = 3\nbatch_size = 8\noptimizer = { name = "adam", lr = 0.01 }\n'
+    )
+    ran = cli("train", "--model", "net.toml", "--out", "run", *flags)
+    assert ran.code == 0, ran.err
+    return ran.err
+
+
+def test_predict_gives_what_evaluate_gives_on_the_training_files(cli: Cli) -> None:
+    for part in ("train", "test"):
+        blocks(Path("photos") / part)
+    told = train(cli, "--dataset", "photos")
+    assert "note: pictures of several sizes, " in told
+    model = load_model("run/model.safetensors")
+    assert isinstance(model.reading, Pictures)
+    for part in ("train", "test"):
+        found = answer(cli, "predict", "run", f"photos/{part}")
+        right = [Path(p["image"]).parent.name == p["class"] for p in found["predictions"]]
+        scores = answer(cli, "evaluate", "run", "--part", part)
+        assert len(right) == scores["images"] == 32
+        assert numpy.mean(right) == pytest.approx(scores["accuracy"])
+        assert not any(p["framed"] or p["inverted"] or p["blank"] for p in found["predictions"])
+
+
+def test_a_folder_that_the_model_was_not_trained_on_is_judged_whole(cli: Cli) -> None:
+    train(cli, "--dataset", blocks(Path("photos")), "--quiet")
+    assert answer(cli, "evaluate", "run")["part"] == "test"
+    assert answer(cli, "evaluate", "run", "--dataset", "photos")["part"] == "test"
+    found = answer(cli, "evaluate", "run", "--dataset", blocks(Path("held_out")))
+    assert (found["part"], found["images"]) == ("all", 32)
+    only = answer(cli, "evaluate", "run", "--dataset", blocks(Path("only"), "b"))
+    assert (only["part"], only["images"]) == ("all", 16)
+    ran = cli("evaluate", "run", "--dataset", "only")
+    assert ran.out.endswith("(16 images, all of only)\n")
+    everything = answer(cli, "evaluate", "run", "--part", "all")
+    assert (everything["part"], everything["images"]) == ("all", 32)
+
+
+def test_channels_come_from_the_model(cli: Cli) -> None:
+    train(cli, "--dataset", blocks(Path("photos"), colour=True), "--quiet")
+    assert load_model("run/model.safetensors").input_shape[0] == 3
+    grey = answer(cli, "evaluate", "run", "--dataset", blocks(Path("grey")))
+    assert (grey["images"], grey["accuracy"] > 0.8) == (32, True)
+
+
+def test_classes_come_from_the_model(cli: Cli) -> None:
+    train(cli, "--dataset", blocks(Path("photos")), "--quiet")
+    x = numpy.zeros((3, 1, *load_model("run/model.safetensors").input_shape[1:]), numpy.uint8)
+    x[:, :, :4] = 255
+    numpy.savez("mine.npz", images=x, labels=[0, 0, 1])  # without names
+    found = answer(cli, "predict", "run", "--dataset", "mine.npz", "--rows", "0:3")
+    assert [row["true"] for row in found["predictions"]] == ["a", "a", "b"]
+    named = Path("named.csv")  # labels that are names of classes
+    named.write_text("label,pixel0\n8,0\n1,0\n8,0\n")
+    whole = xpcnn.data.load_whole(named, classes=("8", "1"))
+    assert (whole.classes, whole.labels.tolist()) == (("8", "1"), [0, 1, 0])
+    blocks(Path("more"), "abc")
+    ran = cli("evaluate", "run", "--dataset", "more")
+    assert ran.code == 1
+    assert "has classes that the model does not know: c; it knows a, b" in ran.err
+
+
+def test_rows_are_those_of_the_file(cli: Cli, trained: Path) -> None:
+    few = xpcnn.data.load("digits")[1].subset(range(40))
+    write_csv("mine.csv", few)
+    rows = answer(cli, "predict", trained, "--dataset", "mine.csv", "--rows", "0:40")["predictions"]
+    assert [row["row"] for row in rows] == list(range(40))
+    assert [row["true"] for row in rows] == [str(k) for k in few.labels]
+    scores = answer(cli, "evaluate", trained, "--dataset", "mine.csv")
+    assert (scores["part"], scores["images"]) == ("all", 40)
+    right = [row["true"] == row["class"] for row in rows]
+    assert numpy.mean(right) == pytest.approx(scores["accuracy"])
+    ran = cli("predict", trained, "--dataset", "mine.csv", "--rows", "40")
+    assert ran.err.startswith("error: --rows 40: mine.csv has the rows 0 to 39\n")
+    part = answer(cli, "evaluate", trained, "--dataset", "mine.csv", "--part", "test")
+    assert part["images"] < 40
+
+    write_csv("test.csv", few, labelled=False)
+    (row,) = answer(cli, "predict", trained, "--dataset", "test.csv", "--rows", "5")["predictions"]
+    assert list(row) == ["row", "class", "probability"]
+    assert (row["row"], row["class"]) == (5, rows[5]["class"])
+
+
+def test_a_folder_of_pictures_is_answered_and_what_is_bad_in_it_named(
+    cli: Cli, trained: Path
+) -> None:
+    Path("in/more").mkdir(parents=True)
+    paths = ink_on_paper(Path("in"), 3)
+    Path("in/more/last.PNG").write_bytes(Path(paths[0]).read_bytes())
+    Path("in/bad.png").write_bytes(b"")
+    Path("in/notes.txt").write_text("words")
+    Path("in/.hidden.png").write_text("words")
+    ran = cli("predict", trained, "in")
+    lines = ran.out.splitlines()
+    assert ran.code == 0
+    assert [line.split("  ")[0] for line in lines] == [*paths, "in/more/last.PNG"]
+    note, skipped, advice = ran.err.splitlines()
+    assert note == "note: passed over 1 files whose names are not those of pictures"
+    assert skipped.startswith("warning: skipped: in/bad.png: is no picture in a format ")
+    assert advice.startswith("Try: ")
+    ran = cli("predict", trained, *paths, "in/bad.png", "none.png", "--json")  # all named
+    assert ran.code == 1
+    found = json.loads(ran.out)
+    assert [table["image"] for table in found["predictions"]] == paths
+    assert [table["image"] for table in found["failed"]] == ["in/bad.png", "none.png"]
+    assert found["failed"][1]["error"].startswith("none.png: cannot be read: No such file")
+    assert [line[:20] for line in ran.err.splitlines()[::2]] == [
+        "error: in/bad.png: i",
+        "error: none.png: can",
+    ]
+
+
+def test_a_folder_without_pictures(cli: Cli, trained: Path) -> None:
+    Path("in").mkdir()
+    Path("in/notes.txt").write_text("words")
+    ran = cli("predict", trained, "in")
+    message = "error: in: holds no pictures, of 1 files in it\nTry: a folder with PNG or JPEG files"
+    assert ran == (1, "", f"{message}\n")
+    Path("in/bad.png").write_bytes(b"")
+    ran = cli("predict", trained, "in")
+    assert (ran.code, ran.out) == (1, "")
+
+
+def test_answers_in_a_csv_file(cli: Cli, trained: Path) -> None:
+    paths = ink_on_paper(Path(), 2)
+    blank = picture(Path("blank.png"), numpy.full((30, 30), 250))
+    expected = answer(cli, "predict", trained, *paths, blank)["predictions"]
+    ran = cli("predict", trained, *paths, blank, "--csv", "out.csv")
+    assert ran == (0, "wrote 3 answers to out.csv\n", "")
+    with Path("out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["image", "class", "probability", "framed", "inverted", "blank"]
+    for row, table in zip(rows, expected, strict=True):
+        assert row["image"] == table["image"]
+        assert row["class"] == (table["class"] or "")
+        assert row["framed"] == str(table["framed"]).lower()
+    assert float(rows[0]["probability"]) == pytest.approx(expected[0]["probability"], rel=1e-5)
+    ran = cli("predict", trained, paths[0], "--csv", "out.csv")
+    assert ran.err.startswith("error: out.csv is there already\n")
+    flags = ("--rows", "0:2", "--csv", "out.csv", "--force", "--probabilities")
+    assert cli("predict", trained, *flags).code == 0
+    header = Path("out.csv").read_text().splitlines()[0].split(",")
+    assert header[:5] == ["row", "class", "probability", "true", "probability of 0"]
+    assert len(header) == 14
+
+
+def test_a_picture_on_which_nothing_is_drawn_is_no_digit(cli: Cli, trained: Path) -> None:
+    path = picture(Path("blank.png"), numpy.full((30, 30), 250))
+    line = "blank.png  blank: nothing is drawn on it\n"
+    assert cli("predict", trained, path) == (0, line, "")
+    (table,) = answer(cli, "predict", trained, path, "--probabilities")["predictions"]
+    assert (table["class"], table["blank"]) == (None, True)
+    assert (table["probability"], table["probabilities"]) == (None, None)
+
+
+def test_what_was_done_to_a_picture_is_told(cli: Cli, trained: Path) -> None:
+    (path,) = ink_on_paper(Path(), 1)
+    assert cli("predict", trained, path).out.rstrip("\n").endswith("  framed, inverted")
+    (table,) = answer(cli, "predict", trained, path)["predictions"]
+    assert (table["framed"], table["inverted"], table["blank"]) == (True, True, False)
+
+
+def test_ids_of_a_submission(cli: Cli, trained: Path) -> None:
+    few = xpcnn.data.load("digits")[1].subset(range(3))
+    write_csv("plain.csv", few, labelled=False)
+    lines = Path("plain.csv").read_text().splitlines()
+    ids = ["image_id", "x7", "x1", "x9"]
+    Path("test.csv").write_text(
+        "".join(f"{name},{line}\n" for name, line in zip(ids, lines, strict=True))
+    )
+    flags = ("--dataset", "test.csv", "--submission", "out.csv")
+    assert cli("predict", trained, *flags) == (0, "wrote 3 labels to out.csv\n", "")
+    written = [line.split(",") for line in Path("out.csv").read_text().splitlines()]
+    assert written[0] == ["image_id", "label"]
+    assert [row[0] for row in written[1:]] == ids[1:]
+
+
+def test_a_model_file_of_an_older_version(cli: Cli, trained: Path) -> None:
+    """It says `image_rule`, from which the note of today follows."""
+    model = trained / "model.safetensors"
+    with safe_open(model, framework="numpy") as file:
+        table = json.loads(file.metadata()["xpcnn"])
+    del table["reading"], table["sha256"]
+    table |= {"format": 1, "image_rule": {"low": 0.0, "high": 16.0, "border": "dark"}}
+    table["image_rule"]["extent"] = 1.0
+    Path("old.safetensors").write_bytes(save(load_file(model), {"xpcnn": json.dumps(table)}))
+    assert load_model("old.safetensors").reading == load_model(model).reading
+    (path,) = ink_on_paper(Path(), 1)
+    old = answer(cli, "predict", "old.safetensors", path)["predictions"]
+    assert old == answer(cli, "predict", trained, path)["predictions"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["a.png", "--part", "all"], "--part needs --rows"),
+        (["--dataset", "a.csv", "--submission", "b.csv", "--csv", "c.csv"], "exclude each other"),
+    ],
+)
+def test_wrong_usage(cli: Cli, flags: list[str], message: str) -> None:
+    ran = cli("predict", "run", *flags)
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err

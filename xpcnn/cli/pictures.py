@@ -1,0 +1,125 @@
+"""What a model sees in picture files, given by name or as the folders they are in."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy
+
+from xpcnn.cli.predictions import Predictions, class_names
+from xpcnn.data.picture_files import has_picture_name, require_pillow
+from xpcnn.data.pictures import Invert, check_reading, read_picture
+from xpcnn.data.reading import Reading
+from xpcnn.errors import CheckpointError, DataError, hint
+from xpcnn.model import Model
+
+_AT_ONCE = 256  # pictures in memory
+
+
+class Given(NamedTuple):
+    """A picture file; named: by the user, and not found in a folder."""
+
+    path: str
+    named: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that cannot be read as a picture, and why; named: by the user."""
+
+    image: str
+    error: str
+    named: bool
+
+
+def gather(names: Sequence[str]) -> tuple[list[Given], int]:
+    """Return the files given, those of folders in order, and how many files there are no pictures.
+
+    Files that are named are all taken for pictures; of folders, and the folders in them, those
+    whose names end like one.
+
+    Raises:
+        DataError: a folder holds no picture, or cannot be read.
+    """
+    found: list[Given] = []
+    others = 0
+    for name in names:
+        if not os.path.isdir(name):
+            found.append(Given(name, named=True))
+            continue
+        files = list(_files(name))
+        pictures = [path for path in files if has_picture_name(Path(path))]
+        if not pictures:
+            message = f"{name}: holds no pictures, of {len(files)} files in it"
+            raise DataError(hint(message, "a folder with PNG or JPEG files"))
+        others += len(files) - len(pictures)
+        found += [Given(path, named=False) for path in pictures]
+    return found, others
+
+
+def of_pictures(
+    model: Model, given: Sequence[Given], invert: Invert, frame: bool, views: Sequence[str]
+) -> tuple[Predictions, list[Failure]]:
+    """Return what the model sees in picture files, on average over views, and what went wrong.
+
+    Raises:
+        DataError: Pillow is missing, or the model takes no images.
+        ConfigError: no picture can be read for the model, or not inverted.
+        CheckpointError: the model does not know how its samples were read.
+    """
+    reading = reading_of(model)
+    check_reading(reading, invert)
+    require_pillow()
+    names: list[str] = []
+    marks: list[dict[str, bool]] = []
+    failures: list[Failure] = []
+    parts = [numpy.empty((0, len(class_names(model))), numpy.float32)]
+    for start in range(0, len(given), _AT_ONCE):
+        samples = []
+        for item in given[start : start + _AT_ONCE]:
+            try:
+                picture = read_picture(item.path, reading, invert, frame)
+            except DataError as error:
+                failures.append(Failure(item.path, str(error), item.named))
+                continue
+            names.append(item.path)
+            samples.append(picture.sample)
+            done = ("framed", "inverted", "blank")
+            marks.append({mark: bool(getattr(picture, mark)) for mark in done})
+        if samples:
+            parts.append(model.predict_proba(numpy.stack(samples), views=views))
+    p = numpy.concatenate(parts)
+    return Predictions("image", names, class_names(model), p, marks=marks), failures
+
+
+def reading_of(model: Model) -> Reading:
+    """Return how the model's samples were read.
+
+    Raises:
+        DataError: they are no images.
+        CheckpointError: nobody knows.
+    """
+    if len(model.input_shape) != 3:
+        message = f"the model takes samples of shape {model.input_shape}, not images"
+        raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
+    if model.reading is None:
+        message = "the model file does not say how its samples were read (reading)"
+        advice = "train with `xpcnn train`, or use model.predict(images) in Python"
+        raise CheckpointError(hint(message, advice))
+    return model.reading
+
+
+def _files(folder: str) -> Iterator[str]:
+    """Yield the files of a folder and of those in it, by name, without the hidden ones."""
+
+    def fail(error: OSError) -> None:
+        message = f"{error.filename}: cannot be read: {error.strerror or error}"
+        raise DataError(hint(message, "check the path and who may read it")) from error
+
+    for place, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield os.path.join(place, name)

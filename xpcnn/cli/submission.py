@@ -1,0 +1,43 @@
+"""A file of the classes of all images of a CSV file, as Kaggle's competitions take it."""
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+from xpcnn.cli.predictions import check_new, class_names, write_text
+from xpcnn.data.paths import unlabelled
+from xpcnn.errors import DataError, hint
+from xpcnn.model import Model
+
+
+def submit(model: Model, dataset: str, path: str, force: bool, views: Sequence[str]) -> int:
+    """Write the class of every image of a CSV file to another one, and return how many there are.
+
+    Where the images have ids, the file has a column of these under their own name, and `label`;
+    otherwise ImageId, counted from 1, and Label. It is there whole or not at all.
+
+    Raises:
+        ConfigError: the file is there already, and not `force`.
+        DataError: the images cannot be read, or are not like those of the model.
+        CheckpointError: the file cannot be written.
+    """
+    target = check_new(path, force)
+    if len(model.input_shape) != 3:
+        message = f"the model takes samples of shape {model.input_shape}, not images"
+        raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
+    given = unlabelled(Path(dataset).expanduser(), model.input_shape[1:])
+    names = class_names(model)
+    predicted = model.predict_proba(given.images, views=views).argmax(axis=1)
+    header, ids = ("ImageId", "Label"), given.ids
+    if ids is None:
+        ids = tuple(map(str, range(1, len(predicted) + 1)))
+    else:
+        column = given.layout.names[given.layout.ids[0]] if given.layout.header else ""
+        header = (column or "id", "label")
+    text = StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(header)
+    table.writerows(zip(ids, (names[k] for k in predicted.tolist()), strict=True))
+    write_text(target, text.getvalue())
+    return len(predicted)
