@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 import pytest
 
-from xpcnn import Model, models
+from xpcnn import Model, data, models
 from xpcnn.errors import ConfigError, ShapeError
 from xpcnn.io.registry import from_config, to_config
 from xpcnn.layers import Conv2D, Dense, Sequential
@@ -138,3 +138,12 @@ def test_data_that_a_preset_cannot_take_are_refused() -> None:
     )
     with pytest.raises(ConfigError, match=r"^tiny: classes is 1, expected at least 2\nTry: "):
         models.preset("tiny").for_data((1, 28, 28), 1)
+
+
+def test_a_preset_on_its_own_data_hears_nothing() -> None:
+    """Neither of a sick network nor of overfitting; the larger ones take minutes."""
+    train, _ = data.load("digits")
+    preset = models.preset("digits")
+    model = Model(preset.layers, input_shape=train.shape)
+    history = model.fit(train, validation=0.1, health=True, **vars(preset.training))
+    assert history.notes == []

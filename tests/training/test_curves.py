@@ -124,8 +124,9 @@ def test_overfitting_has_its_numbers_and_advice() -> None:
 
 def test_what_is_no_overfitting() -> None:
     assert overfitting(epochs([1.0, 0.5], 0.97), 500) is None  # nothing to compare with
-    assert overfitting(epochs([1.0], 0.97, [(1.0, 0.85)]), 500) is None
-    assert overfitting(epochs([1.0], 0.97, [(1.0, 0.71)]), 20) is None  # too few to tell
+    assert overfitting(epochs([1.0, 0.5], 0.97, [(1.0, 0.85)] * 2), 500) is None
+    assert overfitting(epochs([1.0, 0.5], 0.97, [(1.0, 0.71)] * 2), 20) is None  # too few to tell
+    assert overfitting(epochs([1.0], 0.97, [(1.0, 0.71)]), 500) is None  # too early to tell
     dip = [(0.5, 0.9), (2.0, 0.5)]
     assert overfitting(epochs([1.0, 0.9], 0.92, dip), 500) is None  # one bad validation
 

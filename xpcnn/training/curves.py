@@ -87,17 +87,17 @@ def jump(epochs: Sequence[Epoch], chance: float | None, ended: bool) -> Finding 
 def overfitting(epochs: Sequence[Epoch], samples: int) -> Finding | None:
     """Return whether the training part is known by heart.
 
-    The accuracies compared are the last of the training part, as seen in training, and the best of
-    the validation part: single bad validations, as at high learning rates, show nothing.
+    Compares the accuracies of the last two epochs, as seen in training, with the best one of the
+    validation part: single bad validations, as at high learning rates, show nothing.
 
     Args:
         epochs: of the run so far, at least one.
         samples: of the validation part.
     """
     validated = [e for e in epochs if e.val_loss is not None and e.val_accuracy is not None]
-    if not validated:
+    if not validated or len(epochs) < 2:
         return None
-    trained = epochs[-1].accuracy
+    trained = min(epoch.accuracy for epoch in epochs[-2:])
     best = max(e.val_accuracy or 0.0 for e in validated)
     error = math.sqrt(best * (1.0 - best) / samples)
     if trained - best < max(GAP, CERTAIN * error):
