@@ -144,7 +144,7 @@ def as_samples(samples: Array, backend: Backend, input_shape: Shape) -> numpy.nd
     if samples.dtype == numpy.float64:
         with numpy.errstate(over="ignore"):  # rejected as infinite
             samples = samples.astype(numpy.float32)
-    given: numpy.ndarray = samples
+    given: numpy.ndarray = numpy.asarray(samples)  # of a memory map, a view
     check_finite(given, "data", "samples")
     return given
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from xpcnn.data import folders, load
-from xpcnn.data.picture_files import FORMATS
 from xpcnn.errors import DataError, LabelError
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
@@ -31,7 +30,7 @@ def test_classes_are_folders_and_their_pictures_come_in_turn(tmp_path: Path) -> 
     for i in range(3):
         picture(tmp_path / "dog" / f"{i}.png", grey(100 + i))
     picture(tmp_path / "cat" / "only.png", [[1, 2], [3, 4], [5, 6]])
-    (images, labels), test, classes, _ = folders.read(tmp_path)
+    (images, labels), _, test, classes, *_ = folders.read(tmp_path)
     assert (test, classes) == (None, ("cat", "dog"))
     assert images.shape == (4, 1, 3, 2)
     assert (images.dtype.name, labels.dtype.name) == ("uint8", "int64")
@@ -51,7 +50,7 @@ def test_a_first_few_are_of_all_classes(tmp_path: Path) -> None:
 def test_classes_that_are_numbers_are_in_the_order_of_numbers(tmp_path: Path) -> None:
     for name in ("10", "9", "2"):
         picture(tmp_path / name / "0.png", grey(int(name)))
-    (images, labels), _, classes, _ = folders.read(tmp_path)
+    (images, labels), _, _, classes, *_ = folders.read(tmp_path)
     assert classes == ("2", "9", "10")
     assert images[:, 0, 0, 0].tolist() == [2, 9, 10]
     assert labels.tolist() == [0, 1, 2]
@@ -100,27 +99,35 @@ def tree(root: Path, *paths: str) -> Path:
 BAD: list[tuple[tuple[str, ...], type[DataError], str]] = [
     (("a/0.png",), DataError, f"{{r}}: holds pictures of one class only, 'a'\n{FORM}"),
     (
+        ("pets/a/0.png", "pets/b/0.png"),
+        DataError,
+        "{r}: holds pictures of one class only, 'pets'\nTry: {r}/pets",
+    ),
+    (
         ("train/a/0.png", "test/a/0.png"),
         DataError,
         f"{{r}}: holds pictures of one class only, 'a'\n{FORM}",
     ),
     (("0.png", "1.png"), DataError, f"{{r}}: holds no folders, one for each class\n{FORM}"),
-    (("train/0.png",), DataError, f"{{r}}/train: holds no folders, one for each class\n{FORM}"),
     (
         ("a/0.png", "b/"),
         DataError,
         "{r}/b: holds no pictures\nTry: put pictures of this class there, or remove it",
     ),
     (
-        ("training/a/0.png", "testing/a/0.png"),
-        DataError,
-        f"{{r}}/testing/a: is no file, and a picture is expected here\n{FORM}; "
-        "the parts, if there are two, are called train and test",
-    ),
-    (
         ("test/a/0.png", "test/b/0.png"),
         DataError,
         "{r}: has a folder test, but no folder train\nTry: train/cat/1.png, test/cat/1.png",
+    ),
+    (
+        ("train/a/0.png", "train/b/0.png", "test/"),
+        DataError,
+        "{r}/test: holds no pictures\nTry: put pictures there, or remove it",
+    ),
+    (
+        ("train/a/0.png", "train/b/0.png", "val/a/0.png", "valid/b/0.png"),
+        DataError,
+        "{r}: val and valid are both the validation part\nTry: one folder for each part",
     ),
     (
         ("train/cat/0.png", "train/dog/0.png", "test/cta/0.png"),
@@ -143,20 +150,74 @@ def test_wrong_folders_are_named(
     assert str(caught.value) == text.format(r=root)
 
 
-def test_files_that_are_no_pictures(tmp_path: Path) -> None:
-    root = tree(tmp_path, "a/0.png", "b/0.png")
-    (root / "a" / "list.txt").write_text("words")
-    with pytest.raises(DataError) as caught:
-        load(root)
-    assert str(caught.value) == (
-        f"{root / 'a' / 'list.txt'}: is no picture in a format that is read "
-        f"({', '.join(FORMATS)})\nTry: a PNG or JPEG file"
+def test_what_is_no_picture_by_its_ending_is_skipped_and_counted(tmp_path: Path) -> None:
+    root = tree(tmp_path, "a/0.png", "b/0.png", "b/more/.hidden/1.png", "__MACOSX/a/0.png")
+    for name in ("a/Thumbs.db", "b/desktop.ini", "b/more/list.txt", "b/README", "notes.txt"):
+        (root / name).write_text("words")
+    found = folders.read(root)
+    assert len(found.train[0]) == 2
+    assert found.notes == (
+        "5 files are skipped: by their ending they are no pictures (.txt, .db, .ini, no ending)",
     )
-    (root / "a" / "list.txt").unlink()
-    content = picture(root / "b" / "1.png", np.arange(10_000).reshape(100, 100) % 251).read_bytes()
-    (root / "b" / "1.png").write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match=r"1\.png: cannot be read: .*\nTry: a PNG or JPEG file$"):
-        load(root)
+    (root / "a" / "0.png").unlink()
+    with pytest.raises(DataError) as caught:
+        folders.read(root)
+    assert str(caught.value) == (
+        f"{root / 'a'}: holds no pictures, but 1 other files (.db)\n"
+        "Try: put pictures of this class there, or remove it"
+    )
+
+
+def damaged_tree(root: Path, count: int) -> list[Path]:
+    """Write two whole pictures of each of two classes, and further ones that are cut off."""
+    tree(root, "a/0.png", "b/0.png", "a/1.png", "b/1.png")
+    content = picture(
+        root / "a" / "cut.png", np.arange(10_000).reshape(100, 100) % 251
+    ).read_bytes()
+    (root / "a" / "cut.png").write_bytes(content[: len(content) // 2])
+    paths = [root / "a" / "cut.png", *(root / "b" / f"empty{i:02}.jpg" for i in range(count - 1))]
+    for path in paths[1:]:
+        path.write_bytes(b"")
+    return paths
+
+
+def test_damaged_pictures_are_all_named_at_once(tmp_path: Path) -> None:
+    paths = damaged_tree(tmp_path, 3)
+    with pytest.raises(DataError) as caught:
+        load(tmp_path)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{tmp_path}: 3 of 7 pictures cannot be read:"
+    assert lines[-1] == (
+        "Try: mend or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
+    )
+    assert sorted(line.split(":")[0].strip() for line in lines[1:-1]) == sorted(map(str, paths))
+
+
+def test_of_many_damaged_pictures_ten_are_named_and_all_counted(tmp_path: Path) -> None:
+    damaged_tree(tmp_path, 13)
+    with pytest.raises(DataError) as caught:
+        load(tmp_path)
+    lines = str(caught.value).splitlines()
+    assert (lines[0], len(lines), lines[-2]) == (
+        f"{tmp_path}: 13 of 17 pictures cannot be read:",
+        13,
+        "  and 3 more",
+    )
+
+
+def test_damaged_pictures_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    damaged_tree(tmp_path, 3)
+    found = folders.read(tmp_path, skip_damaged=True)
+    assert (len(found.train[0]), found.train[1].tolist()) == (4, [0, 1, 0, 1])
+    assert found.notes[0] == "3 damaged pictures of 7 are left out"
+    for i in (0, 1):
+        (tmp_path / "a" / f"{i}.png").write_bytes(b"")
+    with pytest.raises(DataError) as caught:
+        folders.read(tmp_path, skip_damaged=True)
+    assert str(caught.value) == (
+        f"{tmp_path}: all pictures of a class are damaged\n"
+        "Try: mend them, or remove the folder of the class"
+    )
 
 
 def test_pillow_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from tests.data.make_files import write_mnist
 from tests.real_data import ROOT, real_data
-from xpcnn.data import NAMES, catalog, download, load
-from xpcnn.errors import DataError
+from xpcnn.data import NAMES, catalog, download, is_path, load
+from xpcnn.errors import ConfigError, DataError
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def test_every_name_is_known_with_its_classes() -> None:
         assert all(len(bytes.fromhex(file.sha256)) == 32 for file in entry.files)
 
 
-@pytest.mark.parametrize("below", ["", "fashion-mnist"])
+@pytest.mark.parametrize("below", ["", "fashion-mnist", "FashionMNIST/raw"])
 def test_a_folder_or_the_one_below_it_is_read(tmp_path: Path, below: str) -> None:
     write_mnist(tmp_path / below)
     train, test = load("fashion-mnist", tmp_path)
@@ -42,6 +42,39 @@ def test_a_folder_or_the_one_below_it_is_read(tmp_path: Path, below: str) -> Non
     assert train.classes[9] == "Ankle boot"
     assert (test.mean, test.std) == (train.mean, train.std)
     np.testing.assert_allclose(train.mean, train.images.mean(dtype=np.float64), rtol=1e-13)
+
+
+def test_the_folder_of_torchvision_itself_may_be_given(tmp_path: Path) -> None:
+    write_mnist(tmp_path / "MNIST" / "raw")
+    assert len(load("mnist", tmp_path / "MNIST")[0]) == 12
+    with pytest.raises(DataError, match=r"^no train-images"):  # not the files of another set
+        load("fashion-mnist", tmp_path / "MNIST")
+
+
+@pytest.mark.parametrize("name", ["MNIST", "Mnist", "fashion_mnist", "FashionMNIST", "CIFAR-10"])
+def test_names_are_found_whatever_their_case(tmp_path: Path, name: str) -> None:
+    assert not is_path(name)
+    if "10" not in name:
+        write_mnist(tmp_path)
+        assert load(name, tmp_path)[0].name in ("mnist", "fashion-mnist")
+
+
+def test_another_spelling_that_a_folder_has_too_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("MNIST").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        load("MNIST")
+    assert str(caught.value) == (
+        "'MNIST' may be the data set mnist or the path MNIST\nTry: mnist, or ./MNIST"
+    )
+
+
+def test_classes_are_found_whatever_their_case(tmp_path: Path) -> None:
+    write_mnist(tmp_path, train=40, test=30)
+    train, _ = load("fashion-mnist", tmp_path, classes=["ANKLE BOOT", "bag"])
+    assert train.classes == ("Ankle boot", "Bag")
 
 
 def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +98,8 @@ def test_a_folder_without_the_files_lists_what_was_looked_for(tmp_path: Path) ->
         load("mnist", tmp_path)
     assert str(caught.value) == (
         "no train-images-idx3-ubyte or train-images-idx3-ubyte.gz or train-images.idx3-ubyte or "
-        f"train-images.idx3-ubyte.gz in {tmp_path / 'mnist'} and {tmp_path}\n"
+        f"train-images.idx3-ubyte.gz in {tmp_path / 'mnist'} and {tmp_path} and "
+        f"{tmp_path / 'MNIST' / 'raw'}\n"
         "Try: give the folder that holds the file with --data-dir"
     )
     with pytest.raises(DataError, match=r"^no train\.bin or cifar-100-binary\.tar\.gz in "):

@@ -254,7 +254,7 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
         {**GOOD, "test_images": IMAGES[:, :1], "test_labels": LABELS},
         ShapeError,
         "{p}: training images have the shape (3, 2, 4), test images (1, 2, 4)\n"
-        "Try: images of one shape in both parts",
+        "Try: images of one shape in all parts",
     ),
     (
         {**GOOD, "test_images": IMAGES[:1], "test_labels": np.array([5])},

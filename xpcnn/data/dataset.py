@@ -45,6 +45,7 @@ class Dataset:
     def __post_init__(self) -> None:
         where = f"data set {self.name!r}"
         check_images(self.images, where)
+        object.__setattr__(self, "images", np.asarray(self.images))  # of a memory map, a view
         labels = as_indices(self.labels, len(self.images), where)
         check_range(labels, len(self.classes), where)
         object.__setattr__(self, "labels", labels)
@@ -180,8 +181,11 @@ class Dataset:
         indices = []
         for wanted in classes:
             name = str(wanted)
+            alike = [i for i, own in enumerate(self.classes) if own.casefold() == name.casefold()]
             if isinstance(wanted, str) and name in self.classes:
                 index = self.classes.index(name)
+            elif isinstance(wanted, str) and len(alike) == 1:
+                index = alike[0]
             elif name.isdecimal() and int(name) < len(self.classes):
                 index = int(name)
             else:

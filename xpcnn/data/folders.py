@@ -1,17 +1,20 @@
-"""A folder of pictures by class: `root/CLASS/*`, or `root/train/CLASS/*` and `root/test/CLASS/*`.
+"""A folder of pictures by class: `root/CLASS/*`, or parts of such folders, `root/train/CLASS/*`.
 
 Names of classes are those of the folders, in order (by number, where all are numbers). The pictures
-of the classes come in turn, so that the first ones are of all classes. Grey where no picture of the
-whole set has a colour, and RGB otherwise.
-Refuses a single class, and files that are no pictures (hidden ones are passed over).
+of the classes come in turn, so that the first ones are of all classes. `folder_tree` tells parts
+from classes, and `picture_sets` reads the pictures of all parts alike. Refuses a single class, and
+damaged pictures, all of which are named, unless they are to be left out.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from itertools import chain, zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from xpcnn.data.folder_tree import FORM, Files, Folder, Name, by_class, listed, parts, scan
 from xpcnn.data.images import Part
 from xpcnn.data.picture_sets import PictureSet, read_alike, read_set
 from xpcnn.data.reading import Reading
@@ -19,82 +22,124 @@ from xpcnn.errors import DataError, LabelError, hint, nearest
 
 Size = tuple[int, int]  # (h, w)
 
-_FORM = "a folder for each class with its pictures: cat/1.png, dog/1.png"
+_NAMED = 10  # damaged pictures in a message
 
-Files = dict[str, list[Path]]
-"""Names of classes, and the pictures of each."""
+
+class Contents(NamedTuple):
+    """(images, labels) of each part, None where there is none; reading: how all the pictures were
+    read; notes: what was left out or decided, in sentences.
+    """
+
+    train: Part
+    validation: Part | None
+    test: Part | None
+    classes: tuple[str, ...]
+    reading: Reading
+    notes: tuple[str, ...]
 
 
 def read(
-    root: Path, image_size: Size | None = None, reading: Reading | None = None
-) -> tuple[Part, Part | None, tuple[str, ...], PictureSet]:
-    """Return (images, labels) of the training part, of the test part, the names of classes, and
-    how all the pictures were read.
+    root: Path,
+    image_size: Size | None = None,
+    reading: Reading | None = None,
+    skip_damaged: bool = False,
+) -> Contents:
+    """Return the parts that a folder holds; all is the training part where it holds none.
 
-    images: (n, c, h, w); labels: int64 (n,). The test part is None where root has no folders
-    `train` and `test`. image_size: (h, w) of the images; see `picture_sets.read_set`.
-    reading: how a model's samples were read, to read all pictures that way; they may then be of
-    one class only.
+    images: (n, c, h, w); labels: int64 (n,). image_size: (h, w) of the images; see
+    `picture_sets.read_set`. reading: how a model's samples were read, to read all pictures that
+    way; they may then be of one class only. skip_damaged: leave out pictures that cannot be read,
+    in place of an error that names them.
 
     Raises:
-        DataError: names the folder or the file and what is wrong with it.
-        LabelError: the test part has a class that the training part lacks.
+        DataError: names the folder or the files and what is wrong with them.
+        LabelError: another part has a class that the training part lacks.
     """
-    if (root / "test").is_dir() and not (root / "train").is_dir():
-        message = f"{root}: has a folder test, but no folder train"
-        raise DataError(hint(message, "train/cat/1.png, test/cat/1.png"))
-    divided = (root / "train").is_dir()
-    train = _by_class(root / "train" if divided else root)
-    test: Files = {}
-    if divided and (root / "test").is_dir():
-        test = _by_class(root / "test")
-    if len(train) == 1 and reading is None:
-        message = f"{root}: holds pictures of one class only, {next(iter(train))!r}"
-        raise DataError(hint(message, _FORM))
-    for name in test:
-        if name not in train:
-            message = f"{root / 'test' / name}: there is no such class in {root / 'train'}"
-            raise LabelError(hint(message, nearest(name, train)))
-    numbered = all(name.isascii() and name.isdigit() for name in train)
-    classes = tuple(sorted(train, key=int if numbered else None))
-    ours, theirs = _in_turn(train, classes), _in_turn(test, classes)
-    paths = [path for path, _ in ours + theirs]
+    tree = scan(root)
+    folders = parts(tree)
+    files = {part: by_class(folder) for part, folder in folders.items()}
+    classes = _classes(root, folders, files, least=2 if reading is None else 1)
+    notes = _unused(tree, folders) + _skipped(folders.values())
+    order: tuple[Name, ...] = ("train", "validation", "test")
+    labelled = {part: _in_turn(files[part], classes) for part in order if part in files}
+    paths = [path for pairs in labelled.values() for path, _ in pairs]
     found = read_set(paths, image_size) if reading is None else read_alike(paths, reading)
     if found.damaged:
-        raise found.damaged[0]
-    images = found.images
-    labels = np.array([label for _, label in ours + theirs], np.int64)
-    n = len(ours)
-    return (images[:n], labels[:n]), (images[n:], labels[n:]) if theirs else None, classes, found
+        if not skip_damaged:
+            raise _damaged(root, found, len(paths))
+        notes.append(f"{len(found.damaged)} damaged pictures of {len(paths)} are left out")
+    labels = np.array([y for pairs in labelled.values() for _, y in pairs], np.int64)
+    kept = np.array(found.kept)
+    ends = np.cumsum([len(pairs) for pairs in labelled.values()])
+    cuts = np.searchsorted(kept, ends)[:-1]
+    images = np.split(found.images, cuts)
+    targets = np.split(labels[kept], cuts)
+    pairs = dict(zip(labelled, zip(images, targets, strict=True), strict=True))
+    for part, (_, y) in pairs.items():
+        if not len(y) or (part == "train" and len(set(y.tolist())) < len(classes)):
+            message = f"{folders[part].path}: all pictures of a class are damaged"
+            raise DataError(hint(message, "mend them, or remove the folder of the class"))
+    return Contents(
+        pairs["train"],
+        pairs.get("validation"),
+        pairs.get("test"),
+        classes,
+        found.reading,
+        (*notes, *found.notes),
+    )
 
 
-def _by_class(folder: Path) -> Files:
-    """Return the pictures in each folder of a folder, in order; files beside them do not count."""
-    found: Files = {}
-    for place in _entries(folder):
-        if not place.is_dir():
-            continue
-        found[place.name] = _entries(place)
-        for path in found[place.name]:
-            if not path.is_file():
-                message = f"{path}: is no file, and a picture is expected here"
-                advice = f"{_FORM}; the parts, if there are two, are called train and test"
-                raise DataError(hint(message, advice))
-        if not found[place.name]:
-            message = f"{place}: holds no pictures"
-            raise DataError(hint(message, "put pictures of this class there, or remove it"))
-    if not found:
-        raise DataError(hint(f"{folder}: holds no folders, one for each class", _FORM))
-    return found
+def _classes(
+    root: Path, folders: Mapping[Name, Folder], files: Mapping[Name, Files], least: int
+) -> tuple[str, ...]:
+    """Return the names of the classes in order, those of the training part."""
+    train = files["train"]
+    if len(train) < least:
+        (only,) = train
+        message = f"{root}: holds pictures of one class only, {only!r}"
+        inside = [f for f in folders["train"].folders[0].folders if f.holds_pictures]
+        nested = len(inside) > 1 and not folders["train"].folders[0].pictures
+        raise DataError(hint(message, str(folders["train"].folders[0].path) if nested else FORM))
+    for part, names in files.items():
+        for name in names:
+            if name not in train:
+                where = folders[part].path / name
+                message = f"{where}: there is no such class in {folders['train'].path}"
+                raise LabelError(hint(message, nearest(name, train)))
+    numbered = all(name.isascii() and name.isdigit() for name in train)
+    return tuple(sorted(train, key=int if numbered else None))
 
 
-def _entries(folder: Path) -> list[Path]:
-    """Return what is in a folder and not hidden, by name."""
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        message = f"{folder}: cannot be read: {error.strerror or error}"
-        raise DataError(hint(message, "check the path and who may read it")) from error
+def _unused(tree: Folder, folders: Mapping[Name, Folder]) -> list[str]:
+    """Return what is said of folders beside the parts and of pictures beside the classes."""
+    notes = []
+    used = list(folders.values())
+    beside = [f.name for f in tree.folders if f not in used and f.holds_pictures]
+    if tree not in used and beside:
+        names = " and ".join(folder.name for folder in used)
+        notes.append(f"{', '.join(beside)} is not used: {names} are the parts of {tree.path}")
+    loose = sum(len(folder.pictures) for folder in {id(f): f for f in (tree, *used)}.values())
+    if loose:
+        notes.append(f"{loose} pictures of {tree.path} are not used: they lie in no class")
+    return notes
+
+
+def _skipped(folders: Iterable[Folder]) -> list[str]:
+    others = sum((folder.all_others() for folder in folders), Counter[str]())
+    if not others:
+        return []
+    count, endings = others.total(), listed(others)
+    return [f"{count} files are skipped: by their ending they are no pictures ({endings})"]
+
+
+def _damaged(root: Path, found: PictureSet, count: int) -> DataError:
+    """Return an error that names the damaged pictures, the first of them with what is wrong."""
+    lines = [str(error).partition("\nTry: ")[0] for error in found.damaged]
+    more = [f"and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
+    listing = "\n  ".join([*lines[:_NAMED], *more])
+    message = f"{root}: {len(lines)} of {count} pictures cannot be read:\n  {listing}"
+    advice = "mend or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
+    return DataError(hint(message, advice))
 
 
 def _in_turn(files: Files, classes: Iterable[str]) -> list[tuple[Path, int]]:

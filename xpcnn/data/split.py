@@ -51,6 +51,6 @@ def _places(dataset: Dataset, key: bytes) -> np.ndarray:
     for image, label in zip(dataset.images, labels, strict=True):
         h = keyed.copy()
         h.update(label)
-        h.update(np.ascontiguousarray(image, little))
+        h.update(np.ascontiguousarray(image, little).data)
         digests += h.digest()
     return (np.frombuffer(digests, "<u8") >> np.uint64(11)) * 2.0**-53

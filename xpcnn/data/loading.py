@@ -1,0 +1,276 @@
+"""Data sets by name or by path, as a training, a validation and a test part.
+
+What reads files is imported when it is used.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from xpcnn.data import digits
+from xpcnn.data.dataset import Dataset
+from xpcnn.data.images import Part
+from xpcnn.data.reading import Pictures, Reading
+from xpcnn.errors import ConfigError, DataError, hint, nearest
+
+PathLike: TypeAlias = str | os.PathLike[str]
+
+NAMES = ("digits", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100")
+
+_TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
+"""The folder in which torchvision keeps the files of a data set, in `raw`."""
+
+
+class Parts(NamedTuple):
+    """The parts of a data set; validation is None where its files hold none.
+
+    train.notes says what was left out or decided while the files were read.
+    """
+
+    train: Dataset
+    validation: Dataset | None
+    test: Dataset
+
+
+def load(
+    name: PathLike,
+    data_dir: PathLike | None = None,
+    *,
+    download: bool = True,
+    classes: Iterable[str | int] | None = None,
+    limit: int | None = None,
+    limit_per_class: int | None = None,
+    image_size: tuple[int, int] | None = None,
+    label_column: str | int | None = None,
+    reading: Reading | None = None,
+    skip_damaged: bool = False,
+) -> tuple[Dataset, Dataset]:
+    """Return the training part and the test part of a data set.
+
+    `digits` is part of the package. The others with a name, whatever its case, are read from
+    `data_dir` (or its folder `name`, or where torchvision puts them), by default `$XPCNN_DATA_DIR`;
+    without either they are downloaded once into the user's cache folder. All else is a path, with
+    `./` before a folder that has the name of a data set:
+
+    - a CSV file with a label and the pixels of an image in each row, or a folder with `train.csv`
+      (and `test.csv`, the test part if it has labels);
+    - a folder of pictures, `CLASS/*`, or `train/CLASS/*`, `val/CLASS/*` and `test/CLASS/*` (needs
+      Pillow);
+    - a .npz file with `images` and `labels`, perhaps `val_images`, `test_images` and their labels,
+      and `classes`; or with the names of MedMNIST or Keras.
+
+    Where a path holds no test part, a fifth of each class, chosen by a hash of the pixels, is it.
+    Both parts have the mean and std of the whole training part. A validation part of the files is
+    in neither: `load_parts` returns it.
+
+    classes: names (whatever their case) or indices to keep in both parts; they become the labels 0,
+    1, ... in that order.
+    limit_per_class and limit: at most so many images of each class, and in all, of the training
+    part only: the first ones, after the choice of classes.
+    image_size: (h, w). Images of a CSV file have it, square or not; pictures of a folder are
+    brought to it, their proportions kept.
+    label_column: the column of a CSV file that holds the labels, by its name or its number, counted
+    from 1 (-1 is the last); needed where the file does not tell.
+    reading: `model.reading` of a model, to read the pictures of a folder as its own were.
+    skip_damaged: leave out pictures that cannot be read, in place of an error that names them.
+
+    Raises:
+        ConfigError: an unknown name or class, a limit below 1, an image_size or a label_column that
+            has no use or is not there.
+        DataError: a file is missing or not what it should be.
+    """
+    parts = load_parts(
+        name,
+        data_dir,
+        download=download,
+        classes=classes,
+        limit=limit,
+        limit_per_class=limit_per_class,
+        image_size=image_size,
+        label_column=label_column,
+        reading=reading,
+        skip_damaged=skip_damaged,
+    )
+    return parts.train, parts.test
+
+
+def load_parts(
+    name: PathLike,
+    data_dir: PathLike | None = None,
+    *,
+    validation: PathLike | None = None,
+    download: bool = True,
+    classes: Iterable[str | int] | None = None,
+    limit: int | None = None,
+    limit_per_class: int | None = None,
+    image_size: tuple[int, int] | None = None,
+    label_column: str | int | None = None,
+    reading: Reading | None = None,
+    skip_damaged: bool = False,
+) -> Parts:
+    """Return the training, the validation and the test part of a data set.
+
+    The validation part is the one of the files (a folder `val`, an array `val_images`), or all that
+    is at the path `validation`, a file or a folder of pictures by class, which overrides it.
+
+    Everything else is as in `load`, errors included.
+    """
+    if image_size is not None and not _is_size(image_size):
+        raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
+    if is_path(name):
+        from xpcnn.data.paths import How, load_path
+
+        path = Path(name).expanduser()
+        how = How(image_size, label_column, reading, skip_damaged)
+        parts = Parts(*load_path(path, _own_name(path), how))
+    else:
+        parts = _named(str(name), data_dir, download)
+        if image_size is not None:
+            message = f"image_size is given, but the images of {parts.train.name!r} have their size"
+            raise ConfigError(hint(message, "leave --image-size (image_size) out"))
+        if label_column is not None and validation is None:
+            message = f"label_column is given, but {parts.train.name} is no CSV file"
+            raise ConfigError(hint(message, "leave --label-column (label_column) out"))
+    if validation is not None:
+        parts = _with_validation(parts, Path(validation).expanduser(), label_column, skip_damaged)
+    train, held, test = parts
+    if classes is not None:
+        classes = list(classes)
+        test = test.select(classes=classes)
+        held = None if held is None else held.select(classes=classes)
+    train = train.select(classes=classes, limit=limit, limit_per_class=limit_per_class)
+    return Parts(train, held, test)
+
+
+def load_whole(
+    path: PathLike,
+    *,
+    image_size: tuple[int, int] | None = None,
+    label_column: str | int | None = None,
+    reading: Reading | None = None,
+    skip_damaged: bool = False,
+    classes: Sequence[str] | None = None,
+) -> Dataset:
+    """Return all images of a file or folder, as one data set: those of a file in its order.
+
+    It is what a model that was trained on other data is evaluated on:
+
+        test = load_whole("mine/", reading=model.reading, classes=model.classes)
+
+    path, image_size, label_column, skip_damaged: see `load`. reading: how the model's samples were
+    read, to read pictures of a folder the same way. classes: the names that labels without names
+    stand for, in order; "0", "1", ... by default.
+
+    Raises:
+        ConfigError: an image_size or a label_column that has no use or is not there.
+        DataError: a file is missing or not what it should be.
+    """
+    from xpcnn.data import paths
+
+    if image_size is not None and not _is_size(image_size):
+        raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
+    path = Path(path).expanduser()
+    how = paths.How(image_size, label_column, reading, skip_damaged)
+    return paths.whole(path, _own_name(path), how, None if classes is None else tuple(classes))
+
+
+def is_path(name: PathLike) -> bool:
+    """Tell whether `load` takes this for a path: no name of a data set, and it looks like one."""
+    if not isinstance(name, str):
+        return True
+    if known(name) is not None:
+        return False
+    written = name.lower().endswith((".csv", ".npz")) or any(s in name for s in (os.sep, "/"))
+    return written or os.path.exists(name)
+
+
+def known(name: str) -> str | None:
+    """Return the data set that a name stands for, whatever its case and hyphens, or None.
+
+    Raises:
+        ConfigError: the name is spelled in another way, and a file or folder has it.
+    """
+    plain = name.casefold().replace("-", "").replace("_", "")
+    found = next((each for each in NAMES if each.replace("-", "") == plain), None)
+    if found is not None and found != name and os.path.exists(name):
+        message = f"{name!r} may be the data set {found} or the path {name}"
+        raise ConfigError(hint(message, f"{found}, or ./{name}"))
+    return found
+
+
+def _with_validation(
+    parts: Parts, path: Path, label_column: str | int | None, skip_damaged: bool
+) -> Parts:
+    """Return the parts with all that is at a path as the validation part."""
+    from xpcnn.data.paths import How, load_validation
+
+    column = label_column if path.suffix.lower() == ".csv" else None
+    held = load_validation(path, parts.train, How(None, column, None, skip_damaged))
+    notes = parts.train.notes
+    if parts.validation is not None:
+        notes += (f"{path} is the validation part; that of {parts.train.name} itself is not used",)
+    return Parts(replace(parts.train, notes=notes + held.notes), held, parts.test)
+
+
+def _own_name(path: Path) -> str:
+    """Return the name of the data set at a path."""
+    own = Path(os.path.abspath(path)).name or "root"
+    return f"{own}-folder" if own in NAMES else own
+
+
+def _is_size(value: object) -> bool:
+    return (
+        isinstance(value, tuple | list)
+        and len(value) == 2
+        and all(isinstance(length, int) and length > 0 for length in value)
+    )
+
+
+def _named(name: str, data_dir: PathLike | None, download: bool) -> Parts:
+    """Return the parts of a data set with a name."""
+    found = known(name)
+    if found is None:
+        raise ConfigError(hint(f"unknown data set {name!r}", nearest(name, NAMES)))
+    (images, labels), (test_images, test_labels), names = _read(found, data_dir, download)
+    colour = images.shape[1] == 3  # pictures of 8 bits; the grey ones are drawings
+    reading = Pictures("RGB", (images.shape[2], images.shape[3])) if colour else None
+    train = Dataset.from_arrays(images, labels, names, found, reading)
+    return Parts(train, None, replace(train, images=test_images, labels=test_labels))
+
+
+def _read(
+    name: str, data_dir: PathLike | None, download: bool
+) -> tuple[Part, Part, tuple[str, ...]]:
+    """Return the two parts as arrays, and the names of the classes."""
+    if name == "digits":
+        return *digits.read(), digits.CLASSES
+    from xpcnn.data import catalog, cifar, idx
+
+    entry = catalog.ENTRIES[name]
+    folders = _folders(name, data_dir, download)
+    if entry.layout is not None:
+        return *cifar.read(folders, entry.layout), entry.classes
+    return *idx.read(folders, len(entry.classes)), entry.classes
+
+
+def _folders(name: str, data_dir: PathLike | None, download: bool) -> tuple[Path, ...]:
+    """Return where the files of a data set are, once they are there."""
+    data_dir = data_dir or os.environ.get("XPCNN_DATA_DIR")
+    if data_dir:
+        folder = Path(data_dir).expanduser()
+        if not os.path.isdir(folder):
+            raise DataError(hint(f"{folder}: there is no such folder", "check --data-dir"))
+        if (theirs := _TORCHVISION.get(name)) is None:
+            return folder / name, folder
+        inside = folder if folder.name.casefold() == theirs.casefold() else folder / theirs
+        return folder / name, folder, inside / "raw"
+    from xpcnn.data import catalog
+    from xpcnn.data.download import cache_folder, fetch
+
+    folder = cache_folder(name)
+    if download:
+        entry = catalog.ENTRIES[name]
+        fetch(entry.files, entry.mirrors, folder)
+    return (folder,)
