@@ -1,6 +1,7 @@
 """NumPy on the CPU. Refuses every other device."""
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy
@@ -42,6 +43,14 @@ class Library:
 
     session = staticmethod(session)
 
+    def warm_up(self) -> Iterator[str]:
+        """Compile the kernels in C where that is still to be done; yield what to tell a person."""
+        if library.will_compile():
+            yield "compiling kernels, once: about two seconds"
+        calls, status = library.library()
+        if calls is None and library.WITHOUT not in status:
+            yield f"note: training is slower than it could be: the kernels are {status}"
+
     def synchronize(self) -> None:
         pass  # every call returns when its work is done
 
@@ -55,11 +64,32 @@ class Library:
         return {"peak_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
 
     def describe(self) -> dict[str, str]:
+        """Return what the numbers of a run depend on in their last bits.
+
+        library, blas (with the processor whose kernels it chose), simd (the instructions that
+        NumPy's own loops use), threads, kernels (compiler, its version, what it compiled for).
+        """
         config: Any = numpy.show_config(mode="dicts")
-        blas = config["Build Dependencies"]["blas"]
+        simd = config["SIMD Extensions"]
         return {
             "library": f"NumPy {numpy.__version__}",
-            "blas": f"{blas['name']} {blas.get('version', '')}".strip(),
+            "blas": _blas(config["Build Dependencies"]["blas"]),
+            "simd": " ".join(simd.get("baseline", []) + simd.get("found", [])),
             "threads": str(thread_count()) if can_share() else "the BLAS's own, no threadpoolctl",
             "kernels": library.library().status,
         }
+
+
+def _blas(built_with: dict[str, str]) -> str:
+    """Return the BLAS, its version, and the processor whose kernels it chose where it says so."""
+    name = f"{built_with['name']} {built_with.get('version', '')}".strip()
+    if not can_share():
+        return name
+    from threadpoolctl import threadpool_info
+
+    chosen = {
+        pool["architecture"]
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas" and pool["internal_api"] in name and "architecture" in pool
+    }
+    return ", ".join([name, *(f"{processor} kernels" for processor in sorted(chosen))])

@@ -9,6 +9,7 @@ from types import ModuleType
 import array_api_compat
 import numpy
 import pytest
+from threadpoolctl import threadpool_info
 
 from xpcnn import backend, random
 from xpcnn.backend import Backend
@@ -84,6 +85,9 @@ def test_numpy_says_its_blas_and_threads() -> None:
     assert facts["library"] == f"NumPy {numpy.__version__}"
     assert facts["blas"]
     if "openblas" in facts["blas"]:
+        pools = [pool for pool in threadpool_info() if pool["internal_api"] == "openblas"]
+        (processor,) = {pool["architecture"] for pool in pools}
+        assert facts["blas"].endswith(f", {processor} kernels")
         assert 1 <= int(facts["threads"]) <= 1024
 
 

@@ -25,6 +25,7 @@ def test_environment_is_complete_and_fits_json() -> None:
         "cpus",
         "packages",
         "blas",
+        "simd",
         "threads",
         "kernels",
         "gpu",

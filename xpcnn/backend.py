@@ -5,7 +5,7 @@ that the arrays decide: an op looks up the fast kernels of its first argument's 
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,8 +33,8 @@ class Library(Protocol):
 
     The module also has `problem(device) -> tuple[str, str] | None`: why the library cannot be used
     here, in words, and the one command or action that mends it; None when it can.
-    Optional: `uniform(key, step, shape)`, the numbers of `xpcnn.random` computed on the device, and
-    `session()`, a context around long work.
+    Optional: `uniform(key, step, shape)`, the numbers of `xpcnn.random` computed on the device;
+    `session()`, a context around long work; and `warm_up()`, see `Backend`.
     """
 
     xp: Namespace
@@ -55,7 +55,9 @@ class Backend:
     `xp` is its array API namespace, `from_host` and `to_host` move arrays (`to_host` returns
     C-contiguous NumPy arrays), `uniform` draws the numbers of `xpcnn.random` on the device,
     `memory` gives bytes in use by name, `describe` what the library says of itself, and `session()`
-    is a context in which a library may take threads for long work.
+    is a context in which a library may take threads for long work. `warm_up()` does what the first
+    step would wait for, such as compiling kernels, and yields lines for a person: what takes time,
+    before it begins, and what is slower than it could be.
     """
 
     def __init__(self, name: str, library: Library, opened_with: str | int | None = None) -> None:
@@ -72,6 +74,7 @@ class Backend:
         self.describe = library.describe
         self.session: Callable[[], AbstractContextManager[None]]
         self.session = getattr(library, "session", nullcontext)
+        self.warm_up: Callable[[], Iterable[str]] = getattr(library, "warm_up", tuple)
         self._uniform = getattr(library, "uniform", None)
 
     def uniform(self, key: int, step: int | Array, shape: Shape) -> Array:

@@ -45,7 +45,8 @@ def versions() -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """Return `versions()` and: blas, threads, kernels, gpu (its state in words by backend), paths.
+    """Return `versions()` and: blas, simd (instructions of NumPy's loops), threads, kernels, gpu
+    (its state in words by backend), paths.
 
     Imports the libraries that are installed, to ask them for a GPU.
     """
@@ -55,6 +56,7 @@ def environment() -> dict[str, Any]:
         gpu["torch mps"] = _state("torch", "mps")
     return versions() | {
         "blas": facts["blas"],
+        "simd": facts["simd"],
         "threads": facts["threads"],
         "kernels": facts["kernels"],
         "gpu": gpu,

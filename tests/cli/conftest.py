@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ class Ran(NamedTuple):
 
 
 Cli = Callable[..., Ran]
+numpy_backend = import_module("xpcnn.backends.numpy_backend")
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +36,11 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Return a function that runs `xpcnn` with arguments in this process."""
+    """Return a function that runs `xpcnn` with arguments in this process.
+
+    It does not tell of the kernels: which there are depends on the machine.
+    """
+    monkeypatch.setattr(numpy_backend.Library, "warm_up", lambda self: [])
 
     def run(*arguments: str | Path) -> Ran:
         monkeypatch.setattr(sys, "argv", ["xpcnn", *map(str, arguments)])

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 import xpcnn
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, numpy_backend
 from tests.cli.process import TINY, run
 from xpcnn import backend
 from xpcnn.data.reading import Drawn
@@ -31,6 +31,15 @@ EPOCH = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "im
 def weights(folder: Path) -> dict[str, numpy.ndarray]:
     model = load_model(folder / "model.safetensors")
     return flatten(model.params) | flatten(model.buffers, "buffers.")
+
+
+def test_kernels_that_are_off_are_told_once(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = ["compiling kernels, once: about two seconds", "note: the kernels are NumPy's, since"]
+    monkeypatch.setattr(numpy_backend.Library, "warm_up", lambda self: iter(told))
+    ran = cli("train", *TINY)
+    assert ran.err.splitlines()[:2] == told
+    assert ran.err.count("kernels") == 2
+    assert cli("train", *TINY, "--quiet").err == ""
 
 
 def test_words_go_to_stderr_and_a_run_folder_is_named(cli: Cli) -> None:

@@ -343,10 +343,21 @@ def test_a_compiler_of_an_unknown_name_is_an_error(monkeypatch: pytest.MonkeyPat
 
 
 @needs_sh
-def test_that_it_will_compile_is_known_before(
+def test_what_is_told_of_the_kernels_before_the_first_step(
     quick: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XPCNN_COMPILER", script(tmp_path / "cc", quick))
-    assert library.will_compile()
-    assert found()[0]
-    assert not library.will_compile()
+    monkeypatch.setattr(library, "library", library.library.__wrapped__)
+    warm_up = backend.load("numpy").warm_up
+    compiling = "compiling kernels, once: about two seconds"
+    lines = iter(warm_up())
+    assert next(lines) == compiling
+    assert not cache.exists()  # told before it begins
+    assert list(lines) == []
+    assert list(warm_up()) == []
+    monkeypatch.setenv("XPCNN_COMPILER", script(tmp_path / "broken", "exit 1"))
+    failed = f"{FAILED}{tmp_path}/broken failed: no reason given"
+    told = f"note: training is slower than it could be: the kernels are {failed}"
+    assert list(warm_up()) == [compiling, told]
+    monkeypatch.setenv("XPCNN_COMPILER", "none")
+    assert list(warm_up()) == []

@@ -142,6 +142,24 @@ def test_started_on_one_library_and_resumed_on_another(tmp_path: Path) -> None:
     )
 
 
+def test_resumed_on_another_processor_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints, library = Checkpoints(tmp_path, every_steps=1), backend.load("numpy")
+    with pytest.raises(KeyboardInterrupt):
+        trained(backend=library, checkpoints=checkpoints, callbacks=[InterruptAfter(2)])
+    with pytest.raises(KeyboardInterrupt):
+        trained(checkpoints=checkpoints, resume=True, callbacks=[InterruptAfter(4)])
+    now = library.describe()
+    other = {name: f"{now[name]}, another" for name in ("blas", "kernels", "simd")}
+    monkeypatch.setattr(library, "describe", lambda: now | other)
+    _, history = trained(backend=library, checkpoints=checkpoints, resume=True)
+    assert [note for note in history.notes if "bits" in note] == [
+        f"{name} was {now[name]} and is now {other[name]}: the last bits may differ"
+        for name in other
+    ]
+
+
 def test_plateau_and_patience_go_by_the_history(tmp_path: Path) -> None:
     changes: dict[str, Any] = {
         "epochs": 12,

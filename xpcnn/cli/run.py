@@ -74,6 +74,8 @@ def train(
     start = time.perf_counter()
     plan = prepare(request)
     model, settings = plan.model, plan.settings
+    for line in model.backend.warm_up():
+        say(line, quiet)
     with ExitStack() as stack:
         folder = resumed
         if folder is None:
