@@ -280,7 +280,7 @@ def test_a_defect_is_one_line_with_advice(cli: Cli, monkeypatch: pytest.MonkeyPa
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("of a kind\nthat nobody expects")
 
-    monkeypatch.setattr("xpcnn.data.load", broken)
+    monkeypatch.setattr("xpcnn.data.load_parts", broken)
     assert cli("train") == (
         1,
         "",

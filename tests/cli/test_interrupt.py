@@ -96,7 +96,7 @@ def test_a_signal_before_training_starts_no_traceback(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xpcnn.data.load", interrupt)
+    monkeypatch.setattr("xpcnn.data.load_parts", interrupt)
     assert cli("train") == (130, "", "interrupted\n")
     assert not Path("runs").exists()
 

@@ -11,9 +11,11 @@ from xpcnn.cli.options import (
     dataset_option,
     device_option,
     json_option,
+    label_column_option,
     listed,
     option,
     part_option,
+    skip_damaged_option,
     views_option,
 )
 
@@ -23,6 +25,8 @@ from xpcnn.cli.options import (
 @dataset_option
 @data_dir_option
 @part_option
+@label_column_option
+@skip_damaged_option
 @option(
     "--details",
     is_flag=True,
@@ -38,6 +42,8 @@ def command(
     dataset: str | None,
     data_dir: str | None,
     part: str | None,
+    label_column: str | None,
+    skip_damaged: bool | None,
     details: bool,
     views: str,
     backend: str,
@@ -54,7 +60,7 @@ def command(
     from xpcnn.cli.saved import open_model, open_part
 
     opened = open_model(model, backend, device)
-    images, part = open_part(opened, dataset, data_dir, part)
+    images, part = open_part(opened, dataset, data_dir, part, label_column, skip_damaged)
     for note in images.notes:
         say(f"note: {note}")
     seen = listed(views)

@@ -43,6 +43,14 @@ def option(flag: str, *target: str, text: str, **attributes: Any) -> Decorator:
     return click.option(flag, *target, cls=Option, envvar=variable, help=text, **attributes)
 
 
+def fraction_or_path(value: str) -> float | str:
+    """Return a number such as 0.1, or else the path as it is."""
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
 json_option = option(
     "--json", "as_json", is_flag=True, text="Print the result as JSON on stdout, nothing else."
 )
@@ -57,7 +65,7 @@ dataset_option = option(
     "--dataset",
     metavar="NAME|PATH",
     text="Data set: digits, mnist, fashion-mnist, kmnist, cifar10 or cifar100; or one of your own: "
-    "a CSV file as of Kaggle's digit recognizer, a .npz file, a folder of pictures by class.",
+    "a CSV file of labels and pixels, a .npz file, a folder of pictures by class.",
 )
 data_dir_option = option(
     "--data-dir",
@@ -69,6 +77,18 @@ part_option = option(
     type=click.Choice(["test", "train", "all"]),
     text="Part of the data set: test, train (with what was validated on) or all. By default all "
     "of a file or folder that the model was not trained on, and otherwise the test part.",
+)
+label_column_option = option(
+    "--label-column",
+    metavar="NAME|NUMBER",
+    text="Column of a CSV file that holds the labels, by its name or its number, counted from 1, "
+    "or -1 for the last; needed where the file does not tell.",
+)
+skip_damaged_option = option(
+    "--skip-damaged",
+    is_flag=True,
+    default=None,
+    text="Leave out pictures that cannot be read; without it they are named in an error.",
 )
 views_option = option(
     "--views",
@@ -118,6 +138,17 @@ def length(value: float) -> int | float:
 def tables(text: str) -> list[dict[str, str]]:
     """Return a table for each name of a list such as flip,crop; none for none."""
     return [{"name": name} for name in listed(text)]
+
+
+def weights(text: str) -> str | list[float]:
+    """Return balanced as it is, or the numbers of a list such as 1,5,2."""
+    if text == "balanced":
+        return text
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        message = f"{text!r} is neither balanced nor a list of numbers such as 1,5,2"
+        raise click.BadParameter(message) from None
 
 
 def two_or_more(text: str) -> str:

@@ -10,9 +10,11 @@ from xpcnn.cli.options import (
     dataset_option,
     device_option,
     json_option,
+    label_column_option,
     listed,
     option,
     part_option,
+    skip_damaged_option,
     views_option,
 )
 
@@ -44,6 +46,8 @@ from xpcnn.cli.options import (
     "trained on, numbered as in the file; otherwise of its test part.",
 )
 @part_option
+@label_column_option
+@skip_damaged_option
 @option(
     "--csv",
     "csv_path",
@@ -70,6 +74,8 @@ def command(
     data_dir: str | None,
     rows: str | None,
     part: str | None,
+    label_column: str | None,
+    skip_damaged: bool | None,
     csv_path: str | None,
     submission: str | None,
     force: bool,
@@ -119,7 +125,7 @@ def command(
     failures: list[Failure] = []
     facts = {"model": model}
     if rows:
-        data, known = open_rows(opened, dataset, data_dir, part)
+        data, known = open_rows(opened, dataset, data_dir, part, label_column, skip_damaged)
         for note in data.images.notes:
             say(f"note: {note}")
         found = of_rows(opened, data, rows, seen, known)

@@ -25,19 +25,21 @@ TABLES = ("layers", "loss", "training")
 _ABOUT = ("config", "set")
 """Flags that say where values stand, and are none themselves."""
 
-_KINDS: Mapping[str, tuple[type, str]] = {
-    "text": (str, "a text"),
-    "integer": (int, "a whole number"),
-    "float": (float, "a number"),
-    "boolean": (bool, "true or false"),
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "text": ((str,), "a text"),
+    "integer": ((int,), "a whole number"),
+    "float": ((float,), "a number"),
+    "boolean": ((bool,), "true or false"),
+    "fraction_or_path": ((float, str), "a number or a path"),
 }
-"""By the name of click's type: Python's type, and how errors call it."""
+"""By the name of click's type: Python's types, and how errors call them."""
 
 _EXAMPLES: Mapping[str, str] = {
     "a text": '{} = "..."',
     "a whole number": "{} = 10",
     "a number": "{} = 0.5",
     "true or false": "{} = true",
+    "a number or a path": "{} = 0.1",
 }
 
 
@@ -161,10 +163,10 @@ class Request:
 
 def _read(option: Option, value: Any) -> Any:
     """Return a value as the flag takes it; whole numbers pass for numbers and for texts."""
-    kind, described = _KINDS[option.type.name]
-    if type(value) is int and kind in (float, str):
-        value = kind(value)
-    if type(value) is not kind:
+    kinds, described = _KINDS[option.type.name]
+    if type(value) is int and kinds[0] in (float, str):
+        value = kinds[0](value)
+    if type(value) not in kinds:
         message = f"{option.key} is {reprlib.repr(value)}, expected {described}"
         raise ConfigError(hint(message, _EXAMPLES[described].format(option.key)))
     return value if option.parse is None else option.parse(value)

@@ -37,6 +37,9 @@ from xpcnn.training.shield import shielded
 _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """What equal runs have equal, so that their model files are equal."""
 
+VALIDATION = 0.1
+"""The fraction of the training images that is validated on where nothing else is said."""
+
 _REPORTED = (*_FIGURES, "seconds", "images_per_second")
 
 
@@ -170,17 +173,12 @@ def prepare(request: Request) -> Plan:
             size = source.input_shape[1], source.input_shape[2]
     names = flags["classes"]
     classes = None if names is None else [name.strip() for name in names.split(",")]
-    images, test = data.load(
-        flags["dataset"],
-        flags["data_dir"],
-        classes=classes,
-        limit=flags["limit"],
-        limit_per_class=flags["limit_per_class"],
-        image_size=size,
-    )
-    settings = resolve(request, given, images)
+    whole, validation, test = _read(flags, classes, size)
+    train = whole
+    if validation is None:
+        train, validation = data.split(whole, flags["validation"], flags["seed"])
+    settings = resolve(request, given, whole)
     _keep_place(settings.config)
-    train, validation = data.split(images, flags["validation"], flags["seed"])
     model = Model(
         settings.preset.layers,
         input_shape=train.shape,
@@ -192,7 +190,7 @@ def prepare(request: Request) -> Plan:
     )
     loaded = None if source is None else take_weights(model, source, flags["init"])
     to_config(model.layers)  # refuses now what could not be saved in the end
-    model.reading = images.reading or observed(images.images)
+    model.reading = whole.reading or observed(whole.images)
     recipe_for(model, settings.training, model.seed)  # refuses patterns that fit nothing
     check_validation(settings.training, validation is not None)
     check_last_batch(model, len(train), settings.training)
@@ -205,11 +203,40 @@ def prepare(request: Request) -> Plan:
     return Plan(model, settings, train, validation, test, checkpoints, init, loaded)
 
 
+def _read(
+    flags: dict[str, Any], classes: list[str] | None, size: tuple[int, int] | None
+) -> data.Parts:
+    """Return the parts of the data; without a validation part, `flags` says how much becomes one.
+
+    A fraction that is given overrides the validation part of the data set.
+    """
+    asked = flags["validation"]
+    parts = data.load_parts(
+        flags["dataset"],
+        flags["data_dir"],
+        validation=asked if isinstance(asked, str) else None,
+        classes=classes,
+        limit=flags["limit"],
+        limit_per_class=flags["limit_per_class"],
+        image_size=size,
+        label_column=flags["label_column"],
+        skip_damaged=bool(flags["skip_damaged"]),
+    )
+    if parts.validation is not None and isinstance(asked, float):
+        note = f"the validation part of {parts.train.name} is not used: --validation is {asked:g}"
+        train = replace(parts.train, notes=(*parts.train.notes, note))
+        return parts._replace(train=train, validation=None)
+    if parts.validation is None and asked is None:
+        flags["validation"] = VALIDATION
+    return parts
+
+
 def _keep_place(config: dict[str, Any]) -> None:
     """Make paths of data absolute: a run goes on from any folder."""
-    for name in ("dataset", "data-dir"):
-        if name in config and (name == "data-dir" or data.is_path(config[name])):
-            config[name] = str(Path(config[name]).expanduser().absolute())
+    for name in ("dataset", "data-dir", "validation"):
+        path = config.get(name)
+        if isinstance(path, str) and (name != "dataset" or data.is_path(path)):
+            config[name] = str(Path(path).expanduser().absolute())
 
 
 def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | None) -> None:
@@ -275,11 +302,13 @@ def _warn(plan: Plan) -> None:
 
 def _opening(plan: Plan) -> str:
     aside = "none" if plan.validation is None else f"{len(plan.validation):,}"
+    asked = plan.settings.config.get("validation")
+    whose = {str: f", all of {asked}", type(None): ", its own part"}.get(type(asked), "")
     library = plan.model.backend
     taken = plan.test.name != plan.train.name  # out of the training images
     return (
         f"{plan.settings.preset.name} ({plan.model.summary().parameters:,} parameters) on "
-        f"{plan.train.name} ({len(plan.train):,} images, {aside} for validation), "
+        f"{plan.train.name} ({len(plan.train):,} images, {aside} for validation{whose}), "
         f"{library.name} on {library.device}"
         + (f"\ntest part: {len(plan.test):,} images of {plan.test.name}" if taken else "")
     )

@@ -37,7 +37,12 @@ class Part(NamedTuple):
 
 
 def open_part(
-    model: Model, dataset: str | None, data_dir: str | None, part: str | None = None
+    model: Model,
+    dataset: str | None,
+    data_dir: str | None,
+    part: str | None = None,
+    label_column: str | None = None,
+    skip_damaged: bool | None = None,
 ) -> Part:
     """Return a part of a data set, its pictures read and its classes named as the model's.
 
@@ -45,6 +50,8 @@ def open_part(
         dataset: by default the one that the model was trained on, from the folder it came from.
         part: "test", "train" or "all"; by default all of a file or folder that the model was not
             trained on, and the test part of any other data set.
+        label_column, skip_damaged: see `xpcnn.data.load`; by default as in training, for the data
+            set that the model was trained on.
 
     Raises:
         ConfigError: the data set is unknown.
@@ -60,6 +67,9 @@ def open_part(
         part = "all" if other else "test"
     image_size = model.input_shape[1:] if own and len(model.input_shape) == 3 else None
     options: dict[str, Any] = {"image_size": image_size, "reading": model.reading}
+    recorded = {} if other else config
+    options["label_column"] = label_column or recorded.get("label-column")
+    options["skip_damaged"] = bool(skip_damaged or recorded.get("skip-damaged"))
     if own and part == "all":
         chosen = data.load_whole(name, **options, classes=model.classes)
     else:
@@ -72,7 +82,12 @@ def open_part(
 
 
 def open_rows(
-    model: Model, dataset: str | None, data_dir: str | None, part: str | None = None
+    model: Model,
+    dataset: str | None,
+    data_dir: str | None,
+    part: str | None = None,
+    label_column: str | None = None,
+    skip_damaged: bool | None = None,
 ) -> tuple[Part, bool]:
     """Return a part of a data set, as `open_part`, and whether it has labels: CSV files may not.
 
@@ -80,13 +95,14 @@ def open_rows(
         ConfigError: the data set is unknown.
         DataError: it cannot be read.
     """
-    if dataset is not None and len(model.input_shape) == 3:
+    same = dataset is not None and _is_same(dataset, _config(model).get("dataset"))
+    if dataset is not None and label_column is None and not same and len(model.input_shape) == 3:
         path, size = Path(dataset).expanduser(), (model.input_shape[1], model.input_shape[2])
         if data.is_path(dataset) and is_unlabelled(path, size):
             images = unlabelled(path, size).images
             nothing = numpy.zeros(len(images), numpy.int64)
             return Part(Dataset.from_arrays(images, nothing, ["?"], path.name), "all"), False
-    return open_part(model, dataset, data_dir, part), True
+    return open_part(model, dataset, data_dir, part, label_column, skip_damaged), True
 
 
 def joined(first: Dataset, second: Dataset) -> Dataset:

@@ -9,13 +9,17 @@ from xpcnn.cli.options import (
     data_dir_option,
     dataset_option,
     device_option,
+    fraction_or_path,
     json_option,
+    label_column_option,
     length,
     listed,
     option,
     quiet_option,
+    skip_damaged_option,
     tables,
     two_or_more,
+    weights,
 )
 
 TRIALS = ("dry_run", "find_lr", "overfit_one_batch")
@@ -46,6 +50,8 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     metavar="H,W",
     text="Size of images of your own: to bring pictures to that differ; of CSV, if not square.",
 )
+@label_column_option
+@skip_damaged_option
 @option("--limit", type=int, text="At most so many training images.")
 @option("--limit-per-class", type=int, text="At most so many training images of each class.")
 @option(
@@ -114,6 +120,14 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     text="Part of each label that all classes share.",
 )
 @option(
+    "--class-weights",
+    metavar="balanced|LIST",
+    at="loss.class_weights",
+    parse=weights,
+    text="How much an image of each class counts in the loss: balanced, the rarer the more, or a "
+    "number for each class: 1,5,2.",
+)
+@option(
     "--warmup",
     type=float,
     at="training.warmup",
@@ -174,9 +188,11 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
 @option("--dtype", default="float32", text="float32, or float64 for checking.")
 @option(
     "--validation",
-    type=float,
-    default=0.1,
-    text="Part of the training images to validate on: 0.1; 0 for none. Never test images.",
+    type=fraction_or_path,
+    metavar="FRACTION|FOLDER|FILE",
+    text="What to validate on: a fraction of each class of the training images, 0 for none, or "
+    "all of a folder or file. By default the validation part of the data set, or 0.1 where it has "
+    "none.",
 )
 @option("--dry-run", is_flag=True, text="One step only: what it takes. Writes nothing.")
 @option("--find-lr", is_flag=True, text="Look for a learning rate only. Writes nothing.")

@@ -111,6 +111,9 @@ def load_validation(path: Path, train: Dataset, how: How) -> Dataset:
     Raises:
         DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
     """
+    if not os.path.exists(path):
+        message = f"{shown(path)}: there is no such file or folder to validate on"
+        raise DataError(hint(message, "a path, or 0.1 for a tenth of the training images"))
     if path.suffix.lower() == ".csv" or os.path.isfile(path / "train.csv"):
         how = replace(how, image_size=(train.shape[1], train.shape[2]))
     elif os.path.isdir(path):

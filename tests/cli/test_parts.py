@@ -1,0 +1,161 @@
+"""The user's data as `train` takes it: the validation part, the labels, what is left out."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import xpcnn
+from tests.cli.conftest import Cli
+from tests.cli.process import TINY
+from xpcnn.data import Dataset
+
+
+def save(path: str, data: Dataset, count: int, **more: np.ndarray) -> None:
+    """Write the first images of a data set, with labels."""
+    np.savez(path, images=data.images[:count], labels=data.labels[:count], **more)
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    return xpcnn.data.load("digits")[0]
+
+
+def opening(cli: Cli, *arguments: str) -> list[str]:
+    """Train with one step; return what is said before it."""
+    ran = cli("train", *TINY, "--max-steps", "1", *arguments)
+    assert ran.code == 0, ran.err
+    notes, _, rest = ran.err.partition(" for validation")
+    lines = f"{notes} for validation{rest.partition(chr(10))[0]}".splitlines()
+    return [line for line in lines if not line.startswith("warning: ")]
+
+
+def test_the_validation_part_of_the_data_is_validated_on(cli: Cli, digits: Dataset) -> None:
+    own = {"val_images": digits.images[80:93], "val_labels": digits.labels[80:93]}
+    save("own.npz", digits, 80, **own)
+    (said,) = opening(cli, "--dataset", "own.npz", "--out", "run")
+    assert said.endswith("13 for validation, its own part), numpy on cpu")
+    assert "validation" not in tomllib.loads(Path("run/config.toml").read_text())
+    again = opening(cli, "--config", "run/config.toml", "--out", "again")
+    assert again == [said]
+    run, repeated = (Path(name) / "model.safetensors" for name in ("run", "again"))
+    assert run.read_bytes() == repeated.read_bytes()
+
+
+def test_validation_that_is_asked_for_overrides_the_own_part_and_says_so(
+    cli: Cli, digits: Dataset
+) -> None:
+    own = {"val_images": digits.images[80:93], "val_labels": digits.labels[80:93]}
+    save("own.npz", digits, 80, **own)
+    save("held.npz", digits, 33)
+    note, said = opening(cli, "--dataset", "own.npz", "--validation", "0.5")
+    assert note == "note: the validation part of own.npz is not used: --validation is 0.5"
+    assert " for validation), " in said
+    note, said = opening(cli, "--dataset", "own.npz", "--validation", "held.npz", "--out", "run")
+    assert note == ("note: held.npz is the validation part; that of own.npz itself is not used")
+    path = Path("held.npz").absolute()
+    assert f" 33 for validation, all of {path}), " in said
+    config = tomllib.loads(Path("run/config.toml").read_text())
+    assert config["validation"] == str(path)
+
+
+def test_a_file_beside_a_named_data_set(cli: Cli, digits: Dataset) -> None:
+    save("held.npz", digits, 33)
+    (said,) = opening(cli, "--validation", "held.npz", "--out", "run")
+    assert "(600 images, 33 for validation, all of " in said
+    assert json.loads(cli("evaluate", "run", "--dataset", "held.npz", "--json").out)["images"] == 33
+
+
+WRONG = {
+    "none.npz": "none.npz: there is no such file or folder to validate on\n"
+    "Try: a path, or 0.1 for a tenth of the training images",
+    "parts.npz": "parts.npz: holds a test part beside the training part\n"
+    "Try: a file or folder with the validation part alone",
+    "wide.npz": "wide.npz: training images have the shape (1, 8, 8), validation images "
+    "(1, 9, 8)\nTry: images of one shape in all parts",
+    "named.npz": "named.npz: there is no class 'ten' in the training part\n"
+    "Try: one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+    "1.5": "--validation 1.5: the validation fraction must be in [0, 1), got 1.5\n"
+    "Try: 0.1 for a tenth of the images, 0 for none",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_validated_on(cli: Cli, digits: Dataset, name: str) -> None:
+    few = {"images": digits.images[:4], "labels": np.zeros(4, int)}
+    np.savez("parts.npz", **few, test_images=few["images"], test_labels=few["labels"])
+    np.savez("wide.npz", images=np.zeros((4, 1, 9, 8), np.uint8), labels=few["labels"])
+    np.savez("named.npz", **few, classes=np.array(["ten"]))
+    ran = cli("train", "--validation", name)
+    assert ran == (1, "", f"error: {WRONG[name]}\n")
+
+
+def test_pictures_to_validate_on_are_read_as_those_to_train_on(cli: Cli) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    rng = np.random.default_rng(0)
+    for part, size, count in (("photos/train", 8, 10), ("photos/val", 8, 2), ("other", 20, 3)):
+        for name in ("cat", "dog"):
+            (Path(part) / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 256, (size, size), dtype=np.uint8)
+                image.fromarray(pixels).save(Path(part) / name / f"{i}.png")
+    Path("photos/train/cat/Thumbs.db").write_bytes(b"1")
+    Path("photos/train/dog/cut.png").write_bytes(b"")
+    ran = cli("train", "--dataset", "photos", "--model", "tiny", "--max-steps", "1")
+    assert ran.code == 1
+    assert ran.err.startswith("error: photos: 1 of 25 pictures cannot be read:\n  photos/train/dog")
+    flags = ("--dataset", "photos", "--model", "tiny", "--skip-damaged")
+    *notes, said = opening(cli, *flags, "--out", "run")
+    assert notes == [
+        "note: 1 files are skipped: by their ending they are no pictures (.db)",
+        "note: 1 damaged pictures of 25 are left out",
+    ]
+    assert "(16 images, 4 for validation, its own part), " in said
+    assert tomllib.loads(Path("run/config.toml").read_text())["skip-damaged"] is True
+    assert json.loads(cli("evaluate", "run", "--json").out)["images"] == 4
+    *_, said = opening(cli, *flags, "--validation", "other")
+    assert "(16 images, 6 for validation, all of " in said
+
+
+def test_the_column_of_the_labels(cli: Cli, digits: Dataset) -> None:
+    names = [f"pixel{i}" for i in range(64)]
+    pixels = digits.images[:60].reshape(60, -1).tolist()
+    rows = [[*x, f"d{y}"] for x, y in zip(pixels, digits.labels[:60], strict=True)]
+    text = "\n".join(",".join(map(str, row)) for row in [[*names, "character"], *rows])
+    Path("own.csv").write_text(text)
+    ran = cli("train", *TINY, "--dataset", "own.csv")
+    assert ran.code == 1
+    assert "Try: --label-column NAME or NUMBER" in ran.err
+    opening(cli, "--dataset", "own.csv", "--label-column", "character", "--out", "run")
+    assert cli("evaluate", "run").code == 0  # the run knows the column
+    assert cli("predict", "run", "--rows", "0:3").code == 0
+    Path("other.csv").write_text(text)
+    assert cli("evaluate", "run", "--dataset", "other.csv").code == 1
+    flags = ("--dataset", "other.csv", "--label-column", "-1")
+    assert json.loads(cli("evaluate", "run", *flags, "--json").out)["images"] == 60
+    found = json.loads(cli("predict", "run", *flags, "--rows", "0:2", "--json").out)
+    assert [row["true"] for row in found["predictions"]] == [f"d{y}" for y in digits.labels[:2]]
+
+
+def test_weights_of_classes(cli: Cli, digits: Dataset) -> None:
+    two = digits.select(classes=["0", "1"], limit_per_class=40)
+    few = two.subset(np.r_[np.flatnonzero(two.labels == 0), np.flatnonzero(two.labels == 1)[:8]])
+    save("own.npz", few, len(few))
+    flags = ("--dataset", "own.npz", "--validation", "0", "--quiet")
+    opening(cli, *flags, "--class-weights", "balanced", "--out", "flag")
+    Path("own.toml").write_text('[loss]\nclass_weights = "balanced"\n')
+    opening(cli, *flags, "--config", "own.toml", "--out", "file")
+    opening(cli, *flags, "--class-weights", "1,4", "--out", "list")
+    by_flag, by_file, by_list = (
+        xpcnn.load(f"{name}/model.safetensors").loss for name in ("flag", "file", "list")
+    )
+    train = xpcnn.data.load("own.npz")[0]
+    counts = np.bincount(train.labels)
+    expected = tuple(len(train) / (2 * count) for count in counts.tolist())
+    assert by_flag.class_weights == by_file.class_weights == expected
+    assert by_list.class_weights == (1.0, 4.0)
+    ran = cli("train", "--class-weights", "much")
+    assert ran.code == 2
+    assert "'much' is neither balanced nor a list of numbers such as 1,5,2" in ran.err
