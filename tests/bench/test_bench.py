@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy
 import pytest
@@ -18,7 +17,6 @@ from xpcnn.benchmark import (
     Case,
     Peer,
     Runner,
-    gradients,
     opened,
     pytorch,
     start_times,
@@ -211,19 +209,3 @@ def test_seconds_of_a_start() -> None:
     found = start_times(None, trials=1)
     assert list(found) == ["xpcnn_first_step", "xpcnn_train_digits"]
     assert 0.1 < found["xpcnn_first_step"] < found["xpcnn_train_digits"] < 60
-
-
-def test_a_wrong_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch", reason="needs PyTorch")
-    from xpcnn.benchmark.pytorch import verify
-
-    parts = opened(XOR)
-    verify.verify(*parts)
-
-    def off(*arguments: Any) -> Any:
-        loss, grads = gradients(*arguments)
-        return loss, {path: g * 1.0005 for path, g in grads.items()}
-
-    monkeypatch.setattr(verify, "gradients", off)
-    with pytest.raises(AssertionError, match=r"gradient of layers\.1\.weight: off by 0\.0005"):
-        verify.verify(*parts)

@@ -18,9 +18,9 @@ threads waited for a core for more than WAITED of its time."""
 class Ratio(NamedTuple):
     """The ratio of two sides.
 
-    ratio: median of the pairs' ratios; low, high: its 90 % interval. pairs: how many those are of;
-    disturbed: how many more were measured. settled: whether the disturbed pairs were left out;
-    otherwise too few others remained, and all pairs count.
+    ratio: the median of the pairs' ratios; low, high: its 90 % interval. pairs: how many were
+    measured; disturbed: how many of them were disturbed. settled: whether the disturbed pairs are
+    left out of the ratio; otherwise too few others remain, and all pairs count.
     """
 
     ratio: float
@@ -38,8 +38,8 @@ def ratio(numerators: Sequence[Block], denominators: Sequence[Block]) -> Ratio:
     used = kept if settled else range(len(numerators))
     ratios = sorted(numerators[i].seconds / denominators[i].seconds for i in used)
     k = rank(len(ratios))
-    left_out = len(numerators) - len(ratios)
-    return Ratio(median(ratios), ratios[k - 1], ratios[-k], len(ratios), left_out, settled)
+    measured, disturbed = len(numerators), len(numerators) - len(kept)
+    return Ratio(median(ratios), ratios[k - 1], ratios[-k], measured, disturbed, settled)
 
 
 def is_settled(kept: int, measured: int) -> bool:

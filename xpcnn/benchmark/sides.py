@@ -16,7 +16,7 @@ from xpcnn.training import TrainingOptions
 from xpcnn.training.recipe import random_source, recipe_for
 from xpcnn.training.step import beginning, training_step
 from xpcnn.training.watch import rebuilt
-from xpcnn.types import Params, flatten
+from xpcnn.types import Array, Params, flatten
 
 LR, MOMENTUM = 1e-3, 0.9
 MODES = ("train", "inference")
@@ -77,13 +77,17 @@ class Training:
 class Inference:
     """Forward passes of one batch."""
 
-    def __init__(self, model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None:
+    def __init__(self, model: Model, x: numpy.ndarray) -> None:
         self.model = model
         self.session = model.backend.session
         self.x = model.backend.from_host(x)
 
     def step(self) -> None:
-        self.model.layers.forward(self.model.params, self.model.buffers, self.x, Context())
+        self.forward()
+
+    def forward(self) -> Array:
+        model = self.model
+        return model.layers.forward(model.params, model.buffers, self.x, Context())[0]
 
 
 def without_dropout(layer: Layer) -> Layer:
@@ -93,7 +97,7 @@ def without_dropout(layer: Layer) -> Layer:
 
 def ours(model: Model, x: numpy.ndarray, labels: numpy.ndarray, mode: str) -> Side:
     """Return our side of a case."""
-    return (Training if mode == "train" else Inference)(model, x, labels)
+    return Training(model, x, labels) if mode == "train" else Inference(model, x)
 
 
 def opened(case: Case) -> tuple[Model, numpy.ndarray, numpy.ndarray]:
@@ -104,6 +108,12 @@ def opened(case: Case) -> tuple[Model, numpy.ndarray, numpy.ndarray]:
     c, h, w = found.input_shape
     x = rng.standard_normal((c, h, w, case.batch), "float32").transpose(3, 0, 1, 2)
     return model, x, rng.integers(0, found.classes, case.batch)
+
+
+def scores(model: Model, x: numpy.ndarray) -> numpy.ndarray:
+    """Return what the network computes of a batch in inference, in the model's dtype."""
+    with model.backend.session():
+        return model.backend.to_host(Inference(model, x.astype(model.dtype)).forward())
 
 
 def gradients(

@@ -32,6 +32,7 @@ class Bench:
 
     def __init__(self, effort: Effort, peer: Peer | None) -> None:
         self.effort, self.peer = effort, peer
+        self.refused: dict[tuple[str, int], dict[str, str]] = {}
         self.ours = Runner("xpcnn.benchmark")
         self.theirs: dict[str, Runner] = {}
         if peer is not None:
@@ -39,11 +40,10 @@ class Bench:
 
     def compare(self, case: Case) -> dict[str, Any]:
         """Verify one case, then time each side alone, then the sides in alternating blocks."""
-        model, x, labels = opened(case)
-        failed = self._verify(model, x, labels)
+        failed = self._verify(case)
         for side in (self.ours, *self.theirs.values()):
             side.peak()  # answered when its imports are done
-        flop, least = products(model, case.batch, case.mode)
+        flop, least = products(opened(case)[0], case.batch, case.mode)
         ours, alone = self.ours, self.effort.alone
         ours.open(*case, seconds=alone)
         for name, side in self.theirs.items():
@@ -70,14 +70,16 @@ class Bench:
             result |= {before + key: value for key, value in found.items()}
         return result | {f"{name}_failed": reason for name, reason in failed.items()}
 
-    def _verify(self, *case: Any) -> dict[str, str]:
-        """Verify a case; return why it cannot be built, for each side of the peer, or nothing."""
-        try:
-            if self.peer is not None:
-                self.peer.verify(*case)
-        except BackendError as error:
-            return dict.fromkeys(self.theirs, str(error))
-        return {}
+    def _verify(self, case: Case) -> dict[str, str]:
+        """Verify a network, once for all modes; return by side why the peer cannot build it."""
+        key = (case.model, case.batch)
+        if self.peer is not None and key not in self.refused:
+            self.refused[key] = {}
+            try:
+                self.peer.verify(*opened(case))
+            except BackendError as error:
+                self.refused[key] = dict.fromkeys(self.theirs, str(error))
+        return dict(self.refused.get(key, {}))
 
     def close(self) -> None:
         """End the processes."""
