@@ -70,7 +70,6 @@ class Row(NamedTuple):
         return (
             f"{self.name:15} {self.build:22} {len(self.results):5} {statistics.mean(reached):8.4f}"
             f" {min(reached):8.4f} {max(reached):8.4f} {spread:8.4f} {collapsed:9}"
-            f" {max(r.jump for r in self.results):9.2f}"
         )
 
     def problems(self, seeds: int) -> Iterator[str]:
@@ -87,12 +86,12 @@ class Row(NamedTuple):
 
 HEADING = (
     f"{'training':15} {'build of the kernels':22} {'seeds':>5} {'mean':>8} {'worst':>8}"
-    f" {'best':>8} {'spread':>8} {'collapsed':>9} {'jump':>9}"
+    f" {'best':>8} {'spread':>8} {'collapsed':>9}"
 )
 
 
 def table(rows: Iterable[Row]) -> Iterator[str]:
-    """Yield the lines of a table. spread: the standard deviation; jump: the largest rise of a loss.
+    """Yield the lines of a table; the spread is the standard deviation.
 
     Rows without results are left out; `Row.problems` tells of them.
     """

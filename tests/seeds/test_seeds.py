@@ -1,5 +1,7 @@
 """The command that trains many seeds: the table and its verdict, what it keeps, a real round."""
 
+import re
+import statistics
 from pathlib import Path
 
 import pytest
@@ -32,9 +34,9 @@ def test_a_table_by_hand() -> None:
     assert list(table(rows)) == [
         HEADING,
         "tiny            native, 1 thread           3   0.9800   0.9700   0.9900   0.0082"
-        "         0      1.50",
+        "         0",
         "tiny            native, 1 thread           2   0.9800   0.9800   0.9800   0.0000"
-        "         1      1.50",
+        "         1",
         "tiny            native, 1 thread           1                   all collapsed",
     ]
 
@@ -86,6 +88,26 @@ def test_every_script_behind_a_figure_is_trained() -> None:
     others = {"figure.py", "own_layer.py"}
     scripts = {path.name for path in trainings.EXAMPLES.glob("*.py")} - others
     assert scripts == {*trainings.SCRIPTS.values()}
+
+
+@pytest.mark.parametrize("name", trainings.SCRIPTS)
+def test_the_readme_says_what_was_measured(name: str) -> None:
+    """Mean, worst seed and number of trainings; without trainings in the file the worst is "-"."""
+    readme = (command.ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(rf"^\| .*examples/{trainings.SCRIPTS[name]}.*$", readme, re.MULTILINE)
+    _, mean, worst, count, *_ = (cell.strip() for cell in line.strip("|").split("|"))
+    builds = {f"{build}, 1 thread" for build in command.BUILDS}
+    found = [
+        result.accuracy or 0.0
+        for key, result in read(command.RESULTS).items()
+        if (key.name, key.recipe) == (name, trainings.recipe(name)) and key.build in builds
+    ]
+    assert f"`{name}`" in line
+    if found:
+        expected = f"{statistics.mean(found):.4f}", f"{min(found):.4f}", str(len(found))
+        assert (mean, worst, count) == expected
+    else:
+        assert worst == "-"
 
 
 def test_a_recipe_is_its_preset_and_its_code(

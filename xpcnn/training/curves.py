@@ -102,7 +102,7 @@ def overfitting(epochs: Sequence[Epoch], samples: int) -> Finding | None:
     error = math.sqrt(best * (1.0 - best) / samples)
     if trained - best < max(GAP, CERTAIN * error):
         return None
-    number = f"accuracy {trained:.2f} in training, and {best:.2f} at best in validation"
+    number = f"accuracy {epochs[-1].accuracy:.2f} in training, and {best:.2f} at best in validation"
     lowest = min(validated, key=lambda e: e.val_loss or 0.0)
     if lowest is not validated[-1]:
         number += f"; the validation loss was lowest after epoch {lowest.epoch}"
