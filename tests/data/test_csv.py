@@ -96,6 +96,21 @@ def test_images_of_three_channels_and_of_another_shape(tmp_path: Path) -> None:
     np.testing.assert_array_equal(flat, pixels.reshape(2, 3, 1, 4))
 
 
+def test_colours_side_by_side_are_told_by_the_look_of_images(tmp_path: Path) -> None:
+    ramp = np.add.outer(np.arange(8) * 20, np.arange(9) * 3)[:, :72].reshape(8, 9)
+    planes = np.stack([np.stack([ramp + 5 * i, 200 - ramp, ramp // 2]) for i in range(3)])
+    planes = planes.astype(np.uint8)
+    (images, _, _, _, layout) = csv_file.read(csv(tmp_path, table(planes)), (8, 9))
+    np.testing.assert_array_equal(images, planes)
+    assert layout.note == ""
+    path = csv(tmp_path, table(planes.transpose(0, 2, 3, 1)))
+    (images, _, _, _, layout) = csv_file.read(path, (8, 9))
+    np.testing.assert_array_equal(images, planes)
+    assert layout.note == (
+        f"{path}: the colours of a pixel stand side by side, by the look of the images"
+    )
+
+
 def test_a_file_of_very_many_columns(tmp_path: Path) -> None:
     pixels = np.random.default_rng(3).integers(0, 256, (2, 120, 120))  # 160,000 characters a line
     images, labels, *_ = csv_file.read(csv(tmp_path, table(pixels, [1, 0])))

@@ -191,7 +191,7 @@ TWO_READINGS: dict[str, tuple[str, type[XpcnnError], str]] = {
     "a label missing": (
         f"label,{NAMES}\ncat,0,1,2,3\n,0,1,2,3\n",
         LabelError,
-        "the label of image 2 is missing\nTry: labels that are all numbers or all text",
+        "the label of image 2 is missing\nTry: a label for each image",
     ),
     "pixels in the order of text": (
         "label,px1,px10,px2,px3\n0,1,2,3,4\n",

@@ -89,6 +89,16 @@ def test_links_are_followed_but_never_round_in_a_circle(tmp_path: Path) -> None:
     assert found(root) == {"train": {"cat": ["1.png"], "dog": ["1.png"], "eel": ["1.png"]}}
 
 
+def test_folders_very_deep_in_each_other(tmp_path: Path) -> None:
+    deep = "/".join("d" * 70)
+    with pytest.raises(DataError) as caught:
+        scan(tree(tmp_path, f"{deep}/1.png"))
+    assert str(caught.value) == (
+        f"{tmp_path}/{'/'.join('d' * 65)}: lies more than 64 folders deep in the data set\n"
+        "Try: a folder for each class, with its pictures"
+    )
+
+
 TWO_READINGS = {
     "classes and parts": (
         ("bus/1.png", "car/1.png", *both("train")),
@@ -112,6 +122,11 @@ TWO_READINGS = {
     "classes with a test part": (
         ("cat/1.png", "dog/1.png", *both("test")),
         f"test may be a part of the data set or a class; beside it are cat, dog\n{ADVICE}",
+    ),
+    "parts inside of classes": (
+        ("cat/train/1.png", "cat/test/2.png", "dog/train/1.png", "dog/val/2.png"),
+        "each class holds a folder train and other parts\n"
+        "Try: train/cat/1.png, test/cat/1.png: parts above classes",
     ),
     "parts under other names": (
         (*both("seg_train"), *both("seg_test")),

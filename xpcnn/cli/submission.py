@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
+from xpcnn.cli.output import say
 from xpcnn.cli.predictions import check_new, class_names, write_text
 from xpcnn.data.paths import unlabelled
 from xpcnn.errors import DataError, hint
@@ -27,6 +28,8 @@ def submit(model: Model, dataset: str, path: str, force: bool, views: Sequence[s
         message = f"the model takes samples of shape {model.input_shape}, not images"
         raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
     given = unlabelled(Path(dataset).expanduser(), model.input_shape[1:])
+    if given.layout.note:
+        say(f"note: {given.layout.note}")
     names = class_names(model)
     predicted = model.predict_proba(given.images, views=views).argmax(axis=1)
     header, ids = ("ImageId", "Label"), given.ids

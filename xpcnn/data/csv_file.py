@@ -1,9 +1,10 @@
 """Images as rows of a CSV file: a label, pixels, perhaps ids, in any of the usual layouts.
 
 A row is one image, its pixels whole numbers from 0 to 255 (217 or 217.0), row by row; of three
-channels, one after the other. Labels are whole numbers from 0 or text. Commas, semicolons or tabs;
-with or without a header and quotes; `csv_layout` tells which column is what. Refuses other numbers,
-rows of another length, text that is not UTF-8.
+channels, one after the other, or pixel by pixel where the images look like that. Labels are whole
+numbers from 0 or text. Commas, semicolons or tabs; with or without a header and quotes;
+`csv_layout` tells which column is what. Refuses other numbers, rows of another length, text that is
+not UTF-8.
 """
 
 import csv
@@ -11,6 +12,7 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -24,6 +26,7 @@ from xpcnn.errors import DataError, LabelError, XpcnnError, hint
 MOST_CLASSES = 1 << 16  # where they have no names
 _VALUES = 1 << 22  # read at a time
 _HEADER = 1 << 22  # characters of the first line at most
+_SAMPLE = 1000  # images that tell the order of colours
 _CELL = 64  # characters of a field at most, on average over a line
 _PIXELS = "pixels as whole numbers from 0 to 255; a .npz file takes others"
 _ROW = "a line for each image, a {} between values"
@@ -59,7 +62,8 @@ def read(
         ConfigError: there is no such label_column.
     """
     found = columns(path, image_size, label_column)
-    images, labels, ids = list[np.ndarray](), list[np.ndarray](), list[str]()
+    images, labels = list[np.ndarray](), list[np.ndarray]()
+    names, ids = list[str](), list[str]()  # of labels that are text, of images
     texts = False
     with _opened(path) as file:
         lines = _lines(path, file)
@@ -71,10 +75,11 @@ def read(
             if not images and label is not None:
                 texts = not NUMBER.fullmatch(_texts(path, chunk[:1], found, label)[0])
             values, kind = _numbers(path, chunk, found, None if texts else label, kind)
-            if label is not None:
-                own = _texts(path, chunk, found, label) if texts else values[:, 0]
-                labels.append(np.asarray(own))
-                values = values if texts else values[:, 1:]
+            if label is not None and texts:
+                names += _texts(path, chunk, found, label)
+            elif label is not None:
+                labels.append(values[:, 0].astype(np.int64))
+                values = values[:, 1:]
             images.append(values.astype(np.uint8))
             if found.ids:
                 ids += _texts(path, chunk, found, found.ids[0])
@@ -82,10 +87,16 @@ def read(
         message = f"{path}: holds no images, only a header"
         raise DataError(hint(message, "get or write the file again"))
     x = np.concatenate(images).reshape(-1, *found.shape)
+    if pixel_by_pixel(x):
+        n, c, h, w = x.shape
+        x = np.ascontiguousarray(x.reshape(n, h, w, c).transpose(0, 3, 1, 2))
+        note = f"{path}: the colours of a pixel stand side by side, by the look of the images"
+        found = replace(found, note=f"{found.note}; {note}" if found.note else note)
     y, classes = None, None
-    if labels:
+    if names:
+        y, classes = _classes(path, names)
+    elif labels:
         y = np.concatenate(labels)
-        y, classes = _classes(path, y) if texts else (y.astype(np.int64), None)
     return Table(x, y, classes, tuple(ids) if found.ids else None, found)
 
 
@@ -163,7 +174,7 @@ def _numbers(
     every = wanted == list(range(len(found.names)))
     end = len(found.names) - 1
     if not every and any(
-        line.count(found.delimiter) != end and len(split_cells(line, found.delimiter)) != end + 1
+        line.count(found.delimiter) != end and len(_cells(line, found)) != end + 1
         for _, line in lines
     ):
         raise _fault(path, lines, found, label)
@@ -185,11 +196,20 @@ def _numbers(
 
 def _texts(path: Path, lines: Lines, found: Layout, column: int) -> list[str]:
     """Return the text of one column."""
+    rows = [_cells(line, found) for _, line in lines]
+    if any(len(cells) != len(found.names) for cells in rows):
+        raise _fault(path, lines, found, None)
+    return [cells[column].strip() for cells in rows]
+
+
+def _cells(line: str, found: Layout) -> list[str]:
+    """Return the fields of a line, none where they cannot be read."""
+    if '"' not in line:
+        return line.rstrip("\n").split(found.delimiter)
     try:
-        values = _loadtxt(lines, found, np.str_, [column])
-    except ValueError as error:
-        raise _fault(path, lines, found, None) from error
-    return [str(text).strip() for text in values[:, 0]]
+        return split_cells(line, found.delimiter)
+    except csv.Error:
+        return []
 
 
 def _loadtxt(
@@ -209,19 +229,42 @@ def _loadtxt(
         )
 
 
-def _classes(path: Path, texts: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+def pixel_by_pixel(images: np.ndarray) -> bool:
+    """Whether rows that were read as (n, 3, h, w) look like (n, h, w, 3): colours side by side.
+
+    Neighbours are alike. They are 1 and w values apart in the one order, 3 and 3 w in the other,
+    where 1 and w are another colour and a pixel far away.
+    """
+    n, c, h, w = images.shape
+    if c != 3 or min(h, w) < 4:
+        return False
+    rows = images[:: max(1, n // _SAMPLE)].reshape(-1, c * h * w).astype(np.int16)
+
+    def apart(step: int) -> float:
+        return float(np.abs(rows[:, step:] - rows[:, :-step]).mean())
+
+    return apart(3) + apart(3 * w) < 0.9 * (apart(1) + apart(w))
+
+
+def _classes(path: Path, texts: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the labels of text, int64 (n,), and their names in order."""
-    names, labels = np.unique(texts, return_inverse=True)
-    classes = tuple(map(str, names))
-    numbers = [name for name in classes if NUMBER.fullmatch(name)]
-    if "" in classes or numbers:
-        what = "is missing" if "" in classes else f"is a number, {numbers[0]!r}, where others"
-        first = int(np.flatnonzero(texts == ("" if "" in classes else numbers[0]))[0]) + 1
-        text = next((name for name in classes if name and name not in numbers), "")
-        what += "" if "" in classes else f" are text, such as {text!r}"
-        message = f"{path}: the label of image {first} {what}"
+    names = tuple(sorted(set(texts)))
+    if len(names) > MOST_CLASSES:
+        message = f"{path}: {len(texts)} images have {len(names)} different labels"
+        raise LabelError(hint(message, "--label-column with the column of the classes"))
+    numbers = [name for name in names if NUMBER.fullmatch(name)]
+    if "" in names:
+        message = f"{path}: the label of image {texts.index('') + 1} is missing"
+        raise LabelError(hint(message, "a label for each image"))
+    if numbers:
+        number, text = numbers[0], next(name for name in texts if not NUMBER.fullmatch(name))
+        message = (
+            f"{path}: the label of image {texts.index(number) + 1} is a number, {number[:20]!r}, "
+            f"where others are text, such as {text[:20]!r}"
+        )
         raise LabelError(hint(message, "labels that are all numbers or all text"))
-    return labels.astype(np.int64), classes
+    index = {name: i for i, name in enumerate(names)}
+    return np.array([index[text] for text in texts], np.int64), names
 
 
 def _fault(path: Path, lines: Lines, found: Layout, label: int | None) -> XpcnnError:

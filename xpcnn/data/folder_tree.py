@@ -33,6 +33,7 @@ PARTS: Mapping[str, Name] = {
     "testing": "test",
 }
 FORM = "a folder for each class with its pictures: cat/1.png, dog/1.png"
+_DEEPEST = 64  # folders inside each other
 _LEFT_BEHIND = frozenset(["__macosx", "$recycle.bin", "system volume information", "@eadir"])
 
 
@@ -76,6 +77,9 @@ def scan(path: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Folder:
         DataError: a folder cannot be read.
     """
     pictures, folders, others = [], [], Counter[str]()
+    if len(above) > _DEEPEST:
+        message = f"{shown(path)}: lies more than {_DEEPEST} folders deep in the data set"
+        raise DataError(hint(message, "a folder for each class, with its pictures"))
     try:
         facts = os.stat(path)
         above |= {(facts.st_dev, facts.st_ino)}
@@ -110,6 +114,7 @@ def parts(root: Folder) -> dict[Name, Folder]:
     rest = [folder for folder in root.folders if folder not in named and folder.holds_pictures]
     if not named:
         _require_no_other_names(root, rest)
+        _require_no_parts_inside(root, rest)
         return {"train": root}
     found: dict[Name, Folder] = {}
     for folder in named:
@@ -166,6 +171,14 @@ def _require_no_other_names(root: Folder, folders: Sequence[Folder]) -> None:
             f"{root.path}: {' and '.join(meant.values())} may be parts of the data set or classes"
         )
         raise DataError(hint(message, "train, val and test as names of parts, or one folder alone"))
+
+
+def _require_no_parts_inside(root: Folder, classes: Sequence[Folder]) -> None:
+    """Refuse classes that hold parts: cat/train, cat/test, dog/train, dog/test."""
+    names = [{PARTS.get(f.name.casefold()) for f in folder.folders} for folder in classes]
+    if len(classes) > 1 and all("train" in inside and len(inside - {None}) > 1 for inside in names):
+        message = f"{root.path}: each class holds a folder train and other parts"
+        raise DataError(hint(message, "train/cat/1.png, test/cat/1.png: parts above classes"))
 
 
 def listed(endings: Counter[str]) -> str:

@@ -95,7 +95,8 @@ def _imbalance(train: Dataset) -> Iterator[Finding]:
             f"class {train.classes[most]!r} has {ratio:.0f} times as many training images as "
             f"{train.classes[least]!r} ({counts[most]} and {counts[least]})"
         )
-        yield Finding("imbalance", ratio, message, "class_weights in the loss, or limit_per_class")
+        advice = "--class-weights balanced (the loss's class_weights), or limit_per_class"
+        yield Finding("imbalance", ratio, message, advice)
 
 
 def _constant(name: str, part: Dataset) -> Iterator[Finding]:
