@@ -1,10 +1,12 @@
 """Dataset: what it holds, what it refuses, and choosing from it."""
 
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.small_model import fresh
 from xpcnn.data import Dataset
 from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError
 
@@ -154,3 +156,19 @@ def test_digest_is_of_the_content(pets: Dataset) -> None:
         Dataset.from_arrays(PIXELS.reshape(8, 2, 4, 3), LABELS),
     ]
     assert len({pets.digest(), *(other.digest() for other in others)}) == 5
+
+
+def test_a_memory_map_is_used_as_any_array(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 1, 8, 8), dtype=np.uint8)
+    labels = np.arange(12) % 10
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    dataset = Dataset.from_arrays(mapped, labels)
+    assert type(dataset.images) is np.ndarray
+    assert np.shares_memory(dataset.images, mapped)
+    assert dataset.digest() == Dataset.from_arrays(images, labels).digest()
+    model = fresh()
+    model.fit(dataset, epochs=1)
+    model.fit((mapped, labels), epochs=1)
+    np.testing.assert_array_equal(model.predict(mapped), model.predict(images))
+    assert model.evaluate((mapped, labels)) == model.evaluate(dataset)

@@ -86,7 +86,7 @@ def test_classes_of_very_unequal_size() -> None:
         "imbalance",
         27.0,
         "class 'cat' has 27 times as many training images as 'dog' (270 and 10). "
-        "Try: class_weights in the loss, or limit_per_class",
+        "Try: --class-weights balanced (the loss's class_weights), or limit_per_class",
     )
     labels[:15] = 1  # 18 to 1
     labels[15:30] = 2

@@ -1,5 +1,6 @@
 """One training run, from flags to the figures: prepared in full before its folder is made."""
 
+import os
 import shlex
 import time
 import warnings
@@ -236,7 +237,7 @@ def _keep_place(config: dict[str, Any]) -> None:
     for name in ("dataset", "data-dir", "validation"):
         path = config.get(name)
         if isinstance(path, str) and (name != "dataset" or data.is_path(path)):
-            config[name] = str(Path(path).expanduser().absolute())
+            config[name] = str(Path(os.path.expanduser(path)).absolute())
 
 
 def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | None) -> None:

@@ -1,5 +1,6 @@
 """From names on the command line to a saved model, and to the data that it can be tried on."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,7 +98,8 @@ def open_rows(
     """
     same = dataset is not None and _is_same(dataset, _config(model).get("dataset"))
     if dataset is not None and label_column is None and not same and len(model.input_shape) == 3:
-        path, size = Path(dataset).expanduser(), (model.input_shape[1], model.input_shape[2])
+        path = Path(os.path.expanduser(dataset))
+        size = (model.input_shape[1], model.input_shape[2])
         if data.is_path(dataset) and is_unlabelled(path, size):
             images = unlabelled(path, size).images
             nothing = numpy.zeros(len(images), numpy.int64)
@@ -136,7 +138,9 @@ def network(name: str, shape: Shape | None) -> tuple[Layer, Shape, int]:
 def _is_same(dataset: str, trained_on: Any) -> bool:
     """Whether a path is the one that a model was trained on."""
     try:
-        return isinstance(trained_on, str) and Path(dataset).expanduser().samefile(trained_on)
+        return isinstance(trained_on, str) and Path(os.path.expanduser(dataset)).samefile(
+            trained_on
+        )
     except (OSError, ValueError):
         return False
 

@@ -1,6 +1,7 @@
 """A file of the classes of all images of a CSV file, as Kaggle's competitions take it."""
 
 import csv
+import os
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
@@ -27,7 +28,7 @@ def submit(model: Model, dataset: str, path: str, force: bool, views: Sequence[s
     if len(model.input_shape) != 3:
         message = f"the model takes samples of shape {model.input_shape}, not images"
         raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
-    given = unlabelled(Path(dataset).expanduser(), model.input_shape[1:])
+    given = unlabelled(Path(os.path.expanduser(dataset)), model.input_shape[1:])
     if given.layout.note:
         say(f"note: {given.layout.note}")
     names = class_names(model)

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from xpcnn.data import digits
 from xpcnn.data.dataset import Dataset
+from xpcnn.data.files import shown
 from xpcnn.data.images import Part
 from xpcnn.data.reading import Pictures, Reading
 from xpcnn.errors import ConfigError, DataError, hint, nearest
@@ -122,7 +123,7 @@ def load_parts(
     if is_path(name):
         from xpcnn.data.paths import How, load_path
 
-        path = Path(name).expanduser()
+        path = _path(name)
         how = How(image_size, label_column, reading, skip_damaged)
         parts = Parts(*load_path(path, _own_name(path), how))
     else:
@@ -134,7 +135,7 @@ def load_parts(
             message = f"label_column is given, but {parts.train.name} is no CSV file"
             raise ConfigError(hint(message, "leave --label-column (label_column) out"))
     if validation is not None:
-        parts = _with_validation(parts, Path(validation).expanduser(), label_column, skip_damaged)
+        parts = _with_validation(parts, _path(validation), label_column, skip_damaged)
     train, held, test = parts
     if classes is not None:
         classes = list(classes)
@@ -171,7 +172,7 @@ def load_whole(
 
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
-    path = Path(path).expanduser()
+    path = _path(path)
     how = paths.How(image_size, label_column, reading, skip_damaged)
     return paths.whole(path, _own_name(path), how, None if classes is None else tuple(classes))
 
@@ -214,6 +215,13 @@ def _with_validation(
     return Parts(replace(parts.train, notes=notes + held.notes), held, parts.test)
 
 
+def _path(given: PathLike) -> Path:
+    """Return a path, its ~ expanded where there is such a user."""
+    if not os.fspath(given):
+        raise ConfigError(hint("a path is empty", "a file, a folder, or . for the current folder"))
+    return Path(os.path.expanduser(given))
+
+
 def _own_name(path: Path) -> str:
     """Return the name of the data set at a path."""
     own = Path(os.path.abspath(path)).name or "root"
@@ -232,7 +240,7 @@ def _named(name: str, data_dir: PathLike | None, download: bool) -> Parts:
     """Return the parts of a data set with a name."""
     found = known(name)
     if found is None:
-        raise ConfigError(hint(f"unknown data set {name!r}", nearest(name, NAMES)))
+        raise ConfigError(hint(f"unknown data set {shown(name)!r}", nearest(name, NAMES)))
     (images, labels), (test_images, test_labels), names = _read(found, data_dir, download)
     colour = images.shape[1] == 3  # pictures of 8 bits; the grey ones are drawings
     reading = Pictures("RGB", (images.shape[2], images.shape[3])) if colour else None
@@ -259,9 +267,9 @@ def _folders(name: str, data_dir: PathLike | None, download: bool) -> tuple[Path
     """Return where the files of a data set are, once they are there."""
     data_dir = data_dir or os.environ.get("XPCNN_DATA_DIR")
     if data_dir:
-        folder = Path(data_dir).expanduser()
+        folder = _path(data_dir)
         if not os.path.isdir(folder):
-            raise DataError(hint(f"{folder}: there is no such folder", "check --data-dir"))
+            raise DataError(hint(f"{shown(folder)}: there is no such folder", "check --data-dir"))
         if (theirs := _TORCHVISION.get(name)) is None:
             return folder / name, folder
         inside = folder if folder.name.casefold() == theirs.casefold() else folder / theirs
