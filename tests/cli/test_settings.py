@@ -8,11 +8,13 @@ import numpy
 import pytest
 
 from tests.cli.conftest import Cli
+from xpcnn.cli.default_model import BY_SHAPE
 from xpcnn.cli.request import Request
-from xpcnn.cli.settings import DEFAULT_MODELS, resolve
+from xpcnn.cli.settings import resolve
 from xpcnn.cli.train import command
 from xpcnn.data import Dataset
-from xpcnn.data.augment import Augmentation, Crop, Cutout, Flip
+from xpcnn.data.augment import Augmentation, Brightness, Contrast, Crop, Cutout, Flip
+from xpcnn.data.reading import Pictures
 from xpcnn.errors import ConfigError
 from xpcnn.models import Preset, preset
 from xpcnn.optimizers import SGD, Adam
@@ -51,21 +53,53 @@ def own(tmp_path: Path) -> Preset:
     return preset(file)
 
 
-@pytest.mark.parametrize(("shape", "name"), DEFAULT_MODELS.items())
+@pytest.mark.parametrize(("shape", "name"), BY_SHAPE.items())
 def test_the_shape_of_the_data_chooses_the_model(shape: tuple[int, ...], name: str) -> None:
     settings = resolve(given(), None, images(*shape))
     assert settings.preset.name == name
     assert (settings.preset.input_shape, settings.preset.classes) == (shape, 2)
 
+    assert settings.notes == ()
 
-def test_data_of_another_shape_need_a_model() -> None:
-    with pytest.raises(ConfigError) as caught:
-        resolve(given(), None, images(1, 16, 16))
-    text = str(caught.value)
-    assert text.startswith(
-        "there is no default model for images of the shape (1, 16, 16)\nTry: --model with one of "
+
+PHOTO = (Flip(), Crop(), Brightness(), Contrast())
+
+
+def photos(h: int, w: int, name: str = "mine") -> Dataset:
+    x = numpy.zeros((2, 3, h, w), numpy.uint8)
+    return Dataset.from_arrays(x, [0, 1], name=name, reading=Pictures("RGB", (h, w)))
+
+
+def drawings() -> Dataset:
+    x = numpy.zeros((2, 1, 16, 20), numpy.uint8)
+    x[:, :, 5:9, 5:9] = 9
+    return Dataset.from_arrays(x, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("data", "changed", "augment"),
+    [
+        (images(1, 1, 3), "mirrored and shifted", PHOTO),
+        (images(2, 50, 7), "mirrored and shifted", PHOTO),
+        (photos(32, 32), "mirrored and shifted", PHOTO),
+        (photos(60, 40), "mirrored and shifted", PHOTO),
+        (drawings(), "shifted", PHOTO[1:]),  # a mirrored digit is no digit
+    ],
+)
+def test_a_preset_for_every_other_shape_and_for_photographs(
+    data: Dataset, changed: str, augment: tuple[Augmentation, ...]
+) -> None:
+    settings = resolve(given(), None, data)
+    assert (settings.preset.name, settings.preset.input_shape) == ("photo", data.shape)
+    assert settings.training.augment == augment
+    assert settings.notes == (
+        "the model is photo, for images of any size; --model NAME chooses another",
+        f"training images are {changed} and relit at random; --augment none leaves them alone",
     )
-    assert "digits, kaggle, " in text
+    settings = resolve(given("--augment", "none"), None, data)
+    assert (settings.training.augment, len(settings.notes)) == ((), 1)
+    assert resolve(given("--model", "photo"), preset("photo"), data).notes == ()
+    assert resolve(given(), None, photos(32, 32, "cifar10")).preset.name == "medium"
 
 
 def test_a_preset_without_training_has_the_defaults(tmp_path: Path) -> None:

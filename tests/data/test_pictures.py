@@ -159,8 +159,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float) ->
     with pytest.raises(DataError) as caught:
         read_picture(path, Pictures("F", (3, 3)))
     assert str(caught.value) == (
-        f"{path}: 1 of its 9 values are NaN or infinite\n"
-        "Try: fill them in, or leave the picture out"
+        f"{path}: holds NaN or infinity\nTry: fill these pixels in, or leave the picture out"
     )
 
 
@@ -200,6 +199,22 @@ def test_what_is_drawn_is_framed_as_the_training_data_are(tmp_path: Path) -> Non
     whole = read_picture(path, drawn, frame=False)
     assert not whole.framed
     assert whole.sample[0, :4, 4:].max() == 0
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1", "I;16"])
+def test_a_large_picture_is_averaged_over(tmp_path: Path, mode: str) -> None:
+    """It is in several bands; every block has the mean of its pixels."""
+    blocks = numpy.asarray([[0, 255, 0, 255], [255, 0, 255, 0], [0, 0, 255, 255]])
+    pixels = blocks.repeat(500, axis=0).repeat(400, axis=1)
+    if mode == "I;16":
+        path = picture(tmp_path / "a.png", pixels * 257, numpy.uint16)
+    else:
+        path = picture(tmp_path / "a.png", pixels)
+        with Image.open(path) as grey:
+            grey.convert(mode).save(path)
+    x = read_picture(path, Pictures("L", (15, 16), resampling="box")).sample[0]
+    assert x[2::5, 1::4].tolist() == blocks.tolist()
+    assert x[:5].tolist() == x[:1].repeat(5, axis=0).tolist()
 
 
 def test_a_large_page_is_framed_like_a_small_one(tmp_path: Path) -> None:

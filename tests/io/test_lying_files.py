@@ -58,6 +58,12 @@ def dense(units: int, **options: Any) -> dict[str, Any]:
         ({"std": [0.0]}, "std has a number that is not above 0"),
         ({"std": [float("nan")]}, "the metadata is no JSON: NaN is no finite number\nTry: "),
         ({"image_rule": None, "reading": ...}, "model: image_rule is None, expected a table"),
+        ({"reading": []}, "model: reading is [], expected a table"),
+        ({"reading": {"from": "files"}}, "reading: from is 'files'\nTry: one of arrays, drawn"),
+        (
+            {"reading": {"from": "pictures", "mode": "L", "size": [7, 7]}},
+            "reading is for (1, 7, 7), input_shape is (1, 6, 6)",
+        ),
         ({"provenance": []}, "model: provenance is [], expected a table"),
         ({"loss": None}, "model: loss is None, expected a table"),
         ({"loss": {"type": "MES"}}, "loss: unknown loss type 'MES'\nTry: 'MSE' (valid: BCE"),

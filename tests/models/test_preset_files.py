@@ -76,8 +76,8 @@ def test_unknown_names_get_the_nearest() -> None:
         models.preset("smal")
     assert str(caught.value) == (
         "unknown model 'smal'\nTry: 'small' (valid: digits, kaggle, large, large-bn, lenet5, "
-        "medium, mnist-best, resnet20, sigmoid-binary, small, tiny, two-conv, xor), or the path of "
-        "a .toml file"
+        "medium, mnist-best, photo, resnet20, sigmoid-binary, small, tiny, two-conv, xor), "
+        "or the path of a .toml file"
     )
     with pytest.raises(ConfigError, match=r"^unknown model '\.\./models/small'\nTry: "):
         models.preset("../models/small")

@@ -88,7 +88,7 @@ def train(
             describe(folder, model.backend, settings, plan.init)
         journal = Journal(folder)
         checkpoints = replace(plan.checkpoints, folder=folder / CHECKPOINTS)
-        for note in plan.train.notes:
+        for note in (*plan.train.notes, *settings.notes):
             say(f"note: {note}", quiet)
         say(_opening(plan), quiet)
         if plan.loaded is not None and resumed is None:

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from xpcnn.cli.default_model import Choice, default_model
 from xpcnn.cli.request import Request
 from xpcnn.data import Dataset
-from xpcnn.errors import ConfigError, XpcnnError, hint, said_of
+from xpcnn.errors import XpcnnError, said_of
 from xpcnn.io import toml
 from xpcnn.losses import SoftmaxCrossEntropy
-from xpcnn.models import Preset, names, preset
+from xpcnn.models import Preset, preset
 from xpcnn.models.overlay import put
 from xpcnn.models.preset import build
 from xpcnn.models.tables import training_table
 from xpcnn.training import TrainingOptions
-from xpcnn.types import Shape
 
 NETWORK = "model.toml"
 """The file of the network, beside that of the configuration, which names it."""
@@ -21,20 +21,16 @@ NETWORK = "model.toml"
 INIT = "init.safetensors"
 """The copy of the model file whose weights a run starts from, beside the configuration too."""
 
-DEFAULT_MODELS: Mapping[Shape, str] = {
-    (1, 8, 8): "digits",
-    (1, 28, 28): "small",
-    (3, 32, 32): "medium",
-}
-"""The preset for images of a shape, where no model is given."""
-
 
 class Settings(NamedTuple):
-    """The network for the data, how to train it, and the file that repeats it all, as a table."""
+    """The network for the data, how to train it, the file that repeats it all, as a table, and what
+    to say of the choices that nobody made.
+    """
 
     preset: Preset
     training: TrainingOptions
     config: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
@@ -43,10 +39,14 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
     Raises:
         ConfigError, ShapeError: a name, an option or the network does not fit; says whose it is.
     """
+    choice = Choice("")
     if given is None and not any(change.path == ("layers",) for change in request.changes):
-        given = preset(_default_model(train))
+        choice = default_model(train)
+        given = preset(choice.name)
     name = request.name if given is None else given.name
     wheres, tables = [name], [_with_defaults({} if given is None else given.table)]
+    if choice.augment is not None:
+        tables[0]["training"]["augment"] = choice.augment
     for change in request.changes:
         with said_of(change.where):
             tables.append(put(tables[-1], change.path, change.value))
@@ -65,7 +65,8 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
     if "init" in config:
         config["init"] = INIT
     config["training"] = training_table(chosen.training)
-    return Settings(chosen, chosen.training, config)
+    kept = tables[0]["training"]["augment"] == tables[-1]["training"]["augment"]
+    return Settings(chosen, chosen.training, config, choice.notes if kept else choice.notes[:1])
 
 
 def _source(name: str, given: Preset | None, tables: Sequence[dict[str, Any]]) -> str:
@@ -91,10 +92,3 @@ def _with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
     """Return the table of a preset with the options that it leaves open."""
     training = training_table(TrainingOptions()) | table.get("training", {})
     return {"loss": {"type": SoftmaxCrossEntropy.__name__}, **table, "training": training}
-
-
-def _default_model(train: Dataset) -> str:
-    if train.shape in DEFAULT_MODELS:
-        return DEFAULT_MODELS[train.shape]
-    message = f"there is no default model for images of the shape {train.shape}"
-    raise ConfigError(hint(message, f"--model with one of {', '.join(names())}, or a .toml file"))

@@ -7,8 +7,9 @@ the file.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -35,6 +36,8 @@ _ALWAYS = 1 << 25  # pixels that a file of any length may have
 _PER_BYTE = 1000  # more of them for each byte of the file: what a blank PNG has
 _SMALLER = "the picture in a smaller size: 100 million pixels at most"
 _ADVICE = "a PNG or JPEG file"
+_BAND = 1 << 20  # pixels that are prepared at a time
+_DRAFTED = ("JPEG", "MPO")  # formats that can be decoded smaller than they are
 _MOST_AT_ONCE = 32  # lengths of a block: Pillow's means of larger ones are too small
 _WHITE = (255, 255, 255, 255)
 _AS_SAVED = {"1": "L", "P": "RGBA", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
@@ -72,7 +75,7 @@ def opened(path: Path) -> Iterator["Image"]:
             with Image.open(file, formats=formats) as picture:
                 bytes_ = path.stat().st_size
                 most = min(_MOST_PIXELS, _ALWAYS + _PER_BYTE * bytes_)
-                if picture.width * picture.height > most and picture.format != "JPEG":
+                if picture.width * picture.height > most and picture.format not in _DRAFTED:
                     message = (
                         f"{path}: {picture.width} x {picture.height} pixels are too many "
                         f"for a file of {bytes_:,} bytes"
@@ -138,15 +141,13 @@ def converted(path: Path, picture: "Image", mode: str, enough: int | None = None
         message = f"{path}: its values are {'' if kind == 'floats' else 'of '}{kind}"
         advice = "pictures of the kind that the others, or those in training, have"
         raise DataError(hint(f"{message}, expected {expected}", advice))
-    if enough is not None and picture.format == "JPEG":
+    if enough is not None and picture.format in _DRAFTED:
         picture.draft(None, (enough, enough))
     if picture.width * picture.height > _MOST_PIXELS:
         message = f"{path}: {picture.width} x {picture.height} pixels are too many"
         raise DataError(hint(message, _SMALLER))
     if kind == "8 bits":
-        if picture.mode in _AS_SAVED:
-            picture = picture.convert(_AS_SAVED[picture.mode])
-        found = _smaller(picture, enough)
+        found = _smaller(picture, enough, _plain)
         ImageOps.exif_transpose(found, in_place=True)
         if mode != "RGBA" and found.has_transparency_data:
             found = found.convert("RGBA")
@@ -154,13 +155,7 @@ def converted(path: Path, picture: "Image", mode: str, enough: int | None = None
         if mode != "I;16":
             return found.convert(mode)
         return Image.fromarray(np.asarray(found.convert("L"), dtype=np.float32) * np.float32(257))
-    values = np.asarray(picture, dtype=np.float32)
-    if kind == "floats" and not np.isfinite(values).all():
-        count = int(np.count_nonzero(~np.isfinite(values)))
-        message = f"{path}: {count} of its {values.size} values are NaN or infinite"
-        raise DataError(hint(message, "fill them in, or leave the picture out"))
-    found = _smaller(Image.fromarray(values), enough)
-    found.info = dict(picture.info)  # its orientation
+    found = _smaller(picture, enough, partial(_floats, path))
     ImageOps.exif_transpose(found, in_place=True)
     if mode in ("I;16", "F"):
         return found
@@ -168,8 +163,48 @@ def converted(path: Path, picture: "Image", mode: str, enough: int | None = None
     return Image.fromarray(values.round().astype(np.uint8)).convert(mode)
 
 
-def _smaller(picture: "Image", enough: int | None) -> "Image":
-    """Return the picture averaged over blocks, its shorter side no shorter than `enough`."""
-    while enough is not None and (factor := min(picture.size) // enough) > 1:
-        picture = picture.reduce(min(factor, _MOST_AT_ONCE))
+def _plain(picture: "Image") -> "Image":
+    """Return a picture of 8 bits in a mode that can be averaged over."""
+    if picture.mode in _AS_SAVED:
+        return picture.convert(_AS_SAVED[picture.mode])
     return picture
+
+
+def _floats(path: Path, picture: "Image") -> "Image":
+    """Return a picture of 16 bits or of floats as one of floats, all finite."""
+    from PIL import Image
+
+    values = np.asarray(picture, dtype=np.float32)
+    if not np.isfinite(values).all():
+        message = f"{path}: holds NaN or infinity"
+        raise DataError(hint(message, "fill these pixels in, or leave the picture out"))
+    found = Image.fromarray(values)
+    found.info = dict(picture.info)
+    return found
+
+
+def _smaller(
+    picture: "Image", enough: int | None, prepare: Callable[["Image"], "Image"]
+) -> "Image":
+    """Return the picture averaged over blocks, its shorter side no shorter than `enough`.
+
+    It is prepared for that in bands, so that a large picture is never in memory twice.
+    """
+    from PIL import Image
+
+    factor = 1 if enough is None else min(min(picture.size) // enough, _MOST_AT_ONCE)
+    if factor < 2:
+        return prepare(picture)
+    w, h = picture.size
+    rows = factor * max(1, _BAND // (w * factor))
+    bands = [
+        prepare(picture.crop((0, top, w, min(top + rows, h)))).reduce(factor)
+        for top in range(0, h, rows)
+    ]
+    small = Image.new(bands[0].mode, (bands[0].width, sum(band.height for band in bands)))
+    small.info = bands[0].info
+    top = 0
+    for band in bands:
+        small.paste(band, (0, top))
+        top += band.height
+    return _smaller(small, enough, lambda reduced: reduced)

@@ -27,7 +27,7 @@ def from_table(table: dict[str, Any], at: str) -> Reading:
     """
     fields = dict(table)
     name = fields.pop("from", None)
-    if name not in _KINDS:
+    if not isinstance(name, str) or name not in _KINDS:
         raise ConfigError(hint(f"{at}: from is {name!r}", nearest(str(name), _KINDS)))
     kind = _KINDS[name]
     with said_of(at):

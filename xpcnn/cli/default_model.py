@@ -1,0 +1,53 @@
+"""The preset for data where no model is given, and what to say of the choice."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from xpcnn import data
+from xpcnn.data import Dataset
+from xpcnn.data.reading import Drawn, Pictures, observed
+from xpcnn.models import preset
+from xpcnn.types import Shape
+
+BY_SHAPE: Mapping[Shape, str] = {
+    (1, 8, 8): "digits",
+    (1, 28, 28): "small",
+    (3, 32, 32): "medium",
+}
+"""The preset for images of a shape."""
+
+ANY_SIZE = "photo"
+"""The preset for images of every other shape, and for photographs of the user's own."""
+
+
+class Choice(NamedTuple):
+    """name: of a preset; augment: in place of the preset's own, None to keep that; notes: what to
+    say of the preset and of its augmentation, empty where the choice goes without saying.
+    """
+
+    name: str
+    augment: list[dict[str, Any]] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def default_model(train: Dataset) -> Choice:
+    """Return the preset for a data set: by the shape of its images, or `photo`.
+
+    Photographs, that is pictures in colour from files of the user's own, are for `photo` whatever
+    their size. Drawings such as digits mean something else when they are mirrored, so they are
+    not mirrored.
+    """
+    photos = isinstance(train.reading, Pictures) and train.reading.mode == "RGB"
+    if train.shape in BY_SHAPE and not (photos and train.name not in data.NAMES):
+        return Choice(BY_SHAPE[train.shape])
+    drawn = train.reading is None and isinstance(observed(train.images), Drawn)
+    augment = None
+    if drawn:
+        training = preset(ANY_SIZE).table["training"]
+        augment = [table for table in training["augment"] if table["name"] != "flip"]
+    changed = "shifted" if drawn else "mirrored and shifted"
+    notes = (
+        f"the model is {ANY_SIZE}, for images of any size; --model NAME chooses another",
+        f"training images are {changed} and relit at random; --augment none leaves them alone",
+    )
+    return Choice(ANY_SIZE, augment, notes)
