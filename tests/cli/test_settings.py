@@ -79,10 +79,10 @@ def drawings() -> Dataset:
 @pytest.mark.parametrize(
     ("data", "changed", "augment"),
     [
-        (images(1, 1, 3), "mirrored and shifted", PHOTO),
-        (images(2, 50, 7), "mirrored and shifted", PHOTO),
-        (photos(32, 32), "mirrored and shifted", PHOTO),
-        (photos(60, 40), "mirrored and shifted", PHOTO),
+        (images(1, 1, 3), "mirrored, shifted", PHOTO),
+        (images(2, 50, 7), "mirrored, shifted", PHOTO),
+        (photos(32, 32), "mirrored, shifted", PHOTO),
+        (photos(60, 40), "mirrored, shifted", PHOTO),
         (drawings(), "shifted", PHOTO[1:]),  # a mirrored digit is no digit
     ],
 )

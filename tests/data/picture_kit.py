@@ -1,5 +1,7 @@
 """Small pictures on disk, for tests of what becomes of them."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,3 +22,20 @@ def dot(outside: int, inside: int) -> list[list[int]]:
     rows = [[outside] * 3 for _ in range(3)]
     rows[1][1] = inside
     return rows
+
+
+def png(path: Path, side: int, pixel: bytes = b"", depth: int = 1, colour: int = 0) -> Path:
+    """Write a square of equal pixels as a PNG that Pillow would not write; white bits by default.
+
+    depth: bits a value; colour: 0 grey, 2 RGB, 4 grey with opacity, 6 RGBA.
+    """
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + check
+
+    head = chunk(b"IHDR", struct.pack(">2I5B", side, side, depth, colour, 0, 0, 0))
+    row = pixel * side if pixel else b"\xff" * ((side + 7) // 8)
+    rows = chunk(b"IDAT", zlib.compress((b"\0" + row) * side))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + rows + chunk(b"IEND", b""))
+    return path

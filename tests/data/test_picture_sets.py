@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from tests.data.picture_kit import picture
+from tests.data.picture_kit import picture, png
 from xpcnn.data import load, picture_sets
 from xpcnn.data.picture_sets import read_set
 from xpcnn.data.pictures import read_picture
@@ -42,8 +42,11 @@ def test_the_mode_is_what_all_pictures_need(tmp_path: Path) -> None:
 def test_bits_that_are_lost_are_told(tmp_path: Path) -> None:
     red = picture(tmp_path / "red.png", colour(9))
     deep = picture(tmp_path / "deep.png", grey(300), numpy.uint16)
-    note = "1 pictures have 16 bits a value, of which 8 are kept"
-    assert read_set([red, deep, red]).notes == (note,)
+    note = "pictures with 16 bits a value are read with 8 bits a value"
+    assert read_set([red, deep, red]).notes == (f"{note} (1 of 3)",)
+    coloured = png(tmp_path / "16.png", 3, b"\x12\x34\x56\x78\x9a\xbc", depth=16, colour=2)
+    assert read_set([coloured, red]).notes == (f"{note} (1 of 2)",)
+    assert read_set([coloured]).images[0, :, 0, 0].tolist() == [0x12, 0x56, 0x9A]
 
 
 def test_floats_are_not_mixed_with_others(tmp_path: Path) -> None:

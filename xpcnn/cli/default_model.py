@@ -45,7 +45,7 @@ def default_model(train: Dataset) -> Choice:
     if drawn:
         training = preset(ANY_SIZE).table["training"]
         augment = [table for table in training["augment"] if table["name"] != "flip"]
-    changed = "shifted" if drawn else "mirrored and shifted"
+    changed = "shifted" if drawn else "mirrored, shifted"
     notes = (
         f"the model is {ANY_SIZE}, for images of any size; --model NAME chooses another",
         f"training images are {changed} and relit at random; --augment none leaves them alone",

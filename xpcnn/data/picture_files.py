@@ -111,6 +111,8 @@ def depth(picture: "Image") -> Depth:
 
 def upright_size(picture: "Image") -> tuple[int, int]:
     """Return height and width of the picture when it is upright."""
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return picture.height, picture.width  # to look further, Pillow would decode the picture
     turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # which Pillow does to TIFF itself
     return picture.size if turned and picture.format != "TIFF" else (picture.height, picture.width)
 

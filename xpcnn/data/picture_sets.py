@@ -95,7 +95,8 @@ def read_set(paths: Sequence[Path], size: Size | None = None, fit: Fit = "pad") 
         for header in headers.values()
     )
     if lost:
-        notes = (*notes, f"{lost} pictures have 16 bits a value, of which 8 are kept")
+        which = f"{lost} of {len(headers)}"
+        notes = (*notes, f"pictures with 16 bits a value are read with 8 bits a value ({which})")
     return PictureSet(
         images,
         reading,
