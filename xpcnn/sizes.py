@@ -27,7 +27,7 @@ class _NoDraw(Draw):
     def __call__(self, name: str, initializer: Initializer, shape: Shape) -> Host:
         try:
             return numpy.broadcast_to(numpy.float32(0), shape)
-        except ValueError as error:  # more elements than an address space has
+        except (ValueError, OverflowError) as error:  # more elements than an address space has
             message = f"{self._join(name)} of shape {shape}: {error}"
             raise ShapeError(hint(message, "smaller layers or samples")) from error
 

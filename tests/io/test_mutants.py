@@ -53,7 +53,7 @@ def test_a_damaged_checkpoint_is_never_resumed(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     model = Model([Dense(2)], input_shape=(4,))
     numbers = {name: numpy.asarray(x) for name, x in flatten(model.params).items()}
-    run, expected = {"seed": "0"}, model_file.specs(numbers)
+    run, expected = {"seed": "0", "epochs": "2"}, model_file.specs(numbers)
     table = metadata(run, 3, 1.5, History(notes=["a note"]), {"backend": "numpy"}, False)
     path = checkpoints.write(3, numbers, table)
     content = path.read_bytes()

@@ -1,5 +1,6 @@
 """Pooling: by hand, by loops, and average pooling as the adjoint of its own gradient."""
 
+from itertools import product
 from typing import Any
 
 import numpy
@@ -10,6 +11,9 @@ from tests.lib import Lib, strided
 from tests.ops import oracle
 from tests.rounding import exact
 from xpcnn import ops
+from xpcnn.errors import ConfigError
+from xpcnn.ops.checks import window_shape
+from xpcnn.ops.pool import _misses, pool_shape
 
 X = [[[[1.0, 3.0, 2.0], [9.0, 7.0, 8.0], [4.0, 6.0, 5.0]]]]
 
@@ -137,3 +141,26 @@ def test_the_gradient_of_the_average_is_its_adjoint(
     (dx,) = pullback(lib.asarray(g))
     difference = numpy.sum(x * lib.to_host(dx)) - numpy.sum(lib.to_host(y) * g)
     assert abs(difference) <= 1e-14 * numpy.sum(numpy.abs(x)) * numpy.sum(numpy.abs(g))
+
+
+def test_windows_in_the_padding_alone_are_found_by_arithmetic() -> None:
+    """Against a list of every element of every window."""
+    found = set()
+    for n, k, stride, dilation, out, before in product(
+        (1, 2, 3, 5), (1, 2, 3), (1, 2, 3, 4), (1, 2, 3, 7), (1, 2, 3, 6), (0, 1, 2, 3, 9)
+    ):
+        starts = [p * stride - before for p in range(out)]
+        windows = [{s + i * dilation for i in range(k)} & set(range(n)) for s in starts]
+        missed = not all(windows)
+        assert _misses(n, k, stride, dilation, out, before) == missed, (n, k, stride, dilation)
+        found.add(missed)
+    assert found == {True, False}
+
+
+def test_sizes_beyond_all_images_are_rejected_at_once() -> None:
+    for name in ("size", "stride", "padding", "dilation"):
+        with pytest.raises(ConfigError) as caught:
+            window_shape("max_pool2d", (8, 8), **{"size": 2, name: 2**31})
+        assert str(caught.value).startswith(f"max_pool2d: {name} is 2147483648, expected at most ")
+    most = 2**24
+    assert pool_shape("max_pool2d", (8, 8), most, 1, most // 2, 1, False) == (9, 9)

@@ -1,5 +1,6 @@
 """`xpcnn replay`: the step at which a run stopped being finite, once more."""
 
+import os
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ def command(*, file: str, backend: str, device: str | None) -> None:
     from xpcnn.training.saving import NOT_FINITE
 
     path = Path(file)
-    if path.is_dir():
+    if os.path.isdir(path):
         path = path / CHECKPOINTS / NOT_FINITE
     found = replay(path, backend=backend, device=device_name(device))
     answer("here all values of the step are finite" if found is None else found)

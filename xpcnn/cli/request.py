@@ -18,6 +18,7 @@ from xpcnn.cli.words import near
 from xpcnn.errors import ConfigError, hint, said_of
 from xpcnn.io import toml
 from xpcnn.models.overlay import check_rivals, has, put
+from xpcnn.options import as_float
 
 TABLES = ("layers", "loss", "training")
 """The keys of a preset that a run can change; its shape and its classes are those of the data."""
@@ -165,7 +166,7 @@ def _read(option: Option, value: Any) -> Any:
     """Return a value as the flag takes it; whole numbers pass for numbers and for texts."""
     kinds, described = _KINDS[option.type.name]
     if type(value) is int and kinds[0] in (float, str):
-        value = kinds[0](value)
+        value = as_float(value) if kinds[0] is float else str(value)
     if type(value) not in kinds:
         message = f"{option.key} is {reprlib.repr(value)}, expected {described}"
         raise ConfigError(hint(message, _EXAMPLES[described].format(option.key)))
@@ -176,7 +177,7 @@ def _keys(path: str) -> list[str]:
     """Return the keys of a path as in TOML, where quotes keep a key with dots whole."""
     try:
         table: Any = tomllib.loads(f"{path} = 0")
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         advice = """quotes about what is no word: 'training.layer_lr."layers.0.*"=0.1'"""
         raise ConfigError(hint(f"{path} is no key", advice)) from error
     keys = []
@@ -189,6 +190,9 @@ def _keys(path: str) -> list[str]:
 def _value(text: str) -> Any:
     """Return a value as in TOML, or the text itself where it is none."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    except (ValueError, RecursionError):
+        pass  # `parse` says of what
+    return toml.parse(f"value = {text}")["value"]

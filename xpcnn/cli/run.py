@@ -24,6 +24,7 @@ from xpcnn.data import Dataset
 from xpcnn.data.preflight import off_scale
 from xpcnn.data.reading import observed
 from xpcnn.errors import DataWarning, XpcnnError
+from xpcnn.io import toml
 from xpcnn.io.registry import to_config
 from xpcnn.io.weights import LoadedWeights, take_weights
 from xpcnn.model import Model
@@ -180,6 +181,7 @@ def prepare(request: Request) -> Plan:
         train, validation = data.split(whole, flags["validation"], flags["seed"])
     settings = resolve(request, given, whole)
     _keep_place(settings.config)
+    toml.write(settings.config)  # refuses now what the run folder could not hold
     model = Model(
         settings.preset.layers,
         input_shape=train.shape,

@@ -7,6 +7,7 @@ line per epoch, as it ends, and per validation in the middle of one); checkpoint
 model.safetensors.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from xpcnn.backend import Backend
 from xpcnn.cli.output import say, to_json
 from xpcnn.cli.settings import INIT, NETWORK, Settings
+from xpcnn.data.files import shown
 from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import lock, toml
@@ -40,8 +42,12 @@ def new_run(out: str | None, model: str, dataset: str) -> Iterator[Path]:
     """
     try:
         folder = _unused(model, dataset) if out is None else _empty(Path(out))
-    except OSError as error:
-        message = f"the run folder {error.filename} cannot be made: {error.strerror or error}"
+    except ConfigError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: an impossible path
+        name = shown(getattr(error, "filename", None) or out or "runs")
+        reason = getattr(error, "strerror", None) or error
+        message = f"the run folder {name} cannot be made: {reason}"
         raise ConfigError(hint(message, "--out with a folder that may be written")) from error
     with locked_run(folder):
         _check_empty(folder)  # again: now no other run can come between
@@ -59,7 +65,7 @@ def locked_run(folder: Path) -> Iterator[None]:
 
 def _empty(folder: Path) -> Path:
     """Return a folder, made if need be, in which there is nothing yet."""
-    if folder.is_file():
+    if os.path.isfile(folder):
         raise ConfigError(hint(f"{folder} is a file", "--out with the name of a folder"))
     folder.mkdir(parents=True, exist_ok=True)
     _check_empty(folder)
@@ -86,15 +92,15 @@ def old_run(folder: Path) -> Path:
     Raises:
         CheckpointError: it is none.
     """
-    if not (folder / CONFIG).is_file():
+    if not os.path.isfile(folder / CONFIG):  # False, not an error, for an impossible path
         advice = "a folder that `xpcnn train` made, such as runs/..."
-        if folder.is_file():
+        if os.path.isfile(folder):
             what = "it is a file"
             if (folder.parent / CONFIG).is_file():
                 advice = f"the folder {folder.parent}"
         else:
-            what = f"it has no {CONFIG}" if folder.is_dir() else "there is no such folder"
-        raise CheckpointError(hint(f"{folder} is not a run folder: {what}", advice))
+            what = f"it has no {CONFIG}" if os.path.isdir(folder) else "there is no such folder"
+        raise CheckpointError(hint(f"{shown(folder)} is not a run folder: {what}", advice))
     return folder
 
 

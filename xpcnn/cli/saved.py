@@ -11,6 +11,7 @@ from xpcnn import data
 from xpcnn.cli.options import device_name
 from xpcnn.cli.runs import MODEL
 from xpcnn.data import Dataset
+from xpcnn.data.files import shown
 from xpcnn.data.paths import is_unlabelled, unlabelled
 from xpcnn.errors import CheckpointError, ConfigError, hint, nearest
 from xpcnn.io.models import load_model
@@ -125,7 +126,7 @@ def network(name: str, shape: Shape | None) -> tuple[Layer, Shape, int]:
         ConfigError, CheckpointError, ShapeError: there is no such model, or it does not fit.
     """
     path = Path(name)
-    saved = path.exists() or path.suffix == ".safetensors" or len(path.parts) > 1
+    saved = os.path.exists(path) or path.suffix == ".safetensors" or len(path.parts) > 1
     if name not in names() and path.suffix != ".toml" and saved:
         model = open_model(name)
         return model.layers, shape or model.input_shape, numpy.dtype(model.dtype).itemsize
@@ -152,13 +153,13 @@ def model_path(name: str) -> Path:
         CheckpointError: there is none.
     """
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):
         if not (path / MODEL).is_file():
             message = f"{path} is not a run folder: it has no {MODEL}"
             raise CheckpointError(hint(message, "a folder that `xpcnn train` named at its end"))
         return path / MODEL
-    if not path.exists():
-        message = f"{path}: there is no such run folder or model file"
+    if not os.path.exists(path):
+        message = f"{shown(path)}: there is no such run folder or model file"
         raise CheckpointError(hint(message, "the folder that `xpcnn train` named at its end"))
     return path
 

@@ -28,6 +28,9 @@ def make_safe() -> None:
             os.fstat(number)
         except OSError:  # else the next file opened would be taken for the stream
             os.open(os.devnull, os.O_RDWR)  # takes the least number that is free
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names of any bytes, as they are
+        known = sys.stdout.encoding.lower().startswith("utf")
+        sys.stdout.reconfigure(errors="surrogateescape" if known else "backslashreplace")
     if os.name != "posix" and sys.stderr is not None and sys.stderr.isatty():
         return  # a console of Windows is no file
     encoding = getattr(sys.stderr, "encoding", "utf-8")

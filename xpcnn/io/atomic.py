@@ -10,6 +10,7 @@ import os
 import secrets
 from pathlib import Path
 
+from xpcnn.data.files import shown
 from xpcnn.errors import CheckpointError, hint
 
 SUFFIX = ".tmp"
@@ -24,6 +25,7 @@ _ADVICE = {
     errno.EROFS: "a folder on a disk that can be written to",
     errno.ENOSPC: "free some space, or another disk",
     errno.EDQUOT: "free some space, or another disk",
+    errno.ENAMETOOLONG: "a shorter name",
     errno.EFBIG: "a higher limit on the size of files (ulimit -f), or another disk",
 }
 
@@ -38,7 +40,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         CheckpointError: the file cannot be written.
     """
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{SUFFIX}")
         try:
@@ -51,8 +53,11 @@ def write_bytes(path: Path, content: bytes) -> None:
             with contextlib.suppress(OSError):
                 beside.unlink()
             raise
+    except ValueError as error:  # a NUL, or half of a surrogate pair
+        message = f"{shown(path)} is no possible path: {error}"
+        raise CheckpointError(hint(message, "a path without it")) from error
     except OSError as error:
-        message = f"{path} cannot be written: {error.strerror or error}"
+        message = f"{shown(path)} cannot be written: {error.strerror or error}"
         advice = _ADVICE.get(error.errno or 0, "another place")
         raise CheckpointError(hint(message, advice)) from error
     with contextlib.suppress(OSError):  # written all the same; some file systems cannot do it

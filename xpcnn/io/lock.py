@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from xpcnn.data.files import shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
 
 NAME = ".lock"
@@ -41,8 +42,9 @@ def locked(folder: Path) -> Iterator[bool]:
     """
     try:
         file = open(folder / NAME, "ab", opener=_opener)  # noqa: SIM115 - closed below
-    except OSError as error:
-        message = f"{folder / NAME} cannot be written: {error.strerror or error}"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        message = f"{shown(folder / NAME)} cannot be written: {reason}"
         raise CheckpointError(hint(message, "a folder that may be written")) from error
     with file:
         there = True

@@ -13,12 +13,14 @@ Every rejection is a `CheckpointError` that names the file.
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy
 
+from xpcnn.data.files import open_regular, shown
 from xpcnn.errors import CheckpointError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.types import Shape
@@ -99,10 +101,13 @@ def read(
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # False, not an error, where a path is impossible
         inside = path / "model.safetensors"
         advice = str(inside) if inside.is_file() else "the file in it that ends in .safetensors"
         raise CheckpointError(hint(f"{path} is a folder, expected a model file", advice))
+    if not os.path.exists(path):
+        raise CheckpointError(hint(f"{shown(path)}: there is no such file", "check the path"))
+    open_regular(path, CheckpointError).close()
     try:
         with safe_open(path, framework="numpy") as file:
             metadata, written = _metadata(path, (file.metadata() or {}).get(KEY))
@@ -113,8 +118,6 @@ def read(
                 found[name] = Spec(tuple(part.get_shape()), _NAMES.get(code, code))
             check_tensors(str(path), found if expect is None else expect(metadata), found)
             tensors = {name: file.get_tensor(name) for name in found}
-    except FileNotFoundError as error:
-        raise CheckpointError(hint(f"{path}: there is no such file", "check the path")) from error
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror or error}"
         raise CheckpointError(hint(message, "check the path and who may read it")) from error

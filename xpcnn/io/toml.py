@@ -1,48 +1,82 @@
 """TOML: read with errors that say where, and written."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from xpcnn.data.files import open_regular, shown
 from xpcnn.errors import ConfigError, hint
+
+LIMIT = 1 << 22
+"""Bytes of a file that is read: reading takes time, and fifty times the memory."""
 
 
 def read(path: str | Path, advice: str = "check the path") -> str:
     """Return the text of a file.
 
     Raises:
-        ConfigError: it cannot be read; `advice` is for that.
+        ConfigError: it cannot be read, or is too large; `advice` is for what cannot be found.
     """
+    if not os.path.exists(path):  # impossible paths too
+        raise ConfigError(hint(f"{shown(path)} cannot be read: No such file or directory", advice))
+    with open_regular(path, ConfigError) as file:
+        content = file.read(LIMIT + 1)
+    if len(content) > LIMIT:
+        message = f"{shown(path)}: a TOML file of more than {LIMIT:,} bytes"
+        raise ConfigError(hint(message, "a file that people write"))
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return content.decode()
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            hint(f"{path}: not a text in UTF-8: {error.reason}", "save the file as UTF-8")
-        ) from error
-    except OSError as error:
-        message = f"{path} cannot be read: {error.strerror or error}"
-        raise ConfigError(hint(message, advice)) from error
+        message = f"{shown(path)}: not a text in UTF-8: {error.reason}"
+        raise ConfigError(hint(message, "save the file as UTF-8")) from error
 
 
 def parse(text: str) -> dict[str, Any]:
     """Return the table of a text.
 
     Raises:
-        ConfigError: it is no TOML; says the line and column.
+        ConfigError: it is no TOML; says the line and column. Or a number has more than 64 bits.
     """
     try:
-        return tomllib.loads(text)
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(hint(f"not valid TOML: {error}", "mend it where that says")) from error
+    except ValueError as error:  # a number of thousands of digits, an impossible date
+        message = f"not valid TOML: {str(error).partition(';')[0]}"
+        raise ConfigError(hint(message, "a smaller number, or a date of the calendar")) from error
     except RecursionError:
         raise ConfigError(
             hint("its tables are nested too deep", "fewer brackets in brackets")
         ) from None
+    _check_numbers(table)
+    return table
+
+
+def _check_numbers(value: Any) -> None:
+    """Require integers of 64 bits, as TOML has them."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_numbers(item)
+    elif isinstance(value, int) and value.bit_length() > 64:
+        message = f"not valid TOML: an integer of {value.bit_length()} bits, expected at most 64"
+        raise ConfigError(hint(message, "a smaller number"))
 
 
 def write(table: Mapping[str, Any]) -> str:
-    """Return the text of a table; `parse` gives it back."""
+    """Return the text of a table; `parse` gives it back.
+
+    Raises:
+        ConfigError: a text in it is no Unicode, such as a path that is not in UTF-8.
+    """
     import tomli_w  # for the command line alone; a checkout without it imports and trains
 
-    return tomli_w.dumps(table)
+    text = tomli_w.dumps(table)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        part = ascii(text[max(error.start - 20, 0) : error.end + 20])
+        message = f"a TOML file cannot hold {part}, which is not Unicode"
+        raise ConfigError(hint(message, "paths and names in UTF-8")) from error
+    return text

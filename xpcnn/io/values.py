@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.options import as_float
 
 Objects: TypeAlias = Mapping[Any, Callable[[dict[str, Any], str], Any]]
 """For fields that hold objects: from the type hint to what makes one of a table at a path."""
@@ -91,8 +92,8 @@ def _fit(kind: Any, value: Any, at: str, objects: Objects) -> Any:
                     for i, (item_kind, item) in enumerate(zip(kinds, value, strict=True))
                 )
     elif kind is float:
-        if type(value) in (int, float) and math.isfinite(value):
-            return float(value)
+        if type(value) in (int, float) and math.isfinite(number := as_float(value)):
+            return number
     elif type(value) is kind:  # int, bool, str, None; a bool is no int
         return value
     raise _OtherKindError

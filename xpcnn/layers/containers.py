@@ -133,12 +133,13 @@ class Sequential:
     def _staged(self, table: Table) -> list[Stage]:
         """Return the layers in groups that run as one op, most of one layer."""
         stages: list[Stage] = []
-        rest = list(self.children())
-        while rest:
-            found = fusion([layer for _, layer in rest], table) if self.fuse else None
-            count, fused = found or (1, None)
-            stages.append((rest[:count], fused))
-            rest = rest[count:]
+        named, longest = list(self.children()), max(map(len, table))
+        start = 0
+        while start < len(named):
+            following = self.layers[start : start + longest]
+            count, fused = (fusion(following, table) if self.fuse else None) or (1, None)
+            stages.append((named[start : start + count], fused))
+            start += count
         return stages
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:

@@ -131,6 +131,7 @@ def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation:
                     f"{name}=2, or {name}=(2, 1) for rows and columns",
                 )
             )
+        _check_most(op, name, max(pair(value)))
     if padding == "same":
         if pair(stride) != (1, 1):
             raise ConfigError(
@@ -157,6 +158,17 @@ def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation:
                 "padding=1, or padding='same' to keep the size",
             )
         )
+    _check_most(op, "padding", max(max(pair(side)) for side in sides(padding, (1, 1), (1, 1))))
+
+
+_MOST = 1 << 24
+"""The largest number that describes a window: beyond all images, far below where sizes overflow."""
+
+
+def _check_most(op: str, name: str, value: int) -> None:
+    if value > _MOST:
+        message = f"{op}: {name} is {value}, expected at most {_MOST}"
+        raise ConfigError(hint(message, f"{name}=1, or another small number"))
 
 
 def plain_sizes(value: Any) -> Any:

@@ -38,9 +38,32 @@ def pool_shape(
 
 @cache
 def _misses(n: int, k: int, stride: int, dilation: int, out: int, before: int) -> bool:
-    """Whether one of `out` windows along an axis of n elements touches none of them."""
-    starts = [p * stride - before for p in range(out)]
-    return any(not any(0 <= s + i * dilation < n for i in range(k)) for s in starts)
+    """Whether one of `out` windows along an axis of n elements touches none of them.
+
+    Window p starts at s = p * stride - before. In time that does not grow with the numbers.
+    """
+    first, last = -before, (out - 1) * stride - before
+    if first + dilation * (k - 1) < 0 or last >= n:
+        return True  # it ends before the axis, or starts behind it
+    # one that starts before the axis touches it first at s mod dilation: below n, unless it leaps
+    early = min(out, -(-before // stride))
+    return dilation > n and early > (
+        floor_sum(early, dilation, stride, first) - floor_sum(early, dilation, stride, first - n)
+    )
+
+
+def floor_sum(count: int, m: int, a: int, b: int) -> int:
+    """Return Σ ⌊(a·p + b) / m⌋ over p = 0 ... count - 1, in the steps of Euclid's algorithm.
+
+    The p with (a·p + b) mod m < n are as many as floor_sum(b) - floor_sum(b - n).
+    """
+    total = 0
+    while count > 0:
+        total += count * (count - 1) // 2 * (a // m) + count * (b // m)
+        a, b = a % m, b % m
+        count, b = divmod(a * count + b, m)
+        a, m = m, a
+    return total
 
 
 def _check_max_pool2d(

@@ -13,6 +13,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from xpcnn.data.files import shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import atomic, model_file
 from xpcnn.io.lock import locked
@@ -93,8 +94,8 @@ class Checkpoints:
         folder = Path(self.folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            message = f"{folder} cannot be made: {error.strerror or error}"
+        except (OSError, ValueError) as error:  # ValueError: an impossible path
+            message = f"{shown(folder)} cannot be made: {getattr(error, 'strerror', None) or error}"
             raise CheckpointError(hint(message, "a folder that may be written")) from error
         with locked(folder):
             yield
