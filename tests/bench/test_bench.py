@@ -41,7 +41,10 @@ def test_the_operations_of_a_step() -> None:
     assert products(model, 4, "inference")[0] == 2 * 4 * (2 * 8 + 8 * 2)
 
 
-def test_a_process_serves_cases_in_turn() -> None:
+def test_a_process_serves_cases_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In any folder, whatever modules lie there."""
+    (tmp_path / "random.py").write_text("raise SystemExit('not the module of Python')")
+    monkeypatch.chdir(tmp_path)
     with closing(Runner("xpcnn.benchmark")) as runner:
         runner.open("xor", 4096, "train", seconds=0)
         large = runner.peak()

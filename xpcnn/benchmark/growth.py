@@ -20,9 +20,9 @@ from xpcnn.layers import Conv2D, Dense, GlobalAvgPool2D, Layer, ReLU
 from xpcnn.model import Model
 
 SECONDS = 2.0
-"""After which no further block of a form begins."""
+"""Time for the blocks of one form; no block begins later."""
 FAR = 0.15
-"""An exponent so far from 1 is marked."""
+"""An exponent that differs from 1 by more is marked "less" or "more"."""
 AXES = {
     "batch": (1, 4, 16, 64, 256, 1024),
     "size": (8, 16, 32, 64, 128),
@@ -32,7 +32,7 @@ AXES = {
 
 
 class Form(NamedTuple):
-    """One form of the network, and its batch; the defaults are the usual one."""
+    """One form of the network and its batch size; along an axis the other fields keep defaults."""
 
     batch: int = 64
     size: int = 32
@@ -55,8 +55,9 @@ def side(batch: int, size: int, channels: int, depth: int, form: str) -> Trainin
 class Row(NamedTuple):
     """What a step of one form takes.
 
-    seconds: alone, the least of the blocks; calls: the same for one image of 3 x 3 pixels, where
-    little is left to compute; products: of the matrix products of im2col alone. operations: theirs.
+    value: that of the axis. seconds: of a step, the least of its blocks. calls: seconds of a step
+    on one image of 3 x 3 pixels, where little is left to compute. products: seconds of the matrix
+    products of im2col alone. operations: floating-point operations of these products.
     """
 
     value: int
@@ -69,7 +70,7 @@ class Row(NamedTuple):
 
 
 def growth() -> dict[str, list[dict[str, Any]]]:
-    """Return by axis what is told of each form."""
+    """Measure every form; return the fields of its `Row`, by axis."""
     found = {}
     for axis, values in AXES.items():
         with closing(Runner("xpcnn.benchmark.growth")) as runner:
@@ -123,7 +124,7 @@ THREADS_HEAD = ("ms per image", "times as fast as one", "GFLOP/s", "peak MiB")
 
 
 def cells(before: Row | None, row: Row) -> Iterator[str]:
-    """Yield the cells of a row, which grew from the one before."""
+    """Yield the cells of a row; `before` is the row above it, None for the first."""
     calls, least = row.calls / row.seconds, row.products / row.seconds
     yield from (str(row.value), f"{1e3 * row.seconds / row.batch:.3f}")
     yield "" if before is None else f"{exponent(before, row):.2f}"
@@ -133,12 +134,12 @@ def cells(before: Row | None, row: Row) -> Iterator[str]:
 
 
 def exponent(before: Row, row: Row) -> float:
-    """Return p of time = operations^p between two rows: 1 where time grows with the operations."""
+    """Return p of time = operations^p between two rows: 1 if time is proportional to operations."""
     return math.log(row.seconds / before.seconds) / math.log(row.operations / before.operations)
 
 
 def remark(power: float, calls: float) -> str:
-    """Return why a step does not grow with the operations; calls: their share before it grew."""
+    """Return why time is not proportional to operations. calls: their share in the row before."""
     if power > 1 + FAR:
         return "more: caches"
     if power < 1 - FAR:

@@ -1,4 +1,4 @@
-"""What the matrix products of a network alone take: the floor of every im2col convolution."""
+"""The time of a network's matrix products alone: the least that im2col convolutions can take."""
 
 import math
 from time import perf_counter

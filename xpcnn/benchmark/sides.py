@@ -1,4 +1,4 @@
-"""What a benchmark times: our steps of a preset, and who they are compared with."""
+"""What a benchmark times: our training steps and forward passes of a preset."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,7 +23,7 @@ MODES = ("train", "inference")
 
 
 class Case(NamedTuple):
-    """What is timed."""
+    """A benchmark's case: a preset or .toml file, a batch size, and one of MODES."""
 
     model: str
     batch: int
@@ -31,7 +31,7 @@ class Case(NamedTuple):
 
 
 class Side(Protocol):
-    """Something that steps."""
+    """What a block times: `step`, many times within one `session`."""
 
     def session(self) -> AbstractContextManager[None]: ...
     def step(self) -> None: ...
@@ -39,12 +39,13 @@ class Side(Protocol):
 
 @dataclass(frozen=True)
 class Peer:
-    """What we are compared with.
+    """Another library to compare our times with.
 
     module: runs as the process of each of its sides; see `process.serve`.
     sides: the forms of each side by its name; of the forms the fastest is timed.
     first_step, train_digits: scripts: one training step; what `xpcnn train --out FOLDER` does.
-    verify: raises an XpcnnError if our loss or gradients of a batch are not the peer's.
+    verify: called with a model and a batch (x, labels); raises an XpcnnError if our results are
+    not the peer's, a BackendError if the peer cannot build the network.
     """
 
     module: str
@@ -60,14 +61,12 @@ class Training:
     def __init__(self, model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None:
         self.model = model
         self.session = model.backend.session
-        self.x, self.labels, self.lr, self.number = map(
-            model.backend.from_host,
-            (x, labels, numpy.asarray(LR, "float32"), numpy.asarray(1, "float32")),
-        )
+        to_device = model.backend.from_host
+        self.x, self.labels = to_device(x), to_device(labels)
+        self.lr, self.number = (to_device(numpy.asarray(v, "float32")) for v in (LR, 1))
         options = TrainingOptions(optimizer=SGD(LR, momentum=MOMENTUM))
         self.recipe = recipe_for(model, options, 0)
-        place = model.backend.from_host
-        self.progress = beginning(self.recipe, model.params, model.buffers, place, model.dtype)
+        self.progress = beginning(self.recipe, model.params, model.buffers, to_device, model.dtype)
 
     def step(self) -> None:
         batches = [(self.x, self.labels)]

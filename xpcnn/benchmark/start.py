@@ -1,7 +1,7 @@
-"""Seconds from the start of a process: to its first finished training step, and to a whole run.
+"""Seconds from the start of a process to the end of its first training step, and of a whole run.
 
-The step is one of `small` at batch 64; the run is `xpcnn train`, which reads the digits, trains,
-tests and writes a model. A peer has scripts that do the same.
+The step is one of `small` at batch 64. The run is `xpcnn train`, which reads the digits, trains,
+tests and writes a model. A peer brings scripts that do the same.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ TRIALS = 5
 
 
 def start_times(peer: Peer | None, trials: int = TRIALS) -> dict[str, float]:
-    """Return medians of seconds, the sides by turns; keys are "<side>_<what>"."""
+    """Return medians of seconds by "<side>_<what>"; the sides take turns."""
     times: dict[str, list[float]] = {}
     for _ in range(trials):
         with tempfile.TemporaryDirectory() as folder:

@@ -44,15 +44,16 @@ class Bench:
         for side in (self.ours, *self.theirs.values()):
             side.peak()  # answered when its imports are done
         flop, least = products(opened(case)[0], case.batch, case.mode)
-        ours, alone = self.ours, self.effort.alone
-        ours.open(*case, seconds=alone)
+        ours = self.ours
+        ours.open(*case, seconds=self.effort.alone)
+        theirs = {}
         for name, side in self.theirs.items():
             try:
                 if name not in failed:
-                    side.open(*case, seconds=alone)
+                    side.open(*case, seconds=self.effort.alone)
+                    theirs[name] = side
             except BackendError as error:
                 failed[name] = str(error)
-        theirs = {name: side for name, side in self.theirs.items() if name not in failed}
         alternate(ours, list(theirs.values()), self.effort)
         result = {
             **case._asdict(),
