@@ -1,5 +1,5 @@
 """The fixture `lib`: one test on every array library. The option `--no-kernels`: all on references;
-`--lib NAME`: only the tests of one library.
+`--lib NAME`: only the tests of one library; `-n auto`: on all cores.
 
 A library that cannot be used here skips the test by its name, with the reason.
 """
@@ -7,6 +7,7 @@ A library that cannot be used here skips the test by its name, with the reason.
 from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -40,10 +41,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     lib = config.getoption("--lib")
-    chosen = [item for item in items if lib in (None, _lib_of(item)) and not _is_not_judged(item)]
-    if len(chosen) < len(items):
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    chosen, others = [], []
+    for item in items:
+        is_chosen = lib in (None, _lib_of(item)) and not _is_not_judged(item)
+        (chosen if is_chosen else others).append(item)
+    if others:
+        config.hook.pytest_deselected(items=others)
         items[:] = chosen
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n auto`, hand out whole files; see `tests/parallel.py`."""
+    from tests.parallel import Files
+
+    return Files(config, log)
 
 
 def _lib_of(item: pytest.Item) -> str | None:

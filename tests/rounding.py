@@ -2,19 +2,21 @@
 
 The references, layers and optimizers run on any array library. On this one they compute in float64
 and bound their own rounding errors as they go (running error analysis: Higham, "Accuracy and
-Stability of Numerical Algorithms", 2002, section 3.3). Every bound grows with the magnitudes of the
-terms, never with the result, which may be near 0 where terms cancel. To first order in u = 2^-24,
-where e_x bounds the error of x:
+Stability of Numerical Algorithms", 2002, section 3.3). To first order in u = 2^-24, with e_x the
+bound of x and |x|* the same expression of absolute values, in which nothing cancels:
 
-    x + y           e_x + e_y + min(u |x + y|, |x|, |y|)
+    x + y           e_x + e_y + min(u (|x|* + |y|*), |x|*, |y|*)
     x y             |x| e_y + |y| e_x + e_x e_y + u |x y|
     x / y           (e_x + |x/y| e_y) / (|y| - e_y) + 2 u |x/y|, as kernels may multiply by 1/y;
                     u |x/y| where y is a power of two
     sqrt x          the change of the root by e_x, + u sqrt x
     exp, log, cos.. the change by e_x, + 8 u |y|: NumPy, CUDA and PyTorch promise 4 units in the
                     last place, and a unit is up to 2 u |y|
-    sum of k        sum e_i + r(k - 1) u sum |x_i|, in whatever order it is summed
-    product of k    |A| e_B + e_A |B| + e_A e_B + (1 + r(k - 1)) u |A| |B|
+    sum of k        sum e_i + r(k - 1) u sum |x_i|*, in whatever order it is summed
+    product of k    |A| e_B + e_A |B| + e_A e_B + (1 + r(k - 1)) u |A|* |B|*
+
+So a bound is c u times the expression of absolute values, c from the number of roundings: it does
+not shrink where terms cancel, and holds in whatever order kernels add them.
 
 r(k) = min(k, 3 sqrt k). The first is proven for any order of a sum, fused multiply-adds included.
 The second holds if roundings are independent (Higham and Mary, "A new approach to probabilistic
@@ -22,9 +24,9 @@ rounding error analysis", 2019): each has a variance of u^2/3 at most, so that 3
 standard deviations of their sum if every partial sum is as large as the sum of all magnitudes, and
 9 where partial sums grow from 0 to it.
 
-What float32 holds exactly has no error: sums and products of exact numbers that are themselves
-float32 numbers, and sums of multiples of a power of two that stay below 2^24 of it. So whole
-numbers must be equal to the last bit, and of equal ones the first must win.
+What float32 holds exactly, in any order, has no error: sums and products of multiples of a power of
+two that stay below 2^24 of it, and products with a power of two. So whole numbers must be equal to
+the last bit, and of equal ones the first must win.
 
 A comparison that float32 cannot decide is an AssertionError: a test's numbers must not lie there.
 """
@@ -54,9 +56,16 @@ class Rounded:
     __array_ufunc__ = None  # arithmetic of NumPy's arrays with these is left to these
     device = "cpu"
 
-    def __init__(self, value: Host, error: Host | None = None) -> None:
+    def __init__(
+        self, value: Host, error: Host | None = None, magnitude: Host | None = None
+    ) -> None:
+        """Exact where no error is given; magnitude: |x|*, where terms were added."""
         self.value = value
-        self.error = numpy.zeros(value.shape) if error is None and is_float(value) else error
+        if error is None and is_float(value):
+            error = numpy.zeros(value.shape)
+        # infinities and NaN are what they are
+        self.error = None if error is None else numpy.where(numpy.isfinite(value), error, 0.0)
+        self.magnitude = abs(value) if magnitude is None and is_float(value) else magnitude
 
     dtype = property(lambda self: self.value.dtype)
     shape = property(lambda self: self.value.shape)
@@ -74,10 +83,10 @@ class Rounded:
         return mapped(lambda a: a.reshape(*shape), self)
 
     def __neg__(self) -> "Rounded":
-        return Rounded(-self.value, self.error)
+        return Rounded(-self.value, self.error, self.magnitude)
 
     def __abs__(self) -> "Rounded":
-        return Rounded(abs(self.value), self.error)
+        return Rounded(abs(self.value), self.error, self.magnitude)
 
     def __invert__(self) -> "Rounded":
         return Rounded(~self.value)
@@ -169,81 +178,87 @@ def rounding(x: Host) -> Host:
 
 
 def mapped(move: Callable[[Host], Host], x: Rounded) -> Rounded:
-    """Apply a move of elements to values and errors alike."""
-    return Rounded(move(x.value), None if x.error is None else move(x.error))
+    """Apply a move of elements to values, errors and magnitudes alike."""
+    return Rounded(*(None if part is None else move(part) for part in parts(x)))  # type: ignore[arg-type]
 
 
-def errors(*arrays: Rounded) -> list[Host]:
-    return [numpy.zeros(a.shape) if a.error is None else a.error for a in arrays]
+def parts(x: Rounded) -> tuple[Host, Host | None, Host | None]:
+    return x.value, x.error, x.magnitude
 
 
-def finished(value: Host, carried: Host, rounded: Host, *inputs: Rounded) -> Rounded:
-    """Return a result with the error of its inputs and that of its own rounding, which is known
-    where the inputs are exact."""
-    if not is_float(value):
-        return Rounded(value)
-    known = numpy.zeros(value.shape, bool) | True
-    for e in errors(*inputs):
-        known = known & (e == 0)
-    return Rounded(value, numpy.where(known, rounding(value), carried + rounded))
+def numbers(x: Rounded) -> tuple[Host, Host, Host]:
+    """Return values, errors and magnitudes, of whole numbers too."""
+    zeros = numpy.zeros(x.shape)
+    return (
+        x.value,
+        zeros if x.error is None else x.error,
+        abs(x.value) + zeros if x.magnitude is None else x.magnitude,
+    )
 
 
 def add(a: Any, b: Any) -> Rounded:
     x, y = lift(a), lift(b)
-    ex, ey = errors(x, y)
+    (vx, ex, mx), (vy, ey, my) = numbers(x), numbers(y)
     with numpy.errstate(all="ignore"):
-        value = numpy.asarray(x.value + y.value)
-        least = numpy.minimum(abs(x.value) + ex, abs(y.value) + ey)  # no sum misses by more
-        rounded = numpy.minimum(UNIT * (abs(value) + ex + ey), least)
-        return finished(value, ex + ey, rounded, x, y)
+        value = numpy.asarray(vx + vy)
+        if not is_float(value):
+            return Rounded(value)
+        magnitude = mx + my
+        if is_exact(ex, ey) and is_summed_exactly(magnitude, min(quantum(vx), quantum(vy))):
+            return Rounded(value, None, magnitude)
+        # no sum misses by more than its smaller side
+        rounded = numpy.minimum(UNIT * magnitude, numpy.minimum(mx, my))
+        return Rounded(value, ex + ey + rounded, magnitude)
 
 
 def multiply(a: Any, b: Any) -> Rounded:
     x, y = lift(a), lift(b)
-    ex, ey = errors(x, y)
+    (vx, ex, mx), (vy, ey, my) = numbers(x), numbers(y)
     with numpy.errstate(all="ignore"):
-        value = numpy.asarray(x.value * y.value)
-        carried = abs(x.value) * ey + abs(y.value) * ex + ex * ey
-        return finished(value, carried, UNIT * (abs(value) + carried), x, y)
+        value = numpy.asarray(vx * vy)
+        if not is_float(value):
+            return Rounded(value)
+        magnitude = mx * my
+        if is_exact(ex, ey) and is_summed_exactly(magnitude, quantum(vx) * quantum(vy)):
+            return Rounded(value, None, magnitude)
+        carried = abs(vx) * ey + abs(vy) * ex + ex * ey
+        rounded = UNIT * (abs(value) + carried) * ~(is_power(vx, ex) | is_power(vy, ey))
+        return Rounded(value, carried + rounded, magnitude)
 
 
 def divide(a: Any, b: Any) -> Rounded:
     x, y = lift(a), lift(b)
-    ex, ey = errors(x, y)
+    (vx, ex, mx), (vy, ey, _) = numbers(x), numbers(y)
     with numpy.errstate(all="ignore"):
-        value = numpy.asarray(x.value / y.value)
-        least = abs(y.value) - ey
+        value = numpy.asarray(vx / vy)
+        least = abs(vy) - ey
         carried = numpy.where(least > 0, (ex + abs(value) * ey) / least, numpy.inf)
-        is_power = abs(numpy.frexp(y.value)[0]) == 0.5
-        count = numpy.where(is_power | (value == 0), 1, 2)
-        known = is_power & (ex == 0) & (ey == 0)
-        rounded = count * UNIT * (abs(value) + carried)
-        return Rounded(value, numpy.where(known, rounding(value), carried + rounded))
+        rounded = 2 * UNIT * (abs(value) + carried) * ~is_power(vy, ey)
+        return Rounded(value, carried + rounded, mx / abs(vy))
 
 
 def product(x: Rounded, y: Rounded) -> Rounded:
     """Return the matrix product, its sums in any order."""
-    ex, ey = errors(x, y)
-    value = x.value @ y.value
-    size_x, size_y = abs(x.value), abs(y.value)
-    size = (size_x + ex) @ (size_y + ey)
-    if not (ex.any() or ey.any()) and is_summed_exactly(size, quantum(x.value) * quantum(y.value)):
-        return Rounded(value)
-    carried = size_x @ ey + ex @ size_y + ex @ ey
-    return Rounded(value, carried + (1 + roundings(x.shape[-1] - 1)) * UNIT * size)
+    (vx, ex, mx), (vy, ey, my) = numbers(x), numbers(y)
+    value, magnitude = vx @ vy, mx @ my
+    if is_exact(ex, ey) and is_summed_exactly(magnitude, quantum(vx) * quantum(vy)):
+        return Rounded(value, None, magnitude)
+    carried = abs(vx) @ ey + ex @ abs(vy) + ex @ ey
+    rounded = (1 + roundings(x.shape[-1] - 1)) * UNIT * magnitude
+    return Rounded(value, carried + rounded, magnitude)
 
 
 def total(x: Rounded, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Rounded:
     """Return sums along axes, in any order."""
-    value = numpy.asarray(numpy.sum(x.value, axis=axis, keepdims=keepdims))
+    value, error, magnitude = (
+        numpy.asarray(numpy.sum(part, axis=axis, keepdims=keepdims)) for part in numbers(x)
+    )
     if x.error is None:
         return Rounded(value)
-    size = numpy.asarray(numpy.sum(abs(x.value) + x.error, axis=axis, keepdims=keepdims))
-    if not x.error.any() and is_summed_exactly(size, quantum(x.value)):
-        return Rounded(value)
+    if is_exact(x.error) and is_summed_exactly(magnitude, quantum(x.value)):
+        return Rounded(value, None, magnitude)
     count = x.size // max(value.size, 1)
-    carried = numpy.sum(x.error, axis=axis, keepdims=keepdims)
-    return Rounded(value, carried + roundings(count - 1) * UNIT * size)
+    return Rounded(value, error + roundings(count - 1) * UNIT * magnitude, magnitude)
 
 
 def mean(x: Rounded, axis: Any = None, keepdims: bool = False) -> Rounded:
@@ -272,20 +287,29 @@ def roundings(count: int) -> float:
 
 def quantum(x: Host) -> float:
     """Return a power of two of which all numbers are multiples, 0 for none that is not tiny."""
-    if not numpy.isfinite(x).all():
+    if not (x * 2.0**15 % 1 == 0).all():
         return 0.0
-    return next((2.0**-s for s in range(16) if (x * 2.0**s % 1 == 0).all()), 0.0)
+    return next(2.0**-s for s in range(16) if (x * 2.0**s % 1 == 0).all())
 
 
-def is_summed_exactly(size: Host, step: float) -> bool:
-    """Whether all partial sums of multiples of `step` are float32 numbers; size: of magnitudes."""
-    return bool((size <= 2.0**24 * step).all())
+def is_summed_exactly(magnitude: Host, step: float) -> bool:
+    """Whether all partial sums of multiples of `step` are float32 numbers."""
+    return step > 0 and bool((magnitude <= 2.0**24 * step).all())
+
+
+def is_exact(*bounds: Host) -> bool:
+    return not any(e.any() for e in bounds)
+
+
+def is_power(x: Host, e: Host) -> Host:
+    """Tell where numbers are 0 or a power of two, so that a product with them is exact."""
+    return (e == 0) & ((abs(numpy.frexp(x)[0]) == 0.5) | (x == 0))
 
 
 def compare(test: Callable[[Any, Any], Any], a: Any, b: Any) -> Rounded:
     x, y = lift(a), lift(b)
     with numpy.errstate(all="ignore"):
-        ex, ey = errors(x, y)
+        (_, ex, _), (_, ey, _) = numbers(x), numbers(y)
         near = abs(x.value - y.value) <= ex + ey
     assert not (near & (ex + ey > 0)).any(), "float32 cannot tell two numbers of this test apart"
     return Rounded(numpy.asarray(test(x.value, y.value)))
@@ -295,7 +319,7 @@ def elementary(f: Any, change: Callable[[Host, Host, Host], Host], own: float = 
     """Return a function of one argument; change(x, e, y): how far y moves as x moves by e."""
 
     def run(x: Rounded) -> Rounded:
-        (e,) = errors(x)
+        _, e, _ = numbers(x)
         with numpy.errstate(all="ignore"):
             y = numpy.asarray(f(x.value))
             carried = change(x.value, e, y)
@@ -313,24 +337,22 @@ def root_change(x: Host, e: Host, y: Host) -> Host:
 
 def choose(condition: Any, a: Any, b: Any) -> Rounded:
     x, y, c = lift(a), lift(b), lift(condition).value
-    if is_float(x.value) != is_float(y.value) or x.error is None:
-        return Rounded(numpy.where(c, x.value, y.value))
-    return Rounded(numpy.where(c, x.value, y.value), numpy.where(c, *errors(x, y)))
+    value, error, magnitude = (
+        numpy.where(c, p, q) for p, q in zip(numbers(x), numbers(y), strict=True)
+    )
+    return Rounded(value, error, magnitude) if is_float(value) else Rounded(value)
 
 
 def extreme(f: Any) -> Any:
     """Return a maximum or minimum: it moves by no more than the numbers that it is taken of."""
 
     def run(a: Any, b: Any = None, **options: Any) -> Rounded:
-        x = lift(a)
         if b is not None:
-            y = lift(b)
-            return Rounded(f(x.value, y.value), numpy.maximum(*errors(x, y)))
-        (e,) = errors(x)
-        return Rounded(
-            numpy.asarray(f.reduce(x.value, **options)),
-            numpy.asarray(numpy.maximum.reduce(e, **options)),
-        )
+            (vx, ex, _), (vy, ey, _) = numbers(lift(a)), numbers(lift(b))
+            return Rounded(f(vx, vy), numpy.maximum(ex, ey))
+        v, e, _ = numbers(a)
+        most = numpy.maximum.reduce(e, **options)
+        return Rounded(numpy.asarray(f.reduce(v, **options)), numpy.asarray(most))
 
     return run
 
@@ -348,8 +370,10 @@ def joined(f: Any) -> Any:
     """Return a function that joins arrays."""
 
     def run(arrays: Sequence[Rounded], **options: Any) -> Rounded:
-        value = f([a.value for a in arrays], **options)
-        return Rounded(value, f(errors(*arrays), **options) if is_float(value) else None)
+        value, error, magnitude = (
+            f(list(part), **options) for part in zip(*map(numbers, arrays), strict=True)
+        )
+        return Rounded(value, error, magnitude) if is_float(value) else Rounded(value)
 
     return run
 

@@ -107,7 +107,9 @@ EVERY: list[Row] = [
         lambda x: x * x,
     ),
 ]
-every_layer = pytest.mark.parametrize("row", EVERY, ids=lambda row: str(row[0])[:60])
+every_layer = pytest.mark.parametrize(
+    "row", EVERY, ids=lambda row: str(row[0]).split(" at 0x")[0][:60]
+)
 
 
 def test_every_layer_has_a_row() -> None:
