@@ -64,6 +64,23 @@ def test_predict_gives_what_evaluate_gives_on_the_training_files(cli: Cli) -> No
         assert not any(p["framed"] or p["inverted"] or p["blank"] for p in found["predictions"])
 
 
+def test_pictures_are_cut_off_where_that_is_asked_for(cli: Cli) -> None:
+    flags = ("--image-size", "8,8", "--image-fit", "crop")
+    train(cli, "--dataset", blocks(Path("photos")), *flags, "--quiet")
+    assert load_model("run/model.safetensors").reading == Pictures("L", (8, 8), "crop")
+    ran = cli("train", "--dataset", "photos", "--image-fit", "stretch")
+    assert ran.err == (
+        "error: --image-fit stretch: image-fit is 'stretch', expected 'pad' or 'crop'\n"
+        "Try: pad, which keeps the whole picture\n"
+    )
+    for dataset in ("digits", "mine.npz"):
+        numpy.savez("mine.npz", images=numpy.zeros((9, 1, 8, 8), numpy.uint8), labels=[0] * 9)
+        ran = cli("train", "--dataset", dataset, "--image-fit", "crop")
+        assert ran.err.startswith(
+            f"error: --image-fit crop: image-fit is given, but {dataset} is no folder of pictures\nTry: leave "
+        )
+
+
 def test_a_folder_that_the_model_was_not_trained_on_is_judged_whole(cli: Cli) -> None:
     train(cli, "--dataset", blocks(Path("photos")), "--quiet")
     assert answer(cli, "evaluate", "run")["part"] == "test"

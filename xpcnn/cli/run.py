@@ -222,6 +222,7 @@ def _read(
         limit=flags["limit"],
         limit_per_class=flags["limit_per_class"],
         image_size=size,
+        image_fit=flags["image_fit"],
         label_column=flags["label_column"],
         skip_damaged=bool(flags["skip_damaged"]),
     )

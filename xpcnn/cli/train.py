@@ -48,7 +48,14 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
 @option(
     "--image-size",
     metavar="H,W",
-    text="Size of images of your own: to bring pictures to that differ; of CSV, if not square.",
+    text="Size of images of your own: of pictures, by default chosen from them; of CSV, if not "
+    "square.",
+)
+@option(
+    "--image-fit",
+    metavar="pad|crop",
+    text="How pictures are brought to that size: pad keeps them whole, on the colour of their "
+    "border (default); crop fills the size and cuts off the rest.",
 )
 @label_column_option
 @skip_damaged_option
@@ -64,7 +71,7 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     "--model",
     metavar="NAME|FILE.toml",
     text="Preset, or a file like one. By the shape of the data: digits for 8x8, small for 28x28, "
-    "medium for 32x32 in colour.",
+    "medium for 32x32 in colour, photo for your own photographs and all else.",
 )
 @option(
     "--init",

@@ -17,7 +17,7 @@ import numpy as np
 from xpcnn.data.folder_tree import FORM, Files, Folder, Name, by_class, listed, parts, scan
 from xpcnn.data.images import Part
 from xpcnn.data.picture_sets import PictureSet, read_alike, read_set
-from xpcnn.data.reading import Reading
+from xpcnn.data.reading import Fit, Reading
 from xpcnn.errors import DataError, LabelError, hint, nearest
 
 Size = tuple[int, int]  # (h, w)
@@ -43,13 +43,14 @@ def read(
     image_size: Size | None = None,
     reading: Reading | None = None,
     skip_damaged: bool = False,
+    image_fit: Fit | None = None,
 ) -> Contents:
     """Return the parts that a folder holds; all is the training part where it holds none.
 
     images: (n, c, h, w); labels: int64 (n,). image_size: (h, w) of the images; see
     `picture_sets.read_set`. reading: how a model's samples were read, to read all pictures that
     way; they may then be of one class only. skip_damaged: leave out pictures that cannot be read,
-    in place of an error that names them.
+    in place of an error that names them. image_fit: "pad" (default) or "crop".
 
     Raises:
         DataError: names the folder or the files and what is wrong with them.
@@ -63,7 +64,11 @@ def read(
     order: tuple[Name, ...] = ("train", "validation", "test")
     labelled = {part: _in_turn(files[part], classes) for part in order if part in files}
     paths = [path for pairs in labelled.values() for path, _ in pairs]
-    found = read_set(paths, image_size) if reading is None else read_alike(paths, reading)
+    found = (
+        read_alike(paths, reading)
+        if reading is not None
+        else read_set(paths, image_size, image_fit or "pad")
+    )
     if found.damaged:
         if not skip_damaged:
             raise _damaged(root, found, len(paths))

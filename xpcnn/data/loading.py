@@ -13,7 +13,7 @@ from xpcnn.data import digits
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.images import Part
-from xpcnn.data.reading import Pictures, Reading
+from xpcnn.data.reading import Fit, Pictures, Reading
 from xpcnn.errors import ConfigError, DataError, hint, nearest
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -44,6 +44,7 @@ def load(
     limit: int | None = None,
     limit_per_class: int | None = None,
     image_size: tuple[int, int] | None = None,
+    image_fit: Fit | None = None,
     label_column: str | int | None = None,
     reading: Reading | None = None,
     skip_damaged: bool = False,
@@ -72,14 +73,17 @@ def load(
     part only: the first ones, after the choice of classes.
     image_size: (h, w). Images of a CSV file have it, square or not; pictures of a folder are
     brought to it, their proportions kept.
+    image_fit: how pictures of a folder are brought to their size: "pad" (default) makes the whole
+    picture fit inside and fills the rest with the colour of its border, "crop" makes it as large as
+    the size and cuts off the rest evenly.
     label_column: the column of a CSV file that holds the labels, by its name or its number, counted
     from 1 (-1 is the last); needed where the file does not tell.
     reading: `model.reading` of a model, to read the pictures of a folder as its own were.
     skip_damaged: leave out pictures that cannot be read, in place of an error that names them.
 
     Raises:
-        ConfigError: an unknown name or class, a limit below 1, an image_size or a label_column that
-            has no use or is not there.
+        ConfigError: an unknown name or class, a limit below 1, an image_size, an image_fit or a
+            label_column that has no use or is not there.
         DataError: a file is missing or not what it should be.
     """
     parts = load_parts(
@@ -90,6 +94,7 @@ def load(
         limit=limit,
         limit_per_class=limit_per_class,
         image_size=image_size,
+        image_fit=image_fit,
         label_column=label_column,
         reading=reading,
         skip_damaged=skip_damaged,
@@ -107,6 +112,7 @@ def load_parts(
     limit: int | None = None,
     limit_per_class: int | None = None,
     image_size: tuple[int, int] | None = None,
+    image_fit: Fit | None = None,
     label_column: str | int | None = None,
     reading: Reading | None = None,
     skip_damaged: bool = False,
@@ -120,14 +126,20 @@ def load_parts(
     """
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
+    if image_fit not in (None, "pad", "crop"):
+        message = f"image_fit is {image_fit!r}, expected 'pad' or 'crop'"
+        raise ConfigError(hint(message, "pad, which keeps the whole picture"))
     if is_path(name):
         from xpcnn.data.paths import How, load_path
 
         path = _path(name)
-        how = How(image_size, label_column, reading, skip_damaged)
+        how = How(image_size, label_column, reading, skip_damaged, image_fit)
         parts = Parts(*load_path(path, _own_name(path), how))
     else:
         parts = _named(str(name), data_dir, download)
+        if image_fit is not None:
+            message = f"image_fit is given, but {parts.train.name} is no folder of pictures"
+            raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
         if image_size is not None:
             message = f"image_size is given, but the images of {parts.train.name!r} have their size"
             raise ConfigError(hint(message, "leave --image-size (image_size) out"))

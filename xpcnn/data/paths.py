@@ -21,7 +21,7 @@ from xpcnn.data.files import shown
 from xpcnn.data.hashes import lowest, places
 from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range, relabelled
-from xpcnn.data.reading import Reading, observed
+from xpcnn.data.reading import Fit, Reading, observed
 from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError, hint
 
 TEST_FRACTION = 0.2
@@ -48,13 +48,14 @@ class How:
 
     image_size: (h, w) of pictures, and of the rows of a CSV file. label_column: of a CSV file, by
     name or number. reading: how a model's samples were read, to read pictures that way.
-    skip_damaged: leave out pictures that cannot be read.
+    skip_damaged: leave out pictures that cannot be read. image_fit: of pictures, "pad" or "crop".
     """
 
     image_size: Size | None = None
     label_column: str | int | None = None
     reading: Reading | None = None
     skip_damaged: bool = False
+    image_fit: Fit | None = None
 
 
 def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None, Dataset]:
@@ -178,6 +179,10 @@ def is_unlabelled(path: Path, image_size: Size) -> bool:
 
 def _read(path: Path, how: How) -> Contents:
     kind = path.suffix.lower()
+    pictures = os.path.isdir(path) and not os.path.isfile(path / "train.csv")
+    if how.image_fit is not None and os.path.exists(path) and not pictures:
+        message = f"image_fit is given, but {path} is no folder of pictures"
+        raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
     csv = (path / "train.csv") if os.path.isdir(path) else path
     if csv.suffix.lower() != ".csv" or not (os.path.isfile(csv) or kind == ".csv"):
         if how.label_column is not None:
@@ -185,8 +190,10 @@ def _read(path: Path, how: How) -> Contents:
             raise ConfigError(hint(message, "leave --label-column (label_column) out"))
     elif csv is not path:
         return _read_csv_folder(path, how)
-    if os.path.isdir(path):
-        return Contents(*folders.read(path, how.image_size, how.reading, how.skip_damaged))
+    if pictures:
+        return Contents(
+            *folders.read(path, how.image_size, how.reading, how.skip_damaged, how.image_fit)
+        )
     if not os.path.exists(path):
         raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check --dataset"))
     if kind == ".csv":
