@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 ARRAY_LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict")
 COMPANIONS = {"numpy": ("threadpoolctl",), "cupy": ("cupyx",)}
 HOST = ("numpy",)
-OPTIONS = ("xpcnn.errors", "xpcnn.options", "xpcnn.types")
+OPTIONS = ("xpcnn.errors", "xpcnn.habits", "xpcnn.options", "xpcnn.types")
 PURE = ("math", "typing", "collections", "dataclasses", "functools")
 ABOVE_THE_EDGE = (*OPTIONS, "xpcnn.random", "xpcnn.backend", *HOST)
 RULES = ("xpcnn.ops", *OPTIONS)
@@ -30,7 +30,8 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/schedules.py", RULES),
     ("xpcnn/types.py", ("array_api_compat.array_namespace",)),
     ("xpcnn/errors.py", ()),
-    ("xpcnn/options.py", ("xpcnn.errors",)),
+    ("xpcnn/habits.py", ("xpcnn.errors",)),
+    ("xpcnn/options.py", ("xpcnn.errors", "xpcnn.habits")),
     ("xpcnn/random.py", ("xpcnn.errors", "xpcnn.types", *HOST)),
     ("xpcnn/initializers.py", (*OPTIONS, "xpcnn.random", *HOST)),
     ("xpcnn/backend.py", ("xpcnn", *HOST)),

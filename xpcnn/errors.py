@@ -44,6 +44,14 @@ class ConfigError(XpcnnError, ValueError):
     """A hyperparameter, option or name is not valid."""
 
 
+class ArgumentError(ConfigError, TypeError):
+    """A call has an unknown, missing or surplus argument."""
+
+
+class AttributeMissingError(XpcnnError, AttributeError):
+    """An object has no such method or attribute."""
+
+
 class HealthWarning(UserWarning):
     """A training goes wrong in a way that its losses show; `str(warning)` says what to try."""
 

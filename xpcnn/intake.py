@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy
 
+from xpcnn import losses
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import check_finite
@@ -75,6 +76,38 @@ def as_dataset(
     check_outputs(outputs, loss, names)
     pixels = images.reshape(len(images), *input_shape, *(1,) * (4 - images.ndim))
     return Dataset.from_arrays(pixels, labels, names)
+
+
+def as_pair(data: Data | Array, labels: Any) -> Data:
+    """Return `fit(samples, labels)` as `fit((samples, labels))`.
+
+    Raises:
+        DataError: labels come with data that has labels of its own.
+    """
+    if labels is None:
+        given: Data = data  # checked by as_dataset
+        return given
+    if isinstance(data, Dataset | tuple):
+        what = "a Dataset" if isinstance(data, Dataset) else "(samples, labels)"
+        advice = "fit(data, validation=..., epochs=...), with what follows the data by name"
+        raise DataError(hint(f"labels are given with {what}, which has its own", advice))
+    return data, labels
+
+
+def as_loss(loss: Any) -> Loss:
+    """Return a loss: by its name, the object itself, or SoftmaxCrossEntropy for None.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    if isinstance(loss, str):
+        return losses.make(loss)
+    made: Loss = losses.SoftmaxCrossEntropy() if loss is None else loss
+    if isinstance(made, type) or not hasattr(made, "decide"):
+        message = f"loss is {shown(loss)}, expected a name or an object"
+        names = ", ".join(map(repr, losses.BY_NAME))
+        raise ConfigError(hint(message, f"a name ({names}), or an object such as losses.MSE()"))
+    return made
 
 
 def as_input_shape(shape: Any) -> Shape:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from xpcnn import ops
 from xpcnn import options as _options
 from xpcnn.errors import ConfigError, hint
+from xpcnn.habits import advised
 from xpcnn.ops.checks import is_floating
 from xpcnn.options import FRACTION, POSITIVE, check, is_whole, number, shown
 from xpcnn.types import Array, namespace
@@ -247,6 +248,9 @@ BY_NAME: Mapping[str, Callable[..., Loss]] = {
     "bce": BCEWithLogits,
     "mse": MSE,
 }
+
+for _kind in BY_NAME.values():
+    advised(_kind)
 
 
 def make(name: str, **options: Any) -> Loss:

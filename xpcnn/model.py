@@ -1,11 +1,11 @@
 """Model: layers, their parameters and a backend, and what people do with them."""
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy
 
@@ -17,17 +17,21 @@ from xpcnn.data.dataset import Dataset
 from xpcnn.data.reading import Reading, observed
 from xpcnn.data.split import split
 from xpcnn.errors import (
+    ArgumentError,
     ConfigError,
     DataError,
     ShapeError,
     hint,
 )
+from xpcnn.habits import advised, no_attribute
 from xpcnn.initializers import Draw
 from xpcnn.intake import (
     Data,
     as_classes,
     as_dataset,
     as_input_shape,
+    as_loss,
+    as_pair,
     as_samples,
     balanced_loss,
     check_outputs,
@@ -44,8 +48,10 @@ from xpcnn.training.options import check_count, check_switches, training_options
 from xpcnn.training.samples import Samples
 from xpcnn.training.saving import Saver
 from xpcnn.types import Array, Params, Shape, map_tree
+from xpcnn.weights import by_path, normalisation, replaced
 
 
+@advised
 class Model:
     """A network with its parameters on a backend.
 
@@ -58,7 +64,8 @@ class Model:
         backend: name of an array library, or an open `Backend`.
         device: device of the backend, by name or number.
         seed: what the initial parameters depend on, and the default seed of `fit`.
-        loss: what training makes small; SoftmaxCrossEntropy by default.
+        loss: what training makes small, an object of `xpcnn.losses` or a name: "cross-entropy" (the
+            default, SoftmaxCrossEntropy), "bce" or "mse".
         classes: names of the classes; taken from the data of the first `fit` otherwise.
         dtype: "float32" or, for checking, "float64".
 
@@ -80,7 +87,7 @@ class Model:
         backend: str | Backend = "numpy",
         device: str | int | None = None,
         seed: int = 0,
-        loss: Loss | None = None,
+        loss: Loss | str | None = None,
         classes: Sequence[str] | None = None,
         dtype: str = "float32",
     ) -> None:
@@ -93,9 +100,7 @@ class Model:
         self.input_shape: Shape = as_input_shape(input_shape)
         self.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
         self.seed = seed
-        self.loss: Loss = SoftmaxCrossEntropy() if loss is None else loss
-        if isinstance(loss, type) or not hasattr(self.loss, "decide"):
-            raise ConfigError(hint(f"loss is {loss!r}, expected an object", "loss=losses.MSE()"))
+        self.loss: Loss = as_loss(loss)
         last = self.layers.layers[-1] if isinstance(self.layers, Sequential) else None
         if isinstance(last, Softmax) and isinstance(self.loss, SoftmaxCrossEntropy):
             raise ConfigError(
@@ -131,9 +136,26 @@ class Model:
             f"input_shape={self.input_shape}, backend={self.backend.name!r})"
         )
 
+    if not TYPE_CHECKING:  # to type checkers, unknown attributes are unknown
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what to write in place of an attribute that models have elsewhere."""
+            raise no_attribute("Model", name, dir(self))
+
+    def __call__(self, *samples: Any, **options: Any) -> NoReturn:
+        """Reject `model(x)`, which means scores in one library and probabilities in another.
+
+        Raises:
+            ArgumentError: always.
+        """
+        advice = "model.predict_scores(samples), or model.predict_proba(samples)"
+        raise ArgumentError(hint("a Model is not called as a function", advice))
+
+    @advised
     def fit(
         self,
-        data: Data,
+        data: Data | Array,
+        labels: Any = None,
         *,
         validation: Data | float | None = None,
         seed: int | None = None,
@@ -146,7 +168,8 @@ class Model:
         """Train on `data`, starting from the present parameters.
 
         Args:
-            data: a Dataset, or (samples, labels).
+            data, labels: a Dataset, or samples and their labels: `fit(dataset)`, `fit((x, y))` and
+                `fit(x, y)` are all right.
             validation: data to evaluate on after every epoch, or the part of `data` (a fraction,
                 chosen by hash) to keep aside for it.
             seed: of shuffling, dropout and augmentation; the model's by default.
@@ -169,7 +192,7 @@ class Model:
         check_switches(resume=resume, **({} if health is None else {"health": health}))
         check_checkpoints(checkpoints, resume)
         seed = self.seed if seed is None else check_seed(seed)
-        train, held_out = self.parts(data, validation, seed)
+        train, held_out = self.parts(as_pair(data, labels), validation, seed)
         warn_of_scale(train.images, self.mean, self.std)
         if held_out is not None and isinstance(validation, Dataset | tuple):
             mean, std = self.mean or train.mean, self.std or train.std
@@ -207,18 +230,22 @@ class Model:
         }
         return history
 
-    def evaluate(self, data: Data, *, batch_size: int = 256) -> dict[str, float]:
-        """Return the mean loss and the accuracy on `data`: {"loss": ..., "accuracy": ...}.
+    @advised
+    def evaluate(
+        self, data: Data | Array, labels: Any = None, *, batch_size: int = 256
+    ) -> dict[str, float]:
+        """Return mean loss and accuracy on data as of `fit`: {"loss": ..., "accuracy": ...}.
 
         Warns (`errors.DataWarning`) of samples on another scale than those trained on, as `predict`
         does.
         """
-        data = self.checked(data)
+        data = self.checked(as_pair(data, labels))
         warn_of_scale(data.images, self.mean, self.std)
         samples = self.samples(data.images, data.labels)
         with self.backend.session():
             return evaluate(self, samples, batch_size)
 
+    @advised
     def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
         """Return the most probable class of each raw sample: integers (n,), on the host.
 
@@ -227,6 +254,7 @@ class Model:
         """
         return self._map(samples, batch_size, lambda x: self.loss.decide(self._scores(x)))
 
+    @advised
     def predict_proba(
         self, samples: Array, *, batch_size: int = 256, views: Sequence[str] = ("identity",)
     ) -> numpy.ndarray:
@@ -241,6 +269,46 @@ class Model:
             return sum(others, start=first) / len(chosen)
 
         return self._map(samples, batch_size, mean)
+
+    @advised
+    def predict_scores(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
+        """Return what the network makes of each raw sample: (n, outputs), on the host.
+
+        The scores before the loss makes probabilities of them, such as logits. Warns as `predict`.
+        """
+        return self._map(samples, batch_size, self._scores)
+
+    def get_weights(self) -> dict[str, numpy.ndarray]:
+        """Return copies of all parameters and running statistics by path: "layers.0.weight"."""
+        arrays = by_path(self.host_arrays(self.params), self.host_arrays(self.buffers))
+        return {path: numpy.array(x, order="C") for path, x in arrays.items()}
+
+    def set_weights(self, weights: Mapping[str, Array]) -> None:
+        """Replace some or all parameters and running statistics, by path as in `get_weights`.
+
+        Arrays of the host or of the model's backend, of the same shapes; they are copied, in the
+        dtype of the model. Those not given stay, and if one is rejected, all stay.
+
+        Raises:
+            ConfigError, ShapeError, DTypeError, DataError: an unknown path, another shape, no
+                numbers, or NaN or infinity among them.
+        """
+        self.params, self.buffers = replaced(
+            self.params, self.buffers, weights, self.backend, self.dtype
+        )
+
+    def set_normalisation(
+        self, mean: float | Sequence[float], std: float | Sequence[float]
+    ) -> None:
+        """Set what samples are normalised by: (x - mean) / std, for all channels or for each.
+
+        In the units of raw samples, such as mean=0.0, std=255.0 for 0 to 255. Set before the first
+        `fit`, `fit` keeps them; `save` does too.
+
+        Raises:
+            ConfigError: another number of channels, NaN or infinity, or std not above 0.
+        """
+        self.mean, self.std = normalisation(mean, std, self.input_shape[0])
 
     def summary(self, batch_size: int = 64) -> Summary:
         """Return shapes, parameters, multiply-adds and memory, layer by layer; print it."""

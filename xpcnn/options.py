@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, TypeAlias, TypeVar
 
-from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.errors import ConfigError, hint
+from xpcnn.habits import advice_on
 
 T = TypeVar("T")
 
@@ -147,10 +148,10 @@ def make(kind: str, makers: Mapping[str, Callable[..., T]], name: str, **options
     """
     known = find(name, makers)
     if known is None:
-        raise ConfigError(hint(f"unknown {kind} {shown(name)}", nearest(str(name), makers)))
+        raise ConfigError(hint(f"unknown {kind} {shown(name)}", advice_on(str(name), makers)))
     valid = inspect.signature(makers[known]).parameters
     for option in options:
         if option not in valid:
-            advice = nearest(option, valid) if valid else f"leave it out: {name} takes no options"
+            advice = advice_on(option, valid) if valid else f"leave it out: {name} takes no options"
             raise ConfigError(hint(f"{kind} {name!r} has no option {option!r}", advice))
     return makers[known](**options)

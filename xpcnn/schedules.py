@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 
 from xpcnn import options as _options
 from xpcnn.errors import ConfigError, hint
+from xpcnn.habits import advised
 from xpcnn.options import CLOSED_FRACTION, COUNT, FRACTION, NON_NEGATIVE, as_float, check, is_whole
 
 Length: TypeAlias = int | float
@@ -261,6 +262,9 @@ BY_NAME: Mapping[str, Callable[..., Schedule]] = {
     "one-cycle": OneCycle,
     "plateau": Plateau,
 }
+
+for _kind in BY_NAME.values():
+    advised(_kind)
 
 
 def make(name: str, **options: Any) -> Schedule:

@@ -75,24 +75,25 @@ NAMES = [
         "unknown view 'flop'\nTry: 'flip' (valid: flip, identity)",
     ),
     Mistake(
-        "the name of an optimizer for the optimizer",
-        lambda b: b.model.fit(digits(), optimizer="adam"),  # on purpose
+        "an unknown name of an optimizer, in fit",
+        lambda b: b.model.fit(digits(), optimizer="adamm"),
         ConfigError,
-        "optimizer is 'adam', expected an object\n"
-        "Try: optimizers.make('...'), or a class of xpcnn.optimizers with its options",
+        f"unknown optimizer 'adamm'\nTry: 'adam' {listed(optimizers.BY_NAME)}",
     ),
     Mistake(
         "the class of an optimizer for the optimizer",
         lambda b: b.model.fit(digits(), optimizer=optimizers.SGD),  # on purpose
         ConfigError,
-        "optimizer is <class 'xpcnn.optimizers.sgd.SGD'>, expected an object\n"
-        "Try: optimizers.make('...'), or a class of xpcnn.optimizers with its options",
+        "optimizer is <class 'xpcnn.optimizers.sgd.SGD'>, expected a name or an object\n"
+        "Try: a name ('sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw'), or an "
+        "object of xpcnn.optimizers with its options",
     ),
     Mistake(
-        "the name of a loss for the loss",
-        lambda _: Model([Dense(2)], input_shape=(3,), loss="mse"),  # type: ignore[arg-type]  # on purpose
+        "the class of a loss for the loss",
+        lambda _: Model([Dense(2)], input_shape=(3,), loss=losses.MSE),  # type: ignore[arg-type]  # on purpose
         ConfigError,
-        "loss is 'mse', expected an object\nTry: loss=losses.MSE()",
+        "loss is <class 'xpcnn.losses.MSE'>, expected a name or an object\n"
+        "Try: a name ('cross-entropy', 'bce', 'mse'), or an object such as losses.MSE()",
     ),
     Mistake(
         "the name of an initializer for the initializer",

@@ -12,7 +12,8 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.errors import ConfigError, hint
+from xpcnn.habits import advice_on
 from xpcnn.options import as_float
 
 Objects: TypeAlias = Mapping[Any, Callable[[dict[str, Any], str], Any]]
@@ -37,7 +38,7 @@ def read_fields(
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     for name in table:
         if name not in fields:
-            advice = nearest(str(name), fields) if fields else "leave it out: it takes none"
+            advice = advice_on(str(name), fields) if fields else "leave it out: it takes none"
             raise ConfigError(hint(f"{label} has no option {reprlib.repr(name)}", advice))
     missing = [name for name, field in fields.items() if _required(field) and name not in table]
     if missing:

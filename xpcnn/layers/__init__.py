@@ -1,5 +1,8 @@
 """Layers: frozen descriptions; what they compute is in `xpcnn.ops`. The contract is in `base`."""
 
+from dataclasses import is_dataclass
+
+from xpcnn.habits import advised
 from xpcnn.layers.activation import (
     ELU,
     GELU,
@@ -63,3 +66,7 @@ __all__ = [
     "Softsign",
     "Tanh",
 ]
+
+for _name in __all__:
+    if is_dataclass(globals()[_name]):
+        advised(globals()[_name])

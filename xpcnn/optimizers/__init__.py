@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from xpcnn import options as _options
+from xpcnn.habits import advised
 from xpcnn.optimizers.adagrad import Adagrad
 from xpcnn.optimizers.adam import Adam, AdamW
 from xpcnn.optimizers.clip import clip_by_global_norm, clip_by_value
@@ -42,6 +43,9 @@ BY_NAME: Mapping[str, Callable[..., Optimizer]] = {
     "adam": Adam,
     "adamw": AdamW,
 }
+
+for _kind in (SGD, Adagrad, RMSprop, Adam, AdamW):
+    advised(_kind)
 
 
 def make(name: str, **options: Any) -> Optimizer:

@@ -5,15 +5,20 @@ from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
+from xpcnn import optimizers, schedules
 from xpcnn import options as _options
 from xpcnn.data.augment import Augmentation, checked
 from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.habits import advice_on_argument
 from xpcnn.optimizers import SGD, Optimizer, clip_by_global_norm, clip_by_value
 from xpcnn.optimizers.groups import check_factors, check_patterns
 from xpcnn.schedules import Constant, Length, Schedule, Warmup, check_length
 from xpcnn.types import Array
 
 Clip: TypeAlias = Callable[[dict[str, Array]], dict[str, Array]]
+
+_OF_FIT = ("validation", "seed", "callbacks", "checkpoints", "resume", "health", "progress")
+"""Arguments of `Model.fit` beside the training options, for advice."""
 
 MONITORS = ("val_loss", "val_accuracy")
 
@@ -36,8 +41,9 @@ class TrainingOptions:
     drop_last: whether the last batch of an epoch, if it is short, is left out; otherwise its
         samples are trained on like all others. The order changes with every epoch, and so do the
         samples left out.
-    optimizer, schedule: the learning rate of an update is `optimizer.lr * schedule(updates done,
-        updates in all)`.
+    optimizer, schedule: objects of `xpcnn.optimizers` and `xpcnn.schedules`, or names of those with
+        their default options, such as "adam". The learning rate of an update is `optimizer.lr *
+        schedule(updates done, updates in all)`.
     warmup: updates, or the part of all of them, over which the rate rises linearly before that.
     accumulate: batches whose gradients make one update together, as one batch of so many times the
         size would; only batch normalisation, random numbers, and a loss that divides by the
@@ -87,11 +93,17 @@ class TrainingOptions:
             value = getattr(self, name)
             if value is not None or name not in _COUNTS_OR_NONE:
                 object.__setattr__(self, name, check_count(name, value))
-        for name, method in (("optimizer", "update"), ("schedule", "__call__")):
-            value = getattr(self, name)
+        for name, module, method in (
+            ("optimizer", optimizers, "update"),
+            ("schedule", schedules, "__call__"),
+        ):
+            value = _made(module, getattr(self, name))
             if isinstance(value, type) or not hasattr(value, method):
-                advice = f"{name}s.make('...'), or a class of xpcnn.{name}s with its options"
-                raise ConfigError(hint(f"{name} is {value!r}, expected an object", advice))
+                names = ", ".join(map(repr, module.BY_NAME))
+                advice = f"a name ({names}), or an object of xpcnn.{name}s with its options"
+                message = f"{name} is {_options.shown(value)}, expected a name or an object"
+                raise ConfigError(hint(message, advice))
+            object.__setattr__(self, name, value)
         if self.warmup != 0:
             check_length("TrainingOptions", "warmup", self.warmup)
         _options.check(self, l1=_options.NON_NEGATIVE)
@@ -126,6 +138,11 @@ class TrainingOptions:
         return self.schedule if self.warmup == 0 else Warmup(self.warmup, self.schedule)
 
 
+def _made(module: Any, value: Any) -> Any:
+    """Return what a module of optimizers or schedules makes of a name; all else as it is."""
+    return module.make(value) if isinstance(value, str) else value
+
+
 def training_options(given: Mapping[str, Any]) -> TrainingOptions:
     """Return options by name; None stands for the default.
 
@@ -133,6 +150,7 @@ def training_options(given: Mapping[str, Any]) -> TrainingOptions:
         ConfigError: there is no such option (the nearest is named), or a value is bad.
     """
     valid = [option.name for option in fields(TrainingOptions)]
+    given = {**given, "optimizer": _made(optimizers, given.get("optimizer"))}
     for name in given:
         if name not in valid:
             message = f"there is no training option {name!r}"
@@ -140,7 +158,8 @@ def training_options(given: Mapping[str, Any]) -> TrainingOptions:
             if is_dataclass(optimizer) and name in {option.name for option in fields(optimizer)}:
                 value = given[name] if isinstance(given[name], int | float) else "..."
                 raise ConfigError(hint(message, f"optimizer={optimizer.__name__}({name}={value})"))
-            raise ConfigError(hint(message, nearest(name, valid)))
+            advice = advice_on_argument("fit(...)", name, given[name], valid, _OF_FIT)
+            raise ConfigError(hint(message, advice))
     return TrainingOptions(**{name: x for name, x in given.items() if x is not None})
 
 

@@ -1,0 +1,207 @@
+"""Habits from other libraries: each works where its meaning is certain, else says what to write."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+import pytest
+
+from xpcnn import Model, habits, layers, losses, optimizers, schedules
+from xpcnn.errors import ArgumentError, ConfigError, DataError, XpcnnError
+from xpcnn.layers import Dense, Flatten, ReLU
+from xpcnn.losses import MSE
+from xpcnn.optimizers import Adam
+from xpcnn.training import TrainingOptions
+
+X = numpy.random.default_rng(0).integers(0, 256, (6, 1, 4, 4), numpy.uint8)
+Y = numpy.asarray([0, 1] * 3)
+# as someone without a type checker calls them
+LAYERS: Any = layers
+OPTIMIZERS: Any = optimizers
+LOSSES: Any = losses
+MODEL: Any = Model
+
+
+def model(**options: Any) -> Model:
+    return Model([Flatten(), Dense(2)], input_shape=(1, 4, 4), **options)
+
+
+def test_what_is_certain_works() -> None:
+    assert model(loss="MSE").loss == MSE()
+    first, second, third = model(), model(), model()
+    history = first.fit(X, Y, epochs=2, optimizer="Adam", schedule="Cosine")
+    options: dict[str, Any] = {"optimizer": Adam(), "schedule": schedules.Cosine()}
+    assert second.fit((X, Y), epochs=2, **options)["loss"] == history["loss"]
+    assert first.evaluate(X, Y) == second.evaluate((X, Y))
+    assert third.fit(X, labels=Y, epochs=1, validation=(X, Y))["val_loss"] != [None]
+    assert TrainingOptions(optimizer="adamw") == TrainingOptions(optimizer=optimizers.AdamW())  # type: ignore[arg-type]
+
+
+CALLS: list[tuple[Callable[[], object], str]] = [
+    (
+        lambda: LAYERS.Conv2D(1, 16, 3),
+        "Conv2D: 3 arguments without a name, expected at most 2\n"
+        "Try: Conv2D(16, 3): the number of input channels follows from the layer before",
+    ),
+    (
+        lambda: LAYERS.Dense(784, 10),
+        "Dense: 2 arguments without a name, expected at most 1\n"
+        "Try: Dense(10): the number of inputs follows from the layer before",
+    ),
+    (
+        lambda: LAYERS.BatchNorm(32),
+        "BatchNorm: 1 argument without a name, expected none\n"
+        "Try: BatchNorm(): the number of channels follows from the layer before",
+    ),
+    (
+        lambda: LAYERS.MaxPool2D(2, 2),
+        "MaxPool2D: 2 arguments without a name, expected at most 1\nTry: MaxPool2D(2, stride=2)",
+    ),
+    (
+        lambda: LAYERS.Sequential(ReLU(), Dense(3)),
+        "Sequential: 2 arguments without a name, expected at most 1\n"
+        "Try: Sequential([...]), one list of layers",
+    ),
+    (
+        lambda: LAYERS.Conv2D(16, kernel_size=3),
+        "Conv2D has no argument 'kernel_size'\nTry: Conv2D(size=3)",
+    ),
+    (
+        lambda: LAYERS.Conv2D(in_channels=1, filters=16, size=3),
+        "Conv2D has no argument 'in_channels'\nTry: leave it out: it follows from the layer before",
+    ),
+    (
+        lambda: LAYERS.Dropout(p=0.5),
+        "Dropout has no argument 'p'\nTry: Dropout(rate=0.5)",
+    ),
+    (
+        lambda: LAYERS.ReLU(inplace=True),
+        "ReLU has no argument 'inplace'\nTry: leave it out: no layer writes into its input",
+    ),
+    (
+        lambda: LAYERS.Flatten(1),
+        "Flatten: 1 argument without a name, expected none\nTry: Flatten()",
+    ),
+    (lambda: LAYERS.Conv2D(16), "Conv2D: size is missing\nTry: Conv2D(size=...)"),
+    (
+        lambda: LAYERS.Conv2D(16, 3, filters=8),
+        "Conv2D: filters is given twice\nTry: filters=... once",
+    ),
+    (
+        lambda: OPTIMIZERS.Adam(learning_rate=0.1),
+        "Adam has no argument 'learning_rate'\nTry: Adam(lr=0.1)",
+    ),
+    (
+        lambda: LOSSES.BCEWithLogits(pos_weight=[1, 2]),
+        "BCEWithLogits has no argument 'pos_weight'\nTry: BCEWithLogits(positive_weights=...)",
+    ),
+    (
+        lambda: MODEL([Flatten()], (1, 4, 4)),
+        "Model: 2 arguments without a name, expected at most 1\n"
+        "Try: Model(layers, input_shape=(channels, height, width))",
+    ),
+    (
+        lambda: model(optimizer="adam"),
+        "Model has no argument 'optimizer'\n"
+        "Try: model.fit(..., optimizer='adam'): training options are given to fit",
+    ),
+    (
+        lambda: MODEL([Flatten(), Dense(2)], input_shape=(1, 4, 4)).predict(X, batchsize=3),
+        "predict has no argument 'batchsize'\nTry: 'batch_size' (valid: batch_size, samples)",
+    ),
+    (
+        lambda: model()(X),
+        "a Model is not called as a function\n"
+        "Try: model.predict_scores(samples), or model.predict_proba(samples)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "text"), CALLS)
+def test_a_call_of_another_library(call: Callable[[], object], text: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        call()
+    assert str(caught.value) == text
+    assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"lr": 0.1}, "there is no training option 'lr'\nTry: optimizer=SGD(lr=0.1)"),
+        (
+            {"lr": 0.1, "optimizer": "adam"},
+            "there is no training option 'lr'\nTry: optimizer=Adam(lr=0.1)",
+        ),
+        (
+            {"validation_data": (X, Y)},
+            "there is no training option 'validation_data'\nTry: fit(validation=...)",
+        ),
+        ({"nb_epoch": 3}, "there is no training option 'nb_epoch'\nTry: fit(epochs=3)"),
+        ({"verbose": 1}, "there is no training option 'verbose'\nTry: fit(progress=...)"),
+        ({"shuffle": True}, "there is no training option 'shuffle'\nTry: leave it out: every"),
+        ({"loss": "mse"}, "there is no training option 'loss'\nTry: Model(..., loss=losses.MSE())"),
+        ({"optimizer": 3}, "optimizer is 3, expected a name or an object\nTry: a name ('sgd', "),
+        ({"schedule": "linear"}, "unknown schedule 'linear'\nTry: one of constant, cosine"),
+    ],
+)
+def test_training_options_of_another_library(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        model().fit(X, Y, **options)
+    assert str(caught.value).startswith(text)
+
+
+@pytest.mark.parametrize("name", habits.ATTRIBUTES)
+def test_attributes_that_models_have_elsewhere(name: str) -> None:
+    net = model()
+    assert not hasattr(net, name)
+    with pytest.raises(XpcnnError) as caught:
+        getattr(net, name)
+    assert isinstance(caught.value, AttributeError)
+    assert str(caught.value) == f"a Model has no {name!r}\nTry: {habits.ATTRIBUTES[name]}"
+
+
+def test_a_misspelt_attribute() -> None:
+    with pytest.raises(AttributeError, match=r"a Model has no 'evalute'\nTry: 'evaluate' \(valid:"):
+        model().evalute(X)  # type: ignore[attr-defined]
+
+
+def test_labels_twice() -> None:
+    with pytest.raises(DataError, match=r"^labels are given with \(samples, labels\), which has"):
+        model().fit((X, Y), Y)
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("sparse_categorical_crossentropy", "cross-entropy"), ("MSELoss", "mse"), ("BCELoss", "bce")],
+)
+def test_names_of_losses_elsewhere(name: str, ours: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^unknown loss '{name}'\nTry: '{ours}' \(valid: "):
+        model(loss=name)
+
+
+def test_an_error_further_inside_stays_as_it_is() -> None:
+    class Broken(list):  # type: ignore[type-arg]
+        def __len__(self) -> int:
+            raise TypeError("inside")
+
+    with pytest.raises(TypeError, match="inside") as caught:
+        layers.Sequential(Broken())
+    assert not isinstance(caught.value, XpcnnError)
+
+
+def test_every_name_in_the_advice_exists() -> None:
+    """Names of this package in the tables are right."""
+    valid = {
+        name
+        for kind in (*vars(layers).values(), *optimizers.BY_NAME.values(), *vars(losses).values())
+        if hasattr(kind, "__dataclass_fields__")
+        for name in kind.__dataclass_fields__
+    }
+    valid |= {*TrainingOptions.__dataclass_fields__, *losses.BY_NAME, "classes"}
+    valid |= {"validation", "seed", "progress"}
+    assert {ours for names in habits.SAME.values() for ours in names} <= valid
+    advice = [*habits.ATTRIBUTES.values(), *habits.INSTEAD.values()]
+    called = {name for text in advice for name in re.findall(r"\bmodel\.(\w+)\(", text)}
+    assert called <= set(dir(Model))
