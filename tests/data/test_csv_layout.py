@@ -193,6 +193,12 @@ TWO_READINGS: dict[str, tuple[str, type[XpcnnError], str]] = {
         LabelError,
         "the label of image 2 is missing\nTry: a label for each image",
     ),
+    "names of pictures": (
+        "id,label\na.png,cat\n",
+        DataError,
+        "has no columns of pixels\n"
+        "Try: a folder of pictures for each class, where the file only names pictures",
+    ),
     "pixels in the order of text": (
         "label,px1,px10,px2,px3\n0,1,2,3,4\n",
         DataError,

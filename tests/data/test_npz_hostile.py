@@ -171,3 +171,14 @@ def test_no_damage_gets_through_as_another_error(tmp_path: Path) -> None:
                 texts.append(str(error))
     assert len(texts) > 250
     assert all("\nTry: " in text for text in texts)
+
+
+def test_what_is_said_of_damage_is_short(tmp_path: Path) -> None:
+    path = tmp_path / "own.npz"
+    np.savez(path, images=np.zeros((50, 1, 20, 20), np.uint8), labels=np.zeros(50, int))
+    content = bytearray(path.read_bytes())
+    content[26:28] = (15_000).to_bytes(2, "little")  # the length of the first name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"is damaged, or no \.npz file: File name in") as caught:
+        npz.read(path)
+    assert len(str(caught.value)) < 500

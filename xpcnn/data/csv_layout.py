@@ -315,6 +315,10 @@ def _image_shape(columns: int, size: Size | None) -> Shape | None:
 
 
 def _shape(path: Path, columns: int, size: Size | None) -> Shape:
+    if columns == 0:
+        message = f"{path}: has no columns of pixels"
+        advice = "a folder of pictures for each class, where the file only names pictures"
+        raise DataError(hint(message, advice))
     shape = _image_shape(columns, size)
     if shape is None:
         expected = "square images" if size is None else f"images of {size[0]} x {size[1]}"

@@ -27,6 +27,7 @@ from xpcnn.errors import DataError, LabelError, hint
 from xpcnn.types import Shape
 
 _DEFLATE = 1032  # deflate expands at most so many times
+_REASON = 200  # characters
 _HEADER = 1 << 12  # bytes of the header of an array at most; those of numbers have about 100
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
 _FORM = "numpy.savez(path, images=images, labels=labels)"
@@ -188,7 +189,8 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             yield archive
     except _DAMAGE as error:
-        raise DataError(hint(f"{path}: is damaged, or no .npz file: {error}", AGAIN)) from error
+        reason = str(error)[:_REASON]  # some quote all that is in the file
+        raise DataError(hint(f"{path}: is damaged, or no .npz file: {reason}", AGAIN)) from error
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror or error}"
         raise DataError(hint(message, "check the path and who may read it")) from error
