@@ -16,6 +16,7 @@ from tests.cli.test_saved import answer, ink_on_paper
 from tests.data.picture_kit import picture
 from xpcnn.data.reading import Pictures
 from xpcnn.io.models import load_model
+from xpcnn.layers import Dense, Flatten
 
 pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 
@@ -247,6 +248,22 @@ def test_a_model_file_of_an_older_version(cli: Cli, trained: Path) -> None:
     (path,) = ink_on_paper(Path(), 1)
     old = answer(cli, "predict", "old.safetensors", path)["predictions"]
     assert old == answer(cli, "predict", trained, path)["predictions"]
+
+
+def test_a_model_of_arrays_reads_pictures_by_their_usual_range(cli: Cli) -> None:
+    model = xpcnn.Model([Flatten(), Dense(2)], input_shape=(3, 8, 8))
+    model.fit((NOISE.random((4, 3, 8, 8), numpy.float32), [0, 1, 0, 1]), epochs=1)
+    model.save("arrays.safetensors")
+    path = picture(Path("a.png"), NOISE.integers(0, 256, (20, 30, 3)))
+    ran = cli("predict", "arrays.safetensors", path)
+    assert ran.code == 0
+    assert ran.err == "note: the model was trained on arrays: black is 0, white 1 to it\n"
+    model = xpcnn.Model([Flatten(), Dense(2)], input_shape=(3, 8, 8))
+    model.fit((NOISE.normal(size=(4, 3, 8, 8)), [0, 1, 0, 1]), epochs=1)
+    model.save("arrays.safetensors")
+    ran = cli("predict", "arrays.safetensors", path)
+    assert ran.code == 1
+    assert "was trained on arrays in which black and white are not known\nTry: " in ran.err
 
 
 @pytest.mark.parametrize(

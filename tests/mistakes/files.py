@@ -8,15 +8,17 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy
+import pytest
 from safetensors.numpy import load_file, save
 
 import xpcnn
+from tests.data.picture_kit import picture
 from tests.io.forge import forge
 from tests.mistakes.bench import Bench, Mistake
 from xpcnn import Model, backend
 from xpcnn.cli.saved import open_model
 from xpcnn.data.pictures import read_picture
-from xpcnn.data.reading import Pictures
+from xpcnn.data.reading import Arrays, Pictures
 from xpcnn.errors import BackendError, CheckpointError, ConfigError, DataError
 from xpcnn.layers import Activation, Dense
 
@@ -113,6 +115,34 @@ FILES = [
         "{folder}/none.npz: there is no such file or folder\nTry: check --dataset",
     ),
     Mistake(
+        "a picture with NaN",
+        lambda b: read_picture(tiff(b.folder / "a.tif", numpy.nan), Pictures("F", (3, 3))),
+        DataError,
+        "{folder}/a.tif: holds NaN or infinity\n"
+        "Try: fill these pixels in, or leave the picture out",
+    ),
+    Mistake(
+        "a picture of floats for a model of 8 bits",
+        lambda b: read_picture(tiff(b.folder / "a.tif", 0.5), Pictures("L", (3, 3))),
+        DataError,
+        "{folder}/a.tif: its values are floats, expected of 8 or 16 bits, from black to white\n"
+        "Try: pictures of the kind that the others, or those in training, have",
+    ),
+    Mistake(
+        "inverting colours",
+        lambda _: read_picture("a.png", Pictures("RGB", (3, 3)), "yes"),
+        ConfigError,
+        "pictures of colours cannot be inverted: dark and light have no opposite there\n"
+        "Try: invert them before, or leave --invert out",
+    ),
+    Mistake(
+        "a picture for a model of arrays on a scale of their own",
+        lambda _: read_picture("a.png", Arrays((1, 3, 3), None, None)),
+        ConfigError,
+        "the model was trained on arrays in which black and white are not known\n"
+        "Try: model.predict(images) in Python, with arrays",
+    ),
+    Mistake(
         "a file that is no data set",
         lambda b: xpcnn.data.load(written(b.folder / "data.txt")),
         DataError,
@@ -149,6 +179,12 @@ EXTRAS = [
         "reading pictures needs Pillow, which is not installed\nTry: pip install 'xpcnn[images]'",
     ),
 ]
+
+
+def tiff(path: Path, value: float) -> Path:
+    """Write a picture of floats."""
+    pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    return picture(path, numpy.full((3, 3), value), numpy.float32)
 
 
 def with_shape(path: Path, shape: list[int]) -> Path:

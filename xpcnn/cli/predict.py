@@ -87,7 +87,8 @@ def command(
 ) -> None:
     """Name the class of pictures: path, class, probability, and what was done to the picture.
 
-    Of a folder, all pictures in it; those that cannot be read are named and skipped. With --rows
+    Of a folder, all pictures in it; those that cannot be read are named and skipped. For a model of
+    drawings such as digits, a page on which nothing is drawn is `blank`. With --rows
     0:10, of images of a data set: row, class, probability, true class. Pictures need Pillow:
     pip install 'xpcnn[images]'. With --submission, of all images of a CSV file without labels, into
     a file. A file that is there is kept, unless --force is given.
@@ -104,10 +105,12 @@ def command(
     if submission and csv_path:
         raise click.UsageError("--submission and --csv exclude each other.")
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.pictures import Failure, gather, of_pictures
+    from xpcnn.cli.pictures import Failure, gather, of_pictures, reading_of
     from xpcnn.cli.predictions import check_new, of_rows, write_text
     from xpcnn.cli.saved import open_model, open_rows
     from xpcnn.cli.submission import submit
+    from xpcnn.data.pictures import check_reading
+    from xpcnn.data.reading import Arrays
 
     target = check_new(csv_path, force) if csv_path else None
     opened = open_model(model, backend, device)
@@ -133,6 +136,10 @@ def command(
         given, others = gather(images)
         if others:
             say(f"note: passed over {others:,} files whose names are not those of pictures")
+        check_reading(reading_of(opened), invert)
+        if isinstance(opened.reading, Arrays):
+            black, white = opened.reading.low, opened.reading.high
+            say(f"note: the model was trained on arrays: black is {black:g}, white {white:g} to it")
         found, failures = of_pictures(opened, given, invert, crop == "auto", seen)
         for failure in failures:
             say(f"{'error' if failure.named else 'warning: skipped'}: {failure.error}")
