@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 Mutation: TypeAlias = Callable[[bytes, Random], bytes]
 
@@ -57,6 +57,14 @@ def overwrite(content: bytes, random: Random) -> bytes:
     return content[:at] + noise + content[at + size :]
 
 
+def overwrite_a_size(content: bytes, random: Random) -> bytes:
+    """Write over four bytes as binary headers have them: a size that is extreme."""
+    at = random.randrange(min(len(content), 256))
+    size = random.choice((0, 1, 255, 65535, 65536, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1))
+    order: Literal["little", "big"] = random.choice(("little", "big"))
+    return content[:at] + size.to_bytes(4, order) + content[at + 4 :]
+
+
 def swap(content: bytes, random: Random) -> bytes:
     """Exchange two pieces of one length."""
     size = 1 + random.randrange(64)
@@ -89,7 +97,8 @@ def _replace(
 
 
 BINARY: tuple[Mutation, ...] = (
-    *(flip, flip_near_the_start, cut_off, remove, insert, repeat, overwrite, swap),
+    *(flip, flip_near_the_start, cut_off, remove, insert, repeat, overwrite),
+    *(overwrite_a_size, swap),
 )
 TEXT: tuple[Mutation, ...] = (change_a_number, change_a_number, change_a_word)
 

@@ -54,11 +54,12 @@ def fraction_or_path(value: str) -> float | str:
 json_option = option(
     "--json", "as_json", is_flag=True, text="Print the result as JSON on stdout, nothing else."
 )
-quiet_option = option("--quiet", is_flag=True, text="Say nothing but errors.")
+quiet_option = option("--quiet", is_flag=True, text="Print nothing but errors.")
 backend_option = option(
     "--backend",
     default="numpy",
-    text="Array library: numpy (default), cupy, torch or array_api_strict.",
+    metavar="[numpy|cupy|torch|array_api_strict]",
+    text="Array library; numpy by default.",
 )
 device_option = option("--device", text="Device of the library: 0, 1, cpu, cuda, mps.")
 dataset_option = option(

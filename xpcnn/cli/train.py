@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from xpcnn.cli.grouped import Grouped
 from xpcnn.cli.options import (
     backend_option,
     data_dir_option,
@@ -27,7 +28,31 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
 """Flags that no run folder keeps."""
 
 
-@click.command("train")
+GROUPS = {
+    "Data": (
+        *("dataset", "data-dir", "validation", "classes", "limit", "limit-per-class"),
+        *("image-size", "image-fit", "label-column", "skip-damaged", "augment"),
+    ),
+    "Network": ("model", "init", "freeze", "dtype"),
+    "Training": (
+        *("epochs", "batch-size", "optimizer", "lr", "momentum", "weight-decay", "l1"),
+        *("schedule", "warmup", "clip-norm", "accumulate", "ema", "label-smoothing"),
+        *("class-weights", "seed"),
+    ),
+    "When to validate and to stop": (
+        *("validate-every", "keep-best", "patience", "max-steps", "max-seconds"),
+    ),
+    "Run and output": (
+        *("config", "set", "out", "checkpoint-seconds", "checkpoint-steps", "quiet", "json"),
+    ),
+    "Array library": ("backend", "device"),
+    "Checks": ("no-preflight", "no-health"),
+    "Trials, in place of a run": ("dry-run", "find-lr", "overfit-one-batch"),
+}
+"""How the help shows the flags."""
+
+
+@click.command("train", cls=Grouped, groups=GROUPS)
 @option(
     "--config",
     metavar="FILE.toml",
@@ -59,8 +84,8 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
 )
 @label_column_option
 @skip_damaged_option
-@option("--limit", type=int, text="At most so many training images.")
-@option("--limit-per-class", type=int, text="At most so many training images of each class.")
+@option("--limit", type=int, text="At most this many training images.")
+@option("--limit-per-class", type=int, text="At most this many training images of each class.")
 @option(
     "--classes",
     metavar="LIST",
@@ -70,8 +95,10 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
 @option(
     "--model",
     metavar="NAME|FILE.toml",
-    text="Preset, or a file like one. By the shape of the data: digits for 8x8, small for 28x28, "
-    "medium for 32x32 in colour, photo for your own photographs and all else.",
+    text="A file, or a preset: digits, kaggle, large, large-bn, lenet5, medium, mnist-best, photo, "
+    "resnet20, sigmoid-binary, small, tiny, two-conv, xor. By default, by the shape of the data: "
+    "digits for 8x8, small for 28x28, medium for 32x32 in colour, photo for photographs and all "
+    "else.",
 )
 @option(
     "--init",
@@ -79,14 +106,13 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     text="Start from the weights of a run or a model file, where layers have the same path and "
     "shapes. Without --model, from its network too, with a new head for other classes.",
 )
-@option(
-    "--epochs", type=int, at="training.epochs", text="How often to go through the training images."
-)
-@option("--batch-size", type=int, at="training.batch_size", text="Images in a step.")
+@option("--epochs", type=int, at="training.epochs", text="Passes through the training images.")
+@option("--batch-size", type=int, at="training.batch_size", text="Images in a batch.")
 @option(
     "--optimizer",
     at="training.optimizer.name",
-    text="sgd, momentum, nesterov, adam, adamw, rmsprop or adagrad.",
+    metavar="[sgd|momentum|nesterov|adam|adamw|rmsprop|adagrad]",
+    text="What updates the weights.",
 )
 @option("--lr", type=float, at="training.optimizer.lr", text="Learning rate.")
 @option(
@@ -104,8 +130,9 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
 @option(
     "--schedule",
     at="training.schedule.name",
-    text="Of the learning rate: constant, step, multi-step, exponential, polynomial, cosine, "
-    "cosine-restarts, one-cycle or plateau.",
+    metavar="[constant|step|multi-step|exponential|polynomial|cosine|cosine-restarts|one-cycle"
+    "|plateau]",
+    text="How the learning rate changes over the run.",
 )
 @option(
     "--clip-norm",
@@ -118,13 +145,15 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     metavar="LIST",
     at="training.augment",
     parse=tables,
-    text="Random changes of the training images, in turn: flip,crop; none for none.",
+    text="Random changes of the training images, in turn, such as flip,crop: flip, crop, shift, "
+    "rotate, scale, affine, cutout, noise, brightness, contrast, saturation, mixup, cutmix; none "
+    "turns off those of the preset.",
 )
 @option(
     "--label-smoothing",
     type=float,
     at="loss.label_smoothing",
-    text="Part of each label that all classes share.",
+    text="Part of each label that is shared by all classes.",
 )
 @option(
     "--class-weights",
@@ -139,9 +168,14 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     type=float,
     at="training.warmup",
     parse=length,
-    text="Steps, or a part of all (0.1), over which the learning rate rises to the schedule's.",
+    text="Updates, or a fraction of all (0.1), over which the learning rate rises at the start.",
 )
-@option("--accumulate", type=int, at="training.accumulate", text="Batches that make one step.")
+@option(
+    "--accumulate",
+    type=int,
+    at="training.accumulate",
+    text="Batches whose gradients make one update.",
+)
 @option(
     "--l1", type=float, at="training.l1", text="Weight of the sum of all |weights| in the loss."
 )
@@ -162,7 +196,7 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     "--validate-every",
     type=int,
     at="training.validate_every",
-    text="Steps between validations, beside that after every epoch.",
+    text="Updates between validations, in addition to the one after every epoch.",
 )
 @option(
     "--keep-best",
@@ -174,10 +208,12 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     "--patience",
     type=int,
     at="training.patience",
-    text="Stop after so many validations without a better one; keeps the best.",
+    text="Stop after this many validations without a better one; keeps the best.",
 )
-@option("--max-steps", type=int, at="training.max_steps", text="Stop after so many steps.")
-@option("--max-seconds", type=float, at="training.max_seconds", text="Stop after so much time.")
+@option("--max-steps", type=int, at="training.max_steps", text="Stop after this many updates.")
+@option(
+    "--max-seconds", type=float, at="training.max_seconds", text="Stop after this many seconds."
+)
 @option(
     "--checkpoint-steps",
     type=int,
@@ -191,8 +227,13 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     called="every_seconds",
     text="Seconds between checkpoints: 60. Ctrl-C and SIGTERM write one too.",
 )
-@option("--seed", type=int, default=0, text="What all that is random depends on: 0.")
-@option("--dtype", default="float32", text="float32, or float64 for checking.")
+@option("--seed", type=int, default=0, text="Seed of everything random: 0.")
+@option(
+    "--dtype",
+    default="float32",
+    metavar="[float32|float64]",
+    text="Of the weights; float64 is for checking.",
+)
 @option(
     "--validation",
     type=fraction_or_path,
@@ -201,21 +242,27 @@ NOT_OF_THE_RUN = ("out", "quiet", "as_json", "no_preflight", *TRIALS)
     "all of a folder or file. By default the validation part of the data set, or 0.1 where it has "
     "none.",
 )
-@option("--dry-run", is_flag=True, text="One step only: what it takes. Writes nothing.")
-@option("--find-lr", is_flag=True, text="Look for a learning rate only. Writes nothing.")
+@option(
+    "--dry-run", is_flag=True, text="Run one update, and estimate time and memory. Writes nothing."
+)
+@option("--find-lr", is_flag=True, text="Search for a learning rate. Writes nothing.")
 @option(
     "--overfit-one-batch",
     is_flag=True,
-    text="See only whether the network can learn one batch by heart. Writes nothing.",
+    text="Test whether the network can memorise one batch. Writes nothing.",
 )
 @option(
     "--no-health",
     is_flag=True,
     default=None,
-    text="Do not look for what is not well with the network.",
+    text="Do not check the network for problems while it trains.",
 )
-@option("--no-preflight", is_flag=True, text="Do not look for what is likely wrong with the data.")
-@option("--out", metavar="FOLDER", text="Run folder, a new one; otherwise runs/<time>-...")
+@option(
+    "--no-preflight",
+    is_flag=True,
+    text="Do not check the data for likely mistakes before training.",
+)
+@option("--out", metavar="FOLDER", text="Run folder, a new one; by default runs/<time>-...")
 @quiet_option
 @json_option
 @click.pass_context
