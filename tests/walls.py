@@ -40,6 +40,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/cli/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/report/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
+    ("xpcnn/training/progress.py", ("xpcnn", "tqdm")),
     ("xpcnn/", ("xpcnn", "safetensors", "tomli_w", "array_api_compat", *HOST)),
     ("examples/", ("xpcnn", "figure", *HOST)),
 ]

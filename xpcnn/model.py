@@ -45,6 +45,7 @@ from xpcnn.training import Callback, Checkpoints, History, evaluate, fit
 from xpcnn.training.callbacks import check_callbacks
 from xpcnn.training.checkpoints import check_checkpoints
 from xpcnn.training.options import check_count, check_switches, training_options
+from xpcnn.training.progress import ProgressBar, is_shown
 from xpcnn.training.samples import Samples
 from xpcnn.training.saving import Saver
 from xpcnn.types import Array, Params, Shape, map_tree
@@ -163,6 +164,7 @@ class Model:
         checkpoints: Checkpoints | None = None,
         resume: bool = False,
         health: bool | None = None,
+        progress: bool = True,
         **options: Any,
     ) -> History:
         """Train on `data`, starting from the present parameters.
@@ -181,6 +183,7 @@ class Model:
                 `HealthWarning`. True: notes of that, of overfitting, and of what a look at the
                 network shows at the start and after epochs 1, 2, 4, 8, ..., no warning; see
                 `xpcnn.training.health`. False: neither.
+            progress: whether to show a bar with the loss, on a terminal or in a notebook.
             options: epochs, batch_size, optimizer, schedule, clip_norm, augment, ema, patience and
                 the others of `xpcnn.training.TrainingOptions`.
 
@@ -189,7 +192,9 @@ class Model:
         """
         chosen = training_options(options)
         heard = check_callbacks(callbacks)
-        check_switches(resume=resume, **({} if health is None else {"health": health}))
+        check_switches(resume=resume, progress=progress)
+        if health is not None:
+            check_switches(health=health)
         check_checkpoints(checkpoints, resume)
         seed = self.seed if seed is None else check_seed(seed)
         train, held_out = self.parts(as_pair(data, labels), validation, seed)
@@ -214,6 +219,8 @@ class Model:
                     stack.enter_context(checkpoints.locked())
                     parts = [part.digest() for part in (train, held_out) if part is not None]
                     saver = Saver(checkpoints, self, chosen, seed, " ".join(parts), resume)
+                if progress and is_shown():
+                    heard = (*heard, stack.enter_context(ProgressBar(chosen.epochs)))
                 stack.enter_context(self.backend.session())
                 stack.enter_context(numpy.errstate(all="ignore"))  # `fit` tells of divergence
                 history = fit(self, samples, others, chosen, seed, heard, saver, health)

@@ -4,33 +4,15 @@ import sys
 
 from tqdm import tqdm  # type: ignore[import-untyped]  # it ships no types
 
-from xpcnn.training import Callback, Epoch, History, Validation
+from xpcnn.training import Epoch, Validation
+from xpcnn.training.progress import ProgressBar
 
 
-class Progress(Callback):
-    """Writes to stderr; the bar is silent in a pipe."""
+class Progress(ProgressBar):
+    """Writes lines to stderr, above the bar, which leaves no trace; there is none in a pipe."""
 
     def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-        self.bar: tqdm | None = None
-
-    def on_start(self, history: History, done: int, total: int) -> None:
-        self.bar = tqdm(
-            initial=done,
-            total=total,
-            unit="step",
-            disable=None,  # not on a terminal
-            leave=False,
-            dynamic_ncols=True,
-        )
-
-    def on_epoch_start(self, epoch: int) -> None:
-        if self.bar is not None:
-            self.bar.set_description(f"epoch {epoch}/{self.epochs}")
-
-    def on_step(self, step: int) -> None:
-        if self.bar is not None:
-            self.bar.update()
+        super().__init__(epochs, leave=False)
 
     def on_validation(self, record: Validation) -> None:
         if not record.ends_epoch:
@@ -44,7 +26,3 @@ class Progress(Callback):
 
     def __enter__(self) -> "Progress":
         return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.close()  # leaves no trace of it

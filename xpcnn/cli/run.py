@@ -144,6 +144,7 @@ def _train(
                 callbacks=callbacks,
                 checkpoints=checkpoints,
                 resume=resume,
+                progress=False,  # `Progress` shows it
                 health=health,
                 **vars(training),
             )

@@ -17,10 +17,10 @@ class StopTraining(Exception):
 class Callback:
     """Override what you need; every method does nothing by itself.
 
-    In order: on_start, then for every epoch on_epoch_start, on_step, on_validation, on_epoch_end,
-    and on_end; on_note at any time, before on_start too. Nothing of the device is given to a
-    callback, so none can make it wait. Each may raise `StopTraining`; any other error ends the run,
-    and the model stays as it was.
+    In order: on_start, then for every epoch on_epoch_start, on_step, on_loss, on_validation,
+    on_epoch_end, and on_end; on_note at any time, before on_start too. A callback gets nothing of
+    the device; only `on_loss` makes training wait for it. Each may raise `StopTraining`; any other
+    error ends the run, and the model stays as it was.
     """
 
     def on_start(self, history: History, done: int, total: int) -> None:
@@ -31,6 +31,12 @@ class Callback:
 
     def on_step(self, step: int) -> None:
         """Called after an update (from 1) was handed to the device."""
+
+    def on_loss(self, step: int, loss: float) -> None:
+        """Called about twice a second with the mean loss of the epoch up to an update.
+
+        Only for callbacks that override it: reading the loss waits for the device.
+        """
 
     def on_validation(self, record: Validation) -> None:
         """Called with the figures of the validation part, in the middle of an epoch too."""

@@ -51,20 +51,43 @@ class Epoch:
 
 @dataclass
 class History:
-    """The epochs of a run and all its validations, in order, and notes for a person to read."""
+    """The epochs of a run and all its validations, in order, and notes for a person to read.
+
+    `print(history)` shows a table of the epochs, and the notes.
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def best(self, monitor: str) -> int | None:
-        """Return the place of the best validation, the first of equal ones; None of none.
+        """Return the index of the best validation (the first if tied), or None if there is none.
 
         monitor: "val_loss", the lower the better, or "val_accuracy", the higher.
         """
         lower = monitor == "val_loss"
         values = [v.loss if lower else -v.accuracy for v in self.validations]
         return values.index(min(values)) if values else None
+
+    def __str__(self) -> str:
+        """Return a table: epoch, loss, accuracy, of the validation part too, lr and seconds."""
+        formats = {
+            "epoch": "d",
+            **dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), ".4f"),
+            "lr": ".4g",
+            "seconds": ".2f",
+        }
+        columns = [
+            [name, *("" if x is None else format(x, form) for x in self[name])]
+            for name, form in formats.items()
+            if not self.epochs or any(x is not None for x in self[name])
+        ]
+        widths = [max(map(len, column)) for column in columns]
+        lines = [
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            for row in zip(*columns, strict=True)
+        ]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def losses(self) -> Sequence[float]:
         """Return a loss of every epoch: of the validation part, or without one of training."""

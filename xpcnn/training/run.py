@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from xpcnn.model import Model
 
 
+LOSS_SECONDS = 0.5
+"""Time between two readings of the loss for `on_loss`, each of which waits for the device."""
+
+
 class Run:
     """A run: `now` is its state, and the forward passes done; always between two updates."""
 
@@ -61,6 +65,8 @@ class Run:
         self.best: Weights | None = None
         self.history = History()
         self.stopping = False
+        self.asked = any(type(c).on_loss is not Callback.on_loss for c in callbacks)
+        self.told = -math.inf  # when the loss was last told
         self.started = time.perf_counter()
 
     @property
@@ -180,10 +186,23 @@ class Run:
             progress, passes = self.now
             self.now = training_step(self.recipe, progress, *update), passes + len(update.batches)
             self.tell("on_step", self.updates)
+            self._tell_loss(begin)
             self._limit()
             self._between()
         self._check()  # waits for the device
         self._record(epoch, first - begin, time.perf_counter() - start)
+
+    def _tell_loss(self, begin: int) -> None:
+        """Tell callbacks that ask for it the mean loss of the epoch so far, now and then.
+
+        begin: the forward passes done before the epoch.
+        """
+        now = time.perf_counter()
+        if self.asked and now - self.told >= LOSS_SECONDS:
+            self.told = now
+            progress, passes = self.now
+            loss = float(progress.loss_sum) / self.course.samples_after(passes - begin)
+            self.tell("on_loss", self.updates, loss)
 
     def _between(self) -> None:
         """Do what is due between two updates of an epoch; its end is `_record`'s."""

@@ -1,0 +1,115 @@
+"""The bar of `fit`, and the loss that callbacks may ask for."""
+
+import io
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.training.linear import linear, rows
+from xpcnn.errors import ConfigError
+from xpcnn.optimizers import SGD
+from xpcnn.training import Callback, run
+from xpcnn.training.history import Epoch, History
+from xpcnn.training.progress import is_shown
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def terminal(patch: pytest.MonkeyPatch) -> Terminal:
+    """Make standard error a terminal; in the test itself, since pytest sets it before a test."""
+    screen = Terminal()
+    patch.setattr(sys, "stderr", screen)
+    patch.setattr(run, "LOSS_SECONDS", 0.0)
+    return screen
+
+
+def test_a_bar_with_the_loss_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    history = linear().fit(rows(20), epochs=2, batch_size=5, validation=rows(9, 1))
+    text = screen.getvalue()
+    assert "epoch 2/2: 100%|" in text
+    assert "8/8 [" in text
+    last = text.rstrip().rpartition("\r")[2]
+    assert f"loss {history['loss'][1]:.4f}, accuracy {history['accuracy'][1]:.4f}" in last
+    assert f"val accuracy {history['val_accuracy'][1]:.4f}]" in last
+
+
+def test_no_bar_where_it_is_not_wanted_or_nobody_sees_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = terminal(monkeypatch)
+    linear().fit(rows(20), epochs=1, progress=False)
+    assert screen.getvalue() == ""
+    pipe = io.StringIO()
+    for stream in (pipe, None):
+        monkeypatch.setattr(sys, "stderr", stream)
+        linear().fit(rows(20), epochs=1)
+    assert pipe.getvalue() == ""
+
+
+def test_the_bar_is_closed_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+
+    class Boom(Callback):
+        def on_step(self, step: int) -> None:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        linear().fit(rows(20), epochs=1, callbacks=[Boom()])
+    assert screen.getvalue().endswith("\n")
+
+
+def test_a_notebook_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert not is_shown()
+    shell = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert is_shown()
+    shell.config = {}
+    assert not is_shown()
+
+
+class Losses(Callback):
+    def __init__(self) -> None:
+        self.told: list[tuple[int, float]] = []
+
+    def on_loss(self, step: int, loss: float) -> None:
+        self.told.append((step, loss))
+
+
+def test_the_loss_of_the_epoch_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mean over samples, the short batch as it counts; read only for who asks, and not often."""
+    seen, seldom, data = Losses(), Losses(), rows(11)
+    options: dict[str, Any] = {"epochs": 2, "batch_size": 4, "optimizer": SGD(0.0)}
+    linear().fit(data, callbacks=[seldom], **options)
+    assert [step for step, _ in seldom.told] == [1]
+    monkeypatch.setattr(run, "LOSS_SECONDS", 0.0)
+    history = linear().fit(data, callbacks=[seen], **options)
+    assert [step for step, _ in seen.told] == [1, 2, 3, 4, 5, 6]
+    assert [seen.told[2][1], seen.told[5][1]] == pytest.approx(history["loss"], rel=1e-12)
+
+
+def test_progress_is_a_switch() -> None:
+    with pytest.raises(ConfigError, match=r"^progress must be True or False, got int\nTry: "):
+        linear().fit(rows(4), progress=1)  # type: ignore[arg-type]
+
+
+def test_a_history_prints_as_a_table() -> None:
+    first = Epoch(1, 2.30259, 0.1, 2.2, 0.15, 0.05, 1.234, 810.0, 23)
+    second = Epoch(2, 0.5, 0.875, 0.6, 0.85, 0.0125, 1.1, 909.0, 46)
+    assert str(History([first, second], notes=["stopped after update 46: enough"])) == (
+        "epoch    loss  accuracy  val_loss  val_accuracy      lr  seconds\n"
+        "    1  2.3026    0.1000    2.2000        0.1500    0.05     1.23\n"
+        "    2  0.5000    0.8750    0.6000        0.8500  0.0125     1.10\n"
+        "note: stopped after update 46: enough"
+    )
+    alone = Epoch(1, 0.5, 0.5, None, None, 0.1, 10.0, 1.0, 1)
+    assert str(History([alone])).splitlines()[0] == "epoch    loss  accuracy   lr  seconds"
+    assert str(History()).split() == [
+        *("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr", "seconds")
+    ]
