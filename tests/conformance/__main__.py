@@ -46,7 +46,7 @@ def main() -> int:
         os.environ["XPCNN_FIGURES"] = str(path)
         skips = Skips()
         tests = [str(HERE), *(str(HERE.parent / name) for name in ("ops", "layers"))]
-        status = int(pytest.main(["-q", "--no-header", *tests], plugins=[skips]))
+        status = int(pytest.main(["-q", "--no-header", "-n", "auto", *tests], plugins=[skips]))
         figures = [json.loads(line) for line in path.read_text().splitlines()]
 
     figures.sort(key=lambda figure: figure["name"])

@@ -12,7 +12,7 @@ from tests.lib import Lib
 from tests.training.linear import rows
 from tests.training.test_resume import InterruptAfter
 from xpcnn import Model
-from xpcnn.errors import XpcnnError
+from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.initializers import Draw, Zeros
 from xpcnn.layers import BatchNorm, Context, Dense, Dropout, Layer, ReLU, Residual, Sequential
 from xpcnn.losses import MSE, SoftmaxCrossEntropy
@@ -235,5 +235,8 @@ def test_losses_whose_sum_is_too_much() -> None:
 def test_a_validation_that_is_too_much() -> None:
     """All of training is finite."""
     model = Model([Dense(3)], input_shape=(4,), loss=MSE())
-    with pytest.raises(XpcnnError, match=r"^training diverged: the validation loss is inf after "):
+    with (
+        pytest.warns(DataWarning, match=r"spread 1e\+30 times as wide"),
+        pytest.raises(XpcnnError, match=r"^training diverged: the validation loss is inf after "),
+    ):
         fit(model, Case({}, ""), validation=(DATA[0] * 1e30, DATA[1]))
