@@ -111,8 +111,8 @@ def test_pictures_to_validate_on_are_read_as_those_to_train_on(cli: Cli) -> None
     flags = ("--dataset", "photos", "--model", "tiny", "--skip-damaged")
     *notes, said = opening(cli, *flags, "--out", "run")
     assert notes == [
-        "note: 1 files are skipped: by their ending they are no pictures (.db)",
-        "note: 1 damaged pictures of 25 are left out",
+        "note: files skipped, as their ending is not that of a picture: 1 (.db)",
+        "note: damaged pictures left out: 1 of 25",
     ]
     assert "(16 images, 4 for validation, its own part), " in said
     assert tomllib.loads(Path("run/config.toml").read_text())["skip-damaged"] is True

@@ -157,14 +157,26 @@ def test_what_is_no_picture_by_its_ending_is_skipped_and_counted(tmp_path: Path)
     found = folders.read(root)
     assert len(found.train[0]) == 2
     assert found.notes == (
-        "5 files are skipped: by their ending they are no pictures (.txt, .db, .ini, no ending)",
+        "files skipped, as their ending is not that of a picture: 5 (.txt, .db, .ini, no ending)",
     )
     (root / "a" / "0.png").unlink()
     with pytest.raises(DataError) as caught:
         folders.read(root)
     assert str(caught.value) == (
-        f"{root / 'a'}: holds no pictures, but 1 other files (.db)\n"
+        f"{root / 'a'}: holds no pictures, only other files: 1 (.db)\n"
         "Try: put pictures of this class there, or remove it"
+    )
+
+
+def test_what_lies_beside_parts_and_classes_is_said(tmp_path: Path) -> None:
+    parts = (f"{part}/{name}/0.png" for part in ("train", "test") for name in "ab")
+    root = tree(tmp_path, *parts, "more/0.png", "0.png", "train/1.png")
+    with pytest.raises(DataError, match="test and train may be parts"):
+        folders.read(root)
+    (root / "train" / "1.png").unlink()
+    assert folders.read(root).notes == (
+        f"not used, beside test and train of {root}: more",
+        f"pictures of {root} that are in no class, so not used: 1",
     )
 
 
@@ -209,7 +221,7 @@ def test_damaged_pictures_are_left_out_where_that_is_asked_for(tmp_path: Path) -
     damaged_tree(tmp_path, 3)
     found = folders.read(tmp_path, skip_damaged=True)
     assert (len(found.train[0]), found.train[1].tolist()) == (4, [0, 1, 0, 1])
-    assert found.notes[0] == "3 damaged pictures of 7 are left out"
+    assert found.notes[0] == "damaged pictures left out: 3 of 7"
     for i in (0, 1):
         (tmp_path / "a" / f"{i}.png").write_bytes(b"")
     with pytest.raises(DataError) as caught:

@@ -198,7 +198,7 @@ def by_class(folder: Folder) -> Files:
         if not found[place.name]:
             message = f"{place.path}: holds no pictures"
             if others := place.all_others():
-                message += f", but {others.total()} other files ({listed(others)})"
+                message += f", only other files: {others.total()} ({listed(others)})"
             advice = "put pictures of this class there, or remove it"
             raise DataError(hint(message, advice))
         if any("\ud800" <= letter <= "\udfff" for letter in place.name):

@@ -72,7 +72,7 @@ def read(
     if found.damaged:
         if not skip_damaged:
             raise _damaged(root, found, len(paths))
-        notes.append(f"{len(found.damaged)} damaged pictures of {len(paths)} are left out")
+        notes.append(f"damaged pictures left out: {len(found.damaged)} of {len(paths)}")
     labels = np.array([y for pairs in labelled.values() for _, y in pairs], np.int64)
     kept = np.array(found.kept)
     ends = np.cumsum([len(pairs) for pairs in labelled.values()])
@@ -122,10 +122,10 @@ def _unused(tree: Folder, folders: Mapping[Name, Folder]) -> list[str]:
     beside = [f.name for f in tree.folders if f not in used and f.holds_pictures]
     if tree not in used and beside:
         names = " and ".join(folder.name for folder in used)
-        notes.append(f"{', '.join(beside)} is not used: {names} are the parts of {tree.path}")
+        notes.append(f"not used, beside {names} of {tree.path}: {', '.join(beside)}")
     loose = sum(len(folder.pictures) for folder in {id(f): f for f in (tree, *used)}.values())
     if loose:
-        notes.append(f"{loose} pictures of {tree.path} are not used: they lie in no class")
+        notes.append(f"pictures of {tree.path} that are in no class, so not used: {loose}")
     return notes
 
 
@@ -134,7 +134,7 @@ def _skipped(folders: Iterable[Folder]) -> list[str]:
     if not others:
         return []
     count, endings = others.total(), listed(others)
-    return [f"{count} files are skipped: by their ending they are no pictures ({endings})"]
+    return [f"files skipped, as their ending is not that of a picture: {count} ({endings})"]
 
 
 def _damaged(root: Path, found: PictureSet, count: int) -> DataError:
