@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tomllib
 from pathlib import Path
 
 import numpy
@@ -56,6 +57,8 @@ def test_predict_gives_what_evaluate_gives_on_the_training_files(cli: Cli) -> No
     assert "note: pictures of several sizes, " in told
     model = load_model("run/model.safetensors")
     assert isinstance(model.reading, Pictures)
+    config = tomllib.loads(Path("run/config.toml").read_text())
+    assert config["image-size"] == ",".join(map(str, model.reading.size))
     for part in ("train", "test"):
         found = answer(cli, "predict", "run", f"photos/{part}")
         right = [Path(p["image"]).parent.name == p["class"] for p in found["predictions"]]

@@ -22,7 +22,7 @@ from xpcnn.cli.saved import model_path, open_model
 from xpcnn.cli.settings import Settings, resolve
 from xpcnn.data import Dataset
 from xpcnn.data.preflight import off_scale
-from xpcnn.data.reading import observed
+from xpcnn.data.reading import Pictures, observed
 from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.io import toml
 from xpcnn.io.registry import to_config
@@ -177,6 +177,9 @@ def prepare(request: Request) -> Plan:
     names = flags["classes"]
     classes = None if names is None else [name.strip() for name in names.split(",")]
     whole, validation, test = _read(flags, classes, size)
+    own_pictures = data.is_path(flags["dataset"]) and isinstance(whole.reading, Pictures)
+    if flags["image_size"] is None and own_pictures:  # the run's file says what was chosen
+        flags["image_size"] = ",".join(map(str, whole.shape[1:]))
     train = whole
     if validation is None:
         train, validation = data.split(whole, flags["validation"], flags["seed"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xpcnn.data.picture_files import Depth, depth, lost_bits, opened, upright_size
-from xpcnn.data.pictures import as_sample, load, read_picture
+from xpcnn.data.pictures import as_sample, check_reading, load, read_picture
 from xpcnn.data.reading import Fit, Mode, Pictures, Reading, Size
 from xpcnn.errors import DataError, hint
 
@@ -110,21 +110,24 @@ def read_alike(paths: Sequence[Path], reading: Reading) -> PictureSet:
     """Return all pictures read as the samples of another data set were, such as that of a model.
 
     Raises:
-        DataError: Pillow is missing, or no file can be read.
+        DataError: Pillow is missing, no file can be read, or the samples would take too much
+            memory.
+        ConfigError: see `pictures.check_reading`.
     """
-    images: list[np.ndarray] = []
+    check_reading(reading)
+    images = _empty(len(paths), reading)
     kept: list[int] = []
     damaged: list[DataError] = []
     for i, path in enumerate(paths):
         try:
-            images.append(read_picture(path, reading).sample)
+            images[len(kept)] = read_picture(path, reading).sample
         except DataError as error:
             damaged.append(error)
         else:
             kept.append(i)
-    if not images:
+    if not kept:
         raise damaged[0]
-    return PictureSet(np.stack(images), reading, tuple(kept), tuple(damaged), ())
+    return PictureSet(images[: len(kept)], reading, tuple(kept), tuple(damaged), ())
 
 
 def _header(path: Path) -> _Header:
@@ -169,18 +172,19 @@ def _size(headers: Sequence[_Header]) -> tuple[Size, tuple[str, ...]]:
     return (size[0], size[1]), (note,)
 
 
-def _empty(count: int, reading: Pictures) -> np.ndarray:
+def _empty(count: int, reading: Reading) -> np.ndarray:
     """Return memory for samples, if it is not too much."""
     shape = count, *reading.shape
-    size = math.prod(shape) * np.dtype(reading.dtype).itemsize
+    dtype = reading.dtype if isinstance(reading, Pictures) else np.float32
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     if size > _LIMIT:
-        h, w = reading.size
+        h, w = reading.shape[1:]
         message = (
             f"{count} pictures of {h} x {w} pixels take {size} bytes, more than the {_LIMIT} "
             "that they may"
         )
         raise DataError(hint(message, "--image-size with fewer pixels, such as 64,64"))
-    return np.empty(shape, reading.dtype)
+    return np.empty(shape, dtype)
 
 
 def _is_coloured(picture: "Image") -> bool:
