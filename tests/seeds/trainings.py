@@ -1,7 +1,7 @@
 """The trainings: every script behind a figure of the README, and the presets that have none.
 
 A script in `examples/` has a `FIGURE`; a preset without a script is trained as `xpcnn train` does
-it by default: without augmentation, a tenth of the training part kept aside.
+it by default: with no augmentation but the preset's own, a tenth of the training part kept aside.
 """
 
 import ast
@@ -30,15 +30,21 @@ SCRIPTS = {
     "large-bn": "cifar10_large_bn.py",
 }
 
-WITHOUT_SCRIPT = {"digits": "digits", "lenet5": "mnist", "large": "cifar10", "resnet20": "cifar10"}
-"""Presets, with the data set each is trained on."""
+WITHOUT_SCRIPT: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "digits": ("digits", {}),
+    "lenet5": ("mnist", {}),
+    "photo": ("cifar10", {"classes": ["cat", "dog", "ship"], "limit_per_class": 400}),
+    "large": ("cifar10", {}),
+    "resnet20": ("cifar10", {}),
+}
+"""Presets, with the data set each is trained on and what is chosen of it."""
 
-LONG = ("small", "mnist-best", "medium", "large-bn", "large", "resnet20")
+LONG = ("small", "photo", "mnist-best", "medium", "large-bn", "large", "resnet20")
 """Trainings of minutes, for which 5 seeds have to do; the others have 20."""
 
 ORDER = (
     *("two-conv", "sigmoid-binary", "xor", "digits", "kaggle", "tiny", "lenet5", "small"),
-    *("medium", "mnist-best", "large-bn", "large", "resnet20"),
+    *("photo", "medium", "mnist-best", "large-bn", "large", "resnet20"),
 )
 """All trainings, the cheap ones first."""
 
@@ -91,6 +97,7 @@ def recipe(name: str) -> str:
     Comments and docstrings do not count.
     """
     parts = [str(sorted(xpcnn.models.preset(name).table.items()))]
+    parts += [str(choice) for _, choice in [WITHOUT_SCRIPT.get(name, ("", {}))] if choice]
     if name in SCRIPTS:
         tree = ast.parse((EXAMPLES / SCRIPTS[name]).read_text(encoding="utf-8"))
         for node in ast.walk(tree):
@@ -107,14 +114,15 @@ def _is_docstring(node: ast.stmt) -> bool:
 def data_set(name: str) -> str:
     """Return the name of the data set that a training reads from a folder; "" for none."""
     if name in WITHOUT_SCRIPT:
-        return WITHOUT_SCRIPT[name].replace("digits", "")
+        return WITHOUT_SCRIPT[name][0].replace("digits", "")
     return "" if name == "xor" else str(_script(name)["FIGURE"].dataset)
 
 
 def _trained(name: str, seed: int, data_dir: Path) -> tuple[float, History]:
     """Return the accuracy on the test part, and the history."""
     if name in WITHOUT_SCRIPT:
-        train, test = xpcnn.data.load(WITHOUT_SCRIPT[name], data_dir)
+        of, choice = WITHOUT_SCRIPT[name]
+        train, test = xpcnn.data.load(of, data_dir, **choice)
         preset = xpcnn.models.preset(name).for_data(train.shape, len(train.classes))
         model = xpcnn.Model(preset.layers, input_shape=train.shape, seed=seed, loss=preset.loss)
         history = model.fit(train, validation=0.1, **vars(preset.training))
