@@ -34,6 +34,7 @@ def test_what_is_certain_works() -> None:
     options: dict[str, Any] = {"optimizer": Adam(), "schedule": schedules.Cosine()}
     assert second.fit((X, Y), epochs=2, **options)["loss"] == history["loss"]
     assert first.evaluate(X, Y) == second.evaluate((X, Y))
+    assert model(backend="NumPy").backend.name == "numpy"
     assert third.fit(X, labels=Y, epochs=1, validation=(X, Y))["val_loss"] != [None]
     assert TrainingOptions(optimizer="adamw") == TrainingOptions(optimizer=optimizers.AdamW())  # type: ignore[arg-type]
 

@@ -15,6 +15,7 @@ import numpy
 import xpcnn
 from xpcnn import random
 from xpcnn.errors import BackendError, hint, nearest
+from xpcnn.options import find
 from xpcnn.types import Array, Namespace, Shape
 
 _HERE = Path(__file__).parent
@@ -101,11 +102,12 @@ def problem(name: str, device: str | int | None = None) -> tuple[str, str] | Non
 
 
 def load(name: str = "numpy", device: str | int | None = None) -> Backend:
-    """Open an array library and make its fast kernels known to the ops.
+    """Open an array library, by name in any case, and make its fast kernels known to the ops.
 
     Raises:
         BackendError: there is no such backend, or it cannot be used here; says why and what to do.
     """
+    name = find(name, NAMES) or name
     found = problem(name, device)
     if found is not None:
         sentence, remedy = found

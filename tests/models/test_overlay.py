@@ -55,6 +55,13 @@ def test_a_value_at_a_path(path: str, value: Any, result: Any) -> None:
     assert table == {"a": 1, "list": [FLIP, CROP]}
 
 
+def test_a_name_in_another_case_is_the_same() -> None:
+    below = {"optimizer": {"name": "sgd", "momentum": 0.9}}
+    assert lay(below, {"optimizer": {"name": "SGD", "lr": 0.1}}) == {
+        "optimizer": {"name": "SGD", "momentum": 0.9, "lr": 0.1}
+    }
+
+
 def test_two_of_one_name_keep_their_own_options() -> None:
     first, second = {"name": "noise", "std": 0.1}, {"name": "noise", "seed": 2}
     assert put({"list": [first, second]}, ("list", "0", "std"), 0.3) == {

@@ -117,6 +117,11 @@ def test_training_options_are_those_of_fit() -> None:
     assert len(history) == preset.training.epochs == 5
 
 
+def test_names_are_found_whatever_their_case() -> None:
+    assert models.preset("Large_BN") == models.preset("large-bn")
+    assert models.preset("LeNet5").name == "lenet5"
+
+
 def test_a_preset_follows_the_data() -> None:
     preset = models.preset("small").for_data((3, 32, 32), 7)
     assert (preset.name, preset.input_shape, preset.classes) == ("small", (3, 32, 32), 7)

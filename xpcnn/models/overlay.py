@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xpcnn.errors import ConfigError, hint
+from xpcnn.options import find
 
 _INSTEAD_OF = {"clip_norm": "clip_value", "clip_value": "clip_norm"}
 """Options of which one takes the place of the other."""
@@ -95,5 +96,11 @@ def _says(table: Mapping[str, Any], key: str) -> bool:
 
 def _is_another(below: dict[str, Any], above: dict[str, Any]) -> bool:
     return any(
-        key in below and key in above and below[key] != above[key] for key in ("name", "type")
+        key in below and key in above and not _is_same(below[key], above[key])
+        for key in ("name", "type")
     )
+
+
+def _is_same(name: Any, other: Any) -> bool:
+    """Whether two names are the same, whatever their case."""
+    return bool(name == other) or (isinstance(name, str) and find(other, [name]) is not None)

@@ -11,6 +11,7 @@ from xpcnn.io.values import read_fields
 from xpcnn.layers import Layer, Sequential
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, outputs_for
 from xpcnn.models.tables import objects
+from xpcnn.options import find
 from xpcnn.sizes import sizes
 from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape
@@ -78,7 +79,7 @@ def names() -> tuple[str, ...]:
 
 
 def preset(name: str | Path) -> Preset:
-    """Return a preset by name, or that of a file whose name ends in `.toml`.
+    """Return a preset by name, whatever its case, or that of a file whose name ends in `.toml`.
 
     Raises:
         ConfigError: there is none, or the file is not valid; says where and what is.
@@ -86,10 +87,11 @@ def preset(name: str | Path) -> Preset:
     """
     name, path = str(name), Path(name)
     if not name.endswith(".toml"):
-        if name not in names():
+        known = find(name, names())
+        if known is None:
             advice = f"{nearest(name, names())}, or the path of a .toml file"
             raise ConfigError(hint(f"unknown model {name!r}", advice))
-        path = _FOLDER / f"{name}.toml"
+        name, path = known, _FOLDER / f"{known}.toml"
     source = toml.read(path, f"check the path, or {nearest('', names())}")
     with said_of(name):
         table = toml.parse(source)

@@ -11,9 +11,11 @@ from typing import Any
 from xpcnn import optimizers, schedules
 from xpcnn.data import augment
 from xpcnn.errors import ConfigError, XpcnnError, hint, nearest, with_context
+from xpcnn.habits import advice_on
 from xpcnn.io import registry
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.optimizers import Optimizer
+from xpcnn.options import find
 from xpcnn.schedules import Schedule
 from xpcnn.training import TrainingOptions
 
@@ -84,9 +86,10 @@ def _by_name(
     name = options.pop("name", None)
     if not isinstance(name, str):
         raise ConfigError(hint(f"{at}: name is missing", f'name = "...", {nearest("", makers)}'))
-    if name not in makers:
-        raise ConfigError(hint(f"{at}: unknown {kind} {name!r}", nearest(name, makers)))
-    maker = makers[name]
+    known = find(name, makers)
+    if known is None:
+        raise ConfigError(hint(f"{at}: unknown {kind} {name!r}", advice_on(name, makers)))
+    maker = makers[known]
     form: Any = maker.func if isinstance(maker, partial) else maker  # a dataclass
     values = read_fields(form, options, at, f"{at} ({name})", made)
     try:
