@@ -159,8 +159,9 @@ def test_windows_in_the_padding_alone_are_found_by_arithmetic() -> None:
 
 def test_sizes_beyond_all_images_are_rejected_at_once() -> None:
     for name in ("size", "stride", "padding", "dilation"):
+        sizes: dict[str, Any] = {"size": 2, name: 2**31}
         with pytest.raises(ConfigError) as caught:
-            window_shape("max_pool2d", (8, 8), **{"size": 2, name: 2**31})
+            window_shape("max_pool2d", (8, 8), **sizes)
         assert str(caught.value).startswith(f"max_pool2d: {name} is 2147483648, expected at most ")
     most = 2**24
     assert pool_shape("max_pool2d", (8, 8), most, 1, most // 2, 1, False) == (9, 9)
