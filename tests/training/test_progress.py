@@ -52,6 +52,26 @@ def test_no_bar_where_it_is_not_wanted_or_nobody_sees_it(
     assert pipe.getvalue() == ""
 
 
+@pytest.mark.parametrize("writes", [0, 1, 5])
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), ValueError("closed file")])
+def test_a_bar_that_cannot_be_written_ends_no_training(
+    monkeypatch: pytest.MonkeyPatch, writes: int, error: Exception
+) -> None:
+    class Gone(Terminal):
+        left = writes
+
+        def write(self, text: str) -> int:
+            if self.left == 0:
+                raise error
+            self.left -= 1
+            return super().write(text)
+
+    expected = linear().fit(rows(20), epochs=2, batch_size=5, progress=False)["loss"]
+    terminal(monkeypatch)
+    monkeypatch.setattr(sys, "stderr", Gone())
+    assert linear().fit(rows(20), epochs=2, batch_size=5)["loss"] == expected
+
+
 def test_the_bar_is_closed_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = terminal(monkeypatch)
 
