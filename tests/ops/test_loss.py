@@ -85,6 +85,17 @@ def test_bce_by_hand(lib: Lib) -> None:
     assert_same(dtargets, [[0.0], [-numpy.log(3.0)]], lib)
 
 
+def test_bce_is_exact_where_the_logit_is_large() -> None:
+    """log(1 + e^x) is x + e^-x to the last bit of float64, from x = 18 on."""
+    x = numpy.asarray([18.5, 21.0, 25.0, 30.0, 36.0])
+    for sign, target in ((1.0, 0.0), (-1.0, 1.0)):
+        for logit in x:
+            logits, targets = numpy.asarray([sign * logit]), numpy.asarray([target])
+            loss, pullback = ops.bce_with_logits(logits, targets)
+            assert float(loss) == logit + numpy.exp(-logit)
+            assert pullback(numpy.asarray(1.0), (False, True))[1].tolist() == [-sign * logit]
+
+
 def test_mse_by_hand(lib: Lib) -> None:
     loss, pullback = ops.mse(lib.asarray([[1.0, 2.0]]), lib.asarray([[3.0, 1.0]]))
     assert_same(loss, 2.5, lib)

@@ -101,7 +101,8 @@ def bce_with_logits(
 ) -> tuple[Array, Pullback]:
     """Return the mean binary cross-entropy of independent yes/no scores.
 
-    With the sigmoid s(x), 1 - s(x) = s(-x) and -log s(x) = softplus(-x), stable for any x:
+    With the sigmoid s(x), 1 - s(x) = s(-x) and -log s(x) = softplus(-x) = log(1 + e^-x), stable for
+    any x and without the threshold of the activation, above which that is x:
 
         loss = mean(w (p t softplus(-x) + (1 - t) softplus(x)))
 
@@ -124,7 +125,8 @@ def bce_with_logits(
         yes = yes * positive_weights
     if weights is not None:
         yes, no = yes * weights, no * weights
-    loss = xp.mean(yes * softplus(-logits) + no * softplus(logits))
+    cost_yes, cost_no = (softplus(x, threshold=math.inf) for x in (-logits, logits))
+    loss = xp.mean(yes * cost_yes + no * cost_no)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -135,10 +137,10 @@ def bce_with_logits(
         if want_dlogits:
             dlogits = (no * sigmoid(logits) - yes * sigmoid(-logits)) * share
         if want_dtargets:
-            cost = softplus(-logits)
+            cost = cost_yes
             if positive_weights is not None:
                 cost = cost * positive_weights
-            dtargets = (cost - softplus(logits)) * share
+            dtargets = (cost - cost_no) * share
             if weights is not None:
                 dtargets = dtargets * weights
         return dlogits, dtargets, None, None
