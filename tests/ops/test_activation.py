@@ -150,3 +150,16 @@ def test_prelu_with_one_slope_for_all(lib: Lib) -> None:
     y, pullback = ops.prelu(lib.asarray([[-2.0, 3.0], [-4.0, -1.0]]), lib.asarray([0.5]))
     assert_same(y, [[-1.0, 3.0], [-2.0, -0.5]], lib)
     assert_same(pullback(lib.asarray([[1.0, 1.0], [1.0, 1.0]]))[1], [-7.0], lib)
+
+
+@pytest.mark.parametrize("slope", [0.5, [0.5]])
+def test_prelu_of_any_shape_with_one_slope(lib: Lib, slope: float | list[float]) -> None:
+    for x, y, total in (
+        ([-2.0, 3.0, -4.0], [-1.0, 3.0, -2.0], -6.0),
+        (-2.0, -1.0, -2.0),
+        ([[-2.0, 3.0]], [[-1.0, 3.0]], -2.0),
+    ):
+        got, pullback = ops.prelu(lib.asarray(x), lib.asarray(slope))
+        assert_same(got, y, lib)
+        dslope = pullback(lib.asarray(numpy.ones(numpy.shape(x))))[1]
+        assert_same(dslope, total if slope == 0.5 else [total], lib)

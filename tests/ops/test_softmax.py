@@ -43,3 +43,13 @@ def test_large_scores_do_not_overflow(lib: Lib, name: str) -> None:
     expected = lib.to_host(op(lib.asarray([[0.0, 2.0]]))[0])
     assert_same(op(lib.asarray([[1e6, 1e6 + 2]]))[0], expected, lib)
     assert_same(op(lib.asarray([[-1e6 - 2, -1e6]]))[0], expected, lib)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_along_an_empty_axis_there_is_nothing(lib: Lib, name: str) -> None:
+    x = lib.asarray(numpy.zeros((2, 0)))
+    y, pullback = getattr(ops, name)(x)
+    assert_same(y, numpy.zeros((2, 0)), lib)
+    assert_same(pullback(y)[0], numpy.zeros((2, 0)), lib)
+    y, pullback = getattr(ops, name)(x, axis=0)
+    assert_same(pullback(y)[0], numpy.zeros((2, 0)), lib)

@@ -40,7 +40,7 @@ tanh = _activation(table.tanh, table.d_tanh)
 def _check_prelu(x: Array, slope: Array) -> None:
     check_arrays("prelu", x=x, slope=slope)
     channels = x.shape[1] if len(x.shape) > 1 else 1
-    if tuple(slope.shape) not in ((1,), (channels,)):
+    if tuple(slope.shape) not in ((), (1,), (channels,)):
         raise ShapeError(
             hint(
                 f"prelu: slope has shape {tuple(slope.shape)}, expected (1,) or ({channels},)",

@@ -28,6 +28,9 @@ def _check_softmax_cross_entropy(
     check_arrays(name, logits=logits, class_weights=class_weights)
     check_rank(name, "logits", logits, "(n, classes)")
     n, classes = logits.shape
+    if classes == 0:
+        message = f"{name}: logits have shape {tuple(logits.shape)}, without any class"
+        raise ShapeError(hint(message, "logits (n, classes), one score for each class"))
     check_library(name, "logits", logits, "labels", labels)
     if is_floating(namespace(labels), labels.dtype):
         check_arrays(name, logits=logits, labels=labels)

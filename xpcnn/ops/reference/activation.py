@@ -220,15 +220,15 @@ def prelu(x: Array, slope: Array) -> tuple[Array, Pullback]:
     Source: He et al. 2015, arXiv:1502.01852.
 
     Args:
-        x: (n, c, ...).
-        slope: (c,), or (1,) for one slope shared by all channels.
+        x: (n, c, ...), or of any shape where one slope is shared by all.
+        slope: (c,), or (1,) or () for one slope shared by all.
 
     Returns:
         y like x, and the pullback dy -> (dx, dslope).
     """
     xp = namespace(x)
-    channels = (1, slope.shape[0], *(1,) * (x.ndim - 2))
-    a = xp.reshape(slope, channels)
+    shared = slope.shape in ((), (1,))
+    a = xp.reshape(slope, () if shared else (1, slope.shape[0], *(1,) * (x.ndim - 2)))
     y = xp.where(x > 0, x, a * x)
 
     def pullback(
@@ -239,8 +239,7 @@ def prelu(x: Array, slope: Array) -> tuple[Array, Pullback]:
         dslope = None
         if want_dslope:
             parts = xp.where(x > 0, 0.0, x) * dy
-            shared = slope.shape[0] == 1
-            axes = tuple(range(x.ndim)) if shared else (0, *range(2, x.ndim))
+            axes = None if shared else (0, *range(2, x.ndim))
             dslope = xp.reshape(xp.sum(parts, axis=axes), slope.shape)
         return dx, dslope
 

@@ -12,12 +12,14 @@ from xpcnn.types import Array, Pullback, namespace
 def softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
     """Turn scores into probabilities: y_i = e^(x_i) / sum_k e^(x_k) along `axis`.
 
-    Backward: dx_i = y_i (dy_i - sum_k dy_k y_k).
+    Backward: dx_i = y_i (dy_i - sum_k dy_k y_k). Along an axis of length 0 there is nothing to do.
 
     Returns:
         y like x, and the pullback dy -> (dx,).
     """
     xp = namespace(x)
+    if x.shape[axis] == 0:
+        return _nothing(x)
     e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
     y = e / xp.sum(e, axis=axis, keepdims=True)
 
@@ -32,12 +34,14 @@ def softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
 def log_softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
     """Return the logarithm of softmax: y_i = x_i - log sum_k e^(x_k) along `axis`.
 
-    Backward: dx_i = dy_i - e^(y_i) sum_k dy_k.
+    Backward: dx_i = dy_i - e^(y_i) sum_k dy_k. Along an axis of length 0 there is nothing to do.
 
     Returns:
         y like x, and the pullback dy -> (dx,).
     """
     xp = namespace(x)
+    if x.shape[axis] == 0:
+        return _nothing(x)
     shifted = x - xp.max(x, axis=axis, keepdims=True)
     y = shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
@@ -47,3 +51,12 @@ def log_softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
         return (dy - xp.exp(y) * xp.sum(dy, axis=axis, keepdims=True),)
 
     return y, pullback
+
+
+def _nothing(x: Array) -> tuple[Array, Pullback]:
+    """Return x, whose axis of length 0 leaves nothing to compute, and its pullback."""
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+        return (dy if wants is None or wants[0] else None,)
+
+    return x, pullback
