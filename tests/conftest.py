@@ -41,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     lib = config.getoption("--lib")
-    chosen, others = [], []
+    chosen: list[pytest.Item] = []
+    others: list[pytest.Item] = []
     for item in items:
         is_chosen = lib in (None, _lib_of(item)) and not _is_not_judged(item)
         (chosen if is_chosen else others).append(item)

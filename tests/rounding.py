@@ -303,7 +303,8 @@ def is_exact(*bounds: Host) -> bool:
 
 def is_power(x: Host, e: Host) -> Host:
     """Tell where numbers are 0 or a power of two, so that a product with them is exact."""
-    return (e == 0) & ((abs(numpy.frexp(x)[0]) == 0.5) | (x == 0))
+    found: Host = (e == 0) & ((abs(numpy.frexp(x)[0]) == 0.5) | (x == 0))
+    return found
 
 
 def compare(test: Callable[[Any, Any], Any], a: Any, b: Any) -> Rounded:
