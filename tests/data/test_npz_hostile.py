@@ -45,6 +45,14 @@ HOSTILE = {
         header(U1 + f"(0, {10**30}), }}"),
         f"is no array of numbers or names\n{FORM}",
     ),
+    "a size that is no number": (
+        header(U1 + "(2, 1 5 2, 2), }") + bytes(20),
+        f"is no array of numbers or names\n{FORM}",
+    ),
+    "a size of thousands of digits": (
+        header(U1 + f"({'9' * 4500}, 1), }}"),
+        f"is no array of numbers or names\n{FORM}",
+    ),
     "a header too long": (
         header(" " * 5000 + U1 + "(2, 1, 2, 2), }") + bytes(8),
         f"is no array of numbers or names\n{FORM}",

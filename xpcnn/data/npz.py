@@ -163,7 +163,7 @@ def _header(where: str, source: BufferedIOBase) -> tuple[Shape, bool, np.dtype]:
     text = source.read(length).decode("latin-1") if length <= _HEADER else ""
     kind = re.search(r"'descr': *'([<>|=]?[a-zA-Z][0-9]*)'", text)
     order = re.search(r"'fortran_order': *(True|False)", text)
-    sizes = re.search(r"'shape': *\(([0-9, ]*)\)", text)
+    sizes = re.search(r"'shape': *\(((?: *[0-9]{1,18},)* *(?:[0-9]{1,18})?)\)", text)
     if kind and kind[1].endswith("O"):
         message = f"{where} holds Python objects, which are pickled, and a pickle can run any code"
         raise DataError(hint(message, f"{_FORM} with arrays of numbers"))
