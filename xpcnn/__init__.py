@@ -12,11 +12,15 @@ set up its handling of Ctrl-C before anything else is imported.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False
+"""As in `typing`, whose import would take most of the time of this one."""
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from xpcnn import (
         backend,
         data,
@@ -62,7 +66,7 @@ _OBJECTS = {
 """Those of `__all__` that are no modules: their module, and their name there."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module 'xpcnn' has no attribute {name!r}")
     if name in _OBJECTS:

@@ -3,15 +3,15 @@
 Signals and standard streams are made safe before anything large is imported.
 """
 
-from xpcnn.cli import signals, streams
+from xpcnn.cli.guard import leave_at_once
 
 
 def main() -> None:
     """Run `xpcnn`, and end the process."""
-    signals.leave_at_once()
-    streams.make_safe()
-    from xpcnn.cli import main
+    leave_at_once()
+    from xpcnn.cli import main, streams
 
+    streams.make_safe()
     main()
 
 

@@ -16,8 +16,9 @@ from typing import Any, NoReturn
 import click
 
 import xpcnn
+from xpcnn.cli.guard import WORDS
 from xpcnn.cli.output import data_warnings, say
-from xpcnn.cli.signals import WORDS, Terminated, interruptible
+from xpcnn.cli.signals import Terminated, interruptible
 from xpcnn.cli.words import near
 from xpcnn.errors import XpcnnError, nearest
 

@@ -126,7 +126,7 @@ class Request:
 
     def _assign(self, assignment: str) -> None:
         """Take one `a.b=value`."""
-        where = f"--set {assignment}"
+        where = f"--set {assignment if len(assignment) <= 200 else assignment[:200] + '...'}"
         with said_of(where):
             path, equals, text = assignment.partition("=")
             if not equals:
