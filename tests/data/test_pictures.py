@@ -248,15 +248,22 @@ def test_a_page_on_which_nothing_is_drawn_is_blank(tmp_path: Path, size: int) ->
     assert not read_picture(path, Pictures("L", (8, 8))).blank
 
 
-@pytest.mark.parametrize("paper", [255, 0])
-def test_drawn_digits_are_recognised(tmp_path: Path, paper: int) -> None:
-    """Digits of a font, with the margin that people leave: most are what they are."""
-    from PIL import Image, ImageDraw, ImageFont
-
+@pytest.fixture(scope="module")
+def digits_model() -> xpcnn.Model:
+    """Return a model of the embedded digits."""
     train, _ = xpcnn.data.load("digits")
     preset = xpcnn.models.preset("digits")
     model = xpcnn.Model(preset.layers, input_shape=train.shape, loss=preset.loss)
     model.fit(train, **vars(preset.training))
+    return model
+
+
+@pytest.mark.parametrize("paper", [255, 0])
+def test_drawn_digits_are_recognised(tmp_path: Path, digits_model: xpcnn.Model, paper: int) -> None:
+    """Digits of a font, with the margin that people leave: most are what they are."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    model = digits_model
     assert model.reading is not None
     pictures = []
     for digit in range(10):
