@@ -20,6 +20,10 @@ ANY_SIZE = "photo"
 """The preset for images of every other shape, and for photographs of the user's own."""
 
 
+_SHIFTS = 8
+"""The shorter side of an image in parts of how far it may be shifted."""
+
+
 class Choice(NamedTuple):
     """name: of a preset; augment: in place of the preset's own, None to keep that; notes: what to
     say of the preset and of its augmentation, empty where the choice goes without saying.
@@ -34,17 +38,19 @@ def default_model(train: Dataset) -> Choice:
     """Return the preset for a data set: by the shape of its images, or `photo`.
 
     Photographs, that is pictures in colour from files of the user's own, are for `photo` whatever
-    their size. Drawings such as digits mean something else when they are mirrored, so they are
-    not mirrored.
+    their size. Images are shifted by an eighth of their shorter side at most. Drawings such as
+    digits mean something else when they are mirrored, so they are not mirrored.
     """
     photos = isinstance(train.reading, Pictures) and train.reading.mode == "RGB"
     if train.shape in BY_SHAPE and not (photos and train.name not in data.NAMES):
         return Choice(BY_SHAPE[train.shape])
     drawn = train.reading is None and isinstance(observed(train.images), Drawn)
-    augment = None
-    if drawn:
-        training = preset(ANY_SIZE).table["training"]
-        augment = [table for table in training["augment"] if table["name"] != "flip"]
+    pad = max(1, round(min(train.shape[1:]) / _SHIFTS))
+    augment = [
+        {**table, "pad": pad} if table["name"] == "crop" else table
+        for table in preset(ANY_SIZE).table["training"]["augment"]
+        if not (drawn and table["name"] == "flip")
+    ]
     changed = "shifted" if drawn else "mirrored, shifted"
     notes = (
         f"the model is {ANY_SIZE}, for images of any size; --model NAME chooses another",

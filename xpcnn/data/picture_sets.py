@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 1 << 33  # bytes of all samples in memory
 _KEPT = 128  # pixels up to which a size that all pictures have is kept
-_LONGEST = 48  # pixels of the longer side of a size that is chosen
+_LONGEST = 32  # pixels of the longer side of a size that is chosen
 _MULTIPLE = 4  # of which the sides of a chosen size are, so that it can be halved twice
 _GREY = ("1", "L", "LA", "La")
 
@@ -55,7 +55,7 @@ def read_set(paths: Sequence[Path], size: Size | None = None, fit: Fit = "pad") 
     """Return all pictures as samples of one mode and size, those that cannot be read left out.
 
     size: (h, w) of the samples; by default the pictures' own where all have one of at most 128
-    pixels a side, and otherwise the median of their sizes, brought to at most 48.
+    pixels a side, and otherwise the median of their sizes, brought to at most 32.
 
     Raises:
         DataError: Pillow is missing, no file can be read, floats are mixed with other values,
