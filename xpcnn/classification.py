@@ -13,7 +13,7 @@ import numpy
 from xpcnn import metrics
 
 if TYPE_CHECKING:
-    from xpcnn.intake import Data
+    from xpcnn.inputs import Data
     from xpcnn.model import Model
 
 _WIDEST = 20  # classes of a confusion matrix that can be read as text

@@ -25,7 +25,7 @@ from xpcnn.errors import (
 )
 from xpcnn.habits import advised, no_attribute
 from xpcnn.initializers import Draw
-from xpcnn.intake import (
+from xpcnn.inputs import (
     Data,
     as_classes,
     as_dataset,
@@ -40,14 +40,14 @@ from xpcnn.intake import (
 )
 from xpcnn.layers import Context, Layer, Sequential, Softmax
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, check_weights
+from xpcnn.samples import Samples
 from xpcnn.summary import Summary, summarize
 from xpcnn.training import Callback, Checkpoints, History, evaluate, fit
 from xpcnn.training.callbacks import check_callbacks
 from xpcnn.training.checkpoints import check_checkpoints
 from xpcnn.training.options import check_count, check_switches, training_options
 from xpcnn.training.progress import ProgressBar, is_shown
-from xpcnn.training.samples import Samples
-from xpcnn.training.saving import Saver
+from xpcnn.training.saver import Saver
 from xpcnn.types import Array, Params, Shape, map_tree
 from xpcnn.weights import by_path, normalisation, replaced
 

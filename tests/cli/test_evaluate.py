@@ -10,7 +10,7 @@ import pytest
 
 import xpcnn
 from tests.cli.conftest import Cli
-from tests.cli.test_saved import answer
+from tests.cli.test_opening import answer
 from tests.test_classification import CLASSES, LABELS, SAYS, WORDS, echo, images
 from xpcnn import classification_report
 from xpcnn.io.models import load_model

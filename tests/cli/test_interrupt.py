@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.process import environment, run, start
-from xpcnn.cli import signals
+from xpcnn import signals
 from xpcnn.io.models import load_model
 from xpcnn.model import Model
 from xpcnn.types import flatten
@@ -79,7 +79,7 @@ xpcnn.__main__.main()
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
     ids=["Ctrl-C", "SIGTERM"],
 )
-@pytest.mark.parametrize("module", ["click", "numpy", "xpcnn.layers", "xpcnn.cli.run"])
+@pytest.mark.parametrize("module", ["click", "numpy", "xpcnn.layers", "xpcnn.cli.job"])
 def test_a_signal_while_the_program_is_imported(
     module: str, number: int, code: int, word: str
 ) -> None:

@@ -12,8 +12,8 @@ from safetensors.numpy import load_file, save
 
 import xpcnn
 from tests.cli.conftest import Cli
+from tests.cli.test_opening import answer, ink_on_paper
 from tests.cli.test_own_data import write_csv
-from tests.cli.test_saved import answer, ink_on_paper
 from tests.data.picture_kit import picture
 from xpcnn.data.reading import Pictures
 from xpcnn.io.models import load_model

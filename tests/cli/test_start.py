@@ -68,7 +68,7 @@ HEAVY = {"array_api_compat.numpy", "cupy", "pooch", "pydantic", "safetensors", "
 def test_help_imports_only_what_it_shows() -> None:
     modules = imported("--help")
     assert "click" in modules
-    assert not modules & {*HEAVY, "tqdm", "xpcnn.cli.run", "xpcnn.environment"}
+    assert not modules & {*HEAVY, "tqdm", "xpcnn.cli.job", "xpcnn.environment"}
 
 
 def test_train_imports_what_it_needs() -> None:

@@ -19,15 +19,15 @@ from xpcnn.layers import Context, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 from xpcnn.layers.base import LayerPullback
 from xpcnn.losses import MSE, BCEWithLogits, SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD, Adam, Optimizer, RMSprop
+from xpcnn.samples import Samples
 from xpcnn.schedules import Step, Warmup
 from xpcnn.training import Callback, Checkpoints, History
-from xpcnn.training.checkup import checkup, expected_loss
-from xpcnn.training.course import Course
 from xpcnn.training.health import Figures, findings, new, warm_up
+from xpcnn.training.measure import checkup, expected_loss
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.recipe import recipe_for
-from xpcnn.training.samples import Samples
 from xpcnn.training.step import beginning
+from xpcnn.training.updates import Course
 from xpcnn.types import Array, Params, Shape
 
 HEALTHY = Figures(

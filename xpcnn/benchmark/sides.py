@@ -13,9 +13,9 @@ from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.optimizers import SGD
 from xpcnn.training import TrainingOptions
+from xpcnn.training.probe import rebuilt
 from xpcnn.training.recipe import random_source, recipe_for
 from xpcnn.training.step import beginning, training_step
-from xpcnn.training.watch import rebuilt
 from xpcnn.types import Array, Params, flatten
 
 LR, MOMENTUM = 1e-3, 0.9

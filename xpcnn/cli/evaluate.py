@@ -56,8 +56,8 @@ def command(
     folder. With several views, log loss and accuracy of the mean probabilities.
     """
     from xpcnn.classification import classification_report
+    from xpcnn.cli.opening import open_model, open_part
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.saved import open_model, open_part
 
     opened = open_model(model, backend, device)
     images, part = open_part(opened, dataset, data_dir, part, label_column, skip_damaged)

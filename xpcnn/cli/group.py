@@ -16,18 +16,18 @@ from typing import Any, NoReturn
 import click
 
 import xpcnn
-from xpcnn.cli.guard import WORDS
+from xpcnn.cli.error_text import near
 from xpcnn.cli.output import data_warnings, say
-from xpcnn.cli.signals import Terminated, interruptible
-from xpcnn.cli.words import near
 from xpcnn.errors import XpcnnError, nearest
+from xpcnn.guard import WORDS
+from xpcnn.signals import Terminated, interruptible
 
 COMMANDS = {
-    "train": "xpcnn.cli.run",
-    "resume": "xpcnn.cli.run",
-    "evaluate": "xpcnn.cli.saved",
+    "train": "xpcnn.cli.job",
+    "resume": "xpcnn.cli.job",
+    "evaluate": "xpcnn.cli.opening",
     "predict": "xpcnn.cli.predictions",
-    "summary": "xpcnn.cli.saved",
+    "summary": "xpcnn.cli.opening",
     "replay": "xpcnn.training",
     "info": "xpcnn.environment",
     "bench": "xpcnn.benchmark",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 
-from xpcnn.cli.saved import Part
+from xpcnn.cli.opening import Part
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.model import Model

@@ -19,9 +19,9 @@ def command(*, file: str, backend: str, device: str | None) -> None:
     """
     from xpcnn.cli.options import device_name
     from xpcnn.cli.output import answer
-    from xpcnn.cli.runs import CHECKPOINTS
+    from xpcnn.cli.run_folder import CHECKPOINTS
     from xpcnn.training import replay
-    from xpcnn.training.saving import NOT_FINITE
+    from xpcnn.training.saver import NOT_FINITE
 
     path = Path(file)
     if os.path.isdir(path):

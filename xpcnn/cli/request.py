@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
+from xpcnn.cli.error_text import near
 from xpcnn.cli.options import Option
-from xpcnn.cli.words import near
 from xpcnn.errors import ConfigError, hint, said_of
 from xpcnn.io import toml
 from xpcnn.models.overlay import check_rivals, has, put

@@ -38,13 +38,13 @@ def command(
     That needs a schedule that does not depend on their number, such as constant; otherwise:
     `xpcnn train --init RUN`.
     """
+    from xpcnn.cli.error_text import said_of_flags
+    from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.request import Request
-    from xpcnn.cli.run import train
-    from xpcnn.cli.runs import CONFIG, locked_run, old_run, outcome
+    from xpcnn.cli.run_folder import CONFIG, locked_run, old_run, outcome
     from xpcnn.cli.train import NOT_OF_THE_RUN
     from xpcnn.cli.train import command as train_command
-    from xpcnn.cli.words import said_of_flags
     from xpcnn.io import toml
 
     folder = old_run(Path(run))

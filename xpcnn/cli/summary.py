@@ -17,8 +17,8 @@ def command(model: str, batch_size: int, input_shape: str | None, as_json: bool)
 
     Of a preset, a file like one (.toml), a model file (.safetensors) or a run folder.
     """
+    from xpcnn.cli.opening import network
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.cli.saved import network
     from xpcnn.summary import summarize
 
     layers, shape, itemsize = network(model, None if input_shape is None else sizes(input_shape))

@@ -274,10 +274,10 @@ def command(context: click.Context, /, **_: Any) -> None:
     and the figures of each epoch. What is likely wrong with the data is said in warnings, before
     the first step.
     """
+    from xpcnn.cli.error_text import said_of_flags
+    from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.request import Request
-    from xpcnn.cli.run import train
-    from xpcnn.cli.words import said_of_flags
 
     request = Request(context)
     flags = request.flags

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy
 
+from xpcnn.cli.job import prepare
 from xpcnn.cli.request import Request
-from xpcnn.cli.run import prepare
-from xpcnn.training import dry_run, find_lr, overfit_one_batch
-from xpcnn.training.dry_run import DryRun
-from xpcnn.training.lr_finder import LrSearch
-from xpcnn.training.overfit import Overfit
+from xpcnn.trials import dry_run, find_lr, overfit_one_batch
+from xpcnn.trials.learning_rate import LrSearch
+from xpcnn.trials.one_batch import Overfit
+from xpcnn.trials.one_update import DryRun
 
 
 def trial(request: Request, kind: str) -> tuple[str, dict[str, Any]]:

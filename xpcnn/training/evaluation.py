@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy
 
 from xpcnn.layers import Context
+from xpcnn.samples import Samples
 from xpcnn.training.options import check_count
-from xpcnn.training.samples import Samples
 from xpcnn.training.step import hits
 from xpcnn.types import Array, Params
 

@@ -6,8 +6,8 @@ number from the start: then the continued run equals it to the last bit. Everyth
 """
 
 from xpcnn.errors import ConfigError, hint
-from xpcnn.training.course import Course
 from xpcnn.training.history import History
+from xpcnn.training.updates import Course
 
 
 def check_extension(course: Course, before: int, history: History, updates: int) -> None:

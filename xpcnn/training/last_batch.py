@@ -11,7 +11,7 @@ from xpcnn.layers.base import LayerPullback
 from xpcnn.optimizers.groups import frozen_layers
 from xpcnn.sizes import sizes
 from xpcnn.training.options import TrainingOptions
-from xpcnn.training.watch import rebuilt
+from xpcnn.training.probe import rebuilt
 from xpcnn.types import Array, Params, Shape, flatten
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from xpcnn.samples import Samples
+from xpcnn.signals import shielded
 from xpcnn.training.callbacks import Callback
 from xpcnn.training.history import History
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.run import Run
-from xpcnn.training.samples import Samples
-from xpcnn.training.saving import Saver
-from xpcnn.training.shield import shielded
+from xpcnn.training.saver import Saver
 
 if TYPE_CHECKING:
     from xpcnn.model import Model

@@ -22,11 +22,11 @@ from xpcnn.losses import Loss
 from xpcnn.optimizers import Optimizer
 from xpcnn.optimizers.groups import groups
 from xpcnn.sizes import sizes
-from xpcnn.training.blackbox import arrays, first_not_finite, with_arrays
-from xpcnn.training.course import Update
+from xpcnn.training.divergence import arrays, first_not_finite, with_arrays
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import Progress, beginning
+from xpcnn.training.updates import Update
 from xpcnn.types import Shape
 
 if TYPE_CHECKING:

@@ -11,22 +11,22 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpcnn.errors import CheckpointError, HealthWarning, XpcnnError, hint, warn_user
-from xpcnn.training.ahead import ahead
-from xpcnn.training.blackbox import all_finite, first_failing
+from xpcnn.samples import Samples
 from xpcnn.training.callbacks import Callback, StopTraining
-from xpcnn.training.checkup import checkup
-from xpcnn.training.course import Course
 from xpcnn.training.curves import guessing_loss, jump, overfitting
+from xpcnn.training.divergence import all_finite, first_failing
 from xpcnn.training.evaluation import evaluate, zero_sums
 from xpcnn.training.extension import check_extension
 from xpcnn.training.health import findings, new, warm_up
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.last_batch import check_last_batch
+from xpcnn.training.measure import checkup
 from xpcnn.training.options import TrainingOptions, check_validation
+from xpcnn.training.prefetch import prefetched
 from xpcnn.training.recipe import recipe_for
-from xpcnn.training.samples import Samples
-from xpcnn.training.saving import Saver, Standing, Weights
+from xpcnn.training.saver import Saver, Standing, Weights
 from xpcnn.training.step import beginning, training_step
+from xpcnn.training.updates import Course
 from xpcnn.types import unflatten_like
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Run:
             self._between()  # what was due when the run was broken off
         updates = self.course.epoch(epoch, first - begin, self.history.losses())
         # measured with flip and crop: 1.25 x for `tiny`, 1.04 x for `medium`; without, no gain
-        for update in ahead(updates) if self.options.augment else updates:
+        for update in prefetched(updates) if self.options.augment else updates:
             if self.stopping:
                 break
             progress, passes = self.now

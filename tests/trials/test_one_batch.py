@@ -28,7 +28,7 @@ from xpcnn.layers import (
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import OneCycle
-from xpcnn.training import DryRun, Overfit, dry_run, overfit_one_batch
+from xpcnn.trials import DryRun, Overfit, dry_run, overfit_one_batch
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ import numpy
 from xpcnn import random
 from xpcnn.data.augment import Augmenter
 from xpcnn.errors import ConfigError, hint
+from xpcnn.samples import Samples
 from xpcnn.schedules import after
 from xpcnn.training.options import TrainingOptions
-from xpcnn.training.samples import Samples
 from xpcnn.types import Array
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy
 
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
-from xpcnn.training.course import Update
 from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.health import Figures
+from xpcnn.training.probe import watched
 from xpcnn.training.step import Progress, Recipe, training_step
-from xpcnn.training.watch import watched
+from xpcnn.training.updates import Update
 from xpcnn.types import Array, flatten, namespace
 
 if TYPE_CHECKING:

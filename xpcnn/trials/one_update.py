@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from xpcnn.errors import XpcnnError, hint
-from xpcnn.intake import check_seed
-from xpcnn.training.blackbox import all_finite
-from xpcnn.training.checkup import expected_loss
-from xpcnn.training.course import Course
+from xpcnn.inputs import check_seed
+from xpcnn.training.divergence import all_finite
 from xpcnn.training.evaluation import evaluate
 from xpcnn.training.last_batch import check_last_batch
+from xpcnn.training.measure import expected_loss
 from xpcnn.training.options import training_options
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import beginning, training_step
-from xpcnn.training.trial import prepare
+from xpcnn.training.updates import Course
+from xpcnn.trials.prepare import prepared
 
 if TYPE_CHECKING:
-    from xpcnn.intake import Data
+    from xpcnn.inputs import Data
     from xpcnn.model import Model
 
 
@@ -73,7 +73,7 @@ def dry_run(
     chosen = training_options(options)
     seed = model.seed if seed is None else check_seed(seed)
     train, held_out = model.parts(data, validation, seed)
-    model, samples = prepare(model, train)
+    model, samples = prepared(model, train)
     recipe = recipe_for(model, chosen, seed)
     course = Course(model, samples, chosen, seed)
     check_last_batch(model, len(samples), chosen)

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from xpcnn.errors import ConfigError, hint
-from xpcnn.intake import check_seed
-from xpcnn.training.course import Course, Update
+from xpcnn.inputs import check_seed
 from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import check_count, training_options
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import beginning, training_step
-from xpcnn.training.trial import prepare
+from xpcnn.training.updates import Course, Update
+from xpcnn.trials.prepare import prepared
 
 if TYPE_CHECKING:
-    from xpcnn.intake import Data
+    from xpcnn.inputs import Data
     from xpcnn.model import Model
 
 _SMOOTHING = 0.9  # weight of the losses before: a mean over about the last 10 updates
@@ -86,7 +86,7 @@ def find_lr(
         raise ConfigError(hint(message, "lowest=1e-7, highest=10.0"))
     chosen = training_options(options)
     seed = model.seed if seed is None else check_seed(seed)
-    model, samples = prepare(model, data)
+    model, samples = prepared(model, data)
     recipe = recipe_for(model, chosen, seed)
     place = model.backend.from_host
     zero = zero_sums(model)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from xpcnn.losses import Loss, ScoresPullback
-from xpcnn.training.course import Update
+from xpcnn.training.probe import watched
 from xpcnn.training.step import Arrays, Progress, Recipe, gradients, training_step, update
-from xpcnn.training.watch import watched
+from xpcnn.training.updates import Update
 from xpcnn.types import Array, flatten, namespace, unflatten_like
 
 

@@ -14,8 +14,8 @@ from xpcnn.initializers import Zeros
 from xpcnn.layers import Dense
 from xpcnn.losses import MSE
 from xpcnn.optimizers import SGD, Adam
-from xpcnn.training import LrSearch, find_lr
-from xpcnn.training.lr_finder import suggest
+from xpcnn.trials import LrSearch, find_lr
+from xpcnn.trials.learning_rate import suggest
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import TINY, start
-from xpcnn.cli.runs import new_run
+from xpcnn.cli.run_folder import new_run
 from xpcnn.errors import ConfigError
 from xpcnn.io.models import load_model
 

@@ -5,12 +5,13 @@ that has something to save or to tidy up.
 """
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from xpcnn.cli.guard import WORDS, leave
+from xpcnn.guard import WORDS, leave
 
 
 class Terminated(KeyboardInterrupt):
@@ -34,3 +35,22 @@ def interruptible() -> Iterator[None]:
     finally:
         for number in changed:
             signal.signal(number, before[number])
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Ignore both signals while the block runs, for a last save.
+
+    Outside of the main thread they do not arrive.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in WORDS}
+    try:
+        for number in WORDS:
+            signal.signal(number, signal.SIG_IGN)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -10,14 +10,14 @@ T = TypeVar("T")
 _END: Any = object()
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
+def prefetched(items: Iterator[T]) -> Iterator[T]:
     """Yield the items in their order, the next always under way; errors arise where it is due."""
     context = copy_context()  # holds NumPy's errstate
 
     def advance() -> Any:
         return context.run(lambda: next(items, _END))
 
-    with ThreadPoolExecutor(1, "xpcnn-ahead") as thread:
+    with ThreadPoolExecutor(1, "xpcnn-prefetch") as thread:
         coming = thread.submit(advance)
         while (item := coming.result()) is not _END:
             coming = thread.submit(advance)

@@ -9,7 +9,7 @@ import numpy
 
 from xpcnn import data
 from xpcnn.cli.options import device_name
-from xpcnn.cli.runs import MODEL
+from xpcnn.cli.run_folder import MODEL
 from xpcnn.data import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.paths import is_unlabelled, unlabelled

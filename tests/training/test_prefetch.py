@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy
 import pytest
 
-from xpcnn.training.ahead import ahead
+from xpcnn.training.prefetch import prefetched
 
 
 def test_the_same_items_by_one_other_thread() -> None:
@@ -17,7 +17,7 @@ def test_the_same_items_by_one_other_thread() -> None:
             threads.add(threading.current_thread())
             yield i
 
-    assert list(ahead(items())) == list(range(50))
+    assert list(prefetched(items())) == list(range(50))
     assert len(threads) == 1
     assert threading.current_thread() not in threads
 
@@ -30,7 +30,7 @@ def test_only_one_is_prepared_ahead() -> None:
             made.append(i)
             yield i
 
-    coming = ahead(items())
+    coming = prefetched(items())
     assert next(coming) == 0
     assert len(made) <= 2
     coming.close()  # type: ignore[attr-defined]  # a generator
@@ -43,7 +43,7 @@ def test_an_error_arises_where_it_is_due() -> None:
         yield 1
         raise ValueError("no more")
 
-    coming = ahead(items())
+    coming = prefetched(items())
     assert next(coming) == 1
     with pytest.raises(ValueError, match="no more"):
         next(coming)
@@ -54,4 +54,4 @@ def test_the_callers_errstate_holds() -> None:
         yield float(numpy.float32(1) / numpy.float32(0))
 
     with numpy.errstate(divide="raise"), pytest.raises(FloatingPointError):
-        next(ahead(items()))
+        next(prefetched(items()))

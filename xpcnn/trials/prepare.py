@@ -6,15 +6,15 @@ A trial leaves the model that it is given as it was.
 import copy
 from typing import TYPE_CHECKING
 
-from xpcnn.intake import balanced_loss
-from xpcnn.training.samples import Samples
+from xpcnn.inputs import balanced_loss
+from xpcnn.samples import Samples
 
 if TYPE_CHECKING:
-    from xpcnn.intake import Data
+    from xpcnn.inputs import Data
     from xpcnn.model import Model
 
 
-def prepare(model: "Model", data: "Data") -> tuple["Model", Samples]:
+def prepared(model: "Model", data: "Data") -> tuple["Model", Samples]:
     """Return a second model with the same weights, and samples that both normalise alike.
 
     Raises:

@@ -14,11 +14,11 @@ import numpy
 import xpcnn
 from xpcnn import backend, data
 from xpcnn.backend import Backend
+from xpcnn.cli.opening import model_path, open_model
 from xpcnn.cli.options import device_name, image_size
 from xpcnn.cli.output import finite, say
 from xpcnn.cli.request import Request
-from xpcnn.cli.runs import CHECKPOINTS, MODEL, Journal, Rewritten, describe, new_run
-from xpcnn.cli.saved import model_path, open_model
+from xpcnn.cli.run_folder import CHECKPOINTS, MODEL, Journal, Rewritten, describe, new_run
 from xpcnn.cli.settings import Settings, resolve
 from xpcnn.data import Dataset
 from xpcnn.data.preflight import off_scale
@@ -30,11 +30,11 @@ from xpcnn.io.weights import LoadedWeights, take_weights
 from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.models.saved import preset_of
+from xpcnn.signals import shielded
 from xpcnn.training import Callback, Checkpoints, Validation
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import check_validation
 from xpcnn.training.recipe import recipe_for
-from xpcnn.training.shield import shielded
 
 _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """What equal runs have equal, so that their model files are equal."""

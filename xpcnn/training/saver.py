@@ -11,13 +11,13 @@ import xpcnn
 from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.io.model_file import Spec
 from xpcnn.ops.checks import dtype_name
-from xpcnn.training.blackbox import arrays, with_arrays
 from xpcnn.training.checkpoints import Checkpoints, metadata
-from xpcnn.training.course import Update
+from xpcnn.training.divergence import arrays, with_arrays
 from xpcnn.training.history import History
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.replay import keep
 from xpcnn.training.step import Arrays, Progress
+from xpcnn.training.updates import Update
 from xpcnn.types import Params, flatten, unflatten_like
 
 if TYPE_CHECKING:

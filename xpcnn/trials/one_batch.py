@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from xpcnn.intake import check_seed
+from xpcnn.inputs import check_seed
 from xpcnn.layers import Dropout
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.optimizers import Adam, Optimizer
-from xpcnn.training.checkup import expected_loss
-from xpcnn.training.course import Course
 from xpcnn.training.evaluation import zero_sums
+from xpcnn.training.measure import expected_loss
 from xpcnn.training.options import TrainingOptions, check_count
+from xpcnn.training.probe import rebuilt
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import beginning, training_step
-from xpcnn.training.trial import prepare
-from xpcnn.training.watch import rebuilt
+from xpcnn.training.updates import Course
+from xpcnn.trials.prepare import prepared
 
 if TYPE_CHECKING:
-    from xpcnn.intake import Data
+    from xpcnn.inputs import Data
     from xpcnn.layers import Layer
     from xpcnn.model import Model
 
@@ -84,7 +84,7 @@ def overfit_one_batch(
     check_count("updates", updates)
     seed = model.seed if seed is None else check_seed(seed)
     chosen = TrainingOptions(batch_size=batch_size, optimizer=optimizer)
-    model, samples = prepare(model, data)
+    model, samples = prepared(model, data)
     model.layers = rebuilt(model.layers, _without_dropout)
     if isinstance(model.loss, SoftmaxCrossEntropy):
         model.loss = replace(model.loss, label_smoothing=0.0)
