@@ -38,6 +38,17 @@ def test_source_checkout_works_from_any_folder(tmp_path: Path) -> None:
         assert ran.stdout.split(") ")[1].split() == [str(f) for f in files]
 
 
+def test_a_checkout_adds_the_backends_alone_to_the_package(tmp_path: Path) -> None:
+    """Nothing else of the repository, such as its tests, can be imported from the package."""
+    code = (
+        "import xpcnn.backend, xpcnn.backends.numpy_backend as n, importlib.util as u;"
+        "print(n.__name__, *(u.find_spec(f'xpcnn.{x}') for x in ('tests', 'examples', 'xpcnn')))"
+    )
+    ran = python(code, tmp_path, ROOT)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == ["xpcnn.backends.numpy_backend", "None", "None", "None"]
+
+
 def test_installed_layout_ignores_a_folder_called_backends(tmp_path: Path) -> None:
     site = tmp_path / "site"
     copy_of_the_house(site, site / "xpcnn" / "backends")

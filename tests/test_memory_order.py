@@ -61,7 +61,7 @@ def test_every_preset_keeps_batch_last(name: str, monkeypatch: pytest.MonkeyPatc
     preset = models.preset(name)
     model = Model(preset.layers, input_shape=preset.input_shape)
     raw = numpy.zeros((6, *preset.input_shape), numpy.uint8)
-    (x, _), *_ = model.samples(raw, None).batches(6)
+    (x, _), *_ = model.network.samples(raw, None).batches(6)
     ctx = Context(True, True, 1, lambda path, step, shape: random.uniform(1, step, shape))
     y, _, back = model.layers.forward(model.params, model.buffers, x, ctx)
     back(numpy.ones_like(y), want_dx=False)

@@ -5,7 +5,7 @@ Text in, offences out; nothing is imported. The rules are those of the table in 
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 ARRAY_LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict")
@@ -38,20 +38,43 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/data/", (*ABOVE_THE_EDGE, "pooch", "PIL")),
     ("xpcnn/benchmark/pytorch/", ("xpcnn", "torch", *HOST)),  # the other side of a comparison
     ("xpcnn/cli/", ("xpcnn", "click", "tqdm", *HOST)),
-    ("xpcnn/report/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
     ("xpcnn/training/progress.py", ("xpcnn", "tqdm")),
     ("xpcnn/", ("xpcnn", "safetensors", "tomli_w", "array_api_compat", *HOST)),
     ("examples/", ("xpcnn", "figure", *HOST)),
 ]
-OUTERMOST = ("xpcnn.cli", "xpcnn.report")  # for each other and the main module alone
+
+# the order of the upper rooms, from the ground: a file imports from its own room and those below
+ORDER: list[tuple[str, ...]] = [
+    ("types", "errors", "version", "signals"),
+    ("habits",),
+    ("options",),
+    ("random",),
+    ("backend",),
+    ("ops", "initializers"),
+    ("layers", "losses", "optimizers", "schedules", "metrics"),
+    ("sizes", "data"),
+    ("summary", "samples", "inputs", "weights"),
+    ("network",),
+    ("io",),
+    ("training",),
+    ("model",),
+    ("trials", "models", "classification", "testing", "environment"),
+    ("",),  # what users import: `xpcnn` itself
+    ("benchmark",),
+    ("cli",),
+    ("__main__",),
+]
+LEVELS = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 
 
 def offences(path: str, source: str) -> list[str]:
     """Return what a file may not do, each as "path:line: what"."""
     tree = ast.parse(source)
     found = [
-        f"{path}:{line}: imports {name}" for line, name in imports(path, tree) if bad(path, name)
+        f"{path}:{line}: imports {name}"
+        for line, name in imports(path, tree)
+        if bad(path, name) or climbs(path, name)
     ]
     if path.startswith("xpcnn/ops/reference/"):
         found += [f"{path}:{line}: {what}" for line, what in writes(tree)]
@@ -66,10 +89,6 @@ def bad(path: str, name: str) -> bool:
     itself = room.removesuffix(".py").strip("/").replace("/", ".")
     if is_within(name, "xpcnn.backends", "backends"):
         return True  # the door opens them by name
-    if room not in ("xpcnn/cli/", "xpcnn/report/", "xpcnn/__main__.py") and is_within(
-        name, *OUTERMOST
-    ):
-        return True
     if name.partition(".")[0] in sys.stdlib_module_names:
         return room == "xpcnn/ops/reference/" and not is_within(name, *PURE)
     return not is_within(name, *allowed, *([] if itself == "xpcnn" else [itself]))
@@ -83,6 +102,68 @@ def bad_for_a_backend(path: str, name: str) -> bool:
         return not name.startswith(f"backends.{library}")
     own = (library, f"array_api_compat.{library}", *COMPANIONS.get(library, ()), *HOST)
     return name.partition(".")[0] not in sys.stdlib_module_names and not is_within(name, *own)
+
+
+def climbs(path: str, name: str) -> bool:
+    """Whether an import within the package leads upwards, or into another room of its level."""
+    if not path.startswith("xpcnn/") or not is_within(name, "xpcnn"):
+        return False
+    here, there = room_of(module_of(path)), room_of(name)
+    if missing := {here, there} - {*LEVELS}:
+        raise ValueError(f"{path}: ORDER has no room for {missing}, here or imported")
+    return here != there and LEVELS[there] >= LEVELS[here]
+
+
+def room_of(module: str) -> str:
+    """Return the room of a module of the package; "" is `xpcnn` itself and what it exports."""
+    name = module.removeprefix("xpcnn").removeprefix(".").partition(".")[0]
+    return "" if name[:1].isupper() or name == "{}" else name
+
+
+def module_of(path: str) -> str:
+    """Return the dotted name of a file."""
+    return ".".join(PurePosixPath(path).with_suffix("").parts).removesuffix(".__init__")
+
+
+def circles(sources: Mapping[str, str]) -> list[list[str]]:
+    """Return the circles of files that import each other, late and for types alone included.
+
+    sources: the text of every file by path. Each circle is as large as it can be, and sorted.
+    """
+    files = {module_of(path): path for path in sources}
+    leads = {path: leads_to(path, source, files) for path, source in sources.items()}
+    reach = {path: reachable(path, leads) for path in leads}
+    found = {
+        tuple(sorted(other for other in reach[path] if path in reach[other]))
+        for path in leads
+        if path in reach[path]
+    }
+    return sorted(map(list, found))
+
+
+def leads_to(path: str, source: str, files: Mapping[str, str]) -> set[str]:
+    """Return the other files that a file imports; not those that it imports by a computed name."""
+    names = (name for _, name in imports(path, ast.parse(source)) if not name.endswith("{}"))
+    return {nearest_file(name, files) for name in names} - {path, ""}
+
+
+def nearest_file(name: str, files: Mapping[str, str]) -> str:
+    """Return the file of the module that a dotted name is or is in; "" of another package."""
+    while name and name not in files:
+        name = name.rpartition(".")[0]
+    return files.get(name, "")
+
+
+def reachable(start: str, leads: Mapping[str, set[str]]) -> set[str]:
+    """Return the files that imports lead to from one, in one step or more."""
+    found: set[str] = set()
+    coming = [*leads[start]]
+    while coming:
+        path = coming.pop()
+        if path not in found:
+            found.add(path)
+            coming += leads.get(path, ())
+    return found
 
 
 def is_within(name: str, *prefixes: str) -> bool:
@@ -103,14 +184,15 @@ def imports(path: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{module}.{alias.name}"
         elif isinstance(node, ast.Call) and called(node) in ("import_module", "__import__"):
             name = leading_text(node.args[0])
-            if name and path != "xpcnn/backend.py":
+            if name.partition(".")[0] not in ("", "{}") and path != "xpcnn/backend.py":
                 yield node.lineno, name
 
 
 def leading_text(argument: ast.expr) -> str:
-    """Return the text that a string or an f-string begins with, without a final dot."""
-    first = argument.values[0] if isinstance(argument, ast.JoinedStr) else argument
-    return str(first.value).rstrip(".") if isinstance(first, ast.Constant) else ""
+    """Return the text of a string, or that of an f-string before its first value, and {}."""
+    if isinstance(argument, ast.JoinedStr):
+        return f"{leading_text(argument.values[0])}{{}}"
+    return str(argument.value) if isinstance(argument, ast.Constant) else ""
 
 
 def called(node: ast.Call) -> str:

@@ -13,7 +13,9 @@ set up its handling of Ctrl-C before anything else is imported.
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+from xpcnn.version import VERSION
+
+__version__ = VERSION
 
 TYPE_CHECKING = False
 """As in `typing`, whose import would take most of the time of this one."""
@@ -35,9 +37,8 @@ if TYPE_CHECKING:
         testing,
     )
     from xpcnn.classification import classification_report
-    from xpcnn.io.models import load_model as load
-    from xpcnn.io.weights import load_weights
-    from xpcnn.model import Model
+    from xpcnn.model import Model, load_weights
+    from xpcnn.model import load_model as load
 
 __all__ = [
     "Model",
@@ -59,8 +60,8 @@ __all__ = [
 
 _OBJECTS = {
     "Model": ("xpcnn.model", "Model"),
-    "load": ("xpcnn.io.models", "load_model"),
-    "load_weights": ("xpcnn.io.weights", "load_weights"),
+    "load": ("xpcnn.model", "load_model"),
+    "load_weights": ("xpcnn.model", "load_weights"),
     "classification_report": ("xpcnn.classification", "classification_report"),
 }
 """Those of `__all__` that are no modules: their module, and their name there."""

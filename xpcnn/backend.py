@@ -5,22 +5,30 @@ that the arrays decide: an op looks up the fast kernels of its first argument's 
 """
 
 import importlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy
 
-import xpcnn
 from xpcnn import random
 from xpcnn.errors import BackendError, hint, nearest
 from xpcnn.options import find
 from xpcnn.types import Array, Namespace, Shape
 
+_PACKAGE = f"{__package__}.backends"
 _HERE = Path(__file__).parent
+
 if not (_HERE / "backends").is_dir():  # a source checkout: the folder stands beside the package
-    xpcnn.__path__.append(str(_HERE.parent))
+    _folder = _HERE.parent / "backends"
+    _spec = spec_from_file_location(
+        _PACKAGE, _folder / "__init__.py", submodule_search_locations=[str(_folder)]
+    )
+    assert _spec is not None
+    sys.modules[_PACKAGE] = module_from_spec(_spec)  # its file is empty: nothing to execute
 
 Kernels = Mapping[str, Callable[..., Any]]
 
@@ -132,4 +140,4 @@ def _module(name: str) -> Any:
     """Import the file of a backend."""
     if name not in NAMES:
         raise BackendError(hint(f"unknown backend {name!r}", nearest(name, NAMES)))
-    return importlib.import_module(f"xpcnn.backends.{name}_backend")
+    return importlib.import_module(f"{_PACKAGE}.{name}_backend")

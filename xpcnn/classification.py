@@ -6,15 +6,12 @@ refuses, and draws no pictures.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy
 
 from xpcnn import metrics
-
-if TYPE_CHECKING:
-    from xpcnn.inputs import Data
-    from xpcnn.model import Model
+from xpcnn.inputs import Data
+from xpcnn.model import Model
 
 _WIDEST = 20  # classes of a confusion matrix that can be read as text
 
@@ -124,7 +121,7 @@ class ClassificationReport:
 
 
 def classification_report(
-    model: "Model", data: "Data", *, views: Sequence[str] = ("identity",), batch_size: int = 256
+    model: Model, data: Data, *, views: Sequence[str] = ("identity",), batch_size: int = 256
 ) -> ClassificationReport:
     """Return all figures of what `model.predict_proba` says of `data`.
 

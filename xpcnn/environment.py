@@ -9,9 +9,9 @@ import sys
 from importlib import metadata
 from typing import Any
 
-import xpcnn
 from xpcnn import backend
 from xpcnn.data.download import cache_folder
+from xpcnn.version import VERSION
 
 PACKAGES = (
     "numpy",
@@ -36,7 +36,7 @@ def versions() -> dict[str, Any]:
     name, None where it is not installed).
     """
     return {
-        "xpcnn": xpcnn.__version__,
+        "xpcnn": VERSION,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": _cpus(),

@@ -1,16 +1,15 @@
-"""Model: layers, their parameters and a backend, and what people do with them."""
+"""Model: a network with classes, and what people do with it."""
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from numbers import Real
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy
 
-import xpcnn
-from xpcnn import backend as door
 from xpcnn.backend import Backend
 from xpcnn.data.augment import views_of
 from xpcnn.data.dataset import Dataset
@@ -18,19 +17,16 @@ from xpcnn.data.reading import Reading, observed
 from xpcnn.data.split import split
 from xpcnn.errors import (
     ArgumentError,
-    ConfigError,
+    BackendError,
     DataError,
-    ShapeError,
     hint,
+    with_context,
 )
 from xpcnn.habits import advised, no_attribute
-from xpcnn.initializers import Draw
 from xpcnn.inputs import (
     Data,
     as_classes,
     as_dataset,
-    as_input_shape,
-    as_loss,
     as_pair,
     as_samples,
     balanced_loss,
@@ -38,9 +34,11 @@ from xpcnn.inputs import (
     check_seed,
     warn_of_scale,
 )
-from xpcnn.layers import Context, Layer, Sequential, Softmax
-from xpcnn.losses import Loss, SoftmaxCrossEntropy, check_weights
-from xpcnn.samples import Samples
+from xpcnn.io import models
+from xpcnn.io.weights import LoadedWeights, take_weights
+from xpcnn.layers import Layer
+from xpcnn.losses import Loss
+from xpcnn.network import Network, OfNetwork
 from xpcnn.summary import Summary, summarize
 from xpcnn.training import Callback, Checkpoints, History, evaluate, fit
 from xpcnn.training.callbacks import check_callbacks
@@ -48,7 +46,8 @@ from xpcnn.training.checkpoints import check_checkpoints
 from xpcnn.training.options import check_count, check_switches, training_options
 from xpcnn.training.progress import ProgressBar, is_shown
 from xpcnn.training.saver import Saver
-from xpcnn.types import Array, Params, Shape, map_tree
+from xpcnn.types import Array, Params, Shape
+from xpcnn.version import VERSION
 from xpcnn.weights import by_path, normalisation, replaced
 
 
@@ -80,6 +79,17 @@ class Model:
     opened again. Two models are equal only if they are one object.
     """
 
+    layers = OfNetwork[Layer]()
+    loss = OfNetwork[Loss]()
+    params = OfNetwork[Params]()
+    buffers = OfNetwork[Params]()
+    backend = OfNetwork[Backend]()
+    dtype = OfNetwork[str]()
+    input_shape = OfNetwork[Shape]()
+    output_shape = OfNetwork[Shape]()
+    mean = OfNetwork[tuple[float, ...] | None]()
+    std = OfNetwork[tuple[float, ...] | None]()
+
     def __init__(
         self,
         layers: Layer | Sequence[Layer],
@@ -92,43 +102,21 @@ class Model:
         classes: Sequence[str] | None = None,
         dtype: str = "float32",
     ) -> None:
-        check_seed(seed)
-        if dtype not in ("float32", "float64"):
-            message = f"dtype is {dtype!r}, expected 'float32' or 'float64'"
-            raise ConfigError(hint(message, 'dtype="float32"'))
-        alone = isinstance(layers, Layer) and not isinstance(layers, type)
-        self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # refused there
-        self.input_shape: Shape = as_input_shape(input_shape)
-        self.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
-        self.seed = seed
-        self.loss: Loss = as_loss(loss)
-        last = self.layers.layers[-1] if isinstance(self.layers, Sequential) else None
-        if isinstance(last, Softmax) and isinstance(self.loss, SoftmaxCrossEntropy):
-            raise ConfigError(
-                hint(
-                    "the network ends with Softmax, which the loss SoftmaxCrossEntropy contains",
-                    "leave the Softmax layer out; predict_proba applies it",
-                )
-            )
-        self.dtype = dtype
-        self.mean: tuple[float, ...] | None = None
-        self.std: tuple[float, ...] | None = None
+        self.seed = check_seed(seed)
+        self.network = Network(
+            layers,
+            input_shape=input_shape,
+            backend=backend,
+            device=device,
+            seed=seed,
+            loss=loss,
+            dtype=dtype,
+        )
         self.reading: Reading | None = None
         self.provenance: dict[str, Any] = {}
         self.classes: tuple[str, ...] | None = None if classes is None else as_classes(classes)
-        params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
-        if len(self.output_shape) != 1:
-            raise ShapeError(
-                hint(
-                    f"the network makes {self.output_shape} of a sample, expected a row of scores",
-                    "a Flatten() and a Dense(classes) layer at its end",
-                )
-            )
-        check_weights(self.loss, self.output_shape[0])
         if self.classes is not None:
             check_outputs(self.output_shape[0], self.loss, self.classes)
-        self.params: Params = self._to_device(params)
-        self.buffers: Params = self._to_device(buffers)
 
     def __repr__(self) -> str:
         count = summarize(self.layers, self.input_shape).parameters
@@ -211,24 +199,26 @@ class Model:
         if self.classes is None:
             self.classes = train.classes
         try:
-            samples = self.samples(train.images, train.labels)
-            others = None if held_out is None else self.samples(held_out.images, held_out.labels)
+            samples = self.network.samples(train.images, train.labels)
+            others = (
+                None if held_out is None else self.network.samples(held_out.images, held_out.labels)
+            )
             with ExitStack() as stack:
                 saver = None
                 if checkpoints is not None:
                     stack.enter_context(checkpoints.locked())
                     parts = [part.digest() for part in (train, held_out) if part is not None]
-                    saver = Saver(checkpoints, self, chosen, seed, " ".join(parts), resume)
+                    saver = Saver(checkpoints, self.network, chosen, seed, " ".join(parts), resume)
                 if progress and is_shown():
                     heard = (*heard, stack.enter_context(ProgressBar(chosen.epochs)))
                 stack.enter_context(self.backend.session())
                 stack.enter_context(numpy.errstate(all="ignore"))  # `fit` tells of divergence
-                history = fit(self, samples, others, chosen, seed, heard, saver, health)
+                history = fit(self.network, samples, others, chosen, seed, heard, saver, health)
         except Exception:
             self.mean, self.std, self.classes, self.reading, self.loss = before
             raise
         self.provenance = {
-            "xpcnn": xpcnn.__version__,
+            "xpcnn": VERSION,
             "backend": self.backend.name,
             "data": train.name,
             "data_hash": train.digest(),
@@ -248,9 +238,9 @@ class Model:
         """
         data = self.checked(as_pair(data, labels))
         warn_of_scale(data.images, self.mean, self.std)
-        samples = self.samples(data.images, data.labels)
+        samples = self.network.samples(data.images, data.labels)
         with self.backend.session():
-            return evaluate(self, samples, batch_size)
+            return evaluate(self.network, samples, batch_size)
 
     @advised
     def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
@@ -259,7 +249,7 @@ class Model:
         Warns (`errors.DataWarning`) of samples on another scale than those trained on, such as
         images from 0 to 1 where the model knows 0 to 255.
         """
-        return self._map(samples, batch_size, lambda x: self.loss.decide(self._scores(x)))
+        return self._map(samples, batch_size, lambda x: self.loss.decide(self.network.scores(x)))
 
     @advised
     def predict_proba(
@@ -269,10 +259,10 @@ class Model:
 
         views: what to see of each sample, "identity" or "flip"; of several, the mean.
         """
-        chosen = views_of(views)
+        chosen, scores = views_of(views), self.network.scores
 
         def mean(x: Array) -> Array:
-            first, *others = (self.loss.probabilities(self._scores(view(x))) for view in chosen)
+            first, *others = (self.loss.probabilities(scores(view(x))) for view in chosen)
             return sum(others, start=first) / len(chosen)
 
         return self._map(samples, batch_size, mean)
@@ -283,7 +273,7 @@ class Model:
 
         The scores before the loss makes probabilities of them, such as logits. Warns as `predict`.
         """
-        return self._map(samples, batch_size, self._scores)
+        return self._map(samples, batch_size, self.network.scores)
 
     def get_weights(self) -> dict[str, numpy.ndarray]:
         """Return copies of all parameters and running statistics by path: "layers.0.weight"."""
@@ -329,49 +319,38 @@ class Model:
             ConfigError: the model holds a layer that no file can describe.
             CheckpointError: the file cannot be written; one that was there before is untouched.
         """
-        from xpcnn.io.models import save_model
-
-        save_model(self, path)
+        models.write(path, self.network, self._facts())
 
     def to(self, backend: str | Backend, device: str | int | None = None) -> "Model":
         """Return the same model on another backend; this one stays as it is."""
         moved = copy.copy(self)
         moved.provenance = dict(self.provenance)
-        moved.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
-        moved.params = moved._to_device(self.host_arrays(self.params))
-        moved.buffers = moved._to_device(self.host_arrays(self.buffers))
+        moved.network = self.network.to(backend, device)
         return moved
 
     def __copy__(self) -> "Model":
         """Return a second model that shares the arrays, into which nobody writes."""
         twin = object.__new__(type(self))
-        vars(twin).update(vars(self))
+        vars(twin).update(vars(self), network=copy.copy(self.network))
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Model":
         twin = copy.copy(self)
         memo[id(self)] = twin
         for name, value in vars(self).items():
-            if name not in ("layers", "params", "buffers"):  # layers are frozen
-                setattr(twin, name, copy.deepcopy(value, memo))
-        twin.params, twin.buffers = self._copied(self.params), self._copied(self.buffers)
+            setattr(twin, name, copy.deepcopy(value, memo))
         return twin
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from xpcnn.io.models import pickled_model
+        content, own = models.pickled(self.network, self._facts())
+        return unpickled_model, (content, own, self.backend.name, self.backend.opened_with)
 
-        return pickled_model(self)
-
-    def _copied(self, tree: Params) -> Params:
-        return map_tree(tree, lambda x: self.backend.xp.asarray(x, copy=True))
+    def _facts(self) -> models.Facts:
+        return models.Facts(self.seed, self.classes, self.reading, self.provenance)
 
     def host_arrays(self, tree: Params) -> Params:
         """Return parameters or buffers as NumPy arrays."""
-        return map_tree(tree, self.backend.to_host)
-
-    def _to_device(self, tree: Params) -> Params:
-        """Return host arrays as device arrays of the model's dtype."""
-        return map_tree(tree, lambda x: self.backend.from_host(x.astype(self.dtype)))
+        return self.network.host_arrays(tree)
 
     def _map(
         self, samples: Array, batch_size: int, read: Callable[[Array], Array]
@@ -384,13 +363,9 @@ class Model:
             return self._map(numpy.zeros((1, *self.input_shape), "f4"), 1, read)[:0]
         parts = []
         with self.backend.session():
-            for x, _ in self.samples(raw, None).batches(batch_size):
+            for x, _ in self.network.samples(raw, None).batches(batch_size):
                 parts.append(read(x))
         return self.backend.to_host(self.backend.xp.concat(parts, axis=0))
-
-    def _scores(self, x: Array) -> Array:
-        """Return the scores of normalised samples (n, outputs)."""
-        return self.layers.forward(self.params, self.buffers, x, Context())[0]
 
     def checked(self, data: Data) -> Dataset:
         """Return a data set that fits the model, its labels and values checked."""
@@ -410,15 +385,70 @@ class Model:
             raise DataError(hint(message, "validation=0.1, a tenth of the training data"))
         return train, None if validation is None else self.checked(validation)
 
-    def samples(self, raw: numpy.ndarray, labels: numpy.ndarray | None) -> Samples:
-        """Move raw samples to the device, with what normalises them."""
-        channels = self.input_shape[0]
-        mean = (0.0,) * channels if self.mean is None else self.mean
-        std = (1.0,) * channels if self.std is None else self.std
-        from_host = self.backend.from_host
-        return Samples(
-            from_host(raw.reshape(len(raw), *self.input_shape)),
-            None if labels is None else from_host(labels),
-            from_host(numpy.asarray(mean, dtype=self.dtype)),
-            from_host(numpy.asarray(std, dtype=self.dtype)),
-        )
+
+def load_model(
+    path: str | Path,
+    *,
+    layers: Iterable[type] = (),
+    backend: str | Backend = "numpy",
+    device: str | int | None = None,
+) -> Model:
+    """Return the model that a file holds, on any backend, whichever wrote it.
+
+    Args:
+        layers: layer classes of your own (dataclasses) that the file may name.
+
+    Raises:
+        CheckpointError: the file cannot be read, or is not what its own description says.
+        BackendError: the backend cannot be used here.
+    """
+    found, tensors = models.read(path, layers)
+    model = Model(
+        found.layers,
+        input_shape=found.input_shape,
+        backend=backend,
+        device=device,
+        seed=found.seed,
+        loss=found.loss,
+        classes=found.classes,
+        dtype=found.dtype,
+    )
+    models.restore(model.network, tensors)
+    model.mean, model.std = found.mean, found.std
+    model.reading, model.provenance = found.reading, found.provenance
+    return model
+
+
+def load_weights(model: Model, path: str | Path, *, layers: Iterable[type] = ()) -> LoadedWeights:
+    """Give a model the weights of a model file where layers have the same path and shapes.
+
+    A layer takes all of its parameters and running statistics or none, cast to the dtype of the
+    model. Where the samples have as many channels, the model normalises them as the file says, so
+    that the weights see what they were trained on. Classes and everything else of the model stay.
+
+    Args:
+        layers: layer classes of your own that the file may name.
+
+    Raises:
+        CheckpointError: the file cannot be read, or no layer fits.
+    """
+    return take_weights(model.network, load_model(path, layers=layers).network, str(path))
+
+
+def unpickled_model(
+    content: bytes, layers: tuple[type, ...], backend: str, device: str | int | None
+) -> Model:
+    """Return the model whose file has this content, on the backend that it was on.
+
+    Raises:
+        CheckpointError: the content is damaged.
+        BackendError: the backend cannot be used here.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "pickled.safetensors"
+        path.write_bytes(content)
+        try:
+            return load_model(path, layers=layers, backend=backend, device=device)
+        except BackendError as error:
+            message = f"the pickled model was on backend {backend!r}"
+            raise with_context(error, message) from None

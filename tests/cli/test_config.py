@@ -12,9 +12,9 @@ from xpcnn.cli.settings import Settings, resolve
 from xpcnn.data.augment import Crop, Flip
 from xpcnn.errors import ConfigError
 from xpcnn.io import toml
-from xpcnn.io.models import load_model
 from xpcnn.layers import Conv2D, Dense, Flatten, Sequential
 from xpcnn.losses import SoftmaxCrossEntropy
+from xpcnn.model import load_model
 from xpcnn.models import Preset, preset
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Constant

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from xpcnn.io.models import load_model
 from xpcnn.io.toml import parse
+from xpcnn.model import load_model
 
 CONSTANT = ("train", "--limit", "300", "--quiet", "--schedule", "constant")
 

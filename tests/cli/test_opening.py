@@ -11,8 +11,8 @@ import pytest
 
 import xpcnn
 from tests.cli.conftest import Cli
-from xpcnn.io.models import load_model
 from xpcnn.layers import Dense, Flatten
+from xpcnn.model import load_model
 
 
 def answer(cli: Cli, *arguments: str | Path) -> Any:

@@ -45,7 +45,7 @@ class Ours:
             model.loss,
             SGD(LR, momentum=MOMENTUM),
             groups(tuple(flatten(model.params))),
-            random_source(model, 0),
+            random_source(model.network, 0),
         )
         self.progress = beginning(self.recipe, model.params, model.buffers, place, "float32")
         self.batches = cycle([(place(x), place(labels)) for x, labels in batches])

@@ -11,8 +11,8 @@ from safetensors.numpy import load_file, save
 from tests.io.forge import forge
 from xpcnn import Model
 from xpcnn.errors import CheckpointError
-from xpcnn.io.models import load_model
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, PReLU, ReLU, Residual, Sequential
+from xpcnn.model import load_model
 
 
 @pytest.fixture

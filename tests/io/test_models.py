@@ -12,7 +12,6 @@ from tests.lib import Lib
 from xpcnn import Model, backend
 from xpcnn.data.reading import Pictures
 from xpcnn.errors import CheckpointError, ConfigError
-from xpcnn.io.models import load_model, save_model
 from xpcnn.layers import (
     Activation,
     BatchNorm,
@@ -26,6 +25,7 @@ from xpcnn.layers import (
     Sequential,
 )
 from xpcnn.losses import MSE, BCEWithLogits, SoftmaxCrossEntropy
+from xpcnn.model import load_model
 from xpcnn.optimizers import SGD
 from xpcnn.types import Array, flatten
 
@@ -87,7 +87,7 @@ def test_a_model_comes_back_as_it_was(path: Path) -> None:
 @pytest.mark.parametrize("loss", [MSE(), BCEWithLogits()])
 def test_other_losses_and_float64_come_back(path: Path, loss: Any) -> None:
     model = trained(loss=loss, dtype="float64")
-    save_model(model, path)
+    model.save(path)
     again = load_model(path)
     assert again.loss == loss
     numpy.testing.assert_array_equal(

@@ -14,8 +14,8 @@ from tests.fuzz.mutations import mutant
 from xpcnn import Model
 from xpcnn.errors import CheckpointError
 from xpcnn.io import model_file
-from xpcnn.io.models import load_model
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, ReLU
+from xpcnn.model import load_model
 from xpcnn.training import Checkpoints
 from xpcnn.training.checkpoints import metadata
 from xpcnn.training.history import History

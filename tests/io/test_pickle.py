@@ -96,7 +96,7 @@ def test_a_pickle_holds_no_code() -> None:
             found.add(".".join(strings[-2:]))
         elif isinstance(argument, str):
             strings.append(argument)
-    assert found == {"xpcnn.io.models.unpickled_model", "tests.io.test_pickle.Twice"}
+    assert found == {"xpcnn.model.unpickled_model", "tests.io.test_pickle.Twice"}
     assert pickle.loads(content).layers == trained(Twice()).layers
 
 

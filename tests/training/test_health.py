@@ -187,10 +187,10 @@ def figures(library: Any, layers: list[Layer], x: Any, labels: Any, dtype: str) 
     place = model.backend.from_host
     channels = (numpy.zeros(x.shape[1], dtype), numpy.ones(x.shape[1], dtype))
     samples = Samples(place(x), place(numpy.asarray(labels)), *map(place, channels))
-    recipe = recipe_for(model, options, 0)
+    recipe = recipe_for(model.network, options, 0)
     start = beginning(recipe, model.params, model.buffers, place, dtype)
-    update = next(Course(model, samples, options, 0).epoch(1, 0, []))
-    return checkup(model, recipe, start, update, samples.labels)
+    update = next(Course(model.network, samples, options, 0).epoch(1, 0, []))
+    return checkup(model.network, recipe, start, update, samples.labels)
 
 
 class Rows:

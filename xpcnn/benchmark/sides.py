@@ -65,7 +65,7 @@ class Training:
         self.x, self.labels = to_device(x), to_device(labels)
         self.lr, self.number = (to_device(numpy.asarray(v, "float32")) for v in (LR, 1))
         options = TrainingOptions(optimizer=SGD(LR, momentum=MOMENTUM))
-        self.recipe = recipe_for(model, options, 0)
+        self.recipe = recipe_for(model.network, options, 0)
         self.progress = beginning(self.recipe, model.params, model.buffers, to_device, model.dtype)
 
     def step(self) -> None:
@@ -85,8 +85,7 @@ class Inference:
         self.forward()
 
     def forward(self) -> Array:
-        model = self.model
-        return model.layers.forward(model.params, model.buffers, self.x, Context())[0]
+        return self.model.network.scores(self.x)
 
 
 def without_dropout(layer: Layer) -> Layer:
@@ -119,7 +118,7 @@ def gradients(
     model: Model, x: numpy.ndarray, labels: numpy.ndarray
 ) -> tuple[float, dict[str, numpy.ndarray]]:
     """Return the loss of a batch in the model's dtype, and its gradients by path."""
-    ctx = Context(training=True, grad=True, step=1, source=random_source(model, 0))
+    ctx = Context(training=True, grad=True, step=1, source=random_source(model.network, 0))
     x = x.astype(model.dtype)
     with model.backend.session():
         scores, _, back = model.layers.forward(model.params, model.buffers, x, ctx)

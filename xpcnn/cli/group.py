@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 
 import click
 
-import xpcnn
 from xpcnn.cli.error_text import near
 from xpcnn.cli.output import data_warnings, say
 from xpcnn.errors import XpcnnError, nearest
 from xpcnn.guard import WORDS
 from xpcnn.signals import Terminated, interruptible
+from xpcnn.version import VERSION
 
 COMMANDS = {
     "train": "xpcnn.cli.job",
@@ -143,7 +143,7 @@ def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
 
 
 @click.command(cls=Commands, params=[verbose_option()])
-@click.version_option(xpcnn.__version__, prog_name="xpcnn")
+@click.version_option(VERSION, prog_name="xpcnn")
 def cli() -> None:
     """Train and run convolutional networks on NumPy, CuPy and other array libraries.
 

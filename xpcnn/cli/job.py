@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy
 
-import xpcnn
 from xpcnn import backend, data
 from xpcnn.backend import Backend
 from xpcnn.cli.opening import model_path, open_model
@@ -35,6 +34,7 @@ from xpcnn.training import Callback, Checkpoints, Validation
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import check_validation
 from xpcnn.training.recipe import recipe_for
+from xpcnn.version import VERSION
 
 _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """What equal runs have equal, so that their model files are equal."""
@@ -195,12 +195,12 @@ def prepare(request: Request) -> Plan:
         classes=train.classes,
         dtype=flags["dtype"],
     )
-    loaded = None if source is None else take_weights(model, source, flags["init"])
+    loaded = None if source is None else take_weights(model.network, source.network, flags["init"])
     to_config(model.layers)  # refuses now what could not be saved in the end
     model.reading = whole.reading or observed(whole.images)
-    recipe_for(model, settings.training, model.seed)  # refuses patterns that fit nothing
+    recipe_for(model.network, settings.training, model.seed)  # refuses patterns that fit nothing
     check_validation(settings.training, validation is not None)
-    check_last_batch(model, len(train), settings.training)
+    check_last_batch(model.network, len(train), settings.training)
     checkpoints = Checkpoints(
         CHECKPOINTS,
         every_steps=flags["checkpoint_steps"],
@@ -253,7 +253,7 @@ def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | N
     figures = None if last is None else {name: getattr(last, name) for name in _FIGURES}
     best = _kept(plan, journal)
     plan.model.provenance = {
-        "xpcnn": xpcnn.__version__,
+        "xpcnn": VERSION,
         "backend": plan.model.backend.name,
         "data": plan.train.name,
         "data_hash": plan.train.digest(),

@@ -14,9 +14,8 @@ from xpcnn.data import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.paths import is_unlabelled, unlabelled
 from xpcnn.errors import CheckpointError, ConfigError, hint, nearest
-from xpcnn.io.models import load_model
 from xpcnn.layers import Layer
-from xpcnn.model import Model
+from xpcnn.model import Model, load_model
 from xpcnn.models import names, preset
 from xpcnn.types import Shape
 

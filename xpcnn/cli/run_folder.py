@@ -24,7 +24,7 @@ from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import lock, toml
 from xpcnn.io.atomic import write_bytes
 from xpcnn.io.lock import locked
-from xpcnn.io.models import load_model
+from xpcnn.model import load_model
 from xpcnn.training import Callback, Epoch, History, Validation
 
 CONFIG = "config.toml"

@@ -1,21 +1,20 @@
-"""A Model to a file and back. What the file must hold follows from the network it describes."""
+"""A network and the facts of its model, to a file and back.
+
+What the file must hold follows from the network it describes.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from xpcnn.backend import Backend
 from xpcnn.data.reading import Reading
 from xpcnn.errors import (
-    BackendError,
     CheckpointError,
     ConfigError,
     DTypeError,
     ShapeError,
     hint,
-    with_context,
 )
 from xpcnn.io import model_file, readings
 from xpcnn.io.model_file import Metadata, Spec
@@ -24,7 +23,7 @@ from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
 from xpcnn.layers.base import check_importable
 from xpcnn.losses import Loss, check_weights
-from xpcnn.model import Model
+from xpcnn.network import Network
 from xpcnn.sizes import sizes
 from xpcnn.types import Shape, flatten, unflatten_like
 
@@ -66,105 +65,78 @@ class Description:
             raise ConfigError(hint(message, "the same shape in both"))
 
 
-def save_model(model: Model, path: str | Path) -> None:
-    """Write a model to one file, readable on any backend.
+class Facts(NamedTuple):
+    """What a model file holds beside the network."""
+
+    seed: int
+    classes: tuple[str, ...] | None
+    reading: Reading | None
+    provenance: dict[str, Any]
+
+
+def write(path: str | Path, network: Network, facts: Facts) -> None:
+    """Write a network and the facts of its model to one file, readable on any backend.
 
     Raises:
         ConfigError: the network holds something that a file cannot describe.
         CheckpointError: the file cannot be written; one that was there before is untouched.
     """
-    model_file.write(path, *_contents(model))
+    model_file.write(path, *_contents(network, facts))
 
 
-def pickled_model(model: Model) -> tuple[Any, ...]:
-    """Return what pickle keeps of a model: the content of its file, the import paths of layer
-    classes of the user's own, and the name and device of its backend. No other code.
+def pickled(network: Network, facts: Facts) -> tuple[bytes, tuple[type, ...]]:
+    """Return what pickle keeps of a model: the content of its file, and the layer classes of the
+    user's own, which it keeps as their import paths. No other code.
 
     Raises:
         ConfigError: the network holds something that a file cannot describe, or a layer class that
             cannot be imported.
     """
-    content = model_file.packed("the model", *_contents(model))
-    own = own_layers(model.layers)
+    content = model_file.packed("the model", *_contents(network, facts))
+    own = own_layers(network.layers)
     for kind in own:
         check_importable(kind, f"the layer class {kind.__name__}")
-    return unpickled_model, (content, own, model.backend.name, model.backend.opened_with)
+    return content, own
 
 
-def unpickled_model(
-    content: bytes, layers: tuple[type, ...], backend: str, device: str | int | None
-) -> Model:
-    """Return the model that `pickled_model` described, on the same backend.
-
-    Raises:
-        CheckpointError: the content is damaged.
-        BackendError: the backend cannot be used here.
-    """
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "pickled.safetensors"
-        path.write_bytes(content)
-        try:
-            return load_model(path, layers=layers, backend=backend, device=device)
-        except BackendError as error:
-            message = f"the pickled model was on backend {backend!r}"
-            raise with_context(error, message) from None
-
-
-def _contents(model: Model) -> tuple[model_file.Tensors, Metadata]:
+def _contents(network: Network, facts: Facts) -> tuple[model_file.Tensors, Metadata]:
     """Return tensors and metadata of the file of a model."""
     metadata = {
-        "layers": to_config(model.layers),
-        "input_shape": model.input_shape,
-        "loss": to_config(model.loss),
-        "dtype": model.dtype,
-        "seed": model.seed,
-        "classes": model.classes,
-        "mean": model.mean,
-        "std": model.std,
-        "reading": readings.to_table(model.reading),
-        "provenance": model.provenance,
+        "layers": to_config(network.layers),
+        "input_shape": network.input_shape,
+        "loss": to_config(network.loss),
+        "dtype": network.dtype,
+        "seed": facts.seed,
+        "classes": facts.classes,
+        "mean": network.mean,
+        "std": network.std,
+        "reading": readings.to_table(facts.reading),
+        "provenance": facts.provenance,
     }
-    arrays = flatten(model.params) | flatten(model.buffers, BUFFERS)
-    tensors = {name: model.backend.to_host(x) for name, x in arrays.items()}
+    arrays = flatten(network.params) | flatten(network.buffers, BUFFERS)
+    tensors = {name: network.backend.to_host(x) for name, x in arrays.items()}
     return tensors, metadata
 
 
-def load_model(
-    path: str | Path,
-    *,
-    layers: Iterable[type] = (),
-    backend: str | Backend = "numpy",
-    device: str | int | None = None,
-) -> Model:
-    """Return the model that a file holds, on any backend, whichever wrote it.
+def read(path: str | Path, layers: Iterable[type] = ()) -> tuple[Description, model_file.Tensors]:
+    """Return what a model file describes, and its arrays, which fit that.
 
     Args:
-        layers: layer classes of your own (dataclasses) that the file may name.
+        layers: layer classes of the user's own (dataclasses) that the file may name.
 
     Raises:
         CheckpointError: the file cannot be read, or is not what its own description says.
-        BackendError: the backend cannot be used here.
     """
     made = objects(layers)
     tensors, metadata = model_file.read(path, lambda m: _expected(path, _describe(path, m, made)))
-    description = _describe(path, metadata, made)
-    model = Model(
-        description.layers,
-        input_shape=description.input_shape,
-        backend=backend,
-        device=device,
-        seed=description.seed,
-        loss=description.loss,
-        classes=description.classes,
-        dtype=description.dtype,
-    )
-    arrays = {name: model.backend.from_host(x) for name, x in tensors.items()}
-    model.params = unflatten_like(model.params, arrays)
-    model.buffers = unflatten_like(model.buffers, arrays, BUFFERS)
-    model.mean, model.std = description.mean, description.std
-    model.reading = description.reading
-    model.provenance = description.provenance
-    return model
+    return _describe(path, metadata, made), tensors
+
+
+def restore(network: Network, tensors: model_file.Tensors) -> None:
+    """Give a network of the file's layers the arrays of the file."""
+    arrays = {name: network.backend.from_host(x) for name, x in tensors.items()}
+    network.params = unflatten_like(network.params, arrays)
+    network.buffers = unflatten_like(network.buffers, arrays, BUFFERS)
 
 
 def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Description:

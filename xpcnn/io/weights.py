@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xpcnn.errors import CheckpointError, hint
-from xpcnn.io.models import BUFFERS, load_model
+from xpcnn.io.models import BUFFERS
+from xpcnn.network import Network
 from xpcnn.types import Shape, flatten, unflatten_like
-
-if TYPE_CHECKING:
-    from xpcnn.model import Model
 
 _MOST_LISTED = 12
 
@@ -42,25 +39,15 @@ class LoadedWeights:
         return "\n".join(lines)
 
 
-def load_weights(model: "Model", path: str | Path, *, layers: Iterable[type] = ()) -> LoadedWeights:
-    """Give a model the weights of a model file where layers have the same path and shapes.
+def take_weights(network: Network, source: Network, path: str) -> LoadedWeights:
+    """Give a network the weights of another one where layers have the same path and shapes.
 
-    A layer takes all of its parameters and running statistics or none, cast to the dtype of the
-    model. Where the samples have as many channels, the model normalises them as the file says, so
-    that the weights see what they were trained on. Classes and everything else of the model stay.
-
-    Args:
-        layers: layer classes of your own that the file may name.
+    See `xpcnn.load_weights`. path: the name of the other one in words.
 
     Raises:
-        CheckpointError: the file cannot be read, or no layer fits.
+        CheckpointError: no layer fits.
     """
-    return take_weights(model, load_model(path, layers=layers), str(path))
-
-
-def take_weights(model: "Model", source: "Model", path: str) -> LoadedWeights:
-    """Give a model the weights of another one; see `load_weights`. path: its name in words."""
-    wanted, found = _by_layer(model), _by_layer(source)
+    wanted, found = _by_layer(network), _by_layer(source)
     taken, new = [], {}
     for layer, tensors in wanted.items():
         if layer not in found:
@@ -73,22 +60,22 @@ def take_weights(model: "Model", source: "Model", path: str) -> LoadedWeights:
         message = f"{path}: no layer has the path and the shapes of one of the model"
         raise CheckpointError(hint(message, "the file of a model with layers in common"))
     arrays = {
-        name: model.backend.from_host(source.backend.to_host(x).astype(model.dtype))
+        name: network.backend.from_host(source.backend.to_host(x).astype(network.dtype))
         for name, x in _arrays(source).items()
         if _layer(name) in taken
     }
-    present = _arrays(model)
-    model.params = unflatten_like(model.params, present | arrays)
-    model.buffers = unflatten_like(model.buffers, present | arrays, BUFFERS)
-    normalised = source.mean is not None and model.input_shape[0] == source.input_shape[0]
+    present = _arrays(network)
+    network.params = unflatten_like(network.params, present | arrays)
+    network.buffers = unflatten_like(network.buffers, present | arrays, BUFFERS)
+    normalised = source.mean is not None and network.input_shape[0] == source.input_shape[0]
     if normalised:
-        model.mean, model.std = source.mean, source.std
+        network.mean, network.std = source.mean, source.std
     unused = tuple(layer for layer in found if layer not in wanted)
     return LoadedWeights(path, tuple(taken), new, unused, normalised)
 
 
-def _arrays(model: "Model") -> dict[str, Any]:
-    return flatten(model.params) | flatten(model.buffers, BUFFERS)
+def _arrays(network: Network) -> dict[str, Any]:
+    return flatten(network.params) | flatten(network.buffers, BUFFERS)
 
 
 def _layer(name: str) -> str:
@@ -96,10 +83,10 @@ def _layer(name: str) -> str:
     return name.removeprefix(BUFFERS).rpartition(".")[0]
 
 
-def _by_layer(model: "Model") -> dict[str, dict[str, Shape]]:
+def _by_layer(network: Network) -> dict[str, dict[str, Shape]]:
     """Return the shapes of the tensors of every layer that has any."""
     found: dict[str, dict[str, Shape]] = {}
-    for name, x in _arrays(model).items():
+    for name, x in _arrays(network).items():
         kind = "running " if name.startswith(BUFFERS) else ""
         tensor = kind + name.rpartition(".")[2]
         found.setdefault(_layer(name), {})[tensor] = tuple(x.shape)

@@ -1,18 +1,16 @@
 """The network of a saved model as a preset: for other data, with a head for its classes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io import toml
 from xpcnn.io.registry import to_config
 from xpcnn.layers import Sequential
+from xpcnn.model import Model
 from xpcnn.models.preset import Preset, build
 
-if TYPE_CHECKING:
-    from xpcnn.model import Model
 
-
-def preset_of(model: "Model", name: str) -> Preset:
+def preset_of(model: Model, name: str) -> Preset:
     """Return the network of a model, to be trained as the run was that made it, if a run did.
 
     A last layer with an output for each class follows the classes of other data (`units =

@@ -2,23 +2,20 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers import BatchNorm, Context, Layer
 from xpcnn.layers.base import LayerPullback
+from xpcnn.network import Network
 from xpcnn.optimizers.groups import frozen_layers
 from xpcnn.sizes import sizes
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.probe import rebuilt
 from xpcnn.types import Array, Params, Shape, flatten
 
-if TYPE_CHECKING:
-    from xpcnn.model import Model
 
-
-def check_last_batch(model: "Model", samples: int, options: TrainingOptions) -> None:
+def check_last_batch(network: Network, samples: int, options: TrainingOptions) -> None:
     """Require batches of two samples or more where batch norm needs them for a variance.
 
     Batch norm of images has h*w values per channel in each sample; of rows of features, as after a
@@ -31,9 +28,9 @@ def check_last_batch(model: "Model", samples: int, options: TrainingOptions) -> 
     alone = size == 1 or samples == 1 or (samples % size == 1 and not options.drop_last)
     if not alone:
         return
-    params, buffers = tuple(flatten(model.params)), tuple(flatten(model.buffers))
+    params, buffers = tuple(flatten(network.params)), tuple(flatten(network.buffers))
     frozen = frozen_layers(params, buffers, options.freeze)
-    norms = [path for path in one_value(model.layers, model.input_shape) if path not in frozen]
+    norms = [path for path in one_value(network.layers, network.input_shape) if path not in frozen]
     if not norms:
         return
     if samples == 1:

@@ -1,8 +1,8 @@
-"""From a model and options to a trained model."""
+"""From a network and options to a trained network."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.signals import shielded
 from xpcnn.training.callbacks import Callback
@@ -11,12 +11,9 @@ from xpcnn.training.options import TrainingOptions
 from xpcnn.training.run import Run
 from xpcnn.training.saver import Saver
 
-if TYPE_CHECKING:
-    from xpcnn.model import Model
-
 
 def fit(
-    model: "Model",
+    network: Network,
     train: Samples,
     validation: Samples | None,
     options: TrainingOptions,
@@ -25,9 +22,9 @@ def fit(
     saver: Saver | None = None,
     health: bool | None = None,
 ) -> History:
-    """Train the model on `train`, epoch by epoch in the order of `random.permutation`.
+    """Train the network on `train`, epoch by epoch in the order of `random.permutation`.
 
-    The model gets the new weights when training ends. An interrupt (KeyboardInterrupt) leaves it
+    The network gets the new weights when training ends. An interrupt (KeyboardInterrupt) leaves it
     with those of the last update, an error with those from before the call; both leave a checkpoint
     of the last update, if checkpoints are written, and neither anything that is not finite.
 
@@ -40,7 +37,7 @@ def fit(
             noted, and tried again.
         ConfigError: the checkpoint is of another run.
     """
-    run = Run(model, train, validation, options, seed, callbacks, saver, health)
+    run = Run(network, train, validation, options, seed, callbacks, saver, health)
     if saver is not None and saver.resume:
         run.restore()
     try:
@@ -48,17 +45,17 @@ def fit(
     except KeyboardInterrupt:
         with shielded():
             run.rescue()
-            model.params, model.buffers = run.weights()
+            network.params, network.buffers = run.weights()
         raise
     except Exception:
         with shielded():
             run.rescue()
         raise
-    before = model.params, model.buffers
-    model.params, model.buffers = run.chosen()
+    before = network.params, network.buffers
+    network.params, network.buffers = run.chosen()
     try:
         run.tell("on_end", run.history)
     except Exception:
-        model.params, model.buffers = before
+        network.params, network.buffers = before
         raise
     return run.history

@@ -4,20 +4,17 @@ Changes nothing: a step is a pure function. Reads from the device, so it is done
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy
 
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
+from xpcnn.network import Network
 from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.health import Figures
 from xpcnn.training.probe import watched
 from xpcnn.training.step import Progress, Recipe, training_step
 from xpcnn.training.updates import Update
 from xpcnn.types import Array, flatten, namespace
-
-if TYPE_CHECKING:
-    from xpcnn.model import Model
 
 _ENDS = {"Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0)}
 _NEAR = 0.01
@@ -27,7 +24,7 @@ _NEAR = 0.01
 
 @numpy.errstate(all="ignore")  # a step too long is what this is about
 def checkup(
-    model: "Model", recipe: Recipe, progress: Progress, update: Update, labels: Array
+    network: Network, recipe: Recipe, progress: Progress, update: Update, labels: Array
 ) -> Figures:
     """Return what the first batch of an update shows of the network that `progress` holds.
 
@@ -35,15 +32,15 @@ def checkup(
     the whole training part.
     """
     seen = _Seen()
-    place, to_host = model.backend.from_host, model.backend.to_host
-    loss_sum, right = zero_sums(model)
+    place, to_host = network.backend.from_host, network.backend.to_host
+    loss_sum, right = zero_sums(network)
     x, own = update.batches[0]
     after = training_step(
         recipe._replace(layers=watched(recipe.layers, seen)),
         progress._replace(loss_sum=loss_sum, hits=right),
         [(x, own)],
         update.number,
-        place(numpy.asarray(recipe.optimizer.lr, model.dtype)),
+        place(numpy.asarray(recipe.optimizer.lr, network.dtype)),
         update.step,
     )
     before, new = flatten(progress.params), flatten(after.params)
@@ -58,10 +55,10 @@ def checkup(
                 equal.append(seen.of_layer(path))
     decided = recipe.loss.decide(seen.scores)
     labelled = own if own.ndim == 1 else MSE().decide(own)
-    classes = max(2, model.output_shape[0])
+    classes = max(2, network.output_shape[0])
     return Figures(
         loss=float(after.loss_sum) / int(x.shape[0]),
-        expected=expected_loss(model.loss, model.output_shape[0]),
+        expected=expected_loss(network.loss, network.output_shape[0]),
         dead={where: (int(count), units) for where, (count, units) in seen.dead.items()},
         saturated={where: float(share) for where, share in seen.saturated.items()},
         gradients={where: float(norm) for where, norm in seen.gradients.items()},

@@ -1,30 +1,26 @@
-"""From a model and options to what every training step has in common."""
-
-from typing import TYPE_CHECKING
+"""From a network and options to what every training step has in common."""
 
 from xpcnn import random
+from xpcnn.network import Network
 from xpcnn.optimizers.groups import frozen_layers, groups
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.step import Recipe, Source
 from xpcnn.types import Array, Shape, flatten
 
-if TYPE_CHECKING:
-    from xpcnn.model import Model
 
-
-def recipe_for(model: "Model", options: TrainingOptions, seed: int) -> Recipe:
-    """Return the recipe by which a model is trained.
+def recipe_for(network: Network, options: TrainingOptions, seed: int) -> Recipe:
+    """Return the recipe by which a network is trained.
 
     Raises:
         ConfigError: a pattern of the options fits no parameter, or none is left to train.
     """
-    params, buffers = tuple(flatten(model.params)), tuple(flatten(model.buffers))
+    params, buffers = tuple(flatten(network.params)), tuple(flatten(network.buffers))
     return Recipe(
-        model.layers,
-        model.loss,
+        network.layers,
+        network.loss,
         options.optimizer,
         groups(params, buffers, options.layer_lr, options.freeze),
-        random_source(model, seed),
+        random_source(network, seed),
         options.clip(),
         options.l1,
         options.ema,
@@ -32,9 +28,9 @@ def recipe_for(model: "Model", options: TrainingOptions, seed: int) -> Recipe:
     )
 
 
-def random_source(model: "Model", seed: int) -> Source:
+def random_source(network: Network, seed: int) -> Source:
     """Return the uniforms of dropout: a function of (seed, path of the layer, step, shape)."""
-    uniform = model.backend.uniform
+    uniform = network.backend.uniform
     keys: dict[str, int] = {}
 
     def source(path: str, step: int, shape: Shape) -> Array:

@@ -8,10 +8,11 @@ trusted, and no code is run.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy
 
+from xpcnn.backend import Backend
 from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError, hint
 from xpcnn.io import model_file
 from xpcnn.io.model_file import Metadata, Spec
@@ -19,6 +20,7 @@ from xpcnn.io.registry import objects, to_config
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
+from xpcnn.network import Network
 from xpcnn.optimizers import Optimizer
 from xpcnn.optimizers.groups import groups
 from xpcnn.sizes import sizes
@@ -28,10 +30,6 @@ from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import Progress, beginning
 from xpcnn.training.updates import Update
 from xpcnn.types import Shape
-
-if TYPE_CHECKING:
-    from xpcnn.backend import Backend
-    from xpcnn.model import Model
 
 _OPTIONS = ("clip_norm", "clip_value", "l1", "layer_lr", "freeze", "ema")
 
@@ -71,7 +69,7 @@ class _Case:
 
 def keep(
     path: str | Path,
-    model: "Model",
+    network: Network,
     options: TrainingOptions,
     seed: int,
     before: Progress,
@@ -86,11 +84,11 @@ def keep(
         CheckpointError: the file cannot be written, or what came before is not finite either.
     """
     metadata = {
-        "layers": to_config(model.layers),
-        "input_shape": model.input_shape,
-        "loss": to_config(model.loss),
+        "layers": to_config(network.layers),
+        "input_shape": network.input_shape,
+        "loss": to_config(network.loss),
         "optimizer": to_config(options.optimizer),
-        "dtype": model.dtype,
+        "dtype": network.dtype,
         "seed": seed,
         "number": update.number,
         "sizes": [int(x.shape[0]) for x, _ in update.batches],
@@ -100,14 +98,14 @@ def keep(
     named = arrays(before) | {"lr": update.lr, "step": update.step}
     for i, (x, labels) in enumerate(update.batches):
         named |= {f"batch.{i}.samples": x, f"batch.{i}.labels": labels}
-    model_file.write(path, {n: model.backend.to_host(x) for n, x in named.items()}, metadata)
+    model_file.write(path, {n: network.backend.to_host(x) for n, x in named.items()}, metadata)
 
 
 def replay(
     path: str | Path,
     *,
     layers: Iterable[type] = (),
-    backend: "str | Backend" = "numpy",
+    backend: str | Backend = "numpy",
     device: str | int | None = None,
 ) -> str | None:
     """Repeat the update of a file, and return in words the first tensor that is not finite.
@@ -121,14 +119,12 @@ def replay(
         CheckpointError: the file cannot be read, or is not what it should be.
         BackendError: the backend cannot be used here.
     """
-    from xpcnn.model import Model
-
     made = objects(layers)
     tensors, metadata = model_file.read(
         path, lambda table: _expected(path, _case(path, table, made))
     )
     case = _case(path, metadata, made)
-    model = Model(
+    network = Network(
         case.layers,
         input_shape=case.input_shape,
         loss=case.loss,
@@ -136,15 +132,15 @@ def replay(
         backend=backend,
         device=device,
     )
-    place = model.backend.from_host
-    recipe = recipe_for(model, case.options(), case.seed)
-    start = beginning(recipe, model.params, model.buffers, place, case.dtype)
+    place = network.backend.from_host
+    recipe = recipe_for(network, case.options(), case.seed)
+    start = beginning(recipe, network.params, network.buffers, place, case.dtype)
     named = {name: place(x) for name, x in tensors.items()}
     batches = [
         (named[f"batch.{i}.samples"], named[f"batch.{i}.labels"]) for i in range(len(case.sizes))
     ]
     update = Update(batches, case.number, named["lr"], named["step"])
-    with model.backend.session(), numpy.errstate(all="ignore"):
+    with network.backend.session(), numpy.errstate(all="ignore"):
         return first_not_finite(recipe, with_arrays(start, named), *update)
 
 

@@ -8,9 +8,10 @@ import math
 import time
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from xpcnn.errors import CheckpointError, HealthWarning, XpcnnError, hint, warn_user
+from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.training.callbacks import Callback, StopTraining
 from xpcnn.training.curves import guessing_loss, jump, overfitting
@@ -29,10 +30,6 @@ from xpcnn.training.step import beginning, training_step
 from xpcnn.training.updates import Course
 from xpcnn.types import unflatten_like
 
-if TYPE_CHECKING:
-    from xpcnn.model import Model
-
-
 LOSS_SECONDS = 0.5
 """Time between two readings of the loss for `on_loss`, each of which waits for the device."""
 
@@ -42,7 +39,7 @@ class Run:
 
     def __init__(
         self,
-        model: "Model",
+        network: Network,
         train: Samples,
         validation: Samples | None,
         options: TrainingOptions,
@@ -52,15 +49,15 @@ class Run:
         health: bool | None = None,
     ) -> None:
         check_validation(options, validation is not None)
-        self.model, self.validation, self.options = model, validation, options
+        self.network, self.validation, self.options = network, validation, options
         self.seed, self.callbacks, self.saver, self.health = seed, callbacks, saver, health
-        self.course = Course(model, train, options, seed)
-        check_last_batch(model, len(train), options)
-        self.recipe = recipe_for(model, options, seed)
-        labels = model.backend.to_host(train.labels)
-        self.chance = guessing_loss(model.loss, labels, model.output_shape[0])
-        place = model.backend.from_host
-        self.now = beginning(self.recipe, model.params, model.buffers, place, model.dtype), 0
+        self.course = Course(network, train, options, seed)
+        check_last_batch(network, len(train), options)
+        self.recipe = recipe_for(network, options, seed)
+        labels = network.backend.to_host(train.labels)
+        self.chance = guessing_loss(network.loss, labels, network.output_shape[0])
+        place = network.backend.from_host
+        self.now = beginning(self.recipe, network.params, network.buffers, place, network.dtype), 0
         self.good = self.now  # where all was last seen to be finite
         self.best: Weights | None = None
         self.history = History()
@@ -174,7 +171,7 @@ class Run:
         if first == begin:
             if self.stopping:
                 return
-            loss_sum, right = zero_sums(self.model)
+            loss_sum, right = zero_sums(self.network)
             self.now = progress._replace(loss_sum=loss_sum, hits=right), first
         else:
             self._between()  # what was due when the run was broken off
@@ -252,7 +249,7 @@ class Run:
             return history.validations[-1]
         self._check()
         weights = self.weights()
-        scores = evaluate(self.model, self.validation, options.batch_size, weights)
+        scores = evaluate(self.network, self.validation, options.batch_size, weights)
         if not math.isfinite(scores["loss"]):
             self._refuse(f"the validation loss is {scores['loss']} after update {self.updates}")
         ends_epoch = self.now[1] % self.course.batches == 0
@@ -288,7 +285,7 @@ class Run:
             return
         update = next(self.course.epoch(max(epoch, 1), 0, losses))
         labels = self.course.train.labels
-        figures = checkup(self.model, self.recipe, self.now[0], update, labels)
+        figures = checkup(self.network, self.recipe, self.now[0], update, labels)
         factor = self.course.factor(max(self.updates - 1, 0), losses)
         found = findings(figures, self.updates, factor, self.history["loss"])
         found += warm_up(self.options.whole_schedule(), self.course.total)

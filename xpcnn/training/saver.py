@@ -5,11 +5,11 @@ import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-import xpcnn
 from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.io.model_file import Spec
+from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
 from xpcnn.training.checkpoints import Checkpoints, metadata
 from xpcnn.training.divergence import arrays, with_arrays
@@ -19,9 +19,7 @@ from xpcnn.training.replay import keep
 from xpcnn.training.step import Arrays, Progress
 from xpcnn.training.updates import Update
 from xpcnn.types import Params, flatten, unflatten_like
-
-if TYPE_CHECKING:
-    from xpcnn.model import Model
+from xpcnn.version import VERSION
 
 _NOT_OF_THE_RUN = ("max_seconds",)
 """Options that may be others when a run goes on."""
@@ -52,7 +50,7 @@ class Saver:
     def __init__(
         self,
         checkpoints: Checkpoints,
-        model: "Model",
+        network: Network,
         options: TrainingOptions,
         seed: int,
         data: str,
@@ -69,15 +67,15 @@ class Saver:
             message = f"{checkpoints.folder} has checkpoints already: {files[0].name}"
             raise CheckpointError(hint(message, "resume=True to go on, or another folder"))
         checkpoints.clean()
-        self.checkpoints, self.model, self.resume = checkpoints, model, resume
+        self.checkpoints, self.network, self.resume = checkpoints, network, resume
         self.run = {
             "seed": str(seed),
             "data": data,
-            "mean": str(model.mean),
-            "std": str(model.std),
-            "dtype": model.dtype,
-            "layers": _shown(model.layers),
-            "loss": _shown(model.loss),
+            "mean": str(network.mean),
+            "std": str(network.std),
+            "dtype": network.dtype,
+            "layers": _shown(network.layers),
+            "loss": _shown(network.loss),
             **{
                 name: _shown(value)
                 for name, value in vars(options).items()
@@ -88,9 +86,9 @@ class Saver:
             name for name, value in vars(options).items() if _ADDRESS.search(repr(value))
         ]
         self.environment = {
-            "xpcnn": xpcnn.__version__,
-            "backend": model.backend.name,
-            **model.backend.describe(),
+            "xpcnn": VERSION,
+            "backend": network.backend.name,
+            **network.backend.describe(),
         }
         self._step, self._time = 0, time.monotonic()
 
@@ -100,7 +98,7 @@ class Saver:
         """Write down the update that failed; return what to do with the file, in words."""
         try:
             path = Path(self.checkpoints.folder) / NOT_FINITE
-            keep(path, self.model, options, seed, before, update)
+            keep(path, self.network, options, seed, before, update)
         except XpcnnError as error:
             problem = str(error).partition("\nTry: ")[0]
             return f"the update could not be kept: {problem}"
@@ -121,7 +119,7 @@ class Saver:
         """
         self._step, self._time = step, time.monotonic()
         tensors = {
-            name: self.model.backend.to_host(x)
+            name: self.network.backend.to_host(x)
             for name, x in _tensors(standing.progress, standing.best).items()
         }
         table = metadata(
@@ -153,7 +151,7 @@ class Saver:
         if found is None:
             return None
         self._step = step_after(found.passes)
-        named = {name: self.model.backend.from_host(x) for name, x in found.tensors.items()}
+        named = {name: self.network.backend.from_host(x) for name, x in found.tensors.items()}
         progress = with_arrays(fresh, named)
         best = None
         if found.best:

@@ -7,20 +7,18 @@ after the other, so a course can be taken up anywhere. Refuses what a schedule m
 import math
 from collections.abc import Iterator, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy
 
 from xpcnn import random
 from xpcnn.data.augment import Augmenter
 from xpcnn.errors import ConfigError, hint
+from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.schedules import after
 from xpcnn.training.options import TrainingOptions
 from xpcnn.types import Array
-
-if TYPE_CHECKING:
-    from xpcnn.model import Model
 
 
 def batches_of(samples: int, options: TrainingOptions) -> int:
@@ -53,19 +51,21 @@ class Course:
     batches, updates: of an epoch; total: updates of the whole run.
     """
 
-    def __init__(self, model: "Model", train: Samples, options: TrainingOptions, seed: int) -> None:
+    def __init__(
+        self, network: Network, train: Samples, options: TrainingOptions, seed: int
+    ) -> None:
         self.train, self.options, self.seed = train, options, seed
-        self.dtype, self.from_host = model.dtype, model.backend.from_host
+        self.dtype, self.from_host = network.dtype, network.backend.from_host
         self.batches = batches_of(len(train), options)
         self.updates = -(-self.batches // options.accumulate)
         self.total = self.total_of(options.epochs)
         self.augmenter = Augmenter(
             options.augment,
-            model.backend,
+            network.backend,
             seed=seed,
-            shape=model.input_shape,
-            outputs=model.output_shape[0],
-            dtype=model.dtype,
+            shape=network.input_shape,
+            outputs=network.output_shape[0],
+            dtype=network.dtype,
         )
 
     def total_of(self, epochs: int) -> int:

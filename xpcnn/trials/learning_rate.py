@@ -7,12 +7,13 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
 from xpcnn.errors import ConfigError, hint
-from xpcnn.inputs import check_seed
+from xpcnn.inputs import Data, check_seed
+from xpcnn.model import Model
 from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import check_count, training_options
@@ -20,10 +21,6 @@ from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import beginning, training_step
 from xpcnn.training.updates import Course, Update
 from xpcnn.trials.prepare import prepared
-
-if TYPE_CHECKING:
-    from xpcnn.inputs import Data
-    from xpcnn.model import Model
 
 _SMOOTHING = 0.9  # weight of the losses before: a mean over about the last 10 updates
 _ENOUGH = 4.0  # times the least loss: training has diverged
@@ -56,8 +53,8 @@ class LrSearch:
 
 
 def find_lr(
-    model: "Model",
-    data: "Data",
+    model: Model,
+    data: Data,
     *,
     updates: int = 100,
     lowest: float = 1e-7,
@@ -86,19 +83,19 @@ def find_lr(
         raise ConfigError(hint(message, "lowest=1e-7, highest=10.0"))
     chosen = training_options(options)
     seed = model.seed if seed is None else check_seed(seed)
-    model, samples = prepared(model, data)
-    recipe = recipe_for(model, chosen, seed)
-    place = model.backend.from_host
-    zero = zero_sums(model)
-    course = Course(model, samples, chosen, seed)
-    check_last_batch(model, len(samples), chosen)
+    network, samples = prepared(model, data)
+    recipe = recipe_for(network, chosen, seed)
+    place = network.backend.from_host
+    zero = zero_sums(network)
+    course = Course(network, samples, chosen, seed)
+    check_last_batch(network, len(samples), chosen)
     rates, losses = numpy.geomspace(lowest, highest, updates).tolist(), []
-    progress = beginning(recipe, model.params, model.buffers, place, model.dtype)
-    with model.backend.session(), numpy.errstate(all="ignore"):  # it is meant to diverge
+    progress = beginning(recipe, network.params, network.buffers, place, network.dtype)
+    with network.backend.session(), numpy.errstate(all="ignore"):  # it is meant to diverge
         smoothed, least = 0.0, math.inf
         for i, (rate, update) in enumerate(zip(rates, _endless(course), strict=False), 1):
             progress = progress._replace(loss_sum=zero[0], hits=zero[1])
-            lr = place(numpy.asarray(rate, model.dtype))
+            lr = place(numpy.asarray(rate, network.dtype))
             progress = training_step(recipe, progress, *update._replace(lr=lr))
             loss = float(progress.loss_sum) / sum(x.shape[0] for x, _ in update.batches)
             smoothed = _SMOOTHING * smoothed + (1.0 - _SMOOTHING) * loss

@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy
 
-from xpcnn.inputs import check_seed
-from xpcnn.layers import Dropout
+from xpcnn.inputs import Data, check_seed
+from xpcnn.layers import Dropout, Layer
 from xpcnn.losses import SoftmaxCrossEntropy
+from xpcnn.model import Model
 from xpcnn.optimizers import Adam, Optimizer
 from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.measure import expected_loss
@@ -18,11 +18,6 @@ from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import beginning, training_step
 from xpcnn.training.updates import Course
 from xpcnn.trials.prepare import prepared
-
-if TYPE_CHECKING:
-    from xpcnn.inputs import Data
-    from xpcnn.layers import Layer
-    from xpcnn.model import Model
 
 _LOSS, _LEFT = 0.01, 0.05
 """A loss that is always small enough, and part of the loss of knowing nothing, or of that at the
@@ -63,8 +58,8 @@ class Overfit:
 
 
 def overfit_one_batch(
-    model: "Model",
-    data: "Data",
+    model: Model,
+    data: Data,
     *,
     updates: int = 500,
     batch_size: int = 32,
@@ -84,24 +79,24 @@ def overfit_one_batch(
     check_count("updates", updates)
     seed = model.seed if seed is None else check_seed(seed)
     chosen = TrainingOptions(batch_size=batch_size, optimizer=optimizer)
-    model, samples = prepared(model, data)
-    model.layers = rebuilt(model.layers, _without_dropout)
-    if isinstance(model.loss, SoftmaxCrossEntropy):
-        model.loss = replace(model.loss, label_smoothing=0.0)
-    recipe = recipe_for(model, chosen, seed)
-    place = model.backend.from_host
-    zero = zero_sums(model)
-    lr = place(numpy.asarray(optimizer.lr, model.dtype))
-    batches = next(Course(model, samples, chosen, seed).epoch(1, 0, [])).batches
+    network, samples = prepared(model, data)
+    network.layers = rebuilt(network.layers, _without_dropout)
+    if isinstance(network.loss, SoftmaxCrossEntropy):
+        network.loss = replace(network.loss, label_smoothing=0.0)
+    recipe = recipe_for(network, chosen, seed)
+    place = network.backend.from_host
+    zero = zero_sums(network)
+    lr = place(numpy.asarray(optimizer.lr, network.dtype))
+    batches = next(Course(network, samples, chosen, seed).epoch(1, 0, [])).batches
     n = int(batches[0][0].shape[0])
-    progress = beginning(recipe, model.params, model.buffers, place, model.dtype)
+    progress = beginning(recipe, network.params, network.buffers, place, network.dtype)
     losses: list[float] = []
-    expected = expected_loss(model.loss, model.output_shape[0]) or 0.0
+    expected = expected_loss(network.loss, network.output_shape[0]) or 0.0
     accuracy = 0.0
-    with model.backend.session(), numpy.errstate(all="ignore"):  # a verdict, where it diverges
+    with network.backend.session(), numpy.errstate(all="ignore"):  # a verdict, where it diverges
         for done in range(updates + 1):  # figures are from before an update
             progress = progress._replace(loss_sum=zero[0], hits=zero[1])
-            step = place(numpy.asarray(done + 1, model.dtype))
+            step = place(numpy.asarray(done + 1, network.dtype))
             progress = training_step(recipe, progress, batches, done + 1, lr, step)
             losses.append(float(progress.loss_sum) / n)
             accuracy = int(progress.hits) / n
@@ -111,5 +106,5 @@ def overfit_one_batch(
     return Overfit(learnt, done, n, losses[0], losses[-1], accuracy)
 
 
-def _without_dropout(layer: "Layer") -> "Layer":
+def _without_dropout(layer: Layer) -> Layer:
     return Dropout(0.0) if isinstance(layer, Dropout) else layer

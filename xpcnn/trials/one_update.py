@@ -3,12 +3,13 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
 from xpcnn.errors import XpcnnError, hint
-from xpcnn.inputs import check_seed
+from xpcnn.inputs import Data, check_seed
+from xpcnn.model import Model
 from xpcnn.training.divergence import all_finite
 from xpcnn.training.evaluation import evaluate
 from xpcnn.training.last_batch import check_last_batch
@@ -18,10 +19,6 @@ from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import beginning, training_step
 from xpcnn.training.updates import Course
 from xpcnn.trials.prepare import prepared
-
-if TYPE_CHECKING:
-    from xpcnn.inputs import Data
-    from xpcnn.model import Model
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,10 @@ class DryRun:
 
 
 def dry_run(
-    model: "Model",
-    data: "Data",
+    model: Model,
+    data: Data,
     *,
-    validation: "Data | float | None" = None,
+    validation: Data | float | None = None,
     seed: int | None = None,
     **options: Any,
 ) -> DryRun:
@@ -73,15 +70,17 @@ def dry_run(
     chosen = training_options(options)
     seed = model.seed if seed is None else check_seed(seed)
     train, held_out = model.parts(data, validation, seed)
-    model, samples = prepared(model, train)
-    recipe = recipe_for(model, chosen, seed)
-    course = Course(model, samples, chosen, seed)
-    check_last_batch(model, len(samples), chosen)
-    start = beginning(recipe, model.params, model.buffers, model.backend.from_host, model.dtype)
-    with model.backend.session(), numpy.errstate(all="ignore"):  # told below
+    network, samples = prepared(model, train)
+    recipe = recipe_for(network, chosen, seed)
+    course = Course(network, samples, chosen, seed)
+    check_last_batch(network, len(samples), chosen)
+    start = beginning(
+        recipe, network.params, network.buffers, network.backend.from_host, network.dtype
+    )
+    with network.backend.session(), numpy.errstate(all="ignore"):  # told below
         update = next(course.epoch(1, 0, []))
         for _ in range(2):
-            model.backend.synchronize()
+            network.backend.synchronize()
             began = time.perf_counter()
             progress = training_step(recipe, start, *update)
             finite = bool(all_finite(progress))  # waits for the device
@@ -93,12 +92,14 @@ def dry_run(
         if held_out is not None:
             batch = held_out.images[: chosen.batch_size], held_out.labels[: chosen.batch_size]
             weights = progress.params, progress.buffers
-            val_loss = evaluate(model, model.samples(*batch), chosen.batch_size, weights)["loss"]
+            val_loss = evaluate(network, network.samples(*batch), chosen.batch_size, weights)[
+                "loss"
+            ]
     return DryRun(
         seconds,
         course.total,
         float(progress.loss_sum) / sum(x.shape[0] for x, _ in update.batches),
-        expected_loss(model.loss, model.output_shape[0]),
+        expected_loss(network.loss, network.output_shape[0]),
         val_loss,
-        model.backend.memory(),
+        network.backend.memory(),
     )

@@ -1,27 +1,24 @@
-"""What the trials before a training share: a model to try it on, and its samples as `fit` has them.
+"""What the trials share: a network to train, and samples on its device, as `fit` has them.
 
 A trial leaves the model that it is given as it was.
 """
 
 import copy
-from typing import TYPE_CHECKING
 
-from xpcnn.inputs import balanced_loss
+from xpcnn.inputs import Data, balanced_loss
+from xpcnn.model import Model
+from xpcnn.network import Network
 from xpcnn.samples import Samples
 
-if TYPE_CHECKING:
-    from xpcnn.inputs import Data
-    from xpcnn.model import Model
 
-
-def prepared(model: "Model", data: "Data") -> tuple["Model", Samples]:
-    """Return a second model with the same weights, and samples that both normalise alike.
+def prepared(model: Model, data: Data) -> tuple[Network, Samples]:
+    """Return a copy of the model's network that can be trained, and samples as `fit` has them.
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError, BackendError: the data does not fit.
     """
     train = model.checked(data)
-    second = copy.copy(model)  # shares arrays, which nobody writes into
+    second = copy.copy(model.network)  # shares arrays, which nobody writes into
     second.loss = balanced_loss(model.loss, train, model.output_shape[0])
     if model.mean is None:
         second.mean, second.std = train.mean, train.std

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy
 
+from xpcnn.benchmark.pytorch.forms import COMPILED, FORMATS
 from xpcnn.benchmark.sides import Peer
 from xpcnn.model import Model
-
-FORMATS = ("contiguous_format", "channels_last")
-COMPILED = "compiled"
 
 _HERE = Path(__file__).parent
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 import torch
 
-from xpcnn.benchmark.pytorch import COMPILED
+from xpcnn.benchmark.pytorch.forms import COMPILED
 from xpcnn.benchmark.pytorch.twin import loss_of, twin
 from xpcnn.benchmark.sides import LR, MOMENTUM
 from xpcnn.model import Model

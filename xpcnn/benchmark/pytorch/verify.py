@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy
 import torch
 
-from xpcnn.benchmark.pytorch import FORMATS
+from xpcnn.benchmark.pytorch.forms import FORMATS
 from xpcnn.benchmark.pytorch.magnitude import Magnitudes
 from xpcnn.benchmark.pytorch.steps import Theirs
 from xpcnn.benchmark.sides import gradients, scores, without_dropout

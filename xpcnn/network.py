@@ -1,0 +1,145 @@
+"""Network: what is trained. Layers and a loss, with parameters and buffers on a backend."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol, TypeVar, overload
+
+import numpy
+
+from xpcnn import backend as door
+from xpcnn.backend import Backend
+from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.initializers import Draw
+from xpcnn.inputs import as_input_shape, as_loss
+from xpcnn.layers import Context, Layer, Sequential, Softmax
+from xpcnn.losses import Loss, SoftmaxCrossEntropy, check_weights
+from xpcnn.samples import Samples
+from xpcnn.types import Array, Params, Shape, map_tree
+
+T = TypeVar("T")
+
+
+class Network:
+    """What training, files and trials work on; `Model` adds classes, data and what people do.
+
+    layers, loss: frozen descriptions; params, buffers: their arrays, nested by layer, on `backend`.
+    dtype: of all of these arrays, "float32" or "float64".
+    input_shape: of a sample, (c, h, w) or (c,); output_shape: of its scores, (outputs,).
+    mean, std: what raw samples are normalised by, one number per channel; None until training.
+    """
+
+    def __init__(
+        self,
+        layers: Layer | Sequence[Layer],
+        *,
+        input_shape: Shape,
+        backend: str | Backend = "numpy",
+        device: str | int | None = None,
+        seed: int = 0,
+        loss: Loss | str | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        """Draw the parameters; arguments as of `Model`.
+
+        Raises:
+            ConfigError, ShapeError, BackendError: an argument is wrong, or they do not fit.
+        """
+        if dtype not in ("float32", "float64"):
+            message = f"dtype is {dtype!r}, expected 'float32' or 'float64'"
+            raise ConfigError(hint(message, 'dtype="float32"'))
+        alone = isinstance(layers, Layer) and not isinstance(layers, type)
+        self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # refused there
+        self.input_shape: Shape = as_input_shape(input_shape)
+        self.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
+        self.loss: Loss = as_loss(loss)
+        last = self.layers.layers[-1] if isinstance(self.layers, Sequential) else None
+        if isinstance(last, Softmax) and isinstance(self.loss, SoftmaxCrossEntropy):
+            raise ConfigError(
+                hint(
+                    "the network ends with Softmax, which the loss SoftmaxCrossEntropy contains",
+                    "leave the Softmax layer out; predict_proba applies it",
+                )
+            )
+        self.dtype = dtype
+        self.mean: tuple[float, ...] | None = None
+        self.std: tuple[float, ...] | None = None
+        params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
+        if len(self.output_shape) != 1:
+            raise ShapeError(
+                hint(
+                    f"the network makes {self.output_shape} of a sample, expected a row of scores",
+                    "a Flatten() and a Dense(classes) layer at its end",
+                )
+            )
+        check_weights(self.loss, self.output_shape[0])
+        self.params: Params = self._to_device(params)
+        self.buffers: Params = self._to_device(buffers)
+
+    def scores(self, x: Array) -> Array:
+        """Return the scores (n, outputs) of normalised samples in inference."""
+        return self.layers.forward(self.params, self.buffers, x, Context())[0]
+
+    def samples(self, raw: numpy.ndarray, labels: numpy.ndarray | None) -> Samples:
+        """Move raw samples to the device, with what normalises them."""
+        channels = self.input_shape[0]
+        mean = (0.0,) * channels if self.mean is None else self.mean
+        std = (1.0,) * channels if self.std is None else self.std
+        from_host = self.backend.from_host
+        return Samples(
+            from_host(raw.reshape(len(raw), *self.input_shape)),
+            None if labels is None else from_host(labels),
+            from_host(numpy.asarray(mean, dtype=self.dtype)),
+            from_host(numpy.asarray(std, dtype=self.dtype)),
+        )
+
+    def to(self, backend: str | Backend, device: str | int | None = None) -> "Network":
+        """Return the same network on another backend; this one stays as it is."""
+        moved = copy.copy(self)
+        moved.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
+        moved.params = moved._to_device(self.host_arrays(self.params))
+        moved.buffers = moved._to_device(self.host_arrays(self.buffers))
+        return moved
+
+    def host_arrays(self, tree: Params) -> Params:
+        """Return parameters or buffers as NumPy arrays."""
+        return map_tree(tree, self.backend.to_host)
+
+    def _to_device(self, tree: Params) -> Params:
+        """Return host arrays as device arrays of the network's dtype."""
+        return map_tree(tree, lambda x: self.backend.from_host(x.astype(self.dtype)))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
+        twin = copy.copy(self)
+        memo[id(self)] = twin
+        for name, value in vars(self).items():
+            if name not in ("layers", "params", "buffers"):  # layers are frozen
+                setattr(twin, name, copy.deepcopy(value, memo))
+        twin.params, twin.buffers = self._copied(self.params), self._copied(self.buffers)
+        return twin
+
+    def _copied(self, tree: Params) -> Params:
+        return map_tree(tree, lambda x: self.backend.xp.asarray(x, copy=True))
+
+
+class HasNetwork(Protocol):
+    network: Network
+
+
+class OfNetwork(Generic[T]):
+    """An attribute that an object with a network reads from it and writes to it, by its name."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, holder: None, owner: type) -> "OfNetwork[T]": ...
+    @overload
+    def __get__(self, holder: HasNetwork, owner: type) -> T: ...
+    def __get__(self, holder: HasNetwork | None, owner: type) -> "OfNetwork[T] | T":
+        if holder is None:
+            return self
+        found: T = getattr(holder.network, self.name)
+        return found
+
+    def __set__(self, holder: HasNetwork, value: T) -> None:
+        setattr(holder.network, self.name, value)
