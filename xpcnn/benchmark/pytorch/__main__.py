@@ -4,8 +4,9 @@ import torch
 
 from xpcnn import backend
 from xpcnn.benchmark.process import serve
+from xpcnn.benchmark.pytorch.forms import COMPILED
 from xpcnn.benchmark.pytorch.steps import Theirs
-from xpcnn.benchmark.sides import COMPILED, Case, opened
+from xpcnn.benchmark.sides import Case, opened
 from xpcnn.errors import BackendError, hint
 
 
