@@ -6,8 +6,8 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy
 
-from xpcnn import backend as door
 from xpcnn.backend import Backend
+from xpcnn.backend import load as load_backend
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw
 from xpcnn.inputs import as_input_shape, as_loss
@@ -50,7 +50,7 @@ class Network:
         alone = isinstance(layers, Layer) and not isinstance(layers, type)
         self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # refused there
         self.input_shape: Shape = as_input_shape(input_shape)
-        self.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
+        self.backend = backend if isinstance(backend, Backend) else load_backend(backend, device)
         self.loss: Loss = as_loss(loss)
         last = self.layers.layers[-1] if isinstance(self.layers, Sequential) else None
         if isinstance(last, Softmax) and isinstance(self.loss, SoftmaxCrossEntropy):
@@ -95,7 +95,7 @@ class Network:
     def to(self, backend: str | Backend, device: str | int | None = None) -> "Network":
         """Return the same network on another backend; this one stays as it is."""
         moved = copy.copy(self)
-        moved.backend = backend if isinstance(backend, Backend) else door.load(backend, device)
+        moved.backend = backend if isinstance(backend, Backend) else load_backend(backend, device)
         moved.params = moved._to_device(self.host_arrays(self.params))
         moved.buffers = moved._to_device(self.host_arrays(self.buffers))
         return moved

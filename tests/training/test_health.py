@@ -85,7 +85,7 @@ def test_the_healthy_hear_nothing() -> None:
                 }
             },
             "vanishing gradient in the input of layers.1 (ReLU): its norm is 0.0e+00, and 2.0e-01 "
-            "is that of the input of layers.9 (Dense). Try: ReLU in place of saturating "
+            "is that of the input of layers.9 (Dense). Try: ReLU in to_device of saturating "
             "activations, BatchNorm or Residual, HeNormal weights",
         ),
         (
@@ -184,11 +184,11 @@ def figures(library: Any, layers: list[Layer], x: Any, labels: Any, dtype: str) 
     x = numpy.asarray(x, dtype)
     model = Model(layers, input_shape=x.shape[1:], backend=library, dtype=dtype)
     options = TrainingOptions(optimizer=SGD(1.0), batch_size=len(x))
-    place = model.backend.from_host
+    to_device = model.backend.from_host
     channels = (numpy.zeros(x.shape[1], dtype), numpy.ones(x.shape[1], dtype))
-    samples = Samples(place(x), place(numpy.asarray(labels)), *map(place, channels))
+    samples = Samples(to_device(x), to_device(numpy.asarray(labels)), *map(to_device, channels))
     recipe = recipe_for(model.network, options, 0)
-    start = beginning(recipe, model.params, model.buffers, place, dtype)
+    start = beginning(recipe, model.params, model.buffers, to_device, dtype)
     update = next(Course(model.network, samples, options, 0).epoch(1, 0, []))
     return checkup(model.network, recipe, start, update, samples.labels)
 

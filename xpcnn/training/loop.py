@@ -41,7 +41,7 @@ def fit(
     if saver is not None and saver.resume:
         run.restore()
     try:
-        run.go()
+        run.train()
     except KeyboardInterrupt:
         with shielded():
             run.rescue()
@@ -54,7 +54,7 @@ def fit(
     before = network.params, network.buffers
     network.params, network.buffers = run.chosen()
     try:
-        run.tell("on_end", run.history)
+        run.notify("on_end", run.history)
     except Exception:
         network.params, network.buffers = before
         raise

@@ -32,7 +32,7 @@ def checkup(
     the whole training part.
     """
     seen = _Seen()
-    place, to_host = network.backend.from_host, network.backend.to_host
+    to_device, to_host = network.backend.from_host, network.backend.to_host
     loss_sum, right = zero_sums(network)
     x, own = update.batches[0]
     after = training_step(
@@ -40,7 +40,7 @@ def checkup(
         progress._replace(loss_sum=loss_sum, hits=right),
         [(x, own)],
         update.number,
-        place(numpy.asarray(recipe.optimizer.lr, network.dtype)),
+        to_device(numpy.asarray(recipe.optimizer.lr, network.dtype)),
         update.step,
     )
     before, new = flatten(progress.params), flatten(after.params)

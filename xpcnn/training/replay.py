@@ -132,10 +132,10 @@ def replay(
         backend=backend,
         device=device,
     )
-    place = network.backend.from_host
+    to_device = network.backend.from_host
     recipe = recipe_for(network, case.options(), case.seed)
-    start = beginning(recipe, network.params, network.buffers, place, case.dtype)
-    named = {name: place(x) for name, x in tensors.items()}
+    start = beginning(recipe, network.params, network.buffers, to_device, case.dtype)
+    named = {name: to_device(x) for name, x in tensors.items()}
     batches = [
         (named[f"batch.{i}.samples"], named[f"batch.{i}.labels"]) for i in range(len(case.sizes))
     ]

@@ -56,8 +56,11 @@ class Run:
         self.recipe = recipe_for(network, options, seed)
         labels = network.backend.to_host(train.labels)
         self.chance = guessing_loss(network.loss, labels, network.output_shape[0])
-        place = network.backend.from_host
-        self.now = beginning(self.recipe, network.params, network.buffers, place, network.dtype), 0
+        to_device = network.backend.from_host
+        self.now = (
+            beginning(self.recipe, network.params, network.buffers, to_device, network.dtype),
+            0,
+        )
         self.good = self.now  # where all was last seen to be finite
         self.best: Weights | None = None
         self.history = History()
@@ -83,17 +86,17 @@ class Run:
             return progress.params, progress.buffers
         return unflatten_like(progress.params, progress.average), progress.buffers
 
-    def go(self) -> None:
+    def train(self) -> None:
         """Train to the end."""
-        self.tell("on_start", self.history, self.updates, self.course.total)
+        self.notify("on_start", self.history, self.updates, self.course.total)
         self._limit()
         self._lose_patience()
         if self.now[1] == 0:
-            self._look()
-        while len(self.history) < self.options.epochs and (self._inside() or not self.stopping):
+            self._check_health()
+        while len(self.history) < self.options.epochs and (self._mid_epoch() or not self.stopping):
             self._epoch(len(self.history) + 1)
 
-    def _inside(self) -> bool:
+    def _mid_epoch(self) -> bool:
         """Whether an epoch has begun that is not recorded: one from a checkpoint."""
         return self.now[1] > len(self.history) * self.course.batches
 
@@ -151,9 +154,9 @@ class Run:
         """Tell a person something, once, and keep it."""
         if text not in self.history.notes:
             self.history.notes.append(text)
-            self.tell("on_note", text)
+            self.notify("on_note", text)
 
-    def tell(self, moment: str, *facts: Any) -> None:
+    def notify(self, moment: str, *facts: Any) -> None:
         """Call every callback at a moment."""
         for callback in self.callbacks:
             try:
@@ -167,14 +170,14 @@ class Run:
         """Train one epoch, or the rest of one, and record it."""
         start, begin = time.perf_counter(), (epoch - 1) * self.course.batches
         progress, first = self.now
-        self.tell("on_epoch_start", epoch)
+        self.notify("on_epoch_start", epoch)
         if first == begin:
             if self.stopping:
                 return
             loss_sum, right = zero_sums(self.network)
             self.now = progress._replace(loss_sum=loss_sum, hits=right), first
         else:
-            self._between()  # what was due when the run was broken off
+            self._between_updates()  # what was due when the run was broken off
         updates = self.course.epoch(epoch, first - begin, self.history.losses())
         # measured with flip and crop: 1.25 x for `tiny`, 1.04 x for `medium`; without, no gain
         for update in prefetched(updates) if self.options.augment else updates:
@@ -182,10 +185,10 @@ class Run:
                 break
             progress, passes = self.now
             self.now = training_step(self.recipe, progress, *update), passes + len(update.batches)
-            self.tell("on_step", self.updates)
+            self.notify("on_step", self.updates)
             self._tell_loss(begin)
             self._limit()
-            self._between()
+            self._between_updates()
         self._check()  # waits for the device
         self._record(epoch, first - begin, time.perf_counter() - start)
 
@@ -199,9 +202,9 @@ class Run:
             self.told = now
             progress, passes = self.now
             loss = float(progress.loss_sum) / self.course.samples_after(passes - begin)
-            self.tell("on_loss", self.updates, loss)
+            self.notify("on_loss", self.updates, loss)
 
-    def _between(self) -> None:
+    def _between_updates(self) -> None:
         """Do what is due between two updates of an epoch; its end is `_record`'s."""
         if self.now[1] % self.course.batches == 0:
             return
@@ -233,9 +236,9 @@ class Run:
             self.updates,
         )
         self.history.epochs.append(record)
-        self.tell("on_epoch_end", record)
+        self.notify("on_epoch_end", record)
         self._watch()
-        self._look()
+        self._check_health()
         if self.saver is None or done < self.course.batches:
             return
         if self.stopping or epoch == self.options.epochs or self.saver.due(self.updates):
@@ -258,7 +261,7 @@ class Run:
         if options.best_kept and all_now.best(options.monitor) == len(history.validations):
             self.best = weights
         history.validations.append(record)  # last: an interrupt before it repeats the validation
-        self.tell("on_validation", record)
+        self.notify("on_validation", record)
         self._lose_patience()
         return record
 
@@ -278,7 +281,7 @@ class Run:
             for finding in new([] if found is None else [found], self.history):
                 self._note(str(finding))
 
-    def _look(self) -> None:
+    def _check_health(self) -> None:
         """Tell what is not well with the network at the start, and after epochs 1, 2, 4, 8, ..."""
         epoch, losses = len(self.history), self.history.losses()
         if not self.health or epoch & (epoch - 1):

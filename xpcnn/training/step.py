@@ -56,11 +56,11 @@ class Progress(NamedTuple):
 
 
 def beginning(
-    recipe: Recipe, params: Params, buffers: Params, place: Callable[..., Array], dtype: str
+    recipe: Recipe, params: Params, buffers: Params, to_device: Callable[..., Array], dtype: str
 ) -> Progress:
     """Return the state before the first step.
 
-    place: moves a NumPy array to the device; dtype: that of the parameters.
+    to_device: moves a NumPy array to the device; dtype: that of the parameters.
     """
     flat = flatten(params)
     return Progress(
@@ -68,9 +68,9 @@ def beginning(
         buffers,
         recipe.groups.init(recipe.optimizer, flat),
         flat if recipe.ema is not None else {},
-        place(numpy.zeros((), dtype)),
-        place(numpy.zeros((), numpy.int64)),
-        place(numpy.ones((), bool)),
+        to_device(numpy.zeros((), dtype)),
+        to_device(numpy.zeros((), numpy.int64)),
+        to_device(numpy.ones((), bool)),
     )
 
 

@@ -85,17 +85,17 @@ def find_lr(
     seed = model.seed if seed is None else check_seed(seed)
     network, samples = prepared(model, data)
     recipe = recipe_for(network, chosen, seed)
-    place = network.backend.from_host
+    to_device = network.backend.from_host
     zero = zero_sums(network)
     course = Course(network, samples, chosen, seed)
     check_last_batch(network, len(samples), chosen)
     rates, losses = numpy.geomspace(lowest, highest, updates).tolist(), []
-    progress = beginning(recipe, network.params, network.buffers, place, network.dtype)
+    progress = beginning(recipe, network.params, network.buffers, to_device, network.dtype)
     with network.backend.session(), numpy.errstate(all="ignore"):  # it is meant to diverge
         smoothed, least = 0.0, math.inf
         for i, (rate, update) in enumerate(zip(rates, _endless(course), strict=False), 1):
             progress = progress._replace(loss_sum=zero[0], hits=zero[1])
-            lr = place(numpy.asarray(rate, network.dtype))
+            lr = to_device(numpy.asarray(rate, network.dtype))
             progress = training_step(recipe, progress, *update._replace(lr=lr))
             loss = float(progress.loss_sum) / sum(x.shape[0] for x, _ in update.batches)
             smoothed = _SMOOTHING * smoothed + (1.0 - _SMOOTHING) * loss
@@ -140,7 +140,7 @@ def _plot(rates: Sequence[float], losses: Sequence[float], mark: float | None) -
         label = {0: f"{high:8.3g}", _HEIGHT - 1: f"{low:8.3g}"}.get(row, " " * 8)
         line = "".join("*" if own == row else " " for own in rows)
         lines.append(f"{label} | {line}".rstrip())
-    place = -1 if mark is None else sum(rate < mark for rate in rates) * columns // len(rates)
-    lines.append(" " * 9 + "+-" + "".join("^" if i == place else "-" for i in range(columns)))
+    column = -1 if mark is None else sum(rate < mark for rate in rates) * columns // len(rates)
+    lines.append(" " * 9 + "+-" + "".join("^" if i == column else "-" for i in range(columns)))
     ends = f"{rates[0]:.0e} ".ljust(columns - 5) + f"{rates[-1]:.0e}"
     return "\n".join([*lines, " " * 11 + ends])

@@ -84,19 +84,19 @@ def overfit_one_batch(
     if isinstance(network.loss, SoftmaxCrossEntropy):
         network.loss = replace(network.loss, label_smoothing=0.0)
     recipe = recipe_for(network, chosen, seed)
-    place = network.backend.from_host
+    to_device = network.backend.from_host
     zero = zero_sums(network)
-    lr = place(numpy.asarray(optimizer.lr, network.dtype))
+    lr = to_device(numpy.asarray(optimizer.lr, network.dtype))
     batches = next(Course(network, samples, chosen, seed).epoch(1, 0, [])).batches
     n = int(batches[0][0].shape[0])
-    progress = beginning(recipe, network.params, network.buffers, place, network.dtype)
+    progress = beginning(recipe, network.params, network.buffers, to_device, network.dtype)
     losses: list[float] = []
     expected = expected_loss(network.loss, network.output_shape[0]) or 0.0
     accuracy = 0.0
     with network.backend.session(), numpy.errstate(all="ignore"):  # a verdict, where it diverges
         for done in range(updates + 1):  # figures are from before an update
             progress = progress._replace(loss_sum=zero[0], hits=zero[1])
-            step = place(numpy.asarray(done + 1, network.dtype))
+            step = to_device(numpy.asarray(done + 1, network.dtype))
             progress = training_step(recipe, progress, batches, done + 1, lr, step)
             losses.append(float(progress.loss_sum) / n)
             accuracy = int(progress.hits) / n
