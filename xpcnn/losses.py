@@ -15,7 +15,7 @@ from xpcnn.errors import ConfigError, hint
 from xpcnn.habits import advised
 from xpcnn.ops.checks import is_floating
 from xpcnn.options import FRACTION, POSITIVE, check, is_whole, number, shown
-from xpcnn.types import Array, namespace
+from xpcnn.types import Array, namespace, one_hot
 
 Weights: TypeAlias = tuple[float, ...] | Mapping[int, float] | Literal["balanced"] | None
 """One number above 0 for each class, or "balanced": `Model.fit` works them out from its data."""
@@ -125,15 +125,9 @@ class MSE:
 
 def targets(scores: Array, labels: Array) -> Array:
     """Return integer labels as floats like the scores (one-hot); float labels as they are."""
-    xp = namespace(scores)
-    if is_floating(xp, labels.dtype):
+    if is_floating(namespace(scores), labels.dtype):
         return labels
-    n, outputs = scores.shape
-    column = xp.reshape(labels, (n, 1))
-    if outputs == 1:
-        return xp.astype(column, scores.dtype)
-    classes = xp.arange(outputs, dtype=labels.dtype, device=labels.device)
-    return xp.astype(column == classes, scores.dtype)
+    return one_hot(labels, scores.shape[1], scores.dtype)
 
 
 def check_weights(loss: Loss, outputs: int) -> None:

@@ -41,6 +41,19 @@ def namespace(x: Array) -> Namespace:
         return array_namespace(x)
 
 
+def one_hot(labels: Array, outputs: int, dtype: Any) -> Array:
+    """Return labels, whole numbers (n,), as probabilities (n, outputs): 1 for the class, else 0.
+
+    A single output is the probability of class 1.
+    """
+    xp = namespace(labels)
+    column = xp.reshape(labels, (-1, 1))
+    if outputs == 1:
+        return xp.astype(column, dtype)
+    classes = xp.arange(outputs, dtype=labels.dtype, device=labels.device)
+    return xp.astype(column == classes, dtype)
+
+
 def flatten(tree: Params, prefix: str = "") -> dict[str, Array]:
     """Return the arrays of nested dictionaries by dotted path, in order."""
     flat: dict[str, Array] = {}

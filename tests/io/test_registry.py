@@ -9,7 +9,7 @@ import pytest
 
 from xpcnn import layers as public
 from xpcnn.initializers import INITIALIZERS, Constant, Normal, Uniform
-from xpcnn.io.registry import LAYERS, LOSSES, from_config, loss_from_config, to_config
+from xpcnn.io.registry import LAYERS, LOSSES, from_config, objects, to_config
 from xpcnn.layers import (
     ELU,
     GELU,
@@ -42,7 +42,7 @@ from xpcnn.layers import (
     Softsign,
     Tanh,
 )
-from xpcnn.losses import MSE, BCEWithLogits, SoftmaxCrossEntropy
+from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
 
 EXAMPLES: list[Any] = [
     Conv2D(
@@ -122,7 +122,7 @@ def test_an_initializer_survives(kind: Any) -> None:
 )
 def test_a_loss_survives(loss: Any) -> None:
     config = json.loads(json.dumps(to_config(loss)))
-    assert loss_from_config(config) == loss
+    assert objects()[Loss](config, "loss") == loss
     assert set(config) == {field.name for field in dataclasses.fields(loss)} | {"type"}
 
 

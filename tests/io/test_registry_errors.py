@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from xpcnn.errors import ConfigError
-from xpcnn.io.registry import from_config, loss_from_config
+from xpcnn.io.registry import from_config, objects
+from xpcnn.losses import Loss
 
 
 def in_network(table: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def test_unknown_layers_may_be_the_callers_own() -> None:
 
 def test_a_loss_is_named_in_errors() -> None:
     with pytest.raises(ConfigError, match=r"^loss: unknown loss type 'Mse'\nTry: one of BCEWith"):
-        loss_from_config({"type": "Mse"})
+        objects()[Loss]({"type": "Mse"}, "loss")
     expected = r"^loss \(SoftmaxCrossEntropy\): class_weights is 1, expected a list of finite num"
     with pytest.raises(ConfigError, match=expected):
-        loss_from_config({"type": "SoftmaxCrossEntropy", "class_weights": 1})
+        objects()[Loss]({"type": "SoftmaxCrossEntropy", "class_weights": 1}, "loss")

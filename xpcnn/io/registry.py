@@ -17,12 +17,13 @@ from numbers import Integral, Real
 from typing import Any, TypeAlias, cast
 
 from xpcnn import layers as public
+from xpcnn import losses, optimizers
 from xpcnn.errors import ConfigError, XpcnnError, hint, nearest, with_context
 from xpcnn.initializers import INITIALIZERS, Initializer
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
-from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
-from xpcnn.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from xpcnn.losses import Loss
+from xpcnn.optimizers import Optimizer
 
 Config: TypeAlias = dict[str, Any]
 """A table: the type's name, and its fields as None, bool, int, float, str, list or table."""
@@ -34,11 +35,11 @@ LAYERS: Mapping[str, type] = {
 }
 
 OPTIMIZERS: Mapping[str, type] = {
-    kind.__name__: kind for kind in (SGD, Adagrad, RMSprop, Adam, AdamW)
+    kind.__name__: kind for kind in optimizers.BY_NAME.values() if isinstance(kind, type)
 }
 
 LOSSES: Mapping[str, type] = {
-    kind.__name__: kind for kind in (SoftmaxCrossEntropy, BCEWithLogits, MSE)
+    kind.__name__: kind for kind in losses.BY_NAME.values() if isinstance(kind, type)
 }
 
 _OWN_LAYER = (
@@ -70,11 +71,6 @@ def from_config(config: Mapping[str, Any], extra_layers: Iterable[type] = ()) ->
         ConfigError: an unknown type or option, a missing one, or a value that does not fit.
     """
     return cast(Layer, objects(extra_layers)[Layer](dict(config), ""))
-
-
-def loss_from_config(config: Mapping[str, Any]) -> Loss:
-    """Return the loss that a table describes; errors as in `from_config`."""
-    return cast(Loss, objects()[Loss](dict(config), "loss"))
 
 
 def objects(extra_layers: Iterable[type] | None = None) -> Objects:

@@ -57,10 +57,8 @@ class Run:
         labels = network.backend.to_host(train.labels)
         self.chance = guessing_loss(network.loss, labels, network.output_shape[0])
         to_device = network.backend.from_host
-        self.now = (
-            beginning(self.recipe, network.params, network.buffers, to_device, network.dtype),
-            0,
-        )
+        start = beginning(self.recipe, network.params, network.buffers, to_device, network.dtype)
+        self.now = start, 0
         self.good = self.now  # where all was last seen to be finite
         self.best: Weights | None = None
         self.history = History()

@@ -14,7 +14,7 @@ from xpcnn import random
 from xpcnn.backend import Backend
 from xpcnn.data.augment.base import Augmentation, Host, Mixing, PerPixel, PerSample
 from xpcnn.errors import ConfigError, ShapeError, hint
-from xpcnn.types import Array, Shape, namespace
+from xpcnn.types import Array, Shape, one_hot
 
 Batches: TypeAlias = Callable[[Array, Array, int, int], tuple[Array, Array]]
 """From (samples, labels, place of the first in the order of the epoch, step) to both, augmented."""
@@ -102,7 +102,9 @@ class Augmenter:
         def apply(x: Array, labels: Array, start: int, step: int) -> tuple[Array, Array]:
             rows = p[start : start + x.shape[0], ...]
             if isinstance(item, Mixing):
-                labels = item.mix(probabilities(labels, x, self.outputs), rows)
+                if labels.ndim == 1:
+                    labels = one_hot(labels, self.outputs, x.dtype)
+                labels = item.mix(labels, rows)
             return item.apply(x, rows), labels
 
         return apply
@@ -118,18 +120,3 @@ class Augmenter:
 
     def _key(self, name: str, argument: str) -> int:
         return random.key(self.seed, f"augment/{name}/{argument}")
-
-
-def probabilities(labels: Array, x: Array, outputs: int) -> Array:
-    """Return whole numbers (n,) as probabilities (n, outputs) of x's dtype; those as they are.
-
-    With a single output, the probability of class 1.
-    """
-    xp = namespace(labels)
-    if labels.ndim == 2:
-        return labels
-    column = xp.reshape(labels, (-1, 1))
-    if outputs == 1:
-        return xp.astype(column, x.dtype)
-    classes = xp.arange(outputs, dtype=labels.dtype, device=labels.device)
-    return xp.astype(column == classes, x.dtype)
