@@ -46,8 +46,8 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
 
 # the order of the upper rooms, from the ground: a file imports from its own room and those below
 ORDER: list[tuple[str, ...]] = [
-    ("types", "errors", "version", "signals"),
-    ("habits",),
+    ("types", "errors", "version", "guard"),
+    ("habits", "signals"),
     ("options",),
     ("random",),
     ("backend",),

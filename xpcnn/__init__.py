@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         optimizers,
         schedules,
         testing,
+        training,
+        trials,
     )
     from xpcnn.classification import classification_report
     from xpcnn.model import Model, load_weights
@@ -52,6 +54,8 @@ __all__ = [
     "metrics",
     "data",
     "models",
+    "training",
+    "trials",
     "initializers",
     "ops",
     "backend",
