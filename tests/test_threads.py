@@ -217,7 +217,7 @@ def test_a_forked_process_has_a_pool_of_its_own() -> None:
     if not hasattr(os, "fork"):
         pytest.skip("no fork on this system")
     code = (
-        "import os, sys, warnings; warnings.simplefilter('ignore'); import xpcnn\n"
+        "import os, sys, warnings; warnings.simplefilter('ignore'); import xpcnn.backend\n"
         "from xpcnn.backends.numpy_kernels import threads\n"
         "seen = []\n"
         "def run():\n"

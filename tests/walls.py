@@ -95,11 +95,11 @@ def bad(path: str, name: str) -> bool:
 
 
 def bad_for_a_backend(path: str, name: str) -> bool:
-    """A backend's files import their own library, NumPy, and each other."""
+    """A backend's files import their own library, NumPy, each other, and `geometry`."""
     file = path.removeprefix("backends/")
     library = next((lib for lib in ARRAY_LIBRARIES if file.startswith(lib)), "no library")
     if is_within(name, "backends"):
-        return not name.startswith(f"backends.{library}")
+        return not (name.startswith(f"backends.{library}") or is_within(name, "backends.geometry"))
     own = (library, f"array_api_compat.{library}", *COMPANIONS.get(library, ()), *HOST)
     return name.partition(".")[0] not in sys.stdlib_module_names and not is_within(name, *own)
 

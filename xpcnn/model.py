@@ -218,10 +218,7 @@ class Model:
             self.mean, self.std, self.classes, self.reading, self.loss = before
             raise
         self.provenance = {
-            "xpcnn": VERSION,
-            "backend": self.backend.name,
-            "data": train.name,
-            "data_hash": train.digest(),
+            **origin(self.backend, train),
             "options": f"{chosen}, seed={seed}",
             **{name: history[name][-1] for name in ("loss", "accuracy") if len(history)},
         }
@@ -384,6 +381,16 @@ class Model:
             message = f"validation is a {type(validation).__name__}, expected data or a fraction"
             raise DataError(hint(message, "validation=0.1, a tenth of the training data"))
         return train, None if validation is None else self.checked(validation)
+
+
+def origin(backend: Backend, data: Dataset) -> dict[str, Any]:
+    """Return the part of provenance that every training has: version, backend, data."""
+    return {
+        "xpcnn": VERSION,
+        "backend": backend.name,
+        "data": data.name,
+        "data_hash": data.digest(),
+    }
 
 
 def load_model(

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy
 
+from ..geometry import pair
 from .cuda import Array, Cuda, serves, summing
 from .pool import MOST_TAPS
-from .windows import out_shape, pair, windows
+from .windows import out_shape, windows
 
 MOST_PRODUCTS = 256
 """Elements of a window, over the channels of a group. Not measured: a guess of where a matrix

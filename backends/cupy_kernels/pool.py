@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy
 
+from ..geometry import pair
 from .cuda import Array, Cuda, serves
-from .windows import out_shape, pair, windows
+from .windows import out_shape, windows
 
 MOST_TAPS = 256  # that a byte tells apart
 

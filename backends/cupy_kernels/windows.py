@@ -5,14 +5,11 @@ from typing import Any
 
 import numpy
 
+from ..geometry import pair, sides
+
 FIELDS = ("size", "out", "taps", "stride", "dilation", "before", "after")
 AXIS = numpy.dtype([(name, numpy.int32) for name in FIELDS])
 WINDOWS = numpy.dtype([("rows", AXIS), ("columns", AXIS)])
-
-
-def pair(value: Any) -> tuple[int, int]:
-    """Return (rows, columns) of a hyperparameter."""
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
 @cache
@@ -28,7 +25,7 @@ def windows(
     axes = zip(image, pair(size), pair(stride), pair(dilation), strict=True)
     rows, columns = (
         _axis(n, k, s, d, around, ceil_mode)
-        for (n, k, s, d), around in zip(axes, _sides(padding, size, dilation), strict=True)
+        for (n, k, s, d), around in zip(axes, sides(padding, size, dilation), strict=True)
     )
     struct = numpy.array((rows, columns), WINDOWS)
     struct.flags.writeable = False
@@ -49,14 +46,3 @@ def _axis(
     if ceil_mode and room % stride and out * stride < n + before:
         out += 1  # one more window, which starts in the image or the padding before it
     return n, out, k, stride, dilation, before, after
-
-
-def _sides(padding: Any, size: Any, dilation: Any) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return ((top, bottom), (left, right))."""
-    if padding == "valid":
-        return (0, 0), (0, 0)
-    if padding == "same":
-        total = [d * (k - 1) for k, d in zip(pair(size), pair(dilation), strict=True)]
-        return (total[0] // 2, total[0] - total[0] // 2), (total[1] // 2, total[1] - total[1] // 2)
-    rows, columns = pair(padding) if isinstance(padding, int) else padding
-    return pair(rows), pair(columns)

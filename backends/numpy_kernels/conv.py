@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .layout import Array, batch_last, logical, pair, sides
+from ..geometry import pair, sides
+from .layout import Array, batch_last, logical
 from .patches import Patches
 from .threads import spread
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..geometry import pair
 from .conv import gradients, product, windows, work
 from .elementwise import d_rectify, rectify
-from .layout import Array, batch_last, logical, pair
+from .layout import Array, batch_last, logical
 from .threads import spread
 
 CHUNK_BYTES = 1 << 21  # output of the convolution that is pooled at once

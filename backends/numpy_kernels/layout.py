@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Pair = tuple[int, int]
 
 
 def batch_last(x: Array) -> Array:
@@ -27,19 +26,3 @@ def cotangent(dy: Array, y: Array) -> Array:
     if dy.shape != y.shape:
         raise ValueError(f"a cotangent has shape {dy.shape}, the output {y.shape}")
     return dy.astype(y.dtype, copy=False)
-
-
-def pair(value: Any) -> Pair:
-    """Return (rows, columns) of a hyperparameter."""
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
-
-
-def sides(padding: Any, size: Pair, dilation: Pair) -> tuple[Pair, Pair]:
-    """Return ((top, bottom), (left, right))."""
-    if padding == "valid":
-        return (0, 0), (0, 0)
-    if padding == "same":
-        total = [d * (k - 1) for k, d in zip(size, dilation, strict=True)]
-        return (total[0] // 2, total[0] - total[0] // 2), (total[1] // 2, total[1] - total[1] // 2)
-    rows, columns = (padding, padding) if isinstance(padding, int) else padding
-    return pair(rows), pair(columns)

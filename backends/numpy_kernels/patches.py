@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .layout import Array, Pair
+from ..geometry import Pair
+from .layout import Array
 
 STRIP_BYTES = 1 << 21  # columns of one strip
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .layout import Array, logical, pair
+from ..geometry import pair
+from .layout import Array, logical
 from .threads import spread
 
 

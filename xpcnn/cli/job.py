@@ -26,7 +26,7 @@ from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.io import toml
 from xpcnn.io.registry import to_config
 from xpcnn.io.weights import LoadedWeights, take_weights
-from xpcnn.model import Model
+from xpcnn.model import Model, origin
 from xpcnn.models import preset
 from xpcnn.models.saved import preset_of
 from xpcnn.signals import shielded
@@ -34,7 +34,6 @@ from xpcnn.training import Callback, Checkpoints, Validation
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import check_validation
 from xpcnn.training.recipe import recipe_for
-from xpcnn.version import VERSION
 
 _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """What equal runs have equal, so that their model files are equal."""
@@ -253,10 +252,7 @@ def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | N
     figures = None if last is None else {name: getattr(last, name) for name in _FIGURES}
     best = _kept(plan, journal)
     plan.model.provenance = {
-        "xpcnn": VERSION,
-        "backend": plan.model.backend.name,
-        "data": plan.train.name,
-        "data_hash": plan.train.digest(),
+        **origin(plan.model.backend, plan.train),
         "config": plan.settings.config,
         "metrics": finite(
             {

@@ -6,7 +6,7 @@ from xpcnn.training.evaluation import evaluate
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.loop import fit
 from xpcnn.training.options import TrainingOptions
-from xpcnn.training.replay import replay
+from xpcnn.training.replay_file import replay
 
 __all__ = [
     "Callback",

@@ -15,7 +15,7 @@ from xpcnn.training.checkpoints import Checkpoints, metadata
 from xpcnn.training.divergence import arrays, with_arrays
 from xpcnn.training.history import History
 from xpcnn.training.options import TrainingOptions
-from xpcnn.training.replay import keep
+from xpcnn.training.replay_file import keep
 from xpcnn.training.step import Arrays, Progress
 from xpcnn.training.updates import Update
 from xpcnn.types import Params, flatten, unflatten_like

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ...geometry import pair
 from .. import conv
-from ..layout import Array, batch_last, cotangent, logical, pair
+from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from ..threads import sharing
 from .library import Call, serves, vector

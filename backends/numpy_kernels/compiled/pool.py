@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..layout import Array, batch_last, cotangent, logical, pair
+from ...geometry import pair
+from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
 from .library import Call, serves
 from .pointwise import PASS

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..layout import Array, Pair
+from ...geometry import Pair
+from ..layout import Array
 from ..patches import Patches
 
 Seen = tuple[Array, Array]  # (pixels, taps): whether a tap lies on something, and on what

@@ -1,0 +1,21 @@
+"""Hyperparameters of windows, per axis: what the kernels of every array library read alike."""
+
+from typing import Any, TypeAlias
+
+Pair: TypeAlias = tuple[int, int]
+
+
+def pair(value: Any) -> Pair:
+    """Return (rows, columns) of a hyperparameter given once or per axis."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def sides(padding: Any, size: Any, dilation: Any) -> tuple[Pair, Pair]:
+    """Return padding as ((top, bottom), (left, right)); "same" puts an odd row or column last."""
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if padding == "same":
+        total = [d * (k - 1) for k, d in zip(pair(size), pair(dilation), strict=True)]
+        return (total[0] // 2, total[0] - total[0] // 2), (total[1] // 2, total[1] - total[1] // 2)
+    rows, columns = pair(padding) if isinstance(padding, int) else padding
+    return pair(rows), pair(columns)
