@@ -61,7 +61,8 @@ def test_a_signal_ends_training_with_a_saved_model(number: int, code: int, word:
 
 
 AT_IMPORT = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores it
 class Signal:
     def find_spec(name, *_):
         if name == {module!r}:
