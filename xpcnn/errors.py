@@ -80,7 +80,7 @@ def with_context(error: XpcnnError, line: str) -> XpcnnError:
 
 
 @contextmanager
-def said_of(where: str) -> Iterator[None]:
+def prefix_errors(where: str) -> Iterator[None]:
     """Begin the text of an error with where it comes from, such as a file; nowhere if empty."""
     try:
         yield

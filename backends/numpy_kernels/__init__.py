@@ -35,4 +35,4 @@ KERNELS: dict[str, Callable[..., Any]] = {
 }
 
 for name, kernel in compiled.KERNELS.items():
-    KERNELS[name] = compiled.either(kernel, KERNELS[name]) if name in KERNELS else kernel
+    KERNELS[name] = compiled.first_that_serves(kernel, KERNELS[name]) if name in KERNELS else kernel

@@ -13,7 +13,7 @@ import numpy
 from tests.conformance.verdict import Unsupported
 from xpcnn import layers, losses, ops
 from xpcnn.initializers import Draw
-from xpcnn.layers.base import Context, Layer, LayerPullback, plain
+from xpcnn.layers.base import Context, Layer, LayerPullback, without_parameters
 from xpcnn.types import Array, Params, Shape, namespace
 
 
@@ -52,7 +52,7 @@ class Function:
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        return plain(*self.op(x))
+        return without_parameters(*self.op(x))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from xpcnn.errors import ConfigError, hint
 
 
 @contextmanager
-def said_of_flags(context: click.Context, wheres: Iterable[str]) -> Iterator[None]:
+def flags_in_errors(context: click.Context, wheres: Iterable[str]) -> Iterator[None]:
     """Begin the text of an error about an option with its flag, if that was given.
 
     wheres: beginnings of errors that tell already whose the value is; an empty one tells nothing.

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from xpcnn.cli.error_text import near
 from xpcnn.cli.options import Option
-from xpcnn.errors import ConfigError, hint, said_of
+from xpcnn.errors import ConfigError, hint, prefix_errors
 from xpcnn.io import toml
 from xpcnn.models.overlay import check_rivals, has, put
 from xpcnn.options import as_float
@@ -86,12 +86,12 @@ class Request:
 
     @property
     def wheres(self) -> set[str]:
-        """How errors begin that tell already whose a value is."""
+        """Beginnings of errors that already name the source of a value."""
         return {change.where for change in self.changes} | {str(self.flags["model"])}
 
     def _take_file(self, path: Path) -> None:
         text = toml.read(path)
-        with said_of(str(path)):
+        with prefix_errors(str(path)):
             given = toml.parse(text)
             for key in given:
                 self._check(key)
@@ -127,7 +127,7 @@ class Request:
     def _assign(self, assignment: str) -> None:
         """Take one `a.b=value`."""
         where = f"--set {assignment if len(assignment) <= 200 else assignment[:200] + '...'}"
-        with said_of(where):
+        with prefix_errors(where):
             path, equals, text = assignment.partition("=")
             if not equals:
                 advice = "KEY=VALUE, such as training.optimizer.lr=0.1"

@@ -38,7 +38,7 @@ def command(
     That needs a schedule that does not depend on their number, such as constant; otherwise:
     `xpcnn train --init RUN`.
     """
-    from xpcnn.cli.error_text import said_of_flags
+    from xpcnn.cli.error_text import flags_in_errors
     from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.request import Request
@@ -74,7 +74,7 @@ def command(
     health = not request.flags["no_health"]
     for name in NOT_OF_THE_RUN:
         request.flags.pop(name)
-    with locked_run(folder), said_of_flags(inner, request.wheres):
+    with locked_run(folder), flags_in_errors(inner, request.wheres):
         result = train(request, None, quiet, health=health, resumed=folder)
     if as_json:
         answer(to_json(result))

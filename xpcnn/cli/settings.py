@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from xpcnn.cli.default_model import Choice, default_model
 from xpcnn.cli.request import Request
 from xpcnn.data import Dataset
-from xpcnn.errors import XpcnnError, said_of
+from xpcnn.errors import XpcnnError, prefix_errors
 from xpcnn.io import toml
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.models import Preset, preset
@@ -34,7 +34,7 @@ class Settings(NamedTuple):
 
 
 def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
-    """Return what the request, the preset and defaults come to, the first that speaks deciding.
+    """Merge request, preset and defaults; the first of them to set a value wins.
 
     Raises:
         ConfigError, ShapeError: a name, an option or the network does not fit; says whose it is.
@@ -48,7 +48,7 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
     if choice.augment is not None:
         tables[0]["training"]["augment"] = choice.augment
     for change in request.changes:
-        with said_of(change.where):
+        with prefix_errors(change.where):
             tables.append(put(tables[-1], change.path, change.value))
         wheres.append(change.where)
     data = {"input_shape": list(train.shape), "classes": len(train.classes)}
@@ -58,7 +58,7 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
         chosen = build(name, tables[-1], source)
     except XpcnnError as error:
         first = next(i for i, table in enumerate(tables) if _refusal(table) == str(error))
-        with said_of(wheres[first]):
+        with prefix_errors(wheres[first]):
             raise
     flags = {name.replace("_", "-"): x for name, x in request.flags.items() if x is not None}
     config = dict(sorted((flags | {"model": NETWORK}).items()))

@@ -10,7 +10,7 @@ from xpcnn.cli.options import json_option, option, sizes
 @option(
     "--batch-size", type=click.IntRange(min=1), default=64, text="Batch to count memory for: 64."
 )
-@option("--input-shape", metavar="C,H,W", text="Shape of a sample, where it is to be another.")
+@option("--input-shape", metavar="C,H,W", text="Override the shape of a sample.")
 @json_option
 def command(model: str, batch_size: int, input_shape: str | None, as_json: bool) -> None:
     """Show layers, shapes, parameters, multiply-adds and memory.

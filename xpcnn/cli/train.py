@@ -274,7 +274,7 @@ def command(context: click.Context, /, **_: Any) -> None:
     and the figures of each epoch. What is likely wrong with the data is said in warnings, before
     the first step.
     """
-    from xpcnn.cli.error_text import said_of_flags
+    from xpcnn.cli.error_text import flags_in_errors
     from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.request import Request
@@ -288,13 +288,13 @@ def command(context: click.Context, /, **_: Any) -> None:
     if trials:
         from xpcnn.cli.trials import trial
 
-        with said_of_flags(context, request.wheres):
+        with flags_in_errors(context, request.wheres):
             text, table = trial(request, trials[0])
         answer(to_json(table) if as_json else text)
         return
     preflight = not flags.pop("no_preflight")
     health = not flags["no_health"]
-    with said_of_flags(context, request.wheres):
+    with flags_in_errors(context, request.wheres):
         result = train(request, out, quiet, preflight=preflight, health=health)
     if as_json:
         answer(to_json(result))

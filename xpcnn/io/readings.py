@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from xpcnn.data.reading import Arrays, Drawn, Pictures, Reading
-from xpcnn.errors import ConfigError, hint, nearest, said_of
+from xpcnn.errors import ConfigError, hint, nearest, prefix_errors
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.types import Shape
 
@@ -30,7 +30,7 @@ def from_table(table: dict[str, Any], at: str) -> Reading:
     if not isinstance(name, str) or name not in _KINDS:
         raise ConfigError(hint(f"{at}: from is {name!r}", nearest(str(name), _KINDS)))
     kind = _KINDS[name]
-    with said_of(at):
+    with prefix_errors(at):
         return kind(**read_fields(kind, fields, at, name, {}))
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from xpcnn import ops
 from xpcnn.initializers import Constant, Draw, Initializer
-from xpcnn.layers.base import Context, LayerPullback, check_importable, plain
+from xpcnn.layers.base import Context, LayerPullback, check_importable, without_parameters
 from xpcnn.ops.activation import check_gelu
 from xpcnn.ops.reference.activation import elementwise
 from xpcnn.options import FINITE, POSITIVE, Range, check
@@ -29,7 +29,7 @@ class Elementwise:
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        return plain(*type(self).op(x, **vars(self)))
+        return without_parameters(*type(self).op(x, **vars(self)))
 
 
 @dataclass(frozen=True)
@@ -175,4 +175,4 @@ class Activation:
         def derivative(x: Array, y: Array, **_: Any) -> Array:
             return self.df(x)
 
-        return plain(*elementwise(self.f, derivative)(x))
+        return without_parameters(*elementwise(self.f, derivative)(x))

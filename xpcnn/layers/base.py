@@ -81,7 +81,7 @@ def check_importable(thing: Any, what: str) -> None:
         raise ConfigError(hint(message, "define it by name at the top level of a module"))
 
 
-def plain(y: Array, pullback: Pullback) -> tuple[Array, Params, LayerPullback]:
+def without_parameters(y: Array, pullback: Pullback) -> tuple[Array, Params, LayerPullback]:
     """Return what `forward` of a layer without parameters returns, from what its op returned."""
 
     def layer_pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:

@@ -65,10 +65,10 @@ class Conv2D:
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        y, back = ops.conv2d(x, params["weight"], params.get("bias"), **self.windows())
+        y, back = ops.conv2d(x, params["weight"], params.get("bias"), **self.op_options())
         return y, {}, self.pullback(back)
 
-    def windows(self) -> dict[str, Any]:
+    def op_options(self) -> dict[str, Any]:
         """Return the hyperparameters of the op."""
         return {
             "stride": self.stride,

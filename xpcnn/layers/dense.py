@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from xpcnn import ops
 from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
-from xpcnn.layers.base import Context, LayerPullback, plain
+from xpcnn.layers.base import Context, LayerPullback, without_parameters
 from xpcnn.ops.checks import make_plain
 from xpcnn.ops.dense import check_shape, reshaped
 from xpcnn.options import COUNT, check
@@ -68,7 +68,7 @@ class Flatten:
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        return plain(*ops.flatten(x))
+        return without_parameters(*ops.flatten(x))
 
 
 @dataclass(frozen=True)
@@ -87,4 +87,4 @@ class Reshape:
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        return plain(*ops.reshape(x, shape=self.shape))
+        return without_parameters(*ops.reshape(x, shape=self.shape))

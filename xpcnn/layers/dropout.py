@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from xpcnn import ops
 from xpcnn.initializers import Draw
-from xpcnn.layers.base import Context, LayerPullback, plain
+from xpcnn.layers.base import Context, LayerPullback, without_parameters
 from xpcnn.options import FRACTION, check
 from xpcnn.types import Array, Params, Shape
 
@@ -31,5 +31,5 @@ class Dropout:
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         if ctx.training and self.rate > 0:
-            return plain(*ops.dropout(x, ctx.uniform(tuple(x.shape)), rate=self.rate))
+            return without_parameters(*ops.dropout(x, ctx.uniform(tuple(x.shape)), rate=self.rate))
         return x, {}, lambda dy, want_dx=True: (dy if want_dx else None, {})

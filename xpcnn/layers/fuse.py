@@ -21,7 +21,7 @@ Table = Mapping[tuple[type, ...], Callable[..., Fused | None]]
 
 
 def fusion(layers: Sequence[Layer], table: Table) -> tuple[int, Fused] | None:
-    """Return how many of the first layers run as one op, and what runs them; None for none."""
+    """Return how many of the first layers run as one op, and that op; None if no fusion applies."""
     for kinds, fuse in table.items():
         head = tuple(layers[: len(kinds)])
         if tuple(map(type, head)) == kinds:
@@ -43,7 +43,7 @@ def conv_relu_pool(conv: Conv2D, relu: ReLU, pool: MaxPool2D | None = None) -> F
             x,
             params[0]["weight"],
             params[0].get("bias"),
-            **conv.windows(),
+            **conv.op_options(),
             pool=None if pool is None else pool.size,
             grad=ctx.grad,
         )
@@ -72,10 +72,10 @@ def folded(
         shift = (own["bias"] if conv.bias else 0.0) - moments["mean"]
         w, b = xp.reshape(scale, (-1, 1, 1, 1)) * own["weight"], scale * shift + its["beta"]
         if relu is None:
-            y, _ = ops.conv2d(x, w, b, **conv.windows())
+            y, _ = ops.conv2d(x, w, b, **conv.op_options())
         else:
             size = None if pool is None else pool.size
-            y, _ = ops.conv_relu_pool(x, w, b, **conv.windows(), pool=size, grad=False)
+            y, _ = ops.conv_relu_pool(x, w, b, **conv.op_options(), pool=size, grad=False)
         return y, no_gradient
 
     return run

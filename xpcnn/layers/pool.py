@@ -4,7 +4,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
 from xpcnn.initializers import Draw
-from xpcnn.layers.base import Context, LayerPullback, plain
+from xpcnn.layers.base import Context, LayerPullback, without_parameters
 from xpcnn.layers.conv import check_image
 from xpcnn.ops.checks import check_windows, make_plain
 from xpcnn.ops.pool import pool_shape
@@ -44,7 +44,7 @@ class MaxPool2D(Pool2D):
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        return plain(*ops.max_pool2d(x, **vars(self)))
+        return without_parameters(*ops.max_pool2d(x, **vars(self)))
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class MinPool2D(Pool2D):
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         y, pullback = ops.max_pool2d(-x, **vars(self))
-        return plain(-y, pullback)  # the two signs cancel: d(-max(-x))/dx = max'(-x)
+        return without_parameters(-y, pullback)  # the two signs cancel: d(-max(-x))/dx = max'(-x)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class AvgPool2D(Pool2D):
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        return plain(*ops.avg_pool2d(x, **vars(self)))
+        return without_parameters(*ops.avg_pool2d(x, **vars(self)))
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class GlobalAvgPool2D(GlobalPool2D):
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        return plain(*ops.global_avg_pool2d(x))
+        return without_parameters(*ops.global_avg_pool2d(x))
 
 
 @dataclass(frozen=True)
@@ -96,4 +96,4 @@ class GlobalMaxPool2D(GlobalPool2D):
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        return plain(*ops.global_max_pool2d(x))
+        return without_parameters(*ops.global_max_pool2d(x))

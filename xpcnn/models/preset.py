@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
-from xpcnn.errors import ConfigError, ShapeError, hint, nearest, said_of
+from xpcnn.errors import ConfigError, ShapeError, hint, nearest, prefix_errors
 from xpcnn.io import toml
 from xpcnn.io.values import read_fields
 from xpcnn.layers import Layer, Sequential
@@ -93,14 +93,14 @@ def preset(name: str | Path) -> Preset:
             raise ConfigError(hint(f"unknown model {name!r}", advice))
         name, path = known, _FOLDER / f"{known}.toml"
     source = toml.read(path, f"check the path, or {nearest('', names())}")
-    with said_of(name):
+    with prefix_errors(name):
         table = toml.parse(source)
     return build(path.stem, table, source, name)
 
 
 def build(name: str, table: Mapping[str, Any], source: str, where: str = "") -> Preset:
     """Return the preset of a table with the form of a file; errors begin with `where`."""
-    with said_of(where):
+    with prefix_errors(where):
         try:
             number = table.get(_CLASSES)
             if type(number) is int and "layers" in table:

@@ -43,7 +43,7 @@ LEARNT = 0.5
 """Times ln(classes): with a smaller loss, updates may well be small."""
 
 EPOCHS, FALLEN = 4, 0.99
-"""Epochs of which one after the first should have a loss below this part of the first one's."""
+"""After EPOCHS epochs the loss should have dropped below FALLEN times that of the first."""
 
 
 class Figures(NamedTuple):

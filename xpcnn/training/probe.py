@@ -1,4 +1,4 @@
-"""A network that tells what flows through it, layer by layer. Computes what the network does."""
+"""Wrap a network so that a callback sees every output and gradient. Same results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace

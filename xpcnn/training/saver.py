@@ -22,10 +22,10 @@ from xpcnn.types import Params, flatten, unflatten_like
 from xpcnn.version import VERSION
 
 _NOT_OF_THE_RUN = ("max_seconds",)
-"""Options that may be others when a run goes on."""
+"""Options that may change when a run is resumed."""
 
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
-"""In the form of what has none of its own, such as a function."""
+"""The memory address in a repr, such as that of a lambda: removed, so that runs can be compared."""
 
 NOT_FINITE = "not-finite.safetensors"
 """The file of an update that failed, in the folder of checkpoints."""

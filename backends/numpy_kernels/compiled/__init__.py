@@ -28,7 +28,7 @@ KERNELS: dict[str, Kernel] = {
 }
 
 
-def either(first: Kernel, second: Kernel) -> Kernel:
+def first_that_serves(first: Kernel, second: Kernel) -> Kernel:
     """Return a kernel that is the second where the first does not serve."""
 
     @wraps(second)
