@@ -85,7 +85,7 @@ def test_the_healthy_hear_nothing() -> None:
                 }
             },
             "vanishing gradient in the input of layers.1 (ReLU): its norm is 0.0e+00, and 2.0e-01 "
-            "is that of the input of layers.9 (Dense). Try: ReLU in to_device of saturating "
+            "is that of the input of layers.9 (Dense). Try: ReLU in place of saturating "
             "activations, BatchNorm or Residual, HeNormal weights",
         ),
         (
@@ -377,7 +377,7 @@ class AtEpochs(Callback):
 
 def test_looks_are_at_the_start_and_after_epochs_1_2_4_8(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = Looks()
-    monkeypatch.setattr("xpcnn.training.run.checkup", looks)
+    monkeypatch.setattr("xpcnn.training.health_notes.checkup", looks)
     at = AtEpochs(looks)
     Model(dense(), input_shape=(1, 8, 8)).fit(digits(16), epochs=9, health=True, callbacks=[at])
     assert at.counts == [0, 1, 2, 3, 3, 4, 4, 4, 4, 5]

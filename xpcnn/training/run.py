@@ -10,18 +10,16 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, NoReturn
 
-from xpcnn.errors import CheckpointError, HealthWarning, XpcnnError, hint, warn_user
+from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.training.callbacks import Callback, StopTraining
-from xpcnn.training.curves import guessing_loss, jump, overfitting
 from xpcnn.training.divergence import all_finite, first_failing
 from xpcnn.training.evaluation import evaluate, zero_sums
 from xpcnn.training.extension import check_extension
-from xpcnn.training.health import findings, new, warm_up
+from xpcnn.training.health_notes import HealthNotes
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.last_batch import check_last_batch
-from xpcnn.training.measure import checkup
 from xpcnn.training.options import TrainingOptions, check_validation
 from xpcnn.training.prefetch import prefetched
 from xpcnn.training.recipe import recipe_for
@@ -50,12 +48,13 @@ class Run:
     ) -> None:
         check_validation(options, validation is not None)
         self.network, self.validation, self.options = network, validation, options
-        self.seed, self.callbacks, self.saver, self.health = seed, callbacks, saver, health
+        self.seed, self.callbacks, self.saver = seed, callbacks, saver
         self.course = Course(network, train, options, seed)
         check_last_batch(network, len(train), options)
         self.recipe = recipe_for(network, options, seed)
         labels = network.backend.to_host(train.labels)
-        self.chance = guessing_loss(network.loss, labels, network.output_shape[0])
+        validated = 0 if validation is None else len(validation)
+        self.health = HealthNotes(health, network, self.recipe, self.course, labels, validated)
         to_device = network.backend.from_host
         start = beginning(self.recipe, network.params, network.buffers, to_device, network.dtype)
         self.now = start, 0
@@ -235,7 +234,9 @@ class Run:
         )
         self.history.epochs.append(record)
         self.notify("on_epoch_end", record)
-        self._watch()
+        ended = self.stopping or len(self.history) == self.options.epochs
+        for text in self.health.on_epochs(self.history, ended):
+            self._note(text)
         self._check_health()
         if self.saver is None or done < self.course.batches:
             return
@@ -263,35 +264,11 @@ class Run:
         self._lose_patience()
         return record
 
-    def _watch(self) -> None:
-        """Tell what the figures of the epochs show by themselves, after each of them."""
-        epochs = self.history.epochs
-        if self.health is False:
-            return
-        ended = self.stopping or len(epochs) == self.options.epochs
-        jumped = jump(epochs, self.chance, ended)
-        for finding in new([] if jumped is None else [jumped], self.history):
-            self._note(str(finding))
-            if self.health is None:
-                warn_user(str(finding), HealthWarning)
-        if self.health and self.validation is not None:
-            found = overfitting(epochs, len(self.validation))
-            for finding in new([] if found is None else [found], self.history):
-                self._note(str(finding))
-
     def _check_health(self) -> None:
-        """Tell what is not well with the network at the start, and after epochs 1, 2, 4, 8, ..."""
-        epoch, losses = len(self.history), self.history.losses()
-        if not self.health or epoch & (epoch - 1):
-            return
-        update = next(self.course.epoch(max(epoch, 1), 0, losses))
-        labels = self.course.train.labels
-        figures = checkup(self.network, self.recipe, self.now[0], update, labels)
-        factor = self.course.factor(max(self.updates - 1, 0), losses)
-        found = findings(figures, self.updates, factor, self.history["loss"])
-        found += warm_up(self.options.whole_schedule(), self.course.total)
-        for finding in new(found, self.history):
-            self._note(str(finding))
+        """Tell what is not well with the network."""
+        progress, _ = self.now
+        for text in self.health.on_network(self.history, progress, self.updates):
+            self._note(text)
 
     def _limit(self) -> None:
         """Stop where the options limit the updates or the time."""
