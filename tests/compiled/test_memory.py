@@ -111,8 +111,12 @@ def test_a_call_without_memory_names_the_op_and_the_bytes() -> None:
     assert printed[3] in [f"gradient of w in conv2d: {lists + wide:,} {failed}" for wide in lanes]
 
 
-def test_a_model_stays_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_stays_usable(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     require_compiler()
+    if request.config.getoption("--no-kernels"):
+        pytest.skip("kernels: turned off by --no-kernels")
     layers: list[Any] = [Conv2D(2, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(2)]
     model = Model(Sequential(layers), input_shape=(1, 6, 6), seed=0)
     x, labels = ones(8, 1, 6, 6), numpy.arange(8) % 2
