@@ -22,6 +22,7 @@ FAMILY = {
 # the file and how the argument begins: the reason
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("xpcnn/io/atomic.py", "errno.EISDIR"): "caught below, where the advice is",
+    ("xpcnn/io/atomic.py", "errno.ENODEV"): "caught below, where the advice is",
     ("xpcnn/__init__.py", "f\"module 'xpcnn' has"): "Python's own words",
     ("xpcnn/cli/output.py", "errno.EBADF"): "caught below, where the advice is",
     ("xpcnn/io/model_file.py", "f'{text} is no finite"): "caught where JSON is read",

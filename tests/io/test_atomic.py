@@ -73,6 +73,37 @@ def test_an_interrupt_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+@posix
+def test_a_pipe_is_rejected_and_stays(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(CheckpointError) as caught:
+            write_bytes(path, b"x")
+        assert str(caught.value) == (
+            f"{path} cannot be written: it is a device, a pipe or a socket, not a regular file\n"
+            "Try: the path of a regular file"
+        )
+    assert pipe.is_fifo()
+    assert sorted(tmp_path.iterdir()) == [link, pipe]
+
+
+@posix
+@pytest.mark.parametrize("old", [b"old", None], ids=["a file", "nothing yet"])
+def test_a_symbolic_link_is_followed(tmp_path: Path, old: bytes | None) -> None:
+    folder, link = tmp_path / "elsewhere", tmp_path / "link"
+    folder.mkdir()
+    target = folder / "target"
+    if old is not None:
+        target.write_bytes(old)
+    link.symlink_to(Path("elsewhere", "target"))
+    write_bytes(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert list(folder.iterdir()) == [target]
+
+
 def test_a_folder_is_no_target(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError) as caught:
         write_bytes(tmp_path, b"x")

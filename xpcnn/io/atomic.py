@@ -1,7 +1,7 @@
 """Files that are there whole or not at all.
 
-A crash, a full disk or a kill at any moment leaves either the old content or the new one. Refuses a
-folder as target, and every failure is a `CheckpointError` that says why.
+A crash, a full disk or a kill at any moment leaves either the old content or the new one. Folders,
+devices and pipes are rejected as targets, and every failure is a `CheckpointError` that says why.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ _ADVICE = {
     errno.ENOENT: "make the folder first",
     errno.ENOTDIR: "a path whose folders are folders",
     errno.EISDIR: "a file name in that folder",
+    errno.ENODEV: "the path of a regular file",
     errno.EACCES: "another folder, or ask who may write there",
     errno.EPERM: "another folder, or ask who may write there",
     errno.EROFS: "a folder on a disk that can be written to",
@@ -33,8 +34,9 @@ _ADVICE = {
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace the content of a file, or make it, durably: all of it or nothing.
 
-    Written beside the target, flushed, renamed over it, and the folder flushed too. The mode
-    follows the umask. After a failure the target is as it was, and nothing is left beside it.
+    Written beside the target, flushed, renamed over it, and the folder flushed too. A symbolic link
+    is followed: it stays, and the file that it names gets the content. The mode follows the umask.
+    After a failure the target is as it was, and nothing is left beside it.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -42,13 +44,16 @@ def write_bytes(path: Path, content: bytes) -> None:
     try:
         if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{SUFFIX}")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OSError(errno.ENODEV, "it is a device, a pipe or a socket, not a regular file")
+        target = Path(os.path.realpath(path))
+        beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}{SUFFIX}")
         try:
             with beside.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(path)
+            beside.replace(target)
         except BaseException:  # an interrupt too
             with contextlib.suppress(OSError):
                 beside.unlink()
@@ -61,7 +66,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         advice = _ADVICE.get(error.errno or 0, "another place")
         raise CheckpointError(hint(message, advice)) from error
     with contextlib.suppress(OSError):  # written all the same; some file systems cannot do it
-        _flush_folder(path.parent)
+        _flush_folder(target.parent)
 
 
 def _flush_folder(folder: Path) -> None:
