@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM before anything has begun: both end the process at once.
+"""Ctrl-C, SIGTERM and SIGHUP before anything has begun: each ends the process at once.
 
 The first file of the command line to be imported, and so fast that few signals come before it.
 """
@@ -8,18 +8,20 @@ import signal
 from types import FrameType
 
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+"""By signal: what is said of it as the process ends, with exit code 128 + its number."""
+
+if hasattr(signal, "SIGHUP"):  # the terminal or connection was closed; Windows has no such signal
+    WORDS[signal.SIGHUP] = "hung up"
 
 
 def leave_at_once() -> None:
-    """End the process with 130 or 143 on a signal, from now on.
+    """End the process with 130, 143 or 129 on a signal, from now on.
 
-    A signal that the parent process ignores or that is handled already stays as it is.
+    A signal that the parent process ignores (SIGHUP under nohup), or that is handled already, stays
+    as it is.
     """
-    for number, default in (
-        (signal.SIGINT, signal.default_int_handler),
-        (signal.SIGTERM, signal.SIG_DFL),
-    ):
-        if signal.getsignal(number) is default:
+    for number in WORDS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, leave)
 
 

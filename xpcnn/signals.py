@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both interrupt a command, which ends with 130 or 143.
+"""Ctrl-C, SIGTERM and SIGHUP: each interrupts a command, which ends with 130, 143 or 129.
 
 While there is nothing to save they end the process at once (`guard`); `interruptible` is for all
 that has something to save or to tidy up.
@@ -15,16 +15,23 @@ from xpcnn.guard import WORDS, leave
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM)."""
+    """The process was asked to end: by SIGTERM, or SIGHUP as its terminal was closed."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(signal.Signals(number))
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise KeyboardInterrupt on Ctrl-C and `Terminated` on SIGTERM, while the block runs."""
+    """Raise KeyboardInterrupt on Ctrl-C, and `Terminated` on SIGTERM and SIGHUP, in the block.
+
+    A signal that is ignored, or that has another handler, stays as it is.
+    """
     before: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in WORDS}
     ours = (leave, signal.SIG_DFL, signal.default_int_handler)
     changed = [number for number, handler in before.items() if handler in ours]
@@ -39,7 +46,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Ignore both signals while the block runs, for a last save.
+    """Ignore these signals while the block runs, for a last save.
 
     Outside of the main thread they do not arrive.
     """

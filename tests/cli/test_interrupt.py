@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: exit codes 130 and 143, the model of the last step saved, and said so."""
+"""Ctrl-C, SIGTERM, SIGHUP: exit codes 130, 143, 129, the last step's model saved, and said so."""
 
 import os
 import signal
@@ -18,6 +18,11 @@ from xpcnn.types import flatten
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 
+SIGNALS = pytest.mark.parametrize(
+    ("name", "code", "word"),
+    [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated"), ("SIGHUP", 129, "hung up")],
+)
+
 LONG = ("train", "--limit", "300", "--epochs", "100000", "--json")
 
 
@@ -30,15 +35,11 @@ def wait_for(process: subprocess.Popen[str], file: Path, lines: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
-    ids=["Ctrl-C", "SIGTERM"],
-)
-def test_a_signal_ends_training_with_a_saved_model(number: int, code: int, word: str) -> None:
+@SIGNALS
+def test_a_signal_ends_training_with_a_saved_model(name: str, code: int, word: str) -> None:
     process = start(*LONG, "--out", "run")
     wait_for(process, Path("run/metrics.jsonl"), 3)
-    process.send_signal(number)
+    process.send_signal(signal.Signals[name])
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (code, "")
     whole = Path("run/metrics.jsonl").read_text().count("\n")
@@ -74,16 +75,12 @@ xpcnn.__main__.main()
 """
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
-    ids=["Ctrl-C", "SIGTERM"],
-)
+@SIGNALS
 @pytest.mark.parametrize("module", ["click", "numpy", "xpcnn.layers", "xpcnn.cli.job"])
 def test_a_signal_while_the_program_is_imported(
-    module: str, number: int, code: int, word: str
+    module: str, name: str, code: int, word: str
 ) -> None:
-    script = AT_IMPORT.format(module=module, number=int(number))
+    script = AT_IMPORT.format(module=module, number=int(signal.Signals[name]))
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment()
     )
@@ -125,7 +122,7 @@ def test_a_second_signal_does_not_break_off_the_save(
         raise KeyboardInterrupt
 
     def slow_save(model: Model, path: str | Path) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(os.getpid(), number)
         time.sleep(0.01)  # a moment at which Python would call handlers
         save(model, path)
@@ -158,11 +155,30 @@ def test_signals_are_as_before_afterwards(cli: Cli) -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_a_handler_that_is_there_already_stays() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_handler_that_is_there_already_stays(name: str) -> None:
+    number = signal.Signals[name]
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         with signals.interruptible():
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             time.sleep(0.01)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(number, before)
+
+
+UNDER_NOHUP = """
+import os, signal
+from xpcnn.guard import leave_at_once
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+leave_at_once()
+os.kill(os.getpid(), signal.SIGHUP)
+print("goes on")
+"""
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", UNDER_NOHUP], capture_output=True, text=True, env=environment()
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "goes on\n", "")

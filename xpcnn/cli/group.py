@@ -1,7 +1,7 @@
 """`xpcnn` itself: finds the commands, and turns what goes wrong into one line and an exit code.
 
-0 done, 1 refused or failed, 2 wrong usage, 130 after Ctrl-C, 143 after SIGTERM. A traceback is
-shown only with -v.
+0 done, 1 refused or failed, 2 wrong usage, 130 after Ctrl-C, 143 after SIGTERM, 129 after
+SIGHUP. A traceback is shown only with -v.
 """
 
 import errno
@@ -102,7 +102,7 @@ class Commands(click.Group):
             with data_warnings():
                 return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+            number = error.number if isinstance(error, Terminated) else signal.SIGINT
             _end(ctx, WORDS[number], 128 + number)
         except (click.ClickException, click.exceptions.Exit):
             raise

@@ -70,7 +70,8 @@ def train(
     preflight: warn of what is likely wrong with the data; health: with the network.
     resumed: the folder of the run to resume, in place of a new one; the caller holds its lock.
 
-    Ctrl-C and SIGTERM (KeyboardInterrupt) pass through, once the model of the last step is saved.
+    Ctrl-C, SIGTERM and SIGHUP (KeyboardInterrupt) pass through, once the model of the last step is
+    saved.
 
     Raises:
         XpcnnError: the request, the data or the folder are refused, or training diverged.

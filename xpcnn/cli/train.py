@@ -225,7 +225,7 @@ GROUPS = {
     type=float,
     default=60.0,
     called="every_seconds",
-    text="Seconds between checkpoints: 60. Ctrl-C and SIGTERM write one too.",
+    text="Seconds between checkpoints: 60. Ctrl-C, SIGTERM and SIGHUP write one too.",
 )
 @option("--seed", type=int, default=0, text="Seed of everything random: 0.")
 @option(
