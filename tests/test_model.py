@@ -1,6 +1,7 @@
 """Model: what people hold. Raw samples in, host arrays out; a call that fails changes nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from xpcnn.data.reading import Drawn
 from xpcnn.errors import (
     ConfigError,
     DataWarning,
+    LabelError,
     XpcnnError,
 )
 from xpcnn.layers import (
@@ -110,6 +112,23 @@ def test_moves_between_backends(parts: Parts, lib: Lib) -> None:
     numpy.testing.assert_allclose(
         moved.predict_proba(test.images[:9]), model.predict_proba(test.images[:9]), atol=1e-6
     )
+
+
+def test_the_first_fit_validates_by_the_names_of_the_training_classes(parts: Parts) -> None:
+    """As `evaluate` does afterwards: another order, fewer classes, no foreign ones."""
+    train, test = parts
+    backwards = replace(test, labels=9 - test.labels, classes=test.classes[::-1])
+    three = test.labels < 3
+    few = replace(
+        test, images=test.images[three], labels=test.labels[three], classes=test.classes[:3]
+    )
+    for data in (backwards, few):
+        model = fresh()
+        seen = model.fit(train, epochs=1, validation=data)
+        assert seen["val_accuracy"][-1] == pytest.approx(model.evaluate(data)["accuracy"])
+    foreign = replace(test, classes=tuple("abcdefghij"))
+    with pytest.raises(LabelError, match="classes that the model does not know: a, b, c, d, e"):
+        fresh().fit(train, epochs=1, validation=foreign)
 
 
 def test_a_fraction_for_validation(parts: Parts) -> None:

@@ -364,10 +364,14 @@ class Model:
                 parts.append(read(x))
         return self.backend.to_host(self.backend.xp.concat(parts, axis=0))
 
-    def checked(self, data: Data) -> Dataset:
-        """Return a data set that fits the model, its labels and values checked."""
+    def checked(self, data: Data, classes: tuple[str, ...] | None = None) -> Dataset:
+        """Return a data set that fits the model, its labels and values checked.
+
+        classes: those of the training data, for a model that has none of its own yet.
+        """
+        known = self.classes or classes
         return as_dataset(
-            data, self.backend, self.input_shape, self.output_shape[0], self.loss, self.classes
+            data, self.backend, self.input_shape, self.output_shape[0], self.loss, known
         )
 
     def parts(
@@ -380,7 +384,9 @@ class Model:
         if not isinstance(validation, Dataset | tuple | None):
             message = f"validation is a {type(validation).__name__}, expected data or a fraction"
             raise DataError(hint(message, "validation=0.1, a tenth of the training data"))
-        return train, None if validation is None else self.checked(validation)
+        if validation is None:
+            return train, None
+        return train, self.checked(validation, train.classes)
 
 
 def origin(backend: Backend, data: Dataset) -> dict[str, Any]:
