@@ -243,8 +243,8 @@ def _relabelled(data: Dataset, names: tuple[str, ...]) -> Dataset:
             hint(
                 f"data set {data.name!r} has classes that the model does not know: "
                 f"{', '.join(foreign[:5])}; it knows {', '.join(names[:10])}",
-                "the data the model was trained for, or Dataset.from_arrays(..., "
-                "classes=model.classes)",
+                "give these classes the names that the model has for them, or leave them out; "
+                "to learn new classes, train a new last layer with xpcnn train --init",
             )
         )
     new = numpy.asarray([names.index(name) for name in data.classes])

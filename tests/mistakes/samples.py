@@ -179,8 +179,8 @@ LABELS = [
         lambda b: named(b).evaluate(five_classes()),
         LabelError,
         "data set 'arrays' has classes that the model does not know: 3, 4; it knows 0, 1, 2\n"
-        "Try: the data the model was trained for, or Dataset.from_arrays(..., "
-        "classes=model.classes)",
+        "Try: give these classes the names that the model has for them, or leave them out; "
+        "to learn new classes, train a new last layer with xpcnn train --init",
     ),
 ]
 
