@@ -75,6 +75,34 @@ def test_a_run_out_of_patience_is_not_made_longer(cli: Cli) -> None:
     )
 
 
+def test_a_run_out_of_time_is_made_longer_with_more_time_only(cli: Cli) -> None:
+    assert cli(*CONSTANT, "--epochs", "1", "--max-seconds", "1e-9", "--out", "run").code == 0
+    before = Path("run/config.toml").read_text()
+    ran = cli("resume", "run", "--epochs", "2")
+    assert ran.code == 1
+    assert ran.err.endswith(
+        " seconds are over: it would stop there with more epochs too\n"
+        "Try: --max-seconds too, with more seconds than before; "
+        "or a new run from its weights: xpcnn train --init run\n"
+    )
+    assert Path("run/config.toml").read_text() == before
+    ran = cli("resume", "run", "--epochs", "2", "--max-seconds", "600", "--json")
+    assert (ran.code, len(json.loads(ran.out)["epochs"])) == (0, 2)
+
+
+def test_no_epochs_are_rejected_for_a_finished_run_too(cli: Cli) -> None:
+    assert cli(*CONSTANT, "--epochs", "1", "--out", "run").code == 0
+    before = {path: path.read_bytes() for path in Path("run").glob("*.*")}
+    for epochs in (0, -1):
+        assert cli("resume", "run", "--epochs", str(epochs)) == (
+            1,
+            "",
+            f"error: --epochs {epochs}: epochs is {epochs}, expected a whole number of at least 1\n"
+            "Try: --epochs 10\n",
+        )
+    assert {path: path.read_bytes() for path in Path("run").glob("*.*")} == before
+
+
 def test_a_run_from_the_weights_of_another(cli: Cli, trained: Path) -> None:
     flags = ("train", "--init", trained, "--limit", "300", "--epochs", "1", "--classes", "0,1,2")
     ran = cli(*flags, "--out", "run")

@@ -49,14 +49,15 @@ def command(
 
     folder = old_run(Path(run))
     ended = outcome(folder)
-    if ended is not None:
+    if ended is not None and (epochs is None or epochs >= 1):  # `train` rejects other numbers
         config = toml.parse(toml.read(folder / CONFIG))
         _check_unchanged(folder, ended.config, config)
         longer = (epochs or _epochs(config)) != _epochs(ended.config)
         out_of_time = str(ended.stopped).endswith("seconds are over")
-        if longer and ended.stopped is not None and not out_of_time:
-            _refuse_longer(folder, ended.stopped)
-        if not (longer and not out_of_time) and not (out_of_time and max_seconds is not None):
+        more_time = out_of_time and max_seconds is not None
+        if longer and ended.stopped is not None and not more_time:
+            _refuse_longer(folder, ended.stopped, out_of_time)
+        if not longer and not more_time:
             say(f"{folder} is finished: test accuracy {ended.test['accuracy']:.4f}", quiet)
             if out_of_time:
                 say(f"it {ended.stopped}; to go on: --max-seconds with more", quiet)
@@ -119,10 +120,11 @@ def _leaves(table: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]
             yield f"{at}{key}", value
 
 
-def _refuse_longer(folder: Path, stopped: str) -> None:
+def _refuse_longer(folder: Path, stopped: str, out_of_time: bool) -> None:
     """Say why more epochs change nothing about a run that stopped early."""
     from xpcnn.errors import ConfigError, hint
 
     again = shlex.join(["xpcnn", "train", "--init", str(folder)])
+    more_time = "--max-seconds too, with more seconds than before; or " if out_of_time else ""
     message = f"{folder} {stopped}: it would stop there with more epochs too"
-    raise ConfigError(hint(message, f"a new run from its weights: {again}"))
+    raise ConfigError(hint(message, f"{more_time}a new run from its weights: {again}"))
