@@ -437,7 +437,9 @@ def load_weights(model: Model, path: str | Path, *, layers: Iterable[type] = ())
 
     A layer takes all of its parameters and running statistics or none, cast to the dtype of the
     model. Where the samples have as many channels, the model normalises them as the file says, so
-    that the weights see what they were trained on. Classes and everything else of the model stay.
+    that the weights see what they were trained on. Classes and everything else of the model stay:
+    where the names of its classes or their order are not those of the file, the last layer is not
+    taken.
 
     Args:
         layers: layer classes of your own that the file may name.
@@ -445,7 +447,8 @@ def load_weights(model: Model, path: str | Path, *, layers: Iterable[type] = ())
     Raises:
         CheckpointError: the file cannot be read, or no layer fits.
     """
-    return take_weights(model.network, load_model(path, layers=layers).network, str(path))
+    source = load_model(path, layers=layers)
+    return take_weights(model.network, source.network, str(path), model.classes, source.classes)
 
 
 def unpickled_model(

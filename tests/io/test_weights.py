@@ -42,6 +42,32 @@ def test_another_number_of_classes_gets_a_new_head(saved: Path) -> None:
     assert (model.mean, model.std, model.classes) == ((0.25,), (2.0,), tuple("abcd"))
 
 
+@pytest.mark.parametrize(
+    ("classes", "same"),
+    [("012", True), ("210", False), ("013", False), (None, True)],
+    ids=["same", "another order", "another name", "not known"],
+)
+def test_as_many_other_classes_get_a_new_head(
+    tmp_path: Path, classes: str | None, same: bool
+) -> None:
+    path = tmp_path / "named.safetensors"
+    Model(network(3), input_shape=(1, 5, 5), seed=1, classes=tuple("012")).save(path)
+    names = None if classes is None else tuple(classes)
+    model = Model(network(3), input_shape=(1, 5, 5), seed=2, classes=names)
+    fresh = flatten(model.params)["layers.4.weight"]
+    report = xpcnn.load_weights(model, path)
+    assert report.new == ({} if same else {"layers.4": "other classes"})
+    assert (flatten(model.params)["layers.4.weight"] is fresh) != same
+
+
+def test_a_head_alone_is_not_taken_for_other_classes(tmp_path: Path) -> None:
+    path = tmp_path / "linear.safetensors"
+    Model([Dense(3)], input_shape=(4,), classes=tuple("abc")).save(path)
+    model = Model([Dense(3)], input_shape=(4,), classes=tuple("abd"))
+    with pytest.raises(CheckpointError, match="it tells other classes apart"):
+        xpcnn.load_weights(model, path)
+
+
 def test_a_layer_takes_all_of_its_tensors_or_none(saved: Path) -> None:
     """The bias of a convolution over other channels would fit alone."""
     model = Model([*network(3)[:4], Dense(7), Dense(3)], input_shape=(2, 5, 5), dtype="float64")

@@ -195,7 +195,11 @@ def prepare(request: Request) -> Plan:
         classes=train.classes,
         dtype=flags["dtype"],
     )
-    loaded = None if source is None else take_weights(model.network, source.network, flags["init"])
+    loaded = None
+    if source is not None:
+        loaded = take_weights(
+            model.network, source.network, flags["init"], model.classes, source.classes
+        )
     to_config(model.layers)  # refuses now what could not be saved in the end
     model.reading = whole.reading or observed(whole.images)
     recipe_for(model.network, settings.training, model.seed)  # refuses patterns that fit nothing

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from xpcnn.errors import CheckpointError, hint
 from xpcnn.io.models import BUFFERS
 from xpcnn.network import Network
 from xpcnn.types import Shape, flatten, unflatten_like
 
+Classes: TypeAlias = tuple[str, ...] | None
+
 _MOST_LISTED = 12
+_OTHER_CLASSES = "other classes"
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,22 @@ class LoadedWeights:
         return "\n".join(lines)
 
 
-def take_weights(network: Network, source: Network, path: str) -> LoadedWeights:
+def take_weights(
+    network: Network, source: Network, path: str, classes: Classes, source_classes: Classes
+) -> LoadedWeights:
     """Give a network the weights of another one where layers have the same path and shapes.
 
-    See `xpcnn.load_weights`. path: the name of the other one in words.
+    See `xpcnn.load_weights`.
+
+    Args:
+        path: the name of the other one in words.
+        classes, source_classes: names of the classes of both, in order; None where not known.
 
     Raises:
         CheckpointError: no layer fits.
     """
+    others = classes is not None and source_classes is not None and classes != source_classes
+    head = _head(network) if others else []
     wanted, found = _by_layer(network), _by_layer(source)
     taken, new = [], {}
     for layer, tensors in wanted.items():
@@ -54,8 +65,13 @@ def take_weights(network: Network, source: Network, path: str) -> LoadedWeights:
             new[layer] = "not in the file"
         elif found[layer] != tensors:
             new[layer] = _difference(tensors, found[layer])
+        elif layer in head:
+            new[layer] = _OTHER_CLASSES
         else:
             taken.append(layer)
+    if not taken and _OTHER_CLASSES in new.values():
+        message = f"{path}: only the last layer fits the model, and it tells other classes apart"
+        raise CheckpointError(hint(message, "a model of the same classes, or new weights"))
     if not taken:
         message = f"{path}: no layer has the path and the shapes of one of the model"
         raise CheckpointError(hint(message, "the file of a model with layers in common"))
@@ -76,6 +92,14 @@ def take_weights(network: Network, source: Network, path: str) -> LoadedWeights:
 
 def _arrays(network: Network) -> dict[str, Any]:
     return flatten(network.params) | flatten(network.buffers, BUFFERS)
+
+
+def _head(network: Network) -> list[str]:
+    """Return the layers that make scores of classes: the last one with a matrix, and any after."""
+    shapes = {name: x.shape for name, x in flatten(network.params).items()}
+    layers = list(dict.fromkeys(map(_layer, shapes)))
+    matrices = [_layer(name) for name, shape in shapes.items() if len(shape) > 1]
+    return layers[layers.index(matrices[-1]) :] if matrices else layers[-1:]
 
 
 def _layer(name: str) -> str:
