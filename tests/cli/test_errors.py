@@ -264,7 +264,9 @@ def test_a_variable_that_is_wrong_is_usage(cli: Cli, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("XPCNN_EPOCHS", "many")
     ran = cli("train")
     assert ran.code == 2
-    assert "'many' is not a valid integer" in ran.err
+    message = "'many' is not a valid integer."
+    assert f"Invalid value for '--epochs' (from XPCNN_EPOCHS): {message}" in ran.err
+    assert f"Invalid value for '--epochs': {message}" in cli("train", "--epochs", "many").err
 
 
 @pytest.mark.parametrize("where", ["before", "after"])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import click
+from click.core import ParameterSource
 
 Decorator: TypeAlias = Callable[[Any], Any]
 
@@ -35,6 +36,12 @@ class Option(click.Option):
         self.key = self.opts[-1].removeprefix("--")
         self.target = str(self.name)
         self.called = called or self.target
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Return the flag as an error names it, with the variable if the value is from there."""
+        flag = super().get_error_hint(ctx)
+        source = None if ctx is None else ctx.get_parameter_source(self.target)
+        return f"{flag} (from {self.envvar})" if source is ParameterSource.ENVIRONMENT else flag
 
 
 def option(flag: str, *target: str, text: str, **attributes: Any) -> Decorator:
