@@ -248,6 +248,18 @@ def test_a_page_on_which_nothing_is_drawn_is_blank(tmp_path: Path, size: int) ->
     assert not read_picture(path, Pictures("L", (8, 8))).blank
 
 
+def test_a_pale_drawing_is_none_the_less_drawn_and_noise_is_not(tmp_path: Path) -> None:
+    """Strokes of a yellow that is nearly white in grey, on paper with the noise of a scanner."""
+    reading = Drawn((8, 8), 0.0, 255.0, "dark", extent=0.5)
+    noise = numpy.random.default_rng(1).normal(0, 4, (100, 100, 1))
+    page = (numpy.full((100, 100, 3), 248) + noise).clip(0, 255)
+    assert read_picture(picture(tmp_path / "noise.png", page), reading).blank
+    page[30:70, 40:60] = [255, 240, 60]
+    found = read_picture(picture(tmp_path / "pale.png", page), reading)
+    assert (found.blank, found.framed) == (False, True)
+    assert (found.sample[0, 2:6, 3:5] > found.sample[0, 0, 0] + 8).all()  # the bar fills the frame
+
+
 @pytest.fixture(scope="module")
 def digits_model() -> xpcnn.Model:
     """Return a model of the embedded digits."""
