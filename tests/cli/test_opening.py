@@ -194,7 +194,7 @@ def test_without_inversion_the_picture_is_another(cli: Cli, trained: Path, tmp_p
 def test_a_picture_that_is_none_names_the_file(cli: Cli, trained: Path) -> None:
     ran = cli("predict", trained, "no.png")
     assert ran.code == 1
-    assert ran.err.startswith("error: no.png: cannot be read: No such file or directory\nTry: ")
+    assert ran.err.startswith("error: no.png: there is no such file\nTry: ")
 
 
 def test_pictures_need_pillow(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

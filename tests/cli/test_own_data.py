@@ -107,7 +107,7 @@ def test_a_submission_never_overwrites_by_itself(
 
 def test_a_submission_of_what_the_model_cannot_take(cli: Cli, trained: Path) -> None:
     ran = cli("predict", trained, *SUBMIT)
-    assert ran.err.startswith("error: test.csv: cannot be read: No such file or directory\n")
+    assert ran.err.startswith("error: test.csv: there is no such file\n")
     Path("test.csv").write_text("pixel0,pixel1,pixel2,pixel3\n1,2,3,4\n")
     ran = cli("predict", trained, *SUBMIT)
     assert ran.code == 1

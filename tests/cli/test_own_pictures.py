@@ -166,10 +166,10 @@ def test_a_folder_of_pictures_is_answered_and_what_is_bad_in_it_named(
     found = json.loads(ran.out)
     assert [table["image"] for table in found["predictions"]] == paths
     assert [table["image"] for table in found["failed"]] == ["in/bad.png", "none.png"]
-    assert found["failed"][1]["error"].startswith("none.png: cannot be read: No such file")
+    assert found["failed"][1]["error"].startswith("none.png: there is no such file")
     assert [line[:20] for line in ran.err.splitlines()[::2]] == [
         "error: in/bad.png: i",
-        "error: none.png: can",
+        "error: none.png: the",
     ]
 
 

@@ -47,7 +47,7 @@ def test_paths_that_cannot_be_opened_are_named(tmp_path: Path) -> None:
     long = "x" * 5000
     expected = {
         str(tmp_path): f"{tmp_path}: cannot be read: Is a directory\n{CHECK}",
-        f"{tmp_path}/none": f"{tmp_path}/none: cannot be read: No such file or directory\n{CHECK}",
+        f"{tmp_path}/none": f"{tmp_path}/none: there is no such file\nTry: check the path",
         "a\0b": f"a\\x00b: is no possible path: embedded null byte\n{CHECK}",
         long: f"{long[:80]}...{long[:40]}: cannot be read: File name too long\n{CHECK}",
     }

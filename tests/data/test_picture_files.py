@@ -31,7 +31,7 @@ def test_refusals_name_the_file(tmp_path: Path) -> None:
     advice = "Try: a PNG or JPEG file"
     assert refusal(text) == f"{text}: is no picture in a format that is read ({KINDS})\n{advice}"
     missing = tmp_path / "no.png"
-    assert refusal(missing).startswith(f"{missing}: cannot be read: No such file or directory\n")
+    assert refusal(missing).startswith(f"{missing}: there is no such file\n")
     assert refusal(tmp_path).startswith(f"{tmp_path}: cannot be read: Is a directory\n")
     cut = picture(tmp_path / "cut.png", numpy.arange(2500).reshape(50, 50) ** 2 % 251)
     cut.write_bytes(cut.read_bytes()[:200])

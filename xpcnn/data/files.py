@@ -52,6 +52,8 @@ def open_regular(
     """
     try:
         file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller closes it
+    except FileNotFoundError as cause:
+        raise error(hint(f"{shown(path)}: there is no such file", "check the path")) from cause
     except OSError as cause:
         reason = cause.strerror or str(cause)
         raise error(hint(f"{shown(path)}: cannot be read: {reason}", _CHECK)) from cause
