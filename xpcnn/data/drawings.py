@@ -37,9 +37,9 @@ def _spots(marked: np.ndarray) -> np.ndarray:
     """Return the marked pixels (h, w) that lie in a square of 3 x 3 marked ones."""
     inner = np.pad(marked, 2)  # no square reaches beyond the page
     for axis in (0, 1):  # centres of squares: (h + 2, w + 2)
-        inner = _windows(inner, axis).all(axis=-1)
+        inner = np.asarray(_windows(inner, axis).all(axis=-1))
     for axis in (0, 1):
-        inner = _windows(inner, axis).any(axis=-1)
+        inner = np.asarray(_windows(inner, axis).any(axis=-1))
     return inner
 
 
