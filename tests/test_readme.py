@@ -1,7 +1,6 @@
-"""The README's code runs as written, and what it names exists."""
+"""The README's code runs as written, prints what it says, and is short."""
 
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -10,27 +9,60 @@ import numpy
 import pytest
 
 import xpcnn
+from tests.pages import ROOT, alone, block, prose, run_python
 from xpcnn import backend
+from xpcnn.cli import main
 from xpcnn.errors import BackendError
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(name: str) -> str:
-    """Return the code block after the comment of that name."""
-    match = re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)
-    assert match is not None, name
-    return match.group(1)
+def test_the_first_command_prints_what_the_readme_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The words are equal; of the figures, the first epoch and the accuracy are nearly equal.
+
+    The other figures depend on the processor and on the time. "..." stands for further lines.
+    """
+    shown, first = block(README, "output").splitlines(), block(README, "main job").split(" && ")[-1]
+    alone(tmp_path, monkeypatch)
+    assert first == ".venv/bin/xpcnn train\n"
+    monkeypatch.setattr(sys, "argv", ["xpcnn", "train"])
+    with pytest.raises(SystemExit):
+        main()
+    printed = [line for text in capsys.readouterr() for line in text.splitlines()]
+    printed = sorted(printed, key=lambda line: line.startswith(("test accuracy", "run folder")))
+
+    def words(lines: list[str]) -> list[str]:
+        return [re.sub(r"\d+", "0", line) for line in lines if line != "..."]
+
+    def figures(lines: list[str], start: str, count: int) -> list[float]:
+        (line,) = (line for line in lines if line.startswith(start))
+        return [float(number) for number in re.findall(r"\d+\.\d+", line)[:count]]
+
+    assert [line for line in words(shown) if line not in words(printed)] == []
+    assert "..." in shown
+    assert f"epoch {len(printed) - 4}" in shown[-4]
+    for start, count, most in (("epoch 1 ", 3, 0.01), ("test accuracy", 1, 0.02)):
+        found, told = figures(printed, start, count), figures(shown, start, count)
+        numpy.testing.assert_allclose(found, told, rtol=0.0, atol=most)
+
+
+def test_the_idea_has_twelve_lines_and_the_right_gradient() -> None:
+    idea, first = block(README, "idea"), "y, conv_pullback"
+    assert sum(bool(line) for line in idea[idea.index(first) :].splitlines()) <= 12
+    names = run_python(idea, "README.md")
+    nudged = run_python(idea.replace(first, f"w[3, 0, 1, 2] += 1e-6\n{first}"), "README.md")
+    slope = (nudged["loss"] - names["loss"]) / 1e-6
+    assert slope == pytest.approx(names["dw"][3, 0, 1, 2], rel=1e-3)
 
 
 def test_the_library_example_runs_as_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, last_line = block("library").rstrip().rsplit("\n", 1)
-    names: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), names)
+    code, last_line = block(README, "library").rstrip().rsplit("\n", 1)
+    names = run_python(code, "README.md")
     accuracy = float(capsys.readouterr().out.split()[0])
     assert accuracy > 0.95
     assert 'backend="cupy"' in last_line
@@ -45,32 +77,14 @@ def test_the_library_example_runs_as_written(
     numpy.testing.assert_array_equal(again.predict_proba(images), model.predict_proba(images))
 
 
-def test_the_run_in_a_file_runs_as_written(tmp_path: Path) -> None:
-    (tmp_path / "run.toml").write_text(block("run.toml"))
-    command = block("config").replace("xpcnn train", f"{sys.executable} -m xpcnn train")
-    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
-    command = f"{command.strip()} --quiet --out one"
-    subprocess.run(command, shell=True, cwd=tmp_path, env=environment, check=True)
-    config = tomllib.loads((tmp_path / "one/config.toml").read_text())
-    assert (config["seed"], config["training"]["epochs"]) == (1, 3)
-    assert config["training"]["optimizer"]["lr"] == 0.002
-    assert config["training"]["augment"] == [{"name": "crop", "pad": 2}]
-
-
 def test_two_commands_of_one_line() -> None:
     for name in ("main job", "tests"):
-        assert len(block(name).strip().splitlines()) == 1
+        assert len(block(README, name).strip().splitlines()) == 1
 
 
-def test_every_link_leads_somewhere() -> None:
-    targets = re.findall(r"\]\((?!http|#)([^)]+)\)", README)
-    assert len(targets) > 15
-    assert [target for target in targets if not (ROOT / target).exists()] == []
-
-
-def test_every_preset_and_data_set_is_named() -> None:
-    for name in (*xpcnn.models.names(), *xpcnn.data.NAMES):
-        assert f"`{name}`" in README, name
+def test_it_is_short() -> None:
+    """About 900 words, without tables, code blocks and the targets of links."""
+    assert 700 < len(prose(README).split()) < 1000
 
 
 def test_every_folder_with_code_is_packaged() -> None:

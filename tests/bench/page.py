@@ -1,7 +1,8 @@
-"""The tables of CONTRIBUTING.md, measured anew: `python -m tests.bench.page FILE [SECTION ...]`.
+"""Measure the tables of a guide anew: `python -m tests.bench.page FILE [SECTION ...]`.
 
-A section's tables stand between the lines `<!-- bench: SECTION -->` and `<!-- end -->`. It takes
-the better part of half an hour, on a machine with nothing else to do.
+FILE is examples/guides/benchmarks.md. The tables of a section are between the lines
+`<!-- bench: SECTION -->` and `<!-- end -->`. Takes half an hour, on a machine with nothing else to
+do.
 """
 
 import re

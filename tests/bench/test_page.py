@@ -1,22 +1,22 @@
-"""The tables of CONTRIBUTING.md are those that the benchmark writes."""
+"""The tables of the guide to benchmarks are those that the benchmark writes."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from tests.bench.page import SECTIONS, START, START_HEAD, STEPS_HEAD, cells, filled
 from tests.bench.projects import HEAD as PROJECTS_HEAD
 from tests.bench.projects import PROJECTS
+from tests.pages import ROOT
 from xpcnn.benchmark.growth import AXES, HEAD, THREADS_HEAD
 from xpcnn.cli.bench import BATCHES, MODELS
 
-CONTRIBUTING = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "examples" / "guides" / "benchmarks.md").read_text(encoding="utf-8")
 
 
 def tables(section: str) -> list[list[list[str]]]:
     """Return the tables of a section as rows of cells, without the line under the head."""
-    match = re.search(rf"<!-- bench: {section} -->\n(.*?)<!-- end -->", CONTRIBUTING, re.DOTALL)
+    match = re.search(rf"<!-- bench: {section} -->\n(.*?)<!-- end -->", GUIDE, re.DOTALL)
     assert match is not None, section
     lines = [re.findall(r"^\|.*$", part, re.MULTILINE) for part in match[1].split("\n\n")]
     return [[row.strip("| ").split(" | ") for row in t[:1] + t[2:]] for t in lines if t]
@@ -58,7 +58,7 @@ def test_a_section_is_replaced() -> None:
     assert filled(text, "growth", ["new"]) == new
     with pytest.raises(AssertionError, match="no section 'start'"):
         filled(text, "start", [])
-    assert re.findall(r"<!-- bench: (\w+) -->", CONTRIBUTING) == list(SECTIONS)
+    assert re.findall(r"<!-- bench: (\w+) -->", GUIDE) == list(SECTIONS)
 
 
 def test_cells_of_a_network() -> None:
