@@ -41,7 +41,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/__main__.py", ("xpcnn",)),
     ("xpcnn/training/progress.py", ("xpcnn", "tqdm")),
     ("xpcnn/", ("xpcnn", "safetensors", "tomli_w", "array_api_compat", *HOST)),
-    ("examples/", ("xpcnn", "figure", *HOST)),
+    ("examples/", ("xpcnn", "figure", "matplotlib", *HOST)),
 ]
 
 # the order of the upper rooms, from the ground: a file imports from its own room and those below

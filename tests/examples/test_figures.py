@@ -23,7 +23,7 @@ from xpcnn.optimizers import SGD
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-OTHERS = {"figure.py", "own_layer.py", "xor.py"}  # what they share; scripts with tests of their own
+OTHERS = {"figure.py", "own_layer.py", "by_hand.py", "xor.py"}  # shared code; tested elsewhere
 SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py") if path.name not in OTHERS)
 LAST = (
     r"test accuracy [01]\.\d{4} after \d+ epochs, \d+\.\d s"
