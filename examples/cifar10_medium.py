@@ -21,8 +21,8 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     """Return a trained model and what the training was like."""
     preset = xpcnn.models.preset("medium")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
-    options = vars(preset.training) | {"augment": [Flip(), Crop(3)]}
-    return model, model.fit(data, callbacks=[Lines()], **options)
+    augment = [Flip(), Crop(3)]
+    return model, model.fit(data, preset.training, augment=augment, callbacks=[Lines()])
 
 
 def with_mirror_images(model: xpcnn.Model, test: Dataset) -> float:

@@ -19,9 +19,7 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     preset = xpcnn.models.preset("mnist-best")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
     turned = Affine(degrees=10, scale=0.1, shear=5, shift=2)
-    return model, model.fit(
-        data, callbacks=[Lines()], **vars(preset.training) | {"augment": [turned]}
-    )
+    return model, model.fit(data, preset.training, augment=[turned], callbacks=[Lines()])
 
 
 FIGURE = Figure(train, "mnist", seeds=1)

@@ -17,7 +17,7 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     """Return a trained model and what the training was like."""
     preset = xpcnn.models.preset("kaggle")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
-    return model, model.fit(data, **vars(preset.training))
+    return model, model.fit(data, preset.training)
 
 
 FIGURE = Figure(train, "mnist")

@@ -19,7 +19,7 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     preset = xpcnn.models.preset("small")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
     turned = Affine(degrees=8, scale=0.08, shift=1)  # and scaled, and moved, by a little
-    return model, model.fit(data, **vars(preset.training) | {"augment": [turned]})
+    return model, model.fit(data, preset.training, augment=[turned])
 
 
 FIGURE = Figure(train, "mnist")

@@ -19,7 +19,7 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     preset = xpcnn.models.preset("tiny")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
     little = Affine(degrees=6, scale=0.06, shift=1)  # a small network learns few ways to write a 7
-    return model, model.fit(data, **vars(preset.training) | {"augment": [little]})
+    return model, model.fit(data, preset.training, augment=[little])
 
 
 FIGURE = Figure(train, "mnist")

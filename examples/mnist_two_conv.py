@@ -21,7 +21,7 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     """Return a trained model and what the training was like."""
     preset = xpcnn.models.preset("two-conv")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
-    return model, model.fit(data, **vars(preset.training) | {"augment": [Crop(2)]})
+    return model, model.fit(data, preset.training, augment=[Crop(2)])
 
 
 FIGURE = Figure(train, "mnist", choice={"limit": 1000})

@@ -21,7 +21,7 @@ def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
     preset = xpcnn.models.preset("sigmoid-binary").for_data(data.shape, len(data.classes))
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed, loss=preset.loss)
     hands = Affine(degrees=15, scale=0.15, shear=15, shift=1)  # a hundred hands become thousands
-    return model, model.fit(data, **vars(preset.training) | {"augment": [hands]})
+    return model, model.fit(data, preset.training, augment=[hands])
 
 
 FIGURE = Figure(train, "mnist", choice={"classes": [0, 1], "limit_per_class": 100})

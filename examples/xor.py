@@ -17,7 +17,7 @@ def train(seed: int) -> tuple[xpcnn.Model, History]:
     """Return a model of the preset `xor`, eight hidden units, and how it was trained."""
     preset = xpcnn.models.preset("xor").for_data((2,), 2)
     model = xpcnn.Model(preset.layers, input_shape=(2,), seed=seed)
-    return model, model.fit((POINTS, LABELS), **vars(preset.training))
+    return model, model.fit((POINTS, LABELS), preset.training)
 
 
 def picture(model: xpcnn.Model, rows: int = 21, columns: int = 45) -> str:

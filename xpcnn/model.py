@@ -40,7 +40,7 @@ from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.network import Network, OfNetwork
 from xpcnn.summary import Summary, summarize
-from xpcnn.training import Callback, Checkpoints, History, evaluate, fit
+from xpcnn.training import Callback, Checkpoints, History, TrainingOptions, evaluate, fit
 from xpcnn.training.callbacks import check_callbacks
 from xpcnn.training.checkpoints import check_checkpoints
 from xpcnn.training.options import check_count, check_switches, training_options
@@ -145,6 +145,7 @@ class Model:
         self,
         data: Data | Array,
         labels: Any = None,
+        training: TrainingOptions | None = None,
         *,
         validation: Data | float | None = None,
         seed: int | None = None,
@@ -160,6 +161,8 @@ class Model:
         Args:
             data, labels: a Dataset, or samples and their labels: `fit(dataset)`, `fit((x, y))` and
                 `fit(x, y)` are all right.
+            training: how to train, `TrainingOptions()` by default. It may follow data that has
+                labels of its own: `fit(data, preset.training)`.
             validation: data to evaluate on after every epoch, or the part of `data` (a fraction,
                 chosen by hash) to keep aside for it.
             seed: of shuffling, dropout and augmentation; the model's by default.
@@ -172,13 +175,17 @@ class Model:
                 network shows at the start and after epochs 1, 2, 4, 8, ..., no warning; see
                 `xpcnn.training.health`. False: neither.
             progress: whether to show a bar with the loss, on a terminal or in a notebook.
-            options: epochs, batch_size, optimizer, schedule, clip_norm, augment, ema, patience and
-                the others of `xpcnn.training.TrainingOptions`.
+            options: override single options of `training`: epochs, batch_size, optimizer,
+                schedule, clip_norm, augment, ema, patience and the others of
+                `xpcnn.training.TrainingOptions`. None leaves an option that cannot be None as it
+                is.
 
         Returns:
             the history, one record per epoch.
         """
-        chosen = training_options(options)
+        if isinstance(labels, TrainingOptions) and training is None:
+            labels, training = None, labels
+        chosen = training_options(options, training)
         heard = check_callbacks(callbacks)
         check_switches(resume=resume, progress=progress)
         if health is not None:

@@ -266,7 +266,7 @@ def digits_model() -> xpcnn.Model:
     train, _ = xpcnn.data.load("digits")
     preset = xpcnn.models.preset("digits")
     model = xpcnn.Model(preset.layers, input_shape=train.shape, loss=preset.loss)
-    model.fit(train, **vars(preset.training))
+    model.fit(train, preset.training)
     return model
 
 

@@ -89,7 +89,7 @@ def test_a_recipe_is_away_from_the_edge_of_stability() -> None:
     assert isinstance(usual, SGD)
     twice = replace(preset.training, optimizer=replace(usual, lr=2 * usual.lr), epochs=8)
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=0)
-    losses = model.fit(data, **vars(twice))["loss"]
+    losses = model.fit(data, twice)["loss"]
     assert jump(losses) < 1.5
 
 

@@ -113,7 +113,7 @@ def test_training_options_are_those_of_fit() -> None:
     assert preset.loss == SoftmaxCrossEntropy()
     model = Model(preset.layers, input_shape=preset.input_shape, loss=preset.loss)
     images = numpy.random.default_rng(0).integers(0, 256, (20, 1, 28, 28), dtype=numpy.uint8)
-    history = model.fit((images, numpy.arange(20) % 10), **vars(preset.training))
+    history = model.fit((images, numpy.arange(20) % 10), preset.training)
     assert len(history) == preset.training.epochs == 5
 
 
@@ -153,5 +153,5 @@ def test_a_preset_on_its_own_data_hears_nothing() -> None:
     train, _ = data.load("digits")
     preset = models.preset("digits")
     model = Model(preset.layers, input_shape=train.shape)
-    history = model.fit(train, validation=0.1, health=True, **vars(preset.training))
+    history = model.fit(train, preset.training, validation=0.1, health=True)
     assert history.notes == []

@@ -7,7 +7,7 @@
 Trains every script behind a figure of the README and every preset without one. A recipe near
 divergence shows here: rounding then decides whether a seed collapses, and rounding depends on the
 build. Each finished training is a line of the file of results, and is not trained again; a changed
-recipe (its preset or script) is. The exit code is 0 if all trainings asked for are there, none
+recipe (see `recipe.py`) is. The exit code is 0 if all trainings asked for are there, none
 collapsed, and the worst seed lies within one point of the mean.
 """
 
@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.real_data import DATA
+from tests.seeds.recipe import recipe
 from tests.seeds.results import Key, Row, append, read, table
-from tests.seeds.trainings import ORDER, data_set, recipe, seeds_for
+from tests.seeds.trainings import ORDER, figure_of, seeds_for
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "tests" / "results" / "seeds.jsonl"
@@ -93,7 +94,7 @@ def _train(name: str, build: str, seeds: Sequence[int], given: argparse.Namespac
     missing = [s for s in seeds if _key(name, build, s, given.threads) not in found]
     if not missing:
         return
-    where = given.data / data_set(name)
+    where = given.data / figure_of(name).dataset.replace("digits", "")
     if not where.is_dir():
         yield f"{name}, {build}: not trained, since there is no folder {where}"
         return

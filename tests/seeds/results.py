@@ -11,7 +11,7 @@ POINT = 0.01
 
 
 class Key(NamedTuple):
-    """What a result is of. recipe: see `trainings.recipe`; build: of the kernels, with threads."""
+    """What a result is of. recipe: see `recipe.recipe`; build: of the kernels, with threads."""
 
     name: str
     recipe: str

@@ -9,7 +9,9 @@ import pytest
 import xpcnn
 from tests.seeds import __main__ as command
 from tests.seeds import trainings
+from tests.seeds.recipe import described, recipe
 from tests.seeds.results import HEADING, Key, Result, Row, append, read, table
+from xpcnn.data.augment import Flip
 
 RECORD = {
     "name": "xor",
@@ -100,7 +102,7 @@ def test_the_readme_says_what_was_measured(name: str) -> None:
     found = [
         result.accuracy or 0.0
         for key, result in read(command.RESULTS).items()
-        if (key.name, key.recipe) == (name, trainings.recipe(name)) and key.build in builds
+        if (key.name, key.recipe) == (name, recipe(name)) and key.build in builds
     ]
     assert f"`{name}`" in line
     if found:
@@ -110,22 +112,41 @@ def test_the_readme_says_what_was_measured(name: str) -> None:
         assert worst == "-"
 
 
-def test_a_recipe_is_its_preset_and_its_code(
+def test_a_recipe_is_what_decides_a_training(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = trainings.recipe("tiny")
-    assert trainings.recipe("small") != before
+    before = recipe("tiny")
+    assert recipe("small") != before
     script = (trainings.EXAMPLES / trainings.SCRIPTS["tiny"]).read_text()
     monkeypatch.setattr(trainings, "EXAMPLES", tmp_path)
 
     def changed(old: str, new: str) -> bool:
         assert old in script
         (tmp_path / trainings.SCRIPTS["tiny"]).write_text(script.replace(old, new))
-        return trainings.recipe("tiny") != before
+        return recipe("tiny") != before
 
     assert not changed("a small network", "a little network")  # a comment
     assert not changed("what the training was like", "more")  # a docstring
+    assert not changed("augment=[little]", "epochs=preset.training.epochs, augment=(little,)")
+    assert not changed("scale=0.06", "shear=0, scale=0.06")  # what is off by default
     assert changed("degrees=6", "degrees=7")
+    assert changed("augment=[little]", "augment=[little], epochs=4")
+    assert changed("augment=[little]", "augment=[little], validation=0.1")
+    assert changed("preset.layers", "preset.layers.layers[1:]")
+    assert changed("seed=seed", "seed=seed, loss='bce'")
+    assert changed("model.fit(data", "model.fit(data.select(limit=9)")
+    assert changed('"mnist")', '"fashion-mnist")')
+    assert changed('"mnist")', '"mnist", choice={"limit": 9})')
+    assert changed('"mnist")', '"mnist", accuracy=lambda model, test: 1.0)')
+
+
+def test_every_recipe_is_another() -> None:
+    assert len({recipe(name) for name in trainings.ORDER}) == len(trainings.ORDER)
+
+
+def test_a_field_that_is_off_does_not_count() -> None:
+    flip = {"type": "Flip", "horizontal": 0.5}
+    assert described([Flip(), {"a": (0.0, None)}]) == [flip, {"a": [0.0, None]}]
 
 
 def test_a_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,15 +4,15 @@ A script in `examples/` has a `FIGURE`; a preset without a script is trained as 
 it by default: with no augmentation but the preset's own, a tenth of the training part kept aside.
 """
 
-import ast
-import hashlib
 import runpy
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import xpcnn
+from xpcnn.data import Dataset
 from xpcnn.errors import XpcnnError
 from xpcnn.training import History
 
@@ -66,12 +66,15 @@ class Outcome(NamedTuple):
 
 def outcome(name: str, seed: int, data_dir: Path) -> Outcome:
     """Train once, test once."""
+    figure = figure_of(name)
+    train, test = data_of(name, data_dir)
     try:
-        accuracy, history = _trained(name, seed, data_dir)
+        model, history = figure.train(train, seed)
     except XpcnnError as error:
         if "training diverged" not in str(error):
             raise
         return Outcome(None, True, float("inf"), 0, 0.0)
+    accuracy = figure.accuracy(model, test)
     losses, seconds = history["loss"], sum(history["seconds"])
     return Outcome(accuracy, lost(losses), jump(losses), len(losses), seconds)
 
@@ -91,50 +94,49 @@ def seeds_for(name: str) -> int:
     return 5 if name in LONG else 20
 
 
-def recipe(name: str) -> str:
-    """Return a hash of what decides a training: the preset and the code of its script.
+class Figure(NamedTuple):
+    """What a training is: `train(data, seed)`, and how its model is tested.
 
-    Comments and docstrings do not count.
+    dataset, choice: as of `figure.Figure` in `examples/`; the name is "" where the script has the
+    data.
     """
-    parts = [str(sorted(xpcnn.models.preset(name).table.items()))]
-    parts += [str(choice) for _, choice in [WITHOUT_SCRIPT.get(name, ("", {}))] if choice]
-    if name in SCRIPTS:
-        tree = ast.parse((EXAMPLES / SCRIPTS[name]).read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.FunctionDef):
-                node.body = [part for part in node.body if not _is_docstring(part)]
-        parts.append(ast.unparse(tree))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    train: Callable[[Dataset, int], tuple[xpcnn.Model, History]]
+    dataset: str
+    choice: Mapping[str, Any]
+    accuracy: Callable[[xpcnn.Model, Dataset], float]
 
 
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def data_set(name: str) -> str:
-    """Return the name of the data set that a training reads from a folder; "" for none."""
+def figure_of(name: str) -> Figure:
+    """Return the training of that name."""
     if name in WITHOUT_SCRIPT:
-        return WITHOUT_SCRIPT[name][0].replace("digits", "")
-    return "" if name == "xor" else str(_script(name)["FIGURE"].dataset)
-
-
-def _trained(name: str, seed: int, data_dir: Path) -> tuple[float, History]:
-    """Return the accuracy on the test part, and the history."""
-    if name in WITHOUT_SCRIPT:
-        of, choice = WITHOUT_SCRIPT[name]
-        train, test = xpcnn.data.load(of, data_dir, **choice)
-        preset = xpcnn.models.preset(name).for_data(train.shape, len(train.classes))
-        model = xpcnn.Model(preset.layers, input_shape=train.shape, seed=seed, loss=preset.loss)
-        history = model.fit(train, validation=0.1, **vars(preset.training))
-        return model.evaluate(test)["accuracy"], history
+        return Figure(partial(_train_preset, name), *WITHOUT_SCRIPT[name], _evaluate)
     script = _script(name)
     if name == "xor":
-        model, history = script["train"](seed)
-        return model.evaluate((script["POINTS"], script["LABELS"]))["accuracy"], history
-    figure = script["FIGURE"]
-    train, test = xpcnn.data.load(figure.dataset, data_dir, **figure.choice)
-    model, history = figure.train(train, seed)
-    return figure.accuracy(model, test), history
+        return Figure(lambda _, seed: script["train"](seed), "", {}, _evaluate)
+    found = script["FIGURE"]
+    return Figure(found.train, found.dataset, found.choice, found.accuracy)
+
+
+def data_of(name: str, data_dir: Path) -> tuple[Dataset, Dataset]:
+    """Return the training part and the test part that a training is of."""
+    if name == "xor":
+        script = _script(name)
+        points = Dataset.from_arrays(script["POINTS"].reshape(4, 2, 1, 1), script["LABELS"])
+        return points, points
+    figure = figure_of(name)
+    return xpcnn.data.load(figure.dataset, data_dir, **figure.choice)
+
+
+def _train_preset(name: str, data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
+    """Train a preset as `xpcnn train` does it by default."""
+    preset = xpcnn.models.preset(name).for_data(data.shape, len(data.classes))
+    model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed, loss=preset.loss)
+    return model, model.fit(data, preset.training, validation=0.1)
+
+
+def _evaluate(model: xpcnn.Model, test: Dataset) -> float:
+    return model.evaluate(test)["accuracy"]
 
 
 def _script(name: str) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """The options of training: what is refused, in words."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy
@@ -12,6 +13,7 @@ from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Cosine
 from xpcnn.training import TrainingOptions
 from xpcnn.training.options import training_options
+from xpcnn.trials import dry_run, find_lr
 
 STEPS = "TrainingOptions: warmup must be a whole number of steps (int) or a fraction of all steps"
 
@@ -162,6 +164,34 @@ def test_whole_numbers_of_numpy_become_python_s() -> None:
 def test_none_is_the_default() -> None:
     given = dict.fromkeys(vars(TrainingOptions()))
     assert training_options(given) == TrainingOptions()
+
+
+def test_options_are_handed_on_as_they_are() -> None:
+    options = TrainingOptions(epochs=2, clip_norm=1.0, ema=0.5)
+    assert training_options({}, options) is not options == training_options({}, options)
+    changed = training_options({"epochs": None, "ema": None, "optimizer": "adam"}, options)
+    assert changed == TrainingOptions(epochs=2, clip_norm=1.0, optimizer=Adam())
+
+
+@pytest.mark.parametrize("labels_too", [False, True])
+def test_fit_takes_options_as_an_object(labels_too: bool) -> None:
+    options = TrainingOptions(epochs=2, batch_size=2, optimizer=Adam())
+    data = rows(4)
+    by_name, as_object = linear(), linear()
+    expected = by_name.fit(data, epochs=3, batch_size=2, optimizer="adam")["loss"]
+    given: Any = (*data, options) if labels_too else (data, options)
+    assert as_object.fit(*given, epochs=3)["loss"] == expected
+    assert len(as_object.fit(data, training=options)) == 2
+
+
+@pytest.mark.parametrize(
+    "call", [linear().fit, partial(dry_run, linear()), partial(find_lr, linear())]
+)
+def test_options_of_another_kind(call: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        call(rows(4), training={"epochs": 3})
+    text = "training is a dict, expected TrainingOptions"
+    assert str(caught.value) == f"{text}\nTry: the options by name: fit(data, epochs=10)"
 
 
 def test_what_comes_as_lists_and_numbers_is_kept_plain() -> None:

@@ -140,13 +140,13 @@ def _train(
                 callbacks.append(stack.enter_context(Progress(training.epochs)))
             plan.model.fit(
                 plan.train,
+                training,
                 validation=plan.validation,
                 callbacks=callbacks,
                 checkpoints=checkpoints,
                 resume=resume,
                 progress=False,  # `Progress` shows it
                 health=health,
-                **vars(training),
             )
         if (best := _kept(plan, journal)) is not None:
             say(f"kept the weights after {best}", quiet)

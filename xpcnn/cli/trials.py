@@ -22,13 +22,13 @@ def trial(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
         XpcnnError: the request or the data are refused.
     """
     plan = prepare(request)
-    options = vars(plan.settings.training)
+    training = plan.settings.training
     found: DryRun | LrSearch | Overfit
     with numpy.errstate(all="ignore"):
         if kind == "dry_run":
-            found = dry_run(plan.model, plan.train, validation=plan.validation, **options)
+            found = dry_run(plan.model, plan.train, training, validation=plan.validation)
         elif kind == "find_lr":
-            found = find_lr(plan.model, plan.train, **options)
+            found = find_lr(plan.model, plan.train, training)
         else:
             found = overfit_one_batch(plan.model, plan.train)
     table = asdict(found)

@@ -25,7 +25,7 @@ class Preset:
     """A network for samples of `input_shape` in `classes` classes, and how to train it.
 
     The name of a preset from a file is the one in it, or else the file's; source is the text of the
-    file. It is trained by `model.fit(data, **vars(preset.training))`.
+    file. It is trained by `model.fit(data, preset.training)`.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """How to train: everything but the data and the model, checked when it is made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass
+from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -143,24 +143,35 @@ def _made(module: Any, value: Any) -> Any:
     return module.make(value) if isinstance(value, str) else value
 
 
-def training_options(given: Mapping[str, Any]) -> TrainingOptions:
-    """Return options by name; None stands for the default.
+def training_options(
+    changes: Mapping[str, Any], base: TrainingOptions | None = None
+) -> TrainingOptions:
+    """Return `base`, by default `TrainingOptions()`, with the options in `changes` replaced.
+
+    None leaves an option that cannot be None as it is in `base`.
 
     Raises:
-        ConfigError: there is no such option (the nearest is named), or a value is bad.
+        ConfigError: there is no such option (the nearest is named), a value is bad, or `base` is no
+            TrainingOptions.
     """
+    base = TrainingOptions() if base is None else base
+    if not isinstance(base, TrainingOptions):
+        message = f"training is {_options.shown(base)}, expected TrainingOptions"
+        raise ConfigError(hint(message, "the options by name: fit(data, epochs=10)"))
     valid = [option.name for option in fields(TrainingOptions)]
-    given = {**given, "optimizer": _made(optimizers, given.get("optimizer"))}
+    given = {**changes, "optimizer": _made(optimizers, changes.get("optimizer"))}
     for name in given:
         if name not in valid:
             message = f"there is no training option {name!r}"
-            optimizer = type(given.get("optimizer") or TrainingOptions.optimizer)
+            optimizer = type(given["optimizer"] or base.optimizer)
             if is_dataclass(optimizer) and name in {option.name for option in fields(optimizer)}:
                 value = given[name] if isinstance(given[name], int | float) else "..."
                 raise ConfigError(hint(message, f"optimizer={optimizer.__name__}({name}={value})"))
             advice = advice_on_argument("fit(...)", name, given[name], valid, _OF_FIT)
             raise ConfigError(hint(message, advice))
-    return TrainingOptions(**{name: x for name, x in given.items() if x is not None})
+    may_be_none = (*_COUNTS_OR_NONE, *_NUMBERS_OR_NONE)
+    kept = {n: x for n, x in given.items() if x is not None or n in may_be_none}
+    return replace(base, **kept)
 
 
 def check_validation(options: TrainingOptions, there: bool) -> None:

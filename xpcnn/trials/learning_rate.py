@@ -16,7 +16,7 @@ from xpcnn.inputs import Data, check_seed
 from xpcnn.model import Model
 from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.last_batch import check_last_batch
-from xpcnn.training.options import check_count, training_options
+from xpcnn.training.options import TrainingOptions, check_count, training_options
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import beginning, training_step
 from xpcnn.training.updates import Course, Update
@@ -55,6 +55,7 @@ class LrSearch:
 def find_lr(
     model: Model,
     data: Data,
+    training: TrainingOptions | None = None,
     *,
     updates: int = 100,
     lowest: float = 1e-7,
@@ -67,12 +68,9 @@ def find_lr(
     Ends early where the smoothed loss is 4 times its least. The model stays as it is.
 
     Args:
-        data: as of `Model.fit`.
+        data, training, seed, options: as of `Model.fit`; schedule, epochs and limits play no part.
         updates: how many, on successive batches.
         lowest, highest: the rates of the first and the last.
-        seed: as of `Model.fit`.
-        options: as of `Model.fit`: batch_size, optimizer, augment, ...; schedule, epochs and limits
-            play no part.
 
     Raises:
         ConfigError: a value is out of range.
@@ -81,7 +79,7 @@ def find_lr(
     if not 0.0 < lowest < highest < math.inf:
         message = f"rates from {lowest:g} to {highest:g}, expected two above 0 that rise"
         raise ConfigError(hint(message, "lowest=1e-7, highest=10.0"))
-    chosen = training_options(options)
+    chosen = training_options(options, training)
     seed = model.seed if seed is None else check_seed(seed)
     network, samples = prepared(model, data)
     recipe = recipe_for(network, chosen, seed)

@@ -14,7 +14,7 @@ from xpcnn.training.divergence import all_finite
 from xpcnn.training.evaluation import evaluate
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.measure import expected_loss
-from xpcnn.training.options import training_options
+from xpcnn.training.options import TrainingOptions, training_options
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import beginning, training_step
 from xpcnn.training.updates import Course
@@ -55,6 +55,7 @@ class DryRun:
 def dry_run(
     model: Model,
     data: Data,
+    training: TrainingOptions | None = None,
     *,
     validation: Data | float | None = None,
     seed: int | None = None,
@@ -67,7 +68,7 @@ def dry_run(
     Raises:
         XpcnnError: the data or an option does not fit, or a value is not finite after the update.
     """
-    chosen = training_options(options)
+    chosen = training_options(options, training)
     seed = model.seed if seed is None else check_seed(seed)
     train, held_out = model.parts(data, validation, seed)
     network, samples = prepared(model, train)
