@@ -47,7 +47,7 @@ class Library:
         """Compile the kernels in C where that is still to be done; yield what to tell a person."""
         if library.will_compile():
             yield "compiling kernels, once: about two seconds"
-        calls, status = library.library()
+        calls, status = library.load()
         if calls is None and library.WITHOUT not in status:
             yield f"note: training is slower than it could be: the kernels are {status}"
 
@@ -76,7 +76,7 @@ class Library:
             "blas": _blas(config["Build Dependencies"]["blas"]),
             "simd": " ".join(simd.get("baseline", []) + simd.get("found", [])),
             "threads": str(thread_count()) if can_share() else "the BLAS's own, no threadpoolctl",
-            "kernels": library.library().status,
+            "kernels": library.load().status,
         }
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.fake_cupy import CompileError, CudaError, fake_cupy, raising
 from xpcnn import backend, random
-from xpcnn.environment import environment
+from xpcnn.environment import describe
 from xpcnn.errors import BackendError
 
 ROOT = Path(__file__).parents[1]
@@ -266,7 +266,7 @@ def test_info_says_whether_kernels_are_on(
     install(fake_cupy())
     for given, told in (("0", "off"), ("1", "on")):
         monkeypatch.setenv("XPCNN_CUDA_KERNELS", given)
-        assert environment()["gpu"]["cupy"].endswith(f", runtime 13.2, kernels {told}")
+        assert describe()["gpu"]["cupy"].endswith(f", runtime 13.2, kernels {told}")
 
 
 def test_every_allocation_names_the_device(install: Callable[[Any], None]) -> None:

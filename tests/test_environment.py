@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_environment_is_complete_and_fits_json() -> None:
-    facts = environment.environment()
+    facts = environment.describe()
     assert json.loads(json.dumps(facts)) == facts
     assert list(facts) == [
         "xpcnn",
@@ -59,13 +59,13 @@ def test_gpu_state_is_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "problem", lambda name, device=None: problems[name])
     monkeypatch.setattr(backend, "load", load)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert environment.environment()["gpu"] == {
+    assert environment.describe()["gpu"] == {
         "cupy": "no driver (none). Try: install it",
         "torch cuda": "ready: library PyTorch 2, device NVIDIA Test",
     }
     assert loaded == [("numpy", None), ("torch", "cuda")]
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert set(environment.environment()["gpu"]) == {"cupy", "torch cuda", "torch mps"}
+    assert set(environment.describe()["gpu"]) == {"cupy", "torch cuda", "torch mps"}
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
@@ -80,7 +80,7 @@ def test_the_data_cache_follows_the_user_s_setting(
     if sys.platform != "linux":
         pytest.skip("XDG_CACHE_HOME is Linux's")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert environment.environment()["paths"] == {"data cache": str(tmp_path / "xpcnn")}
+    assert environment.describe()["paths"] == {"data cache": str(tmp_path / "xpcnn")}
     assert not (tmp_path / "xpcnn").exists()
 
 

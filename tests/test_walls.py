@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.walls import circles, offences
+from tests.walls import circles, named_like_its_module, offences
 
 ROOT = Path(__file__).parents[1]
 FILES = [
@@ -23,6 +23,23 @@ def test_a_file_keeps_to_its_room(path: str) -> None:
 def test_no_files_import_each_other() -> None:
     """In a circle, none can be understood, tested or imported without all of the others."""
     assert circles({path: (ROOT / path).read_text(encoding="utf-8") for path in FILES}) == []
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_no_module_is_called_like_a_function_in_it(path: str) -> None:
+    folder = (ROOT / path).parent
+    modules = {file.stem for file in folder.iterdir() if not file.name.startswith("_")}
+    source = (ROOT / path).read_text(encoding="utf-8")
+    assert named_like_its_module(path, source, modules) == []
+
+
+def test_a_planted_name_of_a_module_is_seen() -> None:
+    modules = {"softmax", "loss"}
+    exported = "from xpcnn.ops.softmax import softmax, log_softmax\nfrom xpcnn.ops import loss"
+    assert named_like_its_module("xpcnn/ops/__init__.py", exported, modules) == ["softmax"]
+    function = "def softmax(x): ...\n\nclass Softmax: ..."
+    assert named_like_its_module("xpcnn/ops/softmax.py", function, ()) == ["softmax"]
+    assert named_like_its_module("xpcnn/ops/probability.py", function, ()) == []
 
 
 FOR_TYPES = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "

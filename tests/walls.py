@@ -5,7 +5,7 @@ Text in, offences out; nothing is imported. The rules are those of the table in 
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 ARRAY_LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict")
@@ -145,6 +145,28 @@ def leads_to(path: str, source: str, files: Mapping[str, str]) -> set[str]:
     """Return the other files that a file imports; not those that it imports by a computed name."""
     names = (name for _, name in imports(path, ast.parse(source)) if not name.endswith("{}"))
     return {nearest_file(name, files) for name in names} - {path, ""}
+
+
+def named_like_its_module(path: str, source: str, modules: Iterable[str]) -> list[str]:
+    """Return the names that mean both a module and something in it or in its package.
+
+    `from xpcnn.ops import softmax` would give the one or the other, by what was imported before.
+
+    modules: those beside an `__init__.py`, by name; of other files they play no part.
+    """
+    tree, stem = ast.parse(source), PurePosixPath(path).stem
+    if stem != "__init__":
+        return [
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == stem
+        ]
+    package = module_of(path)
+    return [
+        name.rpartition(".")[2]
+        for _, name in imports(path, tree)
+        if name.rpartition(".")[2] in modules and name.rpartition(".")[0] != package
+    ]
 
 
 def nearest_file(name: str, files: Mapping[str, str]) -> str:

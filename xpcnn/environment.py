@@ -44,7 +44,7 @@ def versions() -> dict[str, Any]:
     }
 
 
-def environment() -> dict[str, Any]:
+def describe() -> dict[str, Any]:
     """Return `versions()` and: blas, simd (instructions of NumPy's loops), threads, kernels, gpu
     (its state in words by backend), paths.
 

@@ -14,7 +14,7 @@ from xpcnn import losses
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import check_finite
-from xpcnn.data.preflight import off_scale
+from xpcnn.data.preflight_checks import off_scale
 from xpcnn.errors import (
     BackendError,
     ConfigError,

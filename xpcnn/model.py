@@ -13,8 +13,8 @@ import numpy
 from xpcnn.backend import Backend
 from xpcnn.data.augment import views_of
 from xpcnn.data.dataset import Dataset
+from xpcnn.data.holdout import split
 from xpcnn.data.reading import Reading, observed
-from xpcnn.data.split import split
 from xpcnn.errors import (
     ArgumentError,
     BackendError,

@@ -32,7 +32,7 @@ class _NoDraw(Draw):
             raise ShapeError(hint(message, "smaller layers or samples")) from error
 
 
-def sizes(layer: Layer, input_shape: Shape) -> Sizes:
+def sizes_of(layer: Layer, input_shape: Shape) -> Sizes:
     """Return the sizes of a network on samples of `input_shape`.
 
     Raises:

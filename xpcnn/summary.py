@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from xpcnn.layers import Layer, Sequential
-from xpcnn.sizes import sizes
+from xpcnn.sizes import sizes_of
 from xpcnn.types import Shape
 
 
@@ -95,9 +95,9 @@ def _rows(layer: Layer, shape: Shape, path: str) -> Iterator[Row]:
         for name, child in children():
             yield from _rows(child, shape, f"{path}.{name}" if path else name)
             if isinstance(layer, Sequential):
-                shape = sizes(child, shape).output
+                shape = sizes_of(child, shape).output
         return
-    params, _, out = sizes(layer, shape)
+    params, _, out = sizes_of(layer, shape)
     count = sum(math.prod(parameter) for parameter in params.values())
     cost = getattr(layer, "multiply_adds", None)
     yield Row(path, type(layer).__name__, shape, out, count, cost(shape, out) if cost else 0)

@@ -12,8 +12,8 @@ from typing import Any
 
 from .conv import conv2d, conv_relu_pool
 from .cuda import Cuda
-from .dense import dense
 from .elementwise import dropout, normalise, relu, sigmoid, tanh
+from .linear import dense
 from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_inference
 from .optimizer import adam, sgd

@@ -13,7 +13,7 @@ import numpy
 from ..geometry import pair
 from .cuda import Array, Cuda, serves, summing
 from .pool import MOST_TAPS
-from .windows import out_shape, windows
+from .windows import out_shape, window_struct
 
 MOST_PRODUCTS = 256
 """Elements of a window, over the channels of a group. Not measured: a guess of where a matrix
@@ -76,7 +76,7 @@ def _convolved(
     x, w, b = map(cuda.ordered, arrays)
     n, c = x.shape[:2]
     f = w.shape[0]
-    geometry = windows(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    geometry = window_struct(x.shape[2:], w.shape[2:], stride, padding, dilation)
     ho, wo = out_shape(x, geometry)[2:]
     y = cuda.empty((n, f, ho // pool[0], wo // pool[1]))
     if not serves(y):

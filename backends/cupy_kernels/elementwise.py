@@ -9,7 +9,7 @@ import numpy
 from .cuda import Array, Cuda, serves
 
 
-def elementwise(name: str) -> Callable[[Cuda, Array], Any]:
+def kernel_of(name: str) -> Callable[[Cuda, Array], Any]:
     """Return the kernel of a function whose derivative needs its output alone."""
 
     def run(cuda: Cuda, x: Array) -> Any:
@@ -30,7 +30,7 @@ def elementwise(name: str) -> Callable[[Cuda, Array], Any]:
     return run
 
 
-relu, sigmoid, tanh = elementwise("relu"), elementwise("sigmoid"), elementwise("tanh")
+relu, sigmoid, tanh = kernel_of("relu"), kernel_of("sigmoid"), kernel_of("tanh")
 
 
 def dropout(cuda: Cuda, x: Array, uniform: Array, *, rate: float) -> Any:

@@ -7,7 +7,7 @@ import numpy
 
 from ..geometry import pair
 from .cuda import Array, Cuda, serves
-from .windows import out_shape, windows
+from .windows import out_shape, window_struct
 
 MOST_TAPS = 256  # that a byte tells apart
 
@@ -27,7 +27,7 @@ def max_pool2d(
     if not serves(x) or kh * kw > MOST_TAPS:
         return NotImplemented
     stride = size if stride is None else stride
-    geometry = windows(x.shape[2:], size, stride, padding, dilation, ceil_mode)
+    geometry = window_struct(x.shape[2:], size, stride, padding, dilation, ceil_mode)
     y = cuda.empty(out_shape(x, geometry))
     winner = cuda.empty(y.shape, "uint8")
     cuda.each("pool.cu", "max_pool", y.size, cuda.ordered(x), y, winner, geometry)
@@ -52,7 +52,7 @@ def avg_pool2d(
     if not serves(x):
         return NotImplemented
     stride = size if stride is None else stride
-    geometry = windows(x.shape[2:], size, stride, padding, dilation, ceil_mode)
+    geometry = window_struct(x.shape[2:], size, stride, padding, dilation, ceil_mode)
     options = geometry, numpy.float32(divisor or 0.0), numpy.int32(count_include_pad)
     y = cuda.empty(out_shape(x, geometry))
     cuda.each("pool.cu", "avg_pool", y.size, cuda.ordered(x), y, *options)

@@ -13,7 +13,7 @@ WINDOWS = numpy.dtype([("rows", AXIS), ("columns", AXIS)])
 
 
 @cache
-def windows(
+def window_struct(
     image: tuple[int, int],
     size: Any,
     stride: Any,

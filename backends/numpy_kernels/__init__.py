@@ -11,9 +11,9 @@ from typing import Any
 
 from . import compiled
 from .conv import conv2d
-from .dense import dense
 from .elementwise import dropout, normalise, relu, sigmoid, tanh
 from .fused import conv_relu_pool
+from .linear import dense
 from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_inference
 from .pool import avg_pool2d, max_pool2d

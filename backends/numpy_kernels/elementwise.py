@@ -36,7 +36,7 @@ def in_pieces(work: Callable[..., Any], *rows: Array) -> None:
     spread(pieces, len(rows[0]), sum(row.nbytes for row in rows))
 
 
-def elementwise(
+def kernel_of(
     f: Callable[[Array, Array], Any], df: Callable[[Array, Array, Array], Any]
 ) -> Callable[[Array], Any]:
     """Return the kernel of a function: f(x, y) writes y, df(dy, y, dx) writes dx."""
@@ -92,9 +92,9 @@ def d_tanh(dy: Array, y: Array, dx: Array) -> None:
     dx *= dy
 
 
-relu = elementwise(rectify, d_rectify)
-sigmoid = elementwise(logistic, d_logistic)
-tanh = elementwise(np.tanh, d_tanh)
+relu = kernel_of(rectify, d_rectify)
+sigmoid = kernel_of(logistic, d_logistic)
+tanh = kernel_of(np.tanh, d_tanh)
 
 
 def dropout(x: Array, uniform: Array, *, rate: float) -> Any:

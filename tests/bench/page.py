@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import projects
-from xpcnn.benchmark import FULL, MODES, Bench, Case, growth, pytorch, start_times
+from xpcnn.benchmark import FULL, MODES, Bench, Case, growth, pytorch_peer, start_times
 from xpcnn.benchmark.growth import markdown
 from xpcnn.cli.bench import BATCHES, MODELS, cell
 
@@ -32,7 +32,7 @@ START = {
 def steps() -> Iterator[str]:
     """Yield the table of training steps and forward passes beside PyTorch's."""
     rows = []
-    with closing(Bench(FULL, pytorch())) as bench:
+    with closing(Bench(FULL, pytorch_peer())) as bench:
         for name, batch in product(MODELS, BATCHES):
             found = [bench.compare(Case(name, batch, mode)) for mode in MODES]
             rows.append(tuple(cells(*found)))
@@ -54,7 +54,7 @@ def cells(training: Mapping[str, Any], inference: Mapping[str, Any]) -> Iterator
 
 def start() -> Iterator[str]:
     """Yield the table of starts."""
-    found = start_times(pytorch())
+    found = start_times(pytorch_peer())
     rows = (
         (text, *(f"{found[f'{side}_{what}']:.2f}" for side in ("xpcnn", "torch")))
         for what, text in START.items()
@@ -66,7 +66,7 @@ SECTIONS: dict[str, Callable[[], Iterable[str]]] = {
     "steps": steps,
     "start": start,
     "projects": projects.page,
-    "growth": lambda: growth.page(growth.growth()),
+    "growth": lambda: growth.page(growth.measure()),
 }
 
 

@@ -18,12 +18,12 @@ from xpcnn.benchmark import (
     Peer,
     Runner,
     opened,
-    pytorch,
+    pytorch_peer,
     start_times,
 )
 from xpcnn.benchmark.growth import Form, Row, exponent, page, remark
 from xpcnn.benchmark.process import STEPS, peak_memory
-from xpcnn.benchmark.products import products
+from xpcnn.benchmark.products import im2col_products
 from xpcnn.benchmark.timing import Effort
 from xpcnn.cli.bench import aligned, command, lines
 from xpcnn.cli.group import cli
@@ -37,8 +37,8 @@ BRIEF = Effort(alone=0, pairs=5, seconds=0)
 def test_the_operations_of_a_step() -> None:
     """xor: 2 -> 8 -> 2 features; forward and dW of both layers, dx of the second."""
     model, _, _ = opened(XOR)
-    assert products(model, 4, "train")[0] == 2 * 4 * (2 * (2 * 8) + 3 * (8 * 2))
-    assert products(model, 4, "inference")[0] == 2 * 4 * (2 * 8 + 8 * 2)
+    assert im2col_products(model, 4, "train")[0] == 2 * 4 * (2 * (2 * 8) + 3 * (8 * 2))
+    assert im2col_products(model, 4, "inference")[0] == 2 * 4 * (2 * 8 + 8 * 2)
 
 
 def test_a_process_serves_cases_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_what_is_not_linear() -> None:
 
 def test_beside_pytorch() -> None:
     pytest.importorskip("torch", reason="needs PyTorch")
-    with closing(Bench(BRIEF, pytorch())) as bench:
+    with closing(Bench(BRIEF, pytorch_peer())) as bench:
         result = bench.compare(XOR)
     assert result["torch_form"] in ("contiguous_format", "channels_last")
     assert 0 < result["ratio_low"] <= result["ratio_high"]

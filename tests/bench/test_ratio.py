@@ -5,7 +5,7 @@ from math import comb
 import pytest
 
 from xpcnn.benchmark.process import Block
-from xpcnn.benchmark.ratio import Ratio, rank, ratio, undisturbed
+from xpcnn.benchmark.ratio import Ratio, rank, ratio_of, undisturbed
 
 
 def blocks(*seconds: float) -> list[Block]:
@@ -14,7 +14,7 @@ def blocks(*seconds: float) -> list[Block]:
 
 def test_a_median_and_its_interval() -> None:
     """Of five pairs the interval is from the least to the greatest."""
-    found = ratio(blocks(2.0, 2.2, 1.9, 2.1, 2.0), blocks(1.0, 1.0, 1.0, 1.0, 1.0))
+    found = ratio_of(blocks(2.0, 2.2, 1.9, 2.1, 2.0), blocks(1.0, 1.0, 1.0, 1.0, 1.0))
     assert found == Ratio(2.0, 1.9, 2.2, pairs=5, disturbed=0, settled=True)
 
 
@@ -38,9 +38,9 @@ def test_a_block_that_waited_for_a_core_is_disturbed() -> None:
 
 def test_disturbed_pairs_are_left_out() -> None:
     ours, theirs = blocks(1.0, 1.0, 5.0, 1.0, 1.0, 1.0), blocks(2.0, 2.2, 2.0, 1.8, 2.0, 2.1)
-    assert ratio(theirs, ours) == Ratio(2.0, 1.8, 2.2, pairs=6, disturbed=1, settled=True)
+    assert ratio_of(theirs, ours) == Ratio(2.0, 1.8, 2.2, pairs=6, disturbed=1, settled=True)
 
 
 def test_where_the_machine_never_settles_all_pairs_count() -> None:
     ours, theirs = blocks(1.0, 2.0, 4.0, 8.0, 16.0), blocks(2.0, 2.0, 2.0, 2.0, 2.0)
-    assert ratio(theirs, ours) == Ratio(0.5, 0.125, 2.0, pairs=5, disturbed=4, settled=False)
+    assert ratio_of(theirs, ours) == Ratio(0.5, 0.125, 2.0, pairs=5, disturbed=4, settled=False)

@@ -59,7 +59,7 @@ def check_twin(layer: Layer, shape: Shape = (2, 7, 6)) -> None:
     """Compare outputs in training and, with the running statistics from there, in inference."""
     params, buffers, _ = layer.init(shape, Draw(0))
     params, buffers = moved_off(params), moved_off(buffers)
-    module = twin.twin(layer, params, buffers)
+    module = twin.twin_of(layer, params, buffers)
     module.double()
     x = numpy.random.default_rng(3).standard_normal((3, *shape))
     for training in (True, False):
@@ -98,7 +98,7 @@ def test_losses(loss: Loss, outputs: int) -> None:
 def test_what_pytorch_lacks_is_refused_by_name() -> None:
     uneven = layers.MaxPool2D(2, padding=((0, 1), (0, 1)))
     with pytest.raises(BackendError, match=r"no padding \(\(0, 1\), .* of MaxPool2D"):
-        twin.twin(uneven, {}, {})
+        twin.twin_of(uneven, {}, {})
     own = layers.Activation(lambda x: x, lambda x: x)
     with pytest.raises(BackendError, match="PyTorch has no Activation"):
-        twin.twin(own, {}, {})
+        twin.twin_of(own, {}, {})

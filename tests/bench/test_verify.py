@@ -11,7 +11,7 @@ from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, MaxPool2D, Re
 from xpcnn.model import Model
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch")
-verify: Any = pytest.importorskip("xpcnn.benchmark.pytorch.verify")
+verify: Any = pytest.importorskip("xpcnn.benchmark.pytorch.verification")
 magnitude: Any = pytest.importorskip("xpcnn.benchmark.pytorch.magnitude")
 
 XOR = opened(Case("xor", 4, "train"))

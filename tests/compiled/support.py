@@ -31,7 +31,7 @@ Rng = numpy.random.Generator
 
 def require_compiler() -> None:
     """Skip a test on a machine without a C compiler; one that fails is no reason to."""
-    found = library.library()
+    found = library.load()
     if found.calls is None:
         if "there is no C compiler" in found.status:
             pytest.skip("C compiler: not installed")

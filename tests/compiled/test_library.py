@@ -37,7 +37,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def found() -> tuple[bool, str]:
     """Return whether there are kernels in C, and the status, as a new process would find them."""
-    calls, status = library.library.__wrapped__()
+    calls, status = library.load.__wrapped__()
     return calls is not None, status
 
 
@@ -54,7 +54,7 @@ FIND = 'while [ "$1" != -o ]; do shift; done; out=$2'
 def quick(compiler: None, tmp_path: Path) -> str:
     """Return the lines of a compiler that copies the library of this process: compiling takes
     seconds."""
-    loaded = Path(library.library().calls._name)
+    loaded = Path(library.load().calls._name)
     (tmp_path / "loaded.so").write_bytes(loaded.read_bytes())
     return f'{FIND}; cp {tmp_path}/loaded.so "$out"'
 
@@ -140,7 +140,7 @@ def test_a_user_without_a_home(compiler: None, monkeypatch: pytest.MonkeyPatch) 
 
 def test_without_them_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = library.Library(None, "switched off")
-    monkeypatch.setattr(library, "library", lambda: nothing)
+    monkeypatch.setattr(library, "load", lambda: nothing)
     backend.load("numpy")
     x = numpy.arange(36, dtype="float32").reshape(1, 1, 6, 6)
     y, _ = ops.conv2d(x, x[..., :2, :2], None, padding=1)
@@ -347,7 +347,7 @@ def test_what_is_told_of_the_kernels_before_the_first_step(
     quick: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XPCNN_COMPILER", script(tmp_path / "cc", quick))
-    monkeypatch.setattr(library, "library", library.library.__wrapped__)
+    monkeypatch.setattr(library, "load", library.load.__wrapped__)
     warm_up = backend.load("numpy").warm_up
     compiling = "compiling kernels, once: about two seconds"
     lines = iter(warm_up())

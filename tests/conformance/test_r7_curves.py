@@ -25,7 +25,7 @@ from xpcnn.layers import Context, Layer, Sequential
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.ops.reference.windows import Windows
 from xpcnn.optimizers import SGD, Adam, Optimizer
-from xpcnn.optimizers.groups import groups
+from xpcnn.optimizers.groups import parameter_groups
 from xpcnn.training.step import Recipe, beginning, training_step
 from xpcnn.types import Params, flatten, unflatten_like
 
@@ -119,7 +119,7 @@ def curve(norm: bool, optimizer: Optimizer, dtype: str, steps: int) -> list[floa
     net, loss = network(norm), SoftmaxCrossEntropy()
     params, buffers = start(norm, dtype)
     zero, lr = numpy.zeros((), dtype), numpy.asarray(optimizer.lr, dtype)
-    recipe = Recipe(net, loss, optimizer, groups(tuple(flatten(params))), no_draws)
+    recipe = Recipe(net, loss, optimizer, parameter_groups(tuple(flatten(params))), no_draws)
     now = beginning(recipe, params, buffers, numpy.asarray, dtype)
     losses = []
     for number, (x, labels) in enumerate(batches(dtype, steps), start=1):

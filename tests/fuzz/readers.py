@@ -124,7 +124,7 @@ def _resume(path: Path) -> None:
 
 def _read_preset(path: Path) -> None:
     found = preset(path)
-    shapes = xpcnn.sizes.sizes(found.layers, found.input_shape).params
+    shapes = xpcnn.sizes.sizes_of(found.layers, found.input_shape).params
     if sum(int(numpy.prod(shape, dtype=object)) for shape in shapes.values()) < _SMALL:
         model = xpcnn.Model(found.layers, input_shape=found.input_shape, loss=found.loss)
         _try_model(model)

@@ -14,7 +14,7 @@ from tests.gpu.networks import images
 from xpcnn.model import Model
 from xpcnn.models import Preset
 from xpcnn.optimizers import SGD
-from xpcnn.optimizers.groups import groups
+from xpcnn.optimizers.groups import parameter_groups
 from xpcnn.training.recipe import random_source
 from xpcnn.training.step import Recipe, beginning, training_step
 from xpcnn.types import flatten
@@ -44,7 +44,7 @@ class Ours:
             model.layers,
             model.loss,
             SGD(LR, momentum=MOMENTUM),
-            groups(tuple(flatten(model.params))),
+            parameter_groups(tuple(flatten(model.params))),
             random_source(model.network, 0),
         )
         self.progress = beginning(self.recipe, model.params, model.buffers, place, "float32")
@@ -80,7 +80,7 @@ class Theirs:
     def __init__(self, model: Model, batches: list[Batch], device: str, memory_format: str) -> None:
         import torch
 
-        from xpcnn.benchmark.pytorch.twin import loss_of, twin
+        from xpcnn.benchmark.pytorch.twin import loss_of, twin_of
 
         if device != "cpu":
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
@@ -89,7 +89,7 @@ class Theirs:
         self.device = torch.device(device)
         form = getattr(torch, memory_format)
         params, buffers = model.host_arrays(model.params), model.host_arrays(model.buffers)
-        self.module = twin(model.layers, params, buffers).to(self.device)
+        self.module = twin_of(model.layers, params, buffers).to(self.device)
         self.module.to(memory_format=form)  # type: ignore[call-overload]  # not in PyTorch's stubs
         self.loss = loss_of(model.loss)
         self.optimizer = torch.optim.SGD(self.module.parameters(), lr=LR, momentum=MOMENTUM)

@@ -15,7 +15,7 @@ from xpcnn.io.atomic import write_bytes
 from xpcnn.io.registry import from_config
 from xpcnn.layers import Dense, ReLU, Sequential
 from xpcnn.models import preset
-from xpcnn.sizes import sizes
+from xpcnn.sizes import sizes_of
 from xpcnn.training import Checkpoints, replay
 
 READERS: dict[str, Callable[[str], object]] = {
@@ -106,13 +106,13 @@ def test_a_toml_file_beyond_the_limit(tmp_path: Path) -> None:
 )
 def test_numbers_beyond_all_networks(table: dict[str, Any]) -> None:
     with pytest.raises(XpcnnError):
-        sizes(from_config(table), (1, 8, 8))
+        sizes_of(from_config(table), (1, 8, 8))
 
 
 def test_many_layers_take_time_in_proportion() -> None:
     def seconds(count: int) -> float:
         start = time.process_time()
-        sizes(Sequential([ReLU()] * count), (3,))
+        sizes_of(Sequential([ReLU()] * count), (3,))
         return time.process_time() - start
 
     seconds(100)

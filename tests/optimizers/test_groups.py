@@ -7,22 +7,26 @@ import pytest
 from tests.lib import Lib
 from xpcnn.errors import ConfigError
 from xpcnn.optimizers import SGD, Adam
-from xpcnn.optimizers.groups import check_factors, check_patterns, groups
+from xpcnn.optimizers.groups import check_factors, check_patterns, parameter_groups
 
 PATHS = ("layers.0.weight", "layers.0.bias", "layers.2.weight", "layers.2.bias")
 
 
 def test_by_eye() -> None:
-    made = groups(PATHS, factors={"*.bias": 2.0, "layers.0.*": 0.1}, freeze=["layers.2.weight"])
+    made = parameter_groups(
+        PATHS, factors={"*.bias": 2.0, "layers.0.*": 0.1}, freeze=["layers.2.weight"]
+    )
     assert made.learning == (
         (0.1, ("layers.0.weight",)),
         (2.0, ("layers.0.bias", "layers.2.bias")),  # the first pattern that fits
     )
-    assert groups(PATHS).learning == ((1.0, PATHS),)
+    assert parameter_groups(PATHS).learning == ((1.0, PATHS),)
 
 
 def test_a_step_by_hand(lib: Lib, dtype: str) -> None:
-    made = groups(PATHS, factors={"*.bias": 2.0, "layers.2.*": 0.5}, freeze=["layers.0.weight"])
+    made = parameter_groups(
+        PATHS, factors={"*.bias": 2.0, "layers.2.*": 0.5}, freeze=["layers.0.weight"]
+    )
     optimizer = SGD(0.25, momentum=0.5)
     params = {path: lib.asarray([1.0], dtype) for path in PATHS}
     grads = {path: lib.asarray([1.0], dtype) for path in PATHS}
@@ -44,7 +48,9 @@ def test_a_step_by_hand(lib: Lib, dtype: str) -> None:
 
 
 def test_what_stays_has_no_memory(lib: Lib) -> None:
-    made = groups(PATHS, factors={"*.bias": 0.0, "layers.2.*": 3.0}, freeze=["layers.0.*"])
+    made = parameter_groups(
+        PATHS, factors={"*.bias": 0.0, "layers.2.*": 3.0}, freeze=["layers.0.*"]
+    )
     params = {path: lib.asarray([1.0]) for path in PATHS}
     one = lib.asarray(1.0)
     before = made.init(Adam(), params)
@@ -57,7 +63,7 @@ def test_what_stays_has_no_memory(lib: Lib) -> None:
 
 
 def test_no_parameters_at_all() -> None:
-    assert groups(()).paths == ()
+    assert parameter_groups(()).paths == ()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,7 @@ def test_no_parameters_at_all() -> None:
 )
 def test_patterns_that_are_refused(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        groups(PATHS, ("layers.1.mean",), **options)
+        parameter_groups(PATHS, ("layers.1.mean",), **options)
     assert str(caught.value).startswith(text)
 
 

@@ -1,7 +1,7 @@
 """Benchmarks: what a step costs beside PyTorch, what a start costs, how costs grow."""
 
 from xpcnn.benchmark.process import Runner, serve
-from xpcnn.benchmark.pytorch import pytorch
+from xpcnn.benchmark.pytorch import pytorch_peer
 from xpcnn.benchmark.sides import LR, MODES, MOMENTUM, Case, Peer, Side, gradients, opened, ours
 from xpcnn.benchmark.start import start_times
 from xpcnn.benchmark.timing import FULL, QUICK, Bench
@@ -20,7 +20,7 @@ __all__ = [
     "gradients",
     "opened",
     "ours",
-    "pytorch",
+    "pytorch_peer",
     "serve",
     "start_times",
 ]

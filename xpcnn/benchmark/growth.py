@@ -14,7 +14,7 @@ import numpy
 
 from xpcnn import backend
 from xpcnn.benchmark.process import Runner, serve
-from xpcnn.benchmark.products import products
+from xpcnn.benchmark.products import im2col_products
 from xpcnn.benchmark.sides import Training
 from xpcnn.layers import Conv2D, Dense, GlobalAvgPool2D, Layer, ReLU
 from xpcnn.model import Model
@@ -69,7 +69,7 @@ class Row(NamedTuple):
     peak_mb: float
 
 
-def growth() -> dict[str, list[dict[str, Any]]]:
+def measure() -> dict[str, list[dict[str, Any]]]:
     """Measure every form; return the fields of its `Row`, by axis."""
     found = {}
     for axis, values in AXES.items():
@@ -89,7 +89,7 @@ def row(runner: Runner, value: int, form: Form) -> Row:
     runner.open(*form._replace(batch=1, size=3), seconds=0)
     calls = min(runner.alone).seconds  # not the median: other work on the machine can only add
     runner.open(*form, seconds=SECONDS)
-    operations, least = products(form.model(), form.batch, "train")
+    operations, least = im2col_products(form.model(), form.batch, "train")
     seconds = min(runner.alone).seconds
     return Row(value, form.batch, seconds, calls, least, operations, runner.peak())
 

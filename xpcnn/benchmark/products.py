@@ -9,7 +9,7 @@ from xpcnn.model import Model
 from xpcnn.summary import summarize
 
 
-def products(model: Model, batch: int, mode: str) -> tuple[int, float]:
+def im2col_products(model: Model, batch: int, mode: str) -> tuple[int, float]:
     """Return the floating-point operations of a step, and the seconds of its im2col products.
 
     Every layer with weights is y (m, n) = W (m, k) @ columns (k, n); in training also

@@ -31,7 +31,7 @@ class Ratio(NamedTuple):
     settled: bool
 
 
-def ratio(numerators: Sequence[Block], denominators: Sequence[Block]) -> Ratio:
+def ratio_of(numerators: Sequence[Block], denominators: Sequence[Block]) -> Ratio:
     """Return the ratio of the seconds of two sides, whose blocks were timed in pairs."""
     kept = undisturbed(numerators, denominators)
     settled = is_settled(len(kept), len(numerators))

@@ -6,8 +6,8 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from xpcnn.benchmark.process import Runner
-from xpcnn.benchmark.products import products, sgemm
-from xpcnn.benchmark.ratio import FEWEST, is_settled, ratio, undisturbed
+from xpcnn.benchmark.products import im2col_products, sgemm
+from xpcnn.benchmark.ratio import FEWEST, is_settled, ratio_of, undisturbed
 from xpcnn.benchmark.sides import Case, Peer, opened
 from xpcnn.errors import BackendError
 
@@ -43,7 +43,7 @@ class Bench:
         failed = self._verify(case)
         for side in (self.ours, *self.theirs.values()):
             side.peak()  # answered when its imports are done
-        flop, least = products(opened(case)[0], case.batch, case.mode)
+        flop, least = im2col_products(opened(case)[0], case.batch, case.mode)
         ours = self.ours
         ours.open(*case, seconds=self.effort.alone)
         theirs = {}
@@ -125,7 +125,7 @@ def figures(name: str, side: Runner) -> dict[str, Any]:
 
 def ratios(theirs: Runner, ours: Runner) -> dict[str, Any]:
     """Return the other side's time over ours: in pairs of blocks, and alone."""
-    found = ratio(theirs.blocks, ours.blocks)
+    found = ratio_of(theirs.blocks, ours.blocks)
     alone = [median(block.seconds for block in side.alone) for side in (theirs, ours)]
     return {
         "ratio": found.ratio,

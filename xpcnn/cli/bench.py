@@ -47,14 +47,14 @@ def command(
         ctx.fail("--growth takes no --quick, --model or --compile. Try: --growth alone")
 
     from xpcnn import backend
-    from xpcnn.benchmark import FULL, MODES, QUICK, Bench, Case, pytorch, start_times
+    from xpcnn.benchmark import FULL, MODES, QUICK, Bench, Case, pytorch_peer, start_times
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.models import preset
 
     if growth:
         from xpcnn.benchmark import growth as grown
 
-        found = grown.growth()
+        found = grown.measure()
         answer(to_json(found) if as_json else "\n".join(grown.page(found)))
         return
     names = listed(model) if model else SEVEN if quick else MODELS
@@ -67,7 +67,7 @@ def command(
     if missing:
         facts["torch_failed"] = f"{missing[0]}. Try: {missing[1]}"
         say(f"timed without PyTorch's side: {facts['torch_failed']}", quiet)
-    peer = None if missing else pytorch(compiled)
+    peer = None if missing else pytorch_peer(compiled)
     batches, modes = ((64,), MODES[:1]) if quick else (BATCHES, MODES)
     with closing(Bench(QUICK if quick else FULL, peer)) as bench:
         for case in (Case(*values) for values in product(names, batches, modes)):

@@ -34,7 +34,7 @@ class Choice(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def default_model(train: Dataset) -> Choice:
+def choose(train: Dataset) -> Choice:
     """Return the preset for a data set: by the shape of its images, or `photo`.
 
     Photographs, that is pictures in colour from files of the user's own, are for `photo` whatever

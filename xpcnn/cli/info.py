@@ -12,9 +12,9 @@ from xpcnn.cli.options import json_option
 def command(as_json: bool) -> None:
     """Show versions, BLAS, threads and kernels, the state of GPUs, and folders."""
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.environment import environment
+    from xpcnn.environment import describe
 
-    facts = environment()
+    facts = describe()
     answer(to_json(facts) if as_json else "\n".join(_lines(facts)))
 
 

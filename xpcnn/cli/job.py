@@ -20,7 +20,7 @@ from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS, MODEL, Journal, Rewritten, describe, new_run
 from xpcnn.cli.settings import Settings, resolve
 from xpcnn.data import Dataset
-from xpcnn.data.preflight import off_scale
+from xpcnn.data.preflight_checks import off_scale
 from xpcnn.data.reading import Pictures, observed
 from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.io import toml

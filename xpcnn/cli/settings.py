@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from xpcnn.cli.default_model import Choice, default_model
+from xpcnn.cli.default_model import Choice, choose
 from xpcnn.cli.request import Request
 from xpcnn.data import Dataset
 from xpcnn.errors import XpcnnError, prefix_errors
@@ -11,7 +11,7 @@ from xpcnn.io import toml
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.models import Preset, preset
 from xpcnn.models.overlay import put
-from xpcnn.models.preset import build
+from xpcnn.models.preset_files import build
 from xpcnn.models.tables import training_table
 from xpcnn.training import TrainingOptions
 
@@ -41,7 +41,7 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
     """
     choice = Choice("")
     if given is None and not any(change.path == ("layers",) for change in request.changes):
-        choice = default_model(train)
+        choice = choose(train)
         given = preset(choice.name)
     name = request.name if given is None else given.name
     wheres, tables = [name], [_with_defaults({} if given is None else given.table)]

@@ -9,9 +9,9 @@ likely wrong. What reads files is imported when it is used.
 from xpcnn.data import augment
 from xpcnn.data.batches import from_batches
 from xpcnn.data.dataset import Dataset
+from xpcnn.data.holdout import split
 from xpcnn.data.loading import NAMES, Parts, is_path, known, load, load_parts, load_whole
-from xpcnn.data.preflight import Finding, preflight
-from xpcnn.data.split import split
+from xpcnn.data.preflight_checks import Finding, preflight
 
 __all__ = [
     "NAMES",

@@ -24,7 +24,7 @@ from xpcnn.layers import Layer
 from xpcnn.layers.base import check_importable
 from xpcnn.losses import Loss, check_weights
 from xpcnn.network import Network
-from xpcnn.sizes import sizes
+from xpcnn.sizes import sizes_of
 from xpcnn.types import Shape, flatten, unflatten_like
 
 BUFFERS = "buffers."
@@ -160,7 +160,7 @@ def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Descriptio
 def _expected(path: str | Path, description: Description) -> Mapping[str, Spec]:
     """Return the tensors that the file of such a model holds."""
     try:
-        params, buffers, output = sizes(description.layers, description.input_shape)
+        params, buffers, output = sizes_of(description.layers, description.input_shape)
         check_weights(description.loss, output[0])
     except (ConfigError, DTypeError, ShapeError) as error:
         raise CheckpointError(f"{path}: {error}") from error

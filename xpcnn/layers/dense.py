@@ -8,7 +8,7 @@ from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context, LayerPullback, without_parameters
 from xpcnn.ops.checks import make_plain
-from xpcnn.ops.dense import check_shape, reshaped
+from xpcnn.ops.linear import check_shape, reshaped
 from xpcnn.options import COUNT, check
 from xpcnn.types import Array, Params, Shape
 
@@ -17,7 +17,7 @@ from xpcnn.types import Array, Params, Shape
 class Dense:
     """Multiply features by a learnt matrix: (i,) -> (units,).
 
-    Parameters: weight (i, units), bias (units,). Formulas: `ops/reference/dense.py`.
+    Parameters: weight (i, units), bias (units,). Formulas: `ops/reference/linear.py`.
     """
 
     units: int

@@ -13,7 +13,7 @@ from xpcnn.types import Array, Params, Shape
 class Dropout:
     """Drop a share of the elements in training; do nothing otherwise.
 
-    Formulas: `ops/reference/dropout.py`.
+    Formulas: `ops/reference/elementwise.py`.
 
     What is dropped depends on (seed, path of the layer, step, element) alone: the same on every
     backend.

@@ -10,6 +10,6 @@ sizes between layers are inferred. A file whose outputs do not match its classes
 unknown names, with the nearest valid one.
 """
 
-from xpcnn.models.preset import Preset, names, preset
+from xpcnn.models.preset_files import Preset, names, preset
 
 __all__ = ["Preset", "names", "preset"]

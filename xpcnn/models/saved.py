@@ -7,7 +7,7 @@ from xpcnn.io import toml
 from xpcnn.io.registry import to_config
 from xpcnn.layers import Sequential
 from xpcnn.model import Model
-from xpcnn.models.preset import Preset, build
+from xpcnn.models.preset_files import Preset, build
 
 
 def preset_of(model: Model, name: str) -> Preset:

@@ -29,14 +29,13 @@ from xpcnn.ops.activation import (
     tanh,
 )
 from xpcnn.ops.conv import conv2d
-from xpcnn.ops.dense import dense, flatten, reshape
-from xpcnn.ops.dropout import dropout
+from xpcnn.ops.elementwise import dropout, normalise
 from xpcnn.ops.fused import conv_relu_pool
+from xpcnn.ops.linear import dense, flatten, reshape
 from xpcnn.ops.loss import bce_with_logits, mse, softmax_cross_entropy
 from xpcnn.ops.norm import batch_norm, batch_norm_inference
-from xpcnn.ops.normalise import normalise
 from xpcnn.ops.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
-from xpcnn.ops.softmax import log_softmax, softmax
+from xpcnn.ops.probability import log_softmax, softmax
 
 __all__ = [
     "avg_pool2d",

@@ -54,7 +54,7 @@ class Groups(NamedTuple):
         return tuple(path for _, paths in self.learning for path in paths)
 
 
-def groups(
+def parameter_groups(
     params: Sequence[str],
     buffers: Sequence[str] = (),
     factors: Mapping[str, float] | None = None,

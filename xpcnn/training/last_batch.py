@@ -9,7 +9,7 @@ from xpcnn.layers import BatchNorm, Context, Layer
 from xpcnn.layers.base import LayerPullback
 from xpcnn.network import Network
 from xpcnn.optimizers.groups import frozen_layers
-from xpcnn.sizes import sizes
+from xpcnn.sizes import sizes_of
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.probe import rebuilt
 from xpcnn.types import Array, Params, Shape, flatten
@@ -48,7 +48,7 @@ def check_last_batch(network: Network, samples: int, options: TrainingOptions) -
 def one_value(layers: Layer, input_shape: Shape) -> list[str]:
     """Return the paths of the batch norms that have one value per channel in each sample."""
     found: list[str] = []
-    sizes(rebuilt(layers, lambda layer: _Noting(layer, found)), input_shape)
+    sizes_of(rebuilt(layers, lambda layer: _Noting(layer, found)), input_shape)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from xpcnn import random
 from xpcnn.network import Network
-from xpcnn.optimizers.groups import frozen_layers, groups
+from xpcnn.optimizers.groups import frozen_layers, parameter_groups
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.step import Recipe, Source
 from xpcnn.types import Array, Shape, flatten
@@ -19,7 +19,7 @@ def recipe_for(network: Network, options: TrainingOptions, seed: int) -> Recipe:
         network.layers,
         network.loss,
         options.optimizer,
-        groups(params, buffers, options.layer_lr, options.freeze),
+        parameter_groups(params, buffers, options.layer_lr, options.freeze),
         random_source(network, seed),
         options.clip(),
         options.l1,

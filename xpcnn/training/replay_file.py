@@ -22,8 +22,8 @@ from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.network import Network
 from xpcnn.optimizers import Optimizer
-from xpcnn.optimizers.groups import groups
-from xpcnn.sizes import sizes
+from xpcnn.optimizers.groups import parameter_groups
+from xpcnn.sizes import sizes_of
 from xpcnn.training.divergence import arrays, first_not_finite, with_arrays
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.recipe import recipe_for
@@ -158,8 +158,8 @@ def _case(path: str | Path, table: Metadata, made: Objects) -> _Case:
 def _expected(path: str | Path, case: _Case) -> Mapping[str, Spec]:
     """Return the tensors that the file of such an update holds."""
     try:
-        params, buffers, output = sizes(case.layers, case.input_shape)
-        learning = groups(tuple(params), tuple(buffers), case.layer_lr, case.freeze).paths
+        params, buffers, output = sizes_of(case.layers, case.input_shape)
+        learning = parameter_groups(tuple(params), tuple(buffers), case.layer_lr, case.freeze).paths
     except (ConfigError, DTypeError, ShapeError) as error:
         raise CheckpointError(f"{path}: {error}") from error
     shapes = {f"params.{name}": shape for name, shape in params.items()}

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from .conv import conv2d, conv_relu_pool
-from .dense import dense
+from .linear import dense
 from .norm import batch_norm, batch_norm_inference
 from .optimizer import adam, sgd
 from .pointwise import relu, sigmoid, tanh

@@ -34,7 +34,7 @@ class Library(NamedTuple):
 
 
 @cache
-def library() -> Library:
+def load() -> Library:
     """Return the compiled kernels; the first call on a machine compiles them, in seconds."""
     if os.environ.get("XPCNN_COMPILER") == "none":
         return Library(None, f"NumPy's, since {WITHOUT}")
@@ -110,7 +110,7 @@ def _said(calls: ctypes.CDLL, name: str) -> str:
 
 def serves(x: Array) -> bool:
     """Whether the kernels in C take this array, and those that come with it."""
-    return x.dtype == numpy.float32 and x.size > 0 and library().calls is not None
+    return x.dtype == numpy.float32 and x.size > 0 and load().calls is not None
 
 
 def vector(x: Array | None) -> Array | None:
@@ -137,7 +137,7 @@ class Call:
             MemoryError: it could not allocate what it needs; names the op and the bytes.
         """
         if self.function is None:
-            function = getattr(library().calls, self.name)
+            function = getattr(load().calls, self.name)
             function.argtypes, function.restype = self.types, ctypes.c_long
             self.function = function
         try:

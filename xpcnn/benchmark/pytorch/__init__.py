@@ -14,7 +14,7 @@ from xpcnn.model import Model
 _HERE = Path(__file__).parent
 
 
-def pytorch(compiled: bool = False) -> Peer:
+def pytorch_peer(compiled: bool = False) -> Peer:
     """Return PyTorch eager, in the faster of its memory formats, as a peer.
 
     compiled: beside it, as a side of its own, the network as `torch.compile` makes it.
@@ -29,6 +29,6 @@ def pytorch(compiled: bool = False) -> Peer:
 
 
 def _verify(model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None:
-    from xpcnn.benchmark.pytorch.verify import verify  # imports PyTorch, which takes seconds
+    from xpcnn.benchmark.pytorch.verification import verify  # imports PyTorch, which takes seconds
 
     verify(model, x, labels)

@@ -6,12 +6,12 @@ them. They use no array library by name, write into no array, and read no value 
 
 from xpcnn.ops.reference.activation import prelu
 from xpcnn.ops.reference.conv import conv2d
-from xpcnn.ops.reference.dense import dense, flatten, reshape
-from xpcnn.ops.reference.dropout import dropout
+from xpcnn.ops.reference.elementwise import dropout
+from xpcnn.ops.reference.linear import dense, flatten, reshape
 from xpcnn.ops.reference.loss import bce_with_logits, mse, softmax_cross_entropy
 from xpcnn.ops.reference.norm import batch_norm, batch_norm_inference
 from xpcnn.ops.reference.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
-from xpcnn.ops.reference.softmax import log_softmax, softmax
+from xpcnn.ops.reference.probability import log_softmax, softmax
 
 __all__ = [
     "avg_pool2d",

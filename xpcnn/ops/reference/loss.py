@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from xpcnn.ops.reference.activation import sigmoid, softplus
-from xpcnn.ops.reference.softmax import log_softmax
+from xpcnn.ops.reference.probability import log_softmax
 from xpcnn.types import Array, Pullback, namespace
 
 

@@ -1,7 +1,7 @@
-"""Dropout: the meaning of the op, clear before fast.
+"""Dropout and the normalisation of input: the meaning of the ops, clear before fast.
 
-Array API functions only; writes into no array; draws no random number: it is given them.
-Source: Srivastava et al. 2014, JMLR 15.
+Array API functions only; writes into no array; draws no random numbers, which dropout is given.
+Source of dropout: Srivastava et al. 2014, JMLR 15.
 """
 
 from collections.abc import Sequence
@@ -31,3 +31,20 @@ def dropout(x: Array, uniform: Array, *, rate: float) -> tuple[Array, Pullback]:
         return (dy * mask if wants is None or wants[0] else None), None
 
     return x * mask, pullback
+
+
+def normalise(x: Array, mean: Array, std: Array) -> Array:
+    """Bring raw samples to mean 0 and deviation 1 per channel: (x - mean) / std.
+
+    Not differentiated: it is applied to data alone.
+
+    Args:
+        x: raw samples (n, c, ...), uint8 or floating.
+        mean, std: per channel (c,), in the units of x.
+
+    Returns:
+        samples like x in the dtype of `mean`.
+    """
+    xp = namespace(mean)
+    channels = (1, x.shape[1], *(1,) * (x.ndim - 2))
+    return (xp.astype(x, mean.dtype) - xp.reshape(mean, channels)) / xp.reshape(std, channels)

@@ -12,7 +12,7 @@ from xpcnn.layers import Layer, Sequential
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, outputs_for
 from xpcnn.models.tables import objects
 from xpcnn.options import find
-from xpcnn.sizes import sizes
+from xpcnn.sizes import sizes_of
 from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape
 
@@ -132,7 +132,7 @@ def _with_classes(value: Any, number: int) -> Any:
 
 def _check_outputs(layers: Layer, file: _File) -> None:
     """Require layers that make one row of scores, as many as the classes need."""
-    output = sizes(layers, file.input_shape).output
+    output = sizes_of(layers, file.input_shape).output
     valid = outputs_for(file.loss, file.classes)
     if len(output) != 1:
         message = f"the layers make {output} of a sample of {file.input_shape}, expected a row"

@@ -1,0 +1,25 @@
+"""Dropout and the normalisation of input, with checks. Meaning: `reference/elementwise.py`."""
+
+from xpcnn.ops.checks import check_arrays, check_length, check_library, check_same_shape
+from xpcnn.ops.dispatch import op
+from xpcnn.ops.reference import elementwise as reference
+from xpcnn.options import FRACTION, number
+from xpcnn.types import Array
+
+
+def _check_dropout(x: Array, uniform: Array, *, rate: float) -> None:
+    check_arrays("dropout", x=x)
+    check_library("dropout", "x", x, "uniform", uniform)
+    check_same_shape("dropout", "x", x, "uniform", uniform)
+    number("dropout", "rate", rate, FRACTION, "rate=0.1")
+
+
+def _check_normalise(x: Array, mean: Array, std: Array) -> None:
+    check_arrays("normalise", mean=mean, std=std)
+    check_library("normalise", "x", x, "mean", mean)
+    check_length("normalise", "mean", mean, x.shape[1], "one entry per channel")
+    check_length("normalise", "std", std, x.shape[1], "one entry per channel")
+
+
+dropout = op(reference.dropout, _check_dropout)
+normalise = op(reference.normalise, _check_normalise)
