@@ -20,7 +20,7 @@ from xpcnn import ops
 PACKAGE = "xpcnn.backends.numpy_kernels.compiled"
 compiled: Any = import_module(PACKAGE)
 library: Any = import_module(f"{PACKAGE}.library")
-ROOMS = ("conv", "dense", "norm", "optimizer", "pointwise", "pool")
+ROOMS = ("conv", "linear", "norm", "optimizer", "pointwise", "pool")
 CALLERS = [import_module(f"{PACKAGE}.{name}") for name in ROOMS]
 
 BATCHES = (1, 3, 7, 8, 9, 16, 17, 64, 65)  # around the numbers in a vector: 8 or 16
