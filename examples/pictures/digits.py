@@ -15,7 +15,7 @@ import xpcnn
 from xpcnn.data import Dataset
 from xpcnn.training import History
 
-GREY, BLUE, ORANGE, RED = "#6e7781", "#2f81f7", "#d9730d", "#e5534b"  # on white and dark pages
+GREY, BLUE, ORANGE, RED = "#768390", "#2f81f7", "#d9730d", "#e5534b"  # on white and dark pages
 STYLE: dict[Any, Any] = {
     "font.size": 17,
     "lines.linewidth": 2.5,
@@ -45,8 +45,8 @@ def picture(model: xpcnn.Model, history: History, test: Dataset) -> Figure:
     rows = [int(numpy.argmax(test.labels == label)) for label in range(len(test.classes))]
     rows += numpy.flatnonzero(predicted != test.labels)[:1].tolist()
 
-    figure = Figure(figsize=(9, 5.2), layout="constrained")
-    curves, digits = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.6, 1))[:, 0]
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    curves, digits = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.9, 1))[:, 0]
     loss, accuracy = curves.subplots(1, 2, subplot_kw={"xlabel": "epoch"})
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
         axes.plot(history["epoch"], history[name], color=BLUE, label="training")
