@@ -33,7 +33,7 @@ def train() -> tuple[xpcnn.Model, History, Dataset]:
     data, test = xpcnn.data.load("digits")
     preset = xpcnn.models.preset("digits").for_data(data.shape, len(data.classes))
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=0)
-    return model, model.fit(data, validation=0.1, **vars(preset.training)), test
+    return model, model.fit(data, preset.training, validation=0.1), test
 
 
 def picture(model: xpcnn.Model, history: History, test: Dataset) -> Figure:
