@@ -37,6 +37,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/backend.py", ("xpcnn", *HOST)),
     ("xpcnn/data/", (*ABOVE_THE_EDGE, "pooch", "PIL")),
     ("xpcnn/benchmark/pytorch/", ("xpcnn", "torch", *HOST)),  # the other side of a comparison
+    ("xpcnn/sklearn/", ("xpcnn", "sklearn", *HOST)),
     ("xpcnn/cli/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
     ("xpcnn/training/progress.py", ("xpcnn", "tqdm")),
@@ -61,7 +62,7 @@ ORDER: list[tuple[str, ...]] = [
     ("model",),
     ("trials", "models", "classification", "testing", "environment"),
     ("",),  # what users import: `xpcnn` itself
-    ("benchmark",),
+    ("benchmark", "sklearn"),
     ("cli",),
     ("__main__",),
 ]

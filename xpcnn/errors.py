@@ -52,6 +52,10 @@ class AttributeMissingError(XpcnnError, AttributeError):
     """An object has no such method or attribute."""
 
 
+class PackageMissingError(XpcnnError, ImportError):
+    """A package that an extra of xpcnn brings is not installed."""
+
+
 class HealthWarning(UserWarning):
     """A training goes wrong in a way that its losses show; `str(warning)` says what to try."""
 
@@ -88,6 +92,12 @@ def prefix_errors(where: str) -> Iterator[None]:
         if not where:
             raise
         raise type(error)(f"{where}: {error}") from error
+
+
+def missing(what: str, package: str, extra: str) -> PackageMissingError:
+    """Return the error that `what` needs a package of an extra."""
+    message = f"{what} needs {package}, which is not installed"
+    return PackageMissingError(hint(message, f"pip install 'xpcnn[{extra}]'"))
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

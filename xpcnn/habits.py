@@ -93,7 +93,7 @@ INSTEAD: Mapping[str, str] = {
     "metrics": "leave it out: loss and accuracy are always there",
     "class_weight": "Model(..., loss=losses.SoftmaxCrossEntropy(class_weights={0: 5.0, 1: 1.0}))",
     "class_weights": "Model(..., loss=losses.SoftmaxCrossEntropy(class_weights={0: 5.0, 1: 1.0}))",
-    "sample_weight": "class_weights in the loss; samples have no weights of their own",
+    "sample_weight": "fit(..., sample_weights=...), one number for each sample",
     "optimizer": _IN_FIT.format("optimizer='adam'"),
     "epochs": _IN_FIT.format("epochs=10"),
     "batch_size": _IN_FIT.format("batch_size=64"),

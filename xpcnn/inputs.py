@@ -6,6 +6,7 @@ Computes nothing and moves nothing to a device; every refusal says what was expe
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy
@@ -180,6 +181,42 @@ def as_samples(samples: Array, backend: Backend, input_shape: Shape) -> numpy.nd
     given: numpy.ndarray = numpy.asarray(samples)  # of a memory map, a view
     check_finite(given, "data", "samples")
     return given
+
+
+def as_weights(
+    weights: Any, samples: int, backend: Backend, validation: Any = None
+) -> numpy.ndarray:
+    """Return the weights of samples as float64 (n,), scaled to mean 1.
+
+    validation: as of `Model.fit`; a fraction would need weights of its own.
+
+    Raises:
+        ConfigError: validation is a fraction, or no weight is above 0.
+        DataError, ShapeError, DTypeError: they are not one finite number >= 0 for each sample.
+    """
+    if isinstance(validation, Real):
+        message = "sample_weights are given with a fraction of the samples as validation"
+        raise ConfigError(hint(message, "validation=(samples, labels), parted from the others"))
+    if isinstance(weights, backend.array_type):
+        weights = backend.to_host(weights)
+    given = numpy.asarray(weights)
+    if given.dtype.kind not in "iuf":
+        message = f"sample_weights have dtype {given.dtype}, expected numbers"
+        raise DTypeError(hint(message, "sample_weights=[1.0, 2.0, ...]"))
+    if given.shape != (samples,):
+        message = f"sample_weights have shape {given.shape}, expected ({samples},)"
+        raise ShapeError(hint(message, "one number for each sample"))
+    exact = given.astype(numpy.float64)
+    bad = numpy.flatnonzero(~(numpy.isfinite(exact) & (exact >= 0.0)))
+    if bad.size:
+        message = f"{bad.size} sample_weights are negative, NaN or infinite, the first at {bad[0]}"
+        raise DataError(hint(message, "finite numbers of at least 0"))
+    total = exact.sum()
+    if not 0.0 < total < math.inf:
+        message = f"the sample_weights sum to {total:g}, expected a finite number above 0"
+        raise ConfigError(hint(message, "sample_weights=None, for samples that all count alike"))
+    scaled: numpy.ndarray = exact * (samples / total)
+    return scaled
 
 
 def warn_of_scale(

@@ -2,7 +2,8 @@
 
 `loss(scores, labels) -> (value, pullback)`, the value a mean over the batch, `pullback(dvalue)` the
 cotangent of the scores. Labels are integers (n,), or floats of the shape of the scores:
-probabilities or targets. Nothing here reads a value on the host.
+probabilities or targets. Floats with one column more, (n, outputs + 1), weigh the samples by the
+last: the loss is (1/n) sum_i w_i loss_i. Nothing here reads a value on the host.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -60,11 +61,16 @@ class SoftmaxCrossEntropy:
         _make_weights(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
+        labels, weights = without_weights(labels, scores.shape[1])
+        smoothing = self.label_smoothing
+        if weights is not None:  # linear in the probabilities, once they are smoothed
+            labels = weights * ((1.0 - smoothing) * labels + smoothing / scores.shape[1])
+            smoothing = 0.0
         loss, back = ops.softmax_cross_entropy(
             scores,
             labels,
             _like(scores, self, "class_weights"),
-            label_smoothing=self.label_smoothing,
+            label_smoothing=smoothing,
             ignore_index=self.ignore_index,
         )
         return loss, lambda dloss: back(dloss, (True, False, False))[0]
@@ -93,8 +99,9 @@ class BCEWithLogits:
         _make_weights(self, "positive_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
-        weights = _like(scores, self, "positive_weights")
-        loss, back = ops.bce_with_logits(scores, targets(scores, labels), None, weights)
+        labels, weights = without_weights(labels, scores.shape[1])
+        positive = _like(scores, self, "positive_weights")
+        loss, back = ops.bce_with_logits(scores, targets(scores, labels), weights, positive)
         return loss, lambda dloss: back(dloss, (True, False, False, False))[0]
 
     def probabilities(self, scores: Array) -> Array:
@@ -113,8 +120,13 @@ class MSE:
     """
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
-        loss, back = ops.mse(scores, targets(scores, labels))
-        return loss, lambda dloss: back(dloss, (True, False))[0]
+        labels, weights = without_weights(labels, scores.shape[1])
+        if weights is None:
+            loss, back = ops.mse(scores, targets(scores, labels))
+            return loss, lambda dloss: back(dloss, (True, False))[0]
+        root = namespace(weights).sqrt(weights)  # w (y - t)^2 = (sqrt(w) y - sqrt(w) t)^2
+        loss, back = ops.mse(root * scores, root * labels)
+        return loss, lambda dloss: root * back(dloss, (True, False))[0]
 
     def probabilities(self, scores: Array) -> Array:
         return _two_columns(scores)
@@ -128,6 +140,27 @@ def targets(scores: Array, labels: Array) -> Array:
     if is_floating(namespace(scores), labels.dtype):
         return labels
     return one_hot(labels, scores.shape[1], scores.dtype)
+
+
+def without_weights(labels: Array, outputs: int) -> tuple[Array, Array | None]:
+    """Return labels without the column that weighs the samples, and that column (n, 1) or None."""
+    if labels.ndim != 2 or labels.shape[1] != outputs + 1:
+        return labels, None
+    return labels[:, :outputs], labels[:, outputs:]
+
+
+def with_weights(labels: Array, weights: Array, outputs: int) -> Array:
+    """Return labels with a further column that weighs the samples, as floats (n, outputs + 1).
+
+    Args:
+        labels: integers (n,), or targets (n, outputs).
+        weights: how much each sample counts (n,), of the dtype that the network computes in.
+        outputs: scores of the network for a sample.
+    """
+    xp = namespace(weights)
+    if labels.ndim == 1:
+        labels = one_hot(labels, outputs, weights.dtype)
+    return xp.concat([labels, xp.reshape(weights, (-1, 1))], axis=1)
 
 
 def check_weights(loss: Loss, outputs: int) -> None:
@@ -267,4 +300,6 @@ __all__ = [
     "make",
     "outputs_for",
     "targets",
+    "with_weights",
+    "without_weights",
 ]

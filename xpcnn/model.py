@@ -1,6 +1,7 @@
 """Model: a network with classes, and what people do with it."""
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from numbers import Real
@@ -29,6 +30,7 @@ from xpcnn.inputs import (
     as_dataset,
     as_pair,
     as_samples,
+    as_weights,
     balanced_loss,
     check_outputs,
     check_seed,
@@ -147,6 +149,7 @@ class Model:
         labels: Any = None,
         training: TrainingOptions | None = None,
         *,
+        sample_weights: Array | None = None,
         validation: Data | float | None = None,
         seed: int | None = None,
         callbacks: Iterable[Callback] | None = (),
@@ -163,6 +166,10 @@ class Model:
                 `fit(x, y)` are all right.
             training: how to train, `TrainingOptions()` by default. It may follow data that has
                 labels of its own: `fit(data, preset.training)`.
+            sample_weights: how much each sample counts, numbers of at least 0 (n,), scaled to mean
+                1. The loss of a batch is (1/n) sum_i w_i loss_i, that of an epoch the mean weighted
+                by w; accuracy, mean and deviation stay those of the samples. Not with a fraction as
+                `validation`.
             validation: data to evaluate on after every epoch, or the part of `data` (a fraction,
                 chosen by hash) to keep aside for it.
             seed: of shuffling, dropout and augmentation; the model's by default.
@@ -197,6 +204,9 @@ class Model:
         if held_out is not None and isinstance(validation, Dataset | tuple):
             mean, std = self.mean or train.mean, self.std or train.std
             warn_of_scale(held_out.images, mean, std)
+        weights = None
+        if sample_weights is not None:
+            weights = as_weights(sample_weights, len(train), self.backend, validation)
         before = self.mean, self.std, self.classes, self.reading, self.loss
         self.loss = balanced_loss(self.loss, train, self.output_shape[0])
         if self.mean is None:
@@ -206,7 +216,7 @@ class Model:
         if self.classes is None:
             self.classes = train.classes
         try:
-            samples = self.network.samples(train.images, train.labels)
+            samples = self.network.samples(train.images, train.labels, weights)
             others = (
                 None if held_out is None else self.network.samples(held_out.images, held_out.labels)
             )
@@ -215,6 +225,8 @@ class Model:
                 if checkpoints is not None:
                     stack.enter_context(checkpoints.locked())
                     parts = [part.digest() for part in (train, held_out) if part is not None]
+                    if weights is not None:
+                        parts.append(hashlib.blake2b(weights.tobytes(), digest_size=16).hexdigest())
                     saver = Saver(checkpoints, self.network, chosen, seed, " ".join(parts), resume)
                 if progress and is_shown():
                     heard = (*heard, stack.enter_context(ProgressBar(chosen.epochs)))

@@ -12,7 +12,7 @@ from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw
 from xpcnn.inputs import as_input_shape, as_loss
 from xpcnn.layers import Context, Layer, Sequential, Softmax
-from xpcnn.losses import Loss, SoftmaxCrossEntropy, check_weights
+from xpcnn.losses import Loss, SoftmaxCrossEntropy, check_weights, with_weights
 from xpcnn.samples import Samples
 from xpcnn.types import Array, Params, Shape, map_tree
 
@@ -79,8 +79,18 @@ class Network:
         """Return the scores (n, outputs) of normalised samples in inference."""
         return self.layers.forward(self.params, self.buffers, x, Context())[0]
 
-    def samples(self, raw: numpy.ndarray, labels: numpy.ndarray | None) -> Samples:
-        """Move raw samples to the device, with what normalises them."""
+    def samples(
+        self,
+        raw: numpy.ndarray,
+        labels: numpy.ndarray | None,
+        weights: numpy.ndarray | None = None,
+    ) -> Samples:
+        """Move raw samples to the device, with what normalises them.
+
+        weights: how much each sample counts in the loss, (n,) of mean 1; see `losses`.
+        """
+        if labels is not None and weights is not None:
+            labels = with_weights(labels, weights.astype(self.dtype), self.output_shape[0])
         channels = self.input_shape[0]
         mean = (0.0,) * channels if self.mean is None else self.mean
         std = (1.0,) * channels if self.std is None else self.std

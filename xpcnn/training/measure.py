@@ -7,12 +7,12 @@ import math
 
 import numpy
 
-from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
+from xpcnn.losses import BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.network import Network
 from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.health import Figures
 from xpcnn.training.probe import watched
-from xpcnn.training.step import Progress, Recipe, training_step
+from xpcnn.training.step import Progress, Recipe, class_labels, training_step
 from xpcnn.training.updates import Update
 from xpcnn.types import Array, flatten, namespace
 
@@ -54,8 +54,8 @@ def checkup(
             if math.prod(w.shape) > 1 and float(namespace(w).max(w) - namespace(w).min(w)) == 0.0:
                 equal.append(seen.of_layer(path))
     decided = recipe.loss.decide(seen.scores)
-    labelled = own if own.ndim == 1 else MSE().decide(own)
-    classes = max(2, network.output_shape[0])
+    outputs = network.output_shape[0]
+    classes = max(2, outputs)
     return Figures(
         loss=float(after.loss_sum) / int(x.shape[0]),
         expected=expected_loss(network.loss, network.output_shape[0]),
@@ -65,8 +65,8 @@ def checkup(
         ratios=ratios,
         equal=equal,
         decided=_counts(to_host(decided), classes),
-        labelled=_counts(to_host(labelled), classes),
-        present=len(numpy.unique(to_host(labels))),
+        labelled=_counts(to_host(class_labels(own, outputs)), classes),
+        present=len(numpy.unique(to_host(class_labels(labels, outputs)))),
         decay=recipe.optimizer.lr * getattr(recipe.optimizer, "weight_decay", 0.0),
     )
 

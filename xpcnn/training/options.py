@@ -17,7 +17,10 @@ from xpcnn.types import Array
 
 Clip: TypeAlias = Callable[[dict[str, Array]], dict[str, Array]]
 
-_OF_FIT = ("validation", "seed", "callbacks", "checkpoints", "resume", "health", "progress")
+_OF_FIT = (
+    *("sample_weights", "validation", "seed", "callbacks", "checkpoints", "resume", "health"),
+    "progress",
+)
 """Arguments of `Model.fit` beside the training options, for advice."""
 
 MONITORS = ("val_loss", "val_accuracy")

@@ -19,7 +19,7 @@ from xpcnn.io.model_file import Metadata, Spec
 from xpcnn.io.registry import objects, to_config
 from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
-from xpcnn.losses import Loss
+from xpcnn.losses import Loss, without_weights
 from xpcnn.network import Network
 from xpcnn.optimizers import Optimizer
 from xpcnn.optimizers.groups import parameter_groups
@@ -39,7 +39,7 @@ class _Case:
     """The metadata of the file.
 
     number: of the first forward pass; sizes: of the batches; mixed: whether their labels are
-    probabilities.
+    probabilities; weighted: whether the samples are weighted, by a last column of the labels.
     """
 
     layers: Layer
@@ -57,6 +57,7 @@ class _Case:
     layer_lr: dict[str, float]
     freeze: tuple[str, ...]
     ema: float | None
+    weighted: bool = False
 
     def __post_init__(self) -> None:
         self.options()  # refuses values out of range
@@ -83,6 +84,7 @@ def keep(
         ConfigError: the network, the loss or the optimizer is none that a file can describe.
         CheckpointError: the file cannot be written, or what came before is not finite either.
     """
+    labels = update.batches[0][1]
     metadata = {
         "layers": to_config(network.layers),
         "input_shape": network.input_shape,
@@ -92,7 +94,8 @@ def keep(
         "seed": seed,
         "number": update.number,
         "sizes": [int(x.shape[0]) for x, _ in update.batches],
-        "mixed": update.batches[0][1].ndim == 2,
+        "mixed": labels.ndim == 2,
+        "weighted": without_weights(labels, network.output_shape[0])[1] is not None,
         **{name: getattr(options, name) for name in _OPTIONS},
     }
     named = arrays(before) | {"lr": update.lr, "step": update.step}
@@ -173,6 +176,6 @@ def _expected(path: str | Path, case: _Case) -> Mapping[str, Spec]:
     for i, n in enumerate(case.sizes):
         shapes[f"batch.{i}.samples"] = (n, *case.input_shape)
         labels[f"batch.{i}.labels"] = (
-            Spec((n, *output), case.dtype) if case.mixed else Spec((n,), "int64")
+            Spec((n, output[0] + case.weighted), case.dtype) if case.mixed else Spec((n,), "int64")
         )
     return {name: Spec(shape, case.dtype) for name, shape in shapes.items()} | labels

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy
 
 from xpcnn.layers import Context, Layer
-from xpcnn.losses import MSE, Loss
+from xpcnn.losses import MSE, Loss, without_weights
 from xpcnn.optimizers import Optimizer, State
 from xpcnn.optimizers.groups import Groups, layer_of
 from xpcnn.types import Array, Params, Shape, flatten, namespace, unflatten_like
@@ -151,12 +151,16 @@ def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: A
 def hits(loss: Loss, scores: Array, labels: Array) -> Array:
     """Return how many samples the loss decides as their label says: 0-d int64, on the device.
 
-    Labels that are probabilities (n, outputs) say their most probable class.
+    A sample counts as one, whatever its weight.
     """
     xp = namespace(scores)
-    if labels.ndim == 2:
-        labels = MSE().decide(labels)
-    return xp.sum(xp.astype(loss.decide(scores) == labels, xp.int64))
+    right = loss.decide(scores) == class_labels(labels, scores.shape[1])
+    return xp.sum(xp.astype(right, xp.int64))
+
+
+def class_labels(labels: Array, outputs: int) -> Array:
+    """Return labels as class indices (n,): of probabilities (n, outputs), the most probable one."""
+    return labels if labels.ndim == 1 else MSE().decide(without_weights(labels, outputs)[0])
 
 
 def _learnt(before: Params, after: Params, frozen: frozenset[str]) -> Params:

@@ -1,0 +1,253 @@
+"""The estimators in scikit-learn's hands: its own checks, searches, pipelines, clones, pickles."""
+
+import pickle
+import sys
+import warnings
+from typing import Any
+
+import numpy
+import pytest
+
+import xpcnn
+from tests.lib import Host
+from xpcnn.errors import PackageMissingError
+from xpcnn.layers import Dense, Flatten, Layer, ReLU
+from xpcnn.optimizers import SGD
+
+pytest.importorskip("sklearn", reason="sklearn: not installed (pip install 'xpcnn[sklearn]')")
+
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from xpcnn.sklearn import CNNClassifier, CNNRegressor
+
+
+def digits(n: int) -> tuple[Host, Host]:
+    """Return rows of 64 pixels, and labels as texts."""
+    train, _ = xpcnn.data.load("digits")
+    texts = numpy.asarray([f"digit {k}" for k in train.labels[:n]])
+    return train.images[:n].reshape(n, -1), texts
+
+
+def curve(n: int = 200) -> tuple[Host, Host]:
+    """Return rows of two features, and a target in large units that depends on them."""
+    x = numpy.random.default_rng(0).uniform(-1, 1, (n, 2))
+    return x, 1e4 * (x[:, 0] ** 2 - x[:, 1]) + 5e4
+
+
+@pytest.mark.parametrize("estimator", [CNNClassifier(), CNNRegressor()], ids=["labels", "numbers"])
+def test_the_checks_of_scikit_learn(estimator: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(estimator, on_fail=None, on_skip=None)
+    failed = [(r["check_name"], r["exception"]) for r in results if r["status"] == "failed"]
+    assert not failed
+    assert sum(r["status"] == "passed" for r in results) > 50
+
+
+def test_a_grid_search_in_two_processes_with_texts_as_labels() -> None:
+    x, labels = digits(400)
+    search = GridSearchCV(
+        CNNClassifier(image_shape=(8, 8), epochs=6), {"lr": [1e-6, 0.1]}, cv=2, n_jobs=2
+    )
+    search.fit(x, labels)
+    assert search.best_params_ == {"lr": 0.1}
+    assert search.score(x, labels) > 0.9
+    assert set(search.predict(x)) == set(labels)
+
+
+def test_rows_and_images_are_the_same_samples() -> None:
+    x, labels = digits(200)
+    of_rows = CNNClassifier(image_shape=(1, 8, 8), epochs=2).fit(x, labels)
+    of_images = CNNClassifier(epochs=2).fit(x.reshape(-1, 1, 8, 8), labels)
+    assert numpy.array_equal(
+        of_rows.predict_proba(x), of_images.predict_proba(x[:, None].reshape(-1, 1, 8, 8))
+    )
+    assert of_rows.n_features_in_ == 64
+    assert of_images.model_.input_shape == (1, 8, 8)
+
+
+def test_as_model_fit() -> None:
+    """Without weights, an estimator is `Model.fit`: the same bits."""
+    x, labels = digits(200)
+    images = x.reshape(-1, 1, 8, 8)
+    layers: list[Layer] = [Flatten(), Dense(16), ReLU(), Dense(10)]
+    estimator = CNNClassifier(layers, epochs=2, batch_size=32, optimizer=SGD(0.1), random_state=3)
+    estimator.fit(images, labels)
+    model = xpcnn.Model(layers, input_shape=(1, 8, 8), seed=3)
+    history = model.fit(
+        images,
+        numpy.unique(labels, return_inverse=True)[1],
+        epochs=2,
+        batch_size=32,
+        optimizer=SGD(0.1),
+    )
+    assert estimator.history_["loss"] == history["loss"]
+    assert numpy.array_equal(estimator.predict_proba(images), model.predict_proba(images))
+    assert estimator.model_.classes == tuple(numpy.unique(labels))
+
+
+def test_uint8_float32_and_float64_are_the_same_samples() -> None:
+    x, labels = digits(100)
+    found = [
+        CNNClassifier(image_shape=(8, 8), epochs=1)
+        .fit(x.astype(t), labels)
+        .predict_proba(x.astype(t))
+        for t in ("uint8", "float32", "float64", "int64")
+    ]
+    assert all(numpy.array_equal(p, found[0]) for p in found)
+
+
+def test_in_a_pipeline_cloned_and_pickled() -> None:
+    x, labels = digits(200)
+    scaled = make_pipeline(StandardScaler(), CNNClassifier([Dense(10)], epochs=2)).fit(x, labels)
+    again = pickle.loads(pickle.dumps(scaled))
+    assert numpy.array_equal(again.predict_proba(x), scaled.predict_proba(x))
+    fresh = clone(scaled[-1])
+    assert not hasattr(fresh, "model_")
+    assert fresh.get_params()["epochs"] == 2
+
+
+def test_partial_fit_goes_on_and_learns() -> None:
+    x, labels = digits(400)
+    classes = numpy.unique(labels)
+    estimator = CNNClassifier(image_shape=(8, 8), lr=0.05)
+    scores = []
+    for _ in range(4):
+        for part in (slice(0, 200), slice(200, 400)):
+            estimator.partial_fit(x[part], labels[part], classes=classes)
+        scores.append(estimator.score(x, labels))
+    assert scores[-1] > max(scores[0], 0.8)
+
+
+def test_sample_weights_move_the_decision() -> None:
+    """Of the same sample with two labels, the heavier one wins."""
+    x, labels = numpy.ones((20, 3)), numpy.asarray(["a", "b"] * 10)
+    x[0] = 0.0
+    for heavy in ("a", "b"):
+        weights = numpy.where(labels == heavy, 10.0, 1.0)
+        estimator = CNNClassifier(epochs=200).fit(x, labels, sample_weight=weights)
+        assert set(estimator.predict(x[1:])) == {heavy}
+        # the weighted frequency is what cross-entropy learns
+        p = estimator.predict_proba(x[1:2])[0]
+        assert abs(p.max() - 10 / 11) < 0.02
+
+
+def test_random_state() -> None:
+    x, labels = digits(100)
+
+    def fitted(state: Any) -> Host:
+        estimator = CNNClassifier(image_shape=(8, 8), epochs=1, random_state=state)
+        found: Host = estimator.fit(x, labels).predict_proba(x)
+        return found
+
+    assert numpy.array_equal(fitted(1), fitted(1))
+    assert not numpy.array_equal(fitted(1), fitted(2))
+    assert not numpy.array_equal(fitted(None), fitted(None))
+    assert numpy.array_equal(
+        fitted(numpy.random.RandomState(5)), fitted(numpy.random.RandomState(5))
+    )
+
+
+def test_regression_in_the_units_of_the_targets() -> None:
+    x, y = curve()
+    estimator = CNNRegressor().fit(x, y)
+    assert estimator.score(x, y) > 0.95
+    assert abs(estimator.predict(x).mean() - y.mean()) < 1e3
+    both = CNNRegressor(epochs=20).fit(x, numpy.stack([y, -y], axis=1))
+    assert both.predict(x).shape == (200, 2)
+    assert both.score(x, numpy.stack([y, -y], axis=1)) > 0.9
+
+
+def test_regression_of_images_by_a_preset() -> None:
+    """How dark a picture is, by a network made for classes."""
+    x, _ = digits(300)
+    images = x.reshape(-1, 1, 8, 8)
+    y = x.mean(axis=1)
+    estimator = CNNRegressor("tiny", epochs=40).fit(images, y)
+    assert estimator.model_.output_shape == (1,)
+    assert estimator.score(images, y) > 0.8
+
+
+ERRORS: list[tuple[Any, Any, Any, str]] = [
+    (
+        CNNClassifier(image_shape=(8, 9)),
+        *digits(20),
+        "X has 64 features, image_shape (1, 8, 9) has 72\n"
+        "Try: image_shape=(c, h, w) of c * h * w features",
+    ),
+    (
+        CNNClassifier(image_shape=8),
+        *digits(20),
+        "image_shape is (8,), expected (c, h, w), or (h, w) for grey images\n"
+        "Try: image_shape=None, for rows of features",
+    ),
+    (
+        CNNClassifier(),
+        numpy.zeros((4, 8, 8)),
+        [0, 1, 0, 1],
+        "X has shape (4, 8, 8), expected (n, features) or (n, c, h, w)\n"
+        "Try: X[:, None], for grey images",
+    ),
+    (
+        CNNClassifier(),
+        numpy.zeros((2, 3)),
+        ["a", "a"],
+        "y has one class, a, expected two or more\nTry: samples of another class",
+    ),
+    (
+        CNNClassifier(3),
+        numpy.zeros((2, 3)),
+        ["a", "b"],
+        "model is a int, expected a name, a path or layers\n"
+        "Try: model='small', or model=[Flatten(), Dense(10)]",
+    ),
+    (
+        CNNClassifier(options={"patience": 3}),
+        numpy.zeros((2, 3)),
+        ["a", "b"],
+        "options: 'patience' needs data to validate on, which fit does not take\n"
+        "Try: GridSearchCV, or xpcnn.Model and its own fit",
+    ),
+    (
+        CNNRegressor([Dense(2)]),
+        numpy.zeros((2, 3)),
+        [0.0, 1.0],
+        "the network has 2 outputs for 1 targets\nTry: a last layer Dense(1)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("estimator", "x", "y", "text"), ERRORS, ids=range(len(ERRORS)))
+def test_errors(estimator: Any, x: Any, y: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        estimator.fit(x, y)
+    assert str(caught.value) == text
+
+
+def test_errors_of_partial_fit() -> None:
+    x, labels = digits(20)
+    with pytest.raises(ValueError, match="must be passed on the first call"):
+        CNNClassifier().partial_fit(x, labels)
+    estimator = CNNClassifier().partial_fit(x, labels, classes=numpy.unique(labels))
+    with pytest.raises(ValueError, match="1 labels that are not in classes, such as digit 99"):
+        estimator.partial_fit(x, numpy.asarray(["digit 99"] * 20))
+    with pytest.raises(ValueError, match="classes are others"):
+        estimator.partial_fit(x, labels, classes=["a", "b"])
+
+
+def test_without_scikit_learn_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[:2] == ["xpcnn", "sklearn"]]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sklearn.utils.validation", None)
+    with pytest.raises(PackageMissingError) as caught:
+        import xpcnn.sklearn  # noqa: F401
+    assert str(caught.value) == (
+        "xpcnn.sklearn needs scikit-learn 1.6 or newer, which is not installed\n"
+        "Try: pip install 'xpcnn[sklearn]'"
+    )

@@ -1,0 +1,129 @@
+"""CNNClassifier: labels of any kind, one class for each sample."""
+
+from typing import Any, Self
+
+import numpy
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+
+from xpcnn.errors import LabelError, hint
+from xpcnn.models import Preset
+from xpcnn.sklearn.estimator import Estimator
+from xpcnn.training import History
+from xpcnn.types import Shape
+
+
+class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A network that tells classes apart, as an estimator of scikit-learn.
+
+    Args:
+        model: the network. A preset by name, such as "small", or the path of a TOML file like one:
+            its outputs follow the classes, its training options hold where no parameter is given.
+            Layers, as of `xpcnn.Model`, trained by default as `Model.fit` does. None: the preset
+            "digits" for images; Dense(64), ReLU, Dense(classes) for rows of features.
+        image_shape: (c, h, w), or (h, w) for grey images, of rows of X that are images. None: rows
+            of X are features, and X (n, c, h, w) has images.
+        epochs, batch_size, optimizer: as of `xpcnn.Model.fit`, in place of what the preset says.
+        lr: learning rate of the optimizer, in place of its own.
+        loss: an object of `xpcnn.losses` or a name, in place of the preset's or of cross-entropy.
+        options: further training options by name, such as {"augment": [...], "clip_norm": 1.0}.
+        backend, device: the array library to compute on, as of `xpcnn.Model`.
+        dtype: "float32" or "float64"; None: float32 for images, float64 for rows of features, where
+            a sample of weight 2 is then as good as the sample twice to within 1e-7.
+        random_state: seed of the parameters, the order, dropout and augmentation: a whole number; a
+            RandomState to draw it from; None for another one at every `fit`.
+
+    X is (n, features) or (n, c, h, w): uint8, float32, or float64, which is rounded to float32;
+    other numbers become float32. Mean and deviation of each channel, or of each feature, are taken
+    from X in `fit` and the first `partial_fit`, so X needs no scaling.
+
+    Attributes:
+        classes_: the labels (classes,), sorted; n_features_in_: size of X's second axis.
+        model_: the trained `xpcnn.Model`, which `save` writes to a file.
+        history_: the `xpcnn.training.History` of the last call.
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train a new network.
+
+        Args:
+            X: samples; see the class.
+            y: labels (n,) of two classes or more: numbers or texts.
+            sample_weight: how much each sample counts (n,), numbers of at least 0. The loss of a
+                batch of n samples is (1/n) sum_i w_i loss_i, with w scaled to mean 1 over X;
+                samples of weight 0 take no part.
+
+        Raises:
+            ValueError: X, y or a parameter is not valid.
+        """
+        x, y = self._read(X, y=y)
+        check_classification_targets(y)
+        classes, indices = numpy.unique(y, return_inverse=True)
+        weights = self._weights(x, sample_weight)
+        self._start_classes(x, weights, classes)
+        return self._fit(x, indices, weights)
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train one epoch on X, going on from the network as it is, at a constant learning rate.
+
+        The optimizer starts anew at every call: its memory, such as momentum, is not kept.
+
+        Args:
+            X, y, sample_weight: as of `fit`.
+            classes: all labels that will come; needed by the first call, and later the same.
+
+        Raises:
+            ValueError: X, y or a parameter is not valid, or y has labels that are not in classes.
+        """
+        is_first = not hasattr(self, "model_")
+        x, y = self._read(X, y=y, reset=is_first)
+        check_classification_targets(y)
+        weights = self._weights(x, sample_weight)
+        if is_first:
+            if classes is None:
+                message = "classes must be passed on the first call to partial_fit"
+                raise LabelError(hint(message, "classes=numpy.unique(y) of all labels to come"))
+            known = numpy.unique(classes)
+        else:
+            known = self.classes_
+            if classes is not None and not numpy.array_equal(numpy.unique(classes), known):
+                message = "classes are others than in the first call to partial_fit"
+                raise LabelError(hint(message, "a new estimator, for other classes"))
+        foreign = numpy.setdiff1d(y, known)
+        if foreign.size:
+            message = f"y has {foreign.size} labels that are not in classes, such as {foreign[0]}"
+            raise LabelError(hint(message, "classes=... with every label in the first call"))
+        if is_first:
+            self._start_classes(x, weights, known)
+        return self._go_on(x, numpy.searchsorted(known, y), weights)
+
+    def predict(self, X: Any) -> numpy.ndarray:
+        """Return the label of the most probable class of each sample (n,)."""
+        samples = self._samples(X)
+        labels: numpy.ndarray = self.classes_[self.model_.predict(samples)]
+        return labels
+
+    def predict_proba(self, X: Any) -> numpy.ndarray:
+        """Return probabilities (n, classes), in the order of `classes_`."""
+        samples = self._samples(X)
+        probabilities: numpy.ndarray = self.model_.predict_proba(samples)
+        return probabilities
+
+    def _start_classes(
+        self, x: numpy.ndarray, weights: numpy.ndarray | None, classes: numpy.ndarray
+    ) -> None:
+        if len(classes) < 2:
+            message = f"y has one class, {classes[0]}, expected two or more"
+            raise LabelError(hint(message, "samples of another class"))
+        self._start(x, weights, len(classes), tuple(str(label) for label in classes))
+        self.classes_ = classes
+
+    def _adapted(self, found: Preset, shape: Shape, outputs: int) -> Preset:
+        return found.for_data(shape, outputs)
+
+    def _train(self, x: numpy.ndarray, y: Any, weights: numpy.ndarray | None) -> History:
+        options = vars(self.training_options_)
+        history: History = self.model_.fit(
+            x, y, sample_weights=weights, seed=self.seed_, progress=False, **options
+        )
+        return history

@@ -1,0 +1,132 @@
+"""CNNRegressor: one number, or several, for each sample."""
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy
+from sklearn.base import RegressorMixin
+
+from xpcnn.errors import ConfigError, hint
+from xpcnn.inputs import as_weights
+from xpcnn.layers import Dense, Sequential
+from xpcnn.losses import MSE
+from xpcnn.models import Preset
+from xpcnn.optimizers import Adam
+from xpcnn.sklearn.estimator import Estimator
+from xpcnn.training import History, fit
+from xpcnn.types import Shape
+
+ADAM = Adam(lr=0.001)
+"""In place of the optimizer of a preset, whose rates for classes are too large for squares."""
+
+
+class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A network that estimates numbers, as an estimator of scikit-learn.
+
+    Args:
+        model: the network. A preset by name or the path of a TOML file like one, whose last layer
+            is a Dense: it gets an output for each target, and Adam(lr=0.001) trains it. Layers, as
+            of `xpcnn.Model`, with an output for each target. None: as of `CNNClassifier`.
+        loss: an object of `xpcnn.losses` for float targets; None: the mean squared error.
+        image_shape, epochs, batch_size, optimizer, lr, options, backend, device, dtype,
+            random_state: as of `CNNClassifier`.
+
+    X is as of `CNNClassifier`. Targets are scaled to mean 0 and deviation 1 for training, by what
+    `fit` or the first `partial_fit` gets: `history_["loss"]` is in these units (a loss of 1 is that
+    of the mean), and `predict` gives those of y. The accuracy in `history_` means nothing here.
+
+    Attributes:
+        model_: the trained `xpcnn.Model`; its scores are scaled targets.
+        target_mean_, target_std_: of each target: y = score * target_std_ + target_mean_.
+        history_: the `xpcnn.training.History` of the last call.
+        n_features_in_: size of X's second axis.
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train a new network.
+
+        Args:
+            X: samples; see the class.
+            y: targets (n,) or (n, targets), numbers.
+            sample_weight: as of `CNNClassifier.fit`.
+
+        Raises:
+            ValueError: X, y or a parameter is not valid.
+        """
+        x, y = self._read(X, y=y, multi_output=True, y_numeric=True)
+        weights = self._weights(x, sample_weight)
+        targets = self._start_targets(x, y, weights)
+        return self._fit(x, targets, weights)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train one epoch on X, going on from the network as it is, at a constant learning rate.
+
+        The optimizer starts anew at every call. Arguments and errors as of `fit`.
+        """
+        is_first = not hasattr(self, "model_")
+        x, y = self._read(X, y=y, multi_output=True, y_numeric=True, reset=is_first)
+        weights = self._weights(x, sample_weight)
+        targets = self._start_targets(x, y, weights) if is_first else _as_columns(y)
+        if targets.shape[1] != len(self.target_mean_):
+            message = f"y has {targets.shape[1]} targets, before it had {len(self.target_mean_)}"
+            raise ConfigError(hint(message, "a new estimator, for other targets"))
+        return self._go_on(x, targets, weights)
+
+    def predict(self, X: Any) -> numpy.ndarray:
+        """Return estimates (n,) or (n, targets), as y was, in the units of y."""
+        samples = self._samples(X)
+        scores = self.model_.predict_scores(samples) * self.target_std_ + self.target_mean_
+        estimates: numpy.ndarray = scores[:, 0] if self.is_flat_ else scores
+        return estimates
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _start_targets(
+        self, x: numpy.ndarray, y: numpy.ndarray, weights: numpy.ndarray | None
+    ) -> numpy.ndarray:
+        """Make the model, take the scale of the targets, and return the targets (n, targets)."""
+        targets = _as_columns(y)
+        self._start(x, weights, targets.shape[1])
+        if self.model_.output_shape[0] != targets.shape[1]:
+            outputs = self.model_.output_shape[0]
+            message = f"the network has {outputs} outputs for {targets.shape[1]} targets"
+            raise ConfigError(hint(message, f"a last layer Dense({targets.shape[1]})"))
+        self.is_flat_ = y.ndim == 1
+        self.target_mean_ = numpy.average(targets, axis=0, weights=weights)
+        squares = (targets - self.target_mean_) ** 2
+        std = numpy.sqrt(numpy.average(squares, axis=0, weights=weights))
+        self.target_std_ = numpy.where(std > 0.0, std, 1.0)
+        return targets
+
+    def _network(self, shape: Shape, outputs: int) -> Any:
+        layers, _, training = super()._network(shape, outputs)
+        return layers, MSE(), training
+
+    def _adapted(self, found: Preset, shape: Shape, outputs: int) -> Preset:
+        adapted = found.for_data(shape, max(2, found.classes))
+        layers = adapted.layers
+        assert isinstance(layers, Sequential)
+        *body, head = layers.layers
+        if not isinstance(head, Dense):
+            message = f"model {found.name!r} ends with {type(head).__name__}, expected a Dense"
+            raise ConfigError(hint(message, "model=[...], layers with an output for each target"))
+        layers = Sequential([*body, replace(head, units=outputs)])
+        return replace(adapted, layers=layers, training=replace(adapted.training, optimizer=ADAM))
+
+    def _train(self, x: numpy.ndarray, y: Any, weights: numpy.ndarray | None) -> History:
+        network = self.model_.network
+        if weights is not None:
+            weights = as_weights(weights, len(x), network.backend)
+        scaled = (y - self.target_mean_) / self.target_std_
+        samples = network.samples(x, scaled.astype(network.dtype), weights)
+        with network.backend.session(), numpy.errstate(all="ignore"):  # `fit` tells of divergence
+            return fit(network, samples, None, self.training_options_, self.seed_, health=False)
+
+
+def _as_columns(y: numpy.ndarray) -> numpy.ndarray:
+    """Return targets as float64 (n, targets)."""
+    exact = y.astype(numpy.float64)
+    return exact[:, None] if y.ndim == 1 else exact
