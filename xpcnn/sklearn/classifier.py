@@ -122,8 +122,8 @@ class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
         return found.for_data(shape, outputs)
 
     def _train(self, x: numpy.ndarray, y: Any, weights: numpy.ndarray | None) -> History:
-        options = vars(self.training_options_)
+        how = self.training_options_
         history: History = self.model_.fit(
-            x, y, sample_weights=weights, seed=self.seed_, progress=False, **options
+            x, y, how, sample_weights=weights, seed=self.seed_, progress=False
         )
         return history

@@ -142,7 +142,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
                 raise ConfigError(hint(message, "GridSearchCV, or xpcnn.Model and its own fit"))
         named = {"epochs": self.epochs, "batch_size": self.batch_size, "optimizer": self.optimizer}
         given = {name: x for name, x in named.items() if x is not None}
-        chosen = training_options({**vars(training), **more, **given})
+        chosen = training_options({**more, **given}, training)
         if self.lr is None:
             return chosen
         rule = chosen.optimizer
