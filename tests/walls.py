@@ -40,7 +40,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/sklearn/", ("xpcnn", "sklearn", *HOST)),
     ("xpcnn/cli/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
-    ("xpcnn/training/progress.py", ("xpcnn", "tqdm")),
+    ("xpcnn/training/progress_bar.py", ("xpcnn", "tqdm")),
     ("xpcnn/", ("xpcnn", "safetensors", "tomli_w", "array_api_compat", *HOST)),
     ("examples/", ("xpcnn", "figure", "matplotlib", *HOST)),
 ]

@@ -42,11 +42,11 @@ from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.network import Network, OfNetwork
 from xpcnn.summary import Summary, summarize
-from xpcnn.training import Callback, Checkpoints, History, TrainingOptions, evaluate, fit
+from xpcnn.training import Callback, Checkpoints, History, Run, TrainingOptions, evaluate
 from xpcnn.training.callbacks import check_callbacks
 from xpcnn.training.checkpoints import check_checkpoints
 from xpcnn.training.options import check_count, check_switches, training_options
-from xpcnn.training.progress import ProgressBar, is_shown
+from xpcnn.training.progress_bar import ProgressBar, is_shown
 from xpcnn.training.saver import Saver
 from xpcnn.types import Array, Params, Shape
 from xpcnn.version import VERSION
@@ -232,7 +232,8 @@ class Model:
                     heard = (*heard, stack.enter_context(ProgressBar(chosen.epochs)))
                 stack.enter_context(self.backend.session())
                 stack.enter_context(numpy.errstate(all="ignore"))  # `fit` tells of divergence
-                history = fit(self.network, samples, others, chosen, seed, heard, saver, health)
+                run = Run(self.network, samples, others, chosen, seed, heard, saver, health)
+                history = run.train()
         except Exception:
             self.mean, self.std, self.classes, self.reading, self.loss = before
             raise

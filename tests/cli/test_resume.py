@@ -184,7 +184,7 @@ def test_an_interrupt_before_it_goes_on_changes_nothing(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xpcnn.training.run.Run.restore", interrupt)
+    monkeypatch.setattr("xpcnn.training.run.Run.resume", interrupt)
     assert cli("resume", "run").code == 130
     assert Path("run/model.safetensors").read_bytes() == before
 

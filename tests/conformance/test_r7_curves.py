@@ -23,10 +23,13 @@ from xpcnn import layers, ops
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, Sequential
 from xpcnn.losses import SoftmaxCrossEntropy
+from xpcnn.network import Network
 from xpcnn.ops.reference.windows import Windows
 from xpcnn.optimizers import SGD, Adam, Optimizer
 from xpcnn.optimizers.groups import parameter_groups
-from xpcnn.training.step import Recipe, beginning, training_step
+from xpcnn.training.progress import beginning
+from xpcnn.training.recipe import Recipe
+from xpcnn.training.step import training_step
 from xpcnn.types import Params, flatten, unflatten_like
 
 SEED = 0
@@ -120,7 +123,9 @@ def curve(norm: bool, optimizer: Optimizer, dtype: str, steps: int) -> list[floa
     params, buffers = start(norm, dtype)
     zero, lr = numpy.zeros((), dtype), numpy.asarray(optimizer.lr, dtype)
     recipe = Recipe(net, loss, optimizer, parameter_groups(tuple(flatten(params))), no_draws)
-    now = beginning(recipe, params, buffers, numpy.asarray, dtype)
+    trained = Network(net, input_shape=(1, 12, 12), loss=loss, dtype=dtype)
+    trained.params, trained.buffers = params, buffers
+    now = beginning(recipe, trained)
     losses = []
     for number, (x, labels) in enumerate(batches(dtype, steps), start=1):
         step = numpy.asarray(number, dtype)

@@ -15,8 +15,9 @@ from xpcnn.model import Model
 from xpcnn.models import Preset
 from xpcnn.optimizers import SGD
 from xpcnn.optimizers.groups import parameter_groups
-from xpcnn.training.recipe import random_source
-from xpcnn.training.step import Recipe, beginning, training_step
+from xpcnn.training.progress import beginning
+from xpcnn.training.recipe import Recipe, random_source
+from xpcnn.training.step import training_step
 from xpcnn.types import flatten
 
 LR, MOMENTUM = 1e-3, 0.9
@@ -47,7 +48,7 @@ class Ours:
             parameter_groups(tuple(flatten(model.params))),
             random_source(model.network, 0),
         )
-        self.progress = beginning(self.recipe, model.params, model.buffers, place, "float32")
+        self.progress = beginning(self.recipe, model.network)
         self.batches = cycle([(place(x), place(labels)) for x, labels in batches])
         self.rates = place(numpy.full(MOST_STEPS, LR, "float32"))
         self.numbers = place(numpy.arange(1, MOST_STEPS + 1, dtype="float32"))

@@ -25,9 +25,9 @@ from xpcnn.training import Callback, Checkpoints, History
 from xpcnn.training.health import Figures, findings, new, warm_up
 from xpcnn.training.measure import checkup, expected_loss
 from xpcnn.training.options import TrainingOptions
+from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
-from xpcnn.training.step import beginning
-from xpcnn.training.updates import Course
+from xpcnn.training.updates import Updates
 from xpcnn.types import Array, Params, Shape
 
 HEALTHY = Figures(
@@ -188,8 +188,8 @@ def figures(library: Any, layers: list[Layer], x: Any, labels: Any, dtype: str) 
     channels = (numpy.zeros(x.shape[1], dtype), numpy.ones(x.shape[1], dtype))
     samples = Samples(to_device(x), to_device(numpy.asarray(labels)), *map(to_device, channels))
     recipe = recipe_for(model.network, options, 0)
-    start = beginning(recipe, model.params, model.buffers, to_device, dtype)
-    update = next(Course(model.network, samples, options, 0).epoch(1, 0, []))
+    start = beginning(recipe, model.network)
+    update = next(Updates(model.network, samples, options, 0).epoch(1, 0, []))
     return checkup(model.network, recipe, start, update, samples.labels)
 
 

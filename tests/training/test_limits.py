@@ -121,7 +121,7 @@ def test_max_steps(limit: int, steps: list[int]) -> None:
 def test_max_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that goes on by a second whenever it is read."""
     now = iter(range(1000))
-    monkeypatch.setattr("xpcnn.training.run.time.perf_counter", lambda: float(next(now)))
+    monkeypatch.setattr("xpcnn.training.run_state.time.perf_counter", lambda: float(next(now)))
     _, history = run(max_seconds=10)
     step = history["step"][-1]
     assert 0 < step < 12

@@ -14,8 +14,9 @@ from xpcnn.models import preset
 from xpcnn.optimizers import SGD
 from xpcnn.training import TrainingOptions
 from xpcnn.training.probe import rebuilt
+from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import random_source, recipe_for
-from xpcnn.training.step import beginning, training_step
+from xpcnn.training.step import training_step
 from xpcnn.types import Array, Params, flatten
 
 LR, MOMENTUM = 1e-3, 0.9
@@ -66,7 +67,7 @@ class Training:
         self.lr, self.number = (to_device(numpy.asarray(v, "float32")) for v in (LR, 1))
         options = TrainingOptions(optimizer=SGD(LR, momentum=MOMENTUM))
         self.recipe = recipe_for(model.network, options, 0)
-        self.progress = beginning(self.recipe, model.params, model.buffers, to_device, model.dtype)
+        self.progress = beginning(self.recipe, model.network)
 
     def step(self) -> None:
         batches = [(self.x, self.labels)]

@@ -5,7 +5,7 @@ import sys
 from tqdm import tqdm  # type: ignore[import-untyped]  # it ships no types
 
 from xpcnn.training import Epoch, Validation
-from xpcnn.training.progress import ProgressBar
+from xpcnn.training.progress_bar import ProgressBar
 
 
 class Progress(ProgressBar):

@@ -13,7 +13,7 @@ from xpcnn.losses import MSE
 from xpcnn.models import Preset
 from xpcnn.optimizers import Adam
 from xpcnn.sklearn.estimator import Estimator
-from xpcnn.training import History, fit
+from xpcnn.training import History, Run
 from xpcnn.types import Shape
 
 ADAM = Adam(lr=0.001)
@@ -122,8 +122,9 @@ class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
             weights = as_weights(weights, len(x), network.backend)
         scaled = (y - self.target_mean_) / self.target_std_
         samples = network.samples(x, scaled.astype(network.dtype), weights)
-        with network.backend.session(), numpy.errstate(all="ignore"):  # `fit` tells of divergence
-            return fit(network, samples, None, self.training_options_, self.seed_, health=False)
+        with network.backend.session(), numpy.errstate(all="ignore"):  # `Run` reports divergence
+            options = self.training_options_
+            return Run(network, samples, None, options, self.seed_, health=False).train()
 
 
 def _as_columns(y: numpy.ndarray) -> numpy.ndarray:

@@ -4,19 +4,19 @@ from xpcnn.training.callbacks import Callback, StopTraining
 from xpcnn.training.checkpoints import Checkpoints
 from xpcnn.training.evaluation import evaluate
 from xpcnn.training.history import Epoch, History, Validation
-from xpcnn.training.loop import fit
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.replay_file import replay
+from xpcnn.training.run import Run
 
 __all__ = [
     "Callback",
     "Checkpoints",
     "Epoch",
     "History",
+    "Run",
     "StopTraining",
     "TrainingOptions",
     "Validation",
     "evaluate",
-    "fit",
     "replay",
 ]

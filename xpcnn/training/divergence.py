@@ -1,7 +1,7 @@
-"""Which tensor of a step was the first that was not finite: the step again, with a look at all.
+"""The first tensor of an update that is not finite, found by running the update again.
 
-A step by itself only notes on the device whether all was finite. When that turns out false, the run
-goes back to where all was well and repeats its steps; this file looks into the one that fails.
+A step by itself only notes on the device whether everything was finite. Where it was not, the run
+repeats its updates from the last finite state, and checks every tensor of the one that fails.
 """
 
 import math
@@ -10,50 +10,15 @@ from dataclasses import dataclass
 
 from xpcnn.losses import Loss, ScoresPullback
 from xpcnn.training.probe import watched
-from xpcnn.training.step import Arrays, Progress, Recipe, gradients, training_step, update
+from xpcnn.training.progress import Progress, all_finite
+from xpcnn.training.recipe import Arrays, Recipe
+from xpcnn.training.step import gradients, training_step, update
 from xpcnn.training.updates import Update
-from xpcnn.types import Array, flatten, namespace, unflatten_like
+from xpcnn.types import Array, flatten, namespace
 
 
 class _FoundError(Exception):
     """The tensor is found, in words."""
-
-
-def all_finite(progress: Progress) -> Array:
-    """Return whether all that a step left behind is finite: 0-d bool, on the device."""
-    finite = progress.finite
-    for x in arrays(progress).values():
-        xp = namespace(x)
-        finite = xp.logical_and(finite, xp.all(xp.isfinite(x)))
-    return finite
-
-
-def arrays(progress: Progress) -> Arrays:
-    """Return all that a run keeps from step to step, by name: weights, buffers, memory, average."""
-    state = {
-        f"{quantity}.{path}": x
-        for quantity, group in progress.state.items()
-        for path, x in group.items()
-    }
-    return {
-        **{f"params.{path}": x for path, x in flatten(progress.params).items()},
-        **{f"buffers.{path}": x for path, x in flatten(progress.buffers).items()},
-        **{f"state.{name}": x for name, x in state.items()},
-        **{f"average.{path}": x for path, x in progress.average.items()},
-    }
-
-
-def with_arrays(fresh: Progress, named: Arrays) -> Progress:
-    """Return a progress with its arrays replaced by those of `named`, the inverse of `arrays`."""
-    return fresh._replace(
-        params=unflatten_like(fresh.params, named, "params."),
-        buffers=unflatten_like(fresh.buffers, named, "buffers."),
-        state={
-            quantity: {path: named[f"state.{quantity}.{path}"] for path in group}
-            for quantity, group in fresh.state.items()
-        },
-        average={path: named[f"average.{path}"] for path in fresh.average},
-    )
 
 
 def first_failing(
@@ -62,8 +27,8 @@ def first_failing(
     """Repeat updates up to the first that leaves something not finite.
 
     Returns:
-        its first tensor that is not, in words, the state before it, and the update; None if none
-        fails.
+        in words the first tensor that is not finite, the progress before the update, and the
+        update; None if no update fails.
     """
     for one in updates:
         after = training_step(recipe, progress, *one)
@@ -79,13 +44,13 @@ def first_not_finite(
     recipe: Recipe,
     progress: Progress,
     batches: Sequence[tuple[Array, Array]],
-    number: int,
+    first_pass: int,
     lr: Array,
     step: Array,
 ) -> str | None:
     """Return in words the first tensor of a step that is not finite; None if all are.
 
-    Arguments as of `training_step`: the state is the one before the step.
+    Arguments as of `training_step`.
     """
 
     def watch(kind: str, path: str, x: Array) -> None:
@@ -101,7 +66,7 @@ def first_not_finite(
     try:
         for x, _ in batches:
             _look("the batch", x)
-        between, grads = gradients(seen, progress, batches, number)
+        between, grads = gradients(seen, progress, batches, first_pass)
         for path, x in flatten(between.buffers).items():
             _look(f"the running statistic {path}", x)
         after = update(seen, between, grads, lr, step)

@@ -1,20 +1,18 @@
 """Evaluation: loss and accuracy of given weights over samples."""
 
-import numpy
-
 from xpcnn.layers import Context
 from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.training.options import check_count
+from xpcnn.training.progress import Weights, zero_sums
 from xpcnn.training.step import hits
-from xpcnn.types import Array, Params
 
 
 def evaluate(
     network: Network,
     samples: Samples,
     batch_size: int = 256,
-    weights: tuple[Params, Params] | None = None,
+    weights: Weights | None = None,
 ) -> dict[str, float]:
     """Return loss and accuracy over all samples: means over batches, weighted by their size.
 
@@ -29,9 +27,3 @@ def evaluate(
         loss_sum = loss_sum + value * x.shape[0]
         right = right + hits(network.loss, scores, labels)
     return {"loss": float(loss_sum) / len(samples), "accuracy": int(right) / len(samples)}
-
-
-def zero_sums(network: Network) -> tuple[Array, Array]:
-    """Return the loss sum and the hits of no samples, on the device."""
-    from_host = network.backend.from_host
-    return from_host(numpy.zeros((), network.dtype)), from_host(numpy.zeros((), numpy.int64))

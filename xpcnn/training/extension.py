@@ -7,28 +7,28 @@ number from the start: then the continued run equals it to the last bit. Everyth
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.training.history import History
-from xpcnn.training.updates import Course
+from xpcnn.training.updates import Updates
 
 
-def check_extension(course: Course, before: int, history: History, updates: int) -> None:
-    """Require that a run of `before` epochs can continue to the epochs of `course`.
+def check_extension(updates: Updates, before: int, history: History, done: int) -> None:
+    """Require that a run of `before` epochs can continue to the epochs that `updates` has.
 
-    history: of the epochs done; updates: updates done, in the middle of an epoch too.
+    history: of the epochs done; done: the updates done, in the middle of an epoch too.
 
     Raises:
         ConfigError: it cannot; says at which update the learning rates part, and what to do.
     """
-    now, done = course.options.epochs, -(-updates // course.updates)
-    if now < done:
-        message = f"epochs is {now}, and the run has trained {done} already"
-        raise ConfigError(hint(message, f"epochs={done} or more, or a new run"))
-    old, new = course.total_of(before), course.total
+    now, trained = updates.options.epochs, -(-done // updates.per_epoch)
+    if now < trained:
+        message = f"epochs is {now}, and the run has trained {trained} already"
+        raise ConfigError(hint(message, f"epochs={trained} or more, or a new run"))
+    old, new = updates.total_for(before), updates.total
     losses = history.losses()
-    for step in range(updates):
-        known = losses[: step // course.updates]
-        then, rate = (course.rate(step, known, total) for total in (old, new))
+    for step in range(done):
+        known = losses[: step // updates.per_epoch]
+        then, rate = (updates.rate(step, known, total) for total in (old, new))
         if then != rate:
-            options = course.options
+            options = updates.options
             name = type(options.schedule).__name__
             over = name if options.warmup == 0 else f"{name} after a warm-up"
             message = (

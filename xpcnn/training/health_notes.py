@@ -1,68 +1,51 @@
-"""What a run says of the health of its network, and when: findings that are new to its history."""
-
-from collections.abc import Iterator
-
-import numpy
+"""Notes on the health of a network in training: findings that the history does not have yet."""
 
 from xpcnn.errors import HealthWarning, warn_user
-from xpcnn.network import Network
+from xpcnn.samples import Samples
 from xpcnn.training.curves import guessing_loss, jump, overfitting
 from xpcnn.training.health import Finding, findings, new, warm_up
-from xpcnn.training.history import History
 from xpcnn.training.measure import checkup
-from xpcnn.training.step import Progress, Recipe
-from xpcnn.training.updates import Course
+from xpcnn.training.run_state import RunState
 
 
 class HealthNotes:
-    """The notes of one run, for a person to read; see `Model.fit` for the values of `health`.
+    """Notes the problems of one run; see `Model.fit` for the values of `health`."""
 
-    labels: those of the training part, on the host; validated: samples of the validation part.
-    """
-
-    def __init__(
-        self,
-        health: bool | None,
-        network: Network,
-        recipe: Recipe,
-        course: Course,
-        labels: numpy.ndarray,
-        validated: int,
-    ) -> None:
-        self.health, self.network, self.recipe, self.course = health, network, recipe, course
+    def __init__(self, health: bool | None, state: RunState, validation: Samples | None) -> None:
+        self.health, self.state = health, state
+        self.validated = 0 if validation is None else len(validation)
+        network = state.network
+        labels = network.backend.to_host(state.updates.train.labels)
         self.chance = guessing_loss(network.loss, labels, network.output_shape[0])
-        self.validated = validated
 
-    def on_epochs(self, history: History, ended: bool) -> Iterator[str]:
-        """Yield what the figures of the epochs show by themselves, after each of them.
-
-        ended: whether this epoch is the last.
-        """
+    def check_curves(self, is_last: bool) -> None:
+        """Note what the figures of the epochs show; called after each, `is_last` after the last."""
         if self.health is False:
             return
-        for text in _new(jump(history.epochs, self.chance, ended), history):
-            yield text
+        history = self.state.history
+        for text in self._new(jump(history.epochs, self.chance, is_last)):
+            self.state.note(text)
             if self.health is None:
                 warn_user(text, HealthWarning)
         if self.health and self.validated:
-            yield from _new(overfitting(history.epochs, self.validated), history)
+            for text in self._new(overfitting(history.epochs, self.validated)):
+                self.state.note(text)
 
-    def on_network(self, history: History, progress: Progress, updates: int) -> Iterator[str]:
-        """Yield what a look at the network shows: at the start, after epochs 1, 2, 4, 8, ...
-
-        progress: the state after so many `updates`.
-        """
+    def check_network(self) -> None:
+        """Note what a batch shows of the network: at the start, after epochs 1, 2, 4, 8, ..."""
+        state, history = self.state, self.state.history
         epoch, losses = len(history), history.losses()
         if not self.health or epoch & (epoch - 1):
             return
-        course = self.course
-        update = next(course.epoch(max(epoch, 1), 0, losses))
-        figures = checkup(self.network, self.recipe, progress, update, course.train.labels)
-        factor = course.factor(max(updates - 1, 0), losses)
-        found = findings(figures, updates, factor, history["loss"])
-        found += warm_up(course.options.whole_schedule(), course.total)
-        yield from map(str, new(found, history))
+        updates = state.updates
+        update = next(updates.epoch(max(epoch, 1), 0, losses))
+        labels = updates.train.labels
+        figures = checkup(state.network, state.recipe, state.now.progress, update, labels)
+        factor = updates.factor(max(state.step - 1, 0), losses)
+        found = findings(figures, state.step, factor, history["loss"])
+        found += warm_up(state.options.whole_schedule(), updates.total)
+        for finding in new(found, history):
+            state.note(str(finding))
 
-
-def _new(found: Finding | None, history: History) -> list[str]:
-    return [str(finding) for finding in new([] if found is None else [found], history)]
+    def _new(self, found: Finding | None) -> list[str]:
+        return [str(f) for f in new([] if found is None else [found], self.state.history)]

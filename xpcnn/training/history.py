@@ -69,6 +69,11 @@ class History:
         values = [v.loss if lower else -v.accuracy for v in self.validations]
         return values.index(min(values)) if values else None
 
+    def would_be_best(self, record: Validation, monitor: str) -> bool:
+        """Return whether a further validation would be better than all others."""
+        longer = History(validations=[*self.validations, record])
+        return longer.best(monitor) == len(self.validations)
+
     def __str__(self) -> str:
         """Return a table: epoch, loss, accuracy, of the validation part too, lr and seconds."""
         formats = {

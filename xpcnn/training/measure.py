@@ -9,10 +9,11 @@ import numpy
 
 from xpcnn.losses import BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.network import Network
-from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.health import Figures
 from xpcnn.training.probe import watched
-from xpcnn.training.step import Progress, Recipe, class_labels, training_step
+from xpcnn.training.progress import Progress
+from xpcnn.training.recipe import Recipe
+from xpcnn.training.step import class_labels, training_step
 from xpcnn.training.updates import Update
 from xpcnn.types import Array, flatten, namespace
 
@@ -33,13 +34,12 @@ def checkup(
     """
     seen = _Seen()
     to_device, to_host = network.backend.from_host, network.backend.to_host
-    loss_sum, right = zero_sums(network)
     x, own = update.batches[0]
     after = training_step(
         recipe._replace(layers=watched(recipe.layers, seen)),
-        progress._replace(loss_sum=loss_sum, hits=right),
+        progress.with_zero_sums(),
         [(x, own)],
-        update.number,
+        update.first_pass,
         to_device(numpy.asarray(recipe.optimizer.lr, network.dtype)),
         update.step,
     )

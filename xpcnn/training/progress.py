@@ -1,80 +1,99 @@
-"""A bar that shows how far a training is, with its loss, on a terminal or in a notebook."""
+"""What training has come to: the arrays that steps change, and where in the run they belong."""
 
-import io
-import sys
-from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple, TypeAlias
 
-from xpcnn.training.callbacks import Callback
-from xpcnn.training.history import Epoch, History, Validation
+import numpy
+
+from xpcnn.network import Network
+from xpcnn.optimizers import State
+from xpcnn.training.recipe import Arrays, Recipe
+from xpcnn.types import Array, Params, flatten, namespace, unflatten_like
+
+Weights: TypeAlias = tuple[Params, Params]
+"""Parameters and buffers."""
 
 
-class ProgressBar(Callback):
-    """A bar of updates on standard error, to be closed by leaving its context.
+class Progress(NamedTuple):
+    """All that a step changes.
 
-    leave: whether the bar stays when training has ended.
+    params, buffers: nested by layer; state: the optimizer's memory.
+    average: the moving average of the parameters, by path; empty where there is none.
+    loss_sum, hits: sums over the samples of the epoch (0-d).
+    finite: whether every loss was, and every gradient before it was clipped (0-d bool).
     """
 
-    def __init__(self, epochs: int, leave: bool = True) -> None:
-        self.epochs, self.leave = epochs, leave
-        self.bar: Any = None
+    params: Params
+    buffers: Params
+    state: State
+    average: Arrays
+    loss_sum: Array
+    hits: Array
+    finite: Array
 
-    def on_start(self, history: History, done: int, total: int) -> None:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]  # it ships no types
-
-        self.bar = tqdm(
-            initial=done,
-            total=total,
-            unit="step",
-            disable=not is_shown(),
-            leave=self.leave,
-            dynamic_ncols=True,
-            delay=1e-6,  # writes nothing yet: a bar that is half made cannot be given up
-        )
-        self.bar.delay = 0.0
-
-    def on_epoch_start(self, epoch: int) -> None:
-        self._show(lambda bar: bar.set_description(f"epoch {epoch}/{self.epochs}"))
-
-    def on_step(self, step: int) -> None:
-        self._show(lambda bar: bar.update())
-
-    def on_loss(self, step: int, loss: float) -> None:
-        self._show(lambda bar: bar.set_postfix_str(f"loss {loss:.4f}", refresh=False))
-
-    def on_validation(self, record: Validation) -> None:
-        figures = f"val loss {record.loss:.4f}, val accuracy {record.accuracy:.4f}"
-        self._show(lambda bar: bar.set_postfix_str(figures, refresh=False))
-
-    def on_epoch_end(self, record: Epoch) -> None:
-        figures = f"loss {record.loss:.4f}, accuracy {record.accuracy:.4f}"
-        if record.val_accuracy is not None:
-            figures += f", val accuracy {record.val_accuracy:.4f}"
-        self._show(lambda bar: bar.set_postfix_str(figures))
-
-    def _show(self, change: Callable[[Any], object]) -> None:
-        """Change the bar. One that cannot be written any more is given up; training continues."""
-        if self.bar is None:
-            return
-        try:
-            change(self.bar)
-        except (OSError, ValueError):  # the terminal has gone, the stream is closed
-            bar, self.bar = self.bar, None
-            bar.fp = io.StringIO()
-            bar.sp = bar.status_printer(bar.fp)
-            bar.close()  # else it would try to write once more when it is deleted
-
-    def __enter__(self) -> "ProgressBar":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._show(lambda bar: bar.close())
+    def with_zero_sums(self) -> "Progress":
+        """Return the progress with the sums of no samples."""
+        zeros = namespace(self.loss_sum).zeros_like
+        return self._replace(loss_sum=zeros(self.loss_sum), hits=zeros(self.hits))
 
 
-def is_shown() -> bool:
-    """Whether a bar can be seen: standard error is a terminal, or this is a notebook."""
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    if "IPKernelApp" in getattr(shell, "config", {}):
-        return True
-    return sys.stderr is not None and sys.stderr.isatty()
+class Position(NamedTuple):
+    """Where a run is, between two updates: its progress after so many forward passes."""
+
+    progress: Progress
+    passes: int
+
+
+def beginning(recipe: Recipe, network: Network) -> Progress:
+    """Return the progress before the first step: the weights that the network has."""
+    flat = flatten(network.params)
+    return Progress(
+        network.params,
+        network.buffers,
+        recipe.groups.init(recipe.optimizer, flat),
+        flat if recipe.ema is not None else {},
+        *zero_sums(network),
+        network.backend.from_host(numpy.ones((), bool)),
+    )
+
+
+def zero_sums(network: Network) -> tuple[Array, Array]:
+    """Return the loss sum and the hits of no samples, on the device."""
+    to_device = network.backend.from_host
+    return to_device(numpy.zeros((), network.dtype)), to_device(numpy.zeros((), numpy.int64))
+
+
+def named_arrays(progress: Progress) -> Arrays:
+    """Return all that a run keeps from step to step, by name: weights, buffers, memory, average."""
+    state = {
+        f"{quantity}.{path}": x
+        for quantity, group in progress.state.items()
+        for path, x in group.items()
+    }
+    return {
+        **{f"params.{path}": x for path, x in flatten(progress.params).items()},
+        **{f"buffers.{path}": x for path, x in flatten(progress.buffers).items()},
+        **{f"state.{name}": x for name, x in state.items()},
+        **{f"average.{path}": x for path, x in progress.average.items()},
+    }
+
+
+def with_arrays(fresh: Progress, named: Arrays) -> Progress:
+    """Return a progress whose arrays are those of `named`, the inverse of `named_arrays`."""
+    return fresh._replace(
+        params=unflatten_like(fresh.params, named, "params."),
+        buffers=unflatten_like(fresh.buffers, named, "buffers."),
+        state={
+            quantity: {path: named[f"state.{quantity}.{path}"] for path in group}
+            for quantity, group in fresh.state.items()
+        },
+        average={path: named[f"average.{path}"] for path in fresh.average},
+    )
+
+
+def all_finite(progress: Progress) -> Array:
+    """Return whether all that a step left behind is finite: 0-d bool, on the device."""
+    finite = progress.finite
+    for x in named_arrays(progress).values():
+        xp = namespace(x)
+        finite = xp.logical_and(finite, xp.all(xp.isfinite(x)))
+    return finite

@@ -24,10 +24,10 @@ from xpcnn.network import Network
 from xpcnn.optimizers import Optimizer
 from xpcnn.optimizers.groups import parameter_groups
 from xpcnn.sizes import sizes_of
-from xpcnn.training.divergence import arrays, first_not_finite, with_arrays
+from xpcnn.training.divergence import first_not_finite
 from xpcnn.training.options import TrainingOptions
+from xpcnn.training.progress import Progress, beginning, named_arrays, with_arrays
 from xpcnn.training.recipe import recipe_for
-from xpcnn.training.step import Progress, beginning
 from xpcnn.training.updates import Update
 from xpcnn.types import Shape
 
@@ -38,8 +38,10 @@ _OPTIONS = ("clip_norm", "clip_value", "l1", "layer_lr", "freeze", "ema")
 class _Case:
     """The metadata of the file.
 
-    number: of the first forward pass; sizes: of the batches; mixed: whether their labels are
-    probabilities; weighted: whether the samples are weighted, by a last column of the labels.
+    number: that of the first forward pass, `Update.first_pass`.
+    sizes: samples of each batch.
+    mixed: whether labels are probabilities.
+    weighted: whether a last column of the labels holds weights of the samples.
     """
 
     layers: Layer
@@ -92,13 +94,13 @@ def keep(
         "optimizer": to_config(options.optimizer),
         "dtype": network.dtype,
         "seed": seed,
-        "number": update.number,
+        "number": update.first_pass,
         "sizes": [int(x.shape[0]) for x, _ in update.batches],
         "mixed": labels.ndim == 2,
         "weighted": without_weights(labels, network.output_shape[0])[1] is not None,
         **{name: getattr(options, name) for name in _OPTIONS},
     }
-    named = arrays(before) | {"lr": update.lr, "step": update.step}
+    named = named_arrays(before) | {"lr": update.lr, "step": update.step}
     for i, (x, labels) in enumerate(update.batches):
         named |= {f"batch.{i}.samples": x, f"batch.{i}.labels": labels}
     model_file.write(path, {n: network.backend.to_host(x) for n, x in named.items()}, metadata)
@@ -137,14 +139,13 @@ def replay(
     )
     to_device = network.backend.from_host
     recipe = recipe_for(network, case.options(), case.seed)
-    start = beginning(recipe, network.params, network.buffers, to_device, case.dtype)
     named = {name: to_device(x) for name, x in tensors.items()}
     batches = [
         (named[f"batch.{i}.samples"], named[f"batch.{i}.labels"]) for i in range(len(case.sizes))
     ]
     update = Update(batches, case.number, named["lr"], named["step"])
     with network.backend.session(), numpy.errstate(all="ignore"):
-        return first_not_finite(recipe, with_arrays(start, named), *update)
+        return first_not_finite(recipe, with_arrays(beginning(recipe, network), named), *update)
 
 
 def _case(path: str | Path, table: Metadata, made: Objects) -> _Case:

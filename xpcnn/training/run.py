@@ -1,39 +1,47 @@
-"""A run under way: epoch after epoch, validations, checkpoints, and the end.
+"""A run: trains a network epoch by epoch, validates it, saves checkpoints, and ends.
 
-Waits for the device once per epoch, validation and checkpoint. All that it decides on the way is a
-function of the options and the history, so that a run from a checkpoint takes the same way.
+Reads from the device once per epoch, validation and checkpoint. Every decision is a function of the
+options and the history, so that a resumed run ends with the same bits.
 """
 
 import math
 import time
 from collections.abc import Sequence
-from itertools import islice
-from typing import Any, NoReturn
 
-from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.network import Network
 from xpcnn.samples import Samples
-from xpcnn.training.callbacks import Callback, StopTraining
-from xpcnn.training.divergence import all_finite, first_failing
-from xpcnn.training.evaluation import evaluate, zero_sums
-from xpcnn.training.extension import check_extension
+from xpcnn.signals import shielded
+from xpcnn.training.callbacks import Callback
+from xpcnn.training.divergence_check import DivergenceCheck
+from xpcnn.training.evaluation import evaluate
 from xpcnn.training.health_notes import HealthNotes
-from xpcnn.training.history import Epoch, History, Validation
-from xpcnn.training.last_batch import check_last_batch
+from xpcnn.training.history import History, Validation
 from xpcnn.training.options import TrainingOptions, check_validation
 from xpcnn.training.prefetch import prefetched
-from xpcnn.training.recipe import recipe_for
-from xpcnn.training.saver import Saver, Standing, Weights
-from xpcnn.training.step import beginning, training_step
-from xpcnn.training.updates import Course
-from xpcnn.types import unflatten_like
-
-LOSS_SECONDS = 0.5
-"""Time between two readings of the loss for `on_loss`, each of which waits for the device."""
+from xpcnn.training.progress import Position
+from xpcnn.training.run_state import RunState
+from xpcnn.training.saver import Saver
+from xpcnn.training.step import training_step
+from xpcnn.training.stopping import stop_at_limits, stop_without_improvement
+from xpcnn.training.updates import Update
 
 
 class Run:
-    """A run: `now` is its state, and the forward passes done; always between two updates."""
+    """One training of a network.
+
+    Args:
+        network: gets its new weights when training ends.
+        train: samples to train on, in a new order every epoch.
+        validation: samples to evaluate on after every epoch; None for no validation.
+        options: how to train.
+        seed: of shuffling, dropout and augmentation.
+        callbacks: called at the moments of the run.
+        saver: writes checkpoints, and resumes the run; None for no checkpoints.
+        health: whether to note problems of training; see `Model.fit`.
+
+    Raises:
+        ConfigError: the options do not fit the network or the samples.
+    """
 
     def __init__(
         self,
@@ -42,283 +50,156 @@ class Run:
         validation: Samples | None,
         options: TrainingOptions,
         seed: int,
-        callbacks: Sequence[Callback],
-        saver: Saver | None,
+        callbacks: Sequence[Callback] = (),
+        saver: Saver | None = None,
         health: bool | None = None,
     ) -> None:
         check_validation(options, validation is not None)
         self.network, self.validation, self.options = network, validation, options
-        self.seed, self.callbacks, self.saver = seed, callbacks, saver
-        self.course = Course(network, train, options, seed)
-        check_last_batch(network, len(train), options)
-        self.recipe = recipe_for(network, options, seed)
-        labels = network.backend.to_host(train.labels)
-        validated = 0 if validation is None else len(validation)
-        self.health = HealthNotes(health, network, self.recipe, self.course, labels, validated)
-        to_device = network.backend.from_host
-        start = beginning(self.recipe, network.params, network.buffers, to_device, network.dtype)
-        self.now = start, 0
-        self.good = self.now  # where all was last seen to be finite
-        self.best: Weights | None = None
-        self.history = History()
-        self.stopping = False
-        self.asked = any(type(c).on_loss is not Callback.on_loss for c in callbacks)
-        self.told = -math.inf  # when the loss was last told
-        self.started = time.perf_counter()
+        self.state = RunState(network, train, options, seed, callbacks)
+        self.updates, self.notify = self.state.updates, self.state.notify
+        self.divergence = DivergenceCheck(self.state, saver)
+        self.health = HealthNotes(health, self.state, validation)
+        self.saver = saver
 
-    @property
-    def updates(self) -> int:
-        """Updates done."""
-        return self.course.updates_after(self.now[1])
+    def train(self) -> History:
+        """Train to the end, give the network its new weights, and return the history.
 
-    @property
-    def seconds(self) -> float:
-        """Seconds of training, those before it was resumed too."""
-        return time.perf_counter() - self.started
-
-    def weights(self) -> Weights:
-        """Return the parameters and buffers that training has come to, averaged if asked for."""
-        progress, _ = self.now
-        if self.options.ema is None:
-            return progress.params, progress.buffers
-        return unflatten_like(progress.params, progress.average), progress.buffers
-
-    def train(self) -> None:
-        """Train to the end."""
-        self.notify("on_start", self.history, self.updates, self.course.total)
-        self._limit()
-        self._lose_patience()
-        if self.now[1] == 0:
-            self._check_health()
-        while len(self.history) < self.options.epochs and (self._mid_epoch() or not self.stopping):
-            self._epoch(len(self.history) + 1)
-
-    def _mid_epoch(self) -> bool:
-        """Whether an epoch has begun that is not recorded: one from a checkpoint."""
-        return self.now[1] > len(self.history) * self.course.batches
-
-    def save(self) -> None:
-        """Write a checkpoint; where that fails, say so and go on: the ones before are there.
+        An interrupt (KeyboardInterrupt) gives the network the weights of the last update, an error
+        leaves it as it was. Both save a checkpoint, if the run saves any and its values are finite.
 
         Raises:
-            XpcnnError: a value is not finite, and nothing is written.
+            XpcnnError: a loss, gradient or weight is not finite.
+            CheckpointError: there are checkpoints, and none can be read. One that cannot be written
+                is noted, and tried again.
+            ConfigError: the checkpoint belongs to another run.
         """
-        assert self.saver is not None
-        self._check()
-        standing = Standing(*self.now, self.seconds, self.history, self.best)
+        if self.saver is not None and self.saver.resume:
+            self.resume(self.saver)
+        network, state = self.network, self.state
         try:
-            self.saver.write(self.updates, standing)
-        except CheckpointError as error:
-            self._note(f"no checkpoint after update {self.updates:,}: {error}")
+            self.run_epochs()
+        except (KeyboardInterrupt, Exception) as error:
+            with shielded():
+                self.rescue()
+                if isinstance(error, KeyboardInterrupt):
+                    network.params, network.buffers = state.weights()
+            raise
+        before = network.params, network.buffers
+        network.params, network.buffers = state.best or state.weights()
+        try:
+            self.notify("on_end", state.history)
+        except Exception:
+            network.params, network.buffers = before
+            raise
+        return state.history
 
-    def rescue(self) -> None:
-        """Save what there is of a run that is broken off, or go back to where all was finite."""
-        if not bool(all_finite(self.now[0])):
-            self.now = self.good
-        elif self.saver is not None and self.now[1] > 0:
-            self.save()
+    def run_epochs(self) -> None:
+        """Train the epochs that are left."""
+        state, epochs = self.state, self.options.epochs
+        self.notify("on_start", state.history, state.step, self.updates.total)
+        stop_at_limits(state)
+        stop_without_improvement(state)
+        if state.now.passes == 0:
+            self.health.check_network()
+        while (epoch := len(state.history) + 1) <= epochs:
+            if state.stopping and state.batches(epoch) <= 0:  # below 0 after one that was cut short
+                break
+            self.run_epoch(epoch)
 
-    def chosen(self) -> Weights:
-        """Return the weights that the model gets in the end: the best, or the last."""
-        if self.options.best_kept and self.best is not None:
-            return self.best
-        return self.weights()
-
-    def restore(self) -> None:
-        """Go on from the newest checkpoint; from the start where there is none."""
-        assert self.saver is not None
-        found = self.saver.restore(self.now[0], self.course.updates_after)
-        if found is None:
-            return
-        standing, before, notes = found
-        passes, epochs = standing.passes, len(standing.history)
-        if not 0 <= passes - epochs * self.course.batches <= self.course.batches:
-            message = f"a checkpoint has {passes} batches in {epochs} epochs"
-            raise CheckpointError(hint(message, "remove it, to go on from the one before"))
-        updates = self.course.updates_after(passes)
-        if before != self.options.epochs:
-            check_extension(self.course, before, standing.history, updates)
-            notes.insert(0, f"epochs was {before} and is now {self.options.epochs}")
-            if updates == self.course.total < self.course.updates * self.options.epochs:
-                notes.append(f"max_steps={updates} has ended the run, whatever its epochs")
-        self.now = self.good = standing.progress, standing.passes
-        self.history, self.best = standing.history, standing.best
-        self.started = time.perf_counter() - standing.seconds
-        for text in [f"resumed after update {self.updates:,}", *notes]:
-            self._note(text)
-
-    def _note(self, text: str) -> None:
-        """Tell a person something, once, and keep it."""
-        if text not in self.history.notes:
-            self.history.notes.append(text)
-            self.notify("on_note", text)
-
-    def notify(self, moment: str, *facts: Any) -> None:
-        """Call every callback at a moment."""
-        for callback in self.callbacks:
-            try:
-                getattr(callback, moment)(*facts)
-            except StopTraining as stop:
-                if str(stop):
-                    self._stop(str(stop))
-                self.stopping = True
-
-    def _epoch(self, epoch: int) -> None:
-        """Train one epoch, or the rest of one, and record it."""
-        start, begin = time.perf_counter(), (epoch - 1) * self.course.batches
-        progress, first = self.now
+    def run_epoch(self, epoch: int) -> None:
+        """Train one epoch, or the rest of one that was interrupted, and record it."""
+        state, start, resumed_at = self.state, time.perf_counter(), self.state.batches(epoch)
         self.notify("on_epoch_start", epoch)
-        if first == begin:
-            if self.stopping:
+        if resumed_at == 0:
+            if state.stopping:
                 return
-            loss_sum, right = zero_sums(self.network)
-            self.now = progress._replace(loss_sum=loss_sum, hits=right), first
+            state.now = state.now._replace(progress=state.now.progress.with_zero_sums())
         else:
-            self._between_updates()  # what was due when the run was broken off
-        updates = self.course.epoch(epoch, first - begin, self.history.losses())
+            self.between_updates()  # what was due when the run was interrupted
+        updates = self.updates.epoch(epoch, resumed_at, state.history.losses())
         # measured with flip and crop: 1.25 x for `tiny`, 1.04 x for `medium`; without, no gain
         for update in prefetched(updates) if self.options.augment else updates:
-            if self.stopping:
+            if state.stopping:
                 break
-            progress, passes = self.now
-            self.now = training_step(self.recipe, progress, *update), passes + len(update.batches)
-            self.notify("on_step", self.updates)
-            self._tell_loss(begin)
-            self._limit()
-            self._between_updates()
-        self._check()  # waits for the device
-        self._record(epoch, first - begin, time.perf_counter() - start)
+            self.train_step(update, epoch)
+            self.between_updates()
+        self.divergence.require_finite()  # waits for the device
+        self.end_epoch(epoch, resumed_at, time.perf_counter() - start)
 
-    def _tell_loss(self, begin: int) -> None:
-        """Tell callbacks that ask for it the mean loss of the epoch so far, now and then.
+    def train_step(self, update: Update, epoch: int) -> None:
+        """Do one update."""
+        state, (progress, passes) = self.state, self.state.now
+        progress = training_step(state.recipe, progress, *update)
+        state.now = Position(progress, passes + len(update.batches))  # both at once: interrupts
+        self.notify("on_step", state.step)
+        if state.notifier.loss_is_due():
+            self.notify("on_loss", state.step, state.mean_loss(epoch))
+        stop_at_limits(state)
 
-        begin: the forward passes done before the epoch.
-        """
-        now = time.perf_counter()
-        if self.asked and now - self.told >= LOSS_SECONDS:
-            self.told = now
-            progress, passes = self.now
-            loss = float(progress.loss_sum) / self.course.samples_after(passes - begin)
-            self.notify("on_loss", self.updates, loss)
-
-    def _between_updates(self) -> None:
-        """Do what is due between two updates of an epoch; its end is `_record`'s."""
-        if self.now[1] % self.course.batches == 0:
+    def between_updates(self) -> None:
+        """Validate and save where that is due within an epoch; for its end see `end_epoch`."""
+        state, every = self.state, self.options.validate_every
+        if not state.is_mid_epoch():
             return
-        every = self.options.validate_every
-        if every is not None and self.updates % every == 0:
-            self._validate()
-        if self.saver is not None and (self.stopping or self.saver.due(self.updates)):
-            self.save()
+        if every is not None and state.step % every == 0:
+            self.validate()
+        if self.saver is not None and (state.stopping or self.saver.due(state.step)):
+            self.save(self.saver)
 
-    def _record(self, epoch: int, skipped: int, seconds: float) -> None:
-        """Validate at the end of an epoch, whole or cut short, and write its figures down."""
-        progress, passes = self.now
-        done = passes - (epoch - 1) * self.course.batches
-        seen = self.course.samples_after(done)
-        here = seen - self.course.samples_after(skipped)  # in this process
-        loss = float(progress.loss_sum) / seen
-        if not math.isfinite(loss):  # each was, their sum is not
-            self._refuse(f"the mean loss is {loss} after update {self.updates}")
-        found = None if self.validation is None else self._validate()
-        record = Epoch(
-            epoch,
-            loss,
-            int(progress.hits) / seen,
-            None if found is None else found.loss,
-            None if found is None else found.accuracy,
-            self.course.rate(self.updates - 1, self.history.losses()),
-            seconds,
-            here / seconds,
-            self.updates,
-        )
-        self.history.epochs.append(record)
-        self.notify("on_epoch_end", record)
-        ended = self.stopping or len(self.history) == self.options.epochs
-        for text in self.health.on_epochs(self.history, ended):
-            self._note(text)
-        self._check_health()
-        if self.saver is None or done < self.course.batches:
-            return
-        if self.stopping or epoch == self.options.epochs or self.saver.due(self.updates):
-            self.save()  # the last one too, so that a run can continue to more epochs
-
-    def _validate(self) -> Validation:
-        """Return the figures of the validation part now, taken once for an update."""
-        assert self.validation is not None
-        history, options = self.history, self.options
-        if history.validations and history.validations[-1].step == self.updates:
+    def validate(self) -> Validation | None:
+        """Return the figures of the validation samples, taken once for an update."""
+        state, history = self.state, self.state.history
+        if self.validation is None:
+            return None
+        if history.validations and history.validations[-1].step == state.step:
             return history.validations[-1]
-        self._check()
-        weights = self.weights()
-        scores = evaluate(self.network, self.validation, options.batch_size, weights)
-        if not math.isfinite(scores["loss"]):
-            self._refuse(f"the validation loss is {scores['loss']} after update {self.updates}")
-        ends_epoch = self.now[1] % self.course.batches == 0
-        record = Validation(self.updates, scores["loss"], scores["accuracy"], ends_epoch)
-        all_now = History(validations=[*history.validations, record])
-        if options.best_kept and all_now.best(options.monitor) == len(history.validations):
-            self.best = weights
+        self.divergence.require_finite()
+        weights = state.weights()
+        size = self.options.batch_size
+        scores = evaluate(self.network, self.validation, size, weights)
+        if not math.isfinite(loss := scores["loss"]):
+            self.divergence.refuse(f"the validation loss is {loss} after update {state.step}")
+        record = Validation(state.step, loss, scores["accuracy"], not state.is_mid_epoch())
+        if self.options.best_kept and history.would_be_best(record, self.options.monitor):
+            state.best = weights
         history.validations.append(record)  # last: an interrupt before it repeats the validation
         self.notify("on_validation", record)
-        self._lose_patience()
+        stop_without_improvement(state)
         return record
 
-    def _check_health(self) -> None:
-        """Tell what is not well with the network."""
-        progress, _ = self.now
-        for text in self.health.on_network(self.history, progress, self.updates):
-            self._note(text)
+    def end_epoch(self, epoch: int, resumed_at: int, seconds: float) -> None:
+        """Validate at the end of an epoch, whole or cut short, record it, and save where due.
 
-    def _limit(self) -> None:
-        """Stop where the options limit the updates or the time."""
-        options = self.options
-        if options.max_steps is not None and self.updates >= options.max_steps:
-            self.stopping = True
-        if options.max_seconds is not None and self.seconds >= options.max_seconds:
-            self._stop(f"{options.max_seconds:g} seconds are over")
-
-    def _lose_patience(self) -> None:
-        """Stop where the validations have not become better for long."""
-        validations, monitor = self.history.validations, self.options.monitor
-        best = self.history.best(monitor)
-        if self.options.patience is None or best is None:
+        resumed_at: batches of the epoch done by an earlier process; seconds: of this process.
+        """
+        state, loss = self.state, self.state.mean_loss(epoch)
+        if not math.isfinite(loss):  # each was, their sum is not
+            self.divergence.refuse(f"the mean loss is {loss} after update {state.step}")
+        record = state.epoch_record(epoch, loss, self.validate(), resumed_at, seconds)
+        state.history.epochs.append(record)
+        self.notify("on_epoch_end", record)
+        is_last = state.stopping or epoch == self.options.epochs
+        self.health.check_curves(is_last)
+        self.health.check_network()
+        if self.saver is None or state.is_mid_epoch():
             return
-        since = len(validations) - 1 - best
-        if since >= self.options.patience:
-            step = validations[best].step
-            self._stop(f"{since} validations without a better {monitor} than after update {step:,}")
+        if state.stopping or epoch == self.options.epochs or self.saver.due(state.step):
+            self.save(self.saver)  # the last one too, so that a run can continue to more epochs
 
-    def _stop(self, reason: str) -> None:
-        if not self.stopping:
-            self.stopping = True
-            self._note(f"stopped after update {self.updates:,}: {reason}")
+    def save(self, saver: Saver) -> None:
+        """Write a checkpoint, of finite values only."""
+        self.divergence.require_finite()
+        saver.write(self.state)
 
-    def _check(self) -> None:
-        """Require that all is finite; if it is not, tell where that began."""
-        if not bool(all_finite(self.now[0])):
-            self._explain()
-        self.good = self.now
+    def resume(self, saver: Saver) -> None:
+        """Continue from the newest checkpoint, if there is one."""
+        saver.restore(self.state)
+        self.divergence.good = self.state.now
 
-    def _explain(self) -> NoReturn:
-        """Repeat the updates since all was finite, up to the first that fails, and tell of it."""
-        (progress, passes), epoch = self.good, len(self.history) + 1
-        skip = passes - (epoch - 1) * self.course.batches
-        since = self.updates - self.course.updates_after(passes)
-        updates = islice(self.course.epoch(epoch, skip, self.history.losses()), since)
-        found = first_failing(self.recipe, progress, updates)
-        if found is None:
-            self._refuse("a value is not finite, and none is when the steps are repeated")
-        what, before, update = found
-        kept = []
-        if self.saver is not None:
-            kept = [self.saver.keep_case(self.options, self.seed, before, update)]
-        step = int(update.step)
-        self._refuse(f"{what}, at update {step} (epoch {epoch})", *kept, step=step)
-
-    def _refuse(self, what: str, *more: str, step: int | None = None) -> NoReturn:
-        """Advise a rate below that of update `step`, the last where none is given."""
-        number = self.updates if step is None else step
-        rate = self.course.rate(number - 1, self.history.losses())
-        advice = f"a smaller learning rate than {rate:g}, or clip_norm=1.0"
-        raise XpcnnError(hint(f"training diverged: {what}", "; ".join([advice, *more])))
+    def rescue(self) -> None:
+        """Save an interrupted run, or go back to the last position where all was finite."""
+        if not self.divergence.is_finite():
+            self.state.now = self.divergence.good
+        elif self.saver is not None and self.state.now.passes > 0:
+            self.save(self.saver)

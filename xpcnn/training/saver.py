@@ -1,51 +1,30 @@
-"""Where a run stands, to a checkpoint and back."""
+"""The checkpoints of a run: written when they are due, and read when the run is resumed."""
 
-import re
 import shlex
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.io.model_file import Spec
 from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
-from xpcnn.training.checkpoints import Checkpoints, metadata
-from xpcnn.training.divergence import arrays, with_arrays
-from xpcnn.training.history import History
+from xpcnn.training.checkpoints import Checkpoints, Found, metadata
+from xpcnn.training.extension import check_extension
 from xpcnn.training.options import TrainingOptions
+from xpcnn.training.progress import Position, Progress, Weights, named_arrays, with_arrays
+from xpcnn.training.recipe import Arrays
 from xpcnn.training.replay_file import keep
-from xpcnn.training.step import Arrays, Progress
-from xpcnn.training.updates import Update
-from xpcnn.types import Params, flatten, unflatten_like
-from xpcnn.version import VERSION
-
-_NOT_OF_THE_RUN = ("max_seconds",)
-"""Options that may change when a run is resumed."""
-
-_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
-"""The memory address in a repr, such as that of a lambda: removed, so that runs can be compared."""
+from xpcnn.training.run_identity import differences, environment, identity_of, incomparable
+from xpcnn.training.run_state import RunState
+from xpcnn.training.updates import Update, Updates
+from xpcnn.types import flatten, unflatten_like
 
 NOT_FINITE = "not-finite.safetensors"
 """The file of an update that failed, in the folder of checkpoints."""
 
-Weights = tuple[Params, Params]
-"""Parameters and buffers."""
-
-
-class Standing(NamedTuple):
-    """Where a run stands: `passes` forward passes in, after `seconds`."""
-
-    progress: Progress
-    passes: int
-    seconds: float
-    history: History
-    best: Weights | None
-
 
 class Saver:
-    """Writes the checkpoints of one run, when they are due, and reads them again."""
+    """Writes and reads the checkpoints of one run."""
 
     def __init__(
         self,
@@ -56,49 +35,28 @@ class Saver:
         data: str,
         resume: bool,
     ) -> None:
-        """data: what the samples are, such as their hash; resume: whether to go on from the newest.
+        """data: what the samples are, such as their hash; resume: whether to resume the run.
 
         The caller holds the lock of the checkpoints.
 
         Raises:
-            CheckpointError: the folder holds the checkpoints of another run.
+            CheckpointError: the folder has checkpoints, and the run is not to be resumed.
         """
         if not resume and (files := checkpoints.files()):
             message = f"{checkpoints.folder} has checkpoints already: {files[0].name}"
             raise CheckpointError(hint(message, "resume=True to go on, or another folder"))
         checkpoints.clean()
         self.checkpoints, self.network, self.resume = checkpoints, network, resume
-        self.run = {
-            "seed": str(seed),
-            "data": data,
-            "mean": str(network.mean),
-            "std": str(network.std),
-            "dtype": network.dtype,
-            "layers": _shown(network.layers),
-            "loss": _shown(network.loss),
-            **{
-                name: _shown(value)
-                for name, value in vars(options).items()
-                if name not in _NOT_OF_THE_RUN
-            },
-        }
-        self.unnamed = [
-            name for name, value in vars(options).items() if _ADDRESS.search(repr(value))
-        ]
-        self.environment = {
-            "xpcnn": VERSION,
-            "backend": network.backend.name,
-            **network.backend.describe(),
-        }
+        self.options, self.seed = options, seed
+        self.identity = identity_of(network, options, seed, data)
+        self.environment = environment(network)
         self._step, self._time = 0, time.monotonic()
 
-    def keep_case(
-        self, options: TrainingOptions, seed: int, before: Progress, update: Update
-    ) -> str:
-        """Write down the update that failed; return what to do with the file, in words."""
+    def keep_case(self, before: Progress, update: Update) -> str:
+        """Write the file of an update that failed; return what to do with the file, in words."""
         try:
             path = Path(self.checkpoints.folder) / NOT_FINITE
-            keep(path, self.network, options, seed, before, update)
+            keep(path, self.network, self.options, self.seed, before, update)
         except XpcnnError as error:
             problem = str(error).partition("\nTry: ")[0]
             return f"the update could not be kept: {problem}"
@@ -111,83 +69,86 @@ class Saver:
         since = time.monotonic() - self._time
         return steps or (every.every_seconds is not None and since >= every.every_seconds)
 
-    def write(self, step: int, standing: Standing) -> None:
-        """Write a checkpoint of the state after `step` updates.
+    def write(self, state: RunState) -> None:
+        """Write a checkpoint; where that fails, note it: the ones before stay, and it is tried
+        again when the next one is due."""
+        self._step, self._time = state.step, time.monotonic()
+        (progress, passes), to_host = state.now, self.network.backend.to_host
+        tensors = {name: to_host(x) for name, x in _tensors(progress, state.best).items()}
+        has_best = state.best is not None
+        table = metadata(
+            self.identity, passes, state.seconds, state.history, self.environment, has_best
+        )
+        try:
+            self.checkpoints.write(state.step, tensors, table)
+        except CheckpointError as error:
+            state.note(f"no checkpoint after update {state.step:,}: {error}")
+
+    def restore(self, state: RunState) -> None:
+        """Continue a run from the newest checkpoint; without one the run begins at its start.
 
         Raises:
-            CheckpointError: it cannot be written; tried again when the next is due.
+            ConfigError: the checkpoint belongs to another run, or the run cannot continue to the
+                number of epochs that it has now.
+            CheckpointError: there are checkpoints, and none can be read.
         """
-        self._step, self._time = step, time.monotonic()
-        tensors = {
-            name: self.network.backend.to_host(x)
-            for name, x in _tensors(standing.progress, standing.best).items()
-        }
-        table = metadata(
-            self.run,
-            standing.passes,
-            standing.seconds,
-            standing.history,
-            self.environment,
-            standing.best is not None,
-        )
-        self.checkpoints.write(step, tensors, table)
-
-    def restore(
-        self, fresh: Progress, step_after: Callable[[int], int]
-    ) -> tuple[Standing, int, list[str]] | None:
-        """Return where the run stood, how many epochs it was to have then, and what a person should
-        know of it; None if there is no checkpoint.
-
-        Args:
-            fresh: the state before the first step, whose form the saved one has.
-            step_after: the updates done after so many forward passes.
-        """
-        weights = fresh.params, fresh.buffers
+        fresh = state.now.progress  # has the form of the saved one
         expected = {
             name: Spec(tuple(x.shape), dtype_name(x))
-            for name, x in _tensors(fresh, weights).items()
+            for name, x in _tensors(fresh, (fresh.params, fresh.buffers)).items()
         }
-        found = self.checkpoints.read(self.run, expected)
+        found = self.checkpoints.read(self.identity, expected)
         if found is None:
-            return None
-        self._step = step_after(found.passes)
+            return
+        extended, ended = _extension(found, state.updates)
+        self._step = state.updates.done_after(found.passes)
         named = {name: self.network.backend.from_host(x) for name, x in found.tensors.items()}
         progress = with_arrays(fresh, named)
-        best = None
+        sums = {"loss_sum": named["sums.loss"], "hits": named["sums.hits"]}
+        state.now = Position(progress._replace(**sums), found.passes)
+        state.history = found.history
         if found.best:
-            best = (
+            state.best = (
                 unflatten_like(fresh.params, named, "best.params."),
                 unflatten_like(fresh.buffers, named, "best.buffers."),
             )
-        standing = Standing(
-            progress._replace(loss_sum=named["sums.loss"], hits=named["sums.hits"]),
-            found.passes,
-            found.seconds,
-            found.history,
-            best,
-        )
-        notes = found.notes + _differences(found.environment, self.environment)
-        notes += [f"{name} cannot be compared with that of the saved run" for name in self.unnamed]
-        return standing, found.epochs, notes
+        state.started = time.perf_counter() - found.seconds
+        changed = differences(found.environment, self.environment)
+        unknown = [
+            f"{name} cannot be compared with that of the saved run"
+            for name in incomparable(self.options)
+        ]
+        resumed = f"resumed after update {state.step:,}"
+        for text in [resumed, *extended, *found.notes, *changed, *unknown, *ended]:
+            state.note(text)
 
 
 def _tensors(progress: Progress, best: Weights | None) -> Arrays:
-    """Return all arrays of a standing by name."""
-    named = arrays(progress) | {"sums.loss": progress.loss_sum, "sums.hits": progress.hits}
+    """Return the arrays of a checkpoint by name."""
+    named = named_arrays(progress)
+    named |= {"sums.loss": progress.loss_sum, "sums.hits": progress.hits}
     if best is not None:
         named |= flatten(best[0], "best.params.") | flatten(best[1], "best.buffers.")
     return named
 
 
-def _shown(value: object) -> str:
-    """Return an option in words that are the same in every process."""
-    return _ADDRESS.sub("", repr(value))
+def _extension(found: Found, updates: Updates) -> tuple[list[str], list[str]]:
+    """Return notes on another number of epochs, and on a run that has come to its last update.
 
-
-def _differences(then: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Return what of the surroundings is not as it was, which the last bits may depend on."""
-    return [
-        f"{name} was {then.get(name)} and is now {now.get(name)}: the last bits may differ"
-        for name in sorted({*then, *now})
-        if str(then.get(name)) != str(now.get(name))
-    ]
+    Raises:
+        CheckpointError: the checkpoint contradicts itself.
+        ConfigError: the run cannot continue to the number of epochs that `updates` has.
+    """
+    epochs, before = updates.options.epochs, found.epochs
+    done, size = len(found.history), updates.batches_per_epoch
+    if not 0 <= found.passes - done * size <= size:
+        message = f"a checkpoint has {found.passes} batches in {done} epochs"
+        raise CheckpointError(hint(message, "remove it, to go on from the one before"))
+    if before == epochs:
+        return [], []
+    step = updates.done_after(found.passes)
+    check_extension(updates, before, found.history, step)
+    ended = []
+    if step == updates.total < updates.per_epoch * epochs:
+        ended.append(f"max_steps={step} has ended the run, whatever its epochs")
+    return [f"epochs was {before} and is now {epochs}"], ended

@@ -4,81 +4,21 @@ No value is read, printed or branched on inside; sums of loss and hits, and whet
 stay on the device until somebody asks.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
 
-import numpy
-
-from xpcnn.layers import Context, Layer
+from xpcnn.layers import Context
 from xpcnn.losses import MSE, Loss, without_weights
-from xpcnn.optimizers import Optimizer, State
-from xpcnn.optimizers.groups import Groups, layer_of
-from xpcnn.types import Array, Params, Shape, flatten, namespace, unflatten_like
-
-Arrays: TypeAlias = dict[str, Array]
-Source: TypeAlias = Callable[[str, int, Shape], Array]
-"""Random numbers: (path, step, shape) -> uniforms in [0, 1)."""
-
-
-class Recipe(NamedTuple):
-    """What every step of a run has in common: what is trained and how; see `TrainingOptions`.
-
-    frozen: paths of the layers whose running statistics are frozen.
-    """
-
-    layers: Layer
-    loss: Loss
-    optimizer: Optimizer
-    groups: Groups
-    source: Source
-    clip: Callable[[Arrays], Arrays] | None = None
-    l1: float = 0.0
-    ema: float | None = None
-    frozen: frozenset[str] = frozenset()
-
-
-class Progress(NamedTuple):
-    """All that a step changes.
-
-    params, buffers: nested by layer; state: the optimizer's memory.
-    average: the moving average of the parameters, by path; empty where there is none.
-    loss_sum, hits: sums over the samples of the epoch (0-d).
-    finite: whether every loss was, and every gradient before it was clipped (0-d bool).
-    """
-
-    params: Params
-    buffers: Params
-    state: State
-    average: Arrays
-    loss_sum: Array
-    hits: Array
-    finite: Array
-
-
-def beginning(
-    recipe: Recipe, params: Params, buffers: Params, to_device: Callable[..., Array], dtype: str
-) -> Progress:
-    """Return the state before the first step.
-
-    to_device: moves a NumPy array to the device; dtype: that of the parameters.
-    """
-    flat = flatten(params)
-    return Progress(
-        params,
-        buffers,
-        recipe.groups.init(recipe.optimizer, flat),
-        flat if recipe.ema is not None else {},
-        to_device(numpy.zeros((), dtype)),
-        to_device(numpy.zeros((), numpy.int64)),
-        to_device(numpy.ones((), bool)),
-    )
+from xpcnn.optimizers.groups import layer_of
+from xpcnn.training.progress import Progress
+from xpcnn.training.recipe import Arrays, Recipe
+from xpcnn.types import Array, Params, flatten, namespace, unflatten_like
 
 
 def training_step(
     recipe: Recipe,
     progress: Progress,
     batches: Sequence[tuple[Array, Array]],
-    number: int,
+    first_pass: int,
     lr: Array,
     step: Array,
 ) -> Progress:
@@ -88,21 +28,21 @@ def training_step(
         recipe: what is trained and how.
         progress: what the step before returned.
         batches: (normalised samples, labels); the gradient is that of the mean over all samples.
-        number: number of the first forward pass, from 1: what random numbers depend on.
+        first_pass: number of the first forward pass, from 1: what random numbers depend on.
         lr, step: learning rate and number of the update, 0-d arrays of the parameters' dtype.
     """
-    progress, grads = gradients(recipe, progress, batches, number)
+    progress, grads = gradients(recipe, progress, batches, first_pass)
     return update(recipe, progress, grads, lr, step)
 
 
 def gradients(
-    recipe: Recipe, progress: Progress, batches: Sequence[tuple[Array, Array]], number: int
+    recipe: Recipe, progress: Progress, batches: Sequence[tuple[Array, Array]], first_pass: int
 ) -> tuple[Progress, Arrays]:
-    """Return the progress after the batches, but for the update, and the gradients by path."""
+    """Return the progress after the batches, before the update, and the gradients by path."""
     total = sum(x.shape[0] for x, _ in batches)
     grads: Arrays = {}
     for i, (x, labels) in enumerate(batches):
-        progress, own = _forward_backward(recipe, progress, x, labels, number + i)
+        progress, own = _forward_backward(recipe, progress, x, labels, first_pass + i)
         if len(batches) > 1:
             part = x.shape[0] / total
             own = {path: part * g for path, g in own.items()}
@@ -111,11 +51,11 @@ def gradients(
 
 
 def _forward_backward(
-    recipe: Recipe, progress: Progress, x: Array, labels: Array, number: int
+    recipe: Recipe, progress: Progress, x: Array, labels: Array, forward_pass: int
 ) -> tuple[Progress, Arrays]:
     """Run one batch forward and backward; return the new progress and its gradients."""
     xp = namespace(x)
-    ctx = Context(True, True, number, recipe.source, frozen=recipe.frozen)
+    ctx = Context(True, True, forward_pass, recipe.source, frozen=recipe.frozen)
     scores, buffers, back = recipe.layers.forward(progress.params, progress.buffers, x, ctx)
     value, loss_back = recipe.loss(scores, labels)
     _, grads = back(loss_back(xp.ones_like(value)), want_dx=False)
@@ -164,7 +104,7 @@ def class_labels(labels: Array, outputs: int) -> Array:
 
 
 def _learnt(before: Params, after: Params, frozen: frozenset[str]) -> Params:
-    """Return the new buffers, those of frozen layers as they were."""
+    """Return the new buffers, with the old ones of frozen layers."""
     if not frozen:
         return after
     old, new = flatten(before), flatten(after)

@@ -1,7 +1,7 @@
-"""The course of a run: which batches, numbers and learning rates each of its updates has.
+"""The updates of a run: the batches, numbers and learning rate of each.
 
-A function of options, seed and epoch, and for `Plateau` of the losses so far: nothing is drawn one
-after the other, so a course can be taken up anywhere. Refuses what a schedule must not give.
+A function of options, seed and epoch, and for `Plateau` of the losses so far. Nothing is drawn in
+sequence, so the updates can begin anywhere in a run. The factor of a schedule is checked.
 """
 
 import math
@@ -22,10 +22,10 @@ from xpcnn.types import Array
 
 
 def batches_of(samples: int, options: TrainingOptions) -> int:
-    """Return how many batches an epoch has.
+    """Return the number of batches of an epoch.
 
     Raises:
-        ConfigError: none, as the last one is dropped.
+        ConfigError: the last batch is dropped, and there is no other.
     """
     whole, rest = divmod(samples, options.batch_size)
     if not options.drop_last:
@@ -40,25 +40,25 @@ class Update(NamedTuple):
     """What one update works on: the last arguments of `training_step`."""
 
     batches: list[tuple[Array, Array]]
-    number: int
+    first_pass: int
     lr: Array
     step: Array
 
 
-class Course:
+class Updates:
     """The updates of a run, epoch by epoch.
 
-    batches, updates: of an epoch; total: updates of the whole run.
+    batches_per_epoch, per_epoch: batches and updates of an epoch; total: updates of the whole run.
     """
 
     def __init__(
         self, network: Network, train: Samples, options: TrainingOptions, seed: int
     ) -> None:
         self.train, self.options, self.seed = train, options, seed
-        self.dtype, self.from_host = network.dtype, network.backend.from_host
-        self.batches = batches_of(len(train), options)
-        self.updates = -(-self.batches // options.accumulate)
-        self.total = self.total_of(options.epochs)
+        self.dtype, self.to_device = network.dtype, network.backend.from_host
+        self.batches_per_epoch = batches_of(len(train), options)
+        self.per_epoch = -(-self.batches_per_epoch // options.accumulate)
+        self.total = self.total_for(options.epochs)
         self.augmenter = Augmenter(
             options.augment,
             network.backend,
@@ -68,32 +68,35 @@ class Course:
             dtype=network.dtype,
         )
 
-    def total_of(self, epochs: int) -> int:
-        """Return the updates of a whole run of so many epochs."""
-        total, most = self.updates * epochs, self.options.max_steps
+    def total_for(self, epochs: int) -> int:
+        """Return the updates of a run of `epochs` epochs, `max_steps` at most."""
+        total, most = self.per_epoch * epochs, self.options.max_steps
         return total if most is None else min(total, most)
 
-    def updates_after(self, passes: int) -> int:
-        """Return the updates done after so many forward passes."""
-        epochs, rest = divmod(passes, self.batches)
-        return epochs * self.updates + -(-rest // self.options.accumulate)
+    def done_after(self, passes: int) -> int:
+        """Return the updates done after `passes` forward passes."""
+        epochs, rest = divmod(passes, self.batches_per_epoch)
+        return epochs * self.per_epoch + -(-rest // self.options.accumulate)
 
     def samples_after(self, passes: int) -> int:
-        """Return the samples seen in an epoch after so many of its batches."""
+        """Return the samples seen in an epoch after `passes` of its batches."""
         return min(passes * self.options.batch_size, len(self.train))
 
     def rate(self, step: int, losses: Sequence[float], total: int | None = None) -> float:
-        """Return the learning rate of an update (from 0); losses as of `epoch`.
+        """Return the learning rate of an update.
 
-        total: updates of the whole run, where it is another.
+        Args:
+            step: updates done before it.
+            losses: one of every epoch before; see `History.losses`.
+            total: updates of the whole run; by default `self.total`.
         """
         return self.options.optimizer.lr * self.factor(step, losses, total)
 
     def factor(self, step: int, losses: Sequence[float], total: int | None = None) -> float:
-        """Return by what the schedule multiplies the optimizer's own rate; arguments as of `rate`.
+        """Return the schedule's factor of the optimizer's own rate; arguments as of `rate`.
 
         Raises:
-            ConfigError: that is no finite number of at least 0.
+            ConfigError: the factor is no finite number of at least 0.
         """
         total = self.total if total is None else total
         factor = after(self.options.whole_schedule(), losses)(step, total)
@@ -108,24 +111,24 @@ class Course:
     def epoch(self, epoch: int, skip: int, losses: Sequence[float]) -> Iterator[Update]:
         """Yield the updates of an epoch (from 1) after its first `skip` batches.
 
-        losses: those of the epochs before; see `History.losses`.
+        losses: one of every epoch before; see `History.losses`.
         """
         size, together = self.options.batch_size, self.options.accumulate
-        passed, done = (epoch - 1) * self.batches, (epoch - 1) * self.updates
-        steps = range(done, done + self.updates)
+        passed, done = (epoch - 1) * self.batches_per_epoch, (epoch - 1) * self.per_epoch
+        steps = range(done, done + self.per_epoch)
         rates = [self.rate(step, losses) for step in steps]
-        lr = self.from_host(numpy.asarray(rates, dtype=self.dtype))
-        step = self.from_host(numpy.asarray(steps, dtype=self.dtype) + 1)
+        lr = self.to_device(numpy.asarray(rates, dtype=self.dtype))
+        step = self.to_device(numpy.asarray(steps, dtype=self.dtype) + 1)
         order = random.permutation(self.seed, len(self.train), epoch)
-        order = order[: self.batches * size]  # all, unless the last batch is dropped
+        order = order[: self.batches_per_epoch * size]  # all, unless the last batch is dropped
         augmented = self.augmenter.epoch(epoch, order)
 
         group: list[tuple[Array, Array]] = []
-        rest = self.train.batches(size, self.from_host(order[skip * size :]))
+        rest = self.train.batches(size, self.to_device(order[skip * size :]))
         for i, (x, labels) in enumerate(rest, skip):
             group.append(augmented(x, labels, i * size, passed + i + 1))
-            if len(group) == together or i + 1 == self.batches:
+            if len(group) == together or i + 1 == self.batches_per_epoch:
                 u = i // together
-                number = passed + i + 2 - len(group)
-                yield Update(group, number, lr[u, ...], step[u, ...])
+                first_pass = passed + i + 2 - len(group)
+                yield Update(group, first_pass, lr[u, ...], step[u, ...])
                 group = []

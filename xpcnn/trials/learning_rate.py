@@ -14,12 +14,12 @@ import numpy
 from xpcnn.errors import ConfigError, hint
 from xpcnn.inputs import Data, check_seed
 from xpcnn.model import Model
-from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import TrainingOptions, check_count, training_options
+from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
-from xpcnn.training.step import beginning, training_step
-from xpcnn.training.updates import Course, Update
+from xpcnn.training.step import training_step
+from xpcnn.training.updates import Update, Updates
 from xpcnn.trials.prepare import prepared
 
 _SMOOTHING = 0.9  # weight of the losses before: a mean over about the last 10 updates
@@ -84,15 +84,14 @@ def find_lr(
     network, samples = prepared(model, data)
     recipe = recipe_for(network, chosen, seed)
     to_device = network.backend.from_host
-    zero = zero_sums(network)
-    course = Course(network, samples, chosen, seed)
+    all_updates = Updates(network, samples, chosen, seed)
     check_last_batch(network, len(samples), chosen)
     rates, losses = numpy.geomspace(lowest, highest, updates).tolist(), []
-    progress = beginning(recipe, network.params, network.buffers, to_device, network.dtype)
+    progress = beginning(recipe, network)
     with network.backend.session(), numpy.errstate(all="ignore"):  # it is meant to diverge
         smoothed, least = 0.0, math.inf
-        for i, (rate, update) in enumerate(zip(rates, _endless(course), strict=False), 1):
-            progress = progress._replace(loss_sum=zero[0], hits=zero[1])
+        for i, (rate, update) in enumerate(zip(rates, _endless(all_updates), strict=False), 1):
+            progress = progress.with_zero_sums()
             lr = to_device(numpy.asarray(rate, network.dtype))
             progress = training_step(recipe, progress, *update._replace(lr=lr))
             loss = float(progress.loss_sum) / sum(x.shape[0] for x, _ in update.batches)
@@ -119,10 +118,10 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
     return min(rates[steepest], rates[least] / 10.0)
 
 
-def _endless(course: Course) -> Iterator[Update]:
+def _endless(updates: Updates) -> Iterator[Update]:
     """Yield the updates of one epoch after the other."""
     for epoch in itertools.count(1):
-        yield from course.epoch(epoch, 0, [])
+        yield from updates.epoch(epoch, 0, [])
 
 
 def _plot(rates: Sequence[float], losses: Sequence[float], mark: float | None) -> str:

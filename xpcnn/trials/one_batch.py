@@ -10,13 +10,13 @@ from xpcnn.layers import Dropout, Layer
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.model import Model
 from xpcnn.optimizers import Adam, Optimizer
-from xpcnn.training.evaluation import zero_sums
 from xpcnn.training.measure import expected_loss
 from xpcnn.training.options import TrainingOptions, check_count
 from xpcnn.training.probe import rebuilt
+from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
-from xpcnn.training.step import beginning, training_step
-from xpcnn.training.updates import Course
+from xpcnn.training.step import training_step
+from xpcnn.training.updates import Updates
 from xpcnn.trials.prepare import prepared
 
 _LOSS, _LEFT = 0.01, 0.05
@@ -85,17 +85,16 @@ def overfit_one_batch(
         network.loss = replace(network.loss, label_smoothing=0.0)
     recipe = recipe_for(network, chosen, seed)
     to_device = network.backend.from_host
-    zero = zero_sums(network)
     lr = to_device(numpy.asarray(optimizer.lr, network.dtype))
-    batches = next(Course(network, samples, chosen, seed).epoch(1, 0, [])).batches
+    batches = next(Updates(network, samples, chosen, seed).epoch(1, 0, [])).batches
     n = int(batches[0][0].shape[0])
-    progress = beginning(recipe, network.params, network.buffers, to_device, network.dtype)
+    progress = beginning(recipe, network)
     losses: list[float] = []
     expected = expected_loss(network.loss, network.output_shape[0]) or 0.0
     accuracy = 0.0
     with network.backend.session(), numpy.errstate(all="ignore"):  # a verdict, where it diverges
         for done in range(updates + 1):  # figures are from before an update
-            progress = progress._replace(loss_sum=zero[0], hits=zero[1])
+            progress = progress.with_zero_sums()
             step = to_device(numpy.asarray(done + 1, network.dtype))
             progress = training_step(recipe, progress, batches, done + 1, lr, step)
             losses.append(float(progress.loss_sum) / n)

@@ -10,14 +10,14 @@ import numpy
 from xpcnn.errors import XpcnnError, hint
 from xpcnn.inputs import Data, check_seed
 from xpcnn.model import Model
-from xpcnn.training.divergence import all_finite
 from xpcnn.training.evaluation import evaluate
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.measure import expected_loss
 from xpcnn.training.options import TrainingOptions, training_options
+from xpcnn.training.progress import all_finite, beginning
 from xpcnn.training.recipe import recipe_for
-from xpcnn.training.step import beginning, training_step
-from xpcnn.training.updates import Course
+from xpcnn.training.step import training_step
+from xpcnn.training.updates import Updates
 from xpcnn.trials.prepare import prepared
 
 
@@ -73,13 +73,11 @@ def dry_run(
     train, held_out = model.parts(data, validation, seed)
     network, samples = prepared(model, train)
     recipe = recipe_for(network, chosen, seed)
-    course = Course(network, samples, chosen, seed)
+    all_updates = Updates(network, samples, chosen, seed)
     check_last_batch(network, len(samples), chosen)
-    start = beginning(
-        recipe, network.params, network.buffers, network.backend.from_host, network.dtype
-    )
+    start = beginning(recipe, network)
     with network.backend.session(), numpy.errstate(all="ignore"):  # told below
-        update = next(course.epoch(1, 0, []))
+        update = next(all_updates.epoch(1, 0, []))
         for _ in range(2):
             network.backend.synchronize()
             began = time.perf_counter()
@@ -98,7 +96,7 @@ def dry_run(
             ]
     return DryRun(
         seconds,
-        course.total,
+        all_updates.total,
         float(progress.loss_sum) / sum(x.shape[0] for x, _ in update.batches),
         expected_loss(network.loss, network.output_shape[0]),
         val_loss,

@@ -1,0 +1,60 @@
+"""A run that diverges ends with an error that names the first tensor that is not finite."""
+
+from itertools import islice
+from typing import NoReturn
+
+from xpcnn.errors import XpcnnError, hint
+from xpcnn.training.divergence import first_failing
+from xpcnn.training.progress import Position, all_finite
+from xpcnn.training.run_state import RunState
+from xpcnn.training.saver import Saver
+
+
+class DivergenceCheck:
+    """Requires finite values of a run; every check waits for the device.
+
+    good: the last position at which everything was seen to be finite.
+    """
+
+    def __init__(self, state: RunState, saver: Saver | None) -> None:
+        self.state, self.saver = state, saver
+        self.good: Position = state.now
+
+    def require_finite(self) -> None:
+        """Require that everything is finite now.
+
+        Raises:
+            XpcnnError: a value is not; says at which update and tensor that began.
+        """
+        if not self.is_finite():
+            self._explain()
+        self.good = self.state.now
+
+    def is_finite(self) -> bool:
+        """Return whether everything is finite now."""
+        return bool(all_finite(self.state.now.progress))
+
+    def refuse(self, what: str, *more: str, step: int | None = None) -> NoReturn:
+        """Raise the error of a run that diverged, with advice.
+
+        what: what is not finite; more: further advice; step: the update, by default the last one.
+        """
+        step = self.state.step if step is None else step
+        rate = self.state.updates.rate(step - 1, self.state.history.losses())
+        advice = f"a smaller learning rate than {rate:g}, or clip_norm=1.0"
+        raise XpcnnError(hint(f"training diverged: {what}", "; ".join([advice, *more])))
+
+    def _explain(self) -> NoReturn:
+        """Repeat the updates since everything was finite, up to the first that fails."""
+        (progress, passes), history = self.good, self.state.history
+        updates, epoch = self.state.updates, len(history) + 1
+        skip = passes - (epoch - 1) * updates.batches_per_epoch
+        since = self.state.step - updates.done_after(passes)
+        repeated = islice(updates.epoch(epoch, skip, history.losses()), since)
+        found = first_failing(self.state.recipe, progress, repeated)
+        if found is None:
+            self.refuse("a value is not finite, and none is when the steps are repeated")
+        what, before, update = found
+        kept = [] if self.saver is None else [self.saver.keep_case(before, update)]
+        step = int(update.step)
+        self.refuse(f"{what}, at update {step} (epoch {epoch})", *kept, step=step)

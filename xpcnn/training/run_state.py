@@ -1,0 +1,112 @@
+"""The state of a run: where it is, what it has recorded, and whether it stops."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from xpcnn.network import Network
+from xpcnn.samples import Samples
+from xpcnn.training.callbacks import Callback
+from xpcnn.training.history import Epoch, History, Validation
+from xpcnn.training.last_batch import check_last_batch
+from xpcnn.training.notifier import Notifier
+from xpcnn.training.options import TrainingOptions
+from xpcnn.training.progress import Position, Weights, beginning
+from xpcnn.training.recipe import recipe_for
+from xpcnn.training.updates import Updates
+from xpcnn.types import unflatten_like
+
+
+class RunState:
+    """What the parts of a run share.
+
+    now: the position, always between two updates.
+    best: the weights of the best validation so far; None before one, or where they are not kept.
+    stopping: whether training ends after this update.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        train: Samples,
+        options: TrainingOptions,
+        seed: int,
+        callbacks: Sequence[Callback],
+    ) -> None:
+        self.network, self.options = network, options
+        self.updates = Updates(network, train, options, seed)
+        check_last_batch(network, len(train), options)
+        self.recipe = recipe_for(network, options, seed)
+        self.now = Position(beginning(self.recipe, network), 0)
+        self.history = History()
+        self.best: Weights | None = None
+        self.notifier, self.stopping = Notifier(callbacks), False
+        self.started = time.perf_counter()
+
+    @property
+    def step(self) -> int:
+        """Updates done."""
+        return self.updates.done_after(self.now.passes)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, in all processes of the run."""
+        return time.perf_counter() - self.started
+
+    def batches(self, epoch: int) -> int:
+        """Return how many batches of an epoch (from 1) are done."""
+        return self.now.passes - (epoch - 1) * self.updates.batches_per_epoch
+
+    def is_mid_epoch(self) -> bool:
+        """Whether the position is neither the begin nor the end of an epoch."""
+        return self.now.passes % self.updates.batches_per_epoch != 0
+
+    def mean_loss(self, epoch: int) -> float:
+        """Return the mean loss of the samples of an epoch so far; waits for the device."""
+        return float(self.now.progress.loss_sum) / self.updates.samples_after(self.batches(epoch))
+
+    def epoch_record(
+        self,
+        epoch: int,
+        loss: float,
+        validation: Validation | None,
+        resumed_at: int,
+        seconds: float,
+    ) -> Epoch:
+        """Return the figures of an epoch that ends now; for `resumed_at` see `Run.end_epoch`."""
+        seen = self.updates.samples_after(self.batches(epoch))
+        return Epoch(
+            epoch,
+            loss,
+            int(self.now.progress.hits) / seen,
+            None if validation is None else validation.loss,
+            None if validation is None else validation.accuracy,
+            self.updates.rate(self.step - 1, self.history.losses()),
+            seconds,
+            (seen - self.updates.samples_after(resumed_at)) / seconds,
+            self.step,
+        )
+
+    def weights(self) -> Weights:
+        """Return the parameters and buffers after the last update; with `ema`, their average."""
+        progress = self.now.progress
+        if self.options.ema is None:
+            return progress.params, progress.buffers
+        return unflatten_like(progress.params, progress.average), progress.buffers
+
+    def notify(self, moment: str, *facts: Any) -> None:
+        """Call a method of every callback; each may stop the run."""
+        for reason in self.notifier.call(moment, *facts):
+            self.stop(reason)
+
+    def note(self, text: str) -> None:
+        """Add a note for a person to the history, once."""
+        if text not in self.history.notes:
+            self.history.notes.append(text)
+            self.notify("on_note", text)
+
+    def stop(self, reason: str) -> None:
+        """End training after this update, and note the first reason; "" is none."""
+        is_first, self.stopping = not self.stopping, True
+        if is_first and reason:
+            self.note(f"stopped after update {self.step:,}: {reason}")
