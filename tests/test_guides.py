@@ -26,7 +26,7 @@ from tests.pages import (
 from tests.pages import commands as words_of
 from xpcnn.cli.group import COMMANDS, cli
 
-NEEDS = {"own-data.md": "PIL"}
+NEEDS = {"own-data.md": "PIL", "scikit-learn.md": "sklearn"}
 """Packages that examples need beside those of the base install."""
 
 OF_OTHER_PROGRAMS = {"--quiet", "--check", "--no-kernels", "--lib"}
