@@ -38,6 +38,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/data/", (*ABOVE_THE_EDGE, "pooch", "PIL")),
     ("xpcnn/benchmark/pytorch/", ("xpcnn", "torch", *HOST)),  # the other side of a comparison
     ("xpcnn/sklearn/", ("xpcnn", "sklearn", *HOST)),
+    ("xpcnn/demo/", ("xpcnn", "starlette", "uvicorn", "PIL", *HOST)),
     ("xpcnn/cli/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
     ("xpcnn/training/progress_bar.py", ("xpcnn", "tqdm")),
@@ -60,9 +61,9 @@ ORDER: list[tuple[str, ...]] = [
     ("io",),
     ("training",),
     ("model",),
-    ("trials", "models", "classification", "testing", "environment"),
+    ("trials", "models", "answers", "classification", "testing", "environment"),
     ("",),  # what users import: `xpcnn` itself
-    ("benchmark", "sklearn"),
+    ("benchmark", "sklearn", "demo"),
     ("cli",),
     ("__main__",),
 ]

@@ -29,6 +29,7 @@ COMMANDS = {
     "predict": "xpcnn.cli.predictions",
     "summary": "xpcnn.cli.opening",
     "replay": "xpcnn.training",
+    "demo": "xpcnn.cli.opening",
     "info": "xpcnn.environment",
     "bench": "xpcnn.benchmark",
 }

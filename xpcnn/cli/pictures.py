@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy
 
-from xpcnn.cli.predictions import Predictions, class_names
+from xpcnn.answers import class_names, reading_of
+from xpcnn.cli.predictions import Predictions
 from xpcnn.data.picture_files import has_picture_name, require_pillow
 from xpcnn.data.pictures import Invert, check_reading, read_picture
-from xpcnn.data.reading import Reading
-from xpcnn.errors import CheckpointError, DataError, hint
+from xpcnn.errors import DataError, hint
 from xpcnn.model import Model
 
 _AT_ONCE = 256  # pictures in memory
@@ -92,23 +92,6 @@ def of_pictures(
             parts.append(model.predict_proba(numpy.stack(samples), views=views))
     p = numpy.concatenate(parts)
     return Predictions("image", names, class_names(model), p, marks=marks), failures
-
-
-def reading_of(model: Model) -> Reading:
-    """Return how the model's samples were read.
-
-    Raises:
-        DataError: they are no images.
-        CheckpointError: nobody knows.
-    """
-    if len(model.input_shape) != 3:
-        message = f"the model takes samples of shape {model.input_shape}, not images"
-        raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
-    if model.reading is None:
-        message = "the model file does not say how its samples were read (reading)"
-        advice = "train with `xpcnn train`, or use model.predict(images) in Python"
-        raise CheckpointError(hint(message, advice))
-    return model.reading
 
 
 def _files(folder: str) -> Iterator[str]:

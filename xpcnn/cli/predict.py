@@ -104,9 +104,10 @@ def command(
         raise click.UsageError("--part needs --rows, such as --rows 0:10.")
     if submission and csv_path:
         raise click.UsageError("--submission and --csv exclude each other.")
+    from xpcnn.answers import reading_of
     from xpcnn.cli.opening import open_model, open_rows
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.pictures import Failure, gather, of_pictures, reading_of
+    from xpcnn.cli.pictures import Failure, gather, of_pictures
     from xpcnn.cli.predictions import check_new, of_rows, write_text
     from xpcnn.cli.submission import submit
     from xpcnn.data.pictures import check_reading

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 
+from xpcnn.answers import class_names
 from xpcnn.cli.opening import Part
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io.atomic import write_bytes
@@ -125,13 +126,6 @@ def write_text(path: Path, text: str) -> None:
         CheckpointError: it cannot be written.
     """
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
-
-
-def class_names(model: Model) -> Sequence[str]:
-    """Return a name for each class that the model tells apart."""
-    if model.classes is not None:
-        return model.classes
-    return [str(i) for i in range(max(2, model.output_shape[0]))]  # one output stands for two
 
 
 def numbers_of_rows(text: str, count: int, where: str) -> list[int]:

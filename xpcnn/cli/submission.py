@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
+from xpcnn.answers import class_names
 from xpcnn.cli.output import say
-from xpcnn.cli.predictions import check_new, class_names, write_text
+from xpcnn.cli.predictions import check_new, write_text
 from xpcnn.data.paths import unlabelled
 from xpcnn.errors import DataError, hint
 from xpcnn.model import Model

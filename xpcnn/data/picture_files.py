@@ -8,10 +8,12 @@ the file.
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 
@@ -44,6 +46,20 @@ _AS_SAVED = {"1": "L", "P": "RGBA", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 """Modes that cannot be averaged over, and what they are turned into before."""
 
 
+@dataclass(frozen=True)
+class InMemory:
+    """The bytes of a picture file that lies on no disk. name: what errors call it."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+PictureFile: TypeAlias = Path | InMemory
+
+
 def require_pillow() -> None:
     """Check that Pillow is installed.
 
@@ -58,7 +74,7 @@ def require_pillow() -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator["Image"]:
+def opened(path: PictureFile) -> Iterator["Image"]:
     """Open a picture file: its header is read, its pixels when they are asked for.
 
     Raises:
@@ -70,10 +86,10 @@ def opened(path: Path) -> Iterator["Image"]:
     Image.init()
     formats = [name for name in FORMATS if name in Image.OPEN]  # old Pillows lack some
     try:
-        with warnings.catch_warnings(), open_regular(path) as file:
+        with warnings.catch_warnings(), _stream(path) as file:
             warnings.simplefilter("ignore")  # of pixels, whose limit is here, and odd metadata
             with Image.open(file, formats=formats) as picture:
-                bytes_ = path.stat().st_size
+                bytes_ = len(path.content) if isinstance(path, InMemory) else path.stat().st_size
                 most = min(_MOST_PIXELS, _ALWAYS + _PER_BYTE * bytes_)
                 if picture.width * picture.height > most and picture.format not in _DRAFTED:
                     message = (
@@ -93,6 +109,10 @@ def opened(path: Path) -> Iterator["Image"]:
         raise DataError(hint(f"{path}: needs more memory than there is", _SMALLER)) from error
     except Exception as error:  # decoders raise of all kinds on damaged files
         raise DataError(hint(f"{path}: cannot be read: {error}", _ADVICE)) from error
+
+
+def _stream(path: PictureFile) -> AbstractContextManager[BinaryIO]:
+    return BytesIO(path.content) if isinstance(path, InMemory) else open_regular(path)
 
 
 def has_picture_name(path: Path) -> bool:
@@ -124,7 +144,7 @@ def lost_bits(picture: "Image") -> bool:
     )
 
 
-def converted(path: Path, picture: "Image", mode: str, enough: int | None = None) -> "Image":
+def converted(path: PictureFile, picture: "Image", mode: str, enough: int | None = None) -> "Image":
     """Return an open picture upright and in `mode`: "L", "RGB", "RGBA", "I;16" or "F" (of Pillow,
     where "I;16" and "F" both come as "F").
 
@@ -172,7 +192,7 @@ def _plain(picture: "Image") -> "Image":
     return picture
 
 
-def _floats(path: Path, picture: "Image") -> "Image":
+def _floats(path: PictureFile, picture: "Image") -> "Image":
     """Return a picture of 16 bits or of floats as one of floats, all finite."""
     from PIL import Image
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from xpcnn.data.drawings import box_of_ink, ground
-from xpcnn.data.picture_files import converted, opened
+from xpcnn.data.picture_files import InMemory, PictureFile, converted, opened
 from xpcnn.data.reading import (
     WHITE,
     Arrays,
@@ -52,7 +52,7 @@ class Picture:
 
 
 def read_picture(
-    path: str | Path, reading: Reading, invert: Invert = "auto", frame: bool = True
+    file: str | Path | InMemory, reading: Reading, invert: Invert = "auto", frame: bool = True
 ) -> Picture:
     """Return a picture file as a sample, read as the samples of a data set were.
 
@@ -63,6 +63,7 @@ def read_picture(
     picture has the sample's size already, and inverted where its ground is the opposite one.
 
     Args:
+        file: a path, or the bytes of a file (`picture_files.InMemory`).
         invert: "yes" swaps dark and light, "no" never does, "auto" decides for `Drawn` and never
             does otherwise. Colours cannot be inverted.
         frame: False keeps the whole picture also for `Drawn`.
@@ -74,7 +75,7 @@ def read_picture(
         DataError: Pillow is missing, the file is no picture, or its values are of another kind.
         ConfigError: see `check_reading`.
     """
-    path = Path(path)
+    path = file if isinstance(file, InMemory) else Path(file)
     check_reading(reading, invert)
     if isinstance(reading, Drawn):
         return _drawing(path, reading, invert, frame)
@@ -107,7 +108,7 @@ def check_reading(reading: Reading, invert: Invert = "auto") -> None:
         raise ConfigError(hint(message, "invert them before, or leave --invert out"))
 
 
-def load(path: Path, mode: str, size: Size) -> "Image.Image":
+def load(path: PictureFile, mode: str, size: Size) -> "Image.Image":
     """Return a picture upright and in `mode`, not much larger than `size` needs it to be."""
     with opened(path) as picture:
         return converted(path, picture, mode, _GAP * max(size))
@@ -121,7 +122,7 @@ def as_sample(picture: "Image.Image", reading: Pictures) -> np.ndarray:
     return np.ascontiguousarray(x, dtype=reading.dtype)
 
 
-def _as_array(path: Path, reading: Arrays, invert: Invert) -> Picture:
+def _as_array(path: PictureFile, reading: Arrays, invert: Invert) -> Picture:
     """Return a picture as a model of arrays takes it."""
     assert reading.low is not None
     assert reading.high is not None
@@ -133,7 +134,7 @@ def _as_array(path: Path, reading: Arrays, invert: Invert) -> Picture:
     return Picture((reading.low + levels * step).astype(np.float32), inverted=invert == "yes")
 
 
-def _drawing(path: Path, reading: Drawn, invert: Invert, frame: bool) -> Picture:
+def _drawing(path: PictureFile, reading: Drawn, invert: Invert, frame: bool) -> Picture:
     """Return a picture as a model of drawings takes it."""
     with opened(path) as file:
         picture = converted(path, file, "L", _PAGE)

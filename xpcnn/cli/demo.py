@@ -1,0 +1,64 @@
+"""`xpcnn demo`: a page to draw a digit on, answered by a model while it is drawn."""
+
+import click
+
+from xpcnn.cli.options import (
+    backend_option,
+    data_dir_option,
+    device_option,
+    json_option,
+    option,
+)
+
+
+@click.command("demo")
+@click.argument("model", metavar="[RUN|FILE]", required=False)
+@option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    text="Port of 127.0.0.1 to serve on; 0 takes a free one.",
+)
+@option("--open", "open_browser", is_flag=True, text="Open the page in the browser.")
+@data_dir_option
+@backend_option
+@device_option
+@json_option
+def command(
+    model: str | None,
+    port: int,
+    open_browser: bool,
+    data_dir: str | None,
+    backend: str,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Serve a page on this machine: draw a digit or drop a picture, and see the model's answer.
+
+    The page shows the probabilities while you draw, the picture as the network sees it, and the
+    outputs of the first convolution. Without RUN or FILE, a small model of handwritten digits is
+    trained on first use, on MNIST where its files are (--data-dir), otherwise on the digits that
+    come with xpcnn. Ctrl-C ends the server. Needs pip install 'xpcnn[demo]'.
+    """
+    from xpcnn.backend import load
+    from xpcnn.cli.opening import open_model
+    from xpcnn.cli.options import device_name
+    from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.demo.recognizer import Recognizer
+    from xpcnn.demo.server import listen, require_server, serve
+    from xpcnn.demo.trained_digits import example_model
+
+    require_server()
+    with listen(port) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        if model is None:
+            opened = example_model(data_dir, load(backend, device_name(device)), say)
+        else:
+            opened = open_model(model, backend, device)
+        recognizer = Recognizer(opened, model or "the example model")
+        answer(to_json({"url": url, **recognizer.about()}) if as_json else f"serving {url}")
+        say("Ctrl-C ends the server")
+        if open_browser:
+            click.launch(url)
+        serve(recognizer, server)
