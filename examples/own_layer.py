@@ -1,9 +1,12 @@
 """A layer of your own: swish with a learnt steepness, its gradient checked, then put to work.
 
-Run it: python examples/own_layer.py
+Run it: python examples/own_layer.py [--plot FILE]
 """
 
+import argparse
 from dataclasses import dataclass
+
+import numpy
 
 import xpcnn
 from xpcnn import ops
@@ -24,13 +27,13 @@ class Swish:
     start: float = 1.0
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        """Say which parameters a sample of this shape needs, and the shape that comes out."""
+        """Return the parameters for samples of this shape, no buffers, and the output shape."""
         return {"beta": draw("beta", Constant(self.start), shape[:1])}, {}, shape
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        """Return the output, the buffers (none here) and the way back."""
+        """Return the output, the buffers (none here) and the pullback."""
         xp = namespace(x)  # NumPy, CuPy, PyTorch, ...: whatever made x
         beta = xp.reshape(params["beta"], (1, -1, *(1,) * (x.ndim - 2)))  # (1, c, 1, 1)
         s, _ = ops.sigmoid(beta * x)
@@ -48,7 +51,26 @@ network = Sequential(
     [Conv2D(8, 3, padding="same"), Swish(), MaxPool2D(2), Flatten(), Dense(32), Swish(), Dense(10)]
 )
 
+
+def plot(steepness: numpy.ndarray, file: str) -> None:
+    """Draw the curve that each channel has learnt, and the one that all began with."""
+    from matplotlib.figure import Figure
+
+    x = numpy.linspace(-6, 0.3, 201)  # where steepness shows most
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.subplots(subplot_kw={"xlabel": "x", "ylabel": "x sigmoid(beta x)"})
+    for beta in steepness:
+        axes.plot(x, x / (1 + numpy.exp(-beta * x)), linewidth=1)
+    axes.plot(x, x / (1 + numpy.exp(-x)), "k--", label="beta = 1, at the start")
+    axes.legend()
+    figure.savefig(file, dpi=150)
+
+
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves; needs matplotlib")
+    given = parser.parse_args()
+
     check_gradients(Swish(), (3, 4, 5))
     check_gradients(Swish(), (6,))
     check_gradients(network, (1, 8, 8))
@@ -60,3 +82,5 @@ if __name__ == "__main__":
     print(f"accuracy on the test part: {model.evaluate(test)['accuracy']:.3f}")
     beta = model.backend.to_host(model.params["layers.1"]["beta"])
     print(f"steepness per channel, 1 at the start: {', '.join(f'{b:.2f}' for b in beta)}")
+    if given.plot:
+        plot(beta, given.plot)

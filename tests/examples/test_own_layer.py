@@ -1,8 +1,10 @@
-"""The example of a layer of one's own runs as written, and its layer is right everywhere."""
+"""The example of a new layer runs as written; its gradients are right on every library."""
 
 import runpy
+import sys
 from pathlib import Path
 
+import numpy
 import pytest
 
 from tests.lib import Lib
@@ -11,7 +13,8 @@ from xpcnn.testing import check_gradients
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_layer.py"
 
 
-def test_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", [str(EXAMPLE)])
     runpy.run_path(str(EXAMPLE), run_name="__main__")
     right, accuracy, steepness = capsys.readouterr().out.splitlines()
     assert right == "gradients: right"
@@ -22,3 +25,9 @@ def test_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_its_layer_runs_on_every_library(lib: Lib) -> None:
     swish = runpy.run_path(str(EXAMPLE))["Swish"]
     check_gradients(swish(0.5), (3, 4, 5), backend=lib.backend)
+
+
+def test_it_draws_its_curves(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    runpy.run_path(str(EXAMPLE))["plot"](numpy.array([0.5, 2.0]), str(tmp_path / "curves.png"))
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -1,6 +1,7 @@
 """The picture of a decision: right way up, and the network's own."""
 
 import runpy
+import sys
 from pathlib import Path
 
 import numpy
@@ -28,12 +29,19 @@ def test_a_picture_by_hand() -> None:
     ]
 
 
-def test_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", [EXAMPLE])
     runpy.run_path(EXAMPLE, run_name="__main__")
     *lines, last = capsys.readouterr().out.splitlines()
-    assert last == "points named rightly: 4 of 4"
+    assert last == "points classified correctly: 4 of 4"
     assert len(lines) == 21
     points = {(i, j): c for i, line in enumerate(lines) for j, c in enumerate(line) if c in "01"}
     assert points == {(5, 11): "1", (5, 33): "0", (15, 11): "0", (15, 33): "1"}
     for (i, j), label in points.items():
         assert lines[i][j - 1] + lines[i][j + 1] == {"0": "  ", "1": "@@"}[label]
+
+
+def test_a_drawing(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    runpy.run_path(EXAMPLE)["plot"](Rising(), str(tmp_path / "xor.png"))
+    assert (tmp_path / "xor.png").read_bytes().startswith(b"\x89PNG")
