@@ -1,7 +1,11 @@
 """The meaning of every op, in array API functions only: clear before fast.
 
-Slow and explicit on purpose. These files define what is right; every fast kernel is held against
+Slow and explicit on purpose. These files define what is right; every fast kernel is tested against
 them. They use no array library by name, write into no array, and read no value on the host.
+
+The line `Kernels: ...` of each docstring lists what can run in place of the reference: NumPy calls
+(`backends/numpy_kernels`), C (`numpy_kernels/compiled`), CUDA (`backends/cupy_kernels`).
+Which cases each kernel serves: `examples/guides/where-computed.md`.
 """
 
 from xpcnn.ops.reference.activation import prelu

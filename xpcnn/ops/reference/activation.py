@@ -12,11 +12,24 @@ from typing import Any
 
 from xpcnn.types import Array, Pullback, namespace
 
+AS_AN_OP = """
+    The op returns (y, pullback). x is an array of any shape and floating dtype; y has both. The
+    pullback is dy -> (dx,) with dx = dy * derivative.
+    """
+
 
 def elementwise(
     f: Callable[..., Array], df: Callable[..., Array]
 ) -> Callable[..., tuple[Array, Pullback]]:
-    """Return the op of an elementwise function and its derivative: dx = dy * df(x, y)."""
+    """Return the op of an elementwise function and its derivative: dx = dy * df(x, y).
+
+    Args:
+        f: from x, and hyperparameters by keyword, to y.
+        df: from x, y and the same hyperparameters to the derivative.
+
+    Returns:
+        the op: op(x, **hyperparameters) -> (y, pullback), with the docstring of `f`.
+    """
 
     @wraps(f)
     def run(x: Array, **hyperparameters: Any) -> tuple[Array, Pullback]:
@@ -29,11 +42,15 @@ def elementwise(
 
         return y, pullback
 
+    run.__doc__ = f"{(f.__doc__ or '').rstrip()}\n{AS_AN_OP}"
     return run
 
 
 def relu(x: Array) -> Array:
-    """y = max(x, 0); the derivative is 1 where x > 0 and 0 elsewhere, at 0 too."""
+    """y = max(x, 0). Derivative: 1 where x > 0, otherwise 0, at x = 0 too.
+
+    Kernels: NumPy calls, C, CUDA.
+    """
     return namespace(x).where(x <= 0, 0.0, x)
 
 
@@ -42,7 +59,12 @@ def d_relu(x: Array, y: Array) -> Array:
 
 
 def leaky_relu(x: Array, *, slope: float = 0.01) -> Array:
-    """y = x where x > 0, slope * x elsewhere; derivative 1 or slope."""
+    """y = x where x > 0, otherwise slope * x. Derivative: 1 or slope.
+
+    slope: any finite number.
+
+    Kernels: none.
+    """
     return namespace(x).where(x > 0, x, slope * x)
 
 
@@ -51,9 +73,13 @@ def d_leaky_relu(x: Array, y: Array, *, slope: float = 0.01) -> Array:
 
 
 def elu(x: Array, *, alpha: float = 1.0) -> Array:
-    """y = x where x > 0, alpha (e^x - 1) elsewhere; derivative 1 or y + alpha.
+    """y = x where x > 0, otherwise alpha (e^x - 1). Derivative: 1 or y + alpha.
+
+    alpha: any finite number; y approaches -alpha for x far below 0.
 
     Source: Clevert et al. 2015, arXiv:1511.07289.
+
+    Kernels: none.
     """
     xp = namespace(x)
     return xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, 0.0, x)))
@@ -68,9 +94,14 @@ SELU_SCALE = 1.0507009873554804934193349852946
 
 
 def selu(x: Array, *, alpha: float = SELU_ALPHA, scale: float = SELU_SCALE) -> Array:
-    """y = scale * elu(x, alpha); with the default constants, activations normalise themselves.
+    """y = scale * elu(x, alpha). Derivative: scale or y + scale * alpha.
+
+    alpha, scale: with the defaults, mean and variance of activations approach 0 and 1 from layer
+        to layer.
 
     Source: Klambauer et al. 2017, arXiv:1706.02515.
+
+    Kernels: none.
     """
     return scale * elu(x, alpha=alpha)
 
@@ -80,7 +111,10 @@ def d_selu(x: Array, y: Array, *, alpha: float = SELU_ALPHA, scale: float = SELU
 
 
 def sigmoid(x: Array) -> Array:
-    """y = 1 / (1 + e^-x), in two branches so that nothing overflows; derivative y (1 - y)."""
+    """y = 1 / (1 + e^-x), in two branches so that nothing overflows. Derivative: y (1 - y).
+
+    Kernels: NumPy calls, C, CUDA.
+    """
     xp = namespace(x)
     e = xp.exp(-xp.abs(x))
     return xp.where(x >= 0, 1.0 / (1.0 + e), e / (1.0 + e))
@@ -91,7 +125,10 @@ def d_sigmoid(x: Array, y: Array) -> Array:
 
 
 def tanh(x: Array) -> Array:
-    """y = tanh x; derivative 1 - y^2."""
+    """y = tanh x. Derivative: 1 - y^2.
+
+    Kernels: NumPy calls, C, CUDA.
+    """
     return namespace(x).tanh(x)
 
 
@@ -100,7 +137,12 @@ def d_tanh(x: Array, y: Array) -> Array:
 
 
 def silu(x: Array) -> Array:
-    """y = x s with s = sigmoid(x), also called swish; derivative s (1 + x (1 - s))."""
+    """y = x s with s = sigmoid(x), also called swish. Derivative: s (1 + x (1 - s)).
+
+    Source: Elfwing et al. 2017, arXiv:1702.03118.
+
+    Kernels: none.
+    """
     return x * sigmoid(x)
 
 
@@ -113,6 +155,11 @@ def softplus(x: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
     """y = log(1 + e^(beta x)) / beta, stable: max(x, 0) + log1p(e^-|beta x|) / beta.
 
     Where beta x > threshold, y = x, as in PyTorch. Derivative: sigmoid(beta x), or 1.
+
+    beta: above 0; the larger, the closer to ReLU.
+    threshold: any number.
+
+    Kernels: none.
     """
     xp = namespace(x)
     y = xp.where(x <= 0, 0.0, x) + xp.log1p(xp.exp(-xp.abs(beta * x))) / beta
@@ -124,9 +171,11 @@ def d_softplus(x: Array, y: Array, *, beta: float = 1.0, threshold: float = 20.0
 
 
 def mish(x: Array) -> Array:
-    """y = x t with t = tanh(softplus(x)); derivative t + x (1 - t^2) sigmoid(x).
+    """y = x t with t = tanh(softplus(x)). Derivative: t + x (1 - t^2) sigmoid(x).
 
     Source: Misra 2019, arXiv:1908.08681.
+
+    Kernels: none.
     """
     return x * namespace(x).tanh(softplus(x))
 
@@ -137,7 +186,10 @@ def d_mish(x: Array, y: Array) -> Array:
 
 
 def softsign(x: Array) -> Array:
-    """y = x / (1 + |x|); derivative 1 / (1 + |x|)^2."""
+    """y = x / (1 + |x|). Derivative: 1 / (1 + |x|)^2.
+
+    Kernels: none.
+    """
     return x / (1.0 + namespace(x).abs(x))
 
 
@@ -147,7 +199,12 @@ def d_softsign(x: Array, y: Array) -> Array:
 
 
 def hard_sigmoid(x: Array, *, slope: float = 1 / 6, offset: float = 0.5) -> Array:
-    """y = slope * x + offset, kept between 0 and 1; derivative slope strictly between, else 0."""
+    """y = slope * x + offset, limited to [0, 1]. Derivative: slope where 0 < y < 1, otherwise 0.
+
+    slope, offset: of the line; the defaults are those of PyTorch and ONNX's HardSwish.
+
+    Kernels: none.
+    """
     line = slope * x + offset
     xp = namespace(x)
     return xp.where(line <= 0, 0.0, xp.where(line >= 1, 1.0, line))
@@ -159,9 +216,11 @@ def d_hard_sigmoid(x: Array, y: Array, *, slope: float = 1 / 6, offset: float = 
 
 
 def hard_swish(x: Array) -> Array:
-    """y = x * hard_sigmoid(x); derivative 0 below -3, 1 above 3, x/3 + 1/2 between.
+    """y = x * hard_sigmoid(x). Derivative: 0 below -3, 1 above 3, x/3 + 1/2 between.
 
     Source: Howard et al. 2019, arXiv:1905.02244.
+
+    Kernels: none.
     """
     return x * hard_sigmoid(x)
 
@@ -188,11 +247,14 @@ def erf(x: Array) -> Array:
 
 
 def gelu(x: Array, *, approximate: str = "none") -> Array:
-    """y = x Phi(x), Phi the normal distribution function; derivative Phi(x) + x phi(x).
+    """y = x Phi(x), Phi the normal distribution function. Derivative: Phi(x) + x phi(x).
 
-    approximate="tanh": Phi(x) ~ (1 + tanh u)/2 with u = sqrt(2/pi) (x + 0.044715 x^3), derivative
-    (1 + t)/2 + x (1 - t^2)/2 * du/dx with t = tanh u.
+    approximate: "none", or "tanh" for Phi(x) ~ (1 + t)/2 with t = tanh u and
+        u = sqrt(2/pi) (x + 0.044715 x^3); derivative (1 + t)/2 + x (1 - t^2)/2 * du/dx.
+
     Source: Hendrycks and Gimpel 2016, arXiv:1606.08415.
+
+    Kernels: none.
     """
     if approximate == "tanh":
         return 0.5 * x * (1.0 + namespace(x).tanh(_gelu_u(x)))
@@ -214,17 +276,19 @@ def _gelu_u(x: Array) -> Array:
 
 
 def prelu(x: Array, slope: Array) -> tuple[Array, Pullback]:
-    """Leaky ReLU with a learnt slope per channel: y = x where x > 0, slope[c] * x elsewhere.
+    """Leaky ReLU with a learnt slope per channel: y = x where x > 0, otherwise slope[c] * x.
 
     Backward: dx = dy or slope[c] * dy; dslope[c] = sum of dy * x over the elements with x <= 0.
     Source: He et al. 2015, arXiv:1502.01852.
 
     Args:
-        x: (n, c, ...), or of any shape where one slope is shared by all.
-        slope: (c,), or (1,) or () for one slope shared by all.
+        x: (n, c, ...), or any shape if all channels share one slope.
+        slope: (c,), or (1,) or () for one slope shared by all channels.
 
     Returns:
         y like x, and the pullback dy -> (dx, dslope).
+
+    Kernels: none.
     """
     xp = namespace(x)
     shared = slope.shape in ((), (1,))

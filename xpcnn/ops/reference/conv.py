@@ -40,15 +40,19 @@ def conv2d(
         x: images (n, c, h, w).
         w: filters (f, c/groups, kh, kw).
         b: bias (f,) or None.
-        stride: step between windows, s; one number or (rows, columns).
+        stride: step between windows in pixels, s; one number or (rows, columns).
         padding: zeros around the image: a number, (rows, columns), ((top, bottom), (left, right)),
             "valid" (none) or "same" (output size = input size; stride 1 only).
-        dilation: distance between the taps of a kernel, d.
-        groups: channels and filters are cut into this many groups that do not see each other.
+        dilation: distance between neighbouring weights of a filter in pixels, d; one number or
+            (rows, columns).
+        groups: number of groups into which channels and filters are split; a filter sees only the
+            channels of its own group. Divides both numbers.
 
     Returns:
-        y (n, f, ho, wo) with ho = floor((h + top + bottom - d*(kh - 1) - 1)/s) + 1, and the
-        pullback dy -> (dx, dw, db).
+        y (n, f, ho, wo) with ho = floor((h + top + bottom - d*(kh - 1) - 1)/s) + 1 and wo likewise,
+        and the pullback dy -> (dx, dw, db).
+
+    Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(x)
     n, c, h, width = x.shape

@@ -1,7 +1,7 @@
 """Dropout and the normalisation of input: the meaning of the ops, clear before fast.
 
-Array API functions only; writes into no array; draws no random numbers, which dropout is given.
-Source of dropout: Srivastava et al. 2014, JMLR 15.
+Array API functions only; writes into no array; draws no random numbers: dropout takes them as an
+argument. Source of dropout: Srivastava et al. 2014, JMLR 15.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from xpcnn.types import Array, Pullback, namespace
 
 
 def dropout(x: Array, uniform: Array, *, rate: float) -> tuple[Array, Pullback]:
-    """Set elements to zero at random and scale the others so that the mean stays.
+    """Set elements to zero at random; scale the others so that the expected value stays the same.
 
         y = x * mask      mask = [uniform >= rate] / (1 - rate)
 
@@ -18,11 +18,13 @@ def dropout(x: Array, uniform: Array, *, rate: float) -> tuple[Array, Pullback]:
 
     Args:
         x: any shape.
-        uniform: numbers in [0, 1), float32, the shape of x.
-        rate: the share that is dropped, 0 <= rate < 1.
+        uniform: random numbers in [0, 1), float32, in the shape of x.
+        rate: probability that an element is dropped, 0 <= rate < 1.
 
     Returns:
         y like x, and the pullback dy -> (dx, None).
+
+    Kernels: NumPy calls, CUDA.
     """
     xp = namespace(x)
     mask = xp.astype(uniform >= rate, x.dtype) * (1.0 / (1.0 - rate))

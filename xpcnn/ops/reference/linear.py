@@ -22,6 +22,8 @@ def dense(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
 
     Returns:
         y (n, o) and the pullback dy -> (dx, dw, db).
+
+    Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(x)
     y = x @ w
@@ -42,16 +44,18 @@ def dense(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
 
 
 def reshape(x: Array, *, shape: Shape) -> tuple[Array, Pullback]:
-    """Give every sample another shape; the number of elements stays.
+    """Give every sample another shape with the same number of elements.
 
-    Backward: dx is dy in x's shape.
+    Backward: dx is dy in the shape of x.
 
     Args:
-        x: samples (n, ...).
-        shape: the new shape of one sample; one entry may be -1.
+        x: samples (n, ...), of any dtype.
+        shape: new shape of one sample; one entry may be -1, which is computed from the others.
 
     Returns:
         y (n, *shape) and the pullback dy -> (dx,).
+
+    Kernels: none.
     """
     xp = namespace(x)
     y = xp.reshape(x, (x.shape[0], *shape))
@@ -65,11 +69,16 @@ def reshape(x: Array, *, shape: Shape) -> tuple[Array, Pullback]:
 
 
 def flatten(x: Array) -> tuple[Array, Pullback]:
-    """Make one row of every sample: (n, ...) -> (n, features), channels slowest.
+    """Make one row of every sample: (n, ...) -> (n, features), row-major (channels slowest).
 
-    Backward: dx is dy in x's shape.
+    Backward: dx is dy in the shape of x.
+
+    Args:
+        x: samples (n, ...), of any dtype.
 
     Returns:
         y (n, features) and the pullback dy -> (dx,).
+
+    Kernels: none.
     """
     return reshape(x, shape=(math.prod(x.shape[1:]),))

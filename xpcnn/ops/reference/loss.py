@@ -28,8 +28,8 @@ def softmax_cross_entropy(
 
     Label smoothing e replaces t by (1 - e) t + e/C; class weights multiply: the one-hot part by the
     weight of the label, the smoothed part by that of each class. D is the number of rows, or for
-    integer labels the sum of their weights; rows with `ignore_index` count in neither. All as in
-    PyTorch; so is the loss of a batch in which every row is ignored: NaN, with a gradient of 0.
+    integer labels the sum of their weights; rows with `ignore_index` count in neither. If every
+    row of a batch is ignored, the loss is NaN and the gradient 0. All of this is as in PyTorch.
 
     Backward. d log p[k] / d logits[c] = [k = c] - p[c], so the quotients of softmax and logarithm
     cancel, which is why softmax and loss are one op:
@@ -39,13 +39,16 @@ def softmax_cross_entropy(
 
     Args:
         logits: scores (n, c).
-        labels: integers (n,) in [0, c) or `ignore_index`, or probabilities (n, c).
-        class_weights: (c,) or None.
+        labels: integers (n,) in [0, c) or `ignore_index`, or probabilities (n, c) of the dtype of
+            the logits.
+        class_weights: (c,) or None for equal weights.
         label_smoothing: e, between 0 and 1.
         ignore_index: integer label of rows that do not count.
 
     Returns:
         the loss, and the pullback dloss -> (dlogits, dlabels, None); dlabels is None for integers.
+
+    Kernels: NumPy calls, CUDA.
     """
     xp = namespace(logits)
     n, classes = logits.shape
@@ -102,22 +105,27 @@ def bce_with_logits(
     """Return the mean binary cross-entropy of independent yes/no scores.
 
     With the sigmoid s(x), 1 - s(x) = s(-x) and -log s(x) = softplus(-x) = log(1 + e^-x), stable for
-    any x and without the threshold of the activation, above which that is x:
+    any x and exact for large ones (the activation of that name returns x above its threshold):
 
         loss = mean(w (p t softplus(-x) + (1 - t) softplus(x)))
 
     w weighs elements and p the positive part, to count rare positives more; both are 1 if None.
 
-    Backward: dx = w ((1 - t) s(x) - p t s(-x)) / N,  dt = w (p softplus(-x) - softplus(x)) / N, N
-    the number of elements; without weights these are (s(x) - t) / N and -x / N.
+    Backward, N being the number of elements:
+
+        dx = w ((1 - t) s(x) - p t s(-x)) / N        dt = w (p softplus(-x) - softplus(x)) / N
+
+    Without weights these are (s(x) - t) / N and -x / N.
 
     Args:
         logits: scores x, any shape.
-        targets: t in [0, 1], the same shape and dtype.
-        weights, positive_weights: w and p, of shapes that broadcast to that of x, or None.
+        targets: t in [0, 1], of the shape and dtype of the logits.
+        weights, positive_weights: w and p, of shapes that broadcast to that of the logits, or None.
 
     Returns:
         the loss, and the pullback dloss -> (dlogits, dtargets, None, None).
+
+    Kernels: none.
     """
     xp = namespace(logits)
     yes, no = targets, 1.0 - targets
@@ -151,14 +159,16 @@ def bce_with_logits(
 def mse(y: Array, targets: Array) -> tuple[Array, Pullback]:
     """Return the mean squared error: loss = mean((y - t)^2).
 
-    Backward: dy = 2 (y - t) / N, dt = -dy, N the number of elements.
+    Backward: dy = 2 (y - t) / N, dt = -dy, N being the number of elements.
 
     Args:
         y: outputs, any shape.
-        targets: t, the same shape and dtype.
+        targets: t, of the shape and dtype of y.
 
     Returns:
         the loss, and the pullback dloss -> (dy, dtargets).
+
+    Kernels: none.
     """
     difference = y - targets
     loss = namespace(y).mean(difference * difference)

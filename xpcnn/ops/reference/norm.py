@@ -24,10 +24,10 @@ def batch_norm(
 
         dxhat = gamma * dy
         dvar  = sum dxhat * (x - mean) * (-1/2) s^3    = -(s^2/2) sum dxhat * xhat
-        dmean = -s sum dxhat       (that of var by mean is 0: the sum of x - mean)
+        dmean = -s sum dxhat       (var by mean is 0: it is the sum of x - mean)
         dx    = s dxhat + dvar * 2 (x - mean)/m + dmean/m
 
-    and with the sums put in,
+    and, with dvar and dmean inserted,
 
         dx = gamma s (dy - dbeta/m - xhat * dgamma/m)
 
@@ -35,11 +35,13 @@ def batch_norm(
         x: (n, c, h, w) or (n, c).
         gamma: scale (c,) or None for 1.
         beta: shift (c,) or None for 0.
-        eps: added to the variance, inside the root.
+        eps: added to the variance, inside the root; above 0.
 
     Returns:
         (y, mean, var), y like x, mean and biased variance (c,), and the pullback
         dy -> (dx, dgamma, dbeta).
+
+    Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(x)
     axes = (0, *range(2, x.ndim))  # every axis but the channels
@@ -82,7 +84,7 @@ def batch_norm_inference(
     *,
     eps: float = 1e-5,
 ) -> tuple[Array, Pullback]:
-    """Normalise every channel by given statistics; a sample does not depend on its batch mates.
+    """Normalise every channel by given statistics; samples do not depend on each other.
 
         xhat = (x - mean) / sqrt(var + eps)      y = gamma * xhat + beta
 
@@ -94,10 +96,12 @@ def batch_norm_inference(
         x: (n, c, h, w) or (n, c).
         gamma, beta: scale and shift (c,) or None.
         mean, var: statistics (c,), usually running means over training.
-        eps: added to the variance, inside the root.
+        eps: added to the variance, inside the root; above 0.
 
     Returns:
         y like x, and the pullback dy -> (dx, dgamma, dbeta, None, None).
+
+    Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(x)
     axes = (0, *range(2, x.ndim))

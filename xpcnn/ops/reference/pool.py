@@ -23,21 +23,26 @@ def max_pool2d(
 
         y[n,c,p,q] = max_{i,j} x[n,c, p*s + i*d - top, q*s + j*d - left]
 
-    Backward: dy[n,c,p,q] goes to the element that won its window; overlapping windows add up. Of
-    equal elements the first in row-major order wins: on flat patches, such as the background of a
-    digit, a mask `x == y` would hand the gradient out several times. Padding never wins. NaN
-    propagates, and of several in a window the last takes the gradient, as in PyTorch.
+    Backward: dy[n,c,p,q] is added to the element that won its window. Of equal elements the first
+    in row-major order wins: on flat patches, such as the background of a digit, a mask `x == y`
+    would count the gradient several times. Padding never wins. NaN propagates; of several NaNs in a
+    window, the last takes the gradient, as in PyTorch.
 
     Args:
         x: images (n, c, h, w).
-        size: window; one number or (rows, columns).
-        stride: step between windows; None for the window's own size.
-        padding: rows and columns around the image; no window may lie in it alone.
-        dilation: distance between the elements of a window.
-        ceil_mode: also take a last window that reaches beyond the image, unless it starts there.
+        size: window in pixels; one number or (rows, columns).
+        stride: step between windows in pixels, s; one number or (rows, columns); None for `size`.
+        padding: pixels around the image, in the forms that `conv2d` takes; a window that lies in
+            the padding alone is a ConfigError.
+        dilation: distance between neighbouring elements of a window in pixels, d.
+        ceil_mode: also take a last window that reaches beyond the image and its padding, unless it
+            starts beyond the image.
 
     Returns:
-        y (n, c, ho, wo) and the pullback dy -> (dx,).
+        y (n, c, ho, wo) with ho = floor((h + top + bottom - d*(kh - 1) - 1)/s) + 1 (ceil instead of
+        floor with `ceil_mode`), and the pullback dy -> (dx,).
+
+    Kernels: NumPy calls, CUDA.
     """
     xp = namespace(x)
     windows = Windows.of(
@@ -89,20 +94,21 @@ def avg_pool2d(
 
         y[n,c,p,q] = (1/N[p,q]) * sum_{i,j} x[n,c, p*s + i*d - top, q*s + j*d - left]
 
-    N counts the elements of the window: with its padding (`count_include_pad`, as in PyTorch) or
-    only those of the image; what `ceil_mode` adds beyond the padding never counts. `divisor` takes
-    the place of N everywhere.
+    N is the number of elements of the window, with or without those of the padding (as in PyTorch);
+    elements that `ceil_mode` adds beyond the padding never count.
 
-    Backward: every element of the window receives dy[n,c,p,q] / N[p,q].
+    Backward: dy[n,c,p,q] / N[p,q] is added to every element of the window.
 
     Args:
         x: images (n, c, h, w).
         size, stride, padding, dilation, ceil_mode: as in `max_pool2d`.
-        count_include_pad: whether zeros of the padding count as elements.
-        divisor: what every sum is divided by, instead of N.
+        count_include_pad: whether N counts the zeros of the padding.
+        divisor: a number that replaces N in all windows, not 0; None for N.
 
     Returns:
         y (n, c, ho, wo) and the pullback dy -> (dx,).
+
+    Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(x)
     windows = Windows.of(
@@ -146,8 +152,13 @@ def global_avg_pool2d(x: Array) -> tuple[Array, Pullback]:
 
     Backward: dx[n,c,h,w] = dy[n,c] / (h*w).
 
+    Args:
+        x: images (n, c, h, w) of at least one pixel.
+
     Returns:
         y (n, c) and the pullback dy -> (dx,).
+
+    Kernels: none.
     """
     xp = namespace(x)
     n, c, h, w = x.shape
@@ -164,18 +175,22 @@ def global_avg_pool2d(x: Array) -> tuple[Array, Pullback]:
 def global_max_pool2d(x: Array) -> tuple[Array, Pullback]:
     """Take the largest element of every channel: y[n,c] = max_{h,w} x[n,c,h,w].
 
-    Backward: dy[n,c] goes to the first element (row-major) that has the value; NaN as in
-    `max_pool2d`.
+    Backward: dy[n,c] goes to the first largest element in row-major order, or to the last NaN.
+
+    Args:
+        x: images (n, c, h, w) of at least one pixel.
 
     Returns:
         y (n, c) and the pullback dy -> (dx,).
+
+    Kernels: none.
     """
     xp = namespace(x)
     n, c, h, w = x.shape
     flat = xp.reshape(x, (n, c, h * w))
     y = xp.max(flat, axis=2)
-    # One rank per element, no two alike, so that argmax need not decide ties: the first of the
-    # largest elements has the highest rank, unless there is a NaN: then the last NaN.
+    # Ranks all differ, so that argmax need not decide ties: the highest rank is that of the last
+    # NaN or, without NaNs, of the first of the largest elements.
     place = xp.reshape(xp.arange(h * w, device=x.device), (1, 1, h * w))
     largest = flat == xp.expand_dims(y, axis=2)
     rank = xp.where(xp.isnan(flat), h * w + place, xp.where(largest, h * w - 1 - place, -1 - place))

@@ -12,10 +12,16 @@ from xpcnn.types import Array, Pullback, namespace
 def softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
     """Turn scores into probabilities: y_i = e^(x_i) / sum_k e^(x_k) along `axis`.
 
-    Backward: dx_i = y_i (dy_i - sum_k dy_k y_k). Along an axis of length 0 there is nothing to do.
+    Backward: dx_i = y_i (dy_i - sum_k dy_k y_k).
+
+    Args:
+        x: scores, any shape; an axis of length 0 is returned as it is.
+        axis: axis along which the probabilities add up to 1.
 
     Returns:
         y like x, and the pullback dy -> (dx,).
+
+    Kernels: none.
     """
     xp = namespace(x)
     if x.shape[axis] == 0:
@@ -34,10 +40,16 @@ def softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
 def log_softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
     """Return the logarithm of softmax: y_i = x_i - log sum_k e^(x_k) along `axis`.
 
-    Backward: dx_i = dy_i - e^(y_i) sum_k dy_k. Along an axis of length 0 there is nothing to do.
+    Backward: dx_i = dy_i - e^(y_i) sum_k dy_k.
+
+    Args:
+        x: scores, any shape; an axis of length 0 is returned as it is.
+        axis: axis of the sum.
 
     Returns:
         y like x, and the pullback dy -> (dx,).
+
+    Kernels: none.
     """
     xp = namespace(x)
     if x.shape[axis] == 0:

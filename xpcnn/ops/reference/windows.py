@@ -1,7 +1,7 @@
-"""Windows that slide over images: their geometry, and the four moves of every windowed op.
+"""Windows that slide over images: their geometry, and the four operations of every windowed op.
 
-`pad` and `cut` take an image to the k-th element of all its windows at once; `place` and `crop` are
-their adjoints and carry gradients the way back. No stride tricks, no writes.
+`pad` and `cut` lead from an image to the k-th element of all its windows at once; `place` and
+`crop` are their adjoints, for gradients. No stride tricks, no writes.
 
 Sizes: images (n, c, h, w), window (kh, kw), output (ho, wo).
 """
@@ -18,7 +18,7 @@ Padding: TypeAlias = Pair | Sides | Literal["same", "valid"]
 
 
 def pair(value: Pair) -> tuple[int, int]:
-    """Return (height, width) of a hyperparameter given once or per axis."""
+    """Return (height, width) of a hyperparameter that is one number or a pair."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
@@ -65,7 +65,7 @@ class Windows:
         dilation: Pair,
         ceil_mode: bool = False,
     ) -> "Windows":
-        """Lay windows over an image of (h, w)."""
+        """Return the windows over an image of (h, w)."""
         size, stride, dilation = pair(size), pair(stride), pair(dilation)
         around = sides(padding, size, dilation)
         out = []
@@ -77,7 +77,7 @@ class Windows:
 
     @property
     def overhang(self) -> tuple[int, int]:
-        """Rows and columns that windows of `ceil_mode` reach beyond image and padding."""
+        """Rows and columns by which windows of `ceil_mode` reach beyond image and padding."""
         reach = [
             (o - 1) * s + d * (k - 1) + 1 - (n + before + after)
             for n, o, k, s, d, (before, after) in zip(
@@ -100,7 +100,7 @@ class Windows:
         return surround(x, (0, down), (0, across), value if beyond is None else beyond)
 
     def crop(self, x: Array) -> Array:
-        """Take the image out of its padding: the adjoint of `pad`."""
+        """Return the image without its padding: the adjoint of `pad`."""
         (top, _), (left, _) = self.sides
         h, w = self.image
         return x[:, :, top : top + h, left : left + w]
@@ -111,7 +111,10 @@ class Windows:
         return x[:, :, i : i + sh * (ho - 1) + 1 : sh, j : j + sw * (wo - 1) + 1 : sw]
 
     def place(self, y: Array, i: int, j: int) -> Array:
-        """Put y (n, c, ho, wo) where `cut` took it from, zeros elsewhere: the adjoint of `cut`."""
+        """Return a padded image of zeros with y (n, c, ho, wo) at the pixels that `cut` reads.
+
+        The adjoint of `cut`.
+        """
         y = spread(y, self.stride)
         (top, bottom), (left, right) = self.sides
         down, across = self.overhang
@@ -136,7 +139,7 @@ def surround(x: Array, rows: tuple[int, int], columns: tuple[int, int], value: f
 
 
 def spread(y: Array, stride: tuple[int, int]) -> Array:
-    """Put stride - 1 zeros between neighbours of y (n, c, ho, wo)."""
+    """Insert stride - 1 zeros between neighbours of y (n, c, ho, wo)."""
     if stride == (1, 1):
         return y
     xp = namespace(y)
