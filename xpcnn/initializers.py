@@ -1,9 +1,9 @@
 """Initializers: the first values of parameters, drawn on the host in float64 and kept as float32.
 
-`initializer(shape, rng) -> numpy float32 array`. Fans count a unit's inputs and outputs: for dense
-weights `(in, out)` they are in and out; for convolution weights `(out, in/groups, kh, kw)` they are
-(in/groups)·kh·kw and out·kh·kw, as in PyTorch. Normal forms are not truncated. Where fans are
-needed, a shape without them (a bias) is refused with a `ShapeError`.
+`initializer(shape, rng) -> numpy float32 array`. fan_in and fan_out count the inputs and outputs of
+a unit: in and out for dense weights `(in, out)`; (in/groups)·kh·kw and out·kh·kw for convolution
+weights `(out, in/groups, kh, kw)`, as in PyTorch. Normal distributions are not truncated.
+Initializers that use fans raise a `ShapeError` for a shape without fans, such as that of a bias.
 """
 
 import math
@@ -23,14 +23,14 @@ Host: TypeAlias = NDArray[numpy.float32]
 
 
 class Initializer(Protocol):
-    """From a shape and a source of randomness to values."""
+    """A function from a shape and a random generator to values."""
 
     def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host: ...
 
 
 @dataclass(frozen=True)
 class Zeros:
-    """All 0."""
+    """Set all values to 0."""
 
     def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
         return numpy.zeros(shape, numpy.float32)
@@ -38,7 +38,7 @@ class Zeros:
 
 @dataclass(frozen=True)
 class Constant:
-    """All the same value."""
+    """Set all values to `value`, any finite number."""
 
     value: float = 1.0
 
@@ -51,7 +51,11 @@ class Constant:
 
 @dataclass(frozen=True)
 class Normal:
-    """N(mean, std²)."""
+    """Draw from the normal distribution N(mean, std²).
+
+    std: standard deviation, at least 0.
+    mean: any finite number.
+    """
 
     std: float = 0.01
     _: KW_ONLY
@@ -66,7 +70,10 @@ class Normal:
 
 @dataclass(frozen=True)
 class Uniform:
-    """U(low, high)."""
+    """Draw from the uniform distribution U(low, high).
+
+    low, high: any finite numbers, `low` not above `high`.
+    """
 
     low: float = -0.05
     high: float = 0.05
@@ -87,7 +94,10 @@ class Uniform:
 
 @dataclass(frozen=True)
 class LeCunNormal:
-    """N(0, 1 / fan_in): keeps the variance of a linear unit (LeCun et al., 1998)."""
+    """Draw from N(0, 1 / fan_in), which keeps the variance through a linear unit.
+
+    Source: LeCun et al., "Efficient BackProp", 1998.
+    """
 
     def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
         return _normal(1.0 / fans(shape)[0], shape, rng)
@@ -95,7 +105,10 @@ class LeCunNormal:
 
 @dataclass(frozen=True)
 class LeCunUniform:
-    """U(-a, a) with a = √(3 / fan_in): variance 1 / fan_in."""
+    """Draw from U(-a, a) with a = √(3 / fan_in), of variance 1 / fan_in.
+
+    Source: LeCun et al., "Efficient BackProp", 1998.
+    """
 
     def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
         return _uniform(1.0 / fans(shape)[0], shape, rng)
@@ -103,7 +116,11 @@ class LeCunUniform:
 
 @dataclass(frozen=True)
 class GlorotNormal:
-    """N(0, 2 / (fan_in + fan_out)): forward and backward at once (Glorot and Bengio, 2010)."""
+    """Draw from N(0, 2 / (fan_in + fan_out)), between keeping the variance forward and backward.
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010.
+    """
 
     def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
         return _normal(2.0 / sum(fans(shape)), shape, rng)
@@ -111,7 +128,11 @@ class GlorotNormal:
 
 @dataclass(frozen=True)
 class GlorotUniform:
-    """U(-a, a) with a = √(6 / (fan_in + fan_out))."""
+    """Draw from U(-a, a) with a = √(6 / (fan_in + fan_out)), of variance 2 / (fan_in + fan_out).
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010, equation 16.
+    """
 
     def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
         return _uniform(2.0 / sum(fans(shape)), shape, rng)
@@ -119,7 +140,10 @@ class GlorotUniform:
 
 @dataclass(frozen=True)
 class HeNormal:
-    """N(0, 2 / fan_in): for ReLU, which passes half of the variance (He et al., 2015)."""
+    """Draw from N(0, 2 / fan_in), for ReLU, which halves the variance.
+
+    Source: He et al. 2015, arXiv:1502.01852, equation 10.
+    """
 
     def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
         return _normal(2.0 / fans(shape)[0], shape, rng)
@@ -127,7 +151,10 @@ class HeNormal:
 
 @dataclass(frozen=True)
 class HeUniform:
-    """U(-a, a) with a = √(6 / fan_in)."""
+    """Draw from U(-a, a) with a = √(6 / fan_in), of variance 2 / fan_in, for ReLU.
+
+    Source: He et al. 2015, arXiv:1502.01852.
+    """
 
     def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
         return _uniform(2.0 / fans(shape)[0], shape, rng)
@@ -135,11 +162,13 @@ class HeUniform:
 
 @dataclass(frozen=True)
 class Orthogonal:
-    """`gain` times a matrix with orthonormal rows or columns, whichever are fewer.
+    """Draw `gain` times a matrix with orthonormal rows or columns, whichever are fewer.
 
     The matrix is the weights as (first axis, all others). It is Q of the QR decomposition of a
     normal matrix, each column with the sign of R's diagonal, so that every Q is equally likely.
     Sources: Saxe, McClelland, Ganguli, 2014; Mezzadri, 2007 (the signs).
+
+    gain: any finite number.
     """
 
     gain: float = 1.0
@@ -179,24 +208,27 @@ INITIALIZERS: Mapping[str, type[Initializer]] = {
 
 @dataclass(frozen=True)
 class Draw:
-    """Draws the parameters of one layer, each from a random stream of its own name.
+    """Draws the parameters of one layer, each from a random stream of its own.
 
     The stream is Philox with the key of (seed, "init/<path>.<name>"): the same seed gives a
-    parameter the same values whatever else is drawn, on every backend.
+    parameter the same values on every backend, whatever else is drawn.
+
+    seed: any whole number.
+    path: dotted path of the layer.
     """
 
     seed: int
     path: str = ""
 
     def at(self, name: str) -> "Draw":
-        """Return the draw of a child."""
+        """Return the Draw of the child layer called `name`."""
         return Draw(self.seed, self._join(name))
 
     def __call__(self, name: str, initializer: Initializer, shape: Shape) -> Host:
-        """Return the first values of the parameter `name`.
+        """Return the first values of the parameter `name` of that shape, float32.
 
         Raises:
-            ConfigError: the initializer is none, or its class.
+            ConfigError: `initializer` is not an initializer, or a class instead of an object.
         """
         if isinstance(initializer, type) or not callable(initializer):
             message = f"{self._join(name)}: {initializer!r} is no initializer"
@@ -210,10 +242,10 @@ class Draw:
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """Return (fan_in, fan_out) of weights of that shape.
+    """Return (fan_in, fan_out) of weights of shape `shape`.
 
     Raises:
-        ShapeError: rank below 2, or an axis without elements.
+        ShapeError: `shape` has a rank below 2 or an axis of length 0.
     """
     if len(shape) < 2 or 0 in shape:
         raise ShapeError(

@@ -1,9 +1,8 @@
-"""Metrics: `correct` on the device during training, all others after an evaluation, as numbers.
+"""Metrics of predictions: accuracy, confusion, precision and recall, AUC, calibration.
 
-Written against the array API, so that arrays of the host and of a device both serve; functions that
-return Python numbers wait for the device, `correct` does not. n is the number of samples, c that of
-classes; labels are integers `(n,)` in [0, c), which nothing here checks; scores `(n, c)` are logits
-or probabilities.
+Written against the array API, for arrays on the host or on a device. Functions that return Python
+numbers wait for the device. n is the number of samples, c the number of classes. Labels are
+integers `(n,)` in [0, c), which is not checked; scores `(n, c)` are logits or probabilities.
 """
 
 from xpcnn.errors import LabelError, hint
@@ -11,21 +10,36 @@ from xpcnn.types import Array, namespace
 
 
 def correct(logits: Array, labels: Array) -> Array:
-    """Return how many samples have their highest score at the label: 0-d int64, on the device."""
+    """Return how many samples have their highest score at the label, without waiting for a device.
+
+    logits: scores (n, c).
+    labels: integers (n,).
+
+    Returns:
+        a 0-d int64 array on the device of the logits.
+    """
     xp = namespace(logits)
     return xp.sum(xp.astype(xp.argmax(logits, axis=1) == labels, xp.int64))
 
 
 def accuracy(scores: Array, labels: Array) -> float:
-    """Return the part of the samples whose highest score is at the label."""
+    """Return the share of samples whose highest score is at the label.
+
+    scores: (n, c).
+    labels: integers (n,).
+    """
     return float(int(correct(scores, labels)) / labels.shape[0])
 
 
 def top_k(scores: Array, labels: Array, k: int = 5) -> float:
-    """Return the part of the samples whose label is among the k highest scores.
+    """Return the share of samples whose label is among the k highest scores.
 
-    Of equal scores the lower class ranks higher, so k = 1 is `accuracy`; a label whose score is
-    NaN is never among them.
+    Of equal scores the lower class ranks higher, so k = 1 is `accuracy`. A label whose score is NaN
+    is never among the highest.
+
+    scores: (n, c).
+    labels: integers (n,).
+    k: from 1 to c.
     """
     xp = namespace(scores)
     classes = xp.arange(scores.shape[1], dtype=labels.dtype, device=scores.device)
@@ -36,7 +50,13 @@ def top_k(scores: Array, labels: Array, k: int = 5) -> float:
 
 
 def confusion_matrix(predicted: Array, labels: Array, classes: int) -> Array:
-    """Return counts (c, c), int64: row = label, column = predicted class."""
+    """Return the number of samples by label and predicted class, (c, c), int64.
+
+    Rows are labels, columns predicted classes.
+
+    predicted, labels: integers (n,).
+    classes: c.
+    """
     xp = namespace(labels)
     cells = xp.arange(classes * classes, dtype=xp.int64, device=labels.device)
     cell = xp.astype(labels, xp.int64) * classes + xp.astype(predicted, xp.int64)  # (n,)
@@ -51,6 +71,8 @@ def per_class(confusion: Array) -> dict[str, Array]:
         precision = hits / predicted,  recall = hits / support,  f1 = 2·hits / (predicted + support)
 
     0 where the divisor is 0.
+
+    confusion: counts (c, c), as `confusion_matrix` returns them.
     """
     xp = namespace(confusion)
     support = xp.sum(confusion, axis=1)
@@ -68,13 +90,16 @@ def per_class(confusion: Array) -> dict[str, Array]:
 
 
 def auc(scores: Array, labels: Array) -> float:
-    """Return the area under the ROC curve: scores (n,), labels (n,) of 0 and 1.
+    """Return the area under the ROC curve, exactly.
 
-    The chance that a sample of class 1 scores above one of class 0, a tie counting half; exact.
-    Source: Hanley and McNeil, 1982.
+    It is the probability that a sample of class 1 has a higher score than a sample of class 0; ties
+    count half. Source: Hanley and McNeil, 1982.
+
+    scores: (n,), higher for class 1.
+    labels: 0 and 1, (n,).
 
     Raises:
-        LabelError: one of the classes is missing.
+        LabelError: `labels` lack one of the classes.
     """
     xp = namespace(scores)
     positive = scores[labels == 1]
@@ -93,7 +118,11 @@ def auc(scores: Array, labels: Array) -> float:
 
 
 def log_loss(probabilities: Array, labels: Array) -> float:
-    """Return -mean(log p) of the labels, p being at least the dtype's smallest normal number."""
+    """Return -mean(log p[label]), with p at least the dtype's smallest normal number.
+
+    probabilities: p, (n, c).
+    labels: integers (n,).
+    """
     xp = namespace(probabilities)
     p = _of_label(probabilities, labels)
     floor = xp.full_like(p, float(xp.finfo(p.dtype).smallest_normal))
@@ -103,22 +132,30 @@ def log_loss(probabilities: Array, labels: Array) -> float:
 def calibration_error(probabilities: Array, labels: Array, bins: int = 15) -> float:
     """Return the expected calibration error, ECE = Σ_b (n_b/n)·|accuracy_b - confidence_b|.
 
-    Samples fall into `bins` bins ((b - 1)/bins, b/bins] by their confidence, the highest
-    probability. Source: Guo et al., "On calibration of modern neural networks", 2017, equation 3.
+    The confidence of a sample is its highest probability; bin b has the samples whose confidence is
+    in ((b - 1)/bins, b/bins]. Source: Guo et al., "On calibration of modern neural networks", 2017,
+    equation 3.
+
+    probabilities: (n, c).
+    labels: integers (n,).
+    bins: number of bins of equal width.
     """
     xp = namespace(probabilities)
     confidence = xp.max(probabilities, axis=1)
     hit = xp.astype(xp.argmax(probabilities, axis=1) == labels, confidence.dtype)
     gap = hit - confidence
-    place = xp.clip(xp.ceil(confidence * bins), 1.0, float(bins))
+    bin_of = xp.clip(xp.ceil(confidence * bins), 1.0, float(bins))
     total = 0.0
     for b in range(1, bins + 1):
-        total += abs(float(xp.sum(xp.where(place == b, gap, xp.zeros_like(gap)))))
+        total += abs(float(xp.sum(xp.where(bin_of == b, gap, xp.zeros_like(gap)))))
     return float(total / labels.shape[0])
 
 
 def most_confused(confusion: Array, k: int = 10) -> list[tuple[int, int, int]]:
-    """Return up to k (label, predicted class, count) of wrong predictions, most frequent first."""
+    """Return the most frequent errors: up to k of (label, predicted class, count), in that order.
+
+    confusion: counts (c, c), as `confusion_matrix` returns them.
+    """
     c, _ = confusion.shape
     pairs = [
         (i, j, int(confusion[i, j]))
@@ -130,7 +167,11 @@ def most_confused(confusion: Array, k: int = 10) -> list[tuple[int, int, int]]:
 
 
 def worst(probabilities: Array, labels: Array, k: int = 10) -> Array:
-    """Return the positions of the k samples with the lowest probability of their label, (k,)."""
+    """Return the indices of the k samples with the lowest probability of their label, (k,).
+
+    probabilities: (n, c).
+    labels: integers (n,).
+    """
     xp = namespace(probabilities)
     return xp.argsort(_of_label(probabilities, labels), stable=True)[:k]
 

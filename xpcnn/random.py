@@ -4,7 +4,7 @@ A purpose names a stream (`dropout/<layer path>`, `shuffle`, `augment/<name>/<ar
 the number of a training forward pass, or an epoch for shuffles and per-sample augmentation; the
 element is the row-major index. The numbers are Philox4x64-10 at counter `(step << 192) + block + 1`
 under the 128-bit key of (seed, purpose), so that every backend can compute the same bits (Salmon et
-al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). Holds no generator and no state.
+al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). There is no generator and no state.
 """
 
 import hashlib
@@ -18,28 +18,43 @@ from xpcnn.types import Shape
 
 
 def key(seed: int, purpose: str) -> int:
-    """Return the 128-bit key of a stream: blake2b of `seed/purpose`, read as little-endian."""
+    """Return the 128-bit key of a stream: blake2b of the text `seed/purpose`, as little-endian.
+
+    seed: any whole number.
+    purpose: name of the stream.
+    """
     digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
     return int.from_bytes(digest, "little")
 
 
 def words(key: int, step: int, count: int) -> NDArray[numpy.uint32]:
-    """Return the first `count` words of (key, step): the halves of Philox's words, low first."""
+    """Return the first `count` words of (key, step): the halves of Philox's words, low first.
+
+    key: of the stream, 128 bits.
+    step: at least 0.
+    """
     raw = _raw(key, step, (count + 1) // 2)
     return raw.astype("<u8", copy=False).view("<u4")[:count]
 
 
 def uniform(key: int, step: int, shape: Shape) -> NDArray[numpy.float32]:
-    """Return float32 multiples of 2**-24 in [0, 1): `u[e] = (word[e] >> 8) * 2**-24`, exactly."""
+    """Return float32 multiples of 2**-24 in [0, 1): `u[e] = (word[e] >> 8) * 2**-24`, exactly.
+
+    key, step: of the words, as in `words`.
+    shape: of the result; e is the row-major index.
+    """
     mantissas = words(key, step, math.prod(shape)) >> 8
     return (mantissas.astype(numpy.float32) * 2.0**-24).reshape(shape)
 
 
 def integers(key: int, step: int, n: int, shape: Shape) -> NDArray[numpy.int64]:
-    """Return int64 in [0, n): `floor(uniform * n)` without rounding, for n up to 2**24.
+    """Return int64 in [0, n): `floor(uniform * n)`, without rounding.
+
+    key, step, shape: as in `uniform`.
+    n: from 1 to 2**24.
 
     Raises:
-        ConfigError: n is not in 1 to 2**24.
+        ConfigError: `n` is out of range.
     """
     if not 1 <= n <= 2**24:
         message = f"random integers below {n}: the bound must be from 1 to 2**24"
@@ -52,6 +67,8 @@ def normal(key: int, step: int, shape: Shape) -> NDArray[numpy.float32]:
     """Return float32 standard normals by Box-Muller; other backends agree to tolerance only.
 
     `z[e] = sqrt(-2 log(1 - u[2e])) * cos(2 pi u[2e + 1])`, so |z| stays below 5.8.
+
+    key, step, shape: as in `uniform`, which returns u.
     """
     u = uniform(key, step, (*shape, 2))
     radius = numpy.sqrt(-2 * numpy.log1p(-u[..., 0]))
@@ -59,7 +76,12 @@ def normal(key: int, step: int, shape: Shape) -> NDArray[numpy.float32]:
 
 
 def permutation(seed: int, n: int, epoch: int) -> NDArray[numpy.int64]:
-    """Return the order of an epoch: the stable argsort of n 64-bit draws of purpose `shuffle`."""
+    """Return the order of the samples in an epoch: the stable argsort of n 64-bit draws.
+
+    seed: the draws are those of the key (seed, "shuffle").
+    n: number of samples.
+    epoch: number of the epoch, the step of the draws.
+    """
     return numpy.argsort(_raw(key(seed, "shuffle"), epoch, n), kind="stable")
 
 

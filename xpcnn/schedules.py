@@ -1,10 +1,10 @@
-"""Schedules: by what the base learning rate is multiplied, as a function of progress alone.
+"""Schedules: the factor of the base learning rate as a function of progress alone.
 
-`schedule(step, total_steps) -> float` on the host: `step` counts the updates done, from 0, and past
-`total_steps` the last value holds. Below, t is the step and T is `total_steps`. A length is a whole
-number of steps (int), or a fraction of T (float between 0 and 1). Values are those of PyTorch's
-schedulers where one is named. They keep no state, so a run resumes at any step. Only `Plateau`
-reacts to the loss: `after(schedule, losses)` is the schedule once these are known.
+`schedule(step, total_steps) -> float` on the host: `step` counts the updates done, from 0; from
+`total_steps` on, the last value stays. In the formulas t is the step and T is `total_steps`. A
+length is a whole number of steps (int) or a fraction of T (float between 0 and 1). Where a
+scheduler of PyTorch is named, values equal its values. Schedules keep no state, so a run resumes at
+any step. Only `Plateau` reacts to the loss, by `after(schedule, losses)`.
 """
 
 import math
@@ -22,14 +22,17 @@ Length: TypeAlias = int | float
 
 
 class Schedule(Protocol):
-    """From progress to the multiplier of the base learning rate."""
+    """A function from progress to the factor of the base learning rate."""
 
     def __call__(self, step: int, total_steps: int, /) -> float: ...
 
 
 @dataclass(frozen=True)
 class Constant:
-    """Keep the learning rate, times a factor."""
+    """Keep the learning rate constant: f(t) = factor.
+
+    factor: at least 0.
+    """
 
     factor: float = 1.0
 
@@ -42,7 +45,13 @@ class Constant:
 
 @dataclass(frozen=True)
 class Step:
-    """Multiply by γ after every so many steps: γ^⌊t / every⌋ (PyTorch's StepLR)."""
+    """Multiply the learning rate by γ at regular intervals: f(t) = γ^⌊t / every⌋.
+
+    PyTorch's StepLR.
+
+    every: length of an interval: whole steps, or a fraction of all steps.
+    gamma: γ, at least 0.
+    """
 
     every: Length = 1 / 3
     _: KW_ONLY
@@ -59,7 +68,13 @@ class Step:
 
 @dataclass(frozen=True)
 class MultiStep:
-    """Multiply by γ at given steps: γ^(number of them up to t) (PyTorch's MultiStepLR)."""
+    """Multiply the learning rate by γ at given steps: f(t) = γ^(number of entries of `at` up to t).
+
+    PyTorch's MultiStepLR.
+
+    at: a list of lengths, each in whole steps or as a fraction of all steps.
+    gamma: γ, at least 0.
+    """
 
     at: tuple[Length, ...] = (0.5, 0.75)
     _: KW_ONLY
@@ -78,9 +93,12 @@ class MultiStep:
 
 @dataclass(frozen=True)
 class Exponential:
-    """Multiply by γ over every so many steps, smoothly: γ^(t / every).
+    """Multiply the learning rate by γ over each interval, smoothly: f(t) = γ^(t / every).
 
-    PyTorch's ExponentialLR is `every=1`.
+    PyTorch's ExponentialLR has `every=1`.
+
+    every: length of an interval: whole steps, or a fraction of all steps.
+    gamma: γ, at least 0.
     """
 
     every: Length = 1 / 3
@@ -97,7 +115,13 @@ class Exponential:
 
 @dataclass(frozen=True)
 class Polynomial:
-    """Fall from 1 to `final`: final + (1 - final)·(1 - t/T)^power (PyTorch's PolynomialLR)."""
+    """Fall from 1 to `final`: f(t) = final + (1 - final)·(1 - t/T)^power.
+
+    PyTorch's PolynomialLR.
+
+    power: at least 0; 1 for a straight line.
+    final: factor at the end, in [0, 1).
+    """
 
     power: float = 1.0
     _: KW_ONLY
@@ -113,9 +137,11 @@ class Polynomial:
 
 @dataclass(frozen=True)
 class Cosine:
-    """Fall from 1 to `final` along half a cosine: final + (1 - final)·(1 + cos(π·t/T)) / 2.
+    """Fall from 1 to `final` along half a cosine: f(t) = final + (1 - final)·(1 + cos(π·t/T)) / 2.
 
     PyTorch's CosineAnnealingLR. Source: Loshchilov and Hutter, "SGDR", 2017, equation 5.
+
+    final: factor at the end, in [0, 1).
     """
 
     _: KW_ONLY
@@ -130,10 +156,14 @@ class Cosine:
 
 @dataclass(frozen=True)
 class CosineRestarts:
-    """Repeat the cosine's fall in `cycles` cycles that fill T, each `factor` times the one before.
+    """Fall from 1 to `final` along half a cosine, several times over the run.
 
-    Cycle i has T·factorⁱ / Σ factorʲ steps. PyTorch's CosineAnnealingWarmRestarts, which is told
-    the first length instead. Source: Loshchilov and Hutter, "SGDR", 2017.
+    Cycle i has T·factorⁱ / Σ factorʲ steps. PyTorch's CosineAnnealingWarmRestarts, which takes the
+    length of the first cycle instead. Source: Loshchilov and Hutter, "SGDR", 2017.
+
+    cycles: how many, at least 1.
+    factor: length of a cycle divided by that of the cycle before, at least 1.
+    final: factor of the learning rate at the end of each cycle, in [0, 1).
     """
 
     cycles: int = 3
@@ -162,6 +192,9 @@ class OneCycle:
     The peak is at step p = peak - 1 and the end at T - 1, as in PyTorch's OneCycleLR, with
     pct_start = peak, div_factor = 1/start, final_div_factor = start/final. Momentum does not cycle.
     Source: Smith and Topin, "Super-convergence", 2018.
+
+    peak: where the factor is 1: whole steps, or a fraction of all steps.
+    start, final: factors at the start and at the end, in [0, 1).
     """
 
     peak: Length = 0.3
@@ -185,9 +218,12 @@ class OneCycle:
 class Warmup:
     """Rise linearly for the first `steps`, then follow another schedule over the rest.
 
-    The factor is (t + 1) / (steps + 1), times what `then` begins with: no step is lost at 0.
-    PyTorch's LinearLR with start_factor = 1 / (steps + 1), followed by another. Source: Goyal et
+    In the rise, f(t) = (t + 1) / (steps + 1) · then(0): no step has a learning rate of 0. PyTorch's
+    LinearLR with start_factor = 1 / (steps + 1), followed by another scheduler. Source: Goyal et
     al., "Accurate, large minibatch SGD", 2017, section 2.2.
+
+    steps: length of the rise: whole steps, or a fraction of all steps.
+    then: the schedule of the other steps; it counts steps from the end of the rise.
     """
 
     steps: Length
@@ -208,9 +244,13 @@ class Warmup:
 class Plateau:
     """Multiply by γ whenever the loss has not improved for more than `patience` epochs in a row.
 
-    A loss is an improvement if it is below (1 - threshold) times the best before; the factor does
-    not fall below `least`. The losses are those of the validation part, without one those of
-    training. PyTorch's ReduceLROnPlateau with its mode "min" and no cooldown.
+    The loss is that of the validation part or, without one, of training. PyTorch's
+    ReduceLROnPlateau with mode "min" and no cooldown.
+
+    patience: epochs without improvement that have no effect, at least 0.
+    gamma: γ, in [0, 1).
+    threshold: a loss is an improvement if it is below (1 - threshold) times the best; in [0, 1).
+    least: the smallest factor, in [0, 1].
     """
 
     patience: int = 5
@@ -232,7 +272,7 @@ class Plateau:
         return 1.0
 
     def after(self, losses: Sequence[float]) -> Constant:
-        """Return the constant rate after epochs with these losses."""
+        """Return the constant schedule of the next epoch, given the losses of all before it."""
         best, bad, factor = math.inf, 0, 1.0
         for loss in losses:
             if loss < best * (1.0 - self.threshold):
@@ -245,7 +285,7 @@ class Plateau:
 
 
 def after(schedule: Schedule, losses: Sequence[float]) -> Schedule:
-    """Return the schedule of the next epoch, given the losses of those before."""
+    """Return `schedule` as it is in the next epoch, given the losses of all epochs before it."""
     if isinstance(schedule, Warmup):
         return replace(schedule, then=after(schedule.then, losses))
     return schedule.after(losses) if isinstance(schedule, Plateau) else schedule
@@ -268,10 +308,14 @@ for _kind in BY_NAME.values():
 
 
 def make(name: str, **options: Any) -> Schedule:
-    """Return the schedule of that name, for the command line and files: `make("step", every=100)`.
+    """Return the schedule called `name`, for the command line and files: `make("step", every=100)`.
+
+    name: a key of `BY_NAME`.
+    options: the arguments of its class.
 
     Raises:
-        ConfigError: there is no such schedule or option (the nearest is named), or a value is bad.
+        ConfigError: an unknown name or option (the closest valid one is suggested), or a value that
+            is not valid.
     """
     return _options.make("schedule", BY_NAME, name, **options)
 
@@ -287,10 +331,13 @@ def _steps(length: Length, total_steps: int) -> float:
 
 
 def check_length(owner: str, name: str, value: Any) -> Length:
-    """Return a whole number of steps or a fraction of all as a Python number.
+    """Return a length, whole steps or a fraction of all steps, as a Python number.
+
+    owner, name: class and argument, for the error.
+    value: a whole number from 1, or a number between 0 and 1.
 
     Raises:
-        ConfigError: it is anything else.
+        ConfigError: `value` is anything else.
     """
     if is_whole(value) and value >= 1:
         return int(value)

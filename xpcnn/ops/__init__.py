@@ -1,12 +1,13 @@
 """Every op: `op(arrays, *, hyperparameters) -> (y, pullback)`, on arrays of any library.
 
-Two differ: y of `batch_norm` is the tuple (y, mean, var), and `normalise`, which is not
-differentiated, returns y alone.
+`pullback(dy, wants=None)` takes the gradient of the output and returns one gradient per array
+argument, in order (`xpcnn.types.Pullback`). Two ops differ: `batch_norm` returns the tuple
+(y, mean, var) for y, and `normalise` returns y alone, without a pullback.
 
-An op checks shapes and dtypes, then runs the fast kernel of the arrays' library if a backend
-brought one, otherwise the reference in `ops/reference`, where its meaning is written down. Ops are
-pure: they write into no array that they were given. Arrays of one call must come from one library
-and have one floating dtype; the output has that dtype.
+An op checks shapes and dtypes. Then it runs the fast kernel for the arrays' library, if the backend
+has one, otherwise the reference in `ops/reference`, which defines its meaning. Ops are pure: they
+write into none of their arguments. The arrays of a call must come from one library and have one
+floating dtype; the output has that dtype.
 
 Raises, in every op: ShapeError, DTypeError, BackendError (arrays of two libraries), ConfigError
 (a hyperparameter).

@@ -1,4 +1,4 @@
-"""What every op asks of its arguments before it computes: arrays, shapes, hyperparameters.
+"""Checks of the arguments of ops: arrays, shapes, hyperparameters.
 
 Nothing here reads the values of an array.
 """
@@ -72,7 +72,7 @@ def dtype_name(x: Array) -> str:
 
 
 def check_rank(op: str, name: str, x: Array, *axes: str) -> None:
-    """Require one of the given ranks, each told by its axes, such as "(n, c, h, w)"."""
+    """Require one of the given ranks, each written as its axes, such as "(n, c, h, w)"."""
     ranks = [text.count(",") + 1 if text != "(c,)" else 1 for text in axes]
     if len(x.shape) not in ranks:
         expected = " or ".join(axes)
@@ -172,14 +172,14 @@ def _check_most(op: str, name: str, value: int) -> None:
 
 
 def plain_sizes(value: Any) -> Any:
-    """Return whole numbers of any kind as int, lists as tuples; what is neither as it is."""
+    """Return whole numbers of any type as int and lists as tuples; anything else unchanged."""
     if isinstance(value, list | tuple):
         return tuple(map(plain_sizes, value))
     return value if isinstance(value, bool) or not hasattr(value, "__index__") else int(value)
 
 
 def make_plain(layer: Any, *names: str) -> None:
-    """Make the sizes among the fields of a layer plain, in its `__post_init__`."""
+    """Convert the sizes among a layer's fields to ints and tuples, in its `__post_init__`."""
     for name in names:
         object.__setattr__(layer, name, plain_sizes(getattr(layer, name)))
 

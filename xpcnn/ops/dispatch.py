@@ -1,6 +1,6 @@
-"""How a public op is made: a check, a fast kernel where there is one, else the reference.
+"""How a public op is made: a check, then a fast kernel if there is one, otherwise the reference.
 
-The update of an optimizer, which is no op, gets its kernel here too.
+The update of an optimizer, which is not an op, gets its kernel here too.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,14 @@ R = TypeVar("R")
 
 
 def op(reference: Callable[P, R], check: Callable[P, None]) -> Callable[P, R]:
-    """Return the public op of a reference: documentation and signature are the reference's.
+    """Return the public op of a reference, with the docstring and signature of the reference.
 
     A kernel has the same signature and replaces forward and backward as one unit; it returns
     NotImplemented for a case that it does not serve.
+
+    Args:
+        reference: the function in `ops/reference`; kernels have its name.
+        check: takes the same arguments and raises an error if they are not valid.
     """
     name = reference.__name__
 
@@ -37,9 +41,10 @@ def op(reference: Callable[P, R], check: Callable[P, None]) -> Callable[P, R]:
 
 
 def with_kernel(name: str) -> Callable[[F], F]:
-    """Decorate the `update` of an optimizer: the kernel of that name goes before it, as for an op.
+    """Decorate the `update` of an optimizer so that the kernel called `name` runs in place of it.
 
-    The kernel gets the same arguments, the optimizer first.
+    The kernel gets the same arguments, the optimizer first, and returns NotImplemented for a case
+    that it does not serve.
     """
 
     def decorate(update: F) -> F:

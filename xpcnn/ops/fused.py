@@ -1,6 +1,7 @@
-"""Ops that do in one pass what other ops do one after another: for kernels that keep less.
+"""Fused ops: several ops in one pass, for kernels that keep fewer intermediate arrays.
 
-Without a kernel they are that composition. Which layers become one is said in `layers/fuse.py`.
+Without a kernel, a fused op runs the ops one after another. `layers/fuse.py` lists the layers that
+run as one.
 """
 
 from collections.abc import Sequence
@@ -25,17 +26,19 @@ def _composed(
     pool: Pair | None = None,
     grad: bool = True,
 ) -> tuple[Array, Pullback]:
-    """Compute y = max_pool2d(relu(conv2d(x, w, b))), its windows side by side.
+    """Compute y = max_pool2d(relu(conv2d(x, w, b))), with pooling windows that do not overlap.
 
-    Backward: the pullbacks of the three, in reverse order.
+    Backward: the pullbacks of the three ops, in reverse order.
 
     Args:
         x, w, b, stride, padding, dilation, groups: as in `conv2d`.
-        pool: size of the pooling windows; None for no pooling.
-        grad: whether the pullback will be called; a kernel need not keep what it takes.
+        pool: size of the pooling windows in pixels, also their stride; None for no pooling.
+        grad: whether the pullback will be called; if not, a kernel keeps nothing for it.
 
     Returns:
-        y and the pullback dy -> (dx, dw, db).
+        y (n, f, ho, wo), of the dtype of x, and the pullback dy -> (dx, dw, db).
+
+    Kernels: NumPy calls, C, CUDA.
     """
     y, conv_back = conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
     y, relu_back = relu(y)
@@ -70,5 +73,5 @@ def _check(
     check_conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
-_composed.__name__ = "conv_relu_pool"  # the name that its kernels go by
+_composed.__name__ = "conv_relu_pool"  # kernels have the name of the op
 conv_relu_pool = op(_composed, _check)

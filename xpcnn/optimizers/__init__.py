@@ -1,10 +1,9 @@
 """Optimizers: rules that turn parameters and gradients into new parameters.
 
 `update(params, grads, state, lr, step) -> (params, state)` on flat dictionaries {path: array}, in
-order of complexity: SGD, Adagrad, RMSprop, Adam. They write into no array, read none back, and use
-array API functions only, and so run on any library. `weight_decay` (λ) shrinks every parameter;
-with `decay_all=False` only those of rank 2 and more: not biases, norms and PReLU slopes.
-Hyperparameters out of range are a `ConfigError` when the optimizer is made.
+order of complexity: SGD, Adagrad, RMSprop, Adam. They write into no array, wait for no device and
+use array API functions only, so they run on any library. In the formulas p is a parameter, g its
+gradient and ← assigns. A hyperparameter out of range is a `ConfigError` when the optimizer is made.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,9 +48,13 @@ for _kind in (SGD, Adagrad, RMSprop, Adam, AdamW):
 
 
 def make(name: str, **options: Any) -> Optimizer:
-    """Return the optimizer of that name, for the command line and files: `make("adam", lr=0.01)`.
+    """Return the optimizer called `name`, for the command line and files: `make("adam", lr=0.01)`.
+
+    name: a key of `BY_NAME`; "momentum" and "nesterov" are SGD with momentum 0.9.
+    options: the hyperparameters of its class.
 
     Raises:
-        ConfigError: there is no such optimizer or option (the nearest is named), or a value is bad.
+        ConfigError: an unknown name or option (the closest valid one is suggested), or a value that
+            is not valid.
     """
     return _options.make("optimizer", BY_NAME, name, **options)

@@ -15,10 +15,18 @@ class Adagrad:
         s ← s + g²                               (s starts at initial_accumulator_value)
         p ← p - lr / (1 + (t - 1)·lr_decay) · g / (√s + ε)       (t is the step, from 1)
 
-    Source: Duchi, Hazan, Singer, "Adaptive subgradient methods for online learning and stochastic
-    optimization", 2011.
+    lr: learning rate, at least 0; a schedule multiplies it.
+    lr_decay: how fast lr falls, at least 0; 0 for a constant lr.
+    initial_accumulator_value: s before the first step, at least 0.
+    eps: ε, at least 0.
+    weight_decay: λ, at least 0; 0 for none.
+    decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
+        batch norm parameters and PReLU slopes.
 
     State: sum_squares (s).
+
+    Source: Duchi, Hazan, Singer, "Adaptive subgradient methods for online learning and stochastic
+    optimization", 2011.
     """
 
     lr: float = 1e-2

@@ -18,13 +18,23 @@ class Adam:
         v ← β₂·v + (1 - β₂)·g²
         p ← p - lr · m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + ε)      (t is the step, from 1)
 
-    The divisors 1 - βᵗ undo the start of m and v at zero. amsgrad: the largest v so far in place of
-    v in the last line.
+    The divisors 1 - βᵗ correct for the start of m and v at zero.
+
+    lr: learning rate, at least 0; a schedule multiplies it.
+    beta1, beta2: β₁ and β₂, in [0, 1); the closer to 1, the longer the average.
+    eps: ε, at least 0.
+    amsgrad: whether the last line uses the largest v so far instead of v.
+    weight_decay: λ, at least 0; 0 for none.
+    decoupled: whether weight decay multiplies p directly instead of being added to g.
+    decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
+        batch norm parameters and PReLU slopes.
+
+    State: m, v; v_max with amsgrad.
 
     Sources: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1; Reddi,
     Kale, Kumar, "On the convergence of Adam and beyond", 2018 (amsgrad).
 
-    State: m, v; v_max with amsgrad.
+    Kernels: C, CUDA.
     """
 
     lr: float = 1e-3
@@ -78,9 +88,17 @@ class Adam:
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam with decoupled weight decay: the same rule, other defaults.
+    """Adam with decoupled weight decay: `Adam` with other defaults.
+
+        p ← (1 - lr·λ)·p, then the update of Adam from the gradient without weight decay
+
+    lr, beta1, beta2, eps, amsgrad, decay_all: as in `Adam`.
+    weight_decay: λ, at least 0; 0.01 by default.
+    decoupled: True; False makes the optimizer `Adam`.
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, algorithm 2.
+
+    Kernels: C, CUDA.
     """
 
     weight_decay: float = 1e-2

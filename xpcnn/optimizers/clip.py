@@ -1,4 +1,4 @@
-"""Clipping of gradients, on the device: functional, without a look at any value."""
+"""Clipping of gradients, on the device: pure functions that read no value on the host."""
 
 from xpcnn.optimizers.common import Arrays
 from xpcnn.options import POSITIVE, number
@@ -10,8 +10,13 @@ def clip_by_global_norm(grads: Arrays, max_norm: float) -> Arrays:
 
         g ← g · min(1, max_norm / (‖all g‖ + 1e-6))
 
-    as `torch.nn.utils.clip_grad_norm_` has it, with the 1e-6. Source: Pascanu, Mikolov, Bengio, "On
-    the difficulty of training recurrent neural networks", 2013, algorithm 1.
+    The 1e-6 is that of `torch.nn.utils.clip_grad_norm_`.
+
+    grads: gradients by path.
+    max_norm: above 0.
+
+    Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks",
+    2013, algorithm 1.
     """
     max_norm = number(
         "clip_by_global_norm", "max_norm", max_norm, POSITIVE, "max_norm=1.0, or no clipping"
@@ -26,7 +31,11 @@ def clip_by_global_norm(grads: Arrays, max_norm: float) -> Arrays:
 
 
 def clip_by_value(grads: Arrays, limit: float) -> Arrays:
-    """Bring every element of every gradient into [-limit, limit]; NaN stays."""
+    """Limit every element of every gradient to [-limit, limit]; NaN stays NaN.
+
+    grads: gradients by path.
+    limit: above 0.
+    """
     limit = number("clip_by_value", "limit", limit, POSITIVE, "limit=1.0, or no clipping")
     clipped: Arrays = {}
     for path, g in grads.items():

@@ -1,6 +1,6 @@
-"""What the optimizers share: their type, weight decay and the first state.
+"""Shared by the optimizers: their type, weight decay and the first state.
 
-Functions, not behaviour to inherit: each optimizer's update reads from top to bottom in one place.
+Functions, not a base class: each optimizer's update reads from top to bottom in one place.
 """
 
 from typing import Protocol, TypeAlias
@@ -11,15 +11,15 @@ Arrays: TypeAlias = dict[str, Array]
 """Arrays by dotted parameter path."""
 
 State: TypeAlias = dict[str, Arrays]
-"""An optimizer's memory: the name of a quantity, then the parameter path."""
+"""What an optimizer keeps between steps: arrays by name of a quantity, then parameter path."""
 
 
 class Optimizer(Protocol):
-    """A rule that turns gradients into new parameters; it knows no network.
+    """A rule that turns gradients into new parameters, without knowing the network.
 
-    `lr` is the base learning rate, which a schedule multiplies outside. `update` gets the result as
-    a 0-d array, and `step`, counted from 1, as another, both of the parameters' dtype on their
-    device: nothing in it waits for the device or writes into an array.
+    The field `lr` is the base learning rate, which a schedule multiplies outside the optimizer.
+    `update` takes the current learning rate and `step`, counted from 1, as 0-d arrays of the
+    parameters' dtype on their device. It waits for no device and writes into no array.
     """
 
     @property
@@ -58,5 +58,5 @@ def shrink(decay: Decaying, p: Array, lr: Array) -> Array:
 
 
 def _decays(decay: Decaying, p: Array) -> bool:
-    """Biases, norms and PReLU slopes have rank 1 or less; `decay_all` includes them."""
+    """Whether p decays: biases, norms and PReLU slopes, of rank 1 or less, only if `decay_all`."""
     return decay.weight_decay > 0.0 and (decay.decay_all or p.ndim > 1)

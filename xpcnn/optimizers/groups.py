@@ -1,6 +1,6 @@
-"""Parameters in groups: learning rates by pattern of the path, and parameters that stay.
+"""Groups of parameters: learning rates by patterns of paths, and frozen parameters.
 
-Patterns are those of file names, where `*` stands for any text: `layers.0.*`, `*.bias`.
+A pattern is that of file names, where `*` stands for any text: `layers.0.*`, `*.bias`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,9 +14,9 @@ from xpcnn.types import Array
 
 
 class Groups(NamedTuple):
-    """Which parameters learn, and at what part of the learning rate.
+    """Which parameters learn, and with which factor of the learning rate.
 
-    learning: by factor, the paths of the parameters that have it; each is in one group at most.
+    learning: pairs of a factor and the paths of its parameters; a path is in one group at most.
     """
 
     learning: tuple[tuple[float, tuple[str, ...]], ...]
@@ -30,7 +30,7 @@ class Groups(NamedTuple):
         lr: Array,
         step: Array,
     ) -> tuple[Arrays, State]:
-        """Return all parameters and the state after this step; arguments as of `Optimizer`."""
+        """Return all parameters, frozen ones unchanged, and the state after a step."""
         new = dict(params)
         after: State = {quantity: dict(arrays) for quantity, arrays in state.items()}
         for factor, paths in self.learning:
@@ -45,7 +45,7 @@ class Groups(NamedTuple):
         return new, after
 
     def init(self, optimizer: Optimizer, params: Arrays) -> State:
-        """Return the optimizer's state before the first step, for the parameters that learn."""
+        """Return the optimizer's state before the first step, without frozen parameters."""
         return optimizer.init(_of(params, self.paths))
 
     @property
@@ -60,12 +60,17 @@ def parameter_groups(
     factors: Mapping[str, float] | None = None,
     freeze: Sequence[str] = (),
 ) -> Groups:
-    """Return the groups of parameters by their paths: factors by pattern, `freeze` for a factor 0.
+    """Return the groups of parameters that learn.
 
-    buffers: paths that only `freeze` may mean.
+    Args:
+        params: paths of the parameters.
+        buffers: paths of the running statistics, which only patterns in `freeze` may match.
+        factors: factor of the learning rate by pattern; the first pattern that matches a path wins,
+            a factor 0 freezes, and other parameters have factor 1.
+        freeze: patterns of the parameters that stay as they are.
 
     Raises:
-        ConfigError: a pattern fits no path, or nothing is left that learns.
+        ConfigError: a pattern matches no path, or all parameters are frozen.
     """
     factors = factors or {}
     _check_use("layer_lr", tuple(factors), params)
@@ -82,7 +87,7 @@ def parameter_groups(
 
 
 def is_frozen(path: str, freeze: Sequence[str]) -> bool:
-    """Whether one of the patterns fits the path."""
+    """Whether one of the patterns `freeze` matches `path`."""
     return any(fnmatchcase(path, pattern) for pattern in freeze)
 
 
@@ -91,7 +96,8 @@ def frozen_layers(
 ) -> frozenset[str]:
     """Return the paths of the layers whose running statistics are frozen.
 
-    They are if a pattern fits one of a layer's statistics, or if patterns fit all its parameters.
+    A layer is frozen if a pattern matches one of its statistics, or if patterns match all its
+    parameters.
     """
     if not freeze:
         return frozenset()
@@ -104,7 +110,7 @@ def frozen_layers(
 
 
 def layer_of(path: str) -> str:
-    """Return the path of the layer that has a parameter or a running statistic."""
+    """Return the path of the layer to which the parameter or running statistic `path` belongs."""
     return path.rpartition(".")[0]
 
 
@@ -112,7 +118,7 @@ def check_factors(factors: Any) -> dict[str, float]:
     """Return factors by pattern, each a finite number of at least 0.
 
     Raises:
-        ConfigError: they are anything else.
+        ConfigError: `factors` is anything else.
     """
     advice = 'layer_lr={"layers.0.*": 0.1}'
     if not isinstance(factors, Mapping):
@@ -129,7 +135,7 @@ def check_patterns(freeze: Any) -> tuple[str, ...]:
     """Return a list of patterns as a tuple.
 
     Raises:
-        ConfigError: it is anything else, a single text too.
+        ConfigError: `freeze` is anything else, for example a single text.
     """
     advice = 'freeze=["layers.0.*"]'
     if not isinstance(freeze, list | tuple):
@@ -151,7 +157,7 @@ def _of(arrays: Arrays, paths: Sequence[str]) -> Arrays:
 
 
 def _check_use(option: str, patterns: Sequence[str], paths: Sequence[str]) -> None:
-    """Require patterns that fit something."""
+    """Require that each pattern matches a path."""
     for pattern in patterns:
         if not any(fnmatchcase(path, pattern) for path in paths):
             message = f"{option}: {pattern!r} fits no parameter"

@@ -17,10 +17,19 @@ class RMSprop:
         u = g / (√s + ε)                 (centered: √(s - a²), the standard deviation, for √s)
         v ← μ·v + u,  p ← p - lr·v       (no momentum: p ← p - lr·u)
 
+    lr: learning rate, at least 0; a schedule multiplies it.
+    alpha: α, in [0, 1); the closer to 1, the longer the average.
+    eps: ε, at least 0.
+    momentum: μ, in [0, 1); 0 for none.
+    centered: whether to divide by the standard deviation instead of the root mean square.
+    weight_decay: λ, at least 0; 0 for none.
+    decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
+        batch norm parameters and PReLU slopes.
+
+    State: mean_square (s); mean_grad (a) if centered; velocity (v) with momentum.
+
     Sources: Hinton, "Neural networks for machine learning", lecture 6e, 2012; centered: Graves,
     "Generating sequences with recurrent neural networks", 2013, equations 38 to 41.
-
-    State: mean_square (s); mean_grad (a) where centered; velocity (v) where there is momentum.
     """
 
     lr: float = 1e-2

@@ -1,6 +1,6 @@
-"""Stochastic gradient descent, with momentum and Nesterov's; equal to `torch.optim.SGD`.
+"""Stochastic gradient descent, with momentum or Nesterov momentum; equal to `torch.optim.SGD`.
 
-Refuses Nesterov without momentum or with dampening, which has no meaning.
+Rejects Nesterov momentum without momentum or with dampening, which has no meaning.
 """
 
 from dataclasses import KW_ONLY, dataclass
@@ -17,16 +17,27 @@ class SGD:
     """Step against the gradient g of the loss, or against its running sum, the velocity v.
 
         g ← g + λ·p                  (decoupled: p ← (1 - lr·λ)·p instead)
-        v ← μ·v + (1 - d)·g          (the first: v = g; μ momentum, d dampening)
+        v ← μ·v + (1 - d)·g          (v = g in the first step)
         p ← p - lr·v                 (Nesterov: p ← p - lr·(g + μ·v); no momentum: p ← p - lr·g)
 
-    Other forms of momentum. v ← μ·v - lr·g, p ← p + v is the same while lr is constant. The moving
-    average v ← β·v + (1 - β)·g is plain momentum μ = β with lr·(1 - β).
+    Other forms of momentum: v ← μ·v - lr·g, p ← p + v is equivalent while lr is constant; the
+    moving average v ← β·v + (1 - β)·g is momentum μ = β with the learning rate lr·(1 - β).
+
+    lr: learning rate, at least 0; a schedule multiplies it.
+    momentum: μ, in [0, 1); 0 for none.
+    dampening: d, in [0, 1).
+    nesterov: whether to look one step of momentum ahead; needs momentum, and dampening 0.
+    weight_decay: λ, at least 0; 0 for none.
+    decoupled: whether weight decay multiplies p directly instead of being added to g.
+    decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
+        batch norm parameters and PReLU slopes.
+
+    State: velocity (v), with momentum.
 
     Sources: Polyak, 1964; Nesterov in the form of Sutskever et al., "On the importance of
     initialization and momentum in deep learning", 2013, with lr outside v.
 
-    State: velocity, where there is momentum.
+    Kernels: C, CUDA.
     """
 
     lr: float = 1e-3

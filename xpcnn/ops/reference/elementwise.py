@@ -36,16 +36,18 @@ def dropout(x: Array, uniform: Array, *, rate: float) -> tuple[Array, Pullback]:
 
 
 def normalise(x: Array, mean: Array, std: Array) -> Array:
-    """Bring raw samples to mean 0 and deviation 1 per channel: (x - mean) / std.
+    """Scale raw samples to mean 0 and standard deviation 1 per channel: (x - mean) / std.
 
-    Not differentiated: it is applied to data alone.
+    There is no pullback: the op is applied to data alone.
 
     Args:
         x: raw samples (n, c, ...), uint8 or floating.
-        mean, std: per channel (c,), in the units of x.
+        mean, std: mean and standard deviation per channel (c,), in the units of x.
 
     Returns:
-        samples like x in the dtype of `mean`.
+        samples in the shape of x and the dtype of `mean`.
+
+    Kernels: NumPy calls, CUDA.
     """
     xp = namespace(mean)
     channels = (1, x.shape[1], *(1,) * (x.ndim - 2))
