@@ -119,7 +119,7 @@ def test_balanced_weights() -> None:
 
 def test_balanced_weights_are_not_known_before_training() -> None:
     scores, labels = numpy.zeros((2, 2), numpy.float32), numpy.asarray([0, 1])
-    with pytest.raises(ConfigError, match="class_weights='balanced' is worked out by"):
+    with pytest.raises(ConfigError, match="class_weights='balanced' is computed by"):
         SoftmaxCrossEntropy(class_weights="balanced")(scores, labels)
 
 

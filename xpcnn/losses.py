@@ -1,9 +1,10 @@
-"""Losses: what training makes small, and how scores become probabilities and decisions.
+"""Losses: what training minimises, and how scores become probabilities and decisions.
 
-`loss(scores, labels) -> (value, pullback)`, the value a mean over the batch, `pullback(dvalue)` the
-cotangent of the scores. Labels are integers (n,), or floats of the shape of the scores:
-probabilities or targets. Floats with one column more, (n, outputs + 1), weigh the samples by the
-last: the loss is (1/n) sum_i w_i loss_i. Nothing here reads a value on the host.
+`loss(scores, labels) -> (value, pullback)`: the value is a mean over the batch, and
+`pullback(dvalue)` returns the gradient by the scores. Labels are integers (n,), or floats in the
+shape of the scores: probabilities or targets. Floats with one more column, (n, outputs + 1), have
+the weight w_i of each sample in the last: the loss is (1/n) sum_i w_i loss_i. Nothing here reads a
+value on the host.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,19 +17,21 @@ from xpcnn.errors import ConfigError, hint
 from xpcnn.habits import advised
 from xpcnn.ops.checks import is_floating
 from xpcnn.options import FRACTION, POSITIVE, check, is_whole, number, shown
-from xpcnn.types import Array, namespace, one_hot
+from xpcnn.types import Array, LossPullback, namespace, one_hot
 
 Weights: TypeAlias = tuple[float, ...] | Mapping[int, float] | Literal["balanced"] | None
-"""One number above 0 for each class, or "balanced": `Model.fit` works them out from its data."""
-
-ScoresPullback: TypeAlias = Callable[[Array], Array]
+"""A number above 0 for each class, or "balanced": `Model.fit` computes them from its data."""
 
 
 class Loss(Protocol):
-    """What a Model needs of a loss."""
+    """A loss: any object with these three methods can train a model."""
 
-    def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
-        """Return the loss, a 0-d array, and its pullback."""
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
+        """Return the loss, a 0-d array of the scores' dtype, and its pullback.
+
+        scores: output of the network (n, outputs).
+        labels: integers (n,), or floats in the shape of the scores.
+        """
         ...
 
     def probabilities(self, scores: Array) -> Array:
@@ -42,13 +45,19 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy:
-    """One class of many. Formulas: `ops/reference/loss.py`.
+    """Softmax and cross-entropy, for one class of many: loss = -mean(log softmax(scores)[label]).
 
-    label_smoothing: share of the target, in [0, 1), that is spread evenly over all classes.
-    class_weights: how much a sample of each class counts; above 0, in the order of the classes or
-        as {0: 5.0, 1: 1.0, ...}. "balanced": n / (k * count) for n training samples of k classes,
-        of which `count` are of the class; the first `Model.fit` works them out for good.
+    label_smoothing: share of the target, in [0, 1), that is distributed evenly over all classes.
+    class_weights: how much a sample of each class counts, above 0: in the order of the classes, as
+        {0: 5.0, 1: 1.0, ...}, or None for equal weights. "balanced" is n / (k * count) for n
+        training samples of k classes, `count` of them in the class; the first `Model.fit` computes
+        these, later ones keep them.
     ignore_index: label of samples that do not count.
+
+    Backward: `help(xpcnn.ops.softmax_cross_entropy)`.
+
+    Raises:
+        ConfigError: a hyperparameter is out of range.
     """
 
     _: KW_ONLY
@@ -57,10 +66,10 @@ class SoftmaxCrossEntropy:
     ignore_index: int = -100
 
     def __post_init__(self) -> None:
-        check(self, label_smoothing=FRACTION)  # with 1, no label says anything
+        check(self, label_smoothing=FRACTION)  # with 1, labels would have no effect
         _make_weights(self, "class_weights")
 
-    def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
         labels, weights = without_weights(labels, scores.shape[1])
         smoothing = self.label_smoothing
         if weights is not None:  # linear in the probabilities, once they are smoothed
@@ -84,12 +93,22 @@ class SoftmaxCrossEntropy:
 
 @dataclass(frozen=True)
 class BCEWithLogits:
-    """Yes or no for every score. Formulas: `ops/reference/loss.py`.
+    """Sigmoid and binary cross-entropy, for independent yes/no scores.
 
-    Integer labels mean yes for one class and no for the others; with a single score, class 1 or 0.
-    positive_weights: how much the yes of each score counts, to make up for rare ones; above 0.
-        "balanced": (n - count) / count for n training samples of which `count` are a yes; the
-        first `Model.fit` works them out for good.
+        loss = mean(-p t log s - (1 - t) log(1 - s)), with targets t and s = sigmoid(scores)
+
+    Integer labels mean the target 1 for their class and 0 for the others; with a single score, the
+    label itself, 1 or 0.
+
+    positive_weights: p, how much the yes of each score counts, to weigh rare ones more: numbers
+        above 0, one for each score or one for all, or None for 1. "balanced" is (n - count) / count
+        for n training samples, `count` of them a yes; the first `Model.fit` computes these, later
+        ones keep them.
+
+    Backward: `help(xpcnn.ops.bce_with_logits)`.
+
+    Raises:
+        ConfigError: a weight is not above 0.
     """
 
     _: KW_ONLY
@@ -98,7 +117,7 @@ class BCEWithLogits:
     def __post_init__(self) -> None:
         _make_weights(self, "positive_weights")
 
-    def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
         labels, weights = without_weights(labels, scores.shape[1])
         positive = _like(scores, self, "positive_weights")
         loss, back = ops.bce_with_logits(scores, targets(scores, labels), weights, positive)
@@ -113,13 +132,13 @@ class BCEWithLogits:
 
 @dataclass(frozen=True)
 class MSE:
-    """Outputs close to targets. Formulas: `ops/reference/loss.py`.
+    """Mean squared error: loss = mean((scores - targets)^2), dscores = 2 (scores - targets) / N.
 
     Integer labels mean the target 1 for their class and 0 for the others; with a single output,
-    the label itself, 1 or 0. Outputs are read as probabilities as they are.
+    the label itself, 1 or 0. Outputs count as probabilities without any change.
     """
 
-    def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
         labels, weights = without_weights(labels, scores.shape[1])
         if weights is None:
             loss, back = ops.mse(scores, targets(scores, labels))
@@ -136,7 +155,11 @@ class MSE:
 
 
 def targets(scores: Array, labels: Array) -> Array:
-    """Return integer labels as floats like the scores (one-hot); float labels as they are."""
+    """Return integer labels as one-hot floats in the shape of the scores; float labels unchanged.
+
+    scores: (n, outputs).
+    labels: integers (n,), or floats in the shape of the scores.
+    """
     if is_floating(namespace(scores), labels.dtype):
         return labels
     return one_hot(labels, scores.shape[1], scores.dtype)
@@ -164,10 +187,13 @@ def with_weights(labels: Array, weights: Array, outputs: int) -> Array:
 
 
 def check_weights(loss: Loss, outputs: int) -> None:
-    """Require as many weights in a loss as the network has outputs; one positive weight serves all.
+    """Require as many weights in a loss as the network has outputs, or one positive weight for all.
+
+    loss: any loss; those without weights pass.
+    outputs: number of outputs of the network.
 
     Raises:
-        ConfigError: there are more or fewer.
+        ConfigError: there are more or fewer weights.
     """
     name = _weighted(loss)
     weights = getattr(loss, name) if name else None
@@ -180,11 +206,14 @@ def check_weights(loss: Loss, outputs: int) -> None:
 
 
 def balanced(loss: Loss, counts: Sequence[int], outputs: int) -> Loss:
-    """Return a loss with "balanced" weights worked out from the training samples of each class.
+    """Return a loss with "balanced" weights replaced by numbers; any other loss unchanged.
 
-    With n samples of k classes, `counts` of each: class_weights are n / (k * count), and
-    positive_weights (n - count) / count, for one output that of class 1. Any other loss is returned
-    as it is.
+    With n samples of k classes, class_weights are n / (k * count), and positive_weights
+    (n - count) / count, or that of class 1 alone for one output.
+
+    loss: any loss.
+    counts: number of training samples of each class.
+    outputs: number of outputs of the network.
 
     Raises:
         ConfigError: a class has no samples.
@@ -204,14 +233,14 @@ def balanced(loss: Loss, counts: Sequence[int], outputs: int) -> Loss:
 
 
 def _weighted(loss: Loss) -> str:
-    """Return the name of the weights that a loss may have; "" where it has none."""
+    """Return the name of the field of weights of a loss; "" for a loss without one."""
     if isinstance(loss, SoftmaxCrossEntropy):
         return "class_weights"
     return "positive_weights" if isinstance(loss, BCEWithLogits) else ""
 
 
 def _make_weights(loss: Loss, name: str) -> None:
-    """Make the weights of a loss a tuple of Python floats above 0, unless "balanced" or None."""
+    """Convert the weights of a loss to a tuple of floats above 0, unless "balanced" or None."""
     owner, weights = type(loss).__name__, getattr(loss, name)
     if weights is None or (isinstance(weights, str) and weights == "balanced"):
         return
@@ -228,7 +257,7 @@ def _make_weights(loss: Loss, name: str) -> None:
 def _in_order(owner: str, name: str, weights: Mapping[Any, Any], advice: str) -> list[Any]:
     """Return the values of a mapping {0: ..., 1: ...} in the order of its keys.
 
-    Files have texts for keys.
+    The keys may be texts, as in files.
     """
     by_class = {
         int(key) if is_whole(key) or str(key).isdecimal() else str(key): value
@@ -247,13 +276,13 @@ def _like(scores: Array, loss: Loss, name: str) -> Array | None:
     if weights is None:
         return None
     if weights == "balanced":
-        message = f"{type(loss).__name__}: {name}='balanced' is worked out by Model.fit"
+        message = f"{type(loss).__name__}: {name}='balanced' is computed by Model.fit"
         raise ConfigError(hint(message, "model.fit(...) first, or a number for each output"))
     return namespace(scores).asarray(list(weights), dtype=scores.dtype, device=scores.device)
 
 
 def _two_columns(p: Array) -> Array:
-    """Return the probabilities of both classes where there is one for class 1."""
+    """Return the probabilities of both classes if p has only that of class 1, otherwise p."""
     return namespace(p).concat([1.0 - p, p], axis=1) if p.shape[1] == 1 else p
 
 
@@ -265,7 +294,11 @@ def _decide(scores: Array, middle: float) -> Array:
 
 
 def outputs_for(loss: Loss, classes: int) -> tuple[int, ...]:
-    """Return the numbers of outputs that serve so many classes: two may share one output."""
+    """Return the numbers of outputs that a network may have: two classes may share one output.
+
+    loss: SoftmaxCrossEntropy always needs one output per class.
+    classes: number of classes.
+    """
     single = classes == 2 and not isinstance(loss, SoftmaxCrossEntropy)
     return (1, classes) if single else (classes,)
 
@@ -281,10 +314,14 @@ for _kind in BY_NAME.values():
 
 
 def make(name: str, **options: Any) -> Loss:
-    """Return the loss of that name: `make("cross-entropy", label_smoothing=0.1)`.
+    """Return the loss called `name`: `make("cross-entropy", label_smoothing=0.1)`.
+
+    name: a key of `BY_NAME`.
+    options: the arguments of its class.
 
     Raises:
-        ConfigError: there is no such loss or option (the nearest is named), or a value is bad.
+        ConfigError: an unknown name or option (the closest valid one is suggested), or a value that
+            is not valid.
     """
     return _options.make("loss", BY_NAME, name, **options)
 

@@ -1,4 +1,11 @@
-"""The few types that every room shares, and the way from an array to its library."""
+"""The types that all modules share, trees of arrays, and the namespace of an array.
+
+An op, a layer and a loss each return their output and a pullback: a function from dy, the gradient
+of the loss by the output, to the gradients by the inputs. The three signatures differ because their
+inputs do. Those of an op are arrays in order, each wanted or not: `Pullback`. Those of a layer are
+x and a dictionary of parameters, whose gradients are always wanted: `LayerPullback`. That of a loss
+is the scores, as labels are data: `LossPullback`.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
@@ -16,10 +23,14 @@ Params: TypeAlias = dict[str, Any]
 
 
 class Pullback(Protocol):
-    """The backward half of an op: from the cotangent of its output to those of its inputs.
+    """The backward half of an op: `pullback(dy, wants=None) -> (dx, dw, ...)`.
 
-    One entry per array argument, in order: None for an argument that is None, an integer array, or
-    not wanted.
+    dy: gradient of the loss by the output, in the output's shape and dtype.
+    wants: one switch per array argument of the op, in order; None for all. A kernel skips the work
+        for gradients that are not wanted.
+
+    Returns one gradient per array argument, in order, in its shape and dtype: None for an argument
+    that is None, an integer array, or not wanted. It may be called again and writes into no array.
     """
 
     def __call__(
@@ -27,10 +38,26 @@ class Pullback(Protocol):
     ) -> tuple[Array | None, ...]: ...
 
 
-def namespace(x: Array) -> Namespace:
-    """Return the array API namespace of `x`.
+class LayerPullback(Protocol):
+    """The backward half of a layer: `pullback(dy, want_dx=True) -> (dx, grads)`.
 
-    Asks the array first; array-api-compat serves only the libraries whose arrays cannot say
+    dy: gradient of the loss by the output, in the output's shape and dtype.
+    want_dx: False where nothing before the layer has parameters; dx may then be None.
+
+    Returns the gradient by x and a dictionary of gradients, named and shaped like the parameters.
+    """
+
+    def __call__(self, dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]: ...
+
+
+LossPullback: TypeAlias = Callable[[Array], Array]
+"""The backward half of a loss: `pullback(dloss) -> dscores`; dloss is a 0-d array, usually 1."""
+
+
+def namespace(x: Array) -> Namespace:
+    """Return the array API functions of the library of the array `x`.
+
+    Asks the array first. array-api-compat is used only for arrays without `__array_namespace__`
     (PyTorch, CuPy), so that a step on NumPy never imports `array_api_compat.numpy` (over 100 ms).
     """
     try:
@@ -42,9 +69,11 @@ def namespace(x: Array) -> Namespace:
 
 
 def one_hot(labels: Array, outputs: int, dtype: Any) -> Array:
-    """Return labels, whole numbers (n,), as probabilities (n, outputs): 1 for the class, else 0.
+    """Return labels as probabilities (n, outputs): 1 for the label's class, otherwise 0.
 
-    A single output is the probability of class 1.
+    labels: whole numbers (n,).
+    outputs: number of classes; 1 for two classes, the output being the probability of class 1.
+    dtype: of the result, a dtype of the labels' library.
     """
     xp = namespace(labels)
     column = xp.reshape(labels, (-1, 1))
@@ -55,7 +84,11 @@ def one_hot(labels: Array, outputs: int, dtype: Any) -> Array:
 
 
 def flatten(tree: Params, prefix: str = "") -> dict[str, Array]:
-    """Return the arrays of nested dictionaries by dotted path, in order."""
+    """Return the arrays of nested dictionaries by dotted path, in order.
+
+    tree: nested dictionaries of arrays.
+    prefix: what every path begins with.
+    """
     flat: dict[str, Array] = {}
     for name, value in tree.items():
         if isinstance(value, dict):
@@ -66,7 +99,10 @@ def flatten(tree: Params, prefix: str = "") -> dict[str, Array]:
 
 
 def unflatten_like(tree: Params, flat: dict[str, Array], prefix: str = "") -> Params:
-    """Return `tree` with its arrays replaced by those of `flat`, the inverse of `flatten`."""
+    """Return `tree` with its arrays replaced by those of `flat`: the inverse of `flatten`.
+
+    prefix: what the paths in `flat` begin with.
+    """
     return {
         name: unflatten_like(value, flat, f"{prefix}{name}.")
         if isinstance(value, dict)
@@ -76,7 +112,7 @@ def unflatten_like(tree: Params, flat: dict[str, Array], prefix: str = "") -> Pa
 
 
 def map_tree(tree: Params, f: Callable[[Array], Array]) -> Params:
-    """Return nested dictionaries with f applied to every array."""
+    """Return the nested dictionaries `tree` with f applied to every array."""
     return {
         name: map_tree(value, f) if isinstance(value, dict) else f(value)
         for name, value in tree.items()

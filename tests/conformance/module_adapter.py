@@ -13,8 +13,8 @@ import numpy
 from tests.conformance.verdict import Unsupported
 from xpcnn import layers, losses, ops
 from xpcnn.initializers import Draw
-from xpcnn.layers.base import Context, Layer, LayerPullback, without_parameters
-from xpcnn.types import Array, Params, Shape, namespace
+from xpcnn.layers.base import Context, Layer, without_parameters
+from xpcnn.types import Array, LayerPullback, Params, Shape, namespace
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Containers: composition, paths, what is asked of the first layers, and what is kept."""
 
 import gc
+import textwrap
 import weakref
 from dataclasses import dataclass, field
 from typing import Any
@@ -300,3 +301,26 @@ def test_lists_become_tuples() -> None:
     layers.append(Flatten())
     assert network == Sequential((ReLU(),))
     assert hash(network) == hash(Sequential([ReLU()]))
+
+
+def test_the_loop_in_the_docstring_is_what_sequential_computes() -> None:
+    network = Sequential([Conv2D(3, 2), ReLU(), MaxPool2D(2), BatchNorm(), Flatten(), Dense(2)])
+    params, buffers, _ = network.init((1, 5, 5), Draw(0))
+    x = numpy.random.default_rng(0).normal(size=(4, 1, 5, 5)).astype("float32")
+    ctx, dy = Context(training=True, grad=True), numpy.ones((4, 2), "float32")
+    y, after, pullback = network.forward(params, buffers, x, ctx)
+    dx, grads = pullback(dy)
+
+    doc = Sequential.__doc__ or ""
+    loop = doc.partition("        def forward")[2].partition("    layers:")[0]
+    names: dict[str, Any] = {"network": network}
+    exec(textwrap.dedent(f"        def forward{loop}"), names)
+    found, found_after, found_pullback = names["forward"](params, dict(buffers), x, ctx)
+    found_dx, found_grads = found_pullback(dy)
+    numpy.testing.assert_array_equal(found, y)
+    numpy.testing.assert_array_equal(found_dx, dx)
+    for one, other in ((found_after, after), (found_grads, grads)):
+        one, other = flatten(one), flatten(other)
+        assert one.keys() == other.keys()
+        for path, array in one.items():
+            numpy.testing.assert_array_equal(array, other[path])

@@ -16,7 +16,6 @@ from tests.training.test_step import digits
 from xpcnn import Model
 from xpcnn.initializers import Constant, Draw, Normal, Zeros
 from xpcnn.layers import Context, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Sigmoid, Tanh
-from xpcnn.layers.base import LayerPullback
 from xpcnn.losses import MSE, BCEWithLogits, SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD, Adam, Optimizer, RMSprop
 from xpcnn.samples import Samples
@@ -28,7 +27,7 @@ from xpcnn.training.options import TrainingOptions
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.updates import Updates
-from xpcnn.types import Array, Params, Shape
+from xpcnn.types import Array, LayerPullback, Params, Shape
 
 HEALTHY = Figures(
     loss=2.0,

@@ -1,4 +1,10 @@
-"""Layers: frozen descriptions; what they compute is in `xpcnn.ops`. The contract is in `base`."""
+"""Layers: frozen dataclasses of hyperparameters; what they compute is in `xpcnn.ops`.
+
+A layer is made once, without the size of its input: `init` computes the shapes of parameters. x and
+the parameters have one floating dtype, which the output and all gradients have too. Hyperparameters
+out of range are a ConfigError when the layer is made, samples of an unsuitable shape a ShapeError
+in `init`. A layer of your own needs `init` and `forward`: see `Layer`.
+"""
 
 from dataclasses import is_dataclass
 
@@ -22,13 +28,15 @@ from xpcnn.layers.activation import (
     Softsign,
     Tanh,
 )
-from xpcnn.layers.base import Context, Layer, LayerPullback
-from xpcnn.layers.containers import Concat, Residual, Sequential
+from xpcnn.layers.base import Context, Layer
+from xpcnn.layers.branches import Concat, Residual
+from xpcnn.layers.containers import Sequential
 from xpcnn.layers.conv import Conv2D
 from xpcnn.layers.dense import Dense, Flatten, Reshape
 from xpcnn.layers.dropout import Dropout
 from xpcnn.layers.norm import BatchNorm
 from xpcnn.layers.pool import AvgPool2D, GlobalAvgPool2D, GlobalMaxPool2D, MaxPool2D, MinPool2D
+from xpcnn.types import LayerPullback
 
 __all__ = [
     "ELU",

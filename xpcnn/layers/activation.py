@@ -1,4 +1,4 @@
-"""Activation layers: elementwise, any shape. Formulas: `ops/reference/activation.py`."""
+"""Activation layers, for samples of any shape. Formulas: `ops/reference/activation.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,16 +6,20 @@ from typing import Any, ClassVar
 
 from xpcnn import ops
 from xpcnn.initializers import Constant, Draw, Initializer
-from xpcnn.layers.base import Context, LayerPullback, check_importable, without_parameters
+from xpcnn.layers.base import Context, check_importable, without_parameters
 from xpcnn.ops.activation import check_gelu
 from xpcnn.ops.reference.activation import elementwise
 from xpcnn.options import FINITE, POSITIVE, Range, check
-from xpcnn.types import Array, Params, Pullback, Shape
+from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
 
 
 @dataclass(frozen=True)
 class Elementwise:
-    """A layer that applies one op without parameters; its fields are the op's hyperparameters."""
+    """A layer that applies an op without parameters; its fields are the op's hyperparameters.
+
+    op: of the subclass.
+    ranges: of its fields, as `xpcnn.options.check` takes them.
+    """
 
     op: ClassVar[Callable[..., tuple[Array, Pullback]]]
     ranges: ClassVar[dict[str, Range]] = {}
@@ -34,11 +38,20 @@ class Elementwise:
 
 @dataclass(frozen=True)
 class ReLU(Elementwise):
+    """y = max(x, 0), elementwise. Backward: dx = dy where x > 0, otherwise 0."""
+
     op = staticmethod(ops.relu)
 
 
 @dataclass(frozen=True)
 class LeakyReLU(Elementwise):
+    """y = x where x > 0, otherwise slope * x, elementwise.
+
+    slope: any finite number.
+
+    Backward and source: `help(xpcnn.ops.leaky_relu)`.
+    """
+
     op = staticmethod(ops.leaky_relu)
     ranges = {"slope": FINITE}  # noqa: RUF012 - as the base class has it
     slope: float = 0.01
@@ -46,6 +59,13 @@ class LeakyReLU(Elementwise):
 
 @dataclass(frozen=True)
 class ELU(Elementwise):
+    """y = x where x > 0, otherwise alpha (e^x - 1), elementwise.
+
+    alpha: any finite number; y approaches -alpha for x far below 0.
+
+    Backward and source: `help(xpcnn.ops.elu)`.
+    """
+
     op = staticmethod(ops.elu)
     ranges = {"alpha": FINITE}  # noqa: RUF012
     alpha: float = 1.0
@@ -53,11 +73,23 @@ class ELU(Elementwise):
 
 @dataclass(frozen=True)
 class SELU(Elementwise):
+    """y = scale * elu(x, alpha), with the constants for which activations normalise themselves.
+
+    Backward and source: `help(xpcnn.ops.selu)`.
+    """
+
     op = staticmethod(ops.selu)
 
 
 @dataclass(frozen=True)
 class GELU(Elementwise):
+    """y = x Phi(x), elementwise; Phi is the normal distribution function.
+
+    approximate: "none" for the exact Phi, "tanh" for an approximation by tanh.
+
+    Backward and source: `help(xpcnn.ops.gelu)`.
+    """
+
     op = staticmethod(ops.gelu)
     approximate: str = "none"
 
@@ -67,16 +99,34 @@ class GELU(Elementwise):
 
 @dataclass(frozen=True)
 class SiLU(Elementwise):
+    """y = x sigmoid(x), elementwise; also called swish.
+
+    Backward and source: `help(xpcnn.ops.silu)`.
+    """
+
     op = staticmethod(ops.silu)
 
 
 @dataclass(frozen=True)
 class Mish(Elementwise):
+    """y = x tanh(softplus(x)), elementwise.
+
+    Backward and source: `help(xpcnn.ops.mish)`.
+    """
+
     op = staticmethod(ops.mish)
 
 
 @dataclass(frozen=True)
 class Softplus(Elementwise):
+    """y = log(1 + e^(beta x)) / beta, elementwise; a smooth ReLU.
+
+    beta: above 0; the larger, the closer to ReLU.
+    threshold: where beta x is above it, y = x.
+
+    Backward and source: `help(xpcnn.ops.softplus)`.
+    """
+
     op = staticmethod(ops.softplus)
     ranges = {"beta": POSITIVE, "threshold": FINITE}  # noqa: RUF012
     beta: float = 1.0
@@ -85,32 +135,55 @@ class Softplus(Elementwise):
 
 @dataclass(frozen=True)
 class Softsign(Elementwise):
+    """y = x / (1 + |x|), elementwise. Backward: dx = dy / (1 + |x|)^2."""
+
     op = staticmethod(ops.softsign)
 
 
 @dataclass(frozen=True)
 class HardSigmoid(Elementwise):
+    """y = x / 6 + 1/2, limited to [0, 1], elementwise.
+
+    Backward and source: `help(xpcnn.ops.hard_sigmoid)`.
+    """
+
     op = staticmethod(ops.hard_sigmoid)
 
 
 @dataclass(frozen=True)
 class HardSwish(Elementwise):
+    """y = x hard_sigmoid(x), elementwise.
+
+    Backward and source: `help(xpcnn.ops.hard_swish)`.
+    """
+
     op = staticmethod(ops.hard_swish)
 
 
 @dataclass(frozen=True)
 class Sigmoid(Elementwise):
+    """y = 1 / (1 + e^-x), elementwise. Backward: dx = dy y (1 - y)."""
+
     op = staticmethod(ops.sigmoid)
 
 
 @dataclass(frozen=True)
 class Tanh(Elementwise):
+    """y = tanh x, elementwise. Backward: dx = dy (1 - y^2)."""
+
     op = staticmethod(ops.tanh)
 
 
 @dataclass(frozen=True)
 class Softmax(Elementwise):
-    """Not before the softmax cross-entropy loss, which contains it."""
+    """Turn scores into probabilities: y_i = e^(x_i) / sum_k e^(x_k).
+
+    Not needed before the loss SoftmaxCrossEntropy, which contains it.
+
+    axis: axis of the batch along which the probabilities add up to 1.
+
+    Backward: `help(xpcnn.ops.softmax)`.
+    """
 
     op = staticmethod(ops.softmax)
     axis: int = -1
@@ -118,13 +191,26 @@ class Softmax(Elementwise):
 
 @dataclass(frozen=True)
 class LogSoftmax(Elementwise):
+    """Return the logarithm of softmax: y_i = x_i - log sum_k e^(x_k).
+
+    axis: axis of the batch along which the sum runs.
+
+    Backward: `help(xpcnn.ops.log_softmax)`.
+    """
+
     op = staticmethod(ops.log_softmax)
     axis: int = -1
 
 
 @dataclass(frozen=True)
 class PReLU:
-    """Leaky ReLU with one learnt slope per channel. Parameter: slope (c,)."""
+    """Leaky ReLU with a learnt slope per channel: y = x where x > 0, otherwise slope[c] * x.
+
+    slope_init: initializer of the slopes.
+
+    Parameter: slope (c,).
+    Backward and source: `help(xpcnn.ops.prelu)`.
+    """
 
     slope_init: Initializer = Constant(0.25)
 
@@ -145,11 +231,16 @@ class PReLU:
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation of your own, given as a function and its derivative, both of x.
+    """Apply a function of your own elementwise: y = f(x), dx = dy * df(x).
 
-    f and df take an array and return one, with the functions of its library
-    (`xpcnn.types.namespace(x)`): `Activation(lambda x: x * x, lambda x: 2 * x)`. A model that holds
-    one cannot be saved: a file holds no code. For that, write a layer and give it to `xpcnn.load`.
+        Activation(lambda x: x * x, lambda x: 2 * x)
+
+    A model with this layer cannot be saved, because files contain no code. To save it, write a
+    layer and pass its class to `xpcnn.load`.
+
+    f: from an array to an array of its shape and dtype, by the functions of the array's library
+        (`xpcnn.types.namespace(x)`).
+    df: the derivative of `f`, likewise.
     """
 
     f: Callable[[Array], Array]

@@ -1,35 +1,26 @@
-"""What a layer is: a frozen description of itself, two methods, no state.
+"""What a layer is: a frozen dataclass of hyperparameters with two methods and no state.
 
-`init(shape, draw)` takes the shape of one sample and returns (params, buffers, out_shape); the
-arrays are drawn on the host, one named stream each, so that sizes are never computed by hand and a
-seed gives the same weights on every backend.
-
-`forward(params, buffers, x, ctx)` returns (y, buffers, pullback); `pullback(dy, want_dx=True)`
-returns (dx or None, grads), gradients named and shaped like the parameters. Nothing is stored on
-the layer: it may stand in a network twice. Buffers (running statistics) are returned, never
-written.
+Nothing is stored on the layer, so a network may contain it twice, with two sets of parameters.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from xpcnn.errors import ConfigError, XpcnnError, hint
 from xpcnn.initializers import Draw
-from xpcnn.types import Array, Params, Pullback, Shape
-
-LayerPullback: TypeAlias = Callable[..., tuple[Array | None, Params]]
-"""pullback(dy, want_dx=True) -> (dx | None, grads)"""
+from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
 
 
 class Context(NamedTuple):
-    """What a forward pass knows beside its input.
+    """What a forward pass needs besides its input.
 
-    training: whether batch norm normalises by the batch and dropout drops.
-    grad: whether the pullback will be called; if not, containers drop each one at once.
+    training: whether batch norm normalises by the statistics of the batch and dropout drops.
+    grad: whether the pullback will be called; if not, containers discard each pullback at once.
     step: number of the training forward pass, for random numbers.
-    source: (path, step, shape) -> uniforms in [0, 1), float32, on the device.
+    source: a function (path, step, shape) -> uniforms in [0, 1), float32, on the device.
     path: dotted path of the layer.
-    frozen: paths of the layers whose running statistics stay as they are and are used in training.
+    frozen: paths of the layers that normalise by their running statistics in training too, and
+        leave them unchanged.
     """
 
     training: bool = False
@@ -40,7 +31,7 @@ class Context(NamedTuple):
     frozen: frozenset[str] = frozenset()
 
     def at(self, name: str) -> "Context":
-        """Return the context of a child."""
+        """Return the context of the child layer called `name`."""
         path = f"{self.path}.{name}" if self.path else name
         return Context(self.training, self.grad, self.step, self.source, path, self.frozen)
 
@@ -50,7 +41,11 @@ class Context(NamedTuple):
         return self.training and self.path not in self.frozen
 
     def uniform(self, shape: Shape) -> Array:
-        """Draw uniforms in [0, 1) that depend on seed, path and step alone."""
+        """Return uniforms in [0, 1), float32, that depend on seed, path and step alone.
+
+        Raises:
+            XpcnnError: the context has no source.
+        """
         if self.source is None:
             message = f"{self.path}: a random draw needs a Context with a source"
             advice = "Context(source=...), a function (path, step, shape) -> uniforms"
@@ -60,20 +55,39 @@ class Context(NamedTuple):
 
 @runtime_checkable
 class Layer(Protocol):
-    """Anything with these two methods can stand in a network."""
+    """A layer: any object with these two methods can be part of a network."""
 
-    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]: ...
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        """Return (params, buffers, out_shape).
+
+        shape: of one sample, such as (c, h, w).
+        draw: `draw(name, initializer, shape)` returns the first values of a parameter, on the host;
+            each name has a random stream of its own, so a seed gives the same values everywhere.
+
+        params are learnt, buffers (running statistics) are not; both are arrays by name. out_shape
+        is the shape of one sample of the output.
+        """
+        ...
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
-    ) -> tuple[Array, Params, LayerPullback]: ...
+    ) -> tuple[Array, Params, LayerPullback]:
+        """Return (y, buffers, pullback).
+
+        params, buffers: as `init` returned them, with their present values.
+        x: a batch (n, *shape), of the dtype of the parameters.
+        ctx: training or inference, see `Context`.
+
+        y (n, *out_shape) has the dtype of x. New buffers are returned, no array is written into.
+        """
+        ...
 
 
 def check_importable(thing: Any, what: str) -> None:
-    """Require a class or function that pickle can keep: by its import path, never its code.
+    """Require a class or function that pickle can store, which it does by import path.
 
     Raises:
-        ConfigError: it was made inside a function, or is a lambda.
+        ConfigError: `thing` was defined inside a function, or is a lambda.
     """
     name = getattr(thing, "__qualname__", "")
     if "<" in name or not name:
@@ -82,7 +96,7 @@ def check_importable(thing: Any, what: str) -> None:
 
 
 def without_parameters(y: Array, pullback: Pullback) -> tuple[Array, Params, LayerPullback]:
-    """Return what `forward` of a layer without parameters returns, from what its op returned."""
+    """Return (y, buffers, pullback) of a layer without parameters from (y, pullback) of its op."""
 
     def layer_pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
         return (pullback(dy)[0] if want_dx else None), {}
@@ -91,7 +105,7 @@ def without_parameters(y: Array, pullback: Pullback) -> tuple[Array, Params, Lay
 
 
 def no_gradient(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
-    """Stand for the pullback of a container that ran without gradients."""
+    """Raise an error: the pullback of a container that ran without gradients."""
     raise XpcnnError(
         hint(
             "the forward pass ran with grad=False and kept nothing to go back with",

@@ -7,19 +7,38 @@ from typing import Any
 from xpcnn import ops
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
-from xpcnn.layers.base import Context, LayerPullback
+from xpcnn.layers.base import Context
 from xpcnn.ops.checks import check_windows, make_plain, window_shape
 from xpcnn.ops.reference.windows import Padding, Pair, pair
 from xpcnn.options import COUNT, check
-from xpcnn.types import Array, Params, Pullback, Shape
+from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
 
 
 @dataclass(frozen=True)
 class Conv2D:
     """Convolve images with learnt filters: (c, h, w) -> (filters, ho, wo).
 
-    Parameters: weight (filters, c/groups, kh, kw), bias (filters,). `groups` equal to the number of
-    channels makes a depthwise convolution. Formulas: `ops/reference/conv.py`.
+        y[f,p,q] = bias[f] + sum_{c,i,j} weight[f,c,i,j] * x[c, p*stride + i*dilation - top, ...]
+        ho = floor((h + top + bottom - dilation*(kh - 1) - 1) / stride) + 1, and wo likewise
+
+    filters: number of output channels, at least 1.
+    size: of the filters in pixels, kh = kw or (kh, kw).
+    stride: step between windows in pixels; one number or (rows, columns).
+    padding: zeros around the image: a number of pixels, (rows, columns), ((top, bottom), (left,
+        right)), "valid" for none, or "same" for an output of the size of the input (stride 1 only).
+    dilation: distance between neighbouring weights of a filter in pixels; one number or
+        (rows, columns).
+    groups: number of groups into which channels and filters are split, a divisor of both; as many
+        groups as channels make a depthwise convolution.
+    bias: whether there is a bias.
+    weight_init, bias_init: initializers of the parameters (`xpcnn.initializers`).
+
+    Parameters: weight (filters, c/groups, kh, kw), bias (filters,).
+    Backward: `help(xpcnn.ops.conv2d)`; derived step by step in `examples/guides/derive_a_layer.md`.
+
+    Raises:
+        ConfigError: a hyperparameter is out of range, or `groups` does not divide `filters`.
+        ShapeError: samples are not images, or too small for a window (in `init`).
     """
 
     filters: int
@@ -69,7 +88,7 @@ class Conv2D:
         return y, {}, self.pullback(back)
 
     def op_options(self) -> dict[str, Any]:
-        """Return the hyperparameters of the op."""
+        """Return the hyperparameters of `ops.conv2d`, by name."""
         return {
             "stride": self.stride,
             "padding": self.padding,
@@ -78,7 +97,7 @@ class Conv2D:
         }
 
     def pullback(self, back: Pullback) -> LayerPullback:
-        """Return the layer's pullback from that of the op."""
+        """Return the layer's pullback, given `back`, that of the op."""
 
         def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
             dx, dw, db = back(dy, (want_dx, True, self.bias))
@@ -87,7 +106,7 @@ class Conv2D:
         return pullback
 
     def multiply_adds(self, shape: Shape, out: Shape) -> int:
-        """Return the multiply-adds of one sample: every output sums over one window."""
+        """Return the multiply-adds of one sample: each output is a sum over one window."""
         return math.prod(out) * (shape[0] // self.groups) * math.prod(pair(self.size))
 
 

@@ -6,18 +6,29 @@ from dataclasses import KW_ONLY, dataclass
 from xpcnn import ops
 from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
-from xpcnn.layers.base import Context, LayerPullback, without_parameters
+from xpcnn.layers.base import Context, without_parameters
 from xpcnn.ops.checks import make_plain
 from xpcnn.ops.linear import check_shape, reshaped
 from xpcnn.options import COUNT, check
-from xpcnn.types import Array, Params, Shape
+from xpcnn.types import Array, LayerPullback, Params, Shape
 
 
 @dataclass(frozen=True)
 class Dense:
     """Multiply features by a learnt matrix: (i,) -> (units,).
 
-    Parameters: weight (i, units), bias (units,). Formulas: `ops/reference/linear.py`.
+        y = x weight + bias
+        dx = dy weightᵀ    dweight = xᵀ dy    dbias = sum of dy over the batch
+
+    units: number of output features, at least 1.
+    bias: whether there is a bias.
+    weight_init, bias_init: initializers of the parameters (`xpcnn.initializers`).
+
+    Parameters: weight (i, units), bias (units,).
+
+    Raises:
+        ConfigError: a hyperparameter is out of range.
+        ShapeError: samples are not vectors (in `init`); put Flatten() before the layer.
     """
 
     units: int
@@ -60,7 +71,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Flatten:
-    """Make one row of every sample: (c, h, w) -> (c*h*w,), channels slowest."""
+    """Make one row of each sample: (c, h, w) -> (c*h*w,), row-major (channels slowest)."""
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         return {}, {}, (math.prod(shape),)
@@ -73,7 +84,15 @@ class Flatten:
 
 @dataclass(frozen=True)
 class Reshape:
-    """Give every sample another shape; one entry may be -1."""
+    """Give each sample another shape with the same number of elements.
+
+    shape: of one sample of the output, such as (1, 28, 28); one entry may be -1, which is computed
+        from the others.
+
+    Raises:
+        ConfigError: `shape` is not a shape.
+        ShapeError: samples have another number of elements (in `init`).
+    """
 
     shape: Shape
 

@@ -4,19 +4,26 @@ from dataclasses import dataclass
 
 from xpcnn import ops
 from xpcnn.initializers import Draw
-from xpcnn.layers.base import Context, LayerPullback, without_parameters
+from xpcnn.layers.base import Context, without_parameters
 from xpcnn.options import FRACTION, check
-from xpcnn.types import Array, Params, Shape
+from xpcnn.types import Array, LayerPullback, Params, Shape
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """Drop a share of the elements in training; do nothing otherwise.
+    """In training, set elements to zero at random and scale the others; in inference, y = x.
 
-    Formulas: `ops/reference/elementwise.py`.
+        y = x * mask    dx = dy * mask    mask = 0 with probability rate, otherwise 1 / (1 - rate)
 
-    What is dropped depends on (seed, path of the layer, step, element) alone: the same on every
+    The mask depends on (seed, path of the layer, step, element) alone, so it is the same on every
     backend.
+
+    rate: probability that an element is dropped, in [0, 1).
+
+    Source: Srivastava et al. 2014, JMLR 15.
+
+    Raises:
+        ConfigError: `rate` is out of range.
     """
 
     rate: float = 0.5

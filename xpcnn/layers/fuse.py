@@ -1,21 +1,21 @@
 """The tables of fusions: which layers in a row a `Sequential` runs as one op.
 
-Only where the result is the same, in inference but for rounding. Parameters and their gradients
-keep their paths.
+Fusion does not change results; in inference they may differ by rounding. Parameters and their
+gradients keep their paths.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 from xpcnn import ops
 from xpcnn.layers.activation import ReLU
-from xpcnn.layers.base import Context, Layer, LayerPullback, no_gradient
+from xpcnn.layers.base import Context, Layer, no_gradient
 from xpcnn.layers.conv import Conv2D
 from xpcnn.layers.norm import BatchNorm
 from xpcnn.layers.pool import MaxPool2D
-from xpcnn.types import Array, Params, namespace
+from xpcnn.types import Array, LayerPullback, Params, namespace
 
 Fused = Callable[[Sequence[Params], Sequence[Params], Array, Context], tuple[Array, LayerPullback]]
-"""(parameters, buffers of the layers, x, ctx) -> (y, pullback), of the gradients of the first."""
+"""(params and buffers of each layer, x, ctx) -> (y, pullback with the gradients of the first)."""
 
 Table = Mapping[tuple[type, ...], Callable[..., Fused | None]]
 
@@ -32,7 +32,10 @@ def fusion(layers: Sequence[Layer], table: Table) -> tuple[int, Fused] | None:
 
 
 def conv_relu_pool(conv: Conv2D, relu: ReLU, pool: MaxPool2D | None = None) -> Fused | None:
-    """Return what runs the layers as `ops.conv_relu_pool`; None if windows overlap or overhang."""
+    """Return a function that runs the layers as `ops.conv_relu_pool`.
+
+    None if the pooling windows overlap, are padded or reach beyond the image.
+    """
     if not _side_by_side(pool):
         return None
 
@@ -55,10 +58,11 @@ def conv_relu_pool(conv: Conv2D, relu: ReLU, pool: MaxPool2D | None = None) -> F
 def folded(
     conv: Conv2D, norm: BatchNorm, relu: ReLU | None = None, pool: MaxPool2D | None = None
 ) -> Fused | None:
-    """Return what runs the layers, in inference, as a convolution with other filters.
+    """Return a function that runs the layers in inference, the norm as part of the filters.
 
     gamma (w * x + b - mean) / sqrt(var + eps) + beta = (s w) * x + s (b - mean) + beta, where
-    s = gamma / sqrt(var + eps).
+    s = gamma / sqrt(var + eps). None if the pooling windows overlap, are padded or reach beyond
+    the image.
     """
     if not _side_by_side(pool):
         return None
@@ -82,7 +86,7 @@ def folded(
 
 
 def _side_by_side(pool: MaxPool2D | None) -> bool:
-    """Whether the windows of a pooling, if there is one, neither overlap nor overhang."""
+    """Whether pooling windows lie side by side within the image; True without a pooling."""
     return pool is None or (
         pool.stride in (None, pool.size) and pool.padding in (0, "valid") and not pool.ceil_mode
     )

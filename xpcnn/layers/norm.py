@@ -6,28 +6,37 @@ from dataclasses import KW_ONLY, dataclass
 from xpcnn import ops
 from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Constant, Draw, Zeros
-from xpcnn.layers.base import Context, LayerPullback
+from xpcnn.layers.base import Context
 from xpcnn.options import CLOSED_FRACTION, POSITIVE, check
-from xpcnn.types import Array, Params, Shape
+from xpcnn.types import Array, LayerPullback, Params, Shape
 
 
 @dataclass(frozen=True)
 class BatchNorm:
     """Normalise every channel of images (c, h, w) or every feature of rows (c,).
 
-    In training by the statistics of the batch, otherwise by the running ones:
+    Training uses the mean and variance of the batch, inference the running ones:
 
         y = gamma * (x - mean) / sqrt(var + eps) + beta
         running = (1 - momentum) * running + momentum * batch
 
-    where the running variance takes the unbiased one of the batch, m/(m - 1) times the biased one
-    that normalises m values. Parameters: gamma, beta (c,). Buffers: mean, var (c,), the running
-    statistics. Formulas: `ops/reference/norm.py`.
+    The batch is normalised by its biased variance. The running variance takes the unbiased one,
+    which is m/(m - 1) times the biased one of m values.
 
-    Frozen by `fit(..., freeze=["layers.1.*"])`, that is gamma and beta, or a running statistic: the
-    running statistics stay as they are, and training normalises by them too. They are constants
-    then, dx = gamma / sqrt(var + eps) * dy, as of PyTorch's layer after `eval()`. With only gamma
-    or only beta frozen, the layer normalises by the batch as ever.
+    momentum: weight of the new batch in the running statistics, in [0, 1].
+    eps: added to the variance, inside the root; above 0.
+
+    Parameters: gamma, beta (c,). Buffers: mean, var (c,), the running statistics.
+    Backward and source: `help(xpcnn.ops.batch_norm)`.
+
+    The layer is frozen if `fit(..., freeze=["layers.1.*"])` matches gamma and beta, or a running
+    statistic. Then training uses the running statistics and leaves them unchanged: they are
+    constants, so that dx = gamma / sqrt(var + eps) * dy, as in PyTorch's layer after `eval()`. If
+    only gamma or only beta is frozen, training uses the statistics of the batch.
+
+    Raises:
+        ConfigError: a hyperparameter is out of range.
+        ShapeError: samples have another rank (in `init`), or a channel has one value (in training).
     """
 
     _: KW_ONLY

@@ -4,18 +4,18 @@ from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
 from xpcnn.initializers import Draw
-from xpcnn.layers.base import Context, LayerPullback, without_parameters
+from xpcnn.layers.base import Context, without_parameters
 from xpcnn.layers.conv import check_image
 from xpcnn.ops.checks import check_windows, make_plain
 from xpcnn.ops.pool import pool_shape
 from xpcnn.ops.reference.windows import Padding, Pair
 from xpcnn.options import check
-from xpcnn.types import Array, Params, Shape
+from xpcnn.types import Array, LayerPullback, Params, Shape
 
 
 @dataclass(frozen=True)
 class Pool2D:
-    """The hyperparameters of pooling over windows, which are those of its op, and its sizes."""
+    """The hyperparameters of pooling over windows, which are those of the op, and output shapes."""
 
     size: Pair
     _: KW_ONLY
@@ -39,7 +39,21 @@ class Pool2D:
 
 @dataclass(frozen=True)
 class MaxPool2D(Pool2D):
-    """Take the largest element of every window. Formulas: `ops/reference/pool.py`."""
+    """Take the largest element of each window: (c, h, w) -> (c, ho, wo).
+
+    Backward: dy goes to the first largest element of the window (`help(xpcnn.ops.max_pool2d)`).
+
+    size: of the windows in pixels; one number or (rows, columns).
+    stride: step between windows in pixels; one number or (rows, columns); None for `size`, so that
+        windows do not overlap.
+    padding: pixels around the image, never the largest: a number, (rows, columns), ((top, bottom),
+        (left, right)), "valid" for none, or "same" (stride 1 only).
+    ceil_mode: whether a last window may reach beyond the image and its padding.
+
+    Raises:
+        ConfigError: a hyperparameter is out of range, or a window lies in the padding alone.
+        ShapeError: samples are not images, or too small for a window (in `init`).
+    """
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
@@ -49,7 +63,21 @@ class MaxPool2D(Pool2D):
 
 @dataclass(frozen=True)
 class MinPool2D(Pool2D):
-    """Take the smallest element of every window: min(x) = -max(-x)."""
+    """Take the smallest element of each window, as -max(-x): (c, h, w) -> (c, ho, wo).
+
+    Backward: dy goes to the first smallest element of the window.
+
+    size: of the windows in pixels; one number or (rows, columns).
+    stride: step between windows in pixels; one number or (rows, columns); None for `size`, so that
+        windows do not overlap.
+    padding: pixels around the image, never the smallest: a number, (rows, columns), ((top, bottom),
+        (left, right)), "valid" for none, or "same" (stride 1 only).
+    ceil_mode: whether a last window may reach beyond the image and its padding.
+
+    Raises:
+        ConfigError: a hyperparameter is out of range, or a window lies in the padding alone.
+        ShapeError: samples are not images, or too small for a window (in `init`).
+    """
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
@@ -60,7 +88,22 @@ class MinPool2D(Pool2D):
 
 @dataclass(frozen=True)
 class AvgPool2D(Pool2D):
-    """Take the mean of every window. Formulas: `ops/reference/pool.py`."""
+    """Take the mean of each window: (c, h, w) -> (c, ho, wo).
+
+    Backward: dy / N goes to each of the N elements of the window (`help(xpcnn.ops.avg_pool2d)`).
+
+    size: of the windows in pixels; one number or (rows, columns).
+    stride: step between windows in pixels; one number or (rows, columns); None for `size`, so that
+        windows do not overlap.
+    padding: zeros around the image: a number of pixels, (rows, columns), ((top, bottom), (left,
+        right)), "valid" for none, or "same" (stride 1 only).
+    ceil_mode: whether a last window may reach beyond the image and its padding.
+    count_include_pad: whether the mean counts the zeros of the padding as elements.
+
+    Raises:
+        ConfigError: a hyperparameter is out of range, or a window lies in the padding alone.
+        ShapeError: samples are not images, or too small for a window (in `init`).
+    """
 
     count_include_pad: bool = True
 
@@ -72,7 +115,7 @@ class AvgPool2D(Pool2D):
 
 @dataclass(frozen=True)
 class GlobalPool2D:
-    """Pooling over whole images."""
+    """Pooling over whole images, and its output shape."""
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         check_image(type(self).__name__, shape)
@@ -81,7 +124,7 @@ class GlobalPool2D:
 
 @dataclass(frozen=True)
 class GlobalAvgPool2D(GlobalPool2D):
-    """Take the mean of every channel: (c, h, w) -> (c,)."""
+    """Take the mean of each channel: (c, h, w) -> (c,). Backward: dx = dy / (h*w)."""
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
@@ -91,7 +134,10 @@ class GlobalAvgPool2D(GlobalPool2D):
 
 @dataclass(frozen=True)
 class GlobalMaxPool2D(GlobalPool2D):
-    """Take the largest element of every channel: (c, h, w) -> (c,)."""
+    """Take the largest element of each channel: (c, h, w) -> (c,).
+
+    Backward: dy goes to the first largest element in row-major order.
+    """
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context

@@ -8,13 +8,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from xpcnn.losses import Loss, ScoresPullback
+from xpcnn.losses import Loss
 from xpcnn.training.probe import watched
 from xpcnn.training.progress import Progress, all_finite
 from xpcnn.training.recipe import Arrays, Recipe
 from xpcnn.training.step import gradients, training_step, update
 from xpcnn.training.updates import Update
-from xpcnn.types import Array, flatten, namespace
+from xpcnn.types import Array, LossPullback, flatten, namespace
 
 
 class _FoundError(Exception):
@@ -88,7 +88,7 @@ class _Loss:
 
     loss: Loss
 
-    def __call__(self, scores: Array, labels: Array) -> tuple[Array, ScoresPullback]:
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
         value, back = self.loss(scores, labels)
         _look("the loss", value)
         return value, back

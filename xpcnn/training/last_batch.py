@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from xpcnn.errors import ConfigError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers import BatchNorm, Context, Layer
-from xpcnn.layers.base import LayerPullback
 from xpcnn.network import Network
 from xpcnn.optimizers.groups import frozen_layers
 from xpcnn.sizes import sizes_of
 from xpcnn.training.options import TrainingOptions
 from xpcnn.training.probe import rebuilt
-from xpcnn.types import Array, Params, Shape, flatten
+from xpcnn.types import Array, LayerPullback, Params, Shape, flatten
 
 
 def check_last_batch(network: Network, samples: int, options: TrainingOptions) -> None:

@@ -6,8 +6,7 @@ from typing import Any, TypeAlias
 
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer
-from xpcnn.layers.base import LayerPullback
-from xpcnn.types import Array, Params, Shape, flatten
+from xpcnn.types import Array, LayerPullback, Params, Shape, flatten
 
 Watch: TypeAlias = Callable[[str, str, Array], None]
 """Called with (kind, path, array): an "output" of a layer, the "gradient" of its input or of a

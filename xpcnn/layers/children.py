@@ -1,0 +1,72 @@
+"""Children of containers: they are initialised and run with errors that say where they arose."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from xpcnn.errors import ConfigError, XpcnnError, hint, with_context
+from xpcnn.initializers import Draw
+from xpcnn.layers.base import Context, Layer
+from xpcnn.types import Array, LayerPullback, Params, Shape
+
+Trace: TypeAlias = list[tuple[str, Shape]]
+"""(type of a layer, shape of its output) of all layers that ran; first ("", shape of the input)."""
+
+
+def init_child(
+    name: str, layer: Layer, shape: Shape, draw: Draw, trace: Trace | None = None
+) -> tuple[Params, Params, Shape]:
+    """Initialise the child `layer`; an error names its path and the shapes before it."""
+    try:
+        return layer.init(shape, draw.at(name))
+    except XpcnnError as error:
+        where = location(draw.at(name).path, layer, trace or [("", shape)])
+        raise with_context(error, where) from None
+
+
+def forward_child(
+    name: str,
+    layer: Layer,
+    params: Params,
+    buffers: Params,
+    x: Array,
+    ctx: Context,
+    trace: Trace | None = None,
+) -> tuple[Array, Params, LayerPullback]:
+    """Run the child `layer`; an error names its path and the shapes before it.
+
+    An exception that is not an XpcnnError, which a user's layer may raise, gets a note.
+    """
+    try:
+        return layer.forward(params[name], buffers[name], x, ctx.at(name))
+    except XpcnnError as error:
+        raise with_context(
+            error, location(ctx.at(name).path, layer, trace or start_of_trace(x))
+        ) from None
+    except Exception as error:
+        error.add_note(location(ctx.at(name).path, layer, trace or start_of_trace(x)))
+        raise
+
+
+def start_of_trace(x: Array) -> Trace:
+    """Return the trace before the first layer; x may be anything, the first op checks it."""
+    return [("", getattr(x, "shape", ()))]
+
+
+def location(path: str, layer: Layer, trace: Trace) -> str:
+    """Return where an error arose: path and type of the layer, and the shapes before it."""
+    shapes = " -> ".join(f"{name} {tuple(shape)}".lstrip() for name, shape in trace)
+    return f"at {path} ({type(layer).__name__}): {shapes}"
+
+
+def check_layers(container: str, layers: Sequence[Layer]) -> None:
+    """Require a list of at least one layer."""
+    if not isinstance(layers, list | tuple):
+        shown = type(layers).__name__
+        raise ConfigError(hint(f"{container}: {shown} is no list of layers", f"{container}([...])"))
+    if not layers:
+        raise ConfigError(hint(f"{container}: no layers", f"{container}([...]), at least one"))
+    for layer in layers:
+        if isinstance(layer, type) or not isinstance(layer, Layer):
+            shown = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
+            message = f"{container}: {shown} is no layer, which has init and forward"
+            raise ConfigError(hint(message, "an object, such as ReLU() or Dense(10)"))
