@@ -1,7 +1,7 @@
-"""The door between the framework and the array libraries.
+"""The interface between the framework and the array libraries.
 
-`load(name)` opens `backends/<name>_backend.py`; no other file knows that the folder exists. After
-that the arrays decide: an op looks up the fast kernels of its first argument's type with `fast`.
+`load(name)` imports `backends/<name>_backend.py`; no other file knows that the folder exists. After
+that, arrays decide: an op looks up the fast kernel for the type of its first argument with `fast`.
 """
 
 import importlib
@@ -34,16 +34,16 @@ Kernels = Mapping[str, Callable[..., Any]]
 
 NAMES = ("numpy", "cupy", "torch", "array_api_strict")
 
-_kernels: dict[type, Kernels] = {}  # by array type: the only state of the package
+_kernels: dict[type, Kernels] = {}  # by array type; the only state of the package
 
 
 class Library(Protocol):
-    """What a backend module brings: an object of its class `Library`, made by `Library(device)`.
+    """What each module in `backends/` provides, as its class `Library(device)`.
 
     The module also has `problem(device) -> tuple[str, str] | None`: why the library cannot be used
-    here, in words, and the one command or action that mends it; None when it can.
-    Optional: `uniform(key, step, shape)`, the numbers of `xpcnn.random` computed on the device;
-    `session()`, a context around long work; and `warm_up()`, see `Backend`.
+    here and the command or action that fixes it, or None if it can be used. Optional methods:
+    `uniform(key, step, shape)`, the numbers of `xpcnn.random` computed on the device; `session()`,
+    a context manager around long work; and `warm_up()`, see `Backend`.
     """
 
     xp: Namespace
@@ -61,16 +61,23 @@ class Library(Protocol):
 class Backend:
     """One array library on one device.
 
-    `xp` is its array API namespace, `from_host` and `to_host` move arrays (`to_host` returns
-    C-contiguous NumPy arrays), `uniform` draws the numbers of `xpcnn.random` on the device,
-    `memory` gives bytes in use by name, `describe` what the library says of itself, and `session()`
-    is a context in which a library may take threads for long work. `warm_up()` does what the first
-    step would wait for, such as compiling kernels, and yields lines for a person: what takes time,
-    before it begins, and what is slower than it could be.
+    Made by `load`. Attributes and methods:
+
+    name, device, xp, array_type: of the library; `xp` is its array API namespace.
+    from_host(x), to_host(x): move an array from and to NumPy; `to_host` returns a C-contiguous one.
+    uniform(key, step, shape): the numbers of `xpcnn.random`, on the device.
+    dtype(name): the library's dtype, such as that of "float32".
+    synchronize(): wait until the device has finished.
+    memory(): bytes in use, by name.
+    describe(): versions and devices of the library, by name.
+    session(): a context manager around long work, for which the library may start threads.
+    warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
+        people about what takes time and what is slower than it could be.
+    library, opened_with: arguments of the constructor: an object of the backend's class `Library`,
+        and the device as the user named it, or None.
     """
 
     def __init__(self, name: str, library: Library, opened_with: str | int | None = None) -> None:
-        """opened_with: the device that was asked for."""
         self.name = name
         self.opened_with = opened_with
         self.xp = library.xp
@@ -87,13 +94,18 @@ class Backend:
         self._uniform = getattr(library, "uniform", None)
 
     def uniform(self, key: int, step: int | Array, shape: Shape) -> Array:
-        """Return float32 uniforms in [0, 1): the same bits on every backend."""
+        """Return float32 uniforms in [0, 1), the same bits on every backend.
+
+        key: of the random stream, see `xpcnn.random.key`.
+        step: at least 0, a Python int or a 0-d array on the device.
+        shape: of the result.
+        """
         if self._uniform is not None:
             return self._uniform(key, step, shape)
         return self.from_host(random.uniform(key, step, shape))
 
     def dtype(self, name: str) -> Any:
-        """Return the library's dtype of that name."""
+        """Return the library's dtype called `name`, such as "float32"."""
         return getattr(self.xp, name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Backend":
@@ -104,16 +116,27 @@ class Backend:
 
 
 def problem(name: str, device: str | int | None = None) -> tuple[str, str] | None:
-    """Return why a backend cannot be used here and what mends it, in words; None when it can."""
+    """Return why a backend cannot be used here and what fixes that, as texts; None if it can.
+
+    name: one of `NAMES`.
+    device: number or name of a device of the library, or None for its default.
+
+    Raises:
+        BackendError: there is no backend of that name.
+    """
     found: tuple[str, str] | None = _module(name).problem(device)
     return found
 
 
 def load(name: str = "numpy", device: str | int | None = None) -> Backend:
-    """Open an array library, by name in any case, and make its fast kernels known to the ops.
+    """Return the backend of an array library, and register its fast kernels for the ops.
+
+    name: "numpy", "cupy", "torch" or "array_api_strict", in upper or lower case.
+    device: number or name of a device of the library, or None for its default.
 
     Raises:
-        BackendError: there is no such backend, or it cannot be used here; says why and what to do.
+        BackendError: there is no backend of that name, or it cannot be used here; the message says
+            why and what to do.
     """
     name = find(name, NAMES) or name
     found = problem(name, device)
@@ -126,18 +149,18 @@ def load(name: str = "numpy", device: str | int | None = None) -> Backend:
 
 
 def fast(x: Array, op: str) -> Callable[..., Any] | None:
-    """Return the kernel of `op` for arrays of x's type, or None."""
+    """Return the kernel of the op called `op` for arrays of the type of x, or None."""
     kernels = _kernels.get(type(x))
     return None if kernels is None else kernels.get(op)
 
 
 def drop_kernels() -> None:
-    """Forget every kernel until the next `load`: all ops run as their references."""
+    """Forget all kernels until the next `load`, so that ops run their references."""
     _kernels.clear()
 
 
 def _module(name: str) -> Any:
-    """Import the file of a backend."""
+    """Import the module of the backend called `name`."""
     if name not in NAMES:
         raise BackendError(hint(f"unknown backend {name!r}", nearest(name, NAMES)))
     return importlib.import_module(f"{_PACKAGE}.{name}_backend")

@@ -123,11 +123,14 @@ class ClassificationReport:
 def classification_report(
     model: Model, data: Data, *, views: Sequence[str] = ("identity",), batch_size: int = 256
 ) -> ClassificationReport:
-    """Return all figures of what `model.predict_proba` says of `data`.
+    """Return accuracy, confusion, calibration and figures per class of a model on `data`.
 
-    What is predicted is the class of the highest probability, of equal ones the first.
+    The predicted class is that of the highest probability, or the first of equal ones.
 
-    views: what to see of each sample, as in `predict_proba`.
+    model: any classifier.
+    data: a data set, or (images, labels).
+    views: transformed views of each sample to average over, as in `predict_proba`.
+    batch_size: number of samples at a time.
 
     Raises:
         XpcnnError: the data do not fit the model, or there is no such view.

@@ -38,7 +38,10 @@ class Zeros:
 
 @dataclass(frozen=True)
 class Constant:
-    """Set all values to `value`, any finite number."""
+    """Set all values to one number.
+
+    value: any finite number.
+    """
 
     value: float = 1.0
 
@@ -242,7 +245,9 @@ class Draw:
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """Return (fan_in, fan_out) of weights of shape `shape`.
+    """Return (fan_in, fan_out) of weights.
+
+    shape: (in, out) or (out, in/groups, kh, kw).
 
     Raises:
         ShapeError: `shape` has a rank below 2 or an axis of length 0.

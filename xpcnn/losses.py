@@ -166,14 +166,18 @@ def targets(scores: Array, labels: Array) -> Array:
 
 
 def without_weights(labels: Array, outputs: int) -> tuple[Array, Array | None]:
-    """Return labels without the column that weighs the samples, and that column (n, 1) or None."""
+    """Return labels without the column of sample weights, and that column (n, 1) or None.
+
+    labels: integers (n,), or floats (n, outputs) or (n, outputs + 1).
+    outputs: scores of the network for a sample.
+    """
     if labels.ndim != 2 or labels.shape[1] != outputs + 1:
         return labels, None
     return labels[:, :outputs], labels[:, outputs:]
 
 
 def with_weights(labels: Array, weights: Array, outputs: int) -> Array:
-    """Return labels with a further column that weighs the samples, as floats (n, outputs + 1).
+    """Return labels with a further column of sample weights, as floats (n, outputs + 1).
 
     Args:
         labels: integers (n,), or targets (n, outputs).

@@ -426,10 +426,13 @@ def load_model(
     backend: str | Backend = "numpy",
     device: str | int | None = None,
 ) -> Model:
-    """Return the model that a file holds, on any backend, whichever wrote it.
+    """Return the model in a file, on any backend, whichever wrote the file.
 
     Args:
-        layers: layer classes of your own (dataclasses) that the file may name.
+        path: of a file that `Model.save` wrote.
+        layers: layer classes of your own (dataclasses) that the file may contain.
+        backend: name of an array library, or an opened backend.
+        device: number or name of a device of the library, or None for its default.
 
     Raises:
         CheckpointError: the file cannot be read, or is not what its own description says.

@@ -285,7 +285,11 @@ class Plateau:
 
 
 def after(schedule: Schedule, losses: Sequence[float]) -> Schedule:
-    """Return `schedule` as it is in the next epoch, given the losses of all epochs before it."""
+    """Return a schedule as it is in the next epoch.
+
+    schedule: any schedule; only `Plateau`, alone or after a `Warmup`, depends on losses.
+    losses: of all epochs before, in order.
+    """
     if isinstance(schedule, Warmup):
         return replace(schedule, then=after(schedule.then, losses))
     return schedule.after(losses) if isinstance(schedule, Plateau) else schedule

@@ -1,8 +1,9 @@
-"""Gradient checks for layers, your own included, by random projection.
+"""Gradient checks for layers, including your own, by random projection.
 
-Two numbers are compared for each array, not two Jacobians: the derivative of <dy, y> along a random
-direction v is <gradient, v> by the pullback and a central difference by two forward passes, so that
-a check is cheap at any size. Refuses to take differences in float32: its rounding hides errors.
+For each array two numbers are compared instead of two Jacobians, so a check is cheap at any size:
+the derivative of <dy, y> along a random direction v, as <gradient, v> by the pullback and as a
+central difference of two forward passes. Differences are taken in float64 alone: the rounding of
+float32 would hide errors.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from xpcnn.layers import Context, Layer
 from xpcnn.types import Array, Params, Shape, flatten, unflatten_like
 
 INPUT = "the input"
-"""Stands for x among the parameter paths, none of which has a space."""
+"""Name of x among the paths of parameters; no path has a space."""
 
 _PLAIN = "Python numbers as constants: a NumPy float64 makes float64 of float32"
 
@@ -27,7 +28,7 @@ Arrays: TypeAlias = dict[str, Host]
 
 
 class GradientError(XpcnnError, AssertionError):
-    """The backward half of a layer does not fit its forward half."""
+    """A gradient of a layer is wrong, or the layer breaks the contract of `xpcnn.layers.Layer`."""
 
 
 def check_gradients(
@@ -41,30 +42,30 @@ def check_gradients(
     atol: float = 1e-6,
     rtol: float = 1e-5,
 ) -> None:
-    """Require that the gradients of a layer are those of its forward pass.
+    """Check that the gradients of a layer are those of its forward pass.
 
     In float64, with the layer in training and then in inference mode, for x and every parameter a:
 
         |<da, v> - <dy, y(a + eps v) - y(a - eps v)> / (2 eps)| <= atol + rtol |<da, v>|
 
-    with random dy and v. The elements of x differ and none is 0: at ties and kinks a difference
-    means nothing, so test those with values of your own.
+    with random dy and v. The elements of x differ and none is 0: at ties and kinks a difference is
+    not a derivative, so test those with values of your own.
 
-    Also requires: the output shape that `init` promised; gradients named and shaped like the
-    parameters; the same bits from a second call of the pullback and from one with want_dx=False;
-    float32 outputs and gradients of float32 arrays.
+    Also checked: the output has the shape that `init` returned; gradients have the names and shapes
+    of the parameters; a second call of the pullback and one with want_dx=False give the same bits;
+    outputs and gradients of float32 arrays are float32.
 
     Args:
         layer: a layer or container, of xpcnn or your own.
         shape: of one sample, such as (3, 8, 8).
-        backend: the array library to run on.
+        backend: the array library to run on: a name, or what `xpcnn.backend.load` returns.
         batch: number of samples.
         seed: of the parameters, x, dy and v.
         eps: step of the difference.
-        atol, rtol: what may differ; an error of 0.05 % in a gradient is seen.
+        atol, rtol: absolute and relative tolerance; the defaults find an error of 0.05 %.
 
     Raises:
-        GradientError: names the array and shows both values.
+        GradientError: the check failed; the message names the array and shows both values.
     """
     library = load(backend) if isinstance(backend, str) else backend
     rng = numpy.random.default_rng(seed)
@@ -105,7 +106,7 @@ def check_gradients(
 
 @dataclass(frozen=True)
 class _Runner:
-    """Passes of one layer in one mode, on host arrays by name."""
+    """Runs one layer in one mode, on host arrays by name."""
 
     layer: Layer
     backend: Backend
@@ -119,7 +120,7 @@ class _Runner:
         return f"{type(self.layer).__name__} in {mode} mode (seed {self.seed})"
 
     def forward(self, arrays: Arrays, dtype: str) -> tuple[Array, Params, Any]:
-        """Return what the layer returns, the buffers as host arrays."""
+        """Return (y, buffers, pullback) of the layer, the buffers as host arrays."""
         on_device = self._move(arrays, dtype)
         ctx = Context(self.training, grad=True, step=1, source=self._uniform)
         returned = self.layer.forward(
@@ -140,7 +141,7 @@ class _Runner:
 
 
 def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays:
-    """Return the gradients, once names, shapes, dtypes and repeated calls are as they must be."""
+    """Check names, shapes, dtypes and repeated calls; return the gradients."""
     y, _, pullback = runner.forward(arrays, dtype)
     if tuple(y.shape) != dy.shape:
         message = f"{runner}: the output has shape {tuple(y.shape)}, init promised {dy.shape}"
@@ -192,7 +193,7 @@ def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays
 
 
 def _parts(owner: object, what: str, form: str, value: Any) -> tuple[Any, ...]:
-    """Return a tuple of the form that the contract asks for."""
+    """Require a tuple of the length that `form` shows, and return it."""
     if not isinstance(value, tuple) or len(value) != form.count(",") + 1:
         got = f"{len(value)} values" if isinstance(value, tuple) else f"a {type(value).__name__}"
         raise GradientError(

@@ -20,13 +20,16 @@ def from_batches(
     classes: Sequence[str] | None = None,
     name: str = "batches",
 ) -> Dataset:
-    """Collect (images, labels) batches into a data set; mean and std are those of all images.
+    """Collect batches into a data set, with the mean and std of all images.
 
-    Each batch: images uint8 or float32 (n, c, h, w), n > 0 of any size, with integer labels (n,).
-    What a batch holds is copied, so a generator may use its arrays again.
+    batches: pairs of images, uint8 or float32 (n, c, h, w) with n > 0, and integer labels (n,). The
+        arrays are copied, so a generator may reuse them.
+    classes: names of the classes; None for numbers.
+    name: of the data set.
 
     Raises:
-        DataError, LabelError, ShapeError, DTypeError: which batch is wrong, from 0, and in what.
+        DataError, LabelError, ShapeError, DTypeError: a batch is not valid; the message has its
+            number, from 0, and the reason.
     """
     images: list[np.ndarray] = []
     labels: list[np.ndarray] = []

@@ -25,9 +25,11 @@ _TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KM
 
 
 class Parts(NamedTuple):
-    """The parts of a data set; validation is None where its files hold none.
+    """The parts of a data set.
 
-    train.notes says what was left out or decided while the files were read.
+    train: the training part; `train.notes` says what was left out or decided in reading the files.
+    validation: the validation part; None if the files have none.
+    test: the test part.
     """
 
     train: Dataset
@@ -119,10 +121,10 @@ def load_parts(
 ) -> Parts:
     """Return the training, the validation and the test part of a data set.
 
-    The validation part is the one of the files (a folder `val`, an array `val_images`), or all that
-    is at the path `validation`, a file or a folder of pictures by class, which overrides it.
-
-    Everything else is as in `load`, errors included.
+    name, data_dir, download, classes, limit, limit_per_class, image_size, image_fit, label_column,
+        reading, skip_damaged: as in `load`, as are errors.
+    validation: path of a file or of a folder of pictures by class, all of which is the validation
+        part; None for the validation part of the files (a folder `val`, an array `val_images`).
     """
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))

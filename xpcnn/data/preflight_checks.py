@@ -23,7 +23,13 @@ Statistics = tuple[float, ...]  # a number for each channel
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is likely wrong: a sentence, the number in it, one thing to do about it."""
+    """Something that is likely wrong with a data set.
+
+    kind: which check found it.
+    number: the figure in `message`.
+    message: what is likely wrong, as a sentence.
+    advice: one thing to do about it.
+    """
 
     kind: str
     number: float

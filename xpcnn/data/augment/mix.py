@@ -19,9 +19,12 @@ from xpcnn.types import Array, Shape, namespace
 
 @dataclass(frozen=True)
 class Mixup:
-    """Blend each sample with another: λ x + (1 - λ) x', and the labels alike.
+    """Blend each sample with another one of its batch: λ x + (1 - λ) x', and the labels likewise.
 
+    λ is drawn for each sample from the distribution Beta(alpha, alpha).
     Source: Zhang et al., "mixup: Beyond empirical risk minimization", 2018.
+
+    alpha: above 0; the smaller, the closer most λ are to 0 or 1.
     """
 
     alpha: float = 0.2
@@ -44,11 +47,14 @@ class Mixup:
 
 @dataclass(frozen=True)
 class CutMix:
-    """Fill a box of each sample from another; labels are mixed by area.
+    """Fill a box of each sample from another one of its batch; labels are mixed by area.
 
-    The box has the part 1 - λ of the area and the proportions of the sample, its middle anywhere;
-    what is outside is cut off, and λ then means what is left of the sample.
+    The box has the share 1 - λ of the area and the proportions of the sample, with its centre
+    anywhere in it; λ is drawn from Beta(alpha, alpha). Where the box is cut off by the border, λ
+    becomes the share of the sample that is left.
     Source: Yun et al., "CutMix", 2019.
+
+    alpha: above 0; the smaller, the closer most λ are to 0 or 1.
     """
 
     alpha: float = 1.0

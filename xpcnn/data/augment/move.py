@@ -11,7 +11,11 @@ from xpcnn.types import Array, Shape, namespace
 
 @dataclass(frozen=True)
 class Flip:
-    """Mirror samples, left to right or upside down, each with its own probability."""
+    """Mirror samples at random.
+
+    horizontal: probability of mirroring left to right, in [0, 1].
+    vertical: probability of mirroring upside down, in [0, 1].
+    """
 
     horizontal: float = 0.5
     vertical: float = 0.0

@@ -21,10 +21,10 @@ Batches: TypeAlias = Callable[[Array, Array, int, int], tuple[Array, Array]]
 
 
 def checked(augment: Any) -> tuple[Augmentation, ...]:
-    """Return a list of augmentations as a tuple.
+    """Return the list of augmentations `augment` as a tuple.
 
     Raises:
-        ConfigError: it is no list, or holds anything else.
+        ConfigError: `augment` is not a list, or an entry is not an augmentation.
     """
     example = "augment=[Flip(), Crop(4)], of xpcnn.data.augment"
     if not isinstance(augment, list | tuple):
@@ -41,10 +41,17 @@ def checked(augment: Any) -> tuple[Augmentation, ...]:
 
 @dataclass(frozen=True)
 class Augmenter:
-    """Augmentations of samples of `shape` for a network with so many outputs, in `dtype`.
+    """Draws and applies augmentations.
+
+    augmentations: in the order in which they are applied.
+    backend: where the samples are.
+    seed: of the run.
+    shape: of one sample (c, h, w).
+    outputs: of the network, for labels that become probabilities.
+    dtype: in which the network computes, such as "float32".
 
     Raises:
-        ShapeError: the samples are no images.
+        ShapeError: there are augmentations, and the samples are not images.
     """
 
     augmentations: Sequence[Augmentation]

@@ -40,8 +40,8 @@ def positions(length: int, k: int, stride: int, dilation: int, pad: int, ceil_mo
 
     floor((length + pad - dilation*(k - 1) - 1) / stride) + 1; zero or less if no window fits.
     """
-    room = length + pad - dilation * (k - 1) - 1
-    return (-(-room // stride) if ceil_mode else room // stride) + 1
+    last = length + pad - dilation * (k - 1) - 1  # where the last window could start
+    return (-(-last // stride) if ceil_mode else last // stride) + 1
 
 
 @dataclass(frozen=True)
