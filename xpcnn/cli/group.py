@@ -30,6 +30,7 @@ COMMANDS = {
     "summary": "xpcnn.cli.opening",
     "replay": "xpcnn.training",
     "demo": "xpcnn.cli.opening",
+    "parity": "xpcnn.trials",
     "info": "xpcnn.environment",
     "bench": "xpcnn.benchmark",
 }

@@ -14,9 +14,11 @@ from xpcnn.data import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.paths import is_unlabelled, unlabelled
 from xpcnn.errors import CheckpointError, ConfigError, hint, nearest
-from xpcnn.layers import Layer
+from xpcnn.layers import Layer, Sequential
 from xpcnn.model import Model, load_model
 from xpcnn.models import names, preset
+from xpcnn.models.saved import preset_of
+from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape
 
 
@@ -124,15 +126,36 @@ def network(name: str, shape: Shape | None) -> tuple[Layer, Shape, int]:
     Raises:
         ConfigError, CheckpointError, ShapeError: there is no such model, or it does not fit.
     """
-    path = Path(name)
-    saved = os.path.exists(path) or path.suffix == ".safetensors" or len(path.parts) > 1
-    if name not in names() and path.suffix != ".toml" and saved:
+    if is_saved(name):
         model = open_model(name)
         return model.layers, shape or model.input_shape, numpy.dtype(model.dtype).itemsize
     found = preset(name)
     if shape is not None:
         found = found.for_data(shape, found.classes)
     return found.layers, found.input_shape, 4
+
+
+def is_saved(name: str) -> bool:
+    """Whether a name means a saved model: a run folder or a model file, and no preset."""
+    path = Path(name)
+    saved = os.path.exists(path) or path.suffix == ".safetensors" or len(path.parts) > 1
+    return name not in names() and path.suffix != ".toml" and saved
+
+
+def model_and_training(name: str, seed: int = 0) -> tuple[Model, TrainingOptions]:
+    """Return a model and how it is trained: a saved one, or a new one of a preset.
+
+    Raises:
+        ConfigError, CheckpointError, ShapeError: there is no such model, or it does not fit.
+    """
+    if is_saved(name):
+        model = open_model(name)
+        if not isinstance(model.layers, Sequential):
+            return model, TrainingOptions()
+        return model, preset_of(model, name).training
+    found = preset(name)
+    shape, loss = found.input_shape, found.loss
+    return Model(found.layers, input_shape=shape, loss=loss, seed=seed), found.training
 
 
 def _is_same(dataset: str, trained_on: Any) -> bool:

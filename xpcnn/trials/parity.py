@@ -142,16 +142,20 @@ def check_parity(
     check_count("batch", batch)
     names = list(dict.fromkeys(backends))
     if len(names) < 2:
-        message = f"parity needs two backends, got {', '.join(names) or 'none'}"
-        raise ConfigError(hint(message, "--backends numpy,torch"))
+        message = (
+            f"backends: expected two different names or more, got {', '.join(names) or 'none'}"
+        )
+        raise ConfigError(hint(message, "numpy and torch"))
     missing = {name: f"{found[0]}. Try: {found[1]}" for name in names if (found := problem(name))}
     opened = [load(name) for name in names if name not in missing]
     if len(opened) < 2:
         raise BackendError(
             hint(
                 f"of the backends {', '.join(names)}, {len(opened)} can be used here; "
-                + "; ".join(f"{name}: {why.partition('. Try')[0]}" for name, why in missing.items()),
-                "two backends that are installed, such as numpy and array_api_strict",
+                + "; ".join(
+                    f"{name}: {why.partition('. Try')[0]}" for name, why in missing.items()
+                ),
+                "numpy and a backend that is installed",
             )
         )
     chosen = options or TrainingOptions()

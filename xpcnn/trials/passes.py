@@ -7,7 +7,7 @@ shows where it arises.
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -118,7 +118,9 @@ def _calls(
     back(loss_back(numpy.ones_like(scores[0, 0])))
     paths = [f"{call.path}." for call in calls]
     inner = [
-        call for call in calls if call.path and sum(p.startswith(f"{call.path}.") for p in paths) == 1
+        call
+        for call in calls
+        if call.path and sum(p.startswith(f"{call.path}.") for p in paths) == 1
     ]
     return inner[::-1], scores
 

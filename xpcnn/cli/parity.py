@@ -1,0 +1,40 @@
+"""`xpcnn parity`: whether array libraries compute the same of a network."""
+
+import click
+
+from xpcnn.cli.options import json_option, listed, option
+
+
+@click.command("parity")
+@click.argument("model", metavar="PRESET|FILE|RUN")
+@option(
+    "--backends",
+    default="numpy,torch",
+    show_default=True,
+    metavar="NAME,NAME,...",
+    text="Array libraries; the others are compared with the first: numpy, cupy, torch, "
+    "array_api_strict.",
+)
+@option("--batch-size", type=click.IntRange(min=1), default=8, text="Samples of a batch: 8.")
+@option("--seed", type=int, default=0, text="Seed of samples, labels and new parameters: 0.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, model: str, backends: str, batch_size: int, seed: int, as_json: bool
+) -> None:
+    """Compare backends layer by layer, forward and backward, and over three training steps.
+
+    Of a preset, a file like one (.toml), a model file (.safetensors) or a run folder, on random
+    samples. Every result is computed in float64 and in float32 and compared with the first
+    backend's in float64; the first one that differs by more than rounding can explain is named,
+    with the difference and the bound. The exit code is 0 if all agree, and 1 if one differs or a
+    backend cannot be used here.
+    """
+    from xpcnn.cli.opening import model_and_training
+    from xpcnn.cli.output import answer, to_json
+    from xpcnn.trials import check_parity
+
+    opened, training = model_and_training(model, seed)
+    found = check_parity(opened, listed(backends), options=training, batch=batch_size, seed=seed)
+    answer(to_json(found.as_dict()) if as_json else str(found))
+    ctx.exit(0 if found.agrees else 1)
