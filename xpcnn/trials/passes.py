@@ -20,8 +20,9 @@ from xpcnn.layers.base import LayerPullback
 from xpcnn.network import Network
 from xpcnn.training import TrainingOptions
 from xpcnn.training.probe import rebuilt
+from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import random_source, recipe_for
-from xpcnn.training.step import beginning, training_step
+from xpcnn.training.step import training_step
 from xpcnn.types import Array, Params, Shape, flatten, unflatten_like
 
 Arrays: TypeAlias = dict[str, numpy.ndarray]
@@ -174,7 +175,7 @@ def _of_steps(
         on = on.to(backend)
         recipe = recipe_for(on, options, seed)
         to_device = on.backend.from_host
-        progress = beginning(recipe, on.params, on.buffers, to_device, dtype)
+        progress = beginning(recipe, on)
         lr = to_device(numpy.asarray(options.optimizer.lr, dtype))
         results: dict[str, Any] = {}
         for i, (_, labels) in enumerate(batches):
