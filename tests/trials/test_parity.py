@@ -21,11 +21,10 @@ from xpcnn.layers import (
     Residual,
     Sequential,
 )
-from xpcnn.layers.base import LayerPullback
 from xpcnn.optimizers import Adam
 from xpcnn.training import TrainingOptions
 from xpcnn.trials import check_parity
-from xpcnn.types import Array, Params, Shape
+from xpcnn.types import Array, LayerPullback, Params, Shape
 
 BACKENDS = ("numpy", "array_api_strict")
 

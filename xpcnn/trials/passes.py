@@ -16,14 +16,13 @@ import numpy
 from xpcnn.backend import Backend
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer
-from xpcnn.layers.base import LayerPullback
 from xpcnn.network import Network
 from xpcnn.training import TrainingOptions
 from xpcnn.training.probe import rebuilt
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import random_source, recipe_for
 from xpcnn.training.step import training_step
-from xpcnn.types import Array, Params, Shape, flatten, unflatten_like
+from xpcnn.types import Array, LayerPullback, Params, Shape, flatten, unflatten_like
 
 Arrays: TypeAlias = dict[str, numpy.ndarray]
 
