@@ -45,6 +45,8 @@ def docstring(thing: Callable[..., Any]) -> str:
 
 
 def parameters(thing: Callable[..., Any]) -> list[str]:
+    if inspect.isclass(thing) and issubclass(thing, BaseException):
+        return []
     given = inspect.signature(thing).parameters.values()
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [p.name for p in given if p.kind not in kinds and not p.name.startswith("_")]

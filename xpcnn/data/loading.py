@@ -80,6 +80,7 @@ def load(
     the size and cuts off the rest evenly.
     label_column: the column of a CSV file that holds the labels, by its name or its number, counted
     from 1 (-1 is the last); needed where the file does not tell.
+    download: whether a data set that is not on this machine may be downloaded.
     reading: `model.reading` of a model, to read the pictures of a folder as its own were.
     skip_damaged: leave out pictures that cannot be read, in place of an error that names them.
 

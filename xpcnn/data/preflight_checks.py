@@ -49,14 +49,15 @@ def preflight(
     mean: Statistics | None = None,
     std: Statistics | None = None,
 ) -> list[Finding]:
-    """Return what is likely wrong with the parts of a data set, in this order:
+    """Return what is likely wrong with the parts of a data set.
 
-    classes without an image, a number of `outputs` (of the network) that does not go with the
-    classes, classes of very unequal size, constant images, values on another scale than `mean` and
-    `std` are for, and images of the training part that are in another part too.
+    Checked are, in this order: classes without an image, outputs that do not match the classes,
+    classes of very different sizes, constant images, values on another scale than `mean` and `std`,
+    and images of the training part that another part also has.
 
-    mean, std: what the model normalises with, where it has been trained before; those of `train`
-    otherwise.
+    train, validation, test: the parts; None for one that is missing.
+    outputs: number of outputs of the network; None for no check.
+    mean, std: what a trained model normalises with; None for those of `train`.
     """
     parts = {"training": train, "validation": validation, "test": test}
     there = {name: part for name, part in parts.items() if part is not None}

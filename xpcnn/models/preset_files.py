@@ -22,10 +22,14 @@ _CLASSES = "classes"
 
 @dataclass(frozen=True)
 class Preset:
-    """A network for samples of `input_shape` in `classes` classes, and how to train it.
+    """A network and how to train it: `model.fit(data, preset.training)`.
 
-    The name of a preset from a file is the one in it, or else the file's; source is the text of the
-    file. It is trained by `model.fit(data, preset.training)`.
+    name: of the preset; of a file, the name in it or else that of the file.
+    layers, loss: of the network.
+    input_shape: of one sample.
+    classes: number of classes.
+    training: options of the training.
+    source: text of the file.
     """
 
     name: str

@@ -16,7 +16,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Return loss and accuracy over all samples: means over batches, weighted by their size.
 
-    weights: parameters and buffers in place of the network's.
+    network, samples: what is evaluated, and on which samples.
+    batch_size: number of samples at a time; only rounding depends on it.
+    weights: parameters and buffers that replace the network's.
     """
     check_count("batch_size", batch_size)
     params, buffers = weights or (network.params, network.buffers)

@@ -9,7 +9,12 @@ from xpcnn.errors import ConfigError, hint, nearest
 
 @dataclass(frozen=True)
 class Validation:
-    """Figures of the validation part after so many updates."""
+    """Figures of one validation.
+
+    step: number of updates before it.
+    loss, accuracy: means over the validation part.
+    ends_epoch: whether it took place at the end of an epoch.
+    """
 
     step: int
     loss: float
@@ -22,9 +27,15 @@ class Validation:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch. Loss and accuracy are sample-weighted means as seen in training, each batch before
-    its own step; those of the validation part are of the model at the end of the epoch, after
-    `step` updates in all. `lr` is the rate of the last.
+    """Figures of one epoch.
+
+    epoch: its number, from 1.
+    loss, accuracy: means over the samples of the epoch, each batch before its own update.
+    val_loss, val_accuracy: of the validation part at the end of the epoch; None without one.
+    lr: learning rate of the last update.
+    seconds: duration.
+    images_per_second: speed of training.
+    step: number of updates since the start of the run.
     """
 
     epoch: int

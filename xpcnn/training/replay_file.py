@@ -113,12 +113,15 @@ def replay(
     backend: str | Backend = "numpy",
     device: str | int | None = None,
 ) -> str | None:
-    """Repeat the update of a file, and return in words the first tensor that is not finite.
+    """Repeat the update in a file, and describe the first tensor that is not finite.
 
-    None where all are, as on another backend it may be.
+    Return None if all tensors are finite, which may be so on another backend.
 
     Args:
-        layers: layer classes of your own that the file may name.
+        path: of a file that a run wrote when it diverged.
+        layers: layer classes of your own that the file may contain.
+        backend: name of an array library, or an opened backend.
+        device: number or name of a device of the library, or None for its default.
 
     Raises:
         CheckpointError: the file cannot be read, or is not what it should be.

@@ -66,12 +66,19 @@ def overfit_one_batch(
     optimizer: Optimizer = Adam(1e-3),  # noqa: B008 - frozen
     seed: int | None = None,
 ) -> Overfit:
-    """Train on one batch until it is known by heart, or updates run out.
+    """Train on one batch until the network has memorised it, or updates run out.
 
-    By heart: every sample is right, and the loss below 0.01 or 5 % of ln(classes), or of what it
-    was at the start. Nothing that works against it takes part: no augmentation, no schedule, no
-    label smoothing, and no dropout, with which that can be out of reach of a good network.
-    Batch normalisation is as in training. The model stays as it is.
+    Memorised means that every sample is right and the loss below 0.01 or 5 % of ln(classes), or 5 %
+    of the loss at the start. Augmentation, schedule, label smoothing and dropout are off, because
+    they can keep a good network from it. Batch normalisation is as in training. The model stays
+    unchanged.
+
+    model: any model.
+    data: a data set, or (images, labels); the batch is its first.
+    updates: the most updates, at least 1.
+    batch_size: number of samples in the batch.
+    optimizer: its learning rate stays constant.
+    seed: of the order of samples; None for that of the model.
 
     Raises:
         ConfigError: a value is out of range.

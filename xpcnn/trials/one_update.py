@@ -61,9 +61,10 @@ def dry_run(
     seed: int | None = None,
     **options: Any,
 ) -> DryRun:
-    """Run one update and validate on one batch, and say what it took. The model stays as it is.
+    """Run one update and validate on one batch; return what it cost. The model stays unchanged.
 
-    Arguments as of `Model.fit`.
+    model: any model.
+    data, training, validation, seed, options: as in `Model.fit`.
 
     Raises:
         XpcnnError: the data or an option does not fit, or a value is not finite after the update.
