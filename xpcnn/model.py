@@ -224,10 +224,13 @@ class Model:
                 saver = None
                 if checkpoints is not None:
                     stack.enter_context(checkpoints.locked())
-                    parts = [part.digest() for part in (train, held_out) if part is not None]
+                    parts = {"training data": (train.digest(), len(train))}
+                    if held_out is not None:
+                        parts["validation data"] = (held_out.digest(), len(held_out))
                     if weights is not None:
-                        parts.append(hashlib.blake2b(weights.tobytes(), digest_size=16).hexdigest())
-                    saver = Saver(checkpoints, self.network, chosen, seed, " ".join(parts), resume)
+                        digest = hashlib.blake2b(weights.tobytes(), digest_size=16).hexdigest()
+                        parts["sample weights"] = (digest, len(weights))
+                    saver = Saver(checkpoints, self.network, chosen, seed, parts, resume)
                 if progress and is_shown():
                     heard = (*heard, stack.enter_context(ProgressBar(chosen.epochs)))
                 stack.enter_context(self.backend.session())

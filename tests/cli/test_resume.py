@@ -120,7 +120,7 @@ def test_a_run_with_other_data_is_refused(cli: Cli) -> None:
     config.write_text(config.read_text().replace("limit = 300", "limit = 299"))
     ran = cli("resume", "run")
     assert ran.code == 1
-    assert "error: the checkpoint belongs to another run: data is " in ran.err
+    assert "error: the checkpoint belongs to another run: the training data changed (" in ran.err
     assert "\nTry: the same as then, or another folder for a new run\n" in ran.err
 
 

@@ -310,7 +310,14 @@ def test_places_beyond_the_run_are_refused(tmp_path: Path) -> None:
         ({"mean": (7.0,)}, r"mean is \(7.0,\), and was "),
         ({"batch_size": 5}, "batch_size is 5, and was 4"),
         ({"optimizer": SGD(0.1)}, r"optimizer is SGD\(lr=0.1, .*, and was Adam\("),
-        ({"validation": digits(5)}, "data is .* .*, and was "),
+        (
+            {"validation": digits(5)},
+            r"the validation data changed \(5 samples now, 6 samples then\)",
+        ),
+        (
+            {"validation": None, "keep_best": False, "validate_every": None},
+            r"the validation data changed \(none now, 6 samples then\)",
+        ),
     ],
 )
 def test_another_run_is_refused(changes: dict[str, Any], text: str, tmp_path: Path) -> None:
@@ -362,3 +369,12 @@ def interrupted(folder: Path) -> Checkpoints:
     with pytest.raises(KeyboardInterrupt):
         trained(checkpoints=checkpoints, callbacks=[InterruptAfter(5)])
     return checkpoints
+
+
+def test_checkpoints_of_before_samples_were_counted_are_compared_by_hash(tmp_path: Path) -> None:
+    checkpoints = interrupted(tmp_path)
+    for path in checkpoints.files():
+        forge(path, lambda table: table["run"].pop("samples"))
+    with pytest.raises(ConfigError, match=r"data changed \(5 samples now, unknown then\)"):
+        trained(validation=digits(5), checkpoints=checkpoints, resume=True)
+    assert trained(checkpoints=checkpoints, resume=True)[0] == straight()[0]

@@ -103,7 +103,7 @@ def test_resuming_with_other_weights_is_rejected(tmp_path: Path) -> None:
     x, labels = rows(8)
     checkpoints = Checkpoints(tmp_path)
     linear().fit(x, labels, sample_weights=range(8), epochs=1, checkpoints=checkpoints)
-    with pytest.raises(ConfigError, match="data"):
+    with pytest.raises(ConfigError, match="the sample weights changed"):
         linear().fit(
             x, labels, sample_weights=[1] * 8, epochs=2, checkpoints=checkpoints, resume=True
         )

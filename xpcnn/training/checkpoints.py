@@ -22,6 +22,7 @@ from xpcnn.io.values import read_fields
 from xpcnn.options import POSITIVE, check
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.options import check_count
+from xpcnn.training.run_identity import changed_data
 
 _NAME = re.compile(r"step-(\d{9,})\.safetensors")
 _HALF = re.compile(r"\.(step-\d{9,}|not-finite)\.safetensors\.[0-9a-f]{8}\.tmp")
@@ -29,8 +30,10 @@ _HALF = re.compile(r"\.(step-\d{9,}|not-finite)\.safetensors\.[0-9a-f]{8}\.tmp")
 
 _MOST_DIGITS = 18
 
-_MAY_CHANGE = ("epochs",)
-"""What of a run may be another when it continues; see `training.extension`."""
+_MAY_CHANGE = ("epochs", "samples")
+"""What of a run is not compared when it is resumed: `training.extension` handles the epochs, and
+the numbers of samples belong to the data.
+"""
 
 
 class Found(NamedTuple):
@@ -235,8 +238,8 @@ def _check_run(now: Mapping[str, str], then: Any) -> None:
     then = then if isinstance(then, dict) else {}
     for name in sorted({*now, *then} - {*_MAY_CHANGE}):
         if now.get(name) != then.get(name):
-            message = (
-                f"the checkpoint belongs to another run: {name} is {now.get(name)}, and was "
-                f"{then.get(name)}"
-            )
+            what = f"{name} is {now.get(name)}, and was {then.get(name)}"
+            if name == "data":
+                what = changed_data(now, then)
+            message = f"the checkpoint belongs to another run: {what}"
             raise ConfigError(hint(message, "the same as then, or another folder for a new run"))

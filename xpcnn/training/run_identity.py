@@ -1,6 +1,8 @@
 """Which run a checkpoint belongs to: everything that decides its results, in words."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from xpcnn.network import Network
 from xpcnn.training.options import TrainingOptions
@@ -13,11 +15,17 @@ _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 """The memory address in a repr, such as that of a lambda: removed, so that runs can be compared."""
 
 
-def identity_of(network: Network, options: TrainingOptions, seed: int, data: str) -> dict[str, str]:
-    """Return what a run is, by name; data: what the samples are, such as their hash."""
+def identity_of(
+    network: Network, options: TrainingOptions, seed: int, data: Mapping[str, tuple[str, int]]
+) -> dict[str, str]:
+    """Return what a run is, by name.
+
+    data: hash and number of samples of each part of the data, by its name.
+    """
     return {
         "seed": str(seed),
-        "data": data,
+        "data": " ".join(digest for digest, _ in data.values()),
+        "samples": ", ".join(f"{name} {count}" for name, (_, count) in data.items()),
         "mean": str(network.mean),
         "std": str(network.std),
         "dtype": network.dtype,
@@ -45,6 +53,32 @@ def differences(then: dict[str, str], now: dict[str, str]) -> list[str]:
         for name in sorted({*then, *now})
         if str(then.get(name)) != str(now.get(name))
     ]
+
+
+def changed_data(now: Mapping[str, str], then: Mapping[str, Any]) -> str:
+    """Return which parts of the data have changed, with their numbers of samples now and then."""
+    new, old, changes = _parts(now), _parts(then), []
+    for name in dict.fromkeys([*new, *old]):
+        (digest, is_now), (before, was) = (run.get(name, ("", "none")) for run in (new, old))
+        if digest != before:
+            numbers = f"{is_now} now, {was} then"
+            if is_now == was:
+                numbers = f"{is_now}, other ones or in another order"
+            changes.append(f"the {name} changed ({numbers})")
+    return "; ".join(changes)
+
+
+def _parts(run: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return the hash of each part of the data, and its number of samples in words, by its name."""
+    hashes = str(run.get("data", "")).split()
+    if "samples" not in run:  # a checkpoint of before they were counted
+        names = ["training data", "validation data"]
+        return {x: (digest, "unknown") for x, digest in zip(names, hashes, strict=False)}
+    parts = [part.rpartition(" ") for part in str(run["samples"]).split(", ")]
+    return {
+        name: (digest, f"{count} samples")
+        for (name, _, count), digest in zip(parts, hashes, strict=False)
+    }
 
 
 def _shown(value: object) -> str:

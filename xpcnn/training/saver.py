@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from xpcnn.errors import CheckpointError, XpcnnError, hint
@@ -32,10 +33,11 @@ class Saver:
         network: Network,
         options: TrainingOptions,
         seed: int,
-        data: str,
+        data: Mapping[str, tuple[str, int]],
         resume: bool,
     ) -> None:
-        """data: what the samples are, such as their hash; resume: whether to resume the run.
+        """data: hash and number of samples of each part, by its name; resume: whether to continue
+        from the newest checkpoint.
 
         The caller holds the lock of the checkpoints.
 
