@@ -103,6 +103,39 @@ def test_keras_names_its_parts_in_its_way(tmp_path: Path) -> None:
     assert test.labels.tolist() == CLASSES[40:].tolist()
 
 
+def test_float64_images_are_rounded_as_fit_does(tmp_path: Path) -> None:
+    exact = IMAGES / 3
+    images = npz.read(save(tmp_path, images=exact, labels=LABELS)).train[0]
+    assert images.dtype.name == "float32"
+    np.testing.assert_array_equal(images, exact.astype(np.float32))
+
+
+def test_text_labels_become_classes_in_order(tmp_path: Path) -> None:
+    texts = np.array(["eel", "cat", "dog"])
+    path = save(
+        tmp_path,
+        x_train=GREY[:40],
+        y_train=texts[CLASSES[:40], None],
+        x_test=GREY[40:],
+        y_test=texts[CLASSES[40:]],
+    )
+    train, test = load(path)
+    assert train.classes == test.classes == ("cat", "dog", "eel")
+    for part, labels in ((train, CLASSES[:40]), (test, CLASSES[40:])):
+        assert [part.classes[label] for label in part.labels] == texts[labels].tolist()
+
+
+def test_text_labels_that_are_numbers_are_in_order_of_these(tmp_path: Path) -> None:
+    found = npz.read(save(tmp_path, images=IMAGES, labels=np.array(["10", "9", "2"] * 2)))
+    assert (found.classes, found.train[1].tolist()) == (("2", "9", "10"), [2, 1, 0, 2, 1, 0])
+
+
+def test_text_labels_count_the_classes_of_the_file(tmp_path: Path) -> None:
+    classes = np.array(["dog", "cat", "eel"])
+    found = npz.read(save(tmp_path, images=IMAGES, labels=classes[LABELS], classes=classes))
+    assert (found.classes, found.train[1].tolist()) == (("dog", "cat", "eel"), LABELS.tolist())
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_channels_last_images_are_turned_and_that_is_said(tmp_path: Path, channels: int) -> None:
     images = np.random.default_rng(1).integers(0, 256, (60, 9, 9, channels), dtype=np.uint8)
@@ -199,9 +232,15 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
         "Try: check the path, or the filter that chose the images",
     ),
     (
-        {**GOOD, "images": IMAGES.astype(np.float64)},
+        {**GOOD, "images": IMAGES.astype(np.int64)},
         DTypeError,
-        "{p}: images must be uint8 or float32, got float64\nTry: images.astype('float32')",
+        "{p}: images must be uint8 or float32, got int64\nTry: images.astype('float32')",
+    ),
+    (
+        {**GOOD, "images": np.full(IMAGES.shape, 1e300)},
+        DataError,
+        "{p}: 6 of 6 images hold NaN or infinity, the first: images 0, 1, 2, 3, 4\n"
+        "Try: leave these images out, or mend their source",
     ),
     (
         {**GOOD, "labels": np.eye(2)[LABELS]},
@@ -210,11 +249,41 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
         "got shape (6, 2)\nTry: labels.argmax(axis=1)",
     ),
     (
-        {**GOOD, "labels": np.array(["cat", "dog"] * 3)},
+        {**GOOD, "labels": np.array(["cat", "dog", ""] * 2)},
         LabelError,
-        "{p}: labels must be integers, got strings\n"
-        "Try: names, labels = numpy.unique(labels, return_inverse=True), with "
-        "classes=tuple(names)",
+        "{p}: labels has an empty text as a label\nTry: a label for each image",
+    ),
+    (
+        {**GOOD, "labels": np.array(["cat"] * 5)},
+        LabelError,
+        "{p}: 6 images but 5 labels\nTry: give one label for each image, in the same order",
+    ),
+    (
+        {**GOOD, "labels": np.array(["cat", "dog"] * 3), "classes": np.array(["cat", "eel"])},
+        LabelError,
+        "{p}: the array classes has no 'dog', which is a label\nTry: one of cat, eel",
+    ),
+    (
+        {
+            **GOOD,
+            "labels": np.array(["cat", "dog"] * 3),
+            "test_images": IMAGES,
+            "test_labels": np.array(["cat", "dig"] * 3),
+        },
+        LabelError,
+        "{p}: test_images: there is no class 'dig' in the training part\n"
+        "Try: 'dog' (valid: cat, dog)",
+    ),
+    (
+        {
+            **GOOD,
+            "labels": np.array(["cat", "dog"] * 3),
+            "test_images": IMAGES,
+            "test_labels": LABELS,
+        },
+        LabelError,
+        "{p}: labels are text in one part and numbers in another\n"
+        "Try: numbers or text in all parts, or an array classes",
     ),
     (
         {**GOOD, "labels": LABELS[:4]},

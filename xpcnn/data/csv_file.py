@@ -21,9 +21,9 @@ import numpy as np
 
 from xpcnn.data.csv_layout import NUMBER, Edges, Layout, Size, fields, layout, split_cells
 from xpcnn.data.files import open_regular
+from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.errors import DataError, LabelError, XpcnnError, hint
 
-MOST_CLASSES = 1 << 16  # where they have no names
 _VALUES = 1 << 22  # read at a time
 _HEADER = 1 << 22  # characters of the first line at most
 _SAMPLE = 1000  # images that tell the order of colours

@@ -13,12 +13,11 @@ from numbers import Integral
 import numpy as np
 
 from xpcnn.data.images import channel_statistics, check_images
-from xpcnn.data.labels import as_indices, check_range
+from xpcnn.data.labels import MOST_CLASSES, as_indices, check_range
 from xpcnn.data.reading import Reading
 from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
 from xpcnn.types import Shape
 
-_MOST_UNNAMED = 1 << 16  # classes that `from_arrays` numbers by itself
 _FROM_ARRAYS = "Dataset.from_arrays, which works out mean and std"
 
 
@@ -81,7 +80,7 @@ class Dataset:
         indices = as_indices(labels, len(images), where)
         if classes is None:
             largest = int(indices.max())
-            if largest >= _MOST_UNNAMED:
+            if largest >= MOST_CLASSES:
                 message = f"{where}: the largest label is {largest}, and no class names are given"
                 raise LabelError(hint(message, "classes=..., a name for each label from 0 on"))
             classes = [str(label) for label in range(max(largest, 0) + 1)]

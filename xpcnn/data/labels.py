@@ -11,6 +11,8 @@ import numpy as np
 from xpcnn.errors import LabelError, hint, nearest
 
 FIRST = 5  # offenders named in a message
+MOST_CLASSES = 1 << 16
+"""Classes at most, where nobody lists their names."""
 
 _NAMES = "names, labels = numpy.unique(labels, return_inverse=True), with classes=tuple(names)"
 _KINDS = {  # by numpy's letter for the kind of dtype: what it is called, what to do

@@ -2,9 +2,10 @@
 
 `images` and `labels` are the training part, or `train_images` and `train_labels` as in MedMNIST, or
 `x_train` and `y_train` as in Keras; the validation and the test part are named alike; `classes` are
-the names of the labels; what else is in the file is left alone. Refuses Python objects, which are
-pickled, and arrays that are not as long as their headers say: a size is checked before memory is
-taken for it, and what is compressed expands to at most `files.LIMIT`.
+the names of the labels, which may be text themselves; what else is in the file is left alone.
+Refuses Python objects, which are pickled, and arrays that are not as long as their headers say: a
+size is checked before memory is taken for it, and what is compressed expands to at most
+`files.LIMIT`.
 """
 
 import math
@@ -22,8 +23,8 @@ import numpy as np
 
 from xpcnn.data.files import AGAIN, LIMIT, fill, open_regular
 from xpcnn.data.images import Part, channels_last, check_images
-from xpcnn.data.labels import as_indices
-from xpcnn.errors import DataError, LabelError, hint
+from xpcnn.data.labels import MOST_CLASSES, as_indices, relabelled
+from xpcnn.errors import DataError, LabelError, hint, nearest
 from xpcnn.types import Shape
 
 _DEFLATE = 1032  # deflate expands at most so many times
@@ -58,8 +59,10 @@ class Contents(NamedTuple):
 def read(path: Path) -> Contents:
     """Return the parts that a file holds.
 
-    images: uint8 or float32 (n, c, h, w), in the file also (n, h, w), which is grey, or channels-
-    last (n, h, w, c), where nothing else is possible; labels: int64 (n,), in the file also (n, 1).
+    images: uint8 or float32 (n, c, h, w), in the file also float64, which is rounded, and (n, h,
+    w), which is grey, or channels-last (n, h, w, c), where nothing else is possible. labels: int64
+    (n,), in the file also (n, 1), and text; without `classes`, the different texts of the training
+    part are the classes, in order (by number, where all are numbers).
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError: names the file and what is wrong in it.
@@ -73,16 +76,41 @@ def read(path: Path) -> Contents:
             raise DataError(hint(message, "a file with one of them"))
         train, *others = layouts[0] if layouts else _LAYOUTS[0]
         notes: list[str] = []
-        parts: list[Part | None] = [_part(path, archive, train, notes)]
-        for pair in others:
-            parts.append(_part(path, archive, pair, notes) if held & set(pair) else None)
-        ours, validation, test = parts
-        assert ours is not None
-        classes = _classes(path, archive) if "classes" in held else None
-        return Contents(ours, validation, test, classes, tuple(dict.fromkeys(notes)))
+        ours = _part(path, archive, train, notes)
+        parts = [_part(path, archive, pair, notes) if held & set(pair) else None for pair in others]
+        texts = {part.names is not None for part in (ours, *parts) if part is not None}
+        if len(texts) > 1 and "classes" not in held:
+            message = f"{path}: labels are text in one part and numbers in another"
+            raise LabelError(hint(message, "numbers or text in all parts, or an array classes"))
+        classes = _classes(path, archive) if "classes" in held else ours.names
+        if unknown := [name for name in ours.names or () if name not in (classes or ())]:
+            message = f"{path}: the array classes has no {unknown[0][:40]!r}, which is a label"
+            raise LabelError(hint(message, nearest(unknown[0], classes or ())))
+        validation, test = (None if part is None else _as_pair(part, classes) for part in parts)
+        return Contents(
+            _as_pair(ours, classes), validation, test, classes, tuple(dict.fromkeys(notes))
+        )
 
 
-def _part(path: Path, archive: zipfile.ZipFile, names: tuple[str, str], notes: list[str]) -> Part:
+class _Arrays(NamedTuple):
+    """A part as it stands in the file. names: what the labels count, where they are text."""
+
+    where: str
+    images: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...] | None
+
+
+def _as_pair(part: _Arrays, classes: tuple[str, ...] | None) -> Part:
+    """Return the images of a part, and its labels as indices of `classes`."""
+    if part.names is None:
+        return part.images, part.labels
+    return part.images, relabelled(part.labels, part.names, classes, part.where)
+
+
+def _part(
+    path: Path, archive: zipfile.ZipFile, names: tuple[str, str], notes: list[str]
+) -> _Arrays:
     """Return the images and labels of the two arrays of these names."""
     where = str(path) if names in [layout[0] for layout in _LAYOUTS] else f"{path}: {names[0]}"
     images = _array(path, archive, names[0])
@@ -91,6 +119,9 @@ def _part(path: Path, archive: zipfile.ZipFile, names: tuple[str, str], notes: l
     elif images.ndim == 4 and channels_last(images.shape):
         notes.append(f"{path}: images {images.shape} are taken for channels-last, (n, h, w, c)")
         images = images.transpose(0, 3, 1, 2)
+    if images.dtype == np.float64:
+        with np.errstate(over="ignore"):  # rejected as infinite
+            images = images.astype(np.float32)
     check_images(images, where)
     labels = _array(path, archive, names[1])
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -99,7 +130,39 @@ def _part(path: Path, archive: zipfile.ZipFile, names: tuple[str, str], notes: l
     if several and (labels.sum(axis=1) != 1).any():
         message = f"{where}: {names[1]} {labels.shape} have several classes for an image, or none"
         raise LabelError(hint(message, "one class for each image"))
-    return np.ascontiguousarray(images), as_indices(labels, len(images), where)
+    texts = None
+    if labels.dtype.kind == "U":
+        texts, labels = _counted(labels, f"{path}: {names[1]}")
+    return _Arrays(
+        where, np.ascontiguousarray(images), as_indices(labels, len(images), where), texts
+    )
+
+
+def _counted(labels: np.ndarray, where: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the different texts in order, and for each label the index of its text."""
+    _check_characters(labels, where)
+    found, indices = np.unique(labels, return_inverse=True)
+    names = list(map(str, found))
+    if "" in names:
+        message = f"{where} has an empty text as a label"
+        raise LabelError(hint(message, "a label for each image"))
+    if len(names) > MOST_CLASSES:
+        message = f"{where} has {len(names)} different texts"
+        raise LabelError(
+            hint(message, "the classes as labels, the same text for each image of one")
+        )
+    if all(name.isascii() and name.isdigit() and len(name) <= 18 for name in names):
+        order = sorted(range(len(names)), key=lambda i: int(names[i]))
+        names, indices = [names[i] for i in order], np.argsort(order)[indices]
+    return tuple(names), indices
+
+
+def _check_characters(texts: np.ndarray, where: str) -> None:
+    """Reject text of which Python cannot make a str: it would end with a SystemError."""
+    points = np.ascontiguousarray(texts).view(np.uint32)
+    if ((points > sys.maxunicode) | ((points >= 0xD800) & (points < 0xE000))).any():
+        message = f"{where} has a name with characters that do not exist"
+        raise DataError(hint(message, AGAIN))
 
 
 def _classes(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
@@ -107,10 +170,7 @@ def _classes(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
     if names.dtype.kind != "U" or names.ndim != 1 or not len(names):
         message = f"{path}: classes must be a row of names, got {names.dtype} {names.shape}"
         raise DataError(hint(message, 'classes=numpy.array(["cat", "dog"])'))
-    points = names.view(np.uint32)  # Python ends with a SystemError where there is no such one
-    if ((points > sys.maxunicode) | ((points >= 0xD800) & (points < 0xE000))).any():
-        message = f"{path}: classes has a name with characters that do not exist"
-        raise DataError(hint(message, AGAIN))
+    _check_characters(names, f"{path}: classes")
     found = tuple(map(str, names))
     if len(set(found)) < len(found):
         raise DataError(hint(f"{path}: classes has a name twice", "a name for each label"))

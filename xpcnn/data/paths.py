@@ -20,7 +20,7 @@ from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.hashes import lowest, places
 from xpcnn.data.images import Part
-from xpcnn.data.labels import check_range, relabelled
+from xpcnn.data.labels import MOST_CLASSES, check_range, relabelled
 from xpcnn.data.reading import Fit, Reading, observed
 from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError, hint
 
@@ -69,7 +69,7 @@ def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None,
     (images, labels), validation, test, classes, reading, notes = _read(path, how)
     if classes is None:
         largest = int(labels.max())
-        if largest >= csv_file.MOST_CLASSES:
+        if largest >= MOST_CLASSES:
             message = f"{path}: the largest label is {largest}, and no class names are given"
             raise LabelError(hint(message, "an array classes with a name for each label from 0 on"))
         classes = tuple(map(str, range(max(largest, 0) + 1)))
