@@ -106,6 +106,7 @@ def test_classes_are_those_of_the_model_in_its_order() -> None:
 
 def test_figures_are_those_of_the_mean_over_views() -> None:
     model, x = echo(4), images(SAYS)
+    assert classification_report(model, x, LABELS) == classification_report(model, (x, LABELS))
     for views, seen in (
         (["flip"], x[..., ::-1]),
         (["identity", "flip"], (x + x[..., ::-1]) / 2),

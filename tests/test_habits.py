@@ -1,5 +1,6 @@
 """Habits from other libraries: each works where its meaning is certain, else says what to write."""
 
+import io
 import re
 from collections.abc import Callable
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import numpy
 import pytest
 
-from xpcnn import Model, habits, layers, losses, optimizers, schedules
+import xpcnn
+from xpcnn import Model, data, habits, layers, losses, models, optimizers, schedules
 from xpcnn.errors import ArgumentError, ConfigError, DataError, XpcnnError
 from xpcnn.layers import Dense, Flatten, ReLU
 from xpcnn.losses import MSE
 from xpcnn.optimizers import Adam
-from xpcnn.training import TrainingOptions
+from xpcnn.training import History, TrainingOptions, replay
 
 X = numpy.random.default_rng(0).integers(0, 256, (6, 1, 4, 4), numpy.uint8)
 Y = numpy.asarray([0, 1] * 3)
@@ -142,6 +144,11 @@ def test_a_call_of_another_library(call: Callable[[], object], text: str) -> Non
         ({"nb_epoch": 3}, "there is no training option 'nb_epoch'\nTry: fit(epochs=3)"),
         ({"verbose": 1}, "there is no training option 'verbose'\nTry: fit(progress=...)"),
         ({"shuffle": True}, "there is no training option 'shuffle'\nTry: leave it out: every"),
+        (
+            {"class_weight": {0: 2}},
+            "there is no training option 'class_weight'\nTry: Model(..., "
+            "loss=losses.SoftmaxCrossEntropy(class_weights='balanced')), or a weight ",
+        ),
         ({"loss": "mse"}, "there is no training option 'loss'\nTry: Model(..., loss=losses.MSE())"),
         ({"optimizer": 3}, "optimizer is 3, expected a name or an object\nTry: a name ('sgd', "),
         ({"schedule": "linear"}, "unknown schedule 'linear'\nTry: one of constant, cosine"),
@@ -153,14 +160,23 @@ def test_training_options_of_another_library(options: dict[str, Any], text: str)
     assert str(caught.value).startswith(text)
 
 
-@pytest.mark.parametrize("name", habits.ATTRIBUTES)
-def test_attributes_that_models_have_elsewhere(name: str) -> None:
-    net = model()
-    assert not hasattr(net, name)
+OWNERS: dict[str, Callable[[], object]] = {
+    "Model": model,
+    "History": History,
+    "Dataset": lambda: data.Dataset.from_arrays(X, Y),
+}
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(owner, name) for owner in OWNERS for name in habits.ATTRIBUTES[owner]]
+)
+def test_attributes_that_objects_have_elsewhere(owner: str, name: str) -> None:
+    found = OWNERS[owner]()
+    assert not hasattr(found, name)
     with pytest.raises(XpcnnError) as caught:
-        getattr(net, name)
+        getattr(found, name)
     assert isinstance(caught.value, AttributeError)
-    assert str(caught.value) == f"a Model has no {name!r}\nTry: {habits.ATTRIBUTES[name]}"
+    assert str(caught.value) == f"a {owner} has no {name!r}\nTry: {habits.ATTRIBUTES[owner][name]}"
 
 
 def test_a_misspelt_attribute() -> None:
@@ -203,6 +219,24 @@ def test_every_name_in_the_advice_exists() -> None:
     valid |= {*TrainingOptions.__dataclass_fields__, *losses.BY_NAME, "classes"}
     valid |= {"validation", "seed", "progress"}
     assert {ours for names in habits.SAME.values() for ours in names} <= valid
-    advice = [*habits.ATTRIBUTES.values(), *habits.INSTEAD.values()]
+    advice = [*habits.ATTRIBUTES["Model"].values(), *habits.INSTEAD.values()]
     called = {name for text in advice for name in re.findall(r"\bmodel\.(\w+)\(", text)}
     assert called <= set(dir(Model))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda path: model().save(path),
+        xpcnn.load,
+        lambda path: xpcnn.load_weights(model(), path),
+        data.load,
+        data.load_whole,
+        models.preset,
+        replay,
+    ],
+)
+@pytest.mark.parametrize("path", [b"own.safetensors", None, 3, io.BytesIO()])
+def test_what_is_no_path_is_rejected(use: Callable[[Any], object], path: Any) -> None:
+    with pytest.raises(ConfigError, match=r" is of type \w+, expected a path\nTry: "):
+        use(path)

@@ -317,11 +317,17 @@ def test_a_history_by_figure_and_by_epoch(
     with pytest.raises(ConfigError) as error:
         history["los"]
     assert str(error.value).startswith("a history has no figure 'los'\nTry: 'loss' (valid: ")
+    with pytest.raises(ConfigError, match=r"no figure 0\nTry: history\.epochs\[0\]$"):
+        history[0]  # type: ignore[index]
     assert model.reading == Drawn((8, 8), 0.0, 16.0, "dark", extent=1.0)
 
 
 def test_summary() -> None:
     summary = fresh().summary(batch_size=32)
+    with pytest.raises(
+        ConfigError, match=r"^batch_size is 0, expected a whole number of at least 1"
+    ):
+        fresh().summary(batch_size=0)
     assert summary.parameters == 80 + 1290
     assert summary.multiply_adds == 8 * 64 * 9 + 128 * 10
     assert summary.activation_bytes == (64 + 512 + 512 + 128 + 128 + 10) * 32 * 4

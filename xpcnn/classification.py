@@ -6,12 +6,14 @@ refuses, and draws no pictures.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy
 
 from xpcnn import metrics
-from xpcnn.inputs import Data
+from xpcnn.inputs import Data, as_pair
 from xpcnn.model import Model
+from xpcnn.types import Array
 
 _WIDEST = 20  # classes of a confusion matrix that can be read as text
 
@@ -121,21 +123,26 @@ class ClassificationReport:
 
 
 def classification_report(
-    model: Model, data: Data, *, views: Sequence[str] = ("identity",), batch_size: int = 256
+    model: Model,
+    data: Data | Array,
+    labels: Any = None,
+    *,
+    views: Sequence[str] = ("identity",),
+    batch_size: int = 256,
 ) -> ClassificationReport:
     """Return accuracy, confusion, calibration and figures per class of a model on `data`.
 
     The predicted class is that of the highest probability, or the first of equal ones.
 
     model: any classifier.
-    data: a data set, or (images, labels).
+    data, labels: a data set, or samples and their labels, as in `Model.evaluate`.
     views: transformed views of each sample to average over, as in `predict_proba`.
     batch_size: number of samples at a time.
 
     Raises:
         XpcnnError: the data do not fit the model, or there is no such view.
     """
-    data = model.checked(data)
+    data = model.checked(as_pair(data, labels))
     names, labels = data.classes, data.labels
     samples = data.images.reshape(len(data), *model.input_shape)
     p = model.predict_proba(samples, batch_size=batch_size, views=views)  # (n, c)

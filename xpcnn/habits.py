@@ -74,6 +74,10 @@ SAME: Mapping[str, tuple[str, ...]] = {
 
 _FOLLOWS = "leave it out: it follows from the layer before"
 _IN_FIT = "model.fit(..., {}): training options are given to fit"
+_WEIGHTS = (
+    "Model(..., loss=losses.SoftmaxCrossEntropy(class_weights='balanced')), or a weight for every "
+    "class in place of 'balanced': {0: 5.0, 1: 1.0, ...}"
+)
 INSTEAD: Mapping[str, str] = {
     "in_channels": _FOLLOWS,
     "in_features": _FOLLOWS,
@@ -91,8 +95,8 @@ INSTEAD: Mapping[str, str] = {
     "loss": "Model(..., loss=losses.MSE()), or a name: 'cross-entropy', 'bce', 'mse'",
     "criterion": "Model(..., loss=losses.MSE()), or a name: 'cross-entropy', 'bce', 'mse'",
     "metrics": "leave it out: loss and accuracy are always there",
-    "class_weight": "Model(..., loss=losses.SoftmaxCrossEntropy(class_weights={0: 5.0, 1: 1.0}))",
-    "class_weights": "Model(..., loss=losses.SoftmaxCrossEntropy(class_weights={0: 5.0, 1: 1.0}))",
+    "class_weight": _WEIGHTS,
+    "class_weights": _WEIGHTS,
     "sample_weight": "fit(..., sample_weights=...), one number for each sample",
     "optimizer": _IN_FIT.format("optimizer='adam'"),
     "epochs": _IN_FIT.format("epochs=10"),
@@ -115,32 +119,69 @@ BY_PLACE: Mapping[str, Mapping[int, str]] = {
 }
 """By class and number of arguments without a name: the call that was likely meant."""
 
-ATTRIBUTES: Mapping[str, str] = {
-    "compile": "Model(..., loss=...), then model.fit(data, optimizer='adam')",
-    "train": "model.fit(data, epochs=10); there is no mode to switch: only fit trains",
-    "eval": "model.evaluate(data); there is no mode to switch: only fit trains",
-    "forward": "model.predict_scores(samples), or model.predict_proba(samples)",
-    "call": "model.predict_scores(samples), or model.predict_proba(samples)",
-    "parameters": "model.get_weights(), arrays by path",
-    "named_parameters": "model.get_weights(), arrays by path",
-    "state_dict": "model.get_weights(), or model.save('model.safetensors')",
-    "load_state_dict": "model.set_weights({...}), or xpcnn.load('model.safetensors')",
-    "load_weights": "xpcnn.load('model.safetensors')",
-    "weights": "model.get_weights(), arrays by path",
-    "cuda": "model.to('cupy')",
-    "cpu": "model.to('numpy')",
-    "score": "model.evaluate(data)['accuracy']",
-    "predict_classes": "model.predict(samples)",
-    "predict_logits": "model.predict_scores(samples)",
-    "logits": "model.predict_scores(samples)",
-    "train_on_batch": "model.fit((samples, labels), epochs=1, batch_size=len(samples))",
-    "fit_generator": "model.fit(xpcnn.data.from_batches(batches))",
-    "add": "Model([...], input_shape=...), with all layers in the list",
-    "zero_grad": "leave it out: gradients are not kept",
-    "backward": "model.fit(data); layers return their pullback, see xpcnn.layers.base",
-    "history": "history = model.fit(data)",
+ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
+    "Model": {
+        "compile": "Model(..., loss=...), then model.fit(data, optimizer='adam')",
+        "train": "model.fit(data, epochs=10); there is no mode to switch: only fit trains",
+        "eval": "model.evaluate(data); there is no mode to switch: only fit trains",
+        "forward": "model.predict_scores(samples), or model.predict_proba(samples)",
+        "call": "model.predict_scores(samples), or model.predict_proba(samples)",
+        "parameters": "model.get_weights(), arrays by path",
+        "named_parameters": "model.get_weights(), arrays by path",
+        "state_dict": "model.get_weights(), or model.save('model.safetensors')",
+        "load_state_dict": "model.set_weights({...}), or xpcnn.load('model.safetensors')",
+        "load_weights": "xpcnn.load('model.safetensors')",
+        "weights": "model.get_weights(), arrays by path",
+        "cuda": "model.to('cupy')",
+        "cpu": "model.to('numpy')",
+        "score": "model.evaluate(data)['accuracy']",
+        "predict_classes": "model.predict(samples)",
+        "predict_logits": "model.predict_scores(samples)",
+        "logits": "model.predict_scores(samples)",
+        "train_on_batch": "model.fit((samples, labels), epochs=1, batch_size=len(samples))",
+        "fit_generator": "model.fit(xpcnn.data.from_batches(batches))",
+        "add": "Model([...], input_shape=...), with all layers in the list",
+        "zero_grad": "leave it out: gradients are not kept",
+        "backward": "model.fit(data); layers return their pullback, see xpcnn.layers.base",
+        "history": "history = model.fit(data)",
+        "count_params": "model.summary().parameters",
+        "num_parameters": "model.summary().parameters",
+        "modules": "model.layers",
+        "children": "model.layers",
+        "get_config": "model.layers, or model.save('model.safetensors')",
+        "to_json": "model.save('model.safetensors')",
+    },
+    "History": {
+        "history": "history['loss']; the names are loss, accuracy, val_loss, val_accuracy, lr, ...",
+        "keys": "history['loss']; the names are loss, accuracy, val_loss, val_accuracy, lr, ...",
+        "items": "for epoch in history: epoch.as_dict()",
+        "values": "for epoch in history: epoch.as_dict()",
+        "epoch": "history['epoch'], or history.epochs",
+        "loss": "history['loss']",
+        "accuracy": "history['accuracy']",
+        "val_loss": "history['val_loss']",
+        "val_accuracy": "history['val_accuracy']",
+        "lr": "history['lr']",
+    },
+    "Dataset": {
+        "data": "train.images",
+        "x": "train.images",
+        "X": "train.images",
+        "samples": "train.images",
+        "features": "train.images",
+        "targets": "train.labels",
+        "target": "train.labels",
+        "y": "train.labels",
+        "class_names": "train.classes",
+        "target_names": "train.classes",
+        "class_to_idx": "train.classes.index(name)",
+        "shuffle": "leave it out: every epoch has an order of its own, by the seed",
+        "batch": "model.fit(train, batch_size=64)",
+        "take": "train[:10]",
+        "map": "model.fit(train, augment=[...])",
+    },
 }
-"""Attributes that models have elsewhere."""
+"""By class: attributes that it has elsewhere, and what to write here."""
 
 
 def advice_on(name: str, valid: Iterable[str]) -> str:
@@ -177,7 +218,7 @@ def _ours(name: str, valid: Iterable[str]) -> str | None:
 
 def no_attribute(owner: str, name: str, names: Iterable[str]) -> AttributeMissingError:
     """Return the error for an attribute that an object does not have; `names`: those it has."""
-    advice = ATTRIBUTES.get(name)
+    advice = ATTRIBUTES.get(owner, {}).get(name)
     if advice is None:
         advice = nearest(name, [known for known in names if not known.startswith("_")])
     return AttributeMissingError(hint(f"a {owner} has no {name!r}", advice))

@@ -164,7 +164,7 @@ def as_samples(samples: Array, backend: Backend, input_shape: Shape) -> numpy.nd
             hint(
                 f"samples are a {kind(samples)}; this model takes NumPy arrays and those of "
                 f"its backend {backend.name!r}",
-                "numpy.asarray(samples)",
+                "data.images" if isinstance(samples, Dataset) else "numpy.asarray(samples)",
             )
         )
     if samples.dtype not in (numpy.uint8, numpy.float32, numpy.float64):

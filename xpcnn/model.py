@@ -329,6 +329,7 @@ class Model:
 
     def summary(self, batch_size: int = 64) -> Summary:
         """Return shapes, parameters, multiply-adds and memory, layer by layer; print it."""
+        check_count("batch_size", batch_size)
         itemsize = numpy.dtype(self.dtype).itemsize
         return summarize(self.layers, self.input_shape, batch_size, itemsize)
 

@@ -1,7 +1,9 @@
 """Dataset: what it holds, what it refuses, and choosing from it."""
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,3 +174,29 @@ def test_a_memory_map_is_used_as_any_array(tmp_path: Path) -> None:
     model.fit((mapped, labels), epochs=1)
     np.testing.assert_array_equal(model.predict(mapped), model.predict(images))
     assert model.evaluate((mapped, labels)) == model.evaluate(dataset)
+
+
+def test_slices_lists_and_masks_give_the_images_at_these_indices(pets: Dataset) -> None:
+    mask = pets.labels == 1
+    assert pets[1:3] == pets.subset([1, 2])
+    assert pets[-2:] == pets.subset([6, 7])
+    assert pets[[2, 0]] == pets.subset([2, 0])
+    assert pets[mask] == pets.subset(mask)
+    assert len(pets[::3]) == 3
+
+
+@pytest.mark.parametrize(
+    ("use", "text"),
+    [
+        (lambda pets: pets[0], " is indexed by int, expected a slice\nTry: train[0:1], a list of"),
+        (list, " is indexed by int, expected a slice\nTry: train[0:1], a list of"),
+        (lambda pets: pets[0, 1], " is indexed by tuple, expected a slice\nTry: train[0:1], "),
+        (lambda pets: pets["a":], ": slice('a', None, None)\nTry: train[:10], with whole numbers"),
+        (lambda pets: pets[99:], ": a subset of no images\nTry: at least one index"),
+        (lambda pets: pets[[99]], ": subset: index 99 is out of bounds"),
+    ],
+)
+def test_other_indices_are_rejected(pets: Dataset, use: Callable[[Any], object], text: str) -> None:
+    with pytest.raises(DataError) as caught:
+        use(pets)
+    assert str(caught.value).startswith(f"data set 'pets'{text}")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from xpcnn.data.files import open_regular, shown
-from xpcnn.errors import CheckpointError, DataError
+from xpcnn.data.files import as_path, open_regular, shown
+from xpcnn.errors import CheckpointError, ConfigError, DataError
 
 CHECK = "Try: check the path and who may read it"
 
@@ -57,3 +57,21 @@ def test_paths_that_cannot_be_opened_are_named(tmp_path: Path) -> None:
         assert str(caught.value) == text
     with pytest.raises(DataError, match=r"^a\\ud800: is no possible path: .*\nTry: check the path"):
         open_regular("a\ud800")
+
+
+def test_a_path_is_a_text_or_a_path_object(tmp_path: Path) -> None:
+    assert as_path(tmp_path) == as_path(str(tmp_path)) == tmp_path
+    file = tmp_path / "own.safetensors"
+    file.touch()
+    with file.open() as opened, pytest.raises(ConfigError) as caught:
+        as_path(opened)
+    assert str(caught.value) == (
+        "path is of type TextIOWrapper, expected a path\n"
+        f"Try: the path in place of the open file: {str(file)!r}"
+    )
+    for wrong, advice in ((b"x", "os.fsdecode(path)"), (3, "a text or a pathlib.Path")):
+        with pytest.raises(ConfigError) as caught:
+            as_path(wrong, "folder")
+        assert str(caught.value) == (
+            f"folder is of type {type(wrong).__name__}, expected a path\nTry: {advice}"
+        )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy
 import pytest
 
+from xpcnn import load
 from xpcnn.errors import ConfigError
 from xpcnn.initializers import INITIALIZERS, Draw
 from xpcnn.io.registry import from_config, to_config
@@ -151,3 +152,11 @@ def test_what_a_class_of_ones_own_raises_is_placed() -> None:
     assert str(caught.value) == (
         "layers.0 (Even): number must be even\nTry: options that Even accepts"
     )
+
+
+@pytest.mark.parametrize("layers", [3, Dense])
+def test_layers_is_a_list(layers: Any) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^layers is .*, expected a list of classes\nTry: "
+    ):
+        load("own.safetensors", layers=layers)

@@ -61,8 +61,8 @@ def test_the_folder_of_checkpoints(folder: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         Checkpoints(folder)
     assert str(caught.value) == (
-        f"Checkpoints: folder is a {type(folder).__name__}, expected a path\n"
-        'Try: Checkpoints("checkpoints")'
+        f"Checkpoints: folder is of type {type(folder).__name__}, expected a path\n"
+        "Try: a text or a pathlib.Path"
     )
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from numbers import Integral
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from xpcnn.data.images import channel_statistics, check_images
 from xpcnn.data.labels import MOST_CLASSES, as_indices, check_range
 from xpcnn.data.reading import Reading
 from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
+from xpcnn.habits import no_attribute
 from xpcnn.types import Shape
 
 _FROM_ARRAYS = "Dataset.from_arrays, which works out mean and std"
@@ -106,6 +108,30 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __getitem__(self, indices: slice | Sequence[int] | np.ndarray) -> "Dataset":
+        """Return the images of a slice, of a list of indices, or of a mask, as `subset` does.
+
+        Raises:
+            DataError: a single index, or one that does not exist.
+        """
+        if isinstance(indices, slice):
+            try:
+                return self.subset(np.arange(len(self))[indices])
+            except TypeError as error:  # train["a":]
+                message = f"data set {self.name!r}: {indices}"
+                raise DataError(hint(message, "train[:10], with whole numbers")) from error
+        if isinstance(indices, list | np.ndarray):
+            return self.subset(indices)
+        message = f"data set {self.name!r} is indexed by {type(indices).__name__}, expected a slice"
+        advice = "train[0:1], a list of indices, or train.images[0] and train.labels[0]"
+        raise DataError(hint(message, advice))
+
+    if not TYPE_CHECKING:  # to type checkers, unknown attributes are unknown
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what to write in place of an attribute that data sets have elsewhere."""
+            raise no_attribute("Dataset", name, dir(self))
 
     def __repr__(self) -> str:
         size = "x".join(map(str, self.shape))

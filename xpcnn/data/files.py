@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xpcnn.errors import DataError, XpcnnError, hint
+from xpcnn.errors import ConfigError, DataError, XpcnnError, hint
 
 LIMIT = 1 << 30  # bytes of one file, packed or not; the largest known set of this kind has 547 MB
 AGAIN = "get the file again: a download that broke off, or a page of words in its place, is common"
@@ -39,6 +39,26 @@ def find(folders: Iterable[Path], names: Iterable[str]) -> Path:
     places = " and ".join(map(str, folders))
     message = f"no {' or '.join(names)} in {places}"
     raise DataError(hint(message, "give the folder that holds the file with --data-dir"))
+
+
+def as_path(given: object, name: str = "path") -> Path:
+    """Return a path that is given as a text or as an object such as pathlib's.
+
+    name: what the error calls the argument.
+
+    Raises:
+        ConfigError: it is anything else, such as bytes or an open file.
+    """
+    text = os.fspath(given) if isinstance(given, str | os.PathLike) else given
+    if isinstance(text, str):
+        return Path(text)
+    advice = "a text or a pathlib.Path"
+    if isinstance(text, bytes):
+        advice = "os.fsdecode(path)"
+    elif isinstance(own := getattr(given, "name", None), str):  # an open file
+        advice = f"the path in place of the open file: {shown(own)!r}"
+    message = f"{name} is of type {type(given).__name__}, expected a path"
+    raise ConfigError(hint(message, advice))
 
 
 def open_regular(

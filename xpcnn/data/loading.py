@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from xpcnn.data import digits
 from xpcnn.data.dataset import Dataset
-from xpcnn.data.files import shown
+from xpcnn.data.files import as_path, shown
 from xpcnn.data.images import Part
 from xpcnn.data.reading import Fit, Pictures, Reading
 from xpcnn.errors import ConfigError, DataError, hint, nearest
@@ -232,6 +232,7 @@ def _with_validation(
 
 def _path(given: PathLike) -> Path:
     """Return a path, its ~ expanded where there is such a user."""
+    as_path(given)
     if not os.fspath(given):
         raise ConfigError(hint("a path is empty", "a file, a folder, or . for the current folder"))
     return Path(os.path.expanduser(given))

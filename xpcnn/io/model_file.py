@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy
 
-from xpcnn.data.files import open_regular, shown
+from xpcnn.data.files import as_path, open_regular, shown
 from xpcnn.errors import CheckpointError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.types import Shape
@@ -61,8 +61,10 @@ def write(path: str | Path, tensors: Mapping[str, numpy.ndarray], metadata: Meta
     Raises:
         CheckpointError: the file cannot be written, a value is not finite, or the metadata holds
             what JSON does not. A file that was there before is untouched.
+        ConfigError: the path is neither a text nor a path object.
     """
-    write_bytes(Path(path), packed(path, tensors, metadata))
+    target = as_path(path)
+    write_bytes(target, packed(target, tensors, metadata))
 
 
 def packed(path: str | Path, tensors: Mapping[str, numpy.ndarray], metadata: Metadata) -> bytes:
@@ -97,10 +99,11 @@ def read(
 
     Raises:
         CheckpointError: the file cannot be read or is not what it should be; says what is wrong.
+        ConfigError: the path is neither a text nor a path object.
     """
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
+    path = as_path(path)
     if os.path.isdir(path):  # False, not an error, where a path is impossible
         inside = path / "model.safetensors"
         advice = str(inside) if inside.is_file() else "the file in it that ends in .safetensors"

@@ -24,6 +24,7 @@ from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.optimizers import Optimizer
+from xpcnn.options import shown
 
 Config: TypeAlias = dict[str, Any]
 """A table: the type's name, and its fields as None, bool, int, float, str, list or table."""
@@ -80,10 +81,13 @@ def objects(extra_layers: Iterable[type] | None = None) -> Objects:
         extra_layers: as in `from_config`; None where no caller can give any.
     """
     layers = dict(LAYERS)
+    if not isinstance(extra_layers, Iterable | None):
+        message = f"layers is {shown(extra_layers)}, expected a list of classes"
+        raise ConfigError(hint(message, "layers=[MyLayer]"))
     for kind in extra_layers or ():
         if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-            shown = kind.__name__ if isinstance(kind, type) else repr(kind)
-            raise ConfigError(hint(f"layers: {shown} is no class of dataclasses", _OWN_LAYER))
+            name = kind.__name__ if isinstance(kind, type) else repr(kind)
+            raise ConfigError(hint(f"layers: {name} is no class of dataclasses", _OWN_LAYER))
         if kind.__name__ in LAYERS:
             message = f"layers: {kind.__name__} is the name of a layer that is part of xpcnn"
             raise ConfigError(hint(message, "another name for the class"))

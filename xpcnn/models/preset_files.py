@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
+from xpcnn.data.files import as_path
 from xpcnn.errors import ConfigError, ShapeError, hint, nearest, prefix_errors
 from xpcnn.io import toml
 from xpcnn.io.values import read_fields
@@ -89,7 +90,8 @@ def preset(name: str | Path) -> Preset:
         ConfigError: there is none, or the file is not valid; says where and what is.
         ShapeError: the layers in the file do not fit together.
     """
-    name, path = str(name), Path(name)
+    path = as_path(name, "the name of a model")
+    name = str(name)
     if not name.endswith(".toml"):
         known = find(name, names())
         if known is None:

@@ -13,7 +13,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xpcnn.data.files import shown
+from xpcnn.data.files import as_path, shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import atomic, model_file
 from xpcnn.io.lock import locked
@@ -69,9 +69,7 @@ class Checkpoints:
     keep: int = 2
 
     def __post_init__(self) -> None:
-        if not isinstance(self.folder, str | Path):
-            message = f"Checkpoints: folder is a {type(self.folder).__name__}, expected a path"
-            raise ConfigError(hint(message, 'Checkpoints("checkpoints")'))
+        as_path(self.folder, "Checkpoints: folder")
         object.__setattr__(self, "keep", check_count("keep", self.keep))
         if self.every_steps is not None:
             object.__setattr__(self, "every_steps", check_count("every_steps", self.every_steps))

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.habits import no_attribute
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,12 @@ class History:
     validations: list[Validation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    if not TYPE_CHECKING:  # to type checkers, unknown attributes are unknown
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what to write in place of an attribute that histories have elsewhere."""
+            raise no_attribute("History", name, dir(self))
+
     def best(self, monitor: str) -> int | None:
         """Return the index of the best validation (the first if tied), or None if there is none.
 
@@ -118,6 +125,8 @@ class History:
         figures = [field.name for field in fields(Epoch)]
         if name not in figures:
             advice = nearest(str(name), figures)
+            if isinstance(name, int | slice):
+                advice = f"history.epochs[{name if isinstance(name, int) else '...'}]"
             raise ConfigError(hint(f"a history has no figure {name!r}", advice))
         return [getattr(epoch, name) for epoch in self.epochs]
 
