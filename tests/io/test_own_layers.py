@@ -156,7 +156,5 @@ def test_what_a_class_of_ones_own_raises_is_placed() -> None:
 
 @pytest.mark.parametrize("layers", [3, Dense])
 def test_layers_is_a_list(layers: Any) -> None:
-    with pytest.raises(
-        ConfigError, match=r"^layers is .*, expected a list of classes\nTry: "
-    ):
+    with pytest.raises(ConfigError, match=r"^layers is .*, expected a list of classes\nTry: "):
         load("own.safetensors", layers=layers)
