@@ -254,7 +254,7 @@ def test_a_later_source_has_another_way_to_clip(
 def test_whose_the_error_is(own: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XPCNN_MOMENTUM", "0.9")
     said = "training.optimizer (adam) has no option 'momentum'\nTry: "
-    assert refused(own, "optimizer = 'adam'").startswith(f"the environment: {said}")
+    assert refused(own, "optimizer = 'adam'").startswith(f"XPCNN_MOMENTUM: {said}")
     # as long as adam is asked for, momentum is wrong; but now it is not what is wrong
     flags = ("--optimizer", "sgd", "--lr", "-1")
     assert refused(own, "optimizer = 'adam'", *flags).startswith("SGD: lr must be a finite number")
@@ -267,6 +267,41 @@ def preset_of_seven() -> Preset:
     return preset("bad.toml")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("EPOCHS", "0", "epochs is 0, expected a whole number of at least 1\nTry: XPCNN_EPOCHS=10"),
+        (
+            "LR",
+            "nan",
+            "training.optimizer (sgd): lr is nan, expected a finite number\nTry: XPCNN_LR=",
+        ),
+        ("OPTIMIZER", "ada", "training.optimizer: unknown optimizer 'ada'\nTry: 'adam' (valid: "),
+        ("LIMIT", "0", "limit must be a whole number of at least 1, got 0\nTry: leave it out"),
+        ("VALIDATION", "2", "the validation fraction must be in [0, 1), got 2.0\nTry: 0.1 for"),
+    ],
+)
+def test_an_error_names_the_variable(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"XPCNN_{name}", value)
+    assert cli("train", "--dry-run").err.startswith(f"error: XPCNN_{name}: {said}")
+
+
+OR_NONE = ("clip-norm", "ema", "validate-every", "patience", "max-steps", "max-seconds")
+
+
+@pytest.mark.parametrize("flag", OR_NONE)
+def test_none_turns_off_what_the_preset_sets(own: Preset, flag: str) -> None:
+    option = flag.replace("-", "_")
+    given = f"training.{option} = {0.5 if option == 'ema' else 2}"
+    assert getattr(settled(own, given).training, option) is not None
+    for flags in ((f"--{flag}", "none"), ("--set", f"{flag}=none")):
+        assert getattr(settled(own, given, *flags).training, option) is None
+    assert getattr(settled(own, f"{flag} = 'none'").training, option) is None
+    assert refused(own, f"{flag} = 'nil'").startswith(f"run.toml: {flag} is 'nil', expected a ")
+
+
 def test_files_that_cannot_be_read(cli: Cli) -> None:
     ran = cli("train", "--config", "none.toml")
     message = "error: none.toml cannot be read: No such file or directory\nTry: check the path\n"
@@ -277,6 +312,7 @@ def test_files_that_cannot_be_read(cli: Cli) -> None:
     ("name", "nearest"),
     [
         ("XPCNN_BATCHSIZE", "XPCNN_BATCH_SIZE"),
+        ("XPCNN_EPOCH", "XPCNN_EPOCHS"),
         ("XPCNN_NUM_THREAD", "XPCNN_NUM_THREADS"),
         ("XPCNN_COMPILERS", "XPCNN_COMPILER"),
         ("XPCNN_SUBMISION", "XPCNN_SUBMISSION"),
@@ -296,6 +332,7 @@ def test_unknown_variables_are_warned_of(
         assert ran.err.startswith(warning)
         assert ran.err.splitlines()[1].endswith(", see `xpcnn train --help`")
         assert ran.err.count("XPCNN_") <= 4
+        assert "MARCH" not in ran.err  # the letters of the prefix count for nothing
     assert cli("--help").code == 0
 
 

@@ -85,7 +85,11 @@ def test_clipping_at_a_path_takes_the_place_of_the_other() -> None:
         ("list.2.pad", "list has no item '2'\nTry: one of 0, 1"),
         ("list.-1", "list has no item '-1'\nTry: one of 0, 1"),
         ("list.x", "list has no item 'x'\nTry: one of 0, 1"),
-        ("empty.0", "empty has no item '0'\nTry: a whole list"),
+        (
+            "empty.0.pad",
+            "empty is an empty list: it has no item 0 to change\n"
+            'Try: empty=[{name="...", ...}], the whole list',
+        ),
     ],
 )
 def test_paths_that_lead_nowhere(path: str, said: str) -> None:

@@ -21,6 +21,12 @@ def flags_in_errors(context: click.Context, wheres: Iterable[str]) -> Iterator[N
     try:
         yield
     except ConfigError as error:
+        variables = {o.envvar for o in context.command.params if o.envvar}
+        name, colon, text = str(error).partition(": ")
+        if colon and name in variables:
+            message, _, advice = text.partition("\nTry: ")
+            options = {o.target: o for o in context.command.params if isinstance(o, Option)}
+            raise ConfigError(hint(f"{name}: {message}", _advice(options, advice, True))) from error
         said = in_flags(context, str(error))
         if said is None or any(where and str(error).startswith(f"{where}: ") for where in wheres):
             raise
@@ -40,9 +46,14 @@ def in_flags(context: click.Context, text: str) -> tuple[str, str] | None:
     subject = rf"(?:^|: |, |\band |option ')(?:the )?({'|'.join(options)})\b"
     for name in re.findall(subject, message.partition("\n")[0]):
         option = options[name]
-        if context.get_parameter_source(option.target) is ParameterSource.COMMANDLINE:
+        source = context.get_parameter_source(option.target)
+        if source is ParameterSource.ENVIRONMENT:
+            return f"{option.envvar}: {message}", _advice(options, advice, True)
+        if source is ParameterSource.COMMANDLINE:
             given = _written(option, context.params[option.target])
-            message = re.sub(r"^[A-Z]\w*: ", "", message).replace(name, option.key)
+            # the flag says where: `SGD: lr must`, `training.optimizer (sgd): lr is`
+            message = re.sub(r"^(?:[A-Z]\w*|training\.\S+(?: \(\S+\))?): ", "", message)
+            message = re.sub(r"\nat (?:training|loss)\b.*", "", message).replace(name, option.key)
             return f"{given}: {message}", _advice(options, advice)
     return None
 
@@ -54,20 +65,29 @@ def _written(option: Option, value: object) -> str:
     return f"--{option.key} {value:g}" if isinstance(value, float) else f"--{option.key} {value}"
 
 
-def _advice(options: Mapping[str, Option], advice: str) -> str:
-    """Return advice with `--lr 0.1` for `lr=0.1`, `lr = 0.1` and `SGD(lr=0.1)`."""
+def _advice(options: Mapping[str, Option], advice: str, in_variables: bool = False) -> str:
+    """Return advice with `--lr 0.1` for `lr=0.1`, `lr = 0.1` and `SGD(lr=0.1)`.
+
+    in_variables: with `XPCNN_LR=0.1` in place of the flag.
+    """
 
     def as_flag(found: re.Match[str]) -> str:
         option = options.get(found[1])
         if option is None or option.is_flag:
             return found[0]
-        return _written(option, found[2].strip('"'))
+        value = found[2].strip('"')
+        return f"{option.envvar}={value}" if in_variables else _written(option, value)
 
     bare = re.sub(r"\b[A-Z]\w*\((\w+=[^\s,()]+)\)", r"\1", advice)
     return re.sub(r"\b(\w+) ?= ?([^\s,()\[{]+)", as_flag, bare)
 
 
-def near(name: str, valid: Iterable[str]) -> str:
-    """Return advice for an unknown name among more than a line can list: three that are close."""
-    close = "".join(f"{found!r}, " for found in difflib.get_close_matches(name, sorted(valid), n=3))
+def near(name: str, valid: Iterable[str], prefix: str = "") -> str:
+    """Return advice for an unknown name among more than a line can list: three that are close.
+
+    prefix: how all of them begin, which says nothing of how close they are.
+    """
+    ends = sorted(end.removeprefix(prefix) for end in valid)
+    found = difflib.get_close_matches(name.removeprefix(prefix), ends, n=3)
+    close = "".join(f"{prefix + end!r}, " for end in found)
     return f"{close}see `xpcnn train --help`"

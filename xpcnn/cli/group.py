@@ -96,7 +96,7 @@ class Commands(click.Group):
         known = {*OTHER_VARIABLES, *(str(param.envvar) for param in params if param.envvar)}
         for name in sorted(given - known):
             say(f"warning: environment variable {name} is unknown and has no effect")
-            say(f"Try: {near(name, known)}")
+            say(f"Try: {near(name, known, 'XPCNN_')}")
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -1,12 +1,17 @@
 """Flags that commands share, each with its environment variable. Imports nothing but click."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import click
 from click.core import ParameterSource
 
 Decorator: TypeAlias = Callable[[Any], Any]
+N = TypeVar("N", int, float)
+
+
+NONE = "none"
+"""What flags and files say for no value, where a preset may set one."""
 
 
 class Option(click.Option):
@@ -56,6 +61,23 @@ def fraction_or_path(value: str) -> float | str:
         return float(value)
     except ValueError:
         return value
+
+
+def whole_or_none(value: str) -> int | str:
+    """Return a whole number; none as it is."""
+    return NONE if value == NONE else _number(int, value, "a whole number")
+
+
+def number_or_none(value: str) -> float | str:
+    """Return a number; none as it is."""
+    return NONE if value == NONE else _number(float, value, "a number")
+
+
+def _number(kind: type[N], value: str, described: str) -> N:
+    try:
+        return kind(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither {described} nor none") from None
 
 
 json_option = option(

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from xpcnn.cli.error_text import near
-from xpcnn.cli.options import Option
+from xpcnn.cli.options import NONE, Option
 from xpcnn.errors import ConfigError, hint, prefix_errors
 from xpcnn.io import toml
 from xpcnn.models.overlay import check_rivals, has, put
@@ -31,6 +31,8 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "integer": ((int,), "a whole number"),
     "float": ((float,), "a number"),
     "boolean": ((bool,), "true or false"),
+    "whole_or_none": ((int, str), 'a whole number or "none"'),
+    "number_or_none": ((float, str), 'a number or "none"'),
     "fraction_or_path": ((float, str), "a number or a path"),
 }
 """By the name of click's type: Python's types, and how errors call them."""
@@ -40,6 +42,8 @@ _EXAMPLES: Mapping[str, str] = {
     "a whole number": "{} = 10",
     "a number": "{} = 0.5",
     "true or false": "{} = true",
+    'a whole number or "none"': "{} = 10",
+    'a number or "none"': "{} = 0.5",
     "a number or a path": "{} = 0.1",
 }
 
@@ -70,17 +74,17 @@ class Request:
         self._training: dict[str, Any] = {}  # what one source says of it
         if values["config"] is not None:
             self._take_file(Path(values["config"]))
-        for source, where in (
-            (ParameterSource.ENVIRONMENT, "the environment"),
-            (ParameterSource.COMMANDLINE, ""),
-        ):
+        for source in (ParameterSource.ENVIRONMENT, ParameterSource.COMMANDLINE):
+            in_variables = source is ParameterSource.ENVIRONMENT
             self._training = {}
             given = {
                 key: values[key]
                 for key, option in options.items()
                 if context.get_parameter_source(option.target) is source
             }
-            self._take({key: given[key] for key in given if key not in _ABOUT}, where)
+            for key, value in given.items():
+                if key not in _ABOUT:
+                    self._take({key: value}, str(options[key].envvar) if in_variables else "")
             for assignment in given.get("set", ()):
                 self._assign(assignment)
 
@@ -167,7 +171,8 @@ def _read(option: Option, value: Any) -> Any:
     kinds, described = _KINDS[option.type.name]
     if type(value) is int and kinds[0] in (float, str):
         value = as_float(value) if kinds[0] is float else str(value)
-    if type(value) not in kinds:
+    other_text = isinstance(value, str) and value != NONE and option.type.name.endswith("_or_none")
+    if type(value) not in kinds or other_text:
         message = f"{option.key} is {reprlib.repr(value)}, expected {described}"
         raise ConfigError(hint(message, _EXAMPLES[described].format(option.key)))
     return value if option.parse is None else option.parse(value)

@@ -15,12 +15,14 @@ from xpcnn.cli.options import (
     label_column_option,
     length,
     listed,
+    number_or_none,
     option,
     quiet_option,
     skip_damaged_option,
     tables,
     two_or_more,
     weights,
+    whole_or_none,
 )
 
 TRIALS = ("dry_run", "find_lr", "overfit_one_batch")
@@ -136,9 +138,10 @@ GROUPS = {
 )
 @option(
     "--clip-norm",
-    type=float,
+    type=number_or_none,
+    metavar="NUMBER|none",
     at="training.clip_norm",
-    text="Largest global norm of the gradients.",
+    text="Largest global norm of the gradients; none turns off that of the preset.",
 )
 @option(
     "--augment",
@@ -188,13 +191,15 @@ GROUPS = {
 )
 @option(
     "--ema",
-    type=float,
+    type=number_or_none,
+    metavar="NUMBER|none",
     at="training.ema",
     text="Decay of a moving average of the weights, which is validated and saved: 0.999.",
 )
 @option(
     "--validate-every",
-    type=int,
+    type=whole_or_none,
+    metavar="NUMBER|none",
     at="training.validate_every",
     text="Updates between validations, in addition to the one after every epoch.",
 )
@@ -206,13 +211,24 @@ GROUPS = {
 )
 @option(
     "--patience",
-    type=int,
+    type=whole_or_none,
+    metavar="NUMBER|none",
     at="training.patience",
     text="Stop after this many validations without a better one; keeps the best.",
 )
-@option("--max-steps", type=int, at="training.max_steps", text="Stop after this many updates.")
 @option(
-    "--max-seconds", type=float, at="training.max_seconds", text="Stop after this many seconds."
+    "--max-steps",
+    type=whole_or_none,
+    metavar="NUMBER|none",
+    at="training.max_steps",
+    text="Stop after this many updates.",
+)
+@option(
+    "--max-seconds",
+    type=number_or_none,
+    metavar="NUMBER|none",
+    at="training.max_seconds",
+    text="Stop after this many seconds.",
 )
 @option(
     "--checkpoint-steps",

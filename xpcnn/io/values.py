@@ -49,18 +49,21 @@ def read_fields(
         )
     hints = get_type_hints(kind)
     return {
-        name: _read(hints[name], value, _join(at, name), f"{label}: {name}", objects)
+        name: _read(
+            hints[name], value, _join(at, name), f"{label}: {name}", objects, fields[name].default
+        )
         for name, value in table.items()
     }
 
 
-def _read(kind: Any, value: Any, at: str, label: str, objects: Objects) -> Any:
+def _read(kind: Any, value: Any, at: str, label: str, objects: Objects, default: Any) -> Any:
     try:
         return _fit(kind, value, at, objects)
     except _OtherKindError:
         got = "a table" if isinstance(value, Mapping) else reprlib.repr(value)
         message = f"{label} is {got}, expected {_describe(kind, objects)}"
-        advice = f"{at.rpartition('.')[2]} = {_example(kind, objects)}"
+        example = default if type(default) is float is kind else _example(kind, objects)
+        advice = f"{at.rpartition('.')[2]} = {example}"
         raise ConfigError(hint(message, advice)) from None
 
 

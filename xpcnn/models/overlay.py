@@ -54,8 +54,11 @@ def _put(below: Any, path: Sequence[str], value: Any, at: str) -> Any:
     key, rest = path[0], path[1:]
     inner = f"{at}.{key}" if at else key
     if isinstance(below, list):
+        if not below:
+            message = f"{at} is an empty list: it has no item {key} to change"
+            raise ConfigError(hint(message, f'{at}=[{{name="...", ...}}], the whole list'))
         if not key.isdecimal() or int(key) >= len(below):
-            valid = f"one of {', '.join(map(str, range(len(below))))}" if below else "a whole list"
+            valid = f"one of {', '.join(map(str, range(len(below))))}"
             raise ConfigError(hint(f"{at} has no item {key!r}", valid))
         i = int(key)
         return [*below[:i], _put(below[i], rest, value, inner), *below[i + 1 :]]
