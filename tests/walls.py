@@ -62,6 +62,7 @@ ORDER: list[tuple[str, ...]] = [
     ("training",),
     ("model",),
     ("trials", "models", "answers", "classification", "testing", "environment"),
+    ("runs",),
     ("",),  # what users import: `xpcnn` itself
     ("benchmark", "sklearn", "demo"),
     ("cli",),

@@ -31,6 +31,7 @@ COMMANDS = {
     "replay": "xpcnn.training",
     "demo": "xpcnn.cli.opening",
     "parity": "xpcnn.trials",
+    "diff": "xpcnn.runs",
     "info": "xpcnn.environment",
     "bench": "xpcnn.benchmark",
 }

@@ -17,7 +17,7 @@ from xpcnn.cli.opening import model_path, open_model
 from xpcnn.cli.options import device_name, image_size
 from xpcnn.cli.output import finite, say
 from xpcnn.cli.request import Request
-from xpcnn.cli.run_folder import CHECKPOINTS, MODEL, Journal, Rewritten, describe, new_run
+from xpcnn.cli.run_folder import CHECKPOINTS, Journal, Rewritten, describe, new_run
 from xpcnn.cli.settings import Settings, resolve
 from xpcnn.data import Dataset
 from xpcnn.data.preflight_checks import off_scale
@@ -29,6 +29,7 @@ from xpcnn.io.weights import LoadedWeights, take_weights
 from xpcnn.model import Model, origin
 from xpcnn.models import preset
 from xpcnn.models.saved import preset_of
+from xpcnn.runs.record import MODEL
 from xpcnn.signals import shielded
 from xpcnn.training import Callback, Checkpoints, Validation
 from xpcnn.training.last_batch import check_last_batch

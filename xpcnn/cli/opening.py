@@ -9,7 +9,6 @@ import numpy
 
 from xpcnn import data
 from xpcnn.cli.options import device_name
-from xpcnn.cli.run_folder import MODEL
 from xpcnn.data import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.paths import is_unlabelled, unlabelled
@@ -18,6 +17,7 @@ from xpcnn.layers import Layer, Sequential
 from xpcnn.model import Model, load_model
 from xpcnn.models import names, preset
 from xpcnn.models.saved import preset_of
+from xpcnn.runs.record import MODEL
 from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape
 

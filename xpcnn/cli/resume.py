@@ -42,12 +42,13 @@ def command(
     from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.request import Request
-    from xpcnn.cli.run_folder import CONFIG, locked_run, old_run, outcome
+    from xpcnn.cli.run_folder import locked_run, outcome
     from xpcnn.cli.train import NOT_OF_THE_RUN
     from xpcnn.cli.train import command as train_command
     from xpcnn.io import toml
+    from xpcnn.runs.record import CONFIG, check_run
 
-    folder = old_run(Path(run))
+    folder = check_run(Path(run))
     ended = outcome(folder)
     if ended is not None and (epochs is None or epochs >= 1):  # `train` rejects other numbers
         config = toml.parse(toml.read(folder / CONFIG))

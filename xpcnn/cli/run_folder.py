@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from xpcnn.backend import Backend
 from xpcnn.cli.output import say, to_json
-from xpcnn.cli.settings import INIT, NETWORK, Settings
+from xpcnn.cli.settings import INIT, Settings
 from xpcnn.data.files import shown
 from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError, ConfigError, hint
@@ -25,10 +25,9 @@ from xpcnn.io import lock, toml
 from xpcnn.io.atomic import write_bytes
 from xpcnn.io.lock import locked
 from xpcnn.model import load_model
+from xpcnn.runs.record import CONFIG, ENVIRONMENT, METRICS, MODEL, NETWORK
 from xpcnn.training import Callback, Epoch, History, Validation
 
-CONFIG = "config.toml"
-MODEL = "model.safetensors"
 CHECKPOINTS = "checkpoints"
 
 
@@ -86,24 +85,6 @@ def _unused(model: str, dataset: str) -> Path:
     return next(folder for folder in folders if _made(folder))
 
 
-def old_run(folder: Path) -> Path:
-    """Return the folder of a run that was started before.
-
-    Raises:
-        CheckpointError: it is none.
-    """
-    if not os.path.isfile(folder / CONFIG):  # False, not an error, for an impossible path
-        advice = "a folder that `xpcnn train` made, such as runs/..."
-        if os.path.isfile(folder):
-            what = "it is a file"
-            if (folder.parent / CONFIG).is_file():
-                advice = f"the folder {folder.parent}"
-        else:
-            what = f"it has no {CONFIG}" if os.path.isdir(folder) else "there is no such folder"
-        raise CheckpointError(hint(f"{shown(folder)} is not a run folder: {what}", advice))
-    return folder
-
-
 def _made(folder: Path) -> bool:
     """Make a folder; False if another run of the same second has made it."""
     try:
@@ -123,7 +104,7 @@ def describe(folder: Path, backend: Backend, settings: Settings, init: Path | No
     """
     environment = {**versions(), "backend": {"name": backend.name, **backend.describe()}}
     write_bytes(folder / NETWORK, settings.preset.source.encode())
-    write_bytes(folder / "environment.json", f"{to_json(environment, indent=2)}\n".encode())
+    write_bytes(folder / ENVIRONMENT, f"{to_json(environment, indent=2)}\n".encode())
     if init is not None:
         write_bytes(folder / INIT, init.read_bytes())
     # last: it makes the folder that of a run
@@ -174,7 +155,7 @@ class Journal(Callback):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "metrics.jsonl"
+        self.path = folder / METRICS
         self.begun = False
         self.history = History()
         self._written = 0  # lines

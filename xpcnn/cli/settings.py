@@ -13,10 +13,8 @@ from xpcnn.models import Preset, preset
 from xpcnn.models.overlay import put
 from xpcnn.models.preset_files import build
 from xpcnn.models.tables import training_table
+from xpcnn.runs.record import NETWORK
 from xpcnn.training import TrainingOptions
-
-NETWORK = "model.toml"
-"""The file of the network, beside that of the configuration, which names it."""
 
 INIT = "init.safetensors"
 """The copy of the model file whose weights a run starts from, beside the configuration too."""

@@ -1,0 +1,188 @@
+"""How runs differ: configuration, network, data, environment; and where the losses of two part."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from xpcnn.runs.record import Record
+
+FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy")
+"""What two equal runs have equal, to the last bit."""
+
+SECTIONS = ("configuration", "network", "data", "environment")
+
+MISSING = "-"
+"""Stands for a value that a run does not have."""
+
+
+class Difference(NamedTuple):
+    """A key that has not the same value in all runs: its section, and the value of each run."""
+
+    section: str
+    key: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Parting:
+    """The first figure that two runs have different: after which update, and in which epoch.
+
+    before: updates after which the last equal figures were taken; None where there are none.
+    epoch: of a figure that an epoch ended with; None of one in between.
+    """
+
+    figure: str
+    step: int
+    epoch: int | None
+    values: tuple[float, float]
+    before: int | None
+
+    def __str__(self) -> str:
+        first, second = self.values
+        when = f"after update {self.step:,}"
+        when += "" if self.epoch is None else f" (epoch {self.epoch})"
+        equal = "part from the start" if self.before is None else f"equal to update {self.before:,}"
+        return (
+            f"{equal}; {when}, {self.figure} {first:.6g} and {second:.6g}, "
+            f"{abs(first - second):.2g} apart"
+        )
+
+
+@dataclass(frozen=True)
+class RunDiff:
+    """How two runs differ; print it for the words.
+
+    parting: None where all figures that both have are equal; compared: how many these are.
+    best: the best validation loss of each run, None where it has none.
+    """
+
+    names: tuple[str, str]
+    differences: tuple[Difference, ...]
+    parting: Parting | None
+    compared: int
+    best: tuple[float | None, float | None]
+
+    def __str__(self) -> str:
+        lines = []
+        for section in SECTIONS:
+            rows = [d for d in self.differences if d.section == section]
+            lines.append(f"{section}: {'the same' if not rows else ''}".rstrip())
+            lines += table([("", *self.names), *((d.key, *map(shown, d.values)) for d in rows)]) * (
+                len(rows) > 0
+            )
+        if self.compared == 0:
+            lines.append("losses: no update after which both have figures")
+        elif self.parting is None:
+            lines.append(f"losses: all {self.compared} figures that both have are equal")
+        else:
+            lines.append(f"losses: {self.parting}")
+        if None not in self.best:
+            lines.append("best val loss: {:.6g} and {:.6g}".format(*self.best))
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return {
+            "runs": list(self.names),
+            "differences": [d._asdict() for d in self.differences],
+            "compared": self.compared,
+            "parting": None if self.parting is None else asdict(self.parting),
+            "best_val_loss": list(self.best),
+        }
+
+
+def compare_runs(first: Record, second: Record) -> RunDiff:
+    """Return how two runs differ."""
+    figures = [_by_step(run) for run in (first, second)]
+    common = [key for key in figures[0] if key in figures[1]]
+    best = [min((v for k, v in f.items() if k[1] == "val_loss"), default=None) for f in figures]
+    return RunDiff(
+        (str(first.path), str(second.path)),
+        tuple(differing([first, second])),
+        _parting(first, figures[0], figures[1], common),
+        len(common),
+        (best[0], best[1]),
+    )
+
+
+def differing(runs: Sequence[Record]) -> list[Difference]:
+    """Return the keys that have not the same value in all runs, section by section.
+
+    Keys are paths, such as "training.optimizer.lr" and "layers.3.filters"; a value that a run does
+    not have is MISSING.
+    """
+    found = []
+    for section in SECTIONS:
+        flat = [dict(_flat(_section(run, section))) for run in runs]
+        keys = dict.fromkeys(key for values in flat for key in values)
+        for key in keys:
+            values = tuple(values.get(key, MISSING) for values in flat)
+            if any(value != values[0] for value in values):
+                found.append(Difference(section, key, values))
+    return found
+
+
+def shown(value: Any) -> str:
+    """Return a value for a table of runs."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of texts as lines, indented, with columns that line up."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _section(run: Record, section: str) -> Mapping[str, Any]:
+    """Return what one section is about."""
+    data = ("dataset", "data-dir", "limit", "limit-per-class", "classes", "validation")
+    if section == "configuration":
+        return {key: x for key, x in run.config.items() if key not in (*data, "model")}
+    if section == "network":  # how it was trained is in the configuration, whole
+        return {key: x for key, x in run.network.items() if key != "training"}
+    if section == "data":
+        chosen = {key: run.config[key] for key in data if key in run.config}
+        digest = run.provenance.get("data_hash")
+        return chosen if digest is None else {**chosen, "hash of the training part": digest}
+    return run.environment
+
+
+def _flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested tables by path; those of a list of tables by their index."""
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        value = {str(i): item for i, item in enumerate(value)}
+    if not isinstance(value, Mapping):
+        yield at, value
+        return
+    for key, item in value.items():
+        yield from _flat(item, f"{at}.{key}" if at else str(key))
+
+
+def _by_step(run: Record) -> dict[tuple[int, str], float]:
+    """Return the figures of a run by the updates after which they were taken, and name."""
+    found: dict[tuple[int, str], float] = {}
+    for line in sorted(run.lines, key=lambda line: int(line.get("step", 0))):
+        for figure in FIGURES:
+            if isinstance(value := line.get(figure), float):
+                found[int(line["step"]), figure] = value
+    return found
+
+
+def _parting(
+    run: Record,
+    first: Mapping[tuple[int, str], float],
+    second: Mapping[tuple[int, str], float],
+    common: Sequence[tuple[int, str]],
+) -> Parting | None:
+    """Return the first figure that differs, of those that both runs have; None if all are equal."""
+    for step, figure in common:
+        values = first[step, figure], second[step, figure]
+        if values[0] != values[1]:
+            ended = {line["step"]: line["epoch"] for line in run.epochs}
+            before = max((other for other, _ in common if other < step), default=None)
+            return Parting(figure, step, ended.get(step), values, before)
+    return None
