@@ -1,5 +1,6 @@
 """The preset for data where no model is given, and what to say of the choice."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -24,14 +25,23 @@ _SHIFTS = 8
 """The shorter side of an image in parts of how far it may be shifted."""
 
 
+_IMAGES = 1000
+"""Training images for which the epochs of the preset are right."""
+
+_EPOCHS = (10, 100)
+"""The fewest and the most epochs that are chosen."""
+
+
 class Choice(NamedTuple):
-    """name: of a preset; augment: in place of the preset's own, None to keep that; notes: what to
-    say of the preset and of its augmentation, empty where the choice goes without saying.
+    """A preset, and what the data change in it.
+
+    name: of the preset; training: options in place of the preset's own; notes: what to say of the
+    `model` and of each of these options, by name, empty where the choice goes without saying.
     """
 
     name: str
-    augment: list[dict[str, Any]] | None = None
-    notes: tuple[str, ...] = ()
+    training: Mapping[str, Any] = {}
+    notes: Mapping[str, str] = {}
 
 
 def choose(train: Dataset) -> Choice:
@@ -39,21 +49,29 @@ def choose(train: Dataset) -> Choice:
 
     Photographs, that is pictures in colour from files of the user's own, are for `photo` whatever
     their size. Images are shifted by an eighth of their shorter side at most. Drawings such as
-    digits mean something else when they are mirrored, so they are not mirrored.
+    digits mean something else when they are mirrored, so they are not mirrored. The fewer images,
+    the more epochs: as many as the preset has for 1,000 images, in inverse proportion to the
+    square root of their number, between 10 and 100.
     """
     photos = isinstance(train.reading, Pictures) and train.reading.mode == "RGB"
     if train.shape in BY_SHAPE and not (photos and train.name not in data.NAMES):
         return Choice(BY_SHAPE[train.shape])
     drawn = train.reading is None and isinstance(observed(train.images), Drawn)
     pad = max(1, round(min(train.shape[1:]) / _SHIFTS))
+    usual = preset(ANY_SIZE).table["training"]
     augment = [
         {**table, "pad": pad} if table["name"] == "crop" else table
-        for table in preset(ANY_SIZE).table["training"]["augment"]
+        for table in usual["augment"]
         if not (drawn and table["name"] == "flip")
     ]
+    fewest, most = _EPOCHS
+    epochs = min(max(round(usual["epochs"] * math.sqrt(_IMAGES / len(train))), fewest), most)
     changed = "shifted" if drawn else "mirrored, shifted"
-    notes = (
-        f"the model is {ANY_SIZE}, for images of any size; --model NAME chooses another",
-        f"training images are {changed} and relit at random; --augment none leaves them alone",
-    )
-    return Choice(ANY_SIZE, augment, notes)
+    notes = {
+        "model": f"the model is {ANY_SIZE}, for images of any size; --model NAME chooses another",
+        "augment": f"training images are {changed} and relit at random; "
+        "--augment none leaves them alone",
+        "epochs": f"{epochs} epochs, as there are {len(train):,} images to train on; "
+        "--epochs N chooses another number",
+    }
+    return Choice(ANY_SIZE, {"augment": augment, "epochs": epochs}, notes)

@@ -43,8 +43,7 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
         given = preset(choice.name)
     name = request.name if given is None else given.name
     wheres, tables = [name], [_with_defaults({} if given is None else given.table)]
-    if choice.augment is not None:
-        tables[0]["training"]["augment"] = choice.augment
+    tables[0]["training"] |= choice.training
     for change in request.changes:
         with prefix_errors(change.where):
             tables.append(put(tables[-1], change.path, change.value))
@@ -63,8 +62,9 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
     if "init" in config:
         config["init"] = INIT
     config["training"] = training_table(chosen.training)
-    kept = tables[0]["training"]["augment"] == tables[-1]["training"]["augment"]
-    return Settings(chosen, chosen.training, config, choice.notes if kept else choice.notes[:1])
+    before, after = (table["training"] for table in (tables[0], tables[-1]))
+    notes = (note for key, note in choice.notes.items() if before.get(key) == after.get(key))
+    return Settings(chosen, chosen.training, config, tuple(notes))
 
 
 def _source(name: str, given: Preset | None, tables: Sequence[dict[str, Any]]) -> str:
