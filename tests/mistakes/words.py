@@ -92,7 +92,7 @@ NAMES = [
         "the class of a loss for the loss",
         lambda _: Model([Dense(2)], input_shape=(3,), loss=losses.MSE),  # type: ignore[arg-type]  # on purpose
         ConfigError,
-        "loss is <class 'xpcnn.losses.MSE'>, expected a name or an object\n"
+        "loss is <class 'xpcnn.losses.squares.MSE'>, expected a name or an object\n"
         "Try: a name ('cross-entropy', 'bce', 'mse'), or an object such as losses.MSE()",
     ),
     Mistake(

@@ -98,7 +98,10 @@ def test_counts_that_may_be_left_out(name: str, value: Any) -> None:
             {"schedule": 0.1},
             "schedule is 0.1, expected a name or an object\nTry: a name",
         ),
-        ({"schedule": Cosine}, "schedule is <class 'xpcnn.schedules.Cosine'>, expected a name"),
+        (
+            {"schedule": Cosine},
+            "schedule is <class 'xpcnn.schedules.falling.Cosine'>, expected a name",
+        ),
         ({"layer_lr": 0.1}, "layer_lr is a float, expected factors by pattern\nTry: layer_lr={"),
         ({"layer_lr": {"a": -1}}, "layer_lr: 'a' must be a finite number >= 0, got -1\nTry: "),
         ({"freeze": "layers.0.*"}, "freeze is a str, expected a list of patterns\nTry: freeze=["),

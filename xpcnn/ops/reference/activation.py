@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from xpcnn.ops.reference.error_function import erf
 from xpcnn.types import Array, Pullback, namespace
 
-AS_AN_OP = """
+_AS_AN_OP = """
     The op returns (y, pullback). x is an array of any shape and floating dtype; y has both. The
     pullback is dy -> (dx,) with dx = dy * derivative.
     """
@@ -42,7 +43,7 @@ def elementwise(
 
         return y, pullback
 
-    run.__doc__ = f"{(f.__doc__ or '').rstrip()}\n{AS_AN_OP}"
+    run.__doc__ = f"{(f.__doc__ or '').rstrip()}\n{_AS_AN_OP}"
     return run
 
 
@@ -228,22 +229,6 @@ def hard_swish(x: Array) -> Array:
 def d_hard_swish(x: Array, y: Array) -> Array:
     xp = namespace(x)
     return xp.where(x <= -3, 0.0, xp.where(x >= 3, 1.0, x / 3.0 + 0.5))
-
-
-def erf(x: Array) -> Array:
-    """Return the error function, which the array API lacks, to about 3e-15.
-
-    2/sqrt(pi) * exp(-a^2) * sum_k 2^k a^(2k+1) / (2k+1)!! with a = |x|: all terms are positive, so
-    nothing cancels; beyond 6 the function is 1 to the last bit (Abramowitz and Stegun 7.1.6).
-    """
-    xp = namespace(x)
-    a = xp.abs(x)
-    a = xp.where(a > 6.0, 6.0, a)
-    term = total = a
-    for k in range(1, 100):
-        term = term * (2.0 * a * a) / (2 * k + 1)
-        total = total + term
-    return xp.sign(x) * (2.0 / math.sqrt(math.pi)) * xp.exp(-a * a) * total
 
 
 def gelu(x: Array, *, approximate: str = "none") -> Array:

@@ -1,0 +1,74 @@
+"""The type of a loss, and the forms of labels, probabilities and decisions."""
+
+from typing import Protocol
+
+from xpcnn.ops.checks import is_floating
+from xpcnn.types import Array, LossPullback, namespace, one_hot
+
+
+class Loss(Protocol):
+    """A loss: any object with these three methods can train a model."""
+
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
+        """Return the loss, a 0-d array of the scores' dtype, and its pullback.
+
+        scores: output of the network (n, outputs).
+        labels: integers (n,), or floats in the shape of the scores.
+        """
+        ...
+
+    def probabilities(self, scores: Array) -> Array:
+        """Return the probability of each class (n, classes)."""
+        ...
+
+    def decide(self, scores: Array) -> Array:
+        """Return the most probable class (n,)."""
+        ...
+
+
+def targets(scores: Array, labels: Array) -> Array:
+    """Return integer labels as one-hot floats in the shape of the scores; float labels unchanged.
+
+    scores: (n, outputs).
+    labels: integers (n,), or floats in the shape of the scores.
+    """
+    if is_floating(namespace(scores), labels.dtype):
+        return labels
+    return one_hot(labels, scores.shape[1], scores.dtype)
+
+
+def without_weights(labels: Array, outputs: int) -> tuple[Array, Array | None]:
+    """Return labels without the column of sample weights, and that column (n, 1) or None.
+
+    labels: integers (n,), or floats (n, outputs) or (n, outputs + 1).
+    outputs: scores of the network for a sample.
+    """
+    if labels.ndim != 2 or labels.shape[1] != outputs + 1:
+        return labels, None
+    return labels[:, :outputs], labels[:, outputs:]
+
+
+def with_weights(labels: Array, weights: Array, outputs: int) -> Array:
+    """Return labels with a further column of sample weights, as floats (n, outputs + 1).
+
+    Args:
+        labels: integers (n,), or targets (n, outputs).
+        weights: how much each sample counts (n,), of the dtype that the network computes in.
+        outputs: scores of the network for a sample.
+    """
+    xp = namespace(weights)
+    if labels.ndim == 1:
+        labels = one_hot(labels, outputs, weights.dtype)
+    return xp.concat([labels, xp.reshape(weights, (-1, 1))], axis=1)
+
+
+def two_columns(p: Array) -> Array:
+    """Return the probabilities of both classes if p has only that of class 1, otherwise p."""
+    return namespace(p).concat([1.0 - p, p], axis=1) if p.shape[1] == 1 else p
+
+
+def most_probable(scores: Array, middle: float) -> Array:
+    xp = namespace(scores)
+    if scores.shape[1] == 1:
+        return xp.astype(scores[:, 0] > middle, xp.int64)
+    return xp.argmax(scores, axis=1)

@@ -1,0 +1,96 @@
+"""The losses of classifiers: cross-entropy after softmax, and after sigmoid."""
+
+from dataclasses import KW_ONLY, dataclass
+
+from xpcnn import ops
+from xpcnn.losses.base import most_probable, targets, two_columns, without_weights
+from xpcnn.losses.weights import Weights, make_weights, weights_like
+from xpcnn.options import FRACTION, check
+from xpcnn.types import Array, LossPullback, namespace
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy:
+    """Softmax and cross-entropy, for one class of many: loss = -mean(log softmax(scores)[label]).
+
+    label_smoothing: share of the target, in [0, 1), that is distributed evenly over all classes.
+    class_weights: how much a sample of each class counts, above 0: in the order of the classes, as
+        {0: 5.0, 1: 1.0, ...}, or None for equal weights. "balanced" is n / (k * count) for n
+        training samples of k classes, `count` of them in the class; the first `Model.fit` computes
+        these, later ones keep them.
+    ignore_index: label of samples that do not count.
+
+    Backward: `help(xpcnn.ops.softmax_cross_entropy)`.
+
+    Raises:
+        ConfigError: a hyperparameter is out of range.
+    """
+
+    _: KW_ONLY
+    label_smoothing: float = 0.0
+    class_weights: Weights = None
+    ignore_index: int = -100
+
+    def __post_init__(self) -> None:
+        check(self, label_smoothing=FRACTION)  # with 1, labels would have no effect
+        make_weights(self, "class_weights")
+
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
+        labels, weights = without_weights(labels, scores.shape[1])
+        smoothing = self.label_smoothing
+        if weights is not None:  # linear in the probabilities, once they are smoothed
+            labels = weights * ((1.0 - smoothing) * labels + smoothing / scores.shape[1])
+            smoothing = 0.0
+        loss, back = ops.softmax_cross_entropy(
+            scores,
+            labels,
+            weights_like(scores, self, "class_weights"),
+            label_smoothing=smoothing,
+            ignore_index=self.ignore_index,
+        )
+        return loss, lambda dloss: back(dloss, (True, False, False))[0]
+
+    def probabilities(self, scores: Array) -> Array:
+        return ops.softmax(scores)[0]
+
+    def decide(self, scores: Array) -> Array:
+        return namespace(scores).argmax(scores, axis=1)
+
+
+@dataclass(frozen=True)
+class BCEWithLogits:
+    """Sigmoid and binary cross-entropy, for independent yes/no scores.
+
+        loss = mean(-p t log s - (1 - t) log(1 - s)), with targets t and s = sigmoid(scores)
+
+    Integer labels mean the target 1 for their class and 0 for the others; with a single score, the
+    label itself, 1 or 0.
+
+    positive_weights: p, how much the yes of each score counts, to weigh rare ones more: numbers
+        above 0, one for each score or one for all, or None for 1. "balanced" is (n - count) / count
+        for n training samples, `count` of them a yes; the first `Model.fit` computes these, later
+        ones keep them.
+
+    Backward: `help(xpcnn.ops.bce_with_logits)`.
+
+    Raises:
+        ConfigError: a weight is not above 0.
+    """
+
+    _: KW_ONLY
+    positive_weights: Weights = None
+
+    def __post_init__(self) -> None:
+        make_weights(self, "positive_weights")
+
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
+        labels, weights = without_weights(labels, scores.shape[1])
+        positive = weights_like(scores, self, "positive_weights")
+        loss, back = ops.bce_with_logits(scores, targets(scores, labels), weights, positive)
+        return loss, lambda dloss: back(dloss, (True, False, False, False))[0]
+
+    def probabilities(self, scores: Array) -> Array:
+        return two_columns(ops.sigmoid(scores)[0])
+
+    def decide(self, scores: Array) -> Array:
+        return most_probable(scores, 0.0)

@@ -1,0 +1,31 @@
+"""The loss of regression."""
+
+from dataclasses import dataclass
+
+from xpcnn import ops
+from xpcnn.losses.base import most_probable, targets, two_columns, without_weights
+from xpcnn.types import Array, LossPullback, namespace
+
+
+@dataclass(frozen=True)
+class MSE:
+    """Mean squared error: loss = mean((scores - targets)^2), dscores = 2 (scores - targets) / N.
+
+    Integer labels mean the target 1 for their class and 0 for the others; with a single output,
+    the label itself, 1 or 0. Outputs count as probabilities without any change.
+    """
+
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
+        labels, weights = without_weights(labels, scores.shape[1])
+        if weights is None:
+            loss, back = ops.mse(scores, targets(scores, labels))
+            return loss, lambda dloss: back(dloss, (True, False))[0]
+        root = namespace(weights).sqrt(weights)  # w (y - t)^2 = (sqrt(w) y - sqrt(w) t)^2
+        loss, back = ops.mse(root * scores, root * labels)
+        return loss, lambda dloss: root * back(dloss, (True, False))[0]
+
+    def probabilities(self, scores: Array) -> Array:
+        return two_columns(scores)
+
+    def decide(self, scores: Array) -> Array:
+        return most_probable(scores, 0.5)
