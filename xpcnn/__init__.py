@@ -39,8 +39,9 @@ if TYPE_CHECKING:
         trials,
     )
     from xpcnn.classification import classification_report
-    from xpcnn.model import Model, load_weights
-    from xpcnn.model import load_model as load
+    from xpcnn.model import Model
+    from xpcnn.model_files import load_model as load
+    from xpcnn.model_files import load_weights
 
 __all__ = [
     "Model",
@@ -64,8 +65,8 @@ __all__ = [
 
 _OBJECTS = {
     "Model": ("xpcnn.model", "Model"),
-    "load": ("xpcnn.model", "load_model"),
-    "load_weights": ("xpcnn.model", "load_weights"),
+    "load": ("xpcnn.model_files", "load_model"),
+    "load_weights": ("xpcnn.model_files", "load_weights"),
     "classification_report": ("xpcnn.classification", "classification_report"),
 }
 """Those of `__all__` that are no modules: their module, and their name there."""

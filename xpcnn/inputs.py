@@ -1,8 +1,9 @@
-"""What may go into a model: raw samples and labels, checked against the network and its classes.
+"""Raw samples and labels that users give to a model, checked against its network and classes.
 
-Computes nothing and moves nothing to a device; every refusal says what was expected.
+Computes nothing and moves nothing to a device.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,9 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy
 
-from xpcnn import losses
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
+from xpcnn.data.holdout import split
 from xpcnn.data.images import check_finite
 from xpcnn.data.preflight_checks import off_scale
 from xpcnn.errors import (
@@ -27,32 +28,29 @@ from xpcnn.errors import (
     hint,
     warn_user,
 )
-from xpcnn.losses import Loss, balanced, outputs_for
+from xpcnn.losses import Loss, outputs_for
+from xpcnn.network import Network
 from xpcnn.ops.checks import kind
-from xpcnn.options import is_whole, shown, whole
 from xpcnn.types import Array, Shape
 
 Data: TypeAlias = Dataset | tuple[Array, Any]
 """A data set, or (samples, labels): raw arrays of the host or of the model's backend."""
 
 
-def as_dataset(
-    data: Data,
-    backend: Backend,
-    input_shape: Shape,
-    outputs: int,
-    loss: Loss,
-    classes: tuple[str, ...] | None,
-) -> Dataset:
-    """Return data as a data set that fits a model.
+def as_dataset(data: Data, network: Network, classes: tuple[str, ...] | None) -> Dataset:
+    """Return data as a data set that fits a network.
 
-    Labels are those of the model's classes, by name: a data set may have fewer, in any order.
-    Arrays without names have the model's classes, or "0", "1", ... for its outputs. Rows of
-    features become images of one pixel.
+    Arrays without names of classes get `classes`, or "0", "1", ... for the outputs of the network.
+    Rows of features become images of one pixel.
+
+    classes: the names that the network knows, by which the labels of a data set are matched: it may
+        have fewer classes, in any order. None before the first training.
 
     Raises:
-        DataError, LabelError, ShapeError, DTypeError, BackendError: they do not fit.
+        DataError, LabelError, ShapeError, DTypeError, BackendError: the data does not fit.
     """
+    backend, input_shape = network.backend, network.input_shape
+    outputs, loss = network.output_shape[0], network.loss
     if isinstance(data, Dataset):
         if data.shape != (*input_shape, 1, 1):  # else rows of features, as images of one pixel
             check_shape(data.images, input_shape)
@@ -70,7 +68,7 @@ def as_dataset(
             )
         )
     samples, labels = data
-    images = as_samples(samples, backend, input_shape)
+    images = as_samples(samples, network)
     if isinstance(labels, backend.array_type):
         labels = backend.to_host(labels)
     names = classes or tuple(str(i) for i in range(max(2, outputs)))
@@ -95,68 +93,39 @@ def as_pair(data: Data | Array, labels: Any) -> Data:
     return data, labels
 
 
-def as_loss(loss: Any) -> Loss:
-    """Return a loss: by its name, the object itself, or SoftmaxCrossEntropy for None.
+def train_and_validation(
+    data: Data,
+    validation: Data | float | None,
+    network: Network,
+    classes: tuple[str, ...] | None,
+    seed: int,
+) -> tuple[Dataset, Dataset | None]:
+    """Return the data sets to train and to validate on.
+
+    Arguments as of `Model.fit`; classes as of `as_dataset`.
 
     Raises:
-        ConfigError: it is anything else.
+        DataError, LabelError, ShapeError, DTypeError, BackendError: the data does not fit.
     """
-    if isinstance(loss, str):
-        return losses.make(loss)
-    made: Loss = losses.SoftmaxCrossEntropy() if loss is None else loss
-    if isinstance(made, type) or not hasattr(made, "decide"):
-        message = f"loss is {shown(loss)}, expected a name or an object"
-        names = ", ".join(map(repr, losses.BY_NAME))
-        raise ConfigError(hint(message, f"a name ({names}), or an object such as losses.MSE()"))
-    return made
+    train = as_dataset(data, network, classes)
+    if isinstance(validation, Real) and not isinstance(validation, bool):
+        return split(train, float(validation), seed)
+    if not isinstance(validation, Dataset | tuple | None):
+        message = f"validation is a {type(validation).__name__}, expected data or a fraction"
+        raise DataError(hint(message, "validation=0.1, a tenth of the training data"))
+    if validation is None:
+        return train, None
+    return train, as_dataset(validation, network, classes or train.classes)
 
 
-def as_input_shape(shape: Any) -> Shape:
-    """Return the shape of one sample as a tuple of whole numbers.
-
-    Raises:
-        ShapeError: it is anything else.
-    """
-    sizes = tuple(shape) if isinstance(shape, list | tuple) else ()
-    if len(sizes) not in (1, 3) or not all(is_whole(n) and n > 0 for n in sizes):
-        expected = "(channels, height, width) or (features,)"
-        message = f"input_shape is {shown(shape)}, expected {expected}"
-        raise ShapeError(hint(message, "input_shape=train.shape"))
-    return tuple(int(n) for n in sizes)
-
-
-def as_classes(classes: Any) -> tuple[str, ...]:
-    """Return the names of classes as a tuple.
-
-    Raises:
-        ConfigError: they are no list of different texts.
-    """
-    names = tuple(classes) if isinstance(classes, list | tuple) else ()
-    if len(names) < 2 or not all(isinstance(name, str) for name in names):
-        message = f"classes is a {type(classes).__name__}, expected a list of two names or more"
-        raise ConfigError(hint(message, 'classes=["cat", "dog"]'))
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
-    if twice:
-        raise ConfigError(hint(f"classes has {twice[0]!r} twice", "a name of its own for each"))
-    return names
-
-
-def check_seed(seed: Any) -> int:
-    """Return a seed as it is: a whole number.
-
-    Raises:
-        ConfigError: it is anything else.
-    """
-    return whole("", "seed", seed, -math.inf, "seed=0")
-
-
-def as_samples(samples: Array, backend: Backend, input_shape: Shape) -> numpy.ndarray:
+def as_samples(samples: Array, network: Network) -> numpy.ndarray:
     """Return raw samples as a NumPy array of uint8 or float32 (float64 is rounded).
 
     Raises:
-        BackendError, DTypeError, ShapeError: they are none, or not of the model's input shape.
-        DataError: they hold NaN or infinity.
+        BackendError, DTypeError, ShapeError: no array of samples of the network's input shape.
+        DataError: NaN or infinity among the values.
     """
+    backend = network.backend
     if isinstance(samples, backend.array_type):
         samples = backend.to_host(samples)
     if not isinstance(samples, numpy.ndarray):
@@ -174,7 +143,7 @@ def as_samples(samples: Array, backend: Backend, input_shape: Shape) -> numpy.nd
                 "samples.astype(numpy.float32)",
             )
         )
-    check_shape(samples, input_shape)
+    check_shape(samples, network.input_shape)
     if samples.dtype == numpy.float64:
         with numpy.errstate(over="ignore"):  # rejected as infinite
             samples = samples.astype(numpy.float32)
@@ -217,6 +186,19 @@ def as_weights(
         raise ConfigError(hint(message, "sample_weights=None, for samples that all count alike"))
     scaled: numpy.ndarray = exact * (samples / total)
     return scaled
+
+
+def identities(
+    train: Dataset, held_out: Dataset | None, weights: numpy.ndarray | None
+) -> dict[str, tuple[str, int]]:
+    """Return hash and length of the data of a training, which a resumed run must have again."""
+    parts = {"training data": (train.digest(), len(train))}
+    if held_out is not None:
+        parts["validation data"] = (held_out.digest(), len(held_out))
+    if weights is not None:
+        digest = hashlib.blake2b(weights.tobytes(), digest_size=16).hexdigest()
+        parts["sample weights"] = (digest, len(weights))
+    return parts
 
 
 def warn_of_scale(
@@ -264,12 +246,6 @@ def check_outputs(outputs: int, loss: Loss, classes: Sequence[str]) -> None:
         advice += ", or for one output Model(..., loss=losses.BCEWithLogits())"
     many = "1 output" if outputs == 1 else f"{outputs} outputs"
     raise LabelError(hint(f"the network has {many} for {len(classes)} classes", advice))
-
-
-def balanced_loss(loss: Loss, train: Dataset, outputs: int) -> Loss:
-    """Return the loss with its "balanced" weights, if any, worked out from the training data."""
-    counts = numpy.bincount(train.labels, minlength=len(train.classes))
-    return balanced(loss, [int(count) for count in counts], outputs)
 
 
 def _relabelled(data: Dataset, names: tuple[str, ...]) -> Dataset:

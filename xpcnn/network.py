@@ -8,11 +8,12 @@ import numpy
 
 from xpcnn.backend import Backend
 from xpcnn.backend import load as load_backend
+from xpcnn.data.dataset import Dataset
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw
-from xpcnn.inputs import as_input_shape, as_loss
 from xpcnn.layers import Context, Layer, Sequential, Softmax
-from xpcnn.losses import Loss, SoftmaxCrossEntropy, check_weights, with_weights
+from xpcnn.losses import Loss, SoftmaxCrossEntropy, balanced, check_weights, with_weights
+from xpcnn.model_arguments import as_input_shape, as_loss, check_dtype
 from xpcnn.samples import Samples
 from xpcnn.types import Array, Params, Shape, map_tree
 
@@ -44,9 +45,7 @@ class Network:
         Raises:
             ConfigError, ShapeError, BackendError: an argument is wrong, or they do not fit.
         """
-        if dtype not in ("float32", "float64"):
-            message = f"dtype is {dtype!r}, expected 'float32' or 'float64'"
-            raise ConfigError(hint(message, 'dtype="float32"'))
+        self.dtype = check_dtype(dtype)
         alone = isinstance(layers, Layer) and not isinstance(layers, type)
         self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # refused there
         self.input_shape: Shape = as_input_shape(input_shape)
@@ -60,7 +59,6 @@ class Network:
                     "leave the Softmax layer out; predict_proba applies it",
                 )
             )
-        self.dtype = dtype
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
         params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
@@ -74,6 +72,13 @@ class Network:
         check_weights(self.loss, self.output_shape[0])
         self.params: Params = self._to_device(params)
         self.buffers: Params = self._to_device(buffers)
+
+    def adapt(self, train: Dataset) -> None:
+        """Take from training data what is not set yet: mean, deviation, "balanced" loss weights."""
+        counts = numpy.bincount(train.labels, minlength=len(train.classes)).tolist()
+        self.loss = balanced(self.loss, counts, self.output_shape[0])
+        if self.mean is None:
+            self.mean, self.std = train.mean, train.std
 
     def scores(self, x: Array) -> Array:
         """Return the scores (n, outputs) of normalised samples in inference."""

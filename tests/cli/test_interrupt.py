@@ -13,7 +13,8 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.cli.process import environment, run, start
 from xpcnn import signals
-from xpcnn.model import Model, load_model
+from xpcnn.model import Model
+from xpcnn.model_files import load_model
 from xpcnn.types import flatten
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")

@@ -15,7 +15,7 @@ from xpcnn import Model
 from xpcnn.errors import CheckpointError
 from xpcnn.io import model_file
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, ReLU
-from xpcnn.model import load_model
+from xpcnn.model_files import load_model
 from xpcnn.training import Checkpoints
 from xpcnn.training.checkpoints import metadata
 from xpcnn.training.history import History

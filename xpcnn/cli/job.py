@@ -26,9 +26,10 @@ from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.io import toml
 from xpcnn.io.registry import to_config
 from xpcnn.io.weights import LoadedWeights, take_weights
-from xpcnn.model import Model, origin
+from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.models.saved import preset_of
+from xpcnn.provenance import origin
 from xpcnn.runs.record import MODEL
 from xpcnn.signals import shielded
 from xpcnn.training import Callback, Checkpoints, Validation

@@ -14,7 +14,8 @@ from xpcnn.data.files import shown
 from xpcnn.data.paths import is_unlabelled, unlabelled
 from xpcnn.errors import CheckpointError, ConfigError, hint, nearest
 from xpcnn.layers import Layer, Sequential
-from xpcnn.model import Model, load_model
+from xpcnn.model import Model
+from xpcnn.model_files import load_model
 from xpcnn.models import names, preset
 from xpcnn.models.saved import preset_of
 from xpcnn.runs.record import MODEL

@@ -24,7 +24,7 @@ from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import lock, toml
 from xpcnn.io.atomic import write_bytes
 from xpcnn.io.lock import locked
-from xpcnn.model import load_model
+from xpcnn.model_files import load_model
 from xpcnn.runs.record import CONFIG, ENVIRONMENT, METRICS, MODEL, NETWORK
 from xpcnn.training import Callback, Epoch, History, Validation
 

@@ -6,6 +6,7 @@ What the file must hold follows from the network it describes.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
 from xpcnn.data.reading import Reading
@@ -97,6 +98,18 @@ def pickled(network: Network, facts: Facts) -> tuple[bytes, tuple[type, ...]]:
     for kind in own:
         check_importable(kind, f"the layer class {kind.__name__}")
     return content, own
+
+
+def unpickled(content: bytes, layers: Iterable[type]) -> tuple[Description, model_file.Tensors]:
+    """Return what the content of a model file in a pickle describes, and its arrays.
+
+    Raises:
+        CheckpointError: the content is damaged.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "pickled.safetensors"
+        path.write_bytes(content)
+        return read(path, layers)
 
 
 def _contents(network: Network, facts: Facts) -> tuple[model_file.Tensors, Metadata]:

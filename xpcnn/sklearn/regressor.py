@@ -122,9 +122,8 @@ class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
             weights = as_weights(weights, len(x), network.backend)
         scaled = (y - self.target_mean_) / self.target_std_
         samples = network.samples(x, scaled.astype(network.dtype), weights)
-        with network.backend.session(), numpy.errstate(all="ignore"):  # `Run` reports divergence
-            options = self.training_options_
-            return Run(network, samples, None, options, self.seed_, health=False).train()
+        options = self.training_options_
+        return Run(network, samples, None, options, self.seed_, health=False).train()
 
 
 def _as_columns(y: numpy.ndarray) -> numpy.ndarray:

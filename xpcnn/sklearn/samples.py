@@ -7,7 +7,8 @@ import numpy
 
 from xpcnn.data.images import channel_statistics
 from xpcnn.errors import ShapeError, hint
-from xpcnn.inputs import as_input_shape, check_shape
+from xpcnn.inputs import check_shape
+from xpcnn.model_arguments import as_input_shape
 from xpcnn.types import Shape
 
 KEPT = (numpy.uint8, numpy.float32, numpy.float64)

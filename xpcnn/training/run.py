@@ -8,6 +8,8 @@ import math
 import time
 from collections.abc import Sequence
 
+import numpy
+
 from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.signals import shielded
@@ -78,7 +80,8 @@ class Run:
             self.resume(self.saver)
         network, state = self.network, self.state
         try:
-            self.run_epochs()
+            with network.backend.session(), numpy.errstate(all="ignore"):  # divergence is told
+                self.run_epochs()
         except (KeyboardInterrupt, Exception) as error:
             with shielded():
                 self.rescue()

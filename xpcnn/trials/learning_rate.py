@@ -12,8 +12,9 @@ from typing import Any
 import numpy
 
 from xpcnn.errors import ConfigError, hint
-from xpcnn.inputs import Data, check_seed
+from xpcnn.inputs import Data
 from xpcnn.model import Model
+from xpcnn.model_arguments import check_seed
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.options import TrainingOptions, check_count, training_options
 from xpcnn.training.progress import beginning

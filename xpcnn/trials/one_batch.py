@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy
 
-from xpcnn.inputs import Data, check_seed
+from xpcnn.inputs import Data
 from xpcnn.layers import Dropout, Layer
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.model import Model
+from xpcnn.model_arguments import check_seed
 from xpcnn.optimizers import Adam, Optimizer
 from xpcnn.training.measure import expected_loss
 from xpcnn.training.options import TrainingOptions, check_count

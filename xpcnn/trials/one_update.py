@@ -8,8 +8,9 @@ from typing import Any
 import numpy
 
 from xpcnn.errors import XpcnnError, hint
-from xpcnn.inputs import Data, check_seed
+from xpcnn.inputs import Data
 from xpcnn.model import Model
+from xpcnn.model_arguments import check_seed
 from xpcnn.training.evaluation import evaluate
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.measure import expected_loss

@@ -24,8 +24,8 @@ import numpy
 
 from xpcnn.backend import Backend, load, problem
 from xpcnn.errors import BackendError, ConfigError, hint
-from xpcnn.inputs import check_seed
 from xpcnn.model import Model
+from xpcnn.model_arguments import check_seed
 from xpcnn.training import TrainingOptions
 from xpcnn.training.options import check_count
 from xpcnn.trials.passes import Arrays, Passes, passes_of

@@ -5,7 +5,7 @@ A trial leaves the model that it is given as it was.
 
 import copy
 
-from xpcnn.inputs import Data, balanced_loss
+from xpcnn.inputs import Data
 from xpcnn.model import Model
 from xpcnn.network import Network
 from xpcnn.samples import Samples
@@ -18,8 +18,6 @@ def prepared(model: Model, data: Data) -> tuple[Network, Samples]:
         DataError, LabelError, ShapeError, DTypeError, BackendError: the data does not fit.
     """
     train = model.checked(data)
-    second = copy.copy(model.network)  # shares arrays, which nobody writes into
-    second.loss = balanced_loss(model.loss, train, model.output_shape[0])
-    if model.mean is None:
-        second.mean, second.std = train.mean, train.std
-    return second, second.samples(train.images, train.labels)
+    network = copy.copy(model.network)  # shares arrays, which nobody writes into
+    network.adapt(train)
+    return network, network.samples(train.images, train.labels)

@@ -1,0 +1,77 @@
+"""The arguments of `Model` and `Network`, checked in one place."""
+
+import math
+from typing import Any
+
+from xpcnn import losses
+from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.losses import Loss
+from xpcnn.options import is_whole, shown, whole
+from xpcnn.types import Shape
+
+
+def as_loss(loss: Any) -> Loss:
+    """Return a loss: by its name, the object itself, or SoftmaxCrossEntropy for None.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    if isinstance(loss, str):
+        return losses.make(loss)
+    made: Loss = losses.SoftmaxCrossEntropy() if loss is None else loss
+    if isinstance(made, type) or not hasattr(made, "decide"):
+        message = f"loss is {shown(loss)}, expected a name or an object"
+        names = ", ".join(map(repr, losses.BY_NAME))
+        raise ConfigError(hint(message, f"a name ({names}), or an object such as losses.MSE()"))
+    return made
+
+
+def as_input_shape(shape: Any) -> Shape:
+    """Return the shape of one sample as a tuple of whole numbers.
+
+    Raises:
+        ShapeError: it is anything else.
+    """
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else ()
+    if len(sizes) not in (1, 3) or not all(is_whole(n) and n > 0 for n in sizes):
+        expected = "(channels, height, width) or (features,)"
+        message = f"input_shape is {shown(shape)}, expected {expected}"
+        raise ShapeError(hint(message, "input_shape=train.shape"))
+    return tuple(int(n) for n in sizes)
+
+
+def as_classes(classes: Any) -> tuple[str, ...]:
+    """Return the names of classes as a tuple.
+
+    Raises:
+        ConfigError: they are no list of different texts.
+    """
+    names = tuple(classes) if isinstance(classes, list | tuple) else ()
+    if len(names) < 2 or not all(isinstance(name, str) for name in names):
+        message = f"classes is a {type(classes).__name__}, expected a list of two names or more"
+        raise ConfigError(hint(message, 'classes=["cat", "dog"]'))
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice:
+        raise ConfigError(hint(f"classes has {twice[0]!r} twice", "a name of its own for each"))
+    return names
+
+
+def check_seed(seed: Any) -> int:
+    """Return a seed as it is: a whole number.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    return whole("", "seed", seed, -math.inf, "seed=0")
+
+
+def check_dtype(dtype: Any) -> str:
+    """Return the dtype of a network, "float32" or "float64".
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    if dtype not in ("float32", "float64"):
+        message = f"dtype is {dtype!r}, expected 'float32' or 'float64'"
+        raise ConfigError(hint(message, 'dtype="float32"'))
+    return str(dtype)

@@ -1,0 +1,54 @@
+"""Models from files: the whole model, or the weights that fit another model."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from xpcnn.backend import Backend
+from xpcnn.io import models
+from xpcnn.io.weights import LoadedWeights, take_weights
+from xpcnn.model import Model, opened
+
+
+def load_model(
+    path: str | Path,
+    *,
+    layers: Iterable[type] = (),
+    backend: str | Backend = "numpy",
+    device: str | int | None = None,
+) -> Model:
+    """Return the model that a file holds, whichever backend wrote the file.
+
+    Args:
+        path: a file that `Model.save` wrote.
+        layers: layer classes of your own (dataclasses) that the file may name.
+        backend, device: as of `Model`.
+
+    Raises:
+        CheckpointError: the file cannot be read, or contradicts its own description.
+        BackendError: the backend cannot be used here.
+    """
+    return opened(*models.read(path, layers), backend, device)
+
+
+def load_weights(model: Model, path: str | Path, *, layers: Iterable[type] = ()) -> LoadedWeights:
+    """Give a model the weights of a model file where layers have the same path and shapes.
+
+    A layer takes all of its parameters and running statistics or none, cast to the dtype of the
+    model. Where the samples have as many channels, the model takes over the mean and deviation of
+    the file, so that the weights see samples on the scale they were trained on. Everything else of
+    the model stays. Where the file has other class names, or another order of them, the last layer
+    is not taken.
+
+    Args:
+        model: the model that gets the weights.
+        path: a file that `Model.save` wrote.
+        layers: layer classes of your own (dataclasses) that the file may name.
+
+    Returns:
+        a report of the layers that were taken and those that were not; print it for the words.
+
+    Raises:
+        CheckpointError: the file cannot be read, or no layer fits.
+    """
+    source = load_model(path, layers=layers)
+    return take_weights(model.network, source.network, str(path), model.classes, source.classes)

@@ -1,0 +1,138 @@
+"""What a model consists of: a network and facts about it; its weights by hand, and copies."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy
+
+from xpcnn.backend import Backend
+from xpcnn.data.dataset import Dataset
+from xpcnn.data.reading import Reading, observed
+from xpcnn.io.models import Facts
+from xpcnn.layers import Layer
+from xpcnn.losses import Loss
+from xpcnn.network import Network, OfNetwork
+from xpcnn.summary import Summary, summarize
+from xpcnn.training.options import check_count
+from xpcnn.types import Array, Params, Shape
+from xpcnn.weights import by_path, normalisation, replaced
+
+
+class ModelState:
+    """A network, the names of its classes, how pictures are read for it, and its provenance.
+
+    The attributes of the network are attributes of the model too.
+    """
+
+    network: Network
+    seed: int
+    classes: tuple[str, ...] | None
+    reading: Reading | None
+    provenance: dict[str, Any]
+
+    layers = OfNetwork[Layer]()
+    loss = OfNetwork[Loss]()
+    params = OfNetwork[Params]()
+    buffers = OfNetwork[Params]()
+    backend = OfNetwork[Backend]()
+    dtype = OfNetwork[str]()
+    input_shape = OfNetwork[Shape]()
+    output_shape = OfNetwork[Shape]()
+    mean = OfNetwork[tuple[float, ...] | None]()
+    std = OfNetwork[tuple[float, ...] | None]()
+
+    def get_weights(self) -> dict[str, numpy.ndarray]:
+        """Return copies of all parameters and running statistics by path: "layers.0.weight"."""
+        arrays = by_path(self.host_arrays(self.params), self.host_arrays(self.buffers))
+        return {path: numpy.array(x, order="C") for path, x in arrays.items()}
+
+    def set_weights(self, weights: Mapping[str, Array]) -> None:
+        """Replace parameters and running statistics.
+
+        Args:
+            weights: arrays by path, as `get_weights` returns them; paths left out stay as they are.
+                NumPy arrays or arrays of the model's backend, of the same shapes; they are copied,
+                in the dtype of the model.
+
+        Raises:
+            ConfigError, ShapeError, DTypeError, DataError: an unknown path, another shape, no
+                numbers, or NaN or infinity among them; nothing is replaced.
+        """
+        network = self.network
+        self.params, self.buffers = replaced(
+            network.params, network.buffers, weights, network.backend, network.dtype
+        )
+
+    def set_normalisation(
+        self, mean: float | Sequence[float], std: float | Sequence[float]
+    ) -> None:
+        """Set what samples are normalised by: (x - mean) / std.
+
+        Set before the first `fit`, `fit` keeps them. `save` writes them to the file.
+
+        Args:
+            mean: in the units of raw samples: one number, or one for each channel.
+            std: likewise, above 0; mean=0.0, std=255.0 maps 0 to 255 onto 0 to 1.
+
+        Raises:
+            ConfigError: another number of channels, NaN or infinity, or std not above 0.
+        """
+        self.mean, self.std = normalisation(mean, std, self.input_shape[0])
+
+    def summary(self, batch_size: int = 64) -> Summary:
+        """Return shapes, parameters, multiply-adds and memory, layer by layer; print it.
+
+        batch_size: samples of a batch, for the memory of training.
+        """
+        check_count("batch_size", batch_size)
+        itemsize = numpy.dtype(self.dtype).itemsize
+        return summarize(self.layers, self.input_shape, batch_size, itemsize)
+
+    def host_arrays(self, tree: Params) -> Params:
+        """Return parameters or buffers as NumPy arrays, nested by layer as they are."""
+        return self.network.host_arrays(tree)
+
+    def _adapt(self, train: Dataset) -> None:
+        """Take from the data of a `fit` what the model does not have yet."""
+        self.network.adapt(train)
+        if self.reading is None and len(self.input_shape) == 3:
+            self.reading = train.reading or observed(train.images)
+        if self.classes is None:
+            self.classes = train.classes
+
+    @contextmanager
+    def _unchanged_by_errors(self) -> Iterator[None]:
+        """Undo what `_adapt` did if the block raises an error."""
+        names = ("mean", "std", "loss", "reading", "classes")
+        before = {name: getattr(self, name) for name in names}
+        try:
+            yield
+        except Exception:
+            for name, value in before.items():
+                setattr(self, name, value)
+            raise
+
+    def _facts(self) -> Facts:
+        return Facts(self.seed, self.classes, self.reading, self.provenance)
+
+    def __repr__(self) -> str:
+        count = summarize(self.layers, self.input_shape).parameters
+        return (
+            f"Model({type(self.layers).__name__} of {count:,} parameters, "
+            f"input_shape={self.input_shape}, backend={self.backend.name!r})"
+        )
+
+    def __copy__(self) -> Self:
+        """Return a second model that shares the arrays, into which nobody writes."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), network=copy.copy(self.network))
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = copy.copy(self)
+        memo[id(self)] = twin
+        for name, value in vars(self).items():
+            setattr(twin, name, copy.deepcopy(value, memo))
+        return twin
