@@ -13,7 +13,7 @@ COMPANIONS = {"numpy": ("threadpoolctl",), "cupy": ("cupyx",)}
 HOST = ("numpy",)
 OPTIONS = ("xpcnn.errors", "xpcnn.habits", "xpcnn.options", "xpcnn.types")
 PURE = ("math", "typing", "collections", "dataclasses", "functools")
-ABOVE_THE_EDGE = (*OPTIONS, "xpcnn.random", "xpcnn.backend", *HOST)
+ABOVE_THE_EDGE = (*OPTIONS, "xpcnn.random", "xpcnn.table", "xpcnn.backend", *HOST)
 RULES = ("xpcnn.ops", *OPTIONS)
 
 # rooms, the narrowest first: path, what it may import beside itself and the standard library
@@ -48,7 +48,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
 
 # the order of the upper rooms, from the ground: a file imports from its own room and those below
 ORDER: list[tuple[str, ...]] = [
-    ("types", "errors", "version", "guard"),
+    ("types", "errors", "version", "guard", "table"),
     ("habits", "signals"),
     ("options",),
     ("random",),

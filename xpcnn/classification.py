@@ -4,8 +4,9 @@ All of it follows from the probabilities of one pass over the data. Refuses what
 refuses, and draws no pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy
@@ -13,6 +14,7 @@ import numpy
 from xpcnn import metrics
 from xpcnn.inputs import Data, as_pair
 from xpcnn.model import Model
+from xpcnn.table import Table
 from xpcnn.types import Array
 
 _WIDEST = 20  # classes of a confusion matrix that can be read as text
@@ -79,6 +81,18 @@ class ClassificationReport:
     worst: tuple[Example, ...]
 
     def __str__(self) -> str:
+        parts = (
+            f"{part.caption}\n{part}".lstrip() if isinstance(part, Table) else part
+            for part in self._parts()
+        )
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the figures and tables of `print(report)`."""
+        parts = self._parts()
+        return "\n".join(x.html() if isinstance(x, Table) else f"<p>{escape(x)}</p>" for x in parts)
+
+    def _parts(self) -> Iterator[str | Table]:
         figures = {
             "accuracy": self.accuracy,
             "top-3": self.top_3,
@@ -87,39 +101,32 @@ class ClassificationReport:
             "calibration error": self.calibration_error,
             "AUC": self.auc,
         }
-        known = [f"{name} {value:.4f}" for name, value in figures.items() if value is not None]
-        parts = [", ".join(known), self._classes()]
-        if self.missing:
-            parts.append(f"no sample of: {', '.join(self.missing)}")
-        parts.append(self._matrix())
-        if self.most_confused:
-            pairs = [(pair.true, pair.predicted, str(pair.count)) for pair in self.most_confused]
-            table = _table("<<>", [("true", "predicted", "count"), *pairs])
-            parts.append(f"most confused\n{table}")
-        header = ("row", "true", "predicted", "probability")
-        rows = [(str(x.row), x.true, x.predicted, _figure(x.probability)) for x in self.worst]
-        table = _table("><<>", [header, *rows])
-        parts.append(f"lowest probability of the true class\n{table}")
-        return "\n\n".join(parts)
-
-    def _classes(self) -> str:
-        header = ("class", "precision", "recall", "f1", "support")
-        rows = [
+        yield ", ".join(
+            f"{name} {value:.4f}" for name, value in figures.items() if value is not None
+        )
+        names = [c.name for c in self.per_class]
+        rows: list[tuple[str, ...]] = [
             (c.name, _figure(c.precision), _figure(c.recall), _figure(c.f1), f"{c.support:,}")
             for c in self.per_class
         ]
-        return _table("<>>>>", [header, *rows])
-
-    def _matrix(self) -> str:
-        names = [c.name for c in self.per_class]
+        yield Table("", ("class", "precision", "recall", "f1", "support"), rows, "<>>>>")
+        if self.missing:
+            yield f"no sample of: {', '.join(self.missing)}"
         if len(names) > _WIDEST:
-            return f"confusion matrix: too wide to print with {len(names)} classes"
-        rows = [
-            (name, *(str(count or ".") for count in counts))
-            for name, counts in zip(names, self.confusion, strict=True)
-        ]
-        table = _table("<" + ">" * len(names), [("", *names), *rows])
-        return f"confusion matrix: row = true class, column = predicted class\n{table}"
+            yield f"confusion matrix: too wide to print with {len(names)} classes"
+        else:
+            rows = [
+                (name, *(str(count or ".") for count in counts))
+                for name, counts in zip(names, self.confusion, strict=True)
+            ]
+            caption = "confusion matrix: row = true class, column = predicted class"
+            yield Table(caption, ("", *names), rows, "<" + ">" * len(names))
+        if self.most_confused:
+            rows = [(pair.true, pair.predicted, str(pair.count)) for pair in self.most_confused]
+            yield Table("most confused", ("true", "predicted", "count"), rows, "<<>")
+        rows = [(str(x.row), x.true, x.predicted, _figure(x.probability)) for x in self.worst]
+        header = ("row", "true", "predicted", "probability")
+        yield Table("lowest probability of the true class", header, rows, "><<>")
 
 
 def classification_report(
@@ -191,14 +198,3 @@ def _per_class(names: Sequence[str], confusion: numpy.ndarray) -> tuple[ClassFig
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
-
-
-def _table(align: str, lines: Sequence[Sequence[str]]) -> str:
-    """Return aligned lines; align: < or > for each column."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            f"{cell:{side}{width}}" for cell, side, width in zip(line, align, widths, strict=True)
-        ).rstrip()
-        for line in lines
-    )

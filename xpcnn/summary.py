@@ -7,6 +7,7 @@ from typing import Any
 
 from xpcnn.layers import Layer, Sequential
 from xpcnn.sizes import sizes_of
+from xpcnn.table import Table
 from xpcnn.types import Shape
 
 
@@ -43,8 +44,16 @@ class Summary:
         return asdict(self)
 
     def __str__(self) -> str:
+        return f"{self._table()}\n{self._memory()}"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the table, and the memory in words."""
+        return f"{self._table().html()}\n<p>{self._memory()}</p>"
+
+    def _table(self) -> Table:
+        """Return a table with a row for each layer, and one for all of them."""
         header = ("layer", "type", "output shape", "parameters", "multiply-adds")
-        table = [
+        rows = [
             (
                 row.path,
                 row.type,
@@ -54,22 +63,16 @@ class Summary:
             )
             for row in self.rows
         ]
-        table.append(("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}"))
-        widths = [max(len(line[i]) for line in (header, *table)) for i in range(len(header))]
-        lines = [
-            "  ".join(
-                cell.rjust(width) if i > 2 else cell.ljust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in (header, *table)
-        ]
+        total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
+        return Table("layers of the network", header, [*rows, total], "<<<>>")
+
+    def _memory(self) -> str:
         mib = 2**20
-        lines.append(
+        return (
             f"training with batches of {self.batch_size}: at least "
             f"{self.parameter_bytes / mib:.1f} MiB of parameters, gradients and momentum, "
             f"{self.activation_bytes / mib:.1f} MiB of activations"
         )
-        return "\n".join(lines)
 
 
 def summarize(

@@ -18,6 +18,7 @@ from xpcnn.data.labels import MOST_CLASSES, as_indices, check_range
 from xpcnn.data.reading import Reading
 from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
 from xpcnn.habits import no_attribute
+from xpcnn.table import Table
 from xpcnn.types import Shape
 
 _FROM_ARRAYS = "Dataset.from_arrays, which works out mean and std"
@@ -139,6 +140,12 @@ class Dataset:
             f"Dataset({self.name!r}, {len(self)} images of {size} {self.images.dtype}, "
             f"{len(self.classes)} classes)"
         )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: how many images there are of each class."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        rows = [(name, f"{n:,}") for name, n in zip(self.classes, counts, strict=True)]
+        return Table(repr(self), ("class", "images"), rows, "<>").html()
 
     def digest(self) -> str:
         """Return a hash of the images and labels in their order, 32 hexadecimal digits."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.habits import no_attribute
+from xpcnn.table import Table
 
 
 @dataclass(frozen=True)
@@ -94,23 +96,27 @@ class History:
 
     def __str__(self) -> str:
         """Return a table: epoch, loss, accuracy, of the validation part too, lr and seconds."""
+        return "\n".join([str(self._table()), *(f"note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the table, and the notes."""
+        notes = [f"<p>{escape(f'note: {note}')}</p>" for note in self.notes]
+        return "\n".join([self._table().html(), *notes])
+
+    def _table(self) -> Table:
         formats = {
             "epoch": "d",
             **dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), ".4f"),
             "lr": ".4g",
             "seconds": ".2f",
         }
-        columns = [
-            [name, *("" if x is None else format(x, form) for x in self[name])]
+        columns = {
+            name: ["" if x is None else format(x, form) for x in self[name]]
             for name, form in formats.items()
             if not self.epochs or any(x is not None for x in self[name])
-        ]
-        widths = [max(map(len, column)) for column in columns]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            for row in zip(*columns, strict=True)
-        ]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+        }
+        rows = list(zip(*columns.values(), strict=True))
+        return Table(f"{len(self)} epochs", list(columns), rows, ">" * len(columns))
 
     def losses(self) -> Sequence[float]:
         """Return a loss of every epoch: of the validation part, or without one of training."""

@@ -1,0 +1,41 @@
+"""A table of text: aligned in a terminal, HTML in a notebook."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of text under a header, the same number in every row.
+
+    caption: what the table holds, shown in HTML; "" for none.
+    align: "<" (left) or ">" (right) for each column.
+    """
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    align: str
+
+    def __str__(self) -> str:
+        """Return lines with their columns aligned."""
+        lines = [self.header, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(
+                f"{cell:{side}{width}}"
+                for cell, side, width in zip(line, self.align, widths, strict=True)
+            ).rstrip()
+            for line in lines
+        )
+
+    def html(self) -> str:
+        """Return the table in HTML, its text escaped, without styles or scripts."""
+        body = [_row("th", self.header), *(_row("td", row) for row in self.rows)]
+        caption = [f"<caption>{escape(self.caption)}</caption>"] if self.caption else []
+        return "\n".join(["<table>", *caption, *body, "</table>"])
+
+
+def _row(tag: str, cells: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
