@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xpcnn.data import folders, load
-from xpcnn.errors import DataError, LabelError
+from xpcnn.errors import DataError, DataWarning, LabelError
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 
@@ -97,22 +97,27 @@ def tree(root: Path, *paths: str) -> Path:
 
 
 BAD: list[tuple[tuple[str, ...], type[DataError], str]] = [
-    (("a/0.png",), DataError, f"{{r}}: holds pictures of one class only, 'a'\n{FORM}"),
+    (
+        ("a/0.png",),
+        DataError,
+        f"{{r}}: holds pictures of one class only, 'a', expected two or more\n{FORM}",
+    ),
     (
         ("pets/a/0.png", "pets/b/0.png"),
         DataError,
-        "{r}: holds pictures of one class only, 'pets'\nTry: {r}/pets",
+        "{r}: holds pictures of one class only, 'pets', expected two or more\nTry: {r}/pets",
     ),
     (
         ("train/a/0.png", "test/a/0.png"),
         DataError,
-        f"{{r}}: holds pictures of one class only, 'a'\n{FORM}",
+        f"{{r}}: holds pictures of one class only, 'a', expected two or more\n{FORM}",
     ),
     (("0.png", "1.png"), DataError, f"{{r}}: holds no folders, one for each class\n{FORM}"),
     (
         ("a/0.png", "b/"),
         DataError,
-        "{r}/b: holds no pictures\nTry: put pictures of this class there, or remove it",
+        "{r}: holds pictures of one class only, 'a', expected two or more; empty folders: b\n"
+        + FORM,
     ),
     (
         ("test/a/0.png", "test/b/0.png"),
@@ -163,9 +168,52 @@ def test_what_is_no_picture_by_its_ending_is_skipped_and_counted(tmp_path: Path)
     with pytest.raises(DataError) as caught:
         folders.read(root)
     assert str(caught.value) == (
-        f"{root / 'a'}: holds no pictures, only other files: 1 (.db)\n"
-        "Try: put pictures of this class there, or remove it"
+        f"{root}: folders without pictures that hold other files:\n  {root / 'a'}: 1 (.db)\n"
+        "Try: pictures in a format that is read, such as PNG or JPEG; or remove the folders"
     )
+
+
+def test_all_folders_with_other_files_alone_are_named(tmp_path: Path) -> None:
+    root = tree(tmp_path, "a/0.png", "b/0.png")
+    for i in range(12):
+        (root / f"c{i:02}").mkdir()
+        (root / f"c{i:02}" / "0.heic").write_text("words")
+    with pytest.raises(DataError) as caught:
+        folders.read(root)
+    lines = str(caught.value).splitlines()
+    assert lines[1:11] == [f"  {root / f'c{i:02}'}: 1 (.heic)" for i in range(10)]
+    assert lines[11] == "  and 2 more"
+
+
+def test_empty_folders_are_no_classes_and_that_is_a_warning(tmp_path: Path) -> None:
+    parts = [f"{part}/{name}/0.png" for part in ("train", "test") for name in "ab"]
+    root = tree(tmp_path, *parts, "train/d/", "train/c/deep/", "test/e/")
+    with pytest.warns(DataWarning) as caught:
+        found = folders.read(root)
+    assert found.classes == ("a", "b")
+    assert [str(warning.message) for warning in caught] == [
+        f"{root / 'train'}: empty folders are not used as classes: c, d\n"
+        "Try: put pictures there, or remove the folders"
+    ]
+    assert folders.read(root, reading=found.reading).classes == ("a", "b")  # for a model: none
+    picture(root / "test" / "c" / "0.png", grey(1))
+    with pytest.raises(LabelError, match="there is no such class in "):
+        folders.read(root)
+
+
+def test_pictures_that_are_all_damaged_are_counted_and_named(tmp_path: Path) -> None:
+    for name in ("a/0.jpg", "a/1.jpg", "b/0.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    for skip in (False, True):
+        with pytest.raises(DataError) as caught:
+            folders.read(tmp_path, skip_damaged=skip)
+        lines = str(caught.value).splitlines()
+        assert lines[0] == f"{tmp_path}: 3 of 3 pictures cannot be read:"
+        assert [line.split(":")[0] for line in lines[1:4]] == [
+            f"  {tmp_path / name}" for name in ("a/0.jpg", "b/0.jpg", "a/1.jpg")
+        ]
+        assert lines[4] == "Try: pictures that can be opened, such as PNG or JPEG files"
 
 
 def test_what_lies_beside_parts_and_classes_is_said(tmp_path: Path) -> None:

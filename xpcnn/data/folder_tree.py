@@ -33,6 +33,9 @@ PARTS: Mapping[str, Name] = {
     "testing": "test",
 }
 FORM = "a folder for each class with its pictures: cat/1.png, dog/1.png"
+NAMED = 10
+"""Files or folders that an error names, of many that are wrong."""
+
 _DEEPEST = 64  # folders inside each other
 _LEFT_BEHIND = frozenset(["__macosx", "$recycle.bin", "system volume information", "@eadir"])
 
@@ -189,21 +192,32 @@ def listed(endings: Counter[str]) -> str:
 def by_class(folder: Folder) -> Files:
     """Return the pictures of each class, in order, those in folders of the class included.
 
+    An empty folder is no class. Folders that hold other files alone are rejected: their pictures
+    may be in a format that is not read.
+
     Raises:
-        DataError: there are no classes, or one has no pictures.
+        DataError: there are no classes, or there are such folders, all of which are named.
     """
     found: Files = {}
-    for place in folder.folders:
-        found[place.name] = list(place.all_pictures())
-        if not found[place.name]:
-            message = f"{place.path}: holds no pictures"
-            if others := place.all_others():
-                message += f", only other files: {others.total()} ({listed(others)})"
-            advice = "put pictures of this class there, or remove it"
-            raise DataError(hint(message, advice))
-        if any("\ud800" <= letter <= "\udfff" for letter in place.name):
-            message = f"{shown(place.path)}: the name of a class is no text in UTF-8"
+    without: list[str] = []
+    for inner in folder.folders:
+        pictures, others = list(inner.all_pictures()), inner.all_others()
+        if pictures:
+            found[inner.name] = pictures
+        elif others:
+            without.append(f"{inner.path}: {others.total()} ({listed(others)})")
+        if any("\ud800" <= letter <= "\udfff" for letter in inner.name):
+            message = f"{shown(inner.path)}: the name of a class is no text in UTF-8"
             raise DataError(hint(message, "rename the folder"))
+    if without:
+        listing = "\n  ".join(without[:NAMED])
+        more = f"\n  and {len(without) - NAMED} more" if len(without) > NAMED else ""
+        message = (
+            f"{folder.path}: folders without pictures that hold other files:\n  {listing}{more}"
+        )
+        advice = "pictures in a format that is read, such as PNG or JPEG; or remove the folders"
+        raise DataError(hint(message, advice))
     if not found:
-        raise DataError(hint(f"{folder.path}: holds no folders, one for each class", FORM))
+        what = "no pictures in its folders" if folder.folders else "no folders, one for each class"
+        raise DataError(hint(f"{folder.path}: holds {what}", FORM))
     return found

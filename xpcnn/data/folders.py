@@ -2,8 +2,9 @@
 
 Names of classes are those of the folders, in order (by number, where all are numbers). The pictures
 of the classes come in turn, so that the first ones are of all classes. `folder_tree` tells parts
-from classes, and `picture_sets` reads the pictures of all parts alike. Refuses a single class, and
-damaged pictures, all of which are named, unless they are to be left out.
+from classes, and `picture_sets` reads the pictures of all parts alike. Warns of empty folders,
+which are no classes. Refuses a single class, and damaged pictures, all of which are named, unless
+they are to be left out.
 """
 
 from collections import Counter
@@ -14,15 +15,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xpcnn.data.folder_tree import FORM, Files, Folder, Name, by_class, listed, parts, scan
+from xpcnn.data.folder_tree import (
+    FORM,
+    NAMED,
+    Files,
+    Folder,
+    Name,
+    by_class,
+    listed,
+    parts,
+    scan,
+)
 from xpcnn.data.images import Part
-from xpcnn.data.picture_sets import PictureSet, read_alike, read_set
+from xpcnn.data.picture_sets import read_alike, read_set, unreadable
 from xpcnn.data.reading import Fit, Reading
-from xpcnn.errors import DataError, LabelError, hint, nearest
+from xpcnn.errors import DataError, DataWarning, LabelError, hint, nearest, warn_user
 
 Size = tuple[int, int]  # (h, w)
-
-_NAMED = 10  # damaged pictures in a message
 
 
 class Contents(NamedTuple):
@@ -60,6 +69,9 @@ def read(
     folders = parts(tree)
     files = {part: by_class(folder) for part, folder in folders.items()}
     classes = _classes(root, folders, files, least=2 if reading is None else 1)
+    if reading is None and (empty := _empty(folders["train"])):
+        message = f"{folders['train'].path}: empty folders are not used as classes: {empty}"
+        warn_user(hint(message, "put pictures there, or remove the folders"), DataWarning)
     notes = _unused(tree, folders) + _skipped(folders.values())
     order: tuple[Name, ...] = ("train", "validation", "test")
     labelled = {part: _in_turn(files[part], classes) for part in order if part in files}
@@ -71,7 +83,8 @@ def read(
     )
     if found.damaged:
         if not skip_damaged:
-            raise _damaged(root, found, len(paths))
+            advice = "mend or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
+            raise unreadable(paths, found.damaged, advice)
         notes.append(f"damaged pictures left out: {len(found.damaged)} of {len(paths)}")
     labels = np.array([y for pairs in labelled.values() for _, y in pairs], np.int64)
     kept = np.array(found.kept)
@@ -101,7 +114,9 @@ def _classes(
     train = files["train"]
     if len(train) < least:
         (only,) = train
-        message = f"{root}: holds pictures of one class only, {only!r}"
+        message = f"{root}: holds pictures of one class only, {only!r}, expected two or more"
+        if empty := _empty(folders["train"]):
+            message += f"; empty folders: {empty}"
         inside = [f for f in folders["train"].folders[0].folders if f.holds_pictures]
         nested = len(inside) > 1 and not folders["train"].folders[0].pictures
         raise DataError(hint(message, str(folders["train"].folders[0].path) if nested else FORM))
@@ -113,6 +128,12 @@ def _classes(
                 raise LabelError(hint(message, nearest(name, train)))
     numbered = all(name.isascii() and name.isdigit() for name in train)
     return tuple(sorted(train, key=int if numbered else None))
+
+
+def _empty(folder: Folder) -> str:
+    """Return a list of the folders in a folder that hold no files at all."""
+    names = [f.name for f in folder.folders if not f.holds_pictures and not f.all_others()]
+    return ", ".join([*names[:NAMED], *(["..."] if len(names) > NAMED else [])])
 
 
 def _unused(tree: Folder, folders: Mapping[Name, Folder]) -> list[str]:
@@ -135,16 +156,6 @@ def _skipped(folders: Iterable[Folder]) -> list[str]:
         return []
     count, endings = others.total(), listed(others)
     return [f"files skipped, as their ending is not that of a picture: {count} ({endings})"]
-
-
-def _damaged(root: Path, found: PictureSet, count: int) -> DataError:
-    """Return an error that names the damaged pictures, the first of them with what is wrong."""
-    lines = [str(error).partition("\nTry: ")[0] for error in found.damaged]
-    more = [f"and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
-    listing = "\n  ".join([*lines[:_NAMED], *more])
-    message = f"{root}: {len(lines)} of {count} pictures cannot be read:\n  {listing}"
-    advice = "mend or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
-    return DataError(hint(message, advice))
 
 
 def _in_turn(files: Files, classes: Iterable[str]) -> list[tuple[Path, int]]:

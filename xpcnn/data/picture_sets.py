@@ -5,6 +5,7 @@ grey pictures has them; RGB where one has a colour; grey otherwise. Refuses floa
 """
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xpcnn.data.picture_files import Depth, depth, lost_bits, opened, upright_size
+from xpcnn.data.folder_tree import NAMED
+from xpcnn.data.picture_files import (
+    Depth,
+    depth,
+    lost_bits,
+    opened,
+    require_pillow,
+    upright_size,
+)
 from xpcnn.data.pictures import as_sample, check_reading, load, read_picture
 from xpcnn.data.reading import Fit, Mode, Pictures, Reading, Size
 from xpcnn.errors import DataError, hint
@@ -25,6 +34,7 @@ _LIMIT = 1 << 33  # bytes of all samples in memory
 _KEPT = 128  # pixels up to which a size that all pictures have is kept
 _LONGEST = 32  # pixels of the longer side of a size that is chosen
 _MULTIPLE = 4  # of which the sides of a chosen size are, so that it can be halved twice
+_OTHERS = "pictures that can be opened, such as PNG or JPEG files"
 _GREY = ("1", "L", "LA", "La")
 
 
@@ -61,6 +71,7 @@ def read_set(paths: Sequence[Path], size: Size | None = None, fit: Fit = "pad") 
         DataError: Pillow is missing, no file can be read, floats are mixed with other values,
             or the samples would take too much memory.
     """
+    require_pillow()
     headers: dict[int, _Header] = {}
     damaged: dict[int, DataError] = {}
     for i, path in enumerate(paths):
@@ -69,7 +80,7 @@ def read_set(paths: Sequence[Path], size: Size | None = None, fit: Fit = "pad") 
         except DataError as error:
             damaged[i] = error
     if not headers:
-        raise next(iter(damaged.values()))
+        raise unreadable(paths, list(damaged.values()), _OTHERS)
     mode = _mode(paths, headers)
     chosen, notes = _size(list(headers.values())) if size is None else (size, ())
     reading = Pictures(mode, chosen, fit)
@@ -86,7 +97,7 @@ def read_set(paths: Sequence[Path], size: Size | None = None, fit: Fit = "pad") 
         images[len(kept)] = as_sample(picture, reading)
         kept.append(i)
     if not kept:
-        raise next(iter(damaged.values()))
+        raise unreadable(paths, list(damaged.values()), _OTHERS)
     images = images[: len(kept)]
     if mode == "RGB" and not coloured:
         reading, images = Pictures("L", chosen, fit), images[:, :1].copy()
@@ -114,6 +125,7 @@ def read_alike(paths: Sequence[Path], reading: Reading) -> PictureSet:
             memory.
         ConfigError: see `pictures.check_reading`.
     """
+    require_pillow()
     check_reading(reading)
     images = _empty(len(paths), reading)
     kept: list[int] = []
@@ -126,8 +138,21 @@ def read_alike(paths: Sequence[Path], reading: Reading) -> PictureSet:
         else:
             kept.append(i)
     if not kept:
-        raise damaged[0]
+        raise unreadable(paths, damaged, _OTHERS)
     return PictureSet(images[: len(kept)], reading, tuple(kept), tuple(damaged), ())
+
+
+def unreadable(paths: Sequence[Path], damaged: Sequence[DataError], advice: str) -> DataError:
+    """Return the error for pictures that cannot be read, some or all of those at `paths`.
+
+    It says how many there are, and what is wrong with the first of them.
+    """
+    lines = [str(error).partition("\nTry: ")[0] for error in damaged]
+    more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
+    listing = "\n  ".join([*lines[:NAMED], *more])
+    folder = os.path.commonpath([path.parent for path in paths])
+    message = f"{folder}: {len(lines)} of {len(paths)} pictures cannot be read:\n  {listing}"
+    return DataError(hint(message, advice))
 
 
 def _header(path: Path) -> _Header:
