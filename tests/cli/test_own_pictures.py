@@ -159,7 +159,7 @@ def test_a_folder_of_pictures_is_answered_and_what_is_bad_in_it_named(
     assert [line.split("  ")[0] for line in lines] == [*paths, "in/more/last.PNG"]
     note, skipped, advice = ran.err.splitlines()
     assert note == "note: passed over 1 files whose names are not those of pictures"
-    assert skipped.startswith("warning: skipped: in/bad.png: is no picture in a format ")
+    assert skipped.startswith("warning: skipped: in/bad.png: is empty")
     assert advice.startswith("Try: ")
     ran = cli("predict", trained, *paths, "in/bad.png", "none.png", "--json")  # all named
     assert ran.code == 1

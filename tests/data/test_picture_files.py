@@ -35,7 +35,20 @@ def test_refusals_name_the_file(tmp_path: Path) -> None:
     assert refusal(tmp_path).startswith(f"{tmp_path}: cannot be read: Is a directory\n")
     cut = picture(tmp_path / "cut.png", numpy.arange(2500).reshape(50, 50) ** 2 % 251)
     cut.write_bytes(cut.read_bytes()[:200])
-    assert refusal(cut).startswith(f"{cut}: cannot be read: ")
+    damaged = "\nTry: another copy of the picture, or leave it out"
+    assert refusal(cut).startswith(f"{cut}: the picture is damaged: ")
+    assert refusal(cut).endswith(damaged)
+    cut.write_bytes(cut.read_bytes()[:12])
+    assert refusal(cut) == f"{cut}: is a damaged PNG file{damaged}"
+    cut.write_bytes(b"")
+    assert refusal(cut) == f"{cut}: is empty\n{advice}"
+
+
+def test_a_defect_of_our_own_is_not_taken_for_damage(tmp_path: Path) -> None:
+    path = picture(tmp_path / "a.png", dot(0, 255))
+    for defect in (TypeError, AttributeError, NameError, KeyError, IndexError, AssertionError):
+        with pytest.raises(defect), picture_files.opened(path):
+            raise defect
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif", "webp", "avif", "jp2"])

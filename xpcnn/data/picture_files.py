@@ -6,7 +6,9 @@ wanted is made smaller early, JPEGs while they are decoded. Every error is a Dat
 the file.
 """
 
+import struct
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -33,11 +35,18 @@ ENDINGS = (
 )
 """How names of picture files end, in lower case."""
 
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, RuntimeError),  # in 11,000 damaged files of all formats
+    *(EOFError, OverflowError, struct.error, zlib.error),  # in Pillow's source
+)
+"""What Pillow raises on damaged files. Anything else is a defect, and is not hidden."""
+
 _MOST_PIXELS = 100_000_000
 _ALWAYS = 1 << 25  # pixels that a file of any length may have
 _PER_BYTE = 1000  # more of them for each byte of the file: what a blank PNG has
 _SMALLER = "the picture in a smaller size: 100 million pixels at most"
 _ADVICE = "a PNG or JPEG file"
+_AGAIN = "another copy of the picture, or leave it out"
 _BAND = 1 << 20  # pixels that are prepared at a time
 _DRAFTED = ("JPEG", "MPO")  # formats that can be decoded smaller than they are
 _MOST_AT_ONCE = 32  # lengths of a block: Pillow's means of larger ones are too small
@@ -101,14 +110,30 @@ def opened(path: PictureFile) -> Iterator["Image"]:
     except DataError:
         raise
     except UnidentifiedImageError as error:
+        with open_regular(path) as file:
+            start = file.read(16)
+        if kind := next((name for name in formats if _begins(name, start)), ""):
+            raise DataError(hint(f"{path}: is a damaged {kind} file", _AGAIN)) from error
         message = f"{path}: is no picture in a format that is read ({', '.join(FORMATS)})"
-        raise DataError(hint(message, _ADVICE)) from error
+        raise DataError(hint(message if start else f"{path}: is empty", _ADVICE)) from error
     except Image.DecompressionBombError as error:
         raise DataError(hint(f"{path}: too many pixels", _SMALLER)) from error
     except MemoryError as error:
         raise DataError(hint(f"{path}: needs more memory than there is", _SMALLER)) from error
-    except Exception as error:  # decoders raise of all kinds on damaged files
-        raise DataError(hint(f"{path}: cannot be read: {error}", _ADVICE)) from error
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            message = f"{path}: cannot be read: {error.strerror}"
+            raise DataError(hint(message, "check the path and the disk")) from error
+        message = f"{path}: the picture is damaged: {error}"
+        raise DataError(hint(message, _AGAIN)) from error
+
+
+def _begins(kind: str, start: bytes) -> bool:
+    """Whether a file that begins with these bytes says that it is of a format of Pillow's."""
+    from PIL import Image
+
+    accept = Image.OPEN[kind][1]
+    return accept is not None and accept(start) is True
 
 
 def _stream(path: PictureFile) -> AbstractContextManager[BinaryIO]:
