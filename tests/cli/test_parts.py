@@ -161,3 +161,48 @@ def test_weights_of_classes(cli: Cli, digits: Dataset) -> None:
     ran = cli("train", "--class-weights", "much")
     assert ran.code == 2
     assert "'much' is neither balanced nor a list of numbers such as 1,5,2" in ran.err
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        (),
+        ("--validation", "0.3", "--seed", "5", "--classes", "7,1,0"),
+        ("--dataset", "own.npz"),
+        ("--dataset", "own.npz", "--validation", "held.npz"),
+        ("--dataset", "own.npz", "--validation", "0.5", "--limit-per-class", "6"),
+    ],
+)
+def test_the_part_that_a_run_validated_on_can_be_evaluated(
+    cli: Cli, digits: Dataset, flags: tuple[str, ...]
+) -> None:
+    own = {"val_images": digits.images[80:93], "val_labels": digits.labels[80:93]}
+    save("own.npz", digits, 80, **own)
+    save("held.npz", digits, 33)
+    ran = cli("train", *TINY, *flags, "--out", "run", "--json")
+    last = json.loads(ran.out)["epochs"][-1]
+    scores = json.loads(cli("evaluate", "run", "--part", "validation", "--json").out)
+    assert (scores["part"], scores["accuracy"]) == ("validation", last["val_accuracy"])
+    assert scores["loss"] == pytest.approx(last["val_loss"], rel=1e-6)
+    assert cli("predict", "run", "--part", "validation", "--rows", "0").code == 0
+
+
+def test_no_validation_part(cli: Cli, digits: Dataset) -> None:
+    save("own.npz", digits, 80)
+    cli("train", *TINY, "--validation", "0", "--out", "run")
+    for flags, name in (((), "digits"), (("--dataset", "own.npz"), "own.npz")):
+        ran = cli("evaluate", "run", "--part", "validation", *flags)
+        assert ran == (
+            1,
+            "",
+            f"error: {name} has no validation part\n"
+            "Try: --part test, or --dataset with what to evaluate on\n",
+        )
+
+
+def test_drop_last_leaves_out_a_short_batch(cli: Cli) -> None:
+    flags = ("train", "--limit", "100", "--validation", "0", "--batch-size", "40", "--epochs", "1")
+    for more, steps in (((), 3), (("--drop-last",), 2)):
+        cli(*flags, *more, "--out", f"run{steps}")
+        (line,) = Path(f"run{steps}/metrics.jsonl").read_text().splitlines()
+        assert json.loads(line)["step"] == steps

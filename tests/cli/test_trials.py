@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy
 import pytest
 
+import xpcnn
 from tests.cli.conftest import Cli
 
 SMALL = ("train", "--limit", "200")
@@ -36,3 +39,13 @@ def test_health_is_told_and_can_be_off(cli: Cli) -> None:
     sick = (*SMALL, "--epochs", "1", "--lr", "30")
     assert "note: health: " in cli(*sick, "--out", "one").err
     assert "health" not in cli(*sick, "--no-health", "--out", "two").err
+
+
+def test_notes_about_the_data_are_told_before_a_trial_too(cli: Cli) -> None:
+    digits = xpcnn.data.load("digits")[0]
+    held: dict[str, Any] = {"val_images": digits.images[80:93], "val_labels": digits.labels[80:93]}
+    numpy.savez("own.npz", images=digits.images[:80], labels=digits.labels[:80], **held)
+    flags = ("train", "--dataset", "own.npz", "--validation", "0.2", "--dry-run")
+    note = "note: the validation part of own.npz is not used: --validation is 0.2\n"
+    assert cli(*flags).err == note
+    assert cli(*flags, "--quiet").err == ""

@@ -36,7 +36,7 @@ def model() -> Model:
             {"batch_size": 16},
             "the last batch of an epoch has 1 sample (33 in batches of 16), and layers.1 "
             "(BatchNorm) needs 2 or more for the variance of its features\n"
-            "Try: batch_size=17, or drop_last=True",
+            "Try: batch_size=17, or drop_last=True (--drop-last)",
         ),
         (9, {"batch_size": 4}, "(9 in batches of 4), "),
         (9, {"batch_size": 1}, "batch_size is 1, and layers.1 (BatchNorm) needs"),

@@ -91,8 +91,7 @@ def train(
             describe(folder, model.backend, settings, plan.init)
         journal = Journal(folder)
         checkpoints = replace(plan.checkpoints, folder=folder / CHECKPOINTS)
-        for note in (*plan.train.notes, *settings.notes):
-            say(f"note: {note}", quiet)
+        say_notes(plan, quiet)
         say(_opening(plan), quiet)
         if plan.loaded is not None and resumed is None:
             say(str(plan.loaded), quiet)
@@ -214,6 +213,12 @@ def prepare(request: Request) -> Plan:
     )
     init = None if source is None else model_path(flags["init"])
     return Plan(model, settings, train, validation, test, checkpoints, init, loaded)
+
+
+def say_notes(plan: Plan, quiet: bool) -> None:
+    """Say what was decided about the data and the network where nobody asked for anything."""
+    for note in (*plan.train.notes, *plan.settings.notes):
+        say(f"note: {note}", quiet)
 
 
 def _read(

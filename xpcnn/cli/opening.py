@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from xpcnn import data
-from xpcnn.cli.options import device_name
+from xpcnn.cli.options import device_name, listed
 from xpcnn.data import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.paths import is_unlabelled, unlabelled
@@ -34,7 +34,7 @@ def open_model(name: str, backend: str = "numpy", device: str | None = None) -> 
 
 
 class Part(NamedTuple):
-    """A part of a data set, and its name: "test", "train" or "all"."""
+    """A part of a data set, and its name: "test", "validation", "train" or "all"."""
 
     images: Dataset
     name: str
@@ -52,13 +52,15 @@ def open_part(
 
     Args:
         dataset: by default the one that the model was trained on, from the folder it came from.
-        part: "test", "train" or "all"; by default all of a file or folder that the model was not
-            trained on, and the test part of any other data set.
+        part: "test", "validation", "train" or "all"; by default all of a file or folder that the
+            model was not trained on, and the test part of any other data set. The validation part
+            is the one that the run validated on, or that of the files that the model was not
+            trained on.
         label_column, skip_damaged: see `xpcnn.data.load`; by default as in training, for the data
             set that the model was trained on.
 
     Raises:
-        ConfigError: the data set is unknown.
+        ConfigError: the data set is unknown, or it has no validation part.
         DataError: it cannot be read.
     """
     config = _config(model)
@@ -74,7 +76,10 @@ def open_part(
     recorded = {} if other else config
     options["label_column"] = label_column or recorded.get("label-column")
     options["skip_damaged"] = bool(skip_damaged or recorded.get("skip-damaged"))
-    if own and part == "all":
+    if part == "validation":
+        trained_on = not other if own else name.casefold() == _trained_on(model)
+        chosen = _validation_part(name, data_dir, options, config if trained_on else {})
+    elif own and part == "all":
         chosen = data.load_whole(name, **options, classes=model.classes)
     else:
         train, test = data.load(name, data_dir, **options)
@@ -83,6 +88,32 @@ def open_part(
     if known is not None and known != chosen.classes and set(known) <= set(chosen.classes):
         chosen = chosen.select(classes=known)
     return Part(chosen, part)
+
+
+def _validation_part(
+    name: str, data_dir: str | None, options: dict[str, Any], config: dict[str, Any]
+) -> Dataset:
+    """Return what a run validated on; without its configuration, the part that the files hold.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    asked, classes = config.get("validation"), config.get("classes")
+    whole, validation, _ = data.load_parts(
+        name,
+        data_dir,
+        **options,
+        validation=asked if isinstance(asked, str) else None,
+        classes=None if classes is None else listed(classes),
+        limit=config.get("limit"),
+        limit_per_class=config.get("limit-per-class"),
+    )
+    if isinstance(asked, int | float):
+        _, validation = data.split(whole, asked, config.get("seed", 0))
+    if validation is None:
+        message = f"{name} has no validation part"
+        raise ConfigError(hint(message, "--part test, or --dataset with what to evaluate on"))
+    return validation
 
 
 def open_rows(

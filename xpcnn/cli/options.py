@@ -104,9 +104,10 @@ data_dir_option = option(
 )
 part_option = option(
     "--part",
-    type=click.Choice(["test", "train", "all"]),
-    text="Part of the data set: test, train (with what was validated on) or all. By default all "
-    "of a file or folder that the model was not trained on, and otherwise the test part.",
+    type=click.Choice(["test", "validation", "train", "all"]),
+    text="Part of the data set: test, validation (what the run validated on), train (with what was "
+    "validated on) or all. By default all of a file or folder that the model was not trained on, "
+    "and otherwise the test part.",
 )
 label_column_option = option(
     "--label-column",

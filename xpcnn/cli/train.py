@@ -37,7 +37,7 @@ GROUPS = {
     ),
     "Network": ("model", "init", "freeze", "dtype"),
     "Training": (
-        *("epochs", "batch-size", "optimizer", "lr", "momentum", "weight-decay", "l1"),
+        *("epochs", "batch-size", "drop-last", "optimizer", "lr", "momentum", "weight-decay", "l1"),
         *("schedule", "warmup", "clip-norm", "accumulate", "ema", "label-smoothing"),
         *("class-weights", "seed"),
     ),
@@ -110,6 +110,12 @@ GROUPS = {
 )
 @option("--epochs", type=int, at="training.epochs", text="Passes through the training images.")
 @option("--batch-size", type=int, at="training.batch_size", text="Images in a batch.")
+@option(
+    "--drop-last",
+    is_flag=True,
+    at="training.drop_last",
+    text="Leave out the last batch of an epoch where it is short.",
+)
 @option(
     "--optimizer",
     at="training.optimizer.name",
@@ -305,7 +311,7 @@ def command(context: click.Context, /, **_: Any) -> None:
         from xpcnn.cli.trials import trial
 
         with flags_in_errors(context, request.wheres):
-            text, table = trial(request, trials[0])
+            text, table = trial(request, trials[0], quiet)
         answer(to_json(table) if as_json else text)
         return
     preflight = not flags.pop("no_preflight")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy
 
-from xpcnn.cli.job import prepare
+from xpcnn.cli.job import prepare, say_notes
 from xpcnn.cli.request import Request
 from xpcnn.trials import dry_run, find_lr, overfit_one_batch
 from xpcnn.trials.learning_rate import LrSearch
@@ -13,7 +13,7 @@ from xpcnn.trials.one_batch import Overfit
 from xpcnn.trials.one_update import DryRun
 
 
-def trial(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
+def trial(request: Request, kind: str, quiet: bool) -> tuple[str, dict[str, Any]]:
     """Return what came of a trial, in words and as a table.
 
     kind: "dry_run", "find_lr" or "overfit_one_batch".
@@ -22,6 +22,7 @@ def trial(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
         XpcnnError: the request or the data are refused.
     """
     plan = prepare(request)
+    say_notes(plan, quiet)
     training = plan.settings.training
     found: DryRun | LrSearch | Overfit
     with numpy.errstate(all="ignore"):

@@ -110,7 +110,7 @@ def opened(path: PictureFile) -> Iterator["Image"]:
     except DataError:
         raise
     except UnidentifiedImageError as error:
-        with open_regular(path) as file:
+        with _stream(path) as file:
             start = file.read(16)
         if kind := next((name for name in formats if _begins(name, start)), ""):
             raise DataError(hint(f"{path}: is a damaged {kind} file", _AGAIN)) from error

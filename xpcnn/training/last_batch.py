@@ -39,7 +39,7 @@ def check_last_batch(network: Network, samples: int, options: TrainingOptions) -
     else:
         what = f"the last batch of an epoch has 1 sample ({samples:,} in batches of {size})"
         fits = next(n for n in range(size + 1, samples + 1) if samples % n != 1)
-        advice = f"batch_size={fits}, or drop_last=True"
+        advice = f"batch_size={fits}, or drop_last=True (--drop-last)"
     message = f"{what}, and {norms[0]} (BatchNorm) needs 2 or more for the variance of its features"
     raise ConfigError(hint(message, advice))
 
