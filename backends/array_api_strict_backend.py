@@ -1,6 +1,6 @@
 """array-api-strict: NumPy with nothing beyond the standard, for tests.
 
-Its arrays sit by default on the pretended device `device1`, from which NumPy refuses to read.
+Its arrays are by default on a simulated device, `device1`, from which NumPy cannot read.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ kernels: dict[str, Callable[..., Any]] = {}
 
 
 def problem(device: str | int | None) -> tuple[str, str] | None:
-    """Return why array-api-strict cannot be used on `device` and what to do; None when it can."""
+    """Return why array-api-strict cannot be used on `device` and what to do; None if it can."""
     if find_spec("array_api_strict") is None:
         return "array-api-strict is not installed", "pip install array-api-strict"
     import array_api_strict
@@ -44,7 +44,7 @@ class Library:
         return numpy.array(x.to_device(self.xp.Device("CPU_DEVICE")), order="C")
 
     def synchronize(self) -> None:
-        pass  # every call returns when its work is done
+        pass  # calls return when their work is done
 
     def memory(self) -> dict[str, int]:
         return {}

@@ -13,7 +13,7 @@ from .cupy_problem import device_index, kernels_on, problem
 
 __all__ = ["Library", "problem"]
 
-NO_KERNELS: dict[str, Callable[..., Any]] = {}  # unless XPCNN_CUDA_KERNELS asks for them
+NO_KERNELS: dict[str, Callable[..., Any]] = {}  # unless XPCNN_CUDA_KERNELS is 1
 
 
 class Library:
@@ -41,7 +41,7 @@ class Library:
         return host
 
     def uniform(self, key: int, step: Any, shape: tuple[int, ...]) -> Any:
-        """Draw on the device. A `step` that is already there (0-d, integer) is not read back."""
+        """Draw on the device. A `step` on the device (0-d, integer) is not copied to the host."""
         count, threads = math.prod(shape), 256  # a thread computes 8 numbers
         with self.device:
             out = self._cupy.empty(shape, dtype="float32")
@@ -80,5 +80,5 @@ class Library:
 
 
 def _version(number: int) -> str:
-    """Write CUDA's 13020 as 13.2."""
+    """Return CUDA's version 13020 as "13.2"."""
     return f"{number // 1000}.{number % 1000 // 10}"

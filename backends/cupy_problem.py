@@ -1,6 +1,6 @@
-"""Why CuPy cannot be used here, in one of four causes, and what mends it.
+"""Why CuPy cannot be used here, one of four causes, and what fixes it.
 
-Finds out by asking; changes nothing and falls back to nothing.
+Only looks: changes nothing and never falls back to another backend.
 """
 
 import os
@@ -10,16 +10,16 @@ from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from typing import Any
 
-Problem = tuple[str, str]  # the cause in words, the one command or action
+Problem = tuple[str, str]  # cause; the one command or action that fixes it
 
 _NO_DEVICE = 100  # cudaErrorNoDevice; any other error of the device count is the driver's
 
 
 def problem(device: str | int | None) -> Problem | None:
-    """Return why CuPy cannot be used on `device` and what mends it; None when it can.
+    """Return why CuPy cannot be used on `device` and what fixes it; None if it can.
 
-    The sentence begins with the cause: "not installed", "no driver", "no device" or "broken
-    libraries"; or it is that of a setting that is wrong.
+    The text begins with the cause: "not installed", "no driver", "no device" or "broken libraries";
+    or it says which environment variable has a value that is not valid.
     """
     if find_spec("cupy") is None:
         return _not_installed()
@@ -43,7 +43,7 @@ def problem(device: str | int | None) -> Problem | None:
 
 
 def kernels_on() -> bool:
-    """Whether the CUDA kernels are asked for. No GPU has seen them, so they are off by default.
+    """Whether XPCNN_CUDA_KERNELS is 1. No GPU has run the kernels yet: they are off by default.
 
     Raises:
         ValueError: XPCNN_CUDA_KERNELS is neither 0 nor 1.
@@ -114,13 +114,13 @@ def _wrong_setting() -> Problem | None:
 
 
 def _line(error: BaseException) -> str:
-    """Return the first line of an error that says something."""
+    """Return the first line of an error message that is not empty."""
     lines = (line.strip("= ") for line in str(error).splitlines())
     return next((line for line in lines if line), type(error).__name__)
 
 
 def _wheels() -> list[str]:
-    """Return the installed packages that bring the module cupy; two overwrite each other."""
+    """Return the installed packages with the module cupy; two of them overwrite each other."""
     return sorted(set(packages_distributions().get("cupy", ["cupy-cuda13x"])))
 
 

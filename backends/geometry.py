@@ -1,4 +1,4 @@
-"""Hyperparameters of windows, per axis: what the kernels of every array library read alike."""
+"""Hyperparameters of windows per axis, shared by the kernels of all array libraries."""
 
 from typing import Any, TypeAlias
 
@@ -6,7 +6,7 @@ Pair: TypeAlias = tuple[int, int]
 
 
 def pair(value: Any) -> Pair:
-    """Return (rows, columns) of a hyperparameter given once or per axis."""
+    """Return (rows, columns) of a hyperparameter that is one number or a pair."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 

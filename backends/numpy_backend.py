@@ -1,4 +1,4 @@
-"""NumPy on the CPU. Refuses every other device."""
+"""NumPy on the CPU. Rejects all other devices."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from .numpy_kernels.threads import can_share, session, thread_count
 
 
 def problem(device: str | int | None) -> tuple[str, str] | None:
-    """Return why NumPy cannot run on `device` and what to do; None when it can."""
+    """Return why NumPy cannot run on `device` and what to do; None if it can."""
     if device not in (None, "cpu"):
         return f"NumPy has no device {device!r}", "device 'cpu', or another backend"
     try:
@@ -26,7 +26,7 @@ def problem(device: str | int | None) -> tuple[str, str] | None:
 
 
 class Library:
-    """NumPy arrays. `from_host` returns the array that it was given, not a copy."""
+    """NumPy arrays. `from_host` returns its argument, without a copy."""
 
     xp = numpy
     array_type = numpy.ndarray
@@ -44,7 +44,7 @@ class Library:
     session = staticmethod(session)
 
     def warm_up(self) -> Iterator[str]:
-        """Compile the kernels in C where that is still to be done; yield what to tell a person."""
+        """Compile the kernels in C unless that has been done; yield lines for people."""
         if library.will_compile():
             yield "compiling kernels, once: about two seconds"
         calls, status = library.load()
@@ -52,10 +52,10 @@ class Library:
             yield f"note: training is slower than it could be: the kernels are {status}"
 
     def synchronize(self) -> None:
-        pass  # every call returns when its work is done
+        pass  # calls return when their work is done
 
     def memory(self) -> dict[str, int]:
-        """Return the most memory that the process has held, where the system tells it."""
+        """Return the peak memory of the process, if the system reports it."""
         try:
             import resource
         except ModuleNotFoundError:  # Windows
@@ -64,7 +64,7 @@ class Library:
         return {"peak_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
 
     def describe(self) -> dict[str, str]:
-        """Return what the numbers of a run depend on in their last bits.
+        """Return what the last bits of results depend on.
 
         library, blas (with the processor whose kernels it chose), simd (the instructions that
         NumPy's own loops use), threads, kernels (compiler, its version, what it compiled for).
@@ -81,7 +81,7 @@ class Library:
 
 
 def _blas(built_with: dict[str, str]) -> str:
-    """Return the BLAS, its version, and the processor whose kernels it chose where it says so."""
+    """Return the BLAS, its version and, if it reports it, the processor of its kernels."""
     name = f"{built_with['name']} {built_with.get('version', '')}".strip()
     if not can_share():
         return name

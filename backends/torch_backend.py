@@ -15,7 +15,7 @@ kernels: dict[str, Callable[..., Any]] = {}
 
 
 def problem(device: str | int | None) -> tuple[str, str] | None:
-    """Return why PyTorch cannot be used on `device` and what to do; None when it can."""
+    """Return why PyTorch cannot be used on `device` and what to do; None if it can."""
     if find_spec("torch") is None:
         return "PyTorch is not installed", "pip install torch"
     name = _device_name(device)
@@ -56,7 +56,7 @@ class Library:
         self.device = torch.device(_device_name(device))
 
     def from_host(self, x: numpy.ndarray) -> Any:
-        # a copy of our own: PyTorch warns of read-only arrays and refuses negative strides
+        # a copy: PyTorch warns about read-only arrays and rejects negative strides
         return self._torch.from_numpy(numpy.array(x, order="C")).to(self.device)
 
     def to_host(self, x: Any) -> numpy.ndarray:
@@ -96,7 +96,7 @@ class Library:
 
 
 def _device_name(device: str | int | None) -> str:
-    """Write a device as PyTorch does: None is the CPU; N and `cuda` are `cuda:N` and `cuda:0`."""
+    """Return a device as PyTorch writes it: "cpu" for None, "cuda:N" for N, "cuda:0" for "cuda"."""
     name = "cpu" if device is None else str(device)
     if name.isdecimal():
         return f"cuda:{name}"
@@ -104,7 +104,7 @@ def _device_name(device: str | int | None) -> str:
 
 
 def _peak_rss() -> dict[str, int]:
-    """Return the most memory that the process has held, where the system tells it."""
+    """Return the peak memory of the process, if the system reports it."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows

@@ -1,9 +1,10 @@
-"""CUDA kernels for CuPy arrays, held against the reference ops. No GPU has seen them: they are off
-unless XPCNN_CUDA_KERNELS=1.
+"""CUDA kernels for CuPy arrays, tested against the reference ops on the host.
 
-A kernel has the signature of its reference behind `cuda`, replaces forward and backward as one
-unit, and returns NotImplemented for cases that it does not serve: all but float32. `sgd` and `adam`
-go before the `update` of these optimizers.
+No GPU has run them yet, so they are off unless XPCNN_CUDA_KERNELS=1.
+
+A kernel takes `cuda` and the arguments of its reference, replaces forward and backward as one unit,
+and returns NotImplemented for cases that it does not serve: all but float32. `sgd` and `adam` run
+in place of the `update` of these optimizers.
 """
 
 from collections.abc import Callable
@@ -39,6 +40,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
 
 
 def kernels(cupy: Any) -> dict[str, Callable[..., Any]]:
-    """Return the kernels by name, for arrays of this CuPy."""
+    """Return the kernels by name, bound to a module `cupy`."""
     cuda = Cuda(cupy)
     return {name: partial(kernel, cuda) for name, kernel in KERNELS.items()}

@@ -1,7 +1,7 @@
 """Convolution by `kernels/conv.cu`, for windows of few elements; alone, or with ReLU and pooling.
 
-One launch forward; backward one for dw and db, one for dx. What the backward pass needs of the
-convolution is y and which pixel of each pooling window passed, one byte.
+One launch forward; backward one for dw and db, and one for dx. The backward pass needs y and, of
+each pooling window, which pixel was the largest: one byte.
 """
 
 import math
@@ -16,8 +16,8 @@ from .pool import MOST_TAPS
 from .windows import out_shape, window_struct
 
 MOST_PRODUCTS = 256
-"""Elements of a window, over the channels of a group. Not measured: a guess of where a matrix
-product over im2col begins to pay."""
+"""Most elements of a window over all channels of a group; above, a matrix product over im2col is
+expected to be faster. Not measured."""
 
 FIELDS = ("channels", "filters", "groups", "pool_rows", "pool_columns", "rectify")
 CONV = numpy.dtype([(name, numpy.int32) for name in FIELDS])
@@ -34,7 +34,7 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Any:
-    """Convolve; groups too."""
+    """Convolve, with or without groups."""
     return _convolved(cuda, (x, w, b), stride, padding, dilation, groups, (1, 1))
 
 
@@ -80,7 +80,7 @@ def _convolved(
     ho, wo = out_shape(x, geometry)[2:]
     y = cuda.empty((n, f, ho // pool[0], wo // pool[1]))
     if not serves(y):
-        return NotImplemented  # a pooling window larger than the image: the reference refuses it
+        return NotImplemented  # a pooling window larger than the image: the reference rejects it
     winner = cuda.empty(y.shape, "uint8") if grad and pool != (1, 1) else None
     given = numpy.array((c, f, groups, *pool, rectify), CONV), geometry
     cuda.each("conv.cu", "conv", y.size, x, w, b, y, winner, *given)

@@ -1,4 +1,4 @@
-"""From the text of a `.cu` file to a launch, and what all kernels here ask of their arrays.
+"""Compile and launch the kernels of `.cu` files; checks and layouts that all of them share.
 
 The kernels read float32 in C order, (n, c, h, w); other orders are copied first. Other dtypes,
 arrays without elements and those with 2^31 of them are left to the references. Nothing waits for
@@ -19,7 +19,7 @@ THREADS = 256  # of a block, for one thread per element
 
 
 def source(file: str) -> str:
-    """Return the text of a file with what it includes, which CuPy's cache would not look at."""
+    """Return the text of a file with its includes inserted: CuPy's cache ignores included files."""
     text = (SOURCES / file).read_text(encoding="utf-8")
     return re.sub(r'^#include "(.+)"$', lambda name: source(name[1]), text, flags=re.MULTILINE)
 
@@ -32,7 +32,7 @@ class Cuda:
         self._kernels: dict[tuple[str, str], Any] = {}
 
     def each(self, file: str, kernel: str, count: int, *arguments: Any) -> None:
-        """Launch one thread for each of `count` elements; the kernel is told their number."""
+        """Launch one thread for each of `count` elements; `count` is the last argument."""
         self.blocks(file, kernel, (-(-count // THREADS),), THREADS, numpy.uint32(count), *arguments)
 
     def blocks(
@@ -47,12 +47,12 @@ class Cuda:
         return self._cupy.empty(tuple(shape), dtype)
 
     def ordered(self, x: Array) -> Array:
-        """Return x in C order, itself where it has it; None stays."""
+        """Return x in C order, without a copy if it has that order; None for None."""
         return None if x is None else self._cupy.ascontiguousarray(x)
 
 
 def serves(*arrays: Array | None) -> bool:
-    """Whether all are float32 with elements, few enough for 32 bits; None stands for no array."""
+    """Whether all arrays are float32, not empty and below 2^31 elements; None is skipped."""
     return all(x is None or (x.dtype == numpy.float32 and 0 < x.size < 2**31) for x in arrays)
 
 

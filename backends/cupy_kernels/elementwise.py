@@ -10,7 +10,7 @@ from .cuda import Array, Cuda, serves
 
 
 def kernel_of(name: str) -> Callable[[Cuda, Array], Any]:
-    """Return the kernel of a function whose derivative needs its output alone."""
+    """Return the kernel of a function whose derivative needs only its output."""
 
     def run(cuda: Cuda, x: Array) -> Any:
         if not serves(x):
@@ -34,7 +34,7 @@ relu, sigmoid, tanh = kernel_of("relu"), kernel_of("sigmoid"), kernel_of("tanh")
 
 
 def dropout(cuda: Cuda, x: Array, uniform: Array, *, rate: float) -> Any:
-    """Drop elements; the gradient takes the same way."""
+    """Drop elements; the gradient is dropped by the same mask."""
     if not serves(x, uniform):
         return NotImplemented
     rule = cuda.ordered(uniform), numpy.float32(rate), numpy.float32(1.0 / (1.0 - rate))

@@ -1,5 +1,6 @@
-"""The dense product with gradients in C order: dx of the reference is the transpose of a product, a
-view that every kernel after it would have to copy.
+"""The dense product with gradients in C order.
+
+The reference returns dx as a transposed view, which each kernel after it would have to copy.
 """
 
 from collections.abc import Sequence

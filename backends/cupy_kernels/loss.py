@@ -1,6 +1,6 @@
 """Softmax cross-entropy by `kernels/loss.cu`: two launches forward, one backward.
 
-Serves labels that are whole numbers, without class weights. Labels are not looked at on the host.
+Serves whole-number labels without class weights. Labels are not read on the host.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def softmax_cross_entropy(
     label_smoothing: float = 0.0,
     ignore_index: int = -100,
 ) -> Any:
-    """Return the mean over the rows that are not ignored."""
+    """Return the mean loss over the rows that are not ignored."""
     if not serves(logits) or class_weights is not None or labels.dtype.kind not in "iu":
         return NotImplemented
     n, classes = logits.shape

@@ -8,7 +8,7 @@ import numpy
 
 from .cuda import Array, Cuda, serves, summing
 
-MOST_PARTS, LEAST_LENGTH = 64, 4096  # of a channel; not measured
+MOST_PARTS, LEAST_LENGTH = 64, 4096  # parts of a channel, and their length; not measured
 SHAPE = numpy.dtype([(name, numpy.uint32) for name in ("n", "c", "s", "length")])
 MOST_CHANNELS = 65535  # of a grid
 
@@ -16,7 +16,7 @@ MOST_CHANNELS = 65535  # of a grid
 def batch_norm(
     cuda: Cuda, x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5
 ) -> Any:
-    """Normalise by the batch; xhat is computed again for the gradients."""
+    """Normalise by the statistics of the batch; the pullback computes xhat again."""
     if not serves(x, gamma, beta) or x.shape[1] > MOST_CHANNELS:
         return NotImplemented
     x, gamma, beta = map(cuda.ordered, (x, gamma, beta))

@@ -1,7 +1,7 @@
 """Steps of SGD and Adam by `kernels/optimizer.cu`: one launch for up to 60 parameters.
 
-A kernel goes before the `update` of an optimizer, whose fields it reads. It returns new arrays, as
-that does. AMSGrad is left to it.
+A kernel runs in place of the `update` of an optimizer, whose fields it reads, and returns new
+arrays too. It does not serve AMSGrad.
 """
 
 import math
@@ -55,7 +55,7 @@ def _stepped(
     time: tuple[Array, Array],
     numbers: Sequence[Any],
 ) -> Any:
-    """Return the new parameters and the new state; its order is that of the kernel's m and v."""
+    """Return the new parameters and state; the state's order is that of the kernel's m and v."""
     if not serves(*params.values(), *grads.values(), *time):
         return NotImplemented
     inputs = [

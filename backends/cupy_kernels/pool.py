@@ -9,7 +9,7 @@ from ..geometry import pair
 from .cuda import Array, Cuda, serves
 from .windows import out_shape, window_struct
 
-MOST_TAPS = 256  # that a byte tells apart
+MOST_TAPS = 256  # elements of a window that one byte can number
 
 
 def max_pool2d(
@@ -22,7 +22,7 @@ def max_pool2d(
     dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> Any:
-    """Keep which element won each window, one byte, instead of x."""
+    """Pool by maxima; keep which element won each window, one byte, instead of x."""
     kh, kw = pair(size)
     if not serves(x) or kh * kw > MOST_TAPS:
         return NotImplemented
@@ -48,7 +48,7 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor: float | None = None,
 ) -> Any:
-    """Add up each window, and divide by what the reference divides by."""
+    """Pool by means: sum each window, and divide by the same number as the reference."""
     if not serves(x):
         return NotImplemented
     stride = size if stride is None else stride
@@ -62,7 +62,7 @@ def avg_pool2d(
 def _pullback(
     cuda: Cuda, shape: tuple[int, ...], call: Callable[[Array, Array], tuple[Any, ...]]
 ) -> Callable[..., tuple[Array | None]]:
-    """Return the pullback of a launch: `call` gives its kernel and arguments for dy and dx."""
+    """Return the pullback: `call` returns kernel and arguments of its launch for dy and dx."""
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:

@@ -1,4 +1,4 @@
-"""The geometry of windows as the kernels read it: `struct Windows` of `kernels/windows.cuh`."""
+"""The geometry of windows as an argument of kernels: `struct Windows` of `kernels/windows.cuh`."""
 
 from functools import cache
 from typing import Any
@@ -21,7 +21,7 @@ def window_struct(
     dilation: Any,
     ceil_mode: bool = False,
 ) -> numpy.ndarray:
-    """Return the struct (0-d, read-only) of windows over an image of (h, w)."""
+    """Return the struct, a read-only 0-d array, of windows over an image of (h, w)."""
     axes = zip(image, pair(size), pair(stride), pair(dilation), strict=True)
     rows, columns = (
         _axis(n, k, s, d, around, ceil_mode)

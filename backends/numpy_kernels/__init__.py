@@ -1,4 +1,4 @@
-"""Fast NumPy kernels, held against the reference ops.
+"""Fast NumPy kernels, tested against the reference ops.
 
 Memory is batch-last: an array of logical shape (n, c, h, w) is a view of contiguous (c, h, w, n),
 so that every copy and elementwise pass runs over rows of n numbers. A kernel has the signature of

@@ -29,7 +29,7 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Any:
-    """Convolve as the reference does; groups are left to it."""
+    """Convolve, without groups."""
     if groups != 1 or x.size == 0:
         return NotImplemented
     image = batch_last(x)
@@ -97,7 +97,7 @@ def gradients(
 
 
 def total(parts: dict[int, Array]) -> Array:
-    """Add what threads found, in the order of the rows: the same bits in every run."""
+    """Add the partial sums of threads in the order of rows: the same bits in every run."""
     first, *others = (parts[row] for row in sorted(parts))
     return sum(others, start=first)
 
@@ -153,10 +153,10 @@ def product_t(w: Array, dy: Array, image: Array, patches: Patches, start: int, s
 
 
 def at_once(w: Array, patches: Patches) -> int:
-    """Return how many pixels side by side one column gives.
+    """Return how many neighbouring output pixels one column computes.
 
-    With few filters the columns cost more than the arithmetic, and wide windows of neighbours are
-    much the same. With 3 filters of 5 x 5, four at once take 0.4 to 0.6 of the time.
+    With few filters, making the columns costs more than the arithmetic, and wide windows of
+    neighbours mostly overlap. With 3 filters of 5 x 5, four at once take 0.4 to 0.6 of the time.
     """
     steps = patches.stride == patches.dilation == (1, 1)
     if not steps or len(w) > MOST_FILTERS or w.shape[3] < LEAST_WIDTH:
@@ -165,7 +165,7 @@ def at_once(w: Array, patches: Patches) -> int:
 
 
 def widened(w: Array, g: int) -> Array:
-    """Return g copies of filters, each a column further: (g, f, c, kh, kw + g - 1)."""
+    """Return g copies of filters, each shifted by one more column: (g, f, c, kh, kw + g - 1)."""
     f, c, kh, kw = w.shape
     wide = np.zeros((g, f, c, kh, kw + g - 1), w.dtype)
     for r in range(g):

@@ -8,17 +8,17 @@ import numpy as np
 from .layout import Array, logical
 from .threads import spread
 
-PIECE = 1 << 18  # numbers; smaller ones make threads wait for each other's calls
+PIECE = 1 << 18  # numbers; with smaller pieces, threads wait for each other's calls
 
 
 def memory(x: Array) -> Array:
-    """Return x, which has no gaps, as a row in the order that it has in memory."""
+    """Return x, which has no gaps, as a row in its memory order."""
     order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
     return x.transpose(order).reshape(-1)
 
 
 def laid_out_as(like: Array, x: Array) -> Array:
-    """Return x in the memory order of `like`; itself where it has that already."""
+    """Return x in the memory order of `like`, without a copy if it has that order."""
     if (x.shape, x.strides) == (like.shape, like.strides):
         return x
     same = np.empty_like(like)
@@ -61,7 +61,7 @@ def kernel_of(
 def rectify(x: Array, out: Array | None = None) -> None:
     """Write max(x, 0) into out, or into x itself.
 
-    With a row of zeros: NumPy takes two to three times as long with the number 0.
+    Uses a row of zeros: with the number 0, NumPy takes two to three times as long.
     """
     np.maximum(x, np.zeros(x.shape[-1], x.dtype), out=x if out is None else out)
 
@@ -98,7 +98,7 @@ tanh = kernel_of(np.tanh, d_tanh)
 
 
 def dropout(x: Array, uniform: Array, *, rate: float) -> Any:
-    """Drop elements; the mask is laid out as x is."""
+    """Drop elements; the mask has the memory order of x."""
     mask = np.greater_equal(uniform, rate, out=np.empty_like(x))
     mask *= 1.0 / (1.0 - rate)
 
@@ -109,7 +109,7 @@ def dropout(x: Array, uniform: Array, *, rate: float) -> Any:
 
 
 def normalise(x: Array, mean: Array, std: Array) -> Any:
-    """Normalise images into batch-last memory; other shapes are left to the reference."""
+    """Normalise images into batch-last memory; only images are served."""
     if x.ndim != 4:
         return NotImplemented
     n, c, h, w = x.shape

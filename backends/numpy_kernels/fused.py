@@ -1,7 +1,7 @@
 """Convolution, ReLU and max pooling as one pass over strips, each still in a cache.
 
-The output of the convolution is never stored: what the backward pass needs of it is which element
-of each pooling window won, one byte each.
+The output of the convolution is never stored. The backward pass needs only which element of each
+pooling window was the largest, one byte each.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,13 +30,13 @@ def conv_relu_pool(
     pool: Any = None,
     grad: bool = True,
 ) -> Any:
-    """Compute pool(relu(conv(x, w) + b)); groups and huge windows are left to the single ops."""
+    """Compute pool(relu(conv(x, w) + b)), without groups, for windows of up to 256 elements."""
     if groups != 1 or x.size == 0:
         return NotImplemented
     image = batch_last(x)
     patches = windows(x, w, stride, padding, dilation)
     (ho, wo), (kh, kw) = patches.out, (1, 1) if pool is None else pair(pool)
-    if kh * kw > 256 or kh > ho or kw > wo:  # more elements than a byte tells apart; no window
+    if kh * kw > 256 or kh > ho or kw > wo:  # no byte numbers them; no window
         return NotImplemented
     conv = (len(w), ho, wo, len(x))
     y = np.empty((len(w), ho // kh, wo // kw, len(x)), x.dtype)
@@ -87,7 +87,7 @@ def taps(image: Array, size: tuple[int, int], across: int) -> list[Array]:
 
 
 def pooled(strip: Array, size: tuple[int, int], y: Array, winner: Array | None) -> None:
-    """Write the ReLU of the largest element of each window into y, and which it was."""
+    """Write the ReLU of the largest element of each window into y, and its number in winner."""
     first, *others = elements = taps(strip, size, y.shape[2])
     above: Array = first  # the largest so far
     if winner is not None:

@@ -1,4 +1,4 @@
-"""Softmax cross-entropy in few calls: on a small batch each costs more than its arithmetic."""
+"""Softmax cross-entropy in few calls: on small batches a call costs more than its arithmetic."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ def softmax_cross_entropy(
     label_smoothing: float = 0.0,
     ignore_index: int = -100,
 ) -> Any:
-    """Return the loss of whole-number labels, each a class; the reference serves other cases."""
+    """Return the loss for whole-number labels that are classes; other cases are not served."""
     n, classes = logits.shape
     plain = class_weights is None and label_smoothing == 0 and not 0 <= ignore_index < classes
     if not plain or labels.dtype.kind not in "iu" or n == 0:

@@ -1,8 +1,8 @@
-"""Memory that a session frees stays with the process until the session ends.
+"""Keep freed memory in the process until the session ends.
 
-Every step allocates the arrays of the step before anew. glibc gives large ones back to the system
-at once, and fresh pages cost more than what is computed in them: without this, steps took 1.1 to
-1.9 times as long. Systems without `mallopt` keep their own ways.
+Each step allocates the same arrays again. glibc returns large ones to the system at once, and new
+pages cost more than the computation in them: without this, steps took 1.1 to 1.9 times as long.
+Nothing changes on systems without `mallopt`.
 """
 
 import ctypes
@@ -13,12 +13,12 @@ _USUAL = 1 << 25  # where glibc's own adaptive threshold ends
 
 
 def keep() -> None:
-    """Keep what is freed from now on."""
+    """Keep memory that is freed from now on."""
     _set(_MOST, 1 << 30)
 
 
 def release() -> None:
-    """Give back to the system what is free, and from now on what becomes free."""
+    """Return free memory to the system, now and as it becomes free."""
     library = _set(2 * _USUAL, _USUAL)
     if library is not None:
         library.malloc_trim(0)

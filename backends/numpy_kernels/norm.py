@@ -1,7 +1,7 @@
 """Batch normalisation, some channels at a time, so that all passes over them stay in a cache.
 
-What the backward pass needs of the normalised values is computed again from x: cheaper than keeping
-them, in memory and, since the channels are in the cache by then, in time.
+The backward pass computes the normalised values again from x. That costs less memory than keeping
+them, and less time, because the channels are in the cache by then.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from .layout import Array, batch_last, logical
 from .threads import spread
 
-BLOCK_BYTES = 1 << 21  # of one array; small blocks make threads wait for each other's calls
+BLOCK_BYTES = 1 << 21  # of one array; with smaller blocks, threads wait for each other's calls
 
 
 def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5) -> Any:

@@ -1,7 +1,7 @@
 """im2col: the windows of a convolution as columns of a matrix, one strip of windows at a time.
 
-The columns of a whole batch fall out of the caches. A strip is a block of output pixels of the
-whole batch whose columns fit into a core's L2 cache; its products read them from there.
+The columns of a whole batch do not fit into the caches. A strip is a block of output pixels of the
+whole batch whose columns fit into a core's L2 cache, from which its products read them.
 """
 
 from collections.abc import Iterator
@@ -50,19 +50,19 @@ class Patches(NamedTuple):
         return Patches(self.out, self.size, (1, 1), self.dilation, (rows, columns))
 
     def widened(self, g: int) -> "Patches":
-        """Return windows of which each holds g of these, side by side."""
+        """Return wider windows, each of which contains g of these side by side."""
         (kh, kw), (sh, sw) = self.size, self.stride
         return self._replace(size=(kh, kw + g - 1), stride=(sh, sw * g))
 
     def rows(self, pixel: int) -> int:
-        """Return how many output rows a strip may have; 0 where one is too large.
+        """Return how many output rows a strip may have; 0 if one row is too large.
 
         pixel: bytes of the columns of one pixel of the whole batch.
         """
         return STRIP_BYTES // (self.out[1] * pixel)
 
     def strips(self, start: int, stop: int, pixel: int) -> Iterator[Strip]:
-        """Cut output rows start to stop; `pixel` as in `rows`."""
+        """Split output rows start to stop into strips; `pixel` as in `rows`."""
         rows, (_, wo) = self.rows(pixel), self.out
         across = wo if rows else max(1, STRIP_BYTES // pixel)
         for p in range(start, stop, rows or 1):

@@ -11,7 +11,7 @@ from .threads import spread
 
 
 def windows(x: Array, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
-    """Return the slices of (c, h, w, n) that hold each tap of all windows; None if not served.
+    """Return the slices of (c, h, w, n) with each tap of all windows; None if not served.
 
     Padding, dilation and windows that overhang are left to the reference.
     """
@@ -77,7 +77,7 @@ def max_pool2d(
                     np.multiply(grad, won, out=out[tap])
                 else:
                     out[tap] += grad * won
-            if free.any():  # NaN, which equals nothing: the last one takes the gradient
+            if free.any():  # NaN, which is not equal to itself: the last one takes the gradient
                 for tap in reversed(taps):
                     won = np.isnan(channels[tap]) & free
                     free ^= won

@@ -1,12 +1,12 @@
-"""Threads of our own, one BLAS thread each.
+"""A pool of threads for NumPy calls, with one BLAS thread each.
 
-A BLAS with threads of its own cannot share the cores with ours: its threads spin while they wait,
+A BLAS with its own threads cannot share the cores with the pool: its threads spin while they wait,
 and on a busy machine a step takes many times as long. So a session sets the BLAS to one thread and
-hands pieces of each kernel's work to a pool; when the last session of the process ends, the BLAS
-has the number of threads that it had before. Outside of a session kernels start no thread.
+gives pieces of each kernel's work to the pool. When the last session of the process ends, the BLAS
+gets its former number of threads back. Outside of sessions, kernels start no threads.
 
-`XPCNN_NUM_THREADS` is the number of threads, by default that of the cores open to the process. It
-is part of what results depend on in their last bits: a product cut differently rounds differently.
+`XPCNN_NUM_THREADS` is the number of threads, by default that of the cores available to the process.
+The last bits of results depend on it: a product split differently rounds differently.
 """
 
 import os
@@ -24,7 +24,7 @@ from . import memory
 Task = Callable[[int], None]
 
 SMALL = 1 << 20
-"""Bytes of work below which handing pieces to other threads (100 microseconds) does not pay."""
+"""Bytes of work below which the pool, which costs 100 microseconds, does not pay."""
 
 
 class Pool:
@@ -40,7 +40,7 @@ class Pool:
         for _ in range(size - 1):
             try:
                 threading.Thread(target=self._work, daemon=True, name="xpcnn").start()
-            except RuntimeError:  # the system gives no more: those that run do all of the work
+            except RuntimeError:  # no more threads: the running ones do all of the work
                 break
             self._threads += 1
 
@@ -52,17 +52,17 @@ class Pool:
             try:
                 work()
                 done.put(None)
-            except BaseException as error:  # handed to the caller, who raises it
+            except BaseException as error:  # the caller raises it
                 done.put(error)
-            del work, done  # an idle thread keeps no array alive
+            del work, done  # so that an idle thread keeps no array alive
 
     def close(self) -> None:
-        """End the threads, once they have done what they were given."""
+        """End the threads after the work in their queues."""
         for _ in range(self._threads):
             self._pieces.put((None, SimpleQueue()))
 
     def run(self, task: Task, pieces: int) -> None:
-        """Run task(0), task(1), ... at the same time; return when all have ended."""
+        """Run task(0), task(1), ... in parallel; return when all have ended."""
         if not self._threads:
             for piece in range(pieces):
                 task(piece)
@@ -111,7 +111,7 @@ _sessions = _Sessions()
 
 
 def _forget() -> None:
-    """Start anew in a forked process, which has none of the threads and owns no session."""
+    """Reset in a forked process, which has none of the threads and no session."""
     global _sessions
     _sessions = _Sessions()
 
@@ -121,15 +121,15 @@ if hasattr(os, "register_at_fork"):
 
 
 def can_share() -> bool:
-    """Whether a session can set the BLAS to one thread, which sharing the cores needs."""
+    """Whether a session can set the BLAS to one thread; only then can the pool use the cores."""
     return find_spec("threadpoolctl") is not None
 
 
 @contextmanager
 def session() -> Iterator[None]:
-    """Give kernels the pool, and the BLAS one thread, until the block ends.
+    """Let kernels use the pool, and the BLAS one thread, until the block ends.
 
-    In a bare checkout without threadpoolctl the BLAS keeps its own threads and kernels take none.
+    Without threadpoolctl, the BLAS keeps its threads and kernels use none.
     """
     if not can_share():
         yield
@@ -162,10 +162,10 @@ def session() -> Iterator[None]:
 
 
 def _free_blas() -> None:
-    """Let this thread set the threads of OpenBLAS, and after it any other.
+    """Let any thread set the number of OpenBLAS threads.
 
-    From 3.7 on, threadpoolctl does nothing, without a word, in all threads but the one that set
-    them first; a session may be opened by one thread and closed by another.
+    From 3.7 on, threadpoolctl silently does nothing in all threads except the first that set them;
+    but a session may be opened by one thread and closed by another.
     """
     import threadpoolctl
 
@@ -175,7 +175,7 @@ def _free_blas() -> None:
 
 
 def spread(work: Callable[[int, int], None], length: int, size: int) -> None:
-    """Call work(start, stop) for pieces of range(length), at the same time inside a session.
+    """Call work(start, stop) for pieces of range(length), in parallel inside a session.
 
     size: bytes that the work touches in all.
     """
@@ -189,7 +189,7 @@ def spread(work: Callable[[int, int], None], length: int, size: int) -> None:
 
 
 def sharing(length: int, size: int, *, each: int = 4) -> tuple[int, int]:
-    """Return into how many pieces to cut a C kernel's work on so many rows, for how many threads.
+    """Return the number of pieces for a C kernel's work on some rows, and that of threads.
 
     size: multiplications in all. each: pieces for each thread; the quicker one takes more.
     """

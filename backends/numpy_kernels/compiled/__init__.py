@@ -1,4 +1,4 @@
-"""Kernels in C, for float32 where there is a C compiler; others fall to NumPy's calls."""
+"""Kernels in C, for float32 on machines with a C compiler; otherwise NumPy calls compute."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -29,7 +29,7 @@ KERNELS: dict[str, Kernel] = {
 
 
 def first_that_serves(first: Kernel, second: Kernel) -> Kernel:
-    """Return a kernel that is the second where the first does not serve."""
+    """Return a kernel that runs the first and, if it returns NotImplemented, the second."""
 
     @wraps(second)
     def run(*args: Any, **kwargs: Any) -> Any:

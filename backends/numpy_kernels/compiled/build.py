@@ -1,9 +1,9 @@
-"""Compile the kernels in C into a shared library, once for a machine, and load it from the cache.
+"""Compile the kernels in C into a shared library, once per machine, and load it from the cache.
 
-Whoever can change a library that a process loads runs code in that process. So the library lies in
-a folder that nobody but its user can write to. Its file is named by what it was compiled from and
-by the hash of its bytes: a file that was cut off or changed is removed and compiled anew. The file
-that is loaded is the one that was verified, by its descriptor and not by its path.
+Anybody who can change a library that a process loads can run code in that process. So the library
+is in a folder that only its user can write to. The name of its file has the hashes of its source
+and of its bytes: a truncated or changed file is removed and compiled again. The file is verified
+and loaded by one descriptor, so that nobody can exchange it in between.
 """
 
 import ctypes
@@ -24,9 +24,9 @@ from typing import NamedTuple
 
 SOURCES = Path(__file__).parents[2] / "kernels"
 FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
-SECONDS = 60.0  # that a compiler may take; two are usual
+SECONDS = 60.0  # time limit of the compiler; usually it takes two
 PAUSE = 3600.0  # seconds after which a compiler that took too long is tried again
-DESCRIPTORS = Path("/proc/self/fd")  # not on macOS, where the path has to do
+DESCRIPTORS = Path("/proc/self/fd")  # not on macOS, which loads by path
 
 _FUNCTION = re.compile(rb"^(?:long|const char \*)\s*(\w+)\(", re.MULTILINE)
 
@@ -43,7 +43,7 @@ class Recipe(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Return how the names of its files in the cache begin."""
+        """Return the beginning of the names of its files in the cache."""
         digest = hashlib.sha256(f"{self.command} {_processor()}".encode())
         for source in _sources().values():
             digest.update(source)
@@ -61,11 +61,11 @@ def is_cached(recipes: Iterable[Recipe]) -> bool:
 
 
 def load(recipe: Recipe) -> ctypes.CDLL:
-    """Load the kernels from the cache, after compiling them where it has none that is whole.
+    """Load the kernels from the cache; compile them first if the cache has no valid file.
 
     Raises:
-        OSError: the folder is not the user's own or cannot be written, or the compiler failed; says
-            what it said first.
+        OSError: the folder is not the user's own or cannot be written, or the compiler failed; the
+            message has the first line of the compiler's.
         TimeoutError: the compiler took too long, now or less than an hour ago.
     """
     opened = _own_folder()
@@ -92,7 +92,7 @@ def load(recipe: Recipe) -> ctypes.CDLL:
 
 
 def _own_folder() -> int:
-    """Open the folder, made where it is missing, and require that only its user can change it."""
+    """Open the folder, made if it is missing, and require that only its user can change it."""
     path = folder()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.is_symlink():
@@ -111,7 +111,7 @@ def _own_folder() -> int:
 
 
 def _verified(opened: int, name: str) -> tuple[int, str] | None:
-    """Return the descriptor and name of a file whose bytes are those that were written.
+    """Return the descriptor and name of a file whose bytes have the hash in its name.
 
     Damaged files are removed.
     """
@@ -130,10 +130,10 @@ def _verified(opened: int, name: str) -> tuple[int, str] | None:
 
 
 def _opened(opened: int, file: int, entry: str) -> ctypes.CDLL:
-    """Load a verified file, whose descriptor stays open: the loader knows libraries by their paths.
+    """Load a verified file; its descriptor stays open, as the loader identifies libraries by path.
 
     Raises:
-        OSError: it is no library, or lacks a function; it is removed.
+        OSError: the file is not a library, or lacks a function; it has been removed.
     """
     by_descriptor = DESCRIPTORS / str(file)
     try:
@@ -149,7 +149,7 @@ def _opened(opened: int, file: int, entry: str) -> ctypes.CDLL:
 
 
 def _age(opened: int, name: str) -> float:
-    """Return how many seconds ago a file was written; infinity if there is none."""
+    """Return how many seconds ago a file was written; infinity if it does not exist."""
     try:
         return abs(time.time() - os.stat(name, dir_fd=opened).st_mtime)
     except FileNotFoundError:
@@ -157,7 +157,7 @@ def _age(opened: int, name: str) -> float:
 
 
 def _write(opened: int, name: str, content: bytes) -> None:
-    """Write a file that other processes see whole or not at all."""
+    """Write a file atomically."""
     scratch = f".{name}.{secrets.token_hex(4)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
@@ -171,7 +171,7 @@ def _write(opened: int, name: str, content: bytes) -> None:
 
 
 def _compiled(recipe: Recipe) -> bytes:
-    """Return the shared library, compiled in a folder that is removed again."""
+    """Return the bytes of the shared library, compiled in a temporary folder."""
     import subprocess  # here, and tempfile: most processes compile nothing
     import tempfile
 
@@ -186,7 +186,7 @@ def _compiled(recipe: Recipe) -> bytes:
             text=True,
             errors="replace",
             env=os.environ | {"TMPDIR": scratch},
-            start_new_session=True,  # so that its own processes can be ended with it
+            start_new_session=True,  # its processes can be ended together with it
         ) as process:
             try:
                 _, said = process.communicate(timeout=SECONDS)
@@ -212,14 +212,14 @@ def _sources() -> dict[Path, bytes]:
 
 
 def functions() -> list[str]:
-    """Return the names of the functions that a library of the kernels has."""
+    """Return the names of the functions that the library of kernels exports."""
     code = b"\n".join(text for path, text in _sources().items() if path.suffix == ".c")
     return [name.decode() for name in _FUNCTION.findall(code)]
 
 
 @cache
 def _processor() -> str:
-    """Return what tells the machine's processor from others that share its cache."""
+    """Return what distinguishes this processor from those of machines that share the cache."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:  # not Linux

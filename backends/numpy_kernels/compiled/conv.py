@@ -33,7 +33,7 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Any:
-    """Convolve as the reference does."""
+    """Convolve, without groups."""
     if groups != 1 or not serves(x):
         return NotImplemented
     image, b = batch_last(x), vector(b)
@@ -58,10 +58,10 @@ def conv_relu_pool(
     pool: Any = None,
     grad: bool = True,
 ) -> Any:
-    """Compute pool(relu(conv(x, w) + b)); huge windows are left to the single ops."""
+    """Compute pool(relu(conv(x, w) + b)), for pooling windows of up to 256 elements."""
     patches = conv.windows(x, w, stride, padding, dilation)
     (ho, wo), (ph, pw) = patches.out, (1, 1) if pool is None else pair(pool)
-    # more elements than a byte tells apart; no window
+    # more elements than one byte can number; no window fits
     if groups != 1 or not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
         return NotImplemented
     image, b, f, n = batch_last(x), vector(b), len(w), len(x)
@@ -108,7 +108,7 @@ def gradients(
     dx = dw = db = None
     size = w.size * ho * wo * n
     want_db = want_db and b is not None
-    if want_dw or want_db:  # one way for both: db has the same bits with and without dw
+    if want_dw or want_db:  # both in one call: db has the same bits with and without dw
         pieces, threads = sharing(ho, size, each=1)
         parts = np.empty((pieces, w.size + f), w.dtype)
         CONV_FILTERS(over_image(c, patches), image, dy, parts, n, f, pieces, threads)

@@ -4,9 +4,9 @@ ctypes releases the interpreter's lock for the length of a call, and the threads
 never take it. NumPy's calls hand it back and forth between threads, which costs more than most
 passes over a small batch: there two threads are no faster than one.
 
-Without a C compiler NumPy's calls do all the work, as they do for what has no kernel in C.
-`XPCNN_COMPILER` names the compiler; `none` is none. `XPCNN_MARCH` is the processor to compile for,
-as the compiler's -march has it, such as `x86-64-v3`; `native`, the machine's own, where not set.
+Without a C compiler, NumPy calls compute everything, as they do for ops without a kernel in C.
+`XPCNN_COMPILER` names the compiler, or is `none`. `XPCNN_MARCH` is the processor to compile for, a
+value of the compiler's -march such as `x86-64-v3`; by default `native`, that of the machine.
 """
 
 import ctypes
@@ -46,7 +46,7 @@ def load() -> Library:
         return Library(None, f"NumPy's, since there is no C compiler {missing}")
     try:
         calls, recipe = _loaded(recipes)
-    except (OSError, RuntimeError) as error:  # no home, for one
+    except (OSError, RuntimeError) as error:  # for example no home folder
         return Library(None, f"NumPy's, since those in C could not be made: {error}")
     march = recipe.march or "its default processor"
     if not calls.runs_here():
@@ -62,18 +62,18 @@ def will_compile() -> bool:
         return False
     try:
         return not build.is_cached(recipes) if (recipes := _recipes()) else False
-    except (OSError, RuntimeError):  # no home; `library` says so
+    except (OSError, RuntimeError):  # no home folder; `library` says so
         return False
 
 
 def unknown_compiler() -> str | None:
-    """Return the compiler that XPCNN_COMPILER names where there is no such program."""
+    """Return the compiler that XPCNN_COMPILER names, if there is no such program."""
     name = os.environ.get("XPCNN_COMPILER")
     return name if name and name != "none" and not shutil.which(name) else None
 
 
 def _recipes() -> list[Recipe]:
-    """Return in which ways to compile, the best first; none without a compiler."""
+    """Return ways to compile, the best first; an empty list without a compiler."""
     name = os.environ.get("XPCNN_COMPILER")
     found = [path for c in ([name] if name else COMPILERS) if (path := shutil.which(c))]
     march = os.environ.get("XPCNN_MARCH")
@@ -85,7 +85,7 @@ def _loaded(recipes: list[Recipe]) -> tuple[ctypes.CDLL, Recipe]:
     """Load the kernels by the first recipe that works.
 
     Raises:
-        OSError: none does; says why the first does not.
+        OSError: none works; the message says why the first does not.
     """
     first, *others = recipes
     try:
@@ -109,12 +109,12 @@ def _said(calls: ctypes.CDLL, name: str) -> str:
 
 
 def serves(x: Array) -> bool:
-    """Whether the kernels in C take this array, and those that come with it."""
+    """Whether the kernels in C serve this array, and those that come with it."""
     return x.dtype == numpy.float32 and x.size > 0 and load().calls is not None
 
 
 def vector(x: Array | None) -> Array | None:
-    """Return a vector, if there is one, without gaps."""
+    """Return a vector without gaps in memory; None for None."""
     return None if x is None else numpy.ascontiguousarray(x)
 
 
@@ -134,7 +134,7 @@ class Call:
         """Call the function.
 
         Raises:
-            MemoryError: it could not allocate what it needs; names the op and the bytes.
+            MemoryError: it could not allocate memory; the message has the op and the bytes.
         """
         if self.function is None:
             function = getattr(load().calls, self.name)
@@ -157,10 +157,10 @@ def aligned(x: Array) -> Array:
 
 
 def place(x: Array) -> int:
-    """Return where the memory of an array begins.
+    """Return the address of the memory of an array.
 
     Raises:
-        BufferError: not where a number of C can.
+        BufferError: the address is not aligned for C.
     """
     memory: Any = x
     try:

@@ -13,7 +13,7 @@ from .library import Call, serves, vector
 BATCH_NORM = Call("batch_norm", "pppppp fll l")
 BATCH_NORM_INFERENCE = Call("batch_norm_inference", "pppppp fll l")
 BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppppppp fll l")
-PASSES = 16  # multiplications that take as long as all passes over a number
+PASSES = 16  # multiplications that take as long as all passes over one number
 
 
 def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5) -> Any:
@@ -54,7 +54,7 @@ def batch_norm_inference(
     *,
     eps: float = 1e-5,
 ) -> Any:
-    """Normalise images by given statistics; the gradients, rarely asked for, are NumPy's."""
+    """Normalise images by given statistics; NumPy computes the gradients, which are rare."""
     if x.ndim != 4 or not serves(x):
         return NotImplemented
     n, c, h, w = x.shape

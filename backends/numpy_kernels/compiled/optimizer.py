@@ -1,7 +1,7 @@
 """Steps of SGD and Adam in C (optimizer.c): float32, all parameters in one call.
 
-A kernel goes before the `update` of an optimizer, whose fields it reads. It returns new arrays, as
-that does. AMSGrad is left to it.
+A kernel runs in place of the `update` of an optimizer, whose fields it reads, and returns new
+arrays too. It does not serve AMSGrad.
 """
 
 import math
@@ -57,7 +57,7 @@ def _stepped(
     lr: Array,
     numbers: tuple[Any, ...],
 ) -> Any:
-    """Return the new parameters and the new state; its order is that of the kernel's m and v."""
+    """Return the new parameters and state; the state's order is that of the kernel's m and v."""
     given = [params, grads, *state.values()]
     for path, p in params.items():
         if not all(serves(x[path]) and x[path].shape == p.shape for x in given):
@@ -81,10 +81,10 @@ def _stepped(
 
 
 def _plain(lr: Array, step: Array) -> bool:
-    """Whether both are what training gives: one number of float32, the step from 1 on."""
+    """Whether lr and step are single float32 numbers, and step is at least 1, as in training."""
     return all(x.shape == () and x.dtype == np.float32 for x in (lr, step)) and bool(step >= 1)
 
 
 def _decays(rule: Any, p: Array) -> bool:
-    """Whether weight decay changes a parameter: if not all, those of more than one dimension."""
+    """Whether weight decay applies to p: with decay_all, or from two dimensions on."""
     return rule.decay_all or p.ndim > 1

@@ -10,7 +10,7 @@ from ..layout import Array, cotangent
 from ..threads import sharing
 from .library import Call, serves
 
-PASS = 8  # multiplications that take as long as a pass over a number
+PASS = 8  # multiplications that take as long as a pass over one number
 
 
 def activation(name: str) -> tuple[Callable[[Array], Any], Callable[[Array, Array], Array]]:

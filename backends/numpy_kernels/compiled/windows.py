@@ -1,4 +1,4 @@
-"""The tables by which the C kernels walk: which tap of a filter lies on which pixel."""
+"""Tables for the C kernels: which weight (tap) of a filter lies on which pixel."""
 
 import ctypes
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from ...geometry import Pair
 from ..layout import Array
 from ..patches import Patches
 
-Seen = tuple[Array, Array]  # (pixels, taps): whether a tap lies on something, and on what
+Seen = tuple[Array, Array]  # (pixels, taps): whether a tap lies on a pixel, and its index
 LONG = np.dtype(ctypes.c_long)
 _LONGS = ctypes.POINTER(ctypes.c_long)
 
 
 class Windows(ctypes.Structure):
-    """`Windows` of conv.c, which says what each means."""
+    """`Windows` of conv.c, which explains the fields."""
 
     _fields_ = (
         *((name, ctypes.c_long) for name in ("c", "h", "w", "kh", "kw", "rows", "columns")),
@@ -82,12 +82,12 @@ def _windows(
     arrays = [np.ascontiguousarray(numbers, LONG) for numbers in tables]
     pointers = [array.ctypes.data_as(_LONGS) for array in arrays]
     windows = Windows(channels, *image, *size, *out, *pointers[:3], len(starts), *pointers[3:])
-    windows.kept = arrays  # alive as long as the pointers to them
+    windows.kept = arrays  # keeps the arrays alive as long as the pointers to them
     return ctypes.byref(windows)
 
 
 def _begins(lies: Array, at: Array) -> Array:
-    """Return whether each pixel begins a run: sees not what the one before it saw, moved by one."""
+    """Return whether each pixel begins a run: it sees not the pixels of the one before, plus 1."""
     moved = (lies[1:] == lies[:-1]) & ((at[1:] == at[:-1] + 1) | ~lies[1:])
     return np.concatenate([np.ones(min(1, len(lies)), bool), ~moved.all(axis=1)])
 
