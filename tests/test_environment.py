@@ -22,6 +22,7 @@ def test_environment_is_complete_and_fits_json() -> None:
         "xpcnn",
         "python",
         "platform",
+        "processor",
         "cpus",
         "packages",
         "blas",

@@ -32,13 +32,14 @@ PACKAGES = (
 def versions() -> dict[str, Any]:
     """Return what a run should note of its surroundings, without importing any library for it.
 
-    Keys: xpcnn, python, platform, cpus (those that this process may use), packages (version by
-    name, None where it is not installed).
+    Keys: xpcnn, python, platform, processor (its name), cpus (those that this process may use),
+    packages (version by name, None where it is not installed).
     """
     return {
         "xpcnn": VERSION,
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": processor(),
         "cpus": _cpus(),
         "packages": {name: _version(name) for name in PACKAGES},
     }
@@ -71,6 +72,16 @@ def _state(name: str, device: str | None) -> str:
         return "ready: " + ", ".join(f"{key} {value}" for key, value in facts.items())
     sentence, remedy = problem
     return f"{sentence}. Try: {remedy}"
+
+
+def processor() -> str:
+    """Return the name of the processor, such as "AMD EPYC 7B13"; its kind where none is known."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # Linux
+            names = (line.partition(":") for line in file)
+            return next(name.strip() for key, _, name in names if key.strip() == "model name")
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def _cpus() -> int:

@@ -32,6 +32,7 @@ COMMANDS = {
     "demo": "xpcnn.cli.opening",
     "parity": "xpcnn.trials",
     "diff": "xpcnn.runs",
+    "card": "xpcnn.runs",
     "info": "xpcnn.environment",
     "bench": "xpcnn.benchmark",
 }
