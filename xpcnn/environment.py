@@ -1,6 +1,6 @@
-"""What this program runs on: versions, processor, BLAS, GPU in words, folders.
+"""The environment of the program: versions, processor, BLAS, state of the GPU, folders.
 
-Everything is a string, a number or None, ready for JSON. Reads; changes nothing.
+All values are strings, numbers or None, ready for JSON. Nothing is changed.
 """
 
 import os
@@ -30,7 +30,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, Any]:
-    """Return what a run should note of its surroundings, without importing any library for it.
+    """Return the part of the environment that a run records, without importing a library for it.
 
     Keys: xpcnn, python, platform, processor (its name), cpus (those that this process may use),
     packages (version by name, None where it is not installed).
@@ -49,7 +49,7 @@ def describe() -> dict[str, Any]:
     """Return `versions()` and: blas, simd (instructions of NumPy's loops), threads, kernels, gpu
     (its state in words by backend), paths.
 
-    Imports the libraries that are installed, to ask them for a GPU.
+    Imports the installed array libraries to look for a GPU.
     """
     facts = backend.load("numpy").describe()
     gpu = {"cupy": _state("cupy", None), "torch cuda": _state("torch", "cuda")}

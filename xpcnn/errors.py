@@ -1,4 +1,4 @@
-"""The family of errors, and a warning.
+"""The errors and warnings of xpcnn.
 
 A message says where (layer path and type, argument), the rule in words, what was expected and what
 came (shapes, dtypes, names; never the contents of arrays), and ends with one `Try:` line. The text
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 
 class XpcnnError(Exception):
-    """Whatever xpcnn refuses; `str(error)` is meant for people."""
+    """Base class of all errors that xpcnn raises; `str(error)` is a message for people."""
 
 
 class ShapeError(XpcnnError, ValueError):
@@ -29,7 +29,7 @@ class BackendError(XpcnnError, RuntimeError):
 
 
 class DataError(XpcnnError, ValueError):
-    """A data file or data set is not what it should be."""
+    """A data file or data set is not valid."""
 
 
 class LabelError(DataError):
@@ -53,19 +53,19 @@ class AttributeMissingError(XpcnnError, AttributeError):
 
 
 class PackageMissingError(XpcnnError, ImportError):
-    """A package that an extra of xpcnn brings is not installed."""
+    """A package of an optional extra of xpcnn is not installed."""
 
 
 class HealthWarning(UserWarning):
-    """A training goes wrong in a way that its losses show; `str(warning)` says what to try."""
+    """Training has a problem that its losses show; `str(warning)` says what to try."""
 
 
 class DataWarning(UserWarning):
-    """Data is accepted, and is likely not what was meant."""
+    """Data is accepted but probably not what was intended."""
 
 
 def warn_user(text: str, category: type[Warning]) -> None:
-    """Warn, and name the line of the caller outside of xpcnn as the place."""
+    """Warn, with the line of the caller outside of xpcnn as the origin."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "xpcnn":
         frame, level = frame.f_back, level + 1
@@ -73,19 +73,19 @@ def warn_user(text: str, category: type[Warning]) -> None:
 
 
 def hint(message: str, advice: str) -> str:
-    """Return `message` with the line that says what to do."""
+    """Return `message` with a last line `Try: ...` that says what to do."""
     return f"{message}\nTry: {advice}"
 
 
 def with_context(error: XpcnnError, line: str) -> XpcnnError:
-    """Return the same error with a further line before its advice."""
+    """Return the error with a further line before its `Try:` line."""
     message, found, advice = str(error).partition("\nTry: ")
     return type(error)(f"{message}\n{line}{found}{advice}")
 
 
 @contextmanager
 def prefix_errors(where: str) -> Iterator[None]:
-    """Begin the text of an error with where it comes from, such as a file; nowhere if empty."""
+    """Prefix the text of errors in the block with their source, such as a file; "" for none."""
     try:
         yield
     except XpcnnError as error:

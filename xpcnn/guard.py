@@ -1,6 +1,6 @@
-"""Ctrl-C, SIGTERM and SIGHUP before anything has begun: each ends the process at once.
+"""Ctrl-C, SIGTERM and SIGHUP during the start of a command: each ends the process at once.
 
-The first file of the command line to be imported, and so fast that few signals come before it.
+The command line imports this file first, and it is fast, so that few signals come before it.
 """
 
 import os
@@ -17,8 +17,8 @@ if hasattr(signal, "SIGHUP"):  # the terminal or connection was closed; Windows 
 def leave_at_once() -> None:
     """End the process with 130, 143 or 129 on a signal, from now on.
 
-    A signal that the parent process ignores (SIGHUP under nohup), or that is handled already, stays
-    as it is.
+    A signal that the parent process ignores (SIGHUP under nohup), or that has a handler already,
+    keeps it.
     """
     for number in WORDS:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
@@ -26,7 +26,7 @@ def leave_at_once() -> None:
 
 
 def leave(number: int, frame: FrameType | None) -> None:
-    """Say so and end the process, without a word to anybody else."""
+    """Print a line and end the process without running any other handler."""
     try:
         os.write(2, f"{WORDS[signal.Signals(number)]}\n".encode())
     except OSError:

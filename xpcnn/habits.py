@@ -1,4 +1,4 @@
-"""What people write by habit from other libraries, and what to write here: advice for errors.
+"""Names from other libraries and their equivalents in xpcnn: advice for errors.
 
 Nothing is translated: a foreign name is an error whose `Try:` line is in the words of this package.
 `advised` gives this to a class, `advice_on` to any list of valid names.
@@ -185,7 +185,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
 
 
 def advice_on(name: str, valid: Iterable[str]) -> str:
-    """Return advice for an unknown `name`: what stands here for a foreign one, or the closest."""
+    """Return advice for an unknown `name`: its equivalent in xpcnn, or the closest valid name."""
     names = sorted(valid)
     ours = _ours(name, names)
     if ours is not None:
@@ -225,7 +225,7 @@ def no_attribute(owner: str, name: str, names: Iterable[str]) -> AttributeMissin
 
 
 def advised(call: C) -> C:
-    """Let a class or a method say what to write where its arguments are not understood.
+    """Let a class or a method suggest the right arguments in errors about wrong ones.
 
     A class is returned with another `__init__`, a method wrapped. Their calls raise an
     ArgumentError, which is a TypeError too, for an unknown, missing or surplus argument.
@@ -252,7 +252,7 @@ def _advised(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
 def _check(
     owner: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> None:
-    """Say which argument does not fit a signature, of which the first is `self`."""
+    """Raise an error that names the argument that a signature, with `self` first, rejects."""
     try:
         signature.bind(None, *args, **kwargs)
     except TypeError:
@@ -282,7 +282,7 @@ def _check(
 
 
 def _call(owner: str, args: tuple[Any, ...], by_place: list[str], by_name: list[str]) -> str:
-    """Return the call that was likely meant by too many arguments without a name."""
+    """Return the call that was probably meant by too many positional arguments."""
     meant = BY_PLACE.get(owner, {}).get(len(args))
     plain = all(isinstance(arg, int | float | tuple) for arg in args)
     if meant is not None and (plain or "{" not in meant):

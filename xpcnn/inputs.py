@@ -157,11 +157,11 @@ def as_weights(
 ) -> numpy.ndarray:
     """Return the weights of samples as float64 (n,), scaled to mean 1.
 
-    validation: as of `Model.fit`; a fraction would need weights of its own.
+    validation: as in `Model.fit`; a fraction would need weights for its samples too.
 
     Raises:
-        ConfigError: validation is a fraction, or no weight is above 0.
-        DataError, ShapeError, DTypeError: they are not one finite number >= 0 for each sample.
+        ConfigError: `validation` is a fraction, or no weight is above 0.
+        DataError, ShapeError, DTypeError: not one finite number >= 0 for each sample.
     """
     if isinstance(validation, Real):
         message = "sample_weights are given with a fraction of the samples as validation"
@@ -204,7 +204,7 @@ def identities(
 def warn_of_scale(
     samples: numpy.ndarray, mean: Sequence[float] | None, std: Sequence[float] | None
 ) -> None:
-    """Warn of samples on another scale than a model normalises for, such as 0..1 for 0..255.
+    """Warn about samples on another scale than the model expects, such as 0..1 for 0..255.
 
     mean, std: what the model normalises with; None before its first training.
     """

@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 
 class Network:
-    """What training, files and trials work on; `Model` adds classes, data and what people do.
+    """What training, files and trials work on; `Model` adds classes, data and user interface.
 
     layers, loss: frozen descriptions; params, buffers: their arrays, nested by layer, on `backend`.
     dtype: of all of these arrays, "float32" or "float64".
     input_shape: of a sample, (c, h, w) or (c,); output_shape: of its scores, (outputs,).
-    mean, std: what raw samples are normalised by, one number per channel; None until training.
+    mean, std: what raw samples are normalised by, one number per channel; None before training.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class Network:
         loss: Loss | str | None = None,
         dtype: str = "float32",
     ) -> None:
-        """Draw the parameters; arguments as of `Model`.
+        """Draw the parameters; arguments are those of `Model`.
 
         Raises:
-            ConfigError, ShapeError, BackendError: an argument is wrong, or they do not fit.
+            ConfigError, ShapeError, BackendError: an argument is not valid, or they do not match.
         """
         self.dtype = check_dtype(dtype)
         alone = isinstance(layers, Layer) and not isinstance(layers, type)
@@ -90,7 +90,7 @@ class Network:
         labels: numpy.ndarray | None,
         weights: numpy.ndarray | None = None,
     ) -> Samples:
-        """Move raw samples to the device, with what normalises them.
+        """Move raw samples to the device, with mean and std to normalise by.
 
         weights: how much each sample counts in the loss, (n,) of mean 1; see `losses`.
         """
@@ -108,7 +108,7 @@ class Network:
         )
 
     def to(self, backend: str | Backend, device: str | int | None = None) -> "Network":
-        """Return the same network on another backend; this one stays as it is."""
+        """Return a copy of the network on another backend."""
         moved = copy.copy(self)
         moved.backend = backend if isinstance(backend, Backend) else load_backend(backend, device)
         moved.params = moved._to_device(self.host_arrays(self.params))
@@ -141,7 +141,7 @@ class HasNetwork(Protocol):
 
 
 class OfNetwork(Generic[T]):
-    """An attribute that an object with a network reads from it and writes to it, by its name."""
+    """An attribute of an object that is read from and written to its network, under its name."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name

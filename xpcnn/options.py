@@ -1,8 +1,8 @@
 """The checks of public arguments, and objects made by name.
 
 `number`, `whole` and `switch` check one argument, `check` the fields of a frozen dataclass. They
-take Python's and NumPy's scalars and return Python's; they reject NaN, infinities, numbers out of
-range, and other kinds: an array or a text for a number, True for 1.
+take scalars of Python and NumPy and return those of Python. They reject NaN, infinities, numbers
+out of range and values of another type, such as an array or a text for a number, or True for 1.
 """
 
 import dataclasses
@@ -68,7 +68,7 @@ def whole(owner: str, name: str, value: Any, low: float, advice: str) -> int:
     """Return `value` as a Python int of at least `low`, which may be -inf.
 
     Raises:
-        ConfigError: no whole number (True is none), or too small.
+        ConfigError: `value` is not a whole number (nor is True), or too small.
     """
     if is_whole(value) and value >= low:
         return int(value)
@@ -77,7 +77,7 @@ def whole(owner: str, name: str, value: Any, low: float, advice: str) -> int:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a value is an integer of Python or NumPy; True and False are none."""
+    """Whether a value is an integer of Python or NumPy; True and False are not."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -85,7 +85,7 @@ def switch(owner: str, name: str, value: Any, advice: str) -> bool:
     """Return True or False as Python's bool.
 
     Raises:
-        ConfigError: the value is anything else, 0 and 1 too.
+        ConfigError: the value is anything else, including 0 and 1.
     """
     is_scalar = getattr(value, "shape", None) == () and str(value.dtype) == "bool"
     if isinstance(value, bool) or is_scalar:
@@ -95,7 +95,7 @@ def switch(owner: str, name: str, value: Any, advice: str) -> bool:
 
 
 def shown(value: Any) -> str:
-    """Return a value for an error: a number or a short text as Python writes it, else its type."""
+    """Return a value as text for an error: a number or a short text, otherwise its type."""
     if isinstance(value, Real):
         text = f"{value}"
     else:
@@ -132,7 +132,7 @@ def check(options: Any, **ranges: Range) -> None:
 
 
 def find(name: Any, valid: Iterable[str]) -> str | None:
-    """Return the valid name that `name` means, whatever its case and with "_" for "-"; or None."""
+    """Return the valid name equal to `name` except for case and "_" for "-", or None."""
     if not isinstance(name, str):
         return None
     plain = name.strip().lower().replace("_", "-")
@@ -141,10 +141,10 @@ def find(name: Any, valid: Iterable[str]) -> str | None:
 
 
 def make(kind: str, makers: Mapping[str, Callable[..., T]], name: str, **options: Any) -> T:
-    """Return what the maker of that name, whatever its case, makes of the options.
+    """Return the object that the maker called `name`, in any case, makes from the options.
 
     Raises:
-        ConfigError: there is no such name or option; the nearest valid one is in the text.
+        ConfigError: an unknown name or option; the message suggests the closest valid one.
     """
     known = find(name, makers)
     if known is None:

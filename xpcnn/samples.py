@@ -1,4 +1,4 @@
-"""Samples on the device, batch by batch. Holds raw values; normalises what it hands out."""
+"""Samples on the device, batch by batch: raw values, normalised when a batch is made."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from xpcnn.types import Array, namespace
 
 
 class Samples:
-    """Raw samples (n, ...) and their labels on the device, with what normalises them.
+    """Raw samples (n, ...) and their labels on the device, with mean and std to normalise by.
 
     mean, std: (c,), of the dtype in which the model computes.
     """
@@ -24,9 +24,9 @@ class Samples:
     def batches(
         self, size: int, order: Array | None = None
     ) -> Iterator[tuple[Array, Array | None]]:
-        """Yield (normalised samples, labels), `size` at a time, the rest last.
+        """Yield (normalised samples, labels), `size` at a time; the last batch may be smaller.
 
-        order: indices of the samples, all or some; by default all as they are.
+        order: indices of the samples, all or some; None for all in their order.
         """
         n = len(self) if order is None else int(order.shape[0])
         for start in range(0, n, size):

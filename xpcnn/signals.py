@@ -1,7 +1,7 @@
 """Ctrl-C, SIGTERM and SIGHUP: each interrupts a command, which ends with 130, 143 or 129.
 
-While there is nothing to save they end the process at once (`guard`); `interruptible` is for all
-that has something to save or to tidy up.
+While there is nothing to save, they end the process at once (`guard`); `interruptible` is for
+blocks that save or clean up first.
 """
 
 import signal
@@ -15,7 +15,7 @@ from xpcnn.guard import WORDS, leave
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end: by SIGTERM, or SIGHUP as its terminal was closed."""
+    """The process got SIGTERM, or SIGHUP because its terminal was closed."""
 
     def __init__(self, number: signal.Signals) -> None:
         super().__init__(number)
@@ -30,7 +30,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def interruptible() -> Iterator[None]:
     """Raise KeyboardInterrupt on Ctrl-C, and `Terminated` on SIGTERM and SIGHUP, in the block.
 
-    A signal that is ignored, or that has another handler, stays as it is.
+    A signal that is ignored, or that has another handler, is left alone.
     """
     before: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in WORDS}
     ours = (leave, signal.SIG_DFL, signal.default_int_handler)
@@ -48,7 +48,7 @@ def interruptible() -> Iterator[None]:
 def shielded() -> Iterator[None]:
     """Ignore these signals while the block runs, for a last save.
 
-    Outside of the main thread they do not arrive.
+    Threads other than the main one get no signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""The sizes that a network implies, worked out without drawing or holding a single value."""
+"""The sizes of a network, computed without drawing or storing parameters."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from xpcnn.types import Shape, flatten
 
 
 class Sizes(NamedTuple):
-    """Shapes of parameters and buffers by path, and of what the network makes of one sample."""
+    """Shapes of parameters and buffers by path, and of the output for one sample."""
 
     params: dict[str, Shape]
     buffers: dict[str, Shape]
@@ -19,7 +19,7 @@ class Sizes(NamedTuple):
 
 
 class _NoDraw(Draw):
-    """Gives an array of the right shape that takes no memory."""
+    """Returns arrays of the right shape that take no memory, in place of a Draw."""
 
     def at(self, name: str) -> "_NoDraw":
         return _NoDraw(self.seed, self._join(name))
@@ -36,7 +36,7 @@ def sizes_of(layer: Layer, input_shape: Shape) -> Sizes:
     """Return the sizes of a network on samples of `input_shape`.
 
     Raises:
-        ShapeError: the network does not fit the samples; the text has the shapes up to there.
+        ShapeError: the network does not fit the samples; the message has the shapes before.
     """
     params, buffers, output = layer.init(input_shape, _NoDraw(0))
     return Sizes(

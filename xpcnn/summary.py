@@ -1,4 +1,4 @@
-"""What a network is made of: shapes, parameters, multiply-adds and memory, layer by layer."""
+"""Shapes, parameters, multiply-adds and memory of a network, layer by layer."""
 
 import math
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """A network and what it costs.
+    """The layers of a network and their cost.
 
     Memory in bytes: of parameters with gradients and one optimizer memory each (training), of the
     outputs of all layers for a batch of `batch_size` (kept for the backward pass), which together
@@ -78,7 +78,7 @@ class Summary:
 def summarize(
     layers: Layer, input_shape: Shape, batch_size: int = 64, itemsize: int = 4
 ) -> Summary:
-    """Work out shapes and costs of a network without computing anything."""
+    """Return shapes and costs of a network, without running it."""
     rows = tuple(_rows(layers, input_shape, ""))
     parameters = sum(row.parameters for row in rows)
     outputs = sum(math.prod(row.output_shape) for row in rows)

@@ -1,4 +1,4 @@
-"""Weights and normalisation that users set by hand: checked in full before anything is replaced."""
+"""Weights and normalisation set by users, checked in full before anything is replaced."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,13 +28,13 @@ def by_path(params: Params, buffers: Params) -> dict[str, Array]:
 def replaced(
     params: Params, buffers: Params, given: Any, backend: Backend, dtype: str
 ) -> tuple[Params, Params]:
-    """Return parameters and running statistics with those given by path in their places.
+    """Return parameters and running statistics, some replaced by path.
 
-    given: {path: array}, arrays of the host or of the backend, of the shapes that are there.
+    given: {path: array}, arrays of the host or of the backend, in the shapes of those replaced.
 
     Raises:
         ConfigError, ShapeError, DTypeError, DataError: no mapping, an unknown path, another shape,
-            no numbers, or NaN or infinity among them.
+            or values that are not finite numbers.
     """
     if not isinstance(given, Mapping):
         message = f"weights are a {type(given).__name__}, expected arrays by path"
@@ -73,10 +73,10 @@ def _checked(path: str, value: Any, shape: tuple[int, ...], dtype: str) -> numpy
 def normalisation(
     mean: Any, std: Any, channels: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation, one number for all channels or one for each, as tuples.
+    """Return mean and standard deviation, given for all channels or for each, as tuples.
 
     Raises:
-        ConfigError: another number of them, NaN or infinity, or a deviation that is not above 0.
+        ConfigError: a wrong number of values, NaN or infinity, or a deviation that is not above 0.
     """
     checked = []
     for name, value, valid in (("mean", mean, FINITE), ("std", std, POSITIVE)):
