@@ -36,6 +36,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/initializers.py", (*OPTIONS, "xpcnn.random", *HOST)),
     ("xpcnn/backend.py", ("xpcnn", *HOST)),
     ("xpcnn/data/", (*ABOVE_THE_EDGE, "pooch", "PIL")),
+    ("xpcnn/figures/", ("xpcnn.errors", "matplotlib", *HOST)),
     ("xpcnn/benchmark/pytorch/", ("xpcnn", "torch", *HOST)),  # the other side of a comparison
     ("xpcnn/sklearn/", ("xpcnn", "sklearn", *HOST)),
     ("xpcnn/demo/", ("xpcnn", "starlette", "uvicorn", "PIL", *HOST)),
@@ -49,7 +50,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
 # the order of the upper rooms, from the ground: a file imports from its own room and those below
 ORDER: list[tuple[str, ...]] = [
     ("types", "errors", "version", "guard", "table"),
-    ("habits", "signals"),
+    ("habits", "signals", "figures"),
     ("options",),
     ("random",),
     ("backend",),

@@ -1,13 +1,13 @@
 """Classification report: what a model gets right and wrong, class by class, in numbers and words.
 
 All of it follows from the probabilities of one pass over the data. Refuses what `Model.evaluate`
-refuses, and draws no pictures.
+refuses.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -16,6 +16,9 @@ from xpcnn.inputs import Data, as_pair
 from xpcnn.model import Model
 from xpcnn.table import Table
 from xpcnn.types import Array
+
+if TYPE_CHECKING:
+    from xpcnn.figures import Canvas
 
 _WIDEST = 20  # classes of a confusion matrix that can be read as text
 
@@ -56,8 +59,23 @@ class Example:
 
 
 @dataclass(frozen=True)
+class CalibrationBin:
+    """The samples whose highest probability lies in one of 15 bins of equal width, from 0 to 1.
+
+    confidence: the mean of that probability; accuracy: the share of them predicted rightly; both
+    None where there is no sample.
+    """
+
+    confidence: float | None
+    accuracy: float | None
+    samples: int
+
+
+@dataclass(frozen=True)
 class ClassificationReport:
     """The figures of `xpcnn.metrics` for a model and a data set; print it for the words.
+
+    `plot_confusion()` and `plot_calibration()` draw the confusion matrix and a reliability diagram.
 
     top_3, top_5: None unless there are more classes than that.
     auc: of two classes that of the second; of more the mean over those with samples, each against
@@ -65,6 +83,8 @@ class ClassificationReport:
     per_class: in the order of the model's classes, as the rows and columns of `confusion`.
     missing: names of the classes without a sample.
     confusion: counts; row = class, column = predicted class.
+    calibration: the bins of which `calibration_error` is the mean gap between accuracy and
+        confidence, weighted by samples.
     most_confused, worst: up to ten, the most frequent and the least probable first.
     """
 
@@ -79,6 +99,7 @@ class ClassificationReport:
     confusion: tuple[tuple[int, ...], ...]
     most_confused: tuple[Confusion, ...]
     worst: tuple[Example, ...]
+    calibration: tuple[CalibrationBin, ...]
 
     def __str__(self) -> str:
         parts = (
@@ -91,6 +112,26 @@ class ClassificationReport:
         """Return what a notebook shows: the figures and tables of `print(report)`."""
         parts = self._parts()
         return "\n".join(x.html() if isinstance(x, Table) else f"<p>{escape(x)}</p>" for x in parts)
+
+    def plot_confusion(self) -> "Canvas":
+        """Return a figure of matplotlib: the confusion matrix, right blue and wrong red.
+
+        Raises:
+            PackageMissingError: matplotlib is not installed.
+        """
+        from xpcnn.figures import confusion_matrix
+
+        return confusion_matrix(self.confusion, [c.name for c in self.per_class])
+
+    def plot_calibration(self) -> "Canvas":
+        """Return a figure of matplotlib: accuracy by confidence, a reliability diagram.
+
+        Raises:
+            PackageMissingError: matplotlib is not installed.
+        """
+        from xpcnn.figures import reliability_diagram
+
+        return reliability_diagram([vars(b) for b in self.calibration])
 
     def _parts(self) -> Iterator[str | Table]:
         figures = {
@@ -173,6 +214,7 @@ def classification_report(
             Example(i, names[labels[i]], names[predicted[i]], float(p[i, labels[i]]))
             for i in worst.tolist()
         ),
+        calibration=tuple(CalibrationBin(*b) for b in metrics.reliability(p, labels)),
     )
 
 

@@ -151,6 +151,31 @@ def calibration_error(probabilities: Array, labels: Array, bins: int = 15) -> fl
     return float(total / labels.shape[0])
 
 
+def reliability(
+    probabilities: Array, labels: Array, bins: int = 15
+) -> list[tuple[float | None, float | None, int]]:
+    """Return (mean confidence, accuracy, samples) of each bin of `calibration_error`, in order.
+
+    (None, None, 0) for a bin without samples.
+    """
+    xp = namespace(probabilities)
+    confidence = xp.max(probabilities, axis=1)
+    hit = xp.astype(xp.argmax(probabilities, axis=1) == labels, confidence.dtype)
+    place = xp.clip(xp.ceil(confidence * bins), 1.0, float(bins))
+    found: list[tuple[float | None, float | None, int]] = []
+    for b in range(1, bins + 1):
+        inside = place == b
+        count = int(xp.sum(xp.astype(inside, xp.int64)))
+        if not count:
+            found.append((None, None, 0))
+            continue
+        sure, right = (
+            float(xp.sum(xp.where(inside, x, xp.zeros_like(x)))) for x in (confidence, hit)
+        )
+        found.append((sure / count, right / count, count))
+    return found
+
+
 def most_confused(confusion: Array, k: int = 10) -> list[tuple[int, int, int]]:
     """Return the most frequent errors: up to k of (label, predicted class, count), in that order.
 

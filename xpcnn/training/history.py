@@ -9,6 +9,9 @@ from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.habits import no_attribute
 from xpcnn.table import Table
 
+if TYPE_CHECKING:
+    from xpcnn.figures import Canvas
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -67,7 +70,7 @@ class Epoch:
 class History:
     """The epochs of a run and all its validations, in order, and notes for a person to read.
 
-    `print(history)` shows a table of the epochs, and the notes.
+    `print(history)` shows a table of the epochs, and the notes; `history.plot()` draws curves.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
@@ -117,6 +120,19 @@ class History:
         }
         rows = list(zip(*columns.values(), strict=True))
         return Table(f"{len(self)} epochs", list(columns), rows, ">" * len(columns))
+
+    def plot(self) -> "Canvas":
+        """Return a figure of matplotlib: loss, accuracy and learning rate over the epochs.
+
+        The training part is blue, the validation part orange; the ground is transparent.
+        `history.plot().savefig("curves.png")` writes it to a file.
+
+        Raises:
+            PackageMissingError: matplotlib is not installed.
+        """
+        from xpcnn.figures import training_curves
+
+        return training_curves({"": self})
 
     def losses(self) -> Sequence[float]:
         """Return a loss of every epoch: of the validation part, or without one of training."""

@@ -1,0 +1,129 @@
+"""Figures show the numbers they are given, and are imported only when they are asked for."""
+
+import subprocess
+import sys
+from importlib import import_module
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy
+import pytest
+
+import xpcnn
+from tests.small_model import Parts, fresh
+from xpcnn.classification import ClassificationReport
+from xpcnn.errors import PackageMissingError
+from xpcnn.training import History
+from xpcnn.training.history import Epoch
+
+pytest.importorskip("matplotlib")
+
+HISTORY = History(
+    [
+        Epoch(1, 2.0, 0.25, 1.5, 0.5, 0.1, 1.0, 100.0, 10),
+        Epoch(2, 1.0, 0.75, None, None, 0.05, 1.0, 100.0, 20),
+        Epoch(3, 0.5, 0.875, 0.75, 0.625, 0.0, 1.0, 100.0, 30),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def report(parts: Parts) -> ClassificationReport:
+    train, test = parts
+    model = fresh()
+    model.fit(train, epochs=1, progress=False)
+    return xpcnn.classification_report(model, test)
+
+
+def lines(axes: Any) -> list[list[list[float]]]:
+    return [line.get_xydata().tolist() for line in axes.lines]
+
+
+def heights(axes: Any) -> list[float]:
+    return [bar.get_height() for bar in axes.patches]
+
+
+def test_a_history_draws_its_figures() -> None:
+    loss, accuracy, rate = HISTORY.plot().axes
+    assert lines(loss) == [[[1, 2.0], [2, 1.0], [3, 0.5]], [[1, 1.5], [3, 0.75]]]
+    assert lines(accuracy) == [[[1, 0.25], [2, 0.75], [3, 0.875]], [[1, 0.5], [3, 0.625]]]
+    assert lines(rate) == [[[1, 0.1], [2, 0.05], [3, 0.0]]]
+    assert [axes.get_ylabel() for axes in (loss, accuracy, rate)] == [
+        *("loss", "accuracy", "learning rate")
+    ]
+    assert loss.get_xlabel() == "epoch"
+
+
+def test_a_history_without_an_epoch_is_an_empty_figure() -> None:
+    assert [lines(axes) for axes in History().plot().axes] == [[], [], []]
+
+
+def test_the_curves_of_several_runs_lie_in_one_figure() -> None:
+    figures = import_module("xpcnn.figures")
+    (loss,) = figures.training_curve({"a": HISTORY, "b": HISTORY}, "loss").axes
+    assert len(loss.lines) == 4
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == [
+        *("a (training)", "a", "b (training)", "b")
+    ]
+
+
+def test_the_confusion_matrix_has_the_counts_of_the_report(report: ClassificationReport) -> None:
+    (axes,) = report.plot_confusion().axes
+    drawn = numpy.zeros((10, 10), int)
+    for text in axes.texts:
+        j, i = text.get_position()
+        drawn[int(i), int(j)] = int(text.get_text())
+    assert drawn.tolist() == [list(row) for row in report.confusion]
+    assert axes.get_xlabel() == "predicted class"
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        figures.name for figures in report.per_class
+    ]
+
+
+def test_a_wide_confusion_matrix_is_one_image() -> None:
+    figures = import_module("xpcnn.figures")
+    counts = numpy.eye(50, dtype=int)
+    (axes,) = figures.confusion_matrix(counts, [str(i) for i in range(50)]).axes
+    assert len(axes.images) == 1
+    assert not axes.texts
+
+
+def test_calibration_is_that_of_the_report(report: ClassificationReport, parts: Parts) -> None:
+    filled = [b for b in report.calibration if b.samples]
+    assert sum(b.samples for b in filled) == len(parts[1])
+    above, below = report.plot_calibration().axes
+    assert heights(above) == [b.accuracy for b in filled]
+    assert heights(below) == [b.samples for b in filled]
+    gaps = [b.samples * abs((b.accuracy or 0.0) - (b.confidence or 0.0)) for b in filled]
+    assert sum(gaps) / len(parts[1]) == pytest.approx(report.calibration_error, abs=1e-6)
+
+
+def test_an_svg_is_an_element_of_a_page() -> None:
+    figures = import_module("xpcnn.figures")
+    text = figures.svg(HISTORY.plot(), "Loss <of> a & b")
+    element = ElementTree.fromstring(text)
+    assert element.get("aria-label") == "Loss <of> a & b"
+    assert element.get("role") == "img"
+    assert "http" not in text
+    assert "epoch</text>" in text
+    assert text == figures.svg(HISTORY.plot(), "Loss <of> a & b")  # the same every time
+
+
+def test_a_notebook_shows_a_figure() -> None:
+    assert "<svg" in HISTORY.plot()._repr_svg_()
+
+
+def test_the_error_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("xpcnn.figures")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(PackageMissingError, match=r"(?s)needs matplotlib.*'xpcnn\[report\]'"):
+        HISTORY.plot()
+
+
+def test_matplotlib_is_not_imported_before_a_figure_is_drawn() -> None:
+    code = (
+        "import sys, xpcnn.model, xpcnn.classification, xpcnn.training;"
+        "assert 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

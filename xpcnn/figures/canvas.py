@@ -1,0 +1,74 @@
+"""What figures are drawn on, and how a figure becomes SVG for a page."""
+
+import re
+from html import escape
+from io import StringIO
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+GREY, BLUE, ORANGE, RED = "#768390", "#2f81f7", "#d9730d", "#e5534b"  # on white and dark pages
+COLOURS = (BLUE, ORANGE, "#2da44e", "#a371f7", "#d6409f", "#1b9e9e", "#b59f3b", RED)
+
+STYLE: dict[Any, Any] = {
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.25,
+    "grid.color": GREY,
+    "font.size": 12,
+    "lines.linewidth": 2,
+    "legend.frameon": False,
+    "legend.labelcolor": GREY,
+    "svg.fonttype": "none",  # text stays text, in a font of the reader
+    "svg.hashsalt": "xpcnn",  # the same file every time
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "axes.titlecolor"), GREY),
+    **dict.fromkeys(("text.color", "xtick.color", "ytick.color"), GREY),
+}
+
+
+class Canvas(Figure):
+    """A figure of matplotlib that a notebook shows by itself, as SVG."""
+
+    def _repr_svg_(self) -> str:
+        return _written(self)
+
+
+def blank(width: float, height: float) -> Canvas:
+    """Return an empty figure, in inches; draw on it inside `style()`."""
+    return Canvas(figsize=(width, height), layout="constrained")
+
+
+def style() -> Any:
+    """Return the context in which figures are drawn: colours, fonts, no frame."""
+    return rc_context(STYLE)
+
+
+def svg(figure: Figure, label: str) -> str:
+    """Return a figure as an SVG element for a page of HTML.
+
+    The element is as wide as its place, its grey is the page's `--muted`, and a screen reader reads
+    `label`. It holds no address of the network, no script, and no id that nothing refers to.
+    """
+    text = _written(figure)
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
+    size = re.search(r'viewBox="[^"]*"', text)
+    assert size is not None
+    opening = f'<svg {size[0]} role="img" aria-label="{escape(label)}">'
+    text = re.sub(r"<svg[^>]*>", lambda _: f"{opening}\n <title>{escape(label)}</title>", text)
+    return text.replace(GREY, "var(--muted)").strip()
+
+
+def _written(figure: Figure) -> str:
+    file = StringIO()
+    with style():
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
