@@ -107,6 +107,7 @@ BREAKS = [
     # the order of the upper rooms
     ("xpcnn/samples.py", "from xpcnn.network import Network", "imports xpcnn.network.Network"),
     ("xpcnn/network.py", "from xpcnn.io import models", "imports xpcnn.io.models"),
+    ("xpcnn/config/registry.py", "from xpcnn.io import models", "imports xpcnn.io.models"),
     ("xpcnn/io/models.py", "from xpcnn.training import fit", "imports xpcnn.training.fit"),
     ("xpcnn/io/models.py", "from xpcnn.model import Model", "imports xpcnn.model.Model"),
     ("xpcnn/training/run.py", "from xpcnn.model import Model", "imports xpcnn.model.Model"),

@@ -59,6 +59,7 @@ ORDER: list[tuple[str, ...]] = [
     ("sizes", "data"),
     ("summary", "samples", "model_arguments", "weights"),
     ("network",),
+    ("config",),
     ("io", "inputs"),
     ("training",),
     ("prediction", "provenance", "model_state"),

@@ -154,11 +154,6 @@ def fast(x: Array, op: str) -> Callable[..., Any] | None:
     return None if kernels is None else kernels.get(op)
 
 
-def drop_kernels() -> None:
-    """Forget all kernels until the next `load`, so that ops run their references."""
-    _kernels.clear()
-
-
 def _module(name: str) -> Any:
     """Import the module of the backend called `name`."""
     if name not in NAMES:

@@ -10,6 +10,7 @@ import numpy
 
 from xpcnn import prediction, provenance
 from xpcnn.backend import Backend
+from xpcnn.config.training_options import overridden
 from xpcnn.data.augment import views_of
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.reading import Reading
@@ -31,10 +32,10 @@ from xpcnn.losses import Loss
 from xpcnn.model_arguments import as_classes, check_seed
 from xpcnn.model_state import ModelState
 from xpcnn.network import Network
+from xpcnn.options import check_switches
 from xpcnn.training import Callback, Checkpoints, History, Run, TrainingOptions, evaluate
 from xpcnn.training.callbacks import check_callbacks
 from xpcnn.training.checkpoints import check_checkpoints
-from xpcnn.training.options import check_switches, training_options
 from xpcnn.training.progress_bar import ProgressBar, is_shown
 from xpcnn.training.saver import Saver
 from xpcnn.types import Array, Shape
@@ -170,7 +171,7 @@ class Model(ModelState):
         """
         if isinstance(labels, TrainingOptions) and training is None:
             labels, training = None, labels
-        chosen = training_options(options, training)
+        chosen = overridden(training, options)
         heard = check_callbacks(callbacks)
         check_switches(resume=resume, progress=progress)
         if health is not None:

@@ -14,8 +14,8 @@ from xpcnn.io.models import Facts
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.network import Network, OfNetwork
+from xpcnn.options import check_count
 from xpcnn.summary import Summary, summarize
-from xpcnn.training.options import check_count
 from xpcnn.types import Array, Params, Shape
 from xpcnn.weights import by_path, normalisation, replaced
 

@@ -94,6 +94,25 @@ def switch(owner: str, name: str, value: Any, advice: str) -> bool:
     raise ConfigError(hint(f"{_of(owner)}{name} must be True or False, got {got}", advice))
 
 
+def check_switches(**given: Any) -> None:
+    """Require True or False of each.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    for name, value in given.items():
+        switch("", name, value, f"{name}=True")
+
+
+def check_count(name: str, value: Any) -> int:
+    """Return a whole number of at least 1 as a Python int.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    return whole("", name, value, 1, f"{name}=10")
+
+
 def shown(value: Any) -> str:
     """Return a value as text for an error: a number or a short text, otherwise its type."""
     if isinstance(value, Real):

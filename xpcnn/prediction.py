@@ -7,7 +7,7 @@ import numpy
 from xpcnn.data.augment.views import View
 from xpcnn.inputs import as_samples, warn_of_scale
 from xpcnn.network import Network
-from xpcnn.training.options import check_count
+from xpcnn.options import check_count
 from xpcnn.types import Array
 
 

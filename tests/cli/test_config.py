@@ -7,11 +7,11 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.test_settings import OWN, TRAINING, given, images
-from xpcnn.cli.request import Change
 from xpcnn.cli.settings import Settings, resolve
+from xpcnn.config import toml
+from xpcnn.config.overlay import Change
 from xpcnn.data.augment import Crop, Flip
 from xpcnn.errors import ConfigError
-from xpcnn.io import toml
 from xpcnn.layers import Conv2D, Dense, Flatten, Sequential
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.model_files import load_model
@@ -46,10 +46,12 @@ def test_keys_are_the_long_flags() -> None:
         "device = 0\naugment = 'flip,crop'\noptimizer = 'adam'\n"
     )
     request = given("--config", "run.toml")
-    flags = {name: request.flags[name] for name in ("dataset", "limit_per_class", "validation")}
+    flags = {
+        name: getattr(request.flags, name) for name in ("dataset", "limit_per_class", "validation")
+    }
     assert flags == {"dataset": "mnist", "limit_per_class": 5, "validation": 0.0}
-    assert (request.flags["quiet"], request.flags["device"]) == (True, "0")
-    assert (request.flags["backend"], request.flags["seed"]) == ("numpy", 0)
+    assert (request.flags.quiet, request.flags.device) == (True, "0")
+    assert (request.flags.backend, request.flags.seed) == ("numpy", 0)
     training = {
         "optimizer": {"lr": 1.0, "name": "adam"},
         "augment": [{"name": "flip"}, {"name": "crop"}],
@@ -63,8 +65,8 @@ def test_flag_over_variable_over_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XPCNN_LIMIT", "2")
     monkeypatch.setenv("XPCNN_SEED", "2")
     flags = given("--limit", "3").flags
-    assert (flags["limit"], flags["seed"], flags["dtype"]) == (3, 2, "float64")
-    assert given("--limit", "3", "--set", "limit=4").flags["limit"] == 4
+    assert (flags.limit, flags.seed, flags.dtype) == (3, 2, "float64")
+    assert given("--limit", "3", "--set", "limit=4").flags.limit == 4
 
 
 def test_what_a_file_says_lies_over_the_preset(own: Preset) -> None:
@@ -123,19 +125,19 @@ def test_keys_in_quotes_stay_whole(own: Preset) -> None:
 
 def test_a_word_is_a_text(own: Preset) -> None:
     flags = given("--set", "classes=0,1", "--set", "dataset=a.npz", "--set", "device=0").flags
-    assert (flags["classes"], flags["dataset"], flags["device"]) == ("0,1", "a.npz", "0")
+    assert (flags.classes, flags.dataset, flags.device) == ("0,1", "a.npz", "0")
     assert settled(None, "", "--set", "layers.0.filters=3").preset.name == "digits"
 
 
 def test_the_model_is_found_beside_the_file(own: Preset) -> None:
     Path("folder").mkdir()
     Path("folder/run.toml").write_text("model = 'own.toml'")
-    assert given("--config", "folder/run.toml").flags["model"] == str(Path("folder/own.toml"))
+    assert given("--config", "folder/run.toml").flags.model == str(Path("folder/own.toml"))
     absolute = str(Path("own.toml").resolve())
     Path("folder/run.toml").write_text(f"model = '{absolute}'")
-    assert given("--config", "folder/run.toml").flags["model"] == absolute
+    assert given("--config", "folder/run.toml").flags.model == absolute
     Path("folder/run.toml").write_text("model = 'small'")
-    assert given("--config", "folder/run.toml").flags["model"] == "small"
+    assert given("--config", "folder/run.toml").flags.model == "small"
 
 
 def test_a_network_that_is_not_changed_keeps_its_text(own: Preset) -> None:

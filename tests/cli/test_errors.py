@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.process import run
-from xpcnn.cli.run_folder import Journal
+from xpcnn.cli.run_record import Journal
 from xpcnn.models import names
 from xpcnn.training import Epoch, History
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from xpcnn.io.toml import parse
+from xpcnn.config.toml import parse
 from xpcnn.model_files import load_model
 
 CONSTANT = ("train", "--limit", "300", "--quiet", "--schedule", "constant")

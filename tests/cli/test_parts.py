@@ -11,8 +11,8 @@ import pytest
 import xpcnn
 from tests.cli.conftest import Cli
 from tests.cli.process import TINY
+from xpcnn.config.tables import to_config
 from xpcnn.data import Dataset
-from xpcnn.io.registry import to_config
 
 
 def save(path: str, data: Dataset, count: int, **more: Any) -> None:

@@ -203,7 +203,7 @@ def test_a_second_signal_does_not_break_off_the_checkpoint(
         return write(*args)
 
     monkeypatch.setattr(Checkpoints, "write", slow)
-    monkeypatch.setattr("xpcnn.cli.run_folder.Journal.on_epoch_end", interrupted)
+    monkeypatch.setattr("xpcnn.cli.run_record.Journal.on_epoch_end", interrupted)
     assert cli(*RUN, "--out", "run").code == 130
     assert len(list(Path("run/checkpoints").glob("step-*"))) == 1
 

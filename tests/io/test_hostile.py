@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import xpcnn
+from tests.config.reading import from_config
+from xpcnn.config import toml
 from xpcnn.errors import CheckpointError, ConfigError, XpcnnError
-from xpcnn.io import toml
 from xpcnn.io.atomic import write_bytes
-from xpcnn.io.registry import from_config
 from xpcnn.layers import Dense, ReLU, Sequential
 from xpcnn.models import preset
 from xpcnn.sizes import sizes_of

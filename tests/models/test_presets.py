@@ -9,9 +9,10 @@ from typing import Any
 import numpy
 import pytest
 
+from tests.config.reading import from_config
 from xpcnn import Model, data, models
+from xpcnn.config.tables import to_config
 from xpcnn.errors import ConfigError, ShapeError
-from xpcnn.io.registry import from_config, to_config
 from xpcnn.layers import Conv2D, Dense, Sequential
 from xpcnn.losses import BCEWithLogits, SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD

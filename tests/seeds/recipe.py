@@ -63,7 +63,7 @@ def _asked(train: Callable[[], Any]) -> dict[str, Any]:
             }
         )
 
-    with mock.patch("xpcnn.model.fit", stop):
+    with mock.patch("xpcnn.model.Run", stop):
         try:
             train()
         except _AskedError as asked:

@@ -101,7 +101,7 @@ def test_the_norm_is_over_what_learns(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(list(grads))
         return clip_by_global_norm(grads, max_norm)
 
-    monkeypatch.setattr("xpcnn.training.options.clip_by_global_norm", clip)
+    monkeypatch.setattr("xpcnn.config.training_options.clip_by_global_norm", clip)
     network().fit(
         DATA, epochs=1, freeze=["layers.0.weight"], layer_lr={"layers.2.bias": 0.0}, clip_norm=1.0
     )

@@ -14,6 +14,7 @@ from tests.training import test_resume
 from tests.training.test_resume import InterruptAfter, straight, trained
 from tests.training.test_step import digits
 from xpcnn import Model
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.initializers import Constant, Draw, Normal, Zeros
 from xpcnn.layers import Context, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Sigmoid, Tanh
 from xpcnn.losses import MSE, BCEWithLogits, SoftmaxCrossEntropy
@@ -23,7 +24,6 @@ from xpcnn.schedules import Step, Warmup
 from xpcnn.training import Callback, Checkpoints, History
 from xpcnn.training.health import Figures, findings, new, warm_up
 from xpcnn.training.measure import checkup, expected_loss
-from xpcnn.training.options import TrainingOptions
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.updates import Updates

@@ -55,6 +55,18 @@ def option(flag: str, *target: str, text: str, **attributes: Any) -> Decorator:
     return click.option(flag, *target, cls=Option, envvar=variable, help=text, **attributes)
 
 
+def params(*options: Decorator) -> list[Option]:
+    """Return options as the parameters of a click command."""
+
+    def carrier() -> None:
+        """Click keeps parameters at the function."""
+
+    for add in reversed(options):
+        add(carrier)
+    found: list[Option] = carrier.__click_params__[::-1]  # type: ignore[attr-defined]
+    return found
+
+
 def fraction_or_path(value: str) -> float | str:
     """Return a number such as 0.1, or else the path as it is."""
     try:

@@ -6,18 +6,19 @@ unknown keys and values of another kind; what all of it comes to, `settings` fin
 
 import reprlib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from xpcnn.cli.error_text import near
+from xpcnn.cli.flags import Flags
 from xpcnn.cli.options import NONE, Option
+from xpcnn.config import toml
+from xpcnn.config.overlay import Change, Source
 from xpcnn.errors import ConfigError, hint, prefix_errors
-from xpcnn.io import toml
-from xpcnn.models.overlay import check_rivals, has, put
 from xpcnn.options import as_float
 
 TABLES = ("layers", "loss", "training")
@@ -48,17 +49,9 @@ _EXAMPLES: Mapping[str, str] = {
 }
 
 
-class Change(NamedTuple):
-    """A value to lay over what stands at a path of a preset; where: who says so, for errors."""
-
-    where: str
-    path: tuple[str, ...]
-    value: Any
-
-
 class Request:
-    """flags: by name, what is no part of a preset, None where nobody says it; changes: of the
-    preset, in order; name: for a network that is no preset.
+    """flags: what is no part of a preset; changes: of the preset, in order; name: of a network that
+    is no preset.
 
     Raises:
         ConfigError: a key is unknown, or its value of the wrong kind.
@@ -68,33 +61,36 @@ class Request:
         options = {o.key: o for o in context.command.params if isinstance(o, Option)}
         values = {key: context.params[option.target] for key, option in options.items()}
         self._options = {key: o for key, o in options.items() if key not in _ABOUT}
-        self.flags = {o.target: values[key] for key, o in self._options.items() if not o.at}
+        self._flags = {o.target: values[key] for key, o in self._options.items() if not o.at}
         self.changes: list[Change] = []
         self.name = "own"
-        self._training: dict[str, Any] = {}  # what one source says of it
         if values["config"] is not None:
             self._take_file(Path(values["config"]))
-        for source in (ParameterSource.ENVIRONMENT, ParameterSource.COMMANDLINE):
-            in_variables = source is ParameterSource.ENVIRONMENT
-            self._training = {}
+        for origin in (ParameterSource.ENVIRONMENT, ParameterSource.COMMANDLINE):
+            in_variables = origin is ParameterSource.ENVIRONMENT
             given = {
                 key: values[key]
                 for key, option in options.items()
-                if context.get_parameter_source(option.target) is source
+                if context.get_parameter_source(option.target) is origin
             }
+            source = Source()
             for key, value in given.items():
                 if key not in _ABOUT:
-                    self._take({key: value}, str(options[key].envvar) if in_variables else "")
+                    self._take(source, str(options[key].envvar) if in_variables else "", key, value)
             for assignment in given.get("set", ()):
-                self._assign(assignment)
+                self._assign(source, assignment)
+            self.changes += source.changes
+        self.flags = Flags(**self._flags | {"dataset": self._flags["dataset"] or "digits"})
 
     @property
     def wheres(self) -> set[str]:
         """Beginnings of errors that already name the source of a value."""
-        return {change.where for change in self.changes} | {str(self.flags["model"])}
+        return {change.where for change in self.changes} | {str(self.flags.model)}
 
     def _take_file(self, path: Path) -> None:
+        """Take the keys of a file; the paths in it are from its folder."""
         text = toml.read(path)
+        source = Source()
         with prefix_errors(str(path)):
             given = toml.parse(text)
             for key in given:
@@ -104,31 +100,32 @@ class Request:
                 given["model"] = str(path.parent / model)
             if isinstance(given.get("init"), str):
                 given["init"] = str(path.parent / given["init"])
-            self._take(given, str(path))
+            said: dict[str, tuple[tuple[str, ...], Any]] = {
+                key: ((key,), given.pop(key)) for key in TABLES if key in given
+            }
+            for key, value in given.items():
+                if at := self._options[key].at:
+                    said[key] = at, _read(self._options[key], value)
+                else:
+                    self._keep(key, value)
+            source.take(str(path), said)
+        self.changes += source.changes
         self.name = path.stem
 
-    def _take(self, given: Mapping[str, Any], where: str) -> None:
-        """Take the values of one source, which has no order."""
-        tables = {key: given[key] for key in given if key in TABLES}
-        for key, table in tables.items():
-            self._check_rivals((key,), table)
-        for key in given:
-            if key in TABLES:
-                continue
-            option = self._options[key]
-            value = _read(option, given[key])
-            if not option.at:
-                self.flags[option.target] = value
-            elif has(tables, option.at):
-                raise ConfigError(
-                    hint(f"{key} is said twice, also as {'.'.join(option.at)}", "one of the two")
-                )
-            else:
-                self._check_rivals(option.at, value)
-                tables = put(tables, option.at, value)
-        self.changes += [Change(where, (key,), value) for key, value in tables.items()]
+    def _take(self, source: Source, where: str, key: str, value: Any) -> None:
+        """Take the value of a flag: a change of the preset at its path, if it has one."""
+        option = self._options[key]
+        if option.at:
+            source.assign(where, option.at, _read(option, value))
+        else:
+            self._keep(key, value)
 
-    def _assign(self, assignment: str) -> None:
+    def _keep(self, key: str, value: Any) -> None:
+        """Keep a value that is no part of a preset."""
+        option = self._options[key]
+        self._flags[option.target] = _read(option, value)
+
+    def _assign(self, source: Source, assignment: str) -> None:
         """Take one `a.b=value`."""
         where = f"--set {assignment if len(assignment) <= 200 else assignment[:200] + '...'}"
         with prefix_errors(where):
@@ -140,25 +137,11 @@ class Request:
             self._check(key)
             value = _value(text.strip())
             if key in TABLES:
-                self._check_rivals((key, *rest), value)
-                self.changes.append(Change(where, (key, *rest), value))
-                return
-            option = self._options[key]
-            if rest:
+                source.assign(where, (key, *rest), value)
+            elif rest:
                 raise ConfigError(hint(f"{key} has no keys in it", f"{key} itself"))
-            value = _read(option, value)
-            if option.at:
-                self._check_rivals(option.at, value)
-                self.changes.append(Change(where, option.at, value))
             else:
-                self.flags[option.target] = value
-
-    def _check_rivals(self, path: Sequence[str], value: Any) -> None:
-        """Require of one source at most one of two options that take each other's place."""
-        key, *rest = path
-        if key == "training" and isinstance(said := put({}, rest, value), dict):
-            self._training |= said
-            check_rivals(self._training)
+                self._take(source, where, key, value)
 
     def _check(self, key: str) -> None:
         valid = (*self._options, *TABLES)

@@ -42,10 +42,10 @@ def command(
     from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.request import Request
-    from xpcnn.cli.run_folder import locked_run, outcome
-    from xpcnn.cli.train import NOT_OF_THE_RUN
+    from xpcnn.cli.run_folder import locked_run
+    from xpcnn.cli.run_record import outcome
     from xpcnn.cli.train import command as train_command
-    from xpcnn.io import toml
+    from xpcnn.config import toml
     from xpcnn.runs.record import CONFIG, check_run
 
     folder = check_run(Path(run))
@@ -69,15 +69,14 @@ def command(
     given = ["--config", str(folder / CONFIG)]
     if max_seconds is not None:
         given += ["--max-seconds", str(max_seconds)]
+    if quiet:
+        given += ["--quiet"]
     if epochs is not None:
         given += ["--epochs", str(epochs)]
     with train_command.make_context("train", given, parent=context) as inner:
         request = Request(inner)
-    health = not request.flags["no_health"]
-    for name in NOT_OF_THE_RUN:
-        request.flags.pop(name)
     with locked_run(folder), flags_in_errors(inner, request.wheres):
-        result = train(request, None, quiet, health=health, resumed=folder)
+        result = train(request, resumed=folder)
     if as_json:
         answer(to_json(result))
 

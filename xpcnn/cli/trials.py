@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy
 
-from xpcnn.cli.job import prepare, say_notes
+from xpcnn.cli.plan import prepare
 from xpcnn.cli.request import Request
+from xpcnn.cli.run_words import say_notes
 from xpcnn.trials import dry_run, find_lr, overfit_one_batch
 from xpcnn.trials.learning_rate import LrSearch
 from xpcnn.trials.one_batch import Overfit
 from xpcnn.trials.one_update import DryRun
 
 
-def trial(request: Request, kind: str, quiet: bool) -> tuple[str, dict[str, Any]]:
+def trial(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
     """Return what came of a trial, in words and as a table.
 
     kind: "dry_run", "find_lr" or "overfit_one_batch".
@@ -22,7 +23,7 @@ def trial(request: Request, kind: str, quiet: bool) -> tuple[str, dict[str, Any]
         XpcnnError: the request or the data are refused.
     """
     plan = prepare(request)
-    say_notes(plan, quiet)
+    say_notes(plan)
     training = plan.settings.training
     found: DryRun | LrSearch | Overfit
     with numpy.errstate(all="ignore"):

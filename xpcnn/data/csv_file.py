@@ -19,7 +19,9 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from xpcnn.data.csv_layout import NUMBER, Edges, Layout, Size, fields, layout, split_cells
+from xpcnn.data.csv_columns import NUMBER, Layout, Size
+from xpcnn.data.csv_layout import fields, layout_of, split_cells
+from xpcnn.data.csv_without_header import Edges
 from xpcnn.data.files import open_regular
 from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.errors import DataError, LabelError, XpcnnError, hint
@@ -104,7 +106,7 @@ def columns(
     path: Path, image_size: Size | None = None, label_column: str | int | None = None
 ) -> Layout:
     """Return what the columns of a file hold."""
-    return layout(path, _first_line(path), _edges(path), image_size, label_column)
+    return layout_of(path, _first_line(path), _edges(path), image_size, label_column)
 
 
 def first_fields(path: Path) -> list[str]:

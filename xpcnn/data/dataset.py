@@ -8,7 +8,6 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from numbers import Integral
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -18,6 +17,7 @@ from xpcnn.data.labels import MOST_CLASSES, as_indices, check_range
 from xpcnn.data.reading import Reading
 from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
 from xpcnn.habits import no_attribute
+from xpcnn.options import is_whole
 from xpcnn.table import Table
 from xpcnn.types import Shape
 
@@ -188,7 +188,7 @@ class Dataset:
         if classes is None and limit is None and limit_per_class is None:
             return self
         for name, value in (("limit", limit), ("limit_per_class", limit_per_class)):
-            if value is not None and not (isinstance(value, Integral) and value >= 1):
+            if value is not None and not (is_whole(value) and value >= 1):
                 message = f"{name} must be a whole number of at least 1, got {value!r}"
                 raise ConfigError(hint(message, "leave it out for all images"))
         labels, names = self.labels, self.classes

@@ -15,7 +15,7 @@ import numpy as np
 
 from xpcnn import random
 from xpcnn.data import csv_file, folders, npz
-from xpcnn.data.csv_layout import Layout
+from xpcnn.data.csv_columns import Layout
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.hashes import lowest, places

@@ -1,4 +1,4 @@
-"""Model files and the plain form of networks, shared by model files (JSON) and presets (TOML).
+"""Model files: written in one piece, read with every entry checked.
 
 Nothing here runs code that a file brings: no pickle, no import paths.
 """

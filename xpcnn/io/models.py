@@ -9,18 +9,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
+from xpcnn.config.registry import objects
+from xpcnn.config.tables import own_layers, to_config
+from xpcnn.config.values import Objects, read_fields
 from xpcnn.data.reading import Reading
 from xpcnn.errors import (
     CheckpointError,
     ConfigError,
-    DTypeError,
-    ShapeError,
     hint,
 )
 from xpcnn.io import model_file, readings
+from xpcnn.io.metadata import metadata_errors
 from xpcnn.io.model_file import Metadata, Spec
-from xpcnn.io.registry import objects, own_layers, to_config
-from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
 from xpcnn.layers.base import check_importable
 from xpcnn.losses import Loss, check_weights
@@ -155,7 +155,7 @@ def restore(network: Network, tensors: model_file.Tensors) -> None:
 def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Description:
     """Return the checked metadata; paths of layers in errors are those of their parameters."""
     top = {**made, **readings.OBJECTS, Layer: lambda table, at: made[Layer](table, "")}
-    try:
+    with metadata_errors(path):
         if "image_rule" in metadata:  # of an older version
             metadata = {**metadata, "reading": None}
             rule = metadata.pop("image_rule")
@@ -163,20 +163,13 @@ def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Descriptio
             reading = readings.of_image_rule(rule, description.input_shape)
             return replace(description, reading=reading)
         return Description(**read_fields(Description, metadata, "", "model", top))
-    except RecursionError:
-        message = f"{path}: its layers are nested too deep"
-        raise CheckpointError(hint(message, "one Sequential of all layers")) from None
-    except ConfigError as error:
-        raise CheckpointError(f"{path}: {error}") from error
 
 
 def _expected(path: str | Path, description: Description) -> Mapping[str, Spec]:
     """Return the tensors that the file of such a model holds."""
-    try:
+    with metadata_errors(path):
         params, buffers, output = sizes_of(description.layers, description.input_shape)
         check_weights(description.loss, output[0])
-    except (ConfigError, DTypeError, ShapeError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
     if len(output) != 1:
         message = f"{path}: its layers make {output} of a sample, expected one row"
         raise CheckpointError(hint(message, "a Flatten and a Dense layer at their end"))

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from xpcnn.config.values import Objects, read_fields
 from xpcnn.data.reading import Arrays, Drawn, Pictures, Reading
 from xpcnn.errors import ConfigError, hint, nearest, prefix_errors
-from xpcnn.io.values import Objects, read_fields
 from xpcnn.types import Shape
 
 _KINDS: Mapping[str, type[Reading]] = {"pictures": Pictures, "drawn": Drawn, "arrays": Arrays}

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from xpcnn.config import toml
+from xpcnn.config.preset import Preset, build
+from xpcnn.config.tables import to_config
 from xpcnn.errors import ConfigError, hint
-from xpcnn.io import toml
-from xpcnn.io.registry import to_config
 from xpcnn.layers import Sequential
 from xpcnn.model import Model
-from xpcnn.models.preset_files import Preset, build
 
 
 def preset_of(model: Model, name: str) -> Preset:

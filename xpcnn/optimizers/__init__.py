@@ -48,7 +48,7 @@ for _kind in (SGD, Adagrad, RMSprop, Adam, AdamW):
 
 
 def make(name: str, **options: Any) -> Optimizer:
-    """Return the optimizer called `name`, for the command line and files: `make("adam", lr=0.01)`.
+    """Return the optimizer called `name`: `make("adam", lr=0.01)`.
 
     name: a key of `BY_NAME`; "momentum" and "nesterov" are SGD with momentum 0.9.
     options: the hyperparameters of its class.

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xpcnn.config import toml
 from xpcnn.data.files import open_regular, shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
-from xpcnn.io import models, toml
+from xpcnn.io import models
 
 CONFIG = "config.toml"
 NETWORK = "model.toml"

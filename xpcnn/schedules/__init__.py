@@ -53,7 +53,7 @@ for _kind in BY_NAME.values():
 
 
 def make(name: str, **options: Any) -> Schedule:
-    """Return the schedule called `name`, for the command line and files: `make("step", every=100)`.
+    """Return the schedule called `name`: `make("step", every=100)`.
 
     name: a key of `BY_NAME`.
     options: the arguments of its class.

@@ -9,6 +9,7 @@ import numpy
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from xpcnn.config.training_options import overridden
 from xpcnn.errors import ConfigError, hint
 from xpcnn.layers import Dense, Layer, ReLU
 from xpcnn.losses import Loss
@@ -18,7 +19,6 @@ from xpcnn.optimizers import Adam, Optimizer
 from xpcnn.schedules import Constant
 from xpcnn.sklearn.samples import as_samples, shape_of, statistics
 from xpcnn.training import History, TrainingOptions
-from xpcnn.training.options import training_options
 from xpcnn.types import Shape
 
 FOR_IMAGES = "digits"
@@ -142,7 +142,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
                 raise ConfigError(hint(message, "GridSearchCV, or xpcnn.Model and its own fit"))
         named = {"epochs": self.epochs, "batch_size": self.batch_size, "optimizer": self.optimizer}
         given = {name: x for name, x in named.items() if x is not None}
-        chosen = training_options({**more, **given}, training)
+        chosen = overridden(training, {**more, **given})
         if self.lr is None:
             return chosen
         rule = chosen.optimizer

@@ -1,10 +1,10 @@
 """Training: one step, the loop over epochs, what it tells, checkpoints, evaluation."""
 
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.training.callbacks import Callback, StopTraining
 from xpcnn.training.checkpoints import Checkpoints
 from xpcnn.training.evaluation import evaluate
 from xpcnn.training.history import Epoch, History, Validation
-from xpcnn.training.options import TrainingOptions
 from xpcnn.training.replay_file import replay
 from xpcnn.training.run import Run
 

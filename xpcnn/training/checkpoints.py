@@ -13,15 +13,14 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from xpcnn.config.values import read_fields
 from xpcnn.data.files import as_path, shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import atomic, model_file
 from xpcnn.io.lock import locked
 from xpcnn.io.model_file import Spec, Tensors, check_tensors
-from xpcnn.io.values import read_fields
-from xpcnn.options import POSITIVE, check
+from xpcnn.options import POSITIVE, check, check_count
 from xpcnn.training.history import Epoch, History, Validation
-from xpcnn.training.options import check_count
 from xpcnn.training.run_identity import changed_data
 
 _NAME = re.compile(r"step-(\d{9,})\.safetensors")

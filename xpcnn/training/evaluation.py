@@ -2,8 +2,8 @@
 
 from xpcnn.layers import Context
 from xpcnn.network import Network
+from xpcnn.options import check_count
 from xpcnn.samples import Samples
-from xpcnn.training.options import check_count
 from xpcnn.training.progress import Weights, zero_sums
 from xpcnn.training.step import hits
 

@@ -3,13 +3,13 @@
 import math
 from dataclasses import dataclass
 
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import ConfigError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers import BatchNorm, Context, Layer
 from xpcnn.network import Network
 from xpcnn.optimizers.groups import frozen_layers
 from xpcnn.sizes import sizes_of
-from xpcnn.training.options import TrainingOptions
 from xpcnn.training.probe import rebuilt
 from xpcnn.types import Array, LayerPullback, Params, Shape, flatten
 

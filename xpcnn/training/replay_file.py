@@ -13,11 +13,13 @@ from typing import Literal
 import numpy
 
 from xpcnn.backend import Backend
-from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError, hint
+from xpcnn.config.registry import objects
+from xpcnn.config.tables import to_config
+from xpcnn.config.training_options import TrainingOptions
+from xpcnn.config.values import Objects, read_fields
 from xpcnn.io import model_file
+from xpcnn.io.metadata import metadata_errors
 from xpcnn.io.model_file import Metadata, Spec
-from xpcnn.io.registry import objects, to_config
-from xpcnn.io.values import Objects, read_fields
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss, without_weights
 from xpcnn.network import Network
@@ -25,7 +27,6 @@ from xpcnn.optimizers import Optimizer
 from xpcnn.optimizers.groups import parameter_groups
 from xpcnn.sizes import sizes_of
 from xpcnn.training.divergence import first_not_finite
-from xpcnn.training.options import TrainingOptions
 from xpcnn.training.progress import Progress, beginning, named_arrays, with_arrays
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.updates import Update
@@ -153,22 +154,15 @@ def replay(
 
 def _case(path: str | Path, table: Metadata, made: Objects) -> _Case:
     top = {**made, Layer: lambda inner, at: made[Layer](inner, "")}
-    try:
+    with metadata_errors(path):
         return _Case(**read_fields(_Case, table, "", "the file", top))
-    except RecursionError:
-        message = f"{path}: its layers are nested too deep"
-        raise CheckpointError(hint(message, "the file that a diverged run wrote")) from None
-    except ConfigError as error:
-        raise CheckpointError(f"{path}: {error}") from error
 
 
 def _expected(path: str | Path, case: _Case) -> Mapping[str, Spec]:
     """Return the tensors that the file of such an update holds."""
-    try:
+    with metadata_errors(path):
         params, buffers, output = sizes_of(case.layers, case.input_shape)
         learning = parameter_groups(tuple(params), tuple(buffers), case.layer_lr, case.freeze).paths
-    except (ConfigError, DTypeError, ShapeError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
     shapes = {f"params.{name}": shape for name, shape in params.items()}
     shapes |= {f"buffers.{name}": shape for name, shape in buffers.items()}
     for quantity in case.optimizer.init({}):

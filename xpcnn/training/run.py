@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy
 
+from xpcnn.config.training_options import TrainingOptions, check_validation
 from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.signals import shielded
@@ -18,7 +19,6 @@ from xpcnn.training.divergence_check import DivergenceCheck
 from xpcnn.training.evaluation import evaluate
 from xpcnn.training.health_notes import HealthNotes
 from xpcnn.training.history import History, Validation
-from xpcnn.training.options import TrainingOptions, check_validation
 from xpcnn.training.prefetch import prefetched
 from xpcnn.training.progress import Position
 from xpcnn.training.run_state import RunState

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.network import Network
-from xpcnn.training.options import TrainingOptions
 from xpcnn.version import VERSION
 
 _MAY_CHANGE = ("max_seconds",)

@@ -4,13 +4,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.training.callbacks import Callback
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.notifier import Notifier
-from xpcnn.training.options import TrainingOptions
 from xpcnn.training.progress import Position, Weights, beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.updates import Updates

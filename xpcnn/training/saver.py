@@ -5,13 +5,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.io.model_file import Spec
 from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
 from xpcnn.training.checkpoints import Checkpoints, Found, metadata
 from xpcnn.training.extension import check_extension
-from xpcnn.training.options import TrainingOptions
 from xpcnn.training.progress import Position, Progress, Weights, named_arrays, with_arrays
 from xpcnn.training.recipe import Arrays
 from xpcnn.training.replay_file import keep

@@ -1,7 +1,7 @@
 """When a run stops before its last epoch: limits of updates and time, and patience."""
 
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.training.history import History
-from xpcnn.training.options import TrainingOptions
 from xpcnn.training.run_state import RunState
 
 

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy
 
 from xpcnn import random
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.data.augment import Augmenter
 from xpcnn.errors import ConfigError, hint
 from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.schedules import after
-from xpcnn.training.options import TrainingOptions
 from xpcnn.types import Array
 
 

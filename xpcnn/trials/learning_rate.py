@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy
 
+from xpcnn.config.training_options import TrainingOptions, overridden
 from xpcnn.errors import ConfigError, hint
 from xpcnn.inputs import Data
 from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
+from xpcnn.options import check_count
 from xpcnn.training.last_batch import check_last_batch
-from xpcnn.training.options import TrainingOptions, check_count, training_options
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import training_step
@@ -80,7 +81,7 @@ def find_lr(
     if not 0.0 < lowest < highest < math.inf:
         message = f"rates from {lowest:g} to {highest:g}, expected two above 0 that rise"
         raise ConfigError(hint(message, "lowest=1e-7, highest=10.0"))
-    chosen = training_options(options, training)
+    chosen = overridden(training, options)
     seed = model.seed if seed is None else check_seed(seed)
     network, samples = prepared(model, data)
     recipe = recipe_for(network, chosen, seed)

@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy
 
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.inputs import Data
 from xpcnn.layers import Dropout, Layer
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
 from xpcnn.optimizers import Adam, Optimizer
+from xpcnn.options import check_count
 from xpcnn.training.measure import expected_loss
-from xpcnn.training.options import TrainingOptions, check_count
 from xpcnn.training.probe import rebuilt
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 
+from xpcnn.config.training_options import TrainingOptions, overridden
 from xpcnn.errors import XpcnnError, hint
 from xpcnn.inputs import Data
 from xpcnn.model import Model
@@ -14,7 +15,6 @@ from xpcnn.model_arguments import check_seed
 from xpcnn.training.evaluation import evaluate
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.measure import expected_loss
-from xpcnn.training.options import TrainingOptions, training_options
 from xpcnn.training.progress import all_finite, beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import training_step
@@ -70,7 +70,7 @@ def dry_run(
     Raises:
         XpcnnError: the data or an option does not fit, or a value is not finite after the update.
     """
-    chosen = training_options(options, training)
+    chosen = overridden(training, options)
     seed = model.seed if seed is None else check_seed(seed)
     train, held_out = model.parts(data, validation, seed)
     network, samples = prepared(model, train)

@@ -26,8 +26,8 @@ from xpcnn.backend import Backend, load, problem
 from xpcnn.errors import BackendError, ConfigError, hint
 from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
+from xpcnn.options import check_count
 from xpcnn.training import TrainingOptions
-from xpcnn.training.options import check_count
 from xpcnn.trials.passes import Arrays, Passes, passes_of
 
 CHANGE = 1e-6

@@ -53,7 +53,7 @@ BY_NAME: Mapping[str, Callable[..., Augmentation]] = {kind.__name__.lower(): kin
 
 
 def make(name: str, **options: Any) -> Augmentation:
-    """Return the augmentation of that name, for the command line and files: `make("crop", pad=2)`.
+    """Return the augmentation of that name: `make("crop", pad=2)`.
 
     Raises:
         ConfigError: there is no such augmentation or option (the nearest is named), or a value is

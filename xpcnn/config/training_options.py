@@ -95,7 +95,7 @@ class TrainingOptions:
         for name in ("epochs", "batch_size", "accumulate", *_COUNTS_OR_NONE):
             value = getattr(self, name)
             if value is not None or name not in _COUNTS_OR_NONE:
-                object.__setattr__(self, name, check_count(name, value))
+                object.__setattr__(self, name, _options.check_count(name, value))
         for name, module, method in (
             ("optimizer", optimizers, "update"),
             ("schedule", schedules, "__call__"),
@@ -146,9 +146,7 @@ def _made(module: Any, value: Any) -> Any:
     return module.make(value) if isinstance(value, str) else value
 
 
-def training_options(
-    changes: Mapping[str, Any], base: TrainingOptions | None = None
-) -> TrainingOptions:
+def overridden(base: TrainingOptions | None, changes: Mapping[str, Any]) -> TrainingOptions:
     """Return `base`, by default `TrainingOptions()`, with the options in `changes` replaced.
 
     None leaves an option that cannot be None as it is in `base`.
@@ -182,22 +180,3 @@ def check_validation(options: TrainingOptions, there: bool) -> None:
     if not there and (options.best_kept or options.validate_every):
         message = "keep_best, patience and validate_every need data to validate on"
         raise ConfigError(hint(message, "validation=0.1, a tenth of the training data"))
-
-
-def check_switches(**given: Any) -> None:
-    """Require True or False of each.
-
-    Raises:
-        ConfigError: it is anything else.
-    """
-    for name, value in given.items():
-        _options.switch("", name, value, f"{name}=True")
-
-
-def check_count(name: str, value: Any) -> int:
-    """Return a whole number of at least 1 as a Python int.
-
-    Raises:
-        ConfigError: it is anything else.
-    """
-    return _options.whole("", name, value, 1, f"{name}=10")

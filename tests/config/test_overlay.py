@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from xpcnn.config.overlay import lay, put
 from xpcnn.errors import ConfigError
-from xpcnn.models.overlay import lay, put
 
 SGD = {"name": "sgd", "lr": 0.1, "momentum": 0.9}
 FLIP, CROP = {"name": "flip", "vertical": 0.5}, {"name": "crop", "pad": 2}

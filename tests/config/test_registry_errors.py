@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.config.reading import from_config
+from xpcnn.config.registry import objects
 from xpcnn.errors import ConfigError
-from xpcnn.io.registry import from_config, objects
 from xpcnn.losses import Loss
 
 

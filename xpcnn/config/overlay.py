@@ -1,7 +1,7 @@
-"""Tables laid over tables: what a file, a variable or a flag changes about a preset."""
+"""Tables laid over tables: what a file, variables or flags change about a preset."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.options import find
@@ -12,6 +12,62 @@ _INSTEAD_OF = {"clip_norm": "clip_value", "clip_value": "clip_norm"}
 
 _NAMED = ("optimizer", "schedule")
 """Options whose tables have a name, which people give alone."""
+
+
+class Change(NamedTuple):
+    """A value to lay over what stands at a path of a preset; where: who says so, for errors."""
+
+    where: str
+    path: tuple[str, ...]
+    value: Any
+
+
+class Source:
+    """What one source says of a preset: a file, the environment, or the command line."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self._training: dict[str, Any] = {}
+
+    def take(self, where: str, said: Mapping[str, tuple[tuple[str, ...], Any]]) -> None:
+        """Take values that have no order.
+
+        said: path and value by the name that the source has for the value; tables come first:
+            {"training": (("training",), {...}), "lr": (("training", "optimizer", "lr"), 0.1)}.
+
+        Raises:
+            ConfigError: a value is said twice, or two values exclude each other.
+        """
+        tables: dict[str, Any] = {}
+        for name, (path, value) in said.items():
+            if _has(tables, path):
+                text = f"{name} is said twice, also as {'.'.join(path)}"
+                raise ConfigError(hint(text, "one of the two"))
+            self._check_rivals(path, value)
+            tables = put(tables, path, value)
+        self.changes += [Change(where, (key,), value) for key, value in tables.items()]
+
+    def assign(self, where: str, path: tuple[str, ...], value: Any) -> None:
+        """Take one value more, which lies over those before it.
+
+        Raises:
+            ConfigError: the value and one before exclude each other.
+        """
+        self._check_rivals(path, value)
+        self.changes.append(Change(where, path, value))
+
+    def _check_rivals(self, path: Sequence[str], value: Any) -> None:
+        """Require at most one of two options of which one takes the place of the other.
+
+        `lay` over another table would keep the later only.
+        """
+        key, *rest = path
+        if key != "training" or not isinstance(said := put({}, rest, value), dict):
+            return
+        self._training |= said
+        for key, other in _INSTEAD_OF.items():
+            if _says(self._training, key) and _says(self._training, other):
+                raise ConfigError(hint(f"{key} and {other} are both given", "one of the two"))
 
 
 def lay(below: Any, above: Any) -> Any:
@@ -72,18 +128,7 @@ def _put(below: Any, path: Sequence[str], value: Any, at: str) -> Any:
     return table | {key: _put(table.get(key), rest, value, inner)}
 
 
-def check_rivals(table: Mapping[str, Any]) -> None:
-    """Require at most one of two options of which one takes the place of the other.
-
-    Raises:
-        ConfigError: a table has both, as `lay` over another table would keep the later only.
-    """
-    for key, other in _INSTEAD_OF.items():
-        if _says(table, key) and _says(table, other):
-            raise ConfigError(hint(f"{key} and {other} are both given", "one of the two"))
-
-
-def has(table: Any, path: Sequence[str]) -> bool:
+def _has(table: Any, path: Sequence[str]) -> bool:
     """Tell whether there is something at a path of keys."""
     for key in path:
         if not isinstance(table, Mapping) or key not in table:

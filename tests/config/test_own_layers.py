@@ -7,10 +7,11 @@ from typing import Any, Literal
 import numpy
 import pytest
 
+from tests.config.reading import from_config
 from xpcnn import load
+from xpcnn.config.tables import to_config
 from xpcnn.errors import ConfigError
 from xpcnn.initializers import INITIALIZERS, Draw
-from xpcnn.io.registry import from_config, to_config
 from xpcnn.layers import Activation, Context, Dense, Layer, ReLU, Sequential, Tanh
 from xpcnn.types import Array, Params, Shape
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from xpcnn import optimizers, schedules
+from xpcnn.config import registry, toml
+from xpcnn.config.registry import BY_SHORT_NAME, Kind, preset_objects
+from xpcnn.config.tables import training_table
 from xpcnn.data import augment
-from xpcnn.io import toml
-from xpcnn.models import names, preset, tables
-from xpcnn.models.tables import objects, training_table
+from xpcnn.models import names, preset
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Cosine, MultiStep, Schedule, Warmup
 from xpcnn.training import TrainingOptions
@@ -19,7 +20,7 @@ from xpcnn.training import TrainingOptions
 def again(training: TrainingOptions) -> TrainingOptions:
     """Return what is read from the text that is written."""
     table = toml.parse(toml.write(training_table(training)))
-    read: TrainingOptions = objects()[TrainingOptions](table, "training")
+    read: TrainingOptions = preset_objects()[TrainingOptions](table, "training")
     return read
 
 
@@ -87,21 +88,21 @@ def test_options_yet_to_come_need_no_line_here(monkeypatch: pytest.MonkeyPatch) 
         freeze: tuple[str, ...] = ()
         scale_lr: tuple[tuple[str, float], ...] = ()
 
-    monkeypatch.setattr(tables, "TrainingOptions", More)
+    monkeypatch.setattr(registry, "TrainingOptions", More)
     for more in (More(), More(ema=0.9, patience=None, freeze=("a", "b"), scale_lr=(("a", 0.1),))):
-        read: Any = objects()[More](toml.parse(toml.write(training_table(more))), "training")
+        read: Any = preset_objects()[More](toml.parse(toml.write(training_table(more))), "training")
         assert read == more
 
 
 def test_a_schedule_within_a_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
     makers = {**schedules.BY_NAME, "warmup": Warmup}
-    monkeypatch.setitem(tables._KINDS, Schedule, ("schedule", makers))
+    monkeypatch.setitem(BY_SHORT_NAME, Schedule, Kind("schedule", "name", makers))
     table = {"name": "warmup", "steps": 5, "then": {"name": "cosine"}}
-    assert objects()[Schedule](table, "at") == Warmup(5, Cosine())
+    assert preset_objects()[Schedule](table, "at") == Warmup(5, Cosine())
 
 
 def test_none_is_said_in_a_word() -> None:
-    read = objects()[TrainingOptions]({"clip_norm": "none", "clip_value": 1}, "training")
+    read = preset_objects()[TrainingOptions]({"clip_norm": "none", "clip_value": 1}, "training")
     assert read == TrainingOptions(clip_value=1.0)
 
 

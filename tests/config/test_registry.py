@@ -7,9 +7,11 @@ from typing import Any
 import numpy
 import pytest
 
+from tests.config.reading import from_config
 from xpcnn import layers as public
+from xpcnn.config.registry import LAYERS, LOSSES, objects
+from xpcnn.config.tables import to_config
 from xpcnn.initializers import INITIALIZERS, Constant, Normal, Uniform
-from xpcnn.io.registry import LAYERS, LOSSES, from_config, objects, to_config
 from xpcnn.layers import (
     ELU,
     GELU,

@@ -8,11 +8,11 @@ import numpy
 import pytest
 
 from tests.training.linear import linear, rows
+from xpcnn.config.training_options import overridden
 from xpcnn.errors import ConfigError
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Cosine
 from xpcnn.training import TrainingOptions
-from xpcnn.training.options import training_options
 from xpcnn.trials import dry_run, find_lr
 
 STEPS = "TrainingOptions: warmup must be a whole number of steps (int) or a fraction of all steps"
@@ -166,13 +166,13 @@ def test_whole_numbers_of_numpy_become_python_s() -> None:
 
 def test_none_is_the_default() -> None:
     given = dict.fromkeys(vars(TrainingOptions()))
-    assert training_options(given) == TrainingOptions()
+    assert overridden(None, given) == TrainingOptions()
 
 
 def test_options_are_handed_on_as_they_are() -> None:
     options = TrainingOptions(epochs=2, clip_norm=1.0, ema=0.5)
-    assert training_options({}, options) is not options == training_options({}, options)
-    changed = training_options({"epochs": None, "ema": None, "optimizer": "adam"}, options)
+    assert overridden(options, {}) is not options == overridden(options, {})
+    changed = overridden(options, {"epochs": None, "ema": None, "optimizer": "adam"})
     assert changed == TrainingOptions(epochs=2, clip_norm=1.0, optimizer=Adam())
 
 

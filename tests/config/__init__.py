@@ -1,0 +1,1 @@
+"""Tests of plain tables, options and objects."""

@@ -1,0 +1,56 @@
+"""The flags of `xpcnn train` that are no part of a preset."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What a run is asked beside its preset; None where nobody says it.
+
+    The fields are the flags, with "_" for "-"; `xpcnn train --help` says what each means.
+    """
+
+    backend: str
+    device: str | None
+    dataset: str
+    data_dir: str | None
+    image_size: str | None
+    image_fit: Literal["pad", "crop"] | None
+    label_column: str | None
+    skip_damaged: bool | None
+    limit: int | None
+    limit_per_class: int | None
+    classes: str | None
+    model: str | None
+    init: str | None
+    checkpoint_steps: int | None
+    checkpoint_seconds: float | None
+    seed: int
+    dtype: str
+    validation: float | str | None
+    no_health: bool | None
+    dry_run: bool
+    find_lr: bool
+    overfit_one_batch: bool
+    no_preflight: bool
+    out: str | None
+    quiet: bool
+    as_json: bool
+
+    def trials(self) -> list[str]:
+        """Return the trials that are asked for in place of a run."""
+        return [name for name in _TRIALS if getattr(self, name)]
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what a run folder keeps of the flags, by their long names."""
+        names = [field.name for field in fields(self) if field.name not in _NOT_RECORDED]
+        return {
+            name.replace("_", "-"): value
+            for name in names
+            if (value := getattr(self, name)) is not None
+        }
+
+
+_TRIALS = ("dry_run", "find_lr", "overfit_one_batch")
+_NOT_RECORDED = (*_TRIALS, "no_preflight", "out", "quiet", "as_json")

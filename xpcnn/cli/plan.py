@@ -1,0 +1,145 @@
+"""What a run works with, from flags: prepared in full before its folder is made."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xpcnn import backend, data
+from xpcnn.cli.flags import Flags
+from xpcnn.cli.opening import model_path, open_model
+from xpcnn.cli.options import device_name, image_size
+from xpcnn.cli.request import Request
+from xpcnn.cli.run_folder import CHECKPOINTS
+from xpcnn.cli.settings import Settings, resolve, run_table
+from xpcnn.config import toml
+from xpcnn.config.tables import to_config
+from xpcnn.config.training_options import check_validation
+from xpcnn.data import Dataset
+from xpcnn.data.reading import Pictures, observed
+from xpcnn.io.weights import LoadedWeights, take_weights
+from xpcnn.model import Model
+from xpcnn.models import preset
+from xpcnn.models.saved import preset_of
+from xpcnn.training import Checkpoints
+from xpcnn.training.last_batch import check_last_batch
+from xpcnn.training.recipe import recipe_for
+
+VALIDATION = 0.1
+"""The fraction of the training images that is validated on where nothing else is said."""
+
+
+class Plan(NamedTuple):
+    """What a run works with.
+
+    flags: those given, and what was chosen where they said nothing; config: the table that repeats
+    the run. init, loaded: the model file whose weights the run starts from, and what was taken.
+    """
+
+    model: Model
+    settings: Settings
+    flags: Flags
+    config: dict[str, Any]
+    train: Dataset
+    validation: Dataset | None
+    test: Dataset
+    checkpoints: Checkpoints
+    init: Path | None
+    loaded: LoadedWeights | None
+
+
+def prepare(request: Request) -> Plan:
+    """Open the backend, read the data, build the model; writes nothing.
+
+    Raises:
+        XpcnnError: the request or the data are refused.
+    """
+    flags = request.flags
+    library = backend.load(flags.backend, device_name(flags.device))
+    source = None if flags.init is None else open_model(flags.init)
+    given, size = None, image_size(flags.image_size)
+    if flags.model is not None:
+        given = preset(flags.model)
+    elif source is not None:
+        given = preset_of(source, "init")
+        if size is None and data.is_path(flags.dataset) and len(source.input_shape) == 3:
+            size = source.input_shape[1], source.input_shape[2]
+    whole, validation, test = _read(flags, size)
+    own_pictures = data.is_path(flags.dataset) and isinstance(whole.reading, Pictures)
+    if flags.image_size is None and own_pictures:  # the run's file says what was chosen
+        flags = replace(flags, image_size=",".join(map(str, whole.shape[1:])))
+    train = whole
+    if validation is None:
+        part = flags.validation if isinstance(flags.validation, float) else VALIDATION
+        flags = replace(flags, validation=part)
+        train, validation = data.split(whole, part, flags.seed)
+    settings = resolve(request, given, whole)
+    config = run_table(_with_absolute_paths(flags), settings.training)
+    toml.write(config)  # refuses now what the run folder could not hold
+    model = Model(
+        settings.preset.layers,
+        input_shape=train.shape,
+        backend=library,
+        seed=flags.seed,
+        loss=settings.preset.loss,
+        classes=train.classes,
+        dtype=flags.dtype,
+    )
+    init = loaded = None
+    if source is not None and flags.init is not None:
+        init = model_path(flags.init)
+        loaded = take_weights(
+            model.network, source.network, flags.init, model.classes, source.classes
+        )
+    to_config(model.layers)  # refuses now what could not be saved in the end
+    model.reading = whole.reading or observed(whole.images)
+    recipe_for(model.network, settings.training, model.seed)  # refuses patterns that fit nothing
+    check_validation(settings.training, validation is not None)
+    check_last_batch(model.network, len(train), settings.training)
+    checkpoints = Checkpoints(
+        CHECKPOINTS,
+        every_steps=flags.checkpoint_steps,
+        every_seconds=flags.checkpoint_seconds,
+    )
+    return Plan(model, settings, flags, config, train, validation, test, checkpoints, init, loaded)
+
+
+def _read(flags: Flags, size: tuple[int, int] | None) -> data.Parts:
+    """Return the parts of the data; the validation part of its files only where it is used.
+
+    A fraction that is given overrides the validation part of the data set.
+    """
+    asked = flags.validation
+    names = None if flags.classes is None else [name.strip() for name in flags.classes.split(",")]
+    parts = data.load_parts(
+        flags.dataset,
+        flags.data_dir,
+        validation=asked if isinstance(asked, str) else None,
+        classes=names,
+        limit=flags.limit,
+        limit_per_class=flags.limit_per_class,
+        image_size=size,
+        image_fit=flags.image_fit,
+        label_column=flags.label_column,
+        skip_damaged=bool(flags.skip_damaged),
+    )
+    if parts.validation is not None and isinstance(asked, float):
+        note = f"the validation part of {parts.train.name} is not used: --validation is {asked:g}"
+        train = replace(parts.train, notes=(*parts.train.notes, note))
+        return parts._replace(train=train, validation=None)
+    return parts
+
+
+def _with_absolute_paths(flags: Flags) -> Flags:
+    """Return flags that find the same data from any folder, so that a run is resumed from any."""
+
+    def absolute(path: str) -> str:
+        return str(Path(os.path.expanduser(path)).absolute())
+
+    dataset, data_dir, validation = flags.dataset, flags.data_dir, flags.validation
+    return replace(
+        flags,
+        dataset=absolute(dataset) if data.is_path(dataset) else dataset,
+        data_dir=data_dir and absolute(data_dir),
+        validation=absolute(validation) if isinstance(validation, str) else validation,
+    )

@@ -1,0 +1,59 @@
+"""What a run tells a person before it starts and after it has ended."""
+
+import shlex
+from pathlib import Path
+
+from xpcnn import data
+from xpcnn.cli.output import say
+from xpcnn.cli.plan import Plan
+from xpcnn.data.preflight_checks import off_scale
+
+
+def say_notes(plan: Plan) -> None:
+    """Say what was decided about the data and the network where nobody asked for anything."""
+    for note in (*plan.train.notes, *plan.settings.notes):
+        say(f"note: {note}", plan.flags.quiet)
+
+
+def warn(plan: Plan) -> None:
+    """Say what is likely wrong with the data, a line each."""
+    outputs = plan.model.output_shape[0]
+    for finding in data.preflight(plan.train, plan.validation, test=plan.test, outputs=outputs):
+        say(f"warning: {finding}")
+    if plan.loaded is not None and plan.loaded.normalised and plan.train.images.ndim == 4:
+        assert plan.model.mean is not None
+        assert plan.model.std is not None
+        images = plan.train.images
+        for finding in off_scale("training", images, plan.model.mean, plan.model.std):
+            say(f"warning: {finding}")
+
+
+def opening(plan: Plan) -> str:
+    """Return what is trained on what."""
+    aside = "none" if plan.validation is None else f"{len(plan.validation):,}"
+    asked = plan.config.get("validation")
+    whose = {str: f", all of {asked}", type(None): ", its own part"}.get(type(asked), "")
+    library = plan.model.backend
+    taken = plan.test.name != plan.train.name  # out of the training images
+    return (
+        f"{plan.settings.preset.name} ({plan.model.summary().parameters:,} parameters) on "
+        f"{plan.train.name} ({len(plan.train):,} images, {aside} for validation{whose}), "
+        f"{library.name} on {library.device}"
+        + (f"\ntest part: {len(plan.test):,} images of {plan.test.name}" if taken else "")
+    )
+
+
+def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) -> str:
+    """Return the figures of the test, and a command that uses the model."""
+    flags = plan.flags
+    command = ["xpcnn", "predict", str(folder), "--rows", "0:10"]
+    if data.is_path(flags.dataset):
+        command += ["--dataset", flags.dataset]
+    elif flags.data_dir is not None:
+        command += ["--data-dir", flags.data_dir]
+    return (
+        f"test accuracy {scores['accuracy']:.4f}, loss {scores['loss']:.4f} "
+        f"({len(plan.test):,} images; {seconds:.1f} s in all)\n"
+        f"run folder: {folder}\n"
+        f"next: {shlex.join(command)}"
+    )

@@ -1,0 +1,130 @@
+"""The flags of `xpcnn train`: data, output and checks."""
+
+from collections.abc import Mapping
+
+from xpcnn.cli.options import (
+    Option,
+    backend_option,
+    data_dir_option,
+    dataset_option,
+    device_option,
+    fraction_or_path,
+    json_option,
+    label_column_option,
+    option,
+    params,
+    quiet_option,
+    skip_damaged_option,
+    tables,
+    two_or_more,
+)
+
+RUN: Mapping[str, list[Option]] = {
+    "Data": params(
+        dataset_option,
+        data_dir_option,
+        option(
+            "--validation",
+            type=fraction_or_path,
+            metavar="FRACTION|FOLDER|FILE",
+            text="What to validate on: a fraction of each class of the training images, 0 for "
+            "none, or all of a folder or file. By default the validation part of the data "
+            "set, or 0.1 where it has none.",
+        ),
+        option(
+            "--classes",
+            metavar="LIST",
+            parse=two_or_more,
+            text="Only these classes, by name or number: 0,1.",
+        ),
+        option("--limit", type=int, text="At most this many training images."),
+        option(
+            "--limit-per-class", type=int, text="At most this many training images of each class."
+        ),
+        option(
+            "--image-size",
+            metavar="H,W",
+            text="Size of images of your own: of pictures, by default chosen from them; of CSV, "
+            "if not square.",
+        ),
+        option(
+            "--image-fit",
+            metavar="pad|crop",
+            text="How pictures are brought to that size: pad keeps them whole, on the colour of "
+            "their border (default); crop fills the size and cuts off the rest.",
+        ),
+        label_column_option,
+        skip_damaged_option,
+        option(
+            "--augment",
+            metavar="LIST",
+            at="training.augment",
+            parse=tables,
+            text="Random changes of the training images, in turn, such as flip,crop: flip, crop, "
+            "shift, rotate, scale, affine, cutout, noise, brightness, contrast, saturation, "
+            "mixup, cutmix; none turns off those of the preset.",
+        ),
+    ),
+    "Run and output": params(
+        option(
+            "--config",
+            metavar="FILE.toml",
+            text="A file whose keys are these flags, and the tables layers, loss and training of "
+            "a preset: config.toml of a run folder repeats the run.",
+        ),
+        option(
+            "--set",
+            multiple=True,
+            metavar="KEY=VALUE",
+            text="One value of such a file, by its path: training.optimizer.beta2=0.99, epochs=3, "
+            "layers.0.filters=8, training.augment.0.pad=2. May be given again.",
+        ),
+        option("--out", metavar="FOLDER", text="Run folder, a new one; by default runs/<time>-..."),
+        option(
+            "--checkpoint-seconds",
+            type=float,
+            default=60.0,
+            called="every_seconds",
+            text="Seconds between checkpoints: 60. Ctrl-C, SIGTERM and SIGHUP write one too.",
+        ),
+        option(
+            "--checkpoint-steps",
+            type=int,
+            called="every_steps",
+            text="Steps between checkpoints, for `xpcnn resume`.",
+        ),
+        quiet_option,
+        json_option,
+    ),
+    "Array library": params(
+        backend_option,
+        device_option,
+    ),
+    "Checks": params(
+        option(
+            "--no-preflight",
+            is_flag=True,
+            text="Do not check the data for likely mistakes before training.",
+        ),
+        option(
+            "--no-health",
+            is_flag=True,
+            default=None,
+            text="Do not check the network for problems while it trains.",
+        ),
+    ),
+    "Trials, in place of a run": params(
+        option(
+            "--dry-run",
+            is_flag=True,
+            text="Run one update, and estimate time and memory. Writes nothing.",
+        ),
+        option("--find-lr", is_flag=True, text="Search for a learning rate. Writes nothing."),
+        option(
+            "--overfit-one-batch",
+            is_flag=True,
+            text="Test whether the network can memorise one batch. Writes nothing.",
+        ),
+    ),
+}
+"""By the titles under which the help shows them."""

@@ -1,0 +1,171 @@
+"""The flags of `xpcnn train`: the network and how it is trained."""
+
+from collections.abc import Mapping
+
+from xpcnn.cli.options import (
+    Option,
+    length,
+    listed,
+    number_or_none,
+    option,
+    params,
+    weights,
+    whole_or_none,
+)
+
+TRAINING: Mapping[str, list[Option]] = {
+    "Network": params(
+        option(
+            "--model",
+            metavar="NAME|FILE.toml",
+            text="A file, or a preset: digits, kaggle, large, large-bn, lenet5, medium, "
+            "mnist-best, photo, resnet20, sigmoid-binary, small, tiny, two-conv, xor. By "
+            "default, by the shape of the data: digits for 8x8, small for 28x28, medium for "
+            "32x32 in colour, photo for photographs and all else.",
+        ),
+        option(
+            "--init",
+            metavar="RUN|FILE",
+            text="Start from the weights of a run or a model file, where layers have the same "
+            "path and shapes. Without --model, from its network too, with a new head for "
+            "other classes.",
+        ),
+        option(
+            "--freeze",
+            metavar="LIST",
+            at="training.freeze",
+            parse=listed,
+            text="Parameters that stay as they are, by pattern: layers.0.*,*.bias.",
+        ),
+        option(
+            "--dtype",
+            default="float32",
+            metavar="[float32|float64]",
+            text="Of the weights; float64 is for checking.",
+        ),
+    ),
+    "Training": params(
+        option(
+            "--epochs", type=int, at="training.epochs", text="Passes through the training images."
+        ),
+        option("--batch-size", type=int, at="training.batch_size", text="Images in a batch."),
+        option(
+            "--drop-last",
+            is_flag=True,
+            at="training.drop_last",
+            text="Leave out the last batch of an epoch where it is short.",
+        ),
+        option(
+            "--optimizer",
+            at="training.optimizer.name",
+            metavar="[sgd|momentum|nesterov|adam|adamw|rmsprop|adagrad]",
+            text="What updates the weights.",
+        ),
+        option("--lr", type=float, at="training.optimizer.lr", text="Learning rate."),
+        option(
+            "--momentum",
+            type=float,
+            at="training.optimizer.momentum",
+            text="Momentum of sgd and rmsprop.",
+        ),
+        option(
+            "--weight-decay",
+            type=float,
+            at="training.optimizer.weight_decay",
+            text="How much each step shrinks the weights.",
+        ),
+        option(
+            "--l1",
+            type=float,
+            at="training.l1",
+            text="Weight of the sum of all |weights| in the loss.",
+        ),
+        option(
+            "--schedule",
+            at="training.schedule.name",
+            metavar="[constant|step|multi-step|exponential|polynomial|cosine|cosine-restarts|one-cycle"
+            "|plateau]",
+            text="How the learning rate changes over the run.",
+        ),
+        option(
+            "--warmup",
+            type=float,
+            at="training.warmup",
+            parse=length,
+            text="Updates, or a fraction of all (0.1), over which the learning rate rises at the "
+            "start.",
+        ),
+        option(
+            "--clip-norm",
+            type=number_or_none,
+            metavar="NUMBER|none",
+            at="training.clip_norm",
+            text="Largest global norm of the gradients; none turns off that of the preset.",
+        ),
+        option(
+            "--accumulate",
+            type=int,
+            at="training.accumulate",
+            text="Batches whose gradients make one update.",
+        ),
+        option(
+            "--ema",
+            type=number_or_none,
+            metavar="NUMBER|none",
+            at="training.ema",
+            text="Decay of a moving average of the weights, which is validated and saved: 0.999.",
+        ),
+        option(
+            "--label-smoothing",
+            type=float,
+            at="loss.label_smoothing",
+            text="Part of each label that is shared by all classes.",
+        ),
+        option(
+            "--class-weights",
+            metavar="balanced|LIST",
+            at="loss.class_weights",
+            parse=weights,
+            text="How much an image of each class counts in the loss: balanced, the rarer the "
+            "more, or a number for each class: 1,5,2.",
+        ),
+        option("--seed", type=int, default=0, text="Seed of everything random: 0."),
+    ),
+    "When to validate and to stop": params(
+        option(
+            "--validate-every",
+            type=whole_or_none,
+            metavar="NUMBER|none",
+            at="training.validate_every",
+            text="Updates between validations, in addition to the one after every epoch.",
+        ),
+        option(
+            "--keep-best",
+            is_flag=True,
+            at="training.keep_best",
+            text="Save the weights of the best validation, not the last.",
+        ),
+        option(
+            "--patience",
+            type=whole_or_none,
+            metavar="NUMBER|none",
+            at="training.patience",
+            text="Stop after this many validations without a better one; keeps the best.",
+        ),
+        option(
+            "--max-steps",
+            type=whole_or_none,
+            metavar="NUMBER|none",
+            at="training.max_steps",
+            text="Stop after this many updates.",
+        ),
+        option(
+            "--max-seconds",
+            type=number_or_none,
+            metavar="NUMBER|none",
+            at="training.max_seconds",
+            text="Stop after this many seconds.",
+        ),
+    ),
+}
+"""By the titles under which the help shows them."""

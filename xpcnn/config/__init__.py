@@ -1,0 +1,15 @@
+"""Configuration: what files and flags say, as plain tables, and the objects it stands for.
+
+The way of `--lr 0.1` to the update of a weight:
+
+    cli/training_flags.py        option("--lr", at="training.optimizer.lr")
+    cli/request.py               Change("", ("training", "optimizer", "lr"), 0.1)
+    config/preset.py             put(table, path, 0.1); build(table).training is a TrainingOptions
+    training/updates.py          rate = options.optimizer.lr * schedule
+    optimizers/sgd.py            SGD.update(params, grads, state, lr, step)
+
+A key of --config and `--set training.optimizer.lr=0.1` make a Change as the flag does. `overlay`
+lays one table over another, `values` types the values of a table by the fields of a dataclass, and
+`registry` says which classes a table may name. `tables` is the way back, to the files of a run;
+`toml` reads and writes text. Nothing here runs code that a file brings: no pickle, no import paths.
+"""

@@ -1,0 +1,177 @@
+"""A preset: the table of a network and its training, changed, and the objects it stands for.
+
+All of a table is checked when a preset is built of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+from xpcnn.config import toml
+from xpcnn.config.overlay import Change, put
+from xpcnn.config.registry import preset_objects
+from xpcnn.config.tables import training_table
+from xpcnn.config.training_options import TrainingOptions
+from xpcnn.config.values import read_fields
+from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, prefix_errors
+from xpcnn.layers import Layer, Sequential
+from xpcnn.losses import Loss, SoftmaxCrossEntropy, outputs_for
+from xpcnn.sizes import sizes_of
+from xpcnn.types import Shape
+
+_CLASSES = "classes"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A network and how to train it: `model.fit(data, preset.training)`.
+
+    name: of the preset; of a file, the name in it or else that of the file.
+    layers, loss: of the network.
+    input_shape: of one sample.
+    classes: number of classes.
+    training: options of the training.
+    source: text of the file.
+    """
+
+    name: str
+    layers: Layer
+    input_shape: Shape
+    classes: int
+    loss: Loss
+    training: TrainingOptions
+    source: str
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """The file as read, before any name in it is looked up."""
+        return toml.parse(self.source)
+
+    def for_data(self, shape: Shape, classes: int) -> "Preset":
+        """Return the preset for samples of another shape and another number of classes.
+
+        Raises:
+            ShapeError: the network cannot take such samples.
+            ConfigError: the number of outputs is written as a number, and is another.
+        """
+        table = self.table | {"input_shape": list(shape), _CLASSES: classes}
+        return build(self.name, table, self.source, self.name)
+
+
+@dataclass(frozen=True)
+class _File:
+    """The tables of a preset file."""
+
+    input_shape: tuple[int, ...]
+    classes: int
+    layers: Sequence[Layer]
+    _: KW_ONLY
+    name: str = ""
+    loss: Loss = SoftmaxCrossEntropy()  # noqa: RUF009 - frozen
+    training: TrainingOptions = TrainingOptions()  # noqa: RUF009 - frozen
+
+    def __post_init__(self) -> None:
+        if not self.input_shape or min(self.input_shape) < 1:
+            message = f"input_shape is {self.input_shape}, expected sizes of at least 1"
+            raise ConfigError(hint(message, "input_shape = [1, 28, 28]"))
+        if self.classes < 2:
+            message = f"classes is {self.classes}, expected at least 2"
+            raise ConfigError(hint(message, "classes = 10"))
+
+
+def build(name: str, table: Mapping[str, Any], source: str, where: str = "") -> Preset:
+    """Return the preset of a table with the form of a file; errors begin with `where`."""
+    with prefix_errors(where):
+        try:
+            number = table.get(_CLASSES)
+            if type(number) is int and "layers" in table:
+                table = {**table, "layers": _with_classes(table["layers"], number)}
+            file = _File(**read_fields(_File, table, "", "the model", preset_objects()))
+            layers = Sequential(file.layers)
+            _check_outputs(layers, file)
+        except RecursionError:
+            raise ConfigError(
+                hint("its tables are nested too deep", "one list of layers")
+            ) from None
+    name = file.name or name
+    return Preset(name, layers, file.input_shape, file.classes, file.loss, file.training, source)
+
+
+def overridden(
+    given: Preset | None, name: str, changes: Sequence[Change], shape: Shape, classes: int
+) -> Preset:
+    """Return a preset for samples of a shape and so many classes, with changes laid over it.
+
+    given: None for a network that the changes alone describe. Options that neither says have their
+    default. The source is that of `given` where only `training` is changed.
+
+    Raises:
+        ConfigError, ShapeError: a change does not fit, or what comes of it; begins with the source
+            of the value at fault, `Change.where` or the name.
+    """
+    data = {"input_shape": list(shape), _CLASSES: classes}
+    tables = [_with_defaults({} if given is None else given.table) | data]
+    for change in changes:
+        with prefix_errors(change.where):
+            tables.append(put(tables[-1], change.path, change.value) | data)
+    source = _source(name, given, tables[0], tables[-1])
+    try:
+        return build(name, tables[-1], source)
+    except XpcnnError as error:
+        wheres = [name, *(change.where for change in changes)]
+        first = next(i for i, table in enumerate(tables) if _refusal(table) == str(error))
+        with prefix_errors(wheres[first]):
+            raise
+
+
+def _source(
+    name: str, given: Preset | None, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> str:
+    """Return the text of the network under its name: the preset's own, unless it was changed."""
+    old, new = (
+        {key: value for key, value in table.items() if key != "training"}
+        for table in (before, after)
+    )
+    source = given.source if given is not None and old == new else toml.write(new)
+    return source if "name" in new else f"{toml.write({'name': name})}\n{source}"
+
+
+def _refusal(table: Mapping[str, Any]) -> str | None:
+    """Return what is said of a table that is no preset."""
+    try:
+        build("", table, "")
+    except XpcnnError as error:
+        return str(error)
+    return None
+
+
+def _with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table of a preset with the options that it leaves open."""
+    training = training_table(TrainingOptions()) | table.get("training", {})
+    return {"loss": {"type": SoftmaxCrossEntropy.__name__}, **table, "training": training}
+
+
+def _with_classes(value: Any, number: int) -> Any:
+    """Return nested tables with the number of classes for `units = "classes"`."""
+    if isinstance(value, list):
+        return [_with_classes(item, number) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: number
+            if key in ("units", "filters") and item == _CLASSES
+            else _with_classes(item, number)
+            for key, item in value.items()
+        }
+    return value
+
+
+def _check_outputs(layers: Layer, file: _File) -> None:
+    """Require layers that make one row of scores, as many as the classes need."""
+    output = sizes_of(layers, file.input_shape).output
+    valid = outputs_for(file.loss, file.classes)
+    if len(output) != 1:
+        message = f"the layers make {output} of a sample of {file.input_shape}, expected a row"
+        raise ShapeError(hint(message, 'a Flatten and a Dense layer with units = "classes" last'))
+    if output[0] not in valid:
+        message = f"the layers make {output[0]} outputs for {file.classes} classes"
+        raise ConfigError(hint(message, 'units = "classes" in the last Dense layer'))

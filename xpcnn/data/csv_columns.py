@@ -1,0 +1,61 @@
+"""The columns of a CSV file: what they hold, and the images that they make."""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from xpcnn.errors import DataError, hint
+from xpcnn.types import Shape
+
+Size: TypeAlias = tuple[int, int]  # (h, w)
+
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
+FORM = "a header such as label,pixel0,...,pixel783 (for images without labels: pixel0,...)"
+LABEL_FLAG = "--label-column NAME or NUMBER (label_column=...), counted from 1, or -1 for the last"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """delimiter; header: whether line 1 holds names; names: of the columns, "column 1", ... without
+    a header; label, ids, pixels: indices of columns; shape: (c, h, w) of an image; note: how the
+    columns are read, where the file does not say it.
+    """
+
+    delimiter: str
+    header: bool
+    names: tuple[str, ...]
+    label: int | None
+    ids: tuple[int, ...]
+    pixels: tuple[int, ...]
+    shape: Shape
+    note: str = ""
+
+
+def image_shape(columns: int, size: Size | None) -> Shape | None:
+    """Return (c, h, w) of images of so many values, None where they make none."""
+    for channels in (1, 3):
+        pixels, rest = divmod(columns, channels)
+        h, w = size or (math.isqrt(max(pixels, 0)),) * 2
+        if pixels > 0 and rest == 0 and h * w == pixels:
+            return channels, h, w
+    return None
+
+
+def shape_of(path: Path, columns: int, size: Size | None) -> Shape:
+    """Return (c, h, w) of images of so many values.
+
+    Raises:
+        DataError: they make no image of the size, or no square one where no size is given.
+    """
+    if columns == 0:
+        message = f"{path}: has no columns of pixels"
+        advice = "a folder of pictures for each class, where the file only names pictures"
+        raise DataError(hint(message, advice))
+    shape = image_shape(columns, size)
+    if shape is None:
+        expected = "square images" if size is None else f"images of {size[0]} x {size[1]}"
+        message = f"{path}: {columns} columns of pixels do not make {expected}"
+        raise DataError(hint(message, "--image-size H,W with their size (image_size=(h, w))"))
+    return shape
