@@ -1,8 +1,8 @@
 """Hyperparameters of windows per axis, shared by the kernels of all array libraries."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
-Pair: TypeAlias = tuple[int, int]
+from .types import Pair
 
 
 def pair(value: Any) -> Pair:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from .numpy_kernels import KERNELS
-from .numpy_kernels.compiled import library
+from .numpy_kernels.compiled import shared_library
 from .numpy_kernels.threads import can_share, session, thread_count
 
 
@@ -19,8 +19,9 @@ def problem(device: str | int | None) -> tuple[str, str] | None:
         thread_count()
     except ValueError as error:
         return str(error), "XPCNN_NUM_THREADS=2, or none for all cores"
-    if (compiler := library.unknown_compiler()) is not None:
-        remedy = f"XPCNN_COMPILER=gcc, {library.WITHOUT} for kernels of NumPy's calls, or unset it"
+    if (compiler := shared_library.unknown_compiler()) is not None:
+        without = f"{shared_library.WITHOUT} for kernels of NumPy's calls"
+        remedy = f"XPCNN_COMPILER=gcc, {without}, or unset it"
         return f"XPCNN_COMPILER is {compiler!r}, and there is no such program", remedy
     return None
 
@@ -45,10 +46,10 @@ class Library:
 
     def warm_up(self) -> Iterator[str]:
         """Compile the kernels in C unless that has been done; yield lines for people."""
-        if library.will_compile():
+        if shared_library.will_compile():
             yield "compiling kernels, once: about two seconds"
-        calls, status = library.load()
-        if calls is None and library.WITHOUT not in status:
+        calls, status = shared_library.load()
+        if calls is None and shared_library.WITHOUT not in status:
             yield f"note: training is slower than it could be: the kernels are {status}"
 
     def synchronize(self) -> None:
@@ -76,7 +77,7 @@ class Library:
             "blas": _blas(config["Build Dependencies"]["blas"]),
             "simd": " ".join(simd.get("baseline", []) + simd.get("found", [])),
             "threads": str(thread_count()) if can_share() else "the BLAS's own, no threadpoolctl",
-            "kernels": library.load().status,
+            "kernels": shared_library.load().status,
         }
 
 

@@ -96,7 +96,7 @@ def test_pieces_cover_the_range_and_run_at_the_same_time() -> None:
         seen.append((start, stop))
 
     with threads.session():
-        threads.spread(work, 10, threads.SMALL)
+        threads.parallel_for(work, 10, threads.SMALL)
     assert sorted(seen) == [(0, 3), (3, 6), (6, 10)]
 
 
@@ -110,9 +110,9 @@ def test_small_work_and_work_outside_of_a_session_stay_here(inside: bool) -> Non
     here = threading.current_thread().name
     if inside:
         with threads.session():
-            threads.spread(work, 10, threads.SMALL - 1)
+            threads.parallel_for(work, 10, threads.SMALL - 1)
     else:
-        threads.spread(work, 10, threads.SMALL)
+        threads.parallel_for(work, 10, threads.SMALL)
     assert seen == [(0, 10, here)]
 
 
@@ -124,7 +124,7 @@ def test_an_error_in_a_piece_is_raised_here_and_the_pool_lives_on(where: int) ->
 
     with threads.session():
         with pytest.raises(ZeroDivisionError):
-            threads.spread(fail, 3, threads.SMALL)
+            threads.parallel_for(fail, 3, threads.SMALL)
         test_pieces_cover_the_range_and_run_at_the_same_time()
 
 
@@ -134,9 +134,9 @@ def test_the_errstate_of_the_caller_holds_in_every_piece() -> None:
 
     with threads.session():
         with numpy.errstate(over="ignore"):
-            threads.spread(overflow, 3, threads.SMALL)
+            threads.parallel_for(overflow, 3, threads.SMALL)
         with numpy.errstate(over="raise"), pytest.raises(FloatingPointError):
-            threads.spread(overflow, 3, threads.SMALL)
+            threads.parallel_for(overflow, 3, threads.SMALL)
 
 
 def test_results_with_and_without_threads_agree() -> None:
@@ -179,7 +179,7 @@ def test_another_number_of_threads_from_the_next_session_on(
             seen.add(str(threading.get_ident()))
 
         with threads.session():
-            threads.spread(work, 12, threads.SMALL)
+            threads.parallel_for(work, 12, threads.SMALL)
         return seen
 
     assert len(names()) == 3
@@ -194,7 +194,7 @@ def test_without_threadpoolctl_the_blas_keeps_its_threads_and_info_says_so(
     monkeypatch.setattr(threads, "find_spec", lambda name: None)
     seen: list[tuple[int, int]] = []
     with threads.session():
-        threads.spread(lambda start, stop: seen.append((start, stop)), 10, threads.SMALL)
+        threads.parallel_for(lambda start, stop: seen.append((start, stop)), 10, threads.SMALL)
         assert blas_threads() == before
     assert seen == [(0, 10)]
     described = backend.load("numpy").describe()["threads"]
@@ -221,7 +221,8 @@ def test_a_forked_process_has_a_pool_of_its_own() -> None:
         "from xpcnn.backends.numpy_kernels import threads\n"
         "seen = []\n"
         "def run():\n"
-        "    with threads.session(): threads.spread(lambda a, b: seen.append(b), 4, 1 << 30)\n"
+        "    with threads.session():\n"
+        "        threads.parallel_for(lambda a, b: seen.append(b), 4, 1 << 30)\n"
         "run()\n"
         "with threads.session():\n"
         "    child = os.fork()\n"

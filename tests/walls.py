@@ -101,12 +101,15 @@ def bad(path: str, name: str) -> bool:
     return not is_within(name, *allowed, *([] if itself == "xpcnn" else [itself]))
 
 
+SHARED_BY_BACKENDS = ("backends.geometry", "backends.optimizer_arrays", "backends.types")
+
+
 def bad_for_a_backend(path: str, name: str) -> bool:
-    """A backend's files import their own library, NumPy, each other, and `geometry`."""
+    """A backend's files import their own library, NumPy, each other, and what all share."""
     file = path.removeprefix("backends/")
     library = next((lib for lib in ARRAY_LIBRARIES if file.startswith(lib)), "no library")
     if is_within(name, "backends"):
-        return not (name.startswith(f"backends.{library}") or is_within(name, "backends.geometry"))
+        return not (name.startswith(f"backends.{library}") or is_within(name, *SHARED_BY_BACKENDS))
     own = (library, f"array_api_compat.{library}", *COMPANIONS.get(library, ()), *HOST)
     return name.partition(".")[0] not in sys.stdlib_module_names and not is_within(name, *own)
 

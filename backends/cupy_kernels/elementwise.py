@@ -12,7 +12,7 @@ from .cuda import Array, Cuda, serves
 def kernel_of(name: str) -> Callable[[Cuda, Array], Any]:
     """Return the kernel of a function whose derivative needs only its output."""
 
-    def run(cuda: Cuda, x: Array) -> Any:
+    def kernel(cuda: Cuda, x: Array) -> Any:
         if not serves(x):
             return NotImplemented
         y = cuda.empty(x.shape)
@@ -27,7 +27,7 @@ def kernel_of(name: str) -> Callable[[Cuda, Array], Any]:
 
         return y, pullback
 
-    return run
+    return kernel
 
 
 relu, sigmoid, tanh = kernel_of("relu"), kernel_of("sigmoid"), kernel_of("tanh")

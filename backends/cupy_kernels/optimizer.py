@@ -6,18 +6,22 @@ arrays too. It does not serve AMSGrad.
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy
 
+from ..optimizer_arrays import POINTERS, decays, pack
+from ..types import Arrays, State
 from .cuda import THREADS, Array, Cuda, serves
 
-Arrays: TypeAlias = dict[str, Array]
-State: TypeAlias = dict[str, Arrays]
-
 MOST_TENSORS = 60  # of a launch
-POINTERS = [(name, numpy.uint64) for name in ("p", "g", "m", "v", "new_p", "new_m", "new_v")]
-TENSOR = numpy.dtype([*POINTERS, ("count", numpy.uint32), ("decays", numpy.uint32)])
+TENSOR = numpy.dtype(
+    [
+        *((name, numpy.uint64) for name in POINTERS),
+        ("count", numpy.uint32),
+        ("decays", numpy.uint32),
+    ]
+)
 TENSORS = numpy.dtype([("at", TENSOR, (MOST_TENSORS,))])
 DECAY = numpy.dtype([("rate", numpy.float32), ("decoupled", numpy.uint32)])
 
@@ -58,25 +62,17 @@ def _stepped(
     """Return the new parameters and state; the state's order is that of the kernel's m and v."""
     if not serves(*params.values(), *grads.values(), *time):
         return NotImplemented
-    inputs = [
-        {path: cuda.ordered(arrays[path]) for path in params}
-        for arrays in (params, grads, *state.values())
-    ]
-    outputs = [{path: cuda.empty(p.shape) for path, p in params.items()} for _ in inputs[1:]]
+    packed = pack(params, grads, state, cuda.ordered, lambda p: cuda.empty(p.shape))
     decay = numpy.array((rule.weight_decay, rule.decoupled), DECAY)
     rest = [x if isinstance(x, numpy.uint32) else numpy.float32(x) for x in numbers]
     paths = list(params)
     for first in range(0, len(paths), MOST_TENSORS):
         chunk = paths[first : first + MOST_TENSORS]
         tensors = numpy.zeros((), TENSORS)
-        for row, path in zip(tensors["at"], chunk, strict=False):
-            for name, arrays in zip(("p", "g", "m", "v"), inputs, strict=False):
-                row[name] = arrays[path].data.ptr
-            for name, arrays in zip(("new_p", "new_m", "new_v"), outputs, strict=False):
-                row[name] = arrays[path].data.ptr
-            row["count"] = params[path].size
-            row["decays"] = rule.weight_decay > 0.0 and (rule.decay_all or params[path].ndim > 1)
+        rows = tensors["at"][: len(chunk)]
+        packed.write_addresses(rows, chunk, lambda x: int(x.data.ptr))
+        rows["count"] = [params[path].size for path in chunk]
+        rows["decays"] = [decays(rule, params[path]) for path in chunk]
         grid = -(-max(params[path].size for path in chunk) // THREADS), len(chunk)
         cuda.blocks("optimizer.cu", kernel, grid, THREADS, tensors, *time, decay, *rest)
-    new, *memories = outputs
-    return new, dict(zip(state, memories, strict=True))
+    return packed.result(state)

@@ -1,10 +1,11 @@
 /* Convolution of images x (c, h, w, n), memory in that order, with filters (f, c, kh, kw).
 
    Which taps of the filter lie on the image, and on which pixel, is in tables, one for each axis.
-   A run of pixels side by side that see the same taps is one product over run * n columns: with
-   stride 1 that is a row but for its borders. The gradient of x is the same with other tables, and
+   A segment is pixels side by side that see the same taps: one product over segment * n columns.
+   With stride 1 it is a row without its borders. The gradient of x is the same with other tables, and
    so is the gradient of the filters, by dots in place of products. */
 
+#include "export.h"
 #include "product.h"
 #include "threads.h"
 
@@ -20,38 +21,40 @@ typedef struct {
     long rows, columns;                   /* of the output */
     const long *row_first, *row_tap, *row_at; /* row p: taps row_tap[i] on image rows row_at[i],
                                                  i from row_first[p] to row_first[p + 1] */
-    long runs;
-    const long *from, *to;                /* run r: output columns from[r] to to[r] */
-    const long *run_first, *run_tap, *run_at; /* as for rows, on the columns of the first pixel */
-} Windows;
+    long segments;
+    const long *from, *to;                /* segment r: output columns from[r] to to[r] */
+    const long *segment_first, *segment_tap, *segment_at; /* as for rows, on the columns of the
+                                                             first pixel */
+} TapTable;
 
 typedef struct {
-    const Windows *o;
+    const TapTable *o;
     const float *x, *w, *bias, *dy, *y;
     float *out;
     uint8_t *winner;
     long n, f, pieces, relu, ph, pw;
 } Arguments;
 
-static long taps_of(const Windows *o)
+static long taps_of(const TapTable *o)
 {
     return o->c * o->kh * o->kw;
 }
 
-static long lists_bytes(const Windows *o)
+static long lists_bytes(const TapTable *o)
 {
     return 2 * taps_of(o) * (long)sizeof(long);
 }
 
-/* List the taps of a run of row p: their place in a filter, and in x that of the first number. */
-static long list(const Windows *o, long n, long p, long r, long *tap, long *at)
+/* List the taps of a segment of row p: their offset in a filter, and in x that of the first number.
+   Taps on padding are left out: an infinite weight times padding, NaN in the reference, adds 0. */
+static long list(const TapTable *o, long n, long p, long r, long *tap, long *at)
 {
     long k = 0;
     for (long c = 0; c < o->c; c++)
         for (long i = o->row_first[p]; i < o->row_first[p + 1]; i++)
-            for (long j = o->run_first[r]; j < o->run_first[r + 1]; j++, k++) {
-                tap[k] = (c * o->kh + o->row_tap[i]) * o->kw + o->run_tap[j];
-                at[k] = ((c * o->h + o->row_at[i]) * o->w + o->run_at[j]) * n;
+            for (long j = o->segment_first[r]; j < o->segment_first[r + 1]; j++, k++) {
+                tap[k] = (c * o->kh + o->row_tap[i]) * o->kw + o->segment_tap[j];
+                at[k] = ((c * o->h + o->row_at[i]) * o->w + o->segment_at[j]) * n;
             }
     return k;
 }
@@ -59,9 +62,9 @@ static long list(const Windows *o, long n, long p, long r, long *tap, long *at)
 /* Write row p of the output of every filter to y, `ym` numbers apart. */
 static void row(const Arguments *a, long p, float *y, long ym, long *lists)
 {
-    const Windows *o = a->o;
+    const TapTable *o = a->o;
     long all = taps_of(o), *tap = lists, *at = lists + all;
-    for (long r = 0; r < o->runs; r++) {
+    for (long r = 0; r < o->segments; r++) {
         long taps = list(o, a->n, p, r, tap, at);
         product(a->w, all, a->f, tap, a->x, at, taps, y + o->from[r] * a->n, ym,
                 (o->to[r] - o->from[r]) * a->n, a->bias);
@@ -71,7 +74,7 @@ static void row(const Arguments *a, long p, float *y, long ym, long *lists)
 static long conv_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
-    const Windows *o = a->o;
+    const TapTable *o = a->o;
     long across = o->columns * a->n, bytes = lists_bytes(o), *lists = malloc(bytes);
     if (!lists)
         return bytes;
@@ -87,12 +90,12 @@ static long conv_rows(void *arguments, long piece)
 }
 
 /* y (f, rows, columns, n) = conv(x, w) + bias, then ReLU if asked for. */
-long conv(const Windows *o, const float *x, const float *w, const float *bias, float *y, long n,
-          long f, long relu, long pieces, long threads)
+EXPORT long xpcnn_conv(const TapTable *o, const float *x, const float *w, const float *bias, float *y,
+                       long n, long f, long relu, long pieces, long threads)
 {
     Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .n = n, .f = f, .relu = relu,
                    .pieces = pieces};
-    return run(conv_rows, &a, pieces, threads);
+    return run_pieces(conv_rows, &a, pieces, threads);
 }
 
 /* Write for LANES numbers the ReLU of the largest of a window of ph * pw, and which it is: the first
@@ -108,7 +111,7 @@ INLINE void pool_lanes(const float *x, long across, long n, long ph, long pw, fl
         who = (wins & (int32_t)k) | (~wins & who);
         best = chosen(wins, tap, best);
     }
-    *(Lanes *)y = chosen(best < 0, spread(0), best);
+    *(Lanes *)y = chosen(best < 0, broadcast(0), best);
     if (winner)
         *(Bytes *)winner = __builtin_convertvector(who, Bytes);
 }
@@ -138,7 +141,7 @@ static void pool_row(const float *x, long across, long n, long ph, long pw, long
 static long conv_pool_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
-    const Windows *o = a->o;
+    const TapTable *o = a->o;
     long rows = o->rows / a->ph, out = o->columns / a->pw, across = o->columns * a->n;
     long bytes = lists_bytes(o) + a->f * a->ph * across * (long)sizeof(float);
     long *lists = malloc(bytes);
@@ -149,9 +152,9 @@ static long conv_pool_rows(void *arguments, long piece)
         for (long i = 0; i < a->ph; i++)
             row(a, p * a->ph + i, strip + i * across, a->ph * across, lists);
         for (long f = 0; f < a->f; f++) {
-            long place = (f * rows + p) * out * a->n;
-            pool_row(strip + f * a->ph * across, across, a->n, a->ph, a->pw, out, a->out + place,
-                     a->winner ? a->winner + place : 0);
+            long offset = (f * rows + p) * out * a->n;
+            pool_row(strip + f * a->ph * across, across, a->n, a->ph, a->pw, out, a->out + offset,
+                     a->winner ? a->winner + offset : 0);
         }
     }
     free(lists);
@@ -160,18 +163,19 @@ static long conv_pool_rows(void *arguments, long piece)
 
 /* y, winner (f, rows / ph, columns / pw, n): max pooling of relu(conv(x, w) + bias), and which
    element of each window it is, unless winner is null. */
-long conv_relu_pool(const Windows *o, const float *x, const float *w, const float *bias, float *y,
-                    uint8_t *winner, long n, long f, long ph, long pw, long pieces, long threads)
+EXPORT long xpcnn_conv_relu_pool(const TapTable *o, const float *x, const float *w, const float *bias,
+                                 float *y, uint8_t *winner, long n, long f, long ph, long pw,
+                                 long pieces, long threads)
 {
     Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .winner = winner, .n = n,
                    .f = f, .ph = ph, .pw = pw, .pieces = pieces};
-    return run(conv_pool_rows, &a, pieces, threads);
+    return run_pieces(conv_pool_rows, &a, pieces, threads);
 }
 
 static long unpool_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
-    const Windows *o = a->o;
+    const TapTable *o = a->o;
     long rows = o->rows / a->ph, out = o->columns / a->pw, n = a->n, taps = a->ph * a->pw;
     for (long p = rows * piece / a->pieces; p < rows * (piece + 1) / a->pieces; p++)
         for (long f = 0; f < a->f; f++) {
@@ -189,12 +193,12 @@ static long unpool_rows(void *arguments, long piece)
 }
 
 /* dx (f, rows, columns, n), the gradient before ReLU and pooling; what no window holds stays. */
-long unpool(const Windows *o, const float *dy, const float *y, const uint8_t *winner, float *dx,
-            long n, long f, long ph, long pw, long pieces, long threads)
+EXPORT long xpcnn_unpool(const TapTable *o, const float *dy, const float *y, const uint8_t *winner,
+                         float *dx, long n, long f, long ph, long pw, long pieces, long threads)
 {
     Arguments a = {.o = o, .dy = dy, .y = y, .winner = (uint8_t *)winner, .out = dx, .n = n, .f = f,
                    .ph = ph, .pw = pw, .pieces = pieces};
-    return run(unpool_rows, &a, pieces, threads);
+    return run_pieces(unpool_rows, &a, pieces, threads);
 }
 
 /* In blocks, whose sums are added up in double. */
@@ -218,7 +222,7 @@ static void fold(Lanes *sums, float *dw, long count)
 {
     for (long i = 0; i < count; i++) {
         dw[i] += total(sums[i]);
-        sums[i] = spread(0);
+        sums[i] = broadcast(0);
     }
 }
 
@@ -227,7 +231,7 @@ static void fold(Lanes *sums, float *dw, long count)
 static long filter_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
-    const Windows *o = a->o;
+    const TapTable *o = a->o;
     long all = taps_of(o), across = o->columns * a->n, stride = o->rows * across;
     long from = o->rows * piece / a->pieces, to = o->rows * (piece + 1) / a->pieces;
     long group = SUMS_BYTES / (all * (long)sizeof(Lanes)) / 20 * 20; /* for whole tiles of 4 or 5 */
@@ -244,7 +248,7 @@ static long filter_rows(void *arguments, long piece)
         const float *dy = a->dy + g * stride;
         memset(sums, 0, some * all * sizeof *sums);
         for (long p = from, numbers = 0; p < to; p++) {
-            for (long r = 0; r < o->runs; r++) {
+            for (long r = 0; r < o->segments; r++) {
                 long taps = list(o, a->n, p, r, lists, lists + all);
                 dots(dy + p * across + o->from[r] * a->n, stride, some, a->x, lists + all, lists, taps,
                      (o->to[r] - o->from[r]) * a->n, sums, all);
@@ -264,9 +268,9 @@ static long filter_rows(void *arguments, long piece)
 
 /* parts (pieces, f * c * kh * kw + f): dw (f, c, kh, kw) and then db (f,), for dy (f, rows, columns, n),
    from each piece of the rows. */
-long conv_filters(const Windows *o, const float *x, const float *dy, float *parts, long n, long f,
-                  long pieces, long threads)
+EXPORT long xpcnn_conv_filters(const TapTable *o, const float *x, const float *dy, float *parts,
+                               long n, long f, long pieces, long threads)
 {
     Arguments a = {.o = o, .x = x, .dy = dy, .out = parts, .n = n, .f = f, .pieces = pieces};
-    return run(filter_rows, &a, pieces, threads);
+    return run_pieces(filter_rows, &a, pieces, threads);
 }

@@ -1,5 +1,6 @@
 /* Products of matrices: y (m, l) = a (m, k) @ b (k, l) + bias, a of any strides, b and y by rows. */
 
+#include "export.h"
 #include "product.h"
 #include "threads.h"
 
@@ -29,9 +30,9 @@ static long rows(void *arguments, long piece)
 }
 
 /* bias: one for each row of y, or null. am, ak: numbers from one row and column of a to the next. */
-long matrix_product(const float *a, const float *b, const float *bias, float *y, long am, long ak,
-                    long m, long k, long l, long pieces, long threads)
+EXPORT long xpcnn_matrix_product(const float *a, const float *b, const float *bias, float *y,
+                                 long am, long ak, long m, long k, long l, long pieces, long threads)
 {
     Arguments p = {a, b, bias, y, am, ak, m, k, l, pieces};
-    return run(rows, &p, pieces, threads);
+    return run_pieces(rows, &p, pieces, threads);
 }

@@ -19,7 +19,7 @@ typedef uint8_t Bytes __attribute__((vector_size(LANES), aligned(1), may_alias))
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
-INLINE Lanes spread(float x)
+INLINE Lanes broadcast(float x)
 {
     return x - (Lanes){0};
 }

@@ -1,6 +1,7 @@
 /* Batch normalisation of channels, each m numbers in a row. A channel stays in a core's cache for all
    of its passes. Sums are of a few thousand numbers in float32, and of those sums in double. */
 
+#include "export.h"
 #include "threads.h"
 
 #include <math.h>
@@ -54,12 +55,12 @@ static long forward(void *arguments, long c)
 
 /* y = gamma * (x - mean) / sqrt(var + eps) + beta, mean and var (c,) of x (c, m); gamma, beta may be
    null. */
-long batch_norm(const float *x, const float *gamma, const float *beta, float *y, float *mean,
-                float *var, float eps, long m, long channels, long threads)
+EXPORT long xpcnn_batch_norm(const float *x, const float *gamma, const float *beta, float *y,
+                             float *mean, float *var, float eps, long m, long channels, long threads)
 {
     Arguments p = {.x = x, .gamma = gamma, .beta = beta, .y = y, .mean = mean, .var = var,
                    .eps = eps, .m = m};
-    return run(forward, &p, channels, threads);
+    return run_pieces(forward, &p, channels, threads);
 }
 
 static long inference(void *arguments, long c)
@@ -75,12 +76,13 @@ static long inference(void *arguments, long c)
 }
 
 /* The same with a mean and a var that are given. */
-long batch_norm_inference(const float *x, const float *gamma, const float *beta, float *mean,
-                          float *var, float *y, float eps, long m, long channels, long threads)
+EXPORT long xpcnn_batch_norm_inference(const float *x, const float *gamma, const float *beta,
+                                       float *mean, float *var, float *y, float eps, long m,
+                                       long channels, long threads)
 {
     Arguments p = {.x = x, .gamma = gamma, .beta = beta, .mean = mean, .var = var, .y = y,
                    .eps = eps, .m = m};
-    return run(inference, &p, channels, threads);
+    return run_pieces(inference, &p, channels, threads);
 }
 
 static long backward(void *arguments, long c)
@@ -104,11 +106,12 @@ static long backward(void *arguments, long c)
 
 /* dx = gamma / sqrt(var + eps) * (dy - mean(dy) - xhat * mean(dy * xhat)), unless null; the sums (c,)
    of dy and of dy * xhat. */
-long batch_norm_gradient(const float *x, const float *dy, const float *gamma, float *mean, float *var,
-                         float *dx, float *sum_dy, float *sum_dy_xhat, float eps, long m,
-                         long channels, long threads)
+EXPORT long xpcnn_batch_norm_gradient(const float *x, const float *dy, const float *gamma,
+                                      float *mean, float *var, float *dx, float *sum_dy,
+                                      float *sum_dy_xhat, float eps, long m, long channels,
+                                      long threads)
 {
     Arguments p = {.x = x, .dy = dy, .gamma = gamma, .mean = mean, .var = var, .y = dx,
                    .sum_dy = sum_dy, .sum_dy_xhat = sum_dy_xhat, .eps = eps, .m = m};
-    return run(backward, &p, channels, threads);
+    return run_pieces(backward, &p, channels, threads);
 }

@@ -1,5 +1,6 @@
 /* Steps of SGD and Adam: all parameters in one call, each in one pass over its memory. */
 
+#include "export.h"
 #include "threads.h"
 
 #include <math.h>
@@ -48,12 +49,12 @@ static long sgd_piece(void *arguments, long piece)
 
 /* v = momentum * v + share * g; p -= lr * v, with Nesterov lr * (g + momentum * v), and without v
    lr * g. */
-long sgd(const Tensor *tensors, long count, float lr, float momentum, float share, long nesterov,
-         long pieces, long threads)
+EXPORT long xpcnn_sgd(const Tensor *tensors, long count, float lr, float momentum, float share,
+                      long nesterov, long pieces, long threads)
 {
     Arguments a = {.tensors = tensors, .count = count, .pieces = pieces, .nesterov = nesterov,
                    .lr = lr, .momentum = momentum, .share = share};
-    return run(sgd_piece, &a, pieces, threads);
+    return run_pieces(sgd_piece, &a, pieces, threads);
 }
 
 static long adam_piece(void *arguments, long piece)
@@ -77,11 +78,11 @@ static long adam_piece(void *arguments, long piece)
 
 /* m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; p -= rate * m / (sqrt(v) / root
    + eps), where rate = lr / (1 - beta1^t) and root = sqrt(1 - beta2^t). */
-long adam(const Tensor *tensors, long count, float rate, float root, double beta1, double beta2,
-          float eps, long pieces, long threads)
+EXPORT long xpcnn_adam(const Tensor *tensors, long count, float rate, float root, double beta1,
+                       double beta2, float eps, long pieces, long threads)
 {
     Arguments a = {.tensors = tensors, .count = count, .pieces = pieces, .rate = rate, .root = root,
                    .beta1 = (float)beta1, .new1 = (float)(1 - beta1), .beta2 = (float)beta2,
                    .new2 = (float)(1 - beta2), .eps = eps};
-    return run(adam_piece, &a, pieces, threads);
+    return run_pieces(adam_piece, &a, pieces, threads);
 }

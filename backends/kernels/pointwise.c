@@ -1,5 +1,6 @@
 /* One pass over numbers, in pieces for the threads. Loops that the compiler turns into vectors. */
 
+#include "export.h"
 #include "threads.h"
 
 typedef struct {
@@ -22,10 +23,10 @@ static long relu_piece(void *arguments, long piece)
 }
 
 /* y = max(x, 0) */
-long relu(const float *x, float *y, long size, long pieces, long threads)
+EXPORT long xpcnn_relu(const float *x, float *y, long size, long pieces, long threads)
 {
     Arguments p = {.a = x, .c = y, .size = size, .pieces = pieces};
-    return run(relu_piece, &p, pieces, threads);
+    return run_pieces(relu_piece, &p, pieces, threads);
 }
 
 static long relu_gradient_piece(void *arguments, long piece)
@@ -39,8 +40,9 @@ static long relu_gradient_piece(void *arguments, long piece)
 }
 
 /* dx = dy where y is not 0: exactly where x > 0, or NaN */
-long relu_gradient(const float *dy, const float *y, float *dx, long size, long pieces, long threads)
+EXPORT long xpcnn_relu_gradient(const float *dy, const float *y, float *dx, long size, long pieces,
+                                long threads)
 {
     Arguments p = {.a = dy, .b = y, .c = dx, .size = size, .pieces = pieces};
-    return run(relu_gradient_piece, &p, pieces, threads);
+    return run_pieces(relu_gradient_piece, &p, pieces, threads);
 }

@@ -1,5 +1,6 @@
 /* Average pooling whose windows, ph * pw pixels of n numbers each, lie side by side. */
 
+#include "export.h"
 #include "lanes.h"
 #include "threads.h"
 
@@ -50,11 +51,11 @@ static long forward(void *arguments, long piece)
 }
 
 /* y (channels, h / ph, w / pw, n) = share * the sum of each window of x (channels, h, w, n) */
-long average_pool(const float *x, float *y, long channels, long h, long w, long n, long ph, long pw,
-                  float share, long pieces, long threads)
+EXPORT long xpcnn_average_pool(const float *x, float *y, long channels, long h, long w, long n,
+                               long ph, long pw, float share, long pieces, long threads)
 {
     Arguments p = {x, y, h, w, n, ph, pw, pieces, channels, share};
-    return run(forward, &p, pieces, threads);
+    return run_pieces(forward, &p, pieces, threads);
 }
 
 static long backward(void *arguments, long piece)
@@ -73,9 +74,10 @@ static long backward(void *arguments, long piece)
 }
 
 /* dx = share * dy, to each element of a window; what no window holds stays. */
-long average_pool_gradient(const float *dy, float *dx, long channels, long h, long w, long n, long ph,
-                           long pw, float share, long pieces, long threads)
+EXPORT long xpcnn_average_pool_gradient(const float *dy, float *dx, long channels, long h, long w,
+                                        long n, long ph, long pw, float share, long pieces,
+                                        long threads)
 {
     Arguments p = {dy, dx, h, w, n, ph, pw, pieces, channels, share};
-    return run(backward, &p, pieces, threads);
+    return run_pieces(backward, &p, pieces, threads);
 }

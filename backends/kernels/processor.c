@@ -1,7 +1,9 @@
 /* What these kernels were compiled by and for, and whether this processor can run them. */
 
+#include "export.h"
+
 /* 1 where every instruction that the kernels may use is the processor's, else 0. */
-long runs_here(void)
+EXPORT long xpcnn_runs_here(void)
 {
 #if defined(__x86_64__) && defined(__AVX512F__)
     return __builtin_cpu_supports("avx512f") != 0;
@@ -13,7 +15,7 @@ long runs_here(void)
 }
 
 /* The instructions that decide how sums are cut into vectors, and where they round. */
-const char *instruction_set(void)
+EXPORT const char *xpcnn_instruction_set(void)
 {
 #if defined(__AVX512F__)
     return "AVX-512";
@@ -30,7 +32,7 @@ const char *instruction_set(void)
 #endif
 }
 
-const char *compiled_by(void)
+EXPORT const char *xpcnn_compiled_by(void)
 {
 #ifdef __clang__
     return __VERSION__; /* begins with the compiler's name */

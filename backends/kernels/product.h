@@ -82,18 +82,18 @@ static void narrow(const float *w, long wm, long m, const long *tap, const float
                    long taps, float *y, long ym, long length, const float *bias)
 {
     float copy[TAPS][LANES] = {{0}}, part[4][LANES];
-    long place[TAPS];
+    long offset[TAPS];
     for (long k = 0; k < taps || k == 0; k += TAPS) {
         long some = taps - k < TAPS ? taps - k : TAPS;
         for (long t = 0; t < some; t++) {
             memcpy(copy[t], x + at[k + t], length * sizeof(float));
-            place[t] = t * LANES;
+            offset[t] = t * LANES;
         }
         for (long i = 0; i < m; i += 4) {
             long rows = m - i < 4 ? m - i : 4;
             for (long r = 0; k && r < rows; r++)
                 memcpy(part[r], y + (i + r) * ym, length * sizeof(float));
-            block(w + i * wm, wm, rows, tap + k, copy[0], place, some, part[0], LANES, LANES,
+            block(w + i * wm, wm, rows, tap + k, copy[0], offset, some, part[0], LANES, LANES,
                   bias ? bias + i : 0, k == 0);
             for (long r = 0; r < rows; r++)
                 memcpy(y + (i + r) * ym, part[r], length * sizeof(float));

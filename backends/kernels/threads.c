@@ -102,7 +102,7 @@ static void start(long helpers)
     }
 }
 
-long run(Task task, void *arguments, long pieces, long threads)
+long run_pieces(Task task, void *arguments, long pieces, long threads)
 {
     long helpers = (threads < pieces ? threads : pieces) - 1, bytes = 0;
     if (helpers < 1 || atomic_flag_test_and_set(&taken)) {

@@ -9,6 +9,6 @@ typedef long (*Task)(void *arguments, long piece);
 /* Run task(arguments, piece) for pieces 0 to pieces - 1, on at most so many threads; return when all
    have ended: 0, or what one of the tasks returned that is not 0. Which thread runs a piece is left
    open: results must depend on the piece alone. */
-long run(Task task, void *arguments, long pieces, long threads);
+long run_pieces(Task task, void *arguments, long pieces, long threads);
 
 #endif

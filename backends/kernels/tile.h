@@ -15,7 +15,7 @@ ALONE long NAME(tiles)(const float *w, long wm, const long *tap, const float *x,
 {
     for (; l + WIDTH * LANES <= length; l += WIDTH * LANES) {
         Lanes sum[ROWS][WIDTH];
-        EACH sum[m][v] = spread(0);
+        EACH sum[m][v] = broadcast(0);
         for (long k = 0; k < taps; k++) {
             const float *factor = w + tap[k], *from = x + at[k] + l;
             Lanes in[WIDTH];
@@ -24,7 +24,7 @@ ALONE long NAME(tiles)(const float *w, long wm, const long *tap, const float *x,
         }
         EACH {
             Lanes *out = (Lanes *)(y + m * ym + l + v * LANES);
-            *out = sum[m][v] + (first ? spread(bias ? bias[m] : 0) : *out);
+            *out = sum[m][v] + (first ? broadcast(bias ? bias[m] : 0) : *out);
         }
     }
     return l;
@@ -36,7 +36,7 @@ ALONE long NAME(dots)(const float *dy, long dm, const float *x, const long *at, 
 {
     for (; k + WIDTH <= taps; k += WIDTH) {
         Lanes part[ROWS][WIDTH];
-        EACH part[m][v] = spread(0);
+        EACH part[m][v] = broadcast(0);
         for (long l = 0; l < length; l += LANES) {
             Lanes in[WIDTH];
             UNROLL for (int v = 0; v < WIDTH; v++) in[v] = *(const Lanes *)(x + at[k + v] + l);

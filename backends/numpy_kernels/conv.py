@@ -14,7 +14,7 @@ import numpy as np
 from ..geometry import pair, sides
 from .layout import Array, batch_last, logical
 from .patches import Patches
-from .threads import spread
+from .threads import parallel_for
 
 MOST_FILTERS, LEAST_WIDTH = 8, 5  # for several pixels at once
 
@@ -33,13 +33,13 @@ def conv2d(
     if groups != 1 or x.size == 0:
         return NotImplemented
     image = batch_last(x)
-    patches = windows(x, w, stride, padding, dilation)
+    patches = patches_of(x, w, stride, padding, dilation)
     y = np.empty((len(w), *patches.out, len(x)), x.dtype)
 
     def forward(start: int, stop: int) -> None:
         product(w, image, patches, y, start, stop, b)
 
-    spread(forward, y.shape[1], work(w, y))
+    parallel_for(forward, y.shape[1], work(w, y))
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -53,8 +53,8 @@ def conv2d(
     return logical(y), pull
 
 
-def windows(x: Array, w: Array, stride: Any, padding: Any, dilation: Any) -> Patches:
-    """Return the windows of x (n, c, h, w) under filters w (f, c, kh, kw)."""
+def patches_of(x: Array, w: Array, stride: Any, padding: Any, dilation: Any) -> Patches:
+    """Return the patches of x (n, c, h, w) under filters w (f, c, kh, kw)."""
     size = (w.shape[2], w.shape[3])
     around = sides(padding, size, pair(dilation))
     return Patches((x.shape[2], x.shape[3]), size, pair(stride), pair(dilation), around)
@@ -86,7 +86,7 @@ def gradients(
         if dx is not None and adjoint is not None:
             product(flipped, dy, adjoint, dx, start * h // ho, stop * h // ho)
 
-    spread(backward, ho, work(w, dy))
+    parallel_for(backward, ho, work(w, dy))
     if want_dx and dx is None:
         dx = scattered(w, dy, patches)
     return (
@@ -201,5 +201,5 @@ def scattered(w: Array, dy: Array, patches: Patches) -> Array:
                     across = slice(u * sw + j * dw, (v - 1) * sw + j * dw + 1, sw)
                     padded[start:stop, rows, across] += columns[:, i, j]
 
-    spread(backward, c, work(w, dy))
+    parallel_for(backward, c, work(w, dy))
     return padded[:, top : top + h, left : left + width]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .layout import Array, logical
-from .threads import spread
+from .threads import parallel_for
 
 PIECE = 1 << 18  # numbers; with smaller pieces, threads wait for each other's calls
 
@@ -33,7 +33,7 @@ def in_pieces(work: Callable[..., Any], *rows: Array) -> None:
         for i in range(start, stop, PIECE):
             work(*(row[i : min(i + PIECE, stop)] for row in rows))
 
-    spread(pieces, len(rows[0]), sum(row.nbytes for row in rows))
+    parallel_for(pieces, len(rows[0]), sum(row.nbytes for row in rows))
 
 
 def kernel_of(
@@ -41,7 +41,7 @@ def kernel_of(
 ) -> Callable[[Array], Any]:
     """Return the kernel of a function: f(x, y) writes y, df(dy, y, dx) writes dx."""
 
-    def run(x: Array) -> Any:
+    def kernel(x: Array) -> Any:
         y = np.empty_like(x)
         y_row = memory(y)
         in_pieces(f, memory(laid_out_as(y, x)), y_row)
@@ -55,7 +55,7 @@ def kernel_of(
 
         return y, pullback
 
-    return run
+    return kernel
 
 
 def rectify(x: Array, out: Array | None = None) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..geometry import pair
-from .conv import gradients, product, windows, work
+from .conv import gradients, patches_of, product, work
 from .elementwise import d_rectify, rectify
 from .layout import Array, batch_last, logical
-from .threads import spread
+from .threads import parallel_for
 
 CHUNK_BYTES = 1 << 21  # output of the convolution that is pooled at once
 
@@ -34,7 +34,7 @@ def conv_relu_pool(
     if groups != 1 or x.size == 0:
         return NotImplemented
     image = batch_last(x)
-    patches = windows(x, w, stride, padding, dilation)
+    patches = patches_of(x, w, stride, padding, dilation)
     (ho, wo), (kh, kw) = patches.out, (1, 1) if pool is None else pair(pool)
     if kh * kw > 256 or kh > ho or kw > wo:  # no byte numbers them; no window
         return NotImplemented
@@ -53,7 +53,7 @@ def conv_relu_pool(
             product(w, image, patches, strip, p * kh, q * kh, b, first=p * kh)
             pooled(strip, (kh, kw), y[:, p:q], None if winner is None else winner[:, p:q])
 
-    spread(forward, y.shape[1], work(w, y) * kh * kw)
+    parallel_for(forward, y.shape[1], work(w, y) * kh * kw)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -63,7 +63,7 @@ def conv_relu_pool(
         whole = (y.shape[1] * kh, y.shape[2] * kw) == (ho, wo)
         dconv = np.empty(conv, x.dtype) if whole else np.zeros(conv, x.dtype)
 
-        def spread_out(start: int, stop: int) -> None:
+        def unpool(start: int, stop: int) -> None:
             part = y[:, start:stop]
             if winner is None:
                 d_rectify(dy[:, start:stop], part, dconv[:, start:stop])
@@ -73,7 +73,7 @@ def conv_relu_pool(
             for k, tap in enumerate(taps(dconv[:, start * kh : stop * kh], (kh, kw), y.shape[2])):
                 np.multiply(passed, winner[:, start:stop] == k, out=tap)
 
-        spread(spread_out, y.shape[1], dconv.nbytes)
+        parallel_for(unpool, y.shape[1], dconv.nbytes)
         return gradients(image, w, dconv, patches, (want_dx, want_dw, want_db and b is not None))
 
     pull: Callable[..., Any] = pullback

@@ -1,4 +1,4 @@
-"""Batch-last memory and the geometry of windows."""
+"""Batch-last memory: (n, c, h, w) as a view of contiguous (c, h, w, n)."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .layout import Array
-from .threads import spread
+from .threads import parallel_for
 
 
 def dense(x: Array, w: Array, b: Array | None = None) -> Any:
@@ -20,7 +20,7 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
         if b is not None:
             y[start:stop] += b[start:stop, None]
 
-    spread(forward, o, work)
+    parallel_for(forward, o, work)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -35,7 +35,7 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
             if dw is not None:
                 np.matmul(columns[start:stop], dy, out=dw[start:stop])
 
-        spread(backward, len(w), work)
+        parallel_for(backward, len(w), work)
         # along memory NumPy adds by pairs, across it one by one, with ten times the rounding error
         db = np.ascontiguousarray(dy.T).sum(axis=1) if want_db and b is not None else None
         return None if dx is None else dx.T, dw, db

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .layout import Array, batch_last, logical
-from .threads import spread
+from .threads import parallel_for
 
 BLOCK_BYTES = 1 << 21  # of one array; with smaller blocks, threads wait for each other's calls
 
@@ -117,4 +117,4 @@ def blocks(work: Callable[[int, int], None], rows: Array) -> None:
         for i in range(start, stop, step):
             work(i, min(i + step, stop))
 
-    spread(piece, len(rows), rows.nbytes)
+    parallel_for(piece, len(rows), rows.nbytes)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..geometry import Pair
+from ..types import Pair
 from .layout import Array
 
 STRIP_BYTES = 1 << 21  # columns of one strip
@@ -89,11 +89,11 @@ class Patches(NamedTuple):
             ]
             x, i, k = padded, 0, 0
         along_c, along_h, along_w, along_n = x.strides
-        windows: Array = np.ndarray(
+        columns: Array = np.ndarray(
             (c, kh, kw, q - p, v - u, n),
             x.dtype,
             x,
             i * along_h + k * along_w,
             (along_c, dh * along_h, dw * along_w, sh * along_h, sw * along_w, along_n),
         )
-        return windows.reshape(c * kh * kw, (q - p) * (v - u) * n)  # copies, in one call
+        return columns.reshape(c * kh * kw, (q - p) * (v - u) * n)  # copies, in one call

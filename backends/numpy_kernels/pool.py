@@ -7,10 +7,10 @@ import numpy as np
 
 from ..geometry import pair
 from .layout import Array, logical
-from .threads import spread
+from .threads import parallel_for
 
 
-def windows(x: Array, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
+def taps_of(x: Array, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
     """Return the slices of (c, h, w, n) with each tap of all windows; None if not served.
 
     Padding, dilation and windows that overhang are left to the reference.
@@ -42,7 +42,7 @@ def max_pool2d(
 
     Where dy is not finite, the losers of that window get NaN; from the reference, 0.
     """
-    taps = windows(x, size, stride, padding, dilation, ceil_mode)
+    taps = taps_of(x, size, stride, padding, dilation, ceil_mode)
     if taps is None:
         return NotImplemented
     image = x.transpose(1, 2, 3, 0)  # (c, h, w, n)
@@ -54,7 +54,7 @@ def max_pool2d(
         for tap in taps[1:]:
             np.maximum(top, channels[tap], out=top)  # NaN propagates
 
-    spread(forward, len(image), x.nbytes)
+    parallel_for(forward, len(image), x.nbytes)
     # windows that tile the image write each element of dx once
     tiles = y.size * len(taps) == x.size and pair(size) == pair(size if stride is None else stride)
 
@@ -83,7 +83,7 @@ def max_pool2d(
                     free ^= won
                     out[tap] += np.where(won, grad, 0)
 
-        spread(backward, len(image), x.nbytes)
+        parallel_for(backward, len(image), x.nbytes)
         return (logical(dx),)
 
     return logical(y), pullback
@@ -101,7 +101,7 @@ def avg_pool2d(
     divisor: float | None = None,
 ) -> Any:
     """Pool by sums; without padding every window counts all its elements."""
-    taps = windows(x, size, stride, padding, dilation, ceil_mode)
+    taps = taps_of(x, size, stride, padding, dilation, ceil_mode)
     if taps is None:
         return NotImplemented
     image = x.transpose(1, 2, 3, 0)  # (c, h, w, n)

@@ -174,7 +174,7 @@ def _free_blas() -> None:
         clear(force=True)
 
 
-def spread(work: Callable[[int, int], None], length: int, size: int) -> None:
+def parallel_for(work: Callable[[int, int], None], length: int, size: int) -> None:
     """Call work(start, stop) for pieces of range(length), in parallel inside a session.
 
     size: bytes that the work touches in all.

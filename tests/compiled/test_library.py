@@ -139,7 +139,7 @@ def test_a_user_without_a_home(compiler: None, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_without_them_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    nothing = library.Library(None, "switched off")
+    nothing = library.Kernels(None, "switched off")
     monkeypatch.setattr(library, "load", lambda: nothing)
     backend.load("numpy")
     x = numpy.arange(36, dtype="float32").reshape(1, 1, 6, 6)
@@ -218,10 +218,10 @@ def test_a_damaged_library_is_compiled_anew(
 def test_a_library_without_a_function_is_not_kept(
     compiler: None, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "one.c").write_text("long conv(void) { return 0; }")
+    (tmp_path / "one.c").write_text("long xpcnn_conv(void) { return 0; }")
     only = f'cc -shared -fPIC -o "$out" {tmp_path}/one.c'
     monkeypatch.setenv("XPCNN_COMPILER", script(tmp_path / "cc", FIND, only))
-    assert found() == (False, f"{FAILED}what was compiled has no function conv_relu_pool")
+    assert found() == (False, f"{FAILED}what was compiled has no function xpcnn_conv_relu_pool")
     assert list(cache.iterdir()) == []
     script(tmp_path / "cc", FIND, 'echo "no library" > "$out"')
     assert not found()[0]
@@ -323,7 +323,7 @@ def test_a_processor_that_lacks_the_instructions(
     compiler: None, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XPCNN_MARCH", "x86-64-v9")
-    calls = types.SimpleNamespace(runs_here=lambda: 0)
+    calls = types.SimpleNamespace(xpcnn_runs_here=lambda: 0)
     monkeypatch.setattr(library.build, "load", lambda recipe: calls)
     assert found() == (
         False,
@@ -361,3 +361,15 @@ def test_what_is_told_of_the_kernels_before_the_first_step(
     assert list(warm_up()) == [compiling, told]
     monkeypatch.setenv("XPCNN_COMPILER", "none")
     assert list(warm_up()) == []
+
+
+def test_the_library_exports_nothing_but_names_with_its_prefix() -> None:
+    """A bare `run` or `relu` could be taken for that of another library in the process."""
+    require_compiler()
+    calls = library.load().calls
+    names = library.build.functions()
+    assert {"conv", "relu", "sgd", "runs_here"} <= {*names}
+    for name in names:
+        assert hasattr(calls, f"xpcnn_{name}")
+        assert not hasattr(calls, name)
+    assert not hasattr(calls, "run_pieces")  # of threads.c, for the other files

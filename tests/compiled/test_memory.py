@@ -173,13 +173,13 @@ def test_misaligned_arrays_are_copied(op: str, monkeypatch: pytest.MonkeyPatch) 
     arrays = {"dense": [x[:, :, 0, 0].copy(), w[0, 0].repeat(2, 0)[:3], b[:2]]}
     arrays |= {"batch_norm": [x, b, b], "relu": [x], "tanh": [x]}
     given = arrays.get(op, [x, w, b])
-    place, places = library.place, []
+    address, addresses = library.address, []
 
     def noted(x: Any) -> Any:
-        places.append(place(x))
-        return places[-1]
+        addresses.append(address(x))
+        return addresses[-1]
 
-    monkeypatch.setattr(library, "place", noted)
+    monkeypatch.setattr(library, "address", noted)
     results = []
     for move in (False, True):
         y, pullback = compiled.KERNELS[op](*(misaligned(a) if move else a for a in given))
@@ -188,5 +188,5 @@ def test_misaligned_arrays_are_copied(op: str, monkeypatch: pytest.MonkeyPatch) 
         results.append([first, *pullback(misaligned(dy) if move else dy)])
     for plain, moved in zip(*results, strict=True):
         assert plain.tobytes() == moved.tobytes()
-    assert places
-    assert all(address % 4 == 0 for address in places)
+    assert addresses
+    assert all(x % 4 == 0 for x in addresses)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.compiled.support import PACKAGE
 from tests.ops import oracle
 
-tables: Any = import_module(f"{PACKAGE}.windows")
+tables: Any = import_module(f"{PACKAGE}.tap_tables")
 Patches: Any = import_module("xpcnn.backends.numpy_kernels.patches").Patches
 
 # (size, taps, stride, dilation, before, out) of an axis; for each pixel its (tap, pixel under it)
@@ -44,12 +44,12 @@ def test_an_image_of_4_under_2_taps_with_dilation_2() -> None:
     assert on_output == [[(0, 0)], [(0, 1)], [(1, 0)], [(1, 1)]]
 
 
-def test_columns_between_the_borders_are_one_run() -> None:
+def test_columns_between_the_borders_are_one_segment() -> None:
     w = tables.over_image(2, Patches((4, 6), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))))._obj
     assert (w.c, w.h, w.w, w.kh, w.kw, w.rows, w.columns) == (2, 4, 6, 3, 3, 4, 6)
-    assert (w.runs, w.from_[:3], w.to[:3]) == (3, [0, 1, 5], [1, 5, 6])
-    assert (w.run_first[:4], w.run_tap[:7]) == ([0, 2, 5, 7], [1, 2, 0, 1, 2, 0, 1])
-    assert w.run_at[:7] == [0, 1, 0, 1, 2, 4, 5]  # on the first column of each run
+    assert (w.segments, w.from_[:3], w.to[:3]) == (3, [0, 1, 5], [1, 5, 6])
+    assert (w.segment_first[:4], w.segment_tap[:7]) == ([0, 2, 5, 7], [1, 2, 0, 1, 2, 0, 1])
+    assert w.segment_at[:7] == [0, 1, 0, 1, 2, 4, 5]  # on the first column of each segment
 
 
 Walk = set[tuple[int, ...]]
@@ -58,12 +58,12 @@ Walk = set[tuple[int, ...]]
 def walked(w: Any) -> Walk:
     """Return (row, column, i, j, row and column below) of every tap, as conv.c finds them."""
     return {
-        (p, q, w.row_tap[i], w.run_tap[j], w.row_at[i], w.run_at[j] + q - w.from_[r])
+        (p, q, w.row_tap[i], w.segment_tap[j], w.row_at[i], w.segment_at[j] + q - w.from_[r])
         for p in range(w.rows)
-        for r in range(w.runs)
+        for r in range(w.segments)
         for q in range(w.from_[r], w.to[r])
         for i in range(w.row_first[p], w.row_first[p + 1])
-        for j in range(w.run_first[r], w.run_first[r + 1])
+        for j in range(w.segment_first[r], w.segment_first[r + 1])
     }
 
 

@@ -5,37 +5,51 @@ import hashlib
 import numpy as np
 
 
-def digests(images: np.ndarray, key: bytes = b"") -> list[bytes]:
-    """Return the keyed blake2b, 16 bytes, of each image (n, c, h, w) in row-major order."""
-    keyed = hashlib.blake2b(key=key, digest_size=16)
+def digests(
+    images: np.ndarray, key: bytes = b"", labels: np.ndarray | None = None, size: int = 16
+) -> list[bytes]:
+    """Return the keyed blake2b of each image (n, c, h, w) in row-major order, behind its label.
+
+    labels: int64 (n,); None for the images alone. size: bytes of a digest.
+    """
+    keyed = hashlib.blake2b(key=key, digest_size=size)
+    starts = [b""] * len(images) if labels is None else labels.astype("<i8")[:, None]
     found = []
-    for image in np.ascontiguousarray(images, images.dtype.newbyteorder("<")):
+    for image, start in zip(images, starts, strict=True):
         h = keyed.copy()
-        h.update(image)
+        h.update(start)
+        h.update(np.ascontiguousarray(image, images.dtype.newbyteorder("<")).data)
         found.append(h.digest())
     return found
 
 
-def places(images: np.ndarray, key: bytes) -> np.ndarray:
-    """Return each image's place in [0, 1), the first 53 bits of its digest: float64 (n,)."""
-    words = np.frombuffer(b"".join(digests(images, key)), "<u8")[::2]  # two words a digest
+def unit_hashes(
+    images: np.ndarray, key: bytes, labels: np.ndarray | None = None, size: int = 16
+) -> np.ndarray:
+    """Return a number in [0, 1) for each image, the first 53 bits of its digest: float64 (n,)."""
+    words = np.frombuffer(b"".join(digests(images, key, labels, size)), "<u8")
+    return _in_unit_interval(words[:: size // 8])
+
+
+def _in_unit_interval(words: np.ndarray) -> np.ndarray:
+    """Return 64-bit words as numbers in [0, 1), of their first 53 bits: float64."""
     return (words >> np.uint64(11)) * 2.0**-53
 
 
-def lowest(places: np.ndarray, labels: np.ndarray, fraction: float, key: bytes) -> np.ndarray:
-    """Return which images have the lowest places of their class, a mask (n,).
+def lowest(hashes: np.ndarray, labels: np.ndarray, fraction: float, key: bytes) -> np.ndarray:
+    """Return which images have the lowest hashes of their class, a mask (n,).
 
     Of a class of n images, floor(fraction * n + u) are chosen, u in [0, 1) by a hash of the label:
-    within one image of its share, and the share on average over classes. Images of equal places
+    within one image of its share, and the share on average over classes. Images of equal hashes
     stay together, whatever their labels: they count for the smallest of these.
 
-    places: float64 (n,); labels: int64 (n,); key: for the hash, at most 64 bytes.
+    hashes: float64 (n,) in [0, 1); labels: int64 (n,); key: for the hash, at most 64 bytes.
     """
-    _, same = np.unique(places, return_inverse=True)
-    smallest = np.full(len(places), np.iinfo(np.int64).max)
+    _, same = np.unique(hashes, return_inverse=True)
+    smallest = np.full(len(hashes), np.iinfo(np.int64).max)
     np.minimum.at(smallest, same, labels)
-    order = np.lexsort((places, smallest[same]))  # by class, and by place in it
-    x, y = places[order], smallest[same][order]
+    order = np.lexsort((hashes, smallest[same]))  # by class, and by hash in it
+    x, y = hashes[order], smallest[same][order]
     classes, first, counts = np.unique(y, return_index=True, return_counts=True)
     uniform = [_uniform(int(label), key) for label in classes]
     share = np.floor(np.round(fraction * counts + uniform, 9))
@@ -51,4 +65,4 @@ def lowest(places: np.ndarray, labels: np.ndarray, fraction: float, key: bytes) 
 def _uniform(label: int, key: bytes) -> float:
     """Return a number in [0, 1) that depends on the label and the key."""
     digest = hashlib.blake2b(label.to_bytes(8, "little"), key=key, digest_size=8).digest()
-    return (int.from_bytes(digest, "little") >> 11) * 2.0**-53
+    return float(_in_unit_interval(np.frombuffer(digest, "<u8"))[0])

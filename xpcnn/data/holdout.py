@@ -6,13 +6,9 @@ images does not matter, an image nearly always keeps its part when others come o
 next to the limit change places), and equal images with equal labels are never on both sides.
 """
 
-import hashlib
-
-import numpy as np
-
 from xpcnn import random
 from xpcnn.data.dataset import Dataset
-from xpcnn.data.hashes import lowest
+from xpcnn.data.hashes import lowest, unit_hashes
 from xpcnn.errors import ConfigError, DataError, hint
 
 
@@ -33,24 +29,11 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datase
     if fraction == 0:
         return dataset, None
     key = random.key(seed, "validation").to_bytes(16, "little")
-    chosen = lowest(_places(dataset, key), dataset.labels, fraction, key)
+    hashes = unit_hashes(dataset.images, key, dataset.labels, size=8)
+    chosen = lowest(hashes, dataset.labels, fraction, key)
     if chosen.all():
         message = f"data set {dataset.name!r}: all {len(dataset)} images fall into validation"
         raise DataError(hint(message, "a smaller validation fraction, or another seed"))
     if not chosen.any():
         return dataset, None
     return dataset.subset(~chosen), dataset.subset(chosen)
-
-
-def _places(dataset: Dataset, key: bytes) -> np.ndarray:
-    """Return each image's place in [0, 1): the first 53 bits of its keyed blake2b, float64 (n,)."""
-    keyed = hashlib.blake2b(key=key, digest_size=8)
-    little = dataset.images.dtype.newbyteorder("<")
-    labels = dataset.labels.astype("<i8")[:, None]  # rows of 8 bytes
-    digests = bytearray()
-    for image, label in zip(dataset.images, labels, strict=True):
-        h = keyed.copy()
-        h.update(label)
-        h.update(np.ascontiguousarray(image, little).data)
-        digests += h.digest()
-    return (np.frombuffer(digests, "<u8") >> np.uint64(11)) * 2.0**-53

@@ -18,7 +18,7 @@ from xpcnn.data import csv_file, folders, npz
 from xpcnn.data.csv_columns import Layout
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
-from xpcnn.data.hashes import lowest, places
+from xpcnn.data.hashes import lowest, unit_hashes
 from xpcnn.data.images import Part
 from xpcnn.data.labels import MOST_CLASSES, check_range, relabelled
 from xpcnn.data.reading import Fit, Reading, observed
@@ -78,7 +78,7 @@ def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None,
     if test is None:
         name_of_test = f"{name} (a fifth, by hash)"
         key = random.key(0, "test").to_bytes(16, "little")
-        chosen = lowest(places(images, key), labels, TEST_FRACTION, key)
+        chosen = lowest(unit_hashes(images, key), labels, TEST_FRACTION, key)
         if chosen.all() or not chosen.any():
             message = f"{path}: {len(images)} images are too few to set a test part aside"
             raise DataError(hint(message, "more images, or a test part of their own"))

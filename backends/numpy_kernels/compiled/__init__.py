@@ -1,17 +1,15 @@
 """Kernels in C, for float32 on machines with a C compiler; otherwise NumPy calls compute."""
 
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from ...types import Kernel
 from .conv import conv2d, conv_relu_pool
 from .linear import dense
 from .norm import batch_norm, batch_norm_inference
 from .optimizer import adam, sgd
 from .pointwise import relu, sigmoid, tanh
 from .pool import avg_pool2d
-
-Kernel = Callable[..., Any]
 
 KERNELS: dict[str, Kernel] = {
     "adam": adam,
@@ -32,8 +30,8 @@ def first_that_serves(first: Kernel, second: Kernel) -> Kernel:
     """Return a kernel that runs the first and, if it returns NotImplemented, the second."""
 
     @wraps(second)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def kernel(*args: Any, **kwargs: Any) -> Any:
         result = first(*args, **kwargs)
         return second(*args, **kwargs) if result is NotImplemented else result
 
-    return run
+    return kernel

@@ -23,12 +23,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 SOURCES = Path(__file__).parents[2] / "kernels"
-FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
+FLAGS = (
+    *("-O3", "-std=gnu11", "-ffp-contract=fast"),
+    *("-fPIC", "-shared", "-fvisibility=hidden", "-pthread"),
+)
+PREFIX = "xpcnn_"
+"""How the names of the exported functions begin."""
+
 SECONDS = 60.0  # time limit of the compiler; usually it takes two
 PAUSE = 3600.0  # seconds after which a compiler that took too long is tried again
 DESCRIPTORS = Path("/proc/self/fd")  # not on macOS, which loads by path
 
-_FUNCTION = re.compile(rb"^(?:long|const char \*)\s*(\w+)\(", re.MULTILINE)
+_EXPORTED = re.compile(rb"^EXPORT (?:long |const char \*)xpcnn_(\w+)\(", re.MULTILINE)
 
 
 class Recipe(NamedTuple):
@@ -139,8 +145,8 @@ def _opened(opened: int, file: int, entry: str) -> ctypes.CDLL:
     try:
         calls = ctypes.CDLL(str(by_descriptor if by_descriptor.exists() else folder() / entry))
         for name in functions():
-            if not hasattr(calls, name):
-                raise OSError(f"what was compiled has no function {name}")
+            if not hasattr(calls, PREFIX + name):
+                raise OSError(f"what was compiled has no function {PREFIX}{name}")
     except OSError:
         with suppress(OSError):
             os.unlink(entry, dir_fd=opened)
@@ -212,9 +218,9 @@ def _sources() -> dict[Path, bytes]:
 
 
 def functions() -> list[str]:
-    """Return the names of the functions that the library of kernels exports."""
+    """Return the names of the functions that the library of kernels exports, without the prefix."""
     code = b"\n".join(text for path, text in _sources().items() if path.suffix == ".c")
-    return [name.decode() for name in _FUNCTION.findall(code)]
+    return [name.decode() for name in _EXPORTED.findall(code)]
 
 
 @cache

@@ -1,25 +1,24 @@
 """Convolution, alone and with ReLU and max pooling, in C (conv.c): float32 without groups."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...geometry import pair
+from ...types import Wants
 from .. import conv
 from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from ..threads import sharing
-from .library import Call, serves, vector
 from .pointwise import PASS, relu_gradient
-from .windows import over_image, over_output
+from .shared_library import Call, serves, vector
+from .tap_tables import over_image, over_output
 
 CONV = Call("conv", "ppppp lll ll", "conv2d")
 CONV_RELU_POOL = Call("conv_relu_pool", "pppppp llll ll")
 UNPOOL = Call("unpool", "ppppp llll ll")
 CONV_FILTERS = Call("conv_filters", "pppp ll ll", "gradient of w in conv2d")
 
-Wants = Sequence[bool] | None
 Gradients = tuple[Array | None, Array | None, Array | None]
 
 
@@ -37,7 +36,7 @@ def conv2d(
     if groups != 1 or not serves(x):
         return NotImplemented
     image, b = batch_last(x), vector(b)
-    patches = conv.windows(x, w, stride, padding, dilation)
+    patches = conv.patches_of(x, w, stride, padding, dilation)
     y = logical(convolved(image, w, b, patches, relu=False))
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
@@ -59,7 +58,7 @@ def conv_relu_pool(
     grad: bool = True,
 ) -> Any:
     """Compute pool(relu(conv(x, w) + b)), for pooling windows of up to 256 elements."""
-    patches = conv.windows(x, w, stride, padding, dilation)
+    patches = conv.patches_of(x, w, stride, padding, dilation)
     (ho, wo), (ph, pw) = patches.out, (1, 1) if pool is None else pair(pool)
     # more elements than one byte can number; no window fits
     if groups != 1 or not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
@@ -71,9 +70,9 @@ def conv_relu_pool(
     else:
         y = np.empty((f, ho // ph, wo // pw, n), x.dtype)
         winner = np.empty(y.shape, np.uint8) if grad else None
-        windows = over_image(x.shape[1], patches)
+        table = over_image(x.shape[1], patches)
         work = sharing(ho // ph, w.size * ho * wo * n)
-        CONV_RELU_POOL(windows, image, np.ascontiguousarray(w), b, y, winner, n, f, ph, pw, *work)
+        CONV_RELU_POOL(table, image, np.ascontiguousarray(w), b, y, winner, n, f, ph, pw, *work)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         dy = batch_last(cotangent(dy, logical(y)))
@@ -84,7 +83,7 @@ def conv_relu_pool(
             shape = (len(w), ho, wo, len(x))
             dconv = np.empty(shape, x.dtype) if whole else np.zeros(shape, x.dtype)
             work = sharing(y.shape[1], PASS * dconv.size)
-            UNPOOL(windows, dy, y, winner, dconv, n, f, ph, pw, *work)
+            UNPOOL(table, dy, y, winner, dconv, n, f, ph, pw, *work)
         return gradients(image, w, b, dconv, patches, wants)
 
     return logical(y), pullback

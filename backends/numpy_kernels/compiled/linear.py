@@ -7,7 +7,7 @@ import numpy as np
 
 from ..layout import Array, cotangent
 from ..threads import sharing
-from .library import Call, serves, vector
+from .shared_library import Call, serves, vector
 
 MATRIX_PRODUCT = Call("matrix_product", "pppp lllll ll", "dense")
 

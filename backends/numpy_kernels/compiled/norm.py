@@ -8,7 +8,7 @@ import numpy as np
 from .. import norm
 from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
-from .library import Call, serves, vector
+from .shared_library import Call, serves, vector
 
 BATCH_NORM = Call("batch_norm", "pppppp fll l")
 BATCH_NORM_INFERENCE = Call("batch_norm_inference", "pppppp fll l")

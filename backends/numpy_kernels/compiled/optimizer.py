@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ...optimizer_arrays import POINTERS, decays, pack
+from ...types import Arrays, State
 from ..layout import Array
 from ..threads import sharing
-from .library import Call, aligned, place, serves
 from .pointwise import PASS
+from .shared_library import Call, address, aligned, serves
 
-Arrays = dict[str, Array]
-State = dict[str, Arrays]
-
-POINTERS = ("p", "g", "m", "v", "new_p", "new_m", "new_v")
 TENSOR = np.dtype(
     [*((name, np.uintp) for name in POINTERS), ("size", "l"), ("l2", "f8"), ("keep", "f8")]
 )
@@ -62,29 +60,21 @@ def _stepped(
     for path, p in params.items():
         if not all(serves(x[path]) and x[path].shape == p.shape for x in given):
             return NotImplemented
-    inputs = [
-        {path: aligned(np.asarray(arrays[path], order="C")) for path in params} for arrays in given
-    ]
-    outputs = [{path: np.empty_like(p) for path, p in inputs[0].items()} for _ in inputs[1:]]
+    packed = pack(params, grads, state, _ordered, np.empty_like)
     tensors = np.zeros(len(params), TENSOR)
-    for name, arrays in zip(("p", "g", "m", "v"), inputs, strict=False):
-        tensors[name] = [place(x) for x in arrays.values()]
-    for name, arrays in zip(("new_p", "new_m", "new_v"), outputs, strict=False):
-        tensors[name] = [place(x) for x in arrays.values()]
+    packed.write_addresses(tensors, list(params), address)
     tensors["size"] = [p.size for p in params.values()]
-    decays = np.array([rule.weight_decay > 0.0 and _decays(rule, p) for p in params.values()])
-    tensors["l2"] = 0.0 if rule.decoupled else rule.weight_decay * decays
-    tensors["keep"] = 1.0 - (float(lr) * rule.weight_decay * decays if rule.decoupled else 0.0)
+    decayed = np.array([decays(rule, p) for p in params.values()])
+    tensors["l2"] = 0.0 if rule.decoupled else rule.weight_decay * decayed
+    tensors["keep"] = 1.0 - (float(lr) * rule.weight_decay * decayed if rule.decoupled else 0.0)
     call(tensors, len(params), *numbers, *sharing(1 << 30, PASS * int(tensors["size"].sum())))
-    new, *memories = outputs
-    return new, dict(zip(state, memories, strict=True))
+    return packed.result(state)
+
+
+def _ordered(x: Array) -> Array:
+    return aligned(np.asarray(x, order="C"))
 
 
 def _plain(lr: Array, step: Array) -> bool:
     """Whether lr and step are single float32 numbers, and step is at least 1, as in training."""
     return all(x.shape == () and x.dtype == np.float32 for x in (lr, step)) and bool(step >= 1)
-
-
-def _decays(rule: Any, p: Array) -> bool:
-    """Whether weight decay applies to p: with decay_all, or from two dimensions on."""
-    return rule.decay_all or p.ndim > 1

@@ -8,7 +8,7 @@ import numpy as np
 from ..elementwise import laid_out_as
 from ..layout import Array, cotangent
 from ..threads import sharing
-from .library import Call, serves
+from .shared_library import Call, serves
 
 PASS = 8  # multiplications that take as long as a pass over one number
 
@@ -26,7 +26,7 @@ def activation(name: str) -> tuple[Callable[[Array], Any], Callable[[Array, Arra
         backward(laid_out_as(y, dy), y, dx, y.size, *sharing(y.size, PASS * y.size))
         return dx
 
-    def run(x: Array) -> Any:
+    def kernel(x: Array) -> Any:
         if not serves(x):
             return NotImplemented
         y = np.empty_like(x)
@@ -37,7 +37,7 @@ def activation(name: str) -> tuple[Callable[[Array], Any], Callable[[Array, Arra
 
         return y, pullback
 
-    return run, gradient
+    return kernel, gradient
 
 
 relu, relu_gradient = activation("relu")

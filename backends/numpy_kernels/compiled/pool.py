@@ -8,8 +8,8 @@ import numpy as np
 from ...geometry import pair
 from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
-from .library import Call, serves
 from .pointwise import PASS
+from .shared_library import Call, serves
 
 AVERAGE_POOL = Call("average_pool", "pp llllll f ll")
 AVERAGE_POOL_GRADIENT = Call("average_pool_gradient", "pp llllll f ll")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...geometry import Pair
+from ...types import Pair
 from ..layout import Array
 from ..patches import Patches
 
@@ -16,27 +16,27 @@ LONG = np.dtype(ctypes.c_long)
 _LONGS = ctypes.POINTER(ctypes.c_long)
 
 
-class Windows(ctypes.Structure):
-    """`Windows` of conv.c, which explains the fields."""
+class TapTable(ctypes.Structure):
+    """`TapTable` of conv.c, which explains the fields."""
 
     _fields_ = (
         *((name, ctypes.c_long) for name in ("c", "h", "w", "kh", "kw", "rows", "columns")),
         *((name, _LONGS) for name in ("row_first", "row_tap", "row_at")),
-        ("runs", ctypes.c_long),
-        *((name, _LONGS) for name in ("from_", "to", "run_first", "run_tap", "run_at")),
+        ("segments", ctypes.c_long),
+        *((name, _LONGS) for name in ("from_", "to", "segment_first", "segment_tap", "segment_at")),
     )
 
 
 @lru_cache(maxsize=1024)
 def over_image(channels: int, patches: Patches) -> Any:
-    """Return the windows of a convolution over an image, as an argument of a C call."""
-    return _windows(channels, patches.image, patches.size, patches.out, patches, _on_image)
+    """Return the table of a convolution over an image, as an argument of a C call."""
+    return _table_of(channels, patches.image, patches.size, patches.out, patches, _on_image)
 
 
 @lru_cache(maxsize=1024)
 def over_output(filters: int, patches: Patches) -> Any:
-    """Return, for each pixel of the image, the windows over it, of all filters: those of dx."""
-    return _windows(filters, patches.out, patches.size, patches.image, patches, _on_output)
+    """Return the table of dx: for each pixel of the image, the taps of all windows over it."""
+    return _table_of(filters, patches.out, patches.size, patches.image, patches, _on_output)
 
 
 class _Axis(NamedTuple):
@@ -64,7 +64,7 @@ def _on_output(a: _Axis) -> Seen:
     return (between == 0) & (at >= 0) & (at < a.size), at
 
 
-def _windows(
+def _table_of(
     channels: int,
     image: Pair,
     size: Pair,
@@ -78,21 +78,21 @@ def _windows(
     )
     starts = np.flatnonzero(_begins(*across))
     ends = [*starts[1:], out[1]]
-    tables = (*_table(*down), starts, ends, *_table(*(seen[starts] for seen in across)))
+    tables = (*_listed(*down), starts, ends, *_listed(*(seen[starts] for seen in across)))
     arrays = [np.ascontiguousarray(numbers, LONG) for numbers in tables]
     pointers = [array.ctypes.data_as(_LONGS) for array in arrays]
-    windows = Windows(channels, *image, *size, *out, *pointers[:3], len(starts), *pointers[3:])
-    windows.kept = arrays  # keeps the arrays alive as long as the pointers to them
-    return ctypes.byref(windows)
+    table = TapTable(channels, *image, *size, *out, *pointers[:3], len(starts), *pointers[3:])
+    table.kept = arrays  # keeps the arrays alive as long as the pointers to them
+    return ctypes.byref(table)
 
 
 def _begins(lies: Array, at: Array) -> Array:
-    """Return whether each pixel begins a run: it sees not the pixels of the one before, plus 1."""
+    """Return which pixels begin a segment: their taps are not those of the one before, moved."""
     moved = (lies[1:] == lies[:-1]) & ((at[1:] == at[:-1] + 1) | ~lies[1:])
     return np.concatenate([np.ones(min(1, len(lies)), bool), ~moved.all(axis=1)])
 
 
-def _table(lies: Array, at: Array) -> tuple[Array, Array, Array]:
+def _listed(lies: Array, at: Array) -> tuple[Array, Array, Array]:
     """Return where the taps of each pixel begin, the taps, and the pixels under them."""
     first = np.concatenate([[0], np.cumsum(lies.sum(axis=1))])
     return first, np.nonzero(lies)[1], at[lies]

@@ -26,7 +26,7 @@ COMPILERS = ("cc", "gcc", "clang")
 WITHOUT = "XPCNN_COMPILER=none"
 
 
-class Library(NamedTuple):
+class Kernels(NamedTuple):
     """calls: the C functions by name, or None. status: why C kernels are or are not in use."""
 
     calls: ctypes.CDLL | None
@@ -34,26 +34,26 @@ class Library(NamedTuple):
 
 
 @cache
-def load() -> Library:
+def load() -> Kernels:
     """Return the compiled kernels; the first call on a machine compiles them, in seconds."""
     if os.environ.get("XPCNN_COMPILER") == "none":
-        return Library(None, f"NumPy's, since {WITHOUT}")
+        return Kernels(None, f"NumPy's, since {WITHOUT}")
     if os.name != "posix":
-        return Library(None, f"NumPy's, since those in C need POSIX threads, not {os.name}")
+        return Kernels(None, f"NumPy's, since those in C need POSIX threads, not {os.name}")
     recipes = _recipes()
     if not recipes:
         missing = os.environ.get("XPCNN_COMPILER") or ", ".join(COMPILERS)
-        return Library(None, f"NumPy's, since there is no C compiler {missing}")
+        return Kernels(None, f"NumPy's, since there is no C compiler {missing}")
     try:
         calls, recipe = _loaded(recipes)
     except (OSError, RuntimeError) as error:  # for example no home folder
-        return Library(None, f"NumPy's, since those in C could not be made: {error}")
+        return Kernels(None, f"NumPy's, since those in C could not be made: {error}")
     march = recipe.march or "its default processor"
-    if not calls.runs_here():
-        return Library(None, f"NumPy's, since this processor cannot run XPCNN_MARCH={march}")
+    if not _exported(calls, "runs_here")():
+        return Kernels(None, f"NumPy's, since this processor cannot run XPCNN_MARCH={march}")
     version, instructions = (_said(calls, name) for name in ("compiled_by", "instruction_set"))
     by = f"{recipe.compiler} ({version})"
-    return Library(calls, f"in C, compiled by {by} for {march} ({instructions})")
+    return Kernels(calls, f"in C, compiled by {by} for {march} ({instructions})")
 
 
 def will_compile() -> bool:
@@ -62,7 +62,7 @@ def will_compile() -> bool:
         return False
     try:
         return not build.is_cached(recipes) if (recipes := _recipes()) else False
-    except (OSError, RuntimeError):  # no home folder; `library` says so
+    except (OSError, RuntimeError):  # no home folder; `load` says so
         return False
 
 
@@ -102,10 +102,14 @@ def _loaded(recipes: list[Recipe]) -> tuple[ctypes.CDLL, Recipe]:
 
 
 def _said(calls: ctypes.CDLL, name: str) -> str:
-    function = getattr(calls, name)
+    function = _exported(calls, name)
     function.restype = ctypes.c_char_p
     text: bytes = function()
     return text.decode()
+
+
+def _exported(calls: ctypes.CDLL, name: str) -> Any:
+    return getattr(calls, build.PREFIX + name)
 
 
 def serves(x: Array) -> bool:
@@ -119,7 +123,7 @@ def vector(x: Array | None) -> Array | None:
 
 
 class Call:
-    """A C function, which returns 0 or the number of bytes that it could not allocate.
+    """An exported C function, which returns 0 or the number of bytes that it could not allocate.
 
     kinds: of its arguments, by their first letters, p for a pointer; op: what it computes. A
     pointer is to the memory of an array without gaps, or None.
@@ -137,16 +141,16 @@ class Call:
             MemoryError: it could not allocate memory; the message has the op and the bytes.
         """
         if self.function is None:
-            function = getattr(load().calls, self.name)
+            function = getattr(load().calls, build.PREFIX + self.name)
             function.argtypes, function.restype = self.types, ctypes.c_long
             self.function = function
         try:
             missing = self.function(
-                *[place(a) if type(a) is numpy.ndarray else a for a in arguments]
+                *[address(a) if type(a) is numpy.ndarray else a for a in arguments]
             )
         except BufferError:  # rare: only inputs can be views of bytes, NumPy aligns its outputs
             held = [aligned(a) if type(a) is numpy.ndarray else a for a in arguments]
-            missing = self.function(*[place(a) if type(a) is numpy.ndarray else a for a in held])
+            missing = self.function(*[address(a) if type(a) is numpy.ndarray else a for a in held])
         if missing:
             raise MemoryError(f"{self.op}: {missing:,} bytes of memory could not be allocated")
 
@@ -156,7 +160,7 @@ def aligned(x: Array) -> Array:
     return x if x.flags.aligned else x.copy(order="K")
 
 
-def place(x: Array) -> int:
+def address(x: Array) -> int:
     """Return the address of the memory of an array.
 
     Raises:
@@ -164,11 +168,9 @@ def place(x: Array) -> int:
     """
     memory: Any = x
     try:
-        address = ctypes.addressof(
-            ctypes.c_char.from_buffer(memory)
-        )  # a quarter of the other's time
+        begin = ctypes.addressof(ctypes.c_char.from_buffer(memory))  # a quarter of the other's time
     except (TypeError, ValueError):  # read-only or in another order; empty
-        address = x.ctypes.data
-    if address & 3:
+        begin = x.ctypes.data
+    if begin & 3:
         raise BufferError("the array is not aligned")
-    return address
+    return begin
