@@ -2,11 +2,11 @@
 
 Run it: python examples/cifar10_large_bn.py [--data-dir FOLDER]
 
-Mirror images and crops give every epoch other pictures, so the network does not learn the 50,000
-by heart.
+Mirror images and crops change the pictures in each epoch, so the network does not memorise the
+50,000.
 
-The settings are usual ones, tried for a few epochs on a validation part (a tenth of the training
-images, by hash) and not tuned further; the test images are looked at once, for the figure.
+The settings are common ones, tried for a few epochs on a validation part (a tenth of the training
+images, by hash) and not tuned further. The test images are used once, for the figure.
 """
 
 from figure import Figure, Lines
@@ -18,7 +18,7 @@ from xpcnn.training import History
 
 
 def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
-    """Return a trained model and what the training was like."""
+    """Return a trained model and its history."""
     preset = xpcnn.models.preset("large-bn")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
     augment = [Flip(), Crop(2)]

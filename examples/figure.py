@@ -1,6 +1,6 @@
-"""What the scripts behind the README's figures share: data, seeds, and the lines they print.
+"""Shared by the scripts behind the README's figures: data, seeds, and the lines they print.
 
-A script gives `train(data, seed)`; how it trains is its own affair.
+A script defines `train(data, seed)`.
 """
 
 import argparse
@@ -23,11 +23,13 @@ def evaluate(model: xpcnn.Model, test: Dataset) -> float:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the README: what is trained, on which data, with how many seeds.
+    """A figure of the README: a training, its data and its number of seeds.
+
+    train: a function (data, seed) -> (model, history).
 
     dataset, choice: name and further arguments of `xpcnn.data.load`.
-    seeds: how many to train with, 0, 1, ..., unless `--seeds` says another number.
-    accuracy: of a trained model on the test part.
+    seeds: number of seeds 0, 1, ... to train with; `--seeds` overrides it.
+    accuracy: a function from a trained model and the test part to its accuracy.
     """
 
     train: Train
@@ -38,10 +40,10 @@ class Figure:
     accuracy: Callable[[xpcnn.Model, Dataset], float] = evaluate
 
     def show(self) -> None:
-        """Train once per seed, test once after each, print mean and worst.
+        """Train and test once per seed; print mean and worst accuracy.
 
-        The seconds are those of training. The folder of the data is `--data-dir`, or what
-        `xpcnn.data.load` takes without one.
+        The seconds are those of training. The folder of the data is `--data-dir`, or the default of
+        `xpcnn.data.load`.
         """
         parser = argparse.ArgumentParser()
         parser.add_argument("--data-dir", help="folder with the files; downloaded without it")

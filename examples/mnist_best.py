@@ -2,8 +2,8 @@
 
 Run it: python examples/mnist_best.py [--data-dir FOLDER]
 
-The settings are usual ones, tried for a few epochs on a validation part (a tenth of the training
-images, by hash) and not tuned further; the test images are looked at once, for the figure.
+The settings are common ones, tried for a few epochs on a validation part (a tenth of the training
+images, by hash) and not tuned further. The test images are used once, for the figure.
 """
 
 from figure import Figure, Lines
@@ -15,7 +15,7 @@ from xpcnn.training import History
 
 
 def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
-    """Return a trained model and what the training was like."""
+    """Return a trained model and its history."""
     preset = xpcnn.models.preset("mnist-best")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
     turned = Affine(degrees=10, scale=0.1, shear=5, shift=2)

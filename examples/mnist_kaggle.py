@@ -1,9 +1,9 @@
-"""The preset `kaggle` on MNIST: a narrow network of 10,166 parameters, trained as it stands.
+"""The preset `kaggle` on MNIST: a narrow network of 10,166 parameters, trained without changes.
 
 Run it: python examples/mnist_kaggle.py [--data-dir FOLDER]
 
-Where there was a choice, a validation part made it (a tenth of the training images, by hash); the
-test images are looked at once per seed, for the figure.
+All choices were made on a validation part (a tenth of the training images, by hash). The test
+images are used once per seed, for the figure.
 """
 
 from figure import Figure
@@ -14,7 +14,7 @@ from xpcnn.training import History
 
 
 def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
-    """Return a trained model and what the training was like."""
+    """Return a trained model and its history."""
     preset = xpcnn.models.preset("kaggle")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
     return model, model.fit(data, preset.training)

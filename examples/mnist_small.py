@@ -2,8 +2,8 @@
 
 Run it: python examples/mnist_small.py [--data-dir FOLDER]
 
-Where there was a choice, a validation part made it (a tenth of the training images, by hash); the
-test images are looked at once per seed, for the figure.
+All choices were made on a validation part (a tenth of the training images, by hash). The test
+images are used once per seed, for the figure.
 """
 
 from figure import Figure
@@ -15,10 +15,10 @@ from xpcnn.training import History
 
 
 def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
-    """Return a trained model and what the training was like."""
+    """Return a trained model and its history."""
     preset = xpcnn.models.preset("small")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
-    turned = Affine(degrees=8, scale=0.08, shift=1)  # and scaled, and moved, by a little
+    turned = Affine(degrees=8, scale=0.08, shift=1)  # by a little, also scaled and moved
     return model, model.fit(data, preset.training, augment=[turned])
 
 

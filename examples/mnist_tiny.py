@@ -2,8 +2,8 @@
 
 Run it: python examples/mnist_tiny.py [--data-dir FOLDER]
 
-Where there was a choice, a validation part made it (a tenth of the training images, by hash); the
-test images are looked at once per seed, for the figure.
+All choices were made on a validation part (a tenth of the training images, by hash). The test
+images are used once per seed, for the figure.
 """
 
 from figure import Figure
@@ -15,10 +15,10 @@ from xpcnn.training import History
 
 
 def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
-    """Return a trained model and what the training was like."""
+    """Return a trained model and its history."""
     preset = xpcnn.models.preset("tiny")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
-    little = Affine(degrees=6, scale=0.06, shift=1)  # a small network learns few ways to write a 7
+    little = Affine(degrees=6, scale=0.06, shift=1)  # small changes, for a small network
     return model, model.fit(data, preset.training, augment=[little])
 
 

@@ -1,12 +1,12 @@
-"""The preset `two-conv` on the first 1,000 images of MNIST, 20 epochs: what a few seconds reach.
+"""The preset `two-conv` on the first 1,000 images of MNIST, 20 epochs, in seconds.
 
 Run it: python examples/mnist_two_conv.py [--data-dir FOLDER]
 
-So few images are soon known by heart; moved by up to two pixels they are new in every epoch.
+A network soon memorises so few images; moved by up to two pixels, they differ in each epoch.
 
-Where there was a choice, 8,000 further training images made it; the test images are looked at once
-per seed, for the figure. The limit of the gradients' norm (`clip_norm`) is there since training is
-at the edge of stability without it: see the preset.
+All choices were made on 8,000 further training images. The test images are used once per seed, for
+the figure. The gradients' norm is limited (`clip_norm`) because training is at the edge of
+stability without it: see the preset.
 """
 
 from figure import Figure
@@ -18,7 +18,7 @@ from xpcnn.training import History
 
 
 def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
-    """Return a trained model and what the training was like."""
+    """Return a trained model and its history."""
     preset = xpcnn.models.preset("two-conv")
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed)
     return model, model.fit(data, preset.training, augment=[Crop(2)])

@@ -4,8 +4,8 @@ Run it: python examples/mnist_zeros_and_ones.py [--data-dir FOLDER]
 
 The loss is binary cross-entropy, one output per class.
 
-Where there was a choice, 6,000 further zeros and ones of the training part made it; the 2,115 of
-the test part are looked at once per seed, for the figure.
+All choices were made on 6,000 further zeros and ones of the training part. The 2,115 of the test
+part are used once per seed, for the figure.
 """
 
 from figure import Figure
@@ -17,10 +17,10 @@ from xpcnn.training import History
 
 
 def train(data: Dataset, seed: int) -> tuple[xpcnn.Model, History]:
-    """Return a trained model and what the training was like."""
+    """Return a trained model and its history."""
     preset = xpcnn.models.preset("sigmoid-binary").for_data(data.shape, len(data.classes))
     model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=seed, loss=preset.loss)
-    hands = Affine(degrees=15, scale=0.15, shear=15, shift=1)  # a hundred hands become thousands
+    hands = Affine(degrees=15, scale=0.15, shear=15, shift=1)  # imitates more handwritings
     return model, model.fit(data, preset.training, augment=[hands])
 
 

@@ -1,4 +1,4 @@
-"""A layer of your own: swish with a learnt steepness, its gradient checked, then put to work.
+"""A layer of your own: swish with a learnt steepness, with a gradient check, in a network.
 
 Run it: python examples/own_layer.py [--plot FILE]
 """
@@ -34,7 +34,7 @@ class Swish:
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         """Return the output, the buffers (none here) and the pullback."""
-        xp = namespace(x)  # NumPy, CuPy, PyTorch, ...: whatever made x
+        xp = namespace(x)  # NumPy, CuPy, PyTorch, ...: the library of x
         beta = xp.reshape(params["beta"], (1, -1, *(1,) * (x.ndim - 2)))  # (1, c, 1, 1)
         s, _ = ops.sigmoid(beta * x)
 
@@ -53,7 +53,7 @@ network = Sequential(
 
 
 def plot(steepness: numpy.ndarray, file: str) -> None:
-    """Draw the curve that each channel has learnt, and the one that all began with."""
+    """Draw the curve that each channel has learnt, and the one at the start."""
     from matplotlib.figure import Figure
 
     x = numpy.linspace(-6, 0.3, 201)  # where steepness shows most

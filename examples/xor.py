@@ -1,4 +1,4 @@
-"""Exclusive or, the smallest problem that needs a hidden layer, and a picture of what was learnt.
+"""Exclusive or, the smallest problem that needs a hidden layer, with a picture of the decision.
 
 Run it: python examples/xor.py [--plot FILE]
 """
@@ -16,7 +16,7 @@ SHADES = " .:-=+*#%@"  # of the probability of class 1
 
 
 def train(seed: int) -> tuple[xpcnn.Model, History]:
-    """Return a model of the preset `xor`, eight hidden units, and how it was trained."""
+    """Return a trained model of the preset `xor`, with eight hidden units, and its history."""
     preset = xpcnn.models.preset("xor").for_data((2,), 2)
     model = xpcnn.Model(preset.layers, input_shape=(2,), seed=seed)
     return model, model.fit((POINTS, LABELS), preset.training)
