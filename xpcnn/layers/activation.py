@@ -53,7 +53,7 @@ class LeakyReLU(Elementwise):
     """
 
     op = staticmethod(ops.leaky_relu)
-    ranges = {"slope": FINITE}  # noqa: RUF012 - as the base class has it
+    ranges = {"slope": FINITE}  # noqa: RUF012 - declared as ClassVar in the base class
     slope: float = 0.01
 
 
@@ -73,7 +73,7 @@ class ELU(Elementwise):
 
 @dataclass(frozen=True)
 class SELU(Elementwise):
-    """y = scale * elu(x, alpha), with the constants for which activations normalise themselves.
+    """y = scale * elu(x, alpha), elementwise, with constants that lead to mean 0 and variance 1.
 
     Backward and source: `help(xpcnn.ops.selu)`.
     """

@@ -53,7 +53,7 @@ prelu = op(reference.prelu, _check_prelu)
 
 
 def check_gelu(approximate: str = "none") -> None:
-    """Require one of the two forms of gelu."""
+    """Require "none" or "tanh"."""
     if approximate not in ("none", "tanh"):
         message = f"gelu: approximate is {approximate!r}, expected 'none' or 'tanh'"
         raise ConfigError(hint(message, "'none', which is exact"))

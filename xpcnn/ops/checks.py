@@ -162,7 +162,7 @@ def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation:
 
 
 _MOST = 1 << 24
-"""The largest number that describes a window: beyond all images, far below where sizes overflow."""
+"""The largest size, stride, padding or dilation: beyond all images, far below an overflow."""
 
 
 def _check_most(op: str, name: str, value: int) -> None:

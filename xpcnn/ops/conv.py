@@ -19,7 +19,7 @@ def check_conv2d(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> None:
-    """Require arrays and hyperparameters that fit each other."""
+    """Require arrays and hyperparameters that match each other."""
     check_arrays("conv2d", x=x, w=w, b=b)
     check_rank("conv2d", "x", x, "(n, c, h, w)")
     check_rank("conv2d", "w", w, "(filters, c/groups, kh, kw)")

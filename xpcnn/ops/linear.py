@@ -36,7 +36,7 @@ def _check_reshape(x: Array, *, shape: Shape) -> None:
 
 
 def reshaped(name: str, old: Shape, new: Shape) -> Shape:
-    """Return the shape that `new` means for a sample of shape `old`: its -1 worked out."""
+    """Return `new`, the shape for a sample of shape `old`, with a number in place of -1."""
     check_shape(name, new)
     known = math.prod(tuple(length for length in new if length != -1))
     size = math.prod(old)

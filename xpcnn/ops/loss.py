@@ -76,7 +76,7 @@ def _check_bce_with_logits(
 
 
 def _broadcasts(shape: Shape, to: Shape) -> bool:
-    """Whether an array of `shape` meets one of shape `to` without making it larger."""
+    """Whether an array of `shape` broadcasts to the shape `to`."""
     tail = to[len(to) - len(shape) :]
     return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(shape, tail, strict=True))
 

@@ -44,8 +44,8 @@ def _misses(n: int, k: int, stride: int, dilation: int, out: int, before: int) -
     """
     first, last = -before, (out - 1) * stride - before
     if first + dilation * (k - 1) < 0 or last >= n:
-        return True  # it ends before the axis, or starts behind it
-    # one that starts before the axis touches it first at s mod dilation: below n, unless it leaps
+        return True  # the first window ends before the axis, or the last starts behind it
+    # a window that starts before the axis touches it first at s mod dilation, unless that is >= n
     early = min(out, -(-before // stride))
     return dilation > n and early > (
         floor_sum(early, dilation, stride, first) - floor_sum(early, dilation, stride, first - n)
@@ -53,7 +53,7 @@ def _misses(n: int, k: int, stride: int, dilation: int, out: int, before: int) -
 
 
 def floor_sum(count: int, m: int, a: int, b: int) -> int:
-    """Return Σ ⌊(a·p + b) / m⌋ over p = 0 ... count - 1, in the steps of Euclid's algorithm.
+    """Return Σ ⌊(a·p + b) / m⌋ over p = 0 ... count - 1, by the steps of Euclid's algorithm.
 
     The p with (a·p + b) mod m < n are as many as floor_sum(b) - floor_sum(b - n).
     """
