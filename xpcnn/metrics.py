@@ -154,9 +154,13 @@ def calibration_error(probabilities: Array, labels: Array, bins: int = 15) -> fl
 def reliability(
     probabilities: Array, labels: Array, bins: int = 15
 ) -> list[tuple[float | None, float | None, int]]:
-    """Return (mean confidence, accuracy, samples) of each bin of `calibration_error`, in order.
+    """Return (mean confidence, accuracy, number of samples) of each bin of `calibration_error`.
 
-    (None, None, 0) for a bin without samples.
+    The bins are in order; a bin without samples has (None, None, 0).
+
+    probabilities: (n, c).
+    labels: integers (n,).
+    bins: number of bins of equal width.
     """
     xp = namespace(probabilities)
     confidence = xp.max(probabilities, axis=1)
