@@ -43,6 +43,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/cli/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
     ("xpcnn/training/progress_bar.py", ("xpcnn", "tqdm")),
+    ("xpcnn/training/tensorboard.py", ("xpcnn", "tensorboardX")),
     ("xpcnn/", ("xpcnn", "safetensors", "tomli_w", "array_api_compat", *HOST)),
     ("examples/", ("xpcnn", "figure", "matplotlib", *HOST)),
 ]

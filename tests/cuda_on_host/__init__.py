@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy
@@ -24,6 +25,8 @@ HEADER = Path(__file__).parent / "cuda_on_host.h"
 FLAGS = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 DIMENSIONS = ctypes.c_uint * 3
 MOST_THREADS = 1024  # of a block
+ONE_AT_A_TIME = Lock()
+"""Fibers and indices are static in a library, and training launches from two Python threads."""
 
 
 class Kernel:
@@ -44,7 +47,8 @@ class Kernel:
         held = [self._host(kind, a) for kind, a in zip(self.kinds, arguments, strict=True)]
         pointers = (ctypes.c_void_p * len(held))(*(x.ctypes.data for x in held))
         sizes = (DIMENSIONS(*(*grid, 1, 1)[:3]), DIMENSIONS(*(*block, 1, 1)[:3]))
-        problem = self._launch(pointers, *sizes, int(descending))
+        with ONE_AT_A_TIME:
+            problem = self._launch(pointers, *sizes, int(descending))
         if problem is not None:
             raise RuntimeError(f"{self.name}: {problem.decode()}")
 

@@ -24,7 +24,7 @@ def terminal(patch: pytest.MonkeyPatch) -> Terminal:
     """Make standard error a terminal; in the test itself, since pytest sets it before a test."""
     screen = Terminal()
     patch.setattr(sys, "stderr", screen)
-    patch.setattr(notifier, "LOSS_SECONDS", 0.0)
+    patch.setattr(notifier, "LOOK_SECONDS", 0.0)
     return screen
 
 
@@ -108,7 +108,7 @@ def test_the_loss_of_the_epoch_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     options: dict[str, Any] = {"epochs": 2, "batch_size": 4, "optimizer": SGD(0.0)}
     linear().fit(data, callbacks=[seldom], **options)
     assert [step for step, _ in seldom.told] == [1]
-    monkeypatch.setattr(notifier, "LOSS_SECONDS", 0.0)
+    monkeypatch.setattr(notifier, "LOOK_SECONDS", 0.0)
     history = linear().fit(data, callbacks=[seen], **options)
     assert [step for step, _ in seen.told] == [1, 2, 3, 4, 5, 6]
     assert [seen.told[2][1], seen.told[5][1]] == pytest.approx(history["loss"], rel=1e-12)

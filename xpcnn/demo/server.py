@@ -4,7 +4,7 @@ import socket
 from importlib.util import find_spec
 
 from xpcnn.demo.recognizer import Recognizer
-from xpcnn.errors import ConfigError, XpcnnError, hint
+from xpcnn.errors import ConfigError, hint, missing
 
 
 def listen(port: int) -> socket.socket:
@@ -24,7 +24,7 @@ def serve(recognizer: Recognizer, at: socket.socket) -> None:
     """Answer requests at a listening socket until the process is interrupted.
 
     Raises:
-        XpcnnError: Starlette or uvicorn is missing.
+        PackageMissingError: Starlette or uvicorn is missing.
     """
     require_server()
     import uvicorn
@@ -39,9 +39,8 @@ def require_server() -> None:
     """Check that Starlette and uvicorn are installed.
 
     Raises:
-        XpcnnError: one of them is not.
+        PackageMissingError: one of them is not.
     """
     for name, module in (("Starlette", "starlette"), ("uvicorn", "uvicorn")):
         if find_spec(module) is None:
-            message = f"the demo needs {name}, which is not installed"
-            raise XpcnnError(hint(message, "pip install 'xpcnn[demo]'"))
+            raise missing("the demo", name, "demo")

@@ -7,6 +7,8 @@ from xpcnn.training.evaluation import evaluate
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.replay_file import replay
 from xpcnn.training.run import Run
+from xpcnn.training.snapshot import Snapshot
+from xpcnn.training.tensorboard import TensorBoard
 
 __all__ = [
     "Callback",
@@ -14,7 +16,9 @@ __all__ = [
     "Epoch",
     "History",
     "Run",
+    "Snapshot",
     "StopTraining",
+    "TensorBoard",
     "TrainingOptions",
     "Validation",
     "evaluate",

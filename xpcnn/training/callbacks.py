@@ -5,6 +5,7 @@ from typing import Any
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.training.history import Epoch, History, Validation
+from xpcnn.training.snapshot import Snapshot
 
 
 class StopTraining(Exception):
@@ -17,10 +18,10 @@ class StopTraining(Exception):
 class Callback:
     """Override what you need; every method does nothing by itself.
 
-    In order: on_start, then for every epoch on_epoch_start, on_step, on_loss, on_validation,
-    on_epoch_end, and on_end; on_note at any time, before on_start too. A callback gets nothing of
-    the device; only `on_loss` makes training wait for it. Each may raise `StopTraining`; any other
-    error ends the run, and the model stays as it was.
+    In order: on_start, then for every epoch on_epoch_start, on_step, on_loss, on_snapshot,
+    on_validation, on_epoch_end, and on_end; on_note at any time, before on_start too. Only
+    `on_loss` and `on_snapshot` make training wait for the device. Each may raise `StopTraining`;
+    any other error ends the run, and the model stays as it was.
     """
 
     def on_start(self, history: History, done: int, total: int) -> None:
@@ -36,6 +37,13 @@ class Callback:
         """Called about twice a second with the mean loss of the epoch up to an update.
 
         Only for callbacks that override it: reading the loss waits for the device.
+        """
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        """Called about twice a second, and at the end of every epoch before `on_validation`, with
+        the network as it is, the batch's place in the epoch, and the gradients' norms.
+
+        Only for callbacks that override it. What is read from the network waits for the device.
         """
 
     def on_validation(self, record: Validation) -> None:

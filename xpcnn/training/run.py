@@ -122,12 +122,16 @@ class Run:
             self.between_updates()  # what was due when the run was interrupted
         updates = self.updates.epoch(epoch, resumed_at, state.history.losses())
         # measured with flip and crop: 1.25 x for `tiny`, 1.04 x for `medium`; without, no gain
+        last = None
         for update in prefetched(updates) if self.options.augment else updates:
             if state.stopping:
                 break
             self.train_step(update, epoch)
             self.between_updates()
+            last = update
         self.divergence.require_finite()  # waits for the device
+        if last is not None:
+            self.give_snapshot(last, epoch)
         self.end_epoch(epoch, resumed_at, time.perf_counter() - start)
 
     def train_step(self, update: Update, epoch: int) -> None:
@@ -136,9 +140,16 @@ class Run:
         progress = training_step(state.recipe, progress, *update)
         state.now = Position(progress, passes + len(update.batches))  # both at once: interrupts
         self.notify("on_step", state.step)
-        if state.notifier.loss_is_due():
-            self.notify("on_loss", state.step, state.mean_loss(epoch))
+        if state.notifier.look_is_due():
+            if state.notifier.wants_loss:
+                self.notify("on_loss", state.step, state.mean_loss(epoch))
+            self.give_snapshot(update, epoch)
         stop_at_limits(state)
+
+    def give_snapshot(self, update: Update, epoch: int) -> None:
+        """Give a snapshot after an update to the callbacks that want one."""
+        if self.state.notifier.wants_snapshot:
+            self.notify("on_snapshot", self.state.snapshot(update, epoch))
 
     def between_updates(self) -> None:
         """Validate and save where that is due within an epoch; for its end see `end_epoch`."""

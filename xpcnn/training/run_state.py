@@ -1,5 +1,6 @@
 """The state of a run: where it is, what it has recorded, and whether it stops."""
 
+import copy
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +14,8 @@ from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.notifier import Notifier
 from xpcnn.training.progress import Position, Weights, beginning
 from xpcnn.training.recipe import recipe_for
-from xpcnn.training.updates import Updates
+from xpcnn.training.snapshot import Snapshot
+from xpcnn.training.updates import Update, Updates
 from xpcnn.types import unflatten_like
 
 
@@ -93,6 +95,13 @@ class RunState:
         if self.options.ema is None:
             return progress.params, progress.buffers
         return unflatten_like(progress.params, progress.average), progress.buffers
+
+    def snapshot(self, update: Update, epoch: int) -> Snapshot:
+        """Return the run as it is after an update, for callbacks."""
+        network, progress = copy.copy(self.network), self.now.progress
+        network.params, network.buffers = progress.params, progress.buffers
+        place = (epoch, self.batches(epoch), self.updates.batches_per_epoch, self.step)
+        return Snapshot(*place, network, self.recipe, progress, update)
 
     def notify(self, moment: str, *facts: Any) -> None:
         """Call a method of every callback; each may stop the run."""
