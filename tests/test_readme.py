@@ -42,7 +42,7 @@ def test_the_first_command_prints_what_the_readme_says(
 
     assert [line for line in words(shown) if line not in words(printed)] == []
     assert "..." in shown
-    assert f"epoch {len(printed) - 4}" in shown[-4]
+    assert f"epoch {len(printed) - 5}" in shown[-5]
     for start, count, most in (("epoch 1 ", 3, 0.01), ("test accuracy", 1, 0.02)):
         found, told = figures(printed, start, count), figures(shown, start, count)
         numpy.testing.assert_allclose(found, told, rtol=0.0, atol=most)

@@ -40,6 +40,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/benchmark/pytorch/", ("xpcnn", "torch", *HOST)),  # the other side of a comparison
     ("xpcnn/sklearn/", ("xpcnn", "sklearn", *HOST)),
     ("xpcnn/demo/", ("xpcnn", "starlette", "uvicorn", "PIL", *HOST)),
+    ("xpcnn/report/", ("xpcnn", "jinja2", "markupsafe", *HOST)),
     ("xpcnn/cli/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
     ("xpcnn/training/progress_bar.py", ("xpcnn", "tqdm")),
@@ -51,7 +52,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
 # the order of the upper rooms, from the ground: a file imports from its own room and those below
 ORDER: list[tuple[str, ...]] = [
     ("types", "errors", "version", "guard", "table"),
-    ("habits", "signals", "figures"),
+    ("habits", "signals", "figures", "markup"),
     ("options",),
     ("random",),
     ("backend",),
@@ -69,7 +70,7 @@ ORDER: list[tuple[str, ...]] = [
     ("trials", "models", "answers", "classification", "testing", "environment"),
     ("runs",),
     ("",),  # what users import: `xpcnn` itself
-    ("benchmark", "sklearn", "demo"),
+    ("benchmark", "sklearn", "demo", "report"),
     ("cli",),
     ("__main__",),
 ]

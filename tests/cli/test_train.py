@@ -65,6 +65,7 @@ def test_words_go_to_stderr_and_a_run_folder_is_named(cli: Cli) -> None:
     )
     assert lines[4:] == [
         f"run folder: {folder}",
+        f"report: xpcnn report {folder}",
         f"next: xpcnn predict {folder} --rows 0:10",
     ]
 

@@ -35,6 +35,7 @@ class Flags:
     overfit_one_batch: bool
     no_preflight: bool
     out: str | None
+    report: bool
     quiet: bool
     as_json: bool
 
@@ -53,4 +54,4 @@ class Flags:
 
 
 _TRIALS = ("dry_run", "find_lr", "overfit_one_batch")
-_NOT_RECORDED = (*_TRIALS, "no_preflight", "out", "quiet", "as_json")
+_NOT_RECORDED = (*_TRIALS, "no_preflight", "out", "report", "quiet", "as_json")

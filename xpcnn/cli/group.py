@@ -29,6 +29,7 @@ COMMANDS = {
     "predict": "xpcnn.cli.predictions",
     "summary": "xpcnn.cli.opening",
     "replay": "xpcnn.training",
+    "report": "xpcnn.cli.reporting",
     "demo": "xpcnn.cli.opening",
     "parity": "xpcnn.trials",
     "diff": "xpcnn.runs",

@@ -44,7 +44,7 @@ def opening(plan: Plan) -> str:
 
 
 def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) -> str:
-    """Return the figures of the test, and a command that uses the model."""
+    """Return the figures of the test, and commands that show the run and use the model."""
     flags = plan.flags
     command = ["xpcnn", "predict", str(folder), "--rows", "0:10"]
     if data.is_path(flags.dataset):
@@ -55,5 +55,6 @@ def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) 
         f"test accuracy {scores['accuracy']:.4f}, loss {scores['loss']:.4f} "
         f"({len(plan.test):,} images; {seconds:.1f} s in all)\n"
         f"run folder: {folder}\n"
+        f"report: {shlex.join(['xpcnn', 'report', str(folder)])}\n"
         f"next: {shlex.join(command)}"
     )

@@ -1,5 +1,6 @@
 """`xpcnn train`: data, network, training, test, and a run folder that keeps all of it."""
 
+from importlib import import_module
 from typing import Any
 
 import click
@@ -38,6 +39,8 @@ def command(context: click.Context, /, **_: Any) -> None:
     trials = request.flags.trials()
     if len(trials) > 1:
         raise click.UsageError("--dry-run, --find-lr and --overfit-one-batch exclude each other")
+    if request.flags.report:
+        import_module("xpcnn.report")  # raises now what would be missing at the end
     text = ""
     with flags_in_errors(context, request.wheres):
         if trials:
@@ -46,6 +49,11 @@ def command(context: click.Context, /, **_: Any) -> None:
             text, table = trial(request, trials[0])
         else:
             table = train(request)
+    if request.flags.report and not trials:
+        from xpcnn.cli.output import say
+        from xpcnn.cli.reporting import write_report
+
+        say(f"report: {write_report([table['run_dir']])['report']}", request.flags.quiet)
     if request.flags.as_json:
         answer(to_json(table))
     elif trials:

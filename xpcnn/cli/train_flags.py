@@ -93,6 +93,11 @@ RUN: Mapping[str, list[Option]] = {
             called="every_steps",
             text="Steps between checkpoints, for `xpcnn resume`.",
         ),
+        option(
+            "--report",
+            is_flag=True,
+            text="Write report.html into the run folder at the end, as `xpcnn report` does.",
+        ),
         quiet_option,
         json_option,
     ),

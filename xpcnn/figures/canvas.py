@@ -1,6 +1,7 @@
 """What figures are drawn on, and how a figure becomes SVG for a page."""
 
 import re
+import warnings
 from html import escape
 from io import StringIO
 from typing import Any
@@ -39,6 +40,11 @@ class Canvas(Figure):
         return _written(self)
 
 
+def plain(text: str) -> str:
+    """Return a text that matplotlib draws as it is, without formulas between dollars."""
+    return text.replace("$", r"\$")
+
+
 def blank(width: float, height: float) -> Canvas:
     """Return an empty figure, in inches; draw on it inside `style()`."""
     return Canvas(figsize=(width, height), layout="constrained")
@@ -69,6 +75,7 @@ def svg(figure: Figure, label: str) -> str:
 
 def _written(figure: Figure) -> str:
     file = StringIO()
-    with style():
+    with style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # the reader's font draws the text
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()

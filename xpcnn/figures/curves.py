@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from xpcnn.figures.canvas import BLUE, COLOURS, ORANGE, Canvas, blank, style
+from xpcnn.figures.canvas import BLUE, COLOURS, ORANGE, Canvas, blank, plain, style
 
 CURVES: Mapping[str, Sequence[str]] = {
     "loss": ("loss", "val_loss"),
@@ -48,7 +48,8 @@ def _draw(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
     """Draw a curve of each run: one run in two colours, several in a colour each."""
     axes.set(xlabel="epoch", ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for i, (run, figures) in enumerate(runs.items()):
+    for i, (name_of_run, figures) in enumerate(runs.items()):
+        run = plain(name_of_run)
         for key in CURVES[name]:
             is_validation = key.startswith("val_")
             points = [

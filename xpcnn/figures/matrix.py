@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from xpcnn.figures.canvas import BLUE, RED, Canvas, blank, style
+from xpcnn.figures.canvas import BLUE, RED, Canvas, blank, plain, style
 
 _MOST_NUMBERS = 20  # classes whose cells have room for a number
 _MOST_NAMES = 40  # classes that have room for a name
@@ -69,4 +69,4 @@ def _image(axes: Axes, table: numpy.ndarray, colours: numpy.ndarray) -> None:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 14 else f"{name[:13]}…"
+    return plain(name if len(name) <= 14 else f"{name[:13]}…")

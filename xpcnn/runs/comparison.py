@@ -113,10 +113,10 @@ def differing(runs: Sequence[Record]) -> list[Difference]:
     """
     found = []
     for section in SECTIONS:
-        flat = [dict(_flat(_section(run, section))) for run in runs]
-        keys = dict.fromkeys(key for values in flat for key in values)
+        tables = [dict(flat(_section(run, section))) for run in runs]
+        keys = dict.fromkeys(key for values in tables for key in values)
         for key in keys:
-            values = tuple(values.get(key, MISSING) for values in flat)
+            values = tuple(values.get(key, MISSING) for values in tables)
             if any(value != values[0] for value in values):
                 found.append(Difference(section, key, values))
     return found
@@ -151,7 +151,7 @@ def _section(run: Record, section: str) -> Mapping[str, Any]:
     return run.environment
 
 
-def _flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the values of nested tables by path; those of a list of tables by their index."""
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         value = {str(i): item for i, item in enumerate(value)}
@@ -159,7 +159,7 @@ def _flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
         yield at, value
         return
     for key, item in value.items():
-        yield from _flat(item, f"{at}.{key}" if at else str(key))
+        yield from flat(item, f"{at}.{key}" if at else str(key))
 
 
 def _by_step(run: Record) -> dict[tuple[int, str], float]:

@@ -1,0 +1,134 @@
+"""`xpcnn report`, and what its page says of a run."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy
+import pytest
+
+import xpcnn
+from tests.cli.conftest import Cli
+from tests.cli.process import TINY
+from tests.report.html import Page, check_self_contained
+from xpcnn import Model, classification_report
+from xpcnn.data import Dataset
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """Return a copy of a small run, to change."""
+    return Path(shutil.copytree(trained, tmp_path / "a run"))
+
+
+def write(cli: Cli, *arguments: str | Path) -> Page:
+    ran = cli("report", *arguments, "--out", "page.html")
+    assert ran.code == 0, ran.err
+    return check_self_contained(Path("page.html").read_text(encoding="utf-8"))
+
+
+def test_a_report_says_what_evaluate_says(cli: Cli, run: Path) -> None:
+    ran = cli("report", run)
+    assert (ran.code, ran.out) == (0, f"report: {run / 'report.html'}\n")
+    page = check_self_contained((run / "report.html").read_text(encoding="utf-8"))
+    scores = json.loads(cli("evaluate", run, "--details", "--json").out)
+    for name in ("accuracy", "loss", "calibration_error"):
+        assert f"{scores[name]:.4f}" in page.words
+    for row in scores["per_class"]:
+        figures = (f"{row[name]:.4f}" for name in ("precision", "recall", "f1"))
+        assert [row["name"], *figures, str(row["support"])] in page.rows
+    cells = "".join(str(n) for row in scores["confusion"] for n in row if n)
+    words = page.words[page.words.index("Confusion matrix of") :]
+    assert cells in "".join(words.split())  # row by row
+    worst = scores["worst"][0]
+    assert f"p({worst['true']}) = {worst['probability']:.4f}, row {worst['row']}" in page.words
+    assert f"xpcnn train --config '{run / 'config.toml'}'" in page.words
+
+
+def test_curves_end_where_the_history_does(cli: Cli, run: Path) -> None:
+    page = write(cli, run)
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert f"loss over epochs: {run.name} ends at {last['val_loss']:.4g}" in page.words
+    assert f"learning rate over epochs: {run.name} ends at {last['lr']:.4g}" in page.words
+
+
+def test_several_runs_lie_over_each_other(cli: Cli, run: Path) -> None:
+    other = Path("b")
+    assert cli("train", *TINY, "--lr", "0.01", "--out", other, "--quiet").code == 0
+    page = write(cli, run, other, run)
+    assert "a run (2)" in page.words
+    assert any(row[1:2] == ["training.optimizer.lr"] and "0.01" in row for row in page.rows)
+    assert "not comparable" not in page.words
+    assert cli("train", *TINY, "--limit", "200", "--out", "c", "--quiet").code == 0
+    assert "trained on different data (different parts of digits)" in write(cli, run, "c").words
+
+
+def test_rows_choose_what_is_looked_at(cli: Cli, run: Path) -> None:
+    page = write(cli, run, "--rows", "7,3")
+    assert page.words.count("Grad-CAM at the last convolution") == 2
+    assert page.words.index("Row 7:") < page.words.index("Row 3:")
+    assert "from 0 to 354" in cli("report", run, "--rows", "355").err
+
+
+def test_without_test_data_the_report_says_so(cli: Cli, run: Path) -> None:
+    config = run / "config.toml"
+    model = xpcnn.load(run / "model.safetensors")
+    model.provenance["config"]["dataset"] = "/nowhere/data.npz"
+    model.save(run / "model.safetensors")
+    page = write(cli, run)
+    assert "Without test data: /nowhere/data.npz" in page.words
+    assert "ends at" in page.words
+    assert "Filters of the first convolution" in page.words
+    assert "Calibration" not in page.words
+    assert config.is_file()
+    refused = cli("report", run, "--dataset", "/nowhere/else.npz")
+    assert (refused.code, "Try:" in refused.err) == (1, True)
+
+
+def test_names_are_escaped(cli: Cli, tmp_path: Path) -> None:
+    names = ["<script>alert(1)</script>", "$a$ & $b", '"><img src=x onerror=y>']
+    rng = numpy.random.default_rng(0)
+    images = rng.integers(0, 255, (60, 1, 8, 8)).astype(numpy.uint8)
+    data = Dataset.from_arrays(images, rng.integers(0, 3, 60), names)
+    numpy.savez(tmp_path / "d.npz", images=images, labels=data.labels, classes=names)
+    flags = ("--dataset", "d.npz", "--epochs", "1", "--out", "run", "--quiet")
+    ran = cli("train", *flags)
+    assert ran.code == 0, ran.err
+    page = write(cli, "run")
+    assert all(name in page.words for name in names)
+
+
+def test_rows_of_features_have_a_report_without_pictures(tmp_path: Path, cli: Cli) -> None:
+    ran = cli("report", "nowhere")
+    assert (ran.code, ran.err.splitlines()) == (
+        1,
+        [
+            "error: nowhere is not a run folder: there is no such folder",
+            "Try: a folder that `xpcnn train` made, such as runs/...",
+        ],
+    )
+
+
+def test_a_run_that_has_not_ended(cli: Cli, run: Path) -> None:
+    (run / "model.safetensors").unlink()
+    ran = cli("report", run)
+    assert ran.code == 1
+    assert "has no model.safetensors" in ran.err
+    assert f"Try: xpcnn resume '{run}'" in ran.err
+
+
+def test_train_writes_a_report_at_its_end(cli: Cli) -> None:
+    ran = cli("train", *TINY, "--out", "r", "--report")
+    assert ran.code == 0
+    assert f"report: {Path('r') / 'report.html'}" in ran.err
+    check_self_contained(Path("r/report.html").read_text(encoding="utf-8"))
+
+
+def test_figures_on_the_page_are_those_of_the_model(run: Path, cli: Cli) -> None:
+    model: Model = xpcnn.load(run / "model.safetensors")
+    _, test = xpcnn.data.load("digits")
+    found = classification_report(model, test)
+    assert f"(ECE): {found.calibration_error:.4f}" in write(cli, run).words

@@ -1,0 +1,64 @@
+"""`xpcnn report`: what there is to see of a run, or of several, as one page."""
+
+import click
+
+from xpcnn.cli.options import (
+    backend_option,
+    data_dir_option,
+    dataset_option,
+    device_option,
+    json_option,
+    option,
+    part_option,
+)
+
+
+@click.command("report")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@option(
+    "--out",
+    metavar="FILE.html",
+    text="File to write, replaced if it is there. By default report.html in the folder of the run, "
+    "or for several runs in this folder.",
+)
+@option(
+    "--rows",
+    metavar="LIST",
+    text="Samples to look inside the network with, by row: 3,17. By default some of the first "
+    "classes, and those of the highest loss.",
+)
+@dataset_option
+@data_dir_option
+@part_option
+@backend_option
+@device_option
+@json_option
+def command(
+    runs: tuple[str, ...],
+    out: str | None,
+    rows: str | None,
+    dataset: str | None,
+    data_dir: str | None,
+    part: str | None,
+    backend: str,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Write a report of a run: one HTML file without scripts, which needs no network.
+
+    RUN is a run folder. The report shows curves, the confusion matrix, classes, calibration, the
+    worst samples, filters, feature maps, saliency and Grad-CAM, the time of each layer, the
+    environment, and the command that repeats the run. Curves of several runs lie over each other,
+    beside what differs in their configurations; everything else is about the first run.
+
+    Without the test data at hand, the report says so, and shows what needs none. Needs
+    pip install 'xpcnn[report]'.
+    """
+    from xpcnn.cli.options import sizes
+    from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.reporting import DataChoice, write_report
+
+    chosen = () if rows is None else sizes(rows)
+    choice = DataChoice(dataset, data_dir, part)
+    written = write_report(runs, out, choice, chosen, backend, device)
+    answer(to_json(written) if as_json else f"report: {written['report']}")

@@ -1,0 +1,96 @@
+"""Writing the report of runs, for `xpcnn report` and `xpcnn train --report`."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xpcnn.cli.opening import Part, open_model, open_part
+from xpcnn.cli.output import say
+from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
+from xpcnn.io.atomic import write_bytes
+from xpcnn.report.page import report
+from xpcnn.report.run import Run
+from xpcnn.runs import read_run
+from xpcnn.runs.record import MODEL
+
+FILE = "report.html"
+
+
+class DataChoice(NamedTuple):
+    """The data of a report, as given on the command line; by default those of the training."""
+
+    dataset: str | None = None
+    data_dir: str | None = None
+    part: str | None = None
+
+
+def write_report(
+    folders: Sequence[str],
+    out: str | None = None,
+    choice: DataChoice | None = None,
+    rows: Sequence[int] = (),
+    backend: str = "numpy",
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Write the page and return what `xpcnn report --json` prints.
+
+    folders: of the runs; the first is shown in detail. Test data that were not asked for and cannot
+    be read are left out, with a note.
+
+    Raises:
+        XpcnnError: a folder holds no run with a model, the data that were asked for cannot be read
+            or do not fit, a row is not among them, or the file cannot be written.
+    """
+    runs = opened(folders, backend, device)
+    images, notes = _data(runs[0], choice or DataChoice())
+    if rows and images is None:
+        message = "rows are chosen, but the test data are not at hand"
+        raise ConfigError(hint(message, "--dataset or --data-dir with their place"))
+    if images is not None and any(row >= len(images.images) for row in rows):
+        message = f"row {max(rows)} is chosen of {len(images.images)} samples"
+        raise ConfigError(hint(message, f"rows from 0 to {len(images.images) - 1}"))
+    for note in notes:
+        say(f"note: {note}")
+    data, part = (None, "test") if images is None else images
+    page = report(runs, data, part, rows=rows, notes=notes).encode()
+    default = Path(folders[0]) / FILE if len(folders) == 1 else Path(FILE)
+    path = default if out is None else Path(out)
+    write_bytes(path, page)
+    return {
+        "report": str(path),
+        "bytes": len(page),
+        "runs": [run.name for run in runs],
+        "samples": 0 if data is None else len(data),
+        "notes": notes,
+    }
+
+
+def opened(folders: Sequence[str], backend: str, device: str | None) -> list[Run]:
+    """Return the runs of folders, each with a name of its own: "a", and a second "a" as "a (2)".
+
+    Raises:
+        CheckpointError: a folder holds no run, or one without a model.
+    """
+    runs: list[Run] = []
+    for folder in folders:
+        record = read_run(folder)
+        if not (record.path / MODEL).is_file():
+            message = f"{folder}: the run has no {MODEL}, because it has not come to its end"
+            raise CheckpointError(hint(message, shlex.join(["xpcnn", "resume", folder])))
+        same = sum(run.record.name == record.name for run in runs)
+        name = record.name if not same else f"{record.name} ({same + 1})"
+        runs.append(Run(name, record, open_model(folder, backend, device)))
+    return runs
+
+
+def _data(run: Run, choice: DataChoice) -> tuple[Part | None, list[str]]:
+    """Return the data of a report, and a note where there are none."""
+    try:
+        return open_part(run.model, choice.dataset, choice.data_dir, choice.part), []
+    except XpcnnError as error:
+        if choice.dataset is not None or choice.data_dir is not None:
+            raise
+        reason = str(error).partition("\n")[0]
+        advice = "--dataset or --data-dir with the place of the test data"
+        return None, [f"Without test data: {reason}. For all that needs them: {advice}."]

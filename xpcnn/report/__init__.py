@@ -1,0 +1,15 @@
+"""Pages and pictures about trainings and data: `pip install 'xpcnn[report]'`.
+
+`page` writes the report of runs. A page is one file: no scripts, nothing from a network, and all
+text that comes from users escaped. What is drawn comes from `passages` (outputs and gradients of
+every layer) and `attribution` (which pixels a score depends on).
+"""
+
+from importlib.util import find_spec
+
+from xpcnn.errors import missing
+
+if find_spec("jinja2") is None:
+    raise missing("a report", "jinja2", "report")
+if find_spec("matplotlib") is None:
+    raise missing("a report", "matplotlib", "report")

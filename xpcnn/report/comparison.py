@@ -1,0 +1,45 @@
+"""Several runs side by side: how they ended, and what differs in how they were made."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from xpcnn.report.run import Run, number
+from xpcnn.runs import differing
+from xpcnn.runs.comparison import shown
+
+
+def compared(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return tables of several runs: how they ended, and a row for each option that differs."""
+    return {
+        "header": (
+            *("run", "epochs", "loss", "validation loss", "validation accuracy"),
+            *("test accuracy", "parameters", "seconds"),
+        ),
+        "rows": [_row(run) for run in runs],
+        "names": ("", "option", *(run.name for run in runs)),
+        "differences": [
+            (found.section, found.key, *map(shown, found.values))
+            for found in differing([run.record for run in runs])
+        ],
+    }
+
+
+def unlike_data(runs: Sequence[Run]) -> str | None:
+    """Return the note that the runs have different data sets; None if they have the same."""
+    if len({run.record.provenance.get("data_hash") for run in runs}) < 2:
+        return None
+    names = sorted({run.data for run in runs})
+    what = ", ".join(names) if len(names) > 1 else f"different parts of {names[0]}"
+    return f"The runs were trained on different data ({what}): their figures are not comparable."
+
+
+def _row(run: Run) -> tuple[str, ...]:
+    last = run.record.epochs[-1] if len(run) else {}
+    return (
+        run.name,
+        str(len(run)),
+        *(number(last.get(name)) for name in ("loss", "val_loss", "val_accuracy")),
+        number(run.test.get("accuracy")),
+        f"{run.model.summary().parameters:,}",
+        number(run.seconds, ".1f"),
+    )

@@ -1,0 +1,105 @@
+"""What a network looks at: filters, feature maps, saliency and Grad-CAM of some samples."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from xpcnn.classification import ClassificationReport
+from xpcnn.data import Dataset
+from xpcnn.layers import Conv2D
+from xpcnn.markup import png_address
+from xpcnn.model import Model
+from xpcnn.report.attribution import enlarged, grad_cam, last_convolution, saliency
+from xpcnn.report.passages import Passage, Trace, trace
+from xpcnn.report.pixels import grid, heated, maps, picture, shrunk, signed, value_range
+from xpcnn.report.predictions import address
+from xpcnn.report.run import number
+
+_CLASSES, _WORST = 3, 2  # samples shown by default: of the first classes, and of the worst
+_FILTERS = 64  # that are shown
+_STAGES = 4  # layers whose feature maps are shown
+
+
+def chosen_rows(report: ClassificationReport, data: Dataset) -> list[int]:
+    """Return the rows of the first sample of some classes, and of the samples of highest loss."""
+    present = [int(label) for label in numpy.unique(data.labels)[:_CLASSES]]
+    firsts = [int(numpy.argmax(data.labels == label)) for label in present]
+    return list(dict.fromkeys([*firsts, *(x.row for x in report.worst[:_WORST])]))
+
+
+def filters(model: Model) -> dict[str, Any] | None:
+    """Return the filters of the first convolution as one picture; None without a convolution."""
+    zeros = numpy.zeros((1, *model.input_shape), numpy.float32)
+    passages = trace(model.network, zeros, numpy.zeros(1, numpy.int64)).passages
+    first = next((p for p in passages if isinstance(p.layer, Conv2D)), None)
+    if first is None:
+        return None
+    w = model.get_weights()[f"{first.path}.weight"]  # (f, c, kh, kw)
+    tiles = [signed(numpy.nan_to_num(x).mean(axis=0)) for x in w[:_FILTERS]]
+    columns = min(16, len(tiles))
+    shown = grid(numpy.stack(tiles), columns)
+    shared = "" if w.shape[1] == 1 else f", the mean over {w.shape[1]} channels"
+    alt = f"{len(tiles)} of {len(w)} filters of {w.shape[2]} x {w.shape[3]}{shared}"
+    where = f"{first.path} ({first.type})"
+    width = min(720, max(160, shown.shape[1] * 12))
+    return {"where": where, "picture": png_address(shown), "alt": alt, "width": width}
+
+
+def samples(model: Model, data: Dataset, rows: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the pictures of some samples: saliency, Grad-CAM, and feature maps."""
+    raw = data.images[list(rows)]
+    p = model.predict_proba(raw)
+    predicted = p.argmax(axis=1)
+    seen = trace(model.network, raw, predicted)
+    heat, cam = saliency(seen), class_activation(seen)
+    low, high = value_range(data.images)
+    names = data.classes
+    found = []
+    for i, row in enumerate(rows):
+        pixels = picture(raw[i], low, high)
+        found.append(
+            {
+                "row": row,
+                "true": names[data.labels[row]],
+                "predicted": names[predicted[i]],
+                "probability": number(float(p[i, predicted[i]])),
+                "picture": address(data, row),
+                "saliency": png_address(heated(pixels, heat[i])),
+                "cam": None if cam is None else png_address(heated(pixels, cam[i])),
+                "maps": [feature_maps(passage, i) for passage in stages(seen)],
+            }
+        )
+    return found
+
+
+def class_activation(seen: Trace) -> numpy.ndarray | None:
+    """Return Grad-CAM at the last convolution, enlarged to the samples' (n, h, w); None without."""
+    last = last_convolution(seen)
+    if last is None:
+        return None
+    _, _, h, w = seen.x.shape
+    return enlarged(grad_cam(last), (h, w))
+
+
+def feature_maps(passage: Passage, i: int) -> dict[str, str]:
+    """Return the output of a layer for sample i as one picture, with words for it."""
+    y = passage.y[i]
+    shown = f"{min(len(y), 16)} of {len(y)} maps of {y.shape[1]} x {y.shape[2]}"
+    where = f"{passage.path} ({passage.type})"
+    return {"where": where, "shown": shown, "picture": png_address(shrunk(maps(y, 4), 256))}
+
+
+def stages(seen: Trace) -> list[Passage]:
+    """Return the layers whose maps are shown: what each convolution leads to, before the next.
+
+    Of more than a few, some from the first to the last.
+    """
+    images = [p for p in seen.passages if p.y.ndim == 4]
+    ends = [
+        p
+        for p, following in zip(images, [*images[1:], None], strict=True)
+        if following is None or isinstance(following.layer, Conv2D)
+    ]
+    places = numpy.unique(numpy.linspace(0, len(ends) - 1, _STAGES).round().astype(int))
+    return [ends[place] for place in places] if ends else []

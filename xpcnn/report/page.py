@@ -1,0 +1,117 @@
+"""The report of runs: one page, in one file."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from xpcnn.classification import classification_report
+from xpcnn.data import Dataset
+from xpcnn.figures import svg, training_curve
+from xpcnn.figures.curves import CURVES
+from xpcnn.report.comparison import compared, unlike_data
+from xpcnn.report.inside import chosen_rows, filters, samples
+from xpcnn.report.predictions import evaluation_tables, is_images
+from xpcnn.report.run import Run, number
+from xpcnn.report.templates import render
+from xpcnn.report.timing import BATCH, epoch_times, layer_times
+from xpcnn.runs.comparison import flat
+from xpcnn.version import VERSION
+
+
+def report(
+    runs: Sequence[Run],
+    data: Dataset | None,
+    part: str = "test",
+    *,
+    rows: Sequence[int] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the page about one run, or about the first of several beside the others.
+
+    Args:
+        runs: at least one.
+        data: samples to evaluate the first run on; None where they are not at hand: all that needs
+            them is left out.
+        part: what part of the data set they are, in a word.
+        rows: samples to look at more closely; by default some are chosen.
+        notes: sentences that stand at the beginning.
+
+    Raises:
+        XpcnnError: the data do not fit the model.
+    """
+    first, *others = runs
+    notes = [*notes, *([note] if (note := unlike_data(runs)) else [])]
+    tests: dict[str, Any] | None = None
+    inside: dict[str, Any] | None = None
+    numbers = _numbers(first)
+    pictured = len(first.model.input_shape) == 3
+    if pictured:
+        inside = {"filters": filters(first.model), "samples": []}
+    if data is not None:
+        data = first.model.checked(data)
+        raw = data.images.reshape(len(data), *first.model.input_shape)
+        figures = classification_report(first.model, data)
+        scores = first.model.evaluate(data)
+        what = f"{len(data):,} samples of {data.name}, {part} part"
+        p = first.model.predict_proba(raw)
+        tests = evaluation_tables(figures, data, p, what)
+        numbers = [
+            ("accuracy", number(scores["accuracy"])),
+            ("loss", number(scores["loss"])),
+            ("calibration error", number(figures.calibration_error)),
+            *numbers[2:],
+        ]
+        if inside is not None and is_images(data):
+            inside["samples"] = samples(first.model, data, rows or chosen_rows(figures, data))
+    shape = " x ".join(map(str, first.model.input_shape))
+    return render(
+        "page.html",
+        title=first.name,
+        lead=f"A network for samples of {shape}, trained on {first.data}.",
+        notes=notes,
+        numbers=numbers,
+        curves=curves(runs),
+        comparison=compared(runs) if others else None,
+        tests=tests,
+        inside=inside,
+        time={
+            "what": f"Time of a batch of {BATCH} samples in inference, forward (blue) and backward "
+            f"(orange), measured for this report on {first.model.backend.name}; each layer by "
+            "itself, without the fusions of training.",
+            "layers": layer_times(first.model),
+            "epochs": epoch_times(first),
+        },
+        command=first.command,
+        configuration=[(name, str(value)) for name, value in flat(first.record.config)],
+        environment=[(name, str(value)) for name, value in flat(first.record.environment) if value],
+        version=VERSION,
+    )
+
+
+def curves(runs: Sequence[Run]) -> list[Markup]:
+    """Return loss, accuracy and learning rate of the runs as SVG; none where no epoch ended."""
+    named = {run.name: run for run in runs if len(run)}
+    return [
+        Markup(svg(training_curve(named, name), f"{name} over epochs: {_ends(runs, keys[-1])}"))
+        for name, keys in CURVES.items()
+        if named
+    ]
+
+
+def _ends(runs: Sequence[Run], figure: str) -> str:
+    """Return the last figure of each run, for those who do not see its curve."""
+    return ", ".join(
+        f"{run.name} ends at {number(run[figure][-1], '.4g')}" for run in runs if len(run)
+    )
+
+
+def _numbers(run: Run) -> list[tuple[str, str]]:
+    """Return the figures at the top of the page, those of the test at the end of the run first."""
+    return [
+        ("test accuracy", number(run.test.get("accuracy"))),
+        ("test loss", number(run.test.get("loss"))),
+        ("parameters", f"{run.model.summary().parameters:,}"),
+        ("epochs", str(len(run))),
+        ("training", f"{run.seconds:.1f} s"),
+    ]

@@ -1,0 +1,115 @@
+"""What every layer of a network makes of some samples, and the gradients that come back.
+
+In inference (running statistics, no dropout), each layer by itself: nothing is fused.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy
+
+from xpcnn.backend import Backend
+from xpcnn.initializers import Draw
+from xpcnn.layers import Context, Layer
+from xpcnn.network import Network
+from xpcnn.training.probe import rebuilt
+from xpcnn.types import Array, LayerPullback, Params, Shape
+
+
+@dataclass
+class Passage:
+    """Samples on their way through one layer, and the gradient of the scores on its way back.
+
+    x, y: input and output; dx, dy: gradients of the scores in them; all (n, ...), on the host.
+    seconds: of forward and backward.
+    """
+
+    path: str
+    layer: Layer
+    x: numpy.ndarray
+    y: numpy.ndarray
+    dx: numpy.ndarray | None = None
+    dy: numpy.ndarray | None = None
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def type(self) -> str:
+        """The name of the layer's class."""
+        return type(self.layer).__name__
+
+
+@dataclass(frozen=True)
+class Trace:
+    """scores: (n, outputs); dx: gradient of the chosen scores in the normalised samples (n, ...).
+
+    passages: of the layers that hold no other layers, in the order of the forward pass.
+    """
+
+    scores: numpy.ndarray
+    x: numpy.ndarray
+    dx: numpy.ndarray
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A layer that notes what passes through it."""
+
+    layer: Layer
+    backend: Backend
+    passages: list[Passage]
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        return self.layer.init(shape, draw)
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        host = self.backend.to_host
+        start = time.perf_counter()
+        y, buffers, pullback = self.layer.forward(params, buffers, x, ctx)
+        self.backend.synchronize()
+        seconds = time.perf_counter() - start
+        passage = Passage(ctx.path, self.layer, host(x), host(y), seconds=[seconds])
+        self.passages.append(passage)
+
+        def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            start = time.perf_counter()
+            dx, grads = pullback(dy, want_dx)
+            self.backend.synchronize()
+            passage.seconds.append(time.perf_counter() - start)
+            passage.dy = host(dy)
+            passage.dx = None if dx is None else host(dx)
+            return dx, grads
+
+        return y, buffers, backward
+
+
+def trace(network: Network, raw: numpy.ndarray, classes: numpy.ndarray) -> Trace:
+    """Send raw samples (n, ...) through a network, and the gradient of a score of each back.
+
+    classes: whose score, for each sample (n,). A network with one output scores class 1 by it, and
+    class 0 by its negative.
+    """
+    backend = network.backend
+    passages: list[Passage] = []
+
+    def watch(layer: Layer) -> Layer:
+        return layer if hasattr(layer, "children") else Traced(layer, backend, passages)
+
+    layers = rebuilt(network.layers, watch)
+    with backend.session():
+        (x, _), *_ = network.samples(raw, None).batches(len(raw))
+        context = Context(grad=True)
+        scores, _, pullback = layers.forward(network.params, network.buffers, x, context)
+        dx, _ = pullback(backend.from_host(direction(classes, scores.shape[1], network.dtype)))
+    host = backend.to_host
+    return Trace(host(scores), host(x), host(dx), tuple(passages))
+
+
+def direction(classes: numpy.ndarray, outputs: int, dtype: str) -> numpy.ndarray:
+    """Return the gradient of the score of a class of each sample in all scores (n, outputs)."""
+    if outputs == 1:
+        signs = numpy.where(classes[:, None] == 1, 1.0, -1.0)
+        return numpy.asarray(signs, dtype=dtype)
+    return numpy.asarray(numpy.eye(outputs)[classes], dtype=dtype)

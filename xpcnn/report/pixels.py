@@ -1,0 +1,79 @@
+"""Arrays as pixels: samples, maps of numbers, and grids of them. uint8 (h, w, 3 or 4) comes out.
+
+Maps are drawn in orange above 0 and in blue below, the more opaque the larger; 0 is transparent, so
+that they look alike on white and on dark pages.
+"""
+
+import numpy
+
+ORANGE, BLUE = (217, 115, 13), (47, 129, 247)
+GROUND = (128, 128, 128, 36)
+MOST_PIXELS = 64  # of a side; keeps pages small
+
+
+def picture(sample: numpy.ndarray, low: float, high: float) -> numpy.ndarray:
+    """Return a raw sample (c, h, w) as RGB; low, high: the values drawn black and white.
+
+    Of channels that are not red, green and blue the mean is drawn.
+    """
+    x = numpy.clip((sample.astype(float) - low) / ((high - low) or 1.0), 0.0, 1.0)
+    x = x if len(x) == 3 else numpy.repeat(x.mean(axis=0, keepdims=True), 3, axis=0)
+    return shrunk(numpy.rint(255 * x).astype(numpy.uint8).transpose(1, 2, 0))
+
+
+def value_range(samples: numpy.ndarray) -> tuple[float, float]:
+    """Return the values to draw black and white: the lowest and the highest of all samples."""
+    return float(samples.min()), float(samples.max())
+
+
+def shrunk(pixels: numpy.ndarray, most: int = MOST_PIXELS) -> numpy.ndarray:
+    """Return pixels (h, w, ...) with sides of at most `most`: means of square blocks."""
+    block = -(-max(pixels.shape[:2]) // most)
+    if block == 1:
+        return pixels
+    h, w = (max(size // block, 1) for size in pixels.shape[:2])
+    kept = pixels[: h * block, : w * block]
+    kh, kw = kept.shape[0] // h, kept.shape[1] // w
+    means = kept.reshape(h, kh, w, kw, *pixels.shape[2:]).mean(axis=(1, 3))
+    return numpy.asarray(numpy.rint(means), dtype=numpy.uint8)
+
+
+def signed(values: numpy.ndarray, most: float | None = None) -> numpy.ndarray:
+    """Return a map (h, w) as RGBA; most: the value drawn opaque, by default the largest one."""
+    most = float(numpy.abs(values).max()) if most is None else most
+    share = numpy.clip(numpy.abs(values) / (most or 1.0), 0.0, 1.0)
+    pixels = numpy.empty((*values.shape, 4), numpy.uint8)
+    pixels[..., :3] = numpy.where((values < 0)[..., None], BLUE, ORANGE)
+    pixels[..., 3] = numpy.rint(255 * share)
+    return pixels
+
+
+def on_ground(pixels: numpy.ndarray) -> numpy.ndarray:
+    """Return a map as RGBA whose clear parts are a faint grey, so that its border is seen."""
+    clear = pixels[..., 3:] < GROUND[3]
+    return numpy.where(clear, numpy.asarray(GROUND, numpy.uint8), pixels)
+
+
+def grid(tiles: numpy.ndarray, columns: int) -> numpy.ndarray:
+    """Return tiles (k, h, w, c) beside and below each other, with a line of 0 between them."""
+    k, h, w, c = tiles.shape
+    rows = -(-k // columns)
+    pixels = numpy.zeros((rows * (h + 1) - 1, columns * (w + 1) - 1, c), numpy.uint8)
+    for i, tile in enumerate(tiles):
+        top, left = i // columns * (h + 1), i % columns * (w + 1)
+        pixels[top : top + h, left : left + w] = tile
+    return pixels
+
+
+def maps(values: numpy.ndarray, columns: int = 8, most: int = 16) -> numpy.ndarray:
+    """Return the first maps (k, h, w) in a grid, each drawn up to its own largest value."""
+    tiles = [on_ground(shrunk(signed(numpy.nan_to_num(x)), 32)) for x in values[:most]]
+    return grid(numpy.stack(tiles), min(columns, len(tiles)))
+
+
+def heated(sample: numpy.ndarray, heat: numpy.ndarray) -> numpy.ndarray:
+    """Return a picture RGB (h, w, 3), faded to grey, under a map (h, w) of numbers >= 0."""
+    share = shrunk(signed(heat))[..., 3:] / 255.0
+    grey = 0.6 * sample.mean(axis=-1, keepdims=True)
+    mixed = grey * (1.0 - share) + numpy.asarray(ORANGE) * share
+    return numpy.asarray(numpy.rint(mixed), dtype=numpy.uint8)
