@@ -30,6 +30,7 @@ COMMANDS = {
     "summary": "xpcnn.cli.opening",
     "replay": "xpcnn.training",
     "report": "xpcnn.cli.reporting",
+    "show": "xpcnn.report.sheet",
     "demo": "xpcnn.cli.opening",
     "parity": "xpcnn.trials",
     "diff": "xpcnn.runs",

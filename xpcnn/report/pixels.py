@@ -54,11 +54,11 @@ def on_ground(pixels: numpy.ndarray) -> numpy.ndarray:
     return numpy.where(clear, numpy.asarray(GROUND, numpy.uint8), pixels)
 
 
-def grid(tiles: numpy.ndarray, columns: int) -> numpy.ndarray:
-    """Return tiles (k, h, w, c) beside and below each other, with a line of 0 between them."""
+def grid(tiles: numpy.ndarray, columns: int, line: int = 0) -> numpy.ndarray:
+    """Return tiles (k, h, w, c) beside and below each other; line: the value between them."""
     k, h, w, c = tiles.shape
     rows = -(-k // columns)
-    pixels = numpy.zeros((rows * (h + 1) - 1, columns * (w + 1) - 1, c), numpy.uint8)
+    pixels = numpy.full((rows * (h + 1) - 1, columns * (w + 1) - 1, c), line, numpy.uint8)
     for i, tile in enumerate(tiles):
         top, left = i // columns * (h + 1), i % columns * (w + 1)
         pixels[top : top + h, left : left + w] = tile

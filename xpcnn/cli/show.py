@@ -1,0 +1,114 @@
+"""`xpcnn show`: a contact sheet of a data set, class by class."""
+
+from typing import Literal
+
+import click
+
+from xpcnn.cli.options import (
+    data_dir_option,
+    json_option,
+    label_column_option,
+    option,
+    skip_damaged_option,
+    tables,
+)
+
+
+@click.command("show")
+@click.argument("dataset", metavar="DATASET|FOLDER|FILE")
+@option(
+    "--augment",
+    metavar="LIST",
+    text="Random changes to show beside the samples, in turn, as of `xpcnn train`: flip,crop.",
+)
+@option(
+    "--out",
+    metavar="FILE",
+    text="File to write, replaced if it is there: a page (.html) or a picture (.png). By default "
+    "<data set>.html in this folder.",
+)
+@option(
+    "--per-class",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    text="Samples of each class, the first ones; fewer of many classes.",
+)
+@option(
+    "--part",
+    type=click.Choice(["train", "test"]),
+    default="train",
+    show_default=True,
+    text="Part of the data set.",
+)
+@option("--image-size", metavar="H,W", text="Size that pictures are brought to, as in training.")
+@option("--image-fit", type=click.Choice(["pad", "crop"]), text="How pictures are brought to it.")
+@option("--seed", type=int, default=0, show_default=True, text="Seed of the augmentations.")
+@data_dir_option
+@label_column_option
+@skip_damaged_option
+@json_option
+def command(
+    dataset: str,
+    augment: str | None,
+    out: str | None,
+    per_class: int,
+    part: Literal["train", "test"],
+    image_size: str | None,
+    image_fit: Literal["pad", "crop"] | None,
+    seed: int,
+    data_dir: str | None,
+    label_column: str | None,
+    skip_damaged: bool | None,
+    as_json: bool,
+) -> None:
+    """Write a contact sheet of a data set: samples of each class, as a network sees them.
+
+    Pictures are at the size that training brings them to; with --augment, the same samples stand
+    beside it as augmented in the first epoch. Needs pip install 'xpcnn[report]'.
+    """
+    from pathlib import Path
+
+    from xpcnn import data
+    from xpcnn.cli.options import image_size as as_size
+    from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.data.augment import make
+    from xpcnn.errors import ConfigError, hint
+    from xpcnn.io.atomic import write_bytes
+    from xpcnn.report.sheet import contact_sheet
+    from xpcnn.report.sheet_files import sheet_page, sheet_picture
+
+    path = Path(out or f"{Path(dataset).stem}.html")
+    if path.suffix.lower() not in (".html", ".png"):
+        message = f"--out is {str(path)!r}, expected a name that ends in .html or .png"
+        raise ConfigError(hint(message, f"--out {path.stem}.html"))
+    changes = [make(**table) for table in tables(augment or "none")]
+    train, test = data.load(
+        dataset,
+        data_dir,
+        image_size=as_size(image_size),
+        image_fit=image_fit,
+        label_column=label_column,
+        skip_damaged=bool(skip_damaged),
+    )
+    images = {"train": train, "test": test}[part]
+    for note in images.notes:
+        say(f"note: {note}")
+    rows = contact_sheet(images, changes, per_class=per_class, seed=seed)
+    shape = " x ".join(map(str, images.shape))
+    lead = f"{len(images):,} samples of {shape} in {len(rows)} classes, {part} part"
+    if changes:
+        lead += f"; augmented by {augment}"
+    if path.suffix.lower() == ".png":
+        content = sheet_picture(rows, images.name)
+    else:
+        content = sheet_page(rows, images.name, f"{lead}.").encode()
+    write_bytes(path, content)
+    table = {
+        "sheet": str(path),
+        "dataset": images.name,
+        "part": part,
+        "images": len(images),
+        "classes": {row.name: row.samples for row in rows},
+    }
+    answer(to_json(table) if as_json else f"{lead}\nsheet: {path}")

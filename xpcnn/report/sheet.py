@@ -1,0 +1,76 @@
+"""A contact sheet of a data set, class by class: samples as they are, and after augmentation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+
+from xpcnn import ops
+from xpcnn.backend import load
+from xpcnn.data import Dataset
+from xpcnn.data.augment import Augmentation, Augmenter
+from xpcnn.errors import DataError, hint
+from xpcnn.report.pixels import picture, value_range
+
+MOST = 400  # samples of a sheet
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """A class: its name, how many samples it has, and pictures (uint8, RGB) of its first ones.
+
+    after: the same samples after augmentation; none without.
+    """
+
+    name: str
+    samples: int
+    before: Sequence[numpy.ndarray]
+    after: Sequence[numpy.ndarray]
+
+
+def contact_sheet(
+    data: Dataset, augment: Sequence[Augmentation] = (), *, per_class: int = 8, seed: int = 0
+) -> list[SheetRow]:
+    """Return a row for each class of a data set.
+
+    Args:
+        data: images (n, c, h, w).
+        augment: the augmentations that training would use, in turn.
+        per_class: samples of each class, the first ones; fewer where the sheet would be too large.
+        seed: of the augmentations; what they do to a sample is what they do in the first epoch of
+            a training on the samples of the sheet.
+
+    Raises:
+        DataError: the samples are rows of features, not images.
+    """
+    if data.shape[1:] == (1, 1):
+        message = f"data set {data.name!r} has rows of features, not images"
+        raise DataError(hint(message, "a data set of images"))
+    per_class = max(1, min(per_class, MOST // len(data.classes)))
+    rows = [numpy.flatnonzero(data.labels == k)[:per_class] for k in range(len(data.classes))]
+    chosen = data.subset(numpy.concatenate(rows))
+    low, high = value_range(chosen.images)
+    before = [picture(x, low, high) for x in chosen.images]
+    after = [picture(x, low, high) for x in augmented(chosen, augment, seed)] if augment else []
+    counts = numpy.bincount(data.labels, minlength=len(data.classes)).tolist()
+    sheet, start = [], 0
+    for name, count, found in zip(data.classes, counts, rows, strict=True):
+        stop = start + len(found)
+        sheet.append(SheetRow(name, count, before[start:stop], after[start:stop]))
+        start = stop
+    return sheet
+
+
+def augmented(data: Dataset, augment: Sequence[Augmentation], seed: int) -> numpy.ndarray:
+    """Return the images of a data set after augmentation, in the units of its images: float32.
+
+    They are normalised, augmented and scaled back, as a network sees them.
+    """
+    library = load("numpy")
+    mean, std = (numpy.asarray(x, numpy.float32) for x in (data.mean, data.std))
+    augmenter = Augmenter(
+        augment, library, seed=seed, shape=data.shape, outputs=len(data.classes), dtype="float32"
+    )
+    apply = augmenter.epoch(1, numpy.arange(len(data)))
+    x, _ = apply(ops.normalise(data.images, mean, std), data.labels, 0, 1)
+    return numpy.asarray(x * std[:, None, None] + mean[:, None, None])
