@@ -31,6 +31,7 @@ COMMANDS = {
     "replay": "xpcnn.training",
     "report": "xpcnn.cli.reporting",
     "show": "xpcnn.report.sheet",
+    "explain": "xpcnn.cli.explaining",
     "demo": "xpcnn.cli.opening",
     "parity": "xpcnn.trials",
     "diff": "xpcnn.runs",

@@ -1,0 +1,116 @@
+"""`xpcnn explain`: the page about one sample shows what the network computes."""
+
+import inspect
+import json
+from importlib import import_module
+from pathlib import Path
+
+import numpy
+import pytest
+
+import xpcnn
+from tests.cli.conftest import Cli
+from tests.cli.process import ROOT
+from tests.report.html import Page, check_self_contained
+from xpcnn import Model, layers
+from xpcnn.layers import Conv2D, Dense, Flatten, ReLU
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+
+from xpcnn.report.explain import explained
+from xpcnn.report.formulas import formula_of
+from xpcnn.report.passages import trace
+
+CONTAINERS = ("Sequential", "Residual", "Concat", "Activation")
+ARGUMENTS = {
+    "Conv2D": (2, 3),
+    "Dense": (2,),
+    "Dropout": (0.5,),
+    "Reshape": ((1, 2, 2),),
+    **dict.fromkeys(("AvgPool2D", "MaxPool2D", "MinPool2D"), (2,)),
+}
+
+
+def explain(cli: Cli, *arguments: str | Path) -> tuple[Page, dict[str, object]]:
+    ran = cli("explain", *arguments, "--json")
+    assert ran.code == 0, ran.err
+    return check_self_contained(Path("explain.html").read_text(encoding="utf-8")), json.loads(
+        ran.out
+    )
+
+
+def test_a_row_of_the_data_is_explained(cli: Cli, trained: Path) -> None:
+    page, table = explain(cli, trained, "--row", "5")
+    model = xpcnn.load(trained / "model.safetensors")
+    _, test = xpcnn.data.load("digits")
+    p = model.predict_proba(test.images[5:6])[0]
+    scores = model.predict_scores(test.images[5:6])[0]
+    best = int(p.argmax())
+    assert (table["class"], table["true"]) == (str(best), str(test.labels[5]))
+    assert page.rows[1] == [str(best), f"{scores[best]:.4f}", f"{p[best]:.4f}", ""]
+    assert "row 5 of digits, test part" in page.words
+    seen = trace(model.network, test.images[5:6], numpy.array([best]))
+    for passage in seen.passages:
+        assert f"{passage.path} {passage.type}" in page.words
+        assert f"{passage.y.min():.3g} to {passage.y.max():.3g}" in page.words
+        assert passage.dy is not None
+        assert f"{passage.dy.min():.3g} to {passage.dy.max():.3g}" in page.words
+    assert "dW = dY @ cols^T" in page.words
+
+
+def test_a_picture_is_explained(cli: Cli, trained: Path) -> None:
+    pytest.importorskip("PIL")
+    _, test = xpcnn.data.load("digits")
+    pixels = numpy.kron(255 - test.images[0, 0] * 15, numpy.ones((8, 8), numpy.uint8))
+    name = "<b>zero&.png"
+    import_module("PIL.Image").fromarray(pixels.astype(numpy.uint8)).save(name)
+    page, table = explain(cli, trained, name)
+    assert f"{name}: {table['class']}" in page.words
+    assert "The picture was framed and inverted" in page.words
+
+
+def test_what_is_refused(cli: Cli, trained: Path) -> None:
+    assert cli("explain", trained).code == 2
+    ran = cli("explain", trained, "--row", "355")
+    assert ran.code == 1
+    assert "has 355 samples\nTry: a row from 0 to 354" in ran.err
+    assert "Try:" in cli("explain", trained, "nowhere.png").err
+    assert "Try:" in cli("explain", "nowhere", "--row", "1").err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in layers.__all__
+        if isinstance(getattr(layers, name), type)
+        and hasattr(getattr(layers, name), "forward")
+        and name not in (*CONTAINERS, "Layer")
+    ],
+)
+def test_every_layer_has_its_formula_and_its_place(name: str) -> None:
+    layer = getattr(layers, name)(*ARGUMENTS.get(name, ()))
+    found = formula_of(layer)
+    assert found.words
+    assert len(found.formula) > 20
+    assert [what for what, _, _ in found.places] == [
+        *("the layer", "its formula, forward and backward")
+    ]
+    for _, file, line in found.places:
+        source = (ROOT / file).read_text(encoding="utf-8").splitlines()
+        assert any("def " in text for text in source[line - 1 : line + 2]), (file, line)
+
+
+def test_a_layer_of_the_users_own_is_explained_by_its_docstring() -> None:
+    class Doubling(ReLU):
+        """y = 2 max(x, 0). <b>Mine</b>."""
+
+        op = None  # type: ignore[assignment]
+
+    found = formula_of(Doubling())
+    assert found.formula == inspect.getdoc(Doubling)
+    model = Model([Conv2D(2, 3), Flatten(), Dense(3)], input_shape=(1, 5, 5))
+    sample = numpy.random.default_rng(0).uniform(0, 1, (1, 5, 5)).astype(numpy.float32)
+    text = explained(model, sample, title="<script>", value_range=(0, 1), true="2")
+    assert "<script>" in check_self_contained(text).words

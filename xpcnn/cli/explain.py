@@ -1,0 +1,88 @@
+"""`xpcnn explain`: one picture through a network, layer by layer, as a page."""
+
+from typing import Literal
+
+import click
+
+from xpcnn.cli.options import (
+    backend_option,
+    data_dir_option,
+    dataset_option,
+    device_option,
+    json_option,
+    option,
+    part_option,
+)
+
+
+@click.command("explain")
+@click.argument("model", metavar="RUN|FILE")
+@click.argument("image", metavar="[PICTURE]", required=False)
+@option("--row", type=click.IntRange(min=0), text="Row of the data set, in place of a picture.")
+@option(
+    "--out",
+    metavar="FILE.html",
+    default="explain.html",
+    show_default=True,
+    text="File to write, replaced if it is there.",
+)
+@option(
+    "--invert",
+    type=click.Choice(["auto", "yes", "no"]),
+    default="auto",
+    text="Swap dark and light of a picture; see `xpcnn predict`.",
+)
+@dataset_option
+@data_dir_option
+@part_option
+@backend_option
+@device_option
+@json_option
+def command(
+    model: str,
+    image: str | None,
+    row: int | None,
+    out: str,
+    invert: Literal["auto", "yes", "no"],
+    dataset: str | None,
+    data_dir: str | None,
+    part: str | None,
+    backend: str,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Write a page about one picture: what each layer makes of it, and the gradient coming back.
+
+    Layer by layer: shapes, feature maps, the gradient of the score of the predicted class, the
+    formula, and where in the code it is computed. The page is one HTML file without scripts.
+
+    Give a picture file, or --row 3 for a sample of the data set that the model was trained on, or
+    of --dataset. Pictures need pip install 'xpcnn[images]', the page pip install 'xpcnn[report]'.
+    """
+    if (image is None) == (row is None):
+        raise click.UsageError("Give either a picture file or --row, such as --row 3.")
+    from pathlib import Path
+
+    from xpcnn.answers import class_names
+    from xpcnn.cli.explaining import sample_of_data, sample_of_file
+    from xpcnn.cli.opening import open_model
+    from xpcnn.cli.output import answer, to_json
+    from xpcnn.io.atomic import write_bytes
+    from xpcnn.report.explain import explained
+
+    opened = open_model(model, backend, device)
+    if image is not None:
+        chosen = sample_of_file(opened, image, invert)
+    else:
+        chosen = sample_of_data(opened, row or 0, dataset, data_dir, part)
+    page = explained(opened, **chosen._asdict()).encode()
+    write_bytes(Path(out), page)
+    p = opened.predict_proba(chosen.sample[None])[0]
+    table = {
+        "page": out,
+        "bytes": len(page),
+        "class": class_names(opened)[int(p.argmax())],
+        "probability": float(p.max()),
+        "true": chosen.true,
+    }
+    answer(to_json(table) if as_json else f"page: {out}")

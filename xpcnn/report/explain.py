@@ -1,0 +1,122 @@
+"""One sample on its way through a network, layer by layer, and the gradient on its way back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from xpcnn.answers import class_names
+from xpcnn.markup import png_address
+from xpcnn.model import Model
+from xpcnn.report.attribution import saliency
+from xpcnn.report.formulas import formula_of
+from xpcnn.report.inside import class_activation
+from xpcnn.report.passages import Passage, trace
+from xpcnn.report.pixels import grid, heated, maps, on_ground, picture, signed
+from xpcnn.report.run import number
+from xpcnn.report.templates import render
+from xpcnn.version import VERSION
+
+_MOST_CLASSES = 12  # whose scores are shown, the highest first
+_MOST_VALUES = 512  # of a vector that is drawn
+_COLUMNS = 32
+
+
+def explained(
+    model: Model,
+    sample: numpy.ndarray,
+    *,
+    title: str,
+    value_range: tuple[float, float],
+    true: str | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the page about one sample.
+
+    Args:
+        sample: a raw sample, of the model's input shape (c, h, w).
+        title: what the sample is, such as the name of its file.
+        value_range: the values that are drawn black and white.
+        true: the class of the sample, where it is known.
+        notes: sentences that stand at the beginning.
+
+    Raises:
+        XpcnnError: the sample does not fit the model.
+    """
+    p = model.predict_proba(sample[None])[0]
+    best = int(p.argmax())
+    names = class_names(model)
+    seen = trace(model.network, sample[None], numpy.array([best]))
+    pixels = picture(sample, *value_range)
+    cam = class_activation(seen)
+    scores = seen.scores[0]
+    order = numpy.argsort(-p, kind="stable")[:_MOST_CLASSES].tolist()
+    counts = {row.path: row.parameters for row in model.summary().rows}
+    return render(
+        "explain.html",
+        title=title,
+        notes=notes,
+        predicted=names[best],
+        true_class=true,
+        probability=number(float(p[best])),
+        picture=png_address(pixels),
+        normalised=png_address(maps(seen.x[0], 3)),
+        saliency=png_address(heated(pixels, saliency(seen)[0])),
+        cam=None if cam is None else png_address(heated(pixels, cam[0])),
+        classes=[
+            {
+                "name": names[k],
+                "score": number(float(scores[k])) if len(scores) == len(p) else "–",
+                "probability": number(float(p[k])),
+                "share": number(100 * float(p[k]), ".1f"),
+            }
+            for k in order
+        ],
+        passages=[passage_facts(x, counts.get(x.path, 0)) for x in seen.passages],
+        version=VERSION,
+    )
+
+
+def passage_facts(passage: Passage, parameters: int) -> dict[str, Any]:
+    """Return what the page shows of one layer."""
+    assert passage.dy is not None
+    return {
+        "path": passage.path,
+        "type": passage.type,
+        "layer": repr(passage.layer),
+        "shapes": f"{_shape(passage.x)} → {_shape(passage.y)}",
+        "parameters": f"{parameters:,}",
+        "output": drawn(passage.y[0]),
+        "gradient": drawn(passage.dy[0]),
+        **formula_of(passage.layer)._asdict(),
+    }
+
+
+def drawn(values: numpy.ndarray) -> dict[str, Any]:
+    """Return an array of one sample as a picture: maps (k, h, w) in a grid, or a vector in rows.
+
+    words: what is drawn, and from where to where the numbers go.
+    """
+    span = f"{number(float(values.min()), '.3g')} to {number(float(values.max()), '.3g')}"
+    if values.ndim == 3:
+        count = f"{min(len(values), 16)} of {len(values)} maps of {values.shape[1]} x "
+        pixels = maps(values)
+        return {
+            "picture": png_address(pixels),
+            "words": f"{count}{values.shape[2]}, {span}",
+            "width": _width(pixels),
+        }
+    vector = values.ravel()[:_MOST_VALUES]
+    tiles = on_ground(signed(numpy.nan_to_num(vector)[None]))[0][:, None, None]
+    pixels = grid(tiles, min(_COLUMNS, len(tiles)))
+    words = f"{len(vector)} of {values.size} numbers, {span}"
+    return {"picture": png_address(pixels), "words": words, "width": _width(pixels)}
+
+
+def _width(pixels: numpy.ndarray) -> int:
+    """Return the width at which a picture is shown, in pixels of the page."""
+    return int(min(420, max(60, 8 * pixels.shape[1])))
+
+
+def _shape(x: numpy.ndarray) -> str:
+    return " x ".join(map(str, x.shape[1:]))
