@@ -1,31 +1,19 @@
 """Draw the picture of the README: curves of the default training, and predictions on test digits.
 
-Needs matplotlib. Run it: python examples/pictures/digits.py [FILE]
+Needs `pip install 'xpcnn[report]'`. Run it: python examples/pictures/digits.py [FILE]
 """
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy
 from matplotlib import rc_context
-from matplotlib.figure import Figure
 
 import xpcnn
 from xpcnn.data import Dataset
+from xpcnn.figures import Canvas
+from xpcnn.figures.canvas import BLUE, GREY, ORANGE, RED, blank, style
 from xpcnn.training import History
-
-GREY, BLUE, ORANGE, RED = "#768390", "#2f81f7", "#d9730d", "#e5534b"  # on white and dark pages
-STYLE: dict[Any, Any] = {
-    "font.size": 17,
-    "lines.linewidth": 2.5,
-    "svg.fonttype": "none",  # text stays text, in a font of the reader
-    "svg.hashsalt": "xpcnn",  # the same file every time
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "axes.titlecolor"), GREY),
-    **dict.fromkeys(("text.color", "xtick.color", "ytick.color"), GREY),
-}
 
 
 def train() -> tuple[xpcnn.Model, History, Dataset]:
@@ -36,7 +24,7 @@ def train() -> tuple[xpcnn.Model, History, Dataset]:
     return model, model.fit(data, preset.training, validation=0.1), test
 
 
-def picture(model: xpcnn.Model, history: History, test: Dataset) -> Figure:
+def picture(model: xpcnn.Model, history: History, test: Dataset) -> Canvas:
     """Draw loss and accuracy by epoch; below, a test digit of each class and one predicted wrongly.
 
     Above each digit stands the predicted class; a wrong one is red, and the true class follows.
@@ -45,7 +33,7 @@ def picture(model: xpcnn.Model, history: History, test: Dataset) -> Figure:
     rows = [int(numpy.argmax(test.labels == label)) for label in range(len(test.classes))]
     rows += numpy.flatnonzero(predicted != test.labels)[:1].tolist()
 
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = blank(9, 4)
     curves, digits = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.9, 1))[:, 0]
     loss, accuracy = curves.subplots(1, 2, subplot_kw={"xlabel": "epoch"})
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
@@ -53,7 +41,7 @@ def picture(model: xpcnn.Model, history: History, test: Dataset) -> Figure:
         axes.plot(history["epoch"], history[f"val_{name}"], color=ORANGE, label="validation")
         axes.set_title(name)
     loss.set_yscale("log")
-    accuracy.legend(frameon=False)
+    accuracy.legend()
 
     for axes, row in zip(digits.subplots(1, len(rows)), rows, strict=True):
         found, right = test.classes[predicted[row]], test.classes[test.labels[row]]
@@ -66,9 +54,8 @@ def picture(model: xpcnn.Model, history: History, test: Dataset) -> Figure:
 
 def draw(model: xpcnn.Model, history: History, test: Dataset, file: Path) -> None:
     """Write the picture as SVG, on a transparent ground."""
-    with rc_context(STYLE):
-        figure = picture(model, history, test)
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    with style(), rc_context({"font.size": 17, "axes.grid": False}):  # legible on a phone
+        picture(model, history, test).savefig(file, format="svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":
