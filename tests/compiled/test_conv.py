@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.compiled.support import BATCHES, CHANNELS, agree, compiled, cut, require_compiler, whole
 from tests.lib import Host
+from xpcnn.ops import reference
 
 NAN, INF = numpy.nan, numpy.inf
 
@@ -163,3 +164,16 @@ def test_groups_and_float64_are_left_to_others() -> None:
         wide = x.astype("float64"), numpy.ones((4, 4, 3, 3))
         assert kernel(*wide) is NotImplemented
         assert kernel(x[:0], w) is NotImplemented
+
+
+def test_an_infinite_weight_on_padding_is_skipped() -> None:
+    """The one difference from the reference that is no rounding: infinity times 0 is NaN there."""
+    x, w = numpy.ones((1, 1, 3, 3), "float32"), numpy.ones((1, 1, 3, 3), "float32")
+    w[0, 0, 0, 1] = numpy.inf  # looks one row up
+    y, _ = compiled.KERNELS["conv2d"](x, w, None, padding=1)
+    assert numpy.isinf(y[0, 0, 1:]).all()
+    assert y[0, 0, 0].tolist() == [4.0, 6.0, 4.0]
+    with numpy.errstate(invalid="ignore"):
+        expected, _ = reference.conv2d(x, w, None, padding=1)
+    assert numpy.isnan(expected[0, 0, 0]).all()
+    assert numpy.array_equal(y[0, 0, 1:], expected[0, 0, 1:])
