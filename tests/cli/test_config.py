@@ -17,7 +17,7 @@ from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.model_files import load_model
 from xpcnn.models import Preset, preset
 from xpcnn.optimizers import SGD, Adam
-from xpcnn.schedules import Constant
+from xpcnn.schedules import Constant, Cosine
 from xpcnn.types import flatten
 
 
@@ -288,6 +288,13 @@ def test_an_error_names_the_variable(
 ) -> None:
     monkeypatch.setenv(f"XPCNN_{name}", value)
     assert cli("train", "--dry-run").err.startswith(f"error: XPCNN_{name}: {said}")
+
+
+def test_none_turns_off_the_schedule_of_the_preset(own: Preset) -> None:
+    given = "training.schedule.name = 'cosine'"
+    assert isinstance(settled(own, given).training.schedule, Cosine)
+    for flags in (("--schedule", "none"), ("--set", "schedule=none")):
+        assert isinstance(settled(own, given, *flags).training.schedule, Constant)
 
 
 OR_NONE = ("clip-norm", "ema", "validate-every", "patience", "max-steps", "max-seconds")

@@ -75,6 +75,11 @@ def fraction_or_path(value: str) -> float | str:
         return value
 
 
+def constant_for_none(name: str) -> str:
+    """Return the name of a schedule; constant for none."""
+    return "constant" if name == NONE else name
+
+
 def whole_or_none(value: str) -> int | str:
     """Return a whole number; none as it is."""
     return NONE if value == NONE else _number(int, value, "a whole number")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from xpcnn.cli.options import (
     Option,
+    constant_for_none,
     length,
     listed,
     number_or_none,
@@ -83,9 +84,10 @@ TRAINING: Mapping[str, list[Option]] = {
         option(
             "--schedule",
             at="training.schedule.name",
+            parse=constant_for_none,
             metavar="[constant|step|multi-step|exponential|polynomial|cosine|cosine-restarts|one-cycle"
             "|plateau]",
-            text="How the learning rate changes over the run.",
+            text="How the learning rate changes over the run; none is constant.",
         ),
         option(
             "--warmup",
