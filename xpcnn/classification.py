@@ -25,9 +25,13 @@ _WIDEST = 20  # classes of a confusion matrix that can be read as text
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """One class: support samples of it, and None for the others where there are none.
+    """Figures of one class; all but `support` are None for a class without samples.
 
-    precision: 0 where nothing was taken for this class.
+    name: of the class.
+    precision: share of the samples predicted as this class that are of it; 0 if none are predicted.
+    recall: share of the samples of this class that are predicted as it.
+    f1: harmonic mean of precision and recall.
+    support: number of samples of this class.
     """
 
     name: str
@@ -39,7 +43,7 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class Confusion:
-    """So many samples of one class were taken for another."""
+    """`count` samples of class `true` were predicted as class `predicted`."""
 
     true: str
     predicted: str
@@ -48,8 +52,11 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Example:
-    """One sample: its row in the data, its class, what it was taken for, and the probability that
-    the model gave to its class.
+    """One sample.
+
+    row: index in the data.
+    true, predicted: names of its class and of the class that the model gives it.
+    probability: of its true class, by the model.
     """
 
     row: int

@@ -40,7 +40,7 @@ CHECKPOINTS = '\nTry: checkpoints=Checkpoints("folder")'
         ),
         (
             {"resume": True},
-            f"resume=True, and there are no checkpoints to go on from{CHECKPOINTS}",
+            f"resume=True, and there are no checkpoints to resume from{CHECKPOINTS}",
         ),
         ({"resume": "yes"}, "resume must be True or False, got str\nTry: resume=True"),
         ({"health": "x"}, "health must be True or False, got str\nTry: health=True"),

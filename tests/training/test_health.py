@@ -62,8 +62,8 @@ def test_the_healthy_hear_nothing() -> None:
     [
         (
             {"updates": 0, "loss": 23.0},
-            "far from ln(classes) in the network: the loss starts at 23, and 2.3 is that of "
-            "knowing nothing. Try: samples that are normalised, or smaller initial weights, such "
+            "far from ln(classes) in the network: the loss starts at 23, and the chance "
+            "level is 2.3. Try: samples that are normalised, or smaller initial weights, such "
             "as HeNormal's",
         ),
         (

@@ -333,7 +333,7 @@ def test_a_run_never_writes_over_another(tmp_path: Path) -> None:
         trained(checkpoints=checkpoints)
     assert str(error.value) == (
         f"{tmp_path} has checkpoints already: step-000000005.safetensors\n"
-        "Try: resume=True to go on, or another folder"
+        "Try: resume=True to resume the run, or another folder"
     )
 
 

@@ -41,9 +41,9 @@ from xpcnn.trials import DryRun, Overfit, dry_run, overfit_one_batch
         ),
         (
             Overfit(False, 500, 32, 2.5, 0.5, 0.75),
-            "the network learns, but not to the end: after 500 updates on one batch of 32, "
-            "accuracy is 0.75 and the loss 0.5, from 2.5. Try: more updates, or the learning rate "
-            "that find_lr suggests",
+            "the network learns, but does not memorise the batch: after 500 updates on one batch "
+            "of 32, accuracy is 0.75 and the loss 0.5, from 2.5. Try: more updates, or the "
+            "learning rate that find_lr suggests",
         ),
         (
             Overfit(False, 3, 32, 2.5, math.nan, 0.125),
@@ -149,7 +149,7 @@ def test_a_dry_run_sees_the_first_step_of_training(parts: Parts) -> None:
 def test_a_dry_run_in_words() -> None:
     run = DryRun(0.02, 1000, 2.5, math.log(10), 2.25, {"peak_rss": 64_000_000})
     assert str(run) == (
-        "an update takes 0.02 s, all 1,000 of them 20 s; loss 2.500 (knowing nothing: 2.303); "
+        "an update takes 0.02 s, all 1,000 of them 20 s; loss 2.500 (chance level: 2.303); "
         "val loss 2.250; peak_rss 64 MB"
     )
     assert str(DryRun(0.02, 1000, 2.5, None, None, {})).endswith("20 s; loss 2.500")

@@ -40,33 +40,49 @@ _NUMBERS_OR_NONE: Mapping[str, tuple[_options.Range, str]] = {
 class TrainingOptions:
     """How to train: everything but the data and the model.
 
-    epochs, batch_size: how long, and the samples of a batch.
-    drop_last: whether the last batch of an epoch, if it is short, is left out; otherwise its
-        samples are trained on like all others. The order changes with every epoch, and so do the
-        samples left out.
-    optimizer, schedule: objects of `xpcnn.optimizers` and `xpcnn.schedules`, or names of those with
-        their default options, such as "adam". The learning rate of an update is `optimizer.lr *
-        schedule(updates done, updates in all)`.
-    warmup: updates, or the part of all of them, over which the rate rises linearly before that.
-    accumulate: batches whose gradients make one update together, as one batch of so many times the
-        size would; only batch normalisation, random numbers, and a loss that divides by the
-        weights of its labels still see each batch alone.
-    clip_norm, clip_value: limit the gradients' global norm, or each of their elements.
-    l1: λ of λ·Σ|w| over the weights (rank 2 and more), whose gradient λ·sign(w) is added; λ/2·Σw²
-        is the optimizer's weight_decay.
-    layer_lr: what the learning rate is multiplied by, for parameters by pattern of their path:
-        {"layers.0.*": 0.1}; the first pattern that fits decides.
-    freeze: patterns of parameters and running statistics that stay as they are. A batch norm whose
-        parameters or statistics are frozen normalises by its running statistics in training too.
-    ema: decay d of an average of the parameters, a ← a + (1 - d_t)·(p - a) after update t, d_t =
-        min(d, (1 + t)/(10 + t)): what is validated, and what the model has in the end.
-    augment: what changes the samples at random, in turn; see `xpcnn.data.augment`.
-    validate_every: updates between validations, beside that at the end of every epoch.
-    monitor: figure of the validations by which they are compared.
-    keep_best: whether the model ends with the weights of its best validation.
-    patience: validations in a row without a better one after which training stops, with the best
-        weights; None for never.
-    max_steps, max_seconds: updates, or seconds of training, after which it stops.
+        model.fit(train, TrainingOptions(epochs=20, optimizer="adam"))
+        model.fit(train, epochs=20, optimizer="adam")   # the same
+
+    epochs: passes through the training data, at least 1.
+    batch_size: samples of a batch, at least 1.
+    drop_last: True leaves out the last batch of an epoch if it is smaller than the others. The
+        samples that are left out change with every epoch, as the order of samples does.
+    optimizer: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam" or "adamw" with default
+        arguments, or an object of `xpcnn.optimizers`, such as `Adam(lr=1e-3)`.
+    schedule: "constant", "step", "cosine", ... with default arguments, or an object of
+        `xpcnn.schedules`. The learning rate of an update is
+        `optimizer.lr * schedule(updates done, updates of the whole run)`.
+    warmup: updates, such as 100, or part of all updates, such as 0.1, over which the learning rate
+        rises linearly to that of the schedule; 0 for none.
+    accumulate: number of batches whose gradients make one update, at least 1: the same as a batch
+        of `accumulate * batch_size` samples, except for batch normalisation, random numbers, and
+        losses that divide by the weights of labels, which see each batch alone.
+    clip_norm: upper limit of the gradients' global norm, above 0; None for no limit.
+    clip_value: upper limit of the absolute value of each gradient, above 0; None for no limit. Not
+        together with `clip_norm`.
+    l1: λ of the penalty λ·Σ|w| over the weights (rank 2 and more), whose gradient λ·sign(w) is
+        added; at least 0. The penalty λ/2·Σw² is `weight_decay` of the optimizer.
+    layer_lr: factors of the learning rate by pattern of a parameter's path: {"layers.0.*": 0.1};
+        the first pattern that matches decides.
+    freeze: patterns of paths, such as ["layers.0.*"], of parameters and running statistics that do
+        not change. A batch norm with anything frozen normalises by its running statistics in
+        training too.
+    ema: decay d, from 0 to below 1, of a moving average of the parameters, a ← a + (1 - d_t)·(p -
+        a) after update t, d_t = min(d, (1 + t)/(10 + t)). The average is what is validated, and
+        what the model has in the end. None for no average.
+    augment: random changes of the samples, applied in turn: objects of `xpcnn.data.augment`, such
+        as [Flip(), Crop(4)].
+    validate_every: updates between validations, besides the one at the end of every epoch; None for
+        that one only.
+    monitor: figure by which validations are compared, "val_loss" or "val_accuracy".
+    keep_best: True gives the model the weights of its best validation in the end.
+    patience: number of successive validations without improvement after which training stops, with
+        the best weights; None for never.
+    max_steps: updates after which training stops; None for no limit.
+    max_seconds: seconds of training after which it stops, above 0; None for no limit.
+
+    Raises:
+        ConfigError: an option is out of range, or two contradict each other.
     """
 
     _: KW_ONLY

@@ -1,4 +1,4 @@
-"""The moments of a run at which others may act. Nothing here computes."""
+"""Callbacks: methods that a run calls at its moments."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,34 +9,46 @@ from xpcnn.training.snapshot import Snapshot
 
 
 class StopTraining(Exception):
-    """Raised by a callback, with the reason: training ends well, with what was learnt so far.
+    """Raised by a callback to end training after this update; the model keeps what it has learnt.
 
-    An epoch cut short is recorded and validated as it is; one without any update is not.
+    The text is noted in the history as the reason: `raise StopTraining("accuracy reached")`. An
+    epoch that is cut short is validated and recorded, unless it has no update.
     """
 
 
 class Callback:
-    """Override what you need; every method does nothing by itself.
+    """Base of callbacks for `Model.fit(..., callbacks=[...])`: override the methods that you need.
 
-    In order: on_start, then for every epoch on_epoch_start, on_step, on_loss, on_snapshot,
-    on_validation, on_epoch_end, and on_end; on_note at any time, before on_start too. Only
-    `on_loss` and `on_snapshot` make training wait for the device. Each may raise `StopTraining`;
-    any other error ends the run, and the model stays as it was.
+        class Plot(Callback):
+            def on_epoch_end(self, record):
+                draw(record.epoch, record.loss)
+
+    Methods are called in this order: `on_start`; for every epoch `on_epoch_start`, `on_step`,
+    `on_loss`, `on_snapshot`, `on_validation`, `on_epoch_end`; then `on_end`. `on_note` is called at
+    any time, also before `on_start`. Only `on_loss` and `on_snapshot` make training wait for the
+    device. Every method may raise `StopTraining`; any other error ends the run and leaves the model
+    unchanged.
     """
 
     def on_start(self, history: History, done: int, total: int) -> None:
-        """Called first, with the past of a run that is resumed, its updates, and those in all."""
+        """Called once, before the first update.
+
+        history: empty, or the epochs so far of a run that is resumed.
+        done: updates done so far.
+        total: updates of the whole run.
+        """
 
     def on_epoch_start(self, epoch: int) -> None:
-        """Called before an epoch (from 1), or before the rest of one."""
+        """Called before an epoch (from 1), also before the rest of one that was interrupted."""
 
     def on_step(self, step: int) -> None:
-        """Called after an update (from 1) was handed to the device."""
+        """Called after update `step` (from 1), which a GPU may still be computing."""
 
     def on_loss(self, step: int, loss: float) -> None:
-        """Called about twice a second with the mean loss of the epoch up to an update.
+        """Called about twice a second, only if overridden: reading the loss waits for the device.
 
-        Only for callbacks that override it: reading the loss waits for the device.
+        step: updates done.
+        loss: mean over the samples of the epoch so far.
         """
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
@@ -47,23 +59,23 @@ class Callback:
         """
 
     def on_validation(self, record: Validation) -> None:
-        """Called with the figures of the validation part, in the middle of an epoch too."""
+        """Called with the figures of each validation, also within an epoch."""
 
     def on_epoch_end(self, record: Epoch) -> None:
-        """Called with the figures of an epoch that ended."""
+        """Called with the figures of an epoch at its end."""
 
     def on_note(self, text: str) -> None:
-        """Called with something that a person should know."""
+        """Called with a note for a person, such as a problem of training or why it stopped."""
 
     def on_end(self, history: History) -> None:
-        """Called when training has ended well; the model has its new parameters."""
+        """Called when training has ended without an error; the model has its new parameters."""
 
 
 def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
-    """Return callbacks as a tuple; None is none.
+    """Return callbacks as a tuple, empty for None.
 
     Raises:
-        ConfigError: they are no list of objects made from `Callback`.
+        ConfigError: it is no list of objects of classes made from `Callback`.
     """
     advice = "callbacks=[MyCallback()], an object of your class MyCallback(Callback)"
     if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable | None):

@@ -1,8 +1,9 @@
-"""Checkpoints: all that a run needs to go on to the same last bit, in the middle of an epoch too.
+"""Checkpoints: everything that a run needs to be resumed to the same bits, also within an epoch.
 
 Everything random is a function of (seed, epoch, step), every decision (schedule, best, patience) a
-function of the history; so a checkpoint is the arrays of the run, how many batches it has seen, and
-its history. One safetensors file each, written whole or not at all, older generations kept.
+function of the history; so a checkpoint is the arrays of the run, the number of batches it has
+seen, and its history. Each is one safetensors file, written completely or not at all; older ones
+are kept.
 """
 
 import contextlib
@@ -36,7 +37,7 @@ the numbers of samples belong to the data.
 
 
 class Found(NamedTuple):
-    """A checkpoint as read. epochs: how many the run was to have when it was written."""
+    """A checkpoint as read; epochs: those that the run was to have when it was written."""
 
     tensors: Tensors
     epochs: int
@@ -50,15 +51,22 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where and how often a run is saved so that it can be resumed.
+    """Where and how often `Model.fit` saves a run, so that `fit(..., resume=True)` can resume it.
 
-    folder: made with the first; holds `step-<updates>.safetensors`, and the file of a lock that
-        keeps a second process out of it.
-    every_steps, every_seconds: updates, or seconds, between checkpoints; None for not by these.
-    keep: how many generations stay.
+        model.fit(train, checkpoints=Checkpoints("run", every_seconds=300))
 
-    A run that is interrupted (KeyboardInterrupt) writes one more. A state that is not finite is
-    never written.
+    A checkpoint is written when `every_steps` or `every_seconds` is over, at the end of the run,
+    and when the run is interrupted by Ctrl-C or an error; never with NaN or infinity in it.
+
+    Args:
+        folder: a folder, made if it is missing, for files `step-<updates>.safetensors` and a lock
+            that keeps a second process out.
+        every_steps: updates between checkpoints, at least 1; None for no such rule.
+        every_seconds: seconds between checkpoints, above 0; None for no such rule.
+        keep: number of the newest checkpoints that stay, at least 1.
+
+    Raises:
+        ConfigError: an argument is out of range.
     """
 
     folder: str | Path
@@ -85,7 +93,7 @@ class Checkpoints:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the folder, and keep it to this process while the block runs; see `io.lock`.
+        """Make the folder, and lock it against other processes while the block runs; see `io.lock`.
 
         Raises:
             CheckpointError: the folder cannot be made.
@@ -101,7 +109,7 @@ class Checkpoints:
             yield
 
     def clean(self) -> None:
-        """Remove what a killed run left half written; the caller holds the lock."""
+        """Remove the incomplete files of a killed run; the caller holds the lock."""
         folder = Path(self.folder)
         for path in folder.glob(f".*.safetensors.*{atomic.SUFFIX}"):
             if _HALF.fullmatch(path.name):
@@ -109,10 +117,10 @@ class Checkpoints:
                     path.unlink()
 
     def write(self, step: int, tensors: Tensors, metadata: dict[str, Any]) -> Path:
-        """Write the checkpoint after `step` updates, and let the oldest generation go.
+        """Write the checkpoint after `step` updates, and remove the oldest beyond `keep`.
 
         Raises:
-            CheckpointError: it cannot be written; the ones before are untouched.
+            CheckpointError: the file cannot be written; older checkpoints are untouched.
         """
         path = Path(self.folder) / f"step-{step:09}.safetensors"
         model_file.write(path, tensors, metadata)
@@ -123,14 +131,14 @@ class Checkpoints:
         return path
 
     def read(self, run: Mapping[str, str], expected: Mapping[str, Spec]) -> Found | None:
-        """Return the newest checkpoint that is whole; None where there is none at all.
+        """Return the newest undamaged checkpoint, or None if the folder has no checkpoints.
 
-        Damaged ones that are newer are called `.damaged` from then on.
+        Newer ones that are damaged are renamed to `.damaged`.
 
         Args:
-            run: what the run is, by name; must be as it was when the checkpoint was written,
-                except for its epochs.
-            expected: the tensors that it holds; those of `best.` are there from the first best on.
+            run: what the run is, by name; must equal that of the checkpoint, except for the epochs.
+            expected: shapes and dtypes of its tensors; names that begin with `best.` are expected
+                only if the run has a best validation.
 
         Raises:
             ConfigError: the newest belongs to another run.
@@ -172,7 +180,7 @@ def check_checkpoints(checkpoints: Any, resume: bool) -> None:
         message = f"checkpoints is a {type(checkpoints).__name__}, expected Checkpoints"
         raise ConfigError(hint(message, advice))
     if resume and checkpoints is None:
-        raise ConfigError(hint("resume=True, and there are no checkpoints to go on from", advice))
+        raise ConfigError(hint("resume=True, and there are no checkpoints to resume from", advice))
 
 
 def metadata(
@@ -183,7 +191,7 @@ def metadata(
     environment: Mapping[str, str],
     best: bool,
 ) -> dict[str, Any]:
-    """Return what a checkpoint holds beside its tensors."""
+    """Return the metadata of a checkpoint."""
     return {
         "run": dict(run),
         "passes": passes,

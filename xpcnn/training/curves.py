@@ -1,4 +1,4 @@
-"""What the figures of the epochs show by themselves: a loss that jumped, and overfitting.
+"""Findings from the figures of the epochs alone: a loss that jumped, and overfitting.
 
 Numbers in, findings out; nothing is computed on the device.
 """
@@ -13,30 +13,31 @@ from xpcnn.training.health import SETTLED, START, Finding
 from xpcnn.training.history import Epoch
 
 AT_CHANCE = 0.95
-"""Times the loss of guessing: from there on a loss is at chance."""
+"""Times the loss at chance level: a loss above this is at chance."""
 
 LEARNT = 0.9
-"""Times the loss of guessing: a smaller loss shows that the network had learnt something."""
+"""Times the loss at chance level: a loss below this shows that the network had learnt."""
 
 STAYED = 2
-"""Epochs that a loss is at chance before that is told; at the end of a run one is enough."""
+"""Epochs at chance before it is a finding; at the end of a run one is enough."""
 
 GAP = 0.15
-"""By how much the accuracy of an overfitted network is higher on its training part."""
+"""Excess of the training accuracy over the validation accuracy that counts as overfitting."""
 
 CERTAIN = 3.0
-"""Standard errors of the validation accuracy that the gap is at least."""
+"""Standard errors of the validation accuracy that the excess must reach."""
 
 
 def guessing_loss(loss: Loss, labels: numpy.ndarray, outputs: int) -> float | None:
-    """Return the loss of knowing nothing but how frequent the classes are, ln(classes) at most.
+    """Return the loss at chance level: of predicting class frequencies, ln(classes) at most.
 
-    That is where a network ends whose output no longer depends on its input. None for losses of
-    which it is not known, and where all labels are the same or no class indices.
+    A network whose output no longer depends on its input ends there. None for losses without a
+    known value, for labels that are all the same, and for labels that are not class indices.
 
     Args:
-        labels: class indices (n,); negative ones do not count.
-        outputs: scores that the network gives for a sample.
+        loss: the loss of training.
+        labels: class indices (n,); negative ones are ignored.
+        outputs: number of scores of a sample.
     """
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         return None
@@ -57,11 +58,11 @@ def guessing_loss(loss: Loss, labels: numpy.ndarray, outputs: int) -> float | No
 
 
 def jump(epochs: Sequence[Epoch], chance: float | None, ended: bool) -> Finding | None:
-    """Return whether the training loss jumped and has stayed at chance since.
+    """Return a finding if the training loss jumped and has stayed at chance level since.
 
     Args:
         epochs: of the run so far, at least one.
-        chance: the loss of guessing; None where it is not known, and nothing is found.
+        chance: the loss at chance level; None where it is not known: then nothing is found.
         ended: whether the run ends with these epochs.
     """
     losses = [epoch.loss for epoch in epochs]
@@ -85,14 +86,14 @@ def jump(epochs: Sequence[Epoch], chance: float | None, ended: bool) -> Finding 
 
 
 def overfitting(epochs: Sequence[Epoch], samples: int) -> Finding | None:
-    """Return whether the training part is known by heart.
+    """Return a finding if the network has memorised the training part.
 
     Compares the accuracies of the last two epochs, as seen in training, with the best one of the
-    validation part: single bad validations, as at high learning rates, show nothing.
+    validation part, since single bad validations, as at high learning rates, are no evidence.
 
     Args:
         epochs: of the run so far, at least one.
-        samples: of the validation part.
+        samples: number of samples of the validation part.
     """
     validated = [e for e in epochs if e.val_loss is not None and e.val_accuracy is not None]
     if not validated or len(epochs) < 2:

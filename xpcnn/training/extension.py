@@ -1,8 +1,8 @@
 """Whether a run can continue to another number of epochs.
 
-It can if all updates done so far had the learning rates that they would have had in a run of that
-number from the start: then the continued run equals it to the last bit. Everything else of a run
-(order, augmentation, averages) does not depend on the number of epochs.
+A run can continue if all its updates had the learning rates that a run of the new number would have
+had: then both end with the same bits. Everything else of a run (order, augmentation, averages) does
+not depend on the number of epochs.
 """
 
 from xpcnn.errors import ConfigError, hint
@@ -16,7 +16,7 @@ def check_extension(updates: Updates, before: int, history: History, done: int) 
     history: of the epochs done; done: the updates done, in the middle of an epoch too.
 
     Raises:
-        ConfigError: it cannot; says at which update the learning rates part, and what to do.
+        ConfigError: the run cannot continue; says at which update the learning rates differ.
     """
     now, trained = updates.options.epochs, -(-done // updates.per_epoch)
     if now < trained:

@@ -1,8 +1,9 @@
 """The health of a network in training, in plain words: findings from a few figures.
 
-Functions of numbers; `checkup` takes the figures from a step. A network that trains well has no
-findings: the limits are wide, and what is said to be reached stands for all presets, trained as
-they are meant to be.
+Functions of numbers; `measure.checkup` takes the figures from a step. A network that trains well
+has
+no findings: the limits are wide. "Reaches" below is the largest value of all presets, each trained
+with its own options.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,13 +32,13 @@ the rule of thumb, 1e-4 little and 1e-2 much (Karpathy, "CS231n: learning"); but
 high rates it reaches 0.09, and 1.6 in the first of RMSprop and Adam, whose averages begin there."""
 
 COLLAPSED = 0.95
-"""Share of a batch that is taken for one class."""
+"""Share of a batch that is predicted as one class."""
 
 FEW = 16
-"""Fewer samples mean nothing then."""
+"""Samples of a batch below which that share means nothing."""
 
 SETTLED = 50
-"""Updates before which all samples may still be taken for one class."""
+"""Updates before which a collapse to one class is no finding."""
 
 LEARNT = 0.5
 """Times ln(classes): with a smaller loss, updates may well be small."""
@@ -47,18 +48,19 @@ EPOCHS, FALLEN = 4, 0.99
 
 
 class Figures(NamedTuple):
-    """What one batch and the update by it show.
+    """Figures of one batch and its update.
 
-    loss: of the batch; expected: that of a network that knows nothing, None where it is not known.
-    dead: by ReLU layer, how many of its units (channels) are 0 for every sample, and its units.
+    loss: of the batch.
+    expected: the loss at chance level; None where it is not known.
+    dead: by ReLU layer, the number of units (channels) that are 0 for every sample, and of all.
     saturated: by sigmoid or tanh layer, the share of its outputs at the ends of the range.
     gradients: the norm of the loss gradient at the input of each layer, the last layer first.
     ratios: by weight, the norm of the update at the optimizer's own rate over that of the weight;
-        those of norm 0 left out.
+        without weights of norm 0.
     equal: the weights all of whose elements are equal.
-    decided, labelled: samples by class, as the network and as the labels have them.
-    present: how many classes the samples to train on are of.
-    decay: the part of a weight that weight decay takes from it at the optimizer's own rate.
+    decided, labelled: number of samples by class, as predicted and as labelled.
+    present: number of classes among all training samples.
+    decay: the part of a weight that weight decay subtracts at the optimizer's own rate.
     """
 
     loss: float
@@ -75,7 +77,7 @@ class Figures(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing that is not well: of what kind and where, its number, and one suggestion."""
+    """One problem of training: its kind and place, the number that shows it, and one suggestion."""
 
     kind: str
     where: str
@@ -84,7 +86,7 @@ class Finding(NamedTuple):
 
     @property
     def heading(self) -> str:
-        """What it is and where, without the number: the same for the same finding later on."""
+        """Kind and place without the number; equal for the same problem found later."""
         return f"health: {self.kind} in {self.where}:"
 
     def __str__(self) -> str:
@@ -94,12 +96,14 @@ class Finding(NamedTuple):
 def findings(
     figures: Figures, updates: int, factor: float = 1.0, losses: Sequence[float] = ()
 ) -> list[Finding]:
-    """Return what is not well after so many updates, causes before what may follow from them.
+    """Return the problems after `updates` updates, causes before their possible effects.
 
-    Of layers with the same complaint the worst is named, and how many others have it.
+    Of several layers with the same problem the worst is named, with the number of the others.
 
     Args:
-        factor: of the schedule: by what the optimizer's rate is multiplied now.
+        figures: of a batch now.
+        updates: number of updates done.
+        factor: the schedule's current factor of the optimizer's own rate.
         losses: of training, by epoch.
     """
     causes = [
@@ -120,7 +124,7 @@ def findings(
 
 
 def warm_up(schedule: Schedule, total: int) -> list[Finding]:
-    """Return whether a warm-up lasts to the end of the run: its `total` updates, or longer."""
+    """Return a finding if a warm-up lasts for all `total` updates of the run, or longer."""
     if not isinstance(schedule, Warmup) or schedule.steps < total:  # fractions are below 1
         return []
     number = f"it takes {schedule.steps:,} updates, and the run has {total:,}"
@@ -128,7 +132,7 @@ def warm_up(schedule: Schedule, total: int) -> list[Finding]:
 
 
 def new(found: Sequence[Finding], history: History) -> Iterator[Finding]:
-    """Yield the findings that the notes of a run do not tell of yet."""
+    """Yield the findings that are not among the notes of a history."""
     for finding in found:
         if not any(note.startswith(finding.heading) for note in history.notes):
             yield finding
@@ -137,7 +141,7 @@ def new(found: Sequence[Finding], history: History) -> Iterator[Finding]:
 def _start_loss(f: Figures) -> Finding | None:
     if f.expected is None or f.loss <= START * f.expected:
         return None
-    number = f"the loss starts at {f.loss:.3g}, and {f.expected:.3g} is that of knowing nothing"
+    number = f"the loss starts at {f.loss:.3g}, and the chance level is {f.expected:.3g}"
     advice = "samples that are normalised, or smaller initial weights, such as HeNormal's"
     return Finding("far from ln(classes)", "the network", number, advice)
 
@@ -216,7 +220,7 @@ def _large_updates(f: Figures, factor: float, limit: float) -> Finding | None:
 
 
 def _small_updates(f: Figures) -> Finding | None:
-    """No weight moves and little is learnt yet; single ones may be frozen or have a small rate."""
+    """Find that no weight moves while the loss is high; single weights may be frozen or slow."""
     if f.expected is None or f.loss < LEARNT * f.expected or not f.ratios:
         return None
     where = max(f.ratios, key=f.ratios.__getitem__)
@@ -227,7 +231,7 @@ def _small_updates(f: Figures) -> Finding | None:
 
 
 def _level(f: Figures, losses: Sequence[float]) -> Finding | None:
-    """Nothing else is found, and yet nothing is learnt."""
+    """Find a loss that has not fallen, where there is no other finding."""
     if f.expected is None or f.loss < LEARNT * f.expected or len(losses) < EPOCHS:
         return None
     if min(losses[1:]) < FALLEN * losses[0]:
@@ -238,7 +242,7 @@ def _level(f: Figures, losses: Sequence[float]) -> Finding | None:
 
 
 def _beyond(values: dict[str, float], limit: float) -> tuple[str, str] | None:
-    """Return where a value is the furthest beyond the limit, and in words how many others are."""
+    """Return the place of the value furthest above the limit, and in words the number of others."""
     beyond = [where for where, value in values.items() if value > limit]
     if not beyond:
         return None

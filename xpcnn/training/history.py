@@ -1,4 +1,4 @@
-"""What a training run was like: its epochs, its validations, and what there is to say of it."""
+"""The history of a run: the figures of its epochs and validations, and notes for a person."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -68,9 +68,16 @@ class Epoch:
 
 @dataclass
 class History:
-    """The epochs of a run and all its validations, in order, and notes for a person to read.
+    """What `Model.fit` returns: the figures of every epoch.
 
-    `print(history)` shows a table of the epochs, and the notes; `history.plot()` draws curves.
+        print(history)            # a table of the epochs, and the notes
+        history["val_accuracy"]   # one figure of every epoch, a list
+        history.plot()            # curves
+        for epoch in history: ... # the records, see `Epoch`
+
+    epochs: the records of the epochs, in order.
+    validations: the records of all validations, also those within epochs, in order.
+    notes: sentences for a person, such as why the run stopped or problems of training.
     """
 
     epochs: list[Epoch] = field(default_factory=list)

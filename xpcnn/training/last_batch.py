@@ -1,4 +1,4 @@
-"""Batch norm and batches of one sample: told before the first step, not at the end of an epoch."""
+"""Batch norm cannot train on batches of one sample: rejected before the first step."""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ def check_last_batch(network: Network, samples: int, options: TrainingOptions) -
     Dense layer, or of images of one pixel it has one.
 
     Raises:
-        ConfigError: an epoch has a batch of one sample; says which layer is in its way.
+        ConfigError: an epoch has a batch of one sample; names the batch norm that needs more.
     """
     size = options.batch_size
     alone = size == 1 or samples == 1 or (samples % size == 1 and not options.drop_last)

@@ -1,6 +1,7 @@
-"""A look at the health of a network in training: one watched step, whose result is thrown away.
+"""Measures the health of a network in training by one probed step, whose result is discarded.
 
-Changes nothing: a step is a pure function. Reads from the device, so it is done seldom.
+A step is a pure function, so the training does not change. It reads from the device: call it
+seldom.
 """
 
 import math
@@ -19,18 +20,19 @@ from xpcnn.types import Array, flatten, namespace
 
 _ENDS = {"Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0)}
 _NEAR = 0.01
-"""How near to an end of its range, as a part of it, an output is saturated: the derivative is below
-4 % of its largest."""
+"""An output is saturated within this part of its range from an end, where the derivative is below 4
+% of its maximum."""
 
 
-@numpy.errstate(all="ignore")  # a step too long is what this is about
+@numpy.errstate(all="ignore")  # steps that are too large are measured too
 def checkup(
     network: Network, recipe: Recipe, progress: Progress, update: Update, labels: Array
 ) -> Figures:
-    """Return what the first batch of an update shows of the network that `progress` holds.
+    """Return figures of the network from the first batch of an update.
 
-    The step has the optimizer's own learning rate, without schedule and warm-up. labels: those of
-    the whole training part.
+    The step has the optimizer's own learning rate, without schedule and warm-up.
+
+    labels: of all training samples, for the number of classes.
     """
     seen = _Seen()
     to_device, to_host = network.backend.from_host, network.backend.to_host
@@ -72,15 +74,14 @@ def checkup(
 
 
 def expected_loss(loss: Loss, outputs: int) -> float | None:
-    """Return the loss of a network that knows nothing: ln(classes), ln 2 for yes or no; None for
-    losses whose value depends on more."""
+    """Return the loss at chance level: ln(classes), ln 2 for yes or no; None for other losses."""
     if isinstance(loss, SoftmaxCrossEntropy):
         return math.log(outputs)
     return math.log(2) if isinstance(loss, BCEWithLogits) else None
 
 
 class _Seen:
-    """Keeps figures of what flows through a network; all stay on the device."""
+    """Collects figures of outputs and gradients, which stay on the device."""
 
     def __init__(self) -> None:
         self.scores: Array = None
@@ -109,7 +110,7 @@ class _Seen:
             self.saturated[where] = xp.mean(xp.astype(ends, x.dtype))
 
     def of_layer(self, parameter: str) -> str:
-        """Return a parameter by its name and its layer; a container of your own hides the types."""
+        """Return in words a parameter and its layer, with the type of the layer if it is known."""
         path, _, name = parameter.rpartition(".")
         return f"the {name} of {self.layers.get(path, path)}"
 

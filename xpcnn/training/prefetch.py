@@ -1,4 +1,4 @@
-"""Items prepared by a thread while the one before is worked on."""
+"""Items prepared by a thread while the previous item is in use."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ _END: Any = object()
 
 
 def prefetched(items: Iterator[T]) -> Iterator[T]:
-    """Yield the items in their order, the next always under way; errors arise where it is due."""
+    """Yield the items in order while a thread prepares the next; its errors are raised in turn."""
     context = copy_context()  # holds NumPy's errstate
 
     def advance() -> Any:

@@ -32,7 +32,7 @@ class Watched:
 
         def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
             dx, grads = pullback(dy, want_dx)
-            if not _inner(self.layer):  # a container's parts have told of theirs
+            if not _inner(self.layer):  # the layers within a container report their own
                 for path, g in flatten(grads, f"{ctx.path}.").items():
                     self.watch("gradient", path.lstrip("."), g)
             if dx is not None:

@@ -1,8 +1,8 @@
-"""The update at which a run stopped being finite, in a file that repeats it.
+"""A file that repeats the update at which a run diverged.
 
-The file holds the state before the update, its batches as the network saw them, and all that the
-update depends on: network, loss, optimizer, seed. It is read as a model file is: nothing in it is
-trusted, and no code is run.
+The file holds the progress before the update, its batches as the network saw them, and everything
+that the update depends on: network, loss, optimizer, seed. It is checked like a model file: nothing
+in it is trusted, and it holds no code.
 """
 
 from collections.abc import Iterable, Mapping
@@ -63,10 +63,10 @@ class _Case:
     weighted: bool = False
 
     def __post_init__(self) -> None:
-        self.options()  # refuses values out of range
+        self.options()  # rejects values out of range
 
     def options(self) -> TrainingOptions:
-        """Return what of the training options an update depends on."""
+        """Return the training options on which an update depends."""
         chosen = {name: getattr(self, name) for name in _OPTIONS}
         return TrainingOptions(optimizer=self.optimizer, **chosen)
 

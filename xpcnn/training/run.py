@@ -80,7 +80,7 @@ class Run:
             self.resume(self.saver)
         network, state = self.network, self.state
         try:
-            with network.backend.session(), numpy.errstate(all="ignore"):  # divergence is told
+            with network.backend.session(), numpy.errstate(all="ignore"):  # divergence is reported
                 self.run_epochs()
         except (KeyboardInterrupt, Exception) as error:
             with shielded():

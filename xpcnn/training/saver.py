@@ -46,7 +46,7 @@ class Saver:
         """
         if not resume and (files := checkpoints.files()):
             message = f"{checkpoints.folder} has checkpoints already: {files[0].name}"
-            raise CheckpointError(hint(message, "resume=True to go on, or another folder"))
+            raise CheckpointError(hint(message, "resume=True to resume the run, or another folder"))
         checkpoints.clean()
         self.checkpoints, self.network, self.resume = checkpoints, network, resume
         self.options, self.seed = options, seed
@@ -145,7 +145,7 @@ def _extension(found: Found, updates: Updates) -> tuple[list[str], list[str]]:
     done, size = len(found.history), updates.batches_per_epoch
     if not 0 <= found.passes - done * size <= size:
         message = f"a checkpoint has {found.passes} batches in {done} epochs"
-        raise CheckpointError(hint(message, "remove it, to go on from the one before"))
+        raise CheckpointError(hint(message, "remove it, to resume from the one before"))
     if before == epochs:
         return [], []
     step = updates.done_after(found.passes)

@@ -1,4 +1,4 @@
-"""A learning rate to begin with, found by a short training in which it rises. Changes no model.
+"""A learning rate to begin with, found by a short training in which the rate rises.
 
 Source: Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3.
 """
@@ -32,9 +32,10 @@ _WIDTH, _HEIGHT = 64, 12  # of the plot, in characters
 
 @dataclass(frozen=True)
 class LrSearch:
-    """What a search found; print it for a small plot.
+    """The result of `find_lr`; print it for a small plot.
 
-    rates: the learning rates that were tried, rising; losses: the loss at each, smoothed.
+    rates: the learning rates that were tried, rising.
+    losses: the smoothed loss at each rate.
     """
 
     rates: tuple[float, ...]
@@ -42,16 +43,16 @@ class LrSearch:
 
     @property
     def suggestion(self) -> float | None:
-        """The smaller of two rules: where the loss falls steepest, and a tenth of the rate where it
-        is least. None where it never falls."""
+        """The smaller of two rates: where the loss falls steepest, and a tenth of the rate with the
+        least loss. None where the loss never falls."""
         return suggest(self.rates, self.losses)
 
     def __str__(self) -> str:
         if self.suggestion is None:
-            said = "no learning rate made the loss fall"
+            finding = "no learning rate made the loss fall"
         else:
-            said = f"suggestion: {self.suggestion:.2g}"
-        return f"{_plot(self.rates, self.losses, self.suggestion)}\n{said}"
+            finding = f"suggestion: {self.suggestion:.2g}"
+        return f"{_plot(self.rates, self.losses, self.suggestion)}\n{finding}"
 
 
 def find_lr(
@@ -65,14 +66,18 @@ def find_lr(
     seed: int | None = None,
     **options: Any,
 ) -> LrSearch:
-    """Train while the rate rises by the same factor after every update, and see what the loss does.
+    """Train with a learning rate that rises by the same factor after every update.
 
-    Ends early where the smoothed loss is 4 times its least. The model stays as it is.
+    Ends early where the smoothed loss exceeds 4 times its minimum. The model stays unchanged.
 
     Args:
-        data, training, seed, options: as of `Model.fit`; schedule, epochs and limits play no part.
-        updates: how many, on successive batches.
-        lowest, highest: the rates of the first and the last.
+        model: any model.
+        data, training, seed, options: as in `Model.fit`; schedule, epochs and limits are ignored.
+        updates: number of updates, on successive batches, at least 1.
+        lowest, highest: learning rates of the first and the last update, 0 < lowest < highest.
+
+    Returns:
+        rates and losses; its `suggestion` is a rate to train with, print it for a plot.
 
     Raises:
         ConfigError: a value is out of range.
@@ -90,7 +95,7 @@ def find_lr(
     check_last_batch(network, len(samples), chosen)
     rates, losses = numpy.geomspace(lowest, highest, updates).tolist(), []
     progress = beginning(recipe, network)
-    with network.backend.session(), numpy.errstate(all="ignore"):  # it is meant to diverge
+    with network.backend.session(), numpy.errstate(all="ignore"):  # divergence ends the search
         smoothed, least = 0.0, math.inf
         for i, (rate, update) in enumerate(zip(rates, _endless(all_updates), strict=False), 1):
             progress = progress.with_zero_sums()
@@ -107,9 +112,9 @@ def find_lr(
 
 
 def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
-    """Return the suggestion of a search: see `LrSearch`.
+    """Return the suggestion of a search; see `LrSearch`.
 
-    The rates rise by equal factors, so that the slope is by the logarithm of the rate.
+    The rates rise by equal factors, so that slopes are over the logarithm of the rate.
     """
     if not losses:
         return None
@@ -121,13 +126,13 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
 
 
 def _endless(updates: Updates) -> Iterator[Update]:
-    """Yield the updates of one epoch after the other."""
+    """Yield the updates of endless epochs."""
     for epoch in itertools.count(1):
         yield from updates.epoch(epoch, 0, [])
 
 
 def _plot(rates: Sequence[float], losses: Sequence[float], mark: float | None) -> str:
-    """Return the losses over the rates as text, the mark below."""
+    """Return a plot of losses over rates as text, with `mark` as ^ on the axis."""
     if not losses:
         return "no loss was finite"
     columns = min(_WIDTH, len(losses))

@@ -1,4 +1,4 @@
-"""Can the network learn at all? It should know one batch by heart. Changes no model."""
+"""Can the network learn at all? Training on a single batch should memorise it."""
 
 import math
 from dataclasses import dataclass, replace
@@ -22,18 +22,20 @@ from xpcnn.training.updates import Updates
 from xpcnn.trials.prepare import prepared
 
 _LOSS, _LEFT = 0.01, 0.05
-"""A loss that is always small enough, and part of the loss of knowing nothing, or of that at the
-start if it is more. In 500 updates of Adam(1e-3) one Dense layer on the digits, which is slow and
-learns well, comes to 0.034 of it; twelve layers of sigmoids, which cannot, to 0.67."""
+"""A loss that is always small enough, and the part of the loss at chance level, or of the loss at
+the start if that is more. In 500 updates of Adam(1e-3) one Dense layer on the digits, which is slow
+and learns well, comes to 0.034 of it; twelve layers of sigmoids, which cannot, to 0.67."""
 
 
 @dataclass(frozen=True)
 class Overfit:
-    """The verdict; print it for the words.
+    """The result of `overfit_one_batch`; print it for a sentence with advice.
 
-    learnt: whether every sample came to be right, with a small loss; see `overfit_one_batch`.
-    updates: after how many; samples: of the batch; start: the loss before the first.
-    loss, accuracy: in the end.
+    learnt: whether the network has memorised the batch; see `overfit_one_batch`.
+    updates: number of updates done.
+    samples: number of samples in the batch.
+    start: the loss before the first update.
+    loss, accuracy: after the last update.
     """
 
     learnt: bool
@@ -51,12 +53,12 @@ class Overfit:
         if self.learnt:
             return f"the network can learn: {figures}"
         if self.loss < self.start / 2.0:
-            said = "the network learns, but not to the end"
+            finding = "the network learns, but does not memorise the batch"
             advice = "more updates, or the learning rate that find_lr suggests"
         else:
-            said = "the network does not learn"
+            finding = "the network does not learn"
             advice = "the learning rate that find_lr suggests, then fit(..., health=True)"
-        return f"{said}: {figures}. Try: {advice}"
+        return f"{finding}: {figures}. Try: {advice}"
 
 
 def overfit_one_batch(
@@ -101,7 +103,7 @@ def overfit_one_batch(
     losses: list[float] = []
     expected = expected_loss(network.loss, network.output_shape[0]) or 0.0
     accuracy = 0.0
-    with network.backend.session(), numpy.errstate(all="ignore"):  # a verdict, where it diverges
+    with network.backend.session(), numpy.errstate(all="ignore"):  # divergence is a result here
         for done in range(updates + 1):  # figures are from before an update
             progress = progress.with_zero_sums()
             step = to_device(numpy.asarray(done + 1, network.dtype))

@@ -1,4 +1,4 @@
-"""Will a training run, and what will it take? One update and one batch to validate on."""
+"""What a training will cost, from one update and the validation of one batch."""
 
 import time
 from collections.abc import Mapping
@@ -24,14 +24,16 @@ from xpcnn.trials.prepare import prepared
 
 @dataclass(frozen=True)
 class DryRun:
-    """What an update and a validation were like; print it for the words.
+    """The cost of an update and the first losses; print it for a sentence.
 
-    seconds: of an update, the second of two: the first also opens what later ones find open.
-    updates: of the whole training.
-    loss: of the first update; expected: that of a network that knows nothing, such as ln(classes);
-        None where the loss says no such value.
-    val_loss: of one batch after one update; None without a validation part.
-    memory: bytes by name, as the backend tells them.
+    seconds: time of an update, measured on the second of two, as the first one opens threads and
+        allocates memory.
+    updates: number of updates of the whole training.
+    loss: of the first update.
+    expected: the loss at chance level, such as ln(classes); None for losses that have no such
+        value.
+    val_loss: of one batch of the validation part after the update; None without validation.
+    memory: bytes by name, as the backend reports them.
     """
 
     seconds: float
@@ -42,11 +44,11 @@ class DryRun:
     memory: Mapping[str, int]
 
     def __str__(self) -> str:
-        knows = "" if self.expected is None else f" (knowing nothing: {self.expected:.3f})"
+        chance = "" if self.expected is None else f" (chance level: {self.expected:.3f})"
         parts = [
             f"an update takes {self.seconds:.3g} s, all {self.updates:,} of them "
             f"{self.seconds * self.updates:,.0f} s",
-            f"loss {self.loss:.3f}{knows}",
+            f"loss {self.loss:.3f}{chance}",
             *([] if self.val_loss is None else [f"val loss {self.val_loss:.3f}"]),
             *(f"{name} {size / 1e6:,.0f} MB" for name, size in self.memory.items()),
         ]
@@ -78,7 +80,7 @@ def dry_run(
     all_updates = Updates(network, samples, chosen, seed)
     check_last_batch(network, len(samples), chosen)
     start = beginning(recipe, network)
-    with network.backend.session(), numpy.errstate(all="ignore"):  # told below
+    with network.backend.session(), numpy.errstate(all="ignore"):  # reported below
         update = next(all_updates.epoch(1, 0, []))
         for _ in range(2):
             network.backend.synchronize()
@@ -87,7 +89,7 @@ def dry_run(
             finite = bool(all_finite(progress))  # waits for the device
             seconds = time.perf_counter() - began
         if not finite:
-            advice = "fit(...), which tells where that begins"
+            advice = "fit(...), which says at which tensor that begins"
             raise XpcnnError(hint("a value is not finite after one update", advice))
         val_loss = None
         if held_out is not None:

@@ -1,6 +1,6 @@
-"""What the trials share: a network to train, and samples on its device, as `fit` has them.
+"""What the trials share: a copy of the network of a model, and samples on its device.
 
-A trial leaves the model that it is given as it was.
+No trial changes the model.
 """
 
 import copy
