@@ -101,7 +101,7 @@ def test_names_are_escaped(cli: Cli, tmp_path: Path) -> None:
     assert all(name in page.words for name in names)
 
 
-def test_rows_of_features_have_a_report_without_pictures(tmp_path: Path, cli: Cli) -> None:
+def test_a_folder_that_is_no_run(cli: Cli) -> None:
     ran = cli("report", "nowhere")
     assert (ran.code, ran.err.splitlines()) == (
         1,
@@ -132,3 +132,17 @@ def test_figures_on_the_page_are_those_of_the_model(run: Path, cli: Cli) -> None
     _, test = xpcnn.data.load("digits")
     found = classification_report(model, test)
     assert f"(ECE): {found.calibration_error:.4f}" in write(cli, run).words
+
+
+def test_rows_of_features_have_a_report_without_pictures(cli: Cli) -> None:
+    rng = numpy.random.default_rng(0)
+    labels = numpy.arange(90) % 3
+    images = rng.normal(size=(90, 5, 1, 1)).astype(numpy.float32)
+    numpy.savez("d.npz", images=images, labels=labels)
+    network = ("--set", 'layers=[{type="Flatten"}, {type="Dense", units=3}]')
+    ran = cli("train", "--dataset", "d.npz", "--epochs", "1", "--out", "run", "--quiet", *network)
+    assert ran.code == 0, ran.err
+    page = write(cli, "run")
+    assert "probability of the true class" in page.words
+    assert "Grad-CAM" not in page.words
+    assert not page.pictures

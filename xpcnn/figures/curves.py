@@ -47,7 +47,7 @@ def training_curve(runs: Mapping[str, Figures], name: str) -> Canvas:
 def _draw(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
     """Draw a curve of each run: one run in two colours, several in a colour each."""
     axes.set(xlabel="epoch", ylabel=name)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for i, (name_of_run, figures) in enumerate(runs.items()):
         run = plain(name_of_run)
         for key in CURVES[name]:

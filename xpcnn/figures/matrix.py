@@ -28,7 +28,7 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str]) ->
     table = numpy.asarray(counts)
     share = numpy.sqrt(table / numpy.maximum(table.sum(axis=1, keepdims=True), 1))
     colours = _colours(_FAINTEST + (_STRONGEST - _FAINTEST) * share)
-    side = 2.2 + 0.36 * min(n, _MOST_NUMBERS)
+    side = max(4.2, 2.2 + 0.36 * min(n, _MOST_NUMBERS))
     with style():
         figure = blank(side, side)
         axes = figure.subplots()
@@ -40,7 +40,7 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str]) ->
             axes.set_yticks(range(n), [_short(name) for name in classes])
             if any(len(name) > 2 for name in classes):
                 axes.tick_params(axis="x", rotation=90)
-        axes.tick_params(length=0, labelsize=12 if n <= _MOST_NUMBERS else 8)
+        axes.tick_params(length=0, labelsize=8 if _MOST_NUMBERS < n <= _MOST_NAMES else 12)
         (_cells if n <= _MOST_NUMBERS else _image)(axes, table, colours)
     return figure
 

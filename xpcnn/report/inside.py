@@ -66,6 +66,7 @@ def samples(model: Model, data: Dataset, rows: Sequence[int]) -> list[dict[str, 
                 "probability": number(float(p[i, predicted[i]])),
                 "picture": address(data, row),
                 "saliency": png_address(heated(pixels, heat[i])),
+                "cam_found": cam is not None and bool(cam[i].any()),
                 "cam": None if cam is None else png_address(heated(pixels, cam[i])),
                 "maps": [feature_maps(passage, i) for passage in stages(seen)],
             }
