@@ -29,6 +29,8 @@ class Flags:
     seed: int
     dtype: str
     validation: float | str | None
+    folds: int | None
+    fold: int | None
     no_health: bool | None
     dry_run: bool
     find_lr: bool

@@ -108,7 +108,9 @@ def _validation_part(
         limit=config.get("limit"),
         limit_per_class=config.get("limit-per-class"),
     )
-    if isinstance(asked, int | float):
+    if "folds" in config:
+        _, validation = data.fold(whole, config.get("fold", 1), config["folds"], config["seed"])
+    elif isinstance(asked, int | float):
         _, validation = data.split(whole, asked, config.get("seed", 0))
     if validation is None:
         message = f"{name} has no validation part"

@@ -17,6 +17,7 @@ from xpcnn.config.tables import to_config
 from xpcnn.config.training_options import check_validation
 from xpcnn.data import Dataset
 from xpcnn.data.reading import Pictures, observed
+from xpcnn.errors import ConfigError, hint
 from xpcnn.io.weights import LoadedWeights, take_weights
 from xpcnn.model import Model
 from xpcnn.models import preset
@@ -69,7 +70,9 @@ def prepare(request: Request) -> Plan:
     if flags.image_size is None and own_pictures:  # the run's file says what was chosen
         flags = replace(flags, image_size=",".join(map(str, whole.shape[1:])))
     train = whole
-    if validation is None:
+    if flags.folds is not None:
+        train, validation = data.fold(whole, flags.fold or 1, flags.folds, flags.seed)
+    elif validation is None:
         part = flags.validation if isinstance(flags.validation, float) else VALIDATION
         flags = replace(flags, validation=part)
         train, validation = data.split(whole, part, flags.seed)
@@ -110,6 +113,11 @@ def _read(flags: Flags, size: tuple[int, int] | None) -> data.Parts:
     A fraction that is given overrides the validation part of the data set.
     """
     asked = flags.validation
+    if flags.folds is not None and asked is not None:
+        message = "folds and validation both say what to validate on"
+        raise ConfigError(hint(message, "--folds without --validation"))
+    if flags.fold is not None and flags.folds is None:
+        raise ConfigError(hint("fold is given without folds", "--folds 5 --fold 1"))
     names = None if flags.classes is None else [name.strip() for name in flags.classes.split(",")]
     parts = data.load_parts(
         flags.dataset,
@@ -123,8 +131,9 @@ def _read(flags: Flags, size: tuple[int, int] | None) -> data.Parts:
         label_column=flags.label_column,
         skip_damaged=bool(flags.skip_damaged),
     )
-    if parts.validation is not None and isinstance(asked, float):
-        note = f"the validation part of {parts.train.name} is not used: --validation is {asked:g}"
+    if parts.validation is not None and (isinstance(asked, float) or flags.folds is not None):
+        given = f"--folds is {flags.folds}" if asked is None else f"--validation is {asked:g}"
+        note = f"the validation part of {parts.train.name} is not used: {given}"
         train = replace(parts.train, notes=(*parts.train.notes, note))
         return parts._replace(train=train, validation=None)
     return parts

@@ -31,14 +31,16 @@ def command(
 ) -> None:
     """Continue a run from its newest checkpoint, or from the start if it has none.
 
-    RUN is the folder of the run. Everything is as its config.toml says; environment variables are
-    ignored. The run ends as it would have without the break: same weights, same figures.
+    RUN is the folder of the run, or that of all folds of a cross-validation. Everything is as its
+    config.toml says; environment variables are ignored. The run ends as it would have without the
+    break: same weights, same figures.
 
     With --epochs, a finished run ends as if it had been asked for so many epochs from the start.
     That needs a schedule that does not depend on their number, such as constant; otherwise:
     `xpcnn train --init RUN`.
     """
     from xpcnn.cli.error_text import flags_in_errors
+    from xpcnn.cli.folds import cross_validate, is_cross_validation
     from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.request import Request
@@ -76,7 +78,8 @@ def command(
     with train_command.make_context("train", given, parent=context) as inner:
         request = Request(inner)
     with locked_run(folder), flags_in_errors(inner, request.wheres):
-        result = train(request, resumed=folder)
+        go_on = cross_validate if is_cross_validation(request.flags) else train
+        result = go_on(request, resumed=folder)
     if as_json:
         answer(to_json(result))
 

@@ -33,6 +33,8 @@ def opening(plan: Plan) -> str:
     aside = "none" if plan.validation is None else f"{len(plan.validation):,}"
     asked = plan.config.get("validation")
     whose = {str: f", all of {asked}", type(None): ", its own part"}.get(type(asked), "")
+    if plan.flags.folds is not None:
+        whose = f", fold {plan.flags.fold or 1} of {plan.flags.folds}"
     library = plan.model.backend
     taken = plan.test.name != plan.train.name  # out of the training images
     return (

@@ -31,6 +31,7 @@ def command(context: click.Context, /, **_: Any) -> None:
     the first step.
     """
     from xpcnn.cli.error_text import flags_in_errors
+    from xpcnn.cli.folds import cross_validate, is_cross_validation
     from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.request import Request
@@ -47,6 +48,8 @@ def command(context: click.Context, /, **_: Any) -> None:
             from xpcnn.cli.trials import trial
 
             text, table = trial(request, trials[0])
+        elif is_cross_validation(request.flags):
+            table = cross_validate(request)
         else:
             table = train(request)
     if request.flags.report and not trials:

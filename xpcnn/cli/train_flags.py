@@ -32,6 +32,13 @@ RUN: Mapping[str, list[Option]] = {
             "set, or 0.1 where it has none.",
         ),
         option(
+            "--folds",
+            type=int,
+            text="Cross-validation: train this many times, each time on all but one fold of the "
+            "training images, and validate on that fold; mean and deviation at the end.",
+        ),
+        option("--fold", type=int, text="Train only with this one of --folds, from 1 on."),
+        option(
             "--classes",
             metavar="LIST",
             parse=two_or_more,

@@ -2,14 +2,14 @@
 
 `load` returns the training and the test part of a named data set or of a path, `load_parts` also
 the validation part, `load_whole` all of a path; `Dataset.from_arrays` and `from_batches` make a
-data set of the user's own arrays, `split` sets a validation part aside, `preflight` says what is
-likely wrong. What reads files is imported when it is used.
+data set of the user's own arrays, `split` sets a validation part aside, `fold` one of several,
+`preflight` says what is likely wrong. What reads files is imported when it is used.
 """
 
 from xpcnn.data import augment
 from xpcnn.data.batches import from_batches
 from xpcnn.data.dataset import Dataset
-from xpcnn.data.holdout import split
+from xpcnn.data.holdout import fold, split
 from xpcnn.data.loading import NAMES, Parts, is_path, known, load, load_parts, load_whole
 from xpcnn.data.preflight_checks import Finding, preflight
 
@@ -19,6 +19,7 @@ __all__ = [
     "Finding",
     "Parts",
     "augment",
+    "fold",
     "from_batches",
     "is_path",
     "known",

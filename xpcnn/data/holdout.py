@@ -6,6 +6,8 @@ images does not matter, an image nearly always keeps its part when others come o
 next to the limit change places), and equal images with equal labels are never on both sides.
 """
 
+import numpy as np
+
 from xpcnn import random
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.hashes import lowest, unit_hashes
@@ -37,3 +39,42 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datase
     if not chosen.any():
         return dataset, None
     return dataset.subset(~chosen), dataset.subset(chosen)
+
+
+def fold(dataset: Dataset, number: int, folds: int, seed: int) -> tuple[Dataset, Dataset]:
+    """Return (train, validation): one fold of `folds` in `validation`, all others in `train`.
+
+    Every image is in the validation part of exactly one fold. The images of a class are dealt out
+    in the order of their hashes, so that the folds of a class differ by one image at most; equal
+    images of a class count as one there, and stay together. Both parts keep the order, mean and std
+    of `dataset`.
+
+    Args:
+        number: of the fold, from 1 to `folds`.
+        folds: how many there are, 2 or more.
+        seed: what the dealing depends on.
+
+    Raises:
+        ConfigError: there are fewer than 2 folds, or no fold of that number.
+        DataError: the fold has no image.
+    """
+    if folds < 2:
+        message = f"folds is {folds}, expected 2 or more"
+        raise ConfigError(hint(message, "folds=5"))
+    if not 1 <= number <= folds:
+        message = f"fold is {number}, expected a number from 1 to {folds}"
+        raise ConfigError(hint(message, "fold=1"))
+    key = random.key(seed, "folds").to_bytes(16, "little")
+    hashes = unit_hashes(dataset.images, key, dataset.labels, size=8)
+    dealt = np.empty(len(dataset), np.int64)
+    first = 0  # continues from class to class, so that the folds are of one size
+    for label in range(len(dataset.classes)):
+        chosen = np.flatnonzero(dataset.labels == label)
+        distinct, rank = np.unique(hashes[chosen], return_inverse=True)
+        dealt[chosen] = (first + rank) % folds
+        first += len(distinct)
+    mask = dealt == number - 1
+    if not mask.any():
+        message = f"data set {dataset.name!r}: fold {number} of {folds} has no image"
+        raise DataError(hint(message, "fewer folds"))
+    return dataset.subset(~mask), dataset.subset(mask)

@@ -1,0 +1,93 @@
+"""`xpcnn train --folds`: a run for every fold, resumable, and their mean and deviation."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.cli.process import TINY
+from xpcnn.cli import folds as module
+from xpcnn.cli import job
+from xpcnn.cli.folds import summary_of
+from xpcnn.cli.request import Request
+from xpcnn.runs import read_run
+
+ASKED = ("train", *TINY, "--folds", "3", "--quiet")
+
+
+def test_mean_and_deviation_by_hand() -> None:
+    folds: list[dict[str, Any]] = [
+        {"val_loss": 1.0, "val_accuracy": 0.5, "test_loss": None, "test_accuracy": 1.0},
+        {"val_loss": 3.0, "val_accuracy": 0.5, "test_loss": 1.0, "test_accuracy": 0.0},
+    ]
+    found = summary_of(folds)
+    assert found["mean"] == {"val_loss": 2.0, "val_accuracy": 0.5, "test_accuracy": 0.5}
+    assert found["std"] == pytest.approx(
+        {"val_loss": 2**0.5, "val_accuracy": 0.0, "test_accuracy": 0.5**0.5}
+    )
+
+
+def test_a_run_for_every_fold(cli: Cli) -> None:
+    answer = json.loads(cli(*ASKED, "--out", "cv", "--json").out)
+    assert [fold["run_dir"] for fold in answer["folds"]] == ["cv/fold-1", "cv/fold-2", "cv/fold-3"]
+    accuracies = [fold["val_accuracy"] for fold in answer["folds"]]
+    assert answer["mean"]["val_accuracy"] == pytest.approx(statistics.mean(accuracies))
+    assert answer["std"]["val_accuracy"] == pytest.approx(statistics.stdev(accuracies))
+    assert json.loads(Path("cv/folds.json").read_text())["mean"] == answer["mean"]
+    # a fold is an ordinary run, which its own configuration repeats
+    config = read_run("cv/fold-2").config
+    assert (config["folds"], config["fold"]) == (3, 2)
+    again = json.loads(cli("train", "--config", "cv/fold-2/config.toml", "--json", "--quiet").out)
+    assert again["epochs"][-1]["val_accuracy"] == accuracies[1]
+    shown = json.loads(cli("evaluate", "cv/fold-2", "--part", "validation", "--json").out)
+    assert shown["accuracy"] == accuracies[1]
+    # of a finished cross-validation nothing is computed again
+    before = Path("cv/fold-1/model.safetensors").stat().st_mtime_ns
+    resumed = json.loads(cli("resume", "cv", "--json", "--quiet").out)
+    assert resumed["mean"] == answer["mean"]
+    assert Path("cv/fold-1/model.safetensors").stat().st_mtime_ns == before
+
+
+def test_an_interrupted_cross_validation_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = job.train
+
+    def interrupted(request: Request, resumed: Path | None = None) -> Any:
+        if request.flags.fold == 2:
+            raise KeyboardInterrupt
+        return real(request, resumed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "train", interrupted)
+        ran = cli(*ASKED, "--out", "cv")
+    assert ran.code == 130
+    assert "to go on with all folds: xpcnn resume cv\n" in ran.err
+    assert not Path("cv/folds.json").exists()
+    answer = json.loads(cli("resume", "cv", "--json", "--quiet").out)
+    assert [fold["fold"] for fold in answer["folds"]] == [1, 2, 3]
+    whole = json.loads(cli(*ASKED, "--out", "whole", "--json").out)
+    assert answer["mean"] == whole["mean"]
+
+
+def test_one_fold_alone(cli: Cli) -> None:
+    ran = cli("train", *TINY, "--folds", "3", "--fold", "2", "--out", "one")
+    assert ran.code == 0
+    assert "for validation, fold 2 of 3)" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (("--folds", "1"), "--folds 1: folds is 1, expected 2 or more"),
+        (("--folds", "3", "--fold", "4"), "--fold 4: fold is 4, expected a number from 1 to 3"),
+        (("--fold", "1"), "--fold 1: fold is given without folds\nTry: --folds 5 --fold 1"),
+        (("--folds", "3", "--validation", "0.2"), "folds and validation both say what"),
+    ],
+)
+def test_errors(cli: Cli, flags: tuple[str, ...], text: str) -> None:
+    ran = cli("train", *TINY, *flags, "--out", "none")
+    assert ran.code == 1
+    assert text in ran.err
+    assert not Path("none").exists()

@@ -1,0 +1,129 @@
+"""Cross-validation: a run for every fold, in folders of one folder, and what they come to.
+
+The folder holds config.toml and model.toml like that of a run, fold-1/, fold-2/, ..., each an
+ordinary run folder, and, in the end, folds.json. `xpcnn resume` with the folder goes on with the
+folds that are not finished.
+"""
+
+import copy
+import math
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from xpcnn.cli.flags import Flags
+from xpcnn.cli.job import train
+from xpcnn.cli.output import say, to_json
+from xpcnn.cli.plan import prepare
+from xpcnn.cli.request import Request
+from xpcnn.cli.run_folder import locked_run, new_run
+from xpcnn.cli.run_record import describe, outcome
+from xpcnn.io.atomic import write_bytes
+from xpcnn.runs import read_run
+from xpcnn.runs.record import CONFIG
+
+FOLDS = "folds.json"
+
+FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
+
+
+def is_cross_validation(flags: Flags) -> bool:
+    """Whether all folds are asked for, not one of them."""
+    return flags.folds is not None and flags.fold is None
+
+
+def cross_validate(request: Request, resumed: Path | None = None) -> dict[str, Any]:
+    """Train with every fold; return the figures of each, their mean and deviation.
+
+    resumed: the folder of all folds to go on with, in place of a new one; the caller holds its
+    lock. Interrupts and errors as of `job.train`.
+    """
+    start = time.perf_counter()
+    flags = request.flags
+    count, quiet = flags.folds or 0, flags.quiet
+    plan = prepare(request)  # refuses what no fold could do, before anything is written
+    with ExitStack() as stack:
+        folder = resumed
+        if folder is None:
+            name = f"{plan.settings.preset.name}-{count}-folds"
+            folder = stack.enter_context(new_run(flags.out, name, plan.train.name))
+            describe(folder, plan)
+        found = []
+        try:
+            for number in range(1, count + 1):
+                say(f"fold {number} of {count}", quiet)
+                fold = folder / f"fold-{number}"
+                _train(of_fold(request, number, fold))
+                found.append(_figures(fold, number))
+        except KeyboardInterrupt:
+            say(f"to go on with all folds: {shlex.join(['xpcnn', 'resume', str(folder)])}")
+            raise
+        result = {"run_dir": str(folder), "folds": found, **summary_of(found)}
+        write_bytes(folder / FOLDS, f"{to_json(result, indent=2)}\n".encode())
+    say(_closing(result), quiet)
+    return {**result, "seconds": time.perf_counter() - start}
+
+
+def of_fold(request: Request, number: int, folder: Path) -> Request:
+    """Return a request for one of the folds that another one asks for; the first warns of data."""
+    other = copy.copy(request)
+    seen = request.flags.no_preflight or number > 1
+    other.flags = replace(request.flags, fold=number, out=str(folder), no_preflight=seen)
+    return other
+
+
+def summary_of(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return mean and deviation of the figures that all folds have.
+
+    The deviation is that of the folds as a sample, with K - 1 in the denominator.
+    """
+    mean, std = {}, {}
+    for name in FIGURES:
+        values = [fold[name] for fold in found if fold[name] is not None]
+        if len(values) < len(found):
+            continue
+        mean[name] = math.fsum(values) / len(values)
+        squares = math.fsum((value - mean[name]) ** 2 for value in values)
+        std[name] = math.sqrt(squares / (len(values) - 1))
+    return {"mean": mean, "std": std}
+
+
+def _train(request: Request) -> None:
+    """Train with one fold, or the rest of it; nothing if it is finished."""
+    folder = Path(str(request.flags.out))
+    if not (folder / CONFIG).is_file():
+        train(request)
+    elif outcome(folder) is None:
+        with locked_run(folder):
+            train(request, resumed=folder)
+
+
+def _figures(folder: Path, number: int) -> dict[str, Any]:
+    """Return what a finished fold came to: of the weights that its model has."""
+    metrics = read_run(folder).provenance["metrics"]
+    last, kept, test = (metrics.get(name) or {} for name in ("last_epoch", "kept", "test"))
+    return {
+        "fold": number,
+        "run_dir": str(folder),
+        "val_loss": kept.get("loss", last.get("val_loss")),
+        "val_accuracy": kept.get("accuracy", last.get("val_accuracy")),
+        "test_loss": test.get("loss"),
+        "test_accuracy": test.get("accuracy"),
+    }
+
+
+def _closing(result: Mapping[str, Any]) -> str:
+    mean, std = result["mean"], result["std"]
+    lines = [
+        f"{name.replace('_', ' ').replace('val', 'validation')} {mean[name]:.4f} +- {std[name]:.4f}"
+        for name in FIGURES
+        if name in mean
+    ]
+    folds = len(result["folds"])
+    return "\n".join(
+        [f"{folds} folds, mean +- deviation: {', '.join(lines)}", f"folder: {result['run_dir']}"]
+    )
