@@ -41,6 +41,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/sklearn/", ("xpcnn", "sklearn", *HOST)),
     ("xpcnn/demo/", ("xpcnn", "starlette", "uvicorn", "PIL", *HOST)),
     ("xpcnn/report/", ("xpcnn", "jinja2", "markupsafe", *HOST)),
+    ("xpcnn/cli/tuning.py", ("xpcnn", "optuna", *HOST)),
     ("xpcnn/cli/", ("xpcnn", "click", "tqdm", *HOST)),
     ("xpcnn/__main__.py", ("xpcnn",)),
     ("xpcnn/training/progress_bar.py", ("xpcnn", "tqdm")),

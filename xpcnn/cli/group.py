@@ -34,6 +34,7 @@ COMMANDS = {
     "explain": "xpcnn.cli.explaining",
     "demo": "xpcnn.cli.opening",
     "parity": "xpcnn.trials",
+    "tune": "xpcnn.cli.plan",
     "diff": "xpcnn.runs",
     "card": "xpcnn.runs",
     "info": "xpcnn.environment",

@@ -1,0 +1,143 @@
+"""`xpcnn tune`: what it searches, what it keeps, how it goes on, and what it refuses."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli
+from xpcnn.cli.ranges import Range, Tune, read_tune
+from xpcnn.errors import ConfigError
+
+pytest.importorskip("optuna", reason="optuna: not installed (pip install 'xpcnn[tune]')")
+
+FILE = """
+epochs = 2
+limit = 100
+
+[tune]
+trials = 3
+
+[tune.ranges]
+"training.optimizer.lr" = { low = 0.001, high = 0.5, log = true }
+"layers.0.filters" = { low = 4, high = 8, step = 4 }
+batch-size = { values = [32, 64] }
+"""
+
+
+def search(cli: Cli, *arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(cli("tune", *arguments, "--json", "--quiet").out)
+    return found
+
+
+def test_a_search_its_best_run_and_more_trials(cli: Cli) -> None:
+    Path("search.toml").write_text(FILE)
+    found = search(cli, "search.toml", "--out", "folder")
+    assert [trial["trial"] for trial in found["trials"]] == [0, 1, 2]
+    for trial in found["trials"]:
+        values = trial["values"]
+        assert 0.001 <= values["training.optimizer.lr"] <= 0.5
+        assert values["layers.0.filters"] in (4, 8)
+        assert values["batch-size"] in (32, 64)
+        assert trial["state"] in ("complete", "pruned")
+    best = found["best"]
+    complete = [trial for trial in found["trials"] if trial["state"] == "complete"]
+    assert best["value"] == max(trial["value"] for trial in complete)
+    # the best trial as a file: the same figures again
+    config = tomllib.loads(Path("folder/best.toml").read_text())
+    assert config["training"]["optimizer"]["lr"] == best["values"]["training.optimizer.lr"]
+    ran = cli("train", "--config", "folder/best.toml", "--json", "--quiet", "--out", "run")
+    assert json.loads(ran.out)["epochs"][-1]["val_accuracy"] == best["value"]
+    # finished: nothing is added; with more trials, these are
+    assert search(cli, "folder") == found
+    Path("search.toml").write_text(FILE.replace("trials = 3", "trials = 4"))
+    more = search(cli, "search.toml", "--out", "folder")["trials"]
+    assert more[:3] == found["trials"]
+    assert len(more) == 4
+    words = cli("tune", "folder", "--quiet").out
+    assert "to train with the best: xpcnn train --config folder/best.toml" in words
+    Path("search.toml").write_text(FILE.replace("0.001", "0.01"))
+    ran = cli("tune", "search.toml", "--out", "folder")
+    assert ran.code == 1
+    assert (
+        "folder is a search of another file: its tune.toml differs in more than trials" in ran.err
+    )
+
+
+def test_an_interrupted_search_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xpcnn.cli import plan, tuning
+
+    calls: list[Any] = []
+
+    def interrupted(request: Any) -> Any:
+        calls.append(request)
+        if len(calls) == 3:  # the check, the first trial, the second
+            raise KeyboardInterrupt
+        return plan.prepare(request)
+
+    Path("search.toml").write_text(FILE)
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "prepare", interrupted)
+        ran = cli("tune", "search.toml", "--out", "folder", "--quiet")
+    assert ran.code == 130
+    assert "to go on: xpcnn tune folder\n" in ran.err
+    states = [trial["state"] for trial in search(cli, "folder")["trials"]]
+    assert states.count("fail") == 1  # the interrupted one, which does not count
+    assert len(states) == 4
+
+
+def test_trials_that_fail_are_told(cli: Cli) -> None:
+    text = FILE.replace("low = 0.001, high = 0.5, log = true", "values = [0.1, 1e30]")
+    Path("search.toml").write_text(text.replace("trials = 3", "trials = 4"))
+    found = search(cli, "search.toml", "--out", "folder")
+    for trial in found["trials"]:
+        diverged = trial["values"]["training.optimizer.lr"] == 1e30
+        assert diverged == (trial["state"] == "fail")
+        assert diverged == (trial["error"] is not None)
+
+
+def test_keys_are_checked_before_anything_is_written(cli: Cli) -> None:
+    Path("search.toml").write_text(FILE.replace("layers.0.filters", "layers.0.filter"))
+    ran = cli("tune", "search.toml", "--out", "folder")
+    assert ran.code == 1
+    assert "filter" in ran.err
+    assert "\nTry: " in ran.err
+    assert not Path("folder/base.toml").exists()
+
+
+def test_ranges() -> None:
+    table = tomllib.loads(FILE)["tune"]
+    assert read_tune(table) == Tune(
+        {
+            "training.optimizer.lr": Range(0.001, 0.5, log=True),
+            "layers.0.filters": Range(4, 8, step=4),
+            "batch-size": Range(values=(32, 64)),
+        },
+        trials=3,
+    )
+    assert read_tune(table).ranges["layers.0.filters"].is_whole
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        (None, "there is no table [tune.ranges] to search"),
+        ({"ranges": {"lr": 1}}, "tune.ranges.lr is 1, expected a table of low and high, or of"),
+        ({"ranges": {"lr": {"low": 1}}}, "tune.ranges.lr: low and high must be numbers"),
+        ({"ranges": {"lr": {"low": 2, "high": 1}}}, "the lower first"),
+        ({"ranges": {"lr": {"low": 0, "high": 1, "log": True}}}, "log needs numbers above 0"),
+        ({"ranges": {"lr": {"low": 0, "high": 1, "stop": 1}}}, "has no key 'stop'\nTry: 'step'"),
+        ({"ranges": {"lr": {"values": [1]}}}, "values must be a list of two or more"),
+        ({"ranges": {"lr": {"values": [1, [2]]}}}, "values must be texts, numbers, true or false"),
+        ({"ranges": {"lr": {"low": 0, "high": 1, "step": -1}}}, "step must be a number above 0"),
+        ({"metric": "loss", "ranges": {"lr": {"values": [1, 2]}}}, "tune.metric is 'loss'"),
+        ({"trials": 0, "ranges": {"lr": {"values": [1, 2]}}}, "tune: trials is 0"),
+    ],
+)
+def test_bad_tables(table: Any, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_tune(table)
+    assert text in str(caught.value)
+    assert "\nTry: " in str(caught.value)

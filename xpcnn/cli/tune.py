@@ -1,0 +1,54 @@
+"""`xpcnn tune`: a search for hyperparameters."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from xpcnn.cli.options import Option, json_option, option, quiet_option
+
+if TYPE_CHECKING:
+    from xpcnn.cli.request import Request
+
+
+@click.command("tune")
+@click.argument("file", metavar="FILE.toml|FOLDER")
+@option("--out", metavar="FOLDER", text="Folder of the search; by default runs/<time>-tune-...")
+@quiet_option
+@json_option
+@click.pass_context
+def command(context: click.Context, file: str, out: str | None, quiet: bool, as_json: bool) -> None:
+    """Search for hyperparameters in ranges, by optuna, with successive halving.
+
+    FILE.toml is a file as of `train --config` with a table [tune]: trials, metric (val_accuracy or
+    val_loss), seed, and [tune.ranges], whose keys are those of `train --set`:
+
+    \b
+        [tune.ranges]
+        "training.optimizer.lr" = { low = 0.001, high = 0.5, log = true }
+        "training.batch_size" = { values = [32, 64, 128] }
+
+    Trials that are behind others after 1, 3, 9, ... epochs are stopped. The folder of the search
+    keeps all trials, and the best of them as best.toml, for `xpcnn train --config`. With that
+    FOLDER in place of the file, an interrupted search is resumed; with the file and --out, one for
+    more trials. Environment variables are ignored.
+    """
+    from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.train import command as train_command
+    from xpcnn.cli.tuning import table_of, tune
+
+    context.meta[Option.RECORDED] = True
+
+    def request_of(base: Path, values: Mapping[str, Any]) -> "Request":
+        from xpcnn.cli.request import Request
+
+        given = ["--config", str(base), "--quiet"]
+        for key, value in values.items():
+            given += ["--set", f"{key}={json.dumps(value)}"]
+        with train_command.make_context("train", given, parent=context) as inner:
+            return Request(inner)
+
+    result = tune(Path(file), out, quiet, request_of)
+    answer(to_json(result) if as_json else table_of(result))
