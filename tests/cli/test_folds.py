@@ -91,3 +91,13 @@ def test_errors(cli: Cli, flags: tuple[str, ...], text: str) -> None:
     assert ran.code == 1
     assert text in ran.err
     assert not Path("none").exists()
+
+
+def test_one_report_of_all_folds(cli: Cli) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib: not installed")
+    pytest.importorskip("jinja2", reason="jinja2: not installed")
+    ran = cli(*ASKED, "--out", "cv", "--report")
+    assert (ran.code, ran.err) == (0, "")
+    page = Path("cv/report.html").read_text(encoding="utf-8")
+    assert "fold-1" in page
+    assert "fold-3" in page

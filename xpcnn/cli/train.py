@@ -1,6 +1,7 @@
 """`xpcnn train`: data, network, training, test, and a run folder that keeps all of it."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -56,7 +57,9 @@ def command(context: click.Context, /, **_: Any) -> None:
         from xpcnn.cli.output import say
         from xpcnn.cli.reporting import write_report
 
-        say(f"report: {write_report([table['run_dir']])['report']}", request.flags.quiet)
+        runs = [fold["run_dir"] for fold in table.get("folds", [table])]
+        page = write_report(runs, str(Path(table["run_dir"]) / "report.html"))["report"]
+        say(f"report: {page}", request.flags.quiet)
     if request.flags.as_json:
         answer(to_json(table))
     elif trials:
