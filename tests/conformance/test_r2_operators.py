@@ -1,7 +1,7 @@
 """Judge R2: PyTorch's own operator samples, forward and every gradient by a random cotangent.
 
 A sample counts as passed when it matches in float64 to 1e-10, and in float32 as nearly as the
-roundings on the way allow (tests/rounding.py): PyTorch answers in float64 then too. PyTorch keeps
+roundings on the way allow (tests/rounding): PyTorch answers in float64 then too. PyTorch keeps
 the samples in a private module, so its version is pinned where this judge must run.
 """
 
