@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy
@@ -11,7 +12,6 @@ import xpcnn
 from tests.cli.conftest import Cli
 from tests.cli.process import TINY
 from tests.report.html import Page, check_self_contained
-from xpcnn import Model, classification_report
 from xpcnn.data import Dataset
 
 pytest.importorskip("jinja2")
@@ -127,11 +127,22 @@ def test_train_writes_a_report_at_its_end(cli: Cli) -> None:
     check_self_contained(Path("r/report.html").read_text(encoding="utf-8"))
 
 
-def test_figures_on_the_page_are_those_of_the_model(run: Path, cli: Cli) -> None:
-    model: Model = xpcnn.load(run / "model.safetensors")
-    _, test = xpcnn.data.load("digits")
-    found = classification_report(model, test)
-    assert f"(ECE): {found.calibration_error:.4f}" in write(cli, run).words
+@pytest.mark.parametrize(
+    "arguments", [("report",), ("explain", "--row", "1"), ("train", "--report")]
+)
+def test_without_jinja2_one_line_says_what_to_install(
+    cli: Cli, trained: Path, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("xpcnn.report", "xpcnn.cli."))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    folder = () if arguments[0] == "train" else (trained,)
+    ran = cli(arguments[0], *folder, *arguments[1:])
+    assert ran.code == 1
+    assert ran.err.splitlines()[-2:] == [
+        "error: a report needs jinja2, which is not installed",
+        "Try: pip install 'xpcnn[report]'",
+    ]
 
 
 def test_rows_of_features_have_a_report_without_pictures(cli: Cli) -> None:
