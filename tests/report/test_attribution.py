@@ -26,7 +26,7 @@ from xpcnn.types import Array
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
-from xpcnn.report.attribution import enlarged, grad_cam, last_convolution, saliency
+from xpcnn.report.attribution import enlarged, grad_cam, last_maps, saliency
 from xpcnn.report.passages import trace
 
 STEP = 1e-6
@@ -70,14 +70,14 @@ def test_saliency_is_the_largest_gradient_of_the_score(name: str, raw: numpy.nda
 
 def test_grad_cam_weighs_each_map_by_the_gradient_of_the_score(raw: numpy.ndarray) -> None:
     """Adding h to all of map k changes the score by h * pixels * alpha_k."""
-    model = Model(NETWORKS["normalised"], input_shape=(1, 8, 8), dtype="float64")
+    model = Model(NETWORKS["normalised"], input_shape=(1, 8, 8), dtype="float64", seed=3)
     seen = trace(model.network, raw, CLASSES)
-    last = last_convolution(seen)
+    last = last_maps(seen)
     assert last is not None
-    assert last.path == "layers.0"
-    after = Sequential(NETWORKS["normalised"][1:])
-    params = {f"layers.{i}": model.params[f"layers.{i + 1}"] for i in range(5)}
-    buffers = {f"layers.{i}": model.buffers[f"layers.{i + 1}"] for i in range(5)}
+    assert last.path == "layers.3"  # after normalisation, activation and dropout
+    after = Sequential(NETWORKS["normalised"][4:])
+    params = {f"layers.{i}": model.params[f"layers.{i + 4}"] for i in range(2)}
+    buffers = {f"layers.{i}": model.buffers[f"layers.{i + 4}"] for i in range(2)}
     weighted = numpy.zeros_like(last.y[:, 0])
     for k in range(4):
         ends = []
@@ -89,7 +89,7 @@ def test_grad_cam_weighs_each_map_by_the_gradient_of_the_score(raw: numpy.ndarra
         alpha = (ends[0] - ends[1]) / (2 * STEP) / last.y[0, 0].size
         weighted += alpha[:, None, None] * last.y[:, k]
     assert numpy.abs(grad_cam(last) - numpy.maximum(weighted, 0.0)).max() < 1e-7
-    assert grad_cam(last).max() > 0.0
+    assert (grad_cam(last).max(axis=(1, 2)) > 0.0).all()
 
 
 def test_every_layer_tells_its_outputs_and_gradients(raw: numpy.ndarray) -> None:
@@ -121,9 +121,22 @@ def test_one_output_scores_both_classes(raw: numpy.ndarray) -> None:
     assert numpy.array_equal(up, -down)
 
 
-def test_a_network_without_convolutions_has_no_last_one(raw: numpy.ndarray) -> None:
+def test_the_last_maps_end_before_pooling(raw: numpy.ndarray) -> None:
+    network: list[Layer] = [
+        Conv2D(4, 3, padding="same"),
+        ReLU(),
+        MaxPool2D(2),
+        Flatten(),
+        Dense(10),
+    ]
+    last = last_maps(trace(Model(network, input_shape=(1, 8, 8)).network, raw, CLASSES))
+    assert last is not None
+    assert (last.path, last.y.shape) == ("layers.1", (2, 4, 8, 8))
+
+
+def test_a_network_without_convolutions_has_no_last_maps(raw: numpy.ndarray) -> None:
     model = Model([MaxPool2D(2), ReLU(), Flatten(), Dense(10)], input_shape=(1, 8, 8))
-    assert last_convolution(trace(model.network, raw, CLASSES)) is None
+    assert last_maps(trace(model.network, raw, CLASSES)) is None
 
 
 def test_maps_are_enlarged_between_the_centres_of_pixels() -> None:

@@ -15,20 +15,31 @@ def saliency(trace: Trace) -> numpy.ndarray:
     return numpy.asarray(numpy.abs(trace.dx).max(axis=1))
 
 
-def last_convolution(trace: Trace) -> Passage | None:
-    """Return what passed through the last convolution; None without one."""
-    found = [passage for passage in trace.passages if isinstance(passage.layer, Conv2D)]
-    return found[-1] if found else None
+def last_maps(trace: Trace) -> Passage | None:
+    """Return the passage whose output is that of the last convolution; None without one.
+
+    After the normalisation and the activation that follow it, if any: before them, most of the maps
+    may be negative, of which Grad-CAM shows nothing.
+    """
+    places = [i for i, p in enumerate(trace.passages) if isinstance(p.layer, Conv2D)]
+    if not places:
+        return None
+    found = trace.passages[places[-1]]
+    for following in trace.passages[places[-1] + 1 :]:
+        if following.y.shape != found.y.shape or not numpy.array_equal(following.x, found.y):
+            break
+        found = following
+    return found
 
 
-def grad_cam(convolution: Passage) -> numpy.ndarray:
-    """Return the class activation maps of a convolution's output A, (n, h, w):
+def grad_cam(passage: Passage) -> numpy.ndarray:
+    """Return the class activation maps of a layer's output A (n, k, h, w), (n, h, w):
 
     L = max(0, sum_k alpha_k A_k),  alpha_k = mean over pixels of d score / d A_k
     """
-    assert convolution.dy is not None
-    alpha = convolution.dy.mean(axis=(2, 3), keepdims=True)
-    return numpy.asarray(numpy.maximum((alpha * convolution.y).sum(axis=1), 0.0))
+    assert passage.dy is not None
+    alpha = passage.dy.mean(axis=(2, 3), keepdims=True)
+    return numpy.asarray(numpy.maximum((alpha * passage.y).sum(axis=1), 0.0))
 
 
 def enlarged(maps: numpy.ndarray, size: tuple[int, int]) -> numpy.ndarray:

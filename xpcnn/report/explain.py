@@ -20,6 +20,8 @@ from xpcnn.version import VERSION
 _MOST_CLASSES = 12  # whose scores are shown, the highest first
 _MOST_VALUES = 512  # of a vector that is drawn
 _COLUMNS = 32
+_FEW = 24  # layers
+_LARGE, _SMALL = (16, 32), (8, 16)  # maps, and pixels of a side: with few layers, with many
 
 
 def explained(
@@ -51,6 +53,7 @@ def explained(
     cam = class_activation(seen)
     scores = seen.scores[0]
     order = numpy.argsort(-p, kind="stable")[:_MOST_CLASSES].tolist()
+    size = _LARGE if len(seen.passages) <= _FEW else _SMALL
     counts = {row.path: row.parameters for row in model.summary().rows}
     return render(
         "explain.html",
@@ -60,9 +63,10 @@ def explained(
         true_class=true,
         probability=number(float(p[best])),
         picture=png_address(pixels),
-        normalised=png_address(maps(seen.x[0], 3)),
+        normalised=png_address(maps(seen.x[0], 2)),
         saliency=png_address(heated(pixels, saliency(seen)[0])),
         cam=None if cam is None else png_address(heated(pixels, cam[0])),
+        cam_found=cam is not None and bool(cam.any()),
         classes=[
             {
                 "name": names[k],
@@ -72,13 +76,13 @@ def explained(
             }
             for k in order
         ],
-        passages=[passage_facts(x, counts.get(x.path, 0)) for x in seen.passages],
+        passages=[passage_facts(x, counts.get(x.path, 0), size) for x in seen.passages],
         version=VERSION,
     )
 
 
-def passage_facts(passage: Passage, parameters: int) -> dict[str, Any]:
-    """Return what the page shows of one layer."""
+def passage_facts(passage: Passage, parameters: int, size: tuple[int, int]) -> dict[str, Any]:
+    """Return what the page shows of one layer; size: maps, and pixels of a side of each."""
     assert passage.dy is not None
     return {
         "path": passage.path,
@@ -86,21 +90,22 @@ def passage_facts(passage: Passage, parameters: int) -> dict[str, Any]:
         "layer": repr(passage.layer),
         "shapes": f"{_shape(passage.x)} → {_shape(passage.y)}",
         "parameters": f"{parameters:,}",
-        "output": drawn(passage.y[0]),
-        "gradient": drawn(passage.dy[0]),
+        "output": drawn(passage.y[0], *size),
+        "gradient": drawn(passage.dy[0], *size),
         **formula_of(passage.layer)._asdict(),
     }
 
 
-def drawn(values: numpy.ndarray) -> dict[str, Any]:
+def drawn(values: numpy.ndarray, most: int, side: int) -> dict[str, Any]:
     """Return an array of one sample as a picture: maps (k, h, w) in a grid, or a vector in rows.
 
+    most, side: maps that are drawn, and pixels of a side of each, at most.
     words: what is drawn, and from where to where the numbers go.
     """
     span = f"{number(float(values.min()), '.3g')} to {number(float(values.max()), '.3g')}"
     if values.ndim == 3:
-        count = f"{min(len(values), 16)} of {len(values)} maps of {values.shape[1]} x "
-        pixels = maps(values)
+        count = f"{min(len(values), most)} of {len(values)} maps of {values.shape[1]} x "
+        pixels = maps(values, most=most, side=side)
         return {
             "picture": png_address(pixels),
             "words": f"{count}{values.shape[2]}, {span}",

@@ -10,7 +10,7 @@ from xpcnn.data import Dataset
 from xpcnn.layers import Conv2D
 from xpcnn.markup import png_address
 from xpcnn.model import Model
-from xpcnn.report.attribution import enlarged, grad_cam, last_convolution, saliency
+from xpcnn.report.attribution import enlarged, grad_cam, last_maps, saliency
 from xpcnn.report.passages import Passage, Trace, trace
 from xpcnn.report.pixels import grid, heated, maps, picture, shrunk, signed, value_range
 from xpcnn.report.predictions import address
@@ -76,7 +76,7 @@ def samples(model: Model, data: Dataset, rows: Sequence[int]) -> list[dict[str, 
 
 def class_activation(seen: Trace) -> numpy.ndarray | None:
     """Return Grad-CAM at the last convolution, enlarged to the samples' (n, h, w); None without."""
-    last = last_convolution(seen)
+    last = last_maps(seen)
     if last is None:
         return None
     _, _, h, w = seen.x.shape

@@ -8,6 +8,7 @@ import numpy
 
 ORANGE, BLUE = (217, 115, 13), (47, 129, 247)
 GROUND = (128, 128, 128, 36)
+LEVELS = 31  # of opacity; few compress well
 MOST_PIXELS = 64  # of a side; keeps pages small
 
 
@@ -27,7 +28,7 @@ def value_range(samples: numpy.ndarray) -> tuple[float, float]:
 
 
 def shrunk(pixels: numpy.ndarray, most: int = MOST_PIXELS) -> numpy.ndarray:
-    """Return pixels (h, w, ...) with sides of at most `most`: means of square blocks."""
+    """Return pixels or numbers (h, w, ...) with sides of at most `most`: means of square blocks."""
     block = -(-max(pixels.shape[:2]) // most)
     if block == 1:
         return pixels
@@ -35,7 +36,7 @@ def shrunk(pixels: numpy.ndarray, most: int = MOST_PIXELS) -> numpy.ndarray:
     kept = pixels[: h * block, : w * block]
     kh, kw = kept.shape[0] // h, kept.shape[1] // w
     means = kept.reshape(h, kh, w, kw, *pixels.shape[2:]).mean(axis=(1, 3))
-    return numpy.asarray(numpy.rint(means), dtype=numpy.uint8)
+    return numpy.asarray(numpy.rint(means) if pixels.dtype == numpy.uint8 else means, pixels.dtype)
 
 
 def signed(values: numpy.ndarray, most: float | None = None) -> numpy.ndarray:
@@ -44,7 +45,7 @@ def signed(values: numpy.ndarray, most: float | None = None) -> numpy.ndarray:
     share = numpy.clip(numpy.abs(values) / (most or 1.0), 0.0, 1.0)
     pixels = numpy.empty((*values.shape, 4), numpy.uint8)
     pixels[..., :3] = numpy.where((values < 0)[..., None], BLUE, ORANGE)
-    pixels[..., 3] = numpy.rint(255 * share)
+    pixels[..., 3] = numpy.rint(255 / LEVELS * numpy.rint(LEVELS * share))
     return pixels
 
 
@@ -65,15 +66,18 @@ def grid(tiles: numpy.ndarray, columns: int, line: int = 0) -> numpy.ndarray:
     return pixels
 
 
-def maps(values: numpy.ndarray, columns: int = 8, most: int = 16) -> numpy.ndarray:
-    """Return the first maps (k, h, w) in a grid, each drawn up to its own largest value."""
-    tiles = [on_ground(shrunk(signed(numpy.nan_to_num(x)), 32)) for x in values[:most]]
+def maps(values: numpy.ndarray, columns: int = 8, most: int = 16, side: int = 32) -> numpy.ndarray:
+    """Return the first maps (k, h, w) in a grid, each drawn up to its own largest value.
+
+    most: maps that are drawn; side: pixels of a side of each, at most.
+    """
+    tiles = [on_ground(signed(shrunk(numpy.nan_to_num(x), side))) for x in values[:most]]
     return grid(numpy.stack(tiles), min(columns, len(tiles)))
 
 
 def heated(sample: numpy.ndarray, heat: numpy.ndarray) -> numpy.ndarray:
     """Return a picture RGB (h, w, 3), faded to grey, under a map (h, w) of numbers >= 0."""
-    share = shrunk(signed(heat))[..., 3:] / 255.0
+    share = signed(shrunk(heat))[..., 3:] / 255.0
     grey = 0.6 * sample.mean(axis=-1, keepdims=True)
     mixed = grey * (1.0 - share) + numpy.asarray(ORANGE) * share
     return numpy.asarray(numpy.rint(mixed), dtype=numpy.uint8)
