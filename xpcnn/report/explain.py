@@ -100,7 +100,10 @@ def drawn(values: numpy.ndarray, most: int, side: int) -> dict[str, Any]:
     """Return an array of one sample as a picture: maps (k, h, w) in a grid, or a vector in rows.
 
     most, side: maps that are drawn, and pixels of a side of each, at most.
-    words: what is drawn, and from where to where the numbers go.
+
+    Returns:
+        picture, an address; words: what is drawn, and the range of the numbers; width, in pixels
+        of the page.
     """
     span = f"{number(float(values.min()), '.3g')} to {number(float(values.max()), '.3g')}"
     if values.ndim == 3:
