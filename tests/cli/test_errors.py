@@ -241,7 +241,10 @@ def test_a_journal_that_cannot_be_written_for_a_while(
         (["train", "--augment", "none,flip"], "'none,flip': none stands alone, for an empty list"),
         (["train", "--freeze", "none,*.bias"], "'none,*.bias': none stands alone"),
         (["evaluate"], "Missing argument 'RUN|FILE'"),
-        (["evaluate", "run", "--part", "tset"], "'tset' is not one of 'test', 'train'"),
+        (
+            ["evaluate", "run", "--part", "tset"],
+            "'tset' is not one of 'test', 'validation', 'train'",
+        ),
         (["predict", "run"], "Give either picture files or --rows, such as --rows 0:10."),
         (["predict", "run", "a.png", "--rows", "1"], "Give either picture files or --rows"),
         (["predict", "run", "a.png", "--invert", "maybe"], "'maybe' is not one of"),

@@ -28,8 +28,9 @@ def command(
     it.
     """
     from xpcnn.classification import classification_report
-    from xpcnn.cli.opening import open_model, open_part
+    from xpcnn.cli.opening import open_model
     from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.cli.parts import DataFlags, open_part
     from xpcnn.cli.predictions import check_new, write_text
     from xpcnn.errors import DataError
     from xpcnn.runs import read_run
@@ -41,7 +42,7 @@ def command(
     model = open_model(run)
     report = None
     try:
-        images, _ = open_part(model, dataset, data_dir, "test")
+        images, _ = open_part(model, DataFlags(dataset, data_dir, "test"))
         report = classification_report(model, images)
     except DataError as error:
         if dataset is not None or data_dir is not None:

@@ -56,11 +56,13 @@ def command(
     folder. With several views, log loss and accuracy of the mean probabilities.
     """
     from xpcnn.classification import classification_report
-    from xpcnn.cli.opening import open_model, open_part
+    from xpcnn.cli.opening import open_model
     from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.cli.parts import DataFlags, open_part
 
     opened = open_model(model, backend, device)
-    images, part = open_part(opened, dataset, data_dir, part, label_column, skip_damaged)
+    wanted = DataFlags(dataset, data_dir, part, label_column, skip_damaged)
+    images, part = open_part(opened, wanted)
     for note in images.notes:
         say(f"note: {note}")
     seen = listed(views)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy
 
 from xpcnn.answers import reading_of
-from xpcnn.cli.opening import open_part
+from xpcnn.cli.parts import DataFlags, open_part
 from xpcnn.data.picture_files import require_pillow
 from xpcnn.data.pictures import Invert, read_picture
 from xpcnn.errors import ConfigError, hint
@@ -48,7 +48,7 @@ def sample_of_data(
         XpcnnError: the data cannot be read or hold no images, or there is no such row.
     """
     reading_of(model)  # rejects models of features
-    images, part = open_part(model, dataset, data_dir, part)
+    images, part = open_part(model, DataFlags(dataset, data_dir, part))
     if row >= len(images):
         message = f"--row is {row}, and the {part} part of {images.name} has {len(images)} samples"
         raise ConfigError(hint(message, f"a row from 0 to {len(images) - 1}"))

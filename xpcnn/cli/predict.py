@@ -105,8 +105,9 @@ def command(
     if submission and csv_path:
         raise click.UsageError("--submission and --csv exclude each other.")
     from xpcnn.answers import reading_of
-    from xpcnn.cli.opening import open_model, open_rows
+    from xpcnn.cli.opening import open_model
     from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.cli.parts import DataFlags, open_rows
     from xpcnn.cli.pictures import Failure, gather, of_pictures
     from xpcnn.cli.predictions import check_new, of_rows, write_text
     from xpcnn.cli.submission import submit
@@ -129,7 +130,8 @@ def command(
     failures: list[Failure] = []
     facts = {"model": model}
     if rows:
-        data, known = open_rows(opened, dataset, data_dir, part, label_column, skip_damaged)
+        wanted = DataFlags(dataset, data_dir, part, label_column, skip_damaged)
+        data, known = open_rows(opened, wanted)
         for note in data.images.notes:
             say(f"note: {note}")
         found = of_rows(opened, data, rows, seen, known)

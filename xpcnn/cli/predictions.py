@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from xpcnn.answers import class_names
-from xpcnn.cli.opening import Part
+from xpcnn.cli.parts import Part
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.model import Model

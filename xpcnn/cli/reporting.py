@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xpcnn.cli.opening import Part, open_model, open_part
+from xpcnn.cli.opening import open_model
 from xpcnn.cli.output import say
+from xpcnn.cli.parts import DataFlags, Part, open_part
 from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.report.page import report
@@ -87,7 +88,7 @@ def opened(folders: Sequence[str], backend: str, device: str | None) -> list[Run
 def _data(run: Run, choice: DataChoice) -> tuple[Part | None, list[str]]:
     """Return the data of a report, and a note where there are none."""
     try:
-        return open_part(run.model, choice.dataset, choice.data_dir, choice.part), []
+        return open_part(run.model, DataFlags(choice.dataset, choice.data_dir, choice.part)), []
     except XpcnnError as error:
         if choice.dataset is not None or choice.data_dir is not None:
             raise
