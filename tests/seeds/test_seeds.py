@@ -125,8 +125,8 @@ def test_a_recipe_is_what_decides_a_training(
         (tmp_path / trainings.SCRIPTS["tiny"]).write_text(script.replace(old, new))
         return recipe("tiny") != before
 
-    assert not changed("a small network", "a little network")  # a comment
-    assert not changed("what the training was like", "more")  # a docstring
+    assert not changed("small network", "little network")  # a comment
+    assert not changed("a trained model and its history", "more")  # a docstring
     assert not changed("augment=[little]", "epochs=preset.training.epochs, augment=(little,)")
     assert not changed("scale=0.06", "shear=0, scale=0.06")  # what is off by default
     assert changed("degrees=6", "degrees=7")
