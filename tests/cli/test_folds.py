@@ -71,6 +71,21 @@ def test_an_interrupted_cross_validation_goes_on(cli: Cli, monkeypatch: pytest.M
     assert answer["mean"] == whole["mean"]
 
 
+def test_the_folder_of_all_folds_is_no_run(cli: Cli) -> None:
+    assert cli("train", *TINY, "--folds", "2", "--quiet", "--out", "cv").code == 0
+    ran = cli("evaluate", "cv")
+    assert ran.code == 1
+    assert ran.err == (
+        "error: cv is not a run folder: it has no model.safetensors\nTry: cv/fold-1\n"
+    )
+    ran = cli("resume", "cv", "--epochs", "9")
+    assert ran.code == 1
+    assert ran.err == (
+        "error: cv is a cross-validation, whose folds all have the same epochs and limits\n"
+        "Try: a new one: xpcnn train --folds ... with --out\n"
+    )
+
+
 def test_one_fold_alone(cli: Cli) -> None:
     ran = cli("train", *TINY, "--folds", "3", "--fold", "2", "--out", "one")
     assert ran.code == 0

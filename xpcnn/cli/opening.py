@@ -78,7 +78,9 @@ def model_path(name: str) -> Path:
     if os.path.isdir(path):
         if not (path / MODEL).is_file():
             message = f"{path} is not a run folder: it has no {MODEL}"
-            raise CheckpointError(hint(message, "a folder that `xpcnn train` named at its end"))
+            fold = path / "fold-1"  # of a cross-validation
+            advice = "a folder that `xpcnn train` named at its end"
+            raise CheckpointError(hint(message, f"{fold}" if fold.is_dir() else advice))
         return path / MODEL
     if not os.path.exists(path):
         message = f"{shown(path)}: there is no such run folder or model file"

@@ -77,9 +77,11 @@ def command(
         given += ["--epochs", str(epochs)]
     with train_command.make_context("train", given, parent=context) as inner:
         request = Request(inner)
+    all_folds = is_cross_validation(request.flags)
+    if all_folds and (epochs is not None or max_seconds is not None):
+        _refuse_other_length(folder)
     with locked_run(folder), flags_in_errors(inner, request.wheres):
-        go_on = cross_validate if is_cross_validation(request.flags) else train
-        result = go_on(request, resumed=folder)
+        result = (cross_validate if all_folds else train)(request, resumed=folder)
     if as_json:
         answer(to_json(result))
 
@@ -121,6 +123,14 @@ def _leaves(table: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]
             yield from _leaves(value, f"{at}{key}.")
         else:
             yield f"{at}{key}", value
+
+
+def _refuse_other_length(folder: Path) -> None:
+    """Say that the folds of a cross-validation are of one length."""
+    from xpcnn.errors import ConfigError, hint
+
+    message = f"{folder} is a cross-validation, whose folds all have the same epochs and limits"
+    raise ConfigError(hint(message, "a new one: xpcnn train --folds ... with --out"))
 
 
 def _refuse_longer(folder: Path, stopped: str, out_of_time: bool) -> None:
