@@ -32,6 +32,7 @@ class Flags:
     folds: int | None
     fold: int | None
     no_health: bool | None
+    tensorboard: bool | None
     dry_run: bool
     find_lr: bool
     overfit_one_batch: bool

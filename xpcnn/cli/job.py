@@ -21,7 +21,8 @@ from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.provenance import origin
 from xpcnn.runs.record import MODEL
 from xpcnn.signals import shielded
-from xpcnn.training import Callback, Validation
+from xpcnn.training import Callback, TensorBoard, Validation
+from xpcnn.training.tensorboard import require_tensorboard
 
 _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """What equal runs have equal, so that their model files are equal."""
@@ -42,6 +43,8 @@ def train(request: Request, resumed: Path | None = None) -> dict[str, Any]:
     """
     start = time.perf_counter()
     plan = prepare(request)
+    if plan.flags.tensorboard:
+        require_tensorboard()
     model, settings, quiet = plan.model, plan.settings, plan.flags.quiet
     for line in model.backend.warm_up():
         say(line, quiet)
@@ -83,6 +86,8 @@ def _train(plan: Plan, folder: Path, journal: Journal, resume: bool) -> dict[str
     callbacks: list[Callback] = [journal]
     if resume:
         callbacks.append(Rewritten(folder, plan))
+    if plan.flags.tensorboard:
+        callbacks.append(TensorBoard(folder / "tensorboard"))
     try:
         with ExitStack() as stack:
             stack.enter_context(numpy.errstate(all="ignore"))  # fit tells where training diverges

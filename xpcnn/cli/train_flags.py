@@ -105,6 +105,13 @@ RUN: Mapping[str, list[Option]] = {
             is_flag=True,
             text="Write report.html into the run folder at the end, as `xpcnn report` does.",
         ),
+        option(
+            "--tensorboard",
+            is_flag=True,
+            default=None,
+            text="Write figures for TensorBoard into the run's folder, to be shown by `tensorboard "
+            "--logdir runs`. Needs pip install 'xpcnn[tensorboard]'.",
+        ),
         quiet_option,
         json_option,
     ),

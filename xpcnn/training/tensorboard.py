@@ -40,8 +40,7 @@ class TensorBoard(Callback):
     """
 
     def __init__(self, folder: str | Path, gradients: bool = False) -> None:
-        if find_spec("tensorboardX") is None:
-            raise missing("writing for TensorBoard", "tensorboardX", "tensorboard")
+        require_tensorboard()
         self.folder, self.gradients = Path(folder), gradients
         self.writer: SummaryWriter | None = None
 
@@ -77,3 +76,13 @@ class TensorBoard(Callback):
     def _write(self, tag: str, value: float, step: int) -> None:
         if self.writer is not None:
             self.writer.add_scalar(tag, value, step)
+
+
+def require_tensorboard() -> None:
+    """Check that tensorboardX is installed.
+
+    Raises:
+        PackageMissingError: it is not.
+    """
+    if find_spec("tensorboardX") is None:
+        raise missing("writing for TensorBoard", "tensorboardX", "tensorboard")
