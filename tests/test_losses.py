@@ -144,3 +144,13 @@ def test_as_many_weights_as_outputs(loss: losses.Loss, outputs: int, text: str) 
     with pytest.raises(ConfigError, match=text):
         losses.check_weights(loss, outputs)
     losses.check_weights(BCEWithLogits(positive_weights=(2.0,)), outputs)  # serves all
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4)])
+def test_elementwise_losses_take_any_shape(shape: tuple[int, ...]) -> None:
+    rng = numpy.random.default_rng(0)
+    scores, targets = rng.normal(size=shape), numpy.asarray(rng.uniform(size=shape))
+    loss, pullback = MSE()(numpy.asarray(scores), targets)
+    numpy.testing.assert_allclose(loss, ((scores - targets) ** 2).mean(), rtol=1e-14)
+    dscores = pullback(numpy.ones_like(loss))
+    numpy.testing.assert_allclose(dscores, 2 * (scores - targets) / targets.size, rtol=1e-14)

@@ -48,6 +48,14 @@ def without_weights(labels: Array, outputs: int) -> tuple[Array, Array | None]:
     return labels[:, :outputs], labels[:, outputs:]
 
 
+def labels_and_weights(scores: Array, labels: Array) -> tuple[Array, Array | None]:
+    """Return labels and their column of sample weights, as `without_weights`.
+
+    Scores of another shape than (n, outputs), which the elementwise losses take, have no weights.
+    """
+    return (labels, None) if scores.ndim != 2 else without_weights(labels, scores.shape[1])
+
+
 def with_weights(labels: Array, weights: Array, outputs: int) -> Array:
     """Return labels with a further column of sample weights, as floats (n, outputs + 1).
 

@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.losses.base import most_probable, targets, two_columns, without_weights
+from xpcnn.losses.base import labels_and_weights, most_probable, targets, two_columns
 from xpcnn.losses.weights import Weights, make_weights, weights_like
 from xpcnn.options import FRACTION, check
 from xpcnn.types import Array, LossPullback, namespace
@@ -36,7 +36,7 @@ class SoftmaxCrossEntropy:
         make_weights(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
-        labels, weights = without_weights(labels, scores.shape[1])
+        labels, weights = labels_and_weights(scores, labels)
         smoothing = self.label_smoothing
         if weights is not None:  # linear in the probabilities, once they are smoothed
             labels = weights * ((1.0 - smoothing) * labels + smoothing / scores.shape[1])
@@ -84,7 +84,7 @@ class BCEWithLogits:
         make_weights(self, "positive_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
-        labels, weights = without_weights(labels, scores.shape[1])
+        labels, weights = labels_and_weights(scores, labels)
         positive = weights_like(scores, self, "positive_weights")
         loss, back = ops.bce_with_logits(scores, targets(scores, labels), weights, positive)
         return loss, lambda dloss: back(dloss, (True, False, False, False))[0]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xpcnn import ops
-from xpcnn.losses.base import most_probable, targets, two_columns, without_weights
+from xpcnn.losses.base import labels_and_weights, most_probable, targets, two_columns
 from xpcnn.types import Array, LossPullback, namespace
 
 
@@ -16,7 +16,7 @@ class MSE:
     """
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
-        labels, weights = without_weights(labels, scores.shape[1])
+        labels, weights = labels_and_weights(scores, labels)
         if weights is None:
             loss, back = ops.mse(scores, targets(scores, labels))
             return loss, lambda dloss: back(dloss, (True, False))[0]
