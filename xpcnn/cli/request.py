@@ -1,4 +1,4 @@
-"""What a run is asked to be: by a file, by variables, by flags, the later over the earlier.
+"""What a run is asked to be: a flag overrides its variable, and a variable overrides the file.
 
 The keys are the long flags, and what only tables can say: layers, loss and training. Refuses
 unknown keys and values of another kind; what all of it comes to, `settings` finds out.

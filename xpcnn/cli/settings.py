@@ -30,7 +30,7 @@ class Settings(NamedTuple):
 
 
 def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
-    """Merge request, preset and defaults; the first of them to set a value wins.
+    """Merge the request into the preset, or into the defaults for the data; the request wins.
 
     Raises:
         ConfigError, ShapeError: a name, an option or the network does not fit; says whose it is.

@@ -6,7 +6,7 @@ the file; and what `io.models` puts there. Tensors are named by their path: para
 same bytes. Files of format 1 have no checksum, and are read without one.
 
 A file that is read is not trusted: its structure, version, tensor names, shapes and dtypes are
-checked before any tensor is read, then its checksum, and values that are not finite are rejected.
+checked before any tensor is read, then that all values are finite, then its checksum.
 Every rejection is a `CheckpointError` that names the file.
 """
 

@@ -34,7 +34,7 @@ class DivergenceCheck:
         """Return whether everything is finite now."""
         return bool(all_finite(self.state.now.progress))
 
-    def refuse(self, what: str, *more: str, step: int | None = None) -> NoReturn:
+    def fail(self, what: str, *more: str, step: int | None = None) -> NoReturn:
         """Raise the error of a run that diverged, with advice.
 
         what: what is not finite; more: further advice; step: the update, by default the last one.
@@ -53,8 +53,8 @@ class DivergenceCheck:
         repeated = islice(updates.epoch(epoch, skip, history.losses()), since)
         found = first_failing(self.state.recipe, progress, repeated)
         if found is None:
-            self.refuse("a value is not finite, and none is when the steps are repeated")
+            self.fail("a value is not finite, and none is when the steps are repeated")
         what, before, update = found
         kept = [] if self.saver is None else [self.saver.keep_case(before, update)]
         step = int(update.step)
-        self.refuse(f"{what}, at update {step} (epoch {epoch})", *kept, step=step)
+        self.fail(f"{what}, at update {step} (epoch {epoch})", *kept, step=step)

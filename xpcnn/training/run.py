@@ -173,7 +173,7 @@ class Run:
         size = self.options.batch_size
         scores = evaluate(self.network, self.validation, size, weights)
         if not math.isfinite(loss := scores["loss"]):
-            self.divergence.refuse(f"the validation loss is {loss} after update {state.step}")
+            self.divergence.fail(f"the validation loss is {loss} after update {state.step}")
         record = Validation(state.step, loss, scores["accuracy"], not state.is_mid_epoch())
         if self.options.best_kept and history.would_be_best(record, self.options.monitor):
             state.best = weights
@@ -189,7 +189,7 @@ class Run:
         """
         state, loss = self.state, self.state.mean_loss(epoch)
         if not math.isfinite(loss):  # each was, their sum is not
-            self.divergence.refuse(f"the mean loss is {loss} after update {state.step}")
+            self.divergence.fail(f"the mean loss is {loss} after update {state.step}")
         record = state.epoch_record(epoch, loss, self.validate(), resumed_at, seconds)
         state.history.epochs.append(record)
         self.notify("on_epoch_end", record)
