@@ -98,6 +98,7 @@ def test_one_fold_alone(cli: Cli) -> None:
         (("--folds", "1"), "--folds 1: folds is 1, expected 2 or more"),
         (("--folds", "3", "--fold", "4"), "--fold 4: fold is 4, expected a number from 1 to 3"),
         (("--fold", "1"), "--fold 1: fold is given without folds\nTry: --folds 5 --fold 1"),
+        (("--fold", "7"), "--fold 7: fold is given without folds\nTry: --folds 7 --fold 7"),
         (("--folds", "3", "--validation", "0.2"), "folds and validation both say what"),
     ],
 )

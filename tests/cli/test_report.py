@@ -124,6 +124,7 @@ def test_train_writes_a_report_at_its_end(cli: Cli) -> None:
     ran = cli("train", *TINY, "--out", "r", "--report")
     assert ran.code == 0
     assert f"report: {Path('r') / 'report.html'}" in ran.err
+    assert ran.err.count("report: ") == 1  # and no command that would write it again
     check_self_contained(Path("r/report.html").read_text(encoding="utf-8"))
 
 

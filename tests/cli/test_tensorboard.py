@@ -12,7 +12,9 @@ from xpcnn.training import tensorboard
 @pytest.mark.filterwarnings("ignore")  # of the library that writes the files
 def test_event_files_are_in_the_folder_of_the_run(cli: Cli, tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")
-    assert cli("train", *TINY, "--tensorboard", "--out", "run").code == 0
+    ran = cli("train", *TINY, "--tensorboard", "--out", "run")
+    assert ran.code == 0
+    assert "\ncurves: tensorboard --logdir run\n" in ran.err
     (file,) = (tmp_path / "run" / "tensorboard").iterdir()
     assert file.stat().st_size > 200
     assert "tensorboard = true" in (tmp_path / "run" / "config.toml").read_text()

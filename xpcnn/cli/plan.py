@@ -117,7 +117,8 @@ def _read(flags: Flags, size: tuple[int, int] | None) -> data.Parts:
         message = "folds and validation both say what to validate on"
         raise ConfigError(hint(message, "--folds without --validation"))
     if flags.fold is not None and flags.folds is None:
-        raise ConfigError(hint("fold is given without folds", "--folds 5 --fold 1"))
+        advice = f"--folds {max(5, flags.fold)} --fold {max(1, flags.fold)}"
+        raise ConfigError(hint("fold is given without folds", advice))
     names = None if flags.classes is None else [name.strip() for name in flags.classes.split(",")]
     parts = data.load_parts(
         flags.dataset,

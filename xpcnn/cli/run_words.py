@@ -53,10 +53,13 @@ def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) 
         command += ["--dataset", flags.dataset]
     elif flags.data_dir is not None:
         command += ["--data-dir", flags.data_dir]
-    return (
+    lines = [
         f"test accuracy {scores['accuracy']:.4f}, loss {scores['loss']:.4f} "
-        f"({len(plan.test):,} images; {seconds:.1f} s in all)\n"
-        f"run folder: {folder}\n"
-        f"report: {shlex.join(['xpcnn', 'report', str(folder)])}\n"
-        f"next: {shlex.join(command)}"
-    )
+        f"({len(plan.test):,} images; {seconds:.1f} s in all)",
+        f"run folder: {folder}",
+    ]
+    if flags.tensorboard:
+        lines.append(f"curves: {shlex.join(['tensorboard', '--logdir', str(folder)])}")
+    if not flags.report:  # which names its page when it is written
+        lines.append(f"report: {shlex.join(['xpcnn', 'report', str(folder)])}")
+    return "\n".join([*lines, f"next: {shlex.join(command)}"])

@@ -81,7 +81,7 @@ def command(
     path = Path(out or f"{Path(dataset).stem}.html")
     if path.suffix.lower() not in (".html", ".png"):
         message = f"--out is {str(path)!r}, expected a name that ends in .html or .png"
-        raise ConfigError(hint(message, f"--out {path.stem}.html"))
+        raise ConfigError(hint(message, f"--out {path.stem}.html, or {path.stem}.png"))
     changes = [make(**table) for table in tables(augment or "none")]
     train, test = data.load(
         dataset,

@@ -33,7 +33,7 @@ def command(context: click.Context, file: str, out: str | None, quiet: bool, as_
     Trials that are behind others after 1, 3, 9, ... epochs are stopped. The folder of the search
     keeps all trials, and the best of them as best.toml, for `xpcnn train --config`. With that
     FOLDER in place of the file, an interrupted search is resumed; with the file and --out, one for
-    more trials. Environment variables are ignored.
+    more trials. Environment variables are ignored. Needs pip install 'xpcnn[tune]'.
     """
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.train import command as train_command
