@@ -46,6 +46,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/__main__.py", ("xpcnn",)),
     ("xpcnn/training/progress_bar.py", ("xpcnn", "tqdm")),
     ("xpcnn/training/tensorboard.py", ("xpcnn", "tensorboardX")),
+    ("xpcnn/io/onnx/", ("xpcnn", "onnx", *HOST)),
     ("xpcnn/", ("xpcnn", "safetensors", "tomli_w", "array_api_compat", *HOST)),
     ("examples/", ("xpcnn", "figure", "matplotlib", *HOST)),
 ]
@@ -67,7 +68,7 @@ ORDER: list[tuple[str, ...]] = [
     ("training",),
     ("prediction", "provenance", "model_state"),
     ("model",),
-    ("model_files",),
+    ("model_files", "exchange"),
     ("trials", "models", "answers", "classification", "testing", "environment"),
     ("runs",),
     ("",),  # what users import: `xpcnn` itself

@@ -37,6 +37,7 @@ COMMANDS = {
     "tune": "xpcnn.cli.plan",
     "diff": "xpcnn.runs",
     "card": "xpcnn.runs",
+    "export": "xpcnn.exchange",
     "info": "xpcnn.environment",
     "bench": "xpcnn.benchmark",
 }

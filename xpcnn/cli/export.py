@@ -1,0 +1,38 @@
+"""`xpcnn export`: a saved model as an ONNX file."""
+
+import click
+
+from xpcnn.cli.options import json_option, option
+
+
+@click.command("export")
+@click.argument("model", metavar="RUN|FILE")
+@click.argument("out", metavar="OUT.onnx")
+@option("--force", is_flag=True, text="Write over a file that is there.")
+@json_option
+def command(model: str, out: str, force: bool, as_json: bool) -> None:
+    """Write a model as an ONNX file, which ONNX Runtime and other programs run.
+
+    The file takes raw samples, any number at once, and normalises them itself: `images` in,
+    `scores` and `probabilities` out (opset 17, IR version 8, float32). Names of the classes and how
+    pictures are read are in its metadata. Needs pip install 'xpcnn[onnx]'.
+    """
+    from xpcnn.cli.opening import open_model
+    from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.predictions import check_new
+    from xpcnn.exchange import export_onnx
+
+    target = check_new(out, force)
+    opened = open_model(model)
+    export_onnx(opened, target)
+    facts = {
+        "model": model,
+        "out": out,
+        "bytes": target.stat().st_size,
+        "input": ["batch", *opened.input_shape],
+        "outputs": opened.output_shape[0],
+        "classes": opened.classes,
+    }
+    shape = ", ".join(map(str, opened.input_shape))
+    words = f"wrote {out} ({facts['bytes']:,} bytes): images (batch, {shape}) to scores "
+    answer(to_json(facts) if as_json else f"{words}(batch, {opened.output_shape[0]})")
