@@ -248,6 +248,8 @@ TWINS: dict[str, Callable[..., Twin]] = {
     "Mish": fixed(layers.Mish()),
     "Softplus": lambda module, x: Twin(layers.Softplus(module.beta, module.threshold)),
     "Softsign": fixed(layers.Softsign()),
+    "Hardtanh": lambda module, x: Twin(layers.HardTanh(module.min_val, module.max_val)),
+    "ReLU6": fixed(layers.ReLU6()),
     "Hardswish": fixed(layers.HardSwish()),
     "Sigmoid": fixed(layers.Sigmoid()),
     "Tanh": fixed(layers.Tanh()),

@@ -16,7 +16,7 @@ from xpcnn.layers import Context, Dropout
 from xpcnn.types import Array
 
 
-def run(operator: str, inputs: list[Array], attributes: dict[str, Any]) -> tuple[Array, ...]:
+def run(operator: str, inputs: list[Array | None], attributes: dict[str, Any]) -> tuple[Array, ...]:
     """Compute the outputs of one node."""
     outputs = ADAPTERS[operator](*inputs, **attributes)
     return outputs if isinstance(outputs, tuple) else (outputs,)
@@ -183,6 +183,17 @@ def flatten(x: Array, *, axis: int = 1) -> Array:
     return ops.flatten(rows)[0]
 
 
+def clip(x: Array, low: Any = None, high: Any = None, **old: float) -> Array:
+    """Bounds are arrays, left out or absent; before opset 11 they were attributes."""
+    if x.dtype.kind != "f":
+        raise Unsupported("whole numbers")
+    low = old.get("min", -numpy.inf) if low is None else float(low)
+    high = old.get("max", numpy.inf) if high is None else float(high)
+    if low > high:
+        raise Unsupported("bounds in the wrong order")
+    return ops.hard_tanh(x, low=low, high=high)[0]
+
+
 def dropout(
     x: Array,
     ratio: Array | None = None,
@@ -257,4 +268,5 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "Gelu": lambda x, approximate="none": ops.gelu(x, approximate=approximate)[0],
     "Mish": lambda x: ops.mish(x)[0],
     "PRelu": prelu,
+    "Clip": clip,
 }

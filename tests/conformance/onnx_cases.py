@@ -47,6 +47,7 @@ EXTRA = (
     "Gelu",
     "Mish",
     "PRelu",
+    "Clip",
 )
 SEED = 0  # some modules draw their inputs from NumPy's global generator
 OLD_MODULES = {"batchnorm", "softmaxcrossentropy"}  # what onnx before 1.23 called two of them
@@ -60,7 +61,7 @@ class Case:
     operator: str
     nodes: int
     attributes: dict[str, Any]
-    inputs: list[numpy.ndarray]
+    inputs: list[numpy.ndarray | None]
     expected: list[numpy.ndarray]
 
 
@@ -111,7 +112,7 @@ def _case(
     for key, value in attributes.items():
         if isinstance(value, bytes):
             attributes[key] = value.decode()
-    arguments = [bound[key] for key in node.input if key in bound]
+    arguments = [bound.get(key) for key in node.input if key in bound or not key]
     yield Case(name, node.op_type, len(graph.node), attributes, arguments, list(expected))
 
 

@@ -25,7 +25,7 @@ from tests.conformance.verdict import (
 
 RTOL, ATOL = 1e-3, 1e-7  # of onnx.backend.test.runner
 
-Run = Callable[[str, list[numpy.ndarray], dict[str, Any]], tuple[numpy.ndarray, ...]]
+Run = Callable[[str, list[numpy.ndarray | None], dict[str, Any]], tuple[numpy.ndarray, ...]]
 
 
 def verdict_of(case: Case, run: Run = onnx_adapter.run) -> Verdict:
@@ -81,7 +81,7 @@ PLANTED = {
 @pytest.mark.parametrize("kind", PLANTED)
 def test_a_planted_error_is_seen(kind: str, cases: list[Case]) -> None:
     def run(
-        operator: str, inputs: list[numpy.ndarray], attributes: dict[str, Any]
+        operator: str, inputs: list[numpy.ndarray | None], attributes: dict[str, Any]
     ) -> tuple[numpy.ndarray, ...]:
         y, *others = onnx_adapter.run(operator, inputs, attributes)
         return (PLANTED[kind](y), *others)

@@ -98,7 +98,16 @@ def others() -> Iterator[Case]:
     """Yield every other layer on rows and images, and containers of layers."""
     elementwise = (
         *("ReLU", "LeakyReLU", "ELU", "SELU", "PReLU", "SiLU", "Mish", "Softplus", "Softsign"),
-        *("HardSigmoid", "HardSwish", "Sigmoid", "Tanh", "Softmax", "LogSoftmax"),
+        *(
+            "HardSigmoid",
+            "HardSwish",
+            "HardTanh",
+            "ReLU6",
+            "Sigmoid",
+            "Tanh",
+            "Softmax",
+            "LogSoftmax",
+        ),
     )
     made: list[Layer] = [getattr(layers, name)() for name in elementwise]
     made += [layers.GELU(), layers.GELU("tanh"), layers.LeakyReLU(0.3), layers.ELU(0.5)]

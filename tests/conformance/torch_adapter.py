@@ -215,6 +215,10 @@ def gelu(input: Array, approximate: str = "none") -> Result:
     return named(ops.gelu(input, approximate=approximate), "input")
 
 
+def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0) -> Result:
+    return named(ops.hard_tanh(input, low=min_val, high=max_val), "input")
+
+
 def dropout(input: Array, p: float = 0.5, training: bool = True) -> Result:
     """The layer, since the op is only what it does in training."""
     if p == 1.0:
@@ -256,6 +260,8 @@ ADAPTERS: dict[str, Callable[..., Result]] = {
     "nn.functional.softsign": elementwise(ops.softsign),
     "nn.functional.hardsigmoid": elementwise(ops.hard_sigmoid),
     "nn.functional.hardswish": elementwise(ops.hard_swish),
+    "nn.functional.hardtanh": hardtanh,
+    "nn.functional.relu6": elementwise(ops.relu6),
     "sigmoid": elementwise(ops.sigmoid),
     "tanh": elementwise(ops.tanh),
 }

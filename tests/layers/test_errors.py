@@ -15,6 +15,7 @@ from xpcnn.layers import (
     Dense,
     GlobalAvgPool2D,
     GlobalMaxPool2D,
+    HardTanh,
     Layer,
     MaxPool2D,
     MinPool2D,
@@ -59,6 +60,10 @@ WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
     (
         lambda: GELU("exact"),
         "gelu: approximate is 'exact', expected 'none' or 'tanh'\nTry: 'none', which is exact",
+    ),
+    (
+        lambda: HardTanh(1.0, 0.0),
+        "HardTanh: low is 1 and high 0, expected low <= high\nTry: low=-1.0, high=1.0",
     ),
 ]
 

@@ -95,6 +95,8 @@ CALLS = [
     call("softsign", IMAGES),
     call("hard_sigmoid", 1.9 * IMAGES),
     call("hard_swish", 1.9 * IMAGES),
+    call("hard_tanh", IMAGES, low=-0.5, high=1.25),
+    call("relu6", 4.1 * IMAGES),
     call("sigmoid", IMAGES),
     call("tanh", IMAGES),
     call("prelu", IMAGES, VECTOR),

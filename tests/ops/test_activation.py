@@ -92,6 +92,20 @@ TABLE: list[tuple[str, dict[str, Any], list[float], list[float]]] = [
         [-0.3333333333333, -0.2083333333333, 0.0, 0.2916666666667, 1.666666666667],
         [-0.1666666666667, 0.3333333333333, 0.5, 0.6666666666667, 1.166666666667],
     ),
+    ("hard_tanh", {}, [-1.0, -0.5, 0.0, 0.5, 1.0], [0.0, 1.0, 1.0, 1.0, 0.0]),
+    (
+        "hard_tanh",
+        {"low": 0.0, "high": 0.5},
+        [0.0, 0.0, 0.0, 0.5, 0.5],
+        [0.0, 0.0, 0.0, 0.0, 0.0],
+    ),
+    (
+        "hard_tanh",
+        {"low": -numpy.inf, "high": 0.0},
+        [-2.0, -0.5, 0.0, 0.0, 0.0],
+        [1.0, 1.0, 0.0, 0.0, 0.0],
+    ),
+    ("relu6", {}, [0.0, 0.0, 0.0, 0.5, 2.0], [0.0, 0.0, 0.0, 1.0, 1.0]),
     (
         "sigmoid",
         {},
@@ -129,6 +143,12 @@ def test_selu_and_hard_sigmoid_with_other_constants(lib: Lib) -> None:
     y, pullback = ops.hard_sigmoid(lib.asarray([-2.0, 1.0, 3.0]), slope=0.25, offset=0.5)
     assert_same(y, [0.0, 0.75, 1.0], lib)
     assert_same(pullback(lib.asarray([1.0, 1.0, 1.0]))[0], [0.0, 0.25, 0.0], lib)
+
+
+def test_relu6_is_flat_from_6_on(lib: Lib) -> None:
+    y, pullback = ops.relu6(lib.asarray([5.0, 6.0, 7.0]))
+    assert_same(y, [5.0, 6.0, 6.0], lib)
+    assert_same(pullback(lib.asarray([1.0, 1.0, 1.0]))[0], [1.0, 0.0, 0.0], lib)
 
 
 def test_softplus_is_a_line_above_the_threshold(lib: Lib) -> None:

@@ -233,6 +233,11 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         "gelu: approximate is 'exact', expected 'none' or 'tanh'\nTry: 'none', which is exact",
     ),
     (
+        lambda z: ops.hard_tanh(z(2, 3), low=2.0),
+        ConfigError,
+        "hard_tanh: low is 2 and high 1, expected low <= high\nTry: low=-1.0, high=1.0",
+    ),
+    (
         lambda z: ops.softmax(z(2, 3), axis=2),
         ShapeError,
         "softmax: x of shape (2, 3) has no axis 2\nTry: axis=-1, the last one",

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from xpcnn import ops
 from xpcnn.initializers import Constant, Draw, Initializer
 from xpcnn.layers.base import Context, check_importable, without_parameters
-from xpcnn.ops.activation import check_gelu
+from xpcnn.ops.activation import check_bounds, check_gelu
 from xpcnn.ops.reference.activation import elementwise
 from xpcnn.options import FINITE, POSITIVE, Range, check
 from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
@@ -41,6 +41,16 @@ class ReLU(Elementwise):
     """y = max(x, 0), elementwise. Backward: dx = dy where x > 0, otherwise 0."""
 
     op = staticmethod(ops.relu)
+
+
+@dataclass(frozen=True)
+class ReLU6(Elementwise):
+    """y = x, limited to [0, 6], elementwise. Backward: dx = dy where 0 < x < 6, otherwise 0.
+
+    Source: `help(xpcnn.ops.relu6)`.
+    """
+
+    op = staticmethod(ops.relu6)
 
 
 @dataclass(frozen=True)
@@ -142,12 +152,17 @@ class Softsign(Elementwise):
 
 @dataclass(frozen=True)
 class HardSigmoid(Elementwise):
-    """y = x / 6 + 1/2, limited to [0, 1], elementwise.
+    """y = slope * x + offset, limited to [0, 1], elementwise.
 
-    Backward and source: `help(xpcnn.ops.hard_sigmoid)`.
+    slope, offset: any finite numbers; with the defaults, y = x / 6 + 1/2, as in PyTorch.
+
+    Backward: `help(xpcnn.ops.hard_sigmoid)`.
     """
 
     op = staticmethod(ops.hard_sigmoid)
+    ranges = {"slope": FINITE, "offset": FINITE}  # noqa: RUF012
+    slope: float = 1 / 6
+    offset: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -158,6 +173,26 @@ class HardSwish(Elementwise):
     """
 
     op = staticmethod(ops.hard_swish)
+
+
+@dataclass(frozen=True)
+class HardTanh(Elementwise):
+    """y = x, limited to [low, high], elementwise. Backward: dx = dy where low < x < high, else 0.
+
+    low, high: the bounds, finite numbers, low <= high.
+
+    Raises:
+        ConfigError: a bound is not finite, or low is above high.
+    """
+
+    op = staticmethod(ops.hard_tanh)
+    ranges = {"low": FINITE, "high": FINITE}  # noqa: RUF012
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_bounds("HardTanh", self.low, self.high)
 
 
 @dataclass(frozen=True)

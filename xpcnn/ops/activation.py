@@ -18,11 +18,14 @@ def _activation(
         check_arrays(f.__name__, x=x)
         if f is table.gelu:
             check_gelu(**hyperparameters)
+        if f is table.hard_tanh:
+            check_bounds("hard_tanh", **hyperparameters)
 
     return op(table.elementwise(f, df), check)
 
 
 relu = _activation(table.relu, table.d_relu)
+relu6 = _activation(table.relu6, table.d_relu6)
 leaky_relu = _activation(table.leaky_relu, table.d_leaky_relu)
 elu = _activation(table.elu, table.d_elu)
 selu = _activation(table.selu, table.d_selu)
@@ -33,6 +36,7 @@ softplus = _activation(table.softplus, table.d_softplus)
 softsign = _activation(table.softsign, table.d_softsign)
 hard_sigmoid = _activation(table.hard_sigmoid, table.d_hard_sigmoid)
 hard_swish = _activation(table.hard_swish, table.d_hard_swish)
+hard_tanh = _activation(table.hard_tanh, table.d_hard_tanh)
 sigmoid = _activation(table.sigmoid, table.d_sigmoid)
 tanh = _activation(table.tanh, table.d_tanh)
 
@@ -57,3 +61,10 @@ def check_gelu(approximate: str = "none") -> None:
     if approximate not in ("none", "tanh"):
         message = f"gelu: approximate is {approximate!r}, expected 'none' or 'tanh'"
         raise ConfigError(hint(message, "'none', which is exact"))
+
+
+def check_bounds(owner: str, low: float = -1.0, high: float = 1.0) -> None:
+    """Require low <= high."""
+    if not low <= high:
+        message = f"{owner}: low is {low:g} and high {high:g}, expected low <= high"
+        raise ConfigError(hint(message, "low=-1.0, high=1.0"))

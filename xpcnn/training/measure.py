@@ -99,7 +99,7 @@ class _Seen:
         self.scores = x  # the last output is that of the network
         path, _, layer = where.rstrip(")").rpartition("(")
         self.layers[path.rstrip()] = where
-        if layer == "ReLU":
+        if layer in ("ReLU", "ReLU6"):
             others = tuple(axis for axis in range(x.ndim) if axis != 1)
             dead = xp.max(x, axis=others) <= 0.0
             self.dead[where] = xp.sum(xp.astype(dead, xp.int64)), x.shape[1]

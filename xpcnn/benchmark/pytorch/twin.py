@@ -20,6 +20,7 @@ from xpcnn.types import Params
 
 ELEMENTWISE: dict[type, Callable[[Any], nn.Module]] = {
     ours.ReLU: lambda layer: nn.ReLU(),
+    ours.ReLU6: lambda layer: nn.ReLU6(),
     ours.LeakyReLU: lambda layer: nn.LeakyReLU(layer.slope),
     ours.ELU: lambda layer: nn.ELU(layer.alpha),
     ours.SELU: lambda layer: nn.SELU(),
@@ -28,8 +29,8 @@ ELEMENTWISE: dict[type, Callable[[Any], nn.Module]] = {
     ours.Mish: lambda layer: nn.Mish(),
     ours.Softplus: lambda layer: nn.Softplus(layer.beta, layer.threshold),
     ours.Softsign: lambda layer: nn.Softsign(),
-    ours.HardSigmoid: lambda layer: nn.Hardsigmoid(),
     ours.HardSwish: lambda layer: nn.Hardswish(),
+    ours.HardTanh: lambda layer: nn.Hardtanh(layer.low, layer.high),
     ours.Sigmoid: lambda layer: nn.Sigmoid(),
     ours.Tanh: lambda layer: nn.Tanh(),
     ours.Softmax: lambda layer: nn.Softmax(layer.axis),
@@ -82,6 +83,8 @@ def twin_of(layer: Layer, params: Params, buffers: Params) -> nn.Module:
     if type(layer) in ELEMENTWISE:
         return ELEMENTWISE[type(layer)](layer)
     match layer:
+        case ours.HardSigmoid() if layer == ours.HardSigmoid():
+            return nn.Hardsigmoid()
         case ours.Sequential():
             return nn.Sequential(*_children(layer, params, buffers))
         case ours.Concat():

@@ -231,6 +231,36 @@ def d_hard_swish(x: Array, y: Array) -> Array:
     return xp.where(x <= -3, 0.0, xp.where(x >= 3, 1.0, x / 3.0 + 0.5))
 
 
+def hard_tanh(x: Array, *, low: float = -1.0, high: float = 1.0) -> Array:
+    """y = x, limited to [low, high]. Derivative: 1 where low < x < high, otherwise 0.
+
+    low, high: the bounds, low <= high; infinite for none.
+
+    Kernels: none.
+    """
+    xp = namespace(x)
+    return xp.where(x <= low, low, xp.where(x >= high, high, x))
+
+
+def d_hard_tanh(x: Array, y: Array, *, low: float = -1.0, high: float = 1.0) -> Array:
+    xp = namespace(x)
+    return xp.where((x <= low) | (x >= high), 0.0, xp.ones_like(x))
+
+
+def relu6(x: Array) -> Array:
+    """y = x, limited to [0, 6]. Derivative: 1 where 0 < x < 6, otherwise 0.
+
+    Source: Sandler et al. 2018, arXiv:1801.04381.
+
+    Kernels: none.
+    """
+    return hard_tanh(x, low=0.0, high=6.0)
+
+
+def d_relu6(x: Array, y: Array) -> Array:
+    return d_hard_tanh(x, y, low=0.0, high=6.0)
+
+
 def gelu(x: Array, *, approximate: str = "none") -> Array:
     """y = x Phi(x), Phi the normal distribution function. Derivative: Phi(x) + x phi(x).
 
