@@ -26,6 +26,7 @@ NETWORKS: dict[str, list[Layer]] = {
         layers.GlobalMaxPool2D(),
     ],
     "uneven padding": [layers.Conv2D(4, 2, padding="same", dilation=3), layers.GlobalAvgPool2D()],
+    "adaptive": [layers.AdaptiveMaxPool2D((5, 4)), layers.AdaptiveAvgPool2D((3, 2))],
     "ceil": [layers.AvgPool2D(2, ceil_mode=True, count_include_pad=False), layers.Flatten()],
     "reshape": [layers.Flatten(), layers.Reshape((6, 2, 7)), layers.Conv2D(2, 2), layers.Flatten()],
     "branches": [

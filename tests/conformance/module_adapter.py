@@ -129,21 +129,32 @@ def avg_pool2d(module: Any, x: numpy.ndarray) -> Twin:
     return Twin(Function(lambda y: ops.avg_pool2d(y, **options), out))
 
 
-def global_pool(layer: Layer) -> Callable[..., Twin]:
-    """Return the twin of adaptive pooling to one pixel, which keeps the two spatial axes."""
+def adaptive(kind: Callable[[tuple[int, int]], Layer], over_all: Layer) -> Callable[..., Twin]:
+    """Return the twin of adaptive pooling, of `kind`; `over_all` pools to one pixel.
+
+    None stands for the size of the input.
+    """
 
     def make(module: Any, x: numpy.ndarray) -> Twin:
         need_rank(x, 4)
-        if module.output_size != 1:
-            raise Unsupported("adaptive pooling to more than one pixel")
-
-        def op(x: Array) -> tuple[Array, Any]:
-            y, _, back = layer.forward({}, {}, x, Context())
-            return y[:, :, None, None], lambda dy: (back(dy[:, :, 0, 0])[0],)
-
-        return Twin(Function(op, (x.shape[1], 1, 1)))
+        wanted = module.output_size
+        if wanted == 1:
+            return global_pool(over_all, x)
+        wanted = (wanted, wanted) if isinstance(wanted, int) else wanted
+        rows, columns = (n if k is None else k for n, k in zip(x.shape[2:], wanted, strict=True))
+        return Twin(kind((rows, columns)))
 
     return make
+
+
+def global_pool(layer: Layer, x: numpy.ndarray) -> Twin:
+    """Return the twin of adaptive pooling to one pixel, which keeps the two spatial axes."""
+
+    def op(x: Array) -> tuple[Array, Any]:
+        y, _, back = layer.forward({}, {}, x, Context())
+        return y[:, :, None, None], lambda dy: (back(dy[:, :, 0, 0])[0],)
+
+    return Twin(Function(op, (x.shape[1], 1, 1)))
 
 
 def batch_norm(module: Any, x: numpy.ndarray) -> Twin:
@@ -234,8 +245,8 @@ TWINS: dict[str, Callable[..., Twin]] = {
     "Linear": linear,
     "MaxPool2d": max_pool2d,
     "AvgPool2d": avg_pool2d,
-    "AdaptiveAvgPool2d": global_pool(layers.GlobalAvgPool2D()),
-    "AdaptiveMaxPool2d": global_pool(layers.GlobalMaxPool2D()),
+    "AdaptiveAvgPool2d": adaptive(layers.AdaptiveAvgPool2D, layers.GlobalAvgPool2D()),
+    "AdaptiveMaxPool2d": adaptive(layers.AdaptiveMaxPool2D, layers.GlobalMaxPool2D()),
     "BatchNorm1d": batch_norm,
     "BatchNorm2d": batch_norm,
     "ReLU": fixed(layers.ReLU()),

@@ -41,6 +41,8 @@ PLAIN_RANKS = {
     "conv2d": (4,),
     "max_pool2d": (4,),
     "avg_pool2d": (4,),
+    "adaptive_avg_pool2d": (4,),
+    "adaptive_max_pool2d": (4,),
     "batch_norm": (2, 4),
     "linear": (2,),
     "softmax": (2,),
@@ -102,9 +104,10 @@ def is_plain(operator: str, arguments: dict[str, Any]) -> bool:
     ranks = PLAIN_RANKS.get(name, (input.ndim,))
     if input.ndim not in ranks or any(array.size == 0 for array in arrays):
         return False
+    if arguments.get("return_indices"):
+        return False
     if name == "max_pool2d":
-        further = arguments["ceil_mode"] or arguments["return_indices"]
-        return not further and bool(arguments["dilation"] == 1)
+        return not arguments["ceil_mode"] and bool(arguments["dilation"] == 1)
     if name == "dropout":
         rate, training = arguments.get("p", 0.5), arguments.get("training", True)
         return bool(rate == 0 or (rate < 1 and not training))

@@ -124,6 +124,8 @@ def others() -> Iterator[Case]:
         yield Case(BatchNorm(eps=1e-3), (3, *image), batch, batch == 1)
         for name in ("GlobalAvgPool2D", "GlobalMaxPool2D", "Flatten"):
             yield Case(getattr(layers, name)(), (2, *image), batch, batch == 2)
+    for name, size in itertools.product(["AdaptiveAvgPool2D", "AdaptiveMaxPool2D"], [3, (2, 7)]):
+        yield Case(getattr(layers, name)(size), (2, 5, 6), 2, name == "AdaptiveAvgPool2D")
     for units, inputs, batch, bias in itertools.product([1, 4], [1, 5], [1, 3], [True, False]):
         yield Case(Dense(units, bias=bias), (inputs,), batch, contiguous=bias)
     yield Case(BatchNorm(), (4,), 5, False)

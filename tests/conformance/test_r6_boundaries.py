@@ -141,6 +141,23 @@ PROBES: list[tuple[str, Probe, Any]] = [
     ("NaN wins", forward("max_pool2d", [[NAN, 1.0], [INF, 2.0]], size=2), [[NAN]]),
     ("NaN takes the gradient", backward("max_pool2d", [[1.0, NAN, INF]], size=(1, 3)), [[0, 1, 0]]),
     ("the last of several NaN", backward("max_pool2d", TWO_NANS, size=2), [[0, 0], [1, 0]]),
+    (
+        "adaptive: the first of each overlapping window",
+        backward("adaptive_max_pool2d", ONES_3, size=2),
+        [[1, 1, 0], [1, 1, 0], [0, 0, 0]],
+    ),
+    (
+        "adaptive: the last NaN of each window, in row-major order",
+        backward(
+            "adaptive_max_pool2d", [[NAN, NAN, 1.0], [1.0, 1.0, NAN], [INF, 1.0, 1.0]], size=2
+        ),
+        [[0, 1, 0], [0, 0, 2], [1, 0, 0]],
+    ),
+    (
+        "adaptive average: NaN stays in its windows",
+        forward("adaptive_avg_pool2d", [[NAN, 1.0, 3.0]], size=(1, 2)),
+        [[NAN, 2]],
+    ),
     ("global: NaN wins", lambda lib: ops.global_max_pool2d(image(lib, TWO_NANS))[0], [[NAN]]),
     ("global: the last NaN", backward("global_max_pool2d", TWO_NANS), [[0, 0], [1, 0]]),
     ("global: -inf", backward("global_max_pool2d", [[-INF, -INF]]), [[1, 0]]),

@@ -117,6 +117,20 @@ def avg_pool2d(
     return named(result, "input")
 
 
+def adaptive(op: Callable[..., Any]) -> Callable[..., Result]:
+    """Return the adapter of an adaptive pool; None stands for the size of the input."""
+
+    def run(input: Array, output_size: Any, return_indices: bool = False) -> Result:
+        need_rank(input, 4)
+        if return_indices:
+            raise Unsupported("indices as a second output")
+        wanted = (output_size, output_size) if isinstance(output_size, int) else output_size
+        size = tuple(n if k is None else k for n, k in zip(input.shape[2:], wanted, strict=True))
+        return named(op(input, size=size), "input")
+
+    return run
+
+
 def batch_norm(
     input: Array,
     running_mean: Array | None,
@@ -239,6 +253,8 @@ ADAPTERS: dict[str, Callable[..., Result]] = {
     "nn.functional.conv2d": conv2d,
     "nn.functional.max_pool2d": max_pool2d,
     "nn.functional.avg_pool2d": avg_pool2d,
+    "nn.functional.adaptive_avg_pool2d": adaptive(ops.adaptive_avg_pool2d),
+    "nn.functional.adaptive_max_pool2d": adaptive(ops.adaptive_max_pool2d),
     "nn.functional.batch_norm": batch_norm,
     "nn.functional.linear": linear,
     "nn.functional.dropout": dropout,

@@ -9,6 +9,8 @@ from xpcnn.errors import ConfigError, ShapeError, XpcnnError
 from xpcnn.initializers import Draw
 from xpcnn.layers import (
     GELU,
+    AdaptiveAvgPool2D,
+    AdaptiveMaxPool2D,
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -56,6 +58,11 @@ WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
     (
         lambda: AvgPool2D(2, padding="full"),  # type: ignore[arg-type]  # on purpose
         "AvgPool2D: padding 'full' is unknown\nTry: a number, a pair, 'same' or 'valid'",
+    ),
+    (
+        lambda: AdaptiveMaxPool2D(0),
+        "AdaptiveMaxPool2D: size is 0, expected a whole number of at least 1, or a pair\n"
+        "Try: size=2, or size=(2, 1) for rows and columns",
     ),
     (
         lambda: GELU("exact"),
@@ -109,6 +116,12 @@ WHEN_PLACED: list[tuple[Layer, tuple[int, ...], str]] = [
         (1, 8, 8),
         "AvgPool2D: with padding 2, a window of size 2 lies in the padding alone\n"
         "Try: less padding",
+    ),
+    (
+        AdaptiveAvgPool2D(2),
+        (8,),
+        "AdaptiveAvgPool2D: samples have shape (8,), expected images (channels, height, width)"
+        + IMAGES_FIRST,
     ),
     (
         GlobalAvgPool2D(),

@@ -69,6 +69,8 @@ CALLS = [
     call("max_pool2d", IMAGES, size=3, stride=2, padding=1, ceil_mode=True),
     call("avg_pool2d", IMAGES, size=2),
     call("avg_pool2d", IMAGES, size=3, stride=2, padding=1, count_include_pad=False),
+    call("adaptive_avg_pool2d", IMAGES, size=(3, 4)),
+    call("adaptive_max_pool2d", IMAGES, size=(3, 4)),
     call("global_avg_pool2d", IMAGES),
     call("global_max_pool2d", IMAGES),
     call("dense", ROWS, values(4, 5), values(5)),

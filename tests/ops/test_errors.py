@@ -143,6 +143,18 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         "global_max_pool2d: x has shape (2, 3, 0, 4), an image without pixels\n"
         "Try: images of at least 1 x 1",
     ),
+    (
+        lambda z: ops.adaptive_avg_pool2d(z(2, 3, 4, 4), size=(2, 0)),
+        ConfigError,
+        "adaptive_avg_pool2d: size is (2, 0), expected a whole number of at least 1, or a pair\n"
+        "Try: size=2, or size=(2, 1) for rows and columns",
+    ),
+    (
+        lambda z: ops.adaptive_max_pool2d(z(2, 3, 0, 4), size=2),
+        ShapeError,
+        "adaptive_max_pool2d: x has shape (2, 3, 0, 4), an image without pixels\n"
+        "Try: images of at least 1 x 1",
+    ),
     # dense and shapes
     (
         lambda z: ops.dense(z(2, 3, 4, 4), z(48, 10)),

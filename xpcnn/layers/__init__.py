@@ -37,7 +37,15 @@ from xpcnn.layers.conv import Conv2D
 from xpcnn.layers.dense import Dense, Flatten, Reshape
 from xpcnn.layers.dropout import Dropout
 from xpcnn.layers.norm import BatchNorm
-from xpcnn.layers.pool import AvgPool2D, GlobalAvgPool2D, GlobalMaxPool2D, MaxPool2D, MinPool2D
+from xpcnn.layers.pool import (
+    AdaptiveAvgPool2D,
+    AdaptiveMaxPool2D,
+    AvgPool2D,
+    GlobalAvgPool2D,
+    GlobalMaxPool2D,
+    MaxPool2D,
+    MinPool2D,
+)
 from xpcnn.types import LayerPullback
 
 __all__ = [
@@ -45,6 +53,8 @@ __all__ = [
     "GELU",
     "SELU",
     "Activation",
+    "AdaptiveAvgPool2D",
+    "AdaptiveMaxPool2D",
     "AvgPool2D",
     "BatchNorm",
     "Concat",

@@ -8,7 +8,7 @@ from xpcnn.layers.base import Context, without_parameters
 from xpcnn.layers.conv import check_image
 from xpcnn.ops.checks import check_windows, make_plain
 from xpcnn.ops.pool import pool_shape
-from xpcnn.ops.reference.windows import Padding, Pair
+from xpcnn.ops.reference.windows import Padding, Pair, pair
 from xpcnn.options import check
 from xpcnn.types import Array, LayerPullback, Params, Shape
 
@@ -111,6 +111,75 @@ class AvgPool2D(Pool2D):
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         return without_parameters(*ops.avg_pool2d(x, **vars(self)))
+
+
+@dataclass(frozen=True)
+class AdaptivePool2D:
+    """Pooling to an output of a given size."""
+
+    size: Pair
+
+    def __post_init__(self) -> None:
+        make_plain(self, "size")
+        check_windows(type(self).__name__, self.size, 1, 0, 1)
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        check_image(type(self).__name__, shape)
+        return {}, {}, (shape[0], *pair(self.size))
+
+    def windows(self, x: Array) -> Pair | None:
+        """Return the size of all windows over x, or None if they differ or overlap."""
+        (_, _, h, w), (ho, wo) = x.shape, pair(self.size)
+        return None if h % ho or w % wo else (h // ho, w // wo)
+
+
+@dataclass(frozen=True)
+class AdaptiveAvgPool2D(AdaptivePool2D):
+    """Take the mean of each window, as many as the output has pixels: (c, h, w) -> (c, ho, wo).
+
+    The windows have the same size where the image can be divided so; otherwise they are those of
+    PyTorch (`help(xpcnn.ops.adaptive_avg_pool2d)`), which overlap.
+
+    Backward: dy / N goes to each of the N pixels of the window.
+
+    size: of the output in pixels, ho = wo or (ho, wo).
+
+    Raises:
+        ConfigError: `size` is out of range.
+        ShapeError: samples are not images (in `init`).
+    """
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        size = self.windows(x)
+        if size is not None:  # as for this op there are kernels
+            return without_parameters(*ops.avg_pool2d(x, size=size))
+        return without_parameters(*ops.adaptive_avg_pool2d(x, size=self.size))
+
+
+@dataclass(frozen=True)
+class AdaptiveMaxPool2D(AdaptivePool2D):
+    """Take the largest pixel of each window, as many as the output has: (c, h, w) -> (c, ho, wo).
+
+    The windows are those of AdaptiveAvgPool2D.
+
+    Backward: dy goes to the first largest pixel of the window.
+
+    size: of the output in pixels, ho = wo or (ho, wo).
+
+    Raises:
+        ConfigError: `size` is out of range.
+        ShapeError: samples are not images (in `init`).
+    """
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        size = self.windows(x)
+        if size is not None:
+            return without_parameters(*ops.max_pool2d(x, size=size))
+        return without_parameters(*ops.adaptive_max_pool2d(x, size=self.size))
 
 
 @dataclass(frozen=True)

@@ -37,10 +37,19 @@ from xpcnn.ops.fused import conv_relu_pool
 from xpcnn.ops.linear import dense, flatten, reshape
 from xpcnn.ops.loss import bce_with_logits, mse, softmax_cross_entropy
 from xpcnn.ops.norm import batch_norm, batch_norm_inference
-from xpcnn.ops.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
+from xpcnn.ops.pool import (
+    adaptive_avg_pool2d,
+    adaptive_max_pool2d,
+    avg_pool2d,
+    global_avg_pool2d,
+    global_max_pool2d,
+    max_pool2d,
+)
 from xpcnn.ops.probability import log_softmax, softmax
 
 __all__ = [
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
     "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",

@@ -4,7 +4,7 @@ from functools import cache
 
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_rank, window_shape
+from xpcnn.ops.checks import check_arrays, check_rank, check_windows, window_shape
 from xpcnn.ops.dispatch import op
 from xpcnn.ops.reference.windows import Padding, Pair, pair, sides
 from xpcnn.types import Array
@@ -102,15 +102,26 @@ def _check_avg_pool2d(
     pool_shape("avg_pool2d", image, size, stride, padding, dilation, ceil_mode)
 
 
+def _check_adaptive_avg_pool2d(x: Array, *, size: Pair) -> None:
+    check_windows("adaptive_avg_pool2d", size, 1, 0, 1)
+    _check_pixels("adaptive_avg_pool2d", x)
+
+
+def _check_adaptive_max_pool2d(x: Array, *, size: Pair) -> None:
+    check_windows("adaptive_max_pool2d", size, 1, 0, 1)
+    _check_pixels("adaptive_max_pool2d", x)
+
+
 def _check_global_avg_pool2d(x: Array) -> None:
-    _check_global("global_avg_pool2d", x)
+    _check_pixels("global_avg_pool2d", x)
 
 
 def _check_global_max_pool2d(x: Array) -> None:
-    _check_global("global_max_pool2d", x)
+    _check_pixels("global_max_pool2d", x)
 
 
-def _check_global(name: str, x: Array) -> None:
+def _check_pixels(name: str, x: Array) -> None:
+    """Require images of at least one pixel."""
     check_arrays(name, x=x)
     check_rank(name, "x", x, "(n, c, h, w)")
     if x.shape[2] * x.shape[3] == 0:
@@ -124,5 +135,7 @@ def _check_global(name: str, x: Array) -> None:
 
 max_pool2d = op(reference.max_pool2d, _check_max_pool2d)
 avg_pool2d = op(reference.avg_pool2d, _check_avg_pool2d)
+adaptive_avg_pool2d = op(reference.adaptive_avg_pool2d, _check_adaptive_avg_pool2d)
+adaptive_max_pool2d = op(reference.adaptive_max_pool2d, _check_adaptive_max_pool2d)
 global_avg_pool2d = op(reference.global_avg_pool2d, _check_global_avg_pool2d)
 global_max_pool2d = op(reference.global_max_pool2d, _check_global_max_pool2d)

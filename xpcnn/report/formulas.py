@@ -8,6 +8,8 @@ from xpcnn import layers, ops
 from xpcnn.layers import Layer
 
 OPS: dict[type, Callable[..., Any]] = {
+    layers.AdaptiveAvgPool2D: ops.adaptive_avg_pool2d,
+    layers.AdaptiveMaxPool2D: ops.adaptive_max_pool2d,
     layers.AvgPool2D: ops.avg_pool2d,
     layers.BatchNorm: ops.batch_norm_inference,
     layers.Conv2D: ops.conv2d,

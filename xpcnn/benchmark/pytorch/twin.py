@@ -106,6 +106,10 @@ def twin_of(layer: Layer, params: Params, buffers: Params) -> nn.Module:
             return _max_pool(layer)
         case ours.MinPool2D():
             return Negative(_max_pool(layer))
+        case ours.AdaptiveAvgPool2D():
+            return nn.AdaptiveAvgPool2d(layer.size)
+        case ours.AdaptiveMaxPool2D():
+            return nn.AdaptiveMaxPool2d(layer.size)
         case ours.AvgPool2D():
             size, stride = pair(layer.size), pair(layer.stride or layer.size)
             around = _symmetric(layer, layer.padding, size)

@@ -9,6 +9,7 @@ Which cases each kernel serves: `examples/guides/where-computed.md`.
 """
 
 from xpcnn.ops.reference.activation import prelu
+from xpcnn.ops.reference.adaptive import adaptive_avg_pool2d, adaptive_max_pool2d
 from xpcnn.ops.reference.conv import conv2d
 from xpcnn.ops.reference.elementwise import dropout
 from xpcnn.ops.reference.linear import dense, flatten, reshape
@@ -18,6 +19,8 @@ from xpcnn.ops.reference.pool import avg_pool2d, global_avg_pool2d, global_max_p
 from xpcnn.ops.reference.probability import log_softmax, softmax
 
 __all__ = [
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
     "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",
