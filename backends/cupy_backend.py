@@ -11,12 +11,12 @@ import numpy
 from .cupy_kernels import kernels
 from .cupy_problem import device_index, kernels_on, problem
 
-__all__ = ["Library", "problem"]
+__all__ = ["CuPyLibrary", "open_library", "problem"]
 
 NO_KERNELS: dict[str, Callable[..., Any]] = {}  # unless XPCNN_CUDA_KERNELS is 1
 
 
-class Library:
+class CuPyLibrary:
     """CuPy arrays on one device, which becomes the current one of this thread."""
 
     kernels = NO_KERNELS
@@ -77,6 +77,9 @@ class Library:
             "runtime": _version(runtime.runtimeGetVersion()),
             "kernels": "on" if self.kernels else "off",
         }
+
+
+open_library = CuPyLibrary
 
 
 def _version(number: int) -> str:

@@ -26,7 +26,7 @@ def problem(device: str | int | None) -> tuple[str, str] | None:
     return None
 
 
-class Library:
+class NumPyLibrary:
     """NumPy arrays. `from_host` returns its argument, without a copy."""
 
     xp = numpy
@@ -79,6 +79,9 @@ class Library:
             "threads": str(thread_count()) if can_share() else "the BLAS's own, no threadpoolctl",
             "kernels": shared_library.load().status,
         }
+
+
+open_library = NumPyLibrary
 
 
 def _blas(built_with: dict[str, str]) -> str:

@@ -41,7 +41,7 @@ def problem(device: str | int | None) -> tuple[str, str] | None:
     return None
 
 
-class Library:
+class TorchLibrary:
     """PyTorch tensors on one device."""
 
     kernels = kernels
@@ -93,6 +93,9 @@ class Library:
             facts["device"] = self._torch.cuda.get_device_name(self.device)
             facts["cuda"] = str(self._torch.version.cuda)
         return facts
+
+
+open_library = TorchLibrary
 
 
 def _device_name(device: str | int | None) -> str:

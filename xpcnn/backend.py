@@ -1,7 +1,7 @@
 """The interface between the framework and the array libraries.
 
 `load(name)` imports `backends/<name>_backend.py`; no other file knows that the folder exists. After
-that, arrays decide: an op looks up the fast kernel for the type of its first argument with `fast`.
+that, arrays decide: an op looks up the fast kernel for the type of its first argument with `kernel_for`.
 """
 
 import importlib
@@ -37,8 +37,8 @@ NAMES = ("numpy", "cupy", "torch", "array_api_strict")
 _kernels: dict[type, Kernels] = {}  # by array type; the only state of the package
 
 
-class Library(Protocol):
-    """What each module in `backends/` provides, as its class `Library(device)`.
+class ArrayLibrary(Protocol):
+    """What `open_library(device)` of each module in `backends/` returns.
 
     The module also has `problem(device) -> tuple[str, str] | None`: why the library cannot be used
     here and the command or action that fixes it, or None if it can be used. Optional methods:
@@ -73,11 +73,13 @@ class Backend:
     session(): a context manager around long work, for which the library may start threads.
     warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
         people about what takes time and what is slower than it could be.
-    library, opened_with: arguments of the constructor: an object of the backend's class `Library`,
-        and the device as the user named it, or None.
+    library, opened_with: arguments of the constructor: an `ArrayLibrary`, and the device as the
+        user named it, or None.
     """
 
-    def __init__(self, name: str, library: Library, opened_with: str | int | None = None) -> None:
+    def __init__(
+        self, name: str, library: ArrayLibrary, opened_with: str | int | None = None
+    ) -> None:
         self.name = name
         self.opened_with = opened_with
         self.xp = library.xp
@@ -143,12 +145,12 @@ def load(name: str = "numpy", device: str | int | None = None) -> Backend:
     if found is not None:
         sentence, remedy = found
         raise BackendError(hint(f"backend {name!r} cannot be used: {sentence}", remedy))
-    library: Library = _module(name).Library(device)
+    library: ArrayLibrary = _module(name).open_library(device)
     _kernels[library.array_type] = library.kernels
     return Backend(name, library, device)
 
 
-def fast(x: Array, op: str) -> Callable[..., Any] | None:
+def kernel_for(x: Array, op: str) -> Callable[..., Any] | None:
     """Return the kernel of the op called `op` for arrays of the type of x, or None."""
     kernels = _kernels.get(type(x))
     return None if kernels is None else kernels.get(op)

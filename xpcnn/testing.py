@@ -122,7 +122,7 @@ class _Runner:
     def forward(self, arrays: Arrays, dtype: str) -> tuple[Array, Params, Any]:
         """Return (y, buffers, pullback) of the layer, the buffers as host arrays."""
         on_device = self._move(arrays, dtype)
-        ctx = Context(self.training, grad=True, step=1, source=self._uniform)
+        ctx = Context(self.training, grad=True, forward_pass=1, source=self._uniform)
         returned = self.layer.forward(
             unflatten_like(self.params, on_device),
             unflatten_like(self.buffers, self._move(flatten(self.buffers), dtype)),

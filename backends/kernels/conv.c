@@ -268,7 +268,7 @@ static long filter_rows(void *arguments, long piece)
 
 /* parts (pieces, f * c * kh * kw + f): dw (f, c, kh, kw) and then db (f,), for dy (f, rows, columns, n),
    from each piece of the rows. */
-EXPORT long xpcnn_conv_filters(const TapTable *o, const float *x, const float *dy, float *parts,
+EXPORT long xpcnn_conv_dw(const TapTable *o, const float *x, const float *dy, float *parts,
                                long n, long f, long pieces, long threads)
 {
     Arguments a = {.o = o, .x = x, .dy = dy, .out = parts, .n = n, .f = f, .pieces = pieces};

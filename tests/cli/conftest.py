@@ -40,7 +40,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     It does not tell of the kernels: which there are depends on the machine.
     """
-    monkeypatch.setattr(numpy_backend.Library, "warm_up", lambda self: [])
+    monkeypatch.setattr(numpy_backend.NumPyLibrary, "warm_up", lambda self: [])
 
     def run(*arguments: str | Path) -> Ran:
         monkeypatch.setattr(sys, "argv", ["xpcnn", *map(str, arguments)])

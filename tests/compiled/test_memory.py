@@ -123,7 +123,7 @@ def test_a_model_stays_usable(
     before, called = model.predict_proba(x), library.Call.__call__
 
     def fail(self: Any, *arguments: Any) -> None:
-        if self.name == "conv_filters":
+        if self.name == "conv_dw":
             raise MemoryError(f"{self.op}: 1 bytes of memory could not be allocated")
         called(self, *arguments)
 

@@ -16,7 +16,7 @@ def context(lib: Lib, *, training: bool = True, step: int = 1, seed: int = 0) ->
     def source(path: str, step: int, shape: Shape) -> Array:
         return lib.backend.uniform(random.key(seed, f"dropout/{path}"), step, shape)
 
-    return Context(training, grad=True, step=step, source=source)
+    return Context(training, grad=True, forward_pass=step, source=source)
 
 
 def dropped(lib: Lib, ctx: Context, shape: Shape = (1, 64)) -> list[float]:
@@ -63,7 +63,7 @@ def test_a_draw_needs_a_source() -> None:
         Dropout(0.5).forward({}, {}, numpy.ones((1, 2)), Context(training=True).at("layers.1"))
     assert str(caught.value) == (
         "layers.1: a random draw needs a Context with a source\n"
-        "Try: Context(source=...), a function (path, step, shape) -> uniforms"
+        "Try: Context(source=...), a function (path, forward_pass, shape) -> uniforms"
     )
 
 

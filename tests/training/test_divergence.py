@@ -36,7 +36,7 @@ class Burst:
         return {"s": draw("s", Zeros(), (1,))}, {}, shape
 
     def forward(self, params: Params, buffers: Params, x: Array, ctx: Context) -> Any:
-        now = ctx.step in self.at
+        now = ctx.forward_pass in self.at
         s = params["s"]
 
         def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:

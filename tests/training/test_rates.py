@@ -11,7 +11,7 @@ from tests.training.linear import linear, rows
 from xpcnn import schedules
 from xpcnn.errors import ConfigError
 from xpcnn.optimizers import SGD
-from xpcnn.schedules import Constant, Cosine, Plateau, Schedule, Warmup, after
+from xpcnn.schedules import Constant, Cosine, Plateau, Schedule, Warmup, after_losses
 from xpcnn.training import History, TrainingOptions
 
 DATA = rows(20)
@@ -33,7 +33,7 @@ def run(**options: Any) -> History:
     ],
 )
 def test_plateau_by_eye(plateau: Plateau, losses: list[float], factors: list[float]) -> None:
-    assert [after(plateau, losses[:n]) for n in range(len(losses) + 1)] == [
+    assert [after_losses(plateau, losses[:n]) for n in range(len(losses) + 1)] == [
         Constant(factor) for factor in factors
     ]
 
@@ -52,18 +52,18 @@ def test_plateau_equal_to_pytorch(patience: int, threshold: float, least: float)
         )
         for n, loss in enumerate(losses.tolist(), start=1):
             theirs.step(loss)
-            rate = after(plateau, losses[:n].tolist())(0, 1)
+            rate = after_losses(plateau, losses[:n].tolist())(0, 1)
             assert rate == pytest.approx(sgd.param_groups[0]["lr"], rel=1e-12)
 
 
 def test_plateau_behind_a_warmup() -> None:
-    schedule = after(Warmup(3, Plateau(0, gamma=0.5)), [1.0, 1.0])
+    schedule = after_losses(Warmup(3, Plateau(0, gamma=0.5)), [1.0, 1.0])
     assert schedule == Warmup(3, Constant(0.5))
     assert [schedule(step, 9) for step in range(5)] == [0.125, 0.25, 0.375, 0.5, 0.5]
 
 
 def expected_rates(losses: list[float], plateau: Plateau) -> list[float]:
-    return [0.5 * after(plateau, losses[:epoch])(0, 1) for epoch in range(len(losses))]
+    return [0.5 * after_losses(plateau, losses[:epoch])(0, 1) for epoch in range(len(losses))]
 
 
 @pytest.mark.parametrize("figure", ["loss", "val_loss"])

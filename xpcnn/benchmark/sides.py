@@ -119,7 +119,7 @@ def gradients(
     model: Model, x: numpy.ndarray, labels: numpy.ndarray
 ) -> tuple[float, dict[str, numpy.ndarray]]:
     """Return the loss of a batch in the model's dtype, and its gradients by path."""
-    ctx = Context(training=True, grad=True, step=1, source=random_source(model.network, 0))
+    ctx = Context(training=True, grad=True, forward_pass=1, source=random_source(model.network, 0))
     x = x.astype(model.dtype)
     with model.backend.session():
         scores, _, back = model.layers.forward(model.params, model.buffers, x, ctx)

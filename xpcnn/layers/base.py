@@ -16,8 +16,8 @@ class Context(NamedTuple):
 
     training: whether batch norm normalises by the statistics of the batch and dropout drops.
     grad: whether the pullback will be called; if not, containers discard each pullback at once.
-    step: number of the training forward pass, for random numbers.
-    source: a function (path, step, shape) -> uniforms in [0, 1), float32, on the device.
+    forward_pass: its number in the run, from 1, in training: what random numbers depend on.
+    source: a function (path, forward_pass, shape) -> uniforms in [0, 1), float32, on the device.
     path: dotted path of the layer.
     frozen: paths of the layers that normalise by their running statistics in training too, and
         leave them unchanged.
@@ -25,7 +25,7 @@ class Context(NamedTuple):
 
     training: bool = False
     grad: bool = False
-    step: int = 0
+    forward_pass: int = 0
     source: Callable[[str, int, Shape], Array] | None = None
     path: str = ""
     frozen: frozenset[str] = frozenset()
@@ -33,7 +33,7 @@ class Context(NamedTuple):
     def at(self, name: str) -> "Context":
         """Return the context of the child layer called `name`."""
         path = f"{self.path}.{name}" if self.path else name
-        return Context(self.training, self.grad, self.step, self.source, path, self.frozen)
+        return Context(self.training, self.grad, self.forward_pass, self.source, path, self.frozen)
 
     @property
     def by_batch(self) -> bool:
@@ -41,16 +41,16 @@ class Context(NamedTuple):
         return self.training and self.path not in self.frozen
 
     def uniform(self, shape: Shape) -> Array:
-        """Return uniforms in [0, 1), float32, that depend on seed, path and step alone.
+        """Return uniforms in [0, 1), float32, that depend on seed, path and forward pass alone.
 
         Raises:
             XpcnnError: the context has no source.
         """
         if self.source is None:
             message = f"{self.path}: a random draw needs a Context with a source"
-            advice = "Context(source=...), a function (path, step, shape) -> uniforms"
+            advice = "Context(source=...), a function (path, forward_pass, shape) -> uniforms"
             raise XpcnnError(hint(message, advice))
-        return self.source(self.path, self.step, shape)
+        return self.source(self.path, self.forward_pass, shape)
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
-from xpcnn.backend import fast
+from xpcnn.backend import kernel_for
 from xpcnn.types import Array
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,7 +30,7 @@ def op(reference: Callable[P, R], check: Callable[P, None]) -> Callable[P, R]:
     @wraps(reference)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         check(*args, **kwargs)
-        kernel = fast(args[0] if args else next(iter(kwargs.values())), name)
+        kernel = kernel_for(args[0] if args else next(iter(kwargs.values())), name)
         if kernel is not None:
             result: R = kernel(*args, **kwargs)
             if result is not NotImplemented:
@@ -50,7 +50,7 @@ def with_kernel(name: str) -> Callable[[F], F]:
     def decorate(update: F) -> F:
         @wraps(update)
         def run(self: Any, params: Any, grads: Any, state: Any, lr: Array, step: Array) -> Any:
-            kernel = fast(lr, name)
+            kernel = kernel_for(lr, name)
             if kernel is not None:
                 result = kernel(self, params, grads, state, lr, step)
                 if result is not NotImplemented:

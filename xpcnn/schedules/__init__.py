@@ -4,7 +4,7 @@
 `total_steps` on, the last value stays. In the formulas t is the step and T is `total_steps`. A
 length is a whole number of steps (int) or a fraction of T (float between 0 and 1). Where a
 scheduler of PyTorch is named, values equal its values. Schedules keep no state, so a run resumes at
-any step. Only `Plateau` reacts to the loss, by `after(schedule, losses)`.
+any step. Only `Plateau` reacts to the loss, by `after_losses(schedule, losses)`.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from xpcnn import options as _options
 from xpcnn.habits import advised
 from xpcnn.schedules.base import Length, Schedule, check_length
 from xpcnn.schedules.falling import Constant, Cosine, Exponential, MultiStep, Polynomial, Step
-from xpcnn.schedules.plateau import Plateau, after
+from xpcnn.schedules.plateau import Plateau, after_losses
 from xpcnn.schedules.rising import CosineRestarts, OneCycle, Warmup
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "Schedule",
     "Step",
     "Warmup",
-    "after",
+    "after_losses",
     "check_length",
     "make",
 ]

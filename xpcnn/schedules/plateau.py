@@ -41,7 +41,7 @@ class Plateau:
     def __call__(self, step: int, total_steps: int, /) -> float:
         return 1.0
 
-    def after(self, losses: Sequence[float]) -> Constant:
+    def after_losses(self, losses: Sequence[float]) -> Constant:
         """Return the constant schedule of the next epoch, given the losses of all before it."""
         best, bad, factor = math.inf, 0, 1.0
         for loss in losses:
@@ -54,12 +54,12 @@ class Plateau:
         return Constant(factor)
 
 
-def after(schedule: Schedule, losses: Sequence[float]) -> Schedule:
+def after_losses(schedule: Schedule, losses: Sequence[float]) -> Schedule:
     """Return a schedule as it is in the next epoch.
 
     schedule: any schedule; only `Plateau`, alone or after a `Warmup`, depends on losses.
     losses: of all epochs before, in order.
     """
     if isinstance(schedule, Warmup):
-        return replace(schedule, then=after(schedule.then, losses))
-    return schedule.after(losses) if isinstance(schedule, Plateau) else schedule
+        return replace(schedule, then=after_losses(schedule.then, losses))
+    return schedule.after_losses(losses) if isinstance(schedule, Plateau) else schedule

@@ -40,7 +40,7 @@ class DivergenceCheck:
         what: what is not finite; more: further advice; step: the update, by default the last one.
         """
         step = self.state.step if step is None else step
-        rate = self.state.updates.rate(step - 1, self.state.history.losses())
+        rate = self.state.updates.rate(step, self.state.history.losses())
         advice = f"a smaller learning rate than {rate:g}, or clip_norm=1.0"
         raise XpcnnError(hint(f"training diverged: {what}", "; ".join([advice, *more])))
 

@@ -24,8 +24,8 @@ def check_extension(updates: Updates, before: int, history: History, done: int) 
         raise ConfigError(hint(message, f"epochs={trained} or more, or a new run"))
     old, new = updates.total_for(before), updates.total
     losses = history.losses()
-    for step in range(done):
-        known = losses[: step // updates.per_epoch]
+    for step in range(1, done + 1):
+        known = losses[: (step - 1) // updates.per_epoch]
         then, rate = (updates.rate(step, known, total) for total in (old, new))
         if then != rate:
             options = updates.options
@@ -34,7 +34,7 @@ def check_extension(updates: Updates, before: int, history: History, done: int) 
             message = (
                 f"epochs was {before} and is now {now}: the schedule {over} depends on the number "
                 f"of all updates, so the run is not the beginning of one of {now} epochs: update "
-                f"{step + 1} had the learning rate {then:.6g}, and would have {rate:.6g}"
+                f"{step} had the learning rate {then:.6g}, and would have {rate:.6g}"
             )
             raise ConfigError(hint(message, _ADVICE))
 

@@ -41,7 +41,7 @@ class HealthNotes:
         update = next(updates.epoch(max(epoch, 1), 0, losses))
         labels = updates.train.labels
         figures = checkup(state.network, state.recipe, state.now.progress, update, labels)
-        factor = updates.factor(max(state.step - 1, 0), losses)
+        factor = updates.factor(max(state.step, 1), losses)
         found = findings(figures, state.step, factor, history["loss"])
         found += warm_up(state.options.whole_schedule(), updates.total)
         for finding in new(found, history):

@@ -126,7 +126,7 @@ class Run:
         for update in prefetched(updates) if self.options.augment else updates:
             if state.stopping:
                 break
-            self.train_step(update, epoch)
+            self.run_update(update, epoch)
             self.between_updates()
             last = update
         self.divergence.require_finite()  # waits for the device
@@ -134,7 +134,7 @@ class Run:
             self.give_snapshot(last, epoch)
         self.end_epoch(epoch, resumed_at, time.perf_counter() - start)
 
-    def train_step(self, update: Update, epoch: int) -> None:
+    def run_update(self, update: Update, epoch: int) -> None:
         """Do one update."""
         state, (progress, passes) = self.state, self.state.now
         progress = training_step(state.recipe, progress, *update)

@@ -83,7 +83,7 @@ class RunState:
             int(self.now.progress.hits) / seen,
             None if validation is None else validation.loss,
             None if validation is None else validation.accuracy,
-            self.updates.rate(self.step - 1, self.history.losses()),
+            self.updates.rate(self.step, self.history.losses()),
             seconds,
             (seen - self.updates.samples_after(resumed_at)) / seconds,
             self.step,

@@ -17,7 +17,7 @@ from xpcnn.data.augment import Augmenter
 from xpcnn.errors import ConfigError, hint
 from xpcnn.network import Network
 from xpcnn.samples import Samples
-from xpcnn.schedules import after
+from xpcnn.schedules import after_losses
 from xpcnn.types import Array
 
 
@@ -86,7 +86,7 @@ class Updates:
         """Return the learning rate of an update.
 
         Args:
-            step: updates done before it.
+            step: its number, from 1.
             losses: one of every epoch before; see `History.losses`.
             total: updates of the whole run; by default `self.total`.
         """
@@ -99,13 +99,14 @@ class Updates:
             ConfigError: the factor is no finite number of at least 0.
         """
         total = self.total if total is None else total
-        factor = after(self.options.whole_schedule(), losses)(step, total)
+        done = step - 1  # what schedules count
+        factor = after_losses(self.options.whole_schedule(), losses)(done, total)
         if isinstance(factor, Real) and 0.0 <= factor < math.inf:
             return float(factor)
         schedule = self.options.schedule
         name = getattr(schedule, "__name__", type(schedule).__name__)
         got = f"{factor}" if isinstance(factor, Real) else type(factor).__name__
-        message = f"schedule {name} gives {got} at step {step} of {total}"
+        message = f"schedule {name} gives {got} at step {done} of {total}"
         raise ConfigError(hint(message, "a finite factor >= 0 for every step, counted from 0"))
 
     def epoch(self, epoch: int, skip: int, losses: Sequence[float]) -> Iterator[Update]:
@@ -115,10 +116,10 @@ class Updates:
         """
         size, together = self.options.batch_size, self.options.accumulate
         passed, done = (epoch - 1) * self.batches_per_epoch, (epoch - 1) * self.per_epoch
-        steps = range(done, done + self.per_epoch)
+        steps = range(done + 1, done + self.per_epoch + 1)
         rates = [self.rate(step, losses) for step in steps]
         lr = self.to_device(numpy.asarray(rates, dtype=self.dtype))
-        step = self.to_device(numpy.asarray(steps, dtype=self.dtype) + 1)
+        step = self.to_device(numpy.asarray(steps, dtype=self.dtype))
         order = random.permutation(self.seed, len(self.train), epoch)
         order = order[: self.batches_per_epoch * size]  # all, unless the last batch is dropped
         augmented = self.augmenter.epoch(epoch, order)

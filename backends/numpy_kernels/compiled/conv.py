@@ -23,7 +23,7 @@ from .tap_tables import over_image, over_output
 CONV = Call("conv", "ppppp lll ll", "conv2d")
 CONV_RELU_POOL = Call("conv_relu_pool", "pppppp llll ll")
 UNPOOL = Call("unpool", "ppppp llll ll")
-CONV_FILTERS = Call("conv_filters", "pppp ll ll", "gradient of w in conv2d")
+CONV_DW = Call("conv_dw", "pppp ll ll", "gradient of w in conv2d")
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 
@@ -116,7 +116,7 @@ def gradients(
     if want_dw or want_db:  # both in one call: db has the same bits with and without dw
         pieces, threads = sharing(ho, size, each=1)
         parts = np.empty((pieces, w.size + f), w.dtype)
-        CONV_FILTERS(over_image(c, patches), image, dy, parts, n, f, pieces, threads)
+        CONV_DW(over_image(c, patches), image, dy, parts, n, f, pieces, threads)
         dw_db = parts.sum(axis=0)  # in the order of the rows: the same bits in every run
         dw = dw_db[: w.size].reshape(w.shape) if want_dw else None
         db = dw_db[w.size :] if want_db else None
