@@ -1,7 +1,7 @@
 """The interface between the framework and the array libraries.
 
 `load(name)` imports `backends/<name>_backend.py`; no other file knows that the folder exists. After
-that, arrays decide: an op looks up the fast kernel for the type of its first argument with `kernel_for`.
+that, arrays decide: an op looks up the kernel for the type of its first argument by `kernel_for`.
 """
 
 import importlib
