@@ -60,7 +60,7 @@ ORDER: list[tuple[str, ...]] = [
     ("backend",),
     ("ops", "initializers"),
     ("layers", "losses", "optimizers", "schedules", "metrics"),
-    ("sizes", "data"),
+    ("sizes", "data", "validation_metrics"),
     ("summary", "samples", "model_arguments", "weights"),
     ("network",),
     ("config",),

@@ -4,6 +4,7 @@ All of it follows from the probabilities of one pass over the data. Refuses what
 refuses.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -16,6 +17,7 @@ from xpcnn.inputs import Data, as_pair
 from xpcnn.model import Model
 from xpcnn.table import Table
 from xpcnn.types import Array
+from xpcnn.validation_metrics import auc
 
 if TYPE_CHECKING:
     from xpcnn.figures import Canvas
@@ -210,7 +212,7 @@ def classification_report(
         top_5=metrics.top_k(p, labels, 5) if len(names) > 5 else None,
         log_loss=metrics.log_loss(p, labels),
         calibration_error=metrics.calibration_error(p, labels),
-        auc=_auc(p, labels),
+        auc=None if math.isnan(area := auc(p, labels)) else area,
         per_class=_per_class(names, confusion),
         missing=tuple(name for name, n in zip(names, confusion.sum(axis=1), strict=True) if not n),
         confusion=tuple(map(tuple, confusion.tolist())),
@@ -223,16 +225,6 @@ def classification_report(
         ),
         calibration=tuple(CalibrationBin(*b) for b in metrics.reliability(p, labels)),
     )
-
-
-def _auc(p: numpy.ndarray, labels: numpy.ndarray) -> float | None:
-    """Return the area under the ROC curve, or its mean over classes, each against the rest."""
-    present = numpy.unique(labels).tolist()
-    if len(present) < 2:
-        return None
-    chosen = [1] if p.shape[1] == 2 else present
-    areas = [metrics.auc(p[:, k], (labels == k).astype(numpy.int64)) for k in chosen]
-    return sum(areas) / len(areas)
 
 
 def _per_class(names: Sequence[str], confusion: numpy.ndarray) -> tuple[ClassFigures, ...]:

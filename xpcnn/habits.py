@@ -94,7 +94,7 @@ INSTEAD: Mapping[str, str] = {
     "shuffle": "leave it out: every epoch has an order of its own, by the seed",
     "loss": "Model(..., loss=losses.MSE()), or a name: 'cross-entropy', 'bce', 'mse'",
     "criterion": "Model(..., loss=losses.MSE()), or a name: 'cross-entropy', 'bce', 'mse'",
-    "metrics": "leave it out: loss and accuracy are always there",
+    "metrics": "model.fit(..., metrics=['top_5', f1]): names, and functions of your own",
     "class_weight": _WEIGHTS,
     "class_weights": _WEIGHTS,
     "sample_weight": "fit(..., sample_weights=...), one number for each sample",

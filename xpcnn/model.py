@@ -39,6 +39,7 @@ from xpcnn.training.checkpoints import check_checkpoints
 from xpcnn.training.progress_bar import ProgressBar, is_shown
 from xpcnn.training.saver import Saver
 from xpcnn.types import Array, Shape
+from xpcnn.validation_metrics import Metric, check_metrics
 
 
 @advised
@@ -205,24 +206,34 @@ class Model(ModelState):
 
     @advised
     def evaluate(
-        self, data: Data | Array, labels: Any = None, *, batch_size: int = 256
+        self,
+        data: Data | Array,
+        labels: Any = None,
+        *,
+        batch_size: int = 256,
+        metrics: Sequence[str | Metric] = (),
     ) -> dict[str, float]:
         """Return mean loss and accuracy of the model on data: {"loss": ..., "accuracy": ...}.
+
+            model.evaluate(test, metrics=["top_5", f1])   # also "top_5" and "f1"
 
         Warns (`errors.DataWarning`) of samples on another scale than the model was trained on.
 
         Args:
             data, labels: as of `fit`.
             batch_size: samples that are computed at once; it changes memory and speed only.
+            metrics: further figures, names and functions, as of `TrainingOptions`.
 
         Raises:
             DataError, LabelError, ShapeError, DTypeError: the data does not fit the model.
+            ConfigError: a metric is unknown, or returns anything but one number.
         """
+        chosen = check_metrics(metrics)
         data = self.checked(as_pair(data, labels))
         warn_of_scale(data.images, self.mean, self.std)
         samples = self.network.samples(data.images, data.labels)
         with self.backend.session():
-            return evaluate(self.network, samples, batch_size)
+            return evaluate(self.network, samples, batch_size, metrics=chosen)
 
     @advised
     def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:

@@ -159,13 +159,15 @@ def test_broken_off_where_the_next_validation_would_have_stopped_it(tmp_path: Pa
     assert same(model, weights(expected))
 
 
-@pytest.mark.parametrize("option", [{"keep_best": True}, {"patience": 1}, {"validate_every": 1}])
+@pytest.mark.parametrize(
+    "option", [{"keep_best": True}, {"patience": 1}, {"validate_every": 1}, {"metrics": ["f1"]}]
+)
 @pytest.mark.parametrize("validation", [None, 0.0])
 def test_nothing_to_validate_on(option: dict[str, Any], validation: float | None) -> None:
     with pytest.raises(ConfigError) as caught:
         run(**option, validation=validation)
     assert str(caught.value) == (
-        "keep_best, patience and validate_every need data to validate on\n"
+        "keep_best, patience, validate_every and metrics need data to validate on\n"
         "Try: validation=0.1, a tenth of the training data"
     )
 

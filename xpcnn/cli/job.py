@@ -3,6 +3,7 @@
 import shlex
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.provenance import origin
 from xpcnn.runs.record import MODEL
 from xpcnn.signals import shielded
-from xpcnn.training import Callback, TensorBoard, Validation
+from xpcnn.training import Callback, Epoch, TensorBoard, Validation
 from xpcnn.training.tensorboard import require_tensorboard
 
 _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -72,7 +73,7 @@ def train(request: Request, resumed: Path | None = None) -> dict[str, Any]:
         "dataset": plan.train.name,
         "model": settings.preset.name,
         "parameters": model.summary().parameters,
-        "epochs": [{name: getattr(e, name) for name in _REPORTED} for e in journal.epochs],
+        "epochs": [_reported(e) for e in journal.epochs],
         "notes": journal.history.notes,
         "test": scores,
         "seconds": seconds,
@@ -109,7 +110,7 @@ def _train(plan: Plan, folder: Path, journal: Journal, resume: bool) -> dict[str
             )
         if (best := _kept(plan, journal)) is not None:
             say(f"kept the weights after {best}", quiet)
-        scores = plan.model.evaluate(plan.test)
+        scores = plan.model.evaluate(plan.test, metrics=training.metrics)
         with shielded():
             _save(folder, plan, journal, scores)
     except KeyboardInterrupt:
@@ -123,7 +124,7 @@ def _train(plan: Plan, folder: Path, journal: Journal, resume: bool) -> dict[str
 def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | None) -> None:
     """Save the model with what it comes from: `test` and the last epoch, so far as they ended."""
     last = journal.epochs[-1] if journal.epochs else None
-    figures = None if last is None else {name: getattr(last, name) for name in _FIGURES}
+    figures = None if last is None else _reported(last, _FIGURES)
     best = _kept(plan, journal)
     plan.model.provenance = {
         **origin(plan.model.backend, plan.train),
@@ -131,13 +132,19 @@ def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | N
         "metrics": finite(
             {
                 "last_epoch": figures,
-                "kept": None if best is None else vars(best),
+                "kept": None if best is None else best.as_dict(),
                 "stopped": _stopped(journal),
                 "test": test,
             }
         ),
     }
     plan.model.save(folder / MODEL)
+
+
+def _reported(epoch: Epoch, names: Sequence[str] = _REPORTED) -> dict[str, Any]:
+    """Return the figures of an epoch by name, its metrics last."""
+    table = epoch.as_dict()
+    return {name: table[name] for name in [*names, *(f"val_{name}" for name in epoch.metrics)]}
 
 
 def _kept(plan: Plan, journal: Journal) -> Validation | None:

@@ -116,5 +116,6 @@ class Journal(Callback):
 def _line(record: Epoch | Validation) -> str:
     if isinstance(record, Validation):
         table = {"step": record.step, "val_loss": record.loss, "val_accuracy": record.accuracy}
-        return f"{to_json(table)}\n"
+        metrics = {f"val_{name}": value for name, value in record.metrics.items()}
+        return f"{to_json(table | metrics)}\n"
     return f"{to_json(record.as_dict())}\n"

@@ -53,9 +53,10 @@ def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) 
         command += ["--dataset", flags.dataset]
     elif flags.data_dir is not None:
         command += ["--data-dir", flags.data_dir]
+    named = {"accuracy": scores["accuracy"], **scores}
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in named.items())
     lines = [
-        f"test accuracy {scores['accuracy']:.4f}, loss {scores['loss']:.4f} "
-        f"({len(plan.test):,} images; {seconds:.1f} s in all)",
+        f"test {figures} ({len(plan.test):,} images; {seconds:.1f} s in all)",
         f"run folder: {folder}",
     ]
     if flags.tensorboard:

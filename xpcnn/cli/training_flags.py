@@ -142,6 +142,14 @@ TRAINING: Mapping[str, list[Option]] = {
             text="Updates between validations, in addition to the one after every epoch.",
         ),
         option(
+            "--metrics",
+            metavar="LIST",
+            at="training.metrics",
+            parse=listed,
+            text="Figures of validation and test beside loss and accuracy: auc, calibration_error, "
+            "f1, log_loss, top_3, top_5.",
+        ),
+        option(
             "--keep-best",
             is_flag=True,
             at="training.keep_best",

@@ -14,6 +14,7 @@ from xpcnn.optimizers import SGD, Optimizer, clip_by_global_norm, clip_by_value
 from xpcnn.optimizers.groups import check_factors, check_patterns
 from xpcnn.schedules import Constant, Length, Schedule, Warmup, check_length
 from xpcnn.types import Array
+from xpcnn.validation_metrics import Metric, check_metrics
 
 Clip: TypeAlias = Callable[[dict[str, Array]], dict[str, Array]]
 
@@ -74,6 +75,10 @@ class TrainingOptions:
         as [Flip(), Crop(4)].
     validate_every: updates between validations, besides the one at the end of every epoch; None for
         that one only.
+    metrics: figures of each validation beside loss and accuracy: names ("auc", "calibration_error",
+        "f1", "log_loss", "top_3", "top_5") and functions of your own, of the probabilities (n,
+        classes) and labels (n,) of all samples, NumPy arrays, which return a number. They are
+        called `val_` and the name of the function. Training does not depend on them.
     monitor: figure by which validations are compared, "val_loss" or "val_accuracy".
     keep_best: True gives the model the weights of its best validation in the end.
     patience: number of successive validations without improvement after which training stops, with
@@ -101,6 +106,7 @@ class TrainingOptions:
     ema: float | None = None
     augment: tuple[Augmentation, ...] = ()
     validate_every: int | None = None
+    metrics: tuple[str | Metric, ...] = ()
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
     keep_best: bool = False
     patience: int | None = None
@@ -138,6 +144,7 @@ class TrainingOptions:
         object.__setattr__(self, "layer_lr", check_factors(self.layer_lr))
         object.__setattr__(self, "freeze", check_patterns(self.freeze))
         object.__setattr__(self, "augment", checked(self.augment))
+        object.__setattr__(self, "metrics", check_metrics(self.metrics))
 
     @property
     def best_kept(self) -> bool:
@@ -193,6 +200,6 @@ def overridden(base: TrainingOptions | None, changes: Mapping[str, Any]) -> Trai
 
 def check_validation(options: TrainingOptions, there: bool) -> None:
     """Require data to validate on, where the options ask for figures of it."""
-    if not there and (options.best_kept or options.validate_every):
-        message = "keep_best, patience and validate_every need data to validate on"
+    if not there and (options.best_kept or options.validate_every or options.metrics):
+        message = "keep_best, patience, validate_every and metrics need data to validate on"
         raise ConfigError(hint(message, "validation=0.1, a tenth of the training data"))

@@ -146,7 +146,7 @@ def _plural(kind: Any, objects: Objects) -> str:
     if get_origin(item) is tuple:
         return f"{number}lists of {_plural(item, objects)}"
     if get_origin(item) in (Union, types.UnionType):
-        return number + " or ".join(_MANY.get(kind, str(kind)) for kind in get_args(item))
+        return number + " or ".join(_MANY[kind] for kind in get_args(item) if kind in _MANY)
     return number + _MANY.get(item, _describe(item, objects))
 
 

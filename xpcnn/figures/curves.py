@@ -15,29 +15,45 @@ CURVES: Mapping[str, Sequence[str]] = {
 }
 """By the name on the axis: the figures of an epoch that are drawn."""
 
+_IN_A_ROW = 3
+
 _FEW = 20  # epochs that get a mark each
 
 
 class Figures(Protocol):
-    """What is known of each epoch, by name: "epoch", "loss", "val_loss", ...; None is not drawn."""
+    """What is known of each epoch, by name: "epoch", "loss", "val_loss", ...; None is not drawn.
+
+    metrics: the names of further figures, such as "val_f1".
+    """
 
     def __getitem__(self, name: str, /) -> Sequence[Any]: ...
 
+    @property
+    def metrics(self) -> Sequence[str]: ...
+
 
 def training_curves(runs: Mapping[str, Figures]) -> Canvas:
-    """Return loss, accuracy and learning rate over the epochs, side by side.
+    """Return loss, accuracy, learning rate and each metric over the epochs, side by side.
 
     runs: the figures of each training by its name; one alone needs no name.
     """
+    names = curves_of(runs)
+    rows = -(-len(names) // _IN_A_ROW)
     with style():
-        figure = blank(12, 3.4)
-        for axes, name in zip(figure.subplots(1, len(CURVES)), CURVES, strict=True):
-            _draw(axes, runs, name)
+        figure = blank(12, 3.4 * rows)
+        for place, name in enumerate(names, 1):
+            _draw(figure.add_subplot(rows, _IN_A_ROW, place), runs, name)
     return figure
 
 
+def curves_of(runs: Mapping[str, Figures]) -> Mapping[str, Sequence[str]]:
+    """Return what can be drawn of some trainings: `CURVES`, and each metric of any."""
+    metrics = dict.fromkeys(key for run in runs.values() for key in run.metrics)
+    return {**CURVES, **{key.removeprefix("val_").replace("_", " "): (key,) for key in metrics}}
+
+
 def training_curve(runs: Mapping[str, Figures], name: str) -> Canvas:
-    """Return one curve of each training: "loss", "accuracy" or "learning rate"."""
+    """Return one curve of each training, by a name of `curves_of`, such as "loss"."""
     with style():
         figure = blank(5.4, 3.4)
         _draw(figure.subplots(), runs, name)
@@ -46,11 +62,12 @@ def training_curve(runs: Mapping[str, Figures], name: str) -> Canvas:
 
 def _draw(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
     """Draw a curve of each run: one run in two colours, several in a colour each."""
+    keys = curves_of(runs)[name]
     axes.set(xlabel="epoch", ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for i, (name_of_run, figures) in enumerate(runs.items()):
         run = plain(name_of_run)
-        for key in CURVES[name]:
+        for key in keys:
             is_validation = key.startswith("val_")
             points = [
                 (epoch, y)
@@ -64,8 +81,8 @@ def _draw(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
                 label = "validation" if is_validation else "training"
             else:
                 colour = COLOURS[i % len(COLOURS)]
-                label = f"{run} (training)" if len(CURVES[name]) == 2 and not is_validation else run
-            dashed = len(runs) > 1 and len(CURVES[name]) == 2 and not is_validation
+                label = f"{run} (training)" if len(keys) == 2 and not is_validation else run
+            dashed = len(runs) > 1 and len(keys) == 2 and not is_validation
             axes.plot(
                 *zip(*points, strict=True),
                 color=colour,

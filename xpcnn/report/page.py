@@ -8,7 +8,7 @@ from markupsafe import Markup
 from xpcnn.classification import classification_report
 from xpcnn.data import Dataset
 from xpcnn.figures import svg, training_curve
-from xpcnn.figures.curves import CURVES
+from xpcnn.figures.curves import curves_of
 from xpcnn.report.comparison import compared, unlike_data
 from xpcnn.report.inside import chosen_rows, filters, samples
 from xpcnn.report.predictions import evaluation_tables, is_images
@@ -90,11 +90,11 @@ def report(
 
 
 def curves(runs: Sequence[Run]) -> list[Markup]:
-    """Return loss, accuracy and learning rate of the runs as SVG; none where no epoch ended."""
+    """Return the curves of the runs as SVG; none where no epoch ended."""
     named = {run.name: run for run in runs if len(run)}
     return [
         Markup(svg(training_curve(named, name), f"{name} over epochs: {_ends(runs, keys[-1])}"))
-        for name, keys in CURVES.items()
+        for name, keys in curves_of(named).items()
         if named
     ]
 

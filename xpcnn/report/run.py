@@ -27,6 +27,13 @@ class Run:
         return len(self.record.epochs)
 
     @property
+    def metrics(self) -> Sequence[str]:
+        """The names of the metrics beside loss and accuracy: "val_f1", ..."""
+        names = dict.fromkeys(name for line in self.record.epochs for name in line)
+        known = ("val_loss", "val_accuracy")
+        return [name for name in names if name.startswith("val_") and name not in known]
+
+    @property
     def seconds(self) -> float:
         """The time of all epochs."""
         return float(sum(x or 0.0 for x in self["seconds"]))

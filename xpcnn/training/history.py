@@ -1,6 +1,6 @@
 """The history of a run: the figures of its epochs and validations, and notes for a person."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -20,15 +20,23 @@ class Validation:
     step: number of updates before it.
     loss, accuracy: means over the validation part.
     ends_epoch: whether it took place at the end of an epoch.
+    metrics: the metrics that the options ask for, by name; None for NaN and infinity.
     """
 
     step: int
     loss: float
     accuracy: float
     ends_epoch: bool
+    metrics: dict[str, float | None] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name, each metric as val_<name>."""
+        return _with_metrics(self)
 
     def __str__(self) -> str:
-        return f"step {self.step:,}  val loss {self.loss:.4f}  val accuracy {self.accuracy:.4f}"
+        parts = [f"step {self.step:,}", f"val loss {self.loss:.4f}"]
+        parts += [f"val accuracy {self.accuracy:.4f}", *_shown(self.metrics)]
+        return "  ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Epoch:
     seconds: duration.
     images_per_second: speed of training.
     step: number of updates since the start of the run.
+    metrics: of the validation part, by name; see `Validation`.
     """
 
     epoch: int
@@ -53,15 +62,17 @@ class Epoch:
     seconds: float
     images_per_second: float
     step: int
+    metrics: dict[str, float | None] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields by name."""
-        return asdict(self)
+        """Return the fields by name, each metric as val_<name>."""
+        return _with_metrics(self)
 
     def __str__(self) -> str:
         parts = [f"epoch {self.epoch}", f"loss {self.loss:.4f}", f"accuracy {self.accuracy:.4f}"]
         if self.val_loss is not None and self.val_accuracy is not None:
             parts += [f"val loss {self.val_loss:.4f}", f"val accuracy {self.val_accuracy:.4f}"]
+        parts += _shown(self.metrics)
         parts += [f"{self.seconds:.2f} s", f"{self.images_per_second:,.0f} images/s"]
         return "  ".join(parts)
 
@@ -117,6 +128,7 @@ class History:
         formats = {
             "epoch": "d",
             **dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), ".4f"),
+            **dict.fromkeys(self.metrics, ".4f"),
             "lr": ".4g",
             "seconds": ".2f",
         }
@@ -127,6 +139,11 @@ class History:
         }
         rows = list(zip(*columns.values(), strict=True))
         return Table(f"{len(self)} epochs", list(columns), rows, ">" * len(columns))
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the metrics of the validations: "val_f1", ..."""
+        return list(dict.fromkeys(f"val_{name}" for e in self.epochs for name in e.metrics))
 
     def plot(self) -> "Canvas":
         """Return a figure of matplotlib: loss, accuracy and learning rate over the epochs.
@@ -146,21 +163,30 @@ class History:
         return [e.loss if e.val_loss is None else e.val_loss for e in self.epochs]
 
     def __getitem__(self, name: str) -> list[Any]:
-        """Return one figure of every epoch: history["loss"].
+        """Return one figure of every epoch: history["loss"]; None where it was not taken.
 
         Raises:
             ConfigError: there is no such figure.
         """
-        figures = [field.name for field in fields(Epoch)]
+        figures = [field.name for field in fields(Epoch) if field.name != "metrics"] + self.metrics
         if name not in figures:
             advice = nearest(str(name), figures)
             if isinstance(name, int | slice):
                 advice = f"history.epochs[{name if isinstance(name, int) else '...'}]"
             raise ConfigError(hint(f"a history has no figure {name!r}", advice))
-        return [getattr(epoch, name) for epoch in self.epochs]
+        return [epoch.as_dict().get(name) for epoch in self.epochs]
 
     def __iter__(self) -> Iterator[Epoch]:
         return iter(self.epochs)
 
     def __len__(self) -> int:
         return len(self.epochs)
+
+
+def _with_metrics(record: Epoch | Validation) -> dict[str, Any]:
+    table = asdict(record)
+    return table | {f"val_{name}": value for name, value in table.pop("metrics").items()}
+
+
+def _shown(metrics: Mapping[str, float | None]) -> list[str]:
+    return [f"val {name} {value:.4f}" for name, value in metrics.items() if value is not None]

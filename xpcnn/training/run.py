@@ -26,6 +26,7 @@ from xpcnn.training.saver import Saver
 from xpcnn.training.step import training_step
 from xpcnn.training.stopping import stop_at_limits, stop_without_improvement
 from xpcnn.training.updates import Update
+from xpcnn.validation_metrics import name_of
 
 
 class Run:
@@ -171,10 +172,13 @@ class Run:
         self.divergence.require_finite()
         weights = state.weights()
         size = self.options.batch_size
-        scores = evaluate(self.network, self.validation, size, weights)
+        metrics = self.options.metrics
+        scores = evaluate(self.network, self.validation, size, weights, metrics)
         if not math.isfinite(loss := scores["loss"]):
             self.divergence.fail(f"the validation loss is {loss} after update {state.step}")
-        record = Validation(state.step, loss, scores["accuracy"], not state.is_mid_epoch())
+        accuracy, ends_epoch = scores["accuracy"], not state.is_mid_epoch()
+        further = {name: _finite(scores[name]) for name in map(name_of, metrics)}
+        record = Validation(state.step, loss, accuracy, ends_epoch, further)
         if self.options.best_kept and history.would_be_best(record, self.options.monitor):
             state.best = weights
         history.validations.append(record)  # last: an interrupt before it repeats the validation
@@ -217,3 +221,8 @@ class Run:
             self.state.now = self.divergence.good
         elif self.saver is not None and self.state.now.passes > 0:
             self.save(self.saver)
+
+
+def _finite(value: float) -> float | None:
+    """Return a figure as files have it: None for NaN and infinity."""
+    return value if math.isfinite(value) else None

@@ -8,7 +8,7 @@ from xpcnn.config.training_options import TrainingOptions
 from xpcnn.network import Network
 from xpcnn.version import VERSION
 
-_MAY_CHANGE = ("max_seconds",)
+_MAY_CHANGE = ("max_seconds", "metrics")
 """Options that may change when a run is resumed."""
 
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
@@ -37,7 +37,11 @@ def identity_of(
 
 def incomparable(options: TrainingOptions) -> list[str]:
     """Return the names of the options that do not say in words what they are, such as a lambda."""
-    return [name for name, value in vars(options).items() if _ADDRESS.search(repr(value))]
+    return [
+        name
+        for name, value in vars(options).items()
+        if name not in _MAY_CHANGE and _ADDRESS.search(repr(value))
+    ]
 
 
 def environment(network: Network) -> dict[str, str]:

@@ -87,6 +87,7 @@ class RunState:
             seconds,
             (seen - self.updates.samples_after(resumed_at)) / seconds,
             self.step,
+            {} if validation is None else validation.metrics,
         )
 
     def weights(self) -> Weights:

@@ -26,8 +26,9 @@ class TensorBoard(Callback):
         model.fit(train, validation=0.1, callbacks=[TensorBoard("logs/first")])
 
     and `tensorboard --logdir logs` shows them, by update: `train/loss`, `train/accuracy`,
-    `train/lr` and `train/images_per_second` after every epoch, `validation/loss` and
-    `validation/accuracy` after every validation, notes as text. A resumed run continues its curves.
+    `train/lr` and `train/images_per_second` after every epoch, `validation/loss`,
+    `validation/accuracy` and further metrics after every validation, notes as text. A resumed run
+    continues its curves.
 
     Args:
         folder: where to write; each run needs a folder of its own.
@@ -58,6 +59,9 @@ class TensorBoard(Callback):
     def on_validation(self, record: Validation) -> None:
         self._write("validation/loss", record.loss, record.step)
         self._write("validation/accuracy", record.accuracy, record.step)
+        for name, value in record.metrics.items():
+            if value is not None:
+                self._write(f"validation/{name}", value, record.step)
 
     def on_epoch_end(self, record: Epoch) -> None:
         for name, tag in _FIGURES.items():
