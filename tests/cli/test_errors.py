@@ -148,12 +148,14 @@ def test_refused_before_a_folder_is_made(cli: Cli, arguments: list[str], message
         ),
         (
             ["--patience", "3", "--validation", "0"],
-            "--patience 3: keep_best, patience, validate_every and metrics need data to validate on\n"
+            "--patience 3: keep_best, patience, validate_every and metrics need data to validate "
+            "on\n"
             "Try: --validation 0.1, a tenth of the training data",
         ),
         (
             ["--keep-best", "--validation", "0"],
-            "--keep-best: keep-best, patience, validate_every and metrics need data to validate on\n"
+            "--keep-best: keep-best, patience, validate_every and metrics need data to validate "
+            "on\n"
             "Try: --validation 0.1, a tenth of the training data",
         ),
     ],

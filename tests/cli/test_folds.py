@@ -54,10 +54,10 @@ def test_a_run_for_every_fold(cli: Cli) -> None:
 def test_an_interrupted_cross_validation_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     real = job.train
 
-    def interrupted(request: Request, resumed: Path | None = None) -> Any:
+    def interrupted(request: Request, resumed: Path | None = None, **more: Any) -> Any:
         if request.flags.fold == 2:
             raise KeyboardInterrupt
-        return real(request, resumed)
+        return real(request, resumed, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "train", interrupted)
@@ -69,6 +69,18 @@ def test_an_interrupted_cross_validation_goes_on(cli: Cli, monkeypatch: pytest.M
     assert [fold["fold"] for fold in answer["folds"]] == [1, 2, 3]
     whole = json.loads(cli(*ASKED, "--out", "whole", "--json").out)
     assert answer["mean"] == whole["mean"]
+
+
+def test_what_folds_say_and_their_report(cli: Cli) -> None:
+    pytest.importorskip("jinja2")
+    ran = cli("train", *TINY, "--folds", "2", "--out", "cv")
+    assert ran.err.count("test accuracy ") == 3  # of each fold, and the mean
+    assert ran.err.count("next: ") == 0
+    assert ran.err.count("report: ") == 1
+    assert "report: xpcnn report cv\n" in ran.err
+    assert json.loads(cli("report", "cv", "--json").out)["runs"] == ["fold-1", "fold-2"]
+    assert Path("cv/report.html").is_file()
+    assert "fold 1 of 2 is finished\nfold 2 of 2 is finished\n" in cli("resume", "cv").err
 
 
 def test_the_folder_of_all_folds_is_no_run(cli: Cli) -> None:

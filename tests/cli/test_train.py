@@ -201,7 +201,7 @@ def test_two_runs_of_one_second_have_two_folders(cli: Cli) -> None:
 
 def test_numbers_that_json_lacks_become_null(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     infinite = {"loss": float("inf"), "accuracy": 0.5}
-    monkeypatch.setattr(xpcnn.Model, "evaluate", lambda self, data: infinite)
+    monkeypatch.setattr(xpcnn.Model, "evaluate", lambda self, data, **more: infinite)
     ran = cli("train", *TINY, "--json", "--out", "run")
     assert json.loads(ran.out)["test"] == {"loss": None, "accuracy": 0.5}
     metrics = load_model("run/model.safetensors").provenance["metrics"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.report.html import check_self_contained
 from xpcnn.cli.ranges import Range, Tune, read_tune
 from xpcnn.errors import ConfigError
 
@@ -63,6 +64,48 @@ def test_a_search_its_best_run_and_more_trials(cli: Cli) -> None:
     assert ran.code == 1
     assert (
         "folder is a search of another file: its tune.toml differs in more than trials" in ran.err
+    )
+
+
+def test_a_trial_is_not_stopped_after_its_last_epoch(cli: Cli) -> None:
+    # 1 epoch: what successive halving would stop there has come to its end
+    Path("search.toml").write_text(FILE.replace("epochs = 2", "epochs = 1"))
+    assert [t["state"] for t in search(cli, "search.toml")["trials"]] == ["complete"] * 3
+
+
+def test_the_report_of_a_search_has_its_trials(cli: Cli) -> None:
+    for package in ("jinja2", "matplotlib"):
+        pytest.importorskip(package)
+    Path("search.toml").write_text(FILE)
+    found = search(cli, "search.toml", "--out", "folder")
+    assert json.loads(Path("folder/trials.json").read_text())["trials"] == found["trials"]
+    assert cli("report", "folder").out == "report: folder/report.html\n"
+    page = check_self_contained(Path("folder/report.html").read_text(encoding="utf-8"))
+    for trial in found["trials"]:
+        figures = [f"{trial['value']:.4f}", str(trial["epochs"]), f"{trial['seconds']:.1f}"]
+        lr, filters, size = trial["values"].values()
+        expected = [
+            str(trial["trial"]),
+            trial["state"],
+            *figures,
+            f"{lr:g}",
+            *map(str, (filters, size)),
+        ]
+        assert expected in page.rows
+        assert len(trial["curve"]) == trial["epochs"]
+    for figure in ("over epochs", "by training.optimizer.lr", "by layers.0.filters"):
+        assert f"val_accuracy of 3 trials {figure}" in page.words
+    assert "xpcnn train --config folder/best.toml" in page.words
+    # beside a run, a section of its page
+    assert cli("train", "--config", "folder/best.toml", "--quiet", "--out", "run").code == 0
+    assert cli("report", "run", "folder", "--out", "page.html").code == 0
+    page = check_self_contained(Path("page.html").read_text(encoding="utf-8"))
+    assert "Search folder" in page.words
+    assert "Calibration" in page.words
+    Path("folder/trials.json").unlink()
+    ran = cli("report", "folder")
+    assert ran.err == (
+        "error: folder: the search has no trials.json\nTry: xpcnn tune folder, which writes it\n"
     )
 
 

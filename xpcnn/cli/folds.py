@@ -55,16 +55,16 @@ def cross_validate(request: Request, resumed: Path | None = None) -> dict[str, A
         found = []
         try:
             for number in range(1, count + 1):
-                say(f"fold {number} of {count}", quiet)
                 fold = folder / f"fold-{number}"
-                _train(of_fold(request, number, fold))
+                if not _train(of_fold(request, number, fold)):
+                    say(f"fold {number} of {count} is finished", quiet)
                 found.append(_figures(fold, number))
         except KeyboardInterrupt:
             say(f"to go on with all folds: {shlex.join(['xpcnn', 'resume', str(folder)])}")
             raise
         result = {"run_dir": str(folder), "folds": found, **summary_of(found)}
         write_bytes(folder / FOLDS, f"{to_json(result, indent=2)}\n".encode())
-    say(_closing(result), quiet)
+    say(_closing(result, flags.report), quiet)
     return {**result, "seconds": time.perf_counter() - start}
 
 
@@ -92,14 +92,17 @@ def summary_of(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]
     return {"mean": mean, "std": std}
 
 
-def _train(request: Request) -> None:
-    """Train with one fold, or the rest of it; nothing if it is finished."""
+def _train(request: Request) -> bool:
+    """Train with one fold, or the rest of it; return False if it was finished before."""
     folder = Path(str(request.flags.out))
     if not (folder / CONFIG).is_file():
-        train(request)
+        train(request, brief=True)
     elif outcome(folder) is None:
         with locked_run(folder):
-            train(request, resumed=folder)
+            train(request, resumed=folder, brief=True)
+    else:
+        return False
+    return True
 
 
 def _figures(folder: Path, number: int) -> dict[str, Any]:
@@ -116,14 +119,14 @@ def _figures(folder: Path, number: int) -> dict[str, Any]:
     }
 
 
-def _closing(result: Mapping[str, Any]) -> str:
+def _closing(result: Mapping[str, Any], has_report: bool) -> str:
     mean, std = result["mean"], result["std"]
     lines = [
         f"{name.replace('_', ' ').replace('val', 'validation')} {mean[name]:.4f} +- {std[name]:.4f}"
         for name in FIGURES
         if name in mean
     ]
-    folds = len(result["folds"])
-    return "\n".join(
-        [f"{folds} folds, mean +- deviation: {', '.join(lines)}", f"folder: {result['run_dir']}"]
-    )
+    folder = result["run_dir"]
+    report = [] if has_report else [f"report: {shlex.join(['xpcnn', 'report', folder])}"]
+    what = f"{len(result['folds'])} folds, mean +- deviation: {', '.join(lines)}"
+    return "\n".join([what, f"folder: {folder}, with a run in fold-1, fold-2, ...", *report])

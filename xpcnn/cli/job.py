@@ -31,10 +31,11 @@ _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 _REPORTED = (*_FIGURES, "seconds", "images_per_second")
 
 
-def train(request: Request, resumed: Path | None = None) -> dict[str, Any]:
+def train(request: Request, resumed: Path | None = None, *, brief: bool = False) -> dict[str, Any]:
     """Train, test and save as asked; return what `train --json` prints.
 
     resumed: the folder of the run to resume, in place of a new one; the caller holds its lock.
+    brief: whether to end with the figures of the test alone, without commands that go on.
 
     Ctrl-C, SIGTERM and SIGHUP (KeyboardInterrupt) pass through, once the model of the last step is
     saved.
@@ -64,7 +65,8 @@ def train(request: Request, resumed: Path | None = None) -> dict[str, Any]:
             warn(plan)
         scores = _train(plan, folder, journal, resumed is not None)
     seconds = time.perf_counter() - start
-    say(closing(folder, scores, plan, seconds), quiet)
+    words = closing(folder, scores, plan, seconds)
+    say(words[0] if brief else "\n".join(words), quiet)
     return {
         "run_dir": str(folder),
         "backend": model.backend.name,

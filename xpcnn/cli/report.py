@@ -14,7 +14,7 @@ from xpcnn.cli.options import (
 
 
 @click.command("report")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", metavar="RUN|SEARCH...", nargs=-1, required=True)
 @option(
     "--out",
     metavar="FILE.html",
@@ -49,7 +49,9 @@ def command(
     RUN is a run folder. The report shows curves, the confusion matrix, classes, calibration, the
     worst samples, filters, feature maps, saliency and Grad-CAM, the time of each layer, the
     environment, and the command that repeats the run. Curves of several runs lie over each other,
-    beside what differs in their configurations; everything else is about the first run.
+    beside what differs in their configurations; everything else is about the first run. The folder
+    of `train --folds` stands for the runs of its folds; that of `xpcnn tune`, alone or beside runs,
+    for figures and a table of its trials.
 
     Without the test data at hand, the report says so, and shows what needs none. Needs
     pip install 'xpcnn[report]'.

@@ -1,5 +1,6 @@
 """Writing the report of runs, for `xpcnn report` and `xpcnn train --report`."""
 
+import itertools
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,10 @@ from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.report.page import report
 from xpcnn.report.run import Run
-from xpcnn.runs import read_run
+from xpcnn.report.search import search_page, search_parts
+from xpcnn.runs import read_run, read_search
 from xpcnn.runs.record import MODEL
+from xpcnn.runs.search import is_search
 
 FILE = "report.html"
 
@@ -36,14 +39,23 @@ def write_report(
 ) -> dict[str, Any]:
     """Write the page and return what `xpcnn report --json` prints.
 
-    folders: of the runs; the first is shown in detail. Test data that were not asked for and cannot
-    be read are left out, with a note.
+    folders: of the runs; the first is shown in detail. A folder of folds stands for its folds, that
+    of a search for the table of its trials. Test data that were not asked for and cannot be read
+    are left out, with a note.
 
     Raises:
         XpcnnError: a folder holds no run with a model, the data that were asked for cannot be read
             or do not fit, a row is not among them, or the file cannot be written.
     """
-    runs = opened(folders, backend, device)
+    searches = [(Path(folder), read_search(folder)) for folder in folders if is_search(folder)]
+    runs = opened(with_folds(folders), backend, device)
+    default = Path(folders[0]) / FILE if len(folders) == 1 else Path(FILE)
+    path = default if out is None else Path(out)
+    if not runs:
+        if rows or choice not in (None, DataChoice()) or len(searches) > 1:
+            message = "a search is shown alone, and has no data"
+            raise ConfigError(hint(message, f"xpcnn report {folders[0]}, or a run beside it"))
+        return _written(path, search_page(*searches[0]))
     images, notes = _data(runs[0], choice or DataChoice())
     if rows and images is None:
         message = "rows are chosen, but the test data are not at hand"
@@ -54,17 +66,35 @@ def write_report(
     for note in notes:
         say(f"note: {note}")
     data, part = (None, "test") if images is None else images
-    page = report(runs, data, part, rows=rows, notes=notes).encode()
-    default = Path(folders[0]) / FILE if len(folders) == 1 else Path(FILE)
-    path = default if out is None else Path(out)
-    write_bytes(path, page)
+    parts = [search_parts(*search) for search in searches]
+    page = report(runs, data, part, rows=rows, notes=notes, searches=parts)
+    return _written(path, page, [run.name for run in runs], 0 if data is None else len(data), notes)
+
+
+def _written(
+    path: Path, page: str, runs: Sequence[str] = (), samples: int = 0, notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Write a page; return what is printed about it."""
+    content = page.encode()
+    write_bytes(path, content)
     return {
         "report": str(path),
-        "bytes": len(page),
-        "runs": [run.name for run in runs],
-        "samples": 0 if data is None else len(data),
-        "notes": notes,
+        "bytes": len(content),
+        "runs": list(runs),
+        "samples": samples,
+        "notes": list(notes),
     }
+
+
+def with_folds(folders: Sequence[str]) -> list[str]:
+    """Return the folders of runs: a folder of folds stands for its folds, a search for none."""
+    found: list[str] = []
+    for folder in folders:
+        if not is_search(folder):
+            folds = (Path(folder, f"fold-{number}") for number in itertools.count(1))
+            found += map(str, itertools.takewhile(Path.is_dir, folds))
+            found += [] if Path(folder, "fold-1").is_dir() else [folder]
+    return found
 
 
 def opened(folders: Sequence[str], backend: str, device: str | None) -> list[Run]:

@@ -45,8 +45,8 @@ def opening(plan: Plan) -> str:
     )
 
 
-def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) -> str:
-    """Return the figures of the test, and commands that show the run and use the model."""
+def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) -> list[str]:
+    """Return lines: the figures of the test, then commands that show the run and use the model."""
     flags = plan.flags
     command = ["xpcnn", "predict", str(folder), "--rows", "0:10"]
     if data.is_path(flags.dataset):
@@ -63,4 +63,4 @@ def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) 
         lines.append(f"curves: {shlex.join(['tensorboard', '--logdir', str(folder)])}")
     if not flags.report:  # which names its page when it is written
         lines.append(f"report: {shlex.join(['xpcnn', 'report', str(folder)])}")
-    return "\n".join([*lines, f"next: {shlex.join(command)}"])
+    return [*lines, f"next: {shlex.join(command)}"]

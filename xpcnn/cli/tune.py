@@ -37,7 +37,7 @@ def command(context: click.Context, file: str, out: str | None, quiet: bool, as_
     """
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.train import command as train_command
-    from xpcnn.cli.tuning import table_of, tune
+    from xpcnn.cli.tuning import as_dict, as_words, tune
 
     context.meta[Option.RECORDED] = True
 
@@ -50,5 +50,5 @@ def command(context: click.Context, file: str, out: str | None, quiet: bool, as_
         with train_command.make_context("train", given, parent=context) as inner:
             return Request(inner)
 
-    result = tune(Path(file), out, quiet, request_of)
-    answer(to_json(result) if as_json else table_of(result))
+    folder, found = tune(Path(file), out, quiet, request_of)
+    answer(to_json(as_dict(folder, found)) if as_json else as_words(folder, found))

@@ -1,8 +1,9 @@
 """A search for hyperparameters, by optuna: trials in a database, pruned by successive halving.
 
 The folder of a search holds tune.toml (what is searched), base.toml (the run that the ranges
-change), trials.sqlite3 (the trials; the search goes on from them), and best.toml with
-best-model.toml: the best trial, as `xpcnn train --config` takes it.
+change), trials.sqlite3 (the trials; the search goes on from them), trials.json (the same, for
+people and reports), and best.toml with best-model.toml: the best trial, as `xpcnn train --config`
+takes it.
 """
 
 import json
@@ -11,13 +12,14 @@ import shlex
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy
 
 from xpcnn import data
-from xpcnn.cli.output import say
+from xpcnn.cli.output import say, to_json
 from xpcnn.cli.plan import Plan, prepare
 from xpcnn.cli.ranges import Range, Tune, read_tune
 from xpcnn.cli.request import Request
@@ -25,14 +27,16 @@ from xpcnn.cli.run_folder import INIT, locked_run, new_run
 from xpcnn.config import toml
 from xpcnn.errors import ConfigError, XpcnnError, hint, missing, prefix_errors
 from xpcnn.io.atomic import write_bytes
-from xpcnn.training import Callback, StopTraining, Validation
+from xpcnn.runs import Search, Trial
+from xpcnn.runs.search import TRIALS
+from xpcnn.training import Callback, History, StopTraining, Validation
 
 try:
     import optuna
 except ImportError as error:
     raise missing("xpcnn tune", "optuna", "tune") from error
 
-TUNE, BASE, TRIALS = "tune.toml", "base.toml", "trials.sqlite3"
+TUNE, BASE, DATABASE = "tune.toml", "base.toml", "trials.sqlite3"
 BEST, BEST_MODEL = "best.toml", "best-model.toml"
 
 REDUCTION = 3
@@ -42,8 +46,8 @@ Requests = Callable[[Path, Mapping[str, Any]], Request]
 """(base.toml, values by key) -> the request of a trial."""
 
 
-def tune(file: Path, out: str | None, quiet: bool, request_of: Requests) -> dict[str, Any]:
-    """Search, or go on with a search; return the trials and the best of them.
+def tune(file: Path, out: str | None, quiet: bool, request_of: Requests) -> tuple[Path, Search]:
+    """Search, or go on with a search; return its folder, and what was found.
 
     file: the TOML file, or the folder of a search to go on with; out: the folder.
 
@@ -73,46 +77,46 @@ def tune(file: Path, out: str | None, quiet: bool, request_of: Requests) -> dict
         except KeyboardInterrupt:
             say(f"to go on: {shlex.join(['xpcnn', 'tune', str(folder)])}")
             raise
-        found = [_row(trial) for trial in study.trials]
-        if not any(row["state"] == "complete" for row in found):
+        finally:
+            found = _record(study, asked)
+            write_bytes(folder / TRIALS, f"{to_json(found.as_dict(), indent=2)}\n".encode())
+        if found.best is None:
             message = f"{folder}: no trial came to its end"
             raise XpcnnError(hint(message, "wider ranges, or a smaller learning rate"))
-        best = study.best_trial
-        _write_best(folder, prepare(request_of(folder / BASE, best.params)))
-    return {
-        "out": str(folder),
-        "metric": asked.metric,
-        "best": _row(best),
-        "config": str(folder / BEST),
-        "trials": found,
-    }
+        _write_best(folder, prepare(request_of(folder / BASE, found.best.values)))
+    return folder, found
 
 
-def table_of(result: Mapping[str, Any]) -> str:
-    """Return the trials in words, the best first."""
+def as_dict(folder: Path, found: Search) -> dict[str, Any]:
+    """Return what `xpcnn tune --json` prints."""
+    best = None if found.best is None else asdict(found.best)
+    return {"out": str(folder), "config": str(folder / BEST), "best": best, **found.as_dict()}
+
+
+def as_words(folder: Path, found: Search) -> str:
+    """Return the trials in words, the best first, and commands that go on from them."""
     from xpcnn.runs.comparison import shown, table
 
-    keys = list(result["best"]["values"])
-    sign = -1.0 if result["metric"] == "val_accuracy" else 1.0
-    trials = sorted(
-        result["trials"],
-        key=lambda row: (row["state"] != "complete", sign * (row["value"] or 0.0)),
-    )
-    rows = [("trial", "state", result["metric"], "epochs", *keys)]
-    for row in trials:
-        value = "-" if row["value"] is None else f"{row['value']:.4f}"
-        values = [shown(row["values"].get(key, "-")) for key in keys]
-        rows.append((str(row["trial"]), row["state"], value, str(row["epochs"]), *values))
-    command = shlex.join(["xpcnn", "train", "--config", result["config"]])
-    return "\n".join([*table(rows), f"to train with the best: {command}"])
+    keys = list(found.ranges)
+    rows = [("trial", "state", found.metric, "epochs", *keys)]
+    for trial in found.ranked:
+        value = "-" if trial.value is None else f"{trial.value:.4f}"
+        values = [shown(trial.values.get(key, "-")) for key in keys]
+        rows.append((str(trial.trial), trial.state, value, str(trial.epochs), *values))
+    train = shlex.join(["xpcnn", "train", "--config", str(folder / BEST)])
+    report = shlex.join(["xpcnn", "report", str(folder)])
+    return "\n".join([*table(rows), f"to train with the best: {train}", f"report: {report}"])
 
 
 class _Pruning(Callback):
-    """Reports the figure of every epoch, and stops a trial that is behind others."""
+    """Reports the figure of every epoch, and stops a trial that is behind others before its end."""
 
     def __init__(self, trial: optuna.Trial, metric: str) -> None:
         self.trial, self.metric = trial, metric
-        self.epochs, self.pruned = 0, False
+        self.epochs, self.pruned, self.total = 0, False, 0
+
+    def on_start(self, history: History, done: int, total: int) -> None:
+        self.total = total
 
     def on_validation(self, record: Validation) -> None:
         if not record.ends_epoch:
@@ -121,14 +125,14 @@ class _Pruning(Callback):
         self.trial.set_user_attr("epochs", self.epochs)
         value = record.loss if self.metric == "val_loss" else record.accuracy
         self.trial.report(value, self.epochs)
-        if self.trial.should_prune():
+        if record.step < self.total and self.trial.should_prune():
             self.pruned = True
             raise StopTraining
 
 
 def _study(folder: Path, asked: Tune) -> optuna.Study:
     """Open the study of a folder; what is drawn next depends on the seed and the trials so far."""
-    storage = f"sqlite:///{(folder / TRIALS).absolute()}"
+    storage = f"sqlite:///{(folder / DATABASE).absolute()}"
     study = optuna.create_study(
         storage=storage,
         study_name="xpcnn",
@@ -172,7 +176,8 @@ def _search(
         best = min(figures) if asked.metric == "val_loss" else max(figures)
         value = float(best if kept else figures[-1])
         state = "pruned" if pruning.pruned else f"{asked.metric} {value:.4f}"
-        say(f"trial {trial.number}: {state} after {len(figures)} epochs, {seconds:.1f} s", quiet)
+        epochs = "1 epoch" if len(figures) == 1 else f"{len(figures)} epochs"
+        say(f"trial {trial.number}: {state} after {epochs}, {seconds:.1f} s", quiet)
         if pruning.pruned:
             raise optuna.TrialPruned
         return value
@@ -250,17 +255,26 @@ def _write_best(folder: Path, plan: Plan) -> None:
     write_bytes(folder / BEST, toml.write(config).encode())
 
 
-def _row(trial: Any) -> dict[str, Any]:
-    """Return a trial as plain values; pruned ones have the value of their last epoch."""
-    value = trial.value
-    if value is None and trial.intermediate_values:
-        value = trial.intermediate_values[max(trial.intermediate_values)]
-    return {
-        "trial": trial.number,
-        "state": trial.state.name.lower(),
-        "value": value,
-        "epochs": trial.user_attrs.get("epochs", 0),
-        "seconds": trial.user_attrs.get("seconds"),
-        "error": trial.user_attrs.get("error"),
-        "values": json.loads(json.dumps(trial.params)),
+def _record(study: optuna.Study, asked: Tune) -> Search:
+    """Return the trials so far."""
+    ranges = {
+        key: {name: x for name, x in asdict(choice).items() if x not in (None, False, ())}
+        for key, choice in asked.ranges.items()
     }
+    return Search(asked.metric, ranges, tuple(map(_trial, study.trials)))
+
+
+def _trial(trial: Any) -> Trial:
+    """Return a trial as plain values; pruned ones have the value of their last epoch."""
+    curve = [trial.intermediate_values[epoch] for epoch in sorted(trial.intermediate_values)]
+    value = trial.value if trial.value is not None or not curve else curve[-1]
+    return Trial(
+        trial.number,
+        trial.state.name.lower(),
+        value,
+        trial.user_attrs.get("epochs", 0),
+        trial.user_attrs.get("seconds"),
+        trial.user_attrs.get("error"),
+        json.loads(json.dumps(trial.params)),
+        tuple(curve),
+    )

@@ -1,6 +1,6 @@
 """The report of runs: one page, in one file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -26,6 +26,7 @@ def report(
     *,
     rows: Sequence[int] = (),
     notes: Sequence[str] = (),
+    searches: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Return the page about one run, or about the first of several beside the others.
 
@@ -36,6 +37,7 @@ def report(
         part: what part of the data set they are, in a word.
         rows: samples to look at more closely; by default some are chosen.
         notes: sentences that stand at the beginning.
+        searches: searches to show beside the runs; see `search.search_parts`.
 
     Raises:
         XpcnnError: the data do not fit the model.
@@ -72,6 +74,7 @@ def report(
         notes=notes,
         numbers=numbers,
         curves=curves(runs),
+        searches=searches,
         comparison=compared(runs) if others else None,
         tests=tests,
         inside=inside,

@@ -2,5 +2,16 @@
 
 from xpcnn.runs.comparison import Difference, RunDiff, compare_runs, differing
 from xpcnn.runs.record import Record, read_run
+from xpcnn.runs.search import Search, Trial, read_search
 
-__all__ = ["Difference", "Record", "RunDiff", "compare_runs", "differing", "read_run"]
+__all__ = [
+    "Difference",
+    "Record",
+    "RunDiff",
+    "Search",
+    "Trial",
+    "compare_runs",
+    "differing",
+    "read_run",
+    "read_search",
+]

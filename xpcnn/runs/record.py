@@ -92,6 +92,15 @@ def check_run(path: Path) -> Path:
     raise CheckpointError(hint(f"{shown(path)} is not a run folder: {what}", advice))
 
 
+def json_table(path: Path) -> Mapping[str, Any]:
+    """Return the table in a JSON file.
+
+    Raises:
+        CheckpointError: it holds none.
+    """
+    return _table(path, _text(path))
+
+
 def _text(path: Path) -> str:
     """Return the text of a file; "" where there is none."""
     if not os.path.exists(path):
