@@ -43,7 +43,8 @@ PRESETS = ", ".join(sorted(names()))
         (
             ["--optimizer", "adamm"],
             "training.optimizer: unknown optimizer 'adamm'\n"
-            "Try: 'adam' (valid: adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd)",
+            "Try: 'adam' (valid: adagrad, adam, adamw, lamb, lars, lion, momentum, muon, nadam, "
+            "nesterov, radam, rmsprop, sgd)",
         ),
         (
             ["--schedule", "cosin"],

@@ -85,8 +85,9 @@ NAMES = [
         lambda b: b.model.fit(digits(), optimizer=optimizers.SGD),  # on purpose
         ConfigError,
         "optimizer is <class 'xpcnn.optimizers.sgd.SGD'>, expected a name or an object\n"
-        "Try: a name ('sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw'), or an "
-        "object of xpcnn.optimizers with its options",
+        "Try: a name ('sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw', "
+        "'nadam', 'radam', 'lion', 'lars', 'lamb', 'muon'), or an object of xpcnn.optimizers with "
+        "its options",
     ),
     Mistake(
         "the class of a loss for the loss",

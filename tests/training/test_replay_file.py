@@ -14,7 +14,7 @@ from xpcnn import Model
 from xpcnn.data.augment import Crop, Mixup
 from xpcnn.errors import CheckpointError, XpcnnError
 from xpcnn.layers import Activation, BatchNorm, Conv2D, Dense, Dropout, Flatten, ReLU
-from xpcnn.optimizers import SGD
+from xpcnn.optimizers import SGD, Muon, NAdam, Optimizer
 from xpcnn.training import Checkpoints, replay
 
 FOUND = "the running statistic layers.1.var is not finite"
@@ -70,6 +70,15 @@ def test_mixed_labels_are_kept(tmp_path: Path) -> None:
     found = replay(tmp_path / "not-finite.safetensors")
     assert found is not None
     assert found.startswith(FOUND)
+
+
+@pytest.mark.parametrize("optimizer", [NAdam(1e30), Muon(1e30)], ids=["nadam", "muon"])
+def test_memory_that_is_not_like_the_parameters(optimizer: Optimizer, tmp_path: Path) -> None:
+    """One number for each parameter, or matrices of some parameters only."""
+    text = diverge(tmp_path, optimizer=optimizer, augment=[])
+    found = replay(tmp_path / "not-finite.safetensors")
+    assert found is not None
+    assert text.startswith(f"training diverged: {found}, at update ")
 
 
 def test_what_no_file_can_describe_is_said(tmp_path: Path) -> None:

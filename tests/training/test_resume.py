@@ -14,7 +14,7 @@ from xpcnn import Model, backend
 from xpcnn.data.augment import Crop, CutMix, Flip, Noise
 from xpcnn.errors import CheckpointError, ConfigError
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Layer, ReLU
-from xpcnn.optimizers import SGD, Adam
+from xpcnn.optimizers import LAMB, SGD, Adam, Muon, NAdam, Optimizer
 from xpcnn.schedules import OneCycle, Plateau
 from xpcnn.training import Callback, Checkpoints, History, StopTraining
 from xpcnn.types import flatten
@@ -91,6 +91,16 @@ def test_resumed_after_any_update(step: int, tmp_path: Path) -> None:
     weights, history = trained(checkpoints=checkpoints, resume=True)
     assert (weights, figures(history)) == straight()
     assert history.notes == [f"resumed after update {step}"]
+
+
+@pytest.mark.parametrize("optimizer", [NAdam(), Muon(), LAMB()], ids=["nadam", "muon", "lamb"])
+def test_resumed_with_the_memory_of_other_optimizers(optimizer: Optimizer, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"optimizer": optimizer, "epochs": 2, "checkpoints": None}
+    expected, _ = trained(**options)
+    options["checkpoints"] = Checkpoints(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        trained(**options, callbacks=[InterruptAfter(4)])
+    assert trained(**options, resume=True)[0] == expected
 
 
 def test_resumed_many_times_from_checkpoints_of_every_update(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ TRAINING: Mapping[str, list[Option]] = {
         option(
             "--optimizer",
             at="training.optimizer.name",
-            metavar="[sgd|momentum|nesterov|adam|adamw|rmsprop|adagrad]",
+            metavar="[sgd|momentum|nesterov|adam|adamw|nadam|radam|lion|rmsprop|adagrad|lars|lamb|muon]",
             text="What updates the weights.",
         ),
         option("--lr", type=float, at="training.optimizer.lr", text="Learning rate."),

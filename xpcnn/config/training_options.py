@@ -48,8 +48,9 @@ class TrainingOptions:
     batch_size: samples of a batch, at least 1.
     drop_last: True leaves out the last batch of an epoch if it is smaller than the others. The
         samples that are left out change with every epoch, as the order of samples does.
-    optimizer: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam" or "adamw" with default
-        arguments, or an object of `xpcnn.optimizers`, such as `Adam(lr=1e-3)`.
+    optimizer: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "nadam",
+        "radam", "lion", "lars", "lamb" or "muon" with default arguments, or an object of
+        `xpcnn.optimizers`, such as `Adam(lr=1e-3)`.
     schedule: "constant", "step", "cosine", ... with default arguments, or an object of
         `xpcnn.schedules`. The learning rate of an update is
         `optimizer.lr * schedule(updates done, updates of the whole run)`.

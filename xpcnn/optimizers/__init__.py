@@ -1,7 +1,8 @@
 """Optimizers: rules that turn parameters and gradients into new parameters.
 
 `update(params, grads, state, lr, step) -> (params, state)` on flat dictionaries {path: array}, in
-order of complexity: SGD, Adagrad, RMSprop, Adam. They write into no array, wait for no device and
+order of complexity: SGD, Adagrad, RMSprop, Adam; Adam's relatives NAdam, RAdam, Lion; for large
+batches LARS, LAMB; Muon. They write into no array, wait for no device and
 use array API functions only, so they run on any library. In the formulas p is a parameter, g its
 gradient and ← assigns. A hyperparameter out of range is a `ConfigError` when the optimizer is made.
 """
@@ -16,16 +17,28 @@ from xpcnn.optimizers.adagrad import Adagrad
 from xpcnn.optimizers.adam import Adam, AdamW
 from xpcnn.optimizers.clip import clip_by_global_norm, clip_by_value
 from xpcnn.optimizers.common import Optimizer, State
+from xpcnn.optimizers.lamb import LAMB
+from xpcnn.optimizers.lars import LARS
+from xpcnn.optimizers.lion import Lion
+from xpcnn.optimizers.muon import Muon
+from xpcnn.optimizers.nadam import NAdam
+from xpcnn.optimizers.radam import RAdam
 from xpcnn.optimizers.rmsprop import RMSprop
 from xpcnn.optimizers.sgd import SGD
 
 __all__ = [
     "BY_NAME",
+    "LAMB",
+    "LARS",
     "SGD",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Lion",
+    "Muon",
+    "NAdam",
     "Optimizer",
+    "RAdam",
     "RMSprop",
     "State",
     "clip_by_global_norm",
@@ -41,10 +54,17 @@ BY_NAME: Mapping[str, Callable[..., Optimizer]] = {
     "rmsprop": RMSprop,
     "adam": Adam,
     "adamw": AdamW,
+    "nadam": NAdam,
+    "radam": RAdam,
+    "lion": Lion,
+    "lars": LARS,
+    "lamb": LAMB,
+    "muon": Muon,
 }
 
-for _kind in (SGD, Adagrad, RMSprop, Adam, AdamW):
-    advised(_kind)
+for _kind in BY_NAME.values():
+    if isinstance(_kind, type):
+        advised(_kind)
 
 
 def make(name: str, **options: Any) -> Optimizer:

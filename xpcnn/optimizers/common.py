@@ -60,3 +60,17 @@ def shrink(decay: Decaying, p: Array, lr: Array) -> Array:
 def _decays(decay: Decaying, p: Array) -> bool:
     """Whether p decays: biases, norms and PReLU slopes, of rank 1 or less, only if `decay_all`."""
     return decay.weight_decay > 0.0 and (decay.decay_all or p.ndim > 1)
+
+
+def norm(x: Array) -> Array:
+    """Return the Euclidean norm of all numbers of an array: 0-d."""
+    xp = namespace(x)
+    return xp.sqrt(xp.sum(x * x))
+
+
+def trust_ratio(length: Array, slope: Array, divisor: Array) -> Array:
+    """Return length / divisor, or 1 where the length or the slope is 0: 0-d."""
+    xp = namespace(length)
+    is_plain = (length == 0.0) | (slope == 0.0)
+    one = xp.ones_like(length)
+    return xp.where(is_plain, one, length / xp.where(is_plain, one, divisor))

@@ -34,7 +34,10 @@ class Groups(NamedTuple):
         new = dict(params)
         after: State = {quantity: dict(arrays) for quantity, arrays in state.items()}
         for factor, paths in self.learning:
-            own = {quantity: _of(arrays, paths) for quantity, arrays in state.items()}
+            own = {  # an optimizer may keep a quantity of some parameters only
+                quantity: _of(arrays, [path for path in paths if path in arrays])
+                for quantity, arrays in state.items()
+            }
             rate = lr if factor == 1.0 else lr * factor
             updated, memory = optimizer.update(
                 _of(params, paths), _of(grads, paths), own, rate, step

@@ -165,8 +165,11 @@ def _expected(path: str | Path, case: _Case) -> Mapping[str, Spec]:
         learning = parameter_groups(tuple(params), tuple(buffers), case.layer_lr, case.freeze).paths
     shapes = {f"params.{name}": shape for name, shape in params.items()}
     shapes |= {f"buffers.{name}": shape for name, shape in buffers.items()}
-    for quantity in case.optimizer.init({}):
-        shapes |= {f"state.{quantity}.{name}": params[name] for name in learning}
+    # what an optimizer keeps has the shape of its parameter or none, whatever the sizes
+    like = {name: numpy.empty((1,) * len(params[name])) for name in learning}
+    for quantity, arrays in case.optimizer.init(like).items():
+        for name, x in arrays.items():
+            shapes[f"state.{quantity}.{name}"] = params[name] if x.ndim else ()
     if case.ema is not None:
         shapes |= {f"average.{name}": shape for name, shape in params.items()}
     shapes |= {"lr": (), "step": ()}

@@ -1,0 +1,76 @@
+"""LARS: SGD with momentum, each parameter at a rate by its own size, for large batches."""
+
+from dataclasses import KW_ONLY, dataclass
+
+from xpcnn.optimizers.common import Arrays, State, add_l2, norm, trust_ratio, zeros
+from xpcnn.options import FRACTION, NON_NEGATIVE, POSITIVE, check
+from xpcnn.types import Array
+
+
+@dataclass(frozen=True)
+class LARS:
+    """Step by a part η of the length of each parameter, however long its gradient is.
+
+        r = η·‖p‖ / (‖g‖ + λ·‖p‖ + ε)            (1 where ‖p‖ or ‖g‖ is 0)
+        v ← μ·v + lr·r·(g + λ·p)
+        p ← p - v
+
+    ‖p‖ is the Euclidean norm of all numbers of one parameter, such as the weights of a layer.
+
+    lr: learning rate, at least 0; a schedule multiplies it. With r, it is larger than that of SGD:
+        1 to 30 for batches of thousands.
+    momentum: μ, in [0, 1); 0 for none.
+    trust: η, above 0: the trust coefficient.
+    eps: ε, at least 0.
+    weight_decay: λ, at least 0; 0 for none.
+    decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
+        batch norm parameters and PReLU slopes.
+    adapt_all: True to scale parameters of rank 1 or less by r too; they are often 0 in the
+        beginning, from where r keeps them, so that the default is r = 1 for them.
+
+    State: velocity (v), with lr inside.
+
+    Source: You, Gitman, Ginsburg, "Large batch training of convolutional networks", 2017,
+    algorithm 1; r = 1 for biases and norms as in the authors' code.
+    """
+
+    lr: float = 1.0
+    _: KW_ONLY
+    momentum: float = 0.9
+    trust: float = 1e-3
+    eps: float = 1e-9
+    weight_decay: float = 0.0
+    decay_all: bool = True
+    adapt_all: bool = False
+
+    def __post_init__(self) -> None:
+        check(
+            self,
+            lr=NON_NEGATIVE,
+            momentum=FRACTION,
+            trust=POSITIVE,
+            eps=NON_NEGATIVE,
+            weight_decay=NON_NEGATIVE,
+        )
+
+    def init(self, params: Arrays) -> State:
+        """Return the state before the first step."""
+        return {"velocity": zeros(params)}
+
+    def update(
+        self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
+    ) -> tuple[Arrays, State]:
+        """Return the parameters and the state after this step."""
+        new: Arrays = {}
+        velocity: Arrays = {}
+        for path, p in params.items():
+            g = grads[path]
+            rate = lr
+            if self.adapt_all or p.ndim > 1:
+                length, slope = norm(p), norm(g)
+                divisor = slope + self.weight_decay * length + self.eps
+                rate = lr * trust_ratio(self.trust * length, slope, divisor)
+            v = self.momentum * state["velocity"][path] + rate * add_l2(self, p, g)
+            velocity[path] = v
+            new[path] = p - v
+        return new, {"velocity": velocity}

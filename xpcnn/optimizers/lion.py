@@ -1,0 +1,64 @@
+"""Lion: steps of one size, by the sign of a moving average."""
+
+from dataclasses import KW_ONLY, dataclass
+
+from xpcnn.optimizers.common import Arrays, State, shrink, zeros
+from xpcnn.options import FRACTION, NON_NEGATIVE, check
+from xpcnn.types import Array, namespace
+
+
+@dataclass(frozen=True)
+class Lion:
+    """Step by the sign of an average of gradients, and remember a longer average.
+
+        p ← (1 - lr·λ)·p
+        p ← p - lr·sign(β₁·m + (1 - β₁)·g)       (sign 0 = 0)
+        m ← β₂·m + (1 - β₂)·g
+
+    Every number moves by lr in every step, so that lr should be 3 to 10 times smaller, and λ as
+    much larger, than those of AdamW. It remembers half as much as Adam.
+
+    lr: learning rate, at least 0; a schedule multiplies it.
+    beta1: β₁, in [0, 1): share of the past in the sign.
+    beta2: β₂, in [0, 1): of what is remembered.
+    weight_decay: λ, at least 0; 0 for none.
+    decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
+        batch norm parameters and PReLU slopes.
+
+    State: m.
+
+    Source: Chen et al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2.
+    """
+
+    lr: float = 1e-4
+    _: KW_ONLY
+    beta1: float = 0.9
+    beta2: float = 0.99
+    weight_decay: float = 0.0
+    decay_all: bool = True
+
+    def __post_init__(self) -> None:
+        check(
+            self,
+            lr=NON_NEGATIVE,
+            beta1=FRACTION,
+            beta2=FRACTION,
+            weight_decay=NON_NEGATIVE,
+        )
+
+    def init(self, params: Arrays) -> State:
+        """Return the state before the first step."""
+        return {"m": zeros(params)}
+
+    def update(
+        self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
+    ) -> tuple[Arrays, State]:
+        """Return the parameters and the state after this step."""
+        new: Arrays = {}
+        after: Arrays = {}
+        for path, p in params.items():
+            g, m = grads[path], state["m"][path]
+            direction = namespace(p).sign(self.beta1 * m + (1.0 - self.beta1) * g)
+            new[path] = shrink(self, p, lr) - lr * direction
+            after[path] = self.beta2 * m + (1.0 - self.beta2) * g
+        return new, {"m": after}
