@@ -40,17 +40,18 @@ class CuPyLibrary:
         host: numpy.ndarray = self._cupy.asnumpy(x, order="C")
         return host
 
-    def uniform(self, key: int, step: Any, shape: tuple[int, ...]) -> Any:
+    def uniform(self, key: int, step: Any, shape: tuple[int, ...], first: int = 0) -> Any:
         """Draw on the device. A `step` on the device (0-d, integer) is not copied to the host."""
         count, threads = math.prod(shape), 256  # a thread computes 8 numbers
+        block, skip = divmod(first, 8)
         with self.device:
-            out = self._cupy.empty(shape, dtype="float32")
+            out = self._cupy.empty((skip + count,), dtype="float32")
             if count:
-                blocks = -(-count // (8 * threads))
-                words = (numpy.uint64(count), numpy.uint64(key % 2**64), numpy.uint64(key >> 64))
+                blocks = -(-(skip + count) // (8 * threads))
+                numbers = (skip + count, key % 2**64, key >> 64, block)
                 at = self._cupy.asarray(step, dtype="uint64")
-                self._philox((blocks,), (threads,), (out, *words, at))
-        return out
+                self._philox((blocks,), (threads,), (out, *map(numpy.uint64, numbers), at))
+        return out[skip:].reshape(shape)
 
     def synchronize(self) -> None:
         self.device.synchronize()

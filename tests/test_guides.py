@@ -29,8 +29,11 @@ from xpcnn.cli.group import COMMANDS, cli
 NEEDS = {"own-data.md": "PIL", "scikit-learn.md": "sklearn"}
 """Packages that examples need beside those of the base install."""
 
-OF_OTHER_PROGRAMS = {"--quiet", "--check", "--no-kernels", "--lib"}
-"""Flags of pip, ruff and our pytest."""
+OF_OTHER_PROGRAMS = {
+    *("--quiet", "--check", "--no-kernels", "--lib"),
+    *("--nodes", "--ntasks-per-node", "--cpus-per-task", "--time", "--mpi", "--nproc-per-node"),
+}
+"""Flags of pip, ruff and our pytest; of Slurm and torchrun."""
 
 
 def read(page: Path) -> str:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-ARRAY_LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict")
-COMPANIONS = {"numpy": ("threadpoolctl",), "cupy": ("cupyx",)}
+LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict", "mpi")
+COMPANIONS = {"numpy": ("threadpoolctl",), "cupy": ("cupyx",), "mpi": ("mpi4py",)}
 HOST = ("numpy",)
 OPTIONS = ("xpcnn.errors", "xpcnn.habits", "xpcnn.options", "xpcnn.types")
 PURE = ("math", "typing", "collections", "dataclasses", "functools")
@@ -23,7 +23,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
         ("xpcnn.types", "array_api_compat.array_namespace", "array_api_compat.device"),
     ),
     ("xpcnn/ops/", ("xpcnn.backend", *OPTIONS)),
-    ("xpcnn/layers/", ("xpcnn.initializers", *RULES)),
+    ("xpcnn/layers/", ("xpcnn.initializers", "xpcnn.group", *RULES)),
     ("xpcnn/optimizers/", RULES),
     ("xpcnn/losses/", RULES),
     ("xpcnn/metrics.py", RULES),
@@ -32,6 +32,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/errors.py", ()),
     ("xpcnn/habits.py", ("xpcnn.errors",)),
     ("xpcnn/options.py", ("xpcnn.errors", "xpcnn.habits")),
+    ("xpcnn/group.py", ("xpcnn.types",)),
     ("xpcnn/random.py", ("xpcnn.errors", "xpcnn.types", *HOST)),
     ("xpcnn/initializers.py", (*OPTIONS, "xpcnn.random", *HOST)),
     ("xpcnn/backend.py", ("xpcnn", *HOST)),
@@ -56,7 +57,7 @@ ORDER: list[tuple[str, ...]] = [
     ("types", "errors", "version", "guard", "table"),
     ("habits", "signals", "figures", "markup"),
     ("options",),
-    ("random",),
+    ("random", "group"),
     ("backend",),
     ("ops", "initializers"),
     ("layers", "losses", "optimizers", "schedules", "metrics"),
@@ -111,7 +112,7 @@ SHARED_BY_BACKENDS = ("backends.geometry", "backends.optimizer_arrays", "backend
 def bad_for_a_backend(path: str, name: str) -> bool:
     """A backend's files import their own library, NumPy, each other, and what all share."""
     file = path.removeprefix("backends/")
-    library = next((lib for lib in ARRAY_LIBRARIES if file.startswith(lib)), "no library")
+    library = next((lib for lib in LIBRARIES if file.startswith(lib)), "no library")
     if is_within(name, "backends"):
         return not (name.startswith(f"backends.{library}") or is_within(name, *SHARED_BY_BACKENDS))
     own = (library, f"array_api_compat.{library}", *COMPANIONS.get(library, ()), *HOST)

@@ -5,6 +5,7 @@ that, arrays decide: an op looks up the kernel for the type of its first argumen
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -16,6 +17,7 @@ import numpy
 
 from xpcnn import random
 from xpcnn.errors import BackendError, hint, nearest
+from xpcnn.group import ALONE, Group
 from xpcnn.options import find
 from xpcnn.types import Array, Namespace, Shape
 
@@ -42,8 +44,8 @@ class ArrayLibrary(Protocol):
 
     The module also has `problem(device) -> tuple[str, str] | None`: why the library cannot be used
     here and the command or action that fixes it, or None if it can be used. Optional methods:
-    `uniform(key, step, shape)`, the numbers of `xpcnn.random` computed on the device; `session()`,
-    a context manager around long work; and `warm_up()`, see `Backend`.
+    `uniform(key, step, shape, first)`, the numbers of `xpcnn.random` computed on the device;
+    `session()`, a context manager around long work; and `warm_up()`, see `Backend`.
     """
 
     xp: Namespace
@@ -65,7 +67,7 @@ class Backend:
 
     name, device, xp, array_type: of the library; `xp` is its array API namespace.
     from_host(x), to_host(x): move an array from and to NumPy; `to_host` returns a C-contiguous one.
-    uniform(key, step, shape): the numbers of `xpcnn.random`, on the device.
+    uniform(key, step, shape, first=0): the numbers of `xpcnn.random`, on the device.
     dtype(name): the library's dtype, such as that of "float32".
     synchronize(): wait until the device has finished.
     memory(): bytes in use, by name.
@@ -95,16 +97,17 @@ class Backend:
         self.warm_up: Callable[[], Iterable[str]] = getattr(library, "warm_up", tuple)
         self._uniform = getattr(library, "uniform", None)
 
-    def uniform(self, key: int, step: int | Array, shape: Shape) -> Array:
+    def uniform(self, key: int, step: int | Array, shape: Shape, first: int = 0) -> Array:
         """Return float32 uniforms in [0, 1), the same bits on every backend.
 
         key: of the random stream, see `xpcnn.random.key`.
         step: at least 0, a Python int or a 0-d array on the device.
         shape: of the result.
+        first: number of its first element, above 0 for a part of a larger array.
         """
         if self._uniform is not None:
-            return self._uniform(key, step, shape)
-        return self.from_host(random.uniform(key, step, shape))
+            return self._uniform(key, step, shape, first)
+        return self.from_host(random.uniform(key, step, shape, first))
 
     def dtype(self, name: str) -> Any:
         """Return the library's dtype called `name`, such as "float32"."""
@@ -154,6 +157,71 @@ def kernel_for(x: Array, op: str) -> Callable[..., Any] | None:
     """Return the kernel of the op called `op` for arrays of the type of x, or None."""
     kernels = _kernels.get(type(x))
     return None if kernels is None else kernels.get(op)
+
+
+ENGINES = ("mpi", "torch")
+
+_groups: dict[str, Group] = {}  # an engine is started once in a process
+
+
+def group(engine: str | None = None) -> Group:
+    """Return the processes that a launcher, such as mpiexec or torchrun, has started together.
+
+    Unless XPCNN_NUM_THREADS is set or the launcher has bound the process to some cores, the cores
+    of a machine are divided among its processes.
+
+    engine: "mpi" or "torch", which connects the processes; None for that of the variable
+        XPCNN_ENGINE, and without one for a process alone.
+
+    Raises:
+        BackendError: there is no such engine, it cannot be used here, or it finds this process
+            alone where the launcher started several.
+    """
+    named = engine or os.environ.get("XPCNN_ENGINE")
+    if not named:
+        return ALONE
+    name = find(named, ENGINES) or named
+    if name in _groups:
+        return _groups[name]
+    if name not in ENGINES:
+        raise BackendError(hint(f"unknown engine {name!r}", nearest(name, ENGINES)))
+    module = importlib.import_module(f"{_PACKAGE}.{name}_engine")
+    if (found := module.problem()) is not None:
+        sentence, remedy = found
+        raise BackendError(hint(f"engine {name!r} cannot be used: {sentence}", remedy))
+    opened = module.Engine()
+    if opened.size == 1 < launched():
+        message = f"the launcher started {launched()} processes, and {name} connects none of them"
+        remedy = "the launcher of the MPI that mpi4py uses, or XPCNN_ENGINE=torch with torchrun"
+        raise BackendError(hint(message, remedy))
+    _divide_cores(opened.local_size)
+    _groups[name] = opened
+    return _groups[name]
+
+
+def opened_group() -> Group:
+    """Return the group that `group` has opened in this process, or that of a process alone."""
+    return next(iter(_groups.values()), ALONE)
+
+
+_SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+"""Variables in which a launcher says how many processes it started: of MPICH, Open MPI, torchrun
+and srun."""
+
+
+def launched() -> int:
+    """Return how many processes a launcher says that it started together with this one."""
+    sizes = [os.environ.get(name, "") for name in _SIZES]
+    return max([1, *(int(size) for size in sizes if size.isdecimal())])
+
+
+def _divide_cores(processes: int) -> None:
+    """Give this process its share of the cores of the machine, unless somebody did already."""
+    if processes == 1 or "XPCNN_NUM_THREADS" in os.environ or not hasattr(os, "sched_getaffinity"):
+        return
+    cores = len(os.sched_getaffinity(0))
+    if cores == os.cpu_count():  # not bound by the launcher
+        os.environ["XPCNN_NUM_THREADS"] = str(max(1, cores // processes))
 
 
 def _module(name: str) -> Any:

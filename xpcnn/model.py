@@ -3,11 +3,13 @@
 import copy
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy
 
+from xpcnn import backend as door
 from xpcnn import prediction, provenance
 from xpcnn.backend import Backend
 from xpcnn.config.training_options import overridden
@@ -15,6 +17,7 @@ from xpcnn.data.augment import views_of
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.reading import Reading
 from xpcnn.errors import ArgumentError, BackendError, hint, with_context
+from xpcnn.group import Group, by_first
 from xpcnn.habits import advised, no_attribute
 from xpcnn.inputs import (
     Data,
@@ -36,7 +39,9 @@ from xpcnn.options import check_switches
 from xpcnn.training import Callback, Checkpoints, History, Run, TrainingOptions, evaluate
 from xpcnn.training.callbacks import check_callbacks
 from xpcnn.training.checkpoints import check_checkpoints
+from xpcnn.training.group_start import start_together
 from xpcnn.training.progress_bar import ProgressBar, is_shown
+from xpcnn.training.run_identity import identity_of
 from xpcnn.training.saver import Saver
 from xpcnn.types import Array, Shape
 from xpcnn.validation_metrics import Metric, check_metrics
@@ -128,6 +133,7 @@ class Model(ModelState):
         resume: bool = False,
         health: bool | None = None,
         progress: bool = True,
+        group: Group | None = None,
         **options: Any,
     ) -> History:
         """Train on data, starting from the present parameters.
@@ -157,6 +163,9 @@ class Model(ModelState):
                 on that, on overfitting, and on the network (dead units, vanishing gradients, ...)
                 at the start and after epochs 1, 2, 4, 8, ... False: nothing.
             progress: whether to show a progress bar, on a terminal or in a notebook.
+            group: the processes that train together: each calls `fit` with the same arguments and
+                the whole of `data`, and computes its part of every batch. None for those of
+                `xpcnn.backend.group()`: the engine that XPCNN_ENGINE names, or this process alone.
             options: override single options of `training`: epochs, batch_size, optimizer, schedule,
                 clip_norm, augment, ema, patience and the others of `TrainingOptions`. None leaves
                 an option that cannot be None as it is.
@@ -179,6 +188,7 @@ class Model(ModelState):
             check_switches(health=health)
         check_checkpoints(checkpoints, resume)
         seed = self.seed if seed is None else check_seed(seed)
+        group = door.group() if group is None else group
         train, held_out = self.parts(as_pair(data, labels), validation, seed)
         warn_of_scale(train.images, self.mean, self.std)
         if held_out is not None and isinstance(validation, Dataset | tuple):
@@ -193,13 +203,16 @@ class Model(ModelState):
             if held_out is not None:
                 others = self.network.samples(held_out.images, held_out.labels)
             saver = None
-            if checkpoints is not None:
-                stack.enter_context(checkpoints.locked())
+            if group.size > 1:
                 parts = identities(train, held_out, weights)
-                saver = Saver(checkpoints, self.network, chosen, seed, parts, resume)
-            if progress and is_shown():
+                start_together(group, self.network, identity_of(self.network, chosen, seed, parts))
+            if checkpoints is not None:
+                by_first(group, partial(stack.enter_context, checkpoints.locked()))
+                parts = identities(train, held_out, weights)
+                saver = Saver(checkpoints, self.network, chosen, seed, parts, resume, group)
+            if progress and is_shown() and group.rank == 0:
                 heard = (*heard, stack.enter_context(ProgressBar(chosen.epochs)))
-            run = Run(self.network, samples, others, chosen, seed, heard, saver, health)
+            run = Run(self.network, samples, others, chosen, seed, heard, saver, health, group)
             history = run.train()
         self.provenance = provenance.of_fit(self.backend, train, chosen, seed, history)
         return history

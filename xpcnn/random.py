@@ -27,23 +27,25 @@ def key(seed: int, purpose: str) -> int:
     return int.from_bytes(digest, "little")
 
 
-def words(key: int, step: int, count: int) -> NDArray[numpy.uint32]:
-    """Return the first `count` words of (key, step): the halves of Philox's words, low first.
+def words(key: int, step: int, count: int, first: int = 0) -> NDArray[numpy.uint32]:
+    """Return words `first` to `first + count - 1` of (key, step): halves of Philox's, low first.
 
     key: of the stream, 128 bits.
     step: at least 0.
     """
-    raw = _raw(key, step, (count + 1) // 2)
-    return raw.astype("<u8", copy=False).view("<u4")[:count]
+    block, skip = divmod(first, 8)  # a block of Philox has 8 words; those before are not computed
+    raw = _raw(key, step, (skip + count + 1) // 2, block)
+    return raw.astype("<u8", copy=False).view("<u4")[skip : skip + count]
 
 
-def uniform(key: int, step: int, shape: Shape) -> NDArray[numpy.float32]:
+def uniform(key: int, step: int, shape: Shape, first: int = 0) -> NDArray[numpy.float32]:
     """Return float32 multiples of 2**-24 in [0, 1): `u[e] = (word[e] >> 8) * 2**-24`, exactly.
 
     key, step: of the words, as in `words`.
-    shape: of the result; e is the row-major index.
+    shape: of the result; e is `first` plus the row-major index.
+    first: number of the first element, above 0 for a part of a larger array.
     """
-    mantissas = words(key, step, math.prod(shape)) >> 8
+    mantissas = words(key, step, math.prod(shape), first) >> 8
     return (mantissas.astype(numpy.float32) * 2.0**-24).reshape(shape)
 
 
@@ -85,7 +87,10 @@ def permutation(seed: int, n: int, epoch: int) -> NDArray[numpy.int64]:
     return numpy.argsort(_raw(key(seed, "shuffle"), epoch, n), kind="stable")
 
 
-def _raw(key: int, step: int, count: int) -> NDArray[numpy.uint64]:
-    """Return 64-bit words of Philox; key and counter as Python ints (a list would be rounded)."""
-    generator = numpy.random.Philox(key=int(key), counter=int(step) << 192)
+def _raw(key: int, step: int, count: int, block: int = 0) -> NDArray[numpy.uint64]:
+    """Return 64-bit words of Philox from a block of 4 on.
+
+    Key and counter are Python ints: those of a list would be rounded.
+    """
+    generator = numpy.random.Philox(key=int(key), counter=(int(step) << 192) + block)
     return generator.random_raw(count)

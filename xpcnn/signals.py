@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from xpcnn.guard import WORDS, leave
 
@@ -23,7 +23,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(signal.Signals(number))
+    raise_interrupt(number)
 
 
 @contextmanager
@@ -42,6 +42,46 @@ def interruptible() -> Iterator[None]:
     finally:
         for number in changed:
             signal.signal(number, before[number])
+
+
+class Noted:
+    """The first signal that came while `deferred` notes them; `number` is 0 before."""
+
+    number = 0
+
+
+@contextmanager
+def deferred() -> Iterator[Noted]:
+    """Note the first of these signals in the block instead of raising; the second one is raised.
+
+    For processes that must all stop at the same place. Threads other than the main one get no
+    signals.
+    """
+    noted = Noted()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in WORDS}
+    ours = (_interrupt, leave, signal.SIG_DFL, signal.default_int_handler)
+    changed = [number for number, handler in before.items() if handler in ours]
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.number = number
+        for other in changed:
+            signal.signal(other, _interrupt)
+
+    try:
+        for number in changed:
+            signal.signal(number, note)
+        yield noted
+    finally:
+        for number in changed:
+            signal.signal(number, before[number])
+
+
+def raise_interrupt(number: int) -> NoReturn:
+    """Raise what `interruptible` raises for a signal of this number."""
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(signal.Signals(number))
 
 
 @contextmanager

@@ -45,10 +45,10 @@ HOST_DEVICE inline PhiloxBlock philox_block(u64 key_low, u64 key_high, u64 step,
     return {{c0, c1, c2, c3}};
 }
 
-// Write the uniforms of one block, as many as lie below count.
+// Write the uniforms of block first + block, as many as lie below count, to out[8 * block] and on.
 HOST_DEVICE inline void fill_block(
-    float *out, u64 count, u64 key_low, u64 key_high, u64 step, u64 block) {
-    const PhiloxBlock bits = philox_block(key_low, key_high, step, block);
+    float *out, u64 count, u64 key_low, u64 key_high, u64 first, u64 step, u64 block) {
+    const PhiloxBlock bits = philox_block(key_low, key_high, step, first + block);
     for (int i = 0; i < 8; ++i) {
         const u64 e = 8 * block + i;
         const u32 word = (u32)(bits.word[i / 2] >> (32 * (i % 2)));
@@ -57,10 +57,11 @@ HOST_DEVICE inline void fill_block(
 }
 
 #ifdef __CUDACC__
-// out (count,) float32. The step is read from device memory, so that a captured graph can replay it.
+// out (count,) float32, from word 8 * first on. The step is read from device memory, so that a
+// captured graph can replay it.
 extern "C" __global__ void philox_uniform(
-    float *out, u64 count, u64 key_low, u64 key_high, const u64 *step) {
+    float *out, u64 count, u64 key_low, u64 key_high, u64 first, const u64 *step) {
     const u64 block = (u64)blockIdx.x * blockDim.x + threadIdx.x;
-    if (8 * block < count) fill_block(out, count, key_low, key_high, *step, block);
+    if (8 * block < count) fill_block(out, count, key_low, key_high, first, *step, block);
 }
 #endif

@@ -28,6 +28,8 @@ class Flags:
     checkpoint_seconds: float | None
     seed: int
     dtype: str
+    engine: str | None
+    processes: int | None
     validation: float | str | None
     folds: int | None
     fold: int | None
@@ -57,4 +59,7 @@ class Flags:
 
 
 _TRIALS = ("dry_run", "find_lr", "overfit_one_batch")
-_NOT_RECORDED = (*_TRIALS, "no_preflight", "out", "report", "quiet", "as_json")
+_NOT_RECORDED = (
+    *(*_TRIALS, "no_preflight", "out", "report", "quiet", "as_json"),
+    *("engine", "processes"),
+)

@@ -19,9 +19,11 @@ from xpcnn.cli.flags import Flags
 from xpcnn.cli.job import train
 from xpcnn.cli.output import say, to_json
 from xpcnn.cli.plan import prepare
+from xpcnn.cli.processes import group_of
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import locked_run, new_run
 from xpcnn.cli.run_record import describe, outcome
+from xpcnn.errors import ConfigError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.runs import read_run
 from xpcnn.runs.record import CONFIG
@@ -44,6 +46,9 @@ def cross_validate(request: Request, resumed: Path | None = None) -> dict[str, A
     """
     start = time.perf_counter()
     flags = request.flags
+    if group_of(flags.engine).size > 1:
+        message = "the folds of a cross-validation are trained by one process each"
+        raise ConfigError(hint(message, "--folds with --fold 1, 2, ... for several processes"))
     count, quiet = flags.folds or 0, flags.quiet
     plan = prepare(request)  # refuses what no fold could do, before anything is written
     with ExitStack() as stack:

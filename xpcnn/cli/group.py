@@ -7,6 +7,7 @@ SIGHUP. A traceback is shown only with -v.
 import errno
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable
 from functools import wraps
@@ -15,9 +16,11 @@ from typing import Any, NoReturn
 
 import click
 
+from xpcnn.backend import opened_group
 from xpcnn.cli.error_text import near
 from xpcnn.cli.output import data_warnings, say
 from xpcnn.errors import XpcnnError, nearest
+from xpcnn.group import is_shared
 from xpcnn.guard import WORDS
 from xpcnn.signals import Terminated, interruptible
 from xpcnn.version import VERSION
@@ -45,9 +48,10 @@ COMMANDS = {
 
 OTHER_VARIABLES = (
     *("XPCNN_NUM_THREADS", "XPCNN_COMPILER", "XPCNN_MARCH", "XPCNN_CUDA_KERNELS"),
-    *("XPCNN_FIGURES", "XPCNN_TEST_DATA"),
+    *("XPCNN_PATIENCE", "XPCNN_FIGURES", "XPCNN_TEST_DATA"),
 )
-"""Those that no flag stands for: of NumPy's and CuPy's kernels; and two that the tests read."""
+"""Those that no flag stands for: of NumPy's and CuPy's kernels, of the engines, and two that the
+tests read."""
 
 _VERBOSE = "xpcnn.verbose"  # key in the meta of the click context, which all commands share
 
@@ -145,9 +149,16 @@ def _interruptible(callback: Callable[..., Any], module: str) -> Callable[..., A
 
 
 def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
+    """Say why the command ends, and end it; of several processes, all."""
+    group = opened_group()
+    told_by_first = code > 128 or is_shared(sys.exception())
+    if group.rank > 0 and told_by_first:
+        ctx.exit(code)
     if _VERBOSE in ctx.meta:
         click.echo(traceback.format_exc(), err=True, nl=False)
-    click.echo(message, err=True)
+    click.echo(f"process {group.rank}: {message}" if group.rank else message, err=True)
+    if group.size > 1 and not told_by_first:
+        group.abort(code)  # the others wait for this one
     ctx.exit(code)
 
 

@@ -14,11 +14,13 @@ import numpy
 from xpcnn.backend import Backend
 from xpcnn.cli.output import finite, say
 from xpcnn.cli.plan import Plan, prepare
+from xpcnn.cli.processes import group_of
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS, new_run
 from xpcnn.cli.run_record import Journal, Rewritten, describe
 from xpcnn.cli.run_words import closing, opening, say_notes, warn
 from xpcnn.errors import DataWarning, XpcnnError
+from xpcnn.group import Group, by_all, by_first
 from xpcnn.provenance import origin
 from xpcnn.runs.record import MODEL
 from xpcnn.signals import shielded
@@ -44,18 +46,15 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
         XpcnnError: the request, the data or the folder are refused, or training diverged.
     """
     start = time.perf_counter()
-    plan = prepare(request)
+    group = group_of(request.flags.engine)
+    plan = by_all(group, lambda: prepare(request))
     if plan.flags.tensorboard:
         require_tensorboard()
     model, settings, quiet = plan.model, plan.settings, plan.flags.quiet
     for line in model.backend.warm_up():
         say(line, quiet)
     with ExitStack() as stack:
-        folder = resumed
-        if folder is None:
-            made = new_run(plan.flags.out, settings.preset.name, plan.train.name)
-            folder = stack.enter_context(made)
-            describe(folder, plan)
+        folder = resumed or by_first(group, lambda: _new_folder(plan, stack))
         journal = Journal(folder)
         say_notes(plan)
         say(opening(plan), quiet)
@@ -63,7 +62,11 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
             say(str(plan.loaded), quiet)
         if not plan.flags.no_preflight and not quiet and resumed is None:
             warn(plan)
-        scores = _train(plan, folder, journal, resumed is not None)
+        if group.size > 1:
+            say(f"{group.size} processes share each batch", quiet)
+        scores = _train(plan, folder, journal, resumed is not None, group)
+    if group.rank > 0:
+        return {}
     seconds = time.perf_counter() - start
     words = closing(folder, scores, plan, seconds)
     say(words[0] if brief else "\n".join(words), quiet)
@@ -83,13 +86,27 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
     }
 
 
-def _train(plan: Plan, folder: Path, journal: Journal, resume: bool) -> dict[str, float]:
-    """Train, test and save; return the figures of the test."""
-    training, quiet = plan.settings.training, plan.flags.quiet
-    callbacks: list[Callback] = [journal]
-    if resume:
+def _new_folder(plan: Plan, stack: ExitStack) -> Path:
+    """Make the folder of a run, locked until the stack closes, and describe the run in it."""
+    made = new_run(plan.flags.out, plan.settings.preset.name, plan.train.name)
+    folder = stack.enter_context(made)
+    describe(folder, plan)
+    return folder
+
+
+def _train(
+    plan: Plan, folder: Path, journal: Journal, resume: bool, group: Group
+) -> dict[str, float]:
+    """Train, test and save; return the figures of the test.
+
+    Of a group of processes only the first writes and tests; the others return nothing.
+    """
+    training, is_first = plan.settings.training, group.rank == 0
+    quiet = plan.flags.quiet or not is_first
+    callbacks: list[Callback] = [journal] if is_first else []
+    if resume and is_first:
         callbacks.append(Rewritten(folder, plan))
-    if plan.flags.tensorboard:
+    if plan.flags.tensorboard and is_first:
         callbacks.append(TensorBoard(folder / "tensorboard"))
     try:
         with ExitStack() as stack:
@@ -109,7 +126,10 @@ def _train(plan: Plan, folder: Path, journal: Journal, resume: bool) -> dict[str
                 resume=resume,
                 progress=False,  # `Progress` shows it
                 health=not plan.flags.no_health,
+                group=group,
             )
+        if not is_first:
+            return {}
         if (best := _kept(plan, journal)) is not None:
             say(f"kept the weights after {best}", quiet)
         scores = plan.model.evaluate(plan.test, metrics=training.metrics)

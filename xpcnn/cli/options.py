@@ -97,6 +97,18 @@ def _number(kind: type[N], value: str, described: str) -> N:
         raise click.BadParameter(f"{value!r} is neither {described} nor none") from None
 
 
+engine_option = option(
+    "--engine",
+    metavar="[mpi|torch]",
+    text="What connects processes that train together: mpi for those of mpiexec or srun, torch for "
+    "those of torchrun.",
+)
+processes_option = option(
+    "--processes",
+    type=int,
+    text="Start this many processes on this machine, which share each batch: with mpiexec, or with "
+    "torchrun if --engine is torch.",
+)
 json_option = option(
     "--json", "as_json", is_flag=True, text="Print the result as JSON on stdout, nothing else."
 )

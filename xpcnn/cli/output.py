@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from xpcnn.backend import opened_group
 from xpcnn.errors import DataWarning, XpcnnError, hint
 
 
@@ -21,8 +22,8 @@ def to_json(value: Any, indent: int | None = None) -> str:
 
 
 def say(text: str, quiet: bool = False) -> None:
-    """Tell a person something, on stderr."""
-    if not quiet:
+    """Tell a person something, on stderr; of several processes the first does."""
+    if not quiet and opened_group().rank == 0:
         click.echo(text, err=True)
 
 
@@ -46,12 +47,14 @@ def data_warnings() -> Iterator[None]:
 
 
 def answer(text: str) -> None:
-    """Give what was asked for, on stdout.
+    """Give what was asked for, on stdout; of several processes the first does.
 
     Raises:
         BrokenPipeError: nobody reads it.
         XpcnnError: it cannot be written.
     """
+    if opened_group().rank > 0:
+        return
     try:
         if sys.stdout is None:
             raise OSError(errno.EBADF, "it is closed")

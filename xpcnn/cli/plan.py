@@ -98,7 +98,7 @@ def prepare(request: Request) -> Plan:
     model.reading = whole.reading or observed(whole.images)
     recipe_for(model.network, settings.training, model.seed)  # refuses patterns that fit nothing
     check_validation(settings.training, validation is not None)
-    check_last_batch(model.network, len(train), settings.training)
+    check_last_batch(model.network, len(train), settings.training, backend.opened_group())
     checkpoints = Checkpoints(
         CHECKPOINTS,
         every_steps=flags.checkpoint_steps,

@@ -2,12 +2,13 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
-from xpcnn.cli.options import Option
+from xpcnn.cli.options import Option, engine_option, processes_option
 
 
 @click.command("resume")
@@ -18,6 +19,8 @@ from xpcnn.cli.options import Option
     help="Epochs of the whole run, those before included: continues a finished run to more.",
 )
 @click.option("--max-seconds", type=float, help="Another limit on the time, that before included.")
+@processes_option
+@engine_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 @click.pass_context
@@ -26,6 +29,8 @@ def command(
     run: str,
     epochs: int | None,
     max_seconds: float | None,
+    processes: int | None,
+    engine: str | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -43,13 +48,17 @@ def command(
     from xpcnn.cli.folds import cross_validate, is_cross_validation
     from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.cli.processes import group_of, launch
     from xpcnn.cli.request import Request
     from xpcnn.cli.run_folder import locked_run
     from xpcnn.cli.run_record import outcome
     from xpcnn.cli.train import command as train_command
     from xpcnn.config import toml
+    from xpcnn.group import by_first
     from xpcnn.runs.record import CONFIG, check_run
 
+    if processes is not None:
+        launch(processes, engine)
     folder = check_run(Path(run))
     ended = outcome(folder)
     if ended is not None and (epochs is None or epochs >= 1):  # `train` rejects other numbers
@@ -71,6 +80,8 @@ def command(
     given = ["--config", str(folder / CONFIG)]
     if max_seconds is not None:
         given += ["--max-seconds", str(max_seconds)]
+    if engine is not None:
+        given += ["--engine", engine]
     if quiet:
         given += ["--quiet"]
     if epochs is not None:
@@ -80,7 +91,8 @@ def command(
     all_folds = is_cross_validation(request.flags)
     if all_folds and (epochs is not None or max_seconds is not None):
         _refuse_other_length(folder)
-    with locked_run(folder), flags_in_errors(inner, request.wheres):
+    with ExitStack() as stack, flags_in_errors(inner, request.wheres):
+        by_first(group_of(engine), lambda: stack.enter_context(locked_run(folder)))
         result = (cross_validate if all_folds else train)(request, resumed=folder)
     if as_json:
         answer(to_json(result))

@@ -31,6 +31,7 @@ def command(context: click.Context, /, **_: Any) -> None:
     and the figures of each epoch. What is likely wrong with the data is said in warnings, before
     the first step.
     """
+    from xpcnn.backend import opened_group
     from xpcnn.cli.error_text import flags_in_errors
     from xpcnn.cli.folds import cross_validate, is_cross_validation
     from xpcnn.cli.job import train
@@ -43,6 +44,10 @@ def command(context: click.Context, /, **_: Any) -> None:
         raise click.UsageError("--dry-run, --find-lr and --overfit-one-batch exclude each other")
     if request.flags.report:
         import_module("xpcnn.report")  # raises now what would be missing at the end
+    if request.flags.processes is not None:
+        from xpcnn.cli.processes import launch
+
+        launch(request.flags.processes, request.flags.engine)
     text = ""
     with flags_in_errors(context, request.wheres):
         if trials:
@@ -53,7 +58,7 @@ def command(context: click.Context, /, **_: Any) -> None:
             table = cross_validate(request)
         else:
             table = train(request)
-    if request.flags.report and not trials:
+    if request.flags.report and not trials and opened_group().rank == 0:
         from xpcnn.cli.output import say
         from xpcnn.cli.reporting import write_report
 

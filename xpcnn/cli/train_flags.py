@@ -8,11 +8,13 @@ from xpcnn.cli.options import (
     data_dir_option,
     dataset_option,
     device_option,
+    engine_option,
     fraction_or_path,
     json_option,
     label_column_option,
     option,
     params,
+    processes_option,
     quiet_option,
     skip_damaged_option,
     tables,
@@ -118,6 +120,17 @@ RUN: Mapping[str, list[Option]] = {
     "Array library": params(
         backend_option,
         device_option,
+    ),
+    "Several processes": params(
+        processes_option,
+        engine_option,
+        option(
+            "--batch-norm",
+            metavar="sync|local",
+            at="training.batch_norm",
+            text="Whose rows batch norm takes mean and variance of: sync, those of all processes "
+            "(default); local, those of each alone, which is faster.",
+        ),
     ),
     "Checks": params(
         option(

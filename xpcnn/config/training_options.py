@@ -20,11 +20,13 @@ Clip: TypeAlias = Callable[[dict[str, Array]], dict[str, Array]]
 
 _OF_FIT = (
     *("sample_weights", "validation", "seed", "callbacks", "checkpoints", "resume", "health"),
-    "progress",
+    *("progress", "group"),
 )
 """Arguments of `Model.fit` beside the training options, for advice."""
 
 MONITORS = ("val_loss", "val_accuracy")
+
+BATCH_NORMS = ("sync", "local")
 
 _COUNTS_OR_NONE = ("validate_every", "patience", "max_steps")
 
@@ -86,6 +88,9 @@ class TrainingOptions:
         the best weights; None for never.
     max_steps: updates after which training stops; None for no limit.
     max_seconds: seconds of training after which it stops, above 0; None for no limit.
+    batch_norm: of processes that train together, "sync" or "local": whether batch norm takes mean
+        and variance of the rows of all processes, as one process would, or of its own rows, which
+        is faster. One process does the same with both.
 
     Raises:
         ConfigError: an option is out of range, or two contradict each other.
@@ -113,6 +118,7 @@ class TrainingOptions:
     patience: int | None = None
     max_steps: int | None = None
     max_seconds: float | None = None
+    batch_norm: Literal["sync", "local"] = "sync"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", *_COUNTS_OR_NONE):
@@ -140,6 +146,9 @@ class TrainingOptions:
         if self.monitor not in MONITORS:
             message = f"unknown monitor {self.monitor!r}"
             raise ConfigError(hint(message, nearest(str(self.monitor), MONITORS)))
+        if self.batch_norm not in BATCH_NORMS:
+            message = f"unknown batch_norm {self.batch_norm!r}"
+            raise ConfigError(hint(message, nearest(str(self.batch_norm), BATCH_NORMS)))
         if self.clip_norm is not None and self.clip_value is not None:
             raise ConfigError(hint("clip_norm and clip_value are both given", "one of the two"))
         object.__setattr__(self, "layer_lr", check_factors(self.layer_lr))

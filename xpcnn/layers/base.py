@@ -4,9 +4,11 @@ Nothing is stored on the layer, so a network may contain it twice, with two sets
 """
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from xpcnn.errors import ConfigError, XpcnnError, hint
+from xpcnn.group import SharedBatch
 from xpcnn.initializers import Draw
 from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
 
@@ -18,22 +20,38 @@ class Context(NamedTuple):
     grad: whether the pullback will be called; if not, containers discard each pullback at once.
     forward_pass: its number in the run, from 1, in training: what random numbers depend on.
     source: a function (path, forward_pass, shape) -> uniforms in [0, 1), float32, on the device.
+        For a part of a batch it gets a fourth argument, the number of the first of them in the
+        whole array.
     path: dotted path of the layer.
     frozen: paths of the layers that normalise by their running statistics in training too, and
         leave them unchanged.
+    first_row: row of the whole batch with which x begins; above 0 where other processes have the
+        rows before.
+    shared: the batch, where batch norm normalises by its statistics over all processes.
     """
 
     training: bool = False
     grad: bool = False
     forward_pass: int = 0
-    source: Callable[[str, int, Shape], Array] | None = None
+    source: Callable[..., Array] | None = None
     path: str = ""
     frozen: frozenset[str] = frozenset()
+    first_row: int = 0
+    shared: SharedBatch | None = None
 
     def at(self, name: str) -> "Context":
         """Return the context of the child layer called `name`."""
         path = f"{self.path}.{name}" if self.path else name
-        return Context(self.training, self.grad, self.forward_pass, self.source, path, self.frozen)
+        return Context(
+            self.training,
+            self.grad,
+            self.forward_pass,
+            self.source,
+            path,
+            self.frozen,
+            self.first_row,
+            self.shared,
+        )
 
     @property
     def by_batch(self) -> bool:
@@ -41,7 +59,11 @@ class Context(NamedTuple):
         return self.training and self.path not in self.frozen
 
     def uniform(self, shape: Shape) -> Array:
-        """Return uniforms in [0, 1), float32, that depend on seed, path and forward pass alone.
+        """Return uniforms in [0, 1), float32.
+
+        They depend on seed, path, forward pass and place in the whole batch alone.
+
+        shape: of the result; its first axis is that of the samples.
 
         Raises:
             XpcnnError: the context has no source.
@@ -50,7 +72,10 @@ class Context(NamedTuple):
             message = f"{self.path}: a random draw needs a Context with a source"
             advice = "Context(source=...), a function (path, forward_pass, shape) -> uniforms"
             raise XpcnnError(hint(message, advice))
-        return self.source(self.path, self.forward_pass, shape)
+        if self.first_row == 0:
+            return self.source(self.path, self.forward_pass, shape)
+        first = self.first_row * prod(shape[1:])
+        return self.source(self.path, self.forward_pass, shape, first)
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from xpcnn import ops
 from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Constant, Draw, Zeros
 from xpcnn.layers.base import Context
+from xpcnn.layers.shared_norm import shared_batch_norm
 from xpcnn.options import CLOSED_FRACTION, POSITIVE, check
 from xpcnn.types import Array, LayerPullback, Params, Shape
 
@@ -60,8 +61,13 @@ class BatchNorm:
     ) -> tuple[Array, Params, LayerPullback]:
         gamma, beta = params["gamma"], params["beta"]
         if ctx.by_batch:
-            (y, mean, var), back = ops.batch_norm(x, gamma, beta, eps=self.eps)
-            m = x.shape[0] * math.prod(x.shape[2:])
+            if ctx.shared is None:
+                (y, mean, var), back = ops.batch_norm(x, gamma, beta, eps=self.eps)
+                rows = x.shape[0]
+            else:
+                (y, mean, var), back = shared_batch_norm(x, gamma, beta, self.eps, ctx.shared)
+                rows = ctx.shared.rows.total
+            m = rows * math.prod(x.shape[2:])
             new, old = self.momentum, 1.0 - self.momentum
             buffers = {
                 "mean": old * buffers["mean"] + new * mean,

@@ -6,7 +6,7 @@ from xpcnn import ops
 from xpcnn.losses.base import labels_and_weights, most_probable, targets, two_columns
 from xpcnn.losses.weights import Weights, make_weights, weights_like
 from xpcnn.options import FRACTION, check
-from xpcnn.types import Array, LossPullback, namespace
+from xpcnn.types import Array, LossPullback, namespace, one_hot
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,21 @@ class SoftmaxCrossEntropy:
             ignore_index=self.ignore_index,
         )
         return loss, lambda dloss: back(dloss, (True, False, False))[0]
+
+    def divisor(self, scores: Array, labels: Array) -> Array | None:
+        """Return the sum D of the labels' weights that the loss divides by: a 0-d array.
+
+        None where D is the number of samples. Processes that each compute the loss of a part of a
+        batch need it, to weigh their means.
+        """
+        if labels.ndim > 1 or (self.class_weights is None and self.ignore_index < 0):
+            return None
+        xp = namespace(scores)
+        counted = one_hot(labels, scores.shape[1], scores.dtype)
+        if (weights := weights_like(scores, self, "class_weights")) is not None:
+            counted = counted * weights
+        kept = xp.astype(labels != self.ignore_index, scores.dtype)
+        return xp.sum(xp.sum(counted, axis=1) * kept)
 
     def probabilities(self, scores: Array) -> Array:
         return ops.softmax(scores)[0]

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from xpcnn.group import Rows
 from xpcnn.losses import Loss
 from xpcnn.training.probe import watched
 from xpcnn.training.progress import Progress, all_finite
@@ -47,6 +48,7 @@ def first_not_finite(
     first_pass: int,
     lr: Array,
     step: Array,
+    rows: Sequence[Rows] = (),
 ) -> str | None:
     """Return in words the first tensor of a step that is not finite; None if all are.
 
@@ -66,7 +68,7 @@ def first_not_finite(
     try:
         for x, _ in batches:
             _look("the batch", x)
-        between, grads = gradients(seen, progress, batches, first_pass)
+        between, grads = gradients(seen, progress, batches, first_pass, rows)
         for path, x in flatten(between.buffers).items():
             _look(f"the running statistic {path}", x)
         after = update(seen, between, grads, lr, step)

@@ -4,6 +4,7 @@ from itertools import islice
 from typing import NoReturn
 
 from xpcnn.errors import XpcnnError, hint
+from xpcnn.group import by_first, shared
 from xpcnn.training.divergence import first_failing
 from xpcnn.training.progress import Position, all_finite
 from xpcnn.training.run_state import RunState
@@ -27,7 +28,7 @@ class DivergenceCheck:
             XpcnnError: a value is not; says at which update and tensor that began.
         """
         if not self.is_finite():
-            self._explain()
+            by_first(self.state.group, self._explain)
         self.good = self.state.now
 
     def is_finite(self) -> bool:
@@ -42,16 +43,19 @@ class DivergenceCheck:
         step = self.state.step if step is None else step
         rate = self.state.updates.rate(step, self.state.history.losses())
         advice = f"a smaller learning rate than {rate:g}, or clip_norm=1.0"
-        raise XpcnnError(hint(f"training diverged: {what}", "; ".join([advice, *more])))
+        raise shared(XpcnnError(hint(f"training diverged: {what}", "; ".join([advice, *more]))))
 
     def _explain(self) -> NoReturn:
-        """Repeat the updates since everything was finite, up to the first that fails."""
+        """Repeat the updates since everything was finite, up to the first that fails.
+
+        One process repeats them alone, on whole batches.
+        """
         (progress, passes), history = self.good, self.state.history
-        updates, epoch = self.state.updates, len(history) + 1
+        updates, epoch = self.state.whole_updates, len(history) + 1
         skip = passes - (epoch - 1) * updates.batches_per_epoch
         since = self.state.step - updates.done_after(passes)
         repeated = islice(updates.epoch(epoch, skip, history.losses()), since)
-        found = first_failing(self.state.recipe, progress, repeated)
+        found = first_failing(self.state.whole_recipe, progress, repeated)
         if found is None:
             self.fail("a value is not finite, and none is when the steps are repeated")
         what, before, update = found

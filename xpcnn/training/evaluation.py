@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy
+
+from xpcnn.group import ALONE, Group
 from xpcnn.layers import Context
 from xpcnn.network import Network
 from xpcnn.options import check_count
@@ -18,6 +21,7 @@ def evaluate(
     batch_size: int = 256,
     weights: Weights | None = None,
     metrics: Sequence[str | Metric] = (),
+    group: Group = ALONE,
 ) -> dict[str, float]:
     """Return loss and accuracy over all samples: means over batches, weighted by their size.
 
@@ -27,21 +31,33 @@ def evaluate(
     batch_size: number of samples at a time; only rounding depends on it.
     weights: parameters and buffers that replace the network's.
     metrics: as `validation_metrics.check_metrics` returns them.
+    group: the processes that share the samples; each gets the figures of all.
     """
     check_count("batch_size", batch_size)
     params, buffers = weights or (network.params, network.buffers)
     loss_sum, right = zero_sums(network)
     probabilities: list[Array] = []
-    for x, labels in samples.batches(batch_size):
+    own = numpy.arange(len(samples))
+    order = None
+    if group.size > 1:  # whole batches, as losses may divide by the weights of the labels of one
+        own = own[own // batch_size % group.size == group.rank]
+        order = network.backend.from_host(own)
+    for x, labels in samples.batches(batch_size, order):
         scores, _, _ = network.layers.forward(params, buffers, x, Context())
         value, _ = network.loss(scores, labels)
         loss_sum = loss_sum + value * x.shape[0]
         right = right + hits(network.loss, scores, labels)
         if metrics:
             probabilities.append(network.loss.probabilities(scores))
-    found = {"loss": float(loss_sum) / len(samples), "accuracy": int(right) / len(samples)}
+    sums = group.gather((float(loss_sum), int(right)))
+    found = {
+        "loss": sum(loss for loss, _ in sums) / len(samples),
+        "accuracy": sum(number for _, number in sums) / len(samples),
+    }
     if metrics:
-        to_host, concat = network.backend.to_host, network.backend.xp.concat
-        p = to_host(concat(probabilities, axis=0))
-        found |= measure(metrics, p, to_host(samples.labels))
+        to_host = network.backend.to_host
+        parts = group.gather((own, [to_host(p) for p in probabilities]))
+        order = numpy.concatenate([indices for indices, _ in parts])
+        p = numpy.concatenate([batch for _, batches in parts for batch in batches])
+        found |= measure(metrics, p[numpy.argsort(order)], to_host(samples.labels))
     return found

@@ -9,7 +9,10 @@ from xpcnn.training.run_state import RunState
 
 
 class HealthNotes:
-    """Notes the problems of one run; see `Model.fit` for the values of `health`."""
+    """Notes the problems of one run; see `Model.fit` for the values of `health`.
+
+    Of a group of processes, the first checks the network on whole batches.
+    """
 
     def __init__(self, health: bool | None, state: RunState, validation: Samples | None) -> None:
         self.health, self.state = health, state
@@ -25,7 +28,7 @@ class HealthNotes:
         history = self.state.history
         for text in self._new(jump(history.epochs, self.chance, is_last)):
             self.state.note(text)
-            if self.health is None:
+            if self.health is None and self.state.group.rank == 0:
                 warn_user(text, HealthWarning)
         if self.health and self.validated:
             for text in self._new(overfitting(history.epochs, self.validated)):
@@ -35,12 +38,12 @@ class HealthNotes:
         """Note what a batch shows of the network: at the start, after epochs 1, 2, 4, 8, ..."""
         state, history = self.state, self.state.history
         epoch, losses = len(history), history.losses()
-        if not self.health or epoch & (epoch - 1):
+        if not self.health or epoch & (epoch - 1) or state.group.rank > 0:
             return
-        updates = state.updates
+        updates = state.whole_updates
         update = next(updates.epoch(max(epoch, 1), 0, losses))
         labels = updates.train.labels
-        figures = checkup(state.network, state.recipe, state.now.progress, update, labels)
+        figures = checkup(state.network, state.whole_recipe, state.now.progress, update, labels)
         factor = updates.factor(max(state.step, 1), losses)
         found = findings(figures, state.step, factor, history["loss"])
         found += warm_up(state.options.whole_schedule(), updates.total)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import ConfigError, hint
+from xpcnn.group import ALONE, Group
 from xpcnn.initializers import Draw
 from xpcnn.layers import BatchNorm, Context, Layer
 from xpcnn.network import Network
@@ -14,22 +15,25 @@ from xpcnn.training.probe import rebuilt
 from xpcnn.types import Array, LayerPullback, Params, Shape, flatten
 
 
-def check_last_batch(network: Network, samples: int, options: TrainingOptions) -> None:
+def check_last_batch(
+    network: Network, samples: int, options: TrainingOptions, group: Group = ALONE
+) -> None:
     """Require batches of two samples or more where batch norm needs them for a variance.
 
     Batch norm of images has h*w values per channel in each sample; of rows of features, as after a
-    Dense layer, or of images of one pixel it has one.
+    Dense layer, or of images of one pixel it has one. With `batch_norm="local"` every process of a
+    group needs two samples of each batch.
 
     Raises:
         ConfigError: an epoch has a batch of one sample; names the batch norm that needs more.
     """
     size = options.batch_size
+    if options.batch_norm == "local" and group.size > 1:
+        _check_parts(network, samples, options, group.size)
     alone = size == 1 or samples == 1 or (samples % size == 1 and not options.drop_last)
     if not alone:
         return
-    params, buffers = tuple(flatten(network.params)), tuple(flatten(network.buffers))
-    frozen = frozen_layers(params, buffers, options.freeze)
-    norms = [path for path in one_value(network.layers, network.input_shape) if path not in frozen]
+    norms = _norms(network, options)
     if not norms:
         return
     if samples == 1:
@@ -42,6 +46,29 @@ def check_last_batch(network: Network, samples: int, options: TrainingOptions) -
         advice = f"batch_size={fits}, or drop_last=True (--drop-last)"
     message = f"{what}, and {norms[0]} (BatchNorm) needs 2 or more for the variance of its features"
     raise ConfigError(hint(message, advice))
+
+
+def _norms(network: Network, options: TrainingOptions) -> list[str]:
+    """Return the paths of the batch norms that need two samples of a batch or more."""
+    params, buffers = tuple(flatten(network.params)), tuple(flatten(network.buffers))
+    frozen = frozen_layers(params, buffers, options.freeze)
+    return [path for path in one_value(network.layers, network.input_shape) if path not in frozen]
+
+
+def _check_parts(network: Network, samples: int, options: TrainingOptions, processes: int) -> None:
+    """Require two samples of each batch or more in every process.
+
+    A batch of fewer samples than processes is computed by each process as a whole.
+    """
+    batches = {min(options.batch_size, samples)}
+    if not options.drop_last:
+        batches |= {samples % options.batch_size} - {0}
+    small = [size for size in batches if processes <= size < 2 * processes]
+    if small and (norms := _norms(network, options)):
+        what = f"{small[0]} samples of a batch leave 1 for some of {processes} processes"
+        needs = f"{norms[0]} (BatchNorm) needs 2 or more for the variance of its features"
+        advice = 'batch_norm="sync" (--batch-norm sync), or drop_last=True (--drop-last)'
+        raise ConfigError(hint(f"{what}, and {needs}", advice))
 
 
 def one_value(layers: Layer, input_shape: Shape) -> list[str]:

@@ -5,6 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from xpcnn import random
 from xpcnn.config.training_options import TrainingOptions
+from xpcnn.group import ALONE, Group
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.network import Network
@@ -15,15 +16,17 @@ from xpcnn.types import Array, Shape, flatten
 Arrays: TypeAlias = dict[str, Array]
 """Arrays by dotted path: "layers.0.weight"."""
 
-Source: TypeAlias = Callable[[str, int, Shape], Array]
-"""Random numbers of dropout: (path of the layer, forward pass, shape) -> uniforms in [0, 1)."""
+Source: TypeAlias = Callable[..., Array]
+"""Random numbers of dropout: (path of the layer, forward pass, shape, number of the first in the
+array of the whole batch, by default 0) -> uniforms in [0, 1)."""
 
 
 class Recipe(NamedTuple):
-    """What is trained and how; see `TrainingOptions` for clip, l1 and ema.
+    """What is trained and how; see `TrainingOptions` for clip, l1, ema and batch_norm.
 
     groups: which parameters are trained, and with which part of the learning rate.
     frozen: paths of the layers whose running statistics are frozen.
+    group: the processes that train together.
     """
 
     layers: Layer
@@ -35,6 +38,8 @@ class Recipe(NamedTuple):
     l1: float = 0.0
     ema: float | None = None
     frozen: frozenset[str] = frozenset()
+    group: Group = ALONE
+    batch_norm: str = "sync"
 
 
 def recipe_for(network: Network, options: TrainingOptions, seed: int) -> Recipe:
@@ -54,17 +59,18 @@ def recipe_for(network: Network, options: TrainingOptions, seed: int) -> Recipe:
         options.l1,
         options.ema,
         frozen_layers(params, buffers, options.freeze),
+        batch_norm=options.batch_norm,
     )
 
 
 def random_source(network: Network, seed: int) -> Source:
-    """Return the uniforms of dropout: a function of (seed, path of the layer, pass, shape)."""
+    """Return the uniforms of dropout, a function of the seed and the arguments of `Source`."""
     uniform = network.backend.uniform
     keys: dict[str, int] = {}
 
-    def source(path: str, forward_pass: int, shape: Shape) -> Array:
+    def source(path: str, forward_pass: int, shape: Shape, first: int = 0) -> Array:
         if path not in keys:
             keys[path] = random.key(seed, f"dropout/{path}")
-        return uniform(keys[path], forward_pass, shape)
+        return uniform(keys[path], forward_pass, shape, first)
 
     return source

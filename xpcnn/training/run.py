@@ -7,13 +7,15 @@ options and the history, so that a resumed run ends with the same bits.
 import math
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy
 
 from xpcnn.config.training_options import TrainingOptions, check_validation
+from xpcnn.group import ALONE, Group
 from xpcnn.network import Network
 from xpcnn.samples import Samples
-from xpcnn.signals import shielded
+from xpcnn.signals import Noted, deferred, raise_interrupt, shielded
 from xpcnn.training.callbacks import Callback
 from xpcnn.training.divergence_check import DivergenceCheck
 from xpcnn.training.evaluation import evaluate
@@ -41,6 +43,7 @@ class Run:
         callbacks: called at the moments of the run.
         saver: writes checkpoints, and resumes the run; None for no checkpoints.
         health: whether to note problems of training; see `Model.fit`.
+        group: the processes that train together, each with a run of the same arguments.
 
     Raises:
         ConfigError: the options do not fit the network or the samples.
@@ -56,14 +59,16 @@ class Run:
         callbacks: Sequence[Callback] = (),
         saver: Saver | None = None,
         health: bool | None = None,
+        group: Group = ALONE,
     ) -> None:
         check_validation(options, validation is not None)
         self.network, self.validation, self.options = network, validation, options
-        self.state = RunState(network, train, options, seed, callbacks)
+        self.state = RunState(network, train, options, seed, callbacks, group)
         self.updates, self.notify = self.state.updates, self.state.notify
         self.divergence = DivergenceCheck(self.state, saver)
         self.health = HealthNotes(health, self.state, validation)
-        self.saver = saver
+        self.saver, self.group = saver, group
+        self.save_is_due, self.signal = False, Noted()
 
     def train(self) -> History:
         """Train to the end, give the network its new weights, and return the history.
@@ -81,11 +86,15 @@ class Run:
             self.resume(self.saver)
         network, state = self.network, self.state
         try:
-            with network.backend.session(), numpy.errstate(all="ignore"):  # divergence is reported
+            with ExitStack() as stack:
+                stack.enter_context(network.backend.session())
+                stack.enter_context(numpy.errstate(all="ignore"))  # divergence is reported
+                if self.group.size > 1:
+                    self.signal = stack.enter_context(deferred())
                 self.run_epochs()
         except (KeyboardInterrupt, Exception) as error:
             with shielded():
-                self.rescue()
+                self.rescue(error)
                 if isinstance(error, KeyboardInterrupt):
                     network.params, network.buffers = state.weights()
             raise
@@ -104,6 +113,7 @@ class Run:
         self.notify("on_start", state.history, state.step, self.updates.total)
         stop_at_limits(state)
         stop_without_improvement(state)
+        self.agree()
         if state.now.passes == 0:
             self.health.check_network()
         while (epoch := len(state.history) + 1) <= epochs:
@@ -115,6 +125,7 @@ class Run:
         """Train one epoch, or the rest of one that was interrupted, and record it."""
         state, start, resumed_at = self.state, time.perf_counter(), self.state.batches(epoch)
         self.notify("on_epoch_start", epoch)
+        self.agree()
         if resumed_at == 0:
             if state.stopping:
                 return
@@ -146,6 +157,25 @@ class Run:
                 self.notify("on_loss", state.step, state.mean_loss(epoch))
             self.give_snapshot(update, epoch)
         stop_at_limits(state)
+        self.agree()
+
+    def agree(self) -> None:
+        """Decide whether to stop, to save, or to end after a signal: for all processes of a group.
+
+        What clocks, callbacks or signals say in one process holds for all. All else that a run
+        decides depends on values that every process has.
+        """
+        state, saver = self.state, self.saver
+        self.save_is_due = saver is not None and saver.due(state.step)
+        if self.group.size == 1:
+            return
+        own = (state.stopping, self.save_is_due, self.signal.number)
+        stopping, due, number = self.group.agree([int(decision) for decision in own])
+        self.save_is_due = bool(due)
+        if stopping and not state.stopping:
+            state.stop("another process stopped")
+        if number:
+            raise_interrupt(number)
 
     def give_snapshot(self, update: Update, epoch: int) -> None:
         """Give a snapshot after an update to the callbacks that want one."""
@@ -159,7 +189,7 @@ class Run:
             return
         if every is not None and state.step % every == 0:
             self.validate()
-        if self.saver is not None and (state.stopping or self.saver.due(state.step)):
+        if self.saver is not None and (state.stopping or self.save_is_due):
             self.save(self.saver)
 
     def validate(self) -> Validation | None:
@@ -173,7 +203,7 @@ class Run:
         weights = state.weights()
         size = self.options.batch_size
         metrics = self.options.metrics
-        scores = evaluate(self.network, self.validation, size, weights, metrics)
+        scores = evaluate(self.network, self.validation, size, weights, metrics, self.group)
         if not math.isfinite(loss := scores["loss"]):
             self.divergence.fail(f"the validation loss is {loss} after update {state.step}")
         accuracy, ends_epoch = scores["accuracy"], not state.is_mid_epoch()
@@ -197,12 +227,13 @@ class Run:
         record = state.epoch_record(epoch, loss, self.validate(), resumed_at, seconds)
         state.history.epochs.append(record)
         self.notify("on_epoch_end", record)
+        self.agree()
         is_last = state.stopping or epoch == self.options.epochs
         self.health.check_curves(is_last)
         self.health.check_network()
         if self.saver is None or state.is_mid_epoch():
             return
-        if state.stopping or epoch == self.options.epochs or self.saver.due(state.step):
+        if is_last or self.save_is_due:
             self.save(self.saver)  # the last one too, so that a run can continue to more epochs
 
     def save(self, saver: Saver) -> None:
@@ -215,10 +246,16 @@ class Run:
         saver.restore(self.state)
         self.divergence.good = self.state.now
 
-    def rescue(self) -> None:
-        """Save an interrupted run, or go back to the last position where all was finite."""
+    def rescue(self, error: BaseException) -> None:
+        """Save an interrupted run, or go back to the last position where all was finite.
+
+        A group saves after a signal, which every process hears of, and not after the error of one.
+        """
+        is_everywhere = self.group.size == 1 or isinstance(error, KeyboardInterrupt)
         if not self.divergence.is_finite():
             self.state.now = self.divergence.good
+        elif not is_everywhere:
+            return
         elif self.saver is not None and self.state.now.passes > 0:
             self.save(self.saver)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xpcnn.config.training_options import TrainingOptions
+from xpcnn.group import ALONE, Group
 from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.training.callbacks import Callback
@@ -25,6 +26,8 @@ class RunState:
     now: the position, always between two updates.
     best: the weights of the best validation so far; None before one, or where they are not kept.
     stopping: whether training ends after this update.
+    group: the processes that train together.
+    whole_recipe, whole_updates: for one process that computes whole batches by itself.
     """
 
     def __init__(
@@ -34,11 +37,15 @@ class RunState:
         options: TrainingOptions,
         seed: int,
         callbacks: Sequence[Callback],
+        group: Group = ALONE,
     ) -> None:
-        self.network, self.options = network, options
-        self.updates = Updates(network, train, options, seed)
-        check_last_batch(network, len(train), options)
-        self.recipe = recipe_for(network, options, seed)
+        self.network, self.options, self.group = network, options, group
+        self.updates = self.whole_updates = Updates(network, train, options, seed)
+        check_last_batch(network, len(train), options, group)
+        self.recipe = self.whole_recipe = recipe_for(network, options, seed)
+        if group.size > 1:
+            self.updates = Updates(network, train, options, seed, group)
+            self.recipe = self.recipe._replace(group=group)
         self.now = Position(beginning(self.recipe, network), 0)
         self.history = History()
         self.best: Weights | None = None
@@ -102,7 +109,8 @@ class RunState:
         network, progress = copy.copy(self.network), self.now.progress
         network.params, network.buffers = progress.params, progress.buffers
         place = (epoch, self.batches(epoch), self.updates.batches_per_epoch, self.step)
-        return Snapshot(*place, network, self.recipe, progress, update)
+        alone = update._replace(rows=())
+        return Snapshot(*place, network, self.whole_recipe, progress, alone)
 
     def notify(self, moment: str, *facts: Any) -> None:
         """Call a method of every callback; each may stop the run."""

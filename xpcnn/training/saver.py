@@ -1,5 +1,6 @@
 """The checkpoints of a run: written when they are due, and read when the run is resumed."""
 
+import hashlib
 import shlex
 import time
 from collections.abc import Mapping
@@ -7,7 +8,8 @@ from pathlib import Path
 
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import CheckpointError, XpcnnError, hint
-from xpcnn.io.model_file import Spec
+from xpcnn.group import ALONE, Group, by_first, shared
+from xpcnn.io.model_file import Spec, Tensors
 from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
 from xpcnn.training.checkpoints import Checkpoints, Found, metadata
@@ -25,7 +27,10 @@ NOT_FINITE = "not-finite.safetensors"
 
 
 class Saver:
-    """Writes and reads the checkpoints of one run."""
+    """Writes and reads the checkpoints of one run.
+
+    Of a group of processes, the first writes and reads; all get what it has read.
+    """
 
     def __init__(
         self,
@@ -35,24 +40,29 @@ class Saver:
         seed: int,
         data: Mapping[str, tuple[str, int]],
         resume: bool,
+        group: Group = ALONE,
     ) -> None:
         """data: hash and number of samples of each part, by its name; resume: whether to continue
-        from the newest checkpoint.
+        from the newest checkpoint; group: the processes of the run.
 
-        The caller holds the lock of the checkpoints.
+        The first process holds the lock of the checkpoints.
 
         Raises:
             CheckpointError: the folder has checkpoints, and the run is not to be resumed.
         """
-        if not resume and (files := checkpoints.files()):
-            message = f"{checkpoints.folder} has checkpoints already: {files[0].name}"
-            raise CheckpointError(hint(message, "resume=True to resume the run, or another folder"))
-        checkpoints.clean()
         self.checkpoints, self.network, self.resume = checkpoints, network, resume
-        self.options, self.seed = options, seed
+        self.options, self.seed, self.group = options, seed, group
+        by_first(group, self._prepare)
         self.identity = identity_of(network, options, seed, data)
-        self.environment = environment(network)
+        self.environment = environment(network) | {"processes": str(group.size)}
         self._step, self._time = 0, time.monotonic()
+
+    def _prepare(self) -> None:
+        """Require a folder without checkpoints, unless the run is resumed, and remove remains."""
+        if not self.resume and (files := self.checkpoints.files()):
+            message = f"{self.checkpoints.folder} has checkpoints already: {files[0].name}"
+            raise CheckpointError(hint(message, "resume=True to resume the run, or another folder"))
+        self.checkpoints.clean()
 
     def keep_case(self, before: Progress, update: Update) -> str:
         """Write the file of an update that failed; return what to do with the file, in words."""
@@ -73,10 +83,17 @@ class Saver:
 
     def write(self, state: RunState) -> None:
         """Write a checkpoint; where that fails, note it: the ones before stay, and it is tried
-        again when the next one is due."""
+        again when the next one is due.
+
+        Raises:
+            XpcnnError: a process of the group has other values than the first.
+        """
         self._step, self._time = state.step, time.monotonic()
         (progress, passes), to_host = state.now, self.network.backend.to_host
         tensors = {name: to_host(x) for name, x in _tensors(progress, state.best).items()}
+        self._check_equal(tensors)
+        if self.group.rank > 0:
+            return
         has_best = state.best is not None
         table = metadata(
             self.identity, passes, state.seconds, state.history, self.environment, has_best
@@ -85,6 +102,20 @@ class Saver:
             self.checkpoints.write(state.step, tensors, table)
         except CheckpointError as error:
             state.note(f"no checkpoint after update {state.step:,}: {error}")
+
+    def _check_equal(self, tensors: Tensors) -> None:
+        """Require the same bits in every process of the group."""
+        if self.group.size == 1:
+            return
+        digest = hashlib.blake2b(digest_size=16)
+        for name in sorted(tensors):
+            digest.update(tensors[name].tobytes())
+        digests = self.group.gather(digest.hexdigest())
+        others = [str(rank) for rank, other in enumerate(digests) if other != digests[0]]
+        if others:
+            message = f"process {', '.join(others)} has other weights than process 0"
+            advice = "machines of one kind, with the same libraries"
+            raise shared(XpcnnError(hint(message, advice)))
 
     def restore(self, state: RunState) -> None:
         """Continue a run from the newest checkpoint; without one the run begins at its start.
@@ -99,7 +130,7 @@ class Saver:
             name: Spec(tuple(x.shape), dtype_name(x))
             for name, x in _tensors(fresh, (fresh.params, fresh.buffers)).items()
         }
-        found = self.checkpoints.read(self.identity, expected)
+        found = by_first(self.group, lambda: self.checkpoints.read(self.identity, expected))
         if found is None:
             return
         extended, ended = _extension(found, state.updates)

@@ -32,7 +32,8 @@ class Snapshot:
         """Return the norm of the gradient of each parameter, by path: "layers.0.weight".
 
         The gradient is the loss's for the batches of the last update, at the present weights,
-        before clipping. Costs a forward and a backward pass, and waits for the device.
+        before clipping; of a group of processes, for the rows of this one. Costs a forward and a
+        backward pass, and waits for the device.
         """
         update = self._update
         _, found = gradients(self._recipe, self._progress, update.batches, update.first_pass)

@@ -1,11 +1,14 @@
 """One training step: a function of arrays that never waits for the device.
 
 No value is read, printed or branched on inside; sums of loss and hits, and whether all was finite,
-stay on the device until somebody asks.
+stay on the device until somebody asks. Processes that train together each compute their rows of a
+batch, and sum gradients, loss and hits before the update.
 """
 
+import math
 from collections.abc import Sequence
 
+from xpcnn.group import Rows, SharedBatch
 from xpcnn.layers import Context
 from xpcnn.losses import MSE, Loss, without_weights
 from xpcnn.optimizers.groups import layer_of
@@ -21,6 +24,7 @@ def training_step(
     first_pass: int,
     lr: Array,
     step: Array,
+    rows: Sequence[Rows] = (),
 ) -> Progress:
     """Run forward and backward on each batch, and update once.
 
@@ -30,42 +34,115 @@ def training_step(
         batches: (normalised samples, labels); the gradient is that of the mean over all samples.
         first_pass: number of the first forward pass, from 1: what random numbers depend on.
         lr, step: learning rate and number of the update, 0-d arrays of the parameters' dtype.
+        rows: of a group of processes, which rows of each whole batch the samples are.
     """
-    progress, grads = gradients(recipe, progress, batches, first_pass)
+    progress, grads = gradients(recipe, progress, batches, first_pass, rows)
     return update(recipe, progress, grads, lr, step)
 
 
 def gradients(
-    recipe: Recipe, progress: Progress, batches: Sequence[tuple[Array, Array]], first_pass: int
+    recipe: Recipe,
+    progress: Progress,
+    batches: Sequence[tuple[Array, Array]],
+    first_pass: int,
+    rows: Sequence[Rows] = (),
 ) -> tuple[Progress, Arrays]:
-    """Return the progress after the batches, before the update, and the gradients by path."""
-    total = sum(x.shape[0] for x, _ in batches)
-    grads: Arrays = {}
-    for i, (x, labels) in enumerate(batches):
-        progress, own = _forward_backward(recipe, progress, x, labels, first_pass + i)
+    """Return the progress after the batches, before the update, and the gradients by path.
+
+    Those of a group are the ones of all its processes, the same in each.
+    """
+    rows = rows or [Rows(0, x.shape[0], x.shape[0]) for x, _ in batches]
+    total = sum(part.total for part in rows)
+    before, grads = progress, dict[str, Array]()
+    if recipe.group.size > 1:
+        progress = progress.with_zero_sums()
+    for i, ((x, labels), part) in enumerate(zip(batches, rows, strict=True)):
+        progress, own = _forward_backward(recipe, progress, x, labels, first_pass + i, part)
         if len(batches) > 1:
-            part = x.shape[0] / total
-            own = {path: part * g for path, g in own.items()}
+            weight = part.total / total
+            own = {path: weight * g for path, g in own.items()}
         grads = {path: grads[path] + g for path, g in own.items()} if grads else own
+    if recipe.group.size > 1:
+        return _summed(recipe, before, progress, grads)
     return progress, grads
 
 
 def _forward_backward(
-    recipe: Recipe, progress: Progress, x: Array, labels: Array, forward_pass: int
+    recipe: Recipe, progress: Progress, x: Array, labels: Array, forward_pass: int, rows: Rows
 ) -> tuple[Progress, Arrays]:
-    """Run one batch forward and backward; return the new progress and its gradients."""
-    xp = namespace(x)
-    ctx = Context(True, True, forward_pass, recipe.source, frozen=recipe.frozen)
+    """Run one batch forward and backward; return the new progress and its gradients.
+
+    Of a group: the part that this process adds to loss, hits and gradients of the whole batch.
+    """
+    xp, is_alone = namespace(x), recipe.group.size == 1
+    shared = None if is_alone or recipe.batch_norm == "local" else SharedBatch(recipe.group, rows)
+    ctx = Context(
+        True,
+        True,
+        forward_pass,
+        recipe.source,
+        frozen=recipe.frozen,
+        first_row=rows.first,
+        shared=shared,
+    )
     scores, buffers, back = recipe.layers.forward(progress.params, progress.buffers, x, ctx)
     value, loss_back = recipe.loss(scores, labels)
-    _, grads = back(loss_back(xp.ones_like(value)), want_dx=False)
+    right = hits(recipe.loss, scores, labels)
+    dloss = xp.ones_like(value)
+    if not is_alone:
+        dloss = _weight(recipe, scores, labels, rows) * dloss
+        value = xp.where(dloss == 0, 0.0, value) * dloss  # NaN where all labels are ignored
+        if rows.copies > 1 and recipe.group.rank > 0:
+            right = xp.zeros_like(right)  # process 0 has counted these rows
+    _, grads = back(loss_back(dloss), want_dx=False)
     after = progress._replace(
         buffers=_learnt(progress.buffers, buffers, recipe.frozen),
-        loss_sum=progress.loss_sum + value * x.shape[0],
-        hits=progress.hits + hits(recipe.loss, scores, labels),
+        loss_sum=progress.loss_sum + value * rows.total,
+        hits=progress.hits + right,
         finite=xp.logical_and(progress.finite, xp.isfinite(value)),
     )
     return after, flatten(grads)
+
+
+def _weight(recipe: Recipe, scores: Array, labels: Array, rows: Rows) -> float | Array:
+    """Return the weight of the mean loss of these rows in that of the whole batch."""
+    divisor = getattr(recipe.loss, "divisor", lambda scores, labels: None)(scores, labels)
+    if divisor is None:
+        return rows.weight
+    xp = namespace(scores)
+    whole = recipe.group.sum(xp.stack([divisor]))[0]
+    return divisor / whole
+
+
+def _summed(
+    recipe: Recipe, before: Progress, own: Progress, grads: Arrays
+) -> tuple[Progress, Arrays]:
+    """Return progress and gradients of all processes, by one sum of one flat array.
+
+    It holds the gradients, loss and hits, and, where each process has batch statistics of its own,
+    the running ones, whose mean is kept. A loss that is not finite makes its sum so.
+    """
+    xp, group = namespace(own.loss_sum), recipe.group
+    buffers = flatten(own.buffers) if recipe.batch_norm == "local" else {}
+    hits = xp.astype(own.hits, own.loss_sum.dtype)  # exact below 2**24
+    parts = [*grads.values(), *buffers.values(), own.loss_sum, hits]
+    flat = group.sum(xp.concat([xp.reshape(part, (-1,)) for part in parts]))
+    sums, start = [], 0
+    for part in parts:
+        end = start + math.prod(part.shape)
+        sums.append(xp.reshape(flat[start:end], part.shape))
+        start = end
+    *others, loss, hits = sums
+    grads = dict(zip(grads, others, strict=False))
+    means = [x / group.size for x in others[len(grads) :]]
+    if buffers:
+        mean = unflatten_like(own.buffers, dict(zip(buffers, means, strict=True)))
+        own = own._replace(buffers=mean)
+    return own._replace(
+        loss_sum=before.loss_sum + loss,
+        hits=before.hits + xp.astype(hits, before.hits.dtype),
+        finite=xp.logical_and(before.finite, xp.isfinite(loss)),
+    ), grads
 
 
 def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: Array) -> Progress:

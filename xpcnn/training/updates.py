@@ -15,6 +15,7 @@ from xpcnn import random
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.data.augment import Augmenter
 from xpcnn.errors import ConfigError, hint
+from xpcnn.group import ALONE, Group, Rows, rows_of
 from xpcnn.network import Network
 from xpcnn.samples import Samples
 from xpcnn.schedules import after_losses
@@ -43,18 +44,25 @@ class Update(NamedTuple):
     first_pass: int
     lr: Array
     step: Array
+    rows: Sequence[Rows] = ()
 
 
 class Updates:
     """The updates of a run, epoch by epoch.
 
     batches_per_epoch, per_epoch: batches and updates of an epoch; total: updates of the whole run.
+    group: the processes that share each batch.
     """
 
     def __init__(
-        self, network: Network, train: Samples, options: TrainingOptions, seed: int
+        self,
+        network: Network,
+        train: Samples,
+        options: TrainingOptions,
+        seed: int,
+        group: Group = ALONE,
     ) -> None:
-        self.train, self.options, self.seed = train, options, seed
+        self.train, self.options, self.seed, self.group = train, options, seed, group
         self.dtype, self.to_device = network.dtype, network.backend.from_host
         self.batches_per_epoch = batches_of(len(train), options)
         self.per_epoch = -(-self.batches_per_epoch // options.accumulate)
@@ -124,12 +132,48 @@ class Updates:
         order = order[: self.batches_per_epoch * size]  # all, unless the last batch is dropped
         augmented = self.augmenter.epoch(epoch, order)
 
-        group: list[tuple[Array, Array]] = []
-        rest = self.train.batches(size, self.to_device(order[skip * size :]))
-        for i, (x, labels) in enumerate(rest, skip):
-            group.append(augmented(x, labels, i * size, passed + i + 1))
-            if len(group) == together or i + 1 == self.batches_per_epoch:
+        batches: list[tuple[Array, Array]] = []
+        parts: list[Rows] = []
+        rest = self._batches(order[skip * size :])
+        for i, (x, labels, rows) in enumerate(rest, skip):
+            forward_pass = passed + i + 1
+            if self.augmenter.mixes:
+                x, labels = augmented(x, labels, i * size, forward_pass, 0)
+                batches.append(_part(x, labels, rows))
+            else:
+                start = i * size + rows.first
+                batches.append(augmented(x, labels, start, forward_pass, rows.first))
+            parts.append(rows)
+            if len(batches) == together or i + 1 == self.batches_per_epoch:
                 u = i // together
-                first_pass = passed + i + 2 - len(group)
-                yield Update(group, first_pass, lr[u, ...], step[u, ...])
-                group = []
+                first_pass = forward_pass + 1 - len(batches)
+                yield Update(batches, first_pass, lr[u, ...], step[u, ...], parts)
+                batches, parts = [], []
+
+    def _batches(self, order: numpy.ndarray) -> Iterator[tuple[Array, Array, Rows]]:
+        """Yield samples and labels of each batch, and which rows of it this process computes.
+
+        The samples are those of the rows, or the whole batch where augmentation mixes samples.
+
+        order: indices of the samples in the order of the batches, on the host.
+        """
+        size = self.options.batch_size
+        whole = len(order) - len(order) % size
+        for batches, total in ((order[:whole], size), (order[whole:], len(order) - whole)):
+            if total == 0:
+                continue
+            rows = rows_of(self.group, total)
+            count = total
+            if not self.augmenter.mixes:
+                own = slice(rows.first, rows.first + rows.count)
+                batches, count = batches.reshape(-1, total)[:, own].reshape(-1), rows.count
+            for x, labels in self.train.batches(count, self.to_device(batches)):
+                yield x, labels, rows
+
+
+def _part(x: Array, labels: Array, rows: Rows) -> tuple[Array, Array]:
+    """Return rows of a whole batch; the batch as it is where they are all of it."""
+    if rows.count == rows.total:
+        return x, labels
+    chosen = slice(rows.first, rows.first + rows.count)
+    return x[chosen, ...], labels[chosen, ...]

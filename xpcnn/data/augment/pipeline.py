@@ -4,6 +4,7 @@ The numbers of a sample depend on (seed, epoch, sample) alone: not on the order 
 size of the batches or the backend. Those of pixels depend on (seed, step, position in the batch).
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, TypeAlias
@@ -16,8 +17,9 @@ from xpcnn.data.augment.base import Augmentation, Host, Mixing, PerPixel, PerSam
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.types import Array, Shape, one_hot
 
-Batches: TypeAlias = Callable[[Array, Array, int, int], tuple[Array, Array]]
-"""From (samples, labels, place of the first in the order of the epoch, step) to both, augmented."""
+Batches: TypeAlias = Callable[..., tuple[Array, Array]]
+"""From (samples, labels, place of the first in the order of the epoch, step, row of the batch that
+the first is, by default 0) to both, augmented."""
 
 
 def checked(augment: Any) -> tuple[Augmentation, ...]:
@@ -75,12 +77,19 @@ class Augmenter:
         """
         stages = [self._stage(name, item, epoch, order) for name, item in self._named()]
 
-        def apply(x: Array, labels: Array, start: int, step: int) -> tuple[Array, Array]:
+        def apply(
+            x: Array, labels: Array, start: int, step: int, row: int = 0
+        ) -> tuple[Array, Array]:
             for stage in stages:
-                x, labels = stage(x, labels, start, step)
+                x, labels = stage(x, labels, start, step, row)
             return x, labels
 
         return apply
+
+    @property
+    def mixes(self) -> bool:
+        """Whether samples are mixed with others of their batch, which is needed whole."""
+        return any(isinstance(item, Mixing) for item in self.augmentations)
 
     def _named(self) -> Iterator[tuple[str, Augmentation]]:
         """Yield (name, augmentation); the second flip is called flip-2."""
@@ -106,7 +115,7 @@ class Augmenter:
         parameters = item.parameters(host, self.shape)[order]
         p = self.backend.from_host(parameters.astype(self.dtype))
 
-        def apply(x: Array, labels: Array, start: int, step: int) -> tuple[Array, Array]:
+        def apply(x: Array, labels: Array, start: int, step: int, row: int) -> tuple[Array, Array]:
             rows = p[start : start + x.shape[0], ...]
             if isinstance(item, Mixing):
                 if labels.ndim == 1:
@@ -120,8 +129,10 @@ class Augmenter:
         ((argument, draws),) = item.pixel_draws.items()
         key = self._key(name, argument)
 
-        def apply(x: Array, labels: Array, start: int, step: int) -> tuple[Array, Array]:
-            return item.apply(x, self.backend.uniform(key, step, (*x.shape, draws))), labels
+        def apply(x: Array, labels: Array, start: int, step: int, row: int) -> tuple[Array, Array]:
+            first = row * math.prod(x.shape[1:]) * draws
+            u = self.backend.uniform(key, step, (*x.shape, draws), first)
+            return item.apply(x, u), labels
 
         return apply
 

@@ -1,0 +1,108 @@
+"""MPI, by mpi4py: processes that a launcher of MPI started (mpiexec, srun, an MPI operator).
+
+MPI waits for a process that hangs for ever. So a process that waits longer than XPCNN_PATIENCE
+seconds says so and ends, whereupon the launcher ends the others.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any, NoReturn
+
+import numpy
+
+PATIENCE_SECONDS = 1800.0
+
+
+def problem() -> tuple[str, str] | None:
+    """Return why MPI cannot be used here and what to do; None if it can."""
+    if find_spec("mpi4py") is None:
+        return "mpi4py is not installed", "pip install 'xpcnn[mpi]'"
+    patience = os.environ.get("XPCNN_PATIENCE")
+    if patience is not None and not _is_positive(patience):
+        return f"XPCNN_PATIENCE is {patience!r}", "a number of seconds above 0"
+    return None
+
+
+class Engine:
+    """All processes of the launcher; for the methods see `xpcnn.group.Group`.
+
+    local_size: how many of them are on this machine.
+    """
+
+    def __init__(self) -> None:
+        from mpi4py import MPI  # starts MPI
+
+        self._mpi, self._world = MPI, MPI.COMM_WORLD
+        self.rank, self.size = self._world.rank, self._world.size
+        self.local_size = self._world.Split_type(MPI.COMM_TYPE_SHARED).size
+        self._patience = float(os.environ.get("XPCNN_PATIENCE", PATIENCE_SECONDS))
+        self._waiting_since: float | None = None
+        if self.size > 1:
+            threading.Thread(target=self._watch, daemon=True, name="xpcnn-patience").start()
+            sys.excepthook = self._end_all
+
+    def sum(self, x: Any) -> Any:
+        """Sum in place. An array of a device goes through the host."""
+        with self._waiting():
+            if isinstance(x, numpy.ndarray):
+                self._world.Allreduce(self._mpi.IN_PLACE, x)
+                return x
+            host = x.get()
+            self._world.Allreduce(self._mpi.IN_PLACE, host)
+            x.set(host)
+            return x
+
+    def agree(self, numbers: Sequence[int]) -> tuple[int, ...]:
+        largest = numpy.array(numbers, numpy.int64)
+        with self._waiting():
+            self._world.Allreduce(self._mpi.IN_PLACE, largest, self._mpi.MAX)
+        return tuple(map(int, largest))
+
+    def broadcast(self, value: Any) -> Any:
+        with self._waiting():
+            return self._world.bcast(value, root=0)
+
+    def gather(self, value: Any) -> list[Any]:
+        with self._waiting():
+            return list(self._world.allgather(value))
+
+    def abort(self, code: int) -> NoReturn:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        time.sleep(0.5)  # the launcher passes on what was printed before it ends the others
+        self._world.Abort(code)
+        os._exit(code)  # not reached
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        self._waiting_since = time.monotonic()
+        yield
+        self._waiting_since = None
+
+    def _watch(self) -> None:
+        """End the process if it waits too long; MPI does not hold Python's lock while it waits."""
+        while True:
+            time.sleep(min(1.0, self._patience / 4))
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > self._patience:
+                waited = f"waited {self._patience:g} seconds for another process"
+                message = f"error: process {self.rank} {waited}\nTry: XPCNN_PATIENCE=3600 if slow"
+                print(message, file=sys.stderr, flush=True)
+                self.abort(1)
+
+    def _end_all(self, *error: Any) -> None:
+        """End all processes after an exception that nothing catches: the others wait."""
+        sys.__excepthook__(*error)
+        self.abort(1)
+
+
+def _is_positive(text: str) -> bool:
+    try:
+        return float(text) > 0
+    except ValueError:
+        return False

@@ -1,0 +1,69 @@
+"""torch.distributed with gloo: processes that torchrun, or another launcher of its kind, started.
+
+NumPy arrays are summed in place, without a copy. A process that waits longer than XPCNN_PATIENCE
+seconds ends with an error, whereupon torchrun ends the others.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.util import find_spec
+from typing import Any, NoReturn
+
+import numpy
+
+PATIENCE_SECONDS = 1800.0
+
+
+def problem() -> tuple[str, str] | None:
+    """Return why torch.distributed cannot be used here and what to do; None if it can."""
+    if find_spec("torch") is None:
+        return "PyTorch is not installed", "pip install torch"
+    if "RANK" not in os.environ:
+        started = "torchrun --nproc-per-node 2 -m xpcnn train --engine torch"
+        return "this process was not started by torchrun", started
+    return None
+
+
+class Engine:
+    """All processes of the launcher; for the methods see `xpcnn.group.Group`.
+
+    local_size: how many of them are on this machine.
+    """
+
+    def __init__(self) -> None:
+        import torch
+        import torch.distributed
+
+        self._torch, self._group = torch, torch.distributed
+        patience = float(os.environ.get("XPCNN_PATIENCE", PATIENCE_SECONDS))
+        if not self._group.is_initialized():
+            self._group.init_process_group("gloo", timeout=timedelta(seconds=patience))
+        self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
+        self.local_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+    def sum(self, x: Any) -> Any:
+        """Sum in place."""
+        self._group.all_reduce(self._torch.from_numpy(x) if isinstance(x, numpy.ndarray) else x)
+        return x
+
+    def agree(self, numbers: Sequence[int]) -> tuple[int, ...]:
+        largest = self._torch.tensor(list(numbers), dtype=self._torch.int64)
+        self._group.all_reduce(largest, self._group.ReduceOp.MAX)
+        return tuple(largest.tolist())
+
+    def broadcast(self, value: Any) -> Any:
+        values = [value]
+        self._group.broadcast_object_list(values, src=0)
+        return values[0]
+
+    def gather(self, value: Any) -> list[Any]:
+        values: list[Any] = [None] * self.size
+        self._group.all_gather_object(values, value)
+        return values
+
+    def abort(self, code: int) -> NoReturn:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # torchrun ends the others

@@ -1,0 +1,59 @@
+"""`xpcnn` with a process that fails: python -m tests.group.failing HOW RANK UPDATE train ...
+
+HOW is what process RANK does at an update: raise, memory, exit, kill, term, int, freeze, drift (its
+weights get other values) or nothing.
+"""
+
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from xpcnn.backend import opened_group
+from xpcnn.cli import main
+from xpcnn.training import run
+from xpcnn.training.step import training_step as step
+
+
+def fail(how: str) -> None:
+    """Do what a process does that fails."""
+    if how == "raise":
+        raise ValueError("a planted error")
+    if how == "memory":
+        raise MemoryError("a planted lack of memory")
+    if how == "exit":
+        os._exit(7)
+    signals = {
+        "kill": signal.SIGKILL,
+        "term": signal.SIGTERM,
+        "int": signal.SIGINT,
+        "freeze": signal.SIGSTOP,
+    }
+    if how in signals:
+        os.kill(os.getpid(), signals[how])
+
+
+def failing(how: str, rank: int, update: int) -> Any:
+    """Return a training step that fails once."""
+    done = 0
+
+    def training_step(*arguments: Any) -> Any:
+        nonlocal done
+        done += 1
+        if done == update and opened_group().rank == rank:
+            fail(how)
+        after = step(*arguments)
+        if how == "drift" and done == update and opened_group().rank == rank:
+            after.params["layers.0"]["weight"][...] += 1e-7
+        time.sleep(0.01)  # a run that lasts
+        return after
+
+    return training_step
+
+
+if __name__ == "__main__":
+    how, rank, update, *arguments = sys.argv[1:]
+    setattr(run, "training_step", failing(how, int(rank), int(update)))  # noqa: B010
+    sys.argv[1:] = arguments
+    main()

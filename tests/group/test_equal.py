@@ -1,0 +1,181 @@
+"""Processes that train together end with the weights of one process, and with the same bits."""
+
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.group.members import Member, Table, together
+from xpcnn import Model
+from xpcnn.data import Dataset
+from xpcnn.data.augment import Crop, CutMix, Flip, Mixup, Noise
+from xpcnn.errors import ConfigError
+from xpcnn.group import ALONE, Rows, by_first, rows_of
+from xpcnn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Sequential
+from xpcnn.losses import SoftmaxCrossEntropy
+from xpcnn.random import uniform
+from xpcnn.types import flatten
+
+LAYERS = [
+    *(Conv2D(4, 3, padding="same", bias=False), BatchNorm(), ReLU(), MaxPool2D(2)),
+    *(Flatten(), Dense(8, bias=False), BatchNorm(), ReLU(), Dropout(0.3), Dense(3)),
+]  # a bias before batch norm would be rounding errors alone
+
+
+def data(n: int, seed: int = 0) -> Dataset:
+    draw = numpy.random.default_rng(seed)
+    images = draw.integers(0, 256, (n, 2, 6, 6), dtype=numpy.uint8)
+    return Dataset.from_arrays(images, draw.integers(0, 3, n), ["a", "b", "c"])
+
+
+def first_and_last(probabilities: numpy.ndarray, labels: numpy.ndarray) -> float:
+    """Depend on the order of the samples."""
+    return float(probabilities[0, labels[0]] - 2.0 * probabilities[-1, labels[-1]])
+
+
+def trained(
+    group: Any, n: int = 41, loss: Any = None, layers: Any = LAYERS, **options: Any
+) -> tuple[dict[str, Any], list[Any]]:
+    """Return all arrays of a trained model by name, and the figures of every epoch."""
+    model = Model(Sequential(layers), input_shape=(2, 6, 6), seed=1, dtype="float64", loss=loss)
+    given = {"epochs": 2, "batch_size": 12} | options
+    history = model.fit(data(n), validation=data(13, 1), seed=2, group=group, **given)
+    arrays = flatten(model.params) | flatten(model.buffers, "buffers.")
+    figures = [(e.loss, e.accuracy, e.val_loss, e.val_accuracy, e.step) for e in history]
+    metrics = [v.metrics.get("first_and_last", 0.0) for v in history.validations]
+    return arrays, [*sum(figures, ()), *metrics]
+
+
+def assert_equal(found: list[Any], expected: Any) -> None:
+    """Require the same bits of all, and the numbers of one process to 1e-12 of the largest."""
+    arrays, figures = found[0]
+    for other, _ in found[1:]:
+        assert all(x.tobytes() == other[path].tobytes() for path, x in arrays.items())
+    for path, x in expected[0].items():
+        largest = numpy.abs(x).max()
+        numpy.testing.assert_allclose(arrays[path], x, rtol=0, atol=1e-12 * largest, err_msg=path)
+    numpy.testing.assert_allclose(figures, expected[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"n": 38},  # a last batch of two rows, which every process computes
+        {"augment": [Flip(), Crop(1), Noise(0.1), Mixup(0.4), CutMix()]},
+        {"augment": [Flip(), Crop(1), Noise(0.1)]},
+        {"accumulate": 3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3},
+        {"validate_every": 2, "patience": 1, "epochs": 5},
+        {"metrics": [first_and_last], "batch_size": 5},
+        {"loss": SoftmaxCrossEntropy(class_weights=(3.0, 1.0, 0.5))},
+        {"loss": SoftmaxCrossEntropy(ignore_index=1), "batch_size": 7, "accumulate": 2},
+    ],
+    ids=["plain", "short", "mixing", "augment", "accumulate", "patience", "metrics", "weights", "ignored"],
+)
+def test_as_one_process(size: int, options: dict[str, Any]) -> None:
+    found = together(size, lambda member: trained(member, **options))
+    assert_equal(found, trained(None, **options))
+
+
+def test_a_group_of_one_is_no_group() -> None:
+    (found,) = together(1, trained)
+    expected = trained(None)
+    assert all(x.tobytes() == expected[0][path].tobytes() for path, x in found[0].items())
+    assert found[1] == expected[1]
+
+
+def test_float32_without_batch_norm() -> None:
+    def weights(group: Any) -> dict[str, Any]:
+        model = Model([Flatten(), Dense(8), ReLU(), Dense(3)], input_shape=(2, 6, 6), seed=1)
+        model.fit(data(41), epochs=2, batch_size=12, group=group)
+        return flatten(model.params)
+
+    expected = weights(None)
+    for path, x in together(3, weights)[0].items():
+        numpy.testing.assert_allclose(x, expected[path], rtol=0, atol=1e-6)
+
+
+def test_sums_of_an_update() -> None:
+    def sums(member: Member) -> int:
+        trained(member, epochs=1, n=24)
+        return member.sums
+
+    assert together(2, sums) == [2 * (1 + 3 * 2)] * 2  # two updates; two batch norms
+
+
+def test_statistics_of_its_own_rows() -> None:
+    found = together(3, lambda member: trained(member, n=36, batch_norm="local"))
+    expected, _ = trained(None, n=36)
+    assert any(not numpy.allclose(found[0][0][path], x) for path, x in expected.items())
+    for path, x in found[0][0].items():
+        assert x.tobytes() == found[1][0][path].tobytes() == found[2][0][path].tobytes()
+
+
+def test_local_statistics_need_two_rows() -> None:
+    with pytest.raises(ConfigError, match="5 samples of a batch leave 1 for some of 3 processes"):
+        together(3, lambda member: trained(member, n=41, batch_norm="local"))
+
+
+def test_other_data_is_rejected() -> None:
+    with pytest.raises(
+        ConfigError, match="process 1 has other data, samples, mean, std than process 0"
+    ):
+        together(2, lambda member: trained(member, n=20 + member.rank))
+
+
+def test_other_options_are_rejected() -> None:
+    with pytest.raises(ConfigError, match="process 1 has other batch_size than process 0"):
+        together(2, lambda member: trained(member, batch_size=8 + member.rank))
+
+
+def test_the_first_process_gives_the_weights() -> None:
+    def weights(member: Member) -> Any:
+        model = Model([Flatten(), Dense(3)], input_shape=(2, 6, 6), seed=member.rank)
+        model.fit(data(8), epochs=1, seed=0, group=member)
+        return model.params["layers.1"]["weight"].tobytes()
+
+    assert len(set(together(2, weights))) == 1
+
+
+def test_rows_by_hand() -> None:
+    groups = [Member(Table(3), rank) for rank in range(3)]
+    assert [rows_of(member, 8) for member in groups] == [
+        Rows(0, 3, 8),
+        Rows(3, 3, 8),
+        Rows(6, 2, 8),
+    ]
+    assert [rows_of(member, 2) for member in groups] == [Rows(0, 2, 2, 3)] * 3
+    assert rows_of(ALONE, 5) == Rows(0, 5, 5)
+    assert rows_of(ALONE, 5).weight == 1.0
+
+
+@pytest.mark.parametrize("total", [1, 2, 5, 64, 97, 1023, 1024, 4100])
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 1024])
+def test_rows_cover_a_batch(total: int, size: int) -> None:
+    table = Table(size)
+    parts = [rows_of(Member(table, rank), total) for rank in range(size)]
+    assert abs(sum(part.weight for part in parts) - 1.0) < 1e-12
+    if total >= size:
+        covered = [row for p in parts for row in range(p.first, p.first + p.count)]
+        assert covered == list(range(total))
+        shorter = [rows_of(Member(table, rank), max(size, total - 1)).count for rank in range(size)]
+        assert all(short <= part.count for short, part in zip(shorter, parts, strict=True))
+
+
+@pytest.mark.parametrize("first", [0, 1, 7, 8, 9, 1000])
+def test_uniforms_from_the_middle(first: int) -> None:
+    whole = uniform(5, 3, (2000,))
+    assert (uniform(5, 3, (10, 10), first) == whole[first : first + 100].reshape(10, 10)).all()
+
+
+def test_the_error_of_the_first_is_the_error_of_all() -> None:
+    def work(member: Member) -> str:
+        try:
+            by_first(member, lambda: 1 / 0)
+        except ZeroDivisionError as error:
+            return str(error)
+        return "none"
+
+    assert together(3, work) == ["division by zero"] * 3
+    assert together(3, lambda member: by_first(member, lambda: member.rank + 5)) == [5, 5, 5]

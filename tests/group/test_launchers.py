@@ -1,0 +1,239 @@
+"""Runs under mpiexec and torchrun: the same weights as one process, and how they end."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.cli.process import ROOT, environment, run
+from tests.pages import blocks
+from xpcnn.model_files import load_model
+from xpcnn.types import flatten
+
+BESIDE = Path(sys.executable).with_name("mpiexec")
+MPIEXEC = str(BESIDE) if BESIDE.is_file() else shutil.which("mpiexec")
+
+MPI = [MPIEXEC, "-n", "2", sys.executable]
+TORCHRUN = [
+    *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+]
+
+needs_mpi = pytest.mark.skipif(
+    MPIEXEC is None or find_spec("mpi4py") is None, reason="mpi4py and mpiexec are not installed"
+)
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+
+LAUNCHERS = pytest.mark.parametrize(
+    ("launcher", "engine"),
+    [
+        pytest.param(MPI, "mpi", marks=needs_mpi, id="mpiexec"),
+        pytest.param(TORCHRUN, "torch", marks=needs_torch, id="torchrun"),
+    ],
+)
+
+FLAGS = ("--limit", "200", "--epochs", "2", "--dtype", "float64", "--augment", "shift,mixup")
+LONG = ("train", "--limit", "300", "--epochs", "1000", "--checkpoint-steps", "1", "--out", "run")
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def start(launcher: list[Any], *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    """Start `python ARGUMENTS` in the processes of a launcher."""
+    return subprocess.Popen(
+        [*map(str, launcher), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(XPCNN_NUM_THREADS="1", **variables),
+    )
+
+
+def ended(process: subprocess.Popen[str], seconds: float = 30) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=seconds)
+    return process.returncode, out, err
+
+
+def launched(launcher: list[Any], *arguments: str, **variables: str) -> tuple[int, str, str]:
+    return ended(start(launcher, *arguments, **variables), 60)
+
+
+def weights(folder: str) -> dict[str, numpy.ndarray]:
+    model = load_model(f"{folder}/model.safetensors")
+    return flatten(model.params) | flatten(model.buffers, "buffers.")
+
+
+def assert_close(folder: str, other: str, bound: float = 1e-12) -> None:
+    """Require the weights of two runs to be equal in parts of the largest of each tensor."""
+    found, expected = weights(folder), weights(other)
+    for path, x in expected.items():
+        atol = bound * numpy.abs(x).max()
+        numpy.testing.assert_allclose(found[path], x, rtol=0, atol=atol, err_msg=path)
+
+
+@LAUNCHERS
+def test_a_run_is_that_of_one_process(launcher: list[Any], engine: str) -> None:
+    module = [*launcher, "-m", "xpcnn"]
+    code, out, err = launched(module, "train", *FLAGS, "--engine", engine, "--json", "--out", "two")
+    assert code == 0, err
+    assert out.count('"run_dir"') == 1
+    assert err.count("2 processes share each batch") == 1
+    assert Path("two/metrics.jsonl").read_text().count("\n") == 2
+    assert run("train", *FLAGS, "--out", "one")[0] == 0
+    assert_close("two", "one")
+
+
+@needs_mpi
+def test_the_script_of_the_guide() -> None:
+    text = (ROOT / "examples" / "guides" / "processes.md").read_text(encoding="utf-8")
+    Path("train.py").write_text(blocks(text)[0].text, encoding="utf-8")
+    code, out, err = launched(MPI, "train.py", XPCNN_ENGINE="mpi")
+    assert (code, out.count("2 processes: accuracy 0.9")) == (0, 1), err
+
+
+@needs_mpi
+def test_processes_starts_them_and_another_number_resumes() -> None:
+    long = ("train", *FLAGS[:2], "--epochs", "60", *FLAGS[4:], "--checkpoint-steps", "3")
+    code, _, err = run(*long, "--processes", "2", "--max-seconds", "0.2", "--out", "two")
+    assert code == 0, err
+    code, _, err = run("resume", "two", "--processes", "3", "--max-seconds", "60")
+    assert code == 0, err
+    assert "processes was 2 and is now 3" in err
+    assert run(*long, "--out", "one")[0] == 0
+    assert_close("two", "one", 1e-9)
+
+
+@LAUNCHERS
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("raise", "process 1: error: unexpected ValueError: a planted error"),
+        ("memory", "process 1: error: not enough memory: a planted lack of memory"),
+        ("exit", None),
+        ("kill", None),
+    ],
+)
+def test_one_that_fails_ends_all(
+    launcher: list[Any], engine: str, how: str, message: str | None
+) -> None:
+    arguments = ("-m", "tests.group.failing", how, "1", "5", *LONG, "--engine", engine)
+    begin = time.monotonic()
+    code, _, err = launched(launcher, *arguments)
+    assert code != 0
+    assert time.monotonic() - begin < 20
+    if message is not None:
+        assert err.count(message) == 1
+    assert Path("run/checkpoints/step-000000004.safetensors").is_file()
+    assert not Path("run/model.safetensors").exists()
+
+
+@LAUNCHERS
+@pytest.mark.parametrize(("how", "code"), [("int", 130), ("term", 143)])
+def test_a_signal_to_one_saves_and_ends_all(
+    launcher: list[Any], engine: str, how: str, code: int
+) -> None:
+    arguments = ("-m", "tests.group.failing", how, "1", "5", *LONG, "--engine", engine)
+    found, _, err = launched(launcher, *arguments)
+    assert found == (code if engine == "mpi" else 1)  # torchrun has an exit code of its own
+    assert err.count("saved the model of the last step: run/model.safetensors") == 1
+    assert Path("run/checkpoints/step-000000005.safetensors").is_file()
+
+
+@needs_mpi
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_to_the_launcher_saves(name: str, code: int) -> None:
+    arguments = ("-m", "tests.group.failing", "nothing", "0", "0", *LONG, "--engine", "mpi")
+    process = start(MPI, *arguments)
+    until = time.monotonic() + 30
+    while not Path("run/checkpoints/step-000000005.safetensors").exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.Signals[name])
+    found, _, err = ended(process)
+    assert found == code, err
+    assert err.count("saved the model of the last step") == 1
+
+
+@needs_mpi
+def test_one_that_hangs_ends_all_after_the_patience() -> None:
+    arguments = ("-m", "tests.group.failing", "freeze", "1", "5", *LONG, "--engine", "mpi")
+    process = start(MPI, *arguments, XPCNN_PATIENCE="2")
+    code, _, err = ended(process)
+    assert code != 0
+    assert "error: process 0 waited 2 seconds for another process" in err
+
+
+@needs_mpi
+def test_other_weights_in_one_process_are_found() -> None:
+    arguments = ("-m", "tests.group.failing", "drift", "1", "5", *LONG, "--engine", "mpi")
+    code, _, err = launched(MPI, *arguments)
+    assert code == 1
+    assert err.count("error: process 1 has other weights than process 0") == 1
+
+
+@needs_mpi
+def test_a_divergence_is_told_once_and_replayed_alone() -> None:
+    flags = ("--limit", "200", "--epochs", "5", "--lr", "1e30", "--clip-norm", "none")
+    code, _, err = launched(MPI, "-m", "xpcnn", "train", *flags, "--engine", "mpi", "--out", "run")
+    assert code == 1
+    assert err.count("training diverged") == 1
+    code, out, err = run("replay", "run/checkpoints/not-finite.safetensors")
+    assert code == 0, err
+    assert "is not finite" in out
+
+
+@needs_mpi
+def test_one_error_for_what_all_processes_find() -> None:
+    Path("run").mkdir()
+    Path("run/file").write_text("here")
+    for flags in (("--out", "run"), ("--dataset", "nothing"), ("--model", "none.toml")):
+        code, _, err = launched(MPI, "-m", "xpcnn", "train", *flags, "--engine", "mpi")
+        assert code == 1
+        assert err.count("error:") == 1, err
+
+
+@needs_mpi
+def test_processes_without_an_engine_are_rejected() -> None:
+    code, _, err = launched(MPI, "-m", "xpcnn", "train", *FLAGS)
+    assert code == 1
+    assert "a launcher started 2 processes, and each would train alone" in err
+    assert not Path("runs").exists()
+
+
+def test_an_engine_that_finds_itself_alone_is_rejected() -> None:
+    if find_spec("mpi4py") is None:
+        pytest.skip("mpi4py is not installed")
+    code, _, err = run("train", "--engine", "mpi", SLURM_STEP_NUM_TASKS="2")
+    assert code == 1
+    assert "the launcher started 2 processes, and mpi connects none of them" in err
+
+
+def test_engines_that_cannot_be_used() -> None:
+    code, _, err = run("train", "--engine", "mpy")
+    assert (code, err.splitlines()[0]) == (1, "error: unknown engine 'mpy'")
+    if find_spec("torch") is not None:
+        code, _, err = run("train", "--engine", "torch")
+        assert (code, "this process was not started by torchrun" in err) == (1, True)
+
+
+def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    from xpcnn import backend
+
+    monkeypatch.delenv("XPCNN_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    backend._divide_cores(3)
+    assert os.environ["XPCNN_NUM_THREADS"] == "2"
+    backend._divide_cores(8)  # said already
+    assert os.environ["XPCNN_NUM_THREADS"] == "2"

@@ -1,0 +1,72 @@
+"""Runs of several processes: how they are started, and what only the first of them does."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from xpcnn import backend
+from xpcnn.errors import BackendError, hint
+from xpcnn.group import Group
+from xpcnn.options import check_count
+
+
+def group_of(engine: str | None) -> Group:
+    """Return the processes that a launcher started, connected by an engine, or this one alone.
+
+    engine: its name; None for that of XPCNN_ENGINE.
+
+    Raises:
+        BackendError: the engine cannot be used, or a launcher started several processes and no
+            engine is named, so that each would train alone.
+    """
+    group = backend.group(engine)
+    if group.size == 1 < backend.launched():
+        message = f"a launcher started {backend.launched()} processes, and each would train alone"
+        raise BackendError(hint(message, "--engine mpi with mpiexec or srun, torch with torchrun"))
+    return group
+
+
+def launch(processes: int, engine: str | None) -> NoReturn:
+    """Replace this process by a launcher that runs the same command in several processes.
+
+    processes: how many, at least 1.
+    engine: "mpi" (the default), or "torch".
+
+    Raises:
+        BackendError: there is no launcher.
+        ConfigError: `processes` is no whole number of at least 1.
+    """
+    check_count("processes", processes)
+    own = _without_processes(sys.argv[1:])
+    environment = {name: x for name, x in os.environ.items() if name != "XPCNN_PROCESSES"}
+    if engine == "torch":
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        launcher += ["--nproc-per-node", str(processes), "-m", "xpcnn"]
+    else:
+        launcher = [_mpiexec(), "-n", str(processes), sys.executable, "-m", "xpcnn"]
+        environment["XPCNN_ENGINE"] = "mpi"
+    os.execve(launcher[0], [*launcher, *own], environment)
+
+
+def _mpiexec() -> str:
+    """Return the launcher of MPI: beside Python's own programs, or the first of the PATH."""
+    beside = Path(sys.executable).with_name("mpiexec")
+    found = str(beside) if beside.is_file() else shutil.which("mpiexec")
+    if found is None:
+        raise BackendError(hint("--processes: there is no mpiexec", "pip install 'xpcnn[mpi]'"))
+    return found
+
+
+def _without_processes(arguments: list[str]) -> list[str]:
+    """Return the arguments of a command without --processes N."""
+    kept, skip = [], False
+    for argument in arguments:
+        if skip:
+            skip = False
+        elif argument == "--processes":
+            skip = True
+        elif not argument.startswith("--processes="):
+            kept.append(argument)
+    return kept
