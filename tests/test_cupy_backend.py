@@ -210,6 +210,9 @@ def test_uniform_launches_enough_threads_with_the_right_words(
         drawn = gpu.uniform(key, 2**63 + 5, shape)
         assert drawn.shape == shape
         assert drawn.tobytes() == random.uniform(key, 2**63 + 5, shape).tobytes()
+        for first in (1, 8, 2051):
+            drawn = gpu.uniform(key, 5, shape, first)
+            assert drawn.tobytes() == random.uniform(key, 5, shape, first).tobytes()
 
 
 def test_uniform_reads_a_step_that_is_an_array(install: Callable[[Any], None]) -> None:

@@ -19,6 +19,7 @@ HOST_MAIN = """
 #include "philox.cu"
 
 // uniform COUNT KEY_LOW KEY_HIGH STEP: bits of the floats, then of one poisoned float behind them
+// middle BLOCK KEY_LOW KEY_HIGH STEP: bits of the 11 floats from that block on
 // block BLOCK KEY_LOW KEY_HIGH STEP: the four words of one block
 // far BLOCK KEY_LOW KEY_HIGH STEP: bits of the eight floats of one block, the last three cut off
 int main(int, char **argv) {
@@ -32,14 +33,21 @@ int main(int, char **argv) {
     if (argv[1][0] == 'f') {
         float window[8] = {-7, -7, -7, -7, -7, -7, -7, -7};  // where that block would lie
         float *out = (float *)((size_t)window - 8 * n[0] * sizeof(float));
-        fill_block(out, 8 * n[0] + 5, n[1], n[2], n[3], n[0]);
+        fill_block(out, 8 * n[0] + 5, n[1], n[2], 0, n[3], n[0]);
         fwrite(window, sizeof(float), 8, stdout);
+        return 0;
+    }
+    if (argv[1][0] == 'm') {
+        float out[11];
+        for (u64 block = 0; block < 2; ++block)
+            fill_block(out, 11, n[1], n[2], n[0], n[3], block);
+        fwrite(out, sizeof(float), 11, stdout);
         return 0;
     }
     std::vector<float> out(n[0] + 1, -7.0f);
     const u64 launched = (n[0] / (8 * 256) + 1) * 256;
     for (u64 block = 0; block < launched; ++block)
-        if (8 * block < n[0]) fill_block(out.data(), n[0], n[1], n[2], n[3], block);
+        if (8 * block < n[0]) fill_block(out.data(), n[0], n[1], n[2], 0, n[3], block);
     fwrite(out.data(), sizeof(float), out.size(), stdout);
 }
 """
@@ -80,6 +88,13 @@ def test_no_write_past_the_end(host_program: Path, count: int) -> None:
     drawn = numpy.frombuffer(run(host_program, "uniform", count, 5, 3), numpy.float32)
     assert drawn[:-1].tobytes() == random.uniform(5, 3, (count,)).tobytes()
     assert drawn[-1] == -7
+
+
+@pytest.mark.parametrize("block", [0, 1, 250])
+def test_uniforms_from_the_middle(host_program: Path, block: int) -> None:
+    drawn = numpy.frombuffer(run(host_program, "middle", block, KEYS[3], 4), numpy.float32)
+    whole = random.uniform(KEYS[3], 4, (2100,))
+    assert drawn.tobytes() == whole[8 * block : 8 * block + 11].tobytes()
 
 
 @pytest.mark.parametrize("block", [0, 1, 2**32 - 1, 2**32, 2**61 - 1])

@@ -109,7 +109,7 @@ def test_uniform_is_exact() -> None:
 
 def test_uniform_lies_on_the_grid_below_one(monkeypatch: pytest.MonkeyPatch) -> None:
     words = numpy.array([0, 255, 256, 2**31, 2**32 - 1], dtype=numpy.uint32)
-    monkeypatch.setattr(random, "words", lambda key, step, count, first: words)
+    monkeypatch.setattr(random, "words", lambda key, step, count, first=0: words)
     assert random.uniform(0, 0, (5,)).tolist() == [0.0, 0.0, 2**-24, 0.5, 1 - 2**-24]
 
 
@@ -140,7 +140,7 @@ def test_integers_are_the_floor_of_uniform_times_n(n: int) -> None:
 def test_integers_do_not_round_up(monkeypatch: pytest.MonkeyPatch) -> None:
     # 11744051 / 2**24 is just below 0.7: ten times that is 7 in float32, but less than 7
     below = numpy.array([11744051 << 8], dtype=numpy.uint32)
-    monkeypatch.setattr(random, "words", lambda key, step, count, first: below)
+    monkeypatch.setattr(random, "words", lambda key, step, count, first=0: below)
     assert random.uniform(0, 0, (1,)) * 10 == 7
     assert random.integers(0, 0, 10, (1,)).tolist() == [6]
 
@@ -168,7 +168,7 @@ def test_permutation_is_the_stable_argsort_of_64_bit_draws() -> None:
 
 def test_permutation_keeps_the_order_of_equal_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     draws = numpy.arange(300, dtype=numpy.uint64) % 3
-    monkeypatch.setattr(random, "_raw", lambda key, step, count, first: draws)
+    monkeypatch.setattr(random, "_raw", lambda key, step, count, first=0: draws)
     expected = [*range(0, 300, 3), *range(1, 300, 3), *range(2, 300, 3)]
     assert random.permutation(0, 300, 0).tolist() == expected
 
