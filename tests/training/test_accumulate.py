@@ -75,7 +75,7 @@ def test_random_numbers_count_the_batches(monkeypatch: pytest.MonkeyPatch) -> No
     forward = Dropout.forward
 
     def seen(*args: Any) -> Any:
-        steps.append(args[-1].step)
+        steps.append(args[-1].forward_pass)
         return forward(*args)
 
     monkeypatch.setattr(Dropout, "forward", seen)
