@@ -67,11 +67,21 @@ def assert_equal(found: list[Any], expected: Any) -> None:
         {"augment": [Flip(), Crop(1), Noise(0.1)]},
         {"accumulate": 3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3},
         {"validate_every": 2, "patience": 1, "epochs": 5},
-        {"metrics": [first_and_last], "batch_size": 5},
+        {"metrics": [first_and_last], "batch_size": 6},
         {"loss": SoftmaxCrossEntropy(class_weights=(3.0, 1.0, 0.5))},
         {"loss": SoftmaxCrossEntropy(ignore_index=1), "batch_size": 7, "accumulate": 2},
     ],
-    ids=["plain", "short", "mixing", "augment", "accumulate", "patience", "metrics", "weights", "ignored"],
+    ids=[
+        "plain",
+        "short",
+        "mixing",
+        "augment",
+        "accumulate",
+        "patience",
+        "metrics",
+        "weights",
+        "ignored",
+    ],
 )
 def test_as_one_process(size: int, options: dict[str, Any]) -> None:
     found = together(size, lambda member: trained(member, **options))
