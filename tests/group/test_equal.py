@@ -13,6 +13,7 @@ from xpcnn.errors import ConfigError
 from xpcnn.group import ALONE, Rows, by_first, rows_of
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Sequential
 from xpcnn.losses import SoftmaxCrossEntropy
+from xpcnn.models import preset
 from xpcnn.random import uniform
 from xpcnn.types import flatten
 
@@ -189,3 +190,24 @@ def test_the_error_of_the_first_is_the_error_of_all() -> None:
 
     assert together(3, work) == ["division by zero"] * 3
     assert together(3, lambda member: by_first(member, lambda: member.rank + 5)) == [5, 5, 5]
+
+
+@pytest.mark.parametrize("name", ["small", "large-bn", "resnet20"])
+def test_presets(name: str) -> None:
+    chosen = preset(name)
+    draw = numpy.random.default_rng(0)
+    images = draw.integers(0, 256, (10, *chosen.input_shape), dtype=numpy.uint8)
+    given = Dataset.from_arrays(images, numpy.arange(10) % 10, [str(i) for i in range(10)])
+
+    def weights(group: Any) -> dict[str, Any]:
+        model = Model(chosen.layers, input_shape=given.shape, seed=1, dtype="float64")
+        model.fit(given, epochs=1, batch_size=5, augment=[Flip(), Crop(2)], group=group)
+        return flatten(model.params) | flatten(model.buffers, "buffers.")
+
+    expected = weights(None)
+    without_effect = {  # biases before a batch norm, whose gradients are rounding errors
+        path for path, x in expected.items() if path.endswith(".bias") and numpy.abs(x).max() < 1e-12
+    }
+    for path, x in together(3, weights)[0].items():
+        atol = 1e-15 if path in without_effect else 1e-12 * numpy.abs(expected[path]).max()
+        numpy.testing.assert_allclose(x, expected[path], rtol=0, atol=atol, err_msg=path)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from xpcnn.cli.options import json_option, listed, option, quiet_option
+from xpcnn.cli.options import engine_option, json_option, listed, option, quiet_option
 
 SEVEN = ("kaggle", "two-conv", "sigmoid-binary", "tiny", "small", "medium", "large")
 MODELS = (*SEVEN, "large-bn", "lenet5", "resnet20")
@@ -21,6 +21,12 @@ BATCHES = (64, 256)
 )
 @option("--compile", "compiled", is_flag=True, text="Beside torch.compile too; takes long.")
 @option("--growth", is_flag=True, text="Instead: how cost grows with batch, image, channels, ...")
+@option(
+    "--communication",
+    is_flag=True,
+    text="Instead: how long processes that a launcher started take to sum arrays.",
+)
+@engine_option
 @json_option
 @quiet_option
 @click.pass_context
@@ -30,6 +36,8 @@ def command(
     model: str | None,
     compiled: bool,
     growth: bool,
+    communication: bool,
+    engine: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -45,6 +53,9 @@ def command(
     """
     if growth and (quick or model or compiled):
         ctx.fail("--growth takes no --quick, --model or --compile. Try: --growth alone")
+    if communication:
+        _sums(engine, as_json)
+        return
 
     from xpcnn import backend
     from xpcnn.benchmark import FULL, MODES, QUICK, Bench, Case, pytorch_peer, start_times
@@ -76,6 +87,26 @@ def command(
     if not quick:
         facts["start_seconds"] = start_times(peer)
     answer(to_json(facts) if as_json else "\n".join(lines(facts)))
+
+
+def _sums(engine: str | None, as_json: bool) -> None:
+    """Print how long a group of processes takes to sum arrays."""
+    from xpcnn.benchmark.scaling import measured
+    from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.processes import group_of
+    from xpcnn.errors import BackendError, hint
+
+    group = group_of(engine)
+    if group.size == 1:
+        example = "mpiexec -n 2 xpcnn bench --communication --engine mpi"
+        raise BackendError(hint("one process has nothing to sum with", example))
+    found = measured(group)
+    if as_json:
+        answer(to_json(found))
+        return
+    times = [f"{int(n):>12,} bytes {1e6 * s:>12,.1f} us" for n, s in found["sum_seconds"].items()]
+    fit = f"latency {1e6 * found['latency']:.1f} us, bandwidth {found['bandwidth'] / 1e9:.2f} GB/s"
+    answer("\n".join([f"a sum of {group.size} processes", *times, fit]))
 
 
 FIGURES = (  # heading, key, decimals

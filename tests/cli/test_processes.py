@@ -1,0 +1,70 @@
+"""How a command starts several processes, without starting them; `tests/group` does that."""
+
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli
+from xpcnn.cli import processes
+
+
+class Launched(Exception):
+    """The process was replaced."""
+
+
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Return the commands by which processes would be replaced."""
+    commands: list[list[str]] = []
+
+    def execve(path: str, command: list[str], environment: dict[str, str]) -> Any:
+        commands.append([*command, str(environment.get("XPCNN_ENGINE"))])
+        raise Launched
+
+    monkeypatch.setattr(os, "execve", execve)
+    monkeypatch.setattr(processes, "_mpiexec", lambda: "/mpi/mpiexec")
+    return commands
+
+
+@pytest.mark.parametrize("given", [["--processes", "4"], ["--processes=4"]])
+def test_mpiexec_runs_the_same_command(
+    given: list[str], launches: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["xpcnn", "train", "--epochs", "3", *given, "--quiet"])
+    with pytest.raises(Launched):
+        processes.launch(4, None)
+    own = [sys.executable, "-m", "xpcnn", "train", "--epochs", "3", "--quiet"]
+    assert launches == [["/mpi/mpiexec", "-n", "4", *own, "mpi"]]
+
+
+def test_torchrun_runs_the_same_command(
+    launches: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["resume", "run", "--processes", "2", "--engine", "torch"]
+    monkeypatch.setattr(sys, "argv", ["xpcnn", *arguments])
+    with pytest.raises(Launched):
+        processes.launch(2, "torch")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    own = ["-m", "xpcnn", "resume", "run", "--engine", "torch"]
+    assert launches == [[*launcher, "--nproc-per-node", "2", *own, "None"]]
+
+
+def test_no_number_of_processes(cli: Cli) -> None:
+    code, _, err = cli("train", "--processes", "0")
+    assert (code, "processes" in err, "Try: " in err) == (1, True, True)
+
+
+def test_folds_are_trained_one_process_each(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Two:
+        rank, size = 0, 2
+
+    monkeypatch.setattr("xpcnn.cli.folds.group_of", lambda engine: Two())
+    code, _, err = cli("train", "--folds", "3")
+    assert (code, "the folds of a cross-validation" in err) == (1, True)
+
+
+def test_one_process_has_nothing_to_sum_with(cli: Cli) -> None:
+    code, _, err = cli("bench", "--communication")
+    assert (code, "one process has nothing to sum with" in err) == (1, True)
