@@ -125,8 +125,13 @@ def flags_of_commands() -> Mapping[str, set[str]]:
 
 
 def flags_of_scripts() -> set[str]:
-    """Return the long flags of the programs in `tests` and `examples`."""
-    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "examples").glob("*.py")]
+    """Return the long flags of the programs in `tests`, `examples` and `xpcnn/benchmark`."""
+    programs = ROOT / "xpcnn" / "benchmark"
+    files = [
+        *(ROOT / "tests").rglob("*.py"),
+        *(ROOT / "examples").glob("*.py"),
+        *programs.glob("*.py"),
+    ]
     return {
         flag for file in files for flag in re.findall(r'add_argument\(\s*"(--[\w-]+)"', read(file))
     }
