@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from xpcnn import metrics
-from xpcnn.inputs import Data, as_pair
+from xpcnn.inputs import Data, as_input, as_pair
 from xpcnn.model import Model
 from xpcnn.table import Table
 from xpcnn.types import Array
@@ -201,7 +201,7 @@ def classification_report(
     """
     data = model.checked(as_pair(data, labels))
     names, labels = data.classes, data.labels
-    samples = data.images.reshape(len(data), *model.input_shape)
+    samples = as_input(data.images, model.input_shape)
     p = model.predict_proba(samples, batch_size=batch_size, views=views)  # (n, c)
     predicted = p.argmax(axis=1)
     confusion = metrics.confusion_matrix(predicted, labels, len(names))

@@ -17,6 +17,7 @@ from xpcnn.data.dataset import Dataset
 from xpcnn.data.holdout import split
 from xpcnn.data.images import check_finite
 from xpcnn.data.preflight_checks import off_scale
+from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, some_of
 from xpcnn.errors import (
     BackendError,
     ConfigError,
@@ -73,8 +74,9 @@ def as_dataset(data: Data, network: Network, classes: tuple[str, ...] | None) ->
         labels = backend.to_host(labels)
     names = classes or tuple(str(i) for i in range(max(2, outputs)))
     check_outputs(outputs, loss, names)
-    pixels = images.reshape(len(images), *input_shape, *(1,) * (4 - images.ndim))
-    return Dataset.from_arrays(pixels, labels, names)
+    if not isinstance(images, Stored):
+        images = images.reshape(len(images), *input_shape, *(1,) * (4 - images.ndim))
+    return Dataset.from_arrays(images, labels, names)
 
 
 def as_pair(data: Data | Array, labels: Any) -> Data:
@@ -118,15 +120,22 @@ def train_and_validation(
     return train, as_dataset(validation, network, classes or train.classes)
 
 
-def as_samples(samples: Array, network: Network) -> numpy.ndarray:
+def as_samples(samples: Array, network: Network) -> Images:
     """Return raw samples as a NumPy array of uint8 or float32 (float64 is rounded).
+
+    A memory map becomes images that stay on disk (`Mapped`), as which those of a data set may come;
+    rows of features are images of one pixel there.
 
     Raises:
         BackendError, DTypeError, ShapeError: no array of samples of the network's input shape.
         DataError: NaN or infinity among the values.
     """
     backend = network.backend
-    if isinstance(samples, backend.array_type):
+    if isinstance(samples, Stored):
+        if samples.shape[1:] != (*network.input_shape, 1, 1):
+            check_shape(samples, network.input_shape)
+        return samples
+    if isinstance(samples, backend.array_type) and not is_mapped(samples):
         samples = backend.to_host(samples)
     if not isinstance(samples, numpy.ndarray):
         raise BackendError(
@@ -144,12 +153,20 @@ def as_samples(samples: Array, network: Network) -> numpy.ndarray:
             )
         )
     check_shape(samples, network.input_shape)
+    if is_mapped(samples):
+        mapped = Mapped(samples.reshape(*samples.shape, *(1,) * (4 - samples.ndim)))
+        check_finite(mapped, "data", "samples")
+        return mapped
     if samples.dtype == numpy.float64:
         with numpy.errstate(over="ignore"):  # rejected as infinite
             samples = samples.astype(numpy.float32)
-    given: numpy.ndarray = numpy.asarray(samples)  # of a memory map, a view
-    check_finite(given, "data", "samples")
-    return given
+    check_finite(samples, "data", "samples")
+    return samples
+
+
+def as_input(images: Images, input_shape: Shape) -> Images:
+    """Return the images of a data set as samples of a model: rows of features lose their pixel."""
+    return images if isinstance(images, Stored) else images.reshape(len(images), *input_shape)
 
 
 def as_weights(
@@ -202,7 +219,7 @@ def identities(
 
 
 def warn_of_scale(
-    samples: numpy.ndarray, mean: Sequence[float] | None, std: Sequence[float] | None
+    samples: Images, mean: Sequence[float] | None, std: Sequence[float] | None
 ) -> None:
     """Warn about samples on another scale than the model expects, such as 0..1 for 0..255.
 
@@ -210,7 +227,8 @@ def warn_of_scale(
     """
     if mean is None or std is None or len(samples) == 0:
         return
-    images = samples.reshape(*samples.shape, *(1,) * (4 - samples.ndim))
+    images = some_of(samples, len(samples)) if isinstance(samples, Stored) else samples
+    images = images.reshape(*images.shape, *(1,) * (4 - images.ndim))
     for finding in off_scale("given", images, tuple(mean), tuple(std)):
         # pictures of little contrast spread little, too: but not all of them near 0
         small = numpy.abs(images).max() < 0.1 * (max(map(abs, mean)) + max(std))
@@ -218,9 +236,9 @@ def warn_of_scale(
             warn_user(str(finding), DataWarning)
 
 
-def check_shape(samples: numpy.ndarray, input_shape: Shape) -> None:
+def check_shape(samples: Images, input_shape: Shape) -> None:
     """Require samples of a model's input shape."""
-    shape = samples.shape
+    shape: Shape = samples.shape
     if shape[1:] == input_shape:
         return
     message = (

@@ -9,12 +9,13 @@ import numpy
 from xpcnn.backend import Backend
 from xpcnn.backend import load as load_backend
 from xpcnn.data.dataset import Dataset
+from xpcnn.data.stored import Images, Stored
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, Sequential, Softmax
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, balanced, check_weights, with_weights
 from xpcnn.model_arguments import as_input_shape, as_loss, check_dtype
-from xpcnn.samples import Samples
+from xpcnn.samples import Samples, StoredSamples
 from xpcnn.types import Array, Params, Shape, map_tree
 
 T = TypeVar("T")
@@ -86,12 +87,13 @@ class Network:
 
     def samples(
         self,
-        raw: numpy.ndarray,
+        raw: Images,
         labels: numpy.ndarray | None,
         weights: numpy.ndarray | None = None,
     ) -> Samples:
         """Move raw samples to the device, with mean and std to normalise by.
 
+        raw: an array; or images on disk, each batch of which is moved when it is wanted.
         weights: how much each sample counts in the loss, (n,) of mean 1; see `losses`.
         """
         if labels is not None and weights is not None:
@@ -100,12 +102,14 @@ class Network:
         mean = (0.0,) * channels if self.mean is None else self.mean
         std = (1.0,) * channels if self.std is None else self.std
         from_host = self.backend.from_host
-        return Samples(
-            from_host(raw.reshape(len(raw), *self.input_shape)),
+        rest = (
             None if labels is None else from_host(labels),
             from_host(numpy.asarray(mean, dtype=self.dtype)),
             from_host(numpy.asarray(std, dtype=self.dtype)),
         )
+        if isinstance(raw, Stored):
+            return StoredSamples(raw, *rest, self.input_shape, self.backend)
+        return Samples(from_host(raw.reshape(len(raw), *self.input_shape)), *rest)
 
     def to(self, backend: str | Backend, device: str | int | None = None) -> "Network":
         """Return a copy of the network on another backend."""

@@ -1,9 +1,14 @@
-"""Samples on the device, batch by batch: raw values, normalised when a batch is made."""
+"""Samples on the device, batch by batch: raw values, normalised when a batch is made.
+
+`Samples` are all on the device; of `StoredSamples`, which stay on disk, each batch is moved there.
+"""
 
 from collections.abc import Iterator
 
 from xpcnn import ops
-from xpcnn.types import Array, namespace
+from xpcnn.backend import Backend
+from xpcnn.data.stored import Stored, in_order
+from xpcnn.types import Array, Shape, namespace
 
 
 class Samples:
@@ -26,17 +31,51 @@ class Samples:
     ) -> Iterator[tuple[Array, Array | None]]:
         """Yield (normalised samples, labels), `size` at a time; the last batch may be smaller.
 
-        order: indices of the samples, all or some; None for all in their order.
+        order: indices of the samples, all or some, on the device; None for all in their order.
         """
-        n = len(self) if order is None else int(order.shape[0])
-        for start in range(0, n, size):
-            stop = min(start + size, n)  # the array API leaves a stop beyond the end undefined
-            if order is None:
-                raw = self.raw[start:stop, ...]
-                labels = None if self.labels is None else self.labels[start:stop, ...]
-            else:
-                xp = namespace(self.raw)
-                chosen = order[start:stop]
-                raw = xp.take(self.raw, chosen, axis=0)
-                labels = None if self.labels is None else xp.take(self.labels, chosen, axis=0)
+        count = len(self) if order is None else int(order.shape[0])
+        for i, raw in enumerate(self._raw_batches(size, order)):
+            start = i * size
+            stop = min(start + size, count)  # the array API leaves a stop beyond the end undefined
+            labels = None if self.labels is None else _taken(self.labels, start, stop, order)
             yield ops.normalise(raw, self.mean, self.std), labels
+
+    def _raw_batches(self, size: int, order: Array | None) -> Iterator[Array]:
+        """Yield the raw samples of each batch; arguments as of `batches`."""
+        count = len(self) if order is None else int(order.shape[0])
+        for start in range(0, count, size):
+            yield _taken(self.raw, start, min(start + size, count), order)
+
+
+class StoredSamples(Samples):
+    """Raw samples on disk, and their labels on the device.
+
+    raw: images (n, c, h, w); shape: of a sample as the network takes it; others: as of `Samples`.
+    """
+
+    def __init__(
+        self,
+        raw: Stored,
+        labels: Array | None,
+        mean: Array,
+        std: Array,
+        shape: Shape,
+        backend: Backend,
+    ) -> None:
+        super().__init__(raw, labels, mean, std)
+        self.shape, self.backend = shape, backend
+
+    def _raw_batches(self, size: int, order: Array | None) -> Iterator[Array]:
+        wanted = in_order(len(self), size)
+        if order is not None:
+            rows = self.backend.to_host(order)
+            wanted = (rows[start : start + size] for start in range(0, len(rows), size))
+        for images in self.raw.batches(wanted):
+            yield self.backend.from_host(images.reshape(len(images), *self.shape))
+
+
+def _taken(x: Array, start: int, stop: int, order: Array | None) -> Array:
+    """Return rows `start` to `stop`: of x, or of x in an order."""
+    if order is None:
+        return x[start:stop, ...]
+    return namespace(x).take(x, order[start:stop], axis=0)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.small_model import fresh
 from xpcnn.data import Dataset
+from xpcnn.data.stored import Mapped
 from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError
 
 PIXELS = np.arange(8 * 2 * 3 * 4, dtype=np.uint8).reshape(8, 2, 3, 4)
@@ -166,8 +167,8 @@ def test_a_memory_map_is_used_as_any_array(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     dataset = Dataset.from_arrays(mapped, labels)
-    assert type(dataset.images) is np.ndarray
-    assert np.shares_memory(dataset.images, mapped)
+    assert isinstance(dataset.images, Mapped)
+    assert np.shares_memory(dataset.images.array, mapped)
     assert dataset.digest() == Dataset.from_arrays(images, labels).digest()
     model = fresh()
     model.fit(dataset, epochs=1)

@@ -8,13 +8,14 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from xpcnn.data.images import channel_statistics, check_images
 from xpcnn.data.labels import MOST_CLASSES, as_indices, check_range
 from xpcnn.data.reading import Reading
+from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, part_of
 from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
 from xpcnn.habits import no_attribute
 from xpcnn.options import is_whole
@@ -28,14 +29,15 @@ _FROM_ARRAYS = "Dataset.from_arrays, which works out mean and std"
 class Dataset:
     """Images with one class each.
 
-    images: uint8 or float32 (n, c, h, w); labels: integers (n,), kept as int64; classes: the name
-    of each label; mean, std: per channel, in the units of the images, of the whole training part
-    that the images come from or are judged by: `subset`, `select` and `split` keep them. reading:
-    how picture files became the images, None where the images were arrays. notes: what was decided
-    while files were read, in sentences for the user.
+    images: uint8 or float32 (n, c, h, w): a NumPy array, or `Stored` images, which stay on disk and
+    are read by index, as those of a memory map do. labels: integers (n,), kept as int64; classes:
+    the name of each label; mean, std: per channel, in the units of the images, of the whole
+    training part that the images come from or are judged by: `subset`, `select` and `split` keep
+    them. reading: how picture files became the images, None where the images were arrays. notes:
+    what was decided while files were read, in sentences for the user.
     """
 
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
     classes: tuple[str, ...]
     name: str
@@ -46,8 +48,9 @@ class Dataset:
 
     def __post_init__(self) -> None:
         where = f"data set {self.name!r}"
-        check_images(self.images, where)
-        object.__setattr__(self, "images", np.asarray(self.images))  # of a memory map, a view
+        images = _kept(self.images)
+        check_images(images, where)
+        object.__setattr__(self, "images", images)
         labels = as_indices(self.labels, len(self.images), where)
         check_range(labels, len(self.classes), where)
         object.__setattr__(self, "labels", labels)
@@ -64,7 +67,7 @@ class Dataset:
     @classmethod
     def from_arrays(
         cls,
-        images: np.ndarray,
+        images: Images,
         labels: Sequence[int] | np.ndarray,
         classes: Sequence[str] | None = None,
         name: str = "arrays",
@@ -79,6 +82,7 @@ class Dataset:
             DataError, LabelError, ShapeError, DTypeError: what is wrong, and the likely fix.
         """
         where = f"data set {name!r}"
+        images = _kept(images)
         check_images(images, where)
         indices = as_indices(labels, len(images), where)
         if classes is None:
@@ -105,7 +109,8 @@ class Dataset:
     @property
     def shape(self) -> Shape:
         """The shape of one image, (c, h, w)."""
-        return self.images.shape[1:]
+        shape: Shape = self.images.shape[1:]
+        return shape
 
     def __len__(self) -> int:
         return len(self.images)
@@ -151,19 +156,23 @@ class Dataset:
         """Return a hash of the images and labels in their order, 32 hexadecimal digits."""
         kind = f"{self.images.dtype.name} {self.images.shape}"
         h = hashlib.blake2b(kind.encode(), digest_size=16)
-        little = self.images.dtype.newbyteorder("<")
-        h.update(np.ascontiguousarray(self.images, dtype=little).data)
+        parts = self.images.identity() if isinstance(self.images, Stored) else [self.images]
+        for part in parts:
+            h.update(np.ascontiguousarray(part, part.dtype.newbyteorder("<")).data)
         h.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         return h.hexdigest()
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> "Dataset":
-        """Return the images at `indices` (integers or a boolean mask), copied, in that order."""
+        """Return the images at `indices` (integers or a boolean mask), in that order.
+
+        They are copied, unless they are on disk (`Stored`).
+        """
         where = np.asarray(indices)
         if where.size == 0:
             message = f"data set {self.name!r}: a subset of no images"
             raise DataError(hint(message, "at least one index, or a mask that is true somewhere"))
         try:
-            return replace(self, images=self.images[where], labels=self.labels[where])
+            return replace(self, images=part_of(self.images, where), labels=self.labels[where])
         except IndexError as error:
             message = f"data set {self.name!r}: subset: {error}"
             raise DataError(hint(message, f"indices from 0 to {len(self) - 1}")) from error
@@ -207,7 +216,7 @@ class Dataset:
             listing = ", ".join(names)
             message = f"data set {self.name!r} has no image of the classes {listing}"
             raise DataError(hint(message, "classes that have images"))
-        return replace(self, images=self.images[keep], labels=labels[keep], classes=names)
+        return replace(self, images=part_of(self.images, keep), labels=labels[keep], classes=names)
 
     def _class_indices(self, classes: Iterable[str | int]) -> list[int]:
         indices = []
@@ -230,6 +239,13 @@ class Dataset:
         if not indices:
             raise ConfigError(hint("classes is empty", "leave it out for all classes"))
         return indices
+
+
+def _kept(images: Any) -> Any:
+    """Return images as a data set keeps them: of a memory map, what reads it by index."""
+    if not isinstance(images, np.ndarray):
+        return images
+    return Mapped(images) if images.ndim == 4 and is_mapped(images) else np.asarray(images)
 
 
 def _same(a: object, b: object) -> bool:

@@ -4,9 +4,11 @@ import hashlib
 
 import numpy as np
 
+from xpcnn.data.stored import Images, Stored
+
 
 def digests(
-    images: np.ndarray, key: bytes = b"", labels: np.ndarray | None = None, size: int = 16
+    images: Images, key: bytes = b"", labels: np.ndarray | None = None, size: int = 16
 ) -> list[bytes]:
     """Return the keyed blake2b of each image (n, c, h, w) in row-major order, behind its label.
 
@@ -24,11 +26,30 @@ def digests(
 
 
 def unit_hashes(
-    images: np.ndarray, key: bytes, labels: np.ndarray | None = None, size: int = 16
+    images: Images, key: bytes, labels: np.ndarray | None = None, size: int = 16
 ) -> np.ndarray:
-    """Return a number in [0, 1) for each image, the first 53 bits of its digest: float64 (n,)."""
+    """Return a number in [0, 1) for each image, the first 53 bits of its digest: float64 (n,).
+
+    Of images that go by their names (`Stored.words`), the digest is a mix of name, key and label.
+    """
+    if isinstance(images, Stored) and images.words is not None:
+        return _in_unit_interval(_mixed(images.words, key, labels))
     words = np.frombuffer(b"".join(digests(images, key, labels, size)), "<u8")
     return _in_unit_interval(words[:: size // 8])
+
+
+def _mixed(words: np.ndarray, key: bytes, labels: np.ndarray | None) -> np.ndarray:
+    """Return uint64 (n,): words, key and labels, mixed by the last step of SplitMix64.
+
+    Source: G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number generators", 2014.
+    """
+    salt = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little")
+    x = words ^ np.uint64(salt)
+    if labels is not None:
+        x = x + (labels.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(x ^ (x >> np.uint64(31)))
 
 
 def _in_unit_interval(words: np.ndarray) -> np.ndarray:

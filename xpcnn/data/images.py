@@ -8,25 +8,28 @@ import math
 
 import numpy as np
 
+from xpcnn.data.stored import Images, Stored, chunks
 from xpcnn.errors import DataError, DTypeError, ShapeError, hint
 from xpcnn.types import Shape
 
-Part = tuple[np.ndarray, np.ndarray]  # images and labels
+Part = tuple[Images, np.ndarray]  # images and labels
 
 FIRST = 5  # offenders named in a message
 
 _CHUNK = 1 << 17  # float64 values held at a time: 1 MiB, which stays in a core's cache
 
 
-def check_images(images: np.ndarray, where: str) -> None:
+def check_images(images: Images, where: str) -> None:
     """Refuse what is not a finite uint8 or float32 array (n, c, h, w) on the host, with n > 0.
+
+    images: an array, or images that stay on disk.
 
     Raises:
         ShapeError: another rank, or channels-last.
         DTypeError: another dtype, or no NumPy array.
         DataError: no images, or NaN or infinity in them.
     """
-    if not isinstance(images, np.ndarray):
+    if not isinstance(images, np.ndarray | Stored):
         kind = f"{type(images).__module__}.{type(images).__name__}"
         message = f"{where}: images must be a NumPy array, got {kind}"
         raise DTypeError(hint(message, "numpy.asarray(images)"))
@@ -47,13 +50,13 @@ def check_images(images: np.ndarray, where: str) -> None:
     check_finite(images, where, "images")
 
 
-def check_finite(samples: np.ndarray, where: str, things: str) -> None:
+def check_finite(samples: Images, where: str, things: str) -> None:
     """Reject NaN and infinity in samples (n, ...), naming the first samples that hold one.
 
     Raises:
         DataError: there are some. `things` is what the error calls samples.
     """
-    if samples.dtype.kind != "f":
+    if samples.dtype.kind != "f" or (isinstance(samples, Stored) and samples.finite):
         return
     bad = [i for i, sample in enumerate(samples) if not np.isfinite(sample).all()]
     if bad:
@@ -63,6 +66,8 @@ def check_finite(samples: np.ndarray, where: str, things: str) -> None:
             f"the first: {things} {first}"
         )
         raise DataError(hint(message, f"leave these {things} out, or mend their source"))
+    if isinstance(samples, Stored):
+        samples.finite = True
 
 
 def channels_last(shape: Shape) -> bool:
@@ -71,7 +76,7 @@ def channels_last(shape: Shape) -> bool:
     return h > 4 and w > 4 and (c in (3, 4) or (c == 1 and h == w))
 
 
-def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def channel_statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return (mean, std) of each channel of images (n, c, h, w), in the units of the images.
 
     Sums run in float64; chunks of images are joined by the formula of Chan, Golub and LeVeque
@@ -80,12 +85,12 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
     that is constant gets std 1.0, so that dividing by it does no harm; its variance is exactly 0,
     for a chunk of equal float32 values has an exact sum in float64.
     """
-    n, c, h, w = images.shape
+    _, c, h, w = images.shape
     rows = max(1, _CHUNK // (c * h * w))
     count = 0
     mean, squares = np.zeros(c), np.zeros(c)  # squares: sum of (x - mean)^2
-    for start in range(0, n, rows):
-        x = images[start : start + rows].astype(np.float64)
+    for chunk in chunks(images, rows):
+        x = chunk.astype(np.float64)
         size = x.shape[0] * h * w
         own = x.mean(axis=(0, 2, 3))  # (c,)
         x -= own[:, None, None]

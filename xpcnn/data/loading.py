@@ -50,6 +50,7 @@ def load(
     label_column: str | int | None = None,
     reading: Reading | None = None,
     skip_damaged: bool = False,
+    stream: bool | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Return the training part and the test part of a data set.
 
@@ -83,6 +84,9 @@ def load(
     download: whether a data set that is not on this machine may be downloaded.
     reading: `model.reading` of a model, to read the pictures of a folder as its own were.
     skip_damaged: leave out pictures that cannot be read, in place of an error that names them.
+    stream: True leaves the images of a folder or of an uncompressed .npz file on disk, from where
+    they are read batch by batch; False reads them into memory; None leaves them there where they
+    take more than 2 GiB. Images on disk are told apart by their names, not by their pixels.
 
     Raises:
         ConfigError: an unknown name or class, a limit below 1, an image_size, an image_fit or a
@@ -101,6 +105,7 @@ def load(
         label_column=label_column,
         reading=reading,
         skip_damaged=skip_damaged,
+        stream=stream,
     )
     return parts.train, parts.test
 
@@ -119,11 +124,12 @@ def load_parts(
     label_column: str | int | None = None,
     reading: Reading | None = None,
     skip_damaged: bool = False,
+    stream: bool | None = None,
 ) -> Parts:
     """Return the training, the validation and the test part of a data set.
 
     name, data_dir, download, classes, limit, limit_per_class, image_size, image_fit, label_column,
-        reading, skip_damaged: as in `load`, as are errors.
+        reading, skip_damaged, stream: as in `load`, as are errors.
     validation: path of a file or of a folder of pictures by class, all of which is the validation
         part; None for the validation part of the files (a folder `val`, an array `val_images`).
     """
@@ -136,10 +142,13 @@ def load_parts(
         from xpcnn.data.paths import How, load_path
 
         path = _path(name)
-        how = How(image_size, label_column, reading, skip_damaged, image_fit)
+        how = How(image_size, label_column, reading, skip_damaged, image_fit, stream)
         parts = Parts(*load_path(path, _own_name(path), how))
     else:
         parts = _named(str(name), data_dir, download)
+        if stream:
+            message = f"stream is given, but the data set {parts.train.name} is in memory"
+            raise ConfigError(hint(message, "leave --stream (stream) out"))
         if image_fit is not None:
             message = f"image_fit is given, but {parts.train.name} is no folder of pictures"
             raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
@@ -150,7 +159,7 @@ def load_parts(
             message = f"label_column is given, but {parts.train.name} is no CSV file"
             raise ConfigError(hint(message, "leave --label-column (label_column) out"))
     if validation is not None:
-        parts = _with_validation(parts, _path(validation), label_column, skip_damaged)
+        parts = _with_validation(parts, _path(validation), label_column, skip_damaged, stream)
     train, held, test = parts
     if classes is not None:
         classes = list(classes)
@@ -167,6 +176,7 @@ def load_whole(
     label_column: str | int | None = None,
     reading: Reading | None = None,
     skip_damaged: bool = False,
+    stream: bool | None = None,
     classes: Sequence[str] | None = None,
 ) -> Dataset:
     """Return all images of a file or folder, as one data set: those of a file in its order.
@@ -175,9 +185,9 @@ def load_whole(
 
         test = load_whole("mine/", reading=model.reading, classes=model.classes)
 
-    path, image_size, label_column, skip_damaged: see `load`. reading: how the model's samples were
-    read, to read pictures of a folder the same way. classes: the names that labels without names
-    stand for, in order; "0", "1", ... by default.
+    path, image_size, label_column, skip_damaged, stream: see `load`. reading: how the model's
+    samples were read, to read pictures of a folder the same way. classes: the names that labels
+    without names stand for, in order; "0", "1", ... by default.
 
     Raises:
         ConfigError: an image_size or a label_column that has no use or is not there.
@@ -188,7 +198,7 @@ def load_whole(
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
     path = _path(path)
-    how = paths.How(image_size, label_column, reading, skip_damaged)
+    how = paths.How(image_size, label_column, reading, skip_damaged, None, stream)
     return paths.whole(path, _own_name(path), how, None if classes is None else tuple(classes))
 
 
@@ -217,13 +227,18 @@ def known(name: str) -> str | None:
 
 
 def _with_validation(
-    parts: Parts, path: Path, label_column: str | int | None, skip_damaged: bool
+    parts: Parts,
+    path: Path,
+    label_column: str | int | None,
+    skip_damaged: bool,
+    stream: bool | None,
 ) -> Parts:
     """Return the parts with all that is at a path as the validation part."""
     from xpcnn.data.paths import How, load_validation
 
     column = label_column if path.suffix.lower() == ".csv" else None
-    held = load_validation(path, parts.train, How(None, column, None, skip_damaged))
+    how = How(None, column, None, skip_damaged, None, stream)
+    held = load_validation(path, parts.train, how)
     notes = parts.train.notes
     if parts.validation is not None:
         notes += (f"{path} is the validation part; that of {parts.train.name} itself is not used",)

@@ -24,6 +24,7 @@ import numpy as np
 from xpcnn.data.files import AGAIN, LIMIT, fill, open_regular
 from xpcnn.data.images import Part, channels_last, check_images
 from xpcnn.data.labels import MOST_CLASSES, as_indices, relabelled
+from xpcnn.data.stored import STREAM_FROM, Images, Mapped, is_mapped
 from xpcnn.errors import DataError, LabelError, hint, nearest
 from xpcnn.types import Shape
 
@@ -56,13 +57,15 @@ class Contents(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, stream: bool | None = None) -> Contents:
     """Return the parts that a file holds.
 
     images: uint8 or float32 (n, c, h, w), in the file also float64, which is rounded, and (n, h,
     w), which is grey, or channels-last (n, h, w, c), where nothing else is possible. labels: int64
     (n,), in the file also (n, 1), and text; without `classes`, the different texts of the training
     part are the classes, in order (by number, where all are numbers).
+
+    stream: whether images stay in the file, which has to be uncompressed; None decides by size.
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError: names the file and what is wrong in it.
@@ -76,9 +79,13 @@ def read(path: Path) -> Contents:
             raise DataError(hint(message, "a file with one of them"))
         train, *others = layouts[0] if layouts else _LAYOUTS[0]
         notes: list[str] = []
-        ours = _part(path, archive, train, notes)
-        parts = [_part(path, archive, pair, notes) if held & set(pair) else None for pair in others]
-        texts = {part.names is not None for part in (ours, *parts) if part is not None}
+
+        def part(pair: tuple[str, str]) -> _Arrays:
+            return _part(path, archive, pair, notes, stream)
+
+        ours = part(train)
+        parts = [part(pair) if held & set(pair) else None for pair in others]
+        texts = {each.names is not None for each in (ours, *parts) if each is not None}
         if len(texts) > 1 and "classes" not in held:
             message = f"{path}: labels are text in one part and numbers in another"
             raise LabelError(hint(message, "numbers or text in all parts, or an array classes"))
@@ -86,7 +93,7 @@ def read(path: Path) -> Contents:
         if unknown := [name for name in ours.names or () if name not in (classes or ())]:
             message = f"{path}: the array classes has no {unknown[0][:40]!r}, which is a label"
             raise LabelError(hint(message, nearest(unknown[0], classes or ())))
-        validation, test = (None if part is None else _as_pair(part, classes) for part in parts)
+        validation, test = (None if one is None else _as_pair(one, classes) for one in parts)
         return Contents(
             _as_pair(ours, classes), validation, test, classes, tuple(dict.fromkeys(notes))
         )
@@ -96,7 +103,7 @@ class _Arrays(NamedTuple):
     """A part as it stands in the file. names: what the labels count, where they are text."""
 
     where: str
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
     names: tuple[str, ...] | None
 
@@ -109,17 +116,23 @@ def _as_pair(part: _Arrays, classes: tuple[str, ...] | None) -> Part:
 
 
 def _part(
-    path: Path, archive: zipfile.ZipFile, names: tuple[str, str], notes: list[str]
+    path: Path,
+    archive: zipfile.ZipFile,
+    names: tuple[str, str],
+    notes: list[str],
+    stream: bool | None,
 ) -> _Arrays:
     """Return the images and labels of the two arrays of these names."""
     where = str(path) if names in [layout[0] for layout in _LAYOUTS] else f"{path}: {names[0]}"
-    images = _array(path, archive, names[0])
+    images: Images = _array(path, archive, names[0], stream)
     if images.ndim == 3:
         images = images[:, None]  # grey
     elif images.ndim == 4 and channels_last(images.shape):
         notes.append(f"{path}: images {images.shape} are taken for channels-last, (n, h, w, c)")
         images = images.transpose(0, 3, 1, 2)
-    if images.dtype == np.float64:
+    if is_mapped(images) and images.ndim == 4:
+        images = Mapped(images)
+    elif images.dtype == np.float64:
         with np.errstate(over="ignore"):  # rejected as infinite
             images = images.astype(np.float32)
     check_images(images, where)
@@ -133,9 +146,9 @@ def _part(
     texts = None
     if labels.dtype.kind == "U":
         texts, labels = _counted(labels, f"{path}: {names[1]}")
-    return _Arrays(
-        where, np.ascontiguousarray(images), as_indices(labels, len(images), where), texts
-    )
+    if not isinstance(images, Mapped):
+        images = np.ascontiguousarray(images)
+    return _Arrays(where, images, as_indices(labels, len(images), where), texts)
 
 
 def _counted(labels: np.ndarray, where: str) -> tuple[tuple[str, ...], np.ndarray]:
@@ -177,8 +190,13 @@ def _classes(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
     return found
 
 
-def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """Return one array, its length checked before and after it is read."""
+def _array(
+    path: Path, archive: zipfile.ZipFile, name: str, stream: bool | None = False
+) -> np.ndarray:
+    """Return one array, its length checked before and after it is read.
+
+    stream: whether it is mapped into memory, in place of being read; None for those that are large.
+    """
     entries = {_name(info): info for info in archive.infolist()}
     if name not in entries:
         listing = ", ".join(sorted(entries))[:200] or "none"
@@ -200,6 +218,8 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
             raise DataError(
                 hint(message, "numpy.savez instead of savez_compressed, if you trust it")
             )
+        if stream or (stream is None and size > STREAM_FROM):
+            return _mapped(path, archive, info, member.tell(), (shape, fortran, dtype), what)
         raw = np.empty(size, np.uint8)
         have = fill(source, raw) if size else 0
         if have < size:
@@ -211,6 +231,36 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
     except ValueError as error:  # no elements in 99 dimensions
         raise DataError(hint(f"{where} is no array of numbers or names", _FORM)) from error
     return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _mapped(
+    path: Path,
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    header: int,
+    kind: tuple[Shape, bool, np.dtype],
+    what: str,
+) -> np.ndarray:
+    """Return an array where it lies in the file, mapped into memory.
+
+    header: bytes of the array's own header; kind: its shape, order and dtype.
+    """
+    if info.compress_type != zipfile.ZIP_STORED:
+        message = f"{what}, and is compressed, so that it cannot be read where it lies"
+        raise DataError(hint(message, "numpy.savez in place of savez_compressed, or --stream no"))
+    shape, fortran, dtype = kind
+    size = math.prod(shape) * dtype.itemsize
+    if header + size != info.file_size:
+        raise DataError(hint(f"{what}, but {info.file_size - header} follow", AGAIN))
+    file = archive.fp
+    assert file is not None
+    file.seek(info.header_offset + 26)  # ZIP: the local header has 30 bytes, a name, and extras
+    lengths = file.read(4)
+    name, extra = (int.from_bytes(lengths[i : i + 2], "little") for i in (0, 2))
+    start = info.header_offset + 30 + name + extra + header
+    if size == 0 or start + size > path.stat().st_size:
+        raise DataError(hint(f"{what}: more than follow", AGAIN))
+    return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
 
 
 def _header(where: str, source: BufferedIOBase) -> tuple[Shape, bool, np.dtype]:

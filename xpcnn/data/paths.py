@@ -22,6 +22,7 @@ from xpcnn.data.hashes import lowest, unit_hashes
 from xpcnn.data.images import Part
 from xpcnn.data.labels import MOST_CLASSES, check_range, relabelled
 from xpcnn.data.reading import Fit, Reading, observed
+from xpcnn.data.stored import joined, part_of
 from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError, hint
 
 TEST_FRACTION = 0.2
@@ -49,6 +50,7 @@ class How:
     image_size: (h, w) of pictures, and of the rows of a CSV file. label_column: of a CSV file, by
     name or number. reading: how a model's samples were read, to read pictures that way.
     skip_damaged: leave out pictures that cannot be read. image_fit: of pictures, "pad" or "crop".
+    stream: whether images stay on disk and are read while they are used; None decides by size.
     """
 
     image_size: Size | None = None
@@ -56,6 +58,7 @@ class How:
     reading: Reading | None = None
     skip_damaged: bool = False
     image_fit: Fit | None = None
+    stream: bool | None = None
 
 
 def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None, Dataset]:
@@ -82,8 +85,8 @@ def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None,
         if chosen.all() or not chosen.any():
             message = f"{path}: {len(images)} images are too few to set a test part aside"
             raise DataError(hint(message, "more images, or a test part of their own"))
-        test = images[chosen], labels[chosen]
-        images, labels = images[~chosen], labels[~chosen]
+        test = part_of(images, chosen), labels[chosen]
+        images, labels = part_of(images, ~chosen), labels[~chosen]
     train = replace(Dataset.from_arrays(images, labels, classes, name, reading), notes=notes)
     return (
         train,
@@ -142,7 +145,8 @@ def whole(path: Path, name: str, how: How, classes: tuple[str, ...] | None = Non
     """
     found = _read(path, how)
     parts = [part for part in found[:3] if part is not None]
-    images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    images = joined([images for images, _ in parts])
+    labels = np.concatenate([labels for _, labels in parts])
     names = found.classes or classes
     texts = {str(label) for label in np.unique(labels)}
     if found.classes is None and classes is not None and texts <= set(classes):
@@ -199,7 +203,7 @@ def _read(path: Path, how: How) -> Contents:
     if kind == ".csv":
         return _labelled(path, how)[0]
     if kind == ".npz":
-        train, validation, test, classes, notes = npz.read(path)
+        train, validation, test, classes, notes = npz.read(path, how.stream)
         found = train[0].shape[2:]
         if how.image_size not in (None, found):
             message = f"{path}: holds images of {found}, not of {how.image_size}"

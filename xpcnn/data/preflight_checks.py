@@ -13,6 +13,7 @@ import numpy as np
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.hashes import digests
 from xpcnn.data.images import FIRST, channel_statistics
+from xpcnn.data.stored import Images, chunks, some_of
 
 _JUMP = 10.0  # how many times wider, or narrower, than normalised for
 _IMBALANCE = 20.0  # images of the largest class for one of the smallest
@@ -107,22 +108,22 @@ def _imbalance(train: Dataset) -> Iterator[Finding]:
 
 
 def _constant(name: str, part: Dataset) -> Iterator[Finding]:
-    n, c, h, w = part.images.shape
+    n, _, h, w = part.images.shape
     if h * w == 1:
         return
-    pixels = part.images.reshape(n, c, h * w)
-    same = np.flatnonzero((pixels.min(axis=2) == pixels.max(axis=2)).all(axis=1))
+    flat = [
+        (x.min(axis=(2, 3)) == x.max(axis=(2, 3))).all(axis=1) for x in chunks(part.images, _SAMPLE)
+    ]
+    same = np.flatnonzero(np.concatenate(flat))
     if same.size:
         message = f"{same.size} of {n} {name} images are blank, the same all over: images "
         advice = "leave them out, or mend their source"
         yield Finding("constant", int(same.size), message + _listing(list(same)), advice)
 
 
-def off_scale(
-    name: str, images: np.ndarray, mean: Statistics, std: Statistics
-) -> Iterator[Finding]:
+def off_scale(name: str, images: Images, mean: Statistics, std: Statistics) -> Iterator[Finding]:
     """Yield a finding where images (n, c, h, w) spread ten times wider than `std`, or narrower."""
-    sample = images[:: max(1, len(images) // _SAMPLE)]
+    sample = some_of(images, _SAMPLE)
     _, deviations = channel_statistics(sample)
     varied = sample.min(axis=(0, 2, 3)) < sample.max(axis=(0, 2, 3))  # (c,)
     ratios = [own / s for own, s, v in zip(deviations, std, varied, strict=True) if v]

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from xpcnn.data.stored import Images, chunks, part_of
 from xpcnn.errors import ConfigError, hint
 from xpcnn.types import Shape
 
@@ -24,6 +25,7 @@ WHITE = {"L": 255.0, "RGB": 255.0, "RGBA": 255.0, "I;16": 65535.0}
 _LONGEST = 1 << 15  # of a side
 _ENOUGH = 2000  # images that tell how much of an image is filled
 _FLAT = 1 / 32  # of the range: how far the border of a drawing may lie from its ground
+_AT_ONCE = 2000  # images that are looked at together
 INK = 0.25  # of the contrast, from which on a pixel belongs to what is drawn
 
 
@@ -118,13 +120,17 @@ class Arrays(Reading):
         return self.sample
 
 
-def observed(images: np.ndarray) -> Drawn | Arrays:
+def observed(images: Images) -> Drawn | Arrays:
     """Return how arrays (n, c, h, w) look: drawn on a ground, or not.
 
     They are drawn where they are grey and the border of nine in ten is flat at the same end of the
     range of values: its median within 1/32 of that end.
     """
-    return _drawn(images) or Arrays(images.shape[1:], *_black_and_white(images))
+    extremes = [(float(x.min()), float(x.max())) for x in chunks(images, _AT_ONCE)]
+    lows, highs = zip(*extremes, strict=True)
+    low, high = min(lows), max(highs)
+    drawn = _drawn(images, low, high)
+    return drawn or Arrays(images.shape[1:], *_black_and_white(images.dtype, low, high))
 
 
 def border(x: np.ndarray) -> np.ndarray:
@@ -134,22 +140,23 @@ def border(x: np.ndarray) -> np.ndarray:
     return x[..., rim]
 
 
-def _drawn(images: np.ndarray) -> Drawn | None:
+def _drawn(images: Images, low: float, high: float) -> Drawn | None:
     _, c, h, w = images.shape
-    low, high = float(images.min()), float(images.max())
     if c != 1 or low == high:
         return None
-    edges = (np.median(border(images), axis=(1, 2)) - low) / (high - low)  # (n,), 0 to 1
+    medians = [np.median(border(x), axis=(1, 2)) for x in chunks(images, _AT_ONCE)]
+    edges = (np.concatenate(medians) - low) / (high - low)  # (n,), 0 to 1
     if np.mean(edges <= _FLAT) >= 0.9:
         ground: Literal["dark", "light"] = "dark"
     elif np.mean(edges >= 1 - _FLAT) >= 0.9:
         ground = "light"
     else:
         return None
-    x, faint = images[:_ENOUGH, 0], INK * (high - low)  # (n, h, w)
-    ink = np.asarray(x > low + faint if ground == "dark" else x < high - faint)
-    filled = np.maximum(*(_length(np.asarray(ink.any(axis=axis))) for axis in (1, 2)))
-    return Drawn((h, w), low, high, ground, float(np.median(filled)))
+    faint, lengths = INK * (high - low), []
+    for x in chunks(part_of(images, np.arange(min(_ENOUGH, len(images)))), _AT_ONCE):
+        ink = np.asarray(x[:, 0] > low + faint if ground == "dark" else x[:, 0] < high - faint)
+        lengths.append(np.maximum(*(_length(np.asarray(ink.any(axis=axis))) for axis in (1, 2))))
+    return Drawn((h, w), low, high, ground, float(np.median(np.concatenate(lengths))))
 
 
 def _length(occupied: np.ndarray) -> np.ndarray:
@@ -159,11 +166,12 @@ def _length(occupied: np.ndarray) -> np.ndarray:
     return np.asarray((last - first + 1) / places)
 
 
-def _black_and_white(images: np.ndarray) -> tuple[float, float] | tuple[None, None]:
+def _black_and_white(
+    dtype: np.dtype, low: float, high: float
+) -> tuple[float, float] | tuple[None, None]:
     """Return the values of black and white: of the usual ranges the first that holds all values."""
-    if images.dtype == np.uint8:
+    if dtype == np.uint8:
         return 0.0, 255.0
-    low, high = float(images.min()), float(images.max())
     for black, white in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (0.0, 65535.0)):
         if black <= low and high <= white:
             return black, white

@@ -9,6 +9,7 @@ from xpcnn.classification import classification_report
 from xpcnn.data import Dataset
 from xpcnn.figures import svg, training_curve
 from xpcnn.figures.curves import curves_of
+from xpcnn.inputs import as_input
 from xpcnn.report.comparison import compared, unlike_data
 from xpcnn.report.inside import chosen_rows, filters, samples
 from xpcnn.report.predictions import evaluation_tables, is_images
@@ -52,7 +53,7 @@ def report(
         inside = {"filters": filters(first.model), "samples": []}
     if data is not None:
         data = first.model.checked(data)
-        raw = data.images.reshape(len(data), *first.model.input_shape)
+        raw = as_input(data.images, first.model.input_shape)
         figures = classification_report(first.model, data)
         scores = first.model.evaluate(data)
         what = f"{len(data):,} samples of {data.name}, {part} part"

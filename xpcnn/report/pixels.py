@@ -6,6 +6,8 @@ that they look alike on white and on dark pages.
 
 import numpy
 
+from xpcnn.data.stored import Images, Stored, some_of
+
 ORANGE, BLUE = (217, 115, 13), (47, 129, 247)
 GROUND = (128, 128, 128, 36)
 LEVELS = 31  # of opacity; few compress well
@@ -22,8 +24,13 @@ def picture(sample: numpy.ndarray, low: float, high: float) -> numpy.ndarray:
     return shrunk(numpy.rint(255 * x).astype(numpy.uint8).transpose(1, 2, 0))
 
 
-def value_range(samples: numpy.ndarray) -> tuple[float, float]:
-    """Return the values to draw black and white: the lowest and the highest of all samples."""
+def value_range(samples: Images) -> tuple[float, float]:
+    """Return the values to draw black and white: the lowest and the highest of all samples.
+
+    Of samples on disk, of some of them.
+    """
+    if isinstance(samples, Stored):
+        samples = some_of(samples, len(samples))
     return float(samples.min()), float(samples.max())
 
 
