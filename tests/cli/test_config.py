@@ -297,7 +297,7 @@ def test_none_turns_off_the_schedule_of_the_preset(own: Preset) -> None:
         assert isinstance(settled(own, given, *flags).training.schedule, Constant)
 
 
-OR_NONE = ("clip-norm", "ema", "validate-every", "patience", "max-steps", "max-seconds")
+OR_NONE = ("clip-norm", "ema", "swa", "validate-every", "patience", "max-steps", "max-seconds")
 
 
 @pytest.mark.parametrize("flag", OR_NONE)

@@ -118,6 +118,14 @@ TRAINING: Mapping[str, list[Option]] = {
             text="Decay of a moving average of the weights, which is validated and saved: 0.999.",
         ),
         option(
+            "--swa",
+            type=whole_or_none,
+            metavar="EPOCH|none",
+            at="training.swa",
+            text="Average the weights at the ends of this epoch and of all later ones; the mean is "
+            "validated and saved.",
+        ),
+        option(
             "--label-smoothing",
             type=float,
             at="loss.label_smoothing",

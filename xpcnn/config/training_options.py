@@ -28,7 +28,7 @@ MONITORS = ("val_loss", "val_accuracy")
 
 BATCH_NORMS = ("sync", "local")
 
-_COUNTS_OR_NONE = ("validate_every", "patience", "max_steps")
+_COUNTS_OR_NONE = ("swa", "validate_every", "patience", "max_steps")
 
 _NUMBERS_OR_NONE: Mapping[str, tuple[_options.Range, str]] = {
     "clip_norm": (_options.POSITIVE, "clip_norm=1.0, or no clipping"),
@@ -74,6 +74,11 @@ class TrainingOptions:
     ema: decay d, from 0 to below 1, of a moving average of the parameters, a ← a + (1 - d_t)·(p -
         a) after update t, d_t = min(d, (1 + t)/(10 + t)). The average is what is validated, and
         what the model has in the end. None for no average.
+    swa: epoch, from 1, from whose end on the weights are averaged (stochastic weight averaging).
+        The mean of the parameters at the end of this epoch and of all later ones is what is
+        validated, and what the model has in the end; its batch norms get the mean statistics of the
+        batches of the training data, by a further forward pass over them. Best with a learning rate
+        that stays high, such as a constant one. None for no average; not together with `ema`.
     augment: random changes of the samples, applied in turn: objects of `xpcnn.data.augment`, such
         as [Flip(), Crop(4)].
     validate_every: updates between validations, besides the one at the end of every epoch; None for
@@ -110,6 +115,7 @@ class TrainingOptions:
     layer_lr: dict[str, float] = field(default_factory=dict)
     freeze: tuple[str, ...] = ()
     ema: float | None = None
+    swa: int | None = None
     augment: tuple[Augmentation, ...] = ()
     validate_every: int | None = None
     metrics: tuple[str | Metric, ...] = ()
@@ -151,6 +157,11 @@ class TrainingOptions:
             raise ConfigError(hint(message, nearest(str(self.batch_norm), BATCH_NORMS)))
         if self.clip_norm is not None and self.clip_value is not None:
             raise ConfigError(hint("clip_norm and clip_value are both given", "one of the two"))
+        if self.ema is not None and self.swa is not None:
+            raise ConfigError(hint("ema and swa are both given", "one of the two"))
+        if self.swa is not None and self.swa > self.epochs:
+            message = f"swa={self.swa} begins after the last of {self.epochs} epochs"
+            raise ConfigError(hint(message, f"swa={-(-3 * self.epochs // 4)}"))
         object.__setattr__(self, "layer_lr", check_factors(self.layer_lr))
         object.__setattr__(self, "freeze", check_patterns(self.freeze))
         object.__setattr__(self, "augment", checked(self.augment))

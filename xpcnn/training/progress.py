@@ -17,7 +17,7 @@ class Progress(NamedTuple):
     """All that a step changes.
 
     params, buffers: nested by layer; state: the optimizer's memory.
-    average: the moving average of the parameters, by path; empty where there is none.
+    average: the average of the parameters, by path; empty where there is none.
     loss_sum, hits: sums over the samples of the epoch (0-d).
     finite: whether every loss was, and every gradient before it was clipped (0-d bool).
     """
@@ -50,7 +50,7 @@ def beginning(recipe: Recipe, network: Network) -> Progress:
         network.params,
         network.buffers,
         recipe.groups.init(recipe.optimizer, flat),
-        flat if recipe.ema is not None else {},
+        flat if recipe.averages else {},
         *zero_sums(network),
         network.backend.from_host(numpy.ones((), bool)),
     )

@@ -24,6 +24,7 @@ array of the whole batch, by default 0) -> uniforms in [0, 1)."""
 class Recipe(NamedTuple):
     """What is trained and how; see `TrainingOptions` for clip, l1, ema and batch_norm.
 
+    swa: the first epoch whose end is averaged, and the updates of an epoch; None for no average.
     groups: which parameters are trained, and with which part of the learning rate.
     frozen: paths of the layers whose running statistics are frozen.
     group: the processes that train together.
@@ -37,13 +38,23 @@ class Recipe(NamedTuple):
     clip: Callable[[Arrays], Arrays] | None = None
     l1: float = 0.0
     ema: float | None = None
+    swa: tuple[int, int] | None = None
     frozen: frozenset[str] = frozenset()
     group: Group = ALONE
     batch_norm: str = "sync"
 
+    @property
+    def averages(self) -> bool:
+        """Whether the weights are averaged."""
+        return self.ema is not None or self.swa is not None
 
-def recipe_for(network: Network, options: TrainingOptions, seed: int) -> Recipe:
+
+def recipe_for(
+    network: Network, options: TrainingOptions, seed: int, per_epoch: int | None = None
+) -> Recipe:
     """Return the recipe by which a network is trained.
+
+    per_epoch: updates of an epoch; None leaves out `swa`, which needs the epochs.
 
     Raises:
         ConfigError: a pattern of the options fits no parameter, or none is left to train.
@@ -58,6 +69,7 @@ def recipe_for(network: Network, options: TrainingOptions, seed: int) -> Recipe:
         options.clip(),
         options.l1,
         options.ema,
+        None if options.swa is None or per_epoch is None else (options.swa, per_epoch),
         frozen_layers(params, buffers, options.freeze),
         batch_norm=options.batch_norm,
     )

@@ -88,6 +88,8 @@ def keep(
         CheckpointError: the file cannot be written, or what came before is not finite either.
     """
     labels = update.batches[0][1]
+    if options.ema is None:  # that of `swa` is not part of what an update computes
+        before = before._replace(average={})
     metadata = {
         "layers": to_config(network.layers),
         "input_shape": network.input_shape,

@@ -17,6 +17,7 @@ from xpcnn.training.progress import Position, Weights, beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.snapshot import Snapshot
 from xpcnn.training.updates import Update, Updates
+from xpcnn.training.weight_average import batch_statistics, has_begun
 from xpcnn.types import unflatten_like
 
 
@@ -42,13 +43,15 @@ class RunState:
         self.network, self.options, self.group = network, options, group
         self.updates = self.whole_updates = Updates(network, train, options, seed)
         check_last_batch(network, len(train), options, group)
-        self.recipe = self.whole_recipe = recipe_for(network, options, seed)
+        per_epoch = self.updates.per_epoch
+        self.recipe = self.whole_recipe = recipe_for(network, options, seed, per_epoch)
         if group.size > 1:
             self.updates = Updates(network, train, options, seed, group)
             self.recipe = self.recipe._replace(group=group)
         self.now = Position(beginning(self.recipe, network), 0)
         self.history = History()
         self.best: Weights | None = None
+        self._averaged: tuple[int, Weights] | None = None  # by passes
         self.notifier, self.stopping = Notifier(callbacks), False
         self.started = time.perf_counter()
 
@@ -98,11 +101,19 @@ class RunState:
         )
 
     def weights(self) -> Weights:
-        """Return the parameters and buffers after the last update; with `ema`, their average."""
-        progress = self.now.progress
-        if self.options.ema is None:
+        """Return the parameters and buffers after the last update, or their average."""
+        progress, passes = self.now
+        if not has_begun(self.recipe, self.step):
             return progress.params, progress.buffers
-        return unflatten_like(progress.params, progress.average), progress.buffers
+        params = unflatten_like(progress.params, progress.average)
+        if self.recipe.swa is None:
+            return params, progress.buffers
+        if self._averaged is None or self._averaged[0] != passes:
+            size = self.options.batch_size
+            whole = self.whole_recipe, params, progress.buffers, self.updates.train, size
+            buffers = batch_statistics(*whole)  # in each process of a group alike
+            self._averaged = passes, (params, buffers)
+        return self._averaged[1]
 
     def snapshot(self, update: Update, epoch: int) -> Snapshot:
         """Return the run as it is after an update, for callbacks."""

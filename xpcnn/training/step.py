@@ -14,6 +14,7 @@ from xpcnn.losses import MSE, Loss, without_weights
 from xpcnn.optimizers.groups import layer_of
 from xpcnn.training.progress import Progress
 from xpcnn.training.recipe import Arrays, Recipe
+from xpcnn.training.weight_average import averaged
 from xpcnn.types import Array, Params, flatten, namespace, unflatten_like
 
 
@@ -158,8 +159,8 @@ def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: A
         grads = recipe.clip(grads)
     new, state = recipe.groups.update(recipe.optimizer, params, grads, progress.state, lr, step)
     average = progress.average
-    if recipe.ema is not None:
-        average = _averaged(recipe.ema, average, new, step)
+    if recipe.averages:
+        average = averaged(recipe, average, new, step)
     return progress._replace(
         params=unflatten_like(progress.params, new), state=state, average=average, finite=finite
     )
@@ -192,10 +193,3 @@ def _learnt(before: Params, after: Params, frozen: frozenset[str]) -> Params:
 def _with_l1(l1: float, p: Array, g: Array) -> Array:
     """Return g + λ·sign(p) for weights; biases, norms and PReLU slopes have rank 1 or less."""
     return g + l1 * namespace(p).sign(p) if p.ndim > 1 else g
-
-
-def _averaged(ema: float, average: Arrays, params: Arrays, step: Array) -> Arrays:
-    """Return the moving average after the parameters of a step."""
-    xp = namespace(step)
-    decay = xp.minimum(xp.full_like(step, ema), (1.0 + step) / (10.0 + step))
-    return {path: a + (1.0 - decay) * (params[path] - a) for path, a in average.items()}
