@@ -8,6 +8,7 @@ import numpy
 import pytest
 
 from xpcnn import Model, backend, layers, models, random
+from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer
 from xpcnn.types import Array, Params
 
@@ -67,6 +68,17 @@ def test_every_preset_keeps_batch_last(name: str, monkeypatch: pytest.MonkeyPatc
     back(numpy.ones_like(y), want_dx=False)
     assert orders.lost == []
     assert orders.images > 0 or name == "xor"  # 1 x 1 images have no order
+
+
+def test_layers_that_no_preset_has_keep_batch_last() -> None:
+    gate = layers.Sequential([layers.GlobalAvgPool2D(), layers.Dense(4), layers.HardSigmoid()])
+    for layer in (layers.Multiply(gate), layers.AdaptiveMaxPool2D((3, 5)), layers.ReLU6()):
+        params, buffers, _ = layer.init((4, 6, 5), Draw(0))
+        x = numpy.zeros((4, 6, 5, 3), "float32").transpose(3, 0, 1, 2)
+        y, _, back = layer.forward(params, buffers, x, Context(True, grad=True))
+        dy = numpy.zeros((*y.shape[1:], 3), "float32").transpose(3, 0, 1, 2)
+        assert is_batch_last(y), layer
+        assert is_batch_last(back(dy)[0]), layer
 
 
 def test_a_lost_order_is_seen() -> None:

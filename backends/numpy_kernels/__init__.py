@@ -11,7 +11,7 @@ from typing import Any
 
 from . import compiled
 from .conv import conv2d
-from .elementwise import dropout, normalise, relu, sigmoid, tanh
+from .elementwise import dropout, multiply, normalise, relu, sigmoid, tanh
 from .fused import conv_relu_pool
 from .linear import dense
 from .loss import softmax_cross_entropy
@@ -27,6 +27,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "dense": dense,
     "dropout": dropout,
     "max_pool2d": max_pool2d,
+    "multiply": multiply,
     "normalise": normalise,
     "relu": relu,
     "sigmoid": sigmoid,

@@ -11,10 +11,14 @@ from .threads import parallel_for
 PIECE = 1 << 18  # numbers; with smaller pieces, threads wait for each other's calls
 
 
+def axes_in_memory(x: Array) -> list[int]:
+    """Return the axes of x, that of the longest stride first."""
+    return sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+
+
 def memory(x: Array) -> Array:
     """Return x, which has no gaps, as a row in its memory order."""
-    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
-    return x.transpose(order).reshape(-1)
+    return x.transpose(axes_in_memory(x)).reshape(-1)
 
 
 def laid_out_as(like: Array, x: Array) -> Array:
@@ -106,6 +110,22 @@ def dropout(x: Array, uniform: Array, *, rate: float) -> Any:
         return (dy * mask if wants is None or wants[0] else None), None
 
     return x * mask, pullback
+
+
+def multiply(x: Array, gate: Array) -> Any:
+    """Multiply by a gate in the memory order of x, which NumPy would give up for the gate's."""
+    order = axes_in_memory(x)
+    ordered = np.asarray(gate.transpose(order), order="C").transpose(np.argsort(order))
+    repeated = tuple(axis for axis in range(x.ndim) if gate.shape[axis] != x.shape[axis])
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None]:
+        want_dx, want_dgate = wants or (True, True)
+        dgate = (dy * x).sum(axis=repeated, keepdims=True) if want_dgate else None
+        return (dy * ordered if want_dx else None), dgate
+
+    return x * ordered, pullback
 
 
 def normalise(x: Array, mean: Array, std: Array) -> Any:

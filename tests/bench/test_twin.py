@@ -31,6 +31,8 @@ NETWORKS: dict[str, list[Layer]] = {
     "reshape": [layers.Flatten(), layers.Reshape((6, 2, 7)), layers.Conv2D(2, 2), layers.Flatten()],
     "branches": [
         layers.Residual(Sequential([layers.Conv2D(2, 1), layers.BatchNorm()])),
+        layers.Multiply(Sequential([layers.GlobalAvgPool2D(), layers.Dense(2), layers.Sigmoid()])),
+        layers.Multiply(layers.Conv2D(1, 1), layers.Conv2D(3, 1)),
         layers.Concat([layers.ReLU(), layers.MaxPool2D(3, stride=1, padding=1)]),
         layers.Flatten(),
     ],

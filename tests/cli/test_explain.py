@@ -22,13 +22,14 @@ from xpcnn.report.explain import explained
 from xpcnn.report.formulas import formula_of
 from xpcnn.report.passages import trace
 
-CONTAINERS = ("Sequential", "Residual", "Concat", "Activation")
+CONTAINERS = ("Sequential", "Residual", "Multiply", "Concat", "Activation")
 ARGUMENTS = {
     "Conv2D": (2, 3),
     "Dense": (2,),
     "Dropout": (0.5,),
     "Reshape": ((1, 2, 2),),
     **dict.fromkeys(("AvgPool2D", "MaxPool2D", "MinPool2D"), (2,)),
+    **dict.fromkeys(("AdaptiveAvgPool2D", "AdaptiveMaxPool2D"), (2,)),
 }
 
 

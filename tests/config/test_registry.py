@@ -35,6 +35,7 @@ from xpcnn.layers import (
     MaxPool2D,
     MinPool2D,
     Mish,
+    Multiply,
     PReLU,
     ReLU,
     ReLU6,
@@ -94,6 +95,7 @@ EXAMPLES: list[Any] = [
     LogSoftmax(1),
     Sequential([ReLU(), Dense(2)], fuse=False),
     Residual(Sequential([Dense(3)]), shortcut=Dense(3, bias=False)),
+    Multiply(Sequential([Dense(3)]), shortcut=Dense(3, bias=False)),
     Concat([ReLU(), Sequential([Tanh()])]),
 ]
 

@@ -194,6 +194,17 @@ def clip(x: Array, low: Any = None, high: Any = None, **old: float) -> Array:
     return ops.hard_tanh(x, low=low, high=high)[0]
 
 
+def mul(a: Array, b: Array, **old: int) -> Array:
+    """The operand with fewer elements is the gate; 1-D, it may lie along an `axis` in opset 6."""
+    x, gate = (a, b) if a.size >= b.size else (b, a)
+    if x.dtype.kind != "f":
+        raise Unsupported("whole numbers")
+    shape = (*(1,) * (x.ndim - gate.ndim), *gate.shape)
+    if old.get("axis", -1) >= 0:
+        shape = (*(1,) * old["axis"], *gate.shape, *(1,) * (x.ndim - old["axis"] - gate.ndim))
+    return ops.multiply(x, gate.reshape(shape))[0]
+
+
 def dropout(
     x: Array,
     ratio: Array | None = None,
@@ -269,4 +280,5 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "Mish": lambda x: ops.mish(x)[0],
     "PRelu": prelu,
     "Clip": clip,
+    "Mul": mul,
 }

@@ -48,6 +48,7 @@ EXTRA = (
     "Mish",
     "PRelu",
     "Clip",
+    "Mul",
 )
 SEED = 0  # some modules draw their inputs from NumPy's global generator
 OLD_MODULES = {"batchnorm", "softmaxcrossentropy"}  # what onnx before 1.23 called two of them

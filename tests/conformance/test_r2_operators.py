@@ -95,8 +95,9 @@ def is_plain(operator: str, arguments: dict[str, Any]) -> bool:
 
     4-D input for what works on images (2-D too for batch norm), 2-D for dense, softmaxes and
     losses, 2-D or more for PReLU, any rank for the other activations; mean reduction; no empty
-    array. Left out, because xpcnn has no such thing: max pooling with indices, another library's
-    random numbers. Max pooling with dilation or ceil mode must match too, but is not plain.
+    array; two factors of one shape. Left out, because xpcnn has no such thing: max pooling with
+    indices, another library's random numbers. Max pooling with dilation or ceil mode must match
+    too, but is not plain.
     """
     name = operator.rpartition(".")[2]
     input = arguments["input"]
@@ -108,6 +109,8 @@ def is_plain(operator: str, arguments: dict[str, Any]) -> bool:
         return False
     if name == "max_pool2d":
         return not arguments["ceil_mode"] and bool(arguments["dilation"] == 1)
+    if name == "mul":
+        return bool(arguments["other"].shape == input.shape)
     if name == "dropout":
         rate, training = arguments.get("p", 0.5), arguments.get("training", True)
         return bool(rate == 0 or (rate < 1 and not training))

@@ -30,6 +30,7 @@ from xpcnn.layers import (
     Layer,
     MaxPool2D,
     MinPool2D,
+    Multiply,
     ReLU,
     Residual,
     Sequential,
@@ -135,6 +136,9 @@ def others() -> Iterator[Case]:
         for contiguous in (True, False):
             yield Case(Residual(body), (3, 4, 5), batch, contiguous)
             yield Case(Residual(body, Conv2D(3, 1)), (2, 4, 5), batch, contiguous)
+            yield Case(Multiply(body, Conv2D(3, 1)), (2, 4, 5), batch, contiguous)
+            gate = Sequential([layers.GlobalAvgPool2D(), Dense(2), layers.HardSigmoid()])
+            yield Case(Multiply(gate), (2, 4, 5), batch, contiguous)
             yield Case(Concat([body, Conv2D(2, 1), AvgPool2D(1)]), (2, 4, 5), batch, contiguous)
             network = Sequential([Conv2D(3, 3, padding=1), MaxPool2D(2), body, Flatten(), Dense(3)])
             yield Case(network, (2, 6, 6), batch, contiguous)

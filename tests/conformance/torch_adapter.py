@@ -233,6 +233,26 @@ def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0) -> Resul
     return named(ops.hard_tanh(input, low=min_val, high=max_val), "input")
 
 
+def mul(input: Array, other: Array) -> Result:
+    """The operand with more axes or elements is x; the other is broadcast to it."""
+    swapped = (other.ndim, other.size) > (input.ndim, input.size)
+    x, gate = (other, input) if swapped else (input, other)
+    shape = (*(1,) * (x.ndim - gate.ndim), *gate.shape)
+    if any(k not in (1, n) for n, k in zip(x.shape, shape, strict=True)):
+        raise Unsupported("operands that are both broadcast")
+    y, gradients = named(ops.multiply(x, gate.reshape(shape)), "x", "gate")
+    ours = ("gate", "x") if swapped else ("x", "gate")
+
+    def reshaped(dy: Array) -> Gradients:
+        found = gradients(dy)
+        return {
+            "input": found[ours[0]].reshape(input.shape),
+            "other": found[ours[1]].reshape(other.shape),
+        }
+
+    return y, reshaped
+
+
 def dropout(input: Array, p: float = 0.5, training: bool = True) -> Result:
     """The layer, since the op is only what it does in training."""
     if p == 1.0:
@@ -278,6 +298,7 @@ ADAPTERS: dict[str, Callable[..., Result]] = {
     "nn.functional.hardswish": elementwise(ops.hard_swish),
     "nn.functional.hardtanh": hardtanh,
     "nn.functional.relu6": elementwise(ops.relu6),
+    "mul": mul,
     "sigmoid": elementwise(ops.sigmoid),
     "tanh": elementwise(ops.tanh),
 }

@@ -7,7 +7,7 @@ import numpy
 from xpcnn import data
 from xpcnn.backend import Backend
 from xpcnn.data import Dataset
-from xpcnn.layers import Concat, Layer, Residual, Sequential
+from xpcnn.layers import Concat, Layer, Multiply, Residual, Sequential
 from xpcnn.model import Model
 from xpcnn.models import Preset, names, preset
 from xpcnn.types import Shape
@@ -56,7 +56,7 @@ def with_leaves(layer: Layer, change: Callable[[Layer], Layer]) -> Layer:
             return Sequential([with_leaves(child, change) for child in layers])
         case Concat(branches):
             return Concat([with_leaves(child, change) for child in branches])
-        case Residual(body, shortcut):
+        case Residual(body, shortcut) | Multiply(body, shortcut):
             around = None if shortcut is None else with_leaves(shortcut, change)
-            return Residual(with_leaves(body, change), around)
+            return type(layer)(with_leaves(body, change), around)
     return change(layer)

@@ -12,7 +12,7 @@ import pytest
 from tests.compare import assert_same
 from tests.lib import Lib
 from xpcnn.errors import ConfigError, ShapeError, XpcnnError
-from xpcnn.initializers import Draw
+from xpcnn.initializers import Constant, Draw
 from xpcnn.layers import (
     BatchNorm,
     Concat,
@@ -20,8 +20,10 @@ from xpcnn.layers import (
     Conv2D,
     Dense,
     Flatten,
+    GlobalAvgPool2D,
     Layer,
     MaxPool2D,
+    Multiply,
     ReLU,
     Residual,
     Sequential,
@@ -96,6 +98,33 @@ def test_residual_adds_the_ways() -> None:
     assert floats(flatten(grads)) == {"body.factor": 1.0, "shortcut.factor": 1.0}
 
 
+def test_multiply_is_the_product_rule() -> None:
+    y, _, back, _ = run(Multiply(Times(2.0)), [[3.0]])
+    assert y.tolist() == [[18.0]]  # 2 x^2
+    dx, grads = back(numpy.ones((1, 1), "float32"))
+    assert dx.tolist() == [[12.0]]  # 4 x
+    assert floats(flatten(grads)) == {"body.factor": 9.0}
+    y, _, back, _ = run(Multiply(Times(2.0), Times(5.0)), [[3.0]])
+    assert y.tolist() == [[90.0]]
+    dx, grads = back(numpy.ones((1, 1), "float32"))
+    assert dx.tolist() == [[60.0]]
+    assert floats(flatten(grads)) == {"body.factor": 45.0, "shortcut.factor": 18.0}
+
+
+def test_multiply_by_one_number_per_channel_or_per_pixel() -> None:
+    x = [[[[1.0, 3.0]], [[4.0, 8.0]]]]
+    y, _, back, _ = run(Multiply(GlobalAvgPool2D()), x)  # means 2 and 6
+    assert y.tolist() == [[[[2.0, 6.0]], [[24.0, 48.0]]]]
+    dx, _ = back(numpy.ones((1, 2, 1, 2), "float32"))
+    assert dx.tolist() == [[[[4.0, 4.0]], [[12.0, 12.0]]]]  # the mean, and 4 or 12 over 2 pixels
+    one_map = Sequential([Conv2D(1, 1, weight_init=Constant(0.5))])
+    y, _, back, _ = run(Multiply(one_map), x)  # half the sum of the channels: 2.5, 5.5
+    assert y.tolist() == [[[[2.5, 16.5]], [[10.0, 44.0]]]]
+    dx, grads = back(numpy.ones((1, 2, 1, 2), "float32"))
+    assert dx.tolist() == [[[[5.0, 11.0]], [[5.0, 11.0]]]]
+    assert flatten(grads)["body.layers.0.bias"].tolist() == [16.0]
+
+
 def test_concat_puts_channels_side_by_side() -> None:
     network = Concat([Times(2.0), Sequential([Times(3.0)])])
     y, _, back, _ = run(network, [[1.0, 10.0]])
@@ -142,7 +171,7 @@ def test_nothing_below_the_first_learnt_layer_is_asked(learnt: Any, asked: Any) 
     assert [bool(g) for g in grads.values()] == learnt
 
 
-@pytest.mark.parametrize("container", [Residual, lambda body: Concat([body])])
+@pytest.mark.parametrize("container", [Residual, Multiply, lambda body: Concat([body])])
 def test_other_containers_ask_for_no_dx(container: Any) -> None:
     notes: list[Any] = []
     _, _, back, _ = run(container(Times(2.0, notes=notes)), [[1.0]])
@@ -158,10 +187,11 @@ def test_other_containers_ask_for_no_dx(container: Any) -> None:
     [
         lambda times: Sequential([times, times, times]),
         lambda times: Residual(times, times),
+        lambda times: Multiply(times, times),
         lambda times: Concat([times, times, times]),
         lambda times: Sequential([Residual(Sequential([times, times])), Concat([times])]),
     ],
-    ids=["sequential", "residual", "concat", "nested"],
+    ids=["sequential", "residual", "multiply", "concat", "nested"],
 )
 def test_without_gradients_nothing_is_kept(container: Any) -> None:
     """With grad=False, what a layer keeps is gone before the next one runs; else it lives on."""
@@ -244,6 +274,14 @@ def test_ways_that_do_not_fit_together() -> None:
         "Residual: the body makes (4, 6, 6) and the shortcut (2, 8, 8), which cannot be added\n"
         'Try: shortcut=Conv2D(filters, 1, stride=...), or padding="same" in the body'
     )
+    for body in (Conv2D(2, 3), Sequential([GlobalAvgPool2D(), Dense(4)])):
+        with pytest.raises(ShapeError) as caught:
+            Multiply(body).init((2, 8, 8), Draw(0))
+        made = "(4,)" if isinstance(body, Sequential) else "(2, 6, 6)"
+        assert str(caught.value) == (
+            f"Multiply: the body makes {made}, which cannot be broadcast to (2, 8, 8)\n"
+            "Try: a body that makes one number per channel, or an image of the same size"
+        )
     with pytest.raises(ShapeError) as caught:
         Concat([Conv2D(4, 3), ReLU()]).init((2, 8, 8), Draw(0))
     assert str(caught.value) == (
@@ -262,6 +300,12 @@ def test_ways_that_fit_at_init_and_not_for_other_images(lib: Lib) -> None:
             "Residual: the body makes (5, 2, 4, 4) and the shortcut (5, 2, 3, 3), which cannot be "
             "added\nat layers.0 (Residual): (5, 2, 7, 7)\nTry: shortcut=Conv2D(filters, 1, "
             'stride=...), or padding="same" in the body',
+        ),
+        (
+            Multiply(half, pool),
+            "Multiply: the body makes (5, 2, 4, 4), which cannot be broadcast to (5, 2, 3, 3)\n"
+            "at layers.0 (Multiply): (5, 2, 7, 7)\n"
+            "Try: a body that makes one number per channel, or an image of the same size",
         ),
         (
             Concat([half, pool]),

@@ -147,7 +147,7 @@ every_layer = pytest.mark.parametrize(
 
 def test_every_layer_has_a_row() -> None:
     rows = {type(row[0]).__name__ for row in EVERY}
-    elsewhere = {"Sequential", "Residual", "Concat", "Dropout"}  # in files of their own
+    elsewhere = {"Sequential", "Residual", "Multiply", "Concat", "Dropout"}  # in files of their own
     no_layers = {"Context", "Layer", "LayerPullback"}
     assert rows == set(layers.__all__) - elsewhere - no_layers
 

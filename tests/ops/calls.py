@@ -85,6 +85,8 @@ CALLS = [
         learnt=(True, True, True, False, False),
     ),
     call("dropout", ROWS, PROBABILITIES.astype("float32"), learnt=(True, False), rate=0.5),
+    call("multiply", IMAGES, values(2, 4, 1, 1)),
+    call("multiply", ROWS, values(3, 4)),
     call("relu", IMAGES),
     call("leaky_relu", IMAGES, slope=0.2),
     call("elu", IMAGES, alpha=0.5),

@@ -233,6 +233,12 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         "dropout: rate must be a number >= 0 and < 1, got 1\nTry: rate=0.1",
     ),
     (
+        lambda z: ops.multiply(z(2, 3, 4, 4), z(2, 3)),
+        ShapeError,
+        "multiply: gate has shape (2, 3), expected as many axes as x of shape (2, 3, 4, 4), of its "
+        "lengths or 1\nTry: lengths of x, or 1 where a number is for the whole axis",
+    ),
+    (
         lambda z: ops.prelu(z(2, 3), z(2)),
         ShapeError,
         "prelu: slope has shape (2,), expected (1,) or (3,)\n"

@@ -31,7 +31,7 @@ from xpcnn.layers.activation import (
     Tanh,
 )
 from xpcnn.layers.base import Context, Layer
-from xpcnn.layers.branches import Concat, Residual
+from xpcnn.layers.branches import Concat, Multiply, Residual
 from xpcnn.layers.containers import Sequential
 from xpcnn.layers.conv import Conv2D
 from xpcnn.layers.dense import Dense, Flatten, Reshape
@@ -75,6 +75,7 @@ __all__ = [
     "MaxPool2D",
     "MinPool2D",
     "Mish",
+    "Multiply",
     "PReLU",
     "ReLU",
     "ReLU6",

@@ -1,17 +1,36 @@
-"""Containers of layers side by side: a residual connection, and branches that are concatenated."""
+"""Containers of layers side by side, whose outputs are added, multiplied or concatenated."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
+from xpcnn import ops
 from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer, no_gradient
-from xpcnn.layers.children import check_layers, forward_child, init_child
+from xpcnn.layers.children import backward_children, check_layers, forward_children, init_children
 from xpcnn.types import Array, LayerPullback, Params, Shape, namespace
 
 
 @dataclass(frozen=True)
-class Residual:
+class TwoBranches:
+    """A body, and a shortcut around it."""
+
+    body: Layer
+    shortcut: Layer | None = None
+
+    def __post_init__(self) -> None:
+        check_layers(type(self).__name__, [layer for _, layer in self.children()])
+
+    def children(self) -> Iterator[tuple[str, Layer]]:
+        """Yield the layers by name."""
+        yield "body", self.body
+        if self.shortcut is not None:
+            yield "shortcut", self.shortcut
+
+
+@dataclass(frozen=True)
+class Residual(TwoBranches):
     """A residual connection: y = body(x) + shortcut(x), or body(x) + x without a shortcut.
 
     Backward: both branches get dy, and their dx are added.
@@ -25,24 +44,10 @@ class Residual:
         ShapeError: the two outputs have different shapes (in `init`).
     """
 
-    body: Layer
-    shortcut: Layer | None = None
-
-    def __post_init__(self) -> None:
-        check_layers("Residual", [layer for _, layer in self.children()])
-
-    def children(self) -> Iterator[tuple[str, Layer]]:
-        """Yield the layers by name."""
-        yield "body", self.body
-        if self.shortcut is not None:
-            yield "shortcut", self.shortcut
-
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        params, buffers, out = {}, {}, {"shortcut": shape}
-        for name, layer in self.children():
-            params[name], buffers[name], out[name] = init_child(name, layer, shape, draw)
-        self._check(out["body"], out["shortcut"])
-        return params, buffers, out["body"]
+        params, buffers, out = init_children(self, shape, draw)
+        self._check(out[0], out[1] if self.shortcut is not None else shape)
+        return params, buffers, out[0]
 
     def _check(self, body: Shape, shortcut: Shape) -> None:
         """Require that both branches make one shape."""
@@ -58,15 +63,7 @@ class Residual:
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        pullbacks: dict[str, LayerPullback] = {}
-        outputs: list[Array] = []
-        new_buffers: Params = {}
-        for name, layer in self.children():
-            y, new_buffers[name], pullback = forward_child(name, layer, params, buffers, x, ctx)
-            outputs.append(y)
-            if ctx.grad:
-                pullbacks[name] = pullback
-            del pullback  # without gradients, frees the arrays that the layer kept for it
+        outputs, new_buffers, pullbacks = forward_children(self, params, buffers, x, ctx)
         around = outputs[1] if self.shortcut is not None else x
         self._check(outputs[0].shape, around.shape)
         y = outputs[0] + around
@@ -74,13 +71,68 @@ class Residual:
             return y, new_buffers, no_gradient
 
         def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
-            dx = dy if self.shortcut is None else None
-            grads: Params = {}
-            for name, pullback in pullbacks.items():
-                part, grads[name] = pullback(dy, want_dx)
-                if want_dx:
-                    dx = part if dx is None else dx + part
-            return (dx if want_dx else None), grads
+            direct = dy if self.shortcut is None else None
+            return backward_children(pullbacks, [dy] * len(outputs), want_dx, direct)
+
+        return y, new_buffers, backward
+
+
+@dataclass(frozen=True)
+class Multiply(TwoBranches):
+    """A product of two branches: y = body(x) * shortcut(x), or body(x) * x without a shortcut.
+
+    The output of the body is broadcast: one number per channel (c,) is for all pixels of the
+    channel, a map (1, h, w) for all channels.
+
+    Backward: the shortcut gets dy * body(x), the body gets dy * shortcut(x), summed over the pixels
+    or channels that share a number, and the dx are added.
+    Source: Hu et al. 2017, arXiv:1709.01507 (squeeze and excitation).
+
+    body: a layer or container, such as Sequential([GlobalAvgPool2D(), Dense(16), Sigmoid()]).
+    shortcut: a layer or container; None for x itself.
+
+    Raises:
+        ConfigError: `body` or `shortcut` is not a layer.
+        ShapeError: the output of the body cannot be broadcast to the other (in `init`).
+    """
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        params, buffers, out = init_children(self, shape, draw)
+        around = out[1] if self.shortcut is not None else shape
+        self._broadcast(out[0], around)
+        return params, buffers, around
+
+    def _broadcast(self, body: Shape, around: Shape) -> Shape:
+        """Return the shape of the body's output with as many axes as the other has."""
+        full = (*body, *(1,) * (len(around) - len(body)))
+        if len(full) != len(around) or any(
+            k not in (1, n) for n, k in zip(around, full, strict=True)
+        ):
+            raise ShapeError(
+                hint(
+                    f"Multiply: the body makes {tuple(body)}, which cannot be broadcast to "
+                    f"{tuple(around)}",
+                    "a body that makes one number per channel, or an image of the same size",
+                )
+            )
+        return full
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        (gate, *others), new_buffers, pullbacks = forward_children(self, params, buffers, x, ctx)
+        around = others[0] if others else x
+        full = self._broadcast(gate.shape, around.shape)
+        y, back = ops.multiply(around, namespace(x).reshape(gate, full))
+        if not ctx.grad:
+            return y, new_buffers, no_gradient
+
+        def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            daround, dgate = back(dy, (want_dx or bool(others), True))
+            dgate = namespace(dy).reshape(dgate, gate.shape)
+            if others:
+                return backward_children(pullbacks, [dgate, daround], want_dx)
+            return backward_children(pullbacks, [dgate], want_dx, daround)
 
         return y, new_buffers, backward
 
@@ -112,10 +164,7 @@ class Concat:
             yield f"branches.{i}", layer
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        params, buffers, outs = {}, {}, []
-        for name, layer in self.children():
-            params[name], buffers[name], out = init_child(name, layer, shape, draw)
-            outs.append(out)
+        params, buffers, outs = init_children(self, shape, draw)
         self._check(outs, 0)
         return params, buffers, (sum(out[0] for out in outs), *outs[0][1:])
 
@@ -133,28 +182,16 @@ class Concat:
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        pullbacks: list[tuple[str, int, LayerPullback]] = []
-        outputs: list[Array] = []
-        new_buffers: Params = {}
-        for name, layer in self.children():
-            y, new_buffers[name], pullback = forward_child(name, layer, params, buffers, x, ctx)
-            outputs.append(y)
-            if ctx.grad:
-                pullbacks.append((name, y.shape[1], pullback))
-            del pullback  # without gradients, frees the arrays that the layer kept for it
+        outputs, new_buffers, pullbacks = forward_children(self, params, buffers, x, ctx)
         self._check([y.shape for y in outputs], 1)
         y = namespace(x).concat(outputs, axis=1)
         if not ctx.grad:
             return y, new_buffers, no_gradient
+        channels = [y.shape[1] for y in outputs]
 
         def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
-            dx, start = None, 0
-            grads: Params = {}
-            for name, channels, pullback in pullbacks:
-                part, grads[name] = pullback(dy[:, start : start + channels, ...], want_dx)
-                start += channels
-                if want_dx:
-                    dx = part if dx is None else dx + part
-            return dx, grads
+            ends = accumulate(channels)
+            dys = [dy[:, end - c : end, ...] for c, end in zip(channels, ends, strict=True)]
+            return backward_children(pullbacks, dys, want_dx)
 
         return y, new_buffers, backward

@@ -1,7 +1,7 @@
 """Children of containers: they are initialised and run with errors that say where they arose."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 from xpcnn.errors import ConfigError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
@@ -45,6 +45,54 @@ def forward_child(
     except Exception as error:
         error.add_note(location(ctx.at(name).path, layer, trace or start_of_trace(x)))
         raise
+
+
+class Container(Protocol):
+    """What has children by name."""
+
+    def children(self) -> Iterable[tuple[str, Layer]]: ...
+
+
+def init_children(
+    container: Container, shape: Shape, draw: Draw
+) -> tuple[Params, Params, list[Shape]]:
+    """Initialise all children for samples of one shape; return the shapes of their outputs too."""
+    params, buffers, outs = {}, {}, []
+    for name, layer in container.children():
+        params[name], buffers[name], out = init_child(name, layer, shape, draw)
+        outs.append(out)
+    return params, buffers, outs
+
+
+def forward_children(
+    container: Container, params: Params, buffers: Params, x: Array, ctx: Context
+) -> tuple[list[Array], Params, dict[str, LayerPullback]]:
+    """Run all children on x: their outputs, new buffers and, with gradients, pullbacks by name."""
+    outputs: list[Array] = []
+    new_buffers: Params = {}
+    pullbacks: dict[str, LayerPullback] = {}
+    for name, layer in container.children():
+        y, new_buffers[name], pullback = forward_child(name, layer, params, buffers, x, ctx)
+        outputs.append(y)
+        if ctx.grad:
+            pullbacks[name] = pullback
+        del pullback  # without gradients, frees the arrays that the layer kept for it
+    return outputs, new_buffers, pullbacks
+
+
+def backward_children(
+    pullbacks: Mapping[str, LayerPullback], dys: Sequence[Array], want_dx: bool, dx: Array = None
+) -> tuple[Array | None, Params]:
+    """Return the sum of the children's dx, None if it is not wanted, and their gradients.
+
+    dx: what reaches x around the children, to be added.
+    """
+    grads: Params = {}
+    for (name, pullback), dy in zip(pullbacks.items(), dys, strict=True):
+        part, grads[name] = pullback(dy, want_dx)
+        if want_dx:
+            dx = part if dx is None else dx + part
+    return (dx if want_dx else None), grads
 
 
 def start_of_trace(x: Array) -> Trace:

@@ -32,7 +32,7 @@ from xpcnn.ops.activation import (
     tanh,
 )
 from xpcnn.ops.conv import conv2d
-from xpcnn.ops.elementwise import dropout, normalise
+from xpcnn.ops.elementwise import dropout, multiply, normalise
 from xpcnn.ops.fused import conv_relu_pool
 from xpcnn.ops.linear import dense, flatten, reshape
 from xpcnn.ops.loss import bce_with_logits, mse, softmax_cross_entropy
@@ -71,6 +71,7 @@ __all__ = [
     "max_pool2d",
     "mish",
     "mse",
+    "multiply",
     "normalise",
     "prelu",
     "relu",

@@ -1,5 +1,6 @@
-"""Dropout and the normalisation of input, with checks. Meaning: `reference/elementwise.py`."""
+"""Dropout, products, the normalisation of input, with checks: see `reference/elementwise.py`."""
 
+from xpcnn.errors import ShapeError, hint
 from xpcnn.ops.checks import check_arrays, check_length, check_library, check_same_shape
 from xpcnn.ops.dispatch import op
 from xpcnn.ops.reference import elementwise as reference
@@ -14,6 +15,15 @@ def _check_dropout(x: Array, uniform: Array, *, rate: float) -> None:
     number("dropout", "rate", rate, FRACTION, "rate=0.1")
 
 
+def _check_multiply(x: Array, gate: Array) -> None:
+    check_arrays("multiply", x=x, gate=gate)
+    shape, given = tuple(x.shape), tuple(gate.shape)
+    if len(given) != len(shape) or any(k not in (1, n) for n, k in zip(shape, given, strict=True)):
+        message = f"multiply: gate has shape {given}, expected as many axes as x of shape {shape}"
+        advice = "lengths of x, or 1 where a number is for the whole axis"
+        raise ShapeError(hint(f"{message}, of its lengths or 1", advice))
+
+
 def _check_normalise(x: Array, mean: Array, std: Array) -> None:
     check_arrays("normalise", mean=mean, std=std)
     check_library("normalise", "x", x, "mean", mean)
@@ -22,4 +32,5 @@ def _check_normalise(x: Array, mean: Array, std: Array) -> None:
 
 
 dropout = op(reference.dropout, _check_dropout)
+multiply = op(reference.multiply, _check_multiply)
 normalise = op(reference.normalise, _check_normalise)

@@ -55,6 +55,19 @@ class Sum(nn.Module):
         return y
 
 
+class Product(nn.Module):
+    """A body, broadcast to what it multiplies."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate, around = self.body(x), self.shortcut(x)
+        y: torch.Tensor = around * gate.reshape(*gate.shape, *(1,) * (around.ndim - gate.ndim))
+        return y
+
+
 class SideBySide(nn.Module):
     """Branches, joined along the channels."""
 
@@ -92,6 +105,9 @@ def twin_of(layer: Layer, params: Params, buffers: Params) -> nn.Module:
         case ours.Residual():
             body, *shortcut = _children(layer, params, buffers)
             return Sum(body, shortcut[0] if shortcut else nn.Identity())
+        case ours.Multiply():
+            body, *shortcut = _children(layer, params, buffers)
+            return Product(body, shortcut[0] if shortcut else nn.Identity())
         case ours.Conv2D():
             return _conv(layer, params)
         case ours.Dense():

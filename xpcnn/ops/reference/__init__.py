@@ -11,7 +11,7 @@ Which cases each kernel serves: `examples/guides/where-computed.md`.
 from xpcnn.ops.reference.activation import prelu
 from xpcnn.ops.reference.adaptive import adaptive_avg_pool2d, adaptive_max_pool2d
 from xpcnn.ops.reference.conv import conv2d
-from xpcnn.ops.reference.elementwise import dropout
+from xpcnn.ops.reference.elementwise import dropout, multiply
 from xpcnn.ops.reference.linear import dense, flatten, reshape
 from xpcnn.ops.reference.loss import bce_with_logits, mse, softmax_cross_entropy
 from xpcnn.ops.reference.norm import batch_norm, batch_norm_inference
@@ -34,6 +34,7 @@ __all__ = [
     "log_softmax",
     "max_pool2d",
     "mse",
+    "multiply",
     "prelu",
     "reshape",
     "softmax",

@@ -1,4 +1,4 @@
-"""Dropout and the normalisation of input: the meaning of the ops, clear before fast.
+"""Dropout, products and the normalisation of input: the meaning of the ops, clear before fast.
 
 Array API functions only; writes into no array; draws no random numbers: dropout takes them as an
 argument. Source of dropout: Srivastava et al. 2014, JMLR 15.
@@ -33,6 +33,39 @@ def dropout(x: Array, uniform: Array, *, rate: float) -> tuple[Array, Pullback]:
         return (dy * mask if wants is None or wants[0] else None), None
 
     return x * mask, pullback
+
+
+def multiply(x: Array, gate: Array) -> tuple[Array, Pullback]:
+    """Multiply x by a gate: y = x * gate, where the gate is broadcast along its axes of length 1.
+
+    Backward: dx = dy * gate; dgate = dy * x, summed along the axes of length 1.
+    Source of gates: Hu et al. 2017, arXiv:1709.01507 (squeeze and excitation).
+
+    Args:
+        x: any shape.
+        gate: as many axes as x, each as long as that of x or of length 1, such as (n, c, 1, 1).
+
+    Returns:
+        y like x, and the pullback dy -> (dx, dgate).
+
+    Kernels: NumPy calls.
+    """
+    xp = namespace(x)
+    repeated = tuple(a for a, (n, k) in enumerate(zip(x.shape, gate.shape, strict=True)) if k != n)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None]:
+        want_dx, want_dgate = wants or (True, True)
+        dx = dy * gate if want_dx else None
+        dgate = None
+        if want_dgate:
+            dgate = dy * x
+            if repeated:
+                dgate = xp.sum(dgate, axis=repeated, keepdims=True)
+        return dx, dgate
+
+    return x * gate, pullback
 
 
 def normalise(x: Array, mean: Array, std: Array) -> Array:
