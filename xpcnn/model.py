@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy
 
-from xpcnn import backend as door
-from xpcnn import prediction, provenance
+from xpcnn import provenance
 from xpcnn.backend import Backend
+from xpcnn.backend import group as group_of_run
 from xpcnn.config.training_options import overridden
-from xpcnn.data.augment import views_of
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.reading import Reading
 from xpcnn.errors import ArgumentError, BackendError, hint, with_context
@@ -33,9 +32,9 @@ from xpcnn.io import models
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.model_arguments import as_classes, check_seed
-from xpcnn.model_state import ModelState
 from xpcnn.network import Network
 from xpcnn.options import check_switches
+from xpcnn.prediction import Predictor
 from xpcnn.training import Callback, Checkpoints, History, Run, TrainingOptions, evaluate
 from xpcnn.training.callbacks import check_callbacks
 from xpcnn.training.checkpoints import check_checkpoints
@@ -48,7 +47,7 @@ from xpcnn.validation_metrics import Metric, check_metrics
 
 
 @advised
-class Model(ModelState):
+class Model(Predictor):
     """A network that tells classes apart, with its parameters on a backend.
 
         model = Model([Flatten(), Dense(10)], input_shape=(1, 28, 28))
@@ -188,7 +187,7 @@ class Model(ModelState):
             check_switches(health=health)
         check_checkpoints(checkpoints, resume)
         seed = self.seed if seed is None else check_seed(seed)
-        group = door.group() if group is None else group
+        group = group_of_run() if group is None else group
         train, held_out = self.parts(as_pair(data, labels), validation, seed)
         warn_of_scale(train.images, self.mean, self.std)
         if held_out is not None and isinstance(validation, Dataset | tuple):
@@ -247,55 +246,6 @@ class Model(ModelState):
         samples = self.network.samples(data.images, data.labels)
         with self.backend.session():
             return evaluate(self.network, samples, batch_size, metrics=chosen)
-
-    @advised
-    def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
-        """Return the most probable class of each sample: integers (n,), a NumPy array.
-
-        Warns (`errors.DataWarning`) of samples on another scale than the model was trained on, such
-        as images from 0 to 1 for a model of images from 0 to 255.
-
-        Args:
-            samples: raw samples (n, *input_shape), uint8 or floats.
-            batch_size: samples that are computed at once; it changes memory and speed only.
-
-        Raises:
-            DataError, ShapeError, DTypeError: the samples do not fit the model.
-        """
-        network = self.network
-        return prediction.predicted(
-            network, samples, batch_size, lambda x: prediction.classes(network, x)
-        )
-
-    @advised
-    def predict_proba(
-        self, samples: Array, *, batch_size: int = 256, views: Sequence[str] = ("identity",)
-    ) -> numpy.ndarray:
-        """Return the probability of each class for each sample: (n, classes), a NumPy array.
-
-        Args:
-            samples, batch_size: as of `predict`, which also says what is warned of and rejected.
-            views: "identity", "flip" or both: with several views of each sample, such as its mirror
-                image, the probabilities are the mean over them.
-
-        Raises:
-            ConfigError: there is no such view.
-        """
-        chosen, network = views_of(views), self.network
-        return prediction.predicted(
-            network, samples, batch_size, lambda x: prediction.probabilities(network, x, chosen)
-        )
-
-    @advised
-    def predict_scores(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
-        """Return the outputs of the network for each sample: (n, outputs), a NumPy array.
-
-        The scores, such as logits, from which the loss makes probabilities.
-
-        Args:
-            samples, batch_size: as of `predict`, which also says what is warned of and rejected.
-        """
-        return prediction.predicted(self.network, samples, batch_size, self.network.scores)
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file, which `xpcnn.load` reads on any backend.

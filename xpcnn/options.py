@@ -159,18 +159,31 @@ def find(name: Any, valid: Iterable[str]) -> str | None:
     return name if name in found else found[0] if len(found) == 1 else None
 
 
-def make(kind: str, makers: Mapping[str, Callable[..., T]], name: str, **options: Any) -> T:
-    """Return the object that the maker called `name`, in any case, makes from the options.
+def maker(kind: str, makers: Mapping[str, Callable[..., T]]) -> Callable[..., T]:
+    """Return the function `make` of a table of classes by name.
 
-    Raises:
-        ConfigError: an unknown name or option; the message suggests the closest valid one.
+    kind: what errors call the things that are made.
     """
-    known = find(name, makers)
-    if known is None:
-        raise ConfigError(hint(f"unknown {kind} {shown(name)}", advice_on(str(name), makers)))
-    valid = inspect.signature(makers[known]).parameters
-    for option in options:
-        if option not in valid:
-            advice = advice_on(option, valid) if valid else f"leave it out: {name} takes no options"
-            raise ConfigError(hint(f"{kind} {name!r} has no option {option!r}", advice))
-    return makers[known](**options)
+
+    def make(name: str, **options: Any) -> T:
+        """Return an object by the name of its class.
+
+        name: a key of `BY_NAME`, in any case.
+        options: arguments of the class.
+
+        Raises:
+            ConfigError: an unknown name or option (the closest valid one is suggested), or a value
+                that is not valid.
+        """
+        known = find(name, makers)
+        if known is None:
+            raise ConfigError(hint(f"unknown {kind} {shown(name)}", advice_on(str(name), makers)))
+        valid = inspect.signature(makers[known]).parameters
+        for option in options:
+            if option not in valid:
+                advice = f"leave it out: {name} takes no options"
+                advice = advice_on(option, valid) if valid else advice
+                raise ConfigError(hint(f"{kind} {name!r} has no option {option!r}", advice))
+        return makers[known](**options)
+
+    return make

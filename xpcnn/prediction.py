@@ -1,45 +1,80 @@
-"""What a network makes of raw samples, batch by batch, as arrays of the host."""
+"""What a model makes of raw samples: classes, probabilities and scores, batch by batch."""
 
 from collections.abc import Callable, Sequence
 
 import numpy
 
-from xpcnn.data.augment.views import View
+from xpcnn.data.augment import views_of
+from xpcnn.habits import advised
 from xpcnn.inputs import as_samples, warn_of_scale
-from xpcnn.network import Network
+from xpcnn.model_state import ModelState
 from xpcnn.options import check_count
 from xpcnn.types import Array
 
 
-def predicted(
-    network: Network, samples: Array, batch_size: int, read: Callable[[Array], Array]
-) -> numpy.ndarray:
-    """Return what `read` makes of samples, which it gets normalised and on the device.
+class Predictor(ModelState):
+    """A model in use: what it answers for samples, as arrays of the host."""
 
-    Warns (`errors.DataWarning`) of samples on another scale than the network was trained on.
+    @advised
+    def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
+        """Return the most probable class of each sample: integers (n,), a NumPy array.
 
-    Raises:
-        ConfigError: batch_size is no whole number of at least 1.
-        BackendError, DTypeError, ShapeError, DataError: the samples do not fit the network.
-    """
-    check_count("batch_size", batch_size)
-    raw = as_samples(samples, network)
-    warn_of_scale(raw, network.mean, network.std)
-    if len(raw) == 0:  # what one sample would give, without it
-        one = numpy.zeros((1, *network.input_shape), "f4")
-        return predicted(network, one, 1, read)[:0]
-    backend = network.backend
-    with backend.session():
-        parts = [read(x) for x, _ in network.samples(raw, None).batches(batch_size)]
-    return backend.to_host(backend.xp.concat(parts, axis=0))
+        Warns (`errors.DataWarning`) of samples on another scale than the model was trained on, such
+        as images from 0 to 1 for a model of images from 0 to 255.
 
+        Args:
+            samples: raw samples (n, *input_shape), uint8 or floats.
+            batch_size: samples that are computed at once; it changes memory and speed only.
 
-def classes(network: Network, x: Array) -> Array:
-    """Return the most probable class (n,) of normalised samples."""
-    return network.loss.decide(network.scores(x))
+        Raises:
+            DataError, ShapeError, DTypeError: the samples do not fit the model.
+        """
+        decide, scores = self.loss.decide, self.network.scores
+        return self._batched(samples, batch_size, lambda x: decide(scores(x)))
 
+    @advised
+    def predict_proba(
+        self, samples: Array, *, batch_size: int = 256, views: Sequence[str] = ("identity",)
+    ) -> numpy.ndarray:
+        """Return the probability of each class for each sample: (n, classes), a NumPy array.
 
-def probabilities(network: Network, x: Array, views: Sequence[View]) -> Array:
-    """Return the probability of each class (n, classes), the mean over views of the samples."""
-    first, *others = (network.loss.probabilities(network.scores(view(x))) for view in views)
-    return sum(others, start=first) / len(views)
+        Args:
+            samples, batch_size: as of `predict`, which also says what is warned of and rejected.
+            views: "identity", "flip" or both: with several views of each sample, such as its mirror
+                image, the probabilities are the mean over them.
+
+        Raises:
+            ConfigError: there is no such view.
+        """
+        chosen, scores = views_of(views), self.network.scores
+
+        def probabilities(x: Array) -> Array:
+            first, *others = (self.loss.probabilities(scores(view(x))) for view in chosen)
+            return sum(others, start=first) / len(chosen)
+
+        return self._batched(samples, batch_size, probabilities)
+
+    @advised
+    def predict_scores(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
+        """Return the outputs of the network for each sample: (n, outputs), a NumPy array.
+
+        The scores, such as logits, from which the loss makes probabilities.
+
+        Args:
+            samples, batch_size: as of `predict`, which also says what is warned of and rejected.
+        """
+        return self._batched(samples, batch_size, self.network.scores)
+
+    def _batched(
+        self, samples: Array, batch_size: int, read: Callable[[Array], Array]
+    ) -> numpy.ndarray:
+        """Return what `read` makes of samples, which it gets normalised and on the device."""
+        check_count("batch_size", batch_size)
+        raw = as_samples(samples, self.network)
+        warn_of_scale(raw, self.mean, self.std)
+        if len(raw) == 0:  # what one sample would give, without it
+            one = numpy.zeros((1, *self.input_shape), "f4")
+            return self._batched(one, 1, read)[:0]
+        with self.backend.session():
+            parts = [read(x) for x, _ in self.network.samples(raw, None).batches(batch_size)]
+        return self.backend.to_host(self.backend.xp.concat(parts, axis=0))

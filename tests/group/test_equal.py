@@ -206,7 +206,9 @@ def test_presets(name: str) -> None:
 
     expected = weights(None)
     without_effect = {  # biases before a batch norm, whose gradients are rounding errors
-        path for path, x in expected.items() if path.endswith(".bias") and numpy.abs(x).max() < 1e-12
+        path
+        for path, x in expected.items()
+        if path.endswith(".bias") and numpy.abs(x).max() < 1e-12
     }
     for path, x in together(3, weights)[0].items():
         atol = 1e-15 if path in without_effect else 1e-12 * numpy.abs(expected[path]).max()

@@ -11,6 +11,7 @@ from xpcnn.types import Shape
 
 Size: TypeAlias = tuple[int, int]  # (h, w)
 
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 FORM = "a header such as label,pixel0,...,pixel783 (for images without labels: pixel0,...)"
 LABEL_FLAG = "--label-column NAME or NUMBER (label_column=...), counted from 1, or -1 for the last"

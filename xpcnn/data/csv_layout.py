@@ -9,12 +9,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from xpcnn.data.csv_columns import FORM, Layout, Size
+from xpcnn.data.csv_columns import DELIMITERS, FORM, Layout, Size
 from xpcnn.data.csv_header import by_names, is_header
 from xpcnn.data.csv_without_header import Edges, without_names
 from xpcnn.errors import ConfigError, DataError, hint, nearest
-
-DELIMITERS = ",;\t"
 
 
 def layout_of(

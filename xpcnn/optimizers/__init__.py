@@ -5,13 +5,12 @@ order of complexity: SGD, Adagrad, RMSprop, Adam; Adam's relatives NAdam, RAdam,
 batches LARS, LAMB; Muon. They write into no array, wait for no device and
 use array API functions only, so they run on any library. In the formulas p is a parameter, g its
 gradient and ← assigns. A hyperparameter out of range is a `ConfigError` when the optimizer is made.
+`make("adam", lr=0.01)` makes one by its name; "momentum" and "nesterov" are SGD with momentum 0.9.
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
-from xpcnn import options as _options
 from xpcnn.habits import advised
 from xpcnn.optimizers.adagrad import Adagrad
 from xpcnn.optimizers.adam import Adam, AdamW
@@ -25,6 +24,7 @@ from xpcnn.optimizers.nadam import NAdam
 from xpcnn.optimizers.radam import RAdam
 from xpcnn.optimizers.rmsprop import RMSprop
 from xpcnn.optimizers.sgd import SGD
+from xpcnn.options import maker
 
 __all__ = [
     "BY_NAME",
@@ -66,15 +66,4 @@ for _kind in BY_NAME.values():
     if isinstance(_kind, type):
         advised(_kind)
 
-
-def make(name: str, **options: Any) -> Optimizer:
-    """Return the optimizer called `name`: `make("adam", lr=0.01)`.
-
-    name: a key of `BY_NAME`; "momentum" and "nesterov" are SGD with momentum 0.9.
-    options: the hyperparameters of its class.
-
-    Raises:
-        ConfigError: an unknown name or option (the closest valid one is suggested), or a value that
-            is not valid.
-    """
-    return _options.make("optimizer", BY_NAME, name, **options)
+make = maker("optimizer", BY_NAME)

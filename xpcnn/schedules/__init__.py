@@ -5,13 +5,13 @@
 length is a whole number of steps (int) or a fraction of T (float between 0 and 1). Where a
 scheduler of PyTorch is named, values equal its values. Schedules keep no state, so a run resumes at
 any step. Only `Plateau` reacts to the loss, by `after_losses(schedule, losses)`.
+`make("step", every=100)` makes a schedule by its name.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from xpcnn import options as _options
 from xpcnn.habits import advised
+from xpcnn.options import maker
 from xpcnn.schedules.base import Length, Schedule, check_length
 from xpcnn.schedules.falling import Constant, Cosine, Exponential, MultiStep, Polynomial, Step
 from xpcnn.schedules.plateau import Plateau, after_losses
@@ -51,15 +51,4 @@ BY_NAME: Mapping[str, Callable[..., Schedule]] = {
 for _kind in BY_NAME.values():
     advised(_kind)
 
-
-def make(name: str, **options: Any) -> Schedule:
-    """Return the schedule called `name`: `make("step", every=100)`.
-
-    name: a key of `BY_NAME`.
-    options: the arguments of its class.
-
-    Raises:
-        ConfigError: an unknown name or option (the closest valid one is suggested), or a value that
-            is not valid.
-    """
-    return _options.make("schedule", BY_NAME, name, **options)
+make = maker("schedule", BY_NAME)

@@ -25,14 +25,8 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Step:
-    """Multiply the learning rate by γ at regular intervals: f(t) = γ^⌊t / every⌋.
-
-    PyTorch's StepLR.
-
-    every: length of an interval: whole steps, or a fraction of all steps.
-    gamma: γ, at least 0.
-    """
+class ByInterval:
+    """The hyperparameters of schedules that multiply the learning rate by γ in each interval."""
 
     every: Length = 1 / 3
     _: KW_ONLY
@@ -40,7 +34,18 @@ class Step:
 
     def __post_init__(self) -> None:
         check(self, gamma=NON_NEGATIVE)
-        object.__setattr__(self, "every", check_length("Step", "every", self.every))
+        object.__setattr__(self, "every", check_length(type(self).__name__, "every", self.every))
+
+
+@dataclass(frozen=True)
+class Step(ByInterval):
+    """Multiply the learning rate by γ at regular intervals: f(t) = γ^⌊t / every⌋.
+
+    PyTorch's StepLR.
+
+    every: length of an interval: whole steps, or a fraction of all steps.
+    gamma: γ, at least 0.
+    """
 
     def __call__(self, step: int, total_steps: int, /) -> float:
         t = min(step, total_steps)
@@ -73,7 +78,7 @@ class MultiStep:
 
 
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(ByInterval):
     """Multiply the learning rate by γ over each interval, smoothly: f(t) = γ^(t / every).
 
     PyTorch's ExponentialLR has `every=1`.
@@ -81,14 +86,6 @@ class Exponential:
     every: length of an interval: whole steps, or a fraction of all steps.
     gamma: γ, at least 0.
     """
-
-    every: Length = 1 / 3
-    _: KW_ONLY
-    gamma: float = 0.1
-
-    def __post_init__(self) -> None:
-        check(self, gamma=NON_NEGATIVE)
-        object.__setattr__(self, "every", check_length("Exponential", "every", self.every))
 
     def __call__(self, step: int, total_steps: int, /) -> float:
         return float(self.gamma ** (min(step, total_steps) / in_steps(self.every, total_steps)))

@@ -4,13 +4,12 @@
 
 They see normalised samples, for which 0 is the mean of a channel, and put 0 where there is no
 sample. `base` says what one is, `pipeline` how its numbers are drawn. Hyperparameters out of range
-are a `ConfigError` when an augmentation is made. To change samples for good, change the data.
+are a `ConfigError` when an augmentation is made, by its class or `make("crop", pad=2)`. To change
+samples for good, change the data.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from xpcnn import options as _options
 from xpcnn.data.augment.affine import Affine, Rotate, Scale, Shift
 from xpcnn.data.augment.base import Augmentation
 from xpcnn.data.augment.colour import Brightness, Contrast, Saturation
@@ -20,6 +19,7 @@ from xpcnn.data.augment.move import Crop, Flip
 from xpcnn.data.augment.noise import Noise
 from xpcnn.data.augment.pipeline import Augmenter, Batches, checked
 from xpcnn.data.augment.views import VIEWS, views_of
+from xpcnn.options import maker
 
 __all__ = [
     "BY_NAME",
@@ -51,12 +51,4 @@ _ALL = (
 )
 BY_NAME: Mapping[str, Callable[..., Augmentation]] = {kind.__name__.lower(): kind for kind in _ALL}
 
-
-def make(name: str, **options: Any) -> Augmentation:
-    """Return the augmentation of that name: `make("crop", pad=2)`.
-
-    Raises:
-        ConfigError: there is no such augmentation or option (the nearest is named), or a value is
-            bad.
-    """
-    return _options.make("augmentation", BY_NAME, name, **options)
+make = maker("augmentation", BY_NAME)
