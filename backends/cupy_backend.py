@@ -1,7 +1,8 @@
 """CuPy on one CUDA device. Importing this file touches neither CuPy nor a driver."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from .cupy_kernels import kernels
 from .cupy_problem import device_index, kernels_on, problem
 
 __all__ = ["CuPyLibrary", "open_library", "problem"]
+
+LARGE = 2**26
+"""Bytes of an array, such as a data set, whose pinned copy on the host is not kept for another."""
 
 NO_KERNELS: dict[str, Callable[..., Any]] = {}  # unless XPCNN_CUDA_KERNELS is 1
 
@@ -33,12 +37,22 @@ class CuPyLibrary:
         self._philox = cupy.RawKernel(source.read_text(), "philox_uniform")
 
     def from_host(self, x: numpy.ndarray) -> Any:
+        """Copy to the device; of a large array, free the copy in pinned memory on the host."""
         with self.device:
-            return self._cupy.asarray(x)
+            moved = self._cupy.asarray(x)
+        if x.nbytes >= LARGE:
+            self._cupy.get_default_pinned_memory_pool().free_all_blocks()
+        return moved
 
     def to_host(self, x: Any) -> numpy.ndarray:
         host: numpy.ndarray = self._cupy.asnumpy(x, order="C")
         return host
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Make the device the current one of this thread: a new thread begins on device 0."""
+        with self.device:
+            yield
 
     def uniform(self, key: int, step: Any, shape: tuple[int, ...], first: int = 0) -> Any:
         """Draw on the device. A `step` on the device (0-d, integer) is not copied to the host."""

@@ -97,6 +97,10 @@ def fake_cupy(
     cupy.get_default_memory_pool = lambda: SimpleNamespace(
         used_bytes=lambda: 10, total_bytes=lambda: 20
     )
+    cupy.freed_pinned = []
+    cupy.get_default_pinned_memory_pool = lambda: SimpleNamespace(
+        free_all_blocks=lambda: cupy.freed_pinned.append(True)
+    )
     cupy.RawKernel = RawKernel
     return cupy
 

@@ -57,7 +57,8 @@ def test_compiles_with_nvrtc(file: str, arch: str) -> None:
     name = file.encode()
     created = nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), name, 0, None, None)
     assert created == 0
-    options = [f"-arch={arch}".encode(), b"-std=c++17", b"-ftz=true"]  # as CuPy has them
+    options = [b"-std=c++17", b"-ftz=true", f"-arch={arch}".encode()]  # as CuPy has them
+    options.append(b"--device-as-default-execution-space")
     array = (ctypes.c_char_p * len(options))(*options)
     status = nvrtc.nvrtcCompileProgram(program, len(options), array)
     size = ctypes.c_size_t()

@@ -9,6 +9,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.fake_cupy import CompileError, CudaError, fake_cupy, raising
 from xpcnn import backend, random
 from xpcnn.environment import describe
 from xpcnn.errors import BackendError
+from xpcnn.training.prefetch import prefetched
 
 ROOT = Path(__file__).parents[1]
 
@@ -198,6 +200,27 @@ def test_real_absence_or_real_state_is_told_in_words(tmp_path: Path) -> None:
         refused = tuple(f"backend 'cupy' cannot be used: {words}" for words in causes)
         assert told == "" or told.startswith(refused)
     assert told == "" or told.splitlines()[1].startswith("Try: ")
+
+
+def test_pinned_memory_of_a_data_set_is_freed(
+    install: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cupy = fake_cupy()
+    install(cupy)
+    gpu = backend.load("cupy")
+    monkeypatch.setattr(import_module("xpcnn.backends.cupy_backend"), "LARGE", 100)
+    gpu.from_host(numpy.zeros(99, numpy.uint8))
+    assert cupy.freed_pinned == []
+    gpu.from_host(numpy.zeros(100, numpy.uint8))
+    assert cupy.freed_pinned == [True]
+
+
+def test_a_session_of_another_thread_is_on_the_device(install: Callable[[Any], None]) -> None:
+    install(fake_cupy())
+    gpu = backend.load("cupy", 1)
+    before = gpu.device.entered
+    assert list(prefetched(iter([1, 2]), gpu.session)) == [1, 2]
+    assert gpu.device.entered == before + 3  # two items, and the end
 
 
 def test_uniform_launches_enough_threads_with_the_right_words(

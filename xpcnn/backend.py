@@ -72,7 +72,8 @@ class Backend:
     synchronize(): wait until the device has finished.
     memory(): bytes in use, by name.
     describe(): versions and devices of the library, by name.
-    session(): a context manager around long work, for which the library may start threads.
+    session(): a context manager around work of one thread, for which the library may start threads
+        of its own, and in which the device of the backend is the current one.
     warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
         people about what takes time and what is slower than it could be.
     library, opened_with: arguments of the constructor: an `ArrayLibrary`, and the device as the

@@ -1,6 +1,7 @@
-"""Convolution by `kernels/conv.cu`, for windows of few elements; alone, or with ReLU and pooling.
+"""Convolution on a GPU, alone, or with ReLU and pooling.
 
-One launch forward; backward one for dw and db, and one for dx. The backward pass needs y and, of
+For windows of few elements by `kernels/conv.cu`: one launch forward; backward one for dw and db,
+and one for dx. For others as a matrix product, see `patches.py`. The backward pass needs y and, of
 each pooling window, which pixel was the largest: one byte.
 """
 
@@ -11,12 +12,13 @@ from typing import Any
 import numpy
 
 from ..geometry import pair
-from .cuda import Array, Cuda, serves, summing
+from .cuda import Array, Cuda, as_argument, serves, summing
+from .patches import convolve
 from .pool import MOST_TAPS
-from .windows import out_shape, window_struct
+from .windows import windows_over
 
 MOST_PRODUCTS = 256
-"""Most elements of a window over all channels of a group; above, a matrix product over im2col is
+"""Most elements of a window over all channels of a group; above, a matrix product over patches is
 expected to be faster. Not measured."""
 
 FIELDS = ("channels", "filters", "groups", "pool_rows", "pool_columns", "rectify")
@@ -71,18 +73,21 @@ def _convolved(
     grad: bool = True,
 ) -> Any:
     products = math.prod(arrays[1].shape[1:])
-    if not serves(*arrays) or products > MOST_PRODUCTS or pool[0] * pool[1] > MOST_TAPS:
+    is_large = products > MOST_PRODUCTS
+    if not serves(*arrays) or (is_large and groups > 1) or pool[0] * pool[1] > MOST_TAPS:
         return NotImplemented
     x, w, b = map(cuda.ordered, arrays)
     n, c = x.shape[:2]
     f = w.shape[0]
-    geometry = window_struct(x.shape[2:], w.shape[2:], stride, padding, dilation)
-    ho, wo = out_shape(x, geometry)[2:]
-    y = cuda.empty((n, f, ho // pool[0], wo // pool[1]))
+    windows = windows_over(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    y = cuda.empty((n, f, windows.rows // pool[0], windows.columns // pool[1]))
     if not serves(y):
         return NotImplemented  # a pooling window larger than the image: the reference rejects it
-    winner = cuda.empty(y.shape, "uint8") if grad and pool != (1, 1) else None
-    given = numpy.array((c, f, groups, *pool, rectify), CONV), geometry
+    keeps_winner = grad and pool != (1, 1)
+    if is_large:
+        return convolve(cuda, x, w, b, windows, pool, rectify=rectify, keeps_winner=keeps_winner)
+    winner = cuda.empty(y.shape, "uint8") if keeps_winner else None
+    given = as_argument(numpy.array((c, f, groups, *pool, rectify), CONV)), windows.struct
     cuda.each("conv.cu", "conv", y.size, x, w, b, y, winner, *given)
 
     def pullback(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from .cuda import Array, Cuda, serves, summing
+from .cuda import Array, Cuda, as_argument, serves, summing
 
 TARGET = numpy.dtype([("ignored", "i8"), ("hit", "f4"), ("smooth", "f4")])
 
@@ -30,7 +30,7 @@ def softmax_cross_entropy(
         labels = labels.astype(numpy.int64)
     logits, labels = cuda.ordered(logits), cuda.ordered(labels)
     hit, smooth = 1.0 - label_smoothing, label_smoothing / classes
-    target = numpy.array((ignore_index, hit, smooth), TARGET)
+    target = as_argument(numpy.array((ignore_index, hit, smooth), TARGET))
     losses, logs = cuda.empty((n,)), cuda.empty((2, n))
     loss, total = cuda.empty(()), cuda.empty(())
     width, rows = numpy.uint32(classes), numpy.uint32(n)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from .cuda import Array, Cuda, serves, summing
+from .cuda import Array, Cuda, as_argument, serves, summing
 
 MOST_PARTS, LEAST_LENGTH = 64, 4096  # parts of a channel, and their length; not measured
 SHAPE = numpy.dtype([(name, numpy.uint32) for name in ("n", "c", "s", "length")])
@@ -86,5 +86,5 @@ def _parts(x: Array) -> tuple[numpy.ndarray, tuple[int, int], int]:
     """Return the `struct Shape` of x, the grid (parts, c) and the threads of a block."""
     n, c, s = x.shape[0], x.shape[1], math.prod(x.shape[2:])
     length = max(LEAST_LENGTH, -(-n * s // MOST_PARTS))
-    shape = numpy.array((n, c, s, length), SHAPE)
+    shape = as_argument(numpy.array((n, c, s, length), SHAPE))
     return shape, (-(-n * s // length), c), summing(min(n * s, length))

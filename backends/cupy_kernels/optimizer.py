@@ -1,4 +1,4 @@
-"""Steps of SGD and Adam by `kernels/optimizer.cu`: one launch for up to 60 parameters.
+"""Steps of SGD and Adam by `kernels/optimizer.cu`: one launch for up to 54 parameters.
 
 A kernel runs in place of the `update` of an optimizer, whose fields it reads, and returns new
 arrays too. It does not serve AMSGrad.
@@ -12,14 +12,15 @@ import numpy
 
 from ..optimizer_arrays import POINTERS, decays, pack
 from ..types import Arrays, State
-from .cuda import THREADS, Array, Cuda, serves
+from .cuda import THREADS, Array, Cuda, as_argument, serves
 
-MOST_TENSORS = 60  # of a launch
+MOST_TENSORS = 54  # of a launch
 TENSOR = numpy.dtype(
     [
         *((name, numpy.uint64) for name in POINTERS),
         ("count", numpy.uint32),
         ("decays", numpy.uint32),
+        ("first_block", numpy.uint64),
     ]
 )
 TENSORS = numpy.dtype([("at", TENSOR, (MOST_TENSORS,))])
@@ -63,7 +64,7 @@ def _stepped(
     if not serves(*params.values(), *grads.values(), *time):
         return NotImplemented
     packed = pack(params, grads, state, cuda.ordered, lambda p: cuda.empty(p.shape))
-    decay = numpy.array((rule.weight_decay, rule.decoupled), DECAY)
+    decay = as_argument(numpy.array((rule.weight_decay, rule.decoupled), DECAY))
     rest = [x if isinstance(x, numpy.uint32) else numpy.float32(x) for x in numbers]
     paths = list(params)
     for first in range(0, len(paths), MOST_TENSORS):
@@ -73,6 +74,8 @@ def _stepped(
         packed.write_addresses(rows, chunk, lambda x: int(x.data.ptr))
         rows["count"] = [params[path].size for path in chunk]
         rows["decays"] = [decays(rule, params[path]) for path in chunk]
-        grid = -(-max(params[path].size for path in chunk) // THREADS), len(chunk)
-        cuda.blocks("optimizer.cu", kernel, grid, THREADS, tensors, *time, decay, *rest)
+        blocks = [-(-params[path].size // THREADS) for path in chunk]
+        rows["first_block"] = [sum(blocks[:i]) for i in range(len(chunk))]
+        given = numpy.uint32(len(chunk)), as_argument(tensors), *time, decay, *rest
+        cuda.blocks("optimizer.cu", kernel, (sum(blocks),), THREADS, *given)
     return packed.result(state)

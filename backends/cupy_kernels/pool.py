@@ -7,7 +7,7 @@ import numpy
 
 from ..geometry import pair
 from .cuda import Array, Cuda, serves
-from .windows import out_shape, window_struct
+from .windows import windows_over
 
 MOST_TAPS = 256  # elements of a window that one byte can number
 
@@ -27,12 +27,12 @@ def max_pool2d(
     if not serves(x) or kh * kw > MOST_TAPS:
         return NotImplemented
     stride = size if stride is None else stride
-    geometry = window_struct(x.shape[2:], size, stride, padding, dilation, ceil_mode)
-    y = cuda.empty(out_shape(x, geometry))
+    windows = windows_over(x.shape[2:], size, stride, padding, dilation, ceil_mode)
+    y = cuda.empty((*x.shape[:2], windows.rows, windows.columns))
     winner = cuda.empty(y.shape, "uint8")
-    cuda.each("pool.cu", "max_pool", y.size, cuda.ordered(x), y, winner, geometry)
+    cuda.each("pool.cu", "max_pool", y.size, cuda.ordered(x), y, winner, windows.struct)
     return y, _pullback(
-        cuda, x.shape, lambda dy, dx: ("max_pool_backward", dy, winner, dx, geometry)
+        cuda, x.shape, lambda dy, dx: ("max_pool_backward", dy, winner, dx, windows.struct)
     )
 
 
@@ -52,9 +52,9 @@ def avg_pool2d(
     if not serves(x):
         return NotImplemented
     stride = size if stride is None else stride
-    geometry = window_struct(x.shape[2:], size, stride, padding, dilation, ceil_mode)
-    options = geometry, numpy.float32(divisor or 0.0), numpy.int32(count_include_pad)
-    y = cuda.empty(out_shape(x, geometry))
+    windows = windows_over(x.shape[2:], size, stride, padding, dilation, ceil_mode)
+    options = windows.struct, numpy.float32(divisor or 0.0), numpy.int32(count_include_pad)
+    y = cuda.empty((*x.shape[:2], windows.rows, windows.columns))
     cuda.each("pool.cu", "avg_pool", y.size, cuda.ordered(x), y, *options)
     return y, _pullback(cuda, x.shape, lambda dy, dx: ("avg_pool_backward", dy, dx, *options))
 

@@ -1,40 +1,43 @@
 """The geometry of windows as an argument of kernels: `struct Windows` of `kernels/windows.cuh`."""
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
 from ..geometry import pair, sides
+from .cuda import as_argument
 
 FIELDS = ("size", "out", "taps", "stride", "dilation", "before", "after")
 AXIS = numpy.dtype([(name, numpy.int32) for name in FIELDS])
 WINDOWS = numpy.dtype([("rows", AXIS), ("columns", AXIS)])
 
 
+class Windows(NamedTuple):
+    """Windows over an image: the struct as an argument of kernels, and how many there are."""
+
+    struct: numpy.ndarray
+    rows: int
+    columns: int
+
+
 @cache
-def window_struct(
+def windows_over(
     image: tuple[int, int],
     size: Any,
     stride: Any,
     padding: Any,
     dilation: Any,
     ceil_mode: bool = False,
-) -> numpy.ndarray:
-    """Return the struct, a read-only 0-d array, of windows over an image of (h, w)."""
+) -> Windows:
+    """Return the windows over an image of (h, w)."""
     axes = zip(image, pair(size), pair(stride), pair(dilation), strict=True)
     rows, columns = (
         _axis(n, k, s, d, around, ceil_mode)
         for (n, k, s, d), around in zip(axes, sides(padding, size, dilation), strict=True)
     )
-    struct = numpy.array((rows, columns), WINDOWS)
-    struct.flags.writeable = False
-    return struct
-
-
-def out_shape(x: Any, geometry: numpy.ndarray) -> tuple[int, int, int, int]:
-    """Return the shape (n, c, ho, wo) of all windows over x."""
-    return (*x.shape[:2], int(geometry["rows"]["out"]), int(geometry["columns"]["out"]))
+    struct = as_argument(numpy.array((rows, columns), WINDOWS))
+    return Windows(struct, rows[FIELDS.index("out")], columns[FIELDS.index("out")])
 
 
 def _axis(

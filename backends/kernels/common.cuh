@@ -2,6 +2,7 @@
 
 typedef unsigned char u8;
 typedef unsigned int u32;
+typedef unsigned long long u64;
 typedef long long i64;
 
 // The element of this thread, where every element of the output has a thread of its own.

@@ -1,4 +1,4 @@
-// One step of SGD or Adam for many float32 parameters: block (part, tensor) does a part of one.
+// One step of SGD or Adam for many float32 parameters: each block does a part of one of them.
 //
 // g is the gradient, decay the weight decay of the parameters that have it: added to the gradient,
 // or, decoupled, a shrinking of p. lr and step (counted from 1) are read on the device.
@@ -10,13 +10,21 @@ struct Tensor {
     const float *p, *g, *m, *v;
     float *new_p, *new_m, *new_v;
     u32 count, decays;
+    u64 first_block;  // of the launch that works on it
 };
 
-const u32 MOST_TENSORS = 60;  // a launch takes at most 4 KB of arguments
+const u32 MOST_TENSORS = 54;  // a launch takes at most 4 KB of arguments
 
 struct Tensors {
     Tensor at[MOST_TENSORS];
 };
+
+// The tensor of this block, of `number`: each has the blocks that its elements need.
+__device__ inline const Tensor &tensor_of(const Tensors &tensors, u32 number) {
+    u32 i = 0;
+    while (i + 1 < number && blockIdx.x >= tensors.at[i + 1].first_block) ++i;
+    return tensors.at[i];
+}
 
 struct Decay {
     float rate;
@@ -38,10 +46,10 @@ __device__ inline Start start(const Tensor &tensor, u32 e, Decay decay, float lr
 // v = momentum v + (1 - dampening) g, in the first step with g;  p - lr v, Nesterov's
 // p - lr (g + momentum v), without momentum p - lr g.
 extern "C" __global__ void sgd(
-    Tensors tensors, const float *lr, const float *step, Decay decay, float momentum,
+    u32 number, Tensors tensors, const float *lr, const float *step, Decay decay, float momentum,
     float dampening, u32 nesterov) {
-    const Tensor &tensor = tensors.at[blockIdx.y];
-    const u32 e = element();
+    const Tensor &tensor = tensor_of(tensors, number);
+    const u32 e = (blockIdx.x - (u32)tensor.first_block) * blockDim.x + threadIdx.x;
     if (e >= tensor.count) return;
     const Start from = start(tensor, e, decay, *lr);
     float towards = from.g;
@@ -57,10 +65,10 @@ extern "C" __global__ void sgd(
 // m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
 // p - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps); log1, log2: logarithms of the betas.
 extern "C" __global__ void adam(
-    Tensors tensors, const float *lr, const float *step, Decay decay, float beta1, float rest1,
+    u32 number, Tensors tensors, const float *lr, const float *step, Decay decay, float beta1, float rest1,
     float log1, float beta2, float rest2, float log2, float eps) {
-    const Tensor &tensor = tensors.at[blockIdx.y];
-    const u32 e = element();
+    const Tensor &tensor = tensor_of(tensors, number);
+    const u32 e = (blockIdx.x - (u32)tensor.first_block) * blockDim.x + threadIdx.x;
     if (e >= tensor.count) return;
     const Start from = start(tensor, e, decay, *lr);
     const float m = beta1 * tensor.m[e] + rest1 * from.g;

@@ -7,6 +7,8 @@ import numpy
 import pytest
 
 from tests.compare import assert_near, assert_same, assert_within
+from tests.cuda_on_host import arrays
+from tests.fake_cupy import cupy_on_host
 from tests.lib import Lib, strided
 from tests.rounding import exact
 from tests.test_memory_order import is_batch_last
@@ -28,6 +30,7 @@ from xpcnn.data.augment import (
     Shift,
 )
 from xpcnn.data.augment.base import PerSample
+from xpcnn.data.augment.pipeline import Augmenter
 from xpcnn.types import Array
 
 IMAGE = [[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]
@@ -203,6 +206,35 @@ def numbers(item: augment.Augmentation, shape: tuple[int, ...]) -> Array:
     if isinstance(item, PerSample):
         return item.parameters(rng.random((shape[0], sum(item.draws.values()))), shape[1:])
     return rng.random((*shape, 2))
+
+
+@pytest.mark.parametrize("name", augment.BY_NAME)
+def test_no_batch_waits_for_the_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On CuPy, reading a value waits, and so do masks as indices and array-api-compat's clip."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("waits for the device")
+
+    library = cupy_on_host()
+    draw = numpy.random.default_rng(0)
+    x = library.from_host(draw.random((3, 2, 6, 5), dtype=numpy.float32))
+    labels = library.from_host(numpy.array([0, 1, 1]))
+    augmenter = Augmenter(
+        [augment.make(name)], library, seed=0, shape=(2, 6, 5), outputs=2, dtype="float32"
+    )
+    batches = augmenter.epoch(1, numpy.arange(3))
+    plain = arrays.ndarray.__getitem__
+
+    def getitem(self: Any, key: Any) -> Any:
+        keys = key if isinstance(key, tuple) else (key,)
+        assert not any(getattr(k, "dtype", None) == numpy.bool_ for k in keys), "a mask as an index"
+        return plain(self, key)
+
+    monkeypatch.setattr(arrays.ndarray, "__getitem__", getitem)
+    monkeypatch.setattr(arrays.namespace, "clip", refuse, raising=False)
+    arrays.waits.clear()
+    batches(x, labels, 0, 1)
+    assert arrays.waits == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 3, 2, 5), (5, 1, 1, 4)])

@@ -1,7 +1,8 @@
 """Items prepared by a thread while the previous item is in use."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -10,12 +11,18 @@ T = TypeVar("T")
 _END: Any = object()
 
 
-def prefetched(items: Iterator[T]) -> Iterator[T]:
-    """Yield the items in order while a thread prepares the next; its errors are raised in turn."""
+def prefetched(
+    items: Iterator[T], session: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Iterator[T]:
+    """Yield the items in order while a thread prepares the next; its errors are raised in turn.
+
+    session: entered by the thread around each item; see `Backend`.
+    """
     context = copy_context()  # holds NumPy's errstate
 
     def advance() -> Any:
-        return context.run(lambda: next(items, _END))
+        with session():
+            return context.run(lambda: next(items, _END))
 
     with ThreadPoolExecutor(1, "xpcnn-prefetch") as thread:
         coming = thread.submit(advance)

@@ -77,7 +77,9 @@ def _take(x: Array, rows: Array, columns: Array) -> Array:
     """Return the pixels at places (c, h, w, n), of those outside the nearest."""
     xp = namespace(x)
     n, c, h, w = x.shape
-    row, column = xp.clip(rows, 0, h - 1), xp.clip(columns, 0, w - 1)
+    # not clip, which array-api-compat makes of assignments under a mask: CuPy waits for each
+    row = xp.minimum(xp.maximum(rows, 0), h - 1)
+    column = xp.minimum(xp.maximum(columns, 0), w - 1)
     at = (row * w + column) * n + xp.arange(n, dtype=row.dtype, device=x.device)
     flat = xp.reshape(xp.permute_dims(x, (1, 2, 3, 0)), (c, h * w * n))
     taken = xp.take(flat, xp.reshape(at, (-1,)), axis=1)

@@ -1,0 +1,80 @@
+"""Convolution over patches on a GPU, its kernels run on the host: exact on small whole numbers."""
+
+from importlib import import_module
+from typing import Any
+
+import numpy
+import pytest
+
+from tests import fake_cupy
+from tests.fake_cupy import cupy_on_host
+from xpcnn.ops.fused import _composed
+from xpcnn.ops.reference.conv import conv2d
+
+conv = import_module("xpcnn.backends.cupy_kernels.conv")
+patches = import_module("xpcnn.backends.cupy_kernels.patches")
+
+REFERENCES = {"conv2d": conv2d, "conv_relu_pool": _composed}
+
+GEOMETRIES: list[dict[str, Any]] = [
+    {},
+    {"padding": 1},
+    {"padding": "same"},
+    {"stride": 2, "padding": (1, 0)},
+    {"dilation": 2, "padding": 2},
+    {"stride": (2, 3), "dilation": (1, 2), "padding": (0, 2)},
+]
+HEADS: list[dict[str, Any] | None] = [None, {"pool": None}, {"pool": 2}, {"pool": (3, 2)}]
+"""Options of conv_relu_pool; None for conv2d."""
+
+
+def draw(seed: int, *shape: int) -> numpy.ndarray:
+    return numpy.random.default_rng(seed).integers(-3, 4, shape).astype(numpy.float32)
+
+
+@pytest.mark.parametrize("samples_at_a_time", [1, 2, 5])
+@pytest.mark.parametrize("head", HEADS, ids=str)
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+def test_equal_to_the_reference(
+    geometry: dict[str, Any],
+    head: dict[str, Any] | None,
+    samples_at_a_time: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "conv2d" if head is None else "conv_relu_pool"
+    options = geometry | (head or {})
+    x, w, b = draw(0, 5, 3, 9, 8), draw(1, 4, 3, 3, 2), draw(2, 4)
+    expected, pull = REFERENCES[name](x, w, b, **options)
+    dy = draw(3, *expected.shape)
+    gradients = pull(dy)
+
+    each = 4 * 18 * numpy.prod(conv2d(x, w, **geometry)[0].shape[2:])
+    monkeypatch.setattr(conv, "MOST_PRODUCTS", 0)
+    monkeypatch.setattr(patches, "MOST_PATCH_BYTES", int(each * samples_at_a_time))
+    library = cupy_on_host()
+    kernel = import_module("xpcnn.backend").kernel_for(library.from_host(x), name)
+    fake_cupy.launches.clear()
+    y, pullback = kernel(*map(library.from_host, (x, w, b)), **options)
+    parts = -(-5 // samples_at_a_time)
+    assert fake_cupy.launches == ["im2col", "finish"] * parts
+    numpy.testing.assert_array_equal(library.to_host(y), expected)
+    for found, wanted in zip(pullback(library.from_host(dy)), gradients, strict=True):
+        numpy.testing.assert_array_equal(library.to_host(found), wanted)
+    assert pullback(library.from_host(dy), (False, False, False)) == (None, None, None)
+
+
+def test_which_convolutions_go_over_patches() -> None:
+    library = cupy_on_host()
+    kernel = import_module("xpcnn.backend").kernel_for(library.from_host(draw(0, 1)), "conv2d")
+
+    def launched(channels: int, groups: int = 1) -> Any:
+        x, w = draw(0, 2, channels, 5, 5), draw(1, 4, channels // groups, 3, 3)
+        fake_cupy.launches.clear()
+        if kernel(*map(library.from_host, (x, w)), groups=groups) is NotImplemented:
+            return NotImplemented
+        return list(fake_cupy.launches)
+
+    assert launched(28) == ["conv"]
+    assert launched(29) == ["im2col", "finish"]
+    assert launched(28, groups=4) == ["conv"]
+    assert launched(120, groups=4) is NotImplemented
