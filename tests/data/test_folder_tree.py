@@ -25,8 +25,8 @@ def found(root: Path) -> dict[str, dict[str, list[str]]]:
     """Return the names of files by part and class."""
     return {
         part: {
-            name: [str(path.relative_to(folder.path / name)) for path in paths]
-            for name, paths in by_class(folder).items()
+            name: [str(path.relative_to(folder.path / name)) for path in inner.all_pictures()]
+            for name, inner in by_class(folder).items()
         }
         for part, folder in parts(scan(root)).items()
     }

@@ -129,7 +129,7 @@ def test_pictures_that_take_too_much_memory(
         read_set(paths)
     assert str(caught.value) == (
         "2 pictures of 3 x 3 pixels take 54 bytes, more than the 53 that they may\n"
-        "Try: --image-size with fewer pixels, such as 64,64"
+        "Try: --stream yes, or --image-size with fewer pixels, such as 64,64"
     )
 
 

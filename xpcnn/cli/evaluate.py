@@ -16,6 +16,7 @@ from xpcnn.cli.options import (
     option,
     part_option,
     skip_damaged_option,
+    stream_option,
     views_option,
 )
 
@@ -27,6 +28,7 @@ from xpcnn.cli.options import (
 @part_option
 @label_column_option
 @skip_damaged_option
+@stream_option
 @option(
     "--details",
     is_flag=True,
@@ -44,6 +46,7 @@ def command(
     part: str | None,
     label_column: str | None,
     skip_damaged: bool | None,
+    stream: str | None,
     details: bool,
     views: str,
     backend: str,
@@ -59,9 +62,10 @@ def command(
     from xpcnn.cli.opening import open_model
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.parts import DataFlags, open_part
+    from xpcnn.data.stream import damage_notes
 
     opened = open_model(model, backend, device)
-    wanted = DataFlags(dataset, data_dir, part, label_column, skip_damaged)
+    wanted = DataFlags(dataset, data_dir, part, label_column, skip_damaged, stream)
     images, part = open_part(opened, wanted)
     for note in images.notes:
         say(f"note: {note}")
@@ -75,6 +79,8 @@ def command(
         if details:
             scores |= asdict(report)
             words = f"\n\n{report}"
+    for note in damage_notes([images.images]):
+        say(f"note: {note}")
     if as_json:
         facts = {"model": model, "backend": backend, "dataset": images.name, "part": part}
         answer(to_json({**facts, "images": len(images), "views": seen, **scores}))

@@ -19,6 +19,7 @@ class Flags:
     image_fit: Literal["pad", "crop"] | None
     label_column: str | None
     skip_damaged: bool | None
+    stream: Literal["yes", "no"] | None
     limit: int | None
     limit_per_class: int | None
     classes: str | None

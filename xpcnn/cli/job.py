@@ -19,6 +19,7 @@ from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS, new_run
 from xpcnn.cli.run_record import Journal, Rewritten, describe
 from xpcnn.cli.run_words import closing, opening, say_notes, warn
+from xpcnn.data.stream import damage_notes
 from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.group import Group, by_all, by_first
 from xpcnn.provenance import origin
@@ -68,6 +69,8 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
     if group.rank > 0:
         return {}
     seconds = time.perf_counter() - start
+    for note in (damage := damage_notes(part.images for part in plan.data)):
+        say(f"note: {note}", quiet)
     words = closing(folder, scores, plan, seconds)
     say(words[0] if brief else "\n".join(words), quiet)
     return {
@@ -79,7 +82,7 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
         "model": settings.preset.name,
         "parameters": model.summary().parameters,
         "epochs": [_reported(e) for e in journal.epochs],
-        "notes": journal.history.notes,
+        "notes": [*journal.history.notes, *damage],
         "test": scores,
         "seconds": seconds,
         "peak_memory_mb": _peak_memory(model.backend),

@@ -150,6 +150,22 @@ skip_damaged_option = option(
     default=None,
     text="Leave out pictures that cannot be read; without it they are named in an error.",
 )
+
+
+def yes_or_no(value: str) -> str:
+    """Return yes or no as it is."""
+    if value not in ("yes", "no"):
+        raise click.BadParameter(f"--stream is yes or no, got {value!r}")
+    return value
+
+
+stream_option = option(
+    "--stream",
+    metavar="yes|no",
+    parse=yes_or_no,
+    text="Whether pictures of a folder, or images of an uncompressed .npz file, stay on disk and "
+    "are read batch by batch; by default where they would take more than 2 GiB of memory.",
+)
 views_option = option(
     "--views",
     default="identity",

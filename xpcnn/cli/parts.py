@@ -9,7 +9,7 @@ import numpy
 
 from xpcnn import data
 from xpcnn.cli.options import listed
-from xpcnn.data import Dataset
+from xpcnn.data import Dataset, stored
 from xpcnn.data.paths import is_unlabelled, unlabelled
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.model import Model
@@ -23,8 +23,8 @@ class DataFlags(NamedTuple):
     part: "test", "validation", "train" or "all"; by default all of a file or folder that the model
         was not trained on, and the test part of any other data set. The validation part is the one
         that the run validated on, or that of the files that the model was not trained on.
-    label_column, skip_damaged: see `xpcnn.data.load`; by default as in training, for the data set
-        that the model was trained on.
+    label_column, skip_damaged, stream: see `xpcnn.data.load`; by default as in training, for the
+        data set that the model was trained on. stream is "yes" or "no".
     """
 
     dataset: str | None = None
@@ -32,6 +32,7 @@ class DataFlags(NamedTuple):
     part: str | None = None
     label_column: str | None = None
     skip_damaged: bool | None = None
+    stream: str | None = None
 
 
 class Part(NamedTuple):
@@ -48,7 +49,7 @@ def open_part(model: Model, flags: DataFlags) -> Part:
         ConfigError: the data set is unknown, or it has no validation part.
         DataError: it cannot be read.
     """
-    dataset, data_dir, part, label_column, skip_damaged = flags
+    dataset, data_dir, part, label_column, skip_damaged, stream = flags
     config = _config(model)
     if dataset is None and data_dir is None:
         data_dir = config.get("data-dir")
@@ -62,6 +63,7 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     recorded = {} if other else config
     options["label_column"] = label_column or recorded.get("label-column")
     options["skip_damaged"] = bool(skip_damaged or recorded.get("skip-damaged"))
+    options["stream"] = {"yes": True, "no": False}.get(stream or recorded.get("stream", ""))
     if part == "validation":
         trained_on = not other if own else name.casefold() == _trained_on(model)
         chosen = _validation_part(name, data_dir, options, config if trained_on else {})
@@ -132,7 +134,7 @@ def joined(first: Dataset, second: Dataset) -> Dataset:
     """Return the images of both parts of a data set, as one."""
     return replace(
         first,
-        images=numpy.concatenate([first.images, second.images]),
+        images=stored.joined([first.images, second.images]),
         labels=numpy.concatenate([first.labels, second.labels]),
     )
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy
@@ -50,7 +49,7 @@ def gather(names: Sequence[str]) -> tuple[list[Given], int]:
             found.append(Given(name, named=True))
             continue
         files = list(_files(name))
-        pictures = [path for path in files if has_picture_name(Path(path))]
+        pictures = [path for path in files if has_picture_name(path)]
         if not pictures:
             message = f"{name}: holds no pictures, of {len(files)} files in it"
             raise DataError(hint(message, "a folder with PNG or JPEG files"))

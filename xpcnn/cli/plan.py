@@ -17,6 +17,7 @@ from xpcnn.config.tables import to_config
 from xpcnn.config.training_options import check_validation
 from xpcnn.data import Dataset
 from xpcnn.data.reading import Pictures, observed
+from xpcnn.data.stored import Stored
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io.weights import LoadedWeights, take_weights
 from xpcnn.model import Model
@@ -48,6 +49,11 @@ class Plan(NamedTuple):
     init: Path | None
     loaded: LoadedWeights | None
 
+    @property
+    def data(self) -> list[Dataset]:
+        """The parts of the data."""
+        return [part for part in (self.train, self.validation, self.test) if part is not None]
+
 
 def prepare(request: Request) -> Plan:
     """Open the backend, read the data, build the model; writes nothing.
@@ -69,6 +75,8 @@ def prepare(request: Request) -> Plan:
     own_pictures = data.is_path(flags.dataset) and isinstance(whole.reading, Pictures)
     if flags.image_size is None and own_pictures:  # the run's file says what was chosen
         flags = replace(flags, image_size=",".join(map(str, whole.shape[1:])))
+    if isinstance(whole.images, Stored):  # parts are set aside by names
+        flags = replace(flags, stream="yes")
     train = whole
     if flags.folds is not None:
         train, validation = data.fold(whole, flags.fold or 1, flags.folds, flags.seed)
@@ -131,6 +139,7 @@ def _read(flags: Flags, size: tuple[int, int] | None) -> data.Parts:
         image_fit=flags.image_fit,
         label_column=flags.label_column,
         skip_damaged=bool(flags.skip_damaged),
+        stream=None if flags.stream is None else flags.stream == "yes",
     )
     if parts.validation is not None and (isinstance(asked, float) or flags.folds is not None):
         given = f"--folds is {flags.folds}" if asked is None else f"--validation is {asked:g}"

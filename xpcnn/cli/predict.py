@@ -15,6 +15,7 @@ from xpcnn.cli.options import (
     option,
     part_option,
     skip_damaged_option,
+    stream_option,
     views_option,
 )
 
@@ -48,6 +49,7 @@ from xpcnn.cli.options import (
 @part_option
 @label_column_option
 @skip_damaged_option
+@stream_option
 @option(
     "--csv",
     "csv_path",
@@ -76,6 +78,7 @@ def command(
     part: str | None,
     label_column: str | None,
     skip_damaged: bool | None,
+    stream: str | None,
     csv_path: str | None,
     submission: str | None,
     force: bool,
@@ -130,7 +133,7 @@ def command(
     failures: list[Failure] = []
     facts = {"model": model}
     if rows:
-        wanted = DataFlags(dataset, data_dir, part, label_column, skip_damaged)
+        wanted = DataFlags(dataset, data_dir, part, label_column, skip_damaged, stream)
         data, known = open_rows(opened, wanted)
         for note in data.images.notes:
             say(f"note: {note}")

@@ -17,6 +17,7 @@ from xpcnn.cli.options import (
     processes_option,
     quiet_option,
     skip_damaged_option,
+    stream_option,
     tables,
     two_or_more,
 )
@@ -64,6 +65,7 @@ RUN: Mapping[str, list[Option]] = {
         ),
         label_column_option,
         skip_damaged_option,
+        stream_option,
         option(
             "--augment",
             metavar="LIST",

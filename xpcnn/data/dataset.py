@@ -75,6 +75,8 @@ class Dataset:
     ) -> "Dataset":
         """Make a training part of arrays; mean and std are those of `images`.
 
+        Of pictures that stay on disk they are those of 1,000, which the hashes of names choose.
+
         Without `classes` the names are "0", "1", ... up to the largest label. reading: how picture
         files became the images; None where they were arrays from the start.
 
@@ -92,7 +94,8 @@ class Dataset:
                 raise LabelError(hint(message, "classes=..., a name for each label from 0 on"))
             classes = [str(label) for label in range(max(largest, 0) + 1)]
         check_range(indices, len(classes), where)
-        mean, std = channel_statistics(images)
+        known = images.for_statistics() if isinstance(images, Stored) else images
+        mean, std = channel_statistics(known)
         return cls(images, indices, tuple(classes), name, mean, std, reading)
 
     def __eq__(self, other: object) -> bool:

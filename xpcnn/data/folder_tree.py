@@ -20,8 +20,8 @@ from xpcnn.data.picture_files import has_picture_name
 from xpcnn.errors import DataError, hint
 
 Name: TypeAlias = Literal["train", "validation", "test"]
-Files: TypeAlias = dict[str, list[Path]]
-"""Names of classes, and the pictures of each."""
+Files: TypeAlias = dict[str, "Folder"]
+"""Names of classes, and the folder of each, in which there are pictures."""
 
 PARTS: Mapping[str, Name] = {
     "train": "train",
@@ -42,10 +42,12 @@ _LEFT_BEHIND = frozenset(["__macosx", "$recycle.bin", "system volume information
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder: the pictures in it, the folders in it, and how many other files, by ending."""
+    """A folder: names of the pictures in it, the folders in it, and how many other files, by
+    ending.
+    """
 
     path: Path
-    pictures: tuple[Path, ...]
+    pictures: tuple[str, ...]
     folders: tuple["Folder", ...]
     others: Counter[str]
 
@@ -55,9 +57,17 @@ class Folder:
 
     def all_pictures(self) -> Iterator[Path]:
         """Yield the pictures in it and in all folders below, by name."""
-        yield from self.pictures
+        for name in self.pictures:
+            yield self.path / name
         for folder in self.folders:
             yield from folder.all_pictures()
+
+    def all_names(self) -> Iterator[str]:
+        """Yield the names of the pictures in it and below, from here: 1.png, kittens/2.png."""
+        yield from self.pictures
+        for folder in self.folders:
+            for name in folder.all_names():
+                yield f"{folder.name}/{name}"
 
     def all_others(self) -> Counter[str]:
         """Return how many files in it and below are no pictures, by their ending."""
@@ -65,7 +75,12 @@ class Folder:
 
     @property
     def holds_pictures(self) -> bool:
-        return any(True for _ in self.all_pictures())
+        return bool(self.pictures) or any(folder.holds_pictures for folder in self.folders)
+
+    @property
+    def count(self) -> int:
+        """The number of pictures in it and below."""
+        return len(self.pictures) + sum(folder.count for folder in self.folders)
 
     @property
     def holds_classes(self) -> bool:
@@ -95,8 +110,8 @@ def scan(path: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Folder:
                 inside = entry.stat()
                 if (inside.st_dev, inside.st_ino) not in above:
                     folders.append(path / entry.name)
-            elif has_picture_name(path / entry.name):
-                pictures.append(path / entry.name)
+            elif has_picture_name(entry.name):
+                pictures.append(entry.name)
             else:
                 others[Path(entry.name).suffix.lower() or "no ending"] += 1
     except (OSError, ValueError) as error:
@@ -190,7 +205,7 @@ def listed(endings: Counter[str]) -> str:
 
 
 def by_class(folder: Folder) -> Files:
-    """Return the pictures of each class, in order, those in folders of the class included.
+    """Return the folder of each class, in order; pictures in folders of it are of the class too.
 
     An empty folder is no class. Folders that hold other files alone are rejected: their pictures
     may be in a format that is not read.
@@ -201,9 +216,9 @@ def by_class(folder: Folder) -> Files:
     found: Files = {}
     without: list[str] = []
     for inner in folder.folders:
-        pictures, others = list(inner.all_pictures()), inner.all_others()
-        if pictures:
-            found[inner.name] = pictures
+        others = inner.all_others()
+        if inner.holds_pictures:
+            found[inner.name] = inner
         elif others:
             without.append(f"{inner.path}: {others.total()} ({listed(others)})")
         if any("\ud800" <= letter <= "\udfff" for letter in inner.name):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xpcnn.data.folder_index import index_of
 from xpcnn.data.folder_tree import (
     FORM,
     NAMED,
@@ -29,6 +30,7 @@ from xpcnn.data.folder_tree import (
 from xpcnn.data.images import Part
 from xpcnn.data.picture_sets import read_alike, read_set, unreadable
 from xpcnn.data.reading import Fit, Reading
+from xpcnn.data.stream_parts import Wanted, as_streams, may_stay
 from xpcnn.errors import DataError, DataWarning, LabelError, hint, nearest, warn_user
 
 Size = tuple[int, int]  # (h, w)
@@ -53,13 +55,15 @@ def read(
     reading: Reading | None = None,
     skip_damaged: bool = False,
     image_fit: Fit | None = None,
+    stream: bool | None = None,
 ) -> Contents:
     """Return the parts that a folder holds; all is the training part where it holds none.
 
     images: (n, c, h, w); labels: int64 (n,). image_size: (h, w) of the images; see
     `picture_sets.read_set`. reading: how a model's samples were read, to read all pictures that
     way; they may then be of one class only. skip_damaged: leave out pictures that cannot be read,
-    in place of an error that names them. image_fit: "pad" (default) or "crop".
+    in place of an error that names them. image_fit: "pad" (default) or "crop". stream: leave the
+    pictures on disk (`stream.Stream`); by default where they would take more than 2 GiB.
 
     Raises:
         DataError: names the folder or the files and what is wrong with them.
@@ -73,6 +77,13 @@ def read(
         message = f"{folders['train'].path}: empty folders are not used as classes: {empty}"
         warn_user(hint(message, "put pictures there, or remove the folders"), DataWarning)
     notes = _unused(tree, folders) + _skipped(folders.values())
+    wanted = Wanted(image_size, image_fit, reading, skip_damaged, stream)
+    if may_stay(sum(f.count for part in files.values() for f in part.values()), wanted):
+        streamed = as_streams(*index_of(root, files, classes), wanted)
+        if streamed is not None:
+            pairs, reading, more = streamed
+            others = pairs.get("validation"), pairs.get("test")
+            return Contents(pairs["train"], *others, classes, reading, (*notes, *more))
     order: tuple[Name, ...] = ("train", "validation", "test")
     labelled = {part: _in_turn(files[part], classes) for part in order if part in files}
     paths = [path for pairs in labelled.values() for path, _ in pairs]
@@ -160,5 +171,8 @@ def _skipped(folders: Iterable[Folder]) -> list[str]:
 
 def _in_turn(files: Files, classes: Iterable[str]) -> list[tuple[Path, int]]:
     """Return pictures with their labels: the first of each class, then the second of each."""
-    columns = [[(path, i) for path in files.get(name, [])] for i, name in enumerate(classes)]
+    columns = [
+        [(path, i) for path in files[name].all_pictures()] if name in files else []
+        for i, name in enumerate(classes)
+    ]
     return [pair for pair in chain.from_iterable(zip_longest(*columns)) if pair is not None]

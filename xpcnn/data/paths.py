@@ -196,7 +196,9 @@ def _read(path: Path, how: How) -> Contents:
         return _read_csv_folder(path, how)
     if pictures:
         return Contents(
-            *folders.read(path, how.image_size, how.reading, how.skip_damaged, how.image_fit)
+            *folders.read(
+                path, how.image_size, how.reading, how.skip_damaged, how.image_fit, how.stream
+            )
         )
     if not os.path.exists(path):
         raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check --dataset"))

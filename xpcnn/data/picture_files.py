@@ -6,7 +6,9 @@ wanted is made smaller early, JPEGs while they are decoded. Every error is a Dat
 the file.
 """
 
+import os
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -47,6 +49,7 @@ _PER_BYTE = 1000  # more of them for each byte of the file: what a blank PNG has
 _SMALLER = "the picture in a smaller size: 100 million pixels at most"
 _ADVICE = "a PNG or JPEG file"
 _AGAIN = "another copy of the picture, or leave it out"
+_PILLOW = r"PIL\.|xpcnn\.data\.picture"  # modules to which its warnings belong
 _BAND = 1 << 20  # pixels that are prepared at a time
 _DRAFTED = ("JPEG", "MPO")  # formats that can be decoded smaller than they are
 _MOST_AT_ONCE = 32  # lengths of a block: Pillow's means of larger ones are too small
@@ -95,18 +98,20 @@ def opened(path: PictureFile) -> Iterator["Image"]:
     Image.init()
     formats = [name for name in FORMATS if name in Image.OPEN]  # old Pillows lack some
     try:
-        with warnings.catch_warnings(), _stream(path) as file:
-            warnings.simplefilter("ignore")  # of pixels, whose limit is here, and odd metadata
-            with Image.open(file, formats=formats) as picture:
-                bytes_ = len(path.content) if isinstance(path, InMemory) else path.stat().st_size
-                most = min(_MOST_PIXELS, _ALWAYS + _PER_BYTE * bytes_)
-                if picture.width * picture.height > most and picture.format not in _DRAFTED:
-                    message = (
-                        f"{path}: {picture.width} x {picture.height} pixels are too many "
-                        f"for a file of {bytes_:,} bytes"
-                    )
-                    raise DataError(hint(message, _SMALLER))
-                yield picture
+        with (
+            _without_warnings(),
+            _stream(path) as file,
+            Image.open(file, formats=formats) as picture,
+        ):
+            bytes_ = len(path.content) if isinstance(path, InMemory) else path.stat().st_size
+            most = min(_MOST_PIXELS, _ALWAYS + _PER_BYTE * bytes_)
+            if picture.width * picture.height > most and picture.format not in _DRAFTED:
+                message = (
+                    f"{path}: {picture.width} x {picture.height} pixels are too many "
+                    f"for a file of {bytes_:,} bytes"
+                )
+                raise DataError(hint(message, _SMALLER))
+            yield picture
     except DataError:
         raise
     except UnidentifiedImageError as error:
@@ -128,6 +133,29 @@ def opened(path: PictureFile) -> Iterator["Image"]:
         raise DataError(hint(message, _AGAIN)) from error
 
 
+class _Quiet:
+    """How many blocks, of any thread, ignore Pillow's warnings: threads share one list of them."""
+
+    lock, blocks = threading.Lock(), 0
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Ignore what Pillow warns of: many pixels, whose limit is here, and odd metadata."""
+    with _Quiet.lock:
+        _Quiet.blocks += 1
+        warnings.filterwarnings("ignore", module=_PILLOW)
+    try:
+        yield
+    finally:
+        with _Quiet.lock:
+            _Quiet.blocks -= 1
+            if _Quiet.blocks == 0:
+                ours = [one for one in warnings.filters if getattr(one[3], "pattern", 0) == _PILLOW]
+                for one in ours:
+                    warnings.filters.remove(one)  # type: ignore[attr-defined]  # it is a list
+
+
 def _begins(kind: str, start: bytes) -> bool:
     """Whether a file that begins with these bytes says that it is of a format of Pillow's."""
     from PIL import Image
@@ -140,9 +168,10 @@ def _stream(path: PictureFile) -> AbstractContextManager[BinaryIO]:
     return BytesIO(path.content) if isinstance(path, InMemory) else open_regular(path)
 
 
-def has_picture_name(path: Path) -> bool:
+def has_picture_name(path: str) -> bool:
     """Whether the name of a file is that of a picture; hidden files are none."""
-    return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
+    name = os.path.basename(path)
+    return os.path.splitext(name)[1].lower() in ENDINGS and not name.startswith(".")
 
 
 def depth(picture: "Image") -> Depth:

@@ -17,6 +17,7 @@ import numpy as np
 from xpcnn.data.folder_tree import NAMED
 from xpcnn.data.picture_files import (
     Depth,
+    PictureFile,
     depth,
     lost_bits,
     opened,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _LIMIT = 1 << 33  # bytes of all samples in memory
-_KEPT = 128  # pixels up to which a size that all pictures have is kept
+KEPT = 128
+"""Pixels of a side up to which a size that all pictures have is kept."""
+
 _LONGEST = 32  # pixels of the longer side of a size that is chosen
 _MULTIPLE = 4  # of which the sides of a chosen size are, so that it can be halved twice
 _OTHERS = "pictures that can be opened, such as PNG or JPEG files"
@@ -142,6 +145,40 @@ def read_alike(paths: Sequence[Path], reading: Reading) -> PictureSet:
     return PictureSet(images[: len(kept)], reading, tuple(kept), tuple(damaged), ())
 
 
+def reading_of_some(
+    files: Sequence[PictureFile], size: Size | None, fit: Fit
+) -> tuple[Pictures, tuple[str, ...]]:
+    """Return how pictures are read of which these are some, and what to say of it.
+
+    size, fit: as of `read_set`.
+
+    Raises:
+        DataError: no file can be read, or floats are mixed with other values.
+    """
+    headers: dict[int, _Header] = {}
+    errors: list[DataError] = []
+    for i, file in enumerate(files):
+        try:
+            headers[i] = _header(file)
+        except DataError as error:
+            errors.append(error)
+    if not headers:
+        raise errors[0]
+    mode = _mode(files, headers)
+    chosen, notes = _size(list(headers.values())) if size is None else (size, ())
+    if mode == "RGB" and not any(_has_colour(files[i], chosen) for i in headers):
+        mode = "L"
+    return Pictures(mode, chosen, fit), notes
+
+
+def _has_colour(file: PictureFile, size: Size) -> bool:
+    """Whether a picture that can be read has a pixel that is not grey."""
+    try:
+        return _is_coloured(load(file, "RGB", size))
+    except DataError:
+        return False
+
+
 def unreadable(paths: Sequence[Path], damaged: Sequence[DataError], advice: str) -> DataError:
     """Return the error for pictures that cannot be read, some or all of those at `paths`.
 
@@ -155,13 +192,13 @@ def unreadable(paths: Sequence[Path], damaged: Sequence[DataError], advice: str)
     return DataError(hint(message, advice))
 
 
-def _header(path: Path) -> _Header:
+def _header(path: PictureFile) -> _Header:
     with opened(path) as picture:
         grey = picture.mode in _GREY or depth(picture) != "8 bits"
         return _Header(upright_size(picture), depth(picture), grey, lost_bits(picture))
 
 
-def _mode(paths: Sequence[Path], headers: dict[int, _Header]) -> Mode:
+def _mode(paths: Sequence[PictureFile], headers: dict[int, _Header]) -> Mode:
     """Return the mode that holds all pictures."""
     by_depth = {header.depth: paths[i] for i, header in headers.items()}
     if "floats" in by_depth:
@@ -182,7 +219,7 @@ def _size(headers: Sequence[_Header]) -> tuple[Size, tuple[str, ...]]:
     """Return a size for pictures of these headers, and what to say of it."""
     sizes = [header.size for header in headers]
     least, most = (tuple(map(f, zip(*sizes, strict=True))) for f in (min, max))
-    if least == most and max(most) <= _KEPT:
+    if least == most and max(most) <= KEPT:
         return sizes[0], ()
     h, w = (median_low(sides) for sides in zip(*sizes, strict=True))
     scale = min(1.0, _LONGEST / max(h, w))
@@ -208,7 +245,9 @@ def _empty(count: int, reading: Reading) -> np.ndarray:
             f"{count} pictures of {h} x {w} pixels take {size} bytes, more than the {_LIMIT} "
             "that they may"
         )
-        raise DataError(hint(message, "--image-size with fewer pixels, such as 64,64"))
+        raise DataError(
+            hint(message, "--stream yes, or --image-size with fewer pixels, such as 64,64")
+        )
     return np.empty(shape, dtype)
 
 

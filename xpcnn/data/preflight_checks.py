@@ -14,9 +14,11 @@ from xpcnn.data.dataset import Dataset
 from xpcnn.data.hashes import digests
 from xpcnn.data.images import FIRST, channel_statistics
 from xpcnn.data.stored import Images, chunks, some_of
+from xpcnn.data.stream import Stream
 
 _JUMP = 10.0  # how many times wider, or narrower, than normalised for
 _IMBALANCE = 20.0  # images of the largest class for one of the smallest
+_LOOKED_AT = 100  # pictures of a stream, each of which has to be decoded
 _SAMPLE = 1000  # images that the spread is taken from
 
 Statistics = tuple[float, ...]  # a number for each channel
@@ -54,7 +56,8 @@ def preflight(
 
     Checked are, in this order: classes without an image, outputs that do not match the classes,
     classes of very different sizes, constant images, values on another scale than `mean` and `std`,
-    and images of the training part that another part also has.
+    and images of the training part that another part also has. Of pictures that are decoded while
+    they are used (`Stream`), 100 are looked at, and none is compared with others.
 
     train, validation, test: the parts; None for one that is missing.
     outputs: number of outputs of the network; None for no check.
@@ -108,13 +111,15 @@ def _imbalance(train: Dataset) -> Iterator[Finding]:
 
 
 def _constant(name: str, part: Dataset) -> Iterator[Finding]:
-    n, _, h, w = part.images.shape
+    images, rows = part.images, np.arange(len(part))
+    if isinstance(images, Stream):
+        rows = images.some_rows(_LOOKED_AT)
+        images = images.part(rows)
+    n, _, h, w = images.shape
     if h * w == 1:
         return
-    flat = [
-        (x.min(axis=(2, 3)) == x.max(axis=(2, 3))).all(axis=1) for x in chunks(part.images, _SAMPLE)
-    ]
-    same = np.flatnonzero(np.concatenate(flat))
+    flat = [(x.min(axis=(2, 3)) == x.max(axis=(2, 3))).all(axis=1) for x in chunks(images, _SAMPLE)]
+    same = rows[np.concatenate(flat)]
     if same.size:
         message = f"{same.size} of {n} {name} images are blank, the same all over: images "
         advice = "leave them out, or mend their source"
@@ -142,6 +147,8 @@ def off_scale(name: str, images: Images, mean: Statistics, std: Statistics) -> I
 
 
 def _duplicates(train: Dataset, others: dict[str, Dataset]) -> Iterator[Finding]:
+    if isinstance(train.images, Stream):
+        return
     known: dict[bytes, set[int]] = {}  # the labels of each training image
     for digest, label in zip(digests(train.images), train.labels.tolist(), strict=True):
         known.setdefault(digest, set()).add(label)

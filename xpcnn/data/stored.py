@@ -78,9 +78,13 @@ class Stored(ABC):
         """Yield all images in their order, `size` at a time; by default `at_once`."""
         return self.batches(in_order(len(self), size or self.at_once))
 
-    def some(self, most: int) -> Self:
-        """Return some of the images, always the same: `most` or up to twice as many."""
-        return self.part(slice(None, None, max(1, len(self) // most)))
+    def some_rows(self, most: int) -> np.ndarray:
+        """Return the indices of some images, always the same: `most`, or up to twice as many."""
+        return np.arange(0, len(self), max(1, len(self) // most))
+
+    def for_statistics(self) -> Self:
+        """Return the images that mean and deviation are taken from: by default all."""
+        return self
 
     @property
     def at_once(self) -> int:
@@ -147,7 +151,7 @@ def chunks(images: Images, size: int) -> Iterator[np.ndarray]:
 def some_of(images: Images, most: int) -> np.ndarray:
     """Return some of the images, always the same: of stored ones about what 8 MiB hold."""
     if isinstance(images, Stored):
-        return images.some(min(most, images.at_once))[:]
+        return images[images.some_rows(min(most, images.at_once))]
     return np.asarray(images[:: max(1, len(images) // most)])
 
 

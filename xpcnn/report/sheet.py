@@ -72,5 +72,5 @@ def augmented(data: Dataset, augment: Sequence[Augmentation], seed: int) -> nump
         augment, library, seed=seed, shape=data.shape, outputs=len(data.classes), dtype="float32"
     )
     apply = augmenter.epoch(1, numpy.arange(len(data)))
-    x, _ = apply(ops.normalise(data.images, mean, std), data.labels, 0, 1)
+    x, _ = apply(ops.normalise(data.images[:], mean, std), data.labels, 0, 1)
     return numpy.asarray(x * std[:, None, None] + mean[:, None, None])

@@ -1,0 +1,55 @@
+"""Where the pictures of a folder lie: their names, packed; no picture is opened."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from xpcnn.data.folder_tree import Files, Name
+from xpcnn.data.packed_names import PackedNames
+
+
+class FolderIndex:
+    """The pictures below a folder, in the order given; see `stream.Index`.
+
+    root: the folder; names: of the files, from there, with "/" between folders; labels: int64 (n,).
+    """
+
+    def __init__(self, root: Path, names: Iterable[str], labels: np.ndarray) -> None:
+        self.root, self.labels = root, labels
+        self.names = PackedNames(names)
+        self.words = self.names.words
+
+    def file(self, row: int) -> Path:
+        return self.root / self.names[row]
+
+
+def index_of(
+    root: Path, files: Mapping[Name, Files], classes: Sequence[str]
+) -> tuple[FolderIndex, dict[Name, np.ndarray]]:
+    """Return the index of a folder, and for each part the rows of its pictures, classes in turn.
+
+    files: the folders of the classes, by part; classes: their names, in the order of the labels.
+    """
+    names: list[str] = []
+    labels: list[np.ndarray] = []
+    rows: dict[Name, np.ndarray] = {}
+    for part, folders in files.items():
+        first, own = len(names), len(labels)
+        for label, name in enumerate(classes):
+            if name in folders:
+                start = folders[name].path.relative_to(root).as_posix()
+                before = len(names)
+                names += [f"{start}/{file}" for file in folders[name].all_names()]
+                labels.append(np.full(len(names) - before, label, np.int64))
+        rows[part] = first + in_turn(np.concatenate(labels[own:]))
+    return FolderIndex(root, names, np.concatenate(labels)), rows
+
+
+def in_turn(labels: np.ndarray) -> np.ndarray:
+    """Return the order in which the first picture of each class comes, then the second of each.
+
+    labels: of pictures, those of a class together and the classes in order, int64 (n,).
+    """
+    rank = np.arange(len(labels)) - np.searchsorted(labels, labels)
+    return np.lexsort((labels, rank))

@@ -1,0 +1,84 @@
+"""From an index of pictures to the parts of a data set: whether and how they are streamed.
+
+Mode and size are chosen by the headers of some of the pictures where nobody gives them.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from xpcnn.data.folder_tree import Name
+from xpcnn.data.images import Part
+from xpcnn.data.picture_sets import KEPT, reading_of_some
+from xpcnn.data.pictures import check_reading
+from xpcnn.data.reading import Fit, Reading, Size
+from xpcnn.data.stored import STREAM_FROM
+from xpcnn.data.stream import Index, Stream, lowest_words
+
+_LOOKED_AT = 500  # pictures whose headers decide how all are read
+
+
+class Wanted(NamedTuple):
+    """How pictures are to be read; see `loading.load`.
+
+    reading: as those of a model were; None chooses by size, fit and the pictures.
+    stream: whether they stay on disk; None leaves them there where they take more than 2 GiB.
+    """
+
+    size: Size | None = None
+    fit: Fit | None = None
+    reading: Reading | None = None
+    skip_damaged: bool = False
+    stream: bool | None = None
+
+
+class Streamed(NamedTuple):
+    """The parts of a data set as streams, how their pictures are read, and notes for the user."""
+
+    parts: dict[Name, Part]
+    reading: Reading
+    notes: tuple[str, ...]
+
+
+def may_stay(count: int, wanted: Wanted) -> bool:
+    """Whether so many pictures may have to stay on disk, whatever they turn out to be."""
+    if wanted.stream is not None:
+        return wanted.stream
+    values = 3 * (KEPT**2 if wanted.size is None else math.prod(wanted.size))
+    if wanted.reading is not None:
+        values = math.prod(wanted.reading.shape)
+    return count * values * np.dtype(np.float32).itemsize > STREAM_FROM
+
+
+def as_streams(index: Index, rows: Mapping[Name, np.ndarray], wanted: Wanted) -> Streamed | None:
+    """Return the parts as streams; None where they are small enough to be read into memory.
+
+    rows: of the index, for each part.
+
+    Raises:
+        DataError: of the pictures by which mode and size are chosen, none can be opened.
+        ConfigError: see `pictures.check_reading`.
+    """
+    reading = wanted.reading
+    notes: tuple[str, ...] = ()
+    if reading is None:
+        files = [index.file(row) for row in lowest_words(index.words, _LOOKED_AT).tolist()]
+        reading, notes = reading_of_some(files, wanted.size, wanted.fit or "pad")
+    check_reading(reading)
+    every = Stream(index, reading, np.arange(len(index.labels)), wanted.skip_damaged)
+    taken = every.size * every.dtype.itemsize
+    if wanted.stream is None:
+        if taken <= STREAM_FROM:
+            return None
+        note = (
+            f"{len(every):,} pictures would take {taken / 1e9:.1f} GB of memory, so they are "
+            "decoded again in each epoch (--stream no reads them all first; xpcnn pack decodes "
+            "them once)"
+        )
+        notes = (*notes, note)
+    parts: dict[Name, Part] = {
+        name: (every.with_rows(own), index.labels[own]) for name, own in rows.items()
+    }
+    return Streamed(parts, reading, notes)
