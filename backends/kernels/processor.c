@@ -2,16 +2,23 @@
 
 #include "export.h"
 
-/* 1 where every instruction that the kernels may use is the processor's, else 0. */
+#define HAS(feature) (__builtin_cpu_supports(feature) != 0)
+
+/* 1 where every instruction that the kernels may use is the processor's, else 0: those of the levels
+   x86-64-v3 and x86-64-v4. */
 EXPORT long xpcnn_runs_here(void)
 {
-#if defined(__x86_64__) && defined(__AVX512F__)
-    return __builtin_cpu_supports("avx512f") != 0;
-#elif defined(__x86_64__) && defined(__AVX2__)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-    return 1;
+    int runs = 1;
+#if defined(__x86_64__) && defined(__AVX2__)
+    runs &= HAS("avx2") && HAS("fma") && HAS("bmi") && HAS("bmi2");
 #endif
+#if defined(__x86_64__) && defined(__AVX512F__)
+    runs &= HAS("avx512f");
+#endif
+#if defined(__x86_64__) && defined(__AVX512BW__)
+    runs &= HAS("avx512bw") && HAS("avx512cd") && HAS("avx512dq") && HAS("avx512vl");
+#endif
+    return runs;
 }
 
 /* The instructions that decide how sums are cut into vectors, and where they round. */

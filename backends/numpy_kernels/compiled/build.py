@@ -50,10 +50,8 @@ class Recipe(NamedTuple):
     @property
     def name(self) -> str:
         """Return the beginning of the names of its files in the cache."""
-        digest = hashlib.sha256(f"{self.command} {_processor()}".encode())
-        for source in _sources().values():
-            digest.update(source)
-        return f"kernels-{digest.hexdigest()[:16]}"
+        said = f"{self.command} {_processor()} {source_digest()}"
+        return f"kernels-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
 
 
 def folder() -> Path:
@@ -84,7 +82,7 @@ def load(recipe: Recipe) -> ctypes.CDLL:
         if _age(opened, late) < PAUSE:
             raise _late(recipe)
         try:
-            code = _compiled(recipe)
+            code = compiled(recipe)
         except TimeoutError:
             _write(opened, late, b"")
             raise
@@ -144,14 +142,23 @@ def _opened(opened: int, file: int, entry: str) -> ctypes.CDLL:
     by_descriptor = DESCRIPTORS / str(file)
     try:
         calls = ctypes.CDLL(str(by_descriptor if by_descriptor.exists() else folder() / entry))
-        for name in functions():
-            if not hasattr(calls, PREFIX + name):
-                raise OSError(f"what was compiled has no function {PREFIX}{name}")
+        check_functions(calls)
     except OSError:
         with suppress(OSError):
             os.unlink(entry, dir_fd=opened)
         raise
     return calls
+
+
+def check_functions(calls: ctypes.CDLL) -> None:
+    """Require all functions of the sources in a library.
+
+    Raises:
+        OSError: one is missing.
+    """
+    for name in functions():
+        if not hasattr(calls, PREFIX + name):
+            raise OSError(f"what was compiled has no function {PREFIX}{name}")
 
 
 def _age(opened: int, name: str) -> float:
@@ -176,8 +183,13 @@ def _write(opened: int, name: str, content: bytes) -> None:
         raise
 
 
-def _compiled(recipe: Recipe) -> bytes:
-    """Return the bytes of the shared library, compiled in a temporary folder."""
+def compiled(recipe: Recipe) -> bytes:
+    """Return the bytes of the shared library, compiled in a temporary folder.
+
+    Raises:
+        OSError: the compiler failed; the message has its first error.
+        TimeoutError: the compiler took too long.
+    """
     import subprocess  # here, and tempfile: most processes compile nothing
     import tempfile
 
@@ -215,6 +227,35 @@ def _late(recipe: Recipe) -> TimeoutError:
 @cache
 def _sources() -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(SOURCES.glob("*.[ch]"))}
+
+
+@cache
+def source_digest() -> str:
+    """Return a hash of all sources."""
+    digest = hashlib.sha256()
+    for path, source in _sources().items():
+        digest.update(f"{path.name} {len(source)} ".encode() + source)
+    return digest.hexdigest()[:16]
+
+
+def levels() -> tuple[str | None, ...]:
+    """Return what the libraries of a wheel are compiled for, the best first.
+
+    None is the default of the compiler.
+    """
+    if platform.machine() in ("x86_64", "AMD64"):
+        return "x86-64-v4", "x86-64-v3", "x86-64"  # AVX-512, AVX2, SSE2
+    return (None,)
+
+
+def library_name(march: str | None) -> str:
+    """Return the file name of a library in a wheel; it belongs to one state of the sources."""
+    return f"kernels-{source_digest()}-{level_name(march)}.so"
+
+
+def level_name(march: str | None) -> str:
+    """Return what a library is for in words: the level, or the kind of machine."""
+    return march or platform.machine()
 
 
 def functions() -> list[str]:

@@ -1,12 +1,13 @@
-"""The kernels in C: compiled once on this machine, for its processor, and loaded with ctypes.
+"""The kernels in C, loaded with ctypes: those of the package, or compiled once on this machine.
 
 ctypes releases the interpreter's lock for the length of a call, and the threads of these kernels
 never take it. NumPy's calls hand it back and forth between threads, which costs more than most
 passes over a small batch: there two threads are no faster than one.
 
-Without a C compiler, NumPy calls compute everything, as they do for ops without a kernel in C.
+Without either, NumPy calls compute everything, as they do for ops without a kernel in C.
 `XPCNN_COMPILER` names the compiler, or is `none`. `XPCNN_MARCH` is the processor to compile for, a
-value of the compiler's -march such as `x86-64-v3`; by default `native`, that of the machine.
+value of the compiler's -march such as `x86-64-v3`; by default `native`, that of the machine. Where
+one of the two is set, the libraries of the package are not used.
 """
 
 import ctypes
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from ..layout import Array
-from . import build
+from . import build, prebuilt
 from .build import Recipe
 
 KINDS = {"p": ctypes.c_void_p, "l": ctypes.c_long, "f": ctypes.c_float, "d": ctypes.c_double}
@@ -40,6 +41,10 @@ def load() -> Kernels:
         return Kernels(None, f"NumPy's, since {WITHOUT}")
     if os.name != "posix":
         return Kernels(None, f"NumPy's, since those in C need POSIX threads, not {os.name}")
+    if (found := _of_the_package()) is not None:
+        calls, march = found
+        version, instructions = (_said(calls, name) for name in ("compiled_by", "instruction_set"))
+        return Kernels(calls, f"in C, of the package ({version}), for {march} ({instructions})")
     recipes = _recipes()
     if not recipes:
         missing = os.environ.get("XPCNN_COMPILER") or ", ".join(COMPILERS)
@@ -56,9 +61,18 @@ def load() -> Kernels:
     return Kernels(calls, f"in C, compiled by {by} for {march} ({instructions})")
 
 
+def _of_the_package() -> tuple[ctypes.CDLL, str] | None:
+    """Return the library of the package and what it is for, unless variables ask for another."""
+    if os.environ.get("XPCNN_COMPILER") or os.environ.get("XPCNN_MARCH"):
+        return None
+    return prebuilt.load()
+
+
 def will_compile() -> bool:
     """Whether the kernels in C have yet to be compiled, which takes seconds."""
     if os.environ.get("XPCNN_COMPILER") == "none" or os.name != "posix":
+        return False
+    if _of_the_package() is not None:
         return False
     try:
         return not build.is_cached(recipes) if (recipes := _recipes()) else False

@@ -1,0 +1,71 @@
+"""The build of a wheel: with the kernels in C, where the machine has a C compiler.
+
+Such a wheel is for one system. Without a compiler, or with XPCNN_COMPILER=none, the wheel is pure
+Python, and kernels are compiled on first use. All else about the package is in pyproject.toml.
+"""
+
+import os
+import shutil
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
+
+COMPILERS = ("cc", "gcc", "clang")
+COMPILED = ("backends", "numpy_kernels", "compiled")
+"""The folder of what calls the kernels, in the checkout and in the package."""
+
+
+def compiler() -> str | None:
+    """Return the path of a C compiler, or None."""
+    named = os.environ.get("XPCNN_COMPILER")
+    if named == "none" or os.name != "posix":
+        return None
+    return next(filter(None, map(shutil.which, [named] if named else COMPILERS)), None)
+
+
+def module_of(name: str) -> Any:
+    """Return a module of that folder, which imports nothing but the standard library."""
+    path = Path(__file__).parent.joinpath(*COMPILED, f"{name}.py")
+    spec = spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # NamedTuple looks it up
+    spec.loader.exec_module(module)
+    return module
+
+
+class BuildWithKernels(build_py):
+    """Compiles the kernels into what becomes the wheel; not for an editable install."""
+
+    def run(self) -> None:
+        super().run()
+        found = compiler()
+        if self.editable_mode or found is None:
+            return
+        folder = Path(self.build_lib, "xpcnn", *COMPILED, "prebuilt")
+        folder.mkdir(parents=True, exist_ok=True)
+        build = module_of("build")
+        for march in build.levels():
+            library = build.compiled(build.Recipe(found, march))
+            (folder / build.library_name(march)).write_bytes(library)
+
+
+class WheelOfOneSystem(bdist_wheel):
+    """Names the system in a wheel with kernels; any version of Python can load them."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.root_is_pure = compiler() is None
+
+    def get_tag(self) -> tuple[str, str, str]:
+        python, abi, system = super().get_tag()
+        return (python, abi, system) if self.root_is_pure else ("py3", "none", system)
+
+
+setup(cmdclass={"build_py": BuildWithKernels, "bdist_wheel": WheelOfOneSystem})
