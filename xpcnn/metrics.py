@@ -140,14 +140,11 @@ def calibration_error(probabilities: Array, labels: Array, bins: int = 15) -> fl
     labels: integers (n,).
     bins: number of bins of equal width.
     """
-    xp = namespace(probabilities)
-    confidence = xp.max(probabilities, axis=1)
-    hit = xp.astype(xp.argmax(probabilities, axis=1) == labels, confidence.dtype)
+    confidence, hit, bin_of = _in_bins(probabilities, labels, bins)
     gap = hit - confidence
-    bin_of = xp.clip(xp.ceil(confidence * bins), 1.0, float(bins))
     total = 0.0
     for b in range(1, bins + 1):
-        total += abs(float(xp.sum(xp.where(bin_of == b, gap, xp.zeros_like(gap)))))
+        total += abs(_sum_where(bin_of == b, gap))
     return float(total / labels.shape[0])
 
 
@@ -163,21 +160,30 @@ def reliability(
     bins: number of bins of equal width.
     """
     xp = namespace(probabilities)
-    confidence = xp.max(probabilities, axis=1)
-    hit = xp.astype(xp.argmax(probabilities, axis=1) == labels, confidence.dtype)
-    place = xp.clip(xp.ceil(confidence * bins), 1.0, float(bins))
+    confidence, hit, bin_of = _in_bins(probabilities, labels, bins)
     found: list[tuple[float | None, float | None, int]] = []
     for b in range(1, bins + 1):
-        inside = place == b
+        inside = bin_of == b
         count = int(xp.sum(xp.astype(inside, xp.int64)))
-        if not count:
+        if count:
+            sure, right = _sum_where(inside, confidence), _sum_where(inside, hit)
+            found.append((sure / count, right / count, count))
+        else:
             found.append((None, None, 0))
-            continue
-        sure, right = (
-            float(xp.sum(xp.where(inside, x, xp.zeros_like(x)))) for x in (confidence, hit)
-        )
-        found.append((sure / count, right / count, count))
     return found
+
+
+def _in_bins(probabilities: Array, labels: Array, bins: int) -> tuple[Array, Array, Array]:
+    """Return each sample's confidence, whether it is right (1.0 or 0.0), and its bin, from 1."""
+    xp = namespace(probabilities)
+    confidence = xp.max(probabilities, axis=1)
+    hit = xp.astype(xp.argmax(probabilities, axis=1) == labels, confidence.dtype)
+    return confidence, hit, xp.clip(xp.ceil(confidence * bins), 1.0, float(bins))
+
+
+def _sum_where(inside: Array, x: Array) -> float:
+    xp = namespace(x)
+    return float(xp.sum(xp.where(inside, x, xp.zeros_like(x))))
 
 
 def most_confused(confusion: Array, k: int = 10) -> list[tuple[int, int, int]]:

@@ -7,10 +7,10 @@ import pytest
 
 from tests.gpu.networks import presets
 from xpcnn import layers
-from xpcnn.benchmark.sides import without_dropout
 from xpcnn.errors import BackendError
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, Sequential
+from xpcnn.layers.rebuilding import without_dropout
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.models import Preset
 from xpcnn.types import Params, Shape, flatten, unflatten_like

@@ -5,22 +5,18 @@ from dataclasses import dataclass, replace
 
 from tests.gpu.networks import images, model_of, with_leaves
 from xpcnn.backend import Backend
-from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, LayerPullback
+from xpcnn.layers.rebuilding import Wrapper
 from xpcnn.models import Preset
-from xpcnn.types import Array, Params, Shape
+from xpcnn.types import Array, Params
 
 
 @dataclass(frozen=True)
-class Watched:
+class Watched(Wrapper):
     """A layer that computes everything twice and tells `report` what was not the same."""
 
-    layer: Layer
     bits: Callable[[Array], bytes]
     report: Callable[[str], None]
-
-    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        return self.layer.init(shape, draw)
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context

@@ -16,7 +16,7 @@ from tests.gpu.networks import FIRST, model_of, presets
 from tests.gpu.section import Finding, Options, TimeUp, told
 from tests.gpu.sides import Batch, Ours, Side, Theirs, batches_of
 from xpcnn.backend import Backend
-from xpcnn.benchmark.sides import without_dropout
+from xpcnn.layers.rebuilding import without_dropout
 from xpcnn.models import Preset
 
 STEPS, DROPPED, ROUNDS = 15, 3, 5

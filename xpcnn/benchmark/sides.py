@@ -8,12 +8,11 @@ from typing import NamedTuple, Protocol
 
 import numpy
 
-from xpcnn.layers import Context, Dropout, Layer
+from xpcnn.layers import Context
 from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.optimizers import SGD
 from xpcnn.training import TrainingOptions
-from xpcnn.training.probe import rebuilt
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import random_source, recipe_for
 from xpcnn.training.step import training_step
@@ -87,11 +86,6 @@ class Inference:
 
     def forward(self) -> Array:
         return self.model.network.scores(self.x)
-
-
-def without_dropout(layer: Layer) -> Layer:
-    """Return the network with a dropout rate of 0: each side draws random numbers of its own."""
-    return rebuilt(layer, lambda leaf: Dropout(0.0) if isinstance(leaf, Dropout) else leaf)
 
 
 def ours(model: Model, x: numpy.ndarray, labels: numpy.ndarray, mode: str) -> Side:

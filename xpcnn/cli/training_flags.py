@@ -1,4 +1,8 @@
-"""The flags of `xpcnn train`: the network and how it is trained."""
+"""The flags of `xpcnn train`: the network and how it is trained.
+
+`at` is the place in a preset that a flag sets. From there to the update of a weight:
+`help(xpcnn.config)`, in `config/__init__.py`.
+"""
 
 from collections.abc import Mapping
 

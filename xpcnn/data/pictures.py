@@ -1,7 +1,13 @@
 """Picture files as samples: the one place where a picture becomes what a model takes.
 
 `read_picture` reads a picture as the samples of a data set were read; folders, `predict` and
-every other reader of pictures use it, so that a picture has one meaning.
+every other reader of pictures use it, so that a picture has one meaning. The way of a PNG file:
+
+    picture_files.opened      a regular file, of a known format, not too many pixels; Pillow decodes
+    picture_files.converted   upright, on white where transparent, in one mode: "L", "RGB", ...
+    pictures.as_sample        fitted into the size of a sample, padded or cropped: (c, h, w)
+
+For a folder, `picture_sets.read_set` first chooses mode and size from the headers of all files.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,9 @@
 """Which pixels the score of a class depends on.
 
+`passages.trace` runs the network forward, in inference, and the gradient of one score of each
+sample back to the input, dx: its largest absolute value over the channels is the saliency. `inside`
+and `explain` show it over the picture.
+
 Source: Simonyan, Vedaldi and Zisserman 2014, arXiv:1312.6034 (saliency); Selvaraju et al. 2017,
 arXiv:1610.02391 (Grad-CAM).
 """

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 import numpy
 
 from xpcnn.backend import Backend
-from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer
+from xpcnn.layers.rebuilding import Wrapper, rebuilt
 from xpcnn.network import Network
-from xpcnn.training.probe import rebuilt
-from xpcnn.types import Array, LayerPullback, Params, Shape
+from xpcnn.types import Array, LayerPullback, Params
 
 
 @dataclass
@@ -52,15 +51,11 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Traced:
+class Traced(Wrapper):
     """A layer that notes what passes through it."""
 
-    layer: Layer
     backend: Backend
     passages: list[Passage]
-
-    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        return self.layer.init(shape, draw)
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context

@@ -4,6 +4,14 @@ Everything random is a function of (seed, epoch, step), every decision (schedule
 function of the history; so a checkpoint is the arrays of the run, the number of batches it has
 seen, and its history. Each is one safetensors file, written completely or not at all; older ones
 are kept.
+
+How a run is resumed, by `xpcnn resume RUN` or `Model.fit(checkpoints=..., resume=True)`:
+
+    Checkpoints.read    the newest file that is whole, of the same run, with the expected tensors
+    Saver.restore       from there to RunState: weights, optimizer state, average, sums, history,
+                        best weights, time (`saver.py`)
+    Run.run_epochs      goes on with epoch len(history) + 1, after the batches of it that are done
+    Updates.epoch       skips these batches: order and random numbers depend on seed and epoch alone
 """
 
 import contextlib

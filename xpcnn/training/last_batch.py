@@ -7,12 +7,12 @@ from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import ConfigError, hint
 from xpcnn.group import ALONE, Group
 from xpcnn.initializers import Draw
-from xpcnn.layers import BatchNorm, Context, Layer
+from xpcnn.layers import BatchNorm, Layer
+from xpcnn.layers.rebuilding import Wrapper, rebuilt
 from xpcnn.network import Network
 from xpcnn.optimizers.groups import frozen_layers
 from xpcnn.sizes import sizes_of
-from xpcnn.training.probe import rebuilt
-from xpcnn.types import Array, LayerPullback, Params, Shape, flatten
+from xpcnn.types import Params, Shape, flatten
 
 
 def check_last_batch(
@@ -79,18 +79,12 @@ def one_value(layers: Layer, input_shape: Shape) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Noting:
+class _Noting(Wrapper):
     """A layer that notes its path where it is a batch norm of one value per channel."""
 
-    layer: Layer
     found: list[str]
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         if isinstance(self.layer, BatchNorm) and math.prod(shape[1:]) == 1:
             self.found.append(draw.path)
-        return self.layer.init(shape, draw)
-
-    def forward(
-        self, params: Params, buffers: Params, x: Array, ctx: Context
-    ) -> tuple[Array, Params, LayerPullback]:
-        return self.layer.forward(params, buffers, x, ctx)
+        return super().init(shape, draw)

@@ -12,8 +12,8 @@ Source: Izmailov et al., "Averaging weights leads to wider optima and better gen
 from dataclasses import replace
 
 from xpcnn.layers import BatchNorm, Context, Layer
+from xpcnn.layers.rebuilding import rebuilt
 from xpcnn.samples import Samples
-from xpcnn.training.probe import rebuilt
 from xpcnn.training.recipe import Arrays, Recipe
 from xpcnn.types import Array, Params, flatten, namespace, unflatten_like
 

@@ -7,14 +7,13 @@ import numpy
 
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.inputs import Data
-from xpcnn.layers import Dropout, Layer
+from xpcnn.layers.rebuilding import without_dropout
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
 from xpcnn.optimizers import Adam, Optimizer
 from xpcnn.options import check_count
 from xpcnn.training.measure import expected_loss
-from xpcnn.training.probe import rebuilt
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import training_step
@@ -91,7 +90,7 @@ def overfit_one_batch(
     seed = model.seed if seed is None else check_seed(seed)
     chosen = TrainingOptions(batch_size=batch_size, optimizer=optimizer)
     network, samples = prepared(model, data)
-    network.layers = rebuilt(network.layers, _without_dropout)
+    network.layers = without_dropout(network.layers)
     if isinstance(network.loss, SoftmaxCrossEntropy):
         network.loss = replace(network.loss, label_smoothing=0.0)
     recipe = recipe_for(network, chosen, seed)
@@ -114,7 +113,3 @@ def overfit_one_batch(
             if learnt or not math.isfinite(losses[-1]):
                 break
     return Overfit(learnt, done, n, losses[0], losses[-1], accuracy)
-
-
-def _without_dropout(layer: Layer) -> Layer:
-    return Dropout(0.0) if isinstance(layer, Dropout) else layer

@@ -14,15 +14,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy
 
 from xpcnn.backend import Backend
-from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer
+from xpcnn.layers.rebuilding import Wrapper, rebuilt
 from xpcnn.network import Network
 from xpcnn.training import TrainingOptions
-from xpcnn.training.probe import rebuilt
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import random_source, recipe_for
 from xpcnn.training.step import training_step
-from xpcnn.types import Array, LayerPullback, Params, Shape, flatten, unflatten_like
+from xpcnn.types import Array, LayerPullback, Params, flatten, unflatten_like
 
 Arrays: TypeAlias = dict[str, numpy.ndarray]
 
@@ -83,14 +82,10 @@ class Call(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Recorded:
+class _Recorded(Wrapper):
     """A layer that notes its calls as they go backward."""
 
-    layer: Layer
     calls: list[Call]
-
-    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        return self.layer.init(shape, draw)
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context

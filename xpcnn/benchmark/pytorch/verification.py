@@ -10,8 +10,9 @@ import torch
 from xpcnn.benchmark.pytorch.forms import FORMATS
 from xpcnn.benchmark.pytorch.magnitude import Magnitudes
 from xpcnn.benchmark.pytorch.steps import Theirs
-from xpcnn.benchmark.sides import gradients, scores, without_dropout
+from xpcnn.benchmark.sides import gradients, scores
 from xpcnn.errors import XpcnnError, hint
+from xpcnn.layers.rebuilding import without_dropout
 from xpcnn.model import Model
 
 BATCHES = 5
@@ -91,7 +92,9 @@ def computed_by_pytorch(
 
 
 def plain_copy(model: Model, dtype: str) -> Model:
-    """Return the model in a dtype, with a dropout rate of 0."""
+    """Return the model in a dtype, with a dropout rate of 0: each side draws random numbers of its
+    own.
+    """
     plain = copy.copy(model)
     plain.dtype = dtype
     plain.layers = without_dropout(model.layers)

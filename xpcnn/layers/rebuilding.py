@@ -1,0 +1,59 @@
+"""Other forms of a network: layers replaced one by one, and layers that see what others do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from xpcnn.initializers import Draw
+from xpcnn.layers.base import Context, Layer
+from xpcnn.layers.dropout import Dropout
+from xpcnn.types import Array, LayerPullback, Params, Shape
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """A layer in the place of another one, with its parameters; subclasses add what they see."""
+
+    layer: Layer
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        return self.layer.init(shape, draw)
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        return self.layer.forward(params, buffers, x, ctx)
+
+
+def rebuilt(layer: Layer, change: Callable[[Layer], Layer]) -> Layer:
+    """Return a network with every layer changed, the inner before those that hold them.
+
+    Containers are dataclasses.
+    """
+    inner = {name: _each(value, change) for name, value in inner_layers(layer).items()}
+    return change(replace(layer, **inner) if inner else layer)  # type: ignore[type-var]
+
+
+def inner_layers(layer: Layer) -> dict[str, Any]:
+    """Return the fields of a layer that hold layers."""
+    if not is_dataclass(layer):
+        return {}
+    held: dict[str, Any] = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    return {name: value for name, value in held.items() if _holds_layers(value)}
+
+
+def _holds_layers(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(isinstance(item, Layer) for item in value)
+    return isinstance(value, Layer)
+
+
+def _each(value: Any, change: Callable[[Layer], Layer]) -> Any:
+    if isinstance(value, tuple):
+        return tuple(rebuilt(layer, change) for layer in value)
+    return rebuilt(value, change)
+
+
+def without_dropout(layer: Layer) -> Layer:
+    """Return the network with a dropout rate of 0."""
+    return rebuilt(layer, lambda leaf: Dropout(0.0) if isinstance(leaf, Dropout) else leaf)
