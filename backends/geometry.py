@@ -10,12 +10,18 @@ def pair(value: Any) -> Pair:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
-def sides(padding: Any, size: Any, dilation: Any) -> tuple[Pair, Pair]:
-    """Return padding as ((top, bottom), (left, right)); "same" puts an odd row or column last."""
+def sides(padding: Any, image: Pair, size: Any, stride: Any, dilation: Any) -> tuple[Pair, Pair]:
+    """Return the padding of an image (h, w) as ((top, bottom), (left, right)).
+
+    "same" makes ceil(h / stride) windows, and puts an odd row or column last.
+    """
     if padding == "valid":
         return (0, 0), (0, 0)
     if padding == "same":
-        total = [d * (k - 1) for k, d in zip(pair(size), pair(dilation), strict=True)]
-        return (total[0] // 2, total[0] - total[0] // 2), (total[1] // 2, total[1] - total[1] // 2)
+        around = []
+        for n, k, s, d in zip(image, pair(size), pair(stride), pair(dilation), strict=True):
+            total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
+            around.append((total // 2, total - total // 2))
+        return around[0], around[1]
     rows, columns = pair(padding) if isinstance(padding, int) else padding
     return pair(rows), pair(columns)

@@ -32,9 +32,10 @@ def windows_over(
 ) -> Windows:
     """Return the windows over an image of (h, w)."""
     axes = zip(image, pair(size), pair(stride), pair(dilation), strict=True)
+    both = sides(padding, image, size, stride, dilation)
     rows, columns = (
         _axis(n, k, s, d, around, ceil_mode)
-        for (n, k, s, d), around in zip(axes, sides(padding, size, dilation), strict=True)
+        for (n, k, s, d), around in zip(axes, both, strict=True)
     )
     struct = as_argument(numpy.array((rows, columns), WINDOWS))
     return Windows(struct, rows[FIELDS.index("out")], columns[FIELDS.index("out")])

@@ -55,9 +55,9 @@ def conv2d(
 
 def patches_of(x: Array, w: Array, stride: Any, padding: Any, dilation: Any) -> Patches:
     """Return the patches of x (n, c, h, w) under filters w (f, c, kh, kw)."""
-    size = (w.shape[2], w.shape[3])
-    around = sides(padding, size, pair(dilation))
-    return Patches((x.shape[2], x.shape[3]), size, pair(stride), pair(dilation), around)
+    image, size = (x.shape[2], x.shape[3]), (w.shape[2], w.shape[3])
+    around = sides(padding, image, size, stride, dilation)
+    return Patches(image, size, pair(stride), pair(dilation), around)
 
 
 def work(w: Array, y: Array) -> int:

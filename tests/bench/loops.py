@@ -128,7 +128,7 @@ def conv2d_in(way: Way) -> Callable[..., Any]:
         groups: int = 1,
     ) -> tuple[ndarray, Pullback]:
         assert (pair(stride), pair(dilation), groups) == ((1, 1), (1, 1), 1)
-        (top, bottom), (left, right) = sides(padding, w.shape[2:], (1, 1))
+        (top, bottom), (left, right) = sides(padding, x.shape[2:], w.shape[2:], (1, 1), (1, 1))
         padded = numpy.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
         y = way.forward(padded, w)
         if b is not None:

@@ -25,7 +25,11 @@ NETWORKS: dict[str, list[Layer]] = {
         layers.MinPool2D(2, stride=1, padding=1),
         layers.GlobalMaxPool2D(),
     ],
-    "uneven padding": [layers.Conv2D(4, 2, padding="same", dilation=3), layers.GlobalAvgPool2D()],
+    "uneven padding": [
+        layers.Conv2D(4, 2, padding="same", dilation=3),
+        layers.Conv2D(4, 3, padding="same", stride=3),
+        layers.GlobalAvgPool2D(),
+    ],
     "adaptive": [layers.AdaptiveMaxPool2D((5, 4)), layers.AdaptiveAvgPool2D((3, 2))],
     "ceil": [layers.AvgPool2D(2, ceil_mode=True, count_include_pad=False), layers.Flatten()],
     "reshape": [layers.Flatten(), layers.Reshape((6, 2, 7)), layers.Conv2D(2, 2), layers.Flatten()],
@@ -102,6 +106,8 @@ def test_what_pytorch_lacks_is_refused_by_name() -> None:
     uneven = layers.MaxPool2D(2, padding=((0, 1), (0, 1)))
     with pytest.raises(BackendError, match=r"no padding \(\(0, 1\), .* of MaxPool2D"):
         twin.twin_of(uneven, {}, {})
+    with pytest.raises(BackendError, match="no padding same of MaxPool2D"):
+        twin.twin_of(layers.MaxPool2D(3, padding="same"), {}, {})
     own = layers.Activation(lambda x: x, lambda x: x)
     with pytest.raises(BackendError, match="PyTorch has no Activation"):
         twin.twin_of(own, {}, {})

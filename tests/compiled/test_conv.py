@@ -56,9 +56,7 @@ def convolutions(draw: st.DrawFn) -> tuple[list[Host | None], dict[str, Any], tu
     size = pick((1, 1), (3, 3), (5, 5), (2, 3), (4, 1))
     stride, dilation = pick((1, 1), (1, 1), (2, 2), (1, 2), (3, 3)), pick((1, 1), (1, 1), (2, 1))
     sides = st.tuples(*[st.integers(0, 3)] * 2)
-    padding = draw(st.sampled_from(["valid", 1, 7]) | st.tuples(sides, sides))
-    if stride == (1, 1):
-        padding = pick(padding, "same")
+    padding = draw(st.sampled_from(["valid", "same", 1, 7]) | st.tuples(sides, sides))
     reach = [d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True)]
     h, w = (draw(st.integers(least, least + 7)) for least in reach)
     rng = numpy.random.default_rng(draw(st.integers(0, 2**32 - 1)))

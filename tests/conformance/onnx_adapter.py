@@ -90,10 +90,10 @@ def pair(values: Any) -> tuple[int, int]:
     return values[0], values[1]
 
 
-def sides(
-    x: Array, size: Any, strides: Any, dilations: Any, pads: Any, auto_pad: str
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return ((top, bottom), (left, right)) of `pads` or `auto_pad`."""
+def sides(x: Array, size: Any, strides: Any, dilations: Any, pads: Any, auto_pad: str) -> Any:
+    """Return ((top, bottom), (left, right)) of `pads` or SAME_LOWER; SAME_UPPER is "same"."""
+    if auto_pad == "SAME_UPPER":
+        return "same"
     if auto_pad == "NOTSET":
         top, left, bottom, right = pads
         return (top, bottom), (left, right)
@@ -102,7 +102,8 @@ def sides(
         windows = -(-length // stride)
         total = max((windows - 1) * stride + dilation * (k - 1) + 1 - length, 0)
         less, more = total // 2, total - total // 2
-        both.append({"SAME_UPPER": (less, more), "SAME_LOWER": (more, less)}[auto_pad])
+        assert auto_pad == "SAME_LOWER"
+        both.append((more, less))
     return both[0], both[1]
 
 

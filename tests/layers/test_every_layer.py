@@ -49,6 +49,11 @@ EVERY: list[Row] = [
         first(ops.conv2d, padding=((0, 1), (1, 0))),
     ),
     (
+        layers.Conv2D(3, 4, padding="same", stride=(2, 3), bias=False),
+        *(IMAGE, (3, 3, 2), {"weight": (3, 4, 4, 4)}, {}),
+        first(ops.conv2d, padding="same", stride=(2, 3)),
+    ),
+    (
         layers.Dense(3),
         *((7,), (3,), {"weight": (7, 3), "bias": (3,)}, {}),
         first(ops.dense),

@@ -179,11 +179,10 @@ NUMBERS = [
         "Conv2D: filters is 0, expected a whole number of at least 1\nTry: filters=1, or more",
     ),
     Mistake(
-        "padding that keeps the size, with a stride",
-        lambda _: Conv2D(8, 3, stride=2, padding="same"),
+        "padding by a name of ONNX",
+        lambda _: Conv2D(8, 3, stride=2, padding="SAME_UPPER"),  # type: ignore[arg-type]  # on purpose
         ConfigError,
-        "Conv2D: padding 'same' needs stride 1, not 2\n"
-        "Try: give the padding as a number: size // 2 for an odd size",
+        "Conv2D: padding 'SAME_UPPER' is unknown\nTry: a number, a pair, 'same' or 'valid'",
     ),
     Mistake(
         "bias for each position",

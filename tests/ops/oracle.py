@@ -15,10 +15,18 @@ Two: TypeAlias = tuple[int, int]
 Tap: TypeAlias = tuple[int, int, int, int]  # row, column of an image; i, j in the window
 
 
-def same(size: Two, dilation: Two) -> Sides:
-    """Return the padding that keeps the size, an odd row or column at the end."""
-    rows, columns = (d * (k - 1) for k, d in zip(size, dilation, strict=True))
-    return (rows // 2, (rows + 1) // 2), (columns // 2, (columns + 1) // 2)
+def same(image: Two, size: Two, stride: Two, dilation: Two) -> Sides:
+    """Return the least padding with which a window begins for every stride of the image.
+
+    An odd row or column is at the end.
+    """
+    both = []
+    for n, k, s, d in zip(image, size, stride, dilation, strict=True):
+        total = 0
+        while len(starts(n, k, s, d, (0, total), False)) < len(range(0, n, s)):
+            total += 1
+        both.append((total // 2, (total + 1) // 2))
+    return both[0], both[1]
 
 
 def starts(n: int, k: int, stride: int, dilation: int, pad: Two, ceil_mode: bool) -> list[int]:

@@ -29,6 +29,7 @@ def test_the_kernel_is_not_flipped(lib: Lib) -> None:
     [
         ({"padding": "valid"}, [[37.0, 47.0], [67.0, 77.0]]),
         ({"padding": "same"}, [[37.0, 47.0, 21.0], [67.0, 77.0, 33.0], [23.0, 26.0, 9.0]]),
+        ({"padding": "same", "stride": 2}, [[37.0, 21.0], [23.0, 9.0]]),
         ({"padding": ((1, 0), (0, 0))}, [[11.0, 18.0], [37.0, 47.0], [67.0, 77.0]]),
         ({"padding": (0, 1)}, [[18.0, 37.0, 47.0, 21.0], [36.0, 67.0, 77.0, 33.0]]),
         ({"stride": 2}, [[37.0]]),
@@ -79,6 +80,8 @@ CASES: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 2, 5, 5), (2, 2, 3, 3), {"stride": (2, 1), "padding": 1}),
     ((1, 2, 4, 5), (2, 2, 2, 2), {"padding": "same"}),  # even kernel
     ((1, 1, 5, 4), (2, 1, 3, 4), {"padding": "same", "dilation": (2, 1)}),
+    ((1, 2, 6, 7), (2, 2, 3, 2), {"padding": "same", "stride": (2, 3), "dilation": (1, 2)}),
+    ((1, 1, 5, 7), (1, 1, 2, 1), {"padding": "same", "stride": 3}),  # strides beyond the window
     ((2, 1, 4, 4), (1, 1, 3, 3), {"padding": 3}),  # padding >= kernel
     ((1, 2, 4, 3), (2, 2, 2, 2), {"padding": ((2, 0), (0, 1)), "stride": (1, 2)}),
     ((1, 2, 7, 6), (2, 2, 3, 2), {"dilation": 2}),
@@ -98,15 +101,15 @@ def by_loops(x: Any, w: Any, b: Any, options: dict[str, Any]) -> Any:
     def pair(value: Any) -> Any:
         return (value, value) if isinstance(value, int) else value
 
-    dilation = pair(options.get("dilation", 1))
+    stride, dilation = pair(options.get("stride", 1)), pair(options.get("dilation", 1))
     padding = options.get("padding", 0)
     if padding == "same":
-        padding = oracle.same(w.shape[2:], dilation)
+        padding = oracle.same(x.shape[2:], w.shape[2:], stride, dilation)
     return oracle.conv2d(
         x,
         w,
         b,
-        stride=pair(options.get("stride", 1)),
+        stride=stride,
         padding=tuple(pair(side) for side in pair(padding)),
         dilation=dilation,
         groups=options.get("groups", 1),

@@ -85,12 +85,6 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         "Try: dilation=2, or dilation=(2, 1) for rows and columns",
     ),
     (
-        lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), stride=2, padding="same"),
-        ConfigError,
-        "conv2d: padding 'same' needs stride 1, not 2\n"
-        "Try: give the padding as a number: size // 2 for an odd size",
-    ),
-    (
         lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), padding="full"),  # type: ignore[arg-type]  # on purpose
         ConfigError,
         "conv2d: padding 'full' is unknown\nTry: a number, a pair, 'same' or 'valid'",

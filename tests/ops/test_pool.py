@@ -65,6 +65,7 @@ CASES: list[tuple[tuple[int, ...], dict[str, Any]]] = [
     ((1, 1, 5, 7), {"size": 2, "ceil_mode": True}),  # beyond the image without padding
     ((1, 1, 5, 5), {"size": (3, 2), "stride": 2, "padding": ((1, 0), (0, 1))}),
     ((1, 1, 4, 5), {"size": 2, "stride": 1, "padding": "same"}),
+    ((1, 2, 5, 6), {"size": (3, 4), "stride": (2, 3), "padding": "same"}),
     ((1, 1, 7, 7), {"size": 2, "stride": 2, "dilation": 3}),
     ((1, 1, 6, 7), {"size": 3, "stride": 1, "dilation": (1, 2), "padding": (1, 2)}),
 ]
@@ -74,19 +75,19 @@ def cases() -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("shape", "options"), CASES, ids=str)
 
 
-def geometry(options: dict[str, Any]) -> dict[str, Any]:
+def geometry(image: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Return hyperparameters as the oracle takes them."""
 
     def pair(value: Any) -> Any:
         return (value, value) if isinstance(value, int) else value
 
     size, dilation = pair(options["size"]), pair(options.get("dilation", 1))
-    padding = options.get("padding", 0)
+    stride, padding = pair(options.get("stride", options["size"])), options.get("padding", 0)
     if padding == "same":
-        padding = oracle.same(size, dilation)
+        padding = oracle.same(image, size, stride, dilation)
     return {
         "size": size,
-        "stride": pair(options.get("stride", options["size"])),
+        "stride": stride,
         "padding": tuple(pair(side) for side in pair(padding)),
         "dilation": dilation,
         "ceil_mode": options.get("ceil_mode", False),
@@ -98,7 +99,7 @@ def geometry(options: dict[str, Any]) -> dict[str, Any]:
 def test_max_equal_to_loops(lib: Lib, shape: tuple[int, ...], options: Any, dtype: str) -> None:
     rng = numpy.random.default_rng(0)
     x = rng.integers(-3, 3, shape).astype(dtype)  # many ties
-    expected, expected_pullback = oracle.max_pool2d(x, **geometry(options))
+    expected, expected_pullback = oracle.max_pool2d(x, **geometry(shape[2:], options))
     dy = rng.integers(-9, 9, expected.shape).astype(dtype)  # sums of whole numbers are exact
     for place in (lib, strided(lib)):
         y, pullback = ops.max_pool2d(place.asarray(x), **options)
@@ -117,7 +118,7 @@ def test_average_equal_to_loops(
     x = rng.uniform(-1, 1, shape).astype("float32")
     options = options | {"count_include_pad": count_include_pad}
     expected, by_loops_back = oracle.avg_pool2d(
-        x.astype("float64"), **geometry(options), count_include_pad=count_include_pad
+        x.astype("float64"), **geometry(shape[2:], options), count_include_pad=count_include_pad
     )
     dy = numpy.asarray(rng.uniform(-1, 1, expected.shape), "float32")
     rounded, rounded_back = ops.avg_pool2d(exact(x), **options)

@@ -25,7 +25,8 @@ class Conv2D:
     size: of the filters in pixels, kh = kw or (kh, kw).
     stride: step between windows in pixels; one number or (rows, columns).
     padding: zeros around the image: a number of pixels, (rows, columns), ((top, bottom), (left,
-        right)), "valid" for none, or "same" for an output of the size of the input (stride 1 only).
+        right)), "valid" for none, or "same" for ho = ceil(h / stride), as in Keras and ONNX's
+        SAME_UPPER: an odd row or column is at the end.
     dilation: distance between neighbouring weights of a filter in pixels; one number or
         (rows, columns).
     groups: number of groups into which channels and filters are split, a divisor of both; as many

@@ -47,7 +47,7 @@ class MaxPool2D(Pool2D):
     stride: step between windows in pixels; one number or (rows, columns); None for `size`, so that
         windows do not overlap.
     padding: pixels around the image, never the largest: a number, (rows, columns), ((top, bottom),
-        (left, right)), "valid" for none, or "same" (stride 1 only).
+        (left, right)), "valid" for none, or "same" for ho = ceil(h / stride).
     ceil_mode: whether a last window may reach beyond the image and its padding.
 
     Raises:
@@ -71,7 +71,7 @@ class MinPool2D(Pool2D):
     stride: step between windows in pixels; one number or (rows, columns); None for `size`, so that
         windows do not overlap.
     padding: pixels around the image, never the smallest: a number, (rows, columns), ((top, bottom),
-        (left, right)), "valid" for none, or "same" (stride 1 only).
+        (left, right)), "valid" for none, or "same" for ho = ceil(h / stride).
     ceil_mode: whether a last window may reach beyond the image and its padding.
 
     Raises:
@@ -96,7 +96,7 @@ class AvgPool2D(Pool2D):
     stride: step between windows in pixels; one number or (rows, columns); None for `size`, so that
         windows do not overlap.
     padding: zeros around the image: a number of pixels, (rows, columns), ((top, bottom), (left,
-        right)), "valid" for none, or "same" (stride 1 only).
+        right)), "valid" for none, or "same" for ho = ceil(h / stride).
     ceil_mode: whether a last window may reach beyond the image and its padding.
     count_include_pad: whether the mean counts the zeros of the padding as elements.
 

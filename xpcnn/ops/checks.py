@@ -132,17 +132,8 @@ def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation:
                 )
             )
         _check_most(op, name, max(pair(value)))
-    if padding == "same":
-        if pair(stride) != (1, 1):
-            raise ConfigError(
-                hint(
-                    f"{op}: padding 'same' needs stride 1, not {stride!r}",
-                    "give the padding as a number: size // 2 for an odd size",
-                )
-            )
-        return
     if isinstance(padding, str):
-        if padding != "valid":
+        if padding not in ("same", "valid"):
             raise ConfigError(
                 hint(f"{op}: padding {padding!r} is unknown", "a number, a pair, 'same' or 'valid'")
             )
@@ -150,7 +141,8 @@ def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation:
     valid = _is_pair(padding) or (
         isinstance(padding, tuple) and len(padding) == 2 and all(_is_pair(p) for p in padding)
     )
-    if not valid or min(min(pair(side)) for side in sides(padding, (1, 1), (1, 1))) < 0:
+    one = (1, 1)
+    if not valid or min(map(min, sides(padding, one, one, one, one))) < 0:
         raise ConfigError(
             hint(
                 f"{op}: padding is {padding!r}, expected a number of at least 0, (rows, columns), "
@@ -158,7 +150,7 @@ def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation:
                 "padding=1, or padding='same' to keep the size",
             )
         )
-    _check_most(op, "padding", max(max(pair(side)) for side in sides(padding, (1, 1), (1, 1))))
+    _check_most(op, "padding", max(map(max, sides(padding, one, one, one, one))))
 
 
 _MOST = 1 << 24

@@ -23,7 +23,7 @@ def pool_shape(
     stride = size if stride is None else stride
     out = window_shape(name, image, size, stride, padding, dilation, ceil_mode)
     if padding not in (0, "valid"):
-        around = sides(padding, pair(size), pair(dilation))
+        around = sides(padding, image, pair(size), pair(stride), pair(dilation))
         axes = zip(image, pair(size), pair(stride), pair(dilation), out, around, strict=True)
         if any(_misses(n, k, s, d, o, before) for n, k, s, d, o, (before, _) in axes):
             raise ConfigError(

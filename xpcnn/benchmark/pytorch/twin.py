@@ -79,6 +79,19 @@ class SideBySide(nn.Module):
         return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
+class Padded(nn.Module):
+    """The zeros around the images of a convolution, whatever their size."""
+
+    def __init__(self, layer: ours.Conv2D) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        at, image = self.layer, (x.shape[2], x.shape[3])
+        rows, columns = sides(at.padding, image, *map(pair, (at.size, at.stride, at.dilation)))
+        return functional.pad(x, (*columns, *rows))
+
+
 class Negative(nn.Module):
     """The negative of a module of the negative: the smallest where it takes the largest."""
 
@@ -163,9 +176,10 @@ def _children(layer: Any, params: Params, buffers: Params) -> list[nn.Module]:
 def _conv(layer: ours.Conv2D, params: Params) -> nn.Module:
     weight = params["weight"]
     filters, per_group, *size = weight.shape
-    around = sides(layer.padding, pair(layer.size), pair(layer.dilation))
+    around = sides(layer.padding, (1, 1), pair(layer.size), (1, 1), pair(layer.dilation))
     (top, bottom), (left, right) = around
-    even = top == bottom and left == right
+    depends = layer.padding == "same" and pair(layer.stride) != (1, 1)  # on the size of the image
+    even = top == bottom and left == right and not depends
     conv = nn.Conv2d(
         per_group * layer.groups,
         filters,
@@ -177,7 +191,7 @@ def _conv(layer: ours.Conv2D, params: Params) -> nn.Module:
         layer.bias,
     )
     _filled(conv, weight=weight, bias=params.get("bias"))
-    return conv if even else nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), conv)
+    return conv if even else nn.Sequential(Padded(layer), conv)
 
 
 def _norm(layer: ours.BatchNorm, params: Params, buffers: Params) -> nn.Module:
@@ -201,9 +215,10 @@ def _max_pool(layer: ours.MaxPool2D | ours.MinPool2D) -> nn.Module:
     return nn.MaxPool2d(size, stride, around, ceil_mode=layer.ceil_mode)
 
 
-def _symmetric(layer: Layer, padding: Any, size: tuple[int, int]) -> tuple[int, int]:
-    (top, bottom), (left, right) = sides(padding, size, (1, 1))
-    if top != bottom or left != right:
+def _symmetric(layer: Any, padding: Any, size: tuple[int, int]) -> tuple[int, int]:
+    stride = pair(size if layer.stride is None else layer.stride)
+    (top, bottom), (left, right) = sides(padding, (1, 1), size, (1, 1), (1, 1))
+    if top != bottom or left != right or (padding == "same" and stride != (1, 1)):
         raise lacking(f"padding {padding} of {type(layer).__name__}")
     return top, left
 

@@ -12,7 +12,7 @@ from xpcnn import layers as public
 from xpcnn.io.onnx.builder import Builder
 from xpcnn.layers import Layer
 from xpcnn.layers.pool import Pool2D
-from xpcnn.ops.reference.windows import Sides, Windows, pair, sides
+from xpcnn.ops.reference.windows import Sides, Windows
 from xpcnn.sizes import sizes_of
 from xpcnn.types import Params, Shape
 
@@ -70,15 +70,16 @@ def _concat(graph: Builder, layer: public.Concat, own: Own, x: str) -> str:
 
 
 def _conv(graph: Builder, layer: public.Conv2D, own: Own, x: str) -> str:
-    size, dilation = pair(layer.size), pair(layer.dilation)
+    h, w = own.shape[1:]
+    windows = Windows.of((h, w), layer.size, layer.stride, layer.padding, layer.dilation)
     return graph.node(
         "Conv",
         *(x, *_parameters(graph, own, "weight", "bias")),
-        kernel_shape=size,
-        strides=pair(layer.stride),
-        dilations=dilation,
+        kernel_shape=windows.size,
+        strides=windows.stride,
+        dilations=windows.dilation,
         group=layer.groups,
-        pads=_pads(sides(layer.padding, size, dilation)),
+        pads=_pads(windows.sides),
     )
 
 

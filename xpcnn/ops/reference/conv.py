@@ -42,7 +42,7 @@ def conv2d(
         b: bias (f,) or None.
         stride: step between windows in pixels, s; one number or (rows, columns).
         padding: zeros around the image: a number, (rows, columns), ((top, bottom), (left, right)),
-            "valid" (none) or "same" (output size = input size; stride 1 only).
+            "valid" (none) or "same" (ho = ceil(h / s), an odd row or column at the end).
         dilation: distance between neighbouring weights of a filter in pixels, d; one number or
             (rows, columns).
         groups: number of groups into which channels and filters are split; a filter sees only the

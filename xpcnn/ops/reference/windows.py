@@ -22,13 +22,26 @@ def pair(value: Pair) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
-def sides(padding: Padding, size: tuple[int, int], dilation: tuple[int, int]) -> Sides:
-    """Return ((top, bottom), (left, right)); "same" puts an odd row or column at the end."""
+def sides(
+    padding: Padding,
+    image: tuple[int, int],
+    size: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+) -> Sides:
+    """Return ((top, bottom), (left, right)), the padding of each side of an image of (h, w).
+
+    "same" makes ceil(h / stride) windows, of which the last ends with the padding, and puts an odd
+    row or column at the end: as Keras does, and SAME_UPPER of ONNX.
+    """
     if padding == "valid":
         return (0, 0), (0, 0)
     if padding == "same":
-        total = [d * (k - 1) for k, d in zip(size, dilation, strict=True)]
-        return (total[0] // 2, total[0] - total[0] // 2), (total[1] // 2, total[1] - total[1] // 2)
+        around = []
+        for n, k, s, d in zip(image, size, stride, dilation, strict=True):
+            total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
+            around.append((total // 2, total - total // 2))
+        return around[0], around[1]
     if isinstance(padding, int):
         return (padding, padding), (padding, padding)
     rows, columns = padding
@@ -67,7 +80,7 @@ class Windows:
     ) -> "Windows":
         """Return the windows over an image of (h, w)."""
         size, stride, dilation = pair(size), pair(stride), pair(dilation)
-        around = sides(padding, size, dilation)
+        around = sides(padding, image, size, stride, dilation)
         out = []
         for n, k, s, d, (before, after) in zip(image, size, stride, dilation, around, strict=True):
             count = positions(n, k, s, d, before + after, ceil_mode)
