@@ -1,4 +1,4 @@
-"""The door: what it opens, what it says when it cannot, and how arrays go in and out."""
+"""Backends: how they are loaded, what they say when they cannot be, how arrays go in and out."""
 
 import sys
 from collections.abc import Iterator

@@ -127,7 +127,7 @@ BREAKS = [
     ("xpcnn/models/tables.py", "from xpcnn.trials import find_lr", "imports xpcnn.trials.find_lr"),
     ("xpcnn/trials/prepare.py", "import xpcnn.benchmark", "imports xpcnn.benchmark"),
     ("xpcnn/training/step.py", f"{FOR_TYPES}from xpcnn.model import Model", ":3: imports xpcnn.mo"),
-    # the door
+    # backend.py
     ("xpcnn/model.py", "from xpcnn.backends import numpy_backend", "imports xpcnn.backends."),
     ("xpcnn/ops/conv.py", "import xpcnn.backends.numpy_backend", "imports xpcnn.backends."),
     ("xpcnn/backend.py", "from xpcnn.backends import numpy_backend", "imports xpcnn.backends."),

@@ -101,7 +101,7 @@ def bad(path: str, name: str) -> bool:
     room, allowed = next((room, allowed) for room, allowed in ROOMS if path.startswith(room))
     itself = room.removesuffix(".py").strip("/").replace("/", ".")
     if is_within(name, "xpcnn.backends", "backends"):
-        return True  # the door opens them by name
+        return True  # backend.py loads them by name
     if name.partition(".")[0] in sys.stdlib_module_names:
         return room == "xpcnn/ops/reference/" and not is_within(name, *PURE)
     return not is_within(name, *allowed, *([] if itself == "xpcnn" else [itself]))

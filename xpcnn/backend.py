@@ -217,7 +217,7 @@ def launched() -> int:
 
 
 def _divide_cores(processes: int) -> None:
-    """Give this process its share of the cores of the machine, unless somebody did already."""
+    """Give this process its share of the cores of the machine, unless it has one already."""
     if processes == 1 or "XPCNN_NUM_THREADS" in os.environ or not hasattr(os, "sched_getaffinity"):
         return
     cores = len(os.sched_getaffinity(0))

@@ -1,7 +1,7 @@
 """Classification report: what a model gets right and wrong, class by class, in numbers and words.
 
-All of it follows from the probabilities of one pass over the data. Refuses what `Model.evaluate`
-refuses.
+All of it follows from the probabilities of one pass over the data. Rejects what `Model.evaluate`
+rejects.
 """
 
 import math

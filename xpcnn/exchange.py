@@ -1,4 +1,4 @@
-"""Models for other programs, and those of other programs: ONNX."""
+"""Models to and from other programs: ONNX."""
 
 from importlib.util import find_spec
 from pathlib import Path

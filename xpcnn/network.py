@@ -48,7 +48,7 @@ class Network:
         """
         self.dtype = check_dtype(dtype)
         alone = isinstance(layers, Layer) and not isinstance(layers, type)
-        self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # refused there
+        self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # rejected there
         self.input_shape: Shape = as_input_shape(input_shape)
         self.backend = backend if isinstance(backend, Backend) else load_backend(backend, device)
         self.loss: Loss = as_loss(loss)

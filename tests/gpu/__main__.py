@@ -25,7 +25,7 @@ import xpcnn
 from tests.gpu import memory
 from tests.gpu.report import section_lines, table
 from tests.gpu.section import GRACE, ROOT, Options, Outcome, run
-from xpcnn import backend as door
+from xpcnn import backend as backends
 
 CORRECTNESS = {"bits": 60, "files": 60, "memory": 60, "training": 180, "suite": 300}
 """Sections with the most seconds that each may take; what is left is for `timing`."""
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sections; return the exit code."""
     given = parse(arguments)
     out = None if given.out is None else given.out.resolve()
-    problem = door.problem(given.backend, given.device)
+    problem = backends.problem(given.backend, given.device)
     if problem is not None:
         cause, remedy = problem
         print(f"{given.backend} cannot be used here: {cause}\nTry: {remedy}", file=sys.stderr)
@@ -141,7 +141,7 @@ def surroundings(given: argparse.Namespace) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {name: version(name) for name in names},
-        "device": door.load(given.backend, given.device).describe(),
+        "device": backends.load(given.backend, given.device).describe(),
         "nvidia-smi": output("nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader"),
     }
 

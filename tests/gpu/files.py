@@ -9,7 +9,7 @@ import numpy
 
 from tests.gpu.networks import images, model_of
 from tests.gpu.section import Finding, Options
-from xpcnn import backend as door
+from xpcnn import backend as backends
 from xpcnn.backend import Backend
 from xpcnn.data import Dataset
 from xpcnn.model import Model
@@ -22,7 +22,7 @@ TOLERANCE = 1e-5  # of probabilities in float32
 def findings(options: Options) -> Iterator[Finding]:
     """Train on each side, move to the other by `to` and by a file, compare."""
     found = preset("digits")  # batch normalisation has buffers
-    host, device = door.load("numpy"), options.open()
+    host, device = backends.load("numpy"), options.open()
     samples = images(found.input_shape, found.classes, 256)
     for here, there, name in ((device, host, None), (host, device, options.device)):
         model = model_of(found, here, seed=1)

@@ -10,7 +10,7 @@ import numpy
 from tests.gpu.networks import images, model_of, presets
 from tests.gpu.section import Finding, Options, told
 from tests.gpu.steady import unsteady
-from xpcnn import backend as door
+from xpcnn import backend as backends
 from xpcnn.backend import Backend
 from xpcnn.models import Preset
 from xpcnn.optimizers import Optimizer
@@ -31,7 +31,7 @@ QUICK = ("digits",)  # has batch normalisation and dropout
 
 def findings(options: Options) -> Iterator[Finding]:
     """Compare the first losses of every preset in both dtypes; then train each one twice."""
-    host, device = door.load("numpy"), options.open()
+    host, device = backends.load("numpy"), options.open()
     chosen = [p for p in presets() if p.name in QUICK or not options.quick]
     for found in chosen:
         for dtype in TOLERANCES:

@@ -236,7 +236,7 @@ def with_functions() -> Model:
 
 
 def without(module: str, bench: Bench) -> ModuleType:
-    """Return the door to the libraries, in a Python without a module."""
+    """Return the module that loads backends, in a Python without a module."""
     bench.patch.setattr(sys, "platform", "linux")
     bench.patch.setitem(sys.modules, module, None)
     return backend

@@ -23,7 +23,7 @@ from xpcnn.samples import Samples
 from xpcnn.schedules import Step, Warmup
 from xpcnn.training import Callback, Checkpoints, History
 from xpcnn.training.health import Figures, findings, new, warm_up
-from xpcnn.training.measure import checkup, expected_loss
+from xpcnn.training.measure import expected_loss, measured
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.updates import Updates
@@ -179,7 +179,7 @@ def test_each_kind_and_layer_is_told_once() -> None:
 
 
 def figures(library: Any, layers: list[Layer], x: Any, labels: Any, dtype: str) -> Figures:
-    """Return what a checkup finds before the first update, at a learning rate of 1."""
+    """Return what a probed step finds before the first update, at a learning rate of 1."""
     x = numpy.asarray(x, dtype)
     model = Model(layers, input_shape=x.shape[1:], backend=library, dtype=dtype)
     options = TrainingOptions(optimizer=SGD(1.0), batch_size=len(x))
@@ -189,7 +189,7 @@ def figures(library: Any, layers: list[Layer], x: Any, labels: Any, dtype: str) 
     recipe = recipe_for(model.network, options, 0)
     start = beginning(recipe, model.network)
     update = next(Updates(model.network, samples, options, 0).epoch(1, 0, []))
-    return checkup(model.network, recipe, start, update, samples.labels)
+    return measured(model.network, recipe, start, update, samples.labels)
 
 
 class Rows:
@@ -356,7 +356,7 @@ def test_a_look_changes_no_bit() -> None:
 
 
 class Looks:
-    """Stands for the checkup, and counts."""
+    """Stands for `measured`, and counts."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -376,7 +376,7 @@ class AtEpochs(Callback):
 
 def test_looks_are_at_the_start_and_after_epochs_1_2_4_8(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = Looks()
-    monkeypatch.setattr("xpcnn.training.health_notes.checkup", looks)
+    monkeypatch.setattr("xpcnn.training.health_notes.measured", looks)
     at = AtEpochs(looks)
     Model(dense(), input_shape=(1, 8, 8)).fit(digits(16), epochs=9, health=True, callbacks=[at])
     assert at.counts == [0, 1, 2, 3, 3, 4, 4, 4, 4, 5]

@@ -13,7 +13,7 @@ def im2col_products(model: Model, batch: int, mode: str) -> tuple[int, float]:
     """Return the floating-point operations of a step, and the seconds of its im2col products.
 
     Every layer with weights is y (m, n) = W (m, k) @ columns (k, n); in training also
-    dW = dy @ columns^T and, but for the first layer, W^T @ dy. Timed on at most 2^15 columns and
+    dW = dy @ columns^T and, except for the first layer, W^T @ dy. Timed on at most 2^15 columns and
     one thread, as if threads shared the work without loss.
     """
     shapes = [

@@ -32,7 +32,7 @@ class Bench:
 
     def __init__(self, effort: Effort, peer: Peer | None) -> None:
         self.effort, self.peer = effort, peer
-        self.refused: dict[tuple[str, int], dict[str, str]] = {}
+        self.rejected: dict[tuple[str, int], dict[str, str]] = {}
         self.ours = Runner("xpcnn.benchmark")
         self.theirs: dict[str, Runner] = {}
         if peer is not None:
@@ -74,13 +74,13 @@ class Bench:
     def _verify(self, case: Case) -> dict[str, str]:
         """Verify a network, once for all modes; return by side why the peer cannot build it."""
         key = (case.model, case.batch)
-        if self.peer is not None and key not in self.refused:
-            self.refused[key] = {}
+        if self.peer is not None and key not in self.rejected:
+            self.rejected[key] = {}
             try:
                 self.peer.verify(*opened(case))
             except BackendError as error:
-                self.refused[key] = dict.fromkeys(self.theirs, str(error))
-        return dict(self.refused.get(key, {}))
+                self.rejected[key] = dict.fromkeys(self.theirs, str(error))
+        return dict(self.rejected.get(key, {}))
 
     def close(self) -> None:
         """End the processes."""

@@ -70,7 +70,7 @@ def command(
         return
     names = listed(model) if model else SEVEN if quick else MODELS
     for name in names:
-        preset(name)  # refuses an unknown name before anything is timed
+        preset(name)  # rejects an unknown name before anything is timed
     missing = backend.problem("torch")
     if missing and compiled:
         ctx.fail(f"--compile: {missing[0]}. Try: {missing[1]}")

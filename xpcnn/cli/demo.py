@@ -2,13 +2,7 @@
 
 import click
 
-from xpcnn.cli.options import (
-    backend_option,
-    data_dir_option,
-    device_option,
-    json_option,
-    option,
-)
+from xpcnn.cli.options import data_dir_option, json_option, library_options, option
 
 
 @click.command("demo")
@@ -22,8 +16,7 @@ from xpcnn.cli.options import (
 )
 @option("--open", "open_browser", is_flag=True, text="Open the page in the browser.")
 @data_dir_option
-@backend_option
-@device_option
+@library_options
 @json_option
 def command(
     model: str | None,

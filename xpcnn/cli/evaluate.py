@@ -6,15 +6,12 @@ from typing import Any
 import click
 
 from xpcnn.cli.options import (
-    backend_option,
-    data_dir_option,
-    dataset_option,
-    device_option,
+    data_options,
     json_option,
     label_column_option,
+    library_options,
     listed,
     option,
-    part_option,
     skip_damaged_option,
     stream_option,
     views_option,
@@ -23,9 +20,7 @@ from xpcnn.cli.options import (
 
 @click.command("evaluate")
 @click.argument("model", metavar="RUN|FILE")
-@dataset_option
-@data_dir_option
-@part_option
+@data_options
 @label_column_option
 @skip_damaged_option
 @stream_option
@@ -36,8 +31,7 @@ from xpcnn.cli.options import (
     "confused, the worst images, and further figures.",
 )
 @views_option
-@backend_option
-@device_option
+@library_options
 @json_option
 def command(
     model: str,

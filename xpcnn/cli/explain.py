@@ -4,15 +4,7 @@ from typing import Literal
 
 import click
 
-from xpcnn.cli.options import (
-    backend_option,
-    data_dir_option,
-    dataset_option,
-    device_option,
-    json_option,
-    option,
-    part_option,
-)
+from xpcnn.cli.options import data_options, json_option, library_options, option
 
 
 @click.command("explain")
@@ -32,11 +24,8 @@ from xpcnn.cli.options import (
     default="auto",
     text="Swap dark and light of a picture; see `xpcnn predict`.",
 )
-@dataset_option
-@data_dir_option
-@part_option
-@backend_option
-@device_option
+@data_options
+@library_options
 @json_option
 def command(
     model: str,

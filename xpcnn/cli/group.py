@@ -1,6 +1,6 @@
 """`xpcnn` itself: finds the commands, and turns what goes wrong into one line and an exit code.
 
-0 done, 1 refused or failed, 2 wrong usage, 130 after Ctrl-C, 143 after SIGTERM, 129 after
+0 done, 1 rejected or failed, 2 wrong usage, 130 after Ctrl-C, 143 after SIGTERM, 129 after
 SIGHUP. A traceback is shown only with -v.
 """
 

@@ -44,7 +44,7 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
     saved.
 
     Raises:
-        XpcnnError: the request, the data or the folder are refused, or training diverged.
+        XpcnnError: the request, the data or the folder are rejected, or training diverged.
     """
     start = time.perf_counter()
     group = group_of(request.flags.engine)

@@ -55,14 +55,24 @@ def option(flag: str, *target: str, text: str, **attributes: Any) -> Decorator:
     return click.option(flag, *target, cls=Option, envvar=variable, help=text, **attributes)
 
 
+def together(*options: Decorator) -> Decorator:
+    """Return options as one decorator; help shows them in this order."""
+
+    def add(command: Any) -> Any:
+        for decorate in reversed(options):
+            command = decorate(command)
+        return command
+
+    return add
+
+
 def params(*options: Decorator) -> list[Option]:
     """Return options as the parameters of a click command."""
 
     def carrier() -> None:
         """Click keeps parameters at the function."""
 
-    for add in reversed(options):
-        add(carrier)
+    together(*options)(carrier)
     found: list[Option] = carrier.__click_params__[::-1]  # type: ignore[attr-defined]
     return found
 
@@ -100,8 +110,8 @@ def _number(kind: type[N], value: str, described: str) -> N:
 engine_option = option(
     "--engine",
     metavar="[mpi|torch]",
-    text="What connects processes that train together: mpi for those of mpiexec or srun, torch for "
-    "those of torchrun.",
+    text="What connects processes that train together: mpi, started by mpiexec or srun; torch, "
+    "started by torchrun.",
 )
 processes_option = option(
     "--processes",
@@ -138,6 +148,8 @@ part_option = option(
     "validated on) or all. By default all of a file or folder that the model was not trained on, "
     "and otherwise the test part.",
 )
+data_options = together(dataset_option, data_dir_option, part_option)
+library_options = together(backend_option, device_option)
 label_column_option = option(
     "--label-column",
     metavar="NAME|NUMBER",

@@ -1,4 +1,4 @@
-"""`xpcnn parity`: whether array libraries compute the same of a network."""
+"""`xpcnn parity`: whether array libraries compute the same for a network."""
 
 import click
 

@@ -59,7 +59,7 @@ def prepare(request: Request) -> Plan:
     """Open the backend, read the data, build the model; writes nothing.
 
     Raises:
-        XpcnnError: the request or the data are refused.
+        XpcnnError: the request or the data are rejected.
     """
     flags = request.flags
     library = backend.load(flags.backend, device_name(flags.device))
@@ -86,7 +86,7 @@ def prepare(request: Request) -> Plan:
         train, validation = data.split(whole, part, flags.seed)
     settings = resolve(request, given, whole)
     config = run_table(_with_absolute_paths(flags), settings.training)
-    toml.write(config)  # refuses now what the run folder could not hold
+    toml.write(config)  # rejects now what the run folder could not hold
     model = Model(
         settings.preset.layers,
         input_shape=train.shape,
@@ -102,9 +102,9 @@ def prepare(request: Request) -> Plan:
         loaded = take_weights(
             model.network, source.network, flags.init, model.classes, source.classes
         )
-    to_config(model.layers)  # refuses now what could not be saved in the end
+    to_config(model.layers)  # rejects now what could not be saved in the end
     model.reading = whole.reading or observed(whole.images)
-    recipe_for(model.network, settings.training, model.seed)  # refuses patterns that fit nothing
+    recipe_for(model.network, settings.training, model.seed)  # rejects patterns that fit nothing
     check_validation(settings.training, validation is not None)
     check_last_batch(model.network, len(train), settings.training, backend.opened_group())
     checkpoints = Checkpoints(

@@ -5,12 +5,11 @@ from typing import Any, Literal
 import click
 
 from xpcnn.cli.options import (
-    backend_option,
     data_dir_option,
     dataset_option,
-    device_option,
     json_option,
     label_column_option,
+    library_options,
     listed,
     option,
     part_option,
@@ -64,8 +63,7 @@ from xpcnn.cli.options import (
 @option("--force", is_flag=True, text="Write over a file that is there.")
 @option("--probabilities", is_flag=True, text="Show the probability of every class.")
 @views_option
-@backend_option
-@device_option
+@library_options
 @json_option
 def command(
     model: str,

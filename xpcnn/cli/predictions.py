@@ -129,7 +129,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def numbers_of_rows(text: str, count: int, where: str) -> list[int]:
-    """Return the numbers of the rows that a text means, of `count` that there are.
+    """Return the numbers of the rows that a text means, of `count` rows.
 
     Raises:
         ConfigError: there are no such rows `where` they are looked for.

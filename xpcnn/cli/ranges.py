@@ -9,7 +9,7 @@
     "training.batch_size" = { values = [32, 64, 128] }
     "layers.0.filters" = { low = 8, high = 64, step = 8 }
 
-Keys of ranges are those of `train --set`. Refuses unknown keys and ranges without numbers.
+Keys of ranges are those of `train --set`. Rejects unknown keys and ranges without numbers.
 """
 
 from collections.abc import Mapping

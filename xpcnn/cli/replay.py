@@ -5,13 +5,12 @@ from pathlib import Path
 
 import click
 
-from xpcnn.cli.options import backend_option, device_option
+from xpcnn.cli.options import library_options
 
 
 @click.command("replay")
 @click.argument("file", metavar="FILE|RUN")
-@backend_option
-@device_option
+@library_options
 def command(*, file: str, backend: str, device: str | None) -> None:
     """Repeat the step at which training diverged, and name the first tensor that is not finite.
 

@@ -2,15 +2,7 @@
 
 import click
 
-from xpcnn.cli.options import (
-    backend_option,
-    data_dir_option,
-    dataset_option,
-    device_option,
-    json_option,
-    option,
-    part_option,
-)
+from xpcnn.cli.options import data_options, json_option, library_options, option
 
 
 @click.command("report")
@@ -27,11 +19,8 @@ from xpcnn.cli.options import (
     text="Samples to look inside the network with, by row: 3,17. By default some of the first "
     "classes, and those of the highest loss.",
 )
-@dataset_option
-@data_dir_option
-@part_option
-@backend_option
-@device_option
+@data_options
+@library_options
 @json_option
 def command(
     runs: tuple[str, ...],
@@ -58,9 +47,10 @@ def command(
     """
     from xpcnn.cli.options import sizes
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.cli.reporting import DataChoice, write_report
+    from xpcnn.cli.parts import DataFlags
+    from xpcnn.cli.reporting import write_report
 
     chosen = () if rows is None else sizes(rows)
-    choice = DataChoice(dataset, data_dir, part)
+    choice = DataFlags(dataset, data_dir, part)
     written = write_report(runs, out, choice, chosen, backend, device)
     answer(to_json(written) if as_json else f"report: {written['report']}")

@@ -4,7 +4,7 @@ import itertools
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from xpcnn.cli.opening import open_model
 from xpcnn.cli.output import say
@@ -21,18 +21,10 @@ from xpcnn.runs.search import is_search
 FILE = "report.html"
 
 
-class DataChoice(NamedTuple):
-    """The data of a report, as given on the command line; by default those of the training."""
-
-    dataset: str | None = None
-    data_dir: str | None = None
-    part: str | None = None
-
-
 def write_report(
     folders: Sequence[str],
     out: str | None = None,
-    choice: DataChoice | None = None,
+    choice: DataFlags | None = None,
     rows: Sequence[int] = (),
     backend: str = "numpy",
     device: str | None = None,
@@ -52,11 +44,11 @@ def write_report(
     default = Path(folders[0]) / FILE if len(folders) == 1 else Path(FILE)
     path = default if out is None else Path(out)
     if not runs:
-        if rows or choice not in (None, DataChoice()) or len(searches) > 1:
+        if rows or choice not in (None, DataFlags()) or len(searches) > 1:
             message = "a search is shown alone, and has no data"
             raise ConfigError(hint(message, f"xpcnn report {folders[0]}, or a run beside it"))
         return _written(path, search_page(*searches[0]))
-    images, notes = _data(runs[0], choice or DataChoice())
+    images, notes = _data(runs[0], choice or DataFlags())
     if rows and images is None:
         message = "rows are chosen, but the test data are not at hand"
         raise ConfigError(hint(message, "--dataset or --data-dir with their place"))
@@ -115,10 +107,10 @@ def opened(folders: Sequence[str], backend: str, device: str | None) -> list[Run
     return runs
 
 
-def _data(run: Run, choice: DataChoice) -> tuple[Part | None, list[str]]:
+def _data(run: Run, choice: DataFlags) -> tuple[Part | None, list[str]]:
     """Return the data of a report, and a note where there are none."""
     try:
-        return open_part(run.model, DataFlags(choice.dataset, choice.data_dir, choice.part)), []
+        return open_part(run.model, choice), []
     except XpcnnError as error:
         if choice.dataset is not None or choice.data_dir is not None:
             raise

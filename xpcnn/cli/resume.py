@@ -68,7 +68,7 @@ def command(
         out_of_time = str(ended.stopped).endswith("seconds are over")
         more_time = out_of_time and max_seconds is not None
         if longer and ended.stopped is not None and not more_time:
-            _refuse_longer(folder, ended.stopped, out_of_time)
+            _reject_longer(folder, ended.stopped, out_of_time)
         if not longer and not more_time:
             say(f"{folder} is finished: test accuracy {ended.test['accuracy']:.4f}", quiet)
             if out_of_time:
@@ -90,7 +90,7 @@ def command(
         request = Request(inner)
     all_folds = is_cross_validation(request.flags)
     if all_folds and (epochs is not None or max_seconds is not None):
-        _refuse_other_length(folder)
+        _reject_other_length(folder)
     with ExitStack() as stack, flags_in_errors(inner, request.wheres):
         by_first(group_of(engine), lambda: stack.enter_context(locked_run(folder)))
         result = (cross_validate if all_folds else train)(request, resumed=folder)
@@ -109,7 +109,7 @@ _MAY_CHANGE = ("epochs", "training.epochs", "max-seconds", "training.max_seconds
 
 
 def _check_unchanged(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Require of a finished run that its config.toml is what it was run with, but for its length.
+    """Require of a finished run that its config.toml is unchanged, except for its length.
 
     Raises:
         ConfigError: another value was changed; names each.
@@ -137,7 +137,7 @@ def _leaves(table: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]
             yield f"{at}{key}", value
 
 
-def _refuse_other_length(folder: Path) -> None:
+def _reject_other_length(folder: Path) -> None:
     """Say that the folds of a cross-validation are of one length."""
     from xpcnn.errors import ConfigError, hint
 
@@ -145,7 +145,7 @@ def _refuse_other_length(folder: Path) -> None:
     raise ConfigError(hint(message, "a new one: xpcnn train --folds ... with --out"))
 
 
-def _refuse_longer(folder: Path, stopped: str, out_of_time: bool) -> None:
+def _reject_longer(folder: Path, stopped: str, out_of_time: bool) -> None:
     """Say why more epochs change nothing about a run that stopped early."""
     from xpcnn.errors import ConfigError, hint
 

@@ -130,8 +130,8 @@ RUN: Mapping[str, list[Option]] = {
             "--batch-norm",
             metavar="sync|local",
             at="training.batch_norm",
-            text="Whose rows batch norm takes mean and variance of: sync, those of all processes "
-            "(default); local, those of each alone, which is faster.",
+            text="Rows over which batch norm takes mean and variance: sync, those of all processes "
+            "(default); local, those of each process alone, which is faster.",
         ),
     ),
     "Checks": params(

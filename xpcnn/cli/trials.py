@@ -20,7 +20,7 @@ def trial(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
     kind: "dry_run", "find_lr" or "overfit_one_batch".
 
     Raises:
-        XpcnnError: the request or the data are refused.
+        XpcnnError: the request or the data are rejected.
     """
     plan = prepare(request)
     say_notes(plan)

@@ -40,7 +40,7 @@ TUNE, BASE, DATABASE = "tune.toml", "base.toml", "trials.sqlite3"
 BEST, BEST_MODEL = "best.toml", "best-model.toml"
 
 REDUCTION = 3
-"""Of so many trials that reach 1, 3, 9, ... epochs, the best goes on."""
+"""Of this many trials that reach 1, 3, 9, ... epochs, the best goes on."""
 
 Requests = Callable[[Path, Mapping[str, Any]], Request]
 """(base.toml, values by key) -> the request of a trial."""
@@ -52,7 +52,7 @@ def tune(file: Path, out: str | None, quiet: bool, request_of: Requests) -> tupl
     file: the TOML file, or the folder of a search to go on with; out: the folder.
 
     Raises:
-        XpcnnError: the file or the folder are refused, or no trial came to its end.
+        XpcnnError: the file or the folder are rejected, or no trial came to its end.
     """
     resumed = _resumed(file, out)
     source = file if resumed is None or file != resumed else resumed / TUNE
@@ -200,7 +200,7 @@ def _suggested(trial: optuna.Trial, key: str, choice: Range) -> Any:
 
 
 def _check(base: Path, asked: Tune, request_of: Requests) -> None:
-    """Prepare a run with the first value of every range: refuses keys and data that are wrong."""
+    """Prepare a run with the first value of every range: rejects keys and data that are wrong."""
     first = {key: r.values[0] if r.values else r.low for key, r in asked.ranges.items()}
     try:
         plan = prepare(request_of(base, first))

@@ -48,7 +48,7 @@ class Source:
         self.changes += [Change(where, (key,), value) for key, value in tables.items()]
 
     def assign(self, where: str, path: tuple[str, ...], value: Any) -> None:
-        """Take one value more, which lies over those before it.
+        """Take another value, which overrides those before it.
 
         Raises:
             ConfigError: the value and one before exclude each other.

@@ -100,7 +100,7 @@ def build(name: str, table: Mapping[str, Any], source: str, where: str = "") -> 
 def overridden(
     given: Preset | None, name: str, changes: Sequence[Change], shape: Shape, classes: int
 ) -> Preset:
-    """Return a preset for samples of a shape and so many classes, with changes laid over it.
+    """Return a preset for a shape of samples and a number of classes, with changes laid over it.
 
     given: None for a network that the changes alone describe. Options that neither says have their
     default. The source is that of `given` where only `training` is changed.
@@ -119,7 +119,7 @@ def overridden(
         return build(name, tables[-1], source)
     except XpcnnError as error:
         wheres = [name, *(change.where for change in changes)]
-        first = next(i for i, table in enumerate(tables) if _refusal(table) == str(error))
+        first = next(i for i, table in enumerate(tables) if _rejection(table) == str(error))
         with prefix_errors(wheres[first]):
             raise
 
@@ -136,7 +136,7 @@ def _source(
     return source if "name" in new else f"{toml.write({'name': name})}\n{source}"
 
 
-def _refusal(table: Mapping[str, Any]) -> str | None:
+def _rejection(table: Mapping[str, Any]) -> str | None:
     """Return what is said of a table that is no preset."""
     try:
         build("", table, "")

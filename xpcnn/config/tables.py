@@ -3,7 +3,7 @@
     Conv2D(16, 3, bias=False)  ->  {"type": "Conv2D", "filters": 16, "size": 3, "bias": False}
 
 Model files leave out the fields that have their default, the training options of a run folder say
-every one. Refuses layers that a table cannot describe: those that are no dataclasses, or hold
+every one. Rejects layers that a table cannot describe: those that are no dataclasses, or hold
 anything but plain values, layers and initializers (`Activation` holds functions).
 """
 

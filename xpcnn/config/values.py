@@ -1,7 +1,7 @@
 """Plain values, as JSON and TOML have them, to the typed fields of dataclasses.
 
 A field's type hint is the rule: lists become tuples, whole numbers pass for numbers, nothing else
-is converted. Refuses unknown names, missing fields and values of another kind with a `ConfigError`
+is converted. Rejects unknown names, missing fields and values of another kind with a `ConfigError`
 that says where: paths are those of parameters, such as `layers.3.body.layers.0`.
 """
 

@@ -1,6 +1,6 @@
 """From a generator of batches to a data set in memory.
 
-Refuses batches that differ in shape or dtype. A generator that never ends is to be cut by its
+Rejects batches that differ in shape or dtype. A generator that never ends is to be cut by its
 owner: `from_batches(itertools.islice(generator, 100))`.
 """
 

@@ -1,9 +1,9 @@
 """The binary version of CIFAR-10 and CIFAR-100, as a folder of files or still in its .tar.gz.
 
 A record is one label byte (CIFAR-100: the coarse label, then the fine one) and 3072 bytes: 1024
-red, 1024 green, 1024 blue, row by row. Refuses files of another length, and never unpacks the
+red, 1024 green, 1024 blue, row by row. Rejects files of another length, and never unpacks the
 archive to disk: it is read as a stream, and no further than the files in it may be long. The
-Python version, which is a pickle, is refused. (A.
+Python version, which is a pickle, is rejected. (A.
 Krizhevsky, "Learning multiple layers of features from tiny images", 2009.)
 """
 
@@ -94,7 +94,7 @@ def read(folders: Iterable[Path], layout: Layout) -> tuple[Part, Part]:
     """
     first = layout.train[0]
     places = [place for folder in folders for place in (folder, folder / layout.folder)]
-    _refuse_pickles(places, layout)
+    _reject_pickles(places, layout)
     found = find(places, (first, layout.archive))
     train, test = _empty(layout.train, layout), _empty(layout.test, layout)
     slots = _slots(layout.train, train) | _slots(layout.test, test)
@@ -106,7 +106,7 @@ def read(folders: Iterable[Path], layout: Layout) -> tuple[Part, Part]:
     return train, test
 
 
-def _refuse_pickles(folders: Iterable[Path], layout: Layout) -> None:
+def _reject_pickles(folders: Iterable[Path], layout: Layout) -> None:
     """Say which version of the set is needed where only the Python version is there."""
     binary = (layout.train[0], layout.archive)
     folders = list(folders)
@@ -164,7 +164,7 @@ def _read_archive(path: Path, slots: dict[str, Part], layout: Layout) -> None:
 
 @contextmanager
 def _archive(path: Path, stream: BufferedIOBase, limit: int) -> Iterator[tarfile.TarFile]:
-    """Open a stream as an archive; refuse to read more than `limit` bytes of it."""
+    """Open a stream as an archive; read at most `limit` bytes of it."""
     try:
         capped = _Capped(path, stream, limit)
         with tarfile.open(mode="r|", fileobj=cast(IO[bytes], capped)) as archive:

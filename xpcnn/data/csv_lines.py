@@ -1,6 +1,6 @@
 """The lines of a CSV file that are not blank, their length limited.
 
-Refuses text that is not UTF-8.
+Rejects text that is not UTF-8.
 """
 
 import io

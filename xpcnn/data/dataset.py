@@ -1,7 +1,7 @@
 """A labelled set of images on the host, checked once when it is made.
 
 It holds what is on disk and changes nothing: images stay uint8 or float32 as they are, the model
-normalises. Refuses empty data, other dtypes, NaN, channels-last images and labels without a class.
+normalises. Rejects empty data, other dtypes, NaN, channels-last images and labels without a class.
 """
 
 import hashlib

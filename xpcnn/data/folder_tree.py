@@ -3,7 +3,7 @@
 `root/train`, `root/val` (or `valid`, `validation`) and `root/test` are parts where they hold a
 folder for each class; a folder of such a name that holds the pictures themselves is a class like
 any other. Folders inside a class belong to it. Passed over: hidden files, what operating systems
-leave behind, and files whose ending is not that of a picture, which are counted. Refuses folders
+leave behind, and files whose ending is not that of a picture, which are counted. Rejects folders
 that can be read in two ways.
 """
 
@@ -178,7 +178,7 @@ def _two_readings(root: Folder, named: Sequence[Folder], rest: Sequence[Folder])
 
 
 def _require_no_other_names(root: Folder, folders: Sequence[Folder]) -> None:
-    """Refuse parts that go by names such as seg_train and seg_test."""
+    """Reject parts that go by names such as seg_train and seg_test."""
     meant: dict[Name, str] = {}
     for folder in folders:
         words = re.split(r"[^a-z]+", folder.name.casefold())
@@ -192,7 +192,7 @@ def _require_no_other_names(root: Folder, folders: Sequence[Folder]) -> None:
 
 
 def _require_no_parts_inside(root: Folder, classes: Sequence[Folder]) -> None:
-    """Refuse classes that hold parts: cat/train, cat/test, dog/train, dog/test."""
+    """Reject classes that hold parts: cat/train, cat/test, dog/train, dog/test."""
     names = [{PARTS.get(f.name.casefold()) for f in folder.folders} for folder in classes]
     if len(classes) > 1 and all("train" in inside and len(inside - {None}) > 1 for inside in names):
         message = f"{root.path}: each class holds a folder train and other parts"

@@ -3,7 +3,7 @@
 Names of classes are those of the folders, in order (by number, where all are numbers). The pictures
 of the classes come in turn, so that the first ones are of all classes. `folder_tree` tells parts
 from classes, and `picture_sets` reads the pictures of all parts alike. Warns of empty folders,
-which are no classes. Refuses a single class, and damaged pictures, all of which are named, unless
+which are no classes. Rejects a single class, and damaged pictures, all of which are named, unless
 they are to be left out.
 """
 

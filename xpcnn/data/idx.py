@@ -1,7 +1,7 @@
 """The IDX files of MNIST and its relatives, plain or gzip-compressed.
 
 A file is four bytes 0, 0, type, rank, then `rank` big-endian 32-bit sizes, then the numbers, big-
-endian too, of the types uint8, int8, int16, int32, float32 and float64. Refuses whatever does not
+endian too, of the types uint8, int8, int16, int32, float32 and float64. Rejects whatever does not
 hold exactly what its header says: it reads at most one byte more. (Y. LeCun, C. Cortes, C. Burges,
 "The MNIST database of handwritten digits".)
 """
@@ -76,7 +76,7 @@ def _as_images(path: Path, x: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "i" and max(abs(int(x.min())), int(x.max())) > _EXACT:
         message = f"{path}: holds whole numbers up to {x.max()}, which float32 would round"
         raise DataError(hint(message, "smaller values, such as a 256th of these"))
-    with np.errstate(over="ignore"):  # infinity is refused with the data set
+    with np.errstate(over="ignore"):  # infinity is rejected with the data set
         return x.astype(np.float32)
 
 

@@ -1,6 +1,6 @@
 """Images, checked once on the host, and their statistics per channel.
 
-Refuses what would have to be guessed or converted: other ranks and dtypes, channels-last images,
+Rejects what would have to be guessed or converted: other ranks and dtypes, channels-last images,
 NaN. Every error begins with `where`, the data set the images belong to.
 """
 
@@ -20,7 +20,7 @@ _CHUNK = 1 << 17  # float64 values held at a time: 1 MiB, which stays in a core'
 
 
 def check_images(images: Images, where: str) -> None:
-    """Refuse what is not a finite uint8 or float32 array (n, c, h, w) on the host, with n > 0.
+    """Reject what is not a finite uint8 or float32 array (n, c, h, w) on the host, with n > 0.
 
     images: an array, or images that stay on disk.
 

@@ -1,6 +1,6 @@
 """Labels, checked once on the host: one class index per image.
 
-Refuses what would have to be guessed: one-hot rows, names, fractions, indices without a class.
+Rejects what would have to be guessed: one-hot rows, names, fractions, indices without a class.
 Every error is a LabelError that begins with `where`, the data set or file the labels belong to.
 """
 
@@ -56,12 +56,12 @@ def as_indices(labels: object, count: int, where: str) -> np.ndarray:
             y.dtype.kind, (f"dtype {y.dtype}", "numpy.asarray(labels, dtype='int64')")
         )
         raise LabelError(hint(f"{where}: labels must be integers, got {kind}", advice))
-    # a uint64 too large for int64 turns negative here, and `check_range` refuses it
+    # a uint64 too large for int64 turns negative here, and `check_range` rejects it
     return np.ascontiguousarray(y, dtype=np.int64)
 
 
 def check_range(y: np.ndarray, classes: int, where: str) -> None:
-    """Refuse labels outside 0..classes-1, saying how many there are and the first of them."""
+    """Reject labels outside 0..classes-1, saying how many there are and the first of them."""
     if y.min() >= 0 and y.max() < classes:
         return
     wrong = np.flatnonzero((y < 0) | (y >= classes))

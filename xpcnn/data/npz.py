@@ -3,7 +3,7 @@
 `images` and `labels` are the training part, or `train_images` and `train_labels` as in MedMNIST, or
 `x_train` and `y_train` as in Keras; the validation and the test part are named alike; `classes` are
 the names of the labels, which may be text themselves; what else is in the file is left alone.
-Refuses Python objects, which are pickled, and arrays that are not as long as their headers say: a
+Rejects Python objects, which are pickled, and arrays that are not as long as their headers say: a
 size is checked before memory is taken for it, and what is compressed expands to at most
 `files.LIMIT`.
 """

@@ -1,9 +1,9 @@
-"""Data sets of one's own, by their path: a CSV file, a .npz file, a folder of pictures by class.
+"""The user's own data sets, by their path: a CSV file, a .npz file, a folder of pictures by class.
 
 Where there is no test part, a fifth of each class becomes one: the images whose pixels have the
 lowest hashes. So an image keeps its part when others change places, and nearly always when others
 come or go; equal images are in the same part whatever their labels; neither seed nor limit makes a
-difference. Refuses to guess the kind of a file that its name does not tell.
+difference. Does not guess the kind of a file that its name does not tell.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Many picture files as the samples of one data set: one mode and one size for all of them.
 
 The headers of all files decide, then their pixels: floats only where all are; 16 bits where one of
-grey pictures has them; RGB where one has a colour; grey otherwise. Refuses floats among others.
+grey pictures has them; RGB where one has a colour; grey otherwise. Rejects floats among others.
 """
 
 import math

@@ -2,7 +2,7 @@
 on every backend.
 
 What is certainly wrong (labels out of range or one-hot, other dtypes, NaN, channels-last images) is
-an error as soon as a `Dataset` is made. Refuses nothing and changes nothing.
+an error as soon as a `Dataset` is made. Rejects nothing and changes nothing.
 """
 
 from collections.abc import Iterator, Sequence

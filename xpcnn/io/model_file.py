@@ -140,7 +140,7 @@ def specs(tensors: Mapping[str, numpy.ndarray]) -> dict[str, Spec]:
 
 
 def check_tensors(where: str, expected: Mapping[str, Spec], got: Mapping[str, Spec]) -> None:
-    """Refuse tensors that are missing, unknown, or of another shape or dtype; names all of them.
+    """Reject tensors that are missing, unknown, or of another shape or dtype; names all of them.
 
     Raises:
         CheckpointError: the tensors do not fit.

@@ -6,7 +6,7 @@ A file has `input_shape` and `classes`, the data that the network is made for; `
 for each layer in the form of `config.registry`; `loss`; `[training]`, what `Model.fit` takes, with
 "none" for None; and `name`, by default the file's. The rule for other data: `units = "classes"` (or
 `filters = "classes"`) stands for the number of classes of the data, all else stays as written, and
-sizes between layers are inferred. A file whose outputs do not match its classes is refused, as are
+sizes between layers are inferred. A file whose outputs do not match its classes is rejected, as are
 unknown names, with the nearest valid one.
 """
 

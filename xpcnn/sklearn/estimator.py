@@ -130,7 +130,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         raise ConfigError(hint(message, "model='small', or model=[Flatten(), Dense(10)]"))
 
     def _adapted(self, found: Preset, shape: Shape, outputs: int) -> Preset:
-        """Return a preset for samples of a shape and for so many outputs."""
+        """Return a preset for a shape of samples and a number of outputs."""
         raise NotImplementedError
 
     def _training(self, training: TrainingOptions) -> TrainingOptions:

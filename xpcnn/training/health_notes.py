@@ -4,7 +4,7 @@ from xpcnn.errors import HealthWarning, warn_user
 from xpcnn.samples import Samples
 from xpcnn.training.curves import guessing_loss, jump, overfitting
 from xpcnn.training.health import Finding, findings, new, warm_up
-from xpcnn.training.measure import checkup
+from xpcnn.training.measure import measured
 from xpcnn.training.run_state import RunState
 
 
@@ -43,7 +43,7 @@ class HealthNotes:
         updates = state.whole_updates
         update = next(updates.epoch(max(epoch, 1), 0, losses))
         labels = updates.train.labels
-        figures = checkup(state.network, state.whole_recipe, state.now.progress, update, labels)
+        figures = measured(state.network, state.whole_recipe, state.now.progress, update, labels)
         factor = updates.factor(max(state.step, 1), losses)
         found = findings(figures, state.step, factor, history["loss"])
         found += warm_up(state.options.whole_schedule(), updates.total)

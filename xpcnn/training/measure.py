@@ -25,7 +25,7 @@ _NEAR = 0.01
 
 
 @numpy.errstate(all="ignore")  # steps that are too large are measured too
-def checkup(
+def measured(
     network: Network, recipe: Recipe, progress: Progress, update: Update, labels: Array
 ) -> Figures:
     """Return figures of the network from the first batch of an update.

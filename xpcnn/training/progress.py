@@ -37,7 +37,7 @@ class Progress(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a run is, between two updates: its progress after so many forward passes."""
+    """Where a run is, between two updates: its progress after a number of forward passes."""
 
     progress: Progress
     passes: int

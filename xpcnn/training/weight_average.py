@@ -42,7 +42,7 @@ def _share(recipe: Recipe, step: Array) -> Array:
 
 
 def has_begun(recipe: Recipe, step: int) -> bool:
-    """Whether there is an average after so many updates."""
+    """Whether there is an average after `step` updates."""
     return recipe.ema is not None or (
         recipe.swa is not None and step // recipe.swa[1] >= recipe.swa[0]
     )

@@ -1,6 +1,6 @@
 """A network of ours built in PyTorch, with our weights: what we are timed and compared against.
 
-Refuses what PyTorch has no module for (`BackendError`, with the layer's name).
+Rejects what PyTorch has no module for (`BackendError`, with the layer's name).
 """
 
 from collections.abc import Callable, Sequence

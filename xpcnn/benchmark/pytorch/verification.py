@@ -76,7 +76,7 @@ def computed_by_us(
 def computed_by_pytorch(
     model: Model, x: numpy.ndarray, labels: numpy.ndarray
 ) -> tuple[list[Expected], float]:
-    """Return the same of PyTorch in float64, and the roundings that the results may differ by."""
+    """Return PyTorch's results in float64, and by how many roundings ours may differ from them."""
     plain = plain_copy(model, "float64")
     theirs = Theirs(plain, x.astype("float64"), labels, "train", FORMATS[0])
     magnitudes = Magnitudes(theirs.module)
