@@ -157,6 +157,12 @@ def test_softplus_is_a_line_above_the_threshold(lib: Lib) -> None:
     assert_same(pullback(lib.asarray([1.0, 1.0]))[0], [1 / (1 + numpy.exp(-2.0)), 1.0], lib)
 
 
+def test_gelu_far_below_zero_is_zero(lib: Lib) -> None:
+    y, pullback = ops.gelu(lib.asarray([-1e30, -20.0, 20.0, 1e30]))
+    assert_same(y, [0.0, 0.0, 20.0, 1e30], lib)
+    assert_same(pullback(lib.asarray([1.0] * 4))[0], [0.0, 0.0, 1.0, 1.0], lib)
+
+
 def test_prelu_learns_a_slope_per_channel(lib: Lib) -> None:
     x = lib.asarray([[[[-2.0, 3.0]], [[-4.0, -5.0]]]])
     y, pullback = ops.prelu(x, lib.asarray([0.5, 0.1]))
