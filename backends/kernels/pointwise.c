@@ -1,48 +1,167 @@
-/* One pass over numbers, in pieces for the threads. Loops that the compiler turns into vectors. */
+/* Activations, one line of a table each: y = f(x), and dx of dy and of the x or y that was kept.
+
+   a, b: the hyperparameters. Where a line's dx names y, Python keeps y for the backward pass, else
+   x. A factor of dy stands in brackets, so that it is rounded before it meets dy. */
 
 #include "export.h"
+#include "functions.h"
 #include "threads.h"
 
+#include <string.h>
+
+#define ZERO broadcast(0)
+#define ONE broadcast(1)
+
+static const float PER_ROOT_2_PI = 0.398942280f, GELU_1 = 1.59576912f, GELU_3 = 0.0713548162f;
+
+/* x tanh(log(1 + e^x)) = x n / d: by e^-|x|, so that nothing overflows */
 typedef struct {
-    const float *a, *b;
-    float *c;
+    Lanes e, n, d;
+} Mish;
+
+INLINE Mish mish_of(Lanes x)
+{
+    Lanes e = exponential(-magnitude(x));
+    Lanes n = chosen(x < 0, e * (e + 2), 1 + 2 * e);
+    return (Mish){e, n, n + 2 * chosen(x < 0, ONE, e * e)};
+}
+
+/* t + x (1 - t^2) logistic(x), t = n / d */
+INLINE Lanes mish_slope(Lanes x)
+{
+    Mish m = mish_of(x);
+    return m.n / m.d + x * (4 * chosen(x < 0, m.e, m.e * m.e) * (1 + m.e) / (m.d * m.d));
+}
+
+/* s (1 + x (1 - s)), s = logistic(x) */
+INLINE Lanes silu_slope(Lanes x)
+{
+    Lanes e = exponential(-magnitude(x)), large = 1 / (1 + e), small = e * large;
+    return chosen(x < 0, small, large) * (1 + x * chosen(x < 0, large, small));
+}
+
+/* log(1 + e^ax) / a, and x where ax > b */
+INLINE Lanes soft(Lanes x, Lanes a, Lanes b)
+{
+    Lanes y = chosen(x < 0, ZERO, x) + logarithm_1_plus(exponential(-magnitude(a * x))) / a;
+    return chosen(a * x > b, x, y);
+}
+
+/* x Phi(x), and its slope Phi(x) + x phi(x) */
+INLINE Lanes gelu(Lanes x)
+{
+    Lanes e;
+    return x * normal_distribution(x, &e);
+}
+
+INLINE Lanes gelu_slope(Lanes x)
+{
+    Lanes e, below = normal_distribution(x, &e);
+    return below + x * (e * PER_ROOT_2_PI);
+}
+
+/* x logistic(u), u = GELU_1 x + GELU_3 x^3, and its slope, where u' of a large x meets 0 */
+INLINE Lanes gelu_u(Lanes x)
+{
+    return x * (GELU_1 + GELU_3 * x * x);
+}
+
+INLINE Lanes gelu_tanh_slope(Lanes x)
+{
+    Lanes e = exponential(-magnitude(gelu_u(x))), large = 1 / (1 + e), z = within(-100, x, 100);
+    Lanes du = GELU_1 + 3 * GELU_3 * z * z;
+    return chosen(x < 0, e * large, large) + x * (e * large * large * du);
+}
+
+#define ACTIVATIONS(LINE)                                                                          \
+    LINE(relu, chosen(x < 0, ZERO, x), chosen(y != 0, dy, ZERO))                                   \
+    LINE(leaky_relu, chosen(x > 0, x, a * x), dy * chosen(x > 0, ONE, a))                          \
+    LINE(elu, chosen(x > 0, x, a * exponential_less_1(x)),                                         \
+         dy * chosen(x > 0, ONE, a * exponential(x)))                                              \
+    LINE(selu, b * chosen(x > 0, x, a * exponential_less_1(x)),                                    \
+         dy * (b * chosen(x > 0, ONE, a * exponential(x))))                                        \
+    LINE(sigmoid, logistic(x), dy * y * (1 - y))                                                   \
+    LINE(tanh, hyperbolic_tangent(x), dy * (1 - y * y))                                            \
+    LINE(silu, x * logistic(x), dy * silu_slope(x))                                                \
+    LINE(softplus, soft(x, a, b), dy * chosen(a * x > b, ONE, logistic(a * x)))                    \
+    LINE(mish, x * (mish_of(x).n / mish_of(x).d), dy * mish_slope(x))                              \
+    LINE(softsign, x / (1 + magnitude(x)), dy / ((1 + magnitude(x)) * (1 + magnitude(x))))         \
+    LINE(hard_sigmoid, within(0, a * x + b, 1), dy * chosen((y <= 0) | (y >= 1), ZERO, a))         \
+    LINE(hard_swish, x * within(0, x / 6 + 0.5f, 1),                                               \
+         dy * chosen(x <= -3, ZERO, chosen(x >= 3, ONE, x / 3 + 0.5f)))                            \
+    LINE(hard_tanh, chosen(x <= a, a, chosen(x >= b, b, x)),                                       \
+         dy * chosen((y <= a) | (y >= b), ZERO, ONE))                                              \
+    LINE(gelu, gelu(x), dy * gelu_slope(x))                                                        \
+    LINE(gelu_tanh, x * logistic(gelu_u(x)), dy * gelu_tanh_slope(x))
+
+/* Of whole vectors: from x to y; from x or y, and dy, to dx. */
+typedef void (*Loop)(const float *from, const float *dy, float *to, long size, Lanes a, Lanes b);
+
+#define VECTOR(p) (*(const Lanes *)((p) + i))
+#define LINE(name, f, df)                                                                          \
+    static void name##_forward(const float *from, const float *dy, float *to, long size, Lanes a,  \
+                               Lanes b)                                                            \
+    {                                                                                              \
+        for (long i = 0; i < size; i += LANES) {                                                   \
+            Lanes x = VECTOR(from);                                                                \
+            *(Lanes *)(to + i) = f;                                                                \
+        }                                                                                          \
+    }                                                                                              \
+    static void name##_backward(const float *from, const float *grad, float *to, long size,        \
+                                Lanes a, Lanes b)                                                  \
+    {                                                                                              \
+        for (long i = 0; i < size; i += LANES) {                                                   \
+            Lanes x = VECTOR(from), y = x, dy = VECTOR(grad);                                      \
+            *(Lanes *)(to + i) = df;                                                               \
+        }                                                                                          \
+    }
+ACTIVATIONS(LINE)
+#undef LINE
+
+static const struct {
+    const char *name;
+    Loop forward, backward;
+} table[] = {
+#define LINE(name, f, df) {#name, name##_forward, name##_backward},
+    ACTIVATIONS(LINE)
+#undef LINE
+};
+
+typedef struct {
+    Loop loop;
+    const float *from, *dy;
+    float *to;
+    float a, b;
     long size, pieces;
 } Arguments;
 
-#define EACH(p, piece) \
-    for (long i = p->size * piece / p->pieces, end = p->size * (piece + 1) / p->pieces; i < end; i++)
-
-static long relu_piece(void *arguments, long piece)
+static long piece_of(void *arguments, long piece)
 {
     const Arguments *p = arguments;
-    const float *x = p->a;
-    float *restrict y = p->c;
-    EACH(p, piece)
-        y[i] = x[i] < 0 ? 0 : x[i]; /* NaN stays */
+    long i = p->size * piece / p->pieces, left = p->size * (piece + 1) / p->pieces - i;
+    long whole = left - left % LANES, rest = (left - whole) * (long)sizeof(float);
+    const float *from = p->from + i, *dy = p->dy + i;
+    float last[3][LANES] = {{0}};
+    Lanes a = broadcast(p->a), b = broadcast(p->b);
+    p->loop(from, dy, p->to + i, whole, a, b);
+    if (rest) {
+        memcpy(last[0], from + whole, rest);
+        memcpy(last[1], dy + whole, rest);
+        p->loop(last[0], last[1], last[2], LANES, a, b);
+        memcpy(p->to + i + whole, last[2], rest);
+    }
     return 0;
 }
 
-/* y = max(x, 0) */
-EXPORT long xpcnn_relu(const float *x, float *y, long size, long pieces, long threads)
+/* From x to y, or where there is a dy from x or y to dx; -1 where the table has no such name. */
+EXPORT long xpcnn_activation(const char *name, const float *from, const float *dy, float *to, float a,
+                             float b, long size, long pieces, long threads)
 {
-    Arguments p = {.a = x, .c = y, .size = size, .pieces = pieces};
-    return run_pieces(relu_piece, &p, pieces, threads);
-}
-
-static long relu_gradient_piece(void *arguments, long piece)
-{
-    const Arguments *p = arguments;
-    const float *dy = p->a, *y = p->b;
-    float *restrict dx = p->c;
-    EACH(p, piece)
-        dx[i] = y[i] != 0 ? dy[i] : 0;
-    return 0;
-}
-
-/* dx = dy where y is not 0: exactly where x > 0, or NaN */
-EXPORT long xpcnn_relu_gradient(const float *dy, const float *y, float *dx, long size, long pieces,
-                                long threads)
-{
-    Arguments p = {.a = dy, .b = y, .c = dx, .size = size, .pieces = pieces};
-    return run_pieces(relu_gradient_piece, &p, pieces, threads);
+    for (unsigned long k = 0; k < sizeof table / sizeof table[0]; k++)
+        if (!strcmp(name, table[k].name)) {
+            Arguments p = {dy ? table[k].backward : table[k].forward, from, dy ? dy : from, to,
+                           a, b, size, pieces};
+            return run_pieces(piece_of, &p, pieces, threads);
+        }
+    return -1;
 }

@@ -20,6 +20,7 @@ from xpcnn import ops
 PACKAGE = "xpcnn.backends.numpy_kernels.compiled"
 compiled: Any = import_module(PACKAGE)
 library: Any = import_module(f"{PACKAGE}.shared_library")
+pointwise: Any = import_module(f"{PACKAGE}.pointwise")
 ROOMS = ("conv", "linear", "norm", "optimizer", "pointwise", "pool")
 CALLERS = [import_module(f"{PACKAGE}.{name}") for name in ROOMS]
 

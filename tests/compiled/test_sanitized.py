@@ -11,7 +11,7 @@ from unittest import mock
 import numpy
 import pytest
 
-from tests.compiled.support import compiled, cut, library, require_compiler, whole
+from tests.compiled.support import compiled, cut, library, pointwise, require_compiler, whole
 from tests.lib import Host
 from xpcnn import backend
 from xpcnn.optimizers import SGD, Adam
@@ -56,7 +56,7 @@ def all_kernels() -> None:
             back("batch_norm", x, b[:1].repeat(c), None)
             back("batch_norm_inference", x, None, b[:1].repeat(c), *(numpy.ones((2, c), "f4")))
             back("avg_pool2d", x, size=(3, 2))
-            for activation in ("relu", "sigmoid", "tanh"):
+            for activation in pointwise.ACTIVATIONS:
                 back(activation, x)
             backend.load("numpy")
             for rule in (SGD(), SGD(momentum=0.5, nesterov=True), SGD(momentum=0.5), Adam()):

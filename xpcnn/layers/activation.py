@@ -197,10 +197,7 @@ class HardTanh(Elementwise):
 
 @dataclass(frozen=True)
 class Sigmoid(Elementwise):
-    """y = 1 / (1 + e^-x), elementwise. Backward: dx = dy y (1 - y).
-
-    In float32 on NumPy, the kernel in C returns 0 below x = -87, where y is less than 1.7e-38.
-    """
+    """y = 1 / (1 + e^-x), elementwise. Backward: dx = dy y (1 - y)."""
 
     op = staticmethod(ops.sigmoid)
 

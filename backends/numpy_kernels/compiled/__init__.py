@@ -8,10 +8,11 @@ from .conv import conv2d, conv_relu_pool
 from .linear import dense
 from .norm import batch_norm, batch_norm_inference
 from .optimizer import adam, sgd
-from .pointwise import relu, sigmoid, tanh
+from .pointwise import ACTIVATIONS
 from .pool import avg_pool2d
 
 KERNELS: dict[str, Kernel] = {
+    **ACTIVATIONS,
     "adam": adam,
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
@@ -19,10 +20,7 @@ KERNELS: dict[str, Kernel] = {
     "conv2d": conv2d,
     "conv_relu_pool": conv_relu_pool,
     "dense": dense,
-    "relu": relu,
     "sgd": sgd,
-    "sigmoid": sigmoid,
-    "tanh": tanh,
 }
 
 

@@ -1,4 +1,4 @@
-"""Activations in C (pointwise.c, squash.c): float32."""
+"""Activations in C, lines of the table in pointwise.c: float32."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,34 +12,111 @@ from .shared_library import Call, serves
 
 PASS = 8  # multiplications that take as long as a pass over one number
 
+ACTIVATION = Call("activation", "pppp ff lll", "activation")
 
-def activation(name: str) -> tuple[Callable[[Array], Any], Callable[[Array, Array], Array]]:
-    """Return the kernel of a function of that name in C, and (dy, y) -> dx.
 
-    Both work in the memory order of their second array, which x or y is.
+def run(name: str, x: Array, a: float = 0.0, b: float = 0.0, *, keeps: str = "x") -> Any:
+    """Return f(x) of the line `name` with hyperparameters a and b, and its pullback.
+
+    Both work in the memory order of x. keeps: "x" or "y", whichever the line's dx is made of.
     """
-    forward = Call(name, "pp lll")
-    backward = Call(f"{name}_gradient", "ppp lll")
+    if not serves(x):
+        return NotImplemented
+    y = np.empty_like(x)
+    x = laid_out_as(y, x)
+    kept = x if keeps == "x" else y
+    _call(name, x, None, y, a, b)
 
-    def gradient(dy: Array, y: Array) -> Array:
-        dy, dx = cotangent(dy, y), np.empty_like(y)
-        backward(laid_out_as(y, dy), y, dx, y.size, *sharing(y.size, PASS * y.size))
-        return dx
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+        return (_gradient(name, dy, kept, a, b) if wants is None or wants[0] else None,)
 
-    def kernel(x: Array) -> Any:
-        if not serves(x):
-            return NotImplemented
-        y = np.empty_like(x)
-        forward(laid_out_as(y, x), y, x.size, *sharing(x.size, PASS * x.size))
-
-        def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
-            return (gradient(dy, y) if wants is None or wants[0] else None,)
-
-        return y, pullback
-
-    return kernel, gradient
+    return y, pullback
 
 
-relu, relu_gradient = activation("relu")
-sigmoid, _ = activation("sigmoid")
-tanh, _ = activation("hyperbolic_tangent")
+def _gradient(name: str, dy: Array, kept: Array, a: float = 0.0, b: float = 0.0) -> Array:
+    dy, dx = cotangent(dy, kept), np.empty_like(kept)
+    _call(name, kept, laid_out_as(kept, dy), dx, a, b)
+    return dx
+
+
+def _call(name: str, x: Array, dy: Array | None, out: Array, a: float, b: float) -> None:
+    ACTIVATION(name.encode(), x, dy, out, a, b, x.size, *sharing(x.size, PASS * x.size))
+
+
+def relu_gradient(dy: Array, y: Array) -> Array:
+    """Return dy where y is not 0, otherwise 0."""
+    return _gradient("relu", dy, y)
+
+
+def relu(x: Array) -> Any:
+    return run("relu", x, keeps="y")
+
+
+def leaky_relu(x: Array, *, slope: float = 0.01) -> Any:
+    return run("leaky_relu", x, slope)
+
+
+def elu(x: Array, *, alpha: float = 1.0) -> Any:
+    return run("elu", x, alpha)
+
+
+def selu(
+    x: Array,
+    *,
+    alpha: float = 1.6732632423543772848170429916717,
+    scale: float = 1.0507009873554804934193349852946,
+) -> Any:
+    return run("selu", x, alpha, scale)
+
+
+def gelu(x: Array, *, approximate: str = "none") -> Any:
+    return run("gelu" if approximate == "none" else "gelu_tanh", x)
+
+
+def silu(x: Array) -> Any:
+    return run("silu", x)
+
+
+def mish(x: Array) -> Any:
+    return run("mish", x)
+
+
+def softplus(x: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    return run("softplus", x, beta, threshold)
+
+
+def softsign(x: Array) -> Any:
+    return run("softsign", x)
+
+
+def hard_sigmoid(x: Array, *, slope: float = 1 / 6, offset: float = 0.5) -> Any:
+    return run("hard_sigmoid", x, slope, offset, keeps="y")
+
+
+def hard_swish(x: Array) -> Any:
+    return run("hard_swish", x)
+
+
+def hard_tanh(x: Array, *, low: float = -1.0, high: float = 1.0) -> Any:
+    return run("hard_tanh", x, low, high, keeps="y")
+
+
+def relu6(x: Array) -> Any:
+    return run("hard_tanh", x, 0.0, 6.0, keeps="y")
+
+
+def sigmoid(x: Array) -> Any:
+    return run("sigmoid", x, keeps="y")
+
+
+def tanh(x: Array) -> Any:
+    return run("tanh", x, keeps="y")
+
+
+ACTIVATIONS: dict[str, Callable[..., Any]] = {
+    kernel.__name__: kernel
+    for kernel in (
+        *(relu, leaky_relu, elu, selu, gelu, silu, mish, softplus, softsign),
+        *(hard_sigmoid, hard_swish, hard_tanh, relu6, sigmoid, tanh),
+    )
+}

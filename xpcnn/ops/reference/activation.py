@@ -69,7 +69,7 @@ def leaky_relu(x: Array, *, slope: float = 0.01) -> Array:
 
     slope: any finite number.
 
-    Kernels: none.
+    Kernels: C.
     """
     return namespace(x).where(x > 0, x, slope * x)
 
@@ -85,7 +85,7 @@ def elu(x: Array, *, alpha: float = 1.0) -> Array:
 
     Source: Clevert et al. 2015, arXiv:1511.07289.
 
-    Kernels: none.
+    Kernels: C.
     """
     xp = namespace(x)
     return xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, 0.0, x)))
@@ -107,7 +107,7 @@ def selu(x: Array, *, alpha: float = SELU_ALPHA, scale: float = SELU_SCALE) -> A
 
     Source: Klambauer et al. 2017, arXiv:1706.02515.
 
-    Kernels: none.
+    Kernels: C.
     """
     return scale * elu(x, alpha=alpha)
 
@@ -147,7 +147,7 @@ def silu(x: Array) -> Array:
 
     Source: Elfwing et al. 2017, arXiv:1702.03118.
 
-    Kernels: none.
+    Kernels: C.
     """
     return x * sigmoid(x)
 
@@ -165,7 +165,7 @@ def softplus(x: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
     beta: above 0; the larger, the closer to ReLU.
     threshold: any number.
 
-    Kernels: none.
+    Kernels: C.
     """
     xp = namespace(x)
     y = xp.where(x <= 0, 0.0, x) + xp.log1p(xp.exp(-xp.abs(beta * x))) / beta
@@ -181,7 +181,7 @@ def mish(x: Array) -> Array:
 
     Source: Misra 2019, arXiv:1908.08681.
 
-    Kernels: none.
+    Kernels: C.
     """
     return x * namespace(x).tanh(softplus(x))
 
@@ -194,7 +194,7 @@ def d_mish(x: Array, y: Array) -> Array:
 def softsign(x: Array) -> Array:
     """y = x / (1 + |x|). Derivative: 1 / (1 + |x|)^2.
 
-    Kernels: none.
+    Kernels: C.
     """
     return x / (1.0 + namespace(x).abs(x))
 
@@ -209,7 +209,7 @@ def hard_sigmoid(x: Array, *, slope: float = 1 / 6, offset: float = 0.5) -> Arra
 
     slope, offset: of the line; the defaults are those of PyTorch and ONNX's HardSwish.
 
-    Kernels: none.
+    Kernels: C.
     """
     line = slope * x + offset
     xp = namespace(x)
@@ -226,7 +226,7 @@ def hard_swish(x: Array) -> Array:
 
     Source: Howard et al. 2019, arXiv:1905.02244.
 
-    Kernels: none.
+    Kernels: C.
     """
     return x * hard_sigmoid(x)
 
@@ -241,7 +241,7 @@ def hard_tanh(x: Array, *, low: float = -1.0, high: float = 1.0) -> Array:
 
     low, high: the bounds, low <= high; infinite for none.
 
-    Kernels: none.
+    Kernels: C.
     """
     xp = namespace(x)
     return xp.where(x <= low, low, xp.where(x >= high, high, x))
@@ -257,7 +257,7 @@ def relu6(x: Array) -> Array:
 
     Source: Sandler et al. 2018, arXiv:1801.04381.
 
-    Kernels: none.
+    Kernels: C.
     """
     return hard_tanh(x, low=0.0, high=6.0)
 
@@ -274,7 +274,7 @@ def gelu(x: Array, *, approximate: str = "none") -> Array:
 
     Source: Hendrycks and Gimpel 2016, arXiv:1606.08415.
 
-    Kernels: none.
+    Kernels: C.
     """
     if approximate == "tanh":
         return 0.5 * x * (1.0 + namespace(x).tanh(_gelu_u(x)))
