@@ -59,6 +59,35 @@ def presets(folder: Path) -> None:
         (folder / path.name).write_bytes(path.read_bytes())
 
 
+def shards(folder: Path) -> None:
+    """Write tar shards of all formats of pictures, with short and long names."""
+    import tarfile
+
+    images, labels = samples(12)
+    for part, form in (("train", tarfile.PAX_FORMAT), ("test", tarfile.GNU_FORMAT)):
+        with tarfile.open(folder / f"{part}-0.tar", "w", format=form) as archive:
+            for i, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
+                ending, kind = [*FORMATS.items()][i % len(FORMATS)]
+                picture = io.BytesIO()
+                Image.fromarray(image[0]).save(picture, kind)
+                key = f"{i}" if i % 2 else f"{'long' * 30}{i}"
+                for name, content in ((ending, picture.getvalue()), ("cls", b"%d" % label)):
+                    info = tarfile.TarInfo(f"{key}.{name}")
+                    info.size = len(content)
+                    archive.addfile(info, io.BytesIO(content))
+
+
+def packs(folder: Path) -> None:
+    """Write what `xpcnn pack` makes of the shards."""
+    from xpcnn.data.paths import How, streams
+    from xpcnn.io.pack import pack
+
+    (folder / ".shards").mkdir()
+    shards(folder / ".shards")
+    found = streams(folder / ".shards", How())
+    pack(found.parts, ("a", "b", "c"), folder / "pack")
+
+
 def configs(folder: Path) -> None:
     (folder / "run.toml").write_text(
         'dataset = "digits"\nmodel = "digits"\nlimit = 60\nepochs = 3\noptimizer = "adamw"\n'

@@ -11,7 +11,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -197,6 +197,18 @@ def _read_pictures(path: Path) -> None:
     _check(*xpcnn.data.load(path.parents[1]))
 
 
+def _read_shards(path: Path) -> None:
+    streamed = xpcnn.data.load(path.parent, stream=True)
+    for part in (*streamed, *xpcnn.data.load(path.parent)):
+        assert part.images[:].shape == (len(part), *part.shape)
+        _check(replace(part, images=part.images[:]))
+
+
+def _read_pack(path: Path) -> None:
+    for part in xpcnn.data.load(path.parent):
+        _check(replace(part, images=part.images[:]))
+
+
 READERS = {
     "model": Reader(originals.models, _read_model, _sealed),
     "checkpoint": Reader(originals.checkpoints, _resume, _sealed),
@@ -209,6 +221,8 @@ READERS = {
     "cifar": Reader(originals.cifar, _read_cifar, _binary),
     "cifar.tar": Reader(originals.cifar_packed, _read_cifar, _packed),
     "csv": Reader(originals.csv, _read_data, _text),
+    "shards": Reader(originals.shards, _read_shards, _binary),
+    "pack": Reader(originals.packs, _read_pack, _text),
     "pictures": Reader(originals.pictures, _read_pictures, _binary),
 }
 

@@ -208,7 +208,9 @@ def is_path(name: PathLike) -> bool:
         return True
     if known(name) is not None:
         return False
-    written = name.lower().endswith((".csv", ".npz")) or any(s in name for s in (os.sep, "/"))
+    written = name.lower().endswith((".csv", ".npz", ".tar")) or any(
+        s in name for s in (os.sep, "/")
+    )
     return written or os.path.exists(name)
 
 

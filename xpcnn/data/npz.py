@@ -208,7 +208,7 @@ def _array(
         raise DataError(hint(f"{where} is encrypted, or packed as NumPy never does", _FORM))
     with archive.open(info) as member:
         source = cast(BufferedIOBase, member)
-        shape, fortran, dtype = _header(where, source)
+        shape, fortran, dtype = array_header(where, source)
         size = math.prod(shape) * dtype.itemsize
         what = f"{where}: its header says {dtype} {shape}, {size} bytes"
         if size > min(info.compress_size, path.stat().st_size) * expansion:
@@ -263,7 +263,7 @@ def _mapped(
     return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
 
 
-def _header(where: str, source: BufferedIOBase) -> tuple[Shape, bool, np.dtype]:
+def array_header(where: str, source: BufferedIOBase) -> tuple[Shape, bool, np.dtype]:
     """Return shape, order and dtype of an array in NumPy's .npy format, without evaluating them."""
     start = source.read(8)
     width = {b"\x01": 2, b"\x02": 4, b"\x03": 4}.get(start[6:7], 0)  # by version

@@ -14,15 +14,18 @@ from typing import NamedTuple
 import numpy as np
 
 from xpcnn import random
-from xpcnn.data import csv_file, folders, npz
+from xpcnn.data import csv_file, folders, npz, packed, shard_index
 from xpcnn.data.csv_columns import Layout
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
+from xpcnn.data.folder_tree import Name
 from xpcnn.data.hashes import lowest, unit_hashes
 from xpcnn.data.images import Part
 from xpcnn.data.labels import MOST_CLASSES, check_range, relabelled
 from xpcnn.data.reading import Fit, Reading, observed
 from xpcnn.data.stored import joined, part_of
+from xpcnn.data.stream import Stream
+from xpcnn.data.stream_parts import Wanted, as_streams
 from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError, hint
 
 TEST_FRACTION = 0.2
@@ -41,6 +44,16 @@ class Contents(NamedTuple):
     classes: tuple[str, ...] | None
     reading: Reading | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> dict[Name, Part]:
+        """The parts that there are, by name."""
+        given: dict[Name, Part | None] = {
+            "train": self.train,
+            "validation": self.validation,
+            "test": self.test,
+        }
+        return {name: part for name, part in given.items() if part is not None}
 
 
 @dataclass(frozen=True)
@@ -71,11 +84,7 @@ def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None,
     """
     (images, labels), validation, test, classes, reading, notes = _read(path, how)
     if classes is None:
-        largest = int(labels.max())
-        if largest >= MOST_CLASSES:
-            message = f"{path}: the largest label is {largest}, and no class names are given"
-            raise LabelError(hint(message, "an array classes with a name for each label from 0 on"))
-        classes = tuple(map(str, range(max(largest, 0) + 1)))
+        classes = _numbers(labels, path)
     check_range(labels, len(classes), str(path))
     name_of_test = name
     if test is None:
@@ -184,7 +193,8 @@ def is_unlabelled(path: Path, image_size: Size) -> bool:
 def _read(path: Path, how: How) -> Contents:
     kind = path.suffix.lower()
     pictures = os.path.isdir(path) and not os.path.isfile(path / "train.csv")
-    if how.image_fit is not None and os.path.exists(path) and not pictures:
+    fitted = (pictures and not packed.is_packed(path)) or shard_index.is_shards(path)
+    if how.image_fit is not None and os.path.exists(path) and not fitted:
         message = f"image_fit is given, but {path} is no folder of pictures"
         raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
     csv = (path / "train.csv") if os.path.isdir(path) else path
@@ -194,6 +204,10 @@ def _read(path: Path, how: How) -> Contents:
             raise ConfigError(hint(message, "leave --label-column (label_column) out"))
     elif csv is not path:
         return _read_csv_folder(path, how)
+    if packed.is_packed(path):
+        return _read_pack(path, how)
+    if shard_index.is_shards(path):
+        return _read_shards(path, how)
     if pictures:
         return Contents(
             *folders.read(
@@ -212,7 +226,59 @@ def _read(path: Path, how: How) -> Contents:
             raise ShapeError(hint(message, "leave --image-size (image_size) out"))
         return Contents(train, validation, test, classes, None, notes)
     message = f"{shown(path)}: is no kind of data file that is known"
-    raise DataError(hint(message, "a .csv or .npz file, or a folder with a folder for each class"))
+    raise DataError(
+        hint(message, "a .csv, .npz or .tar file, or a folder with a folder for each class")
+    )
+
+
+def streams(path: Path, how: How) -> Contents:
+    """Return what is at a path as streams of pictures, with names of the classes.
+
+    Raises:
+        DataError, LabelError: it is no folder of pictures or of tar shards, or says what is wrong.
+    """
+    found = _read(path, replace(how, stream=True))
+    if not isinstance(found.train[0], Stream):
+        message = f"{shown(path)}: is no folder of pictures or of tar shards"
+        raise DataError(hint(message, "a folder with a folder of pictures for each class"))
+    return found
+
+
+def _read_pack(folder: Path, how: How) -> Contents:
+    """Return the parts that `xpcnn pack` wrote."""
+    parts, classes, reading = packed.read(folder, how.reading, how.stream)
+    if how.image_size not in (None, reading.size):
+        message = f"{folder}: holds images of {reading.size}, not of {how.image_size}"
+        raise ShapeError(hint(message, "leave --image-size (image_size) out"))
+    return Contents(parts["train"], parts.get("validation"), parts.get("test"), classes, reading)
+
+
+def _read_shards(path: Path, how: How) -> Contents:
+    """Return the parts of tar shards: streams, or arrays where they are small."""
+    index, rows, classes = shard_index.index_of(path)
+    wanted = Wanted(how.image_size, how.image_fit, how.reading, how.skip_damaged, how.stream)
+    found = as_streams(index, rows, wanted)
+    if found is None:
+        found = as_streams(index, rows, wanted._replace(stream=True))
+        assert found is not None
+        parts = {name: (images[:], labels) for name, (images, labels) in found.parts.items()}
+        found = found._replace(parts=parts)
+    if classes is None:
+        classes = _numbers(index.labels, path)
+    parts, reading, notes = found
+    check_range(index.labels, len(classes), str(path))
+    return Contents(
+        parts["train"], parts.get("validation"), parts.get("test"), classes, reading, notes
+    )
+
+
+def _numbers(labels: np.ndarray, path: Path) -> tuple[str, ...]:
+    """Return the numbers up to the largest label as names of classes."""
+    largest = int(labels.max())
+    if largest >= MOST_CLASSES:
+        message = f"{path}: the largest label is {largest}, and no class names are given"
+        raise LabelError(hint(message, "an array classes with a name for each label from 0 on"))
+    return tuple(map(str, range(max(largest, 0) + 1)))
 
 
 def _read_csv_folder(folder: Path, how: How) -> Contents:

@@ -65,9 +65,7 @@ class Stream(Stored):
         return np.asarray(self.index.words[self.rows])
 
     def identity(self) -> Iterator[np.ndarray]:
-        """Yield what the run depends on: how pictures are read, and their names."""
-        yield np.frombuffer(repr(self.reading).encode(), np.uint8)
-        yield self.words
+        return picture_identity(self.reading, self.words)
 
     def batches(self, wanted: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         rows = (self.rows[where] for where in wanted)
@@ -125,6 +123,12 @@ def damage_notes(parts: Iterable[Images]) -> tuple[str, ...]:
     first = str(next(iter(found.values()))).partition("\nTry: ")[0]
     note = f"damaged pictures left out, each with another of its class in its place: {len(found)}"
     return (f"{note}; the first: {first}",)
+
+
+def picture_identity(reading: Reading, words: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield what a run on pictures depends on: how they are read, and hashes of their names."""
+    yield np.frombuffer(repr(reading).encode(), np.uint8)
+    yield words
 
 
 def lowest_words(words: np.ndarray, most: int) -> np.ndarray:

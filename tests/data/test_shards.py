@@ -1,0 +1,135 @@
+"""Tar shards in webdataset's layout: read where they lie, and trusted in nothing."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy
+import pytest
+
+import xpcnn
+from tests.data.picture_kit import picture
+from xpcnn.data.shard_index import entries, index_of
+from xpcnn.data.stream import Stream
+from xpcnn.errors import DataError, LabelError, XpcnnError
+
+image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+
+
+def png(value: int) -> bytes:
+    out = io.BytesIO()
+    image.fromarray(numpy.full((3, 2), value, numpy.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def shard(path: Path, *files: tuple[str, bytes], form: int = tarfile.USTAR_FORMAT) -> Path:
+    """Write an uncompressed tar file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w", format=form) as archive:
+        for name, content in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def sample(key: str, value: int, label: str) -> list[tuple[str, bytes]]:
+    return [(f"{key}.png", png(value)), (f"{key}.cls", label.encode())]
+
+
+def test_samples_are_pictures_and_their_classes(tmp_path: Path) -> None:
+    path = shard(tmp_path / "s.tar", *sample("0001", 7, "1"), *sample("a/0002.x", 9, "0"))
+    index, rows, classes = index_of(path)
+    assert (index.labels.tolist(), classes) == ([1, 0], None)
+    assert rows["train"].tolist() == [0, 1]
+    assert index.file(1).content == png(9)
+    assert index.file(0).name == f"{tmp_path}/s.tar/0001.png"
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_names_of_any_length(form: int, tmp_path: Path) -> None:
+    names = ["./x.cls", f"{'d' * 90}/{'e' * 90}.cls"]
+    if form != tarfile.USTAR_FORMAT:
+        names.append(f"{'long' * 99}.cls")
+    path = shard(tmp_path / "s.tar", *((name, b"1") for name in names), form=form)
+    found = [entry.name for entry, _ in entries(path)]
+    assert found == [name.removeprefix("./") for name in names]
+
+
+def test_parts_and_names_of_classes(tmp_path: Path) -> None:
+    for part, count in (("train-0", 4), ("train-1", 2), ("val-0", 2), ("test-0", 2)):
+        files = [f for i in range(count) for f in sample(f"{part}{i}", 10 * i, str(i % 2))]
+        shard(tmp_path / f"pets-{part}.tar", *files)
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    train, validation, test = xpcnn.data.load_parts(tmp_path, stream=True)
+    assert validation is not None
+    assert (train.classes, len(train), len(validation), len(test)) == (("cat", "dog"), 6, 2, 2)
+    assert isinstance(train.images, Stream)
+    assert train.images[:][:, 0, 0, 0].tolist() == [0, 10, 20, 30, 0, 10]
+    here = xpcnn.data.load(tmp_path)[0]
+    assert isinstance(here.images, numpy.ndarray)
+    assert (here.images == train.images[:]).all()
+
+
+def test_classes_that_are_names(tmp_path: Path) -> None:
+    files = [f for i in range(12) for f in sample(str(i), i, ("dog", "cat")[i % 2])]
+    train, test = xpcnn.data.load(shard(tmp_path / "s.tar", *files))
+    assert train.classes == ("cat", "dog")
+    assert len(train) + len(test) == 12
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([("a.png", png(1))], "the sample 'a' has not a class, KEY.cls"),
+        ([("a.cls", b"1")], "the sample 'a' has not a picture"),
+        ([("a.txt", b"1")], "holds no pictures"),
+        ([("a.png", png(1)), ("a.cls", b"1" * 1025)], "a.cls has 1025 bytes, too many"),
+    ],
+)
+def test_what_is_no_sample(files: list[tuple[str, bytes]], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        index_of(shard(tmp_path / "s.tar", *files))
+
+
+def test_damaged_shards(tmp_path: Path) -> None:
+    path = shard(tmp_path / "s.tar", *sample("a", 1, "0"), *sample("b", 2, "1"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:520])
+    with pytest.raises(
+        DataError, match=r"a file in it, at byte 0, has \d+ bytes, more than follow"
+    ):
+        index_of(path)
+    path.write_bytes(b"x" + whole[1:])
+    with pytest.raises(DataError, match="is no tar file, or damaged at byte 0"):
+        index_of(path)
+    import gzip
+
+    path.write_bytes(gzip.compress(whole))
+    with pytest.raises(DataError, match=r"(?s)is no tar file.*Try: shards as webdataset writes"):
+        index_of(path)
+    path.write_bytes(whole)
+    index, _, _ = index_of(path)
+    path.write_bytes(whole[:700])
+    with pytest.raises(DataError, match=r"s.tar has become shorter"):
+        index.file(1)
+
+
+def test_labels_and_parts_that_do_not_fit(tmp_path: Path) -> None:
+    shard(tmp_path / "train-0.tar", *sample("a", 1, "0"), *sample("b", 2, "2"))
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    with pytest.raises(LabelError, match="label"):
+        xpcnn.data.load(tmp_path)
+    shard(tmp_path / "more.tar", *sample("c", 1, "0"))
+    with pytest.raises(DataError, match=r"more.tar: the names of other shards say"):
+        xpcnn.data.load(tmp_path)
+
+
+def test_a_folder_with_folders_of_pictures_is_no_folder_of_shards(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        for i in range(8):
+            picture(tmp_path / name / f"{i}.png", numpy.full((3, 2), i))
+    train, _ = xpcnn.data.load(tmp_path)
+    assert train.classes == ("cat", "dog")
+    with pytest.raises(XpcnnError):
+        xpcnn.data.load(tmp_path / "cat")

@@ -1,0 +1,82 @@
+"""`xpcnn pack`: pictures decoded once, so that training does not wait for it."""
+
+from typing import Literal
+
+import click
+
+from xpcnn.cli.options import json_option, option, quiet_option, skip_damaged_option
+
+
+@click.command("pack")
+@click.argument("source", metavar="FOLDER")
+@click.argument("out", metavar="OUT")
+@option(
+    "--image-size",
+    metavar="H,W",
+    text="Size that pictures are brought to; by default chosen from them, as in training.",
+)
+@option(
+    "--image-fit",
+    type=click.Choice(["pad", "crop"]),
+    text="How they are brought to it: pad (default) or crop, as in training.",
+)
+@skip_damaged_option
+@quiet_option
+@json_option
+def command(
+    source: str,
+    out: str,
+    image_size: str | None,
+    image_fit: Literal["pad", "crop"] | None,
+    skip_damaged: bool | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Decode the pictures of a folder, or of tar shards, once, into the folder OUT.
+
+    OUT is a data set for --dataset: its images are mapped into memory, and need no decoding. An
+    interrupted pack goes on where it was. XPCNN_READ_THREADS is the number of threads, by default
+    that of cores. Needs pip install 'xpcnn[images]'.
+    """
+    import time
+    from pathlib import Path
+
+    from tqdm import tqdm  # type: ignore[import-untyped]  # it ships no types
+
+    from xpcnn.cli.options import image_size as as_size
+    from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.data.paths import How, streams
+    from xpcnn.data.stream import damage_notes
+    from xpcnn.io.pack import pack
+
+    start = time.perf_counter()
+    how = How(as_size(image_size), None, None, bool(skip_damaged), image_fit, True)
+    found = streams(Path(source), how)
+    parts = found.parts
+    for note in found.notes:
+        say(f"note: {note}", quiet)
+    assert found.classes is not None
+    total = sum(len(labels) for _, labels in parts.values())
+    with tqdm(total=total, unit="image", leave=False, disable=None if not quiet else True) as bar:
+        done = pack(parts, found.classes, Path(out), bar.update)
+    notes = damage_notes(images for images, _ in parts.values())
+    for note in notes:
+        say(f"note: {note}", quiet)
+    h, w = done.pack.reading.size
+    seconds = time.perf_counter() - start
+    facts = {
+        "out": out,
+        "images": dict(done.pack.images),
+        "before": done.before,
+        "classes": len(done.pack.classes),
+        "image_size": [h, w],
+        "bytes": done.bytes,
+        "notes": [*found.notes, *notes],
+        "seconds": seconds,
+    }
+    before = f", {done.before:,} of them before" if done.before else ""
+    text = (
+        f"packed {total:,} images of {h} x {w}{before}: {done.bytes / 1e6:,.0f} MB in {out}, "
+        f"{seconds:.1f} s\nnext: xpcnn train --dataset {out}"
+    )
+    answer(to_json(facts) if as_json else text)

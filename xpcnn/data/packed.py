@@ -1,0 +1,169 @@
+"""Pictures that `xpcnn pack` has decoded: arrays in files, mapped into memory.
+
+A folder with `pack.json`, which says how the pictures were read, and for each part of the data set
+three files of NumPy's: `train_images.npy` (n, c, h, w), `train_labels.npy` and `train_words.npy`,
+hashes of the pictures' names. Parts, mean and deviation, and the identity of a run depend on names
+as those of a stream of the same pictures do, so that a run on either has the same bits.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+
+from xpcnn.data.files import open_regular
+from xpcnn.data.folder_tree import Name
+from xpcnn.data.images import Part
+from xpcnn.data.npz import array_header
+from xpcnn.data.reading import Fit, Mode, Pictures, Reading, Resampling
+from xpcnn.data.stored import Images, Mapped
+from xpcnn.data.stream import lowest_words, picture_identity
+from xpcnn.errors import ConfigError, DataError, hint
+
+FILE = "pack.json"
+FORMAT = 1
+
+_MOST = 1 << 26  # bytes of pack.json
+_AGAIN = "xpcnn pack again, into another folder"
+_FOR_STATISTICS = 1000
+
+
+class Packed(Mapped):
+    """Images of pictures in a mapped array, which go by the names of the pictures.
+
+    reading: how the pictures were read; every_word: hashes of the names of all, uint64.
+    """
+
+    finite = True  # as those of a stream
+
+    def __init__(
+        self, array: np.ndarray, reading: Reading, every_word: np.ndarray, rows: np.ndarray
+    ) -> None:
+        super().__init__(array, rows)
+        self.reading, self.every_word = reading, every_word
+
+    @property
+    def words(self) -> np.ndarray:
+        return np.asarray(self.every_word[self.rows])
+
+    def identity(self) -> Iterator[np.ndarray]:
+        return picture_identity(self.reading, self.words)
+
+    def with_rows(self, rows: np.ndarray) -> "Packed":
+        return Packed(self.array, self.reading, self.every_word, rows)
+
+    def some_rows(self, most: int) -> np.ndarray:
+        return lowest_words(self.words, most)
+
+    def for_statistics(self) -> "Packed":
+        return self.with_rows(self.rows[self.some_rows(_FOR_STATISTICS)])
+
+
+class Pack(NamedTuple):
+    """What `pack.json` says: how pictures were read, names of classes, images of each part.
+
+    source: a hash of the index of the pictures. complete: whether all of them are packed.
+    """
+
+    reading: Pictures
+    classes: tuple[str, ...]
+    images: Mapping[Name, int]
+    source: str
+    complete: bool
+
+    def as_json(self) -> str:
+        """Return the content of the file."""
+        table = self._asdict() | {"reading": asdict(self.reading), "images": dict(self.images)}
+        return json.dumps({"format": FORMAT, **table}, indent=1)
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a path is a folder that `xpcnn pack` wrote, or began to write."""
+    return os.path.isfile(path / FILE)
+
+
+def read(
+    folder: Path, reading: Reading | None, stream: bool | None
+) -> tuple[dict[Name, Part], tuple[str, ...], Pictures]:
+    """Return images and labels of each part, the names of the classes, and how they were read.
+
+    reading: how the model's samples were read, which has to be the same. stream: False reads the
+    images into memory.
+
+    Raises:
+        DataError: the folder is not what `xpcnn pack` writes, or is not complete.
+        ConfigError: the pictures were read in another way.
+    """
+    pack = described(folder)
+    if not pack.complete:
+        message = f"{folder}: not all pictures are packed"
+        raise DataError(hint(message, "the same xpcnn pack again, which goes on where it was"))
+    if isinstance(reading, Pictures) and reading != pack.reading:
+        message = f"{folder}: is packed as {pack.reading}, and the model reads {reading}"
+        raise ConfigError(hint(message, "the folder of pictures in place of the packed one"))
+    parts: dict[Name, Part] = {}
+    for part, count in pack.images.items():
+        shape = (count, *pack.reading.shape)
+        array = _mapped(folder / f"{part}_images.npy", shape, np.dtype(pack.reading.dtype))
+        labels = _mapped(folder / f"{part}_labels.npy", (count,), np.dtype(np.int64))
+        words = np.asarray(_mapped(folder / f"{part}_words.npy", (count,), np.dtype(np.uint64)))
+        images: Images = Packed(array, pack.reading, words, np.arange(count))
+        parts[part] = (images[:] if stream is False else images), np.array(labels)
+    return parts, pack.classes, pack.reading
+
+
+def described(folder: Path) -> Pack:
+    """Return what `pack.json` in a folder says.
+
+    Raises:
+        DataError: it is not what `xpcnn pack` writes.
+    """
+    path = folder / FILE
+    with open_regular(path) as file:
+        text = file.read(_MOST)
+    try:
+        return _pack(json.loads(text))
+    except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
+        raise DataError(hint(f"{path}: is not what xpcnn pack writes", _AGAIN)) from error
+
+
+def _pack(table: Any) -> Pack:
+    """Return a table of JSON as a pack; ValueError, KeyError or TypeError where it is none."""
+    told, images, classes = table["reading"], table["images"], table["classes"]
+    h, w = told["size"]
+    kinds = {"mode": Mode, "fit": Fit, "resampling": Resampling}
+    numbers = (h, w, *images.values())
+    if (
+        table["format"] != FORMAT
+        or set(told) != {"size", *kinds}
+        or any(told[name] not in get_args(kind) for name, kind in kinds.items())
+        or any(type(number) is not int or number < 1 for number in numbers)
+        or "train" not in images
+        or not set(images) <= set(get_args(Name))
+        or not all(isinstance(name, str) for name in classes)
+        or len(set(classes)) < len(classes)
+    ):
+        raise ValueError
+    reading = Pictures(**{**told, "size": (h, w)})
+    return Pack(reading, tuple(classes), images, str(table["source"]), table["complete"] is True)
+
+
+def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array in a file, mapped into memory.
+
+    Raises:
+        DataError: the file has not this shape and dtype, or another length.
+    """
+    with open_regular(path) as file:
+        found = array_header(str(path), file)
+        start, length = file.tell(), os.fstat(file.fileno()).st_size
+    expected = math.prod(shape) * dtype.itemsize
+    if found != (shape, False, dtype) or length != start + expected:
+        message = f"{path}: holds {found[2]} {found[0]} in {length} bytes, expected {dtype} {shape}"
+        raise DataError(hint(message, _AGAIN))
+    return np.memmap(path, dtype, "r", start, shape)

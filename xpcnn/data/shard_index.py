@@ -1,0 +1,270 @@
+"""Where the pictures in tar shards lie, in webdataset's layout; nothing is extracted.
+
+A shard is an uncompressed tar file. Files in it whose names are equal up to the first dot of their
+last part are one sample: `KEY.jpg` (or another picture) and `KEY.cls`, the class, as a number or a
+name. A file `classes.txt` beside the shards names the numbers, a line each. Shards are parts of the
+data set by their names: train-000000.tar, val-000000.tar, test-000000.tar; without such names all
+are the training part. Only headers and classes are read here; a shard is trusted in nothing: every
+size is checked against the file. (Format: POSIX.1-2001 ustar, with GNU's and pax's long names.)
+"""
+
+import os
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from xpcnn.data.files import open_regular, shown
+from xpcnn.data.folder_tree import PARTS, Name
+from xpcnn.data.labels import MOST_CLASSES, relabelled
+from xpcnn.data.packed_names import PackedNames
+from xpcnn.data.picture_files import InMemory, has_picture_name
+from xpcnn.errors import DataError, LabelError, hint
+
+CLASSES = "classes.txt"
+
+_BLOCK = 512
+_MOST_CLASS = 1 << 10  # bytes of a class
+_MOST_NAME = 1 << 16  # bytes of a long name
+_MOST_PICTURE = 1 << 28  # bytes of a picture
+_FORM = "shards as webdataset writes them: KEY.jpg beside KEY.cls, not compressed"
+_FILE, _GNU_NAME, _PAX = (b"0", b"\0", b"7"), b"L", b"x"
+
+
+class Entry(NamedTuple):
+    """A file in a shard: its name, and where its bytes are."""
+
+    name: str
+    start: int
+    size: int
+
+
+class ShardIndex:
+    """The pictures in shards; see `stream.Index`.
+
+    paths: of the shards; shard, start, size: which of them a picture lies in and where, (n,);
+    names: of the pictures in them; labels: int64 (n,).
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        shard: np.ndarray,
+        start: np.ndarray,
+        size: np.ndarray,
+        names: Sequence[str],
+        labels: np.ndarray,
+    ) -> None:
+        self.paths, self.shard, self.start, self.size = paths, shard, start, size
+        self.labels, self.names = labels, PackedNames(names)
+        self.words = self.names.words
+
+    def file(self, row: int) -> InMemory:
+        path, size = self.paths[self.shard[row]], int(self.size[row])
+        name = shown(path.parent / self.names[row])
+        with open_regular(path) as file:
+            content = os.pread(file.fileno(), size, int(self.start[row]))
+        if len(content) < size:
+            message = f"{name}: {path} has become shorter: {len(content)} of {size} bytes are there"
+            raise DataError(hint(message, "start again, with the shard as it is now"))
+        return InMemory(name, content)
+
+
+def is_shards(path: Path) -> bool:
+    """Whether a path is a shard, or a folder that holds shards and no folders."""
+    if path.suffix.lower() == ".tar":
+        return os.path.isfile(path)
+    return os.path.isdir(path) and bool(shards_in(path))
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """Return the shards in a folder, by name."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        message = f"{folder}: cannot be read: {error.strerror}"
+        raise DataError(hint(message, "check the path and who may read it")) from error
+    return [folder / name for name in names if name.lower().endswith(".tar") and name[0] != "."]
+
+
+def index_of(path: Path) -> tuple[ShardIndex, dict[Name, np.ndarray], tuple[str, ...] | None]:
+    """Return the index of a shard or a folder of shards, the rows of each part, and the classes.
+
+    The classes are None where labels are numbers without names.
+
+    Raises:
+        DataError, LabelError: names the shard, and what is wrong in it.
+    """
+    paths = [path] if path.suffix.lower() == ".tar" else shards_in(path)
+    parts = _parts(paths)
+    shard, start, size = array("q"), array("q"), array("q")
+    names: list[str] = []
+    texts: list[str] = []
+    known: dict[str, str] = {}  # each class once
+    for i, one in enumerate(paths):
+        for picture, text in _samples(one):
+            shard.append(i)
+            start.append(picture.start)
+            size.append(picture.size)
+            names.append(f"{one.name}/{picture.name}")
+            texts.append(known.setdefault(text, text))
+    if not names:
+        raise DataError(hint(f"{path}: holds no pictures", _FORM))
+    labels, classes = _labels(texts, path.parent if os.path.isfile(path) else path)
+    where = np.asarray(shard)
+    index = ShardIndex(paths, where, np.asarray(start), np.asarray(size), names, labels)
+    rows = {
+        part: np.flatnonzero(np.isin(where, [i for i, own in enumerate(parts) if own == part]))
+        for part in dict.fromkeys(parts)
+    }
+    if "train" not in rows:
+        raise DataError(hint(f"{path}: no shard is of the training part", "train-000000.tar"))
+    return index, rows, classes
+
+
+def entries(path: Path) -> Iterator[tuple[Entry, int]]:
+    """Yield the files in a shard, in order, with a descriptor to read them by.
+
+    Raises:
+        DataError: the shard cannot be read, is damaged, or compressed.
+    """
+    with open_regular(path) as file:
+        descriptor, length = file.fileno(), os.fstat(file.fileno()).st_size
+        at, name = 0, None
+        while at < length:
+            header = os.pread(descriptor, _BLOCK, at)
+            if header.count(0) == _BLOCK:
+                return
+            size = _size(path, header, at)
+            start = at + _BLOCK
+            if start + size > length:
+                message = f"{path}: a file in it, at byte {at}, has {size} bytes, more than follow"
+                raise DataError(hint(message, _FORM))
+            at = start + (size + _BLOCK - 1) // _BLOCK * _BLOCK
+            kind = header[156:157]
+            if kind in (_GNU_NAME, _PAX):
+                name = _long_name(path, os.pread(descriptor, min(size, _MOST_NAME), start), kind)
+                continue
+            if kind in _FILE:
+                yield Entry(name or _name(header), start, size), descriptor
+            name = None
+
+
+def _samples(path: Path) -> Iterator[tuple[Entry, str]]:
+    """Yield the picture and the class of each sample of a shard.
+
+    Raises:
+        DataError: the shard is damaged, or a sample lacks one of the two.
+    """
+    picture: Entry | None = None
+    text: str | None = None
+    key = ""
+    for entry, descriptor in entries(path):
+        folder, slash, last = entry.name.rpartition("/")
+        own = folder + slash + last.partition(".")[0]
+        if own != key:
+            yield from _sample(path, key, picture, text)
+            picture, text, key = None, None, own
+        if last.lower().endswith(".cls"):
+            if entry.size > _MOST_CLASS:
+                message = _too_many(path, entry, "a class")
+                raise DataError(hint(message, _FORM))
+            text = os.pread(descriptor, entry.size, entry.start).decode("utf-8", "replace").strip()
+        elif has_picture_name(entry.name) and picture is None:
+            if entry.size > _MOST_PICTURE:
+                message = _too_many(path, entry, "a picture")
+                raise DataError(hint(message, "smaller pictures"))
+            picture = entry
+    yield from _sample(path, key, picture, text)
+
+
+def _too_many(path: Path, entry: Entry, what: str) -> str:
+    return f"{path}: {shown(entry.name)} has {entry.size} bytes, too many for {what}"
+
+
+def _sample(
+    path: Path, key: str, picture: Entry | None, text: str | None
+) -> Iterator[tuple[Entry, str]]:
+    """Yield the sample of a key; nothing where there is neither a picture nor a class."""
+    if picture is None and text is None:
+        return
+    if picture is None or not text:
+        lacks = "a picture" if picture is None else "a class, KEY.cls"
+        raise DataError(hint(f"{path}: the sample {key[:200]!r} has not {lacks}", _FORM))
+    yield picture, text
+
+
+def _labels(texts: Sequence[str], folder: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Return the labels of classes that are numbers or names, and the names."""
+    names = _listed(folder / CLASSES)
+    distinct, indices = np.unique(np.asarray(texts), return_inverse=True)
+    if all(text.isascii() and text.isdigit() and len(text) < 18 for text in distinct.tolist()):
+        labels = np.asarray([int(text) for text in distinct.tolist()], np.int64)[indices]
+        return labels, names
+    found = tuple(map(str, distinct.tolist()))
+    if len(found) > MOST_CLASSES:
+        message = f"{folder}: the shards have {len(found)} different classes"
+        raise LabelError(hint(message, "KEY.cls with the class of KEY.jpg"))
+    return relabelled(indices, found, names, str(folder)) if names else indices, names or found
+
+
+def _listed(path: Path) -> tuple[str, ...] | None:
+    """Return the lines of a file of names of classes; None where there is none."""
+    if not os.path.isfile(path):
+        return None
+    with open_regular(path) as file:
+        names = tuple(file.read(MOST_CLASSES * 64).decode("utf-8", "replace").splitlines())
+    if len(set(names)) < len(names) or not all(names):
+        message = f"{path}: has a name twice, or an empty line"
+        raise DataError(hint(message, "a name for each class, a line each"))
+    return names
+
+
+def _parts(paths: Sequence[Path]) -> list[Name]:
+    """Return the part that each shard belongs to, by a word of its name."""
+    words = [re.split(r"[^a-z]+", path.stem.casefold()) for path in paths]
+    found = [next((PARTS[w] for w in own if w in PARTS), None) for own in words]
+    if not any(found):
+        return ["train"] * len(paths)
+    for path, part in zip(paths, found, strict=True):
+        if part is None:
+            message = f"{path}: the names of other shards say of which part they are, this one not"
+            raise DataError(hint(message, "train-000000.tar, val-000000.tar, test-000000.tar"))
+    return [part for part in found if part is not None]
+
+
+def _size(path: Path, header: bytes, at: int) -> int:
+    """Return the size of a file by its header, whose checksum is tested first."""
+    try:
+        told = int(header[148:156].strip(b" \0") or b"x", 8)
+        if len(header) < _BLOCK or told != sum(header) - sum(header[148:156]) + 8 * 32:
+            raise ValueError
+        field = header[124:136]
+        if field[0] & 0x80:  # GNU: base 256, for 8 GiB or more
+            return int.from_bytes(field[1:], "big")
+        if (size := int(field.strip(b" \0") or b"0", 8)) < 0:
+            raise ValueError
+        return size
+    except ValueError as error:
+        message = f"{path}: is no tar file, or damaged at byte {at}"
+        raise DataError(hint(message, _FORM)) from error
+
+
+def _name(header: bytes) -> str:
+    name, prefix = (header[a:b].partition(b"\0")[0] for a, b in ((0, 100), (345, 500)))
+    whole = prefix + b"/" + name if prefix and header[257:263] == b"ustar\0" else name
+    return whole.decode("utf-8", "surrogateescape").removeprefix("./")
+
+
+def _long_name(path: Path, content: bytes, kind: bytes) -> str | None:
+    """Return the name that an extra header gives to the next file; None where it says another."""
+    if kind == _GNU_NAME:
+        return content.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    if re.search(rb"(?:^|\n)\d+ (?:size|GNU\.sparse[^=]*)=", content):
+        message = f"{path}: holds a file of more than 8 GiB, or with holes"
+        raise DataError(hint(message, _FORM))
+    found = re.search(rb"(?:^|\n)\d+ path=([^\n]*)\n", content)
+    return None if found is None else found[1].decode("utf-8", "surrogateescape")
