@@ -11,7 +11,7 @@ import xpcnn
 from tests.cli.conftest import Cli
 from tests.data.picture_kit import picture
 from xpcnn.data.packed import Packed
-from xpcnn.io import pack as packing
+from xpcnn.io import packing
 
 pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 

@@ -80,7 +80,7 @@ def shards(folder: Path) -> None:
 def packs(folder: Path) -> None:
     """Write what `xpcnn pack` makes of the shards."""
     from xpcnn.data.paths import How, streams
-    from xpcnn.io.pack import pack
+    from xpcnn.io.packing import pack
 
     (folder / ".shards").mkdir()
     shards(folder / ".shards")

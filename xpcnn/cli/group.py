@@ -38,7 +38,7 @@ COMMANDS = {
     "demo": "xpcnn.cli.opening",
     "parity": "xpcnn.trials",
     "tune": "xpcnn.cli.plan",
-    "pack": "xpcnn.io.pack",
+    "pack": "xpcnn.io.packing",
     "diff": "xpcnn.runs",
     "card": "xpcnn.runs",
     "export": "xpcnn.exchange",

@@ -47,7 +47,7 @@ def command(
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.data.paths import How, streams
     from xpcnn.data.stream import damage_notes
-    from xpcnn.io.pack import pack
+    from xpcnn.io.packing import pack
 
     start = time.perf_counter()
     how = How(as_size(image_size), None, None, bool(skip_damaged), image_fit, True)
