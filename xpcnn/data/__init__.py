@@ -10,7 +10,8 @@ from xpcnn.data import augment
 from xpcnn.data.batches import from_batches
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.holdout import fold, split
-from xpcnn.data.loading import NAMES, Parts, is_path, known, load, load_parts, load_whole
+from xpcnn.data.loading import Parts, is_path, load, load_parts, load_whole
+from xpcnn.data.named_sets import NAMES, known
 from xpcnn.data.preflight_checks import Finding, preflight
 
 __all__ = [

@@ -13,10 +13,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from xpcnn.errors import ConfigError, DataError, XpcnnError, hint
+
+PathLike: TypeAlias = str | os.PathLike[str]
 
 LIMIT = 1 << 30  # bytes of one file, packed or not; the largest known set of this kind has 547 MB
 AGAIN = "get the file again: a download that broke off, or a page of words in its place, is common"
@@ -61,9 +64,15 @@ def as_path(given: object, name: str = "path") -> Path:
     raise ConfigError(hint(message, advice))
 
 
-def open_regular(
-    path: str | os.PathLike[str], error: type[XpcnnError] = DataError
-) -> BufferedReader:
+def user_path(given: PathLike) -> Path:
+    """Return a path, its ~ expanded where there is such a user."""
+    as_path(given)
+    if not os.fspath(given):
+        raise ConfigError(hint("a path is empty", "a file, a folder, or . for the current folder"))
+    return Path(os.path.expanduser(given))
+
+
+def open_regular(path: PathLike, error: type[XpcnnError] = DataError) -> BufferedReader:
     """Open a regular file to read its bytes, without ever waiting for it.
 
     Raises:
@@ -91,7 +100,7 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def shown(path: str | os.PathLike[str]) -> str:
+def shown(path: PathLike) -> str:
     """Return a path as messages show it: printable, and shortened where it is very long."""
     text = os.fspath(path)
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

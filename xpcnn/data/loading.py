@@ -7,21 +7,13 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from xpcnn.data import digits
 from xpcnn.data.dataset import Dataset
-from xpcnn.data.files import as_path, shown
-from xpcnn.data.images import Part
-from xpcnn.data.reading import Fit, Pictures, Reading
-from xpcnn.errors import ConfigError, DataError, hint, nearest
-
-PathLike: TypeAlias = str | os.PathLike[str]
-
-NAMES = ("digits", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100")
-
-_TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
-"""The folder in which torchvision keeps the files of a data set, in `raw`."""
+from xpcnn.data.files import PathLike, user_path
+from xpcnn.data.named_sets import NAMES, known, named
+from xpcnn.data.reading import Fit, Reading
+from xpcnn.errors import ConfigError, hint
 
 
 class Parts(NamedTuple):
@@ -141,11 +133,12 @@ def load_parts(
     if is_path(name):
         from xpcnn.data.paths import How, load_path
 
-        path = _path(name)
+        path = user_path(name)
         how = How(image_size, label_column, reading, skip_damaged, image_fit, stream)
         parts = Parts(*load_path(path, _own_name(path), how))
     else:
-        parts = _named(str(name), data_dir, download)
+        train, test = named(str(name), data_dir, download)
+        parts = Parts(train, None, test)
         if stream:
             message = f"stream is given, but the data set {parts.train.name} is in memory"
             raise ConfigError(hint(message, "leave --stream (stream) out"))
@@ -159,7 +152,7 @@ def load_parts(
             message = f"label_column is given, but {parts.train.name} is no CSV file"
             raise ConfigError(hint(message, "leave --label-column (label_column) out"))
     if validation is not None:
-        parts = _with_validation(parts, _path(validation), label_column, skip_damaged, stream)
+        parts = _with_validation(parts, user_path(validation), label_column, skip_damaged, stream)
     train, held, test = parts
     if classes is not None:
         classes = list(classes)
@@ -197,7 +190,7 @@ def load_whole(
 
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
-    path = _path(path)
+    path = user_path(path)
     how = paths.How(image_size, label_column, reading, skip_damaged, None, stream)
     return paths.whole(path, _own_name(path), how, None if classes is None else tuple(classes))
 
@@ -212,20 +205,6 @@ def is_path(name: PathLike) -> bool:
         s in name for s in (os.sep, "/")
     )
     return written or os.path.exists(name)
-
-
-def known(name: str) -> str | None:
-    """Return the data set that a name stands for, whatever its case and hyphens, or None.
-
-    Raises:
-        ConfigError: the name is spelled in another way, and a file or folder has it.
-    """
-    plain = name.casefold().replace("-", "").replace("_", "")
-    found = next((each for each in NAMES if each.replace("-", "") == plain), None)
-    if found is not None and found != name and os.path.exists(name):
-        message = f"{name!r} may be the data set {found} or the path {name}"
-        raise ConfigError(hint(message, f"{found}, or ./{name}"))
-    return found
 
 
 def _with_validation(
@@ -247,14 +226,6 @@ def _with_validation(
     return Parts(replace(parts.train, notes=notes + held.notes), held, parts.test)
 
 
-def _path(given: PathLike) -> Path:
-    """Return a path, its ~ expanded where there is such a user."""
-    as_path(given)
-    if not os.fspath(given):
-        raise ConfigError(hint("a path is empty", "a file, a folder, or . for the current folder"))
-    return Path(os.path.expanduser(given))
-
-
 def _own_name(path: Path) -> str:
     """Return the name of the data set at a path."""
     own = Path(os.path.abspath(path)).name or "root"
@@ -267,51 +238,3 @@ def _is_size(value: object) -> bool:
         and len(value) == 2
         and all(isinstance(length, int) and length > 0 for length in value)
     )
-
-
-def _named(name: str, data_dir: PathLike | None, download: bool) -> Parts:
-    """Return the parts of a data set with a name."""
-    found = known(name)
-    if found is None:
-        raise ConfigError(hint(f"unknown data set {shown(name)!r}", nearest(name, NAMES)))
-    (images, labels), (test_images, test_labels), names = _read(found, data_dir, download)
-    colour = images.shape[1] == 3  # pictures of 8 bits; the grey ones are drawings
-    reading = Pictures("RGB", (images.shape[2], images.shape[3])) if colour else None
-    train = Dataset.from_arrays(images, labels, names, found, reading)
-    return Parts(train, None, replace(train, images=test_images, labels=test_labels))
-
-
-def _read(
-    name: str, data_dir: PathLike | None, download: bool
-) -> tuple[Part, Part, tuple[str, ...]]:
-    """Return the two parts as arrays, and the names of the classes."""
-    if name == "digits":
-        return *digits.read(), digits.CLASSES
-    from xpcnn.data import catalog, cifar, idx
-
-    entry = catalog.ENTRIES[name]
-    folders = _folders(name, data_dir, download)
-    if entry.layout is not None:
-        return *cifar.read(folders, entry.layout), entry.classes
-    return *idx.read(folders, len(entry.classes)), entry.classes
-
-
-def _folders(name: str, data_dir: PathLike | None, download: bool) -> tuple[Path, ...]:
-    """Return where the files of a data set are, once they are there."""
-    data_dir = data_dir or os.environ.get("XPCNN_DATA_DIR")
-    if data_dir:
-        folder = _path(data_dir)
-        if not os.path.isdir(folder):
-            raise DataError(hint(f"{shown(folder)}: there is no such folder", "check --data-dir"))
-        if (theirs := _TORCHVISION.get(name)) is None:
-            return folder / name, folder
-        inside = folder if folder.name.casefold() == theirs.casefold() else folder / theirs
-        return folder / name, folder, inside / "raw"
-    from xpcnn.data import catalog
-    from xpcnn.data.download import cache_folder, fetch
-
-    folder = cache_folder(name)
-    if download:
-        entry = catalog.ENTRIES[name]
-        fetch(entry.files, entry.mirrors, folder)
-    return (folder,)

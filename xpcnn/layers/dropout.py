@@ -15,8 +15,8 @@ class Dropout:
 
         y = x * mask    dx = dy * mask    mask = 0 with probability rate, otherwise 1 / (1 - rate)
 
-    The mask depends on (seed, path of the layer, step, element) alone, so it is the same on every
-    backend.
+    The mask depends on (seed, path of the layer, forward pass, element) alone, so it is the same on
+    every backend: `xpcnn.random.uniform`, by `training.recipe.random_source`.
 
     rate: probability that an element is dropped, in [0, 1).
 
