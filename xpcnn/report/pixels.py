@@ -46,9 +46,9 @@ def shrunk(pixels: numpy.ndarray, most: int = MOST_PIXELS) -> numpy.ndarray:
     return numpy.asarray(numpy.rint(means) if pixels.dtype == numpy.uint8 else means, pixels.dtype)
 
 
-def signed(values: numpy.ndarray, most: float | None = None) -> numpy.ndarray:
-    """Return a map (h, w) as RGBA; most: the value drawn opaque, by default the largest one."""
-    most = float(numpy.abs(values).max()) if most is None else most
+def signed(values: numpy.ndarray) -> numpy.ndarray:
+    """Return a map (h, w) as RGBA, its largest value opaque."""
+    most = float(numpy.abs(values).max())
     share = numpy.clip(numpy.abs(values) / (most or 1.0), 0.0, 1.0)
     pixels = numpy.empty((*values.shape, 4), numpy.uint8)
     pixels[..., :3] = numpy.where((values < 0)[..., None], BLUE, ORANGE)
