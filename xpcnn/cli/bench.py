@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from xpcnn.cli.options import engine_option, json_option, listed, option, quiet_option
+from xpcnn.table import Table
 
 SEVEN = ("kaggle", "two-conv", "sigmoid-binary", "tiny", "small", "medium", "large")
 MODELS = (*SEVEN, "large-bn", "lenet5", "resnet20")
@@ -21,6 +22,12 @@ BATCHES = (64, 256)
 )
 @option("--compile", "compiled", is_flag=True, text="Beside torch.compile too; takes long.")
 @option("--growth", is_flag=True, text="Instead: how cost grows with batch, image, channels, ...")
+@option(
+    "--layers",
+    "by_layer",
+    is_flag=True,
+    text="Instead: each layer of the models, beside what the machine could do.",
+)
 @option(
     "--communication",
     is_flag=True,
@@ -36,6 +43,7 @@ def command(
     model: str | None,
     compiled: bool,
     growth: bool,
+    by_layer: bool,
     communication: bool,
     engine: str | None,
     as_json: bool,
@@ -62,6 +70,12 @@ def command(
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.models import preset
 
+    if by_layer:
+        from xpcnn.benchmark import layers
+
+        rows = [row for name in listed(model or "large") for row in layers.measure(name)]
+        answer(to_json({"layers": rows}) if as_json else str(_layer_table(rows)))
+        return
     if growth:
         from xpcnn.benchmark import growth as grown
 
@@ -87,6 +101,24 @@ def command(
     if not quick:
         facts["start_seconds"] = start_times(peer)
     answer(to_json(facts) if as_json else "\n".join(lines(facts)))
+
+
+def _layer_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the figures of layers as a table."""
+    figures = [
+        ("ms", "ms", ".2f"),
+        ("GFLOP/s", "gflops", ",.0f"),
+        ("of peak", "part_of_peak", ".0%"),
+        ("MB", "mbytes", ",.1f"),
+        ("GB/s", "gb_per_second", ",.1f"),
+        ("of bandwidth", "part_of_bandwidth", ".0%"),
+    ]
+    header = ("model", "layer", "type", "direction", *(heading for heading, _, _ in figures))
+    cells = [
+        [*(row[key] for key in header[:4]), *(f"{row[key]:{form}}" for _, key, form in figures)]
+        for row in rows
+    ]
+    return Table("", header, cells, "<<<<" + ">" * len(figures))
 
 
 def _sums(engine: str | None, as_json: bool) -> None:
