@@ -47,7 +47,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/__main__.py", ("xpcnn",)),
     ("xpcnn/training/progress_bar.py", ("xpcnn", "tqdm")),
     ("xpcnn/training/tensorboard.py", ("xpcnn", "tensorboardX")),
-    ("xpcnn/io/onnx/", ("xpcnn", "onnx", *HOST)),
+    ("xpcnn/io/onnx/", ("xpcnn", "onnx", "google.protobuf", *HOST)),
     ("xpcnn/", ("xpcnn", "safetensors", "tomli_w", "array_api_compat", *HOST)),
     ("examples/", ("xpcnn", "figure", "matplotlib", *HOST)),
 ]

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         trials,
     )
     from xpcnn.classification import classification_report
-    from xpcnn.exchange import export_onnx
+    from xpcnn.exchange import export_onnx, import_onnx
     from xpcnn.model import Model
     from xpcnn.model_files import load_model as load
     from xpcnn.model_files import load_weights
@@ -49,6 +49,7 @@ __all__ = [
     "load",
     "load_weights",
     "export_onnx",
+    "import_onnx",
     "classification_report",
     "layers",
     "optimizers",
@@ -70,6 +71,7 @@ _OBJECTS = {
     "load": ("xpcnn.model_files", "load_model"),
     "load_weights": ("xpcnn.model_files", "load_weights"),
     "export_onnx": ("xpcnn.exchange", "export_onnx"),
+    "import_onnx": ("xpcnn.exchange", "import_onnx"),
     "classification_report": ("xpcnn.classification", "classification_report"),
 }
 """Those of `__all__` that are no modules: their module, and their name there."""

@@ -1,13 +1,18 @@
 """Models to and from other programs: ONNX."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from xpcnn.backend import Backend
 from xpcnn.data.files import as_path
-from xpcnn.errors import missing
+from xpcnn.errors import ConfigError, hint, missing
 from xpcnn.io.atomic import write_bytes
 from xpcnn.io.models import Facts
-from xpcnn.model import Model
+from xpcnn.model import Model, model_of
+from xpcnn.model_arguments import as_classes
+from xpcnn.types import Shape
+from xpcnn.version import VERSION
 
 
 def export_onnx(model: Model, path: str | Path) -> None:
@@ -35,6 +40,60 @@ def export_onnx(model: Model, path: str | Path) -> None:
 
     facts = Facts(model.seed, model.classes, model.reading, model.provenance)
     write_bytes(target, content(model.network, facts))
+
+
+def import_onnx(
+    path: str | Path,
+    *,
+    input_shape: Shape | None = None,
+    output: str | None = None,
+    classes: Sequence[str] | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    backend: str | Backend = "numpy",
+    device: str | int | None = None,
+) -> Model:
+    """Return the network of an ONNX file as a model in layers of xpcnn, which can be trained.
+
+        model = xpcnn.import_onnx("model.onnx")
+
+    Operators of convolutional classifiers become layers, residuals and branches included
+    (`examples/guides/exchange.md` lists them); arithmetic on constants is computed. What the
+    network does to its samples first becomes mean and deviation of the model, if it is (x - mean) /
+    std per channel. A softmax or sigmoid at its end becomes part of the loss. Samples are channels
+    first, also where the file has channels last. The file is not trusted: nothing in it is run.
+
+    Args:
+        path: the ONNX file; data of its tensors may lie in other files of the same folder.
+        input_shape: of one sample as the file has it, where the file leaves sizes open.
+        output: the name of the output to take; None for the first.
+        classes: names of the classes; None for those that `export_onnx` wrote, or none.
+        mean, std: what samples are normalised by before they enter a network that does not do so
+            itself, as of `Model.set_normalisation`; None takes them from the data of the first fit.
+        backend, device: as of `Model`.
+
+    Raises:
+        PackageMissingError: onnx is not installed.
+        ConfigError: an argument does not fit the network.
+        CheckpointError: the file cannot be read, or has nodes that cannot become layers; names all
+            of them.
+        BackendError: the backend cannot be used here.
+    """
+    require_onnx()
+    from xpcnn.io.onnx.network import read_network
+
+    found = read_network(
+        path, input_shape=input_shape, output=output, backend=backend, device=device
+    )
+    names = found.classes if classes is None else as_classes(classes)
+    origin = {"xpcnn": VERSION, "imported": str(path), "notes": list(found.notes)}
+    model = model_of(found.network, Facts(0, names, found.reading, origin))
+    if mean is not None or std is not None:
+        if model.mean is not None:
+            message = f"{path} normalises its samples itself"
+            raise ConfigError(hint(message, "leave mean and std out"))
+        model.set_normalisation(0.0 if mean is None else mean, 1.0 if std is None else std)
+    return model
 
 
 def require_onnx() -> None:

@@ -321,6 +321,19 @@ def opened(
     return model
 
 
+def model_of(network: Network, facts: models.Facts) -> Model:
+    """Return a model that has a network and facts.
+
+    Raises:
+        ConfigError: the network has another number of outputs than the classes need.
+    """
+    if facts.classes is not None:
+        check_outputs(network.output_shape[0], network.loss, facts.classes)
+    model = object.__new__(Model)
+    vars(model).update(facts._asdict(), network=network)
+    return model
+
+
 def unpickled_model(
     content: bytes, layers: tuple[type, ...], backend: str, device: str | int | None
 ) -> Model:

@@ -38,6 +38,12 @@ def models(folder: Path) -> None:
     model.save(folder / "m.safetensors")
 
 
+def onnx(folder: Path) -> None:
+    model = small_model()
+    model.fit(samples(), **RUN)
+    xpcnn.export_onnx(model, folder / "m.onnx")
+
+
 def checkpoints(folder: Path) -> None:
     small_model().fit(samples(), checkpoints=Checkpoints(folder, every_steps=1, keep=1), **RUN)
     (folder / "m.safetensors").unlink(missing_ok=True)

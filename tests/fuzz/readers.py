@@ -108,6 +108,10 @@ def _read_model(path: Path) -> None:
     _try_model(xpcnn.load(path))
 
 
+def _read_onnx(path: Path) -> None:
+    _try_model(xpcnn.import_onnx(path))
+
+
 def _resume(path: Path) -> None:
     """Resume from a checkpoint, in a copy of its folder: damaged ones are set aside."""
     checkpoints = Checkpoints(path.parent)
@@ -211,6 +215,7 @@ def _read_pack(path: Path) -> None:
 
 READERS = {
     "model": Reader(originals.models, _read_model, _sealed),
+    "onnx": Reader(originals.onnx, _read_onnx, _binary),
     "checkpoint": Reader(originals.checkpoints, _resume, _sealed),
     "replay": Reader(originals.cases, lambda path: _quiet(replay, path), _sealed),
     "preset": Reader(originals.presets, _read_preset, _text),

@@ -42,6 +42,7 @@ COMMANDS = {
     "diff": "xpcnn.runs",
     "card": "xpcnn.runs",
     "export": "xpcnn.exchange",
+    "import": "xpcnn.exchange",
     "info": "xpcnn.environment",
     "bench": "xpcnn.benchmark",
 }

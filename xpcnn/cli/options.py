@@ -208,6 +208,14 @@ def sizes(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
+def numbers(text: str) -> tuple[float, ...]:
+    """Return the numbers of a list such as 0.5,1."""
+    try:
+        return tuple(map(float, text.split(",")))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a list of numbers such as 0.5,1") from None
+
+
 def listed(text: str) -> list[str]:
     """Return the parts of a list such as layers.0.*,*.bias; none for none."""
     parts = [part.strip() for part in text.split(",")]

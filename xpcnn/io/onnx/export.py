@@ -2,7 +2,8 @@
 
 The graph takes raw samples, as the network does, and normalises them itself. Its outputs are
 `scores`, and `probabilities` where the loss is one of xpcnn's. Metadata: `classes`, the names as a
-JSON list; `pictures`, how picture files become samples, a JSON table of `xpcnn.data.reading`.
+JSON list; `pictures`, how picture files become samples, a JSON table of `xpcnn.data.reading`;
+`loss`, a JSON table, where it is one of xpcnn's.
 """
 
 import json
@@ -11,6 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy
 from onnx import ModelProto, TensorProto, checker, helper
 
+from xpcnn.config.registry import LOSSES
+from xpcnn.config.tables import to_config
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io import readings
 from xpcnn.io.models import Facts
@@ -23,7 +26,7 @@ from xpcnn.version import VERSION
 OPSET = 17
 IR_VERSION = 8
 INPUT, SCORES, PROBABILITIES = "images", "scores", "probabilities"
-CLASSES, PICTURES = "classes", "pictures"
+CLASSES, PICTURES, LOSS = "classes", "pictures", "loss"
 """Keys of the metadata."""
 
 _LARGEST = 2**31 - 1  # bytes of a protocol buffer
@@ -77,7 +80,12 @@ def to_model(network: Network, facts: Facts) -> ModelProto:
         producer_name="xpcnn",
         producer_version=VERSION,
     )
-    notes = {CLASSES: facts.classes, PICTURES: readings.to_table(facts.reading)}
+    known = type(network.loss) in LOSSES.values()
+    notes = {
+        CLASSES: facts.classes,
+        PICTURES: readings.to_table(facts.reading),
+        LOSS: to_config(network.loss) if known else None,
+    }
     texts = {key: json.dumps(value) for key, value in notes.items() if value is not None}
     helper.set_model_props(model, texts)
     checker.check_model(model, full_check=True)

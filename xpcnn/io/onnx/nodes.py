@@ -8,11 +8,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy
+
 from xpcnn import layers as public
 from xpcnn.io.onnx.builder import Builder
 from xpcnn.layers import Layer
 from xpcnn.layers.pool import Pool2D
-from xpcnn.ops.reference.windows import Sides, Windows
+from xpcnn.ops.reference.adaptive import spans
+from xpcnn.ops.reference.windows import Sides, Windows, pair
 from xpcnn.sizes import sizes_of
 from xpcnn.types import Params, Shape
 
@@ -62,6 +65,16 @@ def _sequential(graph: Builder, layer: public.Sequential, own: Own, x: str) -> s
 def _residual(graph: Builder, layer: public.Residual, own: Own, x: str) -> str:
     branches = [_child(graph, name, child, own, x) for name, child in layer.children()]
     return graph.node("Add", branches[0], branches[1] if len(branches) > 1 else x)
+
+
+def _multiply(graph: Builder, layer: public.Multiply, own: Own, x: str) -> str:
+    gate, *others = [_child(graph, name, child, own, x) for name, child in layer.children()]
+    shape = sizes_of(layer.body, own.shape).output
+    around = sizes_of(layer, own.shape).output
+    if len(shape) < len(around):  # one number for each channel
+        full = [0, *shape, *(1,) * (len(around) - len(shape))]
+        gate = graph.node("Reshape", gate, graph.constant("shape", numpy.array(full)))
+    return graph.node("Mul", others[0] if others else x, gate)
 
 
 def _concat(graph: Builder, layer: public.Concat, own: Own, x: str) -> str:
@@ -152,6 +165,38 @@ def _pool(
     )
 
 
+def _adaptive_avg_pool(graph: Builder, layer: public.AdaptiveAvgPool2D, own: Own, x: str) -> str:
+    """The means of rows, then of columns, as products with matrices of 1/N and 0."""
+    (_, h, w), (ho, wo) = own.shape, pair(layer.size)
+    x = graph.node("MatMul", graph.constant("rows", _means(h, ho)), x)
+    return graph.node("MatMul", x, graph.constant("columns", _means(w, wo).T))
+
+
+def _means(length: int, parts: int) -> numpy.ndarray:
+    """Return the matrix (parts, length) that takes the mean over each window of an axis."""
+    matrix = numpy.zeros((parts, length))
+    for row, span in zip(matrix, spans(length, parts), strict=True):
+        row[span.start : span.stop] = 1 / len(span)
+    return matrix
+
+
+def _adaptive_max_pool(graph: Builder, layer: public.AdaptiveMaxPool2D, own: Own, x: str) -> str:
+    """The largest of rows, then of columns."""
+    for axis, parts in zip((2, 3), pair(layer.size), strict=True):
+        along = graph.constant("axis", numpy.array([axis]))
+        found = [
+            graph.node("ReduceMax", _cut(graph, x, along, span), axes=[axis])
+            for span in spans(own.shape[axis - 1], parts)
+        ]
+        x = graph.node("Concat", *found, axis=axis)
+    return x
+
+
+def _cut(graph: Builder, x: str, along: str, span: range) -> str:
+    start, stop = (graph.constant("end", numpy.array([place])) for place in (span.start, span.stop))
+    return graph.node("Slice", x, start, stop, along)
+
+
 def _global_pool(operator: str) -> Writer:
     return lambda graph, layer, own, x: graph.node("Flatten", graph.node(operator, x))
 
@@ -176,6 +221,18 @@ def _operator(name: str, **attributes: Any) -> Writer:
         return graph.node(name, x, **values)
 
     return writer
+
+
+def _hard_tanh(graph: Builder, layer: public.HardTanh, own: Own, x: str) -> str:
+    return _clipped(graph, x, layer.low, layer.high)
+
+
+def _relu6(graph: Builder, layer: Layer, own: Own, x: str) -> str:
+    return _clipped(graph, x, 0.0, 6.0)
+
+
+def _clipped(graph: Builder, x: str, low: float, high: float) -> str:
+    return graph.node("Clip", x, graph.constant("low", low), graph.constant("high", high))
 
 
 def _silu(graph: Builder, layer: Layer, own: Own, x: str) -> str:
@@ -219,6 +276,7 @@ def _prelu(graph: Builder, layer: public.PReLU, own: Own, x: str) -> str:
 WRITERS: Mapping[type, Writer] = {
     public.Sequential: _sequential,
     public.Residual: _residual,
+    public.Multiply: _multiply,
     public.Concat: _concat,
     public.Conv2D: _conv,
     public.Dense: _dense,
@@ -226,6 +284,8 @@ WRITERS: Mapping[type, Writer] = {
     public.MaxPool2D: _max_pool,
     public.MinPool2D: _min_pool,
     public.AvgPool2D: _avg_pool,
+    public.AdaptiveAvgPool2D: _adaptive_avg_pool,
+    public.AdaptiveMaxPool2D: _adaptive_max_pool,
     public.GlobalAvgPool2D: _global_pool("GlobalAveragePool"),
     public.GlobalMaxPool2D: _global_pool("GlobalMaxPool"),
     public.Flatten: _operator("Flatten"),
@@ -240,7 +300,9 @@ WRITERS: Mapping[type, Writer] = {
     public.Mish: _mish,
     public.Softplus: _softplus,
     public.Softsign: _operator("Softsign"),
-    public.HardSigmoid: _operator("HardSigmoid", alpha=1 / 6, beta=0.5),
+    public.HardSigmoid: _operator("HardSigmoid", alpha="slope", beta="offset"),
+    public.HardTanh: _hard_tanh,
+    public.ReLU6: _relu6,
     public.HardSwish: _operator("HardSwish"),
     public.Sigmoid: _operator("Sigmoid"),
     public.Tanh: _operator("Tanh"),

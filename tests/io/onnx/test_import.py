@@ -1,0 +1,319 @@
+"""Networks of ONNX files in layers of xpcnn: by eye, operator by operator, and there and back."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy
+import onnx
+import pytest
+from onnx import numpy_helper, parser
+
+import xpcnn
+from tests.io.onnx.runtime import assert_close, model_of, run, samples
+from tests.io.onnx.test_export import MORE, WRITTEN
+from xpcnn import models
+from xpcnn.errors import CheckpointError, ConfigError
+from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, ReLU
+from xpcnn.types import Shape
+
+TEXT = '<ir_version: 8, opset_import: ["" : 17]> g ({input}) => ({output}) {{ {nodes} }}'
+
+
+def written(
+    path: Path,
+    nodes: str,
+    constants: dict[str, Any] | None = None,
+    *,
+    inputs: str = "float[n, 2, 6, 6] x",
+    output: str = "float[n, k] y",
+) -> Path:
+    """Write the graph of nodes in ONNX's notation: `y = Relu(x)`."""
+    model = parser.parse_model(TEXT.format(input=inputs, output=output, nodes=nodes))
+    for name, value in (constants or {}).items():
+        x = numpy.asarray(value)
+        model.graph.initializer.append(
+            numpy_helper.from_array(x.astype("f4") if x.dtype.kind == "f" else x, name)
+        )
+    onnx.save(model, path)
+    return path
+
+
+def kinds(model: xpcnn.Model) -> list[str]:
+    """Return the types of the layers in a network, in order, without containers."""
+    return [row.type for row in model.summary(1).rows]
+
+
+def test_a_network_by_eye(tmp_path: Path) -> None:
+    nodes = """
+        a = Sub(x, mean)  b = Div(a, std)  c = Relu(b)
+        d = Gemm <transB = 1> (c, w, bias)  y = Softmax <axis = 1> (d)
+    """
+    constants = {
+        "mean": [1.0, 2.0],
+        "std": [2.0, 4.0],
+        "w": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
+        "bias": [0.5, 1.5, 2.5],
+    }
+    path = written(tmp_path / "m.onnx", nodes, constants, inputs="float[n, 2] x")
+    model = xpcnn.import_onnx(path)
+    assert kinds(model) == ["ReLU", "Dense"]
+    assert (model.mean, model.std) == ((1.0, 2.0), (2.0, 4.0))
+    numpy.testing.assert_array_equal(model.params["layers.1"]["weight"], [[1, 3, 5], [2, 4, 6]])
+    numpy.testing.assert_array_equal(model.params["layers.1"]["bias"], [0.5, 1.5, 2.5])
+    sample = numpy.array([[5, -2]], "f4")  # normalised 2, -1
+    numpy.testing.assert_array_equal(model.predict_scores(sample), [[2.5, 7.5, 12.5]])
+    assert_close(model.predict_proba(sample), run(path, sample))
+
+
+RNG = numpy.random.default_rng(0)
+W = RNG.normal(0, 0.5, (2, 2, 3, 3))
+M = RNG.normal(0, 0.5, (72, 3))
+
+# nodes that make `a` of x (n, 2, 6, 6), constants, the layers that come of them
+OPERATORS: list[tuple[str, dict[str, Any], str]] = [
+    ("a = Conv <pads = [1,1,1,1]> (x, w)", {"w": W}, "Conv2D"),
+    ('a = Conv <auto_pad = "SAME_LOWER"> (x, w)', {"w": W[:, :, :2, :2]}, "Conv2D"),
+    ("b = Pad(x, p)  a = Conv(b, w)", {"w": W, "p": [0, 0, 2, 1, 0, 0, 0, 1]}, "Conv2D"),
+    (
+        "b = Conv <pads = [1,1,1,1]> (x, w)  c = Mul(b, s)  a = Add(t, c)",
+        {"w": W, "s": [[[2.0]], [[3.0]]], "t": [[[0.5]], [[-1.0]]]},
+        "Conv2D",
+    ),
+    (
+        "b = Relu(x)  c = Pad(b, p)  a = MaxPool <kernel_shape = [3,3]> (c)",
+        {"p": [0, 0, 1, 1, 0, 0, 1, 1]},
+        "ReLU MaxPool2D",
+    ),
+    (
+        "a = AveragePool <kernel_shape = [3,3], strides = [1,1], pads = [1,1,1,1]> (x)",
+        {},
+        "AvgPool2D",
+    ),
+    (
+        "b = Neg(x)  c = Relu(b)  d = Sub(c, t)  a = Mul(d, t)",
+        {"t": 2.0},
+        "BatchNorm ReLU BatchNorm",
+    ),
+    ("b = Neg(x)  c = MaxPool <kernel_shape = [3,3]> (b)  a = Neg(c)", {}, "MinPool2D"),
+    ("b = Pad(x, p)  a = Relu(b)", {"p": [0, 0, 1, 0, 0, 0, 2, 1]}, "Conv2D ReLU"),
+    ("b = Sigmoid(x)  a = Mul(b, x)", {}, "SiLU"),
+    ("b = HardSigmoid <alpha = 0.16666667, beta = 0.5> (x)  a = Mul(x, b)", {}, "HardSwish"),
+    ("a = HardSigmoid(x)", {}, "HardSigmoid"),
+    (
+        "b = Add(x, three)  c = Clip(b, zero, six)  d = Mul(x, c)  a = Div(d, six)",
+        {"three": 3.0, "zero": 0.0, "six": 6.0},
+        "HardSwish",
+    ),
+    (
+        "b = Add(x, three)  c = Clip(b, zero, six)  a = Div(c, six)",
+        {"three": 3.0, "zero": 0.0, "six": 6.0},
+        "HardSigmoid",
+    ),
+    ("b = Softplus(x)  c = Tanh(b)  a = Mul(x, c)", {}, "Mish"),
+    (
+        "b = Div(x, r)  c = Erf(b)  d = Add(c, one)  e = Mul(x, d)  a = Mul(e, half)",
+        {"r": numpy.sqrt(2), "one": 1.0, "half": 0.5},
+        "GELU",
+    ),
+    ("a = Clip(x, zero, top)", {"zero": -1.0, "top": 2.0}, "HardTanh"),
+    ("a = Clip(x, zero)", {"zero": 0.0}, "ReLU"),
+    ("a = PRelu(x, s)", {"s": [[[0.1]], [[0.3]]]}, "PReLU"),
+    ("b = Relu(x)  a = Add(b, x)", {}, "ReLU"),
+    ("b = Relu(x)  c = Tanh(x)  d = Add(b, c)  a = Add(x, d)", {}, "ReLU Tanh"),
+    (
+        "b = GlobalAveragePool(x)  c = Conv(b, w)  d = Sigmoid(c)  a = Mul(x, d)",
+        {"w": W[:, :, :1, :1]},
+        "GlobalAvgPool2D Reshape Conv2D Sigmoid",
+    ),
+    ("b = Identity(x)  a = Dropout(b)", {}, ""),
+    (
+        "b = Transpose <perm = [0,2,3,1]> (x)  c = Relu(b)  a = Transpose <perm = [0,3,1,2]> (c)",
+        {},
+        "ReLU",
+    ),
+    (
+        "b = Shape(x)  c = Gather(b, i)  d = Concat <axis = 0> (c, e)  a = Reshape(x, d)",
+        {"i": [0], "e": [-1]},
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize(("nodes", "constants", "made"), OPERATORS, ids=lambda v: str(v)[:50])
+def test_operators(nodes: str, constants: dict[str, Any], made: str, tmp_path: Path) -> None:
+    """The layers are as expected, and compute what ONNX Runtime does."""
+    path = written(tmp_path / "m.onnx", f"{nodes}  y = Flatten(a)", constants)
+    model = xpcnn.import_onnx(path)
+    assert [kind for kind in kinds(model) if kind != "Flatten"] == made.split()
+    x = samples(3, (2, 6, 6))
+    assert_close(model.predict_scores(x), run(path, x))
+
+
+def test_branches(tmp_path: Path) -> None:
+    """Concatenation in the manner of a dense network, whose second one takes the first apart."""
+    nodes = """
+        a = Relu(x)  b = Concat <axis = 1> (x, a)  c = Conv(b, w)
+        d = Concat <axis = 1> (x, a, c)  e = GlobalAveragePool(d)  y = Squeeze(e, axes)
+    """
+    constants = {"w": W.reshape(1, 4, 3, 3)[:, :, :1, :1], "axes": [2, 3]}
+    path = written(tmp_path / "m.onnx", nodes, constants)
+    model = xpcnn.import_onnx(path)
+    x = samples(3, (2, 6, 6))
+    assert_close(model.predict_scores(x), run(path, x))
+    assert model.output_shape == (5,)
+
+
+def test_samples_with_channels_last(tmp_path: Path) -> None:
+    nodes = """
+        a = Sub(x, mean)  b = Transpose <perm = [0,3,1,2]> (a)  c = Conv(b, w)
+        d = Transpose <perm = [0,2,3,1]> (c)  f = Flatten(d)  y = MatMul(f, m)
+    """
+    constants = {"mean": [1.0, 2.0], "w": W, "m": M[:32]}
+    path = written(tmp_path / "m.onnx", nodes, constants, inputs="float[n, 6, 6, 2] x")
+    model = xpcnn.import_onnx(path)
+    assert model.input_shape == (2, 6, 6)
+    assert (model.mean, model.std) == ((1.0, 2.0), (1.0, 1.0))
+    assert "channels first" in model.provenance["notes"][1]
+    x = samples(3, (2, 6, 6))
+    assert_close(model.predict_scores(x), run(path, x.transpose(0, 2, 3, 1).copy()))
+
+
+@pytest.mark.parametrize("last", ["Sigmoid(b)", "Softmax(b)", "LogSoftmax(b)"])
+def test_the_end_decides_the_loss(last: str, tmp_path: Path) -> None:
+    nodes = f"a = Flatten(x)  b = MatMul(a, m)  y = {last}"
+    path = written(tmp_path / "m.onnx", nodes, {"m": M})
+    model = xpcnn.import_onnx(path)
+    assert kinds(model) == ["Flatten", "Dense"]
+    x = samples(3, (2, 6, 6))
+    found = model.predict_proba(x)
+    assert_close(numpy.log(found) if last[:3] == "Log" else found, run(path, x))
+
+
+ONE_WAY = ("Softplus", "GELU(approximate='tanh')", "Adaptive")
+BACK = [
+    (layer, shape)
+    for layer, shape in [*((row[0], row[1]) for row in WRITTEN), *MORE]
+    if not str(layer).startswith(ONE_WAY)
+]
+
+
+@pytest.mark.parametrize(("layer", "shape"), BACK, ids=lambda value: str(value)[:60])
+def test_every_layer_there_and_back(layer: Layer, shape: Shape, tmp_path: Path) -> None:
+    model = model_of([layer, Flatten(), Dense(3)], shape)
+    model.set_normalisation(0.25, 1.5)
+    xpcnn.export_onnx(model, tmp_path / "m.onnx")
+    again = xpcnn.import_onnx(tmp_path / "m.onnx")
+    x = samples(3, shape)
+    assert_close(again.predict_scores(x), model.predict_scores(x), 1e-6)
+    assert (again.mean, again.std) == (model.mean, model.std)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_every_preset_there_and_back(name: str, tmp_path: Path) -> None:
+    preset = models.preset(name)
+    names = [f"class {i}" for i in range(preset.classes)]
+    model = xpcnn.Model(
+        preset.layers, input_shape=preset.input_shape, loss=preset.loss, classes=names
+    )
+    model.set_normalisation(0.5, 2.0)
+    xpcnn.export_onnx(model, tmp_path / "m.onnx")
+    again = xpcnn.import_onnx(tmp_path / "m.onnx")
+    x = samples(4, preset.input_shape)
+    numpy.testing.assert_array_equal(again.predict_proba(x), model.predict_proba(x))
+    assert (again.classes, again.loss) == (model.classes, model.loss)
+    assert again.summary(1).parameters == model.summary(1).parameters
+
+
+def test_an_imported_network_is_trained_and_saved(tmp_path: Path) -> None:
+    train, _ = xpcnn.data.load("digits")
+    made: list[Layer] = [Conv2D(4, 3), BatchNorm(), ReLU(), Flatten(), Dense(10)]
+    model = xpcnn.Model(made, input_shape=train.shape)
+    model.fit(train, epochs=1, progress=False)
+    xpcnn.export_onnx(model, tmp_path / "m.onnx")
+    again = xpcnn.import_onnx(tmp_path / "m.onnx")
+    assert again.reading == model.reading
+    assert again.classes == train.classes
+    before = again.evaluate(train)["loss"]
+    assert before == pytest.approx(model.evaluate(train)["loss"], rel=1e-5)
+    again.fit(train, epochs=1, progress=False)
+    assert again.evaluate(train)["loss"] < before
+    again.save(tmp_path / "m.safetensors")
+    opened = xpcnn.load(tmp_path / "m.safetensors")
+    x = train.images[:9]
+    numpy.testing.assert_array_equal(opened.predict_scores(x), again.predict_scores(x))
+
+
+def test_all_that_cannot_be_is_named_at_once(tmp_path: Path) -> None:
+    nodes = """
+        a = LRN <size = 3> (x)  b = LRN <size = 3> (a)  c = Conv <dilations = [1]> (x, w)
+        d = Add(b, c)  f = Flatten(d)  y = Det(f)
+    """
+    path = written(tmp_path / "m.onnx", nodes, {"w": W})
+    with pytest.raises(CheckpointError) as caught:
+        xpcnn.import_onnx(path)
+    assert str(caught.value) == (
+        f"{path}: these nodes cannot become layers: LRN (a, b): there is no such layer; "
+        "Conv (c): dilations has 1 numbers, images have 2; Det (y): there is no such layer\n"
+        "Try: a network of operators that `examples/guides/exchange.md` lists"
+    )
+
+
+@pytest.mark.parametrize(
+    ("nodes", "reason"),
+    [
+        ("y = MatMul(x, m)", "its samples have shape (2, 6, 6), expected rows"),
+        ("a = Add(x, big)  y = Flatten(a)", "is not one number for each channel"),
+        ("a = Erf(x)  y = Flatten(a)", "it is no part of a GELU"),
+        ("a = Div(x, x)  y = Flatten(a)", "both of its inputs depend on the samples"),
+        ("y = Conv(x, z)", "its input 'z' is made by no node before it"),
+        ("y = Conv(x, q)", "its input 'q' is of a type of numbers that no layer takes"),
+        ("y = Conv(x, bad)", "its constant holds NaN or infinity"),
+        ("a = ConstantOfShape(e)  y = Add(x, a)", "it makes a constant of 1,000,000,000,000"),
+        ("a = Reshape(x, s)  y = Flatten(a)", "cannot be given the shape [7, -1]"),
+        ("y = Identity(m)", "the output does not depend on the samples"),
+        (
+            "a = Relu(x)  b = Tanh(a)  c = Neg(a)  d = Add(b, x)  f = Add(c, d)  y = Flatten(f)",
+            "what it makes is used in several branches that meet elsewhere",
+        ),
+    ],
+)
+def test_reasons(nodes: str, reason: str, tmp_path: Path) -> None:
+    constants = {
+        "m": M,
+        "big": numpy.zeros((6, 6)),
+        "q": numpy.zeros((2, 2, 1, 1), "i1"),
+        "bad": numpy.full((2, 2, 1, 1), numpy.nan),
+        "e": [10**6, 10**6],
+        "s": [7, -1],
+    }
+    path = written(tmp_path / "m.onnx", nodes, constants)
+    with pytest.raises(CheckpointError, match="these nodes cannot become layers") as caught:
+        xpcnn.import_onnx(path)
+    assert reason in str(caught.value)
+
+
+def test_open_sizes_and_outputs(tmp_path: Path) -> None:
+    nodes = "a = GlobalAveragePool(x)  y = Flatten(a)  z = Relu(y)"
+    path = written(
+        tmp_path / "m.onnx",
+        nodes,
+        inputs="float[n, 2, h, w] x",
+        output="float[n,k] y, float[n,k] z",
+    )
+    with pytest.raises(CheckpointError, match=r"sizes of the samples are left open: \(2, \?, \?\)"):
+        xpcnn.import_onnx(path)
+    with pytest.raises(CheckpointError, match="asked for"):
+        xpcnn.import_onnx(path, input_shape=(3, 5, 5))
+    model = xpcnn.import_onnx(path, input_shape=(2, 5, 4), classes=["a", "b"], mean=1.0, std=2.0)
+    assert (model.input_shape, model.classes, model.mean) == ((2, 5, 4), ("a", "b"), (1.0, 1.0))
+    assert kinds(xpcnn.import_onnx(path, input_shape=(2, 5, 4), output="z")) == [
+        *("GlobalAvgPool2D", "ReLU")
+    ]
+    with pytest.raises(CheckpointError, match="has no output 'w'\nTry: one of y, z"):
+        xpcnn.import_onnx(path, input_shape=(2, 5, 4), output="w")
+
+
+def test_normalised_twice(tmp_path: Path) -> None:
+    path = written(tmp_path / "m.onnx", "a = Sub(x, t)  y = Flatten(a)", {"t": 3.0})
+    with pytest.raises(ConfigError, match="normalises its samples itself\nTry: leave mean and std"):
+        xpcnn.import_onnx(path, mean=1.0)
