@@ -68,3 +68,14 @@ def test_import_of_what_is_no_network(cli: Cli) -> None:
     assert not Path("m.safetensors").exists()
     ran = cli("import", "m.onnx", "m.safetensors", "--mean", "a,b")
     assert (ran.code, "'a,b' is not a list of numbers such as 0.5,1" in ran.err) == (2, True)
+
+
+def test_names_of_classes_in_a_file(cli: Cli, trained: Path) -> None:
+    cli("export", trained, "m.onnx")
+    Path("names.txt").write_bytes(b"\xff\xfe\x00")
+    ran = cli("import", "m.onnx", "m.safetensors", "--class-names", "names.txt")
+    assert (ran.code, ran.err) == (
+        1,
+        "error: names.txt holds no names of classes\n"
+        "Try: a text file in UTF-8, a name in each line\n",
+    )

@@ -20,12 +20,10 @@ def read_class_names(text: str) -> list[str]:
     with open_regular(text, ConfigError) as file:
         content = file.read(_LONGEST + 1)
     try:
-        if len(content) > _LONGEST:
-            raise ValueError(f"it has more than {_LONGEST:,} bytes")
-        lines = content.decode("utf-8-sig").splitlines()
-    except ValueError as error:
-        message = f"{shown(text)} holds no names of classes: {error}"
-        raise ConfigError(
-            hint(message, "a text file in UTF-8 with one name in each line")
-        ) from error
+        lines = content.decode("utf-8-sig").splitlines() if len(content) <= _LONGEST else []
+    except UnicodeDecodeError:
+        lines = []
+    if not lines:
+        message = f"{shown(text)} holds no names of classes"
+        raise ConfigError(hint(message, "a text file in UTF-8, a name in each line"))
     return [line.strip() for line in lines if line.strip()]
