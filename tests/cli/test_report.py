@@ -55,6 +55,23 @@ def test_curves_end_where_the_history_does(cli: Cli, run: Path) -> None:
     assert f"learning rate over epochs: {run.name} ends at {last['lr']:.4g}" in page.words
 
 
+def test_where_the_time_goes(cli: Cli, run: Path) -> None:
+    page = write(cli, run)
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert 0.0 < last["data_seconds"] < last["seconds"]
+    assert last["validation_seconds"] > 0.0
+    parts = [row[0] for row in page.rows]
+    recorded, measured = parts.index("waiting for batches"), parts.index("data")
+    assert parts[recorded : recorded + 3] == ["waiting for batches", "updates", "validation"]
+    assert parts[measured : measured + 5] == ["data", "forward", "loss", "backward", "update"]
+    # a run of before these were recorded has the other table
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        del line["data_seconds"], line["validation_seconds"]
+    (run / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert "waiting for batches" not in write(cli, run).words
+
+
 def test_several_runs_lie_over_each_other(cli: Cli, run: Path) -> None:
     other = Path("b")
     assert cli("train", *TINY, "--lr", "0.01", "--out", other, "--quiet").code == 0

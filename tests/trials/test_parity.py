@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy
 import pytest
 
-from xpcnn import Model
+from tests.fake_cupy import launches
+from tests.lib import open_lib
+from xpcnn import Model, backend
 from xpcnn.errors import BackendError, ConfigError
 from xpcnn.initializers import Draw
 from xpcnn.layers import (
@@ -107,6 +109,25 @@ def test_an_error_of_a_hundred_thousandth_is_named_where_it_arises(
     assert not any("layers.7" in name for name in wrong if "step" not in name)
     assert "differ in" in str(found)
     assert what in str(found)
+
+
+def test_cupy_agrees_on_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CuPy backend on the array library of the tests, with its CUDA kernels run on the host."""
+    opened = open_lib("cupy-on-host").backend
+    launches.clear()
+    real = backend.load
+    monkeypatch.setattr(
+        "xpcnn.trials.parity.load", lambda name: opened if name == "cupy" else real(name)
+    )
+    monkeypatch.setattr("xpcnn.trials.parity.problem", lambda name: None)
+    found = check_parity(model(), ("numpy", "cupy"), options=TrainingOptions(optimizer=Adam(0.01)))
+    assert str(found).startswith("numpy and cupy agree in all ")
+    assert {(r.backend, r.dtype) for r in found.results} == {
+        ("numpy", "float32"),
+        ("cupy", "float64"),
+        ("cupy", "float32"),
+    }
+    assert launches  # kernels of its own, not the references alone
 
 
 def test_nan_is_a_difference() -> None:

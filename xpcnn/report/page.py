@@ -15,7 +15,7 @@ from xpcnn.report.inside import chosen_rows, filters, samples
 from xpcnn.report.predictions import evaluation_tables, is_images
 from xpcnn.report.run import Run, number
 from xpcnn.report.templates import render
-from xpcnn.report.timing import BATCH, epoch_times, layer_times
+from xpcnn.report.timing import BATCH, epoch_times, layer_times, run_parts, update_parts
 from xpcnn.runs.comparison import flat
 from xpcnn.version import VERSION
 
@@ -85,6 +85,9 @@ def report(
             "itself, without the fusions of training.",
             "layers": layer_times(first.model),
             "epochs": epoch_times(first),
+            "run": run_parts(first),
+            "step": update_parts(first),
+            "library": first.model.backend.name,
         },
         command=first.command,
         configuration=[(name, str(value)) for name, value in flat(first.record.config)],

@@ -1,13 +1,17 @@
-"""How long each layer takes, forward and backward."""
+"""Where the time goes: in the run, in one update, and in each layer forward and backward."""
 
 import statistics
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
 
+from xpcnn.config.registry import preset_objects
 from xpcnn.model import Model
 from xpcnn.report.passages import trace
 from xpcnn.report.run import Run, number
+from xpcnn.report.update_time import update_times
+from xpcnn.training import TrainingOptions
 
 BATCH = 64
 _TIMED = 3
@@ -52,3 +56,43 @@ def epoch_times(run: Run) -> str | None:
     speed = f", {statistics.median(speeds):,.0f} images/s in the median epoch" if speeds else ""
     epochs = "1 epoch" if len(run) == 1 else f"{len(run)} epochs"
     return f"Training took {run.seconds:.1f} s for {epochs}{speed}."
+
+
+def run_parts(run: Run) -> list[dict[str, str]]:
+    """Return a row for each part of the run's time, as it was recorded; none of older runs."""
+    waited = [x for x in run["data_seconds"] if x is not None]
+    if not waited or len(waited) < len(run):
+        return []
+    parts = {
+        "waiting for batches": sum(waited),
+        "updates": run.seconds - sum(waited),
+        "validation": sum(x or 0.0 for x in run["validation_seconds"]),
+    }
+    return _rows(parts, 1.0, ".2f")
+
+
+def update_parts(run: Run) -> dict[str, Any] | None:
+    """Return how large a batch is, and a row for each part of an update, measured now.
+
+    None of a run whose options cannot be read.
+    """
+    table = run.record.config.get("training")
+    if not isinstance(table, dict):
+        return None
+    training = preset_objects()[TrainingOptions](table, "training")
+    times = update_times(run.model, training)
+    size = training.batch_size * training.accumulate
+    return {"samples": size, "rows": _rows(times, 1e3, ".2f"), "augmented": bool(training.augment)}
+
+
+def _rows(seconds: Mapping[str, float], scale: float, form: str) -> list[dict[str, str]]:
+    """Return a row for each part: name, time, and share of the sum in per cent."""
+    total = sum(seconds.values()) or 1.0
+    return [
+        {
+            "part": name,
+            "time": number(scale * value, form),
+            "share": number(100.0 * max(0.0, value) / total, ".0f"),
+        }
+        for name, value in seconds.items()
+    ]

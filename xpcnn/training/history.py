@@ -50,6 +50,8 @@ class Epoch:
     seconds: duration.
     images_per_second: speed of training.
     step: number of updates since the start of the run.
+    data_seconds: time of waiting for batches, part of `seconds`.
+    validation_seconds: of the validation at its end, which is no part of `seconds`; None without.
     metrics: of the validation part, by name; see `Validation`.
     """
 
@@ -63,6 +65,8 @@ class Epoch:
     images_per_second: float
     step: int
     metrics: dict[str, float | None] = field(default_factory=dict)
+    data_seconds: float | None = None
+    validation_seconds: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name, each metric as val_<name>."""

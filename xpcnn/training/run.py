@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy
 
@@ -28,6 +29,7 @@ from xpcnn.training.saver import Saver
 from xpcnn.training.step import training_step
 from xpcnn.training.stopping import stop_at_limits, stop_without_improvement
 from xpcnn.training.updates import Update
+from xpcnn.training.waiting import Waiting
 from xpcnn.validation_metrics import name_of
 
 
@@ -136,7 +138,8 @@ class Run:
         # measured with flip and crop: 1.25 x for `tiny`, 1.04 x for `medium`; without, no gain
         last = None
         session = self.network.backend.session
-        for update in prefetched(updates, session) if self.options.augment else updates:
+        waiting = Waiting(prefetched(updates, session) if self.options.augment else updates)
+        for update in waiting:
             if state.stopping:
                 break
             self.run_update(update, epoch)
@@ -145,7 +148,7 @@ class Run:
         self.divergence.require_finite()  # waits for the device
         if last is not None:
             self.give_snapshot(last, epoch)
-        self.end_epoch(epoch, resumed_at, time.perf_counter() - start)
+        self.end_epoch(epoch, resumed_at, time.perf_counter() - start, waiting.seconds)
 
     def run_update(self, update: Update, epoch: int) -> None:
         """Do one update."""
@@ -217,15 +220,20 @@ class Run:
         stop_without_improvement(state)
         return record
 
-    def end_epoch(self, epoch: int, resumed_at: int, seconds: float) -> None:
+    def end_epoch(self, epoch: int, resumed_at: int, seconds: float, waited: float) -> None:
         """Validate at the end of an epoch, whole or cut short, record it, and save where due.
 
         resumed_at: batches of the epoch done by an earlier process; seconds: of this process.
+        waited: those of them that it waited for batches.
         """
         state, loss = self.state, self.state.mean_loss(epoch)
         if not math.isfinite(loss):  # each was, their sum is not
             self.divergence.fail(f"the mean loss is {loss} after update {state.step}")
-        record = state.epoch_record(epoch, loss, self.validate(), resumed_at, seconds)
+        begin = time.perf_counter()
+        validation = self.validate()
+        record = state.epoch_record(epoch, loss, validation, resumed_at, seconds)
+        validated = None if validation is None else time.perf_counter() - begin
+        record = replace(record, data_seconds=waited, validation_seconds=validated)
         state.history.epochs.append(record)
         self.notify("on_epoch_end", record)
         self.agree()
