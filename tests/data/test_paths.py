@@ -123,7 +123,7 @@ def test_what_is_not_there_or_no_data(tmp_path: Path) -> None:
         path = tmp_path / name
         with pytest.raises(DataError) as caught:
             load(str(path))
-        expected = f"{path}: there is no such file or folder\nTry: check --dataset"
+        expected = f"{path}: there is no such file or folder\nTry: check the path"
         assert str(caught.value) == expected
     (tmp_path / "data.zip").write_bytes(b"PK")
     with pytest.raises(DataError) as caught:

@@ -112,7 +112,7 @@ FILES = [
         "a data set that is not there",
         lambda b: xpcnn.data.load(b.folder / "none.npz"),
         DataError,
-        "{folder}/none.npz: there is no such file or folder\nTry: check --dataset",
+        "{folder}/none.npz: there is no such file or folder\nTry: check the path",
     ),
     Mistake(
         "a picture with NaN",

@@ -215,7 +215,7 @@ def _read(path: Path, how: How) -> Contents:
             )
         )
     if not os.path.exists(path):
-        raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check --dataset"))
+        raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check the path"))
     if kind == ".csv":
         return _labelled(path, how)[0]
     if kind == ".npz":
