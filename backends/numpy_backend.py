@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from .numpy_kernels import KERNELS
-from .numpy_kernels.compiled import shared_library
+from .numpy_kernels.compiled import shared_library, winograd
 from .numpy_kernels.threads import can_share, session, thread_count
 
 
@@ -19,6 +19,10 @@ def problem(device: str | int | None) -> tuple[str, str] | None:
         thread_count()
     except ValueError as error:
         return str(error), "XPCNN_NUM_THREADS=2, or none for all cores"
+    try:
+        winograd.is_on()
+    except ValueError as error:
+        return str(error), "XPCNN_WINOGRAD=off, or none for Winograd's algorithm where it is faster"
     if (compiler := shared_library.unknown_compiler()) is not None:
         without = f"{shared_library.WITHOUT} for kernels of NumPy's calls"
         remedy = f"XPCNN_COMPILER=gcc, {without}, or unset it"
@@ -68,7 +72,8 @@ class NumPyLibrary:
         """Return what the last bits of results depend on.
 
         library, blas (with the processor whose kernels it chose), simd (the instructions that
-        NumPy's own loops use), threads, kernels (compiler, its version, what it compiled for).
+        NumPy's own loops use), threads, kernels (compiler, its version, what it compiled for),
+        winograd (on or off).
         """
         config: Any = numpy.show_config(mode="dicts")
         simd = config["SIMD Extensions"]
@@ -78,6 +83,7 @@ class NumPyLibrary:
             "simd": " ".join(simd.get("baseline", []) + simd.get("found", [])),
             "threads": str(thread_count()) if can_share() else "the BLAS's own, no threadpoolctl",
             "kernels": shared_library.load().status,
+            "winograd": "on" if winograd.is_on() and shared_library.load().calls else "off",
         }
 
 

@@ -29,6 +29,7 @@ def test_environment_is_complete_and_fits_json() -> None:
         "simd",
         "threads",
         "kernels",
+        "winograd",
         "gpu",
         "paths",
     ]

@@ -46,8 +46,8 @@ def versions() -> dict[str, Any]:
 
 
 def describe() -> dict[str, Any]:
-    """Return `versions()` and: blas, simd (instructions of NumPy's loops), threads, kernels, gpu
-    (its state in words by backend), paths.
+    """Return `versions()` and: blas, simd (instructions of NumPy's loops), threads, kernels,
+    winograd (on or off), gpu (its state in words by backend), paths.
 
     Imports the installed array libraries to look for a GPU.
     """
@@ -60,6 +60,7 @@ def describe() -> dict[str, Any]:
         "simd": facts["simd"],
         "threads": facts["threads"],
         "kernels": facts["kernels"],
+        "winograd": facts["winograd"],
         "gpu": gpu,
         "paths": {"data cache": str(cache_folder(""))},
     }

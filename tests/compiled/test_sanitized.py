@@ -44,11 +44,16 @@ def all_kernels() -> None:
     for n, c, f in ((1, 3, 1), (7, 1, 6), (9, 4, 7), (33, 2, 11), (65, 17, 5)):
         x, w, b = whole(rng, n, c, 7, 6), whole(rng, f, c, 3, 2), whole(rng, f)
         rows = x.reshape(n, -1)
+        tiles, filters = whole(rng, n, 17, 7, 6), whole(rng, 15 + f, 17, 3, 3)
         with cut(3, 2):
             for options in ({}, {"padding": ((4, 0), (1, 3))}, {"stride": (2, 3), "dilation": 2}):
                 back("conv2d", x, w, b, **options)
                 back("conv_relu_pool", x, w, b, **options)
                 back("conv_relu_pool", x, w, None, pool=(2, 1), **options)
+            for padding in (1, ((4, 0), (1, 3))):  # by Winograd's algorithm
+                back("conv2d", tiles, filters, padding=padding)
+                back("conv_relu_pool", tiles, filters, padding=padding)
+                back("conv_relu_pool", tiles, filters, padding=padding, pool=2)
             back("dense", rows, whole(rng, rows.shape[1], f), b)
             back("dense", rows.T.copy().T, whole(rng, rows.shape[1], f), None)
             back("conv2d", misaligned(x), misaligned(w), misaligned(b))

@@ -1,5 +1,7 @@
 """Convolution, alone and with ReLU and max pooling, in C (conv.c): float32 without groups.
 
+Where it is faster, 3 x 3 filters are left to Winograd's algorithm (winograd.py).
+
 Taps on padding are skipped: where a weight or dy is infinite, the reference has NaN beside padding
 (infinity times 0), and these kernels do not. A check would take 5 % of a forward and 13 % of a
 backward pass over a batch of 64 grey images of 8 x 8 (0.2 % and 1 % with 16 channels of 14 x 14);
@@ -16,6 +18,7 @@ from .. import conv
 from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from ..threads import sharing
+from . import winograd
 from .pointwise import PASS, relu_gradient
 from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
@@ -77,8 +80,12 @@ def conv_relu_pool(
         y = np.empty((f, ho // ph, wo // pw, n), x.dtype)
         winner = np.empty(y.shape, np.uint8) if grad else None
         table = over_image(x.shape[1], patches)
-        work = sharing(ho // ph, w.size * ho * wo * n)
-        CONV_RELU_POOL(table, image, np.ascontiguousarray(w), b, y, winner, n, f, ph, pw, *work)
+        if (ph, pw) == (2, 2) and winograd.serves(w, patches, patches.out):
+            winograd.convolved(image, w, b, patches, y, pooled=True, winner=winner)
+        else:
+            work = sharing(ho // ph, w.size * ho * wo * n)
+            filters = np.ascontiguousarray(w)
+            CONV_RELU_POOL(table, image, filters, b, y, winner, n, f, ph, pw, *work)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         dy = batch_last(cotangent(dy, logical(y)))
@@ -99,6 +106,9 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu
     """Return the convolution of (c, h, w, n) as (f, ho, wo, n)."""
     (ho, wo), n, f = patches.out, image.shape[3], len(w)
     y = np.empty((f, ho, wo, n), image.dtype)
+    if winograd.serves(w, patches, patches.out):
+        winograd.convolved(image, w, b, patches, y, relu=relu)
+        return y
     filters, work = np.ascontiguousarray(w), sharing(ho, w.size * ho * wo * n)
     CONV(over_image(len(image), patches), image, filters, b, y, n, f, relu, *work)
     return y
@@ -116,12 +126,18 @@ def gradients(
     if want_dw or want_db:  # both in one call: db has the same bits with and without dw
         pieces, threads = sharing(ho, size, each=1)
         parts = np.empty((pieces, w.size + f), w.dtype)
-        CONV_DW(over_image(c, patches), image, dy, parts, n, f, pieces, threads)
+        if winograd.serves(w, patches, (ho, wo)):
+            winograd.filter_gradients(image, dy, patches, parts, threads)
+        else:
+            CONV_DW(over_image(c, patches), image, dy, parts, n, f, pieces, threads)
         dw_db = parts.sum(axis=0)  # in the order of the rows: the same bits in every run
         dw = dw_db[: w.size].reshape(w.shape) if want_dw else None
         db = dw_db[w.size :] if want_db else None
     if want_dx:
         dx = np.empty(image.shape, image.dtype)
+        if winograd.serves(w, patches, (h, image.shape[2])):
+            winograd.image_gradient(dy, w, patches, dx)
+            return logical(dx), dw, db
         turned = np.ascontiguousarray(w.transpose(1, 0, 2, 3))
         CONV(over_output(f, patches), dy, turned, None, dx, n, c, False, *sharing(h, size))
     return None if dx is None else logical(dx), dw if want_dw else None, db

@@ -1,0 +1,210 @@
+/* Convolution with 3 x 3 filters and stride 1 by Winograd's F(4x4, 3x3), and the gradient of its input,
+   which is one with the filters turned by half a turn: y = A^T (U * V) A, where U = G g G^T, V = B^T d B
+   (winograd_transforms.h), and * is, for each of the 36 products, a matrix product of (filters, channels)
+   and (channels, tiles).
+
+   A block is a few vectors of tiles (winograd_places.h): V of all channels stays in the L2 cache, and
+   the products of a few filters are transformed and written while they are in it too. */
+
+#include "export.h"
+#include "threads.h"
+#include "winograd_places.h"
+#include "winograd_product.h"
+
+#include <stdlib.h>
+
+enum {
+    FILTERS = EIGHT,        /* whose products are transformed at once */
+    CHANNELS = 16,          /* of a sum in registers; those are added up in M */
+    V_BYTES = 640 << 10,    /* of V in a block, at most, */
+    VECTORS = 64 / LANES,   /* which is of so many vectors at most */
+    APART = 16              /* numbers between two matrices: or all would share a few lines of the cache */
+};
+
+typedef struct {
+    Plane in, out;
+    const float *x, *w, *u, *bias;
+    float *y;
+    uint8_t *winner;
+    long c, f, turned, pooled, relu, pieces;
+} Arguments;
+
+static long least(long a, long b)
+{
+    return a < b ? a : b;
+}
+
+static long up(long x, long step)
+{
+    return (x + step - 1) / step * step;
+}
+
+static long u_size(long c) /* of FILTERS filters */
+{
+    return PRODUCTS * (c * FILTERS + APART);
+}
+
+/* U of FILTERS filters after another: (36, c, FILTERS), zero for filters that there are not. With
+   `turned`, w is (c, f, 3, 3), its taps in reverse order. */
+static long transform_filters(void *arguments, long piece)
+{
+    typedef double Wide __attribute__((vector_size(8 * FILTERS)));
+    const Arguments *a = arguments;
+    long filter = piece * FILTERS, some = least(FILTERS, a->f - filter);
+    float *u = (float *)a->u + piece * u_size(a->c);
+    for (long c = 0; c < a->c; c++) {
+        Wide g[9], half[SEEN][3];
+        for (long k = 0; k < 9; k++) {
+            g[k] = (Wide){0};
+            for (long f = 0; f < some; f++)
+                g[k][f] = a->turned ? a->w[(c * a->f + filter + f) * 9 + 8 - k]
+                                    : a->w[((filter + f) * a->c + c) * 9 + k];
+        }
+        for (long i = 0; i < SEEN; i++)
+            for (long j = 0; j < 3; j++)
+                half[i][j] = G[i][0] * g[j] + G[i][1] * g[3 + j] + G[i][2] * g[6 + j];
+        for (long i = 0; i < SEEN; i++)
+            for (long j = 0; j < SEEN; j++) {
+                Wide whole = half[i][0] * G[j][0] + half[i][1] * G[j][1] + half[i][2] * G[j][2];
+                float *to = u + (i * SEEN + j) * (a->c * FILTERS + APART) + c * FILTERS;
+                UNROLL for (long f = 0; f < FILTERS; f++) to[f] = (float)whole[f];
+            }
+    }
+    return 0;
+}
+
+/* The 36 products of FILTERS filters and `some` vectors of V. */
+static void products(const float *u, const float *v, long vs, long c, float *m, long ms, long across,
+                     long some)
+{
+    for (long k = 0; k < PRODUCTS; k++, u += c * FILTERS + APART, v += vs, m += ms)
+        for (long first = 0; first < c; first += CHANNELS) {
+            long count = least(CHANNELS, c - first), g = 0;
+            const float *factor = u + first * FILTERS, *from = v + first * across;
+            for (; g + 2 <= some; g += 2)
+                product_2(factor, 1, FILTERS, from + g * LANES, across, count, m + g * LANES, across, first);
+            if (g < some)
+                product_1(factor, 1, FILTERS, from + g * LANES, across, count, m + g * LANES, across, first);
+        }
+}
+
+/* One tile of y = A^T m A + bias */
+INLINE void outputs(const float *m, long ms, float bias, Lanes y[TILE * TILE])
+{
+    Lanes half[TILE * SEEN];
+    UNROLL for (long j = 0; j < SEEN; j++) {
+        Lanes column[SEEN];
+        UNROLL for (long i = 0; i < SEEN; i++) column[i] = *(const Lanes *)(m + (i * SEEN + j) * ms);
+        transform_output(column, 1, half + j, SEEN);
+    }
+    UNROLL for (long i = 0; i < TILE; i++) {
+        transform_output(half + i * SEEN, 1, y + i * TILE, 1);
+        UNROLL for (long j = 0; j < TILE; j++) y[i * TILE + j] += bias;
+    }
+}
+
+INLINE Lanes rectified(Lanes x)
+{
+    return chosen(x < 0, broadcast(0), x); /* NaN stays */
+}
+
+static void write_tile(const float *m, long ms, float bias, long relu, float *y, const Places *p)
+{
+    Lanes o[TILE * TILE];
+    outputs(m, ms, bias, o);
+    for (long k = 0; k < TILE * TILE; k++)
+        store(y, p, k, relu ? rectified(o[k]) : o[k]);
+}
+
+/* The same with ReLU and max pooling of 2 x 2, and which of a window is the largest: the first of
+   equals, the last NaN. */
+static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t *winner, const Places *p)
+{
+    Lanes o[TILE * TILE];
+    outputs(m, ms, bias, o);
+    for (long window = 0; window < 4; window++) {
+        const Lanes *corner = o + window / 2 * 2 * TILE + window % 2 * 2;
+        Lanes best = corner[0];
+        Whole who = {0};
+        UNROLL for (long k = 1; k < 4; k++) {
+            Lanes tap = corner[k / 2 * TILE + k % 2];
+            Whole wins = (tap > best) | (tap != tap);
+            who = (wins & (int32_t)k) | (~wins & who);
+            best = chosen(wins, tap, best);
+        }
+        store(y, p, window, rectified(best));
+        for (long l = 0; winner && l < LANES; l++) {
+            long at = p->apart ? p->at[window * LANES + l] : p->at[window] < 0 ? -1 : p->at[window] + l;
+            if (at >= 0)
+                winner[at] = (uint8_t)who[l];
+        }
+    }
+}
+
+static long conv_blocks(void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    long c = a->c, in = a->in.h * a->in.w * a->in.n, out = a->out.h * a->out.w * a->out.n;
+    long vectors = V_BYTES / (PRODUCTS * c * (long)sizeof(Lanes)) / 2 * 2;
+    vectors = vectors < 2 ? 2 : least(vectors, VECTORS);
+    long across = vectors * LANES, vs = c * across + APART, ms = FILTERS * across + APART;
+    long all = (a->out.down * a->out.across * a->out.n + LANES - 1) / LANES;
+    long blocks = (all + vectors - 1) / vectors;
+    long bytes = up(PRODUCTS * (vs + ms) * (long)sizeof(float), sizeof(Lanes));
+    float *v = aligned_alloc(sizeof(Lanes), bytes), *m = v + PRODUCTS * vs;
+    if (!v)
+        return bytes;
+    for (long b = blocks * piece / a->pieces; b < blocks * (piece + 1) / a->pieces; b++) {
+        Places from[VECTORS], to[VECTORS];
+        long some = least(vectors, all - b * vectors);
+        for (long g = 0; g < some; g++) {
+            find_places(&a->in, (b * vectors + g) * LANES, from + g);
+            find_places(&a->out, (b * vectors + g) * LANES, to + g);
+        }
+        for (long i = 0; i < c; i++)
+            for (long g = 0; g < some; g++)
+                transform_tile(a->x + i * in, from + g, v + i * across + g * LANES, vs);
+        for (long f = 0; f < a->f; f += FILTERS) {
+            products(a->u + f / FILTERS * u_size(c), v, vs, c, m, ms, across, some);
+            for (long i = 0; i < least(FILTERS, a->f - f); i++) {
+                float bias = a->bias ? a->bias[f + i] : 0, *y = a->y + (f + i) * out;
+                for (long g = 0; g < some; g++) {
+                    const float *tile = m + i * across + g * LANES;
+                    if (a->pooled)
+                        write_pooled(tile, ms, bias, y, a->winner ? a->winner + (f + i) * out : 0, to + g);
+                    else
+                        write_tile(tile, ms, bias, a->relu, y, to + g);
+                }
+            }
+        }
+    }
+    free(v);
+    return 0;
+}
+
+/* y (f, oh, ow, n) = conv(x, w) + bias, then ReLU if asked for; with `pooled`, ReLU and max pooling of
+   2 x 2, and y and winner, unless it is null, are (f, oh / 2, ow / 2, n). x is (c, h, w, n), with
+   padding `top` and `left` before it, negative for rows and columns that are left out. With `turned`, w
+   is (c, f, 3, 3) and turned by half a turn: the gradient of the input of a convolution with w. */
+EXPORT long xpcnn_winograd_conv(const float *x, const float *w, const float *bias, float *y,
+                                uint8_t *winner, long n, long c, long h, long width, long f, long oh,
+                                long ow, long top, long left, long turned, long pooled, long relu,
+                                long pieces, long threads)
+{
+    long size = pooled ? TILE / 2 : TILE, down = pooled ? oh / 2 : oh, right = pooled ? ow / 2 : ow;
+    long rows = (down + size - 1) / size, columns = (right + size - 1) / size;
+    long groups = (f + FILTERS - 1) / FILTERS;
+    long bytes = up(groups * u_size(c) * (long)sizeof(float), sizeof(Lanes));
+    float *u = aligned_alloc(sizeof(Lanes), bytes);
+    Arguments a = {.in = {h, width, n, top, left, TILE, SEEN, rows, columns},
+                   .out = {down, right, n, 0, 0, size, size, rows, columns},
+                   .x = x, .w = w, .u = u, .bias = bias, .y = y, .winner = winner, .c = c, .f = f,
+                   .turned = turned, .pooled = pooled, .relu = relu, .pieces = pieces};
+    if (!u)
+        return bytes;
+    bytes = run_pieces(transform_filters, &a, groups, threads);
+    if (!bytes)
+        bytes = run_pieces(conv_blocks, &a, pieces, threads);
+    free(u);
+    return bytes;
+}

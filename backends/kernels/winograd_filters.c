@@ -1,0 +1,211 @@
+/* The gradient of 3 x 3 filters of a convolution with stride 1, by Winograd's F(4x4, 3x3):
+   dg = G^T (sum over tiles of (A dy A^T) * (B^T d B)) G (winograd_transforms.h), where the sums are, for
+   each of the 36 products, a matrix product of V (channels, tiles) and D (tiles, filters).
+
+   A block is a few vectors of tiles (winograd_places.h). D has its filters side by side, so that a
+   vector is of filters: tiles of dy are transposed in registers before they are transformed. */
+
+#include "export.h"
+#include "threads.h"
+#include "winograd_places.h"
+#include "winograd_product.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CHANNELS = EIGHT,        /* of a product */
+    PARTIAL = 4,             /* blocks after which the sums are transformed, and begin anew */
+    BLOCK_BYTES = 640 << 10, /* of V and D, at most, */
+    VECTORS = 32 / LANES,    /* of so many vectors at most */
+    APART = 16               /* numbers between two matrices: or all would share a few lines of the cache */
+};
+
+typedef struct {
+    Plane in, out;
+    const float *x, *dy;
+    float *parts;
+    long c, f, pieces;
+} Arguments;
+
+static long up(long x, long step)
+{
+    return (x + step - 1) / step * step;
+}
+
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (Whole){__VA_ARGS__})
+#endif
+#if LANES == 16
+#define BITS 4
+#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#else
+#define BITS 3
+#define LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#endif
+
+#define UNROLL_LANES _Pragma("GCC unroll 16")
+
+/* Rows to columns. When rows of both halves are zipped, the highest bit of a number's row becomes the
+   lowest of its column, and the highest of its column the lowest of its row: after log2 LANES times row
+   and column have changed places. */
+INLINE void transpose(Lanes rows[LANES])
+{
+    UNROLL for (long bit = 0; bit < BITS; bit++) {
+        Lanes next[LANES];
+        UNROLL for (long i = 0; i < LANES / 2; i++) {
+            next[2 * i] = SHUFFLE(rows[i], rows[i + LANES / 2], LOW);
+            next[2 * i + 1] = SHUFFLE(rows[i], rows[i + LANES / 2], HIGH);
+        }
+        UNROLL_LANES for (long i = 0; i < LANES; i++) rows[i] = next[i];
+    }
+}
+
+/* D of one vector of tiles and LANES filters, `some` of which there are: of each tile 36 vectors of
+   filters, `ds` apart; tiles lie `across` apart. Add the sums of dy to sums. */
+static void transform_gradients(const float *dy, long plane, const Places *p, long some, float *d,
+                                long ds, long across, double *sums)
+{
+    Lanes pixels[TILE * TILE][LANES]; /* of each tile, vectors of filters */
+    float copy[LANES * TILE * TILE * LANES];
+    Places copied;
+    if (p->apart) {
+        for (long f = 0; f < some; f++)
+            gather(dy + f * plane, p, TILE * TILE, copy + f * TILE * TILE * LANES);
+        find_copied(TILE * TILE, &copied);
+        dy = copy, plane = TILE * TILE * LANES, p = &copied;
+    }
+    for (long k = 0; k < TILE * TILE; k++) {
+        Lanes rows[LANES];
+        UNROLL_LANES for (long f = 0; f < LANES; f++)
+            rows[f] = f < some ? load(dy + f * plane, p, k) : broadcast(0);
+        transpose(rows);
+        UNROLL_LANES for (long l = 0; l < LANES; l++) pixels[k][l] = rows[l];
+    }
+    for (long l = 0; l < LANES; l++, d += across) {
+        Lanes half[SEEN * TILE], sum = broadcast(0);
+        UNROLL for (long j = 0; j < TILE; j++) {
+            Lanes column[TILE];
+            UNROLL for (long i = 0; i < TILE; i++) column[i] = pixels[i * TILE + j][l];
+            sum += (column[0] + column[1]) + (column[2] + column[3]);
+            transform_gradient(column, 1, half + j, TILE);
+        }
+        UNROLL for (long i = 0; i < SEEN; i++) {
+            Lanes whole[SEEN];
+            transform_gradient(half + i * TILE, 1, whole, 1);
+            UNROLL for (long j = 0; j < SEEN; j++) *(Lanes *)(d + (i * SEEN + j) * ds) = whole[j];
+        }
+        for (long f = 0; f < some; f++)
+            sums[f] += sum[f];
+    }
+}
+
+typedef double Doubles __attribute__((vector_size(8 * LANES)));
+
+/* dg = G^T s G of one channel and LANES filters, in double: s is 36 vectors, `ss` apart */
+static void transform_sums(const float *s, long ss, Doubles dg[9])
+{
+    Doubles half[3][SEEN];
+    for (long j = 0; j < SEEN; j++) {
+        Doubles column[SEEN];
+        for (long i = 0; i < SEEN; i++)
+            column[i] = __builtin_convertvector(*(const Lanes *)(s + (i * SEEN + j) * ss), Doubles);
+        for (long p = 0; p < 3; p++) {
+            half[p][j] = G[0][p] * column[0];
+            for (long i = 1; i < SEEN; i++)
+                half[p][j] += G[i][p] * column[i];
+        }
+    }
+    for (long p = 0; p < 3; p++)
+        for (long q = 0; q < 3; q++) {
+            dg[p * 3 + q] = G[0][q] * half[p][0];
+            for (long j = 1; j < SEEN; j++)
+                dg[p * 3 + q] += G[j][q] * half[p][j];
+        }
+}
+
+/* Add G^T s G to dw (f, c, 3, 3), and begin the sums anew: the longer a sum runs, the more of it is
+   lost in rounding. */
+static void fold(float *s, long ss, long across, long c, long f, float *dw)
+{
+    for (long i = 0; i < c; i++)
+        for (long j = 0; j < f; j += LANES) {
+            Doubles dg[9];
+            transform_sums(s + i * across + j, ss, dg);
+            for (long l = 0; l < LANES && j + l < f; l++)
+                for (long k = 0; k < 9; k++)
+                    dw[((j + l) * c + i) * 9 + k] += (float)dg[k][l];
+        }
+    memset(s, 0, PRODUCTS * ss * sizeof *s);
+}
+
+static long filter_blocks(void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    long c = a->c, f = a->f, rows = up(c, CHANNELS), across = up(f, LANES);
+    long in = a->in.h * a->in.w * a->in.n, out = a->out.h * a->out.w * a->out.n;
+    long vectors = BLOCK_BYTES / (PRODUCTS * (rows + across) * (long)sizeof(Lanes)) / 2 * 2;
+    vectors = vectors < 2 ? 2 : vectors < VECTORS ? vectors : VECTORS;
+    long tiles = vectors * LANES, vs = rows * tiles + APART, ds = tiles * across + APART;
+    long ss = rows * across;
+    long all = (a->out.down * a->out.across * a->out.n + LANES - 1) / LANES;
+    long blocks = (all + vectors - 1) / vectors;
+    long sums = PRODUCTS * ss * (long)sizeof(float);
+    long bytes = up(sums + PRODUCTS * (vs + ds) * (long)sizeof(float) + f * (long)sizeof(double), 64);
+    float *s = aligned_alloc(64, bytes), *v = s + PRODUCTS * ss, *d = v + PRODUCTS * vs;
+    double *db = (double *)(d + PRODUCTS * ds);
+    if (!s)
+        return bytes;
+    float *part = a->parts + piece * f * (c * 9 + 1);
+    memset(part, 0, f * c * 9 * sizeof *part);
+    memset(s, 0, bytes); /* also rows of v that are no channel's */
+    long begin = blocks * piece / a->pieces, end = blocks * (piece + 1) / a->pieces;
+    for (long b = begin; b < end; b++) {
+        Places from[VECTORS], to[VECTORS];
+        long some = all - b * vectors < vectors ? all - b * vectors : vectors;
+        for (long g = 0; g < some; g++) {
+            find_places(&a->in, (b * vectors + g) * LANES, from + g);
+            find_places(&a->out, (b * vectors + g) * LANES, to + g);
+        }
+        for (long i = 0; i < c; i++)
+            for (long g = 0; g < some; g++)
+                transform_tile(a->x + i * in, from + g, v + i * tiles + g * LANES, vs);
+        for (long i = 0; i < f; i += LANES)
+            for (long g = 0; g < some; g++)
+                transform_gradients(a->dy + i * out, out, to + g, f - i < LANES ? f - i : LANES,
+                                    d + g * LANES * across + i, ds, across, db + i);
+        for (long k = 0; k < PRODUCTS; k++)
+            for (long i = 0; i < rows; i += CHANNELS) {
+                long j = 0;
+                const float *factor = v + k * vs + i * tiles;
+                float *sum = s + k * ss + i * across;
+                for (; j + 2 * LANES <= across; j += 2 * LANES)
+                    product_2(factor, tiles, 1, d + k * ds + j, across, some * LANES, sum + j, across, 1);
+                if (j < across)
+                    product_1(factor, tiles, 1, d + k * ds + j, across, some * LANES, sum + j, across, 1);
+            }
+        if ((b - begin) % PARTIAL == PARTIAL - 1 || b + 1 == end)
+            fold(s, ss, across, c, f, part);
+    }
+    for (long j = 0; j < f; j++)
+        part[f * c * 9 + j] = (float)db[j];
+    free(s);
+    return 0;
+}
+
+/* parts (pieces, f * c * 9 + f): dw (f, c, 3, 3) and then db (f,), for x (c, h, w, n), padded by `top`
+   and `left`, and dy (f, oh, ow, n), from each piece of the tiles. */
+EXPORT long xpcnn_winograd_filters(const float *x, const float *dy, float *parts, long n, long c, long h,
+                                   long width, long f, long oh, long ow, long top, long left,
+                                   long pieces, long threads)
+{
+    long rows = (oh + TILE - 1) / TILE, columns = (ow + TILE - 1) / TILE;
+    Arguments a = {.in = {h, width, n, top, left, TILE, SEEN, rows, columns},
+                   .out = {oh, ow, n, 0, 0, TILE, TILE, rows, columns},
+                   .x = x, .dy = dy, .parts = parts, .c = c, .f = f, .pieces = pieces};
+    return run_pieces(filter_blocks, &a, pieces, threads);
+}

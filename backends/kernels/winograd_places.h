@@ -1,0 +1,102 @@
+/* Where the pixels of tiles lie in batch-last memory (channels, h, w, n).
+
+   A vector of LANES numbers holds one pixel of LANES tiles: of one tile of LANES images, or, where a
+   batch ends, of the last images of a tile and the first of the next. So no lane is idle, whatever the
+   size of a batch. */
+
+#ifndef XPCNN_WINOGRAD_PLACES_H
+#define XPCNN_WINOGRAD_PLACES_H
+
+#include "lanes.h"
+#include "winograd_transforms.h"
+
+#define INSIDE(x, size) ((unsigned long)(x) < (unsigned long)(size))
+
+/* One channel, covered by tiles of side * side pixels. */
+typedef struct {
+    long h, w, n;
+    long top, left;   /* of the image, in pixels right and down of the corner of the first tile */
+    long step, side;  /* pixels from one tile to the next, of a tile */
+    long down, across; /* tiles */
+} Plane;
+
+/* Of one vector: each pixel's offset in a plane, -1 where there is none. */
+typedef struct {
+    long apart; /* 0: LANES images side by side, one offset a pixel; 1: one offset a lane */
+    long at[PRODUCTS * LANES];
+} Places;
+
+/* of a vector that begins with number `first` of all pairs (tile, image), images fastest */
+static void find_places(const Plane *p, long first, Places *to)
+{
+    long lanes = first % p->n + LANES > p->n ? LANES : 1, *at = to->at;
+    to->apart = lanes > 1;
+    for (long l = 0; l < lanes; l++) {
+        long tile = (first + l) / p->n, image = (first + l) % p->n;
+        long y = tile / p->across * p->step - p->top, x = tile % p->across * p->step - p->left;
+        for (long i = 0; i < p->side; i++)
+            for (long j = 0; j < p->side; j++) {
+                long inside = tile < p->down * p->across && INSIDE(y + i, p->h) && INSIDE(x + j, p->w);
+                at[(i * p->side + j) * lanes + l] = inside ? ((y + i) * p->w + x + j) * p->n + image : -1;
+            }
+    }
+}
+
+/* Pixel k; 0 where there is none. Not for lanes apart. */
+INLINE Lanes load(const float *x, const Places *p, long k)
+{
+    return p->at[k] < 0 ? broadcast(0) : *(const Lanes *)(x + p->at[k]);
+}
+
+/* Copy the first `pixels` of lanes that lie apart; 0 where there is none. */
+static __attribute__((noinline)) void gather(const float *x, const Places *p, long pixels, float *to)
+{
+    for (long i = 0; i < pixels * LANES; i++)
+        to[i] = p->at[i] < 0 ? 0 : x[p->at[i]];
+}
+
+/* The places in such a copy. */
+static void find_copied(long pixels, Places *to)
+{
+    to->apart = 0;
+    for (long k = 0; k < pixels; k++)
+        to->at[k] = k * LANES;
+}
+
+/* Write pixel k, where there is one. */
+INLINE void store(float *y, const Places *p, long k, Lanes value)
+{
+    if (p->apart)
+        for (long l = 0; l < LANES; l++) {
+            long at = p->at[k * LANES + l];
+            if (at >= 0)
+                y[at] = value[l];
+        }
+    else if (p->at[k] >= 0)
+        *(Lanes *)(y + p->at[k]) = value;
+}
+
+/* V of one channel of one vector of tiles: its 36 numbers `vs` apart */
+static void transform_tile(const float *x, const Places *p, float *v, long vs)
+{
+    float copy[PRODUCTS * LANES];
+    Places copied;
+    if (p->apart) {
+        gather(x, p, PRODUCTS, copy);
+        find_copied(PRODUCTS, &copied);
+        x = copy, p = &copied;
+    }
+    Lanes half[PRODUCTS];
+    UNROLL for (long j = 0; j < SEEN; j++) {
+        Lanes d[SEEN];
+        UNROLL for (long i = 0; i < SEEN; i++) d[i] = load(x, p, i * SEEN + j);
+        transform_input(d, 1, half + j, SEEN);
+    }
+    UNROLL for (long i = 0; i < SEEN; i++) {
+        Lanes whole[SEEN];
+        transform_input(half + i * SEEN, 1, whole, 1);
+        UNROLL for (long j = 0; j < SEEN; j++) *(Lanes *)(v + (i * SEEN + j) * vs) = whole[j];
+    }
+}
+
+#endif

@@ -1,0 +1,79 @@
+"""Convolution with 3 x 3 filters and stride 1 by Winograd's F(4x4, 3x3) (winograd_conv.c,
+winograd_filters.c): a quarter of the multiplications, about twice the rounding error.
+
+`XPCNN_WINOGRAD=off` leaves these convolutions to the direct kernels (conv.c).
+"""
+
+import os
+
+import numpy as np
+
+from ..layout import Array
+from ..patches import Patches
+from ..threads import sharing
+from .shared_library import Call
+
+CONV = Call("winograd_conv", "ppppp lllll llll lll ll", "conv2d")
+FILTERS = Call("winograd_filters", "ppp lllll llll ll", "gradient of w in conv2d")
+
+LEAST = 16  # channels and filters from which it is faster than the direct kernels
+TILE = 4  # outputs of a tile along an axis
+
+
+def is_on() -> bool:
+    """Whether XPCNN_WINOGRAD leaves Winograd's algorithm on.
+
+    Raises:
+        ValueError: it is neither `on` nor `off`.
+    """
+    given = os.environ.get("XPCNN_WINOGRAD") or "on"
+    if given not in ("on", "off"):
+        raise ValueError(f"XPCNN_WINOGRAD is {given!r}, expected 'on' or 'off'")
+    return given == "on"
+
+
+def serves(w: Array, patches: Patches, out: tuple[int, int]) -> bool:
+    """Whether to compute a convolution, or its gradient, of an output of `out` by tiles."""
+    if w.shape[2:] != (3, 3) or patches.stride != (1, 1) or patches.dilation != (1, 1):
+        return False
+    covered = [-(-size // TILE) * TILE for size in out]
+    is_used = 2 * out[0] * out[1] >= covered[0] * covered[1]
+    return min(w.shape[:2]) >= LEAST and is_used and is_on()
+
+
+def convolved(
+    image: Array,
+    w: Array,
+    b: Array | None,
+    patches: Patches,
+    y: Array,
+    *,
+    relu: bool = False,
+    pooled: bool = False,
+    winner: Array | None = None,
+) -> None:
+    """Write the convolution of (c, h, w, n) into y.
+
+    pooled: with ReLU and max pooling of 2 x 2; winner: which element of a window it was.
+    """
+    (top, _), (left, _) = patches.sides
+    (c, h, width, n), f, (ho, wo) = image.shape, len(w), patches.out
+    work = sharing(y[0].size, w.size * ho * wo * n)
+    shape = (n, c, h, width, f, ho, wo, top, left)
+    CONV(image, np.ascontiguousarray(w), b, y, winner, *shape, False, pooled, relu, *work)
+
+
+def image_gradient(dy: Array, w: Array, patches: Patches, dx: Array) -> None:
+    """Write the gradient of the image (c, h, w, n) into dx, from dy (f, ho, wo, n)."""
+    (top, _), (left, _) = patches.sides
+    (f, ho, wo, n), (c, h, width, _) = dy.shape, dx.shape
+    work = sharing(dx[0].size, w.size * ho * wo * n)
+    shape = (n, f, ho, wo, c, h, width, 2 - top, 2 - left)
+    CONV(dy, np.ascontiguousarray(w), None, dx, None, *shape, True, False, False, *work)
+
+
+def filter_gradients(image: Array, dy: Array, patches: Patches, parts: Array, threads: int) -> None:
+    """Write dw and then db of each piece of the tiles into the rows of parts."""
+    (top, _), (left, _) = patches.sides
+    (c, h, width, n), (f, ho, wo, _) = image.shape, dy.shape
+    FILTERS(image, dy, parts, n, c, h, width, f, ho, wo, top, left, len(parts), threads)
