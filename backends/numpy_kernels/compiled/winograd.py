@@ -1,5 +1,5 @@
 """Convolution with 3 x 3 filters and stride 1 by Winograd's F(4x4, 3x3) (winograd_conv.c,
-winograd_filters.c): a quarter of the multiplications, about twice the rounding error.
+winograd_dw.c): a quarter of the multiplications, about twice the rounding error.
 
 `XPCNN_WINOGRAD=off` leaves these convolutions to the direct kernels (conv.c).
 """
@@ -14,7 +14,7 @@ from ..threads import sharing
 from .shared_library import Call
 
 CONV = Call("winograd_conv", "ppppp lllll llll lll ll", "conv2d")
-FILTERS = Call("winograd_filters", "ppp lllll llll ll", "gradient of w in conv2d")
+DW = Call("winograd_dw", "ppp lllll llll ll", "gradient of w in conv2d")
 
 LEAST = 16  # channels and filters from which it is faster than the direct kernels
 TILE = 4  # outputs of a tile along an axis
@@ -76,4 +76,4 @@ def filter_gradients(image: Array, dy: Array, patches: Patches, parts: Array, th
     """Write dw and then db of each piece of the tiles into the rows of parts."""
     (top, _), (left, _) = patches.sides
     (c, h, width, n), (f, ho, wo, _) = image.shape, dy.shape
-    FILTERS(image, dy, parts, n, c, h, width, f, ho, wo, top, left, len(parts), threads)
+    DW(image, dy, parts, n, c, h, width, f, ho, wo, top, left, len(parts), threads)

@@ -199,7 +199,7 @@ static long filter_blocks(void *arguments, long piece)
 
 /* parts (pieces, f * c * 9 + f): dw (f, c, 3, 3) and then db (f,), for x (c, h, w, n), padded by `top`
    and `left`, and dy (f, oh, ow, n), from each piece of the tiles. */
-EXPORT long xpcnn_winograd_filters(const float *x, const float *dy, float *parts, long n, long c, long h,
+EXPORT long xpcnn_winograd_dw(const float *x, const float *dy, float *parts, long n, long c, long h,
                                    long width, long f, long oh, long ow, long top, long left,
                                    long pieces, long threads)
 {
