@@ -10,7 +10,16 @@ from tests.compare import assert_same
 from tests.lib import Lib
 from xpcnn import losses
 from xpcnn.errors import ConfigError
-from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy, outputs_for
+from xpcnn.losses import (
+    L1,
+    MSE,
+    BCEWithLogits,
+    Focal,
+    Huber,
+    Loss,
+    SoftmaxCrossEntropy,
+    outputs_for,
+)
 
 
 def test_softmax_cross_entropy_by_hand(lib: Lib) -> None:
@@ -58,7 +67,9 @@ def test_a_single_output_is_class_one_or_zero(lib: Lib) -> None:
     assert_same(MSE().decide(lib.asarray([[0.4], [0.6]])), [0, 1], lib)
 
 
-@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), BCEWithLogits(), MSE()])
+@pytest.mark.parametrize(
+    "loss", [SoftmaxCrossEntropy(), BCEWithLogits(), Focal(), MSE(), L1(), Huber()]
+)
 def test_the_highest_score_decides(lib: Lib, loss: Loss) -> None:
     assert_same(loss.decide(lib.asarray([[0.1, 0.2, 0.0], [2.0, -1.0, 1.0]])), [1, 0], lib)
 
@@ -111,6 +122,9 @@ def test_balanced_weights() -> None:
     bce = BCEWithLogits(positive_weights="balanced")
     assert balanced(bce, [4, 2], 2) == BCEWithLogits(positive_weights=(0.5, 2.0))
     assert balanced(bce, [4, 2], 1) == BCEWithLogits(positive_weights=(2.0,))
+    assert balanced(MSE(class_weights="balanced"), [4, 2], 1) == MSE(class_weights=(0.75, 1.5))
+    both = Focal(class_weights="balanced", positive_weights="balanced")
+    assert balanced(both, [4, 2], 1) == Focal(class_weights=(0.75, 1.5), positive_weights=(2.0,))
     for loss in (SoftmaxCrossEntropy(class_weights=(1.0, 2.0)), MSE()):
         assert balanced(loss, [4, 2], 2) is loss
     with pytest.raises(ConfigError, match=r"^class_weights='balanced': class 1 has no training"):
@@ -128,8 +142,10 @@ def test_losses_by_name() -> None:
     assert losses.make("Cross_Entropy", label_smoothing=0.1) == SoftmaxCrossEntropy(
         label_smoothing=0.1
     )
-    with pytest.raises(ConfigError, match=r"^unknown loss 'mae'\nTry: 'mse' \(valid: bce, cross-"):
-        losses.make("mae")
+    assert losses.make("huber", delta=2) == Huber(delta=2.0)
+    for name, ours in (("mae", "l1"), ("SmoothL1Loss", "huber"), ("focal_loss", "focal")):
+        with pytest.raises(ConfigError, match=rf"^unknown loss '{name}'\nTry: '{ours}'"):
+            losses.make(name)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +153,11 @@ def test_losses_by_name() -> None:
     [
         (SoftmaxCrossEntropy(class_weights=(1, 2)), 3, "2 class_weights for 3 outputs"),
         (BCEWithLogits(positive_weights=(1, 2)), 3, "2 positive_weights for 3 outputs"),
+        (
+            Huber(class_weights=(1, 2)),
+            3,
+            "2 class_weights for 3 outputs\nTry: class_weights with 3",
+        ),
     ],
 )
 def test_as_many_weights_as_outputs(loss: losses.Loss, outputs: int, text: str) -> None:
@@ -154,3 +175,99 @@ def test_elementwise_losses_take_any_shape(shape: tuple[int, ...]) -> None:
     numpy.testing.assert_allclose(loss, ((scores - targets) ** 2).mean(), rtol=1e-14)
     dscores = pullback(numpy.ones_like(loss))
     numpy.testing.assert_allclose(dscores, 2 * (scores - targets) / targets.size, rtol=1e-14)
+
+
+def test_focal_by_hand(lib: Lib) -> None:
+    """The yes with s = 3/4 counts (1/4)² of log(4/3), the no with s = 1/2 (1/2)² of log 2."""
+    scores, labels = lib.asarray([[0.0, math.log(3)]]), lib.asarray([1])
+    loss, back = Focal()(scores, labels)
+    yes, no = math.log(4 / 3) / 16, math.log(2) / 4
+    assert_same(loss, (yes + no) / 2, lib)
+    # the no: s² (s + 2 (1 - s) log 2); the yes: -(1 - s)² (1 - s + 2 s log(4/3))
+    slopes = (0.5 + math.log(2)) / 4, -(0.25 + 1.5 * math.log(4 / 3)) / 16
+    assert_same(back(lib.asarray(1.0)), [[slopes[0] / 2, slopes[1] / 2]], lib)
+    assert_same(Focal(gamma=0)(scores, labels)[0], (math.log(4 / 3) + math.log(2)) / 2, lib)
+    assert_same(Focal(gamma=1, positive_weights=(3,))(scores, labels)[0], (6 * yes + no), lib)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
+def test_focal_as_pytorch_differentiates_it(gamma: float) -> None:
+    torch = pytest.importorskip("torch")
+    rng = numpy.random.default_rng(0)
+    scores, targets = (
+        3 * rng.normal(size=(6, 4)),
+        (rng.uniform(size=(6, 4)) > 0.6).astype("float64"),
+    )
+    x = torch.asarray(scores, requires_grad=True)
+    s, t = torch.sigmoid(x), torch.asarray(targets)
+    p = s * t + (1 - s) * (1 - t)
+    expected = (-((1 - p) ** gamma) * torch.log(p)).mean()
+    expected.backward()
+    loss, back = Focal(gamma=gamma)(scores, targets)
+    numpy.testing.assert_allclose(loss, expected.item(), rtol=1e-12)
+    numpy.testing.assert_allclose(back(numpy.ones(())), x.grad.numpy(), rtol=1e-10, atol=1e-14)
+
+
+def test_focal_far_out() -> None:
+    """Where a score is surely right nothing is left of it, where it is surely wrong all."""
+    scores, targets = numpy.asarray([[800.0, -800.0]]), numpy.asarray([[1.0, 1.0]])
+    loss, back = Focal()(scores, targets)
+    assert float(loss) == 400.0
+    assert back(numpy.ones(())).tolist() == [[0.0, -0.5]]
+
+
+def test_distances_by_hand(lib: Lib) -> None:
+    scores, labels = lib.asarray([[0.5], [3.0], [2.0]]), lib.asarray([[0.0], [0.0], [2.0]])
+    loss, back = L1()(scores, labels)
+    assert_same(loss, 3.5 / 3, lib)
+    assert_same(back(lib.asarray(3.0)), [[1.0], [1.0], [0.0]], lib)
+    loss, back = Huber(delta=2)(scores, labels)
+    assert_same(loss, (0.125 + 4.0) / 3, lib)  # 0.5²/2, 2 (3 - 1)
+    assert_same(back(lib.asarray(3.0)), [[0.5], [2.0], [0.0]], lib)
+
+
+ELEMENTWISE: list[Any] = [BCEWithLogits, Focal, MSE, L1, Huber]
+
+
+@pytest.mark.parametrize("kind", ELEMENTWISE)
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_weights_of_classes_are_weights_of_samples(kind: Any, outputs: int, lib: Lib) -> None:
+    """And the loss is the mean of the samples' losses times their weights."""
+    rng = numpy.random.default_rng(1)
+    raw, classes = rng.normal(size=(4, outputs)), numpy.asarray([1, 0, 1, 1])
+    scores, labels = lib.asarray(raw), lib.asarray(classes)
+    one = lib.asarray(1.0)
+    loss, back = kind(class_weights={0: 3.0, 1: 0.5})(scores, labels)
+    weights = numpy.asarray([0.5, 3.0, 0.5, 0.5])
+    given = losses.with_weights(labels, lib.asarray(weights), outputs)
+    expected, expected_back = kind()(scores, given)
+    assert_same(loss, lib.to_host(expected), lib)
+    assert_same(back(one), lib.to_host(expected_back(one)), lib)
+    each = [
+        kind()(lib.asarray(raw[i : i + 1]), lib.asarray(classes[i : i + 1]))[0] for i in range(4)
+    ]
+    mean = sum(w * float(x) for w, x in zip(weights, each, strict=True)) / 4
+    assert_same(loss, mean, lib)
+    # both together: the product
+    twice, _ = kind(class_weights=(3.0, 0.5))(scores, given)
+    squared = losses.with_weights(labels, lib.asarray(weights**2), outputs)
+    assert_same(twice, lib.to_host(kind()(scores, squared)[0]), lib)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            (Focal, {"gamma": -1}),
+            "Focal: gamma must be a finite number >= 0, got -1\nTry: Focal(ga",
+        ),
+        ((Huber, {"delta": 0}), "Huber: delta must be a finite number > 0, got 0\nTry: Huber(del"),
+        ((L1, {"class_weights": (1, 0)}), "L1: class_weights must be a finite number > 0, got 0\n"),
+        ((MSE, {"class_weights": "x"}), "MSE: class_weights is 'x', expected a list of numbers\n"),
+    ],
+)
+def test_bad_options(options: Any, text: str) -> None:
+    kind, given = options
+    with pytest.raises(ConfigError) as caught:
+        kind(**given)
+    assert str(caught.value).startswith(text)

@@ -69,6 +69,14 @@ SAME: Mapping[str, tuple[str, ...]] = {
     "bceloss": ("bce",),
     "mean_squared_error": ("mse",),
     "mseloss": ("mse",),
+    "mae": ("l1",),
+    "l1loss": ("l1",),
+    "mean_absolute_error": ("l1",),
+    "huberloss": ("huber",),
+    "smooth_l1": ("huber",),
+    "smoothl1loss": ("huber",),
+    "focal_loss": ("focal",),
+    "focalloss": ("focal",),
 }
 """Foreign names, in lower case, and the names here that mean the same."""
 
@@ -92,8 +100,8 @@ INSTEAD: Mapping[str, str] = {
     "betas": "beta1=0.9, beta2=0.999",
     "decay": "weight_decay=..., or fit(..., schedule=...) for the learning rate",
     "shuffle": "leave it out: every epoch has an order of its own, by the seed",
-    "loss": "Model(..., loss=losses.MSE()), or a name: 'cross-entropy', 'bce', 'mse'",
-    "criterion": "Model(..., loss=losses.MSE()), or a name: 'cross-entropy', 'bce', 'mse'",
+    "loss": "Model(..., loss=losses.MSE()), or a name: 'cross-entropy', 'bce', 'mse', ...",
+    "criterion": "Model(..., loss=losses.MSE()), or a name: 'cross-entropy', 'bce', 'mse', ...",
     "metrics": "model.fit(..., metrics=['top_5', f1]): names, and functions of your own",
     "class_weight": _WEIGHTS,
     "class_weights": _WEIGHTS,

@@ -67,7 +67,7 @@ class Model(Predictor):
         device: device of the backend, by name or number: "cuda", 1; None for its default.
         seed: a whole number on which the initial parameters depend; also the default seed of `fit`.
         loss: what training makes small: "cross-entropy" (the default, SoftmaxCrossEntropy), "bce",
-            "mse", or an object of `xpcnn.losses`.
+            "focal", "mse", "l1", "huber", or an object of `xpcnn.losses`.
         classes: names of the classes, two or more; None takes those of the data of the first `fit`.
         dtype: of the parameters and all computation: "float32" or, for checking, "float64".
 

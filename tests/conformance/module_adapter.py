@@ -222,6 +222,24 @@ def mse(module: Any, y: numpy.ndarray, targets: numpy.ndarray) -> Twin:
     return loss_twin(losses.MSE(), targets)
 
 
+def l1(module: Any, y: numpy.ndarray, targets: numpy.ndarray) -> Twin:
+    need_mean(module)
+    return loss_twin(losses.L1(), targets)
+
+
+def huber(module: Any, y: numpy.ndarray, targets: numpy.ndarray) -> Twin:
+    need_mean(module)
+    return loss_twin(losses.Huber(delta=module.delta), targets)
+
+
+def smooth_l1(module: Any, y: numpy.ndarray, targets: numpy.ndarray) -> Twin:
+    """PyTorch's loss is that of Huber divided by delta; of beta = 1 the same."""
+    need_mean(module)
+    if module.beta != 1.0:
+        raise Unsupported(f"smooth L1 with beta {module.beta:g}")
+    return loss_twin(losses.Huber(), targets)
+
+
 def need_mean(module: Any) -> None:
     if module.reduction != "mean":
         raise Unsupported(f"reduction {module.reduction}")
@@ -270,4 +288,7 @@ TWINS: dict[str, Callable[..., Twin]] = {
     "CrossEntropyLoss": cross_entropy,
     "BCEWithLogitsLoss": bce_with_logits,
     "MSELoss": mse,
+    "L1Loss": l1,
+    "HuberLoss": huber,
+    "SmoothL1Loss": smooth_l1,
 }

@@ -50,6 +50,8 @@ PLAIN_RANKS = {
     "cross_entropy": (2,),
     "binary_cross_entropy_with_logits": (2,),
     "mse_loss": (2,),
+    "l1_loss": (2,),
+    "huber_loss": (2,),
     "prelu": (2, 3, 4),
 }
 

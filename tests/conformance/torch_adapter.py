@@ -209,6 +209,24 @@ def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
     return named(ops.mse(input, target), "input", "target")
 
 
+def l1_loss(
+    input: Array, target: Array, reduction: str = "mean", weight: Array | None = None
+) -> Result:
+    need_mean(reduction)
+    return named(ops.l1(input, target, weight), "input", "target", "weight")
+
+
+def huber_loss(
+    input: Array,
+    target: Array,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Array | None = None,
+) -> Result:
+    need_mean(reduction)
+    return named(ops.huber(input, target, weight, delta=delta), "input", "target", "weight")
+
+
 def prelu(input: Array, weight: Array) -> Result:
     if input.ndim < 2:
         raise Unsupported(f"{input.ndim}-D input")
@@ -284,6 +302,8 @@ ADAPTERS: dict[str, Callable[..., Result]] = {
     "nn.functional.cross_entropy": cross_entropy,
     "nn.functional.binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     "nn.functional.mse_loss": mse_loss,
+    "nn.functional.l1_loss": l1_loss,
+    "nn.functional.huber_loss": huber_loss,
     "nn.functional.relu": elementwise(ops.relu),
     "nn.functional.leaky_relu": elementwise(ops.leaky_relu),
     "nn.functional.elu": elementwise(ops.elu),

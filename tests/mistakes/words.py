@@ -94,7 +94,8 @@ NAMES = [
         lambda _: Model([Dense(2)], input_shape=(3,), loss=losses.MSE),  # type: ignore[arg-type]  # on purpose
         ConfigError,
         "loss is <class 'xpcnn.losses.squares.MSE'>, expected a name or an object\n"
-        "Try: a name ('cross-entropy', 'bce', 'mse'), or an object such as losses.MSE()",
+        "Try: a name ('cross-entropy', 'bce', 'focal', 'mse', 'l1', 'huber'), or an object such as "
+        "losses.MSE()",
     ),
     Mistake(
         "the name of an initializer for the initializer",

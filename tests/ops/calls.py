@@ -120,7 +120,23 @@ CALLS = [
         *(ROWS, PROBABILITIES, abs(values(3, 4)), abs(values(4))),
         learnt=(True, True, False, False),
     ),
+    call("focal_with_logits", ROWS, PROBABILITIES, None, None),
+    call(
+        "focal_with_logits",
+        *(ROWS, PROBABILITIES, abs(values(3, 4)), abs(values(4))),
+        learnt=(True, True, False, False),
+        gamma=0.5,
+    ),
     call("mse", ROWS, values(3, 4)),
+    call("l1", ROWS, values(3, 4) + 0.01, None),
+    call("l1", ROWS, values(3, 4) + 0.01, abs(values(4)), learnt=(True, True, False)),
+    call("huber", ROWS, values(3, 4) + 0.01, None),
+    call(
+        "huber",
+        *(ROWS, values(3, 4) + 0.01, abs(values(3, 1))),
+        learnt=(True, True, False),
+        delta=0.7,
+    ),
 ]
 
 

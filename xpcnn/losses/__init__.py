@@ -11,15 +11,19 @@ from collections.abc import Callable, Mapping
 
 from xpcnn.habits import advised
 from xpcnn.losses.base import Loss, targets, with_weights, without_weights
-from xpcnn.losses.entropy import BCEWithLogits, SoftmaxCrossEntropy
+from xpcnn.losses.distances import L1, Huber
+from xpcnn.losses.entropy import BCEWithLogits, Focal, SoftmaxCrossEntropy
 from xpcnn.losses.outputs import balanced, check_weights, outputs_for
 from xpcnn.losses.squares import MSE
 from xpcnn.options import maker
 
 __all__ = [
     "BY_NAME",
+    "L1",
     "MSE",
     "BCEWithLogits",
+    "Focal",
+    "Huber",
     "Loss",
     "SoftmaxCrossEntropy",
     "balanced",
@@ -34,7 +38,10 @@ __all__ = [
 BY_NAME: Mapping[str, Callable[..., Loss]] = {
     "cross-entropy": SoftmaxCrossEntropy,
     "bce": BCEWithLogits,
+    "focal": Focal,
     "mse": MSE,
+    "l1": L1,
+    "huber": Huber,
 }
 
 for _kind in BY_NAME.values():

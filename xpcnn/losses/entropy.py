@@ -1,11 +1,11 @@
-"""The losses of classifiers: cross-entropy after softmax, and after sigmoid."""
+"""The losses of classifiers: cross-entropy after softmax, and after sigmoid; focal loss."""
 
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
 from xpcnn.losses.base import labels_and_weights, most_probable, targets, two_columns
-from xpcnn.losses.weights import Weights, make_weights, weights_like
-from xpcnn.options import FRACTION, check
+from xpcnn.losses.weights import Weights, make_weights, weights_like, with_class_weights
+from xpcnn.options import FRACTION, NON_NEGATIVE, check
 from xpcnn.types import Array, LossPullback, namespace, one_hot
 
 
@@ -85,6 +85,7 @@ class BCEWithLogits:
         above 0, one for each score or one for all, or None for 1. "balanced" is (n - count) / count
         for n training samples, `count` of them a yes; the first `Model.fit` computes these, later
         ones keep them.
+    class_weights: how much a sample of each class counts, as in `MSE`.
 
     Backward: `help(xpcnn.ops.bce_with_logits)`.
 
@@ -94,14 +95,18 @@ class BCEWithLogits:
 
     _: KW_ONLY
     positive_weights: Weights = None
+    class_weights: Weights = None
 
     def __post_init__(self) -> None:
         make_weights(self, "positive_weights")
+        make_weights(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
         labels, weights = labels_and_weights(scores, labels)
+        labels = targets(scores, labels)
+        weights = with_class_weights(self, labels, weights)
         positive = weights_like(scores, self, "positive_weights")
-        loss, back = ops.bce_with_logits(scores, targets(scores, labels), weights, positive)
+        loss, back = ops.bce_with_logits(scores, labels, weights, positive)
         return loss, lambda dloss: back(dloss, (True, False, False, False))[0]
 
     def probabilities(self, scores: Array) -> Array:
@@ -109,3 +114,36 @@ class BCEWithLogits:
 
     def decide(self, scores: Array) -> Array:
         return most_probable(scores, 0.0)
+
+
+@dataclass(frozen=True)
+class Focal(BCEWithLogits):
+    """Binary cross-entropy of which scores that are surely right count less, for rare classes.
+
+        loss = mean(-p t (1 - s)^gamma log s - (1 - t) s^gamma log(1 - s)),  s = sigmoid(scores)
+
+    Labels, probabilities and weights as in `BCEWithLogits`.
+
+    gamma: at least 0; the larger, the less sure scores count. 0 is `BCEWithLogits`.
+    positive_weights, class_weights: as in `BCEWithLogits`. The paper's alpha weighs the yes by
+        alpha and the no by 1 - alpha: positive_weights of alpha / (1 - alpha).
+
+    Backward and source: `help(xpcnn.ops.focal_with_logits)`.
+
+    Raises:
+        ConfigError: gamma is below 0, or a weight is not above 0.
+    """
+
+    gamma: float = 2.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, gamma=NON_NEGATIVE)
+
+    def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
+        labels, weights = labels_and_weights(scores, labels)
+        labels = targets(scores, labels)
+        weights = with_class_weights(self, labels, weights)
+        positive = weights_like(scores, self, "positive_weights")
+        loss, back = ops.focal_with_logits(scores, labels, weights, positive, gamma=self.gamma)
+        return loss, lambda dloss: back(dloss, (True, False, False, False))[0]

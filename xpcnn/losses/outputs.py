@@ -5,11 +5,15 @@ from dataclasses import replace
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.losses.base import Loss
-from xpcnn.losses.entropy import BCEWithLogits, SoftmaxCrossEntropy
+from xpcnn.losses.entropy import SoftmaxCrossEntropy
+
+FIELDS = ("class_weights", "positive_weights")
 
 
 def check_weights(loss: Loss, outputs: int) -> None:
-    """Require as many weights in a loss as the network has outputs, or one positive weight for all.
+    """Require as many weights in a loss as the network has outputs.
+
+    One positive weight serves all outputs, and one output has the weights of two classes.
 
     loss: any loss; those without weights pass.
     outputs: number of outputs of the network.
@@ -17,14 +21,17 @@ def check_weights(loss: Loss, outputs: int) -> None:
     Raises:
         ConfigError: there are more or fewer weights.
     """
-    name = weights_field(loss)
-    weights = getattr(loss, name) if name else None
-    if not isinstance(weights, tuple):
-        return
-    serves_all = isinstance(loss, BCEWithLogits) and len(weights) == 1
-    if len(weights) != outputs and not serves_all:
-        message = f"{type(loss).__name__}: {len(weights)} {name} for {outputs} outputs"
-        raise ConfigError(hint(message, f"{name} with {outputs} numbers, one for each output"))
+    for name in FIELDS:
+        weights = getattr(loss, name, None)
+        if not isinstance(weights, tuple):
+            continue
+        is_single = outputs == 1 and not isinstance(loss, SoftmaxCrossEntropy)
+        expected = 2 if is_single and name == "class_weights" else outputs
+        serves_all = name == "positive_weights" and len(weights) == 1
+        if len(weights) != expected and not serves_all:
+            message = f"{type(loss).__name__}: {len(weights)} {name} for {outputs} outputs"
+            each = "class" if expected != outputs else "output"
+            raise ConfigError(hint(message, f"{name} with {expected} numbers, one for each {each}"))
 
 
 def balanced(loss: Loss, counts: Sequence[int], outputs: int) -> Loss:
@@ -40,25 +47,21 @@ def balanced(loss: Loss, counts: Sequence[int], outputs: int) -> Loss:
     Raises:
         ConfigError: a class has no samples.
     """
-    name = weights_field(loss)
-    if not name or getattr(loss, name) != "balanced":
-        return loss
+    wanted = [name for name in FIELDS if getattr(loss, name, None) == "balanced"]
+    if wanted and 0 in counts:
+        message = f"{wanted[0]}='balanced': class {counts.index(0)} has no training samples"
+        raise ConfigError(hint(message, f"{wanted[0]}=(1.0, 2.0, ...), a number for each class"))
     n, k = sum(counts), len(counts)
-    if 0 in counts:
-        message = f"{name}='balanced': class {counts.index(0)} has no training samples"
-        raise ConfigError(hint(message, f"{name}=(1.0, 2.0, ...), a number for each class"))
-    if isinstance(loss, SoftmaxCrossEntropy):
-        return replace(loss, class_weights=tuple(n / (k * count) for count in counts))
-    assert isinstance(loss, BCEWithLogits)
     positive = counts[1:] if outputs == 1 else counts
-    return replace(loss, positive_weights=tuple((n - count) / count for count in positive))
-
-
-def weights_field(loss: Loss) -> str:
-    """Return the name of the field of weights of a loss; "" for a loss without one."""
-    if isinstance(loss, SoftmaxCrossEntropy):
-        return "class_weights"
-    return "positive_weights" if isinstance(loss, BCEWithLogits) else ""
+    numbers = (
+        {
+            "class_weights": tuple(n / (k * count) for count in counts),
+            "positive_weights": tuple((n - count) / count for count in positive),
+        }
+        if wanted
+        else {}
+    )
+    return replace(loss, **{name: numbers[name] for name in wanted}) if wanted else loss  # type: ignore[type-var]
 
 
 def outputs_for(loss: Loss, classes: int) -> tuple[int, ...]:

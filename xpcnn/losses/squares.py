@@ -1,9 +1,10 @@
 """The loss of regression."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
 from xpcnn.losses.base import labels_and_weights, most_probable, targets, two_columns
+from xpcnn.losses.weights import Weights, make_weights, with_class_weights
 from xpcnn.types import Array, LossPullback, namespace
 
 
@@ -13,10 +14,27 @@ class MSE:
 
     Integer labels mean the target 1 for their class and 0 for the others; with a single output,
     the label itself, 1 or 0. Outputs count as probabilities without any change.
+
+    class_weights: how much a sample of each class counts, above 0: in the order of the classes, as
+        {0: 5.0, 1: 1.0, ...}, or None for equal weights. "balanced" is n / (k * count) for n
+        training samples of k classes, `count` of them in the class; the first `Model.fit` computes
+        these, later ones keep them. A sample's weight multiplies its part of the mean.
+
+    Raises:
+        ConfigError: a weight is not above 0.
     """
+
+    _: KW_ONLY
+    class_weights: Weights = None
+
+    def __post_init__(self) -> None:
+        make_weights(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
         labels, weights = labels_and_weights(scores, labels)
+        if self.class_weights is not None:
+            labels = targets(scores, labels)
+            weights = with_class_weights(self, labels, weights)
         if weights is None:
             loss, back = ops.mse(scores, targets(scores, labels))
             return loss, lambda dloss: back(dloss, (True, False))[0]

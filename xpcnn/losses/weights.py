@@ -52,3 +52,20 @@ def weights_like(scores: Array, loss: Loss, name: str) -> Array | None:
         message = f"{type(loss).__name__}: {name}='balanced' is computed by Model.fit"
         raise ConfigError(hint(message, "model.fit(...) first, or a number for each output"))
     return namespace(scores).asarray(list(weights), dtype=scores.dtype, device=scores.device)
+
+
+def with_class_weights(loss: Loss, labels: Array, weights: Array | None) -> Array | None:
+    """Return the weights of samples (n, 1) times those of their classes; None where all are 1.
+
+    labels: targets (n, outputs) in the shape of the scores: a sample of several classes, as after
+        mixup, has the mean of their weights. One output is that of class 1 of two.
+    weights: of the samples (n, 1), or None.
+    """
+    by_class = weights_like(labels, loss, "class_weights")
+    if by_class is None:
+        return weights
+    if labels.shape[1] == 1:
+        own = by_class[0] + (by_class[1] - by_class[0]) * labels
+    else:
+        own = labels @ namespace(labels).reshape(by_class, (-1, 1))  # (n, 1)
+    return own if weights is None else own * weights

@@ -35,7 +35,14 @@ from xpcnn.ops.conv import conv2d
 from xpcnn.ops.elementwise import dropout, multiply, normalise
 from xpcnn.ops.fused import conv_relu_pool
 from xpcnn.ops.linear import dense, flatten, reshape
-from xpcnn.ops.loss import bce_with_logits, mse, softmax_cross_entropy
+from xpcnn.ops.loss import (
+    bce_with_logits,
+    focal_with_logits,
+    huber,
+    l1,
+    mse,
+    softmax_cross_entropy,
+)
 from xpcnn.ops.norm import batch_norm, batch_norm_inference
 from xpcnn.ops.pool import (
     adaptive_avg_pool2d,
@@ -60,12 +67,15 @@ __all__ = [
     "dropout",
     "elu",
     "flatten",
+    "focal_with_logits",
     "gelu",
     "global_avg_pool2d",
     "global_max_pool2d",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
+    "huber",
+    "l1",
     "leaky_relu",
     "log_softmax",
     "max_pool2d",

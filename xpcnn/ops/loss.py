@@ -1,5 +1,7 @@
 """Losses, with their checks. The meaning is in `reference/loss.py`."""
 
+from collections.abc import Mapping
+
 from xpcnn.errors import DTypeError, ShapeError, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import (
@@ -12,7 +14,7 @@ from xpcnn.ops.checks import (
     is_floating,
 )
 from xpcnn.ops.dispatch import op
-from xpcnn.options import CLOSED_FRACTION, number
+from xpcnn.options import CLOSED_FRACTION, NON_NEGATIVE, POSITIVE, number
 from xpcnn.types import Array, Shape, namespace
 
 
@@ -61,11 +63,43 @@ def _check_bce_with_logits(
     weights: Array | None = None,
     positive_weights: Array | None = None,
 ) -> None:
-    name, given = "bce_with_logits", {"weights": weights, "positive_weights": positive_weights}
-    check_arrays(name, logits=logits, targets=targets, **given)
-    shape = tuple(logits.shape)
-    check_same_shape(name, "logits", logits, "targets", targets)
-    for argument, x in given.items():
+    given = {"weights": weights, "positive_weights": positive_weights}
+    _check_weighted("bce_with_logits", {"logits": logits, "targets": targets}, given)
+
+
+def _check_focal_with_logits(
+    logits: Array,
+    targets: Array,
+    weights: Array | None = None,
+    positive_weights: Array | None = None,
+    *,
+    gamma: float = 2.0,
+) -> None:
+    name, given = "focal_with_logits", {"weights": weights, "positive_weights": positive_weights}
+    _check_weighted(name, {"logits": logits, "targets": targets}, given)
+    number(name, "gamma", gamma, NON_NEGATIVE, "gamma=2.0")
+
+
+def _check_l1(y: Array, targets: Array, weights: Array | None = None) -> None:
+    _check_weighted("l1", {"y": y, "targets": targets}, {"weights": weights})
+
+
+def _check_huber(
+    y: Array, targets: Array, weights: Array | None = None, *, delta: float = 1.0
+) -> None:
+    _check_weighted("huber", {"y": y, "targets": targets}, {"weights": weights})
+    number("huber", "delta", delta, POSITIVE, "delta=1.0")
+
+
+def _check_weighted(
+    name: str, pair: Mapping[str, Array], weights: Mapping[str, Array | None]
+) -> None:
+    """Require a pair of arrays of one shape, and weights that broadcast to it."""
+    check_arrays(name, **pair, **weights)
+    (first, x), (second, targets) = pair.items()
+    shape = tuple(x.shape)
+    check_same_shape(name, first, x, second, targets)
+    for argument, x in weights.items():
         if x is not None and not _broadcasts(tuple(x.shape), shape):
             raise ShapeError(
                 hint(
@@ -88,4 +122,7 @@ def _check_mse(y: Array, targets: Array) -> None:
 
 softmax_cross_entropy = op(reference.softmax_cross_entropy, _check_softmax_cross_entropy)
 bce_with_logits = op(reference.bce_with_logits, _check_bce_with_logits)
+focal_with_logits = op(reference.focal_with_logits, _check_focal_with_logits)
 mse = op(reference.mse, _check_mse)
+l1 = op(reference.l1, _check_l1)
+huber = op(reference.huber, _check_huber)

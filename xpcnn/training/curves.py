@@ -51,7 +51,9 @@ def guessing_loss(loss: Loss, labels: numpy.ndarray, outputs: int) -> float | No
         p = (1.0 - loss.label_smoothing) * p + loss.label_smoothing / len(p)
         return float(-(p[p > 0.0] * numpy.log(p[p > 0.0])).sum())
     p = (counts / counts.sum())[-outputs:]  # with one output, the frequency of class 1
-    if isinstance(loss, BCEWithLogits) and loss.positive_weights is None:
+    if getattr(loss, "class_weights", None) is not None:
+        return None
+    if type(loss) is BCEWithLogits and loss.positive_weights is None:
         p = p[(p > 0.0) & (p < 1.0)]
         return float(-(p * numpy.log(p) + (1.0 - p) * numpy.log1p(-p)).sum()) / outputs
     return float((p * (1.0 - p)).mean()) if isinstance(loss, MSE) else None

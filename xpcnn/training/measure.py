@@ -77,7 +77,7 @@ def expected_loss(loss: Loss, outputs: int) -> float | None:
     """Return the loss at chance level: ln(classes), ln 2 for yes or no; None for other losses."""
     if isinstance(loss, SoftmaxCrossEntropy):
         return math.log(outputs)
-    return math.log(2) if isinstance(loss, BCEWithLogits) else None
+    return math.log(2) if type(loss) is BCEWithLogits else None
 
 
 class _Seen:

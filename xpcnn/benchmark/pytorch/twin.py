@@ -162,9 +162,11 @@ def loss_of(loss: Loss) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     match loss:
         case SoftmaxCrossEntropy(label_smoothing=smoothing, class_weights=None):
             return lambda s, t: functional.cross_entropy(s, t, label_smoothing=smoothing)
-        case BCEWithLogits(positive_weights=None):
+        case BCEWithLogits(positive_weights=None, class_weights=None) if (
+            type(loss) is BCEWithLogits
+        ):
             return lambda s, t: functional.binary_cross_entropy_with_logits(s, one_hot(s, t))
-        case MSE():
+        case MSE(class_weights=None):
             return lambda s, t: functional.mse_loss(s, one_hot(s, t))
     raise lacking(str(loss))
 

@@ -19,7 +19,7 @@ from xpcnn.io import readings
 from xpcnn.io.models import Facts
 from xpcnn.io.onnx.builder import Builder
 from xpcnn.io.onnx.nodes import Own, unwritten, write
-from xpcnn.losses import MSE, BCEWithLogits, SoftmaxCrossEntropy
+from xpcnn.losses import L1, MSE, BCEWithLogits, Focal, Huber, SoftmaxCrossEntropy
 from xpcnn.network import Network
 from xpcnn.version import VERSION
 
@@ -139,5 +139,8 @@ def _both(graph: Builder, p: str) -> None:
 _PROBABILITIES: Mapping[type, Callable[[Builder, int], None]] = {
     SoftmaxCrossEntropy: _softmax,
     BCEWithLogits: _sigmoid,
+    Focal: _sigmoid,
     MSE: _as_they_are,
+    L1: _as_they_are,
+    Huber: _as_they_are,
 }

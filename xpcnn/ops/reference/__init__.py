@@ -13,7 +13,14 @@ from xpcnn.ops.reference.adaptive import adaptive_avg_pool2d, adaptive_max_pool2
 from xpcnn.ops.reference.conv import conv2d
 from xpcnn.ops.reference.elementwise import dropout, multiply
 from xpcnn.ops.reference.linear import dense, flatten, reshape
-from xpcnn.ops.reference.loss import bce_with_logits, mse, softmax_cross_entropy
+from xpcnn.ops.reference.loss import (
+    bce_with_logits,
+    focal_with_logits,
+    huber,
+    l1,
+    mse,
+    softmax_cross_entropy,
+)
 from xpcnn.ops.reference.norm import batch_norm, batch_norm_inference
 from xpcnn.ops.reference.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from xpcnn.ops.reference.probability import log_softmax, softmax
@@ -29,8 +36,11 @@ __all__ = [
     "dense",
     "dropout",
     "flatten",
+    "focal_with_logits",
     "global_avg_pool2d",
     "global_max_pool2d",
+    "huber",
+    "l1",
     "log_softmax",
     "max_pool2d",
     "mse",

@@ -5,7 +5,7 @@ writes into no array; no value is read on the host, so labels are not checked he
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from xpcnn.ops.reference.activation import sigmoid, softplus
 from xpcnn.ops.reference.probability import log_softmax
@@ -156,6 +156,74 @@ def bce_with_logits(
     return loss, pullback
 
 
+def focal_with_logits(
+    logits: Array,
+    targets: Array,
+    weights: Array | None = None,
+    positive_weights: Array | None = None,
+    *,
+    gamma: float = 2.0,
+) -> tuple[Array, Pullback]:
+    """Return the mean focal loss of independent yes/no scores: binary cross-entropy of hard ones.
+
+    With the sigmoid s(x), a part of `bce_with_logits` counts less, the surer the score is right:
+
+        loss = mean(w (p t (1 - s)^gamma softplus(-x) + (1 - t) s^gamma softplus(x)))
+
+    Powers are stable as (1 - s)^gamma = e^(-gamma softplus(x)), s^gamma = e^(-gamma softplus(-x)).
+
+    Backward, by d softplus(-x) = -(1 - s), d s = s (1 - s), and N being the number of elements:
+
+        dx = w ((1 - t) s^gamma (s + gamma (1 - s) softplus(x))
+                - p t (1 - s)^gamma (1 - s + gamma s softplus(-x))) / N
+        dt = w (p (1 - s)^gamma softplus(-x) - s^gamma softplus(x)) / N
+
+    Source: Lin et al., "Focal loss for dense object detection", 2017, equations 4 and 5.
+
+    Args:
+        logits: scores x, any shape.
+        targets: t in [0, 1], of the shape and dtype of the logits.
+        weights, positive_weights: w and p, of shapes that broadcast to that of the logits, or None.
+        gamma: at least 0; 0 is `bce_with_logits`.
+
+    Returns:
+        the loss, and the pullback dloss -> (dlogits, dtargets, None, None).
+
+    Kernels: none.
+    """
+    xp = namespace(logits)
+    yes, no = targets, 1.0 - targets
+    if positive_weights is not None:
+        yes = yes * positive_weights
+    if weights is not None:
+        yes, no = yes * weights, no * weights
+    s, rest = sigmoid(logits), sigmoid(-logits)
+    cost_yes, cost_no = (softplus(x, threshold=math.inf) for x in (-logits, logits))
+    hard_yes, hard_no = (xp.exp(-gamma * cost) for cost in (cost_no, cost_yes))
+    loss = xp.mean(yes * hard_yes * cost_yes + no * hard_no * cost_no)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, None, None]:
+        want_dlogits, want_dtargets = (wants or (True, True))[:2]
+        share = dy / math.prod(logits.shape)
+        dlogits = dtargets = None
+        if want_dlogits:
+            rise = no * hard_no * (s + gamma * (rest * cost_no))
+            fall = yes * hard_yes * (rest + gamma * (s * cost_yes))
+            dlogits = (rise - fall) * share
+        if want_dtargets:
+            cost = hard_yes * cost_yes
+            if positive_weights is not None:
+                cost = cost * positive_weights
+            dtargets = (cost - hard_no * cost_no) * share
+            if weights is not None:
+                dtargets = dtargets * weights
+        return dlogits, dtargets, None, None
+
+    return loss, pullback
+
+
 def mse(y: Array, targets: Array) -> tuple[Array, Pullback]:
     """Return the mean squared error: loss = mean((y - t)^2).
 
@@ -179,5 +247,80 @@ def mse(y: Array, targets: Array) -> tuple[Array, Pullback]:
         want_dy, want_dtargets = wants or (True, True)
         dy = difference * (dloss * (2.0 / math.prod(y.shape)))
         return (dy if want_dy else None), (-dy if want_dtargets else None)
+
+    return loss, pullback
+
+
+def l1(y: Array, targets: Array, weights: Array | None = None) -> tuple[Array, Pullback]:
+    """Return the mean absolute error: loss = mean(w |y - t|).
+
+    Backward: dy = w sign(y - t) / N, 0 where y = t; dt = -dy. N is the number of elements.
+
+    Args:
+        y: outputs, any shape.
+        targets: t, of the shape and dtype of y.
+        weights: w, of a shape that broadcasts to that of y, or None for 1.
+
+    Returns:
+        the loss, and the pullback dloss -> (dy, dtargets, None).
+
+    Kernels: none.
+    """
+    xp = namespace(y)
+    difference = y - targets
+    return _weighted_mean(xp.abs(difference), lambda: xp.sign(difference), weights)
+
+
+def huber(
+    y: Array, targets: Array, weights: Array | None = None, *, delta: float = 1.0
+) -> tuple[Array, Pullback]:
+    """Return the mean Huber loss: squares of small errors, a multiple of large ones.
+
+        loss = mean(w h(y - t))      h(d) = d^2 / 2 where |d| <= delta, delta (|d| - delta / 2) else
+
+    Backward: dy = w max(-delta, min(y - t, delta)) / N, dt = -dy. N is the number of elements.
+
+    Source: Huber, "Robust estimation of a location parameter", 1964.
+
+    Args:
+        y: outputs, any shape.
+        targets: t, of the shape and dtype of y.
+        weights: w, of a shape that broadcasts to that of y, or None for 1.
+        delta: above 0.
+
+    Returns:
+        the loss, and the pullback dloss -> (dy, dtargets, None).
+
+    Kernels: none.
+    """
+    xp = namespace(y)
+    difference = y - targets
+    size = xp.abs(difference)
+    is_small = size <= delta
+    cost = xp.where(is_small, 0.5 * difference * difference, delta * (size - 0.5 * delta))
+
+    def slope() -> Array:
+        return xp.where(is_small, difference, delta * xp.sign(difference))
+
+    return _weighted_mean(cost, slope, weights)
+
+
+def _weighted_mean(
+    cost: Array, slope: Callable[[], Array], weights: Array | None
+) -> tuple[Array, Pullback]:
+    """Return mean(w cost) and its pullback to (y, targets, weights).
+
+    slope: returns the derivative of each cost by y, which is minus that by its target.
+    """
+    loss = namespace(cost).mean(cost if weights is None else weights * cost)
+
+    def pullback(
+        dloss: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, None]:
+        want_dy, want_dtargets = (wants or (True, True))[:2]
+        dy = slope() * (dloss / math.prod(cost.shape))
+        if weights is not None:
+            dy = dy * weights
+        return (dy if want_dy else None), (-dy if want_dtargets else None), None
 
     return loss, pullback
