@@ -13,14 +13,12 @@ from xpcnn.layers.activation import (
     ELU,
     GELU,
     SELU,
-    Activation,
     HardSigmoid,
     HardSwish,
     HardTanh,
     LeakyReLU,
     LogSoftmax,
     Mish,
-    PReLU,
     ReLU,
     ReLU6,
     Sigmoid,
@@ -36,7 +34,9 @@ from xpcnn.layers.containers import Sequential
 from xpcnn.layers.conv import Conv2D
 from xpcnn.layers.dense import Dense, Flatten, Reshape
 from xpcnn.layers.dropout import Dropout
+from xpcnn.layers.learnt_activation import PReLU
 from xpcnn.layers.norm import BatchNorm
+from xpcnn.layers.own_activation import Activation
 from xpcnn.layers.pool import (
     AdaptiveAvgPool2D,
     AdaptiveMaxPool2D,

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from xpcnn import ops
-from xpcnn.initializers import Constant, Draw, Initializer
-from xpcnn.layers.base import Context, check_importable, without_parameters
+from xpcnn.initializers import Draw
+from xpcnn.layers.base import Context, without_parameters
 from xpcnn.ops.activation import check_bounds, check_gelu
-from xpcnn.ops.reference.activation import elementwise
 from xpcnn.options import FINITE, POSITIVE, Range, check
 from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
 
@@ -235,70 +234,3 @@ class LogSoftmax(Elementwise):
 
     op = staticmethod(ops.log_softmax)
     axis: int = -1
-
-
-@dataclass(frozen=True)
-class PReLU:
-    """Leaky ReLU with a learnt slope per channel: y = x where x > 0, otherwise slope[c] * x.
-
-    slope_init: initializer of the slopes.
-
-    Parameter: slope (c,).
-    Backward and source: `help(xpcnn.ops.prelu)`.
-    """
-
-    slope_init: Initializer = Constant(0.25)
-
-    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        return {"slope": draw("slope", self.slope_init, shape[:1])}, {}, shape
-
-    def forward(
-        self, params: Params, buffers: Params, x: Array, ctx: Context
-    ) -> tuple[Array, Params, LayerPullback]:
-        y, back = ops.prelu(x, params["slope"])
-
-        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
-            dx, dslope = back(dy, (want_dx, True))
-            return dx, {"slope": dslope}
-
-        return y, {}, pullback
-
-
-@dataclass(frozen=True)
-class Activation:
-    """Apply a function of your own elementwise: y = f(x), dx = dy * df(x).
-
-        Activation(lambda x: x * x, lambda x: 2 * x)
-
-    A model with this layer cannot be saved, because files contain no code. To save it, write a
-    layer and pass its class to `xpcnn.load`.
-
-    f: from an array to an array of its shape and dtype, by the functions of the array's library
-        (`xpcnn.types.namespace(x)`).
-    df: the derivative of `f`, likewise.
-    """
-
-    f: Callable[[Array], Array]
-    df: Callable[[Array], Array]
-
-    def __copy__(self) -> "Activation":
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Activation":
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:  # for pickle
-        for name, function in vars(self).items():
-            check_importable(function, f"Activation: {name}")
-        return vars(self)
-
-    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        return {}, {}, shape
-
-    def forward(
-        self, params: Params, buffers: Params, x: Array, ctx: Context
-    ) -> tuple[Array, Params, LayerPullback]:
-        def derivative(x: Array, y: Array, **_: Any) -> Array:
-            return self.df(x)
-
-        return without_parameters(*elementwise(self.f, derivative)(x))

@@ -1,4 +1,11 @@
-"""A run that diverges ends with an error that names the first tensor that is not finite."""
+"""A run that diverges ends with an error that names the first tensor that is not finite.
+
+training/step.py           a step notes on the device whether loss and gradients are finite
+DivergenceCheck            reads that, and all weights, before each validation, each checkpoint
+                           and at the end of each epoch; no checkpoint holds NaN or infinity
+training/divergence.py     repeats the updates since the last check, to find the first tensor
+training/replay_file.py    keeps the update that failed, for `xpcnn replay`
+"""
 
 from itertools import islice
 from typing import NoReturn

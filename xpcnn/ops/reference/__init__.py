@@ -8,10 +8,10 @@ The line `Kernels: ...` of each docstring lists what can run in place of the ref
 Which cases each kernel serves: `examples/guides/where-computed.md`.
 """
 
-from xpcnn.ops.reference.activation import prelu
 from xpcnn.ops.reference.adaptive import adaptive_avg_pool2d, adaptive_max_pool2d
 from xpcnn.ops.reference.conv import conv2d
 from xpcnn.ops.reference.elementwise import dropout, multiply
+from xpcnn.ops.reference.learnt_activation import prelu
 from xpcnn.ops.reference.linear import dense, flatten, reshape
 from xpcnn.ops.reference.loss import (
     bce_with_logits,
