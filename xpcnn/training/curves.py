@@ -77,14 +77,14 @@ def jump(epochs: Sequence[Epoch], chance: float | None, ended: bool) -> Finding 
     top = max(losses[since:])
     if good and min(losses[:since]) < LEARNT * chance:
         begin = epochs[since - 1].step + 1
-        number = f"it was {min(losses[:since]):.3g}, rose to {top:.3g} and has not come back below"
+        figure = f"it was {min(losses[:since]):.3g}, rose to {top:.3g} and has not come back below"
     elif losses[0] > START * chance and losses[0] > START * max(losses[1:], default=top):
-        begin, number = 1, f"its mean there is {top:.3g}, and it has not come below"
+        begin, figure = 1, f"its mean there is {top:.3g}, and it has not come below"
     else:  # slow to learn
         return None
     where = f"epoch {epochs[since].epoch} (updates {begin:,} to {epochs[since].step:,})"
     advice = "a learning rate of a third, warmup=0.1 or clip_norm=1.0"
-    return Finding("a loss that jumped", where, f"{number} {chance:.3g}, that of guessing", advice)
+    return Finding("a loss that jumped", where, f"{figure} {chance:.3g}, that of guessing", advice)
 
 
 def overfitting(epochs: Sequence[Epoch], samples: int) -> Finding | None:
@@ -105,9 +105,9 @@ def overfitting(epochs: Sequence[Epoch], samples: int) -> Finding | None:
     error = math.sqrt(best * (1.0 - best) / samples)
     if trained - best < max(GAP, CERTAIN * error):
         return None
-    number = f"accuracy {epochs[-1].accuracy:.2f} in training, and {best:.2f} at best in validation"
+    figure = f"accuracy {epochs[-1].accuracy:.2f} in training, and {best:.2f} at best in validation"
     lowest = min(validated, key=lambda e: e.val_loss or 0.0)
     if lowest is not validated[-1]:
-        number += f"; the validation loss was lowest after epoch {lowest.epoch}"
+        figure += f"; the validation loss was lowest after epoch {lowest.epoch}"
     advice = "augmentation, more weight_decay, Dropout, more data, or patience=3 to stop in time"
-    return Finding("overfitting", "the network", number, advice)
+    return Finding("overfitting", "the network", figure, advice)

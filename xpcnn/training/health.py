@@ -76,20 +76,20 @@ class Figures(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One problem of training: its kind and place, the number that shows it, and one suggestion."""
+    """One problem of training: its kind and place, the figure that shows it, and one suggestion."""
 
     kind: str
     where: str
-    number: str
+    figure: str
     advice: str
 
     @property
     def heading(self) -> str:
-        """Kind and place without the number; equal for the same problem found later."""
+        """Kind and place without the figure; equal for the same problem found later."""
         return f"health: {self.kind} in {self.where}:"
 
     def __str__(self) -> str:
-        return f"{self.heading} {self.number}. Try: {self.advice}"
+        return f"{self.heading} {self.figure}. Try: {self.advice}"
 
 
 def findings(
@@ -126,8 +126,8 @@ def warm_up(schedule: Schedule, total: int) -> list[Finding]:
     """Return a finding if a warm-up lasts for all `total` updates of the run, or longer."""
     if not isinstance(schedule, Warmup) or schedule.steps < total:  # fractions are below 1
         return []
-    number = f"it takes {schedule.steps:,} updates, and the run has {total:,}"
-    return [Finding("too long a warm-up", "the schedule", number, "warmup=0.1, a tenth of the run")]
+    figure = f"it takes {schedule.steps:,} updates, and the run has {total:,}"
+    return [Finding("too long a warm-up", "the schedule", figure, "warmup=0.1, a tenth of the run")]
 
 
 def new(found: Sequence[Finding], history: History) -> Iterator[Finding]:
@@ -140,9 +140,9 @@ def new(found: Sequence[Finding], history: History) -> Iterator[Finding]:
 def _start_loss(f: Figures) -> Finding | None:
     if f.expected is None or f.loss <= START * f.expected:
         return None
-    number = f"the loss starts at {f.loss:.3g}, and the chance level is {f.expected:.3g}"
+    figure = f"the loss starts at {f.loss:.3g}, and the chance level is {f.expected:.3g}"
     advice = "samples that are normalised, or smaller initial weights, such as HeNormal's"
-    return Finding("far from ln(classes)", "the network", number, advice)
+    return Finding("far from ln(classes)", "the network", figure, advice)
 
 
 def _collapse(f: Figures) -> Finding | None:
@@ -150,9 +150,9 @@ def _collapse(f: Figures) -> Finding | None:
     if samples < FEW or most < COLLAPSED * samples or max(f.labelled) >= COLLAPSED * samples:
         return None
     chosen = f.decided.index(most)
-    number = f"{most} of {samples} samples are taken for class {chosen}; {f.labelled[chosen]} are"
+    figure = f"{most} of {samples} samples are taken for class {chosen}; {f.labelled[chosen]} are"
     advice = "the learning rate that find_lr suggests"
-    return Finding("class collapse", "the network", number, advice)
+    return Finding("class collapse", "the network", figure, advice)
 
 
 def _one_class(f: Figures) -> Finding | None:
@@ -164,8 +164,8 @@ def _one_class(f: Figures) -> Finding | None:
 def _equal(f: Figures) -> Finding | None:
     if not f.equal:
         return None
-    number = f"all elements are the same in {len(f.equal)} of the weights, so all units stay alike"
-    return Finding("equal weights", f.equal[0], number, "initial weights that are drawn: HeNormal")
+    figure = f"all elements are the same in {len(f.equal)} of the weights, so all units stay alike"
+    return Finding("equal weights", f.equal[0], figure, "initial weights that are drawn: HeNormal")
 
 
 def _dead(f: Figures) -> Finding | None:
@@ -175,9 +175,9 @@ def _dead(f: Figures) -> Finding | None:
         return None
     where, others = bad
     count, units = f.dead[where]
-    number = f"{count} of {units} units are 0 for a whole batch{others}"
+    figure = f"{count} of {units} units are 0 for a whole batch{others}"
     advice = "a smaller learning rate, biases that start at 0, or LeakyReLU"
-    return Finding("dead ReLUs", where, number, advice)
+    return Finding("dead ReLUs", where, figure, advice)
 
 
 def _saturated(f: Figures) -> Finding | None:
@@ -185,8 +185,8 @@ def _saturated(f: Figures) -> Finding | None:
     if bad is None:
         return None
     where, others = bad
-    number = f"{100 * f.saturated[where]:.0f} % of the outputs are at the ends of the range{others}"
-    return Finding("saturation", where, number, "smaller initial weights, or BatchNorm before it")
+    figure = f"{100 * f.saturated[where]:.0f} % of the outputs are at the ends of the range{others}"
+    return Finding("saturation", where, figure, "smaller initial weights, or BatchNorm before it")
 
 
 def _gradients(f: Figures) -> Finding | None:
@@ -194,13 +194,13 @@ def _gradients(f: Figures) -> Finding | None:
     if len(f.gradients) < 2:
         return None
     (last, end), *_, (first, begin) = f.gradients.items()
-    number = f"its norm is {begin:.1e}, and {end:.1e} is that of {last}"
+    figure = f"its norm is {begin:.1e}, and {end:.1e} is that of {last}"
     if begin < FADING * end:
         advice = "ReLU in place of saturating activations, BatchNorm or Residual, HeNormal weights"
-        return Finding("vanishing gradient", first, number, advice)
+        return Finding("vanishing gradient", first, figure, advice)
     if begin > GROWING * end > 0.0:
         advice = "smaller initial weights, BatchNorm, or clip_norm=1.0"
-        return Finding("exploding gradient", first, number, advice)
+        return Finding("exploding gradient", first, figure, advice)
     return None
 
 
@@ -210,12 +210,12 @@ def _large_updates(f: Figures, factor: float, limit: float) -> Finding | None:
     if bad is None:
         return None
     where, others = bad
-    number = f"an update is {ratios[where]:.2g} times as long as the weights{others}"
+    figure = f"an update is {ratios[where]:.2g} times as long as the weights{others}"
     if factor * f.decay > ratios[where] / 2.0:
         advice = "a smaller weight_decay, which is the larger part of it"
     else:
         advice = "a learning rate of a tenth"
-    return Finding("large updates", where, number, advice)
+    return Finding("large updates", where, figure, advice)
 
 
 def _small_updates(f: Figures) -> Finding | None:
@@ -225,8 +225,8 @@ def _small_updates(f: Figures) -> Finding | None:
     where = max(f.ratios, key=f.ratios.__getitem__)
     if f.ratios[where] >= SMALL:
         return None
-    number = f"an update is {f.ratios[where]:.2g} times as long as the weights, in others less"
-    return Finding("small updates", where, number, "a learning rate of ten times")
+    figure = f"an update is {f.ratios[where]:.2g} times as long as the weights, in others less"
+    return Finding("small updates", where, figure, "a learning rate of ten times")
 
 
 def _level(f: Figures, losses: Sequence[float]) -> Finding | None:
@@ -235,9 +235,9 @@ def _level(f: Figures, losses: Sequence[float]) -> Finding | None:
         return None
     if min(losses[1:]) < FALLEN * losses[0]:
         return None
-    number = f"{losses[0]:.3g} in epoch 1, and {losses[-1]:.3g} in epoch {len(losses)}"
+    figure = f"{losses[0]:.3g} in epoch 1, and {losses[-1]:.3g} in epoch {len(losses)}"
     advice = "overfit_one_batch, then samples and labels that belong together"
-    return Finding("a loss that has not fallen", "the network", number, advice)
+    return Finding("a loss that has not fallen", "the network", figure, advice)
 
 
 def _beyond(values: dict[str, float], limit: float) -> tuple[str, str] | None:

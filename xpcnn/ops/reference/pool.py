@@ -191,15 +191,15 @@ def global_max_pool2d(x: Array) -> tuple[Array, Pullback]:
     y = xp.max(flat, axis=2)
     # Ranks all differ, so that argmax need not decide ties: the highest rank is that of the last
     # NaN or, without NaNs, of the first of the largest elements.
-    place = xp.reshape(xp.arange(h * w, device=x.device), (1, 1, h * w))
+    index = xp.reshape(xp.arange(h * w, device=x.device), (1, 1, h * w))
     largest = flat == xp.expand_dims(y, axis=2)
-    rank = xp.where(xp.isnan(flat), h * w + place, xp.where(largest, h * w - 1 - place, -1 - place))
+    rank = xp.where(xp.isnan(flat), h * w + index, xp.where(largest, h * w - 1 - index, -1 - index))
     winner = xp.argmax(rank, axis=2)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
-        won = place == xp.expand_dims(winner, axis=2)
+        won = index == xp.expand_dims(winner, axis=2)
         dx = xp.where(won, xp.expand_dims(dy, axis=2), xp.zeros_like(flat))
         return (xp.reshape(dx, x.shape),)
 
