@@ -78,7 +78,7 @@ def test_folders_that_hold_something_else(cli: Cli) -> None:
     ran = cli("pack", "photos", "out", "--image-size", "4,4")
     assert "out: holds a pack of other pictures, or read in another way" in ran.err
     ran = cli("pack", "out", "again")
-    assert "out: is no folder of pictures or of tar shards" in ran.err
+    assert "out: holds no pictures, tar shards or Parquet files" in ran.err
     ran = cli("train", "--dataset", "out", "--image-size", "5,5", *TRAIN)
     assert "holds images of (9, 8), not of (5, 5)\nTry: leave --image-size" in ran.err
 

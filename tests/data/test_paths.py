@@ -130,7 +130,7 @@ def test_what_is_not_there_or_no_data(tmp_path: Path) -> None:
         load(tmp_path / "data.zip")
     assert str(caught.value) == (
         f"{tmp_path / 'data.zip'}: is no kind of data file that is known\n"
-        "Try: a .csv, .npz or .tar file, or a folder with a folder for each class"
+        "Try: a .csv, .npz, .tar or .parquet file, or a folder with a folder for each class"
     )
 
 

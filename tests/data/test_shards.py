@@ -121,7 +121,7 @@ def test_labels_and_parts_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="label"):
         xpcnn.data.load(tmp_path)
     shard(tmp_path / "more.tar", *sample("c", 1, "0"))
-    with pytest.raises(DataError, match=r"more.tar: the names of other shards say"):
+    with pytest.raises(DataError, match=r"more.tar: the names of other files say"):
         xpcnn.data.load(tmp_path)
 
 

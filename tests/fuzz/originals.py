@@ -83,6 +83,21 @@ def shards(folder: Path) -> None:
                     archive.addfile(info, io.BytesIO(content))
 
 
+def parquets(folder: Path) -> None:
+    """Write a Parquet file of pictures."""
+    import pyarrow
+    from pyarrow import parquet
+
+    images, labels = samples(12)
+    pictures = []
+    for image in images:
+        picture = io.BytesIO()
+        Image.fromarray(image[0]).save(picture, "PNG")
+        pictures.append({"bytes": picture.getvalue(), "path": None})
+    table = pyarrow.table({"image": pictures, "label": labels})
+    parquet.write_table(table, folder / "x.parquet", row_group_size=5)
+
+
 def packs(folder: Path) -> None:
     """Write what `xpcnn pack` makes of the shards."""
     from xpcnn.data.paths import How, streams

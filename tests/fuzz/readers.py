@@ -227,6 +227,7 @@ READERS = {
     "cifar.tar": Reader(originals.cifar_packed, _read_cifar, _packed),
     "csv": Reader(originals.csv, _read_data, _text),
     "shards": Reader(originals.shards, _read_shards, _binary),
+    "parquet": Reader(originals.parquets, _read_shards, _binary),
     "pack": Reader(originals.packs, _read_pack, _text),
     "pictures": Reader(originals.pictures, _read_pictures, _binary),
 }

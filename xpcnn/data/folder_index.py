@@ -1,11 +1,11 @@
 """Where the pictures of a folder lie: their names, packed; no picture is opened."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from xpcnn.data.folder_tree import Files, Name
+from xpcnn.data.folder_tree import Files, Folder, Name
 from xpcnn.data.packed_names import PackedNames
 
 
@@ -31,19 +31,26 @@ def index_of(
 
     files: the folders of the classes, by part; classes: their names, in the order of the labels.
     """
-    names: list[str] = []
     labels: list[np.ndarray] = []
     rows: dict[Name, np.ndarray] = {}
+    first = 0
     for part, folders in files.items():
-        first, own = len(names), len(labels)
-        for label, name in enumerate(classes):
-            if name in folders:
-                start = folders[name].path.relative_to(root).as_posix()
-                before = len(names)
-                names += [f"{start}/{file}" for file in folders[name].all_names()]
-                labels.append(np.full(len(names) - before, label, np.int64))
-        rows[part] = first + in_turn(np.concatenate(labels[own:]))
-    return FolderIndex(root, names, np.concatenate(labels)), rows
+        counts = [folders[name].count if name in folders else 0 for name in classes]
+        labels.append(np.repeat(np.arange(len(classes)), counts))
+        rows[part] = first + in_turn(labels[-1])
+        first += len(labels[-1])
+    folders_in_order = (
+        folders[name] for folders in files.values() for name in classes if name in folders
+    )
+    return FolderIndex(root, _names(root, folders_in_order), np.concatenate(labels)), rows
+
+
+def _names(root: Path, folders: Iterable[Folder]) -> Iterator[str]:
+    """Yield the names of all pictures in folders, from `root`."""
+    for folder in folders:
+        start = folder.path.relative_to(root).as_posix()
+        for name in folder.all_names():
+            yield f"{start}/{name}"
 
 
 def in_turn(labels: np.ndarray) -> np.ndarray:

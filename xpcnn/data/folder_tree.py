@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -102,7 +103,7 @@ def scan(path: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Folder:
         facts = os.stat(path)
         above |= {(facts.st_dev, facts.st_ino)}
         with os.scandir(path) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
+            found = sorted(entries, key=attrgetter("name"))
         for entry in found:
             if entry.name.startswith(".") or entry.name.casefold() in _LEFT_BEHIND:
                 continue

@@ -201,7 +201,7 @@ def is_path(name: PathLike) -> bool:
         return True
     if known(name) is not None:
         return False
-    written = name.lower().endswith((".csv", ".npz", ".tar")) or any(
+    written = name.lower().endswith((".csv", ".npz", ".tar", ".parquet")) or any(
         s in name for s in (os.sep, "/")
     )
     return written or os.path.exists(name)

@@ -1,7 +1,8 @@
 """Many names in little memory: 8 bytes a name beside its text, where a list of texts takes 60."""
 
-import hashlib
+from array import array
 from collections.abc import Iterable
+from hashlib import blake2b
 
 import numpy as np
 
@@ -13,12 +14,14 @@ class PackedNames:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        encoded = [name.encode("utf-8", "surrogateescape") for name in names]
-        blake = hashlib.blake2b
-        digests = b"".join([blake(name, digest_size=8).digest() for name in encoded])
+        text, digests, ends = bytearray(), bytearray(), array("q", [0])
+        for name in names:
+            encoded = name.encode("utf-8", "surrogateescape")
+            text += encoded
+            digests += blake2b(encoded, digest_size=8).digest()
+            ends.append(len(text))
         self.words = np.frombuffer(digests, "<u8").astype(np.uint64)
-        self._text = b"".join(encoded)
-        self._ends = np.cumsum([0, *map(len, encoded)])
+        self._text, self._ends = bytes(text), np.asarray(ends)
 
     def __getitem__(self, row: int) -> str:
         start, end = self._ends[row : row + 2]

@@ -7,14 +7,15 @@ difference. Does not guess the kind of a file that its name does not tell.
 """
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from xpcnn import random
-from xpcnn.data import csv_file, folders, npz, packed, shard_index
+from xpcnn.data import csv_file, folders, npz, packed, parquet_index, shard_index
 from xpcnn.data.csv_columns import Layout
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
@@ -22,15 +23,25 @@ from xpcnn.data.folder_tree import Name
 from xpcnn.data.hashes import lowest, unit_hashes
 from xpcnn.data.images import Part
 from xpcnn.data.labels import MOST_CLASSES, check_range, relabelled
+from xpcnn.data.named_parts import files_in
 from xpcnn.data.reading import Fit, Reading, observed
 from xpcnn.data.stored import joined, part_of
-from xpcnn.data.stream import Stream
+from xpcnn.data.stream import Index, Stream
 from xpcnn.data.stream_parts import Wanted, as_streams
 from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError, hint
 
 TEST_FRACTION = 0.2
 
 Size = tuple[int, int]  # (h, w)
+
+Indexed: TypeAlias = tuple[Index, dict[Name, np.ndarray], tuple[str, ...] | None]
+"""An index, its rows for each part, and the names of the classes, if they have some."""
+
+_INDEX_OF: Mapping[str, Callable[[Path], Indexed]] = {
+    shard_index.ENDING: shard_index.index_of,
+    parquet_index.ENDING: parquet_index.index_of,
+}
+"""By their ending: what reads the index of files that hold many pictures each."""
 
 
 class Contents(NamedTuple):
@@ -193,7 +204,7 @@ def is_unlabelled(path: Path, image_size: Size) -> bool:
 def _read(path: Path, how: How) -> Contents:
     kind = path.suffix.lower()
     pictures = os.path.isdir(path) and not os.path.isfile(path / "train.csv")
-    fitted = (pictures and not packed.is_packed(path)) or shard_index.is_shards(path)
+    fitted = (pictures and not packed.is_packed(path)) or _files_of_many(path) is not None
     if how.image_fit is not None and os.path.exists(path) and not fitted:
         message = f"image_fit is given, but {path} is no folder of pictures"
         raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
@@ -206,8 +217,8 @@ def _read(path: Path, how: How) -> Contents:
         return _read_csv_folder(path, how)
     if packed.is_packed(path):
         return _read_pack(path, how)
-    if shard_index.is_shards(path):
-        return _read_shards(path, how)
+    if (kind_of_files := _files_of_many(path)) is not None:
+        return _read_files(path, kind_of_files, how)
     if pictures:
         return Contents(
             *folders.read(
@@ -227,7 +238,9 @@ def _read(path: Path, how: How) -> Contents:
         return Contents(train, validation, test, classes, None, notes)
     message = f"{shown(path)}: is no kind of data file that is known"
     raise DataError(
-        hint(message, "a .csv, .npz or .tar file, or a folder with a folder for each class")
+        hint(
+            message, "a .csv, .npz, .tar or .parquet file, or a folder with a folder for each class"
+        )
     )
 
 
@@ -235,11 +248,11 @@ def streams(path: Path, how: How) -> Contents:
     """Return what is at a path as streams of pictures, with names of the classes.
 
     Raises:
-        DataError, LabelError: it is no folder of pictures or of tar shards, or says what is wrong.
+        DataError, LabelError: there are no pictures, or it says what is wrong with them.
     """
     found = _read(path, replace(how, stream=True))
     if not isinstance(found.train[0], Stream):
-        message = f"{shown(path)}: is no folder of pictures or of tar shards"
+        message = f"{shown(path)}: holds no pictures, tar shards or Parquet files"
         raise DataError(hint(message, "a folder with a folder of pictures for each class"))
     return found
 
@@ -253,9 +266,14 @@ def _read_pack(folder: Path, how: How) -> Contents:
     return Contents(parts["train"], parts.get("validation"), parts.get("test"), classes, reading)
 
 
-def _read_shards(path: Path, how: How) -> Contents:
-    """Return the parts of tar shards: streams, or arrays where they are small."""
-    index, rows, classes = shard_index.index_of(path)
+def _files_of_many(path: Path) -> str | None:
+    """Return how files at a path end that hold many pictures each; None where there are none."""
+    return next((ending for ending in _INDEX_OF if files_in(path, ending)), None)
+
+
+def _read_files(path: Path, ending: str, how: How) -> Contents:
+    """Return the parts of such files: streams, or arrays where they are small."""
+    index, rows, classes = _INDEX_OF[ending](path)
     wanted = Wanted(how.image_size, how.image_fit, how.reading, how.skip_damaged, how.stream)
     found = as_streams(index, rows, wanted)
     if found is None:

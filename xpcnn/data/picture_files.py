@@ -31,9 +31,12 @@ if TYPE_CHECKING:
 Depth: TypeAlias = Literal["8 bits", "16 bits", "floats"]
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
-ENDINGS = (
-    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".gif", ".bmp"),
-    *(".dib", ".tif", ".tiff", ".webp", ".avif", ".avifs", ".pbm", ".pgm", ".pnm", ".ppm"),
+ENDINGS = frozenset(
+    [
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".gif"),
+        *(".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif", ".avifs"),
+        *(".pbm", ".pgm", ".pnm", ".ppm"),
+    ]
 )
 """How names of picture files end, in lower case."""
 
@@ -171,7 +174,8 @@ def _stream(path: PictureFile) -> AbstractContextManager[BinaryIO]:
 def has_picture_name(path: str) -> bool:
     """Whether the name of a file is that of a picture; hidden files are none."""
     name = os.path.basename(path)
-    return os.path.splitext(name)[1].lower() in ENDINGS and not name.startswith(".")
+    stem, dot, ending = name.rpartition(".")
+    return dot + ending.lower() in ENDINGS and stem != "" and not name.startswith(".")
 
 
 def depth(picture: "Image") -> Depth:

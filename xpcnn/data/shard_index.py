@@ -18,12 +18,14 @@ from typing import NamedTuple
 import numpy as np
 
 from xpcnn.data.files import open_regular, shown
-from xpcnn.data.folder_tree import PARTS, Name
+from xpcnn.data.folder_tree import Name
 from xpcnn.data.labels import MOST_CLASSES, relabelled
+from xpcnn.data.named_parts import files_in, parts_by_name
 from xpcnn.data.packed_names import PackedNames
 from xpcnn.data.picture_files import InMemory, has_picture_name
 from xpcnn.errors import DataError, LabelError, hint
 
+ENDING = ".tar"
 CLASSES = "classes.txt"
 
 _BLOCK = 512
@@ -73,23 +75,6 @@ class ShardIndex:
         return InMemory(name, content)
 
 
-def is_shards(path: Path) -> bool:
-    """Whether a path is a shard, or a folder that holds shards and no folders."""
-    if path.suffix.lower() == ".tar":
-        return os.path.isfile(path)
-    return os.path.isdir(path) and bool(shards_in(path))
-
-
-def shards_in(folder: Path) -> list[Path]:
-    """Return the shards in a folder, by name."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError as error:
-        message = f"{folder}: cannot be read: {error.strerror}"
-        raise DataError(hint(message, "check the path and who may read it")) from error
-    return [folder / name for name in names if name.lower().endswith(".tar") and name[0] != "."]
-
-
 def index_of(path: Path) -> tuple[ShardIndex, dict[Name, np.ndarray], tuple[str, ...] | None]:
     """Return the index of a shard or a folder of shards, the rows of each part, and the classes.
 
@@ -98,8 +83,8 @@ def index_of(path: Path) -> tuple[ShardIndex, dict[Name, np.ndarray], tuple[str,
     Raises:
         DataError, LabelError: names the shard, and what is wrong in it.
     """
-    paths = [path] if path.suffix.lower() == ".tar" else shards_in(path)
-    parts = _parts(paths)
+    paths = files_in(path, ENDING)
+    parts = parts_by_name(paths)
     shard, start, size = array("q"), array("q"), array("q")
     names: list[str] = []
     texts: list[str] = []
@@ -120,8 +105,6 @@ def index_of(path: Path) -> tuple[ShardIndex, dict[Name, np.ndarray], tuple[str,
         part: np.flatnonzero(np.isin(where, [i for i, own in enumerate(parts) if own == part]))
         for part in dict.fromkeys(parts)
     }
-    if "train" not in rows:
-        raise DataError(hint(f"{path}: no shard is of the training part", "train-000000.tar"))
     return index, rows, classes
 
 
@@ -221,19 +204,6 @@ def _listed(path: Path) -> tuple[str, ...] | None:
         message = f"{path}: has a name twice, or an empty line"
         raise DataError(hint(message, "a name for each class, a line each"))
     return names
-
-
-def _parts(paths: Sequence[Path]) -> list[Name]:
-    """Return the part that each shard belongs to, by a word of its name."""
-    words = [re.split(r"[^a-z]+", path.stem.casefold()) for path in paths]
-    found = [next((PARTS[w] for w in own if w in PARTS), None) for own in words]
-    if not any(found):
-        return ["train"] * len(paths)
-    for path, part in zip(paths, found, strict=True):
-        if part is None:
-            message = f"{path}: the names of other shards say of which part they are, this one not"
-            raise DataError(hint(message, "train-000000.tar, val-000000.tar, test-000000.tar"))
-    return [part for part in found if part is not None]
 
 
 def _size(path: Path, header: bytes, at: int) -> int:

@@ -1,0 +1,79 @@
+"""Parquet files in the layout of Hugging Face's data sets."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+import xpcnn
+from xpcnn.data.parquet_index import index_of
+from xpcnn.data.stream import Stream
+from xpcnn.errors import DataError
+
+image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+arrow: Any = pytest.importorskip("pyarrow", reason="PyArrow is not installed")
+parquet: Any = pytest.importorskip("pyarrow.parquet", reason="PyArrow is not installed")
+
+
+def png(value: int) -> bytes:
+    out = io.BytesIO()
+    image.fromarray(numpy.full((3, 2), value, numpy.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def written(path: Path, values: list[int], labels: Any, names: list[str] | None = None) -> Path:
+    """Write a picture of equal pixels for each value, in groups of two rows."""
+    pictures = [{"bytes": png(value), "path": None} for value in values]
+    table = arrow.table({"image": pictures, "label": labels})
+    if names is not None:
+        features = {"label": {"names": names, "_type": "ClassLabel"}}
+        told = json.dumps({"info": {"features": features}})
+        table = table.replace_schema_metadata({"huggingface": told})
+    parquet.write_table(table, path, row_group_size=2)
+    return path
+
+
+def test_pictures_labels_and_names_of_classes(tmp_path: Path) -> None:
+    written(tmp_path / "train-00000-of-00001.parquet", [1, 2, 3], [1, 0, 1], ["cat", "dog"])
+    written(tmp_path / "test-00000-of-00001.parquet", [4, 5], [0, 1], ["cat", "dog"])
+    index, rows, classes = index_of(tmp_path)
+    assert (index.labels.tolist(), classes) == ([0, 1, 1, 0, 1], ("cat", "dog"))
+    assert {name: own.tolist() for name, own in rows.items()} == {
+        "test": [0, 1],
+        "train": [2, 3, 4],
+    }
+    assert index.file(4).content == png(3)
+    assert index.file(4).name.endswith("train-00000-of-00001.parquet: picture 0 of group 1")
+    train, test = xpcnn.data.load(tmp_path, stream=True)
+    assert isinstance(train.images, Stream)
+    assert train.images[:][:, 0, 0, 0].tolist() == [1, 2, 3]
+    assert (xpcnn.data.load(tmp_path)[1].images == test.images[:]).all()
+
+
+def test_labels_without_names(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.parquet", list(range(20)), [i % 3 for i in range(20)])
+    assert xpcnn.data.load(path)[0].classes == ("0", "1", "2")
+
+
+def test_what_is_no_such_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.parquet", [1, 2], ["a", "b"])
+    with pytest.raises(xpcnn.errors.LabelError, match=r"labels are string, or some are missing"):
+        index_of(path)
+    parquet.write_table(arrow.table({"pixels": [1], "label": [1]}), path)
+    with pytest.raises(DataError, match="has the columns pixels, label, expected image and label"):
+        index_of(path)
+    for content in (b"", b"PAR1", b"PAR1" * 9, path.read_bytes()[:-9]):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="is no Parquet file, or damaged: "):
+            index_of(path)
+
+
+def test_missing_bytes(tmp_path: Path) -> None:
+    table = arrow.table({"image": [{"bytes": None, "path": "a.png"}], "label": [0]})
+    parquet.write_table(table, tmp_path / "x.parquet")
+    index, _, _ = index_of(tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="picture 0 of group 0: has no bytes"):
+        index.file(0)

@@ -1,0 +1,50 @@
+"""Files that hold many pictures each, and the part of the data set that the name of each tells."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from xpcnn.data.folder_tree import PARTS, Name
+from xpcnn.errors import DataError, hint
+
+
+def files_in(path: Path, ending: str) -> list[Path]:
+    """Return a file that ends so, or those of a folder, by name; nothing for any other path.
+
+    ending: such as .tar, in lower case.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    if path.name.lower().endswith(ending) and os.path.isfile(path):
+        return [path]
+    if not os.path.isdir(path):
+        return []
+    try:
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        message = f"{path}: cannot be read: {error.strerror}"
+        raise DataError(hint(message, "check the path and who may read it")) from error
+    return [path / name for name in names if name.lower().endswith(ending) and name[0] != "."]
+
+
+def parts_by_name(paths: Sequence[Path]) -> list[Name]:
+    """Return the part that each file belongs to, by a word of its name; all train without such.
+
+    Raises:
+        DataError: some names tell a part, and others do not, or none tells the training part.
+    """
+    words = [re.split(r"[^a-z]+", path.stem.casefold()) for path in paths]
+    found = [next((PARTS[w] for w in own if w in PARTS), None) for own in words]
+    if not any(found):
+        return ["train"] * len(paths)
+    advice = "names such as train-0{0}, val-0{0} and test-0{0}".format(paths[0].suffix)
+    if None in found:
+        which = paths[found.index(None)]
+        message = f"{which}: the names of other files say of which part they are, this one not"
+        raise DataError(hint(message, advice))
+    if "train" not in found:
+        message = f"{paths[0].parent}: no file is of the training part"
+        raise DataError(hint(message, advice))
+    return [part for part in found if part is not None]

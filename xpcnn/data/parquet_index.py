@@ -1,0 +1,157 @@
+"""Where the pictures in Parquet files lie, in the layout of Hugging Face's data sets.
+
+A file has a column of pictures, each with its `bytes`, and a column of labels: by habit `image` and
+`label`. The names of the classes are in the file's metadata. Files are parts of the data set by
+their names: train-00000-of-00002.parquet, validation-..., test-.... Rows lie in groups, each of
+which is read as a whole, so that reading in random order is slow; in order, as by `xpcnn pack`,
+each group is read once. Needs PyArrow (`pip install 'xpcnn[parquet]'`).
+"""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xpcnn.data.files import open_regular
+from xpcnn.data.folder_tree import Name
+from xpcnn.data.named_parts import files_in, parts_by_name
+from xpcnn.data.packed_names import PackedNames
+from xpcnn.data.picture_files import InMemory
+from xpcnn.errors import DataError, LabelError, hint
+
+ENDING = ".parquet"
+
+_GROUPS = 4  # that are kept in memory, the last ones
+_MOST_GROUP = 1 << 30  # bytes of a group
+_FORM = "Parquet files with the columns image (with bytes) and label, as Hugging Face writes them"
+_PICTURES, _LABELS = ("image", "img", "picture"), ("label", "labels", "fine_label", "class")
+
+
+class ParquetIndex:
+    """The pictures in Parquet files; see `stream.Index`.
+
+    groups: of each row, the file and the group in it and the place in the group, int64 (n, 3).
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], column: str, groups: np.ndarray, labels: np.ndarray
+    ) -> None:
+        self.paths, self.column, self.groups, self.labels = paths, column, groups, labels
+        self.words = PackedNames(f"{paths[f].name}/{g}/{i}" for f, g, i in groups.tolist()).words
+        self._kept: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def file(self, row: int) -> InMemory:
+        file, group, place = self.groups[row].tolist()
+        with self._lock:  # the threads that wait are likely to want the same group
+            if (file, group) not in self._kept:
+                self._kept[file, group] = _group(self.paths[file], group, self.column)
+                if len(self._kept) > _GROUPS:
+                    self._kept.popitem(last=False)
+            pictures = self._kept[file, group]
+        name = f"{self.paths[file]}: picture {place} of group {group}"
+        content = pictures[place].as_py() if place < len(pictures) else None
+        if not isinstance(content, bytes):
+            raise DataError(hint(f"{name}: has no bytes", _FORM))
+        return InMemory(name, content)
+
+
+def index_of(path: Path) -> tuple[ParquetIndex, dict[Name, np.ndarray], tuple[str, ...] | None]:
+    """Return the index of a Parquet file or a folder of them, the rows of each part, the classes.
+
+    The classes are None where the files do not name them.
+
+    Raises:
+        DataError, LabelError: PyArrow is missing; or names the file, and what is wrong in it.
+    """
+    paths = files_in(path, ENDING)
+    parts = parts_by_name(paths)
+    column, classes = "", None
+    groups: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    rows: dict[Name, list[np.ndarray]] = {}
+    count = 0
+    for i, (one, part) in enumerate(zip(paths, parts, strict=True)):
+        with _opened(one) as file:
+            column, label = _columns(one, file.schema_arrow.names)
+            classes = classes or _classes(file.schema_arrow.metadata or {}, label)
+            for group in range(file.num_row_groups):
+                if file.metadata.row_group(group).total_byte_size > _MOST_GROUP:
+                    message = f"{one}: a group of its rows has more than {_MOST_GROUP} bytes"
+                    raise DataError(hint(message, "smaller groups of rows"))
+                own = _labels(one, file.read_row_group(group, [label]).column(0))
+                places = np.arange(len(own))
+                where = np.full_like(places, i), np.full_like(places, group), places
+                groups.append(np.stack(where, axis=1))
+                labels.append(own)
+                rows.setdefault(part, []).append(count + places)
+                count += len(own)
+    if "train" not in rows:
+        raise DataError(hint(f"{path}: has no rows of a training part", _FORM))
+    index = ParquetIndex(paths, column, np.concatenate(groups), np.concatenate(labels))
+    return index, {part: np.concatenate(own) for part, own in rows.items()}, classes
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a Parquet file; name it in what goes wrong."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ModuleNotFoundError as error:
+        message = "reading Parquet files needs PyArrow, which is not installed"
+        raise DataError(hint(message, "pip install 'xpcnn[parquet]'")) from error
+    try:
+        with open_regular(path) as source, parquet.ParquetFile(source) as file:
+            yield file
+    except (DataError, LabelError):
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        message = f"{path}: is no Parquet file, or damaged: {reason}"
+        raise DataError(hint(message, _FORM)) from error
+
+
+def _group(path: Path, group: int, column: str) -> Any:
+    """Return the bytes of the pictures in a group of rows, as an array of PyArrow's."""
+    with _opened(path) as file:
+        pictures = file.read_row_group(group, [column]).column(0).combine_chunks()
+        if hasattr(pictures, "chunk"):
+            pictures = pictures.chunk(0)
+        return pictures.field("bytes") if str(pictures.type).startswith("struct") else pictures
+
+
+def _columns(path: Path, names: Sequence[str]) -> tuple[str, str]:
+    """Return the columns of the pictures and of the labels."""
+    found = [next((n for n in known if n in names), None) for known in (_PICTURES, _LABELS)]
+    if found[0] is None or found[1] is None:
+        listing = ", ".join(map(str, names))[:200]
+        message = f"{path}: has the columns {listing}, expected image and label"
+        raise DataError(hint(message, _FORM))
+    return found[0], found[1]
+
+
+def _labels(path: Path, column: Any) -> np.ndarray:
+    """Return a column of labels as int64."""
+    labels = column.to_numpy()
+    if labels.dtype.kind not in "iu":
+        message = f"{path}: labels are {column.type}, or some are missing; expected whole numbers"
+        raise LabelError(hint(message, _FORM))
+    return np.asarray(labels, np.int64)
+
+
+def _classes(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...] | None:
+    """Return the names of the classes in Hugging Face's metadata; None where they are not there."""
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        names = features[label]["names"]
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(names) if len(set(names)) == len(names) > 0 else None
