@@ -17,7 +17,7 @@ from xpcnn.io import model_file
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, ReLU
 from xpcnn.model_files import load_model
 from xpcnn.training import Checkpoints
-from xpcnn.training.checkpoints import metadata
+from xpcnn.training.checkpoint_metadata import metadata
 from xpcnn.training.history import History
 from xpcnn.types import flatten
 

@@ -20,41 +20,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from xpcnn.config.values import read_fields
 from xpcnn.data.files import as_path, shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import atomic, model_file
 from xpcnn.io.lock import locked
 from xpcnn.io.model_file import Spec, Tensors, check_tensors
 from xpcnn.options import POSITIVE, check, check_count
-from xpcnn.training.history import Epoch, History, Validation
-from xpcnn.training.run_identity import changed_data
+from xpcnn.training.checkpoint_metadata import Found, check_run, found_in
 
 _NAME = re.compile(r"step-(\d{9,})\.safetensors")
 _HALF = re.compile(r"\.(step-\d{9,}|not-finite)\.safetensors\.[0-9a-f]{8}\.tmp")
-
-
-_MOST_DIGITS = 18
-
-_MAY_CHANGE = ("epochs", "samples")
-"""What of a run is not compared when it is resumed: `training.extension` handles the epochs, and
-the numbers of samples belong to the data.
-"""
-
-
-class Found(NamedTuple):
-    """A checkpoint as read; epochs: those that the run was to have when it was written."""
-
-    tensors: Tensors
-    epochs: int
-    passes: int
-    seconds: float
-    history: History
-    environment: dict[str, str]
-    best: bool
-    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -159,11 +136,11 @@ class Checkpoints:
                 if model_file.CHECKSUM in metadata:  # of format 1, over the tensors alone
                     message = f"{path} was written by an earlier xpcnn"
                     raise CheckpointError(hint(message, "that version, or a new run"))
-                _check_run(run, metadata.get("run"))
+                check_run(run, metadata.get("run"))
                 best = bool(metadata.get("best"))
                 specs = {n: s for n, s in expected.items() if best or not n.startswith("best.")}
                 check_tensors(str(path), specs, model_file.specs(tensors))
-                found = _found(path, tensors, metadata, list(problems.values()))
+                found = found_in(path, tensors, metadata, list(problems.values()))
             except CheckpointError as error:
                 problems[path] = str(error).partition("\nTry: ")[0]
                 continue
@@ -189,70 +166,3 @@ def check_checkpoints(checkpoints: Any, resume: bool) -> None:
         raise ConfigError(hint(message, advice))
     if resume and checkpoints is None:
         raise ConfigError(hint("resume=True, and there are no checkpoints to resume from", advice))
-
-
-def metadata(
-    run: Mapping[str, str],
-    passes: int,
-    seconds: float,
-    history: History,
-    environment: Mapping[str, str],
-    best: bool,
-) -> dict[str, Any]:
-    """Return the metadata of a checkpoint."""
-    return {
-        "run": dict(run),
-        "passes": passes,
-        "seconds": seconds,
-        "epochs": [vars(epoch) for epoch in history.epochs],
-        "validations": [vars(validation) for validation in history.validations],
-        "notes": history.notes,
-        "environment": dict(environment),
-        "best": best,
-    }
-
-
-@dataclass(frozen=True)
-class _Metadata:
-    """The fields of a checkpoint's metadata, as read."""
-
-    run: dict[str, Any]
-    passes: int
-    seconds: float
-    epochs: tuple[Epoch, ...]
-    validations: tuple[Validation, ...]
-    notes: tuple[str, ...]
-    environment: dict[str, Any]
-    best: bool
-
-
-def _found(path: Path, tensors: Tensors, table: dict[str, Any], problems: list[str]) -> Found:
-    made: dict[Any, Any] = {
-        kind: lambda row, at, kind=kind: kind(**read_fields(kind, row, at, at, {}))
-        for kind in (Epoch, Validation)
-    }
-    try:
-        past = _Metadata(**read_fields(_Metadata, table, "", "the checkpoint", made))
-    except ConfigError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    history = History(list(past.epochs), list(past.validations), list(past.notes))
-    notes = [f"{problem}; went back to {path.name}" for problem in problems]
-    epochs = past.run.get("epochs")
-    if not isinstance(epochs, str) or not epochs.isdecimal() or len(epochs) > _MOST_DIGITS:
-        message = f"{path}: the checkpoint does not say the number of epochs"
-        raise CheckpointError(hint(message, "the checkpoint before"))
-    return Found(
-        tensors, int(epochs), past.passes, past.seconds, history, past.environment, past.best, notes
-    )
-
-
-def _check_run(now: Mapping[str, str], then: Any) -> None:
-    """Require the run that the checkpoint was written by."""
-    then = then if isinstance(then, dict) else {}
-    for name in sorted({*now, *then} - {*_MAY_CHANGE}):
-        if now.get(name) != then.get(name):
-            what = f"{name} is {now.get(name)}, and was {then.get(name)}"
-            if name == "data":
-                what = changed_data(now, then)
-            message = f"the checkpoint belongs to another run: {what}"
-            raise ConfigError(hint(message, "the same as then, or another folder for a new run"))

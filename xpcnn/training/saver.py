@@ -12,7 +12,8 @@ from xpcnn.group import ALONE, Group, by_first, shared
 from xpcnn.io.model_file import Spec, Tensors
 from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
-from xpcnn.training.checkpoints import Checkpoints, Found, metadata
+from xpcnn.training.checkpoint_metadata import Found, metadata
+from xpcnn.training.checkpoints import Checkpoints
 from xpcnn.training.extension import check_extension
 from xpcnn.training.progress import Position, Progress, Weights, named_arrays, with_arrays
 from xpcnn.training.recipe import Arrays

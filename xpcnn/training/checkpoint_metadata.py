@@ -1,0 +1,108 @@
+"""What a checkpoint holds beside arrays: which run it belongs to, how far that has come."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xpcnn.config.values import read_fields
+from xpcnn.errors import CheckpointError, ConfigError, hint
+from xpcnn.io.model_file import Tensors
+from xpcnn.training.history import Epoch, History, Validation
+from xpcnn.training.run_identity import changed_data
+
+_MOST_DIGITS = 18
+
+_MAY_CHANGE = ("epochs", "samples")
+"""What of a run is not compared when it is resumed: `training.extension` handles the epochs, and
+the numbers of samples belong to the data.
+"""
+
+
+class Found(NamedTuple):
+    """A checkpoint as read; epochs: those that the run was to have when it was written."""
+
+    tensors: Tensors
+    epochs: int
+    passes: int
+    seconds: float
+    history: History
+    environment: dict[str, str]
+    best: bool
+    notes: list[str]
+
+
+def metadata(
+    run: Mapping[str, str],
+    passes: int,
+    seconds: float,
+    history: History,
+    environment: Mapping[str, str],
+    best: bool,
+) -> dict[str, Any]:
+    """Return the metadata of a checkpoint."""
+    return {
+        "run": dict(run),
+        "passes": passes,
+        "seconds": seconds,
+        "epochs": [vars(epoch) for epoch in history.epochs],
+        "validations": [vars(validation) for validation in history.validations],
+        "notes": history.notes,
+        "environment": dict(environment),
+        "best": best,
+    }
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """The fields of a checkpoint's metadata, as read."""
+
+    run: dict[str, Any]
+    passes: int
+    seconds: float
+    epochs: tuple[Epoch, ...]
+    validations: tuple[Validation, ...]
+    notes: tuple[str, ...]
+    environment: dict[str, Any]
+    best: bool
+
+
+def found_in(path: Path, tensors: Tensors, table: dict[str, Any], problems: list[str]) -> Found:
+    """Return what a file holds; problems: of newer files, none of which can be read.
+
+    Raises:
+        CheckpointError: the metadata are not those of a checkpoint.
+    """
+    made: dict[Any, Any] = {
+        kind: lambda row, at, kind=kind: kind(**read_fields(kind, row, at, at, {}))
+        for kind in (Epoch, Validation)
+    }
+    try:
+        past = _Metadata(**read_fields(_Metadata, table, "", "the checkpoint", made))
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    history = History(list(past.epochs), list(past.validations), list(past.notes))
+    notes = [f"{problem}; went back to {path.name}" for problem in problems]
+    epochs = past.run.get("epochs")
+    if not isinstance(epochs, str) or not epochs.isdecimal() or len(epochs) > _MOST_DIGITS:
+        message = f"{path}: the checkpoint does not say the number of epochs"
+        raise CheckpointError(hint(message, "the checkpoint before"))
+    return Found(
+        tensors, int(epochs), past.passes, past.seconds, history, past.environment, past.best, notes
+    )
+
+
+def check_run(now: Mapping[str, str], then: Any) -> None:
+    """Require the run that the checkpoint was written by.
+
+    Raises:
+        ConfigError: it is another one; says in what.
+    """
+    then = then if isinstance(then, dict) else {}
+    for name in sorted({*now, *then} - {*_MAY_CHANGE}):
+        if now.get(name) != then.get(name):
+            what = f"{name} is {now.get(name)}, and was {then.get(name)}"
+            if name == "data":
+                what = changed_data(now, then)
+            message = f"the checkpoint belongs to another run: {what}"
+            raise ConfigError(hint(message, "the same as then, or another folder for a new run"))
