@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy
-
 from xpcnn import provenance
 from xpcnn.backend import Backend
 from xpcnn.backend import group as group_of_run
@@ -20,7 +18,6 @@ from xpcnn.group import Group, by_first
 from xpcnn.habits import advised, no_attribute
 from xpcnn.inputs import (
     Data,
-    as_dataset,
     as_pair,
     as_weights,
     check_outputs,
@@ -35,7 +32,7 @@ from xpcnn.model_arguments import as_classes, check_seed
 from xpcnn.network import Network
 from xpcnn.options import check_switches
 from xpcnn.prediction import Predictor
-from xpcnn.training import Callback, Checkpoints, History, Run, TrainingOptions, evaluate
+from xpcnn.training import Callback, Checkpoints, History, Run, TrainingOptions
 from xpcnn.training.callbacks import check_callbacks
 from xpcnn.training.checkpoints import check_checkpoints
 from xpcnn.training.group_start import start_together
@@ -43,7 +40,6 @@ from xpcnn.training.progress_bar import ProgressBar, is_shown
 from xpcnn.training.run_identity import identity_of
 from xpcnn.training.saver import Saver
 from xpcnn.types import Array, Shape
-from xpcnn.validation_metrics import Metric, check_metrics
 
 
 @advised
@@ -216,37 +212,6 @@ class Model(Predictor):
         self.provenance = provenance.of_fit(self.backend, train, chosen, seed, history)
         return history
 
-    @advised
-    def evaluate(
-        self,
-        data: Data | Array,
-        labels: Any = None,
-        *,
-        batch_size: int = 256,
-        metrics: Sequence[str | Metric] = (),
-    ) -> dict[str, float]:
-        """Return mean loss and accuracy of the model on data: {"loss": ..., "accuracy": ...}.
-
-            model.evaluate(test, metrics=["top_5", f1])   # also "top_5" and "f1"
-
-        Warns (`errors.DataWarning`) of samples on another scale than the model was trained on.
-
-        Args:
-            data, labels: as of `fit`.
-            batch_size: samples that are computed at once; it changes memory and speed only.
-            metrics: further figures, names and functions, as of `TrainingOptions`.
-
-        Raises:
-            DataError, LabelError, ShapeError, DTypeError: the data does not fit the model.
-            ConfigError: a metric is unknown, or returns anything but one number.
-        """
-        chosen = check_metrics(metrics)
-        data = self.checked(as_pair(data, labels))
-        warn_of_scale(data.images, self.mean, self.std)
-        samples = self.network.samples(data.images, data.labels)
-        with self.backend.session():
-            return evaluate(self.network, samples, batch_size, metrics=chosen)
-
     def save(self, path: str | Path) -> None:
         """Write the model to one file, which `xpcnn.load` reads on any backend.
 
@@ -272,10 +237,6 @@ class Model(Predictor):
         moved.network = self.network.to(backend, device)
         return moved
 
-    def checked(self, data: Data) -> Dataset:
-        """Return data as a data set that fits the model, its labels and values checked."""
-        return as_dataset(data, self.network, self.classes)
-
     def parts(
         self, data: Data, validation: Data | float | None, seed: int
     ) -> tuple[Dataset, Dataset | None]:
@@ -296,29 +257,6 @@ class Model(Predictor):
     def __reduce__(self) -> tuple[Any, ...]:
         content, own = models.pickled(self.network, self._facts())
         return unpickled_model, (content, own, self.backend.name, self.backend.opened_with)
-
-
-def opened(
-    found: models.Description,
-    tensors: dict[str, numpy.ndarray],
-    backend: str | Backend,
-    device: str | int | None,
-) -> Model:
-    """Return the model of a file: what the file describes, with its arrays."""
-    model = Model(
-        found.layers,
-        input_shape=found.input_shape,
-        backend=backend,
-        device=device,
-        seed=found.seed,
-        loss=found.loss,
-        classes=found.classes,
-        dtype=found.dtype,
-    )
-    models.restore(model.network, tensors)
-    model.mean, model.std = found.mean, found.std
-    model.reading, model.provenance = found.reading, found.provenance
-    return model
 
 
 def model_of(network: Network, facts: models.Facts) -> Model:
@@ -345,7 +283,7 @@ def unpickled_model(
     """
     found, tensors = models.unpickled(content, layers)
     try:
-        return opened(found, tensors, backend, device)
+        return model_of(*models.built(found, tensors, backend, device))
     except BackendError as error:
         message = f"the pickled model was on backend {backend!r}"
         raise with_context(error, message) from None

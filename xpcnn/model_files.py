@@ -6,7 +6,7 @@ from pathlib import Path
 from xpcnn.backend import Backend
 from xpcnn.io import models
 from xpcnn.io.weights import LoadedWeights, take_weights
-from xpcnn.model import Model, opened
+from xpcnn.model import Model, model_of
 
 
 def load_model(
@@ -27,7 +27,7 @@ def load_model(
         CheckpointError: the file cannot be read, or contradicts its own description.
         BackendError: the backend cannot be used here.
     """
-    return opened(*models.read(path, layers), backend, device)
+    return model_of(*models.built(*models.read(path, layers), backend, device))
 
 
 def load_weights(model: Model, path: str | Path, *, layers: Iterable[type] = ()) -> LoadedWeights:

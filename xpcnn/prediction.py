@@ -1,19 +1,54 @@
-"""What a model makes of raw samples: classes, probabilities and scores, batch by batch."""
+"""What a model makes of raw samples: classes, probabilities and scores, and how good they are."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy
 
 from xpcnn.data.augment import views_of
+from xpcnn.data.dataset import Dataset
 from xpcnn.habits import advised
-from xpcnn.inputs import as_samples, warn_of_scale
+from xpcnn.inputs import Data, as_dataset, as_pair, as_samples, warn_of_scale
 from xpcnn.model_state import ModelState
 from xpcnn.options import check_count
+from xpcnn.training import evaluate
 from xpcnn.types import Array
+from xpcnn.validation_metrics import Metric, check_metrics
 
 
 class Predictor(ModelState):
     """A model in use: what it answers for samples, as arrays of the host."""
+
+    @advised
+    def evaluate(
+        self,
+        data: Data | Array,
+        labels: Any = None,
+        *,
+        batch_size: int = 256,
+        metrics: Sequence[str | Metric] = (),
+    ) -> dict[str, float]:
+        """Return mean loss and accuracy of the model on data: {"loss": ..., "accuracy": ...}.
+
+            model.evaluate(test, metrics=["top_5", f1])   # also "top_5" and "f1"
+
+        Warns (`errors.DataWarning`) of samples on another scale than the model was trained on.
+
+        Args:
+            data, labels: as of `Model.fit`.
+            batch_size: samples that are computed at once; it changes memory and speed only.
+            metrics: further figures, names and functions, as of `TrainingOptions`.
+
+        Raises:
+            DataError, LabelError, ShapeError, DTypeError: the data does not fit the model.
+            ConfigError: a metric is unknown, or returns anything but one number.
+        """
+        chosen = check_metrics(metrics)
+        data = self.checked(as_pair(data, labels))
+        warn_of_scale(data.images, self.mean, self.std)
+        samples = self.network.samples(data.images, data.labels)
+        with self.backend.session():
+            return evaluate(self.network, samples, batch_size, metrics=chosen)
 
     @advised
     def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
@@ -64,6 +99,10 @@ class Predictor(ModelState):
             samples, batch_size: as of `predict`, which also says what is warned of and rejected.
         """
         return self._batched(samples, batch_size, self.network.scores)
+
+    def checked(self, data: Data) -> Dataset:
+        """Return data as a data set that fits the model, its labels and values checked."""
+        return as_dataset(data, self.network, self.classes)
 
     def _batched(
         self, samples: Array, batch_size: int, read: Callable[[Array], Array]

@@ -9,21 +9,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
+from xpcnn.backend import Backend
 from xpcnn.config.registry import objects
 from xpcnn.config.tables import own_layers, to_config
 from xpcnn.config.values import Objects, read_fields
 from xpcnn.data.reading import Reading
-from xpcnn.errors import (
-    CheckpointError,
-    ConfigError,
-    hint,
-)
+from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import model_file, readings
 from xpcnn.io.metadata import metadata_errors
 from xpcnn.io.model_file import Metadata, Spec
 from xpcnn.layers import Layer
 from xpcnn.layers.base import check_importable
 from xpcnn.losses import Loss, check_weights
+from xpcnn.model_arguments import as_classes
 from xpcnn.network import Network
 from xpcnn.sizes import sizes_of
 from xpcnn.types import Shape, flatten, unflatten_like
@@ -145,11 +143,33 @@ def read(path: str | Path, layers: Iterable[type] = ()) -> tuple[Description, mo
     return _describe(path, metadata, made), tensors
 
 
-def restore(network: Network, tensors: model_file.Tensors) -> None:
-    """Give a network of the file's layers the arrays of the file."""
+def built(
+    found: Description,
+    tensors: model_file.Tensors,
+    backend: str | Backend,
+    device: str | int | None,
+) -> tuple[Network, Facts]:
+    """Return the network that a file describes, with its arrays, and the facts of its model.
+
+    Raises:
+        ConfigError, ShapeError: layers, loss and classes do not fit together.
+        BackendError: the backend cannot be used here.
+    """
+    classes = None if found.classes is None else as_classes(found.classes)
+    network = Network(
+        found.layers,
+        input_shape=found.input_shape,
+        backend=backend,
+        device=device,
+        seed=found.seed,
+        loss=found.loss,
+        dtype=found.dtype,
+    )
     arrays = {name: network.backend.from_host(x) for name, x in tensors.items()}
     network.params = unflatten_like(network.params, arrays)
     network.buffers = unflatten_like(network.buffers, arrays, BUFFERS)
+    network.mean, network.std = found.mean, found.std
+    return network, Facts(found.seed, classes, found.reading, found.provenance)
 
 
 def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Description:
