@@ -13,6 +13,7 @@ from xpcnn import ops
 from xpcnn.initializers import Constant, Draw
 from xpcnn.layers import Context, Conv2D, Dense, Flatten, LayerPullback, MaxPool2D, Sequential
 from xpcnn.testing import check_gradients
+from xpcnn.training import History
 from xpcnn.types import Array, Params, Shape, namespace
 
 
@@ -52,17 +53,22 @@ network = Sequential(
 )
 
 
-def plot(steepness: numpy.ndarray, file: str) -> None:
-    """Draw the curve that each channel has learnt, and the one at the start."""
+def plot(history: History, steepness: numpy.ndarray, file: str) -> None:
+    """Draw the loss of each epoch; and the activation of each channel, learnt and at the start."""
     from matplotlib.figure import Figure
 
+    figure = Figure(figsize=(10, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.set(xlabel="epoch", ylabel="loss", yscale="log")
+    left.plot(history["epoch"], history["loss"], "o-", markersize=3, label="training")
+    left.plot(history["epoch"], history["val_loss"], "o-", markersize=3, label="validation")
+    left.legend()
     x = numpy.linspace(-6, 0.3, 201)  # where steepness shows most
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
-    axes = figure.subplots(subplot_kw={"xlabel": "x", "ylabel": "x sigmoid(beta x)"})
+    right.set(xlabel="x", ylabel="x sigmoid(beta x)")
     for beta in steepness:
-        axes.plot(x, x / (1 + numpy.exp(-beta * x)), linewidth=1)
-    axes.plot(x, x / (1 + numpy.exp(-x)), "k--", label="beta = 1, at the start")
-    axes.legend()
+        right.plot(x, x / (1 + numpy.exp(-beta * x)), linewidth=1)
+    right.plot(x, x / (1 + numpy.exp(-x)), "k--", label="beta = 1, at the start")
+    right.legend()
     figure.savefig(file, dpi=150)
 
 
@@ -78,9 +84,9 @@ if __name__ == "__main__":
 
     train, test = xpcnn.data.load("digits")
     model = xpcnn.Model(network, input_shape=train.shape)
-    model.fit(train, epochs=3)
+    history = model.fit(train, epochs=10, validation=0.1)
     print(f"accuracy on the test part: {model.evaluate(test)['accuracy']:.3f}")
     beta = model.backend.to_host(model.params["layers.1"]["beta"])
     print(f"steepness per channel, 1 at the start: {', '.join(f'{b:.2f}' for b in beta)}")
     if given.plot:
-        plot(beta, given.plot)
+        plot(history, beta, given.plot)

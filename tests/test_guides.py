@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import socket
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -26,7 +27,12 @@ from tests.pages import (
 from tests.pages import commands as words_of
 from xpcnn.cli.group import COMMANDS, cli
 
-NEEDS = {"own-data.md": "PIL", "scikit-learn.md": "sklearn"}
+NEEDS = {
+    "look.md": ("jinja2", "matplotlib", "PIL", "starlette", "uvicorn"),
+    "own-data.md": ("PIL",),
+    "scikit-learn.md": ("sklearn",),
+    "tuning.md": ("optuna", "jinja2", "matplotlib"),
+}
 """Packages that examples need beside those of the base install."""
 
 OF_OTHER_PROGRAMS = {
@@ -48,9 +54,11 @@ def guide(name: str) -> str:
 def test_a_guide_opens_with_an_example_that_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if page.name in NEEDS:
-        pytest.importorskip(NEEDS[page.name])
+    for package in NEEDS.get(page.name, ()):
+        pytest.importorskip(package)
     alone(tmp_path, monkeypatch)
+    if page.name == "look.md":
+        monkeypatch.setattr("xpcnn.demo.server.serve", check_served)
     found = blocks(read(page))
     assert found[0].name == "example" or "." in found[0].name, "<!-- example --> before a block"
     for name, language, text in found:
@@ -62,6 +70,12 @@ def test_a_guide_opens_with_an_example_that_runs(
             run_shell(text, monkeypatch)
     if page.name == "configuration.md":
         check_configuration(next(Path("runs").iterdir()) / "config.toml")
+
+
+def check_served(recognizer: Any, at: socket.socket) -> None:
+    """Stand in for the server, which answers until Ctrl-C; see tests/cli/test_demo.py."""
+    assert recognizer.about()["drawn"]
+    assert at.getsockname()[0] == "127.0.0.1"
 
 
 def check_configuration(file: Path) -> None:

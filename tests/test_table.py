@@ -1,13 +1,15 @@
 """Tables of text, and what notebooks show of histories, summaries, reports and data sets."""
 
+import math
 from html.parser import HTMLParser
 
 import numpy as np
 
 import xpcnn
 from xpcnn.layers import Dense, Flatten
+from xpcnn.markup import curves
 from xpcnn.table import Table
-from xpcnn.training import History
+from xpcnn.training import Epoch, History
 
 TABLE = Table("counts", ("class", "n"), [("<b>a</b>", "1"), ("b", "10")], "<>")
 
@@ -46,10 +48,13 @@ def test_html_is_escaped() -> None:
     assert found.tags == {"table", "caption", "tr", "th", "td"}
 
 
+SVG = ("svg", "path", "polyline", "text")
+
+
 def shown(thing: object) -> Cells:
     found = Cells(thing._repr_html_())  # type: ignore[attr-defined]
     assert found.open == []
-    assert found.tags <= {"table", "caption", "tr", "th", "td", "p"}
+    assert found.tags <= {"table", "caption", "tr", "th", "td", "p", *SVG}
     return found
 
 
@@ -67,6 +72,16 @@ def test_notebooks_show_what_print_shows() -> None:
         for row in shown(thing).rows:
             assert all(cell in text for cell in row)
     assert [row[0] for row in shown(history).rows] == ["epoch", "1", "2"]
+
+
+def test_a_history_shows_the_curve_of_its_loss() -> None:
+    epochs = [Epoch(i, loss, 0.5, None, None, 0.1, 1.0, 1.0, i) for i, loss in ((1, 2.0), (2, 1.0))]
+    page = History(epochs)._repr_html_()
+    assert 'polyline points="48.0,12.0 360.0,112.0 ' in page  # from the top left, down
+    assert ">loss 1</text>" in page
+    assert "validation loss" not in page
+    assert "<svg" not in History(epochs[:1])._repr_html_()  # one point is no curve
+    assert 'aria-label="&lt;b&gt;"' in curves({"a": [1.0, None, math.inf, 3.0]}, "<b>")
 
 
 def test_a_history_without_epochs_is_shown() -> None:

@@ -157,6 +157,11 @@ def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threads.thread_count() == 3
     monkeypatch.setenv("XPCNN_NUM_THREADS", "")
     assert 1 <= threads.thread_count() <= (os.cpu_count() or 1)
+    cores = threads.thread_count()
+    few = {"1": 1, "1,4": 1, "4096": cores, "0": cores, "many": cores, "": cores}
+    for given, expected in few.items():  # what OpenMP reads, as joblib sets it in its workers
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+        assert threads.thread_count() == expected
     for given in ("0", "many", "²", "-1"):
         monkeypatch.setenv("XPCNN_NUM_THREADS", given)
         with pytest.raises(BackendError) as caught:

@@ -5,8 +5,9 @@ and on a busy machine a step takes many times as long. So a session sets the BLA
 gives pieces of each kernel's work to the pool. When the last session of the process ends, the BLAS
 gets its former number of threads back. Outside of sessions, kernels start no threads.
 
-`XPCNN_NUM_THREADS` is the number of threads, by default that of the cores available to the process.
-The last bits of results depend on it: a product split differently rounds differently.
+`XPCNN_NUM_THREADS` is the number of threads. By default it is that of the cores available to the
+process, or fewer if `OMP_NUM_THREADS` says so, as in the worker processes of joblib. The last bits
+of results depend on it: a product split differently rounds differently.
 """
 
 import os
@@ -92,9 +93,11 @@ def thread_count() -> int:
             raise ValueError(f"XPCNN_NUM_THREADS is {given!r}, expected a whole number from 1 on")
         return int(given)
     try:
-        return len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+    openmp = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # "4,2": by depth
+    return min(cores, int(openmp)) if openmp.isdecimal() and int(openmp) > 0 else cores
 
 
 class _Sessions:

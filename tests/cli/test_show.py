@@ -61,6 +61,8 @@ def test_a_page_and_a_picture(cli: Cli) -> None:
     assert len(page.pictures) == 40
     assert "augmented by shift,noise" in page.words
     assert cli("show", "digits", "--out", "d.png", "--part", "test").code == 0
+    ran = cli("show", "digits", "--part", "validation", "--json")
+    assert json.loads(ran.out)["images"] == 145  # what `xpcnn train` keeps aside of 1,442
     picture = import_module("PIL.Image").open(BytesIO(Path("d.png").read_bytes()))
     assert picture.format == "PNG"
     assert min(picture.size) > 500

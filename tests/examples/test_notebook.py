@@ -45,7 +45,7 @@ def test_every_cell_runs_and_shows_something(
     pages = [shown(run("".join(cell["source"]), names)) for cell in cells("code")]
     assert ["<table>" in page for page in pages] == [*(True, True, True, False, True), *[False] * 3]
     assert ["<svg" in page for page in pages] == [
-        *(False, False, False, True, False, True, True, False)
+        *(False, False, True, True, False, True, True, False)
     ]
     assert not any("<script" in page for page in pages)
     assert names["report"].accuracy > 0.9

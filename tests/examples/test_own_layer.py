@@ -9,6 +9,7 @@ import pytest
 
 from tests.lib import Lib
 from xpcnn.testing import check_gradients
+from xpcnn.training import Epoch, History
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_layer.py"
 
@@ -29,5 +30,7 @@ def test_its_layer_runs_on_every_library(lib: Lib) -> None:
 
 def test_it_draws_its_curves(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    runpy.run_path(str(EXAMPLE))["plot"](numpy.array([0.5, 2.0]), str(tmp_path / "curves.png"))
+    epochs = [Epoch(i, 1 / i, 0.5, 2 / i, 0.5, 0.1, 1.0, 1.0, i) for i in (1, 2)]
+    file = str(tmp_path / "curves.png")
+    runpy.run_path(str(EXAMPLE))["plot"](History(epochs), numpy.array([0.5, 2.0]), file)
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

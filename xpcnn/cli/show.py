@@ -36,14 +36,21 @@ from xpcnn.cli.options import (
 )
 @option(
     "--part",
-    type=click.Choice(["train", "test"]),
+    type=click.Choice(["train", "validation", "test"]),
     default="train",
     show_default=True,
-    text="Part of the data set.",
+    text="Part of the data set; validation is that of its files, or where they have none the tenth "
+    "of the training part that `xpcnn train` keeps aside, which train shows too.",
 )
 @option("--image-size", metavar="H,W", text="Size that pictures are brought to, as in training.")
 @option("--image-fit", type=click.Choice(["pad", "crop"]), text="How pictures are brought to it.")
-@option("--seed", type=int, default=0, show_default=True, text="Seed of the augmentations.")
+@option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    text="Seed of the augmentations, and of the tenth that is kept aside.",
+)
 @data_dir_option
 @label_column_option
 @skip_damaged_option
@@ -53,7 +60,7 @@ def command(
     augment: str | None,
     out: str | None,
     per_class: int,
-    part: Literal["train", "test"],
+    part: Literal["train", "validation", "test"],
     image_size: str | None,
     image_fit: Literal["pad", "crop"] | None,
     seed: int,
@@ -72,6 +79,7 @@ def command(
     from xpcnn import data
     from xpcnn.cli.options import image_size as as_size
     from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.cli.plan import VALIDATION
     from xpcnn.data.augment import make
     from xpcnn.errors import ConfigError, hint
     from xpcnn.io.atomic import write_bytes
@@ -83,7 +91,7 @@ def command(
         message = f"--out is {str(path)!r}, expected a name that ends in .html or .png"
         raise ConfigError(hint(message, f"--out {path.stem}.html, or {path.stem}.png"))
     changes = [make(**table) for table in tables(augment or "none")]
-    train, test = data.load(
+    train, validation, test = data.load_parts(
         dataset,
         data_dir,
         image_size=as_size(image_size),
@@ -91,7 +99,10 @@ def command(
         label_column=label_column,
         skip_damaged=bool(skip_damaged),
     )
-    images = {"train": train, "test": test}[part]
+    if part == "validation" and validation is None:
+        _, validation = data.split(train, VALIDATION, seed)
+    images = {"train": train, "validation": validation, "test": test}[part]
+    assert images is not None
     for note in images.notes:
         say(f"note: {note}")
     rows = contact_sheet(images, changes, per_class=per_class, seed=seed)

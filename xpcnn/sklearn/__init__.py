@@ -7,8 +7,8 @@
     search.fit(X, y)              # X (n, 64) or (n, 1, 8, 8); labels may be texts
     search.best_estimator_.model_.save("digits.safetensors")
 
-Every process of `n_jobs` uses all cores unless the variable XPCNN_NUM_THREADS says fewer: start
-Python with XPCNN_NUM_THREADS=1 where there are as many processes as cores.
+The processes of `n_jobs` share the cores: scikit-learn sets the variable OMP_NUM_THREADS in each,
+and xpcnn takes no more threads than that.
 """
 
 from xpcnn.errors import missing

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.habits import no_attribute
+from xpcnn.markup import curves
 from xpcnn.table import Table
 
 if TYPE_CHECKING:
@@ -124,9 +125,12 @@ class History:
         return "\n".join([str(self._table()), *(f"note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the table, and the notes."""
+        """Return what a notebook shows: the curve of the loss, the table, and the notes."""
         notes = [f"<p>{escape(f'note: {note}')}</p>" for note in self.notes]
-        return "\n".join([self._table().html(), *notes])
+        lines = {"loss": self["loss"], "validation loss": self["val_loss"]}
+        lines = {name: ys for name, ys in lines.items() if any(y is not None for y in ys)}
+        drawn = [curves(lines, f"loss over {len(self)} epochs")] if lines and len(self) > 1 else []
+        return "\n".join([*drawn, self._table().html(), *notes])
 
     def _table(self) -> Table:
         formats = {
@@ -142,7 +146,8 @@ class History:
             if not self.epochs or any(x is not None for x in self[name])
         }
         rows = list(zip(*columns.values(), strict=True))
-        return Table(f"{len(self)} epochs", list(columns), rows, ">" * len(columns))
+        epochs = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
+        return Table(epochs, list(columns), rows, ">" * len(columns))
 
     @property
     def metrics(self) -> list[str]:
