@@ -88,6 +88,7 @@ def test_rows_choose_what_is_looked_at(cli: Cli, run: Path) -> None:
     assert page.words.count("Grad-CAM at the last convolution") == 2
     assert page.words.index("Row 7:") < page.words.index("Row 3:")
     assert "from 0 to 354" in cli("report", run, "--rows", "355").err
+    assert "'3,x' is not a list of rows such as 3,17" in cli("report", run, "--rows", "3,x").err
 
 
 def test_without_test_data_the_report_says_so(cli: Cli, run: Path) -> None:

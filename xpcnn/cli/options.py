@@ -200,11 +200,11 @@ def image_size(text: str | None) -> tuple[int, int] | None:
     return None if found is None else (found[0], found[1])
 
 
-def sizes(text: str) -> tuple[int, ...]:
-    """Return the whole numbers of a list such as 3,32,32."""
+def sizes(text: str, what: str = "sizes such as 3,32,32") -> tuple[int, ...]:
+    """Return the whole numbers of a list such as 3,32,32; `what` they are, for the error."""
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
-        raise click.BadParameter(f"{text!r} is not a list of sizes such as 3,32,32")
+        raise click.BadParameter(f"{text!r} is not a list of {what}")
     return tuple(map(int, parts))
 
 

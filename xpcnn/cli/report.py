@@ -50,7 +50,7 @@ def command(
     from xpcnn.cli.parts import DataFlags
     from xpcnn.cli.reporting import write_report
 
-    chosen = () if rows is None else sizes(rows)
+    chosen = () if rows is None else sizes(rows, "rows such as 3,17")
     choice = DataFlags(dataset, data_dir, part)
     written = write_report(runs, out, choice, chosen, backend, device)
     answer(to_json(written) if as_json else f"report: {written['report']}")
