@@ -71,7 +71,10 @@ def dense(units: int, **options: Any) -> dict[str, Any]:
             {"loss": {"type": "SoftmaxCrossEntropy", "class_weights": [1.0, 2.0]}},
             "SoftmaxCrossEntropy: 2 class_weights for ",
         ),
-        ({"layers": {"type": "eval"}}, "layer: unknown layer type 'eval'\nTry: one of AvgPool2D"),
+        (
+            {"layers": {"type": "eval"}},
+            "layer: unknown layer type 'eval'\nTry: one of AdaptiveAvgPool2D",
+        ),
         (
             {"layers": dense(0)},
             "Dense: units is 0, expected a whole number of at least 1\nat layers.0 (Dense)",
