@@ -5,6 +5,7 @@
     packed      speed of training on a pack, beside the same images in memory
     memory      peak memory of a training on 20,000 links
     imagenet    seconds to the first step, with 1,000 classes and 1,280,000 pictures (links)
+    sparse      the same, of 20 GB of packed images (a file of holes)
 
 `--only NAME` prints one; `--scratch FOLDER` holds the files, by default a temporary folder.
 """
@@ -24,6 +25,8 @@ from PIL import Image
 
 import xpcnn
 from xpcnn.data import Dataset
+from xpcnn.data.folder_tree import Name
+from xpcnn.data.packed import Pack
 from xpcnn.data.paths import How, streams
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.read_ahead import reading_threads
@@ -171,7 +174,7 @@ def memory(scratch: Path) -> None:
         print(f"{count:,} links: peak memory {told['peak_memory_mb']:.0f} MB")
 
 
-IMAGENET = """
+FIRST_STEP = """
 import resource, sys, time
 start = time.perf_counter()
 import xpcnn
@@ -183,8 +186,8 @@ class First(Callback):
         print(f"first step after {time.perf_counter() - start:.1f} s "
               f"({time.process_time():.1f} s of cores), peak memory {peak:.0f} MB")
 
-train, validation, test = xpcnn.data.load_parts(sys.argv[1], image_size=(64, 64))
-print(f"{len(train):,} + {len(validation):,} + {len(test):,} pictures, "
+train, validation, test = xpcnn.data.load_parts(sys.argv[1], image_size=eval(sys.argv[2]))
+print(f"{len(train):,} + {len(validation or ()):,} + {len(test):,} pictures, "
       f"{type(train.images).__name__}, data set after {time.perf_counter() - start:.1f} s")
 layers = xpcnn.models.preset("tiny").for_data(train.shape, len(train.classes)).layers
 model = xpcnn.Model(layers, input_shape=train.shape)
@@ -193,8 +196,25 @@ model.fit(train, max_steps=1, epochs=1, batch_size=64, callbacks=[First()], prog
 
 
 def imagenet(scratch: Path) -> None:
+    size = "(64, 64)"
     root = links(scratch, 1_280_000, 1000)
-    subprocess.run([sys.executable, "-c", IMAGENET, root], check=True)
+    subprocess.run([sys.executable, "-c", FIRST_STEP, root, size], check=True)
+
+
+def sparse(scratch: Path) -> None:
+    size = "None"
+    root, count = scratch / "sparse", 133_000  # 20 GB at 224 x 224
+    if not root.exists():
+        root.mkdir()
+        images: dict[Name, int] = {"train": count}
+        told = Pack(Pictures("RGB", (224, 224)), ("a", "b"), images, "", True)
+        (root / "pack.json").write_text(told.as_json())
+        numpy.save(root / "train_labels.npy", numpy.arange(count) % 2)
+        words = numpy.random.default_rng(0).integers(0, 1 << 63, count, numpy.uint64)
+        numpy.save(root / "train_words.npy", words)
+        shape = (count, 3, 224, 224)
+        numpy.lib.format.open_memmap(root / "train_images.npy", "w+", numpy.uint8, shape)
+    subprocess.run([sys.executable, "-c", FIRST_STEP, root, size], check=True)
 
 
 FIGURES = {
@@ -202,6 +222,7 @@ FIGURES = {
     "wait": wait,
     "packed": beside_memory,
     "memory": memory,
+    "sparse": sparse,
     "imagenet": imagenet,
 }
 

@@ -10,6 +10,7 @@ import pytest
 import xpcnn
 from tests.cli.conftest import Cli
 from tests.data.picture_kit import picture
+from xpcnn.data import preflight
 from xpcnn.data.packed import Packed
 from xpcnn.io import packing
 
@@ -45,6 +46,9 @@ def test_a_pack_trains_to_the_bits_of_a_stream(cli: Cli) -> None:
     assert numpy.load("out/train_images.npy").shape == (40, 1, 8, 8)
     train, _ = xpcnn.data.load("out")
     assert isinstance(train.images, Packed)
+    same, _ = xpcnn.data.load("photos", stream=True, image_size=(8, 8))
+    assert train.digest() == same.digest()
+    assert [str(one) for one in preflight(train)] == [str(one) for one in preflight(same)]
     here, _ = xpcnn.data.load("out", stream=False)
     assert isinstance(here.images, numpy.ndarray)
 
@@ -62,6 +66,7 @@ def test_an_interrupted_pack_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
     ran = cli("train", "--dataset", "out", *TRAIN)
     assert "out: not all pictures are packed\nTry: the same xpcnn pack again" in ran.err
     broken.write_bytes(content)
+    Path("photos/cat/0.png").write_bytes(b"")  # which is packed
     told = json.loads(cli("pack", "photos", "out", "--json").out)
     assert told["before"] == 9
     for path in Path("straight").glob("*.*"):

@@ -10,6 +10,7 @@ import pytest
 
 import xpcnn
 from tests.data.picture_kit import picture
+from tests.group.members import Member, together
 from xpcnn import Model
 from xpcnn.data import Dataset, folders, preflight, stored, stream_parts
 from xpcnn.data.augment import Flip, Noise
@@ -74,6 +75,16 @@ def trained(data: Path, stream: bool, **options: Any) -> list[Any]:
 
 def test_a_stream_trains_to_the_bits_of_pictures_in_memory(pets: Path) -> None:
     assert trained(pets, stream=True) == trained(pets, stream=False)
+
+
+def test_processes_that_share_batches_read_a_stream(pets: Path) -> None:
+    def streamed(member: Member) -> list[Any]:
+        return trained(pets, stream=True, group=member)
+
+    def in_memory(member: Member) -> list[Any]:
+        return trained(pets, stream=False, group=member)
+
+    assert together(2, streamed) == together(2, in_memory)
 
 
 class InterruptAfter(Callback):
@@ -198,7 +209,7 @@ def test_batches_come_in_order_with_any_number_of_threads(
     threads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, threads)
-    wanted = [numpy.asarray([3, 1, 4]), numpy.asarray([1]), numpy.arange(50)]
+    wanted = [numpy.asarray([3, 1, 4]), numpy.arange(50), *numpy.arange(40).reshape(20, 2)]
     assert [x[:, 0].tolist() for x in numbers(iter(wanted))] == [x.tolist() for x in wanted]
 
 

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from xpcnn.data.stored import Images, Stored
+from xpcnn.data.stored import Images, goes_by_names
 
 
 def digests(
@@ -32,7 +32,7 @@ def unit_hashes(
 
     Of images that go by their names (`Stored.words`), the digest is a mix of name, key and label.
     """
-    if isinstance(images, Stored) and images.words is not None:
+    if goes_by_names(images):
         return _in_unit_interval(_mixed(images.words, key, labels))
     words = np.frombuffer(b"".join(digests(images, key, labels, size)), "<u8")
     return _in_unit_interval(words[:: size // 8])

@@ -13,8 +13,7 @@ import numpy as np
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.hashes import digests
 from xpcnn.data.images import FIRST, channel_statistics
-from xpcnn.data.stored import Images, chunks, some_of
-from xpcnn.data.stream import Stream
+from xpcnn.data.stored import Images, chunks, goes_by_names, some_of
 
 _JUMP = 10.0  # how many times wider, or narrower, than normalised for
 _IMBALANCE = 20.0  # images of the largest class for one of the smallest
@@ -56,8 +55,8 @@ def preflight(
 
     Checked are, in this order: classes without an image, outputs that do not match the classes,
     classes of very different sizes, constant images, values on another scale than `mean` and `std`,
-    and images of the training part that another part also has. Of pictures that are decoded while
-    they are used (`Stream`), 100 are looked at, and none is compared with others.
+    and images of the training part that another part also has. Of pictures that stay on disk and go
+    by their names, 100 are looked at, and none is compared with others.
 
     train, validation, test: the parts; None for one that is missing.
     outputs: number of outputs of the network; None for no check.
@@ -112,7 +111,7 @@ def _imbalance(train: Dataset) -> Iterator[Finding]:
 
 def _constant(name: str, part: Dataset) -> Iterator[Finding]:
     images, rows = part.images, np.arange(len(part))
-    if isinstance(images, Stream):
+    if goes_by_names(images):
         rows = images.some_rows(_LOOKED_AT)
         images = images.part(rows)
     n, _, h, w = images.shape
@@ -147,7 +146,7 @@ def off_scale(name: str, images: Images, mean: Statistics, std: Statistics) -> I
 
 
 def _duplicates(train: Dataset, others: dict[str, Dataset]) -> Iterator[Finding]:
-    if isinstance(train.images, Stream):
+    if goes_by_names(train.images):
         return
     known: dict[bytes, set[int]] = {}  # the labels of each training image
     for digest, label in zip(digests(train.images), train.labels.tolist(), strict=True):

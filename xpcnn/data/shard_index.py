@@ -12,6 +12,7 @@ import os
 import re
 from array import array
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ class ShardIndex:
         path, size = self.paths[self.shard[row]], int(self.size[row])
         name = shown(path.parent / self.names[row])
         with open_regular(path) as file:
-            content = os.pread(file.fileno(), size, int(self.start[row]))
+            content = _read(file, int(self.start[row]), size)
         if len(content) < size:
             message = f"{name}: {path} has become shorter: {len(content)} of {size} bytes are there"
             raise DataError(hint(message, "start again, with the shard as it is now"))
@@ -108,17 +109,17 @@ def index_of(path: Path) -> tuple[ShardIndex, dict[Name, np.ndarray], tuple[str,
     return index, rows, classes
 
 
-def entries(path: Path) -> Iterator[tuple[Entry, int]]:
-    """Yield the files in a shard, in order, with a descriptor to read them by.
+def entries(path: Path) -> Iterator[tuple[Entry, BufferedReader]]:
+    """Yield the files in a shard, in order, and the shard to read them from.
 
     Raises:
         DataError: the shard cannot be read, is damaged, or compressed.
     """
     with open_regular(path) as file:
-        descriptor, length = file.fileno(), os.fstat(file.fileno()).st_size
+        length = os.fstat(file.fileno()).st_size
         at, name = 0, None
         while at < length:
-            header = os.pread(descriptor, _BLOCK, at)
+            header = _read(file, at, _BLOCK)
             if header.count(0) == _BLOCK:
                 return
             size = _size(path, header, at)
@@ -129,10 +130,10 @@ def entries(path: Path) -> Iterator[tuple[Entry, int]]:
             at = start + (size + _BLOCK - 1) // _BLOCK * _BLOCK
             kind = header[156:157]
             if kind in (_GNU_NAME, _PAX):
-                name = _long_name(path, os.pread(descriptor, min(size, _MOST_NAME), start), kind)
+                name = _long_name(path, _read(file, start, min(size, _MOST_NAME)), kind)
                 continue
             if kind in _FILE:
-                yield Entry(name or _name(header), start, size), descriptor
+                yield Entry(name or _name(header), start, size), file
             name = None
 
 
@@ -145,7 +146,7 @@ def _samples(path: Path) -> Iterator[tuple[Entry, str]]:
     picture: Entry | None = None
     text: str | None = None
     key = ""
-    for entry, descriptor in entries(path):
+    for entry, file in entries(path):
         folder, slash, last = entry.name.rpartition("/")
         own = folder + slash + last.partition(".")[0]
         if own != key:
@@ -155,7 +156,7 @@ def _samples(path: Path) -> Iterator[tuple[Entry, str]]:
             if entry.size > _MOST_CLASS:
                 message = _too_many(path, entry, "a class")
                 raise DataError(hint(message, _FORM))
-            text = os.pread(descriptor, entry.size, entry.start).decode("utf-8", "replace").strip()
+            text = _read(file, entry.start, entry.size).decode("utf-8", "replace").strip()
         elif has_picture_name(entry.name) and picture is None:
             if entry.size > _MOST_PICTURE:
                 message = _too_many(path, entry, "a picture")
@@ -204,6 +205,12 @@ def _listed(path: Path) -> tuple[str, ...] | None:
         message = f"{path}: has a name twice, or an empty line"
         raise DataError(hint(message, "a name for each class, a line each"))
     return names
+
+
+def _read(file: BufferedReader, start: int, size: int) -> bytes:
+    """Return bytes of a file; fewer where it ends."""
+    file.seek(start)
+    return file.read(size)
 
 
 def _size(path: Path, header: bytes, at: int) -> int:

@@ -155,6 +155,11 @@ def some_of(images: Images, most: int) -> np.ndarray:
     return np.asarray(images[:: max(1, len(images) // most)])
 
 
+def goes_by_names(images: Images) -> bool:
+    """Whether images are told apart by the names of their files, and checks read only some."""
+    return isinstance(images, Stored) and images.words is not None
+
+
 def part_of(images: Images, where: np.ndarray) -> Images:
     """Return the images at indices, or of a mask: of an array a copy, of stored ones unread."""
     return images.part(where) if isinstance(images, Stored) else images[where]
