@@ -71,9 +71,10 @@ RUN: Mapping[str, list[Option]] = {
             metavar="LIST",
             at="training.augment",
             parse=tables,
-            text="Random changes of the training images, in turn, such as flip,crop: flip, crop, "
-            "shift, rotate, scale, affine, cutout, noise, brightness, contrast, saturation, "
-            "mixup, cutmix; none turns off those of the preset.",
+            text="Random changes of the training images, in turn, such as flip,crop: flip, "
+            "vertical-flip, crop, resized-crop, shift, rotate, scale, affine, perspective, cutout, "
+            "erasing, blur, noise, brightness, contrast, saturation, hue, mixup, cutmix, "
+            "randaugment, trivialaugment; none turns off those of the preset.",
         ),
     ),
     "Run and output": params(

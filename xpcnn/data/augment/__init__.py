@@ -9,15 +9,21 @@ samples for good, change the data.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from xpcnn.data.augment.affine import Affine, Rotate, Scale, Shift
 from xpcnn.data.augment.base import Augmentation
-from xpcnn.data.augment.colour import Brightness, Contrast, Saturation
+from xpcnn.data.augment.blur import Blur
+from xpcnn.data.augment.colour import Brightness, Contrast, Hue, Saturation
 from xpcnn.data.augment.cutout import Cutout
+from xpcnn.data.augment.erasing import Erasing
 from xpcnn.data.augment.mix import CutMix, Mixup
 from xpcnn.data.augment.move import Crop, Flip
 from xpcnn.data.augment.noise import Noise
+from xpcnn.data.augment.perspective import Perspective
 from xpcnn.data.augment.pipeline import Augmenter, Batches, checked
+from xpcnn.data.augment.policy import RandAugment, TrivialAugment
+from xpcnn.data.augment.resized_crop import ResizedCrop
 from xpcnn.data.augment.views import VIEWS, views_of
 from xpcnn.options import maker
 
@@ -28,27 +34,38 @@ __all__ = [
     "Augmentation",
     "Augmenter",
     "Batches",
+    "Blur",
     "Brightness",
     "Contrast",
     "Crop",
     "CutMix",
     "Cutout",
+    "Erasing",
     "Flip",
+    "Hue",
     "Mixup",
     "Noise",
+    "Perspective",
+    "RandAugment",
+    "ResizedCrop",
     "Rotate",
     "Saturation",
     "Scale",
     "Shift",
+    "TrivialAugment",
     "checked",
     "make",
     "views_of",
 ]
 
 _ALL = (
-    *(Flip, Crop, Shift, Rotate, Scale, Affine, Cutout),
-    *(Noise, Brightness, Contrast, Saturation, Mixup, CutMix),
+    *(Flip, Crop, Shift, Rotate, Scale, Affine, Perspective, Cutout, Erasing, Blur),
+    *(Noise, Brightness, Contrast, Saturation, Hue, Mixup, CutMix, RandAugment, TrivialAugment),
 )
-BY_NAME: Mapping[str, Callable[..., Augmentation]] = {kind.__name__.lower(): kind for kind in _ALL}
+BY_NAME: Mapping[str, Callable[..., Augmentation]] = {
+    **{kind.__name__.lower(): kind for kind in _ALL},
+    "resized-crop": ResizedCrop,
+    "vertical-flip": partial(Flip, horizontal=0.0, vertical=0.5),
+}
 
 make = maker("augmentation", BY_NAME)

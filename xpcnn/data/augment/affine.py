@@ -42,7 +42,7 @@ class Shift:
         return _inverse(rows=shift[:, 0], columns=shift[:, 1])
 
     def apply(self, x: Array, p: Array) -> Array:
-        return _carry(x, p)
+        return carried(x, p)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Rotate:
         return _inverse(degrees=around(0.0, self.degrees, u[:, 0]))
 
     def apply(self, x: Array, p: Array) -> Array:
-        return _carry(x, p)
+        return carried(x, p)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Scale:
         return _inverse(scale=around(1.0, self.by, u[:, 0]))
 
     def apply(self, x: Array, p: Array) -> Array:
-        return _carry(x, p)
+        return carried(x, p)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Affine:
         )
 
     def apply(self, x: Array, p: Array) -> Array:
-        return _carry(x, p)
+        return carried(x, p)
 
 
 _ZERO, _ONE = numpy.zeros(1), numpy.ones(1)
@@ -137,7 +137,7 @@ def _inverse(
     return numpy.stack(numpy.broadcast_arrays(m00, m01, m10, m11, o0, o1), axis=1)
 
 
-def _carry(x: Array, p: Array) -> Array:
+def carried(x: Array, p: Array) -> Array:
     """Return samples (n, c, h, w) carried by the maps whose inverses are p (n, 6)."""
     _, _, h, w = x.shape
     rows, columns = grid(x)

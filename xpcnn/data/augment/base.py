@@ -33,7 +33,10 @@ class Augmentation(Protocol):
 class PerSample(Augmentation, Protocol):
     """Draws some uniforms for each sample of an epoch. The p of `apply` is (n, k), like x."""
 
-    draws: ClassVar[Draws]
+    @property
+    def draws(self) -> Draws:
+        """What is drawn for a sample."""
+        ...
 
     def parameters(self, u: Host, shape: Shape) -> Host:
         """Return p (n, k), row by row from the uniforms (n, draws) of samples of a shape."""
@@ -61,9 +64,19 @@ def around(middle: float, by: float, u: Host) -> Host:
     return middle + by * (2.0 * u - 1.0)
 
 
-def integers(u: Host, bound: int) -> Host:
+def integers(u: Host, bound: int | Host) -> Host:
     """Return whole numbers in [0, bound): exact, as u has 24 bits."""
     return numpy.floor(u * bound)
+
+
+def proportions(area: Host, ratio: float, u: Host, h: float, w: float) -> tuple[Host, Host]:
+    """Return the sides of boxes with a share `area` of (h, w), each at most as long as that.
+
+    Their height by width is r, or r h/w in proportion, from 1/ratio to ratio: r = ratio^(2u - 1).
+    """
+    root = numpy.sqrt(ratio ** (2.0 * u - 1.0))
+    side = numpy.sqrt(area * h * w)
+    return numpy.minimum(side * root, h), numpy.minimum(side / root, w)
 
 
 def per_sample(x: Array, p: Array, k: int) -> Array:

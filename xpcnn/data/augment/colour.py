@@ -1,4 +1,4 @@
-"""Augmentations of brightness, contrast and saturation.
+"""Augmentations of brightness, contrast, saturation and hue.
 
 Values are normalised: 1 is the standard deviation of a channel over the training data.
 """
@@ -6,9 +6,13 @@ Values are normalised: 1 is the standard deviation of a channel over the trainin
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy
+
 from xpcnn.data.augment.base import Draws, Host, around, per_sample
-from xpcnn.options import FRACTION, NON_NEGATIVE, check
+from xpcnn.options import FRACTION, NON_NEGATIVE, Range, check
 from xpcnn.types import Array, Shape, namespace
+
+HALF_TURN: Range = (0.0, 180.0)
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,7 @@ class Contrast:
         return around(1.0, self.by, u)
 
     def apply(self, x: Array, p: Array) -> Array:
-        xp = namespace(x)
-        n, c, h, w = x.shape
-        mean = xp.reshape(_mean(xp.reshape(x, (n, c, h * w)), axis=2), (n, c, 1, 1))
-        return mean + per_sample(x, p, 0) * (x - mean)
+        return spread_channels(x, per_sample(x, p, 0))
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,56 @@ class Saturation:
         return around(1.0, self.by, u)
 
     def apply(self, x: Array, p: Array) -> Array:
-        grey = namespace(x).expand_dims(_mean(x, axis=1), axis=1)  # (n, 1, h, w)
-        return grey + per_sample(x, p, 0) * (x - grey)
+        return spread_colours(x, per_sample(x, p, 0))
+
+
+@dataclass(frozen=True)
+class Hue:
+    """Turn colours about the grey axis by up to `degrees` in either direction.
+
+    With c and s the cosine and sine of the angle, the channels of a pixel become
+
+        y[k] = x[k] (1 + 2c)/3 + x[k+1] ((1 - c)/3 - s/√3) + x[k+2] ((1 - c)/3 + s/√3)
+
+    counting on from the last channel to the first: a rotation, which keeps greys. Unlike the hue of
+    raw colours (HSV) it is linear, and so has a meaning for normalised samples. Samples without
+    three channels stay as they are.
+    """
+
+    degrees: float = 20.0
+
+    draws: ClassVar[Draws] = {"degrees": 1}
+
+    def __post_init__(self) -> None:
+        check(self, degrees=HALF_TURN)
+
+    def parameters(self, u: Host, shape: Shape) -> Host:
+        """Return (n, 3): the factors of a channel, the next and the one after."""
+        angle = numpy.radians(around(0.0, self.degrees, u[:, 0]))
+        cos, sin = numpy.cos(angle), numpy.sin(angle) / numpy.sqrt(3.0)
+        rest = (1.0 - cos) / 3.0
+        return numpy.stack([(1.0 + 2.0 * cos) / 3.0, rest - sin, rest + sin], axis=1)
+
+    def apply(self, x: Array, p: Array) -> Array:
+        if x.shape[1] != 3:
+            return x
+        xp = namespace(x)
+        own, following, last = (per_sample(x, p, k) for k in range(3))
+        return own * x + following * xp.roll(x, -1, axis=1) + last * xp.roll(x, -2, axis=1)
+
+
+def spread_channels(x: Array, factor: Array) -> Array:
+    """Return each channel m + f (x - m) about its mean m in the sample; factor (n, 1, 1, 1)."""
+    xp = namespace(x)
+    n, c, h, w = x.shape
+    mean = xp.reshape(_mean(xp.reshape(x, (n, c, h * w)), axis=2), (n, c, 1, 1))
+    return mean + factor * (x - mean)
+
+
+def spread_colours(x: Array, factor: Array) -> Array:
+    """Return the channels g + f (x - g) about their mean g at the pixel; factor (n, 1, 1, 1)."""
+    grey = namespace(x).expand_dims(_mean(x, axis=1), axis=1)  # (n, 1, h, w)
+    return grey + factor * (x - grey)
 
 
 def _mean(x: Array, axis: int) -> Array:
