@@ -8,13 +8,13 @@ import pytest
 
 from tests import fake_cupy
 from tests.fake_cupy import cupy_on_host
-from xpcnn.ops.fused import _composed
+from xpcnn.ops.fused import _conv_relu_pool
 from xpcnn.ops.reference.conv import conv2d
 
 conv = import_module("xpcnn.backends.cupy_kernels.conv")
 patches = import_module("xpcnn.backends.cupy_kernels.patches")
 
-REFERENCES = {"conv2d": conv2d, "conv_relu_pool": _composed}
+REFERENCES = {"conv2d": conv2d, "conv_relu_pool": _conv_relu_pool}
 
 GEOMETRIES: list[dict[str, Any]] = [
     {},

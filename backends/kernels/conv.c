@@ -6,6 +6,7 @@
    so is the gradient of the filters, by dots in place of products. */
 
 #include "export.h"
+#include "pool_row.h"
 #include "product.h"
 #include "threads.h"
 
@@ -96,46 +97,6 @@ EXPORT long xpcnn_conv(const TapTable *o, const float *x, const float *w, const 
     Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .n = n, .f = f, .relu = relu,
                    .pieces = pieces};
     return run_pieces(conv_rows, &a, pieces, threads);
-}
-
-/* Write for LANES numbers the ReLU of the largest of a window of ph * pw, and which it is: the first
-   of equals, the last NaN. x: its corner, in rows of `across` numbers, pixels of n. */
-INLINE void pool_lanes(const float *x, long across, long n, long ph, long pw, float *y,
-                       uint8_t *winner)
-{
-    Lanes best = *(const Lanes *)x;
-    Whole who = {0};
-    for (long k = 1; k < ph * pw; k++) {
-        Lanes tap = *(const Lanes *)(x + k / pw * across + k % pw * n);
-        Whole wins = (tap > best) | (tap != tap);
-        who = (wins & (int32_t)k) | (~wins & who);
-        best = chosen(wins, tap, best);
-    }
-    *(Lanes *)y = chosen(best < 0, broadcast(0), best);
-    if (winner)
-        *(Bytes *)winner = __builtin_convertvector(who, Bytes);
-}
-
-/* Pool one row of windows. x: ph rows of `across` numbers; y, winner: a row of `out` pixels. */
-static void pool_row(const float *x, long across, long n, long ph, long pw, long out, float *y,
-                     uint8_t *winner)
-{
-    for (long q = 0; q < out; q++, x += pw * n, y += n, winner += winner ? n : 0) {
-        long l = 0;
-        for (; l + LANES <= n; l += LANES)
-            pool_lanes(x + l, across, n, ph, pw, y + l, winner ? winner + l : 0);
-        if (l == n)
-            continue;
-        float taps[256][LANES], top[LANES]; /* fewer than LANES: copied, with zeros */
-        uint8_t which[LANES];
-        memset(taps, 0, ph * pw * sizeof taps[0]);
-        for (long k = 0; k < ph * pw; k++)
-            memcpy(taps[k], x + l + k / pw * across + k % pw * n, (n - l) * sizeof(float));
-        pool_lanes(taps[0], pw * LANES, LANES, ph, pw, top, which);
-        memcpy(y + l, top, (n - l) * sizeof(float));
-        if (winner)
-            memcpy(winner + l, which, n - l);
-    }
 }
 
 static long conv_pool_rows(void *arguments, long piece)

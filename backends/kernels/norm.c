@@ -1,10 +1,8 @@
-/* Batch normalisation of channels, each m numbers in a row. A channel stays in a core's cache for all
-   of its passes. Sums are of a few thousand numbers in float32, and of those sums in double. */
+/* Batch normalisation of channels, each m numbers in a row; see norm.h. */
 
 #include "export.h"
+#include "norm.h"
 #include "threads.h"
-
-#include <math.h>
 
 typedef struct {
     const float *x, *dy, *gamma, *beta;
@@ -13,38 +11,14 @@ typedef struct {
     float eps;
 } Arguments;
 
-enum { SOME = 2048, SUMS = 32 };
-
-/* Return the sum, by `kind`: 0 of a - shift, 1 of (a - shift)^2, 2 of b * (a - shift). */
-static inline __attribute__((always_inline)) double total(const int kind, const float *a,
-                                                          const float *b, float shift, long m)
-{
-    double all = 0;
-    for (long i = 0; i < m; i += SOME) {
-        long end = m - i < SOME ? m : i + SOME, j = i;
-        float sum[SUMS] = {0};
-        for (; j + SUMS <= end; j += SUMS)
-            for (int s = 0; s < SUMS; s++) {
-                float x = a[j + s] - shift;
-                sum[s] += kind == 0 ? x : kind == 1 ? x * x : b[j + s] * x;
-            }
-        for (; j < end; j++) {
-            float x = a[j] - shift;
-            sum[0] += kind == 0 ? x : kind == 1 ? x * x : b[j] * x;
-        }
-        for (int s = 0; s < SUMS; s++)
-            all += sum[s];
-    }
-    return all;
-}
-
 static long forward(void *arguments, long c)
 {
     const Arguments *p = arguments;
     long m = p->m;
     const float *x = p->x + c * m;
     float *restrict y = p->y + c * m;
-    float mean = (float)(total(0, x, x, 0, m) / m), var = (float)(total(1, x, x, mean, m) / m);
+    float mean, var;
+    moments(x, m, &mean, &var);
     float slope = (p->gamma ? p->gamma[c] : 1) / sqrtf(var + p->eps), beta = p->beta ? p->beta[c] : 0;
     p->mean[c] = mean;
     p->var[c] = var;
@@ -89,18 +63,8 @@ static long backward(void *arguments, long c)
 {
     const Arguments *p = arguments;
     long m = p->m;
-    const float *x = p->x + c * m, *dy = p->dy + c * m, mean = p->mean[c];
-    float scale = 1 / sqrtf(p->var[c] + p->eps), slope = scale * (p->gamma ? p->gamma[c] : 1);
-    float sum_dy = (float)total(0, dy, dy, 0, m);
-    float sum_dy_xhat = (float)total(2, x, dy, mean, m) * scale;
-    float shift = sum_dy / m, tilt = scale * sum_dy_xhat / m;
-    p->sum_dy[c] = sum_dy;
-    p->sum_dy_xhat[c] = sum_dy_xhat;
-    if (p->y) {
-        float *restrict dx = p->y + c * m;
-        for (long i = 0; i < m; i++)
-            dx[i] = slope * (dy[i] - shift - (x[i] - mean) * tilt);
-    }
+    norm_gradient(p->x + c * m, p->dy + c * m, m, p->gamma ? p->gamma[c] : 1, p->mean[c], p->var[c], p->eps,
+                  p->y ? p->y + c * m : 0, p->sum_dy + c, p->sum_dy_xhat + c);
     return 0;
 }
 

@@ -1,5 +1,7 @@
 """Batch normalisation in C against the reference in float64, to what float32 can tell."""
 
+from typing import Any
+
 import numpy
 import pytest
 
@@ -22,6 +24,42 @@ def test_two_pixels_by_hand() -> None:
     assert (y.tolist(), mean.tolist(), var.tolist()) == ([[[[-5, 15]]]], [2], [1])
     dx, dgamma, dbeta = pullback(numpy.asarray([[[[1, 4]]]], "float32"))
     assert (dx.tolist(), dgamma.tolist(), dbeta.tolist()) == ([[[[0, 0]]]], [3], [5])
+
+
+def test_two_by_two_pixels_by_hand_with_relu_and_pooling() -> None:
+    """Pixels 1, 3, 3, 1 become -5, 15, 15, -5; the first of the largest takes the gradient."""
+    x = numpy.asarray([[[[1, 3], [3, 1]]]], "float32")
+    gamma, beta = numpy.asarray([10], "float32"), numpy.asarray([5], "float32")
+    kernel = compiled.KERNELS["batch_norm_relu"]
+    (y, mean, var), pullback = kernel(x, gamma, beta, eps=0.0, pool=2)
+    assert (y.tolist(), mean.tolist(), var.tolist()) == ([[[[15]]]], [2], [1])
+    dx, dgamma, dbeta = pullback(numpy.asarray([[[[4]]]], "float32"))
+    # gamma (dz - mean dz - xhat * mean(dz xhat)), dz = 0, 4, 0, 0 and xhat = -1, 1, 1, -1
+    assert (dx.tolist(), dgamma.tolist(), dbeta.tolist()) == ([[[[0, 20], [-20, 0]]]], [4], [4])
+    y, _ = kernel(x, gamma, beta, eps=0.0)
+    assert y[0].tolist() == [[[[0, 15], [15, 0]]]]
+
+
+@pytest.mark.parametrize("pool", [None, 2, (3, 1)])
+@pytest.mark.parametrize("n", [1, 16, 19])
+def test_with_relu_and_pooling_the_same_bits_as_one_by_one(n: int, pool: Any) -> None:
+    rng = numpy.random.default_rng(n)
+    x = whole(rng, n, 3, 7, 5)
+    x[0, 0, 2, 3] = numpy.nan  # in one channel of three
+    gamma, beta = whole(rng, 3), whole(rng, 3)
+    with guarded(), cut(1, 3):
+        outputs, pullback = compiled.KERNELS["batch_norm_relu"](x, gamma, beta, pool=pool)
+        dy = whole(rng, *outputs[0].shape)
+        gradients = pullback(dy)
+    (y, mean, var), norm_back = compiled.KERNELS["batch_norm"](x, gamma, beta)
+    y, relu_back = compiled.KERNELS["relu"](y)
+    g: Any = dy
+    if pool is not None:
+        y, pool_back = ops.max_pool2d(y, size=pool)
+        (g,) = pool_back(g)
+    wanted = norm_back(relu_back(g)[0])
+    for got, want in zip((*outputs, *gradients), (y, mean, var, *wanted), strict=True):
+        numpy.testing.assert_array_equal(got, want, strict=True)
 
 
 CHAIN = 2048 // 32 + 31

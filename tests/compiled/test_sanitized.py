@@ -59,6 +59,8 @@ def all_kernels() -> None:
             back("conv2d", misaligned(x), misaligned(w), misaligned(b))
             back("relu", misaligned(x))
             back("batch_norm", x, b[:1].repeat(c), None)
+            back("batch_norm_relu", x, b[:1].repeat(c), None)
+            back("batch_norm_relu", x, None, b[:1].repeat(c), pool=(2, 4))
             back("batch_norm_inference", x, None, b[:1].repeat(c), *(numpy.ones((2, c), "f4")))
             back("avg_pool2d", x, size=(3, 2))
             for activation in pointwise.ACTIVATIONS:

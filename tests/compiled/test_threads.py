@@ -44,6 +44,7 @@ CALLS: list[tuple[str, list[Host], dict[str, Any]]] = [
     ("conv_relu_pool", [X, W, B], {"padding": 1, "pool": 2}),
     ("dense", [normal(33, 100), normal(100, 41), normal(41)], {}),
     ("batch_norm", [X, normal(6), normal(6)], {}),
+    ("batch_norm_relu", [X, normal(6), normal(6)], {"pool": 2}),
     ("relu", [X], {}),
     ("tanh", [X], {}),
     ("avg_pool2d", [X], {"size": 2}),

@@ -10,7 +10,7 @@ from tests.lib import Lib
 from xpcnn.errors import ShapeError
 from xpcnn.initializers import Draw
 from xpcnn.layers import BatchNorm, Context, Conv2D, Layer, MaxPool2D, ReLU, Sequential
-from xpcnn.layers.fuse import ALWAYS, IN_INFERENCE, fusion
+from xpcnn.layers.fuse import IN_INFERENCE, IN_TRAINING, fusion
 from xpcnn.types import Array, flatten, map_tree
 
 CONV, POOL = Conv2D(5, 3, padding=1), MaxPool2D(2)
@@ -25,12 +25,16 @@ CONV, POOL = Conv2D(5, 3, padding=1), MaxPool2D(2)
         ([CONV, ReLU(), MaxPool2D(2, stride=2)], 3),
         ([CONV, ReLU(), MaxPool2D(3, stride=2)], 2),  # windows overlap
         ([CONV, ReLU(), MaxPool2D(2, ceil_mode=True)], 2),
+        ([BatchNorm(), ReLU(), POOL], 3),
+        ([BatchNorm(), ReLU(), MaxPool2D(3, stride=2)], 2),
+        ([BatchNorm(), POOL], 0),
+        ([CONV, BatchNorm(), ReLU()], 0),
         ([CONV, POOL], 0),
         ([ReLU(), CONV], 0),
     ],
 )
 def test_what_becomes_one(layers: list[Layer], count: int) -> None:
-    found = fusion(layers, ALWAYS)
+    found = fusion(layers, IN_TRAINING)
     assert (0 if found is None else found[0]) == count
 
 
@@ -70,6 +74,31 @@ def test_batch_norm_is_folded_into_the_filters_in_inference_alone(lib: Lib, bias
         results[fuse] = [trained, *flatten(back(trained)[1]).values(), fixed]
         numpy.testing.assert_allclose(lib.to_host(y), lib.to_host(fixed), rtol=1e-11, atol=1e-11)
     for fused, alone in zip(results[True], results[False], strict=True):
+        assert_same(fused, lib.to_host(alone), lib, "fused")
+
+
+@pytest.mark.parametrize("context", [Context(training=True, grad=True), Context(grad=True)])
+@pytest.mark.parametrize("frozen", [(), ("layers.0",), ("layers.0", "layers.4")])
+def test_batch_norm_with_what_follows(lib: Lib, context: Context, frozen: tuple[str, ...]) -> None:
+    """In training; frozen ones and those in inference run one by one, with the same results."""
+    head: list[Layer] = [BatchNorm(), ReLU(), POOL, Conv2D(3, 2), BatchNorm(eps=0.5), ReLU()]
+    layers = [*head, Conv2D(2, 1), BatchNorm()]
+    rng = numpy.random.default_rng(0)
+    x = lib.asarray(rng.integers(-3, 4, (4, 2, 7, 6)) / 4)  # with many equal elements
+    results: list[list[Array]] = []
+    for fuse in (True, False):
+        network = Sequential(layers, fuse=fuse)
+        params, buffers, _ = network.init((2, 7, 6), Draw(0))
+        params, buffers = (
+            map_tree(tree, lambda p: lib.asarray(p.astype("float64"))) for tree in (params, buffers)
+        )
+        y, after, back = network.forward(
+            params, buffers, x, context._replace(frozen=frozenset(frozen))
+        )
+        dx, grads = back(y)
+        assert list(grads) == list(after) == list(params)
+        results.append([y, dx, *flatten(grads).values(), *flatten(after).values()])
+    for fused, alone in zip(*results, strict=True):
         assert_same(fused, lib.to_host(alone), lib, "fused")
 
 

@@ -79,6 +79,9 @@ CALLS = [
     call("flatten", IMAGES),
     call("batch_norm", IMAGES, POSITIVE, VECTOR),
     call("batch_norm", ROWS, None, None),
+    call("batch_norm_relu", IMAGES, POSITIVE, VECTOR, pool=2),
+    call("batch_norm_relu", IMAGES, None, VECTOR),
+    call("batch_norm_relu", ROWS, None, None),
     call(
         "batch_norm_inference",
         *(IMAGES, POSITIVE, VECTOR, VECTOR, POSITIVE),

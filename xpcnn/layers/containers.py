@@ -12,7 +12,7 @@ from xpcnn.errors import XpcnnError
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer, no_gradient
 from xpcnn.layers.children import Trace, check_layers, forward_child, init_child, start_of_trace
-from xpcnn.layers.fuse import ALWAYS, IN_INFERENCE, Fused, Table, fusion
+from xpcnn.layers.fuse import IN_INFERENCE, IN_TRAINING, Fused, Result, Table, fusion
 from xpcnn.options import check
 from xpcnn.types import Array, LayerPullback, Params, Shape, flatten
 
@@ -68,7 +68,7 @@ class Sequential:
 
     @cached_property
     def _stages(self) -> list[Stage]:
-        return self._staged(ALWAYS)
+        return self._staged(IN_TRAINING)
 
     @cached_property
     def _stages_in_inference(self) -> list[Stage]:
@@ -101,18 +101,24 @@ class Sequential:
         trace = start_of_trace(x)
         differentiated = ctx.training or ctx.grad
         for parts, fused in self._stages if differentiated else self._stages_in_inference:
-            name, layer = parts[0]
-            if fused is None:
+            name, _ = parts[0]
+            result = fused and _forward_fused(parts, fused, params, buffers, x, ctx, trace)
+            if result is not None:
+                new_buffers |= {part: buffers[part] for part, _ in parts[1:]}
+                x, new_buffers[name], pullback = result
+                trace.append((" + ".join(type(layer).__name__ for _, layer in parts), x.shape))
+                if ctx.grad:
+                    pullbacks.append((name, pullback))
+                del result, pullback  # without gradients, frees the arrays kept for it
+                continue
+            for name, layer in parts:
                 x, new_buffers[name], pullback = forward_child(
                     name, layer, params, buffers, x, ctx, trace
                 )
-            else:
-                x, pullback = _forward_fused(parts, fused, params, buffers, x, ctx, trace)
-                new_buffers |= {part: buffers[part] for part, _ in parts}
-            trace.append((" + ".join(type(layer).__name__ for _, layer in parts), x.shape))
-            if ctx.grad:
-                pullbacks.append((name, pullback))
-            del pullback  # without gradients, frees the arrays that the layer kept for it
+                trace.append((type(layer).__name__, x.shape))
+                if ctx.grad:
+                    pullbacks.append((name, pullback))
+                del pullback
         if not ctx.grad:
             return x, new_buffers, no_gradient
 
@@ -137,7 +143,7 @@ def _forward_fused(
     x: Array,
     ctx: Context,
     trace: Trace,
-) -> tuple[Array, LayerPullback]:
+) -> Result | None:
     """Run layers as one op; if it raises an error, run them one by one to name the layer."""
     name, _ = parts[0]
     try:

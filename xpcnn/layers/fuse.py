@@ -5,6 +5,7 @@ gradients keep their paths.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 
 from xpcnn import ops
 from xpcnn.layers.activation import ReLU
@@ -14,8 +15,10 @@ from xpcnn.layers.norm import BatchNorm
 from xpcnn.layers.pool import MaxPool2D
 from xpcnn.types import Array, LayerPullback, Params, namespace
 
-Fused = Callable[[Sequence[Params], Sequence[Params], Array, Context], tuple[Array, LayerPullback]]
-"""(params and buffers of each layer, x, ctx) -> (y, pullback with the gradients of the first)."""
+Result = tuple[Array, Params, LayerPullback]
+Fused = Callable[[Sequence[Params], Sequence[Params], Array, Context], Result | None]
+"""(params and buffers of each layer, x, ctx) -> y, buffers of the first and a pullback with its
+gradients; None where the layers have to run one by one. The other layers' buffers stay."""
 
 Table = Mapping[tuple[type, ...], Callable[..., Fused | None]]
 
@@ -39,9 +42,7 @@ def conv_relu_pool(conv: Conv2D, relu: ReLU, pool: MaxPool2D | None = None) -> F
     if not _side_by_side(pool):
         return None
 
-    def run(
-        params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context
-    ) -> tuple[Array, LayerPullback]:
+    def run(params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context) -> Result:
         y, back = ops.conv_relu_pool(
             x,
             params[0]["weight"],
@@ -50,7 +51,39 @@ def conv_relu_pool(conv: Conv2D, relu: ReLU, pool: MaxPool2D | None = None) -> F
             pool=None if pool is None else pool.size,
             grad=ctx.grad,
         )
-        return y, conv.pullback(back)
+        return y, buffers[0], conv.pullback(back)
+
+    return run
+
+
+def norm_relu_pool(norm: BatchNorm, relu: ReLU, pool: MaxPool2D | None = None) -> Fused | None:
+    """Return a function that runs the layers as `ops.batch_norm_relu`, in training.
+
+    None if the pooling windows overlap, are padded or reach beyond the image. The layers run one by
+    one where the norm takes running statistics, or those of several processes.
+    """
+    if not _side_by_side(pool):
+        return None
+
+    def run(
+        params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context
+    ) -> Result | None:
+        if not ctx.by_batch or ctx.shared is not None or (pool is not None and x.ndim != 4):
+            return None
+        (y, mean, var), back = ops.batch_norm_relu(
+            x,
+            params[0]["gamma"],
+            params[0]["beta"],
+            eps=norm.eps,
+            pool=None if pool is None else pool.size,
+            grad=ctx.grad,
+        )
+
+        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            dx, dgamma, dbeta, *_ = back(dy, (want_dx, True, True))
+            return dx, {"gamma": dgamma, "beta": dbeta}
+
+        return y, norm.moved(buffers[0], mean, var, x.shape[0] * prod(x.shape[2:])), pullback
 
     return run
 
@@ -67,9 +100,7 @@ def folded(
     if not _side_by_side(pool):
         return None
 
-    def run(
-        params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context
-    ) -> tuple[Array, LayerPullback]:
+    def run(params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context) -> Result:
         own, its, moments = params[0], params[1], buffers[1]
         xp = namespace(x)
         scale = its["gamma"] / xp.sqrt(moments["var"] + norm.eps)
@@ -80,7 +111,7 @@ def folded(
         else:
             size = None if pool is None else pool.size
             y, _ = ops.conv_relu_pool(x, w, b, **conv.op_options(), pool=size, grad=False)
-        return y, no_gradient
+        return y, buffers[0], no_gradient
 
     return run
 
@@ -95,6 +126,11 @@ def _side_by_side(pool: MaxPool2D | None) -> bool:
 ALWAYS: Table = {
     (Conv2D, ReLU, MaxPool2D): conv_relu_pool,
     (Conv2D, ReLU): conv_relu_pool,
+}
+IN_TRAINING: Table = {
+    (BatchNorm, ReLU, MaxPool2D): norm_relu_pool,
+    (BatchNorm, ReLU): norm_relu_pool,
+    **ALWAYS,
 }
 IN_INFERENCE: Table = {
     (Conv2D, BatchNorm, ReLU, MaxPool2D): folded,

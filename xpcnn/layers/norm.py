@@ -56,6 +56,14 @@ class BatchNorm:
         buffers = {"mean": draw("mean", Zeros(), c), "var": draw("var", Constant(1.0), c)}
         return params, buffers, shape
 
+    def moved(self, buffers: Params, mean: Array, var: Array, m: int) -> Params:
+        """Return the running statistics after those of a batch with m values per channel."""
+        new, old = self.momentum, 1.0 - self.momentum
+        return {
+            "mean": old * buffers["mean"] + new * mean,
+            "var": old * buffers["var"] + (new * m / (m - 1)) * var,
+        }
+
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
@@ -67,12 +75,7 @@ class BatchNorm:
             else:
                 (y, mean, var), back = shared_batch_norm(x, gamma, beta, self.eps, ctx.shared)
                 rows = ctx.shared.rows.total
-            m = rows * math.prod(x.shape[2:])
-            new, old = self.momentum, 1.0 - self.momentum
-            buffers = {
-                "mean": old * buffers["mean"] + new * mean,
-                "var": old * buffers["var"] + (new * m / (m - 1)) * var,
-            }
+            buffers = self.moved(buffers, mean, var, rows * math.prod(x.shape[2:]))
         else:
             y, back = ops.batch_norm_inference(
                 x, gamma, beta, buffers["mean"], buffers["var"], eps=self.eps

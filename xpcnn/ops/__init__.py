@@ -1,8 +1,8 @@
 """Every op: `op(arrays, *, hyperparameters) -> (y, pullback)`, on arrays of any library.
 
 `pullback(dy, wants=None)` takes the gradient of the output and returns one gradient per array
-argument, in order (`xpcnn.types.Pullback`). Two ops differ: `batch_norm` returns the tuple
-(y, mean, var) for y, and `normalise` returns y alone, without a pullback.
+argument, in order (`xpcnn.types.Pullback`). Three ops differ: `batch_norm` and `batch_norm_relu`
+return the tuple (y, mean, var) for y, and `normalise` returns y alone, without a pullback.
 
 An op checks shapes and dtypes. Then it runs the fast kernel for the arrays' library, if the backend
 has one, otherwise the reference in `ops/reference`, which defines its meaning. Ops are pure: they
@@ -33,7 +33,7 @@ from xpcnn.ops.activation import (
 )
 from xpcnn.ops.conv import conv2d
 from xpcnn.ops.elementwise import dropout, multiply, normalise
-from xpcnn.ops.fused import conv_relu_pool
+from xpcnn.ops.fused import batch_norm_relu, conv_relu_pool
 from xpcnn.ops.linear import dense, flatten, reshape
 from xpcnn.ops.loss import (
     bce_with_logits,
@@ -60,6 +60,7 @@ __all__ = [
     "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",
+    "batch_norm_relu",
     "bce_with_logits",
     "conv2d",
     "conv_relu_pool",

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from xpcnn.ops.activation import relu
 from xpcnn.ops.conv import check_conv2d, conv2d
 from xpcnn.ops.dispatch import op
+from xpcnn.ops.norm import batch_norm, check_batch_norm
 from xpcnn.ops.pool import max_pool2d
 from xpcnn.ops.reference.windows import Padding, Pair
 from xpcnn.types import Array, Pullback
 
 
-def _composed(
+def _conv_relu_pool(
     x: Array,
     w: Array,
     b: Array | None = None,
@@ -58,7 +59,7 @@ def _composed(
     return y, pullback
 
 
-def _check(
+def _check_conv_relu_pool(
     x: Array,
     w: Array,
     b: Array | None = None,
@@ -73,5 +74,60 @@ def _check(
     check_conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
-_composed.__name__ = "conv_relu_pool"  # kernels have the name of the op
-conv_relu_pool = op(_composed, _check)
+def _batch_norm_relu(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    *,
+    eps: float = 1e-5,
+    pool: Pair | None = None,
+    grad: bool = True,
+) -> tuple[tuple[Array, Array, Array], Pullback]:
+    """Compute y = max_pool2d(relu(batch_norm(x))), with pooling windows that do not overlap.
+
+    Backward: the pullbacks of the three ops, in reverse order.
+
+    Args:
+        x, gamma, beta, eps: as in `batch_norm`.
+        pool: size of the pooling windows in pixels, also their stride; None for no pooling.
+        grad: whether the pullback will be called; if not, a kernel keeps nothing for it.
+
+    Returns:
+        (y, mean, var), of the dtype of x, and the pullback dy -> (dx, dgamma, dbeta).
+
+    Kernels: C.
+    """
+    (y, mean, var), norm_back = batch_norm(x, gamma, beta, eps=eps)
+    y, relu_back = relu(y)
+    pool_back: Pullback | None = None
+    if pool is not None:
+        y, pool_back = max_pool2d(y, size=pool)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        if pool_back is not None:
+            (dy,) = pool_back(dy)
+        (dy,) = relu_back(dy)
+        dx, dgamma, dbeta = norm_back(dy, wants)
+        return dx, dgamma, dbeta
+
+    return (y, mean, var), pullback
+
+
+def _check_batch_norm_relu(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    *,
+    eps: float = 1e-5,
+    pool: Pair | None = None,
+    grad: bool = True,
+) -> None:
+    check_batch_norm(x, gamma, beta, eps=eps)
+
+
+_conv_relu_pool.__name__ = "conv_relu_pool"  # kernels have the name of the op
+_batch_norm_relu.__name__ = "batch_norm_relu"
+conv_relu_pool = op(_conv_relu_pool, _check_conv_relu_pool)
+batch_norm_relu = op(_batch_norm_relu, _check_batch_norm_relu)

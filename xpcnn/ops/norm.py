@@ -9,7 +9,7 @@ from xpcnn.ops.dispatch import op
 from xpcnn.types import Array
 
 
-def _check_batch_norm(
+def check_batch_norm(
     x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5
 ) -> None:
     check_arrays("batch_norm", x=x, gamma=gamma, beta=beta)
@@ -43,5 +43,5 @@ def _check_channels(name: str, x: Array, **vectors: Array | None) -> None:
         check_length(name, argument, vector, x.shape[1], "one entry per channel")
 
 
-batch_norm = op(reference.batch_norm, _check_batch_norm)
+batch_norm = op(reference.batch_norm, check_batch_norm)
 batch_norm_inference = op(reference.batch_norm_inference, _check_batch_norm_inference)

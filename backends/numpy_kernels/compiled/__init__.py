@@ -6,7 +6,7 @@ from typing import Any
 from ...types import Kernel
 from .conv import conv2d, conv_relu_pool
 from .linear import dense
-from .norm import batch_norm, batch_norm_inference
+from .norm import batch_norm, batch_norm_inference, batch_norm_relu
 from .optimizer import adam, sgd
 from .pointwise import ACTIVATIONS
 from .pool import avg_pool2d
@@ -17,6 +17,7 @@ KERNELS: dict[str, Kernel] = {
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
     "batch_norm_inference": batch_norm_inference,
+    "batch_norm_relu": batch_norm_relu,
     "conv2d": conv2d,
     "conv_relu_pool": conv_relu_pool,
     "dense": dense,

@@ -1,10 +1,11 @@
-"""Batch normalisation of images in C (norm.c): float32."""
+"""Batch normalisation of images in C: alone (norm.c), and with what follows it (norm_relu.c)."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ...geometry import pair
 from .. import norm
 from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
@@ -13,6 +14,8 @@ from .shared_library import Call, serves, vector
 BATCH_NORM = Call("batch_norm", "pppppp fll l")
 BATCH_NORM_INFERENCE = Call("batch_norm_inference", "pppppp fll l")
 BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppppppp fll l")
+BATCH_NORM_RELU = Call("batch_norm_relu", "ppppppp f llllll l")
+BATCH_NORM_RELU_GRADIENT = Call("batch_norm_relu_gradient", "ppppppppppp f llllll l")
 PASSES = 16  # multiplications that take as long as all passes over one number
 
 
@@ -69,3 +72,43 @@ def batch_norm_inference(
         return back(cotangent(dy, x), wants)
 
     return logical(y), pullback
+
+
+def batch_norm_relu(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    *,
+    eps: float = 1e-5,
+    pool: Any = None,
+    grad: bool = True,
+) -> Any:
+    """Compute pool(relu(batch_norm(x))), for pooling windows of up to 256 elements."""
+    if x.ndim != 4 or not serves(x):
+        return NotImplemented
+    (n, c, h, w), (ph, pw) = x.shape, (1, 1) if pool is None else pair(pool)
+    if ph * pw > 256 or ph > h or pw > w:  # more than one byte can number; no window fits
+        return NotImplemented
+    image, gamma, beta = batch_last(x), vector(gamma), vector(beta)
+    y = np.empty((c, h // ph, w // pw, n), x.dtype)
+    winner = np.empty(y.shape, np.uint8) if grad and ph * pw > 1 else None
+    mean, var = np.empty(c, x.dtype), np.empty(c, x.dtype)
+    _, threads = sharing(c, PASSES * x.size)
+    shape = (eps, c, h, w, n, ph, pw, threads)
+    BATCH_NORM_RELU(image, gamma, beta, y, winner, mean, var, *shape)
+    pooled = None if winner is None else y
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
+        dx, sums, sums_xhat = np.empty_like(image), np.empty(c, x.dtype), np.empty(c, x.dtype)
+        given = batch_last(cotangent(dy, logical(y))), pooled, winner, gamma, beta, mean, var
+        BATCH_NORM_RELU_GRADIENT(image, *given, dx, sums, sums_xhat, *shape)
+        return (
+            logical(dx) if want_dx else None,
+            sums_xhat if want_dgamma and gamma is not None else None,
+            sums if want_dbeta and beta is not None else None,
+        )
+
+    return (logical(y), mean, var), pullback

@@ -1,0 +1,126 @@
+/* Batch normalisation, ReLU and, if asked for, max pooling whose windows lie side by side: one pass over
+   memory forward, one backward, a channel (h, w, n) at a time. What lies between is computed again in
+   the backward pass, from x, which is in the cache by then. */
+
+#include "export.h"
+#include "norm.h"
+#include "pool_row.h"
+#include "threads.h"
+
+#include <stdlib.h>
+
+typedef struct {
+    const float *x, *dy, *pooled, *gamma, *beta;
+    float *y, *mean, *var, *sum_dy, *sum_dy_xhat;
+    uint8_t *winner;
+    long h, w, n, ph, pw;
+    float eps;
+} Arguments;
+
+typedef struct {
+    float mean, slope, shift;
+} Line;
+
+static Line line_of(const Arguments *p, long c)
+{
+    float slope = (p->gamma ? p->gamma[c] : 1) / sqrtf(p->var[c] + p->eps);
+    return (Line){p->mean[c], slope, p->beta ? p->beta[c] : 0};
+}
+
+/* The normalised number, before ReLU: forward and backward alike, so that both see the same sign. */
+static inline float normalised(float x, Line line)
+{
+    return (x - line.mean) * line.slope + line.shift;
+}
+
+static long forward(void *arguments, long c)
+{
+    const Arguments *p = arguments;
+    long across = p->w * p->n, m = p->h * across, rows = p->h / p->ph, columns = p->w / p->pw;
+    const float *x = p->x + c * m;
+    moments(x, m, p->mean + c, p->var + c);
+    Line line = line_of(p, c);
+    if (p->ph * p->pw == 1) {
+        float *restrict y = p->y + c * m;
+        for (long i = 0; i < m; i++) {
+            float z = normalised(x[i], line);
+            y[i] = z < 0 ? 0 : z; /* NaN stays */
+        }
+        return 0;
+    }
+    long bytes = p->ph * across * (long)sizeof(float);
+    float *strip = malloc(bytes);
+    if (!strip)
+        return bytes;
+    for (long r = 0; r < rows; r++, x += p->ph * across) {
+        long at = (c * rows + r) * columns * p->n;
+        for (long i = 0; i < p->ph * across; i++)
+            strip[i] = normalised(x[i], line);
+        pool_row(strip, across, p->n, p->ph, p->pw, columns, p->y + at, p->winner ? p->winner + at : 0);
+    }
+    free(strip);
+    return 0;
+}
+
+/* y, winner (channels, h / ph, w / pw, n): max pooling of relu of the normalised x (channels, h, w, n),
+   and which element of a window it is, unless winner is null; mean and var (channels,). gamma, beta may
+   be null. Windows of 1 x 1 pool nothing. */
+EXPORT long xpcnn_batch_norm_relu(const float *x, const float *gamma, const float *beta, float *y,
+                                  uint8_t *winner, float *mean, float *var, float eps, long channels,
+                                  long h, long w, long n, long ph, long pw, long threads)
+{
+    Arguments p = {.x = x, .gamma = gamma, .beta = beta, .y = y, .winner = winner, .mean = mean,
+                   .var = var, .h = h, .w = w, .n = n, .ph = ph, .pw = pw, .eps = eps};
+    return run_pieces(forward, &p, channels, threads);
+}
+
+/* The gradient before ReLU and pooling: dy where an element won its window and is above 0, or NaN. */
+static void unpool(const Arguments *p, long c, float *dz)
+{
+    long n = p->n, rows = p->h / p->ph, columns = p->w / p->pw, at = c * rows * columns * n;
+    const float *dy = p->dy + at, *y = p->pooled + at;
+    const uint8_t *winner = p->winner + at;
+    if (rows * p->ph < p->h || columns * p->pw < p->w)
+        memset(dz, 0, p->h * p->w * n * sizeof *dz);
+    for (long r = 0; r < rows; r++)
+        for (long q = 0; q < columns; q++, dy += n, y += n, winner += n)
+            for (long k = 0; k < p->ph * p->pw; k++) {
+                float *to = dz + ((r * p->ph + k / p->pw) * p->w + q * p->pw + k % p->pw) * n;
+                for (long l = 0; l < n; l++)
+                    to[l] = ((winner[l] == k) & (y[l] != 0)) ? dy[l] : 0;
+            }
+}
+
+static long backward(void *arguments, long c)
+{
+    const Arguments *p = arguments;
+    long m = p->h * p->w * p->n;
+    const float *x = p->x + c * m;
+    float *restrict dx = p->y + c * m;
+    if (p->winner)
+        unpool(p, c, dx);
+    else {
+        const float *dy = p->dy + c * m;
+        Line line = line_of(p, c);
+        for (long i = 0; i < m; i++)
+            dx[i] = normalised(x[i], line) <= 0 ? 0 : dy[i];
+    }
+    norm_gradient(x, dx, m, p->gamma ? p->gamma[c] : 1, p->mean[c], p->var[c], p->eps, dx, p->sum_dy + c,
+                  p->sum_dy_xhat + c);
+    return 0;
+}
+
+/* dx (channels, h, w, n), and the sums (channels,) of the gradient dz before ReLU and pooling, and of
+   dz * xhat. pooled, winner: what the forward pass wrote, null for windows of 1 x 1. */
+EXPORT long xpcnn_batch_norm_relu_gradient(const float *x, const float *dy, const float *pooled,
+                                           const uint8_t *winner, const float *gamma,
+                                           const float *beta, float *mean, float *var, float *dx,
+                                           float *sum_dy, float *sum_dy_xhat, float eps,
+                                           long channels, long h, long w, long n, long ph, long pw,
+                                           long threads)
+{
+    Arguments p = {.x = x, .dy = dy, .pooled = pooled, .winner = (uint8_t *)winner, .gamma = gamma,
+                   .beta = beta, .mean = mean, .var = var, .y = dx, .sum_dy = sum_dy,
+                   .sum_dy_xhat = sum_dy_xhat, .h = h, .w = w, .n = n, .ph = ph, .pw = pw, .eps = eps};
+    return run_pieces(backward, &p, channels, threads);
+}
