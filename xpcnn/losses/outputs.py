@@ -48,20 +48,18 @@ def balanced(loss: Loss, counts: Sequence[int], outputs: int) -> Loss:
         ConfigError: a class has no samples.
     """
     wanted = [name for name in FIELDS if getattr(loss, name, None) == "balanced"]
-    if wanted and 0 in counts:
+    if not wanted:
+        return loss
+    if 0 in counts:
         message = f"{wanted[0]}='balanced': class {counts.index(0)} has no training samples"
         raise ConfigError(hint(message, f"{wanted[0]}=(1.0, 2.0, ...), a number for each class"))
     n, k = sum(counts), len(counts)
     positive = counts[1:] if outputs == 1 else counts
-    numbers = (
-        {
-            "class_weights": tuple(n / (k * count) for count in counts),
-            "positive_weights": tuple((n - count) / count for count in positive),
-        }
-        if wanted
-        else {}
-    )
-    return replace(loss, **{name: numbers[name] for name in wanted}) if wanted else loss  # type: ignore[type-var]
+    numbers = {
+        "class_weights": tuple(n / (k * count) for count in counts),
+        "positive_weights": tuple((n - count) / count for count in positive),
+    }
+    return replace(loss, **{name: numbers[name] for name in wanted})  # type: ignore[type-var]
 
 
 def outputs_for(loss: Loss, classes: int) -> tuple[int, ...]:
