@@ -27,7 +27,7 @@ import xpcnn
 from xpcnn.data import Dataset
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.packed import Pack
-from xpcnn.data.paths import How, streams
+from xpcnn.data.path_contents import How, streams
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.read_ahead import reading_threads
 from xpcnn.data.reading import Pictures

@@ -129,6 +129,7 @@ def test_a_folder_with_folders_of_pictures_is_no_folder_of_shards(tmp_path: Path
     for name in ("cat", "dog"):
         for i in range(8):
             picture(tmp_path / name / f"{i}.png", numpy.full((3, 2), i))
+    shard(tmp_path / "old.tar", *sample("a", 1, "0"))
     train, _ = xpcnn.data.load(tmp_path)
     assert train.classes == ("cat", "dog")
     with pytest.raises(XpcnnError):

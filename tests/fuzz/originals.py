@@ -100,7 +100,7 @@ def parquets(folder: Path) -> None:
 
 def packs(folder: Path) -> None:
     """Write what `xpcnn pack` makes of the shards."""
-    from xpcnn.data.paths import How, streams
+    from xpcnn.data.path_contents import How, streams
     from xpcnn.io.packing import pack
 
     (folder / ".shards").mkdir()

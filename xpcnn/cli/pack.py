@@ -45,7 +45,7 @@ def command(
 
     from xpcnn.cli.options import image_size as as_size
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.data.paths import How, streams
+    from xpcnn.data.path_contents import How, streams
     from xpcnn.data.stream import damage_notes
     from xpcnn.io.packing import pack
 
@@ -76,7 +76,7 @@ def command(
     }
     before = f", {done.before:,} of them before" if done.before else ""
     text = (
-        f"packed {total:,} images of {h} x {w}{before}: {done.bytes / 1e6:,.0f} MB in {out}, "
+        f"packed {total:,} images of {h} x {w}{before}: {done.bytes / 1e6:,.1f} MB in {out}, "
         f"{seconds:.1f} s\nnext: xpcnn train --dataset {out}"
     )
     answer(to_json(facts) if as_json else text)

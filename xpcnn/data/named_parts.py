@@ -10,7 +10,7 @@ from xpcnn.errors import DataError, hint
 
 
 def files_in(path: Path, ending: str) -> list[Path]:
-    """Return a file that ends so, or those of a folder, by name; nothing for any other path.
+    """Return a file that ends so, or those of a folder without folders, by name; else nothing.
 
     ending: such as .tar, in lower case.
 
@@ -22,11 +22,15 @@ def files_in(path: Path, ending: str) -> list[Path]:
     if not os.path.isdir(path):
         return []
     try:
-        names = sorted(os.listdir(path))
+        with os.scandir(path) as entries:
+            shown = [entry for entry in entries if not entry.name.startswith(".")]
+            if any(entry.is_dir() for entry in shown):
+                return []
+            names = sorted(entry.name for entry in shown)
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}"
         raise DataError(hint(message, "check the path and who may read it")) from error
-    return [path / name for name in names if name.lower().endswith(ending) and name[0] != "."]
+    return [path / name for name in names if name.lower().endswith(ending)]
 
 
 def parts_by_name(paths: Sequence[Path]) -> list[Name]:

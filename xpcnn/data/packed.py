@@ -19,7 +19,7 @@ import numpy as np
 from xpcnn.data.files import open_regular
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
-from xpcnn.data.npz import array_header
+from xpcnn.data.npy_header import array_header
 from xpcnn.data.reading import Fit, Mode, Pictures, Reading, Resampling
 from xpcnn.data.stored import Images, Mapped
 from xpcnn.data.stream import lowest_words, picture_identity
