@@ -62,10 +62,8 @@ def arrays(case: Case, batch: int) -> list[numpy.ndarray]:
     rng = numpy.random.default_rng(0)
     first, *others = case.shapes
     x = rng.standard_normal((*first, batch), "float32")
-    found: list[numpy.ndarray] = [
-        numpy.moveaxis(x, -1, 0),
-        *(rng.standard_normal(s, "float32") for s in others),
-    ]
+    found: list[numpy.ndarray] = [numpy.moveaxis(x, -1, 0)]
+    found += [rng.standard_normal(shape, "float32") for shape in others]
     if case.op == "softmax_cross_entropy":
         found = [numpy.ascontiguousarray(found[0]), rng.integers(0, first[0], batch)]
     return found

@@ -139,11 +139,14 @@ def test_cotangents_of_another_dtype_are_converted() -> None:
     agree("conv_relu_pool", [x, w, None], whole(rng, 9, 3, 4, 4).astype("float64"))
     agree("conv_relu_pool", [x, w, None], whole(rng, 9, 3, 2, 2).astype("float64"), pool=2)
     agree("avg_pool2d", [x], whole(rng, 9, 2, 2, 2).astype("float64"), size=2)
+    agree("max_pool2d", [x], whole(rng, 9, 2, 2, 2).astype("float64"), size=2)
     agree("dense", [x[0, 0], x[0, 0]], whole(rng, 4, 4).astype("float64"))
 
 
 @pytest.mark.parametrize("shape", [(9, 500, 2, 2), (64, 3, 2, 2), (9, 3, 3, 3), (1, 1, 1, 1)])
-@pytest.mark.parametrize("name", ["conv2d", "conv_relu_pool", "avg_pool2d", "batch_norm", "relu"])
+@pytest.mark.parametrize(
+    "name", ["conv2d", "conv_relu_pool", "avg_pool2d", "max_pool2d", "batch_norm", "relu"]
+)
 def test_a_cotangent_of_another_shape_is_an_error(name: str, shape: tuple[int, ...]) -> None:
     """The kernels read memory: of a wrong shape they would read what is not theirs."""
     rng = numpy.random.default_rng(0)
@@ -152,6 +155,7 @@ def test_a_cotangent_of_another_shape_is_an_error(name: str, shape: tuple[int, .
         "conv2d": ([x, w], {"stride": 2}),
         "conv_relu_pool": ([x, w], {"pool": 2}),
         "avg_pool2d": ([x], {"size": 2}),
+        "max_pool2d": ([x], {"size": 2}),
         "batch_norm": ([x[:, :, :2, :2], None, None], {}),
         "relu": ([x[:, :, :2, :2]], {}),
     }

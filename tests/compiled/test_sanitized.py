@@ -62,7 +62,9 @@ def all_kernels() -> None:
             back("batch_norm_relu", x, b[:1].repeat(c), None)
             back("batch_norm_relu", x, None, b[:1].repeat(c), pool=(2, 4))
             back("batch_norm_inference", x, None, b[:1].repeat(c), *(numpy.ones((2, c), "f4")))
-            back("avg_pool2d", x, size=(3, 2))
+            for pool in ("avg_pool2d", "max_pool2d"):
+                back(pool, x, size=(3, 2))
+                back(pool, x, size=3, stride=2, padding=1, dilation=(1, 2), ceil_mode=True)
             for activation in pointwise.ACTIVATIONS:
                 back(activation, x)
             backend.load("numpy")

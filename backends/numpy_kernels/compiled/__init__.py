@@ -9,7 +9,7 @@ from .linear import dense
 from .norm import batch_norm, batch_norm_inference, batch_norm_relu
 from .optimizer import adam, sgd
 from .pointwise import ACTIVATIONS
-from .pool import avg_pool2d
+from .pool import avg_pool2d, max_pool2d
 
 KERNELS: dict[str, Kernel] = {
     **ACTIVATIONS,
@@ -21,6 +21,7 @@ KERNELS: dict[str, Kernel] = {
     "conv2d": conv2d,
     "conv_relu_pool": conv_relu_pool,
     "dense": dense,
+    "max_pool2d": max_pool2d,
     "sgd": sgd,
 }
 

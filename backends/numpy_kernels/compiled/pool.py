@@ -1,18 +1,56 @@
-"""Average pooling in C (pool.c): float32, windows side by side, without padding."""
+"""Max and average pooling in C (pool.c): float32, with any stride, padding and dilation."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ...geometry import pair
+from ...geometry import pair, sides
+from ...types import Pair
 from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
 from .pointwise import PASS
 from .shared_library import Call, serves
+from .tap_tables import LONG
 
-AVERAGE_POOL = Call("average_pool", "pp llllll f ll")
-AVERAGE_POOL_GRADIENT = Call("average_pool_gradient", "pp llllll f ll")
+MAX_POOL = Call("max_pool", "pppp ll")
+MAX_POOL_GRADIENT = Call("max_pool_gradient", "pppp ll")
+AVERAGE_POOL = Call("average_pool", "ppp fl ll")
+AVERAGE_POOL_GRADIENT = Call("average_pool_gradient", "ppp fl ll")
+
+
+def max_pool2d(
+    x: Array,
+    *,
+    size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Any:
+    """Take the largest element of windows of up to 256 elements."""
+    if not serves(x):
+        return NotImplemented
+    (ho, wo), windows = windows_of(x.shape, size, stride, padding, dilation, ceil_mode)
+    kh, kw = pair(size)
+    if kh * kw > 256 or min(ho, wo) < 1:  # more elements than one byte can number; no window
+        return NotImplemented
+    n, c, h, w = x.shape
+    y = np.empty((c, ho, wo, n), x.dtype)
+    winner = np.empty(y.shape, np.uint8)
+    work = kh * kw * y.size
+    MAX_POOL(windows, batch_last(x), y, winner, *sharing(c * ho, work))
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+        if wants is not None and not wants[0]:
+            return (None,)
+        dx = np.empty((c, h, w, n), x.dtype)
+        dy = batch_last(cotangent(dy, logical(y)))
+        MAX_POOL_GRADIENT(windows, dy, winner, dx, *sharing(c, work))
+        return (logical(dx),)
+
+    return logical(y), pullback
 
 
 def avg_pool2d(
@@ -27,23 +65,42 @@ def avg_pool2d(
     divisor: float | None = None,
 ) -> Any:
     """Pool by means."""
-    ph, pw = pair(size)
-    n, c, h, w = x.shape
-    apart = stride is None or pair(stride) == (ph, pw)
-    plain = apart and padding in (0, (0, 0), "valid") and pair(dilation) == (1, 1)
-    overhangs = ceil_mode and (h % ph or w % pw)
-    if not serves(x) or not plain or overhangs or ph > h or pw > w:
+    if not serves(x):
         return NotImplemented
-    y = np.empty((c, h // ph, w // pw, n), x.dtype)
-    share = 1.0 / (ph * pw if divisor is None else divisor)
-    shape = (c, h, w, n, ph, pw, share, *sharing(c * (h // ph), PASS * x.size))
-    AVERAGE_POOL(batch_last(x), y, *shape)
+    (ho, wo), windows = windows_of(x.shape, size, stride, padding, dilation, ceil_mode)
+    if min(ho, wo) < 1:
+        return NotImplemented
+    n, c, h, w = x.shape
+    y = np.empty((c, ho, wo, n), x.dtype)
+    share = (0.0 if divisor is None else 1.0 / divisor, count_include_pad)
+    AVERAGE_POOL(windows, batch_last(x), y, *share, *sharing(c * ho, PASS * x.size))
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
-        dx = (np.zeros if h % ph or w % pw else np.empty)((c, h, w, n), x.dtype)
-        AVERAGE_POOL_GRADIENT(batch_last(cotangent(dy, logical(y))), dx, *shape)
+        dx = np.empty((c, h, w, n), x.dtype)
+        dy = batch_last(cotangent(dy, logical(y)))
+        AVERAGE_POOL_GRADIENT(windows, dy, dx, *share, *sharing(c, PASS * x.size))
         return (logical(dx),)
 
     return logical(y), pullback
+
+
+@lru_cache(maxsize=1024)
+def windows_of(
+    shape: tuple[int, ...], size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> tuple[Pair, Array]:
+    """Return (ho, wo), and the fields of `Windows` in pool.c."""
+    n, c, h, w = shape
+    step = size if stride is None else stride
+    around = sides(padding, (h, w), size, step, dilation)
+    axes = zip((h, w), pair(size), pair(step), pair(dilation), around, strict=True)
+    fields, out = [c, n], []
+    for length, k, s, d, (before, after) in axes:
+        last = length + before + after - d * (k - 1) - 1  # where the last window could start
+        count = (-(-last // s) if ceil_mode else last // s) + 1
+        if ceil_mode and (count - 1) * s >= length + before:  # it would start in the padding
+            count -= 1
+        out.append(count)
+        fields += [length, count, k, s, d, before, after]
+    return (out[0], out[1]), np.asarray(fields, LONG)

@@ -42,7 +42,7 @@ def max_pool2d(
         y (n, c, ho, wo) with ho = floor((h + top + bottom - d*(kh - 1) - 1)/s) + 1 (ceil instead of
         floor with `ceil_mode`), and the pullback dy -> (dx,).
 
-    Kernels: NumPy calls, CUDA.
+    Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(x)
     windows = Windows.of(
