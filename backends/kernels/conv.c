@@ -3,7 +3,10 @@
    Which taps of the filter lie on the image, and on which pixel, is in tables, one for each axis.
    A segment is pixels side by side that see the same taps: one product over segment * n columns.
    With stride 1 it is a row without its borders. The gradient of x is the same with other tables, and
-   so is the gradient of the filters, by dots in place of products. */
+   so is the gradient of the filters, by dots in place of products.
+
+   In groups, filters (groups, f, c, kh, kw) see images (groups, c, h, w, n), each group its own: f and
+   c are those of a group, and memory is that of so many convolutions in a row. */
 
 #include "export.h"
 #include "pool_row.h"
@@ -33,7 +36,7 @@ typedef struct {
     const float *x, *w, *bias, *dy, *y;
     float *out;
     uint8_t *winner;
-    long n, f, pieces, relu, ph, pw;
+    long n, f, groups, pieces, relu, ph, pw;
 } Arguments;
 
 static long taps_of(const TapTable *o)
@@ -44,6 +47,19 @@ static long taps_of(const TapTable *o)
 static long lists_bytes(const TapTable *o)
 {
     return 2 * taps_of(o) * (long)sizeof(long);
+}
+
+/* Return the arguments of one group; `out` numbers are in the output of a filter. */
+static Arguments of_group(const Arguments *all, long g, long out)
+{
+    Arguments a = *all;
+    const TapTable *o = a.o;
+    a.x += g * o->c * o->h * o->w * a.n;
+    a.w += a.w ? g * a.f * taps_of(o) : 0;
+    a.bias += a.bias ? g * a.f : 0;
+    a.out += g * a.f * out;
+    a.winner += a.winner ? g * a.f * out : 0;
+    return a;
 }
 
 /* List the taps of a segment of row p: their offset in a filter, and in x that of the first number.
@@ -74,15 +90,17 @@ static void row(const Arguments *a, long p, float *y, long ym, long *lists)
 
 static long conv_rows(void *arguments, long piece)
 {
-    const Arguments *a = arguments;
-    const TapTable *o = a->o;
-    long across = o->columns * a->n, bytes = lists_bytes(o), *lists = malloc(bytes);
+    const Arguments *all = arguments;
+    const TapTable *o = all->o;
+    long across = o->columns * all->n, rows = all->groups * o->rows, size = o->rows * across;
+    long bytes = lists_bytes(o), *lists = malloc(bytes);
     if (!lists)
         return bytes;
-    for (long p = o->rows * piece / a->pieces; p < o->rows * (piece + 1) / a->pieces; p++) {
-        float *y = a->out + p * across;
-        row(a, p, y, o->rows * across, lists);
-        for (long f = 0; a->relu && f < a->f; f++, y += o->rows * across)
+    for (long r = rows * piece / all->pieces; r < rows * (piece + 1) / all->pieces; r++) {
+        Arguments a = of_group(all, r / o->rows, size);
+        float *y = a.out + r % o->rows * across;
+        row(&a, r % o->rows, y, size, lists);
+        for (long f = 0; a.relu && f < a.f; f++, y += size)
             for (long l = 0; l < across; l++)
                 y[l] = y[l] < 0 ? 0 : y[l]; /* NaN stays */
     }
@@ -90,46 +108,48 @@ static long conv_rows(void *arguments, long piece)
     return 0;
 }
 
-/* y (f, rows, columns, n) = conv(x, w) + bias, then ReLU if asked for. */
+/* y (groups, f, rows, columns, n) = conv(x, w) + bias, then ReLU if asked for. */
 EXPORT long xpcnn_conv(const TapTable *o, const float *x, const float *w, const float *bias, float *y,
-                       long n, long f, long relu, long pieces, long threads)
+                       long n, long f, long groups, long relu, long pieces, long threads)
 {
-    Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .n = n, .f = f, .relu = relu,
-                   .pieces = pieces};
+    Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .n = n, .f = f, .groups = groups,
+                   .relu = relu, .pieces = pieces};
     return run_pieces(conv_rows, &a, pieces, threads);
 }
 
 static long conv_pool_rows(void *arguments, long piece)
 {
-    const Arguments *a = arguments;
-    const TapTable *o = a->o;
-    long rows = o->rows / a->ph, out = o->columns / a->pw, across = o->columns * a->n;
-    long bytes = lists_bytes(o) + a->f * a->ph * across * (long)sizeof(float);
+    const Arguments *all = arguments;
+    const TapTable *o = all->o;
+    long ph = all->ph, rows = o->rows / ph, out = o->columns / all->pw, across = o->columns * all->n;
+    long bytes = lists_bytes(o) + all->f * ph * across * (long)sizeof(float), every = all->groups * rows;
     long *lists = malloc(bytes);
     float *strip = (float *)(lists + 2 * taps_of(o)); /* (f, ph, columns, n) */
     if (!lists)
         return bytes;
-    for (long p = rows * piece / a->pieces; p < rows * (piece + 1) / a->pieces; p++) {
-        for (long i = 0; i < a->ph; i++)
-            row(a, p * a->ph + i, strip + i * across, a->ph * across, lists);
-        for (long f = 0; f < a->f; f++) {
-            long offset = (f * rows + p) * out * a->n;
-            pool_row(strip + f * a->ph * across, across, a->n, a->ph, a->pw, out, a->out + offset,
-                     a->winner ? a->winner + offset : 0);
+    for (long r = every * piece / all->pieces; r < every * (piece + 1) / all->pieces; r++) {
+        Arguments a = of_group(all, r / rows, rows * out * all->n);
+        long p = r % rows;
+        for (long i = 0; i < ph; i++)
+            row(&a, p * ph + i, strip + i * across, ph * across, lists);
+        for (long f = 0; f < a.f; f++) {
+            long offset = (f * rows + p) * out * a.n;
+            pool_row(strip + f * ph * across, across, a.n, ph, a.pw, out, a.out + offset,
+                     a.winner ? a.winner + offset : 0);
         }
     }
     free(lists);
     return 0;
 }
 
-/* y, winner (f, rows / ph, columns / pw, n): max pooling of relu(conv(x, w) + bias), and which
+/* y, winner (groups, f, rows / ph, columns / pw, n): max pooling of relu(conv(x, w) + bias), and which
    element of each window it is, unless winner is null. */
 EXPORT long xpcnn_conv_relu_pool(const TapTable *o, const float *x, const float *w, const float *bias,
-                                 float *y, uint8_t *winner, long n, long f, long ph, long pw,
-                                 long pieces, long threads)
+                                 float *y, uint8_t *winner, long n, long f, long groups,
+                                 long ph, long pw, long pieces, long threads)
 {
     Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .winner = winner, .n = n,
-                   .f = f, .ph = ph, .pw = pw, .pieces = pieces};
+                   .f = f, .groups = groups, .ph = ph, .pw = pw, .pieces = pieces};
     return run_pieces(conv_pool_rows, &a, pieces, threads);
 }
 
@@ -187,16 +207,13 @@ static void fold(Lanes *sums, float *dw, long count)
     }
 }
 
-/* The part of dw and then of db that comes from some of the rows, a group of filters at a time, whose
-   sums stay in a cache. */
-static long filter_rows(void *arguments, long piece)
+/* The part of dw and of db that comes from some of the rows, some filters at a time, whose sums stay in
+   a cache. */
+static long filters_of_rows(const Arguments *a, long from, long to, float *part, float *db)
 {
-    const Arguments *a = arguments;
     const TapTable *o = a->o;
     long all = taps_of(o), across = o->columns * a->n, stride = o->rows * across;
-    long from = o->rows * piece / a->pieces, to = o->rows * (piece + 1) / a->pieces;
     long group = SUMS_BYTES / (all * (long)sizeof(Lanes)) / 20 * 20; /* for whole tiles of 4 or 5 */
-    float *part = a->out + piece * a->f * (all + 1);
     group = group < 20 ? 20 : group;
     group = group < a->f ? group : a->f;
     long bytes = lists_bytes(o) + group * all * (long)sizeof(Lanes), *lists = malloc(bytes);
@@ -221,17 +238,33 @@ static long filter_rows(void *arguments, long piece)
             }
         }
         for (long f = 0; f < some; f++)
-            part[a->f * all + g + f] = sum_of(dy + f * stride + from * across, (to - from) * across);
+            db[g + f] = sum_of(dy + f * stride + from * across, (to - from) * across);
     }
     free(lists);
     return 0;
 }
 
-/* parts (pieces, f * c * kh * kw + f): dw (f, c, kh, kw) and then db (f,), for dy (f, rows, columns, n),
-   from each piece of the rows. */
-EXPORT long xpcnn_conv_dw(const TapTable *o, const float *x, const float *dy, float *parts,
-                               long n, long f, long pieces, long threads)
+static long filter_rows(void *arguments, long piece)
 {
-    Arguments a = {.o = o, .x = x, .dy = dy, .out = parts, .n = n, .f = f, .pieces = pieces};
+    const Arguments *all = arguments;
+    const TapTable *o = all->o;
+    long from = o->rows * piece / all->pieces, to = o->rows * (piece + 1) / all->pieces;
+    long dw = all->f * taps_of(o), dy = all->f * o->rows * o->columns * all->n, missing = 0;
+    float *part = all->out + piece * all->groups * (dw + all->f);
+    for (long g = 0; g < all->groups && !missing; g++) {
+        Arguments a = of_group(all, g, 0);
+        a.dy += g * dy;
+        missing = filters_of_rows(&a, from, to, part + g * dw, part + all->groups * dw + g * a.f);
+    }
+    return missing;
+}
+
+/* parts (pieces, groups * f * (c * kh * kw + 1)): dw (groups, f, c, kh, kw) and then db (groups, f), for
+   dy (groups, f, rows, columns, n), from each piece of the rows. */
+EXPORT long xpcnn_conv_dw(const TapTable *o, const float *x, const float *dy, float *parts, long n,
+                          long f, long groups, long pieces, long threads)
+{
+    Arguments a = {.o = o, .x = x, .dy = dy, .out = parts, .n = n, .f = f, .groups = groups,
+                   .pieces = pieces};
     return run_pieces(filter_rows, &a, pieces, threads);
 }

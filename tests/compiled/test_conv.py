@@ -155,11 +155,39 @@ def test_accuracy_of_sums_of_thousands() -> None:
     assert abs(pullback(dy)[1] - dw).max() < error * abs(dw).max()
 
 
-def test_groups_and_float64_are_left_to_others() -> None:
-    x, w = numpy.ones((2, 4, 5, 5), "float32"), numpy.ones((4, 2, 3, 3), "float32")
+def test_groups_by_hand() -> None:
+    x = numpy.asarray([[[[1]], [[2]]]], "float32")
+    w, b = numpy.asarray([[[[10]]], [[[100]]]], "float32"), numpy.asarray([3, 4], "float32")
+    y, pullback = compiled.KERNELS["conv2d"](x, w, b, groups=2)
+    assert y.tolist() == [[[[13]], [[204]]]]
+    dx, dw, db = pullback(numpy.asarray([[[[1]], [[5]]]], "float32"))
+    assert dx.tolist() == [[[[10]], [[500]]]]
+    assert (dw.tolist(), db.tolist()) == ([[[[1]]], [[[10]]]], [1, 5])
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    *(st.sampled_from(BATCHES), st.sampled_from([(2, 1, 1), (3, 1, 2), (2, 3, 5), (5, 4, 1)])),
+    *(st.sampled_from([1, 2, (3, 1)]), st.sampled_from([0, 1, 2]), st.sampled_from([1, (2, 1)])),
+    *(st.booleans(), st.sampled_from([None, 2]), st.sampled_from([1, 2, 5])),
+)
+def test_groups(
+    n: int, sizes: Any, stride: Any, padding: int, dilation: Any, bias: bool, pool: Any, cuts: int
+) -> None:
+    groups, c, f = sizes
+    rng = numpy.random.default_rng(n)
+    x, w = whole(rng, n, groups * c, 9, 8), whole(rng, groups * f, c, 3, 2)
+    arrays = [x, w, whole(rng, groups * f) if bias else None]
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    with cut(cuts, 2):
+        agree("conv2d", arrays, **options)
+        agree("conv_relu_pool", arrays, pool=pool, **options)
+
+
+def test_float64_and_empty_batches_are_left_to_others() -> None:
+    x, w = numpy.ones((2, 4, 5, 5), "float32"), numpy.ones((4, 4, 3, 3), "float32")
     for op in ("conv2d", "conv_relu_pool"):
         kernel = compiled.KERNELS[op]
-        assert kernel(x, w, groups=2) is NotImplemented
         wide = x.astype("float64"), numpy.ones((4, 4, 3, 3))
         assert kernel(*wide) is NotImplemented
         assert kernel(x[:0], w) is NotImplemented

@@ -1,4 +1,4 @@
-"""Convolution, alone and with ReLU and max pooling, in C (conv.c): float32 without groups.
+"""Convolution, alone and with ReLU and max pooling, in C (conv.c): float32.
 
 Where it is faster, 3 x 3 filters are left to Winograd's algorithm (winograd.py).
 
@@ -23,10 +23,10 @@ from .pointwise import PASS, relu_gradient
 from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
 
-CONV = Call("conv", "ppppp lll ll", "conv2d")
-CONV_RELU_POOL = Call("conv_relu_pool", "pppppp llll ll")
+CONV = Call("conv", "ppppp llll ll", "conv2d")
+CONV_RELU_POOL = Call("conv_relu_pool", "pppppp lllll ll")
 UNPOOL = Call("unpool", "ppppp llll ll")
-CONV_DW = Call("conv_dw", "pppp ll ll", "gradient of w in conv2d")
+CONV_DW = Call("conv_dw", "pppp lll ll", "gradient of w in conv2d")
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 
@@ -41,15 +41,33 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Any:
-    """Convolve, without groups."""
-    if groups != 1 or not serves(x):
+    """Convolve; groups are convolutions whose arrays lie one after another in memory."""
+    if not serves(x):
         return NotImplemented
-    image, b = batch_last(x), vector(b)
     patches = conv.patches_of(x, w, stride, padding, dilation)
+    if patches.size == (1, 1) != patches.stride and patches.sides == ((0, 0), (0, 0)):
+        return pointwise_conv2d(x, w, b, patches, groups)
+    image, b = batch_last(x), vector(b)
     y = logical(convolved(image, w, b, patches, relu=False))
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         return gradients(image, w, b, batch_last(cotangent(dy, y)), patches, wants)
+
+    return y, pullback
+
+
+def pointwise_conv2d(x: Array, w: Array, b: Array | None, patches: Patches, groups: int) -> Any:
+    """Convolve with 1 x 1 filters of a stride: they see some pixels only, which are copied."""
+    (n, c, h, width), (sh, sw) = x.shape, patches.stride
+    y, back = conv2d(x[:, :, ::sh, ::sw], w, b, groups=groups)
+
+    def pullback(dy: Array, wants: Wants = None) -> Gradients:
+        seen, dw, db = back(dy, wants)
+        if seen is None:
+            return None, dw, db
+        dx = logical(np.zeros((c, h, width, n), x.dtype))
+        dx[:, :, ::sh, ::sw] = seen
+        return dx, dw, db
 
     return y, pullback
 
@@ -70,7 +88,7 @@ def conv_relu_pool(
     patches = conv.patches_of(x, w, stride, padding, dilation)
     (ho, wo), (ph, pw) = patches.out, (1, 1) if pool is None else pair(pool)
     # more elements than one byte can number; no window fits
-    if groups != 1 or not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
+    if not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
         return NotImplemented
     image, b, f, n = batch_last(x), vector(b), len(w), len(x)
     winner: Array | None = None
@@ -79,13 +97,13 @@ def conv_relu_pool(
     else:
         y = np.empty((f, ho // ph, wo // pw, n), x.dtype)
         winner = np.empty(y.shape, np.uint8) if grad else None
-        table = over_image(x.shape[1], patches)
-        if (ph, pw) == (2, 2) and winograd.serves(w, patches, patches.out):
+        table = over_image(w.shape[1], patches)
+        if groups == 1 and (ph, pw) == (2, 2) and winograd.serves(w, patches, patches.out):
             winograd.convolved(image, w, b, patches, y, pooled=True, winner=winner)
         else:
-            work = sharing(ho // ph, w.size * ho * wo * n)
-            filters = np.ascontiguousarray(w)
-            CONV_RELU_POOL(table, image, filters, b, y, winner, n, f, ph, pw, *work)
+            work = sharing(groups * (ho // ph), w.size * ho * wo * n)
+            shape = (n, f // groups, groups, ph, pw)
+            CONV_RELU_POOL(table, image, np.ascontiguousarray(w), b, y, winner, *shape, *work)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         dy = batch_last(cotangent(dy, logical(y)))
@@ -93,8 +111,7 @@ def conv_relu_pool(
             dconv = relu_gradient(dy, y)
         else:
             whole = (y.shape[1] * ph, y.shape[2] * pw) == (ho, wo)
-            shape = (len(w), ho, wo, len(x))
-            dconv = np.empty(shape, x.dtype) if whole else np.zeros(shape, x.dtype)
+            dconv = (np.empty if whole else np.zeros)((f, ho, wo, n), x.dtype)
             work = sharing(y.shape[1], PASS * dconv.size)
             UNPOOL(table, dy, y, winner, dconv, n, f, ph, pw, *work)
         return gradients(image, w, b, dconv, patches, wants)
@@ -103,14 +120,15 @@ def conv_relu_pool(
 
 
 def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu: bool) -> Array:
-    """Return the convolution of (c, h, w, n) as (f, ho, wo, n)."""
-    (ho, wo), n, f = patches.out, image.shape[3], len(w)
+    """Return the convolution of (c, h, w, n) with w (f, c / groups, kh, kw) as (f, ho, wo, n)."""
+    (ho, wo), n, (f, c_group, *_) = patches.out, image.shape[3], w.shape
+    groups = len(image) // c_group
     y = np.empty((f, ho, wo, n), image.dtype)
-    if winograd.serves(w, patches, patches.out):
+    if groups == 1 and winograd.serves(w, patches, patches.out):
         winograd.convolved(image, w, b, patches, y, relu=relu)
         return y
-    filters, work = np.ascontiguousarray(w), sharing(ho, w.size * ho * wo * n)
-    CONV(over_image(len(image), patches), image, filters, b, y, n, f, relu, *work)
+    filters, work = np.ascontiguousarray(w), sharing(groups * ho, w.size * ho * wo * n)
+    CONV(over_image(c_group, patches), image, filters, b, y, n, f // groups, groups, relu, *work)
     return y
 
 
@@ -119,25 +137,29 @@ def gradients(
 ) -> Gradients:
     """Return dx (n, c, h, w), dw, db of the image (c, h, w, n) and dy (f, ho, wo, n)."""
     want_dx, want_dw, want_db = wants or (True, True, True)
-    (f, ho, wo, n), (c, h, *_) = dy.shape, image.shape
+    (f, ho, wo, n), (c, h, *_), c_group = dy.shape, image.shape, w.shape[1]
+    groups = c // c_group
     dx = dw = db = None
     size = w.size * ho * wo * n
     want_db = want_db and b is not None
     if want_dw or want_db:  # both in one call: db has the same bits with and without dw
         pieces, threads = sharing(ho, size, each=1)
         parts = np.empty((pieces, w.size + f), w.dtype)
-        if winograd.serves(w, patches, (ho, wo)):
+        if groups == 1 and winograd.serves(w, patches, (ho, wo)):
             winograd.filter_gradients(image, dy, patches, parts, threads)
         else:
-            CONV_DW(over_image(c, patches), image, dy, parts, n, f, pieces, threads)
+            shape = (n, f // groups, groups)
+            CONV_DW(over_image(c_group, patches), image, dy, parts, *shape, pieces, threads)
         dw_db = parts.sum(axis=0)  # in the order of the rows: the same bits in every run
         dw = dw_db[: w.size].reshape(w.shape) if want_dw else None
         db = dw_db[w.size :] if want_db else None
     if want_dx:
         dx = np.empty(image.shape, image.dtype)
-        if winograd.serves(w, patches, (h, image.shape[2])):
+        if groups == 1 and winograd.serves(w, patches, (h, image.shape[2])):
             winograd.image_gradient(dy, w, patches, dx)
             return logical(dx), dw, db
-        turned = np.ascontiguousarray(w.transpose(1, 0, 2, 3))
-        CONV(over_output(f, patches), dy, turned, None, dx, n, c, False, *sharing(h, size))
+        apart = w.reshape(groups, f // groups, *w.shape[1:])
+        turned = np.ascontiguousarray(apart.transpose(0, 2, 1, 3, 4))
+        table, work = over_output(f // groups, patches), sharing(groups * h, size)
+        CONV(table, dy, turned, None, dx, n, c_group, groups, False, *work)
     return None if dx is None else logical(dx), dw if want_dw else None, db
