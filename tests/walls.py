@@ -71,9 +71,9 @@ ORDER: list[tuple[str, ...]] = [
     ("provenance", "model_state"),
     ("prediction",),
     ("model",),
-    ("model_files", "exchange"),
+    ("model_files",),
     ("trials", "models", "answers", "classification", "testing", "environment"),
-    ("runs",),
+    ("runs", "exchange"),
     ("",),  # what users import: `xpcnn` itself
     ("benchmark", "sklearn", "demo", "report"),
     ("cli",),

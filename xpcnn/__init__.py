@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         trials,
     )
     from xpcnn.classification import classification_report
-    from xpcnn.exchange import export_onnx, import_onnx
+    from xpcnn.exchange import export_onnx, export_pytorch, import_onnx, import_pytorch
     from xpcnn.model import Model
     from xpcnn.model_files import load_model as load
     from xpcnn.model_files import load_weights
@@ -51,6 +51,8 @@ __all__ = [
     "load_weights",
     "export_onnx",
     "import_onnx",
+    "export_pytorch",
+    "import_pytorch",
     "classification_report",
     "layers",
     "optimizers",
@@ -74,6 +76,8 @@ _OBJECTS = {
     "load_weights": ("xpcnn.model_files", "load_weights"),
     "export_onnx": ("xpcnn.exchange", "export_onnx"),
     "import_onnx": ("xpcnn.exchange", "import_onnx"),
+    "export_pytorch": ("xpcnn.exchange", "export_pytorch"),
+    "import_pytorch": ("xpcnn.exchange", "import_pytorch"),
     "classification_report": ("xpcnn.classification", "classification_report"),
 }
 """Those of `__all__` that are no modules: their module, and their name there."""

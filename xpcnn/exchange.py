@@ -6,11 +6,15 @@ from pathlib import Path
 
 from xpcnn.backend import Backend
 from xpcnn.data.files import as_path
+from xpcnn.data.reading import Pictures
 from xpcnn.errors import ConfigError, hint, missing
 from xpcnn.io.atomic import write_bytes
+from xpcnn.io.foreign.weights import classes_in, network_name, read_weights, write_weights
 from xpcnn.io.models import Facts
 from xpcnn.model import Model, model_of
 from xpcnn.model_arguments import as_classes
+from xpcnn.models import preset
+from xpcnn.network import Network
 from xpcnn.types import Shape
 from xpcnn.version import VERSION
 
@@ -94,6 +98,73 @@ def import_onnx(
             raise ConfigError(hint(message, "leave mean and std out"))
         model.set_normalisation(0.0 if mean is None else mean, 1.0 if std is None else std)
     return model
+
+
+def import_pytorch(
+    path: str | Path,
+    model: str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    backend: str | Backend = "numpy",
+    device: str | int | None = None,
+) -> Model:
+    """Return a preset with the weights of a PyTorch network of torchvision or timm.
+
+        model = xpcnn.import_pytorch("resnet18.safetensors", "resnet18")
+
+    The file is a state dict as safetensors, with torchvision's names for ResNet-18, 34 and 50,
+    VGG-11, 13 and 16 with and without batch norm, and MobileNetV2; with timm's names for
+    EfficientNet-Lite0. Values are taken as they are. The model has as many outputs as the file, and
+    normalises samples from 0 to 255 as the weights expect, by ImageNet's mean and deviation.
+    Pictures are cropped to 224 x 224.
+
+    Args:
+        path: the safetensors file. A pickle (`.pth`) is rejected, with the line that converts it.
+        model: a preset, or the path of a TOML file, with the same layers as the network.
+        classes: names of the classes; None if they are not known.
+        backend, device: as of `Model`.
+
+    Raises:
+        CheckpointError: the file cannot be read, or tensors do not fit; names them at once.
+        ConfigError: the network is none of those whose names are known.
+        BackendError: the backend cannot be used here.
+    """
+    layout = preset(model)
+    outputs = classes_in(path, network_name(layout.layers, layout.input_shape))
+    layout = layout.for_data(layout.input_shape, outputs)
+    network = Network(
+        layout.layers,
+        input_shape=layout.input_shape,
+        backend=backend,
+        device=device,
+        loss=layout.loss,
+    )
+    name = read_weights(network, path)
+    names = None if classes is None else as_classes(classes)
+    reading = None
+    if layout.input_shape[0] == 3:
+        reading = Pictures("RGB", layout.input_shape[1:], "crop", "bilinear")  # type: ignore[arg-type]  # of two sizes
+    origin = {"xpcnn": VERSION, "imported": str(path), "network": name}
+    return model_of(network, Facts(0, names, reading, origin))
+
+
+def export_pytorch(model: Model, path: str | Path) -> None:
+    """Write the weights of a model with the names of torchvision or timm, as safetensors.
+
+        network = torchvision.models.resnet18(num_classes=10)
+        network.load_state_dict(safetensors.torch.load_file("weights.safetensors"))
+
+    Mean and deviation of the samples are no part of such a file.
+
+    Args:
+        model: one of the networks that `import_pytorch` lists, with any number of classes.
+        path: the file; an older one is replaced.
+
+    Raises:
+        ConfigError: the network is none of these.
+        CheckpointError: the file cannot be written; an older one is untouched.
+    """
+    write_weights(model.network, path)
 
 
 def require_onnx() -> None:

@@ -3,9 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import xpcnn
 from tests.cli.conftest import Cli
+from tests.io.foreign.test_weights import narrow_file, narrow_model
 
 pytest.importorskip("onnx", reason="onnx: not installed (pip install 'xpcnn[onnx]')")
 
@@ -79,3 +83,34 @@ def test_names_of_classes_in_a_file(cli: Cli, trained: Path) -> None:
         "error: names.txt holds no names of classes\n"
         "Try: a text file in UTF-8, a name in each line\n",
     )
+
+
+def test_weights_of_pytorch(cli: Cli) -> None:
+    """Out, in, and as the start of a training on pictures with other classes."""
+    model = narrow_model("resnet18")
+    model.save("m.safetensors")
+    narrow_file("resnet18", Path("narrow.toml"))
+    ran = cli("export", "m.safetensors", "w.safetensors")
+    assert (ran.code, ran.err) == (0, "")
+    ran = cli("import", "w.safetensors", "again.safetensors", "--model", "narrow.toml", "--json")
+    assert json.loads(ran.out)["mean"] == [123.675, 116.28, 103.53]
+    ran = cli("train", "--init", "w.safetensors", "--dataset", "digits")
+    assert (ran.code, ran.err) == (
+        1,
+        "error: w.safetensors holds weights of PyTorch, which do not say of what network\n"
+        "Try: --model resnet18, the preset of that network\n",
+    )
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        folder = Path("photos", "cat" if i % 2 else "dog")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (50, 60, 3), "u1")).save(folder / f"{i}.png")
+    flags = ("--init", "w.safetensors", "--model", "narrow.toml", "--dataset", "photos")
+    ran = cli("train", *flags, "--epochs", "1", "--batch-size", "8", "--out", "run")
+    assert ran.code == 0, ran.err
+    assert "weights of w.safetensors: 40 of 41 layers" in ran.err
+    assert "mean and standard deviation of the samples: those of the file" in ran.err
+    trained = xpcnn.load("run/model.safetensors")
+    assert (trained.input_shape, trained.classes) == ((3, 48, 48), ("cat", "dog"))
+    assert trained.mean == (123.675, 116.28, 103.53)
+    assert cli("train", "--config", "run/config.toml", "--out", "again").code == 0

@@ -10,13 +10,15 @@ import numpy
 import pytest
 
 from tests.config.reading import from_config
+from tests.presets import SMALL, narrow
 from xpcnn import Model, data, models
 from xpcnn.config.tables import to_config
 from xpcnn.errors import ConfigError, ShapeError
 from xpcnn.layers import Conv2D, Dense, Sequential
 from xpcnn.losses import BCEWithLogits, SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD
-from xpcnn.types import flatten
+from xpcnn.sizes import sizes_of
+from xpcnn.summary import summarize
 
 CONVOLUTIONS_32_64 = 32 * 3 * 9 + 32 * 32 * 9 + 64 * 32 * 9 + 64 * 64 * 9  # their weights
 
@@ -50,6 +52,24 @@ COUNTS = {
         + 2 * (7 * 16 + 7 * 32 + 7 * 64)  # batch norms: 19 after 3 x 3, 2 after 1 x 1
         + 65 * 10
     ),
+    # as torchvision and timm have them
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "vgg16": 138_357_544,
+    "mobilenet-v2": 3_504_872,
+    "efficientnet-lite0": 4_652_008,
+    "resnet18-cifar": 11_173_962,
+}
+
+MULTIPLY_ADDS = {  # in millions: of the papers, and of resnet50 with the stride in the 3 x 3
+    "resnet18": 1_814,
+    "resnet34": 3_663,
+    "resnet50": 4_089,
+    "vgg16": 15_470,
+    "mobilenet-v2": 300,
+    "efficientnet-lite0": 385,
+    "resnet18-cifar": 555,
 }
 
 
@@ -68,8 +88,14 @@ def test_networks_without_biases_have_the_published_counts() -> None:
 
 
 def parameters(layers: Any, input_shape: tuple[int, ...]) -> int:
-    model = Model(layers, input_shape=input_shape)
-    return sum(math.prod(x.shape) for x in flatten(model.params).values())
+    return sum(map(math.prod, sizes_of(layers, input_shape).params.values()))
+
+
+@pytest.mark.parametrize("name", MULTIPLY_ADDS)
+def test_multiply_adds(name: str) -> None:
+    preset = models.preset(name)
+    found = summarize(preset.layers, preset.input_shape).multiply_adds
+    assert found // 1_000_000 == MULTIPLY_ADDS[name]
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -82,7 +108,7 @@ def test_a_preset_is_what_it_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_a_preset_predicts(name: str) -> None:
-    preset = models.preset(name)
+    preset = models.preset(name) if name in SMALL else narrow(name)
     model = Model(preset.layers, input_shape=preset.input_shape, loss=preset.loss)
     p = model.predict_proba(numpy.zeros((2, *preset.input_shape), numpy.uint8))
     assert p.shape == (2, preset.classes)

@@ -7,24 +7,26 @@ from xpcnn.cli.options import json_option, option
 
 @click.command("export")
 @click.argument("model", metavar="RUN|FILE")
-@click.argument("out", metavar="OUT.onnx")
+@click.argument("out", metavar="OUT.onnx|OUT.safetensors")
 @option("--force", is_flag=True, text="Write over a file that is there.")
 @json_option
 def command(model: str, out: str, force: bool, as_json: bool) -> None:
     """Write a model as an ONNX file, which ONNX Runtime and other programs run.
 
-    The file takes raw samples, any number at once, and normalises them itself: `images` in,
+    To a name that ends in .safetensors, write its weights with the names of torchvision or timm.
+
+    The ONNX file takes raw samples, any number at once, and normalises them itself: `images` in,
     `scores` and `probabilities` out (opset 17, IR version 8, float32). Names of the classes and how
     pictures are read are in its metadata. Needs pip install 'xpcnn[onnx]'.
     """
     from xpcnn.cli.opening import open_model
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.predictions import check_new
-    from xpcnn.exchange import export_onnx
+    from xpcnn.exchange import export_onnx, export_pytorch
 
     target = check_new(out, force)
     opened = open_model(model)
-    export_onnx(opened, target)
+    (export_pytorch if target.suffix == ".safetensors" else export_onnx)(opened, target)
     facts = {
         "model": model,
         "out": out,

@@ -6,8 +6,13 @@ from xpcnn.cli.options import json_option, option, sizes
 
 
 @click.command("import")
-@click.argument("file", metavar="FILE.onnx")
+@click.argument("file", metavar="FILE.onnx|FILE.safetensors")
 @click.argument("out", metavar="OUT.safetensors")
+@option(
+    "--model",
+    metavar="NAME|FILE.toml",
+    text="Preset of the network whose weights FILE.safetensors holds: resnet18.",
+)
 @option(
     "--input-shape",
     metavar="C,H,W",
@@ -31,6 +36,7 @@ from xpcnn.cli.options import json_option, option, sizes
 def command(
     file: str,
     out: str,
+    model: str | None,
     input_shape: str | None,
     output: str | None,
     class_names: str | None,
@@ -44,37 +50,47 @@ def command(
     The operators of convolutional classifiers become layers, residuals and branches included;
     whatever cannot is named, all at once. Nothing in the file is run. Needs
     pip install 'xpcnn[onnx]'.
+
+    With --model, the file is a state dict of PyTorch as safetensors, with the names of torchvision
+    or timm.
     """
+    if model is not None and any((input_shape, output, mean, std)):
+        raise click.UsageError("--model stands with --class-names alone.")
     from xpcnn.cli.class_names import read_class_names
     from xpcnn.cli.options import numbers
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.predictions import check_new
-    from xpcnn.exchange import import_onnx
+    from xpcnn.exchange import import_onnx, import_pytorch
 
     target = check_new(out, force)
-    model = import_onnx(
-        file,
-        input_shape=None if input_shape is None else sizes(input_shape),
-        output=output,
-        classes=None if class_names is None else read_class_names(class_names),
-        mean=None if mean is None else numbers(mean),
-        std=None if std is None else numbers(std),
-    )
-    model.save(target)
-    summary = model.summary(1)
-    for note in model.provenance["notes"]:
+    names = None if class_names is None else read_class_names(class_names)
+    if model is not None:
+        found = import_pytorch(file, model, classes=names)
+    else:
+        found = import_onnx(
+            file,
+            input_shape=None if input_shape is None else sizes(input_shape),
+            output=output,
+            classes=names,
+            mean=None if mean is None else numbers(mean),
+            std=None if std is None else numbers(std),
+        )
+    found.save(target)
+    summary = found.summary(1)
+    notes = found.provenance.get("notes", [])
+    for note in notes:
         say(f"note: {note}")
     facts = {
         "file": file,
         "out": out,
-        "input_shape": model.input_shape,
-        "outputs": model.output_shape[0],
-        "classes": model.classes,
-        "mean": model.mean,
-        "std": model.std,
+        "input_shape": found.input_shape,
+        "outputs": found.output_shape[0],
+        "classes": found.classes,
+        "mean": found.mean,
+        "std": found.std,
         "layers": len(summary.rows),
         "parameters": summary.parameters,
-        "notes": model.provenance["notes"],
+        "notes": notes,
     }
     words = f"wrote {out}: {len(summary.rows)} layers, {summary.parameters:,} parameters"
     answer(to_json(facts) if as_json else words)

@@ -7,7 +7,9 @@ import numpy
 
 from xpcnn.cli.options import device_name
 from xpcnn.data.files import shown
-from xpcnn.errors import CheckpointError, hint
+from xpcnn.errors import CheckpointError, ConfigError, hint
+from xpcnn.exchange import import_pytorch
+from xpcnn.io.foreign.weights import is_foreign
 from xpcnn.layers import Layer, Sequential
 from xpcnn.model import Model
 from xpcnn.model_files import load_model
@@ -26,6 +28,23 @@ def open_model(name: str, backend: str = "numpy", device: str | None = None) -> 
         BackendError: the backend cannot be used here.
     """
     return load_model(model_path(name), backend=backend, device=device_name(device))
+
+
+def open_init(name: str, preset_name: str | None) -> Model:
+    """Return the model whose weights a run starts from: a saved one, or weights of PyTorch.
+
+    preset_name: of the network of these weights, which do not say it themselves.
+
+    Raises:
+        CheckpointError, ConfigError: there is none, it cannot be read, or it does not fit.
+    """
+    path = model_path(name)
+    if not is_foreign(path):
+        return open_model(name)
+    if preset_name is None:
+        message = f"{name} holds weights of PyTorch, which do not say of what network"
+        raise ConfigError(hint(message, "--model resnet18, the preset of that network"))
+    return import_pytorch(path, preset_name)
 
 
 def network(name: str, shape: Shape | None) -> tuple[Layer, Shape, int]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from xpcnn import backend, data
 from xpcnn.cli.flags import Flags
-from xpcnn.cli.opening import model_path, open_model
+from xpcnn.cli.opening import model_path, open_init
 from xpcnn.cli.options import device_name, image_size
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS
@@ -19,6 +19,7 @@ from xpcnn.data import Dataset
 from xpcnn.data.reading import Pictures, observed
 from xpcnn.data.stored import Stored
 from xpcnn.errors import ConfigError, hint
+from xpcnn.io.foreign.weights import is_foreign
 from xpcnn.io.weights import LoadedWeights, take_weights
 from xpcnn.model import Model
 from xpcnn.models import preset
@@ -63,14 +64,16 @@ def prepare(request: Request) -> Plan:
     """
     flags = request.flags
     library = backend.load(flags.backend, device_name(flags.device))
-    source = None if flags.init is None else open_model(flags.init)
+    source = None if flags.init is None else open_init(flags.init, flags.model)
     given, size = None, image_size(flags.image_size)
     if flags.model is not None:
         given = preset(flags.model)
     elif source is not None:
         given = preset_of(source, "init")
-        if size is None and data.is_path(flags.dataset) and len(source.input_shape) == 3:
-            size = source.input_shape[1], source.input_shape[2]
+    foreign = flags.init is not None and is_foreign(flags.init)
+    decides = size is None and (foreign or flags.model is None) and data.is_path(flags.dataset)
+    if source is not None and decides and len(source.input_shape) == 3:
+        size = source.input_shape[1], source.input_shape[2]
     whole, validation, test = _read(flags, size)
     own_pictures = data.is_path(flags.dataset) and isinstance(whole.reading, Pictures)
     if flags.image_size is None and own_pictures:  # the run's file says what was chosen
@@ -99,9 +102,8 @@ def prepare(request: Request) -> Plan:
     init = loaded = None
     if source is not None and flags.init is not None:
         init = model_path(flags.init)
-        loaded = take_weights(
-            model.network, source.network, flags.init, model.classes, source.classes
-        )
+        known = () if foreign else source.classes  # of weights of PyTorch, the head is not taken
+        loaded = take_weights(model.network, source.network, flags.init, model.classes, known)
     to_config(model.layers)  # rejects now what could not be saved in the end
     model.reading = whole.reading or observed(whole.images)
     recipe_for(model.network, settings.training, model.seed)  # rejects patterns that fit nothing

@@ -1,0 +1,216 @@
+"""Weights of PyTorch's networks in and out: a safetensors file with the names of torchvision.
+
+Values are the same to the bit; matrices of dense layers are transposed. Files that are read are not
+trusted: names, shapes and types are checked before any tensor is read. Pickles are not read.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy
+
+from xpcnn.data.files import as_path, open_regular, shown
+from xpcnn.errors import CheckpointError, ConfigError, hint
+from xpcnn.io.atomic import write_bytes
+from xpcnn.io.foreign.names import IMAGENET, NETWORKS, NORMALISATION, Kind, Names
+from xpcnn.io.model_file import KEY, Spec, check_tensors
+from xpcnn.io.models import BUFFERS
+from xpcnn.layers import BatchNorm, Conv2D, Dense, Layer
+from xpcnn.network import Network
+from xpcnn.sizes import sizes_of
+from xpcnn.types import Shape, flatten, unflatten_like
+
+_KINDS: Mapping[type, Kind] = {Conv2D: "conv", BatchNorm: "norm", Dense: "dense"}
+_LEAVES = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "running_var"}
+"""Our names of arrays that have another name there."""
+_TYPES = {"F32": "float32", "F64": "float64"}
+_COUNTER = "num_batches_tracked"
+"""A tensor of PyTorch's batch norm that counts batches, and that nothing depends on."""
+_CONVERT = (
+    """python -c "import torch; from safetensors.torch import save_file; save_file("""
+    """dict(torch.load('{0}', weights_only=True)), '{1}.safetensors')\""""
+)
+
+
+def is_foreign(path: str | Path) -> bool:
+    """Whether a file holds weights that xpcnn has not written: a pickle, or other safetensors."""
+    path = Path(path)
+    if not os.path.isfile(path):
+        return False
+    return _is_pickle(path) or (path.suffix == ".safetensors" and not _is_own(path))
+
+
+def classes_in(path: str | Path, name: str) -> int:
+    """Return the number of outputs that the last layer has in a file.
+
+    name: of the network, as of `NETWORKS`.
+
+    Raises:
+        CheckpointError: the file cannot be read, or has no such layer.
+    """
+    last, _ = NETWORKS[name][-1]
+    specs = _specs(as_path(path))
+    if f"{last}.weight" not in specs:
+        message = f"{path} has no {last}.weight, which {name} ends with"
+        raise CheckpointError(hint(message, _advice(specs)))
+    return specs[f"{last}.weight"].shape[0]
+
+
+def network_name(layers: Layer, input_shape: Shape) -> str:
+    """Return the name of a network there, by the kinds of its layers.
+
+    Raises:
+        ConfigError: it is none of those whose names are known.
+    """
+    kinds = [kind for _, kind in _kinds(layers, sizes_of(layers, input_shape).params)]
+    for name, names in NETWORKS.items():
+        if kinds == [kind for _, kind in names]:
+            return name
+    message = "the network is none of those whose names in PyTorch are known"
+    raise ConfigError(hint(message, f"one of {', '.join(NETWORKS)}; or export to .onnx"))
+
+
+def read_weights(network: Network, path: str | Path) -> str:
+    """Give a network the weights of a file, and its normalisation; return the network's name.
+
+    Raises:
+        CheckpointError: the file cannot be read, or tensors do not fit; names them at once.
+        ConfigError: the network is none of those whose names are known.
+    """
+    path = as_path(path)
+    name = network_name(network.layers, network.input_shape)
+    found = _specs(path)
+    own = _own_names(network, NETWORKS[name])
+    arrays = flatten(network.params) | flatten(network.buffers, BUFFERS)
+    wanted = {there: _turned(tuple(arrays[here].shape)) for here, there in own.items()}
+    types = {there: found[there].dtype if there in found else "float32" for there in wanted}
+    expected = {there: Spec(shape, types[there]) for there, shape in wanted.items()}
+    try:
+        check_tensors(str(path), expected, found)
+    except CheckpointError as error:
+        message = str(error).partition("\nTry: ")[0]
+        raise CheckpointError(hint(message, _advice(found))) from error
+    tensors = _tensors(path, found)
+    new = {here: _transposed(tensors[there]) for here, there in own.items()}
+    if bad := [own[here] for here, x in new.items() if not numpy.isfinite(x).all()]:
+        message = f"{path}: {', '.join(bad[:5])} hold NaN or infinity"
+        raise CheckpointError(hint(message, "get the file again, or an earlier copy"))
+    device = {here: network.backend.from_host(x.astype(network.dtype)) for here, x in new.items()}
+    network.params = unflatten_like(network.params, device)
+    network.buffers = unflatten_like(network.buffers, device, BUFFERS)
+    if network.input_shape[0] == 3:
+        network.mean, network.std = NORMALISATION.get(name, IMAGENET)
+    return name
+
+
+def write_weights(network: Network, path: str | Path) -> None:
+    """Write the weights of a network to a file that PyTorch's network of the same name reads.
+
+    Raises:
+        ConfigError: the network is none of those whose names are known.
+        CheckpointError: the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    names = NETWORKS[network_name(network.layers, network.input_shape)]
+    arrays = flatten(network.params) | flatten(network.buffers, BUFFERS)
+    host = network.backend.to_host
+    tensors = {
+        there: numpy.asarray(_transposed(host(arrays[here])), order="C")
+        for here, there in _own_names(network, names).items()
+    }
+    counters = {f"{at}.{_COUNTER}": numpy.array(0) for at, kind in names if kind == "norm"}
+    write_bytes(as_path(path), save(tensors | counters, {"format": "pt"}))
+
+
+def _own_names(network: Network, names: Names) -> dict[str, str]:
+    """Return the name of every array there by its path here."""
+    paths = [*flatten(network.params), *flatten(network.buffers, BUFFERS)]
+    ours = _kinds(network.layers, flatten(network.params))
+    at = {path: there for (path, _), (there, _) in zip(ours, names, strict=True)}
+    found = {}
+    for path in paths:
+        layer, _, leaf = path.removeprefix(BUFFERS).rpartition(".")
+        found[path] = f"{at[layer]}.{_LEAVES.get(leaf, leaf)}"
+    return found
+
+
+def _kinds(layers: Layer, params: Iterable[str]) -> list[tuple[str, Kind | None]]:
+    """Return path and kind of every layer that has one of the parameters, in order."""
+    with_parameters = {path.rpartition(".")[0] for path in params}
+    found: list[tuple[str, Kind | None]] = []
+
+    def walk(layer: Layer, path: str) -> None:
+        if hasattr(layer, "children"):
+            for name, child in layer.children():
+                walk(child, f"{path}.{name}" if path else name)
+        elif path in with_parameters:
+            found.append((path, _KINDS.get(type(layer))))
+
+    walk(layers, "")
+    return found
+
+
+def _turned(shape: Shape) -> Shape:
+    """Return the shape there: of a matrix, the other way round."""
+    return shape[::-1] if len(shape) == 2 else shape
+
+
+def _transposed(x: numpy.ndarray) -> numpy.ndarray:
+    return x.T if x.ndim == 2 else x
+
+
+def _advice(found: Mapping[str, Spec]) -> str:
+    """Return what to try: the network whose names a file has, if there is one."""
+    for name, names in NETWORKS.items():
+        if all(f"{at}.weight" in found for at, _ in names):
+            return f"the network that the file is of: {name}"
+    return f"a file of one of {', '.join(NETWORKS)}"
+
+
+def _specs(path: Path) -> dict[str, Spec]:
+    """Return what the tensors of a file look like, without counters."""
+    from safetensors import SafetensorError, safe_open
+
+    if _is_pickle(path):
+        message = f"{path} is a pickle, which can run code, and is not read"
+        raise CheckpointError(hint(message, _CONVERT.format(path, path.stem)))
+    if _is_own(path):
+        message = f"{path} is a model of xpcnn, not weights of PyTorch"
+        raise CheckpointError(hint(message, "xpcnn.load(path)"))
+    try:
+        with safe_open(path, framework="numpy") as file:
+            parts = {name: file.get_slice(name) for name in sorted(file.keys())}
+            return {
+                name: Spec(tuple(part.get_shape()), _TYPES.get(part.get_dtype(), part.get_dtype()))
+                for name, part in parts.items()
+                if not name.endswith(_COUNTER)
+            }
+    except (SafetensorError, OSError) as error:
+        message = f"{shown(path)} is no whole safetensors file: {error}"
+        raise CheckpointError(hint(message, "get the file again")) from error
+
+
+def _tensors(path: Path, found: Mapping[str, Spec]) -> dict[str, numpy.ndarray]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return {name: file.get_tensor(name) for name in found}
+
+
+def _is_own(path: Path) -> bool:
+    """Whether xpcnn wrote a safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return KEY in (file.metadata() or {})
+    except (SafetensorError, OSError, ValueError):
+        return False
+
+
+def _is_pickle(path: Path) -> bool:
+    """Whether a file is what torch.save writes: a zip archive, or a bare pickle."""
+    with open_regular(path, CheckpointError) as file:
+        return file.read(4)[:2] in (b"PK", b"\x80\x02")
