@@ -168,6 +168,9 @@ def _pool(
 def _adaptive_avg_pool(graph: Builder, layer: public.AdaptiveAvgPool2D, own: Own, x: str) -> str:
     """The means of rows, then of columns, as products with matrices of 1/N and 0."""
     (_, h, w), (ho, wo) = own.shape, pair(layer.size)
+    if h % ho == 0 and w % wo == 0:
+        size = (h // ho, w // wo)
+        return graph.node("AveragePool", x, kernel_shape=size, strides=size)
     x = graph.node("MatMul", graph.constant("rows", _means(h, ho)), x)
     return graph.node("MatMul", x, graph.constant("columns", _means(w, wo).T))
 
