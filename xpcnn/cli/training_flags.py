@@ -23,8 +23,9 @@ TRAINING: Mapping[str, list[Option]] = {
         option(
             "--model",
             metavar="NAME|FILE.toml",
-            text="A file, or a preset: digits, kaggle, large, large-bn, lenet5, medium, "
-            "mnist-best, photo, resnet20, sigmoid-binary, small, tiny, two-conv, xor. By "
+            text="A file, or a preset: digits, efficientnet-lite0, kaggle, large, large-bn, "
+            "lenet5, medium, mnist-best, mobilenet-v2, photo, resnet18, resnet18-cifar, resnet20, "
+            "resnet34, resnet50, sigmoid-binary, small, tiny, two-conv, vgg16, xor. By "
             "default, by the shape of the data: digits for 8x8, small for 28x28, medium for "
             "32x32 in colour, photo for photographs and all else.",
         ),
@@ -33,7 +34,8 @@ TRAINING: Mapping[str, list[Option]] = {
             metavar="RUN|FILE",
             text="Start from the weights of a run or a model file, where layers have the same "
             "path and shapes. Without --model, from its network too, with a new head for "
-            "other classes.",
+            "other classes. Or from the weights of a PyTorch network as safetensors, with "
+            "--model resnet18 or another preset of that network.",
         ),
         option(
             "--freeze",
