@@ -8,12 +8,13 @@ import pytest
 from tests.group.members import Member, Table, together
 from xpcnn import Model
 from xpcnn.data import Dataset
-from xpcnn.data.augment import Crop, CutMix, Flip, Mixup, Noise
+from xpcnn.data.augment import Crop, CutMix, Flip, Mixup, Noise, RandAugment
 from xpcnn.errors import ConfigError
 from xpcnn.group import ALONE, Rows, by_first, rows_of
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Sequential
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.models import preset
+from xpcnn.optimizers import LAMB
 from xpcnn.random import uniform
 from xpcnn.types import flatten
 
@@ -67,6 +68,7 @@ def assert_equal(found: list[Any], expected: Any) -> None:
         {"augment": [Flip(), Crop(1), Noise(0.1), Mixup(0.4), CutMix()]},
         {"augment": [Flip(), Crop(1), Noise(0.1)]},
         {"accumulate": 3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3},
+        {"swa": 1, "optimizer": LAMB(0.01), "augment": [RandAugment()]},
         {"validate_every": 2, "patience": 1, "epochs": 5},
         {"metrics": [first_and_last], "batch_size": 6},
         {"loss": SoftmaxCrossEntropy(class_weights=(3.0, 1.0, 0.5))},
@@ -78,6 +80,7 @@ def assert_equal(found: list[Any], expected: Any) -> None:
         "mixing",
         "augment",
         "accumulate",
+        "swa",
         "patience",
         "metrics",
         "weights",
