@@ -31,6 +31,16 @@ NETWORKS: dict[str, list[Layer]] = {
         layers.GlobalAvgPool2D(),
     ],
     "adaptive": [layers.AdaptiveMaxPool2D((5, 4)), layers.AdaptiveAvgPool2D((3, 2))],
+    "mobile": [
+        layers.DepthwiseConv2D(3, multiplier=2, padding=1, stride=2),
+        layers.GroupNorm(2),
+        layers.SpatialDropout(0.0),
+    ],
+    "larger": [
+        layers.ConvTranspose2D(4, 3, stride=2, padding=1, output_padding=1, groups=2),
+        layers.LayerNorm(),
+        layers.Upsample((1, 2), "bilinear"),
+    ],
     "ceil": [layers.AvgPool2D(2, ceil_mode=True, count_include_pad=False), layers.Flatten()],
     "reshape": [layers.Flatten(), layers.Reshape((6, 2, 7)), layers.Conv2D(2, 2), layers.Flatten()],
     "branches": [
@@ -56,6 +66,7 @@ def test_twins_of_presets(found: Preset) -> None:
 def test_twins_of_elementwise_layers() -> None:
     others: dict[type, Layer] = {
         layers.Dropout: layers.Dropout(0.0),
+        layers.SpatialDropout: layers.SpatialDropout(0.0),
         layers.Reshape: layers.Reshape((7, 6, 2)),
     }
     for kind in twin.ELEMENTWISE:

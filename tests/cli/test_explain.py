@@ -29,7 +29,10 @@ ARGUMENTS = {
     "Dropout": (0.5,),
     "Reshape": ((1, 2, 2),),
     **dict.fromkeys(("AvgPool2D", "MaxPool2D", "MinPool2D"), (2,)),
-    **dict.fromkeys(("AdaptiveAvgPool2D", "AdaptiveMaxPool2D"), (2,)),
+    **dict.fromkeys(
+        ("AdaptiveAvgPool2D", "AdaptiveMaxPool2D", "DepthwiseConv2D", "GroupNorm"), (2,)
+    ),
+    "ConvTranspose2D": (2, 3),
 }
 
 

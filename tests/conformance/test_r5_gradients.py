@@ -144,7 +144,36 @@ def others() -> Iterator[Case]:
             yield Case(network, (2, 6, 6), batch, contiguous)
 
 
-CASES = [*convolutions(), *pools(), *others()]
+def transposed() -> Iterator[Case]:
+    def make(
+        size: Any, stride: Any, padding: Any, more: Any, dilation: Any, groups: int, image: Any
+    ) -> tuple[Layer, Shape]:
+        options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+        layer = layers.ConvTranspose2D(4, size, output_padding=more, groups=groups, **options)
+        return layer, (4, *image)
+
+    paddings = [0, 1, "same", ((0, 1), (2, 0))]
+    return drawn(40, make, [1, 3, (2, 3)], [1, 2, (2, 1)], paddings, [0, (1, 0)], [1, 2], [1, 2, 4])
+
+
+def others_of_images() -> Iterator[Case]:
+    made: list[Layer] = [
+        layers.DepthwiseConv2D(3, padding=1),
+        layers.DepthwiseConv2D((2, 3), multiplier=2, stride=2, padding="same"),
+        layers.LayerNorm(eps=1e-3),
+        layers.LayerNorm(1, eps=1e-3),
+        layers.GroupNorm(2, eps=1e-3),
+        layers.GroupNorm(4, eps=1e-3),
+        layers.Upsample(),
+        layers.Upsample((3, 2), "bilinear"),
+        layers.SpatialDropout(0.3),
+        Residual(layers.StochasticDepth(0.3)),
+    ]
+    for layer, batch in itertools.product(made, [1, 3]):
+        yield Case(layer, (4, 3, 5), batch, batch == 1)
+
+
+CASES = [*convolutions(), *pools(), *others(), *transposed(), *others_of_images()]
 
 
 def problem(case: Case, lib: Lib, seed: int) -> str | None:
@@ -162,7 +191,7 @@ def test_every_value_of_every_hyperparameter_is_drawn() -> None:
     for wanted in (
         *("stride=3", "stride=(2, 1)", "padding='same'", "padding=((0, 1), (2, 0))", "groups=4"),
         *("dilation=2", "dilation=(1, 2)", "size=(3, 1)", "ceil_mode=True", "MinPool2D"),
-        *("count_include_pad=False", "bias=False", "stride=None"),
+        *("count_include_pad=False", "bias=False", "stride=None", "output_padding=(1, 0)"),
     ):
         assert any(wanted in text for text in texts), wanted
 

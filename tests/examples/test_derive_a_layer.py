@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 from tests.pages import ROOT, blocks
-from xpcnn.ops.reference import conv2d
+from xpcnn.ops.reference import conv
 from xpcnn.testing import GradientError
 
 GUIDE = ROOT / "examples" / "guides" / "derive_a_layer.md"
@@ -18,6 +18,7 @@ SCRIPT = GUIDE.with_suffix(".py")
 TEXT = GUIDE.read_text(encoding="utf-8")
 CODE = {block.name: block.text for block in blocks(TEXT)}
 IN_ORDER = ("example", "forward", "backward", "matrices", "difference", "check", "mistake")
+QUOTED = ("reference", "reference pullback", "im2col", "col2im")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def names() -> dict[str, Any]:
 
 
 def test_every_block_is_run_or_quoted() -> None:
-    assert {*CODE} == {*IN_ORDER, "reference", "reference pullback", "message"}
+    assert {*CODE} == {*IN_ORDER, *QUOTED, "message"}
     assert [name for name in CODE if name in IN_ORDER] == [*IN_ORDER]
 
 
@@ -52,9 +53,9 @@ def test_numbers_in_the_text_are_those_of_the_code(names: dict[str, Any]) -> Non
     assert f"print(y[0, 0])  # {y.astype(int).tolist()}" in TEXT
 
 
-@pytest.mark.parametrize("name", ["reference", "reference pullback"])
+@pytest.mark.parametrize("name", QUOTED)
 def test_quoted_lines_are_the_references(name: str) -> None:
-    source = [line.strip() for line in inspect.getsource(conv2d).splitlines()]
+    source = [line.strip() for line in inspect.getsource(conv).splitlines()]
     quoted = [line.strip() for line in CODE[name].splitlines()]
     start = source.index(quoted[0])
     assert source[start : start + len(quoted)] == quoted

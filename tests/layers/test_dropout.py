@@ -8,7 +8,15 @@ from tests.lib import Lib
 from xpcnn import random
 from xpcnn.errors import ConfigError, XpcnnError
 from xpcnn.initializers import Draw
-from xpcnn.layers import Context, Dropout, ReLU, Sequential
+from xpcnn.layers import (
+    Context,
+    Dropout,
+    ReLU,
+    Residual,
+    Sequential,
+    SpatialDropout,
+    StochasticDepth,
+)
 from xpcnn.types import Array, Shape
 
 
@@ -34,6 +42,33 @@ def test_the_known_answer(lib: Lib) -> None:
     assert_same(back(lib.asarray([[1.0, 1.0, 1.0, 1.0]]))[0], [[2.0, 2.0, 0.0, 2.0]], lib)
 
 
+def test_channels_and_samples_as_a_whole(lib: Lib) -> None:
+    """The words of the known answer, one for each channel, or for each sample."""
+    layers = [ReLU(), ReLU(), ReLU()]
+    x = numpy.arange(1.0, 9.0).reshape(1, 4, 1, 2)
+    network = Sequential([*layers, SpatialDropout(0.5)])
+    params, buffers, _ = network.init((4, 1, 2), Draw(0))
+    y, _, back = network.forward(params, buffers, lib.asarray(x), context(lib))
+    kept = numpy.asarray([[2.0, 2.0], [2.0, 2.0], [0.0, 0.0], [2.0, 2.0]]).reshape(x.shape)
+    assert_same(y, kept * x, lib)
+    assert_same(back(lib.asarray(numpy.ones(x.shape)))[0], kept, lib)
+
+    samples = x.reshape(4, 1, 1, 2)
+    network = Sequential([*layers, StochasticDepth(0.5)])
+    y, _, back = network.forward(params, buffers, lib.asarray(samples), context(lib))
+    assert_same(y, kept.reshape(samples.shape) * samples, lib)
+    assert_same(back(lib.asarray(numpy.ones(samples.shape)))[0], kept.reshape(samples.shape), lib)
+
+
+def test_stochastic_depth_leaves_the_shortcut(lib: Lib) -> None:
+    """Of a residual that doubles x: 3 x where the body is kept and scaled, x where it is not."""
+    network = Residual(StochasticDepth(0.5))
+    x = numpy.arange(1.0, 9.0).reshape(8, 1)
+    y, _, _ = network.forward({"body": {}}, {"body": {}}, lib.asarray(x), context(lib))
+    ratios = lib.to_host(y) / x
+    assert sorted({float(r) for r in ratios.ravel()}) == [1.0, 3.0]
+
+
 def test_draws_depend_on_seed_path_and_step_alone(lib: Lib) -> None:
     one = dropped(lib, context(lib).at("a"))
     assert dropped(lib, context(lib).at("a")) == one
@@ -51,7 +86,10 @@ def test_the_mean_stays(lib: Lib) -> None:
 
 def test_inference_and_rate_0_change_nothing(lib: Lib) -> None:
     x = lib.asarray([[1.0, 2.0]])
-    for layer, ctx in ((Dropout(0.5), context(lib, training=False)), (Dropout(0.0), context(lib))):
+    kinds = (Dropout, SpatialDropout, StochasticDepth)
+    cases = [(kind(0.5), context(lib, training=False)) for kind in kinds]
+    cases += [(kind(0.0), context(lib)) for kind in kinds]
+    for layer, ctx in cases:
         y, _, back = layer.forward({}, {}, x, ctx)
         assert y is x
         assert back(x) == (x, {})

@@ -1,5 +1,6 @@
 """Every refusal of a layer, when it is made and when it is placed in a network, and its text."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,14 +15,19 @@ from xpcnn.layers import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
+    ConvTranspose2D,
     Dense,
+    DepthwiseConv2D,
     GlobalAvgPool2D,
     GlobalMaxPool2D,
+    GroupNorm,
     HardTanh,
     Layer,
+    LayerNorm,
     MaxPool2D,
     MinPool2D,
     Reshape,
+    Upsample,
 )
 
 IMAGES_FIRST = "\nTry: a Reshape((c, h, w)) layer before it, or image layers before Flatten"
@@ -40,6 +46,31 @@ WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
     (
         lambda: Dense(10.5),  # type: ignore[arg-type]  # on purpose
         "Dense: units is 10.5, expected a whole number of at least 1\nTry: units=1, or more",
+    ),
+    (
+        lambda: DepthwiseConv2D(3, multiplier=0),
+        "DepthwiseConv2D: multiplier is 0, expected a whole number of at least 1\n"
+        "Try: multiplier=1, or more",
+    ),
+    (
+        lambda: ConvTranspose2D(3, 2, groups=2),
+        "ConvTranspose2D: 3 filters cannot be cut into 2 groups\n"
+        "Try: a number of groups that divides the number of filters",
+    ),
+    (
+        lambda: ConvTranspose2D(3, 2, stride=2, padding="same", output_padding=1),
+        "ConvTranspose2D: output_padding is 1, expected a whole number, 0 with padding 'same'\n"
+        "Try: output_padding=0, or 1 with stride=2",
+    ),
+    (
+        lambda: Upsample((2, 0)),
+        "Upsample: factor is (2, 0), expected a whole number of at least 1, or a pair\n"
+        "Try: factor=2, or factor=(2, 1) for rows and columns",
+    ),
+    (
+        lambda: LayerNorm((2, 1)),
+        "LayerNorm: axes is (2, 1), expected axes from 1 on in rising order\n"
+        "Try: axes=(1, 2, 3), all of images",
     ),
     (
         lambda: Conv2D("16", 3),  # type: ignore[arg-type]  # on purpose
@@ -124,6 +155,19 @@ WHEN_PLACED: list[tuple[Layer, tuple[int, ...], str]] = [
         + IMAGES_FIRST,
     ),
     (
+        DepthwiseConv2D(9),
+        (3, 8, 8),
+        "DepthwiseConv2D: a window of 9 x 9 does not fit into an image of 8 x 8 (h x w, padding "
+        "included)\n"
+        "Try: a smaller size or dilation, more padding, or fewer layers that shrink the image",
+    ),
+    (
+        ConvTranspose2D(2, 3, padding=9),
+        (3, 8, 8),
+        "ConvTranspose2D: padding 9 cuts off the whole output, which would be -8 x -8\n"
+        "Try: less padding",
+    ),
+    (
         GlobalAvgPool2D(),
         (8,),
         "GlobalAvgPool2D: samples have shape (8,), expected images (channels, height, width)"
@@ -140,6 +184,23 @@ WHEN_PLACED: list[tuple[Layer, tuple[int, ...], str]] = [
         (3, 8, 8),
         "Reshape: a sample of shape (3, 8, 8) (192 elements) does not fit (4, 5)\n"
         "Try: a shape of 192 elements, or -1 for one length that follows from the others",
+    ),
+    (
+        LayerNorm(3),
+        (3, 8),
+        "LayerNorm: a batch of 3 axes has no axis 3\nTry: axes from 1 to 2",
+    ),
+    (
+        GroupNorm(4),
+        (6, 8, 8),
+        "GroupNorm: 6 channels cannot be cut into 4 groups\n"
+        "Try: a number of groups that divides the number of channels",
+    ),
+    (
+        GroupNorm(1),
+        (3, 8),
+        "GroupNorm: samples have shape (3, 8), expected (c, h, w) or (c,)\n"
+        "Try: a Flatten() or Reshape((c, h, w)) layer before it",
     ),
     (
         BatchNorm(),
@@ -165,5 +226,5 @@ def test_hyperparameters_are_checked_when_a_layer_is_made(make: Any, text: str) 
     ("layer", "shape", "text"), WHEN_PLACED, ids=[text[:40] for *_, text in WHEN_PLACED]
 )
 def test_shapes_are_checked_when_it_is_placed(layer: Layer, shape: Any, text: str) -> None:
-    error = ConfigError if "padding alone" in text else ShapeError
+    error = ConfigError if re.search("padding alone|no axis|cut into 4", text) else ShapeError
     assert text_of(lambda: layer.init(shape, Draw(0)), error) == text

@@ -54,6 +54,21 @@ EVERY: list[Row] = [
         first(ops.conv2d, padding="same", stride=(2, 3)),
     ),
     (
+        layers.DepthwiseConv2D((3, 2), multiplier=2, stride=2),
+        *(IMAGE, (8, 2, 2), {"weight": (8, 1, 3, 2), "bias": (8,)}, {}),
+        first(ops.conv2d, groups=4, stride=2),
+    ),
+    (
+        layers.ConvTranspose2D(6, (3, 2), stride=2, padding=1, output_padding=(0, 1), groups=2),
+        *(IMAGE, (6, 11, 9), {"weight": (4, 3, 3, 2), "bias": (6,)}, {}),
+        first(ops.conv_transpose2d, stride=2, padding=1, output_padding=(0, 1), groups=2),
+    ),
+    (
+        layers.ConvTranspose2D(3, 3, stride=(2, 3), padding="same", bias=False),
+        *(IMAGE, (3, 12, 15), {"weight": (4, 3, 3, 3)}, {}),
+        first(ops.conv_transpose2d, stride=(2, 3), padding="same"),
+    ),
+    (
         layers.Dense(3),
         *((7,), (3,), {"weight": (7, 3), "bias": (3,)}, {}),
         first(ops.dense),
@@ -115,6 +130,27 @@ EVERY: list[Row] = [
         *((3,), (3,), {"gamma": (3,), "beta": (3,)}, {"mean": (3,), "var": (3,)}),
         lambda x, gamma, beta: ops.batch_norm(x, gamma, beta)[0][0],
     ),
+    (
+        layers.LayerNorm(eps=0.1),
+        *(IMAGE, IMAGE, {"gamma": IMAGE, "beta": IMAGE}, {}),
+        first(ops.layer_norm, axes=(1, 2, 3), eps=0.1),
+    ),
+    (
+        layers.LayerNorm(1),
+        *(IMAGE, IMAGE, {"gamma": (4,), "beta": (4,)}, {}),
+        first(ops.layer_norm, axes=(1,)),
+    ),
+    (
+        layers.GroupNorm(2, eps=0.1),
+        *(IMAGE, IMAGE, {"gamma": (4,), "beta": (4,)}, {}),
+        first(ops.group_norm, groups=2, eps=0.1),
+    ),
+    (layers.Upsample((2, 1)), IMAGE, (4, 12, 5), {}, {}, first(ops.upsample2d, size=(12, 5))),
+    (
+        layers.Upsample(2, "bilinear"),
+        *(IMAGE, (4, 12, 10), {}, {}),
+        first(ops.upsample2d, size=(12, 10), mode="bilinear"),
+    ),
     (layers.PReLU(), IMAGE, IMAGE, {"slope": (4,)}, {}, first(ops.prelu)),
     (layers.ReLU(), IMAGE, IMAGE, {}, {}, first(ops.relu)),
     (layers.ReLU6(), IMAGE, IMAGE, {}, {}, first(ops.relu6)),
@@ -152,7 +188,8 @@ every_layer = pytest.mark.parametrize(
 
 def test_every_layer_has_a_row() -> None:
     rows = {type(row[0]).__name__ for row in EVERY}
-    elsewhere = {"Sequential", "Residual", "Multiply", "Concat", "Dropout"}  # in files of their own
+    elsewhere = {"Sequential", "Residual", "Multiply", "Concat"}
+    elsewhere |= {"Dropout", "SpatialDropout", "StochasticDepth"}  # in files of their own
     no_layers = {"Context", "Layer", "LayerPullback"}
     assert rows == set(layers.__all__) - elsewhere - no_layers
 

@@ -9,7 +9,17 @@ from tests.compare import assert_same
 from tests.lib import Lib
 from xpcnn.errors import ShapeError
 from xpcnn.initializers import Draw
-from xpcnn.layers import BatchNorm, Context, Conv2D, Layer, MaxPool2D, ReLU, Sequential
+from xpcnn.layers import (
+    BatchNorm,
+    Context,
+    Conv2D,
+    DepthwiseConv2D,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    ReLU6,
+    Sequential,
+)
 from xpcnn.layers.fuse import IN_INFERENCE, IN_TRAINING, fusion
 from xpcnn.types import Array, flatten, map_tree
 
@@ -29,6 +39,7 @@ CONV, POOL = Conv2D(5, 3, padding=1), MaxPool2D(2)
         ([BatchNorm(), ReLU(), MaxPool2D(3, stride=2)], 2),
         ([BatchNorm(), POOL], 0),
         ([CONV, BatchNorm(), ReLU()], 0),
+        ([DepthwiseConv2D(3), ReLU(), POOL], 3),
         ([CONV, POOL], 0),
         ([ReLU(), CONV], 0),
     ],
@@ -44,6 +55,8 @@ def test_what_becomes_one(layers: list[Layer], count: int) -> None:
         ([CONV, BatchNorm(), ReLU(), POOL], 4),
         ([CONV, BatchNorm(), ReLU(), MaxPool2D(3, stride=2)], 3),
         ([CONV, BatchNorm(), POOL], 2),
+        ([DepthwiseConv2D(3), BatchNorm(), ReLU(), POOL], 4),
+        ([DepthwiseConv2D(3), BatchNorm(), ReLU6()], 2),
         ([CONV, ReLU(), BatchNorm()], 2),
         ([BatchNorm(), ReLU()], 0),
     ],
@@ -56,7 +69,8 @@ def test_what_becomes_one_in_inference(layers: list[Layer], count: int) -> None:
 @pytest.mark.parametrize("bias", [False, True])
 def test_batch_norm_is_folded_into_the_filters_in_inference_alone(lib: Lib, bias: bool) -> None:
     head: list[Layer] = [Conv2D(3, 3, bias=bias), BatchNorm(eps=0.5), ReLU(), POOL]
-    layers = [*head, Conv2D(4, 2, groups=1), BatchNorm(), ReLU(), Conv2D(2, 1), BatchNorm()]
+    depthwise = DepthwiseConv2D(2, multiplier=2, bias=bias)
+    layers = [*head, depthwise, BatchNorm(), ReLU(), Conv2D(2, 1), BatchNorm()]
     rng = numpy.random.default_rng(0)
     x = lib.asarray(rng.normal(size=(5, 2, 9, 8)))
     params, buffers, _ = Sequential(layers).init((2, 9, 8), Draw(0))

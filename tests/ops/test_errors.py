@@ -96,6 +96,47 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         "((top, bottom), (left, right)), 'same' or 'valid'\n"
         "Try: padding=1, or padding='same' to keep the size",
     ),
+    (
+        lambda z: ops.conv_transpose2d(z(1, 3, 8, 8), z(4, 2, 3, 3)),
+        ShapeError,
+        "conv_transpose2d: x has 3 channels, w expects 4\n"
+        "Try: x with 4 channels, or weights made for 3",
+    ),
+    (
+        lambda z: ops.conv_transpose2d(z(1, 3, 8, 8), z(3, 2, 3, 3), groups=2),
+        ConfigError,
+        "conv_transpose2d: 3 channels cannot be cut into 2 groups\n"
+        "Try: a number of groups that divides the number of channels",
+    ),
+    (
+        lambda z: ops.conv_transpose2d(z(1, 3, 8, 8), z(3, 2, 3, 3), z(3)),
+        ShapeError,
+        "conv_transpose2d: b has shape (3,), expected (2,): one entry per filter\n"
+        "Try: give b the shape (2,)",
+    ),
+    (
+        lambda z: ops.conv_transpose2d(z(1, 3, 1, 8), z(3, 2, 3, 3), padding=2),
+        ShapeError,
+        "conv_transpose2d: padding 2 cuts off the whole output, which would be -1 x 6\n"
+        "Try: less padding",
+    ),
+    (
+        lambda z: ops.conv_transpose2d(z(1, 3, 8, 8), z(3, 2, 3, 3), stride=2, output_padding=2),
+        ConfigError,
+        "conv_transpose2d: output_padding is 2, expected a whole number, less than the stride or "
+        "dilation\nTry: output_padding=0, or 1 with stride=2",
+    ),
+    (
+        lambda z: ops.upsample2d(z(1, 1, 2, 2), size=4, mode="cubic"),
+        ConfigError,
+        "upsample2d: mode is 'cubic', expected 'nearest' or 'bilinear'\nTry: mode='nearest'",
+    ),
+    (
+        lambda z: ops.upsample2d(z(1, 1, 2, 2), size=0),
+        ConfigError,
+        "upsample2d: size is 0, expected a whole number of at least 1, or a pair\n"
+        "Try: size=2, or size=(2, 1) for rows and columns",
+    ),
     # pooling
     (
         lambda z: ops.max_pool2d(z(3, 8, 8), size=2),
@@ -214,6 +255,29 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         ShapeError,
         "batch_norm_inference: var has shape (1,), expected (3,): one entry per channel\n"
         "Try: give var the shape (3,)",
+    ),
+    (
+        lambda z: ops.layer_norm(z(2, 3, 4, 4), None, None, axes=(0, 1)),
+        ConfigError,
+        "layer_norm: axes is (0, 1), expected axes from 1 on in rising order\n"
+        "Try: axes=(1, 2, 3), all of images",
+    ),
+    (
+        lambda z: ops.layer_norm(z(2, 3), None, None, axes=(1, 2)),
+        ConfigError,
+        "layer_norm: a batch of 2 axes has no axis 2\nTry: axes from 1 to 1",
+    ),
+    (
+        lambda z: ops.layer_norm(z(2, 3, 4, 4), z(3), z(3), axes=(1, 3)),
+        ShapeError,
+        "layer_norm: gamma has shape (3,), expected (3, 4)\n"
+        "Try: give gamma the lengths of x along its axes (1, 3)",
+    ),
+    (
+        lambda z: ops.group_norm(z(2, 3), None, None, groups=2),
+        ConfigError,
+        "group_norm: 3 channels cannot be cut into 2 groups\n"
+        "Try: a number of groups that divides the number of channels",
     ),
     (
         lambda z: ops.dropout(z(2, 3), z(2, 4), rate=0.5),

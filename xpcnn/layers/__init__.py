@@ -31,9 +31,10 @@ from xpcnn.layers.activation import (
 from xpcnn.layers.base import Context, Layer
 from xpcnn.layers.branches import Concat, Multiply, Residual
 from xpcnn.layers.containers import Sequential
-from xpcnn.layers.conv import Conv2D
+from xpcnn.layers.conv import Conv2D, DepthwiseConv2D
+from xpcnn.layers.conv_transpose import ConvTranspose2D
 from xpcnn.layers.dense import Dense, Flatten, Reshape
-from xpcnn.layers.dropout import Dropout
+from xpcnn.layers.dropout import Dropout, SpatialDropout, StochasticDepth
 from xpcnn.layers.learnt_activation import PReLU
 from xpcnn.layers.norm import BatchNorm
 from xpcnn.layers.own_activation import Activation
@@ -46,6 +47,8 @@ from xpcnn.layers.pool import (
     MaxPool2D,
     MinPool2D,
 )
+from xpcnn.layers.sample_norm import GroupNorm, LayerNorm
+from xpcnn.layers.upsample import Upsample
 from xpcnn.types import LayerPullback
 
 __all__ = [
@@ -60,15 +63,19 @@ __all__ = [
     "Concat",
     "Context",
     "Conv2D",
+    "ConvTranspose2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GlobalAvgPool2D",
     "GlobalMaxPool2D",
+    "GroupNorm",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
     "Layer",
+    "LayerNorm",
     "LayerPullback",
     "LeakyReLU",
     "LogSoftmax",
@@ -87,7 +94,10 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Softsign",
+    "SpatialDropout",
+    "StochasticDepth",
     "Tanh",
+    "Upsample",
 ]
 
 for _name in __all__:

@@ -1,4 +1,4 @@
-"""The convolution layer."""
+"""The convolution layers."""
 
 import math
 from dataclasses import KW_ONLY, dataclass
@@ -14,8 +14,46 @@ from xpcnn.options import COUNT, check
 from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
 
 
+class Convolution:
+    """What runs `ops.conv2d` with the parameters weight and bias."""
+
+    stride: Pair
+    padding: Padding
+    dilation: Pair
+    bias: bool
+
+    def groups_of(self, channels: int) -> int:
+        """Return the number of groups for images of so many channels."""
+        raise NotImplementedError
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        options = self.op_options(x.shape[1])
+        y, back = ops.conv2d(x, params["weight"], params.get("bias"), **options)
+        return y, {}, self.pullback(back)
+
+    def op_options(self, channels: int) -> dict[str, Any]:
+        """Return the hyperparameters of `ops.conv2d` by name, for images of so many channels."""
+        return {
+            "stride": self.stride,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "groups": self.groups_of(channels),
+        }
+
+    def pullback(self, back: Pullback) -> LayerPullback:
+        """Return the layer's pullback, given `back`, that of the op."""
+
+        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            dx, dw, db = back(dy, (want_dx, True, self.bias))
+            return dx, {"weight": dw, "bias": db} if self.bias else {"weight": dw}
+
+        return pullback
+
+
 @dataclass(frozen=True)
-class Conv2D:
+class Conv2D(Convolution):
     """Convolve images with learnt filters: (c, h, w) -> (filters, ho, wo).
 
         y[f,p,q] = bias[f] + sum_{c,i,j} weight[f,c,i,j] * x[c, p*stride + i*dilation - top, ...]
@@ -30,7 +68,7 @@ class Conv2D:
     dilation: distance between neighbouring weights of a filter in pixels; one number or
         (rows, columns).
     groups: number of groups into which channels and filters are split, a divisor of both; as many
-        groups as channels make a depthwise convolution.
+        groups as channels make a depthwise convolution (DepthwiseConv2D).
     bias: whether there is a bias.
     weight_init, bias_init: initializers of the parameters (`xpcnn.initializers`).
 
@@ -77,38 +115,80 @@ class Conv2D:
             )
         ho, wo = window_shape("Conv2D", (h, w), self.size, self.stride, self.padding, self.dilation)
         weight_shape = (self.filters, c // self.groups, *pair(self.size))
-        params = {"weight": draw("weight", self.weight_init, weight_shape)}
-        if self.bias:
-            params["bias"] = draw("bias", self.bias_init, (self.filters,))
+        params = drawn(self, draw, weight_shape, self.filters)
         return params, {}, (self.filters, ho, wo)
 
-    def forward(
-        self, params: Params, buffers: Params, x: Array, ctx: Context
-    ) -> tuple[Array, Params, LayerPullback]:
-        y, back = ops.conv2d(x, params["weight"], params.get("bias"), **self.op_options())
-        return y, {}, self.pullback(back)
-
-    def op_options(self) -> dict[str, Any]:
-        """Return the hyperparameters of `ops.conv2d`, by name."""
-        return {
-            "stride": self.stride,
-            "padding": self.padding,
-            "dilation": self.dilation,
-            "groups": self.groups,
-        }
-
-    def pullback(self, back: Pullback) -> LayerPullback:
-        """Return the layer's pullback, given `back`, that of the op."""
-
-        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
-            dx, dw, db = back(dy, (want_dx, True, self.bias))
-            return dx, {"weight": dw, "bias": db} if self.bias else {"weight": dw}
-
-        return pullback
+    def groups_of(self, channels: int) -> int:
+        return self.groups
 
     def multiply_adds(self, shape: Shape, out: Shape) -> int:
         """Return the multiply-adds of one sample: each output is a sum over one window."""
         return math.prod(out) * (shape[0] // self.groups) * math.prod(pair(self.size))
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2D(Convolution):
+    """Convolve each channel with learnt filters of its own: (c, h, w) -> (c * multiplier, ho, wo).
+
+        y[f,p,q] = bias[f] + sum_{i,j} weight[f,0,i,j] * x[c, p*stride + i*dilation - top, ...]
+
+    with c = floor(f / multiplier), the channel of filter f.
+
+    It is Conv2D with as many groups as channels; their number follows from the layer before. A
+    convolution of size 1 after it mixes the channels (depthwise separable convolution).
+
+    size: of the filters in pixels, kh = kw or (kh, kw).
+    multiplier: filters for each channel, at least 1.
+    stride, padding, dilation: as in Conv2D.
+    bias: whether there is a bias.
+    weight_init, bias_init: initializers of the parameters (`xpcnn.initializers`).
+
+    Parameters: weight (c * multiplier, 1, kh, kw), bias (c * multiplier,).
+    Backward: `help(xpcnn.ops.conv2d)`. Source: Howard et al. 2017, arXiv:1704.04861.
+
+    Raises:
+        ConfigError: a hyperparameter is out of range.
+        ShapeError: samples are not images, or too small for a window (in `init`).
+    """
+
+    size: Pair
+    _: KW_ONLY
+    multiplier: int = 1
+    stride: Pair = 1
+    padding: Padding = 0
+    dilation: Pair = 1
+    bias: bool = True
+    weight_init: Initializer = HeNormal()
+    bias_init: Initializer = Zeros()
+
+    def __post_init__(self) -> None:
+        make_plain(self, "size", "stride", "padding", "dilation")
+        check_windows("DepthwiseConv2D", self.size, self.stride, self.padding, self.dilation)
+        check(self, multiplier=COUNT)
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        check_image("DepthwiseConv2D", shape)
+        c, h, w = shape
+        windows = (self.size, self.stride, self.padding, self.dilation)
+        ho, wo = window_shape("DepthwiseConv2D", (h, w), *windows)
+        filters = c * self.multiplier
+        params = drawn(self, draw, (filters, 1, *pair(self.size)), filters)
+        return params, {}, (filters, ho, wo)
+
+    def groups_of(self, channels: int) -> int:
+        return channels
+
+    def multiply_adds(self, shape: Shape, out: Shape) -> int:
+        """Return the multiply-adds of one sample."""
+        return math.prod(out) * math.prod(pair(self.size))
+
+
+def drawn(layer: Any, draw: Draw, weight_shape: Shape, filters: int) -> Params:
+    """Return weight and, if the layer has one, bias with their first values."""
+    params = {"weight": draw("weight", layer.weight_init, weight_shape)}
+    if layer.bias:
+        params["bias"] = draw("bias", layer.bias_init, (filters,))
+    return params
 
 
 def check_image(layer: str, shape: Shape) -> None:

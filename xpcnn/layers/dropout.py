@@ -1,4 +1,4 @@
-"""The dropout layer."""
+"""The dropout layers: of elements, of channels and of whole samples."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from xpcnn import ops
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, without_parameters
 from xpcnn.options import FRACTION, check
-from xpcnn.types import Array, LayerPullback, Params, Shape
+from xpcnn.types import Array, LayerPullback, Params, Shape, namespace
 
 
 @dataclass(frozen=True)
@@ -38,5 +38,54 @@ class Dropout:
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         if ctx.training and self.rate > 0:
-            return without_parameters(*ops.dropout(x, ctx.uniform(tuple(x.shape)), rate=self.rate))
+            uniform = ctx.uniform(self.drawn(tuple(x.shape)))
+            if uniform.shape != x.shape:
+                uniform = namespace(x).broadcast_to(uniform, x.shape)
+            return without_parameters(*ops.dropout(x, uniform, rate=self.rate))
         return x, {}, lambda dy, want_dx=True: (dy if want_dx else None, {})
+
+    def drawn(self, shape: Shape) -> Shape:
+        """Return the shape of the random numbers for a batch, 1 along axes that share a number."""
+        return shape
+
+
+@dataclass(frozen=True)
+class SpatialDropout(Dropout):
+    """In training, set whole channels to zero at random; in inference, y = x.
+
+        y[n,c] = x[n,c] * mask[n,c], for all pixels; the mask and dx are those of Dropout.
+
+    Neighbouring pixels are nearly equal, so that a single one says little once its neighbours are
+    known; without its channel, the network has to do with the others.
+
+    rate: probability that a channel is dropped, in [0, 1).
+
+    Source: Tompson et al. 2015, arXiv:1411.4280.
+
+    Raises:
+        ConfigError: `rate` is out of range.
+    """
+
+    def drawn(self, shape: Shape) -> Shape:
+        return (*shape[:2], *(1,) * (len(shape) - 2))
+
+
+@dataclass(frozen=True)
+class StochasticDepth(Dropout):
+    """In training, set whole samples to zero at random; in inference, y = x.
+
+        y[n] = x[n] * mask[n]; the mask and dx are those of Dropout.
+
+    As the last layer of the body of a Residual, it drops the body for some samples, whose y is the
+    shortcut alone: Residual(Sequential([..., StochasticDepth(0.1)])).
+
+    rate: probability that a sample is dropped, in [0, 1).
+
+    Source: Huang et al. 2016, arXiv:1603.09382.
+
+    Raises:
+        ConfigError: `rate` is out of range.
+    """
+
+    def drawn(self, shape: Shape) -> Shape:
+        return (*shape[:1], *(1,) * (len(shape) - 1))

@@ -10,7 +10,7 @@ from math import prod
 from xpcnn import ops
 from xpcnn.layers.activation import ReLU
 from xpcnn.layers.base import Context, Layer, no_gradient
-from xpcnn.layers.conv import Conv2D
+from xpcnn.layers.conv import Conv2D, Convolution, DepthwiseConv2D
 from xpcnn.layers.norm import BatchNorm
 from xpcnn.layers.pool import MaxPool2D
 from xpcnn.types import Array, LayerPullback, Params, namespace
@@ -34,7 +34,7 @@ def fusion(layers: Sequence[Layer], table: Table) -> tuple[int, Fused] | None:
     return None
 
 
-def conv_relu_pool(conv: Conv2D, relu: ReLU, pool: MaxPool2D | None = None) -> Fused | None:
+def conv_relu_pool(conv: Convolution, relu: ReLU, pool: MaxPool2D | None = None) -> Fused | None:
     """Return a function that runs the layers as `ops.conv_relu_pool`.
 
     None if the pooling windows overlap, are padded or reach beyond the image.
@@ -47,7 +47,7 @@ def conv_relu_pool(conv: Conv2D, relu: ReLU, pool: MaxPool2D | None = None) -> F
             x,
             params[0]["weight"],
             params[0].get("bias"),
-            **conv.op_options(),
+            **conv.op_options(x.shape[1]),
             pool=None if pool is None else pool.size,
             grad=ctx.grad,
         )
@@ -89,7 +89,7 @@ def norm_relu_pool(norm: BatchNorm, relu: ReLU, pool: MaxPool2D | None = None) -
 
 
 def folded(
-    conv: Conv2D, norm: BatchNorm, relu: ReLU | None = None, pool: MaxPool2D | None = None
+    conv: Convolution, norm: BatchNorm, relu: ReLU | None = None, pool: MaxPool2D | None = None
 ) -> Fused | None:
     """Return a function that runs the layers in inference, the norm as part of the filters.
 
@@ -106,11 +106,12 @@ def folded(
         scale = its["gamma"] / xp.sqrt(moments["var"] + norm.eps)
         shift = (own["bias"] if conv.bias else 0.0) - moments["mean"]
         w, b = xp.reshape(scale, (-1, 1, 1, 1)) * own["weight"], scale * shift + its["beta"]
+        options = conv.op_options(x.shape[1])
         if relu is None:
-            y, _ = ops.conv2d(x, w, b, **conv.op_options())
+            y, _ = ops.conv2d(x, w, b, **options)
         else:
             size = None if pool is None else pool.size
-            y, _ = ops.conv_relu_pool(x, w, b, **conv.op_options(), pool=size, grad=False)
+            y, _ = ops.conv_relu_pool(x, w, b, **options, pool=size, grad=False)
         return y, buffers[0], no_gradient
 
     return run
@@ -123,18 +124,17 @@ def _side_by_side(pool: MaxPool2D | None) -> bool:
     )
 
 
-ALWAYS: Table = {
-    (Conv2D, ReLU, MaxPool2D): conv_relu_pool,
-    (Conv2D, ReLU): conv_relu_pool,
+CONVOLUTIONS = (Conv2D, DepthwiseConv2D)
+
+_AFTER = ((ReLU, MaxPool2D), (ReLU,))
+_FOLDED: Table = {
+    (kind, BatchNorm, *others): folded for kind in CONVOLUTIONS for others in (*_AFTER, ())
 }
+
+ALWAYS: Table = {(kind, *others): conv_relu_pool for kind in CONVOLUTIONS for others in _AFTER}
 IN_TRAINING: Table = {
     (BatchNorm, ReLU, MaxPool2D): norm_relu_pool,
     (BatchNorm, ReLU): norm_relu_pool,
     **ALWAYS,
 }
-IN_INFERENCE: Table = {
-    (Conv2D, BatchNorm, ReLU, MaxPool2D): folded,
-    (Conv2D, BatchNorm, ReLU): folded,
-    (Conv2D, BatchNorm): folded,
-    **ALWAYS,
-}
+IN_INFERENCE: Table = {**_FOLDED, **ALWAYS}

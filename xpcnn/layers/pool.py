@@ -6,7 +6,7 @@ from xpcnn import ops
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, without_parameters
 from xpcnn.layers.conv import check_image
-from xpcnn.ops.checks import check_windows, make_plain
+from xpcnn.ops.checks import check_pair, check_windows, make_plain
 from xpcnn.ops.pool import pool_shape
 from xpcnn.ops.reference.windows import Padding, Pair, pair
 from xpcnn.options import check
@@ -121,7 +121,7 @@ class AdaptivePool2D:
 
     def __post_init__(self) -> None:
         make_plain(self, "size")
-        check_windows(type(self).__name__, self.size, 1, 0, 1)
+        check_pair(type(self).__name__, "size", self.size)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         check_image(type(self).__name__, shape)

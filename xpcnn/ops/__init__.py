@@ -31,7 +31,7 @@ from xpcnn.ops.activation import (
     softsign,
     tanh,
 )
-from xpcnn.ops.conv import conv2d
+from xpcnn.ops.conv import conv2d, conv_transpose2d
 from xpcnn.ops.elementwise import dropout, multiply, normalise
 from xpcnn.ops.fused import batch_norm_relu, conv_relu_pool
 from xpcnn.ops.linear import dense, flatten, reshape
@@ -43,7 +43,7 @@ from xpcnn.ops.loss import (
     mse,
     softmax_cross_entropy,
 )
-from xpcnn.ops.norm import batch_norm, batch_norm_inference
+from xpcnn.ops.norm import batch_norm, batch_norm_inference, group_norm, layer_norm
 from xpcnn.ops.pool import (
     adaptive_avg_pool2d,
     adaptive_max_pool2d,
@@ -53,6 +53,7 @@ from xpcnn.ops.pool import (
     max_pool2d,
 )
 from xpcnn.ops.probability import log_softmax, softmax
+from xpcnn.ops.upsample import upsample2d
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -64,6 +65,7 @@ __all__ = [
     "bce_with_logits",
     "conv2d",
     "conv_relu_pool",
+    "conv_transpose2d",
     "dense",
     "dropout",
     "elu",
@@ -72,11 +74,13 @@ __all__ = [
     "gelu",
     "global_avg_pool2d",
     "global_max_pool2d",
+    "group_norm",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
     "huber",
     "l1",
+    "layer_norm",
     "leaky_relu",
     "log_softmax",
     "max_pool2d",
@@ -96,4 +100,5 @@ __all__ = [
     "softplus",
     "softsign",
     "tanh",
+    "upsample2d",
 ]

@@ -7,7 +7,9 @@ from functools import cache
 from typing import Any
 
 from xpcnn.errors import BackendError, ConfigError, DTypeError, ShapeError, hint
+from xpcnn.ops.reference.conv_transpose import transposed_windows
 from xpcnn.ops.reference.windows import Padding, Pair, Windows, pair, sides
+from xpcnn.options import whole
 from xpcnn.types import Array, namespace
 
 
@@ -121,17 +123,60 @@ def window_shape(
     return windows.out
 
 
+def transposed_shape(
+    op: str,
+    image: tuple[int, int],
+    size: Pair,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+) -> tuple[int, int]:
+    """Return (ho, wo), the size of the output of a transposed convolution of images of (h, w).
+
+    Raises:
+        ConfigError: a hyperparameter is not valid.
+        ShapeError: the padding cuts off the whole output.
+    """
+    check_output_padding(op, size, stride, padding, output_padding, dilation)
+    ho, wo = transposed_windows(image, size, stride, padding, output_padding, dilation).image
+    if min(ho, wo) < 1:
+        message = f"{op}: padding {padding!r} cuts off the whole output, which would be {ho} x {wo}"
+        raise ShapeError(hint(message, "less padding"))
+    return ho, wo
+
+
+def check_output_padding(
+    op: str, size: Pair, stride: Pair, padding: Padding, output_padding: Pair, dilation: Pair
+) -> None:
+    """Require valid windows, and an output padding below the stride or the dilation."""
+    check_windows(op, size, stride, padding, dilation)
+    axes = zip(pair(stride), pair(dilation), strict=True)
+    most = [0 if padding == "same" else max(s, d) - 1 for s, d in axes]
+    if not _is_pair(output_padding) or any(
+        not 0 <= n <= limit for n, limit in zip(pair(output_padding), most, strict=True)
+    ):
+        rule = "0 with padding 'same'" if padding == "same" else "less than the stride or dilation"
+        message = f"{op}: output_padding is {output_padding!r}, expected a whole number, {rule}"
+        raise ConfigError(hint(message, "output_padding=0, or 1 with stride=2"))
+
+
+def check_pair(op: str, name: str, value: Pair) -> None:
+    """Require a whole number of at least 1, or a pair of them."""
+    if not _is_pair(value) or min(pair(value)) < 1:
+        raise ConfigError(
+            hint(
+                f"{op}: {name} is {value!r}, expected a whole number of at least 1, or a pair",
+                f"{name}=2, or {name}=(2, 1) for rows and columns",
+            )
+        )
+    _check_most(op, name, max(pair(value)))
+
+
 def check_windows(op: str, size: Pair, stride: Pair, padding: Padding, dilation: Pair) -> None:
     """Require sizes, strides and dilations of at least 1 and padding of at least 0."""
     for name, value in (("size", size), ("stride", stride), ("dilation", dilation)):
-        if not _is_pair(value) or min(pair(value)) < 1:
-            raise ConfigError(
-                hint(
-                    f"{op}: {name} is {value!r}, expected a whole number of at least 1, or a pair",
-                    f"{name}=2, or {name}=(2, 1) for rows and columns",
-                )
-            )
-        _check_most(op, name, max(pair(value)))
+        check_pair(op, name, value)
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
             raise ConfigError(
@@ -192,3 +237,24 @@ def check_same_shape(op: str, first: str, x: Array, second: str, y: Array) -> No
     if wanted != got:
         message = f"{op}: {first} has shape {wanted} and {second} {got}, expected the same"
         raise ShapeError(hint(message, f"give {second} the shape {wanted}"))
+
+
+def check_pixels(name: str, x: Array) -> None:
+    """Require images of at least one pixel."""
+    check_arrays(name, x=x)
+    check_rank(name, "x", x, "(n, c, h, w)")
+    if x.shape[2] * x.shape[3] == 0:
+        raise ShapeError(
+            hint(
+                f"{name}: x has shape {tuple(x.shape)}, an image without pixels",
+                "images of at least 1 x 1",
+            )
+        )
+
+
+def check_groups(owner: str, groups: int, channels: int) -> None:
+    """Require a number of groups that divides the channels."""
+    whole(owner, "groups", groups, 1, "groups=1, or more")
+    if channels % groups:
+        message = f"{owner}: {channels} channels cannot be cut into {groups} groups"
+        raise ConfigError(hint(message, "a number of groups that divides the number of channels"))

@@ -1,8 +1,15 @@
-"""Convolution, with its checks. The meaning is in `reference/conv.py`."""
+"""Convolution and its adjoint, with checks. Meaning: `reference/conv.py`, `conv_transpose.py`."""
 
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_length, check_rank, window_shape
+from xpcnn.ops.checks import (
+    check_arrays,
+    check_groups,
+    check_length,
+    check_rank,
+    transposed_shape,
+    window_shape,
+)
 from xpcnn.ops.dispatch import op
 from xpcnn.ops.reference.windows import Padding, Pair
 from xpcnn.options import whole
@@ -49,3 +56,31 @@ def check_conv2d(
 
 
 conv2d = op(reference.conv2d, check_conv2d)
+
+
+def _check_conv_transpose2d(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> None:
+    name = "conv_transpose2d"
+    check_arrays(name, x=x, w=w, b=b)
+    check_rank(name, "x", x, "(n, c, h, w)")
+    check_rank(name, "w", w, "(c, filters/groups, kh, kw)")
+    _, c, height, width = x.shape
+    channels, f_group, kh, kw = w.shape
+    if c != channels:
+        message = f"{name}: x has {c} channels, w expects {channels}"
+        raise ShapeError(hint(message, f"x with {channels} channels, or weights made for {c}"))
+    check_groups(name, groups, c)
+    check_length(name, "b", b, f_group * groups, "one entry per filter")
+    transposed_shape(name, (height, width), (kh, kw), stride, padding, output_padding, dilation)
+
+
+conv_transpose2d = op(reference.conv_transpose2d, _check_conv_transpose2d)

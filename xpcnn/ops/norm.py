@@ -1,11 +1,13 @@
-"""Batch normalisation, with its checks. The meaning is in `reference/norm.py`."""
+"""Normalisation, with its checks. Meaning: `reference/norm.py`, `reference/sample_norm.py`."""
 
 import math
+from collections.abc import Sequence
 
-from xpcnn.errors import ShapeError, hint
+from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_length, check_rank
+from xpcnn.ops.checks import check_arrays, check_groups, check_length, check_rank
 from xpcnn.ops.dispatch import op
+from xpcnn.options import is_whole
 from xpcnn.types import Array
 
 
@@ -43,5 +45,44 @@ def _check_channels(name: str, x: Array, **vectors: Array | None) -> None:
         check_length(name, argument, vector, x.shape[1], "one entry per channel")
 
 
+def _check_layer_norm(
+    x: Array, gamma: Array | None, beta: Array | None, *, axes: Sequence[int], eps: float = 1e-5
+) -> None:
+    check_arrays("layer_norm", x=x, gamma=gamma, beta=beta)
+    check_axes("layer_norm", axes, x.ndim)
+    lengths = tuple(x.shape[axis] for axis in axes)
+    for name, array in (("gamma", gamma), ("beta", beta)):
+        if array is not None and tuple(array.shape) != lengths:
+            message = f"layer_norm: {name} has shape {tuple(array.shape)}, expected {lengths}"
+            advice = f"give {name} the lengths of x along its axes {tuple(axes)}"
+            raise ShapeError(hint(message, advice))
+
+
+def check_axes(owner: str, axes: Sequence[int], ndim: int) -> None:
+    """Require axes of the samples in a batch of `ndim` axes, in rising order."""
+    check_rising(owner, axes)
+    if axes[-1] >= ndim:
+        message = f"{owner}: a batch of {ndim} axes has no axis {axes[-1]}"
+        raise ConfigError(hint(message, f"axes from 1 to {ndim - 1}"))
+
+
+def check_rising(owner: str, axes: Sequence[int]) -> None:
+    """Require axes from 1 on, in rising order."""
+    rising = sorted({axis for axis in axes if is_whole(axis) and axis >= 1})
+    if not rising or list(axes) != rising:
+        message = f"{owner}: axes is {tuple(axes)}, expected axes from 1 on in rising order"
+        raise ConfigError(hint(message, "axes=(1, 2, 3), all of images"))
+
+
+def _check_group_norm(
+    x: Array, gamma: Array | None, beta: Array | None, *, groups: int, eps: float = 1e-5
+) -> None:
+    check_arrays("group_norm", x=x, gamma=gamma, beta=beta)
+    _check_channels("group_norm", x, gamma=gamma, beta=beta)
+    check_groups("group_norm", groups, x.shape[1])
+
+
 batch_norm = op(reference.batch_norm, check_batch_norm)
 batch_norm_inference = op(reference.batch_norm_inference, _check_batch_norm_inference)
+group_norm = op(reference.group_norm, _check_group_norm)
+layer_norm = op(reference.layer_norm, _check_layer_norm)

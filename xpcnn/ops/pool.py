@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.errors import ConfigError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_rank, check_windows, window_shape
+from xpcnn.ops.checks import check_arrays, check_pair, check_pixels, check_rank, window_shape
 from xpcnn.ops.dispatch import op
 from xpcnn.ops.reference.windows import Padding, Pair, pair, sides
 from xpcnn.types import Array
@@ -103,34 +103,21 @@ def _check_avg_pool2d(
 
 
 def _check_adaptive_avg_pool2d(x: Array, *, size: Pair) -> None:
-    check_windows("adaptive_avg_pool2d", size, 1, 0, 1)
-    _check_pixels("adaptive_avg_pool2d", x)
+    check_pair("adaptive_avg_pool2d", "size", size)
+    check_pixels("adaptive_avg_pool2d", x)
 
 
 def _check_adaptive_max_pool2d(x: Array, *, size: Pair) -> None:
-    check_windows("adaptive_max_pool2d", size, 1, 0, 1)
-    _check_pixels("adaptive_max_pool2d", x)
+    check_pair("adaptive_max_pool2d", "size", size)
+    check_pixels("adaptive_max_pool2d", x)
 
 
 def _check_global_avg_pool2d(x: Array) -> None:
-    _check_pixels("global_avg_pool2d", x)
+    check_pixels("global_avg_pool2d", x)
 
 
 def _check_global_max_pool2d(x: Array) -> None:
-    _check_pixels("global_max_pool2d", x)
-
-
-def _check_pixels(name: str, x: Array) -> None:
-    """Require images of at least one pixel."""
-    check_arrays(name, x=x)
-    check_rank(name, "x", x, "(n, c, h, w)")
-    if x.shape[2] * x.shape[3] == 0:
-        raise ShapeError(
-            hint(
-                f"{name}: x has shape {tuple(x.shape)}, an image without pixels",
-                "images of at least 1 x 1",
-            )
-        )
+    check_pixels("global_max_pool2d", x)
 
 
 max_pool2d = op(reference.max_pool2d, _check_max_pool2d)

@@ -13,15 +13,22 @@ OPS: dict[type, Callable[..., Any]] = {
     layers.AvgPool2D: ops.avg_pool2d,
     layers.BatchNorm: ops.batch_norm_inference,
     layers.Conv2D: ops.conv2d,
+    layers.ConvTranspose2D: ops.conv_transpose2d,
+    layers.DepthwiseConv2D: ops.conv2d,
     layers.Dense: ops.dense,
     layers.Dropout: ops.dropout,
     layers.Flatten: ops.flatten,
     layers.GlobalAvgPool2D: ops.global_avg_pool2d,
     layers.GlobalMaxPool2D: ops.global_max_pool2d,
+    layers.GroupNorm: ops.group_norm,
+    layers.LayerNorm: ops.layer_norm,
     layers.MaxPool2D: ops.max_pool2d,
     layers.MinPool2D: ops.max_pool2d,
     layers.PReLU: ops.prelu,
     layers.Reshape: ops.reshape,
+    layers.SpatialDropout: ops.dropout,
+    layers.StochasticDepth: ops.dropout,
+    layers.Upsample: ops.upsample2d,
 }
 """The op that a layer runs, in inference; activations name theirs themselves, as `op`."""
 

@@ -38,6 +38,8 @@ ELEMENTWISE: dict[type, Callable[[Any], nn.Module]] = {
     ours.Flatten: lambda layer: nn.Flatten(),
     ours.Reshape: lambda layer: nn.Sequential(nn.Flatten(), nn.Unflatten(1, layer.shape)),
     ours.Dropout: lambda layer: nn.Dropout(layer.rate),
+    ours.SpatialDropout: lambda layer: nn.Dropout2d(layer.rate),
+    ours.Upsample: lambda layer: nn.Upsample(scale_factor=layer.factor, mode=layer.mode),
     ours.GlobalAvgPool2D: lambda layer: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
     ours.GlobalMaxPool2D: lambda layer: nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),
 }
@@ -82,7 +84,7 @@ class SideBySide(nn.Module):
 class Padded(nn.Module):
     """The zeros around the images of a convolution, whatever their size."""
 
-    def __init__(self, layer: ours.Conv2D) -> None:
+    def __init__(self, layer: ours.Conv2D | ours.DepthwiseConv2D) -> None:
         super().__init__()
         self.layer = layer
 
@@ -121,8 +123,16 @@ def twin_of(layer: Layer, params: Params, buffers: Params) -> nn.Module:
         case ours.Multiply():
             body, *shortcut = _children(layer, params, buffers)
             return Product(body, shortcut[0] if shortcut else nn.Identity())
-        case ours.Conv2D():
+        case ours.Conv2D() | ours.DepthwiseConv2D():
             return _conv(layer, params)
+        case ours.ConvTranspose2D():
+            return _conv_transpose(layer, params)
+        case ours.GroupNorm():
+            groups = nn.GroupNorm(layer.groups, len(params["gamma"]), eps=layer.eps)
+            return _filled(groups, weight=params["gamma"], bias=params["beta"])
+        case ours.LayerNorm(axes=None):
+            norm = nn.LayerNorm(params["gamma"].shape, eps=layer.eps)
+            return _filled(norm, weight=params["gamma"], bias=params["beta"])
         case ours.Dense():
             inputs, units = params["weight"].shape
             linear = nn.Linear(inputs, units, bias=layer.bias)
@@ -175,21 +185,37 @@ def _children(layer: Any, params: Params, buffers: Params) -> list[nn.Module]:
     return [twin_of(child, params[name], buffers[name]) for name, child in layer.children()]
 
 
-def _conv(layer: ours.Conv2D, params: Params) -> nn.Module:
+def _conv_transpose(layer: ours.ConvTranspose2D, params: Params) -> nn.Module:
+    conv = nn.ConvTranspose2d(
+        len(params["weight"]),
+        layer.filters,
+        pair(layer.size),
+        pair(layer.stride),
+        _even(layer, layer.padding, pair(layer.size), pair(layer.stride), pair(layer.dilation)),
+        pair(layer.output_padding),
+        layer.groups,
+        layer.bias,
+        pair(layer.dilation),
+    )
+    return _filled(conv, weight=params["weight"], bias=params.get("bias"))
+
+
+def _conv(layer: ours.Conv2D | ours.DepthwiseConv2D, params: Params) -> nn.Module:
     weight = params["weight"]
     filters, per_group, *size = weight.shape
+    groups = layer.groups if isinstance(layer, ours.Conv2D) else filters // layer.multiplier
     around = sides(layer.padding, (1, 1), pair(layer.size), (1, 1), pair(layer.dilation))
     (top, bottom), (left, right) = around
     depends = layer.padding == "same" and pair(layer.stride) != (1, 1)  # on the size of the image
     even = top == bottom and left == right and not depends
     conv = nn.Conv2d(
-        per_group * layer.groups,
+        per_group * groups,
         filters,
         size,
         pair(layer.stride),
         (top, left) if even else 0,
         pair(layer.dilation),
-        layer.groups,
+        groups,
         layer.bias,
     )
     _filled(conv, weight=weight, bias=params.get("bias"))
@@ -218,8 +244,18 @@ def _max_pool(layer: ours.MaxPool2D | ours.MinPool2D) -> nn.Module:
 
 
 def _symmetric(layer: Any, padding: Any, size: tuple[int, int]) -> tuple[int, int]:
-    stride = pair(size if layer.stride is None else layer.stride)
-    (top, bottom), (left, right) = sides(padding, (1, 1), size, (1, 1), (1, 1))
+    return _even(layer, padding, size, pair(size if layer.stride is None else layer.stride))
+
+
+def _even(
+    layer: Layer,
+    padding: Any,
+    size: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
+) -> tuple[int, int]:
+    """Return padding that is the same on opposite sides, whatever the size of the image."""
+    (top, bottom), (left, right) = sides(padding, (1, 1), size, (1, 1), dilation)
     if top != bottom or left != right or (padding == "same" and stride != (1, 1)):
         raise lacking(f"padding {padding} of {type(layer).__name__}")
     return top, left

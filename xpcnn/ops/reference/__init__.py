@@ -10,6 +10,7 @@ Which cases each kernel serves: `examples/guides/where-computed.md`.
 
 from xpcnn.ops.reference.adaptive import adaptive_avg_pool2d, adaptive_max_pool2d
 from xpcnn.ops.reference.conv import conv2d
+from xpcnn.ops.reference.conv_transpose import conv_transpose2d
 from xpcnn.ops.reference.elementwise import dropout, multiply
 from xpcnn.ops.reference.learnt_activation import prelu
 from xpcnn.ops.reference.linear import dense, flatten, reshape
@@ -24,6 +25,8 @@ from xpcnn.ops.reference.loss import (
 from xpcnn.ops.reference.norm import batch_norm, batch_norm_inference
 from xpcnn.ops.reference.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from xpcnn.ops.reference.probability import log_softmax, softmax
+from xpcnn.ops.reference.sample_norm import group_norm, layer_norm
+from xpcnn.ops.reference.upsample import upsample2d
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -33,14 +36,17 @@ __all__ = [
     "batch_norm_inference",
     "bce_with_logits",
     "conv2d",
+    "conv_transpose2d",
     "dense",
     "dropout",
     "flatten",
     "focal_with_logits",
     "global_avg_pool2d",
     "global_max_pool2d",
+    "group_norm",
     "huber",
     "l1",
+    "layer_norm",
     "log_softmax",
     "max_pool2d",
     "mse",
@@ -49,4 +55,5 @@ __all__ = [
     "reshape",
     "softmax",
     "softmax_cross_entropy",
+    "upsample2d",
 ]

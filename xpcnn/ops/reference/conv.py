@@ -55,19 +55,13 @@ def conv2d(
     Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(x)
-    n, c, h, width = x.shape
+    n, _, h, width = x.shape
     f, c_group, kh, kw = w.shape
     windows = Windows.of((h, width), (kh, kw), stride, padding, dilation)
-    ho, wo = windows.out
-    rows = c_group * kh * kw
 
-    padded = windows.pad(x, 0.0)
-    cols = xp.stack([windows.cut(padded, i, j) for i, j in windows.offsets()], axis=2)
-    # (n, c, kh*kw, ho, wo) -> (c, kh*kw, n, ho, wo) -> (g, rows, n*ho*wo)
-    cols = xp.reshape(xp.permute_dims(cols, (1, 2, 0, 3, 4)), (groups, rows, n * ho * wo))
-    filters = xp.reshape(w, (groups, f // groups, rows))
-    y = xp.reshape(filters @ cols, (f, n, ho, wo))
-    y = xp.permute_dims(y, (1, 0, 2, 3))
+    cols = im2col(windows, x, groups)
+    filters = xp.reshape(w, (groups, f // groups, c_group * kh * kw))
+    y = as_images(filters @ cols, (f, n, *windows.out))
     if b is not None:
         y = y + xp.reshape(b, (1, f, 1, 1))
 
@@ -76,17 +70,9 @@ def conv2d(
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
         dx = dw = db = None
-        dy_matrix = xp.reshape(
-            xp.permute_dims(dy, (1, 0, 2, 3)), (groups, f // groups, n * ho * wo)
-        )
+        dy_matrix = as_matrices(dy, groups)
         if want_dx:
-            dcols = xp.matrix_transpose(filters) @ dy_matrix
-            dcols = xp.reshape(dcols, (c, kh * kw, n, ho, wo))
-            dcols = xp.permute_dims(dcols, (1, 2, 0, 3, 4))  # (kh*kw, n, c, ho, wo)
-            dpadded = xp.zeros_like(padded)
-            for k, (i, j) in enumerate(windows.offsets()):
-                dpadded = dpadded + windows.place(dcols[k, ...], i, j)
-            dx = windows.crop(dpadded)
+            dx = col2im(windows, xp.matrix_transpose(filters) @ dy_matrix, n)
         if want_dw:
             dw = xp.reshape(dy_matrix @ xp.matrix_transpose(cols), w.shape)
         if want_db and b is not None:
@@ -94,3 +80,40 @@ def conv2d(
         return dx, dw, db
 
     return y, pullback
+
+
+def im2col(windows: Windows, x: Array, groups: int) -> Array:
+    """Return the windows over x as columns of a matrix for each group: (g, c/g*kh*kw, n*ho*wo)."""
+    xp = namespace(x)
+    padded = windows.pad(x, 0.0)
+    cols = xp.stack([windows.cut(padded, i, j) for i, j in windows.offsets()], axis=2)
+    n, c, taps, ho, wo = cols.shape
+    cols = xp.permute_dims(cols, (1, 2, 0, 3, 4))  # (c, kh*kw, n, ho, wo)
+    return xp.reshape(cols, (groups, c // groups * taps, n * ho * wo))
+
+
+def col2im(windows: Windows, cols: Array, n: int) -> Array:
+    """Add every entry of the columns of `im2col` to the pixel that it is of: (n, c, h, w)."""
+    xp = namespace(cols)
+    taps = windows.size[0] * windows.size[1]
+    c = cols.shape[0] * cols.shape[1] // taps
+    cols = xp.reshape(cols, (c, taps, n, *windows.out))
+    cols = xp.permute_dims(cols, (1, 2, 0, 3, 4))  # (kh*kw, n, c, ho, wo)
+    parts = [windows.place(cols[k, ...], i, j) for k, (i, j) in enumerate(windows.offsets())]
+    padded = xp.zeros_like(parts[0])
+    for part in parts:
+        padded = padded + part
+    return windows.crop(padded)
+
+
+def as_matrices(y: Array, groups: int) -> Array:
+    """Return images (n, f, ho, wo) as a matrix for each group: (g, f/g, n*ho*wo)."""
+    xp = namespace(y)
+    n, f, ho, wo = y.shape
+    return xp.reshape(xp.permute_dims(y, (1, 0, 2, 3)), (groups, f // groups, n * ho * wo))
+
+
+def as_images(matrices: Array, shape: tuple[int, int, int, int]) -> Array:
+    """Return matrices of groups as images (n, f, ho, wo); shape: (f, n, ho, wo)."""
+    xp = namespace(matrices)
+    return xp.permute_dims(xp.reshape(matrices, shape), (1, 0, 2, 3))
