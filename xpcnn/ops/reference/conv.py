@@ -99,10 +99,9 @@ def col2im(windows: Windows, cols: Array, n: int) -> Array:
     c = cols.shape[0] * cols.shape[1] // taps
     cols = xp.reshape(cols, (c, taps, n, *windows.out))
     cols = xp.permute_dims(cols, (1, 2, 0, 3, 4))  # (kh*kw, n, c, ho, wo)
-    parts = [windows.place(cols[k, ...], i, j) for k, (i, j) in enumerate(windows.offsets())]
-    padded = xp.zeros_like(parts[0])
-    for part in parts:
-        padded = padded + part
+    padded: Array = 0.0
+    for k, (i, j) in enumerate(windows.offsets()):
+        padded = padded + windows.place(cols[k, ...], i, j)
     return windows.crop(padded)
 
 

@@ -7,8 +7,6 @@ few pixels, each with a weight. A table says which: `table[p]` has the weights b
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import add
 from typing import TypeAlias
 
 from xpcnn.ops.reference.windows import Pair, pair
@@ -69,11 +67,7 @@ def linear(length: int, size: int) -> Table:
 
 def transposed(table: Table, length: int) -> Table:
     """Return for every one of `length` inputs the weights by output: the table of the adjoint."""
-    columns: list[dict[int, float]] = [{} for _ in range(length)]
-    for p, row in enumerate(table):
-        for index, weight in row.items():
-            columns[index][p] = weight
-    return columns
+    return [{p: row[r] for p, row in enumerate(table) if r in row} for r in range(length)]
 
 
 def _mixed(x: Array, axis: int, table: Table) -> Array:
@@ -84,6 +78,6 @@ def _mixed(x: Array, axis: int, table: Table) -> Array:
 
     def entry(row: Mapping[int, float]) -> Array:
         terms = [parts[i] if weight == 1.0 else weight * parts[i] for i, weight in row.items()]
-        return reduce(add, terms) if terms else xp.zeros_like(parts[0])
+        return sum(terms[1:], terms[0]) if terms else xp.zeros_like(parts[0])
 
     return xp.stack([entry(row) for row in table], axis=axis)
