@@ -154,11 +154,14 @@ def test_mean_and_deviation_are_those_of_some_pictures(
 def test_a_damaged_picture_is_named_when_it_is_met(tmp_path: Path) -> None:
     flat(tmp_path, cat=[1, 2, 3], dog=[4, 5, 6])
     broken = tmp_path / "cat" / "1.png"
-    broken.write_bytes(broken.read_bytes()[:40])
+    content = broken.read_bytes()
+    broken.write_bytes(content[:40])
     (images, _), *_ = folders.read(tmp_path, stream=True)
     assert images[0].max() == 1
     with pytest.raises(DataError, match=r"cat/1.png: .*\nTry: mend or remove it, or --skip-dam"):
         images[:]
+    broken.write_bytes(content)
+    assert images[:].max() == 6  # once it is mended
 
 
 def test_another_of_its_class_stands_in_for_a_damaged_picture(tmp_path: Path) -> None:

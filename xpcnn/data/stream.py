@@ -42,7 +42,7 @@ class Stream(Stored):
     index: where they lie; reading: how they become samples; rows: which of the index these are.
     skip_damaged: another picture of the class stands in for one that cannot be read, always the
     same, in place of an error that names it. damaged: by row of the index, what was wrong with
-    those that were met; shared by all parts of the data set.
+    those that others stand in for; shared by all parts of the data set.
     """
 
     finite = True  # a picture of floats that are not is refused when it is read
@@ -108,7 +108,8 @@ class Stream(Stored):
         try:
             return read_picture(self.index.file(row), self.reading).sample
         except DataError as error:
-            self.damaged[row] = error
+            if self.skip_damaged:
+                self.damaged[row] = error
             raise
 
 
@@ -116,7 +117,7 @@ def damage_notes(parts: Iterable[Images]) -> tuple[str, ...]:
     """Return what is said of damaged pictures that were met, for which others stand in."""
     found: dict[int, DataError] = {}
     for part in parts:
-        if isinstance(part, Stream) and part.skip_damaged:
+        if isinstance(part, Stream):
             found |= part.damaged
     if not found:
         return ()
