@@ -65,6 +65,8 @@ def convolve(
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
         want_db = want_db and b is not None
+        if not (want_dx or want_dw or want_db):
+            return None, None, None
         dy = cuda.ordered(dy)
         dx, dw, db = cuda.empty(x.shape) if want_dx else None, None, None
         for samples, patches in parts():

@@ -49,6 +49,7 @@ SERVED: list[tuple[str, list[Host | None], dict[str, Any], int]] = [
     ("softmax_cross_entropy", [draw(2, 3), LABELS], {}, 3),
     ("dense", [draw(2, 3), draw(3, 4), draw(4)], {}, 0),  # CuPy's products
     ("conv2d", [X, draw(4, 3, 3, 3), draw(4)], {}, 3),
+    ("conv2d", [draw(1, 65, 3, 3), draw(1, 65, 2, 2), draw(1)], {}, 5),  # over patches
     ("conv_relu_pool", [X, draw(4, 3, 3, 3), draw(4)], {"pool": 2}, 3),
 ]
 LEFT: list[tuple[str, list[Host | None], dict[str, Any]]] = [
@@ -56,7 +57,7 @@ LEFT: list[tuple[str, list[Host | None], dict[str, Any]]] = [
     ("max_pool2d", [draw(1, 1, 17, 17)], {"size": 17}),
     ("relu", [X[:0]], {}),
     ("relu", [X.astype("float64")], {}),
-    ("conv2d", [draw(1, 65, 2, 2), draw(1, 65, 2, 2), None], {}),
+    ("conv2d", [draw(1, 130, 2, 2), draw(2, 65, 2, 2), None], {"groups": 2}),
     ("softmax_cross_entropy", [draw(2, 3), numpy.abs(draw(2, 3))], {}),
     ("softmax_cross_entropy", [draw(2, 3), LABELS, numpy.ones(3, "float32")], {}),
 ]
