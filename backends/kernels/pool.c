@@ -205,7 +205,8 @@ static void to_all(const Windows *o, Window r, Window s, const float *dy, float 
         }
 }
 
-/* dx of whole channels. */
+/* dx of whole channels. The windows are taken from the last to the first: then a pixel gets its sums in
+   the order of the elements of a window, as in the reference. */
 static long channels_back(void *arguments, long piece)
 {
     const Arguments *a = arguments;
@@ -213,8 +214,8 @@ static long channels_back(void *arguments, long piece)
     long n = o->n, rows = o->down.out, columns = o->across.out, image = o->down.size * o->across.size * n;
     long from = o->channels * piece / a->pieces, to = o->channels * (piece + 1) / a->pieces;
     memset(a->to + from * image, 0, (to - from) * image * (long)sizeof(float));
-    for (long row = from * rows; row < to * rows; row++)
-        for (long q = 0; q < columns; q++) {
+    for (long row = to * rows - 1; row >= from * rows; row--)
+        for (long q = columns - 1; q >= 0; q--) {
             Window r = window_of(&o->down, row % rows), s = window_of(&o->across, q);
             long at = (row * columns + q) * n;
             float *dx = a->to + row / rows * image;

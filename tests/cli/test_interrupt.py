@@ -102,7 +102,7 @@ def test_a_signal_before_training_starts_no_traceback(
 def test_a_signal_during_the_test_keeps_the_trained_model(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def terminate(*_: object) -> None:
+    def terminate(*_: object, **__: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)  # the handler runs long before
         raise AssertionError
@@ -119,7 +119,7 @@ def test_a_second_signal_does_not_break_off_the_save(
 ) -> None:
     save = Model.save
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     def slow_save(model: Model, path: str | Path) -> None:
@@ -137,7 +137,7 @@ def test_a_second_signal_does_not_break_off_the_save(
 def test_a_failed_save_does_not_hide_the_interruption(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(model: Model, *_: object) -> None:
+    def interrupt(model: Model, *_: object, **__: object) -> None:
         model.params["layers.0"] = {
             name: numpy.full_like(x, numpy.nan) for name, x in model.params["layers.0"].items()
         }

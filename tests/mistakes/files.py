@@ -147,7 +147,7 @@ FILES = [
         lambda b: xpcnn.data.load(written(b.folder / "data.txt")),
         DataError,
         "{folder}/data.txt: is no kind of data file that is known\n"
-        "Try: a .csv or .npz file, or a folder with a folder for each class",
+        "Try: a .csv, .npz, .tar or .parquet file, or a folder with a folder for each class",
     ),
 ]
 

@@ -59,7 +59,11 @@ def _asked(train: Callable[[], Any]) -> dict[str, Any]:
                 "normalised by": [f"{x:.6g}" for x in (*train.mean.tolist(), *train.std.tolist())],
                 "train": _digest(train),
                 "validation": None if validation is None else _digest(validation),
-                "options": described(options),
+                "options": {
+                    name: value
+                    for name, value in described(options).items()
+                    if name != "batch_norm"  # one process does the same with each
+                },
             }
         )
 

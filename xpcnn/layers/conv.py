@@ -22,24 +22,24 @@ class Convolution:
     dilation: Pair
     bias: bool
 
-    def groups_of(self, channels: int) -> int:
-        """Return the number of groups for images of so many channels."""
+    def groups_of(self, weight: Array) -> int:
+        """Return the number of groups of filters (filters, c/groups, kh, kw)."""
         raise NotImplementedError
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        options = self.op_options(x.shape[1])
+        options = self.op_options(params["weight"])
         y, back = ops.conv2d(x, params["weight"], params.get("bias"), **options)
         return y, {}, self.pullback(back)
 
-    def op_options(self, channels: int) -> dict[str, Any]:
-        """Return the hyperparameters of `ops.conv2d` by name, for images of so many channels."""
+    def op_options(self, weight: Array) -> dict[str, Any]:
+        """Return the hyperparameters of `ops.conv2d` by name, for these filters."""
         return {
             "stride": self.stride,
             "padding": self.padding,
             "dilation": self.dilation,
-            "groups": self.groups_of(channels),
+            "groups": self.groups_of(weight),
         }
 
     def pullback(self, back: Pullback) -> LayerPullback:
@@ -118,7 +118,7 @@ class Conv2D(Convolution):
         params = drawn(self, draw, weight_shape, self.filters)
         return params, {}, (self.filters, ho, wo)
 
-    def groups_of(self, channels: int) -> int:
+    def groups_of(self, weight: Array) -> int:
         return self.groups
 
     def multiply_adds(self, shape: Shape, out: Shape) -> int:
@@ -175,8 +175,8 @@ class DepthwiseConv2D(Convolution):
         params = drawn(self, draw, (filters, 1, *pair(self.size)), filters)
         return params, {}, (filters, ho, wo)
 
-    def groups_of(self, channels: int) -> int:
-        return channels
+    def groups_of(self, weight: Array) -> int:
+        return int(weight.shape[0]) // self.multiplier
 
     def multiply_adds(self, shape: Shape, out: Shape) -> int:
         """Return the multiply-adds of one sample."""

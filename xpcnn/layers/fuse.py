@@ -47,7 +47,7 @@ def conv_relu_pool(conv: Convolution, relu: ReLU, pool: MaxPool2D | None = None)
             x,
             params[0]["weight"],
             params[0].get("bias"),
-            **conv.op_options(x.shape[1]),
+            **conv.op_options(params[0]["weight"]),
             pool=None if pool is None else pool.size,
             grad=ctx.grad,
         )
@@ -106,7 +106,7 @@ def folded(
         scale = its["gamma"] / xp.sqrt(moments["var"] + norm.eps)
         shift = (own["bias"] if conv.bias else 0.0) - moments["mean"]
         w, b = xp.reshape(scale, (-1, 1, 1, 1)) * own["weight"], scale * shift + its["beta"]
-        options = conv.op_options(x.shape[1])
+        options = conv.op_options(w)
         if relu is None:
             y, _ = ops.conv2d(x, w, b, **options)
         else:
