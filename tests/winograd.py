@@ -4,8 +4,9 @@ First, layer by layer, the root mean square of the errors against float64, in pa
 result, for normally distributed inputs and for those after a ReLU: Winograd's, in parentheses how
 many times that of the direct kernels, and PyTorch's where it is installed. Then, for whole
 networks, the errors of all gradients together with XPCNN_WINOGRAD on, off, and of PyTorch: the
-median of several batches, as in some of them rounding decides which of two nearly equal numbers
-wins a pooling window.
+least and the median of several batches. In some batches, rounding decides whether a number passes a
+ReLU or wins a pooling window, and a gradient takes another way: the more often, the larger the
+errors are.
 """
 
 import argparse
@@ -40,11 +41,11 @@ def main() -> None:
     for shape in SHAPES:
         for inputs in ("normal", "relu"):
             print(f"{shape}, {inputs}: {layer(shape, inputs)}", flush=True)
-    print("\nnetwork: on, off, PyTorch")
+    print("\nnetwork; on, off, PyTorch: least and median of the batches")
     for name in filter(None, presets.split(",")):
         errors = [list(network(name, shift)) for shift in range(BATCHES)]
-        medians = (median(column) for column in zip(*errors, strict=True))
-        print(f"{name}: {' '.join(f'{error:.1e}' for error in medians)}", flush=True)
+        columns = zip(*errors, strict=True)
+        print(name, *(f"{min(column):.1e} {median(column):.1e}" for column in columns), sep="  ")
 
 
 def layer(shape: tuple[int, int, int], inputs: str) -> str:

@@ -2,6 +2,12 @@
 winograd_dw.c): a quarter of the multiplications, about twice the rounding error.
 
 `XPCNN_WINOGRAD=off` leaves these convolutions to the direct kernels (conv.c).
+
+Time of the direct kernels over that of these, 64 images, two cores with AVX-512 (Zen 4), for y, dx
+and dw: 0.8, 0.6, 0.9 with 3 channels and 32 filters; 1.9, 1.5, 3.2 with 16 and 16, images of
+32 x 32; with 32 and 32 1.4, 1.6, 2.4 for images of 7 x 7, 1.0, 1.2, 1.6 for 6 x 6, where 36 of the
+64 outputs of the tiles are used, but 0.7, 0.9, 1.7 for 5 x 5, where 25 are. With 8 channels and 8
+filters it is 1.7, 1.2, 1.3, but there the direct kernels' sums are short and exact.
 """
 
 import os
@@ -16,7 +22,7 @@ from .shared_library import Call
 CONV = Call("winograd_conv", "ppppp lllll llll lll ll", "conv2d")
 DW = Call("winograd_dw", "ppp lllll llll ll", "gradient of w in conv2d")
 
-LEAST = 16  # channels and filters from which it is faster than the direct kernels
+LEAST = 16  # channels and filters
 TILE = 4  # outputs of a tile along an axis
 
 
