@@ -85,6 +85,15 @@ def test_names_of_classes_in_a_file(cli: Cli, trained: Path) -> None:
     )
 
 
+def pictures(folder: Path) -> None:
+    """Make a few pictures of two classes."""
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        place = folder / ("cat" if i % 2 else "dog")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (50, 60, 3), "u1")).save(place / f"{i}.png")
+
+
 def test_weights_of_pytorch(cli: Cli) -> None:
     """Out, in, and as the start of a training on pictures with other classes."""
     model = narrow_model("resnet18")
@@ -100,11 +109,7 @@ def test_weights_of_pytorch(cli: Cli) -> None:
         "error: w.safetensors holds weights of PyTorch, which do not say of what network\n"
         "Try: --model resnet18, the preset of that network\n",
     )
-    rng = np.random.default_rng(0)
-    for i in range(24):
-        folder = Path("photos", "cat" if i % 2 else "dog")
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (50, 60, 3), "u1")).save(folder / f"{i}.png")
+    pictures(Path("photos"))
     flags = ("--init", "w.safetensors", "--model", "narrow.toml", "--dataset", "photos")
     ran = cli("train", *flags, "--epochs", "1", "--batch-size", "8", "--out", "run")
     assert ran.code == 0, ran.err
@@ -114,3 +119,24 @@ def test_weights_of_pytorch(cli: Cli) -> None:
     assert (trained.input_shape, trained.classes) == ((3, 48, 48), ("cat", "dog"))
     assert trained.mean == (123.675, 116.28, 103.53)
     assert cli("train", "--config", "run/config.toml", "--out", "again").code == 0
+
+
+def test_the_head_first_and_then_all(cli: Cli) -> None:
+    """Frozen layers keep the weights and running statistics of the file; then all of them learn."""
+    narrow_model("resnet18").save("m.safetensors")
+    cli("export", "m.safetensors", "w.safetensors")
+    narrow_file("resnet18", Path("narrow.toml"))
+    pictures(Path("photos"))
+    flags = ("--dataset", "photos", "--epochs", "1", "--batch-size", "8")
+    body = ("--freeze", "layers.[0-9].*,layers.1[0-9].*")
+    start = ("--init", "w.safetensors", "--model", "narrow.toml")
+    assert cli("train", *flags, *start, *body, "--out", "head").code == 0
+    assert cli("train", *flags, "--init", "head", "--freeze", "none", "--out", "all").code == 0
+    before, head, after = (
+        xpcnn.load(name).get_weights()
+        for name in ("m.safetensors", "head/model.safetensors", "all/model.safetensors")
+    )
+    for name, x in before.items():
+        if not name.startswith("layers.21."):
+            np.testing.assert_array_equal(head[name], x)
+    assert all((after[name] != x).any() for name, x in head.items())
