@@ -12,9 +12,11 @@ import numpy
 
 from xpcnn import layers as public
 from xpcnn.io.onnx.builder import Builder
+from xpcnn.io.onnx.sample_norm import group_norm, layer_norm
 from xpcnn.layers import Layer
 from xpcnn.layers.pool import Pool2D
 from xpcnn.ops.reference.adaptive import spans
+from xpcnn.ops.reference.conv_transpose import transposed_windows
 from xpcnn.ops.reference.windows import Sides, Windows, pair
 from xpcnn.sizes import sizes_of
 from xpcnn.types import Params, Shape
@@ -82,7 +84,7 @@ def _concat(graph: Builder, layer: public.Concat, own: Own, x: str) -> str:
     return graph.node("Concat", *branches, axis=1)
 
 
-def _conv(graph: Builder, layer: public.Conv2D, own: Own, x: str) -> str:
+def _conv(graph: Builder, layer: public.Conv2D | public.DepthwiseConv2D, own: Own, x: str) -> str:
     h, w = own.shape[1:]
     windows = Windows.of((h, w), layer.size, layer.stride, layer.padding, layer.dilation)
     return graph.node(
@@ -91,8 +93,41 @@ def _conv(graph: Builder, layer: public.Conv2D, own: Own, x: str) -> str:
         kernel_shape=windows.size,
         strides=windows.stride,
         dilations=windows.dilation,
+        group=layer.groups_of(own.params["weight"]),
+        pads=_pads(windows.sides),
+    )
+
+
+def _conv_transpose(graph: Builder, layer: public.ConvTranspose2D, own: Own, x: str) -> str:
+    h, w = own.shape[1:]
+    hyperparameters = layer.size, layer.stride, layer.padding, layer.output_padding, layer.dilation
+    windows = transposed_windows((h, w), *hyperparameters)
+    (top, bottom), (left, right) = windows.sides
+    ho, wo = windows.image
+    (sh, sw), (dh, dw), (kh, kw) = windows.stride, windows.dilation, windows.size
+    more = (  # rows and columns beyond the last window
+        ho - (sh * (h - 1) + dh * (kh - 1) + 1 - top - bottom),
+        wo - (sw * (w - 1) + dw * (kw - 1) + 1 - left - right),
+    )
+    return graph.node(
+        "ConvTranspose",
+        *(x, *_parameters(graph, own, "weight", "bias")),
+        kernel_shape=windows.size,
+        strides=windows.stride,
+        dilations=windows.dilation,
         group=layer.groups,
         pads=_pads(windows.sides),
+        output_padding=more,
+    )
+
+
+def _upsample(graph: Builder, layer: public.Upsample, own: Own, x: str) -> str:
+    scales = graph.constant("scales", numpy.array([1, 1, *pair(layer.factor)], "f4"))
+    if layer.mode == "nearest":
+        how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return graph.node("Resize", x, "", scales, mode="nearest", **how)
+    return graph.node(
+        "Resize", x, "", scales, mode="linear", coordinate_transformation_mode="half_pixel"
     )
 
 
@@ -282,8 +317,17 @@ WRITERS: Mapping[type, Writer] = {
     public.Multiply: _multiply,
     public.Concat: _concat,
     public.Conv2D: _conv,
+    public.DepthwiseConv2D: _conv,
+    public.ConvTranspose2D: _conv_transpose,
+    public.Upsample: _upsample,
     public.Dense: _dense,
     public.BatchNorm: _batch_norm,
+    public.LayerNorm: lambda graph, layer, own, x: layer_norm(
+        graph, layer, own.params, own.shape, x
+    ),
+    public.GroupNorm: lambda graph, layer, own, x: group_norm(
+        graph, layer, own.params, own.shape, x
+    ),
     public.MaxPool2D: _max_pool,
     public.MinPool2D: _min_pool,
     public.AvgPool2D: _avg_pool,
@@ -294,6 +338,8 @@ WRITERS: Mapping[type, Writer] = {
     public.Flatten: _operator("Flatten"),
     public.Reshape: _reshape,
     public.Dropout: _same,
+    public.SpatialDropout: _same,
+    public.StochasticDepth: _same,
     public.ReLU: _operator("Relu"),
     public.LeakyReLU: _operator("LeakyRelu", alpha="slope"),
     public.ELU: _operator("Elu", alpha="alpha"),

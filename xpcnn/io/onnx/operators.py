@@ -13,6 +13,8 @@ from xpcnn.io.onnx.pointwise import elementwise
 
 OPERATORS: Mapping[str, Callable[[Call], Result]] = {
     "Conv": windowed.conv,
+    "ConvTranspose": windowed.conv_transpose,
+    "Resize": windowed.resize,
     "Gemm": windowed.gemm,
     "MatMul": windowed.matmul,
     "BatchNormalization": windowed.batch_norm,

@@ -36,6 +36,56 @@ def conv(call: Call) -> Result:
     return call.made(Leaf(layer, params))
 
 
+def conv_transpose(call: Call) -> Result:
+    call.images()
+    weight = call.weights(1, 4)
+    kh, kw = weight.shape[2:]
+    if call.node.wholes("kernel_shape", (kh, kw), 2) != (kh, kw):
+        raise Refused(f"kernel_shape differs from its filters, {kh} x {kw}")
+    if call.node.text("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID"):
+        raise Refused(f"auto_pad is {call.node.text('auto_pad', '')!r}")
+    if call.node.wholes("output_shape", ()):
+        raise Refused("output_shape is given")
+    stride, dilation = _pairs(call, "strides"), _pairs(call, "dilations")
+    groups = call.node.whole("group", 1)
+    more = call.node.wholes("output_padding", (0, 0), 2)
+    params = {"weight": weight}
+    if call.optional(2) is not None:
+        params["bias"] = call.weights(2, 1)
+    layer = layers.ConvTranspose2D(
+        weight.shape[1] * groups,
+        (kh, kw),
+        stride=stride,
+        padding=_short(_around(call, (kh, kw), stride, dilation)),
+        output_padding=(more[0], more[1]),
+        dilation=dilation,
+        groups=groups,
+        bias="bias" in params,
+    )
+    return call.made(Leaf(layer, params))
+
+
+def resize(call: Call) -> Result:
+    """An upsampling by whole factors, of the two kinds that there are layers for."""
+    call.images()
+    scales = call.optional(2)
+    if scales is None or scales.size != 4 or not (scales == scales.round()).all():
+        raise Refused("it has no scales that are whole numbers")
+    n, c, rows, columns = (int(scale) for scale in scales.reshape(-1))
+    if (n, c) != (1, 1) or min(rows, columns) < 1:
+        raise Refused(f"its scales are {n}, {c}, {rows}, {columns}")
+    mode = call.node.text("mode", "nearest")
+    kinds = {
+        ("nearest", "asymmetric", "floor"): "nearest",
+        ("linear", "half_pixel", None): "bilinear",
+    }
+    how = call.node.text("coordinate_transformation_mode", "half_pixel")
+    nearest = call.node.text("nearest_mode", "round_prefer_floor") if mode == "nearest" else None
+    if (mode, how, nearest) not in kinds:
+        raise Refused(f"its mode is {mode}, {how}{'' if nearest is None else f', {nearest}'}")
+    return call.made(layers.Upsample((rows, columns), kinds[mode, how, nearest]))
+
+
 def _pairs(call: Call, name: str) -> tuple[int, int]:
     first, second = call.node.wholes(name, (1, 1), 2)
     return first, second
