@@ -87,6 +87,46 @@ def conv2d(module: Any, x: numpy.ndarray) -> Twin:
     return Twin(layer, parameters(module))
 
 
+def conv_transpose2d(module: Any, x: numpy.ndarray) -> Twin:
+    need_rank(x, 4)
+    layer = layers.ConvTranspose2D(
+        module.out_channels,
+        module.kernel_size,
+        stride=module.stride,
+        padding=module.padding,
+        output_padding=module.output_padding,
+        dilation=module.dilation,
+        groups=module.groups,
+        bias=module.bias is not None,
+    )
+    return Twin(layer, parameters(module))
+
+
+def layer_norm(module: Any, x: numpy.ndarray) -> Twin:
+    if x.size == 0:
+        raise Unsupported("an empty batch")
+    axes = tuple(range(x.ndim - len(module.normalized_shape), x.ndim))
+    return Twin(layers.LayerNorm(axes, eps=module.eps), scale_and_shift(module))
+
+
+def group_norm(module: Any, x: numpy.ndarray) -> Twin:
+    return Twin(layers.GroupNorm(module.num_groups, eps=module.eps), scale_and_shift(module))
+
+
+def instance_norm(module: Any, x: numpy.ndarray) -> Twin:
+    need_rank(x, 4)
+    if module.track_running_stats:
+        raise Unsupported("running statistics")
+    return Twin(layers.GroupNorm(x.shape[1], eps=module.eps), scale_and_shift(module))
+
+
+def scale_and_shift(module: Any) -> dict[str, str]:
+    pairs = {"weight": "gamma", "bias": "beta"}
+    return {
+        theirs: ours for theirs, ours in pairs.items() if getattr(module, theirs, None) is not None
+    }
+
+
 def linear(module: Any, input: numpy.ndarray) -> Twin:
     need_rank(input, 2)
     layer = layers.Dense(module.out_features, bias=module.bias is not None)
@@ -260,6 +300,10 @@ def fixed(layer: Layer) -> Callable[..., Twin]:
 
 TWINS: dict[str, Callable[..., Twin]] = {
     "Conv2d": conv2d,
+    "ConvTranspose2d": conv_transpose2d,
+    "LayerNorm": layer_norm,
+    "GroupNorm": group_norm,
+    "InstanceNorm2d": instance_norm,
     "Linear": linear,
     "MaxPool2d": max_pool2d,
     "AvgPool2d": avg_pool2d,

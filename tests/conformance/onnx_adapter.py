@@ -48,6 +48,111 @@ def conv(
     return y
 
 
+def conv_transpose(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    kernel_shape: list[int] | None = None,
+    group: int = 1,
+    strides: tuple[int, ...] = (1, 1),
+    dilations: tuple[int, ...] = (1, 1),
+    pads: tuple[int, ...] = (0, 0, 0, 0),
+    output_padding: tuple[int, ...] = (0, 0),
+    output_shape: list[int] | None = None,
+    auto_pad: str = "NOTSET",
+) -> Array:
+    """SAME_UPPER is "same"; an output shape leaves the padding to be computed."""
+    need_images(x)
+    top, left, bottom, right = pads
+    padding: Any = ((top, bottom), (left, right))
+    if auto_pad == "SAME_UPPER" and output_shape is None:
+        padding = "same"
+    elif output_shape is not None or auto_pad != "NOTSET":
+        wanted = output_shape or [n * s for n, s in zip(x.shape[2:], strides, strict=True)]
+        axes = zip(x.shape[2:], w.shape[2:], strides, dilations, output_padding, strict=True)
+        full = [s * (n - 1) + d * (k - 1) + 1 + more for n, k, s, d, more in axes]
+        total = [n - size for n, size in zip(full, wanted[-2:], strict=True)]
+        if min(total) < 0:
+            raise Unsupported("an output beyond the reach of the windows")
+        ends = [(n // 2, n - n // 2) for n in total]  # an odd one at the end
+        padding = tuple(ends if auto_pad == "SAME_UPPER" else [(b, a) for a, b in ends])
+    y, _ = ops.conv_transpose2d(
+        x,
+        w,
+        b,
+        stride=pair(strides),
+        padding=padding,
+        output_padding=pair(output_padding),
+        dilation=pair(dilations),
+        groups=group,
+    )
+    return y
+
+
+def resize(
+    x: Array,
+    roi: Array | None = None,
+    scales: Array | None = None,
+    sizes: Array | None = None,
+    *,
+    mode: str = "nearest",
+    nearest_mode: str = "round_prefer_floor",
+    coordinate_transformation_mode: str = "half_pixel",
+    antialias: int = 0,
+    **others: Any,
+) -> Array:
+    """What xpcnn has: floor of asymmetric places, and lines with aligned edges."""
+    if x.ndim != 4 or "axes" in others or "keep_aspect_ratio_policy" in others or antialias:
+        raise Unsupported("axes, aspect ratio or antialiasing")
+    if mode == "nearest":
+        if (coordinate_transformation_mode, nearest_mode) != ("asymmetric", "floor"):
+            raise Unsupported(f"nearest: {coordinate_transformation_mode}, {nearest_mode}")
+    elif (mode, coordinate_transformation_mode) != ("linear", "half_pixel"):
+        raise Unsupported(f"{mode}: {coordinate_transformation_mode}")
+    if sizes is None:
+        assert scales is not None
+        exact = [n * float(s) for n, s in zip(x.shape, scales, strict=True)]
+        if any(n != int(n) for n in exact):
+            raise Unsupported("a scale that is no ratio of sizes")
+        sizes = numpy.asarray(exact)
+    size = (int(sizes[2]), int(sizes[3]))
+    return ops.upsample2d(x, size=size, mode="nearest" if mode == "nearest" else "bilinear")[0]
+
+
+def upsample(x: Array, scales: Array, *, mode: str = "nearest") -> Array:
+    size = int(x.shape[2] * scales[2]), int(x.shape[3] * scales[3])
+    return ops.upsample2d(x, size=size, mode="nearest" if mode == "nearest" else "bilinear")[0]
+
+
+def layer_normalization(
+    x: Array,
+    scale: Array,
+    bias: Array | None = None,
+    *,
+    axis: int = -1,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> tuple[Array, ...]:
+    """Mean and deviation, which the op does not return, are computed here."""
+    axes = tuple(range(axis % x.ndim, x.ndim))
+    if axes[0] == 0:
+        raise Unsupported("the batch axis normalised too")
+    y, _ = ops.layer_norm(x, scale, bias, axes=axes, eps=epsilon)
+    deviation = numpy.sqrt(x.var(axis=axes, keepdims=True) + numpy.float32(epsilon))
+    return y, x.mean(axis=axes, keepdims=True), 1 / deviation
+
+
+def group_normalization(
+    x: Array, scale: Array, bias: Array, *, num_groups: int, epsilon: float = 1e-5
+) -> Array:
+    return ops.group_norm(x, scale, bias, groups=num_groups, eps=epsilon)[0]
+
+
+def instance_normalization(x: Array, scale: Array, bias: Array, *, epsilon: float = 1e-5) -> Array:
+    return ops.group_norm(x, scale, bias, groups=x.shape[1], eps=epsilon)[0]
+
+
 def pool(op: Callable[..., Any]) -> Callable[..., Array]:
     """Return the adapter of a pooling op."""
 
@@ -280,6 +385,12 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "Gelu": lambda x, approximate="none": ops.gelu(x, approximate=approximate)[0],
     "Mish": lambda x: ops.mish(x)[0],
     "PRelu": prelu,
+    "ConvTranspose": conv_transpose,
+    "Resize": resize,
+    "Upsample": upsample,
+    "LayerNormalization": layer_normalization,
+    "GroupNormalization": group_normalization,
+    "InstanceNormalization": instance_normalization,
     "Clip": clip,
     "Mul": mul,
 }

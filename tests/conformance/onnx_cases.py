@@ -48,6 +48,12 @@ EXTRA = (
     "Mish",
     "PRelu",
     "Clip",
+    "ConvTranspose",
+    "Resize",
+    "Upsample",
+    "LayerNormalization",
+    "GroupNormalization",
+    "InstanceNormalization",
     "Mul",
 )
 SEED = 0  # some modules draw their inputs from NumPy's global generator

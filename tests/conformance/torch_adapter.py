@@ -72,6 +72,97 @@ def conv2d(
     return named(result, "input", "weight", "bias")
 
 
+def conv_transpose2d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Result:
+    need_rank(input, 4)
+    result = ops.conv_transpose2d(
+        input,
+        weight,
+        bias,
+        stride=pair(stride),
+        padding=pair(padding),
+        output_padding=pair(output_padding),
+        dilation=pair(dilation),
+        groups=groups,
+    )
+    return named(result, "input", "weight", "bias")
+
+
+def interpolate(
+    input: Array,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+) -> Result:
+    need_rank(input, 4)
+    if align_corners:
+        raise Unsupported("aligned corners")
+    if size is None:
+        if not recompute_scale_factor:
+            raise Unsupported("a scale that is no ratio of sizes")
+        size = [int(n * scale_factor) for n in input.shape[2:]]
+    return named(ops.upsample2d(input, size=pair(size), mode=mode), "input")
+
+
+def layer_norm(
+    input: Array,
+    normalized_shape: Any,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    eps: float = 1e-5,
+) -> Result:
+    axes = tuple(range(input.ndim - len(normalized_shape), input.ndim))
+    if axes[0] == 0:
+        raise Unsupported("no batch axis")
+    need_positive(eps)
+    result = ops.layer_norm(input, weight, bias, axes=axes, eps=eps)
+    return named(result, "input", "weight", "bias")
+
+
+def group_norm(
+    input: Array,
+    num_groups: int,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    eps: float = 1e-5,
+) -> Result:
+    need_positive(eps)
+    if input.size == 0:
+        raise Unsupported("an empty array")
+    result = ops.group_norm(input, weight, bias, groups=num_groups, eps=eps)
+    return named(result, "input", "weight", "bias")
+
+
+def instance_norm(
+    input: Array,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Result:
+    if not use_input_stats:
+        raise Unsupported("running statistics")
+    return group_norm(input, input.shape[1], weight, bias, eps)
+
+
+def need_positive(eps: float) -> None:
+    if eps <= 0:
+        raise Unsupported("eps that is not above 0")
+
+
 def max_pool2d(
     input: Array,
     kernel_size: Any,
@@ -289,6 +380,12 @@ def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Result:
 
 ADAPTERS: dict[str, Callable[..., Result]] = {
     "nn.functional.conv2d": conv2d,
+    "nn.functional.conv_transpose2d": conv_transpose2d,
+    "nn.functional.interpolate nearest": interpolate,
+    "nn.functional.interpolate bilinear": interpolate,
+    "nn.functional.layer_norm": layer_norm,
+    "nn.functional.group_norm": group_norm,
+    "nn.functional.instance_norm": instance_norm,
     "nn.functional.max_pool2d": max_pool2d,
     "nn.functional.avg_pool2d": avg_pool2d,
     "nn.functional.adaptive_avg_pool2d": adaptive(ops.adaptive_avg_pool2d),

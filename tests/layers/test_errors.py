@@ -197,12 +197,6 @@ WHEN_PLACED: list[tuple[Layer, tuple[int, ...], str]] = [
         "Try: a number of groups that divides the number of channels",
     ),
     (
-        GroupNorm(1),
-        (3, 8),
-        "GroupNorm: samples have shape (3, 8), expected (c, h, w) or (c,)\n"
-        "Try: a Flatten() or Reshape((c, h, w)) layer before it",
-    ),
-    (
         BatchNorm(),
         (3, 8),
         "BatchNorm: samples have shape (3, 8), expected (c, h, w) or (c,)\n"

@@ -274,6 +274,12 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         "Try: give gamma the lengths of x along its axes (1, 3)",
     ),
     (
+        lambda z: ops.group_norm(z(3), None, None, groups=1),
+        ShapeError,
+        "group_norm: x has shape (3,), expected (n, c, ...)\n"
+        "Try: x[None, ...], if this is a single sample",
+    ),
+    (
         lambda z: ops.group_norm(z(2, 3), None, None, groups=2),
         ConfigError,
         "group_norm: 3 channels cannot be cut into 2 groups\n"

@@ -5,7 +5,6 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from xpcnn import ops
-from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Constant, Draw, Zeros
 from xpcnn.layers.base import Context
 from xpcnn.ops.checks import check_groups, plain_sizes
@@ -79,7 +78,6 @@ class GroupNorm:
 
     Raises:
         ConfigError: a hyperparameter is out of range, or `groups` does not divide the channels.
-        ShapeError: samples are neither images (c, h, w) nor rows (c,) (in `init`).
     """
 
     groups: int
@@ -90,9 +88,6 @@ class GroupNorm:
         check(self, groups=COUNT, eps=POSITIVE)
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        if len(shape) not in (1, 3):
-            message = f"GroupNorm: samples have shape {shape}, expected (c, h, w) or (c,)"
-            raise ShapeError(hint(message, "a Flatten() or Reshape((c, h, w)) layer before it"))
         check_groups("GroupNorm", self.groups, shape[0])
         return _affine(draw, shape[:1]), {}, shape
 

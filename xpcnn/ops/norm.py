@@ -78,7 +78,11 @@ def _check_group_norm(
     x: Array, gamma: Array | None, beta: Array | None, *, groups: int, eps: float = 1e-5
 ) -> None:
     check_arrays("group_norm", x=x, gamma=gamma, beta=beta)
-    _check_channels("group_norm", x, gamma=gamma, beta=beta)
+    if len(x.shape) < 2:
+        message = f"group_norm: x has shape {tuple(x.shape)}, expected (n, c, ...)"
+        raise ShapeError(hint(message, "x[None, ...], if this is a single sample"))
+    for name, vector in (("gamma", gamma), ("beta", beta)):
+        check_length("group_norm", name, vector, x.shape[1], "one entry per channel")
     check_groups("group_norm", groups, x.shape[1])
 
 

@@ -56,7 +56,7 @@ def group_norm(
     normalisation). Source: Wu and He 2018, arXiv:1803.08494.
 
     Args:
-        x: (n, c, h, w) or (n, c).
+        x: (n, c, ...), such as images.
         gamma, beta: scale and shift (c,), or None for 1 and 0.
         groups: number of groups, a divisor of c.
         eps: added to the variance, inside the root; above 0.
