@@ -44,7 +44,8 @@ def test_learns_the_digits(parts: Parts) -> None:
     assert len(history) == 3
     assert history["loss"][2] < history["loss"][0]
     after = model.evaluate(test)
-    assert after["loss"] == history["val_loss"][-1]
+    # of batches of another size, whose means round differently: a few units of 2^-24 each
+    assert after["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-6)
     assert after["accuracy"] == history["val_accuracy"][-1]
     assert after["accuracy"] > 0.95
     predicted = model.predict(test.images)

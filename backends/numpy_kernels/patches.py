@@ -5,6 +5,7 @@ whole batch whose columns fit into a core's L2 cache, from which its products re
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,13 +30,7 @@ class Patches(NamedTuple):
     @property
     def out(self) -> Pair:
         """Return (ho, wo)."""
-        ho, wo = (
-            (n + sum(around) - d * (k - 1) - 1) // s + 1
-            for n, k, s, d, around in zip(
-                self.image, self.size, self.stride, self.dilation, self.sides, strict=True
-            )
-        )
-        return ho, wo
+        return _out(self)
 
     def adjoint(self) -> "Patches | None":
         """Return the windows over the outputs under which each pixel of the image lies.
@@ -97,3 +92,12 @@ class Patches(NamedTuple):
             (along_c, dh * along_h, dw * along_w, sh * along_h, sw * along_w, along_n),
         )
         return columns.reshape(c * kh * kw, (q - p) * (v - u) * n)  # copies, in one call
+
+
+@lru_cache(maxsize=1024)
+def _out(patches: Patches) -> Pair:
+    ho, wo = (
+        (n + sum(around) - d * (k - 1) - 1) // s + 1
+        for n, k, s, d, around in zip(*patches, strict=True)
+    )
+    return ho, wo

@@ -1,8 +1,9 @@
 """Every op: `op(arrays, *, hyperparameters) -> (y, pullback)`, on arrays of any library.
 
 `pullback(dy, wants=None)` takes the gradient of the output and returns one gradient per array
-argument, in order (`xpcnn.types.Pullback`). Three ops differ: `batch_norm` and `batch_norm_relu`
-return the tuple (y, mean, var) for y, and `normalise` returns y alone, without a pullback.
+argument, in order (`xpcnn.types.Pullback`). Four ops differ: `batch_norm` and `batch_norm_relu`
+return the tuple (y, mean, var) for y; `normalise` and `bilinear` return y alone, without a
+pullback.
 
 An op checks shapes and dtypes. Then it runs the fast kernel for the arrays' library, if the backend
 has one, otherwise the reference in `ops/reference`, which defines its meaning. Ops are pure: they
@@ -53,6 +54,7 @@ from xpcnn.ops.pool import (
     max_pool2d,
 )
 from xpcnn.ops.probability import log_softmax, softmax
+from xpcnn.ops.sampling import bilinear
 from xpcnn.ops.upsample import upsample2d
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "batch_norm_inference",
     "batch_norm_relu",
     "bce_with_logits",
+    "bilinear",
     "conv2d",
     "conv_relu_pool",
     "conv_transpose2d",

@@ -6,10 +6,12 @@ from typing import Any
 from ...types import Kernel
 from .conv import conv2d, conv_relu_pool
 from .linear import dense
+from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_inference, batch_norm_relu
 from .optimizer import adam, sgd
 from .pointwise import ACTIVATIONS
 from .pool import avg_pool2d, max_pool2d
+from .sampling import bilinear
 
 KERNELS: dict[str, Kernel] = {
     **ACTIVATIONS,
@@ -18,11 +20,13 @@ KERNELS: dict[str, Kernel] = {
     "batch_norm": batch_norm,
     "batch_norm_inference": batch_norm_inference,
     "batch_norm_relu": batch_norm_relu,
+    "bilinear": bilinear,
     "conv2d": conv2d,
     "conv_relu_pool": conv_relu_pool,
     "dense": dense,
     "max_pool2d": max_pool2d,
     "sgd": sgd,
+    "softmax_cross_entropy": softmax_cross_entropy,
 }
 
 

@@ -1,6 +1,7 @@
 """Convolution, alone and with ReLU and max pooling, in C (conv.c): float32.
 
-Where it is faster, 3 x 3 filters are left to Winograd's algorithm (winograd.py).
+Where it is faster, 3 x 3 filters are left to Winograd's algorithm (winograd.py), and a few images
+are read in another way (few_images.py).
 
 Taps on padding are skipped: where a weight or dy is infinite, the reference has NaN beside padding
 (infinity times 0), and these kernels do not. A check would take 5 % of a forward and 13 % of a
@@ -14,11 +15,11 @@ import numpy as np
 
 from ...geometry import pair
 from ...types import Wants
-from .. import conv
+from .. import conv, fused
 from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from ..threads import sharing
-from . import winograd
+from . import few_images, winograd
 from .pointwise import PASS, relu_gradient
 from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
@@ -100,6 +101,9 @@ def conv_relu_pool(
         table = over_image(w.shape[1], patches)
         if groups == 1 and (ph, pw) == (2, 2) and winograd.serves(w, patches, patches.out):
             winograd.convolved(image, w, b, patches, y, pooled=True, winner=winner)
+        elif few_images.serves(image, w, patches):
+            strip = few_images.convolved(image, w, b, patches, relu=False)
+            fused.pooled(strip[:, : y.shape[1] * ph], (ph, pw), y, winner)
         else:
             work = sharing(groups * (ho // ph), w.size * ho * wo * n)
             shape = (n, f // groups, groups, ph, pw)
@@ -126,6 +130,9 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu
     y = np.empty((f, ho, wo, n), image.dtype)
     if groups == 1 and winograd.serves(w, patches, patches.out):
         winograd.convolved(image, w, b, patches, y, relu=relu)
+        return y
+    if few_images.serves(image, w, patches):
+        y[...] = few_images.convolved(image, w, b, patches, relu=relu)
         return y
     filters, work = np.ascontiguousarray(w), sharing(groups * ho, w.size * ho * wo * n)
     CONV(over_image(c_group, patches), image, filters, b, y, n, f // groups, groups, relu, *work)

@@ -10,6 +10,7 @@ from ..threads import sharing
 from .shared_library import Call, serves, vector
 
 MATRIX_PRODUCT = Call("matrix_product", "pppp lllll ll", "dense")
+FEW = 8  # samples from which a row of y (o, n) fills a vector; before, a row of y (n, o) does
 
 
 def dense(x: Array, w: Array, b: Array | None = None) -> Any:
@@ -18,8 +19,15 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
         return NotImplemented
     (n, i), o, b = x.shape, w.shape[1], vector(b)
     columns, w = np.ascontiguousarray(x.T), np.ascontiguousarray(w)
-    y = np.empty((o, n), x.dtype)
-    MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, *sharing(o, w.size * n, each=1))
+    if n < FEW:
+        rows_of_y, rows_of_x = np.empty((n, o), x.dtype), np.ascontiguousarray(x)
+        MATRIX_PRODUCT(rows_of_x, w, None, rows_of_y, i, 1, n, i, o, 1, 1)
+        if b is not None:
+            rows_of_y += b
+        y = rows_of_y.T
+    else:
+        y = np.empty((o, n), x.dtype)
+        MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, *sharing(o, w.size * n, each=1))
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None

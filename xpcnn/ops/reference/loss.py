@@ -48,7 +48,7 @@ def softmax_cross_entropy(
     Returns:
         the loss, and the pullback dloss -> (dlogits, dlabels, None); dlabels is None for integers.
 
-    Kernels: NumPy calls, CUDA.
+    Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(logits)
     n, classes = logits.shape

@@ -1,0 +1,71 @@
+/* Softmax and cross-entropy of scores x (classes, n), a vector of samples at a time.
+
+   Less the largest score of its sample, e^x is at most 1, and their sum at least 1. */
+
+#include "export.h"
+#include "functions.h"
+#include "threads.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    const float *x;
+    const long *labels;
+    float *p, *losses;
+    long classes, n;
+} Arguments;
+
+enum { SOME = 32 }; /* classes whose sum is added to that of the others */
+
+/* p, losses of LANES samples, or of fewer whose numbers take `bytes`. */
+INLINE void samples(const Arguments *a, long first, long bytes)
+{
+    const float *x = a->x + first;
+    Lanes most = {0}, total = {0}, losses;
+    memcpy(&most, x, bytes);
+    for (long c = 1; c < a->classes; c++) {
+        Lanes score = {0};
+        memcpy(&score, x + c * a->n, bytes);
+        most = chosen((score > most) | (score != score), score, most); /* NaN stays */
+    }
+    for (long c = 0; c < a->classes;) {
+        Lanes part = {0};
+        for (long end = c + SOME; c < a->classes && c < end; c++) {
+            Lanes score = {0};
+            memcpy(&score, x + c * a->n, bytes);
+            Lanes e = exponential(score - most);
+            part += e;
+            memcpy(a->p + c * a->n + first, &e, bytes);
+        }
+        total += part;
+    }
+    for (long l = 0; l < bytes / (long)sizeof(float); l++)
+        losses[l] = logf(total[l]) - (x[a->labels[first + l] * a->n + l] - most[l]);
+    memcpy(a->losses + first, &losses, bytes);
+    for (long c = 0; c < a->classes; c++) {
+        Lanes e = {0};
+        memcpy(&e, a->p + c * a->n + first, bytes);
+        e /= total;
+        memcpy(a->p + c * a->n + first, &e, bytes);
+    }
+}
+
+static long vector_of_samples(void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    long first = piece * LANES;
+    if (first + LANES <= a->n)
+        samples(a, first, sizeof(Lanes));
+    else
+        samples(a, first, (a->n - first) * (long)sizeof(float));
+    return 0;
+}
+
+/* p (classes, n) = softmax of each sample; losses (n,) = -log p of its label. */
+EXPORT long xpcnn_cross_entropy(const float *x, const long *labels, float *p, float *losses,
+                                long classes, long n, long threads)
+{
+    Arguments a = {x, labels, p, losses, classes, n};
+    return run_pieces(vector_of_samples, &a, (n + LANES - 1) / LANES, threads);
+}

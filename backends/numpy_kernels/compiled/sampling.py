@@ -1,0 +1,25 @@
+"""Images read between their pixels in C (sampling.c), to the bits of the reference: float32."""
+
+from typing import Any
+
+import numpy as np
+
+from ..layout import Array, batch_last, logical
+from ..threads import sharing
+from .shared_library import Call, serves
+
+BILINEAR = Call("bilinear", "pppp lllll ll")
+PLACE = 32  # multiplications that take as long as a place
+
+
+def bilinear(x: Array, rows: Array, columns: Array) -> Any:
+    """Interpolate images of channels that 32 bits number."""
+    n, c, h, w = x.shape
+    if not serves(x) or rows.size == 0 or n * h * w >= 1 << 31:
+        return NotImplemented
+    y = np.empty((c, *rows.shape), x.dtype)
+    places = rows.shape[0] * rows.shape[1]
+    where = (np.ascontiguousarray(rows), np.ascontiguousarray(columns))
+    work = sharing(places, PLACE * rows.size)
+    BILINEAR(batch_last(x), *where, y, c, h, w, n, places, *work)
+    return logical(y)

@@ -1,0 +1,40 @@
+"""Bilinear interpolation in C."""
+
+import numpy
+import pytest
+
+from tests.compiled.support import BATCHES, compiled, cut, guarded, require_compiler, whole
+from xpcnn.ops.reference.sampling import bilinear as reference
+
+
+@pytest.fixture(autouse=True)
+def _compiler() -> None:
+    require_compiler()
+
+
+def test_places_by_hand() -> None:
+    x = numpy.asarray([[[[0, 4], [8, 16]]]], "float32")
+    rows = numpy.asarray([0, 0, 0.5, 1, 1.5, -0.25, 9, -1], "float32").reshape(1, 8, 1)
+    columns = numpy.asarray([0, 0.5, 0.5, 1, 1, 1, 0, 1], "float32").reshape(1, 8, 1)
+    y = compiled.KERNELS["bilinear"](x, rows, columns)
+    assert y.tolist() == [[[[0, 2, 7, 16, 8, 3, 0, 0]]]]
+
+
+@pytest.mark.parametrize("n", [*BATCHES, 130])
+def test_the_bits_of_the_reference(n: int) -> None:
+    rng = numpy.random.default_rng(n)
+    x = whole(rng, n, 3, 6, 5)
+    rows, columns = rng.uniform(-3, 8, (2, 4, 7, n)).astype("float32")
+    expected = reference(x, rows, columns)
+    for given in (x, x.transpose(0, 1, 3, 2).copy().transpose(0, 1, 3, 2)):
+        with cut(3, 2), guarded():
+            y = compiled.KERNELS["bilinear"](given, rows, columns)
+        assert y.tobytes() == expected.tobytes()
+
+
+def test_places_that_are_not_finite_or_far_away_are_outside() -> None:
+    x = numpy.ones((1, 1, 3, 3), "float32")
+    far = numpy.asarray([numpy.inf, -numpy.inf, numpy.nan, 3e38, -3e38, 2.0**31], "float32")
+    rows = far.reshape(1, 6, 1)
+    y = compiled.KERNELS["bilinear"](x, rows, numpy.ones_like(rows))
+    assert y.ravel()[3:].tolist() == [0, 0, 0]

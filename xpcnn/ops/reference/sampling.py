@@ -1,0 +1,58 @@
+"""Images read at other places: the meaning of the op, clear before fast.
+
+Array API functions only; writes into no array. Places are arrays (ho, wo, n), and pixels are taken
+in this order: on NumPy, whose images are batch-last in memory, nothing is copied on the way.
+"""
+
+from xpcnn.types import Array, namespace
+
+
+def bilinear(x: Array, rows: Array, columns: Array) -> Array:
+    """Return x between its pixels: the four around a place, weighted by how close they are.
+
+    With a and b the parts of row and column after the point, i and j those before it:
+
+        y = (1 - a)(1 - b) x[i, j] + (1 - a) b x[i, j+1] + a (1 - b) x[i+1, j] + a b x[i+1, j+1]
+
+    Pixels outside of x are 0. Not differentiated: returns y alone.
+
+    Args:
+        x: images (n, c, h, w).
+        rows, columns: places in pixels from the first, of x's dtype, (ho, wo, n).
+
+    Returns:
+        y (n, c, ho, wo), of the dtype of x.
+
+    Kernels: C.
+    """
+    xp = namespace(x)
+    above, left = xp.floor(rows), xp.floor(columns)
+    a, b = rows - above, columns - left
+    i, j = xp.astype(above, xp.int64), xp.astype(left, xp.int64)
+
+    def part(weight: Array, row: Array, column: Array) -> Array:
+        seen = xp.astype(inside(x, row, column), x.dtype)
+        return weight * seen * take(x, row, column)  # (c, h, w, n)
+
+    upper = part((1.0 - a) * (1.0 - b), i, j) + part((1.0 - a) * b, i, j + 1)
+    lower = part(a * (1.0 - b), i + 1, j) + part(a * b, i + 1, j + 1)
+    return xp.permute_dims(upper + lower, (3, 0, 1, 2))
+
+
+def inside(x: Array, rows: Array, columns: Array) -> Array:
+    """Return whether there is a pixel at a place: (ho, wo, n)."""
+    _, _, h, w = x.shape
+    return (rows >= 0) & (rows < h) & (columns >= 0) & (columns < w)
+
+
+def take(x: Array, rows: Array, columns: Array) -> Array:
+    """Return the pixels at places, of those outside the nearest: (c, ho, wo, n)."""
+    xp = namespace(x)
+    n, c, h, w = x.shape
+    # not clip, which array-api-compat makes of assignments under a mask: CuPy waits for each
+    row = xp.minimum(xp.maximum(rows, 0), h - 1)
+    column = xp.minimum(xp.maximum(columns, 0), w - 1)
+    at = (row * w + column) * n + xp.arange(n, dtype=row.dtype, device=x.device)
+    flat = xp.reshape(xp.permute_dims(x, (1, 2, 3, 0)), (c, h * w * n))
+    taken = xp.take(flat, xp.reshape(at, (-1,)), axis=1)
+    return xp.reshape(taken, (c, *at.shape))

@@ -1,0 +1,20 @@
+"""Images read between their pixels, with checks. The meaning is in `reference/sampling.py`."""
+
+from xpcnn.errors import ShapeError, hint
+from xpcnn.ops.checks import check_arrays, check_rank, check_same_shape
+from xpcnn.ops.dispatch import op
+from xpcnn.ops.reference import sampling as reference
+from xpcnn.types import Array
+
+
+def _check_bilinear(x: Array, rows: Array, columns: Array) -> None:
+    check_arrays("bilinear", x=x, rows=rows, columns=columns)
+    check_rank("bilinear", "x", x, "(n, c, h, w)")
+    check_rank("bilinear", "rows", rows, "(ho, wo, n)")
+    check_same_shape("bilinear", "rows", rows, "columns", columns)
+    if rows.shape[2] != x.shape[0]:
+        message = f"bilinear: rows has shape {tuple(rows.shape)}, expected (ho, wo, {x.shape[0]})"
+        raise ShapeError(hint(message, "places of every sample of x, along the last axis"))
+
+
+bilinear = op(reference.bilinear, _check_bilinear)
