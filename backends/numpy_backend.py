@@ -51,7 +51,7 @@ class NumPyLibrary:
     def warm_up(self) -> Iterator[str]:
         """Compile the kernels in C unless that has been done; yield lines for people."""
         if shared_library.will_compile():
-            yield "compiling kernels, once: about two seconds"
+            yield "compiling kernels, once: some seconds"
         calls, status = shared_library.load()
         if calls is None and shared_library.WITHOUT not in status:
             yield f"note: training is slower than it could be: the kernels are {status}"
