@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def test_folds_are_trained_one_process_each(cli: Cli, monkeypatch: pytest.Monkey
     class Two:
         rank, size = 0, 2
 
-    monkeypatch.setattr("xpcnn.cli.folds.group_of", lambda engine: Two())
+    monkeypatch.setattr(import_module("xpcnn.cli.folds"), "group_of", lambda engine: Two())
     code, _, err = cli("train", "--folds", "3")
     assert (code, "the folds of a cross-validation" in err) == (1, True)
 

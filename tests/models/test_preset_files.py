@@ -150,7 +150,7 @@ def test_broken_toml_is_said_with_its_line(path: Path) -> None:
         (HEAD + DENSE + "loss = { type = 'MES' }", "loss: unknown loss type 'MES'\nTry: 'MSE' ("),
         (
             HEAD + DENSE + "loss = { type = 'MSE', smooth = 1 }",
-            "loss (MSE) has no option 'smooth'\nTry: leave it out: it takes none",
+            "loss (MSE) has no option 'smooth'\nTry: one of class_weights",
         ),
         (HEAD + DENSE + "training = 3", "the model: training is 3, expected a table"),
         (

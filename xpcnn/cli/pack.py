@@ -35,8 +35,7 @@ def command(
     """Decode the pictures of a folder, or of tar shards, once, into the folder OUT.
 
     OUT is a data set for --dataset: its images are mapped into memory, and need no decoding. An
-    interrupted pack goes on where it was. XPCNN_READ_THREADS is the number of threads, by default
-    that of cores. Needs pip install 'xpcnn[images]'.
+    interrupted pack goes on where it was. Every core decodes. Needs pip install 'xpcnn[images]'.
     """
     import time
     from pathlib import Path
