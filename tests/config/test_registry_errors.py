@@ -121,16 +121,28 @@ def test_what_is_wrong_is_said_with_its_place(table: dict[str, Any], text: str) 
 @pytest.mark.parametrize(
     ("table", "start", "advice"),
     [
-        ({"type": "Conv"}, f"{AT}: unknown layer type 'Conv'", "'Conv2D' (valid: AdaptiveAvgPool2D, "),
+        (
+            {"type": "Conv"},
+            f"{AT}: unknown layer type 'Conv'",
+            "'Conv2D' (valid: AdaptiveAvgPool2D, ",
+        ),
         (
             {"type": "Conv2D\n" * 99},
             f"{AT}: unknown layer type 'Conv2D\\n",
             "one of AdaptiveAvgPool2D",
         ),
         ({"type": "Activation"}, f"{AT}: unknown layer type 'Activation'", ""),
-        ({"type": "os.system"}, f"{AT}: unknown layer type 'os.system'", "one of AdaptiveAvgPool2D"),
+        (
+            {"type": "os.system"},
+            f"{AT}: unknown layer type 'os.system'",
+            "one of AdaptiveAvgPool2D",
+        ),
         ({"units": 3}, f"{AT}: type is missing", 'type = "...", one of AdaptiveAvgPool2D'),
-        ({"type": 3}, f"{AT}: type is 3, expected a text", 'type = "...", one of AdaptiveAvgPool2D'),
+        (
+            {"type": 3},
+            f"{AT}: type is 3, expected a text",
+            'type = "...", one of AdaptiveAvgPool2D',
+        ),
         (
             {"type": "Dense", "units": 1, "weight_init": {"type": "HeNormall"}},
             f"{AT}.weight_init: unknown initializer type 'HeNormall'",
