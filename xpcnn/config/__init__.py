@@ -3,9 +3,12 @@
 The way of `--lr 0.1` to the update of a weight:
 
     cli/training_flags.py        option("--lr", at="training.optimizer.lr")
-    cli/request.py               Change("", ("training", "optimizer", "lr"), 0.1)
+    cli/request.py               assigns 0.1 to the path ("training", "optimizer", "lr")
+    config/overlay.py            Change("", ("training", "optimizer", "lr"), 0.1)
     config/preset.py             put(table, path, 0.1); build(table).training is a TrainingOptions
     training/updates.py          rate = options.optimizer.lr * schedule
+    training/step.py             update(...), when the gradients are there
+    optimizers/groups.py         lr times the factor of `layer_lr` for the parameter
     optimizers/sgd.py            SGD.update(params, grads, state, lr, step)
 
 A key of --config and `--set training.optimizer.lr=0.1` make a Change as the flag does. `overlay`
