@@ -162,9 +162,15 @@ static long conv_blocks(void *arguments, long piece)
             find_places(&a->out, (b * vectors + g) * LANES, to + g);
         }
         for (long i = 0; i < c; i++)
-            for (long g = 0; g < some; g++)
+            for (long g = 0; g < some; g++) {
+                if (i + 1 < c)
+                    fetch(a->x + (i + 1) * in, from + g, PRODUCTS);
                 transform_tile(a->x + i * in, from + g, v + i * across + g * LANES, vs);
+            }
         for (long f = 0; f < a->f; f += FILTERS) {
+            for (long i = 0; i < least(FILTERS, a->f - f); i++)
+                for (long g = 0; g < some; g++)
+                    fetch(a->y + (f + i) * out, to + g, a->out.side * a->out.side);
             products(a->u + f / FILTERS * u_size(c), v, vs, c, m, ms, across, some);
             for (long i = 0; i < least(FILTERS, a->f - f); i++) {
                 float bias = a->bias ? a->bias[f + i] : 0, *y = a->y + (f + i) * out;

@@ -172,12 +172,19 @@ static long filter_blocks(void *arguments, long piece)
             find_places(&a->out, (b * vectors + g) * LANES, to + g);
         }
         for (long i = 0; i < c; i++)
-            for (long g = 0; g < some; g++)
+            for (long g = 0; g < some; g++) {
+                if (i + 1 < c)
+                    fetch(a->x + (i + 1) * in, from + g, PRODUCTS);
                 transform_tile(a->x + i * in, from + g, v + i * tiles + g * LANES, vs);
+            }
         for (long i = 0; i < f; i += LANES)
-            for (long g = 0; g < some; g++)
-                transform_gradients(a->dy + i * out, out, to + g, f - i < LANES ? f - i : LANES,
-                                    d + g * LANES * across + i, ds, across, db + i);
+            for (long g = 0; g < some; g++) {
+                long here = f - i < LANES ? f - i : LANES;
+                for (long j = 0; g + 1 < some && j < here; j++)
+                    fetch(a->dy + (i + j) * out, to + g + 1, TILE * TILE);
+                transform_gradients(a->dy + i * out, out, to + g, here, d + g * LANES * across + i, ds,
+                                    across, db + i);
+            }
         for (long k = 0; k < PRODUCTS; k++)
             for (long i = 0; i < rows; i += CHANNELS) {
                 long j = 0;
