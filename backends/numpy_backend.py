@@ -8,6 +8,7 @@ import numpy
 
 from .numpy_kernels import KERNELS
 from .numpy_kernels.compiled import shared_library, winograd
+from .numpy_kernels.compiled.plan import Replay
 from .numpy_kernels.threads import can_share, session, thread_count
 
 
@@ -47,6 +48,7 @@ class NumPyLibrary:
         return numpy.array(x, order="C")
 
     session = staticmethod(session)
+    replay = Replay
 
     def warm_up(self) -> Iterator[str]:
         """Compile the kernels in C unless that has been done; yield lines for people."""

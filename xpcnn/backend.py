@@ -45,7 +45,7 @@ class ArrayLibrary(Protocol):
     The module also has `problem(device) -> tuple[str, str] | None`: why the library cannot be used
     here and the command or action that fixes it, or None if it can be used. Optional methods:
     `uniform(key, step, shape, first)`, the numbers of `xpcnn.random` computed on the device;
-    `session()`, a context manager around long work; and `warm_up()`, see `Backend`.
+    `session()`, a context manager around long work; `warm_up()` and `replay()`, see `Backend`.
     """
 
     xp: Namespace
@@ -76,6 +76,9 @@ class Backend:
         of its own, and in which the device of the backend is the current one.
     warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
         people about what takes time and what is slower than it could be.
+    replay(): make a function replay(run, x, *held) that returns run(x, *held). The library may
+        record what the arrays go through in one call, and do that alone in later ones. run: a pure
+        function of the array x, of arrays in nested dictionaries, and of things that never change.
     library, opened_with: arguments of the constructor: an `ArrayLibrary`, and the device as the
         user named it, or None.
     """
@@ -96,6 +99,7 @@ class Backend:
         self.session: Callable[[], AbstractContextManager[None]]
         self.session = getattr(library, "session", nullcontext)
         self.warm_up: Callable[[], Iterable[str]] = getattr(library, "warm_up", tuple)
+        self.replay: Callable[[], Callable[..., Array]] = getattr(library, "replay", lambda: _plain)
         self._uniform = getattr(library, "uniform", None)
 
     def uniform(self, key: int, step: int | Array, shape: Shape, first: int = 0) -> Array:
@@ -119,6 +123,10 @@ class Backend:
 
     def __repr__(self) -> str:
         return f"Backend({self.name!r}, device={str(self.device)!r})"
+
+
+def _plain(run: Callable[..., Array], x: Array, *held: Any) -> Array:
+    return run(x, *held)
 
 
 def problem(name: str, device: str | int | None = None) -> tuple[str, str] | None:

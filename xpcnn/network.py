@@ -73,6 +73,7 @@ class Network:
         check_weights(self.loss, self.output_shape[0])
         self.params: Params = self._to_device(params)
         self.buffers: Params = self._to_device(buffers)
+        self._replay = self.backend.replay()
 
     def adapt(self, train: Dataset) -> None:
         """Take from training data what is not set yet: mean, deviation, "balanced" loss weights."""
@@ -83,7 +84,7 @@ class Network:
 
     def scores(self, x: Array) -> Array:
         """Return the scores (n, outputs) of normalised samples in inference."""
-        return self.layers.forward(self.params, self.buffers, x, Context())[0]
+        return self._replay(_inference, x, self.layers, self.params, self.buffers)
 
     def samples(
         self,
@@ -115,6 +116,7 @@ class Network:
         """Return a copy of the network on another backend."""
         moved = copy.copy(self)
         moved.backend = backend if isinstance(backend, Backend) else load_backend(backend, device)
+        moved._replay = moved.backend.replay()
         moved.params = moved._to_device(self.host_arrays(self.params))
         moved.buffers = moved._to_device(self.host_arrays(self.buffers))
         return moved
@@ -138,6 +140,10 @@ class Network:
 
     def _copied(self, tree: Params) -> Params:
         return map_tree(tree, lambda x: self.backend.xp.asarray(x, copy=True))
+
+
+def _inference(x: Array, layers: Layer, params: Params, buffers: Params) -> Array:
+    return layers.forward(params, buffers, x, Context())[0]
 
 
 class HasNetwork(Protocol):

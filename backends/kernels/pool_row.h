@@ -29,21 +29,27 @@ INLINE void pool_lanes(const float *x, long across, long n, long ph, long pw, fl
 static void pool_row(const float *x, long across, long n, long ph, long pw, long out, float *y,
                      uint8_t *winner)
 {
-    for (long q = 0; q < out; q++, x += pw * n, y += n, winner += winner ? n : 0) {
-        long l = 0;
-        for (; l + LANES <= n; l += LANES)
-            pool_lanes(x + l, across, n, ph, pw, y + l, winner ? winner + l : 0);
-        if (l == n)
-            continue;
-        float taps[256][LANES], top[LANES]; /* fewer than LANES: copied, with zeros */
+    if (n >= LANES) {
+        for (long q = 0; q < out; q++, x += pw * n, y += n, winner += winner ? n : 0)
+            for (long l = 0; l < n; l += LANES) {
+                long at = l + LANES <= n ? l : n - LANES; /* the last again with some before them */
+                pool_lanes(x + at, across, n, ph, pw, y + at, winner ? winner + at : 0);
+            }
+        return;
+    }
+    for (long l = 0; l < out * n; l += LANES) { /* windows side by side fill the lanes */
+        long some = out * n - l < LANES ? out * n - l : LANES, corner[LANES];
+        float taps[256][LANES], top[LANES];
         uint8_t which[LANES];
-        memset(taps, 0, ph * pw * sizeof taps[0]);
+        for (long t = 0; t < LANES; t++)
+            corner[t] = t < some ? (l + t) / n * pw * n + (l + t) % n : 0;
         for (long k = 0; k < ph * pw; k++)
-            memcpy(taps[k], x + l + k / pw * across + k % pw * n, (n - l) * sizeof(float));
+            for (long t = 0; t < LANES; t++)
+                taps[k][t] = x[k / pw * across + k % pw * n + corner[t]];
         pool_lanes(taps[0], pw * LANES, LANES, ph, pw, top, which);
-        memcpy(y + l, top, (n - l) * sizeof(float));
+        memcpy(y + l, top, some * sizeof(float));
         if (winner)
-            memcpy(winner + l, which, n - l);
+            memcpy(winner + l, which, some);
     }
 }
 

@@ -99,12 +99,12 @@ static void block(const float *w, long wm, long m, const long *tap, const float 
 static void narrow(const float *w, long wm, long m, const long *tap, const float *x, const long *at,
                    long taps, float *y, long ym, long length, const float *bias)
 {
-    float copy[TAPS][LANES] = {{0}}, part[4][LANES];
+    float copy[TAPS][LANES], part[4][LANES];
     long offset[TAPS];
     for (long k = 0; k < taps || k == 0; k += TAPS) {
         long some = taps - k < TAPS ? taps - k : TAPS;
         for (long t = 0; t < some; t++) {
-            memcpy(copy[t], x + at[k + t], length * sizeof(float));
+            *(Lanes *)copy[t] = first_of(x + at[k + t], length);
             offset[t] = t * LANES;
         }
         for (long i = 0; i < m; i += 4) {

@@ -6,6 +6,7 @@ Nothing changes on systems without `mallopt`.
 """
 
 import ctypes
+from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of glibc's mallopt
 _MOST = 2**31 - 1
@@ -24,10 +25,15 @@ def release() -> None:
         library.malloc_trim(0)
 
 
+@cache
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
 def _set(trim: int, mmap: int) -> ctypes.CDLL | None:
     """Set from which size on the free end of the heap is returned and arrays are mapped alone."""
     try:
-        library = ctypes.CDLL(None)
+        library = _library()
         library.mallopt(_TRIM_THRESHOLD, trim)
         library.mallopt(_MMAP_THRESHOLD, mmap)
     except (AttributeError, OSError, TypeError):  # not glibc

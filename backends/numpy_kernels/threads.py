@@ -11,6 +11,7 @@ of results depend on it: a product split differently rounds differently.
 """
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -108,6 +109,19 @@ class _Sessions:
         self.open = 0
         self.pool: Pool | None = None
         self.limit: Any = None
+        self.libraries: Any = None  # in use, and how many modules had been imported by then
+        self.modules = 0
+
+    def limit_blas(self) -> Any:
+        """Set the BLAS to one thread; return what can undo that.
+
+        Libraries are looked for again, which takes half a millisecond, if modules were imported.
+        """
+        from threadpoolctl import ThreadpoolController
+
+        if self.libraries is None or self.modules != len(sys.modules):
+            self.libraries, self.modules = ThreadpoolController(), len(sys.modules)
+        return self.libraries.limit(limits=1, user_api="blas")
 
 
 _sessions = _Sessions()
@@ -137,8 +151,6 @@ def session() -> Iterator[None]:
     if not can_share():
         yield
         return
-    from threadpoolctl import threadpool_limits
-
     with _sessions.lock:
         if _sessions.open == 0:
             count = thread_count()
@@ -147,7 +159,7 @@ def session() -> Iterator[None]:
                 _sessions.pool = None
             _sessions.pool = _sessions.pool or Pool(count)
             _free_blas()
-            _sessions.limit = threadpool_limits(limits=1, user_api="blas")
+            _sessions.limit = _sessions.limit_blas()
             memory.keep()
         _sessions.open += 1
     opened = os.getpid()
@@ -175,6 +187,12 @@ def _free_blas() -> None:
     clear = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", None)
     if clear is not None:
         clear(force=True)
+
+
+def sharing_threads() -> int:
+    """Return how many threads a session gives to kernels now, 0 outside of sessions."""
+    pool = _sessions.pool if _sessions.open else None
+    return 0 if pool is None else pool.size
 
 
 def parallel_for(work: Callable[[int, int], None], length: int, size: int) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...geometry import pair
 from ...types import Wants
-from .. import conv, fused
+from .. import conv
 from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from ..threads import sharing
@@ -24,10 +24,10 @@ from .pointwise import PASS, relu_gradient
 from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
 
-CONV = Call("conv", "ppppp llll ll", "conv2d")
-CONV_RELU_POOL = Call("conv_relu_pool", "pppppp lllll ll")
-UNPOOL = Call("unpool", "ppppp llll ll")
-CONV_DW = Call("conv_dw", "pppp lll ll", "gradient of w in conv2d")
+CONV = Call("conv", "tpppo llll ll", "conv2d")
+CONV_RELU_POOL = Call("conv_relu_pool", "tpppoo lllll ll")
+UNPOOL = Call("unpool", "tpppo llll ll")
+CONV_DW = Call("conv_dw", "tppo lll ll", "gradient of w in conv2d")
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 
@@ -102,8 +102,7 @@ def conv_relu_pool(
         if groups == 1 and (ph, pw) == (2, 2) and winograd.serves(w, patches, patches.out):
             winograd.convolved(image, w, b, patches, y, pooled=True, winner=winner)
         elif few_images.serves(image, w, patches):
-            strip = few_images.convolved(image, w, b, patches, relu=False)
-            fused.pooled(strip[:, : y.shape[1] * ph], (ph, pw), y, winner)
+            few_images.convolved(image, w, b, patches, y, pool=(ph, pw), winner=winner)
         else:
             work = sharing(groups * (ho // ph), w.size * ho * wo * n)
             shape = (n, f // groups, groups, ph, pw)
@@ -132,7 +131,7 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu
         winograd.convolved(image, w, b, patches, y, relu=relu)
         return y
     if few_images.serves(image, w, patches):
-        y[...] = few_images.convolved(image, w, b, patches, relu=relu)
+        few_images.convolved(image, w, b, patches, y, relu=relu)
         return y
     filters, work = np.ascontiguousarray(w), sharing(groups * ho, w.size * ho * wo * n)
     CONV(over_image(c_group, patches), image, filters, b, y, n, f // groups, groups, relu, *work)

@@ -1,19 +1,20 @@
-"""Convolution of a few images with stride 1, read as one row each (conv.c): float32.
+"""Convolution of a few images, read as one row each (few_images.c, which explains how): float32.
 
-The rows of a few images are too short to fill vectors. In a padded image, whose rows follow one
-another, a tap of the filter is one offset for all output pixels; the pixels between the end of an
-output row and the next are computed too, and left out. Weights meet the zeros of the padding: an
-infinite one gives NaN there, as in the reference.
+Time of the rows of conv.c over that of these: see `serves`.
 """
+
+from functools import lru_cache
 
 import numpy as np
 
+from ...types import Pair
 from ..layout import Array
 from ..patches import Patches
+from ..threads import sharing
 from .shared_library import Call
-from .tap_tables import one_row
+from .tap_tables import LONG
 
-CONV = Call("conv", "ppppp llll ll", "conv2d")
+CONV = Call("conv_few_images", "tpppoo lll", "conv2d")
 SHORT = 64  # numbers of a row, below which the rows of an image are too short
 MOST = 1 << 22  # multiplications, above which threads that share rows are faster
 
@@ -25,18 +26,30 @@ def serves(image: Array, w: Array, patches: Patches) -> bool:
     return is_short and patches.stride == (1, 1) and w.size * ho * wo * n < MOST
 
 
-def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu: bool) -> Array:
-    """Return the convolution (f, ho, wo, n); a row of a result is in a wider row of memory."""
-    (c, h, width, n), (f, c_group, *_), (ho, wo) = image.shape, w.shape, patches.out
-    (top, bottom), (left, right) = patches.sides
-    tall, wide = h + top + bottom, width + left + right
-    table, beyond = one_row(c_group, patches)
-    if (tall, wide, beyond) != (h, width, 0):
-        padded = np.zeros((c, tall * wide + beyond, n), image.dtype)
-        rows = padded[:, : tall * wide].reshape(c, tall, wide, n)
-        rows[:, top : top + h, left : left + width] = image
-        image = padded
-    y = np.empty((f, ho, wide, n), image.dtype)
-    groups = c // c_group
-    CONV(table, image, np.ascontiguousarray(w), b, y, n, f // groups, groups, relu, 1, 1)
-    return y[:, :, :wo]
+def convolved(
+    image: Array,
+    w: Array,
+    b: Array | None,
+    patches: Patches,
+    y: Array,
+    *,
+    relu: bool = False,
+    pool: Pair = (0, 0),
+    winner: Array | None = None,
+) -> None:
+    """Write the convolution of images (c, h, w, n) into y.
+
+    pool: with ReLU and max pooling of such windows; winner: which element of a window it was.
+    """
+    n, (ho, wo) = image.shape[3], patches.out
+    work = sharing(len(w), w.size * ho * wo * n)
+    table = _table(n, len(image), w.shape[0], w.shape[1], patches, pool)
+    CONV(table, image, np.ascontiguousarray(w), b, y, winner, relu, *work)
+
+
+@lru_cache(maxsize=1024)
+def _table(n: int, c: int, f: int, c_group: int, patches: Patches, pool: Pair) -> Array:
+    """Return the fields of `FewImages` in few_images.c."""
+    groups, (down, across) = c // c_group, patches.sides
+    windows = (*patches.size, *patches.stride, *patches.dilation, *down, *across, *pool)
+    return np.asarray((n, c_group, *patches.image, f // groups, groups, *windows), LONG)

@@ -9,8 +9,10 @@ from ..layout import Array, cotangent
 from ..threads import sharing
 from .shared_library import Call, serves, vector
 
-MATRIX_PRODUCT = Call("matrix_product", "pppp lllll ll", "dense")
+MATRIX_PRODUCT = Call("matrix_product", "pppo lllll l ll", "dense")
 FEW = 8  # samples from which a row of y (o, n) fills a vector; before, a row of y (n, o) does
+BY_ROW, BY_COLUMN = 0, 1  # what threads share, and what the bias has numbers for
+WHOLE = 64  # columns of which threads share no part
 
 
 def dense(x: Array, w: Array, b: Array | None = None) -> Any:
@@ -18,16 +20,20 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
     if not serves(x):
         return NotImplemented
     (n, i), o, b = x.shape, w.shape[1], vector(b)
-    columns, w = np.ascontiguousarray(x.T), np.ascontiguousarray(w)
+    w = np.ascontiguousarray(w)
     if n < FEW:
-        rows_of_y, rows_of_x = np.empty((n, o), x.dtype), np.ascontiguousarray(x)
-        MATRIX_PRODUCT(rows_of_x, w, None, rows_of_y, i, 1, n, i, o, 1, 1)
-        if b is not None:
-            rows_of_y += b
-        y = rows_of_y.T
+        if not (x.flags.c_contiguous or x.flags.f_contiguous):
+            x = np.ascontiguousarray(x)
+        work = sharing(-(-o // WHOLE), w.size * n, each=1)
+        down, across = (stride // x.itemsize for stride in x.strides)
+        rows = np.empty((n, o), x.dtype)
+        MATRIX_PRODUCT(x, w, b, rows, down, across, n, i, o, BY_COLUMN, *work)
+        y = rows.T
     else:
-        y = np.empty((o, n), x.dtype)
-        MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, *sharing(o, w.size * n, each=1))
+        columns, y = np.ascontiguousarray(x.T), np.empty((o, n), x.dtype)
+        work = sharing(o, w.size * n, each=1)
+        MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, BY_ROW, *work)
+        x = columns.T
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -38,10 +44,11 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
         work = sharing(i, w.size * n)
         if want_dx:
             dx = np.empty((i, n), x.dtype)
-            MATRIX_PRODUCT(w, rows, None, dx, o, 1, i, o, n, *work)
+            MATRIX_PRODUCT(w, rows, None, dx, o, 1, i, o, n, BY_ROW, *work)
         if want_dw:
-            dw = np.empty((i, o), x.dtype)
-            MATRIX_PRODUCT(columns, np.ascontiguousarray(dy), None, dw, n, 1, i, n, o, *work)
+            dw, columns = np.empty((i, o), x.dtype), np.ascontiguousarray(x.T)
+            dy = np.ascontiguousarray(dy)
+            MATRIX_PRODUCT(columns, dy, None, dw, n, 1, i, n, o, BY_ROW, *work)
         # along memory NumPy adds by pairs, across it one by one, with ten times the rounding error
         db = rows.sum(axis=1) if want_db and b is not None else None
         return None if dx is None else dx.T, dw, db

@@ -11,7 +11,7 @@ from ..threads import sharing
 from .shared_library import Call, serves
 from .tap_tables import LONG
 
-CROSS_ENTROPY = Call("cross_entropy", "pppp ll l", "softmax_cross_entropy")
+CROSS_ENTROPY = Call("cross_entropy", "ppoo ll l", "softmax_cross_entropy")
 EXPONENTIAL = 32  # multiplications that take as long as the passes over one score
 
 

@@ -11,11 +11,11 @@ from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
 from .shared_library import Call, serves, vector
 
-BATCH_NORM = Call("batch_norm", "pppppp fll l")
-BATCH_NORM_INFERENCE = Call("batch_norm_inference", "pppppp fll l")
-BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppppppp fll l")
-BATCH_NORM_RELU = Call("batch_norm_relu", "ppppppp f llllll l")
-BATCH_NORM_RELU_GRADIENT = Call("batch_norm_relu_gradient", "ppppppppppp f llllll l")
+BATCH_NORM = Call("batch_norm", "pppooo fll l")
+BATCH_NORM_INFERENCE = Call("batch_norm_inference", "pppppo fll l")
+BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppppooo fll l")
+BATCH_NORM_RELU = Call("batch_norm_relu", "pppoooo f llllll l")
+BATCH_NORM_RELU_GRADIENT = Call("batch_norm_relu_gradient", "ppppppppooo f llllll l")
 PASSES = 16  # multiplications that take as long as all passes over one number
 
 

@@ -12,7 +12,7 @@ from .shared_library import Call, serves
 
 PASS = 8  # multiplications that take as long as a pass over one number
 
-ACTIVATION = Call("activation", "pppp ff lll", "activation")
+ACTIVATION = Call("activation", "tppo ff lll", "activation")
 
 
 def run(name: str, x: Array, a: float = 0.0, b: float = 0.0, *, keeps: str = "x") -> Any:

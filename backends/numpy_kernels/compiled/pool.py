@@ -14,10 +14,10 @@ from .pointwise import PASS
 from .shared_library import Call, serves
 from .tap_tables import LONG
 
-MAX_POOL = Call("max_pool", "pppp ll")
-MAX_POOL_GRADIENT = Call("max_pool_gradient", "pppp ll")
-AVERAGE_POOL = Call("average_pool", "ppp fl ll")
-AVERAGE_POOL_GRADIENT = Call("average_pool_gradient", "ppp fl ll")
+MAX_POOL = Call("max_pool", "tpoo ll")
+MAX_POOL_GRADIENT = Call("max_pool_gradient", "tppo ll")
+AVERAGE_POOL = Call("average_pool", "tpo fl ll")
+AVERAGE_POOL_GRADIENT = Call("average_pool_gradient", "tpo fl ll")
 
 
 def max_pool2d(

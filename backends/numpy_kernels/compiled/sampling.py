@@ -8,7 +8,7 @@ from ..layout import Array, batch_last, logical
 from ..threads import sharing
 from .shared_library import Call, serves
 
-BILINEAR = Call("bilinear", "pppp lllll ll")
+BILINEAR = Call("bilinear", "pppo lllll ll")
 PLACE = 32  # multiplications that take as long as a place
 
 

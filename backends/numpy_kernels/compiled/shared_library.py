@@ -13,8 +13,9 @@ one of the two is set, the libraries of the package are not used.
 import ctypes
 import os
 import shutil
+import threading
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy
 
@@ -22,7 +23,12 @@ from ..layout import Array
 from . import build, prebuilt
 from .build import Recipe
 
-KINDS = {"p": ctypes.c_void_p, "l": ctypes.c_long, "f": ctypes.c_float, "d": ctypes.c_double}
+KINDS = {
+    **dict.fromkeys("tpo", ctypes.c_void_p),
+    "l": ctypes.c_long,
+    "f": ctypes.c_float,
+    "d": ctypes.c_double,
+}
 COMPILERS = ("cc", "gcc", "clang")
 WITHOUT = "XPCNN_COMPILER=none"
 
@@ -139,13 +145,14 @@ def vector(x: Array | None) -> Array | None:
 class Call:
     """An exported C function, which returns 0 or the number of bytes that it could not allocate.
 
-    kinds: of its arguments, by their first letters, p for a pointer; op: what it computes. A
-    pointer is to the memory of an array without gaps, or None.
+    kinds: of its arguments: l, f and d for numbers (long, float, double); for pointers p where the
+    function reads, o where it fills, and t for a table that depends on shapes alone. A pointer is
+    to the memory of an array without gaps, or None. op: what the function computes.
     """
 
     def __init__(self, name: str, kinds: str, op: str | None = None) -> None:
-        self.name, self.op = name, op or name
-        self.types = [KINDS[kind] for kind in kinds if kind != " "]
+        self.name, self.op, self.kinds = name, op or name, kinds.replace(" ", "")
+        self.types: list[Any] = [KINDS[kind] for kind in self.kinds]
         self.function: Any = None
 
     def __call__(self, *arguments: Any) -> None:
@@ -167,6 +174,47 @@ class Call:
             missing = self.function(*[address(a) if type(a) is numpy.ndarray else a for a in held])
         if missing:
             raise MemoryError(f"{self.op}: {missing:,} bytes of memory could not be allocated")
+        if listening.recording is not None:
+            listening.recording.add(self, arguments)
+
+    def prepared(self, *arguments: Any) -> "Prepared":
+        """Return the call with these arguments, whose arrays the caller keeps alive.
+
+        Raises:
+            BufferError: an array is not aligned.
+        """
+        function = load().calls[build.PREFIX + self.name]  # type: ignore[index]  # called before
+        function.restype = ctypes.c_long
+        numbers = [address(a) if type(a) is numpy.ndarray else a for a in arguments]
+        as_they_are = (bytes, type(ctypes.byref(ctypes.c_int())))
+        held = [
+            number if isinstance(number, as_they_are) else kind(number)
+            for kind, number in zip(self.types, numbers, strict=True)
+        ]
+        return Prepared(self.op, function, held)
+
+
+class Prepared(NamedTuple):
+    """A call with its arguments as C takes them."""
+
+    op: str
+    function: Any
+    arguments: list[Any]
+
+
+class Recorder(Protocol):
+    """What is told of every call that has been made."""
+
+    def add(self, call: Call, arguments: tuple[Any, ...]) -> None: ...
+
+
+class Listening(threading.local):
+    """The recorder of each thread."""
+
+    recording: Recorder | None = None
+
+
+listening = Listening()
 
 
 def aligned(x: Array) -> Array:

@@ -1,7 +1,7 @@
 """Tables for the C kernels: which weight (tap) of a filter lies on which pixel."""
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -37,19 +37,6 @@ def over_image(channels: int, patches: Patches) -> Any:
 def over_output(filters: int, patches: Patches) -> Any:
     """Return the table of dx: for each pixel of the image, the taps of all windows over it."""
     return _table_of(filters, patches.out, patches.size, patches.image, patches, _on_output)
-
-
-@lru_cache(maxsize=1024)
-def one_row(channels: int, patches: Patches) -> tuple[Any, int]:
-    """Return the table of a convolution of stride 1 over padded images, as one row of pixels each,
-    and how many pixels the last output pixels reach beyond them."""
-    (h, w), (dh, dw) = patches.image, patches.dilation
-    tall, wide = (n + sum(around) for n, around in zip((h, w), patches.sides, strict=True))
-    taps = [i * dh * wide + j * dw for i in range(patches.size[0]) for j in range(patches.size[1])]
-    beyond, out = taps[-1] % wide if len(taps) > 1 else 0, patches.out[0] * wide
-    lists = [[0, 1], [0], [0], [0], [out], [0, len(taps)], [*range(len(taps))], taps]
-    shape = (channels, 1, tall * wide + beyond, 1, len(taps), 1, out)
-    return _table(shape, 1, lists), beyond
 
 
 class _Axis(NamedTuple):
@@ -92,14 +79,9 @@ def _table_of(
     starts = np.flatnonzero(_begins(*across))
     ends = [*starts[1:], out[1]]
     tables = (*_listed(*down), starts, ends, *_listed(*(seen[starts] for seen in across)))
-    return _table((channels, *image, *size, *out), len(starts), tables)
-
-
-def _table(shape: Sequence[int], segments: int, lists: Sequence[Any]) -> Any:
-    """Return a `TapTable` as an argument of a C call."""
-    arrays = [np.ascontiguousarray(numbers, LONG) for numbers in lists]
+    arrays = [np.ascontiguousarray(numbers, LONG) for numbers in tables]
     pointers = [array.ctypes.data_as(_LONGS) for array in arrays]
-    table = TapTable(*shape, *pointers[:3], segments, *pointers[3:])
+    table = TapTable(channels, *image, *size, *out, *pointers[:3], len(starts), *pointers[3:])
     table.kept = arrays  # keeps the arrays alive as long as the pointers to them
     return ctypes.byref(table)
 

@@ -19,8 +19,8 @@ from ..patches import Patches
 from ..threads import sharing
 from .shared_library import Call
 
-CONV = Call("winograd_conv", "ppppp lllll llll lll ll", "conv2d")
-DW = Call("winograd_dw", "ppp lllll llll ll", "gradient of w in conv2d")
+CONV = Call("winograd_conv", "pppoo lllll llll lll ll", "conv2d")
+DW = Call("winograd_dw", "ppo lllll llll ll", "gradient of w in conv2d")
 
 LEAST = 16  # channels and filters
 TILE = 4  # outputs of a tile along an axis
