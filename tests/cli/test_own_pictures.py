@@ -106,6 +106,20 @@ def test_channels_come_from_the_model(cli: Cli) -> None:
     assert (grey["images"], grey["accuracy"] > 0.8) == (32, True)
 
 
+def test_a_run_from_the_weights_of_another_reads_pictures_as_that_one_did(cli: Cli) -> None:
+    size = ("--image-size", "8,8", "--image-fit", "crop")
+    train(cli, "--dataset", blocks(Path("photos"), colour=True), *size, "--quiet")
+    flags = ("train", "--dataset", blocks(Path("grey")), "--init", "run", "--epochs", "1")
+    ran = cli(*flags, "--out", "next")
+    assert "note: pictures are read as those of run were: in colour, 8 x 8, --image-f" in ran.err
+    assert "mean and standard deviation of the samples: those of the file" in ran.err
+    assert load_model("next/model.safetensors").reading == Pictures("RGB", (8, 8), "crop")
+    assert cli(*flags, "--image-fit", "pad", "--out", "other").code == 0
+    assert load_model("other/model.safetensors").reading == Pictures("RGB", (8, 8), "pad")
+    ran = cli("train", "--dataset", blocks(Path("only"), "a"), "--init", "run")
+    assert "error: only: holds images of one class only, 'a', expected two or more" in ran.err
+
+
 def test_classes_come_from_the_model(cli: Cli) -> None:
     train(cli, "--dataset", blocks(Path("photos")), "--quiet")
     x = numpy.zeros((3, 1, *load_model("run/model.safetensors").input_shape[1:]), numpy.uint8)

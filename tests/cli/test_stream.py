@@ -59,6 +59,15 @@ def test_it_is_told_once_and_recorded(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     assert tomllib.loads(Path("run/config.toml").read_text())["stream"] == "yes"
 
 
+def test_parts_are_those_of_the_run(cli: Cli) -> None:
+    assert cli(*RUN, "--out", "run").code == 0  # parts by pixels; those of a stream go by names
+    ran = cli("evaluate", "run", "--stream", "yes")
+    assert ran.code == 1
+    assert "photos into other parts than the run, which read all images first\nTry: " in ran.err
+    assert cli("evaluate", "run", "--stream", "no").code == 0
+    assert cli("evaluate", "run", "--stream", "yes", "--part", "all").code == 0
+
+
 def test_damaged_pictures(cli: Cli) -> None:
     for i in (3, 4):
         Path(f"photos/cat/{i}.png").write_bytes(b"")

@@ -96,6 +96,8 @@ def test_a_picture_is_cut_off_evenly(tmp_path: Path) -> None:
     assert sample(path, Pictures("L", (2, 2), "crop")) == [[[20, 30], [60, 70]]]
     tall = picture(tmp_path / "tall.png", numpy.arange(8).reshape(4, 2))
     assert sample(tall, Pictures("L", (2, 2), "crop")) == [[[2, 3], [4, 5]]]
+    odd = picture(tmp_path / "odd.png", numpy.full((5, 29), 7))  # 29 / 7 * 7 is more than 29
+    assert sample(odd, Pictures("L", (1, 7), "crop")) == [[[7] * 7]]
 
 
 def test_a_small_tall_picture_grows(tmp_path: Path) -> None:

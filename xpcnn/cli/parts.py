@@ -63,7 +63,12 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     recorded = {} if other else config
     options["label_column"] = label_column or recorded.get("label-column")
     options["skip_damaged"] = bool(skip_damaged or recorded.get("skip-damaged"))
-    options["stream"] = {"yes": True, "no": False}.get(stream or recorded.get("stream", ""))
+    streamed = None if other else recorded.get("stream", "no")
+    if streamed and own and part != "all" and stream not in (None, streamed):
+        message = f"--stream {stream} may divide {name} into other parts than the run, which "
+        message += "read all images first" if streamed == "no" else "streamed"
+        raise ConfigError(hint(message, f"--stream {streamed}, or --part all"))
+    options["stream"] = {"yes": True, "no": False}.get(stream or streamed or "")
     if part == "validation":
         trained_on = not other if own else name.casefold() == _trained_on(model)
         chosen = _validation_part(name, data_dir, options, config if trained_on else {})

@@ -16,9 +16,11 @@ from xpcnn.config import toml
 from xpcnn.config.tables import to_config
 from xpcnn.config.training_options import check_validation
 from xpcnn.data import Dataset
-from xpcnn.data.reading import Pictures, observed
+from xpcnn.data.files import user_path
+from xpcnn.data.packed import is_packed
+from xpcnn.data.reading import Pictures, Size, observed
 from xpcnn.data.stored import Stored
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, DataError, hint
 from xpcnn.io.foreign.weights import is_foreign
 from xpcnn.io.weights import LoadedWeights, take_weights
 from xpcnn.model import Model
@@ -30,6 +32,8 @@ from xpcnn.training.recipe import recipe_for
 
 VALIDATION = 0.1
 """The fraction of the training images that is validated on where nothing else is said."""
+
+_COLOURS = {"L": "grey", "RGB": "in colour", "I;16": "grey of 16 bits", "F": "floats"}
 
 
 class Plan(NamedTuple):
@@ -65,16 +69,14 @@ def prepare(request: Request) -> Plan:
     flags = request.flags
     library = backend.load(flags.backend, device_name(flags.device))
     source = None if flags.init is None else open_init(flags.init, flags.model)
-    given, size = None, image_size(flags.image_size)
+    given = None
     if flags.model is not None:
         given = preset(flags.model)
     elif source is not None:
         given = preset_of(source, "init")
     foreign = flags.init is not None and is_foreign(flags.init)
-    decides = size is None and (foreign or flags.model is None) and data.is_path(flags.dataset)
-    if source is not None and decides and len(source.input_shape) == 3:
-        size = source.input_shape[1], source.input_shape[2]
-    whole, validation, test = _read(flags, size)
+    continues = source if foreign or flags.model is None else None
+    whole, validation, test = _read(flags, continues)
     own_pictures = data.is_path(flags.dataset) and isinstance(whole.reading, Pictures)
     if flags.image_size is None and own_pictures:  # the run's file says what was chosen
         flags = replace(flags, image_size=",".join(map(str, whole.shape[1:])))
@@ -117,10 +119,11 @@ def prepare(request: Request) -> Plan:
     return Plan(model, settings, flags, config, train, validation, test, checkpoints, init, loaded)
 
 
-def _read(flags: Flags, size: tuple[int, int] | None) -> data.Parts:
+def _read(flags: Flags, source: Model | None) -> data.Parts:
     """Return the parts of the data; the validation part of its files only where it is used.
 
-    A fraction that is given overrides the validation part of the data set.
+    A fraction that is given overrides the validation part of the data set. source: the model whose
+    network is trained on: its pictures were read as these are, but for what flags say.
     """
     asked = flags.validation
     if flags.folds is not None and asked is not None:
@@ -130,6 +133,7 @@ def _read(flags: Flags, size: tuple[int, int] | None) -> data.Parts:
         advice = f"--folds {max(5, flags.fold)} --fold {max(1, flags.fold)}"
         raise ConfigError(hint("fold is given without folds", advice))
     names = None if flags.classes is None else [name.strip() for name in flags.classes.split(",")]
+    size, reading = _as_before(flags, source)
     parts = data.load_parts(
         flags.dataset,
         flags.data_dir,
@@ -139,16 +143,40 @@ def _read(flags: Flags, size: tuple[int, int] | None) -> data.Parts:
         limit_per_class=flags.limit_per_class,
         image_size=size,
         image_fit=flags.image_fit,
+        reading=reading,
         label_column=flags.label_column,
         skip_damaged=bool(flags.skip_damaged),
         stream=None if flags.stream is None else flags.stream == "yes",
     )
+    if reading is not None and parts.train.reading == reading:
+        h, w = reading.size
+        told = f"{_COLOURS[reading.mode]}, {h} x {w}, --image-fit {reading.fit}"
+        note = f"pictures are read as those of {flags.init} were: {told}"
+        parts = parts._replace(train=replace(parts.train, notes=(*parts.train.notes, note)))
+    if len(parts.train.classes) == 1:
+        message = f"{flags.dataset}: holds images of one class only, {parts.train.classes[0]!r}"
+        raise DataError(hint(f"{message}, expected two or more", "images of another class beside"))
     if parts.validation is not None and (isinstance(asked, float) or flags.folds is not None):
         given = f"--folds is {flags.folds}" if asked is None else f"--validation is {asked:g}"
         note = f"the validation part of {parts.train.name} is not used: {given}"
         train = replace(parts.train, notes=(*parts.train.notes, note))
         return parts._replace(train=train, validation=None)
     return parts
+
+
+def _as_before(flags: Flags, source: Model | None) -> tuple[Size | None, Pictures | None]:
+    """Return the size of images, and how pictures are read: as those of `source`, if there is one.
+
+    A folder that `xpcnn pack` wrote is read as it is.
+    """
+    size = image_size(flags.image_size)
+    own = data.is_path(flags.dataset) and not is_packed(user_path(flags.dataset))
+    if source is None or not own or len(source.input_shape) != 3:
+        return size, None
+    size = size or (source.input_shape[1], source.input_shape[2])
+    if not isinstance(source.reading, Pictures):
+        return size, None
+    return size, replace(source.reading, size=size, fit=flags.image_fit or source.reading.fit)
 
 
 def _with_absolute_paths(flags: Flags) -> Flags:

@@ -20,7 +20,7 @@ from xpcnn.data.files import open_regular
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
 from xpcnn.data.npy_header import array_header
-from xpcnn.data.reading import Fit, Mode, Pictures, Reading, Resampling
+from xpcnn.data.reading import WHITE, Arrays, Fit, Mode, Pictures, Reading, Resampling
 from xpcnn.data.stored import Images, Mapped
 from xpcnn.data.stream import lowest_words, picture_identity
 from xpcnn.errors import ConfigError, DataError, hint
@@ -103,7 +103,11 @@ def read(
     if not pack.complete:
         message = f"{folder}: not all pictures are packed"
         raise DataError(hint(message, "the same xpcnn pack again, which goes on where it was"))
-    if isinstance(reading, Pictures) and reading != pack.reading:
+    plain = Arrays(pack.reading.shape, 0.0, WHITE["L"])  # as pictures of 8 bits are, not cut off
+    same = reading == pack.reading or (
+        reading == plain and pack.reading.mode in ("L", "RGB") and pack.reading.fit == "pad"
+    )
+    if reading is not None and not same:
         message = f"{folder}: is packed as {pack.reading}, and the model reads {reading}"
         raise ConfigError(hint(message, "the folder of pictures in place of the packed one"))
     parts: dict[Name, Part] = {}

@@ -168,8 +168,10 @@ def _fitted(
     h, w = size
     if fit == "crop" and picture.size != (w, h):
         scale = min(picture.height / h, picture.width / w)
-        left, top = (picture.width - w * scale) / 2, (picture.height - h * scale) / 2
-        box = (left, top, left + w * scale, top + h * scale)
+        across = min(w * scale, picture.width)  # rounding may go beyond
+        down = min(h * scale, picture.height)
+        left, top = (picture.width - across) / 2, (picture.height - down) / 2
+        box = (left, top, left + across, top + down)
         picture = picture.resize((w, h), _filter(resampling), box)
     inside = _resized(picture, h, w, resampling)
     if inside.size == (w, h):
