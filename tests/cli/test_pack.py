@@ -12,6 +12,8 @@ from tests.cli.conftest import Cli
 from tests.data.picture_kit import picture
 from xpcnn.data import preflight
 from xpcnn.data.packed import Packed
+from xpcnn.data.reading import Arrays, Drawn
+from xpcnn.errors import ConfigError
 from xpcnn.io import packing
 
 pytest.importorskip("PIL.Image", reason="Pillow is not installed")
@@ -51,6 +53,10 @@ def test_a_pack_trains_to_the_bits_of_a_stream(cli: Cli) -> None:
     assert [str(one) for one in preflight(train)] == [str(one) for one in preflight(same)]
     here, _ = xpcnn.data.load("out", stream=False)
     assert isinstance(here.images, numpy.ndarray)
+    assert len(xpcnn.data.load("out", reading=Arrays((1, 8, 8), 0.0, 255.0))[0]) == len(train)
+    for other in (Arrays((1, 8, 8), 0.0, 1.0), Drawn((8, 8), 0.0, 16.0, "dark", 1.0)):
+        with pytest.raises(ConfigError, match="and the model reads"):
+            xpcnn.data.load("out", reading=other)
 
 
 def test_an_interrupted_pack_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

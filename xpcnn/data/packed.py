@@ -103,11 +103,7 @@ def read(
     if not pack.complete:
         message = f"{folder}: not all pictures are packed"
         raise DataError(hint(message, "the same xpcnn pack again, which goes on where it was"))
-    plain = Arrays(pack.reading.shape, 0.0, WHITE["L"])  # as pictures of 8 bits are, not cut off
-    same = reading == pack.reading or (
-        reading == plain and pack.reading.mode in ("L", "RGB") and pack.reading.fit == "pad"
-    )
-    if reading is not None and not same:
+    if not (reading is None or reading == pack.reading or _is_plain(reading, pack.reading)):
         message = f"{folder}: is packed as {pack.reading}, and the model reads {reading}"
         raise ConfigError(hint(message, "the folder of pictures in place of the packed one"))
     parts: dict[Name, Part] = {}
@@ -119,6 +115,14 @@ def read(
         images: Images = Packed(array, pack.reading, words, np.arange(count))
         parts[part] = (images[:] if stream is False else images), np.array(labels)
     return parts, pack.classes, pack.reading
+
+
+def _is_plain(reading: Reading, packed: Pictures) -> bool:
+    """Whether a model of arrays takes pictures as they are packed: whole, of 8 bits."""
+    h, w = packed.size
+    c = 3 if packed.mode == "RGB" else 1
+    plain = packed.mode in ("L", "RGB") and packed.fit == "pad"
+    return plain and reading == Arrays((c, h, w), 0.0, WHITE["L"])
 
 
 def described(folder: Path) -> Pack:
