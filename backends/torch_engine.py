@@ -27,7 +27,7 @@ def problem() -> tuple[str, str] | None:
 
 
 class Engine:
-    """All processes of the launcher; for the methods see `xpcnn.group.Group`.
+    """All processes of the launcher; for the methods see `xpcnn.process_group.Group`.
 
     local_size: how many of them are on this machine.
     """

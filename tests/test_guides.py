@@ -25,7 +25,7 @@ from tests.pages import (
     run_shell,
 )
 from tests.pages import commands as words_of
-from xpcnn.cli.group import COMMANDS, cli
+from xpcnn.cli.command_group import COMMANDS, cli
 
 NEEDS = {
     "look.md": ("jinja2", "matplotlib", "PIL", "starlette", "uvicorn"),

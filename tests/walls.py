@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict", "mpi")
 COMPANIONS = {"numpy": ("threadpoolctl",), "cupy": ("cupyx",), "mpi": ("mpi4py",)}
 HOST = ("numpy",)
-OPTIONS = ("xpcnn.errors", "xpcnn.habits", "xpcnn.options", "xpcnn.types")
+OPTIONS = ("xpcnn.errors", "xpcnn.argument_advice", "xpcnn.options", "xpcnn.types")
 PURE = ("math", "typing", "collections", "dataclasses", "functools")
-ABOVE_THE_EDGE = (*OPTIONS, "xpcnn.random", "xpcnn.table", "xpcnn.backend", *HOST)
+ABOVE_THE_EDGE = (*OPTIONS, "xpcnn.random", "xpcnn.text_table", "xpcnn.backend", *HOST)
 RULES = ("xpcnn.ops", *OPTIONS)
 
 # rooms, the narrowest first: path, what it may import beside itself and the standard library
@@ -23,7 +23,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
         ("xpcnn.types", "array_api_compat.array_namespace", "array_api_compat.device"),
     ),
     ("xpcnn/ops/", ("xpcnn.backend", *OPTIONS)),
-    ("xpcnn/layers/", ("xpcnn.initializers", "xpcnn.group", *RULES)),
+    ("xpcnn/layers/", ("xpcnn.initializers", "xpcnn.process_group", *RULES)),
     ("xpcnn/optimizers/", RULES),
     ("xpcnn/losses/", RULES),
     ("xpcnn/metrics.py", RULES),
@@ -31,9 +31,10 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/schedules/", RULES),
     ("xpcnn/types.py", ("array_api_compat.array_namespace",)),
     ("xpcnn/errors.py", ()),
-    ("xpcnn/habits.py", ("xpcnn.errors",)),
-    ("xpcnn/options.py", ("xpcnn.errors", "xpcnn.habits")),
-    ("xpcnn/group.py", ("xpcnn.types",)),
+    ("xpcnn/foreign_names.py", ()),
+    ("xpcnn/argument_advice.py", ("xpcnn.errors", "xpcnn.foreign_names")),
+    ("xpcnn/options.py", ("xpcnn.errors", "xpcnn.argument_advice")),
+    ("xpcnn/process_group.py", ("xpcnn.types",)),
     ("xpcnn/random.py", ("xpcnn.errors", "xpcnn.types", *HOST)),
     ("xpcnn/initializers.py", (*OPTIONS, "xpcnn.random", *HOST)),
     ("xpcnn/backend.py", ("xpcnn", *HOST)),
@@ -56,10 +57,10 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
 
 # the order of the upper rooms, from the ground: a file imports from its own room and those below
 ORDER: list[tuple[str, ...]] = [
-    ("types", "errors", "version", "guard", "table"),
-    ("habits", "signals", "figures", "markup"),
+    ("types", "errors", "version", "startup_signals", "text_table", "foreign_names"),
+    ("argument_advice", "signals", "figures", "markup"),
     ("options",),
-    ("random", "group"),
+    ("random", "process_group"),
     ("backend",),
     ("ops", "initializers"),
     ("layers", "losses", "optimizers", "schedules", "metrics", "target_metrics"),
@@ -72,8 +73,8 @@ ORDER: list[tuple[str, ...]] = [
     ("provenance", "model_state"),
     ("prediction",),
     ("model",),
-    ("model_files",),
-    ("trials", "models", "answers", "classification", "testing", "environment"),
+    ("model_loading",),
+    ("trials", "models", "model_facts", "classification", "testing", "environment"),
     ("runs", "exchange"),
     ("",),  # what users import: `xpcnn` itself
     ("benchmark", "sklearn", "demo", "report"),

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from xpcnn.classification import classification_report
     from xpcnn.exchange import export_onnx, export_pytorch, import_onnx, import_pytorch
     from xpcnn.model import Model
-    from xpcnn.model_files import load_model as load
-    from xpcnn.model_files import load_weights
+    from xpcnn.model_loading import load_model as load
+    from xpcnn.model_loading import load_weights
 
 __all__ = [
     "Model",
@@ -72,8 +72,8 @@ __all__ = [
 
 _OBJECTS = {
     "Model": ("xpcnn.model", "Model"),
-    "load": ("xpcnn.model_files", "load_model"),
-    "load_weights": ("xpcnn.model_files", "load_weights"),
+    "load": ("xpcnn.model_loading", "load_model"),
+    "load_weights": ("xpcnn.model_loading", "load_weights"),
     "export_onnx": ("xpcnn.exchange", "export_onnx"),
     "import_onnx": ("xpcnn.exchange", "import_onnx"),
     "export_pytorch": ("xpcnn.exchange", "export_pytorch"),

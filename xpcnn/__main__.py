@@ -3,7 +3,7 @@
 Signals and standard streams are made safe before anything large is imported.
 """
 
-from xpcnn.guard import leave_at_once
+from xpcnn.startup_signals import leave_at_once
 
 
 def main() -> None:

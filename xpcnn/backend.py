@@ -17,8 +17,8 @@ import numpy
 
 from xpcnn import random
 from xpcnn.errors import BackendError, hint, nearest
-from xpcnn.group import ALONE, Group
 from xpcnn.options import find
+from xpcnn.process_group import ALONE, Group
 from xpcnn.types import Array, Namespace, Shape
 
 _PACKAGE = f"{__package__}.backends"

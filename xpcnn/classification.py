@@ -15,7 +15,7 @@ import numpy
 from xpcnn import metrics
 from xpcnn.inputs import Data, as_input, as_pair
 from xpcnn.model import Model
-from xpcnn.table import Table
+from xpcnn.text_table import Table
 from xpcnn.types import Array
 from xpcnn.validation_metrics import auc
 

@@ -10,7 +10,7 @@ from xpcnn.data.reading import Pictures
 from xpcnn.errors import ConfigError, hint, missing
 from xpcnn.io.atomic import write_bytes
 from xpcnn.io.foreign.weights import classes_in, network_name, read_weights, write_weights
-from xpcnn.io.models import Facts
+from xpcnn.io.network_file import Facts
 from xpcnn.model import Model, model_of
 from xpcnn.model_arguments import as_classes
 from xpcnn.models import preset

@@ -14,10 +14,10 @@ import numpy
 
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
-from xpcnn.data.holdout import split
 from xpcnn.data.images import check_finite
 from xpcnn.data.preflight_checks import off_scale
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, some_of
+from xpcnn.data.validation_split import split
 from xpcnn.errors import (
     BackendError,
     ConfigError,

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpcnn import provenance
+from xpcnn.argument_advice import advised, no_attribute
 from xpcnn.backend import Backend
 from xpcnn.backend import group as group_of_run
 from xpcnn.config.training_options import overridden
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.reading import Reading
 from xpcnn.errors import ArgumentError, BackendError, hint, with_context
-from xpcnn.group import Group, by_first
-from xpcnn.habits import advised, no_attribute
 from xpcnn.inputs import (
     Data,
     as_pair,
@@ -25,13 +24,14 @@ from xpcnn.inputs import (
     train_and_validation,
     warn_of_scale,
 )
-from xpcnn.io import models
+from xpcnn.io import network_file
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.model_arguments import as_classes, check_seed
 from xpcnn.network import Network
 from xpcnn.options import check_switches
 from xpcnn.prediction import Predictor
+from xpcnn.process_group import Group, by_first
 from xpcnn.training import Callback, Checkpoints, History, Run, TrainingOptions
 from xpcnn.training.callbacks import check_callbacks
 from xpcnn.training.checkpoints import check_checkpoints
@@ -222,7 +222,7 @@ class Model(Predictor):
             ConfigError: the model holds a layer that no file can describe.
             CheckpointError: the file cannot be written; an older one is untouched.
         """
-        models.write(path, self.network, self._facts())
+        network_file.write(path, self.network, self._facts())
 
     def to(self, backend: str | Backend, device: str | int | None = None) -> "Model":
         """Return the same model on another backend; this one stays as it is.
@@ -255,11 +255,11 @@ class Model(Predictor):
         raise ArgumentError(hint("a Model is not called as a function", advice))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        content, own = models.pickled(self.network, self._facts())
+        content, own = network_file.pickled(self.network, self._facts())
         return unpickled_model, (content, own, self.backend.name, self.backend.opened_with)
 
 
-def model_of(network: Network, facts: models.Facts) -> Model:
+def model_of(network: Network, facts: network_file.Facts) -> Model:
     """Return a model that has a network and facts.
 
     Raises:
@@ -281,9 +281,9 @@ def unpickled_model(
         CheckpointError: the content is damaged.
         BackendError: the backend cannot be used here.
     """
-    found, tensors = models.unpickled(content, layers)
+    found, tensors = network_file.unpickled(content, layers)
     try:
-        return model_of(*models.built(found, tensors, backend, device))
+        return model_of(*network_file.built(found, tensors, backend, device))
     except BackendError as error:
         message = f"the pickled model was on backend {backend!r}"
         raise with_context(error, message) from None

@@ -10,7 +10,7 @@ import numpy
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.reading import Reading, observed
-from xpcnn.io.models import Facts
+from xpcnn.io.network_file import Facts
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.network import Network, OfNetwork

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, TypeAlias, TypeVar
 
+from xpcnn.argument_advice import advice_on
 from xpcnn.errors import ConfigError, hint
-from xpcnn.habits import advice_on
 
 T = TypeVar("T")
 

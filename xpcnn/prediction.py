@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy
 
+from xpcnn.argument_advice import advised
 from xpcnn.data.augment import views_of
 from xpcnn.data.dataset import Dataset
-from xpcnn.habits import advised
 from xpcnn.inputs import Data, as_dataset, as_pair, as_samples, warn_of_scale
 from xpcnn.model_state import ModelState
 from xpcnn.options import check_count

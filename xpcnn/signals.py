@@ -1,7 +1,7 @@
 """Ctrl-C, SIGTERM and SIGHUP: each interrupts a command, which ends with 130, 143 or 129.
 
-While there is nothing to save, they end the process at once (`guard`); `interruptible` is for
-blocks that save or clean up first.
+While there is nothing to save, they end the process at once (`startup_signals`); `interruptible` is
+for blocks that save or clean up first.
 """
 
 import signal
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-from xpcnn.guard import WORDS, leave
+from xpcnn.startup_signals import WORDS, leave
 
 
 class Terminated(KeyboardInterrupt):

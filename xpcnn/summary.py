@@ -7,7 +7,7 @@ from typing import Any
 
 from xpcnn.layers import Layer, Sequential
 from xpcnn.sizes import sizes_of
-from xpcnn.table import Table
+from xpcnn.text_table import Table
 from xpcnn.types import Shape
 
 

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy
 
 from xpcnn import metrics
+from xpcnn.argument_advice import advice_on
 from xpcnn.errors import ConfigError, hint
-from xpcnn.habits import advice_on
 from xpcnn.options import find, shown
 
 Metric: TypeAlias = Callable[[numpy.ndarray, numpy.ndarray], Any]

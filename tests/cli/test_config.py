@@ -14,7 +14,7 @@ from xpcnn.data.augment import Crop, Flip
 from xpcnn.errors import ConfigError
 from xpcnn.layers import Conv2D, Dense, Flatten, Sequential
 from xpcnn.losses import SoftmaxCrossEntropy
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 from xpcnn.models import Preset, preset
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Constant, Cosine

@@ -13,7 +13,7 @@ from tests.cli.conftest import Cli
 from tests.cli.test_opening import answer
 from tests.test_classification import CLASSES, LABELS, SAYS, WORDS, echo, images
 from xpcnn import classification_report
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 
 BOTH = ("--views", "identity,flip")
 

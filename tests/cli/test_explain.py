@@ -20,7 +20,7 @@ pytest.importorskip("matplotlib")
 
 from xpcnn.report.explain import explained
 from xpcnn.report.formulas import formula_of
-from xpcnn.report.passages import trace
+from xpcnn.report.layer_passes import trace
 
 CONTAINERS = ("Sequential", "Residual", "Multiply", "Concat", "Activation")
 ARGUMENTS = {
@@ -55,11 +55,11 @@ def test_a_row_of_the_data_is_explained(cli: Cli, trained: Path) -> None:
     assert page.rows[1] == [str(best), f"{scores[best]:.4f}", f"{p[best]:.4f}", ""]
     assert "row 5 of digits, test part" in page.words
     seen = trace(model.network, test.images[5:6], numpy.array([best]))
-    for passage in seen.passages:
-        assert f"{passage.path} {passage.type}" in page.words
-        assert f"{passage.y.min():.3g} to {passage.y.max():.3g}" in page.words
-        assert passage.dy is not None
-        assert f"{passage.dy.min():.3g} to {passage.dy.max():.3g}" in page.words
+    for layer_pass in seen.passes:
+        assert f"{layer_pass.path} {layer_pass.type}" in page.words
+        assert f"{layer_pass.y.min():.3g} to {layer_pass.y.max():.3g}" in page.words
+        assert layer_pass.dy is not None
+        assert f"{layer_pass.dy.min():.3g} to {layer_pass.dy.max():.3g}" in page.words
     assert "dW = dY @ cols^T" in page.words
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from xpcnn.config.toml import parse
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 
 CONSTANT = ("train", "--limit", "300", "--quiet", "--schedule", "constant")
 

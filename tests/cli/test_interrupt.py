@@ -14,7 +14,7 @@ from tests.cli.conftest import Cli
 from tests.cli.process import environment, run, start
 from xpcnn import signals
 from xpcnn.model import Model
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 from xpcnn.types import flatten
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
@@ -170,7 +170,7 @@ def test_a_handler_that_is_there_already_stays(name: str) -> None:
 
 UNDER_NOHUP = """
 import os, signal
-from xpcnn.guard import leave_at_once
+from xpcnn.startup_signals import leave_at_once
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 leave_at_once()
 os.kill(os.getpid(), signal.SIGHUP)

@@ -12,7 +12,7 @@ import pytest
 import xpcnn
 from tests.cli.conftest import Cli
 from xpcnn.layers import Dense, Flatten
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 
 
 def answer(cli: Cli, *arguments: str | Path) -> Any:

@@ -11,7 +11,7 @@ import xpcnn
 from tests.cli.conftest import Cli
 from tests.cli.process import TINY
 from xpcnn.data import Dataset
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 
 SUBMIT = ("--dataset", "test.csv", "--submission", "out.csv")
 

@@ -17,7 +17,7 @@ from tests.cli.test_own_data import write_csv
 from tests.data.picture_kit import picture
 from xpcnn.data.reading import Pictures
 from xpcnn.layers import Dense, Flatten
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 
 pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 

@@ -17,7 +17,7 @@ import xpcnn
 from tests.cli.conftest import Cli
 from tests.cli.process import run, start
 from tests.cli.test_interrupt import wait_for
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 from xpcnn.training import Checkpoints
 from xpcnn.types import flatten
 

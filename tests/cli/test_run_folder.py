@@ -8,7 +8,7 @@ import pytest
 from tests.cli.process import TINY, start
 from xpcnn.cli.run_folder import new_run
 from xpcnn.errors import ConfigError
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 
 
 def test_two_new_runs_in_one_folder_before_either_has_written(tmp_path: Path) -> None:

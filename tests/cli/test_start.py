@@ -9,7 +9,7 @@ import pytest
 import xpcnn
 from tests.cli.conftest import Cli
 from tests.cli.process import environment, run
-from xpcnn.cli.group import COMMANDS
+from xpcnn.cli.command_group import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 

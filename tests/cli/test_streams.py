@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import TINY, environment
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell as POSIX has it")
 

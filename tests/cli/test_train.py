@@ -13,7 +13,7 @@ from tests.cli.conftest import Cli, numpy_backend
 from tests.cli.process import TINY, run
 from xpcnn import backend
 from xpcnn.data.reading import Drawn
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 from xpcnn.types import flatten
 
 FILES = [

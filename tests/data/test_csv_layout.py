@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xpcnn.data import csv_file, load, paths
+from xpcnn.data import csv_file, load, own_data
 from xpcnn.errors import ConfigError, DataError, LabelError, XpcnnError
 
 FORM = "Try: a header such as label,pixel0,...,pixel783 (for images without labels: pixel0,...)"
@@ -85,7 +85,7 @@ def test_ids_are_returned_and_are_no_pixels(tmp_path: Path) -> None:
     path = write(tmp_path, ["07", "x", *"abcdef"], PIXELS, header=f"id,{NAMES}")
     table = csv_file.read(path)
     assert table.ids == ("07", "x", *"abcdef")
-    images, _, _, ids, _ = paths.unlabelled(path, (2, 2))
+    images, _, _, ids, _ = own_data.unlabelled(path, (2, 2))
     assert ids == table.ids
     np.testing.assert_array_equal(images, table.images)
     path = write(tmp_path, range(8), LABELS, PIXELS, header=f"Unnamed: 0,class,{NAMES}")

@@ -25,7 +25,7 @@ from xpcnn.data.cifar import CIFAR10, Layout, read
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.reading import Pictures
 from xpcnn.errors import ConfigError, XpcnnError
-from xpcnn.io.model_file import CHECKSUM, KEY, checksum
+from xpcnn.io.tensor_file import CHECKSUM, KEY, checksum
 from xpcnn.models import preset
 from xpcnn.training import Checkpoints, replay
 

@@ -37,7 +37,7 @@ def findings(options: Options) -> Iterator[Finding]:
 
 def by_a_file(model: Model, backend: Backend, device: str | None) -> Model:
     """Return the model as another backend reads it; `device` as a user names it."""
-    from xpcnn.model_files import load_model
+    from xpcnn.model_loading import load_model
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"

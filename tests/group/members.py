@@ -19,7 +19,7 @@ class Table:
 
 
 class Member:
-    """One member of a group, see `xpcnn.group.Group`; counts its sums."""
+    """One member of a group, see `xpcnn.process_group.Group`; counts its sums."""
 
     def __init__(self, table: Table, rank: int) -> None:
         self.table, self.rank, self.size = table, rank, table.size

@@ -10,11 +10,11 @@ from xpcnn import Model
 from xpcnn.data import Dataset
 from xpcnn.data.augment import Crop, CutMix, Flip, Mixup, Noise, RandAugment
 from xpcnn.errors import ConfigError
-from xpcnn.group import ALONE, Rows, by_first, rows_of
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Sequential
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.models import preset
 from xpcnn.optimizers import LAMB
+from xpcnn.process_group import ALONE, Rows, by_first, rows_of
 from xpcnn.random import uniform
 from xpcnn.types import flatten
 

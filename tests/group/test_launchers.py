@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli.process import ROOT, environment, run
 from tests.pages import blocks
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 from xpcnn.types import flatten
 
 BESIDE = Path(sys.executable).with_name("mpiexec")

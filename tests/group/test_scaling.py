@@ -5,7 +5,7 @@ import pytest
 
 from tests.group.members import Member, Table, together
 from xpcnn.benchmark.scaling import Link, efficiency, gradient_bytes, measured, page, sum_seconds
-from xpcnn.group import Rows, rows_of
+from xpcnn.process_group import Rows, rows_of
 from xpcnn.random import permutation, uniform
 
 LINK = Link(latency=1e-3, bandwidth=1e6)

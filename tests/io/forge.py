@@ -10,7 +10,7 @@ import numpy
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
-from xpcnn.io.model_file import CHECKSUM, KEY, checksum
+from xpcnn.io.tensor_file import CHECKSUM, KEY, checksum
 
 
 def forge(

@@ -12,7 +12,7 @@ from tests.io.forge import forge
 from xpcnn import Model
 from xpcnn.errors import CheckpointError
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, PReLU, ReLU, Residual, Sequential
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 
 
 @pytest.fixture

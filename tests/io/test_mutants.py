@@ -13,9 +13,9 @@ from safetensors.numpy import load_file, save
 from tests.fuzz.mutations import mutant
 from xpcnn import Model
 from xpcnn.errors import CheckpointError
-from xpcnn.io import model_file
+from xpcnn.io import tensor_file
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, ReLU
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 from xpcnn.training import Checkpoints
 from xpcnn.training.checkpoint_metadata import metadata
 from xpcnn.training.history import History
@@ -53,7 +53,7 @@ def test_a_damaged_checkpoint_is_never_resumed(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     model = Model([Dense(2)], input_shape=(4,))
     numbers = {name: numpy.asarray(x) for name, x in flatten(model.params).items()}
-    run, expected = {"seed": "0", "epochs": "2"}, model_file.specs(numbers)
+    run, expected = {"seed": "0", "epochs": "2"}, tensor_file.specs(numbers)
     table = metadata(run, 3, 1.5, History(notes=["a note"]), {"backend": "numpy"}, False)
     path = checkpoints.write(3, numbers, table)
     content = path.read_bytes()

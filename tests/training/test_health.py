@@ -23,7 +23,7 @@ from xpcnn.samples import Samples
 from xpcnn.schedules import Step, Warmup
 from xpcnn.training import Callback, Checkpoints, History
 from xpcnn.training.health import Figures, findings, new, warm_up
-from xpcnn.training.measure import expected_loss, measured
+from xpcnn.training.health_probe import expected_loss, measured
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.updates import Updates

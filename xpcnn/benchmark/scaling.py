@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from xpcnn.group import Group
 from xpcnn.model import Model
 from xpcnn.models import preset
-from xpcnn.table import Table
+from xpcnn.process_group import Group
+from xpcnn.text_table import Table
 
 PROCESSES = (2, 8, 64, 256, 1024)
 

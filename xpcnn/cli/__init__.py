@@ -5,7 +5,7 @@ import sys
 
 def main() -> None:
     """Run `xpcnn` with the arguments of this process; raises SystemExit."""
-    from xpcnn.cli.group import cli
+    from xpcnn.cli.command_group import cli
 
     try:
         cli(prog_name="xpcnn")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from xpcnn.cli.options import engine_option, json_option, listed, option, quiet_option
-from xpcnn.table import Table
+from xpcnn.text_table import Table
 
 SEVEN = ("kaggle", "two-conv", "sigmoid-binary", "tiny", "small", "medium", "large")
 MODELS = (*SEVEN, "large-bn", "lenet5", "resnet20")

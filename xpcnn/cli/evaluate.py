@@ -53,9 +53,9 @@ def command(
     folder. With several views, log loss and accuracy of the mean probabilities.
     """
     from xpcnn.classification import classification_report
+    from xpcnn.cli.data_parts import DataFlags, open_part
     from xpcnn.cli.opening import open_model
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.parts import DataFlags, open_part
     from xpcnn.data.stream import damage_notes
 
     opened = open_model(model, backend, device)

@@ -52,11 +52,11 @@ def command(
         raise click.UsageError("Give either a picture file or --row, such as --row 3.")
     from pathlib import Path
 
-    from xpcnn.answers import class_names
-    from xpcnn.cli.explaining import sample_of_data, sample_of_file
+    from xpcnn.cli.explained_sample import sample_of_data, sample_of_file
     from xpcnn.cli.opening import open_model
     from xpcnn.cli.output import answer, to_json
     from xpcnn.io.atomic import write_bytes
+    from xpcnn.model_facts import class_names
     from xpcnn.report.explain import explained
 
     opened = open_model(model, backend, device)

@@ -17,11 +17,11 @@ from xpcnn.cli.plan import Plan, prepare
 from xpcnn.cli.processes import group_of
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS, new_run
+from xpcnn.cli.run_messages import closing, opening, say_notes, warn
 from xpcnn.cli.run_record import Journal, Rewritten, describe
-from xpcnn.cli.run_words import closing, opening, say_notes, warn
 from xpcnn.data.stream import damage_notes
 from xpcnn.errors import DataWarning, XpcnnError
-from xpcnn.group import Group, by_all, by_first
+from xpcnn.process_group import Group, by_all, by_first
 from xpcnn.provenance import origin
 from xpcnn.runs.record import MODEL
 from xpcnn.signals import shielded

@@ -12,9 +12,9 @@ from xpcnn.exchange import import_pytorch
 from xpcnn.io.foreign.weights import is_foreign
 from xpcnn.layers import Layer, Sequential
 from xpcnn.model import Model
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 from xpcnn.models import names, preset
-from xpcnn.models.saved import preset_of
+from xpcnn.models.preset_of_model import preset_of
 from xpcnn.runs.record import MODEL
 from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy
 
-from xpcnn.answers import class_names, reading_of
 from xpcnn.cli.predictions import Predictions
 from xpcnn.data.picture_files import has_picture_name, require_pillow
 from xpcnn.data.pictures import Invert, check_reading, read_picture
 from xpcnn.errors import DataError, hint
 from xpcnn.model import Model
+from xpcnn.model_facts import class_names, reading_of
 
 _AT_ONCE = 256  # pictures in memory
 

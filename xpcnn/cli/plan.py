@@ -22,10 +22,10 @@ from xpcnn.data.reading import Pictures, Size, observed
 from xpcnn.data.stored import Stored
 from xpcnn.errors import ConfigError, DataError, hint
 from xpcnn.io.foreign.weights import is_foreign
-from xpcnn.io.weights import LoadedWeights, take_weights
+from xpcnn.io.weight_transfer import LoadedWeights, take_weights
 from xpcnn.model import Model
 from xpcnn.models import preset
-from xpcnn.models.saved import preset_of
+from xpcnn.models.preset_of_model import preset_of
 from xpcnn.training import Checkpoints
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.recipe import recipe_for

@@ -105,15 +105,15 @@ def command(
         raise click.UsageError("--part needs --rows, such as --rows 0:10.")
     if submission and csv_path:
         raise click.UsageError("--submission and --csv exclude each other.")
-    from xpcnn.answers import reading_of
+    from xpcnn.cli.data_parts import DataFlags, open_rows
     from xpcnn.cli.opening import open_model
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.parts import DataFlags, open_rows
     from xpcnn.cli.pictures import Failure, gather, of_pictures
     from xpcnn.cli.predictions import check_new, of_rows, write_text
     from xpcnn.cli.submission import submit
     from xpcnn.data.pictures import check_reading
     from xpcnn.data.reading import Arrays
+    from xpcnn.model_facts import reading_of
 
     target = check_new(csv_path, force) if csv_path else None
     opened = open_model(model, backend, device)

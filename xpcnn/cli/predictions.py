@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy
 
-from xpcnn.answers import class_names
-from xpcnn.cli.parts import Part
+from xpcnn.cli.data_parts import Part
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.model import Model
+from xpcnn.model_facts import class_names
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from xpcnn import backend
 from xpcnn.errors import BackendError, hint
-from xpcnn.group import Group
 from xpcnn.options import check_count
+from xpcnn.process_group import Group
 
 
 def group_of(engine: str | None) -> Group:

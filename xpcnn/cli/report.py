@@ -45,9 +45,9 @@ def command(
     Without the test data at hand, the report says so, and shows what needs none. Needs
     pip install 'xpcnn[report]'.
     """
+    from xpcnn.cli.data_parts import DataFlags
     from xpcnn.cli.options import sizes
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.cli.parts import DataFlags
     from xpcnn.cli.reporting import write_report
 
     chosen = () if rows is None else sizes(rows, "rows such as 3,17")

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from xpcnn.cli.data_parts import DataFlags, Part, open_part
 from xpcnn.cli.opening import open_model
 from xpcnn.cli.output import say
-from xpcnn.cli.parts import DataFlags, Part, open_part
 from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
 from xpcnn.io.atomic import write_bytes
-from xpcnn.report.page import report
-from xpcnn.report.run import Run
+from xpcnn.report.report_page import report
+from xpcnn.report.reported_run import Run
 from xpcnn.report.search import search_page, search_parts
 from xpcnn.runs import read_run, read_search
 from xpcnn.runs.record import MODEL

@@ -54,7 +54,7 @@ def command(
     from xpcnn.cli.run_record import outcome
     from xpcnn.cli.train import command as train_command
     from xpcnn.config import toml
-    from xpcnn.group import by_first
+    from xpcnn.process_group import by_first
     from xpcnn.runs.record import CONFIG, check_run
 
     if processes is not None:

@@ -10,7 +10,7 @@ from xpcnn.config import toml
 from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError
 from xpcnn.io.atomic import write_bytes
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 from xpcnn.runs.record import CONFIG, ENVIRONMENT, METRICS, MODEL, NETWORK
 from xpcnn.training import Callback, Epoch, History, Validation
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
-from xpcnn.answers import class_names
 from xpcnn.cli.output import say
 from xpcnn.cli.predictions import check_new, write_text
-from xpcnn.data.paths import unlabelled
+from xpcnn.data.own_data import unlabelled
 from xpcnn.errors import DataError, hint
 from xpcnn.model import Model
+from xpcnn.model_facts import class_names
 
 
 def submit(model: Model, dataset: str, path: str, force: bool, views: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from xpcnn.cli.grouped import Grouped
+from xpcnn.cli.grouped_help import Grouped
 from xpcnn.cli.train_flags import RUN
 from xpcnn.cli.training_flags import TRAINING
 

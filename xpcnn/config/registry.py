@@ -17,12 +17,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from xpcnn import layers as public
 from xpcnn import losses, optimizers, schedules
+from xpcnn.argument_advice import advice_on
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.config.values import Objects, read_fields
 from xpcnn.data import augment
 from xpcnn.data.augment import Augmentation
 from xpcnn.errors import ConfigError, XpcnnError, hint, nearest, with_context
-from xpcnn.habits import advice_on
 from xpcnn.initializers import INITIALIZERS, Initializer
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss

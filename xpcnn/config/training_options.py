@@ -7,9 +7,9 @@ from typing import Any, Literal, TypeAlias
 
 from xpcnn import optimizers, schedules
 from xpcnn import options as _options
+from xpcnn.argument_advice import advice_on_argument
 from xpcnn.data.augment import Augmentation, checked
 from xpcnn.errors import ConfigError, hint, nearest
-from xpcnn.habits import advice_on_argument
 from xpcnn.optimizers import SGD, Optimizer, clip_by_global_norm, clip_by_value
 from xpcnn.optimizers.groups import check_factors, check_patterns
 from xpcnn.schedules import Constant, Length, Schedule, Warmup, check_length

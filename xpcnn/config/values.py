@@ -12,8 +12,8 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
+from xpcnn.argument_advice import advice_on
 from xpcnn.errors import ConfigError, hint
-from xpcnn.habits import advice_on
 from xpcnn.options import as_float
 
 Objects: TypeAlias = Mapping[Any, Callable[[dict[str, Any], str], Any]]

@@ -7,12 +7,12 @@ data set of the user's own arrays, `split` sets a validation part aside, `fold` 
 """
 
 from xpcnn.data import augment
-from xpcnn.data.batches import from_batches
 from xpcnn.data.dataset import Dataset
-from xpcnn.data.holdout import fold, split
+from xpcnn.data.generator_batches import from_batches
 from xpcnn.data.loading import Parts, is_path, load, load_parts, load_whole
 from xpcnn.data.named_sets import NAMES, known
 from xpcnn.data.preflight_checks import Finding, preflight
+from xpcnn.data.validation_split import fold, split
 
 __all__ = [
     "NAMES",

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from xpcnn.argument_advice import no_attribute
 from xpcnn.data.images import channel_statistics, check_images
 from xpcnn.data.labels import MOST_CLASSES, as_indices, check_range
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, part_of
 from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
-from xpcnn.habits import no_attribute
 from xpcnn.options import is_whole
-from xpcnn.table import Table
+from xpcnn.text_table import Table
 from xpcnn.types import Shape
 
 _FROM_ARRAYS = "Dataset.from_arrays, which works out mean and std"

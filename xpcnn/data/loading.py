@@ -131,8 +131,8 @@ def load_parts(
         message = f"image_fit is {image_fit!r}, expected 'pad' or 'crop'"
         raise ConfigError(hint(message, "pad, which keeps the whole picture"))
     if is_path(name):
+        from xpcnn.data.own_data import load_path
         from xpcnn.data.path_contents import How
-        from xpcnn.data.paths import load_path
 
         path = user_path(name)
         how = How(image_size, label_column, reading, skip_damaged, image_fit, stream)
@@ -187,13 +187,13 @@ def load_whole(
         ConfigError: an image_size or a label_column that has no use or is not there.
         DataError: a file is missing or not what it should be.
     """
-    from xpcnn.data import path_contents, paths
+    from xpcnn.data import own_data, path_contents
 
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
     path = user_path(path)
     how = path_contents.How(image_size, label_column, reading, skip_damaged, None, stream)
-    return paths.whole(path, _own_name(path), how, None if classes is None else tuple(classes))
+    return own_data.whole(path, _own_name(path), how, None if classes is None else tuple(classes))
 
 
 def is_path(name: PathLike) -> bool:
@@ -216,8 +216,8 @@ def _with_validation(
     stream: bool | None,
 ) -> Parts:
     """Return the parts with all that is at a path as the validation part."""
+    from xpcnn.data.own_data import load_validation
     from xpcnn.data.path_contents import How
-    from xpcnn.data.paths import load_validation
 
     column = label_column if path.suffix.lower() == ".csv" else None
     how = How(None, column, None, skip_damaged, None, stream)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from xpcnn.data.drawings import box_of_ink, ground
+from xpcnn.data.drawing_box import box_of_ink, ground
 from xpcnn.data.picture_files import InMemory, PictureFile, converted, opened
 from xpcnn.data.reading import (
     WHITE,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xpcnn.data.dataset import Dataset
-from xpcnn.data.hashes import digests
+from xpcnn.data.image_hashes import digests
 from xpcnn.data.images import FIRST, channel_statistics
 from xpcnn.data.stored import Images, chunks, goes_by_names, some_of
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from xpcnn.answers import class_names, reading_of
 from xpcnn.data.picture_files import InMemory, require_pillow
 from xpcnn.data.pictures import check_reading, read_picture
 from xpcnn.data.reading import Drawn
 from xpcnn.demo.feature_maps import first_feature_maps
 from xpcnn.model import Model
+from xpcnn.model_facts import class_names, reading_of
 
 _MOST_CLASSES = 10
 _MOST_MAPS = 32

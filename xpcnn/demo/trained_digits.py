@@ -9,7 +9,7 @@ from xpcnn.data.dataset import Dataset
 from xpcnn.data.download import cache_folder
 from xpcnn.errors import CheckpointError, DataError
 from xpcnn.model import Model
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 from xpcnn.models import preset
 from xpcnn.version import VERSION
 

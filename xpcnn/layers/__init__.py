@@ -8,7 +8,7 @@ in `init`. A layer of your own needs `init` and `forward`: see `Layer`.
 
 from dataclasses import is_dataclass
 
-from xpcnn.habits import advised
+from xpcnn.argument_advice import advised
 from xpcnn.layers.activation import (
     ELU,
     GELU,

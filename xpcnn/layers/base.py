@@ -8,8 +8,8 @@ from math import prod
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from xpcnn.errors import ConfigError, XpcnnError, hint
-from xpcnn.group import SharedBatch
 from xpcnn.initializers import Draw
+from xpcnn.process_group import SharedBatch
 from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
 
 

@@ -9,7 +9,7 @@ value on the host. `make("cross-entropy", label_smoothing=0.1)` makes a loss by 
 
 from collections.abc import Callable, Mapping
 
-from xpcnn.habits import advised
+from xpcnn.argument_advice import advised
 from xpcnn.losses.base import Loss, targets, with_weights, without_weights
 from xpcnn.losses.distances import L1, Huber
 from xpcnn.losses.entropy import BCEWithLogits, Focal, SoftmaxCrossEntropy

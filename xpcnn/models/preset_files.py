@@ -1,4 +1,4 @@
-"""Presets by name and by path; the package says what a file holds."""
+"""Presets by name and by path of their TOML file; `xpcnn.models` says what a file holds."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ gradient and ← assigns. A hyperparameter out of range is a `ConfigError` when 
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from xpcnn.habits import advised
+from xpcnn.argument_advice import advised
 from xpcnn.optimizers.adagrad import Adagrad
 from xpcnn.optimizers.adam import Adam, AdamW
 from xpcnn.optimizers.clip import clip_by_global_norm, clip_by_value

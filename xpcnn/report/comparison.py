@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from xpcnn.report.run import Run, number
+from xpcnn.report.reported_run import Run, number
 from xpcnn.runs import differing
 from xpcnn.runs.comparison import shown
 

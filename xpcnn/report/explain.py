@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy
 
-from xpcnn.answers import class_names
 from xpcnn.markup import png_address
 from xpcnn.model import Model
-from xpcnn.report.attribution import saliency
+from xpcnn.model_facts import class_names
+from xpcnn.report.feature_maps import class_activation
 from xpcnn.report.formulas import formula_of
-from xpcnn.report.inside import class_activation
-from xpcnn.report.passages import Passage, trace
+from xpcnn.report.layer_passes import LayerPass, trace
 from xpcnn.report.pixels import grid, heated, maps, on_ground, picture, signed
-from xpcnn.report.run import number
+from xpcnn.report.reported_run import number
+from xpcnn.report.saliency_maps import saliency
 from xpcnn.report.templates import render
 from xpcnn.version import VERSION
 
@@ -53,7 +53,7 @@ def explained(
     cam = class_activation(seen)
     scores = seen.scores[0]
     order = numpy.argsort(-p, kind="stable")[:_MOST_CLASSES].tolist()
-    size = _LARGE if len(seen.passages) <= _FEW else _SMALL
+    size = _LARGE if len(seen.passes) <= _FEW else _SMALL
     counts = {row.path: row.parameters for row in model.summary().rows}
     return render(
         "explain.html",
@@ -76,23 +76,23 @@ def explained(
             }
             for k in order
         ],
-        passages=[passage_facts(x, counts.get(x.path, 0), size) for x in seen.passages],
+        passes=[pass_facts(x, counts.get(x.path, 0), size) for x in seen.passes],
         version=VERSION,
     )
 
 
-def passage_facts(passage: Passage, parameters: int, size: tuple[int, int]) -> dict[str, Any]:
+def pass_facts(layer_pass: LayerPass, parameters: int, size: tuple[int, int]) -> dict[str, Any]:
     """Return what the page shows of one layer; size: maps, and pixels of a side of each."""
-    assert passage.dy is not None
+    assert layer_pass.dy is not None
     return {
-        "path": passage.path,
-        "type": passage.type,
-        "layer": repr(passage.layer),
-        "shapes": f"{_shape(passage.x)} → {_shape(passage.y)}",
+        "path": layer_pass.path,
+        "type": layer_pass.type,
+        "layer": repr(layer_pass.layer),
+        "shapes": f"{_shape(layer_pass.x)} → {_shape(layer_pass.y)}",
         "parameters": f"{parameters:,}",
-        "output": drawn(passage.y[0], *size),
-        "gradient": drawn(passage.dy[0], *size),
-        **formula_of(passage.layer)._asdict(),
+        "output": drawn(layer_pass.y[0], *size),
+        "gradient": drawn(layer_pass.dy[0], *size),
+        **formula_of(layer_pass.layer)._asdict(),
     }
 
 

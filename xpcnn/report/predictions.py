@@ -11,7 +11,7 @@ from xpcnn.data import Dataset
 from xpcnn.figures import svg
 from xpcnn.markup import png_address
 from xpcnn.report.pixels import picture, value_range
-from xpcnn.report.run import number
+from xpcnn.report.reported_run import number
 
 _CONFUSIONS = 8  # that are shown
 

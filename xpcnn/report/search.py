@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from xpcnn.figures import svg
 from xpcnn.figures.trials import trial_curves, trials_by_value
-from xpcnn.report.run import number
+from xpcnn.report.reported_run import number
 from xpcnn.report.templates import render
 from xpcnn.runs import Search
 from xpcnn.runs.comparison import shown

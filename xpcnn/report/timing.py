@@ -8,8 +8,8 @@ import numpy
 
 from xpcnn.config.registry import preset_objects
 from xpcnn.model import Model
-from xpcnn.report.passages import trace
-from xpcnn.report.run import Run, number
+from xpcnn.report.layer_passes import trace
+from xpcnn.report.reported_run import Run, number
 from xpcnn.report.update_time import update_times
 from xpcnn.training import TrainingOptions
 
@@ -24,7 +24,7 @@ def layer_times(model: Model) -> list[dict[str, Any]]:
     """
     raw = numpy.zeros((BATCH, *model.input_shape), numpy.float32)
     classes = numpy.zeros(BATCH, numpy.int64)
-    passes = [trace(model.network, raw, classes).passages for _ in range(1 + _TIMED)][1:]
+    passes = [trace(model.network, raw, classes).passes for _ in range(1 + _TIMED)][1:]
     times = [
         [min(seconds) for seconds in zip(*(p.seconds for p in same), strict=True)]
         for same in zip(*passes, strict=True)
@@ -32,13 +32,13 @@ def layer_times(model: Model) -> list[dict[str, Any]]:
     most = max(map(sum, times), default=0.0) or 1.0
     counts = {row.path: row.parameters for row in model.summary().rows}
     rows = []
-    for passage, (forward, backward) in zip(passes[0], times, strict=True):
+    for layer_pass, (forward, backward) in zip(passes[0], times, strict=True):
         rows.append(
             {
-                "path": passage.path,
-                "type": passage.type,
-                "shape": " x ".join(map(str, passage.y.shape[1:])),
-                "parameters": f"{counts.get(passage.path, 0):,}",
+                "path": layer_pass.path,
+                "type": layer_pass.type,
+                "shape": " x ".join(map(str, layer_pass.y.shape[1:])),
+                "parameters": f"{counts.get(layer_pass.path, 0):,}",
                 "forward": number(1e3 * forward, ".2f"),
                 "backward": number(1e3 * backward, ".2f"),
                 "forward_share": number(90 * forward / most, ".1f"),

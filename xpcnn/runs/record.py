@@ -10,7 +10,7 @@ from typing import Any
 from xpcnn.config import toml
 from xpcnn.data.files import open_regular, shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
-from xpcnn.io import models
+from xpcnn.io import network_file
 
 CONFIG = "config.toml"
 NETWORK = "model.toml"
@@ -63,7 +63,7 @@ def read_run(folder: str | Path) -> Record:
     environment, metrics = _text(path / ENVIRONMENT), _text(path / METRICS)
     provenance: Mapping[str, Any] = {}
     if (path / MODEL).is_file():
-        provenance = models.read(path / MODEL)[0].provenance
+        provenance = network_file.read(path / MODEL)[0].provenance
     return Record(
         path,
         config,

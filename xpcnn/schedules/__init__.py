@@ -10,7 +10,7 @@ any step. Only `Plateau` reacts to the loss, by `after_losses(schedule, losses)`
 
 from collections.abc import Callable, Mapping
 
-from xpcnn.habits import advised
+from xpcnn.argument_advice import advised
 from xpcnn.options import maker
 from xpcnn.schedules.base import Length, Schedule, check_length
 from xpcnn.schedules.falling import Constant, Cosine, Exponential, MultiStep, Polynomial, Step

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from xpcnn.config.values import read_fields
 from xpcnn.errors import CheckpointError, ConfigError, hint
-from xpcnn.io.model_file import Tensors
+from xpcnn.io.tensor_file import Tensors
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.run_identity import changed_data
 

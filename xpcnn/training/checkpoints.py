@@ -24,9 +24,9 @@ from typing import Any
 
 from xpcnn.data.files import as_path, shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
-from xpcnn.io import atomic, model_file
+from xpcnn.io import atomic, tensor_file
 from xpcnn.io.lock import locked
-from xpcnn.io.model_file import Spec, Tensors, check_tensors
+from xpcnn.io.tensor_file import Spec, Tensors, check_tensors
 from xpcnn.options import POSITIVE, check, check_count
 from xpcnn.training.checkpoint_metadata import Found, check_run, found_in
 
@@ -108,7 +108,7 @@ class Checkpoints:
             CheckpointError: the file cannot be written; older checkpoints are untouched.
         """
         path = Path(self.folder) / f"step-{step:09}.safetensors"
-        model_file.write(path, tensors, metadata)
+        tensor_file.write(path, tensors, metadata)
         others = [other for other in self.files() if other != path]
         for old in others[self.keep - 1 :]:
             with contextlib.suppress(OSError):
@@ -132,14 +132,14 @@ class Checkpoints:
         problems: dict[Path, str] = {}
         for path in self.files():
             try:
-                tensors, metadata = model_file.read(path)
-                if model_file.CHECKSUM in metadata:  # of format 1, over the tensors alone
+                tensors, metadata = tensor_file.read(path)
+                if tensor_file.CHECKSUM in metadata:  # of format 1, over the tensors alone
                     message = f"{path} was written by an earlier xpcnn"
                     raise CheckpointError(hint(message, "that version, or a new run"))
                 check_run(run, metadata.get("run"))
                 best = bool(metadata.get("best"))
                 specs = {n: s for n, s in expected.items() if best or not n.startswith("best.")}
-                check_tensors(str(path), specs, model_file.specs(tensors))
+                check_tensors(str(path), specs, tensor_file.specs(tensors))
                 found = found_in(path, tensors, metadata, list(problems.values()))
             except CheckpointError as error:
                 problems[path] = str(error).partition("\nTry: ")[0]

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NoReturn
 
 from xpcnn.errors import XpcnnError, hint
-from xpcnn.group import by_first, shared
+from xpcnn.process_group import by_first, shared
 from xpcnn.training.divergence import first_failing
 from xpcnn.training.progress import Position, all_finite
 from xpcnn.training.run_state import RunState

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy
 
-from xpcnn.group import ALONE, Group
 from xpcnn.layers import Context
 from xpcnn.network import Network
 from xpcnn.options import check_count
+from xpcnn.process_group import ALONE, Group
 from xpcnn.samples import Samples
 from xpcnn.training.progress import Weights, zero_sums
 from xpcnn.training.step import hits

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from xpcnn.errors import ConfigError, hint
-from xpcnn.group import Group, shared
 from xpcnn.network import Network
+from xpcnn.process_group import Group, shared
 from xpcnn.types import flatten, unflatten_like
 
 

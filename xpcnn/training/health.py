@@ -1,8 +1,8 @@
 """The health of a network in training, in plain words: findings from a few figures.
 
-Functions of numbers; `measure.measured` takes the figures from a step. A network that trains well
-has no findings: the limits are wide. "Reaches" below is the largest value of all presets, each
-trained with its own options.
+Functions of numbers; `health_probe.measured` takes the figures from a step. A network that
+trains well has no findings: the limits are wide. "Reaches" below is the largest value of all
+presets, each trained with its own options.
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,9 +2,9 @@
 
 from xpcnn.errors import HealthWarning, warn_user
 from xpcnn.samples import Samples
-from xpcnn.training.curves import guessing_loss, jump, overfitting
+from xpcnn.training.curve_findings import guessing_loss, jump, overfitting
 from xpcnn.training.health import Finding, findings, new, warm_up
-from xpcnn.training.measure import measured
+from xpcnn.training.health_probe import measured
 from xpcnn.training.run_state import RunState
 
 

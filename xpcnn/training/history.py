@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, field, fields
 from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from xpcnn.argument_advice import no_attribute
 from xpcnn.errors import ConfigError, hint, nearest
-from xpcnn.habits import no_attribute
 from xpcnn.markup import curves
-from xpcnn.table import Table
+from xpcnn.text_table import Table
 
 if TYPE_CHECKING:
     from xpcnn.figures import Canvas

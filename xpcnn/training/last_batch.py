@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import ConfigError, hint
-from xpcnn.group import ALONE, Group
 from xpcnn.initializers import Draw
 from xpcnn.layers import BatchNorm, Layer
 from xpcnn.layers.rebuilding import Wrapper, rebuilt
 from xpcnn.network import Network
 from xpcnn.optimizers.groups import frozen_layers
+from xpcnn.process_group import ALONE, Group
 from xpcnn.sizes import sizes_of
 from xpcnn.types import Params, Shape, flatten
 

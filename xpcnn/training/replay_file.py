@@ -17,9 +17,9 @@ from xpcnn.config.registry import objects
 from xpcnn.config.tables import to_config
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.config.values import Objects, read_fields
-from xpcnn.io import model_file
+from xpcnn.io import tensor_file
 from xpcnn.io.metadata import metadata_errors
-from xpcnn.io.model_file import Metadata, Spec
+from xpcnn.io.tensor_file import Metadata, Spec
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss, without_weights
 from xpcnn.network import Network
@@ -106,7 +106,7 @@ def keep(
     named = named_arrays(before) | {"lr": update.lr, "step": update.step}
     for i, (x, labels) in enumerate(update.batches):
         named |= {f"batch.{i}.samples": x, f"batch.{i}.labels": labels}
-    model_file.write(path, {n: network.backend.to_host(x) for n, x in named.items()}, metadata)
+    tensor_file.write(path, {n: network.backend.to_host(x) for n, x in named.items()}, metadata)
 
 
 def replay(
@@ -131,7 +131,7 @@ def replay(
         BackendError: the backend cannot be used here.
     """
     made = objects(layers)
-    tensors, metadata = model_file.read(
+    tensors, metadata = tensor_file.read(
         path, lambda table: _expected(path, _case(path, table, made))
     )
     case = _case(path, metadata, made)

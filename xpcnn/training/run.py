@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy
 
 from xpcnn.config.training_options import TrainingOptions, check_validation
-from xpcnn.group import ALONE, Group
 from xpcnn.network import Network
+from xpcnn.process_group import ALONE, Group
 from xpcnn.samples import Samples
 from xpcnn.signals import Noted, deferred, raise_interrupt, shielded
 from xpcnn.training.callbacks import Callback
@@ -29,7 +29,7 @@ from xpcnn.training.saver import Saver
 from xpcnn.training.step import training_step
 from xpcnn.training.stopping import stop_at_limits, stop_without_improvement
 from xpcnn.training.updates import Update
-from xpcnn.training.waiting import Waiting
+from xpcnn.training.waiting_time import Waiting
 from xpcnn.validation_metrics import name_of
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from xpcnn.config.training_options import TrainingOptions
-from xpcnn.group import ALONE, Group
 from xpcnn.network import Network
+from xpcnn.process_group import ALONE, Group
 from xpcnn.samples import Samples
 from xpcnn.training.callbacks import Callback
 from xpcnn.training.history import Epoch, History, Validation

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import CheckpointError, XpcnnError, hint
-from xpcnn.group import ALONE, Group, by_first, shared
-from xpcnn.io.model_file import Spec, Tensors
+from xpcnn.io.tensor_file import Spec, Tensors
 from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
+from xpcnn.process_group import ALONE, Group, by_first, shared
 from xpcnn.training.checkpoint_metadata import Found, metadata
 from xpcnn.training.checkpoints import Checkpoints
 from xpcnn.training.extension import check_extension

@@ -15,8 +15,8 @@ from xpcnn import random
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.data.augment import Augmenter
 from xpcnn.errors import ConfigError, hint
-from xpcnn.group import ALONE, Group, Rows, rows_of
 from xpcnn.network import Network
+from xpcnn.process_group import ALONE, Group, Rows, rows_of
 from xpcnn.samples import Samples
 from xpcnn.schedules import after_losses
 from xpcnn.types import Array

@@ -13,7 +13,7 @@ from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
 from xpcnn.optimizers import Adam, Optimizer
 from xpcnn.options import check_count
-from xpcnn.training.measure import expected_loss
+from xpcnn.training.health_probe import expected_loss
 from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import training_step

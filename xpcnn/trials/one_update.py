@@ -13,8 +13,8 @@ from xpcnn.inputs import Data
 from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
 from xpcnn.training.evaluation import evaluate
+from xpcnn.training.health_probe import expected_loss
 from xpcnn.training.last_batch import check_last_batch
-from xpcnn.training.measure import expected_loss
 from xpcnn.training.progress import all_finite, beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import training_step

@@ -14,8 +14,8 @@ from xpcnn.data.files import as_path, open_regular, shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.io.foreign.names import IMAGENET, NETWORKS, NORMALISATION, Kind, Names
-from xpcnn.io.model_file import KEY, Spec, check_tensors
-from xpcnn.io.models import BUFFERS
+from xpcnn.io.network_file import BUFFERS
+from xpcnn.io.tensor_file import KEY, Spec, check_tensors
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Layer
 from xpcnn.network import Network
 from xpcnn.sizes import sizes_of

@@ -15,8 +15,8 @@ from onnx import ModelProto, TensorProto, checker, helper
 from xpcnn.config.registry import LOSSES
 from xpcnn.config.tables import to_config
 from xpcnn.errors import ConfigError, hint
-from xpcnn.io import readings
-from xpcnn.io.models import Facts
+from xpcnn.io import reading_table
+from xpcnn.io.network_file import Facts
 from xpcnn.io.onnx.builder import Builder
 from xpcnn.io.onnx.nodes import Own, unwritten, write
 from xpcnn.losses import L1, MSE, BCEWithLogits, Focal, Huber, SoftmaxCrossEntropy
@@ -83,7 +83,7 @@ def to_model(network: Network, facts: Facts) -> ModelProto:
     known = type(network.loss) in LOSSES.values()
     notes = {
         CLASSES: facts.classes,
-        PICTURES: readings.to_table(facts.reading),
+        PICTURES: reading_table.to_table(facts.reading),
         LOSS: to_config(network.loss) if known else None,
     }
     texts = {key: json.dumps(value) for key, value in notes.items() if value is not None}

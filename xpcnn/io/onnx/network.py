@@ -11,7 +11,7 @@ from xpcnn.backend import Backend
 from xpcnn.config.registry import objects
 from xpcnn.data.reading import Reading
 from xpcnn.errors import CheckpointError, hint, nearest
-from xpcnn.io import readings
+from xpcnn.io import reading_table
 from xpcnn.io.metadata import metadata_errors
 from xpcnn.io.onnx.assembly import assembled
 from xpcnn.io.onnx.export import CLASSES, LOSS, PICTURES
@@ -165,7 +165,7 @@ def _facts(source: Source, network: Network) -> tuple[tuple[str, ...] | None, Re
     names, table = _json(source, CLASSES), _json(source, PICTURES)
     with metadata_errors(source.path):
         classes = None if names is None else as_classes(names)
-        reading = readings.from_table(table, "pictures") if isinstance(table, dict) else None
+        reading = reading_table.from_table(table, "pictures") if isinstance(table, dict) else None
     if reading is not None and reading.shape != network.input_shape:
         message = f"{source.path}: pictures are read as {reading.shape}, not {network.input_shape}"
         raise CheckpointError(hint(message, "get the file again: it may be damaged"))

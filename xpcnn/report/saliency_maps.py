@@ -1,8 +1,8 @@
-"""Which pixels the score of a class depends on.
+"""Saliency and Grad-CAM: which pixels the score of a class depends on.
 
-`passages.trace` runs the network forward, in inference, and the gradient of one score of each
-sample back to the input, dx: its largest absolute value over the channels is the saliency. `inside`
-and `explain` show it over the picture.
+`layer_passes.trace` runs the network forward, in inference, and the gradient of one score of each
+sample back to the input, dx: its largest absolute value over the channels is the saliency.
+`feature_maps` and `explain` show it over the picture.
 
 Source: Simonyan, Vedaldi and Zisserman 2014, arXiv:1312.6034 (saliency); Selvaraju et al. 2017,
 arXiv:1610.02391 (Grad-CAM).
@@ -11,7 +11,7 @@ arXiv:1610.02391 (Grad-CAM).
 import numpy
 
 from xpcnn.layers import Conv2D
-from xpcnn.report.passages import Passage, Trace
+from xpcnn.report.layer_passes import LayerPass, Trace
 
 
 def saliency(trace: Trace) -> numpy.ndarray:
@@ -19,31 +19,31 @@ def saliency(trace: Trace) -> numpy.ndarray:
     return numpy.asarray(numpy.abs(trace.dx).max(axis=1))
 
 
-def last_maps(trace: Trace) -> Passage | None:
-    """Return the passage whose output is that of the last convolution; None without one.
+def last_maps(trace: Trace) -> LayerPass | None:
+    """Return the layer whose output is that of the last convolution; None without a convolution.
 
     After the normalisation and the activation that follow it, if any: before them, most of the maps
     may be negative, of which Grad-CAM shows nothing.
     """
-    places = [i for i, p in enumerate(trace.passages) if isinstance(p.layer, Conv2D)]
+    places = [i for i, p in enumerate(trace.passes) if isinstance(p.layer, Conv2D)]
     if not places:
         return None
-    found = trace.passages[places[-1]]
-    for following in trace.passages[places[-1] + 1 :]:
+    found = trace.passes[places[-1]]
+    for following in trace.passes[places[-1] + 1 :]:
         if following.y.shape != found.y.shape or not numpy.array_equal(following.x, found.y):
             break
         found = following
     return found
 
 
-def grad_cam(passage: Passage) -> numpy.ndarray:
+def grad_cam(layer_pass: LayerPass) -> numpy.ndarray:
     """Return the class activation maps of a layer's output A (n, k, h, w), (n, h, w):
 
     L = max(0, sum_k alpha_k A_k),  alpha_k = mean over pixels of d score / d A_k
     """
-    assert passage.dy is not None
-    alpha = passage.dy.mean(axis=(2, 3), keepdims=True)
-    return numpy.asarray(numpy.maximum((alpha * passage.y).sum(axis=1), 0.0))
+    assert layer_pass.dy is not None
+    alpha = layer_pass.dy.mean(axis=(2, 3), keepdims=True)
+    return numpy.asarray(numpy.maximum((alpha * layer_pass.y).sum(axis=1), 0.0))
 
 
 def enlarged(maps: numpy.ndarray, size: tuple[int, int]) -> numpy.ndarray:

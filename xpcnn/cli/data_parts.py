@@ -10,7 +10,7 @@ import numpy
 from xpcnn import data
 from xpcnn.cli.options import listed
 from xpcnn.data import Dataset, stored
-from xpcnn.data.paths import is_unlabelled, unlabelled
+from xpcnn.data.own_data import is_unlabelled, unlabelled
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.model import Model
 

@@ -1,4 +1,4 @@
-"""Habits from other libraries: each works where its meaning is certain, else says what to write."""
+"""Names from other libraries: each works where its meaning is certain, else says what to write."""
 
 import io
 import re
@@ -9,8 +9,9 @@ import numpy
 import pytest
 
 import xpcnn
-from xpcnn import Model, data, habits, layers, losses, models, optimizers, schedules
+from xpcnn import Model, data, layers, losses, models, optimizers, schedules
 from xpcnn.errors import ArgumentError, ConfigError, DataError, XpcnnError
+from xpcnn.foreign_names import ATTRIBUTES, INSTEAD, SAME
 from xpcnn.layers import Dense, Flatten, ReLU
 from xpcnn.losses import MSE
 from xpcnn.optimizers import Adam
@@ -168,7 +169,8 @@ OWNERS: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize(
-    ("owner", "name"), [(owner, name) for owner in OWNERS for name in habits.ATTRIBUTES[owner]]
+    ("owner", "name"),
+    [(owner, name) for owner in OWNERS for name in ATTRIBUTES[owner]],
 )
 def test_attributes_that_objects_have_elsewhere(owner: str, name: str) -> None:
     found = OWNERS[owner]()
@@ -176,7 +178,7 @@ def test_attributes_that_objects_have_elsewhere(owner: str, name: str) -> None:
     with pytest.raises(XpcnnError) as caught:
         getattr(found, name)
     assert isinstance(caught.value, AttributeError)
-    assert str(caught.value) == f"a {owner} has no {name!r}\nTry: {habits.ATTRIBUTES[owner][name]}"
+    assert str(caught.value) == f"a {owner} has no {name!r}\nTry: {ATTRIBUTES[owner][name]}"
 
 
 def test_a_misspelt_attribute() -> None:
@@ -218,8 +220,8 @@ def test_every_name_in_the_advice_exists() -> None:
     }
     valid |= {*TrainingOptions.__dataclass_fields__, *losses.BY_NAME, "classes"}
     valid |= {"validation", "seed", "progress"}
-    assert {ours for names in habits.SAME.values() for ours in names} <= valid
-    advice = [*habits.ATTRIBUTES["Model"].values(), *habits.INSTEAD.values()]
+    assert {ours for names in SAME.values() for ours in names} <= valid
+    advice = [*ATTRIBUTES["Model"].values(), *INSTEAD.values()]
     called = {name for text in advice for name in re.findall(r"\bmodel\.(\w+)\(", text)}
     assert called <= set(dir(Model))
 

@@ -1,4 +1,4 @@
-"""Items, and how long somebody waited for them."""
+"""The time that a run waits for its batches."""
 
 import time
 from collections.abc import Iterator

@@ -1,6 +1,9 @@
-"""A network and the facts of its model, to a file and back.
+"""A model file: a network and the facts of its model, written and read. What `Model.save` writes.
 
-What the file must hold follows from the network it describes.
+The JSON is a `Description`: layers, input shape, loss, dtype, seed, class names, normalisation, how
+the samples were read, provenance. Tensors are named by their path: parameters as they are
+(`layers.0.weight`), buffers after `buffers.` (`buffers.layers.1.mean`). Which tensors the file must
+hold follows from the layers. `tensor_file` has the layout of the bytes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,9 +18,9 @@ from xpcnn.config.tables import own_layers, to_config
 from xpcnn.config.values import Objects, read_fields
 from xpcnn.data.reading import Reading
 from xpcnn.errors import CheckpointError, ConfigError, hint
-from xpcnn.io import model_file, readings
+from xpcnn.io import reading_table, tensor_file
 from xpcnn.io.metadata import metadata_errors
-from xpcnn.io.model_file import Metadata, Spec
+from xpcnn.io.tensor_file import Metadata, Spec
 from xpcnn.layers import Layer
 from xpcnn.layers.base import check_importable
 from xpcnn.losses import Loss, check_weights
@@ -80,7 +83,7 @@ def write(path: str | Path, network: Network, facts: Facts) -> None:
         ConfigError: the network holds something that a file cannot describe.
         CheckpointError: the file cannot be written; one that was there before is untouched.
     """
-    model_file.write(path, *_contents(network, facts))
+    tensor_file.write(path, *_contents(network, facts))
 
 
 def pickled(network: Network, facts: Facts) -> tuple[bytes, tuple[type, ...]]:
@@ -91,14 +94,14 @@ def pickled(network: Network, facts: Facts) -> tuple[bytes, tuple[type, ...]]:
         ConfigError: the network holds something that a file cannot describe, or a layer class that
             cannot be imported.
     """
-    content = model_file.packed("the model", *_contents(network, facts))
+    content = tensor_file.packed("the model", *_contents(network, facts))
     own = own_layers(network.layers)
     for kind in own:
         check_importable(kind, f"the layer class {kind.__name__}")
     return content, own
 
 
-def unpickled(content: bytes, layers: Iterable[type]) -> tuple[Description, model_file.Tensors]:
+def unpickled(content: bytes, layers: Iterable[type]) -> tuple[Description, tensor_file.Tensors]:
     """Return what the content of a model file in a pickle describes, and its arrays.
 
     Raises:
@@ -110,7 +113,7 @@ def unpickled(content: bytes, layers: Iterable[type]) -> tuple[Description, mode
         return read(path, layers)
 
 
-def _contents(network: Network, facts: Facts) -> tuple[model_file.Tensors, Metadata]:
+def _contents(network: Network, facts: Facts) -> tuple[tensor_file.Tensors, Metadata]:
     """Return tensors and metadata of the file of a model."""
     metadata = {
         "layers": to_config(network.layers),
@@ -121,7 +124,7 @@ def _contents(network: Network, facts: Facts) -> tuple[model_file.Tensors, Metad
         "classes": facts.classes,
         "mean": network.mean,
         "std": network.std,
-        "reading": readings.to_table(facts.reading),
+        "reading": reading_table.to_table(facts.reading),
         "provenance": facts.provenance,
     }
     arrays = flatten(network.params) | flatten(network.buffers, BUFFERS)
@@ -129,7 +132,7 @@ def _contents(network: Network, facts: Facts) -> tuple[model_file.Tensors, Metad
     return tensors, metadata
 
 
-def read(path: str | Path, layers: Iterable[type] = ()) -> tuple[Description, model_file.Tensors]:
+def read(path: str | Path, layers: Iterable[type] = ()) -> tuple[Description, tensor_file.Tensors]:
     """Return what a model file describes, and its arrays, which fit that.
 
     Args:
@@ -139,13 +142,13 @@ def read(path: str | Path, layers: Iterable[type] = ()) -> tuple[Description, mo
         CheckpointError: the file cannot be read, or is not what its own description says.
     """
     made = objects(layers)
-    tensors, metadata = model_file.read(path, lambda m: _expected(path, _describe(path, m, made)))
+    tensors, metadata = tensor_file.read(path, lambda m: _expected(path, _describe(path, m, made)))
     return _describe(path, metadata, made), tensors
 
 
 def built(
     found: Description,
-    tensors: model_file.Tensors,
+    tensors: tensor_file.Tensors,
     backend: str | Backend,
     device: str | int | None,
 ) -> tuple[Network, Facts]:
@@ -174,13 +177,13 @@ def built(
 
 def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Description:
     """Return the checked metadata; paths of layers in errors are those of their parameters."""
-    top = {**made, **readings.OBJECTS, Layer: lambda table, at: made[Layer](table, "")}
+    top = {**made, **reading_table.OBJECTS, Layer: lambda table, at: made[Layer](table, "")}
     with metadata_errors(path):
         if "image_rule" in metadata:  # of an older version
             metadata = {**metadata, "reading": None}
             rule = metadata.pop("image_rule")
             description = Description(**read_fields(Description, metadata, "", "model", top))
-            reading = readings.of_image_rule(rule, description.input_shape)
+            reading = reading_table.of_image_rule(rule, description.input_shape)
             return replace(description, reading=reading)
         return Description(**read_fields(Description, metadata, "", "model", top))
 

@@ -25,7 +25,7 @@ from xpcnn.layers import (
     Sequential,
 )
 from xpcnn.losses import MSE, BCEWithLogits, SoftmaxCrossEntropy
-from xpcnn.model_files import load_model
+from xpcnn.model_loading import load_model
 from xpcnn.optimizers import SGD
 from xpcnn.types import Array, flatten
 

@@ -20,9 +20,9 @@ from xpcnn.backend import opened_group
 from xpcnn.cli.error_text import near
 from xpcnn.cli.output import data_warnings, say
 from xpcnn.errors import XpcnnError, nearest
-from xpcnn.group import is_shared
-from xpcnn.guard import WORDS
+from xpcnn.process_group import is_shared
 from xpcnn.signals import Terminated, interruptible
+from xpcnn.startup_signals import WORDS
 from xpcnn.version import VERSION
 
 COMMANDS = {
@@ -34,7 +34,7 @@ COMMANDS = {
     "replay": "xpcnn.training",
     "report": "xpcnn.cli.reporting",
     "show": "xpcnn.report.sheet",
-    "explain": "xpcnn.cli.explaining",
+    "explain": "xpcnn.cli.explained_sample",
     "demo": "xpcnn.cli.opening",
     "parity": "xpcnn.trials",
     "tune": "xpcnn.cli.plan",

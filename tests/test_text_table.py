@@ -8,7 +8,7 @@ import numpy as np
 import xpcnn
 from xpcnn.layers import Dense, Flatten
 from xpcnn.markup import curves
-from xpcnn.table import Table
+from xpcnn.text_table import Table
 from xpcnn.training import Epoch, History
 
 TABLE = Table("counts", ("class", "n"), [("<b>a</b>", "1"), ("b", "10")], "<>")

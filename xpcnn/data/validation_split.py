@@ -1,4 +1,4 @@
-"""Setting a validation part aside by what an image is, not by where it stands.
+"""The split into training and validation, and into folds: by what an image is, not where it stands.
 
 Within each class, the images with the lowest hashes of (seed, label, pixels) go to validation, as
 many as the fraction asks for. So every class loses its share to within one image, the order of the
@@ -10,7 +10,7 @@ import numpy as np
 
 from xpcnn import random
 from xpcnn.data.dataset import Dataset
-from xpcnn.data.hashes import lowest, unit_hashes
+from xpcnn.data.image_hashes import lowest, unit_hashes
 from xpcnn.errors import ConfigError, DataError, hint
 
 

@@ -1,4 +1,4 @@
-"""What a network looks at: filters, feature maps, saliency and Grad-CAM of some samples."""
+"""Pictures of filters and feature maps, and of saliency and Grad-CAM, for some samples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from xpcnn.data import Dataset
 from xpcnn.layers import Conv2D
 from xpcnn.markup import png_address
 from xpcnn.model import Model
-from xpcnn.report.attribution import enlarged, grad_cam, last_maps, saliency
-from xpcnn.report.passages import Passage, Trace, trace
+from xpcnn.report.layer_passes import LayerPass, Trace, trace
 from xpcnn.report.pixels import grid, heated, maps, picture, shrunk, signed, value_range
 from xpcnn.report.predictions import address
-from xpcnn.report.run import number
+from xpcnn.report.reported_run import number
+from xpcnn.report.saliency_maps import enlarged, grad_cam, last_maps, saliency
 
 _CLASSES, _WORST = 3, 2  # samples shown by default: of the first classes, and of the worst
 _FILTERS = 64  # that are shown
@@ -31,8 +31,8 @@ def chosen_rows(report: ClassificationReport, data: Dataset) -> list[int]:
 def filters(model: Model) -> dict[str, Any] | None:
     """Return the filters of the first convolution as one picture; None without a convolution."""
     zeros = numpy.zeros((1, *model.input_shape), numpy.float32)
-    passages = trace(model.network, zeros, numpy.zeros(1, numpy.int64)).passages
-    first = next((p for p in passages if isinstance(p.layer, Conv2D)), None)
+    passes = trace(model.network, zeros, numpy.zeros(1, numpy.int64)).passes
+    first = next((p for p in passes if isinstance(p.layer, Conv2D)), None)
     if first is None:
         return None
     w = model.get_weights()[f"{first.path}.weight"]  # (f, c, kh, kw)
@@ -68,7 +68,7 @@ def samples(model: Model, data: Dataset, rows: Sequence[int]) -> list[dict[str, 
                 "saliency": png_address(heated(pixels, heat[i])),
                 "cam_found": cam is not None and bool(cam[i].any()),
                 "cam": None if cam is None else png_address(heated(pixels, cam[i])),
-                "maps": [feature_maps(passage, i) for passage in stages(seen)],
+                "maps": [feature_maps(layer_pass, i) for layer_pass in stages(seen)],
             }
         )
     return found
@@ -83,20 +83,20 @@ def class_activation(seen: Trace) -> numpy.ndarray | None:
     return enlarged(grad_cam(last), (h, w))
 
 
-def feature_maps(passage: Passage, i: int) -> dict[str, str]:
+def feature_maps(layer_pass: LayerPass, i: int) -> dict[str, str]:
     """Return the output of a layer for sample i as one picture, with words for it."""
-    y = passage.y[i]
+    y = layer_pass.y[i]
     shown = f"{min(len(y), 16)} of {len(y)} maps of {y.shape[1]} x {y.shape[2]}"
-    where = f"{passage.path} ({passage.type})"
+    where = f"{layer_pass.path} ({layer_pass.type})"
     return {"where": where, "shown": shown, "picture": png_address(shrunk(maps(y, 4), 256))}
 
 
-def stages(seen: Trace) -> list[Passage]:
+def stages(seen: Trace) -> list[LayerPass]:
     """Return the layers whose maps are shown: what each convolution leads to, before the next.
 
     Of more than a few, some from the first to the last.
     """
-    images = [p for p in seen.passages if p.y.ndim == 4]
+    images = [p for p in seen.passes if p.y.ndim == 4]
     ends = [
         p
         for p, following in zip(images, [*images[1:], None], strict=True)

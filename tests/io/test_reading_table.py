@@ -7,7 +7,7 @@ import pytest
 
 from xpcnn.data.reading import Arrays, Drawn, Pictures, Reading
 from xpcnn.errors import ConfigError
-from xpcnn.io.readings import from_table, of_image_rule, to_table
+from xpcnn.io.reading_table import from_table, of_image_rule, to_table
 
 READINGS = (
     Pictures("RGB", (32, 48), "crop", "lanczos"),

@@ -26,8 +26,8 @@ from xpcnn.types import Array
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
-from xpcnn.report.attribution import enlarged, grad_cam, last_maps, saliency
-from xpcnn.report.passages import trace
+from xpcnn.report.layer_passes import trace
+from xpcnn.report.saliency_maps import enlarged, grad_cam, last_maps, saliency
 
 STEP = 1e-6
 CLASSES = numpy.array([3, 0])
@@ -95,20 +95,20 @@ def test_grad_cam_weighs_each_map_by_the_gradient_of_the_score(raw: numpy.ndarra
 def test_every_layer_tells_its_outputs_and_gradients(raw: numpy.ndarray) -> None:
     model = Model(NETWORKS["residual"], input_shape=(1, 8, 8))
     seen = trace(model.network, raw, CLASSES)
-    assert [(p.path, p.type) for p in seen.passages] == [
+    assert [(p.path, p.type) for p in seen.passes] == [
         ("layers.0", "Conv2D"),
         ("layers.1.body.layers.0", "Conv2D"),
         ("layers.1.body.layers.1", "Sigmoid"),
         ("layers.2", "GlobalAvgPool2D"),
         ("layers.3", "Dense"),
     ]
-    for passage in seen.passages:
-        assert passage.dy is not None
-        assert passage.dy.shape == passage.y.shape
-        assert passage.dx is not None
-        assert passage.dx.shape == passage.x.shape
+    for layer_pass in seen.passes:
+        assert layer_pass.dy is not None
+        assert layer_pass.dy.shape == layer_pass.y.shape
+        assert layer_pass.dx is not None
+        assert layer_pass.dx.shape == layer_pass.x.shape
     assert numpy.allclose(seen.scores, model.predict_scores(raw), atol=1e-5)
-    first = seen.passages[0].dx
+    first = seen.passes[0].dx
     assert first is not None
     assert numpy.array_equal(seen.dx, first)
 

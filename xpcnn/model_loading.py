@@ -1,11 +1,14 @@
-"""Models from files: the whole model, or the weights that fit another model."""
+"""`xpcnn.load` and `xpcnn.load_weights`: a model from its file, or its weights for another model.
+
+`Model.save` writes the file; `io.network_file` describes it.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from xpcnn.backend import Backend
-from xpcnn.io import models
-from xpcnn.io.weights import LoadedWeights, take_weights
+from xpcnn.io import network_file
+from xpcnn.io.weight_transfer import LoadedWeights, take_weights
 from xpcnn.model import Model, model_of
 
 
@@ -27,7 +30,7 @@ def load_model(
         CheckpointError: the file cannot be read, or contradicts its own description.
         BackendError: the backend cannot be used here.
     """
-    return model_of(*models.built(*models.read(path, layers), backend, device))
+    return model_of(*network_file.built(*network_file.read(path, layers), backend, device))
 
 
 def load_weights(model: Model, path: str | Path, *, layers: Iterable[type] = ()) -> LoadedWeights:

@@ -1,4 +1,4 @@
-"""The user's own data sets, by their path: a CSV file, a .npz file, a folder of pictures by class.
+"""The user's own data, by path: a CSV file, a .npz file, a folder of pictures; and its test part.
 
 Where there is no test part, a fifth of each class becomes one: the images whose pixels have the
 lowest hashes. So an image keeps its part when others change places, and nearly always when others
@@ -16,7 +16,7 @@ from xpcnn import random
 from xpcnn.data import csv_file
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
-from xpcnn.data.hashes import lowest, unit_hashes
+from xpcnn.data.image_hashes import lowest, unit_hashes
 from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range, relabelled
 from xpcnn.data.path_contents import How, contents, numbers_to

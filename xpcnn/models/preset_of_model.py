@@ -1,4 +1,4 @@
-"""The network of a saved model as a preset: for other data, with a head for its classes."""
+"""A preset from a saved model: its network for other data, with a head for the classes there."""
 
 from typing import Any
 

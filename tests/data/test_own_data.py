@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xpcnn.data import Dataset, is_path, load, paths, split
+from xpcnn.data import Dataset, is_path, load, own_data, split
 from xpcnn.errors import ConfigError, DataError, ShapeError
 
 
@@ -160,10 +160,10 @@ def test_a_size_where_images_have_theirs(tmp_path: Path) -> None:
 def test_images_without_labels(tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text("pixel0,pixel1\n1,2\n3,4\n")
     for path in (tmp_path, tmp_path / "test.csv"):
-        images, _, _, ids, _ = paths.unlabelled(path, (1, 2))
+        images, _, _, ids, _ = own_data.unlabelled(path, (1, 2))
         assert (ids, images.tolist()) == (None, [[[[1, 2]]], [[[3, 4]]]])
     with pytest.raises(DataError) as caught:
-        paths.unlabelled(tmp_path / "test.npz", (1, 2))
+        own_data.unlabelled(tmp_path / "test.npz", (1, 2))
     assert str(caught.value) == (
         f"{tmp_path / 'test.npz'}: is no CSV file of images\n"
         "Try: test.csv, or the folder that holds it"

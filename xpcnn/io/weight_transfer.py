@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from xpcnn.errors import CheckpointError, hint
-from xpcnn.io.models import BUFFERS
+from xpcnn.io.network_file import BUFFERS
 from xpcnn.network import Network
 from xpcnn.types import Shape, flatten, unflatten_like
 

@@ -17,7 +17,7 @@ from xpcnn.errors import HealthWarning
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD
 from xpcnn.training import Checkpoints, Epoch
-from xpcnn.training.curves import guessing_loss, jump, overfitting
+from xpcnn.training.curve_findings import guessing_loss, jump, overfitting
 
 LN10 = math.log(10)
 

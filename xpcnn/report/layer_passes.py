@@ -1,4 +1,4 @@
-"""What every layer of a network makes of some samples, and the gradients that come back.
+"""Forward and backward through a network, layer by layer: all outputs and gradients are kept.
 
 In inference (running statistics, no dropout), each layer by itself: nothing is fused.
 """
@@ -16,8 +16,8 @@ from xpcnn.types import Array, LayerPullback, Params
 
 
 @dataclass
-class Passage:
-    """Samples on their way through one layer, and the gradient of the scores on its way back.
+class LayerPass:
+    """The forward pass of some samples through one layer, and the backward pass of their scores.
 
     x, y: input and output; dx, dy: gradients of the scores in them; all (n, ...), on the host.
     seconds: of forward and backward.
@@ -41,21 +41,21 @@ class Passage:
 class Trace:
     """scores: (n, outputs); dx: gradient of the chosen scores in the normalised samples (n, ...).
 
-    passages: of the layers that hold no other layers, in the order of the forward pass.
+    passes: of the layers that hold no other layers, in the order of the forward pass.
     """
 
     scores: numpy.ndarray
     x: numpy.ndarray
     dx: numpy.ndarray
-    passages: tuple[Passage, ...]
+    passes: tuple[LayerPass, ...]
 
 
 @dataclass(frozen=True)
 class Traced(Wrapper):
-    """A layer that notes what passes through it."""
+    """A layer that keeps its inputs, outputs and gradients."""
 
     backend: Backend
-    passages: list[Passage]
+    passes: list[LayerPass]
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
@@ -65,16 +65,16 @@ class Traced(Wrapper):
         y, buffers, pullback = self.layer.forward(params, buffers, x, ctx)
         self.backend.synchronize()
         seconds = time.perf_counter() - start
-        passage = Passage(ctx.path, self.layer, host(x), host(y), seconds=[seconds])
-        self.passages.append(passage)
+        layer_pass = LayerPass(ctx.path, self.layer, host(x), host(y), seconds=[seconds])
+        self.passes.append(layer_pass)
 
         def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
             start = time.perf_counter()
             dx, grads = pullback(dy, want_dx)
             self.backend.synchronize()
-            passage.seconds.append(time.perf_counter() - start)
-            passage.dy = host(dy)
-            passage.dx = None if dx is None else host(dx)
+            layer_pass.seconds.append(time.perf_counter() - start)
+            layer_pass.dy = host(dy)
+            layer_pass.dx = None if dx is None else host(dx)
             return dx, grads
 
         return y, buffers, backward
@@ -87,10 +87,10 @@ def trace(network: Network, raw: numpy.ndarray, classes: numpy.ndarray) -> Trace
     class 0 by its negative.
     """
     backend = network.backend
-    passages: list[Passage] = []
+    passes: list[LayerPass] = []
 
     def watch(layer: Layer) -> Layer:
-        return layer if hasattr(layer, "children") else Traced(layer, backend, passages)
+        return layer if hasattr(layer, "children") else Traced(layer, backend, passes)
 
     layers = rebuilt(network.layers, watch)
     with backend.session():
@@ -99,7 +99,7 @@ def trace(network: Network, raw: numpy.ndarray, classes: numpy.ndarray) -> Trace
         scores, _, pullback = layers.forward(network.params, network.buffers, x, context)
         dx, _ = pullback(backend.from_host(direction(classes, scores.shape[1], network.dtype)))
     host = backend.to_host
-    return Trace(host(scores), host(x), host(dx), tuple(passages))
+    return Trace(host(scores), host(x), host(dx), tuple(passes))
 
 
 def direction(classes: numpy.ndarray, outputs: int, dtype: str) -> numpy.ndarray:

@@ -11,9 +11,9 @@ from xpcnn.figures import svg, training_curve
 from xpcnn.figures.curves import curves_of
 from xpcnn.inputs import as_input
 from xpcnn.report.comparison import compared, unlike_data
-from xpcnn.report.inside import chosen_rows, filters, samples
+from xpcnn.report.feature_maps import chosen_rows, filters, samples
 from xpcnn.report.predictions import evaluation_tables, is_images
-from xpcnn.report.run import Run, number
+from xpcnn.report.reported_run import Run, number
 from xpcnn.report.templates import render
 from xpcnn.report.timing import BATCH, epoch_times, layer_times, run_parts, update_parts
 from xpcnn.runs.comparison import flat

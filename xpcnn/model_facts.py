@@ -1,4 +1,4 @@
-"""What a trained model makes of pictures: how it reads them, and what its classes are called."""
+"""How a model reads pictures, and what its classes are called."""
 
 from collections.abc import Sequence
 

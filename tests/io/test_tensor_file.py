@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save
 
 from xpcnn.errors import CheckpointError
-from xpcnn.io.model_file import FORMAT, Spec, Tensors, check_tensors, read, write
+from xpcnn.io.tensor_file import FORMAT, Spec, Tensors, check_tensors, read, write
 
 AGAIN = "\nTry: get the file again, or an earlier copy: it may be cut off or damaged"
 
