@@ -68,7 +68,7 @@ def samples(model: Model, data: Dataset, rows: Sequence[int]) -> list[dict[str, 
                 "saliency": png_address(heated(pixels, heat[i])),
                 "cam_found": cam is not None and bool(cam[i].any()),
                 "cam": None if cam is None else png_address(heated(pixels, cam[i])),
-                "maps": [feature_maps(layer_pass, i) for layer_pass in stages(seen)],
+                "maps": [maps_of(layer_pass, i) for layer_pass in stages(seen)],
             }
         )
     return found
@@ -83,7 +83,7 @@ def class_activation(seen: Trace) -> numpy.ndarray | None:
     return enlarged(grad_cam(last), (h, w))
 
 
-def feature_maps(layer_pass: LayerPass, i: int) -> dict[str, str]:
+def maps_of(layer_pass: LayerPass, i: int) -> dict[str, str]:
     """Return the output of a layer for sample i as one picture, with words for it."""
     y = layer_pass.y[i]
     shown = f"{min(len(y), 16)} of {len(y)} maps of {y.shape[1]} x {y.shape[2]}"
