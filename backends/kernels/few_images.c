@@ -109,24 +109,42 @@ static void pad(const FewImages *o, const float *x, long tall, long wide, float 
                    o->w * n * (long)sizeof(float));
 }
 
+/* Write the pixels at steps of the stride. */
+static void pick(const FewImages *o, const float *x, long tall, long wide, float *to)
+{
+    for (long c = 0; c < o->groups * o->c; c++)
+        for (long i = 0; i < tall; i++)
+            for (long j = 0; j < wide; j++, to += o->n)
+                memcpy(to, x + ((c * o->h + i * o->sh) * o->w + j * o->sw) * o->n,
+                       o->n * (long)sizeof(float));
+}
+
 /* y (groups, f, ho, wo, n) = conv(x, weights) + bias, then ReLU if asked for; or with pooling max
    pooling of its ReLU, and which element of each window it is, unless winner is null. */
 EXPORT long xpcnn_conv_few_images(const FewImages *o, const float *x, const float *weights,
                                   const float *bias, float *y, uint8_t *winner, long relu, long pieces,
                                   long threads)
 {
-    Arguments a = {o, x, weights, bias, y, winner, o->h + o->top + o->bottom,
-                   o->w + o->left + o->right, relu, pieces};
-    float *padded = 0;
+    FewImages thin = *o;
+    int is_pointwise = o->kh * o->kw == 1 && o->top + o->bottom + o->left + o->right == 0;
+    if (is_pointwise) { /* only the pixels that they see are needed */
+        thin.h = rows_of(o), thin.w = columns_of(o);
+        thin.sh = thin.sw = 1;
+    }
+    Arguments a = {&thin, x, weights, bias, y, winner, thin.h + o->top + o->bottom,
+                   thin.w + o->left + o->right, relu, pieces};
+    float *copy = 0;
     if (a.tall != o->h || a.wide != o->w) {
         long bytes = o->groups * o->c * a.tall * a.wide * o->n * (long)sizeof(float);
-        padded = malloc(bytes);
-        if (!padded)
+        a.x = copy = malloc(bytes);
+        if (!copy)
             return bytes;
-        pad(o, x, a.tall, a.wide, padded);
-        a.x = padded;
+        if (is_pointwise)
+            pick(o, x, a.tall, a.wide, copy);
+        else
+            pad(o, x, a.tall, a.wide, copy);
     }
     long missing = run_pieces(filters, &a, pieces, threads);
-    free(padded);
+    free(copy);
     return missing;
 }

@@ -26,6 +26,30 @@ def test_two_pixels_by_hand() -> None:
     assert (dx.tolist(), dgamma.tolist(), dbeta.tolist()) == ([[[[0, 0]]]], [3], [5])
 
 
+def test_filters_with_a_norm_by_hand() -> None:
+    w, b = numpy.asarray([1, 3, -2, 0], "float32").reshape(2, 1, 1, 2), numpy.ones(2, "float32")
+    gamma, beta = numpy.asarray([[6, 10], [5, 7]], "float32")
+    mean, var = numpy.asarray([[3, 0], [3, 24]], "float32")
+    for bias, shift in ((b, [-1, 9]), (None, [-4, 7])):
+        found = compiled.KERNELS["fold_batch_norm"](w, bias, gamma, beta, mean, var, eps=1.0)
+        assert [x.ravel().tolist() for x in found] == [[3, 9, -4, 0], shift]
+
+
+def test_filters_with_a_norm() -> None:
+    """Each number as near as the roundings of three operations and of a root allow."""
+    rng = numpy.random.default_rng(0)
+    w, (b, gamma, beta, mean) = rng.normal(size=(9, 5, 3, 3)), rng.normal(size=(4, 9))
+    given = [x.astype("float32") for x in (w, b, gamma, beta, mean, rng.uniform(0.1, 2, 9))]
+    wide = [x.astype("float64") for x in given]
+    with guarded():
+        folded, shift = compiled.KERNELS["fold_batch_norm"](*given)
+    expected, moved = ops.fold_batch_norm(*wide)
+    scale = abs(wide[2]) / numpy.sqrt(wide[5])
+    size = scale * (abs(wide[1]) + abs(wide[4])) + abs(wide[3])
+    assert (abs(folded - expected) <= 4 * 2.0**-24 * abs(expected)).all()
+    assert (abs(shift - moved) <= 6 * 2.0**-24 * size).all()
+
+
 def test_two_by_two_pixels_by_hand_with_relu_and_pooling() -> None:
     """Pixels 1, 3, 3, 1 become -5, 15, 15, -5; the first of the largest takes the gradient."""
     x = numpy.asarray([[[[1, 3], [3, 1]]]], "float32")

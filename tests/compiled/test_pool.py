@@ -92,6 +92,12 @@ def test_a_gradient_that_is_not_finite_goes_to_the_winner_alone() -> None:
     agree("max_pool2d", [x], dy, size=2)
 
 
+@pytest.mark.parametrize("n", [1, 9])
+def test_whole_images(n: int) -> None:
+    x = 16 * whole(numpy.random.default_rng(n), n, 3, 4, 2)  # sums over 8 pixels
+    agree("global_avg_pool2d", [x], whole(numpy.random.default_rng(n), n, 3) * 8)
+
+
 def test_what_they_leave_to_others() -> None:
     x = numpy.ones((2, 3, 17, 17), "float32")
     for name in ("max_pool2d", "avg_pool2d"):

@@ -65,10 +65,13 @@ def all_kernels() -> None:
             back("batch_norm_relu", x, b[:1].repeat(c), None)
             back("batch_norm_relu", x, None, b[:1].repeat(c), pool=(2, 4))
             back("batch_norm_inference", x, None, b[:1].repeat(c), *(numpy.ones((2, c), "f4")))
+            compiled.KERNELS["fold_batch_norm"](w, b, b, b, b, b * b)
             compiled.KERNELS["bilinear"](x, *(9 * rng.random((2, 3, 4, n), "float32") - 2))
             labels = rng.integers(0, rows.shape[1], n)
             loss, loss_back = compiled.KERNELS["softmax_cross_entropy"](rows, labels)
             loss_back(loss)
+            back("conv2d", x, w[:, :, :1, :1], b, stride=(2, 3))
+            back("global_avg_pool2d", x)
             for pool in ("avg_pool2d", "max_pool2d"):
                 back(pool, x, size=(3, 2))
                 back(pool, x, size=3, stride=2, padding=1, dilation=(1, 2), ceil_mode=True)

@@ -13,7 +13,7 @@ from xpcnn.layers.base import Context, Layer, no_gradient
 from xpcnn.layers.conv import Conv2D, Convolution, DepthwiseConv2D
 from xpcnn.layers.norm import BatchNorm
 from xpcnn.layers.pool import MaxPool2D
-from xpcnn.types import Array, LayerPullback, Params, namespace
+from xpcnn.types import Array, LayerPullback, Params
 
 Result = tuple[Array, Params, LayerPullback]
 Fused = Callable[[Sequence[Params], Sequence[Params], Array, Context], Result | None]
@@ -93,19 +93,22 @@ def folded(
 ) -> Fused | None:
     """Return a function that runs the layers in inference, the norm as part of the filters.
 
-    gamma (w * x + b - mean) / sqrt(var + eps) + beta = (s w) * x + s (b - mean) + beta, where
-    s = gamma / sqrt(var + eps). None if the pooling windows overlap, are padded or reach beyond
-    the image.
+    None if the pooling windows overlap, are padded or reach beyond the image.
     """
     if not _side_by_side(pool):
         return None
 
     def run(params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context) -> Result:
         own, its, moments = params[0], params[1], buffers[1]
-        xp = namespace(x)
-        scale = its["gamma"] / xp.sqrt(moments["var"] + norm.eps)
-        shift = (own["bias"] if conv.bias else 0.0) - moments["mean"]
-        w, b = xp.reshape(scale, (-1, 1, 1, 1)) * own["weight"], scale * shift + its["beta"]
+        w, b = ops.fold_batch_norm(
+            own["weight"],
+            own.get("bias"),
+            its["gamma"],
+            its["beta"],
+            moments["mean"],
+            moments["var"],
+            eps=norm.eps,
+        )
         options = conv.op_options(w)
         if relu is None:
             y, _ = ops.conv2d(x, w, b, **options)

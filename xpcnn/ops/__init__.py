@@ -1,9 +1,9 @@
 """Every op: `op(arrays, *, hyperparameters) -> (y, pullback)`, on arrays of any library.
 
 `pullback(dy, wants=None)` takes the gradient of the output and returns one gradient per array
-argument, in order (`xpcnn.types.Pullback`). Four ops differ: `batch_norm` and `batch_norm_relu`
-return the tuple (y, mean, var) for y; `normalise` and `bilinear` return y alone, without a
-pullback.
+argument, in order (`xpcnn.types.Pullback`). Five ops differ: `batch_norm` and `batch_norm_relu`
+return the tuple (y, mean, var) for y; `normalise`, `bilinear` and `fold_batch_norm` return what
+they compute alone, without a pullback.
 
 An op checks shapes and dtypes. Then it runs the fast kernel for the arrays' library, if the backend
 has one, otherwise the reference in `ops/reference`, which defines its meaning. Ops are pure: they
@@ -44,7 +44,13 @@ from xpcnn.ops.loss import (
     mse,
     softmax_cross_entropy,
 )
-from xpcnn.ops.norm import batch_norm, batch_norm_inference, group_norm, layer_norm
+from xpcnn.ops.norm import (
+    batch_norm,
+    batch_norm_inference,
+    fold_batch_norm,
+    group_norm,
+    layer_norm,
+)
 from xpcnn.ops.pool import (
     adaptive_avg_pool2d,
     adaptive_max_pool2d,
@@ -74,6 +80,7 @@ __all__ = [
     "elu",
     "flatten",
     "focal_with_logits",
+    "fold_batch_norm",
     "gelu",
     "global_avg_pool2d",
     "global_max_pool2d",

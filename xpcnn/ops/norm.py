@@ -39,6 +39,24 @@ def _check_batch_norm_inference(
     _check_channels("batch_norm_inference", x, gamma=gamma, beta=beta, mean=mean, var=var)
 
 
+def _check_fold_batch_norm(
+    w: Array,
+    b: Array | None,
+    gamma: Array,
+    beta: Array,
+    mean: Array,
+    var: Array,
+    *,
+    eps: float = 1e-5,
+) -> None:
+    name = "fold_batch_norm"
+    vectors = {"b": b, "gamma": gamma, "beta": beta, "mean": mean, "var": var}
+    check_arrays(name, w=w, **vectors)
+    check_rank(name, "w", w, "(filters, c/groups, kh, kw)")
+    for argument, vector in vectors.items():
+        check_length(name, argument, vector, w.shape[0], "one entry per filter")
+
+
 def _check_channels(name: str, x: Array, **vectors: Array | None) -> None:
     check_rank(name, "x", x, "(n, c, h, w)", "(n, c)")
     for argument, vector in vectors.items():
@@ -88,5 +106,6 @@ def _check_group_norm(
 
 batch_norm = op(reference.batch_norm, check_batch_norm)
 batch_norm_inference = op(reference.batch_norm_inference, _check_batch_norm_inference)
+fold_batch_norm = op(reference.fold_batch_norm, _check_fold_batch_norm)
 group_norm = op(reference.group_norm, _check_group_norm)
 layer_norm = op(reference.layer_norm, _check_layer_norm)

@@ -5,12 +5,13 @@ from typing import Any
 
 from ...types import Kernel
 from .conv import conv2d, conv_relu_pool
+from .fold import fold_batch_norm
 from .linear import dense
 from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_inference, batch_norm_relu
 from .optimizer import adam, sgd
 from .pointwise import ACTIVATIONS
-from .pool import avg_pool2d, max_pool2d
+from .pool import avg_pool2d, global_avg_pool2d, max_pool2d
 from .sampling import bilinear
 
 KERNELS: dict[str, Kernel] = {
@@ -24,6 +25,8 @@ KERNELS: dict[str, Kernel] = {
     "conv2d": conv2d,
     "conv_relu_pool": conv_relu_pool,
     "dense": dense,
+    "fold_batch_norm": fold_batch_norm,
+    "global_avg_pool2d": global_avg_pool2d,
     "max_pool2d": max_pool2d,
     "sgd": sgd,
     "softmax_cross_entropy": softmax_cross_entropy,

@@ -46,7 +46,8 @@ def conv2d(
     if not serves(x):
         return NotImplemented
     patches = conv.patches_of(x, w, stride, padding, dilation)
-    if patches.size == (1, 1) != patches.stride and patches.sides == ((0, 0), (0, 0)):
+    is_pointwise = patches.size == (1, 1) != patches.stride and patches.sides == ((0, 0), (0, 0))
+    if is_pointwise and len(x) >= few_images.FEW:
         return pointwise_conv2d(x, w, b, patches, groups)
     image, b = batch_last(x), vector(b)
     y = logical(convolved(image, w, b, patches, relu=False))
@@ -101,7 +102,7 @@ def conv_relu_pool(
         table = over_image(w.shape[1], patches)
         if groups == 1 and (ph, pw) == (2, 2) and winograd.serves(w, patches, patches.out):
             winograd.convolved(image, w, b, patches, y, pooled=True, winner=winner)
-        elif few_images.serves(image, w, patches):
+        elif patches.stride == (1, 1) and few_images.serves(image, w, patches):
             few_images.convolved(image, w, b, patches, y, pool=(ph, pw), winner=winner)
         else:
             work = sharing(groups * (ho // ph), w.size * ho * wo * n)

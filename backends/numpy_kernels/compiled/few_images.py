@@ -15,6 +15,7 @@ from .shared_library import Call
 from .tap_tables import LONG
 
 CONV = Call("conv_few_images", "tpppoo lll", "conv2d")
+FEW = 8  # images, below which a pixel at a time, as conv.c computes with a stride, is too short
 SHORT = 64  # numbers of a row, below which the rows of an image are too short
 MOST = 1 << 22  # multiplications, above which threads that share rows are faster
 
@@ -22,8 +23,9 @@ MOST = 1 << 22  # multiplications, above which threads that share rows are faste
 def serves(image: Array, w: Array, patches: Patches) -> bool:
     """Whether to convolve images (c, h, w, n) in this way."""
     n, (ho, wo) = image.shape[3], patches.out
-    is_short = n * wo < SHORT and patches.out[0] > 1
-    return is_short and patches.stride == (1, 1) and w.size * ho * wo * n < MOST
+    if patches.stride != (1, 1):
+        return bool(n < FEW)
+    return bool(n * wo < SHORT and ho > 1 and w.size * ho * wo * n < MOST)
 
 
 def convolved(

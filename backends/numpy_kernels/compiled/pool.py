@@ -86,6 +86,20 @@ def avg_pool2d(
     return logical(y), pullback
 
 
+def global_avg_pool2d(x: Array) -> Any:
+    """Pool whole images by means."""
+    result = avg_pool2d(x, size=x.shape[2:])
+    if result is NotImplemented:
+        return NotImplemented
+    y, back = result
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
+        (dx,) = back(cotangent(dy, y[:, :, 0, 0])[:, :, None, None], wants)
+        return (dx,)
+
+    return y[:, :, 0, 0], pullback
+
+
 @lru_cache(maxsize=1024)
 def windows_of(
     shape: tuple[int, ...], size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool

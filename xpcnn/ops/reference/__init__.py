@@ -22,7 +22,7 @@ from xpcnn.ops.reference.loss import (
     mse,
     softmax_cross_entropy,
 )
-from xpcnn.ops.reference.norm import batch_norm, batch_norm_inference
+from xpcnn.ops.reference.norm import batch_norm, batch_norm_inference, fold_batch_norm
 from xpcnn.ops.reference.pool import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from xpcnn.ops.reference.probability import log_softmax, softmax
 from xpcnn.ops.reference.sample_norm import group_norm, layer_norm
@@ -41,6 +41,7 @@ __all__ = [
     "dropout",
     "flatten",
     "focal_with_logits",
+    "fold_batch_norm",
     "global_avg_pool2d",
     "global_max_pool2d",
     "group_norm",

@@ -124,6 +124,40 @@ def batch_norm_inference(
     return y, pullback
 
 
+def fold_batch_norm(
+    w: Array,
+    b: Array | None,
+    gamma: Array,
+    beta: Array,
+    mean: Array,
+    var: Array,
+    *,
+    eps: float = 1e-5,
+) -> tuple[Array, Array]:
+    """Return filters and bias of a convolution that does what one and a normalisation after it do.
+
+    With s = gamma / sqrt(var + eps):
+
+        gamma (w * x + b - mean) / sqrt(var + eps) + beta = (s w) * x + s (b - mean) + beta
+
+    Not differentiated: returns the filters and the bias alone.
+
+    Args:
+        w: filters (f, c/groups, kh, kw).
+        b: bias (f,) or None for 0.
+        gamma, beta, mean, var, eps: as of `batch_norm_inference`.
+
+    Returns:
+        s w (f, c/groups, kh, kw) and s (b - mean) + beta (f,), of the dtype of w.
+
+    Kernels: C.
+    """
+    xp = namespace(w)
+    scale = gamma / xp.sqrt(var + eps)
+    shift = (0.0 if b is None else b) - mean
+    return xp.reshape(scale, (-1, 1, 1, 1)) * w, scale * shift + beta
+
+
 def _affine(xhat: Array, gamma: Array | None, beta: Array | None) -> Array:
     xp = namespace(xhat)
     channels = (1, xhat.shape[1], *(1,) * (xhat.ndim - 2))

@@ -158,7 +158,7 @@ def global_avg_pool2d(x: Array) -> tuple[Array, Pullback]:
     Returns:
         y (n, c) and the pullback dy -> (dx,).
 
-    Kernels: none.
+    Kernels: C.
     """
     xp = namespace(x)
     n, c, h, w = x.shape
