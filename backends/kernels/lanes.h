@@ -4,10 +4,8 @@
 #define XPCNN_LANES_H
 
 #include <stdint.h>
-#include <string.h>
 
 #ifdef __AVX512F__
-#include <immintrin.h>
 #define LANES 16
 #else
 #define LANES 8
@@ -30,18 +28,6 @@ INLINE Lanes broadcast(float x)
 INLINE Lanes chosen(Whole mask, Lanes a, Lanes b)
 {
     return (Lanes)((mask & (Whole)a) | (~mask & (Whole)b));
-}
-
-/* The first numbers at x, fewer than LANES, and zeros. */
-INLINE Lanes first_of(const float *x, long length)
-{
-#ifdef __AVX512F__
-    return (Lanes)_mm512_maskz_loadu_ps((__mmask16)((1u << length) - 1), x);
-#else
-    Lanes some = {0};
-    memcpy(&some, x, length * (long)sizeof(float));
-    return some;
-#endif
 }
 
 INLINE float total(Lanes sum)

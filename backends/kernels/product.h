@@ -13,6 +13,10 @@
 
 #include <string.h>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 enum {
     TAPS = 96,            /* of a block: their part of x stays in the nearest cache */
     COLUMNS = 24 * LANES, /* of a block: a multiple of the columns of each tile */
@@ -93,6 +97,18 @@ static void block(const float *w, long wm, long m, const long *tap, const float 
 #undef CASE
         }
     }
+}
+
+/* The first numbers at x, fewer than LANES, and zeros. */
+INLINE Lanes first_of(const float *x, long length)
+{
+#ifdef __AVX512F__
+    return (Lanes)_mm512_maskz_loadu_ps((__mmask16)((1u << length) - 1), x);
+#else
+    Lanes some = {0};
+    memcpy(&some, x, length * (long)sizeof(float));
+    return some;
+#endif
 }
 
 /* The last columns, fewer than LANES: with copies of x, since reading on would leave it. */
