@@ -57,6 +57,8 @@ def test_import(cli: Cli, trained: Path) -> None:
     after = json.loads(cli("evaluate", "m.safetensors", "--dataset", "digits", "--json").out)
     assert after["accuracy"] == before["accuracy"]
     assert cli("import", "m.onnx", "m.safetensors").code == 1
+    ran = cli("import", "m.onnx", "m.onnx", "--force")
+    assert ran.err.startswith("error: m.onnx is no name of a .safetensors file")
     Path("names.txt").write_text("\n".join("abcdefghij"), encoding="utf-8")
     flags = ("--force", "--json", "--class-names", "names.txt")
     found = json.loads(cli("import", "m.onnx", "m.safetensors", *flags).out)

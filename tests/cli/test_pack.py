@@ -1,6 +1,7 @@
 """Packed pictures train to the bits of the stream that they were packed from."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -73,18 +74,27 @@ def test_an_interrupted_pack_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
     assert "out: not all pictures are packed\nTry: the same xpcnn pack again" in ran.err
     broken.write_bytes(content)
     Path("photos/cat/0.png").write_bytes(b"")  # which is packed
+    shutil.copytree("out", "lost")
+    Path("lost/train_images.npy").unlink()
     told = json.loads(cli("pack", "photos", "out", "--json").out)
     assert told["before"] == 9
     for path in Path("straight").glob("*.*"):
         assert (Path("out") / path.name).read_bytes() == path.read_bytes()
     assert not Path("out/pack.done").exists()
     assert json.loads(cli("pack", "photos", "out", "--json").out)["before"] == 40
+    shutil.copy("photos/cat/1.png", "photos/cat/0.png")
+    assert json.loads(cli("pack", "photos", "lost", "--json").out)["before"] == 0
+    assert numpy.load("lost/train_images.npy").any(axis=(1, 2, 3)).all()
 
 
 def test_folders_that_hold_something_else(cli: Cli) -> None:
-    assert (
-        "photos: is not an empty folder\nTry: a new folder" in cli("pack", "photos", "photos").err
-    )
+    for inside in ("photos", "photos/packed"):
+        ran = cli("pack", "photos", inside)
+        assert f"{inside} lies in photos, whose folders are classes\nTry: a f" in ran.err
+    Path("file").touch()
+    assert "file: is not an empty folder\nTry: a new folder" in cli("pack", "photos", "file").err
+    ran = cli("pack", "photos", "file/out")
+    assert "file/out cannot be made: Not a directory\nTry: a folder" in ran.err
     assert cli("pack", "photos", "out").code == 0
     ran = cli("pack", "photos", "out", "--image-size", "4,4")
     assert "out: holds a pack of other pictures, or read in another way" in ran.err

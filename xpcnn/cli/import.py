@@ -60,9 +60,15 @@ def command(
     from xpcnn.cli.options import numbers
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.predictions import check_new
+    from xpcnn.errors import ConfigError, hint
     from xpcnn.exchange import import_onnx, import_pytorch
 
     target = check_new(out, force)
+    if target.suffix.lower() != ".safetensors":
+        advice = f"{target.with_suffix('.safetensors')}"
+        raise ConfigError(
+            hint(f"{out} is no name of a .safetensors file, which is written", advice)
+        )
     names = None if class_names is None else read_class_names(class_names)
     if model is not None:
         found = import_pytorch(file, model, classes=names)

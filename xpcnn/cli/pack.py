@@ -38,26 +38,30 @@ def command(
     interrupted pack goes on where it was. Every core decodes. Needs pip install 'xpcnn[images]'.
     """
     import time
-    from pathlib import Path
 
     from tqdm import tqdm  # type: ignore[import-untyped]  # it ships no types
 
     from xpcnn.cli.options import image_size as as_size
     from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.data.files import user_path
     from xpcnn.data.path_contents import How, streams
     from xpcnn.data.stream import damage_notes
+    from xpcnn.errors import ConfigError, hint
     from xpcnn.io.packing import pack
 
     start = time.perf_counter()
+    if user_path(out).resolve().is_relative_to(user_path(source).resolve()):
+        message = f"{out} lies in {source}, whose folders are classes"
+        raise ConfigError(hint(message, "a folder beside it"))
     how = How(as_size(image_size), None, None, bool(skip_damaged), image_fit, True)
-    found = streams(Path(source), how)
+    found = streams(user_path(source), how)
     parts = found.parts
     for note in found.notes:
         say(f"note: {note}", quiet)
     assert found.classes is not None
     total = sum(len(labels) for _, labels in parts.values())
     with tqdm(total=total, unit="image", leave=False, disable=None if not quiet else True) as bar:
-        done = pack(parts, found.classes, Path(out), bar.update)
+        done = pack(parts, found.classes, user_path(out), bar.update)
     notes = damage_notes(images for images, _ in parts.values())
     for note in notes:
         say(f"note: {note}", quiet)

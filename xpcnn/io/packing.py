@@ -61,7 +61,11 @@ def pack(
         first.reading, classes, {n: len(x) for n, x in streams.items()}, _source(streams), False
     )
     total = sum(images.size * images.dtype.itemsize for images in streams.values())
-    _open_folder(out, plan, total)
+    try:
+        _open_folder(out, plan, total)
+    except OSError as error:
+        message = f"{shown(out)} cannot be made: {error.strerror or error}"
+        raise ConfigError(hint(message, "a folder that you may write")) from error
     with locked(out):
         done = _done(out)
         if not packed.described(out).complete:
@@ -114,7 +118,8 @@ def _done(out: Path) -> set[tuple[str, int, int]]:
     found = set()
     for line in (out / DONE).read_text().splitlines():
         words = line.split()
-        if len(words) == 3 and words[1].isdecimal() and words[2].isdecimal():
+        whole = len(words) == 3 and words[1].isdecimal() and words[2].isdecimal()
+        if whole and (out / f"{words[0]}_images.npy").is_file():
             found.add((words[0], int(words[1]), int(words[2])))
     return found
 
