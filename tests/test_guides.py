@@ -37,7 +37,8 @@ NEEDS = {
 
 OF_OTHER_PROGRAMS = {
     *("--quiet", "--check", "--no-kernels", "--lib"),
-    *("--nodes", "--ntasks-per-node", "--cpus-per-task", "--time", "--mpi", "--nproc-per-node"),
+    *("--nodes", "--ntasks-per-node", "--cpus-per-task", "--time", "--mpi"),
+    *("--nproc-per-node", "--nnodes", "--node-rank", "--master-addr", "--master-port"),
 }
 """Flags of pip, ruff and our pytest; of Slurm and torchrun."""
 

@@ -78,9 +78,9 @@ ALONE = Alone()
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a batch that one process computes.
+    """The rows of a batch that one process computes, or reads.
 
-    first, count: the rows `first` to `first + count - 1`.
+    first, count: the rows `first` to `first + count - 1`. Below 0 they are the last of the batch.
     total: rows of the batch.
     copies: number of processes that compute the same rows; more than 1 only in a batch of fewer
         rows than processes, which each process computes as a whole.
@@ -95,6 +95,18 @@ class Rows:
     def weight(self) -> float:
         """Weight of the mean over these rows in the mean over the batch."""
         return self.count / (self.total * self.copies)
+
+    def with_before(self, count: int) -> "Rows":
+        """Return these rows and `count` rows before them, in a ring; all if that is no less."""
+        if self.count + count >= self.total:
+            return Rows(0, self.total, self.total)
+        return Rows(self.first - count, self.count + count, self.total)
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Return (first, count) of each stretch of rows, from 0 on: two where `first` is below."""
+        if self.first >= 0:
+            return [(self.first, self.count)]
+        return [(self.total + self.first, -self.first), (0, self.first + self.count)]
 
 
 def rows_of(group: Group, total: int) -> Rows:

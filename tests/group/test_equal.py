@@ -7,6 +7,7 @@ import pytest
 
 from tests.group.members import Member, Table, together
 from xpcnn import Model
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.data import Dataset
 from xpcnn.data.augment import Crop, CutMix, Flip, Mixup, Noise, RandAugment
 from xpcnn.errors import ConfigError
@@ -15,7 +16,9 @@ from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.models import preset
 from xpcnn.optimizers import LAMB
 from xpcnn.process_group import ALONE, Rows, by_first, rows_of
-from xpcnn.random import uniform
+from xpcnn.random import permutation, uniform
+from xpcnn.samples import Samples
+from xpcnn.training.updates import Updates
 from xpcnn.types import flatten
 
 LAYERS = [
@@ -66,7 +69,7 @@ def assert_equal(found: list[Any], expected: Any) -> None:
         {},
         {"n": 38},  # a last batch of two rows, which every process computes
         {"augment": [Flip(), Crop(1), Noise(0.1), Mixup(0.4), CutMix()]},
-        {"augment": [Flip(), Crop(1), Noise(0.1)]},
+        {"augment": [Flip(), Crop(1), Noise(0.1)], "drop_last": True},
         {"accumulate": 3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3},
         {"swa": 1, "optimizer": LAMB(0.01), "augment": [RandAugment()]},
         {"validate_every": 2, "patience": 1, "epochs": 5},
@@ -175,6 +178,30 @@ def test_rows_cover_a_batch(total: int, size: int) -> None:
         assert covered == list(range(total))
         shorter = [rows_of(Member(table, rank), max(size, total - 1)).count for rank in range(size)]
         assert all(short <= part.count for short, part in zip(shorter, parts, strict=True))
+
+
+def test_a_process_reads_its_rows_and_those_mixed_into_them() -> None:
+    """Batches of 6 in 3 processes: each reads two rows and, for two mixings, the two before."""
+    read: list[list[int]] = []
+
+    class Noted(Samples):
+        def batches(self, size: int, order: Any = None) -> Any:
+            read.append(order.tolist())
+            return super().batches(size, order)
+
+    images, zero = numpy.zeros((12, 1, 2, 2), numpy.float32), numpy.zeros(1, numpy.float32)
+    samples = Noted(images, numpy.arange(12) % 3, zero, zero + 1)
+    network = Model([Flatten(), Dense(3)], input_shape=(1, 2, 2)).network
+    order = permutation(0, 12, 1).reshape(2, 6)
+    for rank, rows in enumerate(([4, 5, 0, 1], [0, 1, 2, 3], [2, 3, 4, 5])):
+        options = TrainingOptions(batch_size=6, augment=(Mixup(), CutMix()))
+        updates = Updates(network, samples, options, 0, Member(Table(3), rank))
+        (first, second) = updates.epoch(1, 0, [])
+        assert read.pop() == order[:, rows].reshape(-1).tolist()
+        assert first.batches[0][0].shape == second.batches[0][0].shape == (2, 1, 2, 2)
+        (again,) = updates.epoch(1, 1, [])
+        assert read.pop() == order[1:, rows].reshape(-1).tolist()
+        assert (again.batches[0][1] == second.batches[0][1]).all()
 
 
 @pytest.mark.parametrize("first", [0, 1, 7, 8, 9, 1000])

@@ -3,9 +3,11 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -81,13 +83,43 @@ def assert_close(folder: str, other: str, bound: float = 1e-12) -> None:
         numpy.testing.assert_allclose(found[path], x, rtol=0, atol=atol, err_msg=path)
 
 
-@LAUNCHERS
-def test_a_run_is_that_of_one_process(launcher: list[Any], engine: str) -> None:
-    module = [*launcher, "-m", "xpcnn"]
-    code, out, err = launched(module, "train", *FLAGS, "--engine", engine, "--json", "--out", "two")
-    assert code == 0, err
-    assert out.count('"run_dir"') == 1
-    assert err.count("2 processes share each batch") == 1
+def slurm() -> list[list[Any]]:
+    """Return mpiexec in a job of two nodes, which starts a process on each by srun."""
+    srun = ("-rmk", "slurm", "-launcher-exec", ROOT / "tests" / "group" / "srun")
+    return [[MPIEXEC, *srun, "-n", "2", sys.executable]]
+
+
+def two_machines() -> list[list[Any]]:
+    """Return a torchrun for each of two machines, which know of each other by address and port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    one = [*TORCHRUN[:3], "--nnodes", "2", "--nproc-per-node", "1"]
+    one += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
+    return [[*one, "--node-rank", rank] for rank in range(2)]
+
+
+IN_A_JOB = {"SLURM_JOB_ID": "1", "SLURM_JOB_NODELIST": "a,b", "SLURM_NNODES": "2"}
+IN_A_JOB |= {"SLURM_NODELIST": "a,b", "SLURM_JOB_NUM_NODES": "2", "SLURM_TASKS_PER_NODE": "1(x2)"}
+
+
+@pytest.mark.parametrize(
+    ("machines", "engine", "variables"),
+    [
+        pytest.param(slurm, "mpi", IN_A_JOB, marks=needs_mpi, id="slurm"),
+        pytest.param(two_machines, "torch", {}, marks=needs_torch, id="two-torchruns"),
+    ],
+)
+def test_a_run_on_two_machines_is_that_of_one_process(
+    machines: Callable[[], list[list[Any]]], engine: str, variables: dict[str, str]
+) -> None:
+    """Both machines are this one."""
+    command = ("-m", "xpcnn", "train", *FLAGS, "--engine", engine, "--json", "--out", "two")
+    processes = [start(launcher, *command, **variables) for launcher in machines()]
+    codes, outs, errs = zip(*(ended(process, 60) for process in processes), strict=True)
+    assert not any(codes), errs
+    assert "".join(outs).count('"run_dir"') == 1
+    assert "".join(errs).count("2 processes share each batch") == 1
     assert Path("two/metrics.jsonl").read_text().count("\n") == 2
     assert run("train", *FLAGS, "--out", "one")[0] == 0
     assert_close("two", "one")

@@ -130,50 +130,72 @@ class Updates:
         step = self.to_device(numpy.asarray(steps, dtype=self.dtype))
         order = random.permutation(self.seed, len(self.train), epoch)
         order = order[: self.batches_per_epoch * size]  # all, unless the last batch is dropped
-        augmented = self.augmenter.epoch(epoch, order)
+        shares = self._shares(order)
+        augmented = self.augmenter.epoch(epoch, numpy.concatenate([s.order for s in shares]))
 
         batches: list[tuple[Array, Array]] = []
         parts: list[Rows] = []
-        rest = self._batches(order[skip * size :])
-        for i, (x, labels, rows) in enumerate(rest, skip):
+        for i, (x, labels, start, share) in enumerate(self._batches(shares, skip), skip):
             forward_pass = passed + i + 1
-            if self.augmenter.mixes:
-                x, labels = augmented(x, labels, i * size, forward_pass, 0)
-                batches.append(_part(x, labels, rows))
-            else:
-                start = i * size + rows.first
-                batches.append(augmented(x, labels, start, forward_pass, rows.first))
-            parts.append(rows)
+            x, labels = augmented(x, labels, start, forward_pass, share.read)
+            batches.append(
+                (x[share.own, ...], labels[share.own, ...]) if share.own else (x, labels)
+            )
+            parts.append(share.rows)
             if len(batches) == together or i + 1 == self.batches_per_epoch:
                 u = i // together
                 first_pass = forward_pass + 1 - len(batches)
                 yield Update(batches, first_pass, lr[u, ...], step[u, ...], parts)
                 batches, parts = [], []
 
-    def _batches(self, order: numpy.ndarray) -> Iterator[tuple[Array, Array, Rows]]:
-        """Yield samples and labels of each batch, and which rows of it this process computes.
-
-        The samples are those of the rows, or the whole batch where augmentation mixes samples.
+    def _shares(self, order: numpy.ndarray) -> list["_Share"]:
+        """Return what this process reads of the batches of an epoch: the full ones, and the last.
 
         order: indices of the samples in the order of the batches, on the host.
         """
-        size = self.options.batch_size
-        whole = len(order) - len(order) % size
-        for batches, total in ((order[:whole], size), (order[whole:], len(order) - whole)):
-            if total == 0:
-                continue
-            rows = rows_of(self.group, total)
-            count = total
-            if not self.augmenter.mixes:
-                own = slice(rows.first, rows.first + rows.count)
-                batches, count = batches.reshape(-1, total)[:, own].reshape(-1), rows.count
-            for x, labels in self.train.batches(count, self.to_device(batches)):
-                yield x, labels, rows
+        size, shares = self.options.batch_size, list[_Share]()
+        full = len(order) - len(order) % size
+        for batches, total in ((order[:full], size), (order[full:], len(order) - full)):
+            if len(batches) > 0:
+                rows = rows_of(self.group, total)
+                read = rows.with_before(self.augmenter.reach)
+                columns = numpy.arange(read.first, read.first + read.count)
+                indices = batches.reshape(-1, total)[:, columns].reshape(-1)
+                shares.append(_Share(indices, read, rows))
+        return shares
+
+    def _batches(
+        self, shares: Sequence["_Share"], skip: int
+    ) -> Iterator[tuple[Array, Array, int, "_Share"]]:
+        """Yield the samples that are read of each batch after `skip`, and their labels.
+
+        Further their place in the order of all that is read in the epoch, and their share.
+        """
+        start = 0
+        for share in shares:
+            count = share.read.count
+            skipped = min(skip * count, len(share.order))
+            skip -= skipped // count
+            start += skipped
+            for x, labels in self.train.batches(count, self.to_device(share.order[skipped:])):
+                yield x, labels, start, share
+                start += count
 
 
-def _part(x: Array, labels: Array, rows: Rows) -> tuple[Array, Array]:
-    """Return rows of a whole batch; the batch as it is where they are all of it."""
-    if rows.count == rows.total:
-        return x, labels
-    chosen = slice(rows.first, rows.first + rows.count)
-    return x[chosen, ...], labels[chosen, ...]
+class _Share(NamedTuple):
+    """What a process reads of batches of one size.
+
+    order: indices of the samples, batch after batch.
+    read: which rows of each batch they are: those that are computed, and those mixed into them.
+    rows: which of them are computed.
+    """
+
+    order: numpy.ndarray
+    read: Rows
+    rows: Rows
+
+    @property
+    def own(self) -> slice:
+        """Where the rows that are computed lie in those that are read."""
+        first = self.rows.first - self.read.first
+        return slice(first, first + self.rows.count)

@@ -15,11 +15,12 @@ from xpcnn import random
 from xpcnn.backend import Backend
 from xpcnn.data.augment.base import Augmentation, Host, Mixing, PerPixel, PerSample
 from xpcnn.errors import ConfigError, ShapeError, hint
-from xpcnn.types import Array, Shape, one_hot
+from xpcnn.group import Rows
+from xpcnn.types import Array, Shape, namespace, one_hot
 
 Batches: TypeAlias = Callable[..., tuple[Array, Array]]
-"""From (samples, labels, place of the first in the order of the epoch, step, row of the batch that
-the first is, by default 0) to both, augmented."""
+"""From (samples, labels, place of the first in the order of the epoch, step, which rows of the
+batch they are, by default all) to both, augmented."""
 
 
 def checked(augment: Any) -> tuple[Augmentation, ...]:
@@ -73,23 +74,24 @@ class Augmenter:
         """Draw for the samples of an epoch and return what augments its batches.
 
         Args:
-            order: the samples' indices in the order of the epoch, on the host (n,).
+            order: the samples' indices in the order of the epoch, on the host (n,). Of a process
+                that reads some rows of each batch, the indices of those.
         """
         stages = [self._stage(name, item, epoch, order) for name, item in self._named()]
 
         def apply(
-            x: Array, labels: Array, start: int, step: int, row: int = 0
+            x: Array, labels: Array, start: int, step: int, rows: Rows | None = None
         ) -> tuple[Array, Array]:
             for stage in stages:
-                x, labels = stage(x, labels, start, step, row)
+                x, labels = stage(x, labels, start, step, rows)
             return x, labels
 
         return apply
 
     @property
-    def mixes(self) -> bool:
-        """Whether samples are mixed with others of their batch, which is needed whole."""
-        return any(isinstance(item, Mixing) for item in self.augmentations)
+    def reach(self) -> int:
+        """How many samples before a sample, in a ring of the batch, are mixed into it."""
+        return sum(isinstance(item, Mixing) for item in self.augmentations)
 
     def _named(self) -> Iterator[tuple[str, Augmentation]]:
         """Yield (name, augmentation); the second flip is called flip-2."""
@@ -107,21 +109,24 @@ class Augmenter:
         return self._pixels(name, item)
 
     def _samples(self, name: str, item: PerSample, epoch: int, order: numpy.ndarray) -> Batches:
+        samples = int(order.max(initial=-1)) + 1
         u = [
-            random.uniform(self._key(name, argument), epoch, (len(order), draws))
+            random.uniform(self._key(name, argument), epoch, (samples, draws))
             for argument, draws in item.draws.items()
         ]
         host: Host = numpy.concatenate(u, axis=1, dtype=numpy.float64)
         parameters = item.parameters(host, self.shape)[order]
         p = self.backend.from_host(parameters.astype(self.dtype))
 
-        def apply(x: Array, labels: Array, start: int, step: int, row: int) -> tuple[Array, Array]:
-            rows = p[start : start + x.shape[0], ...]
+        def apply(
+            x: Array, labels: Array, start: int, step: int, rows: Rows | None
+        ) -> tuple[Array, Array]:
+            own = p[start : start + x.shape[0], ...]
             if isinstance(item, Mixing):
                 if labels.ndim == 1:
                     labels = one_hot(labels, self.outputs, x.dtype)
-                labels = item.mix(labels, rows)
-            return item.apply(x, rows), labels
+                labels = item.mix(labels, own)
+            return item.apply(x, own), labels
 
         return apply
 
@@ -129,10 +134,16 @@ class Augmenter:
         ((argument, draws),) = item.pixel_draws.items()
         key = self._key(name, argument)
 
-        def apply(x: Array, labels: Array, start: int, step: int, row: int) -> tuple[Array, Array]:
-            first = row * math.prod(x.shape[1:]) * draws
-            u = self.backend.uniform(key, step, (*x.shape, draws), first)
-            return item.apply(x, u), labels
+        def apply(
+            x: Array, labels: Array, start: int, step: int, rows: Rows | None
+        ) -> tuple[Array, Array]:
+            shape = (*x.shape[1:], draws)
+            spans = [(0, x.shape[0])] if rows is None else rows.spans()
+            u = [
+                self.backend.uniform(key, step, (count, *shape), first * math.prod(shape))
+                for first, count in spans
+            ]
+            return item.apply(x, u[0] if len(u) == 1 else namespace(x).concat(u)), labels
 
         return apply
 
