@@ -8,8 +8,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
@@ -47,13 +48,19 @@ class Engine:
             sys.excepthook = self._end_all
 
     def sum(self, x: Any) -> Any:
-        """Sum in place. An array of a device goes through the host."""
+        return self._sum(self._world, x)
+
+    def sum_of(self, size: int) -> Callable[[Any], Any]:
+        return partial(self._sum, self._world.Split(self.rank // size))
+
+    def _sum(self, processes: Any, x: Any) -> Any:
+        """Sum in place over a communicator. An array of a device goes through the host."""
         with self._waiting():
             if isinstance(x, numpy.ndarray):
-                self._world.Allreduce(self._mpi.IN_PLACE, x)
+                processes.Allreduce(self._mpi.IN_PLACE, x)
                 return x
             host = x.get()
-            self._world.Allreduce(self._mpi.IN_PLACE, host)
+            processes.Allreduce(self._mpi.IN_PLACE, host)
             x.set(host)
             return x
 

@@ -6,8 +6,9 @@ seconds ends with an error, whereupon torchrun ends the others.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
@@ -44,8 +45,19 @@ class Engine:
         self.local_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
     def sum(self, x: Any) -> Any:
-        """Sum in place."""
-        self._group.all_reduce(self._torch.from_numpy(x) if isinstance(x, numpy.ndarray) else x)
+        return self._sum(None, x)
+
+    def sum_of(self, size: int) -> Callable[[Any], Any]:
+        groups = [
+            self._group.new_group(range(first, first + size))  # each is made by all processes
+            for first in range(0, self.size, size)
+        ]
+        return partial(self._sum, groups[self.rank // size])
+
+    def _sum(self, processes: Any, x: Any) -> Any:
+        """Sum in place over a group of torch's; None is all."""
+        tensor = self._torch.from_numpy(x) if isinstance(x, numpy.ndarray) else x
+        self._group.all_reduce(tensor, group=processes)
         return x
 
     def agree(self, numbers: Sequence[int]) -> tuple[int, ...]:

@@ -11,11 +11,14 @@ object with the members of `Group` can be given to `Model.fit(group=...)`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
 from xpcnn.types import Array
 
 T = TypeVar("T")
+
+Sum: TypeAlias = Callable[[Array], Array]
+"""From an array (n,) of the device to the sum of those of several processes, which call it."""
 
 
 class Group(Protocol):
@@ -33,6 +36,11 @@ class Group(Protocol):
 
     def sum(self, x: Array) -> Array:
         """Return the sum over all processes of an array (n,) of the device; x may be written."""
+        ...
+
+    def sum_of(self, size: int) -> Sum:
+        """Return a function like `sum` over groups of `size` neighbours: processes 0 to size - 1,
+        size to 2 size - 1, ... `size` divides the number of processes."""
         ...
 
     def agree(self, numbers: Sequence[int]) -> tuple[int, ...]:
@@ -59,6 +67,9 @@ class Alone:
 
     def sum(self, x: Array) -> Array:
         return x
+
+    def sum_of(self, size: int) -> Sum:
+        return self.sum
 
     def agree(self, numbers: Sequence[int]) -> tuple[int, ...]:
         return tuple(numbers)
@@ -117,15 +128,48 @@ def rows_of(group: Group, total: int) -> Rows:
     """
     if total < group.size:
         return Rows(0, total, total, group.size)
+    first = _first_row(group, group.rank, total)
+    return Rows(first, _first_row(group, group.rank + 1, total) - first, total)
+
+
+def _first_row(group: Group, rank: int, total: int) -> int:
     each, more = divmod(total, group.size)
-    return Rows(each * group.rank + min(group.rank, more), each + (group.rank < more), total)
+    return each * rank + min(rank, more)
+
+
+class Together(NamedTuple):
+    """The processes over whose rows of a batch this one takes the statistics of batch norm.
+
+    size: how many neighbours of the group they are; sum: the sum over them.
+    """
+
+    size: int
+    sum: Sum
 
 
 class SharedBatch(NamedTuple):
-    """A batch that several processes compute together: the group, and the rows of this process."""
+    """What several processes normalise together: rows of a batch.
 
-    group: Group
-    rows: Rows
+    sum: the sum over the processes.
+    total: number of the rows.
+    copies: number of processes that compute the same rows, which are counted once in `total`.
+    """
+
+    sum: Sum
+    total: int
+    copies: int = 1
+
+
+def shared_batch(group: Group, together: Together, rows: Rows) -> SharedBatch:
+    """Return what this process normalises together with others.
+
+    rows: those of the batch that it computes.
+    """
+    if rows.copies > 1:
+        return SharedBatch(together.sum, rows.total, together.size)
+    rank = group.rank - group.rank % together.size
+    first, end = (_first_row(group, r, rows.total) for r in (rank, rank + together.size))
+    return SharedBatch(together.sum, end - first)
 
 
 def by_first(group: Group, call: Callable[[], T]) -> T:

@@ -1,5 +1,6 @@
 """Processes that train together end with the weights of one process, and with the same bits."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -127,6 +128,52 @@ def test_statistics_of_its_own_rows() -> None:
     assert any(not numpy.allclose(found[0][0][path], x) for path, x in expected.items())
     for path, x in found[0][0].items():
         assert x.tobytes() == found[1][0][path].tobytes() == found[2][0][path].tobytes()
+
+
+@dataclass(frozen=True)
+class InGroups:
+    """What batch norm is in 4 processes, of which two share their statistics, in one process."""
+
+    norm: BatchNorm
+
+    def init(self, shape: Any, draw: Any) -> Any:
+        return self.norm.init(shape, draw)
+
+    def forward(self, params: Any, buffers: Any, x: Any, ctx: Any) -> Any:
+        if not ctx.by_batch:
+            return self.norm.forward(params, buffers, x, ctx)
+        half = sum(len(part) for part in numpy.array_split(x, 4)[:2])
+        parts = [x] if len(x) < 4 else [x[:half], x[half:]]
+        ys, learnt, backs = zip(
+            *(self.norm.forward(params, buffers, part, ctx) for part in parts), strict=True
+        )
+
+        def pullback(dy: Any, want_dx: bool = True) -> Any:
+            dys = numpy.split(dy, [len(y) for y in ys[:-1]])
+            dxs, grads = zip(*(back(d) for back, d in zip(backs, dys, strict=True)), strict=True)
+            return numpy.concatenate(dxs), {k: sum(g[k] for g in grads) for k in grads[0]}
+
+        mean = {k: sum(part[k] for part in learnt) / len(parts) for k in buffers}
+        return numpy.concatenate(ys), mean, pullback
+
+
+@pytest.mark.parametrize("n", [41, 38])  # last batches of 5 and 2 rows
+def test_statistics_of_two_processes(n: int) -> None:
+    layers = [InGroups(x) if isinstance(x, BatchNorm) else x for x in LAYERS]
+    expected = trained(None, n=n, layers=layers)
+    assert_equal(together(4, lambda m: trained(m, n=n, batch_norm="groups:2")), expected)
+    if n == 38:  # all are one group
+        assert_equal(together(2, lambda m: trained(m, batch_norm="groups:2")), trained(None))
+
+
+def test_groups_divide_the_processes() -> None:
+    with pytest.raises(ConfigError, match="is groups:2, and 2 does not divide 3, the number"):
+        together(3, lambda member: trained(member, batch_norm="groups:2"))
+    with pytest.raises(ConfigError, match="2 does not divide 1"):
+        trained(None, batch_norm="groups:2")
+    for wrong in ("groups", "groups:0", "groups:x", "synch"):
+        with pytest.raises(ConfigError, match=f"unknown batch_norm '{wrong}'\nTry: sync, local,"):
+            TrainingOptions(batch_norm=wrong)
 
 
 def test_local_statistics_need_two_rows() -> None:

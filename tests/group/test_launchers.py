@@ -125,6 +125,23 @@ def test_a_run_on_two_machines_is_that_of_one_process(
     assert_close("two", "one")
 
 
+SUMS = """
+import sys, numpy, xpcnn
+group = xpcnn.backend.group(sys.argv[1])
+one = numpy.array([10.0**group.rank])
+print(group.sum_of(2)(one.copy())[0], group.sum(one)[0])
+"""
+
+
+@LAUNCHERS
+def test_sums_of_neighbours(launcher: list[Any], engine: str) -> None:
+    Path("sums.py").write_text(SUMS)
+    four = ["4" if word == "2" else word for word in launcher]
+    code, out, err = launched(four, "sums.py", engine)
+    assert code == 0, err
+    assert sorted(out.split()) == ["11.0", "11.0", *["1100.0"] * 2, *["1111.0"] * 4]
+
+
 @needs_mpi
 def test_the_script_of_the_guide() -> None:
     text = (ROOT / "examples" / "guides" / "processes.md").read_text(encoding="utf-8")

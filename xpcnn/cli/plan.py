@@ -110,7 +110,7 @@ def prepare(request: Request) -> Plan:
     model.reading = whole.reading or observed(whole.images)
     recipe_for(model.network, settings.training, model.seed)  # rejects patterns that fit nothing
     check_validation(settings.training, validation is not None)
-    check_last_batch(model.network, len(train), settings.training, backend.opened_group())
+    check_last_batch(model.network, len(train), settings.training, backend.opened_group().size)
     checkpoints = Checkpoints(
         CHECKPOINTS,
         every_steps=flags.checkpoint_steps,

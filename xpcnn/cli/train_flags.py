@@ -129,10 +129,11 @@ RUN: Mapping[str, list[Option]] = {
         engine_option,
         option(
             "--batch-norm",
-            metavar="sync|local",
+            metavar="sync|local|groups:K",
             at="training.batch_norm",
             text="Rows over which batch norm takes mean and variance: sync, those of all processes "
-            "(default); local, those of each process alone, which is faster.",
+            "(default); local, those of each process alone, which is faster; groups:4, those of 4 "
+            "neighbouring processes.",
         ),
     ),
     "Checks": params(

@@ -1,5 +1,6 @@
 """How to train: everything but the data and the model, checked when it is made."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass, replace
 from functools import partial
@@ -26,7 +27,7 @@ _OF_FIT = (
 
 MONITORS = ("val_loss", "val_accuracy")
 
-BATCH_NORMS = ("sync", "local")
+_BATCH_NORM = re.compile(r"sync|local|groups:[1-9][0-9]{0,8}")
 
 _COUNTS_OR_NONE = ("swa", "validate_every", "patience", "max_steps")
 
@@ -93,9 +94,10 @@ class TrainingOptions:
         the best weights; None for never.
     max_steps: updates after which training stops; None for no limit.
     max_seconds: seconds of training after which it stops, above 0; None for no limit.
-    batch_norm: of processes that train together, "sync" or "local": whether batch norm takes mean
-        and variance of the rows of all processes, as one process would, or of its own rows, which
-        is faster. One process does the same with both.
+    batch_norm: of processes that train together, whose rows batch norm takes mean and variance of:
+        "sync", of all processes, as one process would; "local", of each process alone, which is
+        faster; "groups:4", of 4 neighbouring processes, a divisor of their number. The running
+        statistics are the mean over the processes. One process does the same with the first two.
 
     Raises:
         ConfigError: an option is out of range, or two contradict each other.
@@ -124,7 +126,7 @@ class TrainingOptions:
     patience: int | None = None
     max_steps: int | None = None
     max_seconds: float | None = None
-    batch_norm: Literal["sync", "local"] = "sync"
+    batch_norm: str = "sync"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", *_COUNTS_OR_NONE):
@@ -152,9 +154,9 @@ class TrainingOptions:
         if self.monitor not in MONITORS:
             message = f"unknown monitor {self.monitor!r}"
             raise ConfigError(hint(message, nearest(str(self.monitor), MONITORS)))
-        if self.batch_norm not in BATCH_NORMS:
+        if not _BATCH_NORM.fullmatch(str(self.batch_norm)):
             message = f"unknown batch_norm {self.batch_norm!r}"
-            raise ConfigError(hint(message, nearest(str(self.batch_norm), BATCH_NORMS)))
+            raise ConfigError(hint(message, "sync, local, or groups:4 for 4 processes together"))
         if self.clip_norm is not None and self.clip_value is not None:
             raise ConfigError(hint("clip_norm and clip_value are both given", "one of the two"))
         if self.ema is not None and self.swa is not None:
@@ -171,6 +173,21 @@ class TrainingOptions:
     def best_kept(self) -> bool:
         """Whether the weights of the best validation are kept, and the model ends with them."""
         return self.keep_best or self.patience is not None
+
+    def normalised_together(self, processes: int) -> int:
+        """Return over the rows of how many of the processes a batch norm takes its statistics.
+
+        Raises:
+            ConfigError: "groups:K", and K does not divide the number of processes.
+        """
+        if self.batch_norm in ("sync", "local"):
+            return processes if self.batch_norm == "sync" else 1
+        together = int(self.batch_norm.removeprefix("groups:"))
+        if processes % together:
+            message = f"batch_norm is {self.batch_norm}, and {together} does not divide {processes}"
+            advice = f"{together} processes or a multiple of that, or batch_norm=sync"
+            raise ConfigError(hint(f"{message}, the number of processes", advice))
+        return together
 
     def clip(self) -> Clip | None:
         """Return what clips gradients, or None."""

@@ -27,7 +27,7 @@ class Context(NamedTuple):
         leave them unchanged.
     first_row: row of the whole batch with which x begins; above 0 where other processes have the
         rows before.
-    shared: the batch, where batch norm normalises by its statistics over all processes.
+    shared: what batch norm normalises together with other processes; None for x alone.
     """
 
     training: bool = False

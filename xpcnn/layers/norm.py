@@ -74,7 +74,7 @@ class BatchNorm:
                 rows = x.shape[0]
             else:
                 (y, mean, var), back = shared_batch_norm(x, gamma, beta, self.eps, ctx.shared)
-                rows = ctx.shared.rows.total
+                rows = ctx.shared.total
             buffers = self.moved(buffers, mean, var, rows * math.prod(x.shape[2:]))
         else:
             y, back = ops.batch_norm_inference(

@@ -1,4 +1,4 @@
-"""Batch normalisation of a batch that several processes compute together."""
+"""Batch normalisation of rows of a batch that several processes compute together."""
 
 import math
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from xpcnn.types import Array, Pullback, namespace
 def shared_batch_norm(
     x: Array, gamma: Array, beta: Array, eps: float, batch: SharedBatch
 ) -> tuple[tuple[Array, Array, Array], Pullback]:
-    """Normalise by the mean and variance of the rows of all processes.
+    """Normalise by the mean and variance of the rows of several processes.
 
-    With M values per channel in the whole batch, and sums over the rows of all processes,
+    With M values per channel in the rows of these processes, and sums over them,
 
         mean = (1/M) sum x      var = (1/M) sum (x - mean)^2
 
@@ -31,19 +31,19 @@ def shared_batch_norm(
         x: the rows of this process, (n, c, h, w) or (n, c).
         gamma, beta: scale and shift (c,).
         eps: added to the variance, inside the root; above 0.
-        batch: the group, and which rows of the batch x are.
+        batch: what is normalised together.
 
     Returns:
-        (y, mean, var), y like x, mean and biased variance of the whole batch (c,), and the pullback
+        (y, mean, var), y like x, mean and biased variance of all rows (c,), and the pullback
         dy -> (dx, dgamma, dbeta). dy is the gradient of the loss of the whole batch.
     """
-    xp, rows, c = namespace(x), batch.rows, x.shape[1]
+    xp, c = namespace(x), x.shape[1]
     axes = (0, *range(2, x.ndim))
     channels = (1, c, *(1,) * (x.ndim - 2))
-    m = rows.total * rows.copies * math.prod(x.shape[2:])
-    mean = batch.group.sum(xp.sum(x, axis=axes)) / m
+    m = batch.total * batch.copies * math.prod(x.shape[2:])
+    mean = batch.sum(xp.sum(x, axis=axes)) / m
     centred = x - xp.reshape(mean, channels)
-    var = batch.group.sum(xp.sum(centred * centred, axis=axes)) / m
+    var = batch.sum(xp.sum(centred * centred, axis=axes)) / m
     y, of_rows = ops.batch_norm_inference(x, gamma, beta, mean, var, eps=eps)
 
     def pullback(
@@ -51,7 +51,7 @@ def shared_batch_norm(
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx = (wants or (True,))[0]
         dx, dgamma, dbeta, *_ = of_rows(dy, (want_dx, True, True, False, False))
-        sums = batch.group.sum(xp.concat([dbeta, dgamma])) / m
+        sums = batch.sum(xp.concat([dbeta, dgamma])) / m
         if want_dx:
             scale = gamma / xp.sqrt(var + eps)
             shift = xp.reshape(scale * sums[:c], channels)

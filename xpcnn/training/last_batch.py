@@ -16,20 +16,21 @@ from xpcnn.types import Params, Shape, flatten
 
 
 def check_last_batch(
-    network: Network, samples: int, options: TrainingOptions, group: Group = ALONE
+    network: Network, samples: int, options: TrainingOptions, processes: int = 1
 ) -> None:
     """Require batches of two samples or more where batch norm needs them for a variance.
 
     Batch norm of images has h*w values per channel in each sample; of rows of features, as after a
-    Dense layer, or of images of one pixel it has one. With `batch_norm="local"` every process of a
-    group needs two samples of each batch.
+    Dense layer, or of images of one pixel it has one. A process that shares its statistics with no
+    other needs two samples of each batch.
 
     Raises:
-        ConfigError: an epoch has a batch of one sample; names the batch norm that needs more.
+        ConfigError: an epoch has a batch of one sample; names the batch norm that needs more. Or
+            `batch_norm` does not fit the number of processes.
     """
     size = options.batch_size
-    if options.batch_norm == "local" and group.size > 1:
-        _check_parts(network, samples, options, group.size)
+    if options.normalised_together(processes) == 1 < processes:
+        _check_parts(network, samples, options, processes)
     alone = size == 1 or samples == 1 or (samples % size == 1 and not options.drop_last)
     if not alone:
         return

@@ -10,7 +10,7 @@ from xpcnn.losses import Loss
 from xpcnn.network import Network
 from xpcnn.optimizers import Optimizer
 from xpcnn.optimizers.groups import Groups, frozen_layers, parameter_groups
-from xpcnn.process_group import ALONE, Group
+from xpcnn.process_group import ALONE, Group, Together
 from xpcnn.types import Array, Shape, flatten
 
 Arrays: TypeAlias = dict[str, Array]
@@ -22,12 +22,13 @@ array of the whole batch, by default 0) -> uniforms in [0, 1)."""
 
 
 class Recipe(NamedTuple):
-    """What is trained and how; see `TrainingOptions` for clip, l1, ema and batch_norm.
+    """What is trained and how; see `TrainingOptions` for clip, l1 and ema.
 
     swa: the first epoch whose end is averaged, and the updates of an epoch; None for no average.
     groups: which parameters are trained, and with which part of the learning rate.
     frozen: paths of the layers whose running statistics are frozen.
     group: the processes that train together.
+    together: those of them that share the statistics of batch norm; None for this one alone.
     """
 
     layers: Layer
@@ -41,7 +42,7 @@ class Recipe(NamedTuple):
     swa: tuple[int, int] | None = None
     frozen: frozenset[str] = frozenset()
     group: Group = ALONE
-    batch_norm: str = "sync"
+    together: Together | None = None
 
     @property
     def averages(self) -> bool:
@@ -71,8 +72,20 @@ def recipe_for(
         options.ema,
         None if options.swa is None or per_epoch is None else (options.swa, per_epoch),
         frozen_layers(params, buffers, options.freeze),
-        batch_norm=options.batch_norm,
     )
+
+
+def shared_recipe(recipe: Recipe, options: TrainingOptions, group: Group) -> Recipe:
+    """Return a recipe by which the processes of a group train together; each calls this.
+
+    Raises:
+        ConfigError: `batch_norm` does not fit the number of processes.
+    """
+    size = options.normalised_together(group.size)
+    if size == 1:
+        return recipe._replace(group=group)
+    total = group.sum if size == group.size else group.sum_of(size)
+    return recipe._replace(group=group, together=Together(size, total))
 
 
 def random_source(network: Network, seed: int) -> Source:

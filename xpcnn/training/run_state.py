@@ -14,7 +14,7 @@ from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.notifier import Notifier
 from xpcnn.training.progress import Position, Weights, beginning
-from xpcnn.training.recipe import recipe_for
+from xpcnn.training.recipe import recipe_for, shared_recipe
 from xpcnn.training.snapshot import Snapshot
 from xpcnn.training.updates import Update, Updates
 from xpcnn.training.weight_average import batch_statistics, has_begun
@@ -42,12 +42,12 @@ class RunState:
     ) -> None:
         self.network, self.options, self.group = network, options, group
         self.updates = self.whole_updates = Updates(network, train, options, seed)
-        check_last_batch(network, len(train), options, group)
+        check_last_batch(network, len(train), options, group.size)
         per_epoch = self.updates.per_epoch
         self.recipe = self.whole_recipe = recipe_for(network, options, seed, per_epoch)
         if group.size > 1:
             self.updates = Updates(network, train, options, seed, group)
-            self.recipe = self.recipe._replace(group=group)
+            self.recipe = shared_recipe(self.recipe, options, group)
         self.now = Position(beginning(self.recipe, network), 0)
         self.history = History()
         self.best: Weights | None = None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from xpcnn.layers import Context
 from xpcnn.losses import MSE, Loss, without_weights
 from xpcnn.optimizers.groups import layer_of
-from xpcnn.process_group import Rows, SharedBatch
+from xpcnn.process_group import Rows, shared_batch
 from xpcnn.training.progress import Progress
 from xpcnn.training.recipe import Arrays, Recipe
 from xpcnn.training.weight_average import averaged
@@ -76,7 +76,8 @@ def _forward_backward(
     Of a group: the part that this process adds to loss, hits and gradients of the whole batch.
     """
     xp, is_alone = namespace(x), recipe.group.size == 1
-    shared = None if is_alone or recipe.batch_norm == "local" else SharedBatch(recipe.group, rows)
+    together = recipe.together
+    shared = None if together is None else shared_batch(recipe.group, together, rows)
     ctx = Context(
         True,
         True,
@@ -120,11 +121,12 @@ def _summed(
 ) -> tuple[Progress, Arrays]:
     """Return progress and gradients of all processes, by one sum of one flat array.
 
-    It holds the gradients, loss and hits, and, where each process has batch statistics of its own,
-    the running ones, whose mean is kept. A loss that is not finite makes its sum so.
+    It holds the gradients, loss and hits, and, where not all processes have the same statistics of
+    the batch, the running ones, whose mean is kept. A loss that is not finite makes its sum so.
     """
-    xp, group = namespace(own.loss_sum), recipe.group
-    buffers = flatten(own.buffers) if recipe.batch_norm == "local" else {}
+    xp, group, together = namespace(own.loss_sum), recipe.group, recipe.together
+    is_same = together is not None and together.size == group.size
+    buffers = {} if is_same else flatten(own.buffers)
     hits = xp.astype(own.hits, own.loss_sum.dtype)  # exact below 2**24
     parts = [*grads.values(), *buffers.values(), own.loss_sum, hits]
     flat = group.sum(xp.concat([xp.reshape(part, (-1,)) for part in parts]))
