@@ -223,5 +223,7 @@ def shared(error: Exception) -> Exception:
 
 
 def is_shared(error: BaseException | None) -> bool:
-    """Return whether every process of the group raises this error."""
-    return getattr(error, "shared", False)
+    """Return whether every process of the group raises this error, or one it is raised from."""
+    if error is None:
+        return False
+    return getattr(error, "shared", False) or is_shared(error.__cause__)

@@ -246,7 +246,8 @@ def test_a_divergence_is_told_once_and_replayed_alone() -> None:
 def test_one_error_for_what_all_processes_find() -> None:
     Path("run").mkdir()
     Path("run/file").write_text("here")
-    for flags in (("--out", "run"), ("--dataset", "nothing"), ("--model", "none.toml")):
+    wrong = [("--out", "run"), ("--dataset", "nothing"), ("--model", "none.toml")]
+    for flags in (*wrong, ("--batch-norm", "groups:3")):
         code, _, err = launched(MPI, "-m", "xpcnn", "train", *flags, "--engine", "mpi")
         assert code == 1
         assert err.count("error:") == 1, err

@@ -184,9 +184,9 @@ class TrainingOptions:
             return processes if self.batch_norm == "sync" else 1
         together = int(self.batch_norm.removeprefix("groups:"))
         if processes % together:
-            message = f"batch_norm is {self.batch_norm}, and {together} does not divide {processes}"
-            advice = f"{together} processes or a multiple of that, or batch_norm=sync"
-            raise ConfigError(hint(f"{message}, the number of processes", advice))
+            message = f"batch_norm makes groups of {together} processes, and there are {processes}"
+            advice = f"a multiple of {together} processes, or batch_norm=sync"
+            raise ConfigError(hint(message, advice))
         return together
 
     def clip(self) -> Clip | None:
