@@ -38,7 +38,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/random.py", ("xpcnn.errors", "xpcnn.types", *HOST)),
     ("xpcnn/initializers.py", (*OPTIONS, "xpcnn.random", *HOST)),
     ("xpcnn/backend.py", ("xpcnn", *HOST)),
-    ("xpcnn/data/augment/", (*ABOVE_THE_EDGE, "xpcnn.group", "xpcnn.ops")),
+    ("xpcnn/data/augment/", (*ABOVE_THE_EDGE, "xpcnn.process_group", "xpcnn.ops")),
     ("xpcnn/data/", (*ABOVE_THE_EDGE, "pooch", "PIL", "pyarrow")),
     ("xpcnn/figures/", ("xpcnn.errors", "matplotlib", *HOST)),
     ("xpcnn/benchmark/pytorch/", ("xpcnn", "torch", *HOST)),  # the other side of a comparison

@@ -10,7 +10,6 @@ from xpcnn.layers import BatchNorm, Layer
 from xpcnn.layers.rebuilding import Wrapper, rebuilt
 from xpcnn.network import Network
 from xpcnn.optimizers.groups import frozen_layers
-from xpcnn.process_group import ALONE, Group
 from xpcnn.sizes import sizes_of
 from xpcnn.types import Params, Shape, flatten
 
