@@ -5,7 +5,7 @@
     packed      speed of training on a pack, beside the same images in memory
     memory      peak memory of a training on 20,000 links
     imagenet    seconds to the first step, with 1,000 classes and 1,280,000 pictures (links)
-    sparse      the same, of 20 GB of packed images (a file of holes)
+    sparse      the same, of 20 GB of packed images (files of holes)
 
 `--only NAME` prints one; `--scratch FOLDER` holds the files, by default a temporary folder.
 """
@@ -27,6 +27,7 @@ import xpcnn
 from xpcnn.data import Dataset
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.packed import Pack
+from xpcnn.data.packed_images import shard_path, shard_sizes
 from xpcnn.data.path_contents import How, streams
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.read_ahead import reading_threads
@@ -127,7 +128,7 @@ def epoch(train: Dataset, name: str) -> tuple[float, float, float]:
 def packed(scratch: Path, root: Path, size: int) -> Path:
     out = scratch / f"{root.name} packed {size}"
     found = streams(root, How(image_size=(size, size)))
-    pack(found.parts, found.classes or (), out)
+    pack(found.parts, found.classes or (), out, shard_mb=1)  # several shards
     return out
 
 
@@ -207,13 +208,14 @@ def sparse(scratch: Path) -> None:
     if not root.exists():
         root.mkdir()
         images: dict[Name, int] = {"train": count}
-        told = Pack(Pictures("RGB", (224, 224)), ("a", "b"), images, "", True)
+        told = Pack(Pictures("RGB", (224, 224)), ("a", "b"), images, 7000, "", True)
         (root / "pack.json").write_text(told.as_json())
         numpy.save(root / "train_labels.npy", numpy.arange(count) % 2)
         words = numpy.random.default_rng(0).integers(0, 1 << 63, count, numpy.uint64)
         numpy.save(root / "train_words.npy", words)
-        shape = (count, 3, 224, 224)
-        numpy.lib.format.open_memmap(root / "train_images.npy", "w+", numpy.uint8, shape)
+        for number, held in enumerate(shard_sizes(count, told.shard)):
+            path, shape = shard_path(root, "train", number), (held, 3, 224, 224)
+            numpy.lib.format.open_memmap(path, "w+", numpy.uint8, shape)
     subprocess.run([sys.executable, "-c", FIRST_STEP, root, size], check=True)
 
 

@@ -11,8 +11,8 @@ import pytest
 import xpcnn
 from tests.cli.conftest import Cli
 from tests.data.picture_kit import picture
-from xpcnn.data import preflight
-from xpcnn.data.packed import Packed
+from xpcnn.data import packed, packed_images, preflight
+from xpcnn.data.packed_images import Packed
 from xpcnn.data.reading import Arrays, Drawn
 from xpcnn.errors import ConfigError
 from xpcnn.io import packing
@@ -41,12 +41,12 @@ def test_a_pack_trains_to_the_bits_of_a_stream(cli: Cli) -> None:
     told = json.loads(ran.out)
     assert (told["images"], told["image_size"], told["bytes"]) == ({"train": 40}, [8, 8], 40 * 64)
     stream = cli("train", "--dataset", "photos", "--image-size", "8,8", "--stream", "yes", *TRAIN)
-    packed = cli("train", "--dataset", "out", "--out", "run", *TRAIN)
-    assert packed.code == 0, packed.err
-    assert figures(packed.out) == figures(stream.out)
+    on_pack = cli("train", "--dataset", "out", "--out", "run", *TRAIN)
+    assert on_pack.code == 0, on_pack.err
+    assert figures(on_pack.out) == figures(stream.out)
     test = json.loads(cli("evaluate", "run", "--json").out)
-    assert {name: test[name] for name in ("loss", "accuracy")} == figures(packed.out)[2]
-    assert numpy.load("out/train_images.npy").shape == (40, 1, 8, 8)
+    assert {name: test[name] for name in ("loss", "accuracy")} == figures(on_pack.out)[2]
+    assert numpy.load("out/train-00000.npy").shape == (40, 1, 8, 8)
     train, _ = xpcnn.data.load("out")
     assert isinstance(train.images, Packed)
     same, _ = xpcnn.data.load("photos", stream=True, image_size=(8, 8))
@@ -61,30 +61,38 @@ def test_a_pack_trains_to_the_bits_of_a_stream(cli: Cli) -> None:
 
 
 def test_an_interrupted_pack_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards of 7 pictures of 72 bytes, in blocks of 3."""
     monkeypatch.setattr(packing, "_BLOCK", 3 * 72)
-    assert cli("pack", "photos", "straight").code == 0
+    monkeypatch.setattr(packing, "_UNIT", 7 * 72)
+    pack = ("pack", "photos", "out", "--shard-mb", "1")
+    assert cli("pack", "photos", "straight", "--shard-mb", "1").code == 0
     broken = Path("photos/dog/12.png")
     content = broken.read_bytes()
     broken.write_bytes(b"")
-    ran = cli("pack", "photos", "out")
+    ran = cli(*pack)
     assert ran.code == 1
     assert "photos/dog/12.png: is empty\nTry: mend or remove it, or --skip-damaged" in ran.err
-    assert Path("out/pack.done").read_text().splitlines() == [f"train {i} 3" for i in (0, 3, 6)]
+    assert sorted(path.name for path in Path("out").glob("*-*.npy")) == ["train-00000.npy"]
     ran = cli("train", "--dataset", "out", *TRAIN)
     assert "out: not all pictures are packed\nTry: the same xpcnn pack again" in ran.err
     broken.write_bytes(content)
     Path("photos/cat/0.png").write_bytes(b"")  # which is packed
-    shutil.copytree("out", "lost")
-    Path("lost/train_images.npy").unlink()
-    told = json.loads(cli("pack", "photos", "out", "--json").out)
-    assert told["before"] == 9
-    for path in Path("straight").glob("*.*"):
-        assert (Path("out") / path.name).read_bytes() == path.read_bytes()
-    assert not Path("out/pack.done").exists()
+    told = json.loads(cli("pack", "photos", "out", "--json").out)  # keeps the size of the shards
+    assert (told["before"], told["shards"]) == (7, 6)
+    files = sorted(path.name for path in Path("straight").iterdir())
+    assert files == sorted(path.name for path in Path("out").iterdir())
+    for name in set(files) - {"run.lock"}:
+        assert Path("out", name).read_bytes() == Path("straight", name).read_bytes()
     assert json.loads(cli("pack", "photos", "out", "--json").out)["before"] == 40
+    monkeypatch.setattr(packed_images, "_MOST_MAPPED", 2)
+    images, _ = packed.read(Path("out"), None, None)[0]["train"]
+    whole = numpy.concatenate([numpy.load(f"out/train-0000{i}.npy") for i in range(6)])
+    rows = numpy.random.default_rng(0).permutation(40)
+    assert (images[rows] == whole[rows]).all()
     shutil.copy("photos/cat/1.png", "photos/cat/0.png")
-    assert json.loads(cli("pack", "photos", "lost", "--json").out)["before"] == 0
-    assert numpy.load("lost/train_images.npy").any(axis=(1, 2, 3)).all()
+    Path("out/train-00000.npy").unlink()
+    assert json.loads(cli("pack", "photos", "out", "--json").out)["before"] == 33
+    assert numpy.load("out/train-00000.npy").any(axis=(1, 2, 3)).all()
 
 
 def test_folders_that_hold_something_else(cli: Cli) -> None:
@@ -104,19 +112,31 @@ def test_folders_that_hold_something_else(cli: Cli) -> None:
     assert "holds images of (9, 8), not of (5, 5)\nTry: leave --image-size" in ran.err
 
 
-@pytest.mark.parametrize("name", ["train_images.npy", "train_labels.npy", "train_words.npy"])
-def test_a_damaged_pack(name: str, cli: Cli) -> None:
-    cli("pack", "photos", "out")
+@pytest.mark.parametrize("name", ["train-00001.npy", "train_labels.npy", "train_words.npy"])
+def test_a_damaged_pack(name: str, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "_UNIT", 7 * 72)
+    cli("pack", "photos", "out", "--shard-mb", "1")
     path = Path("out", name)
     path.write_bytes(path.read_bytes()[:-1])
     ran = cli("train", "--dataset", "out", *TRAIN)
     assert ran.code == 1
     assert f"out/{name}: holds " in ran.err
+    path.unlink()
+    ran = cli("train", "--dataset", "out", *TRAIN)
+    assert f"out/{name}: there is no such file\nTry: the same xpcnn pack again" in ran.err
+    assert cli("pack", "photos", "out").code == 0
+    assert len(packed.read(Path("out"), None, None)[0]["train"][0]) == 40
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("format", 2), ("classes", ["a", "a"]), ("images", {"train": -1}), ("reading", {"size": 3})],
+    [
+        ("format", 1),
+        ("shard", 0),
+        ("classes", ["a", "a"]),
+        ("images", {"train": -1}),
+        ("reading", {"size": 3}),
+    ],
 )
 def test_a_file_that_says_nonsense(key: str, value: Any, cli: Cli) -> None:
     cli("pack", "photos", "out")

@@ -20,6 +20,12 @@ from xpcnn.cli.options import json_option, option, quiet_option, skip_damaged_op
     type=click.Choice(["pad", "crop"]),
     text="How they are brought to it: pad (default) or crop, as in training.",
 )
+@option(
+    "--shard-mb",
+    type=click.IntRange(1),
+    default=1024,
+    text="Size of each file of images, in MiB: 1024.",
+)
 @skip_damaged_option
 @quiet_option
 @json_option
@@ -28,6 +34,7 @@ def command(
     out: str,
     image_size: str | None,
     image_fit: Literal["pad", "crop"] | None,
+    shard_mb: int,
     skip_damaged: bool | None,
     quiet: bool,
     as_json: bool,
@@ -35,7 +42,8 @@ def command(
     """Decode the pictures of a folder, or of tar shards, once, into the folder OUT.
 
     OUT is a data set for --dataset: its images are mapped into memory, and need no decoding. An
-    interrupted pack goes on where it was. Every core decodes. Needs pip install 'xpcnn[images]'.
+    interrupted pack goes on after the last whole file of images. Every core decodes. Needs pip
+    install 'xpcnn[images]'.
     """
     import time
 
@@ -61,7 +69,7 @@ def command(
     assert found.classes is not None
     total = sum(len(labels) for _, labels in parts.values())
     with tqdm(total=total, unit="image", leave=False, disable=None if not quiet else True) as bar:
-        done = pack(parts, found.classes, user_path(out), bar.update)
+        done = pack(parts, found.classes, user_path(out), bar.update, shard_mb)
     notes = damage_notes(images for images, _ in parts.values())
     for note in notes:
         say(f"note: {note}", quiet)
@@ -74,6 +82,7 @@ def command(
         "classes": len(done.pack.classes),
         "image_size": [h, w],
         "bytes": done.bytes,
+        "shards": done.pack.shards,
         "notes": [*found.notes, *notes],
         "seconds": seconds,
     }

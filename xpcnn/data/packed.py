@@ -1,15 +1,15 @@
-"""Pictures that `xpcnn pack` has decoded: arrays in files, mapped into memory.
+"""Folders of pictures that `xpcnn pack` has decoded: what lies where.
 
 A folder with `pack.json`, which says how the pictures were read, and for each part of the data set
-three files of NumPy's: `train_images.npy` (n, c, h, w), `train_labels.npy` and `train_words.npy`,
-hashes of the pictures' names. Parts, mean and deviation, and the identity of a run depend on names
-as those of a stream of the same pictures do, so that a run on either has the same bits.
+files of NumPy's: images (n, c, h, w) in the shards `train-00000.npy`, `train-00001.npy`, ..., and
+`train_labels.npy` and `train_words.npy`, hashes of the pictures' names. Parts, mean and deviation,
+and the identity of a run depend on names as those of a stream of the same pictures do, so that a
+run on either has the same bits.
 """
 
 import json
-import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -19,62 +19,36 @@ import numpy as np
 from xpcnn.data.files import open_regular
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
-from xpcnn.data.npy_header import array_header
+from xpcnn.data.packed_images import Packed, Shards, read_array, shard_sizes
 from xpcnn.data.reading import WHITE, Arrays, Fit, Mode, Pictures, Reading, Resampling
-from xpcnn.data.stored import Images, Mapped
-from xpcnn.data.stream import lowest_words, picture_identity
+from xpcnn.data.stored import Images
 from xpcnn.errors import ConfigError, DataError, hint
 
 FILE = "pack.json"
-FORMAT = 1
+FORMAT = 2  # 1 had no shards
 
 _MOST = 1 << 26  # bytes of pack.json
 _AGAIN = "xpcnn pack again, into another folder"
-_FOR_STATISTICS = 1000
-
-
-class Packed(Mapped):
-    """Images of pictures in a mapped array, which go by the names of the pictures.
-
-    reading: how the pictures were read; every_word: hashes of the names of all, uint64.
-    """
-
-    finite = True  # as those of a stream
-
-    def __init__(
-        self, array: np.ndarray, reading: Reading, every_word: np.ndarray, rows: np.ndarray
-    ) -> None:
-        super().__init__(array, rows)
-        self.reading, self.every_word = reading, every_word
-
-    @property
-    def words(self) -> np.ndarray:
-        return np.asarray(self.every_word[self.rows])
-
-    def identity(self) -> Iterator[np.ndarray]:
-        return picture_identity(self.reading, self.words)
-
-    def with_rows(self, rows: np.ndarray) -> "Packed":
-        return Packed(self.array, self.reading, self.every_word, rows)
-
-    def some_rows(self, most: int) -> np.ndarray:
-        return lowest_words(self.words, most)
-
-    def for_statistics(self) -> "Packed":
-        return self.with_rows(self.rows[self.some_rows(_FOR_STATISTICS)])
 
 
 class Pack(NamedTuple):
     """What `pack.json` says: how pictures were read, names of classes, images of each part.
 
-    source: a hash of the index of the pictures. complete: whether all of them are packed.
+    shard: images of each shard of a part, of the last perhaps fewer. source: a hash of the index of
+    the pictures. complete: whether all of them are packed.
     """
 
     reading: Pictures
     classes: tuple[str, ...]
     images: Mapping[Name, int]
+    shard: int
     source: str
     complete: bool
+
+    @property
+    def shards(self) -> int:
+        """The number of shards of all parts."""
+        return sum(len(shard_sizes(count, self.shard)) for count in self.images.values())
 
     def as_json(self) -> str:
         """Return the content of the file."""
@@ -108,12 +82,12 @@ def read(
         raise ConfigError(hint(message, "the folder of pictures in place of the packed one"))
     parts: dict[Name, Part] = {}
     for part, count in pack.images.items():
-        shape = (count, *pack.reading.shape)
-        array = _mapped(folder / f"{part}_images.npy", shape, np.dtype(pack.reading.dtype))
-        labels = _mapped(folder / f"{part}_labels.npy", (count,), np.dtype(np.int64))
-        words = np.asarray(_mapped(folder / f"{part}_words.npy", (count,), np.dtype(np.uint64)))
-        images: Images = Packed(array, pack.reading, words, np.arange(count))
-        parts[part] = (images[:] if stream is False else images), np.array(labels)
+        sample, dtype = pack.reading.shape, np.dtype(pack.reading.dtype)
+        shards = Shards(folder, part, count, pack.shard, sample, dtype)
+        labels = read_array(folder / f"{part}_labels.npy", np.dtype(np.int64), count)
+        words = read_array(folder / f"{part}_words.npy", np.dtype(np.uint64), count)
+        images: Images = Packed(shards, pack.reading, words, np.arange(count))
+        parts[part] = (images[:] if stream is False else images), labels
     return parts, pack.classes, pack.reading
 
 
@@ -145,7 +119,8 @@ def _pack(table: Any) -> Pack:
     told, images, classes = table["reading"], table["images"], table["classes"]
     h, w = told["size"]
     kinds = {"mode": Mode, "fit": Fit, "resampling": Resampling}
-    numbers = (h, w, *images.values())
+    shard = table["shard"]
+    numbers = (h, w, shard, *images.values())
     if (
         table["format"] != FORMAT
         or set(told) != {"size", *kinds}
@@ -158,20 +133,5 @@ def _pack(table: Any) -> Pack:
     ):
         raise ValueError
     reading = Pictures(**{**told, "size": (h, w)})
-    return Pack(reading, tuple(classes), images, str(table["source"]), table["complete"] is True)
-
-
-def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return an array in a file, mapped into memory.
-
-    Raises:
-        DataError: the file has not this shape and dtype, or another length.
-    """
-    with open_regular(path) as file:
-        found = array_header(str(path), file)
-        start, length = file.tell(), os.fstat(file.fileno()).st_size
-    expected = math.prod(shape) * dtype.itemsize
-    if found != (shape, False, dtype) or length != start + expected:
-        message = f"{path}: holds {found[2]} {found[0]} in {length} bytes, expected {dtype} {shape}"
-        raise DataError(hint(message, _AGAIN))
-    return np.memmap(path, dtype, "r", start, shape)
+    is_complete = table["complete"] is True
+    return Pack(reading, tuple(classes), images, shard, str(table["source"]), is_complete)

@@ -1,7 +1,7 @@
 """Decoding pictures once, into files that are mapped into memory: what `xpcnn pack` does.
 
-Blocks of pictures are decoded by all cores and written in their places; a line in a file says that
-a block is on the disk, so that a pack that was interrupted goes on with the others.
+All cores decode. A shard gets its name when all of it is on the disk, so that a pack that was
+interrupted goes on with the others.
 """
 
 import hashlib
@@ -19,14 +19,17 @@ from xpcnn.data.files import shown
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
 from xpcnn.data.packed import Pack
+from xpcnn.data.packed_images import shard_path, shard_sizes
 from xpcnn.data.reading import Pictures
 from xpcnn.data.stream import Stream
 from xpcnn.errors import CheckpointError, ConfigError, hint
-from xpcnn.io.atomic import write_bytes
+from xpcnn.io.atomic import SUFFIX, write_bytes
 from xpcnn.io.lock import locked
 
-DONE = "pack.done"
-"""The file with a line for each block that is on the disk."""
+SHARD_MB = 1024
+"""Size of a shard in MiB, where nobody says another."""
+
+_UNIT = 1 << 20
 
 _BLOCK = 1 << 25  # bytes of images that are written at a time
 
@@ -44,10 +47,12 @@ def pack(
     classes: tuple[str, ...],
     out: Path,
     advance: Callable[[int], object] = lambda count: None,
+    shard_mb: int = SHARD_MB,
 ) -> Outcome:
     """Write the pictures of streams into a folder, or go on with it.
 
-    parts: streams and their labels. advance: told how many more pictures are packed.
+    parts: streams and their labels. advance: told how many more pictures are packed. shard_mb: of a
+    new pack, the size of a shard in MiB; it holds one image at least.
 
     Raises:
         ConfigError: the folder holds something else, or there is too little room.
@@ -57,31 +62,31 @@ def pack(
     streams = {name: images for name, (images, _) in parts.items()}
     first = streams["train"]
     assert isinstance(first.reading, Pictures)
-    plan = Pack(
-        first.reading, classes, {n: len(x) for n, x in streams.items()}, _source(streams), False
-    )
-    total = sum(images.size * images.dtype.itemsize for images in streams.values())
+    shard = max(1, shard_mb * _UNIT // _bytes(first))
+    counts = {name: len(images) for name, images in streams.items()}
+    wanted = Pack(first.reading, classes, counts, shard, _source(streams), False)
+    total = sum(len(images) * _bytes(images) for images in streams.values())
     try:
-        _open_folder(out, plan, total)
+        plan = _open_folder(out, wanted, total)
     except OSError as error:
         message = f"{shown(out)} cannot be made: {error.strerror or error}"
         raise ConfigError(hint(message, "a folder that you may write")) from error
     with locked(out):
-        done = _done(out)
-        if not packed.described(out).complete:
-            try:
-                for name, (images, labels) in parts.items():
-                    _write(out, name, images, labels, done, advance)
-            except OSError as error:
-                message = f"{shown(out)} cannot be written: {error.strerror or error}"
-                raise CheckpointError(
-                    hint(message, "free some space, and the same again")
-                ) from error
-            plan = plan._replace(complete=True)
-            write_bytes(out / packed.FILE, plan.as_json().encode())
-            (out / DONE).unlink(missing_ok=True)
-            return Outcome(plan, total, sum(count for _, _, count in done))
-    return Outcome(plan._replace(complete=True), total, sum(plan.images.values()))
+        try:
+            written = [_write(out, plan.shard, name, *parts[name], advance) for name in parts]
+        except OSError as error:
+            message = f"{shown(out)} cannot be written: {error.strerror or error}"
+            advice = "free some space, and the same again"
+            raise CheckpointError(hint(message, advice)) from error
+        complete = plan._replace(complete=True)
+        if packed.described(out) != complete:
+            write_bytes(out / packed.FILE, complete.as_json().encode())
+    return Outcome(complete, total, sum(counts.values()) - sum(written))
+
+
+def _bytes(images: Stream) -> int:
+    """Return the bytes of an image."""
+    return math.prod(images.sample) * images.dtype.itemsize
 
 
 def _source(streams: Mapping[Name, Stream]) -> str:
@@ -93,13 +98,17 @@ def _source(streams: Mapping[Name, Stream]) -> str:
     return h.hexdigest()
 
 
-def _open_folder(out: Path, plan: Pack, total: int) -> None:
-    """Make the folder with `pack.json`, or require that it holds the same pack."""
+def _open_folder(out: Path, plan: Pack, total: int) -> Pack:
+    """Make the folder with `pack.json`, or require that it holds the same pack, and return that.
+
+    The shards of one that is there keep their size.
+    """
     if packed.is_packed(out):
-        if packed.described(out)._replace(complete=False) != plan:
+        found = packed.described(out)._replace(complete=False)
+        if found != plan._replace(shard=found.shard):
             message = f"{shown(out)}: holds a pack of other pictures, or read in another way"
             raise ConfigError(hint(message, "another folder"))
-        return
+        return found
     if os.path.lexists(out) and (not os.path.isdir(out) or os.listdir(out)):
         message = f"{shown(out)}: is not an empty folder"
         raise ConfigError(hint(message, "a new folder"))
@@ -109,47 +118,45 @@ def _open_folder(out: Path, plan: Pack, total: int) -> None:
         raise ConfigError(hint(message, "another disk, or --image-size with fewer pixels"))
     out.mkdir(parents=True, exist_ok=True)
     write_bytes(out / packed.FILE, plan.as_json().encode())
-
-
-def _done(out: Path) -> set[tuple[str, int, int]]:
-    """Return the blocks that are on the disk: part, first picture, number of pictures."""
-    if not (out / DONE).is_file():
-        return set()
-    found = set()
-    for line in (out / DONE).read_text().splitlines():
-        words = line.split()
-        whole = len(words) == 3 and words[1].isdecimal() and words[2].isdecimal()
-        if whole and (out / f"{words[0]}_images.npy").is_file():
-            found.add((words[0], int(words[1]), int(words[2])))
-    return found
+    return plan
 
 
 def _write(
     out: Path,
+    each: int,
     name: Name,
     images: Stream,
     labels: np.ndarray,
-    done: set[tuple[str, int, int]],
     advance: Callable[[int], object],
-) -> None:
-    """Write the files of a part, except for the blocks that are there."""
-    np.save(out / f"{name}_labels.npy", labels)
-    np.save(out / f"{name}_words.npy", images.words)
-    path = out / f"{name}_images.npy"
-    mode = "r+" if path.exists() and done else "w+"
-    array = np.lib.format.open_memmap(path, mode, images.dtype, images.shape)
-    sample = math.prod(images.sample) * images.dtype.itemsize
-    size = max(1, _BLOCK // sample)
-    blocks = [
-        (name, start, min(size, len(images) - start)) for start in range(0, len(images), size)
+) -> int:
+    """Write the files of a part, except for the shards that are there; return how many images."""
+    shards = [
+        (shard_path(out, name, number), number * each, size)
+        for number, size in enumerate(shard_sizes(len(images), each))
     ]
-    rest = [block for block in blocks if block not in done]
-    advance(len(images) - sum(count for _, _, count in rest))
-    wanted = (np.arange(start, start + count) for _, start, count in rest)
-    with (out / DONE).open("a") as file:
-        for (_, start, count), pixels in zip(rest, images.batches(wanted), strict=True):
-            array[start : start + count] = pixels
-            array.flush()  # before the line that says so
-            file.write(f"{name} {start} {count}\n")
-            file.flush()
-            advance(count)
+    missing = [shard for shard in shards if not shard[0].is_file()]
+    for what, numbers in (("labels", labels), ("words", images.words)):
+        path = out / f"{name}_{what}.npy"
+        if missing or not path.is_file():
+            np.save(path, numbers)
+    count = sum(size for _, _, size in missing)
+    advance(len(images) - count)
+    block = max(1, _BLOCK // _bytes(images))
+    blocks = [
+        np.arange(start, min(start + block, first + size))
+        for _, first, size in missing
+        for start in range(first, first + size, block)
+    ]
+    pixels = images.batches(blocks)  # of all shards, so that the cores do not wait between two
+    for path, _, size in missing:
+        beside = path.with_suffix(SUFFIX)
+        array = np.lib.format.open_memmap(beside, "w+", images.dtype, (size, *images.sample))
+        done = 0
+        while done < size:
+            some = next(pixels)
+            array[done : done + len(some)] = some
+            done += len(some)
+            advance(len(some))
+        array.flush()
+        beside.replace(path)
+    return count

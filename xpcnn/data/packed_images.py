@@ -1,0 +1,138 @@
+"""Images that `xpcnn pack` has written: shards, files of equally many images, mapped into memory.
+
+Shards can be copied and checked one by one, and a process reads of them what it needs.
+"""
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from xpcnn.data.files import open_regular
+from xpcnn.data.npy_header import array_header
+from xpcnn.data.reading import Reading
+from xpcnn.data.stored import Images, Stored
+from xpcnn.data.stream import lowest_words, picture_identity
+from xpcnn.errors import DataError, hint
+from xpcnn.types import Shape
+
+MEND = "the same xpcnn pack again, which writes the files that are not there"
+
+_MOST_MAPPED = 500  # shards at a time: each takes one of the files that a process may open
+_FOR_STATISTICS = 1000
+
+
+def shard_path(folder: Path, part: str, number: int) -> Path:
+    """Return the path of a shard of a part of the data set."""
+    return folder / f"{part}-{number:05}.npy"
+
+
+def shard_sizes(count: int, each: int) -> list[int]:
+    """Return how many of `count` images each shard holds: `each`, the last perhaps fewer."""
+    return [min(each, count - start) for start in range(0, count, each)]
+
+
+class Shards:
+    """Images (count, *sample) in shards of `each`.
+
+    Raises:
+        DataError: a shard is missing, or has another shape, dtype or length; names it.
+    """
+
+    def __init__(
+        self, folder: Path, part: str, count: int, each: int, sample: Shape, dtype: np.dtype
+    ) -> None:
+        self.sample, self.dtype, self.each = sample, dtype, each
+        sizes = enumerate(shard_sizes(count, each))
+        self._files = [(shard_path(folder, part, number), size) for number, size in sizes]
+        self._starts = [_checked(path, (size, *sample), dtype) for path, size in self._files]
+        self._mapped: dict[int, np.ndarray] = {}
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return the images of the numbers `rows`, as a new array."""
+        if len(self._files) == 1:
+            return np.asarray(self._shard(0)[rows])
+        images = np.empty((len(rows), *self.sample), self.dtype)
+        for i, row in enumerate(rows.tolist()):  # one copy: by shard would need two
+            number, place = divmod(row, self.each)
+            images[i] = self._shard(number)[place]
+        return images
+
+    def _shard(self, number: int) -> np.ndarray:
+        shard = self._mapped.get(number)
+        if shard is None:
+            path, size = self._files[number]
+            shape = (size, *self.sample)
+            shard = np.asarray(np.memmap(path, self.dtype, "r", self._starts[number], shape))
+            if len(self._mapped) >= _MOST_MAPPED:
+                self._mapped.clear()
+            self._mapped[number] = shard
+        return shard
+
+
+class Packed(Stored):
+    """Images of pictures in shards, which go by the names of the pictures.
+
+    reading: how the pictures were read; every_word: hashes of the names of all, uint64.
+    """
+
+    finite = True  # as those of a stream
+
+    def __init__(
+        self, shards: Shards, reading: Reading, every_word: np.ndarray, rows: np.ndarray
+    ) -> None:
+        super().__init__(shards.sample, shards.dtype, rows)
+        self.shards, self.reading, self.every_word = shards, reading, every_word
+
+    def batches(self, wanted: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        for where in wanted:
+            yield self.shards.take(self.rows[where])
+
+    @property
+    def words(self) -> np.ndarray:
+        return np.asarray(self.every_word[self.rows])
+
+    def identity(self) -> Iterator[np.ndarray]:
+        return picture_identity(self.reading, self.words)
+
+    def lies_with(self, other: Images) -> bool:
+        return isinstance(other, Packed) and other.shards is self.shards
+
+    def with_rows(self, rows: np.ndarray) -> "Packed":
+        return Packed(self.shards, self.reading, self.every_word, rows)
+
+    def some_rows(self, most: int) -> np.ndarray:
+        return lowest_words(self.words, most)
+
+    def for_statistics(self) -> "Packed":
+        return self.with_rows(self.rows[self.some_rows(_FOR_STATISTICS)])
+
+
+def read_array(path: Path, dtype: np.dtype, count: int) -> np.ndarray:
+    """Return the numbers (count,) in a file.
+
+    Raises:
+        DataError: the file is missing, or has another shape, dtype or length.
+    """
+    start = _checked(path, (count,), dtype)
+    return np.fromfile(path, dtype, count, offset=start)
+
+
+def _checked(path: Path, shape: Shape, dtype: np.dtype) -> int:
+    """Return where the numbers of an array begin in its file.
+
+    Raises:
+        DataError: the file is missing, or has another shape, dtype or length.
+    """
+    if not path.exists():
+        raise DataError(hint(f"{path}: there is no such file", MEND))
+    with open_regular(path) as file:
+        found = array_header(str(path), file)
+        start, length = file.tell(), os.fstat(file.fileno()).st_size
+    expected = math.prod(shape) * dtype.itemsize
+    if found != (shape, False, dtype) or length != start + expected:
+        message = f"{path}: holds {found[2]} {found[0]} in {length} bytes, expected {dtype} {shape}"
+        raise DataError(hint(message, f"remove it, and {MEND}"))
+    return start
