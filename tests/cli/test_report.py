@@ -1,6 +1,7 @@
 """`xpcnn report`, and what its page says of a run."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import xpcnn
 from tests.cli.conftest import Cli
 from tests.cli.process import TINY
+from tests.pages import ROOT
 from tests.report.html import Page, check_self_contained
 from xpcnn.data import Dataset
 
@@ -84,11 +86,37 @@ def test_several_runs_lie_over_each_other(cli: Cli, run: Path) -> None:
 
 
 def test_rows_choose_what_is_looked_at(cli: Cli, run: Path) -> None:
-    page = write(cli, run, "--rows", "7,3")
+    page = write(cli, run, "--rows", "7,3", "--figures", "drawn", "--figure-format", "png")
+    assert Path("drawn/overview.png").read_bytes().startswith(b"\x89PNG")
     assert page.words.count("Grad-CAM at the last convolution") == 2
     assert page.words.index("Row 7:") < page.words.index("Row 3:")
     assert "from 0 to 354" in cli("report", run, "--rows", "355").err
     assert "'3,x' is not a list of rows such as 3,17" in cli("report", run, "--rows", "3,x").err
+
+
+PICTURE = ROOT / "examples" / "pictures" / "digits.svg"
+MOST_BYTES = 150_000
+
+
+def words(svg: str) -> list[str]:
+    """Return the words in a picture, without ticks of the axes and predictions."""
+    return re.findall(r">([a-z]+)</text>", svg)
+
+
+def test_the_figures_as_files(cli: Cli, run: Path) -> None:
+    """The README's picture is small, and is the overview of its first command."""
+    ran = cli("report", run, "--figures", "drawn")
+    names = ["overview", "curves", "confusion", "calibration", "worst"]
+    paths = [Path("drawn", f"{name}.svg") for name in names]
+    assert (ran.code, ran.out.splitlines()[1:]) == (0, [f"figure: {path}" for path in paths])
+    found = {path.stem: path.read_text(encoding="utf-8") for path in paths}
+    kept = PICTURE.read_text(encoding="utf-8")
+    assert len(kept) < MOST_BYTES
+    assert words(kept) == words(found["overview"])
+    assert {"loss", "accuracy", "epoch", "training", "validation"} <= {*words(kept)}
+    assert kept.count("<image") == found["overview"].count("<image") == 11
+    assert found["worst"].count("<image") == 10
+    assert "predicted class" in found["confusion"]
 
 
 def test_without_test_data_the_report_says_so(cli: Cli, run: Path) -> None:
@@ -96,7 +124,8 @@ def test_without_test_data_the_report_says_so(cli: Cli, run: Path) -> None:
     model = xpcnn.load(run / "model.safetensors")
     model.provenance["config"]["dataset"] = "/nowhere/data.npz"
     model.save(run / "model.safetensors")
-    page = write(cli, run)
+    page = write(cli, run, "--figures", "drawn")
+    assert {path.stem for path in Path("drawn").iterdir()} == {"overview", "curves"}
     assert "Without test data: /nowhere/data.npz" in page.words
     assert "ends at" in page.words
     assert "Filters of the first convolution" in page.words
@@ -172,7 +201,9 @@ def test_rows_of_features_have_a_report_without_pictures(cli: Cli) -> None:
     network = ("--set", 'layers=[{type="Flatten"}, {type="Dense", units=3}]')
     ran = cli("train", "--dataset", "d.npz", "--epochs", "1", "--out", "run", "--quiet", *network)
     assert ran.code == 0, ran.err
-    page = write(cli, "run")
+    page = write(cli, "run", "--figures", "drawn")
+    assert not Path("drawn/worst.svg").exists()
+    assert "<image" not in Path("drawn/overview.svg").read_text()
     assert "probability of the true class" in page.words
     assert "Grad-CAM" not in page.words
     assert not page.pictures

@@ -1,5 +1,7 @@
 """`xpcnn report`: what there is to see of a run, or of several, as one page."""
 
+from typing import Literal
+
 import click
 
 from xpcnn.cli.options import data_options, json_option, library_options, option
@@ -19,6 +21,20 @@ from xpcnn.cli.options import data_options, json_option, library_options, option
     text="Samples to look inside the network with, by row: 3,17. By default some of the first "
     "classes, and those of the highest loss.",
 )
+@option(
+    "--figures",
+    metavar="FOLDER",
+    text="Also write the figures of runs as files: overview (curves and predictions), curves, "
+    "confusion, calibration, worst. The overview shows the samples of --rows, or by default the "
+    "first of each class and the first that is predicted wrongly.",
+)
+@option(
+    "--figure-format",
+    type=click.Choice(["svg", "png"]),
+    default="svg",
+    show_default=True,
+    text="Format of these files: SVG for pages, on a transparent ground; PNG on a white one.",
+)
 @data_options
 @library_options
 @json_option
@@ -26,6 +42,8 @@ def command(
     runs: tuple[str, ...],
     out: str | None,
     rows: str | None,
+    figures: str | None,
+    figure_format: Literal["svg", "png"],
     dataset: str | None,
     data_dir: str | None,
     part: str | None,
@@ -45,12 +63,16 @@ def command(
     Without the test data at hand, the report says so, and shows what needs none. Needs
     pip install 'xpcnn[report]'.
     """
+    from pathlib import Path
+
     from xpcnn.cli.data_parts import DataFlags
     from xpcnn.cli.options import sizes
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.cli.reporting import write_report
+    from xpcnn.cli.reporting import Figures, write_report
 
     chosen = () if rows is None else sizes(rows, "rows such as 3,17")
     choice = DataFlags(dataset, data_dir, part)
-    written = write_report(runs, out, choice, chosen, backend, device)
-    answer(to_json(written) if as_json else f"report: {written['report']}")
+    asked = None if figures is None else Figures(Path(figures), figure_format)
+    written = write_report(runs, out, choice, chosen, backend, device, asked)
+    lines = [f"report: {written['report']}", *(f"figure: {path}" for path in written["figures"])]
+    answer(to_json(written) if as_json else "\n".join(lines))

@@ -4,13 +4,14 @@ import itertools
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from xpcnn.cli.data_parts import DataFlags, Part, open_part
 from xpcnn.cli.opening import open_model
 from xpcnn.cli.output import say
 from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
 from xpcnn.io.atomic import write_bytes
+from xpcnn.report.figure_files import write_figures
 from xpcnn.report.report_page import report
 from xpcnn.report.reported_run import Run
 from xpcnn.report.search import search_page, search_parts
@@ -21,6 +22,13 @@ from xpcnn.runs.search import is_search
 FILE = "report.html"
 
 
+class Figures(NamedTuple):
+    """Where to write the figures of a report as files, and in which format."""
+
+    folder: Path
+    form: Literal["svg", "png"]
+
+
 def write_report(
     folders: Sequence[str],
     out: str | None = None,
@@ -28,12 +36,13 @@ def write_report(
     rows: Sequence[int] = (),
     backend: str = "numpy",
     device: str | None = None,
+    figures: Figures | None = None,
 ) -> dict[str, Any]:
     """Write the page and return what `xpcnn report --json` prints.
 
     folders: of the runs; the first is shown in detail. A folder of folds stands for its folds, that
     of a search for the table of its trials. Test data that were not asked for and cannot be read
-    are left out, with a note.
+    are left out, with a note. figures: where to write figures as files too; None for nowhere.
 
     Raises:
         XpcnnError: a folder holds no run with a model, the data that were asked for cannot be read
@@ -44,8 +53,8 @@ def write_report(
     default = Path(folders[0]) / FILE if len(folders) == 1 else Path(FILE)
     path = default if out is None else Path(out)
     if not runs:
-        if rows or choice not in (None, DataFlags()) or len(searches) > 1:
-            message = "a search is shown alone, and has no data"
+        if rows or figures or choice not in (None, DataFlags()) or len(searches) > 1:
+            message = "a search is shown alone, without data and files of figures"
             raise ConfigError(hint(message, f"xpcnn report {folders[0]}, or a run beside it"))
         return _written(path, search_page(*searches[0]))
     images, notes = _data(runs[0], choice or DataFlags())
@@ -60,11 +69,18 @@ def write_report(
     data, part = (None, "test") if images is None else images
     parts = [search_parts(*search) for search in searches]
     page = report(runs, data, part, rows=rows, notes=notes, searches=parts)
-    return _written(path, page, [run.name for run in runs], 0 if data is None else len(data), notes)
+    names, samples = [run.name for run in runs], 0 if data is None else len(data)
+    files = [] if figures is None else write_figures(figures.folder, runs, data, rows, figures.form)
+    return _written(path, page, names, samples, notes, files)
 
 
 def _written(
-    path: Path, page: str, runs: Sequence[str] = (), samples: int = 0, notes: Sequence[str] = ()
+    path: Path,
+    page: str,
+    runs: Sequence[str] = (),
+    samples: int = 0,
+    notes: Sequence[str] = (),
+    figures: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Write a page; return what is printed about it."""
     content = page.encode()
@@ -75,6 +91,7 @@ def _written(
         "runs": list(runs),
         "samples": samples,
         "notes": list(notes),
+        "figures": list(map(str, figures)),
     }
 
 

@@ -1,9 +1,9 @@
 """Figures of plain numbers, drawn by matplotlib: `pip install 'xpcnn[report]'`.
 
 `curves` draws what changes over epochs, `matrix` a confusion matrix, `calibration` a reliability
-diagram, `canvas` is what they are drawn on. Nothing here knows a network; no global state of
-matplotlib is used or changed. Colours are legible on white and on dark pages, and the ground is
-transparent.
+diagram, `samples` pictures with predictions; `canvas` is what they are drawn on. Nothing here knows
+a network; no global state of matplotlib is used or changed. Colours are legible on white and on
+dark pages, and the ground is transparent.
 """
 
 from importlib.util import find_spec

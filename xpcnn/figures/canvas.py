@@ -3,8 +3,8 @@
 import re
 import warnings
 from html import escape
-from io import StringIO
-from typing import Any
+from io import BytesIO
+from typing import Any, Literal
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -37,7 +37,7 @@ class Canvas(Figure):
     """A figure of matplotlib that a notebook shows by itself, as SVG."""
 
     def _repr_svg_(self) -> str:
-        return _written(self)
+        return content_of(self, "svg").decode()
 
 
 def plain(text: str) -> str:
@@ -61,7 +61,7 @@ def svg(figure: Figure, label: str) -> str:
     The element is as wide as its place, its grey is the page's `--muted`, and a screen reader reads
     `label`. It holds no address of the network, no script, and no id that nothing refers to.
     """
-    text = _written(figure)
+    text = content_of(figure, "svg").decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*"', "<g", text)
@@ -73,9 +73,11 @@ def svg(figure: Figure, label: str) -> str:
     return text.replace(GREY, "var(--muted)").strip()
 
 
-def _written(figure: Figure) -> str:
-    file = StringIO()
+def content_of(figure: Figure, form: Literal["svg", "png"]) -> bytes:
+    """Return the content of a file with a figure: SVG on a transparent ground, or PNG on white."""
+    file = BytesIO()
+    how = {"metadata": {"Date": None}} if form == "svg" else {"dpi": 200, "facecolor": "white"}
     with style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # the reader's font draws the text
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.savefig(file, format=form, **how)
     return file.getvalue()

@@ -42,7 +42,7 @@ def training_curves(runs: Mapping[str, Figures]) -> Canvas:
     with style():
         figure = blank(12, 3.4 * rows)
         for place, name in enumerate(names, 1):
-            _draw(figure.add_subplot(rows, _IN_A_ROW, place), runs, name)
+            draw_curve(figure.add_subplot(rows, _IN_A_ROW, place), runs, name)
     return figure
 
 
@@ -56,12 +56,12 @@ def training_curve(runs: Mapping[str, Figures], name: str) -> Canvas:
     """Return one curve of each training, by a name of `curves_of`, such as "loss"."""
     with style():
         figure = blank(5.4, 3.4)
-        _draw(figure.subplots(), runs, name)
+        draw_curve(figure.subplots(), runs, name)
     return figure
 
 
-def _draw(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
-    """Draw a curve of each run: one run in two colours, several in a colour each."""
+def draw_curve(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
+    """Draw a curve of each run on axes: one run in two colours, several in a colour each."""
     keys = curves_of(runs)[name]
     axes.set(xlabel="epoch", ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -92,4 +92,4 @@ def _draw(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
                 markersize=3.5,
             )
     if len(axes.lines) > 1:
-        axes.legend(fontsize=10)
+        axes.legend(fontsize="small")
