@@ -1,7 +1,7 @@
 """Samples with their predicted classes; and with the curves of the training: a run at a glance."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy
@@ -60,13 +60,14 @@ def _draw_curves(places: Sequence[Axes], run: Figures) -> None:
         legend.remove()  # that of the accuracy says the same
 
 
-def _draw_samples(places: Sequence[Axes], samples: Sequence[Sample], width: float) -> None:
+def _draw_samples(places: Iterable[Axes], samples: Sequence[Sample], width: float) -> None:
     """Draw each sample below the class that the model predicts.
 
     A wrong class is red, and the true one follows it in parentheses.
 
     places: axes, at least as many as samples. width: inches for each.
     """
+    places = list(places)
     for axes in places:
         axes.set_axis_off()
     for axes, sample in zip(places, samples, strict=False):
