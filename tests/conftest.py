@@ -4,6 +4,7 @@
 A library that cannot be used here skips the test by its name, with the reason.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -35,6 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # else every process that a test starts compiles the package anew, in half a second
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if config.getoption("--no-kernels"):
         backend._kernels = NoKernels()
 

@@ -11,9 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 ONE_BY_ONE = (
     "tests/bench/test_bench.py",
     "tests/cli/test_interrupt.py",
-    "tests/cli/test_resume.py",
     "tests/compiled/test_library.py",
-    "tests/compiled/test_sanitized.py",
     "tests/compiled/test_threads.py",
     "tests/data/test_pictures.py",
     "tests/examples/test_figures.py",

@@ -17,7 +17,7 @@ TINY = ("--limit", "600", "--epochs", "2")
 def environment(**variables: str) -> dict[str, str]:
     """Return an environment in which this checkout is found, with further variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XPCNN_")}
-    return kept | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | variables
+    return kept | {"PYTHONPATH": str(ROOT)} | variables
 
 
 def start(

@@ -27,27 +27,47 @@ RUN = ("train", "--limit", "300", "--epochs", "3", "--batch-size", "32", "--augm
 OFTEN = ("--checkpoint-steps", "2", "--validate-every", "4")
 
 
-def digest(folder: str) -> str:
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run from its start to its end."""
+    folder = tmp_path_factory.mktemp("runs") / "straight"
+    assert run(*RUN, *OFTEN, "--out", folder)[0] == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the same run, killed between its first validation and its end."""
+    folder = tmp_path_factory.mktemp("runs") / "killed"
+    process = start(*RUN, *OFTEN, "--out", folder)
+    wait_for(process, folder / "metrics.jsonl", 3)
+    process.kill()
+    process.communicate()
+    assert not (folder / "model.safetensors").exists()
+    return folder
+
+
+@pytest.fixture
+def broken_off(killed: Path) -> Path:
+    """Return a copy of the killed run, to change: the folder `run`."""
+    return Path(shutil.copytree(killed, "run"))
+
+
+def digest(folder: str | Path) -> str:
     """Return the SHA-256 of a run's model; all runs compared are processes of their own."""
     return hashlib.sha256(Path(folder, "model.safetensors").read_bytes()).hexdigest()
 
 
-def test_a_killed_run_ends_as_if_nothing_had_happened() -> None:
+def test_a_killed_run_ends_as_if_nothing_had_happened(straight: Path, broken_off: Path) -> None:
     """tests/kill_check.py does this fifty times, with more that could go wrong."""
-    assert run(*RUN, *OFTEN, "--out", "straight")[0] == 0
-    process = start(*RUN, *OFTEN, "--out", "killed")
-    wait_for(process, Path("killed/metrics.jsonl"), 3)
-    process.kill()
-    process.communicate()
-    assert not Path("killed/model.safetensors").exists()
-    code, out, err = run("resume", "killed", "--json")
+    code, out, err = run("resume", broken_off, "--json")
     assert code == 0
     assert "note: resumed after update " in err
-    assert digest("straight") == digest("killed")
+    assert digest(straight) == digest(broken_off)
     figures = [
         [{k: v for k, v in json.loads(line).items() if "second" not in k} for line in lines]
         for lines in (
-            Path(name, "metrics.jsonl").read_text().splitlines() for name in ("straight", "killed")
+            (folder / "metrics.jsonl").read_text().splitlines() for folder in (straight, broken_off)
         )
     ]
     assert figures[0] == figures[1]
@@ -111,12 +131,8 @@ def test_a_limit_that_is_wrong(cli: Cli) -> None:
     )
 
 
-def test_a_run_with_other_data_is_refused(cli: Cli) -> None:
-    process = start(*RUN, *OFTEN, "--out", "run")
-    wait_for(process, Path("run/metrics.jsonl"), 2)
-    process.kill()
-    process.communicate()
-    config = Path("run/config.toml")
+def test_a_run_with_other_data_is_refused(cli: Cli, broken_off: Path) -> None:
+    config = broken_off / "config.toml"
     config.write_text(config.read_text().replace("limit = 300", "limit = 299"))
     ran = cli("resume", "run")
     assert ran.code == 1
@@ -133,13 +149,8 @@ def limited(size: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
-def test_a_full_disk_loses_nothing() -> None:
+def test_a_full_disk_loses_nothing(straight: Path, broken_off: Path) -> None:
     """Checkpoints that do not fit are said and the run goes on; what is there is untouched."""
-    assert run(*RUN, *OFTEN, "--out", "straight")[0] == 0
-    process = start(*RUN, *OFTEN, "--out", "run")
-    wait_for(process, Path("run/metrics.jsonl"), 3)
-    process.kill()
-    process.communicate()
     kept = {path: path.read_bytes() for path in Path("run/checkpoints").glob("step-*")}
     ran = limited(20_000, "resume", "run")
     assert ran.returncode == 1
@@ -147,7 +158,7 @@ def test_a_full_disk_loses_nothing() -> None:
     assert "run/model.safetensors cannot be written: File too large\nTry: a higher" in ran.stderr
     assert {path: path.read_bytes() for path in Path("run/checkpoints").glob("[!.]*")} == kept
     assert run("resume", "run")[0] == 0
-    assert digest("straight") == digest("run")
+    assert digest(straight) == digest(broken_off)
 
 
 def test_replay_of_a_run_that_diverged(cli: Cli) -> None:
@@ -233,11 +244,8 @@ def test_a_run_out_of_time_goes_on_with_more(cli: Cli) -> None:
     assert all((weights[0][name] == x).all() for name, x in weights[1].items())
 
 
+@pytest.mark.usefixtures("broken_off")
 def test_the_environment_is_not_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    process = start(*RUN, *OFTEN, "--out", "run")
-    wait_for(process, Path("run/metrics.jsonl"), 2)
-    process.kill()
-    process.communicate()
     monkeypatch.setenv("XPCNN_MAX_SECONDS", "1e-9")
     monkeypatch.setenv("XPCNN_QUIET", "1")
     ran = cli("resume", "run")
@@ -246,11 +254,8 @@ def test_the_environment_is_not_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     assert "seconds are over" not in ran.err
 
 
+@pytest.mark.usefixtures("broken_off")
 def test_a_damaged_model_of_a_broken_off_run_stops_nothing(cli: Cli) -> None:
-    process = start(*RUN, *OFTEN, "--out", "run")
-    wait_for(process, Path("run/metrics.jsonl"), 3)
-    process.kill()
-    process.communicate()
     Path("run/model.safetensors").write_bytes(b"half")
     ran = cli("resume", "run")
     assert ran.code == 0

@@ -105,7 +105,7 @@ def test_a_compiler_that_makes_no_library(
 
 
 def test_the_processor_to_compile_for(
-    compiler: None, cache: Path, monkeypatch: pytest.MonkeyPatch
+    compiler: None, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XPCNN_MARCH", "pentium-9")
     assert not found()[0]
@@ -113,6 +113,7 @@ def test_the_processor_to_compile_for(
     assert "pentium-9" in found()[1]
     if platform.machine() != "x86_64":
         return
+    monkeypatch.setenv("XPCNN_COMPILER", script(tmp_path / "cc", 'exec cc "$@" -O0'))  # quickly
     monkeypatch.setenv("XPCNN_MARCH", "x86-64")
     assert found()[1].startswith("in C, compiled by ")
     assert found()[1].endswith(" for x86-64 (SSE2)")
@@ -295,6 +296,7 @@ def test_a_compiler_that_hangs(
     cc = counting(tmp_path / "cc", f"sleep 60 & echo $! > {tmp_path}/child; wait")
     monkeypatch.setenv("XPCNN_COMPILER", cc)
     monkeypatch.setattr(build, "SECONDS", 0.5)
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     late = f"{FAILED}{cc} took longer than 0 seconds"
     assert found() == (False, late)
     child = int((tmp_path / "child").read_text())
@@ -308,6 +310,16 @@ def test_a_compiler_that_hangs(
     monkeypatch.setattr(build, "PAUSE", 0.0)
     script(tmp_path / "cc", quick)
     monkeypatch.setattr(build, "SECONDS", 60.0)
+    assert found()[0]
+
+
+@needs_sh
+def test_a_compiler_on_a_busy_machine_has_more_time(
+    quick: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library.build, "SECONDS", 0.1)
+    monkeypatch.setattr(os, "getloadavg", lambda: (1000.0 * (os.cpu_count() or 1), 0.0, 0.0))
+    monkeypatch.setenv("XPCNN_COMPILER", script(tmp_path / "cc", "sleep 0.2", quick))
     assert found()[0]
 
 

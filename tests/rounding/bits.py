@@ -50,9 +50,13 @@ def roundings(count: int) -> float:
 
 def quantum(x: Host) -> float:
     """Return a power of two of which all numbers are multiples, 0 for none that is not tiny."""
-    if not (x * 2.0**15 % 1 == 0).all():
+    if not (numpy.isfinite(x).all() and is_whole(x * 2.0**15)):
         return 0.0
-    return next(2.0**-s for s in range(16) if (x * 2.0**s % 1 == 0).all())
+    return next(2.0**-s for s in range(16) if is_whole(x * 2.0**s))
+
+
+def is_whole(x: Host) -> bool:
+    return bool((numpy.rint(x) == x).all())
 
 
 def is_summed_exactly(magnitude: Host, step: float) -> bool:
