@@ -11,7 +11,7 @@ import pytest
 import xpcnn
 from xpcnn.data.parquet_index import index_of
 from xpcnn.data.stream import Stream
-from xpcnn.errors import DataError
+from xpcnn.errors import DataError, LabelError
 
 image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 arrow: Any = pytest.importorskip("pyarrow", reason="PyArrow is not installed")
@@ -51,6 +51,32 @@ def test_pictures_labels_and_names_of_classes(tmp_path: Path) -> None:
     assert isinstance(train.images, Stream)
     assert train.images[:][:, 0, 0, 0].tolist() == [1, 2, 3]
     assert (xpcnn.data.load(tmp_path)[1].images == test.images[:]).all()
+
+
+def test_files_that_differ(tmp_path: Path) -> None:
+    first = written(tmp_path / "train-0.parquet", [1, 2, 3], [1, 0, 1], ["cat", "dog"])
+    table = parquet.read_table(written(tmp_path / "test-0.parquet", [4, 5], [0, 1]))
+    parquet.write_table(table.rename_columns(["img", "label"]), tmp_path / "test-0.parquet")
+    train, test = xpcnn.data.load(tmp_path)
+    assert (train.classes, test.images[:, 0, 0, 0].tolist()) == (("cat", "dog"), [4, 5])
+    written(tmp_path / "test-0.parquet", [4, 5], [0, 1], ["dog", "cat"])
+    with pytest.raises(LabelError, match=f"{first.name}: the names of its classes, or their order"):
+        xpcnn.data.load(tmp_path)
+
+
+def test_many_rows_in_few_bytes(tmp_path: Path) -> None:
+    path, large = tmp_path / "x.parquet", png(7) + bytes(900_000)
+    values = arrow.DictionaryArray.from_arrays([0] * 3000, arrow.array([large]))
+    labels = arrow.array(numpy.arange(3000) % 2)
+    parquet.write_table(arrow.table({"image": values, "label": labels}), path, store_schema=False)
+    index, _, _ = index_of(path)
+    before = arrow.total_allocated_bytes()
+    assert index.file(2999).content == large
+    assert arrow.total_allocated_bytes() - before < 10_000_000  # not 2.7 GB
+    few = arrow.table({"image": values.take([0] * 500_000), "label": labels.take([0] * 500_000)})
+    parquet.write_table(few, path, store_schema=False)
+    with pytest.raises(DataError, match="says that it has 500000 rows in"):
+        index_of(path)
 
 
 def test_labels_without_names(tmp_path: Path) -> None:

@@ -35,13 +35,14 @@ _PICTURES, _LABELS = ("image", "img", "picture"), ("label", "labels", "fine_labe
 class ParquetIndex:
     """The pictures in Parquet files; see `stream.Index`.
 
-    groups: of each row, the file and the group in it and the place in the group, int64 (n, 3).
+    columns: of the bytes of pictures, one for each file, such as image.bytes. groups: of each row,
+    the file and the group in it and the place in the group, int64 (n, 3).
     """
 
     def __init__(
-        self, paths: Sequence[Path], column: str, groups: np.ndarray, labels: np.ndarray
+        self, paths: Sequence[Path], columns: Sequence[str], groups: np.ndarray, labels: np.ndarray
     ) -> None:
-        self.paths, self.column, self.groups, self.labels = paths, column, groups, labels
+        self.paths, self.columns, self.groups, self.labels = paths, columns, groups, labels
         self.words = PackedNames(f"{paths[f].name}/{g}/{i}" for f, g, i in groups.tolist()).words
         self._kept: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = threading.Lock()
@@ -50,7 +51,7 @@ class ParquetIndex:
         file, group, place = self.groups[row].tolist()
         with self._lock:  # the threads that wait are likely to want the same group
             if (file, group) not in self._kept:
-                self._kept[file, group] = _group(self.paths[file], group, self.column)
+                self._kept[file, group] = _group(self.paths[file], group, self.columns[file])
                 if len(self._kept) > _GROUPS:
                     self._kept.popitem(last=False)
             pictures = self._kept[file, group]
@@ -71,7 +72,8 @@ def index_of(path: Path) -> tuple[ParquetIndex, dict[Name, np.ndarray], tuple[st
     """
     paths = files_in(path, ENDING)
     parts = parts_by_name(paths)
-    column, classes = "", None
+    columns: list[str] = []
+    classes: tuple[str, ...] | None = None
     groups: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     rows: dict[Name, list[np.ndarray]] = {}
@@ -79,7 +81,16 @@ def index_of(path: Path) -> tuple[ParquetIndex, dict[Name, np.ndarray], tuple[st
     for i, (one, part) in enumerate(zip(paths, parts, strict=True)):
         with _opened(one) as file:
             column, label = _columns(one, file.schema_arrow.names)
-            classes = classes or _classes(file.schema_arrow.metadata or {}, label)
+            columns.append(_bytes(one, column, file.metadata.schema))
+            names = _classes(file.schema_arrow.metadata or {}, label)
+            if None not in (names, classes) and names != classes:
+                message = f"{one}: the names of its classes, or their order, are not those of "
+                raise LabelError(hint(message + paths[i - 1].name, "files of one data set"))
+            classes = names or classes
+            bytes_ = one.stat().st_size
+            if file.metadata.num_rows > bytes_:  # each has a picture
+                message = f"{one}: says that it has {file.metadata.num_rows} rows in {bytes_} bytes"
+                raise DataError(hint(message, _FORM))
             for group in range(file.num_row_groups):
                 if file.metadata.row_group(group).total_byte_size > _MOST_GROUP:
                     message = f"{one}: a group of its rows has more than {_MOST_GROUP} bytes"
@@ -93,13 +104,16 @@ def index_of(path: Path) -> tuple[ParquetIndex, dict[Name, np.ndarray], tuple[st
                 count += len(own)
     if "train" not in rows:
         raise DataError(hint(f"{path}: has no rows of a training part", _FORM))
-    index = ParquetIndex(paths, column, np.concatenate(groups), np.concatenate(labels))
+    index = ParquetIndex(paths, columns, np.concatenate(groups), np.concatenate(labels))
     return index, {part: np.concatenate(own) for part, own in rows.items()}, classes
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open a Parquet file; name it in what goes wrong."""
+def _opened(path: Path, repeated: Sequence[str] = ()) -> Iterator[Any]:
+    """Open a Parquet file; name it in what goes wrong.
+
+    repeated: columns whose equal values share memory when they are read, as they do in the file.
+    """
     try:
         import pyarrow
         from pyarrow import parquet
@@ -107,11 +121,14 @@ def _opened(path: Path) -> Iterator[Any]:
         message = "reading Parquet files needs PyArrow, which is not installed"
         raise DataError(hint(message, "pip install 'xpcnn[parquet]'")) from error
     try:
-        with open_regular(path) as source, parquet.ParquetFile(source) as file:
+        with (
+            open_regular(path) as source,
+            parquet.ParquetFile(source, read_dictionary=repeated) as file,
+        ):
             yield file
     except (DataError, LabelError):
         raise
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
         reason = str(error).partition("\n")[0][:200]
         message = f"{path}: is no Parquet file, or damaged: {reason}"
         raise DataError(hint(message, _FORM)) from error
@@ -119,7 +136,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _group(path: Path, group: int, column: str) -> Any:
     """Return the bytes of the pictures in a group of rows, as an array of PyArrow's."""
-    with _opened(path) as file:
+    with _opened(path, [column]) as file:
         pictures = file.read_row_group(group, [column]).column(0).combine_chunks()
         if hasattr(pictures, "chunk"):
             pictures = pictures.chunk(0)
@@ -134,6 +151,15 @@ def _columns(path: Path, names: Sequence[str]) -> tuple[str, str]:
         message = f"{path}: has the columns {listing}, expected image and label"
         raise DataError(hint(message, _FORM))
     return found[0], found[1]
+
+
+def _bytes(path: Path, column: str, schema: Any) -> str:
+    """Return the column of the bytes of pictures: one of its own, or a part of `column`."""
+    there = {schema.column(i).path for i in range(len(schema))}
+    for name in (f"{column}.bytes", column):
+        if name in there:
+            return name
+    raise DataError(hint(f"{path}: the column {column} has no bytes", _FORM))
 
 
 def _labels(path: Path, column: Any) -> np.ndarray:
