@@ -59,12 +59,13 @@ EXPORT long xpcnn_batch_norm_inference(const float *x, const float *gamma, const
     return run_pieces(inference, &p, channels, threads);
 }
 
-static long backward(void *arguments, long c)
+static long backward(void *arguments, long i)
 {
     const Arguments *p = arguments;
-    long m = p->m;
-    norm_gradient(p->x + c * m, p->dy + c * m, m, p->gamma ? p->gamma[c] : 1, p->mean[c], p->var[c], p->eps,
-                  p->y ? p->y + c * m : 0, p->sum_dy + c, p->sum_dy_xhat + c);
+    float root = sqrtf(p->var[i] + p->eps);
+    Channel c = {.x = p->x + i * p->m, .dy = p->dy + i * p->m, .dx = p->y ? p->y + i * p->m : 0,
+                 .mean = p->mean[i], .slope = (p->gamma ? p->gamma[i] : 1) / root};
+    norm_gradient(NOTHING, &c, p->m, 1 / root, p->sum_dy + i, p->sum_dy_xhat + i);
     return 0;
 }
 

@@ -21,7 +21,10 @@ PACKAGE = "xpcnn.backends.numpy_kernels.compiled"
 compiled: Any = import_module(PACKAGE)
 library: Any = import_module(f"{PACKAGE}.shared_library")
 pointwise: Any = import_module(f"{PACKAGE}.pointwise")
-ROOMS = ("conv", "linear", "loss", "norm", "optimizer", "pointwise", "pool", "sampling", "winograd")
+ROOMS = (
+    *("addition", "conv", "linear", "loss", "norm", "optimizer", "pointwise", "pool", "sampling"),
+    "winograd",
+)
 CALLERS = [import_module(f"{PACKAGE}.{name}") for name in ROOMS]
 
 BATCHES = (1, 3, 7, 8, 9, 16, 17, 64, 65)  # around the numbers in a vector: 8 or 16

@@ -86,6 +86,23 @@ def test_with_relu_and_pooling_the_same_bits_as_one_by_one(n: int, pool: Any) ->
         numpy.testing.assert_array_equal(got, want, strict=True)
 
 
+@pytest.mark.parametrize("n", [1, 16, 19])
+def test_with_a_sum_and_relu_the_same_bits_as_one_by_one(n: int) -> None:
+    rng = numpy.random.default_rng(n)
+    x, added = whole(rng, n, 3, 7, 5), whole(rng, 7, n, 5, 3).transpose(1, 3, 0, 2)
+    x[0, 0, 2, 3] = numpy.nan  # in one channel of three
+    gamma, beta, dy = whole(rng, 3), whole(rng, 3), whole(rng, n, 3, 7, 5)
+    with guarded(), cut(1, 3):
+        outputs, pullback = compiled.KERNELS["batch_norm_add_relu"](x, gamma, beta, added)
+        gradients = pullback(dy)
+    (y, mean, var), norm_back = compiled.KERNELS["batch_norm"](x, gamma, beta)
+    y, relu_back = compiled.KERNELS["relu"](y + added)
+    (dadded,) = relu_back(dy)
+    wanted = (y, mean, var, *norm_back(dadded), dadded)
+    for got, want in zip((*outputs, *gradients), wanted, strict=True):
+        numpy.testing.assert_array_equal(got, want, strict=True)
+
+
 CHAIN = 2048 // 32 + 31
 """Additions in float32 one after another: 32 sums of 2048 numbers, then all in double."""
 

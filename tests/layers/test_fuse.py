@@ -18,6 +18,7 @@ from xpcnn.layers import (
     MaxPool2D,
     ReLU,
     ReLU6,
+    Residual,
     Sequential,
 )
 from xpcnn.layers.fuse import IN_INFERENCE, IN_TRAINING, fusion
@@ -38,6 +39,9 @@ CONV, POOL = Conv2D(5, 3, padding=1), MaxPool2D(2)
         ([BatchNorm(), ReLU(), POOL], 3),
         ([BatchNorm(), ReLU(), MaxPool2D(3, stride=2)], 2),
         ([BatchNorm(), POOL], 0),
+        ([Residual(CONV), ReLU()], 2),
+        ([Residual(Sequential([CONV, BatchNorm()])), ReLU()], 2),
+        ([Residual(CONV), ReLU6()], 0),
         ([CONV, BatchNorm(), ReLU()], 0),
         ([DepthwiseConv2D(3), ReLU(), POOL], 3),
         ([CONV, POOL], 0),
@@ -112,6 +116,49 @@ def test_batch_norm_with_what_follows(lib: Lib, context: Context, frozen: tuple[
         dx, grads = back(y)
         assert list(grads) == list(after) == list(params)
         results.append([y, dx, *flatten(grads).values(), *flatten(after).values()])
+    for fused, alone in zip(*results, strict=True):
+        assert_same(fused, lib.to_host(alone), lib, "fused")
+
+
+PROJECTION = Sequential([Conv2D(3, 1, stride=2, bias=False), BatchNorm()])
+
+
+@pytest.mark.parametrize("context", [Context(training=True, grad=True), Context(grad=True)])
+@pytest.mark.parametrize("frozen", [(), ("layers.0.body.layers.1", "layers.2.body.layers.3")])
+def test_residual_connections_with_the_relu_after_them(
+    lib: Lib, context: Context, frozen: tuple[str, ...]
+) -> None:
+    bodies: tuple[Layer, ...] = (
+        Sequential([Conv2D(2, 3, padding=1), BatchNorm()]),
+        Sequential(
+            [Conv2D(4, 3, padding=1), BatchNorm(), Conv2D(3, 2, stride=2), BatchNorm(eps=0.5)]
+        ),
+        Conv2D(3, 1),
+        Sequential([Conv2D(3, 1), BatchNorm()], fuse=False),
+    )
+    shortcuts: tuple[Layer | None, ...] = (None, PROJECTION, None, Conv2D(3, 1))
+    layers: list[Layer] = []
+    for body, shortcut in zip(bodies, shortcuts, strict=True):
+        layers += [Residual(body, shortcut), ReLU()]
+    rng = numpy.random.default_rng(0)
+    x = lib.asarray(rng.integers(-3, 4, (4, 2, 6, 6)) / 4)
+    results: list[list[Array]] = []
+    for fuse in (True, False):
+        network = Sequential(layers, fuse=fuse)
+        params, buffers, _ = network.init((2, 6, 6), Draw(0))
+        params, buffers = (
+            map_tree(tree, lambda p: lib.asarray(p.astype("float64"))) for tree in (params, buffers)
+        )
+        y, after, back = network.forward(
+            params, buffers, x, context._replace(frozen=frozenset(frozen))
+        )
+        dx, grads = back(y)
+        assert list(flatten(grads)) == list(flatten(params))
+        assert list(flatten(after)) == list(flatten(buffers))
+        results.append([y, dx, *flatten(grads).values(), *flatten(after).values()])
+        without_dx, same = back(y, want_dx=False)
+        assert without_dx is None
+        assert list(flatten(same)) == list(flatten(params))
     for fused, alone in zip(*results, strict=True):
         assert_same(fused, lib.to_host(alone), lib, "fused")
 

@@ -84,6 +84,8 @@ CALLS = [
     call("batch_norm_relu", IMAGES, POSITIVE, VECTOR, pool=2),
     call("batch_norm_relu", IMAGES, None, VECTOR),
     call("batch_norm_relu", ROWS, None, None),
+    call("batch_norm_add_relu", IMAGES, POSITIVE, VECTOR, values(2, 4, 5, 6)),
+    call("batch_norm_add_relu", ROWS, None, None, values(3, 4)),
     call(
         "batch_norm_inference",
         *(IMAGES, POSITIVE, VECTOR, VECTOR, POSITIVE),
@@ -96,6 +98,8 @@ CALLS = [
     call("upsample2d", IMAGES, size=(10, 12)),
     call("upsample2d", IMAGES, size=(7, 4), mode="bilinear"),
     call("dropout", ROWS, PROBABILITIES.astype("float32"), learnt=(True, False), rate=0.5),
+    call("add", IMAGES, values(2, 4, 5, 6)),
+    call("add_relu", IMAGES, values(2, 4, 5, 6) + 0.01),
     call("multiply", IMAGES, values(2, 4, 1, 1)),
     call("multiply", ROWS, values(3, 4)),
     call("relu", IMAGES),

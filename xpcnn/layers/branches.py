@@ -1,6 +1,6 @@
 """Containers of layers side by side, whose outputs are added, multiplied or concatenated."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -63,18 +63,33 @@ class Residual(TwoBranches):
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        outputs, new_buffers, pullbacks = forward_children(self, params, buffers, x, ctx)
-        around = outputs[1] if self.shortcut is not None else x
-        self._check(outputs[0].shape, around.shape)
-        y = outputs[0] + around
+        y, around, new_buffers, backward = self.both(params, buffers, x, ctx)
+        y, _ = ops.add(y, around)
         if not ctx.grad:
             return y, new_buffers, no_gradient
 
-        def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
-            direct = dy if self.shortcut is None else None
-            return backward_children(pullbacks, [dy] * len(outputs), want_dx, direct)
+        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            return backward(dy, dy, want_dx)
 
-        return y, new_buffers, backward
+        return y, new_buffers, pullback
+
+    def both(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Array, Params, Callable[[Array, Array, bool], tuple[Array | None, Params]]]:
+        """Return the outputs of the body and around it, new buffers, and the backward pass.
+
+        It takes the gradients of the two outputs and `want_dx`.
+        """
+        outputs, new_buffers, pullbacks = forward_children(self, params, buffers, x, ctx)
+        around = outputs[1] if self.shortcut is not None else x
+        self._check(outputs[0].shape, around.shape)
+
+        def backward(dbody: Array, daround: Array, want_dx: bool) -> tuple[Array | None, Params]:
+            if self.shortcut is None:
+                return backward_children(pullbacks, [dbody], want_dx, daround)
+            return backward_children(pullbacks, [dbody, daround], want_dx)
+
+        return outputs[0], around, new_buffers, backward
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
+from xpcnn import ops
 from xpcnn.errors import ConfigError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer
@@ -91,7 +92,7 @@ def backward_children(
     for (name, pullback), dy in zip(pullbacks.items(), dys, strict=True):
         part, grads[name] = pullback(dy, want_dx)
         if want_dx:
-            dx = part if dx is None else dx + part
+            dx = part if dx is None else ops.add(part, dx)[0]
     return (dx if want_dx else None), grads
 
 

@@ -66,6 +66,13 @@ class Sequential:
         for i, layer in enumerate(self.layers):
             yield f"layers.{i}", layer
 
+    def before_last(self) -> "tuple[Sequential, str, Layer] | None":
+        """Return the layers before the last, its name and itself; None if nothing may be fused."""
+        if type(self) is not Sequential or not self.fuse or len(self.layers) < 2:
+            return None
+        *_, (name, last) = self.children()
+        return Sequential(self.layers[:-1]), name, last
+
     @cached_property
     def _stages(self) -> list[Stage]:
         return self._staged(IN_TRAINING)

@@ -5,11 +5,13 @@ gradients keep their paths.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
 from xpcnn import ops
 from xpcnn.layers.activation import ReLU
 from xpcnn.layers.base import Context, Layer, no_gradient
+from xpcnn.layers.branches import Residual
 from xpcnn.layers.conv import Conv2D, Convolution, DepthwiseConv2D
 from xpcnn.layers.norm import BatchNorm
 from xpcnn.layers.pool import MaxPool2D
@@ -88,6 +90,59 @@ def norm_relu_pool(norm: BatchNorm, relu: ReLU, pool: MaxPool2D | None = None) -
     return run
 
 
+def residual_relu(residual: Residual, relu: ReLU) -> Fused:
+    """Return a function that runs the sum of the branches and the ReLU as `ops.add_relu`."""
+
+    def run(params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context) -> Result:
+        y, around, new_buffers, branches_back = residual.both(params[0], buffers[0], x, ctx)
+        y, back = ops.add_relu(y, around)
+
+        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            dsum, _ = back(dy, (True, False))
+            return branches_back(dsum, dsum, want_dx)
+
+        return y, new_buffers, pullback
+
+    return run
+
+
+def residual_norm_relu(residual: Residual, relu: ReLU) -> Fused:
+    """Return a function that runs a norm at the end of the body, the sum of the branches and the
+    ReLU as `ops.batch_norm_add_relu`, in training.
+
+    Where the body ends otherwise, or the norm takes running statistics or those of several
+    processes, only sum and ReLU run as one.
+    """
+    sum_and_relu = residual_relu(residual, relu)
+    parts = residual.body.before_last() if hasattr(residual.body, "before_last") else None
+    if parts is None or type(parts[2]) is not BatchNorm:
+        return sum_and_relu
+    head, name, norm = parts
+    shorter = replace(residual, body=head)
+
+    def run(
+        params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context
+    ) -> Result | None:
+        if not ctx.at("body").at(name).by_batch or ctx.shared is not None:
+            return sum_and_relu(params, buffers, x, ctx)
+        y, around, new_buffers, branches_back = shorter.both(params[0], buffers[0], x, ctx)
+        own, count = params[0]["body"][name], y.shape[0] * prod(y.shape[2:])
+        (y, mean, var), back = ops.batch_norm_add_relu(
+            y, own["gamma"], own["beta"], around, eps=norm.eps
+        )
+        new_buffers["body"][name] = norm.moved(buffers[0]["body"][name], mean, var, count)
+
+        def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+            dbody, dgamma, dbeta, daround = back(dy)
+            dx, grads = branches_back(dbody, daround, want_dx)
+            grads["body"][name] = {"gamma": dgamma, "beta": dbeta}
+            return dx, grads
+
+        return y, new_buffers, pullback
+
+    return run
+
+
 def folded(
     conv: Convolution, norm: BatchNorm, relu: ReLU | None = None, pool: MaxPool2D | None = None
 ) -> Fused | None:
@@ -134,10 +189,14 @@ _FOLDED: Table = {
     (kind, BatchNorm, *others): folded for kind in CONVOLUTIONS for others in (*_AFTER, ())
 }
 
-ALWAYS: Table = {(kind, *others): conv_relu_pool for kind in CONVOLUTIONS for others in _AFTER}
+ALWAYS: Table = {
+    **{(kind, *others): conv_relu_pool for kind in CONVOLUTIONS for others in _AFTER},
+    (Residual, ReLU): residual_relu,
+}
 IN_TRAINING: Table = {
     (BatchNorm, ReLU, MaxPool2D): norm_relu_pool,
     (BatchNorm, ReLU): norm_relu_pool,
     **ALWAYS,
+    (Residual, ReLU): residual_norm_relu,
 }
 IN_INFERENCE: Table = {**_FOLDED, **ALWAYS}

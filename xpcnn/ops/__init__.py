@@ -1,9 +1,9 @@
 """Every op: `op(arrays, *, hyperparameters) -> (y, pullback)`, on arrays of any library.
 
 `pullback(dy, wants=None)` takes the gradient of the output and returns one gradient per array
-argument, in order (`xpcnn.types.Pullback`). Five ops differ: `batch_norm` and `batch_norm_relu`
-return the tuple (y, mean, var) for y; `normalise`, `bilinear` and `fold_batch_norm` return what
-they compute alone, without a pullback.
+argument, in order (`xpcnn.types.Pullback`). Six ops differ: `batch_norm`, `batch_norm_relu` and
+`batch_norm_add_relu` return the tuple (y, mean, var) for y; `normalise`, `bilinear` and
+`fold_batch_norm` return what they compute alone, without a pullback.
 
 An op checks shapes and dtypes. Then it runs the fast kernel for the arrays' library, if the backend
 has one, otherwise the reference in `ops/reference`, which defines its meaning. Ops are pure: they
@@ -33,8 +33,8 @@ from xpcnn.ops.activation import (
     tanh,
 )
 from xpcnn.ops.conv import conv2d, conv_transpose2d
-from xpcnn.ops.elementwise import dropout, multiply, normalise
-from xpcnn.ops.fused import batch_norm_relu, conv_relu_pool
+from xpcnn.ops.elementwise import add, dropout, multiply, normalise
+from xpcnn.ops.fused import add_relu, batch_norm_add_relu, batch_norm_relu, conv_relu_pool
 from xpcnn.ops.linear import dense, flatten, reshape
 from xpcnn.ops.loss import (
     bce_with_logits,
@@ -66,8 +66,11 @@ from xpcnn.ops.upsample import upsample2d
 __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_max_pool2d",
+    "add",
+    "add_relu",
     "avg_pool2d",
     "batch_norm",
+    "batch_norm_add_relu",
     "batch_norm_inference",
     "batch_norm_relu",
     "bce_with_logits",

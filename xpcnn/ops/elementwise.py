@@ -1,4 +1,4 @@
-"""Dropout, products, the normalisation of input, with checks: see `reference/elementwise.py`."""
+"""Dropout, sums, products, normalisation of input, with checks: see `reference/elementwise.py`."""
 
 from xpcnn.errors import ShapeError, hint
 from xpcnn.ops.checks import check_arrays, check_length, check_library, check_same_shape
@@ -13,6 +13,11 @@ def _check_dropout(x: Array, uniform: Array, *, rate: float) -> None:
     check_library("dropout", "x", x, "uniform", uniform)
     check_same_shape("dropout", "x", x, "uniform", uniform)
     number("dropout", "rate", rate, FRACTION, "rate=0.1")
+
+
+def check_add(x: Array, other: Array) -> None:
+    check_arrays("add", x=x, other=other)
+    check_same_shape("add", "x", x, "other", other)
 
 
 def _check_multiply(x: Array, gate: Array) -> None:
@@ -31,6 +36,7 @@ def _check_normalise(x: Array, mean: Array, std: Array) -> None:
     check_length("normalise", "std", std, x.shape[1], "one entry per channel")
 
 
+add = op(reference.add, check_add)
 dropout = op(reference.dropout, _check_dropout)
 multiply = op(reference.multiply, _check_multiply)
 normalise = op(reference.normalise, _check_normalise)

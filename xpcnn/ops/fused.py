@@ -7,8 +7,10 @@ run as one.
 from collections.abc import Sequence
 
 from xpcnn.ops.activation import relu
+from xpcnn.ops.checks import check_arrays, check_same_shape
 from xpcnn.ops.conv import check_conv2d, conv2d
 from xpcnn.ops.dispatch import op
+from xpcnn.ops.elementwise import add, check_add
 from xpcnn.ops.norm import batch_norm, check_batch_norm
 from xpcnn.ops.pool import max_pool2d
 from xpcnn.ops.reference.windows import Padding, Pair
@@ -127,7 +129,80 @@ def _check_batch_norm_relu(
     check_batch_norm(x, gamma, beta, eps=eps)
 
 
-_conv_relu_pool.__name__ = "conv_relu_pool"  # kernels have the name of the op
+def _add_relu(x: Array, other: Array) -> tuple[Array, Pullback]:
+    """Compute y = relu(x + other).
+
+    Backward: dx = dother = dy where y > 0, else 0.
+
+    Args:
+        x, other: of one shape, any.
+
+    Returns:
+        y like x, and the pullback dy -> (dx, dother).
+
+    Kernels: C.
+    """
+    y, _ = add(x, other)
+    y, relu_back = relu(y)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None]:
+        want_dx, want_dother = wants or (True, True)
+        (dy,) = relu_back(dy, (want_dx or want_dother,))
+        return (dy if want_dx else None), (dy if want_dother else None)
+
+    return y, pullback
+
+
+def _batch_norm_add_relu(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    added: Array,
+    *,
+    eps: float = 1e-5,
+) -> tuple[tuple[Array, Array, Array], Pullback]:
+    """Compute y = relu(batch_norm(x) + added), the end of a residual block.
+
+    Backward: the pullbacks of the ops, in reverse order.
+
+    Args:
+        x, gamma, beta, eps: as in `batch_norm`.
+        added: in the shape of x.
+
+    Returns:
+        (y, mean, var), of the dtype of x, and the pullback dy -> (dx, dgamma, dbeta, dadded).
+
+    Kernels: C.
+    """
+    (y, mean, var), norm_back = batch_norm(x, gamma, beta, eps=eps)
+    y, relu_back = add_relu(y, added)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None, Array | None]:
+        *want_norm, want_dadded = wants or (True, True, True, True)
+        dsum, _ = relu_back(dy, (True, False))
+        dx, dgamma, dbeta = norm_back(dsum, want_norm)
+        return dx, dgamma, dbeta, dsum if want_dadded else None
+
+    return (y, mean, var), pullback
+
+
+def _check_batch_norm_add_relu(
+    x: Array, gamma: Array | None, beta: Array | None, added: Array, *, eps: float = 1e-5
+) -> None:
+    check_batch_norm(x, gamma, beta, eps=eps)
+    check_arrays("batch_norm_add_relu", x=x, added=added)
+    check_same_shape("batch_norm_add_relu", "x", x, "added", added)
+
+
+_add_relu.__name__ = "add_relu"  # kernels have the name of the op
+_batch_norm_add_relu.__name__ = "batch_norm_add_relu"
 _batch_norm_relu.__name__ = "batch_norm_relu"
-conv_relu_pool = op(_conv_relu_pool, _check_conv_relu_pool)
+_conv_relu_pool.__name__ = "conv_relu_pool"
+add_relu = op(_add_relu, check_add)
+batch_norm_add_relu = op(_batch_norm_add_relu, _check_batch_norm_add_relu)
 batch_norm_relu = op(_batch_norm_relu, _check_batch_norm_relu)
+conv_relu_pool = op(_conv_relu_pool, _check_conv_relu_pool)

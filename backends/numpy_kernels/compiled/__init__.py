@@ -4,11 +4,12 @@ from functools import wraps
 from typing import Any
 
 from ...types import Kernel
+from .addition import add, add_relu
 from .conv import conv2d, conv_relu_pool
 from .fold import fold_batch_norm
 from .linear import dense
 from .loss import softmax_cross_entropy
-from .norm import batch_norm, batch_norm_inference, batch_norm_relu
+from .norm import batch_norm, batch_norm_add_relu, batch_norm_inference, batch_norm_relu
 from .optimizer import adam, sgd
 from .pointwise import ACTIVATIONS
 from .pool import avg_pool2d, global_avg_pool2d, max_pool2d
@@ -17,8 +18,11 @@ from .sampling import bilinear
 KERNELS: dict[str, Kernel] = {
     **ACTIVATIONS,
     "adam": adam,
+    "add": add,
+    "add_relu": add_relu,
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
+    "batch_norm_add_relu": batch_norm_add_relu,
     "batch_norm_inference": batch_norm_inference,
     "batch_norm_relu": batch_norm_relu,
     "bilinear": bilinear,

@@ -14,8 +14,8 @@ from .shared_library import Call, serves, vector
 BATCH_NORM = Call("batch_norm", "pppooo fll l")
 BATCH_NORM_INFERENCE = Call("batch_norm_inference", "pppppo fll l")
 BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppppooo fll l")
-BATCH_NORM_RELU = Call("batch_norm_relu", "pppoooo f llllll l")
-BATCH_NORM_RELU_GRADIENT = Call("batch_norm_relu_gradient", "ppppppppooo f llllll l")
+BATCH_NORM_RELU = Call("batch_norm_relu", "ppppoooo f llllll l")
+BATCH_NORM_RELU_GRADIENT = Call("batch_norm_relu_gradient", "ppppppppoooo f llllll l")
 PASSES = 16  # multiplications that take as long as all passes over one number
 
 
@@ -95,7 +95,7 @@ def batch_norm_relu(
     mean, var = np.empty(c, x.dtype), np.empty(c, x.dtype)
     _, threads = sharing(c, PASSES * x.size)
     shape = (eps, c, h, w, n, ph, pw, threads)
-    BATCH_NORM_RELU(image, gamma, beta, y, winner, mean, var, *shape)
+    BATCH_NORM_RELU(image, gamma, beta, None, y, winner, mean, var, *shape)
     pooled = None if winner is None else y
 
     def pullback(
@@ -104,11 +104,41 @@ def batch_norm_relu(
         want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
         dx, sums, sums_xhat = np.empty_like(image), np.empty(c, x.dtype), np.empty(c, x.dtype)
         given = batch_last(cotangent(dy, logical(y))), pooled, winner, gamma, beta, mean, var
-        BATCH_NORM_RELU_GRADIENT(image, *given, dx, sums, sums_xhat, *shape)
+        BATCH_NORM_RELU_GRADIENT(image, *given, dx, None, sums, sums_xhat, *shape)
         return (
             logical(dx) if want_dx else None,
             sums_xhat if want_dgamma and gamma is not None else None,
             sums if want_dbeta and beta is not None else None,
+        )
+
+    return (logical(y), mean, var), pullback
+
+
+def batch_norm_add_relu(
+    x: Array, gamma: Array | None, beta: Array | None, added: Array, *, eps: float = 1e-5
+) -> Any:
+    """Compute relu(batch_norm(x) + added)."""
+    if x.ndim != 4 or not serves(x):
+        return NotImplemented
+    n, c, h, w = x.shape
+    image, gamma, beta = batch_last(x), vector(gamma), vector(beta)
+    y, mean, var = np.empty_like(image), np.empty(c, x.dtype), np.empty(c, x.dtype)
+    _, threads = sharing(c, PASSES * x.size)
+    shape = (eps, c, h, w, n, 1, 1, threads)
+    BATCH_NORM_RELU(image, gamma, beta, batch_last(added), y, None, mean, var, *shape)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None, Array | None, Array | None]:
+        want_dx, want_dgamma, want_dbeta, want_dadded = wants or (True, True, True, True)
+        dx, dz, sums, sums_xhat = (np.empty_like(a) for a in (image, image, mean, mean))
+        given = batch_last(cotangent(dy, logical(y))), y, None, gamma, beta, mean, var
+        BATCH_NORM_RELU_GRADIENT(image, *given, dx, dz, sums, sums_xhat, *shape)
+        return (
+            logical(dx) if want_dx else None,
+            sums_xhat if want_dgamma and gamma is not None else None,
+            sums if want_dbeta and beta is not None else None,
+            logical(dz) if want_dadded else None,
         )
 
     return (logical(y), mean, var), pullback

@@ -1,4 +1,4 @@
-"""Dropout, products and the normalisation of input: the meaning of the ops, clear before fast.
+"""Dropout, sums, products, the normalisation of input: the meaning of the ops, clear before fast.
 
 Array API functions only; writes into no array; draws no random numbers: dropout takes them as an
 argument. Source of dropout: Srivastava et al. 2014, JMLR 15.
@@ -33,6 +33,29 @@ def dropout(x: Array, uniform: Array, *, rate: float) -> tuple[Array, Pullback]:
         return (dy * mask if wants is None or wants[0] else None), None
 
     return x * mask, pullback
+
+
+def add(x: Array, other: Array) -> tuple[Array, Pullback]:
+    """Add two arrays: y = x + other.
+
+    Backward: dx = dother = dy.
+
+    Args:
+        x, other: of one shape, any.
+
+    Returns:
+        y like x, and the pullback dy -> (dx, dother).
+
+    Kernels: C.
+    """
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None]:
+        want_dx, want_dother = wants or (True, True)
+        return (dy if want_dx else None), (dy if want_dother else None)
+
+    return x + other, pullback
 
 
 def multiply(x: Array, gate: Array) -> tuple[Array, Pullback]:
