@@ -79,6 +79,14 @@ def test_many_rows_in_few_bytes(tmp_path: Path) -> None:
         index_of(path)
 
 
+def test_a_file_without_rows(tmp_path: Path) -> None:
+    empty = arrow.table({"image": arrow.array([], "binary"), "label": arrow.array([], "int64")})
+    parquet.write_table(empty, tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="has no rows of a training part"):
+        index_of(tmp_path / "x.parquet")
+    assert len(xpcnn.data.load_whole(written(tmp_path / "test-0.parquet", [1, 2], [0, 1]))) == 2
+
+
 def test_labels_without_names(tmp_path: Path) -> None:
     path = written(tmp_path / "x.parquet", list(range(20)), [i % 3 for i in range(20)])
     assert xpcnn.data.load(path)[0].classes == ("0", "1", "2")

@@ -85,6 +85,9 @@ def test_classes_that_are_names(tmp_path: Path) -> None:
         ([("a.cls", b"1")], "the sample 'a' has not a picture"),
         ([("a.txt", b"1")], "holds no pictures"),
         ([("a.png", png(1)), ("a.cls", b"1" * 1025)], "a.cls has 1025 bytes, too many"),
+        ([*sample("a.1", 1, "0"), *sample("a.2", 2, "1")], "up to its first dot, has 2 pictures"),
+        ([("a.jpg", b""), *sample("a", 1, "0")], "up to its first dot, has 2 pictures"),
+        ([*sample("a", 1, "0"), ("a.x.cls", b"1")], "up to its first dot, has 2 classes"),
     ],
 )
 def test_what_is_no_sample(files: list[tuple[str, bytes]], message: str, tmp_path: Path) -> None:
@@ -115,9 +118,24 @@ def test_damaged_shards(tmp_path: Path) -> None:
         index.file(1)
 
 
+def test_a_picture_beside_its_mask(tmp_path: Path) -> None:
+    path = shard(tmp_path / "s.tar", ("a.mask.png", png(1)), *sample("a", 2, "0"))
+    assert index_of(path)[0].file(0).content == png(2)
+
+
+def test_a_shard_of_any_name_is_evaluated_on(tmp_path: Path) -> None:
+    files = [f for i in range(12) for f in sample(str(i), i, str(i % 2))]
+    test = shard(tmp_path / "test-0.tar", *files)
+    assert len(xpcnn.data.load_whole(test)) == 12
+    shard(tmp_path / "train-0.tar")
+    with pytest.raises(DataError, match="holds no pictures of the training part\nTry: "):
+        xpcnn.data.load(tmp_path)
+
+
 def test_labels_and_parts_that_do_not_fit(tmp_path: Path) -> None:
     shard(tmp_path / "train-0.tar", *sample("a", 1, "0"), *sample("b", 2, "2"))
-    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    (tmp_path / "classes.txt").write_text("\ufeffcat\ndog\n", encoding="utf-8")
+    assert index_of(tmp_path)[2] == ("cat", "dog")
     with pytest.raises(LabelError, match="label"):
         xpcnn.data.load(tmp_path)
     shard(tmp_path / "more.tar", *sample("c", 1, "0"))

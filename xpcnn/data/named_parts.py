@@ -33,15 +33,17 @@ def files_in(path: Path, ending: str) -> list[Path]:
     return [path / name for name in names if name.lower().endswith(ending)]
 
 
-def parts_by_name(paths: Sequence[Path]) -> list[Name]:
+def parts_by_name(path: Path, paths: Sequence[Path]) -> list[Name]:
     """Return the part that each file belongs to, by a word of its name; all train without such.
+
+    path: a folder with the files; or the one file, which is then the training part, however called.
 
     Raises:
         DataError: some names tell a part, and others do not, or none tells the training part.
     """
     words = [re.split(r"[^a-z]+", path.stem.casefold()) for path in paths]
     found = [next((PARTS[w] for w in own if w in PARTS), None) for own in words]
-    if not any(found):
+    if path in paths or not any(found):
         return ["train"] * len(paths)
     advice = "names such as train-0{0}, val-0{0} and test-0{0}".format(paths[0].suffix)
     if None in found:

@@ -71,7 +71,7 @@ def index_of(path: Path) -> tuple[ParquetIndex, dict[Name, np.ndarray], tuple[st
         DataError, LabelError: PyArrow is missing; or names the file, and what is wrong in it.
     """
     paths = files_in(path, ENDING)
-    parts = parts_by_name(paths)
+    parts = parts_by_name(path, paths)
     columns: list[str] = []
     classes: tuple[str, ...] | None = None
     groups: list[np.ndarray] = []
@@ -102,7 +102,7 @@ def index_of(path: Path) -> tuple[ParquetIndex, dict[Name, np.ndarray], tuple[st
                 labels.append(own)
                 rows.setdefault(part, []).append(count + places)
                 count += len(own)
-    if "train" not in rows:
+    if not sum(map(len, rows.get("train", []))):
         raise DataError(hint(f"{path}: has no rows of a training part", _FORM))
     index = ParquetIndex(paths, columns, np.concatenate(groups), np.concatenate(labels))
     return index, {part: np.concatenate(own) for part, own in rows.items()}, classes

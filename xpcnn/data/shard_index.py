@@ -85,7 +85,7 @@ def index_of(path: Path) -> tuple[ShardIndex, dict[Name, np.ndarray], tuple[str,
         DataError, LabelError: names the shard, and what is wrong in it.
     """
     paths = files_in(path, ENDING)
-    parts = parts_by_name(paths)
+    parts = parts_by_name(path, paths)
     shard, start, size = array("q"), array("q"), array("q")
     names: list[str] = []
     texts: list[str] = []
@@ -97,8 +97,9 @@ def index_of(path: Path) -> tuple[ShardIndex, dict[Name, np.ndarray], tuple[str,
             size.append(picture.size)
             names.append(f"{one.name}/{picture.name}")
             texts.append(known.setdefault(text, text))
-    if not names:
-        raise DataError(hint(f"{path}: holds no pictures", _FORM))
+    if "train" not in {parts[i] for i in set(shard)}:
+        what = "no pictures of the training part" if names else "no pictures"
+        raise DataError(hint(f"{path}: holds {what}", _FORM))
     labels, classes = _labels(texts, path.parent if os.path.isfile(path) else path)
     where = np.asarray(shard)
     index = ShardIndex(paths, where, np.asarray(start), np.asarray(size), names, labels)
@@ -143,26 +144,26 @@ def _samples(path: Path) -> Iterator[tuple[Entry, str]]:
     Raises:
         DataError: the shard is damaged, or a sample lacks one of the two.
     """
-    picture: Entry | None = None
-    text: str | None = None
+    pictures: list[Entry] = []
+    texts: list[str] = []
     key = ""
     for entry, file in entries(path):
         folder, slash, last = entry.name.rpartition("/")
         own = folder + slash + last.partition(".")[0]
         if own != key:
-            yield from _sample(path, key, picture, text)
-            picture, text, key = None, None, own
+            yield from _sample(path, key, pictures, texts)
+            pictures, texts, key = [], [], own
         if last.lower().endswith(".cls"):
             if entry.size > _MOST_CLASS:
                 message = _too_many(path, entry, "a class")
                 raise DataError(hint(message, _FORM))
-            text = _read(file, entry.start, entry.size).decode("utf-8", "replace").strip()
-        elif has_picture_name(entry.name) and picture is None:
+            texts.append(_read(file, entry.start, entry.size).decode("utf-8", "replace").strip())
+        elif has_picture_name(entry.name):
             if entry.size > _MOST_PICTURE:
                 message = _too_many(path, entry, "a picture")
                 raise DataError(hint(message, "smaller pictures"))
-            picture = entry
-    yield from _sample(path, key, picture, text)
+            pictures.append(entry)
+    yield from _sample(path, key, pictures, texts)
 
 
 def _too_many(path: Path, entry: Entry, what: str) -> str:
@@ -170,15 +171,23 @@ def _too_many(path: Path, entry: Entry, what: str) -> str:
 
 
 def _sample(
-    path: Path, key: str, picture: Entry | None, text: str | None
+    path: Path, key: str, pictures: Sequence[Entry], texts: Sequence[str]
 ) -> Iterator[tuple[Entry, str]]:
-    """Yield the sample of a key; nothing where there is neither a picture nor a class."""
-    if picture is None and text is None:
+    """Yield the sample of a key; nothing where there is neither a picture nor a class.
+
+    Of several pictures it is the one called KEY.jpg, not KEY.mask.jpg.
+    """
+    if not pictures and not texts:
         return
-    if picture is None or not text:
-        lacks = "a picture" if picture is None else "a class, KEY.cls"
+    plain = [one for one in pictures if one.name.rpartition("/")[2].count(".") == 1] or pictures
+    if not plain or not any(texts):
+        lacks = "a class, KEY.cls" if plain else "a picture"
         raise DataError(hint(f"{path}: the sample {key[:200]!r} has not {lacks}", _FORM))
-    yield picture, text
+    if len(plain) > 1 or len(texts) > 1:
+        several = f"{len(plain)} pictures" if len(plain) > 1 else f"{len(texts)} classes"
+        message = f"{path}: the sample {key[:200]!r}, a name up to its first dot, has {several}"
+        raise DataError(hint(message, _FORM))
+    yield plain[0], texts[0]
 
 
 def _labels(texts: Sequence[str], folder: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
@@ -200,7 +209,7 @@ def _listed(path: Path) -> tuple[str, ...] | None:
     if not os.path.isfile(path):
         return None
     with open_regular(path) as file:
-        names = tuple(file.read(MOST_CLASSES * 64).decode("utf-8", "replace").splitlines())
+        names = tuple(file.read(MOST_CLASSES * 64).decode("utf-8-sig", "replace").splitlines())
     if len(set(names)) < len(names) or not all(names):
         message = f"{path}: has a name twice, or an empty line"
         raise DataError(hint(message, "a name for each class, a line each"))
