@@ -29,7 +29,7 @@ class CuPyLibrary:
         self._cupy = cupy = import_module("cupy")
         self.xp = import_module("array_api_compat.cupy")
         self.array_type = cupy.ndarray
-        self.device = cupy.cuda.Device(device_index(device))
+        self.device = cupy.cuda.Device(device_index(device, cupy.cuda.runtime.getDeviceCount()))
         self.device.use()
         if kernels_on():
             self.kernels = kernels(cupy)

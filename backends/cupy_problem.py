@@ -34,7 +34,7 @@ def problem(device: str | int | None) -> Problem | None:
         if error.status != _NO_DEVICE:
             return _no_driver(runtime, error)
         count = 0
-    index = device_index(device)
+    index = device_index(device, count)
     if index is None:
         return f"no device {device!r}", "a number: 0 is the first device"
     if index >= count:
@@ -54,9 +54,20 @@ def kernels_on() -> bool:
     return given == "1"
 
 
-def device_index(device: str | int | None) -> int | None:
-    """Return the number in None (0), N, "N", "cuda" (0) or "cuda:N"; None if there is none."""
-    name = "0" if device in (None, "cuda") else str(device).removeprefix("cuda:")
+_PLACES = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "LOCAL_RANK", "SLURM_LOCALID")
+"""Variables in which MPICH, Open MPI, torchrun and srun say which process of a machine this is."""
+
+
+def device_index(device: str | int | None, count: int) -> int | None:
+    """Return the number in N, "N" or "cuda:N"; None if there is none.
+
+    For None and "cuda" it is 0; of several processes on a machine, each gets the next of the
+    `count` devices.
+    """
+    if device in (None, "cuda"):
+        place = next((os.environ[name] for name in _PLACES if name in os.environ), "0")
+        return int(place) % max(1, count) if place.isdecimal() else 0
+    name = str(device).removeprefix("cuda:")
     return int(name) if name.isdecimal() else None
 
 

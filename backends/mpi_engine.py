@@ -9,12 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
 import numpy
+
+from .mpi_cupy import device_sum
 
 PATIENCE_SECONDS = 1800.0
 
@@ -41,28 +42,15 @@ class Engine:
         self._mpi, self._world = MPI, MPI.COMM_WORLD
         self.rank, self.size = self._world.rank, self._world.size
         self.local_size = self._world.Split_type(MPI.COMM_TYPE_SHARED).size
+        self.sum = _Sum(MPI, self._world, self._waiting)
         self._patience = float(os.environ.get("XPCNN_PATIENCE", PATIENCE_SECONDS))
         self._waiting_since: float | None = None
         if self.size > 1:
             threading.Thread(target=self._watch, daemon=True, name="xpcnn-patience").start()
             sys.excepthook = self._end_all
 
-    def sum(self, x: Any) -> Any:
-        return self._sum(self._world, x)
-
-    def sum_of(self, size: int) -> Callable[[Any], Any]:
-        return partial(self._sum, self._world.Split(self.rank // size))
-
-    def _sum(self, processes: Any, x: Any) -> Any:
-        """Sum in place over a communicator. An array of a device goes through the host."""
-        with self._waiting():
-            if isinstance(x, numpy.ndarray):
-                processes.Allreduce(self._mpi.IN_PLACE, x)
-                return x
-            host = x.get()
-            processes.Allreduce(self._mpi.IN_PLACE, host)
-            x.set(host)
-            return x
+    def sum_of(self, size: int) -> "_Sum":
+        return _Sum(self._mpi, self._world.Split(self.rank // size), self._waiting)
 
     def agree(self, numbers: Sequence[int]) -> tuple[int, ...]:
         largest = numpy.array(numbers, numpy.int64)
@@ -106,6 +94,25 @@ class Engine:
         """End all processes after an exception that nothing catches: the others wait."""
         sys.__excepthook__(*error)
         self.abort(1)
+
+
+class _Sum:
+    """Sums arrays in place over the processes of a communicator."""
+
+    def __init__(
+        self, mpi: Any, processes: Any, waiting: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._mpi, self._processes, self._waiting = mpi, processes, waiting
+        self._of_devices: Callable[[Any], Any] | None = None
+
+    def __call__(self, x: Any) -> Any:
+        with self._waiting():
+            if isinstance(x, numpy.ndarray):
+                self._processes.Allreduce(self._mpi.IN_PLACE, x)
+                return x
+            if self._of_devices is None:
+                self._of_devices = device_sum(self._processes)
+            return self._of_devices(x)
 
 
 def _is_positive(text: str) -> bool:

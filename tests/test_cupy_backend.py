@@ -255,6 +255,16 @@ def test_device_names(install: Callable[[Any], None], device: str | int | None, 
     assert backend.load("cupy", device).device.id == index
 
 
+def test_each_process_of_a_machine_has_its_device(
+    install: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(fake_cupy())  # two devices
+    for place, index in (("0", 0), ("1", 1), ("2", 0), ("x", 0)):
+        monkeypatch.setenv("LOCAL_RANK", place)
+        assert backend.load("cupy").device.id == index
+        assert backend.load("cupy", 1).device.id == 1
+
+
 def test_memory_and_description(install: Callable[[Any], None]) -> None:
     install(fake_cupy())
     gpu = backend.load("cupy")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict", "mpi")
-COMPANIONS = {"numpy": ("threadpoolctl",), "cupy": ("cupyx",), "mpi": ("mpi4py",)}
+COMPANIONS = {"numpy": ("threadpoolctl",), "cupy": ("cupyx",), "mpi": ("mpi4py", "cupy")}
 HOST = ("numpy",)
 OPTIONS = ("xpcnn.errors", "xpcnn.argument_advice", "xpcnn.options", "xpcnn.types")
 PURE = ("math", "typing", "collections", "dataclasses", "functools")

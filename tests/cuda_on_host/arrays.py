@@ -58,6 +58,12 @@ class ndarray(numpy.ndarray[Any, Any]):
     def __float__(self) -> float:
         return float(_waited(self, "float"))
 
+    def get(self) -> Any:
+        return _waited(self, "get").copy()
+
+    def set(self, x: Any) -> None:
+        _waited(self, "set")[...] = x
+
     def item(self, *at: Any) -> Any:
         return _waited(self, "item").item(*at)
 
