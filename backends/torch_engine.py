@@ -4,6 +4,7 @@ NumPy arrays are summed in place, without a copy. A process that waits longer th
 seconds ends with an error, whereupon torchrun ends the others.
 """
 
+import atexit
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ class Engine:
         patience = float(os.environ.get("XPCNN_PATIENCE", PATIENCE_SECONDS))
         if not self._group.is_initialized():
             self._group.init_process_group("gloo", timeout=timedelta(seconds=patience))
+            atexit.register(self._group.destroy_process_group)  # its threads may abort the exit
         self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
         self.local_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 

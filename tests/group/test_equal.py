@@ -8,6 +8,7 @@ import pytest
 
 from tests.group.members import Member, Table, together
 from xpcnn import Model
+from xpcnn.batch_rows import Rows, rows_of
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.data import Dataset
 from xpcnn.data.augment import Crop, CutMix, Flip, Mixup, Noise, RandAugment
@@ -16,7 +17,7 @@ from xpcnn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, 
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.models import preset
 from xpcnn.optimizers import LAMB
-from xpcnn.process_group import ALONE, Rows, by_first, rows_of
+from xpcnn.process_group import ALONE, by_first
 from xpcnn.random import permutation, uniform
 from xpcnn.samples import Samples
 from xpcnn.training.updates import Updates

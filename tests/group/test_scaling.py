@@ -4,8 +4,8 @@ import numpy
 import pytest
 
 from tests.group.members import Member, Table, together
+from xpcnn.batch_rows import Rows, rows_of
 from xpcnn.benchmark.scaling import Link, efficiency, gradient_bytes, measured, page, sum_seconds
-from xpcnn.process_group import Rows, rows_of
 from xpcnn.random import permutation, uniform
 
 LINK = Link(latency=1e-3, bandwidth=1e6)

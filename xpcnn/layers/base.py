@@ -7,9 +7,9 @@ from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from xpcnn.batch_rows import SharedBatch
 from xpcnn.errors import ConfigError, XpcnnError, hint
 from xpcnn.initializers import Draw
-from xpcnn.process_group import SharedBatch
 from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from xpcnn import ops
-from xpcnn.process_group import SharedBatch
+from xpcnn.batch_rows import SharedBatch
 from xpcnn.types import Array, Pullback, namespace
 
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from xpcnn.batch_rows import Rows
 from xpcnn.losses import Loss
-from xpcnn.process_group import Rows
 from xpcnn.training.probe import watched
 from xpcnn.training.progress import Progress, all_finite
 from xpcnn.training.recipe import Arrays, Recipe

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from xpcnn import random
+from xpcnn.batch_rows import Together
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.network import Network
 from xpcnn.optimizers import Optimizer
 from xpcnn.optimizers.groups import Groups, frozen_layers, parameter_groups
-from xpcnn.process_group import ALONE, Group, Together
+from xpcnn.process_group import ALONE, Group
 from xpcnn.types import Array, Shape, flatten
 
 Arrays: TypeAlias = dict[str, Array]

@@ -8,10 +8,10 @@ batch, and sum gradients, loss and hits before the update.
 import math
 from collections.abc import Sequence
 
+from xpcnn.batch_rows import Rows, shared_batch
 from xpcnn.layers import Context
 from xpcnn.losses import MSE, Loss, without_weights
 from xpcnn.optimizers.groups import layer_of
-from xpcnn.process_group import Rows, shared_batch
 from xpcnn.training.progress import Progress
 from xpcnn.training.recipe import Arrays, Recipe
 from xpcnn.training.weight_average import averaged

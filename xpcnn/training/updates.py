@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy
 
 from xpcnn import random
+from xpcnn.batch_rows import Rows, rows_of
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.data.augment import Augmenter
 from xpcnn.errors import ConfigError, hint
 from xpcnn.network import Network
-from xpcnn.process_group import ALONE, Group, Rows, rows_of
+from xpcnn.process_group import ALONE, Group
 from xpcnn.samples import Samples
 from xpcnn.schedules import after_losses
 from xpcnn.types import Array
@@ -138,9 +139,7 @@ class Updates:
         for i, (x, labels, start, share) in enumerate(self._batches(shares, skip), skip):
             forward_pass = passed + i + 1
             x, labels = augmented(x, labels, start, forward_pass, share.read)
-            batches.append(
-                (x[share.own, ...], labels[share.own, ...]) if share.own else (x, labels)
-            )
+            batches.append((x[share.own, ...], labels[share.own, ...]))
             parts.append(share.rows)
             if len(batches) == together or i + 1 == self.batches_per_epoch:
                 u = i // together

@@ -13,9 +13,9 @@ import numpy
 
 from xpcnn import random
 from xpcnn.backend import Backend
+from xpcnn.batch_rows import Rows
 from xpcnn.data.augment.base import Augmentation, Host, Mixing, PerPixel, PerSample
 from xpcnn.errors import ConfigError, ShapeError, hint
-from xpcnn.process_group import Rows
 from xpcnn.types import Array, Shape, namespace, one_hot
 
 Batches: TypeAlias = Callable[..., tuple[Array, Array]]

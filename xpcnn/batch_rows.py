@@ -1,0 +1,91 @@
+"""Rows of a batch that several processes share: what each of them computes, reads, normalises."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from xpcnn.process_group import Group, Sum
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a batch that one process computes, or reads.
+
+    first, count: the rows `first` to `first + count - 1`. Below 0 they are the last of the batch.
+    total: rows of the batch.
+    copies: number of processes that compute the same rows; more than 1 only in a batch of fewer
+        rows than processes, which each process computes as a whole.
+    """
+
+    first: int
+    count: int
+    total: int
+    copies: int = 1
+
+    @property
+    def weight(self) -> float:
+        """Weight of the mean over these rows in the mean over the batch."""
+        return self.count / (self.total * self.copies)
+
+    def with_before(self, count: int) -> "Rows":
+        """Return these rows and `count` rows before them, in a ring; all if that is no less."""
+        if self.count + count >= self.total:
+            return Rows(0, self.total, self.total)
+        return Rows(self.first - count, self.count + count, self.total)
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Return (first, count) of each stretch of rows, from 0 on: two where `first` is below."""
+        if self.first >= 0:
+            return [(self.first, self.count)]
+        return [(self.total + self.first, -self.first), (0, self.first + self.count)]
+
+
+def rows_of(group: Group, total: int) -> Rows:
+    """Return which of the `total` rows of a batch this process computes.
+
+    Each computes as many as the others, or one less. A batch of fewer rows than processes is
+    computed by all of them, since the mean and the variance of no rows are NaN.
+    """
+    if total < group.size:
+        return Rows(0, total, total, group.size)
+    first = _first_row(group, group.rank, total)
+    return Rows(first, _first_row(group, group.rank + 1, total) - first, total)
+
+
+def _first_row(group: Group, rank: int, total: int) -> int:
+    each, more = divmod(total, group.size)
+    return each * rank + min(rank, more)
+
+
+class Together(NamedTuple):
+    """The processes over whose rows of a batch this one takes the statistics of batch norm.
+
+    size: how many neighbours of the group they are; sum: the sum over them.
+    """
+
+    size: int
+    sum: Sum
+
+
+class SharedBatch(NamedTuple):
+    """What several processes normalise together: rows of a batch.
+
+    sum: the sum over the processes.
+    total: number of the rows.
+    copies: number of processes that compute the same rows, which are counted once in `total`.
+    """
+
+    sum: Sum
+    total: int
+    copies: int = 1
+
+
+def shared_batch(group: Group, together: Together, rows: Rows) -> SharedBatch:
+    """Return what this process normalises together with others.
+
+    rows: those of the batch that it computes.
+    """
+    if rows.copies > 1:
+        return SharedBatch(together.sum, rows.total, together.size)
+    rank = group.rank - group.rank % together.size
+    first, end = (_first_row(group, r, rows.total) for r in (rank, rank + together.size))
+    return SharedBatch(together.sum, end - first)
