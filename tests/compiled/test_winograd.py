@@ -8,7 +8,6 @@ import pytest
 
 from tests.compare import assert_within
 from tests.compiled.support import PACKAGE, compiled, cut, guarded, require_compiler
-from tests.compiled.test_accuracy import error
 from tests.conformance.verdict import numpy_kernels
 from tests.lib import Host
 from tests.rounding import UNIT, Rounded
@@ -16,6 +15,8 @@ from tests.rounding.winograd import (
     error_of_convolution,
     error_of_filter_gradient,
     error_of_image_gradient,
+    spread_of_convolution,
+    spread_of_filter_gradient,
 )
 from xpcnn import backend, ops
 
@@ -196,18 +197,23 @@ def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_rounding_beside_the_direct_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The transforms magnify the error of a rounding about five times (root mean square), but the
-    sums between them are shorter; `python -m tests.winograd` prints more shapes."""
+def test_errors_together() -> None:
+    """Their mean square is within the bound of its variance, that of a planted error is not."""
     rng = numpy.random.default_rng(0)
-    arrays = [drawn(rng, 32, 32, 12, 12), drawn(rng, 32, 32, 3, 3)]
-    errors = {}
-    for switch in ("on", "off"):
-        monkeypatch.setenv("XPCNN_WINOGRAD", switch)
-        y, pullback = compiled.KERNELS["conv2d"](*arrays, None, padding=1)
-        dy = drawn(numpy.random.default_rng(1), *y.shape)
-        wide = in_float64("conv2d", arrays, dy, padding=1)
-        got = [y, *pullback(dy)[:2]]
-        errors[switch] = [error(a, b) for a, b in zip(got, wide, strict=False)]
-    for own, direct, factor in zip(errors["on"], errors["off"], (2.75, 2.75, 4.0), strict=True):
-        assert direct < own <= factor * direct
+    x, w = drawn(rng, 16, 32, 12, 12), drawn(rng, 24, 32, 3, 3)
+    y, pullback = compiled.KERNELS["conv2d"](x, w, None, padding=1)
+    dy = drawn(rng, *y.shape)
+    wide = in_float64("conv2d", [x, w], dy, padding=1)
+    turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+    bounds = (
+        spread_of_convolution(x.astype("float64"), w.astype("float64"), (1, 1)),
+        spread_of_convolution(dy.astype("float64"), turned.astype("float64"), (1, 1)),
+        spread_of_filter_gradient(x.astype("float64"), dy.astype("float64"), (1, 1)),
+    )
+    for got, exact, bound in zip([y, *pullback(dy)[:2]], wide, bounds, strict=False):
+        assert root_mean_square(got - exact) <= bound
+        assert root_mean_square(got * (1 + 1e-5) - exact) > bound
+
+
+def root_mean_square(x: Host) -> float:
+    return float((x**2).mean() ** 0.5)
