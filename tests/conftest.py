@@ -8,12 +8,13 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import xpcnn
-from tests.lib import LIBS, Lib, open_lib
+from tests.lib import LIBS, Lib, is_absent, open_lib
 from tests.small_model import Parts
 from xpcnn import backend
 from xpcnn.backend import Kernels
@@ -46,8 +47,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     lib = config.getoption("--lib")
     chosen: list[pytest.Item] = []
     others: list[pytest.Item] = []
+    told: set[tuple[Path, str | None]] = set()
     for item in items:
         is_chosen = lib in (None, _lib_of(item)) and not _is_not_judged(item)
+        if is_chosen and is_absent(_lib_of(item)):  # one test of a file says so for all
+            is_chosen = (item.path, _lib_of(item)) not in told
+            told.add((item.path, _lib_of(item)))
         (chosen if is_chosen else others).append(item)
     if others:
         config.hook.pytest_deselected(items=others)

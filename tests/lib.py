@@ -88,6 +88,11 @@ def plain_kernels() -> Kernels:
     }
 
 
+def is_absent(name: str | None) -> bool:
+    """Whether it is the name of one of `LIBS` that cannot be opened here."""
+    return name in LIBS and name != "cupy-on-host" and _problem(LIBS[name]) is not None
+
+
 @cache
 def _problem(name: str) -> str | None:
     found = backend.problem(name)

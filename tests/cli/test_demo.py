@@ -1,6 +1,7 @@
 """`xpcnn demo` as a process: where it serves, and how it ends."""
 
 import json
+import shutil
 import signal
 from http.client import HTTPConnection
 from pathlib import Path
@@ -8,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import start
+from tests.compiled.support import library
 
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("starlette", reason="Starlette is not installed")
 
 
 def test_it_trains_a_model_once_serves_it_and_ends(tmp_path: Path) -> None:
+    if (kernels := library.build.folder()).is_dir():  # else compiled anew, in seconds
+        shutil.copytree(kernels, tmp_path / "xpcnn" / "kernels")
     for first in (True, False):
         with start("demo", "--port", "0", "--json", XDG_CACHE_HOME=str(tmp_path)) as process:
             assert process.stdout is not None

@@ -121,9 +121,7 @@ def spread_of_filter_gradient(x: Host, dy: Host, before: tuple[int, int]) -> flo
     given = given.transpose(0, 2, 3, 1, 4, 5).reshape(-1, dy.shape[1], 1, 4, 4)
     v, v_most = both(SIGNED_INPUT, cut), both(INPUT, abs(cut))
     d, d_most = both(SIGNED_OUTPUT.T, given), both(OUTPUT.T, abs(given))
-    pairs = (
-        (d[i], v[i], [d_most[i] * abs(v[i]), abs(d[i]) * v_most[i]]) for i in range(len(v))
-    )
+    pairs = ((d[i], v[i], [d_most[i] * abs(v[i]), abs(d[i]) * v_most[i]]) for i in range(len(v)))
     m, variance = spread(pairs, SIGNED_FILTER.T, len(v))
     return _root(variance + both(SIGNED_FILTER.T, m) ** 2)
 
