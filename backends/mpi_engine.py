@@ -15,19 +15,15 @@ from typing import Any, NoReturn
 
 import numpy
 
+from .engine_patience import patience_problem, patience_seconds
 from .mpi_cupy import device_sum
-
-PATIENCE_SECONDS = 1800.0
 
 
 def problem() -> tuple[str, str] | None:
     """Return why MPI cannot be used here and what to do; None if it can."""
     if find_spec("mpi4py") is None:
         return "mpi4py is not installed", "pip install 'xpcnn[mpi]'"
-    patience = os.environ.get("XPCNN_PATIENCE")
-    if patience is not None and not _is_positive(patience):
-        return f"XPCNN_PATIENCE is {patience!r}", "a number of seconds above 0"
-    return None
+    return patience_problem()
 
 
 class Engine:
@@ -43,7 +39,7 @@ class Engine:
         self.rank, self.size = self._world.rank, self._world.size
         self.local_size = self._world.Split_type(MPI.COMM_TYPE_SHARED).size
         self.sum = _Sum(MPI, self._world, self._waiting)
-        self._patience = float(os.environ.get("XPCNN_PATIENCE", PATIENCE_SECONDS))
+        self._patience = patience_seconds()
         self._waiting_since: float | None = None
         if self.size > 1:
             threading.Thread(target=self._watch, daemon=True, name="xpcnn-patience").start()
@@ -113,10 +109,3 @@ class _Sum:
             if self._of_devices is None:
                 self._of_devices = device_sum(self._processes)
             return self._of_devices(x)
-
-
-def _is_positive(text: str) -> bool:
-    try:
-        return float(text) > 0
-    except ValueError:
-        return False

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy
 
-PATIENCE_SECONDS = 1800.0
+from .engine_patience import patience_problem, patience_seconds
 
 
 def problem() -> tuple[str, str] | None:
@@ -25,7 +25,7 @@ def problem() -> tuple[str, str] | None:
     if "RANK" not in os.environ:
         started = "torchrun --nproc-per-node 2 -m xpcnn train --engine torch"
         return "this process was not started by torchrun", started
-    return None
+    return patience_problem()
 
 
 class Engine:
@@ -39,9 +39,9 @@ class Engine:
         import torch.distributed
 
         self._torch, self._group = torch, torch.distributed
-        patience = float(os.environ.get("XPCNN_PATIENCE", PATIENCE_SECONDS))
+        timeout = timedelta(seconds=patience_seconds())
         if not self._group.is_initialized():
-            self._group.init_process_group("gloo", timeout=timedelta(seconds=patience))
+            self._group.init_process_group("gloo", timeout=timeout)
             atexit.register(self._group.destroy_process_group)  # its threads may abort the exit
         self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
         self.local_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -112,7 +112,12 @@ def bad(path: str, name: str) -> bool:
     return not is_within(name, *allowed, *([] if itself == "xpcnn" else [itself]))
 
 
-SHARED_BY_BACKENDS = ("backends.geometry", "backends.optimizer_arrays", "backends.types")
+SHARED_BY_BACKENDS = (
+    "backends.geometry",
+    "backends.engine_patience",
+    "backends.optimizer_arrays",
+    "backends.types",
+)
 
 
 def bad_for_a_backend(path: str, name: str) -> bool:

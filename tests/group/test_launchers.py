@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,19 @@ def test_engines_that_cannot_be_used() -> None:
     if find_spec("torch") is not None:
         code, _, err = run("train", "--engine", "torch")
         assert (code, "this process was not started by torchrun" in err) == (1, True)
+
+
+@pytest.mark.parametrize("engine", ["mpi", "torch"])
+@pytest.mark.parametrize("seconds", ["soon", "0", "nan", "inf"])
+def test_no_patience(engine: str, seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module(f"xpcnn.backends.{engine}_engine")
+    monkeypatch.setattr(module, "find_spec", lambda name: name)  # as if it were installed
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("XPCNN_PATIENCE", seconds)
+    problem = f"XPCNN_PATIENCE is {seconds!r}", "a number of seconds above 0, such as 3600"
+    assert module.problem() == problem
+    monkeypatch.setenv("XPCNN_PATIENCE", "0.5")
+    assert module.problem() is None
 
 
 def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
