@@ -13,6 +13,7 @@ from onnx import ModelProto, TensorProto, helper
 import xpcnn
 from tests.io.onnx.test_import import written
 from xpcnn.errors import CheckpointError
+from xpcnn.io.onnx import folding
 
 GATED = "a = Flatten(x)  y = MatMul(a, m)"
 
@@ -65,6 +66,33 @@ def test_external_data_elsewhere(place: str, tmp_path: Path) -> None:
 def test_external_data_of_another_size(more: dict[str, int], tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(bytes(1000))
     assert "of 1,000 for 576" in refusal(external(model(tmp_path), "data", **more), tmp_path / "m")
+
+
+def test_external_data_in_many_tensors_at_one_place(tmp_path: Path) -> None:
+    found = external(model(tmp_path), "data")
+    for i in range(3):
+        tensor = found.graph.initializer.add()
+        tensor.CopyFrom(found.graph.initializer[0])
+        tensor.name, tensor.dims[0] = f"more{i}", 1 << 27
+    assert "has 3,221,226,048 bytes of external data, more" in refusal(found, tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "text"),
+    [
+        ("a = ConstantOfShape(e)  b = Neg(a)  y = Add(x, b)", "computed ahead are too many"),
+        ("a = Concat(m, m, m, m, m, m, m)  y = Add(x, a)", "it makes a constant of 1,008 elem"),
+        ("a = Where(t, u, u)  y = Add(x, a)", "it makes a constant of 1,600 elem"),
+    ],
+)
+def test_constants_that_grow(
+    nodes: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folding, "MOST", 1000)
+    constants = {"e": [1000], "m": numpy.ones((72, 2)), "t": numpy.ones((40, 1)), "u": [[1] * 40]}
+    used = {name: x for name, x in constants.items() if f"{name}," in nodes or f"({name}" in nodes}
+    path = written(tmp_path / "m.onnx", nodes, used)
+    assert text in refusal(onnx.load(path), path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")

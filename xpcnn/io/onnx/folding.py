@@ -188,6 +188,7 @@ def _transpose(node: Node, inputs: Inputs) -> Host:
 
 def _concat(node: Node, inputs: Inputs) -> Host:
     parts = [_at(inputs, i) for i in range(len(inputs))]
+    _check_size((sum(part.size for part in parts),))
     return numpy.concatenate(parts, axis=node.whole("axis", 0))
 
 
@@ -202,7 +203,9 @@ def _reduce(f: Callable[..., Host]) -> Callable[[Node, Inputs], Host]:
 
 
 def _where(node: Node, inputs: Inputs) -> Host:
-    return numpy.where(_first(inputs), _at(inputs, 1), _at(inputs, 2))
+    which, a, b = _first(inputs), _at(inputs, 1), _at(inputs, 2)
+    _check_size(numpy.broadcast_shapes(which.shape, a.shape, b.shape))
+    return numpy.where(which, a, b)
 
 
 OPERATORS: Mapping[str, Callable[[Node, Inputs], Host]] = {

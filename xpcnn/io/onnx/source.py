@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from xpcnn.data.files import as_path, open_regular
 from xpcnn.errors import CheckpointError, hint
@@ -123,6 +123,7 @@ def read_source(path: str | Path) -> Source:
     if len(graph.node) > MOST_NODES:
         message = f"{path} has {len(graph.node):,} nodes, more than {MOST_NODES:,}"
         raise CheckpointError(hint(message, "a smaller network"))
+    _check_external(path, graph)
     tensors = {tensor.name: _array(path, tensor) for tensor in graph.initializer}
     constants = {name: x for name, x in tensors.items() if x is not None}
     inputs = {value.name: _sizes(value) for value in graph.input if value.name not in tensors}
@@ -200,6 +201,19 @@ def _array(path: Path, tensor: TensorProto) -> numpy.ndarray | None:
     if len(raw) != count * dtype.itemsize:
         raise CheckpointError(hint(f"{where}: {len(raw):,} bytes for {shape} {dtype}", _AGAIN))
     return numpy.frombuffer(raw, dtype).reshape(shape)
+
+
+def _check_external(path: Path, graph: GraphProto) -> None:
+    """Require that external data are not too large in all; tensors may lie at one place."""
+    own = [entry.t for node in graph.node for entry in node.attribute if entry.HasField("t")]
+    total = sum(
+        math.prod(max(0, size) for size in tensor.dims) * numpy.dtype(_DTYPES[kind][0]).itemsize
+        for tensor in (*graph.initializer, *own)
+        if tensor.data_location == TensorProto.EXTERNAL and (kind := tensor.data_type) in _DTYPES
+    )
+    if total > LARGEST:
+        message = f"{path} has {total:,} bytes of external data, more than {LARGEST:,}"
+        raise CheckpointError(hint(message, "a smaller network"))
 
 
 def _external(path: Path, tensor: TensorProto, size: int) -> bytes:

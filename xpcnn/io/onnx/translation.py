@@ -17,6 +17,7 @@ ANY_BATCH = 65_521
 """The number of samples in shapes that are computed ahead: a prime that no size is likely to be."""
 
 _MOST_BEFORE = 10
+_MOST_USES = 16  # of each constant of a file, in others that are computed of it
 _MOST_NAMED = 5
 _MOST_PROBLEMS = 20
 _ADVICE = "a network of operators that `examples/guides/exchange.md` lists"
@@ -34,6 +35,8 @@ class Translation:
         self.input_shape = (shape[-1], *shape[:-1]) if channels_last else shape
         value = Value(self.input_shape, CHANNELS_LAST) if channels_last else Value.of(shape)
         self.values: dict[str, Value | Host | None] = {**source.constants, start: value}
+        given = sum(x.size for x in source.constants.values())
+        self.left = folding.MOST + _MOST_USES * given  # elements that may be computed ahead
         self.structure = Structure(start, self.input_shape)
         self.problems: dict[tuple[str, str], list[str]] = {}
 
@@ -109,7 +112,11 @@ class Translation:
             raise Refused("it has no output")
         inputs = [self.values[name] if name else None for name in node.inputs]
         if not any(isinstance(x, Value) for x in inputs):
-            self.values[node.outputs[0]] = folding.folded(node, inputs)  # type: ignore[arg-type]  # no Value is among them
+            constant = folding.folded(node, inputs)  # type: ignore[arg-type]  # no Value is among them
+            self.values[node.outputs[0]] = constant
+            self.left -= constant.size
+            if self.left < 0:
+                raise Refused("the constants that are computed ahead are too many or too large")
             return
         if node.operator == "Shape":
             assert isinstance(inputs[0], Value)
