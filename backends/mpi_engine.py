@@ -92,8 +92,11 @@ class Engine:
         self.abort(1)
 
 
+_CPU = 1  # of DLPack, by which NumPy shares the memory of other libraries' arrays
+
+
 class _Sum:
-    """Sums arrays in place over the processes of a communicator."""
+    """Sums arrays in place over the processes of a communicator: on the host, or CuPy's."""
 
     def __init__(
         self, mpi: Any, processes: Any, waiting: Callable[[], AbstractContextManager[None]]
@@ -103,8 +106,8 @@ class _Sum:
 
     def __call__(self, x: Any) -> Any:
         with self._waiting():
-            if isinstance(x, numpy.ndarray):
-                self._processes.Allreduce(self._mpi.IN_PLACE, x)
+            if x.__dlpack_device__()[0] == _CPU:
+                self._processes.Allreduce(self._mpi.IN_PLACE, numpy.from_dlpack(x))
                 return x
             if self._of_devices is None:
                 self._of_devices = device_sum(self._processes)

@@ -1,7 +1,7 @@
 """torch.distributed with gloo: processes that torchrun, or another launcher of its kind, started.
 
-NumPy arrays are summed in place, without a copy. A process that waits longer than XPCNN_PATIENCE
-seconds ends with an error, whereupon torchrun ends the others.
+Arrays are summed in place; PyTorch shares their memory by DLPack. A process that waits longer than
+XPCNN_PATIENCE seconds ends with an error, whereupon torchrun ends the others.
 """
 
 import atexit
@@ -12,8 +12,6 @@ from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, NoReturn
-
-import numpy
 
 from .engine_patience import patience_problem, patience_seconds
 
@@ -37,6 +35,7 @@ class Engine:
     def __init__(self) -> None:
         import torch
         import torch.distributed
+        import torch.utils.dlpack
 
         self._torch, self._group = torch, torch.distributed
         timeout = timedelta(seconds=patience_seconds())
@@ -58,8 +57,7 @@ class Engine:
 
     def _sum(self, processes: Any, x: Any) -> Any:
         """Sum in place over a group of torch's; None is all."""
-        tensor = self._torch.from_numpy(x) if isinstance(x, numpy.ndarray) else x
-        self._group.all_reduce(tensor, group=processes)
+        self._group.all_reduce(self._torch.utils.dlpack.from_dlpack(x), group=processes)
         return x
 
     def agree(self, numbers: Sequence[int]) -> tuple[int, ...]:

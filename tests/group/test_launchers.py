@@ -129,16 +129,24 @@ def test_a_run_on_two_machines_is_that_of_one_process(
 SUMS = """
 import sys, numpy, xpcnn
 group = xpcnn.backend.group(sys.argv[1])
-one = numpy.array([10.0**group.rank])
-print(group.sum_of(2)(one.copy())[0], group.sum(one)[0])
+library = xpcnn.backend.load(sys.argv[2])
+one, other = (library.from_host(numpy.array([10.0**group.rank])) for _ in range(2))
+print(float(group.sum_of(2)(one)[0]), float(group.sum(other)[0]))
 """
 
 
-@LAUNCHERS
-def test_sums_of_neighbours(launcher: list[Any], engine: str) -> None:
+@pytest.mark.parametrize(
+    ("launcher", "engine", "backend"),
+    [
+        pytest.param(MPI, "mpi", "numpy", marks=needs_mpi),
+        pytest.param(MPI, "mpi", "array_api_strict", marks=needs_mpi),
+        pytest.param(TORCHRUN, "torch", "torch", marks=needs_torch),
+    ],
+)
+def test_sums_of_neighbours(launcher: list[Any], engine: str, backend: str) -> None:
     Path("sums.py").write_text(SUMS)
     four = ["4" if word == "2" else word for word in launcher]
-    code, out, err = launched(four, "sums.py", engine)
+    code, out, err = launched(four, "sums.py", engine, backend)
     assert code == 0, err
     assert sorted(out.split()) == ["11.0", "11.0", *["1100.0"] * 2, *["1111.0"] * 4]
 
