@@ -36,7 +36,7 @@ NEEDS = {
 """Packages that examples need beside those of the base install."""
 
 OF_OTHER_PROGRAMS = {
-    *("--quiet", "--check", "--no-kernels", "--lib"),
+    *("--quiet", "--check", "--no-compile", "--no-kernels", "--lib"),
     *("--nodes", "--ntasks-per-node", "--cpus-per-task", "--time", "--mpi"),
     *("--nproc-per-node", "--nnodes", "--node-rank", "--master-addr", "--master-port"),
 }

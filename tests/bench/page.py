@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tests.bench import projects
+from tests.bench import engines, projects
 from xpcnn.benchmark import FULL, MODES, Bench, Case, growth, pytorch_peer, start_times
 from xpcnn.benchmark.growth import markdown
 from xpcnn.cli.bench import BATCHES, MODELS, cell
@@ -64,6 +64,7 @@ def start() -> Iterator[str]:
 
 SECTIONS: dict[str, Callable[[], Iterable[str]]] = {
     "steps": steps,
+    "engines": engines.page,
     "start": start,
     "projects": projects.page,
     "growth": lambda: growth.page(growth.measure()),

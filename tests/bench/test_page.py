@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.bench.engines import BATCHES as ENGINES_BATCHES
+from tests.bench.engines import HEAD as ENGINES_HEAD
 from tests.bench.page import SECTIONS, START, START_HEAD, STEPS_HEAD, cells, filled
 from tests.bench.projects import HEAD as PROJECTS_HEAD
 from tests.bench.projects import PROJECTS
@@ -30,6 +32,12 @@ def test_steps() -> None:
     (table,) = tables("steps")
     assert table[0] == list(STEPS_HEAD)
     assert first(table, 2) == [(f"`{m}`", str(batch)) for m in MODELS for batch in BATCHES]
+
+
+def test_engines() -> None:
+    (table,) = tables("engines")
+    assert table[0] == list(ENGINES_HEAD)
+    assert first(table, 2) == [(f"`{m}`", str(batch)) for m in MODELS for batch in ENGINES_BATCHES]
 
 
 def test_start() -> None:
