@@ -113,7 +113,8 @@ def test_too_few_images_for_a_test_part(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load(path)
     assert str(caught.value) == (
-        f"{path}: 1 images are too few to set a test part aside\n"
+        f"{path}: no test part can be set aside of 1 images: too few, or too many of them are "
+        "equal\n"
         "Try: more images, or a test part of their own"
     )
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 import xpcnn
 from tests.data.make_files import idx_bytes, tar_bytes
+from tests.presets import narrow
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Residual
 from xpcnn.training import Checkpoints
 
@@ -42,6 +43,13 @@ def onnx(folder: Path) -> None:
     model = small_model()
     model.fit(samples(), **RUN)
     xpcnn.export_onnx(model, folder / "m.onnx")
+
+
+def weights(folder: Path) -> None:
+    """Write the weights of a narrow ResNet-18 with PyTorch's names."""
+    found = narrow("resnet18", 16, 3)
+    model = xpcnn.Model(found.layers, input_shape=found.input_shape, seed=1)
+    xpcnn.export_pytorch(model, folder / "w.safetensors")
 
 
 def checkpoints(folder: Path) -> None:

@@ -20,11 +20,13 @@ import numpy
 import xpcnn
 from tests.fuzz import originals
 from tests.fuzz.mutations import mutant
+from tests.presets import narrow
 from xpcnn.data import Dataset
 from xpcnn.data.cifar import CIFAR10, Layout, read
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.reading import Pictures
 from xpcnn.errors import ConfigError, XpcnnError
+from xpcnn.io.foreign.weights import classes_in, read_weights
 from xpcnn.io.tensor_file import CHECKSUM, KEY, checksum
 from xpcnn.models import preset
 from xpcnn.training import Checkpoints, replay
@@ -87,6 +89,15 @@ def _sealed(content: bytes, random: Random) -> bytes:
     return len(text).to_bytes(8, "little") + text + content[end:]
 
 
+def _headed(content: bytes, random: Random) -> bytes:
+    """Damage the header of a safetensors file, or the file."""
+    if random.random() < 0.4:
+        return _binary(content, random)
+    end = 8 + int.from_bytes(content[:8], "little")
+    text = _text(content[8:end], random)
+    return len(text).to_bytes(8, "little") + text + content[end:]
+
+
 def _tensors(content: bytes) -> dict[str, numpy.ndarray]:
     """Return the tensors of a safetensors file."""
     from safetensors.numpy import load
@@ -106,6 +117,14 @@ def _try_model(model: xpcnn.Model) -> None:
 
 def _read_model(path: Path) -> None:
     _try_model(xpcnn.load(path))
+
+
+def _read_weights(path: Path) -> None:
+    found = narrow("resnet18", 16, 3)
+    model = xpcnn.Model(found.layers, input_shape=found.input_shape)
+    classes_in(path, "resnet18")
+    read_weights(model.network, path)
+    _try_model(model)
 
 
 def _read_onnx(path: Path) -> None:
@@ -215,6 +234,7 @@ def _read_pack(path: Path) -> None:
 
 READERS = {
     "model": Reader(originals.models, _read_model, _sealed),
+    "weights": Reader(originals.weights, _read_weights, _headed),
     "onnx": Reader(originals.onnx, _read_onnx, _binary),
     "checkpoint": Reader(originals.checkpoints, _resume, _sealed),
     "replay": Reader(originals.cases, lambda path: _quiet(replay, path), _sealed),

@@ -45,7 +45,8 @@ def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None,
         key = random.key(0, "test").to_bytes(16, "little")
         chosen = lowest(unit_hashes(images, key), labels, TEST_FRACTION, key)
         if chosen.all() or not chosen.any():
-            message = f"{path}: {len(images)} images are too few to set a test part aside"
+            many = f"{len(images)} images: too few, or too many of them are equal"
+            message = f"{path}: no test part can be set aside of {many}"
             raise DataError(hint(message, "more images, or a test part of their own"))
         test = part_of(images, chosen), labels[chosen]
         images, labels = part_of(images, ~chosen), labels[~chosen]

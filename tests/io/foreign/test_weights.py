@@ -198,6 +198,10 @@ def test_what_is_no_file_of_weights(tmp_path: Path) -> None:
     tensors["fc.bias"][0] = numpy.nan
     save_file(tensors, tmp_path / "w.safetensors")
     assert "fc.bias hold NaN" in refusal(tmp_path / "w.safetensors", "resnet18", tmp_path)
+    for shape in ((), (0, 64), (1 << 40, 0)):
+        save_file({"fc.weight": numpy.zeros(shape, "f4")}, tmp_path / "head.safetensors")
+        text = refusal(tmp_path / "head.safetensors", "resnet18", tmp_path)
+        assert f"fc.weight has shape {shape}, expected (classes, inputs)" in text
     other = xpcnn.Model([Flatten(), Dense(2)], input_shape=(3,))
     with pytest.raises(ConfigError, match="is none of those whose names in PyTorch are known\nTry"):
         xpcnn.export_pytorch(other, tmp_path / "w.safetensors")

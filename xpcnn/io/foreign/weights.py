@@ -54,7 +54,11 @@ def classes_in(path: str | Path, name: str) -> int:
     if f"{last}.weight" not in specs:
         message = f"{path} has no {last}.weight, which {name} ends with"
         raise CheckpointError(hint(message, _advice(specs)))
-    return specs[f"{last}.weight"].shape[0]
+    shape = specs[f"{last}.weight"].shape
+    if len(shape) < 2 or 0 in shape:
+        message = f"{path}: {last}.weight has shape {shape}, expected (classes, inputs)"
+        raise CheckpointError(hint(message, _advice(specs)))
+    return shape[0]
 
 
 def network_name(layers: Layer, input_shape: Shape) -> str:
