@@ -6,42 +6,55 @@
 
 #include <stdlib.h>
 
+enum { STRIP = 4 * COLUMNS }; /* columns that are finished while they are in a cache */
+
 typedef struct {
     const float *a, *b, *bias;
     float *y;
-    long am, ak, m, k, l, by_column, pieces;
+    long am, ak, m, k, l, by_column, relu, pieces;
 } Arguments;
+
+/* Add a bias for each column, unless it is null, and take the ReLU if asked for. */
+static void finish(float *y, long ym, long rows, long columns, const float *bias, long relu)
+{
+    for (long m = 0; m < rows; m++, y += ym) {
+        for (long l = 0; bias && l < columns; l++)
+            y[l] += bias[l];
+        for (long l = 0; relu && l < columns; l++)
+            y[l] = y[l] < 0 ? 0 : y[l]; /* NaN stays */
+    }
+}
 
 static long part_of(void *arguments, long piece)
 {
     const Arguments *p = arguments;
     long all = p->by_column ? p->l : p->m, from = all * piece / p->pieces;
-    long some = all * (piece + 1) / p->pieces - from, bytes = 2 * p->k * (long)sizeof(long), *tap = malloc(bytes), *at = tap + p->k;
+    long to = all * (piece + 1) / p->pieces, row = p->by_column ? 0 : from;
+    long rows = p->by_column ? p->m : to - from, end = p->by_column ? to : p->l;
+    const float *of_rows = p->bias && !p->by_column ? p->bias + row : 0;
+    long bytes = 2 * p->k * (long)sizeof(long), *tap = malloc(bytes), *at = tap + p->k;
     if (!tap)
         return bytes;
     for (long k = 0; k < p->k; k++) {
         tap[k] = k * p->ak;
         at[k] = k * p->l;
     }
-    if (p->by_column) {
-        float *y = p->y + from;
-        product(p->a, p->am, p->m, tap, p->b + from, at, p->k, y, p->l, some, 0);
-        for (long m = 0; p->bias && m < p->m; m++, y += p->l)
-            for (long l = 0; l < some; l++)
-                y[l] += p->bias[from + l];
-    } else
-        product(p->a + from * p->am, p->am, some, tap, p->b, at, p->k, p->y + from * p->l, p->l, p->l,
-                p->bias ? p->bias + from : 0);
+    for (long l = p->by_column ? from : 0, some; l < end; l += some) {
+        float *y = p->y + row * p->l + l;
+        some = end - l < STRIP ? end - l : STRIP;
+        product(p->a + row * p->am, p->am, rows, tap, p->b + l, at, p->k, y, p->l, some, of_rows);
+        finish(y, p->l, rows, some, p->by_column && p->bias ? p->bias + l : 0, p->relu);
+    }
     free(tap);
     return 0;
 }
 
-/* Threads share the rows of y or, by_column, its columns; bias: one for each of these, or null. am, ak:
-   numbers from one row and column of a to the next. */
+/* Threads share the rows of y or, by_column, its columns; bias: one for each of these, or null. ReLU if
+   asked for. am, ak: numbers from one row and column of a to the next. */
 EXPORT long xpcnn_matrix_product(const float *a, const float *b, const float *bias, float *y,
-                                 long am, long ak, long m, long k, long l, long by_column,
+                                 long am, long ak, long m, long k, long l, long by_column, long relu,
                                  long pieces, long threads)
 {
-    Arguments p = {a, b, bias, y, am, ak, m, k, l, by_column, pieces};
+    Arguments p = {a, b, bias, y, am, ak, m, k, l, by_column, relu, pieces};
     return run_pieces(part_of, &p, pieces, threads);
 }

@@ -22,7 +22,8 @@ compiled: Any = import_module(PACKAGE)
 library: Any = import_module(f"{PACKAGE}.shared_library")
 pointwise: Any = import_module(f"{PACKAGE}.pointwise")
 ROOMS = (
-    *("addition", "conv", "linear", "loss", "norm", "optimizer", "pointwise", "pool", "sampling"),
+    *("addition", "conv", "conv_1x1", "few_images", "linear", "loss", "norm", "optimizer"),
+    *("pointwise", "pool", "sampling"),
     "winograd",
 )
 CALLERS = [import_module(f"{PACKAGE}.{name}") for name in ROOMS]

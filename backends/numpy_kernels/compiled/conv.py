@@ -1,7 +1,7 @@
 """Convolution, alone and with ReLU and max pooling, in C (conv.c): float32.
 
-Where it is faster, 3 x 3 filters are left to Winograd's algorithm (winograd.py), and a few images
-are read in another way (few_images.py).
+Where it is faster, 3 x 3 filters are left to Winograd's algorithm (winograd.py), 1 x 1 filters to
+products of matrices (conv_1x1.py), and a few images are read in another way (few_images.py).
 
 Taps on padding are skipped: where a weight or dy is infinite, the reference has NaN beside padding
 (infinity times 0), and these kernels do not. A check would take 5 % of a forward and 13 % of a
@@ -19,7 +19,7 @@ from .. import conv
 from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from ..threads import sharing
-from . import few_images, winograd
+from . import conv_1x1, few_images, winograd
 from .pointwise import PASS, relu_gradient
 from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
@@ -131,6 +131,9 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu
     if groups == 1 and winograd.serves(w, patches, patches.out):
         winograd.convolved(image, w, b, patches, y, relu=relu)
         return y
+    if groups == 1 and conv_1x1.serves(patches):
+        conv_1x1.convolved(image, w, b, y, relu=relu)
+        return y
     if few_images.serves(image, w, patches):
         few_images.convolved(image, w, b, patches, y, relu=relu)
         return y
@@ -146,13 +149,16 @@ def gradients(
     want_dx, want_dw, want_db = wants or (True, True, True)
     (f, ho, wo, n), (c, h, *_), c_group = dy.shape, image.shape, w.shape[1]
     groups = c // c_group
+    is_1x1 = groups == 1 and conv_1x1.serves(patches)
     dx = dw = db = None
     size = w.size * ho * wo * n
     want_db = want_db and b is not None
     if want_dw or want_db:  # both in one call: db has the same bits with and without dw
         pieces, threads = sharing(ho, size, each=1)
-        parts = np.empty((pieces, w.size + f), w.dtype)
-        if groups == 1 and winograd.serves(w, patches, (ho, wo)):
+        parts = np.empty((1 if is_1x1 else pieces, w.size + f), w.dtype)
+        if is_1x1:
+            conv_1x1.filter_gradients(image, dy, parts)
+        elif groups == 1 and winograd.serves(w, patches, (ho, wo)):
             winograd.filter_gradients(image, dy, patches, parts, threads)
         else:
             shape = (n, f // groups, groups)
@@ -164,6 +170,9 @@ def gradients(
         dx = np.empty(image.shape, image.dtype)
         if groups == 1 and winograd.serves(w, patches, (h, image.shape[2])):
             winograd.image_gradient(dy, w, patches, dx)
+            return logical(dx), dw, db
+        if is_1x1:
+            conv_1x1.image_gradient(dy, w, dx)
             return logical(dx), dw, db
         apart = w.reshape(groups, f // groups, *w.shape[1:])
         turned = np.ascontiguousarray(apart.transpose(0, 2, 1, 3, 4))
