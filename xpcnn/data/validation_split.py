@@ -4,6 +4,10 @@ Within each class, the images with the lowest hashes of (seed, label, pixels) go
 many as the fraction asks for. So every class loses its share to within one image, the order of the
 images does not matter, an image nearly always keeps its part when others come or go (only those
 next to the limit change places), and equal images with equal labels are never on both sides.
+
+`Model.fit(..., validation=0.1)` and `xpcnn train` split the training part in this way, unless the
+data have a validation part of their own. The test part is that of the files; for the user's own
+data without one, `own_data` takes it first, in the same way.
 """
 
 import numpy as np

@@ -1,6 +1,17 @@
-"""How a public op is made: a check, then a fast kernel if there is one, otherwise the reference.
+"""Kernel or reference: a public op checks its arguments, then runs a kernel, or the reference.
 
-The update of an optimizer, which is not an op, gets its kernel here too.
+What runs for `ops.conv2d(x, w)`:
+
+    backend.load("numpy")            has noted the kernels for arrays of its type; without it, none
+    backend.kernel_for(x, "conv2d")  looks up the kernel for the type of x
+    x of NumPy, float32              numpy_kernels/compiled/conv.py, which calls conv.c
+    x of NumPy, other cases          numpy_kernels/conv.py, in NumPy calls
+    x of CuPy                        cupy_kernels/conv.py, with XPCNN_CUDA_KERNELS=1
+    all other cases                  ops/reference/conv.py, in calls of the library of x
+
+A kernel that does not serve a case returns NotImplemented; then the next one runs. The kernels are
+in `backends/`; examples/guides/where-computed.md lists those of every op. The update of an
+optimizer, which is not an op, gets its kernel here too.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Losses, with their checks. The meaning is in `reference/loss.py`."""
+"""Losses, with checks. Meaning: `reference/cross_entropy.py`, `reference/regression_loss.py`."""
 
 from collections.abc import Mapping
 

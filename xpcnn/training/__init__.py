@@ -1,4 +1,8 @@
-"""Training: one step, the loop over epochs, what it tells, checkpoints, evaluation."""
+"""Training: one step (`step`), the run over epochs (`run`), callbacks, checkpoints, evaluation.
+
+`run` lists what `model.fit` does, step by step; `checkpoints`, how a run is resumed;
+`divergence_check`, what happens when a value is not finite.
+"""
 
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.training.callbacks import Callback, StopTraining

@@ -1,7 +1,20 @@
 """A run: trains a network epoch by epoch, validates it, saves checkpoints, and ends.
 
-Reads from the device once per epoch, validation and checkpoint. Every decision is a function of the
-options and the history, so that a resumed run ends with the same bits.
+What `model.fit(train, epochs=5, validation=0.1)` does, step by step:
+
+    Model.fit           checks the arguments, splits the validation part off, takes mean and
+                        deviation of the training part, and moves the samples to the device
+    Run.train           continues from a checkpoint where one is asked for; at the end, gives the
+                        network the new weights, or the best ones
+    Run.run_epochs      trains epochs until the last one, a limit, patience or a callback ends them
+    Updates.epoch       the batches of an epoch in a new order, augmented, and their learning rates
+    Run.run_update      training_step (step.py): forward, loss, backward, update
+    Run.between_updates validates and saves within an epoch, where that is due
+    Run.end_epoch       requires finite values, validates, records the epoch, calls the callbacks,
+                        checks the health of the network, and saves a checkpoint
+
+A run reads from the device once per epoch, validation and checkpoint. Every decision is a function
+of the options and the history, so that a resumed run ends with the same bits.
 """
 
 import math

@@ -1,12 +1,12 @@
-"""A graph of ONNX operators while it is written: nodes in order, and constants."""
+"""A graph of ONNX operators while it is written, and what the writer of a layer is given."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from xpcnn.types import Array
+from xpcnn.types import Array, Params, Shape
 
 
 class Builder:
@@ -40,3 +40,20 @@ class Builder:
         name = f"{self.path}.{name}" if self.path else name
         count = self._counts[name] = self._counts.get(name, 0) + 1
         return name if count == 1 else f"{name}.{count}"
+
+
+class Own(NamedTuple):
+    """What a layer has: its parameters and buffers on the host, and the shape of its input."""
+
+    params: Params
+    buffers: Params
+    shape: Shape
+
+
+Writer = Callable[[Builder, Any, Own, str], str]
+"""(graph, layer, what it has, name of its input) -> name of its output."""
+
+
+def parameters(graph: Builder, own: Own, *names: str) -> list[str]:
+    """Return the names of parameters of a layer, as constants; of those that it has."""
+    return [graph.constant(name, own.params[name]) for name in names if name in own.params]

@@ -17,8 +17,8 @@ from xpcnn.config.tables import to_config
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io import reading_table
 from xpcnn.io.network_file import Facts
-from xpcnn.io.onnx.builder import Builder
-from xpcnn.io.onnx.nodes import Own, unwritten, write
+from xpcnn.io.onnx.builder import Builder, Own
+from xpcnn.io.onnx.nodes import unwritten, write
 from xpcnn.losses import L1, MSE, BCEWithLogits, Focal, Huber, SoftmaxCrossEntropy
 from xpcnn.network import Network
 from xpcnn.version import VERSION
