@@ -114,6 +114,17 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
     assert sample(path, Arrays((4, 3, 3), 0.0, 255.0))[3] == dot(0, 255)
 
 
+def test_a_colour_that_is_transparent_is_white_before_a_picture_is_made_smaller(
+    tmp_path: Path,
+) -> None:
+    pixels = numpy.zeros((64, 64, 3))
+    pixels[:, :33, 0] = 255
+    key = picture(tmp_path / "key.png", pixels, transparency=(255, 0, 0))
+    opacity = numpy.where(pixels[..., :1], 0, 255)
+    alpha = picture(tmp_path / "alpha.png", numpy.concatenate([pixels, opacity], axis=2))
+    assert sample(key, Pictures("L", (8, 8))) == sample(alpha, Pictures("L", (8, 8)))
+
+
 def test_a_picture_is_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise

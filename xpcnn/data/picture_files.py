@@ -247,7 +247,7 @@ def _plain(picture: "Image") -> "Image":
     """Return a picture of 8 bits in a mode that can be averaged over."""
     if picture.mode in _AS_SAVED:
         return picture.convert(_AS_SAVED[picture.mode])
-    return picture
+    return picture.convert("RGBA") if "transparency" in picture.info else picture
 
 
 def _floats(path: PictureFile, picture: "Image") -> "Image":
