@@ -27,13 +27,16 @@ class Rows:
         return self.count / (self.total * self.copies)
 
     def with_before(self, count: int) -> "Rows":
-        """Return these rows and `count` rows before them, in a ring; all if that is no less."""
+        """Return these rows and `count` rows before them, the last of the batch before row 0.
+
+        All rows, if these would be as many.
+        """
         if self.count + count >= self.total:
             return Rows(0, self.total, self.total)
         return Rows(self.first - count, self.count + count, self.total)
 
     def spans(self) -> list[tuple[int, int]]:
-        """Return (first, count) of each stretch of rows, from 0 on: two where `first` is below."""
+        """Return the rows as stretches (first, count), first >= 0: two if they reach over row 0."""
         if self.first >= 0:
             return [(self.first, self.count)]
         return [(self.total + self.first, -self.first), (0, self.first + self.count)]
