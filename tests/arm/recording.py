@@ -1,0 +1,104 @@
+"""A recording of calls of the kernels in C, to be repeated elsewhere; replay.c has its format."""
+
+import ctypes
+import struct
+from typing import Any, NamedTuple
+from unittest import mock
+
+import numpy
+
+from tests.compiled.support import library
+from tests.compiled.test_every_kernel import all_kernels
+from tests.lib import Host
+
+
+def recorded() -> bytes:
+    """Return the calls of every kernel, with what was in memory before each and after it."""
+    calls: list[bytes] = []
+    call = library.Call.__call__
+
+    def noted(self: Any, *arguments: Any) -> None:
+        before = [memory(a) for a in arguments]
+        call(self, *arguments)
+        parts = [
+            argument(self.name, kind, a, b)
+            for kind, a, b in zip(self.kinds, arguments, before, strict=True)
+        ]
+        calls.append(self.name.encode().ljust(64, b"\0") + number(len(parts)) + b"".join(parts))
+
+    with mock.patch.object(library.Call, "__call__", noted):
+        all_kernels()
+    return b"".join(calls)
+
+
+def argument(name: str, kind: str, value: Any, before: "Memory") -> bytes:
+    """Return an argument: of memory, what was there before the call and what is there now."""
+    if kind in "lfd":
+        packed = struct.pack("<" + {"l": "q", "f": "f", "d": "d"}[kind], value)
+        return number(ord(kind)) + packed.ljust(8, b"\0")
+    if value is None:
+        return number(ord("0"))
+    # what lies in memory that is filled may be the same result of an earlier call; unpool fills
+    # windows alone
+    if kind == "o" and name != "unpool":
+        before = before._replace(content=b"\xff" * len(before.content))
+    # which of nearly equal numbers won a pooling window is left to the rounding of Winograd's
+    kept = {"e": "s"} if name.startswith("winograd") else {}
+    return number(ord("m")) + written(before, memory(value), kept)
+
+
+class Memory(NamedTuple):
+    """Bytes; type: see replay.c; pointers in them by their offsets."""
+
+    type: str
+    content: bytes
+    pointers: dict[int, "Memory"]
+
+
+def memory(value: Any) -> Memory:
+    """Return what is behind a pointer."""
+    if isinstance(value, bytes):
+        return Memory("e", value + b"\0", {})
+    if isinstance(value, numpy.ndarray):
+        low, high = numpy.lib.array_utils.byte_bounds(value)
+        content = ctypes.string_at(low, high - low)
+        if value.dtype.names:
+            return Memory("s", content, tensors_in(value))
+        return Memory("f" if value.dtype == numpy.float32 else "e", content, {})
+    table = getattr(value, "_obj", None)  # of ctypes.byref
+    return Memory("s", b"" if table is None else bytes(table), arrays_in(table))
+
+
+def tensors_in(table: Host) -> dict[int, Memory]:
+    """Return the tensors of an optimizer's step: float32, each field of unsigned numbers."""
+    return {
+        row * table.itemsize + table.dtype.fields[name][1]: Memory(
+            "f", ctypes.string_at(int(table[name][row]), 4 * int(table["size"][row])), {}
+        )
+        for row in range(len(table))
+        for name in table.dtype.names or ()
+        if table.dtype[name].kind == "u" and table[name][row]
+    }
+
+
+def arrays_in(table: Any) -> dict[int, Memory]:
+    """Return the arrays that the pointers of a structure point to, in their order."""
+    if table is None:
+        return {}
+    names = [name for name, kind in table._fields_ if issubclass(kind, ctypes._Pointer)]
+    offsets = [getattr(type(table), name).offset for name in names]
+    return {at: memory(array) for at, array in zip(offsets, table.kept, strict=True)}
+
+
+def written(before: Memory, after: Memory, kept: dict[str, str]) -> bytes:
+    """Return memory as the recording has it."""
+    kind = kept.get(before.type, before.type)
+    parts = [number(ord(kind)), number(len(before.content)), before.content, after.content]
+    parts.append(number(len(before.pointers)))
+    for offset, target in before.pointers.items():
+        parts += [number(offset), written(target, after.pointers[offset], kept)]
+    return b"".join(parts)
+
+
+def number(value: int) -> bytes:
+    return struct.pack("<q", value)

@@ -1,0 +1,170 @@
+/* Repeat recorded calls of the kernels on another processor, and compare what they write.
+
+   The recording (recording.py) is a list of calls; all numbers have 8 bytes, little-endian:
+
+       name (64 bytes, ended by 0), number of arguments, arguments
+
+   and an argument is its kind, then
+
+       'l', 'd', 'f'   the number; of a float, the lower 4 bytes
+       '0'             nothing: NULL
+       'm'             memory: its type ('f' float, 'e' that must be equal, 's' that may differ),
+                       its size, the bytes before the call, those after it; the number of pointers
+                       in it, each as its offset and the memory that it points to
+
+   Any function is called as one of whole numbers and floating-point numbers: the calling conventions
+   of AArch64 and x86-64 put the two kinds into registers of their own, whatever their order, and
+   the rest of the whole numbers onto the stack. A float is the lower half of its register. */
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define X(name) long xpcnn_##name();
+FUNCTIONS
+#undef X
+
+typedef long Function(long, long, long, long, long, long, long, long, long, long, long, long, long, long, long, long,
+                      long, long, long, long, long, long, long, long, double, double, double, double, double, double,
+                      double, double);
+enum { WHOLE = 24, FLOATING = 8 };
+
+static const struct {
+    const char *name;
+    Function *function;
+} TABLE[] = {
+#define X(name) {#name, (Function *)xpcnn_##name},
+    FUNCTIONS
+#undef X
+};
+
+typedef struct {
+    long type, bytes;
+    char *memory;
+    const char *after;
+} Memory;
+
+static const char *at; /* in the recording */
+static Memory held[256];
+static long memories;
+
+static long number(void)
+{
+    long value;
+    memcpy(&value, at, 8);
+    at += 8;
+    return value;
+}
+
+static char *copied(long bytes)
+{
+    char *memory = aligned_alloc(64, (bytes + 127) / 64 * 64);
+    if (!memory)
+        exit(3);
+    memcpy(memory, at, bytes);
+    at += bytes;
+    return memory;
+}
+
+/* Read memory, and keep it for the comparison; return where it is. */
+static char *read_memory(void)
+{
+    long type = number(), bytes = number();
+    char *memory = copied(bytes);
+    held[memories++] = (Memory){type, bytes, memory, at};
+    at += bytes;
+    for (long pointers = number(); pointers > 0; pointers--) {
+        long offset = number();
+        char *target = read_memory();
+        memcpy(memory + offset, &target, 8);
+    }
+    return memory;
+}
+
+static double largest(const Memory *m)
+{
+    double found = 0;
+    for (long i = 0; m->type == 'f' && i < m->bytes / 4; i++) {
+        float x;
+        memcpy(&x, m->after + 4 * i, 4);
+        found = isfinite(x) ? fmax(found, fabs(x)) : found;
+    }
+    return found;
+}
+
+/* Return the largest difference from what is expected; infinity where unequal. */
+static double difference(const Memory *m)
+{
+    if (m->type == 's')
+        return 0;
+    if (m->type == 'e')
+        return memcmp(m->memory, m->after, m->bytes) ? INFINITY : 0;
+    const float *got = (const float *)m->memory;
+    double worst = 0;
+    for (long i = 0; i < m->bytes / 4; i++) {
+        float expected;
+        memcpy(&expected, m->after + 4 * i, 4);
+        if (memcmp(&expected, got + i, 4) == 0 || (isnan(expected) && isnan(got[i])))
+            continue;
+        double apart = fabs((double)got[i] - expected);
+        worst = isfinite(apart) ? fmax(worst, apart) : INFINITY;
+    }
+    return worst;
+}
+
+int main(int count, char **arguments)
+{
+    FILE *file = count == 3 ? fopen(arguments[1], "rb") : 0;
+    if (!file)
+        return 2;
+    double allowed = atof(arguments[2]), worst = 0;
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file), calls = 0, failed = 0;
+    rewind(file);
+    char *whole = malloc(size);
+    if (!whole || fread(whole, 1, size, file) != (size_t)size)
+        return 3;
+    for (at = whole; at < whole + size; calls++) {
+        const char *name = at;
+        at += 64;
+        long w[WHOLE] = {0}, wholes = 0, floats = 0;
+        double d[FLOATING] = {0};
+        for (long left = number(); left > 0; left--) {
+            long kind = number();
+            if (kind == 'm') {
+                w[wholes++] = (long)read_memory();
+            } else if (kind == '0') {
+                w[wholes++] = 0;
+            } else if (kind == 'l') {
+                w[wholes++] = number();
+            } else {
+                memcpy(d + floats++, at, 8);
+                at += 8;
+            }
+        }
+        Function *function = 0;
+        for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++)
+            if (!strcmp(TABLE[i].name, name))
+                function = TABLE[i].function;
+        if (!function)
+            return 4;
+        long missing = function(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10], w[11], w[12], w[13],
+                                w[14], w[15], w[16], w[17], w[18], w[19], w[20], w[21], w[22], w[23], d[0], d[1], d[2],
+                                d[3], d[4], d[5], d[6], d[7]);
+        double apart = missing ? INFINITY : 0, scale = 1e-30; /* sums may nearly cancel */
+        for (long i = 0; i < memories; i++)
+            scale = fmax(scale, largest(held + i));
+        for (; memories > 0; memories--) {
+            apart = fmax(apart, difference(held + memories - 1) / scale);
+            free(held[memories - 1].memory);
+        }
+        worst = fmax(worst, apart);
+        if (!(apart <= allowed)) {
+            failed++;
+            printf("call %ld, %s: off by %g of its largest number\n", calls, name, apart);
+        }
+    }
+    printf("%ld calls, %ld differ; the largest difference is %.1e of a call's largest number\n", calls, failed, worst);
+    return failed ? 1 : 0;
+}
