@@ -7,6 +7,7 @@ import pytest
 from tests.cli.conftest import Cli
 from xpcnn import models, optimizers, schedules
 from xpcnn.backend import NAMES
+from xpcnn.cli.command_group import COMMANDS
 from xpcnn.cli.train import GROUPS, command
 from xpcnn.data.augment import BY_NAME
 
@@ -20,6 +21,17 @@ def test_lines_fit_the_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch, colum
         assert max(map(len, lines)) > 100
     titles = [line.removesuffix(":") for line in lines if line and line[0] != " "]
     assert titles[1:] == [*GROUPS, "Other"]
+
+
+def test_the_list_of_commands_is_whole(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On 80 columns, no sentence is cut off with "..."; on 120, every help is as wide as that."""
+    monkeypatch.setenv("COLUMNS", "80")
+    text = cli("--help").out
+    commands = text[text.index("Commands:") :].splitlines()[1:]
+    assert [line.split()[0] for line in commands] == [*COMMANDS]
+    assert all(line.endswith(".") and not line.endswith("...") for line in commands)
+    monkeypatch.setenv("COLUMNS", "120")
+    assert 100 < max(map(len, cli("predict", "--help").out.splitlines())) <= 120
 
 
 def test_every_flag_is_in_one_group() -> None:

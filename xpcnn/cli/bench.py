@@ -49,15 +49,16 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Time training steps and inference of the presets, and the start of a process.
+    """Time training and inference of the presets, beside PyTorch.
 
-    With PyTorch installed, each time stands beside PyTorch's, in the faster of its memory formats.
-    Both sides are first verified (same loss, same gradients), then timed in alternating blocks,
-    each in a process of its own. `ratio` is PyTorch's time over ours: the median over pairs of
-    neighbouring blocks, with `low` and `high`, its 90 % interval. Pairs that other work on the
-    machine disturbs are measured again; `unsettled` marks a ratio for which the machine was never
-    quiet enough. `ceiling` is what the ratio would be if we took only the time of the matrix
-    products of im2col.
+    Also times the start of a process. With PyTorch installed, each time stands beside PyTorch's, in
+    the faster of its memory formats. Both sides are first verified (same loss, same gradients),
+    then timed in alternating blocks, each in a process of its own.
+
+    `ratio` is PyTorch's time over ours: the median over pairs of neighbouring blocks, with `low`
+    and `high`, its 90 % interval. Pairs that other work on the machine disturbs are measured again;
+    `unsettled` marks a ratio for which the machine was never quiet enough. `ceiling` is what the
+    ratio would be if we took only the time of the matrix products of im2col.
     """
     if growth and (quick or model or compiled):
         ctx.fail("--growth takes no --quick, --model or --compile. Try: --growth alone")

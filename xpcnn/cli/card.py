@@ -7,8 +7,8 @@ from xpcnn.cli.options import data_dir_option, dataset_option, json_option, opti
 
 @click.command("card")
 @click.argument("run", metavar="RUN")
-@option("--out", metavar="FILE", text="Write the card to this file, not to stdout.")
-@option("--force", is_flag=True, text="Overwrite the file of --out.")
+@option("--out", metavar="FILE", text="Write the card to this file instead of stdout.")
+@option("--force", is_flag=True, text="Overwrite an existing file.")
 @dataset_option
 @data_dir_option
 @json_option
@@ -20,12 +20,12 @@ def command(
     data_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Write a model card: Markdown with a YAML head, as the Hugging Face hub shows it.
+    """Write a model card: Markdown with a YAML head.
 
-    Data set, figures of the test part and of each class, network, training, environment, and how to
-    load the model. License and intended use are fields that you fill in; they are marked. The table
-    of classes needs the test part of the data set; where that cannot be read, the card is without
-    it.
+    The Hugging Face hub shows it beside the model: data set, figures of the test part and of each
+    class, network, training, environment, and how to load the model. License and intended use are
+    fields that you fill in; they are marked. The table of classes needs the test part of the data
+    set; if it cannot be read, the card has no such table.
     """
     from xpcnn.classification import classification_report
     from xpcnn.cli.data_parts import DataFlags, open_part

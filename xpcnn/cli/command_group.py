@@ -165,7 +165,7 @@ def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
     ctx.exit(code)
 
 
-@click.command(cls=Commands, params=[verbose_option()])
+@click.command(cls=Commands, params=[verbose_option()], context_settings={"max_content_width": 120})
 @click.version_option(VERSION, prog_name="xpcnn")
 def cli() -> None:
     """Train and run convolutional networks on NumPy, CuPy and other array libraries.
@@ -173,6 +173,6 @@ def cli() -> None:
     `xpcnn train` trains on embedded data, with no flag, no network and no GPU.
 
     Every long flag of a command is also an environment variable: XPCNN_BATCH_SIZE=32 is
-    --batch-size 32. A flag goes before its variable, that before the file of `train --config`, that
-    before a preset.
+    --batch-size 32. A flag overrides its variable, a variable the file of `train --config`, and the
+    file the preset.
     """

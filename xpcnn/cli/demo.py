@@ -27,12 +27,15 @@ def command(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Serve a page on this machine: draw a digit or drop a picture, and see the model's answer.
+    """Serve a page to draw a digit on, or to drop a picture on.
 
-    The page shows the probabilities while you draw, the picture as the network sees it, and the
-    outputs of the first convolution. Without RUN or FILE, a small model of handwritten digits is
-    trained on first use, on MNIST where its files are (--data-dir), otherwise on the digits that
-    come with xpcnn. Ctrl-C ends the server. Needs pip install 'xpcnn[demo]'.
+    The page shows the answer of the model while you draw, with probabilities, the picture as the
+    network sees it, and the outputs of the first convolution. It is served on this machine alone;
+    Ctrl-C ends the server.
+
+    Without RUN or FILE, a small model of handwritten digits is trained on first use: on MNIST if
+    its files are found (--data-dir), otherwise on the digits that come with xpcnn. Needs pip
+    install 'xpcnn[demo]'.
     """
     from xpcnn.backend import load
     from xpcnn.cli.opening import open_model

@@ -49,8 +49,9 @@ def command(
 ) -> None:
     """Show loss and accuracy of a run, or of a model file.
 
-    By default on the test part of the data set that it was trained on, or on all of another file or
-    folder. With several views, log loss and accuracy of the mean probabilities.
+    By default, of the test part of the data set that the model was trained on; if --dataset names
+    another file or folder, of all its samples. With several --views, log loss and accuracy of the
+    mean probabilities.
     """
     from xpcnn.classification import classification_report
     from xpcnn.cli.data_parts import DataFlags, open_part

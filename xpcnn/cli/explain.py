@@ -16,7 +16,7 @@ from xpcnn.cli.options import data_options, json_option, library_options, option
     metavar="FILE.html",
     default="explain.html",
     show_default=True,
-    text="File to write, replaced if it is there.",
+    text="File to write; an existing one is replaced.",
 )
 @option(
     "--invert",
@@ -40,9 +40,9 @@ def command(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Write a page about one picture: what each layer makes of it, and the gradient coming back.
+    """Write a page about one picture on its way through a network.
 
-    Layer by layer: shapes, feature maps, the gradient of the score of the predicted class, the
+    For each layer: shapes, feature maps, the gradient of the score of the predicted class, the
     formula, and where in the code it is computed. The page is one HTML file without scripts.
 
     Give a picture file, or --row 3 for a sample of the data set that the model was trained on, or

@@ -8,16 +8,18 @@ from xpcnn.cli.options import json_option, option
 @click.command("export")
 @click.argument("model", metavar="RUN|FILE")
 @click.argument("out", metavar="OUT.onnx|OUT.safetensors")
-@option("--force", is_flag=True, text="Write over a file that is there.")
+@option("--force", is_flag=True, text="Overwrite an existing file.")
 @json_option
 def command(model: str, out: str, force: bool, as_json: bool) -> None:
-    """Write a model as an ONNX file, which ONNX Runtime and other programs run.
+    """Write a model as an ONNX file, or its weights for PyTorch.
 
-    To a name that ends in .safetensors, write its weights with the names of torchvision or timm.
+    ONNX Runtime and other programs run the ONNX file. It takes raw samples, any number at once, and
+    normalises them itself: `images` in, `scores` and `probabilities` out (opset 17, IR version 8,
+    float32). The names of the classes and how pictures are read are in its metadata. Needs pip
+    install 'xpcnn[onnx]'.
 
-    The ONNX file takes raw samples, any number at once, and normalises them itself: `images` in,
-    `scores` and `probabilities` out (opset 17, IR version 8, float32). Names of the classes and how
-    pictures are read are in its metadata. Needs pip install 'xpcnn[onnx]'.
+    If the name of the file ends in .safetensors, it gets the weights alone, with the names of
+    torchvision or timm.
     """
     from xpcnn.cli.opening import open_model
     from xpcnn.cli.output import answer, to_json

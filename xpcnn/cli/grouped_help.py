@@ -15,7 +15,6 @@ class Grouped(click.Command):
     def __init__(self, *args: Any, groups: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.groups = groups
-        self.context_settings.setdefault("max_content_width", 120)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group."""

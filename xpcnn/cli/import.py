@@ -11,12 +11,12 @@ from xpcnn.cli.options import json_option, option, sizes
 @option(
     "--model",
     metavar="NAME|FILE.toml",
-    text="Preset of the network whose weights FILE.safetensors holds: resnet18.",
+    text="Preset of the network whose weights FILE.safetensors holds, such as resnet18.",
 )
 @option(
     "--input-shape",
     metavar="C,H,W",
-    text="Shape of one sample, where the file leaves sizes open.",
+    text="Shape of one sample, if the file leaves sizes open.",
 )
 @option("--output", metavar="NAME", text="Output to take; by default the first.")
 @option(
@@ -27,11 +27,11 @@ from xpcnn.cli.options import json_option, option, sizes
 @option(
     "--mean",
     metavar="LIST",
-    text="Mean of the samples by channel, for a file that does not normalise them: for ImageNet, "
-    "with values from 0 to 255, 123.7,116.3,103.5.",
+    text="Mean of the samples by channel, for a file that does not normalise them: "
+    "123.7,116.3,103.5 for ImageNet with values from 0 to 255.",
 )
-@option("--std", metavar="LIST", text="Deviation of the samples, likewise.")
-@option("--force", is_flag=True, text="Write over a file that is there.")
+@option("--std", metavar="LIST", text="Standard deviation of the samples by channel, likewise.")
+@option("--force", is_flag=True, text="Overwrite an existing file.")
 @json_option
 def command(
     file: str,
@@ -45,11 +45,11 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Turn an ONNX file into a model of xpcnn, which can be evaluated, trained and explained.
+    """Turn an ONNX file, or weights of PyTorch, into a model.
 
-    The operators of convolutional classifiers become layers, residuals and branches included;
-    whatever cannot is named, all at once. Nothing in the file is run. Needs
-    pip install 'xpcnn[onnx]'.
+    The model can be evaluated, trained and explained as any other. The operators of convolutional
+    classifiers become layers, residuals and branches included; one error names all operators that
+    cannot. Nothing in the file is run. Needs pip install 'xpcnn[onnx]'.
 
     With --model, the file is a state dict of PyTorch as safetensors, with the names of torchvision
     or timm.

@@ -120,7 +120,10 @@ processes_option = option(
     "torchrun if --engine is torch.",
 )
 json_option = option(
-    "--json", "as_json", is_flag=True, text="Print the result as JSON on stdout, nothing else."
+    "--json",
+    "as_json",
+    is_flag=True,
+    text="Print the result as JSON on stdout, nothing else.",
 )
 quiet_option = option("--quiet", is_flag=True, text="Print nothing but errors.")
 backend_option = option(
@@ -139,14 +142,14 @@ dataset_option = option(
 data_dir_option = option(
     "--data-dir",
     metavar="FOLDER",
-    text="Folder of the data set's files; without it they are downloaded into the cache.",
+    text="Folder of the data set's files; by default they are downloaded into the cache.",
 )
 part_option = option(
     "--part",
     type=click.Choice(["test", "validation", "train", "all"]),
-    text="Part of the data set: test, validation (what the run validated on), train (with what was "
-    "validated on) or all. By default all of a file or folder that the model was not trained on, "
-    "and otherwise the test part.",
+    text="Part of the data set: test, validation (what the run validated on), train (with the "
+    "validation samples) or all. By default all of a file or folder that the model was not trained "
+    "on, and otherwise the test part.",
 )
 data_options = together(dataset_option, data_dir_option, part_option)
 library_options = together(backend_option, device_option)
@@ -154,13 +157,13 @@ label_column_option = option(
     "--label-column",
     metavar="NAME|NUMBER",
     text="Column of a CSV file that holds the labels, by its name or its number, counted from 1, "
-    "or -1 for the last; needed where the file does not tell.",
+    "or -1 for the last; needed if the file does not tell.",
 )
 skip_damaged_option = option(
     "--skip-damaged",
     is_flag=True,
     default=None,
-    text="Leave out pictures that cannot be read; without it they are named in an error.",
+    text="Leave out pictures that cannot be read. Without this flag, an error names them.",
 )
 
 
@@ -176,7 +179,7 @@ stream_option = option(
     metavar="yes|no",
     parse=yes_or_no,
     text="Whether pictures of a folder, or images of an uncompressed .npz file, stay on disk and "
-    "are read batch by batch; by default where they would take more than 2 GiB of memory.",
+    "are read batch by batch; by default, if they would take more than 2 GiB of memory.",
 )
 views_option = option(
     "--views",

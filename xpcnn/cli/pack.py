@@ -39,11 +39,11 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Decode the pictures of a folder, or of tar shards, once, into the folder OUT.
+    """Decode pictures once, so that training need not.
 
-    OUT is a data set for --dataset: its images are mapped into memory, and need no decoding. An
-    interrupted pack goes on after the last whole file of images. Every core decodes. Needs pip
-    install 'xpcnn[images]'.
+    Writes the pictures of a folder, or of tar shards, as arrays into the folder OUT, which is a
+    data set for --dataset: its images are mapped into memory. A pack that was interrupted resumes
+    after the last whole file of images. Uses every core. Needs pip install 'xpcnn[images]'.
     """
     import time
 

@@ -22,13 +22,13 @@ from xpcnn.cli.options import json_option, listed, option
 def command(
     ctx: click.Context, model: str, backends: str, batch_size: int, seed: int, as_json: bool
 ) -> None:
-    """Compare backends layer by layer, forward and backward, and over three training steps.
+    """Compare backends layer by layer, and over three training steps.
 
-    Of a preset, a file like one (.toml), a model file (.safetensors) or a run folder, on random
-    samples. Every result is computed in float64 and in float32 and compared with the first
-    backend's in float64; the first one that differs by more than rounding can explain is named,
-    with the difference and the bound. The exit code is 0 if all agree, and 1 if one differs or a
-    backend cannot be used here.
+    Takes a preset, by name or by its file (.toml), a model file (.safetensors) or a run folder, and
+    random samples. Every result, forward and backward, is computed in float64 and in float32 and
+    compared with that of the first backend in float64. The first result that differs by more than
+    rounding can explain is named, with the difference and the bound. The exit code is 0 if all
+    agree, and 1 if one differs or a backend cannot be used here.
     """
     from xpcnn.cli.opening import model_and_training
     from xpcnn.cli.output import answer, to_json

@@ -27,23 +27,23 @@ from xpcnn.cli.options import (
     type=click.Choice(["auto", "yes", "no"]),
     default="auto",
     text="Swap dark and light. By default only for a model of drawings such as digits, where the "
-    "ground of the picture is the opposite of theirs. Never colours.",
+    "background of the picture is the opposite of theirs. Colours are never swapped.",
 )
 @option(
     "--crop",
     type=click.Choice(["auto", "no"]),
     default="auto",
     show_default=True,
-    text="Frame what is drawn as drawings such as digits were framed in training, or keep the "
-    "whole picture. By default only for a model of drawings.",
+    text="Whether to cut out what is drawn, and frame it as in training: auto for a model of "
+    "drawings such as digits, no to keep the whole picture.",
 )
 @dataset_option
 @data_dir_option
 @option(
     "--rows",
     metavar="FROM:TO",
-    text="Rows of the data set, in place of images: of a file or folder that the model was not "
-    "trained on, numbered as in the file; otherwise of its test part.",
+    text="Rows of the data set, in place of images. Rows count from 0: in a file or folder that "
+    "the model was not trained on, or else in the test part.",
 )
 @part_option
 @label_column_option
@@ -53,14 +53,14 @@ from xpcnn.cli.options import (
     "--csv",
     "csv_path",
     metavar="FILE",
-    text="Write the answers to a CSV file: name, class, probability, what was done to a picture.",
+    text="Write the answers to a CSV file: name, class, probability, how the picture was changed.",
 )
 @option(
     "--submission",
     metavar="FILE",
     text="Write `ImageId,Label` for every image of --dataset test.csv, as Kaggle takes it.",
 )
-@option("--force", is_flag=True, text="Write over a file that is there.")
+@option("--force", is_flag=True, text="Overwrite an existing file.")
 @option("--probabilities", is_flag=True, text="Show the probability of every class.")
 @views_option
 @library_options
@@ -86,13 +86,16 @@ def command(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Name the class of pictures: path, class, probability, and what was done to the picture.
+    """Name the classes of pictures, or of rows of a data set.
 
-    Of a folder, all pictures in it; those that cannot be read are named and skipped. For a model of
-    drawings such as digits, a page on which nothing is drawn is `blank`. With --rows
-    0:10, of images of a data set: row, class, probability, true class. Pictures need Pillow:
-    pip install 'xpcnn[images]'. With --submission, of all images of a CSV file without labels, into
-    a file. A file that is there is kept, unless --force is given.
+    Prints a line for each picture: path, class, probability, and how the picture was changed to
+    fit. A folder stands for all pictures in it; those that cannot be read are named and skipped. A
+    model of drawings, such as digits, answers `blank` for an empty page. Pictures need Pillow: pip
+    install 'xpcnn[images]'.
+
+    With --rows 0:10, prints row, class, probability and true class of rows of a data set. With
+    --submission, writes the classes of all images of a CSV file without labels. An existing file is
+    kept unless --force is given.
     """
     if bool(images) + bool(rows) + bool(submission) != 1:
         raise click.UsageError(

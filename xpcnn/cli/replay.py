@@ -12,9 +12,10 @@ from xpcnn.cli.options import library_options
 @click.argument("file", metavar="FILE|RUN")
 @library_options
 def command(*, file: str, backend: str, device: str | None) -> None:
-    """Repeat the step at which training diverged, and name the first tensor that is not finite.
+    """Repeat the update at which training diverged.
 
-    FILE is the file that the error named, or the folder of the run.
+    Names the first tensor that is not finite. FILE is the file that the error named; RUN is the
+    folder of the run.
     """
     from xpcnn.cli.options import device_name
     from xpcnn.cli.output import answer

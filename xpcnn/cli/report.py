@@ -12,14 +12,14 @@ from xpcnn.cli.options import data_options, json_option, library_options, option
 @option(
     "--out",
     metavar="FILE.html",
-    text="File to write, replaced if it is there. By default report.html in the folder of the run, "
-    "or for several runs in this folder.",
+    text="File to write; an existing one is replaced. By default report.html in the folder of the "
+    "run, or for several runs in the current folder.",
 )
 @option(
     "--rows",
     metavar="LIST",
-    text="Samples to look inside the network with, by row: 3,17. By default some of the first "
-    "classes, and those of the highest loss.",
+    text="Rows of the samples whose saliency and feature maps are shown: 3,17. By default one of "
+    "each of the first classes, and those of the highest loss.",
 )
 @option(
     "--figures",
@@ -51,17 +51,17 @@ def command(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Write a report of a run: one HTML file without scripts, which needs no network.
+    """Write a report of runs: one HTML file without scripts.
 
     RUN is a run folder. The report shows curves, the confusion matrix, classes, calibration, the
     worst samples, filters, feature maps, saliency and Grad-CAM, the time of each layer, the
-    environment, and the command that repeats the run. Curves of several runs lie over each other,
-    beside what differs in their configurations; everything else is about the first run. The folder
-    of `train --folds` stands for the runs of its folds; that of `xpcnn tune`, alone or beside runs,
-    for figures and a table of its trials.
+    environment, and the command that repeats the run. The curves of several runs lie over each
+    other, beside what differs in their configurations; everything else is about the first run. The
+    folder of `train --folds` stands for the runs of its folds. The folder of `xpcnn tune`, alone or
+    beside runs, adds figures and a table of its trials.
 
-    Without the test data at hand, the report says so, and shows what needs none. Needs
-    pip install 'xpcnn[report]'.
+    If the test data cannot be read, the report says so, and shows all that does not need them.
+    Needs pip install 'xpcnn[report]'.
     """
     from pathlib import Path
 

@@ -16,9 +16,9 @@ from xpcnn.cli.options import Option, engine_option, processes_option
 @click.option(
     "--epochs",
     type=int,
-    help="Epochs of the whole run, those before included: continues a finished run to more.",
+    help="Epochs of the whole run, including those done: continues a finished run.",
 )
-@click.option("--max-seconds", type=float, help="Another limit on the time, that before included.")
+@click.option("--max-seconds", type=float, help="New limit on the time of the whole run.")
 @processes_option
 @engine_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -34,15 +34,15 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Continue a run from its newest checkpoint, or from the start if it has none.
+    """Continue a run from its newest checkpoint.
 
-    RUN is the folder of the run, or that of all folds of a cross-validation. Everything is as its
-    config.toml says; environment variables are ignored. The run ends as it would have without the
-    break: same weights, same figures.
+    A run without a checkpoint begins again. RUN is the folder of the run, or that of all folds of a
+    cross-validation. Everything is as its config.toml says; environment variables are ignored. The
+    run ends as it would have without the interruption: same weights, same figures.
 
-    With --epochs, a finished run ends as if it had been asked for so many epochs from the start.
-    That needs a schedule that does not depend on their number, such as constant; otherwise:
-    `xpcnn train --init RUN`.
+    With --epochs, a finished run is continued to that many epochs, and ends as if they had been
+    asked for at the start. That needs a schedule that does not depend on the number of epochs, such
+    as constant; with another one, use `xpcnn train --init RUN`.
     """
     from xpcnn.cli.error_text import flags_in_errors
     from xpcnn.cli.folds import cross_validate, is_cross_validation

@@ -19,12 +19,12 @@ from xpcnn.cli.options import (
 @option(
     "--augment",
     metavar="LIST",
-    text="Random changes to show beside the samples, in turn, as of `xpcnn train`: flip,crop.",
+    text="Augmentations to show beside the samples, as in `xpcnn train`: flip,crop.",
 )
 @option(
     "--out",
     metavar="FILE",
-    text="File to write, replaced if it is there: a page (.html) or a picture (.png). By default "
+    text="Page (.html) or picture (.png) to write; an existing file is replaced. By default "
     "<data set>.html in this folder.",
 )
 @option(
@@ -32,15 +32,15 @@ from xpcnn.cli.options import (
     type=click.IntRange(min=1),
     default=8,
     show_default=True,
-    text="Samples of each class, the first ones; fewer of many classes.",
+    text="How many samples of each class to show, the first ones; fewer if there are many classes.",
 )
 @option(
     "--part",
     type=click.Choice(["train", "validation", "test"]),
     default="train",
     show_default=True,
-    text="Part of the data set; validation is that of its files, or where they have none the tenth "
-    "of the training part that `xpcnn train` keeps aside, which train shows too.",
+    text="Part of the data set. Without a validation part in its files, validation is the tenth of "
+    "the training part that `xpcnn train` splits off, and train is all of that part.",
 )
 @option("--image-size", metavar="H,W", text="Size that pictures are brought to, as in training.")
 @option("--image-fit", type=click.Choice(["pad", "crop"]), text="How pictures are brought to it.")
@@ -49,7 +49,7 @@ from xpcnn.cli.options import (
     type=int,
     default=0,
     show_default=True,
-    text="Seed of the augmentations, and of the tenth that is kept aside.",
+    text="Seed of the augmentations, and of the tenth that is split off.",
 )
 @data_dir_option
 @label_column_option
@@ -69,10 +69,10 @@ def command(
     skip_damaged: bool | None,
     as_json: bool,
 ) -> None:
-    """Write a contact sheet of a data set: samples of each class, as a network sees them.
+    """Write a contact sheet: samples of each class of a data set.
 
-    Pictures are at the size that training brings them to; with --augment, the same samples stand
-    beside it as augmented in the first epoch. Needs pip install 'xpcnn[report]'.
+    Samples are shown at the size at which a network sees them. With --augment, the same samples
+    stand beside them as they are augmented in the first epoch. Needs pip install 'xpcnn[report]'.
     """
     from pathlib import Path
 

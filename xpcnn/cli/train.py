@@ -26,10 +26,10 @@ GROUPS = {title: [flag.key for flag in flags] for title, flags in _FLAGS.items()
 def command(context: click.Context, /, **_: Any) -> None:
     """Train a network and test it.
 
-    Without flags: the preset `digits` on the embedded digits, on NumPy. What flags leave open, the
-    file of --config decides, then the preset. The run folder keeps the model, its configuration
-    and the figures of each epoch. What is likely wrong with the data is said in warnings, before
-    the first step.
+    Without flags: the preset `digits` on the embedded digits, on NumPy. A flag overrides the file
+    of --config, and the file overrides the preset. The run folder keeps the model, its
+    configuration and the figures of each epoch. Likely mistakes in the data are reported as
+    warnings before the first step.
     """
     from xpcnn.backend import opened_group
     from xpcnn.cli.error_text import flags_in_errors

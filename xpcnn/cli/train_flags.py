@@ -32,15 +32,17 @@ RUN: Mapping[str, list[Option]] = {
             metavar="FRACTION|FOLDER|FILE",
             text="What to validate on: a fraction of each class of the training images, 0 for "
             "none, or all of a folder or file. By default the validation part of the data "
-            "set, or 0.1 where it has none.",
+            "set, or 0.1 if it has none.",
         ),
         option(
             "--folds",
             type=int,
             text="Cross-validation: train this many times, each time on all but one fold of the "
-            "training images, and validate on that fold; mean and deviation at the end.",
+            "training images, and validate on that fold. Mean and deviation follow at the end.",
         ),
-        option("--fold", type=int, text="Train only with this one of --folds, from 1 on."),
+        option(
+            "--fold", type=int, text="Train only the run of this fold, 1 to the number of --folds."
+        ),
         option(
             "--classes",
             metavar="LIST",
@@ -74,36 +76,39 @@ RUN: Mapping[str, list[Option]] = {
             text="Random changes of the training images, in turn, such as flip,crop: flip, "
             "vertical-flip, crop, resized-crop, shift, rotate, scale, affine, perspective, cutout, "
             "erasing, blur, noise, brightness, contrast, saturation, hue, mixup, cutmix, "
-            "randaugment, trivialaugment; none turns off those of the preset.",
+            "randaugment, trivialaugment; `none` turns off those of the preset.",
         ),
     ),
     "Run and output": params(
         option(
             "--config",
             metavar="FILE.toml",
-            text="A file whose keys are these flags, and the tables layers, loss and training of "
-            "a preset: config.toml of a run folder repeats the run.",
+            text="A file whose keys are the names of these flags, and the tables layers, loss and "
+            "training of a preset. config.toml of a run folder repeats the run.",
         ),
         option(
             "--set",
             multiple=True,
             metavar="KEY=VALUE",
             text="One value of such a file, by its path: training.optimizer.beta2=0.99, epochs=3, "
-            "layers.0.filters=8, training.augment.0.pad=2. May be given again.",
+            "layers.0.filters=8, training.augment.0.pad=2. May be repeated.",
         ),
-        option("--out", metavar="FOLDER", text="Run folder, a new one; by default runs/<time>-..."),
+        option(
+            "--out", metavar="FOLDER", text="New folder for the run; by default runs/<time>-..."
+        ),
         option(
             "--checkpoint-seconds",
             type=float,
             default=60.0,
             called="every_seconds",
-            text="Seconds between checkpoints: 60. Ctrl-C, SIGTERM and SIGHUP write one too.",
+            text="Seconds between checkpoints, by default 60. Ctrl-C, SIGTERM and SIGHUP write "
+            "one too.",
         ),
         option(
             "--checkpoint-steps",
             type=int,
             called="every_steps",
-            text="Steps between checkpoints, for `xpcnn resume`.",
+            text="Updates between checkpoints, for `xpcnn resume`.",
         ),
         option(
             "--report",
@@ -131,9 +136,9 @@ RUN: Mapping[str, list[Option]] = {
             "--batch-norm",
             metavar="sync|local|groups:K",
             at="training.batch_norm",
-            text="Rows over which batch norm takes mean and variance: sync, those of all processes "
-            "(default); local, those of each process alone, which is faster; groups:4, those of 4 "
-            "neighbouring processes.",
+            text="Samples over which batch norm takes mean and variance: sync, those of all "
+            "processes (default); local, those of each process alone, which is faster; groups:4, "
+            "those of 4 neighbouring processes.",
         ),
     ),
     "Checks": params(

@@ -23,32 +23,32 @@ TRAINING: Mapping[str, list[Option]] = {
         option(
             "--model",
             metavar="NAME|FILE.toml",
-            text="A file, or a preset: digits, efficientnet-lite0, kaggle, large, large-bn, "
-            "lenet5, medium, mnist-best, mobilenet-v2, photo, resnet18, resnet18-cifar, resnet20, "
-            "resnet34, resnet50, sigmoid-binary, small, tiny, two-conv, vgg16, xor. By "
-            "default, by the shape of the data: digits for 8x8, small for 28x28, medium for "
+            text="A preset, or a file like one: digits, efficientnet-lite0, kaggle, large, "
+            "large-bn, lenet5, medium, mnist-best, mobilenet-v2, photo, resnet18, resnet18-cifar, "
+            "resnet20, resnet34, resnet50, sigmoid-binary, small, tiny, two-conv, vgg16, xor. The "
+            "default depends on the shape of the data: digits for 8x8, small for 28x28, medium for "
             "32x32 in colour, photo for photographs and all else.",
         ),
         option(
             "--init",
             metavar="RUN|FILE",
-            text="Start from the weights of a run or a model file, where layers have the same "
-            "path and shapes. Without --model, from its network too, with a new head for "
-            "other classes. Or from the weights of a PyTorch network as safetensors, with "
-            "--model resnet18 or another preset of that network.",
+            text="Start from the weights of a run or a model file, in all layers of the same path "
+            "and shapes. Without --model, the network is that of the file, with a new last layer "
+            "for other classes. With --model resnet18 or another preset of the same network, the "
+            "file may be PyTorch's weights as safetensors.",
         ),
         option(
             "--freeze",
             metavar="LIST",
             at="training.freeze",
             parse=listed,
-            text="Parameters that stay as they are, by pattern: layers.0.*,*.bias.",
+            text="Parameters that are not trained, by pattern: layers.0.*,*.bias.",
         ),
         option(
             "--dtype",
             default="float32",
             metavar="[float32|float64]",
-            text="Of the weights; float64 is for checking.",
+            text="Data type of the weights; float64 is for checking.",
         ),
     ),
     "Training": params(
@@ -60,7 +60,7 @@ TRAINING: Mapping[str, list[Option]] = {
             "--drop-last",
             is_flag=True,
             at="training.drop_last",
-            text="Leave out the last batch of an epoch where it is short.",
+            text="Leave out the last batch of an epoch if it is short.",
         ),
         option(
             "--optimizer",
@@ -93,43 +93,44 @@ TRAINING: Mapping[str, list[Option]] = {
             parse=constant_for_none,
             metavar="[constant|step|multi-step|exponential|polynomial|cosine|cosine-restarts|one-cycle"
             "|plateau]",
-            text="How the learning rate changes over the run; none is constant.",
+            text="How the learning rate changes over the run; `none` means constant.",
         ),
         option(
             "--warmup",
             type=float,
             at="training.warmup",
             parse=length,
-            text="Updates, or a fraction of all (0.1), over which the learning rate rises at the "
-            "start.",
+            text="Number of updates, or fraction of all (0.1), over which the learning rate rises "
+            "at the start.",
         ),
         option(
             "--clip-norm",
             type=number_or_none,
             metavar="NUMBER|none",
             at="training.clip_norm",
-            text="Largest global norm of the gradients; none turns off that of the preset.",
+            text="Largest global norm of the gradients; `none` turns off the preset's.",
         ),
         option(
             "--accumulate",
             type=int,
             at="training.accumulate",
-            text="Batches whose gradients make one update.",
+            text="Number of batches whose gradients make one update.",
         ),
         option(
             "--ema",
             type=number_or_none,
             metavar="NUMBER|none",
             at="training.ema",
-            text="Decay of a moving average of the weights, which is validated and saved: 0.999.",
+            text="Decay, such as 0.999, of a moving average of the weights, which is validated and "
+            "saved.",
         ),
         option(
             "--swa",
             type=whole_or_none,
             metavar="EPOCH|none",
             at="training.swa",
-            text="Average the weights at the ends of this epoch and of all later ones; the mean is "
-            "validated and saved.",
+            text="Average the weights at the ends of this epoch and of all later ones; the average "
+            "is validated and saved.",
         ),
         option(
             "--label-smoothing",
@@ -142,10 +143,10 @@ TRAINING: Mapping[str, list[Option]] = {
             metavar="balanced|LIST",
             at="loss.class_weights",
             parse=weights,
-            text="How much an image of each class counts in the loss: balanced, the rarer the "
-            "more, or a number for each class: 1,5,2.",
+            text="How much an image of each class counts in the loss: a number for each class, "
+            "such as 1,5,2, or balanced: the rarer the class, the more.",
         ),
-        option("--seed", type=int, default=0, text="Seed of everything random: 0."),
+        option("--seed", type=int, default=0, text="Seed of everything random; by default 0."),
     ),
     "When to validate and to stop": params(
         option(
@@ -167,14 +168,14 @@ TRAINING: Mapping[str, list[Option]] = {
             "--keep-best",
             is_flag=True,
             at="training.keep_best",
-            text="Save the weights of the best validation, not the last.",
+            text="Save the weights of the best validation instead of the last weights.",
         ),
         option(
             "--patience",
             type=whole_or_none,
             metavar="NUMBER|none",
             at="training.patience",
-            text="Stop after this many validations without a better one; keeps the best.",
+            text="Stop after this many validations without a better one; save the best weights.",
         ),
         option(
             "--max-steps",

@@ -20,20 +20,21 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(context: click.Context, file: str, out: str | None, quiet: bool, as_json: bool) -> None:
-    """Search for hyperparameters in ranges, by optuna, with successive halving.
+    """Search for hyperparameters in ranges that a file gives.
 
-    FILE.toml is a file as of `train --config` with a table [tune]: trials, metric (val_accuracy or
-    val_loss), seed, and [tune.ranges], whose keys are those of `train --set`:
+    FILE.toml is a file like that of `train --config`, with a table [tune]: trials, metric
+    (val_accuracy or val_loss), seed, and [tune.ranges], whose keys are those of `train --set`:
 
     \b
         [tune.ranges]
         "training.optimizer.lr" = { low = 0.001, high = 0.5, log = true }
         "training.batch_size" = { values = [32, 64, 128] }
 
-    Trials that are behind others after 1, 3, 9, ... epochs are stopped. The folder of the search
-    keeps all trials, and the best of them as best.toml, for `xpcnn train --config`. With that
-    FOLDER in place of the file, an interrupted search is resumed; with the file and --out, one for
-    more trials. Environment variables are ignored. Needs pip install 'xpcnn[tune]'.
+    Optuna chooses the values, and successive halving stops trials that are behind others after 1,
+    3, 9, ... epochs. The folder of the search keeps all trials, and the best of them as best.toml,
+    for `xpcnn train --config`. Give that FOLDER in place of the file to resume an interrupted
+    search; give the file and --out FOLDER to add trials to it. Environment variables are ignored.
+    Needs pip install 'xpcnn[tune]'.
     """
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.train import command as train_command
