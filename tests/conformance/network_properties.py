@@ -32,14 +32,15 @@ NETWORK = Sequential(
         Dense(3),
     ]
 )
+SHAPE = (2, 5, 4)
+DRAWN, BUFFERS, _ = NETWORK.init(SHAPE, Draw(0))
 
 
 def network(lib: Lib, x: Host, labels: Host) -> dict[str, Host]:
     """Return the scores of a small network and every gradient of its loss, by name."""
-    drawn, buffers, _ = NETWORK.init(x.shape[1:], Draw(0))
-    flat = {path: lib.asarray(p.astype("float64")) for path, p in flatten(drawn).items()}
-    params = unflatten_like(drawn, flat)
-    y, _, back = NETWORK.forward(params, buffers, lib.asarray(x), Context(True, grad=True))
+    flat = {path: lib.asarray(p.astype("float64")) for path, p in flatten(DRAWN).items()}
+    params = unflatten_like(DRAWN, flat)
+    y, _, back = NETWORK.forward(params, BUFFERS, lib.asarray(x), Context(True, grad=True))
     loss, loss_back = ops.softmax_cross_entropy(y, lib.asarray(labels))
     dx, grads = back(loss_back(lib.asarray(1.0))[0])
     results = {"y": y, "loss": loss, "dx": dx, **flatten(grads)}
@@ -48,7 +49,7 @@ def network(lib: Lib, x: Host, labels: Host) -> dict[str, Host]:
 
 def samples(rng: Rng) -> tuple[Host, Host]:
     n = int(rng.integers(2, 6))
-    return rng.standard_normal((n, 2, 5, 4)), rng.integers(0, 3, n)
+    return rng.standard_normal((n, *SHAPE)), rng.integers(0, 3, n)
 
 
 def the_order_of_a_batch_does_not_matter(lib: Lib, rng: Rng) -> None:

@@ -3,6 +3,7 @@
 import gc
 import textwrap
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -182,6 +183,15 @@ def test_other_containers_ask_for_no_dx(container: Any) -> None:
     assert floats(flatten(grads)).popitem()[1] == 1.0
 
 
+@pytest.fixture
+def _frozen() -> Iterator[None]:
+    """Spare the collector the objects of all other modules and tests."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("_frozen")
 @pytest.mark.parametrize(
     "container",
     [
