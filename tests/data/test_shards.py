@@ -66,9 +66,18 @@ def test_parts_and_names_of_classes(tmp_path: Path) -> None:
     assert (train.classes, len(train), len(validation), len(test)) == (("cat", "dog"), 6, 2, 2)
     assert isinstance(train.images, Stream)
     assert train.images[:][:, 0, 0, 0].tolist() == [0, 10, 20, 30, 0, 10]
-    here = xpcnn.data.load(tmp_path)[0]
-    assert isinstance(here.images, numpy.ndarray)
-    assert (here.images == train.images[:]).all()
+    for stream in (None, False):
+        here = xpcnn.data.load(tmp_path, stream=stream)[0]
+        assert isinstance(here.images, numpy.ndarray)
+        assert (here.images == train.images[:]).all()
+    whole = tmp_path / "pets-train-0.tar"
+    other = shard(tmp_path / "other" / "s.tar", *sample("a", 5, "1"))
+    held = xpcnn.data.load_parts(whole, validation=other, image_size=(6, 4)).validation
+    assert held is not None
+    assert held.images.tolist() == [[[[5] * 4] * 6]]  # read as the training images were
+    assert (held.classes, held.labels.tolist()) == (("cat", "dog"), [1])
+    named = xpcnn.data.load_whole(other, classes=("cat", "dog"))
+    assert (named.classes, named.labels.tolist()) == (("cat", "dog"), [1])
 
 
 def test_classes_that_are_names(tmp_path: Path) -> None:

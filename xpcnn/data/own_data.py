@@ -83,7 +83,7 @@ def load_validation(path: Path, train: Dataset, how: How) -> Dataset:
         raise DataError(hint(message, "a path, or 0.1 for a tenth of the training images"))
     if path.suffix.lower() == ".csv" or os.path.isfile(path / "train.csv"):
         how = replace(how, image_size=(train.shape[1], train.shape[2]))
-    elif os.path.isdir(path):
+    else:
         how = replace(how, reading=train.reading or observed(train.images))
     found = contents(path, how)
     held = [kind for kind in ("validation", "test") if getattr(found, kind) is not None]

@@ -132,6 +132,9 @@ def streams(path: Path, how: How) -> Contents:
     if not isinstance(found.train[0], Stream):
         message = f"{shown(path)}: holds no pictures, tar shards or Parquet files"
         raise DataError(hint(message, "a folder with a folder of pictures for each class"))
+    if found.classes is None:
+        labels = np.concatenate([labels for _, labels in found.parts.values()])
+        found = found._replace(classes=numbers_to(labels, path))
     return found
 
 
@@ -159,10 +162,9 @@ def _read_files(path: Path, ending: str, how: How) -> Contents:
         assert found is not None
         parts = {name: (images[:], labels) for name, (images, labels) in found.parts.items()}
         found = found._replace(parts=parts)
-    if classes is None:
-        classes = numbers_to(index.labels, path)
     parts, reading, notes = found
-    check_range(index.labels, len(classes), str(path))
+    if classes is not None:
+        check_range(index.labels, len(classes), str(path))
     return Contents(
         parts["train"], parts.get("validation"), parts.get("test"), classes, reading, notes
     )

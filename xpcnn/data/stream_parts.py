@@ -53,7 +53,7 @@ def may_stay(count: int, wanted: Wanted) -> bool:
 
 
 def as_streams(index: Index, rows: Mapping[Name, np.ndarray], wanted: Wanted) -> Streamed | None:
-    """Return the parts as streams; None where they are small enough to be read into memory.
+    """Return the parts as streams; None where they are small, or asked for in memory.
 
     rows: of the index, for each part.
 
@@ -61,6 +61,8 @@ def as_streams(index: Index, rows: Mapping[Name, np.ndarray], wanted: Wanted) ->
         DataError: of the pictures by which mode and size are chosen, none can be opened.
         ConfigError: see `pictures.check_reading`.
     """
+    if wanted.stream is False:
+        return None
     reading = wanted.reading
     notes: tuple[str, ...] = ()
     if reading is None:
