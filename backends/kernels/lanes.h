@@ -4,6 +4,7 @@
 #define XPCNN_LANES_H
 
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __AVX512F__
 #define LANES 16
@@ -35,6 +36,26 @@ INLINE float total(Lanes sum)
     Four all = {0};
     UNROLL for (int i = 0; i < LANES; i += 4) all += (Four){sum[i], sum[i + 1], sum[i + 2], sum[i + 3]};
     return (all[0] + all[1]) + (all[2] + all[3]);
+}
+
+/* A vector of the first `count` numbers, and zeros after them. */
+INLINE Lanes some_of(const float *a, long count)
+{
+    Lanes all = {0};
+    if (count >= LANES)
+        return *(const Lanes *)a;
+    if (count > 0)
+        memcpy(&all, a, count * sizeof *a);
+    return all;
+}
+
+/* Write the first `count` numbers of a vector. */
+INLINE void write_some(float *a, long count, Lanes value)
+{
+    if (count >= LANES)
+        *(Lanes *)a = value;
+    else if (count > 0)
+        memcpy(a, &value, count * sizeof *a);
 }
 
 #endif

@@ -7,7 +7,6 @@
 #include "lanes.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { SOME = 2048, SUMS = 32 };
 
@@ -51,22 +50,6 @@ typedef struct {
 /* What followed the normalisation: nothing; a ReLU; something was added, and then a ReLU, whose
    output y is kept. */
 enum { NOTHING, RELU, ADD_RELU };
-
-INLINE Lanes some_of(const float *a, long count)
-{
-    Lanes all = {0};
-    if (count < LANES)
-        memcpy(&all, a, count * sizeof *a);
-    return count < LANES ? all : *(const Lanes *)a;
-}
-
-INLINE void write_some(float *a, long count, Lanes value)
-{
-    if (count < LANES)
-        memcpy(a, &value, count * sizeof *a);
-    else
-        *(Lanes *)a = value;
-}
 
 /* `count` numbers of the gradient before the ReLU, from number j on: dy where the output was above 0,
    or NaN. */

@@ -3,7 +3,9 @@
 The process of a side of `tests.bench.kernels`; see `xpcnn.benchmark.process.serve`.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy
@@ -51,6 +53,16 @@ CASES = {name: Case(name, (MAPS,)) for name in ACTIVATIONS} | {
     "1x1, 64 to 128": conv(128, 64, 1),
     "1x1, 64 to 256": conv(256, 64, 1),
     "1x1, stride 2": conv(128, 64, 1, stride=2),
+    "transposed 3x3": Case("conv_transpose2d", (MAPS, (64, 64, 3, 3), (64,)), {"padding": 1}),
+    "transposed 4x4, stride 2": Case(
+        "conv_transpose2d", (MAPS, (64, 32, 4, 4), (32,)), {"stride": 2, "padding": 1}
+    ),
+    "upsample 2, nearest": Case("upsample2d", (MAPS,), {"size": (32, 32)}),
+    "upsample 2, bilinear": Case("upsample2d", (MAPS,), {"size": (32, 32), "mode": "bilinear"}),
+    "layer norm": Case("layer_norm", (MAPS, MAPS, MAPS), {"axes": (1, 2, 3)}),
+    "group norm, 8 groups": Case("group_norm", (MAPS, (64,), (64,)), {"groups": 8}),
+    "adaptive mean, 7x7": Case("adaptive_avg_pool2d", (LARGE,), {"size": (7, 7)}),
+    "adaptive mean, 4x4": Case("adaptive_avg_pool2d", (LARGE,), {"size": (4, 4)}),
     "cross-entropy, 10": Case("softmax_cross_entropy", ((10,),)),
     "cross-entropy, 100": Case("softmax_cross_entropy", ((100,),)),
     "cross-entropy, 1000": Case("softmax_cross_entropy", ((1000,),)),
@@ -101,18 +113,29 @@ OPS = {
 """Ops whose names differ in torch.nn.functional."""
 
 
+def of_torch(functional: Any, case: Case) -> Callable[..., Any]:
+    """Return the function of torch.nn.functional that computes a case, of its arrays alone."""
+    options = dict(case.options)
+    if case.op == "upsample2d":
+        return partial(functional.interpolate, **options)
+    if case.op == "adaptive_avg_pool2d":
+        return partial(functional.adaptive_avg_pool2d, output_size=options["size"])
+    if case.op == "layer_norm":
+        return lambda x, gamma, beta: functional.layer_norm(x, gamma.shape, gamma, beta)
+    if case.op == "group_norm":
+        return lambda x, *learnt: functional.group_norm(x, options["groups"], *learnt)
+    if "size" in options:
+        options["kernel_size"] = options.pop("size")
+    return partial(getattr(functional, OPS.get(case.op, case.op)), **options)
+
+
 class Theirs:
     """The op of PyTorch and its backward pass, in a memory format."""
 
     def __init__(self, name: str, batch: int, form: str) -> None:
         import torch
 
-        self.case = CASES[name]
-        self.function: Any = getattr(torch.nn.functional, OPS.get(self.case.op, self.case.op))
-        self.options = {
-            "kernel_size" if key == "size" else key: value
-            for key, value in self.case.options.items()
-        }
+        self.function = of_torch(torch.nn.functional, CASES[name])
         ours = Ours(name, batch)
         memory = getattr(torch, form)
 
@@ -130,7 +153,7 @@ class Theirs:
     def step(self) -> None:
         for a in self.learnt:
             a.grad = None
-        self.y = self.function(*self.arrays, **self.options)
+        self.y = self.function(*self.arrays)
         self.y.backward(self.dy)
 
     def results(self) -> list[numpy.ndarray]:

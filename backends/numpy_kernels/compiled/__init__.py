@@ -13,11 +13,15 @@ from .norm import batch_norm, batch_norm_add_relu, batch_norm_inference, batch_n
 from .optimizer import adam, sgd
 from .pointwise import ACTIVATIONS
 from .pool import avg_pool2d, global_avg_pool2d, max_pool2d
+from .resize import adaptive_avg_pool2d, upsample2d
+from .sample_norm import group_norm, layer_norm
 from .sampling import bilinear
+from .transposed_conv import conv_transpose2d
 
 KERNELS: dict[str, Kernel] = {
     **ACTIVATIONS,
     "adam": adam,
+    "adaptive_avg_pool2d": adaptive_avg_pool2d,
     "add": add,
     "add_relu": add_relu,
     "avg_pool2d": avg_pool2d,
@@ -27,13 +31,17 @@ KERNELS: dict[str, Kernel] = {
     "batch_norm_relu": batch_norm_relu,
     "bilinear": bilinear,
     "conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d,
     "conv_relu_pool": conv_relu_pool,
     "dense": dense,
     "fold_batch_norm": fold_batch_norm,
     "global_avg_pool2d": global_avg_pool2d,
+    "group_norm": group_norm,
+    "layer_norm": layer_norm,
     "max_pool2d": max_pool2d,
     "sgd": sgd,
     "softmax_cross_entropy": softmax_cross_entropy,
+    "upsample2d": upsample2d,
 }
 
 

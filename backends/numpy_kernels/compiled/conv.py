@@ -147,35 +147,47 @@ def gradients(
 ) -> Gradients:
     """Return dx (n, c, h, w), dw, db of the image (c, h, w, n) and dy (f, ho, wo, n)."""
     want_dx, want_dw, want_db = wants or (True, True, True)
-    (f, ho, wo, n), (c, h, *_), c_group = dy.shape, image.shape, w.shape[1]
-    groups = c // c_group
-    is_1x1 = groups == 1 and conv_1x1.serves(patches)
-    dx = dw = db = None
-    size = w.size * ho * wo * n
     want_db = want_db and b is not None
+    dx = dw = db = None
     if want_dw or want_db:  # both in one call: db has the same bits with and without dw
-        pieces, threads = sharing(ho, size, each=1)
-        parts = np.empty((1 if is_1x1 else pieces, w.size + f), w.dtype)
-        if is_1x1:
-            conv_1x1.filter_gradients(image, dy, parts)
-        elif groups == 1 and winograd.serves(w, patches, (ho, wo)):
-            winograd.filter_gradients(image, dy, patches, parts, threads)
-        else:
-            shape = (n, f // groups, groups)
-            CONV_DW(over_image(c_group, patches), image, dy, parts, *shape, pieces, threads)
-        dw_db = parts.sum(axis=0)  # in the order of the rows: the same bits in every run
-        dw = dw_db[: w.size].reshape(w.shape) if want_dw else None
-        db = dw_db[w.size :] if want_db else None
+        dw, db = filter_gradients(image, w, dy, patches)
     if want_dx:
-        dx = np.empty(image.shape, image.dtype)
-        if groups == 1 and winograd.serves(w, patches, (h, image.shape[2])):
-            winograd.image_gradient(dy, w, patches, dx)
-            return logical(dx), dw, db
-        if is_1x1:
-            conv_1x1.image_gradient(dy, w, dx)
-            return logical(dx), dw, db
-        apart = w.reshape(groups, f // groups, *w.shape[1:])
-        turned = np.ascontiguousarray(apart.transpose(0, 2, 1, 3, 4))
-        table, work = over_output(f // groups, patches), sharing(groups * h, size)
-        CONV(table, dy, turned, None, dx, n, c_group, groups, False, *work)
-    return None if dx is None else logical(dx), dw if want_dw else None, db
+        dx = logical(image_gradient(dy, w, patches, len(image) // w.shape[1]))
+    return dx, dw if want_dw else None, db if want_db else None
+
+
+def filter_gradients(image: Array, w: Array, dy: Array, patches: Patches) -> tuple[Array, Array]:
+    """Return dw in the shape of w, and db."""
+    (f, ho, wo, n), c_group = dy.shape, w.shape[1]
+    groups = len(image) // c_group
+    is_1x1 = groups == 1 and conv_1x1.serves(patches)
+    pieces, threads = sharing(ho, w.size * ho * wo * n, each=1)
+    parts = np.empty((1 if is_1x1 else pieces, w.size + f), w.dtype)
+    if is_1x1:
+        conv_1x1.filter_gradients(image, dy, parts)
+    elif groups == 1 and winograd.serves(w, patches, (ho, wo)):
+        winograd.filter_gradients(image, dy, patches, parts, threads)
+    else:
+        shape = (n, f // groups, groups)
+        CONV_DW(over_image(c_group, patches), image, dy, parts, *shape, pieces, threads)
+    dw_db = parts.sum(axis=0)  # in the order of the rows: the same bits in every run
+    return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
+
+
+def image_gradient(
+    dy: Array, w: Array, patches: Patches, groups: int, b: Array | None = None
+) -> Array:
+    """Return dx (c, h, w, n); as a transposed convolution, with a bias b (c,)."""
+    (f, ho, wo, n), (h, width), c_group = dy.shape, patches.image, w.shape[1]
+    dx = np.empty((groups * c_group, h, width, n), dy.dtype)
+    if groups == 1 and winograd.serves(w, patches, (h, width)):
+        winograd.image_gradient(dy, w, b, patches, dx)
+        return dx
+    if groups == 1 and conv_1x1.serves(patches):
+        conv_1x1.image_gradient(dy, w, b, dx)
+        return dx
+    apart = w.reshape(groups, f // groups, *w.shape[1:])
+    turned = np.ascontiguousarray(apart.transpose(0, 2, 1, 3, 4))
+    table, work = over_output(f // groups, patches), sharing(groups * h, w.size * ho * wo * n)
+    CONV(table, dy, turned, b, dx, n, c_group, groups, False, *work)
+    return dx

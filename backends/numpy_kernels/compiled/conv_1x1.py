@@ -28,11 +28,11 @@ def convolved(image: Array, w: Array, b: Array | None, y: Array, *, relu: bool) 
     PRODUCT(np.ascontiguousarray(w), image, b, y, c, 1, f, c, pixels, BY_ROW, relu, *work)
 
 
-def image_gradient(dy: Array, w: Array, dx: Array) -> None:
-    """Write the gradient of the image (c, h, w, n) into dx, from dy (f, h, w, n)."""
+def image_gradient(dy: Array, w: Array, b: Array | None, dx: Array) -> None:
+    """Write the gradient of the image (c, h, w, n), plus b, into dx, from dy (f, h, w, n)."""
     (f, c), pixels = w.shape[:2], dy[0].size
     work = sharing(c, w.size * pixels, each=1)
-    PRODUCT(np.ascontiguousarray(w), dy, None, dx, 1, c, c, f, pixels, BY_ROW, False, *work)
+    PRODUCT(np.ascontiguousarray(w), dy, b, dx, 1, c, c, f, pixels, BY_ROW, False, *work)
 
 
 def filter_gradients(image: Array, dy: Array, parts: Array) -> None:

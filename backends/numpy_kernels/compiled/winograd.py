@@ -69,13 +69,13 @@ def convolved(
     CONV(image, np.ascontiguousarray(w), b, y, winner, *shape, False, pooled, relu, *work)
 
 
-def image_gradient(dy: Array, w: Array, patches: Patches, dx: Array) -> None:
-    """Write the gradient of the image (c, h, w, n) into dx, from dy (f, ho, wo, n)."""
+def image_gradient(dy: Array, w: Array, b: Array | None, patches: Patches, dx: Array) -> None:
+    """Write the gradient of the image (c, h, w, n), plus b, into dx, from dy (f, ho, wo, n)."""
     (top, _), (left, _) = patches.sides
     (f, ho, wo, n), (c, h, width, _) = dy.shape, dx.shape
     work = sharing(dx[0].size, w.size * ho * wo * n)
     shape = (n, f, ho, wo, c, h, width, 2 - top, 2 - left)
-    CONV(dy, np.ascontiguousarray(w), None, dx, None, *shape, True, False, False, *work)
+    CONV(dy, np.ascontiguousarray(w), b, dx, None, *shape, True, False, False, *work)
 
 
 def filter_gradients(image: Array, dy: Array, patches: Patches, parts: Array, threads: int) -> None:

@@ -34,7 +34,7 @@ def adaptive_avg_pool2d(x: Array, *, size: Pair) -> tuple[Array, Pullback]:
     Returns:
         y (n, c, ho, wo) of the given size, and the pullback dy -> (dx,).
 
-    Kernels: none.
+    Kernels: C.
     """
     xp = namespace(x)
     (_, _, h, w), (ho, wo) = x.shape, pair(size)

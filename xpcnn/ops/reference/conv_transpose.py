@@ -57,7 +57,7 @@ def conv_transpose2d(
         y (n, f, ho, wo) with ho = s*(h - 1) + d*(kh - 1) + 1 - top - bottom + output_padding and wo
         likewise, and the pullback dy -> (dx, dw, db).
 
-    Kernels: none.
+    Kernels: C.
     """
     xp = namespace(x)
     n, c, h, width = x.shape

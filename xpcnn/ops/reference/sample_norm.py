@@ -34,7 +34,7 @@ def layer_norm(
     Returns:
         y like x, and the pullback dy -> (dx, dgamma, dbeta).
 
-    Kernels: none.
+    Kernels: C.
     """
     shape = tuple(n if axis in axes else 1 for axis, n in enumerate(x.shape))
     others = tuple(axis for axis in range(x.ndim) if axis not in axes)
@@ -64,7 +64,7 @@ def group_norm(
     Returns:
         y like x, and the pullback dy -> (dx, dgamma, dbeta).
 
-    Kernels: none.
+    Kernels: C.
     """
     xp = namespace(x)
     grouped = (x.shape[0], groups, -1)

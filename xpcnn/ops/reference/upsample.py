@@ -36,7 +36,7 @@ def upsample2d(x: Array, *, size: Pair, mode: str = "nearest") -> tuple[Array, P
     Returns:
         y (n, c, ho, wo) of the given size, and the pullback dy -> (dx,).
 
-    Kernels: none.
+    Kernels: C.
     """
     (_, _, h, w), (ho, wo) = x.shape, pair(size)
     table = nearest if mode == "nearest" else linear
