@@ -107,7 +107,7 @@ class Predictor(ModelState):
     def _batched(
         self, samples: Array, batch_size: int, read: Callable[[Array], Array]
     ) -> numpy.ndarray:
-        """Return what `read` makes of samples, which it gets normalised and on the device."""
+        """Return `read(scores)` of all samples, batch by batch."""
         check_count("batch_size", batch_size)
         raw = as_samples(samples, self.network)
         warn_of_scale(raw, self.mean, self.std)

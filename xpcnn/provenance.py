@@ -1,4 +1,4 @@
-"""How the parameters of a model came about, in the words that its file keeps."""
+"""The provenance of a model, which its file keeps: version, data, options, last figures."""
 
 from typing import Any
 

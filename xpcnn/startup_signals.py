@@ -8,7 +8,7 @@ import signal
 from types import FrameType
 
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-"""By signal: what is said of it as the process ends, with exit code 128 + its number."""
+"""By signal: what the process prints as it ends, with exit code 128 + the signal's number."""
 
 if hasattr(signal, "SIGHUP"):  # the terminal or connection was closed; Windows has no such signal
     WORDS[signal.SIGHUP] = "hung up"

@@ -63,7 +63,7 @@ def test_an_interrupted_cross_validation_goes_on(cli: Cli, monkeypatch: pytest.M
         patch.setattr(module, "train", interrupted)
         ran = cli(*ASKED, "--out", "cv")
     assert ran.code == 130
-    assert "to go on with all folds: xpcnn resume cv\n" in ran.err
+    assert "to resume all folds: xpcnn resume cv\n" in ran.err
     assert not Path("cv/folds.json").exists()
     answer = json.loads(cli("resume", "cv", "--json", "--quiet").out)
     assert [fold["fold"] for fold in answer["folds"]] == [1, 2, 3]

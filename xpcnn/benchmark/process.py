@@ -69,7 +69,7 @@ def serve(opened: Open) -> None:
     """Serve timing requests until standard input ends: one JSON line in, one JSON line out.
 
     A list opens a side with these arguments (answer: null, or why it cannot be built), a number
-    times a block of so many steps (answer: a `Block`), null asks for the peak of memory in MiB.
+    times a block of that many steps (answer: a `Block`), null asks for the peak of memory in MiB.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no answer
@@ -151,7 +151,7 @@ class Runner:
     def open(self, *arguments: object, seconds: float) -> None:
         """Open a case, time its forms alone and choose the fastest.
 
-        Sets `form`, `steps` (of a block), `alone` (blocks begun within so many seconds, at least
+        Sets `form`, `steps` (of a block), `alone` (blocks begun within that many seconds, at least
         ALONE) and empties `blocks`.
 
         Raises:

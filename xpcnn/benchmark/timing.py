@@ -16,7 +16,7 @@ class Effort(NamedTuple):
     """How long to measure.
 
     alone: seconds of a side alone. pairs: undisturbed pairs of blocks after which to stop, or after
-    so many seconds. Where the pairs are too disturbed by then, up to twice the seconds.
+    that many seconds; if the pairs are too disturbed by then, after up to twice as many.
     """
 
     alone: float
@@ -103,7 +103,7 @@ def alternate(ours: Runner, theirs: Sequence[Runner], effort: Effort) -> None:
 
 
 def enough(ours: Runner, theirs: Sequence[Runner], effort: Effort, seconds: float) -> bool:
-    """Whether the blocks of the sides suffice, after so many seconds."""
+    """Whether the blocks of the sides suffice, after that many seconds."""
     measured = len(ours.blocks)
     if measured < FEWEST:
         return False

@@ -197,7 +197,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def cell(value: float | bool | None, digits: int = 0) -> str:
-    """Return a figure with so many decimals, or in a word whether a ratio is settled."""
+    """Return a figure with `digits` decimals, or a word: whether a ratio is settled."""
     if isinstance(value, bool):
         return "settled" if value else "unsettled"
     return "" if value is None else f"{value:,.{digits}f}"

@@ -1,7 +1,7 @@
 """Cross-validation: a run for every fold, in folders of one folder, and what they come to.
 
 The folder holds config.toml and model.toml like that of a run, fold-1/, fold-2/, ..., each an
-ordinary run folder, and, in the end, folds.json. `xpcnn resume` with the folder goes on with the
+ordinary run folder, and, in the end, folds.json. `xpcnn resume` with the folder trains the
 folds that are not finished.
 """
 
@@ -41,7 +41,7 @@ def is_cross_validation(flags: Flags) -> bool:
 def cross_validate(request: Request, resumed: Path | None = None) -> dict[str, Any]:
     """Train with every fold; return the figures of each, their mean and deviation.
 
-    resumed: the folder of all folds to go on with, in place of a new one; the caller holds its
+    resumed: the folder of all folds to resume, in place of a new one; the caller holds its
     lock. Interrupts and errors as of `job.train`.
     """
     start = time.perf_counter()
@@ -65,7 +65,7 @@ def cross_validate(request: Request, resumed: Path | None = None) -> dict[str, A
                     say(f"fold {number} of {count} is finished", quiet)
                 found.append(_figures(fold, number))
         except KeyboardInterrupt:
-            say(f"to go on with all folds: {shlex.join(['xpcnn', 'resume', str(folder)])}")
+            say(f"to resume all folds: {shlex.join(['xpcnn', 'resume', str(folder)])}")
             raise
         result = {"run_dir": str(folder), "folds": found, **summary_of(found)}
         write_bytes(folder / FOLDS, f"{to_json(result, indent=2)}\n".encode())

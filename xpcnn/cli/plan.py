@@ -123,7 +123,7 @@ def _read(flags: Flags, source: Model | None) -> data.Parts:
     """Return the parts of the data; the validation part of its files only where it is used.
 
     A fraction that is given overrides the validation part of the data set. source: the model whose
-    network is trained on: its pictures were read as these are, but for what flags say.
+    network is trained on: pictures are read as its were, unless flags say otherwise.
     """
     asked = flags.validation
     if flags.folds is not None and asked is not None:

@@ -1,7 +1,7 @@
 """What a run is asked to be: a flag overrides its variable, and a variable overrides the file.
 
 The keys are the long flags, and what only tables can say: layers, loss and training. Rejects
-unknown keys and values of another kind; what all of it comes to, `settings` finds out.
+unknown keys and values of the wrong type; `settings` merges the request with the preset.
 """
 
 import reprlib

@@ -1,4 +1,4 @@
-"""What a training run is to do: what is asked for, over what the preset says."""
+"""The settings of a training run: the request, merged with the preset and the defaults."""
 
 from typing import Any, NamedTuple
 

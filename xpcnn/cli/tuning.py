@@ -1,7 +1,7 @@
 """A search for hyperparameters, by optuna: trials in a database, pruned by successive halving.
 
 The folder of a search holds tune.toml (what is searched), base.toml (the run that the ranges
-change), trials.sqlite3 (the trials; the search goes on from them), trials.json (the same, for
+change), trials.sqlite3 (the trials; the search is resumed from them), trials.json (the same, for
 people and reports), and best.toml with best-model.toml: the best trial, as `xpcnn train --config`
 takes it.
 """
@@ -47,9 +47,9 @@ Requests = Callable[[Path, Mapping[str, Any]], Request]
 
 
 def tune(file: Path, out: str | None, quiet: bool, request_of: Requests) -> tuple[Path, Search]:
-    """Search, or go on with a search; return its folder, and what was found.
+    """Search, or resume a search; return its folder and its record.
 
-    file: the TOML file, or the folder of a search to go on with; out: the folder.
+    file: the TOML file, or the folder of a search to resume; out: the folder.
 
     Raises:
         XpcnnError: the file or the folder are rejected, or no trial came to its end.
@@ -225,7 +225,7 @@ def _check_same(folder: Path, table: Mapping[str, Any]) -> None:
 
 
 def _resumed(file: Path, out: str | None) -> Path | None:
-    """Return the folder of a search to go on with; None for a new one."""
+    """Return the folder of a search to resume; None for a new one."""
     for folder in (file, None if out is None else Path(out)):
         if folder is not None and os.path.isfile(folder / TUNE):
             return folder

@@ -1,4 +1,4 @@
-"""Tables laid over tables: what a file, variables or flags change about a preset."""
+"""Overrides: what a file, environment variables or flags change about a preset."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from xpcnn.errors import ConfigError, hint
 from xpcnn.options import find
 
 _INSTEAD_OF = {"clip_norm": "clip_value", "clip_value": "clip_norm"}
-"""Options of which one takes the place of the other."""
+"""Options that exclude each other: setting one removes the other one of the preset."""
 
 
 _NAMED = ("optimizer", "schedule")
@@ -48,7 +48,7 @@ class Source:
         self.changes += [Change(where, (key,), value) for key, value in tables.items()]
 
     def assign(self, where: str, path: tuple[str, ...], value: Any) -> None:
-        """Take another value, which overrides those before it.
+        """Take another value, which overrides earlier ones.
 
         Raises:
             ConfigError: the value and one before exclude each other.
@@ -57,7 +57,7 @@ class Source:
         self.changes.append(Change(where, path, value))
 
     def _check_rivals(self, path: Sequence[str], value: Any) -> None:
-        """Require at most one of two options of which one takes the place of the other.
+        """Require at most one of two options that exclude each other.
 
         `lay` over another table would keep the later only.
         """

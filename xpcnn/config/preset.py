@@ -137,7 +137,7 @@ def _source(
 
 
 def _rejection(table: Mapping[str, Any]) -> str | None:
-    """Return what is said of a table that is no preset."""
+    """Return the error of a table that is no preset; None if it is one."""
     try:
         build("", table, "")
     except XpcnnError as error:

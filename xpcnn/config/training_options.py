@@ -203,7 +203,7 @@ class TrainingOptions:
 
 
 def _made(module: Any, value: Any) -> Any:
-    """Return what a module of optimizers or schedules makes of a name; all else as it is."""
+    """Return the optimizer or schedule of a name; return anything else unchanged."""
     return module.make(value) if isinstance(value, str) else value
 
 

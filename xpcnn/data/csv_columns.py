@@ -35,7 +35,7 @@ class Layout:
 
 
 def image_shape(columns: int, size: Size | None) -> Shape | None:
-    """Return (c, h, w) of images of so many values, None where they make none."""
+    """Return (c, h, w) of images with `columns` values; None if there is no such shape."""
     for channels in (1, 3):
         pixels, rest = divmod(columns, channels)
         h, w = size or (math.isqrt(max(pixels, 0)),) * 2

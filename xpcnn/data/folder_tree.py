@@ -163,7 +163,7 @@ def parts(root: Folder) -> dict[Name, Folder]:
 
 
 def _two_readings(root: Folder, named: Sequence[Folder], rest: Sequence[Folder]) -> str:
-    """Return what is said of folders that may be parts or classes."""
+    """Return a message about folders that may be parts or classes."""
     ours = " and ".join(folder.name for folder in named)
     flat = [folder.name for folder in named if not folder.holds_classes]
     one = len(named) == 1

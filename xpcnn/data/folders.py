@@ -148,7 +148,7 @@ def _empty(folder: Folder) -> str:
 
 
 def _unused(tree: Folder, folders: Mapping[Name, Folder]) -> list[str]:
-    """Return what is said of folders beside the parts and of pictures beside the classes."""
+    """Return notes about folders beside the parts and pictures beside the classes."""
     notes = []
     used = list(folders.values())
     beside = [f.name for f in tree.folders if f not in used and f.holds_pictures]

@@ -21,7 +21,7 @@ from xpcnn.data.labels import check_range
 from xpcnn.errors import DataError, LabelError, hint
 from xpcnn.types import Shape
 
-_DEFLATE = 1032  # deflate expands at most so many times
+_DEFLATE = 1032  # times that deflate can expand data, at most
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _RANKS = {"images": 3, "labels": 1}
 _EXACT = 1 << 24  # up to which float32 has every whole number

@@ -64,8 +64,8 @@ def load(
 
     classes: names (whatever their case) or indices to keep in both parts; they become the labels 0,
     1, ... in that order.
-    limit_per_class and limit: at most so many images of each class, and in all, of the training
-    part only: the first ones, after the choice of classes.
+    limit_per_class, limit: largest number of training images of each class, and in all: the first
+    ones, after the choice of classes. Other parts are not limited.
     image_size: (h, w). Images of a CSV file have it, square or not; pictures of a folder are
     brought to it, their proportions kept.
     image_fit: how pictures of a folder are brought to their size: "pad" (default) makes the whole

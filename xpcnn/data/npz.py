@@ -28,7 +28,7 @@ from xpcnn.data.stored import STREAM_FROM, Images, Mapped, is_mapped
 from xpcnn.errors import DataError, LabelError, hint, nearest
 from xpcnn.types import Shape
 
-_DEFLATE = 1032  # deflate expands at most so many times
+_DEFLATE = 1032  # times that deflate can expand data, at most
 _REASON = 200  # characters
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
 _FORM = "numpy.savez(path, images=images, labels=labels)"

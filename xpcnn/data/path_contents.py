@@ -49,7 +49,7 @@ class Contents(NamedTuple):
 
     @property
     def parts(self) -> dict[Name, Part]:
-        """The parts that there are, by name."""
+        """The parts of the data, by name; absent ones are left out."""
         given: dict[Name, Part | None] = {
             "train": self.train,
             "validation": self.validation,

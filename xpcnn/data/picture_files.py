@@ -196,7 +196,7 @@ def upright_size(picture: "Image") -> tuple[int, int]:
 
 
 def lost_bits(picture: "Image") -> bool:
-    """Whether the file has 16 bits a value of which Pillow gives 8: in colour, or with opacity."""
+    """Whether Pillow gives only 8 of the file's 16 bits a value: in colour, or with opacity."""
     return depth(picture) == "8 bits" and any(
         ";16" in str(tile[3]) for tile in getattr(picture, "tile", ())
     )

@@ -148,7 +148,7 @@ def read_alike(paths: Sequence[Path], reading: Reading) -> PictureSet:
 def reading_of_some(
     files: Sequence[PictureFile], size: Size | None, fit: Fit
 ) -> tuple[Pictures, tuple[str, ...]]:
-    """Return how pictures are read of which these are some, and what to say of it.
+    """Return how to read a set of pictures, given some of them; and notes about that.
 
     size, fit: as of `read_set`.
 

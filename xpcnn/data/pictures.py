@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Invert: TypeAlias = Literal["auto", "yes", "no"]
 
 _ARRAY_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_GAP = 3  # a picture is averaged over blocks to no less than so many times what is wanted of it
+_GAP = 3  # averaging over blocks leaves at least this many times the wanted size
 _PAGE = 1024  # pixels of the shorter side of a page on which a drawing is looked for
 _IN_PYTHON = "model.predict(images) in Python, with arrays"
 
@@ -47,8 +47,8 @@ class Picture:
     """A picture as a sample (c, h, w), and what was done to it.
 
     framed: what is drawn was cut out and centred; inverted: dark and light were swapped;
-    blank: nothing is drawn on it. All three are False but for models of drawings (`Drawn`), and
-    where inversion was asked for.
+    blank: nothing is drawn on it. All three are False except for models of drawings (`Drawn`), and
+    if inversion was asked for.
     """
 
     sample: np.ndarray

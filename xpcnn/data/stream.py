@@ -114,7 +114,7 @@ class Stream(Stored):
 
 
 def damage_notes(parts: Iterable[Images]) -> tuple[str, ...]:
-    """Return what is said of damaged pictures that were met, for which others stand in."""
+    """Return notes about damaged pictures, which others have replaced."""
     found: dict[int, DataError] = {}
     for part in parts:
         if isinstance(part, Stream):

@@ -43,7 +43,7 @@ class Streamed(NamedTuple):
 
 
 def may_stay(count: int, wanted: Wanted) -> bool:
-    """Whether so many pictures may have to stay on disk, whatever they turn out to be."""
+    """Whether `count` pictures of any size may have to stay on disk."""
     if wanted.stream is not None:
         return wanted.stream
     values = 3 * (KEPT**2 if wanted.size is None else math.prod(wanted.size))

@@ -25,7 +25,7 @@ def example_model(
     It is trained on MNIST where the files are there (see `xpcnn.data.load`; nothing is downloaded),
     and otherwise on the digits that come with xpcnn.
 
-    say: is told what takes time.
+    say: called with a line about what takes time.
     """
     train = _digits(data_dir)
     path = cache_folder("demo") / f"{train.name}-{VERSION}.safetensors"

@@ -48,7 +48,7 @@ def trials_by_value(
 ) -> Canvas:
     """Return a mark for each trial: the value of one key across, the figure upwards.
 
-    values: of the key; texts, and numbers of which there are few, have a place each.
+    values: of the key; texts, and numbers if they are few, have a place each.
     figures: of the trials; None is not drawn.
     log: whether the values are spaced by their logarithm.
     The other arguments as of `trial_curves`.

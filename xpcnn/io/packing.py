@@ -1,7 +1,7 @@
 """Decoding pictures once, into files that are mapped into memory: what `xpcnn pack` does.
 
 All cores decode. A shard gets its name when all of it is on the disk, so that a pack that was
-interrupted goes on with the others.
+interrupted resumes with the others.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ def pack(
     advance: Callable[[int], object] = lambda count: None,
     shard_mb: int = SHARD_MB,
 ) -> Outcome:
-    """Write the pictures of streams into a folder, or go on with it.
+    """Write the pictures of streams into a folder, or resume an interrupted pack.
 
     parts: streams and their labels. advance: told how many more pictures are packed. shard_mb: of a
     new pack, the size of a shard in MiB; it holds one image at least.

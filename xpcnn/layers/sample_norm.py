@@ -44,7 +44,7 @@ class LayerNorm:
             check_rising("LayerNorm", self._axes(0))
 
     def _axes(self, ndim: int) -> tuple[int, ...]:
-        """Return the axes of a batch of so many axes."""
+        """Return the axes to normalise over, of a batch with `ndim` axes."""
         if self.axes is None:
             return tuple(range(1, ndim))
         return self.axes if isinstance(self.axes, tuple) else (self.axes,)

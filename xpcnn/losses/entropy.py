@@ -118,7 +118,7 @@ class BCEWithLogits:
 
 @dataclass(frozen=True)
 class Focal(BCEWithLogits):
-    """Binary cross-entropy of which scores that are surely right count less, for rare classes.
+    """Binary cross-entropy in which scores that are surely right count less, for rare classes.
 
         loss = mean(-p t (1 - s)^gamma log s - (1 - t) s^gamma log(1 - s)),  s = sigmoid(scores)
 

@@ -1,4 +1,4 @@
-"""What a model makes of its test part: classes, calibration, mistakes."""
+"""The predictions of a model for its test part: classes, calibration, mistakes."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -12,7 +12,7 @@ from xpcnn.runs.record import CONFIG
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has a model; name: as it is shown, another for each run of a report."""
+    """A run that has a model. name: the one shown, different for each run of a report."""
 
     name: str
     record: Record
@@ -62,6 +62,6 @@ def number_or_none(value: Any) -> float | int | None:
 
 
 def number(value: Any, form: str = ".4f") -> str:
-    """Return a number as it is shown; a dash for None and for what is no number."""
+    """Return a number as text; a dash for None and for what is no number."""
     found = number_or_none(value)
     return "–" if found is None else format(found, form)

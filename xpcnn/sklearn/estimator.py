@@ -31,7 +31,8 @@ _NOT_HERE = ("validate_every", "monitor", "keep_best", "patience")
 
 
 class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """The parameters of both estimators; `fit` trains a new network, `partial_fit` goes on."""
+    """The parameters of both estimators; `fit` trains a new network, `partial_fit` trains
+    the same network further."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ How a run is resumed, by `xpcnn resume RUN` or `Model.fit(checkpoints=..., resum
     Checkpoints.read    the newest file that is whole, of the same run, with the expected tensors
     Saver.restore       from there to RunState: weights, optimizer state, average, sums, history,
                         best weights, time (`saver.py`)
-    Run.run_epochs      goes on with epoch len(history) + 1, after the batches of it that are done
+    Run.run_epochs      continues epoch len(history) + 1, after the batches of it that are done
     Updates.epoch       skips these batches: order and random numbers depend on seed and epoch alone
 """
 

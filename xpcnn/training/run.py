@@ -4,7 +4,7 @@ What `model.fit(train, epochs=5, validation=0.1)` does, step by step:
 
     Model.fit           checks the arguments, splits the validation part off, takes mean and
                         deviation of the training part, and moves the samples to the device
-    Run.train           continues from a checkpoint where one is asked for; at the end, gives the
+    Run.train           resumes from a checkpoint, if that is asked for; at the end, gives the
                         network the new weights, or the best ones
     Run.run_epochs      trains epochs until the last one, a limit, patience or a callback ends them
     Updates.epoch       the batches of an epoch in a new order, augmented, and their learning rates

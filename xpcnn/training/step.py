@@ -1,8 +1,8 @@
 """One training step: a function of arrays that never waits for the device.
 
 No value is read, printed or branched on inside; sums of loss and hits, and whether all was finite,
-stay on the device until somebody asks. Processes that train together each compute their rows of a
-batch, and sum gradients, loss and hits before the update.
+stay on the device until they are asked for. Processes that train together each compute their rows
+of a batch, and sum gradients, loss and hits before the update.
 """
 
 import math

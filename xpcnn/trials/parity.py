@@ -34,7 +34,7 @@ CHANGE = 1e-6
 """d: small enough for a linear answer, and far above the rounding of float64."""
 
 CHANGES = 2
-"""Random changes of which the largest answer counts."""
+"""Number of random changes; the largest difference counts."""
 
 BATCHES = 3
 """Seeds of which one must agree in the steps."""

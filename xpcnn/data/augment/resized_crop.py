@@ -19,7 +19,7 @@ SHARE: Range = (1e-6, CLOSED_FRACTION[1])
 class ResizedCrop:
     """Cut a box out of each sample, anywhere in it, and stretch it to the size of the sample.
 
-    Pixels are read between those of the sample, at whose border the outermost pixel goes on.
+    Pixels are read between those of the sample; beyond its border, the outermost pixel is repeated.
 
     smallest: share of the area that is cut out at least, above 0 to 1; drawn evenly from it to 1.
     ratio: at least 1; height by width of the box, relative to that of the sample, is drawn from

@@ -37,7 +37,7 @@ class Value(NamedTuple):
         return moved == sorted(moved)
 
     def file_shape(self, batch: int) -> Shape:
-        """Return the shape that the array in the file has for so many samples."""
+        """Return the shape of the array in the file for `batch` samples."""
         full = (batch, *self.shape)
         return tuple(full[axis] for axis in self.order)
 
@@ -133,7 +133,7 @@ def as_float32(x: Host) -> Host:
 
 
 def _checked(part: Leaf, shape: Shape) -> Shape:
-    """Return the shape that a layer makes of samples; its arrays are as it says they are."""
+    """Return the output shape of a layer, after a check of its arrays."""
     sizes = sizes_of(part.layer, shape)
     for name, array in {**part.params, **part.buffers}.items():
         expected = {**sizes.params, **sizes.buffers}[name]

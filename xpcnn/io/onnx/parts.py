@@ -38,7 +38,7 @@ class Affine:
         return Affine(self.scale * first.scale, self.scale * first.shift + self.shift)
 
     def is_near(self, scale: float, shift: float) -> bool:
-        """Whether it is y = scale * x + shift, but for the rounding of float32."""
+        """Whether it is y = scale * x + shift, up to the rounding of float32."""
         close = numpy.allclose(self.scale, scale, rtol=1e-6, atol=0)
         return close and numpy.allclose(self.shift, shift, rtol=1e-6, atol=1e-7)
 

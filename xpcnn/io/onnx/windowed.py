@@ -66,7 +66,7 @@ def conv_transpose(call: Call) -> Result:
 
 
 def resize(call: Call) -> Result:
-    """An upsampling by whole factors, of the two kinds that there are layers for."""
+    """Upsampling by whole factors: nearest or bilinear, the two modes of the layer."""
     call.images()
     scales = call.optional(2)
     if scales is None or scales.size != 4 or not (scales == scales.round()).all():
