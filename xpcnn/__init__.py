@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         optimizers,
         schedules,
         target_metrics,
+        tasks,
         testing,
         training,
         trials,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from xpcnn.model import Model
     from xpcnn.model_loading import load_model as load
     from xpcnn.model_loading import load_weights
+    from xpcnn.targets import target_report
 
 __all__ = [
     "Model",
@@ -54,12 +56,14 @@ __all__ = [
     "export_pytorch",
     "import_pytorch",
     "classification_report",
+    "target_report",
     "layers",
     "optimizers",
     "schedules",
     "losses",
     "metrics",
     "target_metrics",
+    "tasks",
     "data",
     "models",
     "training",
@@ -79,6 +83,7 @@ _OBJECTS = {
     "export_pytorch": ("xpcnn.exchange", "export_pytorch"),
     "import_pytorch": ("xpcnn.exchange", "import_pytorch"),
     "classification_report": ("xpcnn.classification", "classification_report"),
+    "target_report": ("xpcnn.targets", "target_report"),
 }
 """Those of `__all__` that are no modules: their module, and their name there."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from xpcnn import metrics
+from xpcnn.errors import LabelError, hint
 from xpcnn.inputs import Data, as_input, as_pair
 from xpcnn.model import Model
 from xpcnn.text_table import Table
@@ -199,6 +200,9 @@ def classification_report(
     Raises:
         XpcnnError: the data do not fit the model, or there is no such view.
     """
+    if model.task.name != "classification":
+        message = f"classification_report is of classes, and the model's task is {model.task.name}"
+        raise LabelError(hint(message, "xpcnn.target_report(model, data)"))
     data = model.checked(as_pair(data, labels))
     names, labels = data.classes, data.labels
     samples = as_input(data.images, model.input_shape)

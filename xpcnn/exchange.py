@@ -26,8 +26,9 @@ def export_onnx(model: Model, path: str | Path) -> None:
 
     The file (opset 17, IR version 8) takes raw samples `images`, float32 (batch, *input_shape), and
     normalises them itself; any number of samples. It gives `scores` (batch, outputs) and
-    `probabilities` (batch, classes). Its metadata has `classes`, a JSON list of names, and
-    `pictures`, how picture files become samples. Parameters are written as float32.
+    `probabilities` (batch, classes), or of regression `numbers` in the units of the targets. Its
+    metadata has `classes`, a JSON list of names, and `pictures`, how picture files become samples.
+    Parameters are written as float32.
 
     Args:
         model: a model of layers of xpcnn.
@@ -89,7 +90,8 @@ def import_onnx(
     found = read_network(
         path, input_shape=input_shape, output=output, backend=backend, device=device
     )
-    names = found.classes if classes is None else as_classes(classes)
+    least = found.network.task.least
+    names = found.classes if classes is None else as_classes(classes, least)
     origin = {"xpcnn": VERSION, "imported": str(path), "notes": list(found.notes)}
     model = model_of(found.network, Facts(0, names, found.reading, origin))
     if mean is not None or std is not None:

@@ -29,7 +29,6 @@ from xpcnn.errors import (
     hint,
     warn_user,
 )
-from xpcnn.losses import Loss, outputs_for
 from xpcnn.network import Network
 from xpcnn.ops.checks import kind
 from xpcnn.types import Array, Shape
@@ -45,18 +44,22 @@ def as_dataset(data: Data, network: Network, classes: tuple[str, ...] | None) ->
     Rows of features become images of one pixel.
 
     classes: the names that the network knows, by which the labels of a data set are matched: it may
-        have fewer classes, in any order. None before the first training.
+        have fewer classes, in any order; labels and numbers have to be all there. None before the
+        first training.
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError, BackendError: the data does not fit.
     """
     backend, input_shape = network.backend, network.input_shape
-    outputs, loss = network.output_shape[0], network.loss
+    outputs, loss, task = network.output_shape[0], network.loss, network.task
     if isinstance(data, Dataset):
+        if data.task != task.name:
+            message = f"data set {data.name!r} has {data.task} targets, the model's are {task.name}"
+            raise LabelError(hint(message, f"Model(..., task={data.task!r}), or other data"))
         if data.shape != (*input_shape, 1, 1):  # else rows of features, as images of one pixel
             check_shape(data.images, input_shape)
         if classes is None:
-            check_outputs(outputs, loss, data.classes)
+            task.check(outputs, loss, data.classes)
             return data
         return data if data.classes == classes else _relabelled(data, classes)
     if not isinstance(data, tuple) or len(data) != 2:
@@ -72,11 +75,11 @@ def as_dataset(data: Data, network: Network, classes: tuple[str, ...] | None) ->
     images = as_samples(samples, network)
     if isinstance(labels, backend.array_type):
         labels = backend.to_host(labels)
-    names = classes or tuple(str(i) for i in range(max(2, outputs)))
-    check_outputs(outputs, loss, names)
+    names = classes or tuple(str(i) for i in range(max(task.least, outputs)))
+    task.check(outputs, loss, names)
     if not isinstance(images, Stored):
         images = images.reshape(len(images), *input_shape, *(1,) * (4 - images.ndim))
-    return Dataset.from_arrays(images, labels, names)
+    return Dataset.from_arrays(images, labels, names, task=task.name)
 
 
 def as_pair(data: Data | Array, labels: Any) -> Data:
@@ -255,19 +258,17 @@ def check_shape(samples: Images, input_shape: Shape) -> None:
     raise ShapeError(hint(message, "images of that size, or a model made for these"))
 
 
-def check_outputs(outputs: int, loss: Loss, classes: Sequence[str]) -> None:
-    """Require as many outputs as the classes need."""
-    if outputs in outputs_for(loss, len(classes)):
-        return
-    advice = f"a last layer Dense({len(classes)})"
-    if outputs == 1 and len(classes) == 2:
-        advice += ", or for one output Model(..., loss=losses.BCEWithLogits())"
-    many = "1 output" if outputs == 1 else f"{outputs} outputs"
-    raise LabelError(hint(f"the network has {many} for {len(classes)} classes", advice))
-
-
 def _relabelled(data: Dataset, names: tuple[str, ...]) -> Dataset:
-    """Return the data set with the labels of the classes `names`."""
+    """Return the data set with the labels of the classes `names`, or its targets in that order."""
+    if data.task != "classification":
+        if sorted(data.classes) != sorted(names):
+            message = (
+                f"data set {data.name!r} has the {data.of_what} {', '.join(data.classes[:10])}"
+            )
+            advice = "--label-column with the columns of these names"
+            raise LabelError(hint(f"{message}; the model knows {', '.join(names[:10])}", advice))
+        columns = [data.classes.index(name) for name in names]
+        return replace(data, labels=data.labels[:, columns], classes=names)
     foreign = [name for name in data.classes if name not in names]
     if foreign:
         raise LabelError(

@@ -19,7 +19,6 @@ from xpcnn.inputs import (
     Data,
     as_pair,
     as_weights,
-    check_outputs,
     identities,
     train_and_validation,
     warn_of_scale,
@@ -32,6 +31,7 @@ from xpcnn.network import Network
 from xpcnn.options import check_switches
 from xpcnn.prediction import Predictor
 from xpcnn.process_group import Group, by_first
+from xpcnn.tasks import Task
 from xpcnn.training import Callback, Checkpoints, History, Run, TrainingOptions
 from xpcnn.training.callbacks import check_callbacks
 from xpcnn.training.checkpoints import check_checkpoints
@@ -44,15 +44,16 @@ from xpcnn.types import Array, Shape
 
 @advised
 class Model(Predictor):
-    """A network that tells classes apart, with its parameters on a backend.
+    """A network that tells classes apart, finds labels or estimates numbers, on a backend.
 
         model = Model([Flatten(), Dense(10)], input_shape=(1, 28, 28))
         history = model.fit(train, epochs=5, validation=0.1)
         classes = model.predict(images)
 
     Samples are raw images (c, h, w) or rows of features (c,), uint8 or floats; labels are whole
-    numbers, one class each. The first `fit` takes mean and deviation per channel from its data; the
-    model normalises all samples by them from then on. A call that fails leaves the model unchanged.
+    numbers, one class each; for other tasks rows of targets. The first `fit` takes mean and
+    deviation per channel from its data; the model normalises all samples by them from then on. A
+    call that fails leaves the model unchanged.
 
     Args:
         layers: the network: a list of layers of `xpcnn.layers`, which means `Sequential`, or one
@@ -64,8 +65,13 @@ class Model(Predictor):
         seed: a whole number on which the initial parameters depend; also the default seed of `fit`.
         loss: what training makes small: "cross-entropy" (the default, SoftmaxCrossEntropy), "bce",
             "focal", "mse", "l1", "huber", or an object of `xpcnn.losses`.
-        classes: names of the classes, two or more; None takes those of the data of the first `fit`.
+        classes: names of the classes, two or more (or of the labels or numbers of another task);
+            None takes those of the data of the first `fit`.
         dtype: of the parameters and all computation: "float32" or, for checking, "float64".
+        task: what targets are: "classification" (the default), one class each; "multi-label", 0 and
+            1 for each of several labels (n, k); "regression", numbers (n, k), of which the network
+            learns (number - mean) / std; or an object of `xpcnn.tasks`. The default loss is "bce"
+            for labels and "mse" for numbers.
 
     Attributes:
         params, buffers: parameters and running statistics, nested by layer, on the backend;
@@ -96,6 +102,7 @@ class Model(Predictor):
         loss: Loss | str | None = None,
         classes: Sequence[str] | None = None,
         dtype: str = "float32",
+        task: Task | str | None = None,
     ) -> None:
         self.seed = check_seed(seed)
         self.network = Network(
@@ -106,12 +113,14 @@ class Model(Predictor):
             seed=seed,
             loss=loss,
             dtype=dtype,
+            task=task,
         )
         self.reading: Reading | None = None
         self.provenance: dict[str, Any] = {}
-        self.classes: tuple[str, ...] | None = None if classes is None else as_classes(classes)
-        if self.classes is not None:
-            check_outputs(self.output_shape[0], self.loss, self.classes)
+        self.classes: tuple[str, ...] | None = None
+        if classes is not None:
+            self.classes = as_classes(classes, self.task.least)
+            self.task.check(self.output_shape[0], self.loss, self.classes)
 
     @advised
     def fit(
@@ -139,7 +148,8 @@ class Model(Predictor):
 
         Args:
             data, labels: what to train on: `fit(dataset)`, `fit(samples, labels)` or
-                `fit((samples, labels))`. Samples (n, *input_shape), labels whole numbers (n,).
+                `fit((samples, labels))`. Samples (n, *input_shape), labels whole numbers (n,), or
+                for another task targets (n, k).
             training: how to train; None means `TrainingOptions()`. Options may follow data that has
                 labels of its own: `fit(data, preset.training)`.
             sample_weights: how much each sample counts, numbers of at least 0 (n,), scaled to mean
@@ -266,7 +276,7 @@ def model_of(network: Network, facts: network_file.Facts) -> Model:
         ConfigError: the network has another number of outputs than the classes need.
     """
     if facts.classes is not None:
-        check_outputs(network.output_shape[0], network.loss, facts.classes)
+        network.task.check(network.output_shape[0], network.loss, facts.classes)
     model = object.__new__(Model)
     vars(model).update(facts._asdict(), network=network)
     return model

@@ -40,14 +40,14 @@ def as_input_shape(shape: Any) -> Shape:
     return tuple(int(n) for n in sizes)
 
 
-def as_classes(classes: Any) -> tuple[str, ...]:
-    """Return the names of classes as a tuple.
+def as_classes(classes: Any, least: int = 2) -> tuple[str, ...]:
+    """Return the names of classes as a tuple, `least` or more.
 
     Raises:
         ConfigError: they are no list of different texts.
     """
     names = tuple(classes) if isinstance(classes, list | tuple) else ()
-    if len(names) < 2 or not all(isinstance(name, str) for name in names):
+    if len(names) < least or not all(isinstance(name, str) for name in names):
         message = f"classes is a {type(classes).__name__}, expected a list of two names or more"
         raise ConfigError(hint(message, 'classes=["cat", "dog"]'))
     twice = [name for i, name in enumerate(names) if name in names[:i]]

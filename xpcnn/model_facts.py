@@ -28,4 +28,4 @@ def class_names(model: Model) -> Sequence[str]:
     """Return the name of each class that a model tells apart: "0", "1", ... where it has none."""
     if model.classes is not None:
         return model.classes
-    return [str(i) for i in range(max(2, model.output_shape[0]))]  # one output means two classes
+    return [str(i) for i in range(max(model.task.least, model.output_shape[0]))]  # 1: two classes

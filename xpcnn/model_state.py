@@ -10,12 +10,14 @@ import numpy
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.reading import Reading, observed
+from xpcnn.errors import ConfigError, hint
 from xpcnn.io.network_file import Facts
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.network import Network, OfNetwork
 from xpcnn.options import check_count
 from xpcnn.summary import Summary, summarize
+from xpcnn.tasks import MultiLabel, Task
 from xpcnn.types import Array, Params, Shape
 from xpcnn.weights import by_path, normalisation, replaced
 
@@ -34,6 +36,7 @@ class ModelState:
 
     layers = OfNetwork[Layer]()
     loss = OfNetwork[Loss]()
+    task = OfNetwork[Task]()
     params = OfNetwork[Params]()
     buffers = OfNetwork[Params]()
     backend = OfNetwork[Backend]()
@@ -81,6 +84,25 @@ class ModelState:
         """
         self.mean, self.std = normalisation(mean, std, self.input_shape[0])
 
+    def set_thresholds(self, thresholds: Sequence[float] | None) -> None:
+        """Set the probability from which on `predict` says that a label is there.
+
+        `save` writes them to the file; `xpcnn.target_report` shows the best ones for some data.
+
+        Args:
+            thresholds: numbers above 0 and below 1, one for each label; None for 0.5.
+
+        Raises:
+            ConfigError: the model has no several labels, another number, or one out of range.
+        """
+        if not isinstance(self.task, MultiLabel):
+            message = f"thresholds are of several labels, and the task is {self.task.name}"
+            raise ConfigError(hint(message, "Model(..., task='multi-label')"))
+        task = MultiLabel(None if thresholds is None else tuple(thresholds))
+        names = self.classes or tuple(map(str, range(self.output_shape[0])))
+        task.check(self.output_shape[0], self.loss, names)
+        self.task = task
+
     def summary(self, batch_size: int = 64) -> Summary:
         """Return shapes, parameters, multiply-adds and memory, layer by layer; print it.
 
@@ -105,7 +127,7 @@ class ModelState:
     @contextmanager
     def _unchanged_by_errors(self) -> Iterator[None]:
         """Undo what `_adapt` did if the block raises an error."""
-        names = ("mean", "std", "loss", "reading", "classes")
+        names = ("mean", "std", "loss", "task", "reading", "classes")
         before = {name: getattr(self, name) for name in names}
         try:
             yield

@@ -16,6 +16,7 @@ from xpcnn.layers import Context, Layer, Sequential, Softmax
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, balanced, check_weights, with_weights
 from xpcnn.model_arguments import as_input_shape, as_loss, check_dtype
 from xpcnn.samples import Samples, StoredSamples
+from xpcnn.tasks import Task, as_task
 from xpcnn.types import Array, Params, Shape, map_tree
 
 T = TypeVar("T")
@@ -24,10 +25,10 @@ T = TypeVar("T")
 class Network:
     """What training, files and trials work on; `Model` adds classes, data and user interface.
 
-    layers, loss: frozen descriptions; params, buffers: their arrays, nested by layer, on `backend`.
-    dtype: of all of these arrays, "float32" or "float64".
-    input_shape: of a sample, (c, h, w) or (c,); output_shape: of its scores, (outputs,).
-    mean, std: what raw samples are normalised by, one number per channel; None before training.
+    layers, loss, task: frozen descriptions; params, buffers: their arrays, nested by layer, on
+    `backend`. dtype: of all of these arrays, "float32" or "float64". input_shape: of a sample, (c,
+    h, w) or (c,); output_shape: of its scores, (outputs,). mean, std: what raw samples are
+    normalised by, one number per channel; None before training.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Network:
         seed: int = 0,
         loss: Loss | str | None = None,
         dtype: str = "float32",
+        task: Task | str | None = None,
     ) -> None:
         """Draw the parameters; arguments are those of `Model`.
 
@@ -51,7 +53,9 @@ class Network:
         self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # rejected there
         self.input_shape: Shape = as_input_shape(input_shape)
         self.backend = backend if isinstance(backend, Backend) else load_backend(backend, device)
-        self.loss: Loss = as_loss(loss)
+        self.task = as_task(task)
+        self.loss: Loss = self.task.default_loss() if loss is None else as_loss(loss)
+        self.task.check_loss(self.loss)
         last = self.layers.layers[-1] if isinstance(self.layers, Sequential) else None
         if isinstance(last, Softmax) and isinstance(self.loss, SoftmaxCrossEntropy):
             raise ConfigError(
@@ -76,9 +80,11 @@ class Network:
         self._replay = self.backend.replay()
 
     def adapt(self, train: Dataset) -> None:
-        """Take from training data what is not set yet: mean, deviation, "balanced" loss weights."""
-        counts = numpy.bincount(train.labels, minlength=len(train.classes)).tolist()
-        self.loss = balanced(self.loss, counts, self.output_shape[0])
+        """Take from training data what is not set yet: mean, deviation, "balanced" loss weights;
+        for regression, mean and deviation of the targets."""
+        counts = self.task.counts(train.labels, len(train.classes))
+        self.loss = balanced(self.loss, counts, self.output_shape[0], len(train))
+        self.task = self.task.adapted(train.labels)
         if self.mean is None:
             self.mean, self.std = train.mean, train.std
 
@@ -97,6 +103,8 @@ class Network:
         raw: an array; or images on disk, each batch of which is moved when it is wanted.
         weights: how much each sample counts in the loss, (n,) of mean 1; see `losses`.
         """
+        if labels is not None:
+            labels = self.task.scaled(labels, self.dtype)
         if labels is not None and weights is not None:
             labels = with_weights(labels, weights.astype(self.dtype), self.output_shape[0])
         channels = self.input_shape[0]

@@ -6,12 +6,14 @@ from typing import Any
 import numpy
 
 from xpcnn.argument_advice import advised
+from xpcnn.config.training_options import check_task
 from xpcnn.data.augment import views_of
 from xpcnn.data.dataset import Dataset
+from xpcnn.errors import ConfigError, hint
 from xpcnn.inputs import Data, as_dataset, as_pair, as_samples, warn_of_scale
 from xpcnn.model_state import ModelState
 from xpcnn.options import check_count
-from xpcnn.training import evaluate
+from xpcnn.training import TrainingOptions, evaluate
 from xpcnn.types import Array
 from xpcnn.validation_metrics import Metric, check_metrics
 
@@ -30,6 +32,10 @@ class Predictor(ModelState):
     ) -> dict[str, float]:
         """Return mean loss and accuracy of the model on data: {"loss": ..., "accuracy": ...}.
 
+        Of several labels, a sample is right where all its labels are, and "f1" and
+        "average_precision" follow; of numbers there are "mae", "rmse" and "r2" in their units, in
+        place of the accuracy. See `xpcnn.tasks`.
+
             model.evaluate(test, metrics=["top_5", f1])   # also "top_5" and "f1"
 
         Warns (`errors.DataWarning`) of samples on another scale than the model was trained on.
@@ -44,6 +50,7 @@ class Predictor(ModelState):
             ConfigError: a metric is unknown, or returns anything but one number.
         """
         chosen = check_metrics(metrics)
+        check_task(TrainingOptions(metrics=chosen), self.task)
         data = self.checked(as_pair(data, labels))
         warn_of_scale(data.images, self.mean, self.std)
         samples = self.network.samples(data.images, data.labels)
@@ -53,6 +60,9 @@ class Predictor(ModelState):
     @advised
     def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
         """Return the most probable class of each sample: integers (n,), a NumPy array.
+
+        Of several labels: 1 where the probability reaches the threshold, 0 elsewhere, integers (n,
+        k). Of numbers: estimates in their units, floats (n, k).
 
         Warns (`errors.DataWarning`) of samples on another scale than the model was trained on, such
         as images from 0 to 1 for a model of images from 0 to 255.
@@ -64,14 +74,15 @@ class Predictor(ModelState):
         Raises:
             DataError, ShapeError, DTypeError: the samples do not fit the model.
         """
-        decide, scores = self.loss.decide, self.network.scores
-        return self._batched(samples, batch_size, lambda x: decide(scores(x)))
+        decide, loss, scores = self.task.decide, self.loss, self.network.scores
+        return self._batched(samples, batch_size, lambda x: decide(loss, scores(x)))
 
     @advised
     def predict_proba(
         self, samples: Array, *, batch_size: int = 256, views: Sequence[str] = ("identity",)
     ) -> numpy.ndarray:
-        """Return the probability of each class for each sample: (n, classes), a NumPy array.
+        """Return the probability of each class or label for each sample: (n, classes), a NumPy
+        array.
 
         Args:
             samples, batch_size: as of `predict`, which also says what is warned of and rejected.
@@ -79,15 +90,28 @@ class Predictor(ModelState):
                 image, the probabilities are the mean over them.
 
         Raises:
-            ConfigError: there is no such view.
+            ConfigError: there is no such view, or the model estimates numbers.
         """
-        chosen, scores = views_of(views), self.network.scores
+        if self.task.name == "regression":
+            message = "predict_proba is of classes and labels, and the model estimates numbers"
+            raise ConfigError(hint(message, "model.predict(samples)"))
+        return self.estimates(samples, batch_size=batch_size, views=views)
 
-        def probabilities(x: Array) -> Array:
-            first, *others = (self.loss.probabilities(scores(view(x))) for view in chosen)
+    def estimates(
+        self, samples: Array, *, batch_size: int = 256, views: Sequence[str] = ("identity",)
+    ) -> numpy.ndarray:
+        """Return probabilities of classes or labels, or estimated numbers: (n, k), a NumPy array.
+
+        Args:
+            samples, batch_size, views: as of `predict_proba`.
+        """
+        chosen, scores, task, loss = views_of(views), self.network.scores, self.task, self.loss
+
+        def mean(x: Array) -> Array:
+            first, *others = (task.estimates(loss, scores(view(x))) for view in chosen)
             return sum(others, start=first) / len(chosen)
 
-        return self._batched(samples, batch_size, probabilities)
+        return self._batched(samples, batch_size, mean)
 
     @advised
     def predict_scores(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:

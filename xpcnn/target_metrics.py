@@ -95,6 +95,15 @@ def mean_absolute_error(values: Array, targets: Array) -> float:
     return float(xp.mean(xp.abs(values - targets)))
 
 
+def root_mean_squared_error(values: Array, targets: Array) -> float:
+    """Return RMSE = sqrt(mean (values - targets)^2), over samples and targets.
+
+    values, targets: floats of the same shape, (n,) or (n, k).
+    """
+    xp = namespace(values)
+    return float(xp.sqrt(xp.mean((values - targets) ** 2)))
+
+
 def r2(values: Array, targets: Array) -> float:
     """Return the share of the targets' variance that is explained: the mean over targets of
 

@@ -8,7 +8,7 @@ is the scores, as labels are data: `LossPullback`.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 Array: TypeAlias = Any
 """An array of any library that the Python array API describes: NumPy, CuPy, PyTorch, JAX, ..."""
@@ -17,6 +17,9 @@ Namespace: TypeAlias = Any
 """The array API functions of one library, `xp` by convention."""
 
 Shape: TypeAlias = tuple[int, ...]
+
+TaskName: TypeAlias = Literal["classification", "multi-label", "regression"]
+"""What the targets of samples are: one class, several labels, or numbers; see `xpcnn.tasks`."""
 
 Params: TypeAlias = dict[str, Any]
 """Arrays by name; a container nests the dictionaries of its children under their names."""

@@ -11,7 +11,7 @@ from xpcnn.errors import DataError, LabelError
 FORM = "Try: a header such as label,pixel0,...,pixel783 (for images without labels: pixel0,...)"
 PIXELS = "Try: pixels as whole numbers from 0 to 255; a .npz file takes others"
 ROW = "Try: a line for each image, a comma between values"
-LABEL = "Try: classes numbered from 0, or text for every label"
+LABEL = "Try: classes from 0, or text for every label; --task regression for numbers"
 HEADER = "label,pixel0,pixel1,pixel2,pixel3\n"
 
 

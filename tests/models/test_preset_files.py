@@ -121,7 +121,7 @@ def test_broken_toml_is_said_with_its_line(path: Path) -> None:
         (
             HEAD + DENSE + "los = 1",
             "the model has no option 'los'\n"
-            "Try: 'loss' (valid: classes, input_shape, layers, loss, name, training)",
+            "Try: 'loss' (valid: classes, input_shape, layers, loss, name, task, training)",
         ),
         ("classes = 1\ninput_shape = [4]\n" + DENSE, "classes is 1, expected at least 2"),
         ("classes = 'a'\ninput_shape = [4]\n" + DENSE, "the model: classes is 'a', expected a wh"),

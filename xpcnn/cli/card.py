@@ -36,6 +36,7 @@ def command(
     from xpcnn.runs import read_run
     from xpcnn.runs.card import FILL_IN, card_head, model_card
     from xpcnn.runs.record import MODEL
+    from xpcnn.targets import target_report
 
     record = read_run(run)
     target = None if out is None else check_new(out, force)
@@ -43,7 +44,8 @@ def command(
     report = None
     try:
         images, _ = open_part(model, DataFlags(dataset, data_dir, "test"))
-        report = classification_report(model, images)
+        of = classification_report if model.task.name == "classification" else target_report
+        report = of(model, images)
     except DataError as error:
         if dataset is not None or data_dir is not None:
             raise

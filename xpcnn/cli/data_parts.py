@@ -61,7 +61,11 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     image_size = model.input_shape[1:] if own and len(model.input_shape) == 3 else None
     options: dict[str, Any] = {"image_size": image_size, "reading": model.reading}
     recorded = {} if other else config
-    options["label_column"] = label_column or recorded.get("label-column")
+    task = model.task.name
+    column = label_column or recorded.get("label-column")
+    if column is None and own and task != "classification":
+        column = model.classes  # the columns that the model was trained on, in the files of others
+    options["label_column"], options["task"] = column, task if own else None
     options["skip_damaged"] = bool(skip_damaged or recorded.get("skip-damaged"))
     streamed = None if other else recorded.get("stream", "no")
     if streamed and own and part != "all" and stream not in (None, streamed):
@@ -77,7 +81,7 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     else:
         train, test = data.load(name, data_dir, **options)
         chosen = {"train": train, "test": test}.get(part) or joined(train, test)
-    known = None if other else model.classes
+    known = None if other or task != "classification" else model.classes
     if known is not None and known != chosen.classes and set(known) <= set(chosen.classes):
         chosen = chosen.select(classes=known)
     return Part(chosen, part)

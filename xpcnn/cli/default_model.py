@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from xpcnn import data
+from xpcnn.config.overlay import Change
+from xpcnn.config.preset import Preset
+from xpcnn.config.tables import to_config
 from xpcnn.data import Dataset
 from xpcnn.data.reading import Drawn, Pictures, observed
 from xpcnn.models import preset
-from xpcnn.types import Shape
+from xpcnn.tasks import as_task
+from xpcnn.types import Shape, TaskName
 
 BY_SHAPE: Mapping[Shape, str] = {
     (1, 8, 8): "digits",
@@ -75,3 +79,25 @@ def choose(train: Dataset) -> Choice:
         "--epochs N chooses another number",
     }
     return Choice(ANY_SIZE, {"augment": augment, "epochs": epochs}, notes)
+
+
+def for_task(given: Preset | None, task: TaskName) -> tuple[list[Change], tuple[str, ...]]:
+    """Return what a task changes in a preset of another one, and what to say of it.
+
+    The loss is that of the task where the preset's own does not suit. Numbers are learnt by Adam
+    with a rate of 0.001, as the rates of presets are for classes.
+    """
+    if task == "classification" or (given is not None and given.task == task):
+        return [], ()
+    known = as_task(task)
+    name = "the task" if given is None else given.name
+    changes: list[Change] = []
+    if given is None or not known.suits(given.loss) or task == "regression":
+        changes.append(Change(name, ("loss",), to_config(known.default_loss())))
+    if task == "multi-label":
+        return changes, ()
+    changes.append(Change(name, ("training", "optimizer"), {"name": "adam", "lr": 0.001}))
+    return changes, (
+        "numbers are learnt in units of their deviation, by adam with a rate of 0.001; "
+        "--optimizer and --lr choose others",
+    )

@@ -28,7 +28,7 @@ from xpcnn.cli.options import (
     "--details",
     is_flag=True,
     text="Show precision, recall and F1 of every class, the confusion matrix, what is most "
-    "confused, the worst images, and further figures.",
+    "confused, the worst images, and further figures; or the figures of each label or number.",
 )
 @views_option
 @library_options
@@ -49,6 +49,9 @@ def command(
 ) -> None:
     """Show loss and accuracy of a run, or of a model file.
 
+    Of several labels also F1 and average precision, means over the labels; of numbers MAE, RMSE and
+    R2 in their units, in place of the accuracy.
+
     By default, of the test part of the data set that the model was trained on; if --dataset names
     another file or folder, of all its samples. With several --views, log loss and accuracy of the
     mean probabilities.
@@ -58,6 +61,7 @@ def command(
     from xpcnn.cli.opening import open_model
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.data.stream import damage_notes
+    from xpcnn.targets import target_report
 
     opened = open_model(model, backend, device)
     wanted = DataFlags(dataset, data_dir, part, label_column, skip_damaged, stream)
@@ -68,7 +72,13 @@ def command(
     plain = seen == ["identity"]
     scores: dict[str, Any] = opened.evaluate(images) if plain else {}
     words = ""
-    if details or not plain:
+    if opened.task.name != "classification":
+        targets = target_report(opened, images, views=seen)
+        scores |= targets.figures
+        if details:
+            scores |= asdict(targets)
+            words = f"\n\n{targets}"
+    elif details or not plain:
         report = classification_report(opened, images, views=seen)
         scores |= {"accuracy": report.accuracy, "log_loss": report.log_loss}
         if details:
@@ -80,11 +90,13 @@ def command(
         facts = {"model": model, "backend": backend, "dataset": images.name, "part": part}
         answer(to_json({**facts, "images": len(images), "views": seen, **scores}))
         return
-    what = "accuracy" if part == "all" else f"{part} accuracy"
     of = "images, all of" if part == "all" else "images of"
-    loss = f"loss {scores['loss']:.4f}" if plain else f"log loss {scores['log_loss']:.4f}"
+    named = {"accuracy": scores.get("accuracy"), "loss": scores.get("loss")}
+    if opened.task.figures:
+        named |= {name: scores[name] for name in opened.task.figures}
+    elif not plain:
+        named["log loss"] = scores["log_loss"]
+    figures = [f"{k.replace('_', ' ')} {x:.4f}" for k, x in named.items() if x is not None]
+    what = ", ".join(figures) if part == "all" else f"{part} {', '.join(figures)}"
     averaged = "" if plain else f", mean of the views {', '.join(seen)}"
-    answer(
-        f"{what} {scores['accuracy']:.4f}, {loss} "
-        f"({len(images):,} {of} {images.name}{averaged}){words}"
-    )
+    answer(f"{what} ({len(images):,} {of} {images.name}{averaged}){words}")

@@ -18,6 +18,7 @@ class Flags:
     image_size: str | None
     image_fit: Literal["pad", "crop"] | None
     label_column: str | None
+    task: str | None
     skip_damaged: bool | None
     stream: Literal["yes", "no"] | None
     limit: int | None
@@ -25,6 +26,7 @@ class Flags:
     classes: str | None
     model: str | None
     init: str | None
+    thresholds: str | None
     checkpoint_steps: int | None
     checkpoint_seconds: float | None
     seed: int

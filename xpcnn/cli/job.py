@@ -25,6 +25,7 @@ from xpcnn.process_group import Group, by_all, by_first
 from xpcnn.provenance import origin
 from xpcnn.runs.record import MODEL
 from xpcnn.signals import shielded
+from xpcnn.targets import target_report
 from xpcnn.training import Callback, Epoch, TensorBoard, Validation
 from xpcnn.training.tensorboard import require_tensorboard
 
@@ -135,6 +136,8 @@ def _train(
             return {}
         if (best := _kept(plan, journal)) is not None:
             say(f"kept the weights after {best}", quiet)
+        if plan.flags.thresholds == "best":
+            _take_best_thresholds(plan, quiet)
         scores = plan.model.evaluate(plan.test, metrics=training.metrics)
         with shielded():
             _save(folder, plan, journal, scores)
@@ -144,6 +147,21 @@ def _train(
                 _save_interrupted(folder, plan, journal)
         raise
     return scores
+
+
+def _take_best_thresholds(plan: Plan, quiet: bool) -> None:
+    """Give the model the thresholds of the highest F1 on the validation part, and say them.
+
+    A label that no sample there has keeps 0.5.
+    """
+    assert plan.validation is not None
+    found = target_report(plan.model, plan.validation).per_column
+    best = {name: own["best_threshold"] for name, own in found.items()}
+    # a threshold is below 1, which a probability may reach by rounding
+    chosen = {name: 0.5 if x is None else min(x, 1.0 - 2.0**-24) for name, x in best.items()}
+    plan.model.set_thresholds(tuple(chosen.values()))
+    listing = ", ".join(f"{name} {x:.4f}" for name, x in chosen.items())
+    say(f"thresholds of the highest F1 on the validation part: {listing}", quiet)
 
 
 def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | None) -> None:

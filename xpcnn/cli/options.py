@@ -137,7 +137,8 @@ dataset_option = option(
     "--dataset",
     metavar="NAME|PATH",
     text="Data set: digits, mnist, fashion-mnist, kmnist, cifar10 or cifar100; or one of your own: "
-    "a CSV file of labels and pixels, a .npz file, a folder of pictures by class.",
+    "a CSV file of labels and pixels, or of names of pictures and their labels, a .npz file, a "
+    "folder of pictures by class.",
 )
 data_dir_option = option(
     "--data-dir",
@@ -157,7 +158,14 @@ label_column_option = option(
     "--label-column",
     metavar="NAME|NUMBER",
     text="Column of a CSV file that holds the labels, by its name or its number, counted from 1, "
-    "or -1 for the last; needed if the file does not tell.",
+    "or -1 for the last; needed if the file does not tell. Several, such as sky,sea,people, are "
+    "labels that an image may have at once, each 0 or 1, or numbers.",
+)
+task_option = option(
+    "--task",
+    metavar="[classification|multi-label|regression]",
+    text="What the label columns of a CSV file are: one class for each image; several labels, each "
+    "0 or 1; numbers to estimate. By default one column is classes, several are labels.",
 )
 skip_damaged_option = option(
     "--skip-damaged",
@@ -237,6 +245,30 @@ def length(value: float) -> int | float:
 def tables(text: str) -> list[dict[str, str]]:
     """Return a table for each name of a list such as flip,crop; none for none."""
     return [{"name": name} for name in listed(text)]
+
+
+_LOSSES = {
+    "cross-entropy": "SoftmaxCrossEntropy",
+    "bce": "BCEWithLogits",
+    "focal": "Focal",
+    "mse": "MSE",
+    "l1": "L1",
+    "huber": "Huber",
+}
+
+
+def loss_type(name: str) -> str:
+    """Return the type of a loss that files name, by its short name."""
+    if name.lower() not in _LOSSES:
+        raise click.BadParameter(f"{name!r} is none of {', '.join(_LOSSES)}")
+    return _LOSSES[name.lower()]
+
+
+def thresholds(text: str) -> str:
+    """Return best, or a list of numbers such as 0.5,0.3, as it is."""
+    if text != "best":
+        numbers(text)
+    return text
 
 
 def weights(text: str) -> str | list[float]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy
 
 from xpcnn.cli.predictions import Predictions
+from xpcnn.cli.target_predictions import TargetPredictions
 from xpcnn.data.picture_files import has_picture_name, require_pillow
 from xpcnn.data.pictures import Invert, check_reading, read_picture
 from xpcnn.errors import DataError, hint
@@ -60,7 +61,7 @@ def gather(names: Sequence[str]) -> tuple[list[Given], int]:
 
 def of_pictures(
     model: Model, given: Sequence[Given], invert: Invert, frame: bool, views: Sequence[str]
-) -> tuple[Predictions, list[Failure]]:
+) -> tuple[Predictions | TargetPredictions, list[Failure]]:
     """Return what the model sees in picture files, on average over views, and what went wrong.
 
     Raises:
@@ -88,9 +89,11 @@ def of_pictures(
             done = ("framed", "inverted", "blank")
             marks.append({mark: bool(getattr(picture, mark)) for mark in done})
         if samples:
-            parts.append(model.predict_proba(numpy.stack(samples), views=views))
-    p = numpy.concatenate(parts)
-    return Predictions("image", names, class_names(model), p, marks=marks), failures
+            parts.append(model.estimates(numpy.stack(samples), views=views))
+    p, columns = numpy.concatenate(parts), class_names(model)
+    if model.task.name != "classification":
+        return TargetPredictions("image", names, columns, model.task, p, marks=marks), failures
+    return Predictions("image", names, columns, p, marks=marks), failures
 
 
 def _files(folder: str) -> Iterator[str]:

@@ -3,18 +3,18 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from xpcnn import backend, data
 from xpcnn.cli.flags import Flags
 from xpcnn.cli.opening import model_path, open_init
-from xpcnn.cli.options import device_name, image_size
+from xpcnn.cli.options import device_name, image_size, numbers
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS
 from xpcnn.cli.settings import Settings, resolve, run_table
 from xpcnn.config import toml
 from xpcnn.config.tables import to_config
-from xpcnn.config.training_options import check_validation
+from xpcnn.config.training_options import check_task, check_validation
 from xpcnn.data import Dataset
 from xpcnn.data.files import user_path
 from xpcnn.data.packed import is_packed
@@ -26,9 +26,11 @@ from xpcnn.io.weight_transfer import LoadedWeights, take_weights
 from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.models.preset_of_model import preset_of
+from xpcnn.options import find
 from xpcnn.training import Checkpoints
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.recipe import recipe_for
+from xpcnn.types import TaskName
 
 VALIDATION = 0.1
 """The fraction of the training images that is validated on where nothing else is said."""
@@ -100,7 +102,13 @@ def prepare(request: Request) -> Plan:
         loss=settings.preset.loss,
         classes=train.classes,
         dtype=flags.dtype,
+        task=settings.preset.task,
     )
+    if flags.thresholds not in (None, "best"):
+        model.set_thresholds(numbers(flags.thresholds))
+    elif flags.thresholds is not None and (validation is None or model.task.name != "multi-label"):
+        message = "the best thresholds are those of several labels on a validation part"
+        raise ConfigError(hint(message, "--thresholds 0.5,0.3,..., or leave it out"))
     init = loaded = None
     if source is not None and flags.init is not None:
         init = model_path(flags.init)
@@ -110,6 +118,7 @@ def prepare(request: Request) -> Plan:
     model.reading = whole.reading or observed(whole.images)
     recipe_for(model.network, settings.training, model.seed)  # rejects patterns that fit nothing
     check_validation(settings.training, validation is not None)
+    check_task(settings.training, model.task)
     check_last_batch(model.network, len(train), settings.training, backend.opened_group().size)
     checkpoints = Checkpoints(
         CHECKPOINTS,
@@ -145,6 +154,7 @@ def _read(flags: Flags, source: Model | None) -> data.Parts:
         image_fit=flags.image_fit,
         reading=reading,
         label_column=flags.label_column,
+        task=task_name(flags.task),
         skip_damaged=bool(flags.skip_damaged),
         stream=None if flags.stream is None else flags.stream == "yes",
     )
@@ -153,7 +163,7 @@ def _read(flags: Flags, source: Model | None) -> data.Parts:
         told = f"{_COLOURS[reading.mode]}, {h} x {w}, --image-fit {reading.fit}"
         note = f"pictures are read as those of {flags.init} were: {told}"
         parts = parts._replace(train=replace(parts.train, notes=(*parts.train.notes, note)))
-    if len(parts.train.classes) == 1:
+    if len(parts.train.classes) == 1 and parts.train.task == "classification":
         message = f"{flags.dataset}: holds images of one class only, {parts.train.classes[0]!r}"
         raise DataError(hint(f"{message}, expected two or more", "images of another class beside"))
     if parts.validation is not None and (isinstance(asked, float) or flags.folds is not None):
@@ -177,6 +187,11 @@ def _as_before(flags: Flags, source: Model | None) -> tuple[Size | None, Picture
     if not isinstance(source.reading, Pictures):
         return size, None
     return size, replace(source.reading, size=size, fit=flags.image_fit or source.reading.fit)
+
+
+def task_name(name: str | None) -> Any:
+    """Return the name of a task, whatever its case; others as they are, for the error of `data`."""
+    return find(name, get_args(TaskName)) or name
 
 
 def _with_absolute_paths(flags: Flags) -> Flags:

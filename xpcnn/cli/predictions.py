@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 from xpcnn.cli.data_parts import Part
+from xpcnn.cli.target_predictions import TargetPredictions
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.model import Model
@@ -90,7 +91,7 @@ class Predictions:
 
 def of_rows(
     model: Model, part: Part, rows: str, views: Sequence[str], labelled: bool = True
-) -> Predictions:
+) -> Predictions | TargetPredictions:
     """Return what the model sees in rows of a data set: 7, or 0:10, 5:, :10 as in Python.
 
     labelled: False where the labels of the data set mean nothing.
@@ -102,9 +103,12 @@ def of_rows(
     where = dataset.name if part.name == "all" else f"the {part.name} part of {dataset.name}"
     chosen = numbers_of_rows(rows, len(dataset), where)
     few = dataset.subset(chosen)
-    true = [few.classes[label] for label in few.labels] if labelled else None
-    p = model.predict_proba(few.images, views=views)
-    return Predictions("row", chosen, class_names(model), p, true)
+    p = model.estimates(few.images, views=views)
+    if model.task.name != "classification":
+        true = model.checked(few).labels if labelled else None
+        return TargetPredictions("row", chosen, class_names(model), model.task, p, true)
+    known = [few.classes[label] for label in few.labels] if labelled else None
+    return Predictions("row", chosen, class_names(model), p, known)
 
 
 def check_new(path: str, force: bool) -> Path:

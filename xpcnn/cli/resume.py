@@ -70,7 +70,8 @@ def command(
         if longer and ended.stopped is not None and not more_time:
             _reject_longer(folder, ended.stopped, out_of_time)
         if not longer and not more_time:
-            say(f"{folder} is finished: test accuracy {ended.test['accuracy']:.4f}", quiet)
+            figure = "accuracy" if "accuracy" in ended.test else "loss"
+            say(f"{folder} is finished: test {figure} {ended.test[figure]:.4f}", quiet)
             if out_of_time:
                 say(f"it {ended.stopped}; to go on: --max-seconds with more", quiet)
             if as_json:

@@ -53,7 +53,7 @@ def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) 
         command += ["--dataset", flags.dataset]
     elif flags.data_dir is not None:
         command += ["--data-dir", flags.data_dir]
-    named = {"accuracy": scores["accuracy"], **scores}
+    named = {"accuracy": scores["accuracy"], **scores} if "accuracy" in scores else scores
     figures = ", ".join(f"{name} {value:.4f}" for name, value in named.items())
     lines = [
         f"test {figures} ({len(plan.test):,} images; {seconds:.1f} s in all)",

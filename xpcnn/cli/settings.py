@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from xpcnn.cli.default_model import choose
+from xpcnn.cli.default_model import choose, for_task
 from xpcnn.cli.flags import Flags
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import INIT
@@ -35,22 +35,24 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
     Raises:
         ConfigError, ShapeError: a name, an option or the network does not fit; says whose it is.
     """
-    shape, classes = train.shape, len(train.classes)
+    data = train.shape, len(train.classes), train.task
     if given is not None or any(change.path == ("layers",) for change in request.changes):
         name = request.name if given is None else given.name
-        return Settings(overridden(given, name, request.changes, shape, classes))
+        own, notes = for_task(given, train.task)
+        return Settings(overridden(given, name, [*own, *request.changes], *data), notes)
     choice = choose(train)
-    own = [Change(choice.name, ("training",), choice.training)]
+    base = preset(choice.name)
+    own, said = for_task(base, train.task)
+    own = [Change(choice.name, ("training",), choice.training), *own]
     proposed, chosen = (
-        overridden(preset(choice.name), choice.name, changes, shape, classes)
-        for changes in (own, [*own, *request.changes])
+        overridden(base, choice.name, changes, *data) for changes in (own, [*own, *request.changes])
     )
-    notes = [
+    notes = said + tuple(
         note
         for name, note in choice.notes.items()
         if getattr(chosen.training, name, None) == getattr(proposed.training, name, None)
-    ]
-    return Settings(chosen, tuple(notes))
+    )
+    return Settings(chosen, notes)
 
 
 def run_table(flags: Flags, training: TrainingOptions) -> dict[str, Any]:

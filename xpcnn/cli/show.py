@@ -11,6 +11,7 @@ from xpcnn.cli.options import (
     option,
     skip_damaged_option,
     tables,
+    task_option,
 )
 
 
@@ -53,6 +54,7 @@ from xpcnn.cli.options import (
 )
 @data_dir_option
 @label_column_option
+@task_option
 @skip_damaged_option
 @json_option
 def command(
@@ -66,6 +68,7 @@ def command(
     seed: int,
     data_dir: str | None,
     label_column: str | None,
+    task: str | None,
     skip_damaged: bool | None,
     as_json: bool,
 ) -> None:
@@ -79,7 +82,7 @@ def command(
     from xpcnn import data
     from xpcnn.cli.options import image_size as as_size
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.plan import VALIDATION
+    from xpcnn.cli.plan import VALIDATION, task_name
     from xpcnn.data.augment import make
     from xpcnn.errors import ConfigError, hint
     from xpcnn.io.atomic import write_bytes
@@ -97,6 +100,7 @@ def command(
         image_size=as_size(image_size),
         image_fit=image_fit,
         label_column=label_column,
+        task=task_name(task),
         skip_damaged=bool(skip_damaged),
     )
     if part == "validation" and validation is None:
@@ -107,7 +111,7 @@ def command(
         say(f"note: {note}")
     rows = contact_sheet(images, changes, per_class=per_class, seed=seed)
     shape = " x ".join(map(str, images.shape))
-    lead = f"{len(images):,} samples of {shape} in {len(rows)} classes, {part} part"
+    lead = f"{len(images):,} samples of {shape} in {len(rows)} {images.of_what}, {part} part"
     if changes:
         lead += f"; augmented by {augment}"
     if path.suffix.lower() == ".png":

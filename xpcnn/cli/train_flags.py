@@ -19,6 +19,7 @@ from xpcnn.cli.options import (
     skip_damaged_option,
     stream_option,
     tables,
+    task_option,
     two_or_more,
 )
 
@@ -66,6 +67,7 @@ RUN: Mapping[str, list[Option]] = {
             "their border (default); crop fills the size and cuts off the rest.",
         ),
         label_column_option,
+        task_option,
         skip_damaged_option,
         stream_option,
         option(

@@ -11,9 +11,11 @@ from xpcnn.cli.options import (
     constant_for_none,
     length,
     listed,
+    loss_type,
     number_or_none,
     option,
     params,
+    thresholds,
     weights,
     whole_or_none,
 )
@@ -133,6 +135,14 @@ TRAINING: Mapping[str, list[Option]] = {
             "is validated and saved.",
         ),
         option(
+            "--loss",
+            metavar="[cross-entropy|bce|focal|mse|l1|huber]",
+            at="loss.type",
+            parse=loss_type,
+            text="What training makes small. By default cross-entropy for classes, bce for several "
+            "labels, mse for numbers.",
+        ),
+        option(
             "--label-smoothing",
             type=float,
             at="loss.label_smoothing",
@@ -145,6 +155,14 @@ TRAINING: Mapping[str, list[Option]] = {
             parse=weights,
             text="How much an image of each class counts in the loss: a number for each class, "
             "such as 1,5,2, or balanced: the rarer the class, the more.",
+        ),
+        option(
+            "--thresholds",
+            metavar="best|LIST",
+            parse=thresholds,
+            text="Of several labels, the probability from which on each is predicted: a number for "
+            "each, such as 0.5,0.3; best takes those of the highest F1 of the validation part. By "
+            "default 0.5.",
         ),
         option("--seed", type=int, default=0, text="Seed of everything random; by default 0."),
     ),

@@ -123,7 +123,7 @@ class _Pruning(Callback):
             return
         self.epochs += 1
         self.trial.set_user_attr("epochs", self.epochs)
-        value = record.loss if self.metric == "val_loss" else record.accuracy
+        value = record.loss if self.metric == "val_loss" else record.accuracy or 0.0
         self.trial.report(value, self.epochs)
         if record.step < self.total and self.trial.should_prune():
             self.pruned = True

@@ -17,7 +17,8 @@ from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, prefix_error
 from xpcnn.layers import Layer, Sequential
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, outputs_for
 from xpcnn.sizes import sizes_of
-from xpcnn.types import Shape
+from xpcnn.tasks import as_task
+from xpcnn.types import Shape, TaskName
 
 _CLASSES = "classes"
 
@@ -32,6 +33,7 @@ class Preset:
     classes: number of classes.
     training: options of the training.
     source: text of the file.
+    task: what targets are; `classes` is the number of labels or numbers of other tasks.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Preset:
     loss: Loss
     training: TrainingOptions
     source: str
+    task: TaskName = "classification"
 
     @property
     def table(self) -> dict[str, Any]:
@@ -69,13 +72,15 @@ class _File:
     name: str = ""
     loss: Loss = SoftmaxCrossEntropy()  # noqa: RUF009 - frozen
     training: TrainingOptions = TrainingOptions()  # noqa: RUF009 - frozen
+    task: TaskName = "classification"
 
     def __post_init__(self) -> None:
         if not self.input_shape or min(self.input_shape) < 1:
             message = f"input_shape is {self.input_shape}, expected sizes of at least 1"
             raise ConfigError(hint(message, "input_shape = [1, 28, 28]"))
-        if self.classes < 2:
-            message = f"classes is {self.classes}, expected at least 2"
+        least = as_task(self.task).least
+        if self.classes < least:
+            message = f"classes is {self.classes}, expected at least {least}"
             raise ConfigError(hint(message, "classes = 10"))
 
 
@@ -94,22 +99,31 @@ def build(name: str, table: Mapping[str, Any], source: str, where: str = "") -> 
                 hint("its tables are nested too deep", "one list of layers")
             ) from None
     name = file.name or name
-    return Preset(name, layers, file.input_shape, file.classes, file.loss, file.training, source)
+    return Preset(
+        name, layers, file.input_shape, file.classes, file.loss, file.training, source, file.task
+    )
 
 
 def overridden(
-    given: Preset | None, name: str, changes: Sequence[Change], shape: Shape, classes: int
+    given: Preset | None,
+    name: str,
+    changes: Sequence[Change],
+    shape: Shape,
+    classes: int,
+    task: TaskName = "classification",
 ) -> Preset:
     """Return a preset for a shape of samples and a number of classes, with changes laid over it.
 
-    given: None for a network that the changes alone describe. Options that neither says have their
-    default. The source is that of `given` where only `training` is changed.
+    task: what targets are. given: None for a network that the changes alone describe. Options that
+    neither says have their default. The source is that of `given` where only `training` is changed.
 
     Raises:
         ConfigError, ShapeError: a change does not fit, or what comes of it; begins with the source
             of the value at fault, `Change.where` or the name.
     """
-    data = {"input_shape": list(shape), _CLASSES: classes}
+    data: dict[str, Any] = {"input_shape": list(shape), _CLASSES: classes}
+    if task != "classification" or (given is not None and given.task != task):
+        data["task"] = task
     tables = [_with_defaults({} if given is None else given.table) | data]
     for change in changes:
         with prefix_errors(change.where):
@@ -168,7 +182,10 @@ def _with_classes(value: Any, number: int) -> Any:
 def _check_outputs(layers: Layer, file: _File) -> None:
     """Require layers that make one row of scores, as many as the classes need."""
     output = sizes_of(layers, file.input_shape).output
-    valid = outputs_for(file.loss, file.classes)
+    task = as_task(file.task)
+    task.check_loss(file.loss)
+    is_classification = file.task == "classification"
+    valid = outputs_for(file.loss, file.classes) if is_classification else (file.classes,)
     if len(output) != 1:
         message = f"the layers make {output} of a sample of {file.input_shape}, expected a row"
         raise ShapeError(hint(message, 'a Flatten and a Dense layer with units = "classes" last'))

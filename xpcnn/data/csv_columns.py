@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -14,6 +15,9 @@ Size: TypeAlias = tuple[int, int]  # (h, w)
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 FORM = "a header such as label,pixel0,...,pixel783 (for images without labels: pixel0,...)"
+Columns: TypeAlias = str | int | Sequence[str | int] | None
+"""Which columns are the label, or the targets: a name, a number, or several; "a,b" is two names."""
+
 LABEL_FLAG = "--label-column NAME or NUMBER (label_column=...), counted from 1, or -1 for the last"
 
 
@@ -21,7 +25,8 @@ LABEL_FLAG = "--label-column NAME or NUMBER (label_column=...), counted from 1, 
 class Layout:
     """delimiter; header: whether line 1 holds names; names: of the columns, "column 1", ... without
     a header; label, ids, pixels: indices of columns; shape: (c, h, w) of an image; note: how the
-    columns are read, where the file does not say it.
+    columns are read, where the file does not say it; targets: indices of the columns of several
+    labels or numbers, in place of a label.
     """
 
     delimiter: str
@@ -32,6 +37,7 @@ class Layout:
     pixels: tuple[int, ...]
     shape: Shape
     note: str = ""
+    targets: tuple[int, ...] = ()
 
 
 def image_shape(columns: int, size: Size | None) -> Shape | None:

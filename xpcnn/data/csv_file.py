@@ -16,19 +16,20 @@ from typing import NamedTuple
 import numpy as np
 
 from xpcnn.data import csv_lines, csv_rows
-from xpcnn.data.csv_columns import NUMBER, Layout, Size
+from xpcnn.data.csv_columns import NUMBER, Columns, Layout, Size
 from xpcnn.data.csv_layout import fields, layout_of
 from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.errors import DataError, LabelError, hint
+from xpcnn.types import TaskName
 
 _VALUES = 1 << 22  # read at a time
 _SAMPLE = 1000  # images that tell the order of colours
 
 
 class Table(NamedTuple):
-    """images: uint8 (n, c, h, w). labels: int64 (n,), None where the file has none. classes: the
-    names of labels that are text. ids: the text of the first column of ids. layout: what the
-    columns hold.
+    """images: uint8 (n, c, h, w). labels: int64 (n,), or targets float64 (n, k), None where the
+    file has none. classes: the names of labels that are text, or of the targets. ids: the text of
+    the first column of ids. layout: what the columns hold.
     """
 
     images: np.ndarray
@@ -39,18 +40,22 @@ class Table(NamedTuple):
 
 
 def read(
-    path: Path, image_size: Size | None = None, label_column: str | int | None = None
+    path: Path,
+    image_size: Size | None = None,
+    label_column: Columns = None,
+    task: TaskName | None = None,
 ) -> Table:
     """Return the images of a file with their labels and ids.
 
-    Without image_size the images are square: of one channel, or else of three.
+    Without image_size the images are square: of one channel, or else of three. Several columns of
+    labels are targets: 0 and 1, or numbers where task is "regression".
 
     Raises:
         DataError: the file is not what it should be; says in which line, where it is one.
         LabelError: a label is missing, or no whole number from 0 on where others are.
         ConfigError: there is no such label_column.
     """
-    found = columns(path, image_size, label_column)
+    found = columns(path, image_size, label_column, task)
     images, labels = list[np.ndarray](), list[np.ndarray]()
     names, ids = list[str](), list[str]()  # of labels that are text, of images
     texts = False
@@ -69,6 +74,8 @@ def read(
             elif label is not None:
                 labels.append(values[:, 0].astype(np.int64))
                 values = values[:, 1:]
+            elif found.targets:
+                labels.append(csv_rows.targets(path, chunk, found, task != "regression"))
             images.append(values.astype(np.uint8))
             if found.ids:
                 ids += csv_rows.texts(path, chunk, found, found.ids[0])
@@ -83,18 +90,23 @@ def read(
         found = replace(found, note=f"{found.note}; {note}" if found.note else note)
     y, classes = None, None
     if names:
-        y, classes = _classes(path, names)
+        y, classes = classes_of(path, names)
     elif labels:
         y = np.concatenate(labels)
+        classes = tuple(found.names[i] for i in found.targets) or None
     return Table(x, y, classes, tuple(ids) if found.ids else None, found)
 
 
 def columns(
-    path: Path, image_size: Size | None = None, label_column: str | int | None = None
+    path: Path,
+    image_size: Size | None = None,
+    label_column: Columns = None,
+    task: TaskName | None = None,
 ) -> Layout:
     """Return what the columns of a file hold."""
+    first, edges = csv_lines.first_line(path), csv_lines.edges_of(path)
     return layout_of(
-        path, csv_lines.first_line(path), csv_lines.edges_of(path), image_size, label_column
+        path, first, edges, image_size, label_column, task not in (None, "classification")
     )
 
 
@@ -120,7 +132,7 @@ def pixel_by_pixel(images: np.ndarray) -> bool:
     return apart(3) + apart(3 * w) < 0.9 * (apart(1) + apart(w))
 
 
-def _classes(path: Path, texts: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+def classes_of(path: Path, texts: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the labels of text, int64 (n,), and their names in order."""
     names = tuple(sorted(set(texts)))
     if len(names) > MOST_CLASSES:

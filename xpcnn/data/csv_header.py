@@ -42,7 +42,7 @@ def is_header(path: Path, cells: Sequence[str]) -> bool:
     """Tell whether the first line holds names of columns rather than an image."""
     text = [cell for cell in cells if not NUMBER.fullmatch(cell)]
     numbers = [cell for cell in cells if NUMBER.fullmatch(cell)]
-    known = any(_is_label(cell) or _is_id(cell) for cell in text)
+    known = any(is_label(cell) or _is_id(cell) for cell in text)
     if 2 * len(text) > len(cells) or {"label", "labels"} & {cell.casefold() for cell in text}:
         return True
     counted = any(numbers == list(map(str, range(i, i + len(numbers)))) for i in (0, 1))
@@ -54,7 +54,8 @@ def is_header(path: Path, cells: Sequence[str]) -> bool:
     return False
 
 
-def _is_label(name: str) -> bool:
+def is_label(name: str) -> bool:
+    """Whether a column is called like one of labels."""
     return name.casefold() in _LABELS
 
 
@@ -64,15 +65,22 @@ def _is_id(name: str) -> bool:
 
 
 def by_names(
-    path: Path, delimiter: str, names: Sequence[str], size: Size | None, label: int | None
+    path: Path,
+    delimiter: str,
+    names: Sequence[str],
+    size: Size | None,
+    label: int | None,
+    others: Sequence[int] = (),
 ) -> Layout:
     """Return the layout of a file whose columns have names.
+
+    label: of the column that is given as the label; others: further columns that are no pixels.
 
     Raises:
         DataError: two columns may be the label, or the pixels are not numbered in order.
     """
-    candidates = [i for i, name in enumerate(names) if _is_label(name)]
-    ids = [i for i, name in enumerate(names) if _is_id(name) and i != label]
+    candidates = [i for i, name in enumerate(names) if is_label(name)]
+    ids = [i for i, name in enumerate(names) if _is_id(name) and i not in (label, *others)]
     note = ""
     if label is None and len(candidates) > 1:
         listing = " or ".join(repr(names[i]) for i in candidates)
@@ -80,7 +88,7 @@ def by_names(
     given = label is not None
     if label is None and candidates:
         label = candidates[0]
-    taken = {label, *ids, *(candidates if given else ())}
+    taken = {label, *others, *ids, *(candidates if given else ())}
     rest = [i for i in range(len(names)) if i not in taken]
     odd = _odd(names, rest)
     if odd and not given:
@@ -93,7 +101,7 @@ def by_names(
         raise DataError(hint(message, f"the file without it, or --label-column {names[label]}"))
     pixels = [i for i in rest if i not in odd]
     _check_numbering(path, [names[i] for i in pixels])
-    left = [names[i] for i in (*candidates, *odd) if i != label and i not in pixels]
+    left = [names[i] for i in (*candidates, *odd) if i not in (label, *others, *pixels)]
     if left:
         note = f"{path}: columns left out: {', '.join(map(repr, left[:5]))}"
     shape = shape_of(path, len(pixels), size)

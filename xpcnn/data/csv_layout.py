@@ -7,9 +7,10 @@ readings are possible the error names both, and `label_column` decides.
 import csv
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from xpcnn.data.csv_columns import DELIMITERS, FORM, Layout, Size
+from xpcnn.data.csv_columns import DELIMITERS, FORM, Columns, Layout, Size, shape_of
 from xpcnn.data.csv_header import by_names, is_header
 from xpcnn.data.csv_without_header import Edges, without_names
 from xpcnn.errors import ConfigError, DataError, hint, nearest
@@ -20,22 +21,47 @@ def layout_of(
     first: str,
     edges: Edges,
     image_size: Size | None = None,
-    label_column: str | int | None = None,
+    label_column: Columns = None,
+    targets: bool = False,
 ) -> Layout:
     """Return what the columns of a file hold, by its first line that is not blank.
 
-    label_column: the label's name or number, counted from 1, or from -1 at the end.
+    label_column: the label's name or number, counted from 1, or from -1 at the end; several are
+        targets, as one is where `targets` says so.
 
     Raises:
         DataError: the columns are not those of images, or two readings are possible.
         ConfigError: there is no such label_column.
     """
     delimiter, cells = fields(path, first)
-    if not is_header(path, cells):
-        label = _given(path, None, len(cells), label_column)
+    header = is_header(path, cells)
+    given = given_columns(path, cells if header else None, len(cells), label_column)
+    if len(given) > 1 or (given and targets):
+        return _with_targets(path, delimiter, cells, header, image_size, given)
+    if not header:
+        label = given[0] if given else None
         return without_names(path, delimiter, cells, edges, image_size, label)
-    label = _given(path, cells, len(cells), label_column)
+    label = given[0] if given else None
     return by_names(path, delimiter, cells, image_size, label)
+
+
+def _with_targets(
+    path: Path,
+    delimiter: str,
+    cells: Sequence[str],
+    header: bool,
+    size: Size | None,
+    targets: tuple[int, ...],
+) -> Layout:
+    """Return the layout of a file some of whose columns are targets; without a header, all other
+    columns are pixels."""
+    if header:
+        found = by_names(path, delimiter, cells, size, targets[0], targets[1:])
+        return replace(found, label=None, targets=targets)
+    names = tuple(f"column {i + 1}" for i in range(len(cells)))
+    pixels = tuple(i for i in range(len(cells)) if i not in targets)
+    shape = shape_of(path, len(pixels), size)
+    return Layout(delimiter, False, names, None, (), pixels, shape, "", targets)
 
 
 def split_cells(line: str, delimiter: str) -> list[str]:
@@ -69,12 +95,31 @@ def fields(path: Path, line: str) -> tuple[str, list[str]]:
     return delimiter, [cell.strip() for cell in cells]
 
 
-def _given(
-    path: Path, names: Sequence[str] | None, count: int, column: str | int | None
-) -> int | None:
-    """Return the index of the column that `label_column` names or numbers, None for None."""
-    if column is None:
-        return None
+def given_columns(
+    path: Path, names: Sequence[str] | None, count: int, columns: Columns
+) -> tuple[int, ...]:
+    """Return the indices of the columns that `columns` names or numbers, none for None.
+
+    names: of all `count` columns; None where they have none.
+
+    Raises:
+        ConfigError: there is no such column, or it is given twice.
+    """
+    if columns is None:
+        return ()
+    parts: Sequence[str | int] = [columns] if isinstance(columns, str | int) else columns
+    if isinstance(columns, str) and columns not in (names or ()):
+        parts = [part.strip() for part in columns.split(",")]
+    found = tuple(_given(path, names, count, part) for part in parts)
+    twice = [str(part) for part, i in zip(parts, found, strict=True) if found.count(i) > 1]
+    if twice:
+        message = f"{path}: the column {twice[0]} is given twice"
+        raise ConfigError(hint(message, "each column once"))
+    return found
+
+
+def _given(path: Path, names: Sequence[str] | None, count: int, column: str | int) -> int:
+    """Return the index of the column of a name or a number."""
     by_name = [i for i, name in enumerate(names or ()) if name == str(column)]
     number = int(column) if re.fullmatch(r"[+-]?\d{1,9}", str(column)) else None
     by_number = None

@@ -55,6 +55,44 @@ def texts(path: Path, lines: Lines, found: Layout, column: int) -> list[str]:
     return [cells[column].strip() for cells in rows]
 
 
+def targets(path: Path, lines: Lines, found: Layout, binary: bool) -> np.ndarray:
+    """Return the columns `found.targets` of each line, float64 (rows, targets).
+
+    binary: whether they are 0 and 1, and not any numbers.
+
+    Raises:
+        LabelError: a cell is missing or something else; says in which line and column.
+    """
+    values = np.empty((len(lines), len(found.targets)))
+    for row, (number, line) in enumerate(lines):
+        cells = _cells(line, found)
+        if len(cells) != len(found.names):
+            raise _fault(path, lines, found, None)
+        for k, column in enumerate(found.targets):
+            where = f"{path}: line {number}, {_called(found, column)}"
+            values[row, k] = target_of(where, cells[column], binary)
+    return values
+
+
+def target_of(where: str, cell: str, binary: bool) -> float:
+    """Return a target that a cell holds.
+
+    Raises:
+        LabelError: the cell is empty, no number, or not 0 or 1 where `binary`.
+    """
+    text = cell.strip()
+    if not text:
+        advice = "a value for each image, or the file without this line"
+        raise LabelError(hint(f"{where}: the value is missing", advice))
+    if NUMBER.fullmatch(text) and (not binary or float(text) in (0.0, 1.0)):
+        return float(text)
+    expected = "0 or 1" if binary else "a number"
+    advice = "1 where an image has the label and 0 elsewhere, or --task regression for numbers"
+    if not binary:
+        advice = "numbers such as 3.7, or --task classification for one column of classes"
+    raise LabelError(hint(f"{where}: {text[:20]!r} is not {expected}", advice))
+
+
 def _cells(line: str, found: Layout) -> list[str]:
     """Return the fields of a line, none where they cannot be read."""
     if '"' not in line:
@@ -102,7 +140,7 @@ def _fault(path: Path, lines: Lines, found: Layout, label: int | None) -> XpcnnE
             text = repr(cell if len(cell) <= 20 else f"{cell[:20]}...")
             message = f"{path}: line {number}, {_called(found, i)}: {text} is not a whole number"
             if i == label:
-                advice = "classes numbered from 0, or text for every label"
+                advice = "classes from 0, or text for every label; --task regression for numbers"
                 return LabelError(hint(f"{message} from 0 to {largest}", advice))
             return DataError(hint(f"{message} from 0 to 255", _PIXELS))
     message = f"{path}: lines {lines[0][0]} to {lines[-1][0]} cannot be read as numbers"

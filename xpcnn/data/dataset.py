@@ -14,27 +14,29 @@ import numpy as np
 
 from xpcnn.argument_advice import no_attribute
 from xpcnn.data.images import channel_statistics, check_images
-from xpcnn.data.labels import MOST_CLASSES, as_indices, check_range
+from xpcnn.data.labels import MOST_CLASSES, as_indices, as_targets, check_range
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, part_of
 from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
 from xpcnn.options import is_whole
 from xpcnn.text_table import Table
-from xpcnn.types import Shape
+from xpcnn.types import Shape, TaskName
 
 _FROM_ARRAYS = "Dataset.from_arrays, which works out mean and std"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Images with one class each.
+    """Images with one class each, or with several labels or numbers.
 
     images: uint8 or float32 (n, c, h, w): a NumPy array, or `Stored` images, which stay on disk and
-    are read by index, as those of a memory map do. labels: integers (n,), kept as int64; classes:
-    the name of each label; mean, std: per channel, in the units of the images, of the whole
-    training part that the images come from or are judged by: `subset`, `select` and `split` keep
-    them. reading: how picture files became the images, None where the images were arrays. notes:
-    what was decided while files were read, in sentences for the user.
+    are read by index, as those of a memory map do. labels: integers (n,), kept as int64; of the
+    other tasks targets (n, k), kept as float64: 0 and 1 (multi-label), or numbers (regression).
+    classes: the name of each class, label or number; task: which of these they are; mean, std: per
+    channel, in the units of the images, of the whole training part that the images come from or are
+    judged by: `subset`, `select` and `split` keep them. reading: how picture files became the
+    images, None where the images were arrays. notes: what was decided while files were read, in
+    sentences for the user.
     """
 
     images: Images
@@ -45,14 +47,19 @@ class Dataset:
     std: tuple[float, ...]
     reading: Reading | None = None
     notes: tuple[str, ...] = ()
+    task: TaskName = "classification"
 
     def __post_init__(self) -> None:
         where = f"data set {self.name!r}"
         images = _kept(self.images)
         check_images(images, where)
         object.__setattr__(self, "images", images)
-        labels = as_indices(self.labels, len(self.images), where)
-        check_range(labels, len(self.classes), where)
+        if self.task == "classification":
+            labels = as_indices(self.labels, len(self.images), where)
+            check_range(labels, len(self.classes), where)
+        else:
+            count, names = len(self.images), len(self.classes)
+            labels = as_targets(self.labels, count, names, self.task, where)
         object.__setattr__(self, "labels", labels)
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != self.shape[0] or not all(map(math.isfinite, values)):
@@ -72,13 +79,15 @@ class Dataset:
         classes: Sequence[str] | None = None,
         name: str = "arrays",
         reading: Reading | None = None,
+        task: TaskName = "classification",
     ) -> "Dataset":
         """Make a training part of arrays; mean and std are those of `images`.
 
         Of pictures that stay on disk they are those of 1,000, which the hashes of names choose.
 
-        Without `classes` the names are "0", "1", ... up to the largest label. reading: how picture
-        files became the images; None where they were arrays from the start.
+        Without `classes` the names are "0", "1", ... up to the largest label, or for each column of
+        targets. reading: how picture files became the images; None where they were arrays from the
+        start. task: what the labels are.
 
         Raises:
             DataError, LabelError, ShapeError, DTypeError: what is wrong, and the likely fix.
@@ -86,17 +95,23 @@ class Dataset:
         where = f"data set {name!r}"
         images = _kept(images)
         check_images(images, where)
-        indices = as_indices(labels, len(images), where)
+        if task != "classification":
+            names = None if classes is None else len(classes)
+            indices = as_targets(labels, len(images), names, task, where)
+            classes = [str(k) for k in range(indices.shape[1])] if classes is None else classes
+        else:
+            indices = as_indices(labels, len(images), where)
         if classes is None:
             largest = int(indices.max())
             if largest >= MOST_CLASSES:
                 message = f"{where}: the largest label is {largest}, and no class names are given"
                 raise LabelError(hint(message, "classes=..., a name for each label from 0 on"))
             classes = [str(label) for label in range(max(largest, 0) + 1)]
-        check_range(indices, len(classes), where)
+        if task == "classification":
+            check_range(indices, len(classes), where)
         known = images.for_statistics() if isinstance(images, Stored) else images
         mean, std = channel_statistics(known)
-        return cls(images, indices, tuple(classes), name, mean, std, reading)
+        return cls(images, indices, tuple(classes), name, mean, std, reading, task=task)
 
     def __eq__(self, other: object) -> bool:
         """Whether another data set holds the same: images of the same dtype, and all else."""
@@ -146,14 +161,33 @@ class Dataset:
         size = "x".join(map(str, self.shape))
         return (
             f"Dataset({self.name!r}, {len(self)} images of {size} {self.images.dtype}, "
-            f"{len(self.classes)} classes)"
+            f"{len(self.classes)} {self.of_what})"
         )
 
+    @property
+    def of_what(self) -> str:
+        """What `classes` are the names of: "classes", "labels" or "numbers"."""
+        return {"classification": "classes", "multi-label": "labels"}.get(self.task, "numbers")
+
+    @property
+    def strata(self) -> np.ndarray:
+        """What a part set aside has its share of, int64 (n,): the classes; for targets nothing."""
+        return self.labels if self.task == "classification" else np.zeros(len(self), np.int64)
+
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: how many images there are of each class."""
-        counts = np.bincount(self.labels, minlength=len(self.classes))
+        """Return what a notebook shows: how many images have each class or label, or the numbers'
+        means."""
+        if self.task == "regression":
+            means = zip(self.classes, self.labels.mean(axis=0), strict=True)
+            rows = [(name, f"{mean:.4g}") for name, mean in means]
+            return Table(repr(self), ("number", "mean"), rows, "<>").html()
+        if self.task == "multi-label":
+            counts = self.labels.sum(axis=0).astype(np.int64)
+        else:
+            counts = np.bincount(self.labels, minlength=len(self.classes))
         rows = [(name, f"{n:,}") for name, n in zip(self.classes, counts, strict=True)]
-        return Table(repr(self), ("class", "images"), rows, "<>").html()
+        what = "label" if self.task == "multi-label" else "class"
+        return Table(repr(self), (what, "images"), rows, "<>").html()
 
     def digest(self) -> str:
         """Return a hash of the images and labels in their order, 32 hexadecimal digits."""
@@ -162,7 +196,8 @@ class Dataset:
         parts = self.images.identity() if isinstance(self.images, Stored) else [self.images]
         for part in parts:
             h.update(np.ascontiguousarray(part, part.dtype.newbyteorder("<")).data)
-        h.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        kept = "<i8" if self.task == "classification" else "<f8"
+        h.update(np.ascontiguousarray(self.labels, dtype=kept).data)
         return h.hexdigest()
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> "Dataset":
@@ -203,6 +238,11 @@ class Dataset:
             if value is not None and not (is_whole(value) and value >= 1):
                 message = f"{name} must be a whole number of at least 1, got {value!r}"
                 raise ConfigError(hint(message, "leave it out for all images"))
+        if self.task != "classification":
+            if classes is not None or limit_per_class is not None:
+                message = f"data set {self.name!r} has {self.task} targets, no classes to choose"
+                raise ConfigError(hint(message, "limit, or no choice of classes"))
+            return self.subset(np.arange(min(limit or len(self), len(self))))
         labels, names = self.labels, self.classes
         if classes is not None:
             chosen = self._class_indices(classes)

@@ -1,4 +1,4 @@
-"""Labels, checked once on the host: one class index per image.
+"""Labels, checked once on the host: one class index per image, or a row of targets.
 
 Rejects what would have to be guessed: one-hot rows, names, fractions, indices without a class.
 Every error is a LabelError that begins with `where`, the data set or file the labels belong to.
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from xpcnn.errors import LabelError, hint, nearest
+from xpcnn.types import TaskName
 
 FIRST = 5  # offenders named in a message
 MOST_CLASSES = 1 << 16
@@ -79,6 +80,44 @@ def check_range(y: np.ndarray, classes: int, where: str) -> None:
             advice,
         )
     )
+
+
+def as_targets(
+    targets: object, count: int, names: int | None, task: TaskName, where: str
+) -> np.ndarray:
+    """Return the targets of `count` images as float64 (n, k), k of one kind: 0 and 1, or numbers.
+
+    Regression also takes (n,) for (n, 1). names: how many labels or numbers have a name; None for
+    any number of them.
+
+    Raises:
+        LabelError: not one finite row for each image, of that length; or other values than 0 and 1
+            for several labels.
+    """
+    try:
+        y = np.asarray(targets, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        message = f"{where}: {task} targets must be numbers"
+        raise LabelError(hint(message, "numpy.asarray(targets, dtype='float64')")) from error
+    if y.ndim == 1 and task == "regression":
+        y = y[:, None]
+    width = names or "k"
+    if y.ndim != 2 or len(y) != count or y.shape[1] == 0 or names not in (None, y.shape[1]):
+        message = f"{where}: {task} targets have shape {y.shape}, expected ({count}, {width})"
+        raise LabelError(hint(message, "a row for each image, and a column for each name"))
+    wrong = ~np.isfinite(y) if task == "regression" else (y != 0) & (y != 1)
+    if wrong.any():
+        row, column = map(int, np.argwhere(wrong)[0])
+        rule = "a finite number" if task == "regression" else "0 or 1"
+        message = (
+            f"{where}: {int(wrong.sum())} of {y.size} {task} targets are not {rule}, the first: "
+            f"targets[{row}, {column}] = {y[row, column]:g}"
+        )
+        advice = "a number for each, or leave these images out"
+        if task == "multi-label":
+            advice = "1 where an image has the label, else 0; for numbers the task 'regression'"
+        raise LabelError(hint(message, advice))
+    return np.ascontiguousarray(y)
 
 
 def relabelled(

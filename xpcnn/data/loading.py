@@ -7,13 +7,15 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from xpcnn.data.csv_columns import Columns
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import PathLike, user_path
 from xpcnn.data.named_sets import NAMES, known, named
 from xpcnn.data.reading import Fit, Reading
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.types import TaskName
 
 
 class Parts(NamedTuple):
@@ -39,10 +41,11 @@ def load(
     limit_per_class: int | None = None,
     image_size: tuple[int, int] | None = None,
     image_fit: Fit | None = None,
-    label_column: str | int | None = None,
+    label_column: Columns = None,
     reading: Reading | None = None,
     skip_damaged: bool = False,
     stream: bool | None = None,
+    task: TaskName | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Return the training part and the test part of a data set.
 
@@ -53,6 +56,8 @@ def load(
 
     - a CSV file with a label and the pixels of an image in each row, or a folder with `train.csv`
       (and `test.csv`, the test part if it has labels);
+    - a CSV file with the names of pictures in a column `file` (or filename, path, image, ...), from
+      its folder on, and their labels in others (needs Pillow);
     - a folder of pictures, `CLASS/*`, or `train/CLASS/*`, `val/CLASS/*` and `test/CLASS/*` (needs
       Pillow);
     - a .npz file with `images` and `labels`, perhaps `val_images`, `test_images` and their labels,
@@ -72,7 +77,11 @@ def load(
     picture fit inside and fills the rest with the colour of its border, "crop" makes it as large as
     the size and cuts off the rest evenly.
     label_column: the column of a CSV file that holds the labels, by its name or its number, counted
-    from 1 (-1 is the last); needed where the file does not tell.
+    from 1 (-1 is the last); needed where the file does not tell. Several, as a list or "a,b,c", are
+    labels that an image may have at once, 0 or 1 each, or numbers where `task` says so.
+    task: what the labels of a CSV file are: "classification", one column of classes; "multi-label",
+    columns of 0 and 1; "regression", columns of numbers. None: one column is classes, several are
+    labels.
     download: whether a data set that is not on this machine may be downloaded.
     reading: `model.reading` of a model, to read the pictures of a folder as its own were.
     skip_damaged: leave out pictures that cannot be read, in place of an error that names them.
@@ -98,6 +107,7 @@ def load(
         reading=reading,
         skip_damaged=skip_damaged,
         stream=stream,
+        task=task,
     )
     return parts.train, parts.test
 
@@ -113,20 +123,24 @@ def load_parts(
     limit_per_class: int | None = None,
     image_size: tuple[int, int] | None = None,
     image_fit: Fit | None = None,
-    label_column: str | int | None = None,
+    label_column: Columns = None,
     reading: Reading | None = None,
     skip_damaged: bool = False,
     stream: bool | None = None,
+    task: TaskName | None = None,
 ) -> Parts:
     """Return the training, the validation and the test part of a data set.
 
     name, data_dir, download, classes, limit, limit_per_class, image_size, image_fit, label_column,
-        reading, skip_damaged, stream: as in `load`, as are errors.
+        reading, skip_damaged, stream, task: as in `load`, as are errors.
     validation: path of a file or of a folder of pictures by class, all of which is the validation
         part; None for the validation part of the files (a folder `val`, an array `val_images`).
     """
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
+    if task is not None and task not in get_args(TaskName):
+        message = f"unknown task {task!r}"
+        raise ConfigError(hint(message, nearest(str(task), get_args(TaskName))))
     if image_fit not in (None, "pad", "crop"):
         message = f"image_fit is {image_fit!r}, expected 'pad' or 'crop'"
         raise ConfigError(hint(message, "pad, which keeps the whole picture"))
@@ -135,7 +149,7 @@ def load_parts(
         from xpcnn.data.path_contents import How
 
         path = user_path(name)
-        how = How(image_size, label_column, reading, skip_damaged, image_fit, stream)
+        how = How(image_size, label_column, reading, skip_damaged, image_fit, stream, task)
         parts = Parts(*load_path(path, _own_name(path), how))
     else:
         train, test = named(str(name), data_dir, download)
@@ -149,6 +163,9 @@ def load_parts(
         if image_size is not None:
             message = f"image_size is given, but the images of {parts.train.name!r} have their size"
             raise ConfigError(hint(message, "leave --image-size (image_size) out"))
+        if task not in (None, "classification"):
+            message = f"the task is {task}, but the data set {parts.train.name} has classes"
+            raise ConfigError(hint(message, "leave --task (task) out"))
         if label_column is not None and validation is None:
             message = f"label_column is given, but {parts.train.name} is no CSV file"
             raise ConfigError(hint(message, "leave --label-column (label_column) out"))
@@ -167,10 +184,11 @@ def load_whole(
     path: PathLike,
     *,
     image_size: tuple[int, int] | None = None,
-    label_column: str | int | None = None,
+    label_column: Columns = None,
     reading: Reading | None = None,
     skip_damaged: bool = False,
     stream: bool | None = None,
+    task: TaskName | None = None,
     classes: Sequence[str] | None = None,
 ) -> Dataset:
     """Return all images of a file or folder, as one data set: those of a file in its order.
@@ -179,7 +197,7 @@ def load_whole(
 
         test = load_whole("mine/", reading=model.reading, classes=model.classes)
 
-    path, image_size, label_column, skip_damaged, stream: see `load`. reading: how the model's
+    path, image_size, label_column, skip_damaged, stream, task: see `load`. reading: how the model's
     samples were read, to read pictures of a folder the same way. classes: the names that labels
     without names stand for, in order; "0", "1", ... by default.
 
@@ -192,7 +210,7 @@ def load_whole(
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
     path = user_path(path)
-    how = path_contents.How(image_size, label_column, reading, skip_damaged, None, stream)
+    how = path_contents.How(image_size, label_column, reading, skip_damaged, None, stream, task)
     return own_data.whole(path, _own_name(path), how, None if classes is None else tuple(classes))
 
 
@@ -211,7 +229,7 @@ def is_path(name: PathLike) -> bool:
 def _with_validation(
     parts: Parts,
     path: Path,
-    label_column: str | int | None,
+    label_column: Columns,
     skip_damaged: bool,
     stream: bool | None,
 ) -> Parts:

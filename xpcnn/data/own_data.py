@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from xpcnn import random
-from xpcnn.data import csv_file
+from xpcnn.data import csv_file, csv_pictures
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.image_hashes import lowest, unit_hashes
@@ -22,7 +22,7 @@ from xpcnn.data.labels import check_range, relabelled
 from xpcnn.data.path_contents import How, contents, numbers_to
 from xpcnn.data.reading import Size, observed
 from xpcnn.data.stored import joined, part_of
-from xpcnn.errors import DataError, ShapeError, hint
+from xpcnn.errors import DataError, LabelError, ShapeError, hint
 
 TEST_FRACTION = 0.2
 
@@ -35,22 +35,26 @@ def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None,
     Raises:
         DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
     """
-    (images, labels), validation, test, classes, reading, notes = contents(path, how)
+    found = contents(path, how)
+    (images, labels), validation, test, classes, reading, notes, task = found
     if classes is None:
         classes = numbers_to(labels, path)
-    check_range(labels, len(classes), str(path))
+    if task == "classification":
+        check_range(labels, len(classes), str(path))
     name_of_test = name
     if test is None:
         name_of_test = f"{name} (a fifth, by hash)"
         key = random.key(0, "test").to_bytes(16, "little")
-        chosen = lowest(unit_hashes(images, key), labels, TEST_FRACTION, key)
+        strata = labels if task == "classification" else np.zeros(len(labels), np.int64)
+        chosen = lowest(unit_hashes(images, key), strata, TEST_FRACTION, key)
         if chosen.all() or not chosen.any():
             many = f"{len(images)} images: too few, or too many of them are equal"
             message = f"{path}: no test part can be set aside of {many}"
             raise DataError(hint(message, "more images, or a test part of their own"))
         test = part_of(images, chosen), labels[chosen]
         images, labels = part_of(images, ~chosen), labels[~chosen]
-    train = replace(Dataset.from_arrays(images, labels, classes, name, reading), notes=notes)
+    train = Dataset.from_arrays(images, labels, classes, name, reading, task)
+    train = replace(train, notes=notes)
     return (
         train,
         None if validation is None else _beside(train, validation, "validation", path),
@@ -61,7 +65,8 @@ def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None,
 def _beside(train: Dataset, part: Part, kind: str, path: Path) -> Dataset:
     """Return another part of the data set that `train` is of."""
     images, labels = part
-    check_range(labels, len(train.classes), f"{path}: the {kind} part")
+    if train.task == "classification":
+        check_range(labels, len(train.classes), f"{path}: the {kind} part")
     if images.shape[1:] != train.shape:
         sizes = f"shape {train.shape}, {kind} images {images.shape[1:]}"
         message = f"{path}: training images have the {sizes}"
@@ -82,7 +87,9 @@ def load_validation(path: Path, train: Dataset, how: How) -> Dataset:
         message = f"{shown(path)}: there is no such file or folder to validate on"
         raise DataError(hint(message, "a path, or 0.1 for a tenth of the training images"))
     if path.suffix.lower() == ".csv" or os.path.isfile(path / "train.csv"):
-        how = replace(how, image_size=(train.shape[1], train.shape[2]))
+        how = replace(how, image_size=(train.shape[1], train.shape[2]), task=train.task)
+        if path.suffix.lower() == ".csv" and csv_pictures.names_pictures(path):
+            how = replace(how, reading=train.reading or observed(train.images), image_size=None)
     else:
         how = replace(how, reading=train.reading or observed(train.images))
     found = contents(path, how)
@@ -91,7 +98,12 @@ def load_validation(path: Path, train: Dataset, how: How) -> Dataset:
         message = f"{path}: holds a {' and a '.join(held)} part beside the training part"
         raise DataError(hint(message, "a file or folder with the validation part alone"))
     images, labels = found.train
-    if found.classes is not None:
+    others = found.task != "classification" and found.classes != train.classes
+    if found.task != train.task or others:
+        theirs, ours = ", ".join(found.classes or ()), ", ".join(train.classes[:10])
+        message = f"{path}: holds {found.task} targets {theirs}, {train.name} {train.task} {ours}"
+        raise LabelError(hint(message, "--label-column with the same columns, in both files"))
+    if found.classes is not None and found.task == "classification":
         labels = relabelled(labels, found.classes, train.classes, str(path))
     part = _beside(train, (images, labels), "validation", path)
     return replace(part, name=path.name, notes=found.notes)
@@ -111,12 +123,12 @@ def whole(path: Path, name: str, how: How, classes: tuple[str, ...] | None = Non
     images = joined([images for images, _ in parts])
     labels = np.concatenate([labels for _, labels in parts])
     names = found.classes or classes
-    texts = {str(label) for label in np.unique(labels)}
+    texts = {str(label) for label in np.unique(labels)} if labels.ndim == 1 else set()
     if found.classes is None and classes is not None and texts <= set(classes):
         labels = relabelled(labels, None, classes, str(path))
-    if names is not None:
+    if names is not None and found.task == "classification":
         check_range(labels, len(names), str(path))
-    every = Dataset.from_arrays(images, labels, names, name, found.reading)
+    every = Dataset.from_arrays(images, labels, names, name, found.reading, found.task)
     return replace(every, notes=found.notes)
 
 
@@ -141,4 +153,6 @@ def is_unlabelled(path: Path, image_size: Size) -> bool:
     """
     if path.suffix.lower() != ".csv" or not os.path.isfile(path):
         return False
-    return csv_file.columns(path, image_size).label is None
+    return not csv_pictures.names_pictures(path) and (
+        csv_file.columns(path, image_size).label is None
+    )

@@ -6,15 +6,15 @@ does not tell.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from xpcnn.data import csv_file, folders, npz, packed, parquet_index, shard_index
-from xpcnn.data.csv_columns import Layout
+from xpcnn.data import csv_file, csv_pictures, folders, npz, packed, parquet_index, shard_index
+from xpcnn.data.csv_columns import Columns, Layout
 from xpcnn.data.files import shown
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
@@ -24,6 +24,7 @@ from xpcnn.data.reading import Fit, Reading, Size
 from xpcnn.data.stream import Index, Stream
 from xpcnn.data.stream_parts import Wanted, as_streams
 from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError, hint
+from xpcnn.types import TaskName
 
 Indexed: TypeAlias = tuple[Index, dict[Name, np.ndarray], tuple[str, ...] | None]
 """An index, its rows for each part, and the names of the classes, if they have some."""
@@ -36,8 +37,8 @@ _INDEX_OF: Mapping[str, Callable[[Path], Indexed]] = {
 
 
 class Contents(NamedTuple):
-    """What is in the files: parts and classes are None where they say nothing of it; reading and
-    notes are those of the `Dataset`.
+    """What is in the files: parts and classes are None where they say nothing of it; reading, notes
+    and task are those of the `Dataset`.
     """
 
     train: Part
@@ -46,6 +47,7 @@ class Contents(NamedTuple):
     classes: tuple[str, ...] | None
     reading: Reading | None = None
     notes: tuple[str, ...] = ()
+    task: TaskName = "classification"
 
     @property
     def parts(self) -> dict[Name, Part]:
@@ -63,17 +65,19 @@ class How:
     """How files are read.
 
     image_size: (h, w) of pictures, and of the rows of a CSV file. label_column: of a CSV file, by
-    name or number. reading: how a model's samples were read, to read pictures that way.
-    skip_damaged: leave out pictures that cannot be read. image_fit: of pictures, "pad" or "crop".
-    stream: whether images stay on disk and are read while they are used; None decides by size.
+    name or number, or several. task: what the labels of a CSV file are; see `loading.load`.
+    reading: how a model's samples were read, to read pictures that way. skip_damaged: leave out
+    pictures that cannot be read. image_fit: of pictures, "pad" or "crop". stream: whether images
+    stay on disk and are read while they are used; None decides by size.
     """
 
     image_size: Size | None = None
-    label_column: str | int | None = None
+    label_column: Columns = None
     reading: Reading | None = None
     skip_damaged: bool = False
     image_fit: Fit | None = None
     stream: bool | None = None
+    task: TaskName | None = None
 
 
 def contents(path: Path, how: How) -> Contents:
@@ -84,13 +88,17 @@ def contents(path: Path, how: How) -> Contents:
         ConfigError: an option of `how` has no use for such files.
     """
     kind = path.suffix.lower()
+    named = kind == ".csv" and os.path.isfile(path) and csv_pictures.names_pictures(path)
     pictures = os.path.isdir(path) and not os.path.isfile(path / "train.csv")
-    fitted = (pictures and not packed.is_packed(path)) or _files_of_many(path) is not None
+    fitted = (pictures and not packed.is_packed(path)) or _files_of_many(path) is not None or named
     if how.image_fit is not None and os.path.exists(path) and not fitted:
         message = f"image_fit is given, but {path} is no folder of pictures"
         raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
     csv = (path / "train.csv") if os.path.isdir(path) else path
     if csv.suffix.lower() != ".csv" or not (os.path.isfile(csv) or kind == ".csv"):
+        if how.task not in (None, "classification"):
+            message = f"the task is {how.task}, but {path} is no CSV file, so it has classes"
+            raise ConfigError(hint(message, "a CSV file, which has columns of labels or numbers"))
         if how.label_column is not None:
             message = f"label_column is given, but {path} is no CSV file"
             raise ConfigError(hint(message, "leave --label-column (label_column) out"))
@@ -108,6 +116,8 @@ def contents(path: Path, how: How) -> Contents:
         )
     if not os.path.exists(path):
         raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check the path"))
+    if named:
+        return _named_pictures(path, how)
     if kind == ".csv":
         return _labelled(path, how)[0]
     if kind == ".npz":
@@ -186,21 +196,24 @@ def _read_csv_folder(folder: Path, how: How) -> Contents:
     if not os.path.isfile(file):
         return train
     names = csv_file.first_fields(file)
-    column = None if layout.label is None else layout.names[layout.label]
+    targets = layout.targets if layout.label is None else (layout.label,)
+    columns = {layout.names[i] for i in targets}
     if how.label_column is not None and (
-        len(names) != len(layout.names) or (layout.header and column not in names)
+        len(names) != len(layout.names) or (layout.header and not columns <= set(names))
     ):
         return train  # the test file lacks the labels
-    test = csv_file.read(file, how.image_size, how.label_column)
+    test = csv_file.read(file, how.image_size, how.label_column, how.task)
     if test.labels is None:
         return train
+    if train.task != "classification":
+        return train._replace(test=(test.images, test.labels))
     labels = relabelled(test.labels, test.classes, train.classes, str(file))
     return train._replace(test=(test.images, labels))
 
 
 def _labelled(path: Path, how: How) -> tuple[Contents, Layout]:
     """Return a CSV file as a training part, and the layout of its columns."""
-    table = csv_file.read(path, how.image_size, how.label_column)
+    table = csv_file.read(path, how.image_size, how.label_column, how.task)
     if table.labels is None:
         message = f"{path}: there is no column label, so there is nothing to learn from"
         advice = (
@@ -208,6 +221,48 @@ def _labelled(path: Path, how: How) -> tuple[Contents, Layout]:
             "for images without labels: xpcnn predict RUN --submission FILE"
         )
         raise LabelError(hint(message, advice))
-    notes = (table.layout.note,) if table.layout.note else ()
+    notes: tuple[str, ...] = (table.layout.note,) if table.layout.note else ()
     part = table.images, table.labels
-    return Contents(part, None, None, table.classes, None, notes), table.layout
+    task = _task_of(path, how, table.classes if table.layout.targets else None)
+    notes += _note_on(path, how, task, table.classes)
+    return Contents(part, None, None, table.classes, None, notes, task), table.layout
+
+
+def _named_pictures(path: Path, how: How) -> Contents:
+    """Return the pictures that a CSV file names as a training part."""
+    wanted = Wanted(how.image_size, how.image_fit, how.reading, how.skip_damaged, how.stream)
+    part, classes, reading, notes = csv_pictures.read(path, how.label_column, how.task, wanted)
+    task = _task_of(path, how, classes if part[1].ndim > 1 else None)
+    if classes is None:
+        classes = numbers_to(part[1], path)
+    notes += _note_on(path, how, task, classes)
+    return Contents(part, None, None, classes, reading, notes, task)
+
+
+def _task_of(path: Path, how: How, targets: Sequence[str] | None) -> TaskName:
+    """Return what the labels of a CSV file are: one column is classes, several are labels 0 and 1,
+    unless the task that is asked for says another thing.
+
+    targets: names of the columns where they are targets.
+
+    Raises:
+        ConfigError: the task that is asked for has another number of columns.
+    """
+    if targets is None:
+        return "classification"
+    task = how.task or "multi-label"
+    if task == "classification" or (task == "multi-label" and len(targets) < 2):
+        many = f"{len(targets)} columns" if len(targets) > 1 else "1 column"
+        message = f"{path}: {many} of labels for the task {task}"
+        advice = "one column of classes, two or more columns of 0 and 1, or --task regression"
+        raise ConfigError(hint(message, advice))
+    return task
+
+
+def _note_on(path: Path, how: How, task: TaskName, names: Sequence[str] | None) -> tuple[str, ...]:
+    """Return what is said of several labels where nobody asked for a task."""
+    if task == "classification" or how.task is not None:
+        return ()
+    listing = ", ".join((names or ())[:10])
+    taken = "are taken for labels that an image may have at once, 0 or 1 each"
+    return (f"{path}: {listing} {taken}; --task regression takes them for numbers",)

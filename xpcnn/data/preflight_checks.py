@@ -53,10 +53,11 @@ def preflight(
 ) -> list[Finding]:
     """Return what is likely wrong with the parts of a data set.
 
-    Checked are, in this order: classes without an image, outputs that do not match the classes,
-    classes of very different sizes, constant images, values on another scale than `mean` and `std`,
-    and images of the training part that another part also has. Of pictures that stay on disk and go
-    by their names, 100 are looked at, and none is compared with others.
+    Checked are, in this order: classes and labels without an image, numbers that are all equal,
+    outputs that do not match the classes, classes of very different sizes, constant images, values
+    on another scale than `mean` and `std`, and images of the training part that another part also
+    has. Of pictures that stay on disk and go by their names, 100 are looked at, and none is
+    compared with others.
 
     train, validation, test: the parts; None for one that is missing.
     outputs: number of outputs of the network; None for no check.
@@ -65,8 +66,9 @@ def preflight(
     parts = {"training": train, "validation": validation, "test": test}
     there = {name: part for name, part in parts.items() if part is not None}
     found = [finding for name, part in there.items() for finding in _missing(name, part)]
-    found += _outputs(len(train.classes), outputs)
-    found += _imbalance(train)
+    if train.task == "classification":
+        found += _outputs(len(train.classes), outputs)
+        found += _imbalance(train)
     for name, part in there.items():
         found += _constant(name, part)
     for name, part in there.items():
@@ -78,12 +80,23 @@ def preflight(
 
 
 def _missing(name: str, part: Dataset) -> Iterator[Finding]:
-    counts = np.bincount(part.labels, minlength=len(part.classes))
+    if part.task == "regression":
+        same = part.labels.min(axis=0) == part.labels.max(axis=0)
+        if same.any() and name == "training":
+            message = "numbers that are equal for all training images: "
+            equal = [part.classes[i] for i in np.flatnonzero(same)]
+            advice = "leave these columns out"
+            yield Finding("equal targets", len(equal), message + _listing(equal), advice)
+        return
+    if part.task == "multi-label":
+        counts = part.labels.sum(axis=0)
+    else:
+        counts = np.bincount(part.labels, minlength=len(part.classes))
     absent = [part.classes[i] for i in np.flatnonzero(counts == 0)]
     if absent:
-        message = f"{len(absent)} of {len(part.classes)} classes have no {name} image: "
+        message = f"{len(absent)} of {len(part.classes)} {part.of_what} have no {name} image: "
         advice = {
-            "training": "leave these classes out, or find images of them",
+            "training": f"leave these {part.of_what} out, or find images of them",
             "validation": "a larger part for validation",
         }.get(name, "test images of every class")
         yield Finding("missing classes", len(absent), message + _listing(absent), advice)
@@ -148,11 +161,11 @@ def off_scale(name: str, images: Images, mean: Statistics, std: Statistics) -> I
 def _duplicates(train: Dataset, others: dict[str, Dataset]) -> Iterator[Finding]:
     if goes_by_names(train.images):
         return
-    known: dict[bytes, set[int]] = {}  # the labels of each training image
-    for digest, label in zip(digests(train.images), train.labels.tolist(), strict=True):
+    known: dict[bytes, set[object]] = {}  # the labels of each training image
+    for digest, label in zip(digests(train.images), _hashable(train), strict=True):
         known.setdefault(digest, set()).add(label)
     for name, part in others.items():
-        pairs = zip(digests(part.images), part.labels.tolist(), strict=True)
+        pairs = zip(digests(part.images), _hashable(part), strict=True)
         differ = [label not in known[digest] for digest, label in pairs if digest in known]
         if differ:
             message = (
@@ -161,6 +174,12 @@ def _duplicates(train: Dataset, others: dict[str, Dataset]) -> Iterator[Finding]
             )
             advice = "take them out of one part, and mend labels that differ"
             yield Finding("duplicates", len(differ), message, advice)
+
+
+def _hashable(part: Dataset) -> list[object]:
+    """Return the label of each image, or its targets as a tuple."""
+    rows: list[object] = part.labels.tolist()
+    return [tuple(row) if isinstance(row, list) else row for row in rows]
 
 
 def _listing(items: Sequence[object]) -> str:

@@ -4,6 +4,7 @@ Within each class, the images with the lowest hashes of (seed, label, pixels) go
 many as the fraction asks for. So every class loses its share to within one image, the order of the
 images does not matter, an image nearly always keeps its part when others come or go (only those
 next to the limit change places), and equal images with equal labels are never on both sides.
+Images with several labels or numbers are one class here: the share is of all of them.
 
 `Model.fit(..., validation=0.1)` and `xpcnn train` split the training part in this way, unless the
 data have a validation part of their own. The test part is that of the files; for the user's own
@@ -35,8 +36,8 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datase
     if fraction == 0:
         return dataset, None
     key = random.key(seed, "validation").to_bytes(16, "little")
-    hashes = unit_hashes(dataset.images, key, dataset.labels, size=8)
-    chosen = lowest(hashes, dataset.labels, fraction, key)
+    hashes = unit_hashes(dataset.images, key, dataset.strata, size=8)
+    chosen = lowest(hashes, dataset.strata, fraction, key)
     if chosen.all():
         message = f"data set {dataset.name!r}: all {len(dataset)} images fall into validation"
         raise DataError(hint(message, "a smaller validation fraction, or another seed"))
@@ -69,11 +70,12 @@ def fold(dataset: Dataset, number: int, folds: int, seed: int) -> tuple[Dataset,
         message = f"fold is {number}, expected a number from 1 to {folds}"
         raise ConfigError(hint(message, "fold=1"))
     key = random.key(seed, "folds").to_bytes(16, "little")
-    hashes = unit_hashes(dataset.images, key, dataset.labels, size=8)
+    strata = dataset.strata
+    hashes = unit_hashes(dataset.images, key, strata, size=8)
     dealt = np.empty(len(dataset), np.int64)
     first = 0  # continues from class to class, so that the folds are of one size
-    for label in range(len(dataset.classes)):
-        chosen = np.flatnonzero(dataset.labels == label)
+    for stratum in np.unique(strata):
+        chosen = np.flatnonzero(strata == stratum)
         distinct, rank = np.unique(hashes[chosen], return_inverse=True)
         dealt[chosen] = (first + rank) % folds
         first += len(distinct)

@@ -11,6 +11,7 @@ from xpcnn.data.picture_files import InMemory, require_pillow
 from xpcnn.data.pictures import check_reading, read_picture
 from xpcnn.data.reading import Drawn
 from xpcnn.demo.feature_maps import first_feature_maps
+from xpcnn.errors import ConfigError, hint
 from xpcnn.model import Model
 from xpcnn.model_facts import class_names, reading_of
 
@@ -29,10 +30,15 @@ class Recognizer:
 
     Raises:
         DataError: the model takes no images, or Pillow is missing.
-        CheckpointError, ConfigError: no picture can be read for the model.
+        CheckpointError, ConfigError: no picture can be read for the model, or it has no classes.
     """
 
     def __init__(self, model: Model, name: str) -> None:
+        if model.task.name != "classification":
+            message = (
+                f"{name}: the page shows classes, and the task of the model is {model.task.name}"
+            )
+            raise ConfigError(hint(message, "xpcnn predict with the pictures"))
         self.model = model
         self.reading = reading_of(model)
         check_reading(self.reading)

@@ -18,7 +18,7 @@ from xpcnn.config.tables import own_layers, to_config
 from xpcnn.config.values import Objects, read_fields
 from xpcnn.data.reading import Reading
 from xpcnn.errors import CheckpointError, ConfigError, hint
-from xpcnn.io import reading_table, tensor_file
+from xpcnn.io import reading_table, task_table, tensor_file
 from xpcnn.io.metadata import metadata_errors
 from xpcnn.io.tensor_file import Metadata, Spec
 from xpcnn.layers import Layer
@@ -27,6 +27,7 @@ from xpcnn.losses import Loss, check_weights
 from xpcnn.model_arguments import as_classes
 from xpcnn.network import Network
 from xpcnn.sizes import sizes_of
+from xpcnn.tasks import Classification, Task
 from xpcnn.types import Shape, flatten, unflatten_like
 
 BUFFERS = "buffers."
@@ -47,6 +48,7 @@ class Description:
     std: tuple[float, ...] | None
     reading: Reading | None
     provenance: dict[str, Any]
+    task: Task = Classification()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         if not self.input_shape or min(self.input_shape) < 1:
@@ -126,6 +128,7 @@ def _contents(network: Network, facts: Facts) -> tuple[tensor_file.Tensors, Meta
         "std": network.std,
         "reading": reading_table.to_table(facts.reading),
         "provenance": facts.provenance,
+        **task_table.entry(network.task),
     }
     arrays = flatten(network.params) | flatten(network.buffers, BUFFERS)
     tensors = {name: network.backend.to_host(x) for name, x in arrays.items()}
@@ -158,7 +161,9 @@ def built(
         ConfigError, ShapeError: layers, loss and classes do not fit together.
         BackendError: the backend cannot be used here.
     """
-    classes = None if found.classes is None else as_classes(found.classes)
+    classes = None
+    if found.classes is not None:
+        classes = as_classes(found.classes, found.task.least)
     network = Network(
         found.layers,
         input_shape=found.input_shape,
@@ -167,6 +172,7 @@ def built(
         seed=found.seed,
         loss=found.loss,
         dtype=found.dtype,
+        task=found.task,
     )
     arrays = {name: network.backend.from_host(x) for name, x in tensors.items()}
     network.params = unflatten_like(network.params, arrays)
@@ -177,7 +183,12 @@ def built(
 
 def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Description:
     """Return the checked metadata; paths of layers in errors are those of their parameters."""
-    top = {**made, **reading_table.OBJECTS, Layer: lambda table, at: made[Layer](table, "")}
+    top = {
+        **made,
+        **reading_table.OBJECTS,
+        **task_table.OBJECTS,
+        Layer: lambda table, at: made[Layer](table, ""),
+    }
     with metadata_errors(path):
         if "image_rule" in metadata:  # of an older version
             metadata = {**metadata, "reading": None}

@@ -34,7 +34,7 @@ def check_weights(loss: Loss, outputs: int) -> None:
             raise ConfigError(hint(message, f"{name} with {expected} numbers, one for each {each}"))
 
 
-def balanced(loss: Loss, counts: Sequence[int], outputs: int) -> Loss:
+def balanced(loss: Loss, counts: Sequence[int], outputs: int, samples: int | None = None) -> Loss:
     """Return a loss with "balanced" weights replaced by numbers; any other loss unchanged.
 
     With n samples of k classes, class_weights are n / (k * count), and positive_weights
@@ -43,6 +43,7 @@ def balanced(loss: Loss, counts: Sequence[int], outputs: int) -> Loss:
     loss: any loss.
     counts: number of training samples of each class.
     outputs: number of outputs of the network.
+    samples: n; None where each sample is of one class.
 
     Raises:
         ConfigError: a class has no samples.
@@ -53,7 +54,7 @@ def balanced(loss: Loss, counts: Sequence[int], outputs: int) -> Loss:
     if 0 in counts:
         message = f"{wanted[0]}='balanced': class {counts.index(0)} has no training samples"
         raise ConfigError(hint(message, f"{wanted[0]}=(1.0, 2.0, ...), a number for each class"))
-    n, k = sum(counts), len(counts)
+    n, k = sum(counts) if samples is None else samples, len(counts)
     positive = counts[1:] if outputs == 1 else counts
     numbers = {
         "class_weights": tuple(n / (k * count) for count in counts),

@@ -24,7 +24,7 @@ def preset_of(model: Model, name: str) -> Preset:
         raise ConfigError(hint(message, "--model with the file of the new network"))
     layers: list[dict[str, Any]] = to_config(model.layers)["layers"]
     outputs = model.output_shape[0]
-    classes = max(2, outputs) if model.classes is None else len(model.classes)
+    classes = max(model.task.least, outputs) if model.classes is None else len(model.classes)
     head: dict[str, Any] = next(
         (table for table in reversed(layers) if {"units", "filters"} & {*table}), {}
     )
@@ -38,6 +38,8 @@ def preset_of(model: Model, name: str) -> Preset:
         "layers": layers,
         "loss": to_config(model.loss),
     }
+    if model.task.name != "classification":
+        table["task"] = model.task.name
     config = model.provenance.get("config")
     if isinstance(config, dict) and isinstance(config.get("training"), dict):
         table["training"] = config["training"]

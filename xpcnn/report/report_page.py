@@ -17,6 +17,7 @@ from xpcnn.report.reported_run import Run, number
 from xpcnn.report.templates import render
 from xpcnn.report.timing import BATCH, epoch_times, layer_times, run_parts, update_parts
 from xpcnn.runs.comparison import flat
+from xpcnn.targets import target_report
 from xpcnn.version import VERSION
 
 
@@ -46,6 +47,7 @@ def report(
     first, *others = runs
     notes = [*notes, *([note] if (note := unlike_data(runs)) else [])]
     tests: dict[str, Any] | None = None
+    targets: dict[str, Any] | None = None
     inside: dict[str, Any] | None = None
     numbers = _numbers(first)
     pictured = len(first.model.input_shape) == 3
@@ -54,9 +56,14 @@ def report(
     if data is not None:
         data = first.model.checked(data)
         raw = as_input(data.images, first.model.input_shape)
-        figures = classification_report(first.model, data)
         scores = first.model.evaluate(data)
         what = f"{len(data):,} samples of {data.name}, {part} part"
+    if data is not None and data.task != "classification":
+        targets = {"what": what, "table": target_report(first.model, data).table()}
+        named = [(name.replace("_", " "), number(x)) for name, x in scores.items()]
+        numbers = [*named, *numbers[2:]]
+    elif data is not None:
+        figures = classification_report(first.model, data)
         p = first.model.predict_proba(raw)
         tests = evaluation_tables(figures, data, p, what)
         numbers = [
@@ -78,6 +85,7 @@ def report(
         searches=searches,
         comparison=compared(runs) if others else None,
         tests=tests,
+        targets=targets,
         inside=inside,
         time={
             "what": f"Time of a batch of {BATCH} samples in inference, forward (blue) and backward "

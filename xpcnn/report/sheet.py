@@ -31,7 +31,7 @@ class SheetRow:
 def contact_sheet(
     data: Dataset, augment: Sequence[Augmentation] = (), *, per_class: int = 8, seed: int = 0
 ) -> list[SheetRow]:
-    """Return a row for each class of a data set.
+    """Return a row for each class or label of a data set; for each number from least to greatest.
 
     Args:
         data: images (n, c, h, w).
@@ -47,18 +47,28 @@ def contact_sheet(
         message = f"data set {data.name!r} has rows of features, not images"
         raise DataError(hint(message, "a data set of images"))
     per_class = max(1, min(per_class, MOST // len(data.classes)))
-    rows = [numpy.flatnonzero(data.labels == k)[:per_class] for k in range(len(data.classes))]
+    rows = [members(data, k, per_class) for k in range(len(data.classes))]
     chosen = data.subset(numpy.concatenate(rows))
     low, high = value_range(chosen.images)
     before = [picture(x, low, high) for x in chosen.images]
     after = [picture(x, low, high) for x in augmented(chosen, augment, seed)] if augment else []
-    counts = numpy.bincount(data.labels, minlength=len(data.classes)).tolist()
+    counts = [len(members(data, k, len(data))) for k in range(len(data.classes))]
     sheet, start = [], 0
     for name, count, found in zip(data.classes, counts, rows, strict=True):
         stop = start + len(found)
         sheet.append(SheetRow(name, count, before[start:stop], after[start:stop]))
         start = stop
     return sheet
+
+
+def members(data: Dataset, k: int, most: int) -> numpy.ndarray:
+    """Return the first rows of a class or label; of a number `most` rows, the least first."""
+    if data.task == "regression":
+        order = numpy.argsort(data.labels[:, k], kind="stable")
+        places = numpy.linspace(0, len(order) - 1, min(most, len(order))).astype(int)
+        return numpy.asarray(order[places])
+    has = data.labels[:, k] == 1 if data.task == "multi-label" else data.labels == k
+    return numpy.flatnonzero(has)[:most]
 
 
 def augmented(data: Dataset, augment: Sequence[Augmentation], seed: int) -> numpy.ndarray:

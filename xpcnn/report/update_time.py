@@ -63,7 +63,7 @@ def update_times(model: Model, training: TrainingOptions) -> dict[str, float]:
     network, rng = copy.deepcopy(model.network), numpy.random.default_rng(0)
     n = options.batch_size * options.accumulate * (1 + _TIMED)
     raw = rng.integers(0, 256, (n, *model.input_shape), numpy.uint8)
-    labels = rng.integers(0, max(2, model.output_shape[0]), n)
+    labels = model.task.random(rng, n, model.output_shape[0])
     backend, found = network.backend, []
     with backend.session(), numpy.errstate(all="ignore"):
         updates = Updates(network, network.samples(raw, labels), options, seed=0)

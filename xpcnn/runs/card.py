@@ -12,6 +12,7 @@ from xpcnn.classification import ClassificationReport
 from xpcnn.data.reading import Pictures
 from xpcnn.model import Model
 from xpcnn.runs.record import MODEL, Record
+from xpcnn.targets import TargetReport
 from xpcnn.version import VERSION
 
 FILL_IN = "[to be filled in by the author: {}]"
@@ -23,7 +24,10 @@ TAGS = ("xpcnn", "cnn", "numpy", "array-api")
 
 
 def model_card(
-    run: Record, model: Model, size: int, report: ClassificationReport | None = None
+    run: Record,
+    model: Model,
+    size: int,
+    report: ClassificationReport | TargetReport | None = None,
 ) -> str:
     """Return the card of a run.
 
@@ -39,15 +43,19 @@ def model_card(
 def card_head(run: Record, model: Model) -> dict[str, Any]:
     """Return the YAML head as a table: https://huggingface.co/docs/hub/model-cards."""
     is_image = len(model.input_shape) == 3
-    task = "image-classification" if is_image else "tabular-classification"
+    of_what = "image" if is_image else "tabular"
+    is_regression = model.task.name == "regression"
+    task = f"{of_what}-{'regression' if is_regression else 'classification'}"
     data = str(run.provenance.get("data", run.config.get("dataset", "")))
     head: dict[str, Any] = {
         "library_name": "xpcnn",
         "license": "unknown",
         "pipeline_tag": task,
         "tags": list(TAGS),
-        "metrics": ["accuracy"],
+        "metrics": ["mae"] if is_regression else ["accuracy"],
     }
+    if task == "image-regression":  # which the hub does not know
+        del head["pipeline_tag"]
     test = _test(run)
     if test:
         head["model-index"] = [
@@ -69,17 +77,22 @@ def card_head(run: Record, model: Model) -> dict[str, Any]:
 
 
 def _sections(
-    run: Record, model: Model, size: int, report: ClassificationReport | None
+    run: Record, model: Model, size: int, report: ClassificationReport | TargetReport | None
 ) -> Iterator[str]:
     data = run.provenance.get("data", run.config.get("dataset"))
     classes = model.classes or ()
     shape = " x ".join(map(str, model.input_shape))
     summary = model.summary()
     yield f"# {_plain(run.name)}"
+    does = {
+        "classification": f"tells {len(classes)} classes apart",
+        "multi-label": f"finds which of {len(classes)} labels are there",
+        "regression": f"estimates {len(classes)} numbers",
+    }[model.task.name]
     yield (
-        f"A network of {summary.parameters:,} parameters that tells {len(classes)} classes apart "
-        f"in samples of {shape}, trained by xpcnn "
-        f"{run.provenance.get('xpcnn', VERSION)} on the data set {_plain(str(data))}."
+        f"A network of {summary.parameters:,} parameters that {does} in samples of {shape}, "
+        f"trained by xpcnn {run.provenance.get('xpcnn', VERSION)} on the data set "
+        f"{_plain(str(data))}."
     )
     yield "## Intended use"
     yield (
@@ -93,7 +106,8 @@ def _sections(
     yield _code("python", _usage(model))
     if isinstance(model.reading, Pictures):
         yield "Pictures on the command line: `xpcnn predict model.safetensors picture.png`."
-    yield "## Classes"
+    titles = {"multi-label": "Labels", "regression": "Numbers"}
+    yield f"## {titles.get(model.task.name, 'Classes')}"
     yield ", ".join(map(_plain, classes))
     yield "## Test"
     yield from _figures(run, report)
@@ -113,18 +127,19 @@ def _sections(
 
 
 def _usage(model: Model) -> str:
+    predict = "predict" if model.task.name == "regression" else "predict_proba"
     lines = [
         "import xpcnn",
         "from huggingface_hub import hf_hub_download",
         "",
         f'model = xpcnn.load(hf_hub_download("OWNER/NAME", "{MODEL}"))',
         f"samples = ...  # a NumPy array (n, {', '.join(map(str, model.input_shape))}), raw values",
-        "print(model.predict_proba(samples))",
+        f"print(model.{predict}(samples))",
     ]
     return "\n".join(lines)
 
 
-def _figures(run: Record, report: ClassificationReport | None) -> Iterator[str]:
+def _figures(run: Record, report: ClassificationReport | TargetReport | None) -> Iterator[str]:
     test = _test(run)
     if test:
         figures = ", ".join(f"{name} {float(value):.4f}" for name, value in test.items())
@@ -132,6 +147,10 @@ def _figures(run: Record, report: ClassificationReport | None) -> Iterator[str]:
     elif report is None:
         yield "The run has no figures of a test part."
     if report is None:
+        return
+    if isinstance(report, TargetReport):
+        table = report.table()
+        yield _rows([table.header, *table.rows])
         return
     yield f"Calibration error {report.calibration_error:.4f}, log loss {report.log_loss:.4f}."
     yield _rows(

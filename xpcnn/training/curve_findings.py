@@ -100,7 +100,7 @@ def overfitting(epochs: Sequence[Epoch], samples: int) -> Finding | None:
     validated = [e for e in epochs if e.val_loss is not None and e.val_accuracy is not None]
     if not validated or len(epochs) < 2:
         return None
-    trained = min(epoch.accuracy for epoch in epochs[-2:])
+    trained = min(epoch.accuracy or 0.0 for epoch in epochs[-2:])
     best = max(e.val_accuracy or 0.0 for e in validated)
     error = math.sqrt(best * (1.0 - best) / samples)
     if trained - best < max(GAP, CERTAIN * error):

@@ -1,4 +1,4 @@
-"""Evaluation: loss, accuracy and metrics of given weights over samples."""
+"""Evaluation: loss, accuracy, figures of the task and metrics of given weights over samples."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,6 @@ from xpcnn.options import check_count
 from xpcnn.process_group import ALONE, Group
 from xpcnn.samples import Samples
 from xpcnn.training.progress import Weights, zero_sums
-from xpcnn.training.step import hits
 from xpcnn.types import Array
 from xpcnn.validation_metrics import Metric, measure
 
@@ -25,7 +24,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Return loss and accuracy over all samples: means over batches, weighted by their size.
 
-    The metrics follow, by name.
+    The figures of the task and the metrics follow, by name. Where samples are neither right nor
+    wrong, as in regression, there is no accuracy.
 
     network, samples: what is evaluated, and on which samples.
     batch_size: number of samples at a time; only rounding depends on it.
@@ -36,7 +36,9 @@ def evaluate(
     check_count("batch_size", batch_size)
     params, buffers = weights or (network.params, network.buffers)
     loss_sum, right = zero_sums(network)
-    probabilities: list[Array] = []
+    task = network.task
+    further = bool(metrics or task.figures)
+    estimates: list[Array] = []
     own = numpy.arange(len(samples))
     order = None
     if group.size > 1:  # whole batches, as losses may divide by the weights of the labels of one
@@ -46,18 +48,22 @@ def evaluate(
         scores, _, _ = network.layers.forward(params, buffers, x, Context())
         value, _ = network.loss(scores, labels)
         loss_sum = loss_sum + value * x.shape[0]
-        right = right + hits(network.loss, scores, labels)
-        if metrics:
-            probabilities.append(network.loss.probabilities(scores))
+        right = right + task.hits(network.loss, scores, labels)
+        if further:
+            estimates.append(task.estimates(network.loss, scores))
     sums = group.gather((float(loss_sum), int(right)))
     found = {
         "loss": sum(loss for loss, _ in sums) / len(samples),
         "accuracy": sum(number for _, number in sums) / len(samples),
     }
-    if metrics:
+    if not task.counts_hits:
+        del found["accuracy"]
+    if further:
         to_host = network.backend.to_host
-        parts = group.gather((own, [to_host(p) for p in probabilities]))
+        parts = group.gather((own, [to_host(p) for p in estimates]))
         order = numpy.concatenate([indices for indices, _ in parts])
         p = numpy.concatenate([batch for _, batches in parts for batch in batches])
-        found |= measure(metrics, p[numpy.argsort(order)], to_host(samples.labels))
+        p, targets = p[numpy.argsort(order)], task.unscaled(to_host(samples.labels))
+        found |= task.measure(p, targets)
+        found |= measure([m for m in metrics if m not in task.figures], p, targets)
     return found

@@ -57,8 +57,9 @@ class Figures(NamedTuple):
     ratios: by weight, the norm of the update at the optimizer's own rate over that of the weight;
         without weights of norm 0.
     equal: the weights all of whose elements are equal.
-    decided, labelled: number of samples by class, as predicted and as labelled.
-    present: number of classes among all training samples.
+    decided, labelled: number of samples by class, as predicted and as labelled; empty where the
+        targets are no classes.
+    present: number of classes among all training samples; None where there are none.
     decay: the part of a weight that weight decay subtracts at the optimizer's own rate.
     """
 
@@ -71,7 +72,7 @@ class Figures(NamedTuple):
     equal: Sequence[str]
     decided: Sequence[int]
     labelled: Sequence[int]
-    present: int
+    present: int | None
     decay: float = 0.0
 
 
@@ -146,7 +147,7 @@ def _start_loss(f: Figures) -> Finding | None:
 
 
 def _collapse(f: Figures) -> Finding | None:
-    samples, most = sum(f.decided), max(f.decided)
+    samples, most = sum(f.decided), max(f.decided, default=0)
     if samples < FEW or most < COLLAPSED * samples or max(f.labelled) >= COLLAPSED * samples:
         return None
     chosen = f.decided.index(most)
@@ -156,7 +157,7 @@ def _collapse(f: Figures) -> Finding | None:
 
 
 def _one_class(f: Figures) -> Finding | None:
-    if f.present > 1:
+    if f.present is None or f.present > 1:
         return None
     return Finding("one class", "the labels", "all are of 1 class", "samples of other classes too")
 

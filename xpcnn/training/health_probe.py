@@ -10,11 +10,12 @@ import numpy
 
 from xpcnn.losses import BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.network import Network
+from xpcnn.tasks import class_labels
 from xpcnn.training.health import Figures
 from xpcnn.training.probe import watched
 from xpcnn.training.progress import Progress
 from xpcnn.training.recipe import Recipe
-from xpcnn.training.step import class_labels, training_step
+from xpcnn.training.step import training_step
 from xpcnn.training.updates import Update
 from xpcnn.types import Array, flatten, namespace
 
@@ -55,9 +56,15 @@ def measured(
                 ratios[seen.of_layer(path)] = length / norm
             if math.prod(w.shape) > 1 and float(namespace(w).max(w) - namespace(w).min(w)) == 0.0:
                 equal.append(seen.of_layer(path))
-    decided = recipe.loss.decide(seen.scores)
+    decided: tuple[int, ...] = ()
+    labelled: tuple[int, ...] = ()
+    present = None
     outputs = network.output_shape[0]
-    classes = max(2, outputs)
+    if network.task.name == "classification":
+        classes = max(2, outputs)
+        decided = _counts(to_host(recipe.loss.decide(seen.scores)), classes)
+        labelled = _counts(to_host(class_labels(own, outputs)), classes)
+        present = len(numpy.unique(to_host(class_labels(labels, outputs))))
     return Figures(
         loss=float(after.loss_sum) / int(x.shape[0]),
         expected=expected_loss(network.loss, network.output_shape[0]),
@@ -66,9 +73,9 @@ def measured(
         gradients={where: float(norm) for where, norm in seen.gradients.items()},
         ratios=ratios,
         equal=equal,
-        decided=_counts(to_host(decided), classes),
-        labelled=_counts(to_host(class_labels(own, outputs)), classes),
-        present=len(numpy.unique(to_host(class_labels(labels, outputs)))),
+        decided=decided,
+        labelled=labelled,
+        present=present,
         decay=recipe.optimizer.lr * getattr(recipe.optimizer, "weight_decay", 0.0),
     )
 

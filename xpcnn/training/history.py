@@ -19,14 +19,16 @@ class Validation:
     """Figures of one validation.
 
     step: number of updates before it.
-    loss, accuracy: means over the validation part.
+    loss, accuracy: means over the validation part; accuracy is None where samples are neither
+        right nor wrong, as in regression.
     ends_epoch: whether it took place at the end of an epoch.
-    metrics: the metrics that the options ask for, by name; None for NaN and infinity.
+    metrics: the figures of the task and the metrics that the options ask for, by name; None for
+        NaN and infinity.
     """
 
     step: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     ends_epoch: bool
     metrics: dict[str, float | None] = field(default_factory=dict)
 
@@ -36,7 +38,7 @@ class Validation:
 
     def __str__(self) -> str:
         parts = [f"step {self.step:,}", f"val loss {self.loss:.4f}"]
-        parts += [f"val accuracy {self.accuracy:.4f}", *_shown(self.metrics)]
+        parts += _shown({"accuracy": self.accuracy, **self.metrics})
         return "  ".join(parts)
 
 
@@ -45,7 +47,8 @@ class Epoch:
     """Figures of one epoch.
 
     epoch: its number, from 1.
-    loss, accuracy: means over the samples of the epoch, each batch before its own update.
+    loss, accuracy: means over the samples of the epoch, each batch before its own update; accuracy
+        is None in regression.
     val_loss, val_accuracy: of the validation part at the end of the epoch; None without one.
     lr: learning rate of the last update.
     seconds: duration.
@@ -58,7 +61,7 @@ class Epoch:
 
     epoch: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     val_loss: float | None
     val_accuracy: float | None
     lr: float
@@ -74,10 +77,9 @@ class Epoch:
         return _with_metrics(self)
 
     def __str__(self) -> str:
-        parts = [f"epoch {self.epoch}", f"loss {self.loss:.4f}", f"accuracy {self.accuracy:.4f}"]
-        if self.val_loss is not None and self.val_accuracy is not None:
-            parts += [f"val loss {self.val_loss:.4f}", f"val accuracy {self.val_accuracy:.4f}"]
-        parts += _shown(self.metrics)
+        parts = [f"epoch {self.epoch}", f"loss {self.loss:.4f}"]
+        parts += [] if self.accuracy is None else [f"accuracy {self.accuracy:.4f}"]
+        parts += _shown({"loss": self.val_loss, "accuracy": self.val_accuracy, **self.metrics})
         parts += [f"{self.seconds:.2f} s", f"{self.images_per_second:,.0f} images/s"]
         return "  ".join(parts)
 
@@ -112,7 +114,7 @@ class History:
         monitor: "val_loss", the lower the better, or "val_accuracy", the higher.
         """
         lower = monitor == "val_loss"
-        values = [v.loss if lower else -v.accuracy for v in self.validations]
+        values = [v.loss if lower else -(v.accuracy or 0.0) for v in self.validations]
         return values.index(min(values)) if values else None
 
     def would_be_best(self, record: Validation, monitor: str) -> bool:

@@ -43,13 +43,12 @@ class ProgressBar(Callback):
         self._show(lambda bar: bar.set_postfix_str(f"loss {loss:.4f}", refresh=False))
 
     def on_validation(self, record: Validation) -> None:
-        figures = f"val loss {record.loss:.4f}, val accuracy {record.accuracy:.4f}"
+        figures = f"val loss {record.loss:.4f}{_accuracy('val accuracy', record.accuracy)}"
         self._show(lambda bar: bar.set_postfix_str(figures, refresh=False))
 
     def on_epoch_end(self, record: Epoch) -> None:
-        figures = f"loss {record.loss:.4f}, accuracy {record.accuracy:.4f}"
-        if record.val_accuracy is not None:
-            figures += f", val accuracy {record.val_accuracy:.4f}"
+        figures = f"loss {record.loss:.4f}{_accuracy('accuracy', record.accuracy)}"
+        figures += _accuracy("val accuracy", record.val_accuracy)
         self._show(lambda bar: bar.set_postfix_str(figures))
 
     def _show(self, change: Callable[[Any], object]) -> None:
@@ -69,6 +68,10 @@ class ProgressBar(Callback):
 
     def __exit__(self, *error: object) -> None:
         self._show(lambda bar: bar.close())
+
+
+def _accuracy(name: str, value: float | None) -> str:
+    return "" if value is None else f", {name} {value:.4f}"
 
 
 def is_shown() -> bool:

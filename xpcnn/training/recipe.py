@@ -12,6 +12,7 @@ from xpcnn.network import Network
 from xpcnn.optimizers import Optimizer
 from xpcnn.optimizers.groups import Groups, frozen_layers, parameter_groups
 from xpcnn.process_group import ALONE, Group
+from xpcnn.tasks import Classification, Task
 from xpcnn.types import Array, Shape, flatten
 
 Arrays: TypeAlias = dict[str, Array]
@@ -30,6 +31,7 @@ class Recipe(NamedTuple):
     frozen: paths of the layers whose running statistics are frozen.
     group: the processes that train together.
     together: those of them that share the statistics of batch norm; None for this one alone.
+    task: what the targets are.
     """
 
     layers: Layer
@@ -44,6 +46,7 @@ class Recipe(NamedTuple):
     frozen: frozenset[str] = frozenset()
     group: Group = ALONE
     together: Together | None = None
+    task: Task = Classification()
 
     @property
     def averages(self) -> bool:
@@ -73,6 +76,7 @@ def recipe_for(
         options.ema,
         None if options.swa is None or per_epoch is None else (options.swa, per_epoch),
         frozen_layers(params, buffers, options.freeze),
+        task=network.task,
     )
 
 

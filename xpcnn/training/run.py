@@ -25,7 +25,7 @@ from dataclasses import replace
 
 import numpy
 
-from xpcnn.config.training_options import TrainingOptions, check_validation
+from xpcnn.config.training_options import TrainingOptions, check_task, check_validation
 from xpcnn.network import Network
 from xpcnn.process_group import ALONE, Group
 from xpcnn.samples import Samples
@@ -43,7 +43,8 @@ from xpcnn.training.step import training_step
 from xpcnn.training.stopping import stop_at_limits, stop_without_improvement
 from xpcnn.training.updates import Update
 from xpcnn.training.waiting_time import Waiting
-from xpcnn.validation_metrics import name_of
+
+_ALWAYS = ("loss", "accuracy")
 
 
 class Run:
@@ -77,6 +78,7 @@ class Run:
         group: Group = ALONE,
     ) -> None:
         check_validation(options, validation is not None)
+        check_task(options, network.task)
         self.network, self.validation, self.options = network, validation, options
         self.state = RunState(network, train, options, seed, callbacks, group)
         self.updates, self.notify = self.state.updates, self.state.notify
@@ -223,8 +225,8 @@ class Run:
         scores = evaluate(self.network, self.validation, size, weights, metrics, self.group)
         if not math.isfinite(loss := scores["loss"]):
             self.divergence.fail(f"the validation loss is {loss} after update {state.step}")
-        accuracy, ends_epoch = scores["accuracy"], not state.is_mid_epoch()
-        further = {name: _finite(scores[name]) for name in map(name_of, metrics)}
+        accuracy, ends_epoch = scores.get("accuracy"), not state.is_mid_epoch()
+        further = {name: _finite(x) for name, x in scores.items() if name not in _ALWAYS}
         record = Validation(state.step, loss, accuracy, ends_epoch, further)
         if self.options.best_kept and history.would_be_best(record, self.options.monitor):
             state.best = weights

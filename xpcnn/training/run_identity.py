@@ -6,6 +6,7 @@ from typing import Any
 
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.network import Network
+from xpcnn.tasks import Classification
 from xpcnn.version import VERSION
 
 _MAY_CHANGE = ("max_seconds", "metrics")
@@ -31,6 +32,7 @@ def identity_of(
         "dtype": network.dtype,
         "layers": _shown(network.layers),
         "loss": _shown(network.loss),
+        **({} if network.task == Classification() else {"task": _shown(network.task)}),
         **{name: _shown(value) for name, value in vars(options).items() if name not in _MAY_CHANGE},
     }
 

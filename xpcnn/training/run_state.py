@@ -90,7 +90,7 @@ class RunState:
         return Epoch(
             epoch,
             loss,
-            int(self.now.progress.hits) / seen,
+            int(self.now.progress.hits) / seen if self.network.task.counts_hits else None,
             None if validation is None else validation.loss,
             None if validation is None else validation.accuracy,
             self.updates.rate(self.step, self.history.losses()),

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from xpcnn.batch_rows import Rows, shared_batch
 from xpcnn.layers import Context
-from xpcnn.losses import MSE, Loss, without_weights
 from xpcnn.optimizers.groups import layer_of
 from xpcnn.training.progress import Progress
 from xpcnn.training.recipe import Arrays, Recipe
@@ -89,7 +88,7 @@ def _forward_backward(
     )
     scores, buffers, back = recipe.layers.forward(progress.params, progress.buffers, x, ctx)
     value, loss_back = recipe.loss(scores, labels)
-    right = hits(recipe.loss, scores, labels)
+    right = recipe.task.hits(recipe.loss, scores, labels)
     dloss = xp.ones_like(value)
     if not is_alone:
         dloss = _weight(recipe, scores, labels, rows) * dloss
@@ -166,21 +165,6 @@ def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: A
     return progress._replace(
         params=unflatten_like(progress.params, new), state=state, average=average, finite=finite
     )
-
-
-def hits(loss: Loss, scores: Array, labels: Array) -> Array:
-    """Return how many samples the loss decides as their label says: 0-d int64, on the device.
-
-    A sample counts as one, whatever its weight.
-    """
-    xp = namespace(scores)
-    right = loss.decide(scores) == class_labels(labels, scores.shape[1])
-    return xp.sum(xp.astype(right, xp.int64))
-
-
-def class_labels(labels: Array, outputs: int) -> Array:
-    """Return labels as class indices (n,): of probabilities (n, outputs), the most probable one."""
-    return labels if labels.ndim == 1 else MSE().decide(without_weights(labels, outputs)[0])
 
 
 def _learnt(before: Params, after: Params, frozen: frozenset[str]) -> Params:

@@ -58,10 +58,8 @@ class TensorBoard(Callback):
 
     def on_validation(self, record: Validation) -> None:
         self._write("validation/loss", record.loss, record.step)
-        self._write("validation/accuracy", record.accuracy, record.step)
-        for name, value in record.metrics.items():
-            if value is not None:
-                self._write(f"validation/{name}", value, record.step)
+        for name, value in {"accuracy": record.accuracy, **record.metrics}.items():
+            self._write(f"validation/{name}", value, record.step)
 
     def on_epoch_end(self, record: Epoch) -> None:
         for name, tag in _FIGURES.items():
@@ -77,8 +75,8 @@ class TensorBoard(Callback):
         if self.writer is not None:
             self.writer.close()
 
-    def _write(self, tag: str, value: float, step: int) -> None:
-        if self.writer is not None:
+    def _write(self, tag: str, value: float | None, step: int) -> None:
+        if self.writer is not None and value is not None:
             self.writer.add_scalar(tag, value, step)
 
 

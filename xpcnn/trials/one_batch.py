@@ -34,7 +34,7 @@ class Overfit:
     updates: number of updates done.
     samples: number of samples in the batch.
     start: the loss before the first update.
-    loss, accuracy: after the last update.
+    loss, accuracy: after the last update; accuracy is None in regression.
     """
 
     learnt: bool
@@ -42,13 +42,12 @@ class Overfit:
     samples: int
     start: float
     loss: float
-    accuracy: float
+    accuracy: float | None
 
     def __str__(self) -> str:
-        figures = (
-            f"after {self.updates:,} updates on one batch of {self.samples}, accuracy is "
-            f"{self.accuracy:.2f} and the loss {self.loss:.3g}, from {self.start:.3g}"
-        )
+        loss = f"the loss {self.loss:.3g}, from {self.start:.3g}"
+        reached = "" if self.accuracy is None else f"accuracy is {self.accuracy:.2f} and "
+        figures = f"after {self.updates:,} updates on one batch of {self.samples}, {reached}{loss}"
         if self.learnt:
             return f"the network can learn: {figures}"
         if self.loss < self.start / 2.0:
@@ -71,10 +70,10 @@ def overfit_one_batch(
 ) -> Overfit:
     """Train on one batch until the network has memorised it, or updates run out.
 
-    Memorised means that every sample is right and the loss below 0.01 or 5 % of ln(classes), or 5 %
-    of the loss at the start. Augmentation, schedule, label smoothing and dropout are off, because
-    they can keep a good network from it. Batch normalisation is as in training. The model stays
-    unchanged.
+    Memorised means that every sample is right, where the task has an accuracy, and the loss below
+    0.01 or 5 % of ln(classes), or 5 % of the loss at the start. Augmentation, schedule, label
+    smoothing and dropout are off, because they can keep a good network from it. Batch normalisation
+    is as in training. The model stays unchanged.
 
     model: any model.
     data: a data set, or (images, labels); the batch is its first.
@@ -109,7 +108,9 @@ def overfit_one_batch(
             progress = training_step(recipe, progress, batches, done + 1, lr, step)
             losses.append(float(progress.loss_sum) / n)
             accuracy = int(progress.hits) / n
-            learnt = accuracy == 1.0 and losses[-1] < max(_LOSS, _LEFT * max(expected, losses[0]))
+            right = accuracy == 1.0 or not network.task.counts_hits
+            learnt = right and losses[-1] < max(_LOSS, _LEFT * max(expected, losses[0]))
             if learnt or not math.isfinite(losses[-1]):
                 break
-    return Overfit(learnt, done, n, losses[0], losses[-1], accuracy)
+    known = accuracy if network.task.counts_hits else None
+    return Overfit(learnt, done, n, losses[0], losses[-1], known)

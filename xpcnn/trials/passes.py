@@ -56,7 +56,7 @@ def passes_of(network: Network, options: TrainingOptions, batch: int, seed: int)
     batches = [
         (
             _exact(rng.standard_normal((batch, *plain.input_shape))),
-            rng.integers(0, max(2, outputs), batch),
+            plain.task.random(rng, batch, outputs),
         )
         for _ in range(STEPS)
     ]
@@ -145,7 +145,7 @@ def _of_layer(call: Call, network: Network, seed: int) -> Passes:
 def _of_loss(network: Network, scores: numpy.ndarray, labels: numpy.ndarray) -> Passes:
     def run(backend: Backend, dtype: str, arrays: Arrays) -> Arrays:
         given = backend.from_host(arrays["scores"].astype(dtype))
-        value, back = network.loss(given, backend.from_host(labels))
+        value, back = network.loss(given, backend.from_host(network.task.scaled(labels, dtype)))
         one = backend.from_host(numpy.ones((), dtype))
         return {
             "loss": backend.to_host(value),
@@ -176,7 +176,7 @@ def _of_steps(
             x = to_device(arrays[f"samples.{i}"].astype(dtype))
             step = to_device(numpy.asarray(i + 1, dtype))
             before = progress.loss_sum
-            update = [(x, to_device(labels))], i + 1, lr, step
+            update = [(x, to_device(on.task.scaled(labels, dtype)))], i + 1, lr, step
             progress = training_step(recipe, progress, *update)
             results[f"loss of step {i + 1}"] = progress.loss_sum - before
         for path, p in (flatten(progress.params) | flatten(progress.buffers)).items():

@@ -1,9 +1,10 @@
 """A network as the content of an ONNX file: opset 17, IR version 8, any number of samples.
 
 The graph takes raw samples, as the network does, and normalises them itself. Its outputs are
-`scores`, and `probabilities` where the loss is one of xpcnn's. Metadata: `classes`, the names as a
-JSON list; `pictures`, how picture files become samples, a JSON table of `xpcnn.data.reading`;
-`loss`, a JSON table, where it is one of xpcnn's.
+`scores`, and `probabilities` where the loss is one of xpcnn's; of regression `numbers`, in the
+units of the user. Metadata: `classes`, the names as a JSON list; `pictures`, how picture files
+become samples, a JSON table of `xpcnn.data.reading`; `loss`, a JSON table, where it is one of
+xpcnn's; `task`, a JSON table of `xpcnn.tasks`, where it is no classification.
 """
 
 import json
@@ -15,18 +16,20 @@ from onnx import ModelProto, TensorProto, checker, helper
 from xpcnn.config.registry import LOSSES
 from xpcnn.config.tables import to_config
 from xpcnn.errors import ConfigError, hint
-from xpcnn.io import reading_table
+from xpcnn.io import reading_table, task_table
 from xpcnn.io.network_file import Facts
 from xpcnn.io.onnx.builder import Builder, Own
 from xpcnn.io.onnx.nodes import unwritten, write
 from xpcnn.losses import L1, MSE, BCEWithLogits, Focal, Huber, SoftmaxCrossEntropy
 from xpcnn.network import Network
+from xpcnn.tasks import Regression
 from xpcnn.version import VERSION
 
 OPSET = 17
 IR_VERSION = 8
 INPUT, SCORES, PROBABILITIES = "images", "scores", "probabilities"
-CLASSES, PICTURES, LOSS = "classes", "pictures", "loss"
+NUMBERS = "numbers"
+CLASSES, PICTURES, LOSS, TASK = "classes", "pictures", "loss", "task"
 """Keys of the metadata."""
 
 _LARGEST = 2**31 - 1  # bytes of a protocol buffer
@@ -60,7 +63,10 @@ def to_model(network: Network, facts: Facts) -> ModelProto:
     last = write(graph, network.layers, own, _normalised(graph, network))
     graph.output(SCORES, "Identity", last)
     outputs = {SCORES: network.output_shape[0]}
-    if type(network.loss) in _PROBABILITIES:
+    if isinstance(network.task, Regression):
+        _numbers(graph, network.task)
+        outputs[NUMBERS] = network.output_shape[0]
+    elif type(network.loss) in _PROBABILITIES:
         _PROBABILITIES[type(network.loss)](graph, network.output_shape[0])
         outputs[PROBABILITIES] = max(2, network.output_shape[0])
     made = helper.make_graph(
@@ -85,6 +91,7 @@ def to_model(network: Network, facts: Facts) -> ModelProto:
         CLASSES: facts.classes,
         PICTURES: reading_table.to_table(facts.reading),
         LOSS: to_config(network.loss) if known else None,
+        **task_table.entry(network.task),
     }
     texts = {key: json.dumps(value) for key, value in notes.items() if value is not None}
     helper.set_model_props(model, texts)
@@ -110,6 +117,15 @@ def _normalised(graph: Builder, network: Network) -> str:
     mean, std = (numpy.reshape(value, shape) for value in (network.mean, network.std))
     centred = graph.node("Sub", INPUT, graph.constant("mean", mean))
     return graph.node("Div", centred, graph.constant("std", std))
+
+
+def _numbers(graph: Builder, task: Regression) -> None:
+    """Add scores * std + mean."""
+    if task.mean is None or task.std is None:
+        graph.output(NUMBERS, "Identity", SCORES)
+        return
+    wide = graph.node("Mul", SCORES, graph.constant("target_std", task.std))
+    graph.output(NUMBERS, "Add", wide, graph.constant("target_mean", task.mean))
 
 
 def _softmax(graph: Builder, outputs: int) -> None:

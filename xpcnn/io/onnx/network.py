@@ -11,10 +11,10 @@ from xpcnn.backend import Backend
 from xpcnn.config.registry import objects
 from xpcnn.data.reading import Reading
 from xpcnn.errors import CheckpointError, hint, nearest
-from xpcnn.io import reading_table
+from xpcnn.io import reading_table, task_table
 from xpcnn.io.metadata import metadata_errors
 from xpcnn.io.onnx.assembly import assembled
-from xpcnn.io.onnx.export import CLASSES, LOSS, PICTURES
+from xpcnn.io.onnx.export import CLASSES, LOSS, PICTURES, TASK
 from xpcnn.io.onnx.parts import Affine, Chain, Leaf, Shaped
 from xpcnn.io.onnx.rewriting import finished, rewritten
 from xpcnn.io.onnx.source import Refused, Source, read_source
@@ -23,6 +23,7 @@ from xpcnn.layers import LogSoftmax, Sigmoid, Softmax
 from xpcnn.losses import BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.model_arguments import as_classes, as_input_shape
 from xpcnn.network import Network
+from xpcnn.tasks import Task
 from xpcnn.types import Shape
 
 
@@ -69,6 +70,7 @@ def read_network(
             backend=backend,
             device=device,
             loss=_stated_loss(source) if own else loss,
+            task=_stated_task(source) if own else None,
         )
     network.params = network._to_device(leaf.params)
     network.buffers = network._to_device(leaf.buffers)
@@ -160,11 +162,19 @@ def _stated_loss(source: Source) -> Loss | None:
     return loss
 
 
+def _stated_task(source: Source) -> Task | None:
+    """Return the task that a file of xpcnn names; None for classification."""
+    table = _json(source, TASK)
+    if table is None:
+        return None
+    return task_table.from_table(table if isinstance(table, dict) else {}, TASK)
+
+
 def _facts(source: Source, network: Network) -> tuple[tuple[str, ...] | None, Reading | None]:
     """Return the names of the classes and how pictures are read, of a file of xpcnn."""
     names, table = _json(source, CLASSES), _json(source, PICTURES)
     with metadata_errors(source.path):
-        classes = None if names is None else as_classes(names)
+        classes = None if names is None else as_classes(names, network.task.least)
         reading = reading_table.from_table(table, "pictures") if isinstance(table, dict) else None
     if reading is not None and reading.shape != network.input_shape:
         message = f"{source.path}: pictures are read as {reading.shape}, not {network.input_shape}"

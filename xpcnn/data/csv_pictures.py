@@ -1,0 +1,215 @@
+"""A CSV file that names picture files and says what they show: a class, labels, or numbers.
+
+    file,red,blue
+    photos/0001.jpg,1,0
+
+Its first line has names of columns. A column called file, filename, path, image and the like holds
+the names of pictures, from the folder of the file on; the label columns are chosen as those of a
+CSV file of pixels; all others are left out, which a note says. Rejects names outside that folder,
+pictures that are not there or named twice, and cells without a value.
+"""
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from xpcnn.data import csv_lines, csv_rows
+from xpcnn.data.csv_columns import LABEL_FLAG, NUMBER, Columns
+from xpcnn.data.csv_file import classes_of
+from xpcnn.data.csv_header import is_label
+from xpcnn.data.csv_layout import fields, given_columns, split_cells
+from xpcnn.data.files import shown
+from xpcnn.data.folder_index import FolderIndex
+from xpcnn.data.images import Part
+from xpcnn.data.labels import MOST_CLASSES
+from xpcnn.data.picture_files import has_picture_name
+from xpcnn.data.picture_sets import read_alike, read_set, unreadable
+from xpcnn.data.reading import Reading
+from xpcnn.data.stream_parts import Wanted, as_streams, may_stay
+from xpcnn.errors import ConfigError, DataError, LabelError, hint
+from xpcnn.types import TaskName
+
+_FILES = frozenset(
+    ["file", "filename", "file_name", "path", "image", "image_path", "image_name", "img"]
+)
+_FEW = 3  # offenders named in a message
+
+
+class Pictures(NamedTuple):
+    """All pictures with labels (n,) or targets (n, k); classes: names of classes that are text, or
+    of the targets. reading, notes: as of a `Dataset`.
+    """
+
+    part: Part
+    classes: tuple[str, ...] | None
+    reading: Reading
+    notes: tuple[str, ...]
+
+
+def names_pictures(path: Path) -> bool:
+    """Whether a CSV file names pictures: by the name of a column, and what its first line holds."""
+    with csv_lines.opened(path) as file:
+        lines = [line for _, (_, line) in zip(range(2), csv_lines.lines(path, file), strict=False)]
+    if len(lines) < 2 or not any(mark in lines[0] for mark in ",;\t"):
+        return False
+    delimiter, names = fields(path, lines[0])
+    column = _column_of_files(names)
+    try:
+        cells = split_cells(lines[1], delimiter)
+    except csv.Error:  # what reads the file says so
+        return False
+    return column is not None and column < len(cells) and has_picture_name(cells[column].strip())
+
+
+def read(path: Path, label_column: Columns, task: TaskName | None, wanted: Wanted) -> Pictures:
+    """Return the pictures that a file names, in its order.
+
+    label_column, task: as of `csv_file.read`.
+
+    Raises:
+        DataError: a line or a picture is not what it should be; names it.
+        LabelError: a label or a target is missing, or of another kind.
+        ConfigError: there is no such label_column.
+    """
+    delimiter, names = fields(path, csv_lines.first_line(path))
+    given = given_columns(path, names, len(names), label_column)
+    files = _column_of_files(names)
+    assert files is not None
+    if files in given:
+        message = f"{path}: {names[files]} holds the names of pictures, and is given as a label"
+        raise ConfigError(hint(message, LABEL_FLAG))
+    columns = given or _label(path, names)
+    several = len(columns) > 1 or task not in (None, "classification")
+    rows, numbers = _rows(path, delimiter, len(names))
+    paths = _paths(path, [row[files].strip() for row in rows], numbers)
+    classes: tuple[str, ...] | None
+    if several:
+        cells = [[row[i] for i in columns] for row in rows]
+        labels = np.array(
+            [
+                [
+                    csv_rows.target_of(
+                        f"{path}: line {number}, column {names[i]}", cell, task != "regression"
+                    )
+                    for i, cell in zip(columns, line, strict=True)
+                ]
+                for number, line in zip(numbers, cells, strict=True)
+            ]
+        )
+        classes = tuple(names[i] for i in columns)
+    else:
+        labels, classes = _classes(path, [row[columns[0]].strip() for row in rows], numbers)
+    left = [repr(name) for i, name in enumerate(names) if i not in (files, *columns)]
+    notes = (f"{path}: columns left out: {', '.join(left[:5])}",) if left else ()
+    return _with_images(path, paths, labels, classes, notes, wanted)
+
+
+def _with_images(
+    path: Path,
+    paths: Sequence[Path],
+    labels: np.ndarray,
+    classes: tuple[str, ...] | None,
+    notes: tuple[str, ...],
+    wanted: Wanted,
+) -> Pictures:
+    """Return pictures with their labels: in memory, or as a stream."""
+    if may_stay(len(paths), wanted):
+        if labels.ndim > 1 and wanted.skip_damaged:
+            message = "skip_damaged and stream go together for classes alone"
+            raise ConfigError(hint(message, "--stream no, or pictures that can all be read"))
+        strata = labels if labels.ndim == 1 else np.zeros(len(labels), np.int64)
+        own = [each.relative_to(path.parent).as_posix() for each in paths]
+        index = FolderIndex(path.parent, own, strata)
+        streamed = as_streams(index, {"train": np.arange(len(paths))}, wanted)
+        if streamed is not None:
+            images, _ = streamed.parts["train"]
+            return Pictures((images, labels), classes, streamed.reading, (*notes, *streamed.notes))
+    if wanted.reading is not None:
+        found = read_alike(paths, wanted.reading)
+    else:
+        found = read_set(paths, wanted.size, wanted.fit or "pad")
+    if found.damaged and not wanted.skip_damaged:
+        advice = "mend or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
+        raise unreadable(paths, found.damaged, advice)
+    if found.damaged:
+        notes += (f"damaged pictures left out: {len(found.damaged)} of {len(paths)}",)
+    labels = labels[np.array(found.kept)]
+    return Pictures((found.images, labels), classes, found.reading, (*notes, *found.notes))
+
+
+def _column_of_files(names: Sequence[str]) -> int | None:
+    """Return the first column that is called like one of names of files."""
+    return next((i for i, name in enumerate(names) if name.casefold() in _FILES), None)
+
+
+def _label(path: Path, names: Sequence[str]) -> tuple[int, ...]:
+    """Return the column of the label where none is given: the only one that is called like one."""
+    found = [i for i, name in enumerate(names) if is_label(name)]
+    if len(found) != 1:
+        listing = " or ".join(repr(names[i]) for i in found)
+        message = f"{path}: the column of the labels may be {listing or 'any'}"
+        raise LabelError(hint(message, "--label-column NAME, or NAME,NAME,... for several labels"))
+    return (found[0],)
+
+
+def _rows(path: Path, delimiter: str, width: int) -> tuple[list[list[str]], list[int]]:
+    """Return the cells of all lines after the first, and the numbers of these lines."""
+    rows, numbers = [], []
+    with csv_lines.opened(path) as file:
+        lines = csv_lines.lines(path, file)
+        next(lines)
+        for number, line in lines:
+            try:
+                cells = split_cells(line.rstrip("\n"), delimiter)
+            except csv.Error as error:
+                message = f"{path}: line {number} cannot be read: {error}"
+                raise DataError(hint(message, "a line for each picture")) from error
+            if len(cells) != width:
+                message = f"{path}: line {number} has {len(cells)} values, the header {width} names"
+                raise DataError(hint(message, "a line for each picture"))
+            rows.append(cells)
+            numbers.append(number)
+    return rows, numbers
+
+
+def _paths(path: Path, names: Sequence[str], numbers: Sequence[int]) -> list[Path]:
+    """Return where the pictures are, each within the folder of the file and named once."""
+    for name, number in zip(names, numbers, strict=True):
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        if not name or ".." in parts or Path(name).is_absolute():
+            message = f"{path}: line {number}: {shown(Path(name))} is no name within the folder"
+            raise DataError(hint(message, "names of pictures from the folder of the CSV file on"))
+    if len(set(names)) < len(names):
+        again = next(i for i, name in enumerate(names) if name in names[:i])
+        message = f"{path}: line {numbers[again]} names {names[again]!r} again"
+        raise LabelError(hint(message, "one line for each picture"))
+    paths = [path.parent / name for name in names]
+    absent = [i for i, each in enumerate(paths) if not os.path.isfile(each)]
+    if absent:
+        few = ", ".join(f"{names[i]} (line {numbers[i]})" for i in absent[:_FEW])
+        message = f"{path}: {len(absent)} of {len(paths)} pictures are not there, the first: {few}"
+        raise DataError(hint(message, "names of pictures from the folder of the CSV file on"))
+    return paths
+
+
+def _classes(
+    path: Path, texts: Sequence[str], numbers: Sequence[int]
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Return labels as int64 (n,), and the names of those that are text."""
+    if "" in texts:
+        message = f"{path}: line {numbers[texts.index('')]}: the label is missing"
+        raise LabelError(hint(message, "a label for each picture"))
+    if not all(NUMBER.fullmatch(text) for text in texts):
+        return classes_of(path, texts)
+    values = np.array([float(text) for text in texts])
+    odd = np.flatnonzero((values % 1 != 0) | (values < 0) | (values >= MOST_CLASSES))
+    if odd.size:
+        where = f"{path}: line {numbers[odd[0]]}: {texts[odd[0]][:20]!r}"
+        message = f"{where} is not a whole number from 0 to {MOST_CLASSES - 1}"
+        advice = "classes from 0, or text for every label; --task regression for numbers"
+        raise LabelError(hint(message, advice))
+    return values.astype(np.int64), None
