@@ -172,3 +172,11 @@ def test_rows_of_features_and_float64_are_left_to_others() -> None:
     x = numpy.ones((2, 3), "float32")
     assert compiled.KERNELS["batch_norm"](x, None, None) is NotImplemented
     assert compiled.KERNELS["batch_norm"](numpy.ones((2, 3, 1, 1)), None, None) is NotImplemented
+
+
+def test_rows_of_features_by_given_statistics() -> None:
+    x, two = numpy.asarray([[1, 2], [3, 6]], "float32"), numpy.full(2, 2, "float32")
+    for rows in (x, x.T.copy().T):
+        y, back = compiled.KERNELS["batch_norm_inference"](rows, two, None, two, two * 2, eps=0.0)
+        assert y.tolist() == [[-1, 0], [1, 4]]
+        assert back(x)[0].tolist() == x.tolist()

@@ -149,7 +149,11 @@ def test_no_plan_where_numpy_computes(kind: str) -> None:
 def test_no_plan_of_large_arrays() -> None:
     made = network([Conv2D(3, 1), ReLU(), Flatten(), Dense(1)], (1, 64, 64))
     check(made, 128)
-    check(network(made.layers, (1, 64, 64)), 512, planned=False)
+    x = images(made, 800, 0)
+    made.scores(x[:600])
+    assert [plan is not None for plan in plans(made)] == [True]  # the other had no room beside it
+    made.scores(x)
+    assert [plan is not None for plan in plans(made)] == [True, False]
 
 
 def test_an_error_is_the_one_of_the_layers() -> None:

@@ -1,7 +1,4 @@
-"""Convolution of a few images, read as one row each (few_images.c, which explains how): float32.
-
-Time of the rows of conv.c over that of these: see `serves`.
-"""
+"""Convolution of a few images, read as one row each (few_images.c, which explains how): float32."""
 
 from functools import lru_cache
 
@@ -15,7 +12,7 @@ from .shared_library import Call
 from .tap_tables import LONG
 
 CONV = Call("conv_few_images", "tpppoo lll", "conv2d")
-FEW = 8  # images, below which a pixel at a time, as conv.c computes with a stride, is too short
+FEW = 8  # images, up to which a pixel at a time, as conv.c computes with a stride, is too short
 SHORT = 64  # numbers of a row, below which the rows of an image are too short
 MOST = 1 << 22  # multiplications, above which threads that share rows are faster
 
@@ -24,7 +21,7 @@ def serves(image: Array, w: Array, patches: Patches) -> bool:
     """Whether to convolve images (c, h, w, n) in this way."""
     n, (ho, wo) = image.shape[3], patches.out
     if patches.stride != (1, 1):
-        return bool(n < FEW)
+        return bool(n <= FEW)
     return bool(n * wo < SHORT and ho > 1 and w.size * ho * wo * n < MOST)
 
 

@@ -57,9 +57,11 @@ def batch_norm_inference(
     *,
     eps: float = 1e-5,
 ) -> Any:
-    """Normalise images by given statistics; NumPy computes the gradients, which are rare."""
-    if x.ndim != 4 or not serves(x):
+    """Normalise by given statistics; NumPy computes the gradients, which are rare."""
+    if not serves(x):
         return NotImplemented
+    if x.ndim == 2:
+        return _of_features(x, gamma, beta, mean, var, eps)
     n, c, h, w = x.shape
     given = [vector(a) for a in (gamma, beta, mean, var)]
     image = batch_last(x)
@@ -72,6 +74,18 @@ def batch_norm_inference(
         return back(cotangent(dy, x), wants)
 
     return logical(y), pullback
+
+
+def _of_features(x: Array, *others: Any) -> Any:
+    """Normalise rows of features (n, c) by given statistics, as images of one pixel."""
+    *vectors, eps = others
+    y, back = batch_norm_inference(x[:, :, None, None], *vectors, eps=eps)
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Any:
+        dx, *rest = back(cotangent(dy, x)[:, :, None, None], wants)
+        return (None if dx is None else dx[:, :, 0, 0]), *rest
+
+    return y[:, :, 0, 0], pullback
 
 
 def batch_norm_relu(

@@ -31,7 +31,9 @@ from ..threads import sharing_threads
 from . import winograd
 from .shared_library import Call, Prepared, listening, serves
 
-MOST_BYTES = 1 << 24  # of the arrays of a plan: with more, Python takes a small part of the time
+MOST_BYTES = (
+    1 << 25
+)  # of the arrays of all plans of a function: with more, Python takes little time
 MOST_PLANS = 4  # of a function
 
 Run = Callable[..., Array]
@@ -136,7 +138,10 @@ class Replay:
         with suppress(NotRecordableError, BufferError):
             plan = Plan(run, x, held)
         kept = {k: p for k, p in self.plans.items() if k != key and (not p or p.is_valid(held))}
-        self.plans = dict([*kept.items(), (key, plan)][-MOST_PLANS:])
+        kept[key] = plan
+        while len(kept) > MOST_PLANS or sum(p.bytes for p in kept.values() if p) > MOST_BYTES:
+            del kept[next(iter(kept))]  # the oldest
+        self.plans = kept
         return plan
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Replay":
