@@ -1,6 +1,7 @@
 """Packed pictures train to the bits of the stream that they were packed from."""
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,9 @@ def test_a_pack_trains_to_the_bits_of_a_stream(cli: Cli) -> None:
     assert numpy.load("out/train-00000.npy").shape == (40, 1, 8, 8)
     train, _ = xpcnn.data.load("out")
     assert isinstance(train.images, Packed)
+    kept = pickle.dumps(train)  # after its images are mapped
+    assert bytes(train.images[:1]) not in kept
+    assert (pickle.loads(kept).images[:] == train.images[:]).all()
     same, _ = xpcnn.data.load("photos", stream=True, image_size=(8, 8))
     assert train.digest() == same.digest()
     assert [str(one) for one in preflight(train)] == [str(one) for one in preflight(same)]

@@ -1,7 +1,9 @@
 """Parquet files in the layout of Hugging Face's data sets."""
 
+import copy
 import io
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,9 @@ def test_pictures_labels_and_names_of_classes(tmp_path: Path) -> None:
     assert index.file(4).name.endswith("train-00000-of-00001.parquet: picture 0 of group 1")
     train, test = xpcnn.data.load(tmp_path, stream=True)
     assert isinstance(train.images, Stream)
+    for again in (copy.deepcopy(train), pickle.loads(pickle.dumps(train))):
+        assert again.digest() == train.digest()
+        assert (again.images[:] == train.images[:]).all()
     assert train.images[:][:, 0, 0, 0].tolist() == [1, 2, 3]
     assert (xpcnn.data.load(tmp_path)[1].images == test.images[:]).all()
 

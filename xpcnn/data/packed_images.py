@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,10 @@ class Shards:
             number, place = divmod(row, self.each)
             images[i] = self._shard(number)[place]
         return images
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles do without the images, which lie in the files."""
+        return vars(self) | {"_mapped": {}}
 
     def _shard(self, number: int) -> np.ndarray:
         shard = self._mapped.get(number)

@@ -47,6 +47,10 @@ class ParquetIndex:
         self._kept: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles do without the groups in memory and their lock."""
+        return ParquetIndex, (self.paths, self.columns, self.groups, self.labels)
+
     def file(self, row: int) -> InMemory:
         file, group, place = self.groups[row].tolist()
         with self._lock:  # the threads that wait are likely to want the same group
