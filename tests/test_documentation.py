@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -94,3 +95,30 @@ def test_what_is_missing_is_seen() -> None:
     assert unnamed(half, in_a_line=True) == ["size"]
     assert unnamed(Own) == []
     assert unnamed(Own, in_a_line=True) == ["size"]
+
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("xpcnn", "backends", "tests", "examples")
+
+
+def unknown_files(text: str, names: set[str]) -> list[str]:
+    """Return the files of code that a text names and that do not exist; `names`: ends of paths."""
+    found = re.findall(
+        r"(?<![\w<>*.{}/-])((?:\w+/)*[a-z_]\w*\.(?:py|c|h|cu|cuh))\b(?![\w(*])", text
+    )
+    return [name for name in found if name not in names]
+
+
+def test_the_files_that_modules_name_exist() -> None:
+    """A module's first lines often say where to read on; a file that was renamed is named anew."""
+    inside = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.*"))
+    files = [*ROOT.glob("*.py"), *inside]
+    parts = [path.relative_to(ROOT).parts for path in files]
+    names = {"/".join(part[i:]) for part in parts for i in range(len(part))}
+    assert unknown_files("`conv.py`, `ops/conv.py`, `ops/convolution.py`", names) == [
+        "ops/convolution.py"
+    ]
+    for path in files:
+        if path.suffix == ".py":
+            head = re.match(r'"""(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
+            assert unknown_files(head[1] if head else "", names) == [], path
