@@ -116,6 +116,10 @@ def test_a_run_from_the_weights_of_another_reads_pictures_as_that_one_did(cli: C
     assert load_model("next/model.safetensors").reading == Pictures("RGB", (8, 8), "crop")
     assert cli(*flags, "--image-fit", "pad", "--out", "other").code == 0
     assert load_model("other/model.safetensors").reading == Pictures("RGB", (8, 8), "pad")
+    for more, told in (((), 0), (("--stream", "yes"), 1), (("--image-fit", "pad"), 1)):
+        same = ("train", "--dataset", "photos", "--init", "run", "--epochs", "1")
+        ran = cli(*same, *more)
+        assert ran.err.count("note: run was trained on some of these test images") == told
     ran = cli("train", "--dataset", blocks(Path("only"), "a"), "--init", "run")
     assert "error: only: holds images of one class only, 'a', expected two or more" in ran.err
 

@@ -148,6 +148,19 @@ def joined(first: Dataset, second: Dataset) -> Dataset:
     )
 
 
+def divided_otherwise(model: Model, dataset: str, parts: data.Parts) -> bool:
+    """Whether a model was trained on some images of this test part: on the same files, of which
+    hashes set another part aside, of names for a stream and of pixels otherwise.
+    """
+    config, train = _config(model), parts.train
+    if parts.test.name == train.name or not _is_same(dataset, config.get("dataset")):
+        return False
+    streamed = isinstance(train.images, stored.Stored)
+    if streamed != (config.get("stream") == "yes"):
+        return True
+    return not streamed and train.reading not in (None, model.reading)
+
+
 def _is_same(dataset: str, trained_on: Any) -> bool:
     """Whether a path is the one that a model was trained on."""
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from xpcnn import backend, data
+from xpcnn.cli.data_parts import divided_otherwise
 from xpcnn.cli.flags import Flags
 from xpcnn.cli.opening import model_path, open_init
 from xpcnn.cli.options import device_name, image_size, numbers
@@ -78,7 +79,12 @@ def prepare(request: Request) -> Plan:
         given = preset_of(source, "init")
     foreign = flags.init is not None and is_foreign(flags.init)
     continues = source if foreign or flags.model is None else None
-    whole, validation, test = _read(flags, continues)
+    parts = _read(flags, continues)
+    whole, validation, test = parts
+    if source is not None and divided_otherwise(source, flags.dataset, parts):
+        note = f"{flags.init} was trained on some of these test images: with another --image-size, "
+        note += "--image-fit or --stream, other images were set aside"
+        whole = replace(whole, notes=(*whole.notes, note))
     own_pictures = data.is_path(flags.dataset) and isinstance(whole.reading, Pictures)
     if flags.image_size is None and own_pictures:  # the run's file says what was chosen
         flags = replace(flags, image_size=",".join(map(str, whole.shape[1:])))
