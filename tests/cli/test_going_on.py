@@ -139,3 +139,20 @@ def test_weights_that_cannot_be_taken(
     assert ran.code == 1
     assert ran.err.startswith(f"error: {text.format(trained=trained)}")
     assert not Path("runs").exists()
+
+
+def test_fine_tuning_in_one_command(cli: Cli) -> None:
+    assert cli(*CONSTANT, "--epochs", "1", "--out", "first").code == 0
+    tuned = (*CONSTANT, "--init", "first", "--classes", "0,1", "--unfreeze-after", "1")
+    assert cli(*tuned, "--epochs", "1", "--out", "head").code == 0
+    assert cli(*tuned, "--epochs", "2", "--out", "all").code == 0
+    training = parse(Path("all/config.toml").read_text())["training"]
+    assert training["unfreeze_after"] == 1
+    assert training["freeze"] == [f"layers.{i}.*" for i in (0, 1, 3, 4)]
+    first, head, whole = (
+        load_model(f"{name}/model.safetensors").get_weights() for name in ("first", "head", "all")
+    )
+    assert (head["layers.0.weight"] == first["layers.0.weight"]).all()
+    assert (whole["layers.0.weight"] != first["layers.0.weight"]).any()
+    assert cli("resume", "head", "--epochs", "2", "--quiet").code == 0
+    assert Path("head/model.safetensors").read_bytes() == Path("all/model.safetensors").read_bytes()

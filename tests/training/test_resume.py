@@ -39,6 +39,7 @@ ALL: dict[str, Any] = {
     "l1": 1e-4,
     "layer_lr": {"layers.0.*": 0.5},
     "freeze": ["layers.1.*"],
+    "unfreeze_after": 1,
     "ema": 0.9,
     "augment": [Crop(1), Flip(), Noise(0.1), CutMix()],
     "validate_every": 2,

@@ -98,8 +98,6 @@ def prepare(request: Request) -> Plan:
         flags = replace(flags, validation=part)
         train, validation = data.split(whole, part, flags.seed)
     settings = resolve(request, given, whole)
-    config = run_table(_with_absolute_paths(flags), settings.training)
-    toml.write(config)  # rejects now what the run folder could not hold
     model = Model(
         settings.preset.layers,
         input_shape=train.shape,
@@ -120,6 +118,10 @@ def prepare(request: Request) -> Plan:
         init = model_path(flags.init)
         known = () if foreign else source.classes  # of weights of PyTorch, the head is not taken
         loaded = take_weights(model.network, source.network, flags.init, model.classes, known)
+    if loaded is not None and settings.training.unfreeze_after is not None:
+        settings = settings.frozen(loaded.taken)
+    config = run_table(_with_absolute_paths(flags), settings.training)
+    toml.write(config)  # rejects now what the run folder could not hold
     to_config(model.layers)  # rejects now what could not be saved in the end
     model.reading = whole.reading or observed(whole.images)
     recipe_for(model.network, settings.training, model.seed)  # rejects patterns that fit nothing

@@ -1,5 +1,7 @@
 """The settings of a training run: the request, merged with the preset and the defaults."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from xpcnn.cli.default_model import choose, for_task
@@ -27,6 +29,13 @@ class Settings(NamedTuple):
     def training(self) -> TrainingOptions:
         """How to train."""
         return self.preset.training
+
+    def frozen(self, layers: Sequence[str]) -> "Settings":
+        """Return the settings with these layers frozen at first, where nothing else is."""
+        if self.training.freeze:
+            return self
+        training = replace(self.training, freeze=tuple(f"{layer}.*" for layer in layers))
+        return self._replace(preset=replace(self.preset, training=training))
 
 
 def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:

@@ -47,6 +47,15 @@ TRAINING: Mapping[str, list[Option]] = {
             text="Parameters that are not trained, by pattern: layers.0.*,*.bias.",
         ),
         option(
+            "--unfreeze-after",
+            type=whole_or_none,
+            metavar="EPOCH|none",
+            at="training.unfreeze_after",
+            text="Train all parameters after this epoch, with a tenth of the learning rate. Until "
+            "then those of --freeze stay as they are; with --init and without --freeze, all layers "
+            "that have weights of the file.",
+        ),
+        option(
             "--dtype",
             default="float32",
             metavar="[float32|float64]",

@@ -31,7 +31,7 @@ MONITORS = ("val_loss", "val_accuracy")
 
 _BATCH_NORM = re.compile(r"sync|local|groups:[1-9][0-9]{0,8}")
 
-_COUNTS_OR_NONE = ("swa", "validate_every", "patience", "max_steps")
+_COUNTS_OR_NONE = ("unfreeze_after", "swa", "validate_every", "patience", "max_steps")
 
 _NUMBERS_OR_NONE: Mapping[str, tuple[_options.Range, str]] = {
     "clip_norm": (_options.POSITIVE, "clip_norm=1.0, or no clipping"),
@@ -74,6 +74,8 @@ class TrainingOptions:
     freeze: patterns of paths, such as ["layers.0.*"], of parameters and running statistics that do
         not change. A batch norm with anything frozen normalises by its running statistics in
         training too.
+    unfreeze_after: epoch, from 1, after which what `freeze` names is trained too, all of it with a
+        tenth of the learning rate; None for never. Until then the optimizer keeps no memory of it.
     ema: decay d, from 0 to below 1, of a moving average of the parameters, a ← a + (1 - d_t)·(p -
         a) after update t, d_t = min(d, (1 + t)/(10 + t)). The average is what is validated, and
         what the model has in the end. None for no average.
@@ -118,6 +120,7 @@ class TrainingOptions:
     l1: float = 0.0
     layer_lr: dict[str, float] = field(default_factory=dict)
     freeze: tuple[str, ...] = ()
+    unfreeze_after: int | None = None
     ema: float | None = None
     swa: int | None = None
     augment: tuple[Augmentation, ...] = ()

@@ -62,10 +62,15 @@ class DivergenceCheck:
         skip = passes - (epoch - 1) * updates.batches_per_epoch
         since = self.state.step - updates.done_after(passes)
         repeated = islice(updates.epoch(epoch, skip, history.losses()), since)
-        found = first_failing(self.state.whole_recipe, progress, repeated)
+        recipe = self.state.whole_recipe_of(updates.done_after(passes) + 1)
+        found = first_failing(recipe, progress, repeated)
         if found is None:
             self.fail("a value is not finite, and none is when the steps are repeated")
         what, before, update = found
-        kept = [] if self.saver is None else [self.saver.keep_case(before, update)]
+        kept = (
+            []
+            if self.saver is None
+            else [self.saver.keep_case(before, update, recipe.groups.paths)]
+        )
         step = int(update.step)
         self.fail(f"{what}, at update {step} (epoch {epoch})", *kept, step=step)

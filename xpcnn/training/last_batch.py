@@ -51,7 +51,8 @@ def check_last_batch(
 def _norms(network: Network, options: TrainingOptions) -> list[str]:
     """Return the paths of the batch norms that need two samples of a batch or more."""
     params, buffers = tuple(flatten(network.params)), tuple(flatten(network.buffers))
-    frozen = frozen_layers(params, buffers, options.freeze)
+    freeze = options.freeze if options.unfreeze_after is None else ()
+    frozen = frozen_layers(params, buffers, freeze)
     return [path for path in one_value(network.layers, network.input_shape) if path not in frozen]
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 from xpcnn import random
 from xpcnn.batch_rows import Together
 from xpcnn.config.training_options import TrainingOptions
+from xpcnn.errors import ConfigError, hint
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
 from xpcnn.network import Network
@@ -55,27 +56,37 @@ class Recipe(NamedTuple):
 
 
 def recipe_for(
-    network: Network, options: TrainingOptions, seed: int, per_epoch: int | None = None
+    network: Network,
+    options: TrainingOptions,
+    seed: int,
+    per_epoch: int | None = None,
+    *,
+    unfrozen: bool = False,
 ) -> Recipe:
     """Return the recipe by which a network is trained.
 
     per_epoch: updates of an epoch; None leaves out `swa`, which needs the epochs.
+    unfrozen: the recipe of after `unfreeze_after`, in which nothing is frozen.
 
     Raises:
         ConfigError: a pattern of the options fits no parameter, or none is left to train.
     """
     params, buffers = tuple(flatten(network.params)), tuple(flatten(network.buffers))
+    if options.unfreeze_after is not None and not options.freeze:
+        message = "unfreeze_after is given, and nothing is frozen until then"
+        raise ConfigError(hint(message, 'freeze=["layers.0.*"], what is trained later'))
+    freeze = () if unfrozen else options.freeze
     return Recipe(
         network.layers,
         network.loss,
         options.optimizer,
-        parameter_groups(params, buffers, options.layer_lr, options.freeze),
+        parameter_groups(params, buffers, options.layer_lr, freeze),
         random_source(network, seed),
         options.clip(),
         options.l1,
         options.ema,
         None if options.swa is None or per_epoch is None else (options.swa, per_epoch),
-        frozen_layers(params, buffers, options.freeze),
+        frozen_layers(params, buffers, freeze),
         task=network.task,
     )
 

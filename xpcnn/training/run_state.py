@@ -14,7 +14,7 @@ from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.notifier import Notifier
 from xpcnn.training.progress import Position, Weights, beginning
-from xpcnn.training.recipe import recipe_for, shared_recipe
+from xpcnn.training.recipe import Recipe, recipe_for, shared_recipe
 from xpcnn.training.snapshot import Snapshot
 from xpcnn.training.updates import Update, Updates
 from xpcnn.training.weight_average import batch_statistics, has_begun
@@ -28,7 +28,8 @@ class RunState:
     best: the weights of the best validation so far; None before one, or where they are not kept.
     stopping: whether training ends after this update.
     group: the processes that train together.
-    whole_recipe, whole_updates: for one process that computes whole batches by itself.
+    recipe, whole_recipe: of the next update; `whole_` for one process that computes whole batches
+        by itself, as whole_updates.
     """
 
     def __init__(
@@ -44,16 +45,35 @@ class RunState:
         self.updates = self.whole_updates = Updates(network, train, options, seed)
         check_last_batch(network, len(train), options, group.size)
         per_epoch = self.updates.per_epoch
-        self.recipe = self.whole_recipe = recipe_for(network, options, seed, per_epoch)
+        self._recipes = [recipe_for(network, options, seed, per_epoch)]  # until unfreeze_after
+        if options.unfreeze_after is not None:  # and after it
+            self._recipes.append(recipe_for(network, options, seed, per_epoch, unfrozen=True))
+        self._shared = self._recipes
         if group.size > 1:
             self.updates = Updates(network, train, options, seed, group)
-            self.recipe = shared_recipe(self.recipe, options, group)
-        self.now = Position(beginning(self.recipe, network), 0)
+            self._shared = [shared_recipe(recipe, options, group) for recipe in self._recipes]
+        # the optimizer keeps its memory of all that ever learns, so that positions have one form
+        self.now = Position(beginning(self._shared[-1], network), 0)
         self.history = History()
         self.best: Weights | None = None
         self._averaged: tuple[int, Weights] | None = None  # by passes
         self.notifier, self.stopping = Notifier(callbacks), False
         self.started = time.perf_counter()
+
+    @property
+    def recipe(self) -> Recipe:
+        return self._shared[self._phase(self.step + 1)]
+
+    @property
+    def whole_recipe(self) -> Recipe:
+        return self.whole_recipe_of(self.step + 1)
+
+    def whole_recipe_of(self, step: int) -> Recipe:
+        """Return the recipe of an update, from 1."""
+        return self._recipes[self._phase(step)]
+
+    def _phase(self, step: int) -> int:
+        return -1 if self.updates.is_unfrozen(step) else 0
 
     @property
     def step(self) -> int:

@@ -3,7 +3,8 @@
 import hashlib
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from xpcnn.config.training_options import TrainingOptions
@@ -65,11 +66,25 @@ class Saver:
             raise CheckpointError(hint(message, "resume=True to resume the run, or another folder"))
         self.checkpoints.clean()
 
-    def keep_case(self, before: Progress, update: Update) -> str:
-        """Write the file of an update that failed; return what to do with the file, in words."""
+    def keep_case(self, before: Progress, update: Update, learning: Sequence[str]) -> str:
+        """Write the file of an update that failed; return what to do with the file, in words.
+
+        learning: the paths of the parameters that it changes.
+        """
+        options = self.options
+        if options.unfreeze_after is not None:  # frozen now, or nothing any more
+            own = set(learning)
+            every = set(flatten(self.network.params))
+            freeze = options.freeze if own < every else ()
+            options = replace(options, freeze=freeze, unfreeze_after=None)
+            state = {
+                quantity: {path: x for path, x in arrays.items() if path in own}
+                for quantity, arrays in before.state.items()
+            }
+            before = before._replace(state=state)
         try:
             path = Path(self.checkpoints.folder) / NOT_FINITE
-            keep(path, self.network, self.options, self.seed, before, update)
+            keep(path, self.network, options, self.seed, before, update)
         except XpcnnError as error:
             problem = str(error).partition("\nTry: ")[0]
             return f"the update could not be kept: {problem}"

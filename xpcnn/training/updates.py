@@ -22,6 +22,9 @@ from xpcnn.samples import Samples
 from xpcnn.schedules import after_losses
 from xpcnn.types import Array
 
+UNFROZEN = 0.1
+"""Part of the learning rate for all parameters once nothing is frozen any more."""
+
 
 def batches_of(samples: int, options: TrainingOptions) -> int:
     """Return the number of batches of an epoch.
@@ -104,6 +107,8 @@ class Updates:
     def factor(self, step: int, losses: Sequence[float], total: int | None = None) -> float:
         """Return the schedule's factor of the optimizer's own rate; arguments as of `rate`.
 
+        It is a tenth of it for updates after `unfreeze_after`.
+
         Raises:
             ConfigError: the factor is no finite number of at least 0.
         """
@@ -111,12 +116,17 @@ class Updates:
         done = step - 1  # what schedules count
         factor = after_losses(self.options.whole_schedule(), losses)(done, total)
         if isinstance(factor, Real) and 0.0 <= factor < math.inf:
-            return float(factor)
+            return float(factor) * (UNFROZEN if self.is_unfrozen(step) else 1.0)
         schedule = self.options.schedule
         name = getattr(schedule, "__name__", type(schedule).__name__)
         got = f"{factor}" if isinstance(factor, Real) else type(factor).__name__
         message = f"schedule {name} gives {got} at step {done} of {total}"
         raise ConfigError(hint(message, "a finite factor >= 0 for every step, counted from 0"))
+
+    def is_unfrozen(self, step: int) -> bool:
+        """Whether an update, from 1, comes after the epoch `unfreeze_after`."""
+        after = self.options.unfreeze_after
+        return after is not None and step > after * self.per_epoch
 
     def epoch(self, epoch: int, skip: int, losses: Sequence[float]) -> Iterator[Update]:
         """Yield the updates of an epoch (from 1) after its first `skip` batches.
