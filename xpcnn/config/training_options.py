@@ -98,10 +98,11 @@ class TrainingOptions:
         the best weights; None for never.
     max_steps: updates after which training stops; None for no limit.
     max_seconds: seconds of training after which it stops, above 0; None for no limit.
-    batch_norm: of processes that train together, whose rows batch norm takes mean and variance of:
-        "sync", of all processes, as one process would; "local", of each process alone, which is
-        faster; "groups:4", of 4 neighbouring processes, a divisor of their number. The running
-        statistics are the mean over the processes. One process does the same with the first two.
+    batch_norm: if several processes train together, over whose samples batch norm takes mean and
+        variance: "sync", of all processes, as one process would; "local", of each process alone,
+        which is faster; "groups:4", of 4 neighbouring processes, a divisor of their number. The
+        running statistics are the mean over the processes. For one process, the first two are the
+        same.
 
     Raises:
         ConfigError: an option is out of range, or two contradict each other.

@@ -29,14 +29,17 @@ _FROM_ARRAYS = "Dataset.from_arrays, which works out mean and std"
 class Dataset:
     """Images with one class each, or with several labels or numbers.
 
-    images: uint8 or float32 (n, c, h, w): a NumPy array, or `Stored` images, which stay on disk and
-    are read by index, as those of a memory map do. labels: integers (n,), kept as int64; of the
-    other tasks targets (n, k), kept as float64: 0 and 1 (multi-label), or numbers (regression).
-    classes: the name of each class, label or number; task: which of these they are; mean, std: per
-    channel, in the units of the images, of the whole training part that the images come from or are
-    judged by: `subset`, `select` and `split` keep them. reading: how picture files became the
-    images, None where the images were arrays. notes: what was decided while files were read, in
-    sentences for the user.
+    images: uint8 or float32 (n, c, h, w): a NumPy array, or `Stored` images, which stay on disk
+        and are read by index, as a memory map is.
+    labels: integers (n,), kept as int64; of the other tasks targets (n, k), kept as float64: 0 and
+        1 (multi-label), or numbers (regression).
+    classes: the name of each class, label or number.
+    name: of the data set.
+    mean, std: per channel, in the units of the images, of the whole training part; `subset`,
+        `select` and `split` keep them, and the other parts have those of the training part too.
+    reading: how picture files became the images; None if they were given as arrays.
+    notes: what was decided while files were read, in sentences for the user.
+    task: "classification", "multi-label" or "regression".
     """
 
     images: Images

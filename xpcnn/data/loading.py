@@ -193,13 +193,13 @@ def load_whole(
 ) -> Dataset:
     """Return all images of a file or folder, as one data set: those of a file in its order.
 
-    It is what a model that was trained on other data is evaluated on:
+    For data on which a model that was trained on other data is evaluated:
 
         test = load_whole("mine/", reading=model.reading, classes=model.classes)
 
-    path, image_size, label_column, skip_damaged, stream, task: see `load`. reading: how the model's
-    samples were read, to read pictures of a folder the same way. classes: the names that labels
-    without names stand for, in order; "0", "1", ... by default.
+    path, image_size, label_column, skip_damaged, stream, task: see `load`.
+    reading: how the model's samples were read, to read pictures of a folder the same way.
+    classes: the names that labels without names stand for, in order; "0", "1", ... by default.
 
     Raises:
         ConfigError: an image_size or a label_column that has no use or is not there.

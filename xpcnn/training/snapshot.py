@@ -14,7 +14,9 @@ from xpcnn.types import namespace
 class Snapshot:
     """Where a run is after an update, and its network with the weights of that moment.
 
-    epoch: from 1. batch: batches done in this epoch; batches: those of a whole epoch.
+    epoch: from 1.
+    batch: batches done in this epoch.
+    batches: batches of a whole epoch.
     step: updates done in the run.
     network: valid during the call that gets the snapshot; later updates write into its arrays.
     """

@@ -88,8 +88,8 @@ class Scale:
 class Affine:
     """Turn, scale, slant and shift samples at once, which blurs them once only.
 
-    degrees, scale, shift: as in Rotate, Scale and Shift; shear: largest slant of the columns, in
-    degrees, in either direction.
+    degrees, scale, shift: as in Rotate, Scale and Shift.
+    shear: largest slant of the columns, in degrees, in either direction.
     """
 
     degrees: float = 10.0
