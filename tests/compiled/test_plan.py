@@ -73,6 +73,11 @@ def test_any_order_of_memory() -> None:
     for x in (numpy.moveaxis(last, -1, 0), images(made, 3, 6)[:, ::-1], images(made, 6, 6)[::2]):
         assert (made.scores(x) == by_layers(made, x)).all()
     assert len(plans(made)) == 1
+    x = images(made, 1, 7)
+    between = numpy.frombuffer(b"." + x.tobytes(), x.dtype, x.size, 1).reshape(x.shape)
+    for one in (x, between, x):  # where a number of C may not lie
+        assert (made.scores(one) == by_layers(made, x)).all()
+    assert len(plans(made)) == 2
 
 
 def test_results_are_not_written_again() -> None:

@@ -3,8 +3,8 @@
 A forward pass over a few images spends most of its time between the C calls: on checks, on choosing
 kernels, on tables and on making arrays. None of that depends on the numbers in the arrays. So a
 plan lets the layers run once, keeps the list of C calls with the addresses of their arrays, and
-then is that list: `run` writes x where the first call reads it, makes the calls, and returns a copy
-of what the last one wrote. The results have the same bits as those of the layers.
+then is that list: `run` says where x is, makes the calls, and returns a copy of what the last one
+wrote. The results have the same bits as those of the layers.
 
 A plan is made only where the calls are all that happens to the numbers, which is checked while
 they are recorded:
@@ -29,11 +29,9 @@ import numpy as np
 from ..layout import Array
 from ..threads import sharing_threads
 from . import winograd
-from .shared_library import Call, Prepared, listening, serves
+from .shared_library import Call, Prepared, address, listening, serves
 
-MOST_BYTES = (
-    1 << 25
-)  # of the arrays of all plans of a function: with more, Python takes little time
+MOST_BYTES = 1 << 25  # of the plans of a function: where arrays take more, Python takes little time
 MOST_PLANS = 4  # of a function
 
 Run = Callable[..., Array]
@@ -53,11 +51,12 @@ class Plan:
             NotRecordableError: C calls are not all that happens.
         """
         self.calls: list[Prepared] = []
+        self.places: list[tuple[Any, int]] = []  # arguments that point into x, and how far
         self.lock = threading.Lock()
-        memory = np.empty((*x.shape[1:], len(x)), x.dtype)  # samples last
-        self.x: Array = memory.transpose(x.ndim - 1, *range(x.ndim - 1))
+        self.memory = np.empty((*x.shape[1:], len(x)), x.dtype)  # samples last
+        self.x = np.moveaxis(self.memory, -1, 0)
         self.x[...] = x
-        self.written = [memory]  # x, and what calls have written
+        self.written = [self.memory]  # x, and what calls have written
         self.dicts = [found for tree in held if isinstance(tree, dict) for found in _dicts(tree)]
         self.values = self._values()
         self.given = [a for a in self.values if type(a) is np.ndarray]
@@ -69,7 +68,7 @@ class Plan:
             raise NotRecordableError from error
         finally:
             listening.recording = None
-        if not self._was_written(self.y):
+        if not self._was_written(self.y) or _lies_in(self.y, [self.memory]):
             raise NotRecordableError
 
     def add(self, call: Call, arguments: tuple[Any, ...]) -> None:
@@ -82,7 +81,11 @@ class Plan:
                 raise NotRecordableError
         if self.bytes > MOST_BYTES:
             raise NotRecordableError
-        self.calls.append(call.prepared(*arguments))
+        prepared = call.prepared(*arguments)
+        for held, a in zip(prepared.arguments, arguments, strict=True):
+            if type(a) is np.ndarray and _lies_in(a, [self.memory]):
+                self.places.append((held, held.value - address(self.memory)))
+        self.calls.append(prepared)
 
     def _is_known(self, x: Array) -> bool:
         return self._was_written(x) or _lies_in(x, self.given)
@@ -102,7 +105,13 @@ class Plan:
 
     def run(self, x: Array) -> Array:
         """Return the result for x."""
-        self.x[...] = x
+        given = np.moveaxis(x, 0, -1)
+        if not (given.flags.c_contiguous and given.flags.aligned):
+            self.x[...] = x
+            given = self.memory
+        start = address(given)
+        for pointer, offset in self.places:
+            pointer.value = start + offset
         for op, function, arguments in self.calls:
             if missing := function(*arguments):
                 raise MemoryError(f"{op}: {missing:,} bytes of memory could not be allocated")
