@@ -84,6 +84,16 @@ def test_many_rows_in_few_bytes(tmp_path: Path) -> None:
         index_of(path)
 
 
+def test_another_folder_may_become_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    index, _, _ = index_of(written(Path("x.parquet"), [1, 2], [0, 1]))
+    monkeypatch.chdir("/")
+    for one in (pickle.loads(pickle.dumps(index)), index):
+        assert one.file(1).content == png(2)
+
+
 def test_a_file_without_rows(tmp_path: Path) -> None:
     empty = arrow.table({"image": arrow.array([], "binary"), "label": arrow.array([], "int64")})
     parquet.write_table(empty, tmp_path / "x.parquet")

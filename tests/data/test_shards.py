@@ -127,9 +127,12 @@ def test_damaged_shards(tmp_path: Path) -> None:
         index.file(1)
 
 
-def test_a_picture_beside_its_mask(tmp_path: Path) -> None:
-    path = shard(tmp_path / "s.tar", ("a.mask.png", png(1)), *sample("a", 2, "0"))
-    assert index_of(path)[0].file(0).content == png(2)
+def test_a_picture_beside_its_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    index, _, _ = index_of(shard(Path("s.tar"), ("a.mask.png", png(1)), *sample("a", 2, "0")))
+    assert index.file(0).name == "s.tar/a.png"
+    monkeypatch.chdir("/")
+    assert index.file(0).content == png(2)
 
 
 def test_a_shard_of_any_name_is_evaluated_on(tmp_path: Path) -> None:

@@ -57,6 +57,15 @@ def test_a_stream_is_read_by_index(tmp_path: Path) -> None:
     assert images.part(numpy.asarray([3, 0]))[:][:, 0, 0, 0].tolist() == [22, 10]
 
 
+def test_another_folder_may_become_the_current_one(
+    pets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pets.parent)
+    train, _ = xpcnn.data.load(f"{pets.name}/", stream=True)
+    monkeypatch.chdir(pets)
+    assert len(train.images[:]) == 27
+
+
 def test_the_pictures_of_classes_come_in_turn() -> None:
     assert in_turn(numpy.asarray([0, 0, 0, 1, 2, 2])).tolist() == [0, 3, 4, 1, 5, 2]
 

@@ -72,6 +72,19 @@ def user_path(given: PathLike) -> Path:
     return Path(os.path.expanduser(given))
 
 
+def current_folder() -> str:
+    """Return the current folder; nothing where it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+def from_folder(path: Path, folder: str) -> Path:
+    """Return a path that was given when `folder` was the current one: itself while it still is."""
+    return path if current_folder() == folder else Path(folder, path)
+
+
 def open_regular(path: PathLike, error: type[XpcnnError] = DataError) -> BufferedReader:
     """Open a regular file to read its bytes, without ever waiting for it.
 

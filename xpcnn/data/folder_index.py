@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xpcnn.data.files import current_folder, from_folder
 from xpcnn.data.folder_tree import Files, Folder, Name
 from xpcnn.data.packed_names import PackedNames
 
@@ -19,9 +20,10 @@ class FolderIndex:
         self.root, self.labels = root, labels
         self.names = PackedNames(names)
         self.words = self.names.words
+        self._given_in = current_folder()
 
     def file(self, row: int) -> Path:
-        return self.root / self.names[row]
+        return from_folder(self.root / self.names[row], self._given_in)
 
 
 def index_of(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xpcnn.data.files import open_regular
+from xpcnn.data.files import current_folder, from_folder, open_regular
 from xpcnn.data.npy_header import array_header
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Stored
@@ -50,6 +50,7 @@ class Shards:
         self._files = [(shard_path(folder, part, number), size) for number, size in sizes]
         self._starts = [_checked(path, (size, *sample), dtype) for path, size in self._files]
         self._mapped: dict[int, np.ndarray] = {}
+        self._given_in = current_folder()
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Return the images of the numbers `rows`, as a new array."""
@@ -69,6 +70,7 @@ class Shards:
         shard = self._mapped.get(number)
         if shard is None:
             path, size = self._files[number]
+            path = from_folder(path, self._given_in)
             shape = (size, *self.sample)
             shard = np.asarray(np.memmap(path, self.dtype, "r", self._starts[number], shape))
             if len(self._mapped) >= _MOST_MAPPED:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from xpcnn.data.files import open_regular
+from xpcnn.data.files import current_folder, from_folder, open_regular
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.named_parts import files_in, parts_by_name
 from xpcnn.data.packed_names import PackedNames
@@ -36,26 +36,35 @@ class ParquetIndex:
     """The pictures in Parquet files; see `stream.Index`.
 
     columns: of the bytes of pictures, one for each file, such as image.bytes. groups: of each row,
-    the file and the group in it and the place in the group, int64 (n, 3).
+    the file and the group in it and the place in the group, int64 (n, 3). given_in: the
+    folder from which the paths lead.
     """
 
     def __init__(
-        self, paths: Sequence[Path], columns: Sequence[str], groups: np.ndarray, labels: np.ndarray
+        self,
+        paths: Sequence[Path],
+        columns: Sequence[str],
+        groups: np.ndarray,
+        labels: np.ndarray,
+        given_in: str | None = None,
     ) -> None:
         self.paths, self.columns, self.groups, self.labels = paths, columns, groups, labels
         self.words = PackedNames(f"{paths[f].name}/{g}/{i}" for f, g, i in groups.tolist()).words
+        self._given_in = current_folder() if given_in is None else given_in
         self._kept: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles do without the groups in memory and their lock."""
-        return ParquetIndex, (self.paths, self.columns, self.groups, self.labels)
+        own = self.paths, self.columns, self.groups, self.labels, self._given_in
+        return ParquetIndex, own
 
     def file(self, row: int) -> InMemory:
         file, group, place = self.groups[row].tolist()
         with self._lock:  # the threads that wait are likely to want the same group
             if (file, group) not in self._kept:
-                self._kept[file, group] = _group(self.paths[file], group, self.columns[file])
+                path = from_folder(self.paths[file], self._given_in)
+                self._kept[file, group] = _group(path, group, self.columns[file])
                 if len(self._kept) > _GROUPS:
                     self._kept.popitem(last=False)
             pictures = self._kept[file, group]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xpcnn.data.files import open_regular, shown
+from xpcnn.data.files import current_folder, from_folder, open_regular, shown
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.labels import MOST_CLASSES, relabelled
 from xpcnn.data.named_parts import files_in, parts_by_name
@@ -64,9 +64,11 @@ class ShardIndex:
         self.paths, self.shard, self.start, self.size = paths, shard, start, size
         self.labels, self.names = labels, PackedNames(names)
         self.words = self.names.words
+        self._given_in = current_folder()
 
     def file(self, row: int) -> InMemory:
-        path, size = self.paths[self.shard[row]], int(self.size[row])
+        path = from_folder(self.paths[self.shard[row]], self._given_in)
+        size = int(self.size[row])
         name = shown(path.parent / self.names[row])
         with open_regular(path) as file:
             content = _read(file, int(self.start[row]), size)
