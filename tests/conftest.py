@@ -1,7 +1,8 @@
 """The fixture `lib`: one test on every array library. The option `--no-kernels`: all on references;
 `--lib NAME`: only the tests of one library; `-n auto`: on all cores.
 
-A library that cannot be used here skips the test by its name, with the reason.
+A library that cannot be used here skips the first test of a file by its name, with the reason; the
+others are left out.
 """
 
 import os
