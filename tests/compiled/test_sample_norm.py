@@ -11,8 +11,8 @@ from tests.lib import Host
 from tests.rounding import chains_of, exact
 from xpcnn import ops
 
-CHAIN = 4 * 64 + 7 + 64
-"""Additions in float32 one after another: 64 rows of 4 vectors, the lanes of a vector, and the sums
+CHAIN = 8 * 64 + 7 + 64
+"""Additions in float32 one after another: 64 rows of 8 vectors, the lanes of a vector, and the sums
 of so many rows; see sample_norm.c."""
 
 
@@ -50,7 +50,7 @@ def check(op: str, x: Host, gamma: Host | None, beta: Host | None, **options: An
             assert_within(mine, want, name)
 
 
-@pytest.mark.parametrize("n", [*BATCHES, 33])
+@pytest.mark.parametrize("n", [*BATCHES, 33, 128])
 def test_images(n: int) -> None:
     rng = numpy.random.default_rng(n)
     x = rng.standard_normal((n, 6, 9, 8), "float32")

@@ -13,7 +13,7 @@ from .shared_library import Call, serves
 
 SAMPLE_NORM = Call("sample_norm", "pppooo f lllll ll")
 SAMPLE_NORM_GRADIENT = Call("sample_norm_gradient", "pppppoo lllll ll")
-COLUMNS = 32  # that are normalised at once
+COLUMNS = 64  # that are normalised at once
 
 
 def layer_norm(
