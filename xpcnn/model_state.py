@@ -1,4 +1,4 @@
-"""What a model consists of: a network and facts about it; its weights by hand, and copies."""
+"""The state of a model: its network and facts about it; weights read and set; copies."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence

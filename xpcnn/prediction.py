@@ -1,4 +1,4 @@
-"""What a model makes of raw samples: classes, probabilities and scores, and how good they are."""
+"""Predictions of a model for raw samples: classes, probabilities, scores; and evaluation."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a benchmark times: our training steps and forward passes of a preset."""
+"""Our side of a benchmark: training steps and forward passes of a preset, timed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager

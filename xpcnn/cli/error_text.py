@@ -1,4 +1,4 @@
-"""What the library says of options, in the words of the command line: `--lr 0.1` for `lr=0.1`."""
+"""Errors of the library in the words of the command line: `--lr 0.1` for `lr=0.1`."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""From names on the command line to a network or a saved model."""
+"""Opens the network or the saved model that is named on the command line."""
 
 import os
 from pathlib import Path

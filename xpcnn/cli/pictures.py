@@ -1,4 +1,4 @@
-"""What a model sees in picture files, given by name or as the folders they are in."""
+"""Predictions for picture files, given by name or by the folders they are in."""
 
 import os
 from collections.abc import Iterator, Sequence

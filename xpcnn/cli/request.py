@@ -1,4 +1,4 @@
-"""What a run is asked to be: a flag overrides its variable, and a variable overrides the file.
+"""The request for a run: a flag overrides its variable, and a variable overrides the file.
 
 The keys are the long flags, and what only tables can say: layers, loss and training. Rejects
 unknown keys and values of the wrong type; `settings` merges the request with the preset.

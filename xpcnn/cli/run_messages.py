@@ -1,4 +1,4 @@
-"""What a run tells a person before it starts and after it has ended."""
+"""Messages of a run: what it prints before it starts and after it has ended."""
 
 import shlex
 from pathlib import Path

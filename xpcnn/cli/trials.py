@@ -1,4 +1,4 @@
-"""What can be tried before a training run, each in place of it. Writes nothing."""
+"""`--dry-run`, `--find-lr`, `--overfit-one-batch`: each in place of a run. Writes nothing."""
 
 from dataclasses import asdict
 from typing import Any

@@ -1,4 +1,4 @@
-"""How to train: everything but the data and the model, checked when it is made."""
+"""TrainingOptions: how to train. Everything but the data and the model, checked when made."""
 
 import re
 from collections.abc import Callable, Mapping

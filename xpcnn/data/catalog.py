@@ -1,4 +1,4 @@
-"""What is known of each public data set: class names, files, and where they can be had.
+"""The public data sets: class names, files, and where to download them.
 
 SHA-256 sums are of the unpacked content where that is known, for a mirror may have packed it anew,
 and else of the published file (the sums that TensorFlow Datasets keeps, too). A mirror is only a

@@ -1,4 +1,4 @@
-"""Where something is drawn on a page: the box around what stands out from the ground."""
+"""The box around a drawing on a page: around what stands out from the background."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""From a generator of batches to a data set in memory.
+"""`from_batches`: a data set in memory from a generator of batches.
 
 Rejects batches that differ in shape or dtype. A generator that never ends is to be cut by its
 owner: `from_batches(itertools.islice(generator, 100))`.

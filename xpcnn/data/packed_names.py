@@ -1,4 +1,4 @@
-"""Many names in little memory: 8 bytes a name beside its text, where a list of texts takes 60."""
+"""A list of names in little memory: 8 bytes a name beside its text; a list of str takes 60."""
 
 from array import array
 from collections.abc import Iterable

@@ -1,5 +1,6 @@
-"""What is likely wrong with data, in plain words, before the first step: on the host, so the same
-on every backend.
+"""Warnings of likely mistakes in data, in plain words, before the first step.
+
+Computed on the host, so the same on every backend.
 
 What is certainly wrong (labels out of range or one-hot, other dtypes, NaN, channels-last images) is
 an error as soon as a `Dataset` is made. Rejects nothing and changes nothing.

@@ -1,4 +1,4 @@
-"""What figures are drawn on, and how a figure becomes SVG for a page."""
+"""The style of figures, and how a figure becomes SVG for a page, or a file."""
 
 import re
 import warnings

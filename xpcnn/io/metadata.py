@@ -1,4 +1,4 @@
-"""What is wrong with the metadata of a file, as an error that names the file."""
+"""Errors about the metadata of a file, which name the file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What depends on the classes of the data: weights of classes, and the number of outputs."""
+"""The classes of the data and a loss: weights of classes, and the number of outputs."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""One sample on its way through a network, layer by layer, and the gradient on its way back."""
+"""The page of one sample: forward through a network, layer by layer, and the gradient back."""
 
 from collections.abc import Sequence
 from typing import Any

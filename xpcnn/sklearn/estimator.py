@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: parameters, networks by name, and training."""
+"""Shared by the classifier and the regressor: parameters, networks by name, training."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace

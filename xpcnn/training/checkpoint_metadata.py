@@ -1,4 +1,4 @@
-"""What a checkpoint holds beside arrays: which run it belongs to, how far that has come."""
+"""The metadata of a checkpoint: which run it belongs to, and how far that run has come."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

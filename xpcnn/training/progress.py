@@ -1,4 +1,4 @@
-"""What training has come to: the arrays that steps change, and where in the run they belong."""
+"""The progress of training: the arrays that steps change, and their place in the run."""
 
 from typing import NamedTuple, TypeAlias
 

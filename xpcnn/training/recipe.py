@@ -1,4 +1,4 @@
-"""What every training step of a run has in common: what is trained, and how."""
+"""The recipe of a run, the same for every step: what is trained, and how."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias

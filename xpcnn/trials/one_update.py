@@ -1,4 +1,4 @@
-"""What a training will cost, from one update and the validation of one batch."""
+"""The cost of a training, estimated from one update and the validation of one batch."""
 
 import time
 from collections.abc import Mapping

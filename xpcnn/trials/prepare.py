@@ -1,4 +1,4 @@
-"""What the trials share: a copy of the network of a model, and samples on its device.
+"""Shared by the trials: a copy of the network of a model, and samples on its device.
 
 No trial changes the model.
 """

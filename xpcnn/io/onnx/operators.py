@@ -1,4 +1,4 @@
-"""What each ONNX operator is as layers: a table of rules by name.
+"""The table from ONNX operators to layers: a rule for each, by name.
 
 A rule takes the call of a node and returns what comes of it. It raises `Refused` with the reason
 where a node cannot become layers.

@@ -1,4 +1,4 @@
-"""What a graph of ONNX is turned into on its way to layers: chains of parts.
+"""The form between an ONNX graph and layers: chains of parts.
 
 A part is a layer with its arrays, branches that meet, or one of the stopgaps below, which have no
 layer of their own: `rewriting` makes them part of their neighbours. `node` is the name of the node
