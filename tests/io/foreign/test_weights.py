@@ -23,6 +23,8 @@ PRESETS = {
     "resnet18-cifar": "resnet18",
     "resnet34": "resnet34",
     "resnet50": "resnet50",
+    "vgg11": "vgg11",
+    "vgg13-bn": "vgg13_bn",
     "vgg16": "vgg16",
     "mobilenet-v2": "mobilenet_v2",
     "efficientnet-lite0": "efficientnet_lite0",
