@@ -27,8 +27,10 @@ SMALL = [Conv2D(3, 3), ReLU(), MaxPool2D(2), Conv2D(4, 2, stride=2), Flatten(), 
 
 
 @pytest.fixture(autouse=True)
-def _compiler() -> None:
+def _kernels(request: pytest.FixtureRequest) -> None:
     require_compiler()
+    if request.config.getoption("--no-kernels"):
+        pytest.skip("kernels: turned off by --no-kernels")
 
 
 def network(layers: Any, shape: Shape = (2, 9, 9)) -> Network:
