@@ -389,3 +389,16 @@ def test_checkpoints_of_before_samples_were_counted_are_compared_by_hash(tmp_pat
     with pytest.raises(ConfigError, match=r"data changed \(5 samples now, unknown then\)"):
         trained(validation=digits(5), checkpoints=checkpoints, resume=True)
     assert trained(checkpoints=checkpoints, resume=True)[0] == straight()[0]
+
+
+def test_another_folder_may_become_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Moves(Callback):
+        def on_step(self, step: int) -> None:
+            monkeypatch.chdir("/")
+
+    monkeypatch.chdir(tmp_path)
+    _, history = trained(checkpoints=Checkpoints("run", every_steps=1), callbacks=[Moves()])
+    assert history.notes == []
+    assert (tmp_path / "run" / f"step-{UPDATES:09}.safetensors").exists()

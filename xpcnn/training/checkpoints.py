@@ -18,11 +18,11 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xpcnn.data.files import as_path, shown
+from xpcnn.data.files import as_path, current_folder, from_folder, shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import atomic, tensor_file
 from xpcnn.io.lock import locked
@@ -59,6 +59,7 @@ class Checkpoints:
     every_steps: int | None = None
     every_seconds: float | None = 60.0
     keep: int = 2
+    _given_in: str = field(default_factory=current_folder, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         as_path(self.folder, "Checkpoints: folder")
@@ -68,9 +69,14 @@ class Checkpoints:
         if self.every_seconds is not None:
             check(self, every_seconds=POSITIVE)
 
+    @property
+    def place(self) -> Path:
+        """The folder, also when the current folder has become another one."""
+        return from_folder(Path(self.folder), self._given_in)
+
     def files(self) -> list[Path]:
         """Return the checkpoints, the newest first."""
-        folder = Path(self.folder)
+        folder = self.place
         found = [
             path for path in folder.glob("step-*") if _NAME.fullmatch(path.name) and path.is_file()
         ]
@@ -84,7 +90,7 @@ class Checkpoints:
             CheckpointError: the folder cannot be made.
             ConfigError: another process works on it.
         """
-        folder = Path(self.folder)
+        folder = self.place
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:  # ValueError: an impossible path
@@ -95,7 +101,7 @@ class Checkpoints:
 
     def clean(self) -> None:
         """Remove the incomplete files of a killed run; the caller holds the lock."""
-        folder = Path(self.folder)
+        folder = self.place
         for path in folder.glob(f".*.safetensors.*{atomic.SUFFIX}"):
             if _HALF.fullmatch(path.name):
                 with contextlib.suppress(OSError):
@@ -107,7 +113,7 @@ class Checkpoints:
         Raises:
             CheckpointError: the file cannot be written; older checkpoints are untouched.
         """
-        path = Path(self.folder) / f"step-{step:09}.safetensors"
+        path = self.place / f"step-{step:09}.safetensors"
         tensor_file.write(path, tensors, metadata)
         others = [other for other in self.files() if other != path]
         for old in others[self.keep - 1 :]:

@@ -5,7 +5,6 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import CheckpointError, XpcnnError, hint
@@ -83,7 +82,7 @@ class Saver:
             }
             before = before._replace(state=state)
         try:
-            path = Path(self.checkpoints.folder) / NOT_FINITE
+            path = self.checkpoints.place / NOT_FINITE
             keep(path, self.network, options, self.seed, before, update)
         except XpcnnError as error:
             problem = str(error).partition("\nTry: ")[0]
