@@ -150,6 +150,9 @@ def test_what_the_command_prints_without_pytorch() -> None:
     head, line = ran.stdout.splitlines()
     assert head.split()[:5] == ["model", "batch", "mode", "ms", "img/s"]
     assert line.split()[:3] == ["xor", "64", "train"]
+    ran = CliRunner().invoke(command, ["--large", "--model", "xor", "--json", "--quiet"])
+    cases = [(r["batch"], r["mode"]) for r in json.loads(ran.output)["results"]]
+    assert cases == [(16, "train"), (16, "inference"), (32, "train"), (32, "inference")]
 
 
 @pytest.mark.usefixtures("no_torch")
@@ -158,6 +161,7 @@ def test_what_the_command_prints_without_pytorch() -> None:
     [
         (["--compile"], 2, "--compile: PyTorch is not installed. Try: pip install torch"),
         (["--growth", "--quick"], 2, "--growth takes no --quick, --model or --compile. Try:"),
+        (["--large", "--quick"], 2, "--large takes no --quick or --growth. Try: --large alone"),
         (["--model", "xor,smal"], 1, "unknown model 'smal'\nTry: 'small'"),
     ],
 )

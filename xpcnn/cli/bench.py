@@ -13,10 +13,16 @@ from xpcnn.text_table import Table
 SEVEN = ("kaggle", "two-conv", "sigmoid-binary", "tiny", "small", "medium", "large")
 MODELS = (*SEVEN, "large-bn", "lenet5", "resnet20")
 BATCHES = (64, 256)
+LARGE, LARGE_BATCHES = ("resnet18", "resnet50", "mobilenet-v2", "efficientnet-lite0"), (16, 32)
 
 
 @click.command("bench")
 @option("--quick", is_flag=True, text="Seven presets at batch 64, training; about a minute.")
+@option(
+    "--large",
+    is_flag=True,
+    text="Four presets for images of 224 x 224 at batch 16 and 32; takes long.",
+)
 @option(
     "--model", metavar="NAME,...", text="Presets or .toml files to time; by default ten presets."
 )
@@ -40,6 +46,7 @@ BATCHES = (64, 256)
 def command(
     ctx: click.Context,
     quick: bool,
+    large: bool,
     model: str | None,
     compiled: bool,
     growth: bool,
@@ -62,6 +69,8 @@ def command(
     """
     if growth and (quick or model or compiled):
         ctx.fail("--growth takes no --quick, --model or --compile. Try: --growth alone")
+    if large and (quick or growth):
+        ctx.fail("--large takes no --quick or --growth. Try: --large alone, or with --model")
     if communication:
         _sums(engine, as_json)
         return
@@ -83,7 +92,7 @@ def command(
         found = grown.measure()
         answer(to_json(found) if as_json else "\n".join(grown.page(found)))
         return
-    names = listed(model) if model else SEVEN if quick else MODELS
+    names = listed(model) if model else SEVEN if quick else LARGE if large else MODELS
     for name in names:
         preset(name)  # rejects an unknown name before anything is timed
     missing = backend.problem("torch")
@@ -95,11 +104,13 @@ def command(
         say(f"timed without PyTorch's side: {facts['torch_failed']}", quiet)
     peer = None if missing else pytorch_peer(compiled)
     batches, modes = ((64,), MODES[:1]) if quick else (BATCHES, MODES)
-    with closing(Bench(QUICK if quick else FULL, peer)) as bench:
+    if large:
+        batches = LARGE_BATCHES
+    with closing(Bench(QUICK if quick or large else FULL, peer)) as bench:
         for case in (Case(*values) for values in product(names, batches, modes)):
             facts["results"].append(bench.compare(case))
             say(f"{case.model}, batch {case.batch}, {case.mode}: done", quiet)
-    if not quick:
+    if not (quick or large):
         facts["start_seconds"] = start_times(peer)
     answer(to_json(facts) if as_json else "\n".join(lines(facts)))
 
