@@ -4,6 +4,7 @@ from typing import Any
 from unittest import mock
 
 import numpy
+import pytest
 
 from tests.compiled.support import compiled, cut, library, pointwise, require_compiler, whole
 from tests.lib import Host
@@ -92,8 +93,10 @@ def back(op: str, *arrays: object, **options: object) -> None:
     pullback(first.copy())  # in another order of memory
 
 
-def test_every_function_is_called() -> None:
+def test_every_function_is_called(request: pytest.FixtureRequest) -> None:
     """So `python -m tests.sanitizers` watches all of them."""
     require_compiler()
+    if request.config.getoption("--no-kernels"):
+        pytest.skip("kernels: turned off by --no-kernels")
     about = {"runs_here", "instruction_set", "compiled_by"}
     assert calls() == set(library.build.functions()) - about
