@@ -217,3 +217,20 @@ def test_errors_together() -> None:
 
 def root_mean_square(x: Host) -> float:
     return float((x**2).mean() ** 0.5)
+
+
+def test_errors_beside_the_direct_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root mean squares on these numbers: measured, so that a loss of digits within the derived
+    bounds is seen. `python -m tests.winograd` prints more shapes."""
+    rng = numpy.random.default_rng(0)
+    arrays = [drawn(rng, 32, 32, 12, 12), drawn(rng, 32, 32, 3, 3)]
+    errors = {}
+    for switch in ("on", "off"):
+        monkeypatch.setenv("XPCNN_WINOGRAD", switch)
+        y, pullback = compiled.KERNELS["conv2d"](*arrays, None, padding=1)
+        dy = drawn(numpy.random.default_rng(1), *y.shape)
+        wide = in_float64("conv2d", arrays, dy, padding=1)
+        got = [y, *pullback(dy)[:2]]
+        errors[switch] = [root_mean_square(a - b) for a, b in zip(got, wide, strict=False)]
+    for own, direct, factor in zip(errors["on"], errors["off"], (2.75, 2.75, 4.0), strict=True):
+        assert direct < own <= factor * direct
