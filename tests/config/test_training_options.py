@@ -132,7 +132,8 @@ def test_unknown_names(name: str, near: str) -> None:
     message, advice = str(caught.value).split("\nTry: ")
     assert message == f"there is no training option {name!r}"
     assert advice.startswith(near if near.startswith("one of") else repr(near))
-    assert advice.rstrip(")").endswith("patience, schedule, swa, unfreeze_after, validate_every, warmup")
+    last = "patience, schedule, swa, unfreeze_after, validate_every, warmup"
+    assert advice.rstrip(")").endswith(last)
 
 
 @pytest.mark.parametrize(

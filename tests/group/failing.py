@@ -41,11 +41,11 @@ def failing(how: str, rank: int, update: int) -> Any:
     def training_step(*arguments: Any) -> Any:
         nonlocal done
         done += 1
-        if done == update and opened_group().rank == rank:
-            fail(how)
         after = step(*arguments)
-        if how == "drift" and done == update and opened_group().rank == rank:
-            after.params["layers.0"]["weight"][...] += 1e-7
+        if done == update and opened_group().rank == rank:
+            fail(how)  # after its sum, which waits until process 0 has saved the update before
+            if how == "drift":
+                after.params["layers.0"]["weight"][...] += 1e-7
         time.sleep(0.01)  # a run that lasts
         return after
 
