@@ -76,9 +76,11 @@ class Backend:
         of its own, and in which the device of the backend is the current one.
     warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
         people about what takes time and what is slower than it could be.
-    replay(): make a function replay(run, x, *held) that returns run(x, *held). The library may
-        record what the arrays go through in one call, and do that alone in later ones. run: a pure
-        function of the array x, of arrays in nested dictionaries, and of things that never change.
+    replay(may_record): make a function replay(run, x, *held) that returns run(x, *held). The
+        library may record what the arrays go through in one call, and do that alone in later ones.
+        run: a pure function of the array x, of arrays in nested dictionaries, and of things that
+        never change. may_record(*held): whether it does the same whatever numbers are in the
+        arrays; if not, each call is made.
     library, opened_with: arguments of the constructor: an `ArrayLibrary`, and the device as the
         user named it, or None.
     """
@@ -99,7 +101,8 @@ class Backend:
         self.session: Callable[[], AbstractContextManager[None]]
         self.session = getattr(library, "session", nullcontext)
         self.warm_up: Callable[[], Iterable[str]] = getattr(library, "warm_up", tuple)
-        self.replay: Callable[[], Callable[..., Array]] = getattr(library, "replay", lambda: _plain)
+        self.replay: Callable[[Callable[..., bool]], Callable[..., Array]]
+        self.replay = getattr(library, "replay", lambda may_record: _plain)
         self._uniform = getattr(library, "uniform", None)
 
     def uniform(self, key: int, step: int | Array, shape: Shape, first: int = 0) -> Array:

@@ -13,6 +13,7 @@ from xpcnn.data.stored import Images, Stored
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, Sequential, Softmax
+from xpcnn.layers.rebuilding import is_of_xpcnn
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, balanced, check_weights, with_weights
 from xpcnn.model_arguments import as_input_shape, as_loss, check_dtype
 from xpcnn.samples import Samples, StoredSamples
@@ -77,7 +78,7 @@ class Network:
         check_weights(self.loss, self.output_shape[0])
         self.params: Params = self._to_device(params)
         self.buffers: Params = self._to_device(buffers)
-        self._replay = self.backend.replay()
+        self._replay = self.backend.replay(_may_record)
 
     def adapt(self, train: Dataset) -> None:
         """Take from training data what is not set yet: mean, deviation, "balanced" loss weights;
@@ -124,7 +125,7 @@ class Network:
         """Return a copy of the network on another backend."""
         moved = copy.copy(self)
         moved.backend = backend if isinstance(backend, Backend) else load_backend(backend, device)
-        moved._replay = moved.backend.replay()
+        moved._replay = moved.backend.replay(_may_record)
         moved.params = moved._to_device(self.host_arrays(self.params))
         moved.buffers = moved._to_device(self.host_arrays(self.buffers))
         return moved
@@ -152,6 +153,14 @@ class Network:
 
 def _inference(x: Array, layers: Layer, params: Params, buffers: Params) -> Array:
     return layers.forward(params, buffers, x, Context())[0]
+
+
+def _may_record(layers: Layer, params: Params, buffers: Params) -> bool:
+    """Whether a forward pass does the same whatever numbers the arrays hold.
+
+    A layer of the user's own may read a number of an array and decide by it.
+    """
+    return is_of_xpcnn(layers)
 
 
 class HasNetwork(Protocol):

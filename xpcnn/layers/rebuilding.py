@@ -7,6 +7,7 @@ from typing import Any
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer
 from xpcnn.layers.dropout import Dropout
+from xpcnn.layers.own_activation import Activation
 from xpcnn.types import Array, LayerPullback, Params, Shape
 
 
@@ -40,6 +41,16 @@ def inner_layers(layer: Layer) -> dict[str, Any]:
         return {}
     held: dict[str, Any] = {field.name: getattr(layer, field.name) for field in fields(layer)}
     return {name: value for name, value in held.items() if _holds_layers(value)}
+
+
+def is_of_xpcnn(layer: Layer) -> bool:
+    """Whether a layer and all layers in it are classes of `xpcnn.layers`, without own functions."""
+    inner = [x if isinstance(x, tuple) else (x,) for x in inner_layers(layer).values()]
+    return (
+        type(layer).__module__.startswith("xpcnn.layers.")
+        and not isinstance(layer, Activation)
+        and all(is_of_xpcnn(item) for items in inner for item in items)
+    )
 
 
 def _holds_layers(value: Any) -> bool:

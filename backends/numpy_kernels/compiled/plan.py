@@ -14,6 +14,9 @@ they are recorded:
 - what a call has written is read-only from then on: NumPy code that writes into it ends the
   recording too.
 
+What cannot be seen is code that reads a number and decides by it. So only networks whose layers are
+all of xpcnn are recorded: `may_record`.
+
 Held arrays are read where they are, so a change of their numbers is seen. If one is replaced by
 another, as after a step of training, the plan is made anew.
 """
@@ -122,9 +125,11 @@ class Replay:
     """Calls a function by plans: replay(run, x, *held) returns run(x, *held).
 
     run: computes an array of x, of arrays in nested dictionaries and of things that never change.
+    may_record: may_record(*held) says whether run does the same whatever numbers are in the arrays.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, may_record: Callable[..., bool]) -> None:
+        self.may_record = may_record
         self.plans: dict[Any, Plan | None] = {}
 
     def __call__(self, run: Run, x: Any, *held: Any) -> Array:
@@ -144,8 +149,9 @@ class Replay:
 
     def _made(self, key: Any, run: Run, x: Array, held: tuple[Any, ...]) -> Plan | None:
         plan: Plan | None = None
-        with suppress(NotRecordableError, BufferError):
-            plan = Plan(run, x, held)
+        if self.may_record(*held):
+            with suppress(NotRecordableError, BufferError):
+                plan = Plan(run, x, held)
         kept = {k: p for k, p in self.plans.items() if k != key and (not p or p.is_valid(held))}
         kept[key] = plan
         while len(kept) > MOST_PLANS or sum(p.bytes for p in kept.values() if p) > MOST_BYTES:
@@ -154,7 +160,7 @@ class Replay:
         return plan
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Replay":
-        return Replay()
+        return Replay(self.may_record)
 
 
 def _dicts(tree: dict[str, Any]) -> list[dict[str, Any]]:
