@@ -37,6 +37,13 @@ def files() -> None:
             csv.writer(file).writerows(table)
 
 
+def drawn(cli: Cli) -> set[str]:
+    """Return the names of the figures that a report of the run writes."""
+    reported = cli("report", "run", "--figures", "figures")
+    assert reported.code == 0, reported.err
+    return {path.name for path in Path("figures").iterdir()}
+
+
 @pytest.mark.usefixtures("files")
 def test_several_labels_of_pictures(cli: Cli) -> None:
     train = ("train", "--dataset", "what.csv", "--label-column", "red,left", "--model", "digits")
@@ -63,6 +70,8 @@ def test_several_labels_of_pictures(cli: Cli) -> None:
     ]
     assert "multi-label" in cli("demo", "run", "--port", "0").err
     assert "finds which of 2 labels are there" in cli("card", "run").out
+    assert drawn(cli) == {"curves.svg", "overview.svg"}
+    assert "accuracy over epochs" in Path("run/report.html").read_text()
     assert cli("resume", "run").err.startswith("run is finished: test accuracy ")
 
 
@@ -80,6 +89,10 @@ def test_numbers_of_pixels(cli: Cli) -> None:
     assert "  true value " in line
     assert cli("evaluate", "run").out.startswith("test loss ")
     assert "estimates 1 numbers" in cli("card", "run").out
+    assert drawn(cli) == {"curves.svg", "overview.svg"}
+    page = Path("run/report.html").read_text()
+    assert "mae over epochs" in page
+    assert "accuracy over epochs" not in page
     assert "the model estimates numbers" in cli("explain", "run", "--row", "0").err
     assert cli("train", *data, "--overfit-one-batch").code == 0
     assert cli("train", "--config", "run/config.toml", "--out", "again", "--quiet").code == 0

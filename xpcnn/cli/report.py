@@ -26,7 +26,8 @@ from xpcnn.cli.options import data_options, json_option, library_options, option
     metavar="FOLDER",
     text="Also write the figures of runs as files: overview (curves and predictions), curves, "
     "confusion, calibration, worst. The overview shows the samples of --rows, or by default the "
-    "first of each class and the first that is predicted wrongly.",
+    "first of each class and the first that is predicted wrongly. Where the targets are not "
+    "classes: curves, and an overview without samples.",
 )
 @option(
     "--figure-format",

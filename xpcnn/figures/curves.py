@@ -47,9 +47,21 @@ def training_curves(runs: Mapping[str, Figures]) -> Canvas:
 
 
 def curves_of(runs: Mapping[str, Figures]) -> Mapping[str, Sequence[str]]:
-    """Return what can be drawn of some trainings: `CURVES`, and each metric of any."""
+    """Return what can be drawn of some trainings: `CURVES`, and each metric of any.
+
+    Without the accuracy where no epoch has one, as in regression.
+    """
+    known = {
+        name: keys
+        for name, keys in CURVES.items()
+        if any(_has_figures(run, keys) for run in runs.values())
+    }
     metrics = dict.fromkeys(key for run in runs.values() for key in run.metrics)
-    return {**CURVES, **{key.removeprefix("val_").replace("_", " "): (key,) for key in metrics}}
+    return {**known, **{key.removeprefix("val_").replace("_", " "): (key,) for key in metrics}}
+
+
+def _has_figures(run: Figures, keys: Sequence[str]) -> bool:
+    return not run["epoch"] or any(y is not None for key in keys for y in run[key])
 
 
 def training_curve(runs: Mapping[str, Figures], name: str) -> Canvas:

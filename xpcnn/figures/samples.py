@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
 
 from xpcnn.figures.canvas import GREY, RED, Canvas, blank, plain, style
-from xpcnn.figures.curves import Figures, draw_curve
+from xpcnn.figures.curves import Figures, curves_of, draw_curve
 
 _IN_A_ROW = 5
 _FONT = 17  # points; legible on a phone
@@ -29,11 +30,11 @@ def overview(run: Figures, samples: Sequence[Sample]) -> Canvas:
     with style(), rc_context({"font.size": _FONT, "axes.grid": False}):
         if not samples:
             figure = blank(9, 3)
-            _draw_curves(figure.subplots(1, 2), run)
+            _draw_curves(figure, run)
             return figure
         figure = blank(9, 4)
         curves, row = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.9, 1))[:, 0]
-        _draw_curves(curves.subplots(1, 2), run)
+        _draw_curves(curves, run)
         _draw_samples(row.subplots(1, len(samples), squeeze=False)[0], samples, 9 / len(samples))
     return figure
 
@@ -48,15 +49,17 @@ def sample_sheet(samples: Sequence[Sample]) -> Canvas:
     return figure
 
 
-def _draw_curves(places: Sequence[Axes], run: Figures) -> None:
-    """Draw the curves of training and validation; the loss on a logarithmic axis, if above 0."""
-    for axes, name in zip(places, ("loss", "accuracy"), strict=True):
+def _draw_curves(figure: FigureBase, run: Figures) -> None:
+    """Draw loss and accuracy, if there is one; the loss on a logarithmic axis, if above 0."""
+    names = [name for name in ("loss", "accuracy") if name in curves_of({"": run})]
+    places = figure.subplots(1, len(names), squeeze=False)[0]
+    for axes, name in zip(places, names, strict=True):
         draw_curve(axes, {"": run}, name)
         axes.set(ylabel="", title=name)
     loss = places[0]
     if 0.0 < loss.dataLim.ymin < math.inf:
         loss.set_yscale("log")
-    if legend := loss.get_legend():
+    if len(names) > 1 and (legend := loss.get_legend()):
         legend.remove()  # that of the accuracy says the same
 
 

@@ -49,7 +49,7 @@ def figures_of(
 
     "curves": of all runs. Of the first run: "overview", its loss and accuracy, and a sample of each
     class with one that is predicted wrongly; "confusion", "calibration"; "worst", the samples of
-    the lowest probability.
+    the lowest probability. Of tasks without classes, "curves" and "overview" without samples.
 
     Args:
         runs: at least one.
@@ -58,7 +58,7 @@ def figures_of(
     """
     first = runs[0]
     figures = {"curves": training_curves({run.name: run for run in runs})}
-    if data is None:
+    if data is None or data.task != "classification":
         return {"overview": overview(first, []), **figures}
     data = first.model.checked(data)
     report = classification_report(first.model, data)
