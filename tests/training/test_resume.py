@@ -391,6 +391,17 @@ def test_checkpoints_of_before_samples_were_counted_are_compared_by_hash(tmp_pat
     assert trained(checkpoints=checkpoints, resume=True)[0] == straight()[0]
 
 
+def test_checkpoints_of_before_an_option_are_of_its_default(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    changes: dict[str, Any] = {"unfreeze_after": None, "ema": None, "checkpoints": checkpoints}
+    expected, _ = trained(**changes, epochs=2)
+    for path in checkpoints.files():
+        forge(path, lambda table: (table["run"].pop("unfreeze_after"), table["run"].pop("swa")))
+    with pytest.raises(ConfigError, match="swa is 1, and was None"):
+        trained(**changes | {"swa": 1}, epochs=2, resume=True)
+    assert trained(**changes, epochs=2, resume=True)[0] == expected
+
+
 def test_another_folder_may_become_the_current_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from xpcnn.config.values import read_fields
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io.tensor_file import Tensors
 from xpcnn.training.history import Epoch, History, Validation
-from xpcnn.training.run_identity import changed_data
+from xpcnn.training.run_identity import changed_data, with_defaults
 
 _MOST_DIGITS = 18
 
@@ -99,9 +99,10 @@ def check_run(now: Mapping[str, str], then: Any) -> None:
         ConfigError: it is another one; says in what.
     """
     then = then if isinstance(then, dict) else {}
+    before = with_defaults(then)
     for name in sorted({*now, *then} - {*_MAY_CHANGE}):
-        if now.get(name) != then.get(name):
-            what = f"{name} is {now.get(name)}, and was {then.get(name)}"
+        if now.get(name) != before.get(name):
+            what = f"{name} is {now.get(name)}, and was {before.get(name)}"
             if name == "data":
                 what = changed_data(now, then)
             message = f"the checkpoint belongs to another run: {what}"

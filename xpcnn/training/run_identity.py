@@ -37,6 +37,12 @@ def identity_of(
     }
 
 
+def with_defaults(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run is, with the default of each option that its version did not have."""
+    options = {name: _shown(value) for name, value in vars(TrainingOptions()).items()}
+    return {**{name: x for name, x in options.items() if name not in _MAY_CHANGE}, **run}
+
+
 def incomparable(options: TrainingOptions) -> list[str]:
     """Return the names of the options that do not say in words what they are, such as a lambda."""
     return [
