@@ -28,7 +28,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/losses/", RULES),
     ("xpcnn/metrics.py", RULES),
     ("xpcnn/target_metrics.py", RULES),
-    ("xpcnn/tasks.py", ("xpcnn.losses", "xpcnn.target_metrics", *RULES, *HOST)),
+    ("xpcnn/tasks/", ("xpcnn.losses", "xpcnn.target_metrics", *RULES, *HOST)),
     ("xpcnn/schedules/", RULES),
     ("xpcnn/types.py", ("array_api_compat.array_namespace",)),
     ("xpcnn/errors.py", ()),

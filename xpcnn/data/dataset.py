@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from xpcnn.argument_advice import no_attribute
+from xpcnn.data.class_selection import check_limits, class_indices, selected
 from xpcnn.data.images import channel_statistics, check_images
 from xpcnn.data.labels import MOST_CLASSES, as_indices, as_targets, check_range
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, part_of
-from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
-from xpcnn.options import is_whole
+from xpcnn.errors import ConfigError, DataError, LabelError, hint
 from xpcnn.text_table import Table
 from xpcnn.types import Shape, TaskName
 
@@ -237,54 +237,22 @@ class Dataset:
         """
         if classes is None and limit is None and limit_per_class is None:
             return self
-        for name, value in (("limit", limit), ("limit_per_class", limit_per_class)):
-            if value is not None and not (is_whole(value) and value >= 1):
-                message = f"{name} must be a whole number of at least 1, got {value!r}"
-                raise ConfigError(hint(message, "leave it out for all images"))
+        check_limits(limit=limit, limit_per_class=limit_per_class)
         if self.task != "classification":
             if classes is not None or limit_per_class is not None:
                 message = f"data set {self.name!r} has {self.task} targets, no classes to choose"
                 raise ConfigError(hint(message, "limit, or no choice of classes"))
             return self.subset(np.arange(min(limit or len(self), len(self))))
-        labels, names = self.labels, self.classes
-        if classes is not None:
-            chosen = self._class_indices(classes)
-            names = tuple(self.classes[i] for i in chosen)
-            table = np.full(len(self.classes), -1, np.int64)  # old label -> new
-            table[chosen] = np.arange(len(chosen))
-            labels = table[labels]
-        keep = np.flatnonzero(labels >= 0)
-        if limit_per_class is not None:
-            firsts = [keep[labels[keep] == k][:limit_per_class] for k in range(len(names))]
-            keep = np.sort(np.concatenate(firsts))
+        where = f"data set {self.name!r}"
+        chosen = None if classes is None else class_indices(classes, self.classes, where)
+        keep, labels = selected(self.labels, chosen, limit_per_class)
+        names = self.classes if chosen is None else tuple(self.classes[i] for i in chosen)
         keep = keep[:limit]
         if keep.size == 0:
             listing = ", ".join(names)
-            message = f"data set {self.name!r} has no image of the classes {listing}"
+            message = f"{where} has no image of the classes {listing}"
             raise DataError(hint(message, "classes that have images"))
         return replace(self, images=part_of(self.images, keep), labels=labels[keep], classes=names)
-
-    def _class_indices(self, classes: Iterable[str | int]) -> list[int]:
-        indices = []
-        for wanted in classes:
-            name = str(wanted)
-            alike = [i for i, own in enumerate(self.classes) if own.casefold() == name.casefold()]
-            if isinstance(wanted, str) and name in self.classes:
-                index = self.classes.index(name)
-            elif isinstance(wanted, str) and len(alike) == 1:
-                index = alike[0]
-            elif name.isdecimal() and int(name) < len(self.classes):
-                index = int(name)
-            else:
-                message = f"data set {self.name!r} has no class {wanted!r}"
-                raise ConfigError(hint(message, nearest(name, self.classes)))
-            if index in indices:
-                message = f"class {self.classes[index]!r} is given twice"
-                raise ConfigError(hint(message, "each class once, by its name or its index"))
-            indices.append(index)
-        if not indices:
-            raise ConfigError(hint("classes is empty", "leave it out for all classes"))
-        return indices
 
 
 def _kept(images: Any) -> Any:
