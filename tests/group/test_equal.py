@@ -14,14 +14,15 @@ from xpcnn.data import Dataset
 from xpcnn.data.augment import Crop, CutMix, Flip, Mixup, Noise, RandAugment
 from xpcnn.errors import ConfigError
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Sequential
-from xpcnn.losses import SoftmaxCrossEntropy
+from xpcnn.losses import Focal, Huber, SoftmaxCrossEntropy
 from xpcnn.models import preset
 from xpcnn.optimizers import LAMB
 from xpcnn.process_group import ALONE, by_first
 from xpcnn.random import permutation, uniform
 from xpcnn.samples import Samples
+from xpcnn.tasks import BY_NAME
 from xpcnn.training.updates import Updates
-from xpcnn.types import flatten
+from xpcnn.types import TaskName, flatten
 
 LAYERS = [
     *(Conv2D(4, 3, padding="same", bias=False), BatchNorm(), ReLU(), MaxPool2D(2)),
@@ -95,6 +96,43 @@ def assert_equal(found: list[Any], expected: Any) -> None:
 def test_as_one_process(size: int, options: dict[str, Any]) -> None:
     found = together(size, lambda member: trained(member, **options))
     assert_equal(found, trained(None, **options))
+
+
+def targets(n: int, task: TaskName, seed: int = 0) -> Dataset:
+    """Return labels 0 and 1, of which the last is rare, or numbers far from 0."""
+    draw = numpy.random.default_rng(seed)
+    images = draw.integers(0, 256, (n, 2, 6, 6), dtype=numpy.uint8)
+    values = images.mean(axis=(2, 3)) @ draw.normal(size=(2, 3))  # (n, 3)
+    if task == "multi-label":
+        values = 1.0 * (values > numpy.quantile(values, (0.3, 0.5, 0.9), axis=0).diagonal())
+    return Dataset.from_arrays(images, values, task=task)
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "options"),
+    [
+        ("multi-label", None, {"augment": [Mixup(0.4), CutMix()], "accumulate": 2}),
+        ("multi-label", Focal(positive_weights="balanced"), {"augment": [Flip()], "patience": 1}),
+        ("regression", None, {"augment": [Flip(), Noise(0.1)], "keep_best": True}),
+        ("regression", Huber(), {"sample_weights": numpy.arange(41.0), "validate_every": 2}),
+    ],
+)
+def test_targets_as_one_process(task: TaskName, loss: Any, options: dict[str, Any]) -> None:
+    def trained(group: Any) -> tuple[dict[str, Any], list[Any]]:
+        model = Model(
+            Sequential(LAYERS), input_shape=(2, 6, 6), seed=1, dtype="float64", loss=loss, task=task
+        )
+        train, held_out = targets(41, task), targets(13, task, 1)
+        given = {"epochs": 2, "batch_size": 12, "seed": 2} | options
+        history = model.fit(train, validation=held_out, group=group, **given)
+        arrays = flatten(model.params) | flatten(model.buffers, "buffers.")
+        figures = [[e.loss, e.val_loss, e.step] for e in history]
+        figures += [list(v.metrics.values()) for v in history.validations]
+        return arrays, [float(x) for row in figures for x in row]
+
+    expected = trained(None)
+    assert len(expected[1]) >= 2 * 3 + 2 * len(BY_NAME[task].figures)
+    assert_equal(together(2, trained), expected)
 
 
 def test_a_group_of_one_is_no_group() -> None:
