@@ -15,6 +15,7 @@ import numpy
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import check_finite
+from xpcnn.data.labels import check_unmasked
 from xpcnn.data.preflight_checks import off_scale
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, some_of
 from xpcnn.data.validation_split import split
@@ -73,6 +74,7 @@ def as_dataset(data: Data, network: Network, classes: tuple[str, ...] | None) ->
         )
     samples, labels = data
     images = as_samples(samples, network)
+    check_unmasked(labels, "data", "labels")
     if isinstance(labels, backend.array_type):
         labels = backend.to_host(labels)
     names = classes or tuple(str(i) for i in range(max(task.least, outputs)))
@@ -138,6 +140,7 @@ def as_samples(samples: Array, network: Network) -> Images:
         if samples.shape[1:] != (*network.input_shape, 1, 1):
             check_shape(samples, network.input_shape)
         return samples
+    check_unmasked(samples, "data", "samples")
     if isinstance(samples, backend.array_type) and not is_mapped(samples):
         samples = backend.to_host(samples)
     if not isinstance(samples, numpy.ndarray):
@@ -186,6 +189,7 @@ def as_weights(
     if isinstance(validation, Real):
         message = "sample_weights are given with a fraction of the samples as validation"
         raise ConfigError(hint(message, "validation=(samples, labels), parted from the others"))
+    check_unmasked(weights, "data", "sample_weights")
     if isinstance(weights, backend.array_type):
         weights = backend.to_host(weights)
     given = numpy.asarray(weights)

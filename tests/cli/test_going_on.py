@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy
 import pytest
 
+import xpcnn
 from tests.cli.conftest import Cli
 from xpcnn.config.toml import parse
 from xpcnn.model_loading import load_model
@@ -123,6 +125,20 @@ def test_a_run_from_the_weights_of_another(cli: Cli, trained: Path) -> None:
     assert again.code == 0
     files = [Path(run, "model.safetensors").read_bytes() for run in ("run", "again")]
     assert files[0] == files[1]
+
+
+def test_the_scale_of_samples_is_that_of_the_weights(cli: Cli, trained: Path) -> None:
+    """Training images of a 255th of the model's scale beside validation images of just that."""
+    digits, _ = xpcnn.data.load("digits")
+    images, labels = digits.images[:90].astype("f4"), digits.labels[:90]
+    held = {"val_images": images[60:], "val_labels": labels[60:]}
+    small = images[:60] / 255
+    numpy.savez("d.npz", images=small, labels=labels[:60], **held, classes=digits.classes)
+    ran = cli("train", "--dataset", "d.npz", "--init", trained, "--epochs", "1")
+    assert ran.code == 0
+    assert "Try: multiply the training images by 255" in ran.err
+    assert "Try: multiply the test images by 255" in ran.err  # a fifth of these
+    assert "validation images spread" not in ran.err
 
 
 @pytest.mark.parametrize(

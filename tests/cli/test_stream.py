@@ -56,6 +56,7 @@ def test_it_is_told_once_and_recorded(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     ran = cli(*RUN, "--out", "run")
     assert ran.err.count("note: 50 pictures would take 0.0 GB of memory, so they are decoded") == 1
     assert "(--stream no reads them all first" in ran.err
+    assert ran.err.count("note: parts are set aside by hashes of the names of the pictures;") == 1
     assert tomllib.loads(Path("run/config.toml").read_text())["stream"] == "yes"
 
 

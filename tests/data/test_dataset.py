@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from tests.small_model import fresh
+from xpcnn import Model
 from xpcnn.data import Dataset
 from xpcnn.data.stored import Mapped
-from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError
+from xpcnn.errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
+from xpcnn.layers import Dense, Flatten
 
 PIXELS = np.arange(8 * 2 * 3 * 4, dtype=np.uint8).reshape(8, 2, 3, 4)
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 1])
@@ -201,3 +203,27 @@ def test_other_indices_are_rejected(pets: Dataset, use: Callable[[Any], object],
     with pytest.raises(DataError) as caught:
         use(pets)
     assert str(caught.value).startswith(f"data set 'pets'{text}")
+
+
+def test_masked_arrays_are_rejected() -> None:
+    """A mask that is ignored would be a wrong answer without a word."""
+    images, labels = np.zeros((4, 1, 2, 2), np.float32), np.arange(4) % 2
+    hidden, named = (
+        np.ma.masked_array(images, images == 0),
+        np.ma.masked_array(labels, [0, 1, 0, 0]),
+    )
+    model = Model([Flatten(), Dense(2)], input_shape=(1, 2, 2))
+    calls: dict[str, Callable[[], object]] = {
+        "data set 'arrays': images": lambda: Dataset.from_arrays(hidden, labels),
+        "data set 'arrays': labels": lambda: Dataset.from_arrays(images, named),
+        "data set 'arrays': targets": lambda: Dataset.from_arrays(images, named, task="regression"),
+        "data: samples": lambda: model.predict(hidden),
+        "data: labels": lambda: model.fit(images, named),
+        "data: sample_weights": lambda: model.fit(images, labels, sample_weights=named),
+    }
+    for what, call in calls.items():
+        with pytest.raises(DTypeError, match=f"{what} are a masked array, .*\nTry: .*filled"):
+            call()
+    for call in (lambda: model.fit(hidden, labels), lambda: model.evaluate(hidden, labels)):
+        with pytest.raises(DTypeError, match="data: samples are a masked array"):
+            call()

@@ -98,6 +98,50 @@ def test_a_missing_class_is_not_called_unequal() -> None:
     assert [f.kind for f in preflight(data.subset(data.labels != 1))] == ["missing classes"]
 
 
+def test_labels_that_no_image_has_or_all_have_or_few() -> None:
+    """Of 60 training images: cat in none, dog in all, eel in 2, which 58 have not."""
+    images = pets().images
+    there = np.zeros((60, 4))
+    there[:, 1], there[:2, 2], there[::2, 3] = 1, 1, 1
+    train = Dataset.from_arrays(images, there, (*NAMES, "fox"), task="multi-label")
+    none = replace(train, images=pets(60, 1).images, labels=np.ones((60, 4)) - there)
+    assert [(f.kind, f.number, str(f)) for f in preflight(train, none)] == [
+        (
+            "missing classes",
+            1,
+            "1 of 4 labels have no training image: cat. "
+            "Try: leave these labels out, or find images of them",
+        ),
+        (
+            "labels everywhere",
+            1,
+            "1 of 4 labels are in every training image: dog. "
+            "Try: leave these labels out, or find images without them",
+        ),
+        (
+            "missing classes",
+            1,
+            "1 of 4 labels have no validation image: dog. Try: a larger part for validation",
+        ),
+        (
+            "imbalance",
+            29.0,
+            "1 of 4 labels are in few training images: eel (in 2 of 60). Try: --set "
+            "loss.positive_weights=balanced (the loss's positive_weights), --loss focal",
+        ),
+    ]
+
+
+def test_numbers_that_are_all_equal() -> None:
+    values = np.stack([np.arange(60), np.full(60, 3.5)], axis=1)
+    train = Dataset.from_arrays(pets().images, values, ("age", "size"), task="regression")
+    same = replace(train, images=pets(60, 1).images, labels=values[:, ::-1].copy())
+    assert [str(f) for f in preflight(train, test=same)] == [
+        "numbers that are equal for all training images: size. Try: leave these columns out",
+        "numbers that are equal for all test images: age. Try: a larger test part",
+    ]
+
+
 def test_blank_images() -> None:
     images = pets().images.copy()
     images[7], images[9, 0], images[9, 1] = 0, 5, 200  # each channel of one value
@@ -160,6 +204,13 @@ def test_values_on_another_scale_than_the_model_was_trained_on() -> None:
     )
     assert preflight(squares(1, "float32"), mean=mean, std=std) == []
     assert preflight(squares(3, "float32"), mean=mean, std=std) == []
+
+
+def test_bits_of_16_and_of_8_are_no_factor_of_255() -> None:
+    """65535 / 255 is 257."""
+    for train, other in ((255, 65535), (65535, 255)):
+        (finding,) = preflight(squares(train, "float32"), squares(other, "float32"))
+        assert finding.advice.endswith("the validation images by what makes the scales equal")
 
 
 def test_another_factor_and_a_channel_that_is_constant() -> None:

@@ -137,8 +137,9 @@ dataset_option = option(
     "--dataset",
     metavar="NAME|PATH",
     text="Data set: digits, mnist, fashion-mnist, kmnist, cifar10 or cifar100; or one of your own: "
-    "a CSV file of labels and pixels, or of names of pictures and their labels, a .npz file, a "
-    "folder of pictures by class.",
+    "a folder of pictures by class, or one that xpcnn pack wrote; a CSV file of labels and pixels, "
+    "or of names of pictures and their labels; a .npz file; a tar shard (webdataset) or a Parquet "
+    "file (Hugging Face), or a folder of them.",
 )
 data_dir_option = option(
     "--data-dir",

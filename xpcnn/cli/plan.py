@@ -20,7 +20,7 @@ from xpcnn.data import Dataset
 from xpcnn.data.files import user_path
 from xpcnn.data.packed import is_packed
 from xpcnn.data.reading import Pictures, Size, observed
-from xpcnn.data.stored import Stored
+from xpcnn.data.stored import Stored, goes_by_names
 from xpcnn.errors import ConfigError, DataError, hint
 from xpcnn.io.foreign.weights import is_foreign
 from xpcnn.io.weight_transfer import LoadedWeights, take_weights
@@ -84,6 +84,11 @@ def prepare(request: Request) -> Plan:
     if source is not None and divided_otherwise(source, flags.dataset, parts):
         note = f"{flags.init} was trained on some of these test images: with another --image-size, "
         note += "--image-fit or --stream, other images were set aside"
+        whole = replace(whole, notes=(*whole.notes, note))
+    by_hash = flags.folds is not None or (validation is None and flags.validation != 0)
+    if goes_by_names(whole.images) and (by_hash or test.name != whole.name):
+        note = "parts are set aside by hashes of the names of the pictures; of pictures in memory "
+        note += "(--stream no) by hashes of their pixels, so that other pictures are in them"
         whole = replace(whole, notes=(*whole.notes, note))
     own_pictures = data.is_path(flags.dataset) and isinstance(whole.reading, Pictures)
     if flags.image_size is None and own_pictures:  # the run's file says what was chosen

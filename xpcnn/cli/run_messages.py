@@ -6,7 +6,6 @@ from pathlib import Path
 from xpcnn import data
 from xpcnn.cli.output import say
 from xpcnn.cli.plan import Plan
-from xpcnn.data.preflight_checks import off_scale
 
 
 def say_notes(plan: Plan) -> None:
@@ -17,15 +16,11 @@ def say_notes(plan: Plan) -> None:
 
 def warn(plan: Plan) -> None:
     """Say what is likely wrong with the data, a line each."""
-    outputs = plan.model.output_shape[0]
-    for finding in data.preflight(plan.train, plan.validation, test=plan.test, outputs=outputs):
+    model = plan.model  # with --init, it may normalise by the mean and std of the file
+    outputs = model.output_shape[0]
+    parts = {"test": plan.test, "outputs": outputs, "mean": model.mean, "std": model.std}
+    for finding in data.preflight(plan.train, plan.validation, **parts):
         say(f"warning: {finding}")
-    if plan.loaded is not None and plan.loaded.normalised and plan.train.images.ndim == 4:
-        assert plan.model.mean is not None
-        assert plan.model.std is not None
-        images = plan.train.images
-        for finding in off_scale("training", images, plan.model.mean, plan.model.std):
-            say(f"warning: {finding}")
 
 
 def opening(plan: Plan) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from xpcnn.argument_advice import no_attribute
 from xpcnn.data.class_selection import check_limits, class_indices, selected
 from xpcnn.data.images import channel_statistics, check_images
-from xpcnn.data.labels import MOST_CLASSES, as_indices, as_targets, check_range
+from xpcnn.data.labels import MOST_CLASSES, as_indices, as_targets, check_range, check_unmasked
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, part_of
 from xpcnn.errors import ConfigError, DataError, LabelError, hint
@@ -54,7 +54,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         where = f"data set {self.name!r}"
-        images = _kept(self.images)
+        images = _kept(self.images, where)
         check_images(images, where)
         object.__setattr__(self, "images", images)
         if self.task == "classification":
@@ -96,7 +96,7 @@ class Dataset:
             DataError, LabelError, ShapeError, DTypeError: what is wrong, and the likely fix.
         """
         where = f"data set {name!r}"
-        images = _kept(images)
+        images = _kept(images, where)
         check_images(images, where)
         if task != "classification":
             names = None if classes is None else len(classes)
@@ -255,8 +255,9 @@ class Dataset:
         return replace(self, images=part_of(self.images, keep), labels=labels[keep], classes=names)
 
 
-def _kept(images: Any) -> Any:
+def _kept(images: Any, where: str) -> Any:
     """Return images as a data set keeps them: of a memory map, what reads it by index."""
+    check_unmasked(images, where, "images")
     if not isinstance(images, np.ndarray):
         return images
     return Mapped(images) if images.ndim == 4 and is_mapped(images) else np.asarray(images)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xpcnn.errors import LabelError, hint, nearest
+from xpcnn.errors import DTypeError, LabelError, hint, nearest
 from xpcnn.types import TaskName
 
 FIRST = 5  # offenders named in a message
@@ -24,12 +24,26 @@ _KINDS = {  # by numpy's letter for the kind of dtype: what it is called, what t
 }
 
 
+def check_unmasked(values: object, where: str, things: str) -> None:
+    """Reject NumPy's masked arrays: what is masked would be taken for a value like all others.
+
+    Raises:
+        DTypeError: `values` are one; `things` is what the error calls them.
+    """
+    if isinstance(values, np.ndarray) and hasattr(values, "mask"):
+        message = f"{where}: {things} are a masked array, whose mask would be ignored"
+        advice = f"{things}.filled(value), or an array of those {things} that nothing masks"
+        raise DTypeError(hint(message, advice))
+
+
 def as_indices(labels: object, count: int, where: str) -> np.ndarray:
     """Return `labels` as int64 (n,), whatever integers they came as.
 
     Raises:
         LabelError: not one integer for each of the `count` images.
+        DTypeError: a masked array.
     """
+    check_unmasked(labels, where, "labels")
     try:
         y = np.asarray(labels)
     except ValueError as error:  # lists of different lengths
@@ -93,7 +107,9 @@ def as_targets(
     Raises:
         LabelError: not one finite row for each image, of that length; or other values than 0 and 1
             for several labels.
+        DTypeError: a masked array.
     """
+    check_unmasked(targets, where, "targets")
     try:
         y = np.asarray(targets, dtype=np.float64)
     except (TypeError, ValueError) as error:

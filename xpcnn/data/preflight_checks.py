@@ -17,7 +17,7 @@ from xpcnn.data.images import FIRST, channel_statistics
 from xpcnn.data.stored import Images, chunks, goes_by_names, some_of
 
 _JUMP = 10.0  # how many times wider, or narrower, than normalised for
-_IMBALANCE = 20.0  # images of the largest class for one of the smallest
+_IMBALANCE = 20.0  # images of the largest class for one of the smallest; without a label for one
 _LOOKED_AT = 100  # pictures of a stream, each of which has to be decoded
 _SAMPLE = 1000  # images that the spread is taken from
 
@@ -54,8 +54,9 @@ def preflight(
 ) -> list[Finding]:
     """Return what is likely wrong with the parts of a data set.
 
-    Checked are, in this order: classes and labels without an image, numbers that are all equal,
-    outputs that do not match the classes, classes of very different sizes, constant images, values
+    Checked are, in this order: classes and labels without an image, labels of every image, numbers
+    that are all equal, outputs that do not match the classes, classes of very different sizes and
+    labels that are rare, constant images, values
     on another scale than `mean` and `std`, and images of the training part that another part also
     has. Of pictures that stay on disk and go by their names, 100 are looked at, and none is
     compared with others.
@@ -70,6 +71,8 @@ def preflight(
     if train.task == "classification":
         found += _outputs(len(train.classes), outputs)
         found += _imbalance(train)
+    elif train.task == "multi-label":
+        found += _rare(train)
     for name, part in there.items():
         found += _constant(name, part)
     for name, part in there.items():
@@ -81,12 +84,13 @@ def preflight(
 
 
 def _missing(name: str, part: Dataset) -> Iterator[Finding]:
+    """Yield classes and labels that no image has, labels that all have, and constant numbers."""
     if part.task == "regression":
         same = part.labels.min(axis=0) == part.labels.max(axis=0)
-        if same.any() and name == "training":
-            message = "numbers that are equal for all training images: "
+        if same.any() and len(part) > 1:
+            message = f"numbers that are equal for all {name} images: "
             equal = [part.classes[i] for i in np.flatnonzero(same)]
-            advice = "leave these columns out"
+            advice = "leave these columns out" if name == "training" else f"a larger {name} part"
             yield Finding("equal targets", len(equal), message + _listing(equal), advice)
         return
     if part.task == "multi-label":
@@ -101,6 +105,23 @@ def _missing(name: str, part: Dataset) -> Iterator[Finding]:
             "validation": "a larger part for validation",
         }.get(name, "test images of every class")
         yield Finding("missing classes", len(absent), message + _listing(absent), advice)
+    everywhere = [part.classes[i] for i in np.flatnonzero(counts == len(part))]
+    if everywhere and part.task == "multi-label" and name == "training":
+        message = f"{len(everywhere)} of {len(part.classes)} labels are in every {name} image: "
+        advice = "leave these labels out, or find images without them"
+        yield Finding("labels everywhere", len(everywhere), message + _listing(everywhere), advice)
+
+
+def _rare(train: Dataset) -> Iterator[Finding]:
+    """Yield a finding where labels are in few of the images, but in some."""
+    counts, n = train.labels.sum(axis=0), len(train)
+    few = np.flatnonzero((counts > 0) & (n - counts > _IMBALANCE * counts))
+    if few.size:
+        ratio = float(max((n - counts[few]) / counts[few]))
+        listing = _listing([f"{train.classes[i]} (in {counts[i]:.0f} of {n:,})" for i in few])
+        many = f"{few.size} of {len(train.classes)} labels are in few training images: {listing}"
+        advice = "--set loss.positive_weights=balanced (the loss's positive_weights), --loss focal"
+        yield Finding("imbalance", ratio, many, advice)
 
 
 def _outputs(classes: int, outputs: int | None) -> Iterator[Finding]:
@@ -149,8 +170,9 @@ def off_scale(name: str, images: Images, mean: Statistics, std: Statistics) -> I
         return
     ratio = float(np.median(ratios))
     low, high = float(sample.min()), float(sample.max())
-    factor = "255" if 100 < max(ratio, 1 / ratio) < 500 else "what makes the scales equal"
-    verb = "divide" if ratio > 1 else "multiply"
+    verb, most = ("divide", 255.0) if ratio > 1 else ("multiply", 1.0)
+    bytes_and_parts = 100 < max(ratio, 1 / ratio) < 500 and high <= most  # not 0 to 65535
+    factor = "255" if bytes_and_parts else "what makes the scales equal"
     message = (
         f"{name} images spread {ratio:.3g} times as wide as what the model normalises for: "
         f"values {low:g} to {high:g}, normalised for a mean of {mean[0]:.3g} and a deviation of "
