@@ -208,10 +208,7 @@ def test_other_indices_are_rejected(pets: Dataset, use: Callable[[Any], object],
 def test_masked_arrays_are_rejected() -> None:
     """A mask that is ignored would be a wrong answer without a word."""
     images, labels = np.zeros((4, 1, 2, 2), np.float32), np.arange(4) % 2
-    hidden, named = (
-        np.ma.masked_array(images, images == 0),
-        np.ma.masked_array(labels, [0, 1, 0, 0]),
-    )
+    hidden, named = np.ma.masked_equal(images, 0), np.ma.masked_equal(labels, 1)
     model = Model([Flatten(), Dense(2)], input_shape=(1, 2, 2))
     calls: dict[str, Callable[[], object]] = {
         "data set 'arrays': images": lambda: Dataset.from_arrays(hidden, labels),

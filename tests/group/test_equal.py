@@ -119,14 +119,14 @@ def targets(n: int, task: TaskName, seed: int = 0) -> Dataset:
 )
 def test_targets_as_one_process(task: TaskName, loss: Any, options: dict[str, Any]) -> None:
     def trained(group: Any) -> tuple[dict[str, Any], list[Any]]:
-        model = Model(
-            Sequential(LAYERS), input_shape=(2, 6, 6), seed=1, dtype="float64", loss=loss, task=task
-        )
+        layers: Any = LAYERS
+        net = Sequential(layers)
+        model = Model(net, input_shape=(2, 6, 6), seed=1, dtype="float64", loss=loss, task=task)
         train, held_out = targets(41, task), targets(13, task, 1)
         given = {"epochs": 2, "batch_size": 12, "seed": 2} | options
         history = model.fit(train, validation=held_out, group=group, **given)
         arrays = flatten(model.params) | flatten(model.buffers, "buffers.")
-        figures = [[e.loss, e.val_loss, e.step] for e in history]
+        figures: list[list[Any]] = [[e.loss, e.val_loss, e.step] for e in history]
         figures += [list(v.metrics.values()) for v in history.validations]
         return arrays, [float(x) for row in figures for x in row]
 

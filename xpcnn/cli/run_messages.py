@@ -17,9 +17,15 @@ def say_notes(plan: Plan) -> None:
 def warn(plan: Plan) -> None:
     """Say what is likely wrong with the data, a line each."""
     model = plan.model  # with --init, it may normalise by the mean and std of the file
-    outputs = model.output_shape[0]
-    parts = {"test": plan.test, "outputs": outputs, "mean": model.mean, "std": model.std}
-    for finding in data.preflight(plan.train, plan.validation, **parts):
+    findings = data.preflight(
+        plan.train,
+        plan.validation,
+        test=plan.test,
+        outputs=model.output_shape[0],
+        mean=model.mean,
+        std=model.std,
+    )
+    for finding in findings:
         say(f"warning: {finding}")
 
 
