@@ -105,7 +105,7 @@ BREAKS = [
     ("xpcnn/model.py", "from xpcnn.cli import main", "imports xpcnn.cli.main"),
     ("xpcnn/model.py", "from .cli import main", "imports xpcnn.cli.main"),
     ("xpcnn/training/step.py", "import cupy", "imports cupy"),
-    ("xpcnn/cli/train.py", "from cupy import ndarray", "imports cupy.ndarray"),
+    ("xpcnn/cli/commands/train.py", "from cupy import ndarray", "imports cupy.ndarray"),
     ("xpcnn/benchmark/timing.py", "import torch", "imports torch"),
     ("xpcnn/benchmark/pytorch/steps.py", "import cupy", "imports cupy"),
     # the order of the upper rooms
@@ -115,7 +115,11 @@ BREAKS = [
     ("xpcnn/io/network_file.py", "from xpcnn.training import fit", "imports xpcnn.training.fit"),
     ("xpcnn/io/network_file.py", "from xpcnn.model import Model", "imports xpcnn.model.Model"),
     ("xpcnn/training/run.py", "from xpcnn.model import Model", "imports xpcnn.model.Model"),
-    ("xpcnn/benchmark/timing.py", "import xpcnn.cli.bench", "imports xpcnn.cli.bench"),
+    (
+        "xpcnn/benchmark/timing.py",
+        "import xpcnn.cli.commands.bench",
+        "imports xpcnn.cli.commands.bench",
+    ),
     ("xpcnn/training/run.py", "from xpcnn import Model", "imports xpcnn.Model"),
     ("xpcnn/training/run.py", "from xpcnn import trials", "imports xpcnn.trials"),
     ("xpcnn/model.py", "from xpcnn.models import preset", "imports xpcnn.models.preset"),

@@ -9,9 +9,9 @@ from xpcnn.startup_signals import leave_at_once
 def main() -> None:
     """Run `xpcnn`, and end the process."""
     leave_at_once()
-    from xpcnn.cli import main, streams
+    from xpcnn.cli import main, standard_streams
 
-    streams.make_safe()
+    standard_streams.make_safe()
     main()
 
 

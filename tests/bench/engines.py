@@ -16,7 +16,7 @@ from xpcnn.benchmark import Runner
 from xpcnn.benchmark.growth import markdown
 from xpcnn.benchmark.ratio import ratio_of
 from xpcnn.benchmark.timing import Effort, alternate
-from xpcnn.cli.bench import MODELS
+from xpcnn.cli.commands.bench import MODELS
 
 EFFORT = Effort(0.05, 15, 2.0)
 BATCHES = (1, 8, 64)

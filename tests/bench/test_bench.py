@@ -25,8 +25,8 @@ from xpcnn.benchmark.growth import Form, Row, exponent, page, remark
 from xpcnn.benchmark.process import STEPS, peak_memory
 from xpcnn.benchmark.products import im2col_products
 from xpcnn.benchmark.timing import Effort
-from xpcnn.cli.bench import aligned, command, lines
 from xpcnn.cli.command_group import cli
+from xpcnn.cli.commands.bench import aligned, command, lines
 from xpcnn.errors import BackendError, XpcnnError
 from xpcnn.summary import summarize
 

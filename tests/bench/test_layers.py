@@ -3,7 +3,7 @@
 import pytest
 
 from xpcnn.benchmark import layers
-from xpcnn.cli.bench import _layer_table
+from xpcnn.cli.commands.bench import _layer_table
 
 
 def test_a_row_for_each_layer_and_direction(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from tests.bench.projects import HEAD as PROJECTS_HEAD
 from tests.bench.projects import PROJECTS
 from tests.pages import ROOT
 from xpcnn.benchmark.growth import AXES, HEAD, THREADS_HEAD
-from xpcnn.cli.bench import BATCHES, MODELS
+from xpcnn.cli.commands.bench import BATCHES, MODELS
 
 GUIDE = (ROOT / "examples" / "guides" / "benchmarks.md").read_text(encoding="utf-8")
 

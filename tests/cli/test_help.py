@@ -8,7 +8,7 @@ from tests.cli.conftest import Cli
 from xpcnn import models, optimizers, schedules
 from xpcnn.backend import NAMES
 from xpcnn.cli.command_group import COMMANDS
-from xpcnn.cli.train import GROUPS, command
+from xpcnn.cli.commands.train import GROUPS, command
 from xpcnn.data.augment import BY_NAME
 
 

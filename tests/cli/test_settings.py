@@ -8,10 +8,10 @@ import numpy
 import pytest
 
 from tests.cli.conftest import Cli
+from xpcnn.cli.commands.train import command
 from xpcnn.cli.default_model import BY_SHAPE
 from xpcnn.cli.request import Request
 from xpcnn.cli.settings import resolve
-from xpcnn.cli.train import command
 from xpcnn.data import Dataset
 from xpcnn.data.augment import Augmentation, Brightness, Contrast, Crop, Cutout, Flip
 from xpcnn.data.reading import Pictures

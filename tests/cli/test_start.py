@@ -74,7 +74,7 @@ def test_help_imports_only_what_it_shows() -> None:
 def test_train_imports_what_it_needs() -> None:
     flags = ("--limit", "50", "--epochs", "1", "--quiet")
     modules = imported("train", *flags)
-    assert not modules & ((HEAVY - {"safetensors"}) | {"tqdm", "xpcnn.cli.predict", "PIL"})
+    assert not modules & ((HEAVY - {"safetensors"}) | {"tqdm", "xpcnn.cli.commands.predict", "PIL"})
 
 
 def test_the_package_does_not_import_the_command_line() -> None:

@@ -110,7 +110,7 @@ def test_the_report_of_a_search_has_its_trials(cli: Cli) -> None:
 
 
 def test_an_interrupted_search_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xpcnn.cli import plan, tuning
+    from xpcnn.cli import run_plan, tuning
 
     calls: list[Any] = []
 
@@ -118,7 +118,7 @@ def test_an_interrupted_search_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch
         calls.append(request)
         if len(calls) == 3:  # the check, the first trial, the second
             raise KeyboardInterrupt
-        return plan.prepare(request)
+        return run_plan.prepare(request)
 
     Path("search.toml").write_text(FILE)
     with monkeypatch.context() as patch:

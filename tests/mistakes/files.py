@@ -16,7 +16,7 @@ from tests.data.picture_kit import picture
 from tests.io.forge import forge
 from tests.mistakes.bench import Bench, Mistake
 from xpcnn import Model, backend
-from xpcnn.cli.opening import open_model
+from xpcnn.cli.model_opening import open_model
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.reading import Arrays, Pictures
 from xpcnn.errors import BackendError, CheckpointError, ConfigError, DataError

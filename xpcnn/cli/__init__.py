@@ -1,4 +1,4 @@
-"""The command line: one file per command, imported when it is used."""
+"""The command line: `commands` has a file per command, imported when it is used."""
 
 import sys
 

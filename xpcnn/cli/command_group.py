@@ -28,16 +28,16 @@ from xpcnn.version import VERSION
 COMMANDS = {
     "train": "xpcnn.cli.job",
     "resume": "xpcnn.cli.job",
-    "evaluate": "xpcnn.cli.opening",
+    "evaluate": "xpcnn.cli.model_opening",
     "predict": "xpcnn.cli.predictions",
-    "summary": "xpcnn.cli.opening",
+    "summary": "xpcnn.cli.model_opening",
     "replay": "xpcnn.training",
     "report": "xpcnn.cli.reporting",
     "show": "xpcnn.report.sheet",
     "explain": "xpcnn.cli.explained_sample",
-    "demo": "xpcnn.cli.opening",
+    "demo": "xpcnn.cli.model_opening",
     "parity": "xpcnn.trials",
-    "tune": "xpcnn.cli.plan",
+    "tune": "xpcnn.cli.run_plan",
     "pack": "xpcnn.io.packing",
     "diff": "xpcnn.runs",
     "card": "xpcnn.runs",
@@ -86,7 +86,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"xpcnn.cli.{cmd_name}").command
+        command: click.Command = import_module(f"xpcnn.cli.commands.{cmd_name}").command
         if not any(param.name == "verbose" for param in command.params):
             command.params.append(verbose_option())
             assert command.callback is not None

@@ -13,11 +13,11 @@ import numpy
 
 from xpcnn.backend import Backend
 from xpcnn.cli.output import finite, say
-from xpcnn.cli.plan import Plan, prepare
 from xpcnn.cli.processes import group_of
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS, new_run
 from xpcnn.cli.run_messages import closing, opening, say_notes, warn
+from xpcnn.cli.run_plan import Plan, prepare
 from xpcnn.cli.run_record import Journal, Rewritten, describe
 from xpcnn.data.stream import damage_notes
 from xpcnn.errors import DataWarning, XpcnnError

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from xpcnn.cli.data_parts import DataFlags, Part, open_part
-from xpcnn.cli.opening import open_model
+from xpcnn.cli.model_opening import open_model
 from xpcnn.cli.output import say
 from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
 from xpcnn.io.atomic import write_bytes

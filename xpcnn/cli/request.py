@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from xpcnn.cli.error_text import near
-from xpcnn.cli.flags import Flags
+from xpcnn.cli.flag_values import Flags
 from xpcnn.cli.options import NONE, Option
 from xpcnn.config import toml
 from xpcnn.config.overlay import Change, Source

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from xpcnn import data
 from xpcnn.cli.output import say
-from xpcnn.cli.plan import Plan
+from xpcnn.cli.run_plan import Plan
 
 
 def say_notes(plan: Plan) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xpcnn.cli.output import say, to_json
-from xpcnn.cli.plan import Plan
 from xpcnn.cli.run_folder import INIT
+from xpcnn.cli.run_plan import Plan
 from xpcnn.config import toml
 from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from xpcnn.cli.default_model import choose, for_task
-from xpcnn.cli.flags import Flags
+from xpcnn.cli.flag_values import Flags
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import INIT
 from xpcnn.config.overlay import Change

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy
 
-from xpcnn.cli.plan import prepare
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_messages import say_notes
+from xpcnn.cli.run_plan import prepare
 from xpcnn.trials import dry_run, find_lr, overfit_one_batch
 from xpcnn.trials.learning_rate import LrSearch
 from xpcnn.trials.one_batch import Overfit

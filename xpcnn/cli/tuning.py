@@ -20,10 +20,10 @@ import numpy
 
 from xpcnn import data
 from xpcnn.cli.output import say, to_json
-from xpcnn.cli.plan import Plan, prepare
 from xpcnn.cli.ranges import Range, Tune, read_tune
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import INIT, locked_run, new_run
+from xpcnn.cli.run_plan import Plan, prepare
 from xpcnn.config import toml
 from xpcnn.errors import ConfigError, XpcnnError, hint, missing, prefix_errors
 from xpcnn.io.atomic import write_bytes

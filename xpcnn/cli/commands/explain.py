@@ -53,7 +53,7 @@ def command(
     from pathlib import Path
 
     from xpcnn.cli.explained_sample import sample_of_data, sample_of_file
-    from xpcnn.cli.opening import open_model
+    from xpcnn.cli.model_opening import open_model
     from xpcnn.cli.output import answer, to_json
     from xpcnn.io.atomic import write_bytes
     from xpcnn.model_facts import class_names

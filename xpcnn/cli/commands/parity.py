@@ -30,7 +30,7 @@ def command(
     rounding can explain is named, with the difference and the bound. The exit code is 0 if all
     agree, and 1 if one differs or a backend cannot be used here.
     """
-    from xpcnn.cli.opening import model_and_training
+    from xpcnn.cli.model_opening import model_and_training
     from xpcnn.cli.output import answer, to_json
     from xpcnn.trials import check_parity
 

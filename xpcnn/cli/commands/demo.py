@@ -38,7 +38,7 @@ def command(
     install 'xpcnn[demo]'.
     """
     from xpcnn.backend import load
-    from xpcnn.cli.opening import open_model
+    from xpcnn.cli.model_opening import open_model
     from xpcnn.cli.options import device_name
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.demo.recognizer import Recognizer

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from xpcnn.cli.grouped_help import Grouped
-from xpcnn.cli.train_flags import RUN
+from xpcnn.cli.run_flags import RUN
 from xpcnn.cli.training_flags import TRAINING
 
 _FLAGS = {"Data": RUN["Data"], **TRAINING, **RUN}

@@ -109,9 +109,9 @@ def command(
     if submission and csv_path:
         raise click.UsageError("--submission and --csv exclude each other.")
     from xpcnn.cli.data_parts import DataFlags, open_rows
-    from xpcnn.cli.opening import open_model
+    from xpcnn.cli.model_opening import open_model
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.pictures import Failure, gather, of_pictures
+    from xpcnn.cli.picture_predictions import Failure, gather, of_pictures
     from xpcnn.cli.predictions import check_new, of_rows, write_text
     from xpcnn.cli.submission import submit
     from xpcnn.data.pictures import check_reading

@@ -29,7 +29,7 @@ def command(
     """
     from xpcnn.classification import classification_report
     from xpcnn.cli.data_parts import DataFlags, open_part
-    from xpcnn.cli.opening import open_model
+    from xpcnn.cli.model_opening import open_model
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.predictions import check_new, write_text
     from xpcnn.errors import DataError

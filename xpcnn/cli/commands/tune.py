@@ -36,8 +36,8 @@ def command(context: click.Context, file: str, out: str | None, quiet: bool, as_
     search; give the file and --out FOLDER to add trials to it. Environment variables are ignored.
     Needs pip install 'xpcnn[tune]'.
     """
+    from xpcnn.cli.commands.train import command as train_command
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.cli.train import command as train_command
     from xpcnn.cli.tuning import as_dict, as_words, tune
 
     context.meta[Option.RECORDED] = True

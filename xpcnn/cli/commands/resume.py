@@ -44,6 +44,7 @@ def command(
     asked for at the start. That needs a schedule that does not depend on the number of epochs, such
     as constant; with another one, use `xpcnn train --init RUN`.
     """
+    from xpcnn.cli.commands.train import command as train_command
     from xpcnn.cli.error_text import flags_in_errors
     from xpcnn.cli.folds import cross_validate, is_cross_validation
     from xpcnn.cli.job import train
@@ -52,7 +53,6 @@ def command(
     from xpcnn.cli.request import Request
     from xpcnn.cli.run_folder import locked_run
     from xpcnn.cli.run_record import outcome
-    from xpcnn.cli.train import command as train_command
     from xpcnn.config import toml
     from xpcnn.process_group import by_first
     from xpcnn.runs.record import CONFIG, check_run

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, get_args
 
 from xpcnn import backend, data
 from xpcnn.cli.data_parts import divided_otherwise
-from xpcnn.cli.flags import Flags
-from xpcnn.cli.opening import model_path, open_init
+from xpcnn.cli.flag_values import Flags
+from xpcnn.cli.model_opening import model_path, open_init
 from xpcnn.cli.options import device_name, image_size, numbers
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS

@@ -21,7 +21,7 @@ def command(model: str, out: str, force: bool, as_json: bool) -> None:
     If the name of the file ends in .safetensors, it gets the weights alone, with the names of
     torchvision or timm.
     """
-    from xpcnn.cli.opening import open_model
+    from xpcnn.cli.model_opening import open_model
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.predictions import check_new
     from xpcnn.exchange import export_onnx, export_pytorch

@@ -18,7 +18,7 @@ def command(model: str, batch_size: int, input_shape: str | None, as_json: bool)
     Of a preset, by name or by its file (.toml), of a model file (.safetensors), or of a run, by its
     folder.
     """
-    from xpcnn.cli.opening import network
+    from xpcnn.cli.model_opening import network
     from xpcnn.cli.output import answer, to_json
     from xpcnn.summary import summarize
 
