@@ -1,7 +1,7 @@
 """CuPy on one CUDA device. Importing this file touches neither CuPy nor a driver."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy
 
 from .cupy_kernels import kernels
 from .cupy_problem import device_index, kernels_on, problem
+from .cupy_upload import uploaded
 
 __all__ = ["CuPyLibrary", "open_library", "problem"]
 
@@ -43,6 +44,9 @@ class CuPyLibrary:
         if x.nbytes >= LARGE:
             self._cupy.get_default_pinned_memory_pool().free_all_blocks()
         return moved
+
+    def uploaded(self, batches: Iterable[numpy.ndarray]) -> Iterator[Any]:
+        return uploaded(self._cupy, self.device, batches)
 
     def to_host(self, x: Any) -> numpy.ndarray:
         host: numpy.ndarray = self._cupy.asnumpy(x, order="C")

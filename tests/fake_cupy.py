@@ -14,7 +14,7 @@ from unittest.mock import patch
 import numpy
 
 from tests import cuda_on_host
-from tests.cuda_on_host import MOST_THREADS, arrays
+from tests.cuda_on_host import MOST_THREADS, arrays, streams
 from xpcnn import backend
 from xpcnn.backend import Backend, Kernels
 
@@ -89,6 +89,10 @@ def fake_cupy(
         runtime=runtime,
         Device=arrays.Device,
         compiler=SimpleNamespace(CompileException=CompileError),
+        Stream=streams.Stream,
+        Event=streams.Event,
+        get_current_stream=lambda: streams.default,
+        alloc_pinned_memory=lambda size: bytearray(size),
     )
     cupy.ones = ones or (lambda shape, dtype: Matrix())
     cupy.empty, cupy.asarray = arrays.empty, arrays.from_host

@@ -7,8 +7,9 @@ that, arrays decide: an op looks up the kernel for the type of its first argumen
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Protocol
@@ -45,7 +46,8 @@ class ArrayLibrary(Protocol):
     The module also has `problem(device) -> tuple[str, str] | None`: why the library cannot be used
     here and the command or action that fixes it, or None if it can be used. Optional methods:
     `uniform(key, step, shape, first)`, the numbers of `xpcnn.random` computed on the device;
-    `session()`, a context manager around long work; `warm_up()` and `replay()`, see `Backend`.
+    `session()`, a context manager around long work; `uploaded()`, `warm_up()` and `replay()`, see
+    `Backend`.
     """
 
     xp: Namespace
@@ -67,6 +69,9 @@ class Backend:
 
     name, device, xp, array_type: of the library; `xp` is its array API namespace.
     from_host(x), to_host(x): move an array from and to NumPy; `to_host` returns a C-contiguous one.
+    uploaded(batches): yield the arrays of an iterable as arrays of the device, each valid until the
+        next is asked for. uploads_ahead: whether they are copied while the device computes, so that
+        it pays to ask for the next in a thread.
     uniform(key, step, shape, first=0): the numbers of `xpcnn.random`, on the device.
     dtype(name): the library's dtype, such as that of "float32".
     synchronize(): wait until the device has finished.
@@ -103,6 +108,9 @@ class Backend:
         self.warm_up: Callable[[], Iterable[str]] = getattr(library, "warm_up", tuple)
         self.replay: Callable[[Callable[..., bool]], Callable[..., Array]]
         self.replay = getattr(library, "replay", lambda may_record: _plain)
+        self.uploads_ahead = hasattr(library, "uploaded")
+        self.uploaded: Callable[[Iterable[numpy.ndarray]], Iterator[Array]]
+        self.uploaded = getattr(library, "uploaded", partial(map, library.from_host))
         self._uniform = getattr(library, "uniform", None)
 
     def uniform(self, key: int, step: int | Array, shape: Shape, first: int = 0) -> Array:

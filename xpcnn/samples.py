@@ -15,7 +15,10 @@ class Samples:
     """Raw samples (n, ...) and their labels on the device, with mean and std to normalise by.
 
     mean, std: (c,), of the dtype in which the model computes.
+    upload_ahead: whether batches are copied to the device while it computes, if a thread asks.
     """
+
+    upload_ahead = False
 
     def __init__(self, raw: Array, labels: Array | None, mean: Array, std: Array) -> None:
         self.raw = raw
@@ -64,14 +67,15 @@ class StoredSamples(Samples):
     ) -> None:
         super().__init__(raw, labels, mean, std)
         self.shape, self.backend = shape, backend
+        self.upload_ahead = backend.uploads_ahead
 
     def _raw_batches(self, size: int, order: Array | None) -> Iterator[Array]:
         wanted = in_order(len(self), size)
         if order is not None:
             rows = self.backend.to_host(order)
             wanted = (rows[start : start + size] for start in range(0, len(rows), size))
-        for images in self.raw.batches(wanted):
-            yield self.backend.from_host(images.reshape(len(images), *self.shape))
+        images = self.raw.batches(wanted)
+        yield from self.backend.uploaded(x.reshape(len(x), *self.shape) for x in images)
 
 
 def _taken(x: Array, start: int, stop: int, order: Array | None) -> Array:

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy
 
-POISON = 0xFF  # four of these bytes are a NaN
+from tests.cuda_on_host import streams
+from tests.cuda_on_host.streams import POISON
+
 GUARD = 256  # bytes before and behind, filled with a number of four bytes
 SIGNALLING = range(0x7F800001, 0x7FC00000)  # NaN that any arithmetic changes
 allocations = count()
@@ -61,8 +63,14 @@ class ndarray(numpy.ndarray[Any, Any]):
     def get(self) -> Any:
         return _waited(self, "get").copy()
 
-    def set(self, x: Any) -> None:
-        _waited(self, "set")[...] = x
+    def set(self, x: Any, stream: Any = None) -> None:
+        if stream is None:
+            _waited(self, "set")[...] = x
+            return
+        assert (x.shape, x.dtype) == (self.shape, self.dtype)
+        assert x.flags.c_contiguous
+        assert self.flags.c_contiguous
+        stream.copy(memory_of(self), self.view(numpy.ndarray), x)
 
     def item(self, *at: Any) -> Any:
         return _waited(self, "item").item(*at)
@@ -80,7 +88,11 @@ def on_host(x: Any) -> Any:
     """Return arrays of the device, in tuples and lists too, as NumPy's, with the same memory."""
     if type(x) in (tuple, list):
         return type(x)(map(on_host, x))
-    return x.view(numpy.ndarray) if isinstance(x, ndarray) else x
+    if not isinstance(x, ndarray):
+        return x
+    if streams.uses:
+        streams.used(memory_of(x))
+    return x.view(numpy.ndarray)
 
 
 def on_device(x: Any) -> Any:
@@ -99,16 +111,18 @@ class Device:
 
     def __enter__(self) -> "Device":
         self.entered += 1
+        streams.here.devices = [*getattr(streams.here, "devices", []), self.id]
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        streams.here.devices.pop()
 
     def __repr__(self) -> str:
         return f"<CUDA Device {self.id}>"
 
     def use(self) -> None:
         self.entered += 1
+        streams.here.devices = [*getattr(streams.here, "devices", [])[:-1], self.id]
 
     def synchronize(self) -> None:
         pass

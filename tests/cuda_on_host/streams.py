@@ -1,0 +1,109 @@
+"""Streams and events that stand for CuPy's: work that is out of order is seen.
+
+The default stream works at once. A copy on another leaves poison where it goes until somebody has
+waited for an event after it. These raise AssertionError: the default stream reads what a copy is
+still writing; a copy begins where the default stream may still read; the host changes pinned memory
+before it has waited for the copy from there.
+"""
+
+import threading
+from itertools import count
+from typing import Any
+
+import numpy
+
+POISON = 0xFF  # four of these bytes are a NaN
+clock = count(1)
+uses: dict[int, list[Any]] = {}
+"""By the id of memory: the memory, and when it was last used; None while it is copied into."""
+
+in_flight: list["Copy"] = []
+"""The copies that the host does not know to be done."""
+
+here = threading.local()
+"""The current devices of this thread, the innermost last."""
+
+
+def current_device() -> int:
+    devices = getattr(here, "devices", [])
+    return devices[-1] if devices else 0
+
+
+class Copy:
+    """A copy on the way: from pinned memory of the host to memory of the device."""
+
+    def __init__(self, memory: numpy.ndarray, to: numpy.ndarray, source: numpy.ndarray) -> None:
+        self.memory, self.to, self.source = memory, to, source
+        self.sent: numpy.ndarray | None = source.copy()
+        self.expected = source.tobytes()
+        to.view(numpy.uint8)[...] = POISON
+        uses[id(memory)] = [memory, None]
+        in_flight.append(self)
+
+    def arrive(self) -> None:
+        """Write what was copied, once; from now on the device's arrays may be read."""
+        if self.sent is not None:
+            self.to[...], self.sent = self.sent, None
+            uses[id(self.memory)] = [self.memory, next(clock)]
+
+    def end(self) -> None:
+        """The host has waited for it."""
+        self.arrive()
+        if self in in_flight:
+            in_flight.remove(self)
+            assert self.source.tobytes() == self.expected, "pinned memory changed during its copy"
+
+
+def used(memory: numpy.ndarray | None) -> None:
+    """Note that the default stream works on memory of the device."""
+    if (known := uses.get(id(memory))) is not None:
+        assert known[1] is not None, "an array is read before the end of its copy"
+        known[1] = next(clock)
+
+
+class Event:
+    """Stands for cupy.cuda.Event."""
+
+    def __init__(self, disable_timing: bool) -> None:
+        assert disable_timing, "an event that takes the time is slower"
+        self.copies: list[Copy] = []
+        self.time = 0  # all that the default stream did before this is done when the event is
+
+    def record(self, stream: "Stream | None" = None) -> None:
+        stream = stream or default
+        self.copies = list(stream.copies)
+        self.time = next(clock) if stream is default else stream.time
+
+    def synchronize(self) -> None:
+        for copy in self.copies:
+            copy.end()
+
+
+class Stream:
+    """Stands for cupy.cuda.Stream."""
+
+    def __init__(self, non_blocking: bool) -> None:
+        assert non_blocking, "a blocking stream does not work beside the default one"
+        self.device = current_device()
+        self.copies: list[Copy] = []
+        self.time = 0  # all that the default stream did before this is done when new work begins
+
+    def wait_event(self, event: Event) -> None:
+        self.time = max(self.time, event.time)
+        if self is default:
+            for copy in event.copies:
+                copy.arrive()
+
+    def copy(self, memory: numpy.ndarray, to: numpy.ndarray, source: numpy.ndarray) -> None:
+        assert self.device == current_device(), "the stream belongs to another device"
+        last = uses.get(id(memory), [memory, 0])[1]
+        assert last is not None, "two copies to one place, and no use between them"
+        assert last < self.time, "a copy begins while its memory may be in use"
+        self.copies.append(Copy(memory, to, source))
+
+    def synchronize(self) -> None:
+        for copy in self.copies:
+            copy.end()
+
+
+default = Stream(non_blocking=True)
