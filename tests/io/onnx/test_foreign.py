@@ -86,8 +86,23 @@ def mobile(torch: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("make", [residual, mobile])
-def test_networks_that_pytorch_exported(make: Callable[[Any], Any], tmp_path: Path) -> None:
+def normalised(torch: Any) -> Any:
+    nn = torch.nn
+    return nn.Sequential(
+        *(nn.Conv2d(3, 8, 3, 2, bias=False), nn.GroupNorm(2, 8), nn.ReLU()),
+        *(nn.Conv2d(8, 6, 3), nn.InstanceNorm2d(6), nn.LayerNorm((6, 6, 6)), nn.ReLU()),
+        *(nn.InstanceNorm2d(6, affine=True), nn.LayerNorm(6), nn.GroupNorm(3, 6, affine=False)),
+        *(nn.ReLU(), nn.Flatten(), nn.Linear(216, 5)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "opset"), [(residual, 17), (mobile, 17), (normalised, 17), (normalised, 16)]
+)
+def test_networks_that_pytorch_exported(
+    make: Callable[[Any], Any], opset: int, tmp_path: Path
+) -> None:
+    """Before opset 17, layer normalisation is exported as the nodes that compute one."""
     torch = pytest.importorskip("torch", reason="torch: not installed")
     torch.manual_seed(0)
     network = make(torch).eval()
@@ -95,17 +110,20 @@ def test_networks_that_pytorch_exported(make: Callable[[Any], Any], tmp_path: Pa
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
+        elif getattr(module, "affine", getattr(module, "elementwise_affine", False)):
+            module.weight.data.uniform_(0.5, 2)
+            module.bias.data.normal_()
     path = tmp_path / "m.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that this exporter is an old one
         torch.onnx.export(
             *(network, (torch.zeros(2, 3, 17, 17),), str(path)),
             dynamo=False,
-            opset_version=17,
+            opset_version=opset,
             input_names=["x"],
             dynamic_axes={"x": {0: "n"}},
         )
     model = xpcnn.import_onnx(path)
     x = samples(50, (3, 17, 17))
-    found = model.predict_scores(x) if make is residual else numpy.log(model.predict_proba(x))
+    found = numpy.log(model.predict_proba(x)) if make is mobile else model.predict_scores(x)
     assert_close(found, run(path, x), 1e-4)

@@ -17,7 +17,7 @@ from xpcnn.errors import CheckpointError, ConfigError
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, ReLU
 from xpcnn.types import Shape
 
-TEXT = '<ir_version: 8, opset_import: ["" : 17]> g ({input}) => ({output}) {{ {nodes} }}'
+TEXT = '<ir_version: 8, opset_import: ["" : {opset}]> g ({input}) => ({output}) {{ {nodes} }}'
 
 
 def written(
@@ -27,9 +27,10 @@ def written(
     *,
     inputs: str = "float[n, 2, 6, 6] x",
     output: str = "float[n, k] y",
+    opset: int = 17,
 ) -> Path:
     """Write the graph of nodes in ONNX's notation: `y = Relu(x)`."""
-    model = parser.parse_model(TEXT.format(input=inputs, output=output, nodes=nodes))
+    model = parser.parse_model(TEXT.format(input=inputs, output=output, nodes=nodes, opset=opset))
     for name, value in (constants or {}).items():
         x = numpy.asarray(value)
         model.graph.initializer.append(
@@ -69,6 +70,7 @@ def test_a_network_by_eye(tmp_path: Path) -> None:
 RNG = numpy.random.default_rng(0)
 W = RNG.normal(0, 0.5, (2, 2, 3, 3))
 M = RNG.normal(0, 0.5, (72, 3))
+POSITIVE = RNG.uniform(0.5, 1.5, (6, 6))
 
 # nodes that make `a` of x (n, 2, 6, 6), constants, the layers that come of them
 OPERATORS: list[tuple[str, dict[str, Any], str]] = [
@@ -126,6 +128,33 @@ OPERATORS: list[tuple[str, dict[str, Any], str]] = [
         {"w": W[:, :, :1, :1]},
         "GlobalAvgPool2D Reshape Conv2D Sigmoid",
     ),
+    ("a = LayerNormalization <axis = 2> (x, w)", {"w": POSITIVE[:6, :6]}, "LayerNorm"),
+    (
+        "b = Transpose <perm = [0,3,2,1]> (x)  c = LayerNormalization <axis = 2> (b, w, v)"
+        "  a = Transpose <perm = [0,3,2,1]> (c)",
+        {"w": POSITIVE[:6, :2], "v": W[0, 0, 0, :2]},
+        "LayerNorm",
+    ),
+    (
+        "m = ReduceMean <axes = [-3,-2,-1]> (x)  d = Sub(x, m)  s = Pow(d, two)"
+        "  v = ReduceMean <axes = [-3,-2,-1]> (s)  e = Add(v, eps)  r = Sqrt(e)  n = Div(d, r)"
+        "  g = Mul(w, n)  a = Add(g, t)",
+        {"two": 2.0, "eps": 0.5, "w": POSITIVE[:2, :6, None], "t": 3.0},
+        "LayerNorm",
+    ),
+    ("a = InstanceNormalization(x, w, v)", {"w": [2.0, 3.0], "v": [1.0, -1.0]}, "GroupNorm"),
+    (
+        "b = Reshape(x, s)  c = InstanceNormalization(b, one, zero)  d = Reshape(c, t)"
+        "  e = Mul(d, g)  a = Add(e, g)",
+        {
+            "s": [0, 1, -1],
+            "t": [0, 2, 6, 6],
+            "one": [1.0],
+            "zero": [0.0],
+            "g": [[[2.0]], [[3.0]]],
+        },
+        "GroupNorm",
+    ),
     ("b = Identity(x)  a = Dropout(b)", {}, ""),
     (
         "b = Transpose <perm = [0,2,3,1]> (x)  c = Relu(b)  a = Transpose <perm = [0,3,1,2]> (c)",
@@ -146,6 +175,34 @@ def test_operators(nodes: str, constants: dict[str, Any], made: str, tmp_path: P
     path = written(tmp_path / "m.onnx", f"{nodes}  y = Flatten(a)", constants)
     model = xpcnn.import_onnx(path)
     assert [kind for kind in kinds(model) if kind != "Flatten"] == made.split()
+    x = samples(3, (2, 6, 6))
+    assert_close(model.predict_scores(x), run(path, x))
+
+
+GROUPS = "b = Concat <axis = 1> (x, x)  a = GroupNormalization <num_groups = 2> (b, w, v)"
+
+
+@pytest.mark.parametrize(
+    ("opset", "nodes", "constants", "made"),
+    [
+        (18, GROUPS, {"w": [2.0, 3.0], "v": [-1.0, 1.0]}, "GroupNorm"),
+        (21, GROUPS, {"w": [2.0, 3.0, 4.0, 5.0], "v": [-1.0, 1.0, 0.5, 2.0]}, "GroupNorm"),
+        (
+            18,
+            "m = ReduceMean(x, t)  d = Sub(x, m)  s = Pow(d, two)  v = ReduceMean(s, t)"
+            "  e = Add(v, eps)  r = Sqrt(e)  a = Div(d, r)",
+            {"t": [1, 3], "two": 2.0, "eps": 0.5},
+            "LayerNorm",
+        ),
+    ],
+)
+def test_operators_of_newer_opsets(
+    opset: int, nodes: str, constants: dict[str, Any], made: str, tmp_path: Path
+) -> None:
+    """Until opset 20, gamma and beta are of each group; from 18 on, axes are an input."""
+    path = written(tmp_path / "m.onnx", f"{nodes}  y = Flatten(a)", constants, opset=opset)
+    model = xpcnn.import_onnx(path)
+    assert made in kinds(model)
     x = samples(3, (2, 6, 6))
     assert_close(model.predict_scores(x), run(path, x))
 
@@ -190,7 +247,7 @@ def test_the_end_decides_the_loss(last: str, tmp_path: Path) -> None:
     assert_close(numpy.log(found) if last[:3] == "Log" else found, run(path, x))
 
 
-ONE_WAY = ("Softplus", "GELU(approximate='tanh')", "Adaptive", "LayerNorm", "GroupNorm")
+ONE_WAY = ("Softplus", "GELU(approximate='tanh')", "Adaptive")
 BACK = [
     (layer, shape)
     for layer, shape in [*((row[0], row[1]) for row in WRITTEN), *MORE]
@@ -267,6 +324,21 @@ def test_all_that_cannot_be_is_named_at_once(tmp_path: Path) -> None:
     [
         ("y = MatMul(x, m)", "its samples have shape (2, 6, 6), expected rows"),
         ("a = Add(x, big)  y = Flatten(a)", "is not one number for each channel"),
+        ("a = LayerNormalization <axis = 0> (x, m)  y = Flatten(a)", "axes are [0, 1, 2, 3] of 4"),
+        (
+            "a = LayerNormalization <axis = 2> (x, m)  y = Flatten(a)",
+            "its constant (72, 3) is not one number for each of (1, 6, 6)",
+        ),
+        (
+            "a = GroupNormalization <num_groups = 3> (x, s, s)  y = Flatten(a)",
+            "GroupNorm: 2 channels cannot be cut into 3 groups",
+        ),
+        (
+            "m1 = ReduceMean <axes = [1]> (x)  d = Sub(x, m1)  q1 = Pow(d, two)"
+            "  v = ReduceMean <axes = [2]> (q1)  e1 = Add(v, two)  r = Sqrt(e1)  n = Div(d, r)"
+            "  y = Flatten(n)",
+            "ReduceMean (m1): axes are [1], expected those of rows and columns",
+        ),
         ("a = Erf(x)  y = Flatten(a)", "it is no part of a GELU"),
         ("a = Div(x, x)  y = Flatten(a)", "both of its inputs depend on the samples"),
         ("y = Conv(x, z)", "its input 'z' is made by no node before it"),
@@ -289,6 +361,7 @@ def test_reasons(nodes: str, reason: str, tmp_path: Path) -> None:
         "bad": numpy.full((2, 2, 1, 1), numpy.nan),
         "e": [10**6, 10**6],
         "s": [7, -1],
+        "two": 2.0,
     }
     path = written(tmp_path / "m.onnx", nodes, constants)
     with pytest.raises(CheckpointError, match="these nodes cannot become layers") as caught:

@@ -91,7 +91,7 @@ def _binary(f: Callable[[Host, Host], Host]) -> Callable[[Node, Inputs], Host]:
         a, b = _first(inputs), _at(inputs, 1)
         shape = numpy.broadcast_shapes(a.shape, b.shape)
         if math.prod(shape) > max(a.size, b.size):
-            _check_size(shape)
+            check_size(shape)
         return numpy.asarray(f(a, b))
 
     return run
@@ -128,7 +128,7 @@ def _cast(node: Node, inputs: Inputs) -> Host:
 
 def _gather(node: Node, inputs: Inputs) -> Host:
     x, index, axis = _first(inputs), _at(inputs, 1), node.whole("axis", 0)
-    _check_size((x.size // max(1, x.shape[axis]), index.size))
+    check_size((x.size // max(1, x.shape[axis]), index.size))
     return x.take(index, axis=axis)
 
 
@@ -151,17 +151,18 @@ def _slice(node: Node, inputs: Inputs) -> Host:
 def _filled(node: Node, inputs: Inputs) -> Host:
     shape = _first(inputs).tolist()
     value = node.attributes.get("value", numpy.zeros(1, "f4"))
-    _check_size(shape)
+    check_size(shape)
     return numpy.full(shape, value.reshape(-1)[0])
 
 
 def _expand(node: Node, inputs: Inputs) -> Host:
     shape = numpy.broadcast_shapes(_first(inputs).shape, tuple(_at(inputs, 1).tolist()))
-    _check_size(shape)
+    check_size(shape)
     return numpy.broadcast_to(_first(inputs), shape)
 
 
-def _check_size(shape: Sequence[int]) -> None:
+def check_size(shape: Sequence[int]) -> None:
+    """Require that a constant of this shape has at most `MOST` elements."""
     if math.prod(shape) > MOST:
         raise Refused(f"it makes a constant of {math.prod(shape):,} elements")
 
@@ -188,7 +189,7 @@ def _transpose(node: Node, inputs: Inputs) -> Host:
 
 def _concat(node: Node, inputs: Inputs) -> Host:
     parts = [_at(inputs, i) for i in range(len(inputs))]
-    _check_size((sum(part.size for part in parts),))
+    check_size((sum(part.size for part in parts),))
     return numpy.concatenate(parts, axis=node.whole("axis", 0))
 
 
@@ -204,7 +205,7 @@ def _reduce(f: Callable[..., Host]) -> Callable[[Node, Inputs], Host]:
 
 def _where(node: Node, inputs: Inputs) -> Host:
     which, a, b = _first(inputs), _at(inputs, 1), _at(inputs, 2)
-    _check_size(numpy.broadcast_shapes(which.shape, a.shape, b.shape))
+    check_size(numpy.broadcast_shapes(which.shape, a.shape, b.shape))
     return numpy.where(which, a, b)
 
 

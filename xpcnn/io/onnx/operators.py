@@ -7,7 +7,7 @@ where a node cannot become layers.
 from collections.abc import Callable, Mapping
 
 from xpcnn import layers
-from xpcnn.io.onnx import pointwise, shapes, windowed
+from xpcnn.io.onnx import normalised, pointwise, shapes, windowed
 from xpcnn.io.onnx.calls import Call, Result
 from xpcnn.io.onnx.pointwise import elementwise
 
@@ -18,6 +18,10 @@ OPERATORS: Mapping[str, Callable[[Call], Result]] = {
     "Gemm": windowed.gemm,
     "MatMul": windowed.matmul,
     "BatchNormalization": windowed.batch_norm,
+    "LayerNormalization": normalised.layer_norm,
+    normalised.ALONG_AXES: normalised.layer_norm_along_axes,
+    "GroupNormalization": normalised.group_norm,
+    "InstanceNormalization": normalised.instance_norm,
     "MaxPool": windowed.pool(layers.MaxPool2D),
     "AveragePool": windowed.pool(layers.AvgPool2D),
     "GlobalAveragePool": windowed.global_pool(layers.GlobalAvgPool2D()),

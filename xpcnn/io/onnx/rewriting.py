@@ -5,6 +5,7 @@ conv, * scale, + shift             a convolution with other filters and bias
 pad, conv                          a convolution with padding
 x * relu6(x + 3) / 6               HardSwish
 x * (1 + erf(x / sqrt 2)) / 2      GELU
+reshape, normalise, reshape back   group normalisation
 """
 
 import math
@@ -148,7 +149,7 @@ def _is(part: Part, *kinds: type) -> bool:
 
 
 def _scaled_filters(a: Part, b: Part) -> Chain | None:
-    """s (w x + b) + t = (s w) x + (s b + t), for convolutions, dense layers and batch norm."""
+    """s (w x + b) + t = (s w) x + (s b + t), for filters, and for gamma and beta."""
     if not (isinstance(a, Leaf) and isinstance(b, Affine)):
         return None
     layer, params = a.layer, a.params
@@ -161,7 +162,7 @@ def _scaled_filters(a: Part, b: Part) -> Chain | None:
             new["bias"] = bias
         kept = replace(layer, bias="bias" in new)
         return (Leaf(kept, {name: x.astype("f4") for name, x in new.items()}),)
-    if isinstance(layer, layers.BatchNorm):
+    if isinstance(layer, layers.BatchNorm | layers.GroupNorm):
         new = {"gamma": b.scale * params["gamma"], "beta": b.scale * params["beta"] + b.shift}
         return (Leaf(layer, {name: x.astype("f4") for name, x in new.items()}, a.buffers),)
     return None
@@ -215,6 +216,19 @@ def _zeros_are_least(a: Part, b: Part) -> Chain | None:
     return None
 
 
+def _group_norm(a: Part, b: Part) -> Chain | None:
+    """Groups that are normalised as the channels of another shape are groups of channels before."""
+    if not (isinstance(a, Shaped) and isinstance(b, Leaf)):
+        return None
+    layer, c = b.layer, a.before[0]
+    if not isinstance(layer, layers.GroupNorm) or layer.groups != a.after[0] or c % layer.groups:
+        return None
+    if (b.params["gamma"] != 1).any() or b.params["beta"].any():
+        return None
+    params = {name: numpy.resize(x, c) for name, x in b.params.items()}
+    return Leaf(layer, params), a
+
+
 def _shaped_twice(a: Part, b: Part) -> Chain | None:
     if isinstance(a, Shaped) and isinstance(b, Shaped):
         return (Shaped(a.before, b.after),)
@@ -222,6 +236,6 @@ def _shaped_twice(a: Part, b: Part) -> Chain | None:
 
 
 _PATTERNS: tuple[Rule, ...] = (
-    *(_affine_twice, _hard_sigmoid, _min_pool, _shaped_twice, _zeros_are_least),
+    *(_affine_twice, _hard_sigmoid, _min_pool, _shaped_twice, _zeros_are_least, _group_norm),
 )
 _FOLDS: tuple[Rule, ...] = (_affine_twice, _scaled_filters, _padding)

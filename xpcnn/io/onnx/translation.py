@@ -7,6 +7,7 @@ import numpy
 from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.io.onnx import folding
 from xpcnn.io.onnx.calls import CHANNELS_LAST, Call, Value
+from xpcnn.io.onnx.normalised import with_layer_norms
 from xpcnn.io.onnx.operators import OPERATORS
 from xpcnn.io.onnx.parts import Chain, Host
 from xpcnn.io.onnx.source import Node, Refused, Source
@@ -31,6 +32,7 @@ class Translation:
 
     def __init__(self, source: Source, shape: Shape, batch: int | None, start: str) -> None:
         self.source, self.batch, self.start = source, batch or ANY_BATCH, start
+        self.nodes = tuple(with_layer_norms(source.nodes, start))
         channels_last = _is_channels_last(source.nodes, start)
         self.input_shape = (shape[-1], *shape[:-1]) if channels_last else shape
         value = Value(self.input_shape, CHANNELS_LAST) if channels_last else Value.of(shape)
@@ -46,7 +48,7 @@ class Translation:
         Raises:
             CheckpointError: nodes cannot be layers; names all of them.
         """
-        for node in _needed(self.source.nodes, output):
+        for node in _needed(self.nodes, output):
             self._take(node)
         if self.problems:
             raise self._error()
@@ -63,7 +65,7 @@ class Translation:
     def refused(self, error: Refused) -> CheckpointError:
         """Return a problem, whose text begins with the name of a node, as the error to raise."""
         name, _, reason = str(error).rpartition(": ")
-        operators = [node.operator for node in self.source.nodes if node.name == name]
+        operators = [node.operator for node in self.nodes if node.name == name]
         self.problems[operators[0] if operators else "output", reason] = [name]
         return self._error()
 
