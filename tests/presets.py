@@ -7,7 +7,7 @@ from xpcnn.config.preset import Preset, build
 
 LARGE = (
     *("efficientnet-lite0", "mobilenet-v2", "resnet18", "resnet18-cifar", "resnet34"),
-    *("resnet50", "vgg11", "vgg11-bn", "vgg13", "vgg13-bn", "vgg16"),
+    *("resnet50", "vgg11", "vgg11-bn", "vgg13", "vgg13-bn", "vgg16", "vgg16-bn"),
 )
 """Presets of millions of parameters."""
 

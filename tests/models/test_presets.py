@@ -61,6 +61,7 @@ COUNTS = {
     "vgg13": 133_047_848,
     "vgg13-bn": 133_053_736,
     "vgg16": 138_357_544,
+    "vgg16-bn": 138_365_992,
     "mobilenet-v2": 3_504_872,
     "efficientnet-lite0": 4_652_008,
     "resnet18-cifar": 11_173_962,

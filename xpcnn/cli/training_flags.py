@@ -28,8 +28,8 @@ TRAINING: Mapping[str, list[Option]] = {
             text="A preset, or a file like one: digits, efficientnet-lite0, kaggle, large, "
             "large-bn, lenet5, medium, mnist-best, mobilenet-v2, photo, resnet18, resnet18-cifar, "
             "resnet20, resnet34, resnet50, sigmoid-binary, small, tiny, two-conv, vgg11, "
-            "vgg11-bn, vgg13, vgg13-bn, vgg16, xor. The default depends on the shape of the "
-            "data: digits for 8x8, small for 28x28, medium for 32x32 in colour, photo for "
+            "vgg11-bn, vgg13, vgg13-bn, vgg16, vgg16-bn, xor. The default depends on the shape of "
+            "the data: digits for 8x8, small for 28x28, medium for 32x32 in colour, photo for "
             "photographs and all else.",
         ),
         option(

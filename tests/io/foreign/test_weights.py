@@ -26,6 +26,7 @@ PRESETS = {
     "vgg11": "vgg11",
     "vgg13-bn": "vgg13_bn",
     "vgg16": "vgg16",
+    "vgg16-bn": "vgg16_bn",
     "mobilenet-v2": "mobilenet_v2",
     "efficientnet-lite0": "efficientnet_lite0",
 }
