@@ -232,6 +232,9 @@ def converted(path: PictureFile, picture: "Image", mode: str, enough: int | None
         if mode != "RGBA" and found.has_transparency_data:
             found = found.convert("RGBA")
             found = Image.alpha_composite(Image.new("RGBA", found.size, _WHITE), found)
+        if found.mode == mode:
+            found.load()  # while the file is open
+            return found
         if mode != "I;16":
             return found.convert(mode)
         return Image.fromarray(np.asarray(found.convert("L"), dtype=np.float32) * np.float32(257))
