@@ -13,10 +13,6 @@
 
 #include "lanes.h"
 
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
-
 INLINE Lanes magnitude(Lanes x)
 {
     return (Lanes)((Whole)x & 0x7fffffff);

@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __AVX__
+#include <immintrin.h>
+#endif
+
 #ifdef __AVX512F__
 #define LANES 16
 #else
@@ -38,15 +42,27 @@ INLINE float total(Lanes sum)
     return (all[0] + all[1]) + (all[2] + all[3]);
 }
 
+/* Which of the lanes are the first `count`, fewer than LANES. */
+#if LANES == 16
+#define FIRST(count) ((__mmask16)((1u << (count)) - 1))
+#elif defined __AVX__
+#define FIRST(count) ((__m256i)((Whole){0, 1, 2, 3, 4, 5, 6, 7} < (int)(count)))
+#endif
+
 /* A vector of the first `count` numbers, and zeros after them. */
 INLINE Lanes some_of(const float *a, long count)
 {
-    Lanes all = {0};
     if (count >= LANES)
         return *(const Lanes *)a;
-    if (count > 0)
-        memcpy(&all, a, count * sizeof *a);
+#if LANES == 16
+    return (Lanes)_mm512_maskz_loadu_ps(FIRST(count), a);
+#elif defined __AVX__
+    return (Lanes)_mm256_maskload_ps(a, FIRST(count));
+#else
+    Lanes all = {0};
+    memcpy(&all, a, count * sizeof *a);
     return all;
+#endif
 }
 
 /* Write the first `count` numbers of a vector. */
@@ -54,8 +70,14 @@ INLINE void write_some(float *a, long count, Lanes value)
 {
     if (count >= LANES)
         *(Lanes *)a = value;
-    else if (count > 0)
+    else
+#if LANES == 16
+        _mm512_mask_storeu_ps(a, FIRST(count), (__m512)value);
+#elif defined __AVX__
+        _mm256_maskstore_ps(a, FIRST(count), (__m256)value);
+#else
         memcpy(a, &value, count * sizeof *a);
+#endif
 }
 
 #endif

@@ -11,12 +11,6 @@
 
 #include "lanes.h"
 
-#include <string.h>
-
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
-
 enum {
     TAPS = 96,            /* of a block: their part of x stays in the nearest cache */
     COLUMNS = 24 * LANES, /* of a block: a multiple of the columns of each tile */
@@ -99,18 +93,6 @@ static void block(const float *w, long wm, long m, const long *tap, const float 
     }
 }
 
-/* The first numbers at x, fewer than LANES, and zeros. */
-INLINE Lanes first_of(const float *x, long length)
-{
-#ifdef __AVX512F__
-    return (Lanes)_mm512_maskz_loadu_ps((__mmask16)((1u << length) - 1), x);
-#else
-    Lanes some = {0};
-    memcpy(&some, x, length * (long)sizeof(float));
-    return some;
-#endif
-}
-
 /* The last columns, fewer than LANES: with copies of x, since reading on would leave it. */
 static void narrow(const float *w, long wm, long m, const long *tap, const float *x, const long *at,
                    long taps, float *y, long ym, long length, const float *bias)
@@ -120,7 +102,7 @@ static void narrow(const float *w, long wm, long m, const long *tap, const float
     for (long k = 0; k < taps || k == 0; k += TAPS) {
         long some = taps - k < TAPS ? taps - k : TAPS;
         for (long t = 0; t < some; t++) {
-            *(Lanes *)copy[t] = first_of(x + at[k + t], length);
+            *(Lanes *)copy[t] = some_of(x + at[k + t], length);
             offset[t] = t * LANES;
         }
         for (long i = 0; i < m; i += 4) {

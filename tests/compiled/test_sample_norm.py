@@ -12,8 +12,8 @@ from tests.rounding import chains_of, exact
 from xpcnn import ops
 
 CHAIN = 8 * 64 + 7 + 64
-"""Additions in float32 one after another: 64 rows of 8 vectors, the lanes of a vector, and the sums
-of so many rows; see sample_norm.c."""
+"""At most so many additions in float32 one after another: 64 rows of 4 vectors, the lanes of a
+vector, and the sums of so many rows and columns; see sample_norm.c."""
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +62,16 @@ def test_images(n: int) -> None:
             lengths = [x.shape[axis] for axis in axes]
             check("layer_norm", x, whole(rng, *lengths), whole(rng, *lengths), axes=axes)
         check("layer_norm", x.transpose(0, 1, 3, 2), None, whole(rng, 6), axes=(1,))
+
+
+def test_threads_that_share_the_rows_of_few_columns_change_no_bit() -> None:
+    x = numpy.random.default_rng(0).standard_normal((64, 8, 9, 8), "float32")
+    found = []
+    for pieces in (1, 5):
+        with cut(pieces, 2):
+            y, pullback = compiled.KERNELS["layer_norm"](x, None, None, axes=(1, 2, 3))
+            found.append((y.tobytes(), pullback(x)[0].tobytes()))
+    assert found[0] == found[1]
 
 
 def test_a_mean_a_thousand_times_the_deviation() -> None:

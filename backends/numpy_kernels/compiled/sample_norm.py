@@ -11,9 +11,10 @@ from ..threads import sharing
 from .norm import PASSES
 from .shared_library import Call, serves
 
-SAMPLE_NORM = Call("sample_norm", "pppooo f lllll ll")
-SAMPLE_NORM_GRADIENT = Call("sample_norm_gradient", "pppppoo lllll ll")
-COLUMNS = 64  # that are normalised at once
+SAMPLE_NORM = Call("sample_norm", "pppoooo f llllll ll")
+SAMPLE_NORM_GRADIENT = Call("sample_norm_gradient", "pppppooo llllll ll")
+TILE, SOME = 256, 64  # columns that are read together, rows that threads share no part of
+SHARES = 8  # of the rows of one tile, at most
 
 
 def layer_norm(
@@ -51,22 +52,24 @@ def _normalised(
 ) -> Any:
     """Normalise columns of memory (groups, m, n); learnt: the shape of gamma, each number of which
     is for `each` rows after another."""
-    image, (groups, _, n), weights = batch_last(x), shape, math.prod(learnt)
+    image, (groups, m, n), weights = batch_last(x), shape, math.prod(learnt)
     scales, shifts = (None if a is None else np.ascontiguousarray(a) for a in (gamma, beta))
     y, mean, scale = np.empty_like(image), *np.empty((2, groups, n), x.dtype)
-    blocks = groups * -(-n // COLUMNS)
-    sizes = (*shape, each, weights)
-    work = sharing(blocks, PASSES * x.size)
-    SAMPLE_NORM(image, scales, shifts, y, mean, scale, eps, *sizes, *work)
+    tiles = groups * -(-n // TILE)
+    shares = max(1, min(SHARES // tiles, m // SOME))  # of any number of threads: the same bits
+    sizes, each_thread = (*shape, each, weights, shares), 1 if groups == 1 else 4
+    sums = np.empty((tiles * shares, 2, TILE))
+    work = sharing(len(sums), PASSES * x.size, each=each_thread)
+    SAMPLE_NORM(image, scales, shifts, y, mean, scale, sums, eps, *sizes, *work)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
         dy = batch_last(cotangent(dy, x))
-        pieces, threads = sharing(blocks, PASSES * x.size)
+        pieces, threads = sharing(len(sums), PASSES * x.size, each=each_thread)
         dx, parts = np.empty_like(image), np.empty((pieces, 2, weights), x.dtype)
-        arrays = (image, dy, scales, mean, scale, dx, parts)
+        arrays = (image, dy, scales, mean, scale, dx, parts, sums)
         SAMPLE_NORM_GRADIENT(*arrays, *sizes, pieces, threads)
         dgamma, dbeta = parts.sum(axis=0)  # in the order of the pieces: the same bits in every run
         return (
