@@ -1,6 +1,6 @@
 """MPI, by mpi4py: processes that a launcher of MPI started (mpiexec, srun, an MPI operator).
 
-MPI waits for a process that hangs for ever. So a process that waits longer than XPCNN_PATIENCE
+MPI waits for a process that hangs for ever. So a process that waits longer than XPCNN_TIMEOUT
 seconds says so and ends, whereupon the launcher ends the others.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy
 
-from .engine_patience import patience_problem, patience_seconds
+from .engine_timeout import timeout_problem, timeout_seconds
 from .mpi_cupy import device_sum
 
 
@@ -23,7 +23,7 @@ def problem() -> tuple[str, str] | None:
     """Return why MPI cannot be used here and what to do; None if it can."""
     if find_spec("mpi4py") is None:
         return "mpi4py is not installed", "pip install 'xpcnn[mpi]'"
-    return patience_problem()
+    return timeout_problem()
 
 
 class Engine:
@@ -39,10 +39,10 @@ class Engine:
         self.rank, self.size = self._world.rank, self._world.size
         self.local_size = self._world.Split_type(MPI.COMM_TYPE_SHARED).size
         self.sum = _Sum(MPI, self._world, self._waiting)
-        self._patience = patience_seconds()
+        self._timeout = timeout_seconds()
         self._waiting_since: float | None = None
         if self.size > 1:
-            threading.Thread(target=self._watch, daemon=True, name="xpcnn-patience").start()
+            threading.Thread(target=self._watch, daemon=True, name="xpcnn-timeout").start()
             sys.excepthook = self._end_all
 
     def sum_of(self, size: int) -> "_Sum":
@@ -78,11 +78,11 @@ class Engine:
     def _watch(self) -> None:
         """End the process if it waits too long; MPI does not hold Python's lock while it waits."""
         while True:
-            time.sleep(min(1.0, self._patience / 4))
+            time.sleep(min(1.0, self._timeout / 4))
             since = self._waiting_since
-            if since is not None and time.monotonic() - since > self._patience:
-                waited = f"waited {self._patience:g} seconds for another process"
-                message = f"error: process {self.rank} {waited}\nTry: XPCNN_PATIENCE=3600 if slow"
+            if since is not None and time.monotonic() - since > self._timeout:
+                waited = f"waited {self._timeout:g} seconds for another process"
+                message = f"error: process {self.rank} {waited}\nTry: XPCNN_TIMEOUT=3600 if slow"
                 print(message, file=sys.stderr, flush=True)
                 self.abort(1)
 

@@ -1,7 +1,7 @@
 """torch.distributed with gloo: processes that torchrun, or another launcher of its kind, started.
 
 Arrays are summed in place; PyTorch shares their memory by DLPack. A process that waits longer than
-XPCNN_PATIENCE seconds ends with an error, whereupon torchrun ends the others.
+XPCNN_TIMEOUT seconds ends with an error, whereupon torchrun ends the others.
 """
 
 import atexit
@@ -13,7 +13,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
-from .engine_patience import patience_problem, patience_seconds
+from .engine_timeout import timeout_problem, timeout_seconds
 
 
 def problem() -> tuple[str, str] | None:
@@ -23,7 +23,7 @@ def problem() -> tuple[str, str] | None:
     if "RANK" not in os.environ:
         started = "torchrun --nproc-per-node 2 -m xpcnn train --engine torch"
         return "this process was not started by torchrun", started
-    return patience_problem()
+    return timeout_problem()
 
 
 class Engine:
@@ -38,7 +38,7 @@ class Engine:
         import torch.utils.dlpack
 
         self._torch, self._group = torch, torch.distributed
-        timeout = timedelta(seconds=patience_seconds())
+        timeout = timedelta(seconds=timeout_seconds())
         if not self._group.is_initialized():
             self._group.init_process_group("gloo", timeout=timeout)
             atexit.register(self._group.destroy_process_group)  # its threads may abort the exit

@@ -115,7 +115,7 @@ def bad(path: str, name: str) -> bool:
 
 SHARED_BY_BACKENDS = (
     "backends.geometry",
-    "backends.engine_patience",
+    "backends.engine_timeout",
     "backends.optimizer_arrays",
     "backends.types",
 )

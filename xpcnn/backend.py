@@ -187,8 +187,8 @@ _groups: dict[str, Group] = {}  # an engine is started once in a process
 def group(engine: str | None = None) -> Group:
     """Return the processes that a launcher, such as mpiexec or torchrun, has started together.
 
-    Unless XPCNN_NUM_THREADS is set or the launcher has bound the process to some cores, the cores
-    of a machine are divided among its processes.
+    Unless XPCNN_NUM_THREADS or XPCNN_READ_THREADS says otherwise, or the launcher has bound the
+    process to some cores, the cores of a machine are divided among its processes.
 
     engine: "mpi" or "torch", which connects the processes; None for that of the variable
         XPCNN_ENGINE, and without one for a process alone.
@@ -236,12 +236,16 @@ def launched() -> int:
 
 
 def _divide_cores(processes: int) -> None:
-    """Give this process its share of the cores of the machine, unless it has one already."""
-    if processes == 1 or "XPCNN_NUM_THREADS" in os.environ or not hasattr(os, "sched_getaffinity"):
+    """Give this process its share of the machine's cores, to compute and to read pictures.
+
+    What a variable says already stays.
+    """
+    if processes == 1 or not hasattr(os, "sched_getaffinity"):
         return
     cores = len(os.sched_getaffinity(0))
     if cores == os.cpu_count():  # not bound by the launcher
-        os.environ["XPCNN_NUM_THREADS"] = str(max(1, cores // processes))
+        for name in ("XPCNN_NUM_THREADS", "XPCNN_READ_THREADS"):
+            os.environ.setdefault(name, str(max(1, cores // processes)))
 
 
 def _module(name: str) -> Any:

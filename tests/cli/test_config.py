@@ -3,10 +3,12 @@
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.test_settings import OWN, TRAINING, given, images
+from xpcnn.cli.command_group import COMMANDS, OTHER_VARIABLES, Commands
 from xpcnn.cli.settings import Settings, resolve
 from xpcnn.config import toml
 from xpcnn.config.overlay import Change
@@ -405,3 +407,12 @@ def test_a_run_folder_repeats_its_run(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     assert any((other[path] != p).any() for path, p in flatten(model.params).items())
     for command in (("evaluate", "two"), ("predict", "two", "--rows", "0:2")):
         assert cli(*command).code == 0
+
+
+def test_no_variable_is_both_that_of_a_flag_and_another() -> None:
+    """What says how long a process waits for another must not say when training stops."""
+    every = Commands("xpcnn")
+    commands = [every.get_command(click.Context(every), name) for name in COMMANDS]
+    flags = {param.envvar for command in commands if command for param in command.params}
+    assert "XPCNN_PATIENCE" in flags
+    assert flags.isdisjoint(OTHER_VARIABLES)

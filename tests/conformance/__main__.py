@@ -43,7 +43,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figures.jsonl"
         path.touch()
-        os.environ["XPCNN_FIGURES"] = str(path)
+        os.environ["XPCNN_CONFORMANCE_FIGURES"] = str(path)
         skips = Skips()
         tests = [str(HERE), *(str(HERE.parent / name) for name in ("ops", "layers"))]
         status = int(pytest.main(["-q", "--no-header", "-n", "auto", *tests], plugins=[skips]))

@@ -9,7 +9,7 @@ from pathlib import Path
 def report(
     name: str, passed: int, applicable: int, unsupported: Sequence[str] = (), note: str = ""
 ) -> None:
-    """Print one figure; append it as one JSON line to the file named in XPCNN_FIGURES, if set."""
+    """Print one figure; append it as a line of JSON to the file of XPCNN_CONFORMANCE_FIGURES."""
     figure = {
         "name": name,
         "passed": passed,
@@ -18,7 +18,7 @@ def report(
         "note": note,
     }
     print(f"{name}: {passed}/{applicable}{f' ({note})' if note else ''}")
-    path = os.environ.get("XPCNN_FIGURES")
+    path = os.environ.get("XPCNN_CONFORMANCE_FIGURES")
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(json.dumps(figure) + "\n")

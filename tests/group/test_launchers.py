@@ -229,7 +229,7 @@ def test_a_signal_to_the_launcher_saves(name: str, code: int) -> None:
 @needs_mpi
 def test_one_that_hangs_ends_all_after_the_patience() -> None:
     arguments = ("-m", "tests.group.failing", "freeze", "1", "5", *LONG, "--engine", "mpi")
-    process = start(MPI, *arguments, XPCNN_PATIENCE="2")
+    process = start(MPI, *arguments, XPCNN_TIMEOUT="2")
     code, _, err = ended(process)
     assert code != 0
     assert "error: process 0 waited 2 seconds for another process" in err
@@ -295,20 +295,22 @@ def test_no_patience(engine: str, seconds: str, monkeypatch: pytest.MonkeyPatch)
     module = import_module(f"xpcnn.backends.{engine}_engine")
     monkeypatch.setattr(module, "find_spec", lambda name: name)  # as if it were installed
     monkeypatch.setenv("RANK", "0")
-    monkeypatch.setenv("XPCNN_PATIENCE", seconds)
-    problem = f"XPCNN_PATIENCE is {seconds!r}", "a number of seconds above 0, such as 3600"
+    monkeypatch.setenv("XPCNN_TIMEOUT", seconds)
+    problem = f"XPCNN_TIMEOUT is {seconds!r}", "a number of seconds above 0, such as 3600"
     assert module.problem() == problem
-    monkeypatch.setenv("XPCNN_PATIENCE", "0.5")
+    monkeypatch.setenv("XPCNN_TIMEOUT", "0.5")
     assert module.problem() is None
 
 
 def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
     from xpcnn import backend
 
-    monkeypatch.delenv("XPCNN_NUM_THREADS", raising=False)
+    for name in ("XPCNN_NUM_THREADS", "XPCNN_READ_THREADS"):
+        monkeypatch.setenv(name, "")  # so that the test leaves none behind
+        monkeypatch.delenv(name)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     backend._divide_cores(3)
-    assert os.environ["XPCNN_NUM_THREADS"] == "2"
+    assert os.environ["XPCNN_NUM_THREADS"] == os.environ["XPCNN_READ_THREADS"] == "2"
     backend._divide_cores(8)  # said already
-    assert os.environ["XPCNN_NUM_THREADS"] == "2"
+    assert os.environ["XPCNN_NUM_THREADS"] == os.environ["XPCNN_READ_THREADS"] == "2"
