@@ -167,7 +167,7 @@ def test_another_number_of_processes_resumes() -> None:
     arguments = ("-m", "tests.group.failing", "term", "1", "7", *long, "--engine", "mpi")
     code, _, err = launched(MPI, *arguments, "--out", "two")
     assert code == 143, err
-    code, _, err = run("resume", "two", "--processes", "3")
+    code, _, err = run("resume", "two", "--processes", "3", **IN_A_JOB)  # where there is no srun
     assert code == 0, err
     assert "processes was 2 and is now 3" in err
     assert run(*long, "--out", "one")[0] == 0

@@ -11,6 +11,9 @@ from xpcnn.errors import BackendError, hint
 from xpcnn.options import check_count
 from xpcnn.process_group import Group
 
+_HERE = {"HYDRA_LAUNCHER": "fork", "HYDRA_RMK": "user"}
+"""Variables by which MPICH's mpiexec starts processes on this machine, in a job of Slurm too."""
+
 
 def group_of(engine: str | None) -> Group:
     """Return the processes that a launcher started, connected by an engine, or this one alone.
@@ -46,7 +49,7 @@ def launch(processes: int, engine: str | None) -> NoReturn:
         launcher += ["--nproc-per-node", str(processes), "-m", "xpcnn"]
     else:
         launcher = [_mpiexec(), "-n", str(processes), sys.executable, "-m", "xpcnn"]
-        environment["XPCNN_ENGINE"] = "mpi"
+        environment |= {"XPCNN_ENGINE": "mpi"} | _HERE
     os.execve(launcher[0], [*launcher, *own], environment)
 
 
