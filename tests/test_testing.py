@@ -196,7 +196,11 @@ class Bare:
 @pytest.mark.parametrize(
     ("layer", "text"),
     [
-        (Bare, f"{Bare!r} is no layer, which has init and forward\nTry: an instance of the class"),
+        (
+            Bare,
+            f"{Bare!r} is not a layer, an object with init and forward\n"
+            "Try: an instance of the class",
+        ),
         (
             Bare({}),
             "Bare: init must return (params, buffers, out_shape), got a dict\n"

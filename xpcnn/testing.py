@@ -71,7 +71,10 @@ def check_gradients(
     rng = numpy.random.default_rng(seed)
     if isinstance(layer, type) or not isinstance(layer, Layer):
         raise GradientError(
-            hint(f"{layer!r} is no layer, which has init and forward", "an instance of the class")
+            hint(
+                f"{layer!r} is not a layer, an object with init and forward",
+                "an instance of the class",
+            )
         )
     name = type(layer).__name__
     made = layer.init(tuple(shape), Draw(seed))

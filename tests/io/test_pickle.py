@@ -137,12 +137,14 @@ def local() -> Layer:
         ),
         (
             lambda: trained(local()),
-            "the layer class Inner cannot be pickled: pickle keeps import paths, and it has none\n"
+            "the layer class Inner cannot be pickled: it has no import path, by which pickle would "
+            "find it\n"
             "Try: define it by name at the top level of a module",
         ),
         (
             lambda: Activation(lambda x: x, square),
-            "Activation: f cannot be pickled: pickle keeps import paths, and it has none\nTry: ",
+            "Activation: f cannot be pickled: it has no import path, by which pickle would find "
+            "it\nTry: ",
         ),
     ],
 )

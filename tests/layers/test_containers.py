@@ -217,7 +217,7 @@ def test_without_gradients_nothing_is_kept(container: Any) -> None:
             with pytest.raises(XpcnnError) as caught:
                 back(numpy.ones_like(y))
             assert str(caught.value) == (
-                "the forward pass ran with grad=False and kept nothing to go back with\n"
+                "the forward pass ran with grad=False and kept nothing for the backward pass\n"
                 "Try: forward with Context(grad=True)"
             )
 
@@ -338,7 +338,7 @@ def test_ways_that_fit_at_init_and_not_for_other_images(lib: Lib) -> None:
         (lambda: Concat([]), "Concat: no layers\nTry: Concat([...]), at least one"),
         (
             lambda: Residual("relu"),  # type: ignore[arg-type]  # on purpose
-            "Residual: 'relu' is no layer, which has init and forward\n"
+            "Residual: 'relu' is not a layer, an object with init and forward\n"
             "Try: an object, such as ReLU() or Dense(10)",
         ),
     ],

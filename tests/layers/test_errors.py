@@ -35,7 +35,7 @@ IMAGES_FIRST = "\nTry: a Reshape((c, h, w)) layer before it, or image layers bef
 WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
     (
         lambda: Conv2D(4, 3, groups=3),
-        "Conv2D: 4 filters cannot be cut into 3 groups\n"
+        "Conv2D: 4 filters cannot be split into 3 groups\n"
         "Try: a number of groups that divides the number of filters",
     ),
     (
@@ -54,7 +54,7 @@ WHEN_MADE: list[tuple[Callable[[], Layer], str]] = [
     ),
     (
         lambda: ConvTranspose2D(3, 2, groups=2),
-        "ConvTranspose2D: 3 filters cannot be cut into 2 groups\n"
+        "ConvTranspose2D: 3 filters cannot be split into 2 groups\n"
         "Try: a number of groups that divides the number of filters",
     ),
     (
@@ -114,7 +114,7 @@ WHEN_PLACED: list[tuple[Layer, tuple[int, ...], str]] = [
     (
         Conv2D(4, 3, groups=2),
         (3, 8, 8),
-        "Conv2D: 3 channels cannot be cut into 2 groups\n"
+        "Conv2D: 3 channels cannot be split into 2 groups\n"
         "Try: groups=1, or groups=3 for a depthwise convolution",
     ),
     (
@@ -193,7 +193,7 @@ WHEN_PLACED: list[tuple[Layer, tuple[int, ...], str]] = [
     (
         GroupNorm(4),
         (6, 8, 8),
-        "GroupNorm: 6 channels cannot be cut into 4 groups\n"
+        "GroupNorm: 6 channels cannot be split into 4 groups\n"
         "Try: a number of groups that divides the number of channels",
     ),
     (
@@ -220,5 +220,5 @@ def test_hyperparameters_are_checked_when_a_layer_is_made(make: Any, text: str) 
     ("layer", "shape", "text"), WHEN_PLACED, ids=[text[:40] for *_, text in WHEN_PLACED]
 )
 def test_shapes_are_checked_when_it_is_placed(layer: Layer, shape: Any, text: str) -> None:
-    error = ConfigError if re.search("padding alone|no axis|cut into 4", text) else ShapeError
+    error = ConfigError if re.search("padding alone|no axis|split into 4", text) else ShapeError
     assert text_of(lambda: layer.init(shape, Draw(0)), error) == text

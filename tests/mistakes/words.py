@@ -117,7 +117,7 @@ NAMES = [
         "the class of a layer for the layer",
         lambda _: Sequential([Flatten, Dense(10)]),  # type: ignore[list-item]  # on purpose
         ConfigError,
-        "Sequential: the class Flatten is no layer, which has init and forward\n"
+        "Sequential: the class Flatten is not a layer, an object with init and forward\n"
         "Try: an object, such as ReLU() or Dense(10)",
     ),
 ]

@@ -58,7 +58,7 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.conv2d(z(1, 4, 8, 8), z(3, 2, 3, 3), groups=2),
         ConfigError,
-        "conv2d: 3 filters cannot be cut into 2 groups\n"
+        "conv2d: 3 filters cannot be split into 2 groups\n"
         "Try: a number of groups that divides the number of filters",
     ),
     (
@@ -105,7 +105,7 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.conv_transpose2d(z(1, 3, 8, 8), z(3, 2, 3, 3), groups=2),
         ConfigError,
-        "conv_transpose2d: 3 channels cannot be cut into 2 groups\n"
+        "conv_transpose2d: 3 channels cannot be split into 2 groups\n"
         "Try: a number of groups that divides the number of channels",
     ),
     (
@@ -227,7 +227,7 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.reshape(z(2, 6), shape=(-1, -1)),
         ShapeError,
-        "reshape: (-1, -1) is no shape; one entry may be -1\n"
+        "reshape: (-1, -1) is not a shape: lengths, of which one may be -1\n"
         "Try: a tuple of lengths such as (16, -1), all but one given",
     ),
     # normalisation and dropout
@@ -282,7 +282,7 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.group_norm(z(2, 3), None, None, groups=2),
         ConfigError,
-        "group_norm: 3 channels cannot be cut into 2 groups\n"
+        "group_norm: 3 channels cannot be split into 2 groups\n"
         "Try: a number of groups that divides the number of channels",
     ),
     (
@@ -300,7 +300,7 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
         lambda z: ops.multiply(z(2, 3, 4, 4), z(2, 3)),
         ShapeError,
         "multiply: gate has shape (2, 3), expected as many axes as x of shape (2, 3, 4, 4), of its "
-        "lengths or 1\nTry: lengths of x, or 1 where a number is for the whole axis",
+        "lengths or 1\nTry: the length of x along each axis, or 1 to share a number along it",
     ),
     (
         lambda z: ops.prelu(z(2, 3), z(2)),

@@ -1,9 +1,9 @@
 """Layers: frozen dataclasses of hyperparameters; what they compute is in `xpcnn.ops`.
 
-A layer is made once, without the size of its input: `init` computes the shapes of parameters. x and
-the parameters have one floating dtype, which the output and all gradients have too. Hyperparameters
-out of range are a ConfigError when the layer is made, samples of an unsuitable shape a ShapeError
-in `init`. A layer of your own needs `init` and `forward`: see `Layer`.
+A layer is constructed without the size of its input: `init` computes the shapes of parameters. x
+and the parameters have one floating dtype, which the output and all gradients have too. The
+constructor raises a ConfigError for hyperparameters out of range, `init` a ShapeError for samples
+of an unsuitable shape. A layer of your own needs `init` and `forward`: see `Layer`.
 """
 
 from dataclasses import is_dataclass

@@ -16,8 +16,8 @@ from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
 class Elementwise:
     """A layer that applies an op without parameters; its fields are the op's hyperparameters.
 
-    op: of the subclass.
-    ranges: of its fields, as `xpcnn.options.check` takes them.
+    op: the op, set by each subclass.
+    ranges: allowed values of the fields, as `xpcnn.options.check` takes them.
     """
 
     op: ClassVar[Callable[..., tuple[Array, Pullback]]]
@@ -58,7 +58,10 @@ class LeakyReLU(Elementwise):
 
     slope: any finite number.
 
-    Backward and source: `help(xpcnn.ops.leaky_relu)`.
+    Backward: `help(xpcnn.ops.leaky_relu)`.
+
+    Raises:
+        ConfigError: `slope` is not a finite number.
     """
 
     op = staticmethod(ops.leaky_relu)
@@ -73,6 +76,9 @@ class ELU(Elementwise):
     alpha: any finite number; y approaches -alpha for x far below 0.
 
     Backward and source: `help(xpcnn.ops.elu)`.
+
+    Raises:
+        ConfigError: `alpha` is not a finite number.
     """
 
     op = staticmethod(ops.elu)
@@ -82,7 +88,7 @@ class ELU(Elementwise):
 
 @dataclass(frozen=True)
 class SELU(Elementwise):
-    """y = scale * elu(x, alpha), elementwise, with constants that lead to mean 0 and variance 1.
+    """y = 1.0507 * elu(x, 1.6733), elementwise: mean and variance tend to 0 and 1 over layers.
 
     Backward and source: `help(xpcnn.ops.selu)`.
     """
@@ -97,6 +103,9 @@ class GELU(Elementwise):
     approximate: "none" for the exact Phi, "tanh" for an approximation by tanh.
 
     Backward and source: `help(xpcnn.ops.gelu)`.
+
+    Raises:
+        ConfigError: `approximate` is another word.
     """
 
     op = staticmethod(ops.gelu)
@@ -131,9 +140,12 @@ class Softplus(Elementwise):
     """y = log(1 + e^(beta x)) / beta, elementwise; a smooth ReLU.
 
     beta: above 0; the larger, the closer to ReLU.
-    threshold: where beta x is above it, y = x.
+    threshold: y = x where beta x is above this number; finite.
 
-    Backward and source: `help(xpcnn.ops.softplus)`.
+    Backward: `help(xpcnn.ops.softplus)`.
+
+    Raises:
+        ConfigError: `beta` or `threshold` is out of range.
     """
 
     op = staticmethod(ops.softplus)
@@ -156,6 +168,9 @@ class HardSigmoid(Elementwise):
     slope, offset: any finite numbers; with the defaults, y = x / 6 + 1/2, as in PyTorch.
 
     Backward: `help(xpcnn.ops.hard_sigmoid)`.
+
+    Raises:
+        ConfigError: `slope` or `offset` is not a finite number.
     """
 
     op = staticmethod(ops.hard_sigmoid)
@@ -212,9 +227,9 @@ class Tanh(Elementwise):
 class Softmax(Elementwise):
     """Turn scores into probabilities: y_i = e^(x_i) / sum_k e^(x_k).
 
-    Not needed before the loss SoftmaxCrossEntropy, which contains it.
+    A network for the loss SoftmaxCrossEntropy ends without this layer: the loss contains it.
 
-    axis: axis of the batch along which the probabilities add up to 1.
+    axis: axis of the batch along which the probabilities add up to 1, -1 for the last.
 
     Backward: `help(xpcnn.ops.softmax)`.
     """
@@ -227,7 +242,7 @@ class Softmax(Elementwise):
 class LogSoftmax(Elementwise):
     """Return the logarithm of softmax: y_i = x_i - log sum_k e^(x_k).
 
-    axis: axis of the batch along which the sum runs.
+    axis: axis of the batch along which the sum runs, -1 for the last.
 
     Backward: `help(xpcnn.ops.log_softmax)`.
     """

@@ -18,16 +18,18 @@ class Context(NamedTuple):
 
     training: whether batch norm normalises by the statistics of the batch and dropout drops.
     grad: whether the pullback will be called; if not, containers discard each pullback at once.
-    forward_pass: its number in the run, from 1, in training: what random numbers depend on.
+    forward_pass: number of the forward pass among those of training, from 1; random numbers depend
+        on it.
     source: a function (path, forward_pass, shape) -> uniforms in [0, 1), float32, on the device.
-        For a part of a batch it gets a fourth argument, the number of the first of them in the
-        whole array.
+        For a part of a batch it gets a fourth argument, the row-major index of its first number
+        among those of the whole batch.
     path: dotted path of the layer.
     frozen: paths of the layers that normalise by their running statistics in training too, and
         leave them unchanged.
-    first_row: row of the whole batch with which x begins; above 0 where other processes have the
-        rows before.
-    shared: what batch norm normalises together with other processes; None for x alone.
+    first_row: index in the whole batch of the first row of x; above 0 where other processes compute
+        the rows before it.
+    shared: the batch whose mean and variance batch norm takes together with other processes; None
+        for those of x alone.
     """
 
     training: bool = False
@@ -61,9 +63,9 @@ class Context(NamedTuple):
     def uniform(self, shape: Shape) -> Array:
         """Return uniforms in [0, 1), float32.
 
-        They depend on seed, path, forward pass and place in the whole batch alone.
+        They depend only on the seed, the path, the forward pass and the index in the whole batch.
 
-        shape: of the result; its first axis is that of the samples.
+        shape: shape of the result; the first axis is that of the samples.
 
         Raises:
             XpcnnError: the context has no source.
@@ -85,7 +87,7 @@ class Layer(Protocol):
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         """Return (params, buffers, out_shape).
 
-        shape: of one sample, such as (c, h, w).
+        shape: shape of one sample, such as (c, h, w).
         draw: `draw(name, initializer, shape)` returns the first values of a parameter, on the host;
             each name has a random stream of its own, so a seed gives the same values everywhere.
 
@@ -109,14 +111,14 @@ class Layer(Protocol):
 
 
 def check_importable(thing: Any, what: str) -> None:
-    """Require a class or function that pickle can store, which it does by import path.
+    """Require a class or function that pickle can store: one with an import path.
 
     Raises:
         ConfigError: `thing` was defined inside a function, or is a lambda.
     """
     name = getattr(thing, "__qualname__", "")
     if "<" in name or not name:
-        message = f"{what} cannot be pickled: pickle keeps import paths, and it has none"
+        message = f"{what} cannot be pickled: it has no import path, by which pickle would find it"
         raise ConfigError(hint(message, "define it by name at the top level of a module"))
 
 
@@ -133,7 +135,7 @@ def no_gradient(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
     """Raise an error: the pullback of a container that ran without gradients."""
     raise XpcnnError(
         hint(
-            "the forward pass ran with grad=False and kept nothing to go back with",
+            "the forward pass ran with grad=False and kept nothing for the backward pass",
             "forward with Context(grad=True)",
         )
     )

@@ -50,7 +50,7 @@ class Residual(TwoBranches):
         return params, buffers, out[0]
 
     def _check(self, body: Shape, shortcut: Shape) -> None:
-        """Require that both branches make one shape."""
+        """Require that the outputs of both branches have one shape."""
         if body != shortcut:
             raise ShapeError(
                 hint(
@@ -96,8 +96,8 @@ class Residual(TwoBranches):
 class Multiply(TwoBranches):
     """A product of two branches: y = body(x) * shortcut(x), or body(x) * x without a shortcut.
 
-    The output of the body is broadcast: one number per channel (c,) is for all pixels of the
-    channel, a map (1, h, w) for all channels.
+    The output of the body is broadcast: numbers (c,) apply to all pixels of their channel, a map
+    (1, h, w) to all channels.
 
     Backward: the shortcut gets dy * body(x), the body gets dy * shortcut(x), summed over the pixels
     or channels that share a number, and the dx are added.

@@ -49,7 +49,7 @@ def forward_child(
 
 
 class Container(Protocol):
-    """What has children by name."""
+    """A layer that has children, by name."""
 
     def children(self) -> Iterable[tuple[str, Layer]]: ...
 
@@ -86,7 +86,7 @@ def backward_children(
 ) -> tuple[Array | None, Params]:
     """Return the sum of the children's dx, None if it is not wanted, and their gradients.
 
-    dx: what reaches x around the children, to be added.
+    dx: gradient of x by another way than the children, which is added; None for none.
     """
     grads: Params = {}
     for (name, pullback), dy in zip(pullbacks.items(), dys, strict=True):
@@ -111,11 +111,13 @@ def check_layers(container: str, layers: Sequence[Layer]) -> None:
     """Require a list of at least one layer."""
     if not isinstance(layers, list | tuple):
         shown = type(layers).__name__
-        raise ConfigError(hint(f"{container}: {shown} is no list of layers", f"{container}([...])"))
+        raise ConfigError(
+            hint(f"{container}: {shown} is not a list of layers", f"{container}([...])")
+        )
     if not layers:
         raise ConfigError(hint(f"{container}: no layers", f"{container}([...]), at least one"))
     for layer in layers:
         if isinstance(layer, type) or not isinstance(layer, Layer):
             shown = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
-            message = f"{container}: {shown} is no layer, which has init and forward"
+            message = f"{container}: {shown} is not a layer, an object with init and forward"
             raise ConfigError(hint(message, "an object, such as ReLU() or Dense(10)"))

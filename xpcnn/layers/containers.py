@@ -42,8 +42,8 @@ class Sequential:
             return x, buffers, backward
 
     layers: a list of layers, at least one; they are named `layers.0`, `layers.1`, ...
-    fuse: whether layers in a row that are an entry of `layers/fuse.py` run as one op; results are
-        the same, in inference except for rounding.
+    fuse: whether layers in a row that match an entry of `layers/fuse.py` run as one op; results are
+        equal in training, and equal to rounding in inference.
 
     Raises:
         ConfigError: `layers` is empty, or an entry is not a layer.

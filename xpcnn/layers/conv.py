@@ -15,7 +15,7 @@ from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
 
 
 class Convolution:
-    """What runs `ops.conv2d` with the parameters weight and bias."""
+    """A layer that runs `ops.conv2d` with the parameters weight and bias."""
 
     stride: Pair
     padding: Padding
@@ -60,7 +60,7 @@ class Conv2D(Convolution):
         ho = floor((h + top + bottom - dilation*(kh - 1) - 1) / stride) + 1, and wo likewise
 
     filters: number of output channels, at least 1.
-    size: of the filters in pixels, kh = kw or (kh, kw).
+    size: size of the filters in pixels, kh = kw or (kh, kw).
     stride: step between windows in pixels; one number or (rows, columns).
     padding: zeros around the image: a number of pixels, (rows, columns), ((top, bottom), (left,
         right)), "valid" for none, or "same" for ho = ceil(h / stride), as in Keras and ONNX's
@@ -77,7 +77,8 @@ class Conv2D(Convolution):
 
     Raises:
         ConfigError: a hyperparameter is out of range, or `groups` does not divide `filters`.
-        ShapeError: samples are not images, or too small for a window (in `init`).
+        ShapeError: samples are not images, too small for a window, or have a number of channels
+            that `groups` does not divide (in `init`).
     """
 
     filters: int
@@ -98,7 +99,7 @@ class Conv2D(Convolution):
         if self.filters % self.groups:
             raise ConfigError(
                 hint(
-                    f"Conv2D: {self.filters} filters cannot be cut into {self.groups} groups",
+                    f"Conv2D: {self.filters} filters cannot be split into {self.groups} groups",
                     "a number of groups that divides the number of filters",
                 )
             )
@@ -109,7 +110,7 @@ class Conv2D(Convolution):
         if c % self.groups:
             raise ShapeError(
                 hint(
-                    f"Conv2D: {c} channels cannot be cut into {self.groups} groups",
+                    f"Conv2D: {c} channels cannot be split into {self.groups} groups",
                     f"groups=1, or groups={c} for a depthwise convolution",
                 )
             )
@@ -134,12 +135,16 @@ class DepthwiseConv2D(Convolution):
 
     with c = floor(f / multiplier), the channel of filter f.
 
-    It is Conv2D with as many groups as channels; their number follows from the layer before. A
-    convolution of size 1 after it mixes the channels (depthwise separable convolution).
+    It is Conv2D with as many groups as channels; c follows from the layer before. With a
+    Conv2D of size 1 after it, which mixes the channels, it is a depthwise separable convolution.
 
-    size: of the filters in pixels, kh = kw or (kh, kw).
+    size: size of the filters in pixels, kh = kw or (kh, kw).
     multiplier: filters for each channel, at least 1.
-    stride, padding, dilation: as in Conv2D.
+    stride: step between windows in pixels; one number or (rows, columns).
+    padding: zeros around the image: a number of pixels, (rows, columns), ((top, bottom), (left,
+        right)), "valid" for none, or "same" for ho = ceil(h / stride).
+    dilation: distance between neighbouring weights of a filter in pixels; one number or
+        (rows, columns).
     bias: whether there is a bias.
     weight_init, bias_init: initializers of the parameters (`xpcnn.initializers`).
 

@@ -23,10 +23,11 @@ class ConvTranspose2D:
 
         ho = stride*(h - 1) + dilation*(kh - 1) + 1 - top - bottom + output_padding
 
-    and wo likewise. Conv2D with the same hyperparameters leads from the size of y to that of x.
+    and wo likewise. Conv2D with the same hyperparameters turns an image of the size of y into one
+    of the size of x.
 
     filters: number of output channels, at least 1.
-    size: of the windows in pixels, kh = kw or (kh, kw).
+    size: size of the windows in pixels, kh = kw or (kh, kw).
     stride: step between windows of the output in pixels; one number or (rows, columns).
     padding: pixels cut off around the output: a number, (rows, columns), ((top, bottom), (left,
         right)), "valid" for none, or "same" for ho = stride * h.
@@ -41,7 +42,8 @@ class ConvTranspose2D:
     Backward and sources: `help(xpcnn.ops.conv_transpose2d)`.
 
     Raises:
-        ConfigError: a hyperparameter is out of range, or `groups` does not divide the channels.
+        ConfigError: a hyperparameter is out of range, or `groups` does not divide `filters` or (in
+            `init`) the channels.
         ShapeError: samples are not images, or `padding` cuts off the output (in `init`).
     """
 
@@ -62,7 +64,7 @@ class ConvTranspose2D:
         check_output_padding("ConvTranspose2D", *self._windows())
         check(self, filters=COUNT, groups=COUNT)
         if self.filters % self.groups:
-            message = f"ConvTranspose2D: {self.filters} filters cannot be cut into {self.groups} "
+            message = f"ConvTranspose2D: {self.filters} filters cannot be split into {self.groups} "
             advice = "a number of groups that divides the number of filters"
             raise ConfigError(hint(message + "groups", advice))
 

@@ -71,7 +71,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Flatten:
-    """Make one row of each sample: (c, h, w) -> (c*h*w,), row-major (channels slowest)."""
+    """Flatten each sample to one row: (c, h, w) -> (c*h*w,), row-major (channels slowest)."""
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         return {}, {}, (math.prod(shape),)
@@ -86,8 +86,8 @@ class Flatten:
 class Reshape:
     """Give each sample another shape with the same number of elements.
 
-    shape: of one sample of the output, such as (1, 28, 28); one entry may be -1, which is computed
-        from the others.
+    shape: shape of one sample of the output, such as (1, 28, 28); one entry may be -1, which is
+        computed from the others.
 
     Raises:
         ConfigError: `shape` is not a shape.

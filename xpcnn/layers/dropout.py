@@ -15,7 +15,7 @@ class Dropout:
 
         y = x * mask    dx = dy * mask    mask = 0 with probability rate, otherwise 1 / (1 - rate)
 
-    The mask depends on (seed, path of the layer, forward pass, element) alone, so it is the same on
+    The mask depends only on seed, path of the layer, forward pass and element, so it is the same on
     every backend: `xpcnn.random.uniform`, by `training.recipe.random_source`.
 
     rate: probability that an element is dropped, in [0, 1).
@@ -53,10 +53,11 @@ class Dropout:
 class SpatialDropout(Dropout):
     """In training, set whole channels to zero at random; in inference, y = x.
 
-        y[n,c] = x[n,c] * mask[n,c], for all pixels; the mask and dx are those of Dropout.
+        y[n,c] = x[n,c] * mask[n,c], for all pixels    dx = dy * mask
+        mask = 0 with probability rate, otherwise 1 / (1 - rate)
 
-    Neighbouring pixels are nearly equal, so that a single one says little once its neighbours are
-    known; without its channel, the network has to do with the others.
+    A single dropped pixel can be guessed from its neighbours, which are nearly equal; a dropped
+    channel cannot.
 
     rate: probability that a channel is dropped, in [0, 1).
 
@@ -74,7 +75,8 @@ class SpatialDropout(Dropout):
 class StochasticDepth(Dropout):
     """In training, set whole samples to zero at random; in inference, y = x.
 
-        y[n] = x[n] * mask[n]; the mask and dx are those of Dropout.
+        y[n] = x[n] * mask[n]    dx = dy * mask
+        mask = 0 with probability rate, otherwise 1 / (1 - rate)
 
     As the last layer of the body of a Residual, it drops the body for some samples, whose y is the
     shortcut alone: Residual(Sequential([..., StochasticDepth(0.1)])).

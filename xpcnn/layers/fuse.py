@@ -62,7 +62,7 @@ def norm_relu_pool(norm: BatchNorm, relu: ReLU, pool: MaxPool2D | None = None) -
     """Return a function that runs the layers as `ops.batch_norm_relu`, in training.
 
     None if the pooling windows overlap, are padded or reach beyond the image. The layers run one by
-    one where the norm takes running statistics, or those of several processes.
+    one where the norm uses running statistics, or statistics of several processes.
     """
     if not _side_by_side(pool):
         return None
@@ -110,8 +110,8 @@ def residual_norm_relu(residual: Residual, relu: ReLU) -> Fused:
     """Return a function that runs a norm at the end of the body, the sum of the branches and the
     ReLU as `ops.batch_norm_add_relu`, in training.
 
-    Where the body ends otherwise, or the norm takes running statistics or those of several
-    processes, only sum and ReLU run as one.
+    Where the body does not end with a norm, or the norm uses running statistics or statistics of
+    several processes, only the sum and the ReLU run as one op.
     """
     sum_and_relu = residual_relu(residual, relu)
     parts = residual.body.before_last() if hasattr(residual.body, "before_last") else None

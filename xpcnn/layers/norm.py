@@ -21,10 +21,11 @@ class BatchNorm:
         y = gamma * (x - mean) / sqrt(var + eps) + beta
         running = (1 - momentum) * running + momentum * batch
 
-    The batch is normalised by its biased variance. The running variance takes the unbiased one,
-    which is m/(m - 1) times the biased one of m values.
+    The batch is normalised by its biased variance. The running variance is updated by the unbiased
+    one, m/(m - 1) times the biased one of m values.
 
-    momentum: weight of the new batch in the running statistics, in [0, 1].
+    momentum: weight of the new batch in the running statistics, in [0, 1] (0.1 here is the 0.9 of
+        Keras).
     eps: added to the variance, inside the root; above 0.
 
     Parameters: gamma, beta (c,). Buffers: mean, var (c,), the running statistics.

@@ -19,9 +19,9 @@ class Activation:
     A model with this layer cannot be saved, because files contain no code. To save it, write a
     layer and pass its class to `xpcnn.load`.
 
-    f: from an array to an array of its shape and dtype, by the functions of the array's library
-        (`xpcnn.types.namespace(x)`).
-    df: the derivative of `f`, likewise.
+    f: function of an array x that returns an array of the same shape and dtype, computed by the
+        functions of the library of x (`xpcnn.types.namespace(x)`).
+    df: the derivative of `f`, a function of the same kind.
     """
 
     f: Callable[[Array], Array]

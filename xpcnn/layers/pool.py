@@ -43,7 +43,7 @@ class MaxPool2D(Pool2D):
 
     Backward: dy goes to the first largest element of the window (`help(xpcnn.ops.max_pool2d)`).
 
-    size: of the windows in pixels; one number or (rows, columns).
+    size: size of the windows in pixels; one number or (rows, columns).
     stride: step between windows in pixels; one number or (rows, columns); None for `size`, so that
         windows do not overlap.
     padding: pixels around the image, never the largest: a number, (rows, columns), ((top, bottom),
@@ -67,7 +67,7 @@ class MinPool2D(Pool2D):
 
     Backward: dy goes to the first smallest element of the window.
 
-    size: of the windows in pixels; one number or (rows, columns).
+    size: size of the windows in pixels; one number or (rows, columns).
     stride: step between windows in pixels; one number or (rows, columns); None for `size`, so that
         windows do not overlap.
     padding: pixels around the image, never the smallest: a number, (rows, columns), ((top, bottom),
@@ -92,7 +92,7 @@ class AvgPool2D(Pool2D):
 
     Backward: dy / N goes to each of the N elements of the window (`help(xpcnn.ops.avg_pool2d)`).
 
-    size: of the windows in pixels; one number or (rows, columns).
+    size: size of the windows in pixels; one number or (rows, columns).
     stride: step between windows in pixels; one number or (rows, columns); None for `size`, so that
         windows do not overlap.
     padding: zeros around the image: a number of pixels, (rows, columns), ((top, bottom), (left,
@@ -137,12 +137,12 @@ class AdaptivePool2D:
 class AdaptiveAvgPool2D(AdaptivePool2D):
     """Take the mean of each window, as many as the output has pixels: (c, h, w) -> (c, ho, wo).
 
-    The windows have the same size where the image can be divided so; otherwise they are those of
-    PyTorch (`help(xpcnn.ops.adaptive_avg_pool2d)`), which overlap.
+    Where h and w are multiples of ho and wo, all windows have one size and lie side by side. Else
+    they differ in size or overlap, as in PyTorch: `help(xpcnn.ops.adaptive_avg_pool2d)`.
 
     Backward: dy / N goes to each of the N pixels of the window.
 
-    size: of the output in pixels, ho = wo or (ho, wo).
+    size: size of the output in pixels, ho = wo or (ho, wo).
 
     Raises:
         ConfigError: `size` is out of range.
@@ -153,7 +153,7 @@ class AdaptiveAvgPool2D(AdaptivePool2D):
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         size = self.windows(x)
-        if size is not None:  # as for this op there are kernels
+        if size is not None:  # the same result; this op has more kernels
             return without_parameters(*ops.avg_pool2d(x, size=size))
         return without_parameters(*ops.adaptive_avg_pool2d(x, size=self.size))
 
@@ -162,11 +162,11 @@ class AdaptiveAvgPool2D(AdaptivePool2D):
 class AdaptiveMaxPool2D(AdaptivePool2D):
     """Take the largest pixel of each window, as many as the output has: (c, h, w) -> (c, ho, wo).
 
-    The windows are those of AdaptiveAvgPool2D.
+    The windows are those of AdaptiveAvgPool2D: of one size where h and w are multiples of ho, wo.
 
     Backward: dy goes to the first largest pixel of the window.
 
-    size: of the output in pixels, ho = wo or (ho, wo).
+    size: size of the output in pixels, ho = wo or (ho, wo).
 
     Raises:
         ConfigError: `size` is out of range.

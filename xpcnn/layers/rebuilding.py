@@ -1,4 +1,4 @@
-"""Other forms of a network: layers replaced one by one, and layers that see what others do."""
+"""Networks with some layers replaced, and wrappers that observe the layers inside them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -13,7 +13,7 @@ from xpcnn.types import Array, LayerPullback, Params, Shape
 
 @dataclass(frozen=True)
 class Wrapper:
-    """A layer in the place of another one, with its parameters; subclasses add what they see."""
+    """A layer that runs another layer, with its parameters; subclasses observe what it computes."""
 
     layer: Layer
 
@@ -27,9 +27,9 @@ class Wrapper:
 
 
 def rebuilt(layer: Layer, change: Callable[[Layer], Layer]) -> Layer:
-    """Return a network with every layer changed, the inner before those that hold them.
+    """Return a network with `change` applied to every layer, to inner layers before containers.
 
-    Containers are dataclasses.
+    Containers are dataclasses with layers as fields.
     """
     inner = {name: _each(value, change) for name, value in inner_layers(layer).items()}
     return change(replace(layer, **inner) if inner else layer)  # type: ignore[type-var]

@@ -21,11 +21,12 @@ class LayerNorm:
 
     The variance is the biased one.
 
-    axes: along which axes of the batch mean and variance are taken: one number or several in rising
-        order, without 0, the axis of samples; 1 for the channels of each pixel; None for all.
+    axes: axes of the batch over which mean and variance are computed: one number or several in
+        rising order, from 1 on (0 is the axis of samples); 1 for the channels of each pixel; None
+        for all axes of a sample.
     eps: added to the variance, inside the root; above 0.
 
-    Parameters: gamma, beta, as long as a sample along `axes`; (c, h, w) for images by default.
+    Parameters: gamma, beta, of the sizes of a sample along `axes`; (c, h, w) for images by default.
     Backward and source: `help(xpcnn.ops.layer_norm)`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Batch normalisation of rows of a batch that several processes compute together."""
+"""Batch normalisation of a batch whose rows are divided among several processes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ def shared_batch_norm(
         dbeta = sum dy
         dgamma = sum dy * xhat = s (sum dy * xhat_i / s_i + (mean_i - mean) sum dy)
 
-    One sum of 2c numbers over the processes makes of them A = sum dy / M and B = sum dy * xhat / M:
+    One sum of 2c numbers over the processes gives A = sum dy / M and B = sum dy * xhat / M:
 
         dx = gamma s (dy - A) - gamma s B xhat
 
@@ -37,7 +37,7 @@ def shared_batch_norm(
         x: the rows of this process, (n, c, h, w) or (n, c).
         gamma, beta: scale and shift (c,).
         eps: added to the variance, inside the root; above 0.
-        batch: what is normalised together.
+        batch: the rows that are normalised together, and the sum over their processes.
 
     Returns:
         (y, mean, var), y like x, mean and biased variance of all rows (c,), and the pullback

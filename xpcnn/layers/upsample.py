@@ -16,12 +16,12 @@ from xpcnn.types import Array, LayerPullback, Params, Shape
 class Upsample:
     """Make images larger by whole factors: (c, h, w) -> (c, h * factor, w * factor).
 
-    Backward: dy is added to the pixels that y was computed of, with the same weights.
+    Backward: dy is added to the pixels from which y was computed, with the same weights.
     Formulas: `help(xpcnn.ops.upsample2d)`.
 
     factor: one number or (rows, columns), at least 1.
-    mode: "nearest" repeats each pixel; "bilinear" draws straight lines between the centres of
-        pixels (`align_corners=False` in PyTorch).
+    mode: "nearest" repeats each pixel; "bilinear" interpolates linearly between the centres
+        of pixels (`align_corners=False` in PyTorch).
 
     Raises:
         ConfigError: an argument is out of range.

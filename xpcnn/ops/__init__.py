@@ -3,7 +3,7 @@
 `pullback(dy, wants=None)` takes the gradient of the output and returns one gradient per array
 argument, in order (`xpcnn.types.Pullback`). Six ops differ: `batch_norm`, `batch_norm_relu` and
 `batch_norm_add_relu` return the tuple (y, mean, var) for y; `normalise`, `bilinear` and
-`fold_batch_norm` return what they compute alone, without a pullback.
+`fold_batch_norm` return only their result, without a pullback.
 
 An op checks shapes and dtypes. Then it runs the fast kernel for the arrays' library, if the backend
 has one, otherwise the reference in `ops/reference`, which defines its meaning. Ops are pure: they

@@ -256,5 +256,5 @@ def check_groups(owner: str, groups: int, channels: int) -> None:
     """Require a number of groups that divides the channels."""
     whole(owner, "groups", groups, 1, "groups=1, or more")
     if channels % groups:
-        message = f"{owner}: {channels} channels cannot be cut into {groups} groups"
+        message = f"{owner}: {channels} channels cannot be split into {groups} groups"
         raise ConfigError(hint(message, "a number of groups that divides the number of channels"))

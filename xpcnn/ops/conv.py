@@ -36,7 +36,7 @@ def check_conv2d(
     if f % groups:
         raise ConfigError(
             hint(
-                f"conv2d: {f} filters cannot be cut into {groups} groups",
+                f"conv2d: {f} filters cannot be split into {groups} groups",
                 "a number of groups that divides the number of filters",
             )
         )

@@ -2,7 +2,7 @@
 
 What runs for `ops.conv2d(x, w)`:
 
-    backend.load("numpy")            has noted the kernels for arrays of its type; without it, none
+    backend.load("numpy")            registers the kernels for NumPy arrays; before, there are none
     backend.kernel_for(x, "conv2d")  looks up the kernel for the type of x
     x of NumPy, float32              numpy_kernels/compiled/conv.py, which calls conv.c
     x of NumPy, other cases          numpy_kernels/conv.py, in NumPy calls

@@ -25,7 +25,7 @@ def _check_multiply(x: Array, gate: Array) -> None:
     shape, given = tuple(x.shape), tuple(gate.shape)
     if len(given) != len(shape) or any(k not in (1, n) for n, k in zip(shape, given, strict=True)):
         message = f"multiply: gate has shape {given}, expected as many axes as x of shape {shape}"
-        advice = "lengths of x, or 1 where a number is for the whole axis"
+        advice = "the length of x along each axis, or 1 to share a number along it"
         raise ShapeError(hint(f"{message}, of its lengths or 1", advice))
 
 

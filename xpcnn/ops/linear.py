@@ -60,7 +60,7 @@ def check_shape(name: str, shape: Shape) -> None:
     ):
         raise ShapeError(
             hint(
-                f"{name}: {shape!r} is no shape; one entry may be -1",
+                f"{name}: {shape!r} is not a shape: lengths, of which one may be -1",
                 "a tuple of lengths such as (16, -1), all but one given",
             )
         )

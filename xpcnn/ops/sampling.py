@@ -1,4 +1,4 @@
-"""Images read between their pixels, with checks. The meaning is in `reference/sampling.py`."""
+"""Images interpolated between pixels, with checks. The meaning is in `reference/sampling.py`."""
 
 from xpcnn.errors import ShapeError, hint
 from xpcnn.ops.checks import check_arrays, check_rank, check_same_shape
@@ -14,7 +14,7 @@ def _check_bilinear(x: Array, rows: Array, columns: Array) -> None:
     check_same_shape("bilinear", "rows", rows, "columns", columns)
     if rows.shape[2] != x.shape[0]:
         message = f"bilinear: rows has shape {tuple(rows.shape)}, expected (ho, wo, {x.shape[0]})"
-        raise ShapeError(hint(message, "places of every sample of x, along the last axis"))
+        raise ShapeError(hint(message, "positions for every sample of x, along the last axis"))
 
 
 bilinear = op(reference.bilinear, _check_bilinear)

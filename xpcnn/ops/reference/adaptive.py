@@ -29,7 +29,7 @@ def adaptive_avg_pool2d(x: Array, *, size: Pair) -> tuple[Array, Pullback]:
 
     Args:
         x: images (n, c, h, w) of at least one pixel.
-        size: of the output in pixels; one number or (rows, columns).
+        size: size of the output in pixels; one number or (rows, columns).
 
     Returns:
         y (n, c, ho, wo) of the given size, and the pullback dy -> (dx,).
@@ -56,11 +56,12 @@ def adaptive_max_pool2d(x: Array, *, size: Pair) -> tuple[Array, Pullback]:
 
         y[n,c,p,q] = max of x[n,c,r,t] over the pixels (r, t) of window (p, q)
 
-    It is the largest of the largest of each row. Backward: dy[n,c,p,q] is added to the pixel that
-    won its window: the first of equal ones in row-major order, or the last NaN.
+    Computed along rows, then along columns. Backward: dy[n,c,p,q] is added to the largest pixel of
+    the window: the first of equal ones in row-major order, or the last NaN.
 
     Args:
-        x, size: as in `adaptive_avg_pool2d`.
+        x: images (n, c, h, w) of at least one pixel.
+        size: size of the output in pixels; one number or (rows, columns).
 
     Returns:
         y (n, c, ho, wo) of the given size, and the pullback dy -> (dx,).

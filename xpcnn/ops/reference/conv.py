@@ -93,7 +93,7 @@ def im2col(windows: Windows, x: Array, groups: int) -> Array:
 
 
 def col2im(windows: Windows, cols: Array, n: int) -> Array:
-    """Add every entry of the columns of `im2col` to the pixel that it is of: (n, c, h, w)."""
+    """Add every entry of the columns of `im2col` to the pixel it was copied from: (n, c, h, w)."""
     xp = namespace(cols)
     taps = windows.size[0] * windows.size[1]
     c = cols.shape[0] * cols.shape[1] // taps

@@ -28,9 +28,9 @@ def conv_transpose2d(
 
         x[n,c,p,q] * w[c,f,i,j] is added to y[n,f, p*s + i*d - top, q*s + j*d - left]
 
-    and b[f] to all of y[n,f]. This is how `conv2d` with the weights w, from f channels to c, makes
-    its dx from dy; so the three matrix products of `conv2d` exchange their parts. With X = x as a
-    matrix and W = w as a matrix (c, f*kh*kw),
+    and b[f] to all of y[n,f]. `conv2d` with the weights w, from f channels to c, computes its dx
+    from dy in this way, so the three matrix products of `conv2d` exchange their roles. With X = x
+    as a matrix and W = w as a matrix (c, f*kh*kw),
 
         y = col2im(W^T @ X)
 
@@ -43,14 +43,14 @@ def conv_transpose2d(
 
     Args:
         x: images (n, c, h, w).
-        w: weights (c, f/groups, kh, kw), as `conv2d` has them for the way back.
+        w: weights (c, f/groups, kh, kw), the shape of `conv2d` from f channels to c.
         b: bias (f,) or None.
-        stride: step between windows of the output in pixels, s.
-        padding: pixels cut off around the output, in the forms that `conv2d` takes; "same" makes
-            ho = s*h.
+        stride: step between windows of the output in pixels, s; one number or (rows, columns).
+        padding: pixels cut off around the output: a number, (rows, columns), ((top, bottom), (left,
+            right)), "valid" (none) or "same" (ho = s*h).
         output_padding: rows and columns added at the end of the output, where no window reaches
             with stride 1; less than the stride or the dilation. 0 with "same".
-        dilation: distance between neighbouring weights in pixels, d.
+        dilation: distance between neighbouring weights in pixels, d; one number or (rows, columns).
         groups: number of groups into which channels and filters are split. Divides both numbers.
 
     Returns:

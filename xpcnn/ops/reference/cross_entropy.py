@@ -106,7 +106,7 @@ def bce_with_logits(
     """Return the mean binary cross-entropy of independent yes/no scores.
 
     With the sigmoid s(x), 1 - s(x) = s(-x) and -log s(x) = softplus(-x) = log(1 + e^-x), stable for
-    any x and exact for large ones (the activation of that name returns x above its threshold):
+    any x and exact for large ones (unlike `ops.softplus`, which returns x above a threshold):
 
         loss = mean(w (p t softplus(-x) + (1 - t) softplus(x)))
 
@@ -165,9 +165,10 @@ def focal_with_logits(
     *,
     gamma: float = 2.0,
 ) -> tuple[Array, Pullback]:
-    """Return the mean focal loss of independent yes/no scores: binary cross-entropy of hard ones.
+    """Return the mean focal loss of independent yes/no scores.
 
-    With the sigmoid s(x), a part of `bce_with_logits` counts less, the surer the score is right:
+    It is `bce_with_logits` in which scores that are confident and right count less. With the
+    sigmoid s(x):
 
         loss = mean(w (p t (1 - s)^gamma softplus(-x) + (1 - t) s^gamma softplus(x)))
 

@@ -84,7 +84,7 @@ def batch_norm_inference(
     *,
     eps: float = 1e-5,
 ) -> tuple[Array, Pullback]:
-    """Normalise every channel by given statistics; samples do not depend on each other.
+    """Normalise every channel by given statistics, the same for all samples.
 
         xhat = (x - mean) / sqrt(var + eps)      y = gamma * xhat + beta
 
@@ -95,7 +95,7 @@ def batch_norm_inference(
     Args:
         x: (n, c, h, w) or (n, c).
         gamma, beta: scale and shift (c,) or None.
-        mean, var: statistics (c,), usually running means over training.
+        mean, var: statistics (c,), usually the running ones of training.
         eps: added to the variance, inside the root; above 0.
 
     Returns:
@@ -134,9 +134,9 @@ def fold_batch_norm(
     *,
     eps: float = 1e-5,
 ) -> tuple[Array, Array]:
-    """Return filters and bias of a convolution that does what one and a normalisation after it do.
+    """Fold a `batch_norm_inference` into the filters and bias of the convolution before it.
 
-    With s = gamma / sqrt(var + eps):
+    With s = gamma / sqrt(var + eps) and the convolution written as w * x + b:
 
         gamma (w * x + b - mean) / sqrt(var + eps) + beta = (s w) * x + s (b - mean) + beta
 
@@ -145,7 +145,8 @@ def fold_batch_norm(
     Args:
         w: filters (f, c/groups, kh, kw).
         b: bias (f,) or None for 0.
-        gamma, beta, mean, var, eps: as of `batch_norm_inference`.
+        gamma, beta, mean, var: scale, shift and statistics of the normalisation (f,).
+        eps: added to the variance, inside the root; above 0.
 
     Returns:
         s w (f, c/groups, kh, kw) and s (b - mean) + beta (f,), of the dtype of w.

@@ -23,18 +23,20 @@ def max_pool2d(
 
         y[n,c,p,q] = max_{i,j} x[n,c, p*s + i*d - top, q*s + j*d - left]
 
-    Backward: dy[n,c,p,q] is added to the element that won its window. Of equal elements the first
-    in row-major order wins: on flat patches, such as the background of a digit, a mask `x == y`
-    would count the gradient several times. Padding never wins. NaN propagates; of several NaNs in a
-    window, the last takes the gradient, as in PyTorch.
+    Backward: dy[n,c,p,q] is added to the largest element of its window, of equal ones to the first
+    in row-major order: on flat patches, such as the background of a digit, a mask `x == y` would
+    count the gradient several times. Padding is never the largest. NaN propagates; of several NaNs
+    in a window, the last takes the gradient, as in PyTorch.
 
     Args:
         x: images (n, c, h, w).
         size: window in pixels; one number or (rows, columns).
         stride: step between windows in pixels, s; one number or (rows, columns); None for `size`.
-        padding: pixels around the image, in the forms that `conv2d` takes; a window that lies in
-            the padding alone is a ConfigError.
-        dilation: distance between neighbouring elements of a window in pixels, d.
+        padding: pixels around the image: a number, (rows, columns), ((top, bottom), (left, right)),
+            "valid" (none) or "same" (ho = ceil(h / s)); a window that lies in the padding alone is
+            a ConfigError.
+        dilation: distance between neighbouring elements of a window in pixels, d; one number or
+            (rows, columns).
         ceil_mode: also take a last window that reaches beyond the image and its padding, unless it
             starts beyond the image.
 
@@ -59,7 +61,7 @@ def max_pool2d(
     (i, j), *others = windows.offsets()
     y = windows.cut(padded, i, j)
     found = windows.cut(inside, i, j)
-    winner = xp.zeros_like(y, dtype=xp.int32)  # which element of its window won
+    winner = xp.zeros_like(y, dtype=xp.int32)  # which element of its window is the largest
     for k, (i, j) in enumerate(others, start=1):
         candidate, is_inside = windows.cut(padded, i, j), windows.cut(inside, i, j)
         wins = is_inside & ((candidate > y) | xp.isnan(candidate) | ~found)

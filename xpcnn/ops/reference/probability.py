@@ -16,7 +16,7 @@ def softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
 
     Args:
         x: scores, any shape; an axis of length 0 is returned as it is.
-        axis: axis along which the probabilities add up to 1.
+        axis: axis along which the probabilities add up to 1; below 0 from the end.
 
     Returns:
         y like x, and the pullback dy -> (dx,).
@@ -44,7 +44,7 @@ def log_softmax(x: Array, *, axis: int = -1) -> tuple[Array, Pullback]:
 
     Args:
         x: scores, any shape; an axis of length 0 is returned as it is.
-        axis: axis of the sum.
+        axis: axis along which the sum runs; below 0 from the end.
 
     Returns:
         y like x, and the pullback dy -> (dx,).

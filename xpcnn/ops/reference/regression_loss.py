@@ -60,7 +60,7 @@ def l1(y: Array, targets: Array, weights: Array | None = None) -> tuple[Array, P
 def huber(
     y: Array, targets: Array, weights: Array | None = None, *, delta: float = 1.0
 ) -> tuple[Array, Pullback]:
-    """Return the mean Huber loss: squares of small errors, a multiple of large ones.
+    """Return the mean Huber loss: quadratic in small errors, linear in large ones.
 
         loss = mean(w h(y - t))      h(d) = d^2 / 2 where |d| <= delta, delta (|d| - delta / 2) else
 
@@ -72,7 +72,7 @@ def huber(
         y: outputs, any shape.
         targets: t, of the shape and dtype of y.
         weights: w, of a shape that broadcasts to that of y, or None for 1.
-        delta: above 0.
+        delta: error beyond which the loss is linear, in the units of y; above 0.
 
     Returns:
         the loss, and the pullback dloss -> (dy, dtargets, None).

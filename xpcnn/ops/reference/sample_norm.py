@@ -1,6 +1,6 @@
 """Layer and group normalisation, of each sample by itself: the meaning of the ops.
 
-Array API functions only; writes into no array. m is the number of values that one mean is taken of.
+Array API functions only; writes into no array. m is the number of values in each mean.
 Output dtype = input dtype. There are no running statistics: training and inference are alike.
 """
 
@@ -26,9 +26,9 @@ def layer_norm(
 
     Args:
         x: (n, ...).
-        gamma, beta: scale and shift, as long as x along `axes`, or None for 1 and 0.
-        axes: the axes of x along which it is normalised, in rising order, without axis 0: (1, 2, 3)
-            for whole images, (1,) for the channels of each pixel.
+        gamma, beta: scale and shift, with the sizes of x along `axes`, or None for 1 and 0.
+        axes: axes of x over which mean and variance are computed, from 1 on in rising order:
+            (1, 2, 3) for whole images, (1,) for the channels of each pixel.
         eps: added to the variance, inside the root; above 0.
 
     Returns:

@@ -1,16 +1,16 @@
-"""Images read at other places: the meaning of the op, clear before fast.
+"""Images interpolated at positions between pixels: the meaning of the op, clear before fast.
 
-Array API functions only; writes into no array. Places are arrays (ho, wo, n), and pixels are taken
-in this order: on NumPy, whose images are batch-last in memory, nothing is copied on the way.
+Array API functions only; writes into no array. Positions are arrays (ho, wo, n), and pixels are
+read in this order: images of NumPy, which are batch-last in memory, are not copied.
 """
 
 from xpcnn.types import Array, namespace
 
 
 def bilinear(x: Array, rows: Array, columns: Array) -> Array:
-    """Return x between its pixels: the four around a place, weighted by how close they are.
+    """Interpolate images: the four pixels around each position, weighted by how close they are.
 
-    With a and b the parts of row and column after the point, i and j those before it:
+    With i and j the whole parts of row and column, a and b their fractions:
 
         y = (1 - a)(1 - b) x[i, j] + (1 - a) b x[i, j+1] + a (1 - b) x[i+1, j] + a b x[i+1, j+1]
 
@@ -18,7 +18,7 @@ def bilinear(x: Array, rows: Array, columns: Array) -> Array:
 
     Args:
         x: images (n, c, h, w).
-        rows, columns: places in pixels from the first, of x's dtype, (ho, wo, n).
+        rows, columns: positions in pixels, 0 at the centre of the first, of x's dtype, (ho, wo, n).
 
     Returns:
         y (n, c, ho, wo), of the dtype of x.
@@ -40,16 +40,16 @@ def bilinear(x: Array, rows: Array, columns: Array) -> Array:
 
 
 def inside(x: Array, rows: Array, columns: Array) -> Array:
-    """Return whether there is a pixel at a place: (ho, wo, n)."""
+    """Return whether each position is inside the image: (ho, wo, n)."""
     _, _, h, w = x.shape
     return (rows >= 0) & (rows < h) & (columns >= 0) & (columns < w)
 
 
 def take(x: Array, rows: Array, columns: Array) -> Array:
-    """Return the pixels at places, of those outside the nearest: (c, ho, wo, n)."""
+    """Return the pixel at each position, the nearest where it is outside: (c, ho, wo, n)."""
     xp = namespace(x)
     n, c, h, w = x.shape
-    # not clip, which array-api-compat makes of assignments under a mask: CuPy waits for each
+    # not xp.clip, which array-api-compat computes by masked assignments: CuPy waits for each
     row = xp.minimum(xp.maximum(rows, 0), h - 1)
     column = xp.minimum(xp.maximum(columns, 0), w - 1)
     at = (row * w + column) * n + xp.arange(n, dtype=row.dtype, device=x.device)

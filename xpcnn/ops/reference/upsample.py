@@ -1,8 +1,8 @@
-"""Images resized by their nearest pixels, or by straight lines between them: the meaning of the op.
+"""Resizing of images by nearest pixels or linear interpolation: the meaning of the op.
 
 Array API functions only; writes into no array. Sizes: images (n, c, h, w), output (n, c, ho, wo).
-Output dtype = input dtype. Both ways work along one axis at a time: an output pixel is a sum of a
-few pixels, each with a weight. A table says which: `table[p]` has the weights by index.
+Output dtype = input dtype. Both modes work along one axis at a time: output pixel p is a weighted
+sum of a few input pixels, and `table[p]` has their weights by index.
 """
 
 import math
@@ -25,12 +25,12 @@ def upsample2d(x: Array, *, size: Pair, mode: str = "nearest") -> tuple[Array, P
     and likewise along the other axis. Bilinear aligns the edges of the images, not the centres of
     their corner pixels (`align_corners=False` in PyTorch).
 
-    Backward, the adjoint: dy[p] is added to the pixels that y[p] was computed of, with the same
+    Backward, the adjoint: dy[p] is added to the pixels from which y[p] was computed, with the same
     weights.
 
     Args:
         x: images (n, c, h, w) of at least one pixel.
-        size: of the output in pixels; one number or (rows, columns).
+        size: size of the output in pixels; one number or (rows, columns).
         mode: "nearest" or "bilinear".
 
     Returns:
@@ -66,7 +66,7 @@ def linear(length: int, size: int) -> Table:
 
 
 def transposed(table: Table, length: int) -> Table:
-    """Return for every one of `length` inputs the weights by output: the table of the adjoint."""
+    """Return the table of the adjoint: for each of `length` inputs, the weights by output."""
     return [{p: row[r] for p, row in enumerate(table) if r in row} for r in range(length)]
 
 

@@ -1,4 +1,4 @@
-"""Windows that slide over images: their geometry, and the four operations of every windowed op.
+"""Windows that slide over images: their geometry, and the four operations that these ops share.
 
 `pad` and `cut` lead from an image to the k-th element of all its windows at once; `place` and
 `crop` are their adjoints, for gradients. No stride tricks, no writes.
