@@ -5,6 +5,7 @@ numbers wait for the device. n is the number of samples, c the number of classes
 integers `(n,)` in [0, c), which is not checked; scores `(n, c)` are logits or probabilities.
 """
 
+from xpcnn import ops
 from xpcnn.errors import LabelError, hint
 from xpcnn.types import Array, namespace
 
@@ -18,8 +19,7 @@ def correct(logits: Array, labels: Array) -> Array:
     Returns:
         a 0-d int64 array on the device of the logits.
     """
-    xp = namespace(logits)
-    return xp.sum(xp.astype(xp.argmax(logits, axis=1) == labels, xp.int64))
+    return ops.count_equal(namespace(logits).argmax(logits, axis=1), labels)
 
 
 def accuracy(scores: Array, labels: Array) -> float:

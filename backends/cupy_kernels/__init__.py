@@ -14,9 +14,10 @@ from typing import Any
 from .conv import conv2d, conv_relu_pool
 from .cuda import Cuda
 from .elementwise import dropout, normalise, relu, sigmoid, tanh
+from .epoch_sums import count_equal, tally
 from .linear import dense
 from .loss import softmax_cross_entropy
-from .norm import batch_norm, batch_norm_inference
+from .norm import batch_norm, batch_norm_add_relu, batch_norm_inference, batch_norm_relu
 from .optimizer import adam, sgd
 from .pool import avg_pool2d, max_pool2d
 
@@ -24,9 +25,12 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "adam": adam,
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
+    "batch_norm_add_relu": batch_norm_add_relu,
     "batch_norm_inference": batch_norm_inference,
+    "batch_norm_relu": batch_norm_relu,
     "conv2d": conv2d,
     "conv_relu_pool": conv_relu_pool,
+    "count_equal": count_equal,
     "dense": dense,
     "dropout": dropout,
     "max_pool2d": max_pool2d,
@@ -35,6 +39,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "sgd": sgd,
     "sigmoid": sigmoid,
     "softmax_cross_entropy": softmax_cross_entropy,
+    "tally": tally,
     "tanh": tanh,
 }
 

@@ -1,6 +1,7 @@
-"""Softmax cross-entropy by `kernels/loss.cu`: two launches forward, one backward.
+"""Softmax cross-entropy by `kernels/loss.cu`: one launch forward, one backward.
 
-Serves whole-number labels without class weights. Labels are not read on the host.
+Many classes take two launches forward. Serves whole-number labels without class weights. Labels are
+not read on the host.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import numpy
 
 from .cuda import Array, Cuda, as_argument, serves, summing
 
+FEW_CLASSES = 32  # that one thread adds up; not measured
 TARGET = numpy.dtype([("ignored", "i8"), ("hit", "f4"), ("smooth", "f4")])
 
 
@@ -31,15 +33,18 @@ def softmax_cross_entropy(
     logits, labels = cuda.ordered(logits), cuda.ordered(labels)
     hit, smooth = 1.0 - label_smoothing, label_smoothing / classes
     target = as_argument(numpy.array((ignore_index, hit, smooth), TARGET))
-    losses, logs = cuda.empty((n,)), cuda.empty((2, n))
-    loss, total = cuda.empty(()), cuda.empty(())
+    logs, loss, total = cuda.empty((2, n)), cuda.empty(()), cuda.empty(())
     width, rows = numpy.uint32(classes), numpy.uint32(n)
     given = logits, labels, target
-    cuda.blocks(
-        "loss.cu", "cross_entropy_rows", (n,), summing(classes), width, *given, losses, logs
-    )
-    mean = losses, labels, target, loss, total
-    cuda.blocks("loss.cu", "cross_entropy_mean", (1,), summing(n), rows, *mean)
+    if classes <= FEW_CLASSES:
+        whole = rows, width, *given, logs, loss, total
+        cuda.blocks("loss.cu", "cross_entropy", (1,), summing(n), *whole)
+    else:
+        losses = cuda.empty((n,))
+        each = width, *given, losses, logs
+        cuda.blocks("loss.cu", "cross_entropy_rows", (n,), summing(classes), *each)
+        mean = rows, losses, labels, target, loss, total
+        cuda.blocks("loss.cu", "cross_entropy_mean", (1,), summing(n), *mean)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, None, None]:
         if wants is not None and not wants[0]:

@@ -29,9 +29,43 @@ __device__ inline float block_max(float value, float *shared) {
     return largest;
 }
 
-// losses (n,): -sum_c t[c] log p[c] of every row; logs (2, n): its largest logit and log sum_c
-// e^(logit - largest), apart so that log p keeps its digits. One block for each row. A NaN, which
-// fmaxf passes over, comes in with the sum.
+// loss = sum of the rows / total, total = the rows that are not ignored; 0 / 0 = NaN and 1 if all are.
+__device__ inline void write_mean(float sum, float kept, float *shared, float *loss, float *total) {
+    sum = block_sum(sum, shared);
+    kept = block_sum(kept, shared);
+    if (threadIdx.x != 0) return;
+    *loss = sum / kept;
+    *total = kept == 0 ? 1 : kept;
+}
+
+// The loss of a row, -sum_c t[c] log p[c], and logs (2, n): its largest logit and log sum_c
+// e^(logit - largest), apart so that log p keeps its digits. A NaN, which fmaxf passes over, comes in
+// with the sum. Here all rows of few classes, by one block with a thread for each row.
+extern "C" __global__ void cross_entropy(
+    u32 n, u32 classes, const float *logits, const i64 *labels, Target target, float *logs,
+    float *loss, float *total) {
+    __shared__ float shared[MOST_THREADS];
+    float sum = 0, kept = 0;
+    for (u32 row = threadIdx.x; row < n; row += blockDim.x) {
+        const float *own = logits + (size_t)row * classes;
+        const i64 label = labels[row];
+        float largest = own[0], exponentials = 0, part = 0;
+        for (u32 c = 1; c < classes; ++c) largest = fmaxf(largest, own[c]);
+        for (u32 c = 0; c < classes; ++c) exponentials += expf(own[c] - largest);
+        const float log_sum = logf(exponentials);
+        for (u32 c = 0; c < classes; ++c) {
+            const float t = target_of(target, label, c);
+            if (t != 0) part -= t * (own[c] - largest - log_sum);  // 0 * -inf is no NaN
+        }
+        logs[row] = largest;
+        logs[n + row] = log_sum;
+        sum += part;
+        kept += label != target.ignored;
+    }
+    write_mean(sum, kept, shared, loss, total);
+}
+
+// losses (n,) and logs as in cross_entropy, for many classes: one block for each row.
 extern "C" __global__ void cross_entropy_rows(
     u32 classes, const float *logits, const i64 *labels, Target target, float *losses,
     float *logs) {
@@ -56,7 +90,7 @@ extern "C" __global__ void cross_entropy_rows(
     }
 }
 
-// loss = sum of the rows / total, total = the rows that are not ignored; 0 / 0 = NaN and 1 if all are.
+// The mean of the losses (n,). One block.
 extern "C" __global__ void cross_entropy_mean(
     u32 n, const float *losses, const i64 *labels, Target target, float *loss, float *total) {
     __shared__ float shared[MOST_THREADS];
@@ -65,12 +99,7 @@ extern "C" __global__ void cross_entropy_mean(
         sum += losses[row];
         kept += labels[row] != target.ignored;
     }
-    sum = block_sum(sum, shared);
-    kept = block_sum(kept, shared);
-    if (threadIdx.x == 0) {
-        *loss = sum / kept;
-        *total = kept == 0 ? 1 : kept;
-    }
+    write_mean(sum, kept, shared, loss, total);
 }
 
 // dlogits[c] = (p[c] sum_k t[k] - t[c]) dloss / total

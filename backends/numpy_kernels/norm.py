@@ -15,7 +15,14 @@ from .threads import parallel_for
 BLOCK_BYTES = 1 << 21  # of one array; with smaller blocks, threads wait for each other's calls
 
 
-def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5) -> Any:
+def batch_norm(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    *,
+    eps: float = 1e-5,
+    running: Any = None,
+) -> Any:
     """Normalise images by the statistics of the batch; rows of features are not served."""
     if x.ndim != 4:
         return NotImplemented
@@ -63,7 +70,18 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
             sum_dy if want_dbeta and beta is not None else None,
         )
 
-    return (logical(y.reshape(c, h, w, n)), mean, var), pullback
+    return (logical(y.reshape(c, h, w, n)), *moved(running, mean, var, m)), pullback
+
+
+def moved(running: Any, mean: Array, var: Array, m: int) -> tuple[Array, Array]:
+    """Return the running statistics (mean, var, momentum) after a batch with m values per channel;
+    for None, those of the batch.
+    """
+    if running is None:
+        return mean, var
+    old_mean, old_var, new = running
+    old = 1.0 - new
+    return old * old_mean + new * mean, old * old_var + (new * m / (m - 1)) * var
 
 
 def batch_norm_inference(

@@ -19,6 +19,11 @@ SIGNALLING = range(0x7F800001, 0x7FC00000)  # NaN that any arithmetic changes
 allocations = count()
 waits: list[str] = []
 """What made the host wait for the device, since somebody emptied the list."""
+calls: list[str] = []
+"""Functions of the library that launch a kernel on a GPU, since somebody emptied the list."""
+
+VIEWS = {"broadcast_to", "empty_like", "expand_dims", "moveaxis", "reshape", "squeeze", "transpose"}
+"""Functions that launch nothing."""
 
 
 class ndarray(numpy.ndarray[Any, Any]):
@@ -29,11 +34,14 @@ class ndarray(numpy.ndarray[Any, Any]):
             if type(x) is numpy.ndarray:
                 raise TypeError(f"{ufunc.__name__}: Unsupported type {type(x)}")
         options = {name: on_host(x) for name, x in options.items()}
+        calls.append(ufunc.__name__)
         with numpy.errstate(all="ignore"):
             return on_device(getattr(ufunc, method)(*map(on_host, inputs), **options))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         kwargs = {name: on_host(x) for name, x in kwargs.items()}
+        if func.__name__ not in VIEWS:
+            calls.append(func.__name__)
         with numpy.errstate(all="ignore"):
             return on_device(func(*map(on_host, args), **kwargs))
 
@@ -59,6 +67,10 @@ class ndarray(numpy.ndarray[Any, Any]):
 
     def __float__(self) -> float:
         return float(_waited(self, "float"))
+
+    def astype(self, *args: Any, **kwargs: Any) -> Any:
+        calls.append("astype")
+        return super().astype(*args, **kwargs)
 
     def get(self) -> Any:
         return _waited(self, "get").copy()
@@ -170,7 +182,10 @@ def from_host(x: Any, dtype: Any = None) -> ndarray:
 
 def contiguous(x: ndarray) -> ndarray:
     """Return x in C order, a copy if it is in another."""
-    return x if x.flags.c_contiguous else from_host(numpy.ascontiguousarray(on_host(x)))
+    if x.flags.c_contiguous:
+        return x
+    calls.append("copy")
+    return from_host(numpy.ascontiguousarray(on_host(x)))
 
 
 def memory_of(x: ndarray) -> Any:

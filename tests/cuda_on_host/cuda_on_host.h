@@ -141,7 +141,7 @@ template <class T> struct Kind {
 #define KIND(type, name) \
     KIND_AS(type, name) KIND_AS(type *, "*" name) KIND_AS(const type *, "&" name)
 KIND(float, "f4") KIND(int, "i4") KIND(unsigned, "u4") KIND(unsigned char, "u1")
-KIND(long long, "i8") KIND(unsigned long long, "u8")
+KIND(bool, "b1") KIND(long long, "i8") KIND(unsigned long long, "u8")
 
 template <class... P> const char *kinds(void (*)(P...)) {
     static char text[256];

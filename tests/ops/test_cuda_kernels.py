@@ -4,6 +4,7 @@ On the host wherever g++ is, and on a GPU where one is; without XPCNN_CUDA_KERNE
 the references. The suites of ops and layers run on both too.
 """
 
+from importlib import import_module
 from typing import Any
 
 import numpy
@@ -25,6 +26,7 @@ from tests.ops.exact import (
 from tests.rounding import UNIT
 from xpcnn import ops
 
+norm = import_module("xpcnn.backends.cupy_kernels.norm")
 on_cuda = pytest.mark.parametrize("lib", ["cupy", "cupy-on-host"], indirect=True)
 
 
@@ -87,6 +89,49 @@ def test_batch_norm(lib: Lib, shape: tuple[int, ...], affine: bool) -> None:
 
 
 @on_cuda
+@pytest.mark.parametrize("length", [4096, 16])
+@pytest.mark.parametrize("pool", [None, 2, (3, 1)])
+@pytest.mark.parametrize("shape", [(7, 3), (4, 3, 1, 1), (1, 2, 3, 5), (3, 2, 5, 7)], ids=str)
+def test_batch_norm_with_what_follows(
+    lib: Lib,
+    shape: tuple[int, ...],
+    pool: Any,
+    length: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With ReLU and pooling, if a window fits, or with a sum before the ReLU; of several parts."""
+    monkeypatch.setattr(norm, "LEAST_LENGTH", length)
+    c = shape[1]
+    given: list[Host | None] = [draw(*shape), draw(c), draw(c, seed=1)]
+    if pool is None:
+        whole = [*given, draw(*shape, seed=2)]
+        got = run(lib.asarray, "batch_norm_add_relu", whole, {})
+        assert_all_within(lib, got, rounded("batch_norm_add_relu", whole, {}))
+    options = {"pool": pool if len(shape) == 4 and shape[2] > 2 else None}
+    got = run(lib.asarray, "batch_norm_relu", given, options)
+    assert_all_within(lib, got, rounded("batch_norm_relu", given, options))
+
+
+@on_cuda
+@pytest.mark.parametrize("parts", [1, 2])
+def test_batch_norm_of_ties_and_nan(lib: Lib, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pixels of -1 and 1 are normalised exactly; only sums over 96 gradients are rounded."""
+    monkeypatch.setattr(norm, "LEAST_LENGTH", 96 // parts)
+    x = numpy.sign(flat(4, 3, 4, 6) + 0.5).astype("float32")
+    x[:, :, ::2], x[:, :, 1::2] = x[:, :, :1], -x[:, :, :1]  # as many of each: mean 0, variance 1
+    x[0, 2, 1, 1] = numpy.nan
+    given: list[Host | None] = [x, *numpy.asarray([[2, 1, 1], [0, 0, 0]], "float32")]
+    for op, more, options in (
+        ("batch_norm_relu", [], {"eps": 3.0, "pool": 2}),
+        ("batch_norm_relu", [], {"eps": 3.0}),
+        ("batch_norm_add_relu", [flat(4, 3, 4, 6)], {"eps": 3.0}),
+    ):
+        wanted = reference(op, [*given, *more], options, "float32")
+        for g, e in zip(run(lib.asarray, op, [*given, *more], options), wanted, strict=True):
+            numpy.testing.assert_allclose(lib.to_host(g), e, rtol=1e-6, atol=1e-6)
+
+
+@on_cuda
 @pytest.mark.parametrize("shape", NORMS, ids=str)
 def test_a_mean_far_from_0_costs_the_variance_nothing(lib: Lib, shape: tuple[int, ...]) -> None:
     if not has_kernels(lib):
@@ -114,6 +159,17 @@ def test_cross_entropy(lib: Lib, n: int, classes: int, smoothing: float) -> None
             options = {"label_smoothing": smoothing, "ignore_index": ignored}
             got = run(lib.asarray, "softmax_cross_entropy", given, options)
             assert_all_within(lib, got, rounded("softmax_cross_entropy", given, options))
+
+
+@on_cuda
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("n", "inner", "units"), [(1, 1, 1), (17, 33, 5), (16, 16, 16), (3, 70, 35), (2, 257, 3)]
+)
+def test_dense(lib: Lib, n: int, inner: int, units: int, bias: bool) -> None:
+    """Whole tiles and parts of them; the last too long for the kernel forward."""
+    given = [draw(n, inner), draw(inner, units), draw(units) if bias else None]
+    assert_all_within(lib, run(lib.asarray, "dense", given, {}), rounded("dense", given, {}))
 
 
 @on_cuda

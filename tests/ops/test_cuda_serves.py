@@ -40,14 +40,20 @@ X, LABELS = draw(2, 3, 6, 6), numpy.asarray([0, 1])
 SERVED: list[tuple[str, list[Host | None], dict[str, Any], int]] = [
     ("max_pool2d", [X], {"size": 2}, 2),
     ("avg_pool2d", [X], {"size": 2}, 2),
-    ("batch_norm", [X, None, None], {}, 4),
-    ("batch_norm_inference", [X, None, None, draw(3), numpy.ones(3, "float32")], {}, 3),
+    ("batch_norm", [X, None, None], {}, 2),
+    ("batch_norm", [draw(2, 3, 46, 46), None, None], {}, 4),  # channels of two parts
+    ("batch_norm_relu", [X, draw(3), draw(3)], {"pool": 2}, 2),
+    ("batch_norm_add_relu", [X, None, None, X], {}, 2),
+    ("batch_norm_inference", [X, None, None, draw(3), numpy.ones(3, "float32")], {}, 2),
     ("relu", [X], {}, 2),
     ("sigmoid", [X], {}, 2),
     ("tanh", [X], {}, 2),
     ("dropout", [X, numpy.abs(X)], {"rate": 0.5}, 2),
-    ("softmax_cross_entropy", [draw(2, 3), LABELS], {}, 3),
-    ("dense", [draw(2, 3), draw(3, 4), draw(4)], {}, 0),  # CuPy's products
+    ("softmax_cross_entropy", [draw(2, 3), LABELS], {}, 2),
+    ("softmax_cross_entropy", [draw(2, 33), LABELS], {}, 3),
+    ("dense", [draw(2, 3), draw(3, 4), draw(4)], {}, 3),
+    ("dense", [draw(2, 257), draw(257, 4), draw(4)], {}, 2),  # and CuPy's product
+    ("dense", [draw(300, 300), draw(300, 300), None], {}, 0),
     ("conv2d", [X, draw(4, 3, 3, 3), draw(4)], {}, 3),
     ("conv2d", [draw(1, 65, 3, 3), draw(1, 65, 2, 2), draw(1)], {}, 5),  # over patches
     ("conv_relu_pool", [X, draw(4, 3, 3, 3), draw(4)], {"pool": 2}, 3),
@@ -56,6 +62,7 @@ LEFT: list[tuple[str, list[Host | None], dict[str, Any]]] = [
     ("max_pool2d", [X.astype("float64")], {"size": 2}),
     ("max_pool2d", [draw(1, 1, 17, 17)], {"size": 17}),
     ("relu", [X[:0]], {}),
+    ("batch_norm", [a.astype("float64") for a in (X, draw(3), draw(3))], {}),
     ("relu", [X.astype("float64")], {}),
     ("conv2d", [draw(1, 130, 2, 2), draw(2, 65, 2, 2), None], {"groups": 2}),
     ("softmax_cross_entropy", [draw(2, 3), numpy.abs(draw(2, 3))], {}),
@@ -105,7 +112,13 @@ def test_the_gradient_of_a_dense_layer_is_in_order(lib: Lib) -> None:
 @HOST
 def test_every_kernel_is_served(lib: Lib) -> None:
     kernels = backend._kernels[lib.backend.array_type]
-    assert set(kernels) == {op for op, *_ in SERVED} | {"normalise", "sgd", "adam"}
+    assert set(kernels) == {op for op, *_ in SERVED} | {
+        "normalise",
+        "count_equal",
+        "tally",
+        "sgd",
+        "adam",
+    }
 
 
 @HOST
@@ -126,11 +139,10 @@ def test_a_network_trains_as_on_numpy_and_never_waits(lib: Lib) -> None:
             side.step()
         if library is lib.backend:
             assert set(fake_cupy.launches) == {
-                *("conv", "conv_dx", "conv_dw", "max_pool", "max_pool_backward", "dropout"),
-                *("batch_norm_parts", "batch_norm", "batch_norm_sums", "batch_norm_backward"),
-                *("relu_forward", "relu_backward", "tanh_forward", "tanh_backward"),
-                *("philox_uniform", "cross_entropy_rows", "cross_entropy_mean"),
-                *("cross_entropy_backward", "sgd"),
+                *("conv", "conv_dx", "conv_dw", "dropout"),
+                *("batch_norm", "batch_norm_backward", "tanh_forward", "tanh_backward"),
+                *("philox_uniform", "small_product", "cross_entropy", "cross_entropy_backward"),
+                *("count_equal", "tally", "sgd"),
             }
         assert arrays.waits == []
         sums.append(side.loss_sum())

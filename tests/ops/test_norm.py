@@ -1,6 +1,7 @@
 """Batch normalisation, by hand."""
 
 import numpy
+import pytest
 
 from tests.compare import assert_same
 from tests.lib import Lib
@@ -42,6 +43,22 @@ def test_scale_and_shift_may_be_missing(lib: Lib) -> None:
     (y, _, _), pullback = ops.batch_norm(x, None, two, eps=0.0)
     assert_same(y, [[1.0], [3.0]], lib)
     assert [g is None for g in pullback(x)] == [False, True, False]
+
+
+@pytest.mark.parametrize("op", ["batch_norm", "batch_norm_relu", "batch_norm_add_relu"])
+def test_running_statistics_by_hand(lib: Lib, dtype: str, op: str) -> None:
+    """Means 10 and 0, unbiased variances 4 / 3; the gradients are those without them."""
+    x = lib.asarray([[[[9.0, 11.0]], [[1.0, -1.0]]], [[[9.0, 11.0]], [[-1.0, 1.0]]]], dtype)
+    running = lib.asarray([2.0, 4.0], dtype), lib.asarray([1.0, 2.0], dtype), 0.75
+    arrays = [x, None, None, *([x] if op == "batch_norm_add_relu" else [])]
+    (y, mean, var), pullback = getattr(ops, op)(*arrays, running=running)
+    (expected, *_), back = getattr(ops, op)(*arrays)
+    assert_same(mean, numpy.asarray([8.0, 1.0], dtype), lib)
+    assert_same(var, numpy.asarray([1.25, 1.5], dtype), lib)
+    assert_same(y, lib.to_host(expected), lib)
+    for found, wanted in zip(pullback(x), back(x), strict=True):
+        if found is not None:
+            assert_same(found, lib.to_host(wanted), lib)
 
 
 def test_inference_by_hand(lib: Lib) -> None:

@@ -6,7 +6,6 @@ gradients keep their paths.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import prod
 
 from xpcnn import ops
 from xpcnn.layers.activation import ReLU
@@ -77,6 +76,7 @@ def norm_relu_pool(norm: BatchNorm, relu: ReLU, pool: MaxPool2D | None = None) -
             params[0]["gamma"],
             params[0]["beta"],
             eps=norm.eps,
+            running=norm.running(buffers[0]),
             pool=None if pool is None else pool.size,
             grad=ctx.grad,
         )
@@ -85,7 +85,7 @@ def norm_relu_pool(norm: BatchNorm, relu: ReLU, pool: MaxPool2D | None = None) -
             dx, dgamma, dbeta, *_ = back(dy, (want_dx, True, True))
             return dx, {"gamma": dgamma, "beta": dbeta}
 
-        return y, norm.moved(buffers[0], mean, var, x.shape[0] * prod(x.shape[2:])), pullback
+        return y, {"mean": mean, "var": var}, pullback
 
     return run
 
@@ -126,11 +126,11 @@ def residual_norm_relu(residual: Residual, relu: ReLU) -> Fused:
         if not ctx.at("body").at(name).by_batch or ctx.shared is not None:
             return sum_and_relu(params, buffers, x, ctx)
         y, around, new_buffers, branches_back = shorter.both(params[0], buffers[0], x, ctx)
-        own, count = params[0]["body"][name], y.shape[0] * prod(y.shape[2:])
+        own, its = params[0]["body"][name], buffers[0]["body"][name]
         (y, mean, var), back = ops.batch_norm_add_relu(
-            y, own["gamma"], own["beta"], around, eps=norm.eps
+            y, own["gamma"], own["beta"], around, eps=norm.eps, running=norm.running(its)
         )
-        new_buffers["body"][name] = norm.moved(buffers[0]["body"][name], mean, var, count)
+        new_buffers["body"][name] = {"mean": mean, "var": var}
 
         def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
             dbody, dgamma, dbeta, daround = back(dy)

@@ -8,6 +8,7 @@ from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Constant, Draw, Zeros
 from xpcnn.layers.base import Context
 from xpcnn.layers.shared_norm import shared_batch_norm
+from xpcnn.ops.reference.norm import Running, moved
 from xpcnn.options import CLOSED_FRACTION, POSITIVE, check
 from xpcnn.types import Array, LayerPullback, Params, Shape
 
@@ -57,26 +58,23 @@ class BatchNorm:
         buffers = {"mean": draw("mean", Zeros(), c), "var": draw("var", Constant(1.0), c)}
         return params, buffers, shape
 
-    def moved(self, buffers: Params, mean: Array, var: Array, m: int) -> Params:
-        """Return the running statistics after those of a batch with m values per channel."""
-        new, old = self.momentum, 1.0 - self.momentum
-        return {
-            "mean": old * buffers["mean"] + new * mean,
-            "var": old * buffers["var"] + (new * m / (m - 1)) * var,
-        }
+    def running(self, buffers: Params) -> Running:
+        """Return the argument `running` of `ops.batch_norm`."""
+        return buffers["mean"], buffers["var"], self.momentum
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         gamma, beta = params["gamma"], params["beta"]
         if ctx.by_batch:
+            running = self.running(buffers)
             if ctx.shared is None:
-                (y, mean, var), back = ops.batch_norm(x, gamma, beta, eps=self.eps)
-                rows = x.shape[0]
+                (y, mean, var), back = ops.batch_norm(x, gamma, beta, eps=self.eps, running=running)
             else:
                 (y, mean, var), back = shared_batch_norm(x, gamma, beta, self.eps, ctx.shared)
-                rows = ctx.shared.total
-            buffers = self.moved(buffers, mean, var, rows * math.prod(x.shape[2:]))
+                m = ctx.shared.total * math.prod(x.shape[2:])
+                mean, var = moved(running, mean, var, m)
+            buffers = {"mean": mean, "var": var}
         else:
             y, back = ops.batch_norm_inference(
                 x, gamma, beta, buffers["mean"], buffers["var"], eps=self.eps

@@ -1,9 +1,9 @@
 """Every op: `op(arrays, *, hyperparameters) -> (y, pullback)`, on arrays of any library.
 
 `pullback(dy, wants=None)` takes the gradient of the output and returns one gradient per array
-argument, in order (`xpcnn.types.Pullback`). Six ops differ: `batch_norm`, `batch_norm_relu` and
-`batch_norm_add_relu` return the tuple (y, mean, var) for y; `normalise`, `bilinear` and
-`fold_batch_norm` return only their result, without a pullback.
+argument, in order (`xpcnn.types.Pullback`). Eight ops differ: `batch_norm`, `batch_norm_relu` and
+`batch_norm_add_relu` return the tuple (y, mean, var) for y; `normalise`, `bilinear`,
+`fold_batch_norm`, `count_equal` and `tally` return only their result, without a pullback.
 
 An op checks shapes and dtypes. Then it runs the fast kernel for the arrays' library, if the backend
 has one, otherwise the reference in `ops/reference`, which defines its meaning. Ops are pure: they
@@ -34,6 +34,7 @@ from xpcnn.ops.activation import (
 )
 from xpcnn.ops.conv import conv2d, conv_transpose2d
 from xpcnn.ops.elementwise import add, dropout, multiply, normalise
+from xpcnn.ops.epoch_sums import count_equal, tally
 from xpcnn.ops.fused import add_relu, batch_norm_add_relu, batch_norm_relu, conv_relu_pool
 from xpcnn.ops.linear import dense, flatten, reshape
 from xpcnn.ops.loss import (
@@ -78,6 +79,7 @@ __all__ = [
     "conv2d",
     "conv_relu_pool",
     "conv_transpose2d",
+    "count_equal",
     "dense",
     "dropout",
     "elu",
@@ -112,6 +114,7 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "tally",
     "tanh",
     "upsample2d",
 ]

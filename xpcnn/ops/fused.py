@@ -13,6 +13,7 @@ from xpcnn.ops.dispatch import op
 from xpcnn.ops.elementwise import add, check_add
 from xpcnn.ops.norm import batch_norm, check_batch_norm
 from xpcnn.ops.pool import max_pool2d
+from xpcnn.ops.reference.norm import Running
 from xpcnn.ops.reference.windows import Padding, Pair
 from xpcnn.types import Array, Pullback
 
@@ -82,6 +83,7 @@ def _batch_norm_relu(
     beta: Array | None,
     *,
     eps: float = 1e-5,
+    running: Running | None = None,
     pool: Pair | None = None,
     grad: bool = True,
 ) -> tuple[tuple[Array, Array, Array], Pullback]:
@@ -90,16 +92,17 @@ def _batch_norm_relu(
     Backward: the pullbacks of the three ops, in reverse order.
 
     Args:
-        x, gamma, beta, eps: as in `batch_norm`.
+        x, gamma, beta, eps, running: as in `batch_norm`.
         pool: size of the pooling windows in pixels, also their stride; None for no pooling.
         grad: whether the pullback will be called; if not, a kernel keeps nothing for it.
 
     Returns:
-        (y, mean, var), of the dtype of x, and the pullback dy -> (dx, dgamma, dbeta).
+        (y, mean, var), mean and var as of `batch_norm`, and the pullback
+        dy -> (dx, dgamma, dbeta).
 
-    Kernels: C.
+    Kernels: C, CUDA.
     """
-    (y, mean, var), norm_back = batch_norm(x, gamma, beta, eps=eps)
+    (y, mean, var), norm_back = batch_norm(x, gamma, beta, eps=eps, running=running)
     y, relu_back = relu(y)
     pool_back: Pullback | None = None
     if pool is not None:
@@ -123,10 +126,11 @@ def _check_batch_norm_relu(
     beta: Array | None,
     *,
     eps: float = 1e-5,
+    running: Running | None = None,
     pool: Pair | None = None,
     grad: bool = True,
 ) -> None:
-    check_batch_norm(x, gamma, beta, eps=eps)
+    check_batch_norm(x, gamma, beta, eps=eps, running=running)
 
 
 def _add_relu(x: Array, other: Array) -> tuple[Array, Pullback]:
@@ -162,21 +166,23 @@ def _batch_norm_add_relu(
     added: Array,
     *,
     eps: float = 1e-5,
+    running: Running | None = None,
 ) -> tuple[tuple[Array, Array, Array], Pullback]:
     """Compute y = relu(batch_norm(x) + added), the end of a residual block.
 
     Backward: the pullbacks of the ops, in reverse order.
 
     Args:
-        x, gamma, beta, eps: as in `batch_norm`.
+        x, gamma, beta, eps, running: as in `batch_norm`.
         added: in the shape of x.
 
     Returns:
-        (y, mean, var), of the dtype of x, and the pullback dy -> (dx, dgamma, dbeta, dadded).
+        (y, mean, var), mean and var as of `batch_norm`, and the pullback
+        dy -> (dx, dgamma, dbeta, dadded).
 
-    Kernels: C.
+    Kernels: C, CUDA.
     """
-    (y, mean, var), norm_back = batch_norm(x, gamma, beta, eps=eps)
+    (y, mean, var), norm_back = batch_norm(x, gamma, beta, eps=eps, running=running)
     y, relu_back = add_relu(y, added)
 
     def pullback(
@@ -191,9 +197,15 @@ def _batch_norm_add_relu(
 
 
 def _check_batch_norm_add_relu(
-    x: Array, gamma: Array | None, beta: Array | None, added: Array, *, eps: float = 1e-5
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    added: Array,
+    *,
+    eps: float = 1e-5,
+    running: Running | None = None,
 ) -> None:
-    check_batch_norm(x, gamma, beta, eps=eps)
+    check_batch_norm(x, gamma, beta, eps=eps, running=running)
     check_arrays("batch_norm_add_relu", x=x, added=added)
     check_same_shape("batch_norm_add_relu", "x", x, "added", added)
 

@@ -7,15 +7,23 @@ from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import check_arrays, check_groups, check_length, check_rank
 from xpcnn.ops.dispatch import op
+from xpcnn.ops.reference.norm import Running
 from xpcnn.options import is_whole
 from xpcnn.types import Array
 
 
 def check_batch_norm(
-    x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    *,
+    eps: float = 1e-5,
+    running: Running | None = None,
 ) -> None:
-    check_arrays("batch_norm", x=x, gamma=gamma, beta=beta)
-    _check_channels("batch_norm", x, gamma=gamma, beta=beta)
+    mean, var, _ = running or (None, None, 0.0)
+    vectors = {"gamma": gamma, "beta": beta, "running mean": mean, "running var": var}
+    check_arrays("batch_norm", x=x, **vectors)
+    _check_channels("batch_norm", x, **vectors)
     if x.shape[0] * math.prod(x.shape[2:]) == 1:
         raise ShapeError(
             hint(

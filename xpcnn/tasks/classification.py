@@ -6,10 +6,11 @@ from typing import ClassVar
 
 import numpy
 
+from xpcnn import ops
 from xpcnn.errors import LabelError, hint
 from xpcnn.losses import MSE, Loss, SoftmaxCrossEntropy, outputs_for, without_weights
 from xpcnn.tasks.base import Task
-from xpcnn.types import Array, TaskName, namespace
+from xpcnn.types import Array, TaskName
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,7 @@ class Classification(Task):
         return rng.integers(0, max(2, outputs), samples)
 
     def hits(self, loss: Loss, scores: Array, targets: Array) -> Array:
-        xp = namespace(scores)
-        right = loss.decide(scores) == class_labels(targets, scores.shape[1])
-        return xp.sum(xp.astype(right, xp.int64))
+        return ops.count_equal(loss.decide(scores), class_labels(targets, scores.shape[1]))
 
     def decide(self, loss: Loss, scores: Array) -> Array:
         return loss.decide(scores)

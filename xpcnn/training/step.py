@@ -8,6 +8,7 @@ of a batch, and sum gradients, loss and hits before the update.
 import math
 from collections.abc import Sequence
 
+from xpcnn import ops
 from xpcnn.batch_rows import Rows, shared_batch
 from xpcnn.layers import Context
 from xpcnn.optimizers.groups import layer_of
@@ -96,11 +97,13 @@ def _forward_backward(
         if rows.copies > 1 and recipe.group.rank > 0:
             right = xp.zeros_like(right)  # process 0 has counted these rows
     _, grads = back(loss_back(dloss), want_dx=False)
+    sums = progress.loss_sum, progress.hits, progress.finite
+    loss_sum, hits, finite = ops.tally(*sums, value, right, samples=rows.total)
     after = progress._replace(
         buffers=_learnt(progress.buffers, buffers, recipe.frozen),
-        loss_sum=progress.loss_sum + value * rows.total,
-        hits=progress.hits + right,
-        finite=xp.logical_and(progress.finite, xp.isfinite(value)),
+        loss_sum=loss_sum,
+        hits=hits,
+        finite=finite,
     )
     return after, flatten(grads)
 

@@ -19,7 +19,14 @@ BATCH_NORM_RELU_GRADIENT = Call("batch_norm_relu_gradient", "ppppppppoooo f llll
 PASSES = 16  # multiplications that take as long as all passes over one number
 
 
-def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5) -> Any:
+def batch_norm(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    *,
+    eps: float = 1e-5,
+    running: Any = None,
+) -> Any:
     """Normalise images by the statistics of the batch; rows of features are not served."""
     if x.ndim != 4 or not serves(x):
         return NotImplemented
@@ -45,7 +52,7 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, *, eps: float 
             sums if want_dbeta and beta is not None else None,
         )
 
-    return (logical(y), mean, var), pullback
+    return (logical(y), *norm.moved(running, mean, var, n * h * w)), pullback
 
 
 def batch_norm_inference(
@@ -94,6 +101,7 @@ def batch_norm_relu(
     beta: Array | None,
     *,
     eps: float = 1e-5,
+    running: Any = None,
     pool: Any = None,
     grad: bool = True,
 ) -> Any:
@@ -125,11 +133,17 @@ def batch_norm_relu(
             sums if want_dbeta and beta is not None else None,
         )
 
-    return (logical(y), mean, var), pullback
+    return (logical(y), *norm.moved(running, mean, var, n * h * w)), pullback
 
 
 def batch_norm_add_relu(
-    x: Array, gamma: Array | None, beta: Array | None, added: Array, *, eps: float = 1e-5
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    added: Array,
+    *,
+    eps: float = 1e-5,
+    running: Any = None,
 ) -> Any:
     """Compute relu(batch_norm(x) + added)."""
     if x.ndim != 4 or not serves(x):
@@ -155,4 +169,4 @@ def batch_norm_add_relu(
             logical(dz) if want_dadded else None,
         )
 
-    return (logical(y), mean, var), pullback
+    return (logical(y), *norm.moved(running, mean, var, n * h * w)), pullback

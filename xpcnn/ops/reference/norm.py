@@ -7,12 +7,21 @@ Source: Ioffe and Szegedy 2015, arXiv:1502.03167.
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from xpcnn.types import Array, Pullback, namespace
 
+Running: TypeAlias = tuple[Array, Array, float]
+"""Running mean and variance (c,), and the weight of a new batch in them, in [0, 1]."""
+
 
 def batch_norm(
-    x: Array, gamma: Array | None, beta: Array | None, *, eps: float = 1e-5
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    *,
+    eps: float = 1e-5,
+    running: Running | None = None,
 ) -> tuple[tuple[Array, Array, Array], Pullback]:
     """Normalise every channel by the mean and variance of the batch.
 
@@ -36,10 +45,12 @@ def batch_norm(
         gamma: scale (c,) or None for 1.
         beta: shift (c,) or None for 0.
         eps: added to the variance, inside the root; above 0.
+        running: (mean, var, momentum), running statistics (c,) and the weight of this batch in the
+            new ones, in [0, 1]; None for none.
 
     Returns:
-        (y, mean, var), y like x, mean and biased variance (c,), and the pullback
-        dy -> (dx, dgamma, dbeta).
+        (y, mean, var), y like x, mean and biased variance (c,) of the batch, or with `running` the
+        running statistics after it (`moved`); and the pullback dy -> (dx, dgamma, dbeta).
 
     Kernels: NumPy calls, C, CUDA.
     """
@@ -72,7 +83,26 @@ def batch_norm(
         dbeta = sum_dy if want_dbeta and beta is not None else None
         return dx, dgamma, dbeta
 
-    return (y, mean, var), pullback
+    return (y, *moved(running, mean, var, m)), pullback
+
+
+def moved(running: Running | None, mean: Array, var: Array, m: int) -> tuple[Array, Array]:
+    """Return the running statistics after a batch with m values per channel.
+
+        running = (1 - momentum) * running + momentum * batch
+
+    The running variance takes the unbiased one of the batch, m/(m - 1) times the biased one.
+
+    Args:
+        running: (mean, var, momentum), or None, which returns those of the batch unchanged.
+        mean, var: mean and biased variance of the batch (c,).
+        m: at least 2.
+    """
+    if running is None:
+        return mean, var
+    old_mean, old_var, new = running
+    old = 1.0 - new
+    return old * old_mean + new * mean, old * old_var + (new * m / (m - 1)) * var
 
 
 def batch_norm_inference(
