@@ -22,7 +22,19 @@ every_file = pytest.mark.parametrize("file", FILES)
 def text(file: str) -> str:
     """Return the source as CuPy gets it."""
     whole: str = import_module("xpcnn.backends.cupy_kernels.cuda").source(file)
-    return whole
+    return constants(file) + whole
+
+
+def constants(file: str) -> str:
+    """Return the constants that a source is compiled with."""
+    if file != "conv.cu":
+        return ""
+    conv, windows = (
+        import_module(f"xpcnn.backends.cupy_kernels.{module}") for module in ("conv", "windows")
+    )
+    over = windows.windows_over((33, 31), (3, 5), (2, 1), (1, 2), (1, 3))
+    defined: str = conv.constants(6, 10, 2, (2, 3), True, over.constant)
+    return defined
 
 
 def kernels(source: str) -> list[bytes]:
@@ -44,6 +56,18 @@ def test_compiles_with_nvcc(tmp_path: Path, file: str) -> None:
     )
     assert finished.returncode == 0, finished.stderr
     assert all(name in out.read_bytes() for name in kernels(text(file)))
+
+
+def test_the_geometry_of_a_convolution_is_constant(tmp_path: Path) -> None:
+    """No division is left, which takes a GPU tens of instructions; without constants, 48 are."""
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        pytest.skip("nvcc is not installed")
+    source, out = tmp_path / "conv.cu", tmp_path / "conv.ptx"
+    source.write_text(text("conv.cu"), encoding="utf-8")
+    command = [nvcc, "-ptx", "-arch=sm_90", "-std=c++17", "-o", str(out), str(source)]
+    subprocess.run(command, check=True)
+    assert re.findall(r"\b(?:div|rem)\.[su]\w+", out.read_text()) == []
 
 
 @every_file

@@ -9,7 +9,7 @@ from tests import cuda_on_host
 from tests.cuda_on_host import arrays
 from tests.fake_cupy import RawKernel
 
-SOURCE = """
+SOURCE = """#define SIZES {4, -2}
 extern "C" __global__ void reversed(const float *x, float *y, int shift) {
     __shared__ float part[4];
     part[threadIdx.x] = x[blockIdx.x * 4 + threadIdx.x];
@@ -36,6 +36,12 @@ extern "C" __global__ void divergent(unsigned limit) {
 
 extern "C" __global__ void careless(const float *x) { *(float *)x = 1; }
 
+struct Sizes { int a, b; };
+extern "C" __global__ void constants(int *y) {
+    const Sizes sizes = SIZES;
+    *y = 10 * sizes.a + sizes.b;
+}
+
 struct Pair { int a; float b; };
 extern "C" __global__ void by_value(Pair pair, unsigned long long n, float *y) {
     y[0] = pair.a + pair.b + n;
@@ -53,6 +59,18 @@ def test_a_launch() -> None:
     x, y = arrays.from_host(numpy.arange(8, dtype="float32")), arrays.empty((8,), "float32")
     launch("reversed", 2, x, y, numpy.int32(0))
     assert y.tolist() == [3, 2, 1, 0, 7, 6, 5, 4]
+
+
+def test_constants_before_a_source() -> None:
+    y = arrays.empty((), "int32")
+    launch("constants", 1, y)
+    assert int(y) == 38
+    RawKernel(SOURCE.replace("4, -2", "1, 0"), "constants")((1,), (1,), (y,))
+    assert int(y) == 10
+    library, _ = cuda_on_host.compiled(SOURCE)  # as the compiler of a GPU sees them
+    host = numpy.zeros((), numpy.int32)
+    cuda_on_host.Kernel(library, "constants")((1,), (1,), (host,), descending=False)
+    assert host == 38
 
 
 def test_values_and_null_pointers() -> None:

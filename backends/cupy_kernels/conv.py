@@ -1,28 +1,35 @@
 """Convolution on a GPU, alone, or with ReLU and pooling.
 
-For windows of few elements by `kernels/conv.cu`: one launch forward; backward one for dw and db,
-and one for dx. For others as a matrix product, see `patches.py`. The backward pass needs y and, of
-each pooling window, which pixel was the largest: one byte.
+For windows of few elements by `kernels/conv.cu`, compiled for each geometry: one launch forward;
+backward one for dw and db, and one for dx. For others as a matrix product, see `patches.py`. The
+backward pass needs y and, of each pooling window, which pixel was the largest: one byte.
 """
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy
 
 from ..geometry import pair
-from .cuda import Array, Cuda, as_argument, serves, summing
+from .cuda import Array, Cuda, serves, summing
 from .patches import convolve
 from .pool import MOST_TAPS
-from .windows import windows_over
+from .windows import braced, windows_over
 
 MOST_PRODUCTS = 256
 """Most elements of a window over all channels of a group; above, a matrix product over patches is
 expected to be faster. Not measured."""
 
-FIELDS = ("channels", "filters", "groups", "pool_rows", "pool_columns", "rectify")
-CONV = numpy.dtype([(name, numpy.int32) for name in FIELDS])
+
+@cache
+def constants(
+    channels: int, filters: int, groups: int, pool: tuple[int, int], rectify: bool, windows: str
+) -> str:
+    """Return what `conv.cu` is compiled for: its structs Conv and Windows as lines of #define."""
+    conv = braced((channels, filters, groups, *pool, rectify))
+    return f"#define CONV {conv}\n#define WINDOWS {windows}\n"
 
 
 def conv2d(
@@ -87,8 +94,8 @@ def _convolved(
     if is_large:
         return convolve(cuda, x, w, b, windows, pool, rectify=rectify, keeps_winner=keeps_winner)
     winner = cuda.empty(y.shape, "uint8") if keeps_winner else None
-    given = as_argument(numpy.array((c, f, groups, *pool, rectify), CONV)), windows.struct
-    cuda.each("conv.cu", "conv", y.size, x, w, b, y, winner, *given)
+    own = cuda.compiled_for(constants(c, f, groups, pool, rectify, windows.constant))
+    own.each("conv.cu", "conv", y.size, x, w, b, y, winner)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -99,11 +106,11 @@ def _convolved(
         dw = cuda.empty(w.shape) if want_dw else None
         db = cuda.empty(b.shape) if want_db and b is not None else None
         if dx is not None:
-            cuda.each("conv.cu", "conv_dx", dx.size, *passed, w, dx, *given)
+            own.each("conv.cu", "conv_dx", dx.size, *passed, w, dx)
         if dw is not None or db is not None:
             grid, threads = (products + 1, f), summing(y.size // f)
-            rest = numpy.uint32(n), *passed, x, dw, db, *given
-            cuda.blocks("conv.cu", "conv_dw", grid, threads, *rest)
+            rest = numpy.uint32(n), *passed, x, dw, db
+            own.blocks("conv.cu", "conv_dw", grid, threads, *rest)
         return dx, dw, db
 
     return y, pullback

@@ -7,6 +7,7 @@ the device.
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,7 +30,14 @@ class Cuda:
 
     def __init__(self, cupy: Any) -> None:
         self._cupy = cupy
-        self._kernels: dict[tuple[str, str], Any] = {}
+        self._kernels: dict[tuple[str, str, str], Any] = {}
+        self._constants = ""
+
+    def compiled_for(self, constants: str) -> "Cuda":
+        """Return the same kernels, compiled with `constants`, lines of #define, before a source."""
+        special = copy(self)
+        special._constants = constants
+        return special
 
     def each(self, file: str, kernel: str, count: int, *arguments: Any) -> None:
         """Launch one thread for each of `count` elements; `count` is the last argument."""
@@ -39,9 +47,10 @@ class Cuda:
         self, file: str, kernel: str, grid: tuple[int, ...], threads: int, *arguments: Any
     ) -> None:
         """Launch a grid of blocks."""
-        if (file, kernel) not in self._kernels:
-            self._kernels[file, kernel] = self._cupy.RawKernel(source(file), kernel)
-        self._kernels[file, kernel](grid, (threads,), arguments)
+        key = self._constants, file, kernel
+        if key not in self._kernels:
+            self._kernels[key] = self._cupy.RawKernel(self._constants + source(file), kernel)
+        self._kernels[key](grid, (threads,), arguments)
 
     def empty(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         return self._cupy.empty(tuple(shape), dtype)

@@ -1,5 +1,6 @@
 """The geometry of windows as an argument of kernels: `struct Windows` of `kernels/windows.cuh`."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,9 +15,12 @@ WINDOWS = numpy.dtype([("rows", AXIS), ("columns", AXIS)])
 
 
 class Windows(NamedTuple):
-    """Windows over an image: the struct as an argument of kernels, and how many there are."""
+    """Windows over an image, and how many there are: the struct as an argument of kernels, and as a
+    constant of a source.
+    """
 
     struct: numpy.ndarray
+    constant: str
     rows: int
     columns: int
 
@@ -38,7 +42,13 @@ def windows_over(
         for (n, k, s, d), around in zip(axes, both, strict=True)
     )
     struct = as_argument(numpy.array((rows, columns), WINDOWS))
-    return Windows(struct, rows[FIELDS.index("out")], columns[FIELDS.index("out")])
+    constant = "{" + ", ".join(braced(axis) for axis in (rows, columns)) + "}"
+    return Windows(struct, constant, rows[FIELDS.index("out")], columns[FIELDS.index("out")])
+
+
+def braced(numbers: Iterable[int]) -> str:
+    """Return whole numbers as C writes the value of a struct: "{1, 2}"."""
+    return "{" + ", ".join(str(int(number)) for number in numbers) + "}"
 
 
 def _axis(

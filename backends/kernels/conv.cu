@@ -5,6 +5,9 @@
 // of which `winner` names the one that passed. Without pooling it is 1 x 1 and there is no winner.
 // Backward, dx is gathered and dw summed by one block for each weight: no atomics, the same bits
 // every time.
+//
+// CONV and WINDOWS, the values of the structs Conv and Windows, are defined in front of this source: it
+// is compiled for each geometry, so that no division by them is left.
 
 #include "sums.cuh"
 #include "windows.cuh"
@@ -58,10 +61,11 @@ __device__ inline float window_product(
 
 // y (n, f, ho / pool_rows, wo / pool_columns); b and winner may be null.
 extern "C" __global__ void conv(
-    u32 count, const float *x, const float *w, const float *b, float *y, u8 *winner, Conv conv,
-    Windows windows) {
+    u32 count, const float *x, const float *w, const float *b, float *y, u8 *winner) {
     const u32 e = element();
     if (e >= count) return;
+    const Conv conv = CONV;
+    const Windows windows = WINDOWS;
     const Pixel out = pixel(
         e, windows.rows.out / conv.pool_rows, windows.columns.out / conv.pool_columns);
     const Filter at = filter_of(conv, out.image);
@@ -88,10 +92,11 @@ __device__ inline float passed(const float *dy, const float *y, u32 e) {
 // dx[n,c,row,column] = sum over filters f and windows (p, q) that have the pixel, at their tap (i, j),
 // of w[f,c,i,j] dy[n,f,p,q]
 extern "C" __global__ void conv_dx(
-    u32 count, const float *dy, const float *y, const u8 *winner, const float *w, float *dx,
-    Conv conv, Windows windows) {
+    u32 count, const float *dy, const float *y, const u8 *winner, const float *w, float *dx) {
     const u32 e = element();
     if (e >= count) return;
+    const Conv conv = CONV;
+    const Windows windows = WINDOWS;
     const Axis rows = windows.rows, columns = windows.columns;
     const int height = rows.out / conv.pool_rows, width = columns.out / conv.pool_columns;
     const Pixel at = pixel(e, rows.size, columns.size);
@@ -119,8 +124,10 @@ extern "C" __global__ void conv_dx(
 // Block (weight, f) makes one of them, the last db; dw or db may be null.
 extern "C" __global__ void conv_dw(
     u32 samples, const float *dy, const float *y, const u8 *winner, const float *x, float *dw,
-    float *db, Conv conv, Windows windows) {
+    float *db) {
     __shared__ float shared[MOST_THREADS];
+    const Conv conv = CONV;
+    const Windows windows = WINDOWS;
     const Axis rows = windows.rows, columns = windows.columns;
     const u32 height = rows.out / conv.pool_rows, width = columns.out / conv.pool_columns;
     const u32 weights = gridDim.x - 1, weight = blockIdx.x;

@@ -24,15 +24,25 @@ import pytest
 HEADER = Path(__file__).parent / "cuda_on_host.h"
 FLAGS = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 DIMENSIONS = ctypes.c_uint * 3
+CONSTANT = re.compile(r"^#define (\w+) (\{.*\})\n", re.MULTILINE)
 MOST_THREADS = 1024  # of a block
 ONE_AT_A_TIME = Lock()
 """Fibers and indices are static in a library, and training launches from two Python threads."""
 
 
 class Kernel:
-    """One kernel; `kinds` are the types of its parameters, as `cuda_on_host.h` names them."""
+    """One kernel; `kinds` are the types of its parameters, as `cuda_on_host.h` names them.
 
-    def __init__(self, library: ctypes.CDLL, name: str) -> None:
+    constants: the numbers of the constants that the library takes, by name.
+    """
+
+    def __init__(
+        self, library: ctypes.CDLL, name: str, constants: dict[str, numpy.ndarray] | None = None
+    ) -> None:
+        self._constants = [
+            (getattr(library, f"set_{constant}"), numbers)
+            for constant, numbers in (constants or {}).items()
+        ]
         kinds = getattr(library, f"kinds_of_{name}")
         kinds.restype = ctypes.c_char_p
         self.kinds: list[str] = kinds().decode().split()
@@ -48,6 +58,8 @@ class Kernel:
         pointers = (ctypes.c_void_p * len(held))(*(x.ctypes.data for x in held))
         sizes = (DIMENSIONS(*(*grid, 1, 1)[:3]), DIMENSIONS(*(*block, 1, 1)[:3]))
         with ONE_AT_A_TIME:
+            for put, numbers in self._constants:
+                put(ctypes.c_void_p(numbers.ctypes.data))
             problem = self._launch(pointers, *sizes, int(descending))
         if problem is not None:
             raise RuntimeError(f"{self.name}: {problem.decode()}")
@@ -77,21 +89,36 @@ def told(argument: Any) -> str:
 
 @cache
 def kernels(source: str) -> dict[str, Kernel]:
-    """Compile the text of a .cu file and return its kernels by name; skip a test without g++."""
+    """Compile the text of a .cu file and return its kernels by name; skip a test without g++.
+
+    Numbers in braces that are defined in front of it are set before each launch, so that a text is
+    compiled once for all of them.
+    """
+    constants = {
+        name: numpy.array(re.findall(r"-?\d+", value), numpy.int32)
+        for name, value in CONSTANT.findall(source)
+    }
+    library, names = compiled(CONSTANT.sub("", source), tuple(constants))
+    return {name: Kernel(library, name, constants) for name in names}
+
+
+@cache
+def compiled(source: str, constants: tuple[str, ...] = ()) -> tuple[ctypes.CDLL, list[str]]:
+    """Return a library of the kernels of a text, which takes constants, and their names."""
     compiler = shutil.which("g++")
     if compiler is None or sys.platform != "linux":
         pytest.skip("there is no g++ on Linux")
     names = re.findall(r'extern "C" __global__ void (\w+)\(', source)
     exports = "".join(f"EXPORT({name})\n" for name in names)
     file = folder() / f"{len(list(folder().iterdir()))}.cpp"
-    file.write_text(source + "\n" + exports, encoding="utf-8")
+    heads = "".join(f"CONSTANT({name})\n#define {name} constant_{name}\n" for name in constants)
+    file.write_text(heads + source + "\n" + exports, encoding="utf-8")
     out = file.with_suffix(".so")
     command = [compiler, *FLAGS, "-include", str(HEADER), "-o", str(out), str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
-    library = ctypes.CDLL(str(out))
-    return {name: Kernel(library, name) for name in names}
+    return ctypes.CDLL(str(out)), names
 
 
 @cache

@@ -150,6 +150,16 @@ template <class... P> const char *kinds(void (*)(P...)) {
     return text;
 }
 
+// A constant in front of a source, here set before a launch: a struct of 32-bit integers.
+struct Constant {
+    const void *at;
+    template <class T> operator T() const {
+        T value;
+        memcpy(&value, at, sizeof value);
+        return value;
+    }
+};
+
 template <class... P> std::index_sequence_for<P...> indices(void (*)(P...)) { return {}; }
 
 }  // namespace host
@@ -158,6 +168,10 @@ inline void __syncthreads() {
     if (host::running == nullptr) throw host::DIVERGED;
     host::leave(host::WAITING);
 }
+
+#define CONSTANT(name)                   \
+    static host::Constant constant_##name; \
+    extern "C" void set_##name(const void *at) { constant_##name.at = at; }
 
 #define EXPORT(kernel)                                                                          \
     extern "C" const char *kinds_of_##kernel() { return host::kinds(kernel); }                  \
