@@ -30,7 +30,7 @@ from xpcnn.model_arguments import as_classes, check_seed
 from xpcnn.network import Network
 from xpcnn.options import check_switches
 from xpcnn.prediction import Predictor
-from xpcnn.process_group import Group, by_first
+from xpcnn.process_group import Group, by_all, by_first
 from xpcnn.tasks import Task
 from xpcnn.training import Callback, Checkpoints, History, Run, TrainingOptions
 from xpcnn.training.callbacks import check_callbacks
@@ -217,8 +217,8 @@ class Model(Predictor):
                 saver = Saver(checkpoints, self.network, chosen, seed, parts, resume, group)
             if progress and is_shown() and group.rank == 0:
                 heard = (*heard, stack.enter_context(ProgressBar(chosen.epochs)))
-            run = Run(self.network, samples, others, chosen, seed, heard, saver, health, group)
-            history = run.train()
+            given = (self.network, samples, others, chosen, seed, heard, saver, health, group)
+            history = by_all(group, lambda: Run(*given)).train()
         self.provenance = provenance.of_fit(self.backend, train, chosen, seed, history)
         return history
 

@@ -1,6 +1,7 @@
 """Processes that train together end with the weights of one process, and with the same bits."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -17,10 +18,12 @@ from xpcnn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, 
 from xpcnn.losses import Focal, Huber, SoftmaxCrossEntropy
 from xpcnn.models import preset
 from xpcnn.optimizers import LAMB
-from xpcnn.process_group import ALONE, by_first
+from xpcnn.process_group import ALONE, by_first, is_shared
 from xpcnn.random import permutation, uniform
 from xpcnn.samples import Samples
+from xpcnn.schedules import OneCycle
 from xpcnn.tasks import BY_NAME
+from xpcnn.training import Checkpoints
 from xpcnn.training.updates import Updates
 from xpcnn.types import TaskName, flatten
 
@@ -306,6 +309,23 @@ def test_the_error_of_the_first_is_the_error_of_all() -> None:
 
     assert together(3, work) == ["division by zero"] * 3
     assert together(3, lambda member: by_first(member, lambda: member.rank + 5)) == [5, 5, 5]
+
+
+def test_an_error_that_all_have_is_known_as_such(tmp_path: Path) -> None:
+    """So that it is printed once."""
+    run: dict[str, Any] = {"schedule": OneCycle(), "checkpoints": Checkpoints(tmp_path)}
+    together(2, lambda member: trained(member, epochs=1, **run))
+
+    def is_known(message: str, **options: Any) -> list[bool]:
+        def work(member: Member) -> bool:
+            with pytest.raises(ConfigError, match=message) as caught:
+                trained(member, **options)
+            return is_shared(caught.value)
+
+        return together(2, work)
+
+    assert is_known("OneCycle depends", resume=True, **run) == [True, True]
+    assert is_known("no batch", batch_size=50, drop_last=True) == [True, True]
 
 
 @pytest.mark.parametrize("name", ["small", "large-bn", "resnet20"])

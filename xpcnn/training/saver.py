@@ -11,7 +11,7 @@ from xpcnn.errors import CheckpointError, XpcnnError, hint
 from xpcnn.io.tensor_file import Spec, Tensors
 from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
-from xpcnn.process_group import ALONE, Group, by_first, shared
+from xpcnn.process_group import ALONE, Group, by_all, by_first, shared
 from xpcnn.training.checkpoint_metadata import Found, metadata
 from xpcnn.training.checkpoints import Checkpoints
 from xpcnn.training.extension import check_extension
@@ -148,7 +148,7 @@ class Saver:
         found = by_first(self.group, lambda: self.checkpoints.read(self.identity, expected))
         if found is None:
             return
-        extended, ended = _extension(found, state.updates)
+        extended, ended = by_all(self.group, lambda: _extension(found, state.updates))
         self._step = state.updates.done_after(found.passes)
         named = {name: self.network.backend.from_host(x) for name, x in found.tensors.items()}
         progress = with_arrays(fresh, named)
