@@ -15,6 +15,7 @@ TILE = 16  # of dense.cu
 MOST_INNER, MOST_PRODUCTS = 256, 2**22
 """Numbers that are added up for an element, and multiplications of a product, by the kernel; above,
 the library's product is expected to be faster. Not measured."""
+MOST_ROWS = 65535 * TILE  # of a grid
 STEPS = numpy.dtype([("row", numpy.uint32), ("column", numpy.uint32)])
 
 
@@ -54,7 +55,8 @@ def _product(
 ) -> Array | None:
     """Return a @ b + bias in one launch, or None where the library has to; sums: of b's columns."""
     (rows, inner), columns = a.shape, b.shape[1]
-    if inner > MOST_INNER or rows * inner * columns > MOST_PRODUCTS:
+    is_large = inner > MOST_INNER or rows * inner * columns > MOST_PRODUCTS
+    if is_large or rows > MOST_ROWS:
         return None
     out = cuda.empty((rows, columns))
     grid = -(-columns // TILE), -(-rows // TILE)

@@ -11,7 +11,7 @@ import numpy
 
 from .cuda import Array, Cuda, as_argument, serves, summing
 
-FEW_CLASSES = 32  # that one thread adds up; not measured
+FEW_CLASSES, FEW_ROWS = 32, 4096  # that one thread adds up, and one block; not measured
 TARGET = numpy.dtype([("ignored", "i8"), ("hit", "f4"), ("smooth", "f4")])
 
 
@@ -36,7 +36,7 @@ def softmax_cross_entropy(
     logs, loss, total = cuda.empty((2, n)), cuda.empty(()), cuda.empty(())
     width, rows = numpy.uint32(classes), numpy.uint32(n)
     given = logits, labels, target
-    if classes <= FEW_CLASSES:
+    if classes <= FEW_CLASSES and n <= FEW_ROWS:
         whole = rows, width, *given, logs, loss, total
         cuda.blocks("loss.cu", "cross_entropy", (1,), summing(n), *whole)
     else:

@@ -54,6 +54,8 @@ SERVED: list[tuple[str, list[Host | None], dict[str, Any], int]] = [
     ("dense", [draw(2, 3), draw(3, 4), draw(4)], {}, 3),
     ("dense", [draw(2, 257), draw(257, 4), draw(4)], {}, 2),  # and CuPy's product
     ("dense", [draw(300, 300), draw(300, 300), None], {}, 0),
+    ("dense", [draw(2**20, 1), draw(1, 1), None], {}, 0),  # more rows than a grid has
+    ("softmax_cross_entropy", [draw(4097, 2), numpy.zeros(4097, "int64")], {}, 3),
     ("conv2d", [X, draw(4, 3, 3, 3), draw(4)], {}, 3),
     ("conv2d", [draw(1, 65, 3, 3), draw(1, 65, 2, 2), draw(1)], {}, 5),  # over patches
     ("conv_relu_pool", [X, draw(4, 3, 3, 3), draw(4)], {"pool": 2}, 3),
