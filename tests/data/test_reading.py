@@ -8,7 +8,7 @@ import pytest
 import xpcnn
 from tests.data.picture_kit import dot
 from xpcnn.data import Dataset
-from xpcnn.data.reading import Arrays, Drawn, Pictures, observed
+from xpcnn.data.reading import Arrays, Drawn, Pictures, border, observed
 from xpcnn.errors import ConfigError, DataError
 from xpcnn.layers import Dense, Flatten
 
@@ -105,3 +105,21 @@ def test_a_model_keeps_how_its_first_samples_were_read() -> None:
     other.fit((images, [0, 1]), epochs=1)
     assert other.reading == Arrays((1, 3, 3), 0.0, 255.0)
     assert other.to("numpy").reading == other.reading
+
+
+@pytest.mark.parametrize(
+    ("h", "w", "outermost"),
+    [
+        (3, 4, [0, 1, 2, 3, 4, 7, 8, 9, 10, 11]),
+        (1, 3, [0, 1, 2]),
+        (3, 1, [0, 1, 2]),
+        (2, 2, [0, 1, 2, 3]),
+        (1, 1, [0]),
+    ],
+)
+def test_each_outermost_pixel_counts_once(h: int, w: int, outermost: list[int]) -> None:
+    x = numpy.arange(2 * h * w).reshape(2, h, w)
+    assert [sorted(pixels) for pixels in border(x).tolist()] == [
+        outermost,
+        [h * w + i for i in outermost],
+    ]

@@ -27,6 +27,7 @@ from xpcnn.data.reading import (
     Reading,
     Resampling,
     Size,
+    border,
 )
 from xpcnn.errors import ConfigError, hint
 
@@ -176,19 +177,11 @@ def _fitted(
     if inside.size == (w, h):
         return _pixels(inside)
     pixels = _pixels(inside)
-    colour = np.median(_border(picture), axis=1)  # (c,)
+    colour = np.median(border(_pixels(picture)), axis=1)  # (c,)
     x = np.empty((len(colour), h, w), dtype=pixels.dtype)
     x[...] = (colour.round() if x.dtype == np.uint8 else colour)[:, None, None]
     _put_in_the_middle(x, pixels)
     return x
-
-
-def _border(picture: "Image.Image") -> np.ndarray:
-    """Return the outermost pixels of a picture as (c, pixels), each once."""
-    w, h = picture.size
-    boxes = ((0, 0, w, 1), (0, max(1, h - 1), w, h), (0, 1, 1, h - 1), (max(1, w - 1), 1, w, h - 1))
-    edges = [picture.crop(box) for box in boxes if box[0] < box[2] and box[1] < box[3]]
-    return np.concatenate([_pixels(e).reshape(-1, e.width * e.height) for e in edges], axis=1)
 
 
 def _pixels(picture: "Image.Image") -> np.ndarray:

@@ -5,6 +5,7 @@ as MNIST's digits are; a picture for such a model is framed, and inverted where 
 opposite one. `Arrays`: any other arrays. Framing and inverting are guesses, and for `Drawn` alone.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -134,10 +135,11 @@ def observed(images: Images) -> Drawn | Arrays:
 
 
 def border(x: np.ndarray) -> np.ndarray:
-    """Return the outermost pixels of images (..., h, w) as (..., pixels)."""
-    rim = np.ones(x.shape[-2:], dtype=bool)
-    rim[1:-1, 1:-1] = False
-    return x[..., rim]
+    """Return the outermost pixels of images (..., h, w) as (..., pixels), each once."""
+    inner = x[..., 1:-1, :]
+    edges = (x[..., :1, :], x[..., 1:, :][..., -1:, :], inner[..., :1], inner[..., 1:][..., -1:])
+    flat = [edge.reshape(*edge.shape[:-2], math.prod(edge.shape[-2:])) for edge in edges]
+    return np.concatenate(flat, axis=-1)
 
 
 def _drawn(images: Images, low: float, high: float) -> Drawn | None:
