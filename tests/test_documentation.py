@@ -15,7 +15,7 @@ import xpcnn
 FURTHER = ("xpcnn.data.augment", "xpcnn.ops.reference", "xpcnn.random", "xpcnn.types")
 """Public modules beside those of `xpcnn.__all__`."""
 
-CONSTRUCTED = ("layers", "losses", "optimizers", "schedules", "initializers")
+CONSTRUCTED = ("layers", "losses", "optimizers", "schedules", "initializers", "data.augment")
 """Modules whose classes users construct: a line `argument: text` for each argument."""
 
 

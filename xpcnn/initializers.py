@@ -97,7 +97,7 @@ class Uniform:
 
 @dataclass(frozen=True)
 class LeCunNormal:
-    """Draw from N(0, 1 / fan_in), which keeps the variance through a linear unit.
+    """Draw from N(0, 1 / fan_in): the output of a linear unit keeps the variance of its inputs.
 
     Source: LeCun et al., "Efficient BackProp", 1998.
     """
@@ -119,7 +119,9 @@ class LeCunUniform:
 
 @dataclass(frozen=True)
 class GlorotNormal:
-    """Draw from N(0, 2 / (fan_in + fan_out)), between keeping the variance forward and backward.
+    """Draw from N(0, 2 / (fan_in + fan_out)).
+
+    A compromise: 1 / fan_in keeps the variance in the forward pass, 1 / fan_out in the backward.
 
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
     networks", 2010.
@@ -228,13 +230,13 @@ class Draw:
         return Draw(self.seed, self._join(name))
 
     def __call__(self, name: str, initializer: Initializer, shape: Shape) -> Host:
-        """Return the first values of the parameter `name` of that shape, float32.
+        """Return the first values of the parameter `name`, float32 of the given shape.
 
         Raises:
             ConfigError: `initializer` is not an initializer, or a class instead of an object.
         """
         if isinstance(initializer, type) or not callable(initializer):
-            message = f"{self._join(name)}: {initializer!r} is no initializer"
+            message = f"{self._join(name)}: {initializer!r} is not an initializer"
             raise ConfigError(hint(message, "an object such as xpcnn.initializers.HeNormal()"))
         key = random.key(self.seed, f"init/{self._join(name)}")
         rng = numpy.random.Generator(numpy.random.Philox(key=key))

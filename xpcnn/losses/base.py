@@ -18,11 +18,11 @@ class Loss(Protocol):
         ...
 
     def probabilities(self, scores: Array) -> Array:
-        """Return the probability of each class (n, classes)."""
+        """Return the probability of each class, (n, classes), from scores (n, outputs)."""
         ...
 
     def decide(self, scores: Array) -> Array:
-        """Return the most probable class (n,)."""
+        """Return the most probable class of each sample (n,), from scores (n, outputs)."""
         ...
 
 

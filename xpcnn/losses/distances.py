@@ -1,4 +1,4 @@
-"""Losses of regression that large errors do not rule: absolute error, and Huber's."""
+"""Losses of regression in which large errors count less than squared: absolute error, Huber's."""
 
 from dataclasses import KW_ONLY, dataclass
 
@@ -13,11 +13,13 @@ from xpcnn.types import Array, LossPullback
 class L1:
     """Mean absolute error: loss = mean(|scores - targets|), dscores = sign(scores - targets) / N.
 
-    Labels and outputs as in `MSE`.
+    N is the number of scores. Targets are floats (n, outputs), or integer labels (n,): the target 1
+    for their class and 0 for the others; with a single output, the label itself, 1 or 0. Outputs
+    are used as probabilities unchanged.
 
-    class_weights: as in `MSE`.
-
-    Backward: `help(xpcnn.ops.l1)`.
+    class_weights: how much a sample of each class counts: a number above 0 for each class, in
+        order; {0: 5.0, 1: 1.0, ...}; "balanced", computed by the first `Model.fit` as n / (k *
+        count); or None for 1. See `MSE`.
 
     Raises:
         ConfigError: a weight is not above 0.
@@ -44,14 +46,17 @@ class L1:
 
 @dataclass(frozen=True)
 class Huber:
-    """Squares of errors up to delta, and a multiple of larger ones: the mean of
+    """Huber loss, quadratic in small errors d = scores - targets and linear in large ones.
 
-        (scores - targets)^2 / 2  up to |scores - targets| = delta, then delta (|...| - delta / 2)
+        loss = mean(h(d))      h(d) = d^2 / 2 where |d| <= delta, otherwise delta (|d| - delta / 2)
 
-    Labels and outputs as in `MSE`. Divided by delta it is the smooth L1 loss of other libraries.
+    Divided by delta it is the smooth L1 loss of other libraries. Targets are floats (n, outputs),
+    or integer labels (n,), as in `MSE`. Outputs are used as probabilities unchanged.
 
-    delta: above 0, in units of the targets.
-    class_weights: as in `MSE`.
+    delta: error beyond which the loss is linear, in the units of the targets; above 0.
+    class_weights: how much a sample of each class counts: a number above 0 for each class, in
+        order; {0: 5.0, 1: 1.0, ...}; "balanced", computed by the first `Model.fit` as n / (k *
+        count); or None for 1. See `MSE`.
 
     Backward: `help(xpcnn.ops.huber)`.
 

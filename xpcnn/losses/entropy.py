@@ -13,12 +13,14 @@ from xpcnn.types import Array, LossPullback, namespace, one_hot
 class SoftmaxCrossEntropy:
     """Softmax and cross-entropy, for one class of many: loss = -mean(log softmax(scores)[label]).
 
+    Scores are (n, classes); labels integers (n,), or probabilities (n, classes).
+
     label_smoothing: share of the target, in [0, 1), that is distributed evenly over all classes.
     class_weights: how much a sample of each class counts, above 0: in the order of the classes, as
         {0: 5.0, 1: 1.0, ...}, or None for equal weights. "balanced" is n / (k * count) for n
         training samples of k classes, `count` of them in the class; the first `Model.fit` computes
         these, later ones keep them.
-    ignore_index: label of samples that do not count.
+    ignore_index: integer label of samples that do not count in the loss.
 
     Backward: `help(xpcnn.ops.softmax_cross_entropy)`.
 
@@ -78,14 +80,16 @@ class BCEWithLogits:
 
         loss = mean(-p t log s - (1 - t) log(1 - s)), with targets t and s = sigmoid(scores)
 
-    Integer labels mean the target 1 for their class and 0 for the others; with a single score, the
-    label itself, 1 or 0.
+    Targets are floats (n, outputs), or integer labels (n,): the target 1 for their class and 0 for
+    the others; with a single score, the label itself, 1 or 0.
 
-    positive_weights: p, how much the yes of each score counts, to weigh rare ones more: numbers
-        above 0, one for each score or one for all, or None for 1. "balanced" is (n - count) / count
-        for n training samples, `count` of them a yes; the first `Model.fit` computes these, later
-        ones keep them.
-    class_weights: how much a sample of each class counts, as in `MSE`.
+    positive_weights: p, how much a target of 1 counts, to weigh rare ones more: numbers above 0,
+        one for each score or one for all, or None for 1. "balanced" is (n - count) / count for n
+        training samples, `count` of them with target 1; the first `Model.fit` computes these,
+        later ones keep them.
+    class_weights: how much a sample of each class counts: a number above 0 for each class, in
+        order; {0: 5.0, 1: 1.0, ...}; "balanced", computed by the first `Model.fit` as n / (k *
+        count); or None for 1. See `MSE`.
 
     Backward: `help(xpcnn.ops.bce_with_logits)`.
 
@@ -118,15 +122,17 @@ class BCEWithLogits:
 
 @dataclass(frozen=True)
 class Focal(BCEWithLogits):
-    """Binary cross-entropy in which scores that are surely right count less, for rare classes.
+    """Binary cross-entropy in which confident right scores count less, for rare classes.
 
         loss = mean(-p t (1 - s)^gamma log s - (1 - t) s^gamma log(1 - s)),  s = sigmoid(scores)
 
-    Labels, probabilities and weights as in `BCEWithLogits`.
+    Labels and probabilities are those of `BCEWithLogits`.
 
-    gamma: at least 0; the larger, the less sure scores count. 0 is `BCEWithLogits`.
-    positive_weights, class_weights: as in `BCEWithLogits`. The paper's alpha weighs the yes by
-        alpha and the no by 1 - alpha: positive_weights of alpha / (1 - alpha).
+    gamma: at least 0; the larger, the less confident scores count. 0 is `BCEWithLogits`.
+    positive_weights: p, how much a target of 1 counts: numbers above 0, one for each score or one
+        for all, "balanced" (see `BCEWithLogits`), or None for 1. The paper's alpha, which weighs
+        targets of 1 by alpha and of 0 by 1 - alpha, is positive_weights of alpha / (1 - alpha).
+    class_weights: how much a sample of each class counts, see `BCEWithLogits`.
 
     Backward and source: `help(xpcnn.ops.focal_with_logits)`.
 

@@ -1,4 +1,4 @@
-"""The classes of the data and a loss: weights of classes, and the number of outputs."""
+"""What a loss requires of the classes: weights for each, and the number of outputs."""
 
 from collections.abc import Sequence
 from dataclasses import replace

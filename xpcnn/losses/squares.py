@@ -1,4 +1,4 @@
-"""The loss of regression."""
+"""Mean squared error, the usual loss of regression."""
 
 from dataclasses import KW_ONLY, dataclass
 
@@ -13,7 +13,8 @@ class MSE:
     """Mean squared error: loss = mean((scores - targets)^2), dscores = 2 (scores - targets) / N.
 
     Integer labels mean the target 1 for their class and 0 for the others; with a single output,
-    the label itself, 1 or 0. Outputs count as probabilities without any change.
+    the label itself, 1 or 0. Outputs are used as probabilities unchanged. N is the number of
+    scores.
 
     class_weights: how much a sample of each class counts, above 0: in the order of the classes, as
         {0: 5.0, 1: 1.0, ...}, or None for equal weights. "balanced" is n / (k * count) for n

@@ -2,9 +2,9 @@
 
 `update(params, grads, state, lr, step) -> (params, state)` on flat dictionaries {path: array}, in
 order of complexity: SGD, Adagrad, RMSprop, Adam; Adam's relatives NAdam, RAdam, Lion; for large
-batches LARS, LAMB; Muon. They write into no array, wait for no device and
-use array API functions only, so they run on any library. In the formulas p is a parameter, g its
-gradient and ← assigns. A hyperparameter out of range is a `ConfigError` when the optimizer is made.
+batches LARS, LAMB; Muon. They write into no array, wait for no device and use array API functions
+only, so they run on any library. In the formulas p is a parameter, g its
+gradient and ← assigns. The constructor raises a `ConfigError` for a hyperparameter out of range.
 `make("adam", lr=0.01)` makes one by its name; "momentum" and "nesterov" are SGD with momentum 0.9.
 """
 

@@ -11,7 +11,7 @@ from xpcnn.types import Array, namespace
 
 @dataclass(frozen=True)
 class Adam:
-    """Divide a moving average of the gradient by the root of one of its squares.
+    """Divide a moving average of the gradient by the root of a moving average of its square.
 
         g ← g + λ·p                          (decoupled: p ← (1 - lr·λ)·p instead)
         m ← β₁·m + (1 - β₁)·g
@@ -92,9 +92,16 @@ class AdamW(Adam):
 
         p ← (1 - lr·λ)·p, then the update of Adam from the gradient without weight decay
 
-    lr, beta1, beta2, eps, amsgrad, decay_all: as in `Adam`.
-    weight_decay: λ, at least 0; 0.01 by default.
-    decoupled: True; False makes the optimizer `Adam`.
+    lr: learning rate, at least 0; a schedule multiplies it.
+    beta1, beta2: β₁ and β₂, in [0, 1); the closer to 1, the longer the average.
+    eps: ε, at least 0.
+    amsgrad: whether to divide by the root of the largest v so far instead of v.
+    weight_decay: λ, at least 0; 0 for none.
+    decoupled: True; with False the optimizer is `Adam`.
+    decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
+        batch norm parameters and PReLU slopes.
+
+    State: m, v; v_max with amsgrad.
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, algorithm 2.
 

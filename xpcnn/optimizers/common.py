@@ -1,4 +1,4 @@
-"""Shared by the optimizers: their type, weight decay and the first state.
+"""What optimizers share: their type, weight decay and the first state.
 
 Functions, not a base class: each optimizer's update reads from top to bottom in one place.
 """

@@ -1,6 +1,6 @@
 """Groups of parameters: learning rates by patterns of paths, and frozen parameters.
 
-A pattern is that of file names, where `*` stands for any text: `layers.0.*`, `*.bias`.
+Patterns are those of file names, where `*` stands for any text: `layers.0.*`, `*.bias`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +70,7 @@ def parameter_groups(
         buffers: paths of the running statistics, which only patterns in `freeze` may match.
         factors: factor of the learning rate by pattern; the first pattern that matches a path wins,
             a factor 0 freezes, and other parameters have factor 1.
-        freeze: patterns of the parameters that stay as they are.
+        freeze: patterns of the parameters that are not trained.
 
     Raises:
         ConfigError: a pattern matches no path, or all parameters are frozen.

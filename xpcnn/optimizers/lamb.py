@@ -1,4 +1,4 @@
-"""LAMB: Adam, each parameter at a rate by its own size, for large batches."""
+"""LAMB: Adam with steps in proportion to the norm of each parameter, for large batches."""
 
 from dataclasses import KW_ONLY, dataclass
 
@@ -10,7 +10,7 @@ from xpcnn.types import Array, namespace
 
 @dataclass(frozen=True)
 class LAMB:
-    """Step in the direction of AdamW, by a part lr of the length of each parameter.
+    """Step in the direction of AdamW, by lr times the norm of each parameter.
 
         m ← β₁·m + (1 - β₁)·g
         v ← β₂·v + (1 - β₂)·g²
@@ -25,8 +25,8 @@ class LAMB:
     weight_decay: λ, at least 0; 0 for none.
     decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
         batch norm parameters and PReLU slopes.
-    adapt_all: True to scale parameters of rank 1 or less by ‖p‖ / ‖u‖ too; they are often 0 in the
-        beginning, from where it keeps them, so that the default is the step of AdamW for them.
+    adapt_all: True to scale the steps of parameters of rank 1 or less by ‖p‖ / ‖u‖ too. False gives
+        them the step of AdamW: they often begin at or near 0, where scaled steps would be tiny.
 
     State: m, v.
 

@@ -1,4 +1,4 @@
-"""LARS: SGD with momentum, each parameter at a rate by its own size, for large batches."""
+"""LARS: SGD with steps in proportion to the norm of each parameter, for large batches."""
 
 from dataclasses import KW_ONLY, dataclass
 
@@ -9,7 +9,7 @@ from xpcnn.types import Array
 
 @dataclass(frozen=True)
 class LARS:
-    """Step by a part η of the length of each parameter, however long its gradient is.
+    """Step by a share η of the norm of each parameter, whatever the norm of its gradient.
 
         r = η·‖p‖ / (‖g‖ + λ·‖p‖ + ε)            (1 where ‖p‖ or ‖g‖ is 0)
         v ← μ·v + lr·r·(g + λ·p)
@@ -17,16 +17,16 @@ class LARS:
 
     ‖p‖ is the Euclidean norm of all numbers of one parameter, such as the weights of a layer.
 
-    lr: learning rate, at least 0; a schedule multiplies it. With r, it is larger than that of SGD:
-        1 to 30 for batches of thousands.
+    lr: learning rate, at least 0; a schedule multiplies it. As r multiplies it too, it is larger
+        than for SGD: 1 to 30 for batches of thousands.
     momentum: μ, in [0, 1); 0 for none.
     trust: η, above 0: the trust coefficient.
     eps: ε, at least 0.
     weight_decay: λ, at least 0; 0 for none.
     decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
         batch norm parameters and PReLU slopes.
-    adapt_all: True to scale parameters of rank 1 or less by r too; they are often 0 in the
-        beginning, from where r keeps them, so that the default is r = 1 for them.
+    adapt_all: True to scale the steps of parameters of rank 1 or less by r too. False means r = 1
+        for them: they often begin at or near 0, where scaled steps would be tiny.
 
     State: velocity (v), with lr inside.
 

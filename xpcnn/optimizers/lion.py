@@ -1,4 +1,4 @@
-"""Lion: steps of one size, by the sign of a moving average."""
+"""Lion: steps of one size, in the direction of the sign of a moving average."""
 
 from dataclasses import KW_ONLY, dataclass
 
@@ -9,18 +9,19 @@ from xpcnn.types import Array, namespace
 
 @dataclass(frozen=True)
 class Lion:
-    """Step by the sign of an average of gradients, and remember a longer average.
+    """Step by the sign of a moving average of gradients; keep a longer average as state.
 
         p ← (1 - lr·λ)·p
         p ← p - lr·sign(β₁·m + (1 - β₁)·g)       (sign 0 = 0)
         m ← β₂·m + (1 - β₂)·g
 
-    Every number moves by lr in every step, so that lr should be 3 to 10 times smaller, and λ as
-    much larger, than those of AdamW. It remembers half as much as Adam.
+    Every number moves by lr in every step, so lr should be 3 to 10 times smaller, and λ 3 to 10
+    times larger, than for AdamW. The state takes half the memory of that of Adam.
 
     lr: learning rate, at least 0; a schedule multiplies it.
-    beta1: β₁, in [0, 1): share of the past in the sign.
-    beta2: β₂, in [0, 1): of what is remembered.
+    beta1: β₁, in [0, 1): weight of m in the sign.
+    beta2: β₂, in [0, 1): weight of the old m in the new one; the closer to 1, the longer the
+        average.
     weight_decay: λ, at least 0; 0 for none.
     decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
         batch norm parameters and PReLU slopes.

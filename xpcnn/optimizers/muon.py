@@ -27,7 +27,7 @@ ADJUSTMENTS = ("match_rms_adamw", "original")
 
 @dataclass(frozen=True)
 class Muon:
-    """Replace the momentum of weights by an orthogonal matrix near it; other parameters: AdamW.
+    """Step along an orthogonal matrix near the momentum of each weight; AdamW for biases and norms.
 
         v ← μ·v + (1 - μ)·g
         u = (1 - μ)·g + μ·v                      (not nesterov: u = v)
@@ -40,7 +40,8 @@ class Muon:
     in·kh·kw). Parameters of rank 1 or less (biases, norms) take the steps of AdamW, with lr, λ and
     β₁ = 0.9, β₂ = 0.999.
 
-    lr: learning rate, at least 0; a schedule multiplies it. With "match_rms_adamw", that of AdamW.
+    lr: learning rate, at least 0; a schedule multiplies it. With "match_rms_adamw", values that
+        suit AdamW suit Muon.
     momentum: μ, in [0, 1).
     nesterov: whether to look one step of momentum ahead.
     adjust: the factor s. "match_rms_adamw": 0.2·√(larger side of the matrix), which gives steps the
@@ -107,7 +108,7 @@ class Muon:
         return {path: new[path] for path in params}, {"velocity": velocity, **held}
 
     def _orthogonal(self, u: Array) -> Array:
-        """Return the matrix near the orthogonal one of the same directions as u, in u's shape."""
+        """Return a matrix near the orthogonal one with the singular vectors of u, in u's shape."""
         xp = namespace(u)
         a, b, c = self.ns_coefficients
         length = norm(u)

@@ -10,7 +10,7 @@ from xpcnn.types import Array, namespace
 
 @dataclass(frozen=True)
 class RAdam:
-    """Adam that divides by the root of v only as far as v rests on enough gradients.
+    """Adam that divides by the root of v only once v averages enough gradients.
 
         g ← g + λ·p                          (decoupled: p ← (1 - lr·λ)·p instead)
         m ← β₁·m + (1 - β₁)·g

@@ -12,7 +12,7 @@ from xpcnn.schedules.base import Length, check_length, half_cosine, in_steps
 class Constant:
     """Keep the learning rate constant: f(t) = factor.
 
-    factor: at least 0.
+    factor: multiplies the base learning rate, at least 0.
     """
 
     factor: float = 1.0
@@ -26,7 +26,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class ByInterval:
-    """The hyperparameters of schedules that multiply the learning rate by γ in each interval."""
+    """Hyperparameters of schedules that multiply the learning rate by γ in each interval."""
 
     every: Length = 1 / 3
     _: KW_ONLY
@@ -97,7 +97,7 @@ class Polynomial:
 
     PyTorch's PolynomialLR.
 
-    power: at least 0; 1 for a straight line.
+    power: exponent, at least 0; 1 for a straight line.
     final: factor at the end, in [0, 1).
     """
 

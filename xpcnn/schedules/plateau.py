@@ -14,7 +14,7 @@ from xpcnn.schedules.rising import Warmup
 class Plateau:
     """Multiply by γ whenever the loss has not improved for more than `patience` epochs in a row.
 
-    The loss is that of the validation part or, without one, of training. PyTorch's
+    The loss is that of validation or, where there is none, of training. Equal to PyTorch's
     ReduceLROnPlateau with mode "min" and no cooldown.
 
     patience: epochs without improvement that have no effect, at least 0.
@@ -55,10 +55,10 @@ class Plateau:
 
 
 def after_losses(schedule: Schedule, losses: Sequence[float]) -> Schedule:
-    """Return a schedule as it is in the next epoch.
+    """Return the schedule of the next epoch, given the losses so far.
 
     schedule: any schedule; only `Plateau`, alone or after a `Warmup`, depends on losses.
-    losses: of all epochs before, in order.
+    losses: losses of all epochs so far, in order.
     """
     if isinstance(schedule, Warmup):
         return replace(schedule, then=after_losses(schedule.then, losses))

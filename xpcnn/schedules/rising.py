@@ -15,8 +15,8 @@ class CosineRestarts:
     Cycle i has T·factorⁱ / Σ factorʲ steps. PyTorch's CosineAnnealingWarmRestarts, which takes the
     length of the first cycle instead. Source: Loshchilov and Hutter, "SGDR", 2017.
 
-    cycles: how many, at least 1.
-    factor: length of a cycle divided by that of the cycle before, at least 1.
+    cycles: number of cycles, at least 1.
+    factor: length of a cycle divided by the length of the cycle before, at least 1.
     final: factor of the learning rate at the end of each cycle, in [0, 1).
     """
 
@@ -77,7 +77,7 @@ class Warmup:
     al., "Accurate, large minibatch SGD", 2017, section 2.2.
 
     steps: length of the rise: whole steps, or a fraction of all steps.
-    then: the schedule of the other steps; it counts steps from the end of the rise.
+    then: the schedule after the rise; it counts steps from the end of the rise.
     """
 
     steps: Length

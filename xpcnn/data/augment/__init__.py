@@ -2,10 +2,10 @@
 
     model.fit(train, augment=[Flip(), Crop(4), Cutout(8)])
 
-They see normalised samples, for which 0 is the mean of a channel, and put 0 where there is no
-sample. `base` says what one is, `pipeline` how its numbers are drawn. Hyperparameters out of range
-are a `ConfigError` when an augmentation is made, by its class or `make("crop", pad=2)`. To change
-samples for good, change the data.
+Augmentations get normalised samples, for which 0 is the mean of a channel, and fill with 0 what
+lies outside of a sample. `base` defines an augmentation, `pipeline` draws its random numbers. A
+hyperparameter out of range raises a `ConfigError` in the constructor, also in `make("crop",
+pad=2)`. To change samples once and for all, change the data.
 """
 
 from collections.abc import Callable, Mapping

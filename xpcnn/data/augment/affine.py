@@ -1,12 +1,12 @@
-"""Augmentations that turn, stretch, slant and move samples, all by one affine map.
+"""Augmentations that rotate, scale, shear and shift samples, all by one affine map.
 
 A point at (row, column) from the middle of the sample, rows downwards, is carried to
 
     s R K (row, column) + shift      R = [[cos a, -sin a], [sin a, cos a]]      K = [[1, 0], [t, 1]]
 
-by the scale s > 0, the angle a (counter-clockwise as seen) and the slant t, the tangent of a second
-angle. A pixel of the result is read, between the pixels of the sample, at the place that is carried
-to it. So the parameters are the inverse of the map, six numbers:
+by the scale s > 0, the angle a (counter-clockwise as seen) and the shear t, the tangent of a second
+angle. A pixel of the result is interpolated from the sample at the position that is carried to it.
+So the parameters are the inverse of the map, six numbers:
 
     row = m00 row' + m01 column' + o0      column = m10 row' + m11 column' + o1
 """
@@ -28,7 +28,10 @@ SLANT: Range = (0.0, 90.0)
 
 @dataclass(frozen=True)
 class Shift:
-    """Move samples by up to `pixels` in each direction, and by parts of a pixel."""
+    """Shift samples by a random distance, interpolated between pixels.
+
+    pixels: largest distance in each of the four directions, in pixels, at least 0; uniform.
+    """
 
     pixels: float = 2.0
 
@@ -48,7 +51,10 @@ class Shift:
 
 @dataclass(frozen=True)
 class Rotate:
-    """Turn samples about their middle by up to `degrees` in either direction."""
+    """Rotate samples about their centre by a random angle.
+
+    degrees: largest angle in either direction, in [0, 360); uniform.
+    """
 
     degrees: float = 10.0
 
@@ -67,7 +73,10 @@ class Rotate:
 
 @dataclass(frozen=True)
 class Scale:
-    """Make samples larger or smaller by a factor in [1 - by, 1 + by), about their middle."""
+    """Scale samples about their centre by a random factor.
+
+    by: the factor is uniform in [1 - by, 1 + by); in [0, 1).
+    """
 
     by: float = 0.1
 
@@ -86,10 +95,12 @@ class Scale:
 
 @dataclass(frozen=True)
 class Affine:
-    """Turn, scale, slant and shift samples at once, which blurs them once only.
+    """Rotate, scale, shear and shift samples in one step, which interpolates only once.
 
-    degrees, scale, shift: as in Rotate, Scale and Shift.
-    shear: largest slant of the columns, in degrees, in either direction.
+    degrees: largest angle of rotation in either direction, in [0, 360).
+    scale: the factor of size is uniform in [1 - scale, 1 + scale); in [0, 1).
+    shear: largest slant of the columns in either direction, in degrees, in [0, 90).
+    shift: largest distance in each of the four directions, in pixels, at least 0.
     """
 
     degrees: float = 10.0

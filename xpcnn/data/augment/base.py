@@ -1,4 +1,4 @@
-"""What an augmentation is. All that is random about a sample is decided on the host, once an epoch.
+"""What an augmentation is. The random numbers of samples are drawn on the host, once an epoch.
 
 For every epoch `parameters` turns uniforms of (seed, epoch, sample) into a few numbers per sample;
 they go to the device, where `apply` uses them: arithmetic without sines, logarithms and sums in an
@@ -22,7 +22,7 @@ Draws: TypeAlias = Mapping[str, int]
 
 @runtime_checkable
 class Augmentation(Protocol):
-    """From normalised samples (n, c, h, w) to others like them. A frozen dataclass of options."""
+    """A change of normalised samples (n, c, h, w): a frozen dataclass of options."""
 
     def apply(self, x: Array, p: Array, /) -> Array:
         """Return the samples, changed as p says; writes into neither."""
@@ -31,15 +31,15 @@ class Augmentation(Protocol):
 
 @runtime_checkable
 class PerSample(Augmentation, Protocol):
-    """Draws some uniforms for each sample of an epoch. The p of `apply` is (n, k), like x."""
+    """Draws uniforms for each sample of an epoch. The p of `apply` is (n, k), of the dtype of x."""
 
     @property
     def draws(self) -> Draws:
-        """What is drawn for a sample."""
+        """How many uniforms are drawn for a sample, by argument."""
         ...
 
     def parameters(self, u: Host, shape: Shape) -> Host:
-        """Return p (n, k), row by row from the uniforms (n, draws) of samples of a shape."""
+        """Return p (n, k), row by row from the uniforms u (n, draws), for samples of a shape."""
         ...
 
 

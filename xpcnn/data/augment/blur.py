@@ -13,12 +13,12 @@ from xpcnn.types import Array, Shape, namespace
 
 @dataclass(frozen=True)
 class Blur:
-    """Blur samples by a Gaussian bell, whose width is drawn evenly from 0 to `sigma` pixels.
+    """Blur samples by a Gaussian filter of random width σ.
 
     Pixels up to ⌈3 sigma⌉ away count, with weights proportional to exp(-k²/(2σ²)) at the distance
-    k; beyond the border lies the nearest pixel.
+    k; beyond the border, the nearest pixel is repeated.
 
-    sigma: above 0.
+    sigma: largest σ in pixels, above 0; σ is uniform from 0 to sigma.
     """
 
     sigma: float = 1.0

@@ -17,7 +17,10 @@ HALF_TURN: Range = (0.0, 180.0)
 
 @dataclass(frozen=True)
 class Brightness:
-    """Add up to `by` standard deviations, or take as much away: y = x + d, |d| <= by."""
+    """Change the brightness of samples: y = x + d, with one random d per sample.
+
+    by: largest |d|, in standard deviations of the training data, at least 0; uniform.
+    """
 
     by: float = 0.2
 
@@ -36,7 +39,10 @@ class Brightness:
 
 @dataclass(frozen=True)
 class Contrast:
-    """Spread each channel about its mean m in the sample: y = m + f (x - m), |f - 1| <= by."""
+    """Change the contrast of samples: y = m + f (x - m), m the mean of the channel in the sample.
+
+    by: f is uniform in [1 - by, 1 + by); in [0, 1).
+    """
 
     by: float = 0.2
 
@@ -55,9 +61,11 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Saturation:
-    """Spread the channels about their mean g at the pixel: y = g + f (x - g), |f - 1| <= by.
+    """Change the saturation of samples: y = g + f (x - g), g the mean of the channels at the pixel.
 
     Samples of one channel stay as they are.
+
+    by: f is uniform in [1 - by, 1 + by); in [0, 1).
     """
 
     by: float = 0.2
@@ -77,7 +85,7 @@ class Saturation:
 
 @dataclass(frozen=True)
 class Hue:
-    """Turn colours about the grey axis by up to `degrees` in either direction.
+    """Change the hue of samples: rotate colours about the grey axis by a random angle.
 
     With c and s the cosine and sine of the angle, the channels of a pixel become
 
@@ -86,6 +94,8 @@ class Hue:
     counting on from the last channel to the first: a rotation, which keeps greys. Unlike the hue of
     raw colours (HSV) it is linear, and so has a meaning for normalised samples. Samples without
     three channels stay as they are.
+
+    degrees: largest angle in either direction, in [0, 180); uniform.
     """
 
     degrees: float = 20.0

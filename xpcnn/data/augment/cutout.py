@@ -13,7 +13,9 @@ from xpcnn.types import Array, Shape, namespace
 
 @dataclass(frozen=True)
 class Cutout:
-    """Set a square of `size` pixels to 0, its middle anywhere; what is outside is cut off.
+    """Set a square of each sample to 0; its centre is a random pixel, so it may be cut off.
+
+    size: side of the square in pixels, at least 1.
 
     Source: DeVries and Taylor, "Improved regularization of convolutional neural networks with
     cutout", 2017.

@@ -1,4 +1,4 @@
-"""Erasing: samples with a rectangle left out."""
+"""Erasing: samples with a rectangle set to 0."""
 
 import math
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ FROM_ONE: Range = (1.0, math.inf)
 
 @dataclass(frozen=True)
 class Erasing:
-    """Set a rectangle of some samples to 0; it lies whole within the sample.
+    """Set a rectangle within the sample to 0, in some samples.
 
-    probability: of a sample to be erased, in [0, 1].
-    smallest, largest: share of the area that is erased, drawn evenly between them, in [0, 1).
-    ratio: at least 1; height by width is drawn from 1/ratio to ratio, evenly in its logarithm. A
-        side that would be longer than the sample is as long as that.
+    probability: probability that a sample is changed, in [0, 1].
+    smallest, largest: bounds of the share of the area that is erased, in [0, 1); uniform.
+    ratio: height / width of the rectangle is drawn from 1/ratio to ratio, uniform in its logarithm;
+        at least 1. Sides are limited to those of the sample.
 
     Source: Zhong et al., "Random erasing data augmentation", 2020; 0 is the mean of a channel.
     """

@@ -1,8 +1,8 @@
 """Augmentations that mix two samples and their labels, which become probabilities of classes.
 
-The other sample is the one before in the batch; as the order of an epoch is random, so is it. The
-part λ of the sample itself is drawn from the symmetric beta distribution with exponent alpha - 1:
-even for alpha = 1, near 0 and 1 for a small one.
+The other sample is the one before in the batch, a random one, as the order of an epoch is random.
+The weight λ of the sample itself is drawn from the distribution Beta(alpha, alpha): uniform for
+alpha = 1, mostly near 0 and 1 for a small alpha.
 """
 
 import math
@@ -47,10 +47,10 @@ class Mixup:
 
 @dataclass(frozen=True)
 class CutMix:
-    """Fill a box of each sample from another one of its batch; labels are mixed by area.
+    """Replace a box of each sample by that of another in its batch; labels are mixed by area.
 
-    The box has the share 1 - λ of the area and the proportions of the sample, with its centre
-    anywhere in it; λ is drawn from Beta(alpha, alpha). Where the box is cut off by the border, λ
+    The box has the share 1 - λ of the area, the proportions of the sample, and a random pixel as
+    its centre; λ is drawn from Beta(alpha, alpha). Where the border cuts off a part of the box, λ
     becomes the share of the sample that is left.
     Source: Yun et al., "CutMix", 2019.
 

@@ -11,7 +11,7 @@ from xpcnn.types import Array, Shape, namespace
 
 @dataclass(frozen=True)
 class Flip:
-    """Mirror samples at random.
+    """Mirror some samples, left to right or upside down.
 
     horizontal: probability of mirroring left to right, in [0, 1].
     vertical: probability of mirroring upside down, in [0, 1].
@@ -40,7 +40,10 @@ class Flip:
 
 @dataclass(frozen=True)
 class Crop:
-    """Pad samples by `pad` pixels of 0 on every side and cut their size out again, somewhere."""
+    """Pad samples by zeros and crop them to their size at a random position.
+
+    pad: pixels of 0 on every side, at least 1.
+    """
 
     pad: int = 4
 

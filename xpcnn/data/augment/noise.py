@@ -15,11 +15,13 @@ from xpcnn.types import Array, namespace
 
 @dataclass(frozen=True)
 class Noise:
-    """Add normal noise: y = x + std z, in units of the standard deviation of the training data.
+    """Add normal noise z to every pixel: y = x + std z.
 
         z = sqrt(-2 log(1 - u)) cos(2 pi v)      u and v uniform (Box and Muller)
 
     as in `xpcnn.random.normal`.
+
+    std: standard deviation of the noise, in standard deviations of the training data; at least 0.
     """
 
     std: float = 0.1

@@ -1,4 +1,4 @@
-"""Perspective: samples as if seen from aside."""
+"""Perspective: samples as if seen from the side."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,16 +14,16 @@ from xpcnn.types import Array, Shape
 
 @dataclass(frozen=True)
 class Perspective:
-    """Move the four corners of each sample inwards, each by its own part of half a side.
+    """Move the four corners of each sample inwards, each by a random distance of its own.
 
-    A pixel (i, j) from the middle of the result is read, between the pixels of the sample, at
+    A pixel (i, j) from the centre of the result is interpolated from the sample at
 
         row = (a i + b j + c) / (g i + k j + 1)      column = (d i + e j + f) / (g i + k j + 1)
 
-    the one map of this form that carries the moved corners back to those of the sample. Outside of
-    them lies 0.
+    the one map of this form that carries the moved corners back to those of the sample. Pixels
+    outside of the moved corners are 0.
 
-    by: largest part of half a side by which a corner moves along it, in [0, 1).
+    by: largest distance that a corner moves along a side, as a share of half the side; in [0, 1).
     """
 
     by: float = 0.3

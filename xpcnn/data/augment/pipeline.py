@@ -24,7 +24,9 @@ batch they are, by default all) to both, augmented."""
 
 
 def checked(augment: Any) -> tuple[Augmentation, ...]:
-    """Return the list of augmentations `augment` as a tuple.
+    """Return a list of augmentations as a tuple.
+
+    augment: a list or tuple of augmentations, such as [Flip(), Crop(4)].
 
     Raises:
         ConfigError: `augment` is not a list, or an entry is not an augmentation.
@@ -46,12 +48,12 @@ def checked(augment: Any) -> tuple[Augmentation, ...]:
 class Augmenter:
     """Draws and applies augmentations.
 
-    augmentations: in the order in which they are applied.
-    backend: where the samples are.
-    seed: of the run.
-    shape: of one sample (c, h, w).
-    outputs: of the network, for labels that become probabilities.
-    dtype: in which the network computes, such as "float32".
+    augmentations: the augmentations, in the order in which they are applied.
+    backend: the backend on which the samples are.
+    seed: seed of the run.
+    shape: shape of one sample, (c, h, w).
+    outputs: number of outputs of the network, for labels that become probabilities.
+    dtype: dtype in which the network computes, such as "float32".
 
     Raises:
         ShapeError: there are augmentations, and the samples are not images.

@@ -1,4 +1,4 @@
-"""Policies: operations that are drawn for each sample, of one list.
+"""Policies: operations that are drawn for each sample from a list.
 
 All that an operation needs are numbers: an affine map, what is added, and factors about the mean of
 a channel, the mean of the channels, and the smoothed sample. An operation that is not drawn has the
@@ -31,18 +31,18 @@ _SMOOTH = (0.5, 0.25)  # weights of a pixel and of each neighbour
 
 @dataclass(frozen=True)
 class TrivialAugment:
-    """Change each sample by one operation of ten, each with a strength of its own.
+    """Change each sample by one of ten operations, drawn for each with a random strength.
 
     The operations are: none, rotate, shear along rows or columns, translate along rows or columns,
-    brightness, contrast, saturation and sharpness, all equally likely, in either direction. The
-    strength is drawn evenly from 0 to `strength`. At 1, it is 30 degrees; a slant of 0.3; 0.3 of
-    the side; 0.9 standard deviations; factors of 0.1 and 1.9.
+    brightness, contrast, saturation and sharpness, all equally likely, in either direction. A
+    strength of 1 means a rotation of 30 degrees, a shear of 0.3, a translation of 0.3 of the side,
+    a brightness of 0.9 standard deviations, and factors of 0.1 or 1.9 for the others.
 
     Source: Müller and Hutter, "TrivialAugment: tuning-free yet state-of-the-art data augmentation",
     2021. Its posterize, solarize, equalize and autocontrast are left out: they need the range of
     raw pixels, and samples are normalised here.
 
-    strength: from 0 to 1.
+    strength: largest strength, from 0 to 1; the strength of a sample is uniform from 0 to it.
     """
 
     strength: float = 1.0
@@ -62,15 +62,15 @@ class TrivialAugment:
 
 @dataclass(frozen=True)
 class RandAugment:
-    """Change each sample by `operations` operations in turn, all of one strength.
+    """Change each sample by several random operations in turn, all of one strength.
 
-    The operations are those of `TrivialAugment`; each is drawn for itself, so one may come twice.
+    The operations are those of `TrivialAugment`, drawn independently: one may be drawn twice.
 
     Source: Cubuk et al., "RandAugment: practical automated data augmentation with a reduced search
     space", 2020.
 
-    operations: at least 1.
-    strength: from 0 to 1.
+    operations: number of operations for each sample, at least 1.
+    strength: strength of every operation, from 0 to 1.
     """
 
     operations: int = 2

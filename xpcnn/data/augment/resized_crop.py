@@ -1,4 +1,4 @@
-"""Resized crop: a part of each sample, brought to the size of the whole."""
+"""Resized crop: a part of each sample, resized to the size of the whole."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,14 +17,13 @@ SHARE: Range = (1e-6, CLOSED_FRACTION[1])
 
 @dataclass(frozen=True)
 class ResizedCrop:
-    """Cut a box out of each sample, anywhere in it, and stretch it to the size of the sample.
+    """Crop a random box of each sample and resize it to the size of the sample.
 
-    Pixels are read between those of the sample; beyond its border, the outermost pixel is repeated.
+    Pixels are interpolated; beyond the border, the outermost pixel is repeated.
 
-    smallest: share of the area that is cut out at least, above 0 to 1; drawn evenly from it to 1.
-    ratio: at least 1; height by width of the box, relative to that of the sample, is drawn from
-        1/ratio to ratio, evenly in its logarithm. A side that would be longer than the sample is as
-        long as that.
+    smallest: smallest share of the area of the sample, above 0, at most 1; uniform from it to 1.
+    ratio: height / width of the box, relative to the sample, is drawn from 1/ratio to ratio,
+        uniform in its logarithm; at least 1. Sides are limited to those of the sample.
 
     Source: Szegedy et al., "Going deeper with convolutions", 2015, section 6.
     """

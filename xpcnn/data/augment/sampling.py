@@ -1,8 +1,8 @@
-"""Reading samples at other places. Outside of a sample lies 0: after normalisation the mean of the
-channel.
+"""Reading samples at other positions. Outside of a sample, pixels are 0: after normalisation, the
+mean of the channel.
 
-Places are arrays (h, w, n), or broadcast to that, and pixels are taken out of x in this order: on
-NumPy, whose images are batch-last in memory, nothing is copied on the way.
+Positions are arrays (h, w, n), or broadcast to that, and pixels are read in this order: samples of
+NumPy, which are batch-last in memory, are not copied.
 """
 
 from xpcnn.ops.reference.sampling import inside, take

@@ -1,4 +1,4 @@
-"""Views of a sample without chance, for predictions that are means over several of them."""
+"""Views of a sample, such as its mirror image, for predictions that are means over views."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
@@ -27,7 +27,9 @@ VIEWS: Mapping[str, View] = {"identity": identity, "flip": flip}
 
 
 def views_of(names: Sequence[str]) -> list[View]:
-    """Return the views of these names.
+    """Return the views of these names, functions of samples (n, c, h, w).
+
+    names: a list of "identity" and "flip", at least one.
 
     Raises:
         ConfigError: there is no such view, or none is given.
