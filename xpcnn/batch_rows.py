@@ -1,4 +1,4 @@
-"""Rows of a batch that several processes share: what each of them computes, reads, normalises."""
+"""Rows of a batch that is divided among processes: those that each computes, reads, normalises."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from xpcnn.process_group import Group, Sum
 class Rows:
     """The rows of a batch that one process computes, or reads.
 
-    first, count: the rows `first` to `first + count - 1`. Below 0 they are the last of the batch.
-    total: rows of the batch.
+    first, count: the rows `first` to `first + count - 1`; negative indices count from the end.
+    total: number of rows in the batch.
     copies: number of processes that compute the same rows; more than 1 only in a batch of fewer
         rows than processes, which each process computes as a whole.
     """
@@ -29,14 +29,14 @@ class Rows:
     def with_before(self, count: int) -> "Rows":
         """Return these rows and `count` rows before them, the last of the batch before row 0.
 
-        All rows, if these would be as many.
+        Return all rows if that many would be wanted.
         """
         if self.count + count >= self.total:
             return Rows(0, self.total, self.total)
         return Rows(self.first - count, self.count + count, self.total)
 
     def spans(self) -> list[tuple[int, int]]:
-        """Return the rows as stretches (first, count), first >= 0: two if they reach over row 0."""
+        """Return the rows as ranges (first, count), first >= 0: two if they cross row 0."""
         if self.first >= 0:
             return [(self.first, self.count)]
         return [(self.total + self.first, -self.first), (0, self.first + self.count)]
@@ -45,8 +45,8 @@ class Rows:
 def rows_of(group: Group, total: int) -> Rows:
     """Return which of the `total` rows of a batch this process computes.
 
-    Each computes as many as the others, or one less. A batch of fewer rows than processes is
-    computed by all of them, since the mean and the variance of no rows are NaN.
+    The numbers of rows differ by one at most. A batch of fewer rows than processes is computed as a
+    whole by each process, since the mean and the variance of no rows are NaN.
     """
     if total < group.size:
         return Rows(0, total, total, group.size)
@@ -62,7 +62,7 @@ def _first_row(group: Group, rank: int, total: int) -> int:
 class Together(NamedTuple):
     """The processes over whose rows of a batch this one takes the statistics of batch norm.
 
-    size: how many neighbours of the group they are; sum: the sum over them.
+    size: number of these processes, neighbours in the group; sum: the sum over them.
     """
 
     size: int
@@ -70,7 +70,7 @@ class Together(NamedTuple):
 
 
 class SharedBatch(NamedTuple):
-    """What several processes normalise together: rows of a batch.
+    """Rows of a batch that several processes normalise together.
 
     sum: the sum over the processes.
     total: number of the rows.
@@ -83,9 +83,9 @@ class SharedBatch(NamedTuple):
 
 
 def shared_batch(group: Group, together: Together, rows: Rows) -> SharedBatch:
-    """Return what this process normalises together with others.
+    """Return the rows that this process normalises together with others.
 
-    rows: those of the batch that it computes.
+    rows: the rows that it computes.
     """
     if rows.copies > 1:
         return SharedBatch(together.sum, rows.total, together.size)

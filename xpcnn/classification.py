@@ -30,9 +30,10 @@ _WIDEST = 20  # classes of a confusion matrix that can be read as text
 class ClassFigures:
     """Figures of one class; all but `support` are None for a class without samples.
 
-    name: of the class.
-    precision: share of the samples predicted as this class that are of it; 0 if none are predicted.
-    recall: share of the samples of this class that are predicted as it.
+    name: name of the class.
+    precision: share of the samples predicted as this class that are of this class; 0 if there are
+        none.
+    recall: share of the samples of this class that are predicted as this class.
     f1: harmonic mean of precision and recall.
     support: number of samples of this class.
     """
@@ -55,11 +56,11 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Example:
-    """One sample.
+    """A sample with its class and the prediction.
 
-    row: index in the data.
-    true, predicted: names of its class and of the class that the model gives it.
-    probability: of its true class, by the model.
+    row: index of the sample in the data.
+    true, predicted: names of its class and of the predicted class.
+    probability: predicted probability of its true class.
     """
 
     row: int
@@ -83,13 +84,13 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class ClassificationReport:
-    """The figures of `xpcnn.metrics` for a model and a data set; print it for the words.
+    """The figures of `xpcnn.metrics` for a model and a data set; print it for a readable report.
 
     `plot_confusion()` and `plot_calibration()` draw the confusion matrix and a reliability diagram.
 
     top_3, top_5: None unless there are more classes than that.
-    auc: of two classes that of the second; of more the mean over those with samples, each against
-        the rest; None where all samples are of one class.
+    auc: area under the ROC curve, for two classes that of the second, for more the mean over those
+        with samples, each against the rest; None if all samples are of one class.
     per_class: in the order of the model's classes, as the rows and columns of `confusion`.
     missing: names of the classes without a sample.
     confusion: counts; row = class, column = predicted class.
@@ -124,7 +125,7 @@ class ClassificationReport:
         return "\n".join(x.html() if isinstance(x, Table) else f"<p>{escape(x)}</p>" for x in parts)
 
     def plot_confusion(self) -> "Canvas":
-        """Return a figure of matplotlib: the confusion matrix, right blue and wrong red.
+        """Return a figure of matplotlib: the confusion matrix, hits in blue and errors in red.
 
         Raises:
             PackageMissingError: matplotlib is not installed.
@@ -192,13 +193,13 @@ def classification_report(
 
     The predicted class is that of the highest probability, or the first of equal ones.
 
-    model: any classifier.
+    model: a model of the task "classification".
     data, labels: a data set, or samples and their labels, as in `Model.evaluate`.
     views: transformed views of each sample to average over, as in `predict_proba`.
-    batch_size: number of samples at a time.
+    batch_size: number of samples computed at once.
 
     Raises:
-        XpcnnError: the data do not fit the model, or there is no such view.
+        XpcnnError: the data do not match the model, or a view is unknown.
     """
     if model.task.name != "classification":
         message = f"classification_report is of classes, and the model's task is {model.task.name}"

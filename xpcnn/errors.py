@@ -1,8 +1,8 @@
 """The errors and warnings of xpcnn.
 
-A message says where (layer path and type, argument), the rule in words, what was expected and what
-came (shapes, dtypes, names; never the contents of arrays), and ends with one `Try:` line. The text
-is the same on every backend.
+A message says where the error is (layer path and type, argument), the rule in words, what was
+expected and what was given (shapes, dtypes, names; never the contents of arrays), and ends with one
+`Try:` line. The text is the same on every backend.
 """
 
 import difflib

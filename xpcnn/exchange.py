@@ -25,19 +25,20 @@ def export_onnx(model: Model, path: str | Path) -> None:
         xpcnn.export_onnx(model, "model.onnx")
 
     The file (opset 17, IR version 8) takes raw samples `images`, float32 (batch, *input_shape), and
-    normalises them itself; any number of samples. It gives `scores` (batch, outputs) and
-    `probabilities` (batch, classes), or of regression `numbers` in the units of the targets. Its
-    metadata has `classes`, a JSON list of names, and `pictures`, how picture files become samples.
+    normalises them itself; the batch may have any size. Its outputs are `scores` (batch, outputs)
+    and `probabilities` (batch, classes), or for regression `numbers` in the units of the targets.
+    Its metadata has `classes`, a JSON list of names, and `pictures`, how picture files become
+    samples.
     Parameters are written as float32.
 
     Args:
         model: a model of layers of xpcnn.
-        path: the file, by habit with the suffix `.onnx`; an older one is replaced.
+        path: the file, usually with the suffix `.onnx`; an existing file is replaced.
 
     Raises:
         PackageMissingError: onnx is not installed.
-        ConfigError: layers have no form in ONNX; names all of them with their paths.
-        CheckpointError: the file cannot be written; an older one is untouched.
+        ConfigError: layers cannot be written as ONNX; names all of them with their paths.
+        CheckpointError: the file cannot be written; an existing file is unchanged.
     """
     target = as_path(path)
     require_onnx()
@@ -63,23 +64,25 @@ def import_onnx(
         model = xpcnn.import_onnx("model.onnx")
 
     Operators of convolutional classifiers become layers, residuals and branches included
-    (`examples/guides/exchange.md` lists them); arithmetic on constants is computed. What the
-    network does to its samples first becomes mean and deviation of the model, if it is (x - mean) /
-    std per channel. A softmax or sigmoid at its end becomes part of the loss. Samples are channels
-    first, also where the file has channels last. The file is not trusted: nothing in it is run.
+    (`examples/guides/exchange.md` lists them); arithmetic on constants is computed. A first step (x
+    - mean) / std per channel becomes mean and deviation of the model. A softmax or sigmoid at the
+    end becomes part of the loss. Samples are channels-first, even if the file has channels last.
+    The file is not trusted: nothing in it is run.
 
     Args:
-        path: the ONNX file; data of its tensors may lie in other files of the same folder.
-        input_shape: of one sample as the file has it, where the file leaves sizes open.
+        path: the ONNX file; data of its tensors may be in other files of the same folder.
+        input_shape: shape of one sample, in the order of the file; needed if the file leaves sizes
+            open.
         output: the name of the output to take; None for the first.
-        classes: names of the classes; None for those that `export_onnx` wrote, or none.
-        mean, std: what samples are normalised by before they enter a network that does not do so
-            itself, as of `Model.set_normalisation`; None takes them from the data of the first fit.
-        backend, device: as of `Model`.
+        classes: names of the classes; None for those that `export_onnx` wrote, if any.
+        mean, std: normalisation of samples for a network that does not normalise them itself, as in
+            `Model.set_normalisation`; None computes both from the data of the first `fit`.
+        backend: array library of the model: a name, or a `Backend` from `xpcnn.backend.load`.
+        device: device of the backend, by name or number; None for its default.
 
     Raises:
         PackageMissingError: onnx is not installed.
-        ConfigError: an argument does not fit the network.
+        ConfigError: an argument does not match the network.
         CheckpointError: the file cannot be read, or has nodes that cannot become layers; names all
             of them.
         BackendError: the backend cannot be used here.
@@ -124,11 +127,12 @@ def import_pytorch(
         path: the safetensors file. A pickle (`.pth`) is rejected, with the line that converts it.
         model: a preset, or the path of a TOML file, with the same layers as the network.
         classes: names of the classes; None if they are not known.
-        backend, device: as of `Model`.
+        backend: array library of the model: a name, or a `Backend` from `xpcnn.backend.load`.
+        device: device of the backend, by name or number; None for its default.
 
     Raises:
-        CheckpointError: the file cannot be read, or tensors do not fit; names them at once.
-        ConfigError: the network is none of those whose names are known.
+        CheckpointError: the file cannot be read, or tensors do not match; names all of them.
+        ConfigError: the network is not one of those listed above.
         BackendError: the backend cannot be used here.
     """
     layout = preset(model)
@@ -156,15 +160,15 @@ def export_pytorch(model: Model, path: str | Path) -> None:
         network = torchvision.models.resnet18(num_classes=10)
         network.load_state_dict(safetensors.torch.load_file("weights.safetensors"))
 
-    Mean and deviation of the samples are no part of such a file.
+    The file does not hold the mean and deviation of the samples.
 
     Args:
         model: one of the networks that `import_pytorch` lists, with any number of classes.
-        path: the file; an older one is replaced.
+        path: the file; an existing file is replaced.
 
     Raises:
-        ConfigError: the network is none of these.
-        CheckpointError: the file cannot be written; an older one is untouched.
+        ConfigError: the network is not one of these.
+        CheckpointError: the file cannot be written; an existing file is unchanged.
     """
     write_weights(model.network, path)
 

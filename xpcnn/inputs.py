@@ -1,4 +1,4 @@
-"""Raw samples and labels that users give to a model, checked against its network and classes.
+"""Checks of the raw samples and labels that users give to a model.
 
 Computes nothing and moves nothing to a device.
 """
@@ -39,14 +39,14 @@ Data: TypeAlias = Dataset | tuple[Array, Any]
 
 
 def as_dataset(data: Data, network: Network, classes: tuple[str, ...] | None) -> Dataset:
-    """Return data as a data set that fits a network.
+    """Return data as a data set that matches a network.
 
-    Arrays without names of classes get `classes`, or "0", "1", ... for the outputs of the network.
+    Arrays without class names get `classes`, or "0", "1", ... for the outputs of the network.
     Rows of features become images of one pixel.
 
-    classes: the names that the network knows, by which the labels of a data set are matched: it may
-        have fewer classes, in any order; labels and numbers have to be all there. None before the
-        first training.
+    classes: the class names of the model, with which those of a data set are matched: a data set
+        may have fewer classes, in any order, but needs all labels or numbers of other tasks. None
+        before the first training.
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError, BackendError: the data does not fit.
@@ -95,7 +95,7 @@ def as_pair(data: Data | Array, labels: Any) -> Data:
         return given
     if isinstance(data, Dataset | tuple):
         what = "a Dataset" if isinstance(data, Dataset) else "(samples, labels)"
-        advice = "fit(data, validation=..., epochs=...), with what follows the data by name"
+        advice = "fit(data, validation=..., epochs=...), with all arguments after the data by name"
         raise DataError(hint(f"labels are given with {what}, which has its own", advice))
     return data, labels
 
@@ -128,12 +128,12 @@ def train_and_validation(
 def as_samples(samples: Array, network: Network) -> Images:
     """Return raw samples as a NumPy array of uint8 or float32 (float64 is rounded).
 
-    A memory map becomes images that stay on disk (`Mapped`), as which those of a data set may come;
-    rows of features are images of one pixel there.
+    A memory map becomes images that stay on disk (`Mapped`), as those of a data set may be; rows of
+    features become images of one pixel in it.
 
     Raises:
-        BackendError, DTypeError, ShapeError: no array of samples of the network's input shape.
-        DataError: NaN or infinity among the values.
+        BackendError, DTypeError, ShapeError: not an array of samples of the network's input shape.
+        DataError: a value is NaN or infinite.
     """
     backend = network.backend
     if isinstance(samples, Stored):
@@ -188,7 +188,7 @@ def as_weights(
     """
     if isinstance(validation, Real):
         message = "sample_weights are given with a fraction of the samples as validation"
-        raise ConfigError(hint(message, "validation=(samples, labels), parted from the others"))
+        raise ConfigError(hint(message, "validation=(samples, labels), split off beforehand"))
     check_unmasked(weights, "data", "sample_weights")
     if isinstance(weights, backend.array_type):
         weights = backend.to_host(weights)
@@ -207,7 +207,7 @@ def as_weights(
     total = exact.sum()
     if not 0.0 < total < math.inf:
         message = f"the sample_weights sum to {total:g}, expected a finite number above 0"
-        raise ConfigError(hint(message, "sample_weights=None, for samples that all count alike"))
+        raise ConfigError(hint(message, "sample_weights=None, for equal weights"))
     scaled: numpy.ndarray = exact * (samples / total)
     return scaled
 
@@ -215,7 +215,7 @@ def as_weights(
 def identities(
     train: Dataset, held_out: Dataset | None, weights: numpy.ndarray | None
 ) -> dict[str, tuple[str, int]]:
-    """Return hash and length of the data of a training, which a resumed run must have again."""
+    """Return hash and length of the data of a training, which must be equal in a resumed run."""
     parts = {"training data": (train.digest(), len(train))}
     if held_out is not None:
         parts["validation data"] = (held_out.digest(), len(held_out))

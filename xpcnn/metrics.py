@@ -99,7 +99,7 @@ def auc(scores: Array, labels: Array) -> float:
     labels: 0 and 1, (n,).
 
     Raises:
-        LabelError: `labels` lack one of the classes.
+        LabelError: `labels` are all of one class.
     """
     xp = namespace(scores)
     positive = scores[labels == 1]
@@ -187,9 +187,10 @@ def _sum_where(inside: Array, x: Array) -> float:
 
 
 def most_confused(confusion: Array, k: int = 10) -> list[tuple[int, int, int]]:
-    """Return the most frequent errors: up to k of (label, predicted class, count), in that order.
+    """Return up to k pairs of classes with the most errors: (label, predicted class, count).
 
     confusion: counts (c, c), as `confusion_matrix` returns them.
+    k: largest number of pairs; the most frequent is first.
     """
     c, _ = confusion.shape
     pairs = [
@@ -206,6 +207,7 @@ def worst(probabilities: Array, labels: Array, k: int = 10) -> Array:
 
     probabilities: (n, c).
     labels: integers (n,).
+    k: number of indices; the lowest probability is first.
     """
     xp = namespace(probabilities)
     return xp.argsort(_of_label(probabilities, labels), stable=True)[:k]

@@ -1,4 +1,4 @@
-"""Model: a network with classes, and what people do with it."""
+"""Model: a network with class names, and its methods: fit, evaluate, predict, save."""
 
 import copy
 from collections.abc import Iterable, Sequence
@@ -51,9 +51,9 @@ class Model(Predictor):
         classes = model.predict(images)
 
     Samples are raw images (c, h, w) or rows of features (c,), uint8 or floats; labels are whole
-    numbers, one class each; for other tasks rows of targets. The first `fit` takes mean and
-    deviation per channel from its data; the model normalises all samples by them from then on. A
-    call that fails leaves the model unchanged.
+    numbers, one class each; for other tasks rows of targets. The first `fit` computes the mean and
+    the standard deviation of each channel of its data; from then on the model normalises all
+    samples by them. A call that fails leaves the model unchanged.
 
     Args:
         layers: the network: a list of layers of `xpcnn.layers`, which means `Sequential`, or one
@@ -62,12 +62,12 @@ class Model(Predictor):
         backend: the array library: "numpy", "cupy", "torch", "array_api_strict", or a `Backend`
             from `xpcnn.backend.load`.
         device: device of the backend, by name or number: "cuda", 1; None for its default.
-        seed: a whole number on which the initial parameters depend; also the default seed of `fit`.
-        loss: what training makes small: "cross-entropy" (the default, SoftmaxCrossEntropy), "bce",
+        seed: a whole number that decides the initial parameters; also the default seed of `fit`.
+        loss: what training minimises: "cross-entropy" (the default, SoftmaxCrossEntropy), "bce",
             "focal", "mse", "l1", "huber", or an object of `xpcnn.losses`.
         classes: names of the classes, two or more (or of the labels or numbers of another task);
-            None takes those of the data of the first `fit`.
-        dtype: of the parameters and all computation: "float32" or, for checking, "float64".
+            None takes the names in the data of the first `fit`.
+        dtype: dtype of parameters and computation: "float32" or, for checking, "float64".
         task: what targets are: "classification" (the default), one class each; "multi-label", 0 and
             1 for each of several labels (n, k); "regression", numbers (n, k), of which the network
             learns (number - mean) / std; or an object of `xpcnn.tasks`. The default loss is "bce"
@@ -76,9 +76,9 @@ class Model(Predictor):
     Attributes:
         params, buffers: parameters and running statistics, nested by layer, on the backend;
             `get_weights` gives them by path.
-        mean, std: what samples are normalised by, one number per channel; None before the first
-            `fit`.
-        provenance: how the parameters came about: version, data, options, last figures.
+        mean, std: mean and standard deviation by which samples are normalised, one number per
+            channel, in the units of raw samples; None before the first `fit`.
+        provenance: how the parameters were made: version, data, options, last figures.
         reading: how picture files become samples; see `xpcnn.data.reading`.
 
     `copy.deepcopy` and pickle make an independent model. A pickle holds the bytes of the model's
@@ -86,8 +86,8 @@ class Model(Predictor):
     again. Two models are equal only if they are the same object.
 
     Raises:
-        ConfigError, ShapeError, LabelError: an argument is wrong, or the arguments do not fit
-            together.
+        ConfigError, ShapeError, LabelError: an argument is not valid, or two contradict each
+            other.
         BackendError: the backend cannot be used here.
     """
 
@@ -150,37 +150,37 @@ class Model(Predictor):
             data, labels: what to train on: `fit(dataset)`, `fit(samples, labels)` or
                 `fit((samples, labels))`. Samples (n, *input_shape), labels whole numbers (n,), or
                 for another task targets (n, k).
-            training: how to train; None means `TrainingOptions()`. Options may follow data that has
-                labels of its own: `fit(data, preset.training)`.
+            training: how to train; None means `TrainingOptions()`. It may be the second argument
+                where the data has its labels: `fit(dataset, preset.training)`.
             sample_weights: how much each sample counts, numbers of at least 0 (n,), scaled to mean
                 1. The loss of a batch is (1/n) sum_i w_i loss_i, that of an epoch the mean weighted
-                by w; accuracy, mean and deviation stay those of the samples. Not with a fraction as
-                `validation`.
+                by w; accuracy and normalisation do not depend on them. Not together with a fraction
+                as `validation`.
             validation: data to evaluate on after every epoch, or a fraction, such as 0.1, of `data`
                 to keep aside for validation, chosen by hash; None for no validation.
-            seed: of shuffling, dropout and augmentation; None means the seed of the model.
+            seed: seed of shuffling, dropout and augmentation; None means the seed of the model.
             callbacks: objects of classes made from `xpcnn.training.Callback`.
             checkpoints: `Checkpoints(folder)` saves the run, so that it can be resumed.
             resume: continue from the newest checkpoint, if there is one. Data, options and seed
                 must be those of the interrupted run; `epochs` may be larger.
             health: what to check during training. None: a loss that jumps and stays at chance level
                 gives a note in the history and a `HealthWarning`. True: notes, without a warning,
-                on that, on overfitting, and on the network (dead units, vanishing gradients, ...)
-                at the start and after epochs 1, 2, 4, 8, ... False: nothing.
+                on such a loss, on overfitting, and on the network (dead units, vanishing gradients,
+                ...) at the start and after epochs 1, 2, 4, 8, ... False: nothing.
             progress: whether to show a progress bar, on a terminal or in a notebook.
             group: the processes that train together: each calls `fit` with the same arguments and
-                the whole of `data`, and computes its part of every batch. None for those of
-                `xpcnn.backend.group()`: the engine that XPCNN_ENGINE names, or this process alone.
+                the whole of `data`, and computes its part of every batch. None for the group of
+                `xpcnn.backend.group()`: of the engine that XPCNN_ENGINE names, or this process.
             options: override single options of `training`: epochs, batch_size, optimizer, schedule,
-                clip_norm, augment, ema, patience and the others of `TrainingOptions`. None leaves
-                an option that cannot be None as it is.
+                clip_norm, augment, ema, patience and the others of `TrainingOptions`. None for an
+                option that cannot be None leaves it unchanged.
 
         Returns:
             the history, one record per epoch; print it for a table.
 
         Raises:
-            ConfigError, DataError, LabelError, ShapeError, DTypeError: an argument is wrong, or the
-                data does not fit the model.
+            ConfigError, DataError, LabelError, ShapeError, DTypeError: an argument is not valid, or
+                the data does not match the model.
             CheckpointError: a checkpoint cannot be read, or belongs to another run.
             XpcnnError: training diverged; says at which update and tensor.
         """
@@ -226,18 +226,19 @@ class Model(Predictor):
         """Write the model to one file, which `xpcnn.load` reads on any backend.
 
         Args:
-            path: the file, by habit with the suffix `.safetensors`; an older one is replaced.
+            path: the file, usually with the suffix `.safetensors`; an existing file is replaced.
 
         Raises:
-            ConfigError: the model holds a layer that no file can describe.
-            CheckpointError: the file cannot be written; an older one is untouched.
+            ConfigError: the model has a layer that a file cannot describe.
+            CheckpointError: the file cannot be written; an existing file is unchanged.
         """
         network_file.write(path, self.network, self._facts())
 
     def to(self, backend: str | Backend, device: str | int | None = None) -> "Model":
-        """Return the same model on another backend; this one stays as it is.
+        """Return a copy of the model on another backend; this model stays unchanged.
 
-        backend, device: as of `Model`.
+        backend: name of the array library, or a `Backend` from `xpcnn.backend.load`.
+        device: device of the backend, by name or number; None for its default.
 
         Raises:
             BackendError: the backend cannot be used here.

@@ -44,7 +44,7 @@ def as_classes(classes: Any, least: int = 2) -> tuple[str, ...]:
     """Return the names of classes as a tuple, `least` or more.
 
     Raises:
-        ConfigError: they are no list of different texts.
+        ConfigError: `classes` is not a list of different texts.
     """
     names = tuple(classes) if isinstance(classes, list | tuple) else ()
     if len(names) < least or not all(isinstance(name, str) for name in names):
@@ -52,7 +52,7 @@ def as_classes(classes: Any, least: int = 2) -> tuple[str, ...]:
         raise ConfigError(hint(message, 'classes=["cat", "dog"]'))
     twice = [name for i, name in enumerate(names) if name in names[:i]]
     if twice:
-        raise ConfigError(hint(f"classes has {twice[0]!r} twice", "a name of its own for each"))
+        raise ConfigError(hint(f"classes has {twice[0]!r} twice", "another name for each class"))
     return names
 
 

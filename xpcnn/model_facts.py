@@ -1,4 +1,4 @@
-"""How a model reads pictures, and what its classes are called."""
+"""How a model reads pictures, and the names of its classes."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def reading_of(model: Model) -> Reading:
     """
     if len(model.input_shape) != 3:
         message = f"the model takes samples of shape {model.input_shape}, not images"
-        raise DataError(hint(message, "a model of images, or model.predict(rows) in Python"))
+        raise DataError(hint(message, "a model for images, or model.predict(rows) in Python"))
     if model.reading is None:
         message = "the model file does not say how its samples were read (reading)"
         advice = "train with `xpcnn train`, or use model.predict(images) in Python"
@@ -25,7 +25,7 @@ def reading_of(model: Model) -> Reading:
 
 
 def class_names(model: Model) -> Sequence[str]:
-    """Return the name of each class that a model tells apart: "0", "1", ... where it has none."""
+    """Return the name of each class of a model: "0", "1", ... if the classes have no names."""
     if model.classes is not None:
         return model.classes
     return [str(i) for i in range(max(model.task.least, model.output_shape[0]))]  # 1: two classes

@@ -19,15 +19,16 @@ def load_model(
     backend: str | Backend = "numpy",
     device: str | int | None = None,
 ) -> Model:
-    """Return the model that a file holds, whichever backend wrote the file.
+    """Return the model in a file, whichever backend wrote the file.
 
     Args:
         path: a file that `Model.save` wrote.
         layers: layer classes of your own (dataclasses) that the file may name.
-        backend, device: as of `Model`.
+        backend: array library to load the model on: a name, or a `Backend` from `backend.load`.
+        device: device of the backend, by name or number; None for its default.
 
     Raises:
-        CheckpointError: the file cannot be read, or contradicts its own description.
+        CheckpointError: the file cannot be read, is damaged, or contradicts itself.
         BackendError: the backend cannot be used here.
     """
     return model_of(*network_file.built(*network_file.read(path, layers), backend, device))
@@ -37,10 +38,9 @@ def load_weights(model: Model, path: str | Path, *, layers: Iterable[type] = ())
     """Give a model the weights of a model file where layers have the same path and shapes.
 
     A layer takes all of its parameters and running statistics or none, cast to the dtype of the
-    model. Where the samples have as many channels, the model takes over the mean and deviation of
-    the file, so that the weights see samples on the scale they were trained on. Everything else of
-    the model stays. Where the file has other class names, or another order of them, the last layer
-    is not taken.
+    model. If the samples have as many channels, the model also takes the mean and deviation of the
+    file, so that the weights get samples on the scale they were trained on. All else in the model
+    is unchanged. The last layer is not taken if the file has other class names, or another order.
 
     Args:
         model: the model that gets the weights.
@@ -48,10 +48,10 @@ def load_weights(model: Model, path: str | Path, *, layers: Iterable[type] = ())
         layers: layer classes of your own (dataclasses) that the file may name.
 
     Returns:
-        a report of the layers that were taken and those that were not; print it for the words.
+        a report of the layers that were taken and those that were not; print it to read it.
 
     Raises:
-        CheckpointError: the file cannot be read, or no layer fits.
+        CheckpointError: the file cannot be read, or no layer matches.
     """
     source = load_model(path, layers=layers)
     return take_weights(model.network, source.network, str(path), model.classes, source.classes)

@@ -1,4 +1,4 @@
-"""The state of a model: its network and facts about it; weights read and set; copies."""
+"""The state of a model: its network, class names and provenance; getting and setting weights."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,8 +60,8 @@ class ModelState:
                 in the dtype of the model.
 
         Raises:
-            ConfigError, ShapeError, DTypeError, DataError: an unknown path, another shape, no
-                numbers, or NaN or infinity among them; nothing is replaced.
+            ConfigError, ShapeError, DTypeError, DataError: a path is unknown, or an array has
+                another shape, is not of numbers, or holds NaN or infinity; nothing is replaced.
         """
         network = self.network
         self.params, self.buffers = replaced(
@@ -71,21 +71,22 @@ class ModelState:
     def set_normalisation(
         self, mean: float | Sequence[float], std: float | Sequence[float]
     ) -> None:
-        """Set what samples are normalised by: (x - mean) / std.
+        """Set the numbers by which samples are normalised: (x - mean) / std.
 
-        Set before the first `fit`, `fit` keeps them. `save` writes them to the file.
+        A `fit` after this keeps them. `save` writes them to the file.
 
         Args:
-            mean: in the units of raw samples: one number, or one for each channel.
-            std: likewise, above 0; mean=0.0, std=255.0 maps 0 to 255 onto 0 to 1.
+            mean: mean in the units of raw samples: one number, or one for each channel.
+            std: standard deviation, above 0: one number, or one for each channel. mean=0.0,
+                std=255.0 maps 0 to 255 onto 0 to 1.
 
         Raises:
-            ConfigError: another number of channels, NaN or infinity, or std not above 0.
+            ConfigError: not as many numbers as channels, NaN or infinity, or std not above 0.
         """
         self.mean, self.std = normalisation(mean, std, self.input_shape[0])
 
     def set_thresholds(self, thresholds: Sequence[float] | None) -> None:
-        """Set the probability from which on `predict` says that a label is there.
+        """Set the probability of each label from which on `predict` returns 1.
 
         `save` writes them to the file; `xpcnn.target_report` shows the best ones for some data.
 
@@ -93,7 +94,8 @@ class ModelState:
             thresholds: numbers above 0 and below 1, one for each label; None for 0.5.
 
         Raises:
-            ConfigError: the model has no several labels, another number, or one out of range.
+            ConfigError: the task of the model is not "multi-label", there are not as many numbers
+                as labels, or one is out of range.
         """
         if not isinstance(self.task, MultiLabel):
             message = f"thresholds are of several labels, and the task is {self.task.name}"
@@ -104,9 +106,9 @@ class ModelState:
         self.task = task
 
     def summary(self, batch_size: int = 64) -> Summary:
-        """Return shapes, parameters, multiply-adds and memory, layer by layer; print it.
+        """Return shapes, parameters, multiply-adds and memory, layer by layer; print the result.
 
-        batch_size: samples of a batch, for the memory of training.
+        batch_size: samples in a batch, for the memory of training.
         """
         check_count("batch_size", batch_size)
         itemsize = numpy.dtype(self.dtype).itemsize
@@ -117,7 +119,7 @@ class ModelState:
         return self.network.host_arrays(tree)
 
     def _adapt(self, train: Dataset) -> None:
-        """Take from the data of a `fit` what the model does not have yet."""
+        """Set from the data of a `fit` what the model does not have yet: class names, mean, ..."""
         self.network.adapt(train)
         if self.reading is None and len(self.input_shape) == 3:
             self.reading = train.reading or observed(train.images)
@@ -147,7 +149,7 @@ class ModelState:
         )
 
     def __copy__(self) -> Self:
-        """Return a second model that shares the arrays, into which nobody writes."""
+        """Return a second model that shares the arrays, which are never written into."""
         twin = object.__new__(type(self))
         vars(twin).update(vars(self), network=copy.copy(self.network))
         return twin

@@ -24,12 +24,16 @@ T = TypeVar("T")
 
 
 class Network:
-    """What training, files and trials work on; `Model` adds classes, data and user interface.
+    """Layers, a loss and their arrays: what training, files and trials work on.
 
-    layers, loss, task: frozen descriptions; params, buffers: their arrays, nested by layer, on
-    `backend`. dtype: of all of these arrays, "float32" or "float64". input_shape: of a sample, (c,
-    h, w) or (c,); output_shape: of its scores, (outputs,). mean, std: what raw samples are
-    normalised by, one number per channel; None before training.
+    `Model` has a network, and adds class names, data and the methods for users.
+
+    layers, loss, task: frozen descriptions.
+    params, buffers: arrays of parameters and running statistics, nested by layer, on `backend`.
+    dtype: dtype of all of these arrays, "float32" or "float64".
+    input_shape: shape of a sample, (c, h, w) or (c,).
+    output_shape: shape of the scores of a sample, (outputs,).
+    mean, std: numbers by which raw samples are normalised, one per channel; None before training.
     """
 
     def __init__(
@@ -44,7 +48,7 @@ class Network:
         dtype: str = "float32",
         task: Task | str | None = None,
     ) -> None:
-        """Draw the parameters; arguments are those of `Model`.
+        """Draw the parameters; the arguments are those of `Model`.
 
         Raises:
             ConfigError, ShapeError, BackendError: an argument is not valid, or they do not match.
@@ -81,7 +85,7 @@ class Network:
         self._replay = self.backend.replay(_may_record)
 
     def adapt(self, train: Dataset) -> None:
-        """Take from training data what is not set yet: mean, deviation, "balanced" loss weights;
+        """Compute from training data what is not set yet: mean, deviation, "balanced" loss weights;
         for regression, mean and deviation of the targets."""
         counts = self.task.counts(train.labels, len(train.classes))
         self.loss = balanced(self.loss, counts, self.output_shape[0], len(train))
@@ -101,7 +105,7 @@ class Network:
     ) -> Samples:
         """Move raw samples to the device, with mean and std to normalise by.
 
-        raw: an array; or images on disk, each batch of which is moved when it is wanted.
+        raw: an array; or images on disk, of which each batch is moved when it is used.
         weights: how much each sample counts in the loss, (n,) of mean 1; see `losses`.
         """
         if labels is not None:

@@ -19,7 +19,7 @@ from xpcnn.validation_metrics import Metric, check_metrics
 
 
 class Predictor(ModelState):
-    """A model in use: what it answers for samples, as arrays of the host."""
+    """The methods of a model that predict and evaluate; results are NumPy arrays and floats."""
 
     @advised
     def evaluate(
@@ -32,22 +32,23 @@ class Predictor(ModelState):
     ) -> dict[str, float]:
         """Return mean loss and accuracy of the model on data: {"loss": ..., "accuracy": ...}.
 
-        Of several labels, a sample is right where all its labels are, and "f1" and
-        "average_precision" follow; of numbers there are "mae", "rmse" and "r2" in their units, in
-        place of the accuracy. See `xpcnn.tasks`.
+        In the task "multi-label", a sample is right if all its labels are, and "f1" and
+        "average_precision" are added. In "regression", "mae", "rmse" and "r2" replace the accuracy,
+        in the units of the targets. See `xpcnn.tasks`.
 
             model.evaluate(test, metrics=["top_5", f1])   # also "top_5" and "f1"
 
-        Warns (`errors.DataWarning`) of samples on another scale than the model was trained on.
+        Warns (`errors.DataWarning`) if samples have another scale than in training.
 
         Args:
-            data, labels: as of `Model.fit`.
-            batch_size: samples that are computed at once; it changes memory and speed only.
-            metrics: further figures, names and functions, as of `TrainingOptions`.
+            data, labels: a data set, or samples (n, *input_shape) and labels (n,), or for another
+                task targets (n, k); as in `Model.fit`.
+            batch_size: number of samples computed at once; it changes memory and speed only.
+            metrics: further figures, names and functions, as in `TrainingOptions`.
 
         Raises:
-            DataError, LabelError, ShapeError, DTypeError: the data does not fit the model.
-            ConfigError: a metric is unknown, or returns anything but one number.
+            DataError, LabelError, ShapeError, DTypeError: the data does not match the model.
+            ConfigError: a metric is unknown, or does not return one number.
         """
         chosen = check_metrics(metrics)
         check_task(TrainingOptions(metrics=chosen), self.task)
@@ -61,18 +62,19 @@ class Predictor(ModelState):
     def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
         """Return the most probable class of each sample: integers (n,), a NumPy array.
 
-        Of several labels: 1 where the probability reaches the threshold, 0 elsewhere, integers (n,
-        k). Of numbers: estimates in their units, floats (n, k).
+        In the task "multi-label": 1 where the probability reaches the threshold, 0 elsewhere,
+        integers (n, k). In "regression": estimates in the units of the targets, floats (n, k).
 
-        Warns (`errors.DataWarning`) of samples on another scale than the model was trained on, such
-        as images from 0 to 1 for a model of images from 0 to 255.
+        Warns (`errors.DataWarning`) if samples have another scale than in training, such as images
+        from 0 to 1 for a model of images from 0 to 255.
 
         Args:
-            samples: raw samples (n, *input_shape), uint8 or floats.
-            batch_size: samples that are computed at once; it changes memory and speed only.
+            samples: raw samples (n, *input_shape), uint8 or floats; NumPy arrays or arrays of the
+                model's backend.
+            batch_size: number of samples computed at once; it changes memory and speed only.
 
         Raises:
-            DataError, ShapeError, DTypeError: the samples do not fit the model.
+            DataError, ShapeError, DTypeError: the samples do not match the model.
         """
         decide, loss, scores = self.task.decide, self.loss, self.network.scores
         return self._batched(samples, batch_size, lambda x: decide(loss, scores(x)))
@@ -85,15 +87,15 @@ class Predictor(ModelState):
         array.
 
         Args:
-            samples, batch_size: as of `predict`, which also says what is warned of and rejected.
-            views: "identity", "flip" or both: with several views of each sample, such as its mirror
-                image, the probabilities are the mean over them.
+            samples, batch_size: as in `predict`, with the same warnings and errors.
+            views: names of views of each sample over which probabilities are averaged: "identity",
+                the sample itself; "flip", its mirror image.
 
         Raises:
-            ConfigError: there is no such view, or the model estimates numbers.
+            ConfigError: a view is unknown, or the task of the model is regression.
         """
         if self.task.name == "regression":
-            message = "predict_proba is of classes and labels, and the model estimates numbers"
+            message = "predict_proba needs classes or labels, and the task is regression"
             raise ConfigError(hint(message, "model.predict(samples)"))
         return self.estimates(samples, batch_size=batch_size, views=views)
 
@@ -103,7 +105,7 @@ class Predictor(ModelState):
         """Return probabilities of classes or labels, or estimated numbers: (n, k), a NumPy array.
 
         Args:
-            samples, batch_size, views: as of `predict_proba`.
+            samples, batch_size, views: as in `predict_proba`.
         """
         chosen, scores, task, loss = views_of(views), self.network.scores, self.task, self.loss
 
@@ -117,15 +119,15 @@ class Predictor(ModelState):
     def predict_scores(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
         """Return the outputs of the network for each sample: (n, outputs), a NumPy array.
 
-        The scores, such as logits, from which the loss makes probabilities.
+        Scores are what the loss turns into probabilities, such as logits.
 
         Args:
-            samples, batch_size: as of `predict`, which also says what is warned of and rejected.
+            samples, batch_size: as in `predict`, with the same warnings and errors.
         """
         return self._batched(samples, batch_size, self.network.scores)
 
     def checked(self, data: Data) -> Dataset:
-        """Return data as a data set that fits the model, its labels and values checked."""
+        """Return data as a data set that matches the model, with labels and values checked."""
         return as_dataset(data, self.network, self.classes)
 
     def _batched(

@@ -1,9 +1,9 @@
-"""The processes that train one network together, as a run sees them.
+"""The processes that train one network together.
 
-Every process holds the whole network and computes its rows of each batch. What a group returns is
-the same in every process, to the last bit. So is, after every update, the whole state of a run: the
-processes take the same decisions without a message. Only what clocks, callbacks and signals decide
-goes through `agree`.
+Every process holds the whole network and computes its rows of each batch. The results of a group's
+methods have the same bits in every process. So has the whole state of a run after every update:
+the processes decide alike without a message. Only decisions that depend on clocks, callbacks or
+signals go through `agree`.
 
 An engine (MPI, torch.distributed) does the work: `xpcnn.backend.group` opens one by name. Any
 object with the members of `Group` can be given to `Model.fit(group=...)`.
@@ -21,7 +21,7 @@ Sum: TypeAlias = Callable[[Array], Array]
 
 
 class Group(Protocol):
-    """Processes with the numbers 0 to size - 1. Every method but `abort` is called by all."""
+    """Processes 0 to size - 1. All of them call every method except `abort`."""
 
     @property
     def rank(self) -> int:
@@ -34,7 +34,7 @@ class Group(Protocol):
         ...
 
     def sum(self, x: Array) -> Array:
-        """Return the sum over all processes of an array (n,) of the device; x may be written."""
+        """Return the sum over all processes of x (n,) on the device; x may be overwritten."""
         ...
 
     def sum_of(self, size: int) -> Sum:
@@ -43,7 +43,7 @@ class Group(Protocol):
         ...
 
     def agree(self, numbers: Sequence[int]) -> tuple[int, ...]:
-        """Return the largest of each of a few whole numbers over all processes."""
+        """Return the maximum over all processes of each of a few whole numbers."""
         ...
 
     def broadcast(self, value: Any) -> Any:

@@ -30,8 +30,10 @@ def key(seed: int, purpose: str) -> int:
 def words(key: int, step: int, count: int, first: int = 0) -> NDArray[numpy.uint32]:
     """Return words `first` to `first + count - 1` of (key, step): halves of Philox's, low first.
 
-    key: of the stream, 128 bits.
-    step: at least 0.
+    key: key of the stream, 128 bits, from `key`.
+    step: number of the forward pass or epoch, at least 0.
+    count: number of words.
+    first: index of the first word, at least 0.
     """
     block, skip = divmod(first, 8)  # a block of Philox has 8 words; those before are not computed
     raw = _raw(key, step, (skip + count + 1) // 2, block)
@@ -41,9 +43,9 @@ def words(key: int, step: int, count: int, first: int = 0) -> NDArray[numpy.uint
 def uniform(key: int, step: int, shape: Shape, first: int = 0) -> NDArray[numpy.float32]:
     """Return float32 multiples of 2**-24 in [0, 1): `u[e] = (word[e] >> 8) * 2**-24`, exactly.
 
-    key, step: of the words, as in `words`.
-    shape: of the result; e is `first` plus the row-major index.
-    first: number of the first element, above 0 for a part of a larger array.
+    key, step: key of the stream and number of the pass or epoch, as in `words`.
+    shape: shape of the result; e is `first` plus the row-major index.
+    first: index of the first element, above 0 for a part of a larger array.
     """
     mantissas = words(key, step, math.prod(shape), first) >> 8
     return (mantissas.astype(numpy.float32) * 2.0**-24).reshape(shape)
@@ -53,7 +55,7 @@ def integers(key: int, step: int, n: int, shape: Shape) -> NDArray[numpy.int64]:
     """Return int64 in [0, n): `floor(uniform * n)`, without rounding.
 
     key, step, shape: as in `uniform`.
-    n: from 1 to 2**24.
+    n: upper bound, from 1 to 2**24.
 
     Raises:
         ConfigError: `n` is out of range.
@@ -80,7 +82,7 @@ def normal(key: int, step: int, shape: Shape) -> NDArray[numpy.float32]:
 def permutation(seed: int, n: int, epoch: int) -> NDArray[numpy.int64]:
     """Return the order of the samples in an epoch: the stable argsort of n 64-bit draws.
 
-    seed: the draws are those of the key (seed, "shuffle").
+    seed: any whole number; the key of the draws is that of (seed, "shuffle").
     n: number of samples.
     epoch: number of the epoch, the step of the draws.
     """

@@ -27,9 +27,11 @@ class Row:
 class Summary:
     """The layers of a network and their cost.
 
-    Memory in bytes: of parameters with gradients and one optimizer memory each (training), of the
-    outputs of all layers for a batch of `batch_size` (kept for the backward pass), which together
-    are a lower bound of what training needs.
+    rows: one for each layer, in order.
+    parameters, multiply_adds: sums over the layers, for one sample.
+    parameter_bytes: memory of parameters, gradients and one optimizer array of each.
+    activation_bytes: memory of the outputs of all layers for a batch of `batch_size` samples, which
+        are kept for the backward pass. Both together are a lower bound of what training needs.
     """
 
     rows: tuple[Row, ...]

@@ -35,12 +35,12 @@ class TargetReport:
     """The figures of `xpcnn.target_metrics` for a model and a data set; print it for a table.
 
     task: "multi-label" or "regression".
-    figures: over all labels or numbers, by name; see `xpcnn.tasks`. Of several labels also
-        "accuracy", the share of samples all of whose labels are right.
-    per_column: of each label or number by its name. Of labels precision, recall, f1,
+    figures: figures over all labels or numbers, by name; see `xpcnn.tasks`. For labels also
+        "accuracy", the share of samples with all labels right.
+    per_column: figures of each label or number, by its name. For labels: precision, recall, f1,
         average_precision, threshold (of the model), best_threshold (that of the highest F1 on these
-        data) and support, the number of samples that have it; None where none has. Of numbers mae,
-        rmse, r2 and mean, that of the targets.
+        data) and support, the number of samples with the label; None if there are none. For
+        numbers: mae, rmse, r2 and mean, the mean of the targets.
     """
 
     task: str
@@ -80,14 +80,14 @@ def target_report(
 ) -> TargetReport:
     """Return the figures of a model of several labels, or of numbers, on `data`.
 
-    model: of the task "multi-label" or "regression".
+    model: a model of the task "multi-label" or "regression".
     data, labels: a data set, or samples and their targets, as in `Model.evaluate`.
     views: transformed views of each sample to average over, as in `predict_proba`.
-    batch_size: number of samples at a time.
+    batch_size: number of samples computed at once.
 
     Raises:
-        XpcnnError: the data do not fit the model, or there is no such view.
-        LabelError: the model tells classes apart.
+        XpcnnError: the data do not match the model, or a view is unknown.
+        LabelError: the task of the model is "classification".
     """
     if model.task.name == "classification":
         message = "target_report is of several labels or of numbers, and the model has classes"

@@ -57,11 +57,11 @@ def check_gradients(
 
     Args:
         layer: a layer or container, of xpcnn or your own.
-        shape: of one sample, such as (3, 8, 8).
+        shape: shape of one sample, such as (3, 8, 8).
         backend: the array library to run on: a name, or what `xpcnn.backend.load` returns.
         batch: number of samples.
-        seed: of the parameters, x, dy and v.
-        eps: step of the difference.
+        seed: seed of the parameters, x, dy and v.
+        eps: step of the central difference, in units of the arrays.
         atol, rtol: absolute and relative tolerance; the defaults find an error of 0.05 %.
 
     Raises:

@@ -164,7 +164,7 @@ def test_a_network_that_is_not_changed_keeps_its_text(own: Preset) -> None:
         ("[seed]\na = 1", "seed is {'a': 1}, expected a whole number"),
         (
             "lr = 0.1\n[training.optimizer]\nlr = 0.2",
-            "lr is said twice, also as training.optimizer.lr\nTry: one of the two",
+            "lr is given twice, also as training.optimizer.lr\nTry: one of the two",
         ),
         ("epochs = 0", "epochs is 0, expected a whole number of at least 1\nTry: epochs=10"),
         (
@@ -194,10 +194,10 @@ def test_what_is_wrong_with_a_file(own: Preset, text: str, said: str) -> None:
         ("epochs=many", "epochs is 'many', expected a whole number"),
         (
             "training.layer_lr.layers.0.*=0.1",
-            "training.layer_lr.layers.0.* is no key\n"
-            """Try: quotes about what is no word: 'training.layer_lr."layers.0.*"=0.1'""",
+            "training.layer_lr.layers.0.* is not a key\n"
+            """Try: quotes around what is not a word: 'training.layer_lr."layers.0.*"=0.1'""",
         ),
-        ("=1", " is no key\nTry: quotes"),
+        ("=1", " is not a key\nTry: quotes"),
         ('training.layer_lr."layers.1.*"=-1', "layer_lr: 'layers.1.*' must be a finite number"),
         ("epochs.a=1", "epochs has no keys in it\nTry: epochs itself"),
         ("trainin.epochs=1", "unknown key 'trainin'\nTry: 'training', see `xpcnn train"),

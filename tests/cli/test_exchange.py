@@ -58,7 +58,7 @@ def test_import(cli: Cli, trained: Path) -> None:
     assert after["accuracy"] == before["accuracy"]
     assert cli("import", "m.onnx", "m.safetensors").code == 1
     ran = cli("import", "m.onnx", "m.onnx", "--force")
-    assert ran.err.startswith("error: m.onnx is no name of a .safetensors file")
+    assert ran.err.startswith("error: m.onnx is not the name of a .safetensors file")
     Path("names.txt").write_text("\n".join("abcdefghij"), encoding="utf-8")
     flags = ("--force", "--json", "--class-names", "names.txt")
     found = json.loads(cli("import", "m.onnx", "m.safetensors", *flags).out)
@@ -70,7 +70,7 @@ def test_import_of_what_is_no_network(cli: Cli) -> None:
     Path("m.onnx").write_bytes(b"\xff" * 40)
     ran = cli("import", "m.onnx", "m.safetensors")
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith("error: m.onnx is no whole ONNX file: ")
+    assert ran.err.startswith("error: m.onnx is not a complete ONNX file: ")
     assert not Path("m.safetensors").exists()
     ran = cli("import", "m.onnx", "m.safetensors", "--mean", "a,b")
     assert (ran.code, "'a,b' is not a list of numbers such as 0.5,1" in ran.err) == (2, True)

@@ -107,7 +107,7 @@ def test_a_file_that_is_no_model(cli: Cli) -> None:
     Path("notes.safetensors").write_text("words")
     ran = cli("evaluate", "notes.safetensors")
     assert ran.code == 1
-    assert ran.err.startswith("error: notes.safetensors is no whole safetensors file: ")
+    assert ran.err.startswith("error: notes.safetensors is not a complete safetensors file: ")
 
 
 def test_predict_rows(cli: Cli, trained: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_submission_of_what_the_model_cannot_take(cli: Cli, trained: Path) -> 
     )
     ran = cli("predict", trained, "--dataset", "digits", *SUBMIT[2:])
     assert ran.err == (
-        "error: digits: is no CSV file of images\nTry: test.csv, or the folder that holds it\n"
+        "error: digits: is not a CSV file of images\nTry: test.csv, or the folder that holds it\n"
     )
     assert not Path("out.csv").exists()
 

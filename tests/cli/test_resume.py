@@ -259,7 +259,7 @@ def test_a_damaged_model_of_a_broken_off_run_stops_nothing(cli: Cli) -> None:
     Path("run/model.safetensors").write_bytes(b"half")
     ran = cli("resume", "run")
     assert ran.code == 0
-    assert ran.err.startswith("note: run/model.safetensors is no whole safetensors file")
+    assert ran.err.startswith("note: run/model.safetensors is not a complete safetensors file")
     assert load_model("run/model.safetensors").provenance["metrics"]["test"] is not None
 
 

@@ -74,7 +74,7 @@ def with_a_taken_name() -> Any:
             Activation(lambda x: x, lambda x: 1),
             "layers.1 (Activation): f is a function, which a file cannot hold" + OWN,
         ),
-        (Plain(), "layers.1 (Plain): a file cannot describe a layer that is no dataclass" + OWN),
+        (Plain(), "layers.1 (Plain): a file cannot describe a layer that is not a dataclass" + OWN),
         (
             Scale((1.0,), ReLU(), anything=numpy.zeros(3)),
             "layers.1 (Scale): anything is a ndarray, which a file cannot hold" + OWN,
@@ -111,7 +111,8 @@ def test_a_foreign_loss_is_refused() -> None:
         pass
 
     text = (
-        r"^Own: a file cannot describe what is no layer and not part of xpcnn\nTry: one of Adagrad"
+        r"^Own: a file cannot describe what is neither a layer nor part of xpcnn\nTry: one of "
+        "Adagrad"
     )
     with pytest.raises(ConfigError, match=text):
         to_config(Own())  # type: ignore[arg-type]
@@ -120,10 +121,10 @@ def test_a_foreign_loss_is_refused() -> None:
 @pytest.mark.parametrize(
     ("extra", "text"),
     [
-        (Plain, "layers: Plain is no class of dataclasses" + OWN),
+        (Plain, "layers: Plain is not a dataclass" + OWN),
         (
             Scale((1.0,), ReLU()),
-            f"layers: {Scale((1.0,), ReLU())!r} is no class of dataclasses" + OWN,
+            f"layers: {Scale((1.0,), ReLU())!r} is not a dataclass" + OWN,
         ),
         (
             type(with_a_taken_name()),

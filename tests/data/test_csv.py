@@ -286,7 +286,7 @@ def test_what_is_no_text_or_no_file(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         csv_file.read(path)
     advice = "Try: unpack it, if it is an archive; or save it as CSV in UTF-8"
-    assert str(caught.value) == f"{path}: is no text in UTF-8\n{advice}"
+    assert str(caught.value) == f"{path}: is not text in UTF-8\n{advice}"
     with pytest.raises(DataError) as caught:
         csv_file.read(tmp_path)
     assert str(caught.value) == (

@@ -48,14 +48,15 @@ def test_paths_that_cannot_be_opened_are_named(tmp_path: Path) -> None:
     expected = {
         str(tmp_path): f"{tmp_path}: cannot be read: Is a directory\n{CHECK}",
         f"{tmp_path}/none": f"{tmp_path}/none: there is no such file\nTry: check the path",
-        "a\0b": f"a\\x00b: is no possible path: embedded null byte\n{CHECK}",
+        "a\0b": f"a\\x00b: is not a possible path: embedded null byte\n{CHECK}",
         long: f"{long[:80]}...{long[:40]}: cannot be read: File name too long\n{CHECK}",
     }
     for path, text in expected.items():
         with pytest.raises(CheckpointError) as caught:
             open_regular(path, CheckpointError)
         assert str(caught.value) == text
-    with pytest.raises(DataError, match=r"^a\\ud800: is no possible path: .*\nTry: check the path"):
+    text = r"^a\\ud800: is not a possible path: .*\nTry: check the path"
+    with pytest.raises(DataError, match=text):
         open_regular("a\ud800")
 
 

@@ -154,5 +154,5 @@ def test_names_of_classes_that_are_no_text(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         by_class(scan(root))
     assert str(caught.value) == (
-        f"{root}{os.sep}\\udcff: the name of a class is no text in UTF-8\nTry: rename the folder"
+        f"{root}{os.sep}\\udcff: the name of a class is not text in UTF-8\nTry: rename the folder"
     )

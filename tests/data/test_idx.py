@@ -38,12 +38,14 @@ BAD_IMAGES = {
     "empty, packed": (gzip.compress(b""), "{p}: is empty"),
     "a type that there is not": (
         b"\0\0\x0a\x03" + GOOD[4:],
-        "{p}: is no IDX file: it begins with 00000a03, expected 0000, a type from 08 to 0e and a "
+        "{p}: is not an IDX file: it begins with 00000a03, expected 0000, a type from 08 to 0e "
+        "and a "
         "rank",
     ),
     "a web page": (
         b"<!DOCTYPE html>",
-        "{p}: is no IDX file: it begins with 3c21444f, expected 0000, a type from 08 to 0e and a "
+        "{p}: is not an IDX file: it begins with 3c21444f, expected 0000, a type from 08 to 0e "
+        "and a "
         "rank",
     ),
     "another type": (
@@ -173,7 +175,7 @@ def test_labels_that_are_no_whole_numbers(tmp_path: Path) -> None:
         with pytest.raises(LabelError) as caught:
             idx.read_pair(*paths, 10)
         assert str(caught.value) == (
-            f"{paths[1]}: holds labels that are no whole numbers, type float64\n"
+            f"{paths[1]}: holds labels that are not whole numbers, type float64\n"
             "Try: the file of the labels, a class index per image"
         )
 

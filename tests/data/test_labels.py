@@ -13,7 +13,8 @@ NAMES = "names, labels = numpy.unique(labels, return_inverse=True), with classes
 NOT_INDICES: list[tuple[Any, str]] = [
     (
         [[0], [1, 2], [0]],
-        "d: labels are no array: expected one class index per image\nTry: a list of whole numbers",
+        "d: labels are not an array: expected one class index per image\nTry: a list of whole "
+        "numbers",
     ),
     (
         5,

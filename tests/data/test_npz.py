@@ -213,12 +213,12 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
     (
         {**GOOD, "labels": np.zeros(3, [("a", "<i4")])},
         DataError,
-        f"{{p}}: labels is no array of numbers or names\n{FORM}",
+        f"{{p}}: labels is not an array of numbers or names\n{FORM}",
     ),
     (
         {**GOOD, "labels": np.zeros(3, "datetime64[s]")},
         DataError,
-        f"{{p}}: labels is no array of numbers or names\n{FORM}",
+        f"{{p}}: labels is not an array of numbers or names\n{FORM}",
     ),
     (
         {**GOOD, "images": IMAGES[0, 0]},

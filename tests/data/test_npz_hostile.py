@@ -16,14 +16,14 @@ from xpcnn.errors import DataError, XpcnnError
 
 U1 = "{'descr': '|u1', 'fortran_order': False, 'shape': "
 HOSTILE = {
-    "no array": (b"<!DOCTYPE html>", f"is no array in NumPy's format\n{FORM}"),
+    "no array": (b"<!DOCTYPE html>", f"is not an array in NumPy's format\n{FORM}"),
     "an unknown version": (
         b"\x93NUMPY\x07\0" + npy(IMAGES)[8:],
-        f"is no array in NumPy's format\n{FORM}",
+        f"is not an array in NumPy's format\n{FORM}",
     ),
     "a header that is code": (
         header("__import__('os').system('true')"),
-        f"is no array of numbers or names\n{FORM}",
+        f"is not an array of numbers or names\n{FORM}",
     ),
     "an unknown dtype": (
         header(U1.replace("|u1", "<f7") + "(1,1,1,1), }"),
@@ -31,7 +31,7 @@ HOSTILE = {
     ),
     "an empty dtype": (
         header(U1.replace("|u1", "<U0") + "(1,1,1,1), }"),
-        f"is no array of numbers or names\n{FORM}",
+        f"is not an array of numbers or names\n{FORM}",
     ),
     "a dtype too long": (
         header(U1.replace("|u1", "<U99999999999") + "(1,1,1,1), }"),
@@ -39,23 +39,23 @@ HOSTILE = {
     ),
     "no elements, in too many dimensions": (
         header(U1 + "(0, " + "1, " * 99 + "), }"),
-        f"is no array of numbers or names\n{FORM}",
+        f"is not an array of numbers or names\n{FORM}",
     ),
     "no elements, in a dimension too large": (
         header(U1 + f"(0, {10**30}), }}"),
-        f"is no array of numbers or names\n{FORM}",
+        f"is not an array of numbers or names\n{FORM}",
     ),
     "a size that is no number": (
         header(U1 + "(2, 1 5 2, 2), }") + bytes(20),
-        f"is no array of numbers or names\n{FORM}",
+        f"is not an array of numbers or names\n{FORM}",
     ),
     "a size of thousands of digits": (
         header(U1 + f"({'9' * 4500}, 1), }}"),
-        f"is no array of numbers or names\n{FORM}",
+        f"is not an array of numbers or names\n{FORM}",
     ),
     "a header too long": (
         header(" " * 5000 + U1 + "(2, 1, 2, 2), }") + bytes(8),
-        f"is no array of numbers or names\n{FORM}",
+        f"is not an array of numbers or names\n{FORM}",
     ),
     "sizes that overflow": (
         header(U1 + "(9999999999, 9999999999, 1, 1), }"),
@@ -139,13 +139,13 @@ def test_a_file_that_is_damaged_or_another(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         npz.read(path)
     assert str(caught.value) == (
-        f"{path}: is damaged, or no .npz file: Bad CRC-32 for file 'images.npy'\n{AGAIN}"
+        f"{path}: is damaged, or not a .npz file: Bad CRC-32 for file 'images.npy'\n{AGAIN}"
     )
     path.write_bytes(npy(IMAGES))
     with pytest.raises(DataError) as caught:
         npz.read(path)
     assert str(caught.value) == (
-        f"{path}: is damaged, or no .npz file: File is not a zip file\n{AGAIN}"
+        f"{path}: is damaged, or not a .npz file: File is not a zip file\n{AGAIN}"
     )
 
 

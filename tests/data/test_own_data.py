@@ -130,7 +130,7 @@ def test_what_is_not_there_or_no_data(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load(tmp_path / "data.zip")
     assert str(caught.value) == (
-        f"{tmp_path / 'data.zip'}: is no kind of data file that is known\n"
+        f"{tmp_path / 'data.zip'}: is not a known kind of data file\n"
         "Try: a .csv, .npz, .tar or .parquet file, or a folder with a folder for each class"
     )
 
@@ -166,6 +166,6 @@ def test_images_without_labels(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         own_data.unlabelled(tmp_path / "test.npz", (1, 2))
     assert str(caught.value) == (
-        f"{tmp_path / 'test.npz'}: is no CSV file of images\n"
+        f"{tmp_path / 'test.npz'}: is not a CSV file of images\n"
         "Try: test.csv, or the folder that holds it"
     )

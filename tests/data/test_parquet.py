@@ -116,7 +116,7 @@ def test_what_is_no_such_file(tmp_path: Path) -> None:
         index_of(path)
     for content in (b"", b"PAR1", b"PAR1" * 9, path.read_bytes()[:-9]):
         path.write_bytes(content)
-        with pytest.raises(DataError, match="is no Parquet file, or damaged: "):
+        with pytest.raises(DataError, match="is not a Parquet file, or is damaged: "):
             index_of(path)
 
 

@@ -29,7 +29,8 @@ def test_refusals_name_the_file(tmp_path: Path) -> None:
     text = tmp_path / "notes.png"
     text.write_text("no picture")
     advice = "Try: a PNG or JPEG file"
-    assert refusal(text) == f"{text}: is no picture in a format that is read ({KINDS})\n{advice}"
+    message = f"{text}: is not a picture in a format that can be read ({KINDS})"
+    assert refusal(text) == f"{message}\n{advice}"
     missing = tmp_path / "no.png"
     assert refusal(missing).startswith(f"{missing}: there is no such file\n")
     assert refusal(tmp_path).startswith(f"{tmp_path}: cannot be read: Is a directory\n")
@@ -69,7 +70,7 @@ def test_other_formats_are_not_opened(tmp_path: Path) -> None:
     """Pillow would start Ghostscript for this one."""
     path = tmp_path / "a.png"
     path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
-    assert "is no picture in a format that is read" in refusal(path)
+    assert "is not a picture in a format that can be read" in refusal(path)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

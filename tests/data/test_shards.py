@@ -113,7 +113,7 @@ def test_damaged_shards(tmp_path: Path) -> None:
     ):
         index_of(path)
     path.write_bytes(b"x" + whole[1:])
-    with pytest.raises(DataError, match="is no tar file, or damaged at byte 0"):
+    with pytest.raises(DataError, match="is not a tar file, or is damaged at byte 0"):
         index_of(path)
     import gzip
 

@@ -95,7 +95,8 @@ def test_of_many_classes_the_most_probable_are_listed() -> None:
 
 
 def test_what_is_no_picture_is_rejected_without_a_path() -> None:
-    with pytest.raises(DataError, match=r"^the picture: is no picture in a format that is read"):
+    text = "^the picture: is not a picture in a format that can be read"
+    with pytest.raises(DataError, match=text):
         Recognizer(model(), "mine").answer(b"junk")
 
 

@@ -88,7 +88,7 @@ def test_values_that_are_not_finite_go_neither_way(path: Path, bad: float) -> No
 
 @pytest.mark.parametrize("value", [{1, 2}, float("nan"), numpy.float32(1), {(1, 2): 3}])
 def test_metadata_must_be_json(path: Path, value: Any) -> None:
-    with pytest.raises(CheckpointError, match=r"cannot be written: the metadata is no JSON: "):
+    with pytest.raises(CheckpointError, match=r"cannot be written: the metadata is not JSON: "):
         write(path, tensors(), {"value": value})
     assert not path.exists()
 
@@ -98,19 +98,20 @@ def test_a_file_cut_off_at_any_byte_is_refused(path: Path) -> None:
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        with pytest.raises(CheckpointError, match=r"is no whole safetensors file: ") as caught:
+        text = "is not a complete safetensors file: "
+        with pytest.raises(CheckpointError, match=text) as caught:
             read(path)
         assert str(caught.value).startswith(str(path))
         assert str(caught.value).endswith(AGAIN)
     path.write_bytes(whole + b"more")
-    with pytest.raises(CheckpointError, match=r"is no whole safetensors file: "):
+    with pytest.raises(CheckpointError, match=r"is not a complete safetensors file: "):
         read(path)
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 zip", b"\x80\x04\x95 pickle" * 9, b"\0" * 99])
 def test_other_files_are_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"is no whole safetensors file: "):
+    with pytest.raises(CheckpointError, match=r"is not a complete safetensors file: "):
         read(path)
 
 
@@ -144,10 +145,10 @@ def test_files_of_others_are_refused(path: Path, metadata: dict[str, str] | None
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "the metadata is no JSON: "),
-        ('{"format": 1', "the metadata is no JSON: "),
-        ("[" * 100_000, "the metadata is no JSON: "),
-        ("9" * 10_000, "the metadata is no JSON: "),
+        ("", "the metadata is not JSON: "),
+        ('{"format": 1', "the metadata is not JSON: "),
+        ("[" * 100_000, "the metadata is not JSON: "),
+        ("9" * 10_000, "the metadata is not JSON: "),
         ("[]", "the metadata has no format version"),
         ("{}", "the metadata has no format version"),
         ('{"format": "1"}', "the metadata has no format version"),

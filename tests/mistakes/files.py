@@ -37,7 +37,7 @@ FILES = [
         "a model file that is cut off",
         lambda b: xpcnn.load(cut_off(b.saved())),
         CheckpointError,
-        re.compile(rf".*/m\.safetensors is no whole safetensors file: .*\n{AGAIN}"),
+        re.compile(rf".*/m\.safetensors is not a complete safetensors file: .*\n{AGAIN}"),
     ),
     Mistake(
         "a model file with NaN",
@@ -146,7 +146,7 @@ FILES = [
         "a file that is no data set",
         lambda b: xpcnn.data.load(written(b.folder / "data.txt")),
         DataError,
-        "{folder}/data.txt: is no kind of data file that is known\n"
+        "{folder}/data.txt: is not a known kind of data file\n"
         "Try: a .csv, .npz, .tar or .parquet file, or a folder with a folder for each class",
     ),
 ]

@@ -101,7 +101,7 @@ NAMES = [
         "the name of an initializer for the initializer",
         lambda _: Model([Dense(2, weight_init="he")], input_shape=(3,)),  # type: ignore[arg-type]  # on purpose
         ConfigError,
-        "layers.0.weight: 'he' is no initializer\n"
+        "layers.0.weight: 'he' is not an initializer\n"
         "at layers.0 (Dense): (3,)\n"
         "Try: an object such as xpcnn.initializers.HeNormal()",
     ),

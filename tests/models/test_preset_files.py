@@ -100,11 +100,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_broken_toml_is_said_with_its_line(path: Path) -> None:
     assert refused(path, "classes = 3\ninput_shape = [1, 8\nlayers = 1\n") == (
-        "not valid TOML: Unclosed array (at line 3, column 1)\nTry: mend it where that says"
+        "not valid TOML: Unclosed array (at line 3, column 1)\nTry: correct that line"
     )
     assert refused(path, "classes = 3\nclasses = 4\n") == (
-        "not valid TOML: Cannot overwrite a value (at line 2, column 12)\n"
-        "Try: mend it where that says"
+        "not valid TOML: Cannot overwrite a value (at line 2, column 12)\nTry: correct that line"
     )
     assert refused(path, "layers = " + "[" * 5000) == (
         "its tables are nested too deep\nTry: fewer brackets in brackets"

@@ -220,7 +220,7 @@ def test_a_damaged_newest_falls_back_one_generation(tmp_path: Path) -> None:
     assert weights == straight()[0]
     resumed, fallen = history.notes
     assert resumed == "resumed after update 4"
-    assert fallen.startswith(f"{newest} is no whole safetensors file: ")
+    assert fallen.startswith(f"{newest} is not a complete safetensors file: ")
     assert fallen.endswith("; went back to step-000000004.safetensors")
 
 

@@ -132,7 +132,7 @@ def test_resuming_with_other_weights_is_rejected(tmp_path: Path) -> None:
             [0] * 8,
             ConfigError,
             "the sample_weights sum to 0, expected a finite number above 0\n"
-            "Try: sample_weights=None, for samples that all count alike",
+            "Try: sample_weights=None, for equal weights",
         ),
     ],
     ids=["length", "texts", "negative", "all zero"],
@@ -148,5 +148,5 @@ def test_a_fraction_as_validation_is_rejected() -> None:
         linear().fit(*rows(8), sample_weights=[1] * 8, validation=0.25)
     assert str(caught.value) == (
         "sample_weights are given with a fraction of the samples as validation\n"
-        "Try: validation=(samples, labels), parted from the others"
+        "Try: validation=(samples, labels), split off beforehand"
     )

@@ -62,7 +62,7 @@ def read_tune(table: Any) -> Tune:
         raise ConfigError(hint("there is no table [tune.ranges] to search", _EXAMPLE))
     _check_keys("tune", table, Tune)
     if not isinstance(table["ranges"], dict):
-        raise ConfigError(hint("tune.ranges is no table", _EXAMPLE))
+        raise ConfigError(hint("tune.ranges is not a table", _EXAMPLE))
     metric = table.get("metric", Tune.metric)
     if metric not in MONITORS:
         message = f"tune.metric is {shown(metric)}, expected a figure of the validation"

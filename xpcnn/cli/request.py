@@ -166,8 +166,8 @@ def _keys(path: str) -> list[str]:
     try:
         table: Any = tomllib.loads(f"{path} = 0")
     except (ValueError, RecursionError) as error:
-        advice = """quotes about what is no word: 'training.layer_lr."layers.0.*"=0.1'"""
-        raise ConfigError(hint(f"{path} is no key", advice)) from error
+        advice = """quotes around what is not a word: 'training.layer_lr."layers.0.*"=0.1'"""
+        raise ConfigError(hint(f"{path} is not a key", advice)) from error
     keys = []
     while isinstance(table, dict):
         key, table = next(iter(table.items()))

@@ -1,18 +1,19 @@
-"""Configuration: what files and flags say, as plain tables, and the objects it stands for.
+"""Configuration: files and flags as plain tables, and the objects that tables describe.
 
-The way of `--lr 0.1` to the update of a weight:
+How `--lr 0.1` reaches the update of a weight:
 
     cli/training_flags.py        option("--lr", at="training.optimizer.lr")
     cli/request.py               assigns 0.1 to the path ("training", "optimizer", "lr")
     config/overlay.py            Change("", ("training", "optimizer", "lr"), 0.1)
     config/preset.py             put(table, path, 0.1); build(table).training is a TrainingOptions
     training/updates.py          rate = options.optimizer.lr * schedule
-    training/step.py             update(...), when the gradients are there
+    training/step.py             update(...), after the gradients are computed
     optimizers/groups.py         lr times the factor of `layer_lr` for the parameter
     optimizers/sgd.py            SGD.update(params, grads, state, lr, step)
 
 A key of --config and `--set training.optimizer.lr=0.1` make a Change as the flag does. `overlay`
-lays one table over another, `values` types the values of a table by the fields of a dataclass, and
-`registry` says which classes a table may name. `tables` is the way back, to the files of a run;
-`toml` reads and writes text. Nothing here runs code that a file brings: no pickle, no import paths.
+overrides one table by another, `values` types the values of a table by the fields of a dataclass,
+and `registry` lists the classes that a table may name. `tables` turns objects into tables, for the
+files of a run; `toml` reads and writes text. Nothing here runs code from a file: no pickle, no
+import paths.
 """

@@ -15,7 +15,7 @@ _NAMED = ("optimizer", "schedule")
 
 
 class Change(NamedTuple):
-    """A value to lay over what stands at a path of a preset; where: who says so, for errors."""
+    """A value that overrides the one at a path of a preset; where: its source, for errors."""
 
     where: str
     path: tuple[str, ...]
@@ -23,35 +23,35 @@ class Change(NamedTuple):
 
 
 class Source:
-    """What one source says of a preset: a file, the environment, or the command line."""
+    """The changes of one source: a file, the environment, or the command line."""
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
         self._training: dict[str, Any] = {}
 
     def take(self, where: str, said: Mapping[str, tuple[tuple[str, ...], Any]]) -> None:
-        """Take values that have no order.
+        """Add values whose order in the source does not matter.
 
-        said: path and value by the name that the source has for the value; tables come first:
+        said: path and value by the name of the value in the source; tables are applied first:
             {"training": (("training",), {...}), "lr": (("training", "optimizer", "lr"), 0.1)}.
 
         Raises:
-            ConfigError: a value is said twice, or two values exclude each other.
+            ConfigError: a value is given twice, or two values exclude each other.
         """
         tables: dict[str, Any] = {}
         for name, (path, value) in said.items():
             if _has(tables, path):
-                text = f"{name} is said twice, also as {'.'.join(path)}"
+                text = f"{name} is given twice, also as {'.'.join(path)}"
                 raise ConfigError(hint(text, "one of the two"))
             self._check_rivals(path, value)
             tables = put(tables, path, value)
         self.changes += [Change(where, (key,), value) for key, value in tables.items()]
 
     def assign(self, where: str, path: tuple[str, ...], value: Any) -> None:
-        """Take another value, which overrides earlier ones.
+        """Add a value, which overrides earlier ones.
 
         Raises:
-            ConfigError: the value and one before exclude each other.
+            ConfigError: the value and an earlier one exclude each other.
         """
         self._check_rivals(path, value)
         self.changes.append(Change(where, path, value))
@@ -59,7 +59,7 @@ class Source:
     def _check_rivals(self, path: Sequence[str], value: Any) -> None:
         """Require at most one of two options that exclude each other.
 
-        `lay` over another table would keep the later only.
+        Without this check, `lay` would keep the later one.
         """
         key, *rest = path
         if key != "training" or not isinstance(said := put({}, rest, value), dict):
@@ -71,10 +71,10 @@ class Source:
 
 
 def lay(below: Any, above: Any) -> Any:
-    """Return `above` laid over `below`: tables key by key, all else whole.
+    """Return `below` overridden by `above`: tables key by key, other values as a whole.
 
-    A table with a name (or type) replaces one with another name, as its options are others; and the
-    tables of a list each lie over the one of the same name, wherever that was.
+    A table with another name (or type) replaces the whole table, since it has other options. The
+    tables of a list each override the table of the same name, wherever it was in the list.
     """
     if isinstance(above, dict):
         if not isinstance(below, dict) or _is_another(below, above):
@@ -96,10 +96,10 @@ def lay(below: Any, above: Any) -> Any:
 
 
 def put(below: Any, path: Sequence[str], value: Any) -> Any:
-    """Return `below` with a value laid over what is at a path: keys, and numbers in lists.
+    """Return `below` with the value at a path overridden: keys, and numbers in lists.
 
     Raises:
-        ConfigError: the path leads into what is no table, or past the end of a list.
+        ConfigError: the path leads into a value that is not a table, or past the end of a list.
     """
     return _put(below, path, value, "")
 
@@ -129,7 +129,7 @@ def _put(below: Any, path: Sequence[str], value: Any, at: str) -> Any:
 
 
 def _has(table: Any, path: Sequence[str]) -> bool:
-    """Tell whether there is something at a path of keys."""
+    """Return whether a path of keys exists."""
     for key in path:
         if not isinstance(table, Mapping) or key not in table:
             return False
@@ -138,7 +138,7 @@ def _has(table: Any, path: Sequence[str]) -> bool:
 
 
 def _says(table: Mapping[str, Any], key: str) -> bool:
-    """Tell whether a table gives an option a value: "none" takes it away."""
+    """Return whether a table gives an option a value other than "none"."""
     return key in table and table[key] != "none"
 
 

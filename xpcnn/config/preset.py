@@ -1,6 +1,6 @@
-"""A preset: the table of a network and its training, changed, and the objects it stands for.
+"""A preset: a network and its training options, built from a table and changes to it.
 
-All of a table is checked when a preset is built of it.
+The whole table is checked when a preset is built.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,13 @@ _CLASSES = "classes"
 class Preset:
     """A network and how to train it: `model.fit(data, preset.training)`.
 
-    name: of the preset; of a file, the name in it or else that of the file.
-    layers, loss: of the network.
-    input_shape: of one sample.
-    classes: number of classes.
+    name: name of the preset; for a file, the name in the file, by default the name of the file.
+    layers, loss: the network and its loss.
+    input_shape: shape of one sample, (c, h, w) or (c,).
+    classes: number of classes; for other tasks, of labels or numbers.
     training: options of the training.
     source: text of the file.
-    task: what targets are; `classes` is the number of labels or numbers of other tasks.
+    task: what targets are: "classification", "multi-label" or "regression".
     """
 
     name: str
@@ -47,7 +47,7 @@ class Preset:
 
     @property
     def table(self) -> dict[str, Any]:
-        """The file as read, before any name in it is looked up."""
+        """The table in the file, before any name in it is looked up."""
         return toml.parse(self.source)
 
     def for_data(self, shape: Shape, classes: int) -> "Preset":
@@ -55,7 +55,7 @@ class Preset:
 
         Raises:
             ShapeError: the network cannot take such samples.
-            ConfigError: the number of outputs is written as a number, and is another.
+            ConfigError: the last layer has a fixed number of outputs other than `classes`.
         """
         table = self.table | {"input_shape": list(shape), _CLASSES: classes}
         return build(self.name, table, self.source, self.name)
@@ -85,7 +85,7 @@ class _File:
 
 
 def build(name: str, table: Mapping[str, Any], source: str, where: str = "") -> Preset:
-    """Return the preset of a table with the form of a file; errors begin with `where`."""
+    """Return the preset that a table describes; errors begin with `where`."""
     with prefix_errors(where):
         try:
             number = table.get(_CLASSES)
@@ -112,14 +112,15 @@ def overridden(
     classes: int,
     task: TaskName = "classification",
 ) -> Preset:
-    """Return a preset for a shape of samples and a number of classes, with changes laid over it.
+    """Return a preset with changes, for a shape of samples and a number of classes.
 
-    task: what targets are. given: None for a network that the changes alone describe. Options that
-    neither says have their default. The source is that of `given` where only `training` is changed.
+    given: the preset to change; None for a network that the changes alone describe. Options that
+    neither of them sets have their default. task: what targets are. The source is that of `given`
+    if only `training` is changed.
 
     Raises:
-        ConfigError, ShapeError: a change does not fit, or what comes of it; begins with the source
-            of the value at fault, `Change.where` or the name.
+        ConfigError, ShapeError: a change or the result of the changes is not valid; begins with the
+            source of the value at fault, `Change.where` or the name.
     """
     data: dict[str, Any] = {"input_shape": list(shape), _CLASSES: classes}
     if task != "classification" or (given is not None and given.task != task):
@@ -151,7 +152,7 @@ def _source(
 
 
 def _rejection(table: Mapping[str, Any]) -> str | None:
-    """Return the error of a table that is no preset; None if it is one."""
+    """Return the error of a table that is not a preset; None if it is one."""
     try:
         build("", table, "")
     except XpcnnError as error:
@@ -160,7 +161,7 @@ def _rejection(table: Mapping[str, Any]) -> str | None:
 
 
 def _with_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the table of a preset with the options that it leaves open."""
+    """Return the table of a preset completed by default options."""
     training = training_table(TrainingOptions()) | table.get("training", {})
     return {"loss": {"type": SoftmaxCrossEntropy.__name__}, **table, "training": training}
 

@@ -5,8 +5,8 @@
 
 Layers, initializers and losses go by the name of their class; optimizers, schedules and
 augmentations by the short name that flags use, and an optimizer in a model file by its class too.
-Only a caller adds layer classes, never a file. The fields of a class are its options, so that a new
-field needs no line here. `tables` is the way back.
+Only a caller adds layer classes, never a file. The fields of a class are its options, so a new
+field needs no line here. `tables` does the reverse.
 """
 
 import dataclasses
@@ -54,7 +54,7 @@ OWN_LAYER = (
 
 
 class Kind(NamedTuple):
-    """What may stand at a place: `makers` by name, called `what` in errors.
+    """The classes that a table may name in one place: `makers` by name, called `what` in errors.
 
     key: of the table's entry with the name, "type" for the name of a class, which is exact, or
     "name" for a short name, in any case. more: is added to the advice for an unknown name.
@@ -75,14 +75,16 @@ BY_SHORT_NAME: Mapping[Any, Kind] = {
 
 
 def objects(extra_layers: Iterable[type] | None = None) -> Objects:
-    """Return what makes the objects of model files of their tables, for `values.read_fields`.
+    """Return the functions that make objects from the tables of model files.
+
+    They are for `values.read_fields`.
 
     Args:
         extra_layers: layer classes (dataclasses) that a table may name beside the public ones; None
-            where no caller can give any.
+            if the caller cannot give any.
 
     Raises:
-        ConfigError: an extra layer is no dataclass, or has the name of a public one.
+        ConfigError: an extra layer is not a dataclass, or has the name of a public one.
     """
     if not isinstance(extra_layers, Iterable | None):
         message = f"layers is {shown(extra_layers)}, expected a list of classes"
@@ -100,7 +102,7 @@ def objects(extra_layers: Iterable[type] | None = None) -> Objects:
 
 
 def preset_objects() -> Objects:
-    """Return what makes the objects of presets of their tables, for `values.read_fields`."""
+    """Return the functions that make objects from the tables of presets."""
     made = {**objects(), **_makers(BY_SHORT_NAME)}
     made[TrainingOptions] = lambda table, at: TrainingOptions(
         **read_fields(TrainingOptions, _without_none(table), at, at, made)
@@ -114,7 +116,7 @@ def _own(extra_layers: Iterable[type]) -> Mapping[str, type]:
     for kind in extra_layers:
         if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
             name = kind.__name__ if isinstance(kind, type) else repr(kind)
-            raise ConfigError(hint(f"layers: {name} is no class of dataclasses", OWN_LAYER))
+            raise ConfigError(hint(f"layers: {name} is not a dataclass", OWN_LAYER))
         if kind.__name__ in LAYERS:
             message = f"layers: {kind.__name__} is the name of a layer that is part of xpcnn"
             raise ConfigError(hint(message, "another name for the class"))

@@ -1,10 +1,10 @@
-"""Objects to plain tables, as files have them; `registry` is the way back.
+"""Objects to plain tables, as in files; `registry` does the reverse.
 
     Conv2D(16, 3, bias=False)  ->  {"type": "Conv2D", "filters": 16, "size": 3, "bias": False}
 
-Model files leave out the fields that have their default, the training options of a run folder say
-every one. Rejects layers that a table cannot describe: those that are no dataclasses, or hold
-anything but plain values, layers and initializers (`Activation` holds functions).
+Model files leave out fields with their default value; the training options of a run folder are
+complete. Rejects layers that a table cannot describe: layers that are not dataclasses, or have
+fields other than plain values, layers and initializers (`Activation` has functions).
 """
 
 import dataclasses
@@ -47,13 +47,13 @@ def to_config(thing: Layer | Initializer | Loss | Optimizer) -> Config:
 
 
 def training_table(training: TrainingOptions) -> dict[str, Any]:
-    """Return the table `[training]` that says every option, "none" for None."""
+    """Return the table `[training]` with every option, "none" for None."""
     table: dict[str, Any] = option_value(training)
     return table
 
 
 def option_value(value: Any) -> Any:
-    """Return a training option as TOML has it; `registry.preset_objects` is the way back."""
+    """Return a training option as a TOML value; `registry.preset_objects` does the reverse."""
     if value is None:
         return "none"
     if dataclasses.is_dataclass(value):
@@ -93,10 +93,10 @@ def _table(thing: Any, at: str) -> Config:
     known = {**LAYERS, **INITIALIZERS, **LOSSES, **OPTIMIZERS}.get(kind.__name__)
     if known is None and not isinstance(thing, Layer):
         names = ", ".join(sorted({**INITIALIZERS, **LOSSES, **OPTIMIZERS}))
-        message = f"{label}: a file cannot describe what is no layer and not part of xpcnn"
+        message = f"{label}: a file cannot describe what is neither a layer nor part of xpcnn"
         raise ConfigError(hint(message, f"one of {names}"))
     if not dataclasses.is_dataclass(kind):
-        message = f"{label}: a file cannot describe a layer that is no dataclass"
+        message = f"{label}: a file cannot describe a layer that is not a dataclass"
         raise ConfigError(hint(message, OWN_LAYER))
     if known not in (None, kind):
         message = (

@@ -1,4 +1,4 @@
-"""TOML: read with errors that say where, and written."""
+"""Reading TOML, with errors that name the place, and writing it."""
 
 import os
 import tomllib
@@ -17,7 +17,7 @@ def read(path: str | Path, advice: str = "check the path") -> str:
     """Return the text of a file.
 
     Raises:
-        ConfigError: it cannot be read, or is too large; `advice` is for what cannot be found.
+        ConfigError: the file cannot be read, or is too large; `advice` is for a missing file.
     """
     if not os.path.exists(path):  # impossible paths too
         raise ConfigError(hint(f"{shown(path)} cannot be read: No such file or directory", advice))
@@ -37,12 +37,12 @@ def parse(text: str) -> dict[str, Any]:
     """Return the table of a text.
 
     Raises:
-        ConfigError: it is no TOML; says the line and column. Or a number has more than 64 bits.
+        ConfigError: the text is not TOML, with line and column; or a number exceeds 64 bits.
     """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(hint(f"not valid TOML: {error}", "mend it where that says")) from error
+        raise ConfigError(hint(f"not valid TOML: {error}", "correct that line")) from error
     except ValueError as error:  # a number of thousands of digits, an impossible date
         message = f"not valid TOML: {str(error).partition(';')[0]}"
         raise ConfigError(hint(message, "a smaller number, or a date of the calendar")) from error
@@ -68,7 +68,7 @@ def write(table: Mapping[str, Any]) -> str:
     """Return the text of a table; `parse` gives it back.
 
     Raises:
-        ConfigError: a text in it is no Unicode, such as a path that is not in UTF-8.
+        ConfigError: a text in the table is not Unicode, such as a path that is not in UTF-8.
     """
     import tomli_w  # for the command line alone; a checkout without it imports and trains
 

@@ -1,4 +1,4 @@
-"""TrainingOptions: how to train. Everything but the data and the model, checked when made."""
+"""TrainingOptions: how to train. All options except data and model, checked when made."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -44,13 +44,13 @@ _NUMBERS_OR_NONE: Mapping[str, tuple[_options.Range, str]] = {
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How to train: everything but the data and the model.
+    """How to train: all options except the data and the model.
 
         model.fit(train, TrainingOptions(epochs=20, optimizer="adam"))
         model.fit(train, epochs=20, optimizer="adam")   # the same
 
     epochs: passes through the training data, at least 1.
-    batch_size: samples of a batch, at least 1.
+    batch_size: number of samples in a batch, at least 1.
     drop_last: True leaves out the last batch of an epoch if it is smaller than the others. The
         samples that are left out change with every epoch, as the order of samples does.
     optimizer: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "nadam",
@@ -59,50 +59,51 @@ class TrainingOptions:
     schedule: "constant", "step", "cosine", ... with default arguments, or an object of
         `xpcnn.schedules`. The learning rate of an update is
         `optimizer.lr * schedule(updates done, updates of the whole run)`.
-    warmup: updates, such as 100, or part of all updates, such as 0.1, over which the learning rate
-        rises linearly to that of the schedule; 0 for none.
-    accumulate: number of batches whose gradients make one update, at least 1: the same as a batch
-        of `accumulate * batch_size` samples, except for batch normalisation, random numbers, and
-        losses that divide by the weights of labels, which see each batch alone.
+    warmup: number of updates, such as 100, or share of all updates, such as 0.1, over which the
+        learning rate rises linearly to that of the schedule; 0 for none.
+    accumulate: number of batches whose gradients make one update, at least 1: equal to a batch of
+        `accumulate * batch_size` samples, except that batch normalisation, random numbers, and
+        losses that divide by the weights of labels work on each batch alone.
     clip_norm: upper limit of the gradients' global norm, above 0; None for no limit.
     clip_value: upper limit of the absolute value of each gradient, above 0; None for no limit. Not
         together with `clip_norm`.
     l1: λ of the penalty λ·Σ|w| over the weights (rank 2 and more), whose gradient λ·sign(w) is
         added; at least 0. The penalty λ/2·Σw² is `weight_decay` of the optimizer.
-    layer_lr: factors of the learning rate by pattern of a parameter's path: {"layers.0.*": 0.1};
-        the first pattern that matches decides.
-    freeze: patterns of paths, such as ["layers.0.*"], of parameters and running statistics that do
-        not change. A batch norm with anything frozen normalises by its running statistics in
-        training too.
-    unfreeze_after: epoch, from 1, after which what `freeze` names is trained too, all of it with a
-        tenth of the learning rate; None for never. Until then the optimizer keeps no memory of it.
+    layer_lr: factors of the learning rate by pattern of parameter paths, {"layers.0.*": 0.1}; the
+        first pattern that matches wins; other parameters have factor 1.
+    freeze: patterns of paths, such as ["layers.0.*"], of parameters and running statistics that are
+        not trained. A batch norm normalises by its running statistics in training too if they, or
+        both its parameters, are frozen.
+    unfreeze_after: epoch, from 1, after which `freeze` ends and all parameters are trained, with a
+        tenth of the learning rate; None for never. Until then the optimizer has no state for frozen
+        parameters.
     ema: decay d, from 0 to below 1, of a moving average of the parameters, a ← a + (1 - d_t)·(p -
-        a) after update t, d_t = min(d, (1 + t)/(10 + t)). The average is what is validated, and
-        what the model has in the end. None for no average.
-    swa: epoch, from 1, from whose end on the weights are averaged (stochastic weight averaging).
-        The mean of the parameters at the end of this epoch and of all later ones is what is
-        validated, and what the model has in the end; its batch norms get the mean statistics of the
-        batches of the training data, by a further forward pass over them. Best with a learning rate
-        that stays high, such as a constant one. None for no average; not together with `ema`.
+        a) after update t, d_t = min(d, (1 + t)/(10 + t)). Validation uses the average, and the
+        model ends with it. None for no average.
+    swa: first epoch, from 1, of stochastic weight averaging: the mean of the parameters at the end
+        of this epoch and of all later ones. Validation uses the average, and the model ends with
+        it; its batch norms get the mean statistics of the batches of the training data, by a
+        further forward pass. Best with a learning rate that stays high, such as a constant one.
+        None for no average; not together with `ema`.
     augment: random changes of the samples, applied in turn: objects of `xpcnn.data.augment`, such
         as [Flip(), Crop(4)].
-    validate_every: updates between validations, besides the one at the end of every epoch; None for
-        that one only.
+    validate_every: number of updates between validations, besides the one at the end of every
+        epoch; None for none besides.
     metrics: figures of each validation beside loss and accuracy: names ("auc", "calibration_error",
         "f1", "log_loss", "top_3", "top_5") and functions of your own, of the probabilities (n,
         classes) and labels (n,) of all samples, NumPy arrays, which return a number. They are
         called `val_` and the name of the function. Training does not depend on them.
-    monitor: figure by which validations are compared, "val_loss" or "val_accuracy".
-    keep_best: True gives the model the weights of its best validation in the end.
+    monitor: figure that decides which validation is best, "val_loss" or "val_accuracy".
+    keep_best: True: the model ends with the weights of its best validation.
     patience: number of successive validations without improvement after which training stops, with
         the best weights; None for never.
     max_steps: updates after which training stops; None for no limit.
     max_seconds: seconds of training after which it stops, above 0; None for no limit.
-    batch_norm: if several processes train together, over whose samples batch norm takes mean and
-        variance: "sync", of all processes, as one process would; "local", of each process alone,
-        which is faster; "groups:4", of 4 neighbouring processes, a divisor of their number. The
-        running statistics are the mean over the processes. For one process, the first two are the
-        same.
+    batch_norm: for several processes that train together, over which samples batch norm computes
+        mean and variance: "sync", those of all processes, as one process would; "local", those of
+        each process, which is faster; "groups:4", those of 4 neighbouring processes, a divisor of
+        the number of processes. The running statistics are the mean over the processes. With one
+        process, "sync" and "local" are equal.
 
     Raises:
         ConfigError: an option is out of range, or two contradict each other.
@@ -181,10 +182,10 @@ class TrainingOptions:
         return self.keep_best or self.patience is not None
 
     def normalised_together(self, processes: int) -> int:
-        """Return over the rows of how many of the processes a batch norm takes its statistics.
+        """Return the number of processes over whose rows a batch norm computes its statistics.
 
         Raises:
-            ConfigError: "groups:K", and K does not divide the number of processes.
+            ConfigError: K of "groups:K" does not divide the number of processes.
         """
         if self.batch_norm in ("sync", "local"):
             return processes if self.batch_norm == "sync" else 1
@@ -196,7 +197,7 @@ class TrainingOptions:
         return together
 
     def clip(self) -> Clip | None:
-        """Return what clips gradients, or None."""
+        """Return the function that clips gradients, or None."""
         if self.clip_norm is not None:
             return partial(clip_by_global_norm, max_norm=self.clip_norm)
         if self.clip_value is not None:
@@ -216,11 +217,11 @@ def _made(module: Any, value: Any) -> Any:
 def overridden(base: TrainingOptions | None, changes: Mapping[str, Any]) -> TrainingOptions:
     """Return `base`, by default `TrainingOptions()`, with the options in `changes` replaced.
 
-    None leaves an option that cannot be None as it is in `base`.
+    None for an option that cannot be None leaves the value of `base`.
 
     Raises:
-        ConfigError: there is no such option (the nearest is named), a value is bad, or `base` is no
-            TrainingOptions.
+        ConfigError: an option is unknown (the nearest is named), a value is not valid, or `base` is
+            not a TrainingOptions.
     """
     base = TrainingOptions() if base is None else base
     if not isinstance(base, TrainingOptions):
@@ -243,7 +244,7 @@ def overridden(base: TrainingOptions | None, changes: Mapping[str, Any]) -> Trai
 
 
 def check_validation(options: TrainingOptions, there: bool) -> None:
-    """Require data to validate on, where the options ask for figures of it."""
+    """Require validation data if an option needs its figures."""
     if not there and (options.best_kept or options.validate_every or options.metrics):
         message = "keep_best, patience, validate_every and metrics need data to validate on"
         raise ConfigError(hint(message, "validation=0.1, a tenth of the training data"))
@@ -253,8 +254,8 @@ def check_task(options: TrainingOptions, task: Task) -> None:
     """Require options that make sense for a task.
 
     Raises:
-        ConfigError: a metric is of classes, the monitor is the accuracy, or samples are mixed,
-            where there is no such thing.
+        ConfigError: the task has no classes or accuracy, and a metric, the monitor or an
+            augmentation needs them.
     """
     if task.name == "classification":
         return

@@ -1,6 +1,6 @@
-"""Plain values, as JSON and TOML have them, to the typed fields of dataclasses.
+"""Plain values of JSON and TOML to the typed fields of dataclasses.
 
-A field's type hint is the rule: lists become tuples, whole numbers pass for numbers, nothing else
+A field's type hint decides: lists become tuples, whole numbers are accepted as floats, nothing else
 is converted. Rejects unknown names, missing fields and values of another kind with a `ConfigError`
 that says where: paths are those of parameters, such as `layers.3.body.layers.0`.
 """
@@ -27,10 +27,11 @@ class _OtherKindError(Exception):
 def read_fields(
     kind: type, table: Mapping[str, Any], at: str, label: str, objects: Objects
 ) -> dict[str, Any]:
-    """Return the values of a table, typed as the fields of the dataclass `kind` that they name.
+    """Return the values of a table with the types of the fields of the dataclass `kind`.
 
     Args:
-        at: path of the table; `label`: how errors call it.
+        at: path of the table.
+        label: what errors call the table.
 
     Raises:
         ConfigError: an unknown, missing or ill-typed field.
@@ -108,7 +109,7 @@ _MANY = {int: "whole numbers", float: "finite numbers", str: "texts"}
 
 
 def _describe(kind: Any, objects: Objects) -> str:
-    """Return in words what a field expects."""
+    """Return a description of the values that a field accepts."""
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         options = [_describe(option, objects) for option in args if option is not types.NoneType]

@@ -94,7 +94,7 @@ def by_names(
     if odd and not given:
         listing = ", ".join(repr(names[i]) for i in odd[:5])
         them = f"column {listing} is" if len(odd) == 1 else f"the columns {listing} are"
-        message = f"{path}: {them} no numbered pixel"
+        message = f"{path}: {them} not among the numbered pixels"
         if label is None:
             raise DataError(hint(f"{message}: it may be the label, or of no use", LABEL_FLAG))
         message += f", and {names[label]!r} is the label"

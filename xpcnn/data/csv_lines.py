@@ -32,7 +32,7 @@ def opened(path: Path) -> Iterator[TextIO]:
         with open_regular(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as file:
             yield file
     except UnicodeDecodeError as error:
-        message = f"{path}: is no text in UTF-8"
+        message = f"{path}: is not text in UTF-8"
         raise DataError(
             hint(message, "unpack it, if it is an archive; or save it as CSV in UTF-8")
         ) from error

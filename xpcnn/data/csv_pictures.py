@@ -181,7 +181,7 @@ def _paths(path: Path, names: Sequence[str], numbers: Sequence[int]) -> list[Pat
     for name, number in zip(names, numbers, strict=True):
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if not name or ".." in parts or Path(name).is_absolute():
-            message = f"{path}: line {number}: {shown(Path(name))} is no name within the folder"
+            message = f"{path}: line {number}: {shown(Path(name))} is not a name within the folder"
             raise DataError(hint(message, "names of pictures from the folder of the CSV file on"))
     if len(set(names)) < len(names):
         again = next(i for i, name in enumerate(names) if name in names[:i])

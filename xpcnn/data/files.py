@@ -100,7 +100,7 @@ def open_regular(path: PathLike, error: type[XpcnnError] = DataError) -> Buffere
         reason = cause.strerror or str(cause)
         raise error(hint(f"{shown(path)}: cannot be read: {reason}", _CHECK)) from cause
     except ValueError as cause:  # a NUL, or half of a surrogate pair
-        raise error(hint(f"{shown(path)}: is no possible path: {cause}", _CHECK)) from cause
+        raise error(hint(f"{shown(path)}: is not a possible path: {cause}", _CHECK)) from cause
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         message = f"{shown(path)}: is a pipe or a device, expected a regular file"

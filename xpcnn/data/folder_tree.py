@@ -223,7 +223,7 @@ def by_class(folder: Folder) -> Files:
         elif others:
             without.append(f"{inner.path}: {others.total()} ({listed(others)})")
         if any("\ud800" <= letter <= "\udfff" for letter in inner.name):
-            message = f"{shown(inner.path)}: the name of a class is no text in UTF-8"
+            message = f"{shown(inner.path)}: the name of a class is not text in UTF-8"
             raise DataError(hint(message, "rename the folder"))
     if without:
         listing = "\n  ".join(without[:NAMED])

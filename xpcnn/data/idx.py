@@ -63,7 +63,7 @@ def read_pair(images: Path, labels: Path, classes: int) -> Part:
         message = f"{images} holds {len(x)} images but {labels} holds {len(y)} labels"
         raise LabelError(hint(message, "take both files from the same set and part"))
     if y.dtype.kind == "f" and (not (y == np.rint(y)).all() or np.abs(y).max() >= _EXACT):
-        message = f"{labels}: holds labels that are no whole numbers, type {y.dtype.name}"
+        message = f"{labels}: holds labels that are not whole numbers, type {y.dtype.name}"
         raise LabelError(hint(message, "the file of the labels, a class index per image"))
     y = y.astype(np.int64)
     check_range(y, classes, str(labels))
@@ -108,7 +108,7 @@ def _header(source: BufferedIOBase, path: Path, kind: str) -> tuple[Shape, np.dt
     if not start:
         raise DataError(hint(f"{path}: is empty", AGAIN))
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _TYPES:
-        message = f"{path}: is no IDX file: it begins with {start.hex()}, expected 0000, a type"
+        message = f"{path}: is not an IDX file: it begins with {start.hex()}, expected 0000, a type"
         raise DataError(hint(f"{message} from 08 to 0e and a rank", AGAIN))
     rank = start[3]
     if rank != _RANKS[kind]:

@@ -47,7 +47,7 @@ def as_indices(labels: object, count: int, where: str) -> np.ndarray:
     try:
         y = np.asarray(labels)
     except ValueError as error:  # lists of different lengths
-        message = f"{where}: labels are no array: expected one class index per image"
+        message = f"{where}: labels are not an array: expected one class index per image"
         raise LabelError(hint(message, "a list of whole numbers")) from error
     if y.ndim != 1:
         one_hot = y.ndim == 2 and y.shape[1] > 1

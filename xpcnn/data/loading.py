@@ -158,7 +158,7 @@ def load_parts(
             message = f"stream is given, but the data set {parts.train.name} is in memory"
             raise ConfigError(hint(message, "leave --stream (stream) out"))
         if image_fit is not None:
-            message = f"image_fit is given, but {parts.train.name} is no folder of pictures"
+            message = f"image_fit is given, but {parts.train.name} is not a folder of pictures"
             raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
         if image_size is not None:
             message = f"image_size is given, but the images of {parts.train.name!r} have their size"
@@ -167,7 +167,7 @@ def load_parts(
             message = f"the task is {task}, but the data set {parts.train.name} has classes"
             raise ConfigError(hint(message, "leave --task (task) out"))
         if label_column is not None and validation is None:
-            message = f"label_column is given, but {parts.train.name} is no CSV file"
+            message = f"label_column is given, but {parts.train.name} is not a CSV file"
             raise ConfigError(hint(message, "leave --label-column (label_column) out"))
     if validation is not None:
         parts = _with_validation(parts, user_path(validation), label_column, skip_damaged, stream)

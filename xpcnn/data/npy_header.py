@@ -17,7 +17,7 @@ def array_header(where: str, source: BufferedIOBase) -> tuple[Shape, bool, np.dt
     start = source.read(8)
     width = {b"\x01": 2, b"\x02": 4, b"\x03": 4}.get(start[6:7], 0)  # by version
     if start[:6] != b"\x93NUMPY" or not width:
-        raise DataError(hint(f"{where} is no array in NumPy's format", _FORM))
+        raise DataError(hint(f"{where} is not an array in NumPy's format", _FORM))
     length = int.from_bytes(source.read(width), "little")
     text = source.read(length).decode("latin-1") if length <= _HEADER else ""
     kind = re.search(r"'descr': *'([<>|=]?[a-zA-Z][0-9]*)'", text)
@@ -27,12 +27,12 @@ def array_header(where: str, source: BufferedIOBase) -> tuple[Shape, bool, np.dt
         message = f"{where} holds Python objects, which are pickled, and a pickle can run any code"
         raise DataError(hint(message, f"{_FORM} with arrays of numbers"))
     if not kind or kind[1].lstrip("<>|=")[0] not in "biufU" or not order or not sizes:
-        raise DataError(hint(f"{where} is no array of numbers or names", _FORM))
+        raise DataError(hint(f"{where} is not an array of numbers or names", _FORM))
     try:
         dtype = np.dtype(kind[1])
     except (TypeError, ValueError) as error:
         raise DataError(hint(f"{where} has no dtype that NumPy knows", _FORM)) from error
     if dtype.itemsize == 0:
-        raise DataError(hint(f"{where} is no array of numbers or names", _FORM))
+        raise DataError(hint(f"{where} is not an array of numbers or names", _FORM))
     shape = tuple(int(size) for size in sizes[1].split(",") if size.strip())
     return shape, order[1] == "True", dtype

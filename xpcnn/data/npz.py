@@ -228,7 +228,7 @@ def _array(
     try:
         array = raw.view(dtype).reshape(shape, order="F" if fortran else "C")
     except ValueError as error:  # no elements in 99 dimensions
-        raise DataError(hint(f"{where} is no array of numbers or names", _FORM)) from error
+        raise DataError(hint(f"{where} is not an array of numbers or names", _FORM)) from error
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
@@ -273,7 +273,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except _DAMAGE as error:
         reason = str(error)[:_REASON]  # some quote all that is in the file
-        raise DataError(hint(f"{path}: is damaged, or no .npz file: {reason}", AGAIN)) from error
+        raise DataError(hint(f"{path}: is damaged, or not a .npz file: {reason}", AGAIN)) from error
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror or error}"
         raise DataError(hint(message, "check the path and who may read it")) from error

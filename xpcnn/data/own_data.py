@@ -140,7 +140,7 @@ def unlabelled(path: Path, image_size: Size) -> csv_file.Table:
     """
     file = path / "test.csv" if os.path.isdir(path) else path
     if file.suffix.lower() != ".csv":
-        message = f"{path}: is no CSV file of images"
+        message = f"{path}: is not a CSV file of images"
         raise DataError(hint(message, "test.csv, or the folder that holds it"))
     return csv_file.read(file, image_size)
 

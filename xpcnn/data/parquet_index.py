@@ -143,7 +143,7 @@ def _opened(path: Path, repeated: Sequence[str] = ()) -> Iterator[Any]:
         raise
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
         reason = str(error).partition("\n")[0][:200]
-        message = f"{path}: is no Parquet file, or damaged: {reason}"
+        message = f"{path}: is not a Parquet file, or is damaged: {reason}"
         raise DataError(hint(message, _FORM)) from error
 
 

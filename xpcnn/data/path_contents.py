@@ -92,15 +92,15 @@ def contents(path: Path, how: How) -> Contents:
     pictures = os.path.isdir(path) and not os.path.isfile(path / "train.csv")
     fitted = (pictures and not packed.is_packed(path)) or _files_of_many(path) is not None or named
     if how.image_fit is not None and os.path.exists(path) and not fitted:
-        message = f"image_fit is given, but {path} is no folder of pictures"
+        message = f"image_fit is given, but {path} is not a folder of pictures"
         raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
     csv = (path / "train.csv") if os.path.isdir(path) else path
     if csv.suffix.lower() != ".csv" or not (os.path.isfile(csv) or kind == ".csv"):
         if how.task not in (None, "classification"):
-            message = f"the task is {how.task}, but {path} is no CSV file, so it has classes"
+            message = f"the task is {how.task}, but {path} is not a CSV file, so it has classes"
             raise ConfigError(hint(message, "a CSV file, which has columns of labels or numbers"))
         if how.label_column is not None:
-            message = f"label_column is given, but {path} is no CSV file"
+            message = f"label_column is given, but {path} is not a CSV file"
             raise ConfigError(hint(message, "leave --label-column (label_column) out"))
     elif csv is not path:
         return _read_csv_folder(path, how)
@@ -127,7 +127,7 @@ def contents(path: Path, how: How) -> Contents:
             message = f"{path}: holds images of {found}, not of {how.image_size}"
             raise ShapeError(hint(message, "leave --image-size (image_size) out"))
         return Contents(train, validation, test, classes, None, notes)
-    message = f"{shown(path)}: is no kind of data file that is known"
+    message = f"{shown(path)}: is not a known kind of data file"
     advice = "a .csv, .npz, .tar or .parquet file, or a folder with a folder for each class"
     raise DataError(hint(message, advice))
 

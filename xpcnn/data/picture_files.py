@@ -122,7 +122,7 @@ def opened(path: PictureFile) -> Iterator["Image"]:
             start = file.read(16)
         if kind := next((name for name in formats if _begins(name, start)), ""):
             raise DataError(hint(f"{path}: is a damaged {kind} file", _AGAIN)) from error
-        message = f"{path}: is no picture in a format that is read ({', '.join(FORMATS)})"
+        message = f"{path}: is not a picture in a format that can be read ({', '.join(FORMATS)})"
         raise DataError(hint(message if start else f"{path}: is empty", _ADVICE)) from error
     except Image.DecompressionBombError as error:
         raise DataError(hint(f"{path}: too many pixels", _SMALLER)) from error

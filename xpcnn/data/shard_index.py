@@ -237,7 +237,7 @@ def _size(path: Path, header: bytes, at: int) -> int:
             raise ValueError
         return size
     except ValueError as error:
-        message = f"{path}: is no tar file, or damaged at byte {at}"
+        message = f"{path}: is not a tar file, or is damaged at byte {at}"
         raise DataError(hint(message, _FORM)) from error
 
 

@@ -1,4 +1,4 @@
-"""Model files: written in one piece, read with every entry checked.
+"""Model files: written completely or not at all, read with every entry checked.
 
-Nothing here runs code that a file brings: no pickle, no import paths.
+Nothing here runs code from a file: no pickle, no import paths.
 """

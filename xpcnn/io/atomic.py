@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all.
+"""Writing files completely or not at all.
 
 A crash, a full disk or a kill at any moment leaves either the old content or the new one. Folders,
 devices and pipes are rejected as targets, and every failure is a `CheckpointError` that says why.
@@ -14,7 +14,7 @@ from xpcnn.data.files import shown
 from xpcnn.errors import CheckpointError, hint
 
 SUFFIX = ".tmp"
-"""How the temporary files end that a killed process may leave behind."""
+"""Suffix of the temporary files that a killed process may leave behind."""
 
 _ADVICE = {
     errno.ENOENT: "make the folder first",
@@ -32,11 +32,11 @@ _ADVICE = {
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace the content of a file, or make it, durably: all of it or nothing.
+    """Replace the content of a file, or create it, durably and atomically.
 
-    Written beside the target, flushed, renamed over it, and the folder flushed too. A symbolic link
-    is followed: it stays, and the file that it names gets the content. The mode follows the umask.
-    After a failure the target is as it was, and nothing is left beside it.
+    The content is written to a temporary file in the folder, flushed, and renamed to the target;
+    the folder is flushed too. A symbolic link is followed: the file that it names gets the content.
+    The mode follows the umask. After a failure the target is unchanged, and no file is left over.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -59,7 +59,7 @@ def write_bytes(path: Path, content: bytes) -> None:
                 beside.unlink()
             raise
     except ValueError as error:  # a NUL, or half of a surrogate pair
-        message = f"{shown(path)} is no possible path: {error}"
+        message = f"{shown(path)} is not a possible path: {error}"
         raise CheckpointError(hint(message, "a path without it")) from error
     except OSError as error:
         message = f"{shown(path)} cannot be written: {error.strerror or error}"

@@ -1,7 +1,7 @@
-"""One process at a time in a folder, by a lock of the operating system.
+"""A lock that lets one process at a time work in a folder, by the operating system.
 
 The lock is on a file of its own, `.lock`, which stays in the folder. The system releases the
-lock when the process ends, in any way, so none is ever left behind.
+lock when the process ends, in any way, so no stale lock is left behind.
 """
 
 import os
@@ -32,13 +32,13 @@ except ImportError:  # Windows
 
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
-    """Keep a folder, which is there, to this process while the block runs.
+    """Lock an existing folder for this process while the block runs.
 
-    Yields whether there is a lock: some network file systems have none.
+    Yields whether it is locked: some network file systems have no locks.
 
     Raises:
         ConfigError: another process, or another block in this one, has the lock.
-        CheckpointError: the file of the lock cannot be made.
+        CheckpointError: the lock file cannot be created.
     """
     try:
         file = open(folder / NAME, "ab", opener=_opener)  # noqa: SIM115 - closed below

@@ -1,4 +1,4 @@
-"""A model file: a network and the facts of its model, written and read. What `Model.save` writes.
+"""Writing and reading a model file: a network and the facts of its model, as `Model.save` does.
 
 The JSON is a `Description`: layers, input shape, loss, dtype, seed, class names, normalisation, how
 the samples were read, provenance. Tensors are named by their path: parameters as they are
@@ -31,7 +31,7 @@ from xpcnn.tasks import Classification, Task
 from xpcnn.types import Shape, flatten, unflatten_like
 
 BUFFERS = "buffers."
-"""What the names of buffers begin with in a file."""
+"""Prefix of the names of buffers in a file."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,18 @@ def write(path: str | Path, network: Network, facts: Facts) -> None:
     """Write a network and the facts of its model to one file, readable on any backend.
 
     Raises:
-        ConfigError: the network holds something that a file cannot describe.
-        CheckpointError: the file cannot be written; one that was there before is untouched.
+        ConfigError: the network has a part that a file cannot describe.
+        CheckpointError: the file cannot be written; an existing file is unchanged.
     """
     tensor_file.write(path, *_contents(network, facts))
 
 
 def pickled(network: Network, facts: Facts) -> tuple[bytes, tuple[type, ...]]:
-    """Return what pickle keeps of a model: the content of its file, and the layer classes of the
-    user's own, which it keeps as their import paths. No other code.
+    """Return what pickle stores of a model: the content of its file, and the user's layer classes,
+    which pickle stores by import path. No other code.
 
     Raises:
-        ConfigError: the network holds something that a file cannot describe, or a layer class that
+        ConfigError: the network has a part that a file cannot describe, or a layer class that
             cannot be imported.
     """
     content = tensor_file.packed("the model", *_contents(network, facts))
@@ -136,13 +136,13 @@ def _contents(network: Network, facts: Facts) -> tuple[tensor_file.Tensors, Meta
 
 
 def read(path: str | Path, layers: Iterable[type] = ()) -> tuple[Description, tensor_file.Tensors]:
-    """Return what a model file describes, and its arrays, which fit that.
+    """Return the description in a model file, and its arrays, which match the description.
 
     Args:
         layers: layer classes of the user's own (dataclasses) that the file may name.
 
     Raises:
-        CheckpointError: the file cannot be read, or is not what its own description says.
+        CheckpointError: the file cannot be read, or contradicts its own description.
     """
     made = objects(layers)
     tensors, metadata = tensor_file.read(path, lambda m: _expected(path, _describe(path, m, made)))

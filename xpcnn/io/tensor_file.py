@@ -46,7 +46,7 @@ _AGAIN = "get the file again, or an earlier copy: it may be cut off or damaged"
 
 
 class Spec(NamedTuple):
-    """What a tensor looks like from outside."""
+    """Shape and dtype of a tensor."""
 
     shape: Shape
     dtype: str
@@ -60,7 +60,7 @@ def write(path: str | Path, tensors: Mapping[str, numpy.ndarray], metadata: Meta
 
     Raises:
         CheckpointError: the file cannot be written, a value is not finite, or the metadata holds
-            what JSON does not. A file that was there before is untouched.
+            a value that JSON cannot express. An existing file is unchanged.
         ConfigError: the path is neither a text nor a path object.
     """
     target = as_path(path)
@@ -71,7 +71,7 @@ def packed(path: str | Path, tensors: Mapping[str, numpy.ndarray], metadata: Met
     """Return the content of the file of tensors and metadata; `path` is for errors.
 
     Raises:
-        CheckpointError: a value is not finite, or the metadata holds what JSON does not.
+        CheckpointError: a value is not finite, or JSON cannot express the metadata.
     """
     from safetensors.numpy import save
 
@@ -81,7 +81,7 @@ def packed(path: str | Path, tensors: Mapping[str, numpy.ndarray], metadata: Met
         plain = json.loads(_canonical({**metadata, "format": FORMAT}))
         text = _canonical(plain | {CHECKSUM: checksum(plain, tensors)})
     except (TypeError, ValueError) as error:
-        message = f"{path} cannot be written: the metadata is no JSON: {error}"
+        message = f"{path} cannot be written: the metadata is not JSON: {error}"
         raise CheckpointError(hint(message, "texts, finite numbers, lists and tables")) from error
     # copies where needed: safetensors writes other memory orders wrongly, without an error
     contiguous = {name: numpy.asarray(x, order="C") for name, x in tensors.items()}
@@ -94,11 +94,11 @@ def read(
     """Read tensors and metadata.
 
     Args:
-        expect: from the metadata to the tensors that must be there, no more and no less; checked
-            before any is read, so that a file cannot take more memory than its model.
+        expect: function from the metadata to the exact set of tensors that the file must have;
+            checked before any is read, so that a file cannot take more memory than its model.
 
     Raises:
-        CheckpointError: the file cannot be read or is not what it should be; says what is wrong.
+        CheckpointError: the file cannot be read or is not valid; says what is wrong.
         ConfigError: the path is neither a text nor a path object.
     """
     from safetensors import SafetensorError, safe_open
@@ -125,7 +125,7 @@ def read(
         message = f"{path} cannot be read: {error.strerror or error}"
         raise CheckpointError(hint(message, "check the path and who may read it")) from error
     except SafetensorError as error:
-        message = f"{path} is no whole safetensors file: {error}"
+        message = f"{path} is not a complete safetensors file: {error}"
         raise CheckpointError(hint(message, _AGAIN)) from error
     _check_finite(path, tensors)
     if written is not None and written != checksum(metadata | {"format": FORMAT}, tensors):
@@ -135,7 +135,7 @@ def read(
 
 
 def specs(tensors: Mapping[str, numpy.ndarray]) -> dict[str, Spec]:
-    """Return what each tensor looks like."""
+    """Return shape and dtype of each tensor."""
     return {name: Spec(tuple(x.shape), x.dtype.name) for name, x in tensors.items()}
 
 
@@ -143,7 +143,7 @@ def check_tensors(where: str, expected: Mapping[str, Spec], got: Mapping[str, Sp
     """Reject tensors that are missing, unknown, or of another shape or dtype; names all of them.
 
     Raises:
-        CheckpointError: the tensors do not fit.
+        CheckpointError: the tensors do not match.
     """
     problems = [
         f"{name} is {got[name]}, expected {spec}" if name in got else f"{name} {spec} is missing"
@@ -175,7 +175,7 @@ def _metadata(path: Path, text: str | None) -> tuple[Metadata, Any]:
     try:
         metadata = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
-        message = f"{path}: the metadata is no JSON: {error}"
+        message = f"{path}: the metadata is not JSON: {error}"
         raise CheckpointError(hint(message, _AGAIN)) from error
     version = metadata.pop("format", None) if isinstance(metadata, dict) else None
     if type(version) is not int or version < 1:
@@ -196,7 +196,7 @@ def _metadata(path: Path, text: str | None) -> tuple[Metadata, Any]:
 def _finite(text: str) -> float:
     """Return a number of JSON, which has neither NaN nor infinity."""
     if not math.isfinite(value := float(text)):
-        raise ValueError(f"{text} is no finite number")
+        raise ValueError(f"{text} is not a finite number")
     return value
 
 

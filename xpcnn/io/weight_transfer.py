@@ -1,4 +1,4 @@
-"""Weights of a model file for another model: fine-tuning, another number of classes."""
+"""Loading the weights of a model file into another model, for fine-tuning."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,11 +17,13 @@ _OTHER_CLASSES = "other classes"
 
 @dataclass(frozen=True)
 class LoadedWeights:
-    """What became of the layers of two models; print it.
+    """Which layers got the weights of a file; print it to read it.
 
-    taken: paths of the layers that have the weights of the file; new: of the others that have
-    weights, with the reason; unused: of layers that the file alone has; normalised: whether mean
-    and standard deviation of the samples are those of the file.
+    path: the file.
+    taken: paths of the layers that have the weights of the file.
+    new: paths of the other layers with weights, and the reason for each.
+    unused: paths of the layers that only the file has.
+    normalised: whether mean and standard deviation of the samples are those of the file.
     """
 
     path: str
@@ -50,11 +52,11 @@ def take_weights(
     See `xpcnn.load_weights`.
 
     Args:
-        path: the name of the other one in words.
-        classes, source_classes: names of the classes of both, in order; None where not known.
+        path: the file of the source, for messages.
+        classes, source_classes: class names of both, in order; None if not known.
 
     Raises:
-        CheckpointError: no layer fits.
+        CheckpointError: no layer matches.
     """
     others = classes is not None and source_classes is not None and classes != source_classes
     head = _head(network) if others else []

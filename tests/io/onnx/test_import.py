@@ -331,7 +331,7 @@ def test_all_that_cannot_be_is_named_at_once(tmp_path: Path) -> None:
         ),
         (
             "a = GroupNormalization <num_groups = 3> (x, s, s)  y = Flatten(a)",
-            "GroupNorm: 2 channels cannot be cut into 3 groups",
+            "GroupNorm: 2 channels cannot be split into 3 groups",
         ),
         (
             "m1 = ReduceMean <axes = [1]> (x)  d = Sub(x, m1)  q1 = Pow(d, two)"
@@ -339,7 +339,7 @@ def test_all_that_cannot_be_is_named_at_once(tmp_path: Path) -> None:
             "  y = Flatten(n)",
             "ReduceMean (m1): axes are [1], expected those of rows and columns",
         ),
-        ("a = Erf(x)  y = Flatten(a)", "it is no part of a GELU"),
+        ("a = Erf(x)  y = Flatten(a)", "it is not part of a GELU"),
         ("a = Div(x, x)  y = Flatten(a)", "both of its inputs depend on the samples"),
         ("y = Conv(x, z)", "its input 'z' is made by no node before it"),
         ("y = Conv(x, q)", "its input 'q' is of a type of numbers that no layer takes"),

@@ -66,9 +66,7 @@ def command(
     target = check_new(out, force)
     if target.suffix.lower() != ".safetensors":
         advice = f"{target.with_suffix('.safetensors')}"
-        raise ConfigError(
-            hint(f"{out} is no name of a .safetensors file, which is written", advice)
-        )
+        raise ConfigError(hint(f"{out} is not the name of a .safetensors file", advice))
     names = None if class_names is None else read_class_names(class_names)
     if model is not None:
         found = import_pytorch(file, model, classes=names)

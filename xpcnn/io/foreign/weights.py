@@ -192,7 +192,7 @@ def _specs(path: Path) -> dict[str, Spec]:
                 if not name.endswith(_COUNTER)
             }
     except (SafetensorError, OSError) as error:
-        message = f"{shown(path)} is no whole safetensors file: {error}"
+        message = f"{shown(path)} is not a complete safetensors file: {error}"
         raise CheckpointError(hint(message, "get the file again")) from error
 
 

@@ -54,7 +54,7 @@ def _leaf(part: Part) -> Leaf:
             rows = part.after == (math.prod(part.before),)
             return Leaf(layers.Flatten() if rows else layers.Reshape(part.after))
         case Erf():
-            raise Refused(f"{part.node}: it is no part of a GELU")
+            raise Refused(f"{part.node}: it is not part of a GELU")
         case Reordered():
             raise Refused(f"{part.node}: rows of channels last are not followed by a matrix")
 

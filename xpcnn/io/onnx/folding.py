@@ -46,7 +46,7 @@ def attribute_or_input(node: Node, name: str, inputs: Inputs, place: int) -> lis
     if given is None:
         return None
     if not isinstance(given, list | tuple) or not all(isinstance(n, int) for n in given):
-        raise Refused(f"{name} is no list of whole numbers")
+        raise Refused(f"{name} is not a list of whole numbers")
     return list(given)
 
 

@@ -70,7 +70,7 @@ class Node:
         if value is None:
             raise Refused(f"{name} is missing")
         if not isinstance(value, tuple) or not all(isinstance(n, int) for n in value):
-            raise Refused(f"{name} is no list of whole numbers")
+            raise Refused(f"{name} is not a list of whole numbers")
         if count is not None and len(value) != count:
             raise Refused(f"{name} has {len(value)} numbers, images have {count}")
         return value
@@ -114,7 +114,7 @@ def read_source(path: str | Path) -> Source:
     try:
         model.ParseFromString(content)
     except DecodeError as error:
-        message = f"{path} is no whole ONNX file: {error}"
+        message = f"{path} is not a complete ONNX file: {error}"
         raise CheckpointError(hint(message, _AGAIN)) from error
     graph = model.graph
     if not graph.node or not graph.output:
