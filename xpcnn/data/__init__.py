@@ -1,9 +1,9 @@
 """Data sets: labelled images on the host, with the files they come from.
 
 `load` returns the training and the test part of a named data set or of a path, `load_parts` also
-the validation part, `load_whole` all of a path; `Dataset.from_arrays` and `from_batches` make a
-data set of the user's own arrays, `split` sets a validation part aside, `fold` one of several,
-`preflight` says what is likely wrong. What reads files is imported when it is used.
+the validation part, `load_whole` all samples of a path; `Dataset.from_arrays` and `from_batches`
+make a data set from arrays; `split` splits off a validation part, `fold` one fold of several;
+`preflight` finds likely mistakes. Modules that read files are imported when they are used.
 """
 
 from xpcnn.data import augment

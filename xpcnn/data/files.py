@@ -22,7 +22,7 @@ from xpcnn.errors import ConfigError, DataError, XpcnnError, hint
 PathLike: TypeAlias = str | os.PathLike[str]
 
 LIMIT = 1 << 30  # bytes of one file, packed or not; the largest known set of this kind has 547 MB
-AGAIN = "get the file again: a download that broke off, or a page of words in its place, is common"
+AGAIN = "get the file again: it may be an incomplete download, or a web page in its place"
 
 _CHECK = "check the path and who may read it"
 _LONG = 1000  # characters of a path; a file system's limit is about 4,000

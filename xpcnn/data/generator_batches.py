@@ -1,7 +1,7 @@
 """`from_batches`: a data set in memory from a generator of batches.
 
-Rejects batches that differ in shape or dtype. A generator that never ends is to be cut by its
-owner: `from_batches(itertools.islice(generator, 100))`.
+Rejects batches that differ in shape or dtype. Limit a generator that never ends:
+`from_batches(itertools.islice(generator, 100))`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ def from_batches(
     batches: pairs of images, uint8 or float32 (n, c, h, w) with n > 0, and integer labels (n,). The
         arrays are copied, so a generator may reuse them.
     classes: names of the classes; None for numbers.
-    name: of the data set.
+    name: name of the data set, for messages.
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError: a batch is not valid; the message has its

@@ -1,6 +1,6 @@
 """Data sets by name or by path, as a training, a validation and a test part.
 
-What reads files is imported when it is used.
+Modules that read files are imported when they are used.
 """
 
 import os
@@ -21,7 +21,8 @@ from xpcnn.types import TaskName
 class Parts(NamedTuple):
     """The parts of a data set.
 
-    train: the training part; `train.notes` says what was left out or decided in reading the files.
+    train: the training part; `train.notes` are sentences about what reading the files left out or
+        decided.
     validation: the validation part; None if the files have none.
     test: the test part.
     """
@@ -49,10 +50,9 @@ def load(
 ) -> tuple[Dataset, Dataset]:
     """Return the training part and the test part of a data set.
 
-    `digits` is part of the package. The others with a name, whatever its case, are read from
-    `data_dir` (or its folder `name`, or where torchvision puts them), by default `$XPCNN_DATA_DIR`;
-    without either they are downloaded once into the user's cache folder. All else is a path, with
-    `./` before a folder that has the name of a data set:
+    name: a data set: "digits", which is part of the package; "mnist", "fashion-mnist", "kmnist",
+    "cifar10" or "cifar100", in any case. Or a path, with `./` before a folder that has the name of
+    a data set:
 
     - a CSV file with a label and the pixels of an image in each row, or a folder with `train.csv`
       (and `test.csv`, the test part if it has labels);
@@ -63,19 +63,22 @@ def load(
     - a .npz file with `images` and `labels`, perhaps `val_images`, `test_images` and their labels,
       and `classes`; or with the names of MedMNIST or Keras.
 
-    Where a path holds no test part, a fifth of each class, chosen by a hash of the pixels, is it.
-    Both parts have the mean and std of the whole training part. A validation part of the files is
-    in neither: `load_parts` returns it.
+    If a path has no test part, a fifth of each class, chosen by a hash of the pixels, becomes the
+    test part. Both parts have the mean and std of the whole training part. A validation part of the
+    files is in neither: `load_parts` returns it.
 
-    classes: names (whatever their case) or indices to keep in both parts; they become the labels 0,
-    1, ... in that order.
+    data_dir: folder of the files of a named data set (or of its folder `name`, or where torchvision
+    puts them); None means `$XPCNN_DATA_DIR`, or without it the user's cache folder, into which the
+    files are downloaded once.
+    classes: names (in any case) or indices to keep in both parts; they become the labels 0, 1, ...
+    in that order.
     limit_per_class, limit: largest number of training images of each class, and in all: the first
     ones, after the choice of classes. Other parts are not limited.
-    image_size: (h, w). Images of a CSV file have it, square or not; pictures of a folder are
-    brought to it, their proportions kept.
-    image_fit: how pictures of a folder are brought to their size: "pad" (default) makes the whole
-    picture fit inside and fills the rest with the colour of its border, "crop" makes it as large as
-    the size and cuts off the rest evenly.
+    image_size: (h, w) in pixels: the size of images in a CSV file, square or not; the size to which
+    pictures of a folder are resized, with their proportions kept.
+    image_fit: how pictures of a folder are resized: "pad" (default) fits the whole picture inside
+    and fills the rest with the colour of its border, "crop" fills the size and cuts off the rest
+    evenly.
     label_column: the column of a CSV file that holds the labels, by its name or its number, counted
     from 1 (-1 is the last); needed where the file does not tell. Several, as a list or "a,b,c", are
     labels that an image may have at once, 0 or 1 each, or numbers where `task` says so.
@@ -83,16 +86,17 @@ def load(
     columns of 0 and 1; "regression", columns of numbers. None: one column is classes, several are
     labels.
     download: whether a data set that is not on this machine may be downloaded.
-    reading: `model.reading` of a model, to read the pictures of a folder as its own were.
-    skip_damaged: leave out pictures that cannot be read, in place of an error that names them.
-    stream: True leaves the images of a folder or of an uncompressed .npz file on disk, from where
-    they are read batch by batch; False reads them into memory; None leaves them there where they
-    take more than 2 GiB. Images on disk are told apart by their names, not by their pixels.
+    reading: `model.reading` of a model, to read the pictures of a folder as in its training.
+    skip_damaged: True leaves out pictures that cannot be read; False raises an error that names
+    them.
+    stream: True leaves the images of a folder or of an uncompressed .npz file on disk and reads
+    them batch by batch; False reads them into memory; None decides by size: on disk if they would
+    take more than 2 GiB. Images on disk are identified by their names, not by their pixels.
 
     Raises:
-        ConfigError: an unknown name or class, a limit below 1, an image_size, an image_fit or a
-            label_column that has no use or is not there.
-        DataError: a file is missing or not what it should be.
+        ConfigError: a name or class is unknown, a limit is below 1, or an image_size, image_fit or
+            label_column does not exist or does not apply to such files.
+        DataError: a file is missing or not valid.
     """
     parts = load_parts(
         name,
@@ -132,9 +136,10 @@ def load_parts(
     """Return the training, the validation and the test part of a data set.
 
     name, data_dir, download, classes, limit, limit_per_class, image_size, image_fit, label_column,
-        reading, skip_damaged, stream, task: as in `load`, as are errors.
-    validation: path of a file or of a folder of pictures by class, all of which is the validation
-        part; None for the validation part of the files (a folder `val`, an array `val_images`).
+        reading, skip_damaged, stream, task: as in `load`, with the same errors.
+    validation: path of a file or of a folder of pictures by class, all samples of which are the
+        validation part; None for the validation part of the files (a folder `val`, an array
+        `val_images`).
     """
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
@@ -191,19 +196,20 @@ def load_whole(
     task: TaskName | None = None,
     classes: Sequence[str] | None = None,
 ) -> Dataset:
-    """Return all images of a file or folder, as one data set: those of a file in its order.
+    """Return all images of a file or folder as one data set, those of a file in order.
 
-    For data on which a model that was trained on other data is evaluated:
+    For evaluating a model on other data than it was trained on:
 
         test = load_whole("mine/", reading=model.reading, classes=model.classes)
 
-    path, image_size, label_column, skip_damaged, stream, task: see `load`.
-    reading: how the model's samples were read, to read pictures of a folder the same way.
-    classes: the names that labels without names stand for, in order; "0", "1", ... by default.
+    path: a file or folder, see `load`.
+    image_size, label_column, skip_damaged, stream, task: as in `load`.
+    reading: `model.reading`, to read pictures of a folder as in the training of the model.
+    classes: class names of labels that are numbers, in order; "0", "1", ... by default.
 
     Raises:
-        ConfigError: an image_size or a label_column that has no use or is not there.
-        DataError: a file is missing or not what it should be.
+        ConfigError: an image_size or label_column does not exist or does not apply to such files.
+        DataError: a file is missing or not valid.
     """
     from xpcnn.data import own_data, path_contents
 
@@ -215,7 +221,7 @@ def load_whole(
 
 
 def is_path(name: PathLike) -> bool:
-    """Tell whether `load` takes this for a path: no name of a data set, and it looks like one."""
+    """Return whether `load` takes `name` for a path: it looks like one, and names no data set."""
     if not isinstance(name, str):
         return True
     if known(name) is not None:

@@ -1,9 +1,9 @@
 """The user's own data, by path: a CSV file, a .npz file, a folder of pictures; and its test part.
 
-Where there is no test part, a fifth of each class becomes one: the images whose pixels have the
-lowest hashes. So an image keeps its part when others change places, and nearly always when others
-come or go; equal images are in the same part whatever their labels; neither seed nor limit makes a
-difference. `contents` reads the files.
+If there is no test part, a fifth of each class becomes one: the images whose pixels have the lowest
+hashes. So an image keeps its part when others are reordered, and nearly always when others are
+added or removed; equal images are in the same part whatever their labels; the part does not depend
+on seed or limit. `path_contents` reads the files.
 """
 
 import os

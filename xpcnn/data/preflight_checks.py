@@ -1,9 +1,8 @@
 """Warnings of likely mistakes in data, in plain words, before the first step.
 
-Computed on the host, so the same on every backend.
-
-What is certainly wrong (labels out of range or one-hot, other dtypes, NaN, channels-last images) is
-an error as soon as a `Dataset` is made. Rejects nothing and changes nothing.
+Computed on the host, so the same on every backend. Rejects nothing and changes nothing: certain
+mistakes (labels out of range or one-hot, other dtypes, NaN, channels-last images) raise an error
+when a `Dataset` is constructed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,9 +25,9 @@ Statistics = tuple[float, ...]  # a number for each channel
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is likely wrong with a data set.
+    """A likely mistake in a data set.
 
-    kind: which check found it.
+    kind: name of the check that found it.
     number: the figure in `message`.
     message: what is likely wrong, as a sentence.
     advice: one thing to do about it.
@@ -54,16 +53,15 @@ def preflight(
 ) -> list[Finding]:
     """Return what is likely wrong with the parts of a data set.
 
-    Checked are, in this order: classes and labels without an image, labels of every image, numbers
-    that are all equal, outputs that do not match the classes, classes of very different sizes and
-    labels that are rare, constant images, values
-    on another scale than `mean` and `std`, and images of the training part that another part also
-    has. Of pictures that stay on disk and go by their names, 100 are looked at, and none is
-    compared with others.
+    The checks are, in this order: classes and labels without an image, labels of every image,
+    numbers that are all equal, outputs that do not match the classes, classes of very different
+    sizes and rare labels, constant images, values on another scale than `mean` and `std`, and
+    images of the training part that are also in another part. Of pictures that stay on disk, 100
+    are checked, and none is compared with others.
 
-    train, validation, test: the parts; None for one that is missing.
+    train, validation, test: the parts; None for a part that is missing.
     outputs: number of outputs of the network; None for no check.
-    mean, std: what a trained model normalises with; None for those of `train`.
+    mean, std: normalisation of a trained model, one number per channel; None for that of `train`.
     """
     parts = {"training": train, "validation": validation, "test": test}
     there = {name: part for name, part in parts.items() if part is not None}

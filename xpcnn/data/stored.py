@@ -1,4 +1,4 @@
-"""Images that stay on disk: what `Dataset.images` is where they do not fit into memory.
+"""Images that stay on disk: `Dataset.images` if they do not fit into memory.
 
 They are read by index, as an array is: `images[3]`, `images[:10]` and `images[[4, 2]]` are arrays.
 `Mapped` is a file of an array; `xpcnn.data.stream` has pictures, which are decoded when they are
@@ -24,10 +24,12 @@ _AT_ONCE = 1 << 23  # bytes of images that are read at a time where all are need
 
 
 class Stored(ABC):
-    """Images on disk that are read by index; no array, but with the shape and dtype of one.
+    """Images on disk that are read by index, with the shape and dtype of an array.
 
-    sample: shape (c, h, w) of an image; dtype: of its values; rows: which of the images that lie
-    there these are, and in which order, int64 (n,). finite: whether all values are known to be.
+    sample: shape (c, h, w) of an image.
+    dtype: dtype of the values.
+    rows: indices of these images among those of the file, in order, int64 (n,).
+    finite: whether all values are known to be finite.
     """
 
     ndim = 4

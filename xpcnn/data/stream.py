@@ -39,10 +39,13 @@ class Index(Protocol):
 class Stream(Stored):
     """Pictures on disk as images (n, c, h, w): in `Dataset.images`, in place of an array.
 
-    index: where they lie; reading: how they become samples; rows: which of the index these are.
-    skip_damaged: another picture of the class stands in for one that cannot be read, always the
-    same, in place of an error that names it. damaged: by row of the index, what was wrong with
-    those that others stand in for; shared by all parts of the data set.
+    index: where the pictures are.
+    reading: how pictures become samples.
+    rows: indices of these pictures in the index, int64 (n,).
+    skip_damaged: True replaces a picture that cannot be read by another of its class, always the
+        same; False raises an error that names it.
+    damaged: what is wrong with each replaced picture, by row of the index; shared by all parts of
+        the data set.
     """
 
     finite = True  # a picture of floats that are not is refused when it is read

@@ -1,4 +1,4 @@
-"""The split into training and validation, and into folds: by what an image is, not where it stands.
+"""The split into training and validation, and into folds: by hashes of images, not by their order.
 
 Within each class, the images with the lowest hashes of (seed, label, pixels) go to validation, as
 many as the fraction asks for. So every class loses its share to within one image, the order of the
@@ -20,11 +20,15 @@ from xpcnn.errors import ConfigError, DataError, hint
 
 
 def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """Return (train, validation): the fraction of each class in `validation`, order kept.
+    """Return (train, validation): a fraction of each class in `validation`, order kept.
+
+    dataset: the data set to split.
+    fraction: share of each class that goes to validation, in [0, 1).
+    seed: any whole number; another seed gives another split.
 
     Of a class of n images, floor(fraction * n + u) go to validation, u in [0, 1) by a hash of
-    (seed, label). validation is None where the fraction is 0, or where no class of a small set
-    comes to one image. Both parts keep the mean and std of `dataset`.
+    (seed, label). validation is None if the fraction is 0, or if it is too small for one image of
+    any class. Both parts keep the mean and std of `dataset`.
 
     Raises:
         ConfigError: fraction is not in [0, 1).
@@ -55,12 +59,13 @@ def fold(dataset: Dataset, number: int, folds: int, seed: int) -> tuple[Dataset,
     of `dataset`.
 
     Args:
-        number: of the fold, from 1 to `folds`.
-        folds: how many there are, 2 or more.
-        seed: what the dealing depends on.
+        dataset: the data set to split.
+        number: number of the fold that validates, from 1 to `folds`.
+        folds: number of folds, 2 or more.
+        seed: any whole number; another seed gives other folds.
 
     Raises:
-        ConfigError: there are fewer than 2 folds, or no fold of that number.
+        ConfigError: `folds` or `number` is out of range.
         DataError: the fold has no image.
     """
     if folds < 2:

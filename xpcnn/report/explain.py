@@ -36,14 +36,15 @@ def explained(
     """Return the page about one sample.
 
     Args:
+        model: the model to explain.
         sample: a raw sample, of the model's input shape (c, h, w).
-        title: what the sample is, such as the name of its file.
+        title: heading of the page, such as the name of a file.
         value_range: the values that are drawn black and white.
-        true: the class of the sample, where it is known.
-        notes: sentences that stand at the beginning.
+        true: name of the class of the sample; None if it is not known.
+        notes: sentences for the beginning of the page.
 
     Raises:
-        XpcnnError: the sample does not fit the model.
+        XpcnnError: the sample does not match the model.
     """
     p = model.predict_proba(sample[None])[0]
     best = int(p.argmax())

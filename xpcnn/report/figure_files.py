@@ -27,7 +27,7 @@ def write_figures(
     rows: Sequence[int],
     form: Literal["svg", "png"],
 ) -> list[Path]:
-    """Write every figure to a file of its name in a folder, which is made if it is not there.
+    """Write every figure to a file of its name in a folder, which is created if it is missing.
 
     Raises:
         CheckpointError: a file cannot be written.
@@ -53,8 +53,9 @@ def figures_of(
 
     Args:
         runs: at least one.
-        data: samples with labels; None where they are not at hand: what needs them is left out.
-        rows: samples of the overview; by default the first of each class and the first mistake.
+        data: samples with labels; None leaves out the figures that need them.
+        rows: indices of the samples in the overview; by default the first of each class and the
+            first mistake.
     """
     first = runs[0]
     figures = {"curves": training_curves({run.name: run for run in runs})}

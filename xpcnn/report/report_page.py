@@ -34,15 +34,14 @@ def report(
 
     Args:
         runs: at least one.
-        data: samples to evaluate the first run on; None where they are not at hand: all that needs
-            them is left out.
-        part: what part of the data set they are, in a word.
-        rows: samples to look at more closely; by default some are chosen.
-        notes: sentences that stand at the beginning.
+        data: samples to evaluate the first run on; None leaves out all that needs them.
+        part: part of the data set that the samples are, such as "test".
+        rows: indices of samples to show in detail; by default some are chosen.
+        notes: sentences for the beginning of the page.
         searches: searches to show beside the runs; see `search.search_parts`.
 
     Raises:
-        XpcnnError: the data do not fit the model.
+        XpcnnError: the data do not match the model.
     """
     first, *others = runs
     notes = [*notes, *([note] if (note := unlike_data(runs)) else [])]

@@ -22,8 +22,8 @@ def saliency(trace: Trace) -> numpy.ndarray:
 def last_maps(trace: Trace) -> LayerPass | None:
     """Return the layer whose output is that of the last convolution; None without a convolution.
 
-    After the normalisation and the activation that follow it, if any: before them, most of the maps
-    may be negative, of which Grad-CAM shows nothing.
+    If a normalisation and an activation follow it, their output is taken: before them, most of the
+    maps may be negative, and Grad-CAM shows only positive ones.
     """
     places = [i for i, p in enumerate(trace.passes) if isinstance(p.layer, Conv2D)]
     if not places:

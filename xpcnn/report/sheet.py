@@ -31,14 +31,15 @@ class SheetRow:
 def contact_sheet(
     data: Dataset, augment: Sequence[Augmentation] = (), *, per_class: int = 8, seed: int = 0
 ) -> list[SheetRow]:
-    """Return a row for each class or label of a data set; for each number from least to greatest.
+    """Return a row for each class, label or number of a data set; numbers from least to greatest.
 
     Args:
         data: images (n, c, h, w).
         augment: the augmentations that training would use, in turn.
-        per_class: samples of each class, the first ones; fewer where the sheet would be too large.
-        seed: of the augmentations; what they do to a sample is what they do in the first epoch of
-            a training on the samples of the sheet.
+        per_class: number of samples of each class, the first ones; fewer if the sheet would be too
+            large.
+        seed: seed of the augmentations, which are those of the first epoch of a training on the
+            samples of the sheet.
 
     Raises:
         DataError: the samples are rows of features, not images.

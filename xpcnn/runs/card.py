@@ -1,7 +1,7 @@
-"""A model card: what a run made, as Markdown with a YAML head that the Hugging Face hub reads.
+"""A model card of a run: Markdown with a YAML head that the Hugging Face hub reads.
 
-Says only what the run's files say. What no file can know (license, intended use, limits) is a
-field that the author fills in, marked by FILL_IN.
+All of it comes from the run's files. What files cannot tell (license, intended use, limits) is a
+field for the author to fill in, marked by FILL_IN.
 """
 
 import json

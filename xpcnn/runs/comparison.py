@@ -1,4 +1,4 @@
-"""How runs differ: configuration, network, data, environment; and where the losses of two part."""
+"""How runs differ: in configuration, network, data, environment; and from where on in losses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ MISSING = "-"
 
 
 class Difference(NamedTuple):
-    """A key that has not the same value in all runs: its section, and the value of each run."""
+    """A key whose value differs between runs: its section, and the value of each run."""
 
     section: str
     key: str
@@ -50,10 +50,13 @@ class Parting:
 
 @dataclass(frozen=True)
 class RunDiff:
-    """How two runs differ; print it for the words.
+    """How two runs differ; print it to read it.
 
-    parting: None where all figures that both have are equal; compared: how many these are.
-    best: the best validation loss of each run, None where it has none.
+    names: names of the two runs.
+    differences: keys whose values differ.
+    parting: the first figure that differs; None if all figures that both runs have are equal.
+    compared: number of the figures that both runs have.
+    best: the best validation loss of each run; None for a run without validation.
     """
 
     names: tuple[str, str]
@@ -106,7 +109,7 @@ def compare_runs(first: Record, second: Record) -> RunDiff:
 
 
 def differing(runs: Sequence[Record]) -> list[Difference]:
-    """Return the keys that have not the same value in all runs, section by section.
+    """Return the keys whose values differ between runs, section by section.
 
     Keys are paths, such as "training.optimizer.lr" and "layers.3.filters"; a value that a run does
     not have is MISSING.

@@ -24,11 +24,12 @@ LIMIT = 1 << 26
 
 @dataclass(frozen=True)
 class Record:
-    """What a run folder says.
+    """The contents of a run folder.
 
-    name: of the folder; config, network, environment: the tables of config.toml, model.toml and
-    environment.json; lines: those of metrics.jsonl, a table for every epoch and validation.
-    provenance: that of the model file; empty where the run has not come to its end.
+    path: the folder.
+    config, network, environment: the tables in config.toml, model.toml and environment.json.
+    lines: the lines of metrics.jsonl, a table for every epoch and validation.
+    provenance: provenance in the model file; empty if the run has not ended.
     """
 
     path: Path
@@ -52,7 +53,7 @@ def read_run(folder: str | Path) -> Record:
     """Return the record of a run folder.
 
     Raises:
-        CheckpointError: it is no run folder, or a file in it cannot be read.
+        CheckpointError: it is not a run folder, or a file in it cannot be read.
     """
     path = check_run(Path(folder))
     try:

@@ -18,10 +18,14 @@ TRIALS = "trials.json"
 class Trial:
     """One training of a search.
 
-    trial: its number, from 0. state: "complete", "pruned", or "fail", also of interrupted ones.
-    value: the figure that the search compares; of a pruned trial that of its last epoch.
-    epochs: those that ended; seconds: of training; error: why it failed.
-    values: what was tried, by key. curve: the figure after each epoch; None where not finite.
+    trial: number of the trial, from 0.
+    state: "complete", "pruned", or "fail", also for interrupted trials.
+    value: the figure that the search compares; for a pruned trial that of its last epoch.
+    epochs: number of completed epochs.
+    seconds: time of training.
+    error: why the trial failed.
+    values: the hyperparameters of the trial, by key.
+    curve: the figure after each epoch; None if it was not finite.
     """
 
     trial: int
@@ -36,10 +40,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """A search.
+    """A search for hyperparameters.
 
-    metric: "val_accuracy" or "val_loss". ranges: what was searched, by key, as in the file.
-    trials: in the order in which they began.
+    metric: the figure that trials are compared by, "val_accuracy" or "val_loss".
+    ranges: the ranges of values, by key, as in the file.
+    trials: the trials, in the order in which they began.
     """
 
     metric: str
@@ -59,7 +64,7 @@ class Search:
 
     @property
     def best(self) -> Trial | None:
-        """The best of the complete trials; None without any."""
+        """The best of the complete trials; None if there is none."""
         return next((trial for trial in self.ranked if trial.state == "complete"), None)
 
     def as_dict(self) -> dict[str, Any]:

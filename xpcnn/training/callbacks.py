@@ -1,4 +1,4 @@
-"""Callbacks: methods that a run calls at its moments."""
+"""Callbacks: methods that a run calls at its start and end, after updates, epochs, validations."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,10 +9,10 @@ from xpcnn.training.snapshot import Snapshot
 
 
 class StopTraining(Exception):
-    """Raised by a callback to end training after this update; the model keeps what it has learnt.
+    """Raised by a callback to end training after this update; the model keeps its new weights.
 
-    The text is noted in the history as the reason: `raise StopTraining("accuracy reached")`. An
-    epoch that is cut short is validated and recorded, unless it has no update.
+    The history notes the text as the reason: `raise StopTraining("accuracy reached")`. An
+    incomplete epoch is validated and recorded, unless it has no update.
     """
 
 
@@ -33,13 +33,13 @@ class Callback:
     def on_start(self, history: History, done: int, total: int) -> None:
         """Called once, before the first update.
 
-        history: empty, or the epochs so far of a run that is resumed.
+        history: empty, or for a resumed run the epochs so far.
         done: updates done so far.
         total: updates of the whole run.
         """
 
     def on_epoch_start(self, epoch: int) -> None:
-        """Called before an epoch (from 1), also before the rest of one that was interrupted."""
+        """Called before an epoch (from 1), also before the rest of an interrupted epoch."""
 
     def on_step(self, step: int) -> None:
         """Called after update `step` (from 1), which a GPU may still be computing."""
@@ -52,10 +52,11 @@ class Callback:
         """
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
-        """Called about twice a second, and at the end of every epoch before `on_validation`, with
-        the network as it is, the batch's place in the epoch, and the gradients' norms.
+        """Called about twice a second, and at the end of every epoch before `on_validation`, only
+        if overridden.
 
-        Only for callbacks that override it. What is read from the network waits for the device.
+        snapshot: the network at this moment, the number of the batch in the epoch, and the norms of
+            gradients. Reading the arrays of the network waits for the device.
         """
 
     def on_validation(self, record: Validation) -> None:
@@ -65,7 +66,7 @@ class Callback:
         """Called with the figures of an epoch at its end."""
 
     def on_note(self, text: str) -> None:
-        """Called with a note for a person, such as a problem of training or why it stopped."""
+        """Called with a message for the user, such as a problem of training or why it stopped."""
 
     def on_end(self, history: History) -> None:
         """Called when training has ended without an error; the model has its new parameters."""
@@ -75,7 +76,7 @@ def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     """Return callbacks as a tuple, empty for None.
 
     Raises:
-        ConfigError: it is no list of objects of classes made from `Callback`.
+        ConfigError: `callbacks` is not a list of objects of subclasses of `Callback`.
     """
     advice = "callbacks=[MyCallback()], an object of your class MyCallback(Callback)"
     if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable | None):

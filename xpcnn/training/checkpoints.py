@@ -40,15 +40,15 @@ class Checkpoints:
 
         model.fit(train, checkpoints=Checkpoints("run", every_seconds=300))
 
-    A checkpoint is written when `every_steps` or `every_seconds` is over, at the end of the run,
-    and when the run is interrupted by Ctrl-C or an error; never with NaN or infinity in it.
+    A checkpoint is written after `every_steps` updates or `every_seconds` seconds, at the end of
+    the run, and if Ctrl-C or an error interrupts the run; never with NaN or infinity in it.
 
     Args:
-        folder: a folder, made if it is missing, for files `step-<updates>.safetensors` and a lock
-            that keeps a second process out.
-        every_steps: updates between checkpoints, at least 1; None for no such rule.
-        every_seconds: seconds between checkpoints, above 0; None for no such rule.
-        keep: number of the newest checkpoints that stay, at least 1.
+        folder: folder of the files `step-<updates>.safetensors`, made if it is missing, with a lock
+            against a second process.
+        every_steps: number of updates between checkpoints, at least 1; None for none by updates.
+        every_seconds: seconds between checkpoints, above 0; None for none by time.
+        keep: number of the newest checkpoints that are kept, at least 1.
 
     Raises:
         ConfigError: an argument is out of range.
@@ -100,7 +100,7 @@ class Checkpoints:
             yield
 
     def clean(self) -> None:
-        """Remove the incomplete files of a killed run; the caller holds the lock."""
+        """Remove incomplete files of a killed run; the caller must hold the lock."""
         folder = self.place
         for path in folder.glob(f".*.safetensors.*{atomic.SUFFIX}"):
             if _HALF.fullmatch(path.name):
@@ -161,10 +161,10 @@ class Checkpoints:
 
 
 def check_checkpoints(checkpoints: Any, resume: bool) -> None:
-    """Require Checkpoints or None, and some where a run is to be resumed.
+    """Require Checkpoints or None, and Checkpoints if a run is to be resumed.
 
     Raises:
-        ConfigError: it is anything else.
+        ConfigError: `checkpoints` is anything else.
     """
     advice = 'checkpoints=Checkpoints("folder")'
     if not isinstance(checkpoints, Checkpoints | None):

@@ -24,11 +24,11 @@ def evaluate(
 ) -> dict[str, float]:
     """Return loss and accuracy over all samples: means over batches, weighted by their size.
 
-    The figures of the task and the metrics follow, by name. Where samples are neither right nor
-    wrong, as in regression, there is no accuracy.
+    The figures of the task and the metrics follow, by name. In regression there is no accuracy.
 
-    network, samples: what is evaluated, and on which samples.
-    batch_size: number of samples at a time; only rounding depends on it.
+    network: the network to evaluate.
+    samples: the samples to evaluate on.
+    batch_size: number of samples computed at once; only rounding depends on it.
     weights: parameters and buffers that replace the network's.
     metrics: as `validation_metrics.check_metrics` returns them.
     group: the processes that share the samples; each gets the figures of all.

@@ -37,7 +37,7 @@ FEW = 16
 """Samples of a batch below which that share means nothing."""
 
 SETTLED = 50
-"""Updates before which a collapse to one class is no finding."""
+"""Updates before which a collapse to one class is not reported."""
 
 LEARNT = 0.5
 """Times ln(classes): with a smaller loss, updates may well be small."""
@@ -57,10 +57,10 @@ class Figures(NamedTuple):
     ratios: by weight, the norm of the update at the optimizer's own rate over that of the weight;
         without weights of norm 0.
     equal: the weights all of whose elements are equal.
-    decided, labelled: number of samples by class, as predicted and as labelled; empty where the
-        targets are no classes.
-    present: number of classes among all training samples; None where there are none.
-    decay: the part of a weight that weight decay subtracts at the optimizer's own rate.
+    decided, labelled: number of samples by class, as predicted and as labelled; empty if targets
+        are not classes.
+    present: number of classes among all training samples; None if targets are not classes.
+    decay: the share of a weight that weight decay subtracts at the optimizer's own rate.
     """
 
     loss: float

@@ -1,4 +1,4 @@
-"""The history of a run: the figures of its epochs and validations, and notes for a person."""
+"""The history of a run: the figures of its epochs and validations, and notes for the user."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -19,11 +19,10 @@ class Validation:
     """Figures of one validation.
 
     step: number of updates before it.
-    loss, accuracy: means over the validation part; accuracy is None where samples are neither
-        right nor wrong, as in regression.
-    ends_epoch: whether it took place at the end of an epoch.
-    metrics: the figures of the task and the metrics that the options ask for, by name; None for
-        NaN and infinity.
+    loss, accuracy: means over the validation part; accuracy is None in regression.
+    ends_epoch: whether the validation was at the end of an epoch.
+    metrics: figures of the task, and the metrics of the options, by name; None for NaN and
+        infinity.
     """
 
     step: int
@@ -46,17 +45,19 @@ class Validation:
 class Epoch:
     """Figures of one epoch.
 
-    epoch: its number, from 1.
+    epoch: number of the epoch, from 1.
     loss, accuracy: means over the samples of the epoch, each batch before its own update; accuracy
         is None in regression.
-    val_loss, val_accuracy: of the validation part at the end of the epoch; None without one.
+    val_loss, val_accuracy: means over the validation part at the end of the epoch; None without
+        validation.
     lr: learning rate of the last update.
     seconds: duration.
     images_per_second: speed of training.
     step: number of updates since the start of the run.
-    data_seconds: time of waiting for batches, part of `seconds`.
-    validation_seconds: of the validation at its end, which is no part of `seconds`; None without.
-    metrics: of the validation part, by name; see `Validation`.
+    data_seconds: time spent waiting for batches, part of `seconds`.
+    validation_seconds: duration of the validation at the end, not part of `seconds`; None without
+        validation.
+    metrics: figures of the validation part, by name; see `Validation`.
     """
 
     epoch: int
@@ -95,7 +96,7 @@ class History:
 
     epochs: the records of the epochs, in order.
     validations: the records of all validations, also those within epochs, in order.
-    notes: sentences for a person, such as why the run stopped or problems of training.
+    notes: messages for the user, such as why the run stopped or problems of training.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
@@ -105,7 +106,7 @@ class History:
     if not TYPE_CHECKING:  # to type checkers, unknown attributes are unknown
 
         def __getattr__(self, name: str) -> NoReturn:
-            """Say what to write in place of an attribute that histories have elsewhere."""
+            """Raise an error that says what to write instead of an attribute of other libraries."""
             raise no_attribute("History", name, dir(self))
 
     def best(self, monitor: str) -> int | None:
@@ -159,7 +160,7 @@ class History:
     def plot(self) -> "Canvas":
         """Return a figure of matplotlib: loss, accuracy and learning rate over the epochs.
 
-        The training part is blue, the validation part orange; the ground is transparent.
+        The training part is blue, the validation part orange; the background is transparent.
         `history.plot().savefig("curves.png")` writes it to a file.
 
         Raises:
@@ -170,14 +171,14 @@ class History:
         return training_curves({"": self})
 
     def losses(self) -> Sequence[float]:
-        """Return a loss of every epoch: of the validation part, or without one of training."""
+        """Return the validation loss of every epoch, or the training loss without validation."""
         return [e.loss if e.val_loss is None else e.val_loss for e in self.epochs]
 
     def __getitem__(self, name: str) -> list[Any]:
-        """Return one figure of every epoch: history["loss"]; None where it was not taken.
+        """Return one figure of every epoch: history["loss"]; None for an epoch without it.
 
         Raises:
-            ConfigError: there is no such figure.
+            ConfigError: the figure is unknown.
         """
         figures = [field.name for field in fields(Epoch) if field.name != "metrics"] + self.metrics
         if name not in figures:

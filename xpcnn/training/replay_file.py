@@ -118,16 +118,16 @@ def replay(
 ) -> str | None:
     """Repeat the update in a file, and describe the first tensor that is not finite.
 
-    Return None if all tensors are finite, which may be so on another backend.
+    Return None if all tensors are finite, as may be on another backend.
 
     Args:
-        path: of a file that a run wrote when it diverged.
+        path: a file that a run wrote when it diverged.
         layers: layer classes of your own that the file may contain.
         backend: name of an array library, or an opened backend.
         device: number or name of a device of the library, or None for its default.
 
     Raises:
-        CheckpointError: the file cannot be read, or is not what it should be.
+        CheckpointError: the file cannot be read or is not valid.
         BackendError: the backend cannot be used here.
     """
     made = objects(layers)

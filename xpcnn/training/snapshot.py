@@ -1,4 +1,4 @@
-"""A run between two updates, as callbacks see it."""
+"""A run between two updates, for callbacks."""
 
 from dataclasses import dataclass, field
 
@@ -14,11 +14,12 @@ from xpcnn.types import namespace
 class Snapshot:
     """Where a run is after an update, and its network with the weights of that moment.
 
-    epoch: from 1.
-    batch: batches done in this epoch.
-    batches: batches of a whole epoch.
-    step: updates done in the run.
-    network: valid during the call that gets the snapshot; later updates write into its arrays.
+    epoch: number of the epoch, from 1.
+    batch: number of batches done in this epoch.
+    batches: number of batches in an epoch.
+    step: number of updates done in the run.
+    network: the network at this moment; valid during the call that gets the snapshot, since later
+        updates write into its arrays.
     """
 
     epoch: int
@@ -33,9 +34,9 @@ class Snapshot:
     def gradient_norms(self) -> dict[str, float]:
         """Return the norm of the gradient of each parameter, by path: "layers.0.weight".
 
-        The gradient is the loss's for the batches of the last update, at the present weights,
-        before clipping; of a group of processes, for the rows of this one. Costs a forward and a
-        backward pass, and waits for the device.
+        The gradients are those of the loss for the batches of the last update, at the present
+        weights, before clipping; in a group of processes, for the rows of this process. Costs a
+        forward and a backward pass, and waits for the device.
         """
         update = self._update
         _, found = gradients(self._recipe, self._progress, update.batches, update.first_pass)

@@ -1,4 +1,4 @@
-"""A learning rate to begin with, found by a short training in which the rate rises.
+"""Finding a learning rate by a short training in which the rate rises.
 
 Source: Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3.
 """
@@ -34,7 +34,7 @@ _WIDTH, _HEIGHT = 64, 12  # of the plot, in characters
 class LrSearch:
     """The result of `find_lr`; print it for a small plot.
 
-    rates: the learning rates that were tried, rising.
+    rates: the learning rates that were tried, in rising order.
     losses: the smoothed loss at each rate.
     """
 
@@ -43,8 +43,8 @@ class LrSearch:
 
     @property
     def suggestion(self) -> float | None:
-        """The smaller of two rates: where the loss falls steepest, and a tenth of the rate with the
-        least loss. None where the loss never falls."""
+        """A rate to train with: the smaller of that at which the loss falls steepest and a tenth of
+        that with the least loss. None if the loss never falls."""
         return suggest(self.rates, self.losses)
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ def find_lr(
         lowest, highest: learning rates of the first and the last update, 0 < lowest < highest.
 
     Returns:
-        rates and losses; its `suggestion` is a rate to train with, print it for a plot.
+        rates and losses; `suggestion` is a rate to train with. Print the result for a plot.
 
     Raises:
         ConfigError: a value is out of range.

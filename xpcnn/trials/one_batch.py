@@ -1,4 +1,4 @@
-"""Can the network learn at all? Training on a single batch should memorise it."""
+"""A test of whether a network can learn: training on one batch should memorise the batch."""
 
 import math
 from dataclasses import dataclass, replace
@@ -70,17 +70,17 @@ def overfit_one_batch(
 ) -> Overfit:
     """Train on one batch until the network has memorised it, or updates run out.
 
-    Memorised means that every sample is right, where the task has an accuracy, and the loss below
-    0.01 or 5 % of ln(classes), or 5 % of the loss at the start. Augmentation, schedule, label
-    smoothing and dropout are off, because they can keep a good network from it. Batch normalisation
-    is as in training. The model stays unchanged.
+    Memorised means that every sample is right, if the task has an accuracy, and that the loss is
+    below 0.01 or 5 % of ln(classes), or 5 % of the loss at the start. Augmentation, schedule, label
+    smoothing and dropout are off, since they can keep a good network from memorising. Batch
+    normalisation is as in training. The model stays unchanged.
 
     model: any model.
-    data: a data set, or (images, labels); the batch is its first.
-    updates: the most updates, at least 1.
-    batch_size: number of samples in the batch.
-    optimizer: its learning rate stays constant.
-    seed: of the order of samples; None for that of the model.
+    data: a data set, or (images, labels); the first batch of an epoch is used.
+    updates: largest number of updates, at least 1.
+    batch_size: number of samples in the batch, at least 1.
+    optimizer: an optimizer; its learning rate stays constant.
+    seed: seed of the order of samples; None for that of the model.
 
     Raises:
         ConfigError: a value is out of range.

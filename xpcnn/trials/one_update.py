@@ -26,12 +26,11 @@ from xpcnn.trials.prepare import prepared
 class DryRun:
     """The cost of an update and the first losses; print it for a sentence.
 
-    seconds: time of an update, measured on the second of two, as the first one opens threads and
-        allocates memory.
+    seconds: time of an update, the second of two, since the first opens threads and allocates
+        memory.
     updates: number of updates of the whole training.
     loss: of the first update.
-    expected: the loss at chance level, such as ln(classes); None for losses that have no such
-        value.
+    expected: the loss at chance level, such as ln(classes); None for losses without one.
     val_loss: of one batch of the validation part after the update; None without validation.
     memory: bytes by name, as the backend reports them.
     """
@@ -64,13 +63,13 @@ def dry_run(
     seed: int | None = None,
     **options: Any,
 ) -> DryRun:
-    """Run one update and validate on one batch; return what it cost. The model stays unchanged.
+    """Run one update and validate on one batch; return time and memory. The model is unchanged.
 
     model: any model.
     data, training, validation, seed, options: as in `Model.fit`.
 
     Raises:
-        XpcnnError: the data or an option does not fit, or a value is not finite after the update.
+        XpcnnError: the data or an option is not valid, or a value is not finite after the update.
     """
     chosen = overridden(training, options)
     seed = model.seed if seed is None else check_seed(seed)

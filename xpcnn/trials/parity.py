@@ -1,4 +1,4 @@
-"""Do two array libraries compute the same? Layer by layer, forward and backward, then some steps.
+"""Comparing array libraries on a model: layer by layer, forward and backward, then some steps.
 
     print(check_parity(model, ("numpy", "torch")))
 
@@ -65,11 +65,11 @@ class Compared:
 
 @dataclass(frozen=True)
 class Parity:
-    """What came of a comparison; print it for the words.
+    """The result of `check_parity`; print it to read it.
 
-    backends: those compared, the first being what the others are compared with.
-    missing: by name, why a backend could not be used here, and what to do.
-    results: in the order of computing: layers, loss, steps; each by backend and dtype.
+    backends: the backends compared; the others are compared with the first.
+    missing: why a backend could not be used here, and what to do, by name.
+    results: the comparisons in the order of computing: layers, loss, steps; by backend and dtype.
     """
 
     backends: tuple[str, ...]
@@ -83,7 +83,7 @@ class Parity:
 
     @property
     def first(self) -> Compared | None:
-        """The first result out of its bound; None where there is none."""
+        """The first result outside of its bound; None if there is none."""
         return next((result for result in self.results if not result.agrees), None)
 
     def __str__(self) -> str:
@@ -125,16 +125,16 @@ def check_parity(
     batch: int = 8,
     seed: int = 0,
 ) -> Parity:
-    """Compare what backends compute of a model: every layer forward and backward, loss and steps.
+    """Compare the results of backends for a model: every layer forward and backward, loss, steps.
 
-    The model stays as it is.
+    The model stays unchanged.
 
     Args:
-        model: its parameters are used, on random samples and labels.
-        backends: names of array libraries, the first being what the others are compared with.
-        options: of the steps, such as the optimizer; by default `TrainingOptions()`.
-        batch: samples in a batch.
-        seed: of samples, labels and dropout.
+        model: a model, whose parameters are used with random samples and labels.
+        backends: names of array libraries, two or more; the others are compared with the first.
+        options: training options of the steps; None means `TrainingOptions()`.
+        batch: number of samples in a batch.
+        seed: seed of samples, labels and dropout.
 
     Raises:
         BackendError: fewer than two of the backends can be used here, or a name is unknown.
