@@ -159,12 +159,13 @@ TWO_READINGS: dict[str, tuple[str, type[XpcnnError], str]] = {
     "another name": (
         f"{NAMES},character\n0,1,2,3,4\n",
         DataError,
-        f"column 'character' is no numbered pixel: it may be the label, or of no use\n{FLAG}",
+        "column 'character' is not among the numbered pixels: it may be the label, or of no use\n"
+        + FLAG,
     ),
     "another column": (
         f"label,{NAMES},Usage\n0,1,2,3,4,5\n",
         DataError,
-        "column 'Usage' is no numbered pixel, and 'label' is the label\n"
+        "column 'Usage' is not among the numbered pixels, and 'label' is the label\n"
         "Try: the file without it, or --label-column label",
     ),
     "both edges": (

@@ -187,6 +187,6 @@ def test_what_is_said_of_damage_is_short(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[26:28] = (15_000).to_bytes(2, "little")  # the length of the first name
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"is damaged, or no \.npz file: File name in") as caught:
+    with pytest.raises(DataError, match=r"is damaged, or not a \.npz file: File name in") as caught:
         npz.read(path)
     assert len(str(caught.value)) < 500

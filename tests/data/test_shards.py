@@ -118,7 +118,7 @@ def test_damaged_shards(tmp_path: Path) -> None:
     import gzip
 
     path.write_bytes(gzip.compress(whole))
-    with pytest.raises(DataError, match=r"(?s)is no tar file.*Try: shards as webdataset writes"):
+    with pytest.raises(DataError, match=r"(?s)is not a tar file.*Try: shards as webdataset writes"):
         index_of(path)
     path.write_bytes(whole)
     index, _, _ = index_of(path)

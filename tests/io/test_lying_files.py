@@ -56,7 +56,7 @@ def dense(units: int, **options: Any) -> dict[str, Any]:
         ({"mean": None}, "mean and std must be given together"),
         ({"mean": [0.0, 0.0]}, "mean has 2 numbers, the images 1 channels"),
         ({"std": [0.0]}, "std has a number that is not above 0"),
-        ({"std": [float("nan")]}, "the metadata is not JSON: NaN is no finite number\nTry: "),
+        ({"std": [float("nan")]}, "the metadata is not JSON: NaN is not a finite number\nTry: "),
         ({"image_rule": None, "reading": ...}, "model: image_rule is None, expected a table"),
         ({"reading": []}, "model: reading is [], expected a table"),
         ({"reading": {"from": "files"}}, "reading: from is 'files'\nTry: one of arrays, drawn"),

@@ -39,7 +39,7 @@ def launch(processes: int, engine: str | None) -> NoReturn:
 
     Raises:
         BackendError: there is no launcher.
-        ConfigError: `processes` is no whole number of at least 1.
+        ConfigError: `processes` is not a whole number of at least 1.
     """
     check_count("processes", processes)
     own = _without_processes(sys.argv[1:])

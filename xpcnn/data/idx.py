@@ -55,7 +55,7 @@ def read_pair(images: Path, labels: Path, classes: int) -> Part:
 
     Raises:
         DataError: a file is not what it says, or the counts differ.
-        LabelError: labels that are no whole numbers, or outside 0..classes-1.
+        LabelError: labels that are not whole numbers, or outside 0..classes-1.
     """
     x = _as_images(images, _read(images, "images"))
     y = _read(labels, "labels")

@@ -63,7 +63,7 @@ def reading_threads() -> int:
     """Return how many threads read samples.
 
     Raises:
-        ConfigError: the variable is no whole number of at least 1.
+        ConfigError: the variable is not a whole number of at least 1.
     """
     given = os.environ.get(VARIABLE)
     if given is None:

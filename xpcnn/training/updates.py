@@ -110,7 +110,7 @@ class Updates:
         It is a tenth of it for updates after `unfreeze_after`.
 
         Raises:
-            ConfigError: the factor is no finite number of at least 0.
+            ConfigError: the factor is not a finite number of at least 0.
         """
         total = self.total if total is None else total
         done = step - 1  # what schedules count
