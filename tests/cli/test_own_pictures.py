@@ -81,7 +81,7 @@ def test_pictures_are_cut_off_where_that_is_asked_for(cli: Cli) -> None:
         numpy.savez("mine.npz", images=numpy.zeros((9, 1, 8, 8), numpy.uint8), labels=[0] * 9)
         ran = cli("train", "--dataset", dataset, "--image-fit", "crop")
         assert ran.err.startswith(
-            f"error: --image-fit crop: image-fit is given, but {dataset} is no folder of "
+            f"error: --image-fit crop: image-fit is given, but {dataset} is not a folder of "
         )
 
 

@@ -116,7 +116,7 @@ def test_numbers_of_pixels(cli: Cli) -> None:
         ("empty.csv --label-column red,left", "empty.csv: line 2, column left: the value is miss"),
         ("absent.csv --label-column red,left", "1 of 2 pictures are not there, the first: b.png"),
         ("twice.csv --label-column red,left", "twice.csv: line 3 names 'photos/0.png' again"),
-        ("out.csv --label-column red,left", "out.csv: line 2: ../x.png is no name within the"),
+        ("out.csv --label-column red,left", "out.csv: line 2: ../x.png is not a name within the"),
     ],
 )
 def test_what_a_file_may_not_hold(cli: Cli, arguments: str, message: str) -> None:

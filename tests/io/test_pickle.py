@@ -116,7 +116,7 @@ def test_another_machine_without_the_backend(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_damaged_pickle() -> None:
     content = pickle.dumps(trained())
     place = content.index(b"layers", content.index(b"__metadata__")) - 1
-    with pytest.raises(CheckpointError, match=r"pickled\.safetensors is no whole"):
+    with pytest.raises(CheckpointError, match=r"pickled\.safetensors is not a complete"):
         pickle.loads(content[:place] + b"?" + content[place + 1 :])
 
 

@@ -195,7 +195,9 @@ def test_what_is_no_file_of_weights(tmp_path: Path) -> None:
     model.save(tmp_path / "own.safetensors")
     assert "is a model of xpcnn" in refusal(tmp_path / "own.safetensors", "resnet18", tmp_path)
     (tmp_path / "cut.safetensors").write_bytes(bytes(40))
-    assert "no whole safetensors" in refusal(tmp_path / "cut.safetensors", "resnet18", tmp_path)
+    assert "not a complete safetensors" in refusal(
+        tmp_path / "cut.safetensors", "resnet18", tmp_path
+    )
     xpcnn.export_pytorch(model, tmp_path / "w.safetensors")
     tensors = load_file(tmp_path / "w.safetensors")
     tensors["fc.bias"][0] = numpy.nan
