@@ -101,7 +101,7 @@ def test_an_error_of_one_preset_does_not_end_the_others(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(training, "losses", broken)
     found = list(training.findings(options()))
-    assert [f.problem is None for f in found] == [True, False, True]
+    assert [f.problem is None for f in found] == [True, False, True, True]
     assert (found[1].problem or "").endswith("RuntimeError: no such kernel")
 
 

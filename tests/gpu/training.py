@@ -1,4 +1,5 @@
-"""Training on the device: the losses of NumPy from the same seed, and the same bits twice."""
+"""Training on the device: the losses of NumPy from the same seed, and the same bits twice, also of
+images that are copied there while it computes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,8 @@ from tests.gpu.section import Finding, Options, told
 from tests.gpu.steady import unsteady
 from xpcnn import backend as backends
 from xpcnn.backend import Backend
-from xpcnn.models import Preset
+from xpcnn.data.stored import Mapped
+from xpcnn.models import Preset, preset
 from xpcnn.optimizers import Optimizer
 from xpcnn.types import flatten
 
@@ -30,7 +32,8 @@ QUICK = ("digits",)  # has batch normalisation and dropout
 
 
 def findings(options: Options) -> Iterator[Finding]:
-    """Compare the first losses of every preset in both dtypes; then train each one twice."""
+    """Compare the first losses of every preset in both dtypes; then train each one twice, and one
+    on images in memory and on disk."""
     host, device = backends.load("numpy"), options.open()
     chosen = [p for p in presets() if p.name in QUICK or not options.quick]
     for found in chosen:
@@ -41,6 +44,7 @@ def findings(options: Options) -> Iterator[Finding]:
     for found in chosen:
         name = f"{found.name} twice"
         yield told(name, partial(repeated, name, found, device, size))
+    yield told("uploaded", partial(uploaded, "uploaded", preset(QUICK[0]), device))
 
 
 def compared(name: str, found: Preset, dtype: str, host: Backend, device: Backend) -> Finding:
@@ -63,6 +67,21 @@ def repeated(name: str, found: Preset, device: Backend, batch: int) -> Finding:
     if differ:
         fact["layers that give other bits when called again"] = unsteady(found, device, batch)
     wrong = f"two runs from one seed differ in {len(differ)} arrays, the first {differ[:3]}"
+    return Finding(name, fact, wrong if differ else None)
+
+
+def uploaded(name: str, found: Preset, device: Backend) -> Finding:
+    """Train one preset on images that are on the device, and on those that are copied there."""
+    there = images(found.input_shape, found.classes, 10 * BATCH + 1)
+    copied = replace(there, images=Mapped(there.images))
+    ends = []
+    for data in (there, copied):
+        model = model_of(found, device)
+        model.fit(data, epochs=2, batch_size=BATCH, health=False)
+        ends.append({path: device.to_host(x) for path, x in flatten(model.params).items()})
+    differ = different(*ends)
+    fact = {"uploads ahead": device.uploads_ahead, "different": differ}
+    wrong = f"copied while the device computes, images give other bits in {differ[:3]}"
     return Finding(name, fact, wrong if differ else None)
 
 
