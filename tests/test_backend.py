@@ -100,6 +100,26 @@ def test_numpy_memory_is_in_bytes() -> None:
 
 
 @pytest.mark.usefixtures("own_kernels")
+def test_kernels_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = numpy.ones((1, 1, 2, 2), "float32")
+    monkeypatch.setenv("XPCNN_KERNELS", "off")
+    off = backend.load("numpy")
+    assert backend.kernel_for(x, "conv2d") is None and backend.kernel_for(x, "sgd") is None
+    assert off.describe()["kernels"] == "off by XPCNN_KERNELS: the references compute"
+    assert off.describe()["winograd"] == "off" and [*off.warm_up()] == []
+    monkeypatch.setenv("XPCNN_KERNELS", "on")
+    assert "XPCNN_KERNELS" not in backend.load("numpy").describe()["kernels"]
+    assert backend.kernel_for(x, "conv2d") is not None
+
+
+def test_an_unknown_value_of_the_switch_of_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XPCNN_KERNELS", "of")
+    message = r"XPCNN_KERNELS is 'of', expected 'on' or 'off'\nTry: XPCNN_KERNELS=off, or unset it"
+    with pytest.raises(BackendError, match=message):
+        backend.load("numpy")
+
+
+@pytest.mark.usefixtures("own_kernels")
 def test_kernels_are_found_by_array_type_and_can_be_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

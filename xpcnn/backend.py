@@ -86,12 +86,16 @@ class Backend:
         run: a pure function of the array x, of arrays in nested dictionaries, and of things that
         never change. may_record(*held): whether it does the same whatever numbers are in the
         arrays; if not, each call is made.
-    library, opened_with: arguments of the constructor: an `ArrayLibrary`, and the device as the
-        user named it, or None.
+    library, opened_with, has_kernels: arguments of the constructor: an `ArrayLibrary`; the device
+        as the user named it, or None; False where XPCNN_KERNELS=off leaves all to the references.
     """
 
     def __init__(
-        self, name: str, library: ArrayLibrary, opened_with: str | int | None = None
+        self,
+        name: str,
+        library: ArrayLibrary,
+        opened_with: str | int | None = None,
+        has_kernels: bool = True,
     ) -> None:
         self.name = name
         self.opened_with = opened_with
@@ -102,10 +106,12 @@ class Backend:
         self.to_host = library.to_host
         self.synchronize = library.synchronize
         self.memory = library.memory
-        self.describe = library.describe
+        self.describe = library.describe if has_kernels else partial(_without_kernels, library)
         self.session: Callable[[], AbstractContextManager[None]]
         self.session = getattr(library, "session", nullcontext)
-        self.warm_up: Callable[[], Iterable[str]] = getattr(library, "warm_up", tuple)
+        self.warm_up: Callable[[], Iterable[str]] = tuple
+        if has_kernels:
+            self.warm_up = getattr(library, "warm_up", tuple)
         self.replay: Callable[[Callable[..., bool]], Callable[..., Array]]
         self.replay = getattr(library, "replay", lambda may_record: _plain)
         self.uploads_ahead = hasattr(library, "uploaded")
@@ -140,6 +146,25 @@ def _plain(run: Callable[..., Array], x: Array, *held: Any) -> Array:
     return run(x, *held)
 
 
+def _without_kernels(library: ArrayLibrary) -> dict[str, str]:
+    """Return what the library says of itself, without the kernels that do not run."""
+    facts = library.describe()
+    off = {"kernels": "off by XPCNN_KERNELS: the references compute", "winograd": "off"}
+    return facts | {name: text for name, text in off.items() if name in facts}
+
+
+def _has_kernels() -> bool:
+    """Whether XPCNN_KERNELS leaves the kernels on.
+
+    Raises:
+        ValueError: it is neither `on` nor `off`.
+    """
+    given = os.environ.get("XPCNN_KERNELS") or "on"
+    if given not in ("on", "off"):
+        raise ValueError(f"XPCNN_KERNELS is {given!r}, expected 'on' or 'off'")
+    return given == "on"
+
+
 def problem(name: str, device: str | int | None = None) -> tuple[str, str] | None:
     """Return why a backend cannot be used here and what fixes that, as texts; None if it can.
 
@@ -149,12 +174,19 @@ def problem(name: str, device: str | int | None = None) -> tuple[str, str] | Non
     Raises:
         BackendError: there is no backend of that name.
     """
+    try:
+        _has_kernels()
+    except ValueError as error:
+        return str(error), "XPCNN_KERNELS=off, or unset it for the fast kernels"
     found: tuple[str, str] | None = _module(name).problem(device)
     return found
 
 
 def load(name: str = "numpy", device: str | int | None = None) -> Backend:
     """Return the backend of an array library, and register its fast kernels for the ops.
+
+    With the environment variable XPCNN_KERNELS=off no kernel is registered, and every op and every
+    update of an optimizer is computed by its reference.
 
     name: "numpy", "cupy", "torch" or "array_api_strict", in upper or lower case.
     device: number or name of a device of the library, or None for its default.
@@ -169,8 +201,9 @@ def load(name: str = "numpy", device: str | int | None = None) -> Backend:
         sentence, remedy = found
         raise BackendError(hint(f"backend {name!r} cannot be used: {sentence}", remedy))
     library: ArrayLibrary = _module(name).open_library(device)
-    _kernels[library.array_type] = library.kernels
-    return Backend(name, library, device)
+    has_kernels = _has_kernels()
+    _kernels[library.array_type] = library.kernels if has_kernels else {}
+    return Backend(name, library, device, has_kernels)
 
 
 def kernel_for(x: Array, op: str) -> Callable[..., Any] | None:

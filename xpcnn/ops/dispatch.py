@@ -1,20 +1,28 @@
 """Kernel or reference: a public op checks its arguments, then runs a kernel, or the reference.
 
-What runs for `ops.conv2d(x, w)`:
+What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
 
-    backend.load("numpy")            registers the kernels for NumPy arrays; before, there are none
-    backend.kernel_for(x, "conv2d")  looks up the kernel for the type of x
-    x of NumPy, float32              numpy_kernels/compiled/conv.py, which calls conv.c
-    x of NumPy, other cases          numpy_kernels/conv.py, in NumPy calls
-    x of CuPy                        cupy_kernels/conv.py, with XPCNN_CUDA_KERNELS=1
-    all other cases                  ops/reference/conv.py, in calls of the library of x
+    Conv2D.forward in layers/conv.py  calls ops.conv2d(x, w, b); a Sequential with a ReLU or max
+                                      pooling after it calls ops.conv_relu_pool (layers/fuse.py)
+    ops.conv2d in ops/conv.py         checks the arguments: `op` below
+    backend.kernel_for(x, "conv2d")   looks up the kernel for the type of x, among those that
+                                      backend.load("numpy") has registered
+    x of NumPy, float32               numpy_kernels/compiled/conv.py calls `xpcnn_conv` in
+                                      kernels/conv.c, or the functions for 3 x 3 filters
+                                      (winograd_conv.c), 1 x 1 filters (dense.c) or a few images
+                                      (few_images.c)
+    x of NumPy, other cases           numpy_kernels/conv.py, in NumPy calls
+    x of CuPy                         cupy_kernels/conv.py, with XPCNN_CUDA_KERNELS=1
+    all other cases                   ops/reference/conv.py, in calls of the library of x
 
 A kernel that does not serve a case returns NotImplemented; then the next one runs. The kernels are
-in `backends/`; examples/guides/where-computed.md lists those of every op. The update of an
-optimizer, which is not an op, gets its kernel here too.
+in `backends/`; examples/guides/where-computed.md lists those of every op. XPCNN_KERNELS=off leaves
+everything to the references, and `traced` tells what has run. The update of an optimizer, which is
+not an op, gets its kernel here too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -24,6 +32,29 @@ from xpcnn.types import Array
 F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_traces: list[list[tuple[str, str]]] = []  # of the blocks of `traced` that are open
+
+
+@contextmanager
+def traced() -> Iterator[list[tuple[str, str]]]:
+    """Note every op that runs inside the block, and whether a kernel or the reference computed it.
+
+        with traced() as ops_run:
+            model.fit(data, epochs=1)
+        print(set(ops_run))
+
+    Returns:
+        a list that grows by (name of the op, "kernel" or "reference") with each call of a public
+        op, in their order. Whether a kernel for NumPy is one in C or one of NumPy's calls is not
+        told; `xpcnn info` says which there are. Inference that replays a recorded plan calls no op.
+    """
+    calls: list[tuple[str, str]] = []
+    _traces.append(calls)
+    try:
+        yield calls
+    finally:
+        _traces[:] = [others for others in _traces if others is not calls]
 
 
 def op(reference: Callable[P, R], check: Callable[P, None]) -> Callable[P, R]:
@@ -45,7 +76,11 @@ def op(reference: Callable[P, R], check: Callable[P, None]) -> Callable[P, R]:
         if kernel is not None:
             result: R = kernel(*args, **kwargs)
             if result is not NotImplemented:
+                for calls in _traces:
+                    calls.append((name, "kernel"))
                 return result
+        for calls in _traces:
+            calls.append((name, "reference"))
         return reference(*args, **kwargs)
 
     return run
