@@ -104,9 +104,10 @@ def test_kernels_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     x = numpy.ones((1, 1, 2, 2), "float32")
     monkeypatch.setenv("XPCNN_KERNELS", "off")
     off = backend.load("numpy")
-    assert backend.kernel_for(x, "conv2d") is None and backend.kernel_for(x, "sgd") is None
+    assert [backend.kernel_for(x, name) for name in ("conv2d", "sgd")] == [None, None]
     assert off.describe()["kernels"] == "off by XPCNN_KERNELS: the references compute"
-    assert off.describe()["winograd"] == "off" and [*off.warm_up()] == []
+    assert off.describe()["winograd"] == "off"
+    assert [*off.warm_up()] == []
     monkeypatch.setenv("XPCNN_KERNELS", "on")
     assert "XPCNN_KERNELS" not in backend.load("numpy").describe()["kernels"]
     assert backend.kernel_for(x, "conv2d") is not None

@@ -10,6 +10,7 @@ from tests.compare import assert_same
 from tests.lib import Lib
 from xpcnn import losses
 from xpcnn.errors import ConfigError
+from xpcnn.layers import Dense
 from xpcnn.losses import (
     L1,
     MSE,
@@ -20,6 +21,7 @@ from xpcnn.losses import (
     SoftmaxCrossEntropy,
     outputs_for,
 )
+from xpcnn.model import Model
 
 
 def test_softmax_cross_entropy_by_hand(lib: Lib) -> None:
@@ -271,3 +273,15 @@ def test_bad_options(options: Any, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         kind(**given)
     assert str(caught.value).startswith(text)
+
+
+def test_an_object_without_a_method_of_a_loss_is_rejected() -> None:
+    class Undecided:
+        def __call__(self, scores: object, labels: object) -> None: ...
+        def probabilities(self, scores: object) -> None: ...
+
+    message = (
+        r"Undecided.*, which has no method 'decide'\nTry: the three methods of xpcnn.losses.Loss"
+    )
+    with pytest.raises(ConfigError, match=message):
+        Model([Dense(2)], input_shape=(3,), loss=Undecided())  # type: ignore[arg-type]

@@ -153,16 +153,9 @@ def _without_kernels(library: ArrayLibrary) -> dict[str, str]:
     return facts | {name: text for name, text in off.items() if name in facts}
 
 
-def _has_kernels() -> bool:
-    """Whether XPCNN_KERNELS leaves the kernels on.
-
-    Raises:
-        ValueError: it is neither `on` nor `off`.
-    """
-    given = os.environ.get("XPCNN_KERNELS") or "on"
-    if given not in ("on", "off"):
-        raise ValueError(f"XPCNN_KERNELS is {given!r}, expected 'on' or 'off'")
-    return given == "on"
+def _kernels_switch() -> str:
+    """Return what XPCNN_KERNELS says, "on" by default."""
+    return os.environ.get("XPCNN_KERNELS") or "on"
 
 
 def problem(name: str, device: str | int | None = None) -> tuple[str, str] | None:
@@ -174,10 +167,9 @@ def problem(name: str, device: str | int | None = None) -> tuple[str, str] | Non
     Raises:
         BackendError: there is no backend of that name.
     """
-    try:
-        _has_kernels()
-    except ValueError as error:
-        return str(error), "XPCNN_KERNELS=off, or unset it for the fast kernels"
+    if (switch := _kernels_switch()) not in ("on", "off"):
+        message = f"XPCNN_KERNELS is {switch!r}, expected 'on' or 'off'"
+        return message, "XPCNN_KERNELS=off, or unset it for the fast kernels"
     found: tuple[str, str] | None = _module(name).problem(device)
     return found
 
@@ -201,7 +193,7 @@ def load(name: str = "numpy", device: str | int | None = None) -> Backend:
         sentence, remedy = found
         raise BackendError(hint(f"backend {name!r} cannot be used: {sentence}", remedy))
     library: ArrayLibrary = _module(name).open_library(device)
-    has_kernels = _has_kernels()
+    has_kernels = _kernels_switch() == "on"
     _kernels[library.array_type] = library.kernels if has_kernels else {}
     return Backend(name, library, device, has_kernels)
 

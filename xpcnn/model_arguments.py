@@ -19,10 +19,14 @@ def as_loss(loss: Any) -> Loss:
     if isinstance(loss, str):
         return losses.make(loss)
     made: Loss = losses.SoftmaxCrossEntropy() if loss is None else loss
-    if isinstance(made, type) or not hasattr(made, "decide"):
+    missing = [name for name in ("__call__", "probabilities", "decide") if not hasattr(made, name)]
+    if isinstance(made, type) or missing == ["__call__", "probabilities", "decide"]:
         message = f"loss is {shown(loss)}, expected a name or an object"
         names = ", ".join(map(repr, losses.BY_NAME))
         raise ConfigError(hint(message, f"a name ({names}), or an object such as losses.MSE()"))
+    if missing:
+        message = f"loss is {shown(loss)}, which has no method {missing[0]!r}"
+        raise ConfigError(hint(message, "the three methods of xpcnn.losses.Loss"))
     return made
 
 

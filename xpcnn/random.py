@@ -3,8 +3,9 @@
 A purpose names a stream (`dropout/<layer path>`, `shuffle`, `augment/<name>/<argument>`); a step is
 the number of a training forward pass, or an epoch for shuffles and per-sample augmentation; the
 element is the row-major index. The numbers are Philox4x64-10 at counter `(step << 192) + block + 1`
-under the 128-bit key of (seed, purpose), so that every backend can compute the same bits (Salmon et
-al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). There is no generator and no state.
+(NumPy adds 1 to the counter before it computes the first block) under the 128-bit key of (seed,
+purpose), so that every backend can compute the same bits (Salmon et al., "Parallel random numbers:
+as easy as 1, 2, 3", SC 2011). There is no generator and no state.
 """
 
 import hashlib
@@ -28,14 +29,15 @@ def key(seed: int, purpose: str) -> int:
 
 
 def words(key: int, step: int, count: int, first: int = 0) -> NDArray[numpy.uint32]:
-    """Return words `first` to `first + count - 1` of (key, step): halves of Philox's, low first.
+    """Return words `first` to `first + count - 1` of (key, step): the 32-bit halves of
+    Philox's 64-bit words, the low half first.
 
     key: key of the stream, 128 bits, from `key`.
     step: number of the forward pass or epoch, at least 0.
     count: number of words.
     first: index of the first word, at least 0.
     """
-    block, skip = divmod(first, 8)  # a block of Philox has 8 words; those before are not computed
+    block, skip = divmod(first, 8)  # a block of Philox has 4 words of 64 bits, 8 halves
     raw = _raw(key, step, (skip + count + 1) // 2, block)
     return raw.astype("<u8", copy=False).view("<u4")[skip : skip + count]
 
@@ -90,7 +92,7 @@ def permutation(seed: int, n: int, epoch: int) -> NDArray[numpy.int64]:
 
 
 def _raw(key: int, step: int, count: int, block: int = 0) -> NDArray[numpy.uint64]:
-    """Return 64-bit words of Philox from a block of 4 on.
+    """Return `count` 64-bit words of Philox, from block number `block` on; a block has 4.
 
     Key and counter are Python ints: those of a list would be rounded.
     """

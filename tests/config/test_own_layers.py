@@ -111,8 +111,7 @@ def test_a_foreign_loss_is_refused() -> None:
         pass
 
     text = (
-        r"^Own: a file cannot describe what is neither a layer nor part of xpcnn\nTry: one of "
-        "Adagrad"
+        r"^Own is not part of xpcnn: a file describes only layers of your own\nTry: one of Adagrad"
     )
     with pytest.raises(ConfigError, match=text):
         to_config(Own())  # type: ignore[arg-type]

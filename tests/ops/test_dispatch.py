@@ -42,5 +42,5 @@ def test_blocks_within_blocks_and_after_them() -> None:
 
 def test_an_op_that_rejects_its_arguments_is_not_noted() -> None:
     with traced() as calls, pytest.raises(TypeError):
-        ops.relu()  # type: ignore[call-arg]
+        ops.relu()
     assert calls == []

@@ -173,6 +173,6 @@ def cli() -> None:
     `xpcnn train` trains on embedded data, with no flag, no network and no GPU.
 
     Every long flag of a command is also an environment variable: XPCNN_BATCH_SIZE=32 is
-    --batch-size 32. A flag overrides its variable, a variable the file of `train --config`, and the
-    file the preset.
+    --batch-size 32. `train --set` overrides a flag, a flag its variable, a variable the file of
+    `train --config`, and the file the preset.
     """

@@ -1,4 +1,4 @@
-"""The request for a run: a flag overrides its variable, and a variable overrides the file.
+"""The request for a run: --set overrides a flag, a flag its variable, and a variable the file.
 
 The keys are the long flags, and what only tables can say: layers, loss and training. Rejects
 unknown keys and values of the wrong type; `settings` merges the request with the preset.
@@ -88,7 +88,7 @@ class Request:
         return {change.where for change in self.changes} | {str(self.flags.model)}
 
     def _take_file(self, path: Path) -> None:
-        """Take the keys of a file; the paths in it are from its folder."""
+        """Take the keys of a file; the paths of `model` and `init` are from its folder."""
         text = toml.read(path)
         source = Source()
         with prefix_errors(str(path)):

@@ -93,7 +93,7 @@ def _table(thing: Any, at: str) -> Config:
     known = {**LAYERS, **INITIALIZERS, **LOSSES, **OPTIMIZERS}.get(kind.__name__)
     if known is None and not isinstance(thing, Layer):
         names = ", ".join(sorted({**INITIALIZERS, **LOSSES, **OPTIMIZERS}))
-        message = f"{label}: a file cannot describe what is neither a layer nor part of xpcnn"
+        message = f"{label} is not part of xpcnn: a file describes only layers of your own"
         raise ConfigError(hint(message, f"one of {names}"))
     if not dataclasses.is_dataclass(kind):
         message = f"{label}: a file cannot describe a layer that is not a dataclass"

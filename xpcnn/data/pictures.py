@@ -5,7 +5,10 @@ every other reader of pictures use it, so that a picture has one meaning. The wa
 
     picture_files.opened      a regular file, of a known format, not too many pixels; Pillow decodes
     picture_files.converted   upright, on white where transparent, in one mode: "L", "RGB", ...
-    pictures.as_sample        fitted into the size of a sample, padded or cropped: (c, h, w)
+    pictures.read_picture     as the samples were read: fitted into their size, padded or cropped;
+                              for models of drawn digits cut out, centred, perhaps inverted; or
+                              scaled into the range of an array: (c, h, w)
+    samples.py                (x - mean) / std, which is what the network sees
 
 For a folder, `picture_sets.read_set` first chooses mode and size from the headers of all files.
 """

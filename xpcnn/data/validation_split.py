@@ -4,7 +4,10 @@ Within each class, the images with the lowest hashes of (seed, label, pixels) go
 many as the fraction asks for. So every class loses its share to within one image, the order of the
 images does not matter, an image nearly always keeps its part when others come or go (only those
 next to the limit change places), and equal images with equal labels are never on both sides.
-Images with several labels or numbers are one class here: the share is of all of them.
+Images with several labels, or with numbers, are treated as one class.
+
+The hash has the number of the label and the pixels as they are read: a new class that sorts before
+others, or pictures that change the size or mode chosen for all, change the split.
 
 `Model.fit(..., validation=0.1)` and `xpcnn train` split the training part in this way, unless the
 data have a validation part of their own. The test part is that of the files; for the user's own

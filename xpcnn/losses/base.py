@@ -7,7 +7,12 @@ from xpcnn.types import Array, LossPullback, namespace, one_hot
 
 
 class Loss(Protocol):
-    """A loss: any object with these three methods can train a model."""
+    """A loss: any object with these three methods can train a model.
+
+    Training on several processes weights the mean of each process by its number of samples. A loss
+    that divides by something else (by a sum of class weights, say) has a further method,
+    `divisor(scores, labels)`, which returns that, a 0-d array; or None for the number of samples.
+    """
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
         """Return the loss, a 0-d array of the scores' dtype, and its pullback.

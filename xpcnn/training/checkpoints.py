@@ -139,7 +139,7 @@ class Checkpoints:
         for path in self.files():
             try:
                 tensors, metadata = tensor_file.read(path)
-                if tensor_file.CHECKSUM in metadata:  # of format 1, over the tensors alone
+                if tensor_file.CHECKSUM in metadata:  # format 1: over tensors alone
                     message = f"{path} was written by an earlier xpcnn"
                     raise CheckpointError(hint(message, "that version, or a new run"))
                 check_run(run, metadata.get("run"))

@@ -1,6 +1,7 @@
 """A run that diverges ends with an error that names the first tensor that is not finite.
 
-training/step.py           a step notes on the device whether loss and gradients are finite
+training/step.py           a step notes on the device whether the loss is finite, and with clipping
+                           the gradients; others that are not show in the weights
 DivergenceCheck            reads that, and all weights, before each validation, each checkpoint
                            and at the end of each epoch; no checkpoint holds NaN or infinity
 training/divergence.py     repeats the updates since the last check, to find the first tensor
@@ -70,7 +71,7 @@ class DivergenceCheck:
         kept = (
             []
             if self.saver is None
-            else [self.saver.keep_case(before, update, recipe.groups.paths)]
+            else [self.saver.keep_case(before, update, recipe.parameter_groups.paths)]
         )
         step = int(update.step)
         self.fail(f"{what}, at update {step} (epoch {epoch})", *kept, step=step)

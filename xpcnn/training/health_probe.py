@@ -48,7 +48,7 @@ def measured(
     )
     before, new = flatten(progress.params), flatten(after.params)
     ratios, equal = {}, []
-    for path in recipe.groups.paths:
+    for path in recipe.parameter_groups.paths:
         w = before[path]
         if w.ndim > 1:
             norm, length = float(_norm(w)), float(_norm(new[path] - w))

@@ -49,7 +49,7 @@ def beginning(recipe: Recipe, network: Network) -> Progress:
     return Progress(
         network.params,
         network.buffers,
-        recipe.groups.init(recipe.optimizer, flat),
+        recipe.parameter_groups.init(recipe.optimizer, flat),
         flat if recipe.averages else {},
         *zero_sums(network),
         network.backend.from_host(numpy.ones((), bool)),

@@ -20,15 +20,15 @@ Arrays: TypeAlias = dict[str, Array]
 """Arrays by dotted path: "layers.0.weight"."""
 
 Source: TypeAlias = Callable[..., Array]
-"""Random numbers of dropout: (path of the layer, forward pass, shape, number of the first in the
-array of the whole batch, by default 0) -> uniforms in [0, 1)."""
+"""Random numbers of dropout: (path of the layer, forward pass, shape, index of the first number
+in the array of the whole batch, by default 0) -> uniforms in [0, 1)."""
 
 
 class Recipe(NamedTuple):
     """What is trained and how; see `TrainingOptions` for clip, l1 and ema.
 
     swa: the first epoch whose end is averaged, and the updates of an epoch; None for no average.
-    groups: which parameters are trained, and with which part of the learning rate.
+    parameter_groups: which parameters are trained, and with which part of the learning rate.
     frozen: paths of the layers whose running statistics are frozen.
     group: the processes that train together.
     together: those of them that share the statistics of batch norm; None for this one alone.
@@ -38,7 +38,7 @@ class Recipe(NamedTuple):
     layers: Layer
     loss: Loss
     optimizer: Optimizer
-    groups: Groups
+    parameter_groups: Groups
     source: Source
     clip: Callable[[Arrays], Arrays] | None = None
     l1: float = 0.0

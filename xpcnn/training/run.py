@@ -8,10 +8,12 @@ What `model.fit(train, epochs=5, validation=0.1)` does, step by step:
                         network the new weights, or the best ones
     Run.run_epochs      trains epochs until the last one, a limit, patience or a callback ends them
     Updates.epoch       the batches of an epoch in a new order, augmented, and their learning rates
-    Run.run_update      training_step (step.py): forward, loss, backward, update
+    Run.run_update      training_step (step.py): forward, loss and backward of each batch; sum over
+                        processes; l1, clipping, optimizer and weight average; then the callbacks
     Run.between_updates validates and saves within an epoch, where that is due
-    Run.end_epoch       requires finite values, validates, records the epoch, calls the callbacks,
-                        checks the health of the network, and saves a checkpoint
+    Run.run_epoch       after the last update: requires finite values (divergence_check.py)
+    Run.end_epoch       validates, records the epoch, calls the callbacks, checks the health of the
+                        network, and saves a checkpoint
 
 A run reads from the device once per epoch, validation and checkpoint. Every decision is a function
 of the options and the history, so that a resumed run ends with the same bits.

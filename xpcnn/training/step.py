@@ -153,7 +153,7 @@ def _summed(
 def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: Array) -> Progress:
     """Return the progress after an update by these gradients."""
     params, finite = flatten(progress.params), progress.finite
-    grads = {path: grads[path] for path in recipe.groups.paths}
+    grads = {path: grads[path] for path in recipe.parameter_groups.paths}
     if recipe.l1:
         grads = {path: _with_l1(recipe.l1, params[path], g) for path, g in grads.items()}
     if recipe.clip is not None:
@@ -161,7 +161,8 @@ def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: A
             xp = namespace(g)
             finite = xp.logical_and(finite, xp.all(xp.isfinite(g)))
         grads = recipe.clip(grads)
-    new, state = recipe.groups.update(recipe.optimizer, params, grads, progress.state, lr, step)
+    groups, optimizer = recipe.parameter_groups, recipe.optimizer
+    new, state = groups.update(optimizer, params, grads, progress.state, lr, step)
     average = progress.average
     if recipe.averages:
         average = averaged(recipe, average, new, step)

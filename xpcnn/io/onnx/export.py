@@ -4,7 +4,7 @@ The graph takes raw samples, as the network does, and normalises them itself. It
 `scores`, and `probabilities` where the loss is one of xpcnn's; of regression `numbers`, in the
 units of the user. Metadata: `classes`, the names as a JSON list; `pictures`, how picture files
 become samples, a JSON table of `xpcnn.data.reading`; `loss`, a JSON table, where it is one of
-xpcnn's; `task`, a JSON table of `xpcnn.tasks`, where it is no classification.
+xpcnn's; `task`, a JSON table of `xpcnn.tasks`, unless that is classification.
 """
 
 import json
