@@ -26,10 +26,11 @@ from PIL import Image
 
 import xpcnn
 from xpcnn.data import Dataset
+from xpcnn.data.contents import How
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.packed import Pack
 from xpcnn.data.packed_images import shard_path, shard_sizes
-from xpcnn.data.path_contents import How, streams
+from xpcnn.data.path_contents import streams
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.read_ahead import reading_threads
 from xpcnn.data.reading import Fit, Pictures

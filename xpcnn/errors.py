@@ -77,6 +77,11 @@ def hint(message: str, advice: str) -> str:
     return f"{message}\nTry: {advice}"
 
 
+def reason_of(error: Exception) -> str:
+    """Return the text of an error without its line of advice."""
+    return str(error).partition("\nTry: ")[0]
+
+
 def with_context(error: XpcnnError, line: str) -> XpcnnError:
     """Return the error with a further line before its `Try:` line."""
     message, found, advice = str(error).partition("\nTry: ")

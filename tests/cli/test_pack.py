@@ -64,6 +64,31 @@ def test_a_pack_trains_to_the_bits_of_a_stream(cli: Cli) -> None:
             xpcnn.data.load("out", reading=other)
 
 
+def test_a_pack_skips_damaged_pictures_as_a_stream(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others stand in for them within each part: none of the test part is trained on."""
+    monkeypatch.setattr(packing, "_UNIT", 7 * 72)  # shards of 7 pictures
+    for name in ("cat/3", "cat/12", "dog/5"):
+        Path("photos", f"{name}.png").write_bytes(b"x")
+    pack = ("pack", "photos", "out", "--skip-damaged", "--shard-mb", "1", "--json")
+    told = json.loads(cli(*pack).out)
+    assert told["notes"] == ["damaged pictures left out: 3; the first: " + told["notes"][0][41:]]
+    assert set(json.loads(Path("out/train_damaged.json").read_text())) == {"8", "26", "31"}
+    stream = cli("train", "--dataset", "photos", "--stream", "yes", "--skip-damaged", *TRAIN)
+    on_pack = cli("train", "--dataset", "out", *TRAIN)
+    assert figures(on_pack.out) == figures(stream.out)
+    note = "damaged pictures left out, each with another of its class in its place: 3; the first: "
+    assert note in on_pack.err
+    assert len(xpcnn.data.load_whole("out", stream=False)) == 37
+    Path("out/train-00003.npy").unlink()
+    assert json.loads(cli(*pack).out)["notes"] == told["notes"]  # of the other shards too
+    Path("out/train_damaged.json").write_text('{"41": ""}')
+    assert (
+        "train_damaged.json: is not what xpcnn pack writes" in cli("train", "--dataset", "out").err
+    )
+
+
 def test_an_interrupted_pack_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards of 7 pictures of 72 bytes, in blocks of 3."""
     monkeypatch.setattr(packing, "_BLOCK", 3 * 72)

@@ -71,7 +71,10 @@ def test_several_labels_of_pictures(cli: Cli) -> None:
     assert "multi-label" in cli("demo", "run", "--port", "0").err
     assert "finds which of 2 labels are there" in cli("card", "run").out
     assert drawn(cli) == {"curves.svg", "overview.svg"}
-    assert "accuracy over epochs" in Path("run/report.html").read_text()
+    page = Path("run/report.html").read_text()
+    assert "accuracy over epochs" in page
+    assert "of the highest probability of the first labels" in page
+    assert "of the score of red in each pixel" in page
     assert cli("resume", "run").err.startswith("run is finished: test accuracy ")
 
 
@@ -92,6 +95,7 @@ def test_numbers_of_pixels(cli: Cli) -> None:
     assert drawn(cli) == {"curves.svg", "overview.svg"}
     page = Path("run/report.html").read_text()
     assert "mae over epochs" in page
+    assert "of the score of value in each pixel" in page
     assert "accuracy over epochs" not in page
     assert "the model estimates numbers" in cli("explain", "run", "--row", "0").err
     assert cli("train", *data, "--overfit-one-batch").code == 0
@@ -99,6 +103,48 @@ def test_numbers_of_pixels(cli: Cli) -> None:
     assert (
         Path("run/model.safetensors").read_bytes() == Path("again/model.safetensors").read_bytes()
     )
+
+
+@pytest.mark.usefixtures("files")
+def test_a_stream_a_pack_and_memory_of_targets(cli: Cli) -> None:
+    """A stream and its pack have the same bits; each is evaluated, continued and started from."""
+    columns = ("--label-column", "red,left")
+    assert cli("pack", "what.csv", "packed", *columns).code == 0
+    flags = ("--model", "digits", "--epochs", "2", "--schedule", "constant", "--json")
+    ran = cli("train", "--dataset", "what.csv", *columns, "--stream", "yes", *flags, "--out", "s")
+    on_pack = cli("train", "--dataset", "packed", *flags, "--out", "p")
+    assert (ran.code, on_pack.code) == (0, 0), on_pack.err
+    figures = json.loads(ran.out)["test"]
+    assert json.loads(on_pack.out)["test"] == figures
+    for run in ("s", "p"):
+        found = json.loads(cli("evaluate", run, "--json").out)
+        assert {name: found[name] for name in figures} == figures
+    read = [
+        json.loads(cli("evaluate", "s", "--json", "--part", "all", "--dataset", path, *more).out)
+        for path, more in (("packed", ()), ("what.csv", columns))
+    ]
+    assert read[0]["loss"] == pytest.approx(read[1]["loss"], rel=1e-6)
+    assert cli("predict", "p", "--rows", "0:2").out.count("true") == 2
+    assert cli("resume", "p", "--epochs", "3").code == 0
+    tuned = cli("train", "--dataset", "packed", "--init", "s", "--epochs", "1", "--out", "i")
+    assert tuned.code == 0
+    assert "weights of s: 5 of 5 layers" in tuned.err
+
+
+def test_numbers_of_an_npz_file(cli: Cli) -> None:
+    train, _ = xpcnn.data.load("digits")
+    images, values = train.images[:100], train.labels[:100] * 10.5
+    np.savez("d.npz", images=images, labels=values, classes=["value"])
+    ran = cli("train", "--dataset", "d.npz", "--task", "regression", "--epochs", "1", "--out", "r")
+    assert ran.code == 0, ran.err
+    facts = json.loads(cli("evaluate", "r", "--json").out)
+    assert {"mae", "rmse", "r2"} <= set(facts)
+    np.savez("e.npz", images=images, labels=values)  # without a name, which is the model's
+    ran = cli("evaluate", "r", "--dataset", "e.npz", "--json")
+    assert ran.code == 0, ran.err
+    again = json.loads(ran.out)
+    assert again["mae"] > 0
+    assert cli("predict", "r", "--rows", "1", "--dataset", "e.npz").out.startswith("1  value ")
 
 
 @pytest.mark.usefixtures("files")

@@ -142,10 +142,10 @@ def test_a_label_column_where_there_are_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "own.npz", label_column="y")
     assert str(caught.value) == (
-        f"label_column is given, but {tmp_path / 'own.npz'} is not a CSV file\n"
+        f"label_column is given, but {tmp_path / 'own.npz'} has no columns\n"
         "Try: leave --label-column (label_column) out"
     )
-    text = "label_column is given, but digits is not a CSV file\nTry"
+    text = "label_column is given, but digits has no columns\nTry"
     with pytest.raises(ConfigError, match=text):
         load("digits", label_column="y")
 

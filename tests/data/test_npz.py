@@ -49,11 +49,11 @@ def header(text: str, version: int = 1) -> bytes:
 def test_arrays_are_read_as_they_are(tmp_path: Path, write: Callable[..., None]) -> None:
     path = tmp_path / "own.npz"
     write(path, **GOOD, other=np.zeros(3))
-    (images, labels), validation, test, classes, notes = npz.read(path)
+    (images, labels), validation, test, classes, notes, task = npz.read(path)
     np.testing.assert_array_equal(images, IMAGES)
     assert (images.dtype.name, labels.dtype.name) == ("uint8", "int64")
     assert labels.tolist() == LABELS.tolist()
-    assert (validation, test, classes, notes) == (None, None, None, ())
+    assert (validation, test, classes, notes, task) == (None, None, None, (), "classification")
 
 
 def test_a_test_part_and_names_of_classes(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_medmnist_names_its_parts_in_its_way(tmp_path: Path) -> None:
         assert part is not None
         np.testing.assert_array_equal(part[0], GREY[where, None])
         np.testing.assert_array_equal(part[1], CLASSES[where])
-    assert found[3:] == (None, ())
+    assert found[3:5] == (None, ())
 
 
 def test_keras_names_its_parts_in_its_way(tmp_path: Path) -> None:
@@ -193,10 +193,16 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
         f"{{p}}: has no array 'y_train'; those in it: x_train\n{FORM}",
     ),
     (
-        {**GOOD, "labels": np.array([[1, 0, 1]] * 6)},
+        {**GOOD, "labels": np.array([[1.5, 0, 1]] * 6)},
         LabelError,
-        "{p}: labels (6, 3) have several classes for an image, or none\n"
-        "Try: one class for each image",
+        "{p}: 6 of 18 multi-label targets are not 0 or 1, the first: targets[0, 0] = 1.5\n"
+        "Try: 1 where an image has the label, else 0; for numbers the task 'regression'",
+    ),
+    (
+        {**GOOD, "labels": LABELS + 0.5},
+        LabelError,
+        "{p}: labels has numbers with fractions, which are no classes\n"
+        "Try: --task regression (task='regression'), for numbers",
     ),
     ({"images": IMAGES}, DataError, f"{{p}}: has no array 'labels'; those in it: images\n{FORM}"),
     (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.data.test_npz import AGAIN, FORM, GOOD, IMAGES, LABELS, header, npy, packed, save
-from xpcnn.data import npz
+from xpcnn.data import npz, npz_archive
 from xpcnn.errors import DataError, XpcnnError
 
 U1 = "{'descr': '|u1', 'fortran_order': False, 'shape': "
@@ -92,13 +92,13 @@ def test_what_is_compressed_expands_to_what_its_header_says_and_no_further(
         taken.append(size)
         return empty(size, dtype)
 
-    monkeypatch.setattr(npz.np, "empty", counted)  # type: ignore[attr-defined]  # a module's import
+    monkeypatch.setattr(npz_archive.np, "empty", counted)  # type: ignore[attr-defined]  # a module's import
     shape = "(2000000000, 1, 1, 1), }"
     bomb = {"images": header(U1 + shape) + bytes(3_000_000), "labels": npy(LABELS)}
     path = packed(tmp_path, bomb, zipfile.ZIP_DEFLATED)
     with pytest.raises(DataError, match="2000000000 bytes: more than it can hold"):
         npz.read(path)
-    monkeypatch.setattr(npz, "LIMIT", 2_000_000)
+    monkeypatch.setattr(npz_archive, "LIMIT", 2_000_000)
     bomb["images"] = header(U1 + "(3000000, 1, 1, 1), }") + bytes(3_000_000)
     path = packed(tmp_path, bomb, zipfile.ZIP_DEFLATED)
     with pytest.raises(DataError) as caught:

@@ -120,6 +120,16 @@ def test_what_is_no_such_file(tmp_path: Path) -> None:
             index_of(path)
 
 
+def test_a_damaged_dictionary(tmp_path: Path) -> None:
+    """Of one value, and an index that is 5."""
+    index, _, _ = index_of(written(tmp_path / "x.parquet", [1, 2], [0, 1]))
+    values = arrow.array([png(1)])
+    index._kept[0, 0] = arrow.DictionaryArray.from_arrays(arrow.array([5, 0]), values, safe=False)
+    assert index.file(1).content == png(1)
+    with pytest.raises(DataError, match="picture 0 of group 0: has no bytes"):
+        index.file(0)
+
+
 def test_missing_bytes(tmp_path: Path) -> None:
     table = arrow.table({"image": [{"bytes": None, "path": "a.png"}], "label": [0]})
     parquet.write_table(table, tmp_path / "x.parquet")

@@ -12,7 +12,7 @@ import xpcnn
 from tests.data.picture_kit import picture
 from tests.group.members import Member, together
 from xpcnn import Model
-from xpcnn.data import Dataset, folders, preflight, stored, stream_parts
+from xpcnn.data import Dataset, folders, preflight, stored, stream, stream_parts
 from xpcnn.data.augment import Flip, Noise
 from xpcnn.data.folder_index import in_turn
 from xpcnn.data.read_ahead import VARIABLE, batches_ahead, reading_threads
@@ -187,6 +187,21 @@ def test_another_of_its_class_stands_in_for_a_damaged_picture(tmp_path: Path) ->
         (tmp_path / "cat" / f"{i}.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"cat/0.png: is empty"):
         folders.read(tmp_path, stream=True, skip_damaged=True)[0][0][0]
+
+
+def test_damaged_pictures_of_a_sample_have_others_of_the_whole_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mean and deviation are of one picture, which is damaged: another of its class stands in."""
+    flat(tmp_path, cat=[1, 2], dog=[3, 4])
+    monkeypatch.setattr(stream, "_FOR_STATISTICS", 1)
+    (images, _), *_ = folders.read(tmp_path, stream=True, skip_damaged=True)
+    (row,) = images.for_statistics().rows
+    images.index.file(row).write_bytes(b"no picture")
+    (sample,) = images.for_statistics()[:]
+    assert 1 <= sample.min() == sample.max() <= 4
+    with pytest.raises(DataError):  # a part of its own takes none of another part
+        images.part(images.some_rows(1))[:]
 
 
 def test_large_data_is_a_stream_unless_it_is_told_otherwise(

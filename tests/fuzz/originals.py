@@ -108,7 +108,8 @@ def parquets(folder: Path) -> None:
 
 def packs(folder: Path) -> None:
     """Write what `xpcnn pack` makes of the shards."""
-    from xpcnn.data.path_contents import How, streams
+    from xpcnn.data.contents import How
+    from xpcnn.data.path_contents import streams
     from xpcnn.io.packing import pack
 
     (folder / ".shards").mkdir()

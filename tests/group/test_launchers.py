@@ -1,5 +1,6 @@
 """Runs under mpiexec and torchrun: the same weights as one process, and how they end."""
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 import numpy
 import pytest
 
+import xpcnn
 from tests.cli.process import ROOT, environment, run
 from tests.pages import blocks
 from xpcnn.model_loading import load_model
@@ -124,6 +126,23 @@ def test_a_run_on_two_machines_is_that_of_one_process(
     assert Path("two/metrics.jsonl").read_text().count("\n") == 2
     assert run("train", *FLAGS, "--out", "one")[0] == 0
     assert_close("two", "one")
+
+
+@needs_mpi
+@pytest.mark.parametrize("task", ["multi-label", "regression"])
+def test_targets_in_two_processes(task: str) -> None:
+    train, _ = xpcnn.data.load("digits")
+    images, y = train.images[:200], train.labels[:200]
+    targets = numpy.stack([y % 2, y > 4], axis=1)
+    numpy.savez("d.npz", images=images, labels=targets if task == "multi-label" else 10.5 * y)
+    flags = ("--dataset", "d.npz", "--task", task, "--epochs", "2", "--dtype", "float64")
+    two = (*flags, "--engine", "mpi", "--json", "--out", "two")
+    code, out, err = launched(MPI, "-m", "xpcnn", "train", *two)
+    assert code == 0, err
+    code, alone, err = run("train", *flags, "--json", "--out", "one")
+    assert code == 0, err
+    assert_close("two", "one")
+    assert json.loads(out)["test"] == pytest.approx(json.loads(alone)["test"], rel=1e-9)
 
 
 SUMS = """

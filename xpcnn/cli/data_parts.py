@@ -11,6 +11,7 @@ from xpcnn import data
 from xpcnn.cli.options import listed
 from xpcnn.data import Dataset, stored
 from xpcnn.data.own_data import is_unlabelled, unlabelled
+from xpcnn.data.path_contents import has_columns
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.model import Model
 
@@ -64,7 +65,7 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     task = model.task.name
     column = label_column or recorded.get("label-column")
     if column is None and own and task != "classification":
-        column = model.classes  # the columns that the model was trained on, in the files of others
+        column = _columns_of_others(Path(os.path.expanduser(name)), model)
     options["label_column"], options["task"] = column, task if own else None
     options["skip_damaged"] = bool(skip_damaged or recorded.get("skip-damaged"))
     streamed = None if other else recorded.get("stream", "no")
@@ -85,6 +86,15 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     if known is not None and known != chosen.classes and set(known) <= set(chosen.classes):
         chosen = chosen.select(classes=known)
     return Part(chosen, part)
+
+
+def _columns_of_others(path: Path, model: Model) -> Any:
+    """Return which columns of other files hold the targets that a model was trained on; None where
+    the files have no columns.
+    """
+    if path.suffix.lower() == ".csv" or os.path.isfile(path / "train.csv"):
+        return model.classes
+    return _config(model).get("label-column") if has_columns(path) else None
 
 
 def _validation_part(

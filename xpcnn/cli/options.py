@@ -158,15 +158,17 @@ library_options = together(backend_option, device_option)
 label_column_option = option(
     "--label-column",
     metavar="NAME|NUMBER",
-    text="Column of a CSV file that holds the labels, by its name or its number, counted from 1, "
-    "or -1 for the last; needed if the file does not tell. Several, such as sky,sea,people, are "
-    "labels that an image may have at once, each 0 or 1, or numbers.",
+    text="Column of a CSV or Parquet file that holds the labels, by its name or its number, "
+    "counted from 1, or -1 for the last; of tar shards, a key of KEY.json. Needed if the file does "
+    "not tell. Several, such as sky,sea,people, are labels that an image may have at once, each 0 "
+    "or 1, or numbers.",
 )
 task_option = option(
     "--task",
     metavar="[classification|multi-label|regression]",
-    text="What the label columns of a CSV file are: one class for each image; several labels, each "
-    "0 or 1; numbers to estimate. By default one column is classes, several are labels.",
+    text="What the labels of CSV, .npz and Parquet files and of tar shards are: one class for each "
+    "image; several labels, each 0 or 1; numbers to estimate. By default one column is classes, "
+    "several are labels.",
 )
 skip_damaged_option = option(
     "--skip-damaged",

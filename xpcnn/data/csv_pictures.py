@@ -118,16 +118,13 @@ def _with_images(
 ) -> Pictures:
     """Return pictures with their labels: in memory, or as a stream."""
     if may_stay(len(paths), wanted):
-        if labels.ndim > 1 and wanted.skip_damaged:
-            message = "skip_damaged and stream go together for classes alone"
-            raise ConfigError(hint(message, "--stream no, or pictures that can all be read"))
-        strata = labels if labels.ndim == 1 else np.zeros(len(labels), np.int64)
         own = [each.relative_to(path.parent).as_posix() for each in paths]
-        index = FolderIndex(path.parent, own, strata)
+        index = FolderIndex(path.parent, own, labels)
         streamed = as_streams(index, {"train": np.arange(len(paths))}, wanted)
         if streamed is not None:
-            images, _ = streamed.parts["train"]
-            return Pictures((images, labels), classes, streamed.reading, (*notes, *streamed.notes))
+            return Pictures(
+                streamed.parts["train"], classes, streamed.reading, (*notes, *streamed.notes)
+            )
     if wanted.reading is not None:
         found = read_alike(paths, wanted.reading)
     else:

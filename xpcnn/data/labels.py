@@ -136,6 +136,14 @@ def as_targets(
     return np.ascontiguousarray(y)
 
 
+def indicators(rows: Sequence[Sequence[int] | np.ndarray], count: int) -> np.ndarray:
+    """Return float64 (n, count): 1 at the labels that each row has, by index, and 0 elsewhere."""
+    y = np.zeros((len(rows), count))
+    for i, row in enumerate(rows):
+        y[i, np.asarray(row, np.int64)] = 1.0
+    return y
+
+
 def relabelled(
     y: np.ndarray, names: Sequence[str] | None, classes: Sequence[str] | None, where: str
 ) -> np.ndarray:

@@ -7,14 +7,15 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
+from xpcnn.data.contents import How, check_task_name
 from xpcnn.data.csv_columns import Columns
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import PathLike, user_path
 from xpcnn.data.named_sets import NAMES, known, named
 from xpcnn.data.reading import Fit, Reading
-from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.errors import ConfigError, hint
 from xpcnn.types import TaskName
 
 
@@ -61,7 +62,9 @@ def load(
     - a folder of pictures, `CLASS/*`, or `train/CLASS/*`, `val/CLASS/*` and `test/CLASS/*` (needs
       Pillow);
     - a .npz file with `images` and `labels`, perhaps `val_images`, `test_images` and their labels,
-      and `classes`; or with the names of MedMNIST or Keras.
+      and `classes`; or with the names of MedMNIST or Keras;
+    - tar shards as webdataset writes them, or Parquet files as Hugging Face does: one file, or a
+      folder of them; or a folder that `xpcnn pack` wrote.
 
     If a path has no test part, a fifth of each class, chosen by a hash of the pixels, becomes the
     test part. Both parts have the mean and std of the whole training part. A validation part of the
@@ -79,12 +82,13 @@ def load(
     image_fit: how pictures of a folder are resized: "pad" (default) fits the whole picture inside
     and fills the rest with the colour of its border, "crop" fills the size and cuts off the rest
     evenly.
-    label_column: the column of a CSV file that holds the labels, by its name or its number, counted
-    from 1 (-1 is the last); needed where the file does not tell. Several, as a list or "a,b,c", are
-    labels that an image may have at once, 0 or 1 each, or numbers where `task` says so.
-    task: what the labels of a CSV file are: "classification", one column of classes; "multi-label",
-    columns of 0 and 1; "regression", columns of numbers. None: one column is classes, several are
-    labels.
+    label_column: the column of a CSV or Parquet file that holds the labels, by its name or its
+    number, counted from 1 (-1 is the last); of tar shards, a key of KEY.json. Needed where the file
+    does not tell. Several, as a list or "a,b,c", are labels that an image may have at once, 0 or 1
+    each, or numbers where `task` says so.
+    task: what the labels of CSV, .npz and Parquet files and of tar shards are: "classification",
+    one class for each image; "multi-label", rows of 0 and 1; "regression", numbers. None: one
+    column is classes, several are labels; the labels of shards are classes.
     download: whether a data set that is not on this machine may be downloaded.
     reading: `model.reading` of a model, to read the pictures of a folder as in its training.
     skip_damaged: True leaves out pictures that cannot be read; False raises an error that names
@@ -143,15 +147,12 @@ def load_parts(
     """
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
-    if task is not None and task not in get_args(TaskName):
-        message = f"unknown task {task!r}"
-        raise ConfigError(hint(message, nearest(str(task), get_args(TaskName))))
+    check_task_name(task)
     if image_fit not in (None, "pad", "crop"):
         message = f"image_fit is {image_fit!r}, expected 'pad' or 'crop'"
         raise ConfigError(hint(message, "pad, which keeps the whole picture"))
     if is_path(name):
         from xpcnn.data.own_data import load_path
-        from xpcnn.data.path_contents import How
 
         path = user_path(name)
         how = How(image_size, label_column, reading, skip_damaged, image_fit, stream, task)
@@ -172,7 +173,7 @@ def load_parts(
             message = f"the task is {task}, but the data set {parts.train.name} has classes"
             raise ConfigError(hint(message, "leave --task (task) out"))
         if label_column is not None and validation is None:
-            message = f"label_column is given, but {parts.train.name} is not a CSV file"
+            message = f"label_column is given, but {parts.train.name} has no columns"
             raise ConfigError(hint(message, "leave --label-column (label_column) out"))
     if validation is not None:
         parts = _with_validation(parts, user_path(validation), label_column, skip_damaged, stream)
@@ -211,12 +212,12 @@ def load_whole(
         ConfigError: an image_size or label_column does not exist or does not apply to such files.
         DataError: a file is missing or not valid.
     """
-    from xpcnn.data import own_data, path_contents
+    from xpcnn.data import own_data
 
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
     path = user_path(path)
-    how = path_contents.How(image_size, label_column, reading, skip_damaged, None, stream, task)
+    how = How(image_size, label_column, reading, skip_damaged, None, stream, task)
     return own_data.whole(path, _own_name(path), how, None if classes is None else tuple(classes))
 
 
@@ -241,9 +242,9 @@ def _with_validation(
 ) -> Parts:
     """Return the parts with all that is at a path as the validation part."""
     from xpcnn.data.own_data import load_validation
-    from xpcnn.data.path_contents import How
+    from xpcnn.data.path_contents import has_columns
 
-    column = label_column if path.suffix.lower() == ".csv" else None
+    column = label_column if has_columns(path) else None
     how = How(None, column, None, skip_damaged, None, stream)
     held = load_validation(path, parts.train, how)
     notes = parts.train.notes

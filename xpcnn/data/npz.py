@@ -3,35 +3,26 @@
 `images` and `labels` are the training part, or `train_images` and `train_labels` as in MedMNIST, or
 `x_train` and `y_train` as in Keras; the validation and the test part are named alike; `classes` are
 the names of the labels, which may be text themselves; what else is in the file is left alone.
-Rejects Python objects, which are pickled, and arrays that are not as long as their headers say: a
-size is checked before memory is taken for it, and what is compressed expands to at most
-`files.LIMIT`.
+Labels (n, k) of 0 and 1 are several labels for each image, and any numbers (n,) or (n, k) are those
+of a regression where the task says so; `classes` then names the columns.
+`npz_archive` reads the arrays, and rejects damaged ones.
 """
 
-import math
 import sys
 import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BufferedIOBase
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
-from xpcnn.data.files import AGAIN, LIMIT, fill, open_regular
+from xpcnn.data.files import AGAIN
 from xpcnn.data.images import Part, channels_last, check_images
-from xpcnn.data.labels import MOST_CLASSES, as_indices, relabelled
-from xpcnn.data.npy_header import array_header
-from xpcnn.data.stored import STREAM_FROM, Images, Mapped, is_mapped
+from xpcnn.data.labels import MOST_CLASSES, as_indices, as_targets, relabelled
+from xpcnn.data.npz_archive import entries, opened, read_array
+from xpcnn.data.stored import Images, Mapped, is_mapped
 from xpcnn.errors import DataError, LabelError, hint, nearest
-from xpcnn.types import Shape
+from xpcnn.types import TaskName
 
-_DEFLATE = 1032  # times that deflate can expand data, at most
-_REASON = 200  # characters
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
-_FORM = "numpy.savez(path, images=images, labels=labels)"
 _LAYOUTS = (
     (("images", "labels"), ("val_images", "val_labels"), ("test_images", "test_labels")),
     (
@@ -45,8 +36,9 @@ _LAYOUTS = (
 
 
 class Contents(NamedTuple):
-    """(images, labels) of each part and the names of the classes, None where the file has none;
-    notes: how arrays were turned into images (n, c, h, w), in sentences.
+    """(images, labels) of each part and the names of the classes, labels or numbers, None where the
+    file has none; notes: how arrays were turned into images (n, c, h, w), in sentences; task: what
+    the labels are.
     """
 
     train: Part
@@ -54,23 +46,26 @@ class Contents(NamedTuple):
     test: Part | None
     classes: tuple[str, ...] | None
     notes: tuple[str, ...]
+    task: TaskName = "classification"
 
 
-def read(path: Path, stream: bool | None = None) -> Contents:
+def read(path: Path, stream: bool | None = None, task: TaskName | None = None) -> Contents:
     """Return the parts that a file holds.
 
     images: uint8 or float32 (n, c, h, w), in the file also float64, which is rounded, and (n, h,
     w), which is grey, or channels-last (n, h, w, c), where nothing else is possible. labels: int64
     (n,), in the file also (n, 1), and text; without `classes`, the different texts of the training
-    part are the classes, in order (by number, where all are numbers).
+    part are the classes, in order (by number, where all are numbers). Targets: float64 (n, k).
 
+    task: what the labels are; None takes rows of several numbers for labels 0 and 1, unless each
+    row has exactly one 1.
     stream: whether images stay in the file, which has to be uncompressed; None decides by size.
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError: names the file and what is wrong in it.
     """
-    with _opened(path) as archive:
-        held = {_name(info) for info in archive.infolist()}
+    with opened(path) as archive:
+        held = set(entries(archive))
         layouts = [names for names in _LAYOUTS if held & set(names[0])]
         if len(layouts) > 1:
             listing = " or ".join(names[0][0] for names in layouts)
@@ -79,11 +74,11 @@ def read(path: Path, stream: bool | None = None) -> Contents:
         train, *others = layouts[0] if layouts else _LAYOUTS[0]
         notes: list[str] = []
 
-        def part(pair: tuple[str, str]) -> _Arrays:
-            return _part(path, archive, pair, notes, stream)
+        def part(pair: tuple[str, str], task: TaskName | None) -> _Arrays:
+            return _part(path, archive, pair, notes, stream, task)
 
-        ours = part(train)
-        parts = [part(pair) if held & set(pair) else None for pair in others]
+        ours = part(train, task)
+        parts = [part(pair, ours.task) if held & set(pair) else None for pair in others]
         texts = {each.names is not None for each in (ours, *parts) if each is not None}
         if len(texts) > 1 and "classes" not in held:
             message = f"{path}: labels are text in one part and numbers in another"
@@ -94,17 +89,21 @@ def read(path: Path, stream: bool | None = None) -> Contents:
             raise LabelError(hint(message, nearest(unknown[0], classes or ())))
         validation, test = (None if one is None else _as_pair(one, classes) for one in parts)
         return Contents(
-            _as_pair(ours, classes), validation, test, classes, tuple(dict.fromkeys(notes))
+            *(_as_pair(ours, classes), validation, test, classes),
+            *(tuple(dict.fromkeys(notes)), ours.task),
         )
 
 
 class _Arrays(NamedTuple):
-    """A part as it stands in the file. names: what the labels count, where they are text."""
+    """A part as it stands in the file. names: what the labels count, where they are text; task:
+    what the labels are.
+    """
 
     where: str
     images: Images
     labels: np.ndarray
     names: tuple[str, ...] | None
+    task: TaskName = "classification"
 
 
 def _as_pair(part: _Arrays, classes: tuple[str, ...] | None) -> Part:
@@ -120,10 +119,11 @@ def _part(
     names: tuple[str, str],
     notes: list[str],
     stream: bool | None,
+    task: TaskName | None,
 ) -> _Arrays:
     """Return the images and labels of the two arrays of these names."""
     where = str(path) if names in [layout[0] for layout in _LAYOUTS] else f"{path}: {names[0]}"
-    images: Images = _array(path, archive, names[0], stream)
+    images: Images = read_array(path, archive, names[0], stream)
     if images.ndim == 3:
         images = images[:, None]  # grey
     elif images.ndim == 4 and channels_last(images.shape):
@@ -135,19 +135,29 @@ def _part(
         with np.errstate(over="ignore"):  # rejected as infinite
             images = images.astype(np.float32)
     check_images(images, where)
-    labels = _array(path, archive, names[1])
+    if not isinstance(images, Mapped):
+        images = np.ascontiguousarray(images)
+    labels = read_array(path, archive, names[1])
+    task = task or _task_of(labels)
+    if task != "classification":
+        targets = as_targets(labels, len(images), None, task, where)
+        return _Arrays(where, images, targets, None, task)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    several = labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf"
-    if several and (labels.sum(axis=1) != 1).any():
-        message = f"{where}: {names[1]} {labels.shape} have several classes for an image, or none"
-        raise LabelError(hint(message, "one class for each image"))
+    if labels.ndim == 1 and labels.dtype.kind == "f" and (labels % 1 != 0).any():
+        message = f"{where}: {names[1]} has numbers with fractions, which are no classes"
+        raise LabelError(hint(message, "--task regression (task='regression'), for numbers"))
     texts = None
     if labels.dtype.kind == "U":
         texts, labels = _counted(labels, f"{path}: {names[1]}")
-    if not isinstance(images, Mapped):
-        images = np.ascontiguousarray(images)
     return _Arrays(where, images, as_indices(labels, len(images), where), texts)
+
+
+def _task_of(labels: np.ndarray) -> TaskName:
+    """Return what labels are where nobody says it."""
+    several = labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf"
+    one_each = several and (labels.sum(axis=1) == 1).all()
+    return "multi-label" if several and not one_each else "classification"
 
 
 def _counted(labels: np.ndarray, where: str) -> tuple[tuple[str, ...], np.ndarray]:
@@ -178,7 +188,7 @@ def _check_characters(texts: np.ndarray, where: str) -> None:
 
 
 def _classes(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
-    names = _array(path, archive, "classes")
+    names = read_array(path, archive, "classes")
     if names.dtype.kind != "U" or names.ndim != 1 or not len(names):
         message = f"{path}: classes must be a row of names, got {names.dtype} {names.shape}"
         raise DataError(hint(message, 'classes=numpy.array(["cat", "dog"])'))
@@ -187,93 +197,3 @@ def _classes(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
     if len(set(found)) < len(found):
         raise DataError(hint(f"{path}: classes has a name twice", "a name for each label"))
     return found
-
-
-def _array(
-    path: Path, archive: zipfile.ZipFile, name: str, stream: bool | None = False
-) -> np.ndarray:
-    """Return one array, its length checked before and after it is read.
-
-    stream: whether it is mapped into memory, in place of being read; None for those that are large.
-    """
-    entries = {_name(info): info for info in archive.infolist()}
-    if name not in entries:
-        listing = ", ".join(sorted(entries))[:200] or "none"
-        message = f"{path}: has no array {name!r}; those in it: {listing}"
-        raise DataError(hint(message, _FORM))
-    info, where = entries[name], f"{path}: {name}"
-    expansion = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE}.get(info.compress_type, 0)
-    if not expansion or info.flag_bits & 1:
-        raise DataError(hint(f"{where} is encrypted, or packed as NumPy never does", _FORM))
-    with archive.open(info) as member:
-        source = cast(BufferedIOBase, member)
-        shape, fortran, dtype = array_header(where, source)
-        size = math.prod(shape) * dtype.itemsize
-        what = f"{where}: its header says {dtype} {shape}, {size} bytes"
-        if size > min(info.compress_size, path.stat().st_size) * expansion:
-            raise DataError(hint(f"{what}: more than it can hold", AGAIN))
-        if expansion > 1 and size > LIMIT:
-            message = f"{what}: more than the {LIMIT} that compressed data may expand to"
-            raise DataError(
-                hint(message, "numpy.savez instead of savez_compressed, if you trust it")
-            )
-        if stream or (stream is None and size > STREAM_FROM):
-            return _mapped(path, archive, info, member.tell(), (shape, fortran, dtype), what)
-        raw = np.empty(size, np.uint8)
-        have = fill(source, raw) if size else 0
-        if have < size:
-            raise DataError(hint(f"{what}, but only {have} follow", AGAIN))
-        if source.read(1):
-            raise DataError(hint(f"{what}, but more follow", AGAIN))
-    try:
-        array = raw.view(dtype).reshape(shape, order="F" if fortran else "C")
-    except ValueError as error:  # no elements in 99 dimensions
-        raise DataError(hint(f"{where} is not an array of numbers or names", _FORM)) from error
-    return array.astype(dtype.newbyteorder("="), copy=False)
-
-
-def _mapped(
-    path: Path,
-    archive: zipfile.ZipFile,
-    info: zipfile.ZipInfo,
-    header: int,
-    kind: tuple[Shape, bool, np.dtype],
-    what: str,
-) -> np.ndarray:
-    """Return an array where it lies in the file, mapped into memory.
-
-    header: bytes of the array's own header; kind: its shape, order and dtype.
-    """
-    if info.compress_type != zipfile.ZIP_STORED:
-        message = f"{what}, and is compressed, so that it cannot be read where it lies"
-        raise DataError(hint(message, "numpy.savez in place of savez_compressed, or --stream no"))
-    shape, fortran, dtype = kind
-    size = math.prod(shape) * dtype.itemsize
-    if header + size != info.file_size:
-        raise DataError(hint(f"{what}, but {info.file_size - header} follow", AGAIN))
-    file = archive.fp
-    assert file is not None
-    file.seek(info.header_offset + 26)  # ZIP: the local header has 30 bytes, a name, and extras
-    lengths = file.read(4)
-    name, extra = (int.from_bytes(lengths[i : i + 2], "little") for i in (0, 2))
-    start = info.header_offset + 30 + name + extra + header
-    if size == 0 or start + size > path.stat().st_size:
-        raise DataError(hint(f"{what}: more than follow", AGAIN))
-    return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
-
-
-def _name(info: zipfile.ZipInfo) -> str:
-    return info.filename.removesuffix(".npy")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            yield archive
-    except _DAMAGE as error:
-        reason = str(error)[:_REASON]  # some quote all that is in the file
-        raise DataError(hint(f"{path}: is damaged, or not a .npz file: {reason}", AGAIN)) from error
-    except OSError as error:
-        message = f"{path}: cannot be read: {error.strerror or error}"
-        raise DataError(hint(message, "check the path and who may read it")) from error

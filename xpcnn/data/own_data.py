@@ -14,12 +14,13 @@ import numpy as np
 
 from xpcnn import random
 from xpcnn.data import csv_file, csv_pictures
+from xpcnn.data.contents import How, numbers_to
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.image_hashes import lowest, unit_hashes
 from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range, relabelled
-from xpcnn.data.path_contents import How, contents, numbers_to
+from xpcnn.data.path_contents import contents
 from xpcnn.data.reading import Size, observed
 from xpcnn.data.stored import joined, part_of
 from xpcnn.errors import DataError, LabelError, ShapeError, hint
@@ -86,8 +87,9 @@ def load_validation(path: Path, train: Dataset, how: How) -> Dataset:
     if not os.path.exists(path):
         message = f"{shown(path)}: there is no such file or folder to validate on"
         raise DataError(hint(message, "a path, or 0.1 for a tenth of the training images"))
+    how = replace(how, task=train.task)
     if path.suffix.lower() == ".csv" or os.path.isfile(path / "train.csv"):
-        how = replace(how, image_size=(train.shape[1], train.shape[2]), task=train.task)
+        how = replace(how, image_size=(train.shape[1], train.shape[2]))
         if path.suffix.lower() == ".csv" and csv_pictures.names_pictures(path):
             how = replace(how, reading=train.reading or observed(train.images), image_size=None)
     else:
@@ -98,7 +100,7 @@ def load_validation(path: Path, train: Dataset, how: How) -> Dataset:
         message = f"{path}: holds a {' and a '.join(held)} part beside the training part"
         raise DataError(hint(message, "a file or folder with the validation part alone"))
     images, labels = found.train
-    others = found.task != "classification" and found.classes != train.classes
+    others = found.task != "classification" and found.classes not in (None, train.classes)
     if found.task != train.task or others:
         theirs, ours = ", ".join(found.classes or ()), ", ".join(train.classes[:10])
         message = f"{path}: holds {found.task} targets {theirs}, {train.name} {train.task} {ours}"
@@ -123,8 +125,8 @@ def whole(path: Path, name: str, how: How, classes: tuple[str, ...] | None = Non
     images = joined([images for images, _ in parts])
     labels = np.concatenate([labels for _, labels in parts])
     names = found.classes or classes
-    texts = {str(label) for label in np.unique(labels)} if labels.ndim == 1 else set()
-    if found.classes is None and classes is not None and texts <= set(classes):
+    nameless = found.classes is None and classes is not None and labels.ndim == 1
+    if nameless and {str(label) for label in np.unique(labels)} <= set(classes or ()):
         labels = relabelled(labels, None, classes, str(path))
     if names is not None and found.task == "classification":
         check_range(labels, len(names), str(path))

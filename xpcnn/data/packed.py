@@ -2,7 +2,8 @@
 
 A folder with `pack.json`, which says how the pictures were read, and for each part of the data set
 files of NumPy's: images (n, c, h, w) in the shards `train-00000.npy`, `train-00001.npy`, ..., and
-`train_labels.npy` and `train_words.npy`, hashes of the pictures' names. Parts, mean and deviation,
+`train_labels.npy` and `train_words.npy`, hashes of the pictures' names; where some pictures were
+damaged, `train_damaged.json` has the number of each, and what was wrong. Parts, mean and deviation,
 and the identity of a run depend on names as those of a stream of the same pictures do, so that a
 run on either has the same bits.
 """
@@ -23,6 +24,7 @@ from xpcnn.data.packed_images import Packed, Shards, read_array, shard_sizes
 from xpcnn.data.reading import WHITE, Arrays, Fit, Mode, Pictures, Reading, Resampling
 from xpcnn.data.stored import Images
 from xpcnn.errors import ConfigError, DataError, hint
+from xpcnn.types import TaskName
 
 FILE = "pack.json"
 FORMAT = 2  # 1 had no shards
@@ -35,7 +37,7 @@ class Pack(NamedTuple):
     """What `pack.json` says: how pictures were read, names of classes, images of each part.
 
     shard: images of each shard of a part, of the last perhaps fewer. source: a hash of the index of
-    the pictures. complete: whether all of them are packed.
+    the pictures. complete: whether all of them are packed. task: what the labels are.
     """
 
     reading: Pictures
@@ -44,6 +46,7 @@ class Pack(NamedTuple):
     shard: int
     source: str
     complete: bool
+    task: TaskName = "classification"
 
     @property
     def shards(self) -> int:
@@ -63,8 +66,11 @@ def is_packed(path: Path) -> bool:
 
 def read(
     folder: Path, reading: Reading | None, stream: bool | None
-) -> tuple[dict[Name, Part], tuple[str, ...], Pictures]:
-    """Return images and labels of each part, the names of the classes, and how they were read.
+) -> tuple[dict[Name, Part], Pack]:
+    """Return images and labels of each part, and what is said of them.
+
+    Damaged pictures are left out where there are targets, or where images are read into memory;
+    others of their classes are read in their place otherwise, as of a stream.
 
     reading: how the model's samples were read, which has to be the same. stream: False reads the
     images into memory.
@@ -84,11 +90,44 @@ def read(
     for part, count in pack.images.items():
         sample, dtype = pack.reading.shape, np.dtype(pack.reading.dtype)
         shards = Shards(folder, part, count, pack.shard, sample, dtype)
-        labels = read_array(folder / f"{part}_labels.npy", np.dtype(np.int64), count)
-        words = read_array(folder / f"{part}_words.npy", np.dtype(np.uint64), count)
-        images: Images = Packed(shards, pack.reading, words, np.arange(count))
-        parts[part] = (images[:] if stream is False else images), labels
-    return parts, pack.classes, pack.reading
+        columns = () if pack.task == "classification" else (len(pack.classes),)
+        kind = np.dtype(np.float64 if columns else np.int64)
+        labels = read_array(folder / f"{part}_labels.npy", kind, (count, *columns))
+        words = read_array(folder / f"{part}_words.npy", np.dtype(np.uint64), (count,))
+        damaged = read_damaged(folder, part, count)
+        rows = np.arange(count)
+        if columns or stream is False:
+            rows = np.setdiff1d(rows, list(damaged))
+        images: Images = Packed(shards, pack.reading, words, labels, damaged, rows)
+        parts[part] = (images[:] if stream is False else images), labels[rows]
+    return parts, pack
+
+
+def read_damaged(folder: Path, part: str, count: int) -> dict[int, DataError]:
+    """Return what was wrong with pictures of a part that could not be read, by their numbers.
+
+    Raises:
+        DataError: the file that says so is not what `xpcnn pack` writes.
+    """
+    path = damaged_path(folder, part)
+    if not path.exists():
+        return {}
+    with open_regular(path) as file:
+        text = file.read(_MOST)
+    try:
+        table = json.loads(text)
+        advice = f"a picture in its place, and {_AGAIN}"
+        found = {int(i): DataError(hint(str(reason), advice)) for i, reason in table.items()}
+        if not all(0 <= number < count for number in found):
+            raise ValueError
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(hint(f"{path}: is not what xpcnn pack writes", _AGAIN)) from error
+    return found
+
+
+def damaged_path(folder: Path, part: str) -> Path:
+    """Return the path of the file that says which pictures of a part are damaged."""
+    return folder / f"{part}_damaged.json"
 
 
 def _is_plain(reading: Reading, packed: Pictures) -> bool:
@@ -130,8 +169,10 @@ def _pack(table: Any) -> Pack:
         or not set(images) <= set(get_args(Name))
         or not all(isinstance(name, str) for name in classes)
         or len(set(classes)) < len(classes)
+        or table.get("task", "classification") not in get_args(TaskName)
     ):
         raise ValueError
     reading = Pictures(**{**told, "size": (h, w)})
     is_complete = table["complete"] is True
-    return Pack(reading, tuple(classes), images, shard, str(table["source"]), is_complete)
+    task: TaskName = table.get("task", "classification")
+    return Pack(reading, tuple(classes), images, shard, str(table["source"]), is_complete, task)

@@ -15,7 +15,7 @@ from xpcnn.data.files import current_folder, from_folder, open_regular
 from xpcnn.data.npy_header import array_header
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Stored
-from xpcnn.data.stream import lowest_words, picture_identity
+from xpcnn.data.stream import lowest_words, of_its_class, picture_identity
 from xpcnn.errors import DataError, hint
 from xpcnn.types import Shape
 
@@ -82,20 +82,47 @@ class Shards:
 class Packed(Stored):
     """Images of pictures in shards, which go by the names of the pictures.
 
-    reading: how the pictures were read; every_word: hashes of the names of all, uint64.
+    reading: how the pictures were read; every_word: hashes of the names of all, uint64; labels: of
+    all, (n,) or (n, k); damaged: by number, what was wrong with those that could not be read, for
+    which others of their classes stand in as in a `Stream`; they have none where there are targets.
+    own_part: as of a `Stream`.
     """
 
     finite = True  # as those of a stream
 
     def __init__(
-        self, shards: Shards, reading: Reading, every_word: np.ndarray, rows: np.ndarray
+        self,
+        shards: Shards,
+        reading: Reading,
+        every_word: np.ndarray,
+        labels: np.ndarray,
+        damaged: dict[int, DataError],
+        rows: np.ndarray,
+        own_part: np.ndarray | None = None,
     ) -> None:
         super().__init__(shards.sample, shards.dtype, rows)
         self.shards, self.reading, self.every_word = shards, reading, every_word
+        self.labels, self.damaged = labels, damaged
+        self._read = self._readable(rows if own_part is None else own_part)
 
     def batches(self, wanted: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for where in wanted:
-            yield self.shards.take(self.rows[where])
+            yield self.shards.take(self._read[where])
+
+    def _readable(self, own_part: np.ndarray) -> np.ndarray:
+        """Return `rows`, with others of the part in place of those of damaged pictures."""
+        found = self.rows
+        if not self.damaged:
+            return found
+        found = found.copy()
+        for i in np.flatnonzero(np.isin(self.rows, list(self.damaged))).tolist():
+            row = int(self.rows[i])
+            others = of_its_class(self.labels, own_part, row)
+            other = next((r for r in others if r not in self.damaged), None)
+            if other is None:
+                raise self.damaged[row]
+            found[i] = other
+        return found
 
     @property
     def words(self) -> np.ndarray:
@@ -108,23 +135,26 @@ class Packed(Stored):
         return isinstance(other, Packed) and other.shards is self.shards
 
     def with_rows(self, rows: np.ndarray) -> "Packed":
-        return Packed(self.shards, self.reading, self.every_word, rows)
+        own = self.shards, self.reading, self.every_word, self.labels, self.damaged
+        return Packed(*own, rows)
 
     def some_rows(self, most: int) -> np.ndarray:
         return lowest_words(self.words, most)
 
     def for_statistics(self) -> "Packed":
-        return self.with_rows(self.rows[self.some_rows(_FOR_STATISTICS)])
+        rows = self.rows[self.some_rows(_FOR_STATISTICS)]
+        own = self.shards, self.reading, self.every_word, self.labels, self.damaged
+        return Packed(*own, rows, self.rows)
 
 
-def read_array(path: Path, dtype: np.dtype, count: int) -> np.ndarray:
-    """Return the numbers (count,) in a file.
+def read_array(path: Path, dtype: np.dtype, shape: Shape) -> np.ndarray:
+    """Return the numbers in a file.
 
     Raises:
         DataError: the file is missing, or has another shape, dtype or length.
     """
-    start = _checked(path, (count,), dtype)
-    return np.fromfile(path, dtype, count, offset=start)
+    start = _checked(path, shape, dtype)
+    return np.fromfile(path, dtype, math.prod(shape), offset=start).reshape(shape)
 
 
 def _checked(path: Path, shape: Shape, dtype: np.dtype) -> int:

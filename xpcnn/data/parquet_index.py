@@ -1,13 +1,13 @@
 """Where the pictures in Parquet files lie, in the layout of Hugging Face's data sets.
 
 A file has a column of pictures, each with its `bytes`, and a column of labels: by habit `image` and
-`label`. The names of the classes are in the file's metadata. Files are parts of the data set by
+`label`. The names of the classes are in the file's metadata. Other columns of numbers, or a column
+of lists, may be targets (`parquet_labels`). Files are parts of the data set by
 their names: train-00000-of-00002.parquet, validation-..., test-.... Rows lie in groups, each of
 which is read as a whole, so that reading in random order is slow; in order, as by `xpcnn pack`,
 each group is read once. Needs PyArrow (`pip install 'xpcnn[parquet]'`).
 """
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -17,19 +17,21 @@ from typing import Any
 
 import numpy as np
 
+from xpcnn.data.csv_columns import Columns
 from xpcnn.data.files import current_folder, from_folder, open_regular
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.named_parts import files_in, parts_by_name
 from xpcnn.data.packed_names import PackedNames
+from xpcnn.data.parquet_labels import FORM, label_columns
 from xpcnn.data.picture_files import InMemory
 from xpcnn.errors import DataError, LabelError, hint
+from xpcnn.types import TaskName
 
 ENDING = ".parquet"
 
 _GROUPS = 4  # that are kept in memory, the last ones
 _MOST_GROUP = 1 << 30  # bytes of a group
-_FORM = "Parquet files with the columns image (with bytes) and label, as Hugging Face writes them"
-_PICTURES, _LABELS = ("image", "img", "picture"), ("label", "labels", "fine_label", "class")
+_PICTURES = ("image", "img", "picture")
 
 
 class ParquetIndex:
@@ -69,23 +71,31 @@ class ParquetIndex:
                     self._kept.popitem(last=False)
             pictures = self._kept[file, group]
         name = f"{self.paths[file]}: picture {place} of group {group}"
-        content = pictures[place].as_py() if place < len(pictures) else None
+        try:
+            content = pictures[place].as_py()
+        except (IndexError, ValueError):  # a damaged dictionary of equal values
+            content = None
         if not isinstance(content, bytes):
-            raise DataError(hint(f"{name}: has no bytes", _FORM))
+            raise DataError(hint(f"{name}: has no bytes", FORM))
         return InMemory(name, content)
 
 
-def index_of(path: Path) -> tuple[ParquetIndex, dict[Name, np.ndarray], tuple[str, ...] | None]:
+def index_of(
+    path: Path, columns: Columns = None, task: TaskName | None = None
+) -> tuple[ParquetIndex, dict[Name, np.ndarray], tuple[str, ...] | None]:
     """Return the index of a Parquet file or a folder of them, the rows of each part, the classes.
 
     The classes are None where the files do not name them.
 
+    columns, task: which columns are the labels, and what they are; see `loading.load`.
+
     Raises:
         DataError, LabelError: PyArrow is missing; or names the file, and what is wrong in it.
+        ConfigError: there is no such column.
     """
     paths = files_in(path, ENDING)
     parts = parts_by_name(path, paths)
-    columns: list[str] = []
+    pictures: list[str] = []
     classes: tuple[str, ...] | None = None
     groups: list[np.ndarray] = []
     labels: list[np.ndarray] = []
@@ -93,22 +103,24 @@ def index_of(path: Path) -> tuple[ParquetIndex, dict[Name, np.ndarray], tuple[st
     count = 0
     for i, (one, part) in enumerate(zip(paths, parts, strict=True)):
         with _opened(one) as file:
-            column, label = _columns(one, file.schema_arrow.names)
-            columns.append(_bytes(one, column, file.metadata.schema))
-            names = _classes(file.schema_arrow.metadata or {}, label)
-            if None not in (names, classes) and names != classes:
+            pictures.append(_bytes(one, file.schema_arrow.names, file.metadata.schema))
+            found = label_columns(one, file.schema_arrow, columns, task)
+            if None not in (found.names, classes) and found.names != classes:
                 message = f"{one}: the names of its classes, or their order, are not those of "
                 raise LabelError(hint(message + paths[i - 1].name, "files of one data set"))
-            classes = names or classes
+            classes = found.names or classes
             bytes_ = one.stat().st_size
             if file.metadata.num_rows > bytes_:  # each has a picture
                 message = f"{one}: says that it has {file.metadata.num_rows} rows in {bytes_} bytes"
-                raise DataError(hint(message, _FORM))
+                raise DataError(hint(message, FORM))
             for group in range(file.num_row_groups):
                 if file.metadata.row_group(group).total_byte_size > _MOST_GROUP:
                     message = f"{one}: a group of its rows has more than {_MOST_GROUP} bytes"
                     raise DataError(hint(message, "smaller groups of rows"))
-                own = _labels(one, file.read_row_group(group, [label]).column(0))
+                own = found.read(file.read_row_group(group, list(found.columns)))
+                if labels and own.shape[1:] != labels[0].shape[1:]:
+                    message = f"{one}: its rows of targets are not as long as those before"
+                    raise LabelError(hint(message, "as many numbers for each picture"))
                 places = np.arange(len(own))
                 where = np.full_like(places, i), np.full_like(places, group), places
                 groups.append(np.stack(where, axis=1))
@@ -116,8 +128,8 @@ def index_of(path: Path) -> tuple[ParquetIndex, dict[Name, np.ndarray], tuple[st
                 rows.setdefault(part, []).append(count + places)
                 count += len(own)
     if not sum(map(len, rows.get("train", []))):
-        raise DataError(hint(f"{path}: has no rows of a training part", _FORM))
-    index = ParquetIndex(paths, columns, np.concatenate(groups), np.concatenate(labels))
+        raise DataError(hint(f"{path}: has no rows of a training part", FORM))
+    index = ParquetIndex(paths, pictures, np.concatenate(groups), np.concatenate(labels))
     return index, {part: np.concatenate(own) for part, own in rows.items()}, classes
 
 
@@ -144,7 +156,7 @@ def _opened(path: Path, repeated: Sequence[str] = ()) -> Iterator[Any]:
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
         reason = str(error).partition("\n")[0][:200]
         message = f"{path}: is not a Parquet file, or is damaged: {reason}"
-        raise DataError(hint(message, _FORM)) from error
+        raise DataError(hint(message, FORM)) from error
 
 
 def _group(path: Path, group: int, column: str) -> Any:
@@ -156,41 +168,15 @@ def _group(path: Path, group: int, column: str) -> Any:
         return pictures.field("bytes") if str(pictures.type).startswith("struct") else pictures
 
 
-def _columns(path: Path, names: Sequence[str]) -> tuple[str, str]:
-    """Return the columns of the pictures and of the labels."""
-    found = [next((n for n in known if n in names), None) for known in (_PICTURES, _LABELS)]
-    if found[0] is None or found[1] is None:
+def _bytes(path: Path, names: Sequence[str], schema: Any) -> str:
+    """Return the column of the bytes of pictures: one of its own, or a part of one."""
+    column = next((name for name in _PICTURES if name in names), None)
+    if column is None:
         listing = ", ".join(map(str, names))[:200]
         message = f"{path}: has the columns {listing}, expected image and label"
-        raise DataError(hint(message, _FORM))
-    return found[0], found[1]
-
-
-def _bytes(path: Path, column: str, schema: Any) -> str:
-    """Return the column of the bytes of pictures: one of its own, or a part of `column`."""
+        raise DataError(hint(message, FORM))
     there = {schema.column(i).path for i in range(len(schema))}
     for name in (f"{column}.bytes", column):
         if name in there:
             return name
-    raise DataError(hint(f"{path}: the column {column} has no bytes", _FORM))
-
-
-def _labels(path: Path, column: Any) -> np.ndarray:
-    """Return a column of labels as int64."""
-    labels = column.to_numpy()
-    if labels.dtype.kind not in "iu":
-        message = f"{path}: labels are {column.type}, or some are missing; expected whole numbers"
-        raise LabelError(hint(message, _FORM))
-    return np.asarray(labels, np.int64)
-
-
-def _classes(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...] | None:
-    """Return the names of the classes in Hugging Face's metadata; None where they are not there."""
-    try:
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        names = features[label]["names"]
-    except (KeyError, ValueError, TypeError, RecursionError):
-        return None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return None
-    return tuple(names) if len(set(names)) == len(names) > 0 else None
+    raise DataError(hint(f"{path}: the column {column} has no bytes", FORM))

@@ -26,7 +26,7 @@ from xpcnn.data.picture_files import (
 )
 from xpcnn.data.pictures import as_sample, check_reading, load, read_picture
 from xpcnn.data.reading import Fit, Mode, Pictures, Reading, Size
-from xpcnn.errors import DataError, hint
+from xpcnn.errors import DataError, hint, reason_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -184,7 +184,7 @@ def unreadable(paths: Sequence[Path], damaged: Sequence[DataError], advice: str)
 
     It says how many there are, and what is wrong with the first of them.
     """
-    lines = [str(error).partition("\nTry: ")[0] for error in damaged]
+    lines = [reason_of(error) for error in damaged]
     more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
     listing = "\n  ".join([*lines[:NAMED], *more])
     folder = os.path.commonpath([path.parent for path in paths])

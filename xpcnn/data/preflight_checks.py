@@ -13,7 +13,7 @@ import numpy as np
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.image_hashes import digests
 from xpcnn.data.images import FIRST, channel_statistics
-from xpcnn.data.stored import Images, chunks, goes_by_names, some_of
+from xpcnn.data.stored import Images, chunks, goes_by_names, in_order, some_of
 
 _JUMP = 10.0  # how many times wider, or narrower, than normalised for
 _IMBALANCE = 20.0  # images of the largest class for one of the smallest; without a label for one
@@ -146,14 +146,15 @@ def _constant(name: str, part: Dataset) -> Iterator[Finding]:
     images, rows = part.images, np.arange(len(part))
     if goes_by_names(images):
         rows = images.some_rows(_LOOKED_AT)
-        images = images.part(rows)
-    n, _, h, w = images.shape
-    if h * w == 1:
+        pixels = images.batches(rows[some] for some in in_order(len(rows), images.at_once))
+    else:
+        pixels = chunks(images, _SAMPLE)
+    if images.shape[2:] == (1, 1):
         return
-    flat = [(x.min(axis=(2, 3)) == x.max(axis=(2, 3))).all(axis=1) for x in chunks(images, _SAMPLE)]
+    flat = [(x.min(axis=(2, 3)) == x.max(axis=(2, 3))).all(axis=1) for x in pixels]
     same = rows[np.concatenate(flat)]
     if same.size:
-        message = f"{same.size} of {n} {name} images are blank, the same all over: images "
+        message = f"{same.size} of {len(rows)} {name} images are blank, the same all over: images "
         advice = "leave them out, or mend their source"
         yield Finding("constant", int(same.size), message + _listing(list(same)), advice)
 

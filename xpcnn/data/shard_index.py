@@ -2,9 +2,10 @@
 
 A shard is an uncompressed tar file. Files in it whose names are equal up to the first dot of their
 last part are one sample: `KEY.jpg` (or another picture) and `KEY.cls`, the class, as a number or a
-name. A file `classes.txt` beside the shards names the numbers, a line each. Shards are parts of the
+name; targets may also be in `KEY.json` or `KEY.txt` (`shard_labels`). A file `classes.txt` beside
+the shards names the numbers, or the columns of targets, a line each. Shards are parts of the
 data set by their names: train-000000.tar, val-000000.tar, test-000000.tar; without such names all
-are the training part. Only headers and classes are read here; a shard is trusted in nothing: every
+are the training part. Only headers and labels are read here; a shard is trusted in nothing: every
 size is checked against the file. (Format: POSIX.1-2001 ustar, with GNU's and pax's long names.)
 """
 
@@ -18,22 +19,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xpcnn.data import shard_labels
+from xpcnn.data.csv_columns import Columns
 from xpcnn.data.files import current_folder, from_folder, open_regular, shown
 from xpcnn.data.folder_tree import Name
-from xpcnn.data.labels import MOST_CLASSES, relabelled
+from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.data.named_parts import files_in, parts_by_name
 from xpcnn.data.packed_names import PackedNames
 from xpcnn.data.picture_files import InMemory, has_picture_name
-from xpcnn.errors import DataError, LabelError, hint
+from xpcnn.data.shard_labels import FORM, LabelFiles
+from xpcnn.errors import DataError, hint
+from xpcnn.types import TaskName
 
 ENDING = ".tar"
 CLASSES = "classes.txt"
 
 _BLOCK = 512
-_MOST_CLASS = 1 << 10  # bytes of a class
 _MOST_NAME = 1 << 16  # bytes of a long name
 _MOST_PICTURE = 1 << 28  # bytes of a picture
-_FORM = "shards as webdataset writes them: KEY.jpg beside KEY.cls, not compressed"
 _FILE, _GNU_NAME, _PAX = (b"0", b"\0", b"7"), b"L", b"x"
 
 
@@ -49,7 +52,7 @@ class ShardIndex:
     """The pictures in shards; see `stream.Index`.
 
     paths: of the shards; shard, start, size: which of them a picture lies in and where, (n,);
-    names: of the pictures in them; labels: int64 (n,).
+    names: of the pictures in them; labels: see `stream.Index`.
     """
 
     def __init__(
@@ -78,33 +81,38 @@ class ShardIndex:
         return InMemory(name, content)
 
 
-def index_of(path: Path) -> tuple[ShardIndex, dict[Name, np.ndarray], tuple[str, ...] | None]:
+def index_of(
+    path: Path, columns: Columns = None, task: TaskName | None = None
+) -> tuple[ShardIndex, dict[Name, np.ndarray], tuple[str, ...] | None]:
     """Return the index of a shard or a folder of shards, the rows of each part, and the classes.
 
     The classes are None where labels are numbers without names.
 
+    columns, task: which keys of KEY.json are the labels, and what they are; see `loading.load`.
+
     Raises:
         DataError, LabelError: names the shard, and what is wrong in it.
+        ConfigError: `columns` are no names of keys.
     """
     paths = files_in(path, ENDING)
     parts = parts_by_name(path, paths)
     shard, start, size = array("q"), array("q"), array("q")
     names: list[str] = []
-    texts: list[str] = []
-    known: dict[str, str] = {}  # each class once
+    labels = shard_labels.reader(path, columns, task)
     for i, one in enumerate(paths):
-        for picture, text in _samples(one):
+        for picture, member, content in _samples(one, labels.kind):
             shard.append(i)
             start.append(picture.start)
             size.append(picture.size)
             names.append(f"{one.name}/{picture.name}")
-            texts.append(known.setdefault(text, text))
+            labels.add(f"{one}: {shown(member)}", member, content)
     if "train" not in {parts[i] for i in set(shard)}:
         what = "no pictures of the training part" if names else "no pictures"
-        raise DataError(hint(f"{path}: holds {what}", _FORM))
-    labels, classes = _labels(texts, path.parent if os.path.isfile(path) else path)
+        raise DataError(hint(f"{path}: holds {what}", FORM))
+    known = _listed((path.parent if os.path.isfile(path) else path) / CLASSES)
+    targets, classes = labels.all(known)
     where = np.asarray(shard)
-    index = ShardIndex(paths, where, np.asarray(start), np.asarray(size), names, labels)
+    index = ShardIndex(paths, where, np.asarray(start), np.asarray(size), names, targets)
     rows = {
         part: np.flatnonzero(np.isin(where, [i for i, own in enumerate(parts) if own == part]))
         for part in dict.fromkeys(parts)
@@ -129,7 +137,7 @@ def entries(path: Path) -> Iterator[tuple[Entry, BufferedReader]]:
             start = at + _BLOCK
             if start + size > length:
                 message = f"{path}: a file in it, at byte {at}, has {size} bytes, more than follow"
-                raise DataError(hint(message, _FORM))
+                raise DataError(hint(message, FORM))
             at = start + (size + _BLOCK - 1) // _BLOCK * _BLOCK
             kind = header[156:157]
             if kind in (_GNU_NAME, _PAX):
@@ -140,32 +148,32 @@ def entries(path: Path) -> Iterator[tuple[Entry, BufferedReader]]:
             name = None
 
 
-def _samples(path: Path) -> Iterator[tuple[Entry, str]]:
-    """Yield the picture and the class of each sample of a shard.
+def _samples(path: Path, kind: LabelFiles) -> Iterator[tuple[Entry, str, bytes]]:
+    """Yield of each sample of a shard the picture, and the name and content of its label.
 
     Raises:
         DataError: the shard is damaged, or a sample lacks one of the two.
     """
     pictures: list[Entry] = []
-    texts: list[str] = []
+    labels: list[tuple[str, bytes]] = []
     key = ""
     for entry, file in entries(path):
         folder, slash, last = entry.name.rpartition("/")
         own = folder + slash + last.partition(".")[0]
         if own != key:
-            yield from _sample(path, key, pictures, texts)
-            pictures, texts, key = [], [], own
-        if last.lower().endswith(".cls"):
-            if entry.size > _MOST_CLASS:
-                message = _too_many(path, entry, "a class")
-                raise DataError(hint(message, _FORM))
-            texts.append(_read(file, entry.start, entry.size).decode("utf-8", "replace").strip())
+            yield from _sample(path, key, pictures, labels, kind)
+            pictures, labels, key = [], [], own
+        if last.lower().endswith(kind.endings):
+            if entry.size > kind.most:
+                message = _too_many(path, entry, f"a {kind.word}")
+                raise DataError(hint(message, FORM))
+            labels.append((entry.name, _read(file, entry.start, entry.size)))
         elif has_picture_name(entry.name):
             if entry.size > _MOST_PICTURE:
                 message = _too_many(path, entry, "a picture")
                 raise DataError(hint(message, "smaller pictures"))
             pictures.append(entry)
-    yield from _sample(path, key, pictures, texts)
+    yield from _sample(path, key, pictures, labels, kind)
 
 
 def _too_many(path: Path, entry: Entry, what: str) -> str:
@@ -173,37 +181,30 @@ def _too_many(path: Path, entry: Entry, what: str) -> str:
 
 
 def _sample(
-    path: Path, key: str, pictures: Sequence[Entry], texts: Sequence[str]
-) -> Iterator[tuple[Entry, str]]:
-    """Yield the sample of a key; nothing where there is neither a picture nor a class.
+    path: Path,
+    key: str,
+    pictures: Sequence[Entry],
+    labels: Sequence[tuple[str, bytes]],
+    kind: LabelFiles,
+) -> Iterator[tuple[Entry, str, bytes]]:
+    """Yield the sample of a key; nothing where there is neither a picture nor a label.
 
     Of several pictures it is the one called KEY.jpg, not KEY.mask.jpg.
     """
-    if not pictures and not texts:
+    if not pictures and not labels:
         return
     plain = [one for one in pictures if one.name.rpartition("/")[2].count(".") == 1] or pictures
-    if not plain or not any(texts):
-        lacks = "a class, KEY.cls" if plain else "a picture"
-        raise DataError(hint(f"{path}: the sample {key[:200]!r} has not {lacks}", _FORM))
-    if len(plain) > 1 or len(texts) > 1:
-        several = f"{len(plain)} pictures" if len(plain) > 1 else f"{len(texts)} classes"
+    by_ending = ([one for one in labels if one[0].lower().endswith(e)] for e in kind.endings)
+    found = next(filter(None, by_ending), [])
+    if not plain or not any(content.strip() for _, content in found):
+        files = " or ".join(f"KEY{ending}" for ending in kind.endings)
+        lacks = f"a {kind.word}, {files}" if plain else "a picture"
+        raise DataError(hint(f"{path}: the sample {key[:200]!r} has not {lacks}", FORM))
+    if len(plain) > 1 or len(found) > 1:
+        several = f"{len(plain)} pictures" if len(plain) > 1 else f"{len(found)} {kind.words}"
         message = f"{path}: the sample {key[:200]!r}, a name up to its first dot, has {several}"
-        raise DataError(hint(message, _FORM))
-    yield plain[0], texts[0]
-
-
-def _labels(texts: Sequence[str], folder: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Return the labels of classes that are numbers or names, and the names."""
-    names = _listed(folder / CLASSES)
-    distinct, indices = np.unique(np.asarray(texts), return_inverse=True)
-    if all(text.isascii() and text.isdigit() and len(text) < 18 for text in distinct.tolist()):
-        labels = np.asarray([int(text) for text in distinct.tolist()], np.int64)[indices]
-        return labels, names
-    found = tuple(map(str, distinct.tolist()))
-    if len(found) > MOST_CLASSES:
-        message = f"{folder}: the shards have {len(found)} different classes"
-        raise LabelError(hint(message, "KEY.cls with the class of KEY.jpg"))
-    return relabelled(indices, found, names, str(folder)) if names else indices, names or found
+        raise DataError(hint(message, FORM))
+    yield plain[0], *found[0]
 
 
 def _listed(path: Path) -> tuple[str, ...] | None:
@@ -238,7 +239,7 @@ def _size(path: Path, header: bytes, at: int) -> int:
         return size
     except ValueError as error:
         message = f"{path}: is not a tar file, or is damaged at byte {at}"
-        raise DataError(hint(message, _FORM)) from error
+        raise DataError(hint(message, FORM)) from error
 
 
 def _name(header: bytes) -> str:
@@ -253,6 +254,6 @@ def _long_name(path: Path, content: bytes, kind: bytes) -> str | None:
         return content.partition(b"\0")[0].decode("utf-8", "surrogateescape")
     if re.search(rb"(?:^|\n)\d+ (?:size|GNU\.sparse[^=]*)=", content):
         message = f"{path}: holds a file of more than 8 GiB, or with holes"
-        raise DataError(hint(message, _FORM))
+        raise DataError(hint(message, FORM))
     found = re.search(rb"(?:^|\n)\d+ path=([^\n]*)\n", content)
     return None if found is None else found[1].decode("utf-8", "surrogateescape")

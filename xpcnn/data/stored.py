@@ -12,6 +12,7 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
+from xpcnn.errors import DataError
 from xpcnn.types import Shape
 
 Images: TypeAlias = Any
@@ -30,6 +31,7 @@ class Stored(ABC):
     dtype: dtype of the values.
     rows: indices of these images among those of the file, in order, int64 (n,).
     finite: whether all values are known to be finite.
+    damaged: by row, what is wrong with images in whose place others of their class are read.
     """
 
     ndim = 4
@@ -37,6 +39,7 @@ class Stored(ABC):
 
     def __init__(self, sample: Shape, dtype: np.dtype, rows: np.ndarray) -> None:
         self.sample, self.dtype, self.rows = sample, dtype, rows
+        self.damaged: dict[int, DataError] = {}
 
     @abstractmethod
     def batches(self, wanted: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

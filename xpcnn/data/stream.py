@@ -16,14 +16,16 @@ from xpcnn.data.pictures import read_picture
 from xpcnn.data.read_ahead import batches_ahead
 from xpcnn.data.reading import Pictures, Reading
 from xpcnn.data.stored import Images, Stored
-from xpcnn.errors import DataError, hint
+from xpcnn.errors import DataError, hint, reason_of
 
 _FOR_STATISTICS = 1000  # pictures that mean and deviation are taken from
 _SKIP = "mend or remove it, or --skip-damaged (skip_damaged=True) to do without it"
 
 
 class Index(Protocol):
-    """Where pictures lie. labels: int64 (n,); words: a hash of the name of each, uint64 (n,)."""
+    """Where pictures lie. labels: classes, int64 (n,), or targets, float64 (n, k); words: a hash of
+    the name of each, uint64 (n,).
+    """
 
     labels: np.ndarray
     words: np.ndarray
@@ -43,9 +45,11 @@ class Stream(Stored):
     reading: how pictures become samples.
     rows: indices of these pictures in the index, int64 (n,).
     skip_damaged: True replaces a picture that cannot be read by another of its class, always the
-        same; False raises an error that names it.
-    damaged: what is wrong with each replaced picture, by row of the index; shared by all parts of
-        the data set.
+        same; False raises an error that names it. Of targets, none can replace another.
+    damaged: what is wrong with each picture that cannot be read, by row of the index; shared by all
+        parts of the data set.
+    own_part: indices of all pictures of the same part of the data set, among which replacements are
+        found; None for `rows`.
     """
 
     finite = True  # a picture of floats that are not is refused when it is read
@@ -57,11 +61,13 @@ class Stream(Stored):
         rows: np.ndarray,
         skip_damaged: bool = False,
         damaged: dict[int, DataError] | None = None,
+        own_part: np.ndarray | None = None,
     ) -> None:
         dtype = reading.dtype if isinstance(reading, Pictures) else np.float32
         super().__init__(reading.shape, np.dtype(dtype), rows)
         self.index, self.reading, self.skip_damaged = index, reading, skip_damaged
-        self.damaged: dict[int, DataError] = {} if damaged is None else damaged
+        self.damaged = {} if damaged is None else damaged
+        self.own_part = rows if own_part is None else own_part
 
     @property
     def words(self) -> np.ndarray:
@@ -74,6 +80,22 @@ class Stream(Stored):
         rows = (self.rows[where] for where in wanted)
         return batches_ahead(self._read, rows, self.sample, self.dtype)
 
+    def batches_with_zeros(self, wanted: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield what `batches` does, with zeros in place of pictures that are skipped.
+
+        Their rows are in `damaged` from then on.
+        """
+        rows = (self.rows[where] for where in wanted)
+        return batches_ahead(self._read_or_zeros, rows, self.sample, self.dtype)
+
+    def readable(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return all pictures but those that are skipped, as an array, and their indices."""
+        (images,) = self.batches_with_zeros([np.arange(len(self))])
+        kept = np.flatnonzero(~np.isin(self.rows, list(self.damaged)))
+        if not kept.size:
+            raise self.damaged[int(self.rows[0])]
+        return (images if len(kept) == len(images) else images[kept]), kept
+
     def with_rows(self, rows: np.ndarray) -> "Stream":
         return Stream(self.index, self.reading, rows, self.skip_damaged, self.damaged)
 
@@ -85,7 +107,8 @@ class Stream(Stored):
         return lowest_words(self.words, most)
 
     def for_statistics(self) -> "Stream":
-        return self.part(self.some_rows(_FOR_STATISTICS))
+        rows = self.rows[self.some_rows(_FOR_STATISTICS)]
+        return Stream(self.index, self.reading, rows, self.skip_damaged, self.damaged, self.rows)
 
     def _read(self, row: int) -> np.ndarray:
         """Return the picture in a row of the index, or the one that stands in for it."""
@@ -93,17 +116,23 @@ class Stream(Stored):
             return self._sample(row)
         except DataError as error:
             if not self.skip_damaged:
-                reason = str(error).partition("\nTry: ")[0]
+                reason = reason_of(error)
                 raise DataError(hint(reason, _SKIP)) from error
-        labels = self.index.labels
-        alike = self.rows[labels[self.rows] == labels[row]]
-        start = int(np.flatnonzero(alike == row)[0])
-        for other in [*alike[start + 1 :].tolist(), *alike[:start].tolist()]:
+        for other in of_its_class(self.index.labels, self.own_part, row):
             try:
                 return self._sample(other)
             except DataError:
                 continue
         raise self.damaged[row]
+
+    def _read_or_zeros(self, row: int) -> np.ndarray:
+        """Return the picture in a row of the index; zeros where it may be skipped and has to be."""
+        try:
+            return self._sample(row)
+        except DataError:
+            if not self.skip_damaged:
+                return self._read(row)  # which raises an error with advice
+            return np.zeros(self.sample, self.dtype)
 
     def _sample(self, row: int) -> np.ndarray:
         if row in self.damaged:
@@ -116,17 +145,29 @@ class Stream(Stored):
             raise
 
 
+def of_its_class(labels: np.ndarray, rows: np.ndarray, row: int) -> Iterator[int]:
+    """Yield which others may stand in for a picture that cannot be read: those of its class that
+    follow it among `rows`, then those before it.
+
+    labels: of all pictures, (n,); rows: int64; row: one of them.
+    """
+    alike = rows[labels[rows] == labels[row]]
+    start = int(np.flatnonzero(alike == row)[0])
+    yield from (*alike[start + 1 :].tolist(), *alike[:start].tolist())
+
+
 def damage_notes(parts: Iterable[Images]) -> tuple[str, ...]:
     """Return notes about damaged pictures, which others have replaced."""
-    found: dict[int, DataError] = {}
+    found: list[str] = []
     for part in parts:
-        if isinstance(part, Stream):
-            found |= part.damaged
-    if not found:
+        if isinstance(part, Stored) and part.damaged:
+            own = np.intersect1d(part.rows, list(part.damaged))
+            found += [reason_of(part.damaged[row]) for row in own.tolist()]
+    different = list(dict.fromkeys(found))
+    if not different:
         return ()
-    first = str(next(iter(found.values()))).partition("\nTry: ")[0]
-    note = f"damaged pictures left out, each with another of its class in its place: {len(found)}"
-    return (f"{note}; the first: {first}",)
+    note = "damaged pictures left out, each with another of its class in its place: "
+    return (f"{note}{len(different)}; the first: {different[0]}",)
 
 
 def picture_identity(reading: Reading, words: np.ndarray) -> Iterator[np.ndarray]:

@@ -63,13 +63,7 @@ def as_streams(index: Index, rows: Mapping[Name, np.ndarray], wanted: Wanted) ->
     """
     if wanted.stream is False:
         return None
-    reading = wanted.reading
-    notes: tuple[str, ...] = ()
-    if reading is None:
-        files = [index.file(row) for row in lowest_words(index.words, _LOOKED_AT).tolist()]
-        reading, notes = reading_of_some(files, wanted.size, wanted.fit or "pad")
-    check_reading(reading)
-    every = Stream(index, reading, np.arange(len(index.labels)), wanted.skip_damaged)
+    every, notes = _every(index, wanted)
     taken = every.size * every.dtype.itemsize
     if wanted.stream is None:
         if taken <= STREAM_FROM:
@@ -83,4 +77,34 @@ def as_streams(index: Index, rows: Mapping[Name, np.ndarray], wanted: Wanted) ->
     parts: dict[Name, Part] = {
         name: (every.with_rows(own), index.labels[own]) for name, own in rows.items()
     }
-    return Streamed(parts, reading, notes)
+    return Streamed(parts, every.reading, notes)
+
+
+def in_memory(index: Index, rows: Mapping[Name, np.ndarray], wanted: Wanted) -> Streamed:
+    """Return the parts as arrays, without the pictures that are to be skipped.
+
+    Arguments and errors as of `as_streams`.
+
+    Raises:
+        DataError: a picture cannot be read.
+    """
+    every, notes = _every(index, wanted)
+    parts: dict[Name, Part] = {}
+    for name, own in rows.items():
+        images, kept = every.with_rows(own).readable()
+        parts[name] = images, index.labels[own[kept]]
+    if every.damaged:
+        left_out = f"damaged pictures left out: {len(every.damaged)} of {len(every)}"
+        notes = (*notes, left_out)
+    return Streamed(parts, every.reading, notes)
+
+
+def _every(index: Index, wanted: Wanted) -> tuple[Stream, tuple[str, ...]]:
+    """Return all pictures of an index as a stream, and notes about how they are read."""
+    reading = wanted.reading
+    notes: tuple[str, ...] = ()
+    if reading is None:
+        files = [index.file(row) for row in lowest_words(index.words, _LOOKED_AT).tolist()]
+        reading, notes = reading_of_some(files, wanted.size, wanted.fit or "pad")
+    check_reading(reading)
+    return Stream(index, reading, np.arange(len(index.labels)), wanted.skip_damaged), notes

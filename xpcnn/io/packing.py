@@ -5,6 +5,7 @@ interrupted resumes with the others.
 """
 
 import hashlib
+import json
 import math
 import os
 import shutil
@@ -22,9 +23,10 @@ from xpcnn.data.packed import Pack
 from xpcnn.data.packed_images import shard_path, shard_sizes
 from xpcnn.data.reading import Pictures
 from xpcnn.data.stream import Stream
-from xpcnn.errors import CheckpointError, ConfigError, hint
+from xpcnn.errors import CheckpointError, ConfigError, hint, reason_of
 from xpcnn.io.atomic import SUFFIX, write_bytes
 from xpcnn.io.lock import locked
+from xpcnn.types import TaskName
 
 SHARD_MB = 1024
 """Size of a shard in MiB, where nobody says another."""
@@ -35,11 +37,14 @@ _BLOCK = 1 << 25  # bytes of images that are written at a time
 
 
 class Outcome(NamedTuple):
-    """What was packed: bytes of the images, and how many pictures were packed before."""
+    """What was packed: bytes of the images, how many pictures were packed before, and what was
+    wrong with those that could not be read.
+    """
 
     pack: Pack
     bytes: int
     before: int
+    damaged: tuple[str, ...]
 
 
 def pack(
@@ -48,10 +53,12 @@ def pack(
     out: Path,
     advance: Callable[[int], object] = lambda count: None,
     shard_mb: int = SHARD_MB,
+    task: TaskName = "classification",
 ) -> Outcome:
     """Write the pictures of streams into a folder, or resume an interrupted pack.
 
-    parts: streams and their labels. advance: told how many more pictures are packed. shard_mb: of a
+    parts: streams and their labels; task: what these are. Damaged pictures that the streams skip
+    are zeros, and noted. advance: told how many more pictures are packed. shard_mb: of a
     new pack, the size of a shard in MiB; it holds one image at least.
 
     Raises:
@@ -64,7 +71,7 @@ def pack(
     assert isinstance(first.reading, Pictures)
     shard = max(1, shard_mb * _UNIT // _bytes(first))
     counts = {name: len(images) for name, images in streams.items()}
-    wanted = Pack(first.reading, classes, counts, shard, _source(streams), False)
+    wanted = Pack(first.reading, classes, counts, shard, _source(parts), False, task)
     total = sum(len(images) * _bytes(images) for images in streams.values())
     try:
         plan = _open_folder(out, wanted, total)
@@ -81,7 +88,9 @@ def pack(
         complete = plan._replace(complete=True)
         if packed.described(out) != complete:
             write_bytes(out / packed.FILE, complete.as_json().encode())
-    return Outcome(complete, total, sum(counts.values()) - sum(written))
+        damaged = [packed.read_damaged(out, name, count) for name, count in counts.items()]
+    reasons = tuple(reason_of(error) for part in damaged for error in part.values())
+    return Outcome(complete, total, sum(counts.values()) - sum(written), reasons)
 
 
 def _bytes(images: Stream) -> int:
@@ -89,11 +98,11 @@ def _bytes(images: Stream) -> int:
     return math.prod(images.sample) * images.dtype.itemsize
 
 
-def _source(streams: Mapping[Name, Stream]) -> str:
-    """Return a hash of what is packed."""
+def _source(parts: Mapping[Name, Part]) -> str:
+    """Return a hash of what is packed; of targets too, which no folders of classes tell."""
     h = hashlib.blake2b(digest_size=16)
-    for images in streams.values():
-        for part in images.identity():
+    for images, labels in parts.values():
+        for part in (*images.identity(), *([labels] if labels.ndim > 1 else [])):
             h.update(np.ascontiguousarray(part).data)
     return h.hexdigest()
 
@@ -147,7 +156,7 @@ def _write(
         for _, first, size in missing
         for start in range(first, first + size, block)
     ]
-    pixels = images.batches(blocks)  # of all shards, so that the cores do not wait between two
+    pixels = images.batches_with_zeros(blocks)  # of all: the cores do not wait between shards
     for path, _, size in missing:
         beside = path.with_suffix(SUFFIX)
         array = np.lib.format.open_memmap(beside, "w+", images.dtype, (size, *images.sample))
@@ -158,5 +167,17 @@ def _write(
             done += len(some)
             advance(len(some))
         array.flush()
+        _note_damaged(out, name, images)
         beside.replace(path)
     return count
+
+
+def _note_damaged(out: Path, name: Name, images: Stream) -> None:
+    """Write which pictures of a part are damaged, with those that an interrupted pack has noted."""
+    found = packed.read_damaged(out, name, len(images))
+    for number, row in enumerate(images.rows.tolist()):
+        if row in images.damaged:
+            found[number] = images.damaged[row]
+    if found:
+        reasons = {number: reason_of(error) for number, error in sorted(found.items())}
+        write_bytes(packed.damaged_path(out, name), json.dumps(reasons, indent=1).encode())

@@ -47,23 +47,45 @@ def filters(model: Model) -> dict[str, Any] | None:
 
 
 def samples(model: Model, data: Dataset, rows: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the pictures of some samples: saliency, Grad-CAM, and feature maps."""
+    """Return what the page shows of some samples of classes; see `pictures_of`."""
+    p = model.predict_proba(data.images[list(rows)])
+    predicted, true = p.argmax(axis=1), data.labels[list(rows)]
+    names = data.classes
+    facts = [
+        {
+            "true": names[label],
+            "predicted": names[k],
+            "is_right": bool(label == k),
+            "figure": f"probability {number(float(own[k]))}",
+            "followed": names[k],
+        }
+        for label, k, own in zip(true, predicted, p, strict=True)
+    ]
+    return pictures_of(model, data, rows, predicted, facts)
+
+
+def pictures_of(
+    model: Model,
+    data: Dataset,
+    rows: Sequence[int],
+    scores: numpy.ndarray,
+    facts: Sequence[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return facts about some samples, each with pictures: saliency, Grad-CAM, and feature maps.
+
+    scores: which score of each is followed back, (n,); see `layer_passes.trace`.
+    """
     raw = data.images[list(rows)]
-    p = model.predict_proba(raw)
-    predicted = p.argmax(axis=1)
-    seen = trace(model.network, raw, predicted)
+    seen = trace(model.network, raw, scores)
     heat, cam = saliency(seen), class_activation(seen)
     low, high = value_range(data.images)
-    names = data.classes
     found = []
-    for i, row in enumerate(rows):
+    for i, (row, own) in enumerate(zip(rows, facts, strict=True)):
         pixels = picture(raw[i], low, high)
         found.append(
             {
                 "row": row,
-                "true": names[data.labels[row]],
-                "predicted": names[predicted[i]],
-                "probability": number(float(p[i, predicted[i]])),
+                **own,
                 "picture": address(data, row),
                 "saliency": png_address(heated(pixels, heat[i])),
                 "cam_found": cam is not None and bool(cam[i].any()),

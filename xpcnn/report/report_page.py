@@ -14,6 +14,7 @@ from xpcnn.report.comparison import compared, unlike_data
 from xpcnn.report.feature_maps import chosen_rows, filters, samples
 from xpcnn.report.predictions import evaluation_tables, is_images
 from xpcnn.report.reported_run import Run, number
+from xpcnn.report.target_samples import CHOICE, samples_of_targets
 from xpcnn.report.templates import render
 from xpcnn.report.timing import BATCH, epoch_times, layer_times, run_parts, update_parts
 from xpcnn.runs.comparison import flat
@@ -51,7 +52,7 @@ def report(
     numbers = _numbers(first)
     pictured = len(first.model.input_shape) == 3
     if pictured:
-        inside = {"filters": filters(first.model), "samples": []}
+        inside = {"filters": filters(first.model), "samples": [], "chosen": ""}
     if data is not None:
         data = first.model.checked(data)
         raw = as_input(data.images, first.model.input_shape)
@@ -61,6 +62,9 @@ def report(
         targets = {"what": what, "table": target_report(first.model, data).table()}
         named = [(name.replace("_", " "), number(x)) for name, x in scores.items()]
         numbers = [*named, *numbers[2:]]
+        if inside is not None and is_images(data):
+            inside["samples"] = samples_of_targets(first.model, data, rows)
+            inside["chosen"] = "" if rows else CHOICE[data.task]
     elif data is not None:
         figures = classification_report(first.model, data)
         p = first.model.predict_proba(raw)

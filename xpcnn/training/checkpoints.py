@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from xpcnn.data.files import as_path, current_folder, from_folder, shown
-from xpcnn.errors import CheckpointError, ConfigError, hint
+from xpcnn.errors import CheckpointError, ConfigError, hint, reason_of
 from xpcnn.io import atomic, tensor_file
 from xpcnn.io.lock import locked
 from xpcnn.io.tensor_file import Spec, Tensors, check_tensors
@@ -148,7 +148,7 @@ class Checkpoints:
                 check_tensors(str(path), specs, tensor_file.specs(tensors))
                 found = found_in(path, tensors, metadata, list(problems.values()))
             except CheckpointError as error:
-                problems[path] = str(error).partition("\nTry: ")[0]
+                problems[path] = reason_of(error)
                 continue
             for damaged in problems:
                 with contextlib.suppress(OSError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xpcnn.config.training_options import TrainingOptions
-from xpcnn.errors import CheckpointError, XpcnnError, hint
+from xpcnn.errors import CheckpointError, XpcnnError, hint, reason_of
 from xpcnn.io.tensor_file import Spec, Tensors
 from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
@@ -85,7 +85,7 @@ class Saver:
             path = self.checkpoints.place / NOT_FINITE
             keep(path, self.network, options, self.seed, before, update)
         except XpcnnError as error:
-            problem = str(error).partition("\nTry: ")[0]
+            problem = reason_of(error)
             return f"the update could not be kept: {problem}"
         return f"xpcnn replay {shlex.quote(str(path))} repeats the update"
 

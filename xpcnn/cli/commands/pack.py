@@ -4,11 +4,18 @@ from typing import Literal
 
 import click
 
-from xpcnn.cli.options import json_option, option, quiet_option, skip_damaged_option
+from xpcnn.cli.options import (
+    json_option,
+    label_column_option,
+    option,
+    quiet_option,
+    skip_damaged_option,
+    task_option,
+)
 
 
 @click.command("pack")
-@click.argument("source", metavar="FOLDER")
+@click.argument("source", metavar="FOLDER|FILE")
 @click.argument("out", metavar="OUT")
 @option(
     "--image-size",
@@ -26,6 +33,8 @@ from xpcnn.cli.options import json_option, option, quiet_option, skip_damaged_op
     default=1024,
     text="Size of each file of images, in MiB: 1024.",
 )
+@label_column_option
+@task_option
 @skip_damaged_option
 @quiet_option
 @json_option
@@ -35,15 +44,18 @@ def command(
     image_size: str | None,
     image_fit: Literal["pad", "crop"] | None,
     shard_mb: int,
+    label_column: str | None,
+    task: str | None,
     skip_damaged: bool | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Decode pictures once, so that training need not.
 
-    Writes the pictures of a folder, or of tar shards, as arrays into the folder OUT, which is a
-    data set for --dataset: its images are mapped into memory. A pack that was interrupted resumes
-    after the last whole file of images. Uses every core. Needs pip install 'xpcnn[images]'.
+    Writes the pictures of a folder, of tar shards, of Parquet files, or of a CSV file with their
+    names, as arrays into the folder OUT, which is a data set for --dataset: its images are mapped
+    into memory. A pack that was interrupted resumes after the last whole file of images. Uses every
+    core. Needs pip install 'xpcnn[images]'.
     """
     import time
 
@@ -51,9 +63,10 @@ def command(
 
     from xpcnn.cli.options import image_size as as_size
     from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.cli.run_plan import task_name
+    from xpcnn.data.contents import How
     from xpcnn.data.files import user_path
-    from xpcnn.data.path_contents import How, streams
-    from xpcnn.data.stream import damage_notes
+    from xpcnn.data.path_contents import streams
     from xpcnn.errors import ConfigError, hint
     from xpcnn.io.packing import pack
 
@@ -61,7 +74,14 @@ def command(
     if user_path(out).resolve().is_relative_to(user_path(source).resolve()):
         message = f"{out} lies in {source}, whose folders are classes"
         raise ConfigError(hint(message, "a folder beside it"))
-    how = How(as_size(image_size), None, None, bool(skip_damaged), image_fit, True)
+    how = How(
+        as_size(image_size),
+        label_column,
+        skip_damaged=bool(skip_damaged),
+        image_fit=image_fit,
+        stream=True,
+        task=task_name(task),
+    )
     found = streams(user_path(source), how)
     parts = found.parts
     for note in found.notes:
@@ -69,10 +89,11 @@ def command(
     assert found.classes is not None
     total = sum(len(labels) for _, labels in parts.values())
     with tqdm(total=total, unit="image", leave=False, disable=None if not quiet else True) as bar:
-        done = pack(parts, found.classes, user_path(out), bar.update, shard_mb)
-    notes = damage_notes(images for images, _ in parts.values())
-    for note in notes:
-        say(f"note: {note}", quiet)
+        done = pack(parts, found.classes, user_path(out), bar.update, shard_mb, found.task)
+    notes = []
+    if done.damaged:
+        notes = [f"damaged pictures left out: {len(done.damaged)}; the first: {done.damaged[0]}"]
+        say(f"note: {notes[0]}", quiet)
     h, w = done.pack.reading.size
     seconds = time.perf_counter() - start
     facts = {

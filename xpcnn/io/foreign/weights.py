@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy
 
 from xpcnn.data.files import as_path, open_regular, shown
-from xpcnn.errors import CheckpointError, ConfigError, hint
+from xpcnn.errors import CheckpointError, ConfigError, hint, reason_of
 from xpcnn.io.atomic import write_bytes
 from xpcnn.io.foreign.names import IMAGENET, NETWORKS, NORMALISATION, Kind, Names
 from xpcnn.io.network_file import BUFFERS
@@ -93,7 +93,7 @@ def read_weights(network: Network, path: str | Path) -> str:
     try:
         check_tensors(str(path), expected, found)
     except CheckpointError as error:
-        message = str(error).partition("\nTry: ")[0]
+        message = reason_of(error)
         raise CheckpointError(hint(message, _advice(found))) from error
     tensors = _tensors(path, found)
     new = {here: _transposed(tensors[there]) for here, there in own.items()}

@@ -1,0 +1,111 @@
+"""What files hold, however they are laid out, and how they are asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+import numpy as np
+
+from xpcnn.data.csv_columns import Columns
+from xpcnn.data.folder_tree import Name
+from xpcnn.data.images import Part
+from xpcnn.data.labels import MOST_CLASSES
+from xpcnn.data.reading import Fit, Reading, Size
+from xpcnn.errors import ConfigError, LabelError, hint, nearest
+from xpcnn.types import TaskName
+
+
+class Contents(NamedTuple):
+    """What is in the files: parts and classes are None where they say nothing of it; reading, notes
+    and task are those of the `Dataset`.
+    """
+
+    train: Part
+    validation: Part | None
+    test: Part | None
+    classes: tuple[str, ...] | None
+    reading: Reading | None = None
+    notes: tuple[str, ...] = ()
+    task: TaskName = "classification"
+
+    @property
+    def parts(self) -> dict[Name, Part]:
+        """The parts of the data, by name; absent ones are left out."""
+        given: dict[Name, Part | None] = {
+            "train": self.train,
+            "validation": self.validation,
+            "test": self.test,
+        }
+        return {name: part for name, part in given.items() if part is not None}
+
+
+@dataclass(frozen=True)
+class How:
+    """How files are read.
+
+    image_size: (h, w) of pictures, and of the rows of a CSV file. label_column: of a file with
+    columns, by name or number, or several. task: what the labels are; see `loading.load`.
+    reading: how a model's samples were read, to read pictures that way. skip_damaged: leave out
+    pictures that cannot be read. image_fit: of pictures, "pad" or "crop". stream: whether images
+    stay on disk and are read while they are used; None decides by size.
+    """
+
+    image_size: Size | None = None
+    label_column: Columns = None
+    reading: Reading | None = None
+    skip_damaged: bool = False
+    image_fit: Fit | None = None
+    stream: bool | None = None
+    task: TaskName | None = None
+
+
+def check_task_name(task: object) -> None:
+    """Require the name of a task, or None.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    names = get_args(TaskName)
+    if task is not None and task not in names:
+        raise ConfigError(hint(f"unknown task {task!r}", nearest(str(task), names)))
+
+
+def numbers_to(labels: np.ndarray, path: Path) -> tuple[str, ...]:
+    """Return the numbers up to the largest label, or those of all columns of targets, as names."""
+    if labels.ndim > 1:
+        return tuple(map(str, range(labels.shape[1])))
+    largest = int(labels.max())
+    if largest >= MOST_CLASSES:
+        message = f"{path}: the largest label is {largest}, and no class names are given"
+        raise LabelError(hint(message, "an array classes with a name for each label from 0 on"))
+    return tuple(map(str, range(max(largest, 0) + 1)))
+
+
+def task_of(path: Path, how: How, targets: Sequence[str] | None) -> TaskName:
+    """Return what the labels of files are: one column is classes, several are labels 0 and 1,
+    unless the task that is asked for says another thing.
+
+    targets: names of the columns where they are targets.
+
+    Raises:
+        ConfigError: the task that is asked for has another number of columns.
+    """
+    if targets is None:
+        return "classification"
+    task = how.task or "multi-label"
+    if task == "classification" or (task == "multi-label" and len(targets) < 2):
+        many = f"{len(targets)} columns" if len(targets) > 1 else "1 column"
+        message = f"{path}: {many} of labels for the task {task}"
+        advice = "one column of classes, two or more columns of 0 and 1, or --task regression"
+        raise ConfigError(hint(message, advice))
+    return task
+
+
+def note_on(path: Path, how: How, task: TaskName, names: Sequence[str] | None) -> tuple[str, ...]:
+    """Return what is said of several labels where nobody asked for a task."""
+    if task == "classification" or how.task is not None:
+        return ()
+    listing = ", ".join((names or ())[:10])
+    taken = "are taken for labels that an image may have at once, 0 or 1 each"
+    return (f"{path}: {listing} {taken}; --task regression takes them for numbers",)

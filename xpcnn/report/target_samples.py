@@ -1,0 +1,102 @@
+"""Samples of several labels or of numbers that the page looks at: the surest and the worst."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy
+
+from xpcnn.data import Dataset
+from xpcnn.inputs import as_input
+from xpcnn.model import Model
+from xpcnn.report.feature_maps import pictures_of
+from xpcnn.tasks import MultiLabel
+
+_SURE, _WORST = 3, 2  # samples shown by default
+_NAMED = 6  # labels or numbers of a sample that are named
+
+CHOICE = {
+    "multi-label": "Samples of the highest probability of the first labels, then of the largest "
+    "errors of a label.",
+    "regression": "Samples of the lowest and of the highest estimate of the first number, then of "
+    "the largest errors, each number in units of its deviation.",
+}
+"""Which samples `chosen` returns, for the page."""
+
+
+class Followed(NamedTuple):
+    """A sample, and the label or number whose score is followed back to its pixels."""
+
+    row: int
+    column: int
+
+
+def chosen(estimates: numpy.ndarray, errors: numpy.ndarray, labels: bool) -> list[Followed]:
+    """Return the samples to look at by default, each once.
+
+    Of labels, those of the highest probability of the first labels; of numbers, those of the lowest
+    and of the highest estimate of the first. Then those of the largest error, for both.
+
+    estimates: probabilities of labels, or numbers, (n, k); errors: as of `errors_of`.
+    """
+    if labels:
+        sure = [Followed(int(p.argmax()), k) for k, p in enumerate(estimates.T[:_SURE])]
+    else:
+        first = estimates[:, 0]
+        sure = [Followed(int(row), 0) for row in (first.argmin(), first.argmax())]
+    worst = numpy.argsort(-errors.max(axis=1), kind="stable")[:_WORST].tolist()
+    found = {one.row: one for one in (*sure, *most_wrong(errors, worst))}
+    return list(found.values())
+
+
+def most_wrong(errors: numpy.ndarray, rows: Sequence[int]) -> list[Followed]:
+    """Return samples, each with the label or number of its largest error."""
+    return [Followed(row, int(errors[row].argmax())) for row in rows]
+
+
+def errors_of(estimates: numpy.ndarray, targets: numpy.ndarray, labels: bool) -> numpy.ndarray:
+    """Return |estimate - target|, (n, k); of numbers in units of their deviation."""
+    errors: numpy.ndarray = numpy.abs(estimates - targets)
+    spread = targets.std(axis=0)
+    if not labels:
+        errors = errors / numpy.where(spread > 0.0, spread, 1.0)
+    return errors
+
+
+def samples_of_targets(model: Model, data: Dataset, rows: Sequence[int]) -> list[dict[str, Any]]:
+    """Return what the page shows of some samples, by default chosen; see `pictures_of`."""
+    estimates = model.estimates(as_input(data.images, model.input_shape))
+    task, is_labels = model.task, isinstance(model.task, MultiLabel)
+    errors = errors_of(estimates, data.labels, is_labels)
+    followed = most_wrong(errors, rows) if rows else chosen(estimates, errors, is_labels)
+    decided = task.reached(estimates) if isinstance(task, MultiLabel) else estimates
+    facts = []
+    for row, column in followed:
+        name, true, estimate = data.classes[column], data.labels[row], estimates[row]
+        if is_labels:
+            figure = f"probability of {name} {estimate[column]:.4f}"
+        else:
+            figure = f"{name} off by {abs(estimate[column] - true[column]):.4g}"
+        facts.append(
+            {
+                "true": _listed(data.classes, true, is_labels),
+                "predicted": _listed(data.classes, decided[row], is_labels),
+                "is_right": bool((decided[row] == true).all()) if is_labels else None,
+                "figure": figure,
+                "followed": name,
+            }
+        )
+    own_rows = [one.row for one in followed]
+    columns = numpy.asarray([one.column for one in followed])
+    if model.output_shape[0] == 1:  # whose score is that of class 1
+        columns = numpy.ones_like(columns)
+    return pictures_of(model, data, own_rows, columns, facts)
+
+
+def _listed(names: Sequence[str], values: numpy.ndarray, labels: bool) -> str:
+    """Return the labels that are there, or the numbers, in words."""
+    if labels:
+        there = [name for name, value in zip(names, values, strict=True) if value]
+    else:
+        there = [f"{name} {value:.4g}" for name, value in zip(names, values, strict=True)]
+    more = ", ..." if len(there) > _NAMED else ""
+    return ", ".join(there[:_NAMED]) + more or "none"
