@@ -85,7 +85,7 @@ _OBJECTS = {
     "classification_report": ("xpcnn.classification", "classification_report"),
     "target_report": ("xpcnn.targets", "target_report"),
 }
-"""Those of `__all__` that are no modules: their module, and their name there."""
+"""The names in `__all__` that are not modules: the module of each, and its name there."""
 
 
 def __getattr__(name: str) -> "Any":

@@ -125,7 +125,7 @@ class Backend:
         key: of the random stream, see `xpcnn.random.key`.
         step: at least 0, a Python int or a 0-d array on the device.
         shape: of the result.
-        first: number of its first element, above 0 for a part of a larger array.
+        first: index of its first element, above 0 for a part of a larger array.
         """
         if self._uniform is not None:
             return self._uniform(key, step, shape, first)
@@ -215,8 +215,8 @@ def group(engine: str | None = None) -> Group:
     Unless XPCNN_NUM_THREADS or XPCNN_READ_THREADS says otherwise, or the launcher has bound the
     process to some cores, the cores of a machine are divided among its processes.
 
-    engine: "mpi" or "torch", which connects the processes; None for that of the variable
-        XPCNN_ENGINE, and without one for a process alone.
+    engine: "mpi" or "torch", which connects the processes; None for the engine that the variable
+        XPCNN_ENGINE names, or without it for this process alone.
 
     Raises:
         BackendError: there is no such engine, it cannot be used here, or it finds this process

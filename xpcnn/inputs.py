@@ -109,7 +109,7 @@ def train_and_validation(
 ) -> tuple[Dataset, Dataset | None]:
     """Return the data sets to train and to validate on.
 
-    Arguments as of `Model.fit`; classes as of `as_dataset`.
+    Arguments as in `Model.fit`; classes as in `as_dataset`.
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError, BackendError: the data does not fit.

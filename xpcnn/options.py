@@ -1,4 +1,4 @@
-"""The checks of public arguments, and objects made by name.
+"""Checks of public arguments, and objects made by name.
 
 `number`, `whole` and `switch` check one argument, `check` the fields of a frozen dataclass. They
 take scalars of Python and NumPy and return those of Python. They reject NaN, infinities, numbers
@@ -162,7 +162,8 @@ def find(name: Any, valid: Iterable[str]) -> str | None:
 def maker(kind: str, makers: Mapping[str, Callable[..., T]]) -> Callable[..., T]:
     """Return the function `make` of a table of classes by name.
 
-    kind: what errors call the things that are made.
+    kind: what errors call the objects, such as "optimizer".
+    makers: classes by name.
     """
 
     def make(name: str, **options: Any) -> T:

@@ -44,7 +44,7 @@ class Samples:
             yield ops.normalise(raw, self.mean, self.std), labels
 
     def _raw_batches(self, size: int, order: Array | None) -> Iterator[Array]:
-        """Yield the raw samples of each batch; arguments as of `batches`."""
+        """Yield the raw samples of each batch; arguments as in `batches`."""
         count = len(self) if order is None else int(order.shape[0])
         for start in range(0, count, size):
             yield _taken(self.raw, start, min(start + size, count), order)
@@ -53,7 +53,7 @@ class Samples:
 class StoredSamples(Samples):
     """Raw samples on disk, and their labels on the device.
 
-    raw: images (n, c, h, w); shape: of a sample as the network takes it; others: as of `Samples`.
+    raw: images (n, c, h, w); shape: of a sample as the network takes it; others: as in `Samples`.
     """
 
     def __init__(

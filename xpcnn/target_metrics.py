@@ -1,4 +1,4 @@
-"""Metrics of targets that are no single class: several labels for each sample, or numbers.
+"""Metrics of targets other than classes: several labels for each sample, or numbers.
 
 Written against the array API, for arrays on the host or on a device. Functions that return Python
 numbers wait for the device. n is the number of samples, k that of labels or targets.

@@ -28,7 +28,7 @@ def sample_of_file(model: Model, path: str, invert: Invert) -> Chosen:
     """Return a picture file as a sample.
 
     Raises:
-        XpcnnError: Pillow is missing, the file is no picture, or the model takes no images.
+        XpcnnError: Pillow is missing, the file is not a picture, or the model does not take images.
     """
     reading = _reading_of(model)
     require_pillow()

@@ -1,4 +1,4 @@
-"""The flags of `xpcnn train` that are no part of a preset."""
+"""The flags of `xpcnn train` that are not part of a preset."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal

@@ -42,7 +42,7 @@ def cross_validate(request: Request, resumed: Path | None = None) -> dict[str, A
     """Train with every fold; return the figures of each, their mean and deviation.
 
     resumed: the folder of all folds to resume, in place of a new one; the caller holds its
-    lock. Interrupts and errors as of `job.train`.
+    lock. Interrupts and errors as in `job.train`.
     """
     start = time.perf_counter()
     flags = request.flags

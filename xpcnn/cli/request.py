@@ -50,8 +50,11 @@ _EXAMPLES: Mapping[str, str] = {
 
 
 class Request:
-    """flags: what is no part of a preset; changes: of the preset, in order; name: of a network that
-    is no preset.
+    """What is asked for a run.
+
+    flags: values that are not part of a preset.
+    changes: changes of the preset, in order.
+    name: name of a network that is not a preset.
 
     Raises:
         ConfigError: a key is unknown, or its value of the wrong kind.
@@ -121,7 +124,7 @@ class Request:
             self._keep(key, value)
 
     def _keep(self, key: str, value: Any) -> None:
-        """Keep a value that is no part of a preset."""
+        """Keep a value that is not part of a preset."""
         option = self._options[key]
         self._flags[option.target] = _read(option, value)
 

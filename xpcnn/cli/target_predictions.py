@@ -13,7 +13,7 @@ from xpcnn.tasks import MultiLabel, Task
 
 @dataclass(frozen=True)
 class TargetPredictions:
-    """kind, names, marks: as of `Predictions`; columns: (k) names of the labels or numbers; task:
+    """kind, names, marks: as in `Predictions`; columns: (k) names of the labels or numbers; task:
     of the model; estimates: (n, k) probabilities or numbers; true: (n, k) targets, where known.
     """
 

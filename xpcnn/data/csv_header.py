@@ -74,7 +74,7 @@ def by_names(
 ) -> Layout:
     """Return the layout of a file whose columns have names.
 
-    label: of the column that is given as the label; others: further columns that are no pixels.
+    label: of the column that is given as the label; others: further columns that are not pixels.
 
     Raises:
         DataError: two columns may be the label, or the pixels are not numbered in order.

@@ -26,7 +26,7 @@ def opened(path: Path) -> Iterator[TextIO]:
     """Open a file of text in UTF-8.
 
     Raises:
-        DataError: it is no such text, or cannot be read.
+        DataError: the file is not text in UTF-8, or cannot be read.
     """
     try:
         with open_regular(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as file:

@@ -41,7 +41,7 @@ _FEW = 3  # offenders named in a message
 
 class Pictures(NamedTuple):
     """All pictures with labels (n,) or targets (n, k); classes: names of classes that are text, or
-    of the targets. reading, notes: as of a `Dataset`.
+    of the targets. reading, notes: as in a `Dataset`.
     """
 
     part: Part
@@ -68,7 +68,7 @@ def names_pictures(path: Path) -> bool:
 def read(path: Path, label_column: Columns, task: TaskName | None, wanted: Wanted) -> Pictures:
     """Return the pictures that a file names, in its order.
 
-    label_column, task: as of `csv_file.read`.
+    label_column, task: as in `csv_file.read`.
 
     Raises:
         DataError: a line or a picture is not what it should be; names it.

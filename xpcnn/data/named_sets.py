@@ -37,7 +37,7 @@ def known(name: str) -> str | None:
 def named(name: str, data_dir: PathLike | None, download: bool) -> tuple[Dataset, Dataset]:
     """Return the training and the test part of a data set with a name.
 
-    Arguments and errors as of `loading.load`.
+    Arguments and errors as in `loading.load`.
     """
     found = known(name)
     if found is None:

@@ -150,7 +150,7 @@ def reading_of_some(
 ) -> tuple[Pictures, tuple[str, ...]]:
     """Return how to read a set of pictures, given some of them; and notes about that.
 
-    size, fit: as of `read_set`.
+    size, fit: as in `read_set`.
 
     Raises:
         DataError: no file can be read, or floats are mixed with other values.

@@ -72,7 +72,7 @@ class Stored(ABC):
 
     @property
     def size(self) -> int:
-        """The number of values, as of an array."""
+        """The number of values in all images."""
         return math.prod(self.shape)
 
     def part(self, where: np.ndarray | slice) -> Self:

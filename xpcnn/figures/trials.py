@@ -51,7 +51,7 @@ def trials_by_value(
     values: of the key; texts, and numbers if they are few, have a place each.
     figures: of the trials; None is not drawn.
     log: whether the values are spaced by their logarithm.
-    The other arguments as of `trial_curves`.
+    The other arguments as in `trial_curves`.
     """
     places = sorted({*values}, key=lambda value: (isinstance(value, str), value))
     named = any(isinstance(value, str | bool) for value in values)

@@ -1,4 +1,4 @@
-"""Decoding pictures once, into files that are mapped into memory: what `xpcnn pack` does.
+"""Decoding pictures once, into files that can be mapped into memory: `xpcnn pack`.
 
 All cores decode. A shard gets its name when all of it is on the disk, so that a pack that was
 interrupted resumes with the others.
@@ -62,7 +62,7 @@ def pack(
     new pack, the size of a shard in MiB; it holds one image at least.
 
     Raises:
-        ConfigError: the folder holds something else, or there is too little room.
+        ConfigError: the folder has other contents, or there is too little disk space.
         DataError: a picture cannot be read.
         CheckpointError: a file cannot be written.
     """

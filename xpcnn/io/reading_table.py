@@ -45,7 +45,7 @@ def of_image_rule(rule: Any, shape: Shape) -> Reading | None:
     extent. Grey images on a dark or light border were framed, as drawings are.
 
     Raises:
-        ConfigError: it is no such rule.
+        ConfigError: `rule` is not such a table.
     """
     advice = "a file written by Model.save"
     if not isinstance(rule, dict):

@@ -101,5 +101,8 @@ __all__ = [
 ]
 
 for _name in __all__:
-    if is_dataclass(globals()[_name]):
-        advised(globals()[_name])
+    _class = globals()[_name]
+    if is_dataclass(_class):
+        advised(_class)
+        for _method in ("init", "forward"):  # for help(Conv2D)
+            getattr(_class, _method).__doc__ = getattr(Layer, _method).__doc__

@@ -85,27 +85,28 @@ class Layer(Protocol):
     """A layer: any object with these two methods can be part of a network."""
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
-        """Return (params, buffers, out_shape).
+        """Return the first parameters of the layer: (params, buffers, out_shape).
 
         shape: shape of one sample, such as (c, h, w).
         draw: `draw(name, initializer, shape)` returns the first values of a parameter, on the host;
             each name has a random stream of its own, so a seed gives the same values everywhere.
 
-        params are learnt, buffers (running statistics) are not; both are arrays by name. out_shape
-        is the shape of one sample of the output.
+        params are learnt, buffers (running statistics) are not; both are dictionaries of float32
+        NumPy arrays by name. out_shape is the shape of one sample of the output.
         """
         ...
 
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        """Return (y, buffers, pullback).
+        """Compute the output for a batch: (y, buffers, pullback).
 
-        params, buffers: as `init` returned them, with their present values.
+        params, buffers: parameters and running statistics, by the names that `init` returned.
         x: a batch (n, *shape), of the dtype of the parameters.
-        ctx: training or inference, see `Context`.
+        ctx: whether this is training or inference, and more; see `Context`.
 
-        y (n, *out_shape) has the dtype of x. New buffers are returned, no array is written into.
+        y (n, *out_shape) has the dtype of x; buffers are the new ones; `pullback(dy)` returns (dx,
+        gradients by parameter name), see `LayerPullback`. No array is written into.
         """
         ...
 

@@ -53,7 +53,7 @@ class Muon:
     decay_all: False to apply weight decay only to parameters of rank 2 and more: not to biases,
         batch norm parameters and PReLU slopes.
 
-    State: velocity (v) of weights; m and v, as of `AdamW`, of other parameters.
+    State: velocity (v) of weights; m and v, as in `AdamW`, of other parameters.
 
     Sources: Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; Liu et
     al., "Muon is scalable for LLM training", 2025, equation 4 (match_rms_adamw).

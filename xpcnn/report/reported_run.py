@@ -62,6 +62,6 @@ def number_or_none(value: Any) -> float | int | None:
 
 
 def number(value: Any, form: str = ".4f") -> str:
-    """Return a number as text; a dash for None and for what is no number."""
+    """Return a number as text; a dash for None and for values that are not numbers."""
     found = number_or_none(value)
     return "–" if found is None else format(found, form)

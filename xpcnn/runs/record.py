@@ -97,7 +97,7 @@ def json_table(path: Path) -> Mapping[str, Any]:
     """Return the table in a JSON file.
 
     Raises:
-        CheckpointError: it holds none.
+        CheckpointError: the file does not hold a table.
     """
     return _table(path, _text(path))
 

@@ -14,28 +14,29 @@ from xpcnn.types import Shape
 
 
 class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A network that tells classes apart, as an estimator of scikit-learn.
+    """A classifier of scikit-learn that trains a convolutional network.
 
     Args:
-        model: the network. A preset by name, such as "small", or the path of a TOML file like one:
-            its outputs follow the classes, its training options hold where no parameter is given.
-            Layers, as of `xpcnn.Model`, trained by default as `Model.fit` does. None: the preset
-            "digits" for images; Dense(64), ReLU, Dense(classes) for rows of features.
-        image_shape: (c, h, w), or (h, w) for grey images, of rows of X that are images. None: rows
-            of X are features, and X (n, c, h, w) has images.
-        epochs, batch_size, optimizer: as of `xpcnn.Model.fit`, in place of what the preset says.
-        lr: learning rate of the optimizer, in place of its own.
-        loss: an object of `xpcnn.losses` or a name, in place of the preset's or of cross-entropy.
+        model: the network. The name of a preset, such as "small", or the path of a preset file: the
+            number of outputs follows from the classes, and the parameters below override its
+            training options. Or layers, as in `xpcnn.Model`, trained with the defaults of
+            `Model.fit`. None: the preset "digits" for images; Dense(64), ReLU, Dense(classes) for
+            rows of features.
+        image_shape: (c, h, w), or (h, w) for grey images, if rows of X are images. None: rows of X
+            (n, features) are features, and X (n, c, h, w) has images.
+        epochs, batch_size, optimizer: as in `xpcnn.Model.fit`; None for those of the preset.
+        lr: learning rate; None for that of the optimizer.
+        loss: an object of `xpcnn.losses` or a name; None for that of the preset, or cross-entropy.
         options: further training options by name, such as {"augment": [...], "clip_norm": 1.0}.
-        backend, device: the array library to compute on, as of `xpcnn.Model`.
-        dtype: "float32" or "float64"; None: float32 for images, float64 for rows of features, where
-            a sample of weight 2 is then as good as the sample twice to within 1e-7.
-        random_state: seed of the parameters, the order, dropout and augmentation: a whole number; a
-            RandomState to draw it from; None for another one at every `fit`.
+        backend, device: the array library to compute on, as in `xpcnn.Model`.
+        dtype: "float32" or "float64". None: float32 for images, float64 for rows of features, for
+            which a sample of weight 2 then equals the sample twice to within 1e-7.
+        random_state: seed of parameters, order, dropout and augmentation: a whole number; a
+            RandomState to draw it from; None for a new seed at every `fit`.
 
     X is (n, features) or (n, c, h, w): uint8, float32, or float64, which is rounded to float32;
-    other numbers become float32. Mean and deviation of each channel, or of each feature, are taken
-    from X in `fit` and the first `partial_fit`, so X needs no scaling.
+    other numbers become float32. `fit` and the first `partial_fit` compute mean and deviation of
+    each channel or feature of X and normalise by them, so X needs no scaling.
 
     Attributes:
         classes_: the labels (classes,), sorted; n_features_in_: size of X's second axis.
@@ -64,13 +65,14 @@ class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
         return self._fit(x, indices, weights)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train one epoch on X, going on from the network as it is, at a constant learning rate.
+        """Train the present network for one more epoch, on X, at a constant learning rate.
 
-        The optimizer starts anew at every call: its memory, such as momentum, is not kept.
+        The optimizer starts anew at every call: its state, such as momentum, is not kept.
 
         Args:
-            X, y, sample_weight: as of `fit`.
-            classes: all labels that will come; needed by the first call, and later the same.
+            X, y, sample_weight: as in `fit`.
+            classes: all labels of this and later calls; required in the first call, and equal or
+                None later.
 
         Raises:
             ValueError: X, y or a parameter is not valid, or y has labels that are not in classes.

@@ -21,17 +21,17 @@ ADAM = Adam(lr=0.001)
 
 
 class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A network that estimates numbers, as an estimator of scikit-learn.
+    """A regressor of scikit-learn that trains a convolutional network.
 
     Args:
         model: the network. A preset by name or the path of a TOML file like one, whose last layer
             is a Dense: it gets an output for each target, and Adam(lr=0.001) trains it. Layers, as
-            of `xpcnn.Model`, with an output for each target. None: as of `CNNClassifier`.
+            of `xpcnn.Model`, with an output for each target. None: as in `CNNClassifier`.
         loss: an object of `xpcnn.losses` for float targets; None: the mean squared error.
         image_shape, epochs, batch_size, optimizer, lr, options, backend, device, dtype,
-            random_state: as of `CNNClassifier`.
+            random_state: as in `CNNClassifier`.
 
-    X is as of `CNNClassifier`. Targets are scaled to mean 0 and deviation 1 for training, by what
+    X is as in `CNNClassifier`. Targets are scaled to mean 0 and deviation 1 for training, by what
     `fit` or the first `partial_fit` gets: `history_["loss"]` is in these units (a loss of 1 is that
     of the mean), and `predict` gives those of y. The accuracy in `history_` means nothing here.
 
@@ -48,7 +48,7 @@ class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
         Args:
             X: samples; see the class.
             y: targets (n,) or (n, targets), numbers.
-            sample_weight: as of `CNNClassifier.fit`.
+            sample_weight: as in `CNNClassifier.fit`.
 
         Raises:
             ValueError: X, y or a parameter is not valid.
@@ -59,9 +59,9 @@ class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
         return self._fit(x, targets, weights)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train one epoch on X, going on from the network as it is, at a constant learning rate.
+        """Train the present network for one more epoch, on X, at a constant learning rate.
 
-        The optimizer starts anew at every call. Arguments and errors as of `fit`.
+        The optimizer starts anew at every call. Arguments and errors as in `fit`.
         """
         is_first = not hasattr(self, "model_")
         x, y = self._read(X, y=y, multi_output=True, y_numeric=True, reset=is_first)

@@ -52,7 +52,7 @@ def first_not_finite(
 ) -> str | None:
     """Return in words the first tensor of a step that is not finite; None if all are.
 
-    Arguments as of `training_step`.
+    Arguments as in `training_step`.
     """
 
     def watch(kind: str, path: str, x: Array) -> None:

@@ -105,7 +105,7 @@ class Updates:
         return self.options.optimizer.lr * self.factor(step, losses, total)
 
     def factor(self, step: int, losses: Sequence[float], total: int | None = None) -> float:
-        """Return the schedule's factor of the optimizer's own rate; arguments as of `rate`.
+        """Return the schedule's factor of the optimizer's own rate; arguments as in `rate`.
 
         It is a tenth of it for updates after `unfreeze_after`.
 

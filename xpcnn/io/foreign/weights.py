@@ -44,7 +44,7 @@ def is_foreign(path: str | Path) -> bool:
 def classes_in(path: str | Path, name: str) -> int:
     """Return the number of outputs that the last layer has in a file.
 
-    name: of the network, as of `NETWORKS`.
+    name: name of the network, a key of `NETWORKS`.
 
     Raises:
         CheckpointError: the file cannot be read, or has no such layer.
