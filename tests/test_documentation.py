@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import xpcnn
+from xpcnn import layers
 
 FURTHER = ("xpcnn.data.augment", "xpcnn.ops.reference", "xpcnn.random", "xpcnn.types")
 """Public modules beside those of `xpcnn.__all__`."""
@@ -74,6 +76,13 @@ def test_every_docstring_names_each_parameter(module: str) -> None:
         elif missing := unnamed(thing, module.removeprefix("xpcnn.") in CONSTRUCTED):
             found[name] = missing
     assert found == {}
+
+
+def test_help_of_a_layer_documents_its_methods() -> None:
+    names = [name for name in layers.__all__ if is_dataclass(getattr(layers, name))]
+    methods = [getattr(getattr(layers, n), method) for n in names for method in ("init", "forward")]
+    assert len(names) > 30
+    assert [method.__qualname__ for method in methods if not method.__doc__] == []
 
 
 def test_what_is_missing_is_seen() -> None:

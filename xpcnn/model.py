@@ -251,7 +251,7 @@ class Model(Predictor):
     def parts(
         self, data: Data, validation: Data | float | None, seed: int
     ) -> tuple[Dataset, Dataset | None]:
-        """Return the data sets to train and to validate on; arguments as in `fit`."""
+        """Return the data sets to train and to validate on; data, validation, seed: as in `fit`."""
         return train_and_validation(data, validation, self.network, self.classes, seed)
 
     if not TYPE_CHECKING:  # to type checkers, unknown attributes are unknown

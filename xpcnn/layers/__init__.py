@@ -101,8 +101,7 @@ __all__ = [
 ]
 
 for _name in __all__:
-    _class = globals()[_name]
-    if is_dataclass(_class):
-        advised(_class)
+    if is_dataclass(globals()[_name]):
+        advised(globals()[_name])
         for _method in ("init", "forward"):  # for help(Conv2D)
-            getattr(_class, _method).__doc__ = getattr(Layer, _method).__doc__
+            getattr(globals()[_name], _method).__doc__ = getattr(Layer, _method).__doc__

@@ -23,7 +23,7 @@ class Convolution:
     bias: bool
 
     def groups_of(self, weight: Array) -> int:
-        """Return the number of groups of filters (filters, c/groups, kh, kw)."""
+        """Return the number of groups of filters `weight` (filters, c/groups, kh, kw)."""
         raise NotImplementedError
 
     def forward(
@@ -123,7 +123,7 @@ class Conv2D(Convolution):
         return self.groups
 
     def multiply_adds(self, shape: Shape, out: Shape) -> int:
-        """Return the multiply-adds of one sample: each output is a sum over one window."""
+        """Return the multiply-adds of a sample of `shape`, with output `out`: one sum a window."""
         return math.prod(out) * (shape[0] // self.groups) * math.prod(pair(self.size))
 
 
@@ -184,7 +184,7 @@ class DepthwiseConv2D(Convolution):
         return int(weight.shape[0]) // self.multiplier
 
     def multiply_adds(self, shape: Shape, out: Shape) -> int:
-        """Return the multiply-adds of one sample."""
+        """Return the multiply-adds of a sample of `shape`, with output `out`."""
         return math.prod(out) * math.prod(pair(self.size))
 
 

@@ -38,9 +38,11 @@ class L1:
         return loss, lambda dloss: back(dloss, (True, False, False))[0]
 
     def probabilities(self, scores: Array) -> Array:
+        """Return scores (n, outputs) unchanged; one output p as (1 - p, p)."""
         return two_columns(scores)
 
     def decide(self, scores: Array) -> Array:
+        """Return the class with the largest score (n,); for one output, whether it exceeds 0.5."""
         return most_probable(scores, 0.5)
 
 
@@ -80,7 +82,9 @@ class Huber:
         return loss, lambda dloss: back(dloss, (True, False, False))[0]
 
     def probabilities(self, scores: Array) -> Array:
+        """Return scores (n, outputs) unchanged; one output p as (1 - p, p)."""
         return two_columns(scores)
 
     def decide(self, scores: Array) -> Array:
+        """Return the class with the largest score (n,); for one output, whether it exceeds 0.5."""
         return most_probable(scores, 0.5)

@@ -68,9 +68,11 @@ class SoftmaxCrossEntropy:
         return xp.sum(xp.sum(counted, axis=1) * kept)
 
     def probabilities(self, scores: Array) -> Array:
+        """Return the softmax of scores (n, classes)."""
         return ops.softmax(scores)[0]
 
     def decide(self, scores: Array) -> Array:
+        """Return the class with the largest score (n,), from scores (n, classes)."""
         return namespace(scores).argmax(scores, axis=1)
 
 
@@ -114,9 +116,11 @@ class BCEWithLogits:
         return loss, lambda dloss: back(dloss, (True, False, False, False))[0]
 
     def probabilities(self, scores: Array) -> Array:
+        """Return the sigmoid of scores (n, outputs); of one output, p, as (1 - p, p)."""
         return two_columns(ops.sigmoid(scores)[0])
 
     def decide(self, scores: Array) -> Array:
+        """Return the class with the largest score (n,); for one output, whether it exceeds 0."""
         return most_probable(scores, 0.0)
 
 

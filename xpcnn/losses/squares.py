@@ -44,7 +44,9 @@ class MSE:
         return loss, lambda dloss: root * back(dloss, (True, False))[0]
 
     def probabilities(self, scores: Array) -> Array:
+        """Return scores (n, outputs) unchanged; one output p as (1 - p, p)."""
         return two_columns(scores)
 
     def decide(self, scores: Array) -> Array:
+        """Return the class with the largest score (n,); for one output, whether it exceeds 0.5."""
         return most_probable(scores, 0.5)

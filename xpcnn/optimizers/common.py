@@ -15,21 +15,33 @@ State: TypeAlias = dict[str, Arrays]
 
 
 class Optimizer(Protocol):
-    """A rule that turns gradients into new parameters, without knowing the network.
-
-    The field `lr` is the base learning rate, which a schedule multiplies outside the optimizer.
-    `update` takes the current learning rate and `step`, counted from 1, as 0-d arrays of the
-    parameters' dtype on their device. It waits for no device and writes into no array.
-    """
+    """A rule that turns gradients into new parameters, without knowing the network."""
 
     @property
-    def lr(self) -> float: ...
+    def lr(self) -> float:
+        """The base learning rate, which a schedule multiplies outside the optimizer."""
+        ...
 
-    def init(self, params: Arrays) -> State: ...
+    def init(self, params: Arrays) -> State:
+        """Return the state before the first step.
+
+        params: parameters by dotted path, arrays of one floating dtype on one device.
+        """
+        ...
 
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
-    ) -> tuple[Arrays, State]: ...
+    ) -> tuple[Arrays, State]:
+        """Return the parameters and the state after a step, without waiting for the device.
+
+        params, grads: parameters and their gradients by path, of equal shapes and dtypes.
+        state: what `init` or the step before returned.
+        lr: current learning rate, a 0-d array of the parameters' dtype on their device.
+        step: number of the step, from 1, a 0-d array likewise.
+
+        Arrays may be written only by a kernel that runs in place of this method.
+        """
+        ...
 
 
 class Decaying(Protocol):

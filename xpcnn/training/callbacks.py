@@ -60,16 +60,19 @@ class Callback:
         """
 
     def on_validation(self, record: Validation) -> None:
-        """Called with the figures of each validation, also within an epoch."""
+        """Called after each validation, also within an epoch, with its figures `record`."""
 
     def on_epoch_end(self, record: Epoch) -> None:
-        """Called with the figures of an epoch at its end."""
+        """Called at the end of an epoch with its figures `record`."""
 
     def on_note(self, text: str) -> None:
-        """Called with a message for the user, such as a problem of training or why it stopped."""
+        """Called with a `text` for the user, such as a problem of training or why it stopped."""
 
     def on_end(self, history: History) -> None:
-        """Called when training has ended without an error; the model has its new parameters."""
+        """Called with the whole `history` when training has ended without an error.
+
+        The model has its new parameters.
+        """
 
 
 def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:

@@ -119,7 +119,7 @@ class History:
         return values.index(min(values)) if values else None
 
     def would_be_best(self, record: Validation, monitor: str) -> bool:
-        """Return whether a further validation would be better than all others."""
+        """Return whether a further validation `record` would be better by `monitor` than all."""
         longer = History(validations=[*self.validations, record])
         return longer.best(monitor) == len(self.validations)
 

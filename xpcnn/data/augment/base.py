@@ -25,7 +25,11 @@ class Augmentation(Protocol):
     """A change of normalised samples (n, c, h, w): a frozen dataclass of options."""
 
     def apply(self, x: Array, p: Array, /) -> Array:
-        """Return the samples, changed as p says; writes into neither."""
+        """Return changed samples, of the shape and dtype of x; no array is written into.
+
+        x: normalised samples (n, c, h, w) on the device.
+        p: random numbers for these samples, see `PerSample` and `PerPixel`.
+        """
         ...
 
 
@@ -39,7 +43,11 @@ class PerSample(Augmentation, Protocol):
         ...
 
     def parameters(self, u: Host, shape: Shape) -> Host:
-        """Return p (n, k), row by row from the uniforms u (n, draws), for samples of a shape."""
+        """Return p (n, k), computed row by row on the host.
+
+        u: uniforms in [0, 1), float32 (n, draws).
+        shape: shape of a sample, (c, h, w).
+        """
         ...
 
 
@@ -48,7 +56,11 @@ class Mixing(PerSample, Protocol):
     """Mixes each sample with the one before it in the batch, the first with the last."""
 
     def mix(self, labels: Array, p: Array) -> Array:
-        """Return the probabilities of the classes (n, outputs), mixed as the samples are."""
+        """Return labels mixed as the samples are: probabilities of the classes (n, outputs).
+
+        labels: probabilities of the classes (n, outputs).
+        p: the numbers (n, k) of `apply`.
+        """
         ...
 
 
