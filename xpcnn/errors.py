@@ -82,6 +82,12 @@ def reason_of(error: Exception) -> str:
     return str(error).partition("\nTry: ")[0]
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: "1 class", "1,000 classes"."""
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{ending}"
+
+
 def with_context(error: XpcnnError, line: str) -> XpcnnError:
     """Return the error with a further line before its `Try:` line."""
     message, found, advice = str(error).partition("\nTry: ")

@@ -91,7 +91,7 @@ def test_numbers_of_pixels(cli: Cli) -> None:
     assert line.startswith("0  value ")
     assert "  true value " in line
     assert cli("evaluate", "run").out.startswith("test loss ")
-    assert "estimates 1 numbers" in cli("card", "run").out
+    assert "estimates 1 number " in cli("card", "run").out
     assert drawn(cli) == {"curves.svg", "overview.svg"}
     page = Path("run/report.html").read_text()
     assert "mae over epochs" in page

@@ -10,6 +10,7 @@ from typing import Any
 
 from xpcnn.classification import ClassificationReport
 from xpcnn.data.reading import Pictures
+from xpcnn.errors import counted
 from xpcnn.model import Model
 from xpcnn.runs.record import MODEL, Record
 from xpcnn.targets import TargetReport
@@ -85,9 +86,9 @@ def _sections(
     summary = model.summary()
     yield f"# {_plain(run.name)}"
     does = {
-        "classification": f"tells {len(classes)} classes apart",
+        "classification": f"tells {counted(len(classes), 'class')} apart",
         "multi-label": f"finds which of {len(classes)} labels are there",
-        "regression": f"estimates {len(classes)} numbers",
+        "regression": f"estimates {counted(len(classes), 'number')}",
     }[model.task.name]
     yield (
         f"A network of {summary.parameters:,} parameters that {does} in samples of {shape}, "
