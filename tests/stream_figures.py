@@ -28,13 +28,13 @@ import xpcnn
 from xpcnn.data import Dataset
 from xpcnn.data.contents import How
 from xpcnn.data.folder_tree import Name
-from xpcnn.data.packed import Pack
-from xpcnn.data.packed_images import shard_path, shard_sizes
 from xpcnn.data.path_contents import streams
 from xpcnn.data.pictures import read_picture
-from xpcnn.data.read_ahead import reading_threads
 from xpcnn.data.reading import Fit, Pictures
 from xpcnn.data.stored import Stored
+from xpcnn.data.streams.packed import Pack
+from xpcnn.data.streams.packed_images import shard_path, shard_sizes
+from xpcnn.data.streams.read_ahead import reading_threads
 from xpcnn.io.packing import pack
 
 ROUNDS = 3

@@ -12,9 +12,10 @@ import pytest
 import xpcnn
 from tests.cli.conftest import Cli
 from tests.data.picture_kit import picture
-from xpcnn.data import packed, packed_images, preflight
-from xpcnn.data.packed_images import Packed
+from xpcnn.data import preflight
 from xpcnn.data.reading import Arrays, Drawn
+from xpcnn.data.streams import packed, packed_images
+from xpcnn.data.streams.packed_images import Packed
 from xpcnn.errors import ConfigError
 from xpcnn.io import packing
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.data.picture_kit import picture
-from xpcnn.data import stream_parts
+from xpcnn.data.streams import stream_parts
 
 pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xpcnn.data import csv_file, load
+from xpcnn.data import load
+from xpcnn.data.csv_files import csv_file
 from xpcnn.errors import DataError, LabelError
 
 FORM = "Try: a header such as label,pixel0,...,pixel783 (for images without labels: pixel0,...)"

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xpcnn.data import csv_file, load, own_data
+from xpcnn.data import load, own_data
+from xpcnn.data.csv_files import csv_file
 from xpcnn.errors import ConfigError, DataError, LabelError, XpcnnError
 
 FORM = "Try: a header such as label,pixel0,...,pixel783 (for images without labels: pixel0,...)"

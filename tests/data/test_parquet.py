@@ -11,8 +11,8 @@ import numpy
 import pytest
 
 import xpcnn
-from xpcnn.data.parquet_index import index_of
-from xpcnn.data.stream import Stream
+from xpcnn.data.streams.parquet_index import index_of
+from xpcnn.data.streams.stream import Stream
 from xpcnn.errors import DataError, LabelError
 
 image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")

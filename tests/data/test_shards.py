@@ -9,8 +9,8 @@ import pytest
 
 import xpcnn
 from tests.data.picture_kit import picture
-from xpcnn.data.shard_index import entries, index_of
-from xpcnn.data.stream import Stream
+from xpcnn.data.streams.shard_index import entries, index_of
+from xpcnn.data.streams.stream import Stream
 from xpcnn.errors import DataError, LabelError, XpcnnError
 
 image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")

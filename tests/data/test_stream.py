@@ -12,11 +12,12 @@ import xpcnn
 from tests.data.picture_kit import picture
 from tests.group.members import Member, together
 from xpcnn import Model
-from xpcnn.data import Dataset, folders, preflight, stored, stream, stream_parts
+from xpcnn.data import Dataset, folders, preflight, stored
 from xpcnn.data.augment import Flip, Noise
-from xpcnn.data.folder_index import in_turn
-from xpcnn.data.read_ahead import VARIABLE, batches_ahead, reading_threads
-from xpcnn.data.stream import Stream
+from xpcnn.data.streams import stream, stream_parts
+from xpcnn.data.streams.folder_index import in_turn
+from xpcnn.data.streams.read_ahead import VARIABLE, batches_ahead, reading_threads
+from xpcnn.data.streams.stream import Stream
 from xpcnn.errors import ConfigError, DataError
 from xpcnn.layers import Conv2D, Dense, Dropout, Flatten, Layer, ReLU
 from xpcnn.training import Callback, Checkpoints
@@ -153,7 +154,7 @@ def test_mean_and_deviation_are_those_of_some_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flat(tmp_path, cat=[0, 50], dog=[100, 250])
-    monkeypatch.setattr("xpcnn.data.stream._FOR_STATISTICS", 2)
+    monkeypatch.setattr("xpcnn.data.streams.stream._FOR_STATISTICS", 2)
     (images, labels), *_ = folders.read(tmp_path, stream=True)
     data = Dataset.from_arrays(images, labels, ["cat", "dog"])
     chosen = images[images.some_rows(2)]

@@ -10,9 +10,9 @@ import pytest
 from tests.data.test_shards import png, shard
 from xpcnn.data import Dataset, load, load_parts, load_whole
 from xpcnn.data.contents import How
-from xpcnn.data.packed_images import Packed
 from xpcnn.data.path_contents import streams
-from xpcnn.data.stream import Stream
+from xpcnn.data.streams.packed_images import Packed
+from xpcnn.data.streams.stream import Stream
 from xpcnn.errors import ConfigError, DataError, LabelError, XpcnnError
 from xpcnn.io.packing import pack
 

@@ -19,7 +19,7 @@ from xpcnn.cli.run_folder import CHECKPOINTS, new_run
 from xpcnn.cli.run_messages import closing, opening, say_notes, warn
 from xpcnn.cli.run_plan import Plan, prepare
 from xpcnn.cli.run_record import Journal, Rewritten, describe
-from xpcnn.data.stream import damage_notes
+from xpcnn.data.streams.stream import damage_notes
 from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.process_group import Group, by_all, by_first
 from xpcnn.provenance import origin

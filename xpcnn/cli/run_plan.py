@@ -18,9 +18,9 @@ from xpcnn.config.tables import to_config
 from xpcnn.config.training_options import check_task, check_validation
 from xpcnn.data import Dataset
 from xpcnn.data.files import user_path
-from xpcnn.data.packed import is_packed
 from xpcnn.data.reading import Pictures, Size, observed
 from xpcnn.data.stored import Stored, goes_by_names
+from xpcnn.data.streams.packed import is_packed
 from xpcnn.errors import ConfigError, DataError, hint
 from xpcnn.io.foreign.weights import is_foreign
 from xpcnn.io.weight_transfer import LoadedWeights, take_weights

@@ -7,7 +7,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from xpcnn.data.csv_columns import Columns
+from xpcnn.data.csv_files.csv_columns import Columns
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
 from xpcnn.data.labels import MOST_CLASSES

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xpcnn.data.folder_index import index_of
 from xpcnn.data.folder_tree import (
     FORM,
     NAMED,
@@ -30,7 +29,8 @@ from xpcnn.data.folder_tree import (
 from xpcnn.data.images import Part
 from xpcnn.data.picture_sets import read_alike, read_set, unreadable
 from xpcnn.data.reading import Fit, Reading
-from xpcnn.data.stream_parts import Wanted, as_streams, may_stay
+from xpcnn.data.streams.folder_index import index_of
+from xpcnn.data.streams.stream_parts import Wanted, as_streams, may_stay
 from xpcnn.errors import DataError, DataWarning, LabelError, hint, nearest, warn_user
 
 Size = tuple[int, int]  # (h, w)

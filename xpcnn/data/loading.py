@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xpcnn.data.contents import How, check_task_name
-from xpcnn.data.csv_columns import Columns
+from xpcnn.data.csv_files.csv_columns import Columns
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import PathLike, user_path
 from xpcnn.data.named_sets import NAMES, known, named

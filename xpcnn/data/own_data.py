@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from xpcnn import random
-from xpcnn.data import csv_file, csv_pictures
 from xpcnn.data.contents import How, numbers_to
+from xpcnn.data.csv_files import csv_file, csv_pictures
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.image_hashes import lowest, unit_hashes

@@ -13,23 +13,17 @@ from typing import TypeAlias
 
 import numpy as np
 
-from xpcnn.data import (
-    csv_contents,
-    csv_pictures,
-    folders,
-    npz,
-    packed,
-    parquet_index,
-    shard_index,
-)
+from xpcnn.data import folders, npz
 from xpcnn.data.contents import Contents, How, check_task_name, note_on, numbers_to, task_of
-from xpcnn.data.csv_columns import Columns
+from xpcnn.data.csv_files import csv_contents, csv_pictures
+from xpcnn.data.csv_files.csv_columns import Columns
 from xpcnn.data.files import shown
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.labels import check_range
 from xpcnn.data.named_parts import files_in
-from xpcnn.data.stream import Index, Stream
-from xpcnn.data.stream_parts import Wanted, as_streams, in_memory
+from xpcnn.data.streams import packed, parquet_index, shard_index
+from xpcnn.data.streams.stream import Index, Stream
+from xpcnn.data.streams.stream_parts import Wanted, as_streams, in_memory
 from xpcnn.errors import ConfigError, DataError, ShapeError, hint
 from xpcnn.types import TaskName
 

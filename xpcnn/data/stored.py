@@ -1,8 +1,8 @@
 """Images that stay on disk: `Dataset.images` if they do not fit into memory.
 
 They are read by index, as an array is: `images[3]`, `images[:10]` and `images[[4, 2]]` are arrays.
-`Mapped` is a file of an array; `xpcnn.data.stream` has pictures, which are decoded when they are
-read.
+`Mapped` is a file of an array; `xpcnn.data.streams.stream` has pictures, which are decoded when
+they are read.
 """
 
 import math

@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xpcnn.data import packed
 from xpcnn.data.files import shown
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
-from xpcnn.data.packed import Pack
-from xpcnn.data.packed_images import shard_path, shard_sizes
 from xpcnn.data.reading import Pictures
-from xpcnn.data.stream import Stream
+from xpcnn.data.streams import packed
+from xpcnn.data.streams.packed import Pack
+from xpcnn.data.streams.packed_images import shard_path, shard_sizes
+from xpcnn.data.streams.stream import Stream
 from xpcnn.errors import CheckpointError, ConfigError, hint, reason_of
 from xpcnn.io.atomic import SUFFIX, write_bytes
 from xpcnn.io.lock import locked

@@ -60,7 +60,7 @@ def command(
     from xpcnn.cli.data_parts import DataFlags, open_part
     from xpcnn.cli.model_opening import open_model
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.data.stream import damage_notes
+    from xpcnn.data.streams.stream import damage_notes
     from xpcnn.targets import target_report
 
     opened = open_model(model, backend, device)

@@ -13,9 +13,9 @@ import numpy as np
 
 from xpcnn.data.picture_files import PictureFile
 from xpcnn.data.pictures import read_picture
-from xpcnn.data.read_ahead import batches_ahead
 from xpcnn.data.reading import Pictures, Reading
 from xpcnn.data.stored import Images, Stored
+from xpcnn.data.streams.read_ahead import batches_ahead
 from xpcnn.errors import DataError, hint, reason_of
 
 _FOR_STATISTICS = 1000  # pictures that mean and deviation are taken from

@@ -7,7 +7,7 @@ import numpy as np
 
 from xpcnn.data.files import current_folder, from_folder
 from xpcnn.data.folder_tree import Files, Folder, Name
-from xpcnn.data.packed_names import PackedNames
+from xpcnn.data.streams.packed_names import PackedNames
 
 
 class FolderIndex:

@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from xpcnn.data import csv_file, csv_pictures
 from xpcnn.data.contents import Contents, How, note_on, numbers_to, task_of
-from xpcnn.data.csv_columns import Layout
+from xpcnn.data.csv_files import csv_file, csv_pictures
+from xpcnn.data.csv_files.csv_columns import Layout
 from xpcnn.data.labels import relabelled
-from xpcnn.data.stream_parts import Wanted
+from xpcnn.data.streams.stream_parts import Wanted
 from xpcnn.errors import LabelError, hint
 
 

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xpcnn.data.csv_columns import NUMBER, Columns
-from xpcnn.data.csv_header import is_label
-from xpcnn.data.csv_rows import target_of
+from xpcnn.data.csv_files.csv_columns import NUMBER, Columns
+from xpcnn.data.csv_files.csv_header import is_label
+from xpcnn.data.csv_files.csv_rows import target_of
 from xpcnn.data.labels import MOST_CLASSES, indicators, relabelled
 from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
 from xpcnn.types import TaskName

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from xpcnn.data.csv_columns import DELIMITERS
-from xpcnn.data.csv_without_header import Edges
+from xpcnn.data.csv_files.csv_columns import DELIMITERS
+from xpcnn.data.csv_files.csv_without_header import Edges
 from xpcnn.data.files import open_regular
 from xpcnn.errors import DataError, hint
 

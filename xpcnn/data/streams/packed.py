@@ -20,9 +20,9 @@ import numpy as np
 from xpcnn.data.files import open_regular
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
-from xpcnn.data.packed_images import Packed, Shards, read_array, shard_sizes
 from xpcnn.data.reading import WHITE, Arrays, Fit, Mode, Pictures, Reading, Resampling
 from xpcnn.data.stored import Images
+from xpcnn.data.streams.packed_images import Packed, Shards, read_array, shard_sizes
 from xpcnn.errors import ConfigError, DataError, hint
 from xpcnn.types import TaskName
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from xpcnn.data.csv_columns import LABEL_FLAG, NUMBER, Layout, Size, shape_of
+from xpcnn.data.csv_files.csv_columns import LABEL_FLAG, NUMBER, Layout, Size, shape_of
 from xpcnn.errors import DataError, hint
 
 _LABELS = frozenset(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from xpcnn.data.csv_columns import DELIMITERS, NUMBER, Layout
-from xpcnn.data.csv_layout import split_cells
-from xpcnn.data.csv_lines import Lines
+from xpcnn.data.csv_files.csv_columns import DELIMITERS, NUMBER, Layout
+from xpcnn.data.csv_files.csv_layout import split_cells
+from xpcnn.data.csv_files.csv_lines import Lines
 from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.errors import DataError, LabelError, XpcnnError, hint
 

@@ -19,15 +19,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xpcnn.data import shard_labels
-from xpcnn.data.csv_columns import Columns
+from xpcnn.data.csv_files.csv_columns import Columns
 from xpcnn.data.files import current_folder, from_folder, open_regular, shown
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.data.named_parts import files_in, parts_by_name
-from xpcnn.data.packed_names import PackedNames
 from xpcnn.data.picture_files import InMemory, has_picture_name
-from xpcnn.data.shard_labels import FORM, LabelFiles
+from xpcnn.data.streams import shard_labels
+from xpcnn.data.streams.packed_names import PackedNames
+from xpcnn.data.streams.shard_labels import FORM, LabelFiles
 from xpcnn.errors import DataError, hint
 from xpcnn.types import TaskName
 

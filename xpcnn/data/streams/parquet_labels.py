@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xpcnn.data.csv_columns import Columns
-from xpcnn.data.csv_layout import given_columns
+from xpcnn.data.csv_files.csv_columns import Columns
+from xpcnn.data.csv_files.csv_layout import given_columns
 from xpcnn.data.labels import indicators
 from xpcnn.errors import DataError, LabelError, hint
 from xpcnn.types import TaskName

@@ -15,7 +15,7 @@ from xpcnn.data.files import current_folder, from_folder, open_regular
 from xpcnn.data.npy_header import array_header
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Stored
-from xpcnn.data.stream import lowest_words, of_its_class, picture_identity
+from xpcnn.data.streams.stream import lowest_words, of_its_class, picture_identity
 from xpcnn.errors import DataError, hint
 from xpcnn.types import Shape
 

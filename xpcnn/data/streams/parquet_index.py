@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from xpcnn.data.csv_columns import Columns
+from xpcnn.data.csv_files.csv_columns import Columns
 from xpcnn.data.files import current_folder, from_folder, open_regular
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.named_parts import files_in, parts_by_name
-from xpcnn.data.packed_names import PackedNames
-from xpcnn.data.parquet_labels import FORM, label_columns
 from xpcnn.data.picture_files import InMemory
+from xpcnn.data.streams.packed_names import PackedNames
+from xpcnn.data.streams.parquet_labels import FORM, label_columns
 from xpcnn.errors import DataError, LabelError, hint
 from xpcnn.types import TaskName
 

@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from xpcnn.data.csv_columns import FORM, LABEL_FLAG, NUMBER, Layout, Size, image_shape, shape_of
+from xpcnn.data.csv_files.csv_columns import (
+    FORM,
+    LABEL_FLAG,
+    NUMBER,
+    Layout,
+    Size,
+    image_shape,
+    shape_of,
+)
 from xpcnn.errors import DataError, hint
 
 Edges: TypeAlias = Callable[[str], tuple[list[str], list[str]]]

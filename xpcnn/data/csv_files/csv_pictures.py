@@ -17,19 +17,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xpcnn.data import csv_lines, csv_rows
-from xpcnn.data.csv_columns import LABEL_FLAG, NUMBER, Columns
-from xpcnn.data.csv_file import classes_of
-from xpcnn.data.csv_header import is_label
-from xpcnn.data.csv_layout import fields, given_columns, split_cells
+from xpcnn.data.csv_files import csv_lines, csv_rows
+from xpcnn.data.csv_files.csv_columns import LABEL_FLAG, NUMBER, Columns
+from xpcnn.data.csv_files.csv_file import classes_of
+from xpcnn.data.csv_files.csv_header import is_label
+from xpcnn.data.csv_files.csv_layout import fields, given_columns, split_cells
 from xpcnn.data.files import shown
-from xpcnn.data.folder_index import FolderIndex
 from xpcnn.data.images import Part
 from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.data.picture_files import has_picture_name
 from xpcnn.data.picture_sets import read_alike, read_set, unreadable
 from xpcnn.data.reading import Reading
-from xpcnn.data.stream_parts import Wanted, as_streams, may_stay
+from xpcnn.data.streams.folder_index import FolderIndex
+from xpcnn.data.streams.stream_parts import Wanted, as_streams, may_stay
 from xpcnn.errors import ConfigError, DataError, LabelError, hint
 from xpcnn.types import TaskName
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xpcnn.data import csv_lines, csv_rows
-from xpcnn.data.csv_columns import NUMBER, Columns, Layout, Size
-from xpcnn.data.csv_layout import fields, layout_of
+from xpcnn.data.csv_files import csv_lines, csv_rows
+from xpcnn.data.csv_files.csv_columns import NUMBER, Columns, Layout, Size
+from xpcnn.data.csv_files.csv_layout import fields, layout_of
 from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.errors import DataError, LabelError, hint
 from xpcnn.types import TaskName

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from xpcnn.data.csv_columns import DELIMITERS, FORM, Columns, Layout, Size, shape_of
-from xpcnn.data.csv_header import by_names, is_header
-from xpcnn.data.csv_without_header import Edges, without_names
+from xpcnn.data.csv_files.csv_columns import DELIMITERS, FORM, Columns, Layout, Size, shape_of
+from xpcnn.data.csv_files.csv_header import by_names, is_header
+from xpcnn.data.csv_files.csv_without_header import Edges, without_names
 from xpcnn.errors import ConfigError, DataError, hint, nearest
 
 

@@ -15,7 +15,7 @@ from xpcnn.data.picture_sets import KEPT, reading_of_some
 from xpcnn.data.pictures import check_reading
 from xpcnn.data.reading import Fit, Reading, Size
 from xpcnn.data.stored import STREAM_FROM
-from xpcnn.data.stream import Index, Stream, lowest_words
+from xpcnn.data.streams.stream import Index, Stream, lowest_words
 
 _LOOKED_AT = 500  # pictures whose headers decide how all are read
 
