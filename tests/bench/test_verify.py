@@ -85,3 +85,43 @@ def test_magnitudes_of_batch_normalisation_by_hand() -> None:
     dy = torch.tensor([[[[2.0]]], [[[2.0]]]])
     x = torch.tensor([[[[-1.0]]], [[[1.0]]]])
     assert [float(g) for g in magnitude.terms(layer, x, dy)] == [4.0, 4.0]
+
+
+def near_a_kink() -> Any:
+    """x0 - x1 of equal elements, then ReLU: rounding decides whether a gradient passes."""
+    model = Model([Dense(1), ReLU(), Dense(2)], input_shape=(2,))
+    weights = model.get_weights()
+    weights["layers.0.weight"] = numpy.array([[1.0], [-1.0]], "f4")
+    model.set_weights(weights)
+    x = numpy.array([[1.5, 1.5], [1.5, 1.5], [2.0, 1.0], [3.0, 1.0]], "f4")
+    return model, x, numpy.arange(4) % 2
+
+
+def test_what_float32_can_tell_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PyTorch's own float32 takes another way at a kink, ours may; elsewhere it may not."""
+    case = near_a_kink()
+    expected, _ = verify.computed_by_pytorch(*case)
+    assert verify.error_of_pytorch(*case, expected) > 0.1
+    expected, _ = verify.computed_by_pytorch(*XOR)
+    assert verify.error_of_pytorch(*XOR, expected) < 1e-5
+
+    right = verify.computed_by_us
+
+    def off(*arguments: Any) -> Any:
+        for what, value in right(*arguments):
+            chosen = what.endswith("bias") and arguments[-1] == "float32"
+            yield what, value + 0.05 if chosen else value
+
+    monkeypatch.setattr(verify, "computed_by_us", off)
+    assert "bias is not PyTorch's" in verify.difference(*XOR)
+    assert verify.difference(*case) == ""
+
+
+def test_the_longest_sum_of_a_layer() -> None:
+    """Forward over the channels of a group and the window, backward over its filters."""
+    y = torch.zeros(1, 4, 1, 1)
+    conv = torch.nn.Conv2d(64, 4, 3, groups=2)
+    assert magnitude.longest(conv, y) == 32 * 9
+    assert magnitude.longest(torch.nn.Conv2d(64, 256, 1), y) == 256
+    assert magnitude.longest(torch.nn.Linear(7, 5), torch.zeros(1, 5)) == 7
+    assert magnitude.longest(torch.nn.BatchNorm2d(4), torch.zeros(2, 4, 5, 5)) == 50

@@ -68,7 +68,11 @@ def longest(layer: nn.Module, y: Tensor) -> int:
     """Return the number of terms of the longest sum of a layer, forward or backward."""
     weight = next(layer.parameters(recurse=False))
     of_a_gradient = y.numel() // y.shape[1]  # of a weight or a bias: over the batch and the pixels
-    return max(of_a_gradient, weight.numel() // min(weight.shape))
+    if not isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        return max(of_a_gradient, weight.numel())
+    groups = getattr(layer, "groups", 1)
+    first, second = (weight.numel() // size for size in weight.shape[:2])  # (out, in / groups, ...)
+    return max(of_a_gradient, first, second // groups)
 
 
 def terms(layer: nn.Module, x: Tensor, dy: Tensor) -> list[Tensor]:
