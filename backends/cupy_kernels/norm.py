@@ -1,7 +1,7 @@
 """Batch normalisation by `kernels/norm.cu`, alone, or with a sum, ReLU and pooling behind it.
 
 Two launches forward, two backward; one each where a channel has no more than `LEAST_LENGTH` values.
-Running statistics are moved in the same launch.
+Running statistics are updated in the same launch.
 """
 
 import math
@@ -131,15 +131,15 @@ def _normalised(
     if means is not None:
         cuda.blocks("norm.cu", "batch_norm_parts", grid, threads, shape, x, means, squares)
     mean, var = cuda.empty(x.shape[1:2]), cuda.empty(x.shape[1:2])
-    moved = (None, None) if running is None else (cuda.empty(mean.shape), cuda.empty(var.shape))
+    updated = (None, None) if running is None else (cuda.empty(mean.shape), cuda.empty(var.shape))
     m = x.shape[0] * h * w
     rule = as_argument(numpy.array((1.0 - momentum, momentum, momentum * m / (m - 1)), RUNNING))
     tail = _tail(pool, rectify=rectify)
     given = shape, tail, x, gamma, beta, added, numpy.float32(eps), means, squares
-    rest = y, winner, mean, var, rule, old_mean, old_var, *moved
+    rest = y, winner, mean, var, rule, old_mean, old_var, *updated
     cuda.blocks("norm.cu", "batch_norm", grid, threads, *given, *rest)
     kept = _Kept(x, y if rectify else None, winner, gamma, beta, mean, var)
-    statistics = (mean, var) if running is None else moved
+    statistics = (mean, var) if running is None else updated
     is_sum = added is not None
     return (y, *statistics), _pullback(cuda, kept, tail, eps, batch=True, is_sum=is_sum)
 

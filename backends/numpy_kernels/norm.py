@@ -70,10 +70,10 @@ def batch_norm(
             sum_dy if want_dbeta and beta is not None else None,
         )
 
-    return (logical(y.reshape(c, h, w, n)), *moved(running, mean, var, m)), pullback
+    return (logical(y.reshape(c, h, w, n)), *updated_statistics(running, mean, var, m)), pullback
 
 
-def moved(running: Any, mean: Array, var: Array, m: int) -> tuple[Array, Array]:
+def updated_statistics(running: Any, mean: Array, var: Array, m: int) -> tuple[Array, Array]:
     """Return the running statistics (mean, var, momentum) after a batch with m values per channel;
     for None, those of the batch.
     """

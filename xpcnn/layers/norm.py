@@ -8,7 +8,7 @@ from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Constant, Draw, Zeros
 from xpcnn.layers.base import Context
 from xpcnn.layers.shared_norm import shared_batch_norm
-from xpcnn.ops.reference.norm import Running, moved
+from xpcnn.ops.reference.norm import Running, updated_statistics
 from xpcnn.options import CLOSED_FRACTION, POSITIVE, check
 from xpcnn.types import Array, LayerPullback, Params, Shape
 
@@ -73,7 +73,7 @@ class BatchNorm:
             else:
                 (y, mean, var), back = shared_batch_norm(x, gamma, beta, self.eps, ctx.shared)
                 m = ctx.shared.total * math.prod(x.shape[2:])
-                mean, var = moved(running, mean, var, m)
+                mean, var = updated_statistics(running, mean, var, m)
             buffers = {"mean": mean, "var": var}
         else:
             y, back = ops.batch_norm_inference(

@@ -52,7 +52,7 @@ def batch_norm(
             sums if want_dbeta and beta is not None else None,
         )
 
-    return (logical(y), *norm.moved(running, mean, var, n * h * w)), pullback
+    return (logical(y), *norm.updated_statistics(running, mean, var, n * h * w)), pullback
 
 
 def batch_norm_inference(
@@ -133,7 +133,7 @@ def batch_norm_relu(
             sums if want_dbeta and beta is not None else None,
         )
 
-    return (logical(y), *norm.moved(running, mean, var, n * h * w)), pullback
+    return (logical(y), *norm.updated_statistics(running, mean, var, n * h * w)), pullback
 
 
 def batch_norm_add_relu(
@@ -169,4 +169,4 @@ def batch_norm_add_relu(
             logical(dz) if want_dadded else None,
         )
 
-    return (logical(y), *norm.moved(running, mean, var, n * h * w)), pullback
+    return (logical(y), *norm.updated_statistics(running, mean, var, n * h * w)), pullback

@@ -50,7 +50,8 @@ def batch_norm(
 
     Returns:
         (y, mean, var), y like x, mean and biased variance (c,) of the batch, or with `running` the
-        running statistics after it (`moved`); and the pullback dy -> (dx, dgamma, dbeta).
+        running statistics after it (`updated_statistics`); and the pullback
+        dy -> (dx, dgamma, dbeta).
 
     Kernels: NumPy calls, C, CUDA.
     """
@@ -83,10 +84,12 @@ def batch_norm(
         dbeta = sum_dy if want_dbeta and beta is not None else None
         return dx, dgamma, dbeta
 
-    return (y, *moved(running, mean, var, m)), pullback
+    return (y, *updated_statistics(running, mean, var, m)), pullback
 
 
-def moved(running: Running | None, mean: Array, var: Array, m: int) -> tuple[Array, Array]:
+def updated_statistics(
+    running: Running | None, mean: Array, var: Array, m: int
+) -> tuple[Array, Array]:
     """Return the running statistics after a batch with m values per channel.
 
         running = (1 - momentum) * running + momentum * batch
