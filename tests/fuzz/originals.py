@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from xpcnn.training import Checkpoints
 FORMATS = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "bmp": "BMP", "tif": "TIFF", "webp": "WEBP"}
 
 RUN: dict[str, Any] = {"epochs": 2, "batch_size": 4}
+
+LABELS = numpy.asarray([[0, 0], [0, 1], [1, 0], [1, 1], [0, 1], [1, 0]], float)
+NUMBERS = numpy.asarray([[0.5, 100], [1, 90], [1.5, 80], [2, 70], [2.5, 60], [3, 50]])
+"""Targets (6, 2) of `samples`: two labels, and two numbers."""
 
 
 def samples(count: int = 6) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -37,6 +42,16 @@ def models(folder: Path) -> None:
     model = small_model()
     model.fit(samples(), **RUN)
     model.save(folder / "m.safetensors")
+
+
+def target_models(folder: Path) -> None:
+    """Write a model of several labels with thresholds, and one of numbers with a scale."""
+    images, _ = samples()
+    for task, targets in (("multi-label", LABELS), ("regression", NUMBERS)):
+        layers: list[Layer] = [Conv2D(2, 3), ReLU(), Flatten(), Dense(2)]
+        model = xpcnn.Model(layers, input_shape=(1, 5, 4), classes=("a", "b"), task=task, seed=1)
+        model.fit((images, targets), **RUN)
+        model.save(folder / f"{task}.safetensors")
 
 
 def onnx(folder: Path) -> None:
@@ -75,8 +90,6 @@ def presets(folder: Path) -> None:
 
 def shards(folder: Path) -> None:
     """Write tar shards of all formats of pictures, with short and long names."""
-    import tarfile
-
     images, labels = samples(12)
     for part, form in (("train", tarfile.PAX_FORMAT), ("test", tarfile.GNU_FORMAT)):
         with tarfile.open(folder / f"{part}-0.tar", "w", format=form) as archive:
@@ -190,6 +203,37 @@ def csv(folder: Path) -> None:
     for name, (table, comma) in layouts.items():
         lines = (comma.join(map(str, row)) for row in table)
         (folder / f"{name}.csv").write_text("".join(f"{line}\n" for line in lines))
+
+
+def target_arrays(folder: Path) -> None:
+    """Write .npz files of several labels and of numbers, each in a folder with the task's name."""
+    images, _ = samples()
+    for task, targets in (("multi-label", LABELS), ("regression", NUMBERS)):
+        (folder / task).mkdir()
+        tests = {"test_images": images, "test_labels": targets}
+        numpy.savez(folder / task / "x.npz", images=images, labels=targets, **tests)
+
+
+def target_texts(folder: Path) -> None:
+    """Write CSV files and tar shards of several labels and of numbers, by task."""
+    import json
+
+    images, _ = samples()
+    for task, targets in (("multi-label", LABELS), ("regression", NUMBERS)):
+        (folder / task).mkdir()
+        rows = numpy.concatenate([targets, images[:, 0, :4].reshape(-1, 16)], axis=1)
+        header = ",".join(("a", "b", *(f"pixel{i}" for i in range(16))))
+        lines = [header, *(",".join(f"{value:g}" for value in row) for row in rows.tolist())]
+        (folder / task / "x.csv").write_text("\n".join(lines))
+        with tarfile.open(folder / task / "x.tar", "w") as archive:
+            for i, (image, pair) in enumerate(zip(images, targets.tolist(), strict=True)):
+                picture = io.BytesIO()
+                Image.fromarray(image[0]).save(picture, "PNG")
+                labels = json.dumps({"a": pair[0], "b": pair[1]}).encode()
+                for ending, content in (("png", picture.getvalue()), ("json", labels)):
+                    info = tarfile.TarInfo(f"{i}.{ending}")
+                    info.size = len(content)
+                    archive.addfile(info, io.BytesIO(content))
 
 
 def pictures(folder: Path) -> None:

@@ -112,7 +112,7 @@ def _try_model(model: xpcnn.Model) -> None:
         return
     x = numpy.zeros((2, *model.input_shape), numpy.float32)
     if x.size < _SMALL:
-        assert model.predict_proba(x).shape[0] == 2
+        assert len(model.predict(x)) == 2
 
 
 def _read_model(path: Path) -> None:
@@ -189,6 +189,18 @@ def _read_data(path: Path) -> None:
     _check(*xpcnn.data.load(path))
 
 
+def _read_targets(path: Path) -> None:
+    """Read a file in a folder with the name of its task."""
+    task = next(name for name in ("multi-label", "regression") if name == path.parent.name)
+    columns = None if path.suffix == ".npz" else ["a", "b"]
+    for part in xpcnn.data.load(path, task=task, label_column=columns):
+        assert part.task == task
+        assert part.labels.dtype == numpy.float64
+        assert part.labels.shape == (len(part.images), len(part.classes))
+        assert numpy.isfinite(part.labels).all()
+        assert task == "regression" or numpy.isin(part.labels, (0, 1)).all()
+
+
 def _read_idx(path: Path) -> None:
     _check(*xpcnn.data.load("mnist", path.parent, download=False))
 
@@ -241,6 +253,9 @@ READERS = {
     "preset": Reader(originals.presets, _read_preset, _text),
     "config": Reader(originals.configs, _run_config, _text),
     "npz": Reader(originals.npz, _read_data, _zipped),
+    "targets": Reader(originals.target_texts, _read_targets, _text),
+    "targets.npz": Reader(originals.target_arrays, _read_targets, _zipped),
+    "target model": Reader(originals.target_models, _read_model, _sealed),
     "idx": Reader(originals.idx, _read_idx, _binary),
     "idx.gz": Reader(originals.idx_packed, _read_idx, _packed),
     "cifar": Reader(originals.cifar, _read_cifar, _binary),
