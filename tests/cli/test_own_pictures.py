@@ -124,6 +124,26 @@ def test_a_run_from_the_weights_of_another_reads_pictures_as_that_one_did(cli: C
     assert "error: only: holds images of one class only, 'a', expected two or more" in ran.err
 
 
+def test_a_run_from_a_model_of_arrays_reads_pictures_as_these_arrays(cli: Cli) -> None:
+    rng = numpy.random.default_rng(0)
+    values = {"parts.npz": rng.random((40, 1, 8, 8), numpy.float32)}  # 0 to 1
+    values["drawn.npz"] = numpy.zeros((40, 1, 8, 8), numpy.float32)
+    values["drawn.npz"][:, :, 2:6, 3:5] = values["parts.npz"][:, :, 2:6, 3:5] * 0.5 + 0.5
+    blocks(Path("photos"))
+    for name, images in values.items():
+        numpy.savez(name, images=images, labels=numpy.arange(40) % 2)
+        assert cli("train", "--dataset", name, "--epochs", "1", "--out", name[:5]).code == 0
+        flags = ("train", "--dataset", "photos", "--init", name[:5], "--epochs", "1")
+        ran = cli(*flags, "--out", f"{name[:5]}-photos")
+        told = f"as the arrays of {name[:5]} were: 8 x 8, black is 0 and white 1"
+        assert told in " ".join(ran.err.split())
+        assert "times as wide" not in ran.err
+        source, new = (load_model(f"{name[:5]}{end}/model.safetensors") for end in ("", "-photos"))
+        assert new.reading == source.reading
+        ran = cli(*flags, "--image-fit", "crop")
+        assert ran.err.startswith(f"error: {name[:5]} was trained on arrays")
+
+
 def test_classes_come_from_the_model(cli: Cli) -> None:
     train(cli, "--dataset", blocks(Path("photos")), "--quiet")
     x = numpy.zeros((3, 1, *load_model("run/model.safetensors").input_shape[1:]), numpy.uint8)

@@ -18,7 +18,7 @@ from xpcnn.config.tables import to_config
 from xpcnn.config.training_options import check_task, check_validation
 from xpcnn.data import Dataset
 from xpcnn.data.files import user_path
-from xpcnn.data.reading import Pictures, Size, observed
+from xpcnn.data.reading import Arrays, Drawn, Pictures, Reading, Size, observed
 from xpcnn.data.stored import Stored, goes_by_names
 from xpcnn.data.streams.packed import is_packed
 from xpcnn.errors import ConfigError, DataError, hint
@@ -172,9 +172,7 @@ def _read(flags: Flags, source: Model | None) -> data.Parts:
         stream=None if flags.stream is None else flags.stream == "yes",
     )
     if reading is not None and parts.train.reading == reading:
-        h, w = reading.size
-        told = f"{_COLOURS[reading.mode]}, {h} x {w}, --image-fit {reading.fit}"
-        note = f"pictures are read as those of {flags.init} were: {told}"
+        note = _how_read(reading, flags.init)
         parts = parts._replace(train=replace(parts.train, notes=(*parts.train.notes, note)))
     if len(parts.train.classes) == 1 and parts.train.task == "classification":
         message = f"{flags.dataset}: holds images of one class only, {parts.train.classes[0]!r}"
@@ -187,19 +185,41 @@ def _read(flags: Flags, source: Model | None) -> data.Parts:
     return parts
 
 
-def _as_before(flags: Flags, source: Model | None) -> tuple[Size | None, Pictures | None]:
+def _as_before(flags: Flags, source: Model | None) -> tuple[Size | None, Reading | None]:
     """Return the size of images, and how pictures are read: as those of `source`, if there is one.
 
-    A folder that `xpcnn pack` wrote is read as it is.
+    A folder that `xpcnn pack` wrote is read as it is; so are pictures for a model of arrays whose
+    black and white are not known.
     """
     size = image_size(flags.image_size)
     own = data.is_path(flags.dataset) and not is_packed(user_path(flags.dataset))
     if source is None or not own or len(source.input_shape) != 3:
         return size, None
     size = size or (source.input_shape[1], source.input_shape[2])
-    if not isinstance(source.reading, Pictures):
-        return size, None
-    return size, replace(source.reading, size=size, fit=flags.image_fit or source.reading.fit)
+    if flags.image_fit is not None and isinstance(source.reading, Arrays | Drawn):
+        message = f"{flags.init} was trained on arrays: pictures are fitted whole for it"
+        raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
+    match source.reading:
+        case Pictures(fit=fit) as pictures:
+            return size, replace(pictures, size=size, fit=flags.image_fit or fit)
+        case Drawn() as drawn:
+            return size, replace(drawn, size=size)
+        case Arrays(sample=(c, _, _), low=float()) as arrays:
+            return size, replace(arrays, sample=(c, *size))
+    return size, None
+
+
+def _how_read(reading: Reading, init: str | None) -> str:
+    """Return the note on pictures that are read as those of the model of `--init`."""
+    h, w = reading.shape[1:]
+    if isinstance(reading, Pictures):
+        told = f"{_COLOURS[reading.mode]}, {h} x {w}, --image-fit {reading.fit}"
+        return f"pictures are read as those of {init} were: {told}"
+    assert isinstance(reading, Arrays | Drawn)
+    told = f"{h} x {w}, black is {reading.low:g} and white {reading.high:g}"
+    if isinstance(reading, Drawn):
+        told += f"; drawings are framed, and inverted where their ground is not {reading.ground}"
+    return f"pictures are read as the arrays of {init} were: {told}"
 
 
 def task_name(name: str | None) -> Any:
