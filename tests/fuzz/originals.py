@@ -210,7 +210,7 @@ def target_arrays(folder: Path) -> None:
     images, _ = samples()
     for task, targets in (("multi-label", LABELS), ("regression", NUMBERS)):
         (folder / task).mkdir()
-        tests = {"test_images": images, "test_labels": targets}
+        tests: dict[str, Any] = {"test_images": images, "test_labels": targets}
         numpy.savez(folder / task / "x.npz", images=images, labels=targets, **tests)
 
 
