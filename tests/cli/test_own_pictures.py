@@ -128,7 +128,7 @@ def test_a_run_from_a_model_of_arrays_reads_pictures_as_these_arrays(cli: Cli) -
     rng = numpy.random.default_rng(0)
     values = {"parts.npz": rng.random((40, 1, 8, 8), numpy.float32)}  # 0 to 1
     values["drawn.npz"] = numpy.zeros((40, 1, 8, 8), numpy.float32)
-    values["drawn.npz"][:, :, 2:6, 3:5] = 1
+    values["drawn.npz"][:, :, 2:6, 3:5] = values["parts.npz"][:, :, 2:6, 3:5] > 0.2
     blocks(Path("photos"))
     for name, images in values.items():
         numpy.savez(name, images=images, labels=numpy.arange(40) % 2)
