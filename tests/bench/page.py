@@ -16,7 +16,8 @@ from typing import Any
 from tests.bench import engines, projects
 from xpcnn.benchmark import FULL, MODES, Bench, Case, growth, pytorch_peer, start_times
 from xpcnn.benchmark.growth import markdown
-from xpcnn.cli.commands.bench import BATCHES, MODELS, cell
+from xpcnn.cli.benchmark_table import cell
+from xpcnn.cli.commands.bench import BATCHES, MODELS
 
 STEPS_HEAD = (
     *("network", "batch", "training, ms", "ratio", "ceiling"),

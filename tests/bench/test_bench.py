@@ -25,8 +25,9 @@ from xpcnn.benchmark.growth import Form, Row, exponent, page, remark
 from xpcnn.benchmark.process import STEPS, peak_memory
 from xpcnn.benchmark.products import im2col_products
 from xpcnn.benchmark.timing import Effort
+from xpcnn.cli.benchmark_table import ResultTable
 from xpcnn.cli.command_group import cli
-from xpcnn.cli.commands.bench import aligned, command, lines
+from xpcnn.cli.commands.bench import command
 from xpcnn.errors import BackendError, XpcnnError
 from xpcnn.summary import summarize
 
@@ -110,8 +111,9 @@ def test_beside_a_peer() -> None:
     assert 0 < result["ratio_low"] <= result["ratio"] <= result["ratio_high"]
     assert result["pairs"] >= 5
     assert result["compiled_failed"] == "no way to build it\nTry: another form"
-    head, *_, last = lines({"results": [result]})
-    assert "compiled" not in head
+    table = ResultTable(["xor"], ["torch"])
+    assert "compiled" not in table.head
+    *_, last = table.lines(result)
     assert last == "xor, train: no torch.compile: no way to build it. Try: another form"
 
 
@@ -123,13 +125,14 @@ def test_a_network_that_the_peer_cannot_build_is_timed_alone() -> None:
         result = bench.compare(XOR)
     assert result["xpcnn_ms"] > 0
     assert result["ratio"] is None
-    *_, last = lines({"results": [result]})
+    *_, last = ResultTable(["xor"], ["torch"]).lines(result)
     assert last == "xor, train: no PyTorch: PyTorch has no Activation. Try: another layer"
 
 
 @pytest.fixture
 def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xpcnn.benchmark.QUICK", BRIEF)
+    monkeypatch.setattr("xpcnn.benchmark.LARGE", BRIEF)
     said = ("PyTorch is not installed", "pip install torch")
     monkeypatch.setattr(
         backend, "problem", lambda name, device=None: said if name == "torch" else None
@@ -152,7 +155,28 @@ def test_what_the_command_prints_without_pytorch() -> None:
     assert line.split()[:3] == ["xor", "64", "train"]
     ran = CliRunner().invoke(command, ["--large", "--model", "xor", "--json", "--quiet"])
     cases = [(r["batch"], r["mode"]) for r in json.loads(ran.output)["results"]]
-    assert cases == [(16, "train"), (16, "inference"), (32, "train"), (32, "inference")]
+    assert cases == [
+        (1, "inference"),
+        *((16, "train"), (16, "inference"), (32, "train"), (32, "inference")),
+    ]
+
+
+@pytest.mark.usefixtures("no_torch")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_row_is_printed_as_soon_as_it_is_measured(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compare(bench: Bench, case: Case) -> dict[str, object]:
+        if case.mode == "inference":
+            raise KeyboardInterrupt
+        return {**case._asdict(), "xpcnn_ms": 12.3}
+
+    monkeypatch.setattr(Bench, "compare", compare)
+    ran = CliRunner().invoke(command, ["--model", "xor", *(["--json"] if as_json else [])])
+    assert ran.exit_code != 0
+    rows = (ran.stderr if as_json else ran.stdout).splitlines()
+    assert ["xor", "64", "train", "12.30"] in [row.split() for row in rows]
+    assert bool(ran.stdout) != as_json
 
 
 @pytest.mark.usefixtures("no_torch")
@@ -172,7 +196,11 @@ def test_what_the_command_refuses(arguments: list[str], code: int, text: str) ->
 
 
 def test_columns_are_aligned() -> None:
-    assert list(aligned([["a", "long"], ["bbb", "1"]])) == ["  a  long", "bbb     1"]
+    table = ResultTable(["a", "longest"], [])
+    (row,) = table.lines({"model": "a", "batch": 64, "mode": "train", "xpcnn_ms": 1234.5})
+    assert table.head.startswith("  model  batch       mode        ms     img/s")
+    assert row.startswith("      a     64      train  1,234.50          ")
+    assert len(row) == len(table.head)
 
 
 def test_the_network_that_grows() -> None:
@@ -188,8 +216,7 @@ def test_tables_of_growth() -> None:
         Row(16, 16, 0.008, 0.0005, 0.0064, 16 * 10**6, 44.0),
     ]
     assert [exponent(*pair) for pair in pairwise(rows)] == [0.5, 1.0]
-    facts = [row._asdict() for row in rows]
-    text = "\n".join(page({"batch": facts, "threads": facts[:2]}))
+    text = "\n".join(page([("batch", rows), ("threads", rows[:2])]))
     assert "| 4 | 0.500 | 0.50 | 25% | 80% | 0% | 2 | 41 | less: calls |" in text
     assert "| 16 | 0.500 | 1.00 | 6% | 80% | 14% | 2 | 44 |  |" in text
     assert "| 4 | 0.500 | 0.50 | 2 | 41 |" in text

@@ -26,6 +26,23 @@ def test_both_sides_agree() -> None:
     verify.verify(*XOR)
 
 
+def test_few_images_repeated_stand_for_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Float32, which is timed, has the whole batch; PyTorch computes two images of it."""
+    network: list[Layer] = [Conv2D(4, 3), BatchNorm(), ReLU(), Flatten(), Dense(3)]
+    model = Model(network, input_shape=(1, 8, 8))
+    x = numpy.random.default_rng(0).standard_normal((6, 1, 8, 8), "float32")
+    seen = []
+    right = verify.computed_by_us
+
+    def noted(model: Model, x: Any, labels: Any, dtype: str) -> Any:
+        seen.append((dtype, len(x), len(labels)))
+        return right(model, x, labels, dtype)
+
+    monkeypatch.setattr(verify, "computed_by_us", noted)
+    verify.verify(model, x, numpy.arange(6) % 3, 2)
+    assert seen == [("float64", 2, 2), ("float32", 6, 6)]
+
+
 @pytest.mark.parametrize(
     ("name", "dtype", "planted"),
     [

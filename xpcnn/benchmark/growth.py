@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy
 
@@ -69,19 +69,18 @@ class Row(NamedTuple):
     peak_mb: float
 
 
-def measure() -> dict[str, list[dict[str, Any]]]:
-    """Measure every form; return the fields of its `Row`, by axis."""
-    found = {}
+def measure() -> Iterator[tuple[str, list[Row]]]:
+    """Measure every form; yield axis after axis with its rows, the last is "threads"."""
     for axis, values in AXES.items():
         with closing(Runner("xpcnn.benchmark.growth")) as runner:
-            found[axis] = [row(runner, value, Form(**{axis: value})) for value in values]
+            yield axis, [row(runner, value, Form(**{axis: value})) for value in values]
     most = int(backend.load("numpy").describe()["threads"])
-    found["threads"] = []
+    rows = []
     for count in range(1, most + 1):
         environment = {"XPCNN_NUM_THREADS": str(count)}
         with closing(Runner("xpcnn.benchmark.growth", environment=environment)) as runner:
-            found["threads"].append(row(runner, count, Form()))
-    return {axis: [row._asdict() for row in rows] for axis, rows in found.items()}
+            rows.append(row(runner, count, Form()))
+    yield "threads", rows
 
 
 def row(runner: Runner, value: int, form: Form) -> Row:
@@ -94,12 +93,13 @@ def row(runner: Runner, value: int, form: Form) -> Row:
     return Row(value, form.batch, seconds, calls, least, operations, runner.peak())
 
 
-def page(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    """Yield the tables in Markdown."""
+def page(found: Iterable[tuple[str, list[Row]]]) -> Iterator[str]:
+    """Yield the tables in Markdown, each as soon as `found` has its rows."""
     usual = ", ".join(f"{name} {value}" for name, value in Form()._asdict().items())
     yield f"One training step; where not said otherwise, {usual}, all threads."
-    for axis, facts in found.items():
-        rows = [Row(**row) for row in facts]
+    batches: list[Row] = []
+    for axis, rows in found:
+        batches = rows if axis == "batch" else batches
         yield ""
         if axis == "threads":
             yield from markdown(
@@ -107,7 +107,7 @@ def page(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
             )
         else:
             yield from markdown((axis, *HEAD), map(cells, [None, *rows], rows))
-    before, last = (Row(**row) for row in found["batch"][-2:])
+    before, last = batches[-2:]
     slope = (last.peak_mb - before.peak_mb) / (last.batch - before.batch)
     yield ""
     yield (

@@ -24,6 +24,8 @@ from xpcnn.errors import BackendError, XpcnnError, hint
 
 WARM_UP, SECONDS, STEPS = 0.01, 0.05, 2
 """A block: steps for WARM_UP seconds that do not count, then at least STEPS steps and SECONDS."""
+LONG = 1.0
+"""A step of as many seconds is a block by itself, without a warm-up."""
 ALONE = 3
 """The least number of blocks of a side alone."""
 
@@ -45,10 +47,11 @@ class Block(NamedTuple):
 def timed(side: Side, steps: int) -> Block:
     """Time a block of steps."""
     with side.session():
-        start = perf_counter()
-        side.step()
-        while perf_counter() - start < WARM_UP:
+        if steps > 1:
+            start = perf_counter()
             side.step()
+            while perf_counter() - start < WARM_UP:
+                side.step()
         before, start = waiting(), perf_counter()
         for _ in range(steps):
             side.step()
@@ -174,7 +177,8 @@ class Runner:
     def _time(self, seconds: float) -> tuple[list[Block], int]:
         """Return blocks of a side alone, and the number of steps of a block."""
         self.steps = STEPS
-        self.steps = max(STEPS, math.ceil(SECONDS / self.block().seconds))
+        step = self.block().seconds
+        self.steps = 1 if step > LONG else max(STEPS, math.ceil(SECONDS / step))
         start, blocks = perf_counter(), [self.block()]
         while len(blocks) < ALONE or perf_counter() - start < seconds:
             blocks.append(self.block())

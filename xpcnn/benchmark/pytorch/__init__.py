@@ -28,7 +28,7 @@ def pytorch_peer(compiled: bool = False) -> Peer:
     )
 
 
-def _verify(model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None:
+def _verify(model: Model, x: numpy.ndarray, labels: numpy.ndarray, images: int) -> None:
     from xpcnn.benchmark.pytorch.verification import verify  # imports PyTorch, which takes seconds
 
-    verify(model, x, labels)
+    verify(model, x, labels, images)

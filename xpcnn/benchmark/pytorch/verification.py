@@ -23,7 +23,9 @@ WORSE = 2.0
 much as a direct convolution."""
 
 
-def verify(model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None:
+def verify(
+    model: Model, x: numpy.ndarray, labels: numpy.ndarray, images: int | None = None
+) -> None:
     """Require our scores, loss and gradients, dropout off, to be PyTorch's in float64.
 
     Ours both in float64 and in float32, which is what is timed: |error| <= c eps magnitude, where c
@@ -37,13 +39,19 @@ def verify(model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> None:
     gradients may be off by WORSE times what those of PyTorch's float32 are, of which the largest of
     all parameters counts, as any of the elements may be decided otherwise (`error_of_pytorch`).
 
+    images: None, or of how many images of the batch PyTorch computes. In float32 we then compute a
+    batch of the size of x in which these images are repeated, as often as they go into it: its
+    loss, its gradients and the statistics of batch normalisation are those of the few images.
+
     Raises:
         XpcnnError: they differ; says what, and by how much.
         BackendError: PyTorch has no module for a layer.
     """
+    few = min(images or len(x), len(x))
+    repeats, x, labels = len(x) // few, x[:few], labels[:few]
     found = ""
     for shift in range(BATCHES):
-        found = difference(model, numpy.roll(x, shift, axis=-1), labels)
+        found = difference(model, numpy.roll(x, shift, axis=-1), labels, repeats)
         if not found:
             return
     raise XpcnnError(hint(found, "report it, with what `xpcnn info` prints"))
@@ -56,16 +64,19 @@ class Expected(NamedTuple):
     magnitude: float
 
 
-def difference(model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> str:
-    """Return the first of our results that is not PyTorch's, in words; "" if all are."""
+def difference(model: Model, x: numpy.ndarray, labels: numpy.ndarray, repeats: int = 1) -> str:
+    """Return the first of our results that is not PyTorch's, in words; "" if all are.
+
+    repeats: how often our batch in float32 holds these images; see `verify`.
+    """
     expected, roundings = computed_by_pytorch(model, x, labels)
-    for dtype in ("float64", "float32"):
+    for dtype, times in (("float64", 1), ("float32", repeats)):
         bound = roundings * float(numpy.finfo(dtype).eps)
         measured = False
-        for (what, value), want in zip(
-            computed_by_us(model, x, labels, dtype), expected, strict=True
-        ):
-            error = float(abs(value - want.value).max())
+        batch = repeated(x, times), numpy.tile(labels, times)
+        for (what, value), want in zip(computed_by_us(model, *batch, dtype), expected, strict=True):
+            shape = (-1, *numpy.shape(want.value))  # scores are there as often as the images
+            error = float(abs(value.reshape(shape) - want.value).max())
             is_gradient = what.startswith("gradient")
             if not error <= bound * want.magnitude and is_gradient and dtype == "float32":
                 if not measured:
@@ -75,6 +86,11 @@ def difference(model: Model, x: numpy.ndarray, labels: numpy.ndarray) -> str:
                 relative = f"{error:.2g}, of a magnitude of {want.magnitude:.2g}"
                 return f"{dtype} {what} is not PyTorch's: off by {relative}, bound {bound:.2g}"
     return ""
+
+
+def repeated(x: numpy.ndarray, times: int) -> numpy.ndarray:
+    """Return the images (n, ...) that many times over, laid out as training has them."""
+    return numpy.moveaxis(numpy.tile(numpy.moveaxis(x, 0, -1), times), -1, 0)
 
 
 def error_of_pytorch(

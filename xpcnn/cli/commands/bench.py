@@ -1,19 +1,21 @@
 """`xpcnn bench`: how fast training and inference are on this machine, beside PyTorch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import product
 from typing import Any
 
 import click
 
+from xpcnn.cli.benchmark_table import SETTLED, UNSETTLED, ResultTable
 from xpcnn.cli.options import engine_option, json_option, listed, option, quiet_option
 from xpcnn.text_table import Table
 
 SEVEN = ("kaggle", "two-conv", "sigmoid-binary", "tiny", "small", "medium", "large")
 MODELS = (*SEVEN, "large-bn", "lenet5", "resnet20")
 BATCHES = (64, 256)
-LARGE, LARGE_BATCHES = ("resnet18", "resnet50", "mobilenet-v2", "efficientnet-lite0"), (16, 32)
+FOUR = ("resnet18", "resnet50", "mobilenet-v2", "efficientnet-lite0")
 
 
 @click.command("bench")
@@ -21,7 +23,7 @@ LARGE, LARGE_BATCHES = ("resnet18", "resnet50", "mobilenet-v2", "efficientnet-li
 @option(
     "--large",
     is_flag=True,
-    text="Four presets for images of 224 x 224 at batch 16 and 32; takes long.",
+    text="Four presets for images of 224 x 224, at batch 16, 32 and, inference, 1; takes long.",
 )
 @option(
     "--model", metavar="NAME,...", text="Presets or .toml files to time; by default ten presets."
@@ -60,7 +62,8 @@ def command(
 
     Also times the start of a process. With PyTorch installed, each time stands beside PyTorch's, in
     the faster of its memory formats. Both sides are first verified (same loss, same gradients),
-    then timed in alternating blocks, each in a process of its own.
+    then timed in alternating blocks, each in a process of its own. Each row is printed as soon as
+    it is measured, with --json on stderr.
 
     `ratio` is PyTorch's time over ours: the median over pairs of neighbouring blocks, with `low`
     and `high`, its 90 % interval. Pairs that other work on the machine disturbs are measured again;
@@ -76,23 +79,32 @@ def command(
         return
 
     from xpcnn import backend
-    from xpcnn.benchmark import FULL, MODES, QUICK, Bench, Case, pytorch_peer, start_times
+    from xpcnn.benchmark import FULL, LARGE, MODES, QUICK, Bench, Case, pytorch_peer, start_times
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.models import preset
 
     if by_layer:
         from xpcnn.benchmark import layers
 
-        rows = [row for name in listed(model or "large") for row in layers.measure(name)]
-        answer(to_json({"layers": rows}) if as_json else str(_layer_table(rows)))
+        found = []
+        for name in listed(model or "large"):
+            found += (rows := layers.measure(name))
+            if not as_json:
+                answer(str(_layer_table(rows)))
+        if as_json:
+            answer(to_json({"layers": found}))
         return
     if growth:
         from xpcnn.benchmark import growth as grown
 
-        found = grown.measure()
-        answer(to_json(found) if as_json else "\n".join(grown.page(found)))
+        axes = grown.measure()
+        if as_json:
+            answer(to_json({axis: [row._asdict() for row in rows] for axis, rows in axes}))
+        else:
+            for text in grown.page(axes):
+                answer(text)
         return
-    names = listed(model) if model else SEVEN if quick else LARGE if large else MODELS
+    names = listed(model) if model else SEVEN if quick else FOUR if large else MODELS
     for name in names:
         preset(name)  # rejects an unknown name before anything is timed
     missing = backend.problem("torch")
@@ -103,16 +115,27 @@ def command(
         facts["torch_failed"] = f"{missing[0]}. Try: {missing[1]}"
         say(f"timed without PyTorch's side: {facts['torch_failed']}", quiet)
     peer = None if missing else pytorch_peer(compiled)
-    batches, modes = ((64,), MODES[:1]) if quick else (BATCHES, MODES)
-    if large:
-        batches = LARGE_BATCHES
-    with closing(Bench(QUICK if quick or large else FULL, peer)) as bench:
-        for case in (Case(*values) for values in product(names, batches, modes)):
-            facts["results"].append(bench.compare(case))
-            say(f"{case.model}, batch {case.batch}, {case.mode}: done", quiet)
+    effort, forms = FULL, [*product(BATCHES, MODES)]
+    if quick:
+        effort, forms = QUICK, [(64, "train")]
+    elif large:
+        effort, forms = LARGE, [(1, "inference"), *product((16, 32), MODES)]
+    table = ResultTable(names, peer.sides if peer else ())
+    show = partial(say, quiet=quiet) if as_json else answer
+    show(table.head)
+    with closing(Bench(effort, peer)) as bench:
+        for name, (batch, mode) in product(names, forms):
+            facts["results"].append(bench.compare(Case(name, batch, mode)))
+            for line in table.lines(facts["results"][-1]):
+                show(line)
+    if any(r.get(key) is False for r in facts["results"] for key in SETTLED):
+        show(UNSETTLED)
     if not (quick or large):
         facts["start_seconds"] = start_times(peer)
-    answer(to_json(facts) if as_json else "\n".join(lines(facts)))
+        for what, value in facts["start_seconds"].items():
+            show(f"{what.replace('_', ' ')}: {value:.2f} s")
+    if as_json:
+        answer(to_json(facts))
 
 
 def _layer_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -151,64 +174,3 @@ def _sums(engine: str | None, as_json: bool) -> None:
     times = [f"{int(n):>12,} bytes {1e6 * s:>12,.1f} us" for n, s in found["sum_seconds"].items()]
     fit = f"latency {1e6 * found['latency']:.1f} us, bandwidth {found['bandwidth'] / 1e9:.2f} GB/s"
     answer("\n".join([f"a sum of {group.size} processes", *times, fit]))
-
-
-FIGURES = (  # heading, key, decimals
-    ("ms", "xpcnn_ms", 2),
-    ("torch", "torch_ms", 2),
-    ("ratio", "ratio", 2),
-    ("low", "ratio_low", 2),
-    ("high", "ratio_high", 2),
-    ("machine", "settled", 0),
-    ("alone", "ratio_alone", 2),
-    ("ceiling", "ceiling", 2),
-    ("compiled", "compiled_ms", 2),
-    ("to it: ratio", "compiled_ratio", 2),
-    ("low", "compiled_ratio_low", 2),
-    ("high", "compiled_ratio_high", 2),
-    ("machine", "compiled_settled", 0),
-    ("img/s", "images_per_second", 0),
-    ("GFLOP/s", "gflops", 0),
-    ("sgemm", "sgemm_gflops", 0),
-    ("MiB", "xpcnn_peak_mb", 0),
-    ("torch MiB", "torch_peak_mb", 0),
-)
-SIDES = {"torch": "PyTorch", "compiled": "torch.compile"}
-UNSETTLED = (
-    "unsettled: other work disturbed most pairs of blocks, so all count. Try: again on a quiet "
-    "machine"
-)
-
-
-def lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the table of results, what failed, and the times of the start."""
-    results = facts["results"]
-    shown = [f for f in FIGURES if any(r.get(f[1]) is not None for r in results)]
-    rows = [("model", "batch", "mode", *(heading for heading, _, _ in shown))]
-    for r in results:
-        figures = (cell(r.get(key), digits) for _, key, digits in shown)
-        rows.append((r["model"], str(r["batch"]), r["mode"], *figures))
-    yield from aligned(rows)
-    if any("unsettled" in row for row in rows):
-        yield UNSETTLED
-    for r in results:
-        for side, name in SIDES.items():
-            if reason := r.get(f"{side}_failed"):
-                reason = reason.replace("\nTry", ". Try")
-                yield f"{r['model']}, {r['mode']}: no {name}: {reason}"
-    for what, value in facts.get("start_seconds", {}).items():
-        yield f"{what.replace('_', ' ')}: {value:.2f} s"
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield rows of cells as lines, the columns right-aligned."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-
-
-def cell(value: float | bool | None, digits: int = 0) -> str:
-    """Return a figure with `digits` decimals, or a word: whether a ratio is settled."""
-    if isinstance(value, bool):
-        return "settled" if value else "unsettled"
-    return "" if value is None else f"{value:,.{digits}f}"
