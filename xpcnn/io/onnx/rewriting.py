@@ -121,7 +121,8 @@ def _gate(part: Merge) -> Chain | None:
         inner, _, outer = gate
         assert isinstance(inner, Affine)
         assert isinstance(outer, Affine)
-        if inner.is_near(math.sqrt(0.5), 0) and outer.is_near(1, 1):
+        some = outer.scale[0]  # 1, or 1/2 where the half is taken before x is multiplied
+        if inner.is_near(math.sqrt(0.5), 0) and outer.is_near(some, some):
             return Leaf(layers.GELU()), replace(outer, scale=2 * outer.scale, shift=0 * outer.shift)
     return None
 
