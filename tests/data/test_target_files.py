@@ -228,11 +228,17 @@ def test_damaged_pictures_with_targets(tmp_path: Path) -> None:
     labels = [(f"{i:02}.cls", f"{a} {b}".encode()) for i, (a, b) in enumerate(VALUES)]
     path = shard(tmp_path / "s.tar", *sorted(files + labels))
     options: Any = {"task": "regression", "skip_damaged": True}
-    with pytest.raises(ConfigError, match="skip_damaged and stream go together for classes alone"):
-        load(path, stream=True, **options)
     whole = load_whole(path, stream=False, **options)
     left = {i: row for i, row in enumerate(VALUES.tolist()) if i != 7}
     assert (by_value(whole), whole.notes[-1]) == (left, "damaged pictures left out: 1 of 20")
+    streamed = load_whole(path, stream=True, **options)
+    assert isinstance(streamed.images, Stream)
+    assert (by_value(streamed), streamed.notes[-1]) == (left, "damaged pictures left out: 1")
+    train, test = load(path, stream=True, **options)
+    assert by_value(train) | by_value(test) == left
+    assert "damaged pictures left out: 1" in train.notes
+    with pytest.raises(DataError, match=r"07\.png: .*\nTry: mend or remove it, or --skip-damaged"):
+        load_whole(path, stream=True, task="regression").images[:]
     of_pack = load_whole(packed(path, tmp_path / "out", **options))
     assert (by_value(of_pack), of_pack.notes) == (left, ("damaged pictures left out: 1",))
 

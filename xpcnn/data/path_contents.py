@@ -51,18 +51,28 @@ def contents(path: Path, how: How) -> Contents:
         ConfigError: an option of `how` has no use for such files.
     """
     found = _contents(path, how)
-    if how.skip_damaged and found.task != "classification" and isinstance(found.train[0], Stream):
-        message = "skip_damaged and stream go together for classes alone: no other picture has the "
-        message += "targets of a damaged one"
-        advice = (
-            "--stream no; xpcnn pack, which leaves damaged ones out; or pictures without damage"
-        )
-        raise ConfigError(hint(message, advice))
+    if how.skip_damaged and found.task != "classification":
+        return _without_damaged(found)
     return found
 
 
+def _without_damaged(found: Contents) -> Contents:
+    """Return parts whose streams have no damaged pictures: no other has the targets of one."""
+    parts = found.parts
+    for name, (images, targets) in found.parts.items():
+        if isinstance(images, Stream):
+            undamaged, kept = images.undamaged()
+            parts[name] = undamaged, targets[kept]
+    before, after = (sum(len(y) for _, y in each.values()) for each in (found.parts, parts))
+    notes = found.notes
+    if after < before:
+        notes += (f"damaged pictures left out: {before - after}",)
+    others = parts.get("validation"), parts.get("test")
+    return Contents(parts["train"], *others, found.classes, found.reading, notes, found.task)
+
+
 def _contents(path: Path, how: How) -> Contents:
-    """Return what the files at a path hold, whatever options go together."""
+    """Return what the files at a path hold, damaged pictures of streams included."""
     check_task_name(how.task)
     kind = path.suffix.lower()
     named = kind == ".csv" and os.path.isfile(path) and csv_pictures.names_pictures(path)

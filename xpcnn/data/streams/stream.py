@@ -14,7 +14,7 @@ import numpy as np
 from xpcnn.data.picture_files import PictureFile
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.reading import Pictures, Reading
-from xpcnn.data.stored import Images, Stored
+from xpcnn.data.stored import Images, Stored, in_order
 from xpcnn.data.streams.read_ahead import batches_ahead
 from xpcnn.errors import DataError, hint, reason_of
 
@@ -45,7 +45,8 @@ class Stream(Stored):
     reading: how pictures become samples.
     rows: indices of these pictures in the index, int64 (n,).
     skip_damaged: True replaces a picture that cannot be read by another of its class, always the
-        same; False raises an error that names it. Of targets, none can replace another.
+        same; False raises an error that names it. Of targets, none can replace another; see
+        `undamaged`.
     damaged: what is wrong with each picture that cannot be read, by row of the index; shared by all
         parts of the data set.
     own_part: indices of all pictures of the same part of the data set, among which replacements are
@@ -91,10 +92,25 @@ class Stream(Stored):
     def readable(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all pictures but those that are skipped, as an array, and their indices."""
         (images,) = self.batches_with_zeros([np.arange(len(self))])
+        kept = self._kept()
+        return (images if len(kept) == len(images) else images[kept]), kept
+
+    def undamaged(self) -> tuple["Stream", np.ndarray]:
+        """Return all pictures but those that are skipped, as a stream, and their indices.
+
+        Each picture is decoded once to find them.
+        """
+        for _ in self.batches_with_zeros(in_order(len(self), self.at_once)):
+            pass
+        kept = self._kept()
+        return Stream(self.index, self.reading, self.rows[kept]), kept
+
+    def _kept(self) -> np.ndarray:
+        """Return the indices of the pictures that are not damaged, of which there must be one."""
         kept = np.flatnonzero(~np.isin(self.rows, list(self.damaged)))
         if not kept.size:
             raise self.damaged[int(self.rows[0])]
-        return (images if len(kept) == len(images) else images[kept]), kept
+        return kept
 
     def with_rows(self, rows: np.ndarray) -> "Stream":
         return Stream(self.index, self.reading, rows, self.skip_damaged, self.damaged)
