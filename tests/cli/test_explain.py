@@ -74,12 +74,25 @@ def test_a_picture_is_explained(cli: Cli, trained: Path) -> None:
     assert "The picture was framed and inverted" in page.words
 
 
+def test_the_score_of_another_class_is_followed_back(cli: Cli, trained: Path) -> None:
+    page, table = explain(cli, trained, "--row", "5", "--target", "3")
+    assert table["followed"] == "3"
+    assert "|gradient| of the score of 3 in each pixel" in page.words
+    model = xpcnn.load(trained / "model.safetensors")
+    _, test = xpcnn.data.load("digits")
+    last = trace(model.network, test.images[5:6], numpy.array([3])).passes[0]
+    assert last.dy is not None
+    assert f"{last.dy.min():.3g} to {last.dy.max():.3g}" in page.words
+
+
 def test_what_is_refused(cli: Cli, trained: Path) -> None:
     assert cli("explain", trained).code == 2
     ran = cli("explain", trained, "--row", "355")
     assert ran.code == 1
     assert "has 355 samples\nTry: a row from 0 to 354" in ran.err
     assert "Try:" in cli("explain", trained, "nowhere.png").err
+    ran = cli("explain", trained, "--row", "5", "--target", "cat")
+    assert "target is 'cat', and the model has no class of that name\nTry: one of 0, 1," in ran.err
     assert "Try:" in cli("explain", "nowhere", "--row", "1").err
 
 

@@ -75,6 +75,15 @@ def test_several_labels_of_pictures(cli: Cli) -> None:
     assert "accuracy over epochs" in page
     assert "of the highest probability of the first labels" in page
     assert "of the score of red in each pixel" in page
+    explain = ("explain", "run", "photos/3.png", "--json")
+    found = json.loads(cli(*explain).out)
+    assert found["followed"] == max(found["probabilities"], key=found["probabilities"].__getitem__)
+    assert json.loads(cli(*explain, "--target", "left").out)["followed"] == "left"
+    assert "of the score of left in each pixel" in Path("explain.html").read_text()
+    assert (
+        "no label of that name\nTry: 'left' (valid: left, red)"
+        in cli(*explain, "--target", "lefd").err
+    )
     assert cli("resume", "run").err.startswith("run is finished: test accuracy ")
 
 
@@ -97,7 +106,12 @@ def test_numbers_of_pixels(cli: Cli) -> None:
     assert "mae over epochs" in page
     assert "of the score of value in each pixel" in page
     assert "accuracy over epochs" not in page
-    assert "the model estimates numbers" in cli("explain", "run", "--row", "0").err
+    explained = json.loads(cli("explain", "run", "--row", "0", "--json").out)
+    assert explained["followed"] == "value"
+    assert explained["true"].startswith("value ")
+    page = Path("explain.html").read_text()
+    assert f"The network estimates value {explained['numbers']['value']:.4g}; the true num" in page
+    assert "of the score of value in each pixel" in page
     assert cli("train", *data, "--overfit-one-batch").code == 0
     assert cli("train", "--config", "run/config.toml", "--out", "again", "--quiet").code == 0
     assert (

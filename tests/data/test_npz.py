@@ -195,8 +195,9 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
     (
         {**GOOD, "labels": np.array([[1.5, 0, 1]] * 6)},
         LabelError,
-        "{p}: 6 of 18 multi-label targets are not 0 or 1, the first: targets[0, 0] = 1.5\n"
-        "Try: 1 where an image has the label, else 0; for numbers the task 'regression'",
+        "{p}: labels (6, 3) have several numbers for each image, not all of them 0 or 1\n"
+        "Try: --task regression (task='regression') for numbers; for classes one index for each "
+        "image, such as labels.argmax(axis=1)",
     ),
     (
         {**GOOD, "labels": LABELS + 0.5},
@@ -251,8 +252,9 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
     (
         {**GOOD, "labels": np.eye(2)[LABELS]},
         LabelError,
-        "{p}: labels look one-hot: expected one class index per image, shape (6,), "
-        "got shape (6, 2)\nTry: labels.argmax(axis=1)",
+        "{p}: labels (6, 2) have exactly one 1 for each image: classes, or labels with one each\n"
+        "Try: labels.argmax(axis=1) for classes; --task multi-label (task='multi-label') for "
+        "labels that images may have at once",
     ),
     (
         {**GOOD, "labels": np.array(["cat", "dog", ""] * 2)},

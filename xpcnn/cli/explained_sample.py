@@ -7,11 +7,11 @@ import numpy
 from xpcnn.cli.data_parts import DataFlags, open_part
 from xpcnn.data.picture_files import require_pillow
 from xpcnn.data.pictures import Invert, read_picture
-from xpcnn.data.reading import Reading
 from xpcnn.errors import ConfigError, hint
 from xpcnn.model import Model
 from xpcnn.model_facts import reading_of
 from xpcnn.report.pixels import value_range
+from xpcnn.report.target_samples import listed
 
 
 class Chosen(NamedTuple):
@@ -30,7 +30,7 @@ def sample_of_file(model: Model, path: str, invert: Invert) -> Chosen:
     Raises:
         XpcnnError: Pillow is missing, the file is not a picture, or the model does not take images.
     """
-    reading = _reading_of(model)
+    reading = reading_of(model)
     require_pillow()
     found = read_picture(path, reading, invert)
     done = [word for word in ("framed", "inverted") if getattr(found, word)]
@@ -48,7 +48,7 @@ def sample_of_data(
     Raises:
         XpcnnError: the data cannot be read or hold no images, or there is no such row.
     """
-    _reading_of(model)  # rejects models of features
+    reading_of(model)  # rejects models of features
     images, part = open_part(model, DataFlags(dataset, data_dir, part))
     if row >= len(images):
         message = f"--row is {row}, and the {part} part of {images.name} has {len(images)} samples"
@@ -57,19 +57,6 @@ def sample_of_data(
     if images.task == "classification":
         true = images.classes[label]
     else:
-        true = ", ".join(name for name, x in zip(images.classes, label, strict=True) if x) or "none"
+        true = listed(images.classes, label, images.task == "multi-label", len(images.classes))
     title = f"row {row} of {images.name}, {part} part"
     return Chosen(images.images[row], title, value_range(images.images), true, [])
-
-
-def _reading_of(model: Model) -> Reading:
-    """Return how the samples of a model were read.
-
-    Raises:
-        ConfigError: the model estimates numbers.
-        DataError, CheckpointError: it takes no pictures.
-    """
-    if model.task.name == "regression":
-        message = "the page follows the score of a class back, and the model estimates numbers"
-        raise ConfigError(hint(message, "xpcnn predict with the picture"))
-    return reading_of(model)

@@ -57,8 +57,8 @@ def read(path: Path, stream: bool | None = None, task: TaskName | None = None) -
     (n,), in the file also (n, 1), and text; without `classes`, the different texts of the training
     part are the classes, in order (by number, where all are numbers). Targets: float64 (n, k).
 
-    task: what the labels are; None takes rows of several numbers for labels 0 and 1, unless each
-    row has exactly one 1.
+    task: what the labels are; None takes rows of 0 and 1 for several labels, and refuses rows that
+    may mean something else: of other numbers, or with exactly one 1 each.
     stream: whether images stay in the file, which has to be uncompressed; None decides by size.
 
     Raises:
@@ -138,7 +138,7 @@ def _part(
     if not isinstance(images, Mapped):
         images = np.ascontiguousarray(images)
     labels = read_array(path, archive, names[1])
-    task = task or _task_of(labels)
+    task = task or _task_of(labels, f"{where}: {names[1]} {labels.shape}")
     if task != "classification":
         targets = as_targets(labels, len(images), None, task, where)
         return _Arrays(where, images, targets, None, task)
@@ -153,11 +153,23 @@ def _part(
     return _Arrays(where, images, as_indices(labels, len(images), where), texts)
 
 
-def _task_of(labels: np.ndarray) -> TaskName:
-    """Return what labels are where nobody says it."""
-    several = labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf"
-    one_each = several and (labels.sum(axis=1) == 1).all()
-    return "multi-label" if several and not one_each else "classification"
+def _task_of(labels: np.ndarray, where: str) -> TaskName:
+    """Return what labels are where nobody says it.
+
+    Raises:
+        LabelError: they may be more than one thing; says which.
+    """
+    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "biuf":
+        return "classification"
+    if not np.isin(labels, (0, 1)).all():
+        message = f"{where} have several numbers for each image, not all of them 0 or 1"
+        advice = "--task regression (task='regression') for numbers; for classes one index for each"
+        raise LabelError(hint(message, f"{advice} image, such as labels.argmax(axis=1)"))
+    if (labels.sum(axis=1) == 1).all():
+        message = f"{where} have exactly one 1 for each image: classes, or labels with one each"
+        advice = "labels.argmax(axis=1) for classes; --task multi-label (task='multi-label') for"
+        raise LabelError(hint(message, f"{advice} labels that images may have at once"))
+    return "multi-label"
 
 
 def _counted(labels: np.ndarray, where: str) -> tuple[tuple[str, ...], np.ndarray]:

@@ -7,17 +7,22 @@ import numpy
 
 from xpcnn.markup import png_address
 from xpcnn.model import Model
-from xpcnn.model_facts import class_names
 from xpcnn.report.feature_maps import class_activation
 from xpcnn.report.formulas import formula_of
 from xpcnn.report.layer_passes import LayerPass, trace
 from xpcnn.report.pixels import grid, heated, maps, on_ground, picture, signed
 from xpcnn.report.reported_run import number
 from xpcnn.report.saliency_maps import saliency
+from xpcnn.report.sample_answer import answer_of
 from xpcnn.report.templates import render
 from xpcnn.version import VERSION
 
-_MOST_CLASSES = 12  # whose scores are shown, the highest first
+_MOST_SCORES = 12  # that are shown, of classes and labels the highest first
+_WORDS = {  # what one, and several, of the network's answers are called
+    "classification": ("class", "class is"),
+    "multi-label": ("label", "labels are"),
+    "regression": ("number", "numbers are"),
+}
 _MOST_VALUES = 512  # of a vector that is drawn
 _COLUMNS = 32
 _FEW = 24  # layers
@@ -32,6 +37,7 @@ def explained(
     value_range: tuple[float, float],
     true: str | None = None,
     notes: Sequence[str] = (),
+    target: str | None = None,
 ) -> str:
     """Return the page about one sample.
 
@@ -40,42 +46,50 @@ def explained(
         sample: a raw sample, of the model's input shape (c, h, w).
         title: heading of the page, such as the name of a file.
         value_range: the values that are drawn black and white.
-        true: name of the class of the sample; None if it is not known.
+        true: the class, labels or numbers of the sample in words; None if they are not known.
         notes: sentences for the beginning of the page.
+        target: the class, label or number whose score is followed back; see `answer_of`.
 
     Raises:
+        ConfigError: the model has no such target.
         XpcnnError: the sample does not match the model.
     """
-    p = model.predict_proba(sample[None])[0]
-    best = int(p.argmax())
-    names = class_names(model)
-    seen = trace(model.network, sample[None], numpy.array([best]))
+    said = answer_of(model, sample, target)
+    task, estimates, names = model.task.name, said.estimates, said.names
+    are_numbers = task == "regression"
+    # of one output class 1 has the score, class 0 its negative; a number always has the score
+    column = 1 if are_numbers and model.output_shape[0] == 1 else said.followed
+    seen = trace(model.network, sample[None], numpy.array([column]))
     pixels = picture(sample, *value_range)
     cam = class_activation(seen)
     scores = seen.scores[0]
-    order = numpy.argsort(-p, kind="stable")[:_MOST_CLASSES].tolist()
+    order = numpy.arange(len(names)) if are_numbers else numpy.argsort(-estimates, kind="stable")
     size = _LARGE if len(seen.passes) <= _FEW else _SMALL
     counts = {row.path: row.parameters for row in model.summary().rows}
     return render(
         "explain.html",
         title=title,
         notes=notes,
-        predicted=names[best],
-        true_class=true,
-        probability=number(float(p[best])),
+        task=task,
+        kind=_WORDS[task][0],
+        are=_WORDS[task][1],
+        predicted=said.predicted,
+        followed=names[said.followed],
+        true=true,
+        probability=number(float(estimates.max())),
         picture=png_address(pixels),
         normalised=png_address(maps(seen.x[0], 2)),
         saliency=png_address(heated(pixels, saliency(seen)[0])),
         cam=None if cam is None else png_address(heated(pixels, cam[0])),
         cam_found=cam is not None and bool(cam.any()),
-        classes=[
+        scores=[
             {
                 "name": names[k],
-                "score": number(float(scores[k])) if len(scores) == len(p) else "–",
-                "probability": number(float(p[k])),
-                "share": number(100 * float(p[k]), ".1f"),
+                "score": number(float(scores[k])) if len(scores) == len(names) else "–",
+                "estimate": number(float(estimates[k]), ".4g" if are_numbers else ".4f"),
+                "share": number(100 * float(estimates[k]), ".1f"),
             }
-            for k in order
+            for k in order[:_MOST_SCORES].tolist()
         ],
         passes=[pass_facts(x, counts.get(x.path, 0), size) for x in seen.passes],
         version=VERSION,

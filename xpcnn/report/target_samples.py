@@ -78,8 +78,8 @@ def samples_of_targets(model: Model, data: Dataset, rows: Sequence[int]) -> list
             figure = f"{name} off by {abs(estimate[column] - true[column]):.4g}"
         facts.append(
             {
-                "true": _listed(data.classes, true, is_labels),
-                "predicted": _listed(data.classes, decided[row], is_labels),
+                "true": listed(data.classes, true, is_labels),
+                "predicted": listed(data.classes, decided[row], is_labels),
                 "is_right": bool((decided[row] == true).all()) if is_labels else None,
                 "figure": figure,
                 "followed": name,
@@ -92,11 +92,11 @@ def samples_of_targets(model: Model, data: Dataset, rows: Sequence[int]) -> list
     return pictures_of(model, data, own_rows, columns, facts)
 
 
-def _listed(names: Sequence[str], values: numpy.ndarray, labels: bool) -> str:
-    """Return the labels that are there, or the numbers, in words."""
+def listed(names: Sequence[str], values: numpy.ndarray, labels: bool, most: int = _NAMED) -> str:
+    """Return the labels that are there, or the numbers, in words: the first `most` of them."""
     if labels:
         there = [name for name, value in zip(names, values, strict=True) if value]
     else:
         there = [f"{name} {value:.4g}" for name, value in zip(names, values, strict=True)]
-    more = ", ..." if len(there) > _NAMED else ""
-    return ", ".join(there[:_NAMED]) + more or "none"
+    more = ", ..." if len(there) > most else ""
+    return ", ".join(there[:most]) + more or "none"

@@ -12,6 +12,12 @@ from xpcnn.cli.options import data_options, json_option, library_options, option
 @click.argument("image", metavar="[PICTURE]", required=False)
 @option("--row", type=click.IntRange(min=0), text="Row of the data set, in place of a picture.")
 @option(
+    "--target",
+    metavar="NAME",
+    text="Class, label or number whose score is followed back; by default the predicted class, the "
+    "label of the highest probability, or the first number.",
+)
+@option(
     "--out",
     metavar="FILE.html",
     default="explain.html",
@@ -31,6 +37,7 @@ def command(
     model: str,
     image: str | None,
     row: int | None,
+    target: str | None,
     out: str,
     invert: Literal["auto", "yes", "no"],
     dataset: str | None,
@@ -42,8 +49,8 @@ def command(
 ) -> None:
     """Write a page about one picture on its way through a network.
 
-    For each layer: shapes, feature maps, the gradient of the score of the predicted class, the
-    formula, and where in the code it is computed. The page is one HTML file without scripts.
+    For each layer: shapes, feature maps, the gradient of a score, the formula, and where in the
+    code it is computed. The page is one HTML file without scripts.
 
     Give a picture file, or --row 3 for a sample of the data set that the model was trained on, or
     of --dataset. Pictures need pip install 'xpcnn[images]', the page pip install 'xpcnn[report]'.
@@ -56,22 +63,16 @@ def command(
     from xpcnn.cli.model_opening import open_model
     from xpcnn.cli.output import answer, to_json
     from xpcnn.io.atomic import write_bytes
-    from xpcnn.model_facts import class_names
     from xpcnn.report.explain import explained
+    from xpcnn.report.sample_answer import answer_of
 
     opened = open_model(model, backend, device)
     if image is not None:
         chosen = sample_of_file(opened, image, invert)
     else:
         chosen = sample_of_data(opened, row or 0, dataset, data_dir, part)
-    page = explained(opened, **chosen._asdict()).encode()
+    page = explained(opened, **chosen._asdict(), target=target).encode()
     write_bytes(Path(out), page)
-    p = opened.predict_proba(chosen.sample[None])[0]
-    table = {
-        "page": out,
-        "bytes": len(page),
-        "class": class_names(opened)[int(p.argmax())],
-        "probability": float(p.max()),
-        "true": chosen.true,
-    }
+    said = answer_of(opened, chosen.sample, target)
+    table = {"page": out, "bytes": len(page), **said.facts, "true": chosen.true}
     answer(to_json(table) if as_json else f"page: {out}")
