@@ -46,6 +46,14 @@ def without_advice(source: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, ast.unparse(text)
 
 
+@pytest.mark.parametrize(
+    ("count", "noun", "text"),
+    [(1, "number", "1 number"), (0, "class", "0 classes"), (1000, "number", "1,000 numbers")],
+)
+def test_numbers_with_nouns(count: int, noun: str, text: str) -> None:
+    assert errors.counted(count, noun) == text
+
+
 def is_error(name: str) -> bool:
     kind = getattr(builtins, name, None)
     return name in FAMILY or (isinstance(kind, type) and issubclass(kind, Exception))

@@ -104,7 +104,7 @@ def test_weights_that_are_rejected_change_nothing(
 @pytest.mark.parametrize(
     ("mean", "std", "text"),
     [
-        ((1.0,), 1.0, "mean has 1 numbers for 2 channels\nTry: mean=128.0, or one number for each"),
+        ((1.0,), 1.0, "mean has 1 number for 2 channels\nTry: mean=128.0, or one number for each"),
         (0.0, 0.0, "std must be a finite number > 0, got 0"),
         (numpy.nan, 1.0, "mean must be a finite number, got nan"),
         ("0", 1.0, "mean must be a finite number, got str"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 
 from xpcnn.backend import Backend
-from xpcnn.errors import ConfigError, DataError, DTypeError, ShapeError, hint, nearest
+from xpcnn.errors import ConfigError, DataError, DTypeError, ShapeError, counted, hint, nearest
 from xpcnn.ops.checks import kind
 from xpcnn.options import FINITE, POSITIVE, number
 from xpcnn.types import Array, Params, flatten, unflatten_like
@@ -80,11 +80,13 @@ def normalisation(
     """
     checked = []
     for name, value, valid in (("mean", mean, FINITE), ("std", std, POSITIVE)):
-        advice = f"{name}=128.0, or one number for each of {channels} channels"
+        advice = f"{name}=128.0, or one number for each of {counted(channels, 'channel')}"
         one = numpy.ndim(value) == 0
         values = [value] * channels if one else list(value)
         if len(values) != channels:
-            message = f"{name} has {len(values)} numbers for {channels} channels"
+            message = (
+                f"{name} has {counted(len(values), 'number')} for {counted(channels, 'channel')}"
+            )
             raise ConfigError(hint(message, advice))
         checked.append(tuple(number("", name, x, valid, advice) for x in values))
     return checked[0], checked[1]

@@ -196,7 +196,7 @@ def test_a_folder_of_pictures_is_answered_and_what_is_bad_in_it_named(
     assert ran.code == 0
     assert [line.split("  ")[0] for line in lines] == [*paths, "in/more/last.PNG"]
     note, skipped, advice = ran.err.splitlines()
-    assert note == "note: passed over 1 files whose names are not those of pictures"
+    assert note == "note: passed over 1 file whose names are not those of pictures"
     assert skipped.startswith("warning: skipped: in/bad.png: is empty")
     assert advice.startswith("Try: ")
     ran = cli("predict", trained, *paths, "in/bad.png", "none.png", "--json")  # all named
@@ -215,7 +215,7 @@ def test_a_folder_without_pictures(cli: Cli, trained: Path) -> None:
     Path("in").mkdir()
     Path("in/notes.txt").write_text("words")
     ran = cli("predict", trained, "in")
-    message = "error: in: holds no pictures, of 1 files in it\nTry: a folder with PNG or JPEG files"
+    message = "error: in: holds no pictures, of 1 file in it\nTry: a folder with PNG or JPEG files"
     assert ran == (1, "", f"{message}\n")
     Path("in/bad.png").write_bytes(b"")
     ran = cli("predict", trained, "in")

@@ -82,7 +82,7 @@ BAD: list[tuple[list[Any], type[XpcnnError], str]] = [
     (
         [batch(1, 2, labels=[0])],
         LabelError,
-        "batch 0: 2 images but 1 labels\nTry: give one label for each image, in the same order",
+        "batch 0: 2 images but 1 label\nTry: give one label for each image, in the same order",
     ),
     (
         [batch(1, 2, labels=np.eye(2))],

@@ -113,7 +113,7 @@ def test_too_few_images_for_a_test_part(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load(path)
     assert str(caught.value) == (
-        f"{path}: no test part can be set aside of 1 images: too few, or too many of them are "
+        f"{path}: no test part can be set aside of 1 image: too few, or too many of them are "
         "equal\n"
         "Try: more images, or a test part of their own"
     )

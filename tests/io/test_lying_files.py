@@ -54,7 +54,7 @@ def dense(units: int, **options: Any) -> dict[str, Any]:
         ({"input_shape": "1x6"}, "model: input_shape is '1x6', expected a list of whole numbers"),
         ({"classes": [1, 2, 3]}, "model: classes is [1, 2, 3], expected a list of texts"),
         ({"mean": None}, "mean and std must be given together"),
-        ({"mean": [0.0, 0.0]}, "mean has 2 numbers, the images 1 channels"),
+        ({"mean": [0.0, 0.0]}, "mean has 2 numbers, the images 1 channel"),
         ({"std": [0.0]}, "std has a number that is not above 0"),
         ({"std": [float("nan")]}, "the metadata is not JSON: NaN is not a finite number\nTry: "),
         ({"image_rule": None, "reading": ...}, "model: image_rule is None, expected a table"),

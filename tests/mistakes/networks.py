@@ -13,7 +13,7 @@ LAYERS = [
         ShapeError,
         "conv2d: x has 3 channels, w expects 1\n"
         "at layers.0 (Conv2D): (2, 3, 8, 8)\n"
-        "Try: x with 1 channels, or weights made for 3",
+        "Try: x with 1 channel, or weights made for 3",
     ),
     Mistake(
         "channels-last x",

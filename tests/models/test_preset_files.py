@@ -68,7 +68,7 @@ def test_two_classes_may_share_one_output(path: Path) -> None:
     text = "input_shape = [4]\nclasses = 2\nlayers = [{ type = 'Dense', units = 1 }]\n"
     path.write_text(text + "loss = { type = 'BCEWithLogits' }\n", encoding="utf-8")
     assert models.preset(path).for_data((5,), 2).input_shape == (5,)
-    assert refused(path, text).startswith("the layers make 1 outputs for 2 classes")
+    assert refused(path, text).startswith("the layers make 1 output for 2 classes")
 
 
 def test_unknown_names_get_the_nearest() -> None:

@@ -47,7 +47,7 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.conv2d(z(1, 3, 8, 8), z(4, 1, 3, 3)),
         ShapeError,
-        "conv2d: x has 3 channels, w expects 1\nTry: x with 1 channels, or weights made for 3",
+        "conv2d: x has 3 channels, w expects 1\nTry: x with 1 channel, or weights made for 3",
     ),
     (
         lambda z: ops.conv2d(z(1, 8, 8, 3), z(4, 3, 3, 3)),

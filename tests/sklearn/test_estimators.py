@@ -216,7 +216,7 @@ ERRORS: list[tuple[Any, Any, Any, str]] = [
         CNNRegressor([Dense(2)]),
         numpy.zeros((2, 3)),
         [0.0, 1.0],
-        "the network has 2 outputs for 1 targets\nTry: a last layer Dense(1)",
+        "the network has 2 outputs for 1 target\nTry: a last layer Dense(1)",
     ),
 ]
 
@@ -233,7 +233,7 @@ def test_errors_of_partial_fit() -> None:
     with pytest.raises(ValueError, match="must be passed on the first call"):
         CNNClassifier().partial_fit(x, labels)
     estimator = CNNClassifier().partial_fit(x, labels, classes=numpy.unique(labels))
-    with pytest.raises(ValueError, match="1 labels that are not in classes, such as digit 99"):
+    with pytest.raises(ValueError, match="1 label not in classes, such as digit 99"):
         estimator.partial_fit(x, numpy.asarray(["digit 99"] * 20))
     with pytest.raises(ValueError, match="classes are others"):
         estimator.partial_fit(x, labels, classes=["a", "b"])

@@ -310,7 +310,7 @@ def test_no_readable_checkpoint_is_an_error(tmp_path: Path) -> None:
 def test_places_beyond_the_run_are_refused(tmp_path: Path) -> None:
     checkpoints = interrupted(tmp_path)
     forge(checkpoints.files()[0], lambda table: table.update(passes=99))
-    with pytest.raises(CheckpointError, match=r"^a checkpoint has 99 batches in 1 epochs\nTry: "):
+    with pytest.raises(CheckpointError, match=r"^a checkpoint has 99 batches in 1 epoch\nTry: "):
         trained(checkpoints=checkpoints, resume=True)
 
 

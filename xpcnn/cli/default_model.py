@@ -10,6 +10,7 @@ from xpcnn.config.preset import Preset
 from xpcnn.config.tables import to_config
 from xpcnn.data import Dataset
 from xpcnn.data.reading import Drawn, Pictures, observed
+from xpcnn.errors import counted
 from xpcnn.models import preset
 from xpcnn.tasks import as_task
 from xpcnn.types import Shape, TaskName
@@ -75,7 +76,7 @@ def choose(train: Dataset) -> Choice:
         "model": f"the model is {ANY_SIZE}, for images of any size; --model NAME chooses another",
         "augment": f"training images are {changed} and relit at random; "
         "--augment none leaves them alone",
-        "epochs": f"{epochs} epochs, as there are {len(train):,} images to train on; "
+        "epochs": f"{epochs} epochs, as there are {counted(len(train), 'image')} to train on; "
         "--epochs N chooses another number",
     }
     return Choice(ANY_SIZE, {"augment": augment, "epochs": epochs}, notes)

@@ -7,7 +7,7 @@ import numpy
 from xpcnn.cli.data_parts import DataFlags, open_part
 from xpcnn.data.picture_files import require_pillow
 from xpcnn.data.pictures import Invert, read_picture
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, counted, hint
 from xpcnn.model import Model
 from xpcnn.model_facts import reading_of
 from xpcnn.report.pixels import value_range
@@ -51,7 +51,8 @@ def sample_of_data(
     reading_of(model)  # rejects models of features
     images, part = open_part(model, DataFlags(dataset, data_dir, part))
     if row >= len(images):
-        message = f"--row is {row}, and the {part} part of {images.name} has {len(images)} samples"
+        many = counted(len(images), "sample")
+        message = f"--row is {row}, and the {part} part of {images.name} has {many}"
         raise ConfigError(hint(message, f"a row from 0 to {len(images) - 1}"))
     label = images.labels[row]
     if images.task == "classification":

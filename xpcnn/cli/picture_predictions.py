@@ -11,7 +11,7 @@ from xpcnn.cli.predictions import Predictions
 from xpcnn.cli.target_predictions import TargetPredictions
 from xpcnn.data.picture_files import has_picture_name, require_pillow
 from xpcnn.data.pictures import Invert, check_reading, read_picture
-from xpcnn.errors import DataError, hint
+from xpcnn.errors import DataError, counted, hint
 from xpcnn.model import Model
 from xpcnn.model_facts import class_names, reading_of
 
@@ -52,7 +52,7 @@ def gather(names: Sequence[str]) -> tuple[list[Given], int]:
         files = list(_files(name))
         pictures = [path for path in files if has_picture_name(path)]
         if not pictures:
-            message = f"{name}: holds no pictures, of {len(files)} files in it"
+            message = f"{name}: holds no pictures, of {counted(len(files), 'file')} in it"
             raise DataError(hint(message, "a folder with PNG or JPEG files"))
         others += len(files) - len(pictures)
         found += [Given(path, named=False) for path in pictures]

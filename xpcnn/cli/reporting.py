@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from xpcnn.cli.data_parts import DataFlags, Part, open_part
 from xpcnn.cli.model_opening import open_model
 from xpcnn.cli.output import say
-from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, hint
+from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, counted, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.report.figure_files import write_figures
 from xpcnn.report.report_page import report
@@ -62,7 +62,7 @@ def write_report(
         message = "rows are chosen, but the test data are not at hand"
         raise ConfigError(hint(message, "--dataset or --data-dir with their place"))
     if images is not None and any(row >= len(images.images) for row in rows):
-        message = f"row {max(rows)} is chosen of {len(images.images)} samples"
+        message = f"row {max(rows)} is chosen of {counted(len(images.images), 'sample')}"
         raise ConfigError(hint(message, f"rows from 0 to {len(images.images) - 1}"))
     for note in notes:
         say(f"note: {note}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from xpcnn import data
 from xpcnn.cli.output import say
 from xpcnn.cli.run_plan import Plan
+from xpcnn.errors import counted
 
 
 def say_notes(plan: Plan) -> None:
@@ -39,10 +40,10 @@ def opening(plan: Plan) -> str:
     library = plan.model.backend
     taken = plan.test.name != plan.train.name  # out of the training images
     return (
-        f"{plan.settings.preset.name} ({plan.model.summary().parameters:,} parameters) on "
-        f"{plan.train.name} ({len(plan.train):,} images, {aside} for validation{whose}), "
+        f"{plan.settings.preset.name} ({counted(plan.model.summary().parameters, 'parameter')}) on "
+        f"{plan.train.name} ({counted(len(plan.train), 'image')}, {aside} for validation{whose}), "
         f"{library.name} on {library.device}"
-        + (f"\ntest part: {len(plan.test):,} images of {plan.test.name}" if taken else "")
+        + (f"\ntest part: {counted(len(plan.test), 'image')} of {plan.test.name}" if taken else "")
     )
 
 
@@ -57,7 +58,7 @@ def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) 
     named = {"accuracy": scores["accuracy"], **scores} if "accuracy" in scores else scores
     figures = ", ".join(f"{name} {value:.4f}" for name, value in named.items())
     lines = [
-        f"test {figures} ({len(plan.test):,} images; {seconds:.1f} s in all)",
+        f"test {figures} ({counted(len(plan.test), 'image')}; {seconds:.1f} s in all)",
         f"run folder: {folder}",
     ]
     if flags.tensorboard:

@@ -25,7 +25,7 @@ from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import INIT, locked_run, new_run
 from xpcnn.cli.run_plan import Plan, prepare
 from xpcnn.config import toml
-from xpcnn.errors import ConfigError, XpcnnError, hint, missing, prefix_errors
+from xpcnn.errors import ConfigError, XpcnnError, counted, hint, missing, prefix_errors
 from xpcnn.io.atomic import write_bytes
 from xpcnn.runs import Search, Trial
 from xpcnn.runs.search import TRIALS
@@ -176,7 +176,7 @@ def _search(
         best = min(figures) if asked.metric == "val_loss" else max(figures)
         value = float(best if kept else figures[-1])
         state = "pruned" if pruning.pruned else f"{asked.metric} {value:.4f}"
-        epochs = "1 epoch" if len(figures) == 1 else f"{len(figures)} epochs"
+        epochs = counted(len(figures), "epoch")
         say(f"trial {trial.number}: {state} after {epochs}, {seconds:.1f} s", quiet)
         if pruning.pruned:
             raise optuna.TrialPruned

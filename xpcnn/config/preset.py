@@ -13,7 +13,7 @@ from xpcnn.config.registry import preset_objects
 from xpcnn.config.tables import training_table
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.config.values import read_fields
-from xpcnn.errors import ConfigError, ShapeError, XpcnnError, hint, prefix_errors
+from xpcnn.errors import ConfigError, ShapeError, XpcnnError, counted, hint, prefix_errors
 from xpcnn.layers import Layer, Sequential
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, outputs_for
 from xpcnn.sizes import sizes_of
@@ -191,5 +191,7 @@ def _check_outputs(layers: Layer, file: _File) -> None:
         message = f"the layers make {output} of a sample of {file.input_shape}, expected a row"
         raise ShapeError(hint(message, 'a Flatten and a Dense layer with units = "classes" last'))
     if output[0] not in valid:
-        message = f"the layers make {output[0]} outputs for {file.classes} classes"
+        message = (
+            f"the layers make {counted(output[0], 'output')} for {counted(file.classes, 'class')}"
+        )
         raise ConfigError(hint(message, 'units = "classes" in the last Dense layer'))

@@ -11,7 +11,7 @@ from xpcnn import options as _options
 from xpcnn.argument_advice import advice_on_argument
 from xpcnn.data.augment import Augmentation, checked
 from xpcnn.data.augment.base import Mixing
-from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.errors import ConfigError, counted, hint, nearest
 from xpcnn.optimizers import SGD, Optimizer, clip_by_global_norm, clip_by_value
 from xpcnn.optimizers.groups import check_factors, check_patterns
 from xpcnn.schedules import Constant, Length, Schedule, Warmup, check_length
@@ -169,7 +169,7 @@ class TrainingOptions:
         if self.ema is not None and self.swa is not None:
             raise ConfigError(hint("ema and swa are both given", "one of the two"))
         if self.swa is not None and self.swa > self.epochs:
-            message = f"swa={self.swa} begins after the last of {self.epochs} epochs"
+            message = f"swa={self.swa} begins after the last of {counted(self.epochs, 'epoch')}"
             raise ConfigError(hint(message, f"swa={-(-3 * self.epochs // 4)}"))
         object.__setattr__(self, "layer_lr", check_factors(self.layer_lr))
         object.__setattr__(self, "freeze", check_patterns(self.freeze))

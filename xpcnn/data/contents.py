@@ -12,7 +12,7 @@ from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
 from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.data.reading import Fit, Reading, Size
-from xpcnn.errors import ConfigError, LabelError, hint, nearest
+from xpcnn.errors import ConfigError, LabelError, counted, hint, nearest
 from xpcnn.types import TaskName
 
 
@@ -95,8 +95,7 @@ def task_of(path: Path, how: How, targets: Sequence[str] | None) -> TaskName:
         return "classification"
     task = how.task or "multi-label"
     if task == "classification" or (task == "multi-label" and len(targets) < 2):
-        many = f"{len(targets)} columns" if len(targets) > 1 else "1 column"
-        message = f"{path}: {many} of labels for the task {task}"
+        message = f"{path}: {counted(len(targets), 'column')} of labels for the task {task}"
         advice = "one column of classes, two or more columns of 0 and 1, or --task regression"
         raise ConfigError(hint(message, advice))
     return task

@@ -18,7 +18,7 @@ import numpy as np
 from xpcnn.data.files import AGAIN, LIMIT, fill, find, unpacked
 from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range
-from xpcnn.errors import DataError, LabelError, hint
+from xpcnn.errors import DataError, LabelError, counted, hint
 from xpcnn.types import Shape
 
 _DEFLATE = 1032  # times that deflate can expand data, at most
@@ -60,7 +60,10 @@ def read_pair(images: Path, labels: Path, classes: int) -> Part:
     x = _as_images(images, _read(images, "images"))
     y = _read(labels, "labels")
     if len(x) != len(y):
-        message = f"{images} holds {len(x)} images but {labels} holds {len(y)} labels"
+        message = (
+            f"{images} holds {counted(len(x), 'image')} but {labels} holds "
+            f"{counted(len(y), 'label')}"
+        )
         raise LabelError(hint(message, "take both files from the same set and part"))
     if y.dtype.kind == "f" and (not (y == np.rint(y)).all() or np.abs(y).max() >= _EXACT):
         message = f"{labels}: holds labels that are not whole numbers, type {y.dtype.name}"

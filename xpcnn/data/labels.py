@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xpcnn.errors import DTypeError, LabelError, hint, nearest
+from xpcnn.errors import DTypeError, LabelError, counted, hint, nearest
 from xpcnn.types import TaskName
 
 FIRST = 5  # offenders named in a message
@@ -62,7 +62,7 @@ def as_indices(labels: object, count: int, where: str) -> np.ndarray:
     if len(y) != count:
         raise LabelError(
             hint(
-                f"{where}: {count} images but {len(y)} labels",
+                f"{where}: {counted(count, 'image')} but {counted(len(y), 'label')}",
                 "give one label for each image, in the same order",
             )
         )

@@ -23,7 +23,7 @@ from xpcnn.data.labels import check_range, relabelled
 from xpcnn.data.path_contents import contents
 from xpcnn.data.reading import Size, observed
 from xpcnn.data.stored import joined, part_of
-from xpcnn.errors import DataError, LabelError, ShapeError, hint
+from xpcnn.errors import DataError, LabelError, ShapeError, counted, hint
 
 TEST_FRACTION = 0.2
 
@@ -49,7 +49,7 @@ def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None,
         strata = labels if task == "classification" else np.zeros(len(labels), np.int64)
         chosen = lowest(unit_hashes(images, key), strata, TEST_FRACTION, key)
         if chosen.all() or not chosen.any():
-            many = f"{len(images)} images: too few, or too many of them are equal"
+            many = f"{counted(len(images), 'image')}: too few, or too many of them are equal"
             message = f"{path}: no test part can be set aside of {many}"
             raise DataError(hint(message, "more images, or a test part of their own"))
         test = part_of(images, chosen), labels[chosen]

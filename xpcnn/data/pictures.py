@@ -32,7 +32,7 @@ from xpcnn.data.reading import (
     Size,
     border,
 )
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, counted, hint
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -106,7 +106,7 @@ def check_reading(reading: Reading, invert: Invert = "auto") -> None:
     """
     c = reading.shape[0]
     if isinstance(reading, Arrays) and c not in _ARRAY_MODES:
-        message = f"the model takes images of {c} channels; pictures can give 1, 3 or 4"
+        message = f"the model takes images of {counted(c, 'channel')}; pictures can give 1, 3 or 4"
         raise ConfigError(hint(message, _IN_PYTHON))
     if isinstance(reading, Arrays) and reading.low is None:
         message = "the model was trained on arrays in which black and white are not known"

@@ -14,6 +14,7 @@ from xpcnn.data.dataset import Dataset
 from xpcnn.data.image_hashes import digests
 from xpcnn.data.images import FIRST, channel_statistics
 from xpcnn.data.stored import Images, chunks, goes_by_names, in_order, some_of
+from xpcnn.errors import counted
 
 _JUMP = 10.0  # how many times wider, or narrower, than normalised for
 _IMBALANCE = 20.0  # images of the largest class for one of the smallest; without a label for one
@@ -124,7 +125,9 @@ def _rare(train: Dataset) -> Iterator[Finding]:
 
 def _outputs(classes: int, outputs: int | None) -> Iterator[Finding]:
     if outputs not in (None, classes) and (outputs, classes) != (1, 2):
-        message = f"the network has {outputs} outputs and the data {classes} classes"
+        message = (
+            f"the network has {counted(outputs, 'output')} and the data {counted(classes, 'class')}"
+        )
         yield Finding("outputs", float(outputs or 0), message, f"a last layer Dense({classes})")
 
 

@@ -17,7 +17,7 @@ from xpcnn.config.registry import objects
 from xpcnn.config.tables import own_layers, to_config
 from xpcnn.config.values import Objects, read_fields
 from xpcnn.data.reading import Reading
-from xpcnn.errors import CheckpointError, ConfigError, hint
+from xpcnn.errors import CheckpointError, ConfigError, counted, hint
 from xpcnn.io import reading_table, task_table, tensor_file
 from xpcnn.io.metadata import metadata_errors
 from xpcnn.io.tensor_file import Metadata, Spec
@@ -58,8 +58,8 @@ class Description:
             raise ConfigError(hint("mean and std must be given together", "both, or neither"))
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is not None and len(values) != self.input_shape[0]:
-                channels = self.input_shape[0]
-                message = f"{name} has {len(values)} numbers, the images {channels} channels"
+                channels = counted(self.input_shape[0], "channel")
+                message = f"{name} has {counted(len(values), 'number')}, the images {channels}"
                 raise ConfigError(hint(message, "one number for each channel"))
         if self.std is not None and min(self.std) <= 0:
             message = "std has a number that is not above 0"

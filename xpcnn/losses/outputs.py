@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, counted, hint
 from xpcnn.losses.base import Loss
 from xpcnn.losses.entropy import SoftmaxCrossEntropy
 
@@ -29,9 +29,13 @@ def check_weights(loss: Loss, outputs: int) -> None:
         expected = 2 if is_single and name == "class_weights" else outputs
         serves_all = name == "positive_weights" and len(weights) == 1
         if len(weights) != expected and not serves_all:
-            message = f"{type(loss).__name__}: {len(weights)} {name} for {outputs} outputs"
+            message = (
+                f"{type(loss).__name__}: {len(weights)} {name} for {counted(outputs, 'output')}"
+            )
             each = "class" if expected != outputs else "output"
-            raise ConfigError(hint(message, f"{name} with {expected} numbers, one for each {each}"))
+            raise ConfigError(
+                hint(message, f"{name} with {counted(expected, 'number')}, one for each {each}")
+            )
 
 
 def balanced(loss: Loss, counts: Sequence[int], outputs: int, samples: int | None = None) -> Loss:

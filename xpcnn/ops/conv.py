@@ -1,6 +1,6 @@
 """Convolution and its adjoint, with checks. Meaning: `reference/conv.py`, `conv_transpose.py`."""
 
-from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.errors import ConfigError, ShapeError, counted, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import (
     check_arrays,
@@ -41,7 +41,7 @@ def check_conv2d(
             )
         )
     if c != c_group * groups:
-        message = f"conv2d: x has {c} channels, w expects {c_group * groups}"
+        message = f"conv2d: x has {counted(c, 'channel')}, w expects {c_group * groups}"
         if width == c_group * groups:
             raise ShapeError(
                 hint(
@@ -49,7 +49,7 @@ def check_conv2d(
                     "xp.permute_dims(x, (0, 3, 1, 2))",
                 )
             )
-        advice = f"x with {c_group * groups} channels, or weights made for {c}"
+        advice = f"x with {counted(c_group * groups, 'channel')}, or weights made for {c}"
         raise ShapeError(hint(message, advice))
     check_length("conv2d", "b", b, f, "one entry per filter")
     window_shape("conv2d", (height, width), (kh, kw), stride, padding, dilation)
@@ -76,8 +76,9 @@ def _check_conv_transpose2d(
     _, c, height, width = x.shape
     channels, f_group, kh, kw = w.shape
     if c != channels:
-        message = f"{name}: x has {c} channels, w expects {channels}"
-        raise ShapeError(hint(message, f"x with {channels} channels, or weights made for {c}"))
+        message = f"{name}: x has {counted(c, 'channel')}, w expects {channels}"
+        advice = f"x with {counted(channels, 'channel')}, or weights made for {c}"
+        raise ShapeError(hint(message, advice))
     check_groups(name, groups, c)
     check_length(name, "b", b, f_group * groups, "one entry per filter")
     transposed_shape(name, (height, width), (kh, kw), stride, padding, output_padding, dilation)

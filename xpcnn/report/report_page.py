@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from xpcnn.classification import classification_report
 from xpcnn.data import Dataset
+from xpcnn.errors import counted
 from xpcnn.figures import svg, training_curve
 from xpcnn.figures.curves import curves_of
 from xpcnn.inputs import as_input
@@ -57,7 +58,7 @@ def report(
         data = first.model.checked(data)
         raw = as_input(data.images, first.model.input_shape)
         scores = first.model.evaluate(data)
-        what = f"{len(data):,} samples of {data.name}, {part} part"
+        what = f"{counted(len(data), 'sample')} of {data.name}, {part} part"
     if data is not None and data.task != "classification":
         targets = {"what": what, "table": target_report(first.model, data).table()}
         named = [(name.replace("_", " "), number(x)) for name, x in scores.items()]

@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from xpcnn.errors import counted
 from xpcnn.figures import svg
 from xpcnn.figures.trials import trial_curves, trials_by_value
 from xpcnn.report.reported_run import number
@@ -62,7 +63,7 @@ def _figures(search: Search) -> list[Markup]:
     best = trials.index(search.best) if search.best in trials else None
     complete = [trial.state == "complete" for trial in trials]
     curves = trial_curves([trial.curve for trial in trials], complete, best, metric)
-    found = [Markup(svg(curves, f"{metric} of {len(trials)} trials over epochs"))]
+    found = [Markup(svg(curves, f"{metric} of {counted(len(trials), 'trial')} over epochs"))]
     for key, choice in search.ranges.items():
         tried = [trial for trial in trials if key in trial.values]
         if tried:
@@ -75,5 +76,7 @@ def _figures(search: Search) -> list[Markup]:
                 metric,
                 isinstance(choice, dict) and choice.get("log") is True,
             )
-            found.append(Markup(svg(figure, f"{metric} of {len(tried)} trials by {key}")))
+            found.append(
+                Markup(svg(figure, f"{metric} of {counted(len(tried), 'trial')} by {key}"))
+            )
     return found

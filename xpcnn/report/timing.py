@@ -7,6 +7,7 @@ from typing import Any
 import numpy
 
 from xpcnn.config.registry import preset_objects
+from xpcnn.errors import counted
 from xpcnn.model import Model
 from xpcnn.report.layer_passes import trace
 from xpcnn.report.reported_run import Run, number
@@ -54,8 +55,7 @@ def epoch_times(run: Run) -> str | None:
         return None
     speeds = [x for x in run["images_per_second"] if x is not None]
     speed = f", {statistics.median(speeds):,.0f} images/s in the median epoch" if speeds else ""
-    epochs = "1 epoch" if len(run) == 1 else f"{len(run)} epochs"
-    return f"Training took {run.seconds:.1f} s for {epochs}{speed}."
+    return f"Training took {run.seconds:.1f} s for {counted(len(run), 'epoch')}{speed}."
 
 
 def run_parts(run: Run) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ import numpy
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from xpcnn.errors import LabelError, hint
+from xpcnn.errors import LabelError, counted, hint
 from xpcnn.models import Preset
 from xpcnn.sklearn.estimator import Estimator
 from xpcnn.training import History
@@ -93,7 +93,7 @@ class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
                 raise LabelError(hint(message, "a new estimator, for other classes"))
         foreign = numpy.setdiff1d(y, known)
         if foreign.size:
-            message = f"y has {foreign.size} labels that are not in classes, such as {foreign[0]}"
+            message = f"y has {counted(foreign.size, 'label')} not in classes, such as {foreign[0]}"
             raise LabelError(hint(message, "classes=... with every label in the first call"))
         if is_first:
             self._start_classes(x, weights, known)

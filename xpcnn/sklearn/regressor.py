@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy
 from sklearn.base import RegressorMixin
 
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, counted, hint
 from xpcnn.inputs import as_weights
 from xpcnn.layers import Dense, Sequential
 from xpcnn.losses import MSE
@@ -68,7 +68,10 @@ class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
         weights = self._weights(x, sample_weight)
         targets = self._start_targets(x, y, weights) if is_first else _as_columns(y)
         if targets.shape[1] != len(self.target_mean_):
-            message = f"y has {targets.shape[1]} targets, before it had {len(self.target_mean_)}"
+            message = (
+                f"y has {counted(targets.shape[1], 'target')}, before it had "
+                f"{len(self.target_mean_)}"
+            )
             raise ConfigError(hint(message, "a new estimator, for other targets"))
         return self._go_on(x, targets, weights)
 
@@ -91,8 +94,8 @@ class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
         targets = _as_columns(y)
         self._start(x, weights, targets.shape[1])
         if self.model_.output_shape[0] != targets.shape[1]:
-            outputs = self.model_.output_shape[0]
-            message = f"the network has {outputs} outputs for {targets.shape[1]} targets"
+            outputs = counted(self.model_.output_shape[0], "output")
+            message = f"the network has {outputs} for {counted(targets.shape[1], 'target')}"
             raise ConfigError(hint(message, f"a last layer Dense({targets.shape[1]})"))
         self.is_flat_ = y.ndim == 1
         self.target_mean_ = numpy.average(targets, axis=0, weights=weights)

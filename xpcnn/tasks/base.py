@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy
 
-from xpcnn.errors import ConfigError, LabelError, hint
+from xpcnn.errors import ConfigError, LabelError, counted, hint
 from xpcnn.losses import Loss
 from xpcnn.types import Array, TaskName, namespace
 
@@ -45,9 +45,10 @@ class Task:
             message = f"there is one label, {names[0]!r}, and multi-label means two or more"
             raise LabelError(hint(message, "the task 'classification' with the classes no and yes"))
         if outputs != len(names):
-            what = {"multi-label": "labels", "regression": "numbers"}[self.name]
-            many = "1 output" if outputs == 1 else f"{outputs} outputs"
-            message = f"the network has {many} for {len(names)} {what}"
+            what = {"multi-label": "label", "regression": "number"}[self.name]
+            message = (
+                f"the network has {counted(outputs, 'output')} for {counted(len(names), what)}"
+            )
             raise LabelError(hint(message, f"a last layer Dense({len(names)})"))
 
     def check_loss(self, loss: Loss) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy
 
 from xpcnn import ops
-from xpcnn.errors import LabelError, hint
+from xpcnn.errors import LabelError, counted, hint
 from xpcnn.losses import MSE, Loss, SoftmaxCrossEntropy, outputs_for, without_weights
 from xpcnn.tasks.base import Task
 from xpcnn.types import Array, TaskName
@@ -28,8 +28,12 @@ class Classification(Task):
         advice = f"a last layer Dense({len(names)})"
         if outputs == 1 and len(names) == 2:
             advice += ", or for one output Model(..., loss=losses.BCEWithLogits())"
-        many = "1 output" if outputs == 1 else f"{outputs} outputs"
-        raise LabelError(hint(f"the network has {many} for {len(names)} classes", advice))
+        raise LabelError(
+            hint(
+                f"the network has {counted(outputs, 'output')} for {counted(len(names), 'class')}",
+                advice,
+            )
+        )
 
     def check_loss(self, loss: Loss) -> None:
         """Take every loss."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy
 
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, counted, hint
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.target_metrics import mean_absolute_error, r2, root_mean_squared_error
 from xpcnn.tasks.base import Task, array_like
@@ -55,7 +55,8 @@ class Regression(Task):
     def check(self, outputs: int, loss: Loss, names: Sequence[str]) -> None:
         super().check(outputs, loss, names)
         if self.mean is not None and len(self.mean) != len(names):
-            message = f"there are {len(self.mean)} means of targets for {len(names)} numbers"
+            means, numbers = counted(len(self.mean), "mean"), counted(len(names), "number")
+            message = f"targets have {means} for {numbers}"
             raise ConfigError(hint(message, "one for each number, or none"))
 
     def counts(self, targets: numpy.ndarray, names: int) -> list[int]:

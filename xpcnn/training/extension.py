@@ -5,7 +5,7 @@ had: then both end with the same bits. Everything else of a run (order, augmenta
 not depend on the number of epochs.
 """
 
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, counted, hint
 from xpcnn.training.history import History
 from xpcnn.training.updates import Updates
 
@@ -33,8 +33,9 @@ def check_extension(updates: Updates, before: int, history: History, done: int) 
             over = name if options.warmup == 0 else f"{name} after a warm-up"
             message = (
                 f"epochs was {before} and is now {now}: the schedule {over} depends on the number "
-                f"of all updates, so the run is not the beginning of one of {now} epochs: update "
-                f"{step} had the learning rate {then:.6g}, and would have {rate:.6g}"
+                f"of all updates, so the run is not the beginning of one of "
+                f"{counted(now, 'epoch')}: update {step} had the learning rate {then:.6g}, and "
+                f"would have {rate:.6g}"
             )
             raise ConfigError(hint(message, _ADVICE))
 

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpcnn.argument_advice import no_attribute
-from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.errors import ConfigError, counted, hint, nearest
 from xpcnn.markup import curves
 from xpcnn.text_table import Table
 
@@ -149,8 +149,7 @@ class History:
             if not self.epochs or any(x is not None for x in self[name])
         }
         rows = list(zip(*columns.values(), strict=True))
-        epochs = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
-        return Table(epochs, list(columns), rows, ">" * len(columns))
+        return Table(counted(len(self), "epoch"), list(columns), rows, ">" * len(columns))
 
     @property
     def metrics(self) -> list[str]:

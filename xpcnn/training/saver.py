@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xpcnn.config.training_options import TrainingOptions
-from xpcnn.errors import CheckpointError, XpcnnError, hint, reason_of
+from xpcnn.errors import CheckpointError, XpcnnError, counted, hint, reason_of
 from xpcnn.io.tensor_file import Spec, Tensors
 from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
@@ -190,7 +190,7 @@ def _extension(found: Found, updates: Updates) -> tuple[list[str], list[str]]:
     epochs, before = updates.options.epochs, found.epochs
     done, size = len(found.history), updates.batches_per_epoch
     if not 0 <= found.passes - done * size <= size:
-        message = f"a checkpoint has {found.passes} batches in {done} epochs"
+        message = f"a checkpoint has {found.passes} batches in {counted(done, 'epoch')}"
         raise CheckpointError(hint(message, "remove it, to resume from the one before"))
     if before == epochs:
         return [], []

@@ -15,7 +15,7 @@ from xpcnn import random
 from xpcnn.batch_rows import Rows, rows_of
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.data.augment import Augmenter
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, counted, hint
 from xpcnn.network import Network
 from xpcnn.process_group import ALONE, Group
 from xpcnn.samples import Samples
@@ -36,7 +36,10 @@ def batches_of(samples: int, options: TrainingOptions) -> int:
     if not options.drop_last:
         return whole + (rest > 0)
     if whole == 0:
-        message = f"drop_last leaves no batch: {samples} samples in batches of {options.batch_size}"
+        message = (
+            f"drop_last leaves no batch: {counted(samples, 'sample')} in batches of "
+            f"{options.batch_size}"
+        )
         raise ConfigError(hint(message, f"batch_size={samples}, or drop_last=False"))
     return whole
 

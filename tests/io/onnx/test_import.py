@@ -314,7 +314,7 @@ def test_all_that_cannot_be_is_named_at_once(tmp_path: Path) -> None:
         xpcnn.import_onnx(path)
     assert str(caught.value) == (
         f"{path}: these nodes cannot become layers: LRN (a, b): there is no such layer; "
-        "Conv (c): dilations has 1 numbers, images have 2; Det (y): there is no such layer\n"
+        "Conv (c): dilations has 1 number, images have 2; Det (y): there is no such layer\n"
         "Try: a network of operators that `examples/guides/exchange.md` lists"
     )
 

@@ -3,6 +3,7 @@
 import click
 
 from xpcnn.cli.options import json_option, option, sizes
+from xpcnn.errors import counted
 
 
 @click.command("import")
@@ -96,5 +97,6 @@ def command(
         "parameters": summary.parameters,
         "notes": notes,
     }
-    words = f"wrote {out}: {len(summary.rows)} layers, {summary.parameters:,} parameters"
+    what = f"{counted(len(summary.rows), 'layer')}, {counted(summary.parameters, 'parameter')}"
+    words = f"wrote {out}: {what}"
     answer(to_json(facts) if as_json else words)

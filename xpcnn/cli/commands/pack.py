@@ -12,6 +12,7 @@ from xpcnn.cli.options import (
     skip_damaged_option,
     task_option,
 )
+from xpcnn.errors import counted
 
 
 @click.command("pack")
@@ -109,7 +110,7 @@ def command(
     }
     before = f", {done.before:,} of them before" if done.before else ""
     text = (
-        f"packed {total:,} images of {h} x {w}{before}: {done.bytes / 1e6:,.1f} MB in {out}, "
-        f"{seconds:.1f} s\nnext: xpcnn train --dataset {out}"
+        f"packed {counted(total, 'image')} of {h} x {w}{before}: "
+        f"{done.bytes / 1e6:,.1f} MB in {out}, {seconds:.1f} s\nnext: xpcnn train --dataset {out}"
     )
     answer(to_json(facts) if as_json else text)

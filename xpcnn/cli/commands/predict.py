@@ -17,6 +17,7 @@ from xpcnn.cli.options import (
     stream_option,
     views_option,
 )
+from xpcnn.errors import counted
 
 
 @click.command("predict")
@@ -129,7 +130,7 @@ def command(
             "submission": submission,
             "images": count,
         }
-        answer(to_json(facts) if as_json else f"wrote {count:,} labels to {submission}")
+        answer(to_json(facts) if as_json else f"wrote {counted(count, 'label')} to {submission}")
         return
     failures: list[Failure] = []
     facts = {"model": model}
@@ -142,7 +143,9 @@ def command(
     else:
         given, others = gather(images)
         if others:
-            say(f"note: passed over {others:,} files whose names are not those of pictures")
+            say(
+                f"note: passed over {counted(others, 'file')} whose names are not those of pictures"
+            )
         check_reading(reading_of(opened), invert)
         if isinstance(opened.reading, Arrays):
             black, white = opened.reading.low, opened.reading.high

@@ -13,6 +13,7 @@ from xpcnn.cli.options import (
     tables,
     task_option,
 )
+from xpcnn.errors import counted
 
 
 @click.command("show")
@@ -111,7 +112,9 @@ def command(
         say(f"note: {note}")
     rows = contact_sheet(images, changes, per_class=per_class, seed=seed)
     shape = " x ".join(map(str, images.shape))
-    lead = f"{len(images):,} samples of {shape} in {len(rows)} {images.of_what}, {part} part"
+    lead = (
+        f"{counted(len(images), 'sample')} of {shape} in {len(rows)} {images.of_what}, {part} part"
+    )
     if changes:
         lead += f"; augmented by {augment}"
     if path.suffix.lower() == ".png":

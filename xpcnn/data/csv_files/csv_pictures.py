@@ -30,7 +30,7 @@ from xpcnn.data.picture_sets import read_alike, read_set, unreadable
 from xpcnn.data.reading import Reading
 from xpcnn.data.streams.folder_index import FolderIndex
 from xpcnn.data.streams.stream_parts import Wanted, as_streams, may_stay
-from xpcnn.errors import ConfigError, DataError, LabelError, hint
+from xpcnn.errors import ConfigError, DataError, LabelError, counted, hint
 from xpcnn.types import TaskName
 
 _FILES = frozenset(
@@ -166,7 +166,10 @@ def _rows(path: Path, delimiter: str, width: int) -> tuple[list[list[str]], list
                 message = f"{path}: line {number} cannot be read: {error}"
                 raise DataError(hint(message, "a line for each picture")) from error
             if len(cells) != width:
-                message = f"{path}: line {number} has {len(cells)} values, the header {width} names"
+                message = (
+                    f"{path}: line {number} has {counted(len(cells), 'value')}, the header "
+                    f"{counted(width, 'name')}"
+                )
                 raise DataError(hint(message, "a line for each picture"))
             rows.append(cells)
             numbers.append(number)

@@ -11,7 +11,7 @@ from xpcnn.data.csv_files.csv_columns import DELIMITERS, NUMBER, Layout
 from xpcnn.data.csv_files.csv_layout import split_cells
 from xpcnn.data.csv_files.csv_lines import Lines
 from xpcnn.data.labels import MOST_CLASSES
-from xpcnn.errors import DataError, LabelError, XpcnnError, hint
+from xpcnn.errors import DataError, LabelError, XpcnnError, counted, hint
 
 _PIXELS = "pixels as whole numbers from 0 to 255; a .npz file takes others"
 _ROW = "a line for each image, a {} between values"
@@ -130,7 +130,7 @@ def _fault(path: Path, lines: Lines, found: Layout, label: int | None) -> XpcnnE
         if len(cells) != len(found.names):
             expected = f"the header {len(found.names)} names" if found.header else "line 1 "
             expected += "" if found.header else f"{len(found.names)}"
-            message = f"{path}: line {number} has {len(cells)} values, {expected}"
+            message = f"{path}: line {number} has {counted(len(cells), 'value')}, {expected}"
             return DataError(hint(message, _ROW.format(DELIMITERS[found.delimiter])))
         for i in [*([] if label is None else [label]), *found.pixels]:
             largest = MOST_CLASSES - 1 if i == label else 255

@@ -20,7 +20,7 @@ from xpcnn.data.csv_files.csv_columns import NUMBER, Columns
 from xpcnn.data.csv_files.csv_header import is_label
 from xpcnn.data.csv_files.csv_rows import target_of
 from xpcnn.data.labels import MOST_CLASSES, indicators, relabelled
-from xpcnn.errors import ConfigError, DataError, LabelError, hint, nearest
+from xpcnn.errors import ConfigError, DataError, LabelError, counted, hint, nearest
 from xpcnn.types import TaskName
 
 FORM = "shards as webdataset writes them: KEY.jpg beside KEY.cls, not compressed"
@@ -119,7 +119,7 @@ class TargetRows:
             numbers = [_number(where, value, self.binary) for value in row]
             self._width = self._width or len(numbers)
             if not numbers or len(numbers) != self._width:
-                message = f"{where}: has {len(numbers)} targets, expected {self._width}"
+                message = f"{where}: has {counted(len(numbers), 'target')}, expected {self._width}"
                 raise LabelError(hint(message, _ROW))
             self._numbers.extend(numbers)
         if self._sets and self._numbers:

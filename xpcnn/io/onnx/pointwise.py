@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy
 
 from xpcnn import layers
+from xpcnn.errors import counted
 from xpcnn.io.onnx.calls import Call, Result, Value, as_float32
 from xpcnn.io.onnx.parts import Affine, Erf, Host, Leaf
 from xpcnn.io.onnx.source import Node, Refused
@@ -93,7 +94,7 @@ def arithmetic(kind: str) -> Callable[[Call], Result]:
 
     def rule(call: Call) -> Result:
         if len(call.inputs) != 2:
-            raise Refused(f"it has {len(call.inputs)} inputs")
+            raise Refused(f"it has {counted(len(call.inputs), 'input')}")
         a, b = call.inputs
         if isinstance(a, Value) and isinstance(b, Value):
             return _two_values(call, kind, a, b)

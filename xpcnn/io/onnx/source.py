@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped] 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from xpcnn.data.files import as_path, open_regular
-from xpcnn.errors import CheckpointError, hint
+from xpcnn.errors import CheckpointError, counted, hint
 from xpcnn.types import Shape
 
 LARGEST = 2**31 - 1
@@ -72,7 +72,7 @@ class Node:
         if not isinstance(value, tuple) or not all(isinstance(n, int) for n in value):
             raise Refused(f"{name} is not a list of whole numbers")
         if count is not None and len(value) != count:
-            raise Refused(f"{name} has {len(value)} numbers, images have {count}")
+            raise Refused(f"{name} has {counted(len(value), 'number')}, images have {count}")
         return value
 
     def _of_type(self, name: str, default: Any, kind: type) -> Any:

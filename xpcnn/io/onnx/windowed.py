@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy
 
 from xpcnn import layers
+from xpcnn.errors import counted
 from xpcnn.io.onnx.calls import Call, Result, Value, as_float32
 from xpcnn.io.onnx.parts import Host, Leaf, Shaped
 from xpcnn.io.onnx.source import Refused
@@ -140,7 +141,7 @@ def _dense(call: Call, matrix: Host, bias: Host | None) -> Result:
     params = {"weight": numpy.ascontiguousarray(matrix, "f4")}
     if bias is not None:
         if bias.size not in (1, units):
-            raise Refused(f"its bias has shape {bias.shape} for {units} outputs")
+            raise Refused(f"its bias has shape {bias.shape} for {counted(units, 'output')}")
         params["bias"] = numpy.array(numpy.broadcast_to(bias.reshape(-1), (units,)), "f4")
     return call.made(Leaf(layers.Dense(units, bias=bias is not None), params))
 
