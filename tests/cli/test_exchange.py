@@ -103,6 +103,7 @@ def test_weights_of_pytorch(cli: Cli) -> None:
     narrow_file("resnet18", Path("narrow.toml"))
     ran = cli("export", "m.safetensors", "w.safetensors")
     assert (ran.code, ran.err) == (0, "")
+    assert "bytes): weights alone, with the names of torchvision or timm\n" in ran.out
     ran = cli("import", "w.safetensors", "again.safetensors", "--model", "narrow.toml", "--json")
     assert json.loads(ran.out)["mean"] == [123.675, 116.28, 103.53]
     ran = cli("train", "--init", "w.safetensors", "--dataset", "digits")

@@ -1,5 +1,6 @@
 """Networks of ONNX files in layers of xpcnn: by eye, operator by operator, and there and back."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 from onnx import numpy_helper, parser
 
 import xpcnn
+from tests.cli.process import ROOT
 from tests.io.onnx.runtime import assert_close, model_of, run, samples
 from tests.io.onnx.test_export import MORE, WRITTEN
 from tests.presets import LARGE, SMALL, narrow
 from xpcnn import models
 from xpcnn.errors import CheckpointError, ConfigError
+from xpcnn.io.onnx import operators
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, ReLU
 from xpcnn.types import Shape
 
@@ -394,3 +397,10 @@ def test_normalised_twice(tmp_path: Path) -> None:
     path = written(tmp_path / "m.onnx", "a = Sub(x, t)  y = Flatten(a)", {"t": 3.0})
     with pytest.raises(ConfigError, match="normalises its samples itself\nTry: leave mean and std"):
         xpcnn.import_onnx(path, mean=1.0)
+
+
+def test_the_guide_names_every_operator() -> None:
+    guide = (ROOT / "examples/guides/exchange.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", guide))
+    parts = {"Erf", "LayerNormalization along axes"}  # of GELU; of several operators
+    assert set(operators.OPERATORS) - parts - named == set()

@@ -28,7 +28,8 @@ def command(model: str, out: str, force: bool, as_json: bool) -> None:
 
     target = check_new(out, force)
     opened = open_model(model)
-    (export_pytorch if target.suffix == ".safetensors" else export_onnx)(opened, target)
+    weights_alone = target.suffix == ".safetensors"
+    (export_pytorch if weights_alone else export_onnx)(opened, target)
     facts = {
         "model": model,
         "out": out,
@@ -38,5 +39,7 @@ def command(model: str, out: str, force: bool, as_json: bool) -> None:
         "classes": opened.classes,
     }
     shape = ", ".join(map(str, opened.input_shape))
-    words = f"wrote {out} ({facts['bytes']:,} bytes): images (batch, {shape}) to scores "
-    answer(to_json(facts) if as_json else f"{words}(batch, {opened.output_shape[0]})")
+    what = f"images (batch, {shape}) to scores (batch, {opened.output_shape[0]})"
+    if weights_alone:
+        what = "weights alone, with the names of torchvision or timm"
+    answer(to_json(facts) if as_json else f"wrote {out} ({facts['bytes']:,} bytes): {what}")
