@@ -22,7 +22,17 @@ compiled: Any = import_module(PACKAGE)
 library: Any = import_module(f"{PACKAGE}.shared_library")
 pointwise: Any = import_module(f"{PACKAGE}.pointwise")
 ROOMS = (
-    *("addition", "conv", "conv_1x1", "few_images", "linear", "loss", "norm", "optimizer"),
+    *(
+        "addition",
+        "columns",
+        "conv",
+        "conv_1x1",
+        "few_images",
+        "linear",
+        "loss",
+        "norm",
+        "optimizer",
+    ),
     *("pointwise", "pool", "resize", "sample_norm", "sampling", "winograd"),
 )
 CALLERS = [import_module(f"{PACKAGE}.{name}") for name in ROOMS]

@@ -1,5 +1,6 @@
 """Convolution in C, alone and with ReLU and pooling, against the references to the last bit."""
 
+from importlib import import_module
 from typing import Any
 
 import numpy
@@ -7,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compiled.support import BATCHES, CHANNELS, agree, compiled, cut, require_compiler, whole
+from tests.compiled.support import (
+    BATCHES,
+    CHANNELS,
+    PACKAGE,
+    agree,
+    compiled,
+    cut,
+    require_compiler,
+    whole,
+)
 from tests.lib import Host
 from xpcnn.ops import reference
 
@@ -206,3 +216,39 @@ def test_an_infinite_weight_on_padding_is_skipped() -> None:
     assert numpy.array_equal(y[0, 0, 1:], expected[0, 0, 1:])
     few, _ = compiled.KERNELS["conv2d"](x[:1], w, None, padding=1)
     assert numpy.array_equal(few, expected[:1], equal_nan=True)  # by few_images.py
+
+
+@pytest.mark.parametrize(
+    ("n", "c", "f", "size", "side", "stride"),
+    [
+        (2, 64, 128, 3, 30, 2),
+        (1, 3, 64, 7, 101, 2),
+        (1, 512, 512, 3, 7, 1),
+        (3, 128, 256, 1, 41, 2),
+    ],
+)
+def test_columns_of_a_few_images(
+    n: int, c: int, f: int, size: int, side: int, stride: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sum of K terms is off by at most (6 + 2 sqrt(K)) eps of the sum of their magnitudes."""
+    rng = numpy.random.default_rng(0)
+    x = rng.normal(size=(n, c, side, side)).astype("float32")
+    w, b = rng.normal(size=(f, c, size, size)).astype("float32"), rng.normal(size=f).astype("f4")
+    columns = import_module(f"{PACKAGE}.columns")
+    used, convolved = [], columns.convolved
+
+    def noted(*arguments: Any, relu: bool) -> None:
+        used.append(relu)
+        convolved(*arguments, relu=relu)
+
+    monkeypatch.setattr(columns, "convolved", noted)
+    options: Any = {"stride": stride, "padding": (size // 2, size // 2)}
+    y, _ = compiled.KERNELS["conv2d"](x, w, b, **options)
+    positive, _ = compiled.KERNELS["conv_relu_pool"](x, w, b, **options)
+    assert used == [False, True]
+    wide = [a.astype("float64") for a in (x, w, b)]
+    exact, _ = reference.conv2d(wide[0], wide[1], wide[2], **options)
+    size_of_terms, _ = reference.conv2d(*[abs(a) for a in wide], **options)
+    bound = (6 + 2 * (w[0].size + 1) ** 0.5) * numpy.finfo("float32").eps * size_of_terms
+    assert (abs(y - exact) <= bound).all()
+    assert numpy.array_equal(positive, numpy.maximum(y, 0))

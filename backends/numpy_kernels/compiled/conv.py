@@ -1,7 +1,8 @@
 """Convolution, alone and with ReLU and max pooling, in C (conv.c): float32.
 
-Where it is faster, 3 x 3 filters are left to Winograd's algorithm (winograd.py), 1 x 1 filters to
-products of matrices (conv_1x1.py), and a few images are read in another way (few_images.py).
+Where it is faster, 3 x 3 filters are left to Winograd's algorithm (winograd.py), 1 x 1 filters and
+windows of a few images to products of matrices (conv_1x1.py, columns.py), and a few images are read
+in another way (few_images.py).
 
 Taps on padding are skipped: where a weight or dy is infinite, the reference has NaN beside padding
 (infinity times 0), and these kernels do not. A check would take 5 % of a forward and 13 % of a
@@ -19,7 +20,7 @@ from .. import conv
 from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from ..threads import sharing
-from . import conv_1x1, few_images, winograd
+from . import columns, conv_1x1, few_images, winograd
 from .pointwise import PASS, relu_gradient
 from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
@@ -128,6 +129,9 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu
     (ho, wo), n, (f, c_group, *_) = patches.out, image.shape[3], w.shape
     groups = len(image) // c_group
     y = np.empty((f, ho, wo, n), image.dtype)
+    if groups == 1 and columns.serves(image, w, patches):
+        columns.convolved(image, w, b, patches, y, relu=relu)
+        return y
     if groups == 1 and winograd.serves(w, patches, patches.out):
         winograd.convolved(image, w, b, patches, y, relu=relu)
         return y
