@@ -54,6 +54,8 @@ def test_a_row_of_the_data_is_explained(cli: Cli, trained: Path) -> None:
     assert (table["class"], table["true"]) == (str(best), str(test.labels[5]))
     assert page.rows[1] == [str(best), f"{scores[best]:.4f}", f"{p[best]:.4f}", ""]
     assert "row 5 of digits, test part" in page.words
+    right = best == test.labels[5]
+    assert ("; that is right." if right else f"; the true class is {test.labels[5]}.") in page.words
     seen = trace(model.network, test.images[5:6], numpy.array([best]))
     for layer_pass in seen.passes:
         assert f"{layer_pass.path} {layer_pass.type}" in page.words

@@ -80,6 +80,10 @@ def test_several_labels_of_pictures(cli: Cli) -> None:
     assert found["followed"] == max(found["probabilities"], key=found["probabilities"].__getitem__)
     assert json.loads(cli(*explain, "--target", "left").out)["followed"] == "left"
     assert "of the score of left in each pixel" in Path("explain.html").read_text()
+    found = json.loads(cli("explain", "run", "--row", "0", "--json").out)
+    is_right = found["true"] == (", ".join(found["labels"]) or "none")
+    said = "that is right" if is_right else f"the true labels are {found['true']}"
+    assert said in Path("explain.html").read_text()
     assert (
         "no label of that name\nTry: 'left' (valid: left, red)"
         in cli(*explain, "--target", "lefd").err
@@ -110,7 +114,8 @@ def test_numbers_of_pixels(cli: Cli) -> None:
     assert explained["followed"] == "value"
     assert explained["true"].startswith("value ")
     page = Path("explain.html").read_text()
-    assert f"The network estimates value {explained['numbers']['value']:.4g}; the true num" in page
+    said = f"The network estimates value {explained['numbers']['value']:.4g}; in the data: "
+    assert f"{said}{explained['true']}." in page
     assert "of the score of value in each pixel" in page
     assert cli("train", *data, "--overfit-one-batch").code == 0
     assert cli("train", "--config", "run/config.toml", "--out", "again", "--quiet").code == 0

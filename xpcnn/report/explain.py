@@ -18,11 +18,7 @@ from xpcnn.report.templates import render
 from xpcnn.version import VERSION
 
 _MOST_SCORES = 12  # that are shown, of classes and labels the highest first
-_WORDS = {  # what one, and several, of the network's answers are called
-    "classification": ("class", "class is"),
-    "multi-label": ("label", "labels are"),
-    "regression": ("number", "numbers are"),
-}
+_KIND = {"classification": "class", "multi-label": "label", "regression": "number"}
 _MOST_VALUES = 512  # of a vector that is drawn
 _COLUMNS = 32
 _FEW = 24  # layers
@@ -71,11 +67,11 @@ def explained(
         title=title,
         notes=notes,
         task=task,
-        kind=_WORDS[task][0],
-        are=_WORDS[task][1],
+        kind=_KIND[task],
+        are="class is" if task == "classification" else "labels are",
         predicted=said.predicted,
         followed=names[said.followed],
-        true=true,
+        truth=true,  # `true` is a word of the templates
         probability=number(float(estimates.max())),
         picture=png_address(pixels),
         normalised=png_address(maps(seen.x[0], 2)),
