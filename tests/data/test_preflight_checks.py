@@ -8,6 +8,7 @@ import pytest
 import xpcnn
 from tests.real_data import real_data
 from xpcnn.data import Dataset, Finding, load, preflight, split
+from xpcnn.errors import counted
 
 NAMES = ("cat", "dog", "eel")
 
@@ -74,7 +75,8 @@ def test_outputs_that_do_not_go_with_the_classes(outputs: int) -> None:
     assert only(preflight(pets(), outputs=outputs)) == (
         "outputs",
         outputs,
-        f"the network has {outputs} outputs and the data 3 classes. Try: a last layer Dense(3)",
+        f"the network has {counted(outputs, 'output')} and the data 3 classes. Try: a last layer "
+        "Dense(3)",
     )
 
 
