@@ -6,6 +6,7 @@ for blocks that save or clean up first.
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -50,12 +51,18 @@ class Noted:
     number = 0
 
 
+ONE_REQUEST = 5.0
+"""Seconds within which several signals are one request: Slurm sends SIGTERM to a process, and to
+its launcher, which passes it on."""
+
+
 @contextmanager
 def deferred() -> Iterator[Noted]:
-    """Note the first of these signals in the block instead of raising; the second one is raised.
+    """Note the first of these signals in the block instead of raising.
 
-    For processes that must all stop at the same place. Threads other than the main one get no
-    signals.
+    For processes that must all stop at the same place. Further signals within `ONE_REQUEST` seconds
+    are ignored; a later one ends the process at once, since one that raised here would wait for
+    processes that have not stopped. Threads other than the main one get no signals.
     """
     noted = Noted()
     if threading.current_thread() is not threading.main_thread():
@@ -65,10 +72,14 @@ def deferred() -> Iterator[Noted]:
     ours = (_interrupt, leave, signal.SIG_DFL, signal.default_int_handler)
     changed = [number for number, handler in before.items() if handler in ours]
 
+    first = 0.0
+
     def note(number: int, frame: FrameType | None) -> None:
-        noted.number = number
-        for other in changed:
-            signal.signal(other, _interrupt)
+        nonlocal first
+        if noted.number == 0:
+            noted.number, first = number, time.monotonic()
+        elif time.monotonic() - first > ONE_REQUEST:
+            leave(number, frame)
 
     try:
         for number in changed:

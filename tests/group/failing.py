@@ -1,13 +1,15 @@
 """`xpcnn` with a process that fails: python -m tests.group.failing HOW RANK UPDATE train ...
 
-HOW is what process RANK does at an update: raise, memory, exit, kill, term, int, freeze, drift (its
-weights get other values) or nothing.
+HOW is what process RANK does at an update: raise, memory, exit, kill, term, twice (SIGTERM as Slurm
+sends it), int, freeze, drift (its weights get other values) or nothing. The file `failed` is made
+just before.
 """
 
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from xpcnn.backend import opened_group
@@ -18,6 +20,7 @@ from xpcnn.training.step import training_step as step
 
 def fail(how: str) -> None:
     """Do what a process does that fails."""
+    Path("failed").touch()
     if how == "raise":
         raise ValueError("a planted error")
     if how == "memory":
@@ -32,6 +35,9 @@ def fail(how: str) -> None:
     }
     if how in signals:
         os.kill(os.getpid(), signals[how])
+    if how == "twice":
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def failing(how: str, rank: int, update: int) -> Any:

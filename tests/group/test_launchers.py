@@ -73,6 +73,11 @@ def launched(launcher: list[Any], *arguments: str, **variables: str) -> tuple[in
     return ended(start(launcher, *arguments, **variables), 120)
 
 
+def seconds_since_the_failure() -> float:
+    """Return the time since a process of `failing` failed: that of a start does not count."""
+    return time.time() - Path("failed").stat().st_mtime
+
+
 def weights(folder: str) -> dict[str, numpy.ndarray]:
     model = load_model(f"{folder}/model.safetensors")
     return flatten(model.params) | flatten(model.buffers, "buffers.")
@@ -207,10 +212,9 @@ def test_one_that_fails_ends_all(
     launcher: list[Any], engine: str, how: str, message: str | None
 ) -> None:
     arguments = ("-m", "tests.group.failing", how, "1", "5", *LONG, "--engine", engine)
-    begin = time.monotonic()
     code, _, err = launched(launcher, *arguments)
+    assert seconds_since_the_failure() < 10
     assert code != 0
-    assert time.monotonic() - begin < 20
     if message is not None:
         assert err.count(message) == 1
     assert Path("run/checkpoints/step-000000004.safetensors").is_file()
@@ -218,7 +222,7 @@ def test_one_that_fails_ends_all(
 
 
 @LAUNCHERS
-@pytest.mark.parametrize(("how", "code"), [("int", 130), ("term", 143)])
+@pytest.mark.parametrize(("how", "code"), [("int", 130), ("term", 143), ("twice", 143)])
 def test_a_signal_to_one_saves_and_ends_all(
     launcher: list[Any], engine: str, how: str, code: int
 ) -> None:
@@ -234,7 +238,7 @@ def test_a_signal_to_one_saves_and_ends_all(
 def test_a_signal_to_the_launcher_saves(name: str, code: int) -> None:
     arguments = ("-m", "tests.group.failing", "nothing", "0", "0", *LONG, "--engine", "mpi")
     process = start(MPI, *arguments)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not Path("run/checkpoints/step-000000005.safetensors").exists():
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < until
@@ -248,8 +252,8 @@ def test_a_signal_to_the_launcher_saves(name: str, code: int) -> None:
 @needs_mpi
 def test_one_that_hangs_ends_all_after_the_patience() -> None:
     arguments = ("-m", "tests.group.failing", "freeze", "1", "5", *LONG, "--engine", "mpi")
-    process = start(MPI, *arguments, XPCNN_TIMEOUT="2")
-    code, _, err = ended(process)
+    code, _, err = launched(MPI, *arguments, XPCNN_TIMEOUT="2")
+    assert seconds_since_the_failure() < 2 + 10
     assert code != 0
     assert "error: process 0 waited 2 seconds for another process" in err
 
