@@ -53,8 +53,8 @@ OTHER_VARIABLES = (
     *("XPCNN_KERNELS", "XPCNN_WINOGRAD", "XPCNN_READ_THREADS"),
     *("XPCNN_TIMEOUT", "XPCNN_CONFORMANCE_FIGURES", "XPCNN_TEST_DATA"),
 )
-"""Those that no flag stands for: of NumPy's and CuPy's kernels, of the engines, and two that the
-tests read."""
+"""Environment variables without a flag: of NumPy's and CuPy's kernels, of the engines, and two that
+the tests read."""
 
 _VERBOSE = "xpcnn.verbose"  # key in the meta of the click context, which all commands share
 

@@ -89,8 +89,8 @@ def open_part(model: Model, flags: DataFlags) -> Part:
 
 
 def _columns_of_others(path: Path, model: Model) -> Any:
-    """Return which columns of other files hold the targets that a model was trained on; None where
-    the files have no columns.
+    """Return the columns that hold the targets in other files than those the model was trained on;
+    None if the files have no columns.
     """
     if path.suffix.lower() == ".csv" or os.path.isfile(path / "train.csv"):
         return model.classes
@@ -100,7 +100,7 @@ def _columns_of_others(path: Path, model: Model) -> Any:
 def _validation_part(
     name: str, data_dir: str | None, options: dict[str, Any], config: dict[str, Any]
 ) -> Dataset:
-    """Return what a run validated on; without its configuration, the part that the files hold.
+    """Return the validation part of a run or, without its configuration, that of the files.
 
     Raises:
         ConfigError: there is none.
@@ -159,8 +159,9 @@ def joined(first: Dataset, second: Dataset) -> Dataset:
 
 
 def divided_otherwise(model: Model, dataset: str, parts: data.Parts) -> bool:
-    """Whether a model was trained on some images of this test part: on the same files, of which
-    hashes set another part aside, of names for a stream and of pixels otherwise.
+    """Whether a model was trained on some images of this test part: it was trained on the same
+    files, but another test part was split off, by hashes of names for a stream and of pixels
+    otherwise.
     """
     config, train = _config(model), parts.train
     if parts.test.name == train.name or not _is_same(dataset, config.get("dataset")):

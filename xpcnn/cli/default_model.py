@@ -1,4 +1,4 @@
-"""The preset for data where no model is given, and what to say of the choice."""
+"""The preset for data where no model is given, and notes about the choice."""
 
 import math
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ ANY_SIZE = "photo"
 
 
 _SHIFTS = 8
-"""The shorter side of an image in parts of how far it may be shifted."""
+"""Images are shifted by the shorter side divided by this number at most."""
 
 
 _IMAGES = 1000
@@ -83,10 +83,10 @@ def choose(train: Dataset) -> Choice:
 
 
 def for_task(given: Preset | None, task: TaskName) -> tuple[list[Change], tuple[str, ...]]:
-    """Return what a task changes in a preset of another one, and what to say of it.
+    """Return what a task changes in a preset that was made for another task, and notes about it.
 
-    The loss is that of the task where the preset's own does not suit. Numbers are learnt by Adam
-    with a rate of 0.001, as the rates of presets are for classes.
+    If the loss of the preset does not suit the task, the task's own is used. Numbers are learnt by
+    Adam with a learning rate of 0.001, because the rates of presets are chosen for classes.
     """
     if task == "classification" or (given is not None and given.task == task):
         return [], ()

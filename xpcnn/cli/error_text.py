@@ -16,7 +16,7 @@ from xpcnn.errors import ConfigError, hint
 def flags_in_errors(context: click.Context, wheres: Iterable[str]) -> Iterator[None]:
     """Begin the text of an error about an option with its flag, if that was given.
 
-    wheres: beginnings of errors that tell already whose the value is; an empty one tells nothing.
+    wheres: beginnings of errors that already name the source of a value; "" names none.
     """
     try:
         yield
@@ -85,7 +85,7 @@ def _advice(options: Mapping[str, Option], advice: str, in_variables: bool = Fal
 def near(name: str, valid: Iterable[str], prefix: str = "") -> str:
     """Return advice for an unknown name among more than a line can list: three that are close.
 
-    prefix: how all of them begin, which says nothing of how close they are.
+    prefix: the beginning that all names share; it is left out when names are compared.
     """
     ends = sorted(end.removeprefix(prefix) for end in valid)
     found = difflib.get_close_matches(name.removeprefix(prefix), ends, n=3)

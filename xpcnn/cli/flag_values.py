@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Flags:
-    """What a run is asked beside its preset; None where nobody says it.
+    """The options of a run that are not part of its preset; None where none is given.
 
     The fields are the flags, with "_" for "-"; `xpcnn train --help` says what each means.
     """
@@ -48,11 +48,11 @@ class Flags:
     as_json: bool
 
     def trials(self) -> list[str]:
-        """Return the trials that are asked for in place of a run."""
+        """Return the trials that were requested in place of a run."""
         return [name for name in _TRIALS if getattr(self, name)]
 
     def recorded(self) -> dict[str, Any]:
-        """Return what a run folder keeps of the flags, by their long names."""
+        """Return the flags that a run folder records, by their long names."""
         names = [field.name for field in fields(self) if field.name not in _NOT_RECORDED]
         return {
             name.replace("_", "-"): value

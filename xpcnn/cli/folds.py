@@ -1,4 +1,4 @@
-"""Cross-validation: a run for every fold, in folders of one folder, and what they come to.
+"""Cross-validation: a run for every fold, each in a subfolder, and the mean of their figures.
 
 The folder holds config.toml and model.toml like that of a run, fold-1/, fold-2/, ..., each an
 ordinary run folder, and, in the end, folds.json. `xpcnn resume` with the folder trains the
@@ -34,7 +34,7 @@ FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
 
 
 def is_cross_validation(flags: Flags) -> bool:
-    """Whether all folds are asked for, not one of them."""
+    """Whether all folds are requested, not one of them."""
     return flags.folds is not None and flags.fold is None
 
 
@@ -74,7 +74,7 @@ def cross_validate(request: Request, resumed: Path | None = None) -> dict[str, A
 
 
 def of_fold(request: Request, number: int, folder: Path) -> Request:
-    """Return a request for one of the folds that another one asks for; the first warns of data."""
+    """Return the request for one fold; only the first fold warns of mistakes in the data."""
     other = copy.copy(request)
     seen = request.flags.no_preflight or number > 1
     other.flags = replace(request.flags, fold=number, out=str(folder), no_preflight=seen)
@@ -82,9 +82,9 @@ def of_fold(request: Request, number: int, folder: Path) -> Request:
 
 
 def summary_of(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return mean and deviation of the figures that all folds have.
+    """Return mean and standard deviation over the folds, for the figures that all folds have.
 
-    The deviation is that of the folds as a sample, with K - 1 in the denominator.
+    The deviation has K - 1 in the denominator.
     """
     mean, std = {}, {}
     for name in FIGURES:
@@ -111,7 +111,7 @@ def _train(request: Request) -> bool:
 
 
 def _figures(folder: Path, number: int) -> dict[str, Any]:
-    """Return what a finished fold came to: of the weights that its model has."""
+    """Return the figures of a finished fold, those of the weights in its model file."""
     metrics = read_run(folder).provenance["metrics"]
     last, kept, test = (metrics.get(name) or {} for name in ("last_epoch", "kept", "test"))
     return {

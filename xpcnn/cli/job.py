@@ -30,13 +30,14 @@ from xpcnn.training import Callback, Epoch, TensorBoard, Validation
 from xpcnn.training.tensorboard import require_tensorboard
 
 _FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
-"""What equal runs have equal, so that their model files are equal."""
+"""Figures that are equal in equal runs; a model file records no others, so that equal runs write
+equal files."""
 
 _REPORTED = (*_FIGURES, "seconds", "images_per_second")
 
 
 def train(request: Request, resumed: Path | None = None, *, brief: bool = False) -> dict[str, Any]:
-    """Train, test and save as asked; return what `train --json` prints.
+    """Train, test and save; return what `train --json` prints.
 
     resumed: the folder of the run to resume, in place of a new one; the caller holds its lock.
     brief: whether to end with the figures of the test alone, without commands that go on.
@@ -165,7 +166,7 @@ def _take_best_thresholds(plan: Plan, quiet: bool) -> None:
 
 
 def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | None) -> None:
-    """Save the model with what it comes from: `test` and the last epoch, so far as they ended."""
+    """Save the model with its provenance: figures of the last epoch and the test, if they ended."""
     last = journal.epochs[-1] if journal.epochs else None
     figures = None if last is None else _reported(last, _FIGURES)
     best = _kept(plan, journal)
@@ -191,7 +192,7 @@ def _reported(epoch: Epoch, names: Sequence[str] = _REPORTED) -> dict[str, Any]:
 
 
 def _kept(plan: Plan, journal: Journal) -> Validation | None:
-    """Return the validation whose weights the model has; None where it has the last."""
+    """Return the validation whose weights the model has; None if it has the last weights."""
     training, history = plan.settings.training, journal.history
     best = history.best(training.monitor)
     return history.validations[best] if training.best_kept and best is not None else None
@@ -204,7 +205,7 @@ def _stopped(journal: Journal) -> str | None:
 
 
 def _save_interrupted(folder: Path, plan: Plan, journal: Journal) -> None:
-    """Save what there is, and say so; a failure does not hide that the run was interrupted."""
+    """Save the model so far, and say so; if that fails, the interruption is still reported."""
     try:
         _save(folder, plan, journal, None)
     except XpcnnError as error:

@@ -33,7 +33,7 @@ def open_model(name: str, backend: str = "numpy", device: str | None = None) -> 
 def open_init(name: str, preset_name: str | None) -> Model:
     """Return the model whose weights a run starts from: a saved one, or weights of PyTorch.
 
-    preset_name: of the network of these weights, which do not say it themselves.
+    preset_name: the preset of the network, which a file of weights does not name.
 
     Raises:
         CheckpointError, ConfigError: there is none, it cannot be read, or it does not fit.
@@ -48,7 +48,7 @@ def open_init(name: str, preset_name: str | None) -> Model:
 
 
 def network(name: str, shape: Shape | None) -> tuple[Layer, Shape, int]:
-    """Return the layers of a preset or a saved model, the shape of a sample, bytes of a number.
+    """Return the layers of a preset or model, the shape of a sample, the bytes of a number.
 
     shape: in place of the one that the preset or the model is made for.
 

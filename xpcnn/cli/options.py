@@ -150,8 +150,8 @@ part_option = option(
     "--part",
     type=click.Choice(["test", "validation", "train", "all"]),
     text="Part of the data set: test, validation (what the run validated on), train (with the "
-    "validation samples) or all. By default all of a file or folder that the model was not trained "
-    "on, and otherwise the test part.",
+    "validation samples) or all. By default the test part; of a file or folder that the model was "
+    "not trained on, all.",
 )
 data_options = together(dataset_option, data_dir_option, part_option)
 library_options = together(backend_option, device_option)
@@ -159,16 +159,16 @@ label_column_option = option(
     "--label-column",
     metavar="NAME|NUMBER",
     text="Column of a CSV or Parquet file that holds the labels, by its name or its number, "
-    "counted from 1, or -1 for the last; of tar shards, a key of KEY.json. Needed if the file does "
-    "not tell. Several, such as sky,sea,people, are labels that an image may have at once, each 0 "
-    "or 1, or numbers.",
+    "counted from 1, or -1 for the last; of tar shards, a key of KEY.json. Required if the file "
+    "does not show which one it is. Several columns, such as sky,sea,people, hold several labels "
+    "for each image, each 0 or 1, or several numbers.",
 )
 task_option = option(
     "--task",
     metavar="[classification|multi-label|regression]",
-    text="What the labels of CSV, .npz and Parquet files and of tar shards are: one class for each "
-    "image; several labels, each 0 or 1; numbers to estimate. By default one column is classes, "
-    "several are labels.",
+    text="What CSV, .npz and Parquet files and tar shards say of each image: one class; several "
+    "labels, each 0 or 1; or numbers to estimate. By default one column holds classes, and several "
+    "columns hold labels.",
 )
 skip_damaged_option = option(
     "--skip-damaged",
@@ -190,7 +190,7 @@ stream_option = option(
     metavar="yes|no",
     parse=yes_or_no,
     text="Whether pictures of a folder, or images of an uncompressed .npz file, stay on disk and "
-    "are read batch by batch; by default, if they would take more than 2 GiB of memory.",
+    "are read batch by batch. By default they do if they would take more than 2 GiB of memory.",
 )
 views_option = option(
     "--views",

@@ -94,7 +94,7 @@ def of_rows(
 ) -> Predictions | TargetPredictions:
     """Return what the model sees in rows of a data set: 7, or 0:10, 5:, :10 as in Python.
 
-    labelled: False where the labels of the data set mean nothing.
+    labelled: False if the data set has no labels, but placeholders.
 
     Raises:
         ConfigError: there are no such rows.
@@ -112,7 +112,7 @@ def of_rows(
 
 
 def check_new(path: str, force: bool) -> Path:
-    """Return the path of a file to write, where none may be overwritten but by `force`.
+    """Return the path of a file to write; an existing file is rejected without `force`.
 
     Raises:
         ConfigError: there is one already.
@@ -133,7 +133,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def numbers_of_rows(text: str, count: int, where: str) -> list[int]:
-    """Return the numbers of the rows that a text means, of `count` rows.
+    """Return the row numbers that a text such as 0:10 names, of `count` rows.
 
     Raises:
         ConfigError: there are no such rows `where` they are looked for.

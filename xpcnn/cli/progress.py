@@ -9,7 +9,8 @@ from xpcnn.training.progress_bar import ProgressBar
 
 
 class Progress(ProgressBar):
-    """Writes lines to stderr, above the bar, which leaves no trace; there is none in a pipe."""
+    """Writes lines to stderr, above a progress bar, which is erased at the end; in a pipe there is
+    no bar."""
 
     def __init__(self, epochs: int) -> None:
         super().__init__(epochs, leave=False)

@@ -50,7 +50,7 @@ _EXAMPLES: Mapping[str, str] = {
 
 
 class Request:
-    """What is asked for a run.
+    """The options that were requested for a run.
 
     flags: values that are not part of a preset.
     changes: changes of the preset, in order.

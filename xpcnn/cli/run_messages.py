@@ -10,13 +10,13 @@ from xpcnn.errors import counted
 
 
 def say_notes(plan: Plan) -> None:
-    """Say what was decided about the data and the network where nobody asked for anything."""
+    """Print the choices about data and network that no flag made."""
     for note in (*plan.train.notes, *plan.settings.notes):
         say(f"note: {note}", plan.flags.quiet)
 
 
 def warn(plan: Plan) -> None:
-    """Say what is likely wrong with the data, a line each."""
+    """Print likely mistakes in the data, a line each."""
     model = plan.model  # with --init, it may normalise by the mean and std of the file
     findings = data.preflight(
         plan.train,
@@ -31,7 +31,7 @@ def warn(plan: Plan) -> None:
 
 
 def opening(plan: Plan) -> str:
-    """Return what is trained on what."""
+    """Return the first line of a run: network, data, backend."""
     aside = "none" if plan.validation is None else f"{len(plan.validation):,}"
     asked = plan.config.get("validation")
     whose = {str: f", all of {asked}", type(None): ", its own part"}.get(type(asked), "")

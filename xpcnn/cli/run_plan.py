@@ -1,4 +1,4 @@
-"""What a run works with, from flags: prepared in full before its folder is made."""
+"""What a run needs, made from its flags: all of it before the run folder is created."""
 
 import os
 from dataclasses import replace
@@ -34,16 +34,15 @@ from xpcnn.training.recipe import recipe_for
 from xpcnn.types import TaskName
 
 VALIDATION = 0.1
-"""The fraction of the training images that is validated on where nothing else is said."""
+"""The fraction of the training images that is validated on by default."""
 
 _COLOURS = {"L": "grey", "RGB": "in colour", "I;16": "grey of 16 bits", "F": "floats"}
 
 
 class Plan(NamedTuple):
-    """What a run works with.
-
-    flags: those given, and what was chosen where they said nothing; config: the table that repeats
-    the run. init, loaded: the model file whose weights the run starts from, and what was taken.
+    """What a run needs. flags: those given, with choices where none was given; config: the table
+    that repeats
+        the run. init, loaded: the model file whose weights the run starts from, and what was taken.
     """
 
     model: Model

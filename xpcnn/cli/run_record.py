@@ -16,7 +16,7 @@ from xpcnn.training import Callback, Epoch, History, Validation
 
 
 def describe(folder: Path, plan: Plan) -> None:
-    """Write down what is run and on what: config.toml, model.toml, environment.json.
+    """Write the description of a run: config.toml, model.toml, environment.json.
 
     The model file whose weights the run starts from is copied, so that the folder has all.
 
@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
 
 
 def outcome(folder: Path) -> Outcome | None:
-    """Return how a run came to its end; None of one that did not, or whose model is damaged."""
+    """Return how a run ended; None if it did not end, or if its model file is damaged."""
     if not (folder / MODEL).is_file():
         return None
     try:
@@ -72,8 +72,8 @@ class Rewritten(Callback):
 class Journal(Callback):
     """Keeps the history, and writes metrics.jsonl as it grows.
 
-    begun: whether training has, in this process. A line that cannot be written is said and written
-    later: a full disk breaks off no run.
+    begun: whether training has begun in this process. If a line cannot be written, a message says
+    so, and it is written later: a full disk does not end a run.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -18,9 +18,7 @@ from xpcnn.runs.record import NETWORK
 
 
 class Settings(NamedTuple):
-    """The network for the data with how to train it, and what to say of the choices that nobody
-    made.
-    """
+    """The network for the data, how to train it, and notes about choices that no flag made."""
 
     preset: Preset
     notes: tuple[str, ...] = ()
@@ -42,7 +40,7 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
     """Merge the request into the preset, or into the defaults for the data; the request wins.
 
     Raises:
-        ConfigError, ShapeError: a name, an option or the network does not fit; says whose it is.
+        ConfigError, ShapeError: a name, an option or the network does not fit; names its source.
     """
     data = train.shape, len(train.classes), train.task
     if given is not None or any(change.path == ("layers",) for change in request.changes):

@@ -1,4 +1,4 @@
-"""Standard streams of a process: what cannot be printed never breaks off what is computed.
+"""Standard streams of a process: output that cannot be printed never ends a computation.
 
 A closed standard error, a reader that has gone and a full disk lose words, and nothing else. An
 answer that cannot be written to standard output is an error; see `output.answer`.

@@ -21,7 +21,7 @@ def submit(model: Model, dataset: str, path: str, force: bool, views: Sequence[s
 
     Where the images have ids, the file has a column of these under their own name, and `label`;
     otherwise ImageId, counted from 1, and Label. Of several labels (1 or 0) and of numbers, there
-    is a column for each, under its name. It is there whole or not at all.
+    is a column for each, under its name. The file is written completely or not at all.
 
     Raises:
         ConfigError: the file is there already, and not `force`.

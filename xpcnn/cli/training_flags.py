@@ -53,8 +53,8 @@ TRAINING: Mapping[str, list[Option]] = {
             metavar="EPOCH|none",
             at="training.unfreeze_after",
             text="Train all parameters after this epoch, with a tenth of the learning rate. Until "
-            "then those of --freeze stay as they are; with --init and without --freeze, all layers "
-            "that have weights of the file.",
+            "then, the parameters that --freeze names stay as they are; with --init and without "
+            "--freeze, those of all layers that took their weights from the file.",
         ),
         option(
             "--dtype",
@@ -149,14 +149,14 @@ TRAINING: Mapping[str, list[Option]] = {
             metavar="[cross-entropy|bce|focal|mse|l1|huber]",
             at="loss.type",
             parse=loss_type,
-            text="What training makes small. By default cross-entropy for classes, bce for several "
-            "labels, mse for numbers.",
+            text="The loss that training minimises. By default cross-entropy for classes, bce for "
+            "several labels, mse for numbers.",
         ),
         option(
             "--label-smoothing",
             type=float,
             at="loss.label_smoothing",
-            text="Part of each label that is shared by all classes.",
+            text="Part of each label that is spread evenly over all classes.",
         ),
         option(
             "--class-weights",
@@ -170,9 +170,9 @@ TRAINING: Mapping[str, list[Option]] = {
             "--thresholds",
             metavar="best|LIST",
             parse=thresholds,
-            text="Of several labels, the probability from which on each is predicted: a number for "
-            "each, such as 0.5,0.3; best takes those of the highest F1 of the validation part. By "
-            "default 0.5.",
+            text="For several labels: the probability from which on a label is predicted, a number "
+            "for each label, such as 0.5,0.3; best: the thresholds with the highest F1 on the "
+            "validation part. By default 0.5.",
         ),
         option("--seed", type=int, default=0, text="Seed of everything random; by default 0."),
     ),

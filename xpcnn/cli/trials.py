@@ -15,7 +15,7 @@ from xpcnn.trials.one_update import DryRun
 
 
 def trial(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
-    """Return what came of a trial, in words and as a table.
+    """Return the result of a trial, in words and as a table.
 
     kind: "dry_run", "find_lr" or "overfit_one_batch".
 

@@ -49,7 +49,7 @@ Requests = Callable[[Path, Mapping[str, Any]], Request]
 def tune(file: Path, out: str | None, quiet: bool, request_of: Requests) -> tuple[Path, Search]:
     """Search, or resume a search; return its folder and its record.
 
-    file: the TOML file, or the folder of a search to resume; out: the folder.
+    file: the TOML file, or the folder of a search to resume; out: the folder of a new search.
 
     Raises:
         XpcnnError: the file or the folder are rejected, or no trial came to its end.

@@ -1,8 +1,8 @@
 """Opening picture files that are not trusted, with Pillow (`pip install 'xpcnn[images]'`).
 
 Only regular files are opened, only in the formats named here (others could start a program), and
-only up to a number of pixels that is in proportion to the file; a picture much larger than it is
-wanted is made smaller early, JPEGs while they are decoded. Every error is a DataError that names
+only up to a number of pixels in proportion to the length of the file. A picture that is much larger
+than needed is made smaller early, a JPEG while it is decoded. Every error is a DataError that names
 the file.
 """
 
@@ -206,9 +206,9 @@ def converted(path: PictureFile, picture: "Image", mode: str, enough: int | None
     """Return an open picture upright and in `mode`: "L", "RGB", "RGBA", "I;16" or "F" (of Pillow,
     where "I;16" and "F" both come as "F").
 
-    What is transparent becomes white. One rule for each mode: white of 8 and of 16 bits is the same
-    white; floats are for mode "F" alone, and nothing else is.
-    enough: the shorter side may come out as short as this, where it is longer.
+    Transparent pixels become white, in 8 and in 16 bits alike. Pictures of floats fit mode "F"
+    alone, and no other pictures fit it.
+    enough: a picture whose shorter side is longer may be reduced until it is this long.
 
     Raises:
         DataError: the values are of another kind than the mode's, or NaN or infinite.
@@ -271,7 +271,7 @@ def _smaller(
 ) -> "Image":
     """Return the picture averaged over blocks, its shorter side no shorter than `enough`.
 
-    It is prepared for that in bands, so that a large picture is never in memory twice.
+    The averages are taken in bands, so that a large picture is never in memory twice.
     """
     from PIL import Image
 

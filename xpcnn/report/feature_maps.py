@@ -73,7 +73,8 @@ def pictures_of(
 ) -> list[dict[str, Any]]:
     """Return facts about some samples, each with pictures: saliency, Grad-CAM, and feature maps.
 
-    scores: which score of each is followed back, (n,); see `layer_passes.trace`.
+    scores: the index of the score that is followed back, for each sample (n,); see
+    `layer_passes.trace`.
     """
     raw = data.images[list(rows)]
     seen = trace(model.network, raw, scores)

@@ -35,8 +35,8 @@ OPS: dict[type, Callable[..., Any]] = {
 
 class Formula(NamedTuple):
     """words: what the layer does, a sentence; formula: forward and backward, of its op's reference,
-    or of the layer where it has no op; places: (what, file, line) of the code; kernels: what may
-    stand for the reference, in words, "" where nothing is known of them.
+    or of the layer where it has no op; places: (what, file, line) of the code; kernels: the kernels
+    that may replace the reference, in words; "" if none are known.
     """
 
     words: str

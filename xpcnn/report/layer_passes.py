@@ -19,7 +19,8 @@ from xpcnn.types import Array, LayerPullback, Params
 class LayerPass:
     """The forward pass of some samples through one layer, and the backward pass of their scores.
 
-    x, y: input and output; dx, dy: gradients of the scores in them; all (n, ...), on the host.
+    x, y: input and output; dx, dy: gradients of the scores with respect to them; all (n, ...), on
+    the host.
     seconds: of forward and backward.
     """
 
@@ -39,7 +40,8 @@ class LayerPass:
 
 @dataclass(frozen=True)
 class Trace:
-    """scores: (n, outputs); dx: gradient of the chosen scores in the normalised samples (n, ...).
+    """scores: (n, outputs); dx: gradient of the chosen scores with respect to the normalised
+    samples (n, ...).
 
     passes: of the layers that hold no other layers, in the order of the forward pass.
     """
@@ -81,10 +83,10 @@ class Traced(Wrapper):
 
 
 def trace(network: Network, raw: numpy.ndarray, classes: numpy.ndarray) -> Trace:
-    """Send raw samples (n, ...) through a network, and the gradient of a score of each back.
+    """Send raw samples (n, ...) forward, and the gradient of one score of each back.
 
-    classes: whose score, for each sample (n,). A network with one output scores class 1 by it, and
-    class 0 by its negative.
+    classes: the class of each sample whose score is followed back, (n,). If the network has one
+    output, that is the score of class 1, and its negative the score of class 0.
     """
     backend = network.backend
     passes: list[LayerPass] = []
@@ -103,7 +105,7 @@ def trace(network: Network, raw: numpy.ndarray, classes: numpy.ndarray) -> Trace
 
 
 def direction(classes: numpy.ndarray, outputs: int, dtype: str) -> numpy.ndarray:
-    """Return the gradient of the score of a class of each sample in all scores (n, outputs)."""
+    """Return d(score of its class) / d(scores) for each sample, (n, outputs)."""
     if outputs == 1:
         signs = numpy.where(classes[:, None] == 1, 1.0, -1.0)
         return numpy.asarray(signs, dtype=dtype)

@@ -75,7 +75,7 @@ def members(data: Dataset, k: int, most: int) -> numpy.ndarray:
 def augmented(data: Dataset, augment: Sequence[Augmentation], seed: int) -> numpy.ndarray:
     """Return the images of a data set after augmentation, in the units of its images: float32.
 
-    They are normalised, augmented and scaled back, as a network sees them.
+    The images are normalised and augmented as a network sees them, then scaled back.
     """
     library = load("numpy")
     mean, std = (numpy.asarray(x, numpy.float32) for x in (data.mean, data.std))

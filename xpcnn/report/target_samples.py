@@ -1,4 +1,4 @@
-"""Samples of several labels or of numbers that the page looks at: the surest and the worst."""
+"""The samples that a report on several labels or on numbers shows: the surest and the worst."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -33,8 +33,9 @@ class Followed(NamedTuple):
 def chosen(estimates: numpy.ndarray, errors: numpy.ndarray, labels: bool) -> list[Followed]:
     """Return the samples to look at by default, each once.
 
-    Of labels, those of the highest probability of the first labels; of numbers, those of the lowest
-    and of the highest estimate of the first. Then those of the largest error, for both.
+    For labels: the samples with the highest probability of each of the first labels. For numbers:
+    those with the lowest and the highest estimate of the first number. Then, for both, the samples
+    with the largest errors.
 
     estimates: probabilities of labels, or numbers, (n, k); errors: as of `errors_of`.
     """

@@ -21,7 +21,7 @@ _TIMED = 3
 def layer_times(model: Model) -> list[dict[str, Any]]:
     """Return a row for each layer: what it is, and the time of a batch of zeros, in inference.
 
-    The shortest of some passes, the first aside, which may compile kernels.
+    Each time is the shortest of some passes, without the first, which may compile kernels.
     """
     raw = numpy.zeros((BATCH, *model.input_shape), numpy.float32)
     classes = numpy.zeros(BATCH, numpy.int64)
@@ -50,7 +50,7 @@ def layer_times(model: Model) -> list[dict[str, Any]]:
 
 
 def epoch_times(run: Run) -> str | None:
-    """Return how long the epochs took, in a sentence; None without any."""
+    """Return how long the epochs took, in a sentence; None if no epoch ended."""
     if not len(run):
         return None
     speeds = [x for x in run["images_per_second"] if x is not None]
@@ -59,7 +59,7 @@ def epoch_times(run: Run) -> str | None:
 
 
 def run_parts(run: Run) -> list[dict[str, str]]:
-    """Return a row for each part of the run's time, as it was recorded; none of older runs."""
+    """Return a row for each part of the run's time, as it was recorded; none for older runs."""
     waited = [x for x in run["data_seconds"] if x is not None]
     if not waited or len(waited) < len(run):
         return []

@@ -53,9 +53,10 @@ def since(begin: float, backend: Backend) -> float:
 def update_times(model: Model, training: TrainingOptions) -> dict[str, float]:
     """Return the seconds of each part of an update by name, in the order of `PARTS`.
 
-    The shortest of some updates, the first aside, on random samples; the model stays unchanged.
-    "data" is gathering, normalising and augmenting the batches, which a run with augmentation does
-    beside the updates; "loss" is the loss, its gradient, and the sums of loss and hits.
+    Each time is the shortest of some updates, without the first, on random samples; the model stays
+    unchanged. "data" is gathering, normalising and augmenting the batches, which a run with
+    augmentation does beside the updates; "loss" is the loss, its gradient, and the sums of loss and
+    hits.
 
     training: whose batch size, optimizer and augmentations are used.
     """

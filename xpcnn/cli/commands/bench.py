@@ -19,7 +19,7 @@ FOUR = ("resnet18", "resnet50", "mobilenet-v2", "efficientnet-lite0")
 
 
 @click.command("bench")
-@option("--quick", is_flag=True, text="Seven presets at batch 64, training; about a minute.")
+@option("--quick", is_flag=True, text="Seven presets at batch 64, training; minutes.")
 @option(
     "--large",
     is_flag=True,
@@ -29,17 +29,19 @@ FOUR = ("resnet18", "resnet50", "mobilenet-v2", "efficientnet-lite0")
     "--model", metavar="NAME,...", text="Presets or .toml files to time; by default ten presets."
 )
 @option("--compile", "compiled", is_flag=True, text="Beside torch.compile too; takes long.")
-@option("--growth", is_flag=True, text="Instead: how cost grows with batch, image, channels, ...")
+@option(
+    "--growth", is_flag=True, text="Instead, print how cost grows with batch, image, channels, ..."
+)
 @option(
     "--layers",
     "by_layer",
     is_flag=True,
-    text="Instead: each layer of the models, beside what the machine could do.",
+    text="Instead, time each layer of the models, beside what the machine could do.",
 )
 @option(
     "--communication",
     is_flag=True,
-    text="Instead: how long processes that a launcher started take to sum arrays.",
+    text="Instead, time how long processes that a launcher started take to sum arrays.",
 )
 @engine_option
 @json_option
@@ -65,10 +67,10 @@ def command(
     then timed in alternating blocks, each in a process of its own. Each row is printed as soon as
     it is measured, with --json on stderr.
 
-    `ratio` is PyTorch's time over ours: the median over pairs of neighbouring blocks, with `low`
+    `ratio` is PyTorch's time over xpcnn's: the median over pairs of neighbouring blocks, with `low`
     and `high`, its 90 % interval. Pairs that other work on the machine disturbs are measured again;
     `unsettled` marks a ratio for which the machine was never quiet enough. `ceiling` is what the
-    ratio would be if we took only the time of the matrix products of im2col.
+    ratio would be if xpcnn took only the time of the matrix products of im2col.
     """
     if growth and (quick or model or compiled):
         ctx.fail("--growth takes no --quick, --model or --compile. Try: --growth alone")

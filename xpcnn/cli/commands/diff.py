@@ -12,9 +12,9 @@ from xpcnn.cli.options import json_option
 def command(first: str, second: str, as_json: bool) -> None:
     """Show what differs between two runs, and where their losses part.
 
-    Configuration, network, data and environment, key by key; then the first epoch or update with a
-    loss or accuracy that is not the same to the last bit, and by how much it differs. RUN is a run
-    folder, finished or not.
+    Compares configuration, network, data and environment, key by key; then names the first epoch or
+    update with a loss or accuracy that is not the same to the last bit, and by how much it differs.
+    RUN is a run folder, finished or not.
     """
     from xpcnn.cli.output import answer, to_json
     from xpcnn.runs import compare_runs, read_run

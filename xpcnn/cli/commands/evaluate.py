@@ -49,12 +49,12 @@ def command(
 ) -> None:
     """Show loss and accuracy of a run, or of a model file.
 
-    Of several labels also F1 and average precision, means over the labels; of numbers MAE, RMSE and
-    R2 in their units, in place of the accuracy.
+    For several labels, also shows F1 and average precision, means over the labels; for numbers,
+    shows MAE, RMSE and R2 in their units in place of the accuracy.
 
-    By default, of the test part of the data set that the model was trained on; if --dataset names
-    another file or folder, of all its samples. With several --views, log loss and accuracy of the
-    mean probabilities.
+    The samples are by default the test part of the data set that the model was trained on; if
+    --dataset names another file or folder, all of its samples. With several --views, shows log loss
+    and accuracy of the mean probabilities.
     """
     from xpcnn.classification import classification_report
     from xpcnn.cli.data_parts import DataFlags, open_part

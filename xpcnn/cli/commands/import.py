@@ -19,7 +19,11 @@ from xpcnn.errors import counted
     metavar="C,H,W",
     text="Shape of one sample, if the file leaves sizes open.",
 )
-@option("--output", metavar="NAME", text="Output to take; by default the first.")
+@option(
+    "--output",
+    metavar="NAME",
+    text="Output of the graph to take as the scores; by default the first.",
+)
 @option(
     "--class-names",
     metavar="FILE|LIST",
@@ -31,7 +35,9 @@ from xpcnn.errors import counted
     text="Mean of the samples by channel, for a file that does not normalise them: "
     "123.7,116.3,103.5 for ImageNet with values from 0 to 255.",
 )
-@option("--std", metavar="LIST", text="Standard deviation of the samples by channel, likewise.")
+@option(
+    "--std", metavar="LIST", text="Standard deviation of the samples by channel, as for --mean."
+)
 @option("--force", is_flag=True, text="Overwrite an existing file.")
 @json_option
 def command(
@@ -50,7 +56,7 @@ def command(
 
     The model can be evaluated, trained and explained as any other. The operators of convolutional
     classifiers become layers, residuals and branches included; one error names all operators that
-    cannot. Nothing in the file is run. Needs pip install 'xpcnn[onnx]'.
+    cannot become layers. Nothing in the file is run. Needs pip install 'xpcnn[onnx]'.
 
     With --model, the file is a state dict of PyTorch as safetensors, with the names of torchvision
     or timm.

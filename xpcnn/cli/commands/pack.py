@@ -26,7 +26,7 @@ from xpcnn.errors import counted
 @option(
     "--image-fit",
     type=click.Choice(["pad", "crop"]),
-    text="How they are brought to it: pad (default) or crop, as in training.",
+    text="How pictures are brought to that size: pad (default) or crop, as in training.",
 )
 @option(
     "--shard-mb",

@@ -19,7 +19,7 @@ from xpcnn.cli.options import data_options, json_option, library_options, option
     "--rows",
     metavar="LIST",
     text="Rows of the samples whose saliency and feature maps are shown: 3,17. By default one of "
-    "each of the first classes, and those of the highest loss.",
+    "each of the first classes, and the samples of the highest loss.",
 )
 @option(
     "--figures",
@@ -56,8 +56,8 @@ def command(
 
     RUN is a run folder. The report shows curves, the confusion matrix, classes, calibration, the
     worst samples, filters, feature maps, saliency and Grad-CAM, the time of each layer, the
-    environment, and the command that repeats the run. The curves of several runs lie over each
-    other, beside what differs in their configurations; everything else is about the first run. The
+    environment, and the command that repeats the run. For several runs, it shows their curves in
+    one figure and what differs in their configurations; everything else is about the first run. The
     folder of `train --folds` stands for the runs of its folds. The folder of `xpcnn tune`, alone or
     beside runs, adds figures and a table of its trials.
 

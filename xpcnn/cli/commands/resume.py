@@ -36,13 +36,13 @@ def command(
 ) -> None:
     """Continue a run from its newest checkpoint.
 
-    A run without a checkpoint begins again. RUN is the folder of the run, or that of all folds of a
-    cross-validation. Everything is as its config.toml says; environment variables are ignored. The
-    run ends as it would have without the interruption: same weights, same figures.
+    A run without a checkpoint begins again. RUN is the folder of a run, or of a cross-validation
+    with all its folds. Everything is as its config.toml says; environment variables are ignored.
+    The run ends as it would have without the interruption: same weights, same figures.
 
-    With --epochs, a finished run is continued to that many epochs, and ends as if they had been
-    asked for at the start. That needs a schedule that does not depend on the number of epochs, such
-    as constant; with another one, use `xpcnn train --init RUN`.
+    With --epochs, a finished run is continued to that many epochs, and ends as if started with that
+    number. That needs a schedule that does not depend on the number of epochs, such as constant;
+    with another one, use `xpcnn train --init RUN`.
     """
     from xpcnn.cli.commands.train import command as train_command
     from xpcnn.cli.error_text import flags_in_errors

@@ -45,7 +45,9 @@ from xpcnn.errors import counted
     "the training part that `xpcnn train` splits off, and train is all of that part.",
 )
 @option("--image-size", metavar="H,W", text="Size that pictures are brought to, as in training.")
-@option("--image-fit", type=click.Choice(["pad", "crop"]), text="How pictures are brought to it.")
+@option(
+    "--image-fit", type=click.Choice(["pad", "crop"]), text="How pictures are brought to that size."
+)
 @option(
     "--seed",
     type=int,

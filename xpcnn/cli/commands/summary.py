@@ -15,8 +15,8 @@ from xpcnn.cli.options import json_option, option, sizes
 def command(model: str, batch_size: int, input_shape: str | None, as_json: bool) -> None:
     """Show layers, shapes, parameters, multiply-adds and memory.
 
-    Of a preset, by name or by its file (.toml), of a model file (.safetensors), or of a run, by its
-    folder.
+    The network is that of a preset (its name or a .toml file), of a model file (.safetensors), or
+    of a run folder.
     """
     from xpcnn.cli.model_opening import network
     from xpcnn.cli.output import answer, to_json

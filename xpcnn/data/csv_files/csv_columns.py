@@ -23,10 +23,10 @@ LABEL_FLAG = "--label-column NAME or NUMBER (label_column=...), counted from 1, 
 
 @dataclass(frozen=True)
 class Layout:
-    """delimiter; header: whether line 1 holds names; names: of the columns, "column 1", ... without
-    a header; label, ids, pixels: indices of columns; shape: (c, h, w) of an image; note: how the
-    columns are read, where the file does not say it; targets: indices of the columns of several
-    labels or numbers, in place of a label.
+    """delimiter; header: whether line 1 holds names; names: of the columns, or "column 1", "column
+    2", ... without a header; label, ids, pixels: indices of columns; shape: (c, h, w) of an image;
+    note: how the columns are read, where the file does not say it; targets: indices of the columns
+    of several labels or numbers, in place of a label.
     """
 
     delimiter: str

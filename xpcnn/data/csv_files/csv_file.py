@@ -47,12 +47,12 @@ def read(
 ) -> Table:
     """Return the images of a file with their labels and ids.
 
-    Without image_size the images are square: of one channel, or else of three. Several columns of
-    labels are targets: 0 and 1, or numbers where task is "regression".
+    Without image_size, images are square, with one channel or, where that is impossible, three.
+    Several columns of labels are targets: 0 and 1, or numbers if task is "regression".
 
     Raises:
-        DataError: the file is not what it should be; says in which line, where it is one.
-        LabelError: a label is missing, or no whole number from 0 on where others are.
+        DataError: the file is not valid; names the line, if one line is at fault.
+        LabelError: a label is missing, or is not a whole number from 0 on where others are.
         ConfigError: there is no such label_column.
     """
     found = columns(path, image_size, label_column, task)
@@ -118,8 +118,9 @@ def first_fields(path: Path) -> list[str]:
 def pixel_by_pixel(images: np.ndarray) -> bool:
     """Whether rows that were read as (n, 3, h, w) look like (n, h, w, 3): colours side by side.
 
-    Neighbours are alike. They are 1 and w values apart in the one order, 3 and 3 w in the other,
-    where 1 and w are another colour and a pixel far away.
+    Neighbouring pixels are alike. Their values are 1 and w apart if colours come one after the
+    other; in pixel order they are 3 and 3 w apart, and values 1 and w apart are another colour and
+    a pixel far away.
     """
     n, c, h, w = images.shape
     if c != 3 or min(h, w) < 4:

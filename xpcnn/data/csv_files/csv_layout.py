@@ -24,10 +24,10 @@ def layout_of(
     label_column: Columns = None,
     targets: bool = False,
 ) -> Layout:
-    """Return what the columns of a file hold, by its first line that is not blank.
+    """Return what the columns of a file hold, judged by its first line that is not blank.
 
-    label_column: the label's name or number, counted from 1, or from -1 at the end; several are
-        targets, as one is where `targets` says so.
+    label_column: name or number of the label's column, counted from 1, or from -1 at the end;
+        several columns are targets, and so is a single one if `targets` is true.
 
     Raises:
         DataError: the columns are not those of images, or two readings are possible.

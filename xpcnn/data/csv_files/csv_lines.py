@@ -42,7 +42,7 @@ def opened(path: Path) -> Iterator[TextIO]:
 
 
 def lines(path: Path, file: TextIO) -> Iterator[tuple[int, str]]:
-    """Yield the lines that are not blank, each with its number; a line has an end in sight."""
+    """Yield the lines that are not blank, with their numbers; reject one that is far too long."""
     most, number = _HEADER, 0
     while line := file.readline(most + 1):
         number += 1

@@ -51,7 +51,7 @@ class Pictures(NamedTuple):
 
 
 def names_pictures(path: Path) -> bool:
-    """Whether a CSV file names pictures: by the name of a column, and what its first line holds."""
+    """Whether a CSV file names pictures, judged by the names of its columns and its first line."""
     with csv_lines.opened(path) as file:
         lines = [line for _, (_, line) in zip(range(2), csv_lines.lines(path, file), strict=False)]
     if len(lines) < 2 or not any(mark in lines[0] for mark in ",;\t"):
@@ -71,7 +71,7 @@ def read(path: Path, label_column: Columns, task: TaskName | None, wanted: Wante
     label_column, task: as in `csv_file.read`.
 
     Raises:
-        DataError: a line or a picture is not what it should be; names it.
+        DataError: a line or a picture is not valid; names it.
         LabelError: a label or a target is missing, or of another kind.
         ConfigError: there is no such label_column.
     """
@@ -144,7 +144,7 @@ def _column_of_files(names: Sequence[str]) -> int | None:
 
 
 def _label(path: Path, names: Sequence[str]) -> tuple[int, ...]:
-    """Return the column of the label where none is given: the only one that is called like one."""
+    """Return the column of the label where none is given: the only column with a name of labels."""
     found = [i for i, name in enumerate(names) if is_label(name)]
     if len(found) != 1:
         listing = " or ".join(repr(names[i]) for i in found)

@@ -58,7 +58,7 @@ def texts(path: Path, lines: Lines, found: Layout, column: int) -> list[str]:
 def targets(path: Path, lines: Lines, found: Layout, binary: bool) -> np.ndarray:
     """Return the columns `found.targets` of each line, float64 (rows, targets).
 
-    binary: whether they are 0 and 1, and not any numbers.
+    binary: whether only 0 and 1 are allowed.
 
     Raises:
         LabelError: a cell is missing or something else; says in which line and column.

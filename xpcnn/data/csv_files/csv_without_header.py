@@ -1,6 +1,7 @@
 """CSV files without a header: the label is the first or the last column.
 
-Whichever of the two holds 0, 1, ... or text that repeats; where both may, `label_column` decides.
+The label is the one of the two that holds 0, 1, ... or text that repeats; if both do,
+`label_column` decides.
 """
 
 from collections.abc import Callable, Sequence

@@ -4,8 +4,8 @@ A folder with `pack.json`, which says how the pictures were read, and for each p
 files of NumPy's: images (n, c, h, w) in the shards `train-00000.npy`, `train-00001.npy`, ..., and
 `train_labels.npy` and `train_words.npy`, hashes of the pictures' names; where some pictures were
 damaged, `train_damaged.json` has the number of each, and what was wrong. Parts, mean and deviation,
-and the identity of a run depend on names as those of a stream of the same pictures do, so that a
-run on either has the same bits.
+and the identity of a run depend on the names of pictures, as for a `Stream`, so that runs on a pack
+and on the stream of the same pictures are equal to the last bit.
 """
 
 import json
@@ -69,11 +69,11 @@ def read(
 ) -> tuple[dict[Name, Part], Pack]:
     """Return images and labels of each part, and what is said of them.
 
-    Damaged pictures are left out where there are targets, or where images are read into memory;
-    others of their classes are read in their place otherwise, as of a stream.
+    Damaged pictures are left out if there are targets, or if images are read into memory.
+    Otherwise, others of their classes are read in their place, as in a `Stream`.
 
-    reading: how the model's samples were read, which has to be the same. stream: False reads the
-    images into memory.
+    reading: how the model's samples were read; the pack must have been read in the same way.
+    stream: False reads the images into memory.
 
     Raises:
         DataError: the folder is not what `xpcnn pack` writes, or is not complete.

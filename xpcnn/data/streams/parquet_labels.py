@@ -40,7 +40,7 @@ class LabelColumns(NamedTuple):
         table: of PyArrow, with the columns.
 
         Raises:
-            LabelError: a value is missing, or of another kind.
+            LabelError: a value is missing, or has the wrong type.
         """
         if self.listed:
             return self._lists(table.column(0))

@@ -21,13 +21,13 @@ _MOST = 16  # batches that are read ahead at most
 def batches_ahead(
     read: Callable[[int], np.ndarray], wanted: Iterable[np.ndarray], sample: Shape, dtype: np.dtype
 ) -> Iterator[np.ndarray]:
-    """Yield for each array of rows their samples (k, *sample), while those of the next are read.
+    """Yield the samples (k, *sample) of each array of rows, while threads read the next ones.
 
-    What comes out does not depend on the number of threads. No more than 32 MiB are read ahead, or
-    a single batch.
+    The result does not depend on the number of threads. No more than 32 MiB are read ahead, or a
+    single batch.
 
-    read: returns the sample of a row; called by several threads at a time. What it raises is raised
-        when the batch of the row is due: of several rows, of the first.
+    read: returns the sample of a row; called by several threads at a time. An error that it raises
+        is raised when the batch of the row is due; of several errors, that of the first row.
     """
     threads = reading_threads()
     coming: deque[tuple[np.ndarray, list[Future[None]]]] = deque()

@@ -5,8 +5,8 @@ last part are one sample: `KEY.jpg` (or another picture) and `KEY.cls`, the clas
 name; targets may also be in `KEY.json` or `KEY.txt` (`shard_labels`). A file `classes.txt` beside
 the shards names the numbers, or the columns of targets, a line each. Shards are parts of the
 data set by their names: train-000000.tar, val-000000.tar, test-000000.tar; without such names all
-are the training part. Only headers and labels are read here; a shard is trusted in nothing: every
-size is checked against the file. (Format: POSIX.1-2001 ustar, with GNU's and pax's long names.)
+are the training part. Only headers and labels are read here. Shards are not trusted: every size is
+checked against the file. (Format: POSIX.1-2001 ustar, with GNU's and pax's long names.)
 """
 
 import os
@@ -51,7 +51,8 @@ class Entry(NamedTuple):
 class ShardIndex:
     """The pictures in shards; see `stream.Index`.
 
-    paths: of the shards; shard, start, size: which of them a picture lies in and where, (n,);
+    paths: of the shards; shard, start, size: the shard of each picture, its first byte and its
+    length, (n,);
     names: of the pictures in them; labels: see `stream.Index`.
     """
 
@@ -189,7 +190,7 @@ def _sample(
 ) -> Iterator[tuple[Entry, str, bytes]]:
     """Yield the sample of a key; nothing where there is neither a picture nor a label.
 
-    Of several pictures it is the one called KEY.jpg, not KEY.mask.jpg.
+    Of several pictures, KEY.jpg is taken, not KEY.mask.jpg.
     """
     if not pictures and not labels:
         return

@@ -1,9 +1,9 @@
 """Pictures that are decoded while they are used: a data set of any size in bounded memory.
 
-A stream is an index, which says where each picture lies and of which class it is, and the rows of
-it that a part of the data set has. Pictures are read as every other is (`pictures.read_picture`),
-by threads ahead of whoever uses them; any picture can be asked for at any time, so that a run is
-resumed exactly where it was.
+A stream is an index, which says where each picture lies and what its class is, and the rows of the
+index that belong to a part of the data set. Pictures are read as everywhere
+(`pictures.read_picture`), by threads ahead of whoever uses them; any picture can be asked for at
+any time, so that a run is resumed exactly where it was.
 """
 
 from collections.abc import Iterable, Iterator

@@ -30,7 +30,7 @@ from xpcnn.types import Shape
 class Imported(NamedTuple):
     """A network of an ONNX file, and what the file says beside it.
 
-    notes: what was made of the file, in words.
+    notes: sentences about how the file was read.
     """
 
     network: Network

@@ -1,7 +1,8 @@
 """ONNX operators that normalise each sample by itself, as layer and group normalisation.
 
 Before opset 17 there is no LayerNormalization: exporters write the nodes that compute one. They are
-found by name, and stand as one node of the operator `ALONG_AXES`, which is none of ONNX.
+found by their operators, and replaced by one node of the operator `ALONG_AXES`, which ONNX does not
+have.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -44,7 +44,7 @@ class Affine:
 
     @property
     def factor(self) -> float | None:
-        """The one number by which it multiplies, if it does nothing else."""
+        """The number by which it multiplies every channel, if it does nothing else."""
         alike = (self.scale == self.scale[0]).all() and not self.shift.any()
         return float(self.scale[0]) if alike else None
 

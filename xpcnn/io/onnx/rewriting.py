@@ -1,4 +1,4 @@
-"""Rules that make layers of several ONNX nodes, and rid chains of the stopgaps of `parts`.
+"""Rules that turn several ONNX nodes into one layer, and remove the stopgaps of `parts`.
 
 x * sigmoid(x)                     SiLU
 conv, * scale, + shift             a convolution with other filters and bias

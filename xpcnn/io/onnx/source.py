@@ -1,7 +1,8 @@
 """An ONNX file as it is: nodes in order, constants, inputs and outputs, all checked.
 
 The file is not trusted. Its size, the number of its nodes, the sizes of its tensors and the place
-of external data are checked before any of them is used; every name is made before it is used.
+of external data are checked before any of them is used, and so is that every name is defined before
+it is used.
 """
 
 import math
@@ -247,7 +248,7 @@ def _sizes(value: ValueInfoProto) -> tuple[int | None, ...]:
 
 
 def _check_names(path: Path, nodes: tuple[Node, ...], made: set[str], outputs: list[str]) -> None:
-    """Require that every name is made once, and the outputs are made."""
+    """Require that every name is defined once, and that the outputs are defined."""
     for node in nodes:
         if again := made.intersection(node.outputs) - {""}:
             message = f"{path}: {min(again)!r} is made twice, the second time by {node.name}"

@@ -15,7 +15,8 @@ from xpcnn.io.onnx.structure import Step, Structure
 from xpcnn.types import Shape
 
 ANY_BATCH = 65_521
-"""The number of samples in shapes that are computed ahead: a prime that no size is likely to be."""
+"""The number of samples assumed in shapes that are computed ahead: a prime that is unlikely as any
+other size."""
 
 _MOST_BEFORE = 10
 _MOST_USES = 16  # of each constant of a file, in others that are computed of it
