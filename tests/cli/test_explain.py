@@ -79,7 +79,7 @@ def test_a_picture_is_explained(cli: Cli, trained: Path) -> None:
 def test_the_score_of_another_class_is_followed_back(cli: Cli, trained: Path) -> None:
     page, table = explain(cli, trained, "--row", "5", "--target", "3")
     assert table["followed"] == "3"
-    assert "|gradient| of the score of 3 in each pixel" in page.words
+    assert "|gradient| of the score of 3 with respect to each pixel" in page.words
     model = xpcnn.load(trained / "model.safetensors")
     _, test = xpcnn.data.load("digits")
     last = trace(model.network, test.images[5:6], numpy.array([3])).passes[0]

@@ -73,13 +73,13 @@ def test_several_labels_of_pictures(cli: Cli) -> None:
     assert drawn(cli) == {"curves.svg", "overview.svg"}
     page = Path("run/report.html").read_text()
     assert "accuracy over epochs" in page
-    assert "of the highest probability of the first labels" in page
-    assert "of the score of red in each pixel" in page
+    assert "with the highest probability of each of the first labels" in page
+    assert "of the score of red with respect to each pixel" in page
     explain = ("explain", "run", "photos/3.png", "--json")
     found = json.loads(cli(*explain).out)
     assert found["followed"] == max(found["probabilities"], key=found["probabilities"].__getitem__)
     assert json.loads(cli(*explain, "--target", "left").out)["followed"] == "left"
-    assert "of the score of left in each pixel" in Path("explain.html").read_text()
+    assert "of the score of left with respect to each pixel" in Path("explain.html").read_text()
     found = json.loads(cli("explain", "run", "--row", "0", "--json").out)
     is_right = found["true"] == (", ".join(found["labels"]) or "none")
     said = "that is right" if is_right else f"the true labels are {found['true']}"
@@ -108,7 +108,7 @@ def test_numbers_of_pixels(cli: Cli) -> None:
     assert drawn(cli) == {"curves.svg", "overview.svg"}
     page = Path("run/report.html").read_text()
     assert "mae over epochs" in page
-    assert "of the score of value in each pixel" in page
+    assert "of the estimate of value with respect to each pixel" in page
     assert "accuracy over epochs" not in page
     explained = json.loads(cli("explain", "run", "--row", "0", "--json").out)
     assert explained["followed"] == "value"
@@ -116,7 +116,7 @@ def test_numbers_of_pixels(cli: Cli) -> None:
     page = Path("explain.html").read_text()
     said = f"The network estimates value {explained['numbers']['value']:.4g}; in the data: "
     assert f"{said}{explained['true']}." in page
-    assert "of the score of value in each pixel" in page
+    assert "of the estimate of value with respect to each pixel" in page
     assert cli("train", *data, "--overfit-one-batch").code == 0
     assert cli("train", "--config", "run/config.toml", "--out", "again", "--quiet").code == 0
     assert (

@@ -61,7 +61,7 @@ def report(
         what = f"{counted(len(data), 'sample')} of {data.name}, {part} part"
     if data is not None and data.task != "classification":
         targets = {"what": what, "table": target_report(first.model, data).table()}
-        named = [(name.replace("_", " "), number(x)) for name, x in scores.items()]
+        named = [(f"{part} {name}".replace("_", " "), number(x)) for name, x in scores.items()]
         numbers = [*named, *numbers[2:]]
         if inside is not None and is_images(data):
             inside["samples"] = samples_of_targets(first.model, data, rows)
@@ -71,8 +71,8 @@ def report(
         p = first.model.predict_proba(raw)
         tests = evaluation_tables(figures, data, p, what)
         numbers = [
-            ("accuracy", number(scores["accuracy"])),
-            ("loss", number(scores["loss"])),
+            (f"{part} accuracy", number(scores["accuracy"])),
+            (f"{part} loss", number(scores["loss"])),
             ("calibration error", number(figures.calibration_error)),
             *numbers[2:],
         ]

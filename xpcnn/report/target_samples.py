@@ -15,10 +15,10 @@ _SURE, _WORST = 3, 2  # samples shown by default
 _NAMED = 6  # labels or numbers of a sample that are named
 
 CHOICE = {
-    "multi-label": "Samples of the highest probability of the first labels, then of the largest "
-    "errors of a label.",
-    "regression": "Samples of the lowest and of the highest estimate of the first number, then of "
-    "the largest errors, each number in units of its deviation.",
+    "multi-label": "Samples with the highest probability of each of the first labels, then those "
+    "with the largest error of a label.",
+    "regression": "Samples with the lowest and the highest estimate of the first number, then "
+    "those with the largest errors, in units of each number's standard deviation.",
 }
 """Which samples `chosen` returns, for the page."""
 
