@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from xpcnn.argument_advice import advice_on
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, hint, nearest, prefix_errors
 from xpcnn.options import as_float
 
 Objects: TypeAlias = Mapping[Any, Callable[[dict[str, Any], str], Any]]
@@ -22,6 +22,26 @@ Objects: TypeAlias = Mapping[Any, Callable[[dict[str, Any], str], Any]]
 
 class _OtherKindError(Exception):
     """The value is not of the kind that a type hint asks for."""
+
+
+def read_kind(table: Mapping[str, Any], at: str, key: str, kinds: Mapping[str, type]) -> Any:
+    """Return the object of plain fields that a table describes, every field checked.
+
+    Args:
+        at: path of the table.
+        key: the entry of the table that names the class of the object.
+        kinds: dataclasses by name.
+
+    Raises:
+        ConfigError: an unknown class, an unknown, missing or ill-typed field, or values that make
+            no sense.
+    """
+    fields = dict(table)
+    name = fields.pop(key, None)
+    if not isinstance(name, str) or name not in kinds:
+        raise ConfigError(hint(f"{at}: {key} is {name!r}", nearest(str(name), kinds)))
+    with prefix_errors(at):
+        return kinds[name](**read_fields(kinds[name], fields, at, name, {}))
 
 
 def read_fields(

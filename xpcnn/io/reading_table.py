@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from xpcnn.config.values import Objects, read_fields
+from xpcnn.config.values import Objects, read_kind
 from xpcnn.data.reading import Arrays, Drawn, Pictures, Reading
-from xpcnn.errors import ConfigError, hint, nearest, prefix_errors
+from xpcnn.errors import ConfigError, hint
 from xpcnn.types import Shape
 
 _KINDS: Mapping[str, type[Reading]] = {"pictures": Pictures, "drawn": Drawn, "arrays": Arrays}
@@ -19,19 +19,9 @@ def to_table(reading: Reading | None) -> dict[str, Any] | None:
 
 
 def from_table(table: dict[str, Any], at: str) -> Reading:
-    """Return the reading that a table describes, every field checked; `at` is its path.
-
-    Raises:
-        ConfigError: an unknown kind, an unknown, missing or ill-typed field, or values that make
-            no sense.
-    """
-    fields = dict(table)
-    name = fields.pop("from", None)
-    if not isinstance(name, str) or name not in _KINDS:
-        raise ConfigError(hint(f"{at}: from is {name!r}", nearest(str(name), _KINDS)))
-    kind = _KINDS[name]
-    with prefix_errors(at):
-        return kind(**read_fields(kind, fields, at, name, {}))
+    """Return the reading that a table describes; `at` is its path. See `values.read_kind`."""
+    reading: Reading = read_kind(table, at, "from", _KINDS)
+    return reading
 
 
 OBJECTS: Objects = {Reading: from_table}

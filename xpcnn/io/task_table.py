@@ -3,8 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from xpcnn.config.values import Objects, read_fields
-from xpcnn.errors import ConfigError, hint, nearest, prefix_errors
+from xpcnn.config.values import Objects, read_kind
 from xpcnn.tasks import BY_NAME, Classification, Task
 
 
@@ -14,18 +13,9 @@ def entry(task: Task) -> dict[str, Any]:
 
 
 def from_table(table: dict[str, Any], at: str) -> Task:
-    """Return the task that a table describes, every field checked; `at` is its path.
-
-    Raises:
-        ConfigError: an unknown task, an unknown or ill-typed field, or values that make no sense.
-    """
-    fields = dict(table)
-    name = fields.pop("name", None)
-    if not isinstance(name, str) or name not in BY_NAME:
-        raise ConfigError(hint(f"{at}: name is {name!r}", nearest(str(name), BY_NAME)))
-    kind = BY_NAME[name]
-    with prefix_errors(at):
-        return kind(**read_fields(kind, fields, at, name, {}))
+    """Return the task that a table describes; `at` is its path. See `values.read_kind`."""
+    task: Task = read_kind(table, at, "name", BY_NAME)
+    return task
 
 
 OBJECTS: Objects = {Task: from_table}

@@ -85,3 +85,15 @@ def most_probable(scores: Array, middle: float) -> Array:
     if scores.shape[1] == 1:
         return xp.astype(scores[:, 0] > middle, xp.int64)
     return xp.argmax(scores, axis=1)
+
+
+class UnchangedScores:
+    """The part of a loss whose probabilities are the scores, unchanged."""
+
+    def probabilities(self, scores: Array) -> Array:
+        """Return scores (n, outputs) unchanged; one output p as (1 - p, p)."""
+        return two_columns(scores)
+
+    def decide(self, scores: Array) -> Array:
+        """Return the class with the largest score (n,); for one output, whether it exceeds 0.5."""
+        return most_probable(scores, 0.5)

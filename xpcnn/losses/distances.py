@@ -3,14 +3,14 @@
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.losses.base import labels_and_weights, most_probable, targets, two_columns
+from xpcnn.losses.base import UnchangedScores, labels_and_weights, targets
 from xpcnn.losses.weights import Weights, make_weights, with_class_weights
 from xpcnn.options import POSITIVE, check
 from xpcnn.types import Array, LossPullback
 
 
 @dataclass(frozen=True)
-class L1:
+class L1(UnchangedScores):
     """Mean absolute error: loss = mean(|scores - targets|), dscores = sign(scores - targets) / N.
 
     N is the number of scores. Targets are floats (n, outputs), or integer labels (n,): the target 1
@@ -37,17 +37,9 @@ class L1:
         loss, back = ops.l1(scores, labels, with_class_weights(self, labels, weights))
         return loss, lambda dloss: back(dloss, (True, False, False))[0]
 
-    def probabilities(self, scores: Array) -> Array:
-        """Return scores (n, outputs) unchanged; one output p as (1 - p, p)."""
-        return two_columns(scores)
-
-    def decide(self, scores: Array) -> Array:
-        """Return the class with the largest score (n,); for one output, whether it exceeds 0.5."""
-        return most_probable(scores, 0.5)
-
 
 @dataclass(frozen=True)
-class Huber:
+class Huber(UnchangedScores):
     """Huber loss, quadratic in small errors d = scores - targets and linear in large ones.
 
         loss = mean(h(d))      h(d) = d^2 / 2 where |d| <= delta, otherwise delta (|d| - delta / 2)
@@ -80,11 +72,3 @@ class Huber:
         weights = with_class_weights(self, labels, weights)
         loss, back = ops.huber(scores, labels, weights, delta=self.delta)
         return loss, lambda dloss: back(dloss, (True, False, False))[0]
-
-    def probabilities(self, scores: Array) -> Array:
-        """Return scores (n, outputs) unchanged; one output p as (1 - p, p)."""
-        return two_columns(scores)
-
-    def decide(self, scores: Array) -> Array:
-        """Return the class with the largest score (n,); for one output, whether it exceeds 0.5."""
-        return most_probable(scores, 0.5)

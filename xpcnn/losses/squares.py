@@ -3,13 +3,13 @@
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.losses.base import labels_and_weights, most_probable, targets, two_columns
+from xpcnn.losses.base import UnchangedScores, labels_and_weights, targets
 from xpcnn.losses.weights import Weights, make_weights, with_class_weights
 from xpcnn.types import Array, LossPullback, namespace
 
 
 @dataclass(frozen=True)
-class MSE:
+class MSE(UnchangedScores):
     """Mean squared error: loss = mean((scores - targets)^2), dscores = 2 (scores - targets) / N.
 
     Integer labels mean the target 1 for their class and 0 for the others; with a single output,
@@ -42,11 +42,3 @@ class MSE:
         root = namespace(weights).sqrt(weights)  # w (y - t)^2 = (sqrt(w) y - sqrt(w) t)^2
         loss, back = ops.mse(root * scores, root * labels)
         return loss, lambda dloss: root * back(dloss, (True, False))[0]
-
-    def probabilities(self, scores: Array) -> Array:
-        """Return scores (n, outputs) unchanged; one output p as (1 - p, p)."""
-        return two_columns(scores)
-
-    def decide(self, scores: Array) -> Array:
-        """Return the class with the largest score (n,); for one output, whether it exceeds 0.5."""
-        return most_probable(scores, 0.5)
