@@ -1,11 +1,14 @@
 """Upsampling and adaptive means in C; transposed convolution by the kernels of convolution."""
 
+from importlib import import_module
 from typing import Any
 
 import numpy
 import pytest
 
-from tests.compiled.support import BATCHES, agree, compiled, cut, require_compiler, whole
+from tests.compiled.support import BATCHES, PACKAGE, agree, compiled, cut, require_compiler, whole
+
+resize: Any = import_module(f"{PACKAGE}.resize")
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +35,14 @@ def test_the_bits_of_the_references(n: int) -> None:
             agree("upsample2d", [x.transpose(0, 1, 3, 2)], size=size[::-1], mode="bilinear")
         for size in ((1, 1), (2, 4), (3, 8), (8, 16)):
             agree("adaptive_avg_pool2d", [x], size=size)
+
+
+def test_every_other_pixel_and_columns_apart() -> None:
+    x = numpy.arange(1, 11, dtype="float32").reshape(1, 2, 5, 1)
+    assert resize.every(x, (2, 2)).ravel().tolist() == [1, 3, 5]
+    assert resize.spread(x[:, :1, :3], (2, 2), (2, 5)).ravel().tolist() == [1, 0, 2, 0, 3, *[0] * 5]
+    rows = [[1, 3, 5, 2, 4, 0], [6, 8, 10, 7, 9, 0]]
+    assert resize.columns_apart(x, 2)[0, :, :, 0].tolist() == rows
 
 
 def test_sums_of_more_terms_than_registers_hold() -> None:

@@ -22,6 +22,7 @@ from ..patches import Patches
 from ..threads import sharing
 from . import columns, conv_1x1, few_images, winograd
 from .pointwise import PASS, relu_gradient
+from .resize import columns_apart, every, spread
 from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
 
@@ -29,6 +30,8 @@ CONV = Call("conv", "tpppo llll ll", "conv2d")
 CONV_RELU_POOL = Call("conv_relu_pool", "tpppoo lllll ll")
 UNPOOL = Call("unpool", "tpppo llll ll")
 CONV_DW = Call("conv_dw", "tppo lll ll", "gradient of w in conv2d")
+
+ENOUGH = 8  # filters of a group, from which a copy of the image costs little
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 
@@ -61,15 +64,13 @@ def conv2d(
 
 def pointwise_conv2d(x: Array, w: Array, b: Array | None, patches: Patches, groups: int) -> Any:
     """Convolve with 1 x 1 filters of a stride: they see some pixels only, which are copied."""
-    (n, c, h, width), (sh, sw) = x.shape, patches.stride
-    y, back = conv2d(x[:, :, ::sh, ::sw], w, b, groups=groups)
+    seen = logical(every(batch_last(x), patches.stride))
+    y, back = conv2d(seen, w, b, groups=groups)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        seen, dw, db = back(dy, wants)
-        if seen is None:
-            return None, dw, db
-        dx = logical(np.zeros((c, h, width, n), x.dtype))
-        dx[:, :, ::sh, ::sw] = seen
+        dx, dw, db = back(dy, wants)
+        if dx is not None:
+            dx = logical(spread(batch_last(dx), patches.stride, patches.image))
         return dx, dw, db
 
     return y, pullback
@@ -172,8 +173,11 @@ def filter_gradients(image: Array, w: Array, dy: Array, patches: Patches) -> tup
     elif groups == 1 and winograd.serves(w, patches, (ho, wo)):
         winograd.filter_gradients(image, dy, patches, parts, threads)
     else:
-        shape = (n, f // groups, groups)
-        CONV_DW(over_image(c_group, patches), image, dy, parts, *shape, pieces, threads)
+        apart = patches.stride[1] > 1 and f // groups >= ENOUGH
+        if apart:  # else each pixel of dy is a segment of its own
+            image = columns_apart(image, patches.stride[1])
+        table, shape = over_image(c_group, patches, apart), (n, f // groups, groups)
+        CONV_DW(table, image, dy, parts, *shape, pieces, threads)
     dw_db = parts.sum(axis=0)  # in the order of the rows: the same bits in every run
     return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
 

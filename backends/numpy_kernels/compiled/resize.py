@@ -1,4 +1,4 @@
-"""Upsampling and adaptive means in C (resize.c): float32."""
+"""Upsampling, adaptive means and copies of some columns of images in C (resize.c): float32."""
 
 import math
 from collections.abc import Sequence
@@ -60,6 +60,37 @@ def _mixed(x: Array, down: Axis, across: Axis) -> Array:
     return y
 
 
+def every(x: Array, stride: tuple[int, int]) -> Array:
+    """Return every so many-th row and column of images (c, h, w, n)."""
+    return _mixed(x, *(_every(*axis)[0] for axis in zip(x.shape[1:3], stride, strict=True)))
+
+
+def spread(x: Array, stride: tuple[int, int], size: tuple[int, int]) -> Array:
+    """Return images of a size that have x as every so many-th row and column, and zeros."""
+    return _mixed(x, *(_every(*axis)[1] for axis in zip(size, stride, strict=True)))
+
+
+def columns_apart(x: Array, stride: int) -> Array:
+    """Return images whose columns 0, stride, 2 stride, ... lie side by side, then 1, 1 + stride ...
+
+    To the width that all of them need there are columns of zeros.
+    """
+    return _mixed(x, _every(x.shape[1], 1)[0], _apart(x.shape[2], stride))
+
+
+@lru_cache(maxsize=1024)
+def _every(length: int, step: int) -> tuple[Axis, Axis]:
+    """Return the tables of every so many-th pixel, and that of the gradient."""
+    return _axes([{p: 1.0} for p in range(0, length, step)], length)
+
+
+@lru_cache(maxsize=1024)
+def _apart(length: int, step: int) -> Axis:
+    each = -(-length // step)
+    places = [first + k * step for first in range(step) for k in range(each)]
+    return _axis([{p: 1.0} if p < length else {} for p in places])
+
+
 @lru_cache(maxsize=1024)
 def axis_of(length: int, size: int, way: str) -> tuple[Axis, Axis]:
     """Return the tables from `length` pixels to `size` of them, and that of the gradient.
@@ -78,6 +109,11 @@ def axis_of(length: int, size: int, way: str) -> tuple[Axis, Axis]:
             r = math.floor(place)
             weights = {r: 1.0 - (place - r), r + 1: place - r}
             rows.append({at: weight for at, weight in weights.items() if weight > 0.0})
+    return _axes(rows, length)
+
+
+def _axes(rows: list[dict[int, float]], length: int) -> tuple[Axis, Axis]:
+    """Return the tables of sums of `length` pixels, and that of the gradient."""
     back: list[dict[int, float]] = [{} for _ in range(length)]
     for p, row in enumerate(rows):
         for at, weight in row.items():

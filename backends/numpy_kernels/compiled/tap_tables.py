@@ -28,15 +28,19 @@ class TapTable(ctypes.Structure):
 
 
 @lru_cache(maxsize=1024)
-def over_image(channels: int, patches: Patches) -> Any:
-    """Return the table of a convolution over an image, as an argument of a C call."""
-    return _table_of(channels, patches.image, patches.size, patches.out, patches, _on_image)
+def over_image(channels: int, patches: Patches, apart: bool = False) -> Any:
+    """Return the table of a convolution over an image, as an argument of a C call.
+
+    apart: whether the columns of the image are those of `resize.columns_apart`.
+    """
+    finds = _on_image, _on_columns_apart if apart else _on_image
+    return _table_of(channels, patches.image, patches.size, patches.out, patches, finds)
 
 
 @lru_cache(maxsize=1024)
 def over_output(filters: int, patches: Patches) -> Any:
     """Return the table of dx: for each pixel of the image, the taps of all windows over it."""
-    return _table_of(filters, patches.out, patches.size, patches.image, patches, _on_output)
+    return _table_of(filters, patches.out, patches.size, patches.image, patches, (_on_output,) * 2)
 
 
 class _Axis(NamedTuple):
@@ -57,6 +61,12 @@ def _on_image(a: _Axis) -> Seen:
     return (at >= 0) & (at < a.size), at
 
 
+def _on_columns_apart(a: _Axis) -> Seen:
+    """Return what `_on_image` does, where columns 0, stride, 2 stride, ... lie side by side."""
+    lies, at = _on_image(a)
+    return lies, at % a.stride * -(-a.size // a.stride) + at // a.stride
+
+
 def _on_output(a: _Axis) -> Seen:
     """Return which taps lie on each image pixel, and the output pixels that they belong to."""
     i, t = np.arange(a.out)[:, None], np.arange(a.taps)
@@ -70,18 +80,22 @@ def _table_of(
     size: Pair,
     out: Pair,
     patches: Patches,
-    find: Callable[[_Axis], Seen],
+    finds: tuple[Callable[[_Axis], Seen], Callable[[_Axis], Seen]],
 ) -> Any:
     down, across = (
-        find(_Axis(image[i], size[i], patches.stride[i], patches.dilation[i], sides[0], out[i]))
+        finds[i](_Axis(image[i], size[i], patches.stride[i], patches.dilation[i], sides[0], out[i]))
         for i, sides in enumerate(patches.sides)
     )
     starts = np.flatnonzero(_begins(*across))
     ends = [*starts[1:], out[1]]
     tables = (*_listed(*down), starts, ends, *_listed(*(seen[starts] for seen in across)))
     arrays = [np.ascontiguousarray(numbers, LONG) for numbers in tables]
+    step = patches.stride[1] if finds[1] is _on_columns_apart else 1
+    width = step * -(-image[1] // step)
     pointers = [array.ctypes.data_as(_LONGS) for array in arrays]
-    table = TapTable(channels, *image, *size, *out, *pointers[:3], len(starts), *pointers[3:])
+    table = TapTable(
+        channels, image[0], width, *size, *out, *pointers[:3], len(starts), *pointers[3:]
+    )
     table.kept = arrays  # keeps the arrays alive as long as the pointers to them
     return ctypes.byref(table)
 
