@@ -13,7 +13,7 @@ from typing import Any
 
 from .conv import conv2d, conv_relu_pool
 from .cuda import Cuda
-from .elementwise import dropout, normalise, relu, sigmoid, tanh
+from .elementwise import add_relu, dropout, normalise, relu, sigmoid, tanh
 from .epoch_sums import count_equal, tally
 from .linear import dense
 from .loss import softmax_cross_entropy
@@ -23,6 +23,7 @@ from .pool import avg_pool2d, max_pool2d
 
 KERNELS: dict[str, Callable[..., Any]] = {
     "adam": adam,
+    "add_relu": add_relu,
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
     "batch_norm_add_relu": batch_norm_add_relu,

@@ -55,6 +55,10 @@ class Cuda:
     def empty(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         return self._cupy.empty(tuple(shape), dtype)
 
+    def scalar(self, value: Any) -> Array:
+        """Return a number as a float32 array (); an array, without a copy if it is one."""
+        return self._cupy.asarray(value, "float32")
+
     def ordered(self, x: Array) -> Array:
         """Return x in C order, without a copy if it has that order; None for None."""
         return None if x is None else self._cupy.ascontiguousarray(x)

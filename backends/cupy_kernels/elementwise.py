@@ -33,6 +33,26 @@ def kernel_of(name: str) -> Callable[[Cuda, Array], Any]:
 relu, sigmoid, tanh = kernel_of("relu"), kernel_of("sigmoid"), kernel_of("tanh")
 
 
+def add_relu(cuda: Cuda, x: Array, other: Array) -> Any:
+    """Compute relu(x + other); both gradients are one array."""
+    if not serves(x, other):
+        return NotImplemented
+    y = cuda.empty(x.shape)
+    cuda.each("elementwise.cu", "add_relu", y.size, cuda.ordered(x), cuda.ordered(other), y)
+
+    def pullback(
+        dy: Array, wants: Sequence[bool] | None = None
+    ) -> tuple[Array | None, Array | None]:
+        want_dx, want_dother = wants or (True, True)
+        if not (want_dx or want_dother):
+            return None, None
+        dx = cuda.empty(x.shape)
+        cuda.each("elementwise.cu", "relu_backward", dx.size, cuda.ordered(dy), y, dx)
+        return (dx if want_dx else None), (dx if want_dother else None)
+
+    return y, pullback
+
+
 def dropout(cuda: Cuda, x: Array, uniform: Array, *, rate: float) -> Any:
     """Drop elements; the gradient is dropped by the same mask."""
     if not serves(x, uniform):

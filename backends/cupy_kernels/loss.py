@@ -49,7 +49,7 @@ def softmax_cross_entropy(
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, None, None]:
         if wants is not None and not wants[0]:
             return None, None, None
-        dlogits = cuda.empty(logits.shape)
+        dlogits, dy = cuda.empty(logits.shape), cuda.scalar(dy)
         sizes = rows, width, *given
         cuda.each(
             "loss.cu", "cross_entropy_backward", dlogits.size, *sizes, logs, total, dy, dlogits

@@ -1,4 +1,5 @@
-// Elementwise functions of float32 and their derivatives, dropout, and the normalisation of input.
+// Elementwise functions of float32 and their derivatives, a sum with ReLU, dropout, and the
+// normalisation of input.
 // One thread for each element; NaN propagates.
 
 #include "common.cuh"
@@ -38,6 +39,12 @@ __device__ inline void map_back(u32 count, const float *dy, const float *y, floa
 
 extern "C" __global__ void relu_forward(u32 count, const float *x, float *y) {
     map<relu_of>(count, x, y);
+}
+
+// y = relu(x + other); backward as relu
+extern "C" __global__ void add_relu(u32 count, const float *x, const float *other, float *y) {
+    const u32 e = element();
+    if (e < count) y[e] = relu_of(x[e] + other[e]);
 }
 
 extern "C" __global__ void relu_backward(u32 count, const float *dy, const float *y, float *dx) {

@@ -196,6 +196,25 @@ def test_elementwise(lib: Lib, op: str) -> None:
 
 
 @on_cuda
+def test_a_sum_and_relu_to_the_bit(lib: Lib) -> None:
+    """One rounding forward, none backward; with sums of 0 and NaN."""
+    x = draw(3, 1, 257)
+    for other in (draw(3, 1, 257, seed=1), -x, numpy.where(x > 0, numpy.float32("nan"), x)):
+        got = run(lib.asarray, "add_relu", [x, other], {})
+        for g, e in zip(got, reference("add_relu", [x, other], {}, "float32"), strict=True):
+            numpy.testing.assert_array_equal(lib.to_host(g), e)
+
+
+@on_cuda
+def test_the_gradient_of_a_loss_may_be_a_number(lib: Lib) -> None:
+    logits, labels = lib.asarray(draw(4, 3)), lib.asarray(numpy.asarray([0, 2, 1, 0]))
+    loss, pullback = ops.softmax_cross_entropy(logits, labels)
+    by_number, *_ = pullback(0.5)
+    by_array, *_ = pullback(lib.asarray(numpy.asarray(0.5, "float32")))
+    numpy.testing.assert_array_equal(lib.to_host(by_number), lib.to_host(by_array))
+
+
+@on_cuda
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.9])
 def test_dropout_and_normalise_to_the_bit(lib: Lib, rate: float) -> None:
     x = draw(3, 7, 37)

@@ -46,6 +46,7 @@ SERVED: list[tuple[str, list[Host | None], dict[str, Any], int]] = [
     ("batch_norm_add_relu", [X, None, None, X], {}, 2),
     ("batch_norm_inference", [X, None, None, draw(3), numpy.ones(3, "float32")], {}, 2),
     ("relu", [X], {}, 2),
+    ("add_relu", [X, X[::-1]], {}, 2),
     ("sigmoid", [X], {}, 2),
     ("tanh", [X], {}, 2),
     ("dropout", [X, numpy.abs(X)], {"rate": 0.5}, 2),

@@ -144,7 +144,7 @@ def _add_relu(x: Array, other: Array) -> tuple[Array, Pullback]:
     Returns:
         y like x, and the pullback dy -> (dx, dother).
 
-    Kernels: C.
+    Kernels: C, CUDA.
     """
     y, _ = add(x, other)
     y, relu_back = relu(y)
