@@ -208,7 +208,7 @@ def test_a_sum_and_relu_to_the_bit(lib: Lib) -> None:
 @on_cuda
 def test_the_gradient_of_a_loss_may_be_a_number(lib: Lib) -> None:
     logits, labels = lib.asarray(draw(4, 3)), lib.asarray(numpy.asarray([0, 2, 1, 0]))
-    loss, pullback = ops.softmax_cross_entropy(logits, labels)
+    pullback = ops.softmax_cross_entropy(logits, labels)[1]
     by_number, *_ = pullback(0.5)
     by_array, *_ = pullback(lib.asarray(numpy.asarray(0.5, "float32")))
     numpy.testing.assert_array_equal(lib.to_host(by_number), lib.to_host(by_array))
