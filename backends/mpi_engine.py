@@ -27,17 +27,13 @@ def problem() -> tuple[str, str] | None:
 
 
 class Engine:
-    """All processes of the launcher; for the methods see `xpcnn.process_group.Group`.
-
-    local_size: how many of them are on this machine.
-    """
+    """All processes of the launcher; for the methods see `xpcnn.process_group.Group`."""
 
     def __init__(self) -> None:
         from mpi4py import MPI  # starts MPI
 
         self._mpi, self._world = MPI, MPI.COMM_WORLD
         self.rank, self.size = self._world.rank, self._world.size
-        self.local_size = self._world.Split_type(MPI.COMM_TYPE_SHARED).size
         self.sum = _Sum(MPI, self._world, self._waiting)
         self._timeout = timeout_seconds()
         self._waiting_since: float | None = None

@@ -27,10 +27,7 @@ def problem() -> tuple[str, str] | None:
 
 
 class Engine:
-    """All processes of the launcher; for the methods see `xpcnn.process_group.Group`.
-
-    local_size: how many of them are on this machine.
-    """
+    """All processes of the launcher; for the methods see `xpcnn.process_group.Group`."""
 
     def __init__(self) -> None:
         import torch
@@ -43,7 +40,6 @@ class Engine:
             self._group.init_process_group("gloo", timeout=timeout)
             atexit.register(self._group.destroy_process_group)  # its threads may abort the exit
         self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
-        self.local_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
     def sum(self, x: Any) -> Any:
         return self._sum(None, x)

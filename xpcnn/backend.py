@@ -6,6 +6,7 @@ that, arrays decide: an op looks up the kernel for the type of its first argumen
 
 import importlib
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -212,8 +213,8 @@ _groups: dict[str, Group] = {}  # an engine is started once in a process
 def group(engine: str | None = None) -> Group:
     """Return the processes that a launcher, such as mpiexec or torchrun, has started together.
 
-    Unless XPCNN_NUM_THREADS or XPCNN_READ_THREADS says otherwise, or the launcher has bound the
-    process to some cores, the cores of a machine are divided among its processes.
+    Processes of one machine divide its cores, or those to which the launcher has bound them
+    together, unless XPCNN_NUM_THREADS or XPCNN_READ_THREADS says otherwise.
 
     engine: "mpi" or "torch", which connects the processes; None for the engine that the variable
         XPCNN_ENGINE names, or without it for this process alone.
@@ -239,7 +240,7 @@ def group(engine: str | None = None) -> Group:
         message = f"the launcher started {launched()} processes, and {name} connects none of them"
         remedy = "the launcher of the MPI that mpi4py uses, or XPCNN_ENGINE=torch with torchrun"
         raise BackendError(hint(message, remedy))
-    _divide_cores(opened.local_size)
+    _divide_cores(opened)
     _groups[name] = opened
     return _groups[name]
 
@@ -260,17 +261,19 @@ def launched() -> int:
     return max([1, *(int(size) for size in sizes if size.isdecimal())])
 
 
-def _divide_cores(processes: int) -> None:
-    """Give this process its share of the machine's cores, to compute and to read pictures.
+def _divide_cores(opened: Group) -> None:
+    """Give this process its share of its cores, to compute and to read pictures.
 
-    What a variable says already stays.
+    Cores are shared by the processes of one machine that may run on the same ones. What a variable
+    says already stays.
     """
-    if processes == 1 or not hasattr(os, "sched_getaffinity"):
-        return
-    cores = len(os.sched_getaffinity(0))
-    if cores == os.cpu_count():  # not bound by the launcher
+    bound = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    cores = os.cpu_count() or 1 if bound is None else len(bound)
+    own = platform.node(), bound
+    sharing = opened.gather(own).count(own)
+    if sharing > 1:
         for name in ("XPCNN_NUM_THREADS", "XPCNN_READ_THREADS"):
-            os.environ.setdefault(name, str(max(1, cores // processes)))
+            os.environ.setdefault(name, str(max(1, cores // sharing)))
 
 
 def _module(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -326,14 +327,32 @@ def test_no_patience(engine: str, seconds: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among the processes of this machine that may run on the same cores, unless already said."""
     from xpcnn import backend
+    from xpcnn.process_group import Alone
 
-    for name in ("XPCNN_NUM_THREADS", "XPCNN_READ_THREADS"):
-        monkeypatch.setenv(name, "")  # so that the test leaves none behind
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    backend._divide_cores(3)
-    assert os.environ["XPCNN_NUM_THREADS"] == os.environ["XPCNN_READ_THREADS"] == "2"
-    backend._divide_cores(8)  # said already
-    assert os.environ["XPCNN_NUM_THREADS"] == os.environ["XPCNN_READ_THREADS"] == "2"
+    here, all_of_them = platform.node(), list(range(8))
+    others: list[tuple[str, list[int]]] = []
+
+    class Several(Alone):
+        def gather(self, value: Any) -> list[Any]:
+            return [value, *others]
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(all_of_them), raising=False)
+    for beside, threads in (
+        ([], None),
+        ([(here, all_of_them)] * 2, "2"),
+        ([(here, [8, 9]), ("another", all_of_them)], None),  # other cores; another machine
+        ([(here, all_of_them), ("another", all_of_them)], "4"),
+        ([(here, all_of_them)] * 11, "1"),
+    ):
+        for name in ("XPCNN_NUM_THREADS", "XPCNN_READ_THREADS"):
+            monkeypatch.setenv(name, "")  # so that the test leaves none behind
+            monkeypatch.delenv(name)
+        others[:] = beside
+        backend._divide_cores(Several())
+        assert os.environ.get("XPCNN_NUM_THREADS") == threads
+        assert os.environ.get("XPCNN_READ_THREADS") == threads
+    others[:] = [(here, all_of_them)]
+    backend._divide_cores(Several())
+    assert os.environ["XPCNN_NUM_THREADS"] == "1"
