@@ -113,7 +113,8 @@ def _shape(source: Source, sizes: tuple[int | None, ...], given: Shape | None) -
         raise CheckpointError(hint(message, "a network of images (c, h, w), or rows (c,)"))
     if None in sizes[1:]:
         message = f"{source.path}: sizes of the samples are left open: ({shown})"
-        raise CheckpointError(hint(message, "input_shape=(3, 224, 224), the sizes to use"))
+        example = tuple(224 if size is None else size for size in sizes[1:])
+        raise CheckpointError(hint(message, f"input_shape={example}, with the sizes to use"))
     return tuple(size for size in sizes[1:] if size is not None)
 
 
