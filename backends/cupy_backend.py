@@ -25,6 +25,7 @@ class CuPyLibrary:
     """CuPy arrays on one device, which becomes the current one of this thread."""
 
     kernels = NO_KERNELS
+    half_precision = ("float16",)  # bfloat16 is not one of its own dtypes
 
     def __init__(self, device: str | int | None) -> None:
         self._cupy = cupy = import_module("cupy")

@@ -37,6 +37,7 @@ class NumPyLibrary:
     xp = numpy
     array_type = numpy.ndarray
     kernels = KERNELS
+    half_precision = ("float16",)  # for tests and files: NumPy converts every number
 
     def __init__(self, device: str | int | None) -> None:
         self.device = "cpu"

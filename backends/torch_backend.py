@@ -45,6 +45,7 @@ class TorchLibrary:
     """PyTorch tensors on one device."""
 
     kernels = kernels
+    half_precision = ("float16", "bfloat16")
 
     def __init__(self, device: str | int | None) -> None:
         import array_api_compat.torch

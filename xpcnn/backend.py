@@ -47,6 +47,7 @@ class ArrayLibrary(Protocol):
     The module also has `problem(device) -> tuple[str, str] | None`: why the library cannot be used
     here and the command or action that fixes it, or None if it can be used. Optional methods:
     `uniform(key, step, shape, first)`, the numbers of `xpcnn.random` computed on the device;
+    `half_precision`, names of dtypes of half precision that it computes in, by default none;
     `session()`, a context manager around long work; `uploaded()`, `warm_up()` and `replay()`, see
     `Backend`.
     """
@@ -73,6 +74,7 @@ class Backend:
     uploaded(batches): yield the arrays of an iterable as arrays of the device, each valid until the
         next is asked for. uploads_ahead: whether they are copied while the device computes, so that
         it pays to ask for the next in a thread.
+    half_precision: names of the dtypes of half precision that the library computes in.
     uniform(key, step, shape, first=0): the numbers of `xpcnn.random`, on the device.
     dtype(name): the library's dtype, such as that of "float32".
     synchronize(): wait until the device has finished.
@@ -118,6 +120,7 @@ class Backend:
         self.uploads_ahead = hasattr(library, "uploaded")
         self.uploaded: Callable[[Iterable[numpy.ndarray]], Iterator[Array]]
         self.uploaded = getattr(library, "uploaded", partial(map, library.from_host))
+        self.half_precision: tuple[str, ...] = getattr(library, "half_precision", ())
         self._uniform = getattr(library, "uniform", None)
 
     def uniform(self, key: int, step: int | Array, shape: Shape, first: int = 0) -> Array:
@@ -135,6 +138,18 @@ class Backend:
     def dtype(self, name: str) -> Any:
         """Return the library's dtype called `name`, such as "float32"."""
         return getattr(self.xp, name)
+
+    def check_computes_in(self, dtype: str) -> None:
+        """Require a dtype that the library computes in: "float32", "float64" or half precision.
+
+        Raises:
+            BackendError: it is of half precision, and not one of `half_precision`.
+        """
+        if dtype in ("float32", "float64", *self.half_precision):
+            return
+        others = [repr(name) for name in (*self.half_precision, "float32")]
+        advice = f"dtype {' or '.join(others)}, or backend 'torch', which has both"
+        raise BackendError(hint(f"backend {self.name!r} does not compute in {dtype}", advice))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Backend":
         return self  # a device is not copied

@@ -69,13 +69,23 @@ def check_seed(seed: Any) -> int:
     return whole("", "seed", seed, -math.inf, "seed=0")
 
 
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+"""The dtypes that a network may compute in."""
+
+
 def check_dtype(dtype: Any) -> str:
-    """Return the dtype of a network, "float32" or "float64".
+    """Return the dtype that a network computes in, one of `DTYPES`.
 
     Raises:
         ConfigError: it is anything else.
     """
-    if dtype not in ("float32", "float64"):
-        message = f"dtype is {dtype!r}, expected 'float32' or 'float64'"
+    if dtype not in DTYPES:
+        names = ", ".join(map(repr, DTYPES[:-1]))
+        message = f"dtype is {dtype!r}, expected {names} or {DTYPES[-1]!r}"
         raise ConfigError(hint(message, 'dtype="float32"'))
     return str(dtype)
+
+
+def dtype_of_arrays(dtype: str) -> str:
+    """Return the dtype of the parameters of a network that computes in `dtype`."""
+    return dtype if dtype == "float64" else "float32"

@@ -41,6 +41,7 @@ class ModelState:
     buffers = OfNetwork[Params]()
     backend = OfNetwork[Backend]()
     dtype = OfNetwork[str]()
+    compute_dtype = OfNetwork[str]()
     input_shape = OfNetwork[Shape]()
     output_shape = OfNetwork[Shape]()
     mean = OfNetwork[tuple[float, ...] | None]()

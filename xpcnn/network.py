@@ -13,9 +13,10 @@ from xpcnn.data.stored import Images, Stored
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, Sequential, Softmax
+from xpcnn.layers.mixed_precision import MixedPrecision, wide_layers
 from xpcnn.layers.rebuilding import is_of_xpcnn
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, balanced, check_weights, with_weights
-from xpcnn.model_arguments import as_input_shape, as_loss, check_dtype
+from xpcnn.model_arguments import as_input_shape, as_loss, check_dtype, dtype_of_arrays
 from xpcnn.samples import Samples, StoredSamples
 from xpcnn.tasks import Task, as_task
 from xpcnn.types import Array, Params, Shape, map_tree
@@ -31,6 +32,7 @@ class Network:
     layers, loss, task: frozen descriptions.
     params, buffers: arrays of parameters and running statistics, nested by layer, on `backend`.
     dtype: dtype of all of these arrays, "float32" or "float64".
+    compute_dtype: what `computing` computes in: `dtype`, or "float16" or "bfloat16".
     input_shape: shape of a sample, (c, h, w) or (c,).
     output_shape: shape of the scores of a sample, (outputs,).
     mean, std: numbers by which raw samples are normalised, one per channel; None before training.
@@ -53,11 +55,13 @@ class Network:
         Raises:
             ConfigError, ShapeError, BackendError: an argument is not valid, or they do not match.
         """
-        self.dtype = check_dtype(dtype)
+        self.compute_dtype = check_dtype(dtype)
+        self.dtype = dtype_of_arrays(dtype)
         alone = isinstance(layers, Layer) and not isinstance(layers, type)
         self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # rejected there
         self.input_shape: Shape = as_input_shape(input_shape)
         self.backend = backend if isinstance(backend, Backend) else load_backend(backend, device)
+        self.backend.check_computes_in(dtype)
         self.task = as_task(task)
         self.loss: Loss = self.task.default_loss() if loss is None else as_loss(loss)
         self.task.check_loss(self.loss)
@@ -84,6 +88,14 @@ class Network:
         self.buffers: Params = self._to_device(buffers)
         self._replay = self.backend.replay(_may_record)
 
+    @property
+    def computing(self) -> Layer:
+        """The layers as they compute: where `compute_dtype` is half precision, in that."""
+        if self.compute_dtype == self.dtype:
+            return self.layers
+        half = self.backend.dtype(self.compute_dtype)
+        return MixedPrecision(self.layers, half, wide_layers(self.layers))
+
     def adapt(self, train: Dataset) -> None:
         """Compute from training data what is not set yet: mean, deviation, "balanced" loss weights;
         for regression, mean and deviation of the targets."""
@@ -95,6 +107,8 @@ class Network:
 
     def scores(self, x: Array) -> Array:
         """Return the scores (n, outputs) of normalised samples in inference."""
+        if self.compute_dtype != self.dtype:
+            return _inference(x, self.computing, self.params, self.buffers)
         return self._replay(_inference, x, self.layers, self.params, self.buffers)
 
     def samples(
@@ -129,6 +143,7 @@ class Network:
         """Return a copy of the network on another backend."""
         moved = copy.copy(self)
         moved.backend = backend if isinstance(backend, Backend) else load_backend(backend, device)
+        moved.backend.check_computes_in(self.compute_dtype)
         moved._replay = moved.backend.replay(_may_record)
         moved.params = moved._to_device(self.host_arrays(self.params))
         moved.buffers = moved._to_device(self.host_arrays(self.buffers))

@@ -8,6 +8,7 @@ is the scores, as labels are data: `LossPullback`.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Literal, Protocol, TypeAlias
 
 Array: TypeAlias = Any
@@ -69,6 +70,12 @@ def namespace(x: Array) -> Namespace:
         from array_api_compat import array_namespace
 
         return array_namespace(x)
+
+
+@cache
+def is_half(dtype: Any) -> bool:
+    """Whether a dtype of any library is one of half precision: float16 or bfloat16."""
+    return str(dtype).rpartition(".")[2] in ("float16", "bfloat16")
 
 
 def one_hot(labels: Array, outputs: int, dtype: Any) -> Array:

@@ -13,6 +13,7 @@ from . import compiled
 from .conv import conv2d
 from .elementwise import dropout, multiply, normalise, relu, sigmoid, tanh
 from .fused import conv_relu_pool
+from .half import with_half
 from .linear import dense
 from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_inference
@@ -37,3 +38,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
 
 for name, kernel in compiled.KERNELS.items():
     KERNELS[name] = compiled.first_that_serves(kernel, KERNELS[name]) if name in KERNELS else kernel
+
+for name in ("conv2d", "conv_relu_pool", "conv_transpose2d", "dense"):
+    KERNELS[name] = with_half(KERNELS[name])

@@ -79,7 +79,7 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
         "run_dir": str(folder),
         "backend": model.backend.name,
         "device": str(model.backend.device),
-        "dtype": model.dtype,
+        "dtype": model.compute_dtype,
         "dataset": plan.train.name,
         "model": settings.preset.name,
         "parameters": model.summary().parameters,

@@ -59,8 +59,9 @@ TRAINING: Mapping[str, list[Option]] = {
         option(
             "--dtype",
             default="float32",
-            metavar="[float32|float64]",
-            text="Data type of the weights; float64 is for checking.",
+            metavar="[float32|float64|float16|bfloat16]",
+            text="What the network computes in. float64 is for checking; float16 and bfloat16, with "
+            "weights of float32, are for GPUs, but no GPU has run them yet.",
         ),
     ),
     "Training": params(

@@ -24,7 +24,7 @@ from xpcnn.io.tensor_file import Metadata, Spec
 from xpcnn.layers import Layer
 from xpcnn.layers.base import check_importable
 from xpcnn.losses import Loss, check_weights
-from xpcnn.model_arguments import as_classes
+from xpcnn.model_arguments import as_classes, dtype_of_arrays
 from xpcnn.network import Network
 from xpcnn.sizes import sizes_of
 from xpcnn.tasks import Classification, Task
@@ -41,7 +41,7 @@ class Description:
     layers: Layer
     input_shape: Shape
     loss: Loss
-    dtype: Literal["float32", "float64"]
+    dtype: Literal["float32", "float64", "float16", "bfloat16"]
     seed: int
     classes: tuple[str, ...] | None
     mean: tuple[float, ...] | None
@@ -121,7 +121,7 @@ def _contents(network: Network, facts: Facts) -> tuple[tensor_file.Tensors, Meta
         "layers": to_config(network.layers),
         "input_shape": network.input_shape,
         "loss": to_config(network.loss),
-        "dtype": network.dtype,
+        "dtype": network.compute_dtype,
         "seed": facts.seed,
         "classes": facts.classes,
         "mean": network.mean,
@@ -208,4 +208,4 @@ def _expected(path: str | Path, description: Description) -> Mapping[str, Spec]:
         message = f"{path}: its layers make {output} of a sample, expected one row"
         raise CheckpointError(hint(message, "a Flatten and a Dense layer at their end"))
     named = params | {BUFFERS + name: shape for name, shape in buffers.items()}
-    return {name: Spec(shape, description.dtype) for name, shape in named.items()}
+    return {name: Spec(shape, dtype_of_arrays(description.dtype)) for name, shape in named.items()}

@@ -12,7 +12,7 @@ from xpcnn.types import Array, Pullback
 
 
 def _activation(
-    f: Callable[..., Array], df: Callable[..., Array]
+    f: Callable[..., Array], df: Callable[..., Array], *, half: bool = False
 ) -> Callable[..., tuple[Array, Pullback]]:
     def check(x: Array, **hyperparameters: Any) -> None:
         check_arrays(f.__name__, x=x)
@@ -21,12 +21,12 @@ def _activation(
         if f is table.hard_tanh:
             check_bounds("hard_tanh", **hyperparameters)
 
-    return op(table.elementwise(f, df), check)
+    return op(table.elementwise(f, df), check, half=half)
 
 
-relu = _activation(table.relu, table.d_relu)
-relu6 = _activation(table.relu6, table.d_relu6)
-leaky_relu = _activation(table.leaky_relu, table.d_leaky_relu)
+relu = _activation(table.relu, table.d_relu, half=True)
+relu6 = _activation(table.relu6, table.d_relu6, half=True)
+leaky_relu = _activation(table.leaky_relu, table.d_leaky_relu, half=True)
 elu = _activation(table.elu, table.d_elu)
 selu = _activation(table.selu, table.d_selu)
 gelu = _activation(table.gelu, table.d_gelu)
@@ -36,7 +36,7 @@ softplus = _activation(table.softplus, table.d_softplus)
 softsign = _activation(table.softsign, table.d_softsign)
 hard_sigmoid = _activation(table.hard_sigmoid, table.d_hard_sigmoid)
 hard_swish = _activation(table.hard_swish, table.d_hard_swish)
-hard_tanh = _activation(table.hard_tanh, table.d_hard_tanh)
+hard_tanh = _activation(table.hard_tanh, table.d_hard_tanh, half=True)
 sigmoid = _activation(table.sigmoid, table.d_sigmoid)
 tanh = _activation(table.tanh, table.d_tanh)
 

@@ -55,7 +55,7 @@ def check_conv2d(
     window_shape("conv2d", (height, width), (kh, kw), stride, padding, dilation)
 
 
-conv2d = op(reference.conv2d, check_conv2d)
+conv2d = op(reference.conv2d, check_conv2d, half=True)
 
 
 def _check_conv_transpose2d(
@@ -84,4 +84,4 @@ def _check_conv_transpose2d(
     transposed_shape(name, (height, width), (kh, kw), stride, padding, output_padding, dilation)
 
 
-conv_transpose2d = op(reference.conv_transpose2d, _check_conv_transpose2d)
+conv_transpose2d = op(reference.conv_transpose2d, _check_conv_transpose2d, half=True)

@@ -27,7 +27,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 from xpcnn.backend import kernel_for
-from xpcnn.types import Array
+from xpcnn.types import Array, is_half, namespace
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
@@ -57,7 +57,9 @@ def traced() -> Iterator[list[tuple[str, str]]]:
         _traces[:] = [others for others in _traces if others is not calls]
 
 
-def op(reference: Callable[P, R], check: Callable[P, None]) -> Callable[P, R]:
+def op(
+    reference: Callable[P, R], check: Callable[P, None], *, half: bool = False
+) -> Callable[P, R]:
     """Return the public op of a reference, with the docstring and signature of the reference.
 
     A kernel has the same signature and replaces forward and backward as one unit; it returns
@@ -66,13 +68,18 @@ def op(reference: Callable[P, R], check: Callable[P, None]) -> Callable[P, R]:
     Args:
         reference: the function in `ops/reference`; kernels have its name.
         check: takes the same arguments and raises an error if they are not valid.
+        half: whether an x of float16 or bfloat16 is computed in that dtype: products of matrices,
+            and what picks or adds few values. All other ops compute it in float32.
     """
     name = reference.__name__
 
     @wraps(reference)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        x = args[0] if args else next(iter(kwargs.values()), None)
+        if not half and is_half(getattr(x, "dtype", None)):
+            return cast(R, _in_float32(run, x, args, kwargs))
         check(*args, **kwargs)
-        kernel = kernel_for(args[0] if args else next(iter(kwargs.values())), name)
+        kernel = kernel_for(x, name)
         if kernel is not None:
             result: R = kernel(*args, **kwargs)
             if result is not NotImplemented:
@@ -84,6 +91,37 @@ def op(reference: Callable[P, R], check: Callable[P, None]) -> Callable[P, R]:
         return reference(*args, **kwargs)
 
     return run
+
+
+def _in_float32(run: Callable[..., Any], x: Array, args: Any, kwargs: Any) -> Any:
+    """Run an op in float32 for an x of half precision, and round its first result to that.
+
+    Other arguments of half precision become float32 too; those of float32, such as scales and
+    statistics, stay. Further results are float32. A gradient has the dtype of its argument.
+    """
+    xp, narrow = namespace(x), x.dtype
+
+    def up(value: Any) -> Any:
+        return xp.astype(value, xp.float32) if is_half(getattr(value, "dtype", None)) else value
+
+    def down(value: Any, dtype: Any = narrow) -> Any:
+        return None if value is None else xp.astype(value, dtype)
+
+    arrays = [*args, *kwargs.values()]
+    dtypes = [getattr(value, "dtype", None) for value in arrays]
+    wide = {name: up(value) for name, value in kwargs.items()}
+    y, back = run(*map(up, args), **wide)
+    if not callable(back):  # of `fold_batch_norm`
+        return down(y), down(back)
+
+    def pullback(dy: Array, wants: Any = None) -> tuple[Array | None, ...]:
+        grads = back(up(dy), wants)
+        return tuple(down(g, dtype) for g, dtype in zip(grads, dtypes, strict=False))
+
+    if isinstance(y, tuple):
+        first, *others = y
+        return (down(first), *others), pullback
+    return down(y), pullback
 
 
 def with_kernel(name: str) -> Callable[[F], F]:

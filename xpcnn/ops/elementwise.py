@@ -36,7 +36,7 @@ def _check_normalise(x: Array, mean: Array, std: Array) -> None:
     check_length("normalise", "std", std, x.shape[1], "one entry per channel")
 
 
-add = op(reference.add, check_add)
-dropout = op(reference.dropout, _check_dropout)
+add = op(reference.add, check_add, half=True)
+dropout = op(reference.dropout, _check_dropout, half=True)
 multiply = op(reference.multiply, _check_multiply)
 normalise = op(reference.normalise, _check_normalise)

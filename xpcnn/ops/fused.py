@@ -214,7 +214,7 @@ _add_relu.__name__ = "add_relu"  # kernels have the name of the op
 _batch_norm_add_relu.__name__ = "batch_norm_add_relu"
 _batch_norm_relu.__name__ = "batch_norm_relu"
 _conv_relu_pool.__name__ = "conv_relu_pool"
-add_relu = op(_add_relu, check_add)
+add_relu = op(_add_relu, check_add, half=True)
 batch_norm_add_relu = op(_batch_norm_add_relu, _check_batch_norm_add_relu)
 batch_norm_relu = op(_batch_norm_relu, _check_batch_norm_relu)
-conv_relu_pool = op(_conv_relu_pool, _check_conv_relu_pool)
+conv_relu_pool = op(_conv_relu_pool, _check_conv_relu_pool, half=True)

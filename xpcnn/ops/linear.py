@@ -70,6 +70,6 @@ def _check_flatten(x: Array) -> None:
     check_arrays("flatten", x=x)
 
 
-dense = op(reference.dense, _check_dense)
-reshape = op(reference.reshape, _check_reshape)
-flatten = op(reference.flatten, _check_flatten)
+dense = op(reference.dense, _check_dense, half=True)
+reshape = op(reference.reshape, _check_reshape, half=True)
+flatten = op(reference.flatten, _check_flatten, half=True)

@@ -120,9 +120,9 @@ def _check_global_max_pool2d(x: Array) -> None:
     check_pixels("global_max_pool2d", x)
 
 
-max_pool2d = op(reference.max_pool2d, _check_max_pool2d)
+max_pool2d = op(reference.max_pool2d, _check_max_pool2d, half=True)
 avg_pool2d = op(reference.avg_pool2d, _check_avg_pool2d)
 adaptive_avg_pool2d = op(reference.adaptive_avg_pool2d, _check_adaptive_avg_pool2d)
-adaptive_max_pool2d = op(reference.adaptive_max_pool2d, _check_adaptive_max_pool2d)
+adaptive_max_pool2d = op(reference.adaptive_max_pool2d, _check_adaptive_max_pool2d, half=True)
 global_avg_pool2d = op(reference.global_avg_pool2d, _check_global_avg_pool2d)
-global_max_pool2d = op(reference.global_max_pool2d, _check_global_max_pool2d)
+global_max_pool2d = op(reference.global_max_pool2d, _check_global_max_pool2d, half=True)

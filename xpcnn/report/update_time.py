@@ -70,7 +70,7 @@ def update_times(model: Model, training: TrainingOptions) -> dict[str, float]:
         updates = Updates(network, network.samples(raw, labels), options, seed=0)
         seconds: dict[str, float] = {}
         recipe = recipe_for(network, options, 0)
-        recipe = recipe._replace(layers=Timed(network.layers, backend, seconds))
+        recipe = recipe._replace(layers=Timed(network.computing, backend, seconds))
         progress, steps = beginning(recipe, network), updates.epoch(1, 0, [])
         for _ in range(1 + _TIMED):
             seconds |= dict.fromkeys(PARTS, 0.0)

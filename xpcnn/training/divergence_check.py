@@ -14,6 +14,7 @@ from typing import NoReturn
 from xpcnn.errors import XpcnnError, hint
 from xpcnn.process_group import by_first, shared
 from xpcnn.training.divergence import first_failing
+from xpcnn.training.loss_scale import collapse
 from xpcnn.training.progress import Position, all_finite
 from xpcnn.training.run_state import RunState
 from xpcnn.training.saver import Saver
@@ -30,13 +31,17 @@ class DivergenceCheck:
         self.good: Position = state.now
 
     def require_finite(self) -> None:
-        """Require that everything is finite now.
+        """Require that everything is finite now, and that the loss scale has not collapsed.
+
+        An update that was skipped for the scale leaves everything finite, and is no divergence.
 
         Raises:
             XpcnnError: a value is not; says at which update and tensor that began.
         """
         if not self.is_finite():
             by_first(self.state.group, self._explain)
+        if (collapsed := collapse(self.state.now.progress.scaling)) is not None:
+            self.fail(collapsed)
         self.good = self.state.now
 
     def is_finite(self) -> bool:
@@ -74,4 +79,6 @@ class DivergenceCheck:
             else [self.saver.keep_case(before, update, recipe.parameter_groups.paths)]
         )
         step = int(update.step)
+        if self.state.network.compute_dtype == "float16":
+            kept = ["dtype 'float32', in which nothing overflows at 65504", *kept]
         self.fail(f"{what}, at update {step} (epoch {epoch})", *kept, step=step)

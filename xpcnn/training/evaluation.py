@@ -44,8 +44,9 @@ def evaluate(
     if group.size > 1:  # whole batches, as losses may divide by the weights of the labels of one
         own = own[own // batch_size % group.size == group.rank]
         order = network.backend.from_host(own)
+    layers = network.computing
     for x, labels in samples.batches(batch_size, order):
-        scores, _, _ = network.layers.forward(params, buffers, x, Context())
+        scores, _, _ = layers.forward(params, buffers, x, Context())
         value, _ = network.loss(scores, labels)
         loss_sum = loss_sum + value * x.shape[0]
         right = right + task.hits(network.loss, scores, labels)

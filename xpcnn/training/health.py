@@ -55,7 +55,7 @@ class Figures(NamedTuple):
     saturated: by sigmoid or tanh layer, the share of its outputs at the ends of the range.
     gradients: the norm of the loss gradient at the input of each layer, the last layer first.
     ratios: by weight, the norm of the update at the optimizer's own rate over that of the weight;
-        without weights of norm 0.
+        without weights of norm 0; none where the update was skipped for the loss scale.
     equal: the weights all of whose elements are equal.
     decided, labelled: number of samples by class, as predicted and as labelled; empty if targets
         are not classes.

@@ -12,12 +12,13 @@ from xpcnn.losses import BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.network import Network
 from xpcnn.tasks import class_labels
 from xpcnn.training.health import Figures
+from xpcnn.training.loss_scale import is_skipped
 from xpcnn.training.probe import watched
 from xpcnn.training.progress import Progress
 from xpcnn.training.recipe import Recipe
 from xpcnn.training.step import training_step
 from xpcnn.training.updates import Update
-from xpcnn.types import Array, flatten, namespace
+from xpcnn.types import Array, flatten, is_half, namespace
 
 _ENDS = {"Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0)}
 _NEAR = 0.01
@@ -47,12 +48,13 @@ def measured(
         update.step,
     )
     before, new = flatten(progress.params), flatten(after.params)
+    skipped = is_skipped(progress.scaling, after.scaling)
     ratios, equal = {}, []
     for path in recipe.parameter_groups.paths:
         w = before[path]
         if w.ndim > 1:
             norm, length = float(_norm(w)), float(_norm(new[path] - w))
-            if norm > 0.0:
+            if norm > 0.0 and not skipped:
                 ratios[seen.of_layer(path)] = length / norm
             if math.prod(w.shape) > 1 and float(namespace(w).max(w) - namespace(w).min(w)) == 0.0:
                 equal.append(seen.of_layer(path))
@@ -99,6 +101,8 @@ class _Seen:
 
     def __call__(self, kind: str, where: str, x: Array) -> None:
         xp = namespace(x)
+        if is_half(x.dtype):  # in which a sum of squares overflows
+            x = xp.astype(x, xp.float32)
         if kind == "gradient":
             if where.startswith("the input of "):
                 self.gradients[where] = _norm(x)

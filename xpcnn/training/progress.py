@@ -6,6 +6,7 @@ import numpy
 
 from xpcnn.network import Network
 from xpcnn.optimizers import State
+from xpcnn.training.loss_scale import first_scale
 from xpcnn.training.recipe import Arrays, Recipe
 from xpcnn.types import Array, Params, flatten, namespace, unflatten_like
 
@@ -19,7 +20,9 @@ class Progress(NamedTuple):
     params, buffers: nested by layer; state: the optimizer's memory.
     average: the average of the parameters, by path; empty where there is none.
     loss_sum, hits: sums over the samples of the epoch (0-d).
-    finite: whether every loss was, and every gradient before it was clipped (0-d bool).
+    finite: whether every loss was, and every gradient before it was clipped (0-d bool). With a
+        scale, gradients that are not finite skip an update instead.
+    scaling: the scale of the loss and what it depends on; see `loss_scale`; empty for none.
     """
 
     params: Params
@@ -29,6 +32,7 @@ class Progress(NamedTuple):
     loss_sum: Array
     hits: Array
     finite: Array
+    scaling: Arrays
 
     def with_zero_sums(self) -> "Progress":
         """Return the progress with the sums of no samples."""
@@ -53,6 +57,7 @@ def beginning(recipe: Recipe, network: Network) -> Progress:
         flat if recipe.averages else {},
         *zero_sums(network),
         network.backend.from_host(numpy.ones((), bool)),
+        first_scale(network),
     )
 
 
@@ -63,7 +68,8 @@ def zero_sums(network: Network) -> tuple[Array, Array]:
 
 
 def named_arrays(progress: Progress) -> Arrays:
-    """Return all that a run keeps from step to step, by name: weights, buffers, memory, average."""
+    """Return all that a run keeps from step to step, by name: weights, buffers, memory, average,
+    loss scale."""
     state = {
         f"{quantity}.{path}": x
         for quantity, group in progress.state.items()
@@ -74,6 +80,7 @@ def named_arrays(progress: Progress) -> Arrays:
         **{f"buffers.{path}": x for path, x in flatten(progress.buffers).items()},
         **{f"state.{name}": x for name, x in state.items()},
         **{f"average.{path}": x for path, x in progress.average.items()},
+        **{f"scaling.{name}": x for name, x in progress.scaling.items()},
     }
 
 
@@ -87,6 +94,7 @@ def with_arrays(fresh: Progress, named: Arrays) -> Progress:
             for quantity, group in fresh.state.items()
         },
         average={path: named[f"average.{path}"] for path in fresh.average},
+        scaling={name: named[f"scaling.{name}"] for name in fresh.scaling},
     )
 
 

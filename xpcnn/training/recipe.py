@@ -77,7 +77,7 @@ def recipe_for(
         raise ConfigError(hint(message, 'freeze=["layers.0.*"], what is trained later'))
     freeze = () if unfrozen else options.freeze
     return Recipe(
-        network.layers,
+        network.computing,
         network.loss,
         options.optimizer,
         parameter_groups(params, buffers, options.layer_lr, freeze),

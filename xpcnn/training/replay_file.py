@@ -22,11 +22,13 @@ from xpcnn.io.metadata import metadata_errors
 from xpcnn.io.tensor_file import Metadata, Spec
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss, without_weights
+from xpcnn.model_arguments import dtype_of_arrays
 from xpcnn.network import Network
 from xpcnn.optimizers import Optimizer
 from xpcnn.optimizers.groups import parameter_groups
 from xpcnn.sizes import sizes_of
 from xpcnn.training.divergence import first_not_finite
+from xpcnn.training.loss_scale import FIRST
 from xpcnn.training.progress import Progress, beginning, named_arrays, with_arrays
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.updates import Update
@@ -49,7 +51,7 @@ class _Case:
     input_shape: Shape
     loss: Loss
     optimizer: Optimizer
-    dtype: Literal["float32", "float64"]
+    dtype: Literal["float32", "float64", "float16", "bfloat16"]
     seed: int
     number: int
     sizes: tuple[int, ...]
@@ -95,7 +97,7 @@ def keep(
         "input_shape": network.input_shape,
         "loss": to_config(network.loss),
         "optimizer": to_config(options.optimizer),
-        "dtype": network.dtype,
+        "dtype": network.compute_dtype,
         "seed": seed,
         "number": update.first_pass,
         "sizes": [int(x.shape[0]) for x, _ in update.batches],
@@ -174,11 +176,14 @@ def _expected(path: str | Path, case: _Case) -> Mapping[str, Spec]:
             shapes[f"state.{quantity}.{name}"] = params[name] if x.ndim else ()
     if case.ema is not None:
         shapes |= {f"average.{name}": shape for name, shape in params.items()}
+    if case.dtype == "float16":
+        shapes |= {f"scaling.{name}": () for name in FIRST}
     shapes |= {"lr": (), "step": ()}
+    dtype = dtype_of_arrays(case.dtype)
     labels = {}
     for i, n in enumerate(case.sizes):
         shapes[f"batch.{i}.samples"] = (n, *case.input_shape)
         labels[f"batch.{i}.labels"] = (
-            Spec((n, output[0] + case.weighted), case.dtype) if case.mixed else Spec((n,), "int64")
+            Spec((n, output[0] + case.weighted), dtype) if case.mixed else Spec((n,), "int64")
         )
-    return {name: Spec(shape, case.dtype) for name, shape in shapes.items()} | labels
+    return {name: Spec(shape, dtype) for name, shape in shapes.items()} | labels

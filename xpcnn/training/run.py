@@ -37,6 +37,7 @@ from xpcnn.training.divergence_check import DivergenceCheck
 from xpcnn.training.evaluation import evaluate
 from xpcnn.training.health_notes import HealthNotes
 from xpcnn.training.history import History, Validation
+from xpcnn.training.loss_scale import skipped_note
 from xpcnn.training.prefetch import prefetched
 from xpcnn.training.progress import Position
 from xpcnn.training.run_state import RunState
@@ -256,6 +257,8 @@ class Run:
         self.notify("on_epoch_end", record)
         self.agree()
         is_last = state.stopping or epoch == self.options.epochs
+        if is_last and (note := skipped_note(state.now.progress.scaling, state.step)) is not None:
+            state.note(note)
         self.health.check_curves(is_last)
         self.health.check_network()
         if self.saver is None or state.is_mid_epoch():

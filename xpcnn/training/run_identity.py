@@ -29,7 +29,7 @@ def identity_of(
         "samples": ", ".join(f"{name} {count}" for name, (_, count) in data.items()),
         "mean": str(network.mean),
         "std": str(network.std),
-        "dtype": network.dtype,
+        "dtype": network.compute_dtype,
         "layers": _shown(network.layers),
         "loss": _shown(network.loss),
         **({} if network.task == Classification() else {"task": _shown(network.task)}),

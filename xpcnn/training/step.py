@@ -12,6 +12,7 @@ from xpcnn import ops
 from xpcnn.batch_rows import Rows, shared_batch
 from xpcnn.layers import Context
 from xpcnn.optimizers.groups import layer_of
+from xpcnn.training.loss_scale import kept_if, next_scale, unscaled
 from xpcnn.training.progress import Progress
 from xpcnn.training.recipe import Arrays, Recipe
 from xpcnn.training.weight_average import averaged
@@ -49,6 +50,8 @@ def gradients(
     rows: Sequence[Rows] = (),
 ) -> tuple[Progress, Arrays]:
     """Return the progress after the batches, before the update, and the gradients by path.
+
+    They are multiplied by the loss scale, where there is one.
 
     Those of a group are the ones of all its processes, the same in each.
     """
@@ -96,6 +99,8 @@ def _forward_backward(
         value = xp.where(dloss == 0, 0.0, value) * dloss  # NaN where all labels are ignored
         if rows.copies > 1 and recipe.group.rank > 0:
             right = xp.zeros_like(right)  # process 0 has counted these rows
+    if progress.scaling:
+        dloss = progress.scaling["scale"] * dloss
     _, grads = back(loss_back(dloss), want_dx=False)
     sums = progress.loss_sum, progress.hits, progress.finite
     loss_sum, hits, finite = ops.tally(*sums, value, right, samples=rows.total)
@@ -151,9 +156,12 @@ def _summed(
 
 
 def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: Array) -> Progress:
-    """Return the progress after an update by these gradients."""
+    """Return the progress after an update by these gradients, as `gradients` returns them."""
     params, finite = flatten(progress.params), progress.finite
     grads = {path: grads[path] for path in recipe.parameter_groups.paths}
+    scaling = progress.scaling
+    if scaling:
+        grads, good = unscaled(scaling, grads)
     if recipe.l1:
         grads = {path: _with_l1(recipe.l1, params[path], g) for path, g in grads.items()}
     if recipe.clip is not None:
@@ -162,10 +170,15 @@ def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: A
             finite = xp.logical_and(finite, xp.all(xp.isfinite(g)))
         grads = recipe.clip(grads)
     groups, optimizer = recipe.parameter_groups, recipe.optimizer
-    new, state = groups.update(optimizer, params, grads, progress.state, lr, step)
+    its = step - scaling["skipped"] if scaling else step
+    new, state = groups.update(optimizer, params, grads, progress.state, lr, its)
     average = progress.average
     if recipe.averages:
         average = averaged(recipe, average, new, step)
+    if scaling:
+        new, average = kept_if(good, new, params), kept_if(good, average, progress.average)
+        state = {name: kept_if(good, x, progress.state[name]) for name, x in state.items()}
+        progress = progress._replace(scaling=next_scale(scaling, good))
     return progress._replace(
         params=unflatten_like(progress.params, new), state=state, average=average, finite=finite
     )

@@ -6,6 +6,7 @@ kernel kh x kw, groups g, output ho x wo. Output dtype = input dtype.
 
 from collections.abc import Sequence
 
+from xpcnn.ops.reference.sums import total
 from xpcnn.ops.reference.windows import Padding, Pair, Windows
 from xpcnn.types import Array, Pullback, namespace
 
@@ -76,7 +77,7 @@ def conv2d(
         if want_dw:
             dw = xp.reshape(dy_matrix @ xp.matrix_transpose(cols), w.shape)
         if want_db and b is not None:
-            db = xp.sum(dy, axis=(0, 2, 3))
+            db = total(dy, axis=(0, 2, 3))
         return dx, dw, db
 
     return y, pullback

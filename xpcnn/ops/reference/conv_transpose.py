@@ -7,6 +7,7 @@ kernel kh x kw, groups g, output ho x wo. Output dtype = input dtype.
 from collections.abc import Sequence
 
 from xpcnn.ops.reference.conv import as_images, as_matrices, col2im, im2col
+from xpcnn.ops.reference.sums import total
 from xpcnn.ops.reference.windows import Padding, Pair, Windows, pair, sides
 from xpcnn.types import Array, Pullback, namespace
 
@@ -82,7 +83,7 @@ def conv_transpose2d(
         if want_dw:
             dw = xp.reshape(x_matrix @ xp.matrix_transpose(dcols), w.shape)
         if want_db and b is not None:
-            db = xp.sum(dy, axis=(0, 2, 3))
+            db = total(dy, axis=(0, 2, 3))
         return dx, dw, db
 
     return y, pullback

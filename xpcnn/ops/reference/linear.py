@@ -7,6 +7,7 @@ input dtype.
 import math
 from collections.abc import Sequence
 
+from xpcnn.ops.reference.sums import total
 from xpcnn.types import Array, Pullback, Shape, namespace
 
 
@@ -37,7 +38,7 @@ def dense(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
         # written so that memory stays batch-last where the library keeps the order of a product
         dx = xp.matrix_transpose(w @ xp.matrix_transpose(dy)) if want_dx else None
         dw = xp.matrix_transpose(x) @ dy if want_dw else None
-        db = xp.sum(dy, axis=0) if want_db and b is not None else None
+        db = total(dy, axis=0) if want_db and b is not None else None
         return dx, dw, db
 
     return y, pullback
