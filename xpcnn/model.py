@@ -67,7 +67,9 @@ class Model(Predictor):
             "focal", "mse", "l1", "huber", or an object of `xpcnn.losses`.
         classes: names of the classes, two or more (or of the labels or numbers of another task);
             None takes the names in the data of the first `fit`.
-        dtype: dtype of parameters and computation: "float32" or, for checking, "float64".
+        dtype: what the network computes in: "float32"; "float64", for checking; or for GPUs, though
+            none has run them yet, "float16" or "bfloat16": parameters, losses and updates are then
+            float32, and the loss is scaled for float16. NumPy and CuPy have no bfloat16.
         task: what targets are: "classification" (the default), one class each; "multi-label", 0 and
             1 for each of several labels (n, k); "regression", numbers (n, k), of which the network
             learns (number - mean) / std; or an object of `xpcnn.tasks`. The default loss is "bce"

@@ -72,9 +72,15 @@ def namespace(x: Array) -> Namespace:
         return array_namespace(x)
 
 
-@cache
 def is_half(dtype: Any) -> bool:
     """Whether a dtype of any library is one of half precision: float16 or bfloat16."""
+    library: Any = type(dtype)
+    return _is_half(library, dtype)
+
+
+@cache
+def _is_half(library: Any, dtype: Any) -> bool:
+    """As `is_half`. The type comes first: dtypes of two libraries warn when they are compared."""
     return str(dtype).rpartition(".")[2] in ("float16", "bfloat16")
 
 

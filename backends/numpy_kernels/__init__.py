@@ -23,9 +23,9 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
     "batch_norm_inference": batch_norm_inference,
-    "conv2d": conv2d,
-    "conv_relu_pool": conv_relu_pool,
-    "dense": dense,
+    "conv2d": with_half(conv2d),
+    "conv_relu_pool": with_half(conv_relu_pool),
+    "dense": with_half(dense),
     "dropout": dropout,
     "max_pool2d": max_pool2d,
     "multiply": multiply,
@@ -38,6 +38,3 @@ KERNELS: dict[str, Callable[..., Any]] = {
 
 for name, kernel in compiled.KERNELS.items():
     KERNELS[name] = compiled.first_that_serves(kernel, KERNELS[name]) if name in KERNELS else kernel
-
-for name in ("conv2d", "conv_relu_pool", "conv_transpose2d", "dense"):
-    KERNELS[name] = with_half(KERNELS[name])

@@ -48,7 +48,10 @@ def dense(units: int, **options: Any) -> dict[str, Any]:
         ({"colour": 1}, "model has no option 'colour'\nTry: one of classes, dtype, "),
         ({"seed": ...}, "model: seed is missing\nTry: add seed = ..."),
         ({"seed": 1.5}, "model: seed is 1.5, expected a whole number"),
-        ({"dtype": "float16"}, "model: dtype is 'float16', expected 'float32' or 'float64'"),
+        (
+            {"dtype": "float8"},
+            "model: dtype is 'float8', expected 'float32' or 'float64' or 'float16'",
+        ),
         ({"input_shape": []}, "input_shape is (), expected sizes of at least 1"),
         ({"input_shape": [1, 0, 6]}, "input_shape is (1, 0, 6), expected sizes of at least 1"),
         ({"input_shape": "1x6"}, "model: input_shape is '1x6', expected a list of whole numbers"),

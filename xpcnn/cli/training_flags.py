@@ -60,8 +60,8 @@ TRAINING: Mapping[str, list[Option]] = {
             "--dtype",
             default="float32",
             metavar="[float32|float64|float16|bfloat16]",
-            text="What the network computes in. float64 is for checking; float16 and bfloat16, with "
-            "weights of float32, are for GPUs, but no GPU has run them yet.",
+            text="What the network computes in. float64 is for checking; float16 and bfloat16, on "
+            "weights of float32, are for GPUs, though no GPU has run them yet.",
         ),
     ),
     "Training": params(
