@@ -38,6 +38,7 @@ NEEDS = {
 OF_OTHER_PROGRAMS = {
     *("--quiet", "--check", "--no-compile", "--no-kernels", "--lib"),
     *("--nodes", "--ntasks-per-node", "--cpus-per-task", "--time", "--mpi"),
+    *("--requeue", "--open-mode", "--kill-on-bad-exit"),
     *("--nproc-per-node", "--nnodes", "--node-rank", "--master-addr", "--master-port"),
 }
 """Flags of pip, ruff and our pytest; of Slurm and torchrun."""
