@@ -108,9 +108,9 @@ PRESETS = ", ".join(sorted(names()))
             "--set epochs=0: epochs is 0, expected a whole number of at least 1\nTry: epochs=10",
         ),
         (
-            ["--dtype", "float16"],
-            "--dtype float16: dtype is 'float16', expected 'float32' or 'float64'\n"
-            "Try: --dtype float32",
+            ["--dtype", "half"],
+            "--dtype half: dtype is 'half', expected 'float32', 'float64', 'float16' or "
+            "'bfloat16'\nTry: --dtype float32",
         ),
         (
             ["--validation", "1"],
