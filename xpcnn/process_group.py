@@ -1,9 +1,9 @@
 """The processes that train one network together.
 
 Every process holds the whole network and computes its rows of each batch. The results of a group's
-methods have the same bits in every process. So has the whole state of a run after every update:
-the processes decide alike without a message. Only decisions that depend on clocks, callbacks or
-signals go through `agree`.
+methods have the same bits in every process. After every update, the whole state of the run has the
+same bits in every process too, so the processes decide alike without a message. Only decisions that
+depend on clocks, callbacks or signals go through `agree`.
 
 An engine (MPI, torch.distributed) does the work: `xpcnn.backend.group` opens one by name. Any
 object with the members of `Group` can be given to `Model.fit(group=...)`.

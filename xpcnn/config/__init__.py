@@ -9,7 +9,8 @@ How `--lr 0.1` reaches the update of a weight:
     training/updates.py          rate = options.optimizer.lr * schedule
     training/step.py             update(...), after the gradients are computed
     optimizers/groups.py         lr times the factor of `layer_lr` for the parameter
-    optimizers/sgd.py            SGD.update(params, grads, state, lr, step)
+    optimizers/sgd.py            SGD.update(params, grads, state, lr, step); `with_kernel` above it
+                                 runs the kernel of the backend in its place, where there is one
 
 A key of --config and `--set training.optimizer.lr=0.1` make a Change as the flag does. `overlay`
 overrides one table by another, `values` types the values of a table by the fields of a dataclass,

@@ -66,10 +66,11 @@ def read_picture(
     """Return a picture file as a sample, read as the samples of a data set were.
 
     It is turned upright, and put on white where it is transparent. Then it is, for `Pictures`,
-    fitted whole into the size as the note says, its values as they are; for `Arrays`, the same,
-    from black and white to `low` and `high`; for `Drawn`, framed: what stands out from the ground
-    is cut out and made to fill as much of the sample as the drawings there do, unless the
-    picture has the sample's size already, and inverted where its ground is the opposite one.
+    fitted into `reading.size`, by padding or cropping as `reading.fit` says, its values as they
+    are; for `Arrays`, padded in the same way, from black and white to `low` and `high`; for
+    `Drawn`, framed: what stands out from the ground is cut out and made to fill as much of the
+    sample as the drawings there do, unless the picture has the sample's size already, and inverted
+    where its ground is the opposite one.
 
     Args:
         file: a path, or the bytes of a file (`picture_files.InMemory`).

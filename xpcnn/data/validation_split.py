@@ -7,7 +7,8 @@ next to the limit change places), and equal images with equal labels are never o
 Images with several labels, or with numbers, are treated as one class.
 
 The hash has the number of the label and the pixels as they are read: a new class that sorts before
-others, or pictures that change the size or mode chosen for all, change the split.
+others, or pictures that change the size or mode chosen for all, change the split. For pictures that
+stay on disk, it has the name of the file in place of the pixels.
 
 `Model.fit(..., validation=0.1)` and `xpcnn train` split the training part in this way, unless the
 data have a validation part of their own. The test part is that of the files; for the user's own

@@ -1,9 +1,10 @@
 """Writing and reading a model file: a network and the facts of its model, as `Model.save` does.
 
 The JSON is a `Description`: layers, input shape, loss, dtype, seed, class names, normalisation, how
-the samples were read, provenance. Tensors are named by their path: parameters as they are
-(`layers.0.weight`), buffers after `buffers.` (`buffers.layers.1.mean`). Which tensors the file must
-hold follows from the layers. `tensor_file` has the layout of the bytes.
+the samples were read, the task if it is not classification, provenance (`xpcnn.provenance`).
+Tensors are named by their path: parameters as they are (`layers.0.weight`), buffers after
+`buffers.` (`buffers.layers.1.mean`). Which tensors the file must hold follows from the layers.
+`tensor_file` has the layout of the bytes.
 """
 
 from collections.abc import Iterable, Mapping

@@ -105,8 +105,9 @@ class Layer(Protocol):
         x: a batch (n, *shape), of the dtype of the parameters.
         ctx: whether this is training or inference, and more; see `Context`.
 
-        y (n, *out_shape) has the dtype of x; buffers are the new ones; `pullback(dy)` returns (dx,
-        gradients by parameter name), see `LayerPullback`. No array is written into.
+        y (n, *out_shape) has the dtype of x; buffers are the new ones; `pullback(dy,
+        want_dx=True)` returns (dx, gradients by parameter name), dx None if it is not wanted; see
+        `LayerPullback`. No array is written into.
         """
         ...
 

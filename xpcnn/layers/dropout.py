@@ -15,8 +15,9 @@ class Dropout:
 
         y = x * mask    dx = dy * mask    mask = 0 with probability rate, otherwise 1 / (1 - rate)
 
-    The mask depends only on seed, path of the layer, forward pass and element, so it is the same on
-    every backend: `xpcnn.random.uniform`, by `training.recipe.random_source`.
+    An element is dropped where its random number u in [0, 1) is below the rate. The mask depends
+    only on seed, path of the layer, forward pass and element, so it is the same on every backend:
+    `xpcnn.random.uniform`, by `training.recipe.random_source`.
 
     rate: probability that an element is dropped, in [0, 1).
 

@@ -15,10 +15,12 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
     x of CuPy                         cupy_kernels/conv.py, with XPCNN_CUDA_KERNELS=1
     all other cases                   ops/reference/conv.py, in calls of the library of x
 
-A kernel that does not serve a case returns NotImplemented; then the next one runs. The kernels are
-in `backends/`; examples/guides/where-computed.md lists those of every op. XPCNN_KERNELS=off leaves
-everything to the references, and `traced` tells what has run. The update of an optimizer, which is
-not an op, gets its kernel here too.
+A kernel that does not serve a case returns NotImplemented; then the reference runs. A kernel for
+NumPy is itself two: the one in C, and where that serves not, the one in NumPy calls
+(`first_that_serves` in numpy_kernels/compiled). The pullback that an op returns is the one of what
+computed forward. The kernels are in `backends/`; examples/guides/where-computed.md lists those of
+every op. XPCNN_KERNELS=off leaves everything to the references, and `traced` tells what has run.
+The update of an optimizer, which is not an op, gets its kernel here too.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,7 +49,8 @@ def traced() -> Iterator[list[tuple[str, str]]]:
     Returns:
         a list that grows by (name of the op, "kernel" or "reference") with each call of a public
         op, in their order. Whether a kernel for NumPy is one in C or one of NumPy's calls is not
-        told; `xpcnn info` says which there are. Inference that replays a recorded plan calls no op.
+        told: the `__module__` of the pullback that the op returns is the file that computed.
+        Inference that replays a recorded plan calls no op.
     """
     calls: list[tuple[str, str]] = []
     _traces.append(calls)

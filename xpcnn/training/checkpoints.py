@@ -1,9 +1,14 @@
 """Checkpoints: everything that a run needs to be resumed to the same bits, also within an epoch.
 
 Everything random is a function of (seed, epoch, step), every decision (schedule, best, patience) a
-function of the history; so a checkpoint is the arrays of the run, the number of batches it has
-seen, and its history. Each is one safetensors file, written completely or not at all; older ones
-are kept.
+function of the history. So a checkpoint is one safetensors file of
+
+    arrays      weights, running statistics, optimizer state, average of the weights, loss scale of
+                float16, sums of the epoch; best weights and statistics (`progress.named_arrays`)
+    metadata    identity of the run, batches seen, history, notes, seconds, environment
+                (`checkpoint_metadata`)
+
+written completely or not at all; older ones are kept.
 
 How a run is resumed, by `xpcnn resume RUN` or `Model.fit(checkpoints=..., resume=True)`:
 

@@ -1,7 +1,7 @@
 """A run that diverges ends with an error that names the first tensor that is not finite.
 
-training/step.py           a step notes on the device whether the loss is finite, and with clipping
-                           the gradients; others that are not show in the weights
+training/step.py           a step notes on the device whether the loss is finite; gradients only if
+                           they are clipped: without that, NaN in them reaches the weights
 DivergenceCheck            reads that, and all weights, before each validation, each checkpoint
                            and at the end of each epoch; no checkpoint holds NaN or infinity
 training/divergence.py     repeats the updates since the last check, to find the first tensor

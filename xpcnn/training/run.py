@@ -8,8 +8,9 @@ What `model.fit(train, epochs=5, validation=0.1)` does, step by step:
                         network the new weights, or the best ones
     Run.run_epochs      trains epochs until the last one, a limit, patience or a callback ends them
     Updates.epoch       the batches of an epoch in a new order, augmented, and their learning rates
-    Run.run_update      training_step (step.py): forward, loss and backward of each batch; sum over
-                        processes; l1, clipping, optimizer and weight average; then the callbacks
+    Run.run_update      training_step (step.py): forward, loss (times the loss scale of float16)
+                        and backward of each batch; sum over processes; division by the scale;
+                        l1, clipping, optimizer and weight average; then the callbacks
     Run.between_updates validates and saves within an epoch, where that is due
     Run.run_epoch       after the last update: requires finite values (divergence_check.py)
     Run.end_epoch       validates, records the epoch, calls the callbacks, checks the health of the

@@ -28,8 +28,8 @@ class RunState:
     best: the weights of the best validation so far; None before one, or where they are not kept.
     stopping: whether training ends after this update.
     group: the processes that train together.
-    recipe, whole_recipe: of the next update; `whole_` for one process that computes whole batches
-        by itself, as whole_updates.
+    recipe, updates: of the next update, in this process. whole_recipe, whole_updates: as if one
+        process trained alone on whole batches, to repeat an update that diverged.
     """
 
     def __init__(

@@ -1,5 +1,8 @@
 """One training step: a function of arrays that never waits for the device.
 
+`training_step` is `gradients` (forward, loss and backward of each batch, then the sum over batches
+and processes), and `update` (l1, clipping, the optimizer, the average of the weights).
+
 No value is read, printed or branched on inside; sums of loss and hits, and whether all was finite,
 stay on the device until they are asked for. Processes that train together each compute their rows
 of a batch, and sum gradients, loss and hits before the update.

@@ -26,6 +26,7 @@ from .resize import columns_apart, every, spread
 from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
 
+# arguments: t a table, p an array that is read, o one that is written, l a whole number; see `Call`
 CONV = Call("conv", "tpppo llll ll", "conv2d")
 CONV_RELU_POOL = Call("conv_relu_pool", "tpppoo lllll ll")
 UNPOOL = Call("unpool", "tpppo llll ll")
@@ -50,9 +51,9 @@ def conv2d(
     if not serves(x):
         return NotImplemented
     patches = conv.patches_of(x, w, stride, padding, dilation)
-    is_pointwise = patches.size == (1, 1) != patches.stride and patches.sides == ((0, 0), (0, 0))
-    if is_pointwise and len(x) > few_images.FEW:
-        return pointwise_conv2d(x, w, b, patches, groups)
+    is_1x1 = patches.size == (1, 1) and patches.sides == ((0, 0), (0, 0))
+    if is_1x1 and patches.stride != (1, 1) and len(x) > few_images.FEW:
+        return strided_1x1_conv2d(x, w, b, patches, groups)
     image, b = batch_last(x), vector(b)
     y = logical(convolved(image, w, b, patches, relu=False))
 
@@ -62,8 +63,8 @@ def conv2d(
     return y, pullback
 
 
-def pointwise_conv2d(x: Array, w: Array, b: Array | None, patches: Patches, groups: int) -> Any:
-    """Convolve with 1 x 1 filters of a stride: they see some pixels only, which are copied."""
+def strided_1x1_conv2d(x: Array, w: Array, b: Array | None, patches: Patches, groups: int) -> Any:
+    """Convolve with 1 x 1 filters and a stride: they see some pixels only, which are copied."""
     seen = logical(every(batch_last(x), patches.stride))
     y, back = conv2d(seen, w, b, groups=groups)
 
