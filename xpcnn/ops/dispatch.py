@@ -7,18 +7,17 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
     ops.conv2d in ops/conv.py         checks the arguments: `op` below
     backend.kernel_for(x, "conv2d")   looks up the kernel for the type of x, among those that
                                       backend.load("numpy") has registered
-    x of NumPy, float32               numpy_kernels/compiled/conv.py calls `xpcnn_conv` in
-                                      kernels/conv.c, or the functions for 3 x 3 filters
-                                      (winograd_conv.c), 1 x 1 filters (dense.c) or a few images
-                                      (few_images.c)
-    x of NumPy, other cases           numpy_kernels/conv.py, in NumPy calls
+    x of NumPy, float32, with the     numpy_kernels/compiled/conv.py calls the first that serves of
+    kernels in C                      columns and a product (dense.c), Winograd's for 3 x 3 filters
+                                      (winograd_conv.c), 1 x 1 filters (dense.c), a few images
+                                      (few_images.c); otherwise `xpcnn_conv` in kernels/conv.c
+    x of NumPy, others of one group   numpy_kernels/conv.py, in NumPy calls
     x of CuPy                         cupy_kernels/conv.py, with XPCNN_CUDA_KERNELS=1
     all other cases                   ops/reference/conv.py, in calls of the library of x
 
 A kernel that does not serve a case returns NotImplemented; then the reference runs. A kernel for
 NumPy is itself two: the one in C, and where that serves not, the one in NumPy calls
-(`first_that_serves` in numpy_kernels/compiled). The pullback that an op returns is the one of what
-computed forward. The kernels are in `backends/`; examples/guides/where-computed.md lists those of
+(`first_that_serves` in numpy_kernels/compiled). The kernels are in `backends/`; examples/guides/where-computed.md lists those of
 every op. XPCNN_KERNELS=off leaves everything to the references, and `traced` tells what has run.
 The update of an optimizer, which is not an op, gets its kernel here too.
 """
@@ -49,8 +48,9 @@ def traced() -> Iterator[list[tuple[str, str]]]:
     Returns:
         a list that grows by (name of the op, "kernel" or "reference") with each call of a public
         op, in their order. Whether a kernel for NumPy is one in C or one of NumPy's calls is not
-        told: the `__module__` of the pullback that the op returns is the file that computed.
-        Inference that replays a recorded plan calls no op.
+        told: for float32 and float64 the `__module__` of the pullback that a kernel returns is its
+        file. The parts of a fused op that its reference calls follow it. Functions of your own that
+        are not made by `op`, and inference that replays a recorded plan, are not seen.
     """
     calls: list[tuple[str, str]] = []
     _traces.append(calls)

@@ -1,14 +1,16 @@
 """Checkpoints: everything that a run needs to be resumed to the same bits, also within an epoch.
 
-Everything random is a function of (seed, epoch, step), every decision (schedule, best, patience) a
-function of the history. So a checkpoint is one safetensors file of
+Everything random is a function of the seed and the number of the epoch (order, augmentation) or of
+the forward pass (dropout), every decision (schedule, best, patience) a function of the history. So
+a checkpoint is one safetensors file, written completely or not at all, of
 
     arrays      weights, running statistics, optimizer state, average of the weights, loss scale of
-                float16, sums of the epoch; best weights and statistics (`progress.named_arrays`)
-    metadata    identity of the run, batches seen, history, notes, seconds, environment
+                float16, sums of the epoch; weights and statistics of the best validation (`saver`)
+    metadata    identity of the run, to compare data, layers and options with; forward passes done,
+                history, which validation is best, notes, seconds, environment
                 (`checkpoint_metadata`)
 
-written completely or not at all; older ones are kept.
+The newest `keep` files stay.
 
 How a run is resumed, by `xpcnn resume RUN` or `Model.fit(checkpoints=..., resume=True)`:
 
@@ -16,7 +18,7 @@ How a run is resumed, by `xpcnn resume RUN` or `Model.fit(checkpoints=..., resum
     Saver.restore       from there to RunState: weights, optimizer state, average, sums, history,
                         best weights, time (`saver.py`)
     Run.run_epochs      continues epoch len(history) + 1, after the batches of it that are done
-    Updates.epoch       skips these batches: order and random numbers depend on seed and epoch alone
+    Updates.epoch       skips these batches, without computing them
 """
 
 import contextlib
