@@ -17,9 +17,10 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
 
 A kernel that does not serve a case returns NotImplemented; then the reference runs. A kernel for
 NumPy is itself two: the one in C, and where that serves not, the one in NumPy calls
-(`first_that_serves` in numpy_kernels/compiled). The kernels are in `backends/`; examples/guides/where-computed.md lists those of
-every op. XPCNN_KERNELS=off leaves everything to the references, and `traced` tells what has run.
-The update of an optimizer, which is not an op, gets its kernel here too.
+(`first_that_serves` in numpy_kernels/compiled). The kernels are in `backends/`;
+examples/guides/where-computed.md lists those of every op. XPCNN_KERNELS=off leaves everything to
+the references, and `traced` tells what has run. The update of an optimizer, which is not an op,
+gets its kernel here too.
 """
 
 from collections.abc import Callable, Iterator
