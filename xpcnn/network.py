@@ -32,7 +32,7 @@ class Network:
     layers, loss, task: frozen descriptions.
     params, buffers: arrays of parameters and running statistics, nested by layer, on `backend`.
     dtype: dtype of all of these arrays, "float32" or "float64".
-    compute_dtype: what `computing` computes in: `dtype`, or "float16" or "bfloat16".
+    compute_dtype: what `computing` computes in; `dtype` follows from it.
     input_shape: shape of a sample, (c, h, w) or (c,).
     output_shape: shape of the scores of a sample, (outputs,).
     mean, std: numbers by which raw samples are normalised, one per channel; None before training.
@@ -56,7 +56,6 @@ class Network:
             ConfigError, ShapeError, BackendError: an argument is not valid, or they do not match.
         """
         self.compute_dtype = check_dtype(dtype)
-        self.dtype = dtype_of_arrays(dtype)
         alone = isinstance(layers, Layer) and not isinstance(layers, type)
         self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # rejected there
         self.input_shape: Shape = as_input_shape(input_shape)
@@ -87,6 +86,10 @@ class Network:
         self.params: Params = self._to_device(params)
         self.buffers: Params = self._to_device(buffers)
         self._replay = self.backend.replay(_may_record)
+
+    @property
+    def dtype(self) -> str:
+        return dtype_of_arrays(self.compute_dtype)
 
     @property
     def computing(self) -> Layer:

@@ -164,7 +164,7 @@ def _of_steps(
 ) -> Passes:
     def run(backend: Backend, dtype: str, arrays: Arrays) -> Arrays:
         on = copy.copy(network)
-        on.dtype = on.compute_dtype = dtype
+        on.compute_dtype = dtype
         on.params = unflatten_like(network.params, arrays)
         on = on.to(backend)
         recipe = recipe_for(on, options, seed)
@@ -190,7 +190,7 @@ def _of_steps(
 
 def _in_dtype(network: Network, dtype: str) -> Network:
     other = copy.copy(network)
-    other.dtype = other.compute_dtype = dtype
+    other.compute_dtype = dtype
     return other.to("numpy")
 
 

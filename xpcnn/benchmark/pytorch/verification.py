@@ -151,6 +151,6 @@ def plain_copy(model: Model, dtype: str) -> Model:
     own.
     """
     plain = copy.copy(model)
-    plain.dtype = dtype
+    plain.compute_dtype = dtype
     plain.layers = without_dropout(model.layers)
     return plain.to(model.backend)
