@@ -16,6 +16,8 @@
 #define LANES 8
 #endif
 
+#define HALF (LANES / 2)
+
 typedef float Lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef float Four __attribute__((vector_size(16)));
 typedef int32_t Whole __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
@@ -61,6 +63,22 @@ INLINE Lanes some_of(const float *a, long count)
 #else
     Lanes all = {0};
     memcpy(&all, a, count * sizeof *a);
+    return all;
+#endif
+}
+
+/* A vector of two halves that lie apart. */
+INLINE Lanes halves(const float *low, const float *high)
+{
+#if LANES == 16
+    __m512d half = _mm512_castpd256_pd512(_mm256_loadu_pd((const double *)low));
+    return (Lanes)_mm512_insertf64x4(half, _mm256_loadu_pd((const double *)high), 1);
+#elif defined __AVX__
+    return (Lanes)_mm256_set_m128(_mm_loadu_ps(high), _mm_loadu_ps(low));
+#else
+    Lanes all;
+    memcpy(&all, low, HALF * sizeof *low);
+    memcpy((float *)&all + HALF, high, HALF * sizeof *high);
     return all;
 #endif
 }

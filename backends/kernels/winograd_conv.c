@@ -134,9 +134,9 @@ static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t 
         }
         store(y, p, window, rectified(best));
         for (long l = 0; winner && l < LANES; l++) {
-            long at = p->apart ? p->at[window * LANES + l] : p->at[window] < 0 ? -1 : p->at[window] + l;
+            long part = LANES / p->parts, at = p->at[window * p->parts + l / part];
             if (at >= 0)
-                winner[at] = (uint8_t)who[l];
+                winner[at + l % part] = (uint8_t)who[l];
         }
     }
 }

@@ -73,7 +73,7 @@ static void transform_gradients(const float *dy, long plane, const Places *p, lo
     Lanes pixels[TILE * TILE][LANES]; /* of each tile, vectors of filters */
     float copy[LANES * TILE * TILE * LANES];
     Places copied;
-    if (p->apart) {
+    if (p->parts == LANES) {
         for (long f = 0; f < some; f++)
             gather(dy + f * plane, p, TILE * TILE, copy + f * TILE * TILE * LANES);
         find_copied(TILE * TILE, &copied);

@@ -24,13 +24,14 @@ winograd: Any = import_module(f"{PACKAGE}.winograd")
 conv: Any = import_module("xpcnn.backends.numpy_kernels.conv")
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
-# n, c, f, h, w, padding: around 8 and 16 images, channels, filters; tiles that are cut; padding
-# that leaves tiles without a pixel, or that dx would have to be cut by
+# n, c, f, h, w, padding: around 8 and 16 images, channels, filters, and halves of vectors; tiles
+# that are cut; padding that leaves tiles without a pixel, or that dx would have to be cut by
 SHAPES: list[tuple[int, int, int, int, int, Sides]] = [
     (1, 16, 16, 4, 4, ((1, 1), (1, 1))),
     (3, 17, 16, 9, 6, ((0, 0), (0, 0))),
     (7, 16, 31, 5, 7, ((0, 3), (2, 1))),
     (8, 18, 33, 8, 7, ((2, 2), (2, 2))),
+    (12, 16, 17, 6, 5, ((1, 1), (0, 1))),
     (16, 33, 18, 6, 8, ((1, 1), (1, 1))),
     (17, 16, 24, 7, 3, ((1, 0), (5, 4))),
     (40, 24, 17, 4, 8, ((1, 1), (1, 1))),
@@ -108,7 +109,7 @@ def test_convolution_and_gradients(shape: Any) -> None:
     numpy.testing.assert_allclose(db, wide[3], atol=40 * UNIT * float(abs(dy).sum((0, 2, 3)).max()))
 
 
-@pytest.mark.parametrize("shape", SHAPES[1:6], ids=str)
+@pytest.mark.parametrize("shape", SHAPES[1:7], ids=str)
 def test_with_relu_and_pooling(shape: Any) -> None:
     """What is pooled is the convolution as computed; in near ties its rounding decides who wins."""
     *sizes, sides = shape
