@@ -35,6 +35,7 @@ if not (_HERE / "backends").is_dir():  # a source checkout: the folder stands be
     sys.modules[_PACKAGE] = module_from_spec(_spec)  # its file is empty: nothing to execute
 
 Kernels = Mapping[str, Callable[..., Any]]
+Replay = Callable[..., Any]
 
 NAMES = ("numpy", "cupy", "torch", "array_api_strict")
 
@@ -84,11 +85,14 @@ class Backend:
         of its own, and in which the device of the backend is the current one.
     warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
         people about what takes time and what is slower than it could be.
-    replay(may_record): make a function replay(run, x, *held) that returns run(x, *held). The
-        library may record what the arrays go through in one call, and do that alone in later ones.
-        run: a pure function of the array x, of arrays in nested dictionaries, and of things that
-        never change. may_record(*held): whether it does the same whatever numbers are in the
-        arrays; if not, each call is made.
+    replay(may_record, copies=True): make a function replay(run, key, x, *others) that returns
+        run(x, *others). The library may record what the arrays go through in one call, and do that
+        alone in later ones with an equal key. run: a pure function of the array x, of the arrays
+        and other objects in `others`, which may be nested dictionaries and tuples, and of what
+        never changes while the key is the same.
+        may_record(*others): whether it does the same whatever numbers are in the arrays; if not, it
+        is called each time. copies: whether the arrays of results are new ones; else they are
+        read-only, and may be filled again by the next call.
     library, opened_with, has_kernels: arguments of the constructor: an `ArrayLibrary`; the device
         as the user named it, or None; False where XPCNN_KERNELS=off leaves all to the references.
     """
@@ -115,8 +119,8 @@ class Backend:
         self.warm_up: Callable[[], Iterable[str]] = tuple
         if has_kernels:
             self.warm_up = getattr(library, "warm_up", tuple)
-        self.replay: Callable[[Callable[..., bool]], Callable[..., Array]]
-        self.replay = getattr(library, "replay", lambda may_record: _plain)
+        self.replay: Callable[..., Replay]
+        self.replay = getattr(library, "replay", lambda may_record, copies=True: direct)
         self.uploads_ahead = hasattr(library, "uploaded")
         self.uploaded: Callable[[Iterable[numpy.ndarray]], Iterator[Array]]
         self.uploaded = getattr(library, "uploaded", partial(map, library.from_host))
@@ -158,8 +162,9 @@ class Backend:
         return f"Backend({self.name!r}, device={str(self.device)!r})"
 
 
-def _plain(run: Callable[..., Array], x: Array, *held: Any) -> Array:
-    return run(x, *held)
+def direct(run: Callable[..., Any], key: Any, x: Array, *others: Any) -> Any:
+    """Return run(x, *others), whatever the key: the `replay` of libraries that record nothing."""
+    return run(x, *others)
 
 
 def _without_kernels(library: ArrayLibrary) -> dict[str, str]:

@@ -19,7 +19,7 @@ def correct(logits: Array, labels: Array) -> Array:
     Returns:
         a 0-d int64 array on the device of the logits.
     """
-    return ops.count_equal(namespace(logits).argmax(logits, axis=1), labels)
+    return ops.count_equal(ops.most_probable(logits), labels)
 
 
 def accuracy(scores: Array, labels: Array) -> float:

@@ -112,7 +112,7 @@ class Network:
         """Return the scores (n, outputs) of normalised samples in inference."""
         if self.compute_dtype != self.dtype:
             return _inference(x, self.computing, self.params, self.buffers)
-        return self._replay(_inference, x, self.layers, self.params, self.buffers)
+        return self._replay(_inference, None, x, self.layers, self.params, self.buffers)
 
     def samples(
         self,

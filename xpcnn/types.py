@@ -84,21 +84,6 @@ def _is_half(library: Any, dtype: Any) -> bool:
     return str(dtype).rpartition(".")[2] in ("float16", "bfloat16")
 
 
-def one_hot(labels: Array, outputs: int, dtype: Any) -> Array:
-    """Return labels as probabilities (n, outputs): 1 for the label's class, otherwise 0.
-
-    labels: whole numbers (n,).
-    outputs: number of classes; 1 for two classes, the output being the probability of class 1.
-    dtype: of the result, a dtype of the labels' library.
-    """
-    xp = namespace(labels)
-    column = xp.reshape(labels, (-1, 1))
-    if outputs == 1:
-        return xp.astype(column, dtype)
-    classes = xp.arange(outputs, dtype=labels.dtype, device=labels.device)
-    return xp.astype(column == classes, dtype)
-
-
 def flatten(tree: Params, prefix: str = "") -> dict[str, Array]:
     """Return the arrays of nested dictionaries by dotted path, in order.
 

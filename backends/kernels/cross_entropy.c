@@ -62,10 +62,25 @@ static long vector_of_samples(void *arguments, long piece)
     return 0;
 }
 
-/* p (classes, n) = softmax of each sample; losses (n,) = -log p of its label. */
+/* p (classes, n) = softmax of each sample; losses (n,) = -log p of its label. Not served where a
+   label is no class. */
 EXPORT long xpcnn_cross_entropy(const float *x, const long *labels, float *p, float *losses,
                                 long classes, long n, long threads)
 {
+    for (long i = 0; i < n; i++)
+        if (labels[i] < 0 || labels[i] >= classes)
+            return NOT_SERVED;
     Arguments a = {x, labels, p, losses, classes, n};
     return run_pieces(vector_of_samples, &a, (n + LANES - 1) / LANES, threads);
+}
+
+/* dx (classes, n) = (p - 1 at the label) dloss / n */
+EXPORT long xpcnn_cross_entropy_gradient(const float *p, const long *labels, const float *dloss,
+                                         float *dx, long classes, long n)
+{
+    const float share = *dloss / (float)n;
+    for (long c = 0; c < classes; c++)
+        for (long i = 0; i < n; i++)
+            dx[c * n + i] = (p[c * n + i] - (labels[i] == c)) * share;
+    return 0;
 }

@@ -5,4 +5,8 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* Functions return 0, the number of bytes that they could not allocate, or this: values in the arrays
+   are not those that the function is for. */
+#define NOT_SERVED (-1)
+
 #endif

@@ -163,5 +163,5 @@ EXPORT long xpcnn_activation(const char *name, const float *from, const float *d
                            a, b, size, pieces};
             return run_pieces(piece_of, &p, pieces, threads);
         }
-    return -1;
+    return NOT_SERVED;
 }

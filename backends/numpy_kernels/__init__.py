@@ -14,6 +14,7 @@ from .conv import conv2d
 from .elementwise import dropout, multiply, normalise, relu, sigmoid, tanh
 from .fused import conv_relu_pool
 from .half import with_half
+from .labels import count_equal, most_probable, one_hot
 from .linear import dense
 from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_inference
@@ -25,11 +26,14 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "batch_norm_inference": batch_norm_inference,
     "conv2d": with_half(conv2d),
     "conv_relu_pool": with_half(conv_relu_pool),
+    "count_equal": count_equal,
     "dense": with_half(dense),
     "dropout": dropout,
     "max_pool2d": max_pool2d,
+    "most_probable": most_probable,
     "multiply": multiply,
     "normalise": normalise,
+    "one_hot": one_hot,
     "relu": relu,
     "sigmoid": sigmoid,
     "softmax_cross_entropy": softmax_cross_entropy,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .layout import Array, logical
+from .recording import copied
 from .threads import parallel_for
 
 PIECE = 1 << 18  # numbers; with smaller pieces, threads wait for each other's calls
@@ -26,9 +27,7 @@ def laid_out_as(like: Array, x: Array) -> Array:
     axes = zip(x.shape, x.strides, like.strides, strict=True)
     if x.shape == like.shape and all(a == b for length, a, b in axes if length > 1):
         return x
-    same = np.empty_like(like)
-    same[...] = x
-    return same
+    return copied(np.empty_like(like), x)
 
 
 def in_pieces(work: Callable[..., Any], *rows: Array) -> None:

@@ -1,15 +1,13 @@
 """Batch-last memory: (n, c, h, w) as a view of contiguous (c, h, w, n)."""
 
-from typing import Any
+from .recording import Array, contiguous
 
-import numpy as np
-
-Array = np.ndarray[Any, np.dtype[Any]]
+__all__ = ["Array", "batch_last", "contiguous", "cotangent", "logical"]
 
 
 def batch_last(x: Array) -> Array:
     """Return (n, c, h, w) as contiguous (c, h, w, n); no copy where memory has that order."""
-    return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
+    return contiguous(x.transpose(1, 2, 3, 0))
 
 
 def logical(x: Array) -> Array:

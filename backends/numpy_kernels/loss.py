@@ -17,9 +17,11 @@ def softmax_cross_entropy(
     ignore_index: int = -100,
 ) -> Any:
     """Return the loss for whole-number labels that are classes; other cases are not served."""
-    if not is_plain(logits, labels, class_weights, label_smoothing, ignore_index):
+    n, classes = logits.shape
+    if class_weights is not None or label_smoothing != 0 or 0 <= ignore_index < classes:
         return NotImplemented
-    n = len(logits)
+    if labels.dtype.kind not in "iu" or n == 0 or labels.min() < 0 or labels.max() >= classes:
+        return NotImplemented
     chosen = (np.arange(n), labels)
     shifted = logits - logits.max(axis=1, keepdims=True)
     e = np.exp(shifted)
@@ -37,18 +39,3 @@ def softmax_cross_entropy(
         return dlogits, None, None
 
     return loss, pullback
-
-
-def is_plain(
-    logits: Array,
-    labels: Array,
-    class_weights: Array | None,
-    label_smoothing: float,
-    ignore_index: int,
-) -> bool:
-    """Whether labels are classes, none of which is weighted, smoothed or ignored."""
-    n, classes = logits.shape
-    plain = class_weights is None and label_smoothing == 0 and not 0 <= ignore_index < classes
-    if not plain or labels.dtype.kind not in "iu" or n == 0:
-        return False
-    return bool(labels.min() >= 0 and labels.max() < classes)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .layout import Array, batch_last, logical
+from .recording import fill
 from .threads import parallel_for
 
 BLOCK_BYTES = 1 << 21  # of one array; with smaller blocks, threads wait for each other's calls
@@ -81,7 +82,14 @@ def updated_statistics(running: Any, mean: Array, var: Array, m: int) -> tuple[A
         return mean, var
     old_mean, old_var, new = running
     old = 1.0 - new
-    return old * old_mean + new * mean, old * old_var + (new * m / (m - 1)) * var
+    return (
+        fill(_mixed, np.empty_like(old_mean), old_mean, mean, old=old, new=new),
+        fill(_mixed, np.empty_like(old_var), old_var, var, old=old, new=new * m / (m - 1)),
+    )
+
+
+def _mixed(x: Array, y: Array, *, old: float, new: float, out: Array) -> None:
+    np.add(old * x, new * y, out=out)
 
 
 def batch_norm_inference(

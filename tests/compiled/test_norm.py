@@ -168,9 +168,19 @@ def test_nan_stays_in_its_channel() -> None:
         assert numpy.isfinite(image[:, ::2]).all()
 
 
-def test_rows_of_features_and_float64_are_left_to_others() -> None:
-    x = numpy.ones((2, 3), "float32")
-    assert compiled.KERNELS["batch_norm"](x, None, None) is NotImplemented
+def test_rows_of_features() -> None:
+    x, two = numpy.asarray([[1, 2], [3, 6]], "float32"), numpy.full(2, 2, "float32")
+    for rows in (x, x.T.copy().T):
+        result, back = compiled.KERNELS["batch_norm"](rows, two, None, eps=0.0)
+        y, mean, var = (a.tolist() for a in result)
+        assert (y, mean, var) == ([[-2, -2], [2, 2]], [2, 4], [1, 4])
+        dx, dgamma, dbeta = back(x)
+        assert dbeta is None
+        assert dx.tolist() == [[0, 0], [0, 0]]
+        assert dgamma.tolist() == [2, 4]
+
+
+def test_float64_is_left_to_others() -> None:
     assert compiled.KERNELS["batch_norm"](numpy.ones((2, 3, 1, 1)), None, None) is NotImplemented
 
 

@@ -81,4 +81,5 @@ def test_random_numbers_count_the_batches(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Dropout, "forward", seen)
     model = Model([Dropout(0.5), Dense(3)], input_shape=(4,))
     model.fit(rows(22), epochs=2, batch_size=5, accumulate=3)
-    assert steps == list(range(1, 11))
+    assert steps == sorted(steps)  # a pass that turns out not to be recordable runs twice
+    assert set(steps) == set(range(1, 11))

@@ -10,7 +10,13 @@ value on the host. `make("cross-entropy", label_smoothing=0.1)` makes a loss by 
 from collections.abc import Callable, Mapping
 
 from xpcnn.argument_advice import advised
-from xpcnn.losses.base import Loss, targets, with_weights, without_weights
+from xpcnn.losses.base import (
+    Loss,
+    divides_by_samples,
+    targets,
+    with_weights,
+    without_weights,
+)
 from xpcnn.losses.distances import L1, Huber
 from xpcnn.losses.entropy import BCEWithLogits, Focal, SoftmaxCrossEntropy
 from xpcnn.losses.outputs import balanced, check_weights, outputs_for
@@ -28,6 +34,7 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "balanced",
     "check_weights",
+    "divides_by_samples",
     "make",
     "outputs_for",
     "targets",

@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
+from xpcnn import ops
 from xpcnn.ops.checks import is_floating
-from xpcnn.types import Array, LossPullback, namespace, one_hot
+from xpcnn.types import Array, LossPullback, namespace
 
 
 class Loss(Protocol):
@@ -31,6 +32,17 @@ class Loss(Protocol):
         ...
 
 
+def divides_by_samples(loss: Loss) -> bool:
+    """Whether a loss divides by the number of samples, whatever the labels.
+
+    loss: see `Loss.divisor`; those of xpcnn have it for class weights and an ignored index.
+    """
+    if not hasattr(loss, "divisor"):
+        return True
+    weights, ignored = (getattr(loss, name, None) for name in ("class_weights", "ignore_index"))
+    return weights is None and ignored is not None and ignored < 0
+
+
 def targets(scores: Array, labels: Array) -> Array:
     """Return integer labels as one-hot floats in the shape of the scores; float labels unchanged.
 
@@ -39,7 +51,7 @@ def targets(scores: Array, labels: Array) -> Array:
     """
     if is_floating(namespace(scores), labels.dtype):
         return labels
-    return one_hot(labels, scores.shape[1], scores.dtype)
+    return ops.one_hot(labels, outputs=scores.shape[1], dtype=scores.dtype)
 
 
 def without_weights(labels: Array, outputs: int) -> tuple[Array, Array | None]:
@@ -71,20 +83,13 @@ def with_weights(labels: Array, weights: Array, outputs: int) -> Array:
     """
     xp = namespace(weights)
     if labels.ndim == 1:
-        labels = one_hot(labels, outputs, weights.dtype)
+        labels = ops.one_hot(labels, outputs=outputs, dtype=weights.dtype)
     return xp.concat([labels, xp.reshape(weights, (-1, 1))], axis=1)
 
 
 def two_columns(p: Array) -> Array:
     """Return the probabilities of both classes if p has only that of class 1, otherwise p."""
     return namespace(p).concat([1.0 - p, p], axis=1) if p.shape[1] == 1 else p
-
-
-def most_probable(scores: Array, middle: float) -> Array:
-    xp = namespace(scores)
-    if scores.shape[1] == 1:
-        return xp.astype(scores[:, 0] > middle, xp.int64)
-    return xp.argmax(scores, axis=1)
 
 
 class UnchangedScores:
@@ -96,4 +101,4 @@ class UnchangedScores:
 
     def decide(self, scores: Array) -> Array:
         """Return the class with the largest score (n,); for one output, whether it exceeds 0.5."""
-        return most_probable(scores, 0.5)
+        return ops.most_probable(scores, middle=0.5)

@@ -3,10 +3,10 @@
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.losses.base import labels_and_weights, most_probable, targets, two_columns
+from xpcnn.losses.base import labels_and_weights, targets, two_columns
 from xpcnn.losses.weights import Weights, make_weights, weights_like, with_class_weights
 from xpcnn.options import FRACTION, NON_NEGATIVE, check
-from xpcnn.types import Array, LossPullback, namespace, one_hot
+from xpcnn.types import Array, LossPullback, namespace
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class SoftmaxCrossEntropy:
         if labels.ndim > 1 or (self.class_weights is None and self.ignore_index < 0):
             return None
         xp = namespace(scores)
-        counted = one_hot(labels, scores.shape[1], scores.dtype)
+        counted = ops.one_hot(labels, outputs=scores.shape[1], dtype=scores.dtype)
         if (weights := weights_like(scores, self, "class_weights")) is not None:
             counted = counted * weights
         kept = xp.astype(labels != self.ignore_index, scores.dtype)
@@ -73,7 +73,7 @@ class SoftmaxCrossEntropy:
 
     def decide(self, scores: Array) -> Array:
         """Return the class with the largest score (n,), from scores (n, classes)."""
-        return namespace(scores).argmax(scores, axis=1)
+        return ops.most_probable(scores)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class BCEWithLogits:
 
     def decide(self, scores: Array) -> Array:
         """Return the class with the largest score (n,); for one output, whether it exceeds 0."""
-        return most_probable(scores, 0.0)
+        return ops.most_probable(scores, middle=0.0)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def dtype_name(x: Array) -> str:
 
 def check_rank(op: str, name: str, x: Array, *axes: str) -> None:
     """Require one of the given ranks, each written as its axes, such as "(n, c, h, w)"."""
-    ranks = [text.count(",") + 1 if text != "(c,)" else 1 for text in axes]
+    ranks = [len(text.strip("(,)").split(",")) for text in axes]  # "(n,)" has one
     if len(x.shape) not in ranks:
         expected = " or ".join(axes)
         advice = f"{name} with the axes {expected}"

@@ -51,7 +51,8 @@ def traced() -> Iterator[list[tuple[str, str]]]:
         op, in their order. Whether a kernel for NumPy is one in C or one of NumPy's calls is not
         told: for float32 and float64 the `__module__` of the pullback that a kernel returns is its
         file. The parts of a fused op that its reference calls follow it. Functions of your own that
-        are not made by `op`, and inference that replays a recorded plan, are not seen.
+        are not made by `op`, and passes that are replayed from a recorded plan, are not seen: of a
+        training, the ops of the first update are.
     """
     calls: list[tuple[str, str]] = []
     _traces.append(calls)

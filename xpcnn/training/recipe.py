@@ -1,14 +1,16 @@
 """The recipe of a run, the same for every step: what is trained, and how."""
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from xpcnn import random
+from xpcnn.backend import Replay, direct
 from xpcnn.batch_rows import Together
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import ConfigError, hint
 from xpcnn.layers import Layer
-from xpcnn.losses import Loss
+from xpcnn.layers.rebuilding import is_of_xpcnn
+from xpcnn.losses import Loss, divides_by_samples
 from xpcnn.network import Network
 from xpcnn.optimizers import Optimizer
 from xpcnn.optimizers.groups import Groups, frozen_layers, parameter_groups
@@ -33,6 +35,7 @@ class Recipe(NamedTuple):
     group: the processes that train together.
     together: those of them that share the statistics of batch norm; None for this one alone.
     task: what the targets are.
+    replay: makes a pass over a batch, forward and backward; see `Backend.replay`.
     """
 
     layers: Layer
@@ -48,11 +51,19 @@ class Recipe(NamedTuple):
     group: Group = ALONE
     together: Together | None = None
     task: Task = Classification()
+    replay: Replay = direct
 
     @property
     def averages(self) -> bool:
         """Whether the weights are averaged."""
         return self.ema is not None or self.swa is not None
+
+    @property
+    def exchanges(self) -> bool:
+        """Whether processes exchange numbers within a pass over a batch: statistics of batch norm,
+        or what the loss divides by."""
+        together = self.together is not None
+        return self.group.size > 1 and (together or not divides_by_samples(self.loss))
 
 
 def recipe_for(
@@ -88,7 +99,16 @@ def recipe_for(
         None if options.swa is None or per_epoch is None else (options.swa, per_epoch),
         frozen_layers(params, buffers, freeze),
         task=network.task,
+        replay=network.backend.replay(_may_record, copies=False),
     )
+
+
+def _may_record(labels: Array, dloss: Array, weights: Any, recipe: Sequence[Any]) -> bool:
+    """Whether nothing of a recipe is a user's own, which may decide by the numbers in arrays."""
+    layers, loss, task, _ = recipe
+    modules = type(loss).__module__, type(task).__module__
+    is_known = modules[0].startswith("xpcnn.losses.") and modules[1].startswith("xpcnn.tasks.")
+    return is_known and is_of_xpcnn(layers)
 
 
 def shared_recipe(recipe: Recipe, options: TrainingOptions, group: Group) -> Recipe:

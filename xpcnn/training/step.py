@@ -10,13 +10,15 @@ of a batch, and sum gradients, loss and hits before the update.
 
 import math
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from xpcnn import ops
+from xpcnn.backend import direct
 from xpcnn.batch_rows import Rows, shared_batch
 from xpcnn.layers import Context
 from xpcnn.optimizers.groups import layer_of
 from xpcnn.training.loss_scale import kept_if, next_scale, unscaled
-from xpcnn.training.progress import Progress
+from xpcnn.training.progress import Progress, Weights
 from xpcnn.training.recipe import Arrays, Recipe
 from xpcnn.training.weight_average import averaged
 from xpcnn.types import Array, Params, flatten, namespace, unflatten_like
@@ -82,7 +84,50 @@ def _forward_backward(
     Of a group: the part that this process adds to loss, hits and gradients of the whole batch.
     """
     xp, is_alone = namespace(x), recipe.group.size == 1
-    together = recipe.together
+    weight = xp.ones_like(progress.loss_sum)
+    if not is_alone and not recipe.exchanges:
+        weight = rows.weight * weight
+    dloss = progress.scaling["scale"] * weight if progress.scaling else weight
+    parts = recipe.layers, recipe.loss, recipe.task, recipe.frozen
+    given = x, labels, xp.asarray(dloss), (progress.params, progress.buffers), parts
+
+    def run(x: Array, labels: Array, dloss: Array, weights: Weights, parts: Any) -> Pass:
+        return _pass(recipe, forward_pass, rows, x, labels, dloss, *weights)
+
+    replay = direct if recipe.exchanges else recipe.replay
+    grads, buffers, value, right, share = replay(run, rows, *given)
+    if not is_alone:
+        weight = weight if share is None else share
+        value = xp.where(weight == 0, 0.0, value) * weight  # NaN where all labels are ignored
+        if rows.copies > 1 and recipe.group.rank > 0:
+            right = xp.zeros_like(right)  # process 0 has counted these rows
+    sums = progress.loss_sum, progress.hits, progress.finite
+    loss_sum, hits, finite = ops.tally(*sums, value, right, samples=rows.total)
+    after = progress._replace(
+        buffers=_learnt(progress.buffers, buffers, recipe.frozen),
+        loss_sum=loss_sum,
+        hits=hits,
+        finite=finite,
+    )
+    return after, flatten(grads)
+
+
+Pass: TypeAlias = tuple[Params, Params, Array, Array, Array | None]
+"""Gradients, buffers, mean loss and hits of a batch; its weight, if other processes say which."""
+
+
+def _pass(
+    recipe: Recipe,
+    forward_pass: int,
+    rows: Rows,
+    x: Array,
+    labels: Array,
+    dloss: Array,
+    params: Params,
+    buffers: Params,
+) -> Pass:
+    """Run the network and the loss forward and backward, from the gradient of the loss."""
+    together, weight = recipe.together, None
     shared = None if together is None else shared_batch(recipe.group, together, rows)
     ctx = Context(
         True,
@@ -93,27 +138,14 @@ def _forward_backward(
         first_row=rows.first,
         shared=shared,
     )
-    scores, buffers, back = recipe.layers.forward(progress.params, progress.buffers, x, ctx)
+    scores, new, back = recipe.layers.forward(params, buffers, x, ctx)
     value, loss_back = recipe.loss(scores, labels)
     right = recipe.task.hits(recipe.loss, scores, labels)
-    dloss = xp.ones_like(value)
-    if not is_alone:
-        dloss = _weight(recipe, scores, labels, rows) * dloss
-        value = xp.where(dloss == 0, 0.0, value) * dloss  # NaN where all labels are ignored
-        if rows.copies > 1 and recipe.group.rank > 0:
-            right = xp.zeros_like(right)  # process 0 has counted these rows
-    if progress.scaling:
-        dloss = progress.scaling["scale"] * dloss
+    if recipe.exchanges:
+        weight = _weight(recipe, scores, labels, rows) * namespace(x).ones_like(value)
+        dloss = weight * dloss
     _, grads = back(loss_back(dloss), want_dx=False)
-    sums = progress.loss_sum, progress.hits, progress.finite
-    loss_sum, hits, finite = ops.tally(*sums, value, right, samples=rows.total)
-    after = progress._replace(
-        buffers=_learnt(progress.buffers, buffers, recipe.frozen),
-        loss_sum=loss_sum,
-        hits=hits,
-        finite=finite,
-    )
-    return after, flatten(grads)
+    return grads, new, value, right, weight
 
 
 def _weight(recipe: Recipe, scores: Array, labels: Array, rows: Rows) -> float | Array:

@@ -8,7 +8,7 @@ from .addition import add, add_relu
 from .conv import conv2d, conv_relu_pool
 from .fold import fold_batch_norm
 from .linear import dense
-from .loss import softmax_cross_entropy
+from .loss import bce_with_logits, softmax_cross_entropy
 from .norm import batch_norm, batch_norm_add_relu, batch_norm_inference, batch_norm_relu
 from .optimizer import adam, sgd
 from .pointwise import ACTIVATIONS
@@ -29,6 +29,7 @@ KERNELS: dict[str, Kernel] = {
     "batch_norm_add_relu": batch_norm_add_relu,
     "batch_norm_inference": batch_norm_inference,
     "batch_norm_relu": batch_norm_relu,
+    "bce_with_logits": bce_with_logits,
     "bilinear": bilinear,
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,

@@ -13,10 +13,9 @@ Winograd's algorithm, 3 x 3 filters over 7 x 7 pixels and 512 channels, 3.8 for 
 four.
 """
 
-import numpy as np
-
 from ..layout import Array
 from ..patches import Patches
+from ..recording import contiguous
 from ..threads import sharing
 from .few_images import FEW
 from .linear import BY_ROW, MATRIX_PRODUCT
@@ -44,4 +43,4 @@ def convolved(
     f, k, pixels = len(w), w[0].size, y[0].size
     columns = patches.columns(image, (0, patches.out[0], 0, patches.out[1]))
     work = sharing(f, w.size * pixels, each=1)
-    PRODUCT(np.ascontiguousarray(w), columns, b, y, k, 1, f, k, pixels, BY_ROW, relu, *work)
+    PRODUCT(contiguous(w), columns, b, y, k, 1, f, k, pixels, BY_ROW, relu, *work)

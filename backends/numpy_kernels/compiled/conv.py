@@ -19,6 +19,7 @@ from ...types import Wants
 from .. import conv
 from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
+from ..recording import contiguous, summed
 from ..threads import sharing
 from . import columns, conv_1x1, few_images, winograd
 from .pointwise import PASS, relu_gradient
@@ -110,7 +111,7 @@ def conv_relu_pool(
         else:
             work = sharing(groups * (ho // ph), w.size * ho * wo * n)
             shape = (n, f // groups, groups, ph, pw)
-            CONV_RELU_POOL(table, image, np.ascontiguousarray(w), b, y, winner, *shape, *work)
+            CONV_RELU_POOL(table, image, contiguous(w), b, y, winner, *shape, *work)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         dy = batch_last(cotangent(dy, logical(y)))
@@ -143,7 +144,7 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu
     if few_images.serves(image, w, patches):
         few_images.convolved(image, w, b, patches, y, relu=relu)
         return y
-    filters, work = np.ascontiguousarray(w), sharing(groups * ho, w.size * ho * wo * n)
+    filters, work = contiguous(w), sharing(groups * ho, w.size * ho * wo * n)
     CONV(over_image(c_group, patches), image, filters, b, y, n, f // groups, groups, relu, *work)
     return y
 
@@ -179,7 +180,7 @@ def filter_gradients(image: Array, w: Array, dy: Array, patches: Patches) -> tup
             image = columns_apart(image, patches.stride[1])
         table, shape = over_image(c_group, patches, apart), (n, f // groups, groups)
         CONV_DW(table, image, dy, parts, *shape, pieces, threads)
-    dw_db = parts.sum(axis=0)  # in the order of the rows: the same bits in every run
+    dw_db = summed(parts, 0)  # in the order of the rows: the same bits in every run
     return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
 
 
@@ -196,7 +197,7 @@ def image_gradient(
         conv_1x1.image_gradient(dy, w, b, dx)
         return dx
     apart = w.reshape(groups, f // groups, *w.shape[1:])
-    turned = np.ascontiguousarray(apart.transpose(0, 2, 1, 3, 4))
+    turned = contiguous(apart.transpose(0, 2, 1, 3, 4))
     table, work = over_output(f // groups, patches), sharing(groups * h, w.size * ho * wo * n)
     CONV(table, dy, turned, b, dx, n, c_group, groups, False, *work)
     return dx

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..layout import Array
 from ..patches import Patches
+from ..recording import contiguous, fill
 from ..threads import parallel_for, sharing
 from .linear import BY_ROW, MATRIX_PRODUCT
 from .shared_library import Call
@@ -25,21 +26,25 @@ def convolved(image: Array, w: Array, b: Array | None, y: Array, *, relu: bool) 
     """Write the convolution of (c, h, w, n) with w (f, c, 1, 1) into y."""
     (f, c), pixels = w.shape[:2], y[0].size
     work = sharing(f, w.size * pixels, each=1)
-    PRODUCT(np.ascontiguousarray(w), image, b, y, c, 1, f, c, pixels, BY_ROW, relu, *work)
+    PRODUCT(contiguous(w), image, b, y, c, 1, f, c, pixels, BY_ROW, relu, *work)
 
 
 def image_gradient(dy: Array, w: Array, b: Array | None, dx: Array) -> None:
     """Write the gradient of the image (c, h, w, n), plus b, into dx, from dy (f, h, w, n)."""
     (f, c), pixels = w.shape[:2], dy[0].size
     work = sharing(c, w.size * pixels, each=1)
-    PRODUCT(np.ascontiguousarray(w), dy, b, dx, 1, c, c, f, pixels, BY_ROW, False, *work)
+    PRODUCT(contiguous(w), dy, b, dx, 1, c, c, f, pixels, BY_ROW, False, *work)
 
 
 def filter_gradients(image: Array, dy: Array, parts: Array) -> None:
     """Write dw and then db into the one row of parts."""
+    fill(_products, parts, image, dy)
+
+
+def _products(image: Array, dy: Array, *, out: Array) -> None:
     (f, c), pixels = (len(dy), len(image)), dy[0].size
     of_x, of_y = image.reshape(c, pixels), dy.reshape(f, pixels)
-    dw, db = parts[0, : f * c].reshape(f, c), parts[0, f * c :]
+    dw, db = out[0, : f * c].reshape(f, c), out[0, f * c :]
 
     def rows(start: int, stop: int) -> None:
         np.matmul(of_y[start:stop], of_x.T, out=dw[start:stop])

@@ -7,6 +7,7 @@ import numpy as np
 from ...types import Pair
 from ..layout import Array
 from ..patches import Patches
+from ..recording import contiguous
 from ..threads import sharing
 from .shared_library import Call
 from .tap_tables import LONG
@@ -43,7 +44,7 @@ def convolved(
     n, (ho, wo) = image.shape[3], patches.out
     work = sharing(len(w), w.size * ho * wo * n)
     table = _table(n, len(image), w.shape[0], w.shape[1], patches, pool)
-    CONV(table, image, np.ascontiguousarray(w), b, y, winner, relu, *work)
+    CONV(table, image, contiguous(w), b, y, winner, relu, *work)
 
 
 @lru_cache(maxsize=1024)

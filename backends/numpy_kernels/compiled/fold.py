@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..layout import Array
+from ..recording import contiguous
 from .shared_library import Call, serves, vector
 
 FOLD = Call("fold_batch_norm", "ppppppoo fll")
@@ -25,5 +26,5 @@ def fold_batch_norm(
         return NotImplemented
     given = [vector(a) for a in (b, gamma, beta, mean, var)]
     folded, shift = np.empty(w.shape, w.dtype), np.empty(len(w), w.dtype)
-    FOLD(np.ascontiguousarray(w), *given, folded, shift, eps, len(w), w.size // len(w))
+    FOLD(contiguous(w), *given, folded, shift, eps, len(w), w.size // len(w))
     return folded, shift

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..layout import Array, cotangent
+from ..recording import contiguous, summed
 from ..threads import sharing
 from .shared_library import Call, serves, vector
 
@@ -20,17 +21,17 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
     if not serves(x):
         return NotImplemented
     (n, i), o, b = x.shape, w.shape[1], vector(b)
-    w = np.ascontiguousarray(w)
+    w = contiguous(w)
     if n < FEW:
         if not (x.flags.c_contiguous or x.flags.f_contiguous):
-            x = np.ascontiguousarray(x)
+            x = contiguous(x)
         work = sharing(-(-o // WHOLE), w.size * n, each=1)
         down, across = (stride // x.itemsize for stride in x.strides)
         rows = np.empty((n, o), x.dtype)
         MATRIX_PRODUCT(x, w, b, rows, down, across, n, i, o, BY_COLUMN, False, *work)
         y = rows.T
     else:
-        columns, y = np.ascontiguousarray(x.T), np.empty((o, n), x.dtype)
+        columns, y = contiguous(x.T), np.empty((o, n), x.dtype)
         work = sharing(o, w.size * n, each=1)
         MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, BY_ROW, False, *work)
         x = columns.T
@@ -40,17 +41,17 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
         dy, dx, dw = cotangent(dy, y.T), None, None
-        rows = np.ascontiguousarray(dy.T)
+        rows = contiguous(dy.T)
         work = sharing(i, w.size * n)
         if want_dx:
             dx = np.empty((i, n), x.dtype)
             MATRIX_PRODUCT(w, rows, None, dx, o, 1, i, o, n, BY_ROW, False, *work)
         if want_dw:
-            dw, columns = np.empty((i, o), x.dtype), np.ascontiguousarray(x.T)
-            dy = np.ascontiguousarray(dy)
+            dw, columns = np.empty((i, o), x.dtype), contiguous(x.T)
+            dy = contiguous(dy)
             MATRIX_PRODUCT(columns, dy, None, dw, n, 1, i, n, o, BY_ROW, False, *work)
         # along memory NumPy adds by pairs, across it one by one, with ten times the rounding error
-        db = rows.sum(axis=1) if want_db and b is not None else None
+        db = summed(rows, 1) if want_db and b is not None else None
         return None if dx is None else dx.T, dw, db
 
     return y.T, pullback

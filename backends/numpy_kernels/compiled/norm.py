@@ -1,6 +1,7 @@
 """Batch normalisation of images in C: alone (norm.c), and with what follows it (norm_relu.c)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,11 @@ def batch_norm(
     eps: float = 1e-5,
     running: Any = None,
 ) -> Any:
-    """Normalise images by the statistics of the batch; rows of features are not served."""
-    if x.ndim != 4 or not serves(x):
+    """Normalise by the statistics of the batch."""
+    if not serves(x):
         return NotImplemented
+    if x.ndim == 2:
+        return _of_features(partial(batch_norm, eps=eps, running=running), x, gamma, beta)
     n, c, h, w = x.shape
     image, m = batch_last(x), n * h * w
     gamma, beta = vector(gamma), vector(beta)
@@ -68,7 +71,7 @@ def batch_norm_inference(
     if not serves(x):
         return NotImplemented
     if x.ndim == 2:
-        return _of_features(x, gamma, beta, mean, var, eps)
+        return _of_features(partial(batch_norm_inference, eps=eps), x, gamma, beta, mean, var)
     n, c, h, w = x.shape
     given = [vector(a) for a in (gamma, beta, mean, var)]
     image = batch_last(x)
@@ -83,16 +86,18 @@ def batch_norm_inference(
     return logical(y), pullback
 
 
-def _of_features(x: Array, *others: Any) -> Any:
-    """Normalise rows of features (n, c) by given statistics, as images of one pixel."""
-    *vectors, eps = others
-    y, back = batch_norm_inference(x[:, :, None, None], *vectors, eps=eps)
+def _of_features(kernel: Callable[..., Any], x: Array, *vectors: Array | None) -> Any:
+    """Normalise rows of features (n, c) as images of one pixel."""
+    result, back = kernel(x[:, :, None, None], *vectors)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Any:
         dx, *rest = back(cotangent(dy, x)[:, :, None, None], wants)
         return (None if dx is None else dx[:, :, 0, 0]), *rest
 
-    return y[:, :, 0, 0], pullback
+    if isinstance(result, tuple):
+        y, *statistics = result
+        return (y[:, :, 0, 0], *statistics), pullback
+    return result[:, :, 0, 0], pullback
 
 
 def batch_norm_relu(

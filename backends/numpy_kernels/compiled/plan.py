@@ -1,179 +1,274 @@
-"""Plans: the C calls of a forward pass, recorded once and then made without Python around them.
+"""Plans: the calls of a pass over a batch, recorded once and then made without Python around them.
 
-A forward pass over a few images spends most of its time between the C calls: on checks, on choosing
-kernels, on tables and on making arrays. None of that depends on the numbers in the arrays. So a
-plan lets the layers run once, keeps the list of C calls with the addresses of their arrays, and
-then is that list: `run` says where x is, makes the calls, and returns a copy of what the last one
-wrote. The results have the same bits as those of the layers.
+A forward pass over a few images, or a training step of a small network, spends most of its time
+between the C calls: on checks, on choosing kernels, on tables and on making arrays. None of that
+depends on the numbers in the arrays. So a plan lets the layers run once, keeps the list of calls
+with the addresses of their arrays, and then is that list: `run` says where the given arrays are
+now, makes the calls, and returns the arrays that they fill. The results have the same bits as those
+of the layers.
 
-A plan is made only where the calls are all that happens to the numbers, which is checked while
-they are recorded:
+A plan is made only where recorded calls are all that happens to the numbers: those of C functions
+(`Call`), and those of NumPy that kernels make by `fill` (recording.py). This is checked while they
+are recorded:
 
-- a call may read from x, from the arrays that are held, and from what an earlier call wrote. NumPy
-  calls make new arrays: a C call that reads one, or a result in one, ends the recording;
+- a call may read from the given arrays, and from what an earlier call wrote. Other NumPy calls make
+  new arrays: a call that reads one, or a result in one, ends the recording;
 - what a call has written is read-only from then on: NumPy code that writes into it ends the
   recording too.
 
-What cannot be seen is code that reads a number and decides by it. So only networks whose layers are
-all of xpcnn are recorded: `may_record`.
+What cannot be seen is code that reads a number and decides by it. So only networks whose layers and
+loss are all of xpcnn are recorded: `may_record`. A C function that serves some values only says so
+(NOT_SERVED), and then the layers run.
 
-Held arrays are read where they are, so a change of their numbers is seen. If one is replaced by
-another, as after a step of training, the plan is made anew.
+Given arrays are read where they are, if they have the memory order of the first ones; NumPy calls
+read copies of them.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from operator import is_
 from typing import Any
 
 import numpy as np
 
 from ..layout import Array
+from ..recording import Function, listening
 from ..threads import sharing_threads
 from . import winograd
-from .shared_library import Call, Prepared, address, listening, serves
+from .shared_library import NOT_SERVED, Call, address, serves
 
 MOST_BYTES = 1 << 25  # of the plans of a function: where arrays take more, Python takes little time
 MOST_PLANS = 4  # of a function
 
-Run = Callable[..., Array]
+Run = Callable[..., Any]
 
 
 class NotRecordableError(Exception):
-    """NumPy code takes part in a forward pass, or its arrays are large."""
+    """Other code than recorded calls takes part in a pass, or its arrays are large."""
+
+
+class Given:
+    """An array that a plan is given with each run, and where calls read it.
+
+    memory: the plan's own, which has the given array where calls cannot read that itself: in
+    another memory order, not aligned, or read by a NumPy call.
+    """
+
+    def __init__(self, x: Array, *, samples_last: bool) -> None:
+        if samples_last:
+            self.memory = np.moveaxis(np.empty((*x.shape[1:], len(x)), x.dtype), -1, 0)
+        else:
+            self.memory = np.empty_like(x)
+        self.memory[...] = x
+        self.is_copied = False
+        self.pointers: list[tuple[Any, int]] = []  # arguments that point into it, and how far
+        self.start = address(self.memory)
+        self.last: Array | None = None
+
+    def becomes(self, x: Array) -> bool:
+        """Let the calls read x; return whether it has the shape and dtype of the first."""
+        if x is self.last:
+            return True
+        memory = self.memory
+        if x.shape != memory.shape or x.dtype != memory.dtype:
+            return False
+        if self.is_copied or not _is_laid_out_as(memory, x):
+            memory[...] = x
+            x = memory
+        self.last = x
+        if (start := address(x)) != self.start:
+            for pointer, offset in self.pointers:
+                pointer.value = start + offset
+            self.start = start
+        return True
 
 
 class Plan:
-    """The calls of run(x, *held) for x of one shape."""
+    """The calls of run(x, *others) for x of one shape.
 
-    def __init__(self, run: Run, x: Array, held: tuple[Any, ...]) -> None:
+    result: what run returned, whose arrays each later run fills again.
+    """
+
+    def __init__(self, run: Run, x: Array, others: tuple[Any, ...]) -> None:
         """Run once and record.
 
         Raises:
-            NotRecordableError: C calls are not all that happens.
+            NotRecordableError: recorded calls are not all that happens.
         """
-        self.calls: list[Prepared] = []
-        self.places: list[tuple[Any, int]] = []  # arguments that point into x, and how far
+        self.calls: list[tuple[str, Any, Sequence[Any]]] = []
         self.lock = threading.Lock()
-        self.memory = np.empty((*x.shape[1:], len(x)), x.dtype)  # samples last
-        self.x = np.moveaxis(self.memory, -1, 0)
-        self.x[...] = x
-        self.written = [self.memory]  # x, and what calls have written
-        self.dicts = [found for tree in held if isinstance(tree, dict) for found in _dicts(tree)]
-        self.values = self._values()
-        self.given = [a for a in self.values if type(a) is np.ndarray]
-        self.held, self.bytes = held, 0
+        arrays, self.constants = _leaves(others)  # kept, so that no other object gets their ids
+        self.given = [Given(x, samples_last=True)]
+        self.given += [Given(a, samples_last=False) for a in arrays]
+        self.bytes, self.written = 0, list[Array]()
+        own = iter([_read_only(given.memory[...]) for given in self.given])
+        first = next(own)
         listening.recording = self
         try:
-            self.y = run(_read_only(self.x[:]), *held)
+            self.result = run(first, *_mapped(others, lambda x: next(own)))
         except ValueError as error:  # NumPy code writes into what a call has written
             raise NotRecordableError from error
         finally:
             listening.recording = None
-        if not self._was_written(self.y) or _lies_in(self.y, [self.memory]):
+        if not all(map(self._was_written, _leaves(self.result)[0])):
             raise NotRecordableError
 
     def add(self, call: Call, arguments: tuple[Any, ...]) -> None:
-        """Record a call that has just been made."""
+        """Record a C call that has just been made."""
         for kind, a in zip(call.kinds, arguments, strict=True):
             if type(a) is np.ndarray and kind == "o":
-                self.bytes += a.nbytes
-                self.written.append(_read_only(a))
+                self._note_written(a)
             elif type(a) is np.ndarray and kind == "p" and not self._is_known(a):
                 raise NotRecordableError
-        if self.bytes > MOST_BYTES:
-            raise NotRecordableError
         prepared = call.prepared(*arguments)
-        for held, a in zip(prepared.arguments, arguments, strict=True):
-            if type(a) is np.ndarray and _lies_in(a, [self.memory]):
-                self.places.append((held, held.value - address(self.memory)))
+        for argument, a in zip(prepared.arguments, arguments, strict=True):
+            if type(a) is np.ndarray and (given := self._given_with(a)) is not None:
+                given.pointers.append((argument, argument.value - given.start))
         self.calls.append(prepared)
 
+    def add_numpy(
+        self, function: Function, out: Array, arrays: Sequence[Array], options: dict[str, Any]
+    ) -> None:
+        """Record a NumPy call that has just been made."""
+        for a in arrays:
+            if not self._is_known(a):
+                raise NotRecordableError
+            if (given := self._given_with(a)) is not None:
+                given.is_copied = True
+        writable = out[...]
+        self._note_written(out)
+
+        def fill() -> int:
+            function(*arrays, out=writable, **options)
+            return 0
+
+        self.calls.append(("NumPy", fill, ()))
+
+    def _note_written(self, x: Array) -> None:
+        self.bytes += x.nbytes
+        if self.bytes > MOST_BYTES:
+            raise NotRecordableError
+        self.written.append(_read_only(x))
+
     def _is_known(self, x: Array) -> bool:
-        return self._was_written(x) or _lies_in(x, self.given)
+        return self._was_written(x) or self._given_with(x) is not None
 
     def _was_written(self, x: Array) -> bool:
         """Whether x is what calls have written, and no NumPy code may have changed."""
-        return not x.flags.writeable and _lies_in(x, self.written)
+        return not x.flags.writeable and any(_lies_in(x, a) for a in self.written)
 
-    def is_valid(self, held: tuple[Any, ...]) -> bool:
-        """Whether the arrays that are held are those of the plan."""
-        values = self._values()
-        same = all(map(is_, held, self.held)) and all(map(is_, values, self.values))
-        return same and len(values) == len(self.values)
+    def _given_with(self, x: Array) -> Given | None:
+        return next((given for given in self.given if _lies_in(x, given.memory)), None)
 
-    def _values(self) -> list[Any]:
-        return [value for found in self.dicts for value in found.values()]
+    def fits(self, arrays: list[Array]) -> bool:
+        """Let the calls read these arrays; return whether the plan is for such ones."""
+        return len(arrays) == len(self.given) and all(map(Given.becomes, self.given, arrays))
 
-    def run(self, x: Array) -> Array:
-        """Return the result for x."""
-        given = np.moveaxis(x, 0, -1)
-        if not (given.flags.c_contiguous and given.flags.aligned):
-            self.x[...] = x
-            given = self.memory
-        start = address(given)
-        for pointer, offset in self.places:
-            pointer.value = start + offset
+    def run(self) -> Any:
+        """Return the result; NotImplemented if a call does not serve the values in the arrays."""
         for op, function, arguments in self.calls:
             if missing := function(*arguments):
+                if missing == NOT_SERVED:
+                    return NotImplemented
                 raise MemoryError(f"{op}: {missing:,} bytes of memory could not be allocated")
-        return self.y.copy(order="K")
+        return self.result
 
 
 class Replay:
-    """Calls a function by plans: replay(run, x, *held) returns run(x, *held).
+    """Calls a function by plans: replay(run, key, x, *others) returns run(x, *others).
 
-    run: computes an array of x, of arrays in nested dictionaries and of things that never change.
-    may_record: may_record(*held) says whether run does the same whatever numbers are in the arrays.
+    may_record: may_record(*others) says whether run does the same whatever numbers are in the
+        arrays.
+    copies: whether results are copies; else their arrays are read-only, and last until the next
+        call.
     """
 
-    def __init__(self, may_record: Callable[..., bool]) -> None:
-        self.may_record = may_record
+    def __init__(self, may_record: Callable[..., bool], copies: bool = True) -> None:
+        self.may_record, self.copies = may_record, copies
         self.plans: dict[Any, Plan | None] = {}
 
-    def __call__(self, run: Run, x: Any, *held: Any) -> Array:
+    def __call__(self, run: Run, key: Any, x: Any, *others: Any) -> Any:
+        """Return run(x, *others).
+
+        run: computes arrays of x, of the arrays and other objects in `others`, which may be nested
+            dictionaries and tuples, and of what never changes while `key` is the same.
+        """
         is_served = type(x) is np.ndarray and serves(x) and x.nbytes <= MOST_BYTES
         if not is_served or listening.recording is not None:
-            return run(x, *held)
-        key = run, x.shape, sharing_threads(), winograd.is_on()
-        plan = self.plans.get(key)
-        if key not in self.plans or (plan is not None and not plan.is_valid(held)):
-            plan = self._made(key, run, x, held)
+            return run(x, *others)
+        arrays, constants = _leaves(others)
+        key = key, *map(id, constants), x.shape, sharing_threads(), winograd.is_on()
+        plan = self.plans[key] if key in self.plans else self._made(key, run, x, others)
         if plan is None or not plan.lock.acquire(blocking=False):  # another thread runs it
-            return run(x, *held)
+            return run(x, *others)
         try:
-            return plan.run(x)
+            if not plan.fits([x, *arrays]):
+                del self.plans[key]
+                return run(x, *others)
+            result = plan.run()
+            if result is NotImplemented:
+                return run(x, *others)
+            return _mapped(result, _copy) if self.copies else result
         finally:
             plan.lock.release()
 
-    def _made(self, key: Any, run: Run, x: Array, held: tuple[Any, ...]) -> Plan | None:
+    def _made(self, key: Any, run: Run, x: Array, others: tuple[Any, ...]) -> Plan | None:
         plan: Plan | None = None
-        if self.may_record(*held):
+        if self.may_record(*others):
             with suppress(NotRecordableError, BufferError):
-                plan = Plan(run, x, held)
-        kept = {k: p for k, p in self.plans.items() if k != key and (not p or p.is_valid(held))}
-        kept[key] = plan
+                plan = Plan(run, x, others)
+        kept = {**self.plans, key: plan}
         while len(kept) > MOST_PLANS or sum(p.bytes for p in kept.values() if p) > MOST_BYTES:
             del kept[next(iter(kept))]  # the oldest
         self.plans = kept
         return plan
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Replay":
-        return Replay(self.may_record)
+        return Replay(self.may_record, self.copies)
 
 
-def _dicts(tree: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a tree and all trees within it."""
-    inner = [value for value in tree.values() if isinstance(value, dict)]
-    return [tree, *(found for value in inner for found in _dicts(value))]
+def _leaves(tree: Any) -> tuple[list[Array], list[Any]]:
+    """Return the arrays that nested dictionaries and tuples hold, and all else that they hold."""
+    arrays: list[Array] = []
+    others: list[Any] = []
+
+    def add(tree: Any) -> None:
+        for inner in tree.values() if isinstance(tree, dict) else tree:
+            if type(inner) is np.ndarray:
+                arrays.append(inner)
+            elif isinstance(inner, dict | tuple):
+                add(inner)
+            else:
+                others.append(inner)
+
+    add((tree,))
+    return arrays, others
 
 
-def _lies_in(x: Array, arrays: list[Array]) -> bool:
-    """Whether the memory of x is part of that of one of the arrays."""
-    low, high = np.lib.array_utils.byte_bounds(x)
-    bounds = map(np.lib.array_utils.byte_bounds, arrays)
-    return any(first <= low and high <= end for first, end in bounds)
+def _mapped(tree: Any, function: Callable[[Array], Array]) -> Any:
+    """Return nested dictionaries and tuples with function(x) for each array x."""
+    if isinstance(tree, dict):
+        return {name: _mapped(inner, function) for name, inner in tree.items()}
+    if isinstance(tree, tuple):
+        return tuple(_mapped(inner, function) for inner in tree)
+    return function(tree) if type(tree) is np.ndarray else tree
+
+
+def _copy(x: Array) -> Array:
+    return x.copy(order="K")
+
+
+def _is_laid_out_as(like: Array, x: Array) -> bool:
+    """Whether x, of the shape of `like`, has its memory order, without gaps, and is aligned."""
+    axes = zip(x.shape, x.strides, like.strides, strict=True)
+    same = x.strides == like.strides or all(a == b for length, a, b in axes if length > 1)
+    return same and x.flags.aligned
+
+
+def _lies_in(x: Array, whole: Array) -> bool:
+    """Whether the memory of x is part of that of another array."""
+    (low, high), (first, end) = map(np.lib.array_utils.byte_bounds, (x, whole))
+    return first <= low and high <= end
 
 
 def _read_only(x: Array) -> Array:

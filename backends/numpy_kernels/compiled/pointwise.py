@@ -40,7 +40,9 @@ def _gradient(name: str, dy: Array, kept: Array, a: float = 0.0, b: float = 0.0)
 
 
 def _call(name: str, x: Array, dy: Array | None, out: Array, a: float, b: float) -> None:
-    ACTIVATION(name.encode(), x, dy, out, a, b, x.size, *sharing(x.size, PASS * x.size))
+    work = sharing(x.size, PASS * x.size)
+    if ACTIVATION(name.encode(), x, dy, out, a, b, x.size, *work) is not None:
+        raise KeyError(f"pointwise.c has no activation {name!r}")
 
 
 def relu_gradient(dy: Array, y: Array) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..layout import Array, batch_last, cotangent, logical
+from ..recording import contiguous, summed
 from ..threads import sharing
 from .norm import PASSES
 from .shared_library import Call, serves
@@ -53,7 +54,7 @@ def _normalised(
     """Normalise columns of memory (groups, m, n); learnt: the shape of gamma, each number of which
     is for `each` rows after another."""
     image, (groups, m, n), weights = batch_last(x), shape, math.prod(learnt)
-    scales, shifts = (None if a is None else np.ascontiguousarray(a) for a in (gamma, beta))
+    scales, shifts = (None if a is None else contiguous(a) for a in (gamma, beta))
     y, mean, scale = np.empty_like(image), *np.empty((2, groups, n), x.dtype)
     tiles = groups * -(-n // TILE)
     shares = max(1, min(SHARES // tiles, m // SOME))  # of any number of threads: the same bits
@@ -71,7 +72,7 @@ def _normalised(
         dx, parts = np.empty_like(image), np.empty((pieces, 2, weights), x.dtype)
         arrays = (image, dy, scales, mean, scale, dx, parts, sums)
         SAMPLE_NORM_GRADIENT(*arrays, *sizes, pieces, threads)
-        dgamma, dbeta = parts.sum(axis=0)  # in the order of the pieces: the same bits in every run
+        dgamma, dbeta = summed(parts, 0)  # in the order of the pieces: the same bits in every run
         return (
             logical(dx) if want_dx else None,
             dgamma.reshape(learnt) if want_dgamma and gamma is not None else None,

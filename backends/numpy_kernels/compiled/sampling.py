@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..layout import Array, batch_last, logical
+from ..recording import contiguous
 from ..threads import sharing
 from .shared_library import Call, serves
 
@@ -19,7 +20,7 @@ def bilinear(x: Array, rows: Array, columns: Array) -> Any:
         return NotImplemented
     y = np.empty((c, *rows.shape), x.dtype)
     places = rows.shape[0] * rows.shape[1]
-    where = (np.ascontiguousarray(rows), np.ascontiguousarray(columns))
+    where = (contiguous(rows), contiguous(columns))
     work = sharing(places, PLACE * rows.size)
     BILINEAR(batch_last(x), *where, y, c, h, w, n, places, *work)
     return logical(y)

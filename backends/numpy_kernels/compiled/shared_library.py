@@ -13,13 +13,13 @@ one of the two is set, the libraries of the package are not used.
 import ctypes
 import os
 import shutil
-import threading
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy
 
 from ..layout import Array
+from ..recording import contiguous, listening
 from . import build, prebuilt
 from .build import Recipe
 
@@ -31,6 +31,7 @@ KINDS = {
 }
 COMPILERS = ("cc", "gcc", "clang")
 WITHOUT = "XPCNN_COMPILER=none"
+NOT_SERVED = -1  # what C returns where it is not made for the values in the arrays
 
 
 class Kernels(NamedTuple):
@@ -139,11 +140,12 @@ def serves(x: Array) -> bool:
 
 def vector(x: Array | None) -> Array | None:
     """Return a vector without gaps in memory; None for None."""
-    return None if x is None else numpy.ascontiguousarray(x)
+    return None if x is None else contiguous(x)
 
 
 class Call:
-    """An exported C function, which returns 0 or the number of bytes that it could not allocate.
+    """An exported C function, which returns 0, NOT_SERVED or the number of bytes that it could not
+    allocate.
 
     kinds: of its arguments: l, f and d for numbers (long, float, double); for pointers p where the
     function reads, o where it fills, and t for a table that depends on shapes alone. A pointer is
@@ -155,8 +157,8 @@ class Call:
         self.types: list[Any] = [KINDS[kind] for kind in self.kinds]
         self.function: Any = None
 
-    def __call__(self, *arguments: Any) -> None:
-        """Call the function.
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function; return NotImplemented if it does not serve the values in the arrays.
 
         Raises:
             MemoryError: it could not allocate memory; the message has the op and the bytes.
@@ -172,10 +174,13 @@ class Call:
         except BufferError:  # rare: only inputs can be views of bytes, NumPy aligns its outputs
             held = [aligned(a) if type(a) is numpy.ndarray else a for a in arguments]
             missing = self.function(*[address(a) if type(a) is numpy.ndarray else a for a in held])
+        if missing == NOT_SERVED:
+            return NotImplemented
         if missing:
             raise MemoryError(f"{self.op}: {missing:,} bytes of memory could not be allocated")
         if listening.recording is not None:
             listening.recording.add(self, arguments)
+        return None
 
     def prepared(self, *arguments: Any) -> "Prepared":
         """Return the call with these arguments, whose arrays the caller keeps alive.
@@ -200,21 +205,6 @@ class Prepared(NamedTuple):
     op: str
     function: Any
     arguments: list[Any]
-
-
-class Recorder(Protocol):
-    """What is told of every call that has been made."""
-
-    def add(self, call: Call, arguments: tuple[Any, ...]) -> None: ...
-
-
-class Listening(threading.local):
-    """The recorder of each thread."""
-
-    recording: Recorder | None = None
-
-
-listening = Listening()
 
 
 def aligned(x: Array) -> Array:

@@ -12,10 +12,9 @@ filters it is 1.7, 1.2, 1.3, but there the direct kernels' sums are short and ex
 
 import os
 
-import numpy as np
-
 from ..layout import Array
 from ..patches import Patches
+from ..recording import contiguous
 from ..threads import sharing
 from .shared_library import Call
 
@@ -66,7 +65,7 @@ def convolved(
     (c, h, width, n), f, (ho, wo) = image.shape, len(w), patches.out
     work = sharing(y[0].size, w.size * ho * wo * n)
     shape = (n, c, h, width, f, ho, wo, top, left)
-    CONV(image, np.ascontiguousarray(w), b, y, winner, *shape, False, pooled, relu, *work)
+    CONV(image, contiguous(w), b, y, winner, *shape, False, pooled, relu, *work)
 
 
 def image_gradient(dy: Array, w: Array, b: Array | None, patches: Patches, dx: Array) -> None:
@@ -75,7 +74,7 @@ def image_gradient(dy: Array, w: Array, b: Array | None, patches: Patches, dx: A
     (f, ho, wo, n), (c, h, width, _) = dy.shape, dx.shape
     work = sharing(dx[0].size, w.size * ho * wo * n)
     shape = (n, f, ho, wo, c, h, width, 2 - top, 2 - left)
-    CONV(dy, np.ascontiguousarray(w), b, dx, None, *shape, True, False, False, *work)
+    CONV(dy, contiguous(w), b, dx, None, *shape, True, False, False, *work)
 
 
 def filter_gradients(image: Array, dy: Array, patches: Patches, parts: Array, threads: int) -> None:

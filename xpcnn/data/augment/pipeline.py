@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 import numpy
 
-from xpcnn import random
+from xpcnn import ops, random
 from xpcnn.backend import Backend
 from xpcnn.batch_rows import Rows
 from xpcnn.data.augment.base import Augmentation, Host, Mixing, PerPixel, PerSample
 from xpcnn.errors import ConfigError, ShapeError, hint
-from xpcnn.types import Array, Shape, namespace, one_hot
+from xpcnn.types import Array, Shape, namespace
 
 Batches: TypeAlias = Callable[..., tuple[Array, Array]]
 """From (samples, labels, place of the first in the order of the epoch, step, which rows of the
@@ -126,7 +126,7 @@ class Augmenter:
             own = p[start : start + x.shape[0], ...]
             if isinstance(item, Mixing):
                 if labels.ndim == 1:
-                    labels = one_hot(labels, self.outputs, x.dtype)
+                    labels = ops.one_hot(labels, outputs=self.outputs, dtype=x.dtype)
                 labels = item.mix(labels, own)
             return item.apply(x, own), labels
 

@@ -12,7 +12,7 @@ def count_equal(x: Array, other: Array) -> Array:
     Args:
         x, other: whole numbers, of one shape.
 
-    Kernels: CUDA.
+    Kernels: NumPy calls, CUDA.
     """
     xp = namespace(x)
     return xp.sum(xp.astype(x == other, xp.int64))

@@ -1,0 +1,183 @@
+"""Recorded training steps: the same bits as without records, and none where Python decides."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.compiled.support import require_compiler
+from tests.lib import Host
+from xpcnn import losses
+from xpcnn.backend import direct
+from xpcnn.layers import (
+    Activation,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    Residual,
+    Sequential,
+)
+from xpcnn.models import preset
+from xpcnn.network import Network
+from xpcnn.optimizers import SGD, AdamW
+from xpcnn.training import TrainingOptions
+from xpcnn.training.progress import Progress, beginning, named_arrays
+from xpcnn.training.recipe import Recipe, recipe_for
+from xpcnn.training.step import training_step
+from xpcnn.types import Array
+
+SHAPE, CLASSES = (2, 9, 9), 5
+
+
+@pytest.fixture(autouse=True)
+def _kernels(request: pytest.FixtureRequest) -> None:
+    require_compiler()
+    if request.config.getoption("--no-kernels"):
+        pytest.skip("kernels: turned off by --no-kernels")
+
+
+def layers() -> list[Layer]:
+    block = Sequential([Conv2D(16, 3, padding="same", bias=False), BatchNorm(), ReLU()])
+    return [
+        *(Conv2D(16, 3, padding=1), ReLU(), MaxPool2D(2)),
+        *(Residual(block), Conv2D(8, 2, stride=2), ReLU(), Conv2D(8, 1), ReLU()),
+        *(Flatten(), Dense(12), BatchNorm(), ReLU(), Dense(CLASSES)),
+    ]
+
+
+def batch(shape: Sequence[int], n: int, seed: int, classes: int = CLASSES) -> tuple[Host, Host]:
+    rng = numpy.random.default_rng(seed)
+    return rng.normal(size=(n, *shape)).astype("float32"), rng.integers(0, classes, n)
+
+
+def trained(
+    recipe: Recipe, network: Network, batches: Sequence[tuple[Host, Host]]
+) -> dict[str, Host]:
+    """Return all that steps leave behind."""
+    progress: Progress = beginning(recipe, network)
+    with network.backend.session():
+        for i, one in enumerate(batches):
+            lr, step = (numpy.asarray(v, "float32") for v in (0.05 / (i + 1), i + 1))
+            progress = training_step(recipe, progress, [one], i + 1, lr, step)
+    sums = {name: getattr(progress, name) for name in ("loss_sum", "hits", "finite")}
+    return {name: numpy.array(x) for name, x in (named_arrays(progress) | sums).items()}
+
+
+def records(recipe: Recipe) -> list[bool]:
+    """Return whether the passes over batches of each size are recorded."""
+    plans: dict[Any, Any] = recipe.replay.plans  # type: ignore[attr-defined]
+    return [plan is not None for plan in plans.values()]
+
+
+def check(
+    network: Network,
+    batches: Sequence[tuple[Host, Host]],
+    recorded: Sequence[bool],
+    options: TrainingOptions | None = None,
+) -> None:
+    """Require the bits of steps without records, several times from the same weights."""
+    recipe = recipe_for(network, options or TrainingOptions(optimizer=SGD(0.1, momentum=0.9)), 0)
+    expected = trained(recipe._replace(replay=direct), network, batches)
+    for _ in range(2):
+        found = trained(recipe, network, batches)
+        assert found.keys() == expected.keys()
+        for name, x in expected.items():
+            assert found[name].tobytes() == x.tobytes(), name
+    assert records(recipe) == list(recorded)
+
+
+@pytest.mark.parametrize(
+    "name", ["tiny", "kaggle", "small", "two-conv", "lenet5", "sigmoid-binary", "medium"]
+)
+def test_presets(name: str) -> None:
+    found = preset(name)
+    network = Network(found.layers, input_shape=found.input_shape, loss=found.loss)
+    sizes = (9, 9, 4, 9)
+    batches = [batch(found.input_shape, n, i, found.classes) for i, n in enumerate(sizes)]
+    check(network, batches, [True, True])
+
+
+@pytest.mark.parametrize(
+    "optimizer", [SGD(0.1), AdamW(0.01), SGD(0.1, nesterov=True, momentum=0.9)]
+)
+@pytest.mark.parametrize(
+    "further", [{}, {"clip_norm": 0.1}, {"l1": 0.01}, {"ema": 0.9}, {"layer_lr": {"layers.0.*": 0}}]
+)
+def test_options(optimizer: Any, further: dict[str, Any]) -> None:
+    network = Network(layers(), input_shape=SHAPE)
+    batches = [batch(SHAPE, 16, i) for i in range(4)]
+    check(network, batches, [True], TrainingOptions(optimizer=optimizer, **further))
+
+
+@pytest.mark.parametrize(
+    ("loss", "recorded"),
+    [
+        (losses.SoftmaxCrossEntropy(), True),
+        (losses.BCEWithLogits(), True),
+        (losses.SoftmaxCrossEntropy(label_smoothing=0.1), False),
+        (losses.SoftmaxCrossEntropy(class_weights=(1, 2, 3, 4, 5)), False),
+        (losses.MSE(), False),
+    ],
+)
+def test_losses(loss: losses.Loss, recorded: bool) -> None:
+    network = Network([Flatten(), Dense(CLASSES)], input_shape=SHAPE, loss=loss)
+    check(network, [batch(SHAPE, 16, i) for i in range(3)], [recorded])
+
+
+def test_labels_that_are_ignored_in_some_batches() -> None:
+    """What the kernel in C does not serve, and a recorded pass therefore neither."""
+    batches = [batch(SHAPE, 16, i) for i in range(4)]
+    batches[2][1][3:6] = -100
+    check(Network([Flatten(), Dense(CLASSES)], input_shape=SHAPE), batches, [True])
+
+
+def test_any_memory_order() -> None:
+    (x, labels), (y, _) = batch(SHAPE, 16, 0), batch(SHAPE, 32, 1)
+    last = numpy.moveaxis(numpy.ascontiguousarray(numpy.moveaxis(x, 0, -1)), -1, 0)
+    off = numpy.frombuffer(b"." + x.tobytes(), x.dtype, x.size, 1).reshape(x.shape)
+    odd = labels.repeat(2)[::2]
+    batches = [(last, labels), (x, odd), (off, labels), (y[::2], odd), (x[:, ::-1], labels)]
+    check(Network(layers(), input_shape=SHAPE), batches, [True])
+
+
+def test_given_arrays_are_not_kept_or_written() -> None:
+    """A step reads its batch only, and the progress before it stays as it was."""
+    network = Network(layers(), input_shape=SHAPE)
+    recipe = recipe_for(network, TrainingOptions(), 0)
+    one, other = batch(SHAPE, 16, 0), batch(SHAPE, 16, 1)
+    lr, step = numpy.asarray(0.1, "float32"), numpy.asarray(1, "float32")
+    before = beginning(recipe, network)
+    kept = {name: x.copy() for name, x in named_arrays(before).items()}
+    after = training_step(recipe, before, [one], 1, lr, step)
+    once = {name: numpy.array(x) for name, x in named_arrays(after).items()}
+    for given in (other, one):
+        training_step(recipe, before, [given], 1, lr, step)
+    assert records(recipe) == [True]
+    for name, x in named_arrays(before).items():
+        assert (x == kept[name]).all(), name
+    for name, x in named_arrays(after).items():
+        assert (x == once[name]).all(), name
+
+
+def doubled(x: Array) -> Array:
+    return x * float(2 + (x > 0).all())
+
+
+@pytest.mark.parametrize("own", ["layer", "loss"])
+def test_own_code_runs_in_every_step(own: str) -> None:
+    """It may decide by the numbers in arrays."""
+
+    class Own(losses.SoftmaxCrossEntropy):
+        def __call__(self, scores: Any, labels: Any) -> Any:
+            value, back = super().__call__(scores, labels)
+            return value, lambda dloss: back(dloss) * (1 + (labels[0] == 0))
+
+    inner: list[Layer] = [Activation(doubled, doubled)] if own == "layer" else []
+    loss = Own() if own == "loss" else losses.SoftmaxCrossEntropy()
+    network = Network([Flatten(), *inner, Dense(CLASSES)], input_shape=SHAPE, loss=loss)
+    check(network, [batch(SHAPE, 16, i) for i in range(3)], [False])
