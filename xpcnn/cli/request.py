@@ -1,6 +1,6 @@
 """The request for a run: --set overrides a flag, a flag its variable, and a variable the file.
 
-The keys are the long flags, and what only tables can say: layers, loss and training. Rejects
+Keys are the names of the long flags, and three tables: `layers`, `loss`, `training`. Rejects
 unknown keys and values of the wrong type; `settings` merges the request with the preset.
 """
 

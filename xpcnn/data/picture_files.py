@@ -206,8 +206,10 @@ def converted(path: PictureFile, picture: "Image", mode: str, enough: int | None
     """Return an open picture upright and in `mode`: "L", "RGB", "RGBA", "I;16" or "F" (of Pillow,
     where "I;16" and "F" both come as "F").
 
-    Transparent pixels become white, in 8 and in 16 bits alike. Pictures of floats fit mode "F"
-    alone, and no other pictures fit it.
+    Transparent pixels become white, in 8 and in 16 bits alike. Colours become grey, and grey
+    becomes colours, as Pillow converts them: L = 0.299 R + 0.587 G + 0.114 B. For a mode of 8 bits,
+    values of 16 bits are scaled to 0 to 255 and rounded. Pictures of floats fit mode "F" alone, and
+    no other pictures fit it.
     enough: a picture whose shorter side is longer may be reduced until it is this long.
 
     Raises:

@@ -65,12 +65,14 @@ def read_picture(
 ) -> Picture:
     """Return a picture file as a sample, read as the samples of a data set were.
 
-    It is turned upright, and put on white where it is transparent. Then it is, for `Pictures`,
-    fitted into `reading.size`, by padding or cropping as `reading.fit` says, its values as they
-    are; for `Arrays`, padded in the same way, from black and white to `low` and `high`; for
-    `Drawn`, framed: what stands out from the ground is cut out and made to fill as much of the
-    sample as the drawings there do, unless the picture has the sample's size already, and inverted
-    where its ground is the opposite one.
+    It is turned upright, and put on white where it is transparent. Then, by the kind of `reading`:
+
+    - `Pictures`: it is fitted into `reading.size`, by padding or cropping as `reading.fit` says,
+      its values as they are.
+    - `Arrays`: it is padded in the same way, and black and white become `low` and `high`.
+    - `Drawn`: what stands out from the ground is cut out, and scaled to fill as much of the sample
+      as in training; a picture that already has the sample's size is not cut. It is inverted if its
+      ground is dark and that of the training data light, or the reverse.
 
     Args:
         file: a path, or the bytes of a file (`picture_files.InMemory`).

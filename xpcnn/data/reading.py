@@ -47,9 +47,9 @@ class Pictures(Reading):
     mode: "L" (grey) and "RGB" are uint8 from 0 to 255; "I;16" (grey of 16 bits) is float32 from 0
     to 65535, where white of 8 bits is 65535 too; "F" (floats, or whole numbers of 32 bits) is
     float32, the values of the file.
-    size: (h, w). Pictures of another size are resampled by `resampling`, their proportions kept, to
-    the largest size inside (fit "pad"; the rest has the median colour of the picture's border), or
-    to the smallest size around it and cut off evenly ("crop").
+    size: (h, w). Pictures of another size are resampled by `resampling`, their proportions kept.
+    fit: "pad": as large as fits inside, the rest filled with the median colour of the border;
+    "crop": as small as covers it, what stands over cut off evenly.
     """
 
     mode: Mode

@@ -6,9 +6,13 @@ images does not matter, an image nearly always keeps its part when others come o
 next to the limit change places), and equal images with equal labels are never on both sides.
 Images with several labels, or with numbers, are treated as one class.
 
-The hash has the number of the label and the pixels as they are read: a new class that sorts before
-others, or pictures that change the size or mode chosen for all, change the split. For pictures that
-stay on disk, it has the name of the file in place of the pixels.
+The hash is of the number of the label and the pixels as they are read. So the split changes if
+labels get other numbers (a new class that sorts earlier), or if all pictures are read in another
+size or mode (because of a new picture). For pictures that stay on disk, it is of the name of the
+file in place of the pixels.
+
+The split is the same on every machine and backend: hashes are computed on the host, of bytes in one
+order. Only a picture that another version of Pillow decodes to other pixels may change sides.
 
 `Model.fit(..., validation=0.1)` and `xpcnn train` split the training part in this way, unless the
 data have a validation part of their own. The test part is that of the files; for the user's own

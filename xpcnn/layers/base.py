@@ -21,8 +21,8 @@ class Context(NamedTuple):
     forward_pass: number of the forward pass among those of training, from 1; random numbers depend
         on it.
     source: a function (path, forward_pass, shape) -> uniforms in [0, 1), float32, on the device.
-        For a part of a batch it gets a fourth argument, the row-major index of its first number
-        among those of the whole batch.
+        Where this process has only later rows of the batch, a fourth argument is the row-major
+        index at which its numbers begin among those of the whole batch.
     path: dotted path of the layer.
     frozen: paths of the layers that normalise by their running statistics in training too, and
         leave them unchanged.

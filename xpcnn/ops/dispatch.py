@@ -7,20 +7,26 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
     ops.conv2d in ops/conv.py         checks the arguments: `op` below
     backend.kernel_for(x, "conv2d")   looks up the kernel for the type of x, among those that
                                       backend.load("numpy") has registered
-    x of NumPy, float32, with the     numpy_kernels/compiled/conv.py calls the first that serves of
-    kernels in C                      columns and a product (dense.c), Winograd's for 3 x 3 filters
-                                      (winograd_conv.c), 1 x 1 filters (dense.c), a few images
-                                      (few_images.c); otherwise `xpcnn_conv` in kernels/conv.c
+    x of NumPy, float32, with the     `convolved` in numpy_kernels/compiled/conv.py takes the first
+    kernels in C                      of these files whose `serves` is true:
+                                          columns.py      at most 8 images, with a stride or of
+                                                          few pixels
+                                          winograd.py     filters of 3 x 3, stride 1, at least 16
+                                                          channels and 16 filters
+                                          conv_1x1.py     filters of 1 x 1, stride 1
+                                          few_images.py   at most 8 images with a stride, or short
+                                                          rows of pixels
+                                      and otherwise `xpcnn_conv` in kernels/conv.c. The backward
+                                      pass, `gradients` in the same file, chooses for itself
     x of NumPy, others of one group   numpy_kernels/conv.py, in NumPy calls
-    x of CuPy                         cupy_kernels/conv.py, with XPCNN_CUDA_KERNELS=1
+    x of CuPy                         the reference; cupy_kernels/conv.py with XPCNN_CUDA_KERNELS=1
     all other cases                   ops/reference/conv.py, in calls of the library of x
 
-A kernel that does not serve a case returns NotImplemented; then the reference runs. A kernel for
-NumPy is itself two: the one in C, and where that serves not, the one in NumPy calls
-(`first_that_serves` in numpy_kernels/compiled). The kernels are in `backends/`;
-examples/guides/where-computed.md lists those of every op. XPCNN_KERNELS=off leaves everything to
-the references, and `traced` tells what has run. The update of an optimizer, which is not an op,
-gets its kernel here too.
+A kernel that does not serve a case returns NotImplemented; then the reference runs. On NumPy two
+kernels are tried: the one in C, then the one in NumPy calls (`first_that_serves` in
+numpy_kernels/compiled). The kernels are in `backends/`; examples/guides/where-computed.md lists
+those of every op. With XPCNN_KERNELS=off the references compute everything. `traced` notes what has
+run. The update of an optimizer, which is not an op, gets its kernel here too.
 """
 
 from collections.abc import Callable, Iterator
@@ -48,11 +54,13 @@ def traced() -> Iterator[list[tuple[str, str]]]:
 
     Returns:
         a list that grows by (name of the op, "kernel" or "reference") with each call of a public
-        op, in their order. Whether a kernel for NumPy is one in C or one of NumPy's calls is not
-        told: for float32 and float64 the `__module__` of the pullback that a kernel returns is its
-        file. The parts of a fused op that its reference calls follow it. Functions of your own that
-        are not made by `op`, and passes that are replayed from a recorded plan, are not seen: of a
-        training, the ops of the first update are.
+        op, in their order. The list does not tell C from NumPy calls. `pullback.__module__` does,
+        for float32 and float64: it is the file that computed; of an op without a pullback, see the
+        table in examples/guides/where-computed.md. Nor does it tell which algorithm in C ran
+        (`serves` in the files above does), or show the kernels of optimizers. The parts of a fused
+        op that its reference calls follow it. Functions of your own that are not made by `op`, and
+        passes that are replayed from a recorded plan, are not seen: of a training, the ops of the
+        first update are.
     """
     calls: list[tuple[str, str]] = []
     _traces.append(calls)

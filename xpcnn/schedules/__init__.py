@@ -5,7 +5,8 @@
 length is a whole number of steps (int) or a fraction of T (float between 0 and 1). Where a
 scheduler of PyTorch is named, values equal its values. Schedules keep no state, so a run resumes at
 any step. Only `Plateau` reacts to the loss, by `after_losses(schedule, losses)`.
-`make("step", every=100)` makes a schedule by its name.
+`make("step", every=100)` makes a schedule by its name. A function of your own of this form is a
+schedule too: `fit(schedule=lambda step, total: 1 - step / total)`.
 
 The learning rate of an update is `optimizer.lr` times the schedule's factor: `Updates.rate` in
 `training/updates.py`.

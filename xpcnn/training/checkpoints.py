@@ -10,7 +10,8 @@ a checkpoint is one safetensors file, written completely or not at all, of
                 history, which validation is best, notes, seconds, environment
                 (`checkpoint_metadata`)
 
-The newest `keep` files stay.
+The newest `keep` files stay. The same bits also need the same processor, threads and kernels: a
+change of these is noted, not rejected (`Saver.restore`).
 
 How a run is resumed, by `xpcnn resume RUN` or `Model.fit(checkpoints=..., resume=True)`:
 

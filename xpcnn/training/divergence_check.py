@@ -1,11 +1,16 @@
 """A run that diverges ends with an error that names the first tensor that is not finite.
 
-training/step.py           a step notes on the device whether the loss is finite; gradients only if
-                           they are clipped: without that, NaN in them reaches the weights
-DivergenceCheck            reads that, and all weights, before each validation, each checkpoint
-                           and at the end of each epoch; no checkpoint holds NaN or infinity
-training/divergence.py     repeats the updates since the last check, to find the first tensor
-training/replay_file.py    keeps the update that failed, for `xpcnn replay`
+training/step.py           A step notes on the device whether the loss is finite. Gradients need no
+                           check, since NaN in them makes the weights NaN; only clipping could hide
+                           it, so there they are checked too.
+DivergenceCheck            Reads these notes, and all weights, before each validation and each
+                           checkpoint, and at the end of each epoch. So no checkpoint holds NaN or
+                           infinity.
+training/divergence.py     Repeats the updates since the last check, to find the first tensor.
+training/saver.py          Keeps the update that failed, as checkpoints/not-finite.safetensors
+                           (form: replay_file.py), for `xpcnn replay`. A run without checkpoints
+                           keeps nothing.
+training/run.py            Leaves the network as it was before `fit` (`Run.train`).
 """
 
 from itertools import islice

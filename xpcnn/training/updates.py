@@ -110,7 +110,7 @@ class Updates:
     def factor(self, step: int, losses: Sequence[float], total: int | None = None) -> float:
         """Return the schedule's factor of the optimizer's own rate; arguments as in `rate`.
 
-        It is a tenth of it for updates after `unfreeze_after`.
+        After epoch `unfreeze_after`, the factor is a tenth of the schedule's.
 
         Raises:
             ConfigError: the factor is not a finite number of at least 0.

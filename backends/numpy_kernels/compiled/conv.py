@@ -1,8 +1,11 @@
 """Convolution, alone and with ReLU and max pooling, in C (conv.c): float32.
 
-Where it is faster, 3 x 3 filters are left to Winograd's algorithm (winograd.py), 1 x 1 filters and
-windows of a few images to products of matrices (conv_1x1.py, columns.py), and a few images are read
-in another way (few_images.py).
+Four other files are tried first; `serves` in each says when it is faster. In this order:
+
+    columns.py      few images: im2col and a product of matrices
+    winograd.py     3 x 3 filters: Winograd's algorithm
+    conv_1x1.py     1 x 1 filters: products of matrices
+    few_images.py   few images: an image read as one row
 
 Taps on padding are skipped: where a weight or dy is infinite, the reference has NaN beside padding
 (infinity times 0), and these kernels do not. A check would take 5 % of a forward and 13 % of a

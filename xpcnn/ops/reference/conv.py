@@ -35,7 +35,7 @@ def conv2d(
         dW = dY @ cols^T        dcols = W^T @ dY        db[f] = sum_{n,p,q} dy[n,f,p,q]
 
     and dx collects dcols with the adjoint of im2col (col2im): every entry is added to the pixel it
-    was copied from.
+    was copied from. examples/guides/derive_a_layer.md derives dW and dx with small numbers.
 
     Args:
         x: images (n, c, h, w).
