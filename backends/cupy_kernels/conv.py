@@ -58,9 +58,12 @@ def conv_relu_pool(
     dilation: Any = 1,
     groups: int = 1,
     pool: Any = None,
+    limit: float | None = None,
     grad: bool = True,
 ) -> Any:
-    """Compute pool(relu(conv(x, w) + b)); nothing between them is stored."""
+    """Compute pool(relu(conv(x, w) + b)), without a limit; nothing between them is stored."""
+    if limit is not None:
+        return NotImplemented
     size = (1, 1) if pool is None else pair(pool)
     return _convolved(
         cuda, (x, w, b), stride, padding, dilation, groups, size, rectify=True, grad=grad

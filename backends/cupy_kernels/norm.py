@@ -43,9 +43,12 @@ def batch_norm_relu(
     eps: float = 1e-5,
     running: Any = None,
     pool: Any = None,
+    limit: float | None = None,
     grad: bool = True,
 ) -> Any:
-    """Compute pool(relu(batch_norm(x))), for pooling windows of up to 256 elements."""
+    """Compute pool(relu(batch_norm(x))), without a limit, for windows of up to 256 elements."""
+    if limit is not None:
+        return NotImplemented
     size = (1, 1) if pool is None else pair(pool)
     return _normalised(cuda, x, gamma, beta, None, eps, running, size, rectify=True, grad=grad)
 

@@ -36,7 +36,8 @@ typedef struct {
     const float *x, *w, *bias, *dy, *y;
     float *out;
     uint8_t *winner;
-    long n, f, groups, pieces, relu, ph, pw;
+    float cap;
+    long n, f, groups, pieces, ph, pw;
 } Arguments;
 
 static long taps_of(const TapTable *o)
@@ -100,20 +101,20 @@ static long conv_rows(void *arguments, long piece)
         Arguments a = of_group(all, r / o->rows, size);
         float *y = a.out + r % o->rows * across;
         row(&a, r % o->rows, y, size, lists);
-        for (long f = 0; a.relu && f < a.f; f++, y += size)
+        for (long f = 0; a.cap != 0 && f < a.f; f++, y += size)
             for (long l = 0; l < across; l++)
-                y[l] = y[l] < 0 ? 0 : y[l]; /* NaN stays */
+                y[l] = limited(y[l], a.cap);
     }
     free(lists);
     return 0;
 }
 
-/* y (groups, f, rows, columns, n) = conv(x, w) + bias, then ReLU if asked for. */
+/* y (groups, f, rows, columns, n) = conv(x, w) + bias, then ReLU up to `cap`. */
 EXPORT long xpcnn_conv(const TapTable *o, const float *x, const float *w, const float *bias, float *y,
-                       long n, long f, long groups, long relu, long pieces, long threads)
+                       long n, long f, long groups, float cap, long pieces, long threads)
 {
     Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .n = n, .f = f, .groups = groups,
-                   .relu = relu, .pieces = pieces};
+                   .cap = cap, .pieces = pieces};
     return run_pieces(conv_rows, &a, pieces, threads);
 }
 

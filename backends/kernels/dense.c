@@ -11,17 +11,18 @@ enum { STRIP = 4 * COLUMNS }; /* columns that are finished while they are in a c
 typedef struct {
     const float *a, *b, *bias;
     float *y;
-    long am, ak, m, k, l, by_column, relu, pieces;
+    float cap;
+    long am, ak, m, k, l, by_column, pieces;
 } Arguments;
 
-/* Add a bias for each column, unless it is null, and take the ReLU if asked for. */
-static void finish(float *y, long ym, long rows, long columns, const float *bias, long relu)
+/* Add a bias for each column, unless it is null, and take the ReLU up to `cap`. */
+static void finish(float *y, long ym, long rows, long columns, const float *bias, float cap)
 {
     for (long m = 0; m < rows; m++, y += ym) {
         for (long l = 0; bias && l < columns; l++)
             y[l] += bias[l];
-        for (long l = 0; relu && l < columns; l++)
-            y[l] = y[l] < 0 ? 0 : y[l]; /* NaN stays */
+        for (long l = 0; cap != 0 && l < columns; l++)
+            y[l] = limited(y[l], cap);
     }
 }
 
@@ -43,18 +44,18 @@ static long part_of(void *arguments, long piece)
         float *y = p->y + row * p->l + l;
         some = end - l < STRIP ? end - l : STRIP;
         product(p->a + row * p->am, p->am, rows, tap, p->b + l, at, p->k, y, p->l, some, of_rows);
-        finish(y, p->l, rows, some, p->by_column && p->bias ? p->bias + l : 0, p->relu);
+        finish(y, p->l, rows, some, p->by_column && p->bias ? p->bias + l : 0, p->cap);
     }
     free(tap);
     return 0;
 }
 
-/* Threads share the rows of y or, by_column, its columns; bias: one for each of these, or null. ReLU if
-   asked for. am, ak: numbers from one row and column of a to the next. */
+/* Threads share the rows of y or, by_column, its columns; bias: one for each of these, or null. ReLU up
+   to `cap`. am, ak: numbers from one row and column of a to the next. */
 EXPORT long xpcnn_matrix_product(const float *a, const float *b, const float *bias, float *y,
-                                 long am, long ak, long m, long k, long l, long by_column, long relu,
+                                 long am, long ak, long m, long k, long l, long by_column, float cap,
                                  long pieces, long threads)
 {
-    Arguments p = {a, b, bias, y, am, ak, m, k, l, by_column, relu, pieces};
+    Arguments p = {a, b, bias, y, cap, am, ak, m, k, l, by_column, pieces};
     return run_pieces(part_of, &p, pieces, threads);
 }

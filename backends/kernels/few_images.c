@@ -1,8 +1,10 @@
-/* Convolution of a few images (c, h, w, n), memory in that order, each read as one row.
+/* Convolution of a few images (c, h, w, n), memory in that order, many rows at a time.
 
    The rows of a few images are too short to fill vectors. In a padded image, whose rows follow one
-   another, a tap of the filter is one offset for all output pixels. So all are computed at stride 1,
-   with those between the end of an output row and the next row, and those that are wanted are kept.
+   another, a tap of the filter is one offset for all output pixels. So a band of rows is computed as
+   one, with the pixels between the end of an output row and the next row, which are then left out.
+   With a stride, rows and columns 0, stride, 2 stride, ... of the padded image make a plane, as do
+   1, 1 + stride, ...; a tap sees one of the planes at stride 1.
    Weights meet the zeros of the padding: an infinite one gives NaN there, as in the reference. */
 
 #include "export.h"
@@ -12,7 +14,10 @@
 
 #include <stdlib.h>
 
-enum { TOGETHER = 8 }; /* filters whose rows are computed at once: those of the largest tile */
+enum {
+    TOGETHER = 8,        /* filters whose rows are computed at once: those of the largest tile */
+    BAND_BYTES = 1 << 19 /* of the planes and outputs of a band: they stay in the L2 cache */
+};
 
 typedef struct {
     long n, c, h, w, f, groups; /* c, f: of a group */
@@ -23,128 +28,139 @@ typedef struct {
 typedef struct {
     const FewImages *o;
     const float *x, *weights, *bias;
-    float *y;
+    float *planes, *y;
     uint8_t *winner;
-    long tall, wide, relu, pieces; /* tall, wide: of the padded image */
+    long rows, columns;               /* of the output */
+    long down, across, tall, wide;    /* planes of a channel, rows and columns of a plane */
+    float cap;
+    long pieces;
 } Arguments;
 
-static long rows_of(const FewImages *o)
+static long least(long a, long b)
 {
-    return (o->h + o->top + o->bottom - o->dh * (o->kh - 1) - 1) / o->sh + 1;
+    return a < b ? a : b;
 }
 
-static long columns_of(const FewImages *o)
+static long up(long x, long step)
 {
-    return (o->w + o->left + o->right - o->dw * (o->kw - 1) - 1) / o->sw + 1;
+    return (x + step - 1) / step * step;
 }
 
-/* Write the wanted numbers of the rows of a filter, `across` numbers each: y, and the winner. */
-static void keep(const Arguments *a, const float *strip, long f)
+/* Write the planes of some channels. */
+static long split(void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    const FewImages *o = a->o;
+    long all = o->groups * o->c, n = o->n, plane = a->tall * a->wide * n, each = a->down * a->across;
+    for (long k = all * piece / a->pieces * each; k < all * (piece + 1) / a->pieces * each; k++) {
+        const float *x = a->x + k / each * o->h * o->w * n;
+        float *to = a->planes + k * plane;
+        long p = k / a->across % a->down - o->top, q = k % a->across - o->left; /* in the image */
+        long first = q < 0 ? up(-q, o->sw) / o->sw : 0, end = least(a->wide, up(o->w - q, o->sw) / o->sw);
+        memset(to, 0, plane * (long)sizeof(float));
+        for (long i = 0; i < a->tall; i++, p += o->sh) {
+            const float *from = x + (p * o->w + first * o->sw + q) * n;
+            float *row = to + (i * a->wide + first) * n;
+            if (p < 0 || p >= o->h)
+                continue;
+            if (o->sw == 1 && end > first)
+                memcpy(row, from, (end - first) * n * (long)sizeof(float));
+            else if (n == 1)
+                for (long j = 0; j < end - first; j++)
+                    row[j] = from[j * o->sw];
+            else
+                for (long j = 0; j < end - first; j++)
+                    for (long l = 0; l < n; l++)
+                        row[j * n + l] = from[j * o->sw * n + l];
+        }
+    }
+    return 0;
+}
+
+/* Write rows p to p + some of filter f, of strip: y, and the winner. */
+static void keep(const Arguments *a, const float *strip, long f, long p, long some)
 {
     const FewImages *o = a->o;
-    long n = o->n, ho = rows_of(o), wo = columns_of(o), across = a->wide * n;
+    long n = o->n, wo = a->columns, across = a->wide * n;
     if (o->ph) {
         long out = wo / o->pw;
-        for (long p = 0; p < ho / o->ph; p++) {
-            long at = (f * (ho / o->ph) + p) * out * n;
-            pool_row(strip + p * o->ph * across, across, n, o->ph, o->pw, out, a->y + at,
-                     a->winner ? a->winner + at : 0);
+        for (long r = p / o->ph; r < (p + some) / o->ph; r++, strip += o->ph * across) {
+            long at = (f * (a->rows / o->ph) + r) * out * n;
+            pool_row(strip, across, n, o->ph, o->pw, out, a->y + at, a->winner ? a->winner + at : 0);
         }
         return;
     }
-    for (long p = 0; p < ho; p++) {
-        const float *from = strip + p * o->sh * across;
-        float *to = a->y + (f * ho + p) * wo * n;
-        if (o->sw == 1)
-            memcpy(to, from, wo * n * (long)sizeof(float));
-        else
-            for (long q = 0; q < wo; q++)
-                for (long l = 0; l < n; l++)
-                    to[q * n + l] = from[q * o->sw * n + l];
-        for (long l = 0; a->relu && l < wo * n; l++)
-            to[l] = to[l] < 0 ? 0 : to[l]; /* NaN stays */
-    }
+    float *to = a->y + (f * a->rows + p) * wo * n;
+    for (long i = 0; i < some; i++, to += wo * n, strip += across)
+        for (long l = 0; l < wo * n; l++)
+            to[l] = a->cap != 0 ? limited(strip[l], a->cap) : strip[l];
 }
 
 static long filters(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const FewImages *o = a->o;
-    long all = o->groups * o->f, image = a->tall * a->wide * o->n, taps = o->c * o->kh * o->kw;
-    long across = a->wide * o->n, up = a->tall - o->dh * (o->kh - 1);
-    long length = up * across - o->dw * (o->kw - 1) * o->n; /* until the last pixel that has taps */
-    long bytes = 2 * taps * (long)sizeof(long) + TOGETHER * up * across * (long)sizeof(float);
+    long n = o->n, taps = o->c * o->kh * o->kw, across = a->wide * n, plane = a->tall * across;
+    long row = (o->c * a->down * a->across + TOGETHER) * across * (long)sizeof(float);
+    long step = o->ph ? o->ph : 1, band = up(least(BAND_BYTES / row + 1, a->rows), step);
+    long ym = up(band * across, LANES), copied = a->planes != a->x;
+    long bytes = 2 * taps * (long)sizeof(long) + TOGETHER * ym * (long)sizeof(float);
     long *tap = malloc(bytes), *at = tap + taps, k = 0;
     float *strips = (float *)(at + taps);
     if (!tap)
         return bytes;
     for (long c = 0; c < o->c; c++)
-        for (long i = 0; i < o->kh; i++)
-            for (long j = 0; j < o->kw; j++, k++) {
+        for (long i = 0; i < o->kh * o->dh; i += o->dh)
+            for (long j = 0; j < o->kw * o->dw; j += o->dw, k++) {
                 tap[k] = k;
-                at[k] = c * image + (i * o->dh * a->wide + j * o->dw) * o->n;
+                at[k] = ((c * a->down + i % o->sh) * a->across + j % o->sw) * plane +
+                        (i / o->sh * a->wide + j / o->sw) * n;
             }
-    long to = all * (piece + 1) / a->pieces;
-    for (long f = all * piece / a->pieces, some; f < to; f += some) {
-        long g = f / o->f, left = (g + 1) * o->f - f;
-        some = to - f < left ? to - f : left;
-        some = some < TOGETHER ? some : TOGETHER;
-        product(a->weights + f * taps, taps, some, tap, a->x + g * o->c * image, at, taps, strips,
-                up * across, length, a->bias ? a->bias + f : 0);
-        for (long i = 0; i < some; i++)
-            keep(a, strips + i * up * across, f + i);
+    long all = o->groups * o->f, to = all * (piece + 1) / a->pieces;
+    for (long f = all * piece / a->pieces, end; f < to; f = end) {
+        long g = f / o->f;
+        const float *x = a->planes + g * o->c * a->down * a->across * plane;
+        end = least(to, (g + 1) * o->f);
+        for (long p = 0; p < a->rows; p += band)
+            for (long i = f, some; i < end; i += some) {
+                long here = least(band, a->rows - p), length = (here - 1) * across + a->columns * n;
+                some = least(end - i, TOGETHER);
+                product(a->weights + i * taps, taps, some, tap, x + p * across, at, taps, strips, ym,
+                        copied ? up(length, LANES) : length, a->bias ? a->bias + i : 0);
+                for (long m = 0; m < some; m++)
+                    keep(a, strips + m * ym, i + m, p, here);
+            }
     }
     free(tap);
     return 0;
 }
 
-/* Write the padded images. */
-static void pad(const FewImages *o, const float *x, long tall, long wide, float *to)
-{
-    long n = o->n;
-    memset(to, 0, o->groups * o->c * tall * wide * n * (long)sizeof(float));
-    for (long c = 0; c < o->groups * o->c; c++)
-        for (long i = 0; i < o->h; i++, x += o->w * n)
-            memcpy(to + ((c * tall + o->top + i) * wide + o->left) * n, x,
-                   o->w * n * (long)sizeof(float));
-}
-
-/* Write the pixels at steps of the stride. */
-static void pick(const FewImages *o, const float *x, long tall, long wide, float *to)
-{
-    for (long c = 0; c < o->groups * o->c; c++)
-        for (long i = 0; i < tall; i++)
-            for (long j = 0; j < wide; j++, to += o->n)
-                memcpy(to, x + ((c * o->h + i * o->sh) * o->w + j * o->sw) * o->n,
-                       o->n * (long)sizeof(float));
-}
-
-/* y (groups, f, ho, wo, n) = conv(x, weights) + bias, then ReLU if asked for; or with pooling max
+/* y (groups, f, ho, wo, n) = conv(x, weights) + bias, then ReLU up to `cap`; or with pooling max
    pooling of its ReLU, and which element of each window it is, unless winner is null. */
 EXPORT long xpcnn_conv_few_images(const FewImages *o, const float *x, const float *weights,
-                                  const float *bias, float *y, uint8_t *winner, long relu, long pieces,
+                                  const float *bias, float *y, uint8_t *winner, float cap, long pieces,
                                   long threads)
 {
-    FewImages thin = *o;
-    int is_pointwise = o->kh * o->kw == 1 && o->top + o->bottom + o->left + o->right == 0;
-    if (is_pointwise) { /* only the pixels that they see are needed */
-        thin.h = rows_of(o), thin.w = columns_of(o);
-        thin.sh = thin.sw = 1;
-    }
-    Arguments a = {&thin, x, weights, bias, y, winner, thin.h + o->top + o->bottom,
-                   thin.w + o->left + o->right, relu, pieces};
-    float *copy = 0;
-    if (a.tall != o->h || a.wide != o->w) {
-        long bytes = o->groups * o->c * a.tall * a.wide * o->n * (long)sizeof(float);
-        a.x = copy = malloc(bytes);
-        if (!copy)
+    long high = o->dh * (o->kh - 1), broad = o->dw * (o->kw - 1); /* of a window, less 1 */
+    Arguments a = {.o = o, .x = x, .weights = weights, .bias = bias, .planes = (float *)x, .y = y,
+                   .winner = winner, .cap = cap, .pieces = pieces,
+                   .rows = (o->h + o->top + o->bottom - high - 1) / o->sh + 1,
+                   .columns = (o->w + o->left + o->right - broad - 1) / o->sw + 1,
+                   .down = least(o->sh, high + 1), .across = least(o->sw, broad + 1)};
+    a.tall = a.rows + high / o->sh;
+    a.wide = a.columns + broad / o->sw;
+    long is_padded = o->top + o->bottom + o->left + o->right != 0, missing = 0;
+    if (is_padded || o->sh * o->sw > 1) {
+        long numbers = o->groups * o->c * a.down * a.across * a.tall * a.wide * o->n;
+        long bytes = (numbers + LANES) * (long)sizeof(float); /* the last vector may reach beyond */
+        a.planes = malloc(bytes);
+        if (!a.planes)
             return bytes;
-        if (is_pointwise)
-            pick(o, x, a.tall, a.wide, copy);
-        else
-            pad(o, x, a.tall, a.wide, copy);
+        memset(a.planes + numbers, 0, LANES * sizeof(float));
+        missing = run_pieces(split, &a, pieces, threads);
     }
-    long missing = run_pieces(filters, &a, pieces, threads);
-    free(copy);
+    missing = missing ? missing : run_pieces(filters, &a, pieces, threads);
+    if (a.planes != x)
+        free(a.planes);
     return missing;
 }

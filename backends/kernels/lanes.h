@@ -37,6 +37,12 @@ INLINE Lanes chosen(Whole mask, Lanes a, Lanes b)
     return (Lanes)((mask & (Whole)a) | (~mask & (Whole)b));
 }
 
+/* The ReLU, at most `cap`, which is NaN for no limit; NaN stays. Functions take a cap of 0 for no ReLU. */
+INLINE float limited(float x, float cap)
+{
+    return x < 0 ? 0 : x > cap ? cap : x;
+}
+
 INLINE float total(Lanes sum)
 {
     Four all = {0};

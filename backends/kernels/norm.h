@@ -40,11 +40,12 @@ static inline void moments(const float *x, long m, float *mean, float *var)
     *var = (float)(channel_sum(1, x, x, *mean, m) / m);
 }
 
-/* A channel of a backward pass, and the line of its forward pass: z = (x - mean) * slope + shift. */
+/* A channel of a backward pass, and the line of its forward pass: z = (x - mean) * slope + shift, of
+   which a ReLU is up to `cap`. */
 typedef struct {
     const float *x, *dy, *y;
     float *dz, *dx;
-    float mean, slope, shift;
+    float mean, slope, shift, cap;
 } Channel;
 
 /* What followed the normalisation: nothing; a ReLU; something was added, and then a ReLU, whose
@@ -56,8 +57,10 @@ enum { NOTHING, RELU, ADD_RELU };
 INLINE Lanes before_relu(const int after, const Channel *c, Lanes x, long j, long count)
 {
     Lanes dy = some_of(c->dy + j, count);
-    if (after == RELU)
-        return chosen((x - c->mean) * c->slope + c->shift <= 0, broadcast(0), dy);
+    if (after == RELU) {
+        Lanes z = (x - c->mean) * c->slope + c->shift;
+        return chosen((z <= 0) | (z >= c->cap), broadcast(0), dy);
+    }
     return after == ADD_RELU ? chosen(some_of(c->y + j, count) != 0, dy, broadcast(0)) : dy;
 }
 

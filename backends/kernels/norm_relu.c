@@ -15,7 +15,7 @@ typedef struct {
     float *y, *mean, *var, *dz, *sum_dy, *sum_dy_xhat;
     uint8_t *winner;
     long h, w, n, ph, pw;
-    float eps;
+    float eps, cap;
 } Arguments;
 
 typedef struct {
@@ -46,7 +46,7 @@ static long forward(void *arguments, long c)
         const float *added = p->added ? p->added + c * m : 0;
         for (long i = 0; i < m; i++) {
             float z = normalised(x[i], line) + (added ? added[i] : 0);
-            y[i] = z < 0 ? 0 : z; /* NaN stays */
+            y[i] = limited(z, p->cap);
         }
         return 0;
     }
@@ -67,14 +67,14 @@ static long forward(void *arguments, long c)
 /* y, winner (channels, h / ph, w / pw, n): max pooling of relu of the normalised x (channels, h, w, n),
    and which element of a window it is, unless winner is null; mean and var (channels,). gamma, beta may
    be null. Windows of 1 x 1 pool nothing; then `added`, in the shape of x, comes before the ReLU,
-   unless it is null. */
+   unless it is null, and the ReLU is up to `cap`. */
 EXPORT long xpcnn_batch_norm_relu(const float *x, const float *gamma, const float *beta,
                                   const float *added, float *y, uint8_t *winner, float *mean,
-                                  float *var, float eps, long channels, long h, long w, long n,
-                                  long ph, long pw, long threads)
+                                  float *var, float eps, float cap, long channels, long h, long w,
+                                  long n, long ph, long pw, long threads)
 {
     Arguments p = {.x = x, .gamma = gamma, .beta = beta, .added = added, .y = y, .winner = winner, .mean = mean,
-                   .var = var, .h = h, .w = w, .n = n, .ph = ph, .pw = pw, .eps = eps};
+                   .var = var, .h = h, .w = w, .n = n, .ph = ph, .pw = pw, .eps = eps, .cap = cap};
     return run_pieces(forward, &p, channels, threads);
 }
 
@@ -102,7 +102,7 @@ static long backward(void *arguments, long i)
     float scale = 1 / sqrtf(p->var[i] + p->eps), *dx = p->y + i * m;
     Line line = line_of(p, i);
     Channel c = {.x = p->x + i * m, .dy = p->winner ? dx : p->dy + i * m, .dx = dx, .mean = line.mean,
-                 .slope = line.slope, .shift = line.shift};
+                 .slope = line.slope, .shift = line.shift, .cap = p->cap};
     if (p->winner) {
         unpool(p, i, dx);
         norm_gradient(NOTHING, &c, m, scale, p->sum_dy + i, p->sum_dy_xhat + i);
@@ -122,11 +122,12 @@ EXPORT long xpcnn_batch_norm_relu_gradient(const float *x, const float *dy, cons
                                            const uint8_t *winner, const float *gamma,
                                            const float *beta, float *mean, float *var, float *dx,
                                            float *dz, float *sum_dy, float *sum_dy_xhat, float eps,
-                                           long channels, long h, long w, long n, long ph, long pw,
-                                           long threads)
+                                           float cap, long channels, long h, long w, long n,
+                                           long ph, long pw, long threads)
 {
     Arguments p = {.x = x, .dy = dy, .kept = y, .winner = (uint8_t *)winner, .gamma = gamma,
                    .beta = beta, .mean = mean, .var = var, .y = dx, .dz = dz, .sum_dy = sum_dy,
-                   .sum_dy_xhat = sum_dy_xhat, .h = h, .w = w, .n = n, .ph = ph, .pw = pw, .eps = eps};
+                   .sum_dy_xhat = sum_dy_xhat, .h = h, .w = w, .n = n, .ph = ph, .pw = pw, .eps = eps,
+                   .cap = cap};
     return run_pieces(backward, &p, channels, threads);
 }

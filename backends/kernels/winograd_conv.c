@@ -26,7 +26,8 @@ typedef struct {
     const float *x, *w, *u, *bias;
     float *y;
     uint8_t *winner;
-    long c, f, turned, pooled, relu, pieces;
+    float cap;
+    long c, f, turned, pooled, pieces, threads;
 } Arguments;
 
 static long least(long a, long b)
@@ -108,12 +109,12 @@ INLINE Lanes rectified(Lanes x)
     return chosen(x < 0, broadcast(0), x); /* NaN stays */
 }
 
-static void write_tile(const float *m, long ms, float bias, long relu, float *y, const Places *p)
+static void write_tile(const float *m, long ms, float bias, float cap, float *y, const Places *p)
 {
     Lanes o[TILE * TILE];
     outputs(m, ms, bias, o);
     for (long k = 0; k < TILE * TILE; k++)
-        store(y, p, k, relu ? rectified(o[k]) : o[k]);
+        store(y, p, k, cap != 0 ? chosen(o[k] > cap, broadcast(cap), rectified(o[k])) : o[k]);
 }
 
 /* The same with ReLU and max pooling of 2 x 2, and which of a window is the largest: the first of
@@ -146,9 +147,10 @@ static long conv_blocks(void *arguments, long piece)
     const Arguments *a = arguments;
     long c = a->c, in = a->in.h * a->in.w * a->in.n, out = a->out.h * a->out.w * a->out.n;
     long vectors = V_BYTES / (PRODUCTS * c * (long)sizeof(Lanes)) / 2 * 2;
-    vectors = vectors < 2 ? 2 : least(vectors, VECTORS);
-    long across = vectors * LANES, vs = c * across + APART, ms = FILTERS * across + APART;
     long all = (a->out.down * a->out.across * a->out.n + LANES - 1) / LANES;
+    vectors = least(vectors, least(VECTORS, up((all + a->threads - 1) / a->threads, 2)));
+    vectors = vectors < 2 ? 2 : vectors;
+    long across = vectors * LANES, vs = c * across + APART, ms = FILTERS * across + APART;
     long blocks = (all + vectors - 1) / vectors;
     long bytes = up(PRODUCTS * (vs + ms) * (long)sizeof(float), sizeof(Lanes));
     float *v = aligned_alloc(sizeof(Lanes), bytes), *m = v + PRODUCTS * vs;
@@ -179,7 +181,7 @@ static long conv_blocks(void *arguments, long piece)
                     if (a->pooled)
                         write_pooled(tile, ms, bias, y, a->winner ? a->winner + (f + i) * out : 0, to + g);
                     else
-                        write_tile(tile, ms, bias, a->relu, y, to + g);
+                        write_tile(tile, ms, bias, a->cap, y, to + g);
                 }
             }
         }
@@ -188,13 +190,13 @@ static long conv_blocks(void *arguments, long piece)
     return 0;
 }
 
-/* y (f, oh, ow, n) = conv(x, w) + bias, then ReLU if asked for; with `pooled`, ReLU and max pooling of
+/* y (f, oh, ow, n) = conv(x, w) + bias, then ReLU up to `cap`; with `pooled`, ReLU and max pooling of
    2 x 2, and y and winner, unless it is null, are (f, oh / 2, ow / 2, n). x is (c, h, w, n), with
    padding `top` and `left` before it, negative for rows and columns that are left out. With `turned`, w
    is (c, f, 3, 3) and turned by half a turn: the gradient of the input of a convolution with w. */
 EXPORT long xpcnn_winograd_conv(const float *x, const float *w, const float *bias, float *y,
                                 uint8_t *winner, long n, long c, long h, long width, long f, long oh,
-                                long ow, long top, long left, long turned, long pooled, long relu,
+                                long ow, long top, long left, long turned, long pooled, float cap,
                                 long pieces, long threads)
 {
     long size = pooled ? TILE / 2 : TILE, down = pooled ? oh / 2 : oh, right = pooled ? ow / 2 : ow;
@@ -205,7 +207,7 @@ EXPORT long xpcnn_winograd_conv(const float *x, const float *w, const float *bia
     Arguments a = {.in = {h, width, n, top, left, TILE, SEEN, rows, columns},
                    .out = {down, right, n, 0, 0, size, size, rows, columns},
                    .x = x, .w = w, .u = u, .bias = bias, .y = y, .winner = winner, .c = c, .f = f,
-                   .turned = turned, .pooled = pooled, .relu = relu, .pieces = pieces};
+                   .turned = turned, .pooled = pooled, .cap = cap, .pieces = pieces, .threads = threads};
     if (!u)
         return bytes;
     bytes = run_pieces(transform_filters, &a, groups, threads);

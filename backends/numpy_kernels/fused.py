@@ -28,10 +28,13 @@ def conv_relu_pool(
     dilation: Any = 1,
     groups: int = 1,
     pool: Any = None,
+    limit: float | None = None,
     grad: bool = True,
 ) -> Any:
-    """Compute pool(relu(conv(x, w) + b)), without groups, for windows of up to 256 elements."""
-    if groups != 1 or x.size == 0:
+    """Compute pool(relu(conv(x, w) + b)), without groups and limit, for windows of up to 256
+    elements.
+    """
+    if groups != 1 or x.size == 0 or limit is not None:
         return NotImplemented
     image = batch_last(x)
     patches = patches_of(x, w, stride, padding, dilation)

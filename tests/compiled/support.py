@@ -24,7 +24,6 @@ pointwise: Any = import_module(f"{PACKAGE}.pointwise")
 ROOMS = (
     *(
         "addition",
-        "columns",
         "conv",
         "conv_1x1",
         "few_images",

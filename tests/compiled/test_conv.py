@@ -95,6 +95,28 @@ def test_convolutions_with_relu_and_pooling(drawn: Any, pool: Any) -> None:
             agree("conv_relu_pool", arrays, **options)
 
 
+@pytest.mark.parametrize("winograd", ["on", "off"])
+@pytest.mark.parametrize("n", [1, 3, 17])
+def test_a_relu_with_a_limit(n: int, winograd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums between -60 and 60, of which many are 6 or near it; without tiles to the last bit."""
+    monkeypatch.setenv("XPCNN_WINOGRAD", winograd)
+    rng = numpy.random.default_rng(n)
+    x, kernel = whole(rng, n, 4, 8, 6), compiled.KERNELS["conv_relu_pool"]
+    x[0, 1, 2, 3] = NAN
+    cases: list[tuple[Host, dict[str, Any]]] = [
+        (whole(rng, 3, 4, 3, 3), {"padding": 1}),
+        (whole(rng, 3, 4, 1, 1), {}),
+        (whole(rng, 4, 1, 3, 3), {"groups": 4, "stride": 2}),
+    ]
+    for w, options in cases:
+        agree("conv_relu_pool", [x, w, whole(rng, len(w))], limit=6.0, **options)
+    assert kernel(x, w, None, groups=4, pool=2, limit=6.0) is NotImplemented
+    x, w = whole(rng, n, 17, 9, 8), whole(rng, 18, 17, 3, 3)
+    y, _ = compiled.KERNELS["conv2d"](x, w, None, padding=1)
+    limited, _ = kernel(x, w, None, padding=1, limit=6.0)
+    assert numpy.array_equal(limited, numpy.clip(y, 0, 6))
+
+
 def test_an_image_smaller_than_the_filters() -> None:
     rng = numpy.random.default_rng(0)
     for padding in (2, 4, ((0, 9), (5, 0))):
@@ -222,30 +244,34 @@ def test_an_infinite_weight_on_padding_is_skipped() -> None:
     ("n", "c", "f", "size", "side", "stride"),
     [
         (2, 64, 128, 3, 30, 2),
-        (1, 3, 64, 7, 101, 2),
+        (1, 3, 64, 7, 201, 2),
+        (5, 8, 20, 3, 64, 3),
         (1, 512, 512, 3, 7, 1),
         (3, 128, 256, 1, 41, 2),
     ],
 )
-def test_columns_of_a_few_images(
+def test_a_few_large_images(
     n: int, c: int, f: int, size: int, side: int, stride: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sum of K terms is off by at most (6 + 2 sqrt(K)) eps of the sum of their magnitudes."""
+    """A sum of K terms is off by at most (6 + 2 sqrt(K)) eps of the sum of their magnitudes.
+
+    These take several bands of rows, and planes of several strides.
+    """
     rng = numpy.random.default_rng(0)
     x = rng.normal(size=(n, c, side, side)).astype("float32")
     w, b = rng.normal(size=(f, c, size, size)).astype("float32"), rng.normal(size=f).astype("f4")
-    columns = import_module(f"{PACKAGE}.columns")
-    used, convolved = [], columns.convolved
+    few_images = import_module(f"{PACKAGE}.few_images")
+    used, convolved = [], few_images.convolved
 
-    def noted(*arguments: Any, relu: bool) -> None:
-        used.append(relu)
-        convolved(*arguments, relu=relu)
+    def noted(*arguments: Any, cap: float) -> None:
+        used.append(cap)
+        convolved(*arguments, cap=cap)
 
-    monkeypatch.setattr(columns, "convolved", noted)
+    monkeypatch.setattr(few_images, "convolved", noted)
     options: Any = {"stride": stride, "padding": (size // 2, size // 2)}
     y, _ = compiled.KERNELS["conv2d"](x, w, b, **options)
     positive, _ = compiled.KERNELS["conv_relu_pool"](x, w, b, **options)
-    assert used == [False, True]
+    assert numpy.array_equal(used, [0.0, NAN], equal_nan=True)
     wide = [a.astype("float64") for a in (x, w, b)]
     exact, _ = reference.conv2d(wide[0], wide[1], wide[2], **options)
     size_of_terms, _ = reference.conv2d(*[abs(a) for a in wide], **options)

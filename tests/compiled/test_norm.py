@@ -62,6 +62,12 @@ def test_two_by_two_pixels_by_hand_with_relu_and_pooling() -> None:
     assert (dx.tolist(), dgamma.tolist(), dbeta.tolist()) == ([[[[0, 20], [-20, 0]]]], [4], [4])
     y, _ = kernel(x, gamma, beta, eps=0.0)
     assert y[0].tolist() == [[[[0, 15], [15, 0]]]]
+    for limit, kept in ((14, 0), (15, 0), (16, 1)):  # the derivative at the limit is 0
+        y, pullback = kernel(x, gamma, beta, eps=0.0, limit=float(limit))
+        assert y[0].tolist() == [[[[0, min(15, limit)], [min(15, limit), 0]]]]
+        _, _, dbeta = pullback(numpy.asarray([[[[1, 2], [4, 8]]]], "float32"))
+        assert dbeta.tolist() == [6 * kept]
+    assert kernel(x, gamma, beta, pool=2, limit=6.0) is NotImplemented
 
 
 @pytest.mark.parametrize("pool", [None, 2, (3, 1)])

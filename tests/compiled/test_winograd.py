@@ -43,6 +43,7 @@ SHAPES: list[tuple[int, int, int, int, int, Sides]] = [
 def _on(monkeypatch: pytest.MonkeyPatch) -> None:
     require_compiler()
     monkeypatch.delenv("XPCNN_WINOGRAD", raising=False)
+    monkeypatch.setattr(winograd, "pays", lambda *_: True)  # also for a few images
 
 
 def used(shape: tuple[int, ...], sides: Sides, out: tuple[int, int]) -> bool:
@@ -184,6 +185,17 @@ def test_what_is_left_to_the_direct_kernels(monkeypatch: pytest.MonkeyPatch) -> 
     assert not winograd.serves(wide, conv.patches_of(x, wide, 1, 1, 1), (9, 9))
     monkeypatch.setenv("XPCNN_WINOGRAD", "off")
     assert not used((4, 16, 16, 8, 8), same, (8, 8))
+
+
+def test_few_images_with_few_tiles_or_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.delenv("XPCNN_WINOGRAD", raising=False)
+    rng, calls = numpy.random.default_rng(0), []
+    monkeypatch.setattr(winograd, "convolved", lambda image, *_, **__: calls.append(image.shape))
+    for n, c, side in ((1, 32, 24), (1, 32, 20), (1, 24, 24), (7, 32, 8), (8, 16, 8)):
+        x, w = drawn(rng, n, c, side, side), drawn(rng, c, c, 3, 3)
+        compiled.KERNELS["conv2d"](x, w, None, padding=1)
+    assert calls == [(32, 24, 24, 1), (16, 8, 8, 8)]
 
 
 def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:

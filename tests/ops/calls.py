@@ -67,6 +67,7 @@ CALLS = [
     call("conv_relu_pool", IMAGES, values(6, 4, 3, 2), values(6), padding=1),
     call("conv_relu_pool", IMAGES, values(6, 4, 3, 2), values(6), padding=1, pool=2),
     call("conv_relu_pool", IMAGES, values(4, 2, 2, 3), None, groups=2, pool=(2, 3)),
+    call("conv_relu_pool", IMAGES, values(6, 4, 3, 2), values(6), limit=0.7),
     call("max_pool2d", IMAGES, size=2),
     call("max_pool2d", IMAGES, size=3, stride=2, padding=1, ceil_mode=True),
     call("avg_pool2d", IMAGES, size=2),
@@ -84,6 +85,7 @@ CALLS = [
     call("batch_norm_relu", IMAGES, POSITIVE, VECTOR, pool=2),
     call("batch_norm_relu", IMAGES, None, VECTOR),
     call("batch_norm_relu", ROWS, None, None),
+    call("batch_norm_relu", IMAGES, POSITIVE, VECTOR, limit=0.7),
     call("batch_norm_add_relu", IMAGES, POSITIVE, VECTOR, values(2, 4, 5, 6)),
     call("batch_norm_add_relu", ROWS, None, None, values(3, 4)),
     call(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from xpcnn import ops
-from xpcnn.layers.activation import ReLU
+from xpcnn.layers.activation import ReLU, ReLU6
 from xpcnn.layers.base import Context, Layer, no_gradient
 from xpcnn.layers.branches import Residual
 from xpcnn.layers.conv import Conv2D, Convolution, DepthwiseConv2D
@@ -35,7 +35,9 @@ def fusion(layers: Sequence[Layer], table: Table) -> tuple[int, Fused] | None:
     return None
 
 
-def conv_relu_pool(conv: Convolution, relu: ReLU, pool: MaxPool2D | None = None) -> Fused | None:
+def conv_relu_pool(
+    conv: Convolution, relu: ReLU | ReLU6, pool: MaxPool2D | None = None
+) -> Fused | None:
     """Return a function that runs the layers as `ops.conv_relu_pool`.
 
     None if the pooling windows overlap, are padded or reach beyond the image.
@@ -50,6 +52,7 @@ def conv_relu_pool(conv: Convolution, relu: ReLU, pool: MaxPool2D | None = None)
             params[0].get("bias"),
             **conv.op_options(params[0]["weight"]),
             pool=None if pool is None else pool.size,
+            limit=_limit(relu),
             grad=ctx.grad,
         )
         return y, buffers[0], conv.pullback(back)
@@ -57,7 +60,9 @@ def conv_relu_pool(conv: Convolution, relu: ReLU, pool: MaxPool2D | None = None)
     return run
 
 
-def norm_relu_pool(norm: BatchNorm, relu: ReLU, pool: MaxPool2D | None = None) -> Fused | None:
+def norm_relu_pool(
+    norm: BatchNorm, relu: ReLU | ReLU6, pool: MaxPool2D | None = None
+) -> Fused | None:
     """Return a function that runs the layers as `ops.batch_norm_relu`, in training.
 
     None if the pooling windows overlap, are padded or reach beyond the image. The layers run one by
@@ -78,6 +83,7 @@ def norm_relu_pool(norm: BatchNorm, relu: ReLU, pool: MaxPool2D | None = None) -
             eps=norm.eps,
             running=norm.running(buffers[0]),
             pool=None if pool is None else pool.size,
+            limit=_limit(relu),
             grad=ctx.grad,
         )
 
@@ -144,7 +150,10 @@ def residual_norm_relu(residual: Residual, relu: ReLU) -> Fused:
 
 
 def folded(
-    conv: Convolution, norm: BatchNorm, relu: ReLU | None = None, pool: MaxPool2D | None = None
+    conv: Convolution,
+    norm: BatchNorm,
+    relu: ReLU | ReLU6 | None = None,
+    pool: MaxPool2D | None = None,
 ) -> Fused | None:
     """Return a function that runs the layers in inference, the norm as part of the filters.
 
@@ -169,10 +178,15 @@ def folded(
             y, _ = ops.conv2d(x, w, b, **options)
         else:
             size = None if pool is None else pool.size
-            y, _ = ops.conv_relu_pool(x, w, b, **options, pool=size, grad=False)
+            limit = _limit(relu)
+            y, _ = ops.conv_relu_pool(x, w, b, **options, pool=size, limit=limit, grad=False)
         return y, buffers[0], no_gradient
 
     return run
+
+
+def _limit(relu: ReLU | ReLU6) -> float | None:
+    return 6.0 if type(relu) is ReLU6 else None
 
 
 def _side_by_side(pool: MaxPool2D | None) -> bool:
@@ -184,7 +198,7 @@ def _side_by_side(pool: MaxPool2D | None) -> bool:
 
 CONVOLUTIONS = (Conv2D, DepthwiseConv2D)
 
-_AFTER = ((ReLU, MaxPool2D), (ReLU,))
+_AFTER = ((ReLU, MaxPool2D), (ReLU,), (ReLU6,))
 _FOLDED: Table = {
     (kind, BatchNorm, *others): folded for kind in CONVOLUTIONS for others in (*_AFTER, ())
 }
@@ -196,6 +210,7 @@ ALWAYS: Table = {
 IN_TRAINING: Table = {
     (BatchNorm, ReLU, MaxPool2D): norm_relu_pool,
     (BatchNorm, ReLU): norm_relu_pool,
+    (BatchNorm, ReLU6): norm_relu_pool,
     **ALWAYS,
     (Residual, ReLU): residual_norm_relu,
 }

@@ -9,13 +9,12 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
                                       backend.load("numpy") has registered
     x of NumPy, float32, with the     `convolved` in numpy_kernels/compiled/conv.py takes the first
     kernels in C                      of these files whose `serves` is true:
-                                          columns.py      at most 8 images, with a stride or of
-                                                          few pixels
                                           winograd.py     filters of 3 x 3, stride 1, at least 16
-                                                          channels and 16 filters
+                                                          channels and 16 filters; of fewer than 8
+                                                          images, if they are large
                                           conv_1x1.py     filters of 1 x 1, stride 1
-                                          few_images.py   at most 8 images with a stride, or short
-                                                          rows of pixels
+                                          few_images.py   at most 8 images with a stride, one
+                                                          image, or short rows of pixels
                                       and otherwise `xpcnn_conv` in kernels/conv.c. The backward
                                       pass, `gradients` in the same file, chooses for itself
     x of NumPy, others of one group   numpy_kernels/conv.py, in NumPy calls

@@ -6,7 +6,7 @@ run as one.
 
 from collections.abc import Sequence
 
-from xpcnn.ops.activation import relu
+from xpcnn.ops.activation import hard_tanh, relu
 from xpcnn.ops.checks import check_arrays, check_same_shape
 from xpcnn.ops.conv import check_conv2d, conv2d
 from xpcnn.ops.dispatch import op
@@ -15,6 +15,7 @@ from xpcnn.ops.norm import batch_norm, check_batch_norm
 from xpcnn.ops.pool import max_pool2d
 from xpcnn.ops.reference.norm import Running
 from xpcnn.ops.reference.windows import Padding, Pair
+from xpcnn.options import POSITIVE, number
 from xpcnn.types import Array, Pullback
 
 
@@ -28,6 +29,7 @@ def _conv_relu_pool(
     dilation: Pair = 1,
     groups: int = 1,
     pool: Pair | None = None,
+    limit: float | None = None,
     grad: bool = True,
 ) -> tuple[Array, Pullback]:
     """Compute y = max_pool2d(relu(conv2d(x, w, b))), with pooling windows that do not overlap.
@@ -37,6 +39,7 @@ def _conv_relu_pool(
     Args:
         x, w, b, stride, padding, dilation, groups: as in `conv2d`.
         pool: size of the pooling windows in pixels, also their stride; None for no pooling.
+        limit: the largest value of the ReLU, above 0: 6 for ReLU6; None for none.
         grad: whether the pullback will be called; if not, a kernel keeps nothing for it.
 
     Returns:
@@ -45,7 +48,7 @@ def _conv_relu_pool(
     Kernels: NumPy calls, C, CUDA.
     """
     y, conv_back = conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    y, relu_back = relu(y)
+    y, relu_back = _rectified(y, limit)
     pool_back: Pullback | None = None
     if pool is not None:
         y, pool_back = max_pool2d(y, size=pool)
@@ -72,9 +75,11 @@ def _check_conv_relu_pool(
     dilation: Pair = 1,
     groups: int = 1,
     pool: Pair | None = None,
+    limit: float | None = None,
     grad: bool = True,
 ) -> None:
     check_conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    _check_limit("conv_relu_pool", limit)
 
 
 def _batch_norm_relu(
@@ -85,6 +90,7 @@ def _batch_norm_relu(
     eps: float = 1e-5,
     running: Running | None = None,
     pool: Pair | None = None,
+    limit: float | None = None,
     grad: bool = True,
 ) -> tuple[tuple[Array, Array, Array], Pullback]:
     """Compute y = max_pool2d(relu(batch_norm(x))), with pooling windows that do not overlap.
@@ -94,6 +100,7 @@ def _batch_norm_relu(
     Args:
         x, gamma, beta, eps, running: as in `batch_norm`.
         pool: size of the pooling windows in pixels, also their stride; None for no pooling.
+        limit: the largest value of the ReLU, above 0: 6 for ReLU6; None for none.
         grad: whether the pullback will be called; if not, a kernel keeps nothing for it.
 
     Returns:
@@ -103,7 +110,7 @@ def _batch_norm_relu(
     Kernels: C, CUDA.
     """
     (y, mean, var), norm_back = batch_norm(x, gamma, beta, eps=eps, running=running)
-    y, relu_back = relu(y)
+    y, relu_back = _rectified(y, limit)
     pool_back: Pullback | None = None
     if pool is not None:
         y, pool_back = max_pool2d(y, size=pool)
@@ -128,9 +135,20 @@ def _check_batch_norm_relu(
     eps: float = 1e-5,
     running: Running | None = None,
     pool: Pair | None = None,
+    limit: float | None = None,
     grad: bool = True,
 ) -> None:
     check_batch_norm(x, gamma, beta, eps=eps, running=running)
+    _check_limit("batch_norm_relu", limit)
+
+
+def _rectified(y: Array, limit: float | None) -> tuple[Array, Pullback]:
+    return relu(y) if limit is None else hard_tanh(y, low=0.0, high=limit)
+
+
+def _check_limit(op: str, limit: float | None) -> None:
+    if limit is not None:
+        number(op, "limit", limit, POSITIVE, "limit=6.0, or None for no limit")
 
 
 def _add_relu(x: Array, other: Array) -> tuple[Array, Pullback]:

@@ -1,11 +1,10 @@
 """Convolution, alone and with ReLU and max pooling, in C (conv.c): float32.
 
-Four other files are tried first; `serves` in each says when it is faster. In this order:
+Three other files are tried first; `serves` in each says when it is faster. In this order:
 
-    columns.py      few images: im2col and a product of matrices
     winograd.py     3 x 3 filters: Winograd's algorithm
     conv_1x1.py     1 x 1 filters: products of matrices
-    few_images.py   few images: an image read as one row
+    few_images.py   few images: many rows as one
 
 Taps on padding are skipped: where a weight or dy is infinite, the reference has NaN beside padding
 (infinity times 0), and these kernels do not. A check would take 5 % of a forward and 13 % of a
@@ -24,14 +23,14 @@ from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from ..recording import contiguous, summed
 from ..threads import sharing
-from . import columns, conv_1x1, few_images, winograd
-from .pointwise import PASS, relu_gradient
+from . import conv_1x1, few_images, winograd
+from .pointwise import NO_RELU, PASS, cap_of, relu_gradient
 from .resize import columns_apart, every, spread
 from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
 
 # arguments: t a table, p an array that is read, o one that is written, l a whole number; see `Call`
-CONV = Call("conv", "tpppo llll ll", "conv2d")
+CONV = Call("conv", "tpppo lllf ll", "conv2d")
 CONV_RELU_POOL = Call("conv_relu_pool", "tpppoo lllll ll")
 UNPOOL = Call("unpool", "tpppo llll ll")
 CONV_DW = Call("conv_dw", "tppo lll ll", "gradient of w in conv2d")
@@ -59,7 +58,7 @@ def conv2d(
     if is_1x1 and patches.stride != (1, 1) and len(x) > few_images.FEW:
         return strided_1x1_conv2d(x, w, b, patches, groups)
     image, b = batch_last(x), vector(b)
-    y = logical(convolved(image, w, b, patches, relu=False))
+    y = logical(convolved(image, w, b, patches, NO_RELU))
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         return gradients(image, w, b, batch_last(cotangent(dy, y)), patches, wants)
@@ -91,6 +90,7 @@ def conv_relu_pool(
     dilation: Any = 1,
     groups: int = 1,
     pool: Any = None,
+    limit: float | None = None,
     grad: bool = True,
 ) -> Any:
     """Compute pool(relu(conv(x, w) + b)), for pooling windows of up to 256 elements."""
@@ -99,15 +99,17 @@ def conv_relu_pool(
     # more elements than one byte can number; no window fits
     if not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
         return NotImplemented
+    if pool is not None and limit is not None:
+        return NotImplemented
     image, b, f, n = batch_last(x), vector(b), len(w), len(x)
     winner: Array | None = None
     if pool is None:
-        y = convolved(image, w, b, patches, relu=True)
+        y = convolved(image, w, b, patches, cap_of(limit))
     else:
         y = np.empty((f, ho // ph, wo // pw, n), x.dtype)
         winner = np.empty(y.shape, np.uint8) if grad else None
         table = over_image(w.shape[1], patches)
-        if groups == 1 and (ph, pw) == (2, 2) and winograd.serves(w, patches, patches.out):
+        if groups == 1 and (ph, pw) == (2, 2) and by_winograd(w, patches, n):
             winograd.convolved(image, w, b, patches, y, pooled=True, winner=winner)
         elif patches.stride == (1, 1) and few_images.serves(image, w, patches):
             few_images.convolved(image, w, b, patches, y, pool=(ph, pw), winner=winner)
@@ -119,7 +121,7 @@ def conv_relu_pool(
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         dy = batch_last(cotangent(dy, logical(y)))
         if winner is None:
-            dconv = relu_gradient(dy, y)
+            dconv = relu_gradient(dy, y, limit)
         else:
             whole = (y.shape[1] * ph, y.shape[2] * pw) == (ho, wo)
             dconv = (np.empty if whole else np.zeros)((f, ho, wo, n), x.dtype)
@@ -130,26 +132,32 @@ def conv_relu_pool(
     return logical(y), pullback
 
 
-def convolved(image: Array, w: Array, b: Array | None, patches: Patches, *, relu: bool) -> Array:
-    """Return the convolution of (c, h, w, n) with w (f, c / groups, kh, kw) as (f, ho, wo, n)."""
+def convolved(image: Array, w: Array, b: Array | None, patches: Patches, cap: float) -> Array:
+    """Return the convolution of (c, h, w, n) with w (f, c / groups, kh, kw) as (f, ho, wo, n).
+
+    cap: of the ReLU behind it, see `pointwise.cap_of`.
+    """
     (ho, wo), n, (f, c_group, *_) = patches.out, image.shape[3], w.shape
     groups = len(image) // c_group
     y = np.empty((f, ho, wo, n), image.dtype)
-    if groups == 1 and columns.serves(image, w, patches):
-        columns.convolved(image, w, b, patches, y, relu=relu)
-        return y
-    if groups == 1 and winograd.serves(w, patches, patches.out):
-        winograd.convolved(image, w, b, patches, y, relu=relu)
+    if groups == 1 and by_winograd(w, patches, n):
+        winograd.convolved(image, w, b, patches, y, cap=cap)
         return y
     if groups == 1 and conv_1x1.serves(patches):
-        conv_1x1.convolved(image, w, b, y, relu=relu)
+        conv_1x1.convolved(image, w, b, y, cap)
         return y
     if few_images.serves(image, w, patches):
-        few_images.convolved(image, w, b, patches, y, relu=relu)
+        few_images.convolved(image, w, b, patches, y, cap=cap)
         return y
     filters, work = contiguous(w), sharing(groups * ho, w.size * ho * wo * n)
-    CONV(over_image(c_group, patches), image, filters, b, y, n, f // groups, groups, relu, *work)
+    CONV(over_image(c_group, patches), image, filters, b, y, n, f // groups, groups, cap, *work)
     return y
+
+
+def by_winograd(w: Array, patches: Patches, n: int) -> bool:
+    """Whether to convolve n images by Winograd's algorithm."""
+    serves = winograd.serves(w, patches, patches.out)
+    return serves and (n >= few_images.FEW or winograd.pays(w, patches, n))
 
 
 def gradients(
@@ -202,5 +210,5 @@ def image_gradient(
     apart = w.reshape(groups, f // groups, *w.shape[1:])
     turned = contiguous(apart.transpose(0, 2, 1, 3, 4))
     table, work = over_output(f // groups, patches), sharing(groups * h, w.size * ho * wo * n)
-    CONV(table, dy, turned, b, dx, n, c_group, groups, False, *work)
+    CONV(table, dy, turned, b, dx, n, c_group, groups, NO_RELU, *work)
     return dx

@@ -12,6 +12,7 @@ from ..patches import Patches
 from ..recording import contiguous, fill
 from ..threads import parallel_for, sharing
 from .linear import BY_ROW, MATRIX_PRODUCT
+from .pointwise import NO_RELU
 from .shared_library import Call
 
 PRODUCT = Call(MATRIX_PRODUCT.name, MATRIX_PRODUCT.kinds, "conv2d")
@@ -22,18 +23,18 @@ def serves(patches: Patches) -> bool:
     return (patches.size, patches.stride, patches.sides) == ((1, 1), (1, 1), ((0, 0), (0, 0)))
 
 
-def convolved(image: Array, w: Array, b: Array | None, y: Array, *, relu: bool) -> None:
-    """Write the convolution of (c, h, w, n) with w (f, c, 1, 1) into y."""
+def convolved(image: Array, w: Array, b: Array | None, y: Array, cap: float) -> None:
+    """Write the convolution of (c, h, w, n) with w (f, c, 1, 1), and its ReLU up to cap, into y."""
     (f, c), pixels = w.shape[:2], y[0].size
     work = sharing(f, w.size * pixels, each=1)
-    PRODUCT(contiguous(w), image, b, y, c, 1, f, c, pixels, BY_ROW, relu, *work)
+    PRODUCT(contiguous(w), image, b, y, c, 1, f, c, pixels, BY_ROW, cap, *work)
 
 
 def image_gradient(dy: Array, w: Array, b: Array | None, dx: Array) -> None:
     """Write the gradient of the image (c, h, w, n), plus b, into dx, from dy (f, h, w, n)."""
     (f, c), pixels = w.shape[:2], dy[0].size
     work = sharing(c, w.size * pixels, each=1)
-    PRODUCT(contiguous(w), dy, b, dx, 1, c, c, f, pixels, BY_ROW, False, *work)
+    PRODUCT(contiguous(w), dy, b, dx, 1, c, c, f, pixels, BY_ROW, NO_RELU, *work)
 
 
 def filter_gradients(image: Array, dy: Array, parts: Array) -> None:

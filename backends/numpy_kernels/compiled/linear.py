@@ -8,9 +8,10 @@ import numpy as np
 from ..layout import Array, cotangent
 from ..recording import contiguous, summed
 from ..threads import sharing
+from .pointwise import NO_RELU
 from .shared_library import Call, serves, vector
 
-MATRIX_PRODUCT = Call("matrix_product", "pppo lllll ll ll", "dense")
+MATRIX_PRODUCT = Call("matrix_product", "pppo lllll lf ll", "dense")
 FEW = 8  # samples from which a row of y (o, n) fills a vector; before, a row of y (n, o) does
 BY_ROW, BY_COLUMN = 0, 1  # what threads share, and what the bias has numbers for
 WHOLE = 64  # columns of which threads share no part
@@ -28,12 +29,12 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
         work = sharing(-(-o // WHOLE), w.size * n, each=1)
         down, across = (stride // x.itemsize for stride in x.strides)
         rows = np.empty((n, o), x.dtype)
-        MATRIX_PRODUCT(x, w, b, rows, down, across, n, i, o, BY_COLUMN, False, *work)
+        MATRIX_PRODUCT(x, w, b, rows, down, across, n, i, o, BY_COLUMN, NO_RELU, *work)
         y = rows.T
     else:
         columns, y = contiguous(x.T), np.empty((o, n), x.dtype)
         work = sharing(o, w.size * n, each=1)
-        MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, BY_ROW, False, *work)
+        MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, BY_ROW, NO_RELU, *work)
         x = columns.T
 
     def pullback(
@@ -45,11 +46,11 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
         work = sharing(i, w.size * n)
         if want_dx:
             dx = np.empty((i, n), x.dtype)
-            MATRIX_PRODUCT(w, rows, None, dx, o, 1, i, o, n, BY_ROW, False, *work)
+            MATRIX_PRODUCT(w, rows, None, dx, o, 1, i, o, n, BY_ROW, NO_RELU, *work)
         if want_dw:
             dw, columns = np.empty((i, o), x.dtype), contiguous(x.T)
             dy = contiguous(dy)
-            MATRIX_PRODUCT(columns, dy, None, dw, n, 1, i, n, o, BY_ROW, False, *work)
+            MATRIX_PRODUCT(columns, dy, None, dw, n, 1, i, n, o, BY_ROW, NO_RELU, *work)
         # along memory NumPy adds by pairs, across it one by one, with ten times the rounding error
         db = summed(rows, 1) if want_db and b is not None else None
         return None if dx is None else dx.T, dw, db

@@ -10,13 +10,14 @@ from ...geometry import pair
 from .. import norm
 from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
+from .pointwise import cap_of
 from .shared_library import Call, serves, vector
 
 BATCH_NORM = Call("batch_norm", "pppooo fll l")
 BATCH_NORM_INFERENCE = Call("batch_norm_inference", "pppppo fll l")
 BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppppooo fll l")
-BATCH_NORM_RELU = Call("batch_norm_relu", "ppppoooo f llllll l")
-BATCH_NORM_RELU_GRADIENT = Call("batch_norm_relu_gradient", "ppppppppoooo f llllll l")
+BATCH_NORM_RELU = Call("batch_norm_relu", "ppppoooo ff llllll l")
+BATCH_NORM_RELU_GRADIENT = Call("batch_norm_relu_gradient", "ppppppppoooo ff llllll l")
 PASSES = 16  # multiplications that take as long as all passes over one number
 
 
@@ -108,6 +109,7 @@ def batch_norm_relu(
     eps: float = 1e-5,
     running: Any = None,
     pool: Any = None,
+    limit: float | None = None,
     grad: bool = True,
 ) -> Any:
     """Compute pool(relu(batch_norm(x))), for pooling windows of up to 256 elements."""
@@ -116,12 +118,14 @@ def batch_norm_relu(
     (n, c, h, w), (ph, pw) = x.shape, (1, 1) if pool is None else pair(pool)
     if ph * pw > 256 or ph > h or pw > w:  # more than one byte can number; no window fits
         return NotImplemented
+    if pool is not None and limit is not None:
+        return NotImplemented
     image, gamma, beta = batch_last(x), vector(gamma), vector(beta)
     y = np.empty((c, h // ph, w // pw, n), x.dtype)
     winner = np.empty(y.shape, np.uint8) if grad and ph * pw > 1 else None
     mean, var = np.empty(c, x.dtype), np.empty(c, x.dtype)
     _, threads = sharing(c, PASSES * x.size)
-    shape = (eps, c, h, w, n, ph, pw, threads)
+    shape = (eps, cap_of(limit), c, h, w, n, ph, pw, threads)
     BATCH_NORM_RELU(image, gamma, beta, None, y, winner, mean, var, *shape)
     pooled = None if winner is None else y
 
@@ -157,7 +161,7 @@ def batch_norm_add_relu(
     image, gamma, beta = batch_last(x), vector(gamma), vector(beta)
     y, mean, var = np.empty_like(image), np.empty(c, x.dtype), np.empty(c, x.dtype)
     _, threads = sharing(c, PASSES * x.size)
-    shape = (eps, c, h, w, n, 1, 1, threads)
+    shape = (eps, cap_of(None), c, h, w, n, 1, 1, threads)
     BATCH_NORM_RELU(image, gamma, beta, batch_last(added), y, None, mean, var, *shape)
 
     def pullback(

@@ -1,5 +1,6 @@
 """Activations in C, lines of the table in pointwise.c: float32."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from ..threads import sharing
 from .shared_library import Call, serves
 
 PASS = 8  # multiplications that take as long as a pass over one number
+
+NO_RELU = 0.0  # as the `cap` of a function in C
 
 ACTIVATION = Call("activation", "tppo ff lll", "activation")
 
@@ -45,9 +48,16 @@ def _call(name: str, x: Array, dy: Array | None, out: Array, a: float, b: float)
         raise KeyError(f"pointwise.c has no activation {name!r}")
 
 
-def relu_gradient(dy: Array, y: Array) -> Array:
-    """Return dy where y is not 0, otherwise 0."""
-    return _gradient("relu", dy, y)
+def relu_gradient(dy: Array, y: Array, limit: float | None = None) -> Array:
+    """Return dy where y is not 0, nor the limit, otherwise 0."""
+    if limit is None:
+        return _gradient("relu", dy, y)
+    return _gradient("hard_tanh", dy, y, 0.0, limit)
+
+
+def cap_of(limit: float | None) -> float:
+    """Return the `cap` of a ReLU in C: its largest value, NaN without a limit."""
+    return math.nan if limit is None else limit
 
 
 def relu(x: Array) -> Any:

@@ -7,6 +7,7 @@ from ...types import Wants
 from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from .conv import convolved, filter_gradients, image_gradient
+from .pointwise import NO_RELU
 from .shared_library import serves, vector
 
 
@@ -33,7 +34,7 @@ def conv_transpose2d(
     def pullback(dy: Array, wants: Wants = None) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
         dy = batch_last(cotangent(dy, logical(y)))
-        dx = logical(convolved(dy, w, None, patches, relu=False)) if want_dx else None
+        dx = logical(convolved(dy, w, None, patches, NO_RELU)) if want_dx else None
         dw = filter_gradients(dy, w, image, patches)[0] if want_dw else None
         db = dy.sum(axis=(1, 2, 3)) if want_db and b is not None else None
         return dx, dw, db

@@ -8,6 +8,11 @@ and dw: 0.8, 0.6, 0.9 with 3 channels and 32 filters; 1.9, 1.5, 3.2 with 16 and 
 32 x 32; with 32 and 32 1.4, 1.6, 2.4 for images of 7 x 7, 1.0, 1.2, 1.6 for 6 x 6, where 36 of the
 64 outputs of the tiles are used, but 0.7, 0.9, 1.7 for 5 x 5, where 25 are. With 8 channels and 8
 filters it is 1.7, 1.2, 1.3, but there the direct kernels' sums are short and exact.
+
+Of a few images, that of few_images.c over that of these is 1.4 to 2.0 for 64 channels of 56 x 56
+and 128 of 28 x 28, with 1 to 4 images; 0.8 and 1.7 with 1 and 4 images of 256 channels of 14 x 14,
+which are 16 and 64 tiles; 0.2 and 0.8 with 512 of 7 x 7, which are 4 and 16 tiles; 0.6 to 0.9 with
+16 channels of 32 x 32.
 """
 
 import os
@@ -16,13 +21,15 @@ from ..layout import Array
 from ..patches import Patches
 from ..recording import contiguous
 from ..threads import sharing
+from .pointwise import NO_RELU
 from .shared_library import Call
 
-CONV = Call("winograd_conv", "pppoo lllll llll lll ll", "conv2d")
+CONV = Call("winograd_conv", "pppoo lllll llll llf ll", "conv2d")
 DW = Call("winograd_dw", "ppo lllll llll ll", "gradient of w in conv2d")
 
 LEAST = 16  # channels and filters
 TILE = 4  # outputs of a tile along an axis
+TILES, CHANNELS = 32, 32  # of a few images, see `pays`
 
 
 def is_on() -> bool:
@@ -46,6 +53,12 @@ def serves(w: Array, patches: Patches, out: tuple[int, int]) -> bool:
     return min(w.shape[:2]) >= LEAST and is_used and is_on()
 
 
+def pays(w: Array, patches: Patches, n: int) -> bool:
+    """Whether a few images have enough tiles for two threads, and channels for the transforms."""
+    down, across = (-(-size // TILE) for size in patches.out)
+    return bool(down * across * n >= TILES and min(w.shape[:2]) >= CHANNELS)
+
+
 def convolved(
     image: Array,
     w: Array,
@@ -53,19 +66,20 @@ def convolved(
     patches: Patches,
     y: Array,
     *,
-    relu: bool = False,
+    cap: float = NO_RELU,
     pooled: bool = False,
     winner: Array | None = None,
 ) -> None:
     """Write the convolution of (c, h, w, n) into y.
 
-    pooled: with ReLU and max pooling of 2 x 2; winner: which element of a window it was.
+    cap: of the ReLU behind it. pooled: with ReLU and max pooling of 2 x 2; winner: which element
+    of a window it was.
     """
     (top, _), (left, _) = patches.sides
     (c, h, width, n), f, (ho, wo) = image.shape, len(w), patches.out
     work = sharing(y[0].size, w.size * ho * wo * n)
     shape = (n, c, h, width, f, ho, wo, top, left)
-    CONV(image, contiguous(w), b, y, winner, *shape, False, pooled, relu, *work)
+    CONV(image, contiguous(w), b, y, winner, *shape, False, pooled, cap, *work)
 
 
 def image_gradient(dy: Array, w: Array, b: Array | None, patches: Patches, dx: Array) -> None:
@@ -74,7 +88,7 @@ def image_gradient(dy: Array, w: Array, b: Array | None, patches: Patches, dx: A
     (f, ho, wo, n), (c, h, width, _) = dy.shape, dx.shape
     work = sharing(dx[0].size, w.size * ho * wo * n)
     shape = (n, f, ho, wo, c, h, width, 2 - top, 2 - left)
-    CONV(dy, contiguous(w), b, dx, None, *shape, True, False, False, *work)
+    CONV(dy, contiguous(w), b, dx, None, *shape, True, False, NO_RELU, *work)
 
 
 def filter_gradients(image: Array, dy: Array, patches: Patches, parts: Array, threads: int) -> None:
