@@ -91,8 +91,8 @@ class Backend:
         and other objects in `others`, which may be nested dictionaries and tuples, and of what
         never changes while the key is the same.
         may_record(*others): whether it does the same whatever numbers are in the arrays; if not, it
-        is called each time. copies: whether the arrays of results are new ones; else they are
-        read-only, and may be filled again by the next call.
+        is called each time. copies: whether the arrays of results are new ones; else the next call
+        may fill them again.
     library, opened_with, has_kernels: arguments of the constructor: an `ArrayLibrary`; the device
         as the user named it, or None; False where XPCNN_KERNELS=off leaves all to the references.
     """
