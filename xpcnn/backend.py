@@ -87,9 +87,9 @@ class Backend:
         people about what takes time and what is slower than it could be.
     replay(may_record, copies=True): make a function replay(run, key, x, *others) that returns
         run(x, *others). The library may record what the arrays go through in one call, and do that
-        alone in later ones with an equal key. run: a pure function of the array x, of the arrays
-        and other objects in `others`, which may be nested dictionaries and tuples, and of what
-        never changes while the key is the same.
+        alone in later ones with an equal key. run: a pure function of the array x, of the arrays,
+        whole numbers and other objects in `others`, which may be nested dictionaries and tuples,
+        and of what never changes while the key is the same; a whole number may become a 0-d array.
         may_record(*others): whether it does the same whatever numbers are in the arrays; if not, it
         is called each time. copies: whether the arrays of results are new ones; else the next call
         may fill them again.

@@ -18,8 +18,8 @@ class Context(NamedTuple):
 
     training: whether batch norm normalises by the statistics of the batch and dropout drops.
     grad: whether the pullback will be called; if not, containers discard each pullback at once.
-    forward_pass: number of the forward pass among those of training, from 1; random numbers depend
-        on it.
+    forward_pass: number of the forward pass among those of training, from 1, or a 0-d array of
+        it; random numbers depend on it.
     source: a function (path, forward_pass, shape) -> uniforms in [0, 1), float32, on the device.
         Where this process has only later rows of the batch, a fourth argument is the row-major
         index at which its numbers begin among those of the whole batch.
@@ -34,7 +34,7 @@ class Context(NamedTuple):
 
     training: bool = False
     grad: bool = False
-    forward_pass: int = 0
+    forward_pass: int | Array = 0
     source: Callable[..., Array] | None = None
     path: str = ""
     frozen: frozenset[str] = frozenset()

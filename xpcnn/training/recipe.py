@@ -103,9 +103,11 @@ def recipe_for(
     )
 
 
-def _may_record(labels: Array, dloss: Array, weights: Any, recipe: Sequence[Any]) -> bool:
+def _may_record(
+    labels: Array, dloss: Array, forward_pass: int, weights: Any, recipe: Sequence[Any]
+) -> bool:
     """Whether nothing of a recipe is a user's own, which may decide by the numbers in arrays."""
-    layers, loss, task, _ = recipe
+    layers, loss, task, *_ = recipe
     modules = type(loss).__module__, type(task).__module__
     is_known = modules[0].startswith("xpcnn.losses.") and modules[1].startswith("xpcnn.tasks.")
     return is_known and is_of_xpcnn(layers)
@@ -129,7 +131,7 @@ def random_source(network: Network, seed: int) -> Source:
     uniform = network.backend.uniform
     keys: dict[str, int] = {}
 
-    def source(path: str, forward_pass: int, shape: Shape, first: int = 0) -> Array:
+    def source(path: str, forward_pass: int | Array, shape: Shape, first: int = 0) -> Array:
         if path not in keys:
             keys[path] = random.key(seed, f"dropout/{path}")
         return uniform(keys[path], forward_pass, shape, first)

@@ -88,11 +88,14 @@ def _forward_backward(
     if not is_alone and not recipe.exchanges:
         weight = rows.weight * weight
     dloss = progress.scaling["scale"] * weight if progress.scaling else weight
-    parts = recipe.layers, recipe.loss, recipe.task, recipe.frozen
-    given = x, labels, xp.asarray(dloss), (progress.params, progress.buffers), parts
+    parts = recipe.layers, recipe.loss, recipe.task, recipe.frozen, recipe.source
+    weights = progress.params, progress.buffers
+    given = x, labels, xp.asarray(dloss), forward_pass, weights, parts
 
-    def run(x: Array, labels: Array, dloss: Array, weights: Weights, parts: Any) -> Pass:
-        return _pass(recipe, forward_pass, rows, x, labels, dloss, *weights)
+    def run(
+        x: Array, labels: Array, dloss: Array, number: int | Array, weights: Weights, parts: Any
+    ) -> Pass:
+        return _pass(recipe, rows, x, labels, dloss, number, *weights)
 
     replay = direct if recipe.exchanges else recipe.replay
     grads, buffers, value, right, share = replay(run, rows, *given)
@@ -118,11 +121,11 @@ Pass: TypeAlias = tuple[Params, Params, Array, Array, Array | None]
 
 def _pass(
     recipe: Recipe,
-    forward_pass: int,
     rows: Rows,
     x: Array,
     labels: Array,
     dloss: Array,
+    forward_pass: int | Array,
     params: Params,
     buffers: Params,
 ) -> Pass:

@@ -192,8 +192,9 @@ class Replay:
     def __call__(self, run: Run, key: Any, x: Any, *others: Any) -> Any:
         """Return run(x, *others).
 
-        run: computes arrays of x, of the arrays and other objects in `others`, which may be nested
-            dictionaries and tuples, and of what never changes while `key` is the same.
+        run: computes arrays of x, of the arrays, whole numbers and other objects in `others`, which
+            may be nested dictionaries and tuples, and of what never changes while `key` is the
+            same. While it is recorded, whole numbers are 0-d arrays.
         """
         is_served = type(x) is np.ndarray and serves(x) and x.nbytes <= MOST_BYTES
         if not is_served or listening.recording is not None:
@@ -230,7 +231,10 @@ class Replay:
 
 
 def _leaves(tree: Any) -> tuple[list[Array], list[Any]]:
-    """Return the arrays that nested dictionaries and tuples hold, and all else that they hold."""
+    """Return the arrays that nested dictionaries and tuples hold, and all else that they hold.
+
+    A whole number counts as an array.
+    """
     arrays: list[Array] = []
     others: list[Any] = []
 
@@ -240,6 +244,8 @@ def _leaves(tree: Any) -> tuple[list[Array], list[Any]]:
                 arrays.append(inner)
             elif isinstance(inner, dict | tuple):
                 add(inner)
+            elif type(inner) is int:
+                arrays.append(np.asarray(inner))
             else:
                 others.append(inner)
 
@@ -248,12 +254,12 @@ def _leaves(tree: Any) -> tuple[list[Array], list[Any]]:
 
 
 def _mapped(tree: Any, function: Callable[[Array], Array]) -> Any:
-    """Return nested dictionaries and tuples with function(x) for each array x."""
+    """Return nested dictionaries and tuples with function(x) for each array or whole number x."""
     if isinstance(tree, dict):
         return {name: _mapped(inner, function) for name, inner in tree.items()}
     if isinstance(tree, tuple):
         return tuple(_mapped(inner, function) for inner in tree)
-    return function(tree) if type(tree) is np.ndarray else tree
+    return function(tree) if type(tree) in (np.ndarray, int) else tree
 
 
 def _copy(x: Array) -> Array:
