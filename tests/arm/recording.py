@@ -17,14 +17,15 @@ def recorded() -> bytes:
     calls: list[bytes] = []
     call = library.Call.__call__
 
-    def noted(self: Any, *arguments: Any) -> None:
+    def noted(self: Any, *arguments: Any) -> Any:
         before = [memory(a) for a in arguments]
-        call(self, *arguments)
+        result = call(self, *arguments)
         parts = [
             argument(self.name, kind, a, b)
             for kind, a, b in zip(self.kinds, arguments, before, strict=True)
         ]
         calls.append(self.name.encode().ljust(64, b"\0") + number(len(parts)) + b"".join(parts))
+        return result
 
     with mock.patch.object(library.Call, "__call__", noted):
         all_kernels()

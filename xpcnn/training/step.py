@@ -88,17 +88,16 @@ def _forward_backward(
     if not is_alone and not recipe.exchanges:
         weight = rows.weight * weight
     dloss = progress.scaling["scale"] * weight if progress.scaling else weight
-    parts = recipe.layers, recipe.loss, recipe.task, recipe.frozen, recipe.source
     weights = progress.params, progress.buffers
-    given = x, labels, xp.asarray(dloss), forward_pass, weights, parts
+    given = x, labels, xp.asarray(dloss), forward_pass, weights
+    # of the recipe, what a pass depends on: others are recorded anew
+    parts = recipe.layers, recipe.loss, recipe.task, recipe.frozen, recipe.source
 
-    def run(
-        x: Array, labels: Array, dloss: Array, number: int | Array, weights: Weights, parts: Any
-    ) -> Pass:
-        return _pass(recipe, rows, x, labels, dloss, number, *weights)
+    def run(*given: Any) -> Pass:
+        return _pass(recipe, rows, *given[:-1])
 
     replay = direct if recipe.exchanges else recipe.replay
-    grads, buffers, value, right, share = replay(run, rows, *given)
+    grads, buffers, value, right, share = replay(run, rows, *given, parts)
     if not is_alone:
         weight = weight if share is None else share
         value = xp.where(weight == 0, 0.0, value) * weight  # NaN where all labels are ignored
@@ -126,11 +125,10 @@ def _pass(
     labels: Array,
     dloss: Array,
     forward_pass: int | Array,
-    params: Params,
-    buffers: Params,
+    weights: Weights,
 ) -> Pass:
     """Run the network and the loss forward and backward, from the gradient of the loss."""
-    together, weight = recipe.together, None
+    (params, buffers), together, weight = weights, recipe.together, None
     shared = None if together is None else shared_batch(recipe.group, together, rows)
     ctx = Context(
         True,
