@@ -65,13 +65,8 @@ static long split(void *arguments, long piece)
                 continue;
             if (o->sw == 1 && end > first)
                 memcpy(row, from, (end - first) * n * (long)sizeof(float));
-            else if (n == 1)
-                for (long j = 0; j < end - first; j++)
-                    row[j] = from[j * o->sw];
             else
-                for (long j = 0; j < end - first; j++)
-                    for (long l = 0; l < n; l++)
-                        row[j * n + l] = from[j * o->sw * n + l];
+                collect(from, n, o->sw * n, end - first, row);
         }
     }
     return 0;

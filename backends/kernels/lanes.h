@@ -89,6 +89,18 @@ INLINE Lanes halves(const float *low, const float *high)
 #endif
 }
 
+/* Copy pixels of n numbers that begin `step` numbers apart, side by side. */
+INLINE void collect(const float *x, long n, long step, long count, float *to)
+{
+    if (n == 1)
+        for (long j = 0; j < count; j++)
+            to[j] = x[j * step];
+    else
+        for (long j = 0; j < count; j++)
+            for (long l = 0; l < n; l++)
+                to[j * n + l] = x[j * step + l];
+}
+
 /* Write the first `count` numbers of a vector. */
 INLINE void write_some(float *a, long count, Lanes value)
 {

@@ -7,6 +7,7 @@
 #include "lanes.h"
 #include "threads.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST = 256 }; /* elements of a window of max pooling, which one byte numbers */
@@ -70,48 +71,61 @@ static int32_t list(const Windows *o, Window r, Window s, const float *x, const 
     return taps;
 }
 
-/* y: the largest element of a window of channel x, and which it is: the first of equals, the last NaN. */
-static void largest(const Windows *o, Window r, Window s, const float *x, float *y, uint8_t *winner)
+/* The largest of some arrays, number by number, and which it is: the first of equals, the last NaN. */
+static void largest(const float *const *tap, const int32_t *number, int32_t taps, long count, float *y,
+                    uint8_t *winner)
 {
-    const float *tap[MOST];
-    int32_t number[MOST], taps = list(o, r, s, x, tap, number);
-    long l = 0;
-    for (; l + LANES <= o->n; l += LANES) {
-        Lanes best = *(const Lanes *)(tap[0] + l);
+    for (long l = 0; l < count; l += LANES) {
+        Lanes best = some_of(tap[0] + l, count - l);
         Whole who = {0};
         who += number[0];
         for (int32_t t = 1; t < taps; t++) {
-            Lanes next = *(const Lanes *)(tap[t] + l);
+            Lanes next = some_of(tap[t] + l, count - l);
             Whole wins = (next > best) | (next != next), k = {0};
             k += number[t];
             who = (wins & k) | (~wins & who);
             best = chosen(wins, next, best);
         }
-        *(Lanes *)(y + l) = best;
-        *(Bytes *)(winner + l) = __builtin_convertvector(who, Bytes);
-    }
-    for (; l < o->n; l++) {
-        int32_t best = 0;
-        for (int32_t t = 1; t < taps; t++)
-            if (tap[t][l] > tap[best][l] || tap[t][l] != tap[t][l])
-                best = t;
-        y[l] = tap[best][l];
-        winner[l] = (uint8_t)number[best];
+        write_some(y + l, count - l, best);
+        Bytes bytes = __builtin_convertvector(who, Bytes);
+        memcpy(winner + l, &bytes, least(LANES, count - l));
     }
 }
 
+/* Windows side by side that see the same elements are taken as one, since the pixels of a few images
+   are shorter than vectors: with a stride, copies of the pixels that each element lies on. */
 static long max_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const Windows *o = a->o;
-    long rows = o->down.out, columns = o->across.out, all = o->channels * rows;
+    long n = o->n, rows = o->down.out, columns = o->across.out, all = o->channels * rows;
+    long step = o->across.stride * n, copied = step > n && n < LANES ? o->down.k * o->across.k : 0;
+    long bytes = columns * (long)sizeof(Window) + copied * columns * n * (long)sizeof(float);
+    Window *across = malloc(bytes);
+    float *copies = (float *)(across + columns);
+    const float *tap[MOST];
+    int32_t number[MOST];
+    if (!across)
+        return bytes;
+    for (long q = 0; q < columns; q++)
+        across[q] = window_of(&o->across, q);
     for (long r = all * piece / a->pieces; r < all * (piece + 1) / a->pieces; r++)
-        for (long q = 0; q < columns; q++) {
-            long to = (r * columns + q) * o->n;
-            largest(o, window_of(&o->down, r % rows), window_of(&o->across, q),
-                    a->from + r / rows * o->down.size * o->across.size * o->n, a->to + to,
-                    a->winner + to);
+        for (long q = 0, some; q < columns; q += some) {
+            Window down = window_of(&o->down, r % rows), *s = across + q;
+            long to = (r * columns + q) * n;
+            const float *x = a->from + r / rows * o->down.size * o->across.size * n;
+            int32_t taps = list(o, down, *s, x, tap, number);
+            for (some = 1; (step == n || copied) && q + some < columns; some++)
+                if (s[some].first != s->first || s[some].end != s->end)
+                    break;
+            for (int32_t t = 0; copied && t < taps; t++) {
+                float *copy = copies + t * columns * n;
+                collect(tap[t], n, step, some, copy);
+                tap[t] = copy;
+            }
+            largest(tap, number, taps, some * n, a->to + to, a->winner + to);
         }
+    free(across);
     return 0;
 }
 
@@ -129,18 +143,15 @@ static float share_of(const Arguments *a, Window r, Window s)
     return a->share != 0 ? a->share : (float)(1.0 / count);
 }
 
-/* The sum of a window of channel x, of `bytes` of each pixel: of its rows, and then of those, since a
-   sum rounds the less the shorter it is. */
-INLINE Lanes sum_of(const Windows *o, Window r, Window s, const float *x, long bytes)
+/* The sum of a window of channel x, of `count` numbers of each pixel: of its rows, and then of those,
+   since a sum rounds the less the shorter it is. */
+INLINE Lanes sum_of(const Windows *o, Window r, Window s, const float *x, long count)
 {
     Lanes all = {0};
     for (long i = r.first; i < r.end; i++) {
         Lanes part = {0};
-        for (long j = s.first; j < s.end; j++) {
-            Lanes some = {0};
-            memcpy(&some, tap_of(o, r, s, x, i, j), bytes);
-            part += some;
-        }
+        for (long j = s.first; j < s.end; j++)
+            part += some_of(tap_of(o, r, s, x, i, j), count);
         all += part;
     }
     return all;
@@ -156,13 +167,8 @@ static long mean_rows(void *arguments, long piece)
             Window r = window_of(&o->down, row % rows), s = window_of(&o->across, q);
             const float *x = a->from + row / rows * o->down.size * o->across.size * n;
             float *y = a->to + (row * columns + q) * n, share = share_of(a, r, s);
-            long l = 0, rest = n % LANES * (long)sizeof(float);
-            for (; l + LANES <= n; l += LANES)
-                *(Lanes *)(y + l) = sum_of(o, r, s, x + l, sizeof(Lanes)) * share;
-            if (rest) {
-                Lanes last = sum_of(o, r, s, x + l, rest) * share;
-                memcpy(y + l, &last, rest);
-            }
+            for (long l = 0; l < n; l += LANES)
+                write_some(y + l, n - l, sum_of(o, r, s, x + l, n - l) * share);
         }
     return 0;
 }

@@ -22,6 +22,7 @@ from xpcnn.layers import (
     Sequential,
 )
 from xpcnn.layers.fuse import IN_INFERENCE, IN_TRAINING, fusion
+from xpcnn.ops.dispatch import traced
 from xpcnn.types import Array, flatten, map_tree
 
 CONV, POOL = Conv2D(5, 3, padding=1), MaxPool2D(2)
@@ -212,3 +213,14 @@ def test_the_same_with_and_without(lib: Lib, size: tuple[int, int], special: flo
         results.append([y, dx, *flatten(grads).values()])
     for fused, alone in zip(*results, strict=True):
         assert_same(fused, lib.to_host(alone), lib, "fused")
+
+
+@pytest.mark.parametrize(("n", "is_folded"), [(1, False), (2, True)])
+def test_filters_with_more_weights_than_twice_the_pixels_stay(n: int, is_folded: bool) -> None:
+    network = Sequential([Conv2D(2, 3, padding=1), BatchNorm(), ReLU()])
+    params, buffers, _ = network.init((4, 4, 4), Draw(0))  # 36 weights a filter, 16 pixels
+    with traced() as calls:
+        network.forward(params, buffers, numpy.ones((n, 4, 4, 4), "float32"), Context())
+    folded = ["fold_batch_norm", "conv_relu_pool"]
+    names = [name for name, _ in calls if name in (*folded, "batch_norm_inference")]
+    assert names == (folded if is_folded else ["batch_norm_inference"])

@@ -4,6 +4,7 @@ Fusion does not change results; in inference they may differ by rounding. Parame
 gradients keep their paths.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -157,13 +158,19 @@ def folded(
 ) -> Fused | None:
     """Return a function that runs the layers in inference, the norm as part of the filters.
 
-    None if the pooling windows overlap, are padded or reach beyond the image.
+    None if the pooling windows overlap, are padded or reach beyond the image. The layers run one by
+    one where a filter has more than twice as many weights as there are pixels.
     """
     if not _side_by_side(pool):
         return None
 
-    def run(params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context) -> Result:
+    def run(
+        params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context
+    ) -> Result | None:
         own, its, moments = params[0], params[1], buffers[1]
+        n, _, *pixels = x.shape
+        if math.prod(own["weight"].shape[1:]) > 2 * n * math.prod(pixels):
+            return None  # longer to scale the filters than what they compute
         w, b = ops.fold_batch_norm(
             own["weight"],
             own.get("bias"),
