@@ -8,6 +8,7 @@ import numpy
 
 from .numpy_kernels import KERNELS
 from .numpy_kernels.compiled import shared_library, winograd
+from .numpy_kernels.compiled.dropping import uniform
 from .numpy_kernels.compiled.plan import Replay
 from .numpy_kernels.threads import can_share, session, thread_count
 
@@ -49,6 +50,7 @@ class NumPyLibrary:
         return numpy.array(x, order="C")
 
     session = staticmethod(session)
+    uniform = staticmethod(uniform)
     replay = Replay
 
     def warm_up(self) -> Iterator[str]:

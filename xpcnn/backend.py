@@ -47,7 +47,8 @@ class ArrayLibrary(Protocol):
 
     The module also has `problem(device) -> tuple[str, str] | None`: why the library cannot be used
     here and the command or action that fixes it, or None if it can be used. Optional methods:
-    `uniform(key, step, shape, first)`, the numbers of `xpcnn.random` computed on the device;
+    `uniform(key, step, shape, first)`, the numbers of `xpcnn.random` computed on the device, or
+    NotImplemented;
     `half_precision`, names of dtypes of half precision that it computes in, by default none;
     `session()`, a context manager around long work; `uploaded()`, `warm_up()` and `replay()`, see
     `Backend`.
@@ -125,7 +126,7 @@ class Backend:
         self.uploaded: Callable[[Iterable[numpy.ndarray]], Iterator[Array]]
         self.uploaded = getattr(library, "uploaded", partial(map, library.from_host))
         self.half_precision: tuple[str, ...] = getattr(library, "half_precision", ())
-        self._uniform = getattr(library, "uniform", None)
+        self._uniform = getattr(library, "uniform", None) if has_kernels else None
 
     def uniform(self, key: int, step: int | Array, shape: Shape, first: int = 0) -> Array:
         """Return float32 uniforms in [0, 1), the same bits on every backend.
@@ -136,7 +137,9 @@ class Backend:
         first: index of its first element, above 0 for a part of a larger array.
         """
         if self._uniform is not None:
-            return self._uniform(key, step, shape, first)
+            drawn = self._uniform(key, step, shape, first)
+            if drawn is not NotImplemented:
+                return drawn
         return self.from_host(random.uniform(key, step, shape, first))
 
     def dtype(self, name: str) -> Any:

@@ -116,4 +116,36 @@ INLINE void write_some(float *a, long count, Lanes value)
 #endif
 }
 
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (Whole){__VA_ARGS__})
+#endif
+#if LANES == 16
+#define BITS 4
+#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#else
+#define BITS 3
+#define LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#endif
+
+#define UNROLL_LANES _Pragma("GCC unroll 16")
+
+/* Rows to columns. When rows of both halves are zipped, the highest bit of a number's row becomes the
+   lowest of its column, and the highest of its column the lowest of its row: after log2 LANES times row
+   and column have changed places. */
+INLINE void transpose(Lanes rows[LANES])
+{
+    UNROLL for (long bit = 0; bit < BITS; bit++) {
+        Lanes next[LANES];
+        UNROLL for (long i = 0; i < LANES / 2; i++) {
+            next[2 * i] = SHUFFLE(rows[i], rows[i + LANES / 2], LOW);
+            next[2 * i + 1] = SHUFFLE(rows[i], rows[i + LANES / 2], HIGH);
+        }
+        UNROLL_LANES for (long i = 0; i < LANES; i++) rows[i] = next[i];
+    }
+}
+
 #endif

@@ -26,6 +26,7 @@ ROOMS = (
         "addition",
         "conv",
         "conv_1x1",
+        "dropping",
         "few_images",
         "linear",
         "loss",

@@ -66,6 +66,8 @@ def all_kernels() -> None:
             back("batch_norm_inference", x, None, b[:1].repeat(c), *(numpy.ones((2, c), "f4")))
             compiled.KERNELS["fold_batch_norm"](w, b, b, b, b, b * b)
             compiled.KERNELS["bilinear"](x, *(9 * rng.random((2, 3, 4, n), "float32") - 2))
+            turned = whole(rng, 5, 1 + n).T
+            back("dropout", turned, backend.load("numpy").uniform(3, 1, turned.shape, 5), rate=0.5)
             labels = rng.integers(0, rows.shape[1], n)
             loss, loss_back = compiled.KERNELS["softmax_cross_entropy"](rows, labels)
             loss_back(loss)

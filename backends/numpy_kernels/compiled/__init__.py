@@ -6,6 +6,7 @@ from typing import Any
 from ...types import Kernel
 from .addition import add, add_relu
 from .conv import conv2d, conv_relu_pool
+from .dropping import dropout
 from .fold import fold_batch_norm
 from .linear import dense
 from .loss import bce_with_logits, softmax_cross_entropy
@@ -35,6 +36,7 @@ KERNELS: dict[str, Kernel] = {
     "conv_transpose2d": conv_transpose2d,
     "conv_relu_pool": conv_relu_pool,
     "dense": dense,
+    "dropout": dropout,
     "fold_batch_norm": fold_batch_norm,
     "global_avg_pool2d": global_avg_pool2d,
     "group_norm": group_norm,

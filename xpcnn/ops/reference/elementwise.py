@@ -24,7 +24,7 @@ def dropout(x: Array, uniform: Array, *, rate: float) -> tuple[Array, Pullback]:
     Returns:
         y like x, and the pullback dy -> (dx, None).
 
-    Kernels: NumPy calls, CUDA.
+    Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(x)
     mask = xp.astype(uniform >= rate, x.dtype) * (1.0 / (1.0 - rate))
