@@ -170,7 +170,7 @@ EVERY: list[Row] = [
         first(ops.hard_sigmoid, slope=0.25, offset=0.4),
     ),
     (layers.HardSwish(), IMAGE, IMAGE, {}, {}, first(ops.hard_swish)),
-    (layers.HardTanh(-0.5, 1.0), IMAGE, IMAGE, {}, {}, first(ops.hard_tanh, low=-0.5, high=1.0)),
+    (layers.HardTanh(-0.5, 1.5), IMAGE, IMAGE, {}, {}, first(ops.hard_tanh, low=-0.5, high=1.5)),
     (layers.Sigmoid(), IMAGE, IMAGE, {}, {}, first(ops.sigmoid)),
     (layers.Tanh(), IMAGE, IMAGE, {}, {}, first(ops.tanh)),
     (layers.Softmax(), (5,), (5,), {}, {}, first(ops.softmax)),

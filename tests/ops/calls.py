@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 
 from tests.lib import Host, Lib
+from tests.ops.test_activation import TABLE as ACTIVATIONS
 from xpcnn import ops
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context
@@ -58,6 +59,7 @@ SOFT = numpy.asarray([[0.1, 0.2, 0.3, 0.4], [0.0, 0.0, 1.0, 0.0], [0.25, 0.25, 0
 VECTOR = values(4)
 POSITIVE = numpy.asarray([0.5, 1.0, 1.5, 2.0])
 PROBABILITIES = numpy.abs(values(3, 4)) / 2
+WIDER = {"hard_sigmoid": 1.9, "hard_swish": 1.9, "relu6": 4.1}  # their corners are beyond 2
 
 CALLS = [
     call("conv2d", IMAGES, values(6, 4, 3, 2), values(6), padding=1),
@@ -104,22 +106,7 @@ CALLS = [
     call("add_relu", IMAGES, values(2, 4, 5, 6) + 0.01),
     call("multiply", IMAGES, values(2, 4, 1, 1)),
     call("multiply", ROWS, values(3, 4)),
-    call("relu", IMAGES),
-    call("leaky_relu", IMAGES, slope=0.2),
-    call("elu", IMAGES, alpha=0.5),
-    call("selu", IMAGES),
-    call("gelu", IMAGES),
-    call("gelu", IMAGES, approximate="tanh"),
-    call("silu", IMAGES),
-    call("mish", IMAGES),
-    call("softplus", IMAGES, beta=2.0),
-    call("softsign", IMAGES),
-    call("hard_sigmoid", 1.9 * IMAGES),
-    call("hard_swish", 1.9 * IMAGES),
-    call("hard_tanh", IMAGES, low=-0.5, high=1.25),
-    call("relu6", 4.1 * IMAGES),
-    call("sigmoid", IMAGES),
-    call("tanh", IMAGES),
+    *(call(f, WIDER.get(f, 1.0) * IMAGES, **options) for f, options, *_ in ACTIVATIONS),
     call("prelu", IMAGES, VECTOR),
     call("prelu", IMAGES, values(1)),
     call("softmax", ROWS),

@@ -1,7 +1,11 @@
 """One training step: a function of arrays that never waits for the device.
 
-`training_step` is `gradients` (forward, loss and backward of each batch, then the sum over batches
-and processes), and `update` (l1, clipping, the optimizer, the average of the weights).
+`training_step` does, in this order:
+
+    gradients   of each batch: forward, loss (times the loss scale of float16) and backward;
+                then the sum over batches and processes
+    update      division by the scale, l1, clipping, optimizer, average of the weights; where
+                float16 overflowed, weights and averages stay as they were, and the scale shrinks
 
 No value is read, printed or branched on inside; sums of loss and hits, and whether all was finite,
 stay on the device until they are asked for. Processes that train together each compute their rows
