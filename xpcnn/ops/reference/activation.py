@@ -4,10 +4,8 @@ A function `f(x)` is elementwise; its derivative `d_f(x, y)` may use the output 
 made of the two by `elementwise` has the pullback dx = dy * d_f(x, y). Array API functions only;
 writes into no array. Output dtype = input dtype. NaN propagates through all of them.
 
-Another activation is four entries: `f` and `d_f` here; the op in `ops/activation.py`,
-`f = _activation(table.f, table.d_f)`; the layer in `layers/activation.py`, a subclass of
-`Elementwise` with `op = staticmethod(ops.f)`; and the names of both in `ops/__init__.py` and
-`layers/__init__.py`. One for a single program needs no entry: `layers.Activation(f, df)`.
+To add an activation: examples/guides/adding.md. One for a single program needs no entry here:
+`layers.Activation(f, df)`.
 """
 
 import math
