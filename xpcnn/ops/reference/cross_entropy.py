@@ -126,7 +126,7 @@ def bce_with_logits(
     Returns:
         the loss, and the pullback dloss -> (dlogits, dtargets, None, None).
 
-    Kernels: none.
+    Kernels: C.
     """
     xp = namespace(logits)
     yes, no = targets, 1.0 - targets
