@@ -6,6 +6,7 @@ Nothing changes on systems without `mallopt`.
 """
 
 import ctypes
+from contextlib import suppress
 from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of glibc's mallopt
@@ -20,9 +21,14 @@ def keep() -> None:
 
 def release() -> None:
     """Return free memory to the system, now and as it becomes free."""
-    library = _set(2 * _USUAL, _USUAL)
-    if library is not None:
-        library.malloc_trim(0)
+    if _set(2 * _USUAL, _USUAL):
+        trim()
+
+
+def trim() -> None:
+    """Return the memory that is free now to the system."""
+    with suppress(AttributeError, OSError, TypeError):  # not glibc
+        _library().malloc_trim(0)
 
 
 @cache
@@ -30,12 +36,13 @@ def _library() -> ctypes.CDLL:
     return ctypes.CDLL(None)
 
 
-def _set(trim: int, mmap: int) -> ctypes.CDLL | None:
-    """Set from which size on the free end of the heap is returned and arrays are mapped alone."""
+def _set(trim: int, mmap: int) -> bool:
+    """Set from which size on the free end of the heap is returned and arrays are mapped alone;
+    return whether that can be set."""
     try:
         library = _library()
         library.mallopt(_TRIM_THRESHOLD, trim)
         library.mallopt(_MMAP_THRESHOLD, mmap)
     except (AttributeError, OSError, TypeError):  # not glibc
-        return None
-    return library
+        return False
+    return True

@@ -2,12 +2,13 @@
 
 import copy
 import threading
+from importlib import import_module
 from typing import Any
 
 import numpy
 import pytest
 
-from tests.compiled.support import require_compiler
+from tests.compiled.support import PACKAGE, require_compiler
 from tests.lib import Host
 from xpcnn import ops
 from xpcnn.layers import (
@@ -24,6 +25,8 @@ from xpcnn.layers import (
 from xpcnn.models import preset
 from xpcnn.network import Network
 from xpcnn.types import Array, LayerPullback, Params, Shape, map_tree
+
+plan: Any = import_module(f"{PACKAGE}.plan")
 
 SMALL = [Conv2D(3, 3), ReLU(), MaxPool2D(2), Conv2D(4, 2, stride=2), Flatten(), Dense(5), Sigmoid()]
 
@@ -61,7 +64,7 @@ def check(made: Network, n: int = 1, *, planned: bool = True) -> None:
     for seed in range(3):
         x = images(made, n, seed)
         assert made.scores(x).tobytes() == by_layers(made, x).tobytes()
-    assert [plan is not None for plan in plans(made)] == [planned]
+    assert [one is not None for one in plans(made)] == [planned]
 
 
 @pytest.mark.parametrize("name", ["tiny", "kaggle", "two-conv", "lenet5", "sigmoid-binary"])
@@ -168,14 +171,15 @@ def test_no_plan_of_layers_that_may_decide_by_numbers(container: Any) -> None:
     check(network(layers), 2, planned=False)
 
 
-def test_no_plan_of_large_arrays() -> None:
+def test_no_plan_of_large_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "MOST_BYTES", 1 << 25)
     made = network([Conv2D(3, 1), ReLU(), Flatten(), Dense(1)], (1, 64, 64))
     check(made, 128)
     x = images(made, 800, 0)
     made.scores(x[:600])
-    assert [plan is not None for plan in plans(made)] == [True]  # the other had no room beside it
+    assert [one is not None for one in plans(made)] == [True]  # the other had no room beside it
     made.scores(x)
-    assert [plan is not None for plan in plans(made)] == [True, False]
+    assert [one is not None for one in plans(made)] == [True, False]
 
 
 def test_an_error_is_the_one_of_the_layers() -> None:

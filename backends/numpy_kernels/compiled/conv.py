@@ -21,7 +21,7 @@ from ...types import Wants
 from .. import conv
 from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
-from ..recording import contiguous, summed
+from ..recording import contiguous, fill, summed
 from ..threads import sharing
 from . import conv_1x1, few_images, winograd
 from .pointwise import NO_RELU, PASS, cap_of, relu_gradient
@@ -124,7 +124,9 @@ def conv_relu_pool(
             dconv = relu_gradient(dy, y, limit)
         else:
             whole = (y.shape[1] * ph, y.shape[2] * pw) == (ho, wo)
-            dconv = (np.empty if whole else np.zeros)((f, ho, wo, n), x.dtype)
+            dconv = np.empty((f, ho, wo, n), x.dtype)
+            if not whole:
+                fill(_zero, dconv)
             work = sharing(y.shape[1], PASS * dconv.size)
             UNPOOL(table, dy, y, winner, dconv, n, f, ph, pw, *work)
         return gradients(image, w, b, dconv, patches, wants)
@@ -212,3 +214,7 @@ def image_gradient(
     table, work = over_output(f // groups, patches), sharing(groups * h, w.size * ho * wo * n)
     CONV(table, dy, turned, b, dx, n, c_group, groups, NO_RELU, *work)
     return dx
+
+
+def _zero(*, out: Array) -> None:
+    out[...] = 0

@@ -24,6 +24,7 @@ Given arrays are read where they are, if they have the memory order of the first
 read copies of them.
 """
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -31,48 +32,66 @@ from typing import Any
 
 import numpy as np
 
+from .. import memory
 from ..layout import Array
 from ..recording import Function, listening
 from ..threads import sharing_threads
 from . import winograd
+from .recorder import Arena, NotRecordableError, Place, Recorder
 from .shared_library import NOT_SERVED, Call, address, serves
 
-MOST_BYTES = 1 << 25  # of the plans of a function: where arrays take more, Python takes little time
+MOST_BYTES = 1 << 27  # of the plans of a function: where arrays take more, Python takes little time
 MOST_PLANS = 4  # of a function
 
 Run = Callable[..., Any]
 
 
-class NotRecordableError(Exception):
-    """Other code than recorded calls takes part in a pass, or its arrays are large."""
-
-
 class Given:
     """An array that a plan is given with each run, and where calls read it.
 
-    memory: the plan's own, which has the given array where calls cannot read that itself: in
-    another memory order, not aligned, or read by a NumPy call.
+    memory: the plan's own, where calls read while they are recorded; later it has the given array
+    where they cannot read that itself: in another memory order, not aligned, or read by a NumPy
+    call.
     """
 
     def __init__(self, x: Array, *, samples_last: bool) -> None:
+        like = np.empty_like(x)
         if samples_last:
-            self.memory = np.moveaxis(np.empty((*x.shape[1:], len(x)), x.dtype), -1, 0)
-        else:
-            self.memory = np.empty_like(x)
-        self.memory[...] = x
+            like = np.moveaxis(np.empty((*x.shape[1:], len(x)), x.dtype), -1, 0)
+        self.shape, self.dtype, self.strides = x.shape, x.dtype, like.strides
         self.is_copied = False
         self.pointers: list[tuple[Any, int]] = []  # arguments that point into it, and how far
-        self.start = address(self.memory)
         self.last: Array | None = None
+        self.row: Array | None = None  # the numbers of the memory
+        memory = self.memory
+        memory[...] = x
+        self.start = address(memory)
+
+    @property
+    def memory(self) -> Array:
+        if self.row is None:
+            self.row = np.empty(math.prod(self.shape), self.dtype)
+        return np.ndarray(self.shape, self.dtype, self.row, 0, self.strides)
+
+    def view(self, place: Place) -> Array:
+        """Return the array at a place within it."""
+        return np.ndarray(
+            place.shape, place.dtype, self.row, place.start - self.start, place.strides
+        )
+
+    def release(self) -> None:
+        """Give the memory up until it is needed, if that is not in every run."""
+        if not self.is_copied:
+            self.row = None
 
     def becomes(self, x: Array) -> bool:
         """Let the calls read x; return whether it has the shape and dtype of the first."""
         if x is self.last:
             return True
-        memory = self.memory
-        if x.shape != memory.shape or x.dtype != memory.dtype:
+        if x.shape != self.shape or x.dtype != self.dtype:
             return False
-        if self.is_copied or not _is_laid_out_as(memory, x):
+        if self.is_copied or not self._is_laid_out_as(x):
+            memory = self.memory
             memory[...] = x
             x = memory
         self.last = x
@@ -82,11 +101,17 @@ class Given:
             self.start = start
         return True
 
+    def _is_laid_out_as(self, x: Array) -> bool:
+        """Whether calls can read x as they read the memory."""
+        axes = zip(x.shape, x.strides, self.strides, strict=True)
+        same = x.strides == self.strides or all(a == b for length, a, b in axes if length > 1)
+        return same and x.flags.aligned
+
 
 class Plan:
     """The calls of run(x, *others) for x of one shape.
 
-    result: what run returned, whose arrays each later run fills again.
+    result: what run returned, whose arrays each run fills.
     """
 
     def __init__(self, run: Run, x: Array, others: tuple[Any, ...]) -> None:
@@ -95,73 +120,54 @@ class Plan:
         Raises:
             NotRecordableError: recorded calls are not all that happens.
         """
-        self.calls: list[tuple[str, Any, Sequence[Any]]] = []
         self.lock = threading.Lock()
         arrays, self.constants = _leaves(others)  # kept, so that no other object gets their ids
         self.given = [Given(x, samples_last=True)]
         self.given += [Given(a, samples_last=False) for a in arrays]
-        self.bytes, self.written = 0, list[Array]()
-        own = iter([_read_only(given.memory[...]) for given in self.given])
-        first = next(own)
-        listening.recording = self
+        recorder = Recorder([given.memory for given in self.given], MOST_BYTES)
+        first, *own = (_read_only(given.memory) for given in self.given)
+        left = iter(own)
+        listening.recording = recorder
         try:
-            self.result = run(first, *_mapped(others, lambda x: next(own)))
+            result = run(first, *_mapped(others, lambda x: next(left)))
+            places = iter([recorder.written(a) for a in _leaves(result)[0]])
         except ValueError as error:  # NumPy code writes into what a call has written
             raise NotRecordableError from error
         finally:
             listening.recording = None
-        results, _ = _leaves(self.result)
-        if not all(map(self._was_written, results)):
-            raise NotRecordableError
-        for a in results:
-            _writable(a)  # their addresses are found in a quarter of the time
+        memory.trim()  # else the memory of this pass would stay beside the arena's
+        self.tables, self.arena = recorder.tables, Arena(recorder.ranges)
+        self.bytes = self.arena.bytes
+        self.calls = [self._repeated(*call) for call in recorder.calls]
+        self.result = _mapped(result, lambda a: self._view(next(places)))
+        for given in self.given:
+            given.release()
 
-    def add(self, call: Call, arguments: tuple[Any, ...]) -> None:
-        """Record a C call that has just been made."""
-        for kind, a in zip(call.kinds, arguments, strict=True):
-            if type(a) is np.ndarray and kind == "o":
-                self._note_written(a)
-            elif type(a) is np.ndarray and kind == "p" and not self._is_known(a):
-                raise NotRecordableError
-        prepared = call.prepared(*arguments)
-        for argument, a in zip(prepared.arguments, arguments, strict=True):
-            if type(a) is np.ndarray and (given := self._given_with(a)) is not None:
+    def _repeated(
+        self, call: Call | Function, arguments: Sequence[Any], options: dict[str, Any]
+    ) -> tuple[str, Any, Sequence[Any]]:
+        """Return an op, a function that makes a recorded call in the arena, and its arguments."""
+        held = [self._view(a) if isinstance(a, Place) else a for a in arguments]
+        if not isinstance(call, Call):
+            *arrays, out = held
+
+            def fill() -> int:
+                call(*arrays, out=out, **options)
+                return 0
+
+            for place in arguments:
+                if place.given is not None:
+                    self.given[place.given].is_copied = True
+            return "NumPy", fill, ()
+        prepared = call.prepared(*held)
+        for argument, place in zip(prepared.arguments, arguments, strict=True):
+            if isinstance(place, Place) and place.given is not None:
+                given = self.given[place.given]
                 given.pointers.append((argument, argument.value - given.start))
-        self.calls.append(prepared)
+        return prepared
 
-    def add_numpy(
-        self, function: Function, out: Array, arrays: Sequence[Array], options: dict[str, Any]
-    ) -> None:
-        """Record a NumPy call that has just been made."""
-        for a in arrays:
-            if not self._is_known(a):
-                raise NotRecordableError
-            if (given := self._given_with(a)) is not None:
-                given.is_copied = True
-        writable = out[...]
-        self._note_written(out)
-
-        def fill() -> int:
-            function(*arrays, out=writable, **options)
-            return 0
-
-        self.calls.append(("NumPy", fill, ()))
-
-    def _note_written(self, x: Array) -> None:
-        self.bytes += x.nbytes
-        if self.bytes > MOST_BYTES:
-            raise NotRecordableError
-        self.written.append(_read_only(x))
-
-    def _is_known(self, x: Array) -> bool:
-        return self._was_written(x) or self._given_with(x) is not None
-
-    def _was_written(self, x: Array) -> bool:
-        """Whether x is what calls have written, and no NumPy code may have changed."""
-        return not x.flags.writeable and any(_lies_in(x, a) for a in self.written)
-
-    def _given_with(self, x: Array) -> Given | None:
-        return next((given for given in self.given if _lies_in(x, given.memory)), None)
+    def _view(self, place: Place) -> Array:
+        return (self.arena if place.given is None else self.given[place.given]).view(place)
 
     def fits(self, arrays: list[Array]) -> bool:
         """Let the calls read these arrays; return whether the plan is for such ones."""
@@ -266,25 +272,7 @@ def _copy(x: Array) -> Array:
     return x.copy(order="K")
 
 
-def _is_laid_out_as(like: Array, x: Array) -> bool:
-    """Whether x, of the shape of `like`, has its memory order, without gaps, and is aligned."""
-    axes = zip(x.shape, x.strides, like.strides, strict=True)
-    same = x.strides == like.strides or all(a == b for length, a, b in axes if length > 1)
-    return same and x.flags.aligned
-
-
-def _lies_in(x: Array, whole: Array) -> bool:
-    """Whether the memory of x is part of that of another array."""
-    (low, high), (first, end) = map(np.lib.array_utils.byte_bounds, (x, whole))
-    return first <= low and high <= end
-
-
 def _read_only(x: Array) -> Array:
+    x = x[...]
     x.flags.writeable = False  # also of all views that are made of x from now on
     return x
-
-
-def _writable(x: Array) -> None:
-    if isinstance(x.base, np.ndarray):
-        _writable(x.base)
-    x.flags.writeable = True
