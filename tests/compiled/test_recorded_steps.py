@@ -91,9 +91,10 @@ def check(
     assert records(recipe) == list(recorded)
 
 
-@pytest.mark.parametrize(
-    "name", ["tiny", "kaggle", "small", "two-conv", "lenet5", "sigmoid-binary", "medium"]
-)
+PRESETS = ["tiny", "kaggle", "small", "two-conv", "lenet5", "sigmoid-binary", "medium"]
+
+
+@pytest.mark.parametrize("name", [*PRESETS, "mnist-best", "large-bn", "resnet20"])
 def test_presets(name: str) -> None:
     found = preset(name)
     network = Network(found.layers, input_shape=found.input_shape, loss=found.loss)

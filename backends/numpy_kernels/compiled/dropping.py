@@ -8,6 +8,7 @@ import numpy as np
 
 from ..elementwise import laid_out_as
 from ..layout import Array, cotangent
+from ..recording import fill
 from ..threads import sharing
 from .pointwise import PASS
 from .shared_library import Call, load, serves
@@ -24,9 +25,13 @@ def uniform(key: int, step: Any, shape: tuple[int, ...], first: int = 0) -> Any:
         return NotImplemented
     block, skip = divmod(first, WORDS)
     out = np.empty(skip + math.prod(shape), "float32")
-    stream = np.asarray([key % 2**64, key >> 64, block, int(step)], "uint64")
+    stream = fill(_stream, np.empty(4, "uint64"), np.asarray(step), key=key, block=block)
     UNIFORM(stream, out, out.size, *sharing(-(-out.size // WORDS), DRAW * out.size))
     return out[skip:].reshape(shape)
+
+
+def _stream(step: Array, *, key: int, block: int, out: Array) -> None:
+    out[:] = key % 2**64, key >> 64, block, step
 
 
 def dropout(x: Array, uniform: Array, *, rate: float) -> Any:
