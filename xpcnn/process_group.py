@@ -37,6 +37,11 @@ class Group(Protocol):
         """Return the sum over all processes of x (n,) on the device; x may be overwritten."""
         ...
 
+    def lend(self, size: int, like: Array) -> Array | None:
+        """Return memory for an array (size,) of the library and dtype of `like`, which `sum` sums
+        in place, faster than others; None if there is none. Valid until the next call."""
+        ...
+
     def sum_of(self, size: int) -> Sum:
         """Return a function like `sum` over groups of `size` neighbours: processes 0 to size - 1,
         size to 2 size - 1, ... `size` divides the number of processes."""
@@ -66,6 +71,9 @@ class Alone:
 
     def sum(self, x: Array) -> Array:
         return x
+
+    def lend(self, size: int, like: Array) -> Array | None:
+        return None
 
     def sum_of(self, size: int) -> Sum:
         return self.sum

@@ -1,7 +1,10 @@
 """Two processes of one thread beside one: `python -m tests.bench.processes --models medium,large`.
 
-Prints, for each batch size, the median over pairs of neighbouring blocks of how many times faster
-two processes do an update, and where the time of an update of two goes. Needs mpi4py and mpiexec.
+Prints, for each batch size, how many times as fast as one process of one thread are: two processes
+of one thread; one process of two threads; two processes that train beside each other without a sum,
+each on half the batch, which is the most that a machine allows where its cores share caches and
+memory. Then, where the time of an update of two processes goes. Medians over rounds of neighbouring
+blocks. Needs mpi4py and mpiexec.
 """
 
 import argparse
@@ -19,7 +22,7 @@ import numpy
 from xpcnn import backend
 from xpcnn.model import Model
 from xpcnn.models import preset
-from xpcnn.process_group import Group
+from xpcnn.process_group import ALONE, Group
 from xpcnn.training import Callback, step
 from xpcnn.types import Array
 
@@ -45,9 +48,14 @@ class Timed:
         return total
 
 
-def block(name: str, batch: int) -> dict[str, float]:
-    """Train for some updates in this process of a group; return milliseconds of an update."""
-    group = Timed(backend.group("mpi"))
+def block(name: str, batch: int, beside: bool = False) -> dict[str, float]:
+    """Train for some updates in this process of a group; return milliseconds of an update.
+
+    beside: whether each process trains alone, on half the batch; the milliseconds are the mean.
+    """
+    processes = backend.group("mpi")
+    group = Timed(ALONE if beside else processes)
+    batch //= processes.size if beside else 1
     chosen = preset(name)
     rng = numpy.random.default_rng(0)
     samples = batch * (UPDATES + WARM)
@@ -74,6 +82,7 @@ def block(name: str, batch: int) -> dict[str, float]:
                 group.seconds = group.waiting = 0.0
 
     options: dict[str, Any] = {"epochs": 1, "batch_size": batch, "callbacks": [Note()]}
+    processes.agree([0])  # start together
     with patch.object(step, "_summed", timed):
         model.fit((images, labels), group=group, **options)
     count = len(ends) - WARM
@@ -83,15 +92,17 @@ def block(name: str, batch: int) -> dict[str, float]:
         "sum": group.seconds / count,
         "copies": (sum(joined) - group.seconds - group.waiting) / count,
     }
+    if beside:
+        found["update"] = sum(processes.gather(found["update"])) / processes.size
     return {part: 1e3 * seconds for part, seconds in found.items()}
 
 
-def blocks(processes: int, name: str, batch: int) -> dict[str, float]:
-    """Run a block in new processes of one thread each; return what the first one measured."""
+def blocks(processes: int, threads: int, name: str, batch: int, *flags: str) -> dict[str, float]:
+    """Run a block in new processes of so many threads; return what the first one measured."""
     beside = os.path.join(os.path.dirname(sys.executable), "mpiexec")
     launcher = [beside if os.path.exists(beside) else "mpiexec", "-n", str(processes)]
-    here = [sys.executable, "-m", "tests.bench.processes", "--block", name, str(batch)]
-    environment = os.environ | {"XPCNN_NUM_THREADS": "1"}
+    here = [sys.executable, "-m", "tests.bench.processes", "--block", name, str(batch), *flags]
+    environment = os.environ | {"XPCNN_NUM_THREADS": str(threads)}
     out = subprocess.run([*launcher, *here], env=environment, check=True, capture_output=True)
     found: dict[str, float] = json.loads(out.stdout)
     return found
@@ -101,22 +112,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", default="medium,large")
     parser.add_argument("--batches", default="64,256")
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--block", nargs=2)
+    parser.add_argument("--beside", action="store_true")
     given = parser.parse_args()
     if given.block:
-        found = block(given.block[0], int(given.block[1]))
+        found = block(given.block[0], int(given.block[1]), given.beside)
         if backend.opened_group().rank == 0:
             print(json.dumps(found))
         return
     for name in given.models.split(","):
         for batch in map(int, given.batches.split(",")):
-            pairs = [[blocks(n, name, batch) for n in (1, 2)] for _ in range(given.pairs)]
-            ratio = median(one["update"] / two["update"] for one, two in pairs)
-            parts = {part: median(two[part] for _, two in pairs) for part in pairs[0][1]}
-            one = median(one["update"] for one, _ in pairs)
+            rounds = [
+                (
+                    blocks(1, 1, name, batch)["update"],
+                    blocks(1, 2, name, batch)["update"],
+                    blocks(2, 1, name, batch, "--beside")["update"],
+                    blocks(2, 1, name, batch),
+                )
+                for _ in range(given.rounds)
+            ]
+            one, threads, beside, two = zip(*rounds, strict=True)
+            update = [parts["update"] for parts in two]
+            ratios = [
+                f"{what} {median(a / b for a, b in zip(one, times, strict=True)):.2f}"
+                for what, times in (
+                    ("two processes", update),
+                    ("two threads", threads),
+                    ("two beside", beside),
+                )
+            ]
+            parts = {part: median(found[part] for found in two) for part in two[0]}
             told = ", ".join(f"{part} {ms:.2f}" for part, ms in parts.items())
-            print(f"{name} {batch}: {ratio:.2f} times; ms of one: {one:.2f}; of two: {told}")
+            print(f"{name} {batch}: times as fast as one, {median(one):.2f} ms an update:", *ratios)
+            print(f"    ms of two processes: {told}", flush=True)
 
 
 if __name__ == "__main__":

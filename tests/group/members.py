@@ -36,6 +36,9 @@ class Member:
         self.sums += 1
         return sum(self.gather(numpy.array(x)))
 
+    def lend(self, size: int, like: Any) -> Any:
+        return None
+
     def sum_of(self, size: int) -> Callable[[Any], Any]:
         tables = self.gather(Table(size))
         part = Member(tables[self.rank - self.rank % size], self.rank % size)

@@ -21,6 +21,7 @@ import pytest
 import xpcnn
 from tests.cli.process import ROOT, environment, run
 from tests.pages import blocks
+from xpcnn.io.tensor_file import read
 from xpcnn.model_loading import load_model
 from xpcnn.types import flatten
 
@@ -151,6 +152,31 @@ def test_targets_in_two_processes(task: str) -> None:
     assert json.loads(out)["test"] == pytest.approx(json.loads(alone)["test"], rel=1e-9)
 
 
+LENT = """
+import sys, numpy, xpcnn
+group = xpcnn.backend.group(sys.argv[1])
+found = []
+for count in (5, 100_000, 70):
+    x = group.lend(count, numpy.zeros(0, "f4"))
+    x[...] = numpy.arange(count) + group.rank
+    total = group.sum(x)
+    found.append(total is x and bool((total == 3 * numpy.arange(count) + 3).all()))
+told = group.gather(found)
+if group.rank == 0:
+    print(told)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory as Linux shares it")
+@LAUNCHERS
+def test_sums_in_shared_memory(launcher: list[Any], engine: str) -> None:
+    Path("lent.py").write_text(LENT)
+    three = ["3" if word == "2" else word for word in launcher]
+    code, out, err = launched(three, "lent.py", engine)
+    assert code == 0, err
+    assert out == f"{[[True] * 3] * 3}\n"
+
+
 SUMS = """
 import sys, numpy, xpcnn
 group = xpcnn.backend.group(sys.argv[1])
@@ -201,24 +227,24 @@ def test_another_number_of_processes_resumes() -> None:
 
 @LAUNCHERS
 @pytest.mark.parametrize(
-    ("how", "message"),
+    ("how", "rank", "message"),
     [
-        ("raise", "process 1: error: unexpected ValueError: a planted error"),
-        ("memory", "process 1: error: not enough memory: a planted lack of memory"),
-        ("exit", None),
-        ("kill", None),
+        ("raise", 0, "process 0: error: unexpected ValueError: a planted error"),
+        ("memory", 1, "process 1: error: not enough memory: a planted lack of memory"),
+        ("exit", 1, None),
+        ("kill", 0, None),
     ],
 )
 def test_one_that_fails_ends_all(
-    launcher: list[Any], engine: str, how: str, message: str | None
+    launcher: list[Any], engine: str, how: str, rank: int, message: str | None
 ) -> None:
-    arguments = ("-m", "tests.group.failing", how, "1", "5", *LONG, "--engine", engine)
+    arguments = ("-m", "tests.group.failing", how, str(rank), "5", *LONG, "--engine", engine)
     code, _, err = launched(launcher, *arguments)
     assert seconds_since_the_failure() < 10
     assert code != 0
     if message is not None:
         assert err.count(message) == 1
-    assert Path("run/checkpoints/step-000000004.safetensors").is_file()
+    read("run/checkpoints/step-000000004.safetensors")  # raises if it is not whole
     assert not Path("run/model.safetensors").exists()
 
 

@@ -21,6 +21,7 @@ from xpcnn.backend import direct
 from xpcnn.batch_rows import Rows, shared_batch
 from xpcnn.layers import Context
 from xpcnn.optimizers.groups import layer_of
+from xpcnn.process_group import Group
 from xpcnn.training.loss_scale import kept_if, next_scale, unscaled
 from xpcnn.training.progress import Progress, Weights
 from xpcnn.training.recipe import Arrays, Recipe
@@ -176,7 +177,7 @@ def _summed(
     buffers = {} if is_same else flatten(own.buffers)
     hits = xp.astype(own.hits, own.loss_sum.dtype)  # exact below 2**24
     parts = [*grads.values(), *buffers.values(), own.loss_sum, hits]
-    flat = group.sum(xp.concat([xp.reshape(part, (-1,)) for part in parts]))
+    flat = group.sum(_flat(group, parts, own.loss_sum))
     sums, start = [], 0
     for part in parts:
         end = start + math.prod(part.shape)
@@ -193,6 +194,22 @@ def _summed(
         hits=before.hits + xp.astype(hits, before.hits.dtype),
         finite=xp.logical_and(before.finite, xp.isfinite(loss)),
     ), grads
+
+
+def _flat(group: Group, parts: Sequence[Array], like: Array) -> Array:
+    """Return arrays one after another as one flat array, in memory that the group lends if it does.
+
+    like: an array of their dtype.
+    """
+    xp, sizes = namespace(like), [math.prod(part.shape) for part in parts]
+    flat = group.lend(sum(sizes), like)
+    if flat is None:
+        return xp.concat([xp.reshape(part, (-1,)) for part in parts])
+    start = 0
+    for part, size in zip(parts, sizes, strict=True):
+        xp.reshape(flat[start : start + size], part.shape)[...] = part  # a view
+        start += size
+    return flat
 
 
 def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: Array) -> Progress:
