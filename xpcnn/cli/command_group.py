@@ -159,8 +159,9 @@ def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
         ctx.exit(code)
     if _VERBOSE in ctx.meta:
         click.echo(traceback.format_exc(), err=True, nl=False)
-    click.echo(f"process {group.rank}: {message}" if group.rank else message, err=True)
-    if group.size > 1 and not told_by_first:
+    own = group.size > 1 and not told_by_first
+    click.echo(f"process {group.rank}: {message}" if own else message, err=True)
+    if own:
         group.abort(code)  # the others wait for this one
     ctx.exit(code)
 
