@@ -170,21 +170,24 @@ def gradients(
     want_db = want_db and b is not None
     dx = dw = db = None
     if want_dw or want_db:  # both in one call: db has the same bits with and without dw
-        dw, db = filter_gradients(image, w, dy, patches)
+        dw, db = filter_gradients(image, w, dy, patches, want_db=want_db)
     if want_dx:
         dx = logical(image_gradient(dy, w, patches, len(image) // w.shape[1]))
     return dx, dw if want_dw else None, db if want_db else None
 
 
-def filter_gradients(image: Array, w: Array, dy: Array, patches: Patches) -> tuple[Array, Array]:
-    """Return dw in the shape of w, and db."""
+def filter_gradients(
+    image: Array, w: Array, dy: Array, patches: Patches, *, want_db: bool
+) -> tuple[Array, Array]:
+    """Return dw in the shape of w, and db, or anything if it is not wanted."""
     (f, ho, wo, n), c_group = dy.shape, w.shape[1]
     groups = len(image) // c_group
     is_1x1 = groups == 1 and conv_1x1.serves(patches)
     pieces, threads = sharing(ho, w.size * ho * wo * n, each=1)
-    parts = np.empty((1 if is_1x1 else pieces, w.size + f), w.dtype)
+    pieces = conv_1x1.parts_of(f, dy[0].size, pieces) if is_1x1 else pieces
+    parts = np.empty((pieces, w.size + f), w.dtype)
     if is_1x1:
-        conv_1x1.filter_gradients(image, dy, parts)
+        conv_1x1.filter_gradients(image, dy, parts, want_db=want_db)
     elif groups == 1 and winograd.serves(w, patches, (ho, wo)):
         winograd.filter_gradients(image, dy, patches, parts, threads)
     else:

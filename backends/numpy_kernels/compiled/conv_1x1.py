@@ -15,6 +15,7 @@ from .linear import BY_ROW, MATRIX_PRODUCT
 from .pointwise import NO_RELU
 from .shared_library import Call
 
+PIXELS = 3  # times the filters, from which threads divide the pixels: see `parts_of`
 PRODUCT = Call(MATRIX_PRODUCT.name, MATRIX_PRODUCT.kinds, "conv2d")
 
 
@@ -37,18 +38,43 @@ def image_gradient(dy: Array, w: Array, b: Array | None, dx: Array) -> None:
     PRODUCT(contiguous(w), dy, b, dx, 1, c, c, f, pixels, BY_ROW, NO_RELU, *work)
 
 
-def filter_gradients(image: Array, dy: Array, parts: Array) -> None:
-    """Write dw and then db into the one row of parts."""
-    fill(_products, parts, image, dy)
+def filter_gradients(image: Array, dy: Array, parts: Array, *, want_db: bool) -> None:
+    """Write dw and then db, or zeros, of each part of the pixels into a row of parts."""
+    fill(_products, parts, image, dy, want_db=want_db)
 
 
-def _products(image: Array, dy: Array, *, out: Array) -> None:
-    (f, c), pixels = (len(dy), len(image)), dy[0].size
+def parts_of(f: int, pixels: int, threads: int) -> int:
+    """Return into how many parts of the pixels the threads divide the sums.
+
+    With one part they divide the filters, and each reads the whole image. That is faster where the
+    sums of the parts, which are read and added up, are larger than the image. Many pixels in two
+    parts: 0.6 to 0.9 of the time.
+    """
+    return threads if pixels > PIXELS * f else 1
+
+
+def _products(image: Array, dy: Array, *, out: Array, want_db: bool) -> None:
+    (f, c), pixels, parts = (len(dy), len(image)), dy[0].size, len(out)
     of_x, of_y = image.reshape(c, pixels), dy.reshape(f, pixels)
-    dw, db = out[0, : f * c].reshape(f, c), out[0, f * c :]
+    dw, db = out[:, : f * c].reshape(parts, f, c), out[:, f * c :]
 
-    def rows(start: int, stop: int) -> None:
-        np.matmul(of_y[start:stop], of_x.T, out=dw[start:stop])
-        np.sum(of_y[start:stop], axis=1, out=db[start:stop])
+    def sums(row: int, rows: slice, part: slice) -> None:
+        x, y = of_x[:, part], of_y[rows, part]
+        if len(y) < c:  # 0.8 to 0.9 of the time, where there are few filters
+            dw[row, rows] = (x @ y.T).T
+        else:
+            np.matmul(y, x.T, out=dw[row, rows])
+        if want_db:
+            np.sum(y, axis=1, out=db[row, rows])
+        else:
+            db[row, rows] = 0
 
-    parallel_for(rows, f, f * c * pixels // 16)
+    def of_rows(start: int, stop: int) -> None:
+        sums(0, slice(start, stop), slice(None))
+
+    def of_parts(start: int, stop: int) -> None:
+        for k in range(start, stop):
+            sums(k, slice(None), slice(pixels * k // parts, pixels * (k + 1) // parts))
+
+    work = f * c * pixels // 16
+    parallel_for(of_rows, f, work) if parts == 1 else parallel_for(of_parts, parts, work)

@@ -35,7 +35,7 @@ def conv_transpose2d(
         want_dx, want_dw, want_db = wants or (True, True, True)
         dy = batch_last(cotangent(dy, logical(y)))
         dx = logical(convolved(dy, w, None, patches, NO_RELU)) if want_dx else None
-        dw = filter_gradients(dy, w, image, patches)[0] if want_dw else None
+        dw = filter_gradients(dy, w, image, patches, want_db=False)[0] if want_dw else None
         db = dy.sum(axis=(1, 2, 3)) if want_db and b is not None else None
         return dx, dw, db
 
