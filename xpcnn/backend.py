@@ -86,14 +86,14 @@ class Backend:
         of its own, and in which the device of the backend is the current one.
     warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
         people about what takes time and what is slower than it could be.
-    replay(may_record, copies=True): make a function replay(run, key, x, *others) that returns
+    replay(may_record, lent=0): make a function replay(run, key, x, *others) that returns
         run(x, *others). The library may record what the arrays go through in one call, and do that
         alone in later ones with an equal key. run: a pure function of the array x, of the arrays,
         whole numbers and other objects in `others`, which may be nested dictionaries and tuples,
         and of what never changes while the key is the same; a whole number may become a 0-d array.
         may_record(*others): whether it does the same whatever numbers are in the arrays; if not, it
-        is called each time. copies: whether the arrays of results are new ones; else the next call
-        may fill them again.
+        is called each time. lent: how many of the first items of the result, a tuple, may be arrays
+        that the next call fills again; all others are new.
     library, opened_with, has_kernels: arguments of the constructor: an `ArrayLibrary`; the device
         as the user named it, or None; False where XPCNN_KERNELS=off leaves all to the references.
     """
@@ -121,7 +121,7 @@ class Backend:
         if has_kernels:
             self.warm_up = getattr(library, "warm_up", tuple)
         self.replay: Callable[..., Replay]
-        self.replay = getattr(library, "replay", lambda may_record, copies=True: direct)
+        self.replay = getattr(library, "replay", lambda may_record, lent=0: direct)
         self.uploads_ahead = hasattr(library, "uploaded")
         self.uploaded: Callable[[Iterable[numpy.ndarray]], Iterator[Array]]
         self.uploaded = getattr(library, "uploaded", partial(map, library.from_host))

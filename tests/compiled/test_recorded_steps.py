@@ -156,7 +156,7 @@ def test_given_arrays_are_not_kept_or_written() -> None:
     kept = {name: x.copy() for name, x in named_arrays(before).items()}
     after = training_step(recipe, before, [one], 1, lr, step)
     once = {name: numpy.array(x) for name, x in named_arrays(after).items()}
-    for given in (other, one):
+    for given in (one, other):
         training_step(recipe, before, [given], 1, lr, step)
     assert records(recipe) == [True]
     for name, x in named_arrays(before).items():

@@ -99,7 +99,7 @@ def recipe_for(
         None if options.swa is None or per_epoch is None else (options.swa, per_epoch),
         frozen_layers(params, buffers, freeze),
         task=network.task,
-        replay=network.backend.replay(_may_record, copies=False),
+        replay=network.backend.replay(_may_record, lent=1),
     )
 
 

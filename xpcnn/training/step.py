@@ -61,7 +61,8 @@ def gradients(
 ) -> tuple[Progress, Arrays]:
     """Return the progress after the batches, before the update, and the gradients by path.
 
-    They are multiplied by the loss scale, where there is one.
+    The gradients are multiplied by the loss scale, where there is one. The next call may fill their
+    arrays again.
 
     Those of a group are the ones of all its processes, the same in each.
     """

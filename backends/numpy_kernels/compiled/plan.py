@@ -188,11 +188,12 @@ class Replay:
 
     may_record: may_record(*others) says whether run does the same whatever numbers are in the
         arrays.
-    copies: whether results are copies; else the next call fills their arrays again.
+    lent: how many of the first items of the result, a tuple, are lent: the next call fills their
+        arrays again. All others are new.
     """
 
-    def __init__(self, may_record: Callable[..., bool], copies: bool = True) -> None:
-        self.may_record, self.copies = may_record, copies
+    def __init__(self, may_record: Callable[..., bool], lent: int = 0) -> None:
+        self.may_record, self.lent = may_record, lent
         self.plans: dict[Any, Plan | None] = {}
 
     def __call__(self, run: Run, key: Any, x: Any, *others: Any) -> Any:
@@ -217,7 +218,9 @@ class Replay:
             result = plan.run()
             if result is NotImplemented:
                 return run(x, *others)
-            return _mapped(result, _copy) if self.copies else result
+            if self.lent == 0:
+                return _mapped(result, _copy)
+            return *result[: self.lent], *_mapped(result[self.lent :], _copy)
         finally:
             plan.lock.release()
 
@@ -233,7 +236,7 @@ class Replay:
         return plan
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Replay":
-        return Replay(self.may_record, self.copies)
+        return Replay(self.may_record, self.lent)
 
 
 def _leaves(tree: Any) -> tuple[list[Array], list[Any]]:
