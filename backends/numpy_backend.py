@@ -20,11 +20,11 @@ def problem(device: str | int | None) -> tuple[str, str] | None:
     try:
         thread_count()
     except ValueError as error:
-        return str(error), "XPCNN_NUM_THREADS=2, or none for all cores"
+        return str(error), "XPCNN_NUM_THREADS=2, or unset it, for all cores"
     try:
         winograd.is_on()
     except ValueError as error:
-        return str(error), "XPCNN_WINOGRAD=off, or none for Winograd's algorithm where it is faster"
+        return str(error), "XPCNN_WINOGRAD=off, or unset it for Winograd's algorithm"
     if (compiler := shared_library.unknown_compiler()) is not None:
         without = f"{shared_library.WITHOUT} for kernels of NumPy's calls"
         remedy = f"XPCNN_COMPILER=gcc, {without}, or unset it"

@@ -168,7 +168,7 @@ def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
             backend.load("numpy")
         assert str(caught.value) == (
             f"backend 'numpy' cannot be used: XPCNN_NUM_THREADS is {given!r}, expected a whole "
-            "number from 1 on\nTry: XPCNN_NUM_THREADS=2, or none for all cores"
+            "number from 1 on\nTry: XPCNN_NUM_THREADS=2, or unset it, for all cores"
         )
 
 

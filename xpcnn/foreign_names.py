@@ -105,7 +105,7 @@ INSTEAD: Mapping[str, str] = {
     "device": "Model(..., backend='cupy', device=0), or model.to('cupy')",
     "backend": "Model(..., backend='cupy'), or model.to('cupy')",
 }
-"""Foreign names that have no equal, and names given in the wrong place: what to do."""
+"""Foreign names that have no equivalent, and names given in the wrong place: what to do."""
 
 BY_PLACE: Mapping[str, Mapping[int, str]] = {
     "Conv2D": {

@@ -241,8 +241,11 @@ def test_a_journal_that_cannot_be_written_for_a_while(
         (["train", "extra"], "unexpected extra argument"),
         (["train", "--classes", "0"], "--classes needs two classes or more, such as 0,1; got '0'"),
         (["train", "--classes", "0,0"], "--classes needs two classes or more, such as 0,1"),
-        (["train", "--augment", "none,flip"], "'none,flip': none stands alone, for an empty list"),
-        (["train", "--freeze", "none,*.bias"], "'none,*.bias': none stands alone"),
+        (["train", "--augment", "none,flip"], "'none,flip': none cannot be combined"),
+        (
+            ["train", "--freeze", "none,*.bias"],
+            "'none,*.bias': none cannot be combined with others",
+        ),
         (["evaluate"], "Missing argument 'RUN|FILE'"),
         (
             ["evaluate", "run", "--part", "tset"],

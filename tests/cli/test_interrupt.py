@@ -47,7 +47,7 @@ def test_a_signal_ends_training_with_a_saved_model(name: str, code: int, word: s
     assert err.splitlines()[-4:] == [
         f"epochs finished: {whole}",
         "saved the model of the last step: run/model.safetensors",
-        "to go on: xpcnn resume run",
+        "to resume: xpcnn resume run",
         word,
     ]
     assert "Traceback" not in err

@@ -203,7 +203,7 @@ def test_likely_mistakes_are_warned_of_before_the_first_epoch(
     ran = cli(*flags, "--validation", "0")
     warning = (
         "warning: 5 of 360 test images are in the training part too, 0 of them with another "
-        "label. Try: take them out of one part, and mend labels that differ"
+        "label. Try: take them out of one part, and correct labels that differ"
     )
     lines = ran.err.splitlines()
     assert lines[1] == warning

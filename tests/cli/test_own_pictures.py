@@ -298,7 +298,7 @@ def test_a_model_of_arrays_reads_pictures_by_their_usual_range(cli: Cli) -> None
     path = picture(Path("a.png"), NOISE.integers(0, 256, (20, 30, 3)))
     ran = cli("predict", "arrays.safetensors", path)
     assert ran.code == 0
-    assert ran.err == "note: the model was trained on arrays: black is 0, white 1 to it\n"
+    assert ran.err == "note: the model was trained on arrays: black becomes 0, white 1\n"
     model = xpcnn.Model([Flatten(), Dense(2)], input_shape=(3, 8, 8))
     model.fit((NOISE.normal(size=(4, 3, 8, 8)), [0, 1, 0, 1]), epochs=1)
     model.save("arrays.safetensors")

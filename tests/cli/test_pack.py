@@ -101,7 +101,7 @@ def test_an_interrupted_pack_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
     broken.write_bytes(b"")
     ran = cli(*pack)
     assert ran.code == 1
-    assert "photos/dog/12.png: is empty\nTry: mend or remove it, or --skip-damaged" in ran.err
+    assert "photos/dog/12.png: is empty\nTry: fix or remove it, or --skip-damaged" in ran.err
     assert sorted(path.name for path in Path("out").glob("*-*.npy")) == ["train-00000.npy"]
     ran = cli("train", "--dataset", "out", *TRAIN)
     assert "out: not all pictures are packed\nTry: the same xpcnn pack again" in ran.err
@@ -135,7 +135,7 @@ def test_folders_that_hold_something_else(cli: Cli) -> None:
     assert "file/out cannot be made: Not a directory\nTry: a folder" in ran.err
     assert cli("pack", "photos", "out").code == 0
     ran = cli("pack", "photos", "out", "--image-size", "4,4")
-    assert "out: holds a pack of other pictures, or read in another way" in ran.err
+    assert "out: holds a pack of other pictures, or of other sizes or modes" in ran.err
     ran = cli("pack", "out", "again")
     assert "out: holds no pictures, tar shards or Parquet files" in ran.err
     ran = cli("train", "--dataset", "out", "--image-size", "5,5", *TRAIN)

@@ -68,4 +68,4 @@ def test_folds_are_trained_one_process_each(cli: Cli, monkeypatch: pytest.Monkey
 
 def test_one_process_has_nothing_to_sum_with(cli: Cli) -> None:
     code, _, err = cli("bench", "--communication")
-    assert (code, "one process has nothing to sum with" in err) == (1, True)
+    assert (code, "one process has no other to sum with" in err) == (1, True)

@@ -81,7 +81,7 @@ def test_an_interrupted_run_goes_on_in_another_place_and_environment() -> None:
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 143
-    assert "to go on: xpcnn resume run\n" in err
+    assert "to resume: xpcnn resume run\n" in err
     shutil.move("run", "elsewhere")
     assert run("resume", "elsewhere", "--quiet", XPCNN_EPOCHS="9", XPCNN_SEED="9") == (0, "", "")
     assert digest("straight") == digest("elsewhere")
@@ -137,7 +137,7 @@ def test_a_run_with_other_data_is_refused(cli: Cli, broken_off: Path) -> None:
     ran = cli("resume", "run")
     assert ran.code == 1
     assert "error: the checkpoint belongs to another run: the training data changed (" in ran.err
-    assert "\nTry: the same as then, or another folder for a new run\n" in ran.err
+    assert "\nTry: the options of that run, or another folder\n" in ran.err
 
 
 def limited(size: int, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -236,7 +236,7 @@ def test_a_run_out_of_time_goes_on_with_more(cli: Cli) -> None:
     assert cli(*RUN, "--max-seconds", "1e-9", "--checkpoint-steps", "1", "--out", "run").code == 0
     ran = cli("resume", "run")
     assert ran.code == 0
-    assert ran.err.splitlines()[1].endswith("; to go on: --max-seconds with more")
+    assert ran.err.splitlines()[1].endswith("; to resume: a larger --max-seconds")
     assert cli("resume", "run", "--max-seconds", "600").code == 0
     weights = [
         flatten(load_model(f"{run}/model.safetensors").params) for run in ("straight", "run")

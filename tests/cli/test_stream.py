@@ -74,7 +74,7 @@ def test_damaged_pictures(cli: Cli) -> None:
         Path(f"photos/cat/{i}.png").write_bytes(b"")
     ran = cli(*RUN, "--stream", "yes")
     assert ran.code == 1
-    assert "error: photos/cat/3.png: is empty\nTry: mend or remove it, or --skip-dam" in ran.err
+    assert "error: photos/cat/3.png: is empty\nTry: fix or remove it, or --skip-dam" in ran.err
     ran = cli(*RUN, "--stream", "yes", "--skip-damaged", "--out", "run", "--json")
     assert ran.code == 0, ran.err
     note = "damaged pictures left out, each with another of its class in its place: 2; the first: "

@@ -63,7 +63,7 @@ def test_a_search_its_best_run_and_more_trials(cli: Cli) -> None:
     ran = cli("tune", "search.toml", "--out", "folder")
     assert ran.code == 1
     assert (
-        "folder is a search of another file: its tune.toml differs in more than trials" in ran.err
+        "folder is the search of another file: its tune.toml differs in more than trials" in ran.err
     )
 
 
@@ -125,7 +125,7 @@ def test_an_interrupted_search_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch
         patch.setattr(tuning, "prepare", interrupted)
         ran = cli("tune", "search.toml", "--out", "folder", "--quiet")
     assert ran.code == 130
-    assert "to go on: xpcnn tune folder\n" in ran.err
+    assert "to resume: xpcnn tune folder\n" in ran.err
     states = [trial["state"] for trial in search(cli, "folder")["trials"]]
     assert states.count("fail") == 1  # the interrupted one, which does not count
     assert len(states) == 4

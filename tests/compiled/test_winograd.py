@@ -206,7 +206,7 @@ def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XPCNN_WINOGRAD", "of")
     assert backend.problem("numpy") == (
         "XPCNN_WINOGRAD is 'of', expected 'on' or 'off'",
-        "XPCNN_WINOGRAD=off, or none for Winograd's algorithm where it is faster",
+        "XPCNN_WINOGRAD=off, or unset it for Winograd's algorithm",
     )
 
 

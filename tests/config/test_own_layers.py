@@ -90,7 +90,7 @@ def with_a_taken_name() -> Any:
         ),
         (
             with_type_field(),
-            "layers.1 (Typed): type cannot be kept: files use this name\nTry: another name",
+            "layers.1 (Typed): type is a name that files use themselves\nTry: another name",
         ),
         (
             with_a_taken_name(),

@@ -166,7 +166,7 @@ def bad_archives() -> dict[str, tuple[bytes, str]]:
             tar_bytes(made, bomb(tarfile.GNUTYPE_LONGNAME)),
             f"{{p}}: expands to more than the {limit} bytes it may hold",
         ),
-        "cut": (good[: len(good) // 2], "{p}: the compressed data breaks off"),
+        "cut": (good[: len(good) // 2], "{p}: the compressed data ends too early"),
         "no archive": (b"<!DOCTYPE html>" * 99, "{p}: the archive is damaged: invalid header"),
         "empty": (b"", "{p}: the archive is damaged: empty file"),
     }

@@ -160,7 +160,7 @@ TWO_READINGS: dict[str, tuple[str, type[XpcnnError], str]] = {
     "another name": (
         f"{NAMES},character\n0,1,2,3,4\n",
         DataError,
-        "column 'character' is not among the numbered pixels: it may be the label, or of no use\n"
+        "column 'character' is not among the numbered pixels: it may be the label or irrelevant\n"
         + FLAG,
     ),
     "another column": (

@@ -26,7 +26,7 @@ class Server:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
-        self.cut: set[str] = set()  # paths whose answer breaks off half way
+        self.cut: set[str] = set()  # paths whose answer ends too early half way
         self.asked: list[str] = []
         server = self
 

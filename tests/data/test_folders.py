@@ -248,7 +248,7 @@ def test_damaged_pictures_are_all_named_at_once(tmp_path: Path) -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{tmp_path}: 3 of 7 pictures cannot be read:"
     assert lines[-1] == (
-        "Try: mend or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
+        "Try: fix or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
     )
     assert sorted(line.split(":")[0].strip() for line in lines[1:-1]) == sorted(map(str, paths))
 
@@ -276,7 +276,7 @@ def test_damaged_pictures_are_left_out_where_that_is_asked_for(tmp_path: Path) -
         folders.read(tmp_path, skip_damaged=True)
     assert str(caught.value) == (
         f"{tmp_path}: all pictures of a class are damaged\n"
-        "Try: mend them, or remove the folder of the class"
+        "Try: fix them, or remove the folder of the class"
     )
 
 

@@ -52,7 +52,7 @@ BAD_IMAGES = {
         b"\0\0\x0d\x03" + GOOD[4:],
         "{p}: its header says (3, 2, 4), 96 bytes: more than it can hold",
     ),
-    "header cut": (GOOD[:11], "{p}: breaks off inside its header"),
+    "header cut": (GOOD[:11], "{p}: ends inside its header"),
     "no images": (
         GOOD[:4] + bytes(4) + GOOD[8:],
         "{p}: holds no images: its header says (0, 2, 4)",
@@ -64,11 +64,11 @@ BAD_IMAGES = {
     ),
     "one byte long": (
         GOOD + b"\0",
-        "{p}: goes on after the 24 bytes of (3, 2, 4) that its header says",
+        "{p}: continues after the 24 bytes of (3, 2, 4) that its header says",
     ),
     "expands far too long": (
         gzip.compress(GOOD + bytes(10**7)),
-        "{p}: goes on after the 24 bytes of (3, 2, 4) that its header says",
+        "{p}: continues after the 24 bytes of (3, 2, 4) that its header says",
     ),
     "sizes that overflow": (
         HUGE,
@@ -79,8 +79,11 @@ BAD_IMAGES = {
         gzip.compress(b"\0\0\x08\x03" + b"\0\1\0\0" * 2 + b"\0\0\0\1"),
         "{p}: its header says (65536, 65536, 1), 4294967296 bytes: more than it can hold",
     ),
-    "gzip cut": (gzip.compress(GOOD)[:-12], "{p}: the compressed data breaks off"),
-    "gzip cut in its checksum": (gzip.compress(GOOD)[:-3], "{p}: the compressed data breaks off"),
+    "gzip cut": (gzip.compress(GOOD)[:-12], "{p}: the compressed data ends too early"),
+    "gzip cut in its checksum": (
+        gzip.compress(GOOD)[:-3],
+        "{p}: the compressed data ends too early",
+    ),
 }
 
 
@@ -117,7 +120,7 @@ def test_no_more_than_one_byte_is_read_beyond_what_the_header_says(
 
     monkeypatch.setattr(gzip, "GzipFile", Counted)
     paths = pair(tmp_path, gzip.compress(GOOD + bytes(10**7)), idx_bytes(LABELS))
-    with pytest.raises(DataError, match="goes on after"):
+    with pytest.raises(DataError, match="continues after"):
         idx.read_pair(*paths, 10)
     assert taken == len(GOOD) + 1
 

@@ -56,7 +56,7 @@ REFUSED = [
         NAN,
         DataError,
         "d: 2 of 3 images hold NaN or infinity, the first: images 1, 2\n"
-        "Try: leave these images out, or mend their source",
+        "Try: leave these images out, or fix their source",
     ),
 ]
 

@@ -247,7 +247,7 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
         {**GOOD, "images": np.full(IMAGES.shape, 1e300)},
         DataError,
         "{p}: 6 of 6 images hold NaN or infinity, the first: images 0, 1, 2, 3, 4\n"
-        "Try: leave these images out, or mend their source",
+        "Try: leave these images out, or fix their source",
     ),
     (
         {**GOOD, "labels": np.eye(2)[LABELS]},

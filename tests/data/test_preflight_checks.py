@@ -152,7 +152,7 @@ def test_blank_images() -> None:
         "constant",
         2,
         "2 of 60 training images are blank, the same all over: images 7, 9. "
-        "Try: leave them out, or mend their source",
+        "Try: leave them out, or fix their source",
     )
 
 
@@ -237,7 +237,7 @@ def test_images_in_two_parts(dtype: str) -> None:
         "duplicates",
         3,
         "3 of 30 validation images are in the training part too, 1 of them with another label. "
-        "Try: take them out of one part, and mend labels that differ",
+        "Try: take them out of one part, and correct labels that differ",
     )
     kinds = [f.message[:21] for f in preflight(train, other, test=shared)]
     assert kinds == ["3 of 30 test images ar"[:21]]

@@ -90,8 +90,8 @@ def test_classes_that_are_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ([("a.png", png(1))], "the sample 'a' has not a class, KEY.cls"),
-        ([("a.cls", b"1")], "the sample 'a' has not a picture"),
+        ([("a.png", png(1))], "the sample 'a' lacks a class, KEY.cls"),
+        ([("a.cls", b"1")], "the sample 'a' lacks a picture"),
         ([("a.txt", b"1")], "holds no pictures"),
         ([("a.png", png(1)), ("a.cls", b"1" * 1025)], "a.cls has 1025 bytes, too many"),
         ([*sample("a.1", 1, "0"), *sample("a.2", 2, "1")], "up to its first dot, has 2 pictures"),

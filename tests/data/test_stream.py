@@ -168,7 +168,7 @@ def test_a_damaged_picture_is_named_when_it_is_met(tmp_path: Path) -> None:
     broken.write_bytes(content[:40])
     (images, _), *_ = folders.read(tmp_path, stream=True)
     assert images[0].max() == 1
-    with pytest.raises(DataError, match=r"cat/1.png: .*\nTry: mend or remove it, or --skip-dam"):
+    with pytest.raises(DataError, match=r"cat/1.png: .*\nTry: fix or remove it, or --skip-dam"):
         images[:]
     broken.write_bytes(content)
     assert images[:].max() == 6  # once it is mended

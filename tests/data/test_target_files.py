@@ -114,7 +114,7 @@ def test_classes_at_a_key(tmp_path: Path) -> None:
         ("json", '{"a": 1}', {"label_column": "a,b"}, "00.json: has no key 'b'"),
         ("json", "[1e999, 0]", {"task": "regression"}, "targets are not a finite number"),
         ("json", "[0, 1]", {"label_column": 1}, "label_column is 1, expected different keys"),
-        ("txt", "0 1", {}, "the sample '00' has not a class, KEY.cls"),
+        ("txt", "0 1", {}, "the sample '00' lacks a class, KEY.cls"),
     ],
 )
 def test_labels_that_shards_may_not_have(
@@ -237,7 +237,7 @@ def test_damaged_pictures_with_targets(tmp_path: Path) -> None:
     train, test = load(path, stream=True, **options)
     assert by_value(train) | by_value(test) == left
     assert "damaged pictures left out: 1" in train.notes
-    with pytest.raises(DataError, match=r"07\.png: .*\nTry: mend or remove it, or --skip-damaged"):
+    with pytest.raises(DataError, match=r"07\.png: .*\nTry: fix or remove it, or --skip-damaged"):
         load_whole(path, stream=True, task="regression").images[:]
     of_pack = load_whole(packed(path, tmp_path / "out", **options))
     assert (by_value(of_pack), of_pack.notes) == (left, ("damaged pictures left out: 1",))

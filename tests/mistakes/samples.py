@@ -78,21 +78,21 @@ SAMPLES = [
         lambda b: b.fit([0, 1, 2, 0], nan_in(b, 1, 3)),
         DataError,
         "data: 2 of 4 samples hold NaN or infinity, the first: samples 1, 3\n"
-        "Try: leave these samples out, or mend their source",
+        "Try: leave these samples out, or fix their source",
     ),
     Mistake(
         "infinity in samples to predict",
         lambda b: b.model.predict(b.lib.asarray(numpy.full((4, 1, 8, 8), 1e39))),
         DataError,
         "data: 4 of 4 samples hold NaN or infinity, the first: samples 0, 1, 2, 3\n"
-        "Try: leave these samples out, or mend their source",
+        "Try: leave these samples out, or fix their source",
     ),
     Mistake(
         "NaN in samples to evaluate on",
         lambda b: b.model.evaluate((nan_in(b, 2), [0, 1, 2, 0])),
         DataError,
         "data: 1 of 4 samples hold NaN or infinity, the first: samples 2\n"
-        "Try: leave these samples out, or mend their source",
+        "Try: leave these samples out, or fix their source",
     ),
 ]
 

@@ -209,5 +209,5 @@ class Runner:
         answer = self.process.stdout.readline()
         if not answer:
             message = f"the process of {self.module} ended without an answer"
-            raise XpcnnError(hint(message, f"python -m {self.module}, and see its words above"))
+            raise XpcnnError(hint(message, f"python -m {self.module}, and read its output above"))
         return json.loads(answer)

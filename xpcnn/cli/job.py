@@ -213,7 +213,7 @@ def _save_interrupted(folder: Path, plan: Plan, journal: Journal) -> None:
     else:
         say(f"epochs finished: {len(journal.epochs)}")
         say(f"saved the model of the last step: {folder / MODEL}")
-        say(f"to go on: {shlex.join(['xpcnn', 'resume', str(folder)])}")
+        say(f"to resume: {shlex.join(['xpcnn', 'resume', str(folder)])}")
 
 
 def _peak_memory(library: Backend) -> float | None:

@@ -236,7 +236,7 @@ def listed(text: str) -> list[str]:
     if parts == ["none"]:
         return []
     if "none" in parts:
-        raise click.BadParameter(f"{text!r}: none stands alone, for an empty list")
+        raise click.BadParameter(f"{text!r}: none cannot be combined with others")
     return parts
 
 

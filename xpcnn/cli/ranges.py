@@ -98,7 +98,7 @@ def _range(key: str, table: Any) -> Range:
         message = f"{where}: low and high must be numbers, the lower first"
         raise ConfigError(hint(message, _EXAMPLE))
     if step is not None and (log or not _is_number(step) or step <= 0):
-        message = f"{where}: step must be a number above 0, and does not go with log"
+        message = f"{where}: step must be a number above 0, and cannot be combined with log"
         raise ConfigError(hint(message, f'"{key}" = {{ low = 8, high = 64, step = 8 }}'))
     if log and low <= 0:
         message = f"{where}: low is {low}, and log needs numbers above 0"

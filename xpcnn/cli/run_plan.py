@@ -175,7 +175,7 @@ def _read(flags: Flags, source: Model | None) -> data.Parts:
         parts = parts._replace(train=replace(parts.train, notes=(*parts.train.notes, note)))
     if len(parts.train.classes) == 1 and parts.train.task == "classification":
         message = f"{flags.dataset}: holds images of one class only, {parts.train.classes[0]!r}"
-        raise DataError(hint(f"{message}, expected two or more", "images of another class beside"))
+        raise DataError(hint(f"{message}, expected two or more", "images of a second class too"))
     if parts.validation is not None and (isinstance(asked, float) or flags.folds is not None):
         given = f"--folds is {flags.folds}" if asked is None else f"--validation is {asked:g}"
         note = f"the validation part of {parts.train.name} is not used: {given}"
@@ -196,7 +196,7 @@ def _as_before(flags: Flags, source: Model | None) -> tuple[Size | None, Reading
         return size, None
     size = size or (source.input_shape[1], source.input_shape[2])
     if flags.image_fit is not None and isinstance(source.reading, Arrays | Drawn):
-        message = f"{flags.init} was trained on arrays: pictures are fitted whole for it"
+        message = f"{flags.init} was trained on arrays: it takes pictures whole"
         raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
     match source.reading:
         case Pictures(fit=fit) as pictures:

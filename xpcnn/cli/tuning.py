@@ -52,7 +52,7 @@ def tune(file: Path, out: str | None, quiet: bool, request_of: Requests) -> tupl
     file: the TOML file, or the folder of a search to resume; out: the folder of a new search.
 
     Raises:
-        XpcnnError: the file or the folder are rejected, or no trial came to its end.
+        XpcnnError: the file or the folder are rejected, or no trial finished.
     """
     resumed = _resumed(file, out)
     source = file if resumed is None or file != resumed else resumed / TUNE
@@ -75,13 +75,13 @@ def tune(file: Path, out: str | None, quiet: bool, request_of: Requests) -> tupl
         try:
             _search(study, asked, folder, quiet, request_of)
         except KeyboardInterrupt:
-            say(f"to go on: {shlex.join(['xpcnn', 'tune', str(folder)])}")
+            say(f"to resume: {shlex.join(['xpcnn', 'tune', str(folder)])}")
             raise
         finally:
             found = _record(study, asked)
             write_bytes(folder / TRIALS, f"{to_json(found.as_dict(), indent=2)}\n".encode())
         if found.best is None:
-            message = f"{folder}: no trial came to its end"
+            message = f"{folder}: no trial finished"
             raise XpcnnError(hint(message, "wider ranges, or a smaller learning rate"))
         _write_best(folder, prepare(request_of(folder / BASE, found.best.values)))
     return folder, found
@@ -220,7 +220,7 @@ def _check_same(folder: Path, table: Mapping[str, Any]) -> None:
 
     before = toml.parse(toml.read(folder / TUNE))
     if without_trials(before) != without_trials(table):
-        message = f"{folder} is a search of another file: its {TUNE} differs in more than trials"
+        message = f"{folder} is the search of another file: its {TUNE} differs in more than trials"
         raise ConfigError(hint(message, "--out with a new name"))
 
 

@@ -107,7 +107,7 @@ def _table(thing: Any, at: str) -> Config:
     for field in dataclasses.fields(thing):
         what = f"{label}: {field.name}"
         if field.name == "type":
-            raise ConfigError(hint(f"{what} cannot be kept: files use this name", "another name"))
+            raise ConfigError(hint(f"{what} is a name that files use themselves", "another name"))
         inner = f"{at}.{field.name}" if at else field.name
         advice = _INITIALIZER if field.type is Initializer else OWN_LAYER
         value = _plain(getattr(thing, field.name), inner, what, advice)

@@ -25,7 +25,7 @@ def read(path: str | Path, advice: str = "check the path") -> str:
         content = file.read(LIMIT + 1)
     if len(content) > LIMIT:
         message = f"{shown(path)}: a TOML file of more than {LIMIT:,} bytes"
-        raise ConfigError(hint(message, "a file that people write"))
+        raise ConfigError(hint(message, "a file written by hand"))
     try:
         return content.decode()
     except UnicodeDecodeError as error:

@@ -195,7 +195,7 @@ def _fill_slot(source: BufferedIOBase, slot: Part, layout: Layout, where: str) -
     for start in range(0, len(labels), _RECORDS):
         part = rows[: len(labels) - start]
         if fill(source, part) < part.size:
-            raise DataError(hint(f"{where}: breaks off", AGAIN))
+            raise DataError(hint(f"{where}: ends too early", AGAIN))
         labels[start : start + len(part)] = part[:, layout.label_bytes - 1]
         images[start : start + len(part)] = part[:, layout.label_bytes :].reshape(-1, *SHAPE)
     check_range(labels, layout.classes, where)

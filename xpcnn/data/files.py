@@ -135,7 +135,7 @@ def unpacked(path: Path) -> Iterator[BufferedIOBase]:
             else:
                 yield raw
     except EOFError as error:
-        raise DataError(hint(f"{path}: the compressed data breaks off", AGAIN)) from error
+        raise DataError(hint(f"{path}: the compressed data ends too early", AGAIN)) from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataError(hint(f"{path}: the compressed data is damaged: {error}", AGAIN)) from error
     except OSError as error:

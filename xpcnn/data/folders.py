@@ -94,7 +94,7 @@ def read(
     )
     if found.damaged:
         if not skip_damaged:
-            advice = "mend or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
+            advice = "fix or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
             raise unreadable(paths, found.damaged, advice)
         notes.append(f"damaged pictures left out: {len(found.damaged)} of {len(paths)}")
     labels = np.array([y for pairs in labelled.values() for _, y in pairs], np.int64)
@@ -107,7 +107,7 @@ def read(
     for part, (_, y) in pairs.items():
         if not len(y) or (part == "train" and len(set(y.tolist())) < len(classes)):
             message = f"{folders[part].path}: all pictures of a class are damaged"
-            raise DataError(hint(message, "mend them, or remove the folder of the class"))
+            raise DataError(hint(message, "fix them, or remove the folder of the class"))
     return Contents(
         pairs["train"],
         pairs.get("validation"),

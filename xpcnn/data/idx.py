@@ -100,7 +100,7 @@ def _read(path: Path, kind: str) -> np.ndarray:
             message = f"{path}: its header says {shape}, {size} bytes, but only {have} follow"
             raise DataError(hint(message, AGAIN))
         if source.read(1):
-            message = f"{path}: goes on after the {size} bytes of {shape} that its header says"
+            message = f"{path}: continues after the {size} bytes of {shape} that its header says"
             raise DataError(hint(message, AGAIN))
     return array.astype(dtype.newbyteorder("="), copy=False)
 
@@ -121,5 +121,5 @@ def _header(source: BufferedIOBase, path: Path, kind: str) -> tuple[Shape, np.dt
         raise DataError(hint(message, advice))
     sizes = source.read(4 * rank)
     if len(sizes) < 4 * rank:
-        raise DataError(hint(f"{path}: breaks off inside its header", AGAIN))
+        raise DataError(hint(f"{path}: ends inside its header", AGAIN))
     return struct.unpack(f">{rank}I", sizes), np.dtype(_TYPES[start[2]])

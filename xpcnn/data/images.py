@@ -65,7 +65,7 @@ def check_finite(samples: Images, where: str, things: str) -> None:
             f"{where}: {len(bad)} of {len(samples)} {things} hold NaN or infinity, "
             f"the first: {things} {first}"
         )
-        raise DataError(hint(message, f"leave these {things} out, or mend their source"))
+        raise DataError(hint(message, f"leave these {things} out, or fix their source"))
     if isinstance(samples, Stored):
         samples.finite = True
 

@@ -32,7 +32,7 @@ def check_unmasked(values: object, where: str, things: str) -> None:
     """
     if isinstance(values, np.ndarray) and hasattr(values, "mask"):
         message = f"{where}: {things} are a masked array, whose mask would be ignored"
-        advice = f"{things}.filled(value), or an array of those {things} that nothing masks"
+        advice = f"{things}.filled(value), or only the {things} that are not masked"
         raise DTypeError(hint(message, advice))
 
 

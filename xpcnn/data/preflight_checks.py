@@ -158,7 +158,7 @@ def _constant(name: str, part: Dataset) -> Iterator[Finding]:
     same = rows[np.concatenate(flat)]
     if same.size:
         message = f"{same.size} of {len(rows)} {name} images are blank, the same all over: images "
-        advice = "leave them out, or mend their source"
+        advice = "leave them out, or fix their source"
         yield Finding("constant", int(same.size), message + _listing(list(same)), advice)
 
 
@@ -197,7 +197,7 @@ def _duplicates(train: Dataset, others: dict[str, Dataset]) -> Iterator[Finding]
                 f"{len(differ)} of {len(part)} {name} images are in the training part too, "
                 f"{sum(differ)} of them with another label"
             )
-            advice = "take them out of one part, and mend labels that differ"
+            advice = "take them out of one part, and correct labels that differ"
             yield Finding("duplicates", len(differ), message, advice)
 
 

@@ -1,7 +1,7 @@
-"""The server of the page: static files, what the page says of the model, and answers to pictures.
+"""The server of the page: static files, a description of the model, answers to pictures.
 
 Serves this machine alone: requests by another host name, or sent by a page from elsewhere, are
-rejected, so that no web page that is open beside can use the model.
+rejected, so that no other web page in the browser can use the model.
 """
 
 from collections.abc import Awaitable, Callable

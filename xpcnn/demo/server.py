@@ -11,7 +11,7 @@ def listen(port: int) -> socket.socket:
     """Return a socket that listens on a port of 127.0.0.1; 0 takes a free one.
 
     Raises:
-        ConfigError: the port cannot be had.
+        ConfigError: the port is not available.
     """
     try:
         return socket.create_server(("127.0.0.1", port))

@@ -22,10 +22,10 @@ def example_model(
 ) -> Model:
     """Return a model of handwritten digits, trained at the first call and kept from then on.
 
-    It is trained on MNIST where the files are there (see `xpcnn.data.load`; nothing is downloaded),
+    It is trained on MNIST if its files are present (see `xpcnn.data.load`; nothing is downloaded),
     and otherwise on the digits that come with xpcnn.
 
-    say: called with a line about what takes time.
+    say: prints a line before work that takes time.
     """
     train = _digits(data_dir)
     path = cache_folder("demo") / f"{train.name}-{VERSION}.safetensors"
@@ -47,7 +47,7 @@ def example_model(
 
 
 def _digits(data_dir: str | None) -> Dataset:
-    """Return the training part of MNIST where its files are, and of `digits` otherwise."""
+    """Return the training part of MNIST if its files are present, and of `digits` otherwise."""
     if data_dir is not None:
         return data.load("mnist", data_dir, download=False)[0]
     try:

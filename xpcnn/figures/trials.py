@@ -19,7 +19,7 @@ def trial_curves(
     """Return a curve over the epochs for each trial: the best orange, those cut short grey.
 
     curves: the figure of each trial after each epoch; None is not drawn.
-    complete: whether each trial came to its end. best: the index of the best one.
+    complete: whether each trial finished. best: the index of the best one.
     metric: what the figure is called.
     """
     with style():
@@ -46,7 +46,7 @@ def trials_by_value(
     metric: str,
     log: bool = False,
 ) -> Canvas:
-    """Return a mark for each trial: the value of one key across, the figure upwards.
+    """Return a scatter plot of the trials: the value of one key on the x axis, the figure on y.
 
     values: of the key; texts, and numbers if they are few, have a place each.
     figures: of the trials; None is not drawn.

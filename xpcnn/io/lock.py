@@ -59,5 +59,5 @@ def locked(folder: Path) -> Iterator[bool]:
 
 
 def _opener(path: str, flags: int) -> int:
-    """Open a file that no child process inherits, nor a pipe of this name waits for."""
+    """Open a file that no child process inherits; if it is a pipe, do not wait."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)

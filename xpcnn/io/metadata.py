@@ -9,7 +9,7 @@ from xpcnn.errors import CheckpointError, ConfigError, DTypeError, ShapeError, h
 
 @contextmanager
 def metadata_errors(path: str | Path) -> Iterator[None]:
-    """Raise errors of what a file describes as errors of the file at a path.
+    """Turn errors about the metadata of a file into errors that name the file.
 
     Raises:
         CheckpointError: in place of a ConfigError, a ShapeError or a DTypeError, and for layers

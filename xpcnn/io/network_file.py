@@ -205,7 +205,7 @@ def _describe(path: str | Path, metadata: Metadata, made: Objects) -> Descriptio
 
 
 def _expected(path: str | Path, description: Description) -> Mapping[str, Spec]:
-    """Return the tensors that the file of such a model holds."""
+    """Return shape and dtype of each tensor that a file with this description must hold."""
     with metadata_errors(path):
         params, buffers, output = sizes_of(description.layers, description.input_shape)
         check_weights(description.loss, output[0])

@@ -83,7 +83,7 @@ def pack(
             written = [_write(out, plan.shard, name, *parts[name], advance) for name in parts]
         except OSError as error:
             message = f"{shown(out)} cannot be written: {error.strerror or error}"
-            advice = "free some space, and the same again"
+            advice = "free some space, and run the same again"
             raise CheckpointError(hint(message, advice)) from error
         complete = plan._replace(complete=True)
         if packed.described(out) != complete:
@@ -115,7 +115,7 @@ def _open_folder(out: Path, plan: Pack, total: int) -> Pack:
     if packed.is_packed(out):
         found = packed.described(out)._replace(complete=False)
         if found != plan._replace(shard=found.shard):
-            message = f"{shown(out)}: holds a pack of other pictures, or read in another way"
+            message = f"{shown(out)}: holds a pack of other pictures, or of other sizes or modes"
             raise ConfigError(hint(message, "another folder"))
         return found
     if os.path.lexists(out) and (not os.path.isdir(out) or os.listdir(out)):

@@ -72,7 +72,7 @@ def take_weights(
         else:
             taken.append(layer)
     if not taken and _OTHER_CLASSES in new.values():
-        message = f"{path}: only the last layer fits the model, and it tells other classes apart"
+        message = f"{path}: only the last layer fits the model, and its classes are others"
         raise CheckpointError(hint(message, "a model of the same classes, or new weights"))
     if not taken:
         message = f"{path}: no layer has the path and the shapes of one of the model"

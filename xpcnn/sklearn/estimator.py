@@ -88,7 +88,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         )
         if not weights.any():
             message = "every sample_weight is 0, expected at least one above 0"
-            raise ConfigError(hint(message, "sample_weight=None, for samples that count alike"))
+            raise ConfigError(hint(message, "sample_weight=None, for equal weights"))
         return weights
 
     def _start(

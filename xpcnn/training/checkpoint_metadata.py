@@ -106,4 +106,4 @@ def check_run(now: Mapping[str, str], then: Any) -> None:
             if name == "data":
                 what = changed_data(now, then)
             message = f"the checkpoint belongs to another run: {what}"
-            raise ConfigError(hint(message, "the same as then, or another folder for a new run"))
+            raise ConfigError(hint(message, "the options of that run, or another folder"))

@@ -168,7 +168,7 @@ def _sums(engine: str | None, as_json: bool) -> None:
     group = group_of(engine)
     if group.size == 1:
         example = "mpiexec -n 2 xpcnn bench --communication --engine mpi"
-        raise BackendError(hint("one process has nothing to sum with", example))
+        raise BackendError(hint("one process has no other to sum with", example))
     found = measured(group)
     if as_json:
         answer(to_json(found))

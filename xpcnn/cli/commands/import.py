@@ -62,7 +62,7 @@ def command(
     or timm.
     """
     if model is not None and any((input_shape, output, mean, std)):
-        raise click.UsageError("--model stands with --class-names alone.")
+        raise click.UsageError("--model can be combined with --class-names only.")
     from xpcnn.cli.class_names import read_class_names
     from xpcnn.cli.options import numbers
     from xpcnn.cli.output import answer, say, to_json

@@ -149,7 +149,7 @@ def command(
         check_reading(reading_of(opened), invert)
         if isinstance(opened.reading, Arrays):
             black, white = opened.reading.low, opened.reading.high
-            say(f"note: the model was trained on arrays: black is {black:g}, white {white:g} to it")
+            say(f"note: the model was trained on arrays: black becomes {black:g}, white {white:g}")
         found, failures = of_pictures(opened, given, invert, crop == "auto", seen)
         for failure in failures:
             say(f"{'error' if failure.named else 'warning: skipped'}: {failure.error}")

@@ -73,7 +73,7 @@ def command(
             figure = "accuracy" if "accuracy" in ended.test else "loss"
             say(f"{folder} is finished: test {figure} {ended.test[figure]:.4f}", quiet)
             if out_of_time:
-                say(f"it {ended.stopped}; to go on: --max-seconds with more", quiet)
+                say(f"it {ended.stopped}; to resume: a larger --max-seconds", quiet)
             if as_json:
                 answer(to_json({"run_dir": str(folder), "test": ended.test}))
             return

@@ -96,7 +96,7 @@ def by_names(
         them = f"column {listing} is" if len(odd) == 1 else f"the columns {listing} are"
         message = f"{path}: {them} not among the numbered pixels"
         if label is None:
-            raise DataError(hint(f"{message}: it may be the label, or of no use", LABEL_FLAG))
+            raise DataError(hint(f"{message}: it may be the label or irrelevant", LABEL_FLAG))
         message += f", and {names[label]!r} is the label"
         raise DataError(hint(message, f"the file without it, or --label-column {names[label]}"))
     pixels = [i for i in rest if i not in odd]

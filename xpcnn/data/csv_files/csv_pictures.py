@@ -130,7 +130,7 @@ def _with_images(
     else:
         found = read_set(paths, wanted.size, wanted.fit or "pad")
     if found.damaged and not wanted.skip_damaged:
-        advice = "mend or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
+        advice = "fix or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
         raise unreadable(paths, found.damaged, advice)
     if found.damaged:
         notes += (f"damaged pictures left out: {len(found.damaged)} of {len(paths)}",)

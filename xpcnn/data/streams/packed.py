@@ -82,7 +82,7 @@ def read(
     pack = described(folder)
     if not pack.complete:
         message = f"{folder}: not all pictures are packed"
-        raise DataError(hint(message, "the same xpcnn pack again, which goes on where it was"))
+        raise DataError(hint(message, "the same xpcnn pack again, which continues from there"))
     if not (reading is None or reading == pack.reading or _is_plain(reading, pack.reading)):
         message = f"{folder}: is packed as {pack.reading}, and the model reads {reading}"
         raise ConfigError(hint(message, "the folder of pictures in place of the packed one"))

@@ -71,5 +71,5 @@ def reading_threads() -> int:
         return len(affinity(0)) if affinity else os.cpu_count() or 1
     if not given.isdecimal() or int(given) < 1:
         message = f"{VARIABLE} is {given!r}, expected a whole number of at least 1"
-        raise ConfigError(hint(message, f"{VARIABLE}=2, or none for one thread a core"))
+        raise ConfigError(hint(message, f"{VARIABLE}=2, or unset it, for one thread a core"))
     return int(given)

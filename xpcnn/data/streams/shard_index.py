@@ -200,7 +200,7 @@ def _sample(
     if not plain or not any(content.strip() for _, content in found):
         files = " or ".join(f"KEY{ending}" for ending in kind.endings)
         lacks = f"a {kind.word}, {files}" if plain else "a picture"
-        raise DataError(hint(f"{path}: the sample {key[:200]!r} has not {lacks}", FORM))
+        raise DataError(hint(f"{path}: the sample {key[:200]!r} lacks {lacks}", FORM))
     if len(plain) > 1 or len(found) > 1:
         several = f"{len(plain)} pictures" if len(plain) > 1 else f"{len(found)} {kind.words}"
         message = f"{path}: the sample {key[:200]!r}, a name up to its first dot, has {several}"
@@ -254,7 +254,7 @@ def _long_name(path: Path, content: bytes, kind: bytes) -> str | None:
     if kind == _GNU_NAME:
         return content.partition(b"\0")[0].decode("utf-8", "surrogateescape")
     if re.search(rb"(?:^|\n)\d+ (?:size|GNU\.sparse[^=]*)=", content):
-        message = f"{path}: holds a file of more than 8 GiB, or with holes"
+        message = f"{path}: holds a file of more than 8 GiB, or a sparse one"
         raise DataError(hint(message, FORM))
     found = re.search(rb"(?:^|\n)\d+ path=([^\n]*)\n", content)
     return None if found is None else found[1].decode("utf-8", "surrogateescape")

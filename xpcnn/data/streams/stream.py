@@ -1,9 +1,9 @@
 """Pictures that are decoded while they are used: a data set of any size in bounded memory.
 
 A stream is an index, which says where each picture lies and what its class is, and the rows of the
-index that belong to a part of the data set. Pictures are read as everywhere
-(`pictures.read_picture`), by threads ahead of whoever uses them; any picture can be asked for at
-any time, so that a run is resumed exactly where it was.
+index that belong to a part of the data set. `pictures.read_picture` reads them, in threads that
+work ahead of the training. Any picture can be read at any time, so that a run resumes exactly where
+it stopped.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from xpcnn.data.streams.read_ahead import batches_ahead
 from xpcnn.errors import DataError, hint, reason_of
 
 _FOR_STATISTICS = 1000  # pictures that mean and deviation are taken from
-_SKIP = "mend or remove it, or --skip-damaged (skip_damaged=True) to do without it"
+_SKIP = "fix or remove it, or --skip-damaged (skip_damaged=True) to do without it"
 
 
 class Index(Protocol):
@@ -45,7 +45,7 @@ class Stream(Stored):
     reading: how pictures become samples.
     rows: indices of these pictures in the index, int64 (n,).
     skip_damaged: True replaces a picture that cannot be read by another of its class, always the
-        same; False raises an error that names it. Of targets, none can replace another; see
+        same; False raises an error that names it. A picture with targets has no replacement; see
         `undamaged`.
     damaged: what is wrong with each picture that cannot be read, by row of the index; shared by all
         parts of the data set.
@@ -90,13 +90,13 @@ class Stream(Stored):
         return batches_ahead(self._read_or_zeros, rows, self.sample, self.dtype)
 
     def readable(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return all pictures but those that are skipped, as an array, and their indices."""
+        """Return all pictures except those that are skipped, as an array, and their indices."""
         (images,) = self.batches_with_zeros([np.arange(len(self))])
         kept = self._kept()
         return (images if len(kept) == len(images) else images[kept]), kept
 
     def undamaged(self) -> tuple["Stream", np.ndarray]:
-        """Return all pictures but those that are skipped, as a stream, and their indices.
+        """Return all pictures except those that are skipped, as a stream, and their indices.
 
         Each picture is decoded once to find them.
         """
@@ -106,7 +106,7 @@ class Stream(Stored):
         return Stream(self.index, self.reading, self.rows[kept]), kept
 
     def _kept(self) -> np.ndarray:
-        """Return the indices of the pictures that are not damaged, of which there must be one."""
+        """Return the indices of the pictures that are not damaged; raise an error without any."""
         kept = np.flatnonzero(~np.isin(self.rows, list(self.damaged)))
         if not kept.size:
             raise self.damaged[int(self.rows[0])]
@@ -127,7 +127,7 @@ class Stream(Stored):
         return Stream(self.index, self.reading, rows, self.skip_damaged, self.damaged, self.rows)
 
     def _read(self, row: int) -> np.ndarray:
-        """Return the picture in a row of the index, or the one that stands in for it."""
+        """Return the picture in a row of the index, or its replacement."""
         try:
             return self._sample(row)
         except DataError as error:
@@ -142,7 +142,7 @@ class Stream(Stored):
         raise self.damaged[row]
 
     def _read_or_zeros(self, row: int) -> np.ndarray:
-        """Return the picture in a row of the index; zeros where it may be skipped and has to be."""
+        """Return the picture in a row of the index; zeros if it is damaged and may be skipped."""
         try:
             return self._sample(row)
         except DataError:
@@ -162,7 +162,7 @@ class Stream(Stored):
 
 
 def of_its_class(labels: np.ndarray, rows: np.ndarray, row: int) -> Iterator[int]:
-    """Yield which others may stand in for a picture that cannot be read: those of its class that
+    """Yield the rows that may replace a picture that cannot be read: of its class, those that
     follow it among `rows`, then those before it.
 
     labels: of all pictures, (n,); rows: int64; row: one of them.
@@ -173,7 +173,7 @@ def of_its_class(labels: np.ndarray, rows: np.ndarray, row: int) -> Iterator[int
 
 
 def damage_notes(parts: Iterable[Images]) -> tuple[str, ...]:
-    """Return notes about damaged pictures, which others have replaced."""
+    """Return notes about damaged pictures that others have replaced."""
     found: list[str] = []
     for part in parts:
         if isinstance(part, Stored) and part.damaged:

@@ -1,6 +1,6 @@
-"""From an index of pictures to the parts of a data set: whether and how they are streamed.
+"""The parts of a data set from an index of pictures: whether they are streamed, and how.
 
-Mode and size are chosen by the headers of some of the pictures where nobody gives them.
+If mode and size are not given, the headers of some of the pictures decide.
 """
 
 import math
@@ -23,8 +23,8 @@ _LOOKED_AT = 500  # pictures whose headers decide how all are read
 class Wanted(NamedTuple):
     """How pictures are to be read; see `loading.load`.
 
-    reading: as those of a model were; None chooses by size, fit and the pictures.
-    stream: whether they stay on disk; None leaves them there where they take more than 2 GiB.
+    reading: that of a model; None chooses one by size, fit and the pictures.
+    stream: whether they stay on disk; None leaves them there if they take more than 2 GiB.
     """
 
     size: Size | None = None
@@ -53,12 +53,12 @@ def may_stay(count: int, wanted: Wanted) -> bool:
 
 
 def as_streams(index: Index, rows: Mapping[Name, np.ndarray], wanted: Wanted) -> Streamed | None:
-    """Return the parts as streams; None where they are small, or asked for in memory.
+    """Return the parts as streams, or None if they are small, or wanted in memory.
 
     rows: of the index, for each part.
 
     Raises:
-        DataError: of the pictures by which mode and size are chosen, none can be opened.
+        DataError: none of the pictures that decide mode and size can be opened.
         ConfigError: see `pictures.check_reading`.
     """
     if wanted.stream is False:

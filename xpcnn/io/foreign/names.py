@@ -80,7 +80,7 @@ NETWORKS: Mapping[str, Names] = {
     "mobilenet_v2": _mobilenet_v2(),
     "efficientnet_lite0": _efficientnet_lite((1, 2, 2, 3, 3, 4, 1)),
 }
-"""By the name of the network there."""
+"""By the name of the network in torchvision or timm."""
 
 _HALVES = (127.5, 127.5, 127.5)
 IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -88,4 +88,4 @@ IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 NORMALISATION: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "efficientnet_lite0": (_HALVES, _HALVES),
 }
-"""What networks normalise by where it is not ImageNet's mean and deviation."""
+"""Mean and deviation by which networks normalise that do not use those of ImageNet."""

@@ -23,7 +23,7 @@ from xpcnn.types import Shape, flatten, unflatten_like
 
 _KINDS: Mapping[type, Kind] = {Conv2D: "conv", BatchNorm: "norm", Dense: "dense"}
 _LEAVES = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "running_var"}
-"""Our names of arrays that have another name there."""
+"""From the names of arrays in xpcnn to those in PyTorch, where they differ."""
 _TYPES = {"F32": "float32", "F64": "float64"}
 _COUNTER = "num_batches_tracked"
 """A tensor of PyTorch's batch norm that counts batches, and that nothing depends on."""
@@ -62,7 +62,7 @@ def classes_in(path: str | Path, name: str) -> int:
 
 
 def network_name(layers: Layer, input_shape: Shape) -> str:
-    """Return the name of a network there, by the kinds of its layers.
+    """Return the name of a network in torchvision or timm, by the kinds of its layers.
 
     Raises:
         ConfigError: it is none of those whose names are known.
@@ -129,7 +129,7 @@ def write_weights(network: Network, path: str | Path) -> None:
 
 
 def _own_names(network: Network, names: Names) -> dict[str, str]:
-    """Return the name of every array there by its path here."""
+    """Return the names of the arrays in a file of PyTorch, by their paths in the network."""
     paths = [*flatten(network.params), *flatten(network.buffers, BUFFERS)]
     ours = _kinds(network.layers, flatten(network.params))
     at = {path: there for (path, _), (there, _) in zip(ours, names, strict=True)}
@@ -157,7 +157,7 @@ def _kinds(layers: Layer, params: Iterable[str]) -> list[tuple[str, Kind | None]
 
 
 def _turned(shape: Shape) -> Shape:
-    """Return the shape there: of a matrix, the other way round."""
+    """Return the shape that an array has in a file of PyTorch: that of a matrix is reversed."""
     return shape[::-1] if len(shape) == 2 else shape
 
 

@@ -99,7 +99,7 @@ def _batch_norm(part: Affine) -> Leaf:
 
 
 def _padding(part: Padded) -> Leaf:
-    """Return zeros around the image as the padding of a convolution that leaves pixels alone."""
+    """Return zeros around the image as the padding of a convolution that changes no pixel."""
     if part.value != 0:
         raise Refused(f"{part.node}: no layer puts {part.value:g} around images")
     c = part.channels

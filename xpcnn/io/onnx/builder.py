@@ -10,7 +10,7 @@ from xpcnn.types import Array, Params, Shape
 
 
 class Builder:
-    """Nodes and constants; their names begin with the path of the layer that they are of."""
+    """Nodes and constants; their names begin with the path of their layer."""
 
     def __init__(self) -> None:
         self.path = ""
@@ -55,5 +55,5 @@ Writer = Callable[[Builder, Any, Own, str], str]
 
 
 def parameters(graph: Builder, own: Own, *names: str) -> list[str]:
-    """Return the names of parameters of a layer, as constants; of those that it has."""
+    """Add those of the named parameters that a layer has as constants; return their names."""
     return [graph.constant(name, own.params[name]) for name in names if name in own.params]

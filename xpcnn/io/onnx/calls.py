@@ -19,8 +19,8 @@ CHANNELS_LAST = (0, 2, 3, 1)
 class Value(NamedTuple):
     """An array that depends on the samples.
 
-    shape: of a sample, channels first. order: the axis of (n, *shape) that each axis of the array
-    in the file is; 0, 1, 2, ... where it is the same array.
+    shape: of a sample, channels first. order: for each axis of the array in the file, which axis of
+    (n, *shape) it is; 0, 1, 2, ... if both have the same order.
     """
 
     shape: Shape
@@ -43,7 +43,7 @@ class Value(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a node gives: a value, made of the first input by parts, or of several that meet."""
+    """The output of a node: a value, made of its first input by parts, or of several inputs."""
 
     value: Value
     parts: Chain = ()
@@ -54,7 +54,7 @@ class Result(NamedTuple):
 class Call:
     """A node with its inputs: values, constants, or None for one left out.
 
-    batch: the number of samples that stands in shapes for any number. opset: of the file.
+    batch: the number that stands for any number of samples in shapes. opset: that of the file.
     """
 
     node: Node
@@ -113,7 +113,7 @@ class Call:
         return attribute_or_input(self.node, name, constants, place)
 
     def made(self, *layers: Layer | Leaf | Affine) -> Result:
-        """Return what layers in a row make of the first input."""
+        """Return the result of a chain of layers on the first input."""
         parts = [Leaf(layer) if isinstance(layer, Layer) else layer for layer in layers]
         shape = self.x.shape
         for part in parts:

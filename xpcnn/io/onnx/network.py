@@ -105,7 +105,7 @@ def _shape(source: Source, sizes: tuple[int | None, ...], given: Shape | None) -
             ]
             if wrong:
                 message = f"{source.path}: samples have shape {sizes[1:]}, asked for {shape}"
-                raise CheckpointError(hint(message, "sizes for those that are None alone"))
+                raise CheckpointError(hint(message, "sizes only for those that are None"))
         return shape
     shown = ", ".join("?" if size is None else str(size) for size in sizes[1:])
     if len(sizes) not in (2, 4):

@@ -65,7 +65,7 @@ class Structure:
 
     def _chain(self, start: str, end: str, depth: int) -> Chain:
         if depth > DEEPEST:
-            raise Refused(f"branches lie in each other more than {DEEPEST} deep")
+            raise Refused(f"branches are nested more than {DEEPEST} deep")
         found: list[Part] = []
         while end != start:
             step = self.steps[end]
