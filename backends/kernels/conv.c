@@ -3,7 +3,9 @@
    Which taps of the filter lie on the image, and on which pixel, is in tables, one for each axis.
    A segment is pixels side by side that see the same taps: one product over segment * n columns.
    With stride 1 it is a row without its borders. The gradient of x is the same with other tables, and
-   so is the gradient of the filters, by dots in place of products.
+   so is the gradient of the filters, by dots in place of products. With a stride, every so many-th
+   column of the gradient of x sees the same taps: tables have these side by side, and so has a strip,
+   from which they are copied to their places.
 
    In groups, filters (groups, f, c, kh, kw) see images (groups, c, h, w, n), each group its own: f and
    c are those of a group, and memory is that of so many convolutions in a row. */
@@ -17,7 +19,8 @@
 
 enum {
     SUMS_BYTES = 1 << 21, /* of the sums of a group of filters, in each thread */
-    PARTIAL = 1 << 14     /* numbers after which these sums are added to the gradient */
+    PARTIAL = 1 << 14,    /* numbers after which these sums are added to the gradient */
+    TOGETHER = 40         /* filters of a strip: of whole tiles */
 };
 
 typedef struct {
@@ -29,6 +32,7 @@ typedef struct {
     const long *from, *to;                /* segment r: output columns from[r] to to[r] */
     const long *segment_first, *segment_tap, *segment_at; /* as for rows, on the columns of the
                                                              first pixel */
+    const long *place;                    /* column q is place[q] of y, unless null; then q is */
 } TapTable;
 
 typedef struct {
@@ -82,10 +86,22 @@ static void row(const Arguments *a, long p, float *y, long ym, long *lists)
 {
     const TapTable *o = a->o;
     long all = taps_of(o), *tap = lists, *at = lists + all;
+    float *strip = (float *)(at + all);
     for (long r = 0; r < o->segments; r++) {
-        long taps = list(o, a->n, p, r, tap, at);
-        product(a->w, all, a->f, tap, a->x, at, taps, y + o->from[r] * a->n, ym,
-                (o->to[r] - o->from[r]) * a->n, a->bias);
+        long taps = list(o, a->n, p, r, tap, at), length = (o->to[r] - o->from[r]) * a->n;
+        if (!o->place) {
+            product(a->w, all, a->f, tap, a->x, at, taps, y + o->from[r] * a->n, ym, length, a->bias);
+            continue;
+        }
+        for (long f = 0, some; f < a->f; f += some) {
+            some = a->f - f < TOGETHER ? a->f - f : TOGETHER;
+            product(a->w + f * all, all, some, tap, a->x, at, taps, strip, length, length,
+                    a->bias ? a->bias + f : 0);
+            for (long m = f; m < f + some; m++)
+                for (long q = o->from[r]; q < o->to[r]; q++)
+                    memcpy(y + m * ym + o->place[q] * a->n,
+                           strip + (m - f) * length + (q - o->from[r]) * a->n, a->n * sizeof *y);
+        }
     }
 }
 
@@ -94,7 +110,8 @@ static long conv_rows(void *arguments, long piece)
     const Arguments *all = arguments;
     const TapTable *o = all->o;
     long across = o->columns * all->n, rows = all->groups * o->rows, size = o->rows * across;
-    long bytes = lists_bytes(o), *lists = malloc(bytes);
+    long bytes = lists_bytes(o) + (o->place ? TOGETHER * across * (long)sizeof(float) : 0);
+    long *lists = malloc(bytes);
     if (!lists)
         return bytes;
     for (long r = rows * piece / all->pieces; r < rows * (piece + 1) / all->pieces; r++) {

@@ -58,7 +58,14 @@ Walk = set[tuple[int, ...]]
 def walked(w: Any) -> Walk:
     """Return (row, column, i, j, row and column below) of every tap, as conv.c finds them."""
     return {
-        (p, q, w.row_tap[i], w.segment_tap[j], w.row_at[i], w.segment_at[j] + q - w.from_[r])
+        (
+            p,
+            w.place[q] if w.place else q,
+            w.row_tap[i],
+            w.segment_tap[j],
+            w.row_at[i],
+            w.segment_at[j] + q - w.from_[r],
+        )
         for p in range(w.rows)
         for r in range(w.segments)
         for q in range(w.from_[r], w.to[r])
