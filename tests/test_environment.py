@@ -11,6 +11,7 @@ import pytest
 
 import xpcnn
 from xpcnn import backend, environment
+from xpcnn.errors import BackendError
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,6 +31,7 @@ def test_environment_is_complete_and_fits_json() -> None:
         "threads",
         "kernels",
         "winograd",
+        "dtypes",
         "gpu",
         "paths",
     ]
@@ -37,6 +39,29 @@ def test_environment_is_complete_and_fits_json() -> None:
     assert facts["python"] == ".".join(map(str, sys.version_info[:3]))
     assert facts["packages"]["numpy"] == numpy.__version__
     assert facts["blas"] == backend.load("numpy").describe()["blas"]
+
+
+def test_dtypes_are_told_of_every_backend_installed_or_not() -> None:
+    assert environment.describe()["dtypes"] == {
+        "numpy": "float32, float64, float16",
+        "cupy": "float32, float64, float16",
+        "torch": "float32, float64, float16, bfloat16",
+        "array_api_strict": "float32, float64",
+    }
+
+
+@pytest.mark.parametrize("name", backend.NAMES)
+def test_a_backend_computes_in_the_dtypes_that_are_told(name: str) -> None:
+    if backend.problem(name) is not None:
+        pytest.skip("cannot be used here")
+    opened = backend.load(name)
+    told = backend.dtypes(name)
+    for dtype in ("float32", "float64", "float16", "bfloat16"):
+        if dtype in told:
+            opened.check_computes_in(dtype)
+        else:
+            with pytest.raises(BackendError, match=f"does not compute in {dtype}"):
+                opened.check_computes_in(dtype)
 
 
 def test_a_package_that_is_missing_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,8 @@ Kernels = Mapping[str, Callable[..., Any]]
 Replay = Callable[..., Any]
 
 NAMES = ("numpy", "cupy", "torch", "array_api_strict")
+ON_ALL = ("float32", "float64")
+"""Names of the dtypes that every backend computes in."""
 
 _kernels: dict[type, Kernels] = {}  # by array type; the only state of the package
 
@@ -125,7 +127,7 @@ class Backend:
         self.uploads_ahead = hasattr(library, "uploaded")
         self.uploaded: Callable[[Iterable[numpy.ndarray]], Iterator[Array]]
         self.uploaded = getattr(library, "uploaded", partial(map, library.from_host))
-        self.half_precision: tuple[str, ...] = getattr(library, "half_precision", ())
+        self.half_precision = _half_precision(library)
         self._uniform = getattr(library, "uniform", None) if has_kernels else None
 
     def uniform(self, key: int, step: int | Array, shape: Shape, first: int = 0) -> Array:
@@ -152,7 +154,7 @@ class Backend:
         Raises:
             BackendError: it is of half precision, and not one of `half_precision`.
         """
-        if dtype in ("float32", "float64", *self.half_precision):
+        if dtype in (*ON_ALL, *self.half_precision):
             return
         others = [repr(name) for name in (*self.half_precision, "float32")]
         advice = f"dtype {' or '.join(others)}, or backend 'torch', which has both"
@@ -195,6 +197,23 @@ def problem(name: str, device: str | int | None = None) -> tuple[str, str] | Non
         message = f"XPCNN_KERNELS is {switch!r}, expected 'on' or 'off'"
         return message, "XPCNN_KERNELS=off, or unset it for the fast kernels"
     found: tuple[str, str] | None = _module(name).problem(device)
+    return found
+
+
+def dtypes(name: str) -> tuple[str, ...]:
+    """Return the names of the dtypes that a backend computes in, installed here or not.
+
+    name: one of `NAMES`.
+
+    Raises:
+        BackendError: there is no backend of that name.
+    """
+    return (*ON_ALL, *_half_precision(_module(name).open_library))
+
+
+def _half_precision(library: Any) -> tuple[str, ...]:
+    """Return the dtypes of half precision that an `ArrayLibrary`, or its class, names."""
+    found: tuple[str, ...] = getattr(library, "half_precision", ())
     return found
 
 

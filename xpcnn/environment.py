@@ -47,7 +47,8 @@ def versions() -> dict[str, Any]:
 
 def describe() -> dict[str, Any]:
     """Return `versions()` and: blas, simd (instructions of NumPy's loops), threads, kernels,
-    winograd (on or off), gpu (its state in words by backend), paths.
+    winograd (on or off), dtypes (what each backend computes in, by its name), gpu (its state in
+    words by backend), paths.
 
     Imports the installed array libraries to look for a GPU.
     """
@@ -61,6 +62,7 @@ def describe() -> dict[str, Any]:
         "threads": facts["threads"],
         "kernels": facts["kernels"],
         "winograd": facts["winograd"],
+        "dtypes": {name: ", ".join(backend.dtypes(name)) for name in backend.NAMES},
         "gpu": gpu,
         "paths": {"data cache": str(cache_folder(""))},
     }

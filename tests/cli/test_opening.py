@@ -255,5 +255,6 @@ def test_info(cli: Cli) -> None:
     assert lines[0] == f"xpcnn: {xpcnn.__version__}"
     assert f"  numpy: {numpy.__version__}" in lines
     assert any(line.startswith("  cupy: ") for line in lines)
+    assert "  array_api_strict: float32, float64" in lines[lines.index("dtypes:") :]
     assert any(line.startswith("blas: ") for line in lines)
     assert any(line.startswith(("kernels: in C", "kernels: NumPy's, since")) for line in lines)
