@@ -65,6 +65,18 @@ def test_a_row_of_the_data_is_explained(cli: Cli, trained: Path) -> None:
     assert "dW = dY @ cols^T" in page.words
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_page_says_what_is_computed_in_float32_of_half_precision(dtype: str) -> None:
+    model = Model([Flatten(), Dense(2)], input_shape=(1, 2, 2), dtype=dtype)
+    sample = numpy.ones((1, 2, 2), "float32")
+    page = check_self_contained(explained(model, sample, title="a", value_range=(0, 1)))
+    said = (
+        "The probabilities are computed in float16, as the network was trained; "
+        "the scores, outputs and gradients on this page in float32."
+    )
+    assert (said in page.words) == (dtype == "float16")
+
+
 def test_a_picture_is_explained(cli: Cli, trained: Path) -> None:
     pytest.importorskip("PIL")
     _, test = xpcnn.data.load("digits")

@@ -65,7 +65,7 @@ def explained(
     return render(
         "explain.html",
         title=title,
-        notes=notes,
+        notes=[*notes, *_precision(model)],
         task=task,
         kind=_KIND[task],
         are="class is" if task == "classification" else "labels are",
@@ -90,6 +90,17 @@ def explained(
         passes=[pass_facts(x, counts.get(x.path, 0), size) for x in seen.passes],
         version=VERSION,
     )
+
+
+def _precision(model: Model) -> list[str]:
+    """Return what a page says of a network of half precision, which is traced in float32."""
+    if model.compute_dtype == model.dtype:
+        return []
+    estimates = "estimates" if model.task.name == "regression" else "probabilities"
+    return [
+        f"The {estimates} are computed in {model.compute_dtype}, as the network was trained; "
+        f"the scores, outputs and gradients on this page in {model.dtype}."
+    ]
 
 
 def pass_facts(layer_pass: LayerPass, parameters: int, size: tuple[int, int]) -> dict[str, Any]:
