@@ -5,6 +5,7 @@ seconds says so and ends, whereupon the launcher ends the others.
 """
 
 import os
+import queue
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 import numpy
 
 from .engine_memory import SharedMemory
+from .engine_overlap import overlap_problem, overlaps
 from .engine_timeout import timeout_problem, timeout_seconds
 from .mpi_cupy import device_sum
 
@@ -24,7 +26,7 @@ def problem() -> tuple[str, str] | None:
     """Return why MPI cannot be used here and what to do; None if it can."""
     if find_spec("mpi4py") is None:
         return "mpi4py is not installed", "pip install 'xpcnn[mpi]'"
-    return timeout_problem()
+    return timeout_problem() or overlap_problem()
 
 
 class Engine:
@@ -37,11 +39,26 @@ class Engine:
         self.rank, self.size = self._world.rank, self._world.size
         self._sum = _Sum(MPI, self._world, self._waiting)
         self._memory = SharedMemory(self.rank, self.gather, self._meet)
+        self._begun = _Begun(MPI, self._world) if overlaps() and self.size > 1 else None
+        self.overlaps = self._begun is not None
         self._timeout = timeout_seconds()
         self._waiting_since: float | None = None
         if self.size > 1:
             threading.Thread(target=self._watch, daemon=True, name="xpcnn-timeout").start()
             sys.excepthook = self._end_all
+
+    def begin_sum(self, x: Any) -> Callable[[], Any]:
+        if self._begun is None or x.__dlpack_device__()[0] != _CPU:
+            total = self.sum(x)
+            return lambda: total
+        done = self._begun.begin(numpy.from_dlpack(x))
+
+        def wait() -> Any:
+            with self._waiting():
+                done.wait()
+            return x
+
+        return wait
 
     def lend(self, size: int, like: Any) -> Any:
         if self.size == 1 or type(like) is not numpy.ndarray:
@@ -101,6 +118,34 @@ class Engine:
         sys.__excepthook__(*error)
         self.abort(1)
 
+
+class _Begun:
+    """Sums that go on while Python computes: MPI moves numbers only while it is called.
+
+    So a thread asks it again and again, and sleeps in between, which takes little of a core. This
+    needs an MPI that several threads may call. The sums have a communicator of their own.
+    """
+
+    def __init__(self, mpi: Any, world: Any) -> None:
+        self._mpi, self._processes = mpi, world.Dup()
+        self._sums: queue.SimpleQueue[tuple[Any, threading.Event]] = queue.SimpleQueue()
+        threading.Thread(target=self._move, daemon=True, name="xpcnn-sums").start()
+
+    def begin(self, x: Any) -> threading.Event:
+        """Begin to sum x in place; return what is set when that is done."""
+        done = threading.Event()
+        self._sums.put((self._processes.Iallreduce(self._mpi.IN_PLACE, x), done))
+        return done
+
+    def _move(self) -> None:
+        while True:
+            request, done = self._sums.get()
+            while not request.Test():
+                time.sleep(_BETWEEN)
+            done.set()
+
+
+_BETWEEN = 2e-4  # seconds; a network of 1 Gb/s moves 25 KB in them
 
 _CPU = 1  # of DLPack, by which NumPy shares the memory of other libraries' arrays
 

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import numpy
 
 from .engine_memory import SharedMemory
+from .engine_overlap import overlap_problem, overlaps
 from .engine_timeout import timeout_problem, timeout_seconds
 
 
@@ -26,7 +27,7 @@ def problem() -> tuple[str, str] | None:
     if "RANK" not in os.environ:
         started = "torchrun --nproc-per-node 2 -m xpcnn train --engine torch"
         return "this process was not started by torchrun", started
-    return timeout_problem()
+    return timeout_problem() or overlap_problem()
 
 
 class Engine:
@@ -43,7 +44,18 @@ class Engine:
             self._group.init_process_group("gloo", timeout=timeout)
             atexit.register(self._group.destroy_process_group)  # its threads may abort the exit
         self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
+        self.overlaps = overlaps() and self.size > 1
         self._memory = SharedMemory(self.rank, self.gather, self._group.barrier)
+
+    def begin_sum(self, x: Any) -> Callable[[], Any]:
+        tensor = self._torch.utils.dlpack.from_dlpack(x)
+        work = self._group.all_reduce(tensor, async_op=True)
+
+        def wait() -> Any:
+            work.wait()
+            return x
+
+        return wait
 
     def lend(self, size: int, like: Any) -> Any:
         if self.size == 1 or type(like) is not numpy.ndarray:

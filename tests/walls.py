@@ -116,6 +116,7 @@ def bad(path: str, name: str) -> bool:
 SHARED_BY_BACKENDS = (
     "backends.geometry",
     "backends.engine_memory",
+    "backends.engine_overlap",
     "backends.engine_timeout",
     "backends.optimizer_arrays",
     "backends.types",

@@ -37,6 +37,16 @@ class Group(Protocol):
         """Return the sum over all processes of x (n,) on the device; x may be overwritten."""
         ...
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether sums of gradients are to begin while the backward pass goes on."""
+        ...
+
+    def begin_sum(self, x: Array) -> Callable[[], Array]:
+        """Begin the sum over all processes of x (n,); return a function that waits for it, and
+        returns it. x may be overwritten. Sums begin in the same order in all processes."""
+        ...
+
     def lend(self, size: int, like: Array) -> Array | None:
         """Return memory for an array (size,) of the library and dtype of `like`, which `sum` sums
         in place, faster than others; None if there is none. Valid until the next call."""
@@ -67,10 +77,13 @@ class Group(Protocol):
 class Alone:
     """The group of one process."""
 
-    rank, size = 0, 1
+    rank, size, overlaps = 0, 1, False
 
     def sum(self, x: Array) -> Array:
         return x
+
+    def begin_sum(self, x: Array) -> Callable[[], Array]:
+        return lambda: x
 
     def lend(self, size: int, like: Array) -> Array | None:
         return None

@@ -23,7 +23,7 @@ from xpcnn import backend
 from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.process_group import ALONE, Group
-from xpcnn.training import Callback, step
+from xpcnn.training import Callback, group_sums, step
 from xpcnn.types import Array
 
 UPDATES, WARM = 30, 5
@@ -64,7 +64,7 @@ def block(name: str, batch: int, beside: bool = False) -> dict[str, float]:
     labels = rng.integers(0, model.output_shape[0], samples)
     ends: list[float] = []
     joined: list[float] = []
-    summed = step._summed
+    summed = group_sums.summed
 
     def timed(*arguments: Any) -> Any:
         start = time.perf_counter()
@@ -83,7 +83,7 @@ def block(name: str, batch: int, beside: bool = False) -> dict[str, float]:
 
     options: dict[str, Any] = {"epochs": 1, "batch_size": batch, "callbacks": [Note()]}
     processes.agree([0])  # start together
-    with patch.object(step, "_summed", timed):
+    with patch.object(step, "summed", timed):
         model.fit((images, labels), group=group, **options)
     count = len(ends) - WARM
     found = {

@@ -24,6 +24,7 @@ class Member:
     def __init__(self, table: Table, rank: int) -> None:
         self.table, self.rank, self.size = table, rank, table.size
         self.sums = 0
+        self.overlaps = False
 
     def gather(self, value: Any) -> list[Any]:
         self.table.values[self.rank] = value
@@ -35,6 +36,10 @@ class Member:
     def sum(self, x: Any) -> Any:
         self.sums += 1
         return sum(self.gather(numpy.array(x)))
+
+    def begin_sum(self, x: Any) -> Callable[[], Any]:
+        total = self.sum(x)
+        return lambda: total
 
     def lend(self, size: int, like: Any) -> Any:
         return None

@@ -152,6 +152,17 @@ def test_targets_in_two_processes(task: str) -> None:
     assert json.loads(out)["test"] == pytest.approx(json.loads(alone)["test"], rel=1e-9)
 
 
+@LAUNCHERS
+def test_sums_that_begin_early(launcher: list[Any], engine: str) -> None:
+    command = ("-m", "xpcnn", "train", *FLAGS, "--engine", engine, "--out", "two")
+    code, _, err = launched(launcher, *command, XPCNN_OVERLAP="1")
+    assert code == 0, err
+    assert run("train", *FLAGS, "--out", "one")[0] == 0
+    assert_close("two", "one")
+    code, _, err = launched(launcher, *command, XPCNN_OVERLAP="yes")
+    assert (code, "XPCNN_OVERLAP is 'yes'\nTry: 1 on a network of" in err) == (1, True)
+
+
 LENT = """
 import sys, numpy, xpcnn
 group = xpcnn.backend.group(sys.argv[1])

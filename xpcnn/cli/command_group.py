@@ -51,7 +51,7 @@ COMMANDS = {
 OTHER_VARIABLES = (
     *("XPCNN_NUM_THREADS", "XPCNN_COMPILER", "XPCNN_MARCH", "XPCNN_CUDA_KERNELS"),
     *("XPCNN_KERNELS", "XPCNN_WINOGRAD", "XPCNN_READ_THREADS"),
-    *("XPCNN_TIMEOUT", "XPCNN_CONFORMANCE_FIGURES", "XPCNN_TEST_DATA"),
+    *("XPCNN_TIMEOUT", "XPCNN_OVERLAP", "XPCNN_CONFORMANCE_FIGURES", "XPCNN_TEST_DATA"),
 )
 """Environment variables without a flag: of NumPy's and CuPy's kernels, of the engines, and two that
 the tests read."""

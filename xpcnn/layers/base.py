@@ -30,6 +30,8 @@ class Context(NamedTuple):
         the rows before it.
     shared: the batch whose mean and variance batch norm takes together with other processes; None
         for those of x alone.
+    on_gradients: told of the gradients of each child of the outermost `Sequential`, with its name,
+        as soon as the backward pass has them; None for nobody.
     """
 
     training: bool = False
@@ -40,6 +42,7 @@ class Context(NamedTuple):
     frozen: frozenset[str] = frozenset()
     first_row: int = 0
     shared: SharedBatch | None = None
+    on_gradients: Callable[[str, Params], object] | None = None
 
     def at(self, name: str) -> "Context":
         """Return the context of the child layer called `name`."""

@@ -137,6 +137,8 @@ class Sequential:
             for i in range(len(pullbacks) - 1, first - 1, -1):
                 name, pullback = pullbacks[i]
                 dy, grads[name] = pullback(dy, want_dx or i > first)
+                if ctx.on_gradients is not None:
+                    ctx.on_gradients(name, grads[name])
             return (dy if want_dx else None), grads
 
         return x, new_buffers, backward

@@ -12,16 +12,15 @@ stay on the device until they are asked for. Processes that train together each 
 of a batch, and sum gradients, loss and hits before the update.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from xpcnn import ops
 from xpcnn.backend import direct
 from xpcnn.batch_rows import Rows, shared_batch
-from xpcnn.layers import Context
+from xpcnn.layers import Context, Sequential
 from xpcnn.optimizers.groups import layer_of
-from xpcnn.process_group import Group
+from xpcnn.training.group_sums import EarlySums, summed
 from xpcnn.training.loss_scale import kept_if, next_scale, unscaled
 from xpcnn.training.progress import Progress, Weights
 from xpcnn.training.recipe import Arrays, Recipe
@@ -71,23 +70,36 @@ def gradients(
     before, grads = progress, dict[str, Array]()
     if recipe.group.size > 1:
         progress = progress.with_zero_sums()
+    early = None
+    if recipe.group.overlaps and len(batches) == 1 and type(recipe.layers) is Sequential:
+        early = EarlySums(recipe.group)
     for i, ((x, labels), part) in enumerate(zip(batches, rows, strict=True)):
-        progress, own = _forward_backward(recipe, progress, x, labels, first_pass + i, part)
+        progress, own = _forward_backward(recipe, progress, x, labels, first_pass + i, part, early)
         if len(batches) > 1:
             weight = part.total / total
             own = {path: weight * g for path, g in own.items()}
         grads = {path: grads[path] + g for path, g in own.items()} if grads else own
     if recipe.group.size > 1:
-        return _summed(recipe, before, progress, grads)
+        sums = {} if early is None else early.finish()
+        others = {path: g for path, g in grads.items() if path not in sums}
+        progress, others = summed(recipe, before, progress, others)
+        grads = {path: (sums | others)[path] for path in grads}
     return progress, grads
 
 
 def _forward_backward(
-    recipe: Recipe, progress: Progress, x: Array, labels: Array, forward_pass: int, rows: Rows
+    recipe: Recipe,
+    progress: Progress,
+    x: Array,
+    labels: Array,
+    forward_pass: int,
+    rows: Rows,
+    early: EarlySums | None = None,
 ) -> tuple[Progress, Arrays]:
     """Run one batch forward and backward; return the new progress and its gradients.
 
     Of a group: the part that this process adds to loss, hits and gradients of the whole batch.
+    early: told of the gradients as soon as they are there.
     """
     xp, is_alone = namespace(x), recipe.group.size == 1
     weight = xp.ones_like(progress.loss_sum)
@@ -100,9 +112,9 @@ def _forward_backward(
     parts = recipe.layers, recipe.loss, recipe.task, recipe.frozen, recipe.source
 
     def run(*given: Any) -> Pass:
-        return _pass(recipe, rows, *given[:-1])
+        return _pass(recipe, rows, early, *given[:-1])
 
-    replay = direct if recipe.exchanges else recipe.replay
+    replay = direct if recipe.exchanges or early is not None else recipe.replay
     grads, buffers, value, right, share = replay(run, rows, *given, parts)
     if not is_alone:
         weight = weight if share is None else share
@@ -127,6 +139,7 @@ Pass: TypeAlias = tuple[Params, Params, Array, Array, Array | None]
 def _pass(
     recipe: Recipe,
     rows: Rows,
+    early: EarlySums | None,
     x: Array,
     labels: Array,
     dloss: Array,
@@ -144,6 +157,7 @@ def _pass(
         frozen=recipe.frozen,
         first_row=rows.first,
         shared=shared,
+        on_gradients=None if early is None else early.add,
     )
     scores, new, back = recipe.layers.forward(params, buffers, x, ctx)
     value, loss_back = recipe.loss(scores, labels)
@@ -163,54 +177,6 @@ def _weight(recipe: Recipe, scores: Array, labels: Array, rows: Rows) -> float |
     xp = namespace(scores)
     whole = recipe.group.sum(xp.stack([divisor]))[0]
     return divisor / whole
-
-
-def _summed(
-    recipe: Recipe, before: Progress, own: Progress, grads: Arrays
-) -> tuple[Progress, Arrays]:
-    """Return progress and gradients of all processes, by one sum of one flat array.
-
-    It holds the gradients, loss and hits, and, where not all processes have the same statistics of
-    the batch, the running ones, whose mean is kept. A loss that is not finite makes its sum so.
-    """
-    xp, group, together = namespace(own.loss_sum), recipe.group, recipe.together
-    is_same = together is not None and together.size == group.size
-    buffers = {} if is_same else flatten(own.buffers)
-    hits = xp.astype(own.hits, own.loss_sum.dtype)  # exact below 2**24
-    parts = [*grads.values(), *buffers.values(), own.loss_sum, hits]
-    flat = group.sum(_flat(group, parts, own.loss_sum))
-    sums, start = [], 0
-    for part in parts:
-        end = start + math.prod(part.shape)
-        sums.append(xp.reshape(flat[start:end], part.shape))
-        start = end
-    *others, loss, hits = sums
-    grads = dict(zip(grads, others, strict=False))
-    means = [x / group.size for x in others[len(grads) :]]
-    if buffers:
-        mean = unflatten_like(own.buffers, dict(zip(buffers, means, strict=True)))
-        own = own._replace(buffers=mean)
-    return own._replace(
-        loss_sum=before.loss_sum + loss,
-        hits=before.hits + xp.astype(hits, before.hits.dtype),
-        finite=xp.logical_and(before.finite, xp.isfinite(loss)),
-    ), grads
-
-
-def _flat(group: Group, parts: Sequence[Array], like: Array) -> Array:
-    """Return arrays one after another as one flat array, in memory that the group lends if it does.
-
-    like: an array of their dtype.
-    """
-    xp, sizes = namespace(like), [math.prod(part.shape) for part in parts]
-    flat = group.lend(sum(sizes), like)
-    if flat is None:
-        return xp.concat([xp.reshape(part, (-1,)) for part in parts])
-    start = 0
-    for part, size in zip(parts, sizes, strict=True):
-        xp.reshape(flat[start : start + size], part.shape)[...] = part  # a view
-        start += size
-    return flat
 
 
 def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: Array) -> Progress:
