@@ -5,6 +5,10 @@ methods have the same bits in every process. After every update, the whole state
 same bits in every process too, so the processes decide alike without a message. Only decisions that
 depend on clocks, callbacks or signals go through `agree`.
 
+That a sum has the same bits everywhere is certain in shared memory, where one process makes each
+number (`engine_memory`). Otherwise it relies on MPI and gloo, which give all processes one result
+on machines of one kind. `Saver` compares the processes at every checkpoint, and rejects others.
+
 An engine (MPI, torch.distributed) does the work: `xpcnn.backend.group` opens one by name. Any
 object with the members of `Group` can be given to `Model.fit(group=...)`.
 """

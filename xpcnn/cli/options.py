@@ -159,14 +159,14 @@ label_column_option = option(
     "--label-column",
     metavar="NAME|NUMBER",
     text="Column of a CSV or Parquet file that holds the labels, by its name or its number, "
-    "counted from 1, or -1 for the last; of tar shards, a key of KEY.json. Required if the file "
+    "counted from 1, or -1 for the last; in tar shards, a key of KEY.json. Required if the file "
     "does not show which one it is. Several columns, such as sky,sea,people, hold several labels "
     "for each image, each 0 or 1, or several numbers.",
 )
 task_option = option(
     "--task",
     metavar="[classification|multi-label|regression]",
-    text="What CSV, .npz and Parquet files and tar shards say of each image: one class; several "
+    text="What CSV, .npz and Parquet files and tar shards give for each image: one class; several "
     "labels, each 0 or 1; or numbers to estimate. By default one column holds classes, and several "
     "columns hold labels.",
 )

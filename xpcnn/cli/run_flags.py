@@ -39,7 +39,7 @@ RUN: Mapping[str, list[Option]] = {
             "--folds",
             type=int,
             text="Cross-validation: train this many times, each time on all but one fold of the "
-            "training images, and validate on that fold. Mean and deviation follow at the end.",
+            "training images, and validate on that fold. Prints mean and deviation at the end.",
         ),
         option(
             "--fold", type=int, text="Train only the run of this fold, 1 to the number of --folds."
@@ -57,8 +57,8 @@ RUN: Mapping[str, list[Option]] = {
         option(
             "--image-size",
             metavar="H,W",
-            text="Size of images of your own: of pictures, by default chosen from them; of CSV, "
-            "if not square.",
+            text="Size of your own images. By default it is chosen from the pictures; rows of a "
+            "CSV file are taken for squares.",
         ),
         option(
             "--image-fit",

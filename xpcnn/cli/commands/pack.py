@@ -32,7 +32,7 @@ from xpcnn.errors import counted
     "--shard-mb",
     type=click.IntRange(1),
     default=1024,
-    text="Size of each file of images, in MiB: 1024.",
+    text="Size of each file of images in MiB; by default 1024.",
 )
 @label_column_option
 @task_option

@@ -15,8 +15,10 @@ from xpcnn.cli.options import json_option, listed, option
     text="Array libraries; the others are compared with the first: numpy, cupy, torch, "
     "array_api_strict.",
 )
-@option("--batch-size", type=click.IntRange(min=1), default=8, text="Samples of a batch: 8.")
-@option("--seed", type=int, default=0, text="Seed of samples, labels and new parameters: 0.")
+@option(
+    "--batch-size", type=click.IntRange(min=1), default=8, text="Samples in a batch; by default 8."
+)
+@option("--seed", type=int, default=0, text="Seed of samples, labels and new parameters.")
 @json_option
 @click.pass_context
 def command(

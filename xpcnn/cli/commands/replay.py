@@ -14,7 +14,7 @@ from xpcnn.cli.options import library_options
 def command(*, file: str, backend: str, device: str | None) -> None:
     """Repeat the update at which training diverged.
 
-    Names the first tensor that is not finite. FILE is the file that the error named; RUN is the
+    Prints the first tensor that is not finite. FILE is the file that the error named; RUN is the
     folder of the run.
     """
     from xpcnn.cli.options import device_name

@@ -55,7 +55,7 @@ def command(
     """Write a report of runs: one HTML file without scripts.
 
     RUN is a run folder. The report shows curves, the confusion matrix, classes, calibration, the
-    worst samples, filters, feature maps, saliency and Grad-CAM, the time of each layer, the
+    worst samples, filters, feature maps, Grad-CAM and saliency, the time of each layer, the
     environment, and the command that repeats the run. For several runs, it shows their curves in
     one figure and what differs in their configurations; everything else is about the first run. The
     folder of `train --folds` stands for the runs of its folds. The folder of `xpcnn tune`, alone or

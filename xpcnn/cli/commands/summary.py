@@ -8,7 +8,10 @@ from xpcnn.cli.options import json_option, option, sizes
 @click.command("summary")
 @click.argument("model", metavar="PRESET|FILE|RUN")
 @option(
-    "--batch-size", type=click.IntRange(min=1), default=64, text="Batch to count memory for: 64."
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=64,
+    text="Samples in the batch whose memory is counted; by default 64.",
 )
 @option("--input-shape", metavar="C,H,W", text="Override the shape of a sample.")
 @json_option
