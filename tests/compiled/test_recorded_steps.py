@@ -25,6 +25,7 @@ from xpcnn.layers import (
 from xpcnn.models import preset
 from xpcnn.network import Network
 from xpcnn.optimizers import SGD, AdamW
+from xpcnn.tasks import MultiLabel
 from xpcnn.training import TrainingOptions
 from xpcnn.training.progress import Progress, beginning, named_arrays
 from xpcnn.training.recipe import Recipe, recipe_for
@@ -128,6 +129,18 @@ def test_options(optimizer: Any, further: dict[str, Any]) -> None:
 def test_losses(loss: losses.Loss, recorded: bool) -> None:
     network = Network([Flatten(), Dense(CLASSES)], input_shape=SHAPE, loss=loss)
     check(network, [batch(SHAPE, 16, i) for i in range(3)], [recorded])
+
+
+def test_hits_that_numpy_counts_without_a_kernel_are_not_recorded() -> None:
+    """NumPy returns them as a scalar, no array: it would be the same in every step."""
+    task = MultiLabel()
+    network = Network(
+        [Flatten(), Dense(CLASSES)], input_shape=SHAPE, loss=losses.BCEWithLogits(), task=task
+    )
+    rng = numpy.random.default_rng(0)
+    labels = [rng.integers(0, 2, (16, CLASSES)).astype("float32") for _ in range(3)]
+    batches = [(batch(SHAPE, 16, i)[0], one) for i, one in enumerate(labels)]
+    check(network, batches, [False])
 
 
 def test_labels_that_are_ignored_in_some_batches() -> None:

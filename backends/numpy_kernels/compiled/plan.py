@@ -130,7 +130,10 @@ class Plan:
         listening.recording = recorder
         try:
             result = run(first, *_mapped(others, lambda x: next(left)))
-            places = iter([recorder.written(a) for a in _leaves(result)[0]])
+            results, rest = _leaves(result)
+            if any(one is not None for one in rest):  # such as NumPy's scalars: no call fills them
+                raise NotRecordableError
+            places = iter([recorder.written(a) for a in results])
         except ValueError as error:  # NumPy code writes into what a call has written
             raise NotRecordableError from error
         finally:
