@@ -172,6 +172,13 @@ def test_arrays_in_any_order_and_read_only(op: str) -> None:
     agree(op, [x, whole(rng, 0, 6, 3, 3), None])  # no filters
 
 
+@pytest.mark.parametrize("n", [64, 65])
+def test_filters_of_one_pixel_over_so_many_that_threads_share_them(n: int) -> None:
+    rng = numpy.random.default_rng(n)
+    with cut(3, 2):
+        agree("conv2d", [whole(rng, n, 3, 14, 14), whole(rng, 4, 3, 1, 1), whole(rng, 4)])
+
+
 def test_accuracy_of_sums_of_thousands() -> None:
     rng = numpy.random.default_rng(0)
     x = rng.standard_normal((65, 17, 20, 20)).astype("float32")
