@@ -63,10 +63,7 @@ static long split(void *arguments, long piece)
             float *row = to + (i * a->wide + first) * n;
             if (p < 0 || p >= o->h)
                 continue;
-            if (o->sw == 1 && end > first)
-                memcpy(row, from, (end - first) * n * (long)sizeof(float));
-            else
-                collect(from, n, o->sw * n, end - first, row);
+            collect(from, n, o->sw * n, end - first, row);
         }
     }
     return 0;
@@ -87,8 +84,12 @@ static void keep(const Arguments *a, const float *strip, long f, long p, long so
     }
     float *to = a->y + (f * a->rows + p) * wo * n;
     for (long i = 0; i < some; i++, to += wo * n, strip += across)
-        for (long l = 0; l < wo * n; l++)
-            to[l] = a->cap != 0 ? limited(strip[l], a->cap) : strip[l];
+        for (long l = 0; l < wo * n; l += LANES) {
+            Lanes y = some_of(strip + l, wo * n - l);
+            if (a->cap != 0)
+                y = chosen(y < 0, broadcast(0), chosen(y > a->cap, broadcast(a->cap), y));
+            write_some(to + l, wo * n - l, y);
+        }
 }
 
 static long filters(void *arguments, long piece)

@@ -89,18 +89,6 @@ INLINE Lanes halves(const float *low, const float *high)
 #endif
 }
 
-/* Copy pixels of n numbers that begin `step` numbers apart, side by side. */
-INLINE void collect(const float *x, long n, long step, long count, float *to)
-{
-    if (n == 1)
-        for (long j = 0; j < count; j++)
-            to[j] = x[j * step];
-    else
-        for (long j = 0; j < count; j++)
-            for (long l = 0; l < n; l++)
-                to[j * n + l] = x[j * step + l];
-}
-
 /* Write the first `count` numbers of a vector. */
 INLINE void write_some(float *a, long count, Lanes value)
 {
@@ -122,10 +110,12 @@ INLINE void write_some(float *a, long count, Lanes value)
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (Whole){__VA_ARGS__})
 #endif
 #if LANES == 16
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define BITS 4
 #define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #else
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
 #define BITS 3
 #define LOW 0, 8, 1, 9, 2, 10, 3, 11
 #define HIGH 4, 12, 5, 13, 6, 14, 7, 15
@@ -146,6 +136,31 @@ INLINE void transpose(Lanes rows[LANES])
         }
         UNROLL_LANES for (long i = 0; i < LANES; i++) rows[i] = next[i];
     }
+}
+
+/* Copy numbers: rows of a few, for which a call of memcpy takes longer. */
+INLINE void copy(const float *x, long count, float *to)
+{
+    for (long l = 0; l < count; l += LANES)
+        write_some(to + l, count - l, some_of(x + l, count - l));
+}
+
+/* Copy pixels of n numbers that begin `step` numbers apart, side by side. */
+INLINE void collect(const float *x, long n, long step, long count, float *to)
+{
+    if (step == n)
+        copy(x, count * n, to);
+    else if (n == 1 && step == 2)
+        for (long j = 0; j < count; j += LANES) {
+            long left = 2 * (count - j) - 1;
+            Lanes low = some_of(x + 2 * j, left);
+            Lanes high = left > LANES ? some_of(x + 2 * j + LANES, left - LANES) : broadcast(0);
+            write_some(to + j, count - j, SHUFFLE(low, high, EVEN));
+        }
+    else
+        for (long j = 0; j < count; j++)
+            for (long l = 0; l < n; l++)
+                to[j * n + l] = x[j * step + l];
 }
 
 #endif
