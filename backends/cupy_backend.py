@@ -18,6 +18,9 @@ __all__ = ["CuPyLibrary", "open_library", "problem"]
 LARGE = 2**26
 """Bytes of an array, such as a data set, whose pinned copy on the host is not kept for another."""
 
+TF32 = {False: 1, True: 7}
+"""What CuPy's `set_compute_type` takes: COMPUTE_TYPE_DEFAULT and COMPUTE_TYPE_TF32."""
+
 NO_KERNELS: dict[str, Callable[..., Any]] = {}  # unless XPCNN_CUDA_KERNELS is 1
 
 
@@ -72,6 +75,22 @@ class CuPyLibrary:
                 self._philox((blocks,), (threads,), (out, *map(numpy.uint64, numbers), at))
         return out[skip:].reshape(shape)
 
+    def allow_tf32(self, on: bool) -> str | None:
+        """Switch TF32 for products of two matrices; return why the device has none.
+
+        CuPy reads CUPY_TF32 at the first product, which `problem` makes: later only this counts.
+        """
+        if on and self._capability[0] < 8:
+            return f"compute capability {'.'.join(map(str, self._capability))}, it came with 8.0"
+        with self.device:
+            self._cupy._core.set_compute_type("float32", TF32[on])
+        return None
+
+    @property
+    def _capability(self) -> tuple[int, int]:
+        properties = self._cupy.cuda.runtime.getDeviceProperties(self.device.id)
+        return properties["major"], properties["minor"]
+
     def synchronize(self) -> None:
         self.device.synchronize()
 
@@ -92,10 +111,11 @@ class CuPyLibrary:
         return {
             "library": f"CuPy {self._cupy.__version__}",
             "device": properties["name"].decode(),
-            "compute capability": f"{properties['major']}.{properties['minor']}",
+            "compute capability": ".".join(map(str, self._capability)),
             "driver": _version(runtime.driverGetVersion()),
             "runtime": _version(runtime.runtimeGetVersion()),
             "kernels": "on" if self.kernels else "off",
+            "tf32": "on" if self._cupy._core.get_compute_type("float32") == TF32[True] else "off",
         }
 
 

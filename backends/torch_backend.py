@@ -65,6 +65,16 @@ class TorchLibrary:
         host: numpy.ndarray = x.detach().to("cpu", copy=True, memory_format=contiguous).numpy()
         return host
 
+    def allow_tf32(self, on: bool) -> str | None:
+        """Switch TF32 for all products; return why the device has none."""
+        if self.device.type != "cuda":
+            return "TF32 is of NVIDIA GPUs"
+        major, minor = self._torch.cuda.get_device_capability(self.device)
+        if on and major < 8:
+            return f"compute capability {major}.{minor}, it came with 8.0"
+        self._torch.set_float32_matmul_precision("high" if on else "highest")
+        return None
+
     def synchronize(self) -> None:
         if self.device.type == "cuda":
             self._torch.cuda.synchronize(self.device)
@@ -93,6 +103,8 @@ class TorchLibrary:
         if self.device.type == "cuda":
             facts["device"] = self._torch.cuda.get_device_name(self.device)
             facts["cuda"] = str(self._torch.version.cuda)
+            exact = self._torch.get_float32_matmul_precision() == "highest"
+            facts["tf32"] = "off" if exact else "on"
         return facts
 
 

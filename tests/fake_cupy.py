@@ -94,6 +94,10 @@ def fake_cupy(
         get_current_stream=lambda: streams.default,
         alloc_pinned_memory=lambda size: bytearray(size),
     )
+    compute_types = {"float32": 1}  # COMPUTE_TYPE_DEFAULT
+    cupy._core = SimpleNamespace(
+        get_compute_type=compute_types.__getitem__, set_compute_type=compute_types.__setitem__
+    )
     cupy.ones = ones or (lambda shape, dtype: Matrix())
     cupy.empty, cupy.asarray = arrays.empty, arrays.from_host
     cupy.ascontiguousarray = arrays.contiguous

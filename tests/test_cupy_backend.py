@@ -273,6 +273,7 @@ def test_memory_and_description(install: Callable[[Any], None]) -> None:
         "library": "CuPy 14.0",
         "device": "NVIDIA Test",
         "compute capability": "9.0",
+        "tf32": "off",
         "driver": "13.0",
         "runtime": "13.2",
         "kernels": "off",
@@ -302,7 +303,7 @@ def test_info_says_whether_kernels_are_on(
     install(fake_cupy())
     for given, told in (("0", "off"), ("1", "on")):
         monkeypatch.setenv("XPCNN_CUDA_KERNELS", given)
-        assert describe()["gpu"]["cupy"].endswith(f", runtime 13.2, kernels {told}")
+        assert describe()["gpu"]["cupy"].endswith(f", runtime 13.2, kernels {told}, tf32 off")
 
 
 def test_every_allocation_names_the_device(install: Callable[[Any], None]) -> None:
@@ -317,3 +318,27 @@ def test_every_allocation_names_the_device(install: Callable[[Any], None]) -> No
         call()
         assert gpu.device.entered == before + 1
     assert math.isclose(gpu.to_host(numpy.ones(2)).sum(), 2)
+
+
+def test_tf32_is_off_until_it_is_asked_for(install: Callable[[Any], None]) -> None:
+    cupy = fake_cupy()
+    install(cupy)
+    gpu = backend.load("cupy")
+    assert gpu.describe()["tf32"] == "off"
+    gpu.allow_tf32()
+    assert cupy._core.get_compute_type("float32") == 7  # COMPUTE_TYPE_TF32
+    assert gpu.describe()["tf32"] == "on"
+    gpu.allow_tf32(False)
+    assert gpu.describe()["tf32"] == "off"
+
+
+def test_an_old_device_has_no_tf32(install: Callable[[Any], None]) -> None:
+    cupy = fake_cupy()
+    install(cupy)
+    found = {"name": b"NVIDIA Old", "major": 7, "minor": 5}
+    cupy.cuda.runtime.getDeviceProperties = lambda index: found
+    gpu = backend.load("cupy")
+    with pytest.raises(BackendError, match=r"has no TF32 \(compute capability 7.5, it came with"):
+        gpu.allow_tf32()
+    gpu.allow_tf32(False)  # is no problem
+    assert gpu.describe()["tf32"] == "off"

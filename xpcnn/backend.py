@@ -52,6 +52,7 @@ class ArrayLibrary(Protocol):
     `uniform(key, step, shape, first)`, the numbers of `xpcnn.random` computed on the device, or
     NotImplemented;
     `half_precision`, names of dtypes of half precision that it computes in, by default none;
+    `allow_tf32(on)`, which switches TF32, or returns why the device has none;
     `session()`, a context manager around long work; `uploaded()`, `warm_up()` and `replay()`, see
     `Backend`.
     """
@@ -79,6 +80,7 @@ class Backend:
         next is asked for. uploads_ahead: whether they are copied while the device computes, so that
         it pays to ask for the next in a thread.
     half_precision: names of the dtypes of half precision that the library computes in.
+    allow_tf32(on): whether products of float32 may be computed in TF32.
     uniform(key, step, shape, first=0): the numbers of `xpcnn.random`, on the device.
     dtype(name): the library's dtype, such as that of "float32".
     synchronize(): wait until the device has finished.
@@ -128,6 +130,7 @@ class Backend:
         self.uploaded: Callable[[Iterable[numpy.ndarray]], Iterator[Array]]
         self.uploaded = getattr(library, "uploaded", partial(map, library.from_host))
         self.half_precision = _half_precision(library)
+        self._allow_tf32 = getattr(library, "allow_tf32", None)
         self._uniform = getattr(library, "uniform", None) if has_kernels else None
 
     def uniform(self, key: int, step: int | Array, shape: Shape, first: int = 0) -> Array:
@@ -159,6 +162,25 @@ class Backend:
         others = [repr(name) for name in (*self.half_precision, "float32")]
         advice = f"dtype {' or '.join(others)}, or backend 'torch', which has both"
         raise BackendError(hint(f"backend {self.name!r} does not compute in {dtype}", advice))
+
+    def allow_tf32(self, on: bool = True) -> None:
+        """Let products of float32 be computed in TF32, or forbid it, in the whole process.
+
+        TF32 rounds the factors to 11 bits, where float32 has 24, and adds up in float32. It is off
+        unless it is asked for here, by the library's own functions, or for CuPy by CUPY_TF32=1.
+
+        on: True to let the library use it, False to forbid it.
+
+        Raises:
+            BackendError: the device has no TF32, which is of NVIDIA GPUs since Ampere.
+        """
+        reason: str | None = "TF32 is of NVIDIA GPUs"
+        if self._allow_tf32 is not None:
+            reason = self._allow_tf32(on)
+        if reason is not None:
+            message = f"backend {self.name!r} on {self.device} has no TF32 ({reason})"
+            advice = "backend 'cupy', or 'torch' on device 'cuda'; or leave TF32 out"
+            raise BackendError(hint(message, advice))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Backend":
         return self  # a device is not copied

@@ -28,6 +28,11 @@ PRESETS = ", ".join(sorted(names()))
             "Try: device 'cpu', or another backend",
         ),
         (
+            ["--tf32"],
+            "backend 'numpy' on cpu has no TF32 (TF32 is of NVIDIA GPUs)\n"
+            "Try: backend 'cupy', or 'torch' on device 'cuda'; or leave TF32 out",
+        ),
+        (
             ["--dataset", "digit"],
             "unknown data set 'digit'\n"
             "Try: 'digits' (valid: cifar10, cifar100, digits, fashion-mnist, kmnist, mnist)",

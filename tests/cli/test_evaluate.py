@@ -98,3 +98,10 @@ def test_a_view_that_is_not_there(cli: Cli, trained: Path) -> None:
     for command in (["evaluate"], ["predict", "--rows", "1"]):
         ran = cli(*command, trained, "--views", "flop")
         assert ran == (1, "", "error: unknown view 'flop'\nTry: 'flip' (valid: flip, identity)\n")
+
+
+@pytest.mark.parametrize("command", [("evaluate",), ("predict", "--rows", "0:2")])
+def test_tf32_is_refused_on_a_cpu(cli: Cli, trained: Path, command: tuple[str, ...]) -> None:
+    ran = cli(command[0], trained, *command[1:], "--tf32")
+    assert ran.code == 1
+    assert ran.err.startswith("error: backend 'numpy' on cpu has no TF32 (TF32 is of NVIDIA GPUs)")

@@ -180,6 +180,7 @@ def test_the_environment_of_a_run(trained: Path) -> None:
     assert facts["packages"]["numpy"] == numpy.__version__
     assert facts["backend"]["name"] == "numpy"
     assert facts["backend"]["kernels"] == backend.load("numpy").describe()["kernels"]
+    assert facts["backend"]["dtypes"] == "float32, float64, float16"
 
 
 def test_another_library_trains_the_same(cli: Cli, trained: Path) -> None:

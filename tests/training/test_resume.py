@@ -413,3 +413,20 @@ def test_another_folder_may_become_the_current_one(
     _, history = trained(checkpoints=Checkpoints("run", every_steps=1), callbacks=[Moves()])
     assert history.notes == []
     assert (tmp_path / "run" / f"step-{UPDATES:09}.safetensors").exists()
+
+
+def test_resumed_with_tf32_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints, library = Checkpoints(tmp_path, every_steps=1), backend.load("numpy")
+    now = library.describe()
+    monkeypatch.setattr(library, "describe", lambda: now | {"tf32": "off"})
+    with pytest.raises(KeyboardInterrupt):
+        trained(checkpoints=checkpoints, callbacks=[InterruptAfter(2)])
+    with pytest.raises(KeyboardInterrupt):  # what has no TF32 says nothing of it
+        trained(
+            backend=library, checkpoints=checkpoints, resume=True, callbacks=[InterruptAfter(4)]
+        )
+    monkeypatch.setattr(library, "describe", lambda: now | {"tf32": "on"})
+    _, history = trained(backend=library, checkpoints=checkpoints, resume=True)
+    assert [note for note in history.notes if "tf32" in note] == [
+        "tf32 was off and is now on: products are rounded otherwise, and results may differ"
+    ]

@@ -13,6 +13,7 @@ class Flags:
 
     backend: str
     device: str | None
+    tf32: bool | None
     dataset: str
     data_dir: str | None
     image_size: str | None

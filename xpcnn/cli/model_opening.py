@@ -20,14 +20,21 @@ from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape
 
 
-def open_model(name: str, backend: str = "numpy", device: str | None = None) -> Model:
+def open_model(
+    name: str, backend: str = "numpy", device: str | None = None, tf32: bool | None = None
+) -> Model:
     """Return the model of a run folder or a model file.
+
+    tf32: whether products of float32 may be computed in TF32.
 
     Raises:
         CheckpointError: there is none, or it cannot be read.
-        BackendError: the backend cannot be used here.
+        BackendError: the backend cannot be used here, or has no TF32.
     """
-    return load_model(model_path(name), backend=backend, device=device_name(device))
+    model = load_model(model_path(name), backend=backend, device=device_name(device))
+    if tf32:
+        model.backend.allow_tf32()
+    return model
 
 
 def open_init(name: str, preset_name: str | None) -> Model:

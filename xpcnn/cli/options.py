@@ -133,6 +133,13 @@ backend_option = option(
     text="Array library; numpy by default.",
 )
 device_option = option("--device", text="Device of the library: 0, 1, cpu, cuda, mps.")
+tf32_option = option(
+    "--tf32",
+    is_flag=True,
+    default=None,
+    text="Let the GPU compute products of float32 in TF32: the factors are rounded to 11 bits. For "
+    "cupy, and torch on cuda; off by default. No GPU has run it yet.",
+)
 dataset_option = option(
     "--dataset",
     metavar="NAME|PATH",

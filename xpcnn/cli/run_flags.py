@@ -20,6 +20,7 @@ from xpcnn.cli.options import (
     stream_option,
     tables,
     task_option,
+    tf32_option,
     two_or_more,
 )
 
@@ -130,6 +131,7 @@ RUN: Mapping[str, list[Option]] = {
     "Array library": params(
         backend_option,
         device_option,
+        tf32_option,
     ),
     "Several processes": params(
         processes_option,

@@ -70,6 +70,8 @@ def prepare(request: Request) -> Plan:
     """
     flags = request.flags
     library = backend.load(flags.backend, device_name(flags.device))
+    if flags.tf32:
+        library.allow_tf32()
     source = None if flags.init is None else open_init(flags.init, flags.model)
     given = None
     if flags.model is not None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from xpcnn.backend import dtypes
 from xpcnn.cli.output import say, to_json
 from xpcnn.cli.run_folder import INIT
 from xpcnn.cli.run_plan import Plan
@@ -24,7 +25,8 @@ def describe(folder: Path, plan: Plan) -> None:
         CheckpointError: the folder cannot be written.
     """
     backend = plan.model.backend
-    environment = {**versions(), "backend": {"name": backend.name, **backend.describe()}}
+    facts = {**backend.describe(), "dtypes": ", ".join(dtypes(backend.name))}
+    environment = {**versions(), "backend": {"name": backend.name, **facts}}
     write_bytes(folder / NETWORK, plan.settings.preset.source.encode())
     write_bytes(folder / ENVIRONMENT, f"{to_json(environment, indent=2)}\n".encode())
     if plan.init is not None:

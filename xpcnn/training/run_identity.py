@@ -58,10 +58,15 @@ def environment(network: Network) -> dict[str, str]:
     return {"xpcnn": VERSION, "backend": backend.name, **backend.describe()}
 
 
+_LAST_BITS = "the last bits may differ"
+_EFFECT = {"tf32": "products are rounded otherwise, and results may differ"}
+
+
 def differences(then: dict[str, str], now: dict[str, str]) -> list[str]:
     """Return in words how an environment has changed."""
+    then, now = ({"tf32": "off"} | facts for facts in (then, now))  # most devices have none
     return [
-        f"{name} was {then.get(name)} and is now {now.get(name)}: the last bits may differ"
+        f"{name} was {then.get(name)} and is now {now.get(name)}: {_EFFECT.get(name, _LAST_BITS)}"
         for name in sorted({*then, *now})
         if str(then.get(name)) != str(now.get(name))
     ]

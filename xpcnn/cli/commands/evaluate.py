@@ -14,6 +14,7 @@ from xpcnn.cli.options import (
     option,
     skip_damaged_option,
     stream_option,
+    tf32_option,
     views_option,
 )
 
@@ -32,6 +33,7 @@ from xpcnn.cli.options import (
 )
 @views_option
 @library_options
+@tf32_option
 @json_option
 def command(
     model: str,
@@ -45,6 +47,7 @@ def command(
     views: str,
     backend: str,
     device: str | None,
+    tf32: bool | None,
     as_json: bool,
 ) -> None:
     """Show loss and accuracy of a run, or of a model file.
@@ -63,7 +66,7 @@ def command(
     from xpcnn.data.streams.stream import damage_notes
     from xpcnn.targets import target_report
 
-    opened = open_model(model, backend, device)
+    opened = open_model(model, backend, device, tf32)
     wanted = DataFlags(dataset, data_dir, part, label_column, skip_damaged, stream)
     images, part = open_part(opened, wanted)
     for note in images.notes:

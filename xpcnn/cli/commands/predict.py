@@ -15,6 +15,7 @@ from xpcnn.cli.options import (
     part_option,
     skip_damaged_option,
     stream_option,
+    tf32_option,
     views_option,
 )
 from xpcnn.errors import counted
@@ -65,6 +66,7 @@ from xpcnn.errors import counted
 @option("--probabilities", is_flag=True, text="Show the probability of every class.")
 @views_option
 @library_options
+@tf32_option
 @json_option
 def command(
     model: str,
@@ -85,6 +87,7 @@ def command(
     views: str,
     backend: str,
     device: str | None,
+    tf32: bool | None,
     as_json: bool,
 ) -> None:
     """Name the classes of pictures, or of rows of a data set.
@@ -120,7 +123,7 @@ def command(
     from xpcnn.model_facts import reading_of
 
     target = check_new(csv_path, force) if csv_path else None
-    opened = open_model(model, backend, device)
+    opened = open_model(model, backend, device, tf32)
     seen = listed(views)
     if submission:
         count = submit(opened, dataset or "", submission, force, seen)
