@@ -91,13 +91,13 @@ class Backend:
     warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
         people about what takes time and what is slower than it could be.
     replay(may_record, lent=0): make a function replay(run, key, x, *others) that returns
-        run(x, *others). The library may record what the arrays go through in one call, and do that
-        alone in later ones with an equal key. run: a pure function of the array x, of the arrays,
+        run(x, *others). The library may record the calls that one run makes, and for an equal key
+        repeat these alone. run: a pure function of the array x, of the arrays,
         whole numbers and other objects in `others`, which may be nested dictionaries and tuples,
         and of what never changes while the key is the same; a whole number may become a 0-d array.
-        may_record(*others): whether it does the same whatever numbers are in the arrays; if not, it
-        is called each time. lent: how many of the first items of the result, a tuple, may be arrays
-        that the next call fills again; all others are new.
+        may_record(*others): whether it makes the same calls for any numbers in the arrays; if not,
+        it is called each time. lent: how many of the first items of the result, a tuple, may be
+        arrays that the next call fills again; all others are new.
     library, opened_with, has_kernels: arguments of the constructor: an `ArrayLibrary`; the device
         as the user named it, or None; False where XPCNN_KERNELS=off leaves all to the references.
     """

@@ -3,8 +3,9 @@
 A purpose names a stream (`dropout/<layer path>`, `shuffle`, `augment/<name>/<argument>`); a step is
 the number of a training forward pass, or an epoch for shuffles and per-sample augmentation; the
 element is the row-major index. The numbers are Philox4x64-10 under the 128-bit key of (seed,
-purpose): element e is half e mod 8 of Philox's block e // 8, whose counter is
-`(step << 192) + e // 8 + 1`; NumPy adds the 1 itself. So every backend can compute the same bits
+purpose). A block of Philox has eight numbers of 32 bits: element e is number e mod 8 of block
+e // 8, whose counter is `(step << 192) + e // 8 + 1`. NumPy's generator adds the 1 before it draws,
+so it gets the counter without. So every backend can compute the same bits
 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). There is no generator and
 no state.
 

@@ -6,8 +6,9 @@ How `--lr 0.1` reaches the update of a weight:
     cli/request.py               assigns 0.1 to the path ("training", "optimizer", "lr")
     config/overlay.py            Change("", ("training", "optimizer", "lr"), 0.1)
     cli/settings.py              resolve(...) merges the changes with the preset and the defaults
-    config/preset.py             put(table, path, 0.1); build(table).training is a TrainingOptions
-    training/updates.py          rate(...) is self.options.optimizer.lr * self.factor(...)
+    config/preset.py             build(table).training is a TrainingOptions
+    training/updates.py          rate(...) is self.options.optimizer.lr * self.factor(...);
+                                 epoch(...) puts the rates of an epoch on the device, `Update.lr`
     training/run.py              run_update(...) gives the rate to the step
     training/step.py             update(...), after the gradients are computed
     optimizers/groups.py         lr times the factor of `layer_lr` for the parameter

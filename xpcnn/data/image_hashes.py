@@ -61,8 +61,8 @@ def lowest(hashes: np.ndarray, labels: np.ndarray, fraction: float, key: bytes) 
     """Return which images have the lowest hashes of their class, a mask (n,).
 
     Of a class of n images, floor(fraction * n + u) are chosen, u in [0, 1) by a hash of the label:
-    within one image of its share, and the share on average over classes. Images of equal hashes
-    stay together, whatever their labels: they count for the smallest of these.
+    within one image of its share, and the share on average over classes. Images with equal
+    hashes go to the same part, and count for the smallest of their labels.
 
     hashes: float64 (n,) in [0, 1); labels: int64 (n,); key: for the hash, at most 64 bytes.
     """

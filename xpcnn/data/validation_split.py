@@ -1,9 +1,9 @@
 """The split into training and validation, and into folds: by hashes of images, not by their order.
 
 Within each class, the images with the lowest hashes of (seed, label, pixels) go to validation, as
-many as the fraction asks for. So every class loses its share to within one image, the order of the
-images does not matter, an image nearly always keeps its part when others come or go (only those
-next to the limit change places), and equal images with equal labels are never on both sides.
+many as the fraction asks for. So each class gives its share, to within one image. The order of the
+images does not matter. If images are added or removed, almost all others stay in their part. Equal
+images with equal labels are never on both sides.
 Images with several labels, or with numbers, are treated as one class.
 
 The hash is of the number of the label and the pixels as they are read. So the split changes if

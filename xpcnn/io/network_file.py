@@ -1,13 +1,14 @@
 """Writing and reading a model file: a network and the facts of its model, as `Model.save` does.
 
 The JSON is a `Description`: layers, input shape, loss, dtype, seed, class names, normalisation, how
-the samples were read, the task if it is not classification, provenance (`xpcnn.provenance`).
+the samples were read, the task if it is not classification, provenance (`xpcnn.provenance`). There
+is no optimizer state: checkpoints have that.
 Tensors are named by their path: parameters as they are (`layers.0.weight`), buffers after
 `buffers.` (`buffers.layers.1.mean`). The layers decide exactly which tensors, in which shapes, the
 file must hold; any other file is rejected before a tensor is read.
 
-A file from a stranger is safe to open: it names classes of `config.registry` only, holds no code,
-and `tensor_file`, which has the layout of the bytes, checks it before it reads a tensor. Its
+A file from a stranger is safe to open: it holds no code, and can name only classes of
+`config.registry`. `tensor_file` checks the whole structure before it reads a tensor. Its
 checksum finds damage; it does not prove who wrote the file.
 """
 

@@ -2,21 +2,24 @@
 
 What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
 
-    Conv2D.forward in layers/conv.py  calls ops.conv2d(x, w, b); a Sequential with a ReLU or max
-                                      pooling after it calls ops.conv_relu_pool (layers/fuse.py)
+    Conv2D.forward in layers/conv.py  calls ops.conv2d(x, w, b); a Sequential with a ReLU after
+                                      it, and max pooling after that, calls ops.conv_relu_pool
+                                      (layers/fuse.py)
     ops.conv2d in ops/conv.py         checks the arguments: `op` below
     backend.kernel_for(x, "conv2d")   looks up the kernel for the type of x, among those that
                                       backend.load("numpy") has registered
     x of NumPy, float32, with the     `convolved` in numpy_kernels/compiled/conv.py takes the first
     kernels in C                      of these files whose `serves` is true:
                                           winograd.py     filters of 3 x 3, stride 1, at least 16
-                                                          channels and 16 filters; of fewer than 8
-                                                          images, if they are large
+                                                          channels and 16 filters; for fewer than 8
+                                                          images see `pays`; winograd_conv.c for
+                                                          y and dx, winograd_dw.c for dw
                                           conv_1x1.py     filters of 1 x 1, stride 1
                                           few_images.py   at most 8 images with a stride, one
                                                           image, or short rows of pixels
                                       and otherwise `xpcnn_conv` in kernels/conv.c. The backward
-                                      pass, `gradients` in the same file, chooses for itself
+                                      pass is `gradients` in compiled/conv.py, which chooses anew
+                                      for dx and dw
     x of NumPy, others of one group   numpy_kernels/conv.py, in NumPy calls
     x of CuPy                         the reference; cupy_kernels/conv.py with XPCNN_CUDA_KERNELS=1
     all other cases                   ops/reference/conv.py, in calls of the library of x
@@ -54,12 +57,13 @@ def traced() -> Iterator[list[tuple[str, str]]]:
     Returns:
         a list that grows by (name of the op, "kernel" or "reference") with each call of a public
         op, in their order. The list does not tell C from NumPy calls. `pullback.__module__` does,
-        for float32 and float64: it is the file that computed; of an op without a pullback, see the
-        table in examples/guides/where-computed.md. Nor does it tell which algorithm in C ran
+        for float32 and float64: it names the file that chose or called the kernel, in
+        numpy_kernels/compiled for C. Ops without a pullback are in the table of
+        examples/guides/where-computed.md. Nor does it tell which algorithm in C ran
         (`serves` in the files above does), or show the kernels of optimizers. The parts of a fused
-        op that its reference calls follow it. Functions of your own that are not made by `op`, and
-        passes that are replayed from a recorded plan, are not seen: of a training, the ops of the
-        first update are.
+        op that its reference calls follow it. Functions of your own that are not made by `op` are
+        not seen, nor is a pass that is repeated from a plan (numpy_kernels/compiled/plan.py): of a
+        training with plans, the list has the first pass for each shape of a batch.
     """
     calls: list[tuple[str, str]] = []
     _traces.append(calls)

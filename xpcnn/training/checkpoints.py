@@ -1,13 +1,14 @@
 """Checkpoints: everything that a run needs to be resumed to the same bits, also within an epoch.
 
 Everything random is a function of the seed and the number of the epoch (order, augmentation) or of
-the forward pass (dropout), every decision (schedule, best, patience) a function of the history. So
+the forward pass (dropout), every decision (schedule, best, patience) a function of the history;
+limits of time and callbacks, which keep no state here, aside. So
 a checkpoint is one safetensors file, written completely or not at all, of
 
     arrays      weights, running statistics, optimizer state, average of the weights, loss scale of
                 float16, sums of the epoch; weights and statistics of the best validation (`saver`)
     metadata    identity of the run, to compare data, layers and options with; forward passes done,
-                history, which validation is best, notes, seconds, environment
+                history, whether there is a best validation, notes, seconds, environment
                 (`checkpoint_metadata`)
 
 The newest `keep` files stay. The same bits also need the same processor, threads and kernels: a

@@ -1,8 +1,8 @@
 """A run that diverges ends with an error that names the first tensor that is not finite.
 
-training/step.py           A step notes on the device whether the loss is finite. Gradients need no
-                           check, since NaN in them makes the weights NaN; only clipping could hide
-                           it, so there they are checked too.
+training/step.py           A step notes on the device whether the loss is finite. Gradients are
+                           checked only where they are clipped, which could hide NaN: elsewhere it
+                           reaches the weights or the optimizer's state, which are checked.
 DivergenceCheck            Reads these notes, and all weights, before each validation and each
                            checkpoint, and at the end of each epoch. So no checkpoint holds NaN or
                            infinity.
@@ -11,6 +11,12 @@ training/saver.py          Keeps the update that failed, as checkpoints/not-fini
                            (form: replay_file.py), for `xpcnn replay`. A run without checkpoints
                            keeps nothing.
 training/run.py            Leaves the network as it was before `fit` (`Run.train`).
+
+The error reads, for example:
+
+    training diverged: the output of layers.0 (Conv2D) is not finite (12 of 512 values), at update 3
+    (epoch 1)
+    Try: a smaller learning rate than 0.1, or clip_norm=1.0; xpcnn replay RUN/... repeats the update
 """
 
 from itertools import islice

@@ -22,8 +22,9 @@ def summed(
 ) -> tuple[Progress, Arrays]:
     """Return progress and gradients of all processes, by one sum of one flat array.
 
-    It holds the gradients, loss and hits, and, where not all processes have the same statistics of
-    the batch, the running ones, whose mean is kept. A loss that is not finite makes its sum so.
+    It holds the gradients, loss and hits. If processes normalise by different statistics, it also
+    holds the running ones, whose mean is kept. If the loss of one process is not finite, the sum is
+    not.
     """
     xp, group, together = namespace(own.loss_sum), recipe.group, recipe.together
     is_same = together is not None and together.size == group.size

@@ -108,7 +108,7 @@ def _forward_backward(
     dloss = progress.scaling["scale"] * weight if progress.scaling else weight
     weights = progress.params, progress.buffers
     given = x, labels, xp.asarray(dloss), forward_pass, weights
-    # of the recipe, what a pass depends on: others are recorded anew
+    # what a pass depends on in the recipe: with another of these objects, it is recorded anew
     parts = recipe.layers, recipe.loss, recipe.task, recipe.frozen, recipe.source
 
     def run(*given: Any) -> Pass:
@@ -133,7 +133,8 @@ def _forward_backward(
 
 
 Pass: TypeAlias = tuple[Params, Params, Array, Array, Array | None]
-"""Gradients, buffers, mean loss and hits of a batch; its weight, if other processes say which."""
+"""Gradients, buffers, mean loss and hits of a batch; its weight in the whole batch, or None if that
+is known without the other processes."""
 
 
 def _pass(

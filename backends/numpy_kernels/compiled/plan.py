@@ -11,10 +11,10 @@ A plan is made only where recorded calls are all that happens to the numbers: th
 (`Call`), and those of NumPy that kernels make by `fill` (recording.py). This is checked while they
 are recorded:
 
-- a call may read from the given arrays, and from what an earlier call wrote. Other NumPy calls make
-  new arrays: a call that reads one, or a result in one, ends the recording;
-- what a call has written is read-only from then on: NumPy code that writes into it ends the
-  recording too.
+- a call may read from the given arrays, and from what an earlier call wrote. A NumPy call without
+  `fill` returns an array that the recorder does not know: if a later call reads it, or the result
+  is in it, no plan is made;
+- what a call has written is read-only from then on: if NumPy code writes into it, no plan is made.
 
 What cannot be seen is code that reads a number and decides by it. So only networks whose layers and
 loss are all of xpcnn are recorded: `may_record`. A C function that serves some values only says so
@@ -245,7 +245,7 @@ class Replay:
 def _leaves(tree: Any) -> tuple[list[Array], list[Any]]:
     """Return the arrays that nested dictionaries and tuples hold, and all else that they hold.
 
-    A whole number counts as an array.
+    Whole numbers and NumPy's scalars count as arrays.
     """
     arrays: list[Array] = []
     others: list[Any] = []
@@ -256,7 +256,7 @@ def _leaves(tree: Any) -> tuple[list[Array], list[Any]]:
                 arrays.append(inner)
             elif isinstance(inner, dict | tuple):
                 add(inner)
-            elif type(inner) is int:
+            elif _is_number(inner):
                 arrays.append(np.asarray(inner))
             else:
                 others.append(inner)
@@ -266,12 +266,16 @@ def _leaves(tree: Any) -> tuple[list[Array], list[Any]]:
 
 
 def _mapped(tree: Any, function: Callable[[Array], Array]) -> Any:
-    """Return nested dictionaries and tuples with function(x) for each array or whole number x."""
+    """Return nested dictionaries and tuples with function(x) for each array or number x."""
     if isinstance(tree, dict):
         return {name: _mapped(inner, function) for name, inner in tree.items()}
     if isinstance(tree, tuple):
         return tuple(_mapped(inner, function) for inner in tree)
-    return function(tree) if type(tree) in (np.ndarray, int) else tree
+    return function(tree) if type(tree) is np.ndarray or _is_number(tree) else tree
+
+
+def _is_number(x: Any) -> bool:
+    return type(x) is int or isinstance(x, np.generic)
 
 
 def _copy(x: Array) -> Array:

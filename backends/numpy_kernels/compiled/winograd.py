@@ -1,5 +1,5 @@
 """Convolution with 3 x 3 filters and stride 1 by Winograd's F(4x4, 3x3) (winograd_conv.c,
-winograd_dw.c): a quarter of the multiplications, about twice the rounding error.
+winograd_dw.c): a quarter of the multiplications, about two and a half times the rounding error.
 
 `XPCNN_WINOGRAD=off` leaves these convolutions to the direct kernels (conv.c).
 
