@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -79,9 +80,13 @@ def test_several_labels_of_pictures(cli: Cli) -> None:
     found = json.loads(cli(*explain).out)
     assert found["followed"] == max(found["probabilities"], key=found["probabilities"].__getitem__)
     assert json.loads(cli(*explain, "--target", "left").out)["followed"] == "left"
-    assert "of the score of left with respect to each pixel" in Path("explain.html").read_text()
+    page = Path("explain.html").read_text()
+    assert "of the score of left with respect to each pixel" in page
+    limits = {name: one["threshold"] for name, one in facts["per_column"].items()}
+    rows = dict(re.findall(r'<tr><td class="text">(\w+)</td>.*?([\d.]+)</td><td style', page))
+    assert {name: float(x) for name, x in rows.items()} == pytest.approx(limits, abs=1e-4)
     found = json.loads(cli("explain", "run", "--row", "0", "--json").out)
-    is_right = found["true"] == (", ".join(found["labels"]) or "none")
+    is_right = found["true"] == (", ".join(found["labels"]) or "no label")
     said = "that is right" if is_right else f"the true labels are {found['true']}"
     assert said in Path("explain.html").read_text()
     assert (

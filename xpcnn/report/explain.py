@@ -15,6 +15,7 @@ from xpcnn.report.reported_run import number
 from xpcnn.report.saliency_maps import saliency
 from xpcnn.report.sample_answer import answer_of
 from xpcnn.report.templates import render
+from xpcnn.tasks import MultiLabel
 from xpcnn.version import VERSION
 
 _MOST_SCORES = 12  # that are shown, of classes and labels the highest first
@@ -60,6 +61,8 @@ def explained(
     cam = class_activation(seen)
     scores = seen.scores[0]
     order = numpy.arange(len(names)) if are_numbers else numpy.argsort(-estimates, kind="stable")
+    given = model.task.thresholds if isinstance(model.task, MultiLabel) else None
+    thresholds = given or (0.5,) * len(names)
     size = _LARGE if len(seen.passes) <= _FEW else _SMALL
     counts = {row.path: row.parameters for row in model.summary().rows}
     return render(
@@ -69,6 +72,7 @@ def explained(
         task=task,
         kind=_KIND[task],
         are="class is" if task == "classification" else "labels are",
+        has_thresholds=isinstance(model.task, MultiLabel),
         predicted=said.predicted,
         followed=names[said.followed],
         truth=true,  # `true` is a word of the templates
@@ -83,6 +87,7 @@ def explained(
                 "name": names[k],
                 "score": number(float(scores[k])) if len(scores) == len(names) else "–",
                 "estimate": number(float(estimates[k]), ".4g" if are_numbers else ".4f"),
+                "threshold": number(thresholds[k]),
                 "share": number(100 * float(estimates[k]), ".1f"),
             }
             for k in order[:_MOST_SCORES].tolist()

@@ -100,4 +100,4 @@ def listed(names: Sequence[str], values: numpy.ndarray, labels: bool, most: int 
     else:
         there = [f"{name} {value:.4g}" for name, value in zip(names, values, strict=True)]
     more = ", ..." if len(there) > most else ""
-    return ", ".join(there[:most]) + more or "none"
+    return ", ".join(there[:most]) + more or "no label"
