@@ -7,7 +7,8 @@ XPCNN_TIMEOUT seconds ends with an error, whereupon torchrun ends the others.
 import atexit
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
@@ -39,20 +40,22 @@ class Engine:
         import torch.utils.dlpack
 
         self._torch, self._group = torch, torch.distributed
-        timeout = timedelta(seconds=timeout_seconds())
+        self._timeout = timeout_seconds()
         if not self._group.is_initialized():
+            timeout = timedelta(seconds=self._timeout)
             self._group.init_process_group("gloo", timeout=timeout)
             atexit.register(self._group.destroy_process_group)  # its threads may abort the exit
         self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
         self.overlaps = overlaps() and self.size > 1
-        self._memory = SharedMemory(self.rank, self.gather, self._group.barrier)
+        self._memory = SharedMemory(self.rank, self.gather, self._meet)
 
     def begin_sum(self, x: Any) -> Callable[[], Any]:
         tensor = self._torch.utils.dlpack.from_dlpack(x)
         work = self._group.all_reduce(tensor, async_op=True)
 
         def wait() -> Any:
-            work.wait()
+            with self._waiting():
+                work.wait()
             return x
 
         return wait
@@ -74,25 +77,50 @@ class Engine:
 
     def _sum(self, processes: Any, x: Any) -> Any:
         """Sum in place over a group of torch's; None is all."""
-        self._group.all_reduce(self._torch.utils.dlpack.from_dlpack(x), group=processes)
+        with self._waiting():
+            self._group.all_reduce(self._torch.utils.dlpack.from_dlpack(x), group=processes)
         return x
 
     def agree(self, numbers: Sequence[int]) -> tuple[int, ...]:
         largest = self._torch.tensor(list(numbers), dtype=self._torch.int64)
-        self._group.all_reduce(largest, self._group.ReduceOp.MAX)
+        with self._waiting():
+            self._group.all_reduce(largest, self._group.ReduceOp.MAX)
         return tuple(largest.tolist())
 
     def broadcast(self, value: Any) -> Any:
         values = [value]
-        self._group.broadcast_object_list(values, src=0)
+        with self._waiting():
+            self._group.broadcast_object_list(values, src=0)
         return values[0]
 
     def gather(self, value: Any) -> list[Any]:
         values: list[Any] = [None] * self.size
-        self._group.all_gather_object(values, value)
+        with self._waiting():
+            self._group.all_gather_object(values, value)
         return values
 
     def abort(self, code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)  # torchrun ends the others
+
+    def _meet(self) -> None:
+        with self._waiting():
+            self._group.barrier()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """End the process, with a line that says why, if another has ended or does not come."""
+        try:
+            yield
+        except RuntimeError as error:
+            told = str(error).lower()
+            if "timed out" in told:
+                waited = f"waited {self._timeout:g} seconds for another process"
+                print(f"error: process {self.rank} {waited}", file=sys.stderr)
+                print("Try: XPCNN_TIMEOUT=3600 if slow", file=sys.stderr)
+            elif "connection" in told:
+                print(f"process {self.rank} ends, since another has ended", file=sys.stderr)
+            else:
+                raise
+            self.abort(1)
