@@ -125,6 +125,32 @@ def test_an_interrupted_pack_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
     assert numpy.load("out/train-00000.npy").any(axis=(1, 2, 3)).all()
 
 
+def test_a_bar_shows_how_far_it_is(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of pictures: first those that were packed before, then each block of 3."""
+    told: list[int] = []
+
+    class Bar:
+        def __init__(self, total: int, unit: str, **options: Any) -> None:
+            told.append(total)
+
+        def __enter__(self) -> "Bar":
+            return self
+
+        def __exit__(self, *error: object) -> None: ...
+
+        def update(self, count: int) -> None:
+            told.append(count)
+
+    monkeypatch.setattr(packing, "_BLOCK", 3 * 72)
+    monkeypatch.setattr(packing, "_UNIT", 20 * 72)
+    pack = ("pack", "photos", "out", "--shard-mb", "1")
+    assert cli(*pack).code == 0
+    Path("out/train-00001.npy").unlink()
+    monkeypatch.setattr("tqdm.tqdm", Bar)
+    assert cli(*pack).code == 0
+    assert told == [40, 20, 3, 3, 3, 3, 3, 3, 2]
+
+
 def test_folders_that_hold_something_else(cli: Cli) -> None:
     for inside in ("photos", "photos/packed"):
         ran = cli("pack", "photos", inside)
