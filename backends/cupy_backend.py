@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from .cupy_kernels import kernels
-from .cupy_problem import device_index, kernels_on, problem
+from .cupy_problem import chosen_kernels, device_index, problem
 from .cupy_upload import uploaded
 
 __all__ = ["CuPyLibrary", "open_library", "problem"]
@@ -21,7 +21,7 @@ LARGE = 2**26
 TF32 = {False: 1, True: 7}
 """What CuPy's `set_compute_type` takes: COMPUTE_TYPE_DEFAULT and COMPUTE_TYPE_TF32."""
 
-NO_KERNELS: dict[str, Callable[..., Any]] = {}  # unless XPCNN_CUDA_KERNELS is 1
+NO_KERNELS: dict[str, Callable[..., Any]] = {}  # unless XPCNN_CUDA_KERNELS says so
 
 
 class CuPyLibrary:
@@ -36,8 +36,9 @@ class CuPyLibrary:
         self.array_type = cupy.ndarray
         self.device = cupy.cuda.Device(device_index(device, cupy.cuda.runtime.getDeviceCount()))
         self.device.use()
-        if kernels_on():
-            self.kernels = kernels(cupy)
+        self._chosen = chosen_kernels()
+        if self._chosen != "off":
+            self.kernels = kernels(cupy, has_own_products=self._chosen == "on, products too")
         source = Path(__file__).parent / "kernels" / "philox.cu"
         self._philox = cupy.RawKernel(source.read_text(), "philox_uniform")
 
@@ -114,7 +115,7 @@ class CuPyLibrary:
             "compute capability": ".".join(map(str, self._capability)),
             "driver": _version(runtime.driverGetVersion()),
             "runtime": _version(runtime.runtimeGetVersion()),
-            "kernels": "on" if self.kernels else "off",
+            "kernels": self._chosen,
             "tf32": "on" if self._cupy._core.get_compute_type("float32") == TF32[True] else "off",
         }
 

@@ -42,16 +42,21 @@ def problem(device: str | int | None) -> Problem | None:
     return _broken_libraries(cupy, index) or _wrong_setting()
 
 
-def kernels_on() -> bool:
-    """Whether XPCNN_CUDA_KERNELS is 1. No GPU has run the kernels yet: they are off by default.
+_KERNELS = {"0": "off", "1": "on", "all": "on, products too"}
+
+
+def chosen_kernels() -> str:
+    """Return "off", "on" or "on, products too", as XPCNN_CUDA_KERNELS says with 0, 1 or all.
+
+    No GPU has run the kernels yet: they are off by default.
 
     Raises:
-        ValueError: XPCNN_CUDA_KERNELS is neither 0 nor 1.
+        ValueError: XPCNN_CUDA_KERNELS is something else.
     """
     given = os.environ.get("XPCNN_CUDA_KERNELS") or "0"
-    if given not in ("0", "1"):
-        raise ValueError(f"XPCNN_CUDA_KERNELS is {given!r}, expected 0 or 1")
-    return given == "1"
+    if given not in _KERNELS:
+        raise ValueError(f"XPCNN_CUDA_KERNELS is {given!r}, expected 0, 1 or all")
+    return _KERNELS[given]
 
 
 _PLACES = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "LOCAL_RANK", "SLURM_LOCALID")
@@ -118,7 +123,7 @@ def _broken_libraries(cupy: Any, index: int) -> Problem | None:
 
 def _wrong_setting() -> Problem | None:
     try:
-        kernels_on()
+        chosen_kernels()
     except ValueError as error:
         return str(error), "XPCNN_CUDA_KERNELS=1 for the CUDA kernels, or none"
     return None

@@ -6,6 +6,7 @@ computed here: kernels are counted where they are launched. As a module, it prin
 
 from collections import Counter
 from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,20 @@ def launches_of_a_step(name: str) -> Counter[str]:
         side.step()
     assert arrays.waits == []
     return Counter(arrays.calls)
+
+
+@pytest.mark.parametrize("name", LAUNCHES)
+def test_with_own_products_no_step_calls_cublas(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels: Any = backend._kernels.get(cupy_on_host().array_type)
+    if not kernels:
+        pytest.skip("--no-kernels: nothing is launched")
+    products = {"dot", "matmul", "tensordot"}
+    if name != "tiny":
+        assert products & set(launches_of_a_step(name))
+    monkeypatch.setattr(kernels["dense"].args[0], "has_own_products", True)  # all have this `cuda`
+    found = launches_of_a_step(name)
+    assert not products & set(found)
+    assert found["product"] > 0
 
 
 @pytest.mark.parametrize("name", LAUNCHES)

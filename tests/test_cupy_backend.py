@@ -290,9 +290,11 @@ def test_kernels_are_off_unless_asked_for(
         assert backend.load("cupy").describe()["kernels"] == "off"
     monkeypatch.setenv("XPCNN_CUDA_KERNELS", "1")
     assert backend.load("cupy").describe()["kernels"] == "on"
+    monkeypatch.setenv("XPCNN_CUDA_KERNELS", "all")
+    assert backend.load("cupy").describe()["kernels"] == "on, products too"
     monkeypatch.setenv("XPCNN_CUDA_KERNELS", "yes")
     assert cause() == (
-        "XPCNN_CUDA_KERNELS is 'yes', expected 0 or 1\n"
+        "XPCNN_CUDA_KERNELS is 'yes', expected 0, 1 or all\n"
         "Try: XPCNN_CUDA_KERNELS=1 for the CUDA kernels, or none"
     )
 

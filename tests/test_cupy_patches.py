@@ -87,3 +87,21 @@ def test_which_convolutions_go_over_patches() -> None:
     assert launched(29) == ["im2col", "finish"]
     assert launched(28, groups=4) == ["conv"]
     assert launched(120, groups=4) is NotImplemented
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+def test_equal_to_the_reference_with_own_products(
+    geometry: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, w, b = draw(0, 5, 3, 9, 8), draw(1, 4, 3, 3, 2), draw(2, 4)
+    expected, pull = conv2d(x, w, b, **geometry)
+    dy = draw(3, *expected.shape)
+    library, kernel = cupy_on_host(), kernel_of("conv2d")
+    monkeypatch.setattr(conv, "MOST_PRODUCTS", 0)
+    monkeypatch.setattr(kernel.args[0], "has_own_products", True)
+    fake_cupy.launches.clear()
+    y, pullback = kernel(*map(library.from_host, (x, w, b)), **geometry)
+    assert fake_cupy.launches == ["im2col", "product", "finish"]
+    numpy.testing.assert_array_equal(library.to_host(y), expected)
+    for found, wanted in zip(pullback(library.from_host(dy)), pull(dy), strict=True):
+        numpy.testing.assert_array_equal(library.to_host(found), wanted)

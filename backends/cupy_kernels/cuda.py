@@ -26,10 +26,13 @@ def source(file: str) -> str:
 
 
 class Cuda:
-    """The kernels of one CuPy; a file is compiled when one of its kernels is first launched."""
+    """The kernels of one CuPy; a file is compiled when one of its kernels is first launched.
 
-    def __init__(self, cupy: Any) -> None:
-        self._cupy = cupy
+    has_own_products: whether products of matrices are by `product.cu` too, in place of CuPy's.
+    """
+
+    def __init__(self, cupy: Any, *, has_own_products: bool = False) -> None:
+        self._cupy, self.has_own_products = cupy, has_own_products
         self._kernels: dict[tuple[str, str, str], Any] = {}
         self._constants = ""
 

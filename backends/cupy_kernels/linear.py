@@ -1,4 +1,4 @@
-"""The dense layer: small products by `kernels/dense.cu`, larger ones by CuPy.
+"""The dense layer: small products by `kernels/dense.cu`, larger ones by `products.py`.
 
 Gradients are in C order: the reference returns dx as a transposed view, which each kernel after it
 would have to copy.
@@ -9,23 +9,23 @@ from typing import Any
 
 import numpy
 
-from .cuda import Array, Cuda, as_argument, serves
+from .cuda import Array, Cuda, serves
+from .products import in_memory, product
 
 TILE = 16  # of dense.cu
 MOST_INNER, MOST_PRODUCTS = 256, 2**22
 """Numbers that are added up for an element, and multiplications of a product, by the kernel; above,
-the library's product is expected to be faster. Not measured."""
+other products are expected to be faster. Not measured."""
 MOST_ROWS = 65535 * TILE  # of a grid
-STEPS = numpy.dtype([("row", numpy.uint32), ("column", numpy.uint32)])
 
 
 def dense(cuda: Cuda, x: Array, w: Array, b: Array | None = None) -> Any:
     """Multiply rows of features by a matrix; small: one launch with the bias, one for dw and db."""
     if not serves(x, w, b):
         return NotImplemented
-    y = _product(cuda, x, w, bias=b)
+    y = _small_product(cuda, x, w, bias=b)
     if y is None:
-        y = x @ w
+        y = product(cuda, x, w)
         if b is not None:
             y += b
 
@@ -36,13 +36,13 @@ def dense(cuda: Cuda, x: Array, w: Array, b: Array | None = None) -> Any:
         want_db = want_db and b is not None
         dx = dw = db = None
         if want_dx:
-            dx = _product(cuda, dy, w.T)
-            dx = dy @ w.T if dx is None else dx
+            dx = _small_product(cuda, dy, w.T)
+            dx = product(cuda, dy, w.T) if dx is None else dx
         if want_dw:
             sums = None if b is None or not want_db else cuda.empty(b.shape)
-            dw = _product(cuda, x.T, dy, sums=sums)
+            dw = _small_product(cuda, x.T, dy, sums=sums)
             db = None if dw is None else sums
-            dw = x.T @ dy if dw is None else dw
+            dw = product(cuda, x.T, dy) if dw is None else dw
         if want_db and db is None:
             db = dy.sum(axis=0)
         return dx, dw, db
@@ -50,10 +50,10 @@ def dense(cuda: Cuda, x: Array, w: Array, b: Array | None = None) -> Any:
     return y, pullback
 
 
-def _product(
+def _small_product(
     cuda: Cuda, a: Array, b: Array, *, bias: Array | None = None, sums: Array | None = None
 ) -> Array | None:
-    """Return a @ b + bias in one launch, or None where the library has to; sums: of b's columns."""
+    """Return a @ b + bias in one launch, or None where it is large; sums: of b's columns."""
     (rows, inner), columns = a.shape, b.shape[1]
     is_large = inner > MOST_INNER or rows * inner * columns > MOST_PRODUCTS
     if is_large or rows > MOST_ROWS:
@@ -61,14 +61,6 @@ def _product(
     out = cuda.empty((rows, columns))
     grid = -(-columns // TILE), -(-rows // TILE)
     sizes = map(numpy.uint32, (rows, inner, columns))
-    matrices = *_in_memory(cuda, a), *_in_memory(cuda, b)
+    matrices = *in_memory(cuda, a), *in_memory(cuda, b)
     cuda.blocks("dense.cu", "small_product", grid, TILE**2, *sizes, *matrices, bias, out, sums)
     return out
-
-
-def _in_memory(cuda: Cuda, x: Array) -> tuple[Array, numpy.ndarray]:
-    """Return a matrix as its memory, in C order, and the steps through it, without a copy if it is
-    in C order or the transpose of such a matrix."""
-    if x.T.flags.c_contiguous:
-        return x.T, as_argument(numpy.array((1, x.shape[0]), STEPS))
-    return cuda.ordered(x), as_argument(numpy.array((x.shape[1], 1), STEPS))

@@ -1,4 +1,4 @@
-"""Convolution as a matrix product over patches, by `kernels/patches.cu` and the library's product.
+"""Convolution as a matrix product over patches, by `kernels/patches.cu` and `products.py`.
 
 For filters of more elements than the direct sums of `conv.py` serve. Forward three launches:
 im2col, the product, and one that adds the bias, orders the result, and applies ReLU and pooling.
@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 
 from .cuda import Array, Cuda, as_argument
+from .products import product
 from .windows import Windows
 
 MOST_PATCH_BYTES = 2**28
@@ -56,9 +57,9 @@ def convolve(
 
     for samples, patches in parts():
         out, won = y[samples], None if winner is None else winner[samples]
-        product = kernel @ columns_of(samples, patches)
+        sums = product(cuda, kernel, columns_of(samples, patches))
         rest = numpy.uint32(patches), rule, windows.struct
-        cuda.each("patches.cu", "finish", out.size, product, b, out, won, *rest)
+        cuda.each("patches.cu", "finish", out.size, sums, b, out, won, *rest)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -75,7 +76,7 @@ def convolve(
             rest = numpy.uint32(patches), rule, windows.struct
             cuda.each("patches.cu", "spread", spread.size, dy[samples], *held, spread, *rest)
             if want_dw:
-                part = spread @ columns_of(samples, patches).T
+                part = product(cuda, spread, columns_of(samples, patches).T)
                 dw = part if dw is None else dw + part
             if want_db:
                 part = spread.sum(axis=1)
@@ -83,7 +84,9 @@ def convolve(
             if dx is not None:
                 given = numpy.int32(c), numpy.uint32(patches), windows.struct
                 own = dx[samples]
-                cuda.each("patches.cu", "col2im", own.size, kernel.T @ spread, own, *given)
+                cuda.each(
+                    "patches.cu", "col2im", own.size, product(cuda, kernel.T, spread), own, *given
+                )
         return dx, None if dw is None else dw.reshape(w.shape), db
 
     return y, pullback

@@ -1,0 +1,54 @@
+"""Products of two matrices: CuPy's, which are cuBLAS's, or by `kernels/product.cu`.
+
+By default CuPy's: no GPU has compared their speed. With XPCNN_CUDA_PRODUCTS=1 a training step
+calls no cuBLAS, which CuPy refuses while a stream is captured for a CUDA graph.
+"""
+
+import numpy
+
+from .cuda import Array, Cuda, as_argument
+
+ROWS, COLUMNS, DEPTH = 32, 128, 8  # of product.cu
+THREADS = 256
+ENOUGH_BLOCKS = 256
+"""Where the output has fewer tiles, the inner index is divided, so that a large GPU is busy. The
+same for every GPU: the bits depend on it. Not measured."""
+LEAST_LENGTH = 512
+"""Numbers of the inner index that a part has at least, a multiple of DEPTH. Not measured."""
+STEPS = numpy.dtype([("row", numpy.uint32), ("column", numpy.uint32)])
+
+
+def product(cuda: Cuda, a: Array, b: Array) -> Array:
+    """Return a (rows, inner) @ b (inner, columns), float32 matrices that `serves` accepts."""
+    if not cuda.has_own_products:
+        return a @ b
+    (rows, inner), columns = a.shape, b.shape[1]
+    tiles = -(-rows // ROWS) * -(-columns // COLUMNS)
+    length, parts = divided(inner, tiles, rows * columns)
+    out = cuda.empty((rows, columns))
+    sums = out if parts == 1 else cuda.empty((parts, rows, columns))
+    sizes = map(numpy.uint32, (rows, inner, columns, length))
+    matrices = *in_memory(cuda, a), *in_memory(cuda, b)
+    cuda.blocks("product.cu", "product", (tiles, parts), THREADS, *sizes, *matrices, sums)
+    if parts > 1:
+        cuda.each("product.cu", "sum_of_parts", out.size, numpy.uint32(parts), sums, out)
+    return out
+
+
+def divided(inner: int, tiles: int, count: int) -> tuple[int, int]:
+    """Return how long the parts of the inner index are, and their number.
+
+    tiles, count: of the output, and its elements.
+    """
+    most = max(1, min(-(-inner // LEAST_LENGTH), ENOUGH_BLOCKS // tiles, (2**31 - 1) // count))
+    length = -(-inner // most)
+    length += -length % DEPTH
+    return length, -(-inner // length)
+
+
+def in_memory(cuda: Cuda, x: Array) -> tuple[Array, numpy.ndarray]:
+    """Return a matrix as its memory, in C order, and the steps through it, without a copy if it is
+    in C order or the transpose of such a matrix."""
+    if x.T.flags.c_contiguous:
+        return x.T, as_argument(numpy.array((1, x.shape[0]), STEPS))
+    return cuda.ordered(x), as_argument(numpy.array((x.shape[1], 1), STEPS))
