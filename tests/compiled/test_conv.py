@@ -131,6 +131,27 @@ def test_filters_whose_gradients_are_summed_in_groups(f: int) -> None:
         agree("conv2d", [whole(rng, 3, 140, 6, 7), whole(rng, f, 140, 5, 5), whole(rng, f)])
 
 
+@pytest.mark.parametrize("bias", [False, True])
+def test_gradients_of_large_filters_with_a_stride(
+    bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By im2col and the BLAS, from 65,536 weights on."""
+    strips = import_module(f"{PACKAGE}.strips")
+    used, gradients = [], strips.filter_gradients
+
+    def noted(*arguments: Any, want_db: bool) -> None:
+        used.append(want_db)
+        gradients(*arguments, want_db=want_db)
+
+    monkeypatch.setattr(strips, "filter_gradients", noted)
+    rng = numpy.random.default_rng(0)
+    for f in (113, 114):
+        arrays = [whole(rng, 3, 64, 9, 8), whole(rng, f, 64, 3, 3), whole(rng, f) if bias else None]
+        agree("conv2d", arrays, stride=(2, 1), padding=1)
+        agree("conv2d", arrays, padding=1)
+    assert used == [bias]
+
+
 def test_windows_of_256_elements_are_the_largest() -> None:
     rng = numpy.random.default_rng(0)
     x, w = whole(rng, 3, 2, 32, 17), whole(rng, 3, 2, 1, 1)

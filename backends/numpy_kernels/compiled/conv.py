@@ -23,7 +23,7 @@ from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from ..recording import contiguous, fill, summed
 from ..threads import sharing
-from . import conv_1x1, few_images, winograd
+from . import conv_1x1, few_images, strips, winograd
 from .pointwise import NO_RELU, PASS, cap_of, relu_gradient
 from .resize import columns_apart, every, spread
 from .shared_library import Call, serves, vector
@@ -185,9 +185,12 @@ def filter_gradients(
     is_1x1 = groups == 1 and conv_1x1.serves(patches)
     pieces, threads = sharing(ho, w.size * ho * wo * n, each=1)
     pieces = conv_1x1.parts_of(f, dy[0].size, pieces) if is_1x1 else pieces
-    parts = np.empty((pieces, w.size + f), w.dtype)
+    by_strips = groups == 1 and not is_1x1 and strips.serves(w, patches)
+    parts = np.empty((1 if by_strips else pieces, w.size + f), w.dtype)
     if is_1x1:
         conv_1x1.filter_gradients(image, dy, parts, want_db=want_db)
+    elif by_strips:
+        strips.filter_gradients(image, dy, w, patches, parts, want_db=want_db)
     elif groups == 1 and winograd.serves(w, patches, (ho, wo)):
         winograd.filter_gradients(image, dy, patches, parts, threads)
     else:
