@@ -2,8 +2,8 @@
 
 from dataclasses import KW_ONLY, dataclass
 
-from xpcnn.optimizers.common import Arrays, State, add_l2
-from xpcnn.options import NON_NEGATIVE, check
+from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2
+from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
 
@@ -38,14 +38,7 @@ class Adagrad:
     decay_all: bool = True
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            lr=NON_NEGATIVE,
-            lr_decay=NON_NEGATIVE,
-            initial_accumulator_value=NON_NEGATIVE,
-            eps=NON_NEGATIVE,
-            weight_decay=NON_NEGATIVE,
-        )
+        check(self, **RANGES)
 
     def init(self, params: Arrays) -> State:
         """Return the state before the first step."""

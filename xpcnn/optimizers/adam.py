@@ -4,8 +4,8 @@ import math
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.ops.dispatch import with_kernel
-from xpcnn.optimizers.common import Arrays, State, add_l2, shrink, zeros
-from xpcnn.options import FRACTION, NON_NEGATIVE, check
+from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, shrink, zeros
+from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
 
@@ -48,14 +48,7 @@ class Adam:
     decay_all: bool = True
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            lr=NON_NEGATIVE,
-            beta1=FRACTION,
-            beta2=FRACTION,
-            eps=NON_NEGATIVE,
-            weight_decay=NON_NEGATIVE,
-        )
+        check(self, **RANGES)
 
     def init(self, params: Arrays) -> State:
         """Return the state before the first step."""

@@ -3,8 +3,10 @@
 Functions, not a base class: each optimizer's update reads from top to bottom in one place.
 """
 
+from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
+from xpcnn.options import FRACTION, NON_NEGATIVE, POSITIVE, Range
 from xpcnn.types import Array, namespace
 
 Arrays: TypeAlias = dict[str, Array]
@@ -12,6 +14,22 @@ Arrays: TypeAlias = dict[str, Array]
 
 State: TypeAlias = dict[str, Arrays]
 """What an optimizer keeps between steps: arrays by name of a quantity, then parameter path."""
+
+RANGES: Mapping[str, Range] = {
+    "lr": NON_NEGATIVE,
+    "lr_decay": NON_NEGATIVE,
+    "momentum": FRACTION,
+    "momentum_decay": NON_NEGATIVE,
+    "dampening": FRACTION,
+    "beta1": FRACTION,
+    "beta2": FRACTION,
+    "alpha": FRACTION,
+    "eps": NON_NEGATIVE,
+    "trust": POSITIVE,
+    "initial_accumulator_value": NON_NEGATIVE,
+    "weight_decay": NON_NEGATIVE,
+}
+"""Allowed values of hyperparameters by name, as `xpcnn.options.check` takes them."""
 
 
 class Optimizer(Protocol):

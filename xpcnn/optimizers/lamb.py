@@ -3,8 +3,8 @@
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.optimizers.adam import one_minus_power
-from xpcnn.optimizers.common import Arrays, State, add_l2, norm, trust_ratio, zeros
-from xpcnn.options import FRACTION, NON_NEGATIVE, check
+from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, norm, trust_ratio, zeros
+from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
 
@@ -44,14 +44,7 @@ class LAMB:
     adapt_all: bool = False
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            lr=NON_NEGATIVE,
-            beta1=FRACTION,
-            beta2=FRACTION,
-            eps=NON_NEGATIVE,
-            weight_decay=NON_NEGATIVE,
-        )
+        check(self, **RANGES)
 
     def init(self, params: Arrays) -> State:
         """Return the state before the first step."""

@@ -2,8 +2,8 @@
 
 from dataclasses import KW_ONLY, dataclass
 
-from xpcnn.optimizers.common import Arrays, State, shrink, zeros
-from xpcnn.options import FRACTION, NON_NEGATIVE, check
+from xpcnn.optimizers.common import RANGES, Arrays, State, shrink, zeros
+from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
 
@@ -39,13 +39,7 @@ class Lion:
     decay_all: bool = True
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            lr=NON_NEGATIVE,
-            beta1=FRACTION,
-            beta2=FRACTION,
-            weight_decay=NON_NEGATIVE,
-        )
+        check(self, **RANGES)
 
     def init(self, params: Arrays) -> State:
         """Return the state before the first step."""

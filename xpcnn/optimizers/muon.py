@@ -9,17 +9,8 @@ from typing import Any, Literal
 
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.optimizers.adam import AdamW
-from xpcnn.optimizers.common import Arrays, State, norm, shrink, zeros
-from xpcnn.options import (
-    COUNT,
-    FINITE,
-    FRACTION,
-    NON_NEGATIVE,
-    POSITIVE,
-    check,
-    number,
-    shown,
-)
+from xpcnn.optimizers.common import RANGES, Arrays, State, norm, shrink, zeros
+from xpcnn.options import COUNT, FINITE, POSITIVE, check, number, shown
 from xpcnn.types import Array, Shape, namespace
 
 ADJUSTMENTS = ("match_rms_adamw", "original")
@@ -71,14 +62,7 @@ class Muon:
     decay_all: bool = True
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            lr=NON_NEGATIVE,
-            momentum=FRACTION,
-            ns_steps=COUNT,
-            eps=POSITIVE,
-            weight_decay=NON_NEGATIVE,
-        )
+        check(self, **{**RANGES, "ns_steps": COUNT, "eps": POSITIVE})
         if self.adjust not in ADJUSTMENTS:
             message = f"Muon: unknown adjust {self.adjust!r}"
             raise ConfigError(hint(message, nearest(str(self.adjust), ADJUSTMENTS)))

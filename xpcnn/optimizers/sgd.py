@@ -7,8 +7,8 @@ from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.ops.dispatch import with_kernel
-from xpcnn.optimizers.common import Arrays, State, add_l2, shrink, zeros
-from xpcnn.options import FRACTION, NON_NEGATIVE, check
+from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, shrink, zeros
+from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
 
@@ -50,13 +50,7 @@ class SGD:
     decay_all: bool = True
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            lr=NON_NEGATIVE,
-            momentum=FRACTION,
-            dampening=FRACTION,
-            weight_decay=NON_NEGATIVE,
-        )
+        check(self, **RANGES)
         if self.nesterov and (self.momentum == 0.0 or self.dampening > 0.0):
             raise ConfigError(
                 hint(
