@@ -12,6 +12,7 @@ import numpy
 from .cupy_kernels import kernels
 from .cupy_problem import chosen_kernels, device_index, problem
 from .cupy_upload import uploaded
+from .tensor_cores import no_tf32
 
 __all__ = ["CuPyLibrary", "open_library", "problem"]
 
@@ -36,6 +37,8 @@ class CuPyLibrary:
         self.array_type = cupy.ndarray
         self.device = cupy.cuda.Device(device_index(device, cupy.cuda.runtime.getDeviceCount()))
         self.device.use()
+        self.tf32 = False
+        self._multiply(self.tf32)
         self._chosen = chosen_kernels()
         if self._chosen != "off":
             self.kernels = kernels(cupy, has_own_products=self._chosen == "on, products too")
@@ -59,9 +62,17 @@ class CuPyLibrary:
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """Make the device the current one of this thread: a new thread begins on device 0."""
+        """Make the device the current one of this thread: a new thread begins on device 0.
+
+        Multiply as this library does, and afterwards as before.
+        """
         with self.device:
-            yield
+            before = self._cupy._core.get_compute_type("float32")
+            self._multiply(self.tf32)
+            try:
+                yield
+            finally:
+                self._cupy._core.set_compute_type("float32", before)
 
     def uniform(self, key: int, step: Any, shape: tuple[int, ...], first: int = 0) -> Any:
         """Draw on the device. A `step` on the device (0-d, integer) is not copied to the host."""
@@ -77,15 +88,20 @@ class CuPyLibrary:
         return out[skip:].reshape(shape)
 
     def allow_tf32(self, on: bool) -> str | None:
-        """Switch TF32 for products of two matrices; return why the device has none.
-
-        CuPy reads CUPY_TF32 at the first product, which `problem` makes: later only this counts.
-        """
-        if on and self._capability[0] < 8:
-            return f"compute capability {'.'.join(map(str, self._capability))}, it came with 8.0"
+        """Switch TF32 for products of two matrices; return why the device has none."""
+        reason = no_tf32(self._capability)
+        if self._chosen == "on, products too":
+            reason = reason or "with XPCNN_CUDA_KERNELS=all, kernels of float32 multiply"
+        if on and reason is not None:
+            return reason
+        self.tf32 = on
         with self.device:
-            self._cupy._core.set_compute_type("float32", TF32[on])
+            self._multiply(on)
         return None
+
+    def _multiply(self, tf32: bool) -> None:
+        """Tell CuPy how to multiply from now on, in the whole process, whatever CUPY_TF32 says."""
+        self._cupy._core.set_compute_type("float32", TF32[tf32])
 
     @property
     def _capability(self) -> tuple[int, int]:
@@ -116,7 +132,7 @@ class CuPyLibrary:
             "driver": _version(runtime.driverGetVersion()),
             "runtime": _version(runtime.runtimeGetVersion()),
             "kernels": self._chosen,
-            "tf32": "on" if self._cupy._core.get_compute_type("float32") == TF32[True] else "off",
+            "tf32": "on" if self.tf32 else "off",
         }
 
 

@@ -10,6 +10,8 @@ from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from typing import Any
 
+from .tensor_cores import always_tf32
+
 Problem = tuple[str, str]  # cause; the one command or action that fixes it
 
 _NO_DEVICE = 100  # cudaErrorNoDevice; any other error of the device count is the driver's
@@ -39,7 +41,7 @@ def problem(device: str | int | None) -> Problem | None:
         return f"no device {device!r}", "a number: 0 is the first device"
     if index >= count:
         return _no_device(index, count)
-    return _broken_libraries(cupy, index) or _wrong_setting()
+    return _broken_libraries(cupy, index) or _wrong_setting() or always_tf32()
 
 
 _KERNELS = {"0": "off", "1": "on", "all": "on, products too"}

@@ -5,11 +5,14 @@ Records no gradients and uses none of PyTorch's layers.
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
 import numpy
+
+from .tensor_cores import always_tf32, no_tf32
 
 kernels: dict[str, Callable[..., Any]] = {}
 
@@ -38,7 +41,7 @@ def problem(device: str | int | None) -> tuple[str, str] | None:
         return "no CUDA (PyTorch finds no NVIDIA driver or no device)", remedy
     if int(name.removeprefix("cuda:")) >= count:
         return f"no {name} (devices: {count}, counted from 0)", "device 'cuda:0'"
-    return None
+    return always_tf32()
 
 
 class TorchLibrary:
@@ -55,6 +58,9 @@ class TorchLibrary:
         self.xp = array_api_compat.torch
         self.array_type = torch.Tensor
         self.device = torch.device(_device_name(device))
+        self.tf32 = False
+        if self.device.type == "cuda":
+            self._multiply(self.tf32)
 
     def from_host(self, x: numpy.ndarray) -> Any:
         # a copy: PyTorch warns about read-only arrays and rejects negative strides
@@ -69,11 +75,32 @@ class TorchLibrary:
         """Switch TF32 for all products; return why the device has none."""
         if self.device.type != "cuda":
             return "TF32 is of NVIDIA GPUs"
-        major, minor = self._torch.cuda.get_device_capability(self.device)
-        if on and major < 8:
-            return f"compute capability {major}.{minor}, it came with 8.0"
-        self._torch.set_float32_matmul_precision("high" if on else "highest")
+        capability = self._torch.cuda.get_device_capability
+        if on and (reason := no_tf32(capability(self.device))) is not None:
+            return reason
+        self.tf32 = on
+        self._multiply(on)
         return None
+
+    def _multiply(self, tf32: bool) -> None:
+        """Tell PyTorch how CUDA multiplies from now on, in the whole process.
+
+        Its switch for convolutions is left alone: the backend calls none of PyTorch's.
+        """
+        self._torch.backends.cuda.matmul.allow_tf32 = tf32
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """On CUDA, multiply as this library does, and afterwards as before."""
+        if self.device.type != "cuda":
+            yield
+            return
+        before = _allows_tf32(self._torch.backends.cuda.matmul)
+        self._multiply(self.tf32)
+        try:
+            yield
+        finally:
+            self._multiply(before)
 
     def synchronize(self) -> None:
         if self.device.type == "cuda":
@@ -103,12 +130,22 @@ class TorchLibrary:
         if self.device.type == "cuda":
             facts["device"] = self._torch.cuda.get_device_name(self.device)
             facts["cuda"] = str(self._torch.version.cuda)
-            exact = self._torch.get_float32_matmul_precision() == "highest"
-            facts["tf32"] = "off" if exact else "on"
+            facts["tf32"] = "on" if self.tf32 else "off"
         return facts
 
 
 open_library = TorchLibrary
+
+
+def _allows_tf32(products: Any) -> bool:
+    """Return what PyTorch's switch says.
+
+    `fp32_precision`, of PyTorch 2.9 and later, can always be read; `allow_tf32` cannot after a user
+    has set that one.
+    """
+    if hasattr(products, "fp32_precision"):
+        return bool(products.fp32_precision == "tf32")
+    return bool(products.allow_tf32)
 
 
 def _device_name(device: str | int | None) -> str:

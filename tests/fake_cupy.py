@@ -27,6 +27,22 @@ class CudaError(RuntimeError):
         self.status = status
 
 
+class ComputeTypes:
+    """Stands for cupy._core: how matrices are multiplied, at first as CUPY_TF32 says."""
+
+    def __init__(self) -> None:
+        self.types = {"float32": 0}  # to be decided
+
+    def set_compute_type(self, dtype: str, kind: int) -> None:
+        assert kind in (1, 7)  # COMPUTE_TYPE_DEFAULT, COMPUTE_TYPE_TF32
+        self.types[dtype] = kind
+
+    def get_compute_type(self, dtype: str) -> int:
+        if not self.types[dtype]:
+            self.types[dtype] = 7 if int(os.environ.get("CUPY_TF32", "0")) > 0 else 1
+        return self.types[dtype]
+
+
 class CompileError(Exception):
     """Stands for CompileException, which is no RuntimeError."""
 
@@ -72,6 +88,7 @@ def fake_cupy(
     count: Callable[[], int] = lambda: 2,
     driver: int = 13000,
     ones: Callable[..., Any] | None = None,
+    major: int = 9,
 ) -> Any:
     runtime = SimpleNamespace(
         CUDARuntimeError=CudaError,
@@ -79,7 +96,7 @@ def fake_cupy(
         driverGetVersion=lambda: driver,
         runtimeGetVersion=lambda: 13020,
         memGetInfo=lambda: (60, 100),
-        getDeviceProperties=lambda index: {"name": b"NVIDIA Test", "major": 9, "minor": 0},
+        getDeviceProperties=lambda index: {"name": b"NVIDIA Test", "major": major, "minor": 0},
     )
     cupy: Any = ModuleType("cupy")
     cupy.__spec__ = ModuleSpec("cupy", None)
@@ -94,10 +111,7 @@ def fake_cupy(
         get_current_stream=lambda: streams.default,
         alloc_pinned_memory=lambda size: bytearray(size),
     )
-    compute_types = {"float32": 1}  # COMPUTE_TYPE_DEFAULT
-    cupy._core = SimpleNamespace(
-        get_compute_type=compute_types.__getitem__, set_compute_type=compute_types.__setitem__
-    )
+    cupy._core = ComputeTypes()
     cupy.ones = ones or (lambda shape, dtype: Matrix())
     cupy.empty, cupy.asarray = arrays.empty, arrays.from_host
     cupy.ascontiguousarray = arrays.contiguous

@@ -74,13 +74,12 @@ def test_tf32_is_of_cuda(two_gpus: None, monkeypatch: pytest.MonkeyPatch) -> Non
         "backend 'torch' on cpu has no TF32 (TF32 is of NVIDIA GPUs)\n"
         "Try: backend 'cupy', or 'torch' on device 'cuda'; or leave TF32 out"
     )
-    set_to: list[str] = []
-    monkeypatch.setattr(torch, "set_float32_matmul_precision", set_to.append)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     gpu = backend.load("torch", "cuda")
     gpu.allow_tf32()
+    assert torch.backends.cuda.matmul.allow_tf32
     gpu.allow_tf32(False)
-    assert set_to == ["high", "highest"]
+    assert not torch.backends.cuda.matmul.allow_tf32
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 0))
     with pytest.raises(BackendError, match=r"compute capability 7\.0"):
         gpu.allow_tf32()

@@ -119,6 +119,7 @@ SHARED_BY_BACKENDS = (
     "backends.engine_overlap",
     "backends.engine_timeout",
     "backends.optimizer_arrays",
+    "backends.tensor_cores",
     "backends.types",
 )
 

@@ -19,7 +19,7 @@ import numpy
 
 from xpcnn import random
 from xpcnn.errors import BackendError, hint, nearest
-from xpcnn.options import find
+from xpcnn.options import check_switches, find
 from xpcnn.process_group import ALONE, Group
 from xpcnn.types import Array, Namespace, Shape
 
@@ -52,7 +52,8 @@ class ArrayLibrary(Protocol):
     `uniform(key, step, shape, first)`, the numbers of `xpcnn.random` computed on the device, or
     NotImplemented;
     `half_precision`, names of dtypes of half precision that it computes in, by default none;
-    `allow_tf32(on)`, which switches TF32, or returns why the device has none;
+    `allow_tf32(on)`, which switches TF32, or returns why the device has none, and `tf32`, whether
+    it is on, at first False; work within `session()` is computed as it says;
     `session()`, a context manager around long work; `uploaded()`, `warm_up()` and `replay()`, see
     `Backend`.
     """
@@ -80,7 +81,7 @@ class Backend:
         next is asked for. uploads_ahead: whether they are copied while the device computes, so that
         it pays to ask for the next in a thread.
     half_precision: names of the dtypes of half precision that the library computes in.
-    allow_tf32(on): whether products of float32 may be computed in TF32.
+    tf32: whether products of float32 may be computed in TF32. allow_tf32(on): switch it.
     uniform(key, step, shape, first=0): the numbers of `xpcnn.random`, on the device.
     dtype(name): the library's dtype, such as that of "float32".
     synchronize(): wait until the device has finished.
@@ -130,7 +131,7 @@ class Backend:
         self.uploaded: Callable[[Iterable[numpy.ndarray]], Iterator[Array]]
         self.uploaded = getattr(library, "uploaded", partial(map, library.from_host))
         self.half_precision = _half_precision(library)
-        self._allow_tf32 = getattr(library, "allow_tf32", None)
+        self._library = library
         self._uniform = getattr(library, "uniform", None) if has_kernels else None
 
     def uniform(self, key: int, step: int | Array, shape: Shape, first: int = 0) -> Array:
@@ -163,20 +164,27 @@ class Backend:
         advice = f"dtype {' or '.join(others)}, or backend 'torch', which has both"
         raise BackendError(hint(f"backend {self.name!r} does not compute in {dtype}", advice))
 
-    def allow_tf32(self, on: bool = True) -> None:
-        """Let products of float32 be computed in TF32, or forbid it, in the whole process.
+    @property
+    def tf32(self) -> bool:
+        return bool(getattr(self._library, "tf32", False))
 
-        TF32 rounds the factors to 11 bits, where float32 has 24, and adds up in float32. It is off
-        unless it is asked for here, by the library's own functions, or for CuPy by CUPY_TF32=1.
+    def allow_tf32(self, on: bool = True) -> None:
+        """Let products of float32 be computed in TF32, or forbid it.
+
+        TF32 rounds the factors to 11 bits, where float32 has 24, and adds up in float32. `load`
+        switches it off, whatever the library's own variables and functions said before. The library
+        has one switch for the whole process: it is set here, and within `session()`, in which
+        models train and predict, to what was said here of this backend.
 
         on: True to let the library use it, False to forbid it.
 
         Raises:
             BackendError: the device has no TF32, which is of NVIDIA GPUs since Ampere.
+            ConfigError: on is neither True nor False.
         """
-        reason: str | None = "TF32 is of NVIDIA GPUs"
-        if self._allow_tf32 is not None:
-            reason = self._allow_tf32(on)
+        check_switches(on=on)
+        switch = getattr(self._library, "allow_tf32", None)
+        reason = "TF32 is of NVIDIA GPUs" if switch is None else switch(on)
         if reason is not None:
             message = f"backend {self.name!r} on {self.device} has no TF32 ({reason})"
             advice = "backend 'cupy', or 'torch' on device 'cuda'; or leave TF32 out"

@@ -269,7 +269,8 @@ class Model(Predictor):
 
     def __reduce__(self) -> tuple[Any, ...]:
         content, own = network_file.pickled(self.network, self._facts())
-        return unpickled_model, (content, own, self.backend.name, self.backend.opened_with)
+        library = self.backend
+        return unpickled_model, (content, own, library.name, library.opened_with, library.tf32)
 
 
 def model_of(network: Network, facts: network_file.Facts) -> Model:
@@ -286,7 +287,11 @@ def model_of(network: Network, facts: network_file.Facts) -> Model:
 
 
 def unpickled_model(
-    content: bytes, layers: tuple[type, ...], backend: str, device: str | int | None
+    content: bytes,
+    layers: tuple[type, ...],
+    backend: str,
+    device: str | int | None,
+    tf32: bool = False,
 ) -> Model:
     """Return the model whose file has this content, on the backend that it was on.
 
@@ -296,7 +301,10 @@ def unpickled_model(
     """
     found, tensors = network_file.unpickled(content, layers)
     try:
-        return model_of(*network_file.built(found, tensors, backend, device))
+        model = model_of(*network_file.built(found, tensors, backend, device))
+        if tf32:
+            model.backend.allow_tf32()
+        return model
     except BackendError as error:
         message = f"the pickled model was on backend {backend!r}"
         raise with_context(error, message) from None

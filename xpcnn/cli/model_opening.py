@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy
 
+from xpcnn.backend import Backend, load
 from xpcnn.cli.options import device_name
 from xpcnn.data.files import shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
@@ -20,21 +21,26 @@ from xpcnn.training import TrainingOptions
 from xpcnn.types import Shape
 
 
-def open_model(
-    name: str, backend: str = "numpy", device: str | None = None, tf32: bool | None = None
-) -> Model:
-    """Return the model of a run folder or a model file.
+def open_backend(name: str, device: str | None, tf32: bool | None) -> Backend:
+    """Return the backend of the flags --backend, --device and --tf32.
 
-    tf32: whether products of float32 may be computed in TF32.
+    Raises:
+        BackendError: it cannot be used here, or has no TF32.
+    """
+    library = load(name, device_name(device))
+    if tf32:
+        library.allow_tf32()
+    return library
+
+
+def open_model(name: str, backend: str | Backend = "numpy") -> Model:
+    """Return the model of a run folder or a model file.
 
     Raises:
         CheckpointError: there is none, or it cannot be read.
-        BackendError: the backend cannot be used here, or has no TF32.
+        BackendError: the backend cannot be used here.
     """
-    model = load_model(model_path(name), backend=backend, device=device_name(device))
-    if tf32:
-        model.backend.allow_tf32()
-    return model
+    return load_model(model_path(name), backend=backend)
 
 
 def open_init(name: str, preset_name: str | None) -> Model:

@@ -161,7 +161,7 @@ part_option = option(
     "not trained on, all.",
 )
 data_options = together(dataset_option, data_dir_option, part_option)
-library_options = together(backend_option, device_option)
+library_options = together(backend_option, device_option, tf32_option)
 label_column_option = option(
     "--label-column",
     metavar="NAME|NUMBER",

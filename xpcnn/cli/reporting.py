@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from xpcnn.backend import Backend
 from xpcnn.cli.data_parts import DataFlags, Part, open_part
 from xpcnn.cli.model_opening import open_model
 from xpcnn.cli.output import say
@@ -34,8 +35,7 @@ def write_report(
     out: str | None = None,
     choice: DataFlags | None = None,
     rows: Sequence[int] = (),
-    backend: str = "numpy",
-    device: str | None = None,
+    backend: str | Backend = "numpy",
     figures: Figures | None = None,
 ) -> dict[str, Any]:
     """Write the page and return what `xpcnn report --json` prints.
@@ -49,7 +49,7 @@ def write_report(
             or do not fit, a row is not among them, or the file cannot be written.
     """
     searches = [(Path(folder), read_search(folder)) for folder in folders if is_search(folder)]
-    runs = opened(with_folds(folders), backend, device)
+    runs = opened(with_folds(folders), backend)
     default = Path(folders[0]) / FILE if len(folders) == 1 else Path(FILE)
     path = default if out is None else Path(out)
     if not runs:
@@ -106,7 +106,7 @@ def with_folds(folders: Sequence[str]) -> list[str]:
     return found
 
 
-def opened(folders: Sequence[str], backend: str, device: str | None) -> list[Run]:
+def opened(folders: Sequence[str], backend: str | Backend) -> list[Run]:
     """Return the runs of folders, each with a name of its own: "a", and a second "a" as "a (2)".
 
     Raises:
@@ -120,7 +120,7 @@ def opened(folders: Sequence[str], backend: str, device: str | None) -> list[Run
             raise CheckpointError(hint(message, shlex.join(["xpcnn", "resume", folder])))
         same = sum(run.record.name == record.name for run in runs)
         name = record.name if not same else f"{record.name} ({same + 1})"
-        runs.append(Run(name, record, open_model(folder, backend, device)))
+        runs.append(Run(name, record, open_model(folder, backend)))
     return runs
 
 

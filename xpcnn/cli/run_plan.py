@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, get_args
 from xpcnn import backend, data
 from xpcnn.cli.data_parts import divided_otherwise
 from xpcnn.cli.flag_values import Flags
-from xpcnn.cli.model_opening import model_path, open_init
-from xpcnn.cli.options import device_name, image_size, numbers
+from xpcnn.cli.model_opening import model_path, open_backend, open_init
+from xpcnn.cli.options import image_size, numbers
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS
 from xpcnn.cli.settings import Settings, resolve, run_table
@@ -69,9 +69,7 @@ def prepare(request: Request) -> Plan:
         XpcnnError: the request or the data are rejected.
     """
     flags = request.flags
-    library = backend.load(flags.backend, device_name(flags.device))
-    if flags.tf32:
-        library.allow_tf32()
+    library = open_backend(flags.backend, flags.device, flags.tf32)
     source = None if flags.init is None else open_init(flags.init, flags.model)
     given = None
     if flags.model is not None:

@@ -25,6 +25,7 @@ def command(
     data_dir: str | None,
     backend: str,
     device: str | None,
+    tf32: bool | None,
     as_json: bool,
 ) -> None:
     """Serve a page to draw a digit on, or to drop a picture on.
@@ -37,9 +38,7 @@ def command(
     its files are found (--data-dir), otherwise on the digits that come with xpcnn. Needs pip
     install 'xpcnn[demo]'.
     """
-    from xpcnn.backend import load
-    from xpcnn.cli.model_opening import open_model
-    from xpcnn.cli.options import device_name
+    from xpcnn.cli.model_opening import open_backend, open_model
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.demo.recognizer import Recognizer
     from xpcnn.demo.server import listen, require_server, serve
@@ -48,10 +47,11 @@ def command(
     require_server()
     with listen(port) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        library = open_backend(backend, device, tf32)
         if model is None:
-            opened = example_model(data_dir, load(backend, device_name(device)), say)
+            opened = example_model(data_dir, library, say)
         else:
-            opened = open_model(model, backend, device)
+            opened = open_model(model, library)
         recognizer = Recognizer(opened, model or "the example model")
         answer(to_json({"url": url, **recognizer.about()}) if as_json else f"serving {url}")
         say("Ctrl-C ends the server")

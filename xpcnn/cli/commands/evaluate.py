@@ -14,7 +14,6 @@ from xpcnn.cli.options import (
     option,
     skip_damaged_option,
     stream_option,
-    tf32_option,
     views_option,
 )
 
@@ -33,7 +32,6 @@ from xpcnn.cli.options import (
 )
 @views_option
 @library_options
-@tf32_option
 @json_option
 def command(
     model: str,
@@ -61,12 +59,12 @@ def command(
     """
     from xpcnn.classification import classification_report
     from xpcnn.cli.data_parts import DataFlags, open_part
-    from xpcnn.cli.model_opening import open_model
+    from xpcnn.cli.model_opening import open_backend, open_model
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.data.streams.stream import damage_notes
     from xpcnn.targets import target_report
 
-    opened = open_model(model, backend, device, tf32)
+    opened = open_model(model, open_backend(backend, device, tf32))
     wanted = DataFlags(dataset, data_dir, part, label_column, skip_damaged, stream)
     images, part = open_part(opened, wanted)
     for note in images.notes:

@@ -45,6 +45,7 @@ def command(
     part: str | None,
     backend: str,
     device: str | None,
+    tf32: bool | None,
     as_json: bool,
 ) -> None:
     """Write a page about one picture on its way through a network.
@@ -60,13 +61,13 @@ def command(
     from pathlib import Path
 
     from xpcnn.cli.explained_sample import sample_of_data, sample_of_file
-    from xpcnn.cli.model_opening import open_model
+    from xpcnn.cli.model_opening import open_backend, open_model
     from xpcnn.cli.output import answer, to_json
     from xpcnn.io.atomic import write_bytes
     from xpcnn.report.explain import explained
     from xpcnn.report.sample_answer import answer_of
 
-    opened = open_model(model, backend, device)
+    opened = open_model(model, open_backend(backend, device, tf32))
     if image is not None:
         chosen = sample_of_file(opened, image, invert)
     else:

@@ -15,7 +15,6 @@ from xpcnn.cli.options import (
     part_option,
     skip_damaged_option,
     stream_option,
-    tf32_option,
     views_option,
 )
 from xpcnn.errors import counted
@@ -66,7 +65,6 @@ from xpcnn.errors import counted
 @option("--probabilities", is_flag=True, text="Show the probability of every class.")
 @views_option
 @library_options
-@tf32_option
 @json_option
 def command(
     model: str,
@@ -113,7 +111,7 @@ def command(
     if submission and csv_path:
         raise click.UsageError("--submission and --csv exclude each other.")
     from xpcnn.cli.data_parts import DataFlags, open_rows
-    from xpcnn.cli.model_opening import open_model
+    from xpcnn.cli.model_opening import open_backend, open_model
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.picture_predictions import Failure, gather, of_pictures
     from xpcnn.cli.predictions import check_new, of_rows, write_text
@@ -123,7 +121,7 @@ def command(
     from xpcnn.model_facts import reading_of
 
     target = check_new(csv_path, force) if csv_path else None
-    opened = open_model(model, backend, device, tf32)
+    opened = open_model(model, open_backend(backend, device, tf32))
     seen = listed(views)
     if submission:
         count = submit(opened, dataset or "", submission, force, seen)

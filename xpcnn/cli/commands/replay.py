@@ -11,13 +11,13 @@ from xpcnn.cli.options import library_options
 @click.command("replay")
 @click.argument("file", metavar="FILE|RUN")
 @library_options
-def command(*, file: str, backend: str, device: str | None) -> None:
+def command(*, file: str, backend: str, device: str | None, tf32: bool | None) -> None:
     """Repeat the update at which training diverged.
 
     Prints the first tensor that is not finite. FILE is the file that the error named; RUN is the
     folder of the run.
     """
-    from xpcnn.cli.options import device_name
+    from xpcnn.cli.model_opening import open_backend
     from xpcnn.cli.output import answer
     from xpcnn.cli.run_folder import CHECKPOINTS
     from xpcnn.training import replay
@@ -26,5 +26,5 @@ def command(*, file: str, backend: str, device: str | None) -> None:
     path = Path(file)
     if os.path.isdir(path):
         path = path / CHECKPOINTS / NOT_FINITE
-    found = replay(path, backend=backend, device=device_name(device))
+    found = replay(path, backend=open_backend(backend, device, tf32))
     answer("here all values of the step are finite" if found is None else found)

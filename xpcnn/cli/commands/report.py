@@ -50,6 +50,7 @@ def command(
     part: str | None,
     backend: str,
     device: str | None,
+    tf32: bool | None,
     as_json: bool,
 ) -> None:
     """Write a report of runs: one HTML file without scripts.
@@ -67,6 +68,7 @@ def command(
     from pathlib import Path
 
     from xpcnn.cli.data_parts import DataFlags
+    from xpcnn.cli.model_opening import open_backend
     from xpcnn.cli.options import sizes
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.reporting import Figures, write_report
@@ -74,6 +76,7 @@ def command(
     chosen = () if rows is None else sizes(rows, "rows such as 3,17")
     choice = DataFlags(dataset, data_dir, part)
     asked = None if figures is None else Figures(Path(figures), figure_format)
-    written = write_report(runs, out, choice, chosen, backend, device, asked)
+    library = open_backend(backend, device, tf32)
+    written = write_report(runs, out, choice, chosen, library, asked)
     lines = [f"report: {written['report']}", *(f"figure: {path}" for path in written["figures"])]
     answer(to_json(written) if as_json else "\n".join(lines))
