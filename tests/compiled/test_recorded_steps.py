@@ -10,6 +10,7 @@ from tests.compiled.support import require_compiler
 from tests.lib import Host
 from xpcnn import losses
 from xpcnn.backend import direct
+from xpcnn.batch_rows import Rows
 from xpcnn.layers import (
     Activation,
     BatchNorm,
@@ -25,10 +26,11 @@ from xpcnn.layers import (
 from xpcnn.models import preset
 from xpcnn.network import Network
 from xpcnn.optimizers import SGD, AdamW
+from xpcnn.process_group import ALONE
 from xpcnn.tasks import MultiLabel
 from xpcnn.training import TrainingOptions
 from xpcnn.training.progress import Progress, beginning, named_arrays
-from xpcnn.training.recipe import Recipe, recipe_for
+from xpcnn.training.recipe import Recipe, recipe_for, shared_recipe
 from xpcnn.training.step import training_step
 from xpcnn.types import Array
 
@@ -57,14 +59,14 @@ def batch(shape: Sequence[int], n: int, seed: int, classes: int = CLASSES) -> tu
 
 
 def trained(
-    recipe: Recipe, network: Network, batches: Sequence[tuple[Host, Host]]
+    recipe: Recipe, network: Network, batches: Sequence[tuple[Host, Host]], *rows: Rows
 ) -> dict[str, Host]:
-    """Return all that steps leave behind."""
+    """Return all that steps leave behind; rows: of each batch, in a group of processes."""
     progress: Progress = beginning(recipe, network)
     with network.backend.session():
         for i, one in enumerate(batches):
             lr, step = (numpy.asarray(v, "float32") for v in (0.05 / (i + 1), i + 1))
-            progress = training_step(recipe, progress, [one], i + 1, lr, step)
+            progress = training_step(recipe, progress, [one], i + 1, lr, step, rows)
     sums = {name: getattr(progress, name) for name in ("loss_sum", "hits", "finite")}
     return {name: numpy.array(x) for name, x in (named_arrays(progress) | sums).items()}
 
@@ -195,3 +197,35 @@ def test_own_code_runs_in_every_step(own: str) -> None:
     loss = Own() if own == "loss" else losses.SoftmaxCrossEntropy()
     network = Network([Flatten(), *inner, Dense(CLASSES)], input_shape=SHAPE, loss=loss)
     check(network, [batch(SHAPE, 16, i) for i in range(3)], [False])
+
+
+class Two(type(ALONE)):  # type: ignore[misc]
+    """The first of two processes; the other sums the same."""
+
+    size = 2
+
+    def sum(self, x: Array) -> Array:
+        return x + x
+
+    def sum_of(self, size: int) -> Any:
+        return self.sum
+
+
+@pytest.mark.parametrize(
+    ("inner", "options", "recorded"),
+    [
+        ([], {}, [True]),
+        ([BatchNorm()], {"batch_norm": "local"}, [True]),
+        ([BatchNorm()], {}, []),
+    ],
+)
+def test_processes(inner: list[Layer], options: dict[str, Any], recorded: list[bool]) -> None:
+    """Where they exchange nothing within a pass, its calls are recorded too."""
+    network = Network([Flatten(), Dense(7), *inner, ReLU(), Dense(CLASSES)], input_shape=SHAPE)
+    chosen = TrainingOptions(optimizer=SGD(0.1), **options)
+    recipe = shared_recipe(recipe_for(network, chosen, 0), network, chosen, Two())
+    batches = [batch(SHAPE, 8, i) for i in range(3)]
+    expected = trained(recipe._replace(replay=direct), network, batches, Rows(0, 8, 16))
+    found = trained(recipe, network, batches, Rows(0, 8, 16))
+    assert all(found[name].tobytes() == x.tobytes() for name, x in expected.items())
+    assert records(recipe) == recorded

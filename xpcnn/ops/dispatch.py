@@ -10,10 +10,12 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
                                       backend.load("numpy") has registered
     x of NumPy, float32, with the     `convolved` in numpy_kernels/compiled/conv.py takes the first
     kernels in C                      of these files whose `serves` is true:
-                                          winograd.py     filters of 3 x 3, stride 1, at least 16
-                                                          channels and 16 filters; for fewer than 8
-                                                          images see `pays`; winograd_conv.c for
-                                                          y and dx, winograd_dw.c for dw
+                                          winograd.py     filters of 3 x 3, stride and dilation 1,
+                                                          one group, at least 16 channels and 16
+                                                          filters, outputs that fill half of their
+                                                          tiles of 4 x 4; forward, for fewer than
+                                                          8 images, see `pays`; winograd_conv.c
+                                                          for y and dx, winograd_dw.c for dw
                                           conv_1x1.py     filters of 1 x 1, stride 1
                                           few_images.py   at most 8 images with a stride, one
                                                           image, or short rows of pixels
@@ -63,7 +65,8 @@ def traced() -> Iterator[list[tuple[str, str]]]:
         (`serves` in the files above does), or show the kernels of optimizers. The parts of a fused
         op that its reference calls follow it. Functions of your own that are not made by `op` are
         not seen, nor is a pass that is repeated from a plan (numpy_kernels/compiled/plan.py): of a
-        training with plans, the list has the first pass for each shape of a batch.
+        training with plans, the list has the first pass for each shape of a batch, and of the
+        later ones `tally` alone.
     """
     calls: list[tuple[str, str]] = []
     _traces.append(calls)

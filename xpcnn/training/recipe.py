@@ -113,14 +113,17 @@ def _may_record(
     return is_known and is_of_xpcnn(layers)
 
 
-def shared_recipe(recipe: Recipe, options: TrainingOptions, group: Group) -> Recipe:
+def shared_recipe(
+    recipe: Recipe, network: Network, options: TrainingOptions, group: Group
+) -> Recipe:
     """Return a recipe by which the processes of a group train together; each calls this.
 
     Raises:
         ConfigError: `batch_norm` does not fit the number of processes.
     """
     size = options.normalised_together(group.size)
-    if size == 1:
+    has_batch_norm = bool(flatten(network.buffers)) or not is_of_xpcnn(network.layers)
+    if size == 1 or not has_batch_norm:
         return recipe._replace(group=group)
     total = group.sum if size == group.size else group.sum_of(size)
     return recipe._replace(group=group, together=Together(size, total))

@@ -51,7 +51,9 @@ class RunState:
         self._shared = self._recipes
         if group.size > 1:
             self.updates = Updates(network, train, options, seed, group)
-            self._shared = [shared_recipe(recipe, options, group) for recipe in self._recipes]
+            self._shared = [
+                shared_recipe(recipe, network, options, group) for recipe in self._recipes
+            ]
         # the optimizer keeps its memory of all that ever learns, so that positions have one form
         self.now = Position(beginning(self._shared[-1], network), 0)
         self.history = History()
