@@ -26,6 +26,9 @@ import numpy
 
 Array = numpy.ndarray[Any, numpy.dtype[Any]]
 
+SMALLEST = 1 << 16
+"""Bytes from which an array is summed here: MPI sums a smaller one in less than three meetings."""
+
 _WORD = 16  # bytes by which a process knows the region of another
 
 
@@ -45,13 +48,16 @@ class SharedMemory:
         self._lent: list[Array] = []  # views of what `lend` has returned, of all regions
 
     def lend(self, size: int, dtype: Any) -> Array | None:
-        """Return memory for an array (size,) to be summed, or None if none is shared.
+        """Return memory for an array (size,) to be summed; None if none is shared, or it is small.
 
         All processes call this with the same arguments. It is valid until the next call.
         """
         needed = size * numpy.dtype(dtype).itemsize
+        if needed < SMALLEST:
+            self._lent = []
+            return None
         if self._is_shared is not False and self._bytes() < needed:
-            self._open(max(needed, _WORD))
+            self._open(needed)
         if not self._is_shared:
             return None
         self._lent = [numpy.frombuffer(region, dtype, size) for region in self._regions]

@@ -15,12 +15,17 @@ engine_memory = import_module("xpcnn.backends.engine_memory")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory as Linux shares it")
 
 
+@pytest.fixture(autouse=True)
+def _small_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_memory, "SMALLEST", 16)
+
+
 def shared(member: Member) -> Any:
     return engine_memory.SharedMemory(member.rank, member.gather, lambda: member.gather(None))
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])
-@pytest.mark.parametrize("count", [1, 2, 10_007])
+@pytest.mark.parametrize("count", [4, 5, 10_007])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_sums(size: int, count: int, dtype: str) -> None:
     def work(member: Member) -> list[numpy.ndarray]:
@@ -62,6 +67,11 @@ def test_processes_that_share_nothing_lend_nothing(monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patched:
         patched.delattr(os, "memfd_create")
         assert lent() == [None] * 3
+
+
+def test_small_arrays_are_left_to_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_memory, "SMALLEST", 44)
+    assert lent() == [None] * 3
 
 
 def test_one_that_has_no_memory_decides_for_all(monkeypatch: pytest.MonkeyPatch) -> None:

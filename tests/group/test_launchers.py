@@ -167,7 +167,7 @@ LENT = """
 import sys, numpy, xpcnn
 group = xpcnn.backend.group(sys.argv[1])
 found = []
-for count in (5, 100_000, 70):
+for count in (50_000, 100_000, 20_000):
     x = group.lend(count, numpy.zeros(0, "f4"))
     x[...] = numpy.arange(count) + group.rank
     total = group.sum(x)
