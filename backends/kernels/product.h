@@ -133,13 +133,11 @@ static void product(const float *w, long wm, long m, const long *tap, const floa
 INLINE void narrow_dots(const float *dy, long dm, long m, const float *x, const long *at,
                         const long *tap, long taps, long length, Lanes *sum, long all)
 {
-    for (long i = 0; i < m; i++)
-        for (long k = 0; k < taps; k++) {
-            float part = 0;
-            for (long l = 0; l < length; l++)
-                part += dy[i * dm + l] * x[at[k] + l];
-            sum[i * all + tap[k]][0] += part;
-        }
+    for (long i = 0; i < m; i++) {
+        Lanes factor = some_of(dy + i * dm, length);
+        for (long k = 0; k < taps; k++)
+            sum[i * all + tap[k]] += factor * some_of(x + at[k], length);
+    }
 }
 
 /* Add to sum[m * all + tap[k]], whose lanes are to be added up at the end. */
