@@ -5,10 +5,10 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from xpcnn import ops
-from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context
-from xpcnn.ops.checks import check_windows, make_plain, window_shape
+from xpcnn.ops.checks import check_groups, check_windows, make_plain, window_shape
 from xpcnn.ops.reference.windows import Padding, Pair, pair
 from xpcnn.options import COUNT, check
 from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape
@@ -96,13 +96,7 @@ class Conv2D(Convolution):
         make_plain(self, "size", "stride", "padding", "dilation")
         check_windows("Conv2D", self.size, self.stride, self.padding, self.dilation)
         check(self, filters=COUNT, groups=COUNT)
-        if self.filters % self.groups:
-            raise ConfigError(
-                hint(
-                    f"Conv2D: {self.filters} filters cannot be split into {self.groups} groups",
-                    "a number of groups that divides the number of filters",
-                )
-            )
+        check_groups("Conv2D", self.groups, self.filters, "filters")
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         check_image("Conv2D", shape)

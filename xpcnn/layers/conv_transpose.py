@@ -4,7 +4,6 @@ import math
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.errors import ConfigError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context
 from xpcnn.layers.conv import check_image, drawn
@@ -63,10 +62,7 @@ class ConvTranspose2D:
         make_plain(self, "size", "stride", "padding", "output_padding", "dilation")
         check_output_padding("ConvTranspose2D", *self._windows())
         check(self, filters=COUNT, groups=COUNT)
-        if self.filters % self.groups:
-            message = f"ConvTranspose2D: {self.filters} filters cannot be split into {self.groups} "
-            advice = "a number of groups that divides the number of filters"
-            raise ConfigError(hint(message + "groups", advice))
+        check_groups("ConvTranspose2D", self.groups, self.filters, "filters")
 
     def _windows(self) -> tuple[Pair, Pair, Padding, Pair, Pair]:
         return self.size, self.stride, self.padding, self.output_padding, self.dilation

@@ -252,9 +252,9 @@ def check_pixels(name: str, x: Array) -> None:
         )
 
 
-def check_groups(owner: str, groups: int, channels: int) -> None:
-    """Require a number of groups that divides the channels."""
+def check_groups(owner: str, groups: int, count: int, what: str = "channels") -> None:
+    """Require a number of groups that divides the number of channels, or of `what`."""
     whole(owner, "groups", groups, 1, "groups=1, or more")
-    if channels % groups:
-        message = f"{owner}: {channels} channels cannot be split into {groups} groups"
-        raise ConfigError(hint(message, "a number of groups that divides the number of channels"))
+    if count % groups:
+        message = f"{owner}: {count} {what} cannot be split into {groups} groups"
+        raise ConfigError(hint(message, f"a number of groups that divides the number of {what}"))

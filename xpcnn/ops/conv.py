@@ -1,6 +1,6 @@
 """Convolution and its adjoint, with checks. Meaning: `reference/conv.py`, `conv_transpose.py`."""
 
-from xpcnn.errors import ConfigError, ShapeError, counted, hint
+from xpcnn.errors import ShapeError, counted, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import (
     check_arrays,
@@ -12,7 +12,6 @@ from xpcnn.ops.checks import (
 )
 from xpcnn.ops.dispatch import op
 from xpcnn.ops.reference.windows import Padding, Pair
-from xpcnn.options import whole
 from xpcnn.types import Array
 
 
@@ -32,14 +31,7 @@ def check_conv2d(
     check_rank("conv2d", "w", w, "(filters, c/groups, kh, kw)")
     _, c, height, width = x.shape
     f, c_group, kh, kw = w.shape
-    whole("conv2d", "groups", groups, 1, "groups=1, or more")
-    if f % groups:
-        raise ConfigError(
-            hint(
-                f"conv2d: {f} filters cannot be split into {groups} groups",
-                "a number of groups that divides the number of filters",
-            )
-        )
+    check_groups("conv2d", groups, f, "filters")
     if c != c_group * groups:
         message = f"conv2d: x has {counted(c, 'channel')}, w expects {c_group * groups}"
         if width == c_group * groups:
