@@ -109,7 +109,8 @@ def conv_relu_pool(
         y = np.empty((f, ho // ph, wo // pw, n), x.dtype)
         winner = np.empty(y.shape, np.uint8) if grad else None
         table = over_image(w.shape[1], patches)
-        if groups == 1 and (ph, pw) == (2, 2) and by_winograd(w, patches, n):
+        # of a few images too: it pools tiles in registers
+        if groups == 1 and (ph, pw) == (2, 2) and winograd.serves(w, patches, patches.out):
             winograd.convolved(image, w, b, patches, y, pooled=True, winner=winner)
         elif patches.stride == (1, 1) and few_images.serves(image, w, patches):
             few_images.convolved(image, w, b, patches, y, pool=(ph, pw), winner=winner)
