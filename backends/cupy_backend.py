@@ -10,6 +10,8 @@ from typing import Any
 import numpy
 
 from .cupy_kernels import kernels
+from .cupy_kernels.cuda import Cuda
+from .cupy_kernels.graph import Replay
 from .cupy_problem import chosen_kernels, device_index, problem
 from .cupy_upload import uploaded
 from .tensor_cores import no_tf32
@@ -41,9 +43,15 @@ class CuPyLibrary:
         self._multiply(self.tf32)
         self._chosen = chosen_kernels()
         if self._chosen != "off":
-            self.kernels = kernels(cupy, has_own_products=self._chosen == "on, products too")
+            self.kernels = kernels(cupy, has_own_products="products" in self._chosen)
         source = Path(__file__).parent / "kernels" / "philox.cu"
         self._philox = cupy.RawKernel(source.read_text(), "philox_uniform")
+
+    def replay(self, may_record: Callable[..., bool], lent: int = 0) -> Callable[..., Any]:
+        """Return what makes passes of training by a CUDA graph, if XPCNN_CUDA_KERNELS says so."""
+        if lent and "graphs" in self._chosen:
+            return Replay(Cuda(self._cupy), may_record, lent)
+        return _eagerly  # predictions too, whose results are all new
 
     def from_host(self, x: numpy.ndarray) -> Any:
         """Copy to the device; of a large array, free the copy in pinned memory on the host."""
@@ -90,8 +98,8 @@ class CuPyLibrary:
     def allow_tf32(self, on: bool) -> str | None:
         """Switch TF32 for products of two matrices; return why the device has none."""
         reason = no_tf32(self._capability)
-        if self._chosen == "on, products too":
-            reason = reason or "with XPCNN_CUDA_KERNELS=all, kernels of float32 multiply"
+        if "products" in self._chosen:
+            reason = reason or "with XPCNN_CUDA_KERNELS=all or graph, kernels of float32 multiply"
         if on and reason is not None:
             return reason
         self.tf32 = on
@@ -137,6 +145,11 @@ class CuPyLibrary:
 
 
 open_library = CuPyLibrary
+
+
+def _eagerly(run: Callable[..., Any], key: Any, x: Any, *others: Any) -> Any:
+    """Return run(x, *others): a replay that records nothing."""
+    return run(x, *others)
 
 
 def _version(number: int) -> str:

@@ -44,11 +44,16 @@ def problem(device: str | int | None) -> Problem | None:
     return _broken_libraries(cupy, index) or _wrong_setting() or always_tf32()
 
 
-_KERNELS = {"0": "off", "1": "on", "all": "on, products too"}
+_KERNELS = {
+    "0": "off",
+    "1": "on",
+    "all": "on, products too",
+    "graph": "on, products too, training steps as CUDA graphs",
+}
 
 
 def chosen_kernels() -> str:
-    """Return "off", "on" or "on, products too", as XPCNN_CUDA_KERNELS says with 0, 1 or all.
+    """Return in words what XPCNN_CUDA_KERNELS says with 0, 1, all or graph.
 
     No GPU has run the kernels yet: they are off by default.
 
@@ -57,7 +62,7 @@ def chosen_kernels() -> str:
     """
     given = os.environ.get("XPCNN_CUDA_KERNELS") or "0"
     if given not in _KERNELS:
-        raise ValueError(f"XPCNN_CUDA_KERNELS is {given!r}, expected 0, 1 or all")
+        raise ValueError(f"XPCNN_CUDA_KERNELS is {given!r}, expected 0, 1, all or graph")
     return _KERNELS[given]
 
 

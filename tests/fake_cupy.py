@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
@@ -14,7 +15,7 @@ from unittest.mock import patch
 import numpy
 
 from tests import cuda_on_host
-from tests.cuda_on_host import MOST_THREADS, arrays, streams
+from tests.cuda_on_host import MOST_THREADS, arrays, capture, streams
 from xpcnn import backend
 from xpcnn.backend import Backend, Kernels
 
@@ -56,6 +57,14 @@ class RawKernel:
     def __call__(
         self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
     ) -> None:
+        """Run, or note the launch for a graph."""
+        if capture.is_on():
+            capture.note(lambda: self._run(grid, block, args), None)
+        else:
+            self._run(grid, block, args)
+            launches.append(self.name)
+
+    def _run(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
         """Run twice, with the threads in either order; refuse what the device could not do."""
         kernel = cuda_on_host.kernels(self.code)[self.name]
         assert 0 < math.prod(block) <= MOST_THREADS
@@ -72,7 +81,6 @@ class RawKernel:
         assert bits(written) == first, f"{self.name}: threads race"
         assert bits(read) == before, f"{self.name} writes into what it only reads"
         assert all(map(arrays.guards_hold, given)), f"{self.name} writes beyond an array"
-        launches.append(self.name)
 
 
 def bits(given: list[Any]) -> list[bytes]:
@@ -107,6 +115,8 @@ def fake_cupy(
         Device=arrays.Device,
         compiler=SimpleNamespace(CompileException=CompileError),
         Stream=streams.Stream,
+        MemoryPool=lambda: SimpleNamespace(malloc=None),
+        using_allocator=lambda allocator: nullcontext(),
         Event=streams.Event,
         get_current_stream=lambda: streams.default,
         alloc_pinned_memory=lambda size: bytearray(size),

@@ -6,7 +6,8 @@ the device.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from copy import copy
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -33,6 +34,7 @@ class Cuda:
 
     def __init__(self, cupy: Any, *, has_own_products: bool = False) -> None:
         self._cupy, self.has_own_products = cupy, has_own_products
+        self.array_type: type = cupy.ndarray
         self._kernels: dict[tuple[str, str, str], Any] = {}
         self._constants = ""
 
@@ -57,6 +59,34 @@ class Cuda:
 
     def empty(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         return self._cupy.empty(tuple(shape), dtype)
+
+    @contextmanager
+    def captured(self) -> Iterator[Callable[[], Any]]:
+        """Note launches for a CUDA graph, in place of running them.
+
+        Yields a function that ends the capture and returns the graph. Arrays that are made until
+        then are in memory of their own, which their graph, and nothing else, may use again.
+
+        Raises:
+            NotImplementedError, RuntimeError: of CuPy, where something cannot be captured.
+        """
+        cuda = self._cupy.cuda
+        stream, memory = cuda.Stream(non_blocking=True), cuda.MemoryPool()  # not the default stream
+        with cuda.using_allocator(memory.malloc), stream:
+            stream.begin_capture()
+            is_open = True
+
+            def end() -> Any:
+                nonlocal is_open
+                is_open = False
+                return stream.end_capture()
+
+            try:
+                yield end
+            finally:
+                if is_open:
+                    with suppress(RuntimeError):  # a capture that was refused is invalid
+                        stream.end_capture()
 
     def scalar(self, value: Any) -> Array:
         """Return a number as a float32 array (); an array, without a copy if it is one."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 
-from tests.cuda_on_host import streams
+from tests.cuda_on_host import capture, streams
 from tests.cuda_on_host.streams import POISON
 
 GUARD = 256  # bytes before and behind, filled with a number of four bytes
@@ -34,22 +34,28 @@ class ndarray(numpy.ndarray[Any, Any]):
             if type(x) is numpy.ndarray:
                 raise TypeError(f"{ufunc.__name__}: Unsupported type {type(x)}")
         options = {name: on_host(x) for name, x in options.items()}
+        capture.check_function(ufunc.__name__)
         calls.append(ufunc.__name__)
-        with numpy.errstate(all="ignore"):
-            return on_device(getattr(ufunc, method)(*map(on_host, inputs), **options))
+        return _run(getattr(ufunc, method), [*map(on_host, inputs)], options)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         kwargs = {name: on_host(x) for name, x in kwargs.items()}
+        capture.check_function(func.__name__)
         if func.__name__ not in VIEWS:
             calls.append(func.__name__)
-        with numpy.errstate(all="ignore"):
-            return on_device(func(*map(on_host, args), **kwargs))
+        return _run(func, [*map(on_host, args)], kwargs)
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return namespace
 
     def __getitem__(self, key: Any) -> Any:
-        return on_device(super().__getitem__(key))
+        found = on_device(super().__getitem__(key))
+        capture.note(lambda: self.view(numpy.ndarray)[on_host(key)], found)
+        return found
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        capture.note(lambda: self.view(numpy.ndarray).__setitem__(key, on_host(value)), None)
 
     @property
     def device(self) -> Any:
@@ -70,7 +76,9 @@ class ndarray(numpy.ndarray[Any, Any]):
 
     def astype(self, *args: Any, **kwargs: Any) -> Any:
         calls.append("astype")
-        return super().astype(*args, **kwargs)
+        found = super().astype(*args, **kwargs)
+        capture.note(lambda: self.view(numpy.ndarray).astype(*args, **kwargs), found)
+        return found
 
     def get(self) -> Any:
         return _waited(self, "get").copy()
@@ -91,7 +99,16 @@ class ndarray(numpy.ndarray[Any, Any]):
         return _waited(self, "tolist").tolist()
 
 
+def _run(function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Call a function of NumPy on arrays of the host, and return those of the device."""
+    with numpy.errstate(all="ignore"):
+        found = on_device(function(*args, **kwargs))
+    capture.note(lambda: function(*args, **kwargs), found)
+    return found
+
+
 def _waited(x: ndarray, how: str) -> numpy.ndarray:
+    capture.check_transfer(how)
     waits.append(how)
     return x.view(numpy.ndarray)
 
@@ -149,7 +166,11 @@ class Namespace(ModuleType):
             return found
 
         def run(*args: Any, device: Any = None, **kwargs: Any) -> Any:
-            return on_device(found(*args, **kwargs))
+            if name == "asarray" and not isinstance(args[0], ndarray):
+                capture.check_transfer(name)
+            made = on_device(found(*args, **kwargs))
+            capture.note(lambda: found(*map(on_host, args), **kwargs), made)
+            return made
 
         setattr(self, name, run)
         return run
@@ -174,9 +195,12 @@ def from_host(x: Any, dtype: Any = None) -> ndarray:
     """Return a copy on the device; an array that is there already stays."""
     if isinstance(x, ndarray) and dtype in (None, x.dtype):
         return x
+    if not isinstance(x, ndarray):
+        capture.check_transfer("asarray")
     host = numpy.asarray(on_host(x), dtype)
     copy = empty(host.shape, host.dtype)
     copy.view(numpy.ndarray)[...] = host
+    capture.note(lambda: on_host(x), copy)
     return copy
 
 
@@ -185,7 +209,10 @@ def contiguous(x: ndarray) -> ndarray:
     if x.flags.c_contiguous:
         return x
     calls.append("copy")
-    return from_host(numpy.ascontiguousarray(on_host(x)))
+    copy = empty(x.shape, x.dtype)
+    copy.view(numpy.ndarray)[...] = on_host(x)
+    capture.note(lambda: on_host(x), copy)
+    return copy
 
 
 def memory_of(x: ndarray) -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy
 
+from tests.cuda_on_host import capture
+
 POISON = 0xFF  # four of these bytes are a NaN
 clock = count(1)
 uses: dict[int, list[Any]] = {}
@@ -87,6 +89,24 @@ class Stream:
         self.device = current_device()
         self.copies: list[Copy] = []
         self.time = 0  # all that the default stream did before this is done when new work begins
+
+    def __enter__(self) -> "Stream":
+        self.is_current = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_current = False
+
+    def begin_capture(self) -> None:
+        assert self is not default, "the default stream cannot be captured"
+        assert self.is_current, "launches go to another stream"
+        assert not capture.is_on()
+        capture.notes = []
+
+    def end_capture(self) -> capture.Graph:
+        noted, capture.notes = capture.notes, None
+        assert noted is not None
+        return capture.Graph(noted)
 
     def wait_event(self, event: Event) -> None:
         self.time = max(self.time, event.time)
