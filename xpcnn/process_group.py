@@ -6,9 +6,9 @@ same bits in every process too, so the processes decide alike without a message.
 depend on clocks, callbacks or signals go through `agree`.
 
 That a sum has the same bits everywhere is certain in shared memory, where one process makes each
-number (`engine_memory`): for the array of an update on one machine. The sums of batch norm and of
-losses, those that overlap, and all between machines rely on MPI and gloo, which give all processes
-one result on machines of one kind. `Saver` compares the processes at every checkpoint, and rejects
+number (`engine_memory`): for the array of an update on one machine with Linux, of NumPy and from 64
+KiB on. All other sums rely on MPI and gloo, which give all processes one result on machines of one
+kind. `Saver` compares the processes at every checkpoint, and rejects
 others.
 
 An engine (MPI, torch.distributed) does the work: `xpcnn.backend.group` opens one by name. Any

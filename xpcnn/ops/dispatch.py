@@ -15,7 +15,8 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
                                                           filters, outputs that fill half of their
                                                           tiles of 4 x 4; forward, for fewer than
                                                           8 images, see `pays`; winograd_conv.c
-                                                          for y and dx, winograd_dw.c for dw
+                                                          for y and dx, winograd_dw.c for dw;
+                                                          not with XPCNN_WINOGRAD=off
                                           conv_1x1.py     filters of 1 x 1, stride 1
                                           few_images.py   at most 8 images with a stride, one
                                                           image, or short rows of pixels

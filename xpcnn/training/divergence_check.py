@@ -12,6 +12,9 @@ training/saver.py          Keeps the update that failed, as checkpoints/not-fini
                            keeps nothing.
 training/run.py            Leaves the network as it was before `fit` (`Run.train`).
 
+Between checks training goes on; earlier checkpoints stay. A validation loss, a mean loss or a loss
+scale that fails while all values are finite names no tensor and keeps no update, but a checkpoint.
+
 The error reads, for example:
 
     training diverged: the output of layers.0 (Conv2D) is not finite (12 of 512 values), at update 3

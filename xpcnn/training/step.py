@@ -7,6 +7,9 @@
     update      division by the scale, l1, clipping, optimizer, average of the weights; where
                 float16 overflowed, weights and averages stay as they were, and the scale shrinks
 
+On NumPy, `recipe.replay` may repeat forward, loss and backward from a recorded plan (plan.py in
+numpy_kernels/compiled): then no layer's `forward` is called.
+
 No value is read, printed or branched on inside; sums of loss and hits, and whether all was finite,
 stay on the device until they are asked for. Processes that train together each compute their rows
 of a batch, and sum gradients, loss and hits before the update.
