@@ -182,6 +182,17 @@ def test_no_plan_of_large_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one is not None for one in plans(made)] == [True, False]
 
 
+def test_no_plan_of_arrays_that_are_spread_over_much_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not tried again with each call."""
+    made = network([Conv2D(8, 3), ReLU(), Conv2D(8, 3), ReLU(), Flatten(), Dense(1)], (1, 64, 64))
+    made.scores(images(made, 16, 0))
+    (found,) = plans(made)
+    monkeypatch.setattr(plan, "MOST_BYTES", found.bytes - 1)
+    check(copy.deepcopy(made), 16, planned=False)
+
+
 def test_an_error_is_the_one_of_the_layers() -> None:
     made = network(SMALL)
     with pytest.raises(ValueError, match="channels"):

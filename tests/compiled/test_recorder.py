@@ -54,7 +54,9 @@ def test_only_what_is_alive_counts_as_memory(listener: Any) -> None:
 
 
 def test_ranges_that_overlapped_still_do() -> None:
-    arena = recorder.Arena([(1000, 1040), (5000, 5016), (1024, 1064), (1064, 1072), (992, 1000)])
+    arena = recorder.Arena(
+        [(1000, 1040), (5000, 5016), (1024, 1064), (1064, 1072), (992, 1000)], 96
+    )
     assert [len(block) for block in arena.blocks] == [8, 64, 8, 16]
 
     def view(start: int, count: int) -> Any:

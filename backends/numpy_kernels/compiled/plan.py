@@ -139,7 +139,7 @@ class Plan:
         finally:
             listening.recording = None
         memory.trim()  # else the memory of this pass would stay beside the arena's
-        self.tables, self.arena = recorder.tables, Arena(recorder.ranges)
+        self.tables, self.arena = recorder.tables, Arena(recorder.ranges, MOST_BYTES)
         self.bytes = self.arena.bytes
         self.calls = [self._repeated(*call) for call in recorder.calls]
         self.result = _mapped(result, lambda a: self._view(next(places)))

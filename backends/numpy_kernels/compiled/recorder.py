@@ -119,18 +119,28 @@ class Recorder:
 
 
 class Arena:
-    """Memory in place of ranges of addresses."""
+    """Memory in place of ranges of addresses.
 
-    def __init__(self, ranges: Iterable[tuple[int, int]]) -> None:
+    most: bytes that it may take.
+    """
+
+    def __init__(self, ranges: Iterable[tuple[int, int]], most: int) -> None:
+        """Take the memory.
+
+        Raises:
+            NotRecordableError: it would be more.
+        """
         joined: list[list[int]] = []
         for low, high in sorted(ranges):
             if joined and low < joined[-1][1]:
                 joined[-1][1] = max(high, joined[-1][1])
             else:
                 joined.append([low, high])
+        self.bytes = sum(high - low for low, high in joined)
+        if self.bytes > most:
+            raise NotRecordableError
         self.starts = [low for low, _ in joined]
         self.blocks = [_block(high - low, low % ALIGNED) for low, high in joined]
-        self.bytes = sum(len(block) for block in self.blocks)
 
     def view(self, place: Place) -> Array:
         """Return the array at a place."""
