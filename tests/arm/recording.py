@@ -90,8 +90,11 @@ def arrays_in(table: Any) -> dict[int, Memory]:
     if table is None:
         return {}
     names = [name for name, kind in table._fields_ if issubclass(kind, ctypes._Pointer)]
-    offsets = [getattr(type(table), name).offset for name in names]
-    return {at: memory(array) for at, array in zip(offsets, table.kept, strict=True)}
+    return {
+        getattr(type(table), name).offset: memory(array)
+        for name, array in zip(names, table.kept, strict=True)
+        if getattr(table, name)  # a pointer may be null where there is an array
+    }
 
 
 def written(before: Memory, after: Memory, kept: dict[str, str]) -> bytes:
