@@ -33,12 +33,23 @@ static long up(long x, long step)
     return (x + step - 1) / step * step;
 }
 
+/* Pixels of each tile: vectors of LANES filters, `some` of which there are. */
+INLINE void transpose_pixels(const float *dy, long plane, const Places *p, long parts, long some,
+                             Lanes pixels[TILE * TILE][LANES])
+{
+    for (long k = 0; k < TILE * TILE; k++) {
+        UNROLL_LANES for (long f = 0; f < LANES; f++)
+            pixels[k][f] = f < some ? load(dy + f * plane, p, parts, k) : broadcast(0);
+        transpose(pixels[k]);
+    }
+}
+
 /* D of one vector of tiles and LANES filters, `some` of which there are: of each tile 36 vectors of
    filters, `ds` apart; tiles lie `across` apart. Add the sums of dy to sums. */
 static void transform_gradients(const float *dy, long plane, const Places *p, long some, float *d,
                                 long ds, long across, double *sums)
 {
-    Lanes pixels[TILE * TILE][LANES]; /* of each tile, vectors of filters */
+    Lanes pixels[TILE * TILE][LANES];
     float copy[LANES * TILE * TILE * LANES];
     Places copied;
     if (p->parts == LANES) {
@@ -47,13 +58,10 @@ static void transform_gradients(const float *dy, long plane, const Places *p, lo
         find_copied(TILE * TILE, &copied);
         dy = copy, plane = TILE * TILE * LANES, p = &copied;
     }
-    for (long k = 0; k < TILE * TILE; k++) {
-        Lanes rows[LANES];
-        UNROLL_LANES for (long f = 0; f < LANES; f++)
-            rows[f] = f < some ? load(dy + f * plane, p, k) : broadcast(0);
-        transpose(rows);
-        UNROLL_LANES for (long l = 0; l < LANES; l++) pixels[k][l] = rows[l];
-    }
+    if (p->parts == 1)
+        transpose_pixels(dy, plane, p, 1, some, pixels);
+    else
+        transpose_pixels(dy, plane, p, 2, some, pixels);
     for (long l = 0; l < LANES; l++, d += across) {
         Lanes half[SEEN * TILE], sum = broadcast(0);
         UNROLL for (long j = 0; j < TILE; j++) {
