@@ -56,6 +56,6 @@ def pack(
     return Packed(inputs, outputs)
 
 
-def decays(rule: Any, p: Any) -> bool:
+def decays(rule: Any, rank: int) -> bool:
     """Whether weight decay changes a parameter: if not all, those of more than one dimension."""
-    return bool(rule.weight_decay > 0.0 and (rule.decay_all or p.ndim > 1))
+    return bool(rule.weight_decay > 0.0 and (rule.decay_all or rank > 1))

@@ -92,10 +92,10 @@ def flatten(tree: Params, prefix: str = "") -> dict[str, Array]:
     """
     flat: dict[str, Array] = {}
     for name, value in tree.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{name}.")
-        else:
+        if not isinstance(value, dict):
             flat[prefix + name] = value
+        elif value:  # many layers have no parameters
+            flat |= flatten(value, f"{prefix}{name}.")
     return flat
 
 

@@ -73,7 +73,7 @@ def _stepped(
         rows = tensors["at"][: len(chunk)]
         packed.write_addresses(rows, chunk, lambda x: int(x.data.ptr))
         rows["count"] = [params[path].size for path in chunk]
-        rows["decays"] = [decays(rule, params[path]) for path in chunk]
+        rows["decays"] = [decays(rule, params[path].ndim) for path in chunk]
         blocks = [-(-params[path].size // THREADS) for path in chunk]
         rows["first_block"] = [sum(blocks[:i]) for i in range(len(chunk))]
         given = numpy.uint32(len(chunk)), as_argument(tensors), *time, decay, *rest

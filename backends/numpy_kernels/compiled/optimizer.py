@@ -5,6 +5,7 @@ arrays too. It does not serve AMSGrad.
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from ..layout import Array
 from ..threads import sharing
 from .pointwise import PASS
 from .shared_library import Call, address, aligned, serves
+
+Shapes = tuple[tuple[int, ...], ...]
 
 TENSOR = np.dtype(
     [*((name, np.uintp) for name in POINTERS), ("size", "l"), ("l2", "f8"), ("keep", "f8")]
@@ -56,23 +59,34 @@ def _stepped(
     numbers: tuple[Any, ...],
 ) -> Any:
     """Return the new parameters and state; the state's order is that of the kernel's m and v."""
-    given = [params, grads, *state.values()]
-    for path, p in params.items():
-        if not all(serves(x[path]) and x[path].shape == p.shape for x in given):
+    shapes = tuple(p.shape for p in params.values())
+    for held in (params, grads, *state.values()):
+        arrays = [held[path] for path in params]
+        if not all(map(serves, arrays)) or tuple(x.shape for x in arrays) != shapes:
             return NotImplemented
     packed = pack(params, grads, state, _ordered, np.empty_like)
-    tensors = np.zeros(len(params), TENSOR)
+    rows, decay, size = _rows(rule, shapes)
+    tensors = rows.copy()
     packed.write_addresses(tensors, list(params), address)
-    tensors["size"] = [p.size for p in params.values()]
-    decayed = np.array([decays(rule, p) for p in params.values()])
-    tensors["l2"] = 0.0 if rule.decoupled else rule.weight_decay * decayed
-    tensors["keep"] = 1.0 - (float(lr) * rule.weight_decay * decayed if rule.decoupled else 0.0)
-    call(tensors, len(params), *numbers, *sharing(1 << 30, PASS * int(tensors["size"].sum())))
+    if rule.decoupled:
+        tensors["keep"] -= float(lr) * decay
+    call(tensors, len(params), *numbers, *sharing(1 << 30, PASS * size, each=1))
     return packed.result(state)
 
 
+@lru_cache(maxsize=64)
+def _rows(rule: Any, shapes: Shapes) -> tuple[Array, Array, int]:
+    """Return rows for parameters, without addresses, the weight decay of each, and all numbers."""
+    rows = np.zeros(len(shapes), TENSOR)
+    decay = np.array([rule.weight_decay * decays(rule, len(shape)) for shape in shapes])
+    rows["size"] = [math.prod(shape) for shape in shapes]
+    rows["l2"] = 0.0 if rule.decoupled else decay
+    rows["keep"] = 1.0
+    return rows, decay, int(rows["size"].sum())
+
+
 def _ordered(x: Array) -> Array:
-    return aligned(np.asarray(x, order="C"))
+    return x if x.flags.carray else aligned(np.asarray(x, order="C"))
 
 
 def _plain(lr: Array, step: Array) -> bool:

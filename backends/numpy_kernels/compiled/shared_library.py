@@ -31,6 +31,7 @@ KINDS = {
 }
 COMPILERS = ("cc", "gcc", "clang")
 WITHOUT = "XPCNN_COMPILER=none"
+FLOAT32 = numpy.dtype(numpy.float32)
 NOT_SERVED = -1  # what C returns where it is not made for the values in the arrays
 
 
@@ -135,7 +136,7 @@ def _exported(calls: ctypes.CDLL, name: str) -> Any:
 
 def serves(x: Array) -> bool:
     """Whether the kernels in C serve this array, and those that come with it."""
-    return x.dtype == numpy.float32 and x.size > 0 and load().calls is not None
+    return x.dtype == FLOAT32 and x.size > 0 and load().calls is not None
 
 
 def vector(x: Array | None) -> Array | None:
@@ -212,15 +213,18 @@ def aligned(x: Array) -> Array:
     return x if x.flags.aligned else x.copy(order="K")
 
 
+_first_byte: Any = ctypes.c_char.from_buffer
+_address_of = ctypes.addressof
+
+
 def address(x: Array) -> int:
     """Return the address of the memory of an array.
 
     Raises:
         BufferError: the address is not aligned for C.
     """
-    memory: Any = x
     try:
-        begin = ctypes.addressof(ctypes.c_char.from_buffer(memory))  # a quarter of the other's time
+        begin = _address_of(_first_byte(x))  # a quarter of the other's time
     except (TypeError, ValueError):  # read-only or in another order; empty
         begin = x.ctypes.data
     if begin & 3:
