@@ -29,6 +29,7 @@ Array = numpy.ndarray[Any, numpy.dtype[Any]]
 SMALLEST = 1 << 16
 """Bytes from which an array is summed here: MPI sums a smaller one in less than three meetings."""
 
+_NUMPY = numpy.ndarray, numpy.generic
 _WORD = 16  # bytes by which a process knows the region of another
 
 
@@ -36,23 +37,29 @@ class SharedMemory:
     """The regions of all processes of a group, if they run on one machine.
 
     rank, gather: of the group, see `xpcnn.process_group.Group`. meet: returns when all processes
-    have called it; each sees then what the others have written before.
+    have called it; each sees then what the others have written before. otherwise: sums arrays that
+    are not of this memory.
     """
 
     def __init__(
-        self, rank: int, gather: Callable[[Any], list[Any]], meet: Callable[[], object]
+        self,
+        rank: int,
+        gather: Callable[[Any], list[Any]],
+        meet: Callable[[], object],
+        otherwise: Callable[[Any], Any],
     ) -> None:
-        self._rank, self._gather, self._meet = rank, gather, meet
+        self._rank, self._gather, self._meet, self._otherwise = rank, gather, meet, otherwise
         self._regions: list[mmap.mmap] = []
         self._is_shared: bool | None = None  # None: not tried yet
         self._lent: list[Array] = []  # views of what `lend` has returned, of all regions
 
-    def lend(self, size: int, dtype: Any) -> Array | None:
-        """Return memory for an array (size,) to be summed; None if none is shared, or it is small.
+    def lend(self, size: int, like: Any) -> Array | None:
+        """Return memory for an array (size,) to be summed; None if none is shared, if the array is
+        small, or if `like` is not NumPy's: an array or a single number.
 
         All processes call this with the same arguments. It is valid until the next call.
         """
-        needed = size * numpy.dtype(dtype).itemsize
+        needed = size * like.dtype.itemsize if isinstance(like, _NUMPY) else 0
         if needed < SMALLEST:
             self._lent = []
             return None
@@ -60,15 +67,13 @@ class SharedMemory:
             self._open(needed)
         if not self._is_shared:
             return None
-        self._lent = [numpy.frombuffer(region, dtype, size) for region in self._regions]
+        self._lent = [numpy.frombuffer(region, like.dtype, size) for region in self._regions]
         return self._lent[self._rank]
 
-    def has_lent(self, x: object) -> bool:
-        """Whether `lend` has returned x in its last call."""
-        return bool(self._lent) and x is self._lent[self._rank]
-
-    def sum(self) -> Array:
-        """Sum what was lent last over all processes, in place; all call this."""
+    def sum(self, x: Any) -> Any:
+        """Sum over all processes, in place if x is what was lent last; all call this."""
+        if not self._lent or x is not self._lent[self._rank]:
+            return self._otherwise(x)
         own, all_of_them = self._lent[self._rank], self._lent
         size, count = len(own), len(all_of_them)
         parts = [slice(*ends) for ends in pairwise(size * i // count for i in range(count + 1))]

@@ -37,8 +37,9 @@ class Engine:
 
         self._mpi, self._world = MPI, MPI.COMM_WORLD
         self.rank, self.size = self._world.rank, self._world.size
-        self._sum = _Sum(MPI, self._world, self._waiting)
-        self._memory = SharedMemory(self.rank, self.gather, self._meet)
+        by_mpi = _Sum(MPI, self._world, self._waiting)
+        memory = SharedMemory(self.rank, self.gather, self._meet, by_mpi)
+        self.lend, self.sum = memory.lend, memory.sum
         self._begun = _Begun(MPI, self._world) if overlaps() and self.size > 1 else None
         self.overlaps = self._begun is not None
         self._timeout = timeout_seconds()
@@ -59,14 +60,6 @@ class Engine:
             return x
 
         return wait
-
-    def lend(self, size: int, like: Any) -> Any:
-        if self.size == 1 or type(like) is not numpy.ndarray:
-            return None
-        return self._memory.lend(size, like.dtype)
-
-    def sum(self, x: Any) -> Any:
-        return self._memory.sum() if self._memory.has_lent(x) else self._sum(x)
 
     def sum_of(self, size: int) -> "_Sum":
         return _Sum(self._mpi, self._world.Split(self.rank // size), self._waiting)

@@ -47,7 +47,8 @@ class Engine:
             atexit.register(self._group.destroy_process_group)  # its threads may abort the exit
         self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
         self.overlaps = overlaps() and self.size > 1
-        self._memory = SharedMemory(self.rank, self.gather, self._meet)
+        memory = SharedMemory(self.rank, self.gather, self._meet, partial(self._sum, None))
+        self.lend, self.sum = memory.lend, memory.sum
 
     def begin_sum(self, x: Any) -> Callable[[], Any]:
         tensor = self._torch.utils.dlpack.from_dlpack(x)
@@ -59,14 +60,6 @@ class Engine:
             return x
 
         return wait
-
-    def lend(self, size: int, like: Any) -> Any:
-        if self.size == 1 or type(like) is not numpy.ndarray:
-            return None
-        return self._memory.lend(size, like.dtype)
-
-    def sum(self, x: Any) -> Any:
-        return self._memory.sum() if self._memory.has_lent(x) else self._sum(None, x)
 
     def sum_of(self, size: int) -> Callable[[Any], Any]:
         groups = [

@@ -9,6 +9,8 @@ import numpy
 import pytest
 
 from tests.group.members import Member, together
+from tests.group.test_equal import assert_equal, trained
+from xpcnn.layers import Dense, Flatten, ReLU
 
 engine_memory = import_module("xpcnn.backends.engine_memory")
 
@@ -21,7 +23,10 @@ def _small_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shared(member: Member) -> Any:
-    return engine_memory.SharedMemory(member.rank, member.gather, lambda: member.gather(None))
+    def meet() -> None:
+        member.gather(None)
+
+    return engine_memory.SharedMemory(member.rank, member.gather, meet, member.sum)
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])
@@ -31,12 +36,13 @@ def test_sums(size: int, count: int, dtype: str) -> None:
     def work(member: Member) -> list[numpy.ndarray]:
         memory, found = shared(member), []
         for factor, more in ((1, 0), (10, 0), (1, 5), (1, 0)):  # larger, and smaller again
-            x = memory.lend(count + more, numpy.dtype(dtype))
+            x = memory.lend(count + more, numpy.zeros(0, dtype))
             assert (x.shape, x.dtype) == ((count + more,), dtype)
             x[...] = numpy.arange(count + more) % 100 + factor * member.rank
-            assert memory.has_lent(x)
-            found.append(memory.sum().copy())
-        assert not memory.has_lent(found[0])
+            assert memory.sum(x) is x
+            found.append(x.copy())
+        assert memory.sum(found[0]) is not found[0]
+        assert member.sums == 1  # of the array that is not of the memory
         return found
 
     of_ranks = sum(range(size))
@@ -46,8 +52,21 @@ def test_sums(size: int, count: int, dtype: str) -> None:
             assert (total == expected).all()
 
 
+def test_a_training_sums_in_it() -> None:
+    layers = [Flatten(), Dense(8), ReLU(), Dense(3)]
+
+    def work(member: Member) -> Any:
+        memory = shared(member)
+        vars(member).update(lend=memory.lend, sum=memory.sum)
+        result = trained(member, layers=layers)
+        assert member.sums == 0
+        return result
+
+    assert_equal(together(3, work), trained(None, layers=layers))
+
+
 def lent(size: int = 3) -> list[Any]:
-    return together(size, lambda member: shared(member).lend(10, numpy.dtype("f4")))
+    return together(size, lambda member: shared(member).lend(10, numpy.float32(0)))
 
 
 def test_processes_that_share_nothing_lend_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
