@@ -14,8 +14,6 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
-import numpy
-
 from .engine_memory import SharedMemory
 from .engine_overlap import overlap_problem, overlaps
 from .engine_timeout import timeout_problem, timeout_seconds

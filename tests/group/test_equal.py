@@ -32,6 +32,8 @@ LAYERS = [
     *(Flatten(), Dense(8, bias=False), BatchNorm(), ReLU(), Dropout(0.3), Dense(3)),
 ]  # a bias before batch norm would be rounding errors alone
 
+MIXING = [Flip(), Crop(1), Noise(0.1), Mixup(0.4), CutMix()]
+
 
 def data(n: int, seed: int = 0) -> Dataset:
     draw = numpy.random.default_rng(seed)
@@ -74,7 +76,7 @@ def assert_equal(found: list[Any], expected: Any) -> None:
     [
         {},
         {"n": 38},  # a last batch of two rows, which every process computes
-        {"augment": [Flip(), Crop(1), Noise(0.1), Mixup(0.4), CutMix()]},
+        {"augment": MIXING},
         {"augment": [Flip(), Crop(1), Noise(0.1)], "drop_last": True},
         {"accumulate": 3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3},
         {"swa": 1, "optimizer": LAMB(0.01), "augment": [RandAugment()]},
@@ -328,24 +330,25 @@ def test_an_error_that_all_have_is_known_as_such(tmp_path: Path) -> None:
     assert is_known("no batch", batch_size=50, drop_last=True) == [True, True]
 
 
-@pytest.mark.parametrize("name", ["small", "large-bn", "resnet20"])
-def test_presets(name: str) -> None:
+def trained_preset(group: Any, name: str) -> dict[str, Any]:
+    """Return all arrays of a preset trained on ten images."""
     chosen = preset(name)
     draw = numpy.random.default_rng(0)
     images = draw.integers(0, 256, (10, *chosen.input_shape), dtype=numpy.uint8)
     given = Dataset.from_arrays(images, numpy.arange(10) % 10, [str(i) for i in range(10)])
+    model = Model(chosen.layers, input_shape=given.shape, seed=1, dtype="float64")
+    model.fit(given, epochs=1, batch_size=5, augment=[Flip(), Crop(2)], group=group)
+    return flatten(model.params) | flatten(model.buffers, "buffers.")
 
-    def weights(group: Any) -> dict[str, Any]:
-        model = Model(chosen.layers, input_shape=given.shape, seed=1, dtype="float64")
-        model.fit(given, epochs=1, batch_size=5, augment=[Flip(), Crop(2)], group=group)
-        return flatten(model.params) | flatten(model.buffers, "buffers.")
 
-    expected = weights(None)
+@pytest.mark.parametrize("name", ["small", "large-bn", "resnet20"])
+def test_presets(name: str) -> None:
+    expected = trained_preset(None, name)
     without_effect = {  # biases before a batch norm, whose gradients are rounding errors
         path
         for path, x in expected.items()
         if path.endswith(".bias") and numpy.abs(x).max() < 1e-12
     }
-    for path, x in together(3, weights)[0].items():
+    for path, x in together(3, lambda member: trained_preset(member, name))[0].items():
         atol = 1e-15 if path in without_effect else 1e-12 * numpy.abs(expected[path]).max()
         numpy.testing.assert_allclose(x, expected[path], rtol=0, atol=atol, err_msg=path)

@@ -66,6 +66,11 @@ def start(launcher: list[Any], *arguments: str, **variables: str) -> subprocess.
     )
 
 
+def of(count: int, launcher: list[Any]) -> list[Any]:
+    """Return the command of a launcher of two processes for another number of them."""
+    return [str(count) if word == "2" else word for word in launcher]
+
+
 def ended(process: subprocess.Popen[str], seconds: float = 30) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=seconds)
     return process.returncode, out, err
@@ -163,6 +168,38 @@ def test_sums_that_begin_early(launcher: list[Any], engine: str) -> None:
     assert (code, "XPCNN_OVERLAP is 'yes'\nTry: 1 on a network of" in err) == (1, True)
 
 
+EQUAL = """
+import sys, xpcnn
+from tests.group.test_equal import MIXING, assert_equal, trained, trained_preset
+group = xpcnn.backend.group(sys.argv[1])
+assert group.size == int(sys.argv[2])
+def small(group):
+    return trained_preset(group, "small"), []
+def mixing(group):
+    return trained(group, n=38, augment=MIXING)
+for train in (small, mixing):
+    found = group.gather(train(group))
+    if group.rank == 0:
+        assert_equal(found, train(None))
+        print("equal")
+"""
+
+
+@pytest.mark.parametrize(
+    ("launcher", "engine", "count"),
+    [
+        *(pytest.param(MPI, "mpi", n, marks=needs_mpi) for n in (1, 2, 3, 4, 7)),
+        *(pytest.param(TORCHRUN, "torch", n, marks=needs_torch) for n in (3, 7)),
+    ],
+)
+def test_any_number_of_processes_is_one(launcher: list[Any], engine: str, count: int) -> None:
+    """`small`, whose gradients are summed in shared memory; a network with batch norm and dropout,
+    batches of twelve rows and of two, whose gradients MPI or gloo sums."""
+    Path("equal.py").write_text(EQUAL)
+    code, out, err = launched(of(count, launcher), "equal.py", engine, str(count))
+    assert (code, out) == (0, "equal\nequal\n"), err
+
+
 LENT = """
 import sys, numpy, xpcnn
 group = xpcnn.backend.group(sys.argv[1])
@@ -182,8 +219,7 @@ if group.rank == 0:
 @LAUNCHERS
 def test_sums_in_shared_memory(launcher: list[Any], engine: str) -> None:
     Path("lent.py").write_text(LENT)
-    three = ["3" if word == "2" else word for word in launcher]
-    code, out, err = launched(three, "lent.py", engine)
+    code, out, err = launched(of(3, launcher), "lent.py", engine)
     assert code == 0, err
     assert out == f"{[[True] * 3] * 3}\n"
 
@@ -209,8 +245,7 @@ if group.rank == 0:
 )
 def test_sums_of_neighbours(launcher: list[Any], engine: str, backend: str) -> None:
     Path("sums.py").write_text(SUMS)
-    four = ["4" if word == "2" else word for word in launcher]
-    code, out, err = launched(four, "sums.py", engine, backend)
+    code, out, err = launched(of(4, launcher), "sums.py", engine, backend)
     assert code == 0, err
     assert out == f"{[(11.0, 1111.0)] * 2 + [(1100.0, 1111.0)] * 2}\n"
 
