@@ -11,7 +11,7 @@ import numpy
 
 from .cupy_kernels import kernels
 from .cupy_kernels.cuda import Cuda
-from .cupy_kernels.graph import Replay
+from .cupy_kernels.graph import Steps
 from .cupy_problem import chosen_kernels, device_index, problem
 from .cupy_upload import uploaded
 from .tensor_cores import no_tf32
@@ -42,16 +42,18 @@ class CuPyLibrary:
         self.tf32 = False
         self._multiply(self.tf32)
         self._chosen = chosen_kernels()
+        self._cuda = Cuda(cupy, has_own_products="products" in self._chosen)
         if self._chosen != "off":
-            self.kernels = kernels(cupy, has_own_products="products" in self._chosen)
+            self.kernels = kernels(self._cuda)
         source = Path(__file__).parent / "kernels" / "philox.cu"
         self._philox = cupy.RawKernel(source.read_text(), "philox_uniform")
 
-    def replay(self, may_record: Callable[..., bool], lent: int = 0) -> Callable[..., Any]:
-        """Return what makes passes of training by a CUDA graph, if XPCNN_CUDA_KERNELS says so."""
-        if lent and "graphs" in self._chosen:
-            return Replay(Cuda(self._cupy), may_record, lent)
-        return _eagerly  # predictions too, whose results are all new
+    def compile_step(self, may_record: Callable[[Any], bool]) -> Callable[..., Any]:
+        """Return what makes steps of training by a CUDA graph, if XPCNN_CUDA_KERNELS says so."""
+        if "graphs" not in self._chosen:
+            return _eagerly
+        with self.device:
+            return Steps(self._cuda, may_record)
 
     def from_host(self, x: numpy.ndarray) -> Any:
         """Copy to the device; of a large array, free the copy in pinned memory on the host."""
@@ -147,9 +149,9 @@ class CuPyLibrary:
 open_library = CuPyLibrary
 
 
-def _eagerly(run: Callable[..., Any], key: Any, x: Any, *others: Any) -> Any:
-    """Return run(x, *others): a replay that records nothing."""
-    return run(x, *others)
+def _eagerly(run: Callable[..., Any], key: Any, state: Any, *given: Any) -> Any:
+    """Return run(state, *given): a step that is not recorded."""
+    return run(state, *given)
 
 
 def _version(number: int) -> str:

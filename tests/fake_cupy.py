@@ -5,7 +5,6 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import cache
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
@@ -115,8 +114,8 @@ def fake_cupy(
         Device=arrays.Device,
         compiler=SimpleNamespace(CompileException=CompileError),
         Stream=streams.Stream,
-        MemoryPool=lambda: SimpleNamespace(malloc=None),
-        using_allocator=lambda allocator: nullcontext(),
+        MemoryPool=arrays.MemoryPool,
+        using_allocator=arrays.using_allocator,
         Event=streams.Event,
         get_current_stream=lambda: streams.default,
         alloc_pinned_memory=lambda size: bytearray(size),
@@ -127,7 +126,7 @@ def fake_cupy(
     cupy.ascontiguousarray = arrays.contiguous
     cupy.asnumpy = lambda x, order: numpy.array(arrays.on_host(x), order=order)
     cupy.get_default_memory_pool = lambda: SimpleNamespace(
-        used_bytes=lambda: 10, total_bytes=lambda: 20
+        used_bytes=lambda: 10, total_bytes=lambda: 20, free_all_blocks=lambda: None
     )
     cupy.freed_pinned = []
     cupy.get_default_pinned_memory_pool = lambda: SimpleNamespace(

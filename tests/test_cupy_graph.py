@@ -1,6 +1,7 @@
 """Training by one CUDA graph on the stand-in for CuPy: the bits of eager steps, fewer launches."""
 
 import sys
+import weakref
 from importlib import import_module
 from typing import Any
 
@@ -10,14 +11,28 @@ import pytest
 from tests import fake_cupy
 from tests.cuda_on_host import arrays
 from tests.fake_cupy import cupy_on_host
-from tests.gpu.networks import model_of
+from tests.gpu.networks import images, model_of
 from tests.gpu.sides import Ours, batches_of
 from tests.test_cuda_launches import LAUNCHES
 from xpcnn import backend
 from xpcnn.backend import direct
-from xpcnn.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
+from xpcnn.data.augment import Shift
+from xpcnn.layers import (
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    ReLU,
+)
 from xpcnn.model import Model
 from xpcnn.models import preset
+from xpcnn.optimizers import SGD, Adam, Muon
+from xpcnn.schedules import Cosine
+from xpcnn.training.progress import Progress, named_arrays
+from xpcnn.training.recipe import may_record_step
 from xpcnn.types import flatten
 
 graph = import_module("xpcnn.backends.cupy_kernels.graph")
@@ -33,18 +48,24 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Any:
     return kernels["dense"].args[0]
 
 
-def replay_of(cuda: Any) -> Any:
-    return graph.Replay(cuda, lambda *others: True, lent=1)
+def steps_of(cuda: Any) -> Any:
+    return graph.Steps(cuda, may_record_step)
 
 
-def after(model: Model, batches: Any, replay: Any, steps: int) -> dict[str, bytes]:
-    """Return the bits of everything that steps of training change."""
+def after(model: Model, batches: Any, steps: Any, number: int) -> list[dict[str, bytes]]:
+    """Return the bits of everything that a step of training changes, after each; read at the end,
+    so that a step that writes into what an earlier one returned is seen."""
     side = Ours(model, batches)
-    side.recipe = side.recipe._replace(replay=replay)
-    for _ in range(steps):
+    side.recipe = side.recipe._replace(steps=steps)
+    seen = []
+    for _ in range(number):
         side.step()
-    progress = side.progress
-    found = flatten(progress.params, "params.") | flatten(progress.buffers, "buffers.")
+        seen.append(side.progress)
+    return [all_bits(progress) for progress in seen]
+
+
+def all_bits(progress: Progress) -> dict[str, bytes]:
+    found = named_arrays(progress)
     found |= {"loss": progress.loss_sum, "hits": progress.hits, "finite": progress.finite}
     return {path: arrays.on_host(x).tobytes() for path, x in found.items()}
 
@@ -54,106 +75,210 @@ def test_equal_bits(cuda: Any, name: str) -> None:
     found = preset(name)
     batches = batches_of(found, 2, 3)
 
-    def bits(replay: Any, steps: int) -> dict[str, bytes]:
-        return after(model_of(found, cupy_on_host()), batches, replay, steps)
+    def bits(steps: Any, number: int) -> list[dict[str, bytes]]:
+        return after(model_of(found, cupy_on_host()), batches, steps, number)
 
-    replay = replay_of(cuda)
-    assert bits(replay, 3) == bits(direct, 3)
-    assert replay._graph is not None
+    steps = steps_of(cuda)
+    assert bits(steps, 3) == bits(direct, 3)
+    assert graphs(steps) == 1
+
+
+def graphs(steps: Any) -> int:
+    return sum(one is not None for one in steps._graphs.values())
 
 
 @pytest.mark.parametrize("name", LAUNCHES)
 def test_every_preset_is_captured(cuda: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of their steps is refused; kernels are not run, which takes long on the host."""
     monkeypatch.setattr(fake_cupy.RawKernel, "_run", lambda *_: None)
-    found, replay = preset(name), replay_of(cuda)
-    after(model_of(found, cupy_on_host()), batches_of(found, 2, 1), replay, 3)
-    assert replay._graph is not None
-
-
-def test_the_variable_turns_graphs_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cupy", fake_cupy.fake_cupy())
-    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", arrays.namespace)
-    monkeypatch.setattr(backend, "_kernels", {})
-    for value, for_training in (("all", False), ("graph", True)):
-        monkeypatch.setenv("XPCNN_CUDA_KERNELS", value)
-        opened = backend.load("cupy")
-        assert isinstance(opened.replay(bool, lent=1), graph.Replay) is for_training
-        assert not isinstance(opened.replay(bool), graph.Replay)
-    assert opened.describe()["kernels"] == "on, products too, training steps as CUDA graphs"
-
-
-def test_dropout_draws_other_numbers_in_each_step(cuda: Any) -> None:
-    layers: list[Layer] = [Conv2D(4, 3), ReLU(), MaxPool2D(2), Flatten(), Dropout(0.5), Dense(3)]
-    rng = numpy.random.default_rng(0)
-    batches = [(rng.standard_normal((4, 2, 8, 8), numpy.float32), numpy.arange(4) % 3)]
-
-    def bits(replay: Any) -> dict[str, bytes]:
-        model = Model(layers, input_shape=(2, 8, 8), backend=cupy_on_host(), seed=1)
-        return after(model, batches, replay, 4)
-
-    assert bits(replay_of(cuda)) == bits(direct)
+    found, steps = preset(name), steps_of(cuda)
+    after(model_of(found, cupy_on_host()), batches_of(found, 2, 1), steps, 3)
+    assert graphs(steps) == 1
 
 
 def test_launches_of_a_step(cuda: Any) -> None:
-    """A copy of what is given, the number of the pass, the graph (uncounted), a copy of results."""
+    """A copy of what is given, the graph (uncounted), a copy of the results."""
     found = preset("tiny")
     side = Ours(model_of(found, cupy_on_host()), batches_of(found, 2, 1))
-    side.recipe = side.recipe._replace(replay=replay_of(cuda))
+    side.recipe = side.recipe._replace(steps=steps_of(cuda))
     for _ in range(3):
         fake_cupy.launches.clear()
         arrays.waits.clear()
+        arrays.calls.clear()
         side.step()
-    assert fake_cupy.launches == ["set_number", "copy_all", "copy_all", "tally", "sgd"]
-    assert arrays.waits == []
+    assert fake_cupy.launches == ["copy_all", "copy_all"]
+    assert arrays.waits == arrays.calls == []
 
 
-def test_results_of_a_step_are_not_those_of_the_next(cuda: Any) -> None:
-    replay, x = replay_of(cuda), cupy_on_host().from_host(numpy.ones(3, numpy.float32))
-    results = [replay(lambda x, y: (x + y, x * y), None, x * k, x) for k in (1, 2, 3, 4)]
-    assert [r[1].get().tolist() for r in results] == [[k] * 3 for k in (1, 2, 3, 4)]
-    assert results[2][0] is results[3][0]  # lent
+LAYERS: list[Layer] = [
+    *(Conv2D(2, 3, padding="same"), BatchNorm(), ReLU(), MaxPool2D(2)),
+    *(Flatten(), Dropout(0.5), Dense(3)),
+]
+
+FITS: dict[str, dict[str, Any]] = {
+    "sgd": {"optimizer": SGD(0.05, momentum=0.9), "validation": 0.1},
+    "adam, its rate falling": {"optimizer": Adam(1e-3), "schedule": Cosine()},
+    "averages, clipping and l1": {"optimizer": SGD(0.05), "ema": 0.9, "clip_norm": 1.0, "l1": 1e-4},
+    "the average of the last epochs": {"optimizer": SGD(0.05), "swa": 2},
+    "several batches to an update": {"optimizer": SGD(0.05), "accumulate": 2},
+    "layers that are frozen at first": {
+        "optimizer": SGD(0.05, momentum=0.9),
+        "freeze": ["layers.0.*", "layers.1.*"],
+        "unfreeze_after": 2,
+    },
+    "augmented, from a thread": {"optimizer": SGD(0.05), "augment": [Shift(1)]},
+}
 
 
-def test_other_shapes_and_keys_run_eagerly(cuda: Any) -> None:
-    replay, place = replay_of(cuda), cupy_on_host().from_host
-    for n, key in ((3, "a"), (3, "a"), (2, "a"), (3, "b"), (3, "a")):
-        found = replay(lambda x: (x + x, x - x), key, place(numpy.ones(n, numpy.float32)))
-        assert found[0].get().tolist() == [2.0] * n
+@pytest.mark.parametrize("name", FITS)
+def test_fit_has_equal_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole runs through the variable: epochs of full batches and a smaller one, with dropout and
+    batch norm, weights read between them."""
+    ends = []
+    for value in ("all", "graph"):
+        model, made = opened_model(value, monkeypatch)
+        data = images((1, 8, 8), 3, 10)  # batches of 4, 4 and 2
+        history = model.fit(data, epochs=3, batch_size=4, health=False, **FITS[name])
+        assert history.notes == []
+        flat = flatten(model.params) | flatten(model.buffers, "buffers.")
+        bits = {path: arrays.on_host(x).tobytes() for path, x in flat.items()}
+        ends.append((bits, history["loss"], history["accuracy"]))
+        assert [graphs(steps) > 0 for steps in made] == [value == "graph"] * len(made)
+    assert ends[0] == ends[1]
 
 
-def test_what_cannot_be_captured_runs_eagerly_and_is_told(cuda: Any) -> None:
-    """Products by cuBLAS, waits for the device and copies from the host."""
-    x = cupy_on_host().from_host(numpy.eye(3, dtype=numpy.float32))
+def opened_model(value: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Model, list[Any]]:
+    """Return a model on a CuPy opened with XPCNN_CUDA_KERNELS, and the `Steps` that it makes."""
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy.fake_cupy())
+    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", arrays.namespace)
+    monkeypatch.setattr(backend, "_kernels", {})
+    monkeypatch.setenv("XPCNN_CUDA_KERNELS", value)
+    opened, made = backend.load("cupy"), list[Any]()
+    compile_step = opened.compile_step
+
+    def noted(may_record: Any) -> Any:
+        made.append(compile_step(may_record))
+        return made[-1]
+
+    opened.compile_step = noted
+    model = Model(LAYERS, input_shape=(1, 8, 8), backend=opened, seed=1)
+    return model, made if value == "graph" else []
+
+
+def test_the_variable_turns_graphs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, for_training in (("all", False), ("graph", True)):
+        model, _ = opened_model(value, monkeypatch)
+        steps = model.backend.compile_step(bool)
+        assert isinstance(steps, graph.Steps) is for_training
+    assert model.backend.describe()["kernels"] == "on, products too, training steps as CUDA graphs"
+    monkeypatch.setenv("XPCNN_KERNELS", "off")
+    assert backend.load("cupy").compile_step(bool) is direct
+
+
+def test_what_cannot_be_captured_runs_eagerly_and_is_told(
+    cuda: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Products by cuBLAS, waits for the device and copies from the host; a run notes it."""
+    x = from_host(numpy.eye(3, dtype=numpy.float32))
     for run, reason in (
-        (lambda x: (x @ x,), "cuBLAS"),
-        (lambda x: (x * float(x[0, 0]),), "float"),
-        (lambda x: (x + cupy_on_host().from_host(numpy.zeros(3, numpy.float32)),), "asarray"),
+        (lambda state: ((state[0][0] @ x,),), "cuBLAS"),
+        (lambda state: ((x * float(x[0, 0]),),), "float"),
+        (lambda state: ((x + from_host(numpy.zeros(3, numpy.float32)),),), "asarray"),
     ):
-        replay = replay_of(cuda)
-        replay(run, None, x)
+        steps = graph.Steps(cuda, lambda key: True)
+        assert steps(run, None, ((x,),))[0][0].tolist() == numpy.eye(3).tolist()
         with pytest.warns(UserWarning, match=f"no CUDA graph, steps run eagerly: .*{reason}"):
-            found = replay(run, None, x)
-        numpy.testing.assert_array_equal(found[0].get(), numpy.eye(3))
-        numpy.testing.assert_array_equal(replay(run, None, x)[0].get(), numpy.eye(3))  # no warning
+            found = steps(run, None, ((x,),))
+        again = steps(run, None, ((x,),))  # no warning
+        assert found[0][0].tolist() == again[0][0].tolist() == numpy.eye(3).tolist()
+        assert reason in steps.problem
+
+    model, _ = opened_model("graph", monkeypatch)
+    data, muon = images((1, 8, 8), 3, 10), Muon(0.02)
+    with pytest.warns(UserWarning, match="no CUDA graph, steps run eagerly: .*cuBLAS"):
+        history = model.fit(data, epochs=2, batch_size=4, health=False, optimizer=muon)
+    [note] = history.notes
+    assert note.startswith("no CUDA graph, steps run eagerly: ")
 
 
-def test_what_may_not_be_recorded_is_not(cuda: Any) -> None:
-    replay = graph.Replay(cuda, lambda *others: False, lent=1)
-    x = cupy_on_host().from_host(numpy.ones(1, numpy.float32))
-    for k in range(1, 4):
-        assert replay(lambda x, k=k: (x * k,), None, x)[0].get() == k
+def from_host(x: numpy.ndarray) -> Any:
+    return cupy_on_host().from_host(x)
 
 
-@pytest.mark.parametrize("sizes", [[1], [3, 1023, 1024, 1025], [5] * 121])
+def test_what_users_write_is_called_in_each_step(cuda: Any) -> None:
+    """It may count, or decide by numbers."""
+
+    class Own(SGD):
+        def update(self, *given: Any) -> Any:
+            calls.append(1)
+            return super().update(*given)
+
+    calls: list[int] = []
+    found = preset("tiny")
+    side = Ours(model_of(found, cupy_on_host()), batches_of(found, 2, 1))
+    side.recipe = side.recipe._replace(steps=steps_of(cuda), optimizer=Own(1e-3, momentum=0.9))
+    for _ in range(3):
+        side.step()
+    assert len(calls) == 3
+
+
+def test_other_shapes_and_keys(cuda: Any) -> None:
+    """Two shapes have graphs, a third runs eagerly, another key begins anew."""
+    steps, seen = graph.Steps(cuda, lambda key: key is not None), []
+    state: Any = ((from_host(numpy.zeros((), numpy.float32)),), ())
+    for n, key in [(3, "a"), (2, "a")] * 3 + [(1, "a"), (1, "a"), (3, "b"), (3, "b"), (2, None)]:
+        x = from_host(numpy.ones(n, numpy.float32))
+        state = steps(lambda s, x: ((s[0][0] + arrays.namespace.sum(x),), ()), key, state, x)
+        seen.append((state[0][0], graphs(steps)))
+    assert [float(total) for total, _ in seen] == [3, 5, 8, 10, 13, 15, 16, 17, 20, 23, 25]
+    assert [count for _, count in seen] == [0, 0, 1, 2, 2, 2, 2, 2, 0, 1, 1]
+
+
+def test_results_may_be_what_was_given(cuda: Any) -> None:
+    """Unchanged, or in each other's place."""
+    a, b, c = (from_host(numpy.full(3, k, numpy.float32)) for k in range(3))
+    steps = graph.Steps(cuda, lambda key: True)
+    state: Any = ((a, b), ({"c": c, "d": a},))
+    for _ in range(4):
+        state = steps(
+            lambda s: ((s[0][1], s[0][0]), ({"c": s[1][0]["c"], "d": s[1][0]["d"] + 1},)),
+            None,
+            state,
+        )
+    values = [x[0].tolist() for x in (*state[0], *state[1][0].values())]
+    assert values == [0, 1, 2, 4]
+    assert graphs(steps) == 1
+
+
+def test_memory_of_a_graph_is_its_own(cuda: Any) -> None:
+    """What a capture has freed is written by each launch: nobody else may get it."""
+    steps = graph.Steps(cuda, lambda key: True)
+    x = from_host(numpy.ones(3, numpy.float32))
+
+    def run(state: Any) -> Any:
+        between = cuda.empty((3,))
+        cuda.each("elementwise.cu", "relu_forward", 3, state[0][0], between)
+        return ((between + 1,),)
+
+    state: Any = ((x,),)
+    for _ in range(3):
+        state = steps(run, None, state)
+    assert state[0][0].tolist() == [4] * 3
+    pool = weakref.ref(steps._pool)
+    del steps
+    assert pool() is None
+
+
+@pytest.mark.parametrize("sizes", [[1], [3, 1023, 1024, 1025, 0], [5] * 121])
 @pytest.mark.parametrize("offset", [0, 1])
 def test_copies_of_any_bytes(cuda: Any, sizes: list[int], offset: int) -> None:
-    """Aligned and not, in several blocks, in several launches."""
-    place = cupy_on_host().from_host
+    """Aligned and not, in several blocks, in several launches; and a number."""
     pairs = []
     for i, n in enumerate(sizes):
-        source = place((numpy.arange(n + offset) * (i + 1) % 251).astype(numpy.uint8))[offset:]
+        source = from_host((numpy.arange(n + offset) * (i + 1) % 251).astype(numpy.uint8))[offset:]
         pairs.append((source, cuda.empty((n,), "uint8")))
-    graph.copy_all(cuda, pairs)
+    number = cuda.empty((), "uint64")
+    graph.copy_all(cuda, [(2**63 - 1, number), *pairs])
     for source, target in pairs:
         numpy.testing.assert_array_equal(target.get(), source.get())
+    assert int(number) == 2**63 - 1

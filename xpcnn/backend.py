@@ -54,8 +54,8 @@ class ArrayLibrary(Protocol):
     `half_precision`, names of dtypes of half precision that it computes in, by default none;
     `allow_tf32(on)`, which switches TF32, or returns why the device has none, and `tf32`, whether
     it is on, at first False; work within `session()` is computed as it says;
-    `session()`, a context manager around long work; `uploaded()`, `warm_up()` and `replay()`, see
-    `Backend`.
+    `session()`, a context manager around long work; `uploaded()`, `warm_up()`, `replay()` and
+    `compile_step()`, see `Backend`.
     """
 
     xp: Namespace
@@ -99,6 +99,13 @@ class Backend:
         may_record(*others): whether it makes the same calls for any numbers in the arrays; if not,
         it is called each time. lent: how many of the first items of the result, a tuple, may be
         arrays that the next call fills again; all others are new.
+    compile_step(may_record): make a function steps(run, key, state, *given) that returns
+        run(state, *given), a state of the same form. The library may record what run launches, and
+        repeat that alone while the key is the same object. state: a tuple of tuples of arrays,
+        which may be nested in dictionaries; `given`: arrays and whole numbers, which may become 0-d
+        arrays, in tuples. run: a pure function of these. may_record(key): whether it makes the same
+        calls for any numbers in the arrays. All arrays of a result are new. If steps could not be
+        recorded, the function's attribute `problem` says why.
     library, opened_with, has_kernels: arguments of the constructor: an `ArrayLibrary`; the device
         as the user named it, or None; False where XPCNN_KERNELS=off leaves all to the references.
     """
@@ -127,6 +134,9 @@ class Backend:
             self.warm_up = getattr(library, "warm_up", tuple)
         self.replay: Callable[..., Replay]
         self.replay = getattr(library, "replay", lambda may_record, lent=0: direct)
+        self.compile_step: Callable[..., Replay] = lambda may_record: direct
+        if has_kernels:
+            self.compile_step = getattr(library, "compile_step", self.compile_step)
         self.uploads_ahead = hasattr(library, "uploaded")
         self.uploaded: Callable[[Iterable[numpy.ndarray]], Iterator[Array]]
         self.uploaded = getattr(library, "uploaded", partial(map, library.from_host))

@@ -1,7 +1,7 @@
 """CUDA kernels for CuPy arrays, tested against the reference ops on the host.
 
 No GPU has run them yet, so they are off unless XPCNN_CUDA_KERNELS is 1; or all, for large products
-of matrices too, which otherwise are CuPy's.
+of matrices too, which otherwise are CuPy's; or graph, for training steps as CUDA graphs besides.
 
 A kernel takes `cuda` and the arguments of its reference, replaces forward and backward as one unit,
 and returns NotImplemented for cases that it does not serve: all but float32. `sgd` and `adam` run
@@ -46,7 +46,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
 }
 
 
-def kernels(cupy: Any, *, has_own_products: bool = False) -> dict[str, Callable[..., Any]]:
-    """Return the kernels by name, bound to a module `cupy`; for the option see `Cuda`."""
-    cuda = Cuda(cupy, has_own_products=has_own_products)
+def kernels(cuda: Cuda) -> dict[str, Callable[..., Any]]:
+    """Return the kernels by name, as `cuda` launches them."""
     return {name: partial(kernel, cuda) for name, kernel in KERNELS.items()}

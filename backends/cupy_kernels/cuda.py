@@ -61,18 +61,17 @@ class Cuda:
         return self._cupy.empty(tuple(shape), dtype)
 
     @contextmanager
-    def captured(self) -> Iterator[Callable[[], Any]]:
-        """Note launches for a CUDA graph, in place of running them.
+    def captured(self, stream: Any, pool: Any) -> Iterator[Callable[[], Any]]:
+        """Note launches for a CUDA graph, in place of running them; see `stream_and_pool`.
 
         Yields a function that ends the capture and returns the graph. Arrays that are made until
-        then are in memory of their own, which their graph, and nothing else, may use again.
+        then are in memory of the pool. What of it is free again by then, the graph still writes
+        into: the pool must live as long as the graph, and only other captures may draw on it.
 
         Raises:
             NotImplementedError, RuntimeError: of CuPy, where something cannot be captured.
         """
-        cuda = self._cupy.cuda
-        stream, memory = cuda.Stream(non_blocking=True), cuda.MemoryPool()  # not the default stream
-        with cuda.using_allocator(memory.malloc), stream:
+        with self._cupy.cuda.using_allocator(pool.malloc), stream:
             stream.begin_capture()
             is_open = True
 
@@ -87,6 +86,21 @@ class Cuda:
                 if is_open:
                     with suppress(RuntimeError):  # a capture that was refused is invalid
                         stream.end_capture()
+
+    def stream_and_pool(self) -> tuple[Any, Any]:
+        """Return a stream for captures, which the default one cannot be, and memory for them.
+
+        What a capture has freed, the next one uses again only if it is of the same stream.
+        """
+        return self._cupy.cuda.Stream(non_blocking=True), self._cupy.cuda.MemoryPool()
+
+    def free_unused(self) -> None:
+        """Give back what the default pool holds of memory that no array uses."""
+        self._cupy.get_default_memory_pool().free_all_blocks()
+
+    def view(self, block: Array, offset: int, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return the array that begins at a byte of a block of memory."""
+        return self.array_type(shape, dtype, block.data + offset)
 
     def scalar(self, value: Any) -> Array:
         """Return a number as a float32 array (); an array, without a copy if it is one."""

@@ -2,9 +2,9 @@
 
 #include "common.cuh"
 
+// Without bytes, the source is a number that is written itself.
 struct Copy {
-    const u8 *source;
-    u8 *target;
+    u64 source, target;
     u64 bytes;
     u64 first_block;  // of the launch that works on it
 };
@@ -21,13 +21,12 @@ extern "C" __global__ void copy_all(u32 number, Copies copies) {
     while (i + 1 < number && blockIdx.x >= copies.at[i + 1].first_block) ++i;
     const Copy &copy = copies.at[i];
     const u64 at = 4 * ((blockIdx.x - copy.first_block) * blockDim.x + threadIdx.x);
+    if (copy.bytes == 0 && at == 0) *(u64 *)copy.target = copy.source;
     if (at >= copy.bytes) return;
-    const bool is_aligned = ((u64)copy.source | (u64)copy.target) % 4 == 0;
-    if (is_aligned && at + 4 <= copy.bytes)
-        *(u32 *)(copy.target + at) = *(const u32 *)(copy.source + at);
+    const u8 *source = (const u8 *)copy.source;
+    u8 *target = (u8 *)copy.target;
+    if ((copy.source | copy.target) % 4 == 0 && at + 4 <= copy.bytes)
+        *(u32 *)(target + at) = *(const u32 *)(source + at);
     else
-        for (u64 k = at; k < copy.bytes && k < at + 4; ++k) copy.target[k] = copy.source[k];
+        for (u64 k = at; k < copy.bytes && k < at + 4; ++k) target[k] = source[k];
 }
-
-// *to = value.
-extern "C" __global__ void set_number(u64 value, u64 *to) { *to = value; }

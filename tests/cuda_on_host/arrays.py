@@ -5,9 +5,12 @@ for the device (`waits`). New memory is poisoned and lies between guards, so tha
 array is seen, and what was never written, or lies beyond, is NaN.
 """
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -26,8 +29,56 @@ VIEWS = {"broadcast_to", "empty_like", "expand_dims", "moveaxis", "reshape", "sq
 """Functions that launch nothing."""
 
 
+here = threading.local()
+"""`pool`: the memory pool of this thread, if it is not the default one."""
+
+
+class MemoryPointer(NamedTuple):
+    """Stands for cupy.cuda.MemoryPointer."""
+
+    array: Any
+    offset: int = 0
+
+    @property
+    def ptr(self) -> int:
+        return int(self.array.ctypes.data) + self.offset
+
+    def __add__(self, offset: int) -> "MemoryPointer":  # type: ignore[override]
+        return MemoryPointer(self.array, self.offset + offset)
+
+
+class MemoryPool:
+    """Stands for cupy.cuda.MemoryPool: when it goes, what it has lent is anybody's."""
+
+    def __init__(self) -> None:
+        self.lent: list[numpy.ndarray] = []
+
+    def malloc(self, size: int) -> None:
+        """Only a name: `empty` draws on the pool of the thread."""
+
+    def __del__(self) -> None:
+        for memory in self.lent:
+            memory[...] = POISON
+
+
+@contextmanager
+def using_allocator(malloc: Callable[[int], None]) -> Iterator[None]:
+    """Stands for cupy.cuda.using_allocator."""
+    before, here.pool = getattr(here, "pool", None), malloc.__self__  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        here.pool = before
+
+
 class ndarray(numpy.ndarray[Any, Any]):
     """Stands for cupy.ndarray."""
+
+    def __new__(cls, shape: Any, dtype: Any, memptr: MemoryPointer) -> Any:
+        """Return the array at an address, in memory that must hold it."""
+        memory = memptr.array
+        assert (memory.dtype, memory.ndim, memptr.offset % 256) == (numpy.uint8, 1, 0)
+        return super().__new__(cls, shape, dtype, memory, memptr.offset)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         for x in inputs:
@@ -63,7 +114,7 @@ class ndarray(numpy.ndarray[Any, Any]):
 
     @property
     def data(self) -> Any:
-        return SimpleNamespace(ptr=self.ctypes.data)
+        return MemoryPointer(self)
 
     def __bool__(self) -> bool:
         return bool(_waited(self, "bool"))
@@ -187,6 +238,8 @@ def empty(shape: Any, dtype: Any) -> ndarray:
     memory[:GUARD] = memory[-GUARD:] = numpy.full(GUARD // 4, number, numpy.uint32).view(
         numpy.uint8
     )
+    if (pool := getattr(here, "pool", None)) is not None:
+        pool.lent.append(memory)
     inner: Any = memory.view("V1")[GUARD : GUARD + plain.nbytes].view(ndarray)  # "V1" is a mark
     return inner.view(plain.dtype).reshape(plain.shape)  # type: ignore[no-any-return]
 

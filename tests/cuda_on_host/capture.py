@@ -3,9 +3,11 @@
 While a stream captures, kernels do not run: their launches are noted. CuPy's own functions compute
 here, as NumPy has to make their results, but of memory that nobody has filled, so that what a
 capture forgets stays poisoned; a launch of the graph repeats all that was noted. As in CuPy, a
-product by cuBLAS, a copy of host values and a wait for the device are refused.
+product by cuBLAS, a copy of host values and a wait for the device are refused; other threads, whose
+current stream is another, work on.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,20 +15,24 @@ import numpy
 
 Note = tuple[Callable[[], Any], Any]
 
-notes: list[Note] | None = None
-"""What the stream that captures has noted; None while none does."""
+here = threading.local()
+"""`notes`: what the stream that captures in this thread has noted; None while none does."""
 
 PRODUCTS = {"dot", "einsum", "matmul", "tensordot", "vecdot"}
 
 
+def notes() -> list[Note] | None:
+    return getattr(here, "notes", None)
+
+
 def is_on() -> bool:
-    return notes is not None
+    return notes() is not None
 
 
 def note(repeat: Callable[[], Any], result: Any) -> None:
     """Note what is done again by each launch, and the arrays that get its results."""
-    if notes is not None:
-        notes.append((repeat, result))
+    if (noted := notes()) is not None:
+        noted.append((repeat, result))
 
 
 def check_function(name: str) -> None:

@@ -100,11 +100,12 @@ class Stream:
     def begin_capture(self) -> None:
         assert self is not default, "the default stream cannot be captured"
         assert self.is_current, "launches go to another stream"
+        assert self.device == current_device(), "the stream belongs to another device"
         assert not capture.is_on()
-        capture.notes = []
+        capture.here.notes = []
 
     def end_capture(self) -> capture.Graph:
-        noted, capture.notes = capture.notes, None
+        noted, capture.here.notes = capture.notes(), None
         assert noted is not None
         return capture.Graph(noted)
 

@@ -36,6 +36,7 @@ class Recipe(NamedTuple):
     together: those of them that share the statistics of batch norm; None for this one alone.
     task: what the targets are.
     replay: makes a pass over a batch, forward and backward; see `Backend.replay`.
+    steps: makes a whole step of a process that trains alone; see `Backend.compile_step`.
     """
 
     layers: Layer
@@ -52,6 +53,7 @@ class Recipe(NamedTuple):
     together: Together | None = None
     task: Task = Classification()
     replay: Replay = direct
+    steps: Replay = direct
 
     @property
     def averages(self) -> bool:
@@ -100,17 +102,26 @@ def recipe_for(
         frozen_layers(params, buffers, freeze),
         task=network.task,
         replay=network.backend.replay(_may_record, lent=1),
+        steps=network.backend.compile_step(may_record_step),
     )
 
 
 def _may_record(
     labels: Array, dloss: Array, forward_pass: int, weights: Any, recipe: Sequence[Any]
 ) -> bool:
-    """Whether nothing of a recipe is a user's own, which may decide by the numbers in arrays."""
+    """Whether nothing of a pass is a user's own, which may decide by the numbers in arrays."""
     layers, loss, task, *_ = recipe
-    modules = type(loss).__module__, type(task).__module__
-    is_known = modules[0].startswith("xpcnn.losses.") and modules[1].startswith("xpcnn.tasks.")
-    return is_known and is_of_xpcnn(layers)
+    return _is_of("losses", loss) and _is_of("tasks", task) and is_of_xpcnn(layers)
+
+
+def may_record_step(recipe: Recipe) -> bool:
+    """Whether nothing of a recipe is a user's own, as `_may_record`; its `clip` never is."""
+    known = _is_of("losses", recipe.loss), _is_of("tasks", recipe.task)
+    return all(known) and _is_of("optimizers", recipe.optimizer) and is_of_xpcnn(recipe.layers)
+
+
+def _is_of(room: str, x: Any) -> bool:
+    return type(x).__module__.startswith(f"xpcnn.{room}.")
 
 
 def shared_recipe(

@@ -257,6 +257,8 @@ class Run:
         state.history.epochs.append(record)
         self.notify("on_epoch_end", record)
         self.agree()
+        if (problem := getattr(state.recipe.steps, "problem", None)) is not None:
+            state.note(problem)
         is_last = state.stopping or epoch == self.options.epochs
         if is_last and (note := skipped_note(state.now.progress.scaling, state.step)) is not None:
             state.note(note)

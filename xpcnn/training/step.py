@@ -8,7 +8,8 @@
                 float16 overflowed, weights and averages stay as they were, and the scale shrinks
 
 On NumPy, `recipe.replay` may repeat forward, loss and backward from a recorded plan (plan.py in
-numpy_kernels/compiled): then no layer's `forward` is called.
+numpy_kernels/compiled), and on a GPU, `recipe.steps` the whole step from a CUDA graph (graph.py in
+cupy_kernels): then no layer's `forward` is called.
 
 No value is read, printed or branched on inside; sums of loss and hits, and whether all was finite,
 stay on the device until they are asked for. Processes that train together each compute their rows
@@ -50,15 +51,24 @@ def training_step(
         lr, step: learning rate and number of the update, 0-d arrays of the parameters' dtype.
         rows: of a group of processes, which rows of each whole batch the samples are.
     """
-    progress, grads = gradients(recipe, progress, batches, first_pass, rows)
-    return update(recipe, progress, grads, lr, step)
+
+    def run(state: Any, batches: Any, first_pass: Any, lr: Array, step: Array) -> Any:
+        before = Progress(*state[0], *state[1])
+        between, grads = gradients(recipe, before, batches, first_pass, rows)
+        after = update(recipe, between, grads, lr, step)
+        return tuple(after[:2]), tuple(after[2:])  # the weights, which may be kept, apart
+
+    steps = recipe.steps if recipe.group.size == 1 else direct
+    state = tuple(progress[:2]), tuple(progress[2:])
+    weights, others = steps(run, recipe, state, tuple(batches), first_pass, lr, step)
+    return Progress(*weights, *others)
 
 
 def gradients(
     recipe: Recipe,
     progress: Progress,
     batches: Sequence[tuple[Array, Array]],
-    first_pass: int,
+    first_pass: int | Array,
     rows: Sequence[Rows] = (),
 ) -> tuple[Progress, Arrays]:
     """Return the progress after the batches, before the update, and the gradients by path.
@@ -77,7 +87,8 @@ def gradients(
     if recipe.group.overlaps and len(batches) == 1 and type(recipe.layers) is Sequential:
         early = EarlySums(recipe.group)
     for i, ((x, labels), part) in enumerate(zip(batches, rows, strict=True)):
-        progress, own = _forward_backward(recipe, progress, x, labels, first_pass + i, part, early)
+        forward_pass = first_pass + i if i else first_pass  # on a device, a sum is a launch
+        progress, own = _forward_backward(recipe, progress, x, labels, forward_pass, part, early)
         if len(batches) > 1:
             weight = part.total / total
             own = {path: weight * g for path, g in own.items()}
@@ -95,7 +106,7 @@ def _forward_backward(
     progress: Progress,
     x: Array,
     labels: Array,
-    forward_pass: int,
+    forward_pass: int | Array,
     rows: Rows,
     early: EarlySums | None = None,
 ) -> tuple[Progress, Arrays]:
