@@ -109,85 +109,51 @@ static long conv_rows(void *arguments, long piece)
 {
     const Arguments *all = arguments;
     const TapTable *o = all->o;
-    long across = o->columns * all->n, rows = all->groups * o->rows, size = o->rows * across;
-    long bytes = lists_bytes(o) + (o->place ? TOGETHER * across * (long)sizeof(float) : 0);
+    long ph = all->ph, pw = all->pw, pooled = ph * pw > 1, n = all->n, across = o->columns * n;
+    long rows = o->rows / ph, columns = o->columns / pw, size = rows * columns * n, every = all->groups * rows;
+    long strips = pooled ? ph * all->f : o->place ? TOGETHER : 0; /* rows of (f, ph, columns, n) */
+    long bytes = lists_bytes(o) + strips * across * (long)sizeof(float);
     long *lists = malloc(bytes);
-    if (!lists)
-        return bytes;
-    for (long r = rows * piece / all->pieces; r < rows * (piece + 1) / all->pieces; r++) {
-        Arguments a = of_group(all, r / o->rows, size);
-        float *y = a.out + r % o->rows * across;
-        row(&a, r % o->rows, y, size, lists);
-        for (long f = 0; a.cap != 0 && f < a.f; f++, y += size)
-            for (long l = 0; l < across; l++)
-                y[l] = limited(y[l], a.cap);
-    }
-    free(lists);
-    return 0;
-}
-
-/* y (groups, f, rows, columns, n) = conv(x, w) + bias, then ReLU up to `cap`. */
-EXPORT long xpcnn_conv(const TapTable *o, const float *x, const float *w, const float *bias, float *y,
-                       long n, long f, long groups, float cap, long pieces, long threads)
-{
-    Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .n = n, .f = f, .groups = groups,
-                   .cap = cap, .pieces = pieces};
-    return run_pieces(conv_rows, &a, pieces, threads);
-}
-
-static long conv_pool_rows(void *arguments, long piece)
-{
-    const Arguments *all = arguments;
-    const TapTable *o = all->o;
-    long ph = all->ph, rows = o->rows / ph, out = o->columns / all->pw, across = o->columns * all->n;
-    long bytes = lists_bytes(o) + all->f * ph * across * (long)sizeof(float), every = all->groups * rows;
-    long *lists = malloc(bytes);
-    float *strip = (float *)(lists + 2 * taps_of(o)); /* (f, ph, columns, n) */
+    float *strip = (float *)(lists + 2 * taps_of(o));
     if (!lists)
         return bytes;
     for (long r = every * piece / all->pieces; r < every * (piece + 1) / all->pieces; r++) {
-        Arguments a = of_group(all, r / rows, rows * out * all->n);
-        long p = r % rows;
+        Arguments a = of_group(all, r / rows, size);
+        long at = r % rows * columns * n, ym = pooled ? ph * across : size;
+        float *sums = pooled ? strip : a.out + at;
         for (long i = 0; i < ph; i++)
-            row(&a, p * ph + i, strip + i * across, ph * across, lists);
-        for (long f = 0; f < a.f; f++) {
-            long offset = (f * rows + p) * out * a.n;
-            pool_row(strip + f * ph * across, across, a.n, ph, a.pw, out, a.out + offset,
-                     a.winner ? a.winner + offset : 0);
-        }
+            row(&a, r % rows * ph + i, sums + i * across, ym, lists);
+        for (long f = 0; f < a.f; f++, at += size, sums += ym)
+            if (pooled)
+                pool_row(sums, across, n, ph, pw, columns, a.out + at, a.winner ? a.winner + at : 0);
+            else
+                rectify(sums, across, a.cap);
     }
     free(lists);
     return 0;
 }
 
-/* y, winner (groups, f, rows / ph, columns / pw, n): max pooling of relu(conv(x, w) + bias), and which
+/* y (groups, f, rows, columns, n) = conv(x, w) + bias, then ReLU up to `cap`. With windows larger than
+   1 x 1, y and winner are (groups, f, rows / ph, columns / pw, n): max pooling of the ReLU, and which
    element of each window it is, unless winner is null. */
-EXPORT long xpcnn_conv_relu_pool(const TapTable *o, const float *x, const float *w, const float *bias,
-                                 float *y, uint8_t *winner, long n, long f, long groups,
-                                 long ph, long pw, long pieces, long threads)
+EXPORT long xpcnn_conv(const TapTable *o, const float *x, const float *w, const float *bias, float *y,
+                       uint8_t *winner, long n, long f, long groups, long ph, long pw, float cap,
+                       long pieces, long threads)
 {
-    Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .winner = winner, .n = n,
-                   .f = f, .groups = groups, .ph = ph, .pw = pw, .pieces = pieces};
-    return run_pieces(conv_pool_rows, &a, pieces, threads);
+    Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .winner = winner, .n = n, .f = f,
+                   .groups = groups, .ph = ph, .pw = pw, .cap = cap, .pieces = pieces};
+    return run_pieces(conv_rows, &a, pieces, threads);
 }
 
 static long unpool_rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const TapTable *o = a->o;
-    long rows = o->rows / a->ph, out = o->columns / a->pw, n = a->n, taps = a->ph * a->pw;
-    for (long p = rows * piece / a->pieces; p < rows * (piece + 1) / a->pieces; p++)
-        for (long f = 0; f < a->f; f++) {
-            const float *dy = a->dy + (f * rows + p) * out * n, *y = a->y + (dy - a->dy);
-            const uint8_t *winner = a->winner + (dy - a->dy);
-            float *corner = a->out + (f * o->rows + p * a->ph) * o->columns * n;
-            for (long q = 0; q < out; q++, dy += n, y += n, winner += n, corner += a->pw * n)
-                for (long k = 0; k < taps; k++) {
-                    float *dx = corner + (k / a->pw * o->columns + k % a->pw) * n;
-                    for (long l = 0; l < n; l++)
-                        dx[l] = ((winner[l] == k) & (y[l] != 0)) ? dy[l] : 0;
-                }
-        }
+    long rows = o->rows / a->ph, out = o->columns / a->pw * a->n, all = a->f * rows;
+    for (long r = all * piece / a->pieces; r < all * (piece + 1) / a->pieces; r++) {
+        float *dx = a->out + (r / rows * o->rows + r % rows * a->ph) * o->columns * a->n;
+        unpool_row(a->dy + r * out, a->y + r * out, a->winner + r * out, dx, o->columns, a->n, a->ph, a->pw);
+    }
     return 0;
 }
 

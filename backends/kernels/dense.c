@@ -26,8 +26,7 @@ static void finish(float *y, long ym, long rows, long columns, const float *bias
     for (long m = 0; m < rows; m++, y += ym) {
         for (long l = 0; bias && l < columns; l++)
             y[l] += bias[l];
-        for (long l = 0; cap != 0 && l < columns; l++)
-            y[l] = limited(y[l], cap);
+        rectify(y, columns, cap);
     }
 }
 

@@ -36,16 +36,6 @@ typedef struct {
     long pieces;
 } Arguments;
 
-static long least(long a, long b)
-{
-    return a < b ? a : b;
-}
-
-static long up(long x, long step)
-{
-    return (x + step - 1) / step * step;
-}
-
 /* Write the planes of some channels. */
 static long split(void *arguments, long piece)
 {
@@ -84,12 +74,8 @@ static void keep(const Arguments *a, const float *strip, long f, long p, long so
     }
     float *to = a->y + (f * a->rows + p) * wo * n;
     for (long i = 0; i < some; i++, to += wo * n, strip += across)
-        for (long l = 0; l < wo * n; l += LANES) {
-            Lanes y = some_of(strip + l, wo * n - l);
-            if (a->cap != 0)
-                y = chosen(y < 0, broadcast(0), chosen(y > a->cap, broadcast(a->cap), y));
-            write_some(to + l, wo * n - l, y);
-        }
+        for (long l = 0; l < wo * n; l += LANES)
+            write_some(to + l, wo * n - l, rectified(some_of(strip + l, wo * n - l), a->cap));
 }
 
 static long filters(void *arguments, long piece)

@@ -26,6 +26,17 @@ typedef uint8_t Bytes __attribute__((vector_size(LANES), aligned(1), may_alias))
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
+INLINE long least(long a, long b)
+{
+    return a < b ? a : b;
+}
+
+/* x, or the next multiple of step */
+INLINE long up(long x, long step)
+{
+    return (x + step - 1) / step * step;
+}
+
 INLINE Lanes broadcast(float x)
 {
     return x - (Lanes){0};
@@ -37,10 +48,10 @@ INLINE Lanes chosen(Whole mask, Lanes a, Lanes b)
     return (Lanes)((mask & (Whole)a) | (~mask & (Whole)b));
 }
 
-/* The ReLU, at most `cap`, which is NaN for no limit; NaN stays. Functions take a cap of 0 for no ReLU. */
-INLINE float limited(float x, float cap)
+/* The ReLU, at most `cap`, which is NaN for no limit; NaN stays. With a cap of 0, x itself. */
+INLINE Lanes rectified(Lanes x, float cap)
 {
-    return x < 0 ? 0 : x > cap ? cap : x;
+    return cap == 0 ? x : chosen(x < 0, broadcast(0), chosen(x > cap, broadcast(cap), x));
 }
 
 INLINE float total(Lanes sum)
@@ -136,6 +147,12 @@ INLINE void transpose(Lanes rows[LANES])
         }
         UNROLL_LANES for (long i = 0; i < LANES; i++) rows[i] = next[i];
     }
+}
+
+INLINE void rectify(float *x, long count, float cap)
+{
+    for (long l = 0; cap != 0 && l < count; l += LANES)
+        write_some(x + l, count - l, rectified(some_of(x + l, count - l), cap));
 }
 
 /* Copy numbers: rows of a few, for which a call of memcpy takes longer. */

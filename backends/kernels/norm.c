@@ -1,82 +1,240 @@
-/* Batch normalisation of channels, each m numbers in a row; see norm.h. */
+/* Batch normalisation, alone or with what follows it: a ReLU, before which an array may be added, or a
+   ReLU and max pooling whose windows lie side by side. A channel (h, w, n) at a time, which stays in a
+   core's cache for all of its passes: one pass over memory forward, one backward. What lies between is
+   computed again in the backward pass, from x, which is in the cache by then; where something was
+   added, the output tells which numbers were above 0.
+
+   Sums are of a few thousand numbers in float32, and of those sums in double. */
 
 #include "export.h"
-#include "norm.h"
+#include "pool_row.h"
 #include "threads.h"
 
+#include <math.h>
+#include <stdlib.h>
+
+enum { SOME = 2048, SUMS = 32 };
+
 typedef struct {
-    const float *x, *dy, *gamma, *beta;
-    float *mean, *var, *y, *sum_dy, *sum_dy_xhat;
-    long m;
-    float eps;
+    const float *x, *dy, *kept, *gamma, *beta, *added;
+    float *y, *mean, *var, *dz, *sum_dz, *sum_dz_xhat;
+    uint8_t *winner;
+    long h, w, n, ph, pw, is_given;
+    float eps, cap;
 } Arguments;
 
-static long forward(void *arguments, long c)
+/* A channel of a backward pass, and the line of its forward pass: z = (x - mean) * slope + shift, of
+   which a ReLU is up to `cap`. */
+typedef struct {
+    const float *x, *dy, *y;
+    float *dz, *dx;
+    float mean, slope, shift, cap;
+} Channel;
+
+/* What follows the normalisation: nothing; a ReLU; something is added, and then a ReLU, whose
+   output y is kept. */
+enum { NOTHING, RELU, ADD_RELU };
+
+static Channel channel_of(const Arguments *p, long c)
 {
-    const Arguments *p = arguments;
-    long m = p->m;
-    const float *x = p->x + c * m;
-    float *restrict y = p->y + c * m;
-    float mean, var;
-    moments(x, m, &mean, &var);
-    float slope = (p->gamma ? p->gamma[c] : 1) / sqrtf(var + p->eps), beta = p->beta ? p->beta[c] : 0;
-    p->mean[c] = mean;
-    p->var[c] = var;
-    for (long i = 0; i < m; i++)
-        y[i] = (x[i] - mean) * slope + beta;
+    float slope = (p->gamma ? p->gamma[c] : 1) / sqrtf(p->var[c] + p->eps);
+    return (Channel){.x = p->x + c * p->h * p->w * p->n, .mean = p->mean[c], .slope = slope,
+                     .shift = p->beta ? p->beta[c] : 0, .cap = p->cap};
+}
+
+/* Before ReLU: forward and backward alike, so that both see the same sign. */
+INLINE Lanes normalised(const Channel *c, Lanes x)
+{
+    return (x - c->mean) * c->slope + c->shift;
+}
+
+/* The sum of x - shift, or of its square. */
+INLINE double sum_of(const int is_square, const float *x, float shift, long m)
+{
+    double all = 0;
+    for (long i = 0; i < m; i += SOME) {
+        long end = least(m, i + SOME), j = i;
+        float sum[SUMS] = {0};
+        for (; j + SUMS <= end; j += SUMS)
+            for (int s = 0; s < SUMS; s++) {
+                float d = x[j + s] - shift;
+                sum[s] += is_square ? d * d : d;
+            }
+        for (; j < end; j++) {
+            float d = x[j] - shift;
+            sum[0] += is_square ? d * d : d;
+        }
+        for (int s = 0; s < SUMS; s++)
+            all += sum[s];
+    }
+    return all;
+}
+
+/* The normalised numbers of a part of a channel, and what follows. */
+INLINE void write_line(const int after, const Channel c, const float *added, float *restrict y, long m)
+{
+    for (long i = 0; i < m; i++) {
+        float z = (c.x[i] - c.mean) * c.slope + c.shift;
+        if (after == ADD_RELU)
+            z += added[i];
+        y[i] = after == NOTHING ? z : z < 0 ? 0 : z > c.cap ? c.cap : z; /* NaN stays */
+    }
+}
+
+static long write_pooled(const Arguments *p, Channel c, long number)
+{
+    long across = p->w * p->n, size = p->ph * across, rows = p->h / p->ph, columns = p->w / p->pw;
+    long at = number * rows * columns * p->n, bytes = size * (long)sizeof(float);
+    float *strip = malloc(bytes);
+    if (!strip)
+        return bytes;
+    for (long r = 0; r < rows; r++, c.x += size, at += columns * p->n) {
+        write_line(NOTHING, c, 0, strip, size);
+        pool_row(strip, across, p->n, p->ph, p->pw, columns, p->y + at, p->winner ? p->winner + at : 0);
+    }
+    free(strip);
     return 0;
 }
 
-/* y = gamma * (x - mean) / sqrt(var + eps) + beta, mean and var (c,) of x (c, m); gamma, beta may be
-   null. */
-EXPORT long xpcnn_batch_norm(const float *x, const float *gamma, const float *beta, float *y,
-                             float *mean, float *var, float eps, long m, long channels, long threads)
+static long forward(void *arguments, long number)
 {
-    Arguments p = {.x = x, .gamma = gamma, .beta = beta, .y = y, .mean = mean, .var = var,
-                   .eps = eps, .m = m};
+    const Arguments *p = arguments;
+    long m = p->h * p->w * p->n;
+    const float *x = p->x + number * m;
+    if (!p->is_given) {
+        p->mean[number] = (float)(sum_of(0, x, 0, m) / m);
+        p->var[number] = (float)(sum_of(1, x, p->mean[number], m) / m);
+    }
+    const Channel c = channel_of(p, number);
+    if (p->ph * p->pw > 1)
+        return write_pooled(p, c, number);
+    float *y = p->y + number * m;
+    if (p->cap == 0)
+        write_line(NOTHING, c, 0, y, m);
+    else if (p->added)
+        write_line(ADD_RELU, c, p->added + number * m, y, m);
+    else
+        write_line(RELU, c, 0, y, m);
+    return 0;
+}
+
+/* y = gamma * (x - mean) / sqrt(var + eps) + beta, mean and var (channels,) of x (channels, h, w, n), or
+   those that are given; gamma, beta may be null. Then `added`, in the shape of x, unless it is null,
+   and a ReLU up to `cap`. With windows larger than 1 x 1, y and winner are (channels, h / ph, w / pw, n):
+   max pooling of the ReLU, and which element of a window it is, unless winner is null. */
+EXPORT long xpcnn_batch_norm(const float *x, const float *gamma, const float *beta, const float *added,
+                             float *y, uint8_t *winner, float *mean, float *var, float eps, float cap,
+                             long is_given, long channels, long h, long w, long n, long ph, long pw,
+                             long threads)
+{
+    Arguments p = {.x = x, .gamma = gamma, .beta = beta, .added = added, .y = y, .winner = winner,
+                   .mean = mean, .var = var, .is_given = is_given, .h = h, .w = w, .n = n, .ph = ph,
+                   .pw = pw, .eps = eps, .cap = cap};
     return run_pieces(forward, &p, channels, threads);
 }
 
-static long inference(void *arguments, long c)
+/* `count` numbers of the gradient before the ReLU, from number j on: dy where the output was above 0,
+   or NaN. */
+INLINE Lanes before_relu(const int after, const Channel *c, Lanes x, long j, long count)
 {
-    const Arguments *p = arguments;
-    const float *x = p->x + c * p->m, mean = p->mean[c];
-    const float slope = (p->gamma ? p->gamma[c] : 1) / sqrtf(p->var[c] + p->eps);
-    const float beta = p->beta ? p->beta[c] : 0;
-    float *restrict y = p->y + c * p->m;
-    for (long i = 0; i < p->m; i++)
-        y[i] = (x[i] - mean) * slope + beta;
-    return 0;
+    Lanes dy = some_of(c->dy + j, count);
+    if (after == RELU) {
+        Lanes z = normalised(c, x);
+        return chosen((z <= 0) | (z >= c->cap), broadcast(0), dy);
+    }
+    return after == ADD_RELU ? chosen(some_of(c->y + j, count) != 0, dy, broadcast(0)) : dy;
 }
 
-/* The same with a mean and a var that are given. */
-EXPORT long xpcnn_batch_norm_inference(const float *x, const float *gamma, const float *beta,
-                                       float *mean, float *var, float *y, float eps, long m,
-                                       long channels, long threads)
+INLINE void add_up(const int after, const Channel *c, long j, long count, Lanes *sum, Lanes *sum_x)
 {
-    Arguments p = {.x = x, .gamma = gamma, .beta = beta, .mean = mean, .var = var, .y = y,
-                   .eps = eps, .m = m};
-    return run_pieces(inference, &p, channels, threads);
+    Lanes x = some_of(c->x + j, count), dz = before_relu(after, c, x, j, count);
+    if (after == ADD_RELU)
+        write_some(c->dz + j, count, dz);
+    *sum += dz;
+    *sum_x += dz * (x - c->mean);
+}
+
+INLINE void write_dx(const int after, const Channel *c, long j, long count, float shift, float tilt)
+{
+    Lanes x = some_of(c->x + j, count), dz = before_relu(after, c, x, j, count);
+    write_some(c->dx + j, count, c->slope * (dz - shift - (x - c->mean) * tilt));
+}
+
+/* The sums of dz, the gradient before what followed, and of dz * xhat; and, unless dx is null,
+   dx = gamma / sqrt(var + eps) * (dz - mean(dz) - xhat * mean(dz * xhat)), which may take the place of
+   dy. Two passes; scale is 1 / sqrt(var + eps). */
+INLINE void gradient(const int after, const Channel *c, long m, float scale, float *sum_dz,
+                     float *sum_dz_xhat)
+{
+    double all = 0, all_x = 0;
+    for (long i = 0; i < m; i += SOME) {
+        long end = least(m, i + SOME), j = i;
+        Lanes sum[SUMS / LANES] = {{0}}, sum_x[SUMS / LANES] = {{0}};
+        for (; j + SUMS <= end; j += SUMS)
+            UNROLL for (long v = 0; v < SUMS / LANES; v++)
+                add_up(after, c, j + v * LANES, LANES, sum + v, sum_x + v);
+        for (; j < end; j += LANES)
+            add_up(after, c, j, end - j, sum, sum_x);
+        for (long v = 0; v < SUMS / LANES; v++) {
+            all += total(sum[v]);
+            all_x += total(sum_x[v]);
+        }
+    }
+    *sum_dz = (float)all;
+    *sum_dz_xhat = (float)all_x * scale;
+    if (!c->dx)
+        return;
+    Channel rest = *c;
+    if (after == ADD_RELU)
+        rest.dy = c->dz;
+    const int still = after == RELU ? RELU : NOTHING;
+    float shift = *sum_dz / m, tilt = scale * *sum_dz_xhat / m;
+    long j = 0;
+    for (; j + LANES <= m; j += LANES)
+        write_dx(still, &rest, j, LANES, shift, tilt);
+    if (j < m)
+        write_dx(still, &rest, j, m - j, shift, tilt);
 }
 
 static long backward(void *arguments, long i)
 {
     const Arguments *p = arguments;
-    float root = sqrtf(p->var[i] + p->eps);
-    Channel c = {.x = p->x + i * p->m, .dy = p->dy + i * p->m, .dx = p->y ? p->y + i * p->m : 0,
-                 .mean = p->mean[i], .slope = (p->gamma ? p->gamma[i] : 1) / root};
-    norm_gradient(NOTHING, &c, p->m, 1 / root, p->sum_dy + i, p->sum_dy_xhat + i);
+    long rows = p->h / p->ph, out = p->w / p->pw * p->n, m = p->h * p->w * p->n;
+    float scale = 1 / sqrtf(p->var[i] + p->eps), *sum = p->sum_dz + i, *sum_xhat = p->sum_dz_xhat + i;
+    Channel c = channel_of(p, i);
+    c.dx = p->y ? p->y + i * m : 0;
+    c.dy = p->winner ? c.dx : p->dy + i * m;
+    if (p->winner) {
+        if (rows * p->ph < p->h || out * p->pw < p->w * p->n)
+            memset(c.dx, 0, m * sizeof *c.dx);
+        for (long r = i * rows; r < (i + 1) * rows; r++)
+            unpool_row(p->dy + r * out, p->kept + r * out, p->winner + r * out,
+                       c.dx + (r - i * rows) * p->ph * p->w * p->n, p->w, p->n, p->ph, p->pw);
+    }
+    if (p->winner || p->cap == 0)
+        gradient(NOTHING, &c, m, scale, sum, sum_xhat);
+    else if (p->dz) {
+        c.y = p->kept + i * m;
+        c.dz = p->dz + i * m;
+        gradient(ADD_RELU, &c, m, scale, sum, sum_xhat);
+    } else
+        gradient(RELU, &c, m, scale, sum, sum_xhat);
     return 0;
 }
 
-/* dx = gamma / sqrt(var + eps) * (dy - mean(dy) - xhat * mean(dy * xhat)), unless null; the sums (c,)
-   of dy and of dy * xhat. */
-EXPORT long xpcnn_batch_norm_gradient(const float *x, const float *dy, const float *gamma,
-                                      float *mean, float *var, float *dx, float *sum_dy,
-                                      float *sum_dy_xhat, float eps, long m, long channels,
-                                      long threads)
+/* dx (channels, h, w, n), null if it is not wanted and there is no pooling, and the sums (channels,) of
+   the gradient dz before ReLU and pooling, and of dz * xhat. winner: what the forward pass wrote, null
+   for windows of 1 x 1; dz, the gradient of what was added: null without; y: the output where one of
+   the two is not null. */
+EXPORT long xpcnn_batch_norm_gradient(const float *x, const float *dy, const float *y,
+                                      const uint8_t *winner, const float *gamma, const float *beta,
+                                      float *mean, float *var, float *dx, float *dz, float *sum_dz,
+                                      float *sum_dz_xhat, float eps, float cap, long channels, long h,
+                                      long w, long n, long ph, long pw, long threads)
 {
-    Arguments p = {.x = x, .dy = dy, .gamma = gamma, .mean = mean, .var = var, .y = dx,
-                   .sum_dy = sum_dy, .sum_dy_xhat = sum_dy_xhat, .eps = eps, .m = m};
+    Arguments p = {.x = x, .dy = dy, .kept = y, .winner = (uint8_t *)winner, .gamma = gamma,
+                   .beta = beta, .mean = mean, .var = var, .y = dx, .dz = dz, .sum_dz = sum_dz,
+                   .sum_dz_xhat = sum_dz_xhat, .h = h, .w = w, .n = n, .ph = ph, .pw = pw, .eps = eps,
+                   .cap = cap};
     return run_pieces(backward, &p, channels, threads);
 }

@@ -35,11 +35,6 @@ typedef struct {
                                     at + i * dilation; as many lie on image and padding */
 } Window;
 
-static long least(long a, long b)
-{
-    return a < b ? a : b;
-}
-
 /* How many elements of the window at `at` lie before `end`. */
 static long before(const Axis *a, long at, long end)
 {

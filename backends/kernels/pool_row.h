@@ -1,4 +1,4 @@
-/* ReLU and max pooling of one row of windows that lie side by side. */
+/* ReLU and max pooling of one row of windows that lie side by side, and their gradient. */
 
 #ifndef XPCNN_POOL_ROW_H
 #define XPCNN_POOL_ROW_H
@@ -51,6 +51,19 @@ static void pool_row(const float *x, long across, long n, long ph, long pw, long
         if (winner)
             memcpy(winner + l, which, some);
     }
+}
+
+/* The gradient before ReLU and pooling, from a row of windows: dy where an element won its window and is
+   above 0, or NaN. dz: the corner of the first window, in rows of w pixels. */
+INLINE void unpool_row(const float *dy, const float *y, const uint8_t *winner, float *dz, long w, long n,
+                       long ph, long pw)
+{
+    for (long q = 0; q < w / pw; q++, dy += n, y += n, winner += n, dz += pw * n)
+        for (long k = 0; k < ph * pw; k++) {
+            float *to = dz + (k / pw * w + k % pw) * n;
+            for (long l = 0; l < n; l++)
+                to[l] = ((winner[l] == k) & (y[l] != 0)) ? dy[l] : 0;
+        }
 }
 
 #endif

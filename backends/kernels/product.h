@@ -17,50 +17,96 @@ enum {
     REACH = 512           /* of a block of dots: a few rows of dy stay in the nearest cache */
 };
 
-/* The shapes of tiles. With AVX2, 5 * 2 and 3 * 3 vectors are as fast as sgemm, 4 * 2 nearly, 4 * 3 and
-   6 * 2 half of that: the compiler runs out of registers. AVX-512 has twice as many: 8 * 3 take 0.85
-   of the time of 4 * 2 in products, and more than it in dots. */
-#if LANES == 16
-#define ROWS 8
-#define WIDTH 3
-#include "tile.h"
-#define ROWS 8
-#define WIDTH 1
-#include "tile.h"
-#define CASE_8 CASE(8, 3)
-#else
-#define CASE_8
-#endif
-#define ROWS 5
-#define WIDTH 2
-#include "tile.h"
-#define ROWS 4
-#define WIDTH 2
-#include "tile.h"
-#define ROWS 3
-#define WIDTH 3
-#include "tile.h"
-#define ROWS 2
-#define WIDTH 4
-#include "tile.h"
-#define ROWS 1
-#define WIDTH 4
-#include "tile.h"
-#define ROWS 5
-#define WIDTH 1
-#include "tile.h"
-#define ROWS 4
-#define WIDTH 1
-#include "tile.h"
-#define ROWS 3
-#define WIDTH 1
-#include "tile.h"
-#define ROWS 2
-#define WIDTH 1
-#include "tile.h"
-#define ROWS 1
-#define WIDTH 1
-#include "tile.h"
+/* A part of a product: rows of `length` columns, from number `l` on. With `first`, sums begin with the
+   bias, else with y. */
+typedef struct {
+    const float *w, *x, *bias;
+    float *y;
+    const long *tap, *at;
+    long wm, ym, m, taps, length, first;
+} Block;
+
+/* Sums over dy of m rows, and where they are added; length numbers of each row. */
+typedef struct {
+    const float *dy, *x;
+    const long *tap, *at;
+    Lanes *sum;
+    long dm, taps, length, all;
+} Dots;
+
+#define MOST_ROWS 8
+#define MOST_WIDTH 4
+#define EACH UNROLL for (int m = 0; m < rows; m++) UNROLL for (int v = 0; v < width; v++)
+
+/* A tile of rows * width vectors in registers, from column l on, of which `left` columns are written. */
+INLINE void tile(const int rows, const int width, const Block *b, long l, long left)
+{
+    Lanes sum[MOST_ROWS][MOST_WIDTH], in[MOST_WIDTH];
+    EACH sum[m][v] = broadcast(0);
+    for (long k = 0; k < b->taps; k++) {
+        const float *factor = b->w + b->tap[k], *from = b->x + b->at[k] + l;
+        UNROLL for (int v = 0; v < width; v++) in[v] = *(const Lanes *)(from + v * LANES);
+        EACH sum[m][v] += factor[m * b->wm] * in[v];
+    }
+    EACH {
+        float *out = b->y + m * b->ym + l + v * LANES;
+        Lanes start = b->first ? broadcast(b->bias ? b->bias[m] : 0) : some_of(out, left - v * LANES);
+        write_some(out, left - v * LANES, sum[m][v] + start);
+    }
+}
+
+INLINE void tiles(const int rows, const int width, const Block b)
+{
+    long l = 0;
+    for (; l + width * LANES <= b.length; l += width * LANES)
+        tile(rows, width, &b, l, width * LANES);
+    for (; l < b.length; l += LANES)
+        tile(rows, 1, &b, l, b.length - l);
+}
+
+/* The sums of taps k to k + width - 1, over vectors of which `left` numbers are read. */
+INLINE void sums_of_taps(const int rows, const int width, const Dots *d, long k, const long left)
+{
+    Lanes sum[MOST_ROWS][MOST_WIDTH], in[MOST_WIDTH];
+    EACH sum[m][v] = broadcast(0);
+    for (long l = 0; l < d->length; l += LANES) {
+        UNROLL for (int v = 0; v < width; v++) in[v] = some_of(d->x + d->at[k + v] + l, left);
+        UNROLL for (int m = 0; m < rows; m++) {
+            Lanes factor = some_of(d->dy + m * d->dm + l, left);
+            UNROLL for (int v = 0; v < width; v++) sum[m][v] += factor * in[v];
+        }
+    }
+    EACH d->sum[m * d->all + d->tap[k + v]] += sum[m][v];
+}
+
+INLINE void all_taps(const int rows, const int width, const Dots d, const long left)
+{
+    long k = 0;
+    for (; k + width <= d.taps; k += width)
+        sums_of_taps(rows, width, &d, k, left);
+    for (; k < d.taps; k++)
+        sums_of_taps(rows, 1, &d, k, left);
+}
+
+#undef EACH
+
+/* Functions of their own for each shape of tile, or they run out of registers. With AVX2, 5 * 2 and 3 * 3
+   vectors are as fast as sgemm, 4 * 2 nearly, 4 * 3 and 6 * 2 half of that. AVX-512 has twice as many
+   registers: 8 * 3 take 0.85 of the time of 4 * 2 in products, and more than it in dots. */
+#define SHAPE(rows, width)                                                                         \
+    static __attribute__((noinline)) void tiles_##rows(const Block *b)                             \
+    {                                                                                              \
+        tiles(rows, width, *b);                                                                    \
+    }                                                                                              \
+    static __attribute__((noinline, unused)) void dots_##rows(const Dots *d)                       \
+    {                                                                                              \
+        if (d->length < LANES)                                                                     \
+            all_taps(rows, 1, *d, d->length);                                                      \
+        else                                                                                       \
+            all_taps(rows, width, *d, LANES);                                                      \
+    }
+SHAPE(1, 4) SHAPE(2, 4) SHAPE(3, 3) SHAPE(4, 2) SHAPE(5, 2) SHAPE(8, 3)
+#undef SHAPE
 
 /* Fours, until fives take all that is left. */
 INLINE long small_rows(long left)
@@ -68,75 +114,34 @@ INLINE long small_rows(long left)
     return left < 4 ? left : left % 5 == 0 ? 5 : left == 6 ? 3 : 4;
 }
 
-/* Eights first, where there are such tiles. */
-INLINE long rows_of_tile(long left)
+/* The last columns, fewer than LANES, are of copies of x, since reading on would leave it. */
+static void block(Block b)
 {
-    return LANES == 16 && left >= 8 ? 8 : small_rows(left);
-}
-
-/* Rows 0 to m - 1 of one block; length is a multiple of LANES. */
-static void block(const float *w, long wm, long m, const long *tap, const float *x, const long *at,
-                  long taps, float *y, long ym, long length, const float *bias, int first)
-{
-    for (long i = 0, rows; i < m; i += rows, w += rows * wm, y += rows * ym) {
-        const float *b = bias ? bias + i : 0;
-        long l;
-        switch (rows = rows_of_tile(m - i)) {
-#define CASE(rows, width)                                                                          \
-    case rows:                                                                                     \
-        l = tiles_##rows##_##width(w, wm, tap, x, at, taps, y, ym, 0, length, b, first);           \
-        tiles_##rows##_1(w, wm, tap, x, at, taps, y, ym, l, length, b, first);                     \
-        break;
-        CASE_8 CASE(5, 2) CASE(4, 2) CASE(3, 3) CASE(2, 4) CASE(1, 4)
-#undef CASE
-        }
-    }
-}
-
-/* The last columns, fewer than LANES: with copies of x, since reading on would leave it. */
-static void narrow(const float *w, long wm, long m, const long *tap, const float *x, const long *at,
-                   long taps, float *y, long ym, long length, const float *bias)
-{
-    float copy[TAPS][LANES], part[4][LANES];
+    static void (*const of_rows[])(const Block *) = {0,       tiles_1, tiles_2, tiles_3, tiles_4,
+                                                     tiles_5, 0,       0,       tiles_8};
+    float copy[TAPS][LANES];
     long offset[TAPS];
-    for (long k = 0; k < taps || k == 0; k += TAPS) {
-        long some = taps - k < TAPS ? taps - k : TAPS;
-        for (long t = 0; t < some; t++) {
-            *(Lanes *)copy[t] = some_of(x + at[k + t], length);
+    if (b.length < LANES) {
+        for (long t = 0; t < b.taps; t++) {
+            *(Lanes *)copy[t] = some_of(b.x + b.at[t], b.length);
             offset[t] = t * LANES;
         }
-        for (long i = 0; i < m; i += 4) {
-            long rows = m - i < 4 ? m - i : 4;
-            for (long r = 0; k && r < rows; r++)
-                memcpy(part[r], y + (i + r) * ym, length * sizeof(float));
-            block(w + i * wm, wm, rows, tap + k, copy[0], offset, some, part[0], LANES, LANES,
-                  bias ? bias + i : 0, k == 0);
-            for (long r = 0; r < rows; r++)
-                memcpy(y + (i + r) * ym, part[r], length * sizeof(float));
-        }
+        b.x = copy[0], b.at = offset;
+    }
+    for (long rows; b.m > 0; b.m -= rows, b.w += rows * b.wm, b.y += rows * b.ym) {
+        rows = LANES == 16 && b.m >= 8 ? 8 : small_rows(b.m);
+        of_rows[rows](&b);
+        b.bias += b.bias ? rows : 0;
     }
 }
 
 static void product(const float *w, long wm, long m, const long *tap, const float *x,
                     const long *at, long taps, float *y, long ym, long length, const float *bias)
 {
-    long whole = length - length % LANES;
-    for (long l = 0; l < whole; l += COLUMNS)
+    for (long l = 0, some; l < length; l += some) {
+        some = length - l < LANES ? length - l : least(COLUMNS, (length - l) / LANES * LANES);
         for (long k = 0; k < taps || k == 0; k += TAPS)
-            block(w, wm, m, tap + k, x + l, at + k, taps - k < TAPS ? taps - k : TAPS, y + l, ym,
-                  whole - l < COLUMNS ? whole - l : COLUMNS, bias, k == 0);
-    if (whole < length)
-        narrow(w, wm, m, tap, x + whole, at, taps, y + whole, ym, length - whole, bias);
-}
-
-/* The last columns, fewer than LANES. */
-INLINE void narrow_dots(const float *dy, long dm, long m, const float *x, const long *at,
-                        const long *tap, long taps, long length, Lanes *sum, long all)
-{
-    for (long i = 0; i < m; i++) {
-        Lanes factor = some_of(dy + i * dm, length);
-        for (long k = 0; k < taps; k++)
-            sum[i * all + tap[k]] += factor * some_of(x + at[k], length);
+            block((Block){w, x + l, bias, y + l, tap + k, at + k, wm, ym, m, least(TAPS, taps - k), some, k == 0});
     }
 }
 
@@ -144,26 +149,14 @@ INLINE void narrow_dots(const float *dy, long dm, long m, const float *x, const 
 INLINE void dots(const float *dy, long dm, long m, const float *x, const long *at, const long *tap,
                  long taps, long length, Lanes *sum, long all)
 {
-    long whole = length - length % LANES;
-    for (long l = 0; l < whole; l += REACH) {
-        long some = whole - l < REACH ? whole - l : REACH;
+    static void (*const of_rows[])(const Dots *) = {0, dots_1, dots_2, dots_3, dots_4, dots_5};
+    for (long l = 0, some; l < length; l += some) {
+        some = length - l < LANES ? length - l : least(REACH, (length - l) / LANES * LANES);
         for (long i = 0, rows; i < m; i += rows) {
-            const float *d = dy + i * dm + l;
-            Lanes *s = sum + i * all;
-            long k;
-            switch (rows = small_rows(m - i)) {
-#define CASE(rows, width)                                                                          \
-    case rows:                                                                                     \
-        k = dots_##rows##_##width(d, dm, x + l, at, tap, 0, taps, some, s, all);                   \
-        dots_##rows##_1(d, dm, x + l, at, tap, k, taps, some, s, all);                             \
-        break;
-            CASE(5, 2) CASE(4, 2) CASE(3, 3) CASE(2, 4) CASE(1, 4)
-#undef CASE
-            }
+            rows = small_rows(m - i);
+            of_rows[rows](&(Dots){dy + i * dm + l, x + l, tap, at, sum + i * all, dm, taps, some, all});
         }
     }
-    if (whole < length)
-        narrow_dots(dy + whole, dm, m, x + whole, at, tap, taps, length - whole, sum, all);
 }
 
 #endif

@@ -53,11 +53,6 @@ typedef struct {
     long from, to, k, left, at, count;
 } Part;
 
-INLINE long least(long a, long b)
-{
-    return a < b ? a : b;
-}
-
 INLINE Lanes lanes_of(const float *x, long v, Part p)
 {
     return some_of(x + p.at + v * LANES, p.count - v * LANES);

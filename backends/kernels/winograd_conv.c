@@ -30,16 +30,6 @@ typedef struct {
     long c, f, turned, pooled, pieces, threads;
 } Arguments;
 
-static long least(long a, long b)
-{
-    return a < b ? a : b;
-}
-
-static long up(long x, long step)
-{
-    return (x + step - 1) / step * step;
-}
-
 static long u_size(long c) /* of FILTERS filters */
 {
     return PRODUCTS * (c * FILTERS + APART);
@@ -104,17 +94,12 @@ INLINE void outputs(const float *m, long ms, float bias, Lanes y[TILE * TILE])
     }
 }
 
-INLINE Lanes rectified(Lanes x)
-{
-    return chosen(x < 0, broadcast(0), x); /* NaN stays */
-}
-
 static void write_tile(const float *m, long ms, float bias, float cap, float *y, const Places *p)
 {
     Lanes o[TILE * TILE];
     outputs(m, ms, bias, o);
     for (long k = 0; k < TILE * TILE; k++)
-        store(y, p, k, cap != 0 ? chosen(o[k] > cap, broadcast(cap), rectified(o[k])) : o[k]);
+        store(y, p, k, rectified(o[k], cap));
 }
 
 /* The same with ReLU and max pooling of 2 x 2, and which of a window is the largest: the first of
@@ -133,7 +118,7 @@ static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t 
             who = (wins & (int32_t)k) | (~wins & who);
             best = chosen(wins, tap, best);
         }
-        store(y, p, window, rectified(best));
+        store(y, p, window, chosen(best < 0, broadcast(0), best));
         for (long l = 0; winner && l < LANES; l++) {
             long part = LANES / p->parts, at = p->at[window * p->parts + l / part];
             if (at >= 0)

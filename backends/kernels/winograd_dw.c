@@ -28,11 +28,6 @@ typedef struct {
     long c, f, pieces;
 } Arguments;
 
-static long up(long x, long step)
-{
-    return (x + step - 1) / step * step;
-}
-
 /* Pixels of each tile: vectors of LANES filters, `some` of which there are. */
 INLINE void transpose_pixels(const float *dy, long plane, const Places *p, long parts, long some,
                              Lanes pixels[TILE * TILE][LANES])

@@ -30,8 +30,8 @@ from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
 
 # arguments: t a table, p an array that is read, o one that is written, l a whole number; see `Call`
-CONV = Call("conv", "tpppo lllf ll", "conv2d")
-CONV_RELU_POOL = Call("conv_relu_pool", "tpppoo lllll ll")
+CONV = Call("conv", "tpppoo lllllf ll", "conv2d")
+CONV_RELU_POOL = Call(CONV.name, CONV.kinds, "conv_relu_pool")
 UNPOOL = Call("unpool", "tpppo llll ll")
 CONV_DW = Call("conv_dw", "tppo lll ll", "gradient of w in conv2d")
 
@@ -99,11 +99,12 @@ def conv_relu_pool(
     # more elements than one byte can number; no window fits
     if not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
         return NotImplemented
-    if pool is not None and limit is not None:
+    is_pooled = ph * pw > 1
+    if is_pooled and limit is not None:
         return NotImplemented
     image, b, f, n = batch_last(x), vector(b), len(w), len(x)
     winner: Array | None = None
-    if pool is None:
+    if not is_pooled:
         y = convolved(image, w, b, patches, cap_of(limit))
     else:
         y = np.empty((f, ho // ph, wo // pw, n), x.dtype)
@@ -116,7 +117,7 @@ def conv_relu_pool(
             few_images.convolved(image, w, b, patches, y, pool=(ph, pw), winner=winner)
         else:
             work = sharing(groups * (ho // ph), w.size * ho * wo * n)
-            shape = (n, f // groups, groups, ph, pw)
+            shape = (n, f // groups, groups, ph, pw, cap_of(None))
             CONV_RELU_POOL(table, image, contiguous(w), b, y, winner, *shape, *work)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
@@ -152,8 +153,9 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, cap: fl
     if few_images.serves(image, w, patches):
         few_images.convolved(image, w, b, patches, y, cap=cap)
         return y
-    filters, work = contiguous(w), sharing(groups * ho, w.size * ho * wo * n)
-    CONV(over_image(c_group, patches), image, filters, b, y, n, f // groups, groups, cap, *work)
+    table, filters = over_image(c_group, patches), contiguous(w)
+    work, shape = sharing(groups * ho, w.size * ho * wo * n), (n, f // groups, groups, 1, 1)
+    CONV(table, image, filters, b, y, None, *shape, cap, *work)
     return y
 
 
@@ -219,7 +221,7 @@ def image_gradient(
     apart = w.reshape(groups, f // groups, *w.shape[1:])
     turned = contiguous(apart.transpose(0, 2, 1, 3, 4))
     table, work = over_output(f // groups, patches), sharing(groups * h, w.size * ho * wo * n)
-    CONV(table, dy, turned, b, dx, n, c_group, groups, NO_RELU, *work)
+    CONV(table, dy, turned, b, dx, None, n, c_group, groups, 1, 1, NO_RELU, *work)
     return dx
 
 

@@ -1,4 +1,4 @@
-"""Batch normalisation of images in C: alone (norm.c), and with what follows it (norm_relu.c)."""
+"""Batch normalisation of images in C (norm.c), alone and with what follows it."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 
 from ...geometry import pair
+from ...types import Pair
 from .. import norm
 from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
-from .pointwise import cap_of
+from .pointwise import NO_RELU, cap_of
 from .shared_library import Call, serves, vector
 
-BATCH_NORM = Call("batch_norm", "pppooo fll l")
-BATCH_NORM_INFERENCE = Call("batch_norm_inference", "pppppo fll l")
-BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppppooo fll l")
-BATCH_NORM_RELU = Call("batch_norm_relu", "ppppoooo ff llllll l")
-BATCH_NORM_RELU_GRADIENT = Call("batch_norm_relu_gradient", "ppppppppoooo ff llllll l")
+BATCH_NORM = Call("batch_norm", "ppppoooo ff l llllll l")
+BATCH_NORM_INFERENCE = Call(BATCH_NORM.name, "ppppoopp ff l llllll l", "batch_norm_inference")
+BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "ppppppppoooo ff llllll l")
+OF_BATCH, GIVEN = False, True  # the mean and variance
 PASSES = 16  # multiplications that take as long as all passes over one number
 
 
@@ -34,29 +34,7 @@ def batch_norm(
         return NotImplemented
     if x.ndim == 2:
         return _of_features(partial(batch_norm, eps=eps, running=running), x, gamma, beta)
-    n, c, h, w = x.shape
-    image, m = batch_last(x), n * h * w
-    gamma, beta = vector(gamma), vector(beta)
-    y = np.empty_like(image)
-    mean, var = np.empty(c, x.dtype), np.empty(c, x.dtype)
-    _, threads = sharing(c, PASSES * x.size)
-    BATCH_NORM(image, gamma, beta, y, mean, var, eps, m, c, threads)
-
-    def pullback(
-        dy: Array, wants: Sequence[bool] | None = None
-    ) -> tuple[Array | None, Array | None, Array | None]:
-        want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
-        dx = np.empty_like(image) if want_dx else None
-        sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
-        grad = batch_last(cotangent(dy, x))
-        BATCH_NORM_GRADIENT(image, grad, gamma, mean, var, dx, sums, sums_xhat, eps, m, c, threads)
-        return (
-            None if dx is None else logical(dx),
-            sums_xhat if want_dgamma and gamma is not None else None,
-            sums if want_dbeta and beta is not None else None,
-        )
-
-    return (logical(y), *norm.updated_statistics(running, mean, var, n * h * w)), pullback
+    return _normalised(x, gamma, beta, eps, running, NO_RELU)
 
 
 def batch_norm_inference(
@@ -74,11 +52,14 @@ def batch_norm_inference(
     if x.ndim == 2:
         return _of_features(partial(batch_norm_inference, eps=eps), x, gamma, beta, mean, var)
     n, c, h, w = x.shape
-    given = [vector(a) for a in (gamma, beta, mean, var)]
+    gamma_beta, statistics = (vector(gamma), vector(beta)), (vector(mean), vector(var))
     image = batch_last(x)
     y = np.empty_like(image)
     _, threads = sharing(c, PASSES * x.size)
-    BATCH_NORM_INFERENCE(image, *given, y, eps, n * h * w, c, threads)
+    shape = (c, h, w, n, 1, 1, threads)
+    BATCH_NORM_INFERENCE(
+        image, *gamma_beta, None, y, None, *statistics, eps, NO_RELU, GIVEN, *shape
+    )
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Any:
         _, back = norm.batch_norm_inference(x, gamma, beta, mean, var, eps=eps)
@@ -115,34 +96,12 @@ def batch_norm_relu(
     """Compute pool(relu(batch_norm(x))), for pooling windows of up to 256 elements."""
     if x.ndim != 4 or not serves(x):
         return NotImplemented
-    (n, c, h, w), (ph, pw) = x.shape, (1, 1) if pool is None else pair(pool)
+    (h, w), (ph, pw) = x.shape[2:], (1, 1) if pool is None else pair(pool)
     if ph * pw > 256 or ph > h or pw > w:  # more than one byte can number; no window fits
         return NotImplemented
     if pool is not None and limit is not None:
         return NotImplemented
-    image, gamma, beta = batch_last(x), vector(gamma), vector(beta)
-    y = np.empty((c, h // ph, w // pw, n), x.dtype)
-    winner = np.empty(y.shape, np.uint8) if grad and ph * pw > 1 else None
-    mean, var = np.empty(c, x.dtype), np.empty(c, x.dtype)
-    _, threads = sharing(c, PASSES * x.size)
-    shape = (eps, cap_of(limit), c, h, w, n, ph, pw, threads)
-    BATCH_NORM_RELU(image, gamma, beta, None, y, winner, mean, var, *shape)
-    pooled = None if winner is None else y
-
-    def pullback(
-        dy: Array, wants: Sequence[bool] | None = None
-    ) -> tuple[Array | None, Array | None, Array | None]:
-        want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
-        dx, sums, sums_xhat = np.empty_like(image), np.empty(c, x.dtype), np.empty(c, x.dtype)
-        given = batch_last(cotangent(dy, logical(y))), pooled, winner, gamma, beta, mean, var
-        BATCH_NORM_RELU_GRADIENT(image, *given, dx, None, sums, sums_xhat, *shape)
-        return (
-            logical(dx) if want_dx else None,
-            sums_xhat if want_dgamma and gamma is not None else None,
-            sums if want_dbeta and beta is not None else None,
-        )
-
-    return (logical(y), *norm.updated_statistics(running, mean, var, n * h * w)), pullback
+    return _normalised(x, gamma, beta, eps, running, cap_of(limit), window=(ph, pw), grad=grad)
 
 
 def batch_norm_add_relu(
@@ -157,25 +116,43 @@ def batch_norm_add_relu(
     """Compute relu(batch_norm(x) + added)."""
     if x.ndim != 4 or not serves(x):
         return NotImplemented
-    n, c, h, w = x.shape
-    image, gamma, beta = batch_last(x), vector(gamma), vector(beta)
-    y, mean, var = np.empty_like(image), np.empty(c, x.dtype), np.empty(c, x.dtype)
-    _, threads = sharing(c, PASSES * x.size)
-    shape = (eps, cap_of(None), c, h, w, n, 1, 1, threads)
-    BATCH_NORM_RELU(image, gamma, beta, batch_last(added), y, None, mean, var, *shape)
+    return _normalised(x, gamma, beta, eps, running, cap_of(None), batch_last(added))
 
-    def pullback(
-        dy: Array, wants: Sequence[bool] | None = None
-    ) -> tuple[Array | None, Array | None, Array | None, Array | None]:
-        want_dx, want_dgamma, want_dbeta, want_dadded = wants or (True, True, True, True)
-        dx, dz, sums, sums_xhat = (np.empty_like(a) for a in (image, image, mean, mean))
-        given = batch_last(cotangent(dy, logical(y))), y, None, gamma, beta, mean, var
-        BATCH_NORM_RELU_GRADIENT(image, *given, dx, dz, sums, sums_xhat, *shape)
+
+def _normalised(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    eps: float,
+    running: Any,
+    cap: float,
+    added: Array | None = None,
+    window: Pair = (1, 1),
+    grad: bool = True,
+) -> Any:
+    """Normalise by the statistics of the batch; see `xpcnn_batch_norm` in norm.c."""
+    (n, c, h, w), (ph, pw) = x.shape, window
+    image, gamma, beta = batch_last(x), vector(gamma), vector(beta)
+    y = np.empty((c, h // ph, w // pw, n), x.dtype)
+    winner = np.empty(y.shape, np.uint8) if grad and ph * pw > 1 else None
+    mean, var = np.empty(c, x.dtype), np.empty(c, x.dtype)
+    _, threads = sharing(c, PASSES * x.size)
+    shape = (c, h, w, n, ph, pw, threads)
+    BATCH_NORM(image, gamma, beta, added, y, winner, mean, var, eps, cap, OF_BATCH, *shape)
+    kept = None if winner is None and added is None else y
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, ...]:
+        want_dx, want_dgamma, want_dbeta, *want_dadded = wants or (True, True, True, True)
+        dx = np.empty_like(image) if want_dx or winner is not None else None
+        dz = None if added is None else np.empty_like(image)
+        sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
+        given = batch_last(cotangent(dy, logical(y))), kept, winner, gamma, beta, mean, var
+        BATCH_NORM_GRADIENT(image, *given, dx, dz, sums, sums_xhat, eps, cap, *shape)
         return (
-            logical(dx) if want_dx else None,
+            logical(dx) if dx is not None and want_dx else None,
             sums_xhat if want_dgamma and gamma is not None else None,
             sums if want_dbeta and beta is not None else None,
-            logical(dz) if want_dadded else None,
+            *(() if dz is None else (logical(dz) if want_dadded[0] else None,)),
         )
 
     return (logical(y), *norm.updated_statistics(running, mean, var, n * h * w)), pullback
