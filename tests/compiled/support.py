@@ -63,7 +63,7 @@ def whole(rng: Rng, *shape: int) -> Host:
 def cut(pieces: int, threads: int) -> Iterator[None]:
     """Cut the work of every call into so many pieces, if it has the rows, for so many threads."""
 
-    def sharing(length: int, size: int, *, each: int = 4) -> tuple[int, int]:
+    def sharing(length: int, size: int) -> tuple[int, int]:
         return min(length, pieces), threads
 
     with ExitStack() as stack:

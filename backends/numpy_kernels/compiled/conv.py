@@ -186,7 +186,7 @@ def filter_gradients(
     (f, ho, wo, n), c_group = dy.shape, w.shape[1]
     groups = len(image) // c_group
     is_1x1 = groups == 1 and conv_1x1.serves(patches)
-    pieces, threads = sharing(ho, w.size * ho * wo * n, each=1)
+    pieces, threads = sharing(ho, w.size * ho * wo * n)
     pieces = conv_1x1.parts_of(f, dy[0].size, pieces) if is_1x1 else pieces
     by_strips = groups == 1 and not is_1x1 and strips.serves(w, patches)
     parts = np.empty((1 if by_strips else pieces, w.size + f), w.dtype)

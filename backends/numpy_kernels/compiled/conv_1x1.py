@@ -27,14 +27,14 @@ def serves(patches: Patches) -> bool:
 def convolved(image: Array, w: Array, b: Array | None, y: Array, cap: float) -> None:
     """Write the convolution of (c, h, w, n) with w (f, c, 1, 1), and its ReLU up to cap, into y."""
     (f, c), pixels = w.shape[:2], y[0].size
-    work = sharing(f, w.size * pixels, each=1)
+    work = sharing(f, w.size * pixels)
     PRODUCT(contiguous(w), image, b, y, c, 1, f, c, pixels, BY_ROW, cap, *work)
 
 
 def image_gradient(dy: Array, w: Array, b: Array | None, dx: Array) -> None:
     """Write the gradient of the image (c, h, w, n), plus b, into dx, from dy (f, h, w, n)."""
     (f, c), pixels = w.shape[:2], dy[0].size
-    work = sharing(c, w.size * pixels, each=1)
+    work = sharing(c, w.size * pixels)
     PRODUCT(contiguous(w), dy, b, dx, 1, c, c, f, pixels, BY_ROW, NO_RELU, *work)
 
 

@@ -26,14 +26,14 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
     if n < FEW:
         if not (x.flags.c_contiguous or x.flags.f_contiguous):
             x = contiguous(x)
-        work = sharing(-(-o // WHOLE), w.size * n, each=1)
+        work = sharing(-(-o // WHOLE), w.size * n)
         down, across = (stride // x.itemsize for stride in x.strides)
         rows = np.empty((n, o), x.dtype)
         MATRIX_PRODUCT(x, w, b, rows, down, across, n, i, o, BY_COLUMN, NO_RELU, *work)
         y = rows.T
     else:
         columns, y = contiguous(x.T), np.empty((o, n), x.dtype)
-        work = sharing(o, w.size * n, each=1)
+        work = sharing(o, w.size * n)
         MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, BY_ROW, NO_RELU, *work)
         x = columns.T
 

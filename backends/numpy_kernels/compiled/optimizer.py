@@ -70,7 +70,7 @@ def _stepped(
     packed.write_addresses(tensors, list(params), address)
     if rule.decoupled:
         tensors["keep"] -= float(lr) * decay
-    call(tensors, len(params), *numbers, *sharing(1 << 30, PASS * size, each=1))
+    call(tensors, len(params), *numbers, *sharing(1 << 30, PASS * size))
     return packed.result(state)
 
 

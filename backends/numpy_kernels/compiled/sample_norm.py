@@ -58,9 +58,9 @@ def _normalised(
     y, mean, scale = np.empty_like(image), *np.empty((2, groups, n), x.dtype)
     tiles = groups * -(-n // TILE)
     shares = max(1, min(SHARES // tiles, m // SOME))  # of any number of threads: the same bits
-    sizes, each_thread = (*shape, each, weights, shares), 1 if groups == 1 else 4
+    sizes = *shape, each, weights, shares
     sums = np.empty((tiles * shares, 2, TILE))
-    work = sharing(len(sums), PASSES * x.size, each=each_thread)
+    work = sharing(len(sums), PASSES * x.size)
     SAMPLE_NORM(image, scales, shifts, y, mean, scale, sums, eps, *sizes, *work)
 
     def pullback(
@@ -68,7 +68,7 @@ def _normalised(
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
         dy = batch_last(cotangent(dy, x))
-        pieces, threads = sharing(len(sums), PASSES * x.size, each=each_thread)
+        pieces, threads = sharing(len(sums), PASSES * x.size)
         dx, parts = np.empty_like(image), np.empty((pieces, 2, weights), x.dtype)
         arrays = (image, dy, scales, mean, scale, dx, parts, sums)
         SAMPLE_NORM_GRADIENT(*arrays, *sizes, pieces, threads)
