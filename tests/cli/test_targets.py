@@ -178,7 +178,7 @@ def test_numbers_of_an_npz_file(cli: Cli) -> None:
         ("pixels.csv --label-column high,value", "column value: '10.5' is not 0 or 1"),
         ("pixels.csv --label-column high,odd --task classification", "2 columns of labels for"),
         ("pixels.csv --label-column high --task multi-label", "1 column of labels for the task"),
-        ("what.csv", "what.csv: the column of the labels may be any"),
+        ("what.csv", "what.csv: the column of the labels may be 'red' or 'left'"),
         ("what.csv --label-column level", "is not a whole number from 0 to 65535"),
         ("what.csv --label-column red,red", "the column red is given twice"),
         ("digits --task regression", "the task is regression, but the data set digits has"),

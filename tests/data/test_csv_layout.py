@@ -200,7 +200,7 @@ TWO_READINGS: dict[str, tuple[str, type[XpcnnError], str]] = {
         "id,label\na.png,cat\n",
         DataError,
         "has no columns of pixels\n"
-        "Try: a folder of pictures for each class, where the file only names pictures",
+        "Try: if it names pictures: a column called file with whole names, such as photos/1.jpg",
     ),
     "pixels in the order of text": (
         "label,px1,px10,px2,px3\n0,1,2,3,4\n",

@@ -58,7 +58,7 @@ def shape_of(path: Path, columns: int, size: Size | None) -> Shape:
     """
     if columns == 0:
         message = f"{path}: has no columns of pixels"
-        advice = "a folder of pictures for each class, where the file only names pictures"
+        advice = "if it names pictures: a column called file with whole names, such as photos/1.jpg"
         raise DataError(hint(message, advice))
     shape = image_shape(columns, size)
     if shape is None:

@@ -7,6 +7,7 @@ numbers from 0 or text. Commas, semicolons or tabs; with or without a header and
 not UTF-8.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -24,6 +25,7 @@ from xpcnn.types import TaskName
 
 _VALUES = 1 << 22  # read at a time
 _SAMPLE = 1000  # images that tell the order of colours
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 
 
 class Table(NamedTuple):
@@ -140,6 +142,9 @@ def classes_of(path: Path, texts: Sequence[str]) -> tuple[np.ndarray, tuple[str,
         message = f"{path}: {len(texts)} images have {len(names)} different labels"
         raise LabelError(hint(message, "--label-column with the column of the classes"))
     numbers = [name for name in names if NUMBER.fullmatch(name)]
+    if all(_DECIMAL_COMMA.fullmatch(name) for name in names):
+        message = f"{path}: the labels are numbers with a decimal comma, such as {names[0][:20]!r}"
+        raise LabelError(hint(message, "a point in place of the comma"))
     if "" in names:
         message = f"{path}: the label of image {texts.index('') + 1} is missing"
         raise LabelError(hint(message, "a label for each image"))

@@ -5,8 +5,8 @@
 
 Its first line has names of columns. A column called file, filename, path, image and the like holds
 the names of pictures, from the folder of the file on; the label columns are chosen as those of a
-CSV file of pixels; all others are left out, which a note says. Rejects names outside that folder,
-pictures that are not there or named twice, and cells without a value.
+CSV file of pixels, or there is only one other; all others are left out, which a note says. Rejects
+names outside that folder, pictures that are not there or named twice, and cells without a value.
 """
 
 import csv
@@ -36,7 +36,9 @@ from xpcnn.types import TaskName
 _FILES = frozenset(
     ["file", "filename", "file_name", "path", "image", "image_path", "image_name", "img"]
 )
+_PARTS = frozenset(["split", "subset", "partition", "fold"])
 _FEW = 3  # offenders named in a message
+_PIXELS = 9  # columns that may be an image's
 
 
 class Pictures(NamedTuple):
@@ -58,6 +60,9 @@ def names_pictures(path: Path) -> bool:
         return False
     delimiter, names = fields(path, lines[0])
     column = _column_of_files(names)
+    if len(names) < _PIXELS and any(has_picture_name(name) for name in names):
+        message = f"{path}: line 1 names a picture in place of the columns"
+        raise DataError(hint(message, "a first line with names of the columns, such as file,label"))
     try:
         cells = split_cells(lines[1], delimiter)
     except csv.Error:  # what reads the file says so
@@ -82,7 +87,7 @@ def read(path: Path, label_column: Columns, task: TaskName | None, wanted: Wante
     if files in given:
         message = f"{path}: {names[files]} holds the names of pictures, and is given as a label"
         raise ConfigError(hint(message, LABEL_FLAG))
-    columns = given or _label(path, names)
+    columns = given or (_label(path, names, files),)
     several = len(columns) > 1 or task not in (None, "classification")
     rows, numbers = _rows(path, delimiter, len(names))
     paths = _paths(path, [row[files].strip() for row in rows], numbers)
@@ -103,8 +108,16 @@ def read(path: Path, label_column: Columns, task: TaskName | None, wanted: Wante
         classes = tuple(names[i] for i in columns)
     else:
         labels, classes = _classes(path, [row[columns[0]].strip() for row in rows], numbers)
-    left = [repr(name) for i, name in enumerate(names) if i not in (files, *columns)]
-    notes = (f"{path}: columns left out: {', '.join(left[:5])}",) if left else ()
+    left = [name for i, name in enumerate(names) if i not in (files, *columns)]
+    notes: tuple[str, ...] = ()
+    if not given and not is_label(names[columns[0]]):
+        notes = (f"{path}: the labels are the column {names[columns[0]]!r}",)
+    if left:
+        notes += (f"{path}: columns left out: {', '.join(map(repr, left[:5]))}",)
+    for name in left:
+        if name.casefold() in _PARTS:
+            told = f"{path}: {name!r} does not decide which picture is in which part"
+            notes += (f"{told}; files of their own do: --dataset train.csv --validation val.csv",)
     return _with_images(path, paths, labels, classes, notes, wanted)
 
 
@@ -143,14 +156,21 @@ def _column_of_files(names: Sequence[str]) -> int | None:
     return next((i for i, name in enumerate(names) if name.casefold() in _FILES), None)
 
 
-def _label(path: Path, names: Sequence[str]) -> tuple[int, ...]:
-    """Return the column of the label where none is given: the only column with a name of labels."""
-    found = [i for i, name in enumerate(names) if is_label(name)]
+def _label(path: Path, names: Sequence[str], files: int) -> int:
+    """Return the column of the label where none is given.
+
+    It is the only one with a name of labels, or the only one beside the names of files. y beside x
+    may be a position.
+    """
+    others = [i for i in range(len(names)) if i != files]
+    found = [i for i in others if is_label(names[i])] or others
+    if [names[i].casefold() for i in found] == ["y"] and "x" in map(str.casefold, names):
+        found = others
     if len(found) != 1:
-        listing = " or ".join(repr(names[i]) for i in found)
-        message = f"{path}: the column of the labels may be {listing or 'any'}"
+        listing = " or ".join(repr(names[i]) for i in found[:_FEW]) or "none: there is no other"
+        message = f"{path}: the column of the labels may be {listing}"
         raise LabelError(hint(message, "--label-column NAME, or NAME,NAME,... for several labels"))
-    return (found[0],)
+    return found[0]
 
 
 def _rows(path: Path, delimiter: str, width: int) -> tuple[list[list[str]], list[int]]:
@@ -178,22 +198,27 @@ def _rows(path: Path, delimiter: str, width: int) -> tuple[list[list[str]], list
 
 def _paths(path: Path, names: Sequence[str], numbers: Sequence[int]) -> list[Path]:
     """Return where the pictures are, each within the folder of the file and named once."""
+    advice = "names of pictures from the folder of the CSV file on"
+    folder = path.parent.absolute()
+    lines: dict[Path, int] = {}
     for name, number in zip(names, numbers, strict=True):
+        inside = Path(name).is_relative_to(folder)  # an absolute path
+        own = Path(name).relative_to(folder) if inside else Path(name)
         parts = PurePosixPath(name.replace("\\", "/")).parts
-        if not name or ".." in parts or Path(name).is_absolute():
+        if not name or ".." in parts or own.is_absolute():
             message = f"{path}: line {number}: {shown(Path(name))} is not a name within the folder"
-            raise DataError(hint(message, "names of pictures from the folder of the CSV file on"))
-    if len(set(names)) < len(names):
-        again = next(i for i, name in enumerate(names) if name in names[:i])
-        message = f"{path}: line {numbers[again]} names {names[again]!r} again"
-        raise LabelError(hint(message, "one line for each picture"))
-    paths = [path.parent / name for name in names]
-    absent = [i for i, each in enumerate(paths) if not os.path.isfile(each)]
+            raise DataError(hint(message, advice))
+        if lines.setdefault(path.parent / own, number) != number:
+            message = f"{path}: line {number} names {name!r} again"
+            raise LabelError(hint(message, "one line for each picture"))
+    absent = [i for i, each in enumerate(lines) if not os.path.isfile(each)]
     if absent:
         few = ", ".join(f"{names[i]} (line {numbers[i]})" for i in absent[:_FEW])
-        message = f"{path}: {len(absent)} of {len(paths)} pictures are not there, the first: {few}"
-        raise DataError(hint(message, "names of pictures from the folder of the CSV file on"))
-    return paths
+        message = f"{path}: {len(absent)} of {len(names)} pictures are not there, the first: {few}"
+        if "\\" in names[absent[0]]:
+            advice += ", with / in place of \\"
+        raise DataError(hint(message, advice))
+    return list(lines)
 
 
 def _classes(
