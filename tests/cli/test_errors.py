@@ -260,6 +260,11 @@ def test_a_journal_that_cannot_be_written_for_a_while(
         (["predict", "run", "a.png", "--rows", "1"], "Give either picture files or --rows"),
         (["predict", "run", "a.png", "--invert", "maybe"], "'maybe' is not one of"),
         (["summary", "small", "--input-shape", "1;2"], "'1;2' is not a list of sizes"),
+        (
+            ["train", "--dataset", "a.csv", "--image-size", "16x16"],
+            "--image-size 16x16: expected a height and a width such as 28,28",
+        ),
+        (["train", "--loss", "ce"], "--loss ce is none of cross-entropy, bce, "),
         (["summary", "small", "--batch-size", "0"], "0 is not in the range x>=1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -269,6 +274,19 @@ def test_wrong_usage(cli: Cli, arguments: list[str], message: str) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
     assert ran.err.startswith("Usage: xpcnn ")
+
+
+@pytest.mark.parametrize("given", [("--out=~/runs/a",), ("--out", "~/runs/a")])
+def test_a_home_folder_that_no_shell_filled_in(
+    cli: Cli, given: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shells leave the ~ of --out=~/runs, of quoted paths and of programs' arguments as it is."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    assert cli("train", "--max-steps", "1", *given).code == 0
+    assert (tmp_path / "home/runs/a/model.safetensors").is_file()
+    assert cli("summary", "~/runs/a").code == 0
+    assert not Path("~").exists()
 
 
 def test_a_variable_that_is_wrong_is_usage(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

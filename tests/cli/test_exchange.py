@@ -38,6 +38,16 @@ def test_export(cli: Cli, trained: Path) -> None:
     }
 
 
+def test_other_endings_are_no_format(cli: Cli, trained: Path) -> None:
+    """An ONNX file called model.pt would be taken for PyTorch's."""
+    ran = cli("export", trained, "model.pt")
+    assert (ran.code, ran.out, Path("model.pt").exists()) == (1, "", False)
+    assert ran.err == (
+        "error: model.pt: its ending decides what is written, and it is neither of the two\n"
+        "Try: FILE.onnx, or FILE.safetensors for the weights alone\n"
+    )
+
+
 def test_without_onnx(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xpcnn.exchange.find_spec", lambda name: None)
     ran = cli("export", trained, "m.onnx")

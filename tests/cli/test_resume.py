@@ -178,8 +178,8 @@ def test_replay_of_a_run_that_did_not(cli: Cli) -> None:
     ran = cli("replay", "run")
     assert (ran.code, ran.err) == (
         1,
-        "error: run/checkpoints/not-finite.safetensors: there is no such file\n"
-        "Try: check the path\n",
+        "error: run has no update to repeat: a run that diverges saves it as "
+        "run/checkpoints/not-finite.safetensors\nTry: xpcnn report run\n",
     )
 
 

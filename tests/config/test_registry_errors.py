@@ -97,7 +97,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"type": "Dense", "units": 2, "weight_init": "HeNormal"},
-        f"{AT} (Dense): weight_init is 'HeNormal', expected a table\nTry: weight_init = {{ ... }}",
+        f"{AT} (Dense): weight_init is 'HeNormal', expected a table\n"
+        'Try: weight_init = { type = "HeNormal" }',
     ),
     (
         {"type": "Residual", "body": [{"type": "ReLU"}]},

@@ -6,6 +6,7 @@ SIGHUP. A traceback is shown only with -v.
 
 import errno
 import os
+import re
 import signal
 import sys
 import traceback
@@ -100,6 +101,10 @@ class Commands(click.Group):
             ctx.fail(f"no such command {args[0]!r}. Try: {nearest(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse arguments, with the home folder for ~, which shells leave in --out=~/runs."""
+        return super().parse_args(ctx, [_with_home(arg) for arg in args])
+
     def _warn_of_variables(self, ctx: click.Context) -> None:
         """Warn of every variable XPCNN_... that stands for no flag of any command."""
         given = {name for name in os.environ if name.startswith("XPCNN_")} - {*OTHER_VARIABLES}
@@ -133,6 +138,12 @@ class Commands(click.Group):
             text = str(error).partition("\n")[0]
             advice = "" if _VERBOSE in ctx.meta else "\nTry: the same with -v, for a full report"
             _end(ctx, f"error: unexpected {type(error).__name__}: {text}{advice}", 1)
+
+
+def _with_home(argument: str) -> str:
+    """Return ~/runs and --out=~/runs with the home folder."""
+    found = re.match(r"(--[a-z-]+=|)(~/.*)", argument, re.DOTALL)
+    return found[1] + os.path.expanduser(found[2]) if found else argument
 
 
 def _interruptible(callback: Callable[..., Any], module: str) -> Callable[..., Any]:

@@ -215,10 +215,13 @@ def device_name(device: str | None) -> str | int | None:
 
 def image_size(text: str | None) -> tuple[int, int] | None:
     """Return height and width as in 28,28."""
-    found = None if text is None else sizes(text)
-    if found is not None and len(found) != 2:
-        raise click.BadParameter(f"{text!r} is not a height and a width such as 28,28")
-    return None if found is None else (found[0], found[1])
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+        message = f"--image-size {text}: expected a height and a width such as 28,28"
+        raise click.BadParameter(message)
+    return int(parts[0]), int(parts[1])
 
 
 def sizes(text: str, what: str = "sizes such as 3,32,32") -> tuple[int, ...]:
@@ -270,7 +273,7 @@ _LOSSES = {
 def loss_type(name: str) -> str:
     """Return the type of a loss that files name, by its short name."""
     if name.lower() not in _LOSSES:
-        raise click.BadParameter(f"{name!r} is none of {', '.join(_LOSSES)}")
+        raise click.BadParameter(f"--loss {name} is none of {', '.join(_LOSSES)}")
     return _LOSSES[name.lower()]
 
 

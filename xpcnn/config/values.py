@@ -6,6 +6,7 @@ that says where: paths are those of parameters, such as `layers.3.body.layers.0`
 """
 
 import dataclasses
+import json
 import math
 import reprlib
 import types
@@ -84,6 +85,10 @@ def _read(kind: Any, value: Any, at: str, label: str, objects: Objects, default:
         got = "a table" if isinstance(value, Mapping) else reprlib.repr(value)
         message = f"{label} is {got}, expected {_describe(kind, objects)}"
         example = default if type(default) is float is kind else _example(kind, objects)
+        first = value[0] if isinstance(value, list) and value else value
+        if isinstance(first, str):  # the name alone
+            key = "name" if at.startswith("training.") else "type"
+            example = str(example).replace("{ ... }", f"{{ {key} = {json.dumps(first)} }}")
         advice = f"{at.rpartition('.')[2]} = {example}"
         raise ConfigError(hint(message, advice)) from None
 

@@ -1,5 +1,7 @@
 """`xpcnn export`: a saved model as an ONNX file."""
 
+from pathlib import Path
+
 import click
 
 from xpcnn.cli.options import json_option, option
@@ -24,11 +26,15 @@ def command(model: str, out: str, force: bool, as_json: bool) -> None:
     from xpcnn.cli.model_opening import open_model
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.predictions import check_new
+    from xpcnn.errors import ConfigError, hint
     from xpcnn.exchange import export_onnx, export_pytorch
 
+    if Path(out).suffix.lower() not in (".onnx", ".safetensors"):
+        message = f"{out}: its ending decides what is written, and it is neither of the two"
+        raise ConfigError(hint(message, "FILE.onnx, or FILE.safetensors for the weights alone"))
     target = check_new(out, force)
     opened = open_model(model)
-    weights_alone = target.suffix == ".safetensors"
+    weights_alone = target.suffix.lower() == ".safetensors"
     (export_pytorch if weights_alone else export_onnx)(opened, target)
     facts = {
         "model": model,

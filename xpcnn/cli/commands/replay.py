@@ -1,6 +1,7 @@
 """`xpcnn replay`: the step at which a run stopped being finite, once more."""
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -20,11 +21,15 @@ def command(*, file: str, backend: str, device: str | None, tf32: bool | None) -
     from xpcnn.cli.model_opening import open_backend
     from xpcnn.cli.output import answer
     from xpcnn.cli.run_folder import CHECKPOINTS
+    from xpcnn.errors import CheckpointError, hint
     from xpcnn.training import replay
     from xpcnn.training.saver import NOT_FINITE
 
     path = Path(file)
     if os.path.isdir(path):
         path = path / CHECKPOINTS / NOT_FINITE
+        if not os.path.exists(path):
+            message = f"{file} has no update to repeat: a run that diverges saves it as {path}"
+            raise CheckpointError(hint(message, f"xpcnn report {shlex.quote(file)}"))
     found = replay(path, backend=open_backend(backend, device, tf32))
     answer("here all values of the step are finite" if found is None else found)
