@@ -7,7 +7,6 @@
 #include "threads.h"
 
 #include <math.h>
-#include <string.h>
 
 typedef struct {
     const float *x;
@@ -18,37 +17,30 @@ typedef struct {
 
 enum { SOME = 32 }; /* classes whose sum is added to that of the others */
 
-/* p, losses of LANES samples, or of fewer whose numbers take `bytes`. */
-INLINE void samples(const Arguments *a, long first, long bytes)
+/* p, losses of `count` samples. */
+INLINE void samples(const Arguments *a, long first, long count)
 {
     const float *x = a->x + first;
-    Lanes most = {0}, total = {0}, losses;
-    memcpy(&most, x, bytes);
+    float *p = a->p + first;
+    Lanes most = some_of(x, count), total = {0}, losses = {0};
     for (long c = 1; c < a->classes; c++) {
-        Lanes score = {0};
-        memcpy(&score, x + c * a->n, bytes);
+        Lanes score = some_of(x + c * a->n, count);
         most = chosen((score > most) | (score != score), score, most); /* NaN stays */
     }
     for (long c = 0; c < a->classes;) {
         Lanes part = {0};
-        for (long end = c + SOME; c < a->classes && c < end; c++) {
-            Lanes score = {0};
-            memcpy(&score, x + c * a->n, bytes);
-            Lanes e = exponential(score - most);
+        for (long end = least(c + SOME, a->classes); c < end; c++) {
+            Lanes e = exponential(some_of(x + c * a->n, count) - most);
             part += e;
-            memcpy(a->p + c * a->n + first, &e, bytes);
+            write_some(p + c * a->n, count, e);
         }
         total += part;
     }
-    for (long l = 0; l < bytes / (long)sizeof(float); l++)
+    for (long l = 0; l < count; l++)
         losses[l] = logf(total[l]) - (x[a->labels[first + l] * a->n + l] - most[l]);
-    memcpy(a->losses + first, &losses, bytes);
-    for (long c = 0; c < a->classes; c++) {
-        Lanes e = {0};
-        memcpy(&e, a->p + c * a->n + first, bytes);
-        e /= total;
-        memcpy(a->p + c * a->n + first, &e, bytes);
-    }
+    write_some(a->losses + first, count, losses);
+    for (long c = 0; c < a->classes; c++)
+        write_some(p + c * a->n, count, some_of(p + c * a->n, count) / total);
 }
 
 static long vector_of_samples(void *arguments, long piece)
@@ -56,9 +48,9 @@ static long vector_of_samples(void *arguments, long piece)
     const Arguments *a = arguments;
     long first = piece * LANES;
     if (first + LANES <= a->n)
-        samples(a, first, sizeof(Lanes));
+        samples(a, first, LANES);
     else
-        samples(a, first, (a->n - first) * (long)sizeof(float));
+        samples(a, first, a->n - first);
     return 0;
 }
 

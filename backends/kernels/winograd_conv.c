@@ -70,12 +70,8 @@ static void products(const float *u, const float *v, long vs, long c, float *m, 
 {
     for (long k = 0; k < PRODUCTS; k++, u += c * FILTERS + APART, v += vs, m += ms)
         for (long first = 0; first < c; first += CHANNELS) {
-            long count = least(CHANNELS, c - first), g = 0;
-            const float *factor = u + first * FILTERS, *from = v + first * across;
-            for (; g + 2 <= some; g += 2)
-                product_2(factor, 1, FILTERS, from + g * LANES, across, count, m + g * LANES, across, first);
-            if (g < some)
-                product_1(factor, 1, FILTERS, from + g * LANES, across, count, m + g * LANES, across, first);
+            long count = least(CHANNELS, c - first);
+            product(u + first * FILTERS, 1, FILTERS, v + first * across, across, count, m, across, some, first);
         }
 }
 
@@ -130,7 +126,7 @@ static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t 
 static long conv_blocks(void *arguments, long piece)
 {
     const Arguments *a = arguments;
-    long c = a->c, in = a->in.h * a->in.w * a->in.n, out = a->out.h * a->out.w * a->out.n;
+    long c = a->c, out = a->out.h * a->out.w * a->out.n;
     long vectors = V_BYTES / (PRODUCTS * c * (long)sizeof(Lanes)) / 2 * 2;
     long all = (a->out.down * a->out.across * a->out.n + LANES - 1) / LANES;
     vectors = least(vectors, least(VECTORS, up((all + a->threads - 1) / a->threads, 2)));
@@ -144,16 +140,7 @@ static long conv_blocks(void *arguments, long piece)
     for (long b = blocks * piece / a->pieces; b < blocks * (piece + 1) / a->pieces; b++) {
         Places from[VECTORS], to[VECTORS];
         long some = least(vectors, all - b * vectors);
-        for (long g = 0; g < some; g++) {
-            find_places(&a->in, (b * vectors + g) * LANES, from + g);
-            find_places(&a->out, (b * vectors + g) * LANES, to + g);
-        }
-        for (long i = 0; i < c; i++)
-            for (long g = 0; g < some; g++) {
-                if (i + 1 < c)
-                    fetch(a->x + (i + 1) * in, from + g, PRODUCTS);
-                transform_tile(a->x + i * in, from + g, v + i * across + g * LANES, vs);
-            }
+        transform_block(&a->in, &a->out, a->x, c, b * vectors, some, from, to, v, across, vs);
         for (long f = 0; f < a->f; f += FILTERS) {
             for (long i = 0; i < least(FILTERS, a->f - f); i++)
                 for (long g = 0; g < some; g++)

@@ -118,9 +118,9 @@ static long filter_blocks(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     long c = a->c, f = a->f, rows = up(c, CHANNELS), across = up(f, LANES);
-    long in = a->in.h * a->in.w * a->in.n, out = a->out.h * a->out.w * a->out.n;
+    long out = a->out.h * a->out.w * a->out.n;
     long vectors = BLOCK_BYTES / (PRODUCTS * (rows + across) * (long)sizeof(Lanes)) / 2 * 2;
-    vectors = vectors < 2 ? 2 : vectors < VECTORS ? vectors : VECTORS;
+    vectors = vectors < 2 ? 2 : least(vectors, VECTORS);
     long tiles = vectors * LANES, vs = rows * tiles + APART, ds = tiles * across + APART;
     long ss = rows * across;
     long all = (a->out.down * a->out.across * a->out.n + LANES - 1) / LANES;
@@ -137,35 +137,20 @@ static long filter_blocks(void *arguments, long piece)
     long begin = blocks * piece / a->pieces, end = blocks * (piece + 1) / a->pieces;
     for (long b = begin; b < end; b++) {
         Places from[VECTORS], to[VECTORS];
-        long some = all - b * vectors < vectors ? all - b * vectors : vectors;
-        for (long g = 0; g < some; g++) {
-            find_places(&a->in, (b * vectors + g) * LANES, from + g);
-            find_places(&a->out, (b * vectors + g) * LANES, to + g);
-        }
-        for (long i = 0; i < c; i++)
-            for (long g = 0; g < some; g++) {
-                if (i + 1 < c)
-                    fetch(a->x + (i + 1) * in, from + g, PRODUCTS);
-                transform_tile(a->x + i * in, from + g, v + i * tiles + g * LANES, vs);
-            }
+        long some = least(vectors, all - b * vectors);
+        transform_block(&a->in, &a->out, a->x, c, b * vectors, some, from, to, v, tiles, vs);
         for (long i = 0; i < f; i += LANES)
             for (long g = 0; g < some; g++) {
-                long here = f - i < LANES ? f - i : LANES;
+                long here = least(LANES, f - i);
                 for (long j = 0; g + 1 < some && j < here; j++)
                     fetch(a->dy + (i + j) * out, to + g + 1, TILE * TILE);
                 transform_gradients(a->dy + i * out, out, to + g, here, d + g * LANES * across + i, ds,
                                     across, db + i);
             }
         for (long k = 0; k < PRODUCTS; k++)
-            for (long i = 0; i < rows; i += CHANNELS) {
-                long j = 0;
-                const float *factor = v + k * vs + i * tiles;
-                float *sum = s + k * ss + i * across;
-                for (; j + 2 * LANES <= across; j += 2 * LANES)
-                    product_2(factor, tiles, 1, d + k * ds + j, across, some * LANES, sum + j, across, 1);
-                if (j < across)
-                    product_1(factor, tiles, 1, d + k * ds + j, across, some * LANES, sum + j, across, 1);
-            }
+            for (long i = 0; i < rows; i += CHANNELS)
+                product(v + k * vs + i * tiles, tiles, 1, d + k * ds, across, some * LANES,
+                        s + k * ss + i * across, across, across / LANES, 1);
         if ((b - begin) % PARTIAL == PARTIAL - 1 || b + 1 == end)
             fold(s, ss, across, c, f, part);
     }

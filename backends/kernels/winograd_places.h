@@ -127,4 +127,22 @@ static void transform_tile(const float *x, const Places *p, float *v, long vs)
         transform(x, p, 2, v, vs);
 }
 
+/* Find where vectors `first` to first + some - 1 lie, and write V of c channels x: in each of its 36
+   matrices, rows of channels `across` apart. */
+static void transform_block(const Plane *in, const Plane *out, const float *x, long c, long first,
+                            long some, Places *from, Places *to, float *v, long across, long vs)
+{
+    long size = in->h * in->w * in->n;
+    for (long g = 0; g < some; g++) {
+        find_places(in, (first + g) * LANES, from + g);
+        find_places(out, (first + g) * LANES, to + g);
+    }
+    for (long i = 0; i < c; i++, x += size)
+        for (long g = 0; g < some; g++) {
+            if (i + 1 < c)
+                fetch(x + size, from + g, PRODUCTS);
+            transform_tile(x, from + g, v + i * across + g * LANES, vs);
+        }
+}
+
 #endif

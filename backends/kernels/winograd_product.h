@@ -20,48 +20,50 @@ enum {
 #endif
 };
 
-#define EACH(width)                                                                                \
-    UNROLL for (long r = 0; r < ROWS; r++) UNROLL for (long w = 0; w < width; w++)
+#define EACH UNROLL for (long r = 0; r < ROWS; r++) UNROLL for (long w = 0; w < width; w++)
 
-#define STEP(width, operation)                                                                     \
-    {                                                                                              \
-        Lanes in[width];                                                                           \
-        UNROLL for (long w = 0; w < width; w++) in[w] = *(const Lanes *)(from + w * LANES);        \
-        EACH(width) sum[r][w] operation factor[r * ur] * in[w];                                    \
-        factor += uk;                                                                              \
-        from += vk;                                                                                \
-    }
+/* One product more of each sum, or the first. */
+INLINE void step(const long width, const long is_first, const float *u, const long ur, const float *v,
+                 Lanes sum[ROWS][2])
+{
+    Lanes in[2];
+    UNROLL for (long w = 0; w < width; w++) in[w] = *(const Lanes *)(v + w * LANES);
+    EACH sum[r][w] = is_first ? u[r * ur] * in[w] : sum[r][w] + u[r * ur] * in[w];
+}
 
-/* Element (r, k) of u lies at r * ur + k * uk; rows of v lie vk apart, those of m mr. */
-#define PRODUCT(width)                                                                             \
-    INLINE void product_##width(const float *u, const long ur, const long uk, const float *v,      \
-                                long vk, long count, float *m, long mr, long add)                  \
-    {                                                                                              \
-        for (long row = 0; row < EIGHT; row += ROWS, u += ROWS * ur, m += ROWS * mr) {             \
-            const float *factor = u, *from = v;                                                    \
-            Lanes all[ROWS][width], sum[ROWS][width];                                              \
-            EACH(width) all[r][w] = broadcast(0);                                                  \
-            long k = 0;                                                                            \
-            for (; k + STEPS <= count; k += STEPS) {                                               \
-                STEP(width, =)                                                                     \
-                for (long step = 1; step < STEPS; step++)                                          \
-                    STEP(width, +=)                                                                \
-                EACH(width) all[r][w] += sum[r][w];                                                \
-            }                                                                                      \
-            for (; k < count; k++) {                                                               \
-                STEP(width, =)                                                                     \
-                EACH(width) all[r][w] += sum[r][w];                                                \
-            }                                                                                      \
-            EACH(width) {                                                                          \
-                Lanes *to = (Lanes *)(m + r * mr + w * LANES);                                     \
-                *to = all[r][w] + (add ? *to : broadcast(0));                                      \
-            }                                                                                      \
-        }                                                                                          \
+INLINE void tile(const long width, const float *u, const long ur, const long uk, const float *v, long vk,
+                 long count, float *m, long mr, long add)
+{
+    Lanes all[ROWS][2], sum[ROWS][2];
+    EACH all[r][w] = broadcast(0);
+    long k = 0;
+    for (; k + STEPS <= count; k += STEPS, u += STEPS * uk, v += STEPS * vk) {
+        step(width, 1, u, ur, v, sum);
+        UNROLL for (long s = 1; s < STEPS; s++) step(width, 0, u + s * uk, ur, v + s * vk, sum);
+        EACH all[r][w] += sum[r][w];
     }
-PRODUCT(1)
-PRODUCT(2)
-#undef PRODUCT
-#undef STEP
+    for (; k < count; k++, u += uk, v += vk) {
+        step(width, 1, u, ur, v, sum);
+        EACH all[r][w] += sum[r][w];
+    }
+    EACH {
+        Lanes *to = (Lanes *)(m + r * mr + w * LANES);
+        *to = all[r][w] + (add ? *to : broadcast(0));
+    }
+}
+
+/* Of `vectors` vectors. Element (r, k) of u lies at r * ur + k * uk; rows of v lie vk apart, those of m
+   mr. */
+INLINE void product(const float *u, const long ur, const long uk, const float *v, long vk, long count,
+                    float *m, long mr, long vectors, long add)
+{
+    long g = 0;
+    for (; g + 2 <= vectors; g += 2, v += 2 * LANES, m += 2 * LANES)
+        for (long r = 0; r < EIGHT; r += ROWS)
+            tile(2, u + r * ur, ur, uk, v, vk, count, m + r * mr, mr, add);
+    for (long r = 0; g < vectors && r < EIGHT; r += ROWS)
+        tile(1, u + r * ur, ur, uk, v, vk, count, m + r * mr, mr, add);
+}
 #undef EACH
 
 #endif
