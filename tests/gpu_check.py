@@ -1,7 +1,12 @@
 """Check and time a GPU in one command: `python tests/gpu_check.py --out results.json`.
 
 Needs cupy, numpy, array-api-compat and pytest; PyTorch, safetensors, threadpoolctl where there.
-`--help` says what else it can do; the sections are the modules of `tests/gpu`.
+`--help` says what else it can do; the sections are the modules of `tests/gpu`. Where a call may
+take ten minutes at most, in three calls:
+
+    --seconds 560 --only bits files memory training suite --out right.json
+    --seconds 560 --only timing --kernels 1 graph --out timing.json
+    --seconds 560 --only sanitizers accuracy half peak --kernels graph --data DATA --out rest.json
 """
 
 import runpy

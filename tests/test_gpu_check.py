@@ -1,10 +1,13 @@
 """The GPU check, rehearsed on NumPy; its checkers see planted errors. No GPU is needed or used."""
 
+import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,10 @@ import numpy
 import pytest
 
 from tests.gpu import __main__ as gpu_check
-from tests.gpu import bits, files, memory, suite, timing, training
+from tests.gpu import accuracy, bits, files, memory, sanitizers, sides, suite, timing, training
 from tests.gpu.networks import images, model_of, presets, with_leaves
 from tests.gpu.report import section_lines
-from tests.gpu.section import ROOT, Finding, Options, Outcome, run
+from tests.gpu.section import ROOT, Finding, Options, Outcome, Skipped, run
 from tests.gpu.steady import unsteady
 from tests.gpu.suite import Ended, differences
 from xpcnn import backend, layers, random
@@ -41,7 +44,8 @@ def problems(found: Any) -> list[str]:
 def test_rehearsal(tmp_path: Path) -> None:
     """All sections pass on NumPy, from another folder; the file and the table say so."""
     script, out = ROOT / "tests" / "gpu_check.py", tmp_path / "results.json"
-    flags = ["--backend", "numpy", "--quick", "--out", "results.json", "--only", *CORRECT, "timing"]
+    sections = [*CORRECT, *gpu_check.MEASURES]
+    flags = ["--backend", "numpy", "--quick", "--out", "results.json", "--only", *sections]
     alone = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # no contest
     done = subprocess.run(
         [sys.executable, str(script), *flags],
@@ -54,7 +58,10 @@ def test_rehearsal(tmp_path: Path) -> None:
     results = json.loads(out.read_text(encoding="utf-8"))
     assert results["passed"]
     assert results["rehearsal"]
-    assert list(results["sections"]) == [*CORRECT, "timing"]
+    assert list(results["sections"]) == sections
+    left_out = results["sections"].pop("sanitizers")
+    if shutil.which("compute-sanitizer") is None:
+        assert left_out["reason"] == "compute-sanitizer is not installed"
     assert {s["status"] for s in results["sections"].values()} == {"passed"}
     assert results["versions"]["numpy"] == numpy.__version__
     assert "--quick" in results["command"]
@@ -63,9 +70,12 @@ def test_rehearsal(tmp_path: Path) -> None:
     tests = [facts["suite"][lib] for lib in ("numpy", "numpy-no-kernels")]
     assert tests[0]["passed"] == tests[1]["passed"] > 5
     assert facts["training"]["digits in float32"]["largest relative difference"] <= 1e-4
-    [timed] = [fact for fact in facts["timing"].values() if isinstance(fact, dict)]
-    assert timed["ms"]["xpcnn"] > 0
-    assert timed["times as fast as PyTorch"] is None  # a CPU's ratio would be no measurement
+    for name in ("timing", "half"):
+        [timed] = [fact for fact in facts[name].values() if isinstance(fact, dict)]
+        assert timed["ms"]["xpcnn"] > 0
+        assert timed["times as fast as PyTorch"] is None  # a CPU's ratio would be no measurement
+    assert facts["accuracy"]["digits to 50.0%, warm cache"]["accuracy"] > 0.5
+    assert "xpcnn" in facts["peak"]["digits, batch 16"]["bytes"]
     assert "timing: passed" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("passed after ")
 
@@ -113,15 +123,17 @@ def test_an_error_of_one_preset_does_not_end_the_others(monkeypatch: pytest.Monk
         ("skipped", "bits", False),
         ("failed", "timing", False),
         ("skipped", "timing", True),
-        ("skipped", "bits, kernels on", False),
-        ("skipped", "timing, kernels on", True),
+        ("skipped", "bits, kernels 1", False),
+        ("skipped", "timing, kernels graph", True),
     ],
 )
 def test_what_counts_as_passed(status: str, name: str, ok: bool) -> None:
     assert gpu_check.passed({"files": Outcome(), name: Outcome(status)}) is ok
 
 
-def test_every_section_runs_with_kernels_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_section_runs_with_each_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def noted(name: str, options: Options, environ: dict[str, str]) -> Outcome:
         ran.append((name, environ["XPCNN_CUDA_KERNELS"]))
         return Outcome()
@@ -130,10 +142,71 @@ def test_every_section_runs_with_kernels_too(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(gpu_check, "run", noted)
     given = gpu_check.parse(["--backend", "cupy", "--only", "bits", "timing"])
     labels = [label for label, _ in gpu_check.ended(given, time.monotonic())]
-    assert labels == ["bits", "bits, kernels on", "timing", "timing, kernels on"]
-    assert ran == [("bits", "0"), ("bits", "1"), ("timing", "0"), ("timing", "1")]
+    settings = ["", ", kernels 1", ", kernels all", ", kernels graph"]
+    assert labels == [name + setting for name in ("bits", "timing") for setting in settings]
+    assert ran == [(name, of) for name in ("bits", "timing") for of in ("0", "1", "all", "graph")]
+    given = gpu_check.parse(["--only", "sanitizers", "bits", "--kernels", "0", "graph"])
+    labels = [label for label, _ in gpu_check.ended(given, time.monotonic())]
+    assert labels == ["bits", "bits, kernels graph", "sanitizers, kernels graph"]
     given.backend, given.only = "torch", ["bits"]
     assert [label for label, _ in gpu_check.ended(given, time.monotonic())] == ["bits"]
+
+
+def test_sanitizers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rehearsed with a stand-in that runs what it is given, and counts no errors or two."""
+    program = tmp_path / "compute-sanitizer"
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    for errors in (0, 2):
+        text = f'#!/bin/sh\nshift 2\n"$@" && echo "========= ERROR SUMMARY: {errors} errors"\n'
+        program.write_text(text, encoding="utf-8")
+        program.chmod(0o755)
+        found = list(sanitizers.findings(options()))
+        assert [one.name for one in found] == ["memcheck", "racecheck", "initcheck"]
+        assert {one.value for one in found} == {f"========= ERROR SUMMARY: {errors} errors"}
+        assert [one.problem is None for one in found] == [errors == 0] * 3
+
+
+def test_accuracy_needs_data() -> None:
+    with pytest.raises(Skipped, match="--data says where the data sets are"):
+        list(accuracy.findings(options(quick=False)))
+
+
+def test_pytorch_by_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rehearsed on a CPU, with a capture that runs what it captures once."""
+    torch = pytest.importorskip("torch")
+
+    class Stream:
+        def __init__(self, device: Any = None) -> None:
+            pass
+
+        def wait_stream(self, other: Any) -> None:
+            pass
+
+    class Graph:
+        def replay(self) -> None:
+            replays.append(1)
+
+    replays: list[int] = []
+    for name, stand_in in (
+        *(("Stream", Stream), ("current_stream", Stream), ("CUDAGraph", Graph)),
+        *(("stream", nullcontext), ("graph", nullcontext)),
+    ):
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    found, host = preset("digits"), backend.load("numpy")
+    batches = sides.batches_of(found, 16, 2)
+    eager, captured = (
+        side(model_of(found, host), batches, "cpu", "channels_last")
+        for side in (sides.Theirs, sides.Captured)
+    )
+    eager.batches = itertools.cycle([next(eager.batches)])
+    torch.manual_seed(0)
+    for _ in range(sides.EAGER_STEPS + 1):
+        eager.step()
+    torch.manual_seed(0)
+    captured.step()
+    captured.step()
+    assert eager.loss_sum() == captured.loss_sum() > 0
+    assert len(replays) == 2
 
 
 def test_time_that_is_used_up_leaves_sections_out_by_name(
@@ -245,16 +318,23 @@ def test_the_lines_of_a_section() -> None:
     fact = {
         "preset": "tiny",
         "batch": 128,
-        "ms": {"xpcnn": 0.5, "contiguous_format": 1.25, "channels_last": 1.0},
+        "ms": {
+            "xpcnn": 0.5,
+            "contiguous_format": 1.25,
+            "channels_last": 1.0,
+            "channels_last, CUDA graph": 0.25,
+        },
         "images per second": 256000.0,
         "times as fast as PyTorch": 2.0,
+        "times as fast as its graphs": 0.5,
     }
     outcome = Outcome("failed", 1.5, {"tiny, batch 128": fact}, ["small: a problem"])
     assert list(section_lines("timing", outcome)) == [
         "\ntiming: failed (1.5 s)",
         "  ! small: a problem",
-        "  preset  batch  ms   PyTorch  channels-last  images/s  times as fast",
-        "  tiny    128    0.5  1.25     1              256000    2",
+        "  preset  batch  ms   PyTorch  channels-last  its graphs  images/s  times as fast"
+        "  as its graphs",
+        "  tiny    128    0.5  1.25     1              0.25        256000    2              0.5",
     ]
 
 

@@ -1,7 +1,7 @@
 """Check a GPU section by section, print what comes out, write it as JSON.
 
-With CuPy, every section runs twice: with the CUDA kernels off, and on. The exit code is 0 if no
-section failed and all that say something about correctness passed.
+With CuPy, every section runs with each value of XPCNN_CUDA_KERNELS: 0, 1, all and graph. The exit
+code is 0 if no section failed and all that say something about correctness passed.
 """
 
 import argparse
@@ -28,11 +28,15 @@ from tests.gpu.section import GRACE, ROOT, Options, Outcome, run
 from xpcnn import backend as backends
 
 CORRECTNESS = {"bits": 60, "files": 60, "memory": 60, "training": 180, "suite": 300}
-"""Sections with the most seconds that each may take; what is left is for `timing`."""
+"""Sections with the most seconds that each may take, side by side where there are processors."""
 
-SECTIONS = (*CORRECTNESS, "timing")
+MEASURES = ("timing", "half", "accuracy", "peak", "sanitizers")
+"""Sections that run alone, each in its part of the time that is left."""
+
+SECTIONS = (*CORRECTNESS, *MEASURES)
 ENVIRONMENT = {"memory": memory.ENVIRONMENT, "timing": {"CUPY_TF32": "0"}}
-WITH_KERNELS = ", kernels on"  # behind the name of a section
+KERNELS = ("0", "1", "all", "graph")
+WITH_KERNELS = ", kernels "  # behind the name of a section, before other settings than 0
 SECONDS = 440  # with the grace of the last section, well inside 8 minutes
 LEAST = 5  # seconds for a section to start with
 
@@ -71,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def ended(given: argparse.Namespace, start: float) -> Iterator[tuple[str, Outcome]]:
-    """Yield the sections as they end: side by side where there are processors, `timing` alone."""
-    labels = plan(given.backend, given.only)
+    """Yield the sections as they end: those of correctness first."""
+    labels = plan(given)
     correctness = [label for label in labels if section_of(label) in CORRECTNESS]
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 4)) as pool:
         yield from zip(
@@ -83,13 +87,19 @@ def ended(given: argparse.Namespace, start: float) -> Iterator[tuple[str, Outcom
         yield label, run_in_time(given, start, label, part=1 / (len(timings) - i))
 
 
-def plan(backend: str, only: Sequence[str]) -> list[str]:
-    """Return the labels of what runs: the names of sections, then the same with kernels."""
-    return [*only, *(name + WITH_KERNELS for name in only if backend == "cupy")]
+def plan(given: argparse.Namespace) -> list[str]:
+    """Return the labels of what runs: of each section, the name and the setting of the kernels."""
+    settings = given.kernels if given.backend == "cupy" else KERNELS[:1]
+    return [
+        name if setting == "0" else name + WITH_KERNELS + setting
+        for name in given.only
+        for setting in settings
+        if (name, setting) != ("sanitizers", "0") or given.backend != "cupy"  # no kernels
+    ]
 
 
 def section_of(label: str) -> str:
-    return label.removesuffix(WITH_KERNELS)
+    return label.partition(WITH_KERNELS)[0]
 
 
 def run_in_time(given: argparse.Namespace, start: float, label: str, part: float = 1.0) -> Outcome:
@@ -99,8 +109,8 @@ def run_in_time(given: argparse.Namespace, start: float, label: str, part: float
         return Outcome("skipped", reason="the time was used up")
     name = section_of(label)
     limit = min(left, CORRECTNESS.get(name, left))
-    options = Options(given.backend, given.device, given.quick, limit)
-    kernels = {"XPCNN_CUDA_KERNELS": "0" if label == name else "1"}
+    options = Options(given.backend, given.device, given.quick, limit, given.data)
+    kernels = {"XPCNN_CUDA_KERNELS": label.partition(WITH_KERNELS)[2] or "0"}
     return run(name, options, ENVIRONMENT.get(name, {}) | kernels)
 
 
@@ -116,6 +126,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="some of the sections"
     )
+    parser.add_argument(
+        "--kernels", nargs="+", choices=KERNELS, default=KERNELS, help="of CuPy's settings, some"
+    )
+    parser.add_argument("--data", help="folder with the folders mnist and cifar10, for `accuracy`")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works")
     return parser.parse_args(arguments)
 

@@ -5,7 +5,10 @@ from typing import Any
 
 from tests.gpu.section import Outcome
 
-HEADER = ("preset", "batch", "ms", "PyTorch", "channels-last", "images/s", "times as fast")
+HEADER = (
+    *("preset", "batch", "ms", "PyTorch", "channels-last", "its graphs", "images/s"),
+    *("times as fast", "as its graphs"),
+)
 
 
 def section_lines(name: str, outcome: Outcome) -> Iterator[str]:
@@ -30,10 +33,15 @@ def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _row(fact: dict[str, Any]) -> tuple[str, ...]:
-    ms, ratio = fact["ms"], fact["times as fast as PyTorch"]
-    times = (_number(ms.get(name)) for name in ("xpcnn", "contiguous_format", "channels_last"))
+    ms = fact["ms"]
+    graphs = min((x for name, x in ms.items() if "graph" in name), default=None)
+    times = *(ms.get(name) for name in ("xpcnn", "contiguous_format", "channels_last")), graphs
+    ratios = (fact.get(f"times as fast as {side}") for side in ("PyTorch", "its graphs"))
     rate = f"{fact['images per second']:.0f}"
-    return (fact["preset"], str(fact["batch"]), *times, rate, _number(ratio))
+    return (
+        *(fact["preset"], str(fact["batch"]), *map(_number, times), rate),
+        *map(_number, ratios),
+    )
 
 
 def _number(value: float | None) -> str:

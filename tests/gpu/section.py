@@ -30,12 +30,14 @@ class Options:
     """What is checked, and how long one section may take.
 
     quick: small sizes, which show that the script works and nothing else.
+    data: a folder with the folders `mnist` and `cifar10`, if there is one.
     """
 
     backend: str
     device: str | None
     quick: bool
     seconds: float
+    data: str | None = None
     started: float = field(default_factory=time.monotonic)
 
     def open(self) -> Backend:
@@ -69,9 +71,9 @@ class Skipped(Exception):
 
 FAULTS = (
     *(ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError),
-    *(ValueError, XpcnnError),
+    *(ValueError, XpcnnError, subprocess.TimeoutExpired),
 )
-"""What array libraries and xpcnn raise."""
+"""What array libraries, xpcnn and a process that takes too long raise."""
 
 
 def told(name: str, find: Callable[[], Finding]) -> Finding:

@@ -1,7 +1,8 @@
-"""The two sides of a timing: training steps of ours, and of the same network in PyTorch eager.
+"""The sides of a timing: training steps of ours, and of the same network in PyTorch.
 
-Both have the same weights and batches, kept on the device in float32; both step with SGD and
-momentum and add up loss and hits on the device, as a training loop does. No TF32 on either.
+All have the same weights and batches, kept on the device in float32; all step with SGD and momentum
+and add up loss and hits on the device, as a training loop does. No TF32 on any. With a model of
+float16, PyTorch's is automatic mixed precision.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -16,12 +17,13 @@ from xpcnn.models import Preset
 from xpcnn.optimizers import SGD
 from xpcnn.optimizers.groups import parameter_groups
 from xpcnn.training.progress import beginning
-from xpcnn.training.recipe import Recipe, random_source
+from xpcnn.training.recipe import Recipe, may_record_step, random_source
 from xpcnn.training.step import training_step
 from xpcnn.types import flatten
 
 LR, MOMENTUM = 1e-3, 0.9
 MOST_STEPS = 1000
+EAGER_STEPS = 4  # of PyTorch before a capture
 
 Batch = tuple[numpy.ndarray, numpy.ndarray]
 
@@ -42,11 +44,12 @@ class Ours:
         self.model = model
         place = model.backend.from_host
         self.recipe = Recipe(
-            model.layers,
+            model.network.computing,
             model.loss,
             SGD(LR, momentum=MOMENTUM),
             parameter_groups(tuple(flatten(model.params))),
             random_source(model.network, 0),
+            steps=model.backend.compile_step(may_record_step),
         )
         self.progress = beginning(self.recipe, model.network)
         self.batches = cycle([(place(x), place(labels)) for x, labels in batches])
@@ -94,6 +97,8 @@ class Theirs:
         self.module.to(memory_format=form)  # type: ignore[call-overload]  # not in PyTorch's stubs
         self.loss = loss_of(model.loss)
         self.optimizer = torch.optim.SGD(self.module.parameters(), lr=LR, momentum=MOMENTUM)
+        self.is_half = model.network.compute_dtype == "float16"
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.is_half)
         self.batches = cycle(
             [
                 (
@@ -110,14 +115,18 @@ class Theirs:
         return nullcontext()
 
     def step(self) -> None:
-        x, labels = next(self.batches)
+        self.train(*next(self.batches))
+
+    def train(self, x: Any, labels: Any) -> None:
         self.optimizer.zero_grad(set_to_none=True)
-        scores = self.module(x)
-        loss: Any = self.loss(scores, labels)
-        loss.backward()
-        self.optimizer.step()
-        self.sum = self.sum + loss.detach() * x.shape[0]
-        self.hits = self.hits + (scores.detach().argmax(1) == labels).sum()
+        with self.torch.autocast(self.device.type, self.torch.float16, enabled=self.is_half):
+            scores = self.module(x)
+            loss: Any = self.loss(scores, labels)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.sum += loss.detach() * x.shape[0]
+        self.hits += (scores.detach().argmax(1) == labels).sum()
 
     def loss_sum(self) -> float:
         return float(self.sum)
@@ -125,6 +134,33 @@ class Theirs:
     def synchronize(self) -> None:
         if self.device.type == "cuda":
             self.torch.cuda.synchronize(self.device)
+
+
+class Captured(Theirs):
+    """The same steps as one CUDA graph, which the first step records after a few eager ones."""
+
+    graph: Any = None
+
+    def step(self) -> None:
+        if self.graph is None:
+            self.capture()
+        for place, given in zip(self.places, next(self.batches), strict=True):
+            place.copy_(given)
+        self.graph.replay()
+
+    def capture(self) -> None:
+        cuda = self.torch.cuda
+        self.places = [x.clone() for x in next(self.batches)]
+        stream = cuda.Stream(self.device)
+        stream.wait_stream(cuda.current_stream(self.device))
+        with cuda.stream(stream):
+            for _ in range(EAGER_STEPS):
+                self.train(*self.places)
+        cuda.current_stream(self.device).wait_stream(stream)
+        self.graph = cuda.CUDAGraph()
+        self.optimizer.zero_grad(set_to_none=True)
+        with cuda.graph(self.graph):
+            self.train(*self.places)
 
 
 def batches_of(found: Preset, size: int, count: int) -> list[Batch]:

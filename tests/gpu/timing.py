@@ -1,10 +1,11 @@
-"""The time of one training step of each preset, against PyTorch eager; verified before it is timed.
+"""The time of one training step of each preset, against PyTorch's; verified before it is timed.
 
-The sides alternate in blocks; a block is timed between two synchronisations, its first steps left
-out. On a CPU this is a rehearsal: thread pools take each other's cores, so no ratio is given.
+PyTorch computes eagerly, in both orders of memory, and on a GPU also by CUDA graphs. The sides
+alternate in blocks; a block is timed between two synchronisations, its first steps left out. On a
+CPU this is a rehearsal: thread pools take each other's cores, so no ratio is given.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ from typing import Any
 
 from tests.gpu.networks import FIRST, model_of, presets
 from tests.gpu.section import Finding, Options, TimeUp, told
-from tests.gpu.sides import Batch, Ours, Side, Theirs, batches_of
+from tests.gpu.sides import Batch, Captured, Ours, Side, Theirs, batches_of
 from xpcnn.backend import Backend
 from xpcnn.layers.rebuilding import without_dropout
 from xpcnn.models import Preset
@@ -25,7 +26,8 @@ LARGER = ("medium", "large-bn", "resnet20", "large")
 QUICK = ("digits",)
 OURS = "xpcnn"
 FORMATS = ("contiguous_format", "channels_last")
-VERIFIED, TOLERANCE = 3, 1e-4
+GRAPH = ", CUDA graph"
+VERIFIED, TOLERANCES = 3, {"float32": 1e-4, "float16": 2e-2}
 """So many steps must have losses so close to PyTorch's, relative to them."""
 
 
@@ -64,22 +66,30 @@ def torch_device(backend: Backend) -> str | None:
 
 
 def timed(
-    label: str, found: Preset, batch: int, backend: Backend, device: str | None, options: Options
+    label: str,
+    found: Preset,
+    batch: int,
+    backend: Backend,
+    device: str | None,
+    options: Options,
+    dtype: str = "float32",
 ) -> Finding:
     """Verify and time one preset at one batch size."""
     batches = batches_of(found, batch, BATCHES)
-    fact: dict[str, Any] = {"preset": found.name, "batch": batch}
+    fact: dict[str, Any] = {"preset": found.name, "batch": batch, "dtype": dtype}
     plain = replace(found, layers=without_dropout(found.layers))  # each side draws its own numbers
     sums: dict[str, float] = {}
-    for name, side in opened(plain, batches, backend, device):
+    for name, side in opened(plain, batches, backend, device, dtype):
         advance(side, VERIFIED, options)
         sums[name] = side.loss_sum()
     fact["sums of losses"] = sums
     far = {name: abs(sums[OURS] / value - 1.0) for name, value in sums.items()}
-    if not max(far.values()) <= TOLERANCE:
+    if not max(far.values()) <= TOLERANCES[dtype]:
         return Finding(label, fact, f"not timed: relative differences of the losses {far}")
 
-    sides = dict(opened(found, batches, backend, device))
+    sides = dict(opened(found, batches, backend, device, dtype))
+    if device is not None and device.startswith("cuda") and dtype == "float32":
+        sides |= captured(found, batches, backend, device)
     for side in sides.values():
         block(side, options)  # compiles kernels, chooses algorithms
     rounds = 1 if options.quick else ROUNDS
@@ -90,18 +100,27 @@ def timed(
     for _ in range(rounds):
         for name, side in sides.items():
             times[name].append(block(side, options))
+    ours = sides[OURS]
+    if isinstance(ours, Ours) and (reason := getattr(ours.recipe.steps, "problem", None)):
+        fact["steps"] = reason  # of no CUDA graph
     return Finding(label, fact | figures(times, batch, rehearsal=backend.name != "cupy"))
 
 
 def opened(
-    found: Preset, batches: list[Batch], backend: Backend, device: str | None
+    found: Preset, batches: list[Batch], backend: Backend, device: str | None, dtype: str
 ) -> list[tuple[str, Side]]:
     """Return the sides by name, with the same weights: all are made before one of them steps."""
-    model = model_of(found, backend)
+    model = model_of(found, backend, dtype)
     sides: list[tuple[str, Side]] = [(OURS, Ours(model, batches))]
     if device is not None:
         sides += [(form, Theirs(model, batches, device, form)) for form in FORMATS]
     return sides
+
+
+def captured(found: Preset, batches: list[Batch], backend: Backend, device: str) -> dict[str, Side]:
+    """Return PyTorch's sides by CUDA graphs; scaled gradients cannot be captured."""
+    model = model_of(found, backend)
+    return {f"{form}{GRAPH}": Captured(model, batches, device, form) for form in FORMATS}
 
 
 def advance(side: Side, steps: int, options: Options) -> None:
@@ -123,13 +142,18 @@ def block(side: Side, options: Options) -> float:
 
 
 def figures(times: dict[str, list[float]], batch: int, rehearsal: bool) -> dict[str, Any]:
-    """Return medians over the blocks in ms, images per second, and PyTorch's best over ours."""
+    """Return medians over the blocks in ms, images per second, and PyTorch's best over ours, of its
+    eager steps and of its CUDA graphs."""
     medians = {name: median(values) for name, values in times.items()}
-    best = min((s for name, s in medians.items() if name != OURS), default=None)
-    ratio = None if best is None or rehearsal else best / medians[OURS]
+
+    def ratio(is_of: Callable[[str], bool]) -> float | None:
+        best = min((s for name, s in medians.items() if name != OURS and is_of(name)), default=None)
+        return None if best is None or rehearsal else best / medians[OURS]
+
     return {
         "ms": {name: 1e3 * seconds for name, seconds in medians.items()},
         "ms from and to": {name: [1e3 * min(v), 1e3 * max(v)] for name, v in times.items()},
         "images per second": batch / medians[OURS],
-        "times as fast as PyTorch": ratio,
+        "times as fast as PyTorch": ratio(lambda name: GRAPH not in name),
+        "times as fast as its graphs": ratio(lambda name: GRAPH in name),
     }
