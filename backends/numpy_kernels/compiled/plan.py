@@ -251,21 +251,22 @@ def _leaves(tree: Any) -> tuple[list[Array], list[Any]]:
     """
     arrays: list[Array] = []
     others: list[Any] = []
-
-    def add(tree: Any) -> None:
-        for inner in tree.values() if isinstance(tree, dict) else tree:
-            if type(inner) is np.ndarray:
-                arrays.append(inner)
-            elif isinstance(inner, dict | tuple):
-                if inner:  # many layers have no parameters
-                    add(inner)
-            elif _is_number(inner):
-                arrays.append(np.asarray(inner))
-            else:
-                others.append(inner)
-
-    add((tree,))
+    _add_leaves((tree,), arrays, others)
     return arrays, others
+
+
+def _add_leaves(tree: Any, arrays: list[Array], others: list[Any]) -> None:
+    # not a function within `_leaves`: as a reference cycle, it would keep the arrays of each step
+    for inner in tree.values() if isinstance(tree, dict) else tree:
+        if type(inner) is np.ndarray:
+            arrays.append(inner)
+        elif isinstance(inner, dict | tuple):
+            if inner:  # many layers have no parameters
+                _add_leaves(inner, arrays, others)
+        elif _is_number(inner):
+            arrays.append(np.asarray(inner))
+        else:
+            others.append(inner)
 
 
 def _mapped(tree: Any, function: Callable[[Array], Array]) -> Any:
