@@ -222,6 +222,29 @@ def test_without_gradients_nothing_is_kept(container: Any) -> None:
             )
 
 
+@pytest.mark.usefixtures("_frozen")
+@pytest.mark.parametrize(("once", "expected"), [(True, [3, 1, 1]), (False, [3, 3, 3])])
+def test_what_a_pullback_needs_is_freed_where_it_is_called_once(
+    once: bool, expected: list[int]
+) -> None:
+    """How many layers' arrays exist when the backward pass has just been through each layer.
+
+    The one in the middle has gone by then, by its own container.
+    """
+    times, counts = Times(), list[int]()
+    network = Sequential([times, Residual(Sequential([times])), times])
+    params, buffers, _ = network.init((2,), Draw(0))
+
+    def count(name: str, grads: Params) -> None:
+        counts.append(sum(reference() is not None for reference in kept))
+
+    ctx = Context(True, True, on_gradients=count, once=once)
+    y, _, back = network.forward(params, buffers, numpy.ones((1, 2), "float32"), ctx)
+    kept = [reference for _, reference, _ in times.notes]
+    back(y)
+    assert counts == expected
+
+
 def test_a_small_network_is_the_same_on_every_library(lib: Lib) -> None:
     network = Sequential([Conv2D(3, 3), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dense(2)])
     x = numpy.random.default_rng(0).standard_normal((4, 2, 6, 6))

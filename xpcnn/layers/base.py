@@ -32,6 +32,8 @@ class Context(NamedTuple):
         for those of x alone.
     on_gradients: told of the gradients of each child of the outermost `Sequential`, with its name,
         as soon as the backward pass has them; None for nobody.
+    once: whether the pullback is called once at most; then `Sequential` frees what each layer has
+        kept for it as soon as it has been called.
     """
 
     training: bool = False
@@ -43,6 +45,7 @@ class Context(NamedTuple):
     first_row: int = 0
     shared: SharedBatch | None = None
     on_gradients: Callable[[str, Params], object] | None = None
+    once: bool = False
 
     def at(self, name: str) -> "Context":
         """Return the context of the child layer called `name`."""
@@ -56,6 +59,7 @@ class Context(NamedTuple):
             self.frozen,
             self.first_row,
             self.shared,
+            once=self.once,
         )
 
     @property

@@ -135,7 +135,7 @@ class Sequential:
             learnt = [i for i, (name, _) in enumerate(pullbacks) if flatten(params[name])]
             first = 0 if want_dx else min(learnt, default=len(pullbacks))
             for i in range(len(pullbacks) - 1, first - 1, -1):
-                name, pullback = pullbacks[i]
+                name, pullback = pullbacks.pop() if ctx.once else pullbacks[i]
                 dy, grads[name] = pullback(dy, want_dx or i > first)
                 if ctx.on_gradients is not None:
                     ctx.on_gradients(name, grads[name])

@@ -173,6 +173,7 @@ def _pass(
         first_row=rows.first,
         shared=shared,
         on_gradients=None if early is None else early.add,
+        once=True,
     )
     scores, new, back = recipe.layers.forward(params, buffers, x, ctx)
     value, loss_back = recipe.loss(scores, labels)
