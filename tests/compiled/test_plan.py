@@ -1,7 +1,9 @@
 """Plans: the same bits as the layers, and none where NumPy takes part."""
 
 import copy
+import gc
 import threading
+import weakref
 from importlib import import_module
 from typing import Any
 
@@ -105,6 +107,21 @@ def test_changed_and_replaced_parameters_are_seen() -> None:
     check(made)
     made.params = map_tree(made.params, lambda p: p * 2)
     check(made)
+
+
+def test_replaced_parameters_are_freed_by_the_next_run() -> None:
+    """At once, not when the garbage collector runs."""
+    made = network(SMALL)
+    check(made)
+    old = weakref.ref(made.params["layers.0"]["weight"])
+    gc.disable()
+    try:
+        for _ in range(2):
+            made.params = map_tree(made.params, numpy.copy)
+            made.scores(images(made, 1, 0))
+        assert old() is None
+    finally:
+        gc.enable()
 
 
 def test_copies_have_plans_of_their_own() -> None:

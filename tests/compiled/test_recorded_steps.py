@@ -1,5 +1,6 @@
 """Recorded training steps: the same bits as without records, and none where Python decides."""
 
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ from xpcnn.tasks import MultiLabel
 from xpcnn.training import TrainingOptions
 from xpcnn.training.progress import Progress, beginning, named_arrays
 from xpcnn.training.recipe import Recipe, recipe_for, shared_recipe
-from xpcnn.training.step import training_step
+from xpcnn.training.step import gradients, training_step
 from xpcnn.types import Array
 
 SHAPE, CLASSES = (2, 9, 9), 5
@@ -104,6 +105,24 @@ def test_presets(name: str) -> None:
     sizes = (9, 9, 4, 9)
     batches = [batch(found.input_shape, n, i, found.classes) for i, n in enumerate(sizes)]
     check(network, batches, [True, True])
+
+
+@pytest.mark.parametrize("name", ["small", "large-bn", "resnet20"])
+def test_a_plan_takes_no_more_memory_than_the_layers(name: str) -> None:
+    found = preset(name)
+    network = Network(found.layers, input_shape=found.input_shape, loss=found.loss)
+    recipe = recipe_for(network, TrainingOptions(), 0)
+    one = [batch(found.input_shape, 8, 0, found.classes)] * 2
+    trained(recipe, network, one)  # NumPy's and Python's own memory of the first steps
+    by_layers = recipe._replace(replay=direct)
+    progress = beginning(by_layers, network)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    gradients(by_layers, progress, one[:1], 1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    (plan,) = recipe.replay.plans.values()  # type: ignore[attr-defined]
+    assert plan.bytes <= peak - before
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is recorded: which arrays a call may read, and memory in which ranges overlap as before."""
+"""What is recorded: which arrays a call may read, and memory that arrays share by turns."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -39,7 +39,7 @@ def test_an_array_that_is_gone_is_not_known_by_its_memory(listener: Any) -> None
     view = memory[1:3]
     view.flags.writeable = False
     assert listener.place(view).given is None
-    listener.alive = [(lambda: None, low, high) for _, low, high in listener.alive]
+    listener.blocks[0].owner = lambda: None
     with pytest.raises(recorder.NotRecordableError):
         listener.place(view)
 
@@ -53,22 +53,30 @@ def test_only_what_is_alive_counts_as_memory(listener: Any) -> None:
         recording.copied(numpy.empty(100), numpy.broadcast_to(kept[:1], 100))
 
 
-def test_ranges_that_overlapped_still_do() -> None:
-    arena = recorder.Arena(
-        [(1000, 1040), (5000, 5016), (1024, 1064), (1064, 1072), (992, 1000)], 96
-    )
-    assert [len(block) for block in arena.blocks] == [8, 64, 8, 16]
+def test_blocks_that_no_call_uses_together_overlap() -> None:
+    def block(size: int, first: int, last: int) -> Any:
+        return recorder.Block(0, size, first, last, lambda: None)
 
-    def view(start: int, count: int) -> Any:
-        place = recorder.Place(start, (count,), (8,), numpy.dtype("float64"), None)
-        return arena.view(place)
+    blocks = [block(640, 0, 1), block(100, 1, 2), block(600, 2, 3), block(40, 3, 4), block(8, 0, 4)]
+    # to the next multiple of 64: 640, 128, 640, 64, 64
+    assert recorder.packed(blocks) == ([0, 640, 0, 640, 768], 832)
+    with pytest.raises(recorder.NotRecordableError):
+        recorder.Arena(blocks, 831)
+    arena = recorder.Arena(blocks, 832)
+    place = recorder.Place(None, 1, 8, (5, 2), (16, 8), numpy.dtype("float64"))
+    x = arena.view(place)
+    assert (x.shape, x.strides) == ((5, 2), (16, 8))
+    assert (x.ctypes.data - 8) % recorder.ALIGNED == 0
+    assert x.ctypes.data - arena.memory.ctypes.data == 640 + 8
 
-    one, two, three, far = view(1000, 5), view(1024, 5), view(1064, 1), view(5000, 2)
-    for i, x in enumerate((one, two, three, far)):
-        x[...] = i
-    assert one.tolist() == [0, 0, 0, 1, 1]
-    assert (two == 1).all()
-    assert three.tolist() == [2]
-    assert (far == 3).all()
-    starts = [int(x.ctypes.data) % recorder.ALIGNED for x in (one, two, three, far)]
-    assert starts == [start % recorder.ALIGNED for start in (1000, 1024, 1064, 5000)]
+
+def test_calls_that_use_a_block(listener: Any) -> None:
+    y = recording.copied(numpy.empty(4), listener.given[0])
+    whole = numpy.empty(8)
+    first, second = whole[:4], whole[4:]
+    recording.copied(first, y)
+    recording.copied(second, first)
+    del y
+    listener.written(second)
+    used = [(block.bytes, block.first, block.last) for block in listener.blocks]
+    assert used == [(32, 0, 1), (64, 1, 3)]  # a result is needed after the last call

@@ -37,7 +37,7 @@ from ..layout import Array
 from ..recording import Function, listening
 from ..threads import sharing_threads
 from . import winograd
-from .recorder import Arena, NotRecordableError, Place, Recorder
+from .recorder import Arena, NotRecordableError, Place, Recorder, aligned_memory
 from .shared_library import NOT_SERVED, Call, address, serves
 
 MOST_BYTES = 1 << 27  # of the plans of a function: where arrays take more, Python takes little time
@@ -62,7 +62,7 @@ class Given:
         self.is_copied = False
         self.pointers: list[tuple[Any, int]] = []  # arguments that point into it, and how far
         self.last: Array | None = None
-        self.row: Array | None = None  # the numbers of the memory
+        self.row: Array | None = None  # the bytes of the memory
         memory = self.memory
         memory[...] = x
         self.start = address(memory)
@@ -70,14 +70,12 @@ class Given:
     @property
     def memory(self) -> Array:
         if self.row is None:
-            self.row = np.empty(math.prod(self.shape), self.dtype)
+            self.row = aligned_memory(math.prod(self.shape) * self.dtype.itemsize)
         return np.ndarray(self.shape, self.dtype, self.row, 0, self.strides)
 
     def view(self, place: Place) -> Array:
         """Return the array at a place within it."""
-        return np.ndarray(
-            place.shape, place.dtype, self.row, place.start - self.start, place.strides
-        )
+        return np.ndarray(place.shape, place.dtype, self.row, place.offset, place.strides)
 
     def release(self) -> None:
         """Give the memory up until it is needed, if that is not in every run."""
@@ -141,7 +139,7 @@ class Plan:
         finally:
             listening.recording = None
         memory.trim()  # else the memory of this pass would stay beside the arena's
-        self.tables, self.arena = recorder.tables, Arena(recorder.ranges, MOST_BYTES)
+        self.tables, self.arena = recorder.tables, Arena(recorder.blocks, MOST_BYTES)
         self.bytes = self.arena.bytes
         self.calls = [self._repeated(*call) for call in recorder.calls]
         self.result = _mapped(result, lambda a: self._view(next(places)))

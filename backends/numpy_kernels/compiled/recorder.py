@@ -1,13 +1,15 @@
 """The calls of a pass over a batch, and the memory in which they are made again.
 
-While the pass runs, its arrays come and go, and later ones lie where earlier ones were. The
-recorder notes where each array lay, and keeps none of them. `Arena` is memory of the same shape:
-arrays that overlapped still do, so that the calls need no more memory than the pass did.
+While the pass runs, its arrays come and go. The recorder keeps none of them: it notes which call
+was the first to write into the memory of each, and which was the last to use it. `Arena` is memory
+in which arrays overlap that no call needs at the same time, so that the calls need no more memory
+than the pass did.
 """
 
 import weakref
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from bisect import insort
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,29 +18,43 @@ from ..layout import Array
 from ..recording import Function
 from .shared_library import Call, address
 
-ALIGNED = 64  # bytes of a cache line: arrays begin in it where they began before
+ALIGNED = 64  # bytes of a cache line, in whose beginning blocks begin
 
 
 class NotRecordableError(Exception):
     """Other code than recorded calls takes part in a pass, or its arrays are large."""
 
 
-class Place(NamedTuple):
-    """Where an array lay.
+@dataclass
+class Block:
+    """The memory of an array, and of all that are views of it.
 
-    start: its address. given: which of the given arrays it is a part of; None if calls wrote it.
+    start, bytes: where it was while calls were recorded. first, last: the number of the first call
+    that wrote into it, and of the last that used it. owner: the array. written: ranges of addresses
+    into which calls have written.
     """
 
     start: int
+    bytes: int
+    first: int
+    last: int
+    owner: weakref.ref[Array]
+    written: list[tuple[int, int]] = field(default_factory=list)
+
+
+class Place(NamedTuple):
+    """Where an array lay.
+
+    given, block: in which of the given arrays, or else in which of the blocks. offset: of how many
+    bytes from its start.
+    """
+
+    given: int | None
+    block: int | None
+    offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     dtype: np.dtype[Any]
-    given: int | None
-
-    @classmethod
-    def of(cls, x: Array, given: int | None) -> "Place":
-        low, _ = np.lib.array_utils.byte_bounds(x)
-        return cls(low, x.shape, x.strides, x.dtype, given)
 
 
 class Recorder:
@@ -51,10 +67,8 @@ class Recorder:
         self.given, self.most = given, most
         self.calls: list[tuple[Call | Function, Sequence[Any], dict[str, Any]]] = []
         self.tables: list[Any] = []  # that calls read; no pointer keeps them
-        self.ranges: list[tuple[int, int]] = []  # of what calls have written
-        self.alive: list[
-            tuple[weakref.ref[Array], int, int]
-        ] = []  # owners of memory, and the range
+        self.blocks: list[Block] = []
+        self.alive: list[tuple[int, Block]] = []  # those whose arrays exist, with their numbers
 
     def add(self, call: Call, arguments: tuple[Any, ...]) -> None:
         """Record a C call that has just been made.
@@ -89,14 +103,16 @@ class Recorder:
             NotRecordableError: it is neither.
         """
         low, high = np.lib.array_utils.byte_bounds(x)
+        layout = x.shape, x.strides, x.dtype
         for i, whole in enumerate(self.given):
             first, end = np.lib.array_utils.byte_bounds(whole)
             if first <= low and high <= end:
-                return Place.of(x, i)
+                return Place(i, None, low - first, *layout)
         if not x.flags.writeable:  # what calls have written; no other code may have changed it
-            for owner, first, end in self.alive:
-                if first <= low and high <= end and owner() is not None:
-                    return Place.of(x, None)
+            for i, block in self._alive():
+                if any(first <= low and high <= end for first, end in block.written):
+                    block.last = len(self.calls)
+                    return Place(None, i, low - block.start, *layout)
         raise NotRecordableError
 
     def written(self, x: Array) -> Place:
@@ -107,50 +123,70 @@ class Recorder:
         return place
 
     def _written(self, x: Array) -> Place:
-        low, high = np.lib.array_utils.byte_bounds(x)
-        self.ranges.append((low, high))
         owner = x.base if isinstance(x.base, np.ndarray) else x
-        self.alive = [one for one in self.alive if one[0]() is not None]
-        self.alive.append((weakref.ref(owner), low, high))
-        if sum(end - first for _, first, end in self.alive) > self.most:
-            raise NotRecordableError
+        known = (i for i, block in self._alive() if block.owner() is owner)
+        if (i := next(known, None)) is None:
+            start, end = np.lib.array_utils.byte_bounds(owner)
+            i, now = len(self.blocks), len(self.calls)
+            self.blocks.append(Block(start, end - start, now, now, weakref.ref(owner)))
+            self.alive.append((i, self.blocks[i]))
+            if sum(block.bytes for _, block in self._alive()) > self.most:
+                raise NotRecordableError
+        self.blocks[i].written.append(np.lib.array_utils.byte_bounds(x))
         x.flags.writeable = False  # also of all views that are made of x from now on
-        return Place.of(x, None)
+        return self.place(x)
+
+    def _alive(self) -> list[tuple[int, Block]]:
+        self.alive = [(i, block) for i, block in self.alive if block.owner() is not None]
+        return self.alive
 
 
 class Arena:
-    """Memory in place of ranges of addresses.
+    """Memory for blocks.
 
     most: bytes that it may take.
     """
 
-    def __init__(self, ranges: Iterable[tuple[int, int]], most: int) -> None:
+    def __init__(self, blocks: Sequence[Block], most: int) -> None:
         """Take the memory.
 
         Raises:
             NotRecordableError: it would be more.
         """
-        joined: list[list[int]] = []
-        for low, high in sorted(ranges):
-            if joined and low < joined[-1][1]:
-                joined[-1][1] = max(high, joined[-1][1])
-            else:
-                joined.append([low, high])
-        self.bytes = sum(high - low for low, high in joined)
+        self.offsets, self.bytes = packed(blocks)
         if self.bytes > most:
             raise NotRecordableError
-        self.starts = [low for low, _ in joined]
-        self.blocks = [_block(high - low, low % ALIGNED) for low, high in joined]
+        self.memory = aligned_memory(self.bytes)
 
     def view(self, place: Place) -> Array:
         """Return the array at a place."""
-        i = bisect_right(self.starts, place.start) - 1
-        offset = place.start - self.starts[i]
-        return np.ndarray(place.shape, place.dtype, self.blocks[i], offset, place.strides)
+        assert place.block is not None
+        offset = self.offsets[place.block] + place.offset
+        return np.ndarray(place.shape, place.dtype, self.memory, offset, place.strides)
 
 
-def _block(size: int, offset: int) -> Array:
-    """Return bytes that begin at an offset from a multiple of ALIGNED."""
-    memory = np.empty(size + 2 * ALIGNED, np.uint8)
-    first = (offset - int(memory.ctypes.data)) % ALIGNED
+def packed(blocks: Sequence[Block]) -> tuple[list[int], int]:
+    """Return where each block begins in one memory, and how many bytes that takes.
+
+    Blocks that are in use during the same call do not overlap. The largest are placed first, each
+    where the first gap is.
+    """
+    offsets, placed, most = [0] * len(blocks), list[tuple[int, int, int]](), 0
+    for i in sorted(range(len(blocks)), key=lambda i: -blocks[i].bytes):
+        block, start = blocks[i], 0
+        size = -(-block.bytes // ALIGNED) * ALIGNED
+        for begin, end, other in placed:
+            if blocks[other].first <= block.last and block.first <= blocks[other].last:
+                if start + size <= begin:
+                    break
+                start = max(start, end)
+        offsets[i], most = start, max(most, start + size)
+        insort(placed, (start, start + size, i))
+    return offsets, most
+
+
+def aligned_memory(size: int) -> Array:
+    """Return so many bytes that begin where a cache line does."""
+    memory = np.empty(size + ALIGNED, np.uint8)
+    first = -int(memory.ctypes.data) % ALIGNED
     return memory[first : first + size]
