@@ -6,6 +6,7 @@ and validations in the middle of epochs is killed (SIGKILL) at moments spread ov
 disturbed. A run killed before its first checkpoint starts again.
 """
 
+import argparse
 import hashlib
 import random
 import subprocess
@@ -123,4 +124,5 @@ def main(kills: int = 50, seed: int = 0, at_once: int = 2) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m tests.kill_check", description=__doc__).parse_args()
     main()

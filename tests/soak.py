@@ -5,6 +5,7 @@ than 1 %: a step keeps nothing. An epoch keeps its record in the history, about 
 all that grows; so a network whose epochs are single steps grows by more. Linux only.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -42,6 +43,7 @@ class Watch(Callback):
 
 def main() -> int:
     """Train, print, and return 0 if memory stayed within its bound."""
+    argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__).parse_args()
     rng = numpy.random.default_rng(0)
     images = rng.standard_normal((SAMPLES, 1, 8, 8)).astype("float32")
     layers = Sequential([Conv2D(4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(10)])

@@ -22,6 +22,7 @@ import numpy
 from tests.lib import Host
 from xpcnn.benchmark import Case, opened
 from xpcnn.benchmark.sides import gradients
+from xpcnn.models import preset
 from xpcnn.ops import reference
 
 SHAPES = ((16, 16, 32), (32, 32, 16), (32, 64, 16), (64, 64, 8), (128, 128, 8))
@@ -36,13 +37,15 @@ def main() -> None:
     parser.add_argument(
         "--presets", default=",".join(PRESETS), help="comma-separated; may be empty"
     )
-    presets = parser.parse_args().presets
+    names = [*filter(None, parser.parse_args().presets.split(","))]
+    for name in names:
+        preset(name)  # rejects an unknown name before anything is computed
     print("layer, inputs: y, dx, dw")
     for shape in SHAPES:
         for inputs in ("normal", "relu"):
             print(f"{shape}, {inputs}: {layer(shape, inputs)}", flush=True)
     print("\nnetwork; on, off, PyTorch: least and median of the batches")
-    for name in filter(None, presets.split(",")):
+    for name in names:
         errors = [list(network(name, shift)) for shift in range(BATCHES)]
         columns = zip(*errors, strict=True)
         print(name, *(f"{min(column):.1e} {median(column):.1e}" for column in columns), sep="  ")

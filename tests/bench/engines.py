@@ -17,6 +17,7 @@ from xpcnn.benchmark.growth import markdown
 from xpcnn.benchmark.ratio import ratio_of
 from xpcnn.benchmark.timing import Effort, alternate
 from xpcnn.cli.commands.bench import MODELS
+from xpcnn.models import preset
 
 EFFORT = Effort(0.05, 15, 2.0)
 BATCHES = (1, 8, 64)
@@ -52,6 +53,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", default=MODELS)
     parser.add_argument("--batches", default=",".join(map(str, BATCHES)))
     arguments = parser.parse_args()
+    for name in arguments.names:
+        preset(name)  # rejects an unknown name before anything is timed
     batches = [int(batch) for batch in arguments.batches.split(",")]
     for line in markdown(HEAD, rows(arguments.names, batches, EFFORT)):
         print(line, flush=True)

@@ -43,6 +43,8 @@ def main() -> None:
     parser.add_argument("--threads", default="1,2")
     arguments = parser.parse_args()
     chosen = [n for n in CASES if not arguments.names or n.startswith(tuple(arguments.names))]
+    if not chosen:
+        parser.error(f"no case begins with {' or '.join(arguments.names)}: {', '.join(CASES)}")
     for name in chosen:
         compare(name, 4)
     counts = [int(count) for count in arguments.threads.split(",")]

@@ -5,9 +5,10 @@ FILE is examples/guides/benchmarks.md. The tables of a section are between the l
 do.
 """
 
+import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import product
 from pathlib import Path
@@ -74,18 +75,40 @@ SECTIONS: dict[str, Callable[[], Iterable[str]]] = {
 
 def filled(text: str, section: str, lines: Iterable[str]) -> str:
     """Return the text with other lines in a section."""
-    marks = re.compile(rf"(<!-- bench: {section} -->\n).*?(<!-- end -->)", re.DOTALL)
-    assert marks.search(text), f"no section {section!r}"
     content = "\n".join(lines)
-    return marks.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", text)
+    return marks(section).sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", text)
+
+
+def marks(section: str) -> re.Pattern[str]:
+    """Return what matches a section, with the lines that mark it as groups."""
+    return re.compile(rf"(<!-- bench: {section} -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def parse(arguments: Sequence[str] | None = None) -> tuple[Path, list[str]]:
+    """Return the file and the sections to measure, both checked before anything is."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.page", description=__doc__)
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("names", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    given = parser.parse_args(arguments)
+    names: list[str] = given.names or [*SECTIONS]
+    try:
+        text = given.file.read_text(encoding="utf-8")
+    except OSError as error:
+        parser.error(str(error))
+    for name in names:
+        if name not in SECTIONS:
+            parser.error(f"there is no section {name!r}: one of {', '.join(SECTIONS)}")
+        if not marks(name).search(text):
+            parser.error(f"{given.file} has no lines that mark a section {name!r}")
+    return given.file, names
 
 
 def main() -> None:
-    path, *names = sys.argv[1:]
-    for name in names or SECTIONS:
+    path, names = parse()
+    for name in names:
         lines = list(SECTIONS[name]())
-        text = Path(path).read_text(encoding="utf-8")
-        Path(path).write_text(filled(text, name, lines), encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        path.write_text(filled(text, name, lines), encoding="utf-8")
         print("\n".join(lines))
 
 

@@ -121,8 +121,11 @@ def main() -> None:
         if backend.opened_group().rank == 0:
             print(json.dumps(found))
         return
-    for name in given.models.split(","):
-        for batch in map(int, given.batches.split(",")):
+    names, batches = given.models.split(","), [int(batch) for batch in given.batches.split(",")]
+    for name in names:
+        preset(name)  # rejects an unknown name before anything is timed
+    for name in names:
+        for batch in batches:
             rounds = [
                 (
                     blocks(1, 1, name, batch)["update"],

@@ -5,6 +5,7 @@ two cores of another machine with other work beside, and stand-ins timed here (`
 networks with convolutions in the way of each, at the batch that it took.
 """
 
+import argparse
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
@@ -76,5 +77,6 @@ def page() -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m tests.bench.projects", description=__doc__).parse_args()
     for line in page():
         print(line, flush=True)

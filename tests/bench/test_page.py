@@ -1,12 +1,13 @@
 """The tables of the guide to benchmarks are those that the benchmark writes."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.bench.engines import BATCHES as ENGINES_BATCHES
 from tests.bench.engines import HEAD as ENGINES_HEAD
-from tests.bench.page import SECTIONS, START, START_HEAD, STEPS_HEAD, cells, filled
+from tests.bench.page import SECTIONS, START, START_HEAD, STEPS_HEAD, cells, filled, parse
 from tests.bench.projects import HEAD as PROJECTS_HEAD
 from tests.bench.projects import PROJECTS
 from tests.pages import ROOT
@@ -64,9 +65,26 @@ def test_a_section_is_replaced() -> None:
     text = "a\n<!-- bench: growth -->\nold\nlines\n<!-- end -->\nb\n<!-- end -->\n"
     new = "a\n<!-- bench: growth -->\n\nnew\n\n<!-- end -->\nb\n<!-- end -->\n"
     assert filled(text, "growth", ["new"]) == new
-    with pytest.raises(AssertionError, match="no section 'start'"):
-        filled(text, "start", [])
     assert re.findall(r"<!-- bench: (\w+) -->", GUIDE) == list(SECTIONS)
+
+
+def test_file_and_sections_are_checked_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- bench: growth -->\n<!-- end -->\n")
+    assert parse([str(page), "growth"]) == (page, ["growth"])
+    for arguments, text in (
+        ([str(tmp_path / "none.md")], "none.md"),
+        ([str(page), "grow"], "there is no section 'grow': one of steps, engines, "),
+        ([str(page), "growth", "start"], "page.md has no lines that mark a section 'start'"),
+        ([str(page)], "page.md has no lines that mark a section 'steps'"),
+        (["--help"], None),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            parse(arguments)
+        assert ended.value.code == (0 if text is None else 2)
+        assert (text or "SECTION") in "".join(capsys.readouterr())
 
 
 def test_cells_of_a_network() -> None:

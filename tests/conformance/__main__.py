@@ -39,6 +39,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--complete", action="store_true")
     arguments = parser.parse_args()
+    if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
+        parser.error(f"--json: there is no folder {arguments.json.parent}")
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figures.jsonl"

@@ -131,7 +131,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--data", help="folder with the folders mnist and cifar10, for `accuracy`")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works")
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    if given.out is not None and not given.out.absolute().parent.is_dir():
+        parser.error(f"--out: there is no folder {given.out.parent}")
+    return given
 
 
 def passed(outcomes: dict[str, Outcome]) -> bool:
