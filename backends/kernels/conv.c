@@ -166,22 +166,6 @@ EXPORT long xpcnn_unpool(const TapTable *o, const float *dy, const float *y, con
     return run_pieces(unpool_rows, &a, pieces, threads);
 }
 
-/* In blocks, whose sums are added up in double. */
-static float sum_of(const float *x, long length)
-{
-    double all = 0;
-    long l = 0;
-    while (l + LANES <= length) {
-        Lanes sum = {0};
-        for (long end = l + REACH; l + LANES <= length && l < end; l += LANES)
-            sum += *(const Lanes *)(x + l);
-        all += total(sum);
-    }
-    for (; l < length; l++)
-        all += x[l];
-    return (float)all;
-}
-
 /* Add sums to dw, and begin them anew: the longer a sum runs, the more of it is lost in rounding. */
 static void fold(Lanes *sums, float *dw, long count)
 {
@@ -222,7 +206,7 @@ static long filters_of_rows(const Arguments *a, long from, long to, float *part,
             }
         }
         for (long f = 0; f < some; f++)
-            db[g + f] = sum_of(dy + f * stride + from * across, (to - from) * across);
+            db[g + f] = (float)sum_of_row(dy + f * stride + from * across, (to - from) * across);
     }
     free(lists);
     return 0;

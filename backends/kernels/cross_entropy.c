@@ -54,16 +54,18 @@ static long vector_of_samples(void *arguments, long piece)
     return 0;
 }
 
-/* p (classes, n) = softmax of each sample; losses (n,) = -log p of its label. Not served where a
-   label is no class. */
-EXPORT long xpcnn_cross_entropy(const float *x, const long *labels, float *p, float *losses,
+/* p (classes, n) = softmax of each sample; losses (n,) = -log p of its label, and `loss` their mean. Not
+   served where a label is no class. */
+EXPORT long xpcnn_cross_entropy(const float *x, const long *labels, float *p, float *losses, float *loss,
                                 long classes, long n, long threads)
 {
     for (long i = 0; i < n; i++)
         if (labels[i] < 0 || labels[i] >= classes)
             return NOT_SERVED;
     Arguments a = {x, labels, p, losses, classes, n};
-    return run_pieces(vector_of_samples, &a, (n + LANES - 1) / LANES, threads);
+    long bytes = run_pieces(vector_of_samples, &a, (n + LANES - 1) / LANES, threads);
+    *loss = (float)(sum_of_row(losses, n) / n);
+    return bytes;
 }
 
 /* dx (classes, n) = (p - 1 at the label) dloss / n */

@@ -1,4 +1,4 @@
-/* Products of matrices: y (m, l) = a (m, k) @ b (k, l) + bias, a of any strides, b and y by rows. */
+/* Products of matrices, and sums of their rows: y (m, l) = a (m, k) @ b (k, l) + bias, a of any strides, b and y by rows. */
 
 #include "export.h"
 #include "product.h"
@@ -63,4 +63,12 @@ EXPORT long xpcnn_matrix_product(const float *a, const float *b, const float *bi
 {
     Arguments p = {a, b, bias, y, cap, am, ak, m, k, l, by_column, pieces};
     return run_pieces(part_of, &p, pieces, threads);
+}
+
+/* sums (rows,) of the rows of x (rows, length) */
+EXPORT long xpcnn_row_sums(const float *x, float *sums, long rows, long length)
+{
+    for (long m = 0; m < rows; m++)
+        sums[m] = (float)sum_of_row(x + m * length, length);
+    return 0;
 }

@@ -115,6 +115,22 @@ INLINE void write_some(float *a, long count, Lanes value)
 #endif
 }
 
+/* The sum of numbers side by side: of blocks, whose sums are added up in double. */
+INLINE double sum_of_row(const float *x, long length)
+{
+    double all = 0;
+    for (long l = 0; l < length;) {
+        long end = length - l < 32 * LANES ? length : l + 32 * LANES;
+        Lanes sum[4] = {{0}}; /* or each addition would wait for the one before */
+        for (; l + 4 * LANES <= end; l += 4 * LANES)
+            UNROLL for (long v = 0; v < 4; v++) sum[v] += *(const Lanes *)(x + l + v * LANES);
+        for (; l < end; l += LANES)
+            sum[0] += some_of(x + l, end - l);
+        all += total((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    }
+    return all;
+}
+
 #ifdef __clang__
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from ..layout import Array, cotangent
-from ..recording import contiguous, summed
+from ..recording import contiguous
 from ..threads import sharing
 from .pointwise import NO_RELU
 from .shared_library import Call, serves, vector
 
 MATRIX_PRODUCT = Call("matrix_product", "pppo lllll lf ll", "dense")
+ROW_SUMS = Call("row_sums", "po ll", "dense")
 FEW = 8  # samples from which a row of y (o, n) fills a vector; before, a row of y (n, o) does
 BY_ROW, BY_COLUMN = 0, 1  # what threads share, and what the bias has numbers for
 WHOLE = 64  # columns of which threads share no part
@@ -41,7 +42,8 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
-        dy, dx, dw = cotangent(dy, y.T), None, None
+        dy = cotangent(dy, y.T)
+        dx = dw = db = None
         rows = contiguous(dy.T)
         work = sharing(i, w.size * n)
         if want_dx:
@@ -51,8 +53,9 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
             dw, columns = np.empty((i, o), x.dtype), contiguous(x.T)
             dy = contiguous(dy)
             MATRIX_PRODUCT(columns, dy, None, dw, n, 1, i, n, o, BY_ROW, NO_RELU, *work)
-        # along memory NumPy adds by pairs, across it one by one, with ten times the rounding error
-        db = summed(rows, 1) if want_db and b is not None else None
+        if want_db and b is not None:
+            db = np.empty(o, x.dtype)
+            ROW_SUMS(rows, db, o, n)
         return None if dx is None else dx.T, dw, db
 
     return y.T, pullback

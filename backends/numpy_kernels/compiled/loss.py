@@ -14,7 +14,7 @@ from .pointwise import sigmoid, softplus
 from .shared_library import Call, serves
 from .tap_tables import LONG
 
-CROSS_ENTROPY = Call("cross_entropy", "ppoo ll l", "softmax_cross_entropy")
+CROSS_ENTROPY = Call("cross_entropy", "ppooo ll l", "softmax_cross_entropy")
 CROSS_ENTROPY_GRADIENT = Call("cross_entropy_gradient", "pppo ll", "softmax_cross_entropy")
 EXPONENTIAL = 32  # multiplications that take as long as the passes over one score
 
@@ -32,13 +32,12 @@ def softmax_cross_entropy(
     is_plain = class_weights is None and label_smoothing == 0 and not 0 <= ignore_index < classes
     if not serves(logits) or not is_plain or labels.dtype.kind not in "iu":
         return NotImplemented
-    p, losses = np.empty((classes, n), logits.dtype), np.empty(n, logits.dtype)
+    p, losses, loss = (np.empty(shape, logits.dtype) for shape in ((classes, n), n, ()))
     labels = contiguous(labels if labels.dtype == LONG else labels.astype(LONG))
     _, threads = sharing(n, EXPONENTIAL * logits.size)
-    if CROSS_ENTROPY(contiguous(logits.T), labels, p, losses, classes, n, threads) is not None:
+    scores = contiguous(logits.T)
+    if CROSS_ENTROPY(scores, labels, p, losses, loss, classes, n, threads) is not None:
         return NotImplemented  # not all labels are classes
-
-    loss = fill(_mean, np.empty((), logits.dtype), losses)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -78,10 +77,6 @@ def bce_with_logits(
         return dlogits, dtargets, None, None
 
     return loss, pullback
-
-
-def _mean(losses: Array, *, out: Array) -> None:
-    np.divide(losses.sum(), len(losses), out=out)
 
 
 def _mean_cost(targets: Array, yes: Array, no: Array, *, out: Array) -> None:
