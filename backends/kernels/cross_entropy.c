@@ -1,4 +1,4 @@
-/* Softmax and cross-entropy of scores x (classes, n), a vector of samples at a time.
+/* Cross-entropy of scores x: with softmax, (classes, n), a vector of samples at a time; with sigmoids.
 
    Less the largest score of its sample, e^x is at most 1, and their sum at least 1. */
 
@@ -77,4 +77,48 @@ EXPORT long xpcnn_cross_entropy_gradient(const float *p, const long *labels, con
         for (long i = 0; i < n; i++)
             dx[c * n + i] = (p[c * n + i] - (labels[i] == c)) * share;
     return 0;
+}
+
+typedef struct {
+    const float *x, *t, *dloss;
+    float *to;
+    long size, pieces;
+} Binary;
+
+/* The cost of each score with its target t or, with a dloss, the gradient of the score. */
+static long binary_piece(void *arguments, long piece)
+{
+    const Binary *a = arguments;
+    long i = a->size * piece / a->pieces, end = a->size * (piece + 1) / a->pieces;
+    const float share = a->dloss ? *a->dloss / (float)a->size : 0;
+    for (; i < end; i += LANES) {
+        Lanes x = some_of(a->x + i, end - i), t = some_of(a->t + i, end - i), to;
+        if (a->dloss)
+            to = ((1 - t) * logistic(x) - t * logistic(-x)) * share;
+        else { /* softplus(x) = max(x, 0) + log(1 + e^-|x|) */
+            Lanes rest = logarithm_1_plus(exponential(-magnitude(x)));
+            Lanes yes = chosen(x > 0, broadcast(0), -x) + rest, no = chosen(x < 0, broadcast(0), x) + rest;
+            to = t * yes + (1 - t) * no;
+        }
+        write_some(a->to + i, end - i, to);
+    }
+    return 0;
+}
+
+/* costs (size,) = t softplus(-x) + (1 - t) softplus(x), and `loss` their mean */
+EXPORT long xpcnn_binary_cross_entropy(const float *x, const float *t, float *costs, float *loss,
+                                       long size, long pieces, long threads)
+{
+    Binary a = {.x = x, .t = t, .to = costs, .size = size, .pieces = pieces};
+    long bytes = run_pieces(binary_piece, &a, pieces, threads);
+    *loss = (float)(sum_of_row(costs, size) / size);
+    return bytes;
+}
+
+/* dx = ((1 - t) sigmoid(x) - t sigmoid(-x)) dloss / size */
+EXPORT long xpcnn_binary_cross_entropy_gradient(const float *x, const float *t, const float *dloss,
+                                                float *dx, long size, long pieces, long threads)
+{
+    Binary a = {.x = x, .t = t, .dloss = dloss, .to = dx, .size = size, .pieces = pieces};
+    return run_pieces(binary_piece, &a, pieces, threads);
 }

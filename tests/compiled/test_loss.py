@@ -1,4 +1,4 @@
-"""Softmax cross-entropy in C."""
+"""Softmax and binary cross-entropy in C."""
 
 import math
 
@@ -41,6 +41,22 @@ def test_rows(n: int, classes: int) -> None:
         assert want is not None
         assert_within(numpy.asarray(got), want)
     assert run(lambda a: a, NAME, [scores, labels], {})[1].dtype == "float32"
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 33])
+@pytest.mark.parametrize("n", BATCHES)
+def test_yes_and_no(n: int, outputs: int) -> None:
+    """Scores have their samples last in memory, targets first."""
+    rng = numpy.random.default_rng(n)
+    scores = (9 * rng.standard_normal((outputs, n))).astype("float32").T
+    targets = rng.random((n, outputs), "float32")
+    expected = rounded("bce_with_logits", [scores, targets], {})
+    with cut(3, 2), guarded():
+        loss, pullback = compiled.KERNELS["bce_with_logits"](scores, targets)
+        dscores, dtargets, *_ = pullback(numpy.float32(0.5 + math.cos(0)))
+    for got, want in zip((loss, dscores, dtargets), expected, strict=False):
+        assert want is not None
+        assert_within(numpy.asarray(got), want)
 
 
 @pytest.mark.parametrize("value", [numpy.nan, numpy.inf])

@@ -1,21 +1,22 @@
-"""Losses in C: softmax cross-entropy of labels that are classes (cross_entropy.c), and binary
-cross-entropy without weights, by the softplus and sigmoid of pointwise.c: float32."""
+"""Losses in C (cross_entropy.c): softmax cross-entropy of labels that are classes, and binary
+cross-entropy without weights: float32."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..elementwise import laid_out_as
 from ..layout import Array, cotangent
-from ..recording import contiguous, fill
+from ..recording import contiguous
 from ..threads import sharing
-from .pointwise import sigmoid, softplus
 from .shared_library import Call, serves
 from .tap_tables import LONG
 
 CROSS_ENTROPY = Call("cross_entropy", "ppooo ll l", "softmax_cross_entropy")
 CROSS_ENTROPY_GRADIENT = Call("cross_entropy_gradient", "pppo ll", "softmax_cross_entropy")
+BINARY = Call("binary_cross_entropy", "ppoo lll", "bce_with_logits")
+BINARY_GRADIENT = Call("binary_cross_entropy_gradient", "pppo lll", "bce_with_logits")
 EXPONENTIAL = 32  # multiplications that take as long as the passes over one score
 
 
@@ -60,28 +61,19 @@ def bce_with_logits(
     """Return the mean loss without weights."""
     if not serves(logits) or weights is not None or positive_weights is not None:
         return NotImplemented
-    minus = fill(np.negative, np.empty_like(logits), logits)
-    (cost_yes, _), (cost_no, _) = (softplus(x, threshold=math.inf) for x in (minus, logits))
-    loss = fill(_mean_cost, np.empty((), logits.dtype), targets, cost_yes, cost_no)
+    costs, loss = np.empty_like(logits), np.empty((), logits.dtype)
+    x, targets = (laid_out_as(costs, a) for a in (logits, targets))
+    work = x.size, *sharing(x.size, EXPONENTIAL * x.size)
+    BINARY(x, targets, costs, loss, *work)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, None, None]:
         want_dlogits, want_dtargets = (wants or (True, True))[:2]
-        dy, dlogits, dtargets = np.asarray(cotangent(dy, loss)), None, None
+        dy, dlogits = np.asarray(cotangent(dy, loss)), None
         if want_dlogits:
-            (s, _), (s_minus, _) = sigmoid(logits), sigmoid(minus)
-            dlogits = fill(_mixed, np.empty_like(logits), targets, s_minus, s, dy)
-        if want_dtargets:
-            dtargets = (cost_yes - cost_no) * (dy / logits.size)
-        return dlogits, dtargets, None, None
+            dlogits = np.empty_like(x)
+            BINARY_GRADIENT(x, targets, dy, dlogits, *work)
+        return dlogits, -x * (dy / x.size) if want_dtargets else None, None, None
 
     return loss, pullback
-
-
-def _mean_cost(targets: Array, yes: Array, no: Array, *, out: Array) -> None:
-    np.mean(targets * yes + (1.0 - targets) * no, out=out)
-
-
-def _mixed(targets: Array, s_minus: Array, s: Array, dy: Array, *, out: Array) -> None:
-    np.multiply((1.0 - targets) * s - targets * s_minus, dy / out.size, out=out)
