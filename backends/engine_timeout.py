@@ -21,3 +21,9 @@ def timeout_problem() -> tuple[str, str] | None:
         return None
     given = os.environ["XPCNN_TIMEOUT"]
     return f"XPCNN_TIMEOUT is {given!r}", "a number of seconds above 0, such as 3600"
+
+
+def waited_too_long(rank: int) -> str:
+    """Return the error of a process that has waited for another longer than that."""
+    waited = f"waited {timeout_seconds():g} seconds for another process"
+    return f"error: process {rank} {waited}\nTry: XPCNN_TIMEOUT=3600 if slow"

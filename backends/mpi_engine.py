@@ -18,7 +18,7 @@ import numpy
 
 from .engine_memory import SharedMemory
 from .engine_overlap import overlap_problem, overlaps
-from .engine_timeout import timeout_problem, timeout_seconds
+from .engine_timeout import timeout_problem, timeout_seconds, waited_too_long
 from .mpi_cupy import device_sum
 
 
@@ -101,9 +101,7 @@ class Engine:
             time.sleep(min(1.0, self._timeout / 4))
             since = self._waiting_since
             if since is not None and time.monotonic() - since > self._timeout:
-                waited = f"waited {self._timeout:g} seconds for another process"
-                message = f"error: process {self.rank} {waited}\nTry: XPCNN_TIMEOUT=3600 if slow"
-                print(message, file=sys.stderr, flush=True)
+                print(waited_too_long(self.rank), file=sys.stderr)
                 self.abort(1)
 
     def _end_all(self, *error: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from .engine_memory import SharedMemory
 from .engine_overlap import overlap_problem, overlaps
-from .engine_timeout import timeout_problem, timeout_seconds
+from .engine_timeout import timeout_problem, timeout_seconds, waited_too_long
 
 
 def problem() -> tuple[str, str] | None:
@@ -38,9 +38,8 @@ class Engine:
         import torch.utils.dlpack
 
         self._torch, self._group = torch, torch.distributed
-        self._timeout = timeout_seconds()
         if not self._group.is_initialized():
-            timeout = timedelta(seconds=self._timeout)
+            timeout = timedelta(seconds=timeout_seconds())
             self._group.init_process_group("gloo", timeout=timeout)
             atexit.register(self._group.destroy_process_group)  # its threads may abort the exit
         self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
@@ -107,9 +106,7 @@ class Engine:
         except RuntimeError as error:
             told = str(error).lower()
             if "timed out" in told:
-                waited = f"waited {self._timeout:g} seconds for another process"
-                print(f"error: process {self.rank} {waited}", file=sys.stderr)
-                print("Try: XPCNN_TIMEOUT=3600 if slow", file=sys.stderr)
+                print(waited_too_long(self.rank), file=sys.stderr)
             elif "connection" in told:
                 print(f"process {self.rank} ends, since another has ended", file=sys.stderr)
             else:

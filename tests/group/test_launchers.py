@@ -20,6 +20,7 @@ import pytest
 
 import xpcnn
 from tests.cli.process import ROOT, environment, run
+from tests.data.picture_kit import picture
 from tests.pages import blocks
 from xpcnn.io.tensor_file import read
 from xpcnn.model_loading import load_model
@@ -259,8 +260,17 @@ def test_the_script_of_the_guide() -> None:
 
 
 @needs_mpi
-def test_another_number_of_processes_resumes() -> None:
-    long = ("train", *FLAGS[:2], "--epochs", "60", *FLAGS[4:], "--checkpoint-steps", "3")
+@pytest.mark.parametrize("kind", ["arrays", "stream"])
+def test_another_number_of_processes_resumes(kind: str) -> None:
+    data: tuple[str, ...] = FLAGS[:2]
+    if kind == "stream":
+        pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+        draw = numpy.random.default_rng(0)
+        for i in range(80):
+            picture(Path("photos", "ab"[i % 4 == 0], f"{i}.png"), draw.integers(0, 256, (8, 8)))
+        data = ("--dataset", "photos", "--stream", "yes", "--class-weights", "balanced")
+        data += ("--model", "tiny", "--batch-size", "16")
+    long = ("train", *data, "--epochs", "10", *FLAGS[4:], "--checkpoint-steps", "3")
     arguments = ("-m", "tests.group.failing", "term", "1", "7", *long, "--engine", "mpi")
     code, _, err = launched(MPI, *arguments, "--out", "two")
     assert code == 143, err
