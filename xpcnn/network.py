@@ -9,8 +9,9 @@ import numpy
 from xpcnn.backend import Backend
 from xpcnn.backend import load as load_backend
 from xpcnn.data.dataset import Dataset
+from xpcnn.data.images import channels_last
 from xpcnn.data.stored import Images, Stored
-from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.errors import ConfigError, ShapeError, hint, reason_of
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, Sequential, Softmax
 from xpcnn.layers.mixed_precision import MixedPrecision, wide_layers
@@ -74,7 +75,14 @@ class Network:
             )
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
-        params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
+        try:
+            params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
+        except ShapeError as error:
+            if not channels_last((1, *self.input_shape)):
+                raise
+            h, w, c = self.input_shape
+            message = f"{reason_of(error)}\ninput_shape {self.input_shape} looks channels-last"
+            raise ShapeError(hint(message, f"input_shape={(c, h, w)}")) from error
         if len(self.output_shape) != 1:
             raise ShapeError(
                 hint(

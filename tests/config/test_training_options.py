@@ -142,6 +142,7 @@ def test_unknown_names(name: str, near: str) -> None:
         ({"lr": 0.1}, "optimizer=SGD(lr=0.1)"),
         ({"weight_decay": 0.01, "optimizer": Adam()}, "optimizer=Adam(weight_decay=0.01)"),
         ({"lr": "0.1"}, "optimizer=SGD(lr=...)"),
+        ({"learning_rate": 0.1}, "optimizer=SGD(lr=0.1)"),
         ({"momentum": 0.5, "optimizer": None}, "optimizer=SGD(momentum=0.5)"),
     ],
 )

@@ -1,6 +1,7 @@
 """Hyperparameters of any kind of number: NumPy's own would promote float32 arithmetic."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy
 import pytest
@@ -71,3 +72,9 @@ def test_what_is_no_number_is_refused() -> None:
     assert str(caught.value) == text
     with pytest.raises(ConfigError, match=r"^Softplus: beta must be a finite number > 0, got 0\n"):
         Softplus(beta=0)
+
+
+@pytest.mark.parametrize("layer", [MaxPool2D, AvgPool2D, lambda size: Conv2D(8, size)])
+def test_an_array_is_no_size(layer: Callable[[object], Layer]) -> None:
+    with pytest.raises(ConfigError, match=r"D: size is array\(\[3, 3\]\), expected a whole number"):
+        layer(numpy.array([3, 3]))

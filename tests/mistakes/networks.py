@@ -92,6 +92,14 @@ LAYERS = [
         "Try: a smaller size or dilation, more padding, or fewer layers that shrink the image",
     ),
     Mistake(
+        "a channels-last input_shape",
+        lambda b: Model([Conv2D(4, 3), ReLU()], input_shape=(8, 8, 1)),
+        ShapeError,
+        "Conv2D: a window of 3 x 3 does not fit into an image of 8 x 1 (h x w, padding included)\n"
+        "at layers.0 (Conv2D): (8, 8, 1)\n"
+        "input_shape (8, 8, 1) looks channels-last\nTry: input_shape=(1, 8, 8)",
+    ),
+    Mistake(
         "no Flatten before Dense",
         lambda b: Model([Conv2D(8, 3), ReLU(), Dense(10)], input_shape=(1, 8, 8)),
         ShapeError,

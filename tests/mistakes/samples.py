@@ -126,6 +126,13 @@ LABELS = [
         "Try: labels.astype('int64'), if they are whole numbers",
     ),
     Mistake(
+        "numbers to estimate as labels",
+        lambda b: b.fit([0.5, 1.0, 7.25, 2.0]),
+        LabelError,
+        "data set 'arrays': labels must be integers, got numbers with fractions\n"
+        "Try: task='regression' of the Model, if they are to be estimated",
+    ),
+    Mistake(
         "labels out of range",
         lambda b: b.fit(b.lib.asarray([0, 7, 2, 12])),
         LabelError,

@@ -12,6 +12,7 @@ from xpcnn.argument_advice import advice_on_argument
 from xpcnn.data.augment import Augmentation, checked
 from xpcnn.data.augment.base import Mixing
 from xpcnn.errors import ConfigError, counted, hint, nearest
+from xpcnn.foreign_names import SAME
 from xpcnn.optimizers import SGD, Optimizer, clip_by_global_norm, clip_by_value
 from xpcnn.optimizers.groups import check_factors, check_patterns
 from xpcnn.schedules import Constant, Length, Schedule, Warmup, check_length
@@ -233,9 +234,12 @@ def overridden(base: TrainingOptions | None, changes: Mapping[str, Any]) -> Trai
         if name not in valid:
             message = f"there is no training option {name!r}"
             optimizer = type(given["optimizer"] or base.optimizer)
-            if is_dataclass(optimizer) and name in {option.name for option in fields(optimizer)}:
-                value = given[name] if isinstance(given[name], int | float) else "..."
-                raise ConfigError(hint(message, f"optimizer={optimizer.__name__}({name}={value})"))
+            own = {option.name for option in fields(optimizer)} if is_dataclass(optimizer) else {}
+            for ours in (name, *SAME.get(name, ())):
+                if ours in own:
+                    value = given[name] if isinstance(given[name], int | float) else "..."
+                    advice = f"optimizer={optimizer.__name__}({ours}={value})"
+                    raise ConfigError(hint(message, advice))
             advice = advice_on_argument("fit(...)", name, given[name], valid, _OF_FIT)
             raise ConfigError(hint(message, advice))
     may_be_none = (*_COUNTS_OR_NONE, *_NUMBERS_OR_NONE)

@@ -72,6 +72,8 @@ def check_finite(samples: Images, where: str, things: str) -> None:
 
 def channels_last(shape: Shape) -> bool:
     """Whether a shape is (n, h, w, c): 3 or 4 last are colours, and 1 after a square is grey."""
+    if len(shape) != 4:
+        return False
     _, h, w, c = shape
     return h > 4 and w > 4 and (c in (3, 4) or (c == 1 and h == w))
 

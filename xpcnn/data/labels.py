@@ -70,6 +70,9 @@ def as_indices(labels: object, count: int, where: str) -> np.ndarray:
         kind, advice = _KINDS.get(
             y.dtype.kind, (f"dtype {y.dtype}", "numpy.asarray(labels, dtype='int64')")
         )
+        if y.dtype.kind == "f" and (y % 1 != 0).any():
+            kind = "numbers with fractions"
+            advice = "task='regression' of the Model, if they are to be estimated"
         raise LabelError(hint(f"{where}: labels must be integers, got {kind}", advice))
     # a uint64 too large for int64 turns negative here, and `check_range` rejects it
     return np.ascontiguousarray(y, dtype=np.int64)

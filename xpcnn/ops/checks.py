@@ -3,6 +3,7 @@
 Nothing here reads the values of an array.
 """
 
+import operator
 from functools import cache
 from typing import Any
 
@@ -212,7 +213,10 @@ def plain_sizes(value: Any) -> Any:
     """Return whole numbers of any type as int and lists as tuples; anything else unchanged."""
     if isinstance(value, list | tuple):
         return tuple(map(plain_sizes, value))
-    return value if isinstance(value, bool) or not hasattr(value, "__index__") else int(value)
+    try:
+        return value if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return value
 
 
 def make_plain(layer: Any, *names: str) -> None:
