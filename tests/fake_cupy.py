@@ -161,7 +161,7 @@ class Matrix:
         pass
 
 
-def raising(error: Exception) -> Callable[..., Any]:
+def raising(error: BaseException) -> Callable[..., Any]:
     def fail(*_: object, **__: object) -> Any:
         raise error
 

@@ -67,10 +67,10 @@ class Steps:
         if (graph := self._graphs[shapes]) is None:
             try:
                 graph = self._graphs[shapes] = self._captured(run, state, given)
-            except (NotImplementedError, RuntimeError) as error:  # CuPy's, in a capture
+            except (MemoryError, NotImplementedError, RuntimeError) as error:  # CuPy's, captured
                 reason = str(error).partition("\n")[0]
                 self.problem = f"no CUDA graph, steps run eagerly: {reason}"
-                self._state, self._graphs = None, {}
+                self._state, self._graphs, self._pool = None, {}, None
                 warnings.warn(self.problem, stacklevel=2)
                 return run(state, *given)
         assert self._state is not None
@@ -79,12 +79,11 @@ class Steps:
         return self._state.copied()
 
     def _captured(self, run: Run, state: Any, given: Any) -> "Graph":
+        self._cuda.free_unused()  # what the eager step needed: the graph has memory of its own
         with self._cuda.captured(self._stream, self._pool) as end:
             if self._state is None:
                 self._state = State(self._cuda, state)
-            graph = Graph(self._cuda, run, self._state, given, end)
-        self._cuda.free_unused()  # what the eager step needed, and no later one does
-        return graph
+            return Graph(self._cuda, run, self._state, given, end)
 
 
 class State:
@@ -95,12 +94,13 @@ class State:
         self._layouts = [Layout(part) for part in state]
         self._blocks = [cuda.empty((layout.size,), "uint8") for layout in self._layouts]
         self.places = self._views(self._blocks)
-        self._last: Any = tuple((None,) * len(part) for part in state)
+        self._last = self._none = tuple((None,) * len(part) for part in state)
 
     def changed(self, state: Any) -> Iterator[Pair]:
-        """Yield what is not the very state that `copied` returned, with its places."""
-        for part, last, places in zip(state, self._last, self.places, strict=True):
-            for item, same, place in zip(part, last, places, strict=True):
+        """Yield what is not the very state that `copied` returned last, with its places."""
+        last, self._last = self._last, self._none  # all, if the step that begins now never ends
+        for part, before, places in zip(state, last, self.places, strict=True):
+            for item, same, place in zip(part, before, places, strict=True):
                 if item is not same:
                     yield from zip(leaves(item), leaves(place), strict=True)
 
@@ -159,7 +159,6 @@ class Graph:
         self, cuda: Cuda, run: Run, state: State, given: Any, end: Callable[[], Any]
     ) -> None:
         """Capture; nothing is computed until `launch`."""
-        self._cuda = cuda
 
         def place(x: Any) -> Array:
             return cuda.empty((), "uint64") if isinstance(x, int) else cuda.empty(x.shape, x.dtype)

@@ -47,7 +47,8 @@ class RunState:
         per_epoch = self.updates.per_epoch
         self._recipes = [recipe_for(network, options, seed, per_epoch)]  # until unfreeze_after
         if options.unfreeze_after is not None:  # and after it
-            self._recipes.append(recipe_for(network, options, seed, per_epoch, unfrozen=True))
+            unfrozen = recipe_for(network, options, seed, per_epoch, unfrozen=True)
+            self._recipes.append(unfrozen._replace(steps=self._recipes[0].steps))  # one memory
         self._shared = self._recipes
         if group.size > 1:
             self.updates = Updates(network, train, options, seed, group)
