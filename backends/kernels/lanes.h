@@ -22,6 +22,7 @@ typedef float Lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias
 typedef float Four __attribute__((vector_size(16)));
 typedef int32_t Whole __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef uint8_t Bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef uint16_t Shorts __attribute__((vector_size(2 * LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
@@ -35,6 +36,17 @@ INLINE long least(long a, long b)
 INLINE long up(long x, long step)
 {
     return (x + step - 1) / step * step;
+}
+
+/* In two steps: GCC converts the numbers one by one when they become four times as large in one. */
+INLINE Whole whole_of(Bytes x)
+{
+    return __builtin_convertvector(__builtin_convertvector(x, Shorts), Whole);
+}
+
+INLINE Bytes bytes_of(Whole x)
+{
+    return __builtin_convertvector(__builtin_convertvector(x, Shorts), Bytes);
 }
 
 INLINE Lanes broadcast(float x)
@@ -80,6 +92,19 @@ INLINE Lanes some_of(const float *a, long count)
 #else
     Lanes all = {0};
     memcpy(&all, a, count * sizeof *a);
+    return all;
+#endif
+}
+
+INLINE Bytes some_bytes(const uint8_t *a, long count)
+{
+    if (count >= LANES)
+        return *(const Bytes *)a;
+#if defined __AVX512BW__ && defined __AVX512VL__
+    return (Bytes)_mm_maskz_loadu_epi8(FIRST(count), a);
+#else
+    Bytes all = {0};
+    memcpy(&all, a, count);
     return all;
 #endif
 }
@@ -178,22 +203,27 @@ INLINE void copy(const float *x, long count, float *to)
         write_some(to + l, count - l, some_of(x + l, count - l));
 }
 
-/* Copy pixels of n numbers that begin `step` numbers apart, side by side. */
-INLINE void collect(const float *x, long n, long step, long count, float *to)
+/* Copy pixels of n numbers that begin `step` numbers apart, to where they begin `apart` numbers apart. */
+INLINE void copy_pixels(const float *x, long step, float *to, long apart, long n, long count)
 {
-    if (step == n)
+    if (step == n && apart == n)
         copy(x, count * n, to);
-    else if (n == 1 && step == 2)
+    else if (n == HALF)
+        for (long j = 0; j < count; j++)
+            memcpy(to + j * apart, x + j * step, HALF * sizeof *x);
+    else if (n == 1 && step == 2 && apart == 1)
         for (long j = 0; j < count; j += LANES) {
             long left = 2 * (count - j) - 1;
             Lanes low = some_of(x + 2 * j, left);
             Lanes high = left > LANES ? some_of(x + 2 * j + LANES, left - LANES) : broadcast(0);
             write_some(to + j, count - j, SHUFFLE(low, high, EVEN));
         }
+    else if (n == 1)
+        for (long j = 0; j < count; j++)
+            to[j * apart] = x[j * step];
     else
         for (long j = 0; j < count; j++)
-            for (long l = 0; l < n; l++)
-                to[j * n + l] = x[j * step + l];
+            copy(x + j * step, n, to + j * apart);
 }
 
 #endif

@@ -22,7 +22,7 @@ INLINE void pool_lanes(const float *x, long across, long n, long ph, long pw, fl
     }
     *(Lanes *)y = chosen(best < 0, broadcast(0), best);
     if (winner)
-        *(Bytes *)winner = __builtin_convertvector(who, Bytes);
+        *(Bytes *)winner = bytes_of(who);
 }
 
 /* Pool one row of windows. x: ph rows of `across` numbers; y, winner: a row of `out` pixels. */

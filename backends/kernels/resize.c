@@ -1,17 +1,13 @@
 /* Images whose pixels are weighted sums of a few rows and columns of other images: upsampling, means of
    adaptive windows, and their gradients.
 
-   y[p][q] = sum over rows r of p, weight u, and over columns s of q, weight v, of (u v) x[r][s]
-
-   The terms of a row of y are listed once for a few channels: of long rows for two, more were slower. */
+   y[p][q] = sum over columns s of q, weight v, of v t[s], t = sum over rows r of p, weight u, of u x[r] */
 
 #include "export.h"
 #include "lanes.h"
 #include "threads.h"
 
 #include <stdlib.h>
-
-enum { BYTES = 1 << 13 }; /* of rows of channels whose terms are listed once */
 
 typedef struct {
     long size, out;
@@ -27,19 +23,14 @@ typedef struct {
 } Arguments;
 
 typedef struct {
-    long at; /* in a channel of x */
+    long at; /* the first of its numbers */
     float weight;
 } Term;
 
-/* List the terms of row p. */
-static void list(const Arguments *a, long p, Term *terms)
+static void list(const Axis *a, long n, Term *terms)
 {
-    const Axis *down = &a->down, *across = &a->across;
-    for (long q = 0; q < across->out; q++)
-        for (long i = down->first[p]; i < down->first[p + 1]; i++)
-            for (long j = across->first[q]; j < across->first[q + 1]; j++)
-                *terms++ = (Term){(down->at[i] * across->size + across->at[j]) * a->n,
-                                  (float)(down->weight[i] * across->weight[j])};
+    for (long i = 0; i < a->first[a->out]; i++)
+        terms[i] = (Term){a->at[i] * n, (float)a->weight[i]};
 }
 
 /* Write some vectors of a sum: `left` numbers, or fewer vectors than are left. */
@@ -53,39 +44,63 @@ INLINE void write_sum(const Term *terms, long count, const float *x, float *y, l
     UNROLL for (long v = 0; v < vectors; v++) write_some(y + v * LANES, left - v * LANES, sum[v]);
 }
 
-static void write_row(const Arguments *a, const Term *terms, long rows, const float *x, float *y)
+INLINE void write_sums(const Term *terms, long count, const float *x, float *y, long length)
 {
-    for (long q = 0, count; q < a->across.out; q++, terms += count, y += a->n) {
-        long l = 0;
-        count = rows * (a->across.first[q + 1] - a->across.first[q]);
-        for (; l + 4 * LANES <= a->n; l += 4 * LANES)
-            write_sum(terms, count, x + l, y + l, 4 * LANES, 4);
-        for (; l < a->n; l += LANES)
-            write_sum(terms, count, x + l, y + l, a->n - l, 1);
+    long l = 0;
+    for (; l + 4 * LANES <= length; l += 4 * LANES)
+        write_sum(terms, count, x + l, y + l, 4 * LANES, 4);
+    for (; l < length; l += LANES)
+        write_sum(terms, count, x + l, y + l, length - l, 1);
+}
+
+INLINE void write_row(const Axis *a, const Term *terms, const float *x, float *y, const long n)
+{
+    for (long q = 0; n == 1 && q < a->out; q++) {
+        float sum = 0;
+        for (long i = a->first[q]; i < a->first[q + 1]; i++)
+            sum += terms[i].weight * x[terms[i].at];
+        y[q] = sum;
     }
+    for (long q = 0; n > 1 && q < a->out; q++)
+        write_sums(terms + a->first[q], a->first[q + 1] - a->first[q], x, y + q * n, n);
 }
 
 static long rows(void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const Axis *down = &a->down, *across = &a->across;
-    long out = down->out, row = across->size > across->out ? across->size : across->out, most = 0;
-    long some = 1 + BYTES / (row * a->n * (long)sizeof(float));
-    long all = (a->channels + some - 1) / some * out;
-    for (long p = 0; p < out; p++)
-        most = down->first[p + 1] - down->first[p] > most ? down->first[p + 1] - down->first[p] : most;
-    long bytes = most * across->first[across->out] * (long)sizeof(Term);
-    Term *terms = malloc(bytes);
-    if (!terms && bytes)
+    long row = across->size * a->n, out = across->out * a->n, all = a->channels * down->out;
+    long entries = down->first[down->out] + across->first[across->out];
+    long bytes = entries * (long)sizeof(Term) + row * (long)sizeof(float);
+    Term *of_rows = malloc(bytes), *of_columns = of_rows + down->first[down->out];
+    float *sum = (float *)(of_rows + entries);
+    if (!of_rows)
         return bytes;
+    list(down, row, of_rows);
+    list(across, a->n, of_columns);
+    const float *before = 0;
     for (long r = all * piece / a->pieces; r < all * (piece + 1) / a->pieces; r++) {
-        long p = r % out, from = r / out * some, to = from + some < a->channels ? from + some : a->channels;
-        list(a, p, terms);
-        for (long c = from; c < to; c++)
-            write_row(a, terms, down->first[p + 1] - down->first[p], a->x + c * down->size * across->size * a->n,
-                      a->y + (c * out + p) * across->out * a->n);
+        const float *x = a->x + r / down->out * down->size * row;
+        float *y = a->y + r * out;
+        long p = r % down->out, count = down->first[p + 1] - down->first[p];
+        const Term *terms = of_rows + down->first[p];
+        if (count == 1 && terms->weight == 1)
+            x += terms->at;
+        else {
+            write_sums(terms, count, x, sum, row);
+            x = sum;
+        }
+        if (count == 0)
+            memset(y, 0, out * (long)sizeof(float));
+        else if (x == before && x != sum)
+            memcpy(y, y - out, out * (long)sizeof(float));
+        else if (a->n == HALF)
+            write_row(across, of_columns, x, y, HALF);
+        else
+            write_row(across, of_columns, x, y, a->n);
+        before = x;
     }
-    free(terms);
+    free(of_rows);
     return 0;
 }
 

@@ -61,6 +61,9 @@ CASES = {name: Case(name, (MAPS,)) for name in ACTIVATIONS} | {
     "upsample 2, bilinear": Case("upsample2d", (MAPS,), {"size": (32, 32), "mode": "bilinear"}),
     "layer norm": Case("layer_norm", (MAPS, MAPS, MAPS), {"axes": (1, 2, 3)}),
     "group norm, 8 groups": Case("group_norm", (MAPS, (64,), (64,)), {"groups": 8}),
+    "group norm, 32 groups of 4": Case(
+        "group_norm", ((128, 16, 16), (128,), (128,)), {"groups": 32}
+    ),
     "adaptive mean, 7x7": Case("adaptive_avg_pool2d", (LARGE,), {"size": (7, 7)}),
     "adaptive mean, 4x4": Case("adaptive_avg_pool2d", (LARGE,), {"size": (4, 4)}),
     "cross-entropy, 10": Case("softmax_cross_entropy", ((10,),)),

@@ -25,7 +25,7 @@ from ..recording import contiguous, fill, summed
 from ..threads import sharing
 from . import conv_1x1, few_images, strips, winograd
 from .pointwise import NO_RELU, PASS, cap_of, relu_gradient
-from .resize import columns_apart, every, spread
+from .resize import every, spread
 from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
 
@@ -34,8 +34,6 @@ CONV = Call("conv", "tpppoo lllllf ll", "conv2d")
 CONV_RELU_POOL = Call(CONV.name, CONV.kinds, "conv_relu_pool")
 UNPOOL = Call("unpool", "tpppo llll ll")
 CONV_DW = Call("conv_dw", "tppo lll ll", "gradient of w in conv2d")
-
-ENOUGH = 8  # filters of a group, from which a copy of the image costs little
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 
@@ -55,7 +53,7 @@ def conv2d(
         return NotImplemented
     patches = conv.patches_of(x, w, stride, padding, dilation)
     is_1x1 = patches.size == (1, 1) and patches.sides == ((0, 0), (0, 0))
-    if is_1x1 and patches.stride != (1, 1) and len(x) > few_images.FEW:
+    if is_1x1 and patches.stride != (1, 1):
         return strided_1x1_conv2d(x, w, b, patches, groups)
     image, b = batch_last(x), vector(b)
     y = logical(convolved(image, w, b, patches, NO_RELU))
@@ -113,7 +111,7 @@ def conv_relu_pool(
         # of a few images too: it pools tiles in registers
         if groups == 1 and (ph, pw) == (2, 2) and winograd.serves(w, patches, patches.out):
             winograd.convolved(image, w, b, patches, y, pooled=True, winner=winner)
-        elif patches.stride == (1, 1) and few_images.serves(image, w, patches):
+        elif patches.stride == (1, 1) and few_images.serves(n, wo, patches, groups):
             few_images.convolved(image, w, b, patches, y, pool=(ph, pw), winner=winner)
         else:
             work = sharing(groups * (ho // ph), w.size * ho * wo * n)
@@ -150,7 +148,7 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, cap: fl
     if groups == 1 and conv_1x1.serves(patches):
         conv_1x1.convolved(image, w, b, y, cap)
         return y
-    if few_images.serves(image, w, patches):
+    if few_images.serves(n, wo, patches, groups):
         few_images.convolved(image, w, b, patches, y, cap=cap)
         return y
     table, filters = over_image(c_group, patches), contiguous(w)
@@ -186,21 +184,22 @@ def filter_gradients(
     (f, ho, wo, n), c_group = dy.shape, w.shape[1]
     groups = len(image) // c_group
     is_1x1 = groups == 1 and conv_1x1.serves(patches)
+    by_strips = groups == 1 and not is_1x1 and strips.serves(w, patches)
+    by_tiles = groups == 1 and winograd.serves(w, patches, (ho, wo))
+    if not (is_1x1 or by_strips or by_tiles) and few_images.serves_dw(n, f // groups, patches):
+        dw = few_images.filter_gradients(image, dy, patches, np.empty(w.shape, w.dtype))
+        return dw, summed(dy.reshape(f, -1), 1) if want_db else dw
     pieces, threads = sharing(ho, w.size * ho * wo * n)
     pieces = conv_1x1.parts_of(f, dy[0].size, pieces) if is_1x1 else pieces
-    by_strips = groups == 1 and not is_1x1 and strips.serves(w, patches)
     parts = np.empty((1 if by_strips else pieces, w.size + f), w.dtype)
     if is_1x1:
         conv_1x1.filter_gradients(image, dy, parts, want_db=want_db)
     elif by_strips:
         strips.filter_gradients(image, dy, w, patches, parts, want_db=want_db)
-    elif groups == 1 and winograd.serves(w, patches, (ho, wo)):
+    elif by_tiles:
         winograd.filter_gradients(image, dy, patches, parts, threads)
     else:
-        apart = patches.stride[1] > 1 and f // groups >= ENOUGH
-        if apart:  # else each pixel of dy is a segment of its own
-            image = columns_apart(image, patches.stride[1])
-        table, shape = over_image(c_group, patches, apart), (n, f // groups, groups)
+        table, shape = over_image(c_group, patches), (n, f // groups, groups)
         CONV_DW(table, image, dy, parts, *shape, pieces, threads)
     dw_db = summed(parts, 0)  # in the order of the rows: the same bits in every run
     return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
@@ -220,6 +219,9 @@ def image_gradient(
         return dx
     apart = w.reshape(groups, f // groups, *w.shape[1:])
     turned = contiguous(apart.transpose(0, 2, 1, 3, 4))
+    if few_images.serves(n, width, patches, groups):
+        few_images.image_gradient(dy, turned, b, patches, dx)
+        return dx
     table, work = over_output(f // groups, patches), sharing(groups * h, w.size * ho * wo * n)
     CONV(table, dy, turned, b, dx, None, n, c_group, groups, 1, 1, NO_RELU, *work)
     return dx

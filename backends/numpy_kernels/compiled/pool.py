@@ -40,7 +40,7 @@ def max_pool2d(
     y = np.empty((c, ho, wo, n), x.dtype)
     winner = np.empty(y.shape, np.uint8)
     work = kh * kw * y.size
-    MAX_POOL(windows, batch_last(x), y, winner, *sharing(c * ho, work))
+    MAX_POOL(windows, batch_last(x), y, winner, *sharing(c, work))
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
@@ -73,7 +73,7 @@ def avg_pool2d(
     n, c, h, w = x.shape
     y = np.empty((c, ho, wo, n), x.dtype)
     share = (0.0 if divisor is None else 1.0 / divisor, count_include_pad)
-    AVERAGE_POOL(windows, batch_last(x), y, *share, *sharing(c * ho, PASS * x.size))
+    AVERAGE_POOL(windows, batch_last(x), y, *share, *sharing(c, PASS * x.size))
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:

@@ -70,25 +70,10 @@ def spread(x: Array, stride: tuple[int, int], size: tuple[int, int]) -> Array:
     return _mixed(x, *(_every(*axis)[1] for axis in zip(size, stride, strict=True)))
 
 
-def columns_apart(x: Array, stride: int) -> Array:
-    """Return images whose columns 0, stride, 2 stride, ... lie side by side, then 1, 1 + stride ...
-
-    To the width that all of them need there are columns of zeros.
-    """
-    return _mixed(x, _every(x.shape[1], 1)[0], _apart(x.shape[2], stride))
-
-
 @lru_cache(maxsize=1024)
 def _every(length: int, step: int) -> tuple[Axis, Axis]:
     """Return the tables of every so many-th pixel, and that of the gradient."""
     return _axes([{p: 1.0} for p in range(0, length, step)], length)
-
-
-@lru_cache(maxsize=1024)
-def _apart(length: int, step: int) -> Axis:
-    each = -(-length // step)
-    places = [first + k * step for first in range(step) for k in range(each)]
-    return _axis([{p: 1.0} if p < length else {} for p in places])
 
 
 @lru_cache(maxsize=1024)

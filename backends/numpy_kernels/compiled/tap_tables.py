@@ -29,13 +29,9 @@ class TapTable(ctypes.Structure):
 
 
 @lru_cache(maxsize=1024)
-def over_image(channels: int, patches: Patches, apart: bool = False) -> Any:
-    """Return the table of a convolution over an image, as an argument of a C call.
-
-    apart: whether the columns of the image are those of `resize.columns_apart`.
-    """
-    finds = _on_image, _on_columns_apart if apart else _on_image
-    return _table_of(channels, patches.image, patches.size, patches.out, patches, finds)
+def over_image(channels: int, patches: Patches) -> Any:
+    """Return the table of a convolution over an image, as an argument of a C call."""
+    return _table_of(channels, patches.image, patches.size, patches.out, patches, _on_image)
 
 
 @lru_cache(maxsize=1024)
@@ -45,7 +41,7 @@ def over_output(filters: int, patches: Patches) -> Any:
     With a stride, columns that see the same taps lie side by side: dx of 8 images takes 0.5 of the
     time, that of 64 images 0.85 to 1.
     """
-    return _table_of(filters, patches.out, patches.size, patches.image, patches, (_on_output,) * 2)
+    return _table_of(filters, patches.out, patches.size, patches.image, patches, _on_output)
 
 
 class _Axis(NamedTuple):
@@ -66,12 +62,6 @@ def _on_image(a: _Axis) -> Seen:
     return (at >= 0) & (at < a.size), at
 
 
-def _on_columns_apart(a: _Axis) -> Seen:
-    """Return what `_on_image` does, where columns 0, stride, 2 stride, ... lie side by side."""
-    lies, at = _on_image(a)
-    return lies, at % a.stride * -(-a.size // a.stride) + at // a.stride
-
-
 def _on_output(a: _Axis) -> Seen:
     """Return which taps lie on each image pixel, and the output pixels that they belong to."""
     i, t = np.arange(a.out)[:, None], np.arange(a.taps)
@@ -85,14 +75,14 @@ def _table_of(
     size: Pair,
     out: Pair,
     patches: Patches,
-    finds: tuple[Callable[[_Axis], Seen], Callable[[_Axis], Seen]],
+    find: Callable[[_Axis], Seen],
 ) -> Any:
     down, across = (
-        finds[i](_Axis(image[i], size[i], patches.stride[i], patches.dilation[i], sides[0], out[i]))
+        find(_Axis(image[i], size[i], patches.stride[i], patches.dilation[i], sides[0], out[i]))
         for i, sides in enumerate(patches.sides)
     )
     place = np.arange(out[1])
-    is_apart = finds[1] is _on_output and patches.stride[1] > 1
+    is_apart = find is _on_output and patches.stride[1] > 1
     if is_apart:  # columns that see the same taps side by side
         place = np.argsort(place % patches.stride[1], kind="stable")
         across = (across[0][place], across[1][place])
@@ -100,11 +90,9 @@ def _table_of(
     ends = [*starts[1:], out[1]]
     tables = (*_listed(*down), starts, ends, *_listed(*(seen[starts] for seen in across)), place)
     arrays = [np.ascontiguousarray(numbers, LONG) for numbers in tables]
-    step = patches.stride[1] if finds[1] is _on_columns_apart else 1
-    width = step * -(-image[1] // step)
     pointers = [array.ctypes.data_as(_LONGS) for array in arrays]
     last = pointers[8] if is_apart else None
-    before = (channels, image[0], width, *size, *out, *pointers[:3], len(starts))
+    before = (channels, *image, *size, *out, *pointers[:3], len(starts))
     table = TapTable(*before, *pointers[3:8], last)
     table.kept = arrays  # keeps the arrays alive as long as the pointers to them
     return ctypes.byref(table)
