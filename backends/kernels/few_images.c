@@ -50,7 +50,7 @@ typedef struct {
 typedef struct {
     const FewImages *o;
     const float *x, *weights, *bias, *dy;
-    float *y, *db;
+    float *y; /* or dw */
     uint8_t *winner;
     float cap;
     long *tap, *at; /* of a filter */
@@ -220,9 +220,8 @@ static long some_groups(void *arguments, long piece)
 {
     const Arguments *all = arguments;
     const FewImages *o = all->o;
-    long weights = o->f * o->c * o->taps, pooled = o->ph ? o->ph * o->pw : 1, missing = 0;
-    long out = (o->rows - o->rows % (o->ph ? o->ph : 1)) * (o->columns - o->columns % (o->pw ? o->pw : 1));
-    out = o->f * out / pooled * o->n;
+    long pixels = o->ph ? o->rows / o->ph * (o->columns / o->pw) : o->rows * o->columns;
+    long out = o->f * pixels * o->n, weights = o->f * o->c * o->taps, missing = 0;
     for (long g = o->groups * piece / all->pieces; g < o->groups * (piece + 1) / all->pieces && !missing; g++) {
         Arguments a = *all;
         a.pieces = 1;
