@@ -94,23 +94,20 @@ def test_a_call_without_memory_names_the_op_and_the_bytes() -> None:
         timeout=100,
     )
     assert done.returncode == 0, done.stderr
-    lists, lanes = 16 * MANY, (4 * 8 * MANY, 4 * 16 * MANY)
+    lists = 16 * MANY
     printed = done.stdout.splitlines()
     failed = "bytes of memory could not be allocated"
     assert printed == [
         "conv2d without threads: (16, 8, 30, 30) 1",
-        printed[1],
+        f"conv2d: {lists:,} {failed}",
         "conv2d: 1 computed",
-        printed[3],
+        f"gradient of w in conv2d: {lists:,} {failed}",
         f"gradient of w in conv2d: {MANY} computed",
-        f"conv_relu_pool: {8 * 256 * 16 * 1024 * 4 + 16:,} {failed}",
+        f"conv_relu_pool: {8 * 256 * 16 * 1024 * 4:,} {failed}",
         f"conv_relu_pool: {8 * 16 * 1024} computed",
         f"dense: {lists:,} {failed}",
         "dense: 1 computed",
     ]
-    assert printed[3] in [f"gradient of w in conv2d: {lists + wide:,} {failed}" for wide in lanes]
-    strips = (4 * 8 * 8, 4 * 8 * 16)  # of 8 filters, one vector each
-    assert printed[1] in [f"conv2d: {lists + strip:,} {failed}" for strip in strips]
 
 
 def test_a_model_stays_usable(
@@ -125,7 +122,7 @@ def test_a_model_stays_usable(
     before, called = model.predict_proba(x), library.Call.__call__
 
     def fail(self: Any, *arguments: Any) -> None:
-        if self.name == "conv_dw":
+        if self.op == "gradient of w in conv2d":
             raise MemoryError(f"{self.op}: 1 bytes of memory could not be allocated")
         called(self, *arguments)
 

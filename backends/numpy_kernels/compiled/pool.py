@@ -39,15 +39,14 @@ def max_pool2d(
     n, c, h, w = x.shape
     y = np.empty((c, ho, wo, n), x.dtype)
     winner = np.empty(y.shape, np.uint8)
-    work = kh * kw * y.size
-    MAX_POOL(windows, batch_last(x), y, winner, *sharing(c, work))
+    MAX_POOL(windows, batch_last(x), y, winner, *sharing(c, PASS * x.size))
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
         dx = np.empty((c, h, w, n), x.dtype)
         dy = batch_last(cotangent(dy, logical(y)))
-        MAX_POOL_GRADIENT(windows, dy, winner, dx, *sharing(c, work))
+        MAX_POOL_GRADIENT(windows, dy, winner, dx, *sharing(c, PASS * x.size))
         return (logical(dx),)
 
     return logical(y), pullback
