@@ -1,4 +1,5 @@
-/* Products of matrices, and sums of their rows: y (m, l) = a (m, k) @ b (k, l) + bias, a of any strides, b and y by rows. */
+/* Products of matrices: y (m, l) = a (m, k) @ b (k, l) + bias, a of any strides, b and y by rows; sums of
+   rows. */
 
 #include "export.h"
 #include "product.h"
