@@ -111,7 +111,7 @@ static long conv_rows(void *arguments, long piece)
     const TapTable *o = all->o;
     long ph = all->ph, pw = all->pw, pooled = ph * pw > 1, n = all->n, across = o->columns * n;
     long rows = o->rows / ph, columns = o->columns / pw, size = rows * columns * n, every = all->groups * rows;
-    long strips = pooled ? ph * all->f : o->place ? TOGETHER : 0; /* rows of (f, ph, columns, n) */
+    long strips = pooled ? ph * all->f : o->place ? TOGETHER : 0; /* tables with places are never pooled */
     long bytes = lists_bytes(o) + strips * across * (long)sizeof(float);
     long *lists = malloc(bytes);
     float *strip = (float *)(lists + 2 * taps_of(o));

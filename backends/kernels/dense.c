@@ -21,16 +21,6 @@ typedef struct {
     long am, ak, m, k, l, by_column, pieces;
 } Arguments;
 
-/* Add a bias for each column, unless it is null, and take the ReLU up to `cap`. */
-static void finish(float *y, long ym, long rows, long columns, const float *bias, float cap)
-{
-    for (long m = 0; m < rows; m++, y += ym) {
-        for (long l = 0; bias && l < columns; l++)
-            y[l] += bias[l];
-        rectify(y, columns, cap);
-    }
-}
-
 static long part_of(void *arguments, long piece)
 {
     const Arguments *p = arguments;
@@ -49,15 +39,19 @@ static long part_of(void *arguments, long piece)
         float *y = p->y + row * p->l + l;
         some = end - l < STRIP ? end - l : STRIP;
         product(p->a + row * p->am, p->am, rows, tap, p->b + l, at, p->k, y, p->l, some, of_rows);
-        finish(y, p->l, rows, some, p->by_column && p->bias ? p->bias + l : 0, p->cap);
+        for (long m = 0; m < rows; m++, y += p->l) {
+            for (long i = 0; p->by_column && p->bias && i < some; i++)
+                y[i] += p->bias[l + i];
+            rectify(y, some, p->cap);
+        }
     }
     free(tap);
     return 0;
 }
 
 /* Threads share the rows of y or, by_column, its columns; bias: one for each of these, or null. Where a
-   row is long, they share the columns in either case. ReLU up
-   to `cap`. am, ak: numbers from one row and column of a to the next. */
+   row is long, they share the columns in either case. ReLU up to `cap`. am, ak: numbers from one row and
+   column of a to the next. */
 EXPORT long xpcnn_matrix_product(const float *a, const float *b, const float *bias, float *y,
                                  long am, long ak, long m, long k, long l, long by_column, float cap,
                                  long pieces, long threads)

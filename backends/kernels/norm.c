@@ -70,7 +70,7 @@ INLINE double sum_of(const int is_square, const float *x, float shift, long m)
     return all;
 }
 
-/* The normalised numbers of a part of a channel, and what follows. */
+/* The numbers of a part of a channel, normalised as above, and what follows. */
 INLINE void write_line(const int after, const Channel c, const float *added, float *restrict y, long m)
 {
     for (long i = 0; i < m; i++) {
