@@ -146,7 +146,8 @@ def _normalised(
         dx = np.empty_like(image) if want_dx or winner is not None else None
         dz = None if added is None else np.empty_like(image)
         sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
-        given = batch_last(cotangent(dy, logical(y))), kept, winner, gamma, beta, mean, var
+        dy = cotangent(dy, x if kept is None else logical(kept))  # y itself need not be kept
+        given = batch_last(dy), kept, winner, gamma, beta, mean, var
         BATCH_NORM_GRADIENT(image, *given, dx, dz, sums, sums_xhat, eps, cap, *shape)
         return (
             logical(dx) if dx is not None and want_dx else None,
