@@ -14,6 +14,13 @@ from xpcnn.training import Epoch, History
 TABLE = Table("counts", ("class", "n"), [("<b>a</b>", "1"), ("b", "10")], "<>")
 
 
+def test_columns_are_as_wide_as_a_terminal_shows_them() -> None:
+    """A Chinese character takes two places, an accent that follows its letter none."""
+    rows = [("汉字", "1"), ("cafe\u0301", "10")]
+    lines = str(Table("", ("class", "n"), rows, "<>")).splitlines()
+    assert lines == ["class   n", "汉字    1", "cafe\u0301   10"]
+
+
 class Cells(HTMLParser):
     """Collects the text of every cell, row by row, and the names of all tags."""
 

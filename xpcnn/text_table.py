@@ -1,5 +1,6 @@
 """A table of text: aligned in a terminal, HTML in a notebook."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -21,10 +22,10 @@ class Table:
     def __str__(self) -> str:
         """Return lines with their columns aligned."""
         lines = [self.header, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(
-                f"{cell:{side}{width}}"
+                f"{cell:{side}{width - _width(cell) + len(cell)}}"
                 for cell, side, width in zip(line, self.align, widths, strict=True)
             ).rstrip()
             for line in lines
@@ -35,6 +36,15 @@ class Table:
         body = [_row("th", self.header), *(_row("td", row) for row in self.rows)]
         caption = [f"<caption>{escape(self.caption)}</caption>"] if self.caption else []
         return "\n".join(["<table>", *caption, *body, "</table>"])
+
+
+def _width(text: str) -> int:
+    """Return the columns of a terminal that a text takes: two for a Chinese character, none for an
+    accent that follows its letter.
+    """
+    wide = sum(unicodedata.east_asian_width(character) in ("W", "F") for character in text)
+    accents = sum(unicodedata.combining(character) > 0 for character in text)
+    return len(text) + wide - accents
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
