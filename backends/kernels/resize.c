@@ -27,10 +27,10 @@ typedef struct {
     float weight;
 } Term;
 
-static void list(const Axis *a, long n, Term *terms)
+static void list(const Axis *a, long n, double factor, Term *terms)
 {
     for (long i = 0; i < a->first[a->out]; i++)
-        terms[i] = (Term){a->at[i] * n, (float)a->weight[i]};
+        terms[i] = (Term){a->at[i] * n, (float)(factor * a->weight[i])};
 }
 
 /* Write some vectors of a sum: `left` numbers, or fewer vectors than are left. */
@@ -76,15 +76,20 @@ static long rows(void *arguments, long piece)
     float *sum = (float *)(of_rows + entries);
     if (!of_rows)
         return bytes;
-    list(down, row, of_rows);
-    list(across, a->n, of_columns);
+    list(down, row, 1, of_rows);
+    double factor = 0; /* of the weights of columns: that of a single row, to round both as one */
     const float *before = 0;
     for (long r = all * piece / a->pieces; r < all * (piece + 1) / a->pieces; r++) {
         const float *x = a->x + r / down->out * down->size * row;
         float *y = a->y + r * out;
         long p = r % down->out, count = down->first[p + 1] - down->first[p];
         const Term *terms = of_rows + down->first[p];
-        if (count == 1 && terms->weight == 1)
+        double single = count == 1 ? down->weight[down->first[p]] : 1;
+        if (single != factor) {
+            list(across, a->n, factor = single, of_columns);
+            before = 0;
+        }
+        if (count == 1)
             x += terms->at;
         else {
             write_sums(terms, count, x, sum, row);

@@ -25,11 +25,12 @@ def command(*, file: str, backend: str, device: str | None, tf32: bool | None) -
     from xpcnn.training import replay
     from xpcnn.training.saver import NOT_FINITE
 
+    opened = open_backend(backend, device, tf32)
     path = Path(file)
     if os.path.isdir(path):
         path = path / CHECKPOINTS / NOT_FINITE
         if not os.path.exists(path):
             message = f"{file} has no update to repeat: a run that diverges saves it as {path}"
             raise CheckpointError(hint(message, f"xpcnn report {shlex.quote(file)}"))
-    found = replay(path, backend=open_backend(backend, device, tf32))
+    found = replay(path, backend=opened)
     answer("here all values of the step are finite" if found is None else found)
