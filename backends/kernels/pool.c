@@ -133,7 +133,9 @@ static void move(const Axis *across, long rows, long n, float *image, long wide,
         }
 }
 
-/* Whole channels, in the order of memory: with n = 64 this takes 0.4 to 0.7 of the time of the other. */
+/* Whole channels, in the order of memory: with n = 64 this takes 0.4 to 0.7 of the time of the other.
+   Backward, windows are taken from the last to the first: then a pixel gets its sums in the order of the
+   elements of a window, as in the reference. */
 static long channels(void *arguments, long piece)
 {
     const Arguments *a = arguments;
@@ -165,21 +167,21 @@ static long channels(void *arguments, long piece)
             memset(x, 0, down->size * wide * n * (long)sizeof(float));
         else if (is_split)
             move(across, down->size, n, image, wide, copied, 0);
-        for (long p = 0; p < down->out; p++)
-            for (long i = 0; i < runs; i++) {
-                Window r = rows[p], s = columns[start[i]];
-                for (long j = s.first; j < s.end; j++)
-                    column[j] = (r.at * wide + place[s.at + j * across->dilation]) * n;
-                Run run = {x, column, down->dilation * wide * n, across->k, (start[i + 1] - start[i]) * n, r, s,
-                           share_of(a, r, s)};
-                long at = ((c * down->out + p) * across->out + start[i]) * n;
-                if (a->is_gradient)
-                    back(&run, a->y + at, a->winner ? a->winner + at : 0);
-                else if (a->winner)
-                    largest(&run, a->y + at, a->winner + at);
-                else
-                    mean(&run, a->y + at);
-            }
+        for (long turn = 0, turns = down->out * runs; turn < turns; turn++) {
+            long t = a->is_gradient ? turns - 1 - turn : turn, p = t / runs, i = t % runs;
+            Window r = rows[p], s = columns[start[i]];
+            for (long j = s.first; j < s.end; j++)
+                column[j] = (r.at * wide + place[s.at + j * across->dilation]) * n;
+            Run run = {x, column, down->dilation * wide * n, across->k, (start[i + 1] - start[i]) * n, r, s,
+                       share_of(a, r, s)};
+            long at = ((c * down->out + p) * across->out + start[i]) * n;
+            if (a->is_gradient)
+                back(&run, a->y + at, a->winner ? a->winner + at : 0);
+            else if (a->winner)
+                largest(&run, a->y + at, a->winner + at);
+            else
+                mean(&run, a->y + at);
+        }
         if (a->is_gradient && is_split)
             move(across, down->size, n, image, wide, copied, 1);
     }
