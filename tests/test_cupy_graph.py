@@ -1,5 +1,6 @@
 """Training by one CUDA graph on the stand-in for CuPy: the bits of eager steps, fewer launches."""
 
+import math
 import sys
 import weakref
 from importlib import import_module
@@ -31,6 +32,7 @@ from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.optimizers import SGD, Adam, Muon
 from xpcnn.schedules import Cosine
+from xpcnn.training import Callback, Snapshot, notifier
 from xpcnn.training.progress import Progress, named_arrays
 from xpcnn.training.recipe import may_record_step
 from xpcnn.types import flatten
@@ -145,6 +147,33 @@ def test_fit_has_equal_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ends.append((bits, history["loss"], history["accuracy"]))
         assert any(map(graphs, made)) is (value == "graph")
     assert ends[0] == ends[1]
+
+
+class Halved(Callback):
+    """Changes the weights of a dense layer after each epoch: in place, or for another array."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        params = snapshot.network.params["layers.6"]
+        if self.how == "in place":
+            params["weight"][...] = 0.5 * params["weight"]
+        else:
+            params["weight"] = 0.5 * params["weight"]
+
+
+@pytest.mark.parametrize("how", ["in place", "replaced"])
+def test_weights_that_a_callback_changes(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notifier, "LOOK_SECONDS", math.inf)  # at the end of each epoch only
+    ends = []
+    for value, callbacks in (("all", [Halved(how)]), ("graph", [Halved(how)]), ("all", [])):
+        model, made = opened_model(value, monkeypatch)
+        data = images((1, 8, 8), 3, 8)
+        model.fit(data, epochs=3, batch_size=4, health=False, callbacks=callbacks)
+        ends.append([arrays.on_host(x).tobytes() for x in flatten(model.params).values()])
+        assert any(map(graphs, made)) is (value == "graph")
+    assert ends[0] == ends[1] != ends[2]
 
 
 def opened_model(value: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Model, list[Any]]:

@@ -104,8 +104,9 @@ class Backend:
         repeat that alone while the key is the same object. state: a tuple of tuples of arrays,
         which may be nested in dictionaries; `given`: arrays and whole numbers, which may become 0-d
         arrays, in tuples. run: a pure function of these. may_record(key): whether it makes the same
-        calls for any numbers in the arrays. All arrays of a result are new. If steps could not be
-        recorded, the function's attribute `problem` says why.
+        calls for any numbers in the arrays. All arrays of a result are new. An array or dictionary
+        in a part of a state that steps returned is taken for unchanged when it is given again. If
+        steps could not be recorded, the function's attribute `problem` says why.
     library, opened_with, has_kernels: arguments of the constructor: an `ArrayLibrary`; the device
         as the user named it, or None; False where XPCNN_KERNELS=off leaves all to the references.
     """

@@ -28,7 +28,8 @@ class Album(Callback):
 def trained(callback: Callback, **options: Any) -> xpcnn.Model:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(10, 1, 2, 2)).astype(np.float32), rng.integers(0, 3, 10)
-    model = xpcnn.Model([Flatten(), Dense(3)], input_shape=(1, 2, 2), dtype="float64")
+    dtype = options.pop("dtype", "float64")
+    model = xpcnn.Model([Flatten(), Dense(3)], input_shape=(1, 2, 2), dtype=dtype)
     model.set_normalisation(0.0, 1.0)
     chosen: dict[str, Any] = {"epochs": 2, "batch_size": 4, "optimizer": SGD(0.5)} | options
     model.fit(x, y, callbacks=[callback], **chosen)
@@ -55,6 +56,25 @@ def test_the_network_has_the_weights_of_the_moment() -> None:
     model = trained(album)
     np.testing.assert_array_equal(album.weights[-1], model.get_weights()["layers.1.weight"])
     assert len({w.tobytes() for w in album.weights}) == 6  # one for each update
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_training_goes_on_from_changed_weights(in_place: bool, dtype: str) -> None:
+    class Cleared(Callback):
+        def on_snapshot(self, snapshot: Snapshot) -> None:
+            params = snapshot.network.params["layers.1"]
+            seen.append(float(abs(params["weight"]).max()))
+            if in_place:
+                params["weight"][...] = 0.0
+            else:
+                params["weight"] = 0.0 * params["weight"]
+
+    seen: list[float] = []
+    trained(Cleared(), optimizer=SGD(1e-6), dtype=dtype)
+    assert seen[0] > 0.1
+    assert 0.0 < max(seen[1:]) < 1e-4
 
 
 def test_norms_are_those_of_the_gradient_at_these_weights() -> None:

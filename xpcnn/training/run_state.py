@@ -18,7 +18,7 @@ from xpcnn.training.recipe import Recipe, recipe_for, shared_recipe
 from xpcnn.training.snapshot import Snapshot
 from xpcnn.training.updates import Update, Updates
 from xpcnn.training.weight_average import batch_statistics, has_begun
-from xpcnn.types import unflatten_like
+from xpcnn.types import flatten, unflatten_like
 
 
 class RunState:
@@ -139,9 +139,17 @@ class RunState:
         return self._averaged[1]
 
     def snapshot(self, update: Update, epoch: int) -> Snapshot:
-        """Return the run as it is after an update, for callbacks."""
-        network, progress = copy.copy(self.network), self.now.progress
-        network.params, network.buffers = progress.params, progress.buffers
+        """Return the run as it is after an update, for callbacks.
+
+        They may change its weights. The library takes the dictionaries that the last step returned
+        for unchanged (`Backend.compile_step`): from now on the run has others.
+        """
+        network, now = copy.copy(self.network), self.now.progress
+        network.params, network.buffers = (
+            unflatten_like(tree, flatten(tree)) for tree in (now.params, now.buffers)
+        )
+        progress = now._replace(params=network.params, buffers=network.buffers)
+        self.now = self.now._replace(progress=progress)
         place = (epoch, self.batches(epoch), self.updates.batches_per_epoch, self.step)
         alone = update._replace(rows=())
         return Snapshot(*place, network, self.whole_recipe, progress, alone)

@@ -19,7 +19,8 @@ class Snapshot:
     batches: number of batches in an epoch.
     step: number of updates done in the run.
     network: the network at this moment; valid during the call that gets the snapshot, since later
-        updates write into its arrays.
+        updates write into its arrays. Training goes on from weights that the call changes, in place
+        or by another array in their place.
     """
 
     epoch: int
