@@ -7,10 +7,10 @@
 typedef struct {
     const float *a, *b;
     float *y;
-    long size, relu, pieces;
+    long size, relu, pieces, threads;
 } Arguments;
 
-static long piece_of(void *arguments, long piece)
+static long piece_of(const void *arguments, long piece)
 {
     const Arguments *p = arguments;
     const float *a = p->a, *b = p->b;
@@ -28,9 +28,4 @@ static long piece_of(void *arguments, long piece)
 }
 
 /* y = a + b, then ReLU if asked for */
-EXPORT long xpcnn_add(const float *a, const float *b, float *y, long size, long relu, long pieces,
-                      long threads)
-{
-    Arguments p = {a, b, y, size, relu, pieces};
-    return run_pieces(piece_of, &p, pieces, threads);
-}
+EXPORT long xpcnn_add(const Arguments *a) { return run_pieces(piece_of, a, a->pieces, a->threads); }

@@ -40,8 +40,9 @@ typedef struct {
     const float *x, *w, *bias, *dy, *y;
     float *out;
     uint8_t *winner;
-    float cap;
-    long n, f, groups, pieces, ph, pw;
+    long n, f, groups, ph, pw;
+    _Alignas(8) float cap;
+    long pieces, threads;
 } Arguments;
 
 static long taps_of(const TapTable *o)
@@ -105,7 +106,7 @@ static void row(const Arguments *a, long p, float *y, long ym, long *lists)
     }
 }
 
-static long conv_rows(void *arguments, long piece)
+static long conv_rows(const void *arguments, long piece)
 {
     const Arguments *all = arguments;
     const TapTable *o = all->o;
@@ -133,19 +134,12 @@ static long conv_rows(void *arguments, long piece)
     return 0;
 }
 
-/* y (groups, f, rows, columns, n) = conv(x, w) + bias, then ReLU up to `cap`. With windows larger than
-   1 x 1, y and winner are (groups, f, rows / ph, columns / pw, n): max pooling of the ReLU, and which
+/* out (groups, f, rows, columns, n) = conv(x, w) + bias, then ReLU up to `cap`. With windows larger than
+   1 x 1, out and winner are (groups, f, rows / ph, columns / pw, n): max pooling of the ReLU, and which
    element of each window it is, unless winner is null. */
-EXPORT long xpcnn_conv(const TapTable *o, const float *x, const float *w, const float *bias, float *y,
-                       uint8_t *winner, long n, long f, long groups, long ph, long pw, float cap,
-                       long pieces, long threads)
-{
-    Arguments a = {.o = o, .x = x, .w = w, .bias = bias, .out = y, .winner = winner, .n = n, .f = f,
-                   .groups = groups, .ph = ph, .pw = pw, .cap = cap, .pieces = pieces};
-    return run_pieces(conv_rows, &a, pieces, threads);
-}
+EXPORT long xpcnn_conv(const Arguments *a) { return run_pieces(conv_rows, a, a->pieces, a->threads); }
 
-static long unpool_rows(void *arguments, long piece)
+static long unpool_rows(const void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const TapTable *o = a->o;
@@ -157,14 +151,8 @@ static long unpool_rows(void *arguments, long piece)
     return 0;
 }
 
-/* dx (f, rows, columns, n), the gradient before ReLU and pooling; what no window holds stays. */
-EXPORT long xpcnn_unpool(const TapTable *o, const float *dy, const float *y, const uint8_t *winner,
-                         float *dx, long n, long f, long ph, long pw, long pieces, long threads)
-{
-    Arguments a = {.o = o, .dy = dy, .y = y, .winner = (uint8_t *)winner, .out = dx, .n = n, .f = f,
-                   .ph = ph, .pw = pw, .pieces = pieces};
-    return run_pieces(unpool_rows, &a, pieces, threads);
-}
+/* out (f, rows, columns, n), the gradient before ReLU and pooling; what no window holds stays. */
+EXPORT long xpcnn_unpool(const Arguments *a) { return run_pieces(unpool_rows, a, a->pieces, a->threads); }
 
 /* Add sums to dw, and begin them anew: the longer a sum runs, the more of it is lost in rounding. */
 static void fold(Lanes *sums, float *dw, long count)
@@ -212,7 +200,7 @@ static long filters_of_rows(const Arguments *a, long from, long to, float *part,
     return 0;
 }
 
-static long filter_rows(void *arguments, long piece)
+static long filter_rows(const void *arguments, long piece)
 {
     const Arguments *all = arguments;
     const TapTable *o = all->o;
@@ -227,12 +215,6 @@ static long filter_rows(void *arguments, long piece)
     return missing;
 }
 
-/* parts (pieces, groups * f * (c * kh * kw + 1)): dw (groups, f, c, kh, kw) and then db (groups, f), for
+/* out (pieces, groups * f * (c * kh * kw + 1)): dw (groups, f, c, kh, kw) and then db (groups, f), for
    dy (groups, f, rows, columns, n), from each piece of the rows. */
-EXPORT long xpcnn_conv_dw(const TapTable *o, const float *x, const float *dy, float *parts, long n,
-                          long f, long groups, long pieces, long threads)
-{
-    Arguments a = {.o = o, .x = x, .dy = dy, .out = parts, .n = n, .f = f, .groups = groups,
-                   .pieces = pieces};
-    return run_pieces(filter_rows, &a, pieces, threads);
-}
+EXPORT long xpcnn_conv_dw(const Arguments *a) { return run_pieces(filter_rows, a, a->pieces, a->threads); }

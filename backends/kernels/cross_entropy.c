@@ -9,10 +9,10 @@
 #include <math.h>
 
 typedef struct {
-    const float *x;
+    const float *x, *dloss;
     const long *labels;
-    float *p, *losses;
-    long classes, n;
+    float *p, *losses, *loss; /* p: or dx */
+    long classes, n, threads;
 } Arguments;
 
 enum { SOME = 32 }; /* classes whose sum is added to that of the others */
@@ -43,7 +43,7 @@ INLINE void samples(const Arguments *a, long first, long count)
         write_some(p + c * a->n, count, some_of(p + c * a->n, count) / total);
 }
 
-static long vector_of_samples(void *arguments, long piece)
+static long vector_of_samples(const void *arguments, long piece)
 {
     const Arguments *a = arguments;
     long first = piece * LANES;
@@ -56,37 +56,34 @@ static long vector_of_samples(void *arguments, long piece)
 
 /* p (classes, n) = softmax of each sample; losses (n,) = -log p of its label, and `loss` their mean. Not
    served where a label is no class. */
-EXPORT long xpcnn_cross_entropy(const float *x, const long *labels, float *p, float *losses, float *loss,
-                                long classes, long n, long threads)
+EXPORT long xpcnn_cross_entropy(const Arguments *a)
 {
-    for (long i = 0; i < n; i++)
-        if (labels[i] < 0 || labels[i] >= classes)
+    for (long i = 0; i < a->n; i++)
+        if (a->labels[i] < 0 || a->labels[i] >= a->classes)
             return NOT_SERVED;
-    Arguments a = {x, labels, p, losses, classes, n};
-    long bytes = run_pieces(vector_of_samples, &a, (n + LANES - 1) / LANES, threads);
-    *loss = (float)(sum_of_row(losses, n) / n);
+    long bytes = run_pieces(vector_of_samples, a, (a->n + LANES - 1) / LANES, a->threads);
+    *a->loss = (float)(sum_of_row(a->losses, a->n) / a->n);
     return bytes;
 }
 
-/* dx (classes, n) = (p - 1 at the label) dloss / n */
-EXPORT long xpcnn_cross_entropy_gradient(const float *p, const long *labels, const float *dloss,
-                                         float *dx, long classes, long n)
+/* With p in the place of x: dx (classes, n) = (p - 1 at the label) dloss / n */
+EXPORT long xpcnn_cross_entropy_gradient(const Arguments *a)
 {
-    const float share = *dloss / (float)n;
-    for (long c = 0; c < classes; c++)
-        for (long i = 0; i < n; i++)
-            dx[c * n + i] = (p[c * n + i] - (labels[i] == c)) * share;
+    const float share = *a->dloss / (float)a->n;
+    for (long c = 0; c < a->classes; c++)
+        for (long i = 0; i < a->n; i++)
+            a->p[c * a->n + i] = (a->x[c * a->n + i] - (a->labels[i] == c)) * share;
     return 0;
 }
 
 typedef struct {
     const float *x, *t, *dloss;
-    float *to;
-    long size, pieces;
+    float *to, *loss;
+    long size, pieces, threads;
 } Binary;
 
 /* The cost of each score with its target t or, with a dloss, the gradient of the score. */
-static long binary_piece(void *arguments, long piece)
+static long binary_piece(const void *arguments, long piece)
 {
     const Binary *a = arguments;
     long i = a->size * piece / a->pieces, end = a->size * (piece + 1) / a->pieces;
@@ -105,20 +102,12 @@ static long binary_piece(void *arguments, long piece)
     return 0;
 }
 
-/* costs (size,) = t softplus(-x) + (1 - t) softplus(x), and `loss` their mean */
-EXPORT long xpcnn_binary_cross_entropy(const float *x, const float *t, float *costs, float *loss,
-                                       long size, long pieces, long threads)
+/* to (size,) = t softplus(-x) + (1 - t) softplus(x), and `loss` their mean; or, with a dloss,
+   to = dx = ((1 - t) sigmoid(x) - t sigmoid(-x)) dloss / size */
+EXPORT long xpcnn_binary_cross_entropy(const Binary *a)
 {
-    Binary a = {.x = x, .t = t, .to = costs, .size = size, .pieces = pieces};
-    long bytes = run_pieces(binary_piece, &a, pieces, threads);
-    *loss = (float)(sum_of_row(costs, size) / size);
+    long bytes = run_pieces(binary_piece, a, a->pieces, a->threads);
+    if (!a->dloss)
+        *a->loss = (float)(sum_of_row(a->to, a->size) / a->size);
     return bytes;
-}
-
-/* dx = ((1 - t) sigmoid(x) - t sigmoid(-x)) dloss / size */
-EXPORT long xpcnn_binary_cross_entropy_gradient(const float *x, const float *t, const float *dloss,
-                                                float *dx, long size, long pieces, long threads)
-{
-    Binary a = {.x = x, .t = t, .dloss = dloss, .to = dx, .size = size, .pieces = pieces};
-    return run_pieces(binary_piece, &a, pieces, threads);
 }

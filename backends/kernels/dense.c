@@ -17,11 +17,12 @@ enum {
 typedef struct {
     const float *a, *b, *bias;
     float *y;
-    float cap;
-    long am, ak, m, k, l, by_column, pieces;
+    long am, ak, m, k, l, by_column;
+    _Alignas(8) float cap;
+    long pieces, threads;
 } Arguments;
 
-static long part_of(void *arguments, long piece)
+static long part_of(const void *arguments, long piece)
 {
     const Arguments *p = arguments;
     long is_cut = p->by_column || p->l >= LONG, all = is_cut ? (p->l + LANES - 1) / LANES : p->m;
@@ -52,18 +53,18 @@ static long part_of(void *arguments, long piece)
 /* Threads share the rows of y or, by_column, its columns; bias: one for each of these, or null. Where a
    row is long, they share the columns in either case. ReLU up to `cap`. am, ak: numbers from one row and
    column of a to the next. */
-EXPORT long xpcnn_matrix_product(const float *a, const float *b, const float *bias, float *y,
-                                 long am, long ak, long m, long k, long l, long by_column, float cap,
-                                 long pieces, long threads)
-{
-    Arguments p = {a, b, bias, y, cap, am, ak, m, k, l, by_column, pieces};
-    return run_pieces(part_of, &p, pieces, threads);
-}
+EXPORT long xpcnn_matrix_product(const Arguments *a) { return run_pieces(part_of, a, a->pieces, a->threads); }
+
+typedef struct {
+    const float *x;
+    float *sums;
+    long rows, length;
+} Rows;
 
 /* sums (rows,) of the rows of x (rows, length) */
-EXPORT long xpcnn_row_sums(const float *x, float *sums, long rows, long length)
+EXPORT long xpcnn_row_sums(const Rows *a)
 {
-    for (long m = 0; m < rows; m++)
-        sums[m] = (float)sum_of_row(x + m * length, length);
+    for (long m = 0; m < a->rows; m++)
+        a->sums[m] = (float)sum_of_row(a->x + m * a->length, a->length);
     return 0;
 }

@@ -9,9 +9,15 @@ enum { WORDS = 8 }; /* of 32 bits, in a block of Philox */
 
 typedef struct {
     const uint64_t *stream; /* low and high half of the key, number of the first block, step */
+    float *out;
+    long count, pieces, threads;
+} Draws;
+
+typedef struct {
     const float *x, *uniform;
-    float *y, rate, scale;
-    long rows, columns, pieces;
+    float *y;
+    _Alignas(8) float rate, scale;
+    long rows, columns, pieces, threads;
 } Arguments;
 
 /* Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 */
@@ -32,25 +38,21 @@ static void draw_block(const uint64_t *stream, uint64_t number, float *out, long
         out[i] = (float)(int32_t)(word[i / 2] >> (32 * (i % 2) + 8) & 0xFFFFFF) * 0x1p-24f;
 }
 
-static long draw_blocks(void *arguments, long piece)
+static long draw_blocks(const void *arguments, long piece)
 {
-    const Arguments *a = arguments;
-    long blocks = a->columns / WORDS, rest = a->columns % WORDS, to = blocks * (piece + 1) / a->pieces;
+    const Draws *a = arguments;
+    long blocks = a->count / WORDS, rest = a->count % WORDS, to = blocks * (piece + 1) / a->pieces;
     for (long b = blocks * piece / a->pieces; b < to; b++)
-        draw_block(a->stream, (uint64_t)b, a->y + b * WORDS, WORDS);
+        draw_block(a->stream, (uint64_t)b, a->out + b * WORDS, WORDS);
     if (piece + 1 == a->pieces)
-        draw_block(a->stream, (uint64_t)blocks, a->y + blocks * WORDS, rest);
+        draw_block(a->stream, (uint64_t)blocks, a->out + blocks * WORDS, rest);
     return 0;
 }
 
 /* Write the uniform numbers of a stream from the first of a block on. */
-EXPORT long xpcnn_uniform(const uint64_t *stream, float *out, long count, long pieces, long threads)
-{
-    Arguments a = {.stream = stream, .y = out, .columns = count, .pieces = pieces};
-    return run_pieces(draw_blocks, &a, pieces, threads);
-}
+EXPORT long xpcnn_uniform(const Draws *a) { return run_pieces(draw_blocks, a, a->pieces, a->threads); }
 
-static long drop_rows(void *arguments, long piece)
+static long drop_rows(const void *arguments, long piece)
 {
     const Arguments *a = arguments;
     long to = a->rows * (piece + 1) / a->pieces, n = a->columns;
@@ -70,10 +72,4 @@ static long drop_rows(void *arguments, long piece)
 }
 
 /* y, x (rows, columns), uniform (columns, rows); or dx of dy. */
-EXPORT long xpcnn_dropout(const float *x, const float *uniform, float *y, float rate, float scale,
-                          long rows, long columns, long pieces, long threads)
-{
-    Arguments a = {.x = x, .uniform = uniform, .y = y, .rate = rate, .scale = scale, .rows = rows,
-                   .columns = columns, .pieces = pieces};
-    return run_pieces(drop_rows, &a, pieces, threads);
-}
+EXPORT long xpcnn_dropout(const Arguments *a) { return run_pieces(drop_rows, a, a->pieces, a->threads); }

@@ -5,8 +5,9 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Functions return 0, the number of bytes that they could not allocate, or this: values in the arrays
-   are not those that the function is for. */
+/* A function takes a pointer to a structure of its arguments, each of which has 8 bytes (pointers, long,
+   double, _Alignas(8) float); `Call` in shared_library.py packs them. It returns 0, the number of bytes
+   that it could not allocate, or this: values in the arrays are not those that the function is for. */
 #define NOT_SERVED (-1)
 
 #endif

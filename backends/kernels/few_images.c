@@ -52,10 +52,14 @@ typedef struct {
     const float *x, *weights, *bias, *dy;
     float *y; /* or dw */
     uint8_t *winner;
-    float cap;
-    long *tap, *at; /* of a filter */
-    long pieces;
+    _Alignas(8) float cap;
+    long pieces, threads;
 } Arguments;
+
+typedef struct {
+    Arguments of;
+    long *tap, *at; /* of a filter */
+} Group;
 
 typedef struct {
     Planes p;
@@ -65,7 +69,7 @@ typedef struct {
 } Split;
 
 /* Write some planes. */
-static long split_some(void *arguments, long piece)
+static long split_some(const void *arguments, long piece)
 {
     const Split *a = arguments;
     const Planes *o = &a->p;
@@ -139,9 +143,10 @@ static void list(const FewImages *o, long *tap, long *at)
             }
 }
 
-static long filters(void *arguments, long piece)
+static long filters(const void *arguments, long piece)
 {
-    const Arguments *a = arguments;
+    const Group *g = arguments;
+    const Arguments *a = &g->of;
     const FewImages *o = a->o;
     long across = o->planes.wide * o->n, all = o->c * o->taps, most = o->phase->rows;
     long row = (o->c * o->planes.down * o->planes.across + TOGETHER) * across * (long)sizeof(float);
@@ -157,7 +162,7 @@ static long filters(void *arguments, long piece)
                 if (here <= 0 || s->columns == 0)
                     continue;
                 long length = (here - 1) * across + s->columns * o->n;
-                product(a->weights + f * all, all, some, a->tap + first, a->x + p * across, a->at + first,
+                product(a->weights + f * all, all, some, g->tap + first, a->x + p * across, g->at + first,
                         (s->end - s->first) * o->c, strips, ym, length, a->bias ? a->bias + f : 0);
                 for (long m = 0; m < some; m++)
                     keep(a, s, strips + m * ym, f + m, p, here);
@@ -167,9 +172,10 @@ static long filters(void *arguments, long piece)
 }
 
 /* dw of some filters. */
-static long gradients(void *arguments, long piece)
+static long gradients(const void *arguments, long piece)
 {
-    const Arguments *a = arguments;
+    const Group *g = arguments;
+    const Arguments *a = &g->of;
     const FewImages *o = a->o;
     long across = o->planes.wide * o->n, all = o->c * o->taps, row = o->columns * o->n;
     long bytes = SUMS * all * (long)sizeof(Lanes), to = o->f * (piece + 1) / a->pieces;
@@ -182,7 +188,7 @@ static long gradients(void *arguments, long piece)
         memset(dw, 0, some * all * (long)sizeof *dw);
         memset(sums, 0, some * all * (long)sizeof *sums);
         for (long p = 0, numbers = row; p < o->rows; p++, numbers += row) {
-            dots(a->dy + (f * o->rows + p) * row, o->rows * row, some, a->x + p * across, a->at, a->tap, all,
+            dots(a->dy + (f * o->rows + p) * row, o->rows * row, some, a->x + p * across, g->at, g->tap, all,
                  row, sums, all);
             if (numbers < PARTIAL && p + 1 < o->rows)
                 continue;
@@ -197,26 +203,24 @@ static long gradients(void *arguments, long piece)
 }
 
 /* One group, of whose filters each piece computes some. */
-static long of_filters(Arguments *a, long threads)
+static long of_filters(const Arguments *a)
 {
     const FewImages *o = a->o;
-    const float *x = a->x;
-    long all = o->c * o->taps, bytes = 2 * all * (long)sizeof(long);
-    a->tap = malloc(bytes);
-    a->at = a->tap + all;
-    if (!a->tap)
+    long all = o->c * o->taps, bytes = 2 * all * (long)sizeof(long), *lists = malloc(bytes);
+    Group group = {*a, lists, lists + all};
+    if (!lists)
         return bytes;
-    list(o, a->tap, a->at);
-    long missing = split(o->planes, &a->x, o->c, o->n, a->pieces, threads);
+    list(o, group.tap, group.at);
+    long missing = split(o->planes, &group.of.x, o->c, o->n, a->pieces, a->threads);
     if (!missing)
-        missing = run_pieces(a->dy ? gradients : filters, a, a->pieces, threads);
-    if (a->x != x)
-        free((float *)a->x);
-    free(a->tap);
+        missing = run_pieces(a->dy ? gradients : filters, &group, a->pieces, a->threads);
+    if (group.of.x != a->x)
+        free((float *)group.of.x);
+    free(lists);
     return missing;
 }
 
-static long some_groups(void *arguments, long piece)
+static long some_groups(const void *arguments, long piece)
 {
     const Arguments *all = arguments;
     const FewImages *o = all->o;
@@ -224,38 +228,22 @@ static long some_groups(void *arguments, long piece)
     long out = o->f * pixels * o->n, weights = o->f * o->c * o->taps, missing = 0;
     for (long g = o->groups * piece / all->pieces; g < o->groups * (piece + 1) / all->pieces && !missing; g++) {
         Arguments a = *all;
-        a.pieces = 1;
+        a.pieces = a.threads = 1;
         a.x += g * o->c * o->planes.h * o->planes.w * o->n;
         a.weights += a.weights ? g * weights : 0;
         a.bias += a.bias ? g * o->f : 0;
         a.y += g * (a.dy ? weights : out);
         a.winner += a.winner ? g * out : 0;
         a.dy += a.dy ? g * out : 0;
-        missing = of_filters(&a, 1);
+        missing = of_filters(&a);
     }
     return missing;
 }
 
-static long of_groups(Arguments *a, long pieces, long threads)
-{
-    a->pieces = a->o->groups > 1 ? least(pieces, a->o->groups) : pieces;
-    return a->o->groups > 1 ? run_pieces(some_groups, a, a->pieces, threads) : of_filters(a, threads);
-}
-
 /* y (groups, f, rows, columns, n) = conv(x, weights) + bias, then ReLU up to `cap`; or with pooling max
-   pooling of its ReLU, and which element of each window it is, unless winner is null. */
-EXPORT long xpcnn_conv_few_images(const FewImages *o, const float *x, const float *weights,
-                                  const float *bias, float *y, uint8_t *winner, float cap, long pieces,
-                                  long threads)
+   pooling of its ReLU, and which element of each window it is, unless winner is null. Or, with a dy
+   (groups, f, rows, columns, n), y is dw (groups, f, c, taps). */
+EXPORT long xpcnn_conv_few_images(const Arguments *a)
 {
-    Arguments a = {.o = o, .x = x, .weights = weights, .bias = bias, .y = y, .winner = winner, .cap = cap};
-    return of_groups(&a, pieces, threads);
-}
-
-/* dw (groups, f, c, taps), for dy (groups, f, rows, columns, n). */
-EXPORT long xpcnn_conv_few_images_dw(const FewImages *o, const float *x, const float *dy, float *dw,
-                                     long pieces, long threads)
-{
-    Arguments a = {.o = o, .x = x, .dy = dy, .y = dw};
-    return of_groups(&a, pieces, threads);
+    return a->o->groups > 1 ? run_pieces(some_groups, a, a->pieces, a->threads) : of_filters(a);
 }

@@ -4,17 +4,22 @@
 
 #include <math.h>
 
+typedef struct {
+    const float *weights, *bias, *gamma, *beta, *mean, *var;
+    float *folded, *shift;
+    _Alignas(8) float eps;
+    long f, taps;
+} Arguments;
+
 /* folded (f, taps) = scale weights, shift (f,) = scale (bias - mean) + beta, where scale is
    gamma / sqrt(var + eps); bias may be null. */
-EXPORT long xpcnn_fold_batch_norm(const float *weights, const float *bias, const float *gamma,
-                                  const float *beta, const float *mean, const float *var, float *folded,
-                                  float *shift, float eps, long f, long taps)
+EXPORT long xpcnn_fold_batch_norm(const Arguments *a)
 {
-    for (long i = 0; i < f; i++, weights += taps, folded += taps) {
-        float scale = gamma[i] / sqrtf(var[i] + eps);
-        shift[i] = scale * ((bias ? bias[i] : 0) - mean[i]) + beta[i];
-        for (long k = 0; k < taps; k++)
-            folded[k] = scale * weights[k];
+    for (long i = 0; i < a->f; i++) {
+        float scale = a->gamma[i] / sqrtf(a->var[i] + a->eps);
+        a->shift[i] = scale * ((a->bias ? a->bias[i] : 0) - a->mean[i]) + a->beta[i];
+        for (long k = i * a->taps; k < (i + 1) * a->taps; k++)
+            a->folded[k] = scale * a->weights[k];
     }
     return 0;
 }

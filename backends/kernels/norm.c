@@ -16,11 +16,12 @@
 enum { SOME = 2048, SUMS = 32 };
 
 typedef struct {
-    const float *x, *dy, *kept, *gamma, *beta, *added;
-    float *y, *mean, *var, *dz, *sum_dz, *sum_dz_xhat;
+    const float *x, *gamma, *beta, *added, *dy, *kept;
+    float *y, *mean, *var; /* y: or dx */
     uint8_t *winner;
-    long h, w, n, ph, pw, is_given;
-    float eps, cap;
+    float *dz, *sum_dz, *sum_dz_xhat;
+    _Alignas(8) float eps, cap;
+    long channels, h, w, n, ph, pw, is_given, threads;
 } Arguments;
 
 /* A channel of a backward pass, and the line of its forward pass: z = (x - mean) * slope + shift, of
@@ -96,7 +97,7 @@ static long write_pooled(const Arguments *p, Channel c, long number)
     return 0;
 }
 
-static long forward(void *arguments, long number)
+static long forward(const void *arguments, long number)
 {
     const Arguments *p = arguments;
     long m = p->h * p->w * p->n;
@@ -122,16 +123,7 @@ static long forward(void *arguments, long number)
    those that are given; gamma, beta may be null. Then `added`, in the shape of x, unless it is null,
    and a ReLU up to `cap`. With windows larger than 1 x 1, y and winner are (channels, h / ph, w / pw, n):
    max pooling of the ReLU, and which element of a window it is, unless winner is null. */
-EXPORT long xpcnn_batch_norm(const float *x, const float *gamma, const float *beta, const float *added,
-                             float *y, uint8_t *winner, float *mean, float *var, float eps, float cap,
-                             long is_given, long channels, long h, long w, long n, long ph, long pw,
-                             long threads)
-{
-    Arguments p = {.x = x, .gamma = gamma, .beta = beta, .added = added, .y = y, .winner = winner,
-                   .mean = mean, .var = var, .is_given = is_given, .h = h, .w = w, .n = n, .ph = ph,
-                   .pw = pw, .eps = eps, .cap = cap};
-    return run_pieces(forward, &p, channels, threads);
-}
+EXPORT long xpcnn_batch_norm(const Arguments *a) { return run_pieces(forward, a, a->channels, a->threads); }
 
 /* `count` numbers of the gradient before the ReLU, from number j on: dy where the output was above 0,
    or NaN. */
@@ -196,7 +188,7 @@ INLINE void gradient(const int after, const Channel *c, long m, float scale, flo
         write_dx(still, &rest, j, m - j, shift, tilt);
 }
 
-static long backward(void *arguments, long i)
+static long backward(const void *arguments, long i)
 {
     const Arguments *p = arguments;
     long rows = p->h / p->ph, out = p->w / p->pw * p->n, m = p->h * p->w * p->n;
@@ -224,17 +216,9 @@ static long backward(void *arguments, long i)
 
 /* dx (channels, h, w, n), null if it is not wanted and there is no pooling, and the sums (channels,) of
    the gradient dz before ReLU and pooling, and of dz * xhat. winner: what the forward pass wrote, null
-   for windows of 1 x 1; dz, the gradient of what was added: null without; y: the output where one of
+   for windows of 1 x 1; dz, the gradient of what was added: null without; kept: the output where one of
    the two is not null. */
-EXPORT long xpcnn_batch_norm_gradient(const float *x, const float *dy, const float *y,
-                                      const uint8_t *winner, const float *gamma, const float *beta,
-                                      float *mean, float *var, float *dx, float *dz, float *sum_dz,
-                                      float *sum_dz_xhat, float eps, float cap, long channels, long h,
-                                      long w, long n, long ph, long pw, long threads)
+EXPORT long xpcnn_batch_norm_gradient(const Arguments *a)
 {
-    Arguments p = {.x = x, .dy = dy, .kept = y, .winner = (uint8_t *)winner, .gamma = gamma,
-                   .beta = beta, .mean = mean, .var = var, .y = dx, .dz = dz, .sum_dz = sum_dz,
-                   .sum_dz_xhat = sum_dz_xhat, .h = h, .w = w, .n = n, .ph = ph, .pw = pw, .eps = eps,
-                   .cap = cap};
-    return run_pieces(backward, &p, channels, threads);
+    return run_pieces(backward, a, a->channels, a->threads);
 }

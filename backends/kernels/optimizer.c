@@ -15,16 +15,24 @@ typedef struct {
 
 typedef struct {
     const Tensor *tensors;
-    long count, pieces, nesterov;
-    float lr, momentum, share, rate, root, beta1, beta2, new1, new2, eps;
-} Arguments;
+    long count;
+    _Alignas(8) float lr, momentum, share;
+    long nesterov, pieces, threads;
+} Sgd;
+
+typedef struct {
+    const Tensor *tensors;
+    long count;
+    _Alignas(8) float rate, root, beta1, new1, beta2, new2, eps;
+    long pieces, threads;
+} Adam;
 
 #define EACH(t, a, piece)                                                                          \
     for (long i = t->size * piece / a->pieces, end = t->size * (piece + 1) / a->pieces; i < end; i++)
 
-static long sgd_piece(void *arguments, long piece)
+static long sgd_piece(const void *arguments, long piece)
 {
-    const Arguments *a = arguments;
+    const Sgd *a = arguments;
     const float lr = a->lr, momentum = a->momentum, share = a->share;
     for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
         const float *p = t->p, *g = t->g, *m = t->m, l2 = (float)t->l2, keep = (float)t->keep;
@@ -49,17 +57,11 @@ static long sgd_piece(void *arguments, long piece)
 
 /* v = momentum * v + share * g; p -= lr * v, with Nesterov lr * (g + momentum * v), and without v
    lr * g. */
-EXPORT long xpcnn_sgd(const Tensor *tensors, long count, float lr, float momentum, float share,
-                      long nesterov, long pieces, long threads)
-{
-    Arguments a = {.tensors = tensors, .count = count, .pieces = pieces, .nesterov = nesterov,
-                   .lr = lr, .momentum = momentum, .share = share};
-    return run_pieces(sgd_piece, &a, pieces, threads);
-}
+EXPORT long xpcnn_sgd(const Sgd *a) { return run_pieces(sgd_piece, a, a->pieces, a->threads); }
 
-static long adam_piece(void *arguments, long piece)
+static long adam_piece(const void *arguments, long piece)
 {
-    const Arguments *a = arguments;
+    const Adam *a = arguments;
     const float beta1 = a->beta1, beta2 = a->beta2, new1 = a->new1, new2 = a->new2;
     const float rate = a->rate, root = a->root, eps = a->eps;
     for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
@@ -76,13 +78,6 @@ static long adam_piece(void *arguments, long piece)
     return 0;
 }
 
-/* m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; p -= rate * m / (sqrt(v) / root
-   + eps), where rate = lr / (1 - beta1^t) and root = sqrt(1 - beta2^t). */
-EXPORT long xpcnn_adam(const Tensor *tensors, long count, float rate, float root, double beta1,
-                       double beta2, float eps, long pieces, long threads)
-{
-    Arguments a = {.tensors = tensors, .count = count, .pieces = pieces, .rate = rate, .root = root,
-                   .beta1 = (float)beta1, .new1 = (float)(1 - beta1), .beta2 = (float)beta2,
-                   .new2 = (float)(1 - beta2), .eps = eps};
-    return run_pieces(adam_piece, &a, pieces, threads);
-}
+/* m = beta1 * m + new1 * g; v = beta2 * v + new2 * g^2; p -= rate * m / (sqrt(v) / root + eps), where
+   new1 = 1 - beta1, new2 = 1 - beta2, rate = lr / (1 - beta1^t) and root = sqrt(1 - beta2^t). */
+EXPORT long xpcnn_adam(const Adam *a) { return run_pieces(adam_piece, a, a->pieces, a->threads); }

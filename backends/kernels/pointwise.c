@@ -128,40 +128,44 @@ static const struct {
 };
 
 typedef struct {
-    Loop loop;
+    const char *name;
     const float *from, *dy;
     float *to;
-    float a, b;
-    long size, pieces;
+    _Alignas(8) float a, b;
+    long size, pieces, threads;
 } Arguments;
 
-static long piece_of(void *arguments, long piece)
+typedef struct {
+    const Arguments *of;
+    Loop loop;
+} Pass;
+
+static long piece_of(const void *arguments, long piece)
 {
-    const Arguments *p = arguments;
+    const Pass *pass = arguments;
+    const Arguments *p = pass->of;
     long i = p->size * piece / p->pieces, left = p->size * (piece + 1) / p->pieces - i;
     long whole = left - left % LANES, rest = (left - whole) * (long)sizeof(float);
-    const float *from = p->from + i, *dy = p->dy + i;
+    const float *from = p->from + i, *dy = p->dy ? p->dy + i : from;
     float last[3][LANES] = {{0}};
     Lanes a = broadcast(p->a), b = broadcast(p->b);
-    p->loop(from, dy, p->to + i, whole, a, b);
+    pass->loop(from, dy, p->to + i, whole, a, b);
     if (rest) {
         memcpy(last[0], from + whole, rest);
         memcpy(last[1], dy + whole, rest);
-        p->loop(last[0], last[1], last[2], LANES, a, b);
+        pass->loop(last[0], last[1], last[2], LANES, a, b);
         memcpy(p->to + i + whole, last[2], rest);
     }
     return 0;
 }
 
 /* From x to y, or where there is a dy from x or y to dx; -1 where the table has no such name. */
-EXPORT long xpcnn_activation(const char *name, const float *from, const float *dy, float *to, float a,
-                             float b, long size, long pieces, long threads)
+EXPORT long xpcnn_activation(const Arguments *a)
 {
     for (unsigned long k = 0; k < sizeof table / sizeof table[0]; k++)
-        if (!strcmp(name, table[k].name)) {
-            Arguments p = {dy ? table[k].backward : table[k].forward, from, dy ? dy : from, to,
-                           a, b, size, pieces};
-            return run_pieces(piece_of, &p, pieces, threads);
+        if (!strcmp(a->name, table[k].name)) {
+            Pass pass = {a, a->dy ? table[k].backward : table[k].forward};
+            return run_pieces(piece_of, &pass, a->pieces, a->threads);
         }
     return NOT_SERVED;
 }

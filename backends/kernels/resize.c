@@ -18,8 +18,8 @@ typedef struct {
 typedef struct {
     const float *x;
     float *y;
-    long n, channels, pieces;
     Axis down, across;
+    long n, channels, pieces, threads;
 } Arguments;
 
 typedef struct {
@@ -65,7 +65,7 @@ INLINE void write_row(const Axis *a, const Term *terms, const float *x, float *y
         write_sums(terms + a->first[q], a->first[q + 1] - a->first[q], x, y + q * n, n);
 }
 
-static long rows(void *arguments, long piece)
+static long rows(const void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const Axis *down = &a->down, *across = &a->across;
@@ -110,12 +110,4 @@ static long rows(void *arguments, long piece)
 }
 
 /* y (channels, ho, wo, n) of x (channels, h, w, n), by the tables of both axes. */
-EXPORT long xpcnn_resize(const float *x, float *y, const long *row_first, const long *row_at,
-                         const double *row_weight, const long *column_first, const long *column_at,
-                         const double *column_weight, long channels, long h, long w, long ho, long wo,
-                         long n, long pieces, long threads)
-{
-    Arguments a = {x, y, n, channels, pieces, {h, ho, row_first, row_at, row_weight},
-                   {w, wo, column_first, column_at, column_weight}};
-    return run_pieces(rows, &a, pieces, threads);
-}
+EXPORT long xpcnn_resize(const Arguments *a) { return run_pieces(rows, a, a->pieces, a->threads); }

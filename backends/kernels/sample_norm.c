@@ -19,7 +19,6 @@
 
 enum {
     TILE = 256,   /* columns that are read together, at most */
-    STRIP = 4096, /* numbers of a strip */
     SOME = 64,    /* rows of a strip, at most: sums of strips are added up in double */
     SUMS = 4      /* vectors of a sum: of columns side by side, or of a few rows */
 };
@@ -33,8 +32,8 @@ typedef struct {
     const float *x, *dy, *gamma, *beta;
     float *y, *mean, *scale, *parts;
     Sums *sums;
-    long groups, m, n, each, weights, shares, pieces, steps, strip;
-    float eps;
+    _Alignas(8) float eps;
+    long groups, m, n, each, weights, shares, strip, pieces, threads; /* strip: rows of one */
 } Arguments;
 
 /* Rows `from` to `to` of some columns, `first` being the number of row 0 of their group; x, dy, y: of
@@ -223,12 +222,11 @@ static void result(const Arguments *a, Tile *t, const Sums *sums)
 
 enum { STATISTICS = 1, RESULT = 2 };
 
-static long shares_of(void *arguments, long piece)
+static long shares_of(const Arguments *a, long piece, const long steps)
 {
-    const Arguments *a = arguments;
     long across = (a->n + TILE - 1) / TILE, all = a->groups * across * a->shares;
     float *dgamma = a->dy ? a->parts + piece * 2 * a->weights : 0, *dbeta = a->dy ? dgamma + a->weights : 0;
-    if (a->dy && a->steps & STATISTICS)
+    if (a->dy && steps & STATISTICS)
         memset(dgamma, 0, 2 * a->weights * sizeof *dgamma);
     for (long i = all * piece / a->pieces; i < all * (piece + 1) / a->pieces; i++) {
         long share = i % a->shares, g = i / a->shares / across, first = i / a->shares % across * TILE;
@@ -241,16 +239,16 @@ static long shares_of(void *arguments, long piece)
             memcpy(t.mean, mean, bytes);
             memcpy(t.scale, scale, bytes);
         }
-        if (a->steps & STATISTICS) {
+        if (steps & STATISTICS) {
             memset(t.sums, 0, sizeof *t.sums);
             if (a->dy)
                 in_strips(a, &t, a->strip, add_gradients);
             else
                 in_strips(a, &t, a->strip, merge_moments);
         }
-        if (a->steps & RESULT)
+        if (steps & RESULT)
             result(a, &t, t.sums - share);
-        if (!a->dy && a->steps & RESULT && share == 0) {
+        if (!a->dy && steps & RESULT && share == 0) {
             memcpy(mean, t.mean, bytes);
             memcpy(scale, t.scale, bytes);
         }
@@ -258,38 +256,16 @@ static long shares_of(void *arguments, long piece)
     return 0;
 }
 
-/* Where a tile has several shares, the result of one needs the statistics of all. */
-static long run(Arguments *a, long threads)
-{
-    a->strip = least(SOME, STRIP / least(a->n, TILE));
-    a->steps = a->shares > 1 ? STATISTICS : STATISTICS | RESULT;
-    long missing = run_pieces(shares_of, a, a->pieces, threads);
-    if (missing || a->steps & RESULT)
-        return missing;
-    a->steps = RESULT;
-    return run_pieces(shares_of, a, a->pieces, threads);
-}
+static long statistics(const void *a, long piece) { return shares_of(a, piece, STATISTICS); }
+static long results(const void *a, long piece) { return shares_of(a, piece, RESULT); }
+static long both(const void *a, long piece) { return shares_of(a, piece, STATISTICS | RESULT); }
 
 /* y like x; mean, scale (groups, n). gamma, beta may be null. sums: 2 * TILE numbers for each of the
-   `shares` of the rows of each tile. */
-EXPORT long xpcnn_sample_norm(const float *x, const float *gamma, const float *beta, float *y,
-                              float *mean, float *scale, double *sums, float eps, long groups, long m,
-                              long n, long each, long weights, long shares, long pieces, long threads)
+   `shares` of the rows of each tile. Or, with a dy, y is dx, and parts (pieces, 2, weights) are dgamma
+   and dbeta of each piece. Where a tile has several shares, the result of one needs the statistics of
+   all. */
+EXPORT long xpcnn_sample_norm(const Arguments *a)
 {
-    Arguments a = {.x = x, .gamma = gamma, .beta = beta, .y = y, .mean = mean, .scale = scale,
-                   .sums = (Sums *)sums, .groups = groups, .m = m, .n = n, .each = each,
-                   .weights = weights, .shares = shares, .pieces = pieces, .eps = eps};
-    return run(&a, threads);
-}
-
-/* dx like x, and parts (pieces, 2, weights): dgamma and dbeta of each piece. */
-EXPORT long xpcnn_sample_norm_gradient(const float *x, const float *dy, const float *gamma, float *mean,
-                                       float *scale, float *dx, float *parts, double *sums, long groups,
-                                       long m, long n, long each, long weights, long shares,
-                                       long pieces, long threads)
-{
-    Arguments a = {.x = x, .dy = dy, .gamma = gamma, .y = dx, .mean = mean, .scale = scale,
-                   .parts = parts, .sums = (Sums *)sums, .groups = groups, .m = m, .n = n,
-                   .each = each, .weights = weights, .shares = shares, .pieces = pieces};
-    return run(&a, threads);
+    long missing = run_pieces(a->shares > 1 ? statistics : both, a, a->pieces, a->threads);
+    return a->shares > 1 && !missing ? run_pieces(results, a, a->pieces, a->threads) : missing;
 }

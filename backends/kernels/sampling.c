@@ -16,7 +16,7 @@
 typedef struct {
     const float *x, *rows, *columns;
     float *y;
-    long c, h, w, n, places, pieces;
+    long c, h, w, n, places, pieces, threads;
 } Arguments;
 
 enum { SOME = 64 }; /* samples at a time */
@@ -56,7 +56,7 @@ static void look(const Arguments *a, long first, long sample, long some, Around 
     }
 }
 
-static long places_of(void *arguments, long piece)
+static long places_of(const void *arguments, long piece)
 {
     const Arguments *a = arguments;
     for (long p = a->places * piece / a->pieces; p < a->places * (piece + 1) / a->pieces; p++)
@@ -77,9 +77,4 @@ static long places_of(void *arguments, long piece)
 
 /* y (c, places, n): x (c, h, w, n), of fewer than 2^31 numbers a channel, at rows and columns
    (places, n). */
-EXPORT long xpcnn_bilinear(const float *x, const float *rows, const float *columns, float *y, long c,
-                           long h, long w, long n, long places, long pieces, long threads)
-{
-    Arguments a = {x, rows, columns, y, c, h, w, n, places, pieces};
-    return run_pieces(places_of, &a, pieces, threads);
-}
+EXPORT long xpcnn_bilinear(const Arguments *a) { return run_pieces(places_of, a, a->pieces, a->threads); }

@@ -22,13 +22,19 @@ enum {
 };
 
 typedef struct {
-    Plane in, out;
-    const float *x, *w, *u, *bias;
+    const Plane *planes; /* of the input and of the output */
+    const float *x, *w, *bias;
     float *y;
     uint8_t *winner;
-    float cap;
-    long c, f, turned, pooled, pieces, threads;
+    long c, f, turned, pooled;
+    _Alignas(8) float cap;
+    long pieces, threads;
 } Arguments;
+
+typedef struct {
+    const Arguments *of;
+    float *u;
+} Conv;
 
 static long u_size(long c) /* of FILTERS filters */
 {
@@ -37,12 +43,13 @@ static long u_size(long c) /* of FILTERS filters */
 
 /* U of FILTERS filters after another: (36, c, FILTERS), zero for filters that there are not. With
    `turned`, w is (c, f, 3, 3), its taps in reverse order. */
-static long transform_filters(void *arguments, long piece)
+static long transform_filters(const void *arguments, long piece)
 {
     typedef double Wide __attribute__((vector_size(8 * FILTERS)));
-    const Arguments *a = arguments;
+    const Conv *conv = arguments;
+    const Arguments *a = conv->of;
     long filter = piece * FILTERS, some = least(FILTERS, a->f - filter);
-    float *u = (float *)a->u + piece * u_size(a->c);
+    float *u = conv->u + piece * u_size(a->c);
     for (long c = 0; c < a->c; c++) {
         Wide g[9], half[SEEN][3];
         for (long k = 0; k < 9; k++) {
@@ -123,12 +130,14 @@ static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t 
     }
 }
 
-static long conv_blocks(void *arguments, long piece)
+static long conv_blocks(const void *arguments, long piece)
 {
-    const Arguments *a = arguments;
-    long c = a->c, out = a->out.h * a->out.w * a->out.n;
+    const Conv *conv = arguments;
+    const Arguments *a = conv->of;
+    const Plane *in = a->planes, *plane = in + 1;
+    long c = a->c, out = plane->h * plane->w * plane->n;
     long vectors = V_BYTES / (PRODUCTS * c * (long)sizeof(Lanes)) / 2 * 2;
-    long all = (a->out.down * a->out.across * a->out.n + LANES - 1) / LANES;
+    long all = (plane->down * plane->across * plane->n + LANES - 1) / LANES;
     vectors = least(vectors, least(VECTORS, up((all + a->threads - 1) / a->threads, 2)));
     vectors = vectors < 2 ? 2 : vectors;
     long across = vectors * LANES, vs = c * across + APART, ms = FILTERS * across + APART;
@@ -140,12 +149,12 @@ static long conv_blocks(void *arguments, long piece)
     for (long b = blocks * piece / a->pieces; b < blocks * (piece + 1) / a->pieces; b++) {
         Places from[VECTORS], to[VECTORS];
         long some = least(vectors, all - b * vectors);
-        transform_block(&a->in, &a->out, a->x, c, b * vectors, some, from, to, v, across, vs);
+        transform_block(in, plane, a->x, c, b * vectors, some, from, to, v, across, vs);
         for (long f = 0; f < a->f; f += FILTERS) {
             for (long i = 0; i < least(FILTERS, a->f - f); i++)
                 for (long g = 0; g < some; g++)
-                    fetch(a->y + (f + i) * out, to + g, a->out.side * a->out.side);
-            products(a->u + f / FILTERS * u_size(c), v, vs, c, m, ms, across, some);
+                    fetch(a->y + (f + i) * out, to + g, plane->side * plane->side);
+            products(conv->u + f / FILTERS * u_size(c), v, vs, c, m, ms, across, some);
             for (long i = 0; i < least(FILTERS, a->f - f); i++) {
                 float bias = a->bias ? a->bias[f + i] : 0, *y = a->y + (f + i) * out;
                 for (long g = 0; g < some; g++) {
@@ -163,28 +172,18 @@ static long conv_blocks(void *arguments, long piece)
 }
 
 /* y (f, oh, ow, n) = conv(x, w) + bias, then ReLU up to `cap`; with `pooled`, ReLU and max pooling of
-   2 x 2, and y and winner, unless it is null, are (f, oh / 2, ow / 2, n). x is (c, h, w, n), with
-   padding `top` and `left` before it, negative for rows and columns that are left out. With `turned`, w
-   is (c, f, 3, 3) and turned by half a turn: the gradient of the input of a convolution with w. */
-EXPORT long xpcnn_winograd_conv(const float *x, const float *w, const float *bias, float *y,
-                                uint8_t *winner, long n, long c, long h, long width, long f, long oh,
-                                long ow, long top, long left, long turned, long pooled, float cap,
-                                long pieces, long threads)
+   2 x 2, and y and winner, unless it is null, are (f, oh / 2, ow / 2, n). x is (c, h, w, n). With `turned`,
+   w is (c, f, 3, 3) and turned by half a turn: the gradient of the input of a convolution with w. */
+EXPORT long xpcnn_winograd_conv(const Arguments *a)
 {
-    long size = pooled ? TILE / 2 : TILE, down = pooled ? oh / 2 : oh, right = pooled ? ow / 2 : ow;
-    long rows = (down + size - 1) / size, columns = (right + size - 1) / size;
-    long groups = (f + FILTERS - 1) / FILTERS;
-    long bytes = up(groups * u_size(c) * (long)sizeof(float), sizeof(Lanes));
-    float *u = aligned_alloc(sizeof(Lanes), bytes);
-    Arguments a = {.in = {h, width, n, top, left, TILE, SEEN, rows, columns},
-                   .out = {down, right, n, 0, 0, size, size, rows, columns},
-                   .x = x, .w = w, .u = u, .bias = bias, .y = y, .winner = winner, .c = c, .f = f,
-                   .turned = turned, .pooled = pooled, .cap = cap, .pieces = pieces, .threads = threads};
-    if (!u)
+    long groups = (a->f + FILTERS - 1) / FILTERS;
+    long bytes = up(groups * u_size(a->c) * (long)sizeof(float), sizeof(Lanes));
+    Conv conv = {a, aligned_alloc(sizeof(Lanes), bytes)};
+    if (!conv.u)
         return bytes;
-    bytes = run_pieces(transform_filters, &a, groups, threads);
+    bytes = run_pieces(transform_filters, &conv, groups, a->threads);
     if (!bytes)
-        bytes = run_pieces(conv_blocks, &a, pieces, threads);
-    free(u);
+        bytes = run_pieces(conv_blocks, &conv, a->pieces, a->threads);
+    free(conv.u);
     return bytes;
 }

@@ -22,10 +22,10 @@ enum {
 };
 
 typedef struct {
-    Plane in, out;
+    const Plane *planes; /* of x and of dy */
     const float *x, *dy;
     float *parts;
-    long c, f, pieces;
+    long c, f, pieces, threads;
 } Arguments;
 
 /* Pixels of each tile: vectors of LANES filters, `some` of which there are. */
@@ -114,16 +114,17 @@ static void fold(float *s, long ss, long across, long c, long f, float *dw)
     memset(s, 0, PRODUCTS * ss * sizeof *s);
 }
 
-static long filter_blocks(void *arguments, long piece)
+static long filter_blocks(const void *arguments, long piece)
 {
     const Arguments *a = arguments;
+    const Plane *in = a->planes, *plane = in + 1;
     long c = a->c, f = a->f, rows = up(c, CHANNELS), across = up(f, LANES);
-    long out = a->out.h * a->out.w * a->out.n;
+    long out = plane->h * plane->w * plane->n;
     long vectors = BLOCK_BYTES / (PRODUCTS * (rows + across) * (long)sizeof(Lanes)) / 2 * 2;
     vectors = vectors < 2 ? 2 : least(vectors, VECTORS);
     long tiles = vectors * LANES, vs = rows * tiles + APART, ds = tiles * across + APART;
     long ss = rows * across;
-    long all = (a->out.down * a->out.across * a->out.n + LANES - 1) / LANES;
+    long all = (plane->down * plane->across * plane->n + LANES - 1) / LANES;
     long blocks = (all + vectors - 1) / vectors;
     long sums = PRODUCTS * ss * (long)sizeof(float);
     long bytes = up(sums + PRODUCTS * (vs + ds) * (long)sizeof(float) + f * (long)sizeof(double), 64);
@@ -138,7 +139,7 @@ static long filter_blocks(void *arguments, long piece)
     for (long b = begin; b < end; b++) {
         Places from[VECTORS], to[VECTORS];
         long some = least(vectors, all - b * vectors);
-        transform_block(&a->in, &a->out, a->x, c, b * vectors, some, from, to, v, tiles, vs);
+        transform_block(in, plane, a->x, c, b * vectors, some, from, to, v, tiles, vs);
         for (long i = 0; i < f; i += LANES)
             for (long g = 0; g < some; g++) {
                 long here = least(LANES, f - i);
@@ -160,15 +161,9 @@ static long filter_blocks(void *arguments, long piece)
     return 0;
 }
 
-/* parts (pieces, f * c * 9 + f): dw (f, c, 3, 3) and then db (f,), for x (c, h, w, n), padded by `top`
-   and `left`, and dy (f, oh, ow, n), from each piece of the tiles. */
-EXPORT long xpcnn_winograd_dw(const float *x, const float *dy, float *parts, long n, long c, long h,
-                                   long width, long f, long oh, long ow, long top, long left,
-                                   long pieces, long threads)
+/* parts (pieces, f * c * 9 + f): dw (f, c, 3, 3) and then db (f,), for x (c, h, w, n) and dy
+   (f, oh, ow, n), from each piece of the tiles. */
+EXPORT long xpcnn_winograd_dw(const Arguments *a)
 {
-    long rows = (oh + TILE - 1) / TILE, columns = (ow + TILE - 1) / TILE;
-    Arguments a = {.in = {h, width, n, top, left, TILE, SEEN, rows, columns},
-                   .out = {oh, ow, n, 0, 0, TILE, TILE, rows, columns},
-                   .x = x, .dy = dy, .parts = parts, .c = c, .f = f, .pieces = pieces};
-    return run_pieces(filter_blocks, &a, pieces, threads);
+    return run_pieces(filter_blocks, a, a->pieces, a->threads);
 }

@@ -16,7 +16,8 @@
 /* One channel, covered by tiles of side * side pixels. */
 typedef struct {
     long h, w, n;
-    long top, left;   /* of the image, in pixels right and down of the corner of the first tile */
+    long top, left;   /* of the image, in pixels right and down of the corner of the first tile; negative
+                         for rows and columns that are left out */
     long step, side;  /* pixels from one tile to the next, of a tile */
     long down, across; /* tiles */
 } Plane;

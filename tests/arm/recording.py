@@ -34,11 +34,8 @@ def recorded() -> bytes:
 
 def argument(name: str, kind: str, value: Any, before: "Memory") -> bytes:
     """Return an argument: of memory, what was there before the call and what is there now."""
-    if kind in "lfd":
-        packed = struct.pack("<" + {"l": "q", "f": "f", "d": "d"}[kind], value)
-        return number(ord(kind)) + packed.ljust(8, b"\0")
-    if value is None:
-        return number(ord("0"))
+    if kind in "lf" or value is None:
+        return number(0) + struct.pack("<f4x" if kind == "f" else "<q", value or 0)
     # what lies in memory that is filled may be the same result of an earlier call; unpool fills
     # windows alone
     if kind == "o" and name != "unpool":
@@ -47,7 +44,7 @@ def argument(name: str, kind: str, value: Any, before: "Memory") -> bytes:
     kept = {"e": "s"} if name.startswith("winograd") else {}
     if kind == "o" and before.type == "d":  # sums, which are rounded, of results that are compared
         kept = {"d": "s"}
-    return number(ord("m")) + written(before, memory(value), kept)
+    return number(1) + written(before, memory(value), kept)
 
 
 class Memory(NamedTuple):
@@ -59,18 +56,17 @@ class Memory(NamedTuple):
 
 
 def memory(value: Any) -> Memory:
-    """Return what is behind a pointer."""
-    if isinstance(value, bytes):
-        return Memory("e", value + b"\0", {})
-    if isinstance(value, numpy.ndarray):
-        low, high = numpy.lib.array_utils.byte_bounds(value)
-        content = ctypes.string_at(low, high - low)
-        if value.dtype.names:
-            return Memory("s", content, tensors_in(value))
-        kinds = {numpy.dtype("float32"): "f", numpy.dtype("float64"): "d"}
-        return Memory(kinds.get(value.dtype, "e"), content, {})
-    table = getattr(value, "_obj", None)  # of ctypes.byref
-    return Memory("s", b"" if table is None else bytes(table), arrays_in(table))
+    """Return what is behind a pointer; nothing for a number."""
+    if not isinstance(value, numpy.ndarray):
+        return Memory("s", b"", {})
+    low, high = numpy.lib.array_utils.byte_bounds(value)
+    content = ctypes.string_at(low, high - low)
+    if value.dtype.names:
+        return Memory("s", content, tensors_in(value))
+    if isinstance(value.base, memoryview):  # of a structure
+        return Memory("s", content, arrays_in(value.base.obj))
+    kinds = {numpy.dtype("float32"): "f", numpy.dtype("float64"): "d"}
+    return Memory(kinds.get(value.dtype, "e"), content, {})
 
 
 def tensors_in(table: Host) -> dict[int, Memory]:
@@ -87,8 +83,6 @@ def tensors_in(table: Host) -> dict[int, Memory]:
 
 def arrays_in(table: Any) -> dict[int, Memory]:
     """Return the arrays that the pointers of a structure point to, in their order."""
-    if table is None:
-        return {}
     names = [name for name, kind in table._fields_ if issubclass(kind, ctypes._Pointer)]
     return {
         getattr(type(table), name).offset: memory(array)

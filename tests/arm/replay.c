@@ -4,37 +4,26 @@
 
        name (64 bytes, ended by 0), number of arguments, arguments
 
-   and an argument is its kind, then
-
-       'l', 'd', 'f'   the number; of a float, the lower 4 bytes
-       '0'             nothing: NULL
-       'm'             memory: its type ('f' float, 'e' that must be equal, 's' that may differ),
-                       its size, the bytes before the call, those after it; the number of pointers
-                       in it, each as its offset and the memory that it points to
-
-   Any function is called as one of whole numbers and floating-point numbers: the calling conventions
-   of AArch64 and x86-64 put the two kinds into registers of their own, whatever their order, and
-   the rest of the whole numbers onto the stack. A float is the lower half of its register. */
+   and an argument is 0 and the 8 bytes that it has (see export.h), or 1 and the memory that it points to:
+   its type ('f' float, 'e' that must be equal, 's' that may differ), its size, the bytes before the call,
+   those after it; the number of pointers in it, each as its offset and the memory that it points to. */
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define X(name) long xpcnn_##name();
+enum { MOST = 32 }; /* arguments */
+
+#define X(name) long xpcnn_##name(const long *arguments);
 FUNCTIONS
 #undef X
 
-typedef long Function(long, long, long, long, long, long, long, long, long, long, long, long, long, long, long, long,
-                      long, long, long, long, long, long, long, long, double, double, double, double, double, double,
-                      double, double);
-enum { WHOLE = 24, FLOATING = 8 };
-
 static const struct {
     const char *name;
-    Function *function;
+    long (*function)(const long *arguments);
 } TABLE[] = {
-#define X(name) {#name, (Function *)xpcnn_##name},
+#define X(name) {#name, xpcnn_##name},
     FUNCTIONS
 #undef X
 };
@@ -128,30 +117,13 @@ int main(int count, char **arguments)
     for (at = whole; at < whole + size; calls++) {
         const char *name = at;
         at += 64;
-        long w[WHOLE] = {0}, wholes = 0, floats = 0;
-        double d[FLOATING] = {0};
-        for (long left = number(); left > 0; left--) {
-            long kind = number();
-            if (kind == 'm') {
-                w[wholes++] = (long)read_memory();
-            } else if (kind == '0') {
-                w[wholes++] = 0;
-            } else if (kind == 'l') {
-                w[wholes++] = number();
-            } else {
-                memcpy(d + floats++, at, 8);
-                at += 8;
-            }
-        }
-        Function *function = 0;
+        long words[MOST];
+        for (long i = 0, arguments = number(); i < arguments; i++)
+            words[i] = number() ? (long)read_memory() : number();
+        long missing = 1;
         for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++)
             if (!strcmp(TABLE[i].name, name))
-                function = TABLE[i].function;
-        if (!function)
-            return 4;
-        long missing = function(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10], w[11], w[12], w[13],
-                                w[14], w[15], w[16], w[17], w[18], w[19], w[20], w[21], w[22], w[23], d[0], d[1], d[2],
-                                d[3], d[4], d[5], d[6], d[7]);
+                missing = TABLE[i].function(words);
         double apart = missing ? INFINITY : 0, scale = 1e-30; /* sums may nearly cancel */
         for (long i = 0; i < memories; i++)
             scale = fmax(scale, largest(held + i));

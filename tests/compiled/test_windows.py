@@ -45,7 +45,7 @@ def test_an_image_of_4_under_2_taps_with_dilation_2() -> None:
 
 
 def test_columns_between_the_borders_are_one_segment() -> None:
-    w = tables.over_image(2, Patches((4, 6), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))))._obj
+    w = tables.over_image(2, Patches((4, 6), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1)))).base.obj
     assert (w.c, w.h, w.w, w.kh, w.kw, w.rows, w.columns) == (2, 4, 6, 3, 3, 4, 6)
     assert (w.segments, w.from_[:3], w.to[:3]) == (3, [0, 1, 5], [1, 5, 6])
     assert (w.segment_first[:4], w.segment_tap[:7]) == ([0, 2, 5, 7], [1, 2, 0, 1, 2, 0, 1])
@@ -96,6 +96,6 @@ def test_walks_over_the_tables_are_those_of_plain_loops(p: Any) -> None:
         for y, x, i, j in taps
         if 0 <= y < h and 0 <= x < w
     }
-    assert walked(tables.over_image(1, p)._obj) == expected
+    assert walked(tables.over_image(1, p).base.obj) == expected
     turned = {(y, x, i, j, row, column) for row, column, i, j, y, x in expected}
-    assert walked(tables.over_output(1, p)._obj) == turned
+    assert walked(tables.over_output(1, p).base.obj) == turned

@@ -30,10 +30,10 @@ from .shared_library import Call, serves, vector
 from .tap_tables import over_image, over_output
 
 # arguments: t a table, p an array that is read, o one that is written, l a whole number; see `Call`
-CONV = Call("conv", "tpppoo lllllf ll", "conv2d")
+CONV = Call("conv", "tpppppoo lllllf ll", "conv2d")
 CONV_RELU_POOL = Call(CONV.name, CONV.kinds, "conv_relu_pool")
-UNPOOL = Call("unpool", "tpppo llll ll")
-CONV_DW = Call("conv_dw", "tppo lll ll", "gradient of w in conv2d")
+UNPOOL = Call("unpool", "tpppppop lllllf ll")
+CONV_DW = Call("conv_dw", CONV.kinds, "gradient of w in conv2d")
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 
@@ -116,7 +116,8 @@ def conv_relu_pool(
         else:
             work = sharing(groups * (ho // ph), w.size * ho * wo * n)
             shape = (n, f // groups, groups, ph, pw, cap_of(None))
-            CONV_RELU_POOL(table, image, contiguous(w), b, y, winner, *shape, *work)
+            arrays = image, contiguous(w), b, None, None, y, winner
+            CONV_RELU_POOL(table, *arrays, *shape, *work)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         dy = batch_last(cotangent(dy, logical(y)))
@@ -128,7 +129,8 @@ def conv_relu_pool(
             if not whole:
                 fill(_zero, dconv)
             work = sharing(y.shape[1], PASS * dconv.size)
-            UNPOOL(table, dy, y, winner, dconv, n, f, ph, pw, *work)
+            arrays = None, None, None, dy, y, dconv, winner
+            UNPOOL(table, *arrays, n, f, 1, ph, pw, NO_RELU, *work)
         return gradients(image, w, b, dconv, patches, wants)
 
     return logical(y), pullback
@@ -151,9 +153,9 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, cap: fl
     if few_images.serves(n, wo, patches, groups):
         few_images.convolved(image, w, b, patches, y, cap=cap)
         return y
-    table, filters = over_image(c_group, patches), contiguous(w)
+    table, arrays = over_image(c_group, patches), (image, contiguous(w), b, None, None, y, None)
     work, shape = sharing(groups * ho, w.size * ho * wo * n), (n, f // groups, groups, 1, 1)
-    CONV(table, image, filters, b, y, None, *shape, cap, *work)
+    CONV(table, *arrays, *shape, cap, *work)
     return y
 
 
@@ -199,8 +201,9 @@ def filter_gradients(
     elif by_tiles:
         winograd.filter_gradients(image, dy, patches, parts, threads)
     else:
-        table, shape = over_image(c_group, patches), (n, f // groups, groups)
-        CONV_DW(table, image, dy, parts, *shape, pieces, threads)
+        table, shape = over_image(c_group, patches), (n, f // groups, groups, 1, 1)
+        arrays = image, None, None, dy, None, parts, None
+        CONV_DW(table, *arrays, *shape, NO_RELU, pieces, threads)
     dw_db = summed(parts, 0)  # in the order of the rows: the same bits in every run
     return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
 
@@ -223,7 +226,8 @@ def image_gradient(
         few_images.image_gradient(dy, turned, b, patches, dx)
         return dx
     table, work = over_output(f // groups, patches), sharing(groups * h, w.size * ho * wo * n)
-    CONV(table, dy, turned, b, dx, None, n, c_group, groups, 1, 1, NO_RELU, *work)
+    arrays = dy, turned, b, None, None, dx, None
+    CONV(table, *arrays, n, c_group, groups, 1, 1, NO_RELU, *work)
     return dx
 
 

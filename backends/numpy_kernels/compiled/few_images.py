@@ -22,9 +22,9 @@ from .pointwise import NO_RELU
 from .shared_library import Call
 from .tap_tables import LONG
 
-CONV = Call("conv_few_images", "tpppoo fll", "conv2d")
+CONV = Call("conv_few_images", "tppppoo fll", "conv2d")
 CONV_RELU_POOL = Call(CONV.name, CONV.kinds, "conv_relu_pool")
-CONV_DW = Call("conv_few_images_dw", "tppo ll", "gradient of w in conv2d")
+CONV_DW = Call(CONV.name, CONV.kinds, "gradient of w in conv2d")
 FEW = 8  # images, up to which a pixel at a time, as conv.c computes with a stride, is too short
 SHORT = 64  # numbers of a row, below which the rows of an image are too short
 ENOUGH = 8  # filters of a group, from which planes of the image cost little
@@ -66,7 +66,7 @@ def convolved(
     work = sharing(len(w), w.size * ho * wo * n)
     table = _forward(n, len(image), w.shape[0], w.shape[1], patches, pool)
     call = CONV if pool == (0, 0) else CONV_RELU_POOL
-    call(table, image, contiguous(w), b, y, winner, cap, *work)
+    call(table, image, contiguous(w), b, None, y, winner, cap, *work)
 
 
 def image_gradient(dy: Array, turned: Array, b: Array | None, patches: Patches, dx: Array) -> None:
@@ -76,14 +76,16 @@ def image_gradient(dy: Array, turned: Array, b: Array | None, patches: Patches, 
     """
     (groups, c, f, *_), (_, ho, wo, n) = turned.shape, dy.shape
     work = sharing(len(dx), turned.size * ho * wo * n)
-    CONV(_backward(n, c, f, groups, patches), dy, turned, b, dx, None, NO_RELU, *work)
+    table = _backward(n, c, f, groups, patches)
+    CONV(table, dy, turned, b, None, dx, None, NO_RELU, *work)
 
 
 def filter_gradients(image: Array, dy: Array, patches: Patches, dw: Array) -> Array:
     """Write dw (f, c, kh, kw), and return it."""
     f, ho, wo, n = dy.shape
     table = _forward(n, len(image), f, dw.shape[1], patches, (0, 0))
-    CONV_DW(table, image, dy, dw, *sharing(f, dw.size * ho * wo * n))
+    work = sharing(f, dw.size * ho * wo * n)
+    CONV_DW(table, image, None, None, dy, dw, None, NO_RELU, *work)
     return dw
 
 

@@ -13,10 +13,9 @@ from ..threads import sharing
 from .shared_library import Call, serves
 from .tap_tables import LONG
 
-CROSS_ENTROPY = Call("cross_entropy", "ppooo ll l", "softmax_cross_entropy")
-CROSS_ENTROPY_GRADIENT = Call("cross_entropy_gradient", "pppo ll", "softmax_cross_entropy")
-BINARY = Call("binary_cross_entropy", "ppoo lll", "bce_with_logits")
-BINARY_GRADIENT = Call("binary_cross_entropy_gradient", "pppo lll", "bce_with_logits")
+CROSS_ENTROPY = Call("cross_entropy", "pppooo ll l", "softmax_cross_entropy")
+CROSS_ENTROPY_GRADIENT = Call("cross_entropy_gradient", CROSS_ENTROPY.kinds, CROSS_ENTROPY.op)
+BINARY = Call("binary_cross_entropy", "pppoo lll", "bce_with_logits")
 EXPONENTIAL = 32  # multiplications that take as long as the passes over one score
 
 
@@ -37,7 +36,7 @@ def softmax_cross_entropy(
     labels = contiguous(labels if labels.dtype == LONG else labels.astype(LONG))
     _, threads = sharing(n, EXPONENTIAL * logits.size)
     scores = contiguous(logits.T)
-    if CROSS_ENTROPY(scores, labels, p, losses, loss, classes, n, threads) is not None:
+    if CROSS_ENTROPY(scores, None, labels, p, losses, loss, classes, n, threads) is not None:
         return NotImplemented  # not all labels are classes
 
     def pullback(
@@ -46,7 +45,8 @@ def softmax_cross_entropy(
         if wants is not None and not wants[0]:
             return None, None, None
         dlogits = np.empty_like(p)
-        CROSS_ENTROPY_GRADIENT(p, labels, np.asarray(cotangent(dy, loss)), dlogits, classes, n)
+        arrays = p, np.asarray(cotangent(dy, loss)), labels, dlogits, None, None
+        CROSS_ENTROPY_GRADIENT(*arrays, classes, n, threads)
         return dlogits.T, None, None
 
     return loss, pullback
@@ -64,7 +64,7 @@ def bce_with_logits(
     costs, loss = np.empty_like(logits), np.empty((), logits.dtype)
     x, targets = (laid_out_as(costs, a) for a in (logits, targets))
     work = x.size, *sharing(x.size, EXPONENTIAL * x.size)
-    BINARY(x, targets, costs, loss, *work)
+    BINARY(x, targets, None, costs, loss, *work)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -73,7 +73,7 @@ def bce_with_logits(
         dy, dlogits = np.asarray(cotangent(dy, loss)), None
         if want_dlogits:
             dlogits = np.empty_like(x)
-            BINARY_GRADIENT(x, targets, dy, dlogits, *work)
+            BINARY(x, targets, dy, dlogits, None, *work)
         return dlogits, -x * (dy / x.size) if want_dtargets else None, None, None
 
     return loss, pullback

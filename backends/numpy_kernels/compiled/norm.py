@@ -14,9 +14,10 @@ from ..threads import sharing
 from .pointwise import NO_RELU, cap_of
 from .shared_library import Call, serves, vector
 
-BATCH_NORM = Call("batch_norm", "ppppoooo ff l llllll l")
-BATCH_NORM_INFERENCE = Call(BATCH_NORM.name, "ppppoopp ff l llllll l", "batch_norm_inference")
-BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "ppppppppoooo ff llllll l")
+BATCH_NORM = Call("batch_norm", "pppp pp ooo o ooo ff llllll ll")
+BATCH_NORM_INFERENCE = Call("batch_norm", "pppp pp opp o ooo ff llllll ll", "batch_norm_inference")
+BATCH_NORM_GRADIENT = Call("batch_norm_gradient", "pppp pp opp p ooo ff llllll ll")
+NONE = None, None, None
 OF_BATCH, GIVEN = False, True  # the mean and variance
 PASSES = 16  # multiplications that take as long as all passes over one number
 
@@ -56,10 +57,8 @@ def batch_norm_inference(
     image = batch_last(x)
     y = np.empty_like(image)
     _, threads = sharing(c, PASSES * x.size)
-    shape = (c, h, w, n, 1, 1, threads)
-    BATCH_NORM_INFERENCE(
-        image, *gamma_beta, None, y, None, *statistics, eps, NO_RELU, GIVEN, *shape
-    )
+    arrays = image, *gamma_beta, *NONE, y, *statistics, None, *NONE
+    BATCH_NORM_INFERENCE(*arrays, eps, NO_RELU, c, h, w, n, 1, 1, GIVEN, threads)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Any:
         _, back = norm.batch_norm_inference(x, gamma, beta, mean, var, eps=eps)
@@ -137,8 +136,8 @@ def _normalised(
     winner = np.empty(y.shape, np.uint8) if grad and ph * pw > 1 else None
     mean, var = np.empty(c, x.dtype), np.empty(c, x.dtype)
     _, threads = sharing(c, PASSES * x.size)
-    shape = (c, h, w, n, ph, pw, threads)
-    BATCH_NORM(image, gamma, beta, added, y, winner, mean, var, eps, cap, OF_BATCH, *shape)
+    numbers = (eps, cap, c, h, w, n, ph, pw, OF_BATCH, threads)
+    BATCH_NORM(image, gamma, beta, added, None, None, y, mean, var, winner, *NONE, *numbers)
     kept = None if winner is None and added is None else y
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, ...]:
@@ -147,8 +146,8 @@ def _normalised(
         dz = None if added is None else np.empty_like(image)
         sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
         dy = cotangent(dy, x if kept is None else logical(kept))  # y itself need not be kept
-        given = batch_last(dy), kept, winner, gamma, beta, mean, var
-        BATCH_NORM_GRADIENT(image, *given, dx, dz, sums, sums_xhat, eps, cap, *shape)
+        given = image, gamma, beta, None, batch_last(dy), kept
+        BATCH_NORM_GRADIENT(*given, dx, mean, var, winner, dz, sums, sums_xhat, *numbers)
         return (
             logical(dx) if dx is not None and want_dx else None,
             sums_xhat if want_dgamma and gamma is not None else None,

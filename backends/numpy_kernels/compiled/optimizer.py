@@ -23,7 +23,7 @@ TENSOR = np.dtype(
     [*((name, np.uintp) for name in POINTERS), ("size", "l"), ("l2", "f8"), ("keep", "f8")]
 )
 SGD = Call("sgd", "pl fff l ll")
-ADAM = Call("adam", "pl ff dd f ll")
+ADAM = Call("adam", "pl fffffff ll")
 
 
 def sgd(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array) -> Any:
@@ -44,7 +44,8 @@ def adam(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step
         -math.expm1(float(step) * math.log(beta)) if beta > 0.0 else 1.0
         for beta in (rule.beta1, rule.beta2)
     )
-    numbers = float(lr) / first, math.sqrt(second), rule.beta1, rule.beta2, rule.eps
+    betas = rule.beta1, 1 - rule.beta1, rule.beta2, 1 - rule.beta2
+    numbers = float(lr) / first, math.sqrt(second), *betas, rule.eps
     held = {"m": state["m"], "v": state["v"]}
     return _stepped(ADAM, rule, params, grads, held, lr, numbers)
 

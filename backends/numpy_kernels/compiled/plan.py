@@ -4,8 +4,8 @@ A forward pass over a few images, or a training step of a small network, spends 
 between the C calls: on checks, on choosing kernels, on tables and on making arrays. None of that
 depends on the numbers in the arrays. So a plan lets the layers run once, keeps the list of calls
 with the addresses of their arrays, and then is that list: `run` says where the given arrays are
-now, makes the calls, and returns the arrays that they fill. The results have the same bits as those
-of the layers.
+now, makes the calls, and returns the arrays that they fill. Calls of C that follow one another are
+made by one call (repeated.py). The results have the same bits as those of the layers.
 
 A plan is made only where recorded calls are all that happens to the numbers: those of C functions
 (`Call`), and those of NumPy that kernels make by `fill` (recording.py). This is checked while they
@@ -26,19 +26,21 @@ read copies of them.
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import memory
 from ..layout import Array
-from ..recording import Function, listening
+from ..recording import listening
 from ..threads import sharing_threads
 from . import winograd
-from .recorder import Arena, NotRecordableError, Place, Recorder, aligned_memory
-from .shared_library import NOT_SERVED, Call, address, serves
+from .recorder import Arena, InC, InNumPy, NotRecordableError, Place, Recorder, aligned_memory
+from .repeated import Repeated
+from .shared_library import address, serves
 
 MOST_BYTES = 1 << 27  # of the plans of a function: where arrays take more, Python takes little time
 MOST_PLANS = 4  # of a function
@@ -60,7 +62,7 @@ class Given:
             like = np.moveaxis(np.empty((*x.shape[1:], len(x)), x.dtype), -1, 0)
         self.shape, self.dtype, self.strides = x.shape, x.dtype, like.strides
         self.is_copied = False
-        self.pointers: list[tuple[Any, int]] = []  # arguments that point into it, and how far
+        self.pointers: list[tuple[Any, int, int]] = []  # words that point into it, and how far
         self.last: Array | None = None
         self.row: Array | None = None  # the bytes of the memory
         memory = self.memory
@@ -94,8 +96,8 @@ class Given:
             x = memory
         self.last = x
         if (start := address(x)) != self.start:
-            for pointer, offset in self.pointers:
-                pointer.value = start + offset
+            for words, i, offset in self.pointers:
+                words[i] = start + offset
             self.start = start
         return True
 
@@ -141,33 +143,42 @@ class Plan:
         memory.trim()  # else the memory of this pass would stay beside the arena's
         self.tables, self.arena = recorder.tables, Arena(recorder.blocks, MOST_BYTES)
         self.bytes = self.arena.bytes
-        self.calls = [self._repeated(*call) for call in recorder.calls]
+        self.calls = self._repeated(recorder.calls)
         self.result = _mapped(result, lambda a: self._view(next(places)))
         for given in self.given:
             given.release()
 
-    def _repeated(
-        self, call: Call | Function, arguments: Sequence[Any], options: dict[str, Any]
-    ) -> tuple[str, Any, Sequence[Any]]:
-        """Return an op, a function that makes a recorded call in the arena, and its arguments."""
-        held = [self._view(a) if isinstance(a, Place) else a for a in arguments]
-        if not isinstance(call, Call):
-            *arrays, out = held
+    def _repeated(self, calls: list[InC | InNumPy]) -> list[Callable[[], Any]]:
+        """Return functions that make the recorded calls in the arena: those of C after another by
+        one."""
+        made: list[list[InC] | Callable[[], Any]] = []
+        for call in calls:
+            if isinstance(call, InNumPy):
+                made.append(self._filling(call))
+            elif made and isinstance(made[-1], list):
+                made[-1].append(call)
+            else:
+                made.append([call])
+        return [self._in_c(one) if isinstance(one, list) else one for one in made]
 
-            def fill() -> int:
-                call(*arrays, out=out, **options)
-                return 0
-
-            for place in arguments:
-                if place.given is not None:
-                    self.given[place.given].is_copied = True
-            return "NumPy", fill, ()
-        prepared = call.prepared(*held)
-        for argument, place in zip(prepared.arguments, arguments, strict=True):
+    def _in_c(self, calls: list[InC]) -> Repeated:
+        arguments = [a for call in calls for a in call.arguments]
+        repeated = Repeated([(call, [self._held(a) for a in held]) for call, held in calls])
+        for i, place in enumerate(arguments):
             if isinstance(place, Place) and place.given is not None:
                 given = self.given[place.given]
-                given.pointers.append((argument, argument.value - given.start))
-        return prepared
+                given.pointers.append((repeated.words, i, repeated.words[i] - given.start))
+        return repeated
+
+    def _held(self, argument: Any) -> Any:
+        return self._view(argument) if isinstance(argument, Place) else argument
+
+    def _filling(self, call: InNumPy) -> Callable[[], Any]:
+        for place in call.places:
+            if place.given is not None:
+                self.given[place.given].is_copied = True
+        *arrays, out = map(self._view, call.places)
+        return partial(call.function, *arrays, out=out, **call.options)
 
     def _view(self, place: Place) -> Array:
         return (self.arena if place.given is None else self.given[place.given]).view(place)
@@ -178,11 +189,9 @@ class Plan:
 
     def run(self) -> Any:
         """Return the result; NotImplemented if a call does not serve the values in the arrays."""
-        for op, function, arguments in self.calls:
-            if missing := function(*arguments):
-                if missing == NOT_SERVED:
-                    return NotImplemented
-                raise MemoryError(f"{op}: {missing:,} bytes of memory could not be allocated")
+        for call in self.calls:
+            if call() is NotImplemented:
+                return NotImplemented
         return self.result
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,14 @@ def _gradient(name: str, dy: Array, kept: Array, a: float = 0.0, b: float = 0.0)
 
 def _call(name: str, x: Array, dy: Array | None, out: Array, a: float, b: float) -> None:
     work = sharing(x.size, PASS * x.size)
-    if ACTIVATION(name.encode(), x, dy, out, a, b, x.size, *work) is not None:
+    if ACTIVATION(_text(name), x, dy, out, a, b, x.size, *work) is not None:
         raise KeyError(f"pointwise.c has no activation {name!r}")
+
+
+@cache
+def _text(name: str) -> Array:
+    """Return the bytes of a name as C reads them."""
+    return np.array(name, "S32")
 
 
 def relu_gradient(dy: Array, y: Array, limit: float | None = None) -> Array:

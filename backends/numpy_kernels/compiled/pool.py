@@ -14,10 +14,11 @@ from .pointwise import PASS
 from .shared_library import Call, serves
 from .tap_tables import LONG
 
-MAX_POOL = Call("max_pool", "tpoo ll")
-MAX_POOL_GRADIENT = Call("max_pool_gradient", "tppo ll")
-AVERAGE_POOL = Call("average_pool", "tpo fl ll")
-AVERAGE_POOL_GRADIENT = Call("average_pool_gradient", "tpo fl ll")
+MAX_POOL = Call("pool", "tpoo fll ll", "max_pool2d")
+MAX_POOL_GRADIENT = Call("pool", "topp fll ll", MAX_POOL.op)
+AVERAGE_POOL = Call("pool", MAX_POOL.kinds, "avg_pool2d")
+AVERAGE_POOL_GRADIENT = Call("pool", MAX_POOL_GRADIENT.kinds, AVERAGE_POOL.op)
+FORWARD, BACKWARD = False, True
 
 
 def max_pool2d(
@@ -39,14 +40,15 @@ def max_pool2d(
     n, c, h, w = x.shape
     y = np.empty((c, ho, wo, n), x.dtype)
     winner = np.empty(y.shape, np.uint8)
-    MAX_POOL(windows, batch_last(x), y, winner, *sharing(c, PASS * x.size))
+    work = sharing(c, PASS * x.size)
+    MAX_POOL(windows, batch_last(x), y, winner, 0.0, False, FORWARD, *work)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
         dx = np.empty((c, h, w, n), x.dtype)
         dy = batch_last(cotangent(dy, logical(y)))
-        MAX_POOL_GRADIENT(windows, dy, winner, dx, *sharing(c, PASS * x.size))
+        MAX_POOL_GRADIENT(windows, dx, dy, winner, 0.0, False, BACKWARD, *work)
         return (logical(dx),)
 
     return logical(y), pullback
@@ -72,14 +74,15 @@ def avg_pool2d(
     n, c, h, w = x.shape
     y = np.empty((c, ho, wo, n), x.dtype)
     share = (0.0 if divisor is None else 1.0 / divisor, count_include_pad)
-    AVERAGE_POOL(windows, batch_last(x), y, *share, *sharing(c, PASS * x.size))
+    work = sharing(c, PASS * x.size)
+    AVERAGE_POOL(windows, batch_last(x), y, None, *share, FORWARD, *work)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
         dx = np.empty((c, h, w, n), x.dtype)
         dy = batch_last(cotangent(dy, logical(y)))
-        AVERAGE_POOL_GRADIENT(windows, dy, dx, *share, *sharing(c, PASS * x.size))
+        AVERAGE_POOL_GRADIENT(windows, dx, dy, None, *share, BACKWARD, *work)
         return (logical(dx),)
 
     return logical(y), pullback

@@ -57,6 +57,21 @@ class Place(NamedTuple):
     dtype: np.dtype[Any]
 
 
+class InC(NamedTuple):
+    """A call of C; arguments: with a place for each array."""
+
+    call: Call
+    arguments: Sequence[Any]
+
+
+class InNumPy(NamedTuple):
+    """A call of NumPy that fills the last of the places."""
+
+    function: Function
+    places: Sequence[Place]
+    options: dict[str, Any]
+
+
 class Recorder:
     """Is told of the calls of a pass that reads `given`; see `recording.Recorder`.
 
@@ -65,7 +80,7 @@ class Recorder:
 
     def __init__(self, given: Sequence[Array], most: int) -> None:
         self.given, self.most = given, most
-        self.calls: list[tuple[Call | Function, Sequence[Any], dict[str, Any]]] = []
+        self.calls: list[InC | InNumPy] = []
         self.tables: list[Any] = []  # that calls read; no pointer keeps them
         self.blocks: list[Block] = []
         self.alive: list[tuple[int, Block]] = []  # those whose arrays exist, with their numbers
@@ -87,14 +102,14 @@ class Recorder:
                 noted.append(self.place(a))
             else:
                 noted.append(self._written(a))
-        self.calls.append((call, noted, {}))
+        self.calls.append(InC(call, noted))
 
     def add_numpy(
         self, function: Function, out: Array, arrays: Sequence[Array], options: dict[str, Any]
     ) -> None:
         """Record a NumPy call that has just been made; raise as `add` does."""
         places = [self.place(a) for a in arrays]
-        self.calls.append((function, [*places, self._written(out)], options))
+        self.calls.append(InNumPy(function, [*places, self._written(out)], options))
 
     def place(self, x: Array) -> Place:
         """Return where x lies, which is given or written by calls.

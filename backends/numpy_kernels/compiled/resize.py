@@ -14,16 +14,17 @@ from .pointwise import PASS
 from .shared_library import Call, serves
 from .tap_tables import LONG
 
-RESIZE = Call("resize", "pottttttllllllll")
+RESIZE = Call("resize", "po llttt llttt llll")
 
 
 class Axis(NamedTuple):
-    """Which inputs an output is a sum of, and their weights: the tables of resize.c, and `out`."""
+    """Which of `size` inputs each of `out` outputs is a sum of, and their weights."""
 
+    size: int
+    out: int
     first: Array
     at: Array
     weight: Array
-    out: int
 
 
 def upsample2d(x: Array, *, size: Any, mode: str = "nearest") -> Any:
@@ -53,10 +54,10 @@ def _resized(x: Array, size: tuple[int, int], way: str) -> Any:
 
 
 def _mixed(x: Array, down: Axis, across: Axis) -> Array:
-    c, h, w, n = x.shape
+    c, n = x.shape[0], x.shape[3]
     y = np.empty((c, down.out, across.out, n), x.dtype)
     work = sharing(c * down.out, PASS * max(x.size, y.size))
-    RESIZE(x, y, *down[:3], *across[:3], c, h, w, down.out, across.out, n, *work)
+    RESIZE(x, y, *down, *across, n, c, *work)
     return y
 
 
@@ -103,11 +104,12 @@ def _axes(rows: list[dict[int, float]], length: int) -> tuple[Axis, Axis]:
     for p, row in enumerate(rows):
         for at, weight in row.items():
             back[at][p] = weight
-    return _axis(rows), _axis(back)
+    return _axis(rows, length), _axis(back, len(rows))
 
 
-def _axis(rows: list[dict[int, float]]) -> Axis:
+def _axis(rows: list[dict[int, float]], size: int) -> Axis:
     entries = [entry for row in rows for entry in row.items()]
     first = np.cumsum([0, *map(len, rows)])
     at, weight = ([entry[k] for entry in entries] for k in (0, 1))
-    return Axis(first.astype(LONG), np.asarray(at, LONG), np.asarray(weight, "float64"), len(rows))
+    tables = first.astype(LONG), np.asarray(at, LONG), np.asarray(weight, "float64")
+    return Axis(size, len(rows), *tables)

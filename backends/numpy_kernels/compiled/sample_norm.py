@@ -12,9 +12,10 @@ from ..threads import sharing
 from .norm import PASSES
 from .shared_library import Call, serves
 
-SAMPLE_NORM = Call("sample_norm", "pppoooo f llllll ll")
-SAMPLE_NORM_GRADIENT = Call("sample_norm_gradient", "pppppooo llllll ll")
+SAMPLE_NORM = Call("sample_norm", "pppp ooooo f lllllll ll")
+SAMPLE_NORM_GRADIENT = Call("sample_norm", "pppp oppoo f lllllll ll", "gradient of sample_norm")
 TILE, SOME = 256, 64  # columns that are read together, rows that threads share no part of
+STRIP = 4096  # numbers of a strip, which stays in the nearest cache
 SHARES = 8  # of the rows of one tile, at most
 
 
@@ -58,10 +59,11 @@ def _normalised(
     y, mean, scale = np.empty_like(image), *np.empty((2, groups, n), x.dtype)
     tiles = groups * -(-n // TILE)
     shares = max(1, min(SHARES // tiles, m // SOME))  # of any number of threads: the same bits
-    sizes = *shape, each, weights, shares
+    sizes = *shape, each, weights, shares, min(SOME, STRIP // min(n, TILE))
     sums = np.empty((tiles * shares, 2, TILE))
     work = sharing(len(sums), PASSES * x.size)
-    SAMPLE_NORM(image, scales, shifts, y, mean, scale, sums, eps, *sizes, *work)
+    results = mean, scale, None, sums
+    SAMPLE_NORM(image, None, scales, shifts, y, *results, eps, *sizes, *work)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -70,8 +72,8 @@ def _normalised(
         dy = batch_last(cotangent(dy, x))
         pieces, threads = sharing(len(sums), PASSES * x.size)
         dx, parts = np.empty_like(image), np.empty((pieces, 2, weights), x.dtype)
-        arrays = (image, dy, scales, mean, scale, dx, parts, sums)
-        SAMPLE_NORM_GRADIENT(*arrays, *sizes, pieces, threads)
+        arrays = (image, dy, scales, None, dx, mean, scale, parts, sums)
+        SAMPLE_NORM_GRADIENT(*arrays, eps, *sizes, pieces, threads)
         dgamma, dbeta = summed(parts, 0)  # in the order of the pieces: the same bits in every run
         return (
             logical(dx) if want_dx else None,

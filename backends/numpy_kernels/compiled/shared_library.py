@@ -13,7 +13,9 @@ one of the two is set, the libraries of the package are not used.
 import ctypes
 import os
 import shutil
-from functools import cache
+import struct
+from collections.abc import Sequence
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy
@@ -23,12 +25,7 @@ from ..recording import contiguous, listening
 from . import build, prebuilt
 from .build import Recipe
 
-KINDS = {
-    **dict.fromkeys("tpo", ctypes.c_void_p),
-    "l": ctypes.c_long,
-    "f": ctypes.c_float,
-    "d": ctypes.c_double,
-}
+KINDS = {**dict.fromkeys("tpo", "P"), "l": "l", "f": "f4x"}  # all of 8 bytes, see `struct`
 COMPILERS = ("cc", "gcc", "clang")
 WITHOUT = "XPCNN_COMPILER=none"
 FLOAT32 = numpy.dtype(numpy.float32)
@@ -148,15 +145,15 @@ class Call:
     """An exported C function, which returns 0, NOT_SERVED or the number of bytes that it could not
     allocate.
 
-    kinds: of its arguments: l, f and d for numbers (long, float, double); for pointers p where the
-    function reads, o where it fills, and t for a table that depends on shapes alone. A pointer is
-    to the memory of an array without gaps, or None. op: what the function computes.
+    kinds: of its arguments, the fields of a structure in C: l and f for numbers (long, float); for
+    pointers p where the function reads, o where it fills, and t for a table that depends on shapes
+    alone. A pointer is to the memory of an array without gaps, or None. op: what the function
+    computes.
     """
 
     def __init__(self, name: str, kinds: str, op: str | None = None) -> None:
         self.name, self.op, self.kinds = name, op or name, kinds.replace(" ", "")
-        self.types: list[Any] = [KINDS[kind] for kind in self.kinds]
-        self.function: Any = None
+        self.layout = struct.Struct("".join(KINDS[kind] for kind in self.kinds))
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function; return NotImplemented if it does not serve the values in the arrays.
@@ -164,48 +161,50 @@ class Call:
         Raises:
             MemoryError: it could not allocate memory; the message has the op and the bytes.
         """
-        if self.function is None:
-            function = getattr(load().calls, build.PREFIX + self.name)
-            function.argtypes, function.restype = self.types, ctypes.c_long
-            self.function = function
         try:
-            missing = self.function(
-                *[address(a) if type(a) is numpy.ndarray else a for a in arguments]
-            )
+            packed = self.packed(arguments)
         except BufferError:  # rare: only inputs can be views of bytes, NumPy aligns its outputs
             held = [aligned(a) if type(a) is numpy.ndarray else a for a in arguments]
-            missing = self.function(*[address(a) if type(a) is numpy.ndarray else a for a in held])
-        if missing == NOT_SERVED:
-            return NotImplemented
+            packed = self.packed(held)
+        missing = self.function(packed)
         if missing:
-            raise MemoryError(f"{self.op}: {missing:,} bytes of memory could not be allocated")
+            return failed(self.op, missing)
         if listening.recording is not None:
             listening.recording.add(self, arguments)
         return None
 
-    def prepared(self, *arguments: Any) -> "Prepared":
-        """Return the call with these arguments, whose arrays the caller keeps alive.
+    @cached_property
+    def function(self) -> Any:
+        """Return the function, which takes a pointer to its packed arguments."""
+        return exported(self.name)
+
+    def packed(self, arguments: Sequence[Any]) -> bytes:
+        """Return the structure of the arguments, whose arrays the caller keeps alive.
 
         Raises:
             BufferError: an array is not aligned.
         """
-        function = load().calls[build.PREFIX + self.name]  # type: ignore[index]  # called before
-        function.restype = ctypes.c_long
-        numbers = [address(a) if type(a) is numpy.ndarray else a for a in arguments]
-        as_they_are = (bytes, type(ctypes.byref(ctypes.c_int())))
-        held = [
-            number if isinstance(number, as_they_are) else kind(number)
-            for kind, number in zip(self.types, numbers, strict=True)
-        ]
-        return Prepared(self.op, function, held)
+        return self.layout.pack(
+            *[address(a) if type(a) is numpy.ndarray else a or 0 for a in arguments]
+        )
 
 
-class Prepared(NamedTuple):
-    """A call with its arguments as C takes them."""
+def exported(name: str) -> Any:
+    """Return an exported function: of a pointer to a structure, for which ctypes takes bytes."""
+    function = load().calls[build.PREFIX + name]  # type: ignore[index]
+    function.restype = ctypes.c_long
+    return function
 
-    op: str
-    function: Any
-    arguments: list[Any]
+
+def failed(op: str, missing: int) -> Any:
+    """Return NotImplemented for NOT_SERVED.
+
+    Raises:
+        MemoryError: else; the message has the op and the bytes.
+    """
+    if missing == NOT_SERVED:
+        return NotImplemented
+    raise MemoryError(f"{op}: {missing:,} bytes of memory could not be allocated")
 
 
 def aligned(x: Array) -> Array:

@@ -3,7 +3,7 @@
 import ctypes
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,13 +29,13 @@ class TapTable(ctypes.Structure):
 
 
 @lru_cache(maxsize=1024)
-def over_image(channels: int, patches: Patches) -> Any:
+def over_image(channels: int, patches: Patches) -> Array:
     """Return the table of a convolution over an image, as an argument of a C call."""
     return _table_of(channels, patches.image, patches.size, patches.out, patches, _on_image)
 
 
 @lru_cache(maxsize=1024)
-def over_output(filters: int, patches: Patches) -> Any:
+def over_output(filters: int, patches: Patches) -> Array:
     """Return the table of dx: for each pixel of the image, the taps of all windows over it.
 
     With a stride, columns that see the same taps lie side by side: dx of 8 images takes 0.5 of the
@@ -76,7 +76,7 @@ def _table_of(
     out: Pair,
     patches: Patches,
     find: Callable[[_Axis], Seen],
-) -> Any:
+) -> Array:
     down, across = (
         find(_Axis(image[i], size[i], patches.stride[i], patches.dilation[i], sides[0], out[i]))
         for i, sides in enumerate(patches.sides)
@@ -95,7 +95,8 @@ def _table_of(
     before = (channels, *image, *size, *out, *pointers[:3], len(starts))
     table = TapTable(*before, *pointers[3:8], last)
     table.kept = arrays  # keeps the arrays alive as long as the pointers to them
-    return ctypes.byref(table)
+    fields: Array = np.frombuffer(memoryview(table), LONG)
+    return fields
 
 
 def _begins(lies: Array, at: Array) -> Array:

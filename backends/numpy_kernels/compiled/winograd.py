@@ -16,6 +16,9 @@ which are 16 and 64 tiles; 0.2 and 0.8 with 512 of 7 x 7, which are 4 and 16 til
 """
 
 import os
+from functools import lru_cache
+
+import numpy as np
 
 from ..layout import Array
 from ..patches import Patches
@@ -23,12 +26,13 @@ from ..recording import contiguous
 from ..threads import sharing
 from .pointwise import NO_RELU
 from .shared_library import Call
+from .tap_tables import LONG
 
-CONV = Call("winograd_conv", "pppoo lllll llll llf ll", "conv2d")
-DW = Call("winograd_dw", "ppo lllll llll ll", "gradient of w in conv2d")
+CONV = Call("winograd_conv", "tpppoo llllf ll", "conv2d")
+DW = Call("winograd_dw", "tppo ll ll", "gradient of w in conv2d")
 
 LEAST = 16  # channels and filters
-TILE = 4  # outputs of a tile along an axis
+TILE, SEEN = 4, 6  # outputs of a tile along an axis, and the pixels that they see
 TILES, CHANNELS = 32, 32  # of a few images, see `pays`
 
 
@@ -76,23 +80,38 @@ def convolved(
     of a window it was.
     """
     (top, _), (left, _) = patches.sides
-    (c, h, width, n), f, (ho, wo) = image.shape, len(w), patches.out
+    (f, c, *_), (ho, wo), n = w.shape, patches.out, image.shape[3]
     work = sharing(y[0].size, w.size * ho * wo * n)
-    shape = (n, c, h, width, f, ho, wo, top, left)
-    CONV(image, contiguous(w), b, y, winner, *shape, False, pooled, cap, *work)
+    planes = _planes(image.shape, y.shape, top, left, TILE // 2 if pooled else TILE)
+    CONV(planes, image, contiguous(w), b, y, winner, c, f, False, pooled, cap, *work)
 
 
 def image_gradient(dy: Array, w: Array, b: Array | None, patches: Patches, dx: Array) -> None:
     """Write the gradient of the image (c, h, w, n), plus b, into dx, from dy (f, ho, wo, n)."""
     (top, _), (left, _) = patches.sides
-    (f, ho, wo, n), (c, h, width, _) = dy.shape, dx.shape
+    (f, ho, wo, n), c = dy.shape, len(dx)
     work = sharing(dx[0].size, w.size * ho * wo * n)
-    shape = (n, f, ho, wo, c, h, width, 2 - top, 2 - left)
-    CONV(dy, contiguous(w), b, dx, None, *shape, True, False, NO_RELU, *work)
+    planes = _planes(dy.shape, dx.shape, 2 - top, 2 - left)
+    CONV(planes, dy, contiguous(w), b, dx, None, f, c, True, False, NO_RELU, *work)
 
 
 def filter_gradients(image: Array, dy: Array, patches: Patches, parts: Array, threads: int) -> None:
     """Write dw and then db of each piece of the tiles into the rows of parts."""
     (top, _), (left, _) = patches.sides
-    (c, h, width, n), (f, ho, wo, _) = image.shape, dy.shape
-    DW(image, dy, parts, n, c, h, width, f, ho, wo, top, left, len(parts), threads)
+    planes = _planes(image.shape, dy.shape, top, left)
+    DW(planes, image, dy, parts, len(image), len(dy), len(parts), threads)
+
+
+@lru_cache(maxsize=1024)
+def _planes(
+    image: tuple[int, ...], out: tuple[int, ...], top: int, left: int, side: int = TILE
+) -> Array:
+    """Return the fields of `Plane` in winograd_places.h of the input and of the output.
+
+    image, out: (channels, h, w, n). top, left: padding, negative for pixels that are left out.
+    side: outputs of a tile that are written.
+    """
+    (_, *seen), (_, *written) = image, out
+    tiles = [-(-length // side) for length in written[:2]]
+    fields = (*seen, top, left, TILE, SEEN, *tiles), (*written, 0, 0, side, side, *tiles)
+    return np.asarray(fields, LONG)
