@@ -11,6 +11,7 @@ from xpcnn.errors import ConfigError, ShapeError
 from xpcnn.initializers import (
     INITIALIZERS,
     Constant,
+    Dirac,
     Draw,
     GlorotNormal,
     GlorotUniform,
@@ -109,6 +110,21 @@ def test_orthogonal_takes_the_signs_of_r() -> None:
     assert signs == {-1.0, 1.0}
 
 
+def test_dirac() -> None:
+    values = draw(Dirac(Zeros()), (3, 2, 3, 3))
+    one = [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+    none = numpy.zeros((3, 3)).tolist()
+    assert values.tolist() == [[one, none], [none, one], [none, none]]
+    torch = pytest.importorskip("torch")
+    for shape in ((5, 3, 3, 3), (2, 4, 2, 5)):
+        expected = torch.nn.init.dirac_(torch.empty(shape)).numpy()
+        numpy.testing.assert_array_equal(draw(Dirac(Zeros()), shape), expected)
+    rest = draw(Dirac(Normal(1.0)), (40, 4, 3, 3))[4:]
+    numpy.testing.assert_array_equal(rest, draw(Normal(1.0), (40, 4, 3, 3))[4:])
+    with pytest.raises(ShapeError, match=r"^Dirac is for convolutions .*got shape \(3, 2\)\nTry: "):
+        draw(Dirac(), (3, 2))
+
+
 def test_fans_are_those_of_pytorch() -> None:
     torch = pytest.importorskip("torch")
     conv = torch.empty(16, 3, 5, 2)
@@ -151,7 +167,7 @@ def test_an_initializer_of_the_users_own_is_kept_as_float32() -> None:
 def test_registry() -> None:
     names = (
         "Zeros Constant Normal Uniform LeCunNormal LeCunUniform GlorotNormal GlorotUniform "
-        "HeNormal HeUniform Orthogonal"
+        "HeNormal HeUniform Orthogonal Dirac"
     )
     assert list(INITIALIZERS) == names.split()
     assert INITIALIZERS["HeNormal"]() == HeNormal()

@@ -192,6 +192,33 @@ class Orthogonal:
         return numpy.ascontiguousarray(self.gain * matrix, numpy.float32).reshape(shape)
 
 
+@dataclass(frozen=True)
+class Dirac:
+    """Let the first filters of a convolution pass the channels on: y[c] = x[c] where padding is
+    "same" and the sides of the filters are odd.
+
+    Of filter f < in/groups, channel f has 1 in the middle and 0 elsewhere. Further filters are
+    drawn by `rest`. Source: Zagoruyko and Komodakis, "DiracNets", 2017.
+
+    rest: initializer of the filters that are more than channels.
+
+    Raises:
+        ShapeError: the weights are not those of a convolution.
+    """
+
+    rest: Initializer = HeNormal()
+
+    def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
+        if len(shape) != 4:
+            message = f"Dirac is for convolutions (out, in/groups, kh, kw), got shape {shape}"
+            raise ShapeError(hint(message, "HeNormal()"))
+        weight = numpy.array(self.rest(shape, rng), numpy.float32)
+        passing = range(min(shape[:2]))
+        weight[: len(passing)] = 0.0
+        weight[passing, passing, shape[2] // 2, shape[3] // 2] = 1.0
+        return weight
+
+
 INITIALIZERS: Mapping[str, type[Initializer]] = {
     kind.__name__: kind
     for kind in (
@@ -206,6 +233,7 @@ INITIALIZERS: Mapping[str, type[Initializer]] = {
         HeNormal,
         HeUniform,
         Orthogonal,
+        Dirac,
     )
 }
 """By class name, for model files."""

@@ -89,7 +89,8 @@ class Predictor(ModelState):
         Args:
             samples, batch_size: as in `predict`, with the same warnings and errors.
             views: names of views of each sample over which probabilities are averaged: "identity",
-                the sample itself; "flip", its mirror image.
+                the sample itself; "flip", its mirror image; "up-left", "down-right",
+                "flip-up-left", "flip-down-right", these moved by one pixel.
 
         Raises:
             ConfigError: a view is unknown, or the task of the model is regression.

@@ -252,3 +252,11 @@ def test_views(lib: Lib) -> None:
     identity, flip = augment.views_of(["identity", "flip"])
     assert identity(x) is x
     assert_same(flip(x), numpy.array([[[[3.0, 2, 1], [6, 5, 4], [9, 8, 7]]]]), lib)
+    for name, expected in (
+        ("up-left", [[5, 6, 6], [8, 9, 9], [8, 9, 9]]),
+        ("down-right", [[1, 1, 2], [1, 1, 2], [4, 4, 5]]),
+        ("flip-up-left", [[5, 4, 4], [8, 7, 7], [8, 7, 7]]),
+        ("flip-down-right", [[3, 3, 2], [3, 3, 2], [6, 6, 5]]),
+    ):
+        [view] = augment.views_of([name])
+        assert_same(view(x), numpy.array([[expected]], "f8"), lib)

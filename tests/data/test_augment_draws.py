@@ -15,6 +15,7 @@ from xpcnn import backend, random
 from xpcnn.data import augment
 from xpcnn.data.augment import (
     Affine,
+    AlternatingFlip,
     Augmentation,
     Augmenter,
     Brightness,
@@ -159,6 +160,19 @@ def test_each_in_turn() -> None:
     none, labels = augmented(library, [], IN_ORDER, N)
     numpy.testing.assert_array_equal(none, IMAGES.astype("f4"))
     numpy.testing.assert_array_equal(labels, LABELS)
+
+
+def test_an_alternating_flip_mirrors_the_others_in_every_second_epoch() -> None:
+    library, items = backend.load("numpy"), list[Augmentation]([AlternatingFlip()])
+    first, second, third = (
+        augmented(library, items, SHUFFLED, 7, epoch=epoch)[0] for epoch in (1, 2, 3)
+    )
+    plain = IMAGES.astype("f4")
+    is_plain = (first == plain).all(axis=(1, 2, 3))
+    assert 0 < is_plain.sum() < N
+    numpy.testing.assert_array_equal(first[~is_plain], plain[~is_plain][..., ::-1])
+    numpy.testing.assert_array_equal(second, first[..., ::-1])
+    numpy.testing.assert_array_equal(third, first)
 
 
 MANY = 4000

@@ -86,9 +86,10 @@ WHOLE = "expected a whole number of at least 1"
         ),
         (
             lambda: augment.make("flp"),
-            "unknown augmentation 'flp'\nTry: 'flip' (valid: affine, blur, brightness, contrast, "
-            "crop, cutmix, cutout, erasing, flip, hue, mixup, noise, perspective, randaugment, "
-            "resized-crop, rotate, saturation, scale, shift, trivialaugment, vertical-flip)",
+            "unknown augmentation 'flp'\nTry: 'flip' (valid: affine, alternating-flip, blur, "
+            "brightness, contrast, crop, cutmix, cutout, erasing, flip, hue, mixup, noise, "
+            "perspective, randaugment, resized-crop, rotate, saturation, scale, shift, "
+            "trivialaugment, vertical-flip)",
         ),
         (
             lambda: augment.make("crop", padding=2),
@@ -116,7 +117,8 @@ WHOLE = "expected a whole number of at least 1"
         ),
         (
             lambda: augment.views_of(["flop"]),
-            "unknown view 'flop'\nTry: 'flip' (valid: flip, identity)",
+            "unknown view 'flop'\nTry: 'flip' (valid: down-right, flip, flip-down-right, "
+            "flip-up-left, identity, up-left)",
         ),
         (
             lambda: augment.views_of([]),
@@ -159,5 +161,5 @@ def test_numbers_of_numpy_become_plain() -> None:
 def test_every_augmentation_has_its_name() -> None:
     kinds = [type(augment.make(name)) for name in augment.BY_NAME]
     assert [kind.__name__ for kind in kinds if kind.__name__ not in augment.__all__] == []
-    assert len(kinds) == 21
-    assert len(set(kinds)) == 20  # a vertical flip is a flip
+    assert len(kinds) == 22
+    assert len(set(kinds)) == 21  # a vertical flip is a flip

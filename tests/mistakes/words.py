@@ -72,7 +72,8 @@ NAMES = [
         "an unknown view",
         lambda b: b.model.predict_proba(b.zeros(1, 1, 8, 8), views=["flop"]),
         ConfigError,
-        "unknown view 'flop'\nTry: 'flip' (valid: flip, identity)",
+        "unknown view 'flop'\nTry: 'flip' (valid: down-right, flip, flip-down-right, flip-up-left, "
+        "identity, up-left)",
     ),
     Mistake(
         "an unknown name of an optimizer, in fit",

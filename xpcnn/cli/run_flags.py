@@ -77,9 +77,9 @@ RUN: Mapping[str, list[Option]] = {
             at="training.augment",
             parse=tables,
             text="Random changes of the training images, in turn, such as flip,crop: flip, "
-            "vertical-flip, crop, resized-crop, shift, rotate, scale, affine, perspective, cutout, "
-            "erasing, blur, noise, brightness, contrast, saturation, hue, mixup, cutmix, "
-            "randaugment, trivialaugment; `none` turns off the preset's.",
+            "vertical-flip, alternating-flip, crop, resized-crop, shift, rotate, scale, affine, "
+            "perspective, cutout, erasing, blur, noise, brightness, contrast, saturation, hue, "
+            "mixup, cutmix, randaugment, trivialaugment; `none` turns off the preset's.",
         ),
     ),
     "Run and output": params(

@@ -18,7 +18,7 @@ from xpcnn.data.augment.colour import Brightness, Contrast, Hue, Saturation
 from xpcnn.data.augment.cutout import Cutout
 from xpcnn.data.augment.erasing import Erasing
 from xpcnn.data.augment.mix import CutMix, Mixup
-from xpcnn.data.augment.move import Crop, Flip
+from xpcnn.data.augment.move import AlternatingFlip, Crop, Flip
 from xpcnn.data.augment.noise import Noise
 from xpcnn.data.augment.perspective import Perspective
 from xpcnn.data.augment.pipeline import Augmenter, Batches, checked
@@ -31,6 +31,7 @@ __all__ = [
     "BY_NAME",
     "VIEWS",
     "Affine",
+    "AlternatingFlip",
     "Augmentation",
     "Augmenter",
     "Batches",
@@ -65,6 +66,7 @@ _ALL = (
 BY_NAME: Mapping[str, Callable[..., Augmentation]] = {
     **{kind.__name__.lower(): kind for kind in _ALL},
     "resized-crop": ResizedCrop,
+    "alternating-flip": AlternatingFlip,
     "vertical-flip": partial(Flip, horizontal=0.0, vertical=0.5),
 }
 

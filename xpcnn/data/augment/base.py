@@ -52,6 +52,13 @@ class PerSample(Augmentation, Protocol):
 
 
 @runtime_checkable
+class Turning(PerSample, Protocol):
+    """Draws for each sample once in a run; every epoch adds `turns` to the uniforms, modulo 1."""
+
+    turns: ClassVar[float]
+
+
+@runtime_checkable
 class Mixing(PerSample, Protocol):
     """Mixes each sample with the one before it in the batch, the first with the last."""
 

@@ -39,6 +39,27 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class AlternatingFlip:
+    """Mirror half of the samples left to right in the first epoch, and in each further epoch those
+    that were not mirrored in the one before.
+
+    Of two successive epochs, each sample is seen once as it is and once mirrored. Source: Jordan,
+    "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024, section 3.6.
+    """
+
+    draws: ClassVar[Draws] = {"horizontal": 1}
+    turns: ClassVar[float] = 0.5
+
+    def parameters(self, u: Host, shape: Shape) -> Host:
+        """Return (n, 1): 1 to mirror."""
+        return (u < 0.5).astype(u.dtype)
+
+    def apply(self, x: Array, p: Array) -> Array:
+        xp = namespace(x)
+        return xp.where(per_sample(x, p, 0) > 0, xp.flip(x, axis=3), x)
+
+
+@dataclass(frozen=True)
 class Crop:
     """Pad samples by zeros and crop them to their size at a random position.
 

@@ -14,7 +14,7 @@ import numpy
 from xpcnn import ops, random
 from xpcnn.backend import Backend
 from xpcnn.batch_rows import Rows
-from xpcnn.data.augment.base import Augmentation, Host, Mixing, PerPixel, PerSample
+from xpcnn.data.augment.base import Augmentation, Host, Mixing, PerPixel, PerSample, Turning
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.types import Array, Shape, namespace
 
@@ -112,11 +112,14 @@ class Augmenter:
 
     def _samples(self, name: str, item: PerSample, epoch: int, order: numpy.ndarray) -> Batches:
         samples = int(order.max(initial=-1)) + 1
+        drawn_in = 1 if isinstance(item, Turning) else epoch
         u = [
-            random.uniform(self._key(name, argument), epoch, (samples, draws))
+            random.uniform(self._key(name, argument), drawn_in, (samples, draws))
             for argument, draws in item.draws.items()
         ]
         host: Host = numpy.concatenate(u, axis=1, dtype=numpy.float64)
+        if isinstance(item, Turning):
+            host = (host + item.turns * (epoch - 1)) % 1.0
         parameters = item.parameters(host, self.shape)[order]
         p = self.backend.from_host(parameters.astype(self.dtype))
 

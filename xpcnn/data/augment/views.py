@@ -16,20 +16,40 @@ def identity(x: Array) -> Array:
 
 def flip(x: Array) -> Array:
     """Return the samples (n, c, h, w) mirrored left to right."""
-    if x.ndim != 4:
-        shape = tuple(x.shape[1:])
-        message = f"view 'flip': samples have shape {shape}, expected images (c, h, w)"
-        raise ShapeError(hint(message, 'views=("identity",)'))
+    _check_images("flip", x)
     return namespace(x).flip(x, axis=3)
 
 
-VIEWS: Mapping[str, View] = {"identity": identity, "flip": flip}
+def up_left(x: Array) -> Array:
+    """Return the samples (n, c, h, w) moved by a pixel; the last row and column are repeated."""
+    _check_images("up-left", x)
+    concat = namespace(x).concat
+    x = concat([x[:, :, 1:, :], x[:, :, -1:, :]], axis=2)
+    return concat([x[..., 1:], x[..., -1:]], axis=3)
+
+
+def down_right(x: Array) -> Array:
+    """Return the samples (n, c, h, w) moved by a pixel; the first row and column are repeated."""
+    _check_images("down-right", x)
+    concat = namespace(x).concat
+    x = concat([x[:, :, :1, :], x[:, :, :-1, :]], axis=2)
+    return concat([x[..., :1], x[..., :-1]], axis=3)
+
+
+VIEWS: Mapping[str, View] = {
+    "identity": identity,
+    "flip": flip,
+    "up-left": up_left,
+    "down-right": down_right,
+    "flip-up-left": lambda x: up_left(flip(x)),
+    "flip-down-right": lambda x: down_right(flip(x)),
+}
 
 
 def views_of(names: Sequence[str]) -> list[View]:
     """Return the views of these names, functions of samples (n, c, h, w).
 
-    names: a list of "identity" and "flip", at least one.
+    names: a list of names in `VIEWS`, at least one.
 
     Raises:
         ConfigError: there is no such view, or none is given.
@@ -42,3 +62,11 @@ def views_of(names: Sequence[str]) -> list[View]:
         if name not in VIEWS:
             raise ConfigError(hint(f"unknown view {name!r}", nearest(name, VIEWS)))
     return [VIEWS[name] for name in names]
+
+
+def _check_images(view: str, x: Array) -> None:
+    """Require samples (n, c, h, w)."""
+    if x.ndim != 4:
+        shape = tuple(x.shape[1:])
+        message = f"view {view!r}: samples have shape {shape}, expected images (c, h, w)"
+        raise ShapeError(hint(message, 'views=("identity",)'))
