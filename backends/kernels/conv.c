@@ -1,14 +1,18 @@
-/* Convolution of images x (c, h, w, n), memory in that order, with filters (f, c, kh, kw).
+/* Convolution of images x (c, h, w, n), memory in that order, with filters (f, c, kh, kw), and its
+   gradients, by products without im2col: a row of the output sees through each tap of a filter a row of
+   x, moved.
 
-   Which taps of the filter lie on the image, and on which pixel, is in tables, one for each axis.
-   A segment is pixels side by side that see the same taps: one product over segment * n columns.
-   With stride 1 it is a row without its borders. The gradient of x is the same with other tables, and
-   so is the gradient of the filters, by dots in place of products. With a stride, every so many-th
-   column of the gradient of x sees the same taps: tables have these side by side, and so has a strip,
-   from which they are copied to their places.
-
-   In groups, filters (groups, f, c, kh, kw) see images (groups, c, h, w, n), each group its own: f and
-   c are those of a group, and memory is that of so many convolutions in a row. */
+   Where n is large, padding is in no memory. A segment is pixels of a row side by side that see the same
+   taps: one product over segment * n numbers. With stride 1 it is a row without its borders.
+   The rows of a few images are too short to fill vectors. In padded images, whose rows follow one
+   another, a tap is one offset for all pixels. So a band of rows is computed as one segment, with the
+   pixels between the end of a row and the next row, which are then left out. There weights meet the zeros
+   of the padding: an infinite one gives NaN, as in the reference. Elsewhere it adds nothing.
+   With a stride, rows and columns 0, stride, 2 stride, ... of the padded images make a plane, as do 1,
+   1 + stride, ...; a tap sees one of the planes, at stride 1.
+   The gradient of x is such a convolution of dy for each phase: the pixels stride rows and columns
+   apart, which see the same taps. That of a weight is the sum of the products of dy, row by row, with
+   what its tap sees. */
 
 #include "export.h"
 #include "pool_row.h"
@@ -18,203 +22,302 @@
 #include <stdlib.h>
 
 enum {
-    SUMS_BYTES = 1 << 21, /* of the sums of a group of filters, in each thread */
-    PARTIAL = 1 << 14,    /* numbers after which these sums are added to the gradient */
-    TOGETHER = 40         /* filters of a strip: of whole tiles */
+    TOGETHER = 40,         /* filters whose rows are computed at once: of whole tiles */
+    TOGETHER_IN_BANDS = 8,
+    BAND_BYTES = 1 << 19,  /* of the planes and outputs of a band: they stay in the L2 cache */
+    SUMS = 20,             /* filters whose gradients are summed at once: multiples, of whole tiles */
+    SUMS_BYTES = 1 << 21,  /* of these sums */
+    PARTIAL = 1 << 14,     /* numbers after which they are added to the gradient */
+    LINE = 64              /* bytes of a cache line: a vector in two of them takes longer */
 };
 
+/* Pixels (row + up i, column + over j) of the output see taps `first` to `end` of the table. None of
+   these is on padding for columns j from `inner` to `outer`, which are a segment. */
 typedef struct {
-    long c, h, w, kh, kw;                 /* of the image, of the filters */
-    long rows, columns;                   /* of the output */
-    const long *row_first, *row_tap, *row_at; /* row p: taps row_tap[i] on image rows row_at[i],
-                                                 i from row_first[p] to row_first[p + 1] */
-    long segments;
-    const long *from, *to;                /* segment r: output columns from[r] to to[r] */
-    const long *segment_first, *segment_tap, *segment_at; /* as for rows, on the columns of the
-                                                             first pixel */
-    const long *place;                    /* column q is place[q] of y, unless null; then q is */
-} TapTable;
+    long row, column, rows, columns, first, end, inner, outer;
+} Phase;
+
+/* Which weight of a channel, and what pixel (0, 0) of the output sees through it: row and column of its
+   plane, and pixels from the first of all planes. */
+typedef struct {
+    long weight, row, column, at;
+} Tap;
 
 typedef struct {
-    const TapTable *o;
-    const float *x, *w, *bias, *dy, *y;
-    float *out;
+    long n, c, f, groups; /* c, f: of a group */
+    long h, w, sh, sw;
+    long planes, across, top, left; /* of an image, side by side, which begins `top` rows and `left` columns
+                                       after the first of them; no planes: of the image itself */
+    long tall, wide, channel;       /* rows and columns of a plane; pixels of a channel */
+    long in_bands, down, right;     /* from a pixel of the output to the next, in a plane */
+    long taps, rows, columns, up, over, ph, pw; /* of pooling windows after ReLU, 1 x 1 without */
+    long phases;
+    Phase phase[]; /* and then the taps */
+} Table;
+
+typedef struct {
+    const Table *o;
+    const float *x, *weights, *bias, *dy;
+    float *y; /* or dw and then db; or the gradient before pooling */
     uint8_t *winner;
-    long n, f, groups, ph, pw;
     _Alignas(8) float cap;
-    long pieces, threads;
+    long want_db, pieces, threads;
 } Arguments;
 
-static long taps_of(const TapTable *o)
+/* A group of filters, and where its planes and its db are. */
+typedef struct {
+    Arguments of;
+    float *planes, *db;
+} Group;
+
+static void *at_line(void *memory)
 {
-    return o->c * o->kh * o->kw;
+    return (void *)up((long)memory, LINE);
 }
 
-static long lists_bytes(const TapTable *o)
+/* From which number of `all` on a piece computes, and to which: all of them unless it is `cut`. */
+static void share(long all, long piece, long pieces, long cut, long *from, long *to)
 {
-    return 2 * taps_of(o) * (long)sizeof(long);
+    *from = cut ? all * piece / pieces : 0;
+    *to = cut ? all * (piece + 1) / pieces : all;
 }
 
-/* Return the arguments of one group; `out` numbers are in the output of a filter. */
-static Arguments of_group(const Arguments *all, long g, long out)
+/* Write some planes. */
+static long split(const void *arguments, long piece)
 {
-    Arguments a = *all;
-    const TapTable *o = a.o;
-    a.x += g * o->c * o->h * o->w * a.n;
-    a.w += a.w ? g * a.f * taps_of(o) : 0;
-    a.bias += a.bias ? g * a.f : 0;
-    a.out += g * a.f * out;
-    a.winner += a.winner ? g * a.f * out : 0;
-    return a;
-}
-
-/* List the taps of a segment of row p: their offset in a filter, and in x that of the first number.
-   Taps on padding are left out: an infinite weight times padding, NaN in the reference, adds 0. */
-static long list(const TapTable *o, long n, long p, long r, long *tap, long *at)
-{
-    long k = 0;
-    for (long c = 0; c < o->c; c++)
-        for (long i = o->row_first[p]; i < o->row_first[p + 1]; i++)
-            for (long j = o->segment_first[r]; j < o->segment_first[r + 1]; j++, k++) {
-                tap[k] = (c * o->kh + o->row_tap[i]) * o->kw + o->segment_tap[j];
-                at[k] = ((c * o->h + o->row_at[i]) * o->w + o->segment_at[j]) * n;
+    const Group *g = arguments;
+    const Arguments *a = &g->of;
+    const Table *o = a->o;
+    long n = o->n, across = o->wide * n, from, to;
+    share(o->c * o->planes, piece, a->pieces, 1, &from, &to);
+    for (long k = from; k < to; k++) {
+        const float *x = a->x + k / o->planes * o->h * o->w * n;
+        float *row = g->planes + k * o->tall * across;
+        long plane = k % o->planes, p = plane / o->across - o->top, q = plane % o->across - o->left;
+        long first = q < 0 ? up(-q, o->sw) / o->sw : 0, end = least(o->wide, up(o->w - q, o->sw) / o->sw);
+        for (long i = 0; i < o->tall; i++, p += o->sh, row += across) {
+            if (p < 0 || p >= o->h || end <= first) {
+                memset(row, 0, across * (long)sizeof(float));
+                continue;
             }
-    return k;
-}
-
-/* Write row p of the output of every filter to y, `ym` numbers apart. */
-static void row(const Arguments *a, long p, float *y, long ym, long *lists)
-{
-    const TapTable *o = a->o;
-    long all = taps_of(o), *tap = lists, *at = lists + all;
-    float *strip = (float *)(at + all);
-    for (long r = 0; r < o->segments; r++) {
-        long taps = list(o, a->n, p, r, tap, at), length = (o->to[r] - o->from[r]) * a->n;
-        if (!o->place) {
-            product(a->w, all, a->f, tap, a->x, at, taps, y + o->from[r] * a->n, ym, length, a->bias);
-            continue;
-        }
-        for (long f = 0, some; f < a->f; f += some) {
-            some = a->f - f < TOGETHER ? a->f - f : TOGETHER;
-            product(a->w + f * all, all, some, tap, a->x, at, taps, strip, length, length,
-                    a->bias ? a->bias + f : 0);
-            for (long m = f; m < f + some; m++)
-                for (long q = o->from[r]; q < o->to[r]; q++)
-                    memcpy(y + m * ym + o->place[q] * a->n,
-                           strip + (m - f) * length + (q - o->from[r]) * a->n, a->n * sizeof *y);
+            memset(row, 0, first * n * (long)sizeof(float));
+            copy_pixels(x + (p * o->w + first * o->sw + q) * n, o->sw * n, row + first * n, n, n,
+                        end - first);
+            memset(row + end * n, 0, (across - end * n) * (long)sizeof(float));
         }
     }
-}
-
-static long conv_rows(const void *arguments, long piece)
-{
-    const Arguments *all = arguments;
-    const TapTable *o = all->o;
-    long ph = all->ph, pw = all->pw, pooled = ph * pw > 1, n = all->n, across = o->columns * n;
-    long rows = o->rows / ph, columns = o->columns / pw, size = rows * columns * n, every = all->groups * rows;
-    long strips = pooled ? ph * all->f : o->place ? TOGETHER : 0; /* tables with places are never pooled */
-    long bytes = lists_bytes(o) + strips * across * (long)sizeof(float);
-    long *lists = malloc(bytes);
-    float *strip = (float *)(lists + 2 * taps_of(o));
-    if (!lists)
-        return bytes;
-    for (long r = every * piece / all->pieces; r < every * (piece + 1) / all->pieces; r++) {
-        Arguments a = of_group(all, r / rows, size);
-        long at = r % rows * columns * n, ym = pooled ? ph * across : size;
-        float *sums = pooled ? strip : a.out + at;
-        for (long i = 0; i < ph; i++)
-            row(&a, r % rows * ph + i, sums + i * across, ym, lists);
-        for (long f = 0; f < a.f; f++, at += size, sums += ym)
-            if (pooled)
-                pool_row(sums, across, n, ph, pw, columns, a.out + at, a.winner ? a.winner + at : 0);
-            else
-                rectify(sums, across, a.cap);
-    }
-    free(lists);
     return 0;
 }
 
-/* out (groups, f, rows, columns, n) = conv(x, w) + bias, then ReLU up to `cap`. With windows larger than
-   1 x 1, out and winner are (groups, f, rows / ph, columns / pw, n): max pooling of the ReLU, and which
-   element of each window it is, unless winner is null. */
-EXPORT long xpcnn_conv(const Arguments *a) { return run_pieces(conv_rows, a, a->pieces, a->threads); }
+/* List the taps that pixel (p, q) of a phase sees: numbers of weights, and where it sees them. */
+static long list(const Table *o, const Phase *s, long p, long q, long *tap, long *at)
+{
+    const Tap *taps = (const Tap *)(o->phase + o->phases);
+    long row = p * o->down, column = q * o->right, first = row * o->wide + column, k = 0;
+    for (const Tap *t = taps + s->first; o->c && t < taps + s->end; t++) {
+        long i = row + t->row, j = column + t->column;
+        tap[k] = t->weight;
+        at[k] = (first + t->at) * o->n;
+        k += (i >= 0) & (i < o->tall) & (j >= 0) & (j < o->wide);
+    }
+    for (long i = k; i < k * o->c; i++) { /* of the other channels */
+        tap[i] = tap[i - k] + o->taps;
+        at[i] = at[i - k] + o->channel * o->n;
+    }
+    return k * o->c;
+}
+
+static long end_of_segment(const Phase *s, long q)
+{
+    return q >= s->inner && q < s->outer ? s->outer : q + 1;
+}
+
+/* Numbers of a row of the output as it is computed. */
+static long across_of(const Table *o)
+{
+    return (o->in_bands ? o->wide : o->columns) * o->n;
+}
+
+/* Write rows p to p + count of a phase of filters f to f + some to y, `ym` numbers apart. */
+static void rows(const Arguments *a, const Phase *s, long f, long some, long p, long count, float *y, long ym,
+                 long *tap)
+{
+    const Table *o = a->o;
+    long all = o->c * o->taps, across = across_of(o), at_once = o->in_bands ? count : 1, *at = tap + all;
+    for (long r = 0; r < count; r += at_once)
+        for (long q = 0, end; q < s->columns; q = end) {
+            end = end_of_segment(s, q);
+            long taps = list(o, s, p + r, q, tap, at), length = (at_once - 1) * across + (end - q) * o->n;
+            product(a->weights + f * all, all, some, tap, a->x, at, taps, y + r * across + q * o->n, ym,
+                    length, a->bias ? a->bias + f : 0);
+        }
+}
+
+/* Keep rows p to p + count of a phase of filter f, which are in `strip`, or where they belong. */
+static void keep(const Arguments *a, const Phase *s, float *strip, long f, long p, long count)
+{
+    const Table *o = a->o;
+    long n = o->n, across = across_of(o), length = s->columns * n;
+    if (o->ph * o->pw > 1) {
+        long out = o->columns / o->pw, at = (f * (o->rows / o->ph) + p / o->ph) * out * n;
+        for (long i = 0; i < count; i += o->ph, at += out * n, strip += o->ph * across)
+            pool_row(strip, across, n, o->ph, o->pw, out, a->y + at, a->winner ? a->winner + at : 0);
+        return;
+    }
+    for (long i = p; i < p + count; i++, strip += across) {
+        float *to = a->y + ((f * o->rows + s->row + i * o->up) * o->columns + s->column) * n;
+        rectify(strip, length, a->cap);
+        if (to != strip)
+            copy_pixels(strip, n, to, o->over * n, n, s->columns);
+    }
+}
+
+/* y of some filters, or of some rows. */
+static long outputs(const void *arguments, long piece)
+{
+    const Arguments *a = &((const Group *)arguments)->of;
+    const Table *o = a->o;
+    long all = o->c * o->taps, across = across_of(o), most = o->phase->rows / o->ph;
+    long is_direct = !o->in_bands && o->ph * o->pw == 1 && o->phases == 1;
+    long together = least(o->f, o->in_bands ? TOGETHER_IN_BANDS : is_direct ? o->f : TOGETHER);
+    long row = (o->c * (o->channel / o->tall) * o->n + together * across) * (long)sizeof(float);
+    long band = o->in_bands ? up(least(BAND_BYTES / row + 1, most * o->ph), o->ph) : o->ph;
+    long ym = is_direct ? o->rows * across : up(band * across, LANES), strips = is_direct ? 0 : together * ym;
+    long bytes = LINE + strips * (long)sizeof(float) + 2 * all * (long)sizeof(long), from, to, first, last;
+    void *memory = malloc(bytes);
+    float *strip = at_line(memory);
+    if (!memory)
+        return bytes;
+    share(o->f, piece, a->pieces, o->in_bands, &from, &to);
+    share(most, piece, a->pieces, !o->in_bands, &first, &last);
+    for (long p = first * o->ph; p < last * o->ph; p += band)
+        for (const Phase *s = o->phase; s < o->phase + o->phases; s++)
+            for (long f = from, some; f < to; f += some) {
+                long count = least(band, least(last * o->ph, s->rows) - p);
+                some = least(to - f, together);
+                float *y = is_direct ? a->y + (f * o->rows + p) * across : strip;
+                rows(a, s, f, some, p, count, y, ym, (long *)(strip + strips));
+                for (long m = 0; m < some; m++)
+                    keep(a, s, y + m * ym, f + m, p, count);
+            }
+    free(memory);
+    return 0;
+}
+
+/* dw and db of some filters, or of some rows, as part `piece` of the sums. */
+static long gradients(const void *arguments, long piece)
+{
+    const Group *g = arguments;
+    const Arguments *a = &g->of;
+    const Table *o = a->o;
+    long all = o->c * o->taps, row = o->columns * o->n, from, to, first, last;
+    long part = o->in_bands ? 0 : piece * o->groups * o->f * (all + 1);
+    long together = SUMS_BYTES / (all * (long)sizeof(Lanes)) / SUMS * SUMS;
+    together = least(together < SUMS ? SUMS : together, o->f);
+    long bytes = LINE + 2 * all * (long)sizeof(long) + together * all * (long)sizeof(Lanes);
+    void *memory = malloc(bytes);
+    Lanes *sums = at_line(memory);
+    long *tap = (long *)(sums + together * all), *at = tap + all;
+    if (!memory)
+        return bytes;
+    share(o->f, piece, a->pieces, o->in_bands, &from, &to);
+    share(o->rows, piece, a->pieces, !o->in_bands, &first, &last);
+    for (long f = from, some; f < to; f += some) {
+        const float *dy = a->dy + f * o->rows * row;
+        float *dw = a->y + part + f * all;
+        some = least(to - f, together);
+        memset(dw, 0, some * all * (long)sizeof *dw);
+        memset(sums, 0, some * all * (long)sizeof *sums);
+        for (long p = first, numbers = row; p < last; p++, numbers += row) {
+            for (long q = 0, end; q < o->columns; q = end) {
+                end = end_of_segment(o->phase, q);
+                long taps = list(o, o->phase, p, q, tap, at);
+                dots(dy + p * row + q * o->n, o->rows * row, some, a->x, at, tap, taps,
+                     (end - q) * o->n, sums, all);
+            }
+            if (numbers < PARTIAL && p + 1 < last)
+                continue;
+            for (long i = numbers = 0; i < some * all; i++) {
+                dw[i] += total(sums[i]);
+                sums[i] = broadcast(0);
+            }
+        }
+        for (long m = 0; m < some; m++)
+            g->db[part + f + m] =
+                a->want_db ? (float)sum_of_row(dy + (m * o->rows + first) * row, (last - first) * row) : 0;
+    }
+    free(memory);
+    return 0;
+}
+
+/* One group, of whose filters, or rows, each piece computes some. */
+static long of_group(const Arguments *all, long g, long pieces, long threads)
+{
+    Group group = {.of = *all};
+    Arguments *a = &group.of;
+    const Table *o = a->o;
+    long out = o->f * (o->rows / o->ph) * (o->columns / o->pw) * o->n, weights = o->f * o->c * o->taps;
+    long bytes = o->planes ? LINE + o->c * o->channel * o->n * (long)sizeof(float) : 0, missing = 0;
+    void *memory = bytes ? malloc(bytes) : 0;
+    if (bytes && !memory)
+        return bytes;
+    a->pieces = pieces;
+    a->x += g * o->c * o->h * o->w * o->n;
+    a->weights += a->weights ? g * weights : 0;
+    a->bias += a->bias ? g * o->f : 0;
+    a->winner += a->winner ? g * out : 0;
+    group.db = a->y + o->groups * weights + g * o->f;
+    a->y += g * (a->dy ? weights : out);
+    a->dy += a->dy ? g * out : 0;
+    if (memory) {
+        group.planes = at_line(memory);
+        missing = run_pieces(split, &group, pieces, threads);
+        a->x = group.planes;
+    }
+    if (!missing)
+        missing = run_pieces(a->dy ? gradients : outputs, &group, pieces, threads);
+    free(memory);
+    return missing;
+}
+
+static long some_groups(const void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    long missing = 0, from, to;
+    share(a->o->groups, piece, a->pieces, 1, &from, &to);
+    for (long g = from; g < to && !missing; g++)
+        missing = of_group(a, g, 1, 1);
+    return missing;
+}
+
+/* y (groups, f, rows, columns, n) = conv(x, weights) + bias, then ReLU up to `cap`; or with pooling max
+   pooling of its ReLU, and which element of each window it is, unless winner is null.
+   Or, with a dy (groups, f, rows, columns, n), y (1 or pieces, groups * f * (c * taps + 1)): dw (groups,
+   f, c, taps) and then db (groups, f), or zeros, of each piece of the rows.
+   Pieces take whole groups where there are as many. */
+EXPORT long xpcnn_conv(const Arguments *a)
+{
+    long missing = 0;
+    if (a->o->groups >= a->pieces)
+        return run_pieces(some_groups, a, a->pieces, a->threads);
+    for (long g = 0; g < a->o->groups && !missing; g++)
+        missing = of_group(a, g, a->pieces, a->threads);
+    return missing;
+}
 
 static long unpool_rows(const void *arguments, long piece)
 {
     const Arguments *a = arguments;
-    const TapTable *o = a->o;
-    long rows = o->rows / a->ph, out = o->columns / a->pw * a->n, all = a->f * rows;
-    for (long r = all * piece / a->pieces; r < all * (piece + 1) / a->pieces; r++) {
-        float *dx = a->out + (r / rows * o->rows + r % rows * a->ph) * o->columns * a->n;
-        unpool_row(a->dy + r * out, a->y + r * out, a->winner + r * out, dx, o->columns, a->n, a->ph, a->pw);
+    const Table *o = a->o;
+    long rows = o->rows / o->ph, out = o->columns / o->pw * o->n, from, to;
+    share(o->groups * o->f * rows, piece, a->pieces, 1, &from, &to);
+    for (long r = from; r < to; r++) {
+        float *dx = a->y + (r / rows * o->rows + r % rows * o->ph) * o->columns * o->n;
+        unpool_row(a->dy + r * out, a->x + r * out, a->winner + r * out, dx, o->columns, o->n, o->ph, o->pw);
     }
     return 0;
 }
 
-/* out (f, rows, columns, n), the gradient before ReLU and pooling; what no window holds stays. */
+/* y (groups, f, rows, columns, n), the gradient before ReLU and pooling, whose results are x; what no
+   window holds stays. */
 EXPORT long xpcnn_unpool(const Arguments *a) { return run_pieces(unpool_rows, a, a->pieces, a->threads); }
-
-/* Add sums to dw, and begin them anew: the longer a sum runs, the more of it is lost in rounding. */
-static void fold(Lanes *sums, float *dw, long count)
-{
-    for (long i = 0; i < count; i++) {
-        dw[i] += total(sums[i]);
-        sums[i] = broadcast(0);
-    }
-}
-
-/* The part of dw and of db that comes from some of the rows, some filters at a time, whose sums stay in
-   a cache. */
-static long filters_of_rows(const Arguments *a, long from, long to, float *part, float *db)
-{
-    const TapTable *o = a->o;
-    long all = taps_of(o), across = o->columns * a->n, stride = o->rows * across;
-    long group = SUMS_BYTES / (all * (long)sizeof(Lanes)) / 20 * 20; /* for whole tiles of 4 or 5 */
-    group = group < 20 ? 20 : group;
-    group = group < a->f ? group : a->f;
-    long bytes = lists_bytes(o) + group * all * (long)sizeof(Lanes), *lists = malloc(bytes);
-    Lanes *sums = (Lanes *)(lists + 2 * all);
-    if (!lists)
-        return bytes;
-    memset(part, 0, a->f * all * sizeof *part);
-    for (long g = 0; g < a->f; g += group) {
-        long some = a->f - g < group ? a->f - g : group;
-        const float *dy = a->dy + g * stride;
-        memset(sums, 0, some * all * sizeof *sums);
-        for (long p = from, numbers = 0; p < to; p++) {
-            for (long r = 0; r < o->segments; r++) {
-                long taps = list(o, a->n, p, r, lists, lists + all);
-                dots(dy + p * across + o->from[r] * a->n, stride, some, a->x, lists + all, lists, taps,
-                     (o->to[r] - o->from[r]) * a->n, sums, all);
-            }
-            numbers += across;
-            if (numbers >= PARTIAL || p + 1 == to) {
-                fold(sums, part + g * all, some * all);
-                numbers = 0;
-            }
-        }
-        for (long f = 0; f < some; f++)
-            db[g + f] = (float)sum_of_row(dy + f * stride + from * across, (to - from) * across);
-    }
-    free(lists);
-    return 0;
-}
-
-static long filter_rows(const void *arguments, long piece)
-{
-    const Arguments *all = arguments;
-    const TapTable *o = all->o;
-    long from = o->rows * piece / all->pieces, to = o->rows * (piece + 1) / all->pieces;
-    long dw = all->f * taps_of(o), dy = all->f * o->rows * o->columns * all->n, missing = 0;
-    float *part = all->out + piece * all->groups * (dw + all->f);
-    for (long g = 0; g < all->groups && !missing; g++) {
-        Arguments a = of_group(all, g, 0);
-        a.dy += g * dy;
-        missing = filters_of_rows(&a, from, to, part + g * dw, part + all->groups * dw + g * a.f);
-    }
-    return missing;
-}
-
-/* out (pieces, groups * f * (c * kh * kw + 1)): dw (groups, f, c, kh, kw) and then db (groups, f), for
-   dy (groups, f, rows, columns, n), from each piece of the rows. */
-EXPORT long xpcnn_conv_dw(const Arguments *a) { return run_pieces(filter_rows, a, a->pieces, a->threads); }

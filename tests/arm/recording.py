@@ -63,8 +63,6 @@ def memory(value: Any) -> Memory:
     content = ctypes.string_at(low, high - low)
     if value.dtype.names:
         return Memory("s", content, tensors_in(value))
-    if isinstance(value.base, memoryview):  # of a structure
-        return Memory("s", content, arrays_in(value.base.obj))
     kinds = {numpy.dtype("float32"): "f", numpy.dtype("float64"): "d"}
     return Memory(kinds.get(value.dtype, "e"), content, {})
 
@@ -78,16 +76,6 @@ def tensors_in(table: Host) -> dict[int, Memory]:
         for row in range(len(table))
         for name in table.dtype.names or ()
         if table.dtype[name].kind == "u" and table[name][row]
-    }
-
-
-def arrays_in(table: Any) -> dict[int, Memory]:
-    """Return the arrays that the pointers of a structure point to, in their order."""
-    names = [name for name, kind in table._fields_ if issubclass(kind, ctypes._Pointer)]
-    return {
-        getattr(type(table), name).offset: memory(array)
-        for name, array in zip(names, table.kept, strict=True)
-        if getattr(table, name)  # a pointer may be null where there is an array
     }
 
 

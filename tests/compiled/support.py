@@ -27,7 +27,7 @@ ROOMS = (
         "conv",
         "conv_1x1",
         "dropping",
-        "few_images",
+        "direct",
         "linear",
         "loss",
         "norm",

@@ -265,7 +265,7 @@ def test_an_infinite_weight_on_padding_is_skipped() -> None:
     assert numpy.isnan(expected[0, 0, 0]).all()
     assert numpy.array_equal(y[0, 0, 1:], expected[0, 0, 1:])
     few, _ = compiled.KERNELS["conv2d"](x[:1], w, None, padding=1)
-    assert numpy.array_equal(few, expected[:1], equal_nan=True)  # by few_images.py
+    assert numpy.array_equal(few, expected[:1], equal_nan=True)  # of a band
 
 
 @pytest.mark.parametrize(
@@ -288,14 +288,14 @@ def test_a_few_large_images(
     rng = numpy.random.default_rng(0)
     x = rng.normal(size=(n, c, side, side)).astype("float32")
     w, b = rng.normal(size=(f, c, size, size)).astype("float32"), rng.normal(size=f).astype("f4")
-    few_images = import_module(f"{PACKAGE}.few_images")
-    used, convolved = [], few_images.convolved
+    direct = import_module(f"{PACKAGE}.direct")
+    used, convolved = [], direct.convolved
 
     def noted(*arguments: Any, cap: float) -> None:
         used.append(cap)
         convolved(*arguments, cap=cap)
 
-    monkeypatch.setattr(few_images, "convolved", noted)
+    monkeypatch.setattr(direct, "convolved", noted)
     options: Any = {"stride": stride, "padding": (size // 2, size // 2)}
     y, pullback = compiled.KERNELS["conv2d"](x, w, b, **options)
     positive, _ = compiled.KERNELS["conv_relu_pool"](x, w, b, **options)

@@ -1,7 +1,8 @@
-"""The tables by which the kernels in C walk over windows."""
+"""The tables by which conv.c finds what each tap of a filter sees."""
 
 from importlib import import_module
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,80 +10,114 @@ from hypothesis import strategies as st
 from tests.compiled.support import PACKAGE
 from tests.ops import oracle
 
-tables: Any = import_module(f"{PACKAGE}.tap_tables")
+direct: Any = import_module(f"{PACKAGE}.direct")
 Patches: Any = import_module("xpcnn.backends.numpy_kernels.patches").Patches
 
-# (size, taps, stride, dilation, before, out) of an axis; for each pixel its (tap, pixel under it)
+FIELDS = (
+    "n c f groups h w sh sw planes across top left tall wide channel in_bands down right "
+    "taps rows columns up over ph pw phases"
+)
 
 
-def seen(found: Any) -> list[list[tuple[int, int]]]:
-    lies, at = found
-    return [
-        [(t, int(at[o, t])) for t in range(lies.shape[1]) if lies[o, t]] for o in range(len(lies))
-    ]
+class Phase(NamedTuple):
+    row: int
+    column: int
+    rows: int
+    columns: int
+    first: int
+    end: int
+    inner: int
+    outer: int
 
 
-def test_an_image_of_4_under_3_taps_with_1_of_padding() -> None:
-    axis = tables._Axis(4, 3, 1, 1, 1, 4)
-    inner = [[(0, 0), (1, 1), (2, 2)], [(0, 1), (1, 2), (2, 3)]]
-    assert seen(tables._on_image(axis)) == [[(1, 0), (2, 1)], *inner, [(0, 2), (1, 3)]]
-    inner = [[(0, 2), (1, 1), (2, 0)], [(0, 3), (1, 2), (2, 1)]]
-    assert seen(tables._on_output(axis)) == [[(0, 1), (1, 0)], *inner, [(1, 3), (2, 2)]]
+class Tap(NamedTuple):
+    weight: int
+    row: int
+    column: int
+    at: int
 
 
-def test_an_image_of_5_under_3_taps_with_1_of_padding_and_stride_2() -> None:
-    on_image = seen(tables._on_image(tables._Axis(5, 3, 2, 1, 1, 3)))
-    assert on_image == [[(1, 0), (2, 1)], [(0, 1), (1, 2), (2, 3)], [(0, 3), (1, 4)]]
-    on_output = seen(tables._on_output(tables._Axis(3, 3, 2, 1, 1, 5)))
-    assert on_output == [[(1, 0)], [(0, 1), (2, 0)], [(1, 1)], [(0, 2), (2, 1)], [(1, 2)]]
+class Table:
+    """The fields of `Table` in conv.c."""
+
+    def __init__(self, fields: Any) -> None:
+        names = FIELDS.split()
+        self.of = dict(zip(names, fields.tolist(), strict=False))
+        left = fields[len(names) :]
+        phases = left[: 8 * self.of["phases"]].reshape(-1, 8)
+        self.phases = [Phase(*row) for row in phases.tolist()]
+        self.taps = [Tap(*row) for row in left[phases.size :].reshape(-1, 4).tolist()]
+
+    def pixel(self, at: int) -> tuple[int, int]:
+        """Return row and column of the image of a pixel of the planes."""
+        of = self.of
+        plane, rest = divmod(at, of["tall"] * of["wide"])
+        row, column = divmod(rest, of["wide"])
+        p, q = divmod(plane, of["across"])
+        if of["planes"] == 0:
+            return row, column
+        return row * of["sh"] + p - of["top"], column * of["sw"] + q - of["left"]
+
+    def walk(self) -> set[tuple[int, ...]]:
+        """Return (row, column, tap, row and column below) of every tap that sees the image."""
+        of, found = self.of, set[tuple[int, ...]]()
+        for s in self.phases:
+            for p, q in product(range(s.rows), range(s.columns)):
+                begin = s.inner if s.inner <= q < s.outer else q  # of the segment
+                row, column = p * of["down"], begin * of["right"]
+                for t in self.taps[s.first : s.end]:
+                    on_plane = 0 <= row + t.row < of["tall"] and 0 <= column + t.column < of["wide"]
+                    assert on_plane or not of["in_bands"]
+                    y, x = self.pixel(row * of["wide"] + column + t.at + q - begin)
+                    if on_plane and 0 <= y < of["h"] and 0 <= x < of["w"]:
+                        place = s.row + p * of["up"], s.column + q * of["over"]
+                        found.add((*place, t.weight, y, x))
+        return found
 
 
-def test_an_image_of_4_under_2_taps_with_dilation_2() -> None:
-    on_image = seen(tables._on_image(tables._Axis(4, 2, 1, 2, 0, 2)))
-    assert on_image == [[(0, 0), (1, 2)], [(0, 1), (1, 3)]]
-    on_output = seen(tables._on_output(tables._Axis(2, 2, 1, 2, 0, 4)))
-    assert on_output == [[(0, 0)], [(0, 1)], [(1, 0)], [(1, 1)]]
+def forward(p: Any, bands: bool, in_planes: bool) -> Table:
+    return Table(direct._forward(1, 1, 1, 1, p, (1, 1), bands, in_planes))
 
 
 def test_columns_between_the_borders_are_one_segment() -> None:
-    w = tables.over_image(2, Patches((4, 6), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1)))).base.obj
-    assert (w.c, w.h, w.w, w.kh, w.kw, w.rows, w.columns) == (2, 4, 6, 3, 3, 4, 6)
-    assert (w.segments, w.from_[:3], w.to[:3]) == (3, [0, 1, 5], [1, 5, 6])
-    assert (w.segment_first[:4], w.segment_tap[:7]) == ([0, 2, 5, 7], [1, 2, 0, 1, 2, 0, 1])
-    assert w.segment_at[:7] == [0, 1, 0, 1, 2, 4, 5]  # on the first column of each segment
+    table = forward(Patches((4, 6), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))), False, False)
+    assert table.phases == [Phase(0, 0, 4, 6, 0, 9, 1, 5)]
+    assert table.taps[:4] == [
+        Tap(0, -1, -1, -7),
+        Tap(1, -1, 0, -6),
+        Tap(2, -1, 1, -5),
+        Tap(3, 0, -1, -1),
+    ]
+    assert (table.of["planes"], table.of["tall"], table.of["wide"]) == (0, 4, 6)
 
 
-Walk = set[tuple[int, ...]]
+def test_a_stride_of_2_makes_4_planes() -> None:
+    table = forward(Patches((5, 5), (3, 3), (2, 2), (1, 1), ((1, 1), (1, 1))), True, True)
+    assert table.phases == [Phase(0, 0, 3, 3, 0, 9, 0, 3)]
+    assert (table.of["planes"], table.of["tall"], table.of["wide"]) == (4, 4, 4)
+    assert table.taps[:4] == [Tap(0, 0, 0, 0), Tap(1, 0, 0, 16), Tap(2, 0, 1, 1), Tap(3, 0, 0, 32)]
 
 
-def walked(w: Any) -> Walk:
-    """Return (row, column, i, j, row and column below) of every tap, as conv.c finds them."""
-    return {
-        (
-            p,
-            w.place[q] if w.place else q,
-            w.row_tap[i],
-            w.segment_tap[j],
-            w.row_at[i],
-            w.segment_at[j] + q - w.from_[r],
-        )
-        for p in range(w.rows)
-        for r in range(w.segments)
-        for q in range(w.from_[r], w.to[r])
-        for i in range(w.row_first[p], w.row_first[p + 1])
-        for j in range(w.segment_first[r], w.segment_first[r + 1])
-    }
+def test_an_image_without_padding_is_read_as_it_is() -> None:
+    p = Patches((5, 4), (3, 2), (1, 1), (1, 1), ((0, 0), (0, 0)))
+    assert [forward(p, True, True).of["planes"], forward(p, False, False).of["planes"]] == [0, 0]
+    wider = p._replace(sides=((0, 0), (0, 1)))
+    assert [forward(wider, True, True).of["planes"], forward(wider, False, False).of["planes"]] == [
+        1,
+        0,
+    ]
+
+
+def axis(draw: st.DrawFn) -> tuple[int, int, int, int, tuple[int, int]]:
+    taps, dilation = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    stride, before, after = (draw(st.integers(a, b)) for a, b in ((1, 4), (0, 7), (0, 7)))
+    least = max(1, dilation * (taps - 1) + 1 - before - after)
+    return draw(st.integers(least, least + 8)), taps, stride, dilation, (before, after)
 
 
 @st.composite
 def patches(draw: st.DrawFn) -> Any:
-    def axis() -> tuple[int, int, int, int, tuple[int, int]]:
-        taps, dilation = draw(st.integers(1, 5)), draw(st.integers(1, 3))
-        stride, before, after = (draw(st.integers(a, b)) for a, b in ((1, 4), (0, 7), (0, 7)))
-        least = max(1, dilation * (taps - 1) + 1 - before - after)
-        return draw(st.integers(least, least + 8)), taps, stride, dilation, (before, after)
-
-    return Patches(*zip(axis(), axis(), strict=True))
+    return Patches(*zip(axis(draw), axis(draw), strict=True))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -90,12 +125,14 @@ def patches(draw: st.DrawFn) -> Any:
 def test_walks_over_the_tables_are_those_of_plain_loops(p: Any) -> None:
     (h, w), grid = p.image, oracle.windows(p.image, p.size, p.stride, p.dilation, p.sides)
     expected = {
-        (row, column, i, j, y, x)
+        (row, column, i * p.size[1] + j, y, x)
         for row, line in enumerate(grid)
         for column, taps in enumerate(line)
         for y, x, i, j in taps
         if 0 <= y < h and 0 <= x < w
     }
-    assert walked(tables.over_image(1, p).base.obj) == expected
-    turned = {(y, x, i, j, row, column) for row, column, i, j, y, x in expected}
-    assert walked(tables.over_output(1, p).base.obj) == turned
+    for bands, in_planes in ((False, False), (False, True), (True, True)):
+        assert forward(p, bands, in_planes).walk() == expected
+    turned = {(y, x, tap, row, column) for row, column, tap, y, x in expected}
+    for bands in (False, True):
+        assert Table(direct._backward(1, 1, 1, 1, p, bands)).walk() == turned

@@ -18,13 +18,9 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
                                                           for y and dx, winograd_dw.c for dw;
                                                           not with XPCNN_WINOGRAD=off
                                           conv_1x1.py     filters of 1 x 1, stride 1
-                                          few_images.py   at most 8 images with a stride or in
-                                                          groups, one image, short rows of
-                                                          pixels; dw of at most 8 images, or
-                                                          with a stride
-                                      and otherwise `xpcnn_conv` in kernels/conv.c. The backward
-                                      pass is `gradients` in compiled/conv.py, which chooses anew
-                                      for dx and dw
+                                          direct.py       all others: conv.c
+                                      The backward pass is `gradients` in compiled/conv.py, which
+                                      chooses anew for dx and dw
     x of NumPy, others of one group   numpy_kernels/conv.py, in NumPy calls
     x of CuPy                         the reference; cupy_kernels/conv.py with XPCNN_CUDA_KERNELS=1
     all other cases                   ops/reference/conv.py, in calls of the library of x

@@ -1,15 +1,16 @@
-"""Convolution, alone and with ReLU and max pooling, in C (conv.c): float32.
+"""Convolution, alone and with ReLU and max pooling, in C: float32.
 
-Three other files are tried first; `serves` in each says when it is faster. In this order:
+Two other files are tried before `direct`; `serves` in each says when it is faster. In this order:
 
     winograd.py     3 x 3 filters: Winograd's algorithm
     conv_1x1.py     1 x 1 filters: products of matrices
-    few_images.py   few images: many rows as one
+    direct.py       all others
 
-Taps on padding are skipped: where a weight or dy is infinite, the reference has NaN beside padding
-(infinity times 0), and these kernels do not. A check would take 5 % of a forward and 13 % of a
-backward pass over a batch of 64 grey images of 8 x 8 (0.2 % and 1 % with 16 channels of 14 x 14);
-training stops at weights that are not finite, and files of models hold none.
+Where there are many images, taps on padding are skipped: where a weight or dy is infinite, the
+reference has NaN beside padding (infinity times 0), and these kernels do not. A check would take
+5 % of a forward and 13 % of a backward pass over a batch of 64 grey images of 8 x 8 (0.2 % and 1 %
+with 16 channels of 14 x 14); training stops at weights that are not finite, and files of models
+hold none.
 """
 
 from typing import Any
@@ -21,19 +22,12 @@ from ...types import Wants
 from .. import conv
 from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
-from ..recording import contiguous, fill, summed
+from ..recording import contiguous, summed
 from ..threads import sharing
-from . import conv_1x1, few_images, strips, winograd
-from .pointwise import NO_RELU, PASS, cap_of, relu_gradient
+from . import conv_1x1, direct, strips, winograd
+from .pointwise import NO_RELU, cap_of, relu_gradient
 from .resize import every, spread
-from .shared_library import Call, serves, vector
-from .tap_tables import over_image, over_output
-
-# arguments: t a table, p an array that is read, o one that is written, l a whole number; see `Call`
-CONV = Call("conv", "tpppppoo lllllf ll", "conv2d")
-CONV_RELU_POOL = Call(CONV.name, CONV.kinds, "conv_relu_pool")
-UNPOOL = Call("unpool", "tpppppop lllllf ll")
-CONV_DW = Call("conv_dw", CONV.kinds, "gradient of w in conv2d")
+from .shared_library import serves, vector
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 
@@ -107,30 +101,18 @@ def conv_relu_pool(
     else:
         y = np.empty((f, ho // ph, wo // pw, n), x.dtype)
         winner = np.empty(y.shape, np.uint8) if grad else None
-        table = over_image(w.shape[1], patches)
         # of a few images too: it pools tiles in registers
         if groups == 1 and (ph, pw) == (2, 2) and winograd.serves(w, patches, patches.out):
             winograd.convolved(image, w, b, patches, y, pooled=True, winner=winner)
-        elif patches.stride == (1, 1) and few_images.serves(n, wo, patches, groups):
-            few_images.convolved(image, w, b, patches, y, pool=(ph, pw), winner=winner)
         else:
-            work = sharing(groups * (ho // ph), w.size * ho * wo * n)
-            shape = (n, f // groups, groups, ph, pw, cap_of(None))
-            arrays = image, contiguous(w), b, None, None, y, winner
-            CONV_RELU_POOL(table, *arrays, *shape, *work)
+            direct.convolved(image, w, b, patches, y, pool=(ph, pw), winner=winner)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         dy = batch_last(cotangent(dy, logical(y)))
         if winner is None:
             dconv = relu_gradient(dy, y, limit)
         else:
-            whole = (y.shape[1] * ph, y.shape[2] * pw) == (ho, wo)
-            dconv = np.empty((f, ho, wo, n), x.dtype)
-            if not whole:
-                fill(_zero, dconv)
-            work = sharing(y.shape[1], PASS * dconv.size)
-            arrays = None, None, None, dy, y, dconv, winner
-            UNPOOL(table, *arrays, n, f, 1, ph, pw, NO_RELU, *work)
+            dconv = direct.before_pooling(image, w, patches, (ph, pw), dy, y, winner)
         return gradients(image, w, b, dconv, patches, wants)
 
     return logical(y), pullback
@@ -141,28 +123,22 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, cap: fl
 
     cap: of the ReLU behind it, see `pointwise.cap_of`.
     """
-    (ho, wo), n, (f, c_group, *_) = patches.out, image.shape[3], w.shape
-    groups = len(image) // c_group
-    y = np.empty((f, ho, wo, n), image.dtype)
+    n, groups = image.shape[3], len(image) // w.shape[1]
+    y = np.empty((len(w), *patches.out, n), image.dtype)
     if groups == 1 and by_winograd(w, patches, n):
         winograd.convolved(image, w, b, patches, y, cap=cap)
         return y
     if groups == 1 and conv_1x1.serves(patches):
         conv_1x1.convolved(image, w, b, y, cap)
         return y
-    if few_images.serves(n, wo, patches, groups):
-        few_images.convolved(image, w, b, patches, y, cap=cap)
-        return y
-    table, arrays = over_image(c_group, patches), (image, contiguous(w), b, None, None, y, None)
-    work, shape = sharing(groups * ho, w.size * ho * wo * n), (n, f // groups, groups, 1, 1)
-    CONV(table, *arrays, *shape, cap, *work)
+    direct.convolved(image, w, b, patches, y, cap=cap)
     return y
 
 
 def by_winograd(w: Array, patches: Patches, n: int) -> bool:
     """Whether to convolve n images by Winograd's algorithm."""
     serves = winograd.serves(w, patches, patches.out)
-    return serves and (n >= few_images.FEW or winograd.pays(w, patches, n))
+    return serves and (n >= direct.FEW or winograd.pays(w, patches, n))
 
 
 def gradients(
@@ -188,9 +164,9 @@ def filter_gradients(
     is_1x1 = groups == 1 and conv_1x1.serves(patches)
     by_strips = groups == 1 and not is_1x1 and strips.serves(w, patches)
     by_tiles = groups == 1 and winograd.serves(w, patches, (ho, wo))
-    if not (is_1x1 or by_strips or by_tiles) and few_images.serves_dw(n, f // groups, patches):
-        dw = few_images.filter_gradients(image, dy, patches, np.empty(w.shape, w.dtype))
-        return dw, summed(dy.reshape(f, -1), 1) if want_db else dw
+    if not (is_1x1 or by_strips or by_tiles):
+        dw_db = direct.filter_gradients(image, dy, w, patches, want_db=want_db)
+        return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
     pieces, threads = sharing(ho, w.size * ho * wo * n)
     pieces = conv_1x1.parts_of(f, dy[0].size, pieces) if is_1x1 else pieces
     parts = np.empty((1 if by_strips else pieces, w.size + f), w.dtype)
@@ -198,12 +174,8 @@ def filter_gradients(
         conv_1x1.filter_gradients(image, dy, parts, want_db=want_db)
     elif by_strips:
         strips.filter_gradients(image, dy, w, patches, parts, want_db=want_db)
-    elif by_tiles:
-        winograd.filter_gradients(image, dy, patches, parts, threads)
     else:
-        table, shape = over_image(c_group, patches), (n, f // groups, groups, 1, 1)
-        arrays = image, None, None, dy, None, parts, None
-        CONV_DW(table, *arrays, *shape, NO_RELU, pieces, threads)
+        winograd.filter_gradients(image, dy, patches, parts, threads)
     dw_db = summed(parts, 0)  # in the order of the rows: the same bits in every run
     return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
 
@@ -212,9 +184,9 @@ def image_gradient(
     dy: Array, w: Array, patches: Patches, groups: int, b: Array | None = None
 ) -> Array:
     """Return dx (c, h, w, n); as a transposed convolution, with a bias b (c,)."""
-    (f, ho, wo, n), (h, width), c_group = dy.shape, patches.image, w.shape[1]
-    dx = np.empty((groups * c_group, h, width, n), dy.dtype)
-    if groups == 1 and winograd.serves(w, patches, (h, width)):
+    f, c_group = w.shape[:2]
+    dx = np.empty((groups * c_group, *patches.image, dy.shape[3]), dy.dtype)
+    if groups == 1 and winograd.serves(w, patches, patches.image):
         winograd.image_gradient(dy, w, b, patches, dx)
         return dx
     if groups == 1 and conv_1x1.serves(patches):
@@ -222,14 +194,5 @@ def image_gradient(
         return dx
     apart = w.reshape(groups, f // groups, *w.shape[1:])
     turned = contiguous(apart.transpose(0, 2, 1, 3, 4))
-    if few_images.serves(n, width, patches, groups):
-        few_images.image_gradient(dy, turned, b, patches, dx)
-        return dx
-    table, work = over_output(f // groups, patches), sharing(groups * h, w.size * ho * wo * n)
-    arrays = dy, turned, b, None, None, dx, None
-    CONV(table, *arrays, n, c_group, groups, 1, 1, NO_RELU, *work)
+    direct.image_gradient(dy, turned, b, patches, dx)
     return dx
-
-
-def _zero(*, out: Array) -> None:
-    out[...] = 0

@@ -10,8 +10,7 @@ from ..elementwise import laid_out_as
 from ..layout import Array, cotangent
 from ..recording import contiguous
 from ..threads import sharing
-from .shared_library import Call, serves
-from .tap_tables import LONG
+from .shared_library import LONG, Call, serves
 
 CROSS_ENTROPY = Call("cross_entropy", "pppooo ll l", "softmax_cross_entropy")
 CROSS_ENTROPY_GRADIENT = Call("cross_entropy_gradient", CROSS_ENTROPY.kinds, CROSS_ENTROPY.op)

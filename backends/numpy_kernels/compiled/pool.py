@@ -11,8 +11,7 @@ from ...types import Pair
 from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
 from .pointwise import PASS
-from .shared_library import Call, serves
-from .tap_tables import LONG
+from .shared_library import LONG, Call, serves
 
 MAX_POOL = Call("pool", "tpoo fll ll", "max_pool2d")
 MAX_POOL_GRADIENT = Call("pool", "topp fll ll", MAX_POOL.op)

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .shared_library import Call, address, exported, failed
-from .tap_tables import LONG
+from .shared_library import LONG, Call, address, exported, failed
 
 
 class Repeated:

@@ -11,8 +11,7 @@ from ...geometry import pair
 from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
 from .pointwise import PASS
-from .shared_library import Call, serves
-from .tap_tables import LONG
+from .shared_library import LONG, Call, serves
 
 RESIZE = Call("resize", "po llttt llttt llll")
 

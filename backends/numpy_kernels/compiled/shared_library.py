@@ -29,6 +29,7 @@ KINDS = {**dict.fromkeys("tpo", "P"), "l": "l", "f": "f4x"}  # all of 8 bytes, s
 COMPILERS = ("cc", "gcc", "clang")
 WITHOUT = "XPCNN_COMPILER=none"
 FLOAT32 = numpy.dtype(numpy.float32)
+LONG = numpy.dtype(ctypes.c_long)  # of tables
 NOT_SERVED = -1  # what C returns where it is not made for the values in the arrays
 
 

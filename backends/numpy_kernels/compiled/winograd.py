@@ -1,7 +1,7 @@
 """Convolution with 3 x 3 filters and stride 1 by Winograd's F(4x4, 3x3) (winograd_conv.c,
 winograd_dw.c): a quarter of the multiplications, about two and a half times the rounding error.
 
-`XPCNN_WINOGRAD=off` leaves these convolutions to the direct kernels (conv.c).
+`XPCNN_WINOGRAD=off` leaves these convolutions to direct.py.
 
 Time of the direct kernels over that of these, 64 images, two cores with AVX-512 (Zen 4), for y, dx
 and dw: 0.8, 0.6, 0.9 with 3 channels and 32 filters; 1.9, 1.5, 3.2 with 16 and 16, images of
@@ -9,7 +9,7 @@ and dw: 0.8, 0.6, 0.9 with 3 channels and 32 filters; 1.9, 1.5, 3.2 with 16 and 
 64 outputs of the tiles are used, but 0.7, 0.9, 1.7 for 5 x 5, where 25 are. With 8 channels and 8
 filters it is 1.7, 1.2, 1.3, but there the direct kernels' sums are short and exact.
 
-Of a few images, that of few_images.c over that of these is 1.4 to 2.0 for 64 channels of 56 x 56
+Of a few images, that of direct.py over that of these is 1.4 to 2.0 for 64 channels of 56 x 56
 and 128 of 28 x 28, with 1 to 4 images; 0.8 and 1.7 with 1 and 4 images of 256 channels of 14 x 14,
 which are 16 and 64 tiles; 0.2 and 0.8 with 512 of 7 x 7, which are 4 and 16 tiles; 0.6 to 0.9 with
 16 channels of 32 x 32. Pooled in their tiles, it is 1.2 with 16 channels of 14 x 14 and one image.
@@ -25,8 +25,7 @@ from ..patches import Patches
 from ..recording import contiguous
 from ..threads import sharing
 from .pointwise import NO_RELU
-from .shared_library import Call
-from .tap_tables import LONG
+from .shared_library import LONG, Call
 
 CONV = Call("winograd_conv", "tpppoo llllf ll", "conv2d")
 DW = Call("winograd_dw", "tppo ll ll", "gradient of w in conv2d")
