@@ -19,6 +19,7 @@ import numpy
 from .engine_memory import SharedMemory
 from .engine_overlap import overlap_problem, overlaps
 from .engine_timeout import timeout_problem, timeout_seconds, waited_too_long
+from .engine_watcher import HYDRA, watch
 from .mpi_cupy import device_sum
 
 
@@ -42,6 +43,7 @@ class Engine:
         self.lend, self.sum = memory.lend, memory.sum
         self._begun = _Begun(MPI, self._world) if overlaps() and self.size > 1 else None
         self.overlaps = self._begun is not None
+        self._tell_watcher = watch(self.rank, HYDRA, ["PMI_FD"])
         self._timeout = timeout_seconds()
         self._waiting_since: float | None = None
         if self.size > 1:
@@ -82,6 +84,7 @@ class Engine:
         sys.stdout.flush()
         sys.stderr.flush()
         time.sleep(0.5)  # the launcher passes on what was printed before it ends the others
+        self._tell_watcher()
         self._world.Abort(code)
         os._exit(code)  # not reached
 

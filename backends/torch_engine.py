@@ -6,7 +6,10 @@ XPCNN_TIMEOUT seconds ends with an error, whereupon torchrun ends the others.
 
 import atexit
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,6 +20,7 @@ from typing import Any, NoReturn
 from .engine_memory import SharedMemory
 from .engine_overlap import overlap_problem, overlaps
 from .engine_timeout import timeout_problem, timeout_seconds, waited_too_long
+from .engine_watcher import TORCHRUN, watch
 
 
 def problem() -> tuple[str, str] | None:
@@ -43,6 +47,7 @@ class Engine:
             self._group.init_process_group("gloo", timeout=timeout)
             atexit.register(self._group.destroy_process_group)  # its threads may abort the exit
         self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
+        self._tell_watcher = watch(self.rank, TORCHRUN)
         self.overlaps = overlaps() and self.size > 1
         memory = SharedMemory(self.rank, self.gather, self._meet, partial(self._sum, None))
         self.lend, self.sum = memory.lend, memory.sum
@@ -67,8 +72,9 @@ class Engine:
 
     def _sum(self, processes: Any, x: Any) -> Any:
         """Sum in place over a group of torch's; None is all."""
+        tensor = self._torch.utils.dlpack.from_dlpack(x)
         with self._waiting():
-            self._group.all_reduce(self._torch.utils.dlpack.from_dlpack(x), group=processes)
+            self._group.all_reduce(tensor, group=processes)
         return x
 
     def agree(self, numbers: Sequence[int]) -> tuple[int, ...]:
@@ -92,6 +98,7 @@ class Engine:
     def abort(self, code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
+        self._tell_watcher()
         os._exit(code)  # torchrun ends the others
 
     def _meet(self) -> None:
@@ -104,11 +111,18 @@ class Engine:
         try:
             yield
         except RuntimeError as error:
-            told = str(error).lower()
-            if "timed out" in told:
-                print(waited_too_long(self.rank), file=sys.stderr)
-            elif "connection" in told:
-                print(f"process {self.rank} ends, since another has ended", file=sys.stderr)
+            if "timed out" in str(error).lower():
+                told = waited_too_long(self.rank)
             else:
-                raise
+                self._let_torchrun_end_it()
+                reason = str(error).partition("\n")[0]
+                told = f"process {self.rank} ends, since it has lost another: {reason}"
+            print(told, file=sys.stderr)
             self.abort(1)
+
+    def _let_torchrun_end_it(self) -> None:
+        """Give torchrun time to find the process that has ended first, and to end the others."""
+        self._tell_watcher()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        time.sleep(2)

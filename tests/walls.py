@@ -118,6 +118,7 @@ SHARED_BY_BACKENDS = (
     "backends.engine_memory",
     "backends.engine_overlap",
     "backends.engine_timeout",
+    "backends.engine_watcher",
     "backends.optimizer_arrays",
     "backends.tensor_cores",
     "backends.types",

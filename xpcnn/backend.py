@@ -8,10 +8,10 @@ import importlib
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -331,6 +331,25 @@ def group(engine: str | None = None) -> Group:
 def opened_group() -> Group:
     """Return the group that `group` has opened in this process, or that of a process alone."""
     return next(iter(_groups.values()), ALONE)
+
+
+def torchrun(processes: int, command: Sequence[str]) -> int:
+    """Run Python in several processes of this machine, which the engine "torch" connects.
+
+    processes: how many.
+    command: the arguments of Python.
+
+    Returns:
+        the exit code of the process that ended first with another than 0, or 0; 128 and the number
+        of a signal that ended it, or that this process got.
+
+    Raises:
+        BackendError: PyTorch is not installed.
+    """
+    if find_spec("torch") is None:
+        raise BackendError(hint("engine 'torch': PyTorch is not installed", "pip install torch"))
+    code: int = importlib.import_module(f"{_PACKAGE}.torch_launcher").launch(processes, command)
+    return code
 
 
 _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "WORLD_SIZE", "SLURM_STEP_NUM_TASKS")

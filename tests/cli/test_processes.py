@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli
+from xpcnn import backend
 from xpcnn.cli import processes
 
 
@@ -40,16 +41,29 @@ def test_mpiexec_runs_the_same_command(
     assert launches == [["/mpi/mpiexec", "-n", "4", *own, "mpi"]]
 
 
-def test_torchrun_runs_the_same_command(
-    launches: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_torchrun_runs_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, which ends as the one that failed."""
+    commands: list[tuple[int, list[str]]] = []
+
+    def torchrun(count: int, command: list[str]) -> int:
+        commands.append((count, command))
+        return 143
+
+    monkeypatch.setattr(backend, "torchrun", torchrun)
+    monkeypatch.setenv("XPCNN_PROCESSES", "2")
     arguments = ["resume", "run", "--processes", "2", "--engine", "torch"]
     monkeypatch.setattr(sys, "argv", ["xpcnn", *arguments])
-    with pytest.raises(Launched):
+    with pytest.raises(SystemExit) as ended:
         processes.launch(2, "torch")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    own = ["-m", "xpcnn", "resume", "run", "--engine", "torch"]
-    assert launches == [[*launcher, "--nproc-per-node", "2", *own, "None"]]
+    assert ended.value.code == 143
+    assert commands == [(2, ["-m", "xpcnn", "resume", "run", "--engine", "torch"])]
+    assert "XPCNN_PROCESSES" not in os.environ
+
+
+def test_torchrun_without_pytorch(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "find_spec", lambda name: None)
+    code, _, err = cli("train", "--processes", "2", "--engine", "torch")
+    assert (code, "engine 'torch': PyTorch is not installed" in err) == (1, True)
 
 
 def test_no_number_of_processes(cli: Cli) -> None:

@@ -32,7 +32,9 @@ def group_of(engine: str | None) -> Group:
 
 
 def launch(processes: int, engine: str | None) -> NoReturn:
-    """Replace this process by a launcher that runs the same command in several processes.
+    """Run the same command in several processes of this machine, and end as they do.
+
+    This process becomes their launcher.
 
     processes: how many, at least 1.
     engine: "mpi" (the default), or "torch".
@@ -43,14 +45,11 @@ def launch(processes: int, engine: str | None) -> NoReturn:
     """
     check_count("processes", processes)
     own = _without_processes(sys.argv[1:])
-    environment = {name: x for name, x in os.environ.items() if name != "XPCNN_PROCESSES"}
+    os.environ.pop("XPCNN_PROCESSES", None)
     if engine == "torch":
-        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        launcher += ["--nproc-per-node", str(processes), "-m", "xpcnn"]
-    else:
-        launcher = [_mpiexec(), "-n", str(processes), sys.executable, "-m", "xpcnn"]
-        environment |= {"XPCNN_ENGINE": "mpi"} | _HERE
-    os.execve(launcher[0], [*launcher, *own], environment)
+        raise SystemExit(backend.torchrun(processes, ["-m", "xpcnn", *own]))
+    launcher = [_mpiexec(), "-n", str(processes), sys.executable, "-m", "xpcnn"]
+    os.execve(launcher[0], [*launcher, *own], {**os.environ, "XPCNN_ENGINE": "mpi"} | _HERE)
 
 
 def _mpiexec() -> str:

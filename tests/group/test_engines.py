@@ -1,0 +1,84 @@
+"""Processes that cannot train together, and the cores that those of one machine share."""
+
+import os
+import platform
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.process import run
+from tests.group.launching import FLAGS, MPI, launched, needs_mpi
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+
+@needs_mpi
+def test_processes_without_an_engine_are_rejected() -> None:
+    code, _, err = launched(MPI, "-m", "xpcnn", "train", *FLAGS)
+    assert code == 1
+    assert "a launcher started 2 processes, and each would train alone" in err
+    assert not Path("runs").exists()
+
+
+def test_an_engine_that_finds_itself_alone_is_rejected() -> None:
+    if find_spec("mpi4py") is None:
+        pytest.skip("mpi4py is not installed")
+    code, _, err = run("train", "--engine", "mpi", SLURM_STEP_NUM_TASKS="2")
+    assert code == 1
+    assert "the launcher started 2 processes, and mpi connects none of them" in err
+
+
+def test_engines_that_cannot_be_used() -> None:
+    code, _, err = run("train", "--engine", "mpy")
+    assert (code, err.splitlines()[0]) == (1, "error: unknown engine 'mpy'")
+    if find_spec("torch") is not None:
+        code, _, err = run("train", "--engine", "torch")
+        assert (code, "this process was not started by torchrun" in err) == (1, True)
+
+
+@pytest.mark.parametrize("engine", ["mpi", "torch"])
+@pytest.mark.parametrize("seconds", ["soon", "0", "nan", "inf"])
+def test_no_patience(engine: str, seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module(f"xpcnn.backends.{engine}_engine")
+    monkeypatch.setattr(module, "find_spec", lambda name: name)  # as if it were installed
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("XPCNN_TIMEOUT", seconds)
+    problem = f"XPCNN_TIMEOUT is {seconds!r}", "a number of seconds above 0, such as 3600"
+    assert module.problem() == problem
+    monkeypatch.setenv("XPCNN_TIMEOUT", "0.5")
+    assert module.problem() is None
+
+
+def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among the processes of this machine that may run on the same cores, unless already said."""
+    from xpcnn import backend
+    from xpcnn.process_group import Alone
+
+    here, all_of_them = platform.node(), list(range(8))
+    others: list[tuple[str, list[int]]] = []
+
+    class Several(Alone):
+        def gather(self, value: Any) -> list[Any]:
+            return [value, *others]
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(all_of_them), raising=False)
+    for beside, threads in (
+        ([], None),
+        ([(here, all_of_them)] * 2, "2"),
+        ([(here, [8, 9]), ("another", all_of_them)], None),  # other cores; another machine
+        ([(here, all_of_them), ("another", all_of_them)], "4"),
+        ([(here, all_of_them)] * 11, "1"),
+    ):
+        for name in ("XPCNN_NUM_THREADS", "XPCNN_READ_THREADS"):
+            monkeypatch.setenv(name, "")  # so that the test leaves none behind
+            monkeypatch.delenv(name)
+        others[:] = beside
+        backend._divide_cores(Several())
+        assert os.environ.get("XPCNN_NUM_THREADS") == threads
+        assert os.environ.get("XPCNN_READ_THREADS") == threads
+    others[:] = [(here, all_of_them)]
+    backend._divide_cores(Several())
+    assert os.environ["XPCNN_NUM_THREADS"] == "1"

@@ -1,0 +1,154 @@
+"""How runs under mpiexec and torchrun end: after failures, signals, a hang, a divergence."""
+
+import platform
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.process import run
+from tests.group.launching import (
+    LAUNCHERS,
+    LONG,
+    MPI,
+    TORCHRUN,
+    ended,
+    launched,
+    needs_mpi,
+    needs_torch,
+    start,
+)
+from xpcnn.io.tensor_file import read
+
+PROCESSES = [
+    *(sys.executable, "-c"),
+    "import sys; from xpcnn import backend; sys.exit(backend.torchrun(2, sys.argv[1:]))",
+]
+"""What `xpcnn train --processes 2 --engine torch` does with its own command."""
+
+ENDS = pytest.mark.parametrize(
+    ("launcher", "engine"),
+    [
+        pytest.param(MPI, "mpi", marks=needs_mpi, id="mpiexec"),
+        pytest.param(TORCHRUN, "torch", marks=needs_torch, id="torchrun"),
+        pytest.param(PROCESSES, "torch", marks=needs_torch, id="processes"),
+    ],
+)
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+
+def failed_at() -> float:
+    """Return when a process of `failing` failed."""
+    return Path("failed").stat().st_mtime
+
+
+def seconds_since_the_failure() -> float:
+    """Return the time since then: that of a start does not count."""
+    return time.time() - failed_at()
+
+
+@ENDS
+@pytest.mark.parametrize(
+    ("how", "rank", "message", "code"),
+    [
+        ("raise", 0, "process 0: error: unexpected ValueError: a planted error", 1),
+        ("memory", 1, "process 1: error: not enough memory: a planted lack of memory", 1),
+        ("exit", 1, "error: process 1 on {host} ended without a word", 7),
+        ("kill", 0, "error: process 0 on {host} ended without a word", 9),
+    ],
+)
+def test_one_that_fails_ends_all(
+    launcher: list[Any], engine: str, how: str, rank: int, message: str, code: int
+) -> None:
+    arguments = ("-m", "tests.group.failing", how, str(rank), "5", *LONG, "--engine", engine)
+    begin = time.time()
+    found, _, err = launched(launcher, *arguments)
+    assert seconds_since_the_failure() < max(10, failed_at() - begin)  # a busy machine starts late
+    if launcher == TORCHRUN:
+        code = 1
+    elif launcher == PROCESSES and how == "kill":
+        code += 128
+    assert found == code, err
+    assert err.count(message.format(host=platform.node())) == 1, err
+    assert len(re.findall(r"\berror: ", err)) == 1, err
+    if launcher == TORCHRUN:
+        root = re.search(r"Root Cause.*?rank *: (\d)", err, re.DOTALL)
+        assert root is not None
+        assert root[1] == str(rank), err
+    read("run/checkpoints/step-000000004.safetensors")  # raises if it is not whole
+    assert not Path("run/model.safetensors").exists()
+
+
+@ENDS
+@pytest.mark.parametrize(("how", "code"), [("int", 130), ("term", 143), ("twice", 143)])
+def test_a_signal_to_one_saves_and_ends_all(
+    launcher: list[Any], engine: str, how: str, code: int
+) -> None:
+    arguments = ("-m", "tests.group.failing", how, "1", "5", *LONG, "--engine", engine)
+    found, _, err = launched(launcher, *arguments)
+    assert found == (1 if launcher == TORCHRUN else code)  # torchrun has an exit code of its own
+    assert err.count("saved the model of the last step: run/model.safetensors") == 1
+    assert Path("run/checkpoints/step-000000005.safetensors").is_file()
+
+
+@ENDS
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_to_the_launcher_saves(
+    launcher: list[Any], engine: str, name: str, code: int
+) -> None:
+    arguments = ("-m", "tests.group.failing", "nothing", "0", "0", *LONG, "--engine", engine)
+    process = start(launcher, *arguments)
+    until = time.monotonic() + 120
+    while not Path("run/checkpoints/step-000000005.safetensors").exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.Signals[name])
+    found, _, err = ended(process)
+    assert found == (1 if launcher == TORCHRUN else code), err
+    assert err.count("saved the model of the last step") == 1
+
+
+@LAUNCHERS
+def test_one_that_hangs_ends_all_after_the_patience(launcher: list[Any], engine: str) -> None:
+    """torchrun gives a process that hangs another 30 seconds to end by itself."""
+    arguments = ("-m", "tests.group.failing", "freeze", "1", "5", *LONG, "--engine", engine)
+    code, _, err = launched(launcher, *arguments, XPCNN_TIMEOUT="2")
+    assert seconds_since_the_failure() < 2 + 10 + 30 * (engine == "torch")
+    assert code != 0
+    assert "error: process 0 waited 2 seconds for another process" in err
+
+
+@needs_mpi
+def test_other_weights_in_one_process_are_found() -> None:
+    arguments = ("-m", "tests.group.failing", "drift", "1", "5", *LONG, "--engine", "mpi")
+    code, _, err = launched(MPI, *arguments)
+    assert code == 1
+    assert err.count("error: process 1 has other weights than process 0") == 1
+
+
+@needs_mpi
+def test_a_divergence_is_told_once_and_replayed_alone() -> None:
+    flags = ("--limit", "200", "--epochs", "5", "--lr", "1e30", "--clip-norm", "none")
+    code, _, err = launched(MPI, "-m", "xpcnn", "train", *flags, "--engine", "mpi", "--out", "run")
+    assert code == 1
+    assert err.count("training diverged") == 1
+    code, out, err = run("replay", "run/checkpoints/not-finite.safetensors")
+    assert code == 0, err
+    assert "is not finite" in out
+
+
+@needs_mpi
+def test_one_error_for_what_all_processes_find() -> None:
+    Path("run").mkdir()
+    Path("run/file").write_text("here")
+    wrong = [("--out", "run"), ("--dataset", "nothing"), ("--model", "none.toml")]
+    for flags in (*wrong, ("--batch-norm", "groups:3")):
+        code, _, err = launched(MPI, "-m", "xpcnn", "train", *flags, "--engine", "mpi")
+        assert code == 1
+        assert err.count("error:") == 1, err
