@@ -104,5 +104,5 @@ def test_every_folder_with_code_is_packaged() -> None:
 def test_every_figure_has_its_script() -> None:
     named = {*re.findall(r"python examples/(\w+\.py)", README)}
     scripts = {path.name for path in (ROOT / "examples").glob("*.py")}
-    without = {"figure.py", "own_layer.py", "by_hand.py"}
+    without = {"figure.py", "own_layer.py", "by_hand.py", "cifar10_airbench.py"}  # for GPUs
     assert scripts - without <= named <= scripts

@@ -30,7 +30,7 @@ from xpcnn import backend as backends
 CORRECTNESS = {"bits": 60, "files": 60, "memory": 60, "training": 180, "suite": 300}
 """Sections with the most seconds that each may take, side by side where there are processors."""
 
-MEASURES = ("timing", "half", "accuracy", "peak", "sanitizers")
+MEASURES = ("timing", "half", "accuracy", "airbench", "peak", "sanitizers")
 """Sections that run alone, each in its part of the time that is left."""
 
 SECTIONS = (*CORRECTNESS, *MEASURES)
@@ -129,7 +129,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--kernels", nargs="+", choices=KERNELS, default=KERNELS, help="of CuPy's settings, some"
     )
-    parser.add_argument("--data", help="folder with the folders mnist and cifar10, for `accuracy`")
+    parser.add_argument(
+        "--data", help="folder with the folders mnist and cifar10, for `accuracy`, `airbench`"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works")
     given = parser.parse_args(arguments)
     if given.out is not None and not given.out.absolute().parent.is_dir():
@@ -152,7 +154,7 @@ def surroundings(given: argparse.Namespace) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", "tests/gpu_check.py", *sys.argv[1:]]),
-        "rehearsal": given.backend != "cupy",
+        "rehearsal": given.backend != "cupy" or "tests.fake_cupy" in sys.modules,
         "xpcnn": xpcnn.__version__,
         "commit": output("git", "-C", str(ROOT), "rev-parse", "HEAD"),
         "python": platform.python_version(),

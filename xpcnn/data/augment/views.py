@@ -41,8 +41,8 @@ VIEWS: Mapping[str, View] = {
     "flip": flip,
     "up-left": up_left,
     "down-right": down_right,
-    "flip-up-left": lambda x: up_left(flip(x)),
-    "flip-down-right": lambda x: down_right(flip(x)),
+    "flip-up-left": lambda x: flip(up_left(x)),
+    "flip-down-right": lambda x: flip(down_right(x)),
 }
 
 
