@@ -10,6 +10,7 @@ from .numpy_kernels import KERNELS
 from .numpy_kernels.compiled import shared_library, winograd
 from .numpy_kernels.compiled.dropping import uniform
 from .numpy_kernels.compiled.plan import Replay
+from .numpy_kernels.compiled.steps import Steps
 from .numpy_kernels.threads import can_share, session, thread_count
 
 
@@ -52,6 +53,7 @@ class NumPyLibrary:
     session = staticmethod(session)
     uniform = staticmethod(uniform)
     replay = Replay
+    compile_step = Steps
 
     def warm_up(self) -> Iterator[str]:
         """Compile the kernels in C unless that has been done; yield lines for people."""

@@ -9,12 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict", "mpi")
-COMPANIONS = {
-    "numpy": ("threadpoolctl",),
-    "cupy": ("cupyx",),
-    "torch": ("cupy",),  # whose arrays it sums, as MPI does
-    "mpi": ("mpi4py", "cupy"),
-}
+COMPANIONS = {"numpy": ("threadpoolctl",), "cupy": ("cupyx",), "mpi": ("mpi4py", "cupy")}
 HOST = ("numpy",)
 OPTIONS = ("xpcnn.errors", "xpcnn.argument_advice", "xpcnn.options", "xpcnn.types")
 PURE = ("math", "typing", "collections", "dataclasses", "functools")
@@ -122,7 +117,6 @@ SHARED_BY_BACKENDS = (
     "backends.geometry",
     "backends.engine_memory",
     "backends.engine_overlap",
-    "backends.engine_place",
     "backends.engine_timeout",
     "backends.engine_watcher",
     "backends.optimizer_arrays",

@@ -10,32 +10,38 @@ typedef struct {
     const float *p, *g, *m, *v;
     float *new_p, *new_m, *new_v;
     long size;
-    double l2, keep; /* g + l2 * p is the gradient, keep * p what is stepped from */
+    double l2, decay; /* g + l2 * p is the gradient, (1 - lr * decay) * p what is stepped from */
 } Tensor;
 
 typedef struct {
-    const Tensor *tensors;
-    long count;
-    _Alignas(8) float lr, momentum, share;
-    long nesterov, pieces, threads;
+    const float *lr, *step; /* step: from 1 on */
+    _Alignas(8) float momentum, share;
+    long nesterov, count, pieces, threads;
+    Tensor tensors[];
 } Sgd;
 
 typedef struct {
-    const Tensor *tensors;
-    long count;
-    _Alignas(8) float rate, root, beta1, new1, beta2, new2, eps;
-    long pieces, threads;
+    const float *lr, *step;
+    double beta1, beta2;
+    _Alignas(8) float eps;
+    long count, pieces, threads;
+    Tensor tensors[];
 } Adam;
 
 #define EACH(t, a, piece)                                                                          \
     for (long i = t->size * piece / a->pieces, end = t->size * (piece + 1) / a->pieces; i < end; i++)
 
+static float kept(const Tensor *t, double lr)
+{
+    return (float)(1 - lr * t->decay);
+}
+
 static long sgd_piece(const void *arguments, long piece)
 {
     const Sgd *a = arguments;
-    const float lr = a->lr, momentum = a->momentum, share = a->share;
+    const float lr = *a->lr, momentum = a->momentum, share = *a->step > 1 ? a->share : 1;
     for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
-        const float *p = t->p, *g = t->g, *m = t->m, l2 = (float)t->l2, keep = (float)t->keep;
+        const float *p = t->p, *g = t->g, *m = t->m, l2 = (float)t->l2, keep = kept(t, lr);
         float *restrict new_p = t->new_p, *restrict new_m = t->new_m;
         if (!m)
             EACH(t, a, piece)
@@ -55,18 +61,28 @@ static long sgd_piece(const void *arguments, long piece)
     return 0;
 }
 
-/* v = momentum * v + share * g; p -= lr * v, with Nesterov lr * (g + momentum * v), and without v
-   lr * g. */
-EXPORT long xpcnn_sgd(const Sgd *a) { return run_pieces(sgd_piece, a, a->pieces, a->threads); }
+/* v = momentum * v + share * g, where share is 1 in the first step; p -= lr * v, with Nesterov
+   lr * (g + momentum * v), and without v lr * g. */
+EXPORT long xpcnn_sgd(const Sgd *a)
+{
+    return *a->step >= 1 ? run_pieces(sgd_piece, a, a->pieces, a->threads) : NOT_SERVED;
+}
+
+/* 1 - beta^step */
+static double correction(double beta, double step)
+{
+    return beta > 0 ? -expm1(step * log(beta)) : 1;
+}
 
 static long adam_piece(const void *arguments, long piece)
 {
     const Adam *a = arguments;
-    const float beta1 = a->beta1, beta2 = a->beta2, new1 = a->new1, new2 = a->new2;
-    const float rate = a->rate, root = a->root, eps = a->eps;
+    const float beta1 = (float)a->beta1, new1 = (float)(1 - a->beta1), eps = a->eps;
+    const float beta2 = (float)a->beta2, new2 = (float)(1 - a->beta2);
+    const float rate = (float)(*a->lr / correction(a->beta1, *a->step));
+    const float root = (float)sqrt(correction(a->beta2, *a->step));
     for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
-        const float *p = t->p, *g = t->g, *m = t->m, *v = t->v;
-        const float l2 = (float)t->l2, keep = (float)t->keep;
+        const float *p = t->p, *g = t->g, *m = t->m, *v = t->v, l2 = (float)t->l2, keep = kept(t, *a->lr);
         float *restrict new_p = t->new_p, *restrict new_m = t->new_m, *restrict new_v = t->new_v;
         EACH(t, a, piece) {
             float slope = g[i] + l2 * p[i];
@@ -78,6 +94,9 @@ static long adam_piece(const void *arguments, long piece)
     return 0;
 }
 
-/* m = beta1 * m + new1 * g; v = beta2 * v + new2 * g^2; p -= rate * m / (sqrt(v) / root + eps), where
-   new1 = 1 - beta1, new2 = 1 - beta2, rate = lr / (1 - beta1^t) and root = sqrt(1 - beta2^t). */
-EXPORT long xpcnn_adam(const Adam *a) { return run_pieces(adam_piece, a, a->pieces, a->threads); }
+/* m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; p -= rate * m / (sqrt(v) / root
+   + eps), where rate = lr / (1 - beta1^step) and root = sqrt(1 - beta2^step). */
+EXPORT long xpcnn_adam(const Adam *a)
+{
+    return *a->step >= 1 ? run_pieces(adam_piece, a, a->pieces, a->threads) : NOT_SERVED;
+}

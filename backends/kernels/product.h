@@ -26,13 +26,12 @@ typedef struct {
     long wm, ym, m, taps, length, first;
 } Block;
 
-/* Sums over dy of m filters, dm apart, and where they are added: to sum[m * all + tap[k]], whose lanes
-   are to be added up at the end. Of each, `length` numbers of `rows` rows, which are dr and xr apart. */
+/* Sums over dy of m rows, and where they are added; length numbers of each row. */
 typedef struct {
     const float *dy, *x;
     const long *tap, *at;
     Lanes *sum;
-    long dm, m, taps, length, rows, dr, xr, all;
+    long dm, taps, length, all;
 } Dots;
 
 #define MOST_ROWS 8
@@ -69,16 +68,14 @@ INLINE void tiles(const int rows, const int width, const Block b)
 INLINE void sums_of_taps(const int rows, const int width, const Dots *d, long k, const long left)
 {
     Lanes sum[MOST_ROWS][MOST_WIDTH], in[MOST_WIDTH];
-    const float *dy = d->dy, *x = d->x;
     EACH sum[m][v] = broadcast(0);
-    for (long r = 0; r < d->rows; r++, dy += d->dr, x += d->xr)
-        for (long l = 0; l < d->length; l += LANES) {
-            UNROLL for (int v = 0; v < width; v++) in[v] = some_of(x + d->at[k + v] + l, left);
-            UNROLL for (int m = 0; m < rows; m++) {
-                Lanes factor = some_of(dy + m * d->dm + l, left);
-                UNROLL for (int v = 0; v < width; v++) sum[m][v] += factor * in[v];
-            }
+    for (long l = 0; l < d->length; l += LANES) {
+        UNROLL for (int v = 0; v < width; v++) in[v] = some_of(d->x + d->at[k + v] + l, left);
+        UNROLL for (int m = 0; m < rows; m++) {
+            Lanes factor = some_of(d->dy + m * d->dm + l, left);
+            UNROLL for (int v = 0; v < width; v++) sum[m][v] += factor * in[v];
         }
+    }
     EACH d->sum[m * d->all + d->tap[k + v]] += sum[m][v];
 }
 
@@ -148,19 +145,16 @@ static void product(const float *w, long wm, long m, const long *tap, const floa
     }
 }
 
-static void dots(Dots d)
+/* Add to sum[m * all + tap[k]], whose lanes are to be added up at the end. */
+INLINE void dots(const float *dy, long dm, long m, const float *x, const long *at, const long *tap,
+                 long taps, long length, Lanes *sum, long all)
 {
     static void (*const of_rows[])(const Dots *) = {0, dots_1, dots_2, dots_3, dots_4, dots_5};
-    for (long l = 0, some; l < d.length; l += some) {
-        Dots part = d;
-        some = d.length - l < LANES ? d.length - l : least(REACH, (d.length - l) / LANES * LANES);
-        part.length = some;
-        for (long i = 0, rows; i < d.m; i += rows) {
-            rows = small_rows(d.m - i);
-            part.dy = d.dy + i * d.dm + l;
-            part.x = d.x + l;
-            part.sum = d.sum + i * d.all;
-            of_rows[rows](&part);
+    for (long l = 0, some; l < length; l += some) {
+        some = length - l < LANES ? length - l : least(REACH, (length - l) / LANES * LANES);
+        for (long i = 0, rows; i < m; i += rows) {
+            rows = small_rows(m - i);
+            of_rows[rows](&(Dots){dy + i * dm + l, x + l, tap, at, sum + i * all, dm, taps, some, all});
         }
     }
 }

@@ -14,7 +14,7 @@ from .conv import conv2d
 from .elementwise import dropout, multiply, normalise, relu, sigmoid, tanh
 from .fused import conv_relu_pool
 from .half import with_half
-from .labels import count_equal, most_probable, one_hot
+from .labels import count_equal, most_probable, one_hot, tally
 from .linear import dense
 from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_inference
@@ -37,6 +37,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "relu": relu,
     "sigmoid": sigmoid,
     "softmax_cross_entropy": softmax_cross_entropy,
+    "tally": tally,
     "tanh": tanh,
 }
 

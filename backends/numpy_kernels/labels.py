@@ -1,4 +1,4 @@
-"""Classes of samples by NumPy calls that can be recorded: of any dtype."""
+"""Classes of samples, and sums of an epoch, by NumPy calls that can be recorded: of any dtype."""
 
 from typing import Any
 
@@ -25,6 +25,17 @@ def count_equal(x: Array, other: Array) -> Any:
     return fill(_counted, np.empty((), np.int64), x, other)
 
 
+def tally(
+    loss_sum: Array, hits: Array, finite: Array, loss: Array, right: Array, *, samples: int
+) -> Any:
+    """Add a batch to the sums."""
+    new = [np.empty((), x.dtype) for x in (loss_sum, hits, finite)]
+    fill(_added, new[0], loss_sum, loss, samples=samples)
+    fill(np.add, new[1], hits, right)
+    fill(_still, new[2], finite, loss)
+    return tuple(new)
+
+
 def _exceeds(scores: Array, *, middle: float, out: Array) -> None:
     np.greater(scores[:, 0], middle, out=out, casting="unsafe")
 
@@ -36,3 +47,11 @@ def _equals(labels: Array, *, out: Array) -> None:
 
 def _counted(x: Array, other: Array, *, out: Array) -> None:
     out[...] = np.count_nonzero(x == other)
+
+
+def _added(loss_sum: Array, loss: Array, *, samples: int, out: Array) -> None:
+    np.add(loss_sum, loss * samples, out=out)
+
+
+def _still(finite: Array, loss: Array, *, out: Array) -> None:
+    np.logical_and(finite, np.isfinite(loss), out=out)

@@ -9,7 +9,6 @@ import numpy
 
 from tests.compiled.support import library
 from tests.compiled.test_every_kernel import all_kernels
-from tests.lib import Host
 
 
 def recorded() -> bytes:
@@ -34,8 +33,8 @@ def recorded() -> bytes:
 
 def argument(name: str, kind: str, value: Any, before: "Memory") -> bytes:
     """Return an argument: of memory, what was there before the call and what is there now."""
-    if kind in "lf" or value is None:
-        return number(0) + struct.pack("<f4x" if kind == "f" else "<q", value or 0)
+    if kind in "ldf" or value is None:
+        return number(0) + struct.pack({"f": "<f4x", "d": "<d"}.get(kind, "<q"), value or 0)
     # what lies in memory that is filled may be the same result of an earlier call; unpool fills
     # windows alone
     if kind == "o" and name != "unpool":
@@ -48,45 +47,25 @@ def argument(name: str, kind: str, value: Any, before: "Memory") -> bytes:
 
 
 class Memory(NamedTuple):
-    """Bytes; type: see replay.c; pointers in them by their offsets."""
+    """Bytes; type: see replay.c."""
 
     type: str
     content: bytes
-    pointers: dict[int, "Memory"]
 
 
 def memory(value: Any) -> Memory:
     """Return what is behind a pointer; nothing for a number."""
     if not isinstance(value, numpy.ndarray):
-        return Memory("s", b"", {})
+        return Memory("s", b"")
     low, high = numpy.lib.array_utils.byte_bounds(value)
-    content = ctypes.string_at(low, high - low)
-    if value.dtype.names:
-        return Memory("s", content, tensors_in(value))
     kinds = {numpy.dtype("float32"): "f", numpy.dtype("float64"): "d"}
-    return Memory(kinds.get(value.dtype, "e"), content, {})
-
-
-def tensors_in(table: Host) -> dict[int, Memory]:
-    """Return the tensors of an optimizer's step: float32, each field of unsigned numbers."""
-    return {
-        row * table.itemsize + table.dtype.fields[name][1]: Memory(
-            "f", ctypes.string_at(int(table[name][row]), 4 * int(table["size"][row])), {}
-        )
-        for row in range(len(table))
-        for name in table.dtype.names or ()
-        if table.dtype[name].kind == "u" and table[name][row]
-    }
+    return Memory(kinds.get(value.dtype, "e"), ctypes.string_at(low, high - low))
 
 
 def written(before: Memory, after: Memory, kept: dict[str, str]) -> bytes:
     """Return memory as the recording has it."""
     kind = kept.get(before.type, "e" if before.type == "d" else before.type)
-    parts = [number(ord(kind)), number(len(before.content)), before.content, after.content]
-    parts.append(number(len(before.pointers)))
-    for offset, target in before.pointers.items():
-        parts += [number(offset), written(target, after.pointers[offset], kept)]
-    return b"".join(parts)
+    return number(ord(kind)) + number(len(before.content)) + before.content + after.content
 
 
 def number(value: int) -> bytes:

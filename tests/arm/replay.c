@@ -6,14 +6,14 @@
 
    and an argument is 0 and the 8 bytes that it has (see export.h), or 1 and the memory that it points to:
    its type ('f' float, 'e' that must be equal, 's' that may differ), its size, the bytes before the call,
-   those after it; the number of pointers in it, each as its offset and the memory that it points to. */
+   those after it. */
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 32 }; /* arguments */
+enum { MOST = 128 }; /* arguments */
 
 #define X(name) long xpcnn_##name(const long *arguments);
 FUNCTIONS
@@ -46,28 +46,16 @@ static long number(void)
     return value;
 }
 
-static char *copied(long bytes)
-{
-    char *memory = aligned_alloc(64, (bytes + 127) / 64 * 64);
-    if (!memory)
-        exit(3);
-    memcpy(memory, at, bytes);
-    at += bytes;
-    return memory;
-}
-
 /* Read memory, and keep it for the comparison; return where it is. */
 static char *read_memory(void)
 {
     long type = number(), bytes = number();
-    char *memory = copied(bytes);
-    held[memories++] = (Memory){type, bytes, memory, at};
-    at += bytes;
-    for (long pointers = number(); pointers > 0; pointers--) {
-        long offset = number();
-        char *target = read_memory();
-        memcpy(memory + offset, &target, 8);
-    }
+    char *memory = aligned_alloc(64, (bytes + 127) / 64 * 64);
+    if (!memory)
+        exit(3);
+    memcpy(memory, at, bytes);
+    held[memories++] = (Memory){type, bytes, memory, at + bytes};
+    at += 2 * bytes;
     return memory;
 }
 

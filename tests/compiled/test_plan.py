@@ -98,6 +98,20 @@ def test_results_are_not_written_again() -> None:
     assert (first == before).all()
 
 
+def test_large_results_lie_in_new_memory() -> None:
+    """They are not copied; in any memory order."""
+    made = network([Conv2D(8, 3), ReLU(), Flatten(), Dense(600)])
+    check(made, 20)
+    (found,) = plans(made)
+    assert len(found.fresh) == 1
+    first = made.scores(images(made, 20, 0))
+    assert first.strides == by_layers(made, images(made, 20, 0)).strides
+    before, other = first.copy(), made.scores(images(made, 20, 1))
+    assert first.flags.writeable
+    assert (first == before).all()
+    assert not numpy.shares_memory(first, other)
+
+
 def test_changed_and_replaced_parameters_are_seen() -> None:
     made = network(SMALL)
     check(made)

@@ -72,28 +72,47 @@ def trained(
     return {name: numpy.array(x) for name, x in (named_arrays(progress) | sums).items()}
 
 
-def records(recipe: Recipe) -> list[bool]:
-    """Return whether the passes over batches of each size are recorded."""
-    plans: dict[Any, Any] = recipe.replay.plans  # type: ignore[attr-defined]
-    return [plan is not None for plan in plans.values()]
+def records(recipe: Recipe) -> tuple[list[bool], list[bool]]:
+    """Return whether whole steps, and whether passes are recorded, of batches of each size."""
+    steps: Any = getattr(recipe.steps, "replay", None)
+    passes: Any = recipe.replay
+    of_steps, of_passes = (
+        [plan is not None for plan in ({} if held is None else held.plans).values()]
+        for held in (steps, passes)
+    )
+    return of_steps, of_passes
+
+
+def by_layers(recipe: Recipe) -> Recipe:
+    return recipe._replace(replay=direct, steps=direct)
 
 
 def check(
     network: Network,
     batches: Sequence[tuple[Host, Host]],
-    recorded: Sequence[bool],
+    recorded: Any,
     options: TrainingOptions | None = None,
 ) -> None:
-    """Require the bits of steps without records, several times from the same weights."""
+    """Require the bits of steps without records, several times from the same weights.
+
+    recorded: see `records`; STEP, PASS and NEITHER are for batches of one size.
+    """
     recipe = recipe_for(network, options or TrainingOptions(optimizer=SGD(0.1, momentum=0.9)), 0)
-    expected = trained(recipe._replace(replay=direct), network, batches)
+    expected = trained(by_layers(recipe), network, batches)
     for _ in range(2):
         found = trained(recipe, network, batches)
         assert found.keys() == expected.keys()
         for name, x in expected.items():
             assert found[name].tobytes() == x.tobytes(), name
-    assert records(recipe) == list(recorded)
+    assert records(recipe) == recorded
 
+
+Records = tuple[Sequence[bool], Sequence[bool]]
+
+STEP: Records = ([True], [])
+PASS: Records = ([False], [True])
+NEITHER: Records = ([False], [False])
+NOT_TRIED: Records = ([], [False])  # with code of a user's own
 
 PRESETS = ["tiny", "kaggle", "small", "two-conv", "lenet5", "sigmoid-binary", "medium"]
 
@@ -104,7 +123,7 @@ def test_presets(name: str) -> None:
     network = Network(found.layers, input_shape=found.input_shape, loss=found.loss)
     sizes = (9, 9, 4, 9)
     batches = [batch(found.input_shape, n, i, found.classes) for i, n in enumerate(sizes)]
-    check(network, batches, [True, True])
+    check(network, batches, ([True, True], []))
 
 
 @pytest.mark.parametrize("name", ["small", "large-bn", "resnet20"])
@@ -114,14 +133,14 @@ def test_a_plan_takes_no_more_memory_than_the_layers(name: str) -> None:
     recipe = recipe_for(network, TrainingOptions(), 0)
     one = [batch(found.input_shape, 8, 0, found.classes)] * 2
     trained(recipe, network, one)  # NumPy's and Python's own memory of the first steps
-    by_layers = recipe._replace(replay=direct)
-    progress = beginning(by_layers, network)
+    alone = by_layers(recipe)
+    progress = beginning(alone, network)
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    gradients(by_layers, progress, one[:1], 1)
+    gradients(alone, progress, one[:1], 1)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    (plan,) = recipe.replay.plans.values()  # type: ignore[attr-defined]
+    (plan,) = recipe.steps.replay.plans.values()  # type: ignore[attr-defined]
     assert plan.bytes <= peak - before
 
 
@@ -134,7 +153,8 @@ def test_a_plan_takes_no_more_memory_than_the_layers(name: str) -> None:
 def test_options(optimizer: Any, further: dict[str, Any]) -> None:
     network = Network(layers(), input_shape=SHAPE)
     batches = [batch(SHAPE, 16, i) for i in range(4)]
-    check(network, batches, [True], TrainingOptions(optimizer=optimizer, **further))
+    recorded = PASS if further else STEP  # the rest is of NumPy calls
+    check(network, batches, recorded, TrainingOptions(optimizer=optimizer, **further))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +169,7 @@ def test_options(optimizer: Any, further: dict[str, Any]) -> None:
 )
 def test_losses(loss: losses.Loss, recorded: bool) -> None:
     network = Network([Flatten(), Dense(CLASSES)], input_shape=SHAPE, loss=loss)
-    check(network, [batch(SHAPE, 16, i) for i in range(3)], [recorded])
+    check(network, [batch(SHAPE, 16, i) for i in range(3)], STEP if recorded else NEITHER)
 
 
 def test_hits_that_numpy_counts_without_a_kernel_are_not_recorded() -> None:
@@ -161,14 +181,15 @@ def test_hits_that_numpy_counts_without_a_kernel_are_not_recorded() -> None:
     rng = numpy.random.default_rng(0)
     labels = [rng.integers(0, 2, (16, CLASSES)).astype("float32") for _ in range(3)]
     batches = [(batch(SHAPE, 16, i)[0], one) for i, one in enumerate(labels)]
-    check(network, batches, [False])
+    check(network, batches, NEITHER)
 
 
 def test_labels_that_are_ignored_in_some_batches() -> None:
     """What the kernel in C does not serve, and a recorded pass therefore neither."""
     batches = [batch(SHAPE, 16, i) for i in range(4)]
     batches[2][1][3:6] = -100
-    check(Network([Flatten(), Dense(CLASSES)], input_shape=SHAPE), batches, [True])
+    made = Network([Flatten(), Dense(CLASSES)], input_shape=SHAPE)
+    check(made, batches, ([True], [False]))
 
 
 def test_any_memory_order() -> None:
@@ -177,7 +198,7 @@ def test_any_memory_order() -> None:
     off = numpy.frombuffer(b"." + x.tobytes(), x.dtype, x.size, 1).reshape(x.shape)
     odd = labels.repeat(2)[::2]
     batches = [(last, labels), (x, odd), (off, labels), (y[::2], odd), (x[:, ::-1], labels)]
-    check(Network(layers(), input_shape=SHAPE), batches, [True])
+    check(Network(layers(), input_shape=SHAPE), batches, STEP)
 
 
 def test_given_arrays_are_not_kept_or_written() -> None:
@@ -192,7 +213,7 @@ def test_given_arrays_are_not_kept_or_written() -> None:
     once = {name: numpy.array(x) for name, x in named_arrays(after).items()}
     for given in (one, other):
         training_step(recipe, before, [given], 1, lr, step)
-    assert records(recipe) == [True]
+    assert records(recipe) == STEP
     for name, x in named_arrays(before).items():
         assert (x == kept[name]).all(), name
     for name, x in named_arrays(after).items():
@@ -215,7 +236,7 @@ def test_own_code_runs_in_every_step(own: str) -> None:
     inner: list[Layer] = [Activation(doubled, doubled)] if own == "layer" else []
     loss = Own() if own == "loss" else losses.SoftmaxCrossEntropy()
     network = Network([Flatten(), *inner, Dense(CLASSES)], input_shape=SHAPE, loss=loss)
-    check(network, [batch(SHAPE, 16, i) for i in range(3)], [False])
+    check(network, [batch(SHAPE, 16, i) for i in range(3)], NOT_TRIED)
 
 
 class Two(type(ALONE)):  # type: ignore[misc]
@@ -233,18 +254,18 @@ class Two(type(ALONE)):  # type: ignore[misc]
 @pytest.mark.parametrize(
     ("inner", "options", "recorded"),
     [
-        ([], {}, [True]),
-        ([BatchNorm()], {"batch_norm": "local"}, [True]),
-        ([BatchNorm()], {}, []),
+        ([], {}, ([], [True])),
+        ([BatchNorm()], {"batch_norm": "local"}, ([], [True])),
+        ([BatchNorm()], {}, ([], [])),
     ],
 )
-def test_processes(inner: list[Layer], options: dict[str, Any], recorded: list[bool]) -> None:
+def test_processes(inner: list[Layer], options: dict[str, Any], recorded: Any) -> None:
     """Where they exchange nothing within a pass, its calls are recorded too."""
     network = Network([Flatten(), Dense(7), *inner, ReLU(), Dense(CLASSES)], input_shape=SHAPE)
     chosen = TrainingOptions(optimizer=SGD(0.1), **options)
     recipe = shared_recipe(recipe_for(network, chosen, 0), network, chosen, Two())
     batches = [batch(SHAPE, 8, i) for i in range(3)]
-    expected = trained(recipe._replace(replay=direct), network, batches, Rows(0, 8, 16))
+    expected = trained(by_layers(recipe), network, batches, Rows(0, 8, 16))
     found = trained(recipe, network, batches, Rows(0, 8, 16))
     assert all(found[name].tobytes() == x.tobytes() for name, x in expected.items())
     assert records(recipe) == recorded

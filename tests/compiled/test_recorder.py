@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.compiled.support import PACKAGE
+from tests.compiled.support import PACKAGE, library
 
 recorder: Any = import_module(f"{PACKAGE}.recorder")
 recording: Any = import_module("xpcnn.backends.numpy_kernels.recording")
@@ -31,6 +31,25 @@ def test_arrays_that_are_known(listener: Any) -> None:
             listener.place(other)
     with pytest.raises(ValueError, match="read-only"):
         y += 1
+
+
+def test_constants(listener: Any) -> None:
+    """Arrays that are read-only from the beginning; those that a call has filled are not."""
+    add = library.Call("add", "ppo ll ll")
+    one, y = numpy.ones(4, "float32"), numpy.empty(4, "float32")
+    with pytest.raises(recorder.NotRecordableError):
+        listener.add(add, (one, one, y, 4, 0, 1, 1))
+    one.flags.writeable = False
+    listener.add(add, (one, one, y, 4, 0, 1, 1))
+    listener.add(add, (y, one, numpy.empty(4, "float32"), 4, 0, 1, 1))
+    first, second = (call.arguments for call in listener.calls)
+    assert first[0] is first[1] is second[1] is one
+    assert second[0] == first[2]
+    part = numpy.empty(8, "float32")
+    listener.add(add, (one, one, part[:4], 4, 0, 1, 1))
+    part.flags.writeable = False  # the rest of it is of another code
+    with pytest.raises(recorder.NotRecordableError):
+        listener.add(add, (part, part, numpy.empty(8, "float32"), 8, 0, 1, 1))
 
 
 def test_an_array_that_is_gone_is_not_known_by_its_memory(listener: Any) -> None:

@@ -63,9 +63,9 @@ def traced() -> Iterator[list[tuple[str, str]]]:
         examples/guides/where-computed.md. Nor does it tell which algorithm in C ran
         (`serves` in the files above does), or show the kernels of optimizers. The parts of a fused
         op that its reference calls follow it. Functions of your own that are not made by `op` are
-        not seen, nor is a pass that is repeated from a plan (numpy_kernels/compiled/plan.py): of a
-        training with plans, the list has the first pass for each shape of a batch, and of the
-        later ones `tally` alone.
+        not seen, nor is a step or a pass that is repeated from a plan
+        (numpy_kernels/compiled/plan.py): of a training with plans, the list has the first step for
+        each shape of a batch.
     """
     calls: list[tuple[str, str]] = []
     _traces.append(calls)

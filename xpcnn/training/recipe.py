@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy
+
 from xpcnn import random
 from xpcnn.backend import Replay, direct
 from xpcnn.batch_rows import Together
@@ -37,6 +39,7 @@ class Recipe(NamedTuple):
     task: what the targets are.
     replay: makes a pass over a batch, forward and backward; see `Backend.replay`.
     steps: makes a whole step of a process that trains alone; see `Backend.compile_step`.
+    one: 1, the gradient of the loss (0-d), as a constant: an array that nobody can write into.
     """
 
     layers: Layer
@@ -54,6 +57,7 @@ class Recipe(NamedTuple):
     task: Task = Classification()
     replay: Replay = direct
     steps: Replay = direct
+    one: Array | None = None
 
     @property
     def averages(self) -> bool:
@@ -103,7 +107,14 @@ def recipe_for(
         task=network.task,
         replay=network.backend.replay(_may_record, lent=1),
         steps=network.backend.compile_step(may_record_step),
+        one=_one(network),
     )
+
+
+def _one(network: Network) -> Array:
+    one = numpy.ones((), network.dtype)
+    one.flags.writeable = False  # on NumPy, the array itself is the device's
+    return network.backend.from_host(one)
 
 
 def _may_record(

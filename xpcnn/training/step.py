@@ -7,9 +7,10 @@
     update      division by the scale, l1, clipping, optimizer, average of the weights; where
                 float16 overflowed, weights and averages stay as they were, and the scale shrinks
 
-On NumPy, `recipe.replay` may repeat forward, loss and backward from a recorded plan (plan.py in
-numpy_kernels/compiled), and on a GPU, `recipe.steps` the whole step from a CUDA graph (graph.py in
-cupy_kernels): then no layer's `forward` is called.
+`recipe.steps` may repeat the whole step: on NumPy from a recorded plan (plan.py in
+numpy_kernels/compiled), on a GPU from a CUDA graph (graph.py in cupy_kernels). Where NumPy cannot
+record the whole, `recipe.replay` may repeat forward, loss and backward. Then no layer's `forward`
+is called.
 
 No value is read, printed or branched on inside; sums of loss and hits, and whether all was finite,
 stay on the device until they are asked for. Processes that train together each compute their rows
@@ -116,7 +117,7 @@ def _forward_backward(
     early: told of the gradients as soon as they are there.
     """
     xp, is_alone = namespace(x), recipe.group.size == 1
-    weight = xp.ones_like(progress.loss_sum)
+    weight = xp.ones_like(progress.loss_sum) if recipe.one is None else recipe.one
     if not is_alone and not recipe.exchanges:
         weight = rows.weight * weight
     dloss = progress.scaling["scale"] * weight if progress.scaling else weight

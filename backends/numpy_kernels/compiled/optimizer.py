@@ -4,92 +4,75 @@ A kernel runs in place of the `update` of an optimizer, whose fields it reads, a
 arrays too. It does not serve AMSGrad.
 """
 
-import math
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ...optimizer_arrays import POINTERS, decays, pack
+from ...optimizer_arrays import decays
 from ...types import Arrays, State
 from ..layout import Array
+from ..recording import contiguous
 from ..threads import sharing
-from .pointwise import PASS
-from .shared_library import Call, address, aligned, serves
+from .shared_library import FLOAT32, Call, load
 
-Shapes = tuple[tuple[int, ...], ...]
+PASS = 16  # multiplications that take as long as a step of one number
+TENSOR = "ppppooo ldd"  # fields of `Tensor`
 
-TENSOR = np.dtype(
-    [*((name, np.uintp) for name in POINTERS), ("size", "l"), ("l2", "f8"), ("keep", "f8")]
-)
-SGD = Call("sgd", "pl fff l ll")
-ADAM = Call("adam", "pl fffffff ll")
+
+@lru_cache(maxsize=64)
+def _call(name: str, kinds: str, tensors: int) -> Call:
+    return Call(name, f"pp {kinds} lll {tensors * TENSOR}")
 
 
 def sgd(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array) -> Any:
     """Step with SGD, with or without momentum."""
-    if not _plain(lr, step):
-        return NotImplemented
-    share = 1.0 - rule.dampening * (step > 1.0)
     held = {"velocity": state["velocity"]} if rule.momentum else {}
-    numbers = float(lr), rule.momentum, share, rule.nesterov
-    return _stepped(SGD, rule, params, grads, held, lr, numbers)
+    numbers = rule.momentum, 1.0 - rule.dampening, rule.nesterov
+    return _stepped(_call("sgd", "ffl", len(params)), numbers, rule, params, grads, held, lr, step)
 
 
 def adam(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array) -> Any:
     """Step with Adam or AdamW."""
-    if rule.amsgrad or not _plain(lr, step):
+    if rule.amsgrad:
         return NotImplemented
-    first, second = (
-        -math.expm1(float(step) * math.log(beta)) if beta > 0.0 else 1.0
-        for beta in (rule.beta1, rule.beta2)
-    )
-    betas = rule.beta1, 1 - rule.beta1, rule.beta2, 1 - rule.beta2
-    numbers = float(lr) / first, math.sqrt(second), *betas, rule.eps
-    held = {"m": state["m"], "v": state["v"]}
-    return _stepped(ADAM, rule, params, grads, held, lr, numbers)
+    held, numbers = {"m": state["m"], "v": state["v"]}, (rule.beta1, rule.beta2, rule.eps)
+    return _stepped(_call("adam", "ddf", len(params)), numbers, rule, params, grads, held, lr, step)
 
 
 def _stepped(
     call: Call,
+    numbers: tuple[Any, ...],
     rule: Any,
     params: Arrays,
     grads: Arrays,
     state: State,
     lr: Array,
-    numbers: tuple[Any, ...],
+    step: Array,
 ) -> Any:
-    """Return the new parameters and state; the state's order is that of the kernel's m and v."""
-    shapes = tuple(p.shape for p in params.values())
-    for held in (params, grads, *state.values()):
-        arrays = [held[path] for path in params]
-        if not all(map(serves, arrays)) or tuple(x.shape for x in arrays) != shapes:
+    """Return the new parameters and state; the state's order is that of m and v in C."""
+    lr, step = _ordered(lr), _ordered(step)
+    if load().calls is None or any(x.shape != () or x.dtype != FLOAT32 for x in (lr, step)):
+        return NotImplemented
+    new: list[Arrays] = [{} for _ in (params, *state)]
+    tensors: list[Any] = []
+    missing, size = [None] * (2 - len(state)), 0
+    for path, p in params.items():
+        arrays = [p, grads[path], *(held[path] for held in state.values())]
+        if p.size == 0 or any(x.shape != p.shape or x.dtype != FLOAT32 for x in arrays):
             return NotImplemented
-    packed = pack(params, grads, state, _ordered, np.empty_like)
-    rows, decay, size = _rows(rule, shapes)
-    tensors = rows.copy()
-    packed.write_addresses(tensors, list(params), address)
-    if rule.decoupled:
-        tensors["keep"] -= float(lr) * decay
-    call(tensors, len(params), *numbers, *sharing(1 << 30, PASS * size))
-    return packed.result(state)
-
-
-@lru_cache(maxsize=64)
-def _rows(rule: Any, shapes: Shapes) -> tuple[Array, Array, int]:
-    """Return rows for parameters, without addresses, the weight decay of each, and all numbers."""
-    rows = np.zeros(len(shapes), TENSOR)
-    decay = np.array([rule.weight_decay * decays(rule, len(shape)) for shape in shapes])
-    rows["size"] = [math.prod(shape) for shape in shapes]
-    rows["l2"] = 0.0 if rule.decoupled else decay
-    rows["keep"] = 1.0
-    return rows, decay, int(rows["size"].sum())
+        for arrays_of in new:
+            arrays_of[path] = np.empty(p.shape, FLOAT32)
+        decay = rule.weight_decay * decays(rule, p.ndim)
+        how = (0.0, decay) if rule.decoupled else (decay, 0.0)
+        filled = [arrays_of[path] for arrays_of in new]
+        tensors += [*map(_ordered, arrays), *missing, *filled, *missing, p.size, *how]
+        size += p.size
+    work = sharing(1 << 30, PASS * size)
+    if call(lr, step, *numbers, len(params), *work, *tensors) is not None:
+        return NotImplemented  # a step before the first
+    return new[0], dict(zip(state, new[1:], strict=True))
 
 
 def _ordered(x: Array) -> Array:
-    return x if x.flags.carray else aligned(np.asarray(x, order="C"))
-
-
-def _plain(lr: Array, step: Array) -> bool:
-    """Whether lr and step are single float32 numbers, and step is at least 1, as in training."""
-    return all(x.shape == () and x.dtype == np.float32 for x in (lr, step)) and bool(step >= 1)
+    return contiguous(np.asarray(x))  # what NumPy makes of 0-d arrays is no array

@@ -11,7 +11,8 @@ A plan is made only where recorded calls are all that happens to the numbers: th
 (`Call`), and those of NumPy that kernels make by `fill` (recording.py). This is checked while they
 are recorded:
 
-- a call may read from the given arrays, and from what an earlier call wrote. A NumPy call without
+- a call may read from the given arrays, from constants, which are read-only from the beginning, and
+  from what an earlier call wrote. A NumPy call without
   `fill` returns an array that the recorder does not know: if a later call reads it, or the result
   is in it, no plan is made;
 - what a call has written is read-only from then on: if NumPy code writes into it, no plan is made.
@@ -24,8 +25,8 @@ Given arrays are read where they are, if they have the memory order of the first
 read copies of them.
 """
 
-import math
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -38,115 +39,58 @@ from ..layout import Array
 from ..recording import listening
 from ..threads import sharing_threads
 from . import winograd
-from .recorder import Arena, InC, InNumPy, NotRecordableError, Place, Recorder, aligned_memory
+from .recorder import Arena, InC, InNumPy, NotRecordableError, Place, Recorder
 from .repeated import Repeated
-from .shared_library import address, serves
+from .run_arrays import Fresh, Given, is_whole
+from .shared_library import serves
 
 MOST_BYTES = 1 << 27  # of the plans of a function: where arrays take more, Python takes little time
 MOST_PLANS = 4  # of a function
+COPIED = 1 << 14  # bytes of a result, up to which a copy takes less time than other memory
+ZERO = np.zeros(())
 
 Run = Callable[..., Any]
 
 
-class Given:
-    """An array that a plan is given with each run, and where calls read it.
-
-    memory: the plan's own, where calls read while they are recorded; later it has the given array
-    where they cannot read that itself: in another memory order, not aligned, or read by a NumPy
-    call.
-    """
-
-    def __init__(self, x: Array, *, samples_last: bool) -> None:
-        like = np.empty_like(x)
-        if samples_last:
-            like = np.moveaxis(np.empty((*x.shape[1:], len(x)), x.dtype), -1, 0)
-        self.shape, self.dtype, self.strides = x.shape, x.dtype, like.strides
-        self.is_copied = False
-        self.pointers: list[tuple[Any, int, int]] = []  # words that point into it, and how far
-        self.last: Array | None = None
-        self.row: Array | None = None  # the bytes of the memory
-        memory = self.memory
-        memory[...] = x
-        self.start = address(memory)
-
-    @property
-    def memory(self) -> Array:
-        if self.row is None:
-            self.row = aligned_memory(math.prod(self.shape) * self.dtype.itemsize)
-        return np.ndarray(self.shape, self.dtype, self.row, 0, self.strides)
-
-    def view(self, place: Place) -> Array:
-        """Return the array at a place within it."""
-        return np.ndarray(place.shape, place.dtype, self.row, place.offset, place.strides)
-
-    def release(self) -> None:
-        """Give the memory up until it is needed, if that is not in every run."""
-        if not self.is_copied:
-            self.row = None
-
-    def becomes(self, x: Array) -> bool:
-        """Let the calls read x; return whether it has the shape and dtype of the first."""
-        if x is self.last:
-            return True
-        if x.shape != self.shape or x.dtype != self.dtype:
-            return False
-        if self.is_copied or not self._is_laid_out_as(x):
-            memory = self.memory
-            memory[...] = x
-            x = memory
-        self.last = x
-        if (start := address(x)) != self.start:
-            for words, i, offset in self.pointers:
-                words[i] = start + offset
-            self.start = start
-        return True
-
-    def _is_laid_out_as(self, x: Array) -> bool:
-        """Whether calls can read x as they read the memory."""
-        if x.strides != self.strides:
-            axes = zip(x.shape, x.strides, self.strides, strict=True)
-            if any(a != b for length, a, b in axes if length > 1):
-                return False
-        return x.flags.aligned
-
-
 class Plan:
-    """The calls of run(x, *others) for x of one shape.
+    """The calls of run(*given), where the first of the given arrays have one shape.
 
-    result: what run returned, whose arrays each run fills.
+    lent: of how many items of the result each run fills the same arrays.
     """
 
-    def __init__(self, run: Run, x: Array, others: tuple[Any, ...]) -> None:
+    def __init__(self, run: Run, given: tuple[Any, ...], lent: int) -> None:
         """Run once and record.
 
         Raises:
             NotRecordableError: recorded calls are not all that happens.
         """
         self.lock = threading.Lock()
-        arrays, self.constants = _leaves(others)  # kept, so that no other object gets their ids
-        self.given = [Given(x, samples_last=True)]
-        self.given += [Given(a, samples_last=False) for a in arrays]
+        arrays, self.constants = _leaves(given)  # kept, so that no other object gets their ids
+        self.given = [Given(x, samples_last=i == 0) for i, x in enumerate(arrays)]
         recorder = Recorder([given.memory for given in self.given], MOST_BYTES)
-        first, *own = (_read_only(given.memory) for given in self.given)
-        left = iter(own)
+        left = (_read_only(given.memory) for given in self.given)
         listening.recording = recorder
         try:
-            result = run(first, *_mapped(others, lambda x: next(left)))
+            result = run(*_mapped(given, lambda x: next(left)))
             results, rest = _leaves(result)
             if any(one is not None for one in rest):  # such as NumPy's scalars: no call fills them
                 raise NotRecordableError
-            places = iter([recorder.written(a) for a in results])
+            places = [recorder.written(a) for a in results]
         except ValueError as error:  # NumPy code writes into what a call has written
             raise NotRecordableError from error
         finally:
             listening.recording = None
+        kept = len(_leaves(result[:lent])[0]) if lent else 0
+        self.form = _mapped(result, lambda x: ZERO)  # of the result
+        del result, results
         memory.trim()  # else the memory of this pass would stay beside the arena's
+        self.fresh = _fresh(places[kept:], recorder)
         self.tables, self.arena = recorder.tables, Arena(recorder.blocks, MOST_BYTES)
         self.bytes = self.arena.bytes
         self.calls = self._repeated(recorder.calls)
-        self.result = _mapped(result, lambda a: self._view(next(places)))
-        for given in self.given:
-            given.release()
+        self.leaves = [self._leaf(place, is_lent=i < kept) for i, place in enumerate(places)]
+        for one in self.given:
+            one.release()
 
     def _repeated(self, calls: list[InC | InNumPy]) -> list[Callable[[], Any]]:
         """Return functions that make the recorded calls in the arena: those of C after another by
@@ -165,9 +109,8 @@ class Plan:
         arguments = [a for call in calls for a in call.arguments]
         repeated = Repeated([(call, [self._held(a) for a in held]) for call, held in calls])
         for i, place in enumerate(arguments):
-            if isinstance(place, Place) and place.given is not None:
-                given = self.given[place.given]
-                given.pointers.append((repeated.words, i, repeated.words[i] - given.start))
+            if isinstance(place, Place) and not isinstance(home := self._home(place), Arena):
+                home.pointers.add(repeated.words, i)
         return repeated
 
     def _held(self, argument: Any) -> Any:
@@ -180,8 +123,22 @@ class Plan:
         *arrays, out = map(self._view, call.places)
         return partial(call.function, *arrays, out=out, **call.options)
 
+    def _home(self, place: Place) -> Arena | Given | Fresh:
+        if place.given is not None:
+            return self.given[place.given]
+        assert place.block is not None
+        return self.fresh.get(place.block, self.arena)
+
     def _view(self, place: Place) -> Array:
-        return (self.arena if place.given is None else self.given[place.given]).view(place)
+        return self._home(place).view(place)
+
+    def _leaf(self, place: Place, *, is_lent: bool) -> Callable[[], Array]:
+        """Return a function that returns an array of the result, after a run."""
+        home = self._home(place)
+        if isinstance(home, Fresh):
+            return home.taken
+        x = home.view(place)
+        return (lambda: x) if is_lent else partial(x.copy, "K")
 
     def fits(self, arrays: list[Array]) -> bool:
         """Let the calls read these arrays; return whether the plan is for such ones."""
@@ -189,17 +146,20 @@ class Plan:
 
     def run(self) -> Any:
         """Return the result; NotImplemented if a call does not serve the values in the arrays."""
+        for fresh in self.fresh.values():
+            fresh.renew()
         for call in self.calls:
             if call() is NotImplemented:
                 return NotImplemented
-        return self.result
+        left = iter(self.leaves)
+        return _mapped(self.form, lambda x: next(left)())
 
 
 class Replay:
-    """Calls a function by plans: replay(run, key, x, *others) returns run(x, *others).
+    """Calls a function by plans: replay(run, key, *given) returns run(*given).
 
-    may_record: may_record(*others) says whether run does the same whatever numbers are in the
-        arrays.
+    may_record: may_record(*others) says whether run(x, *others) does the same whatever numbers are
+        in the arrays.
     lent: how many of the first items of the result, a tuple, are lent: the next call fills their
         arrays again. All others are new.
     """
@@ -208,39 +168,38 @@ class Replay:
         self.may_record, self.lent = may_record, lent
         self.plans: dict[Any, Plan | None] = {}
 
-    def __call__(self, run: Run, key: Any, x: Any, *others: Any) -> Any:
-        """Return run(x, *others).
+    def __call__(self, run: Run, key: Any, *given: Any) -> Any:
+        """Return run(*given).
 
-        run: computes arrays of x, of the arrays, whole numbers and other objects in `others`, which
-            may be nested dictionaries and tuples, and of what never changes while `key` is the
-            same. While it is recorded, whole numbers are 0-d arrays.
+        run: computes arrays of the arrays, whole numbers and other objects in `given`, which may be
+            nested dictionaries and tuples and begin with an array, and of what never changes while
+            `key` is the same. While it is recorded, whole numbers are 0-d arrays.
         """
+        x: Any = given
+        while isinstance(x, tuple):
+            x = x[0]
         is_served = type(x) is np.ndarray and serves(x) and x.nbytes <= MOST_BYTES
         if not is_served or listening.recording is not None:
-            return run(x, *others)
-        arrays, constants = _leaves(others)
+            return run(*given)
+        arrays, constants = _leaves(given)
         key = key, *map(id, constants), x.shape, sharing_threads(), winograd.is_on()
-        plan = self.plans[key] if key in self.plans else self._made(key, run, x, others)
+        plan = self.plans[key] if key in self.plans else self._made(key, run, given)
         if plan is None or not plan.lock.acquire(blocking=False):  # another thread runs it
-            return run(x, *others)
+            return run(*given)
         try:
-            if not plan.fits([x, *arrays]):
+            if not plan.fits(arrays):
                 del self.plans[key]
-                return run(x, *others)
+                return run(*given)
             result = plan.run()
-            if result is NotImplemented:
-                return run(x, *others)
-            if self.lent == 0:
-                return _mapped(result, _copy)
-            return *result[: self.lent], *_mapped(result[self.lent :], _copy)
+            return run(*given) if result is NotImplemented else result
         finally:
             plan.lock.release()
 
-    def _made(self, key: Any, run: Run, x: Array, others: tuple[Any, ...]) -> Plan | None:
+    def _made(self, key: Any, run: Run, given: tuple[Any, ...]) -> Plan | None:
         plan: Plan | None = None
-        if self.may_record(*others):
+        if self.may_record(*given[1:]):
             with suppress(NotRecordableError, BufferError):
-                plan = Plan(run, x, others)
+                plan = Plan(run, given, self.lent)
         kept = {**self.plans, key: plan}
         while len(kept) > MOST_PLANS or sum(p.bytes for p in kept.values() if p) > MOST_BYTES:
             del kept[next(iter(kept))]  # the oldest
@@ -249,6 +208,22 @@ class Replay:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Replay":
         return Replay(self.may_record, self.lent)
+
+
+def _fresh(places: list[Place], recorder: Recorder) -> dict[int, Fresh]:
+    """Return large results that lie in new memory with each run, by their blocks: arrays that no
+    other result shares and that calls of C alone touch. The arena has no place for them."""
+    count = Counter(place.block for place in places)
+    count.update(p.block for c in recorder.calls if isinstance(c, InNumPy) for p in c.places)
+    fresh: dict[int, Fresh] = {}
+    for place in places:
+        assert place.block is not None
+        block = recorder.blocks[place.block]
+        is_alone = count[place.block] == 1 and is_whole(place, block.bytes)
+        if is_alone and block.bytes > COPIED:
+            fresh[place.block] = Fresh(place)
+            block.bytes = 0
+    return fresh
 
 
 def _leaves(tree: Any) -> tuple[list[Array], list[Any]]:
@@ -287,10 +262,6 @@ def _mapped(tree: Any, function: Callable[[Array], Array]) -> Any:
 
 def _is_number(x: Any) -> bool:
     return type(x) is int or isinstance(x, np.generic)
-
-
-def _copy(x: Array) -> Array:
-    return x.copy(order="K")
 
 
 def _read_only(x: Array) -> Array:

@@ -58,7 +58,7 @@ class Place(NamedTuple):
 
 
 class InC(NamedTuple):
-    """A call of C; arguments: with a place for each array."""
+    """A call of C; arguments: with a place for each array that is not a constant."""
 
     call: Call
     arguments: Sequence[Any]
@@ -99,7 +99,7 @@ class Recorder:
                 noted.append(address(a))
                 self.tables.append(a)
             elif kind == "p":
-                noted.append(self.place(a))
+                noted.append(a if self._is_constant(a) else self.place(a))
             else:
                 noted.append(self._written(a))
         self.calls.append(InC(call, noted))
@@ -150,6 +150,11 @@ class Recorder:
         self.blocks[i].written.append(np.lib.array_utils.byte_bounds(x))
         x.flags.writeable = False  # also of all views that are made of x from now on
         return self.place(x)
+
+    def _is_constant(self, x: Array) -> bool:
+        """Whether x has been read-only from the beginning, and not since a call wrote into it."""
+        is_written = any(block.owner() is x for _, block in self._alive())
+        return x.flags.owndata and not x.flags.writeable and not is_written
 
     def _alive(self) -> list[tuple[int, Block]]:
         self.alive = [(i, block) for i, block in self.alive if block.owner() is not None]

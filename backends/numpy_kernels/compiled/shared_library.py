@@ -25,7 +25,12 @@ from ..recording import contiguous, listening
 from . import build, prebuilt
 from .build import Recipe
 
-KINDS = {**dict.fromkeys("tpo", "P"), "l": "l", "f": "f4x"}  # all of 8 bytes, see `struct`
+KINDS = {
+    **dict.fromkeys("tpo", "P"),
+    "l": "l",
+    "d": "d",
+    "f": "f4x",
+}  # all of 8 bytes, see `struct`
 COMPILERS = ("cc", "gcc", "clang")
 WITHOUT = "XPCNN_COMPILER=none"
 FLOAT32 = numpy.dtype(numpy.float32)
@@ -146,7 +151,7 @@ class Call:
     """An exported C function, which returns 0, NOT_SERVED or the number of bytes that it could not
     allocate.
 
-    kinds: of its arguments, the fields of a structure in C: l and f for numbers (long, float); for
+    kinds: of its arguments, the fields of a structure in C: l, d, f for long, double, float; for
     pointers p where the function reads, o where it fills, and t for a table that depends on shapes
     alone. A pointer is to the memory of an array without gaps, or None. op: what the function
     computes.

@@ -31,7 +31,7 @@ def tally(
         right: how many of its samples are right, 0-d int64.
         samples: of the batch.
 
-    Kernels: CUDA.
+    Kernels: NumPy calls, CUDA.
     """
     xp = namespace(loss)
     is_finite = xp.logical_and(finite, xp.isfinite(loss))
