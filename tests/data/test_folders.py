@@ -114,6 +114,12 @@ BAD: list[tuple[tuple[str, ...], type[DataError], str]] = [
     ),
     (("0.png", "1.png"), DataError, f"{{r}}: holds no folders, one for each class\n{FORM}"),
     (
+        ("x.npy", "y.npy", "notes.txt"),
+        DataError,
+        "{r}: holds no folders, one for each class; its 3 files: .npy, .txt\n"
+        f"{FORM}; or give the path of a file that holds all images",
+    ),
+    (
         ("a/0.png", "b/"),
         DataError,
         "{r}: holds pictures of one class only, 'a', expected two or more; empty folders: b\n"

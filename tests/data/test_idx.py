@@ -1,14 +1,15 @@
 """IDX files: plain and packed, and every way in which one can be wrong."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.data.make_files import idx_bytes, write_mnist
-from xpcnn.data import files, idx
-from xpcnn.errors import DataError, LabelError
+from xpcnn.data import files, idx, load, load_whole
+from xpcnn.errors import ConfigError, DataError, LabelError, ShapeError
 
 AGAIN = "Try: " + files.AGAIN
 IMAGES = np.arange(3 * 2 * 4, dtype=np.uint8).reshape(3, 2, 4)
@@ -237,3 +238,62 @@ def test_a_missing_file_lists_the_names_looked_for(tmp_path: Path) -> None:
         f"t10k-labels.idx1-ubyte.gz in {folders[0]} and {folders[1]}\n"
         "Try: give the folder that holds the file with --data-dir"
     )
+
+
+def write_part(
+    folder: Path, stem: str, n: int, pack: Callable[[bytes], bytes] = bytes
+) -> np.ndarray:
+    """Write images and labels 0, 1, 2, 0, ... under names like MNIST's; return the images."""
+    images = np.random.default_rng(len(stem)).integers(0, 256, (n, 5, 4)).astype(np.uint8)
+    ending = "" if pack is bytes else ".gz"
+    (folder / f"{stem}images-idx3-ubyte{ending}").write_bytes(pack(idx_bytes(images)))
+    (folder / f"{stem}labels-idx1-ubyte").write_bytes(idx_bytes(np.arange(n) % 3))
+    return images[:, None]
+
+
+@pytest.mark.parametrize("test", ["t10k", "test"])
+def test_a_folder_of_own_files_is_a_data_set(tmp_path: Path, test: str) -> None:
+    ours = write_part(tmp_path, "my-train-", 9, gzip.compress)
+    theirs = write_part(tmp_path, f"my-{test}-", 6)
+    train, tested = load(tmp_path)
+    np.testing.assert_array_equal(train.images, ours)
+    np.testing.assert_array_equal(tested.images, theirs)
+    assert tested.labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert train.classes == ("0", "1", "2")
+
+
+def test_one_file_of_images_finds_its_labels(tmp_path: Path) -> None:
+    images = write_part(tmp_path, "letters-train-", 9)
+    write_part(tmp_path, "letters-test-", 6)
+    found = load_whole(tmp_path / "letters-train-images-idx3-ubyte")
+    np.testing.assert_array_equal(found.images, images)
+
+
+def test_folders_that_are_no_data_set(tmp_path: Path) -> None:
+    for stem in ("digits-train-", "letters-train-"):
+        write_part(tmp_path, stem, 9)
+    with pytest.raises(DataError) as caught:
+        load(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: letters-train-images-idx3-ubyte and a file before it are both the train part"
+        "\nTry: a folder with the files of one data set"
+    )
+    (tmp_path / "digits-train-labels-idx1-ubyte").unlink()
+    with pytest.raises(DataError) as caught:
+        load(tmp_path)
+    file = tmp_path / "digits-train-images-idx3-ubyte"
+    labels = "digits-train-labels-idx1-ubyte"
+    assert str(caught.value) == (
+        f"{file}: there is no file {labels} or {labels}.gz beside it\n"
+        "Try: put the file of the labels there"
+    )
+
+
+def test_options_of_other_files_are_refused(tmp_path: Path) -> None:
+    write_part(tmp_path, "", 9)
+    with pytest.raises(ShapeError, match=r"holds images of \(5, 4\), not of \(9, 9\)"):
+        load(tmp_path, image_size=(9, 9))
+    with pytest.raises(ConfigError, match="IDX files, which have one label each"):
+        load(tmp_path, task="regression")
+    with pytest.raises(ConfigError, match="image_fit is given, but"):
+        load(tmp_path, image_fit="crop")

@@ -103,6 +103,30 @@ def test_keras_names_its_parts_in_its_way(tmp_path: Path) -> None:
     assert test.labels.tolist() == CLASSES[40:].tolist()
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("X_train", "y_train", "X_test", "y_test"),
+        ("X", "Y", "X_TEST", "Y_TEST"),
+        ("x", "y", "", ""),
+    ],
+)
+def test_names_are_understood_in_any_case(tmp_path: Path, names: tuple[str, ...]) -> None:
+    arrays = dict(zip(names, (GREY[:40], CLASSES[:40], GREY[40:], CLASSES[40:]), strict=True))
+    arrays.pop("", None)
+    train, _, test, *_ = npz.read(save(tmp_path, **arrays))
+    np.testing.assert_array_equal(train[0], GREY[:40, None])
+    np.testing.assert_array_equal(train[1], CLASSES[:40])
+    assert (test is None) == ("" in names)
+    if test is not None:
+        np.testing.assert_array_equal(test[0], GREY[40:, None])
+
+
+def test_of_names_that_differ_in_case_the_lower_one_is_taken(tmp_path: Path) -> None:
+    path = save(tmp_path, x_train=GREY[:40], y_train=CLASSES[:40], X_train=GREY[40:])
+    np.testing.assert_array_equal(npz.read(path).train[0], GREY[:40, None])
+
+
 def test_float64_images_are_rounded_as_fit_does(tmp_path: Path) -> None:
     exact = IMAGES / 3
     images = npz.read(save(tmp_path, images=exact, labels=LABELS)).train[0]

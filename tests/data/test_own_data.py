@@ -126,13 +126,28 @@ def test_what_is_not_there_or_no_data(tmp_path: Path) -> None:
             load(str(path))
         expected = f"{path}: there is no such file or folder\nTry: check the path"
         assert str(caught.value) == expected
-    (tmp_path / "data.zip").write_bytes(b"PK")
+    (tmp_path / "data.xyz").write_bytes(b"PK")
     with pytest.raises(DataError) as caught:
-        load(tmp_path / "data.zip")
+        load(tmp_path / "data.xyz")
     assert str(caught.value) == (
-        f"{tmp_path / 'data.zip'}: is not a known kind of data file\n"
+        f"{tmp_path / 'data.xyz'}: is not a known kind of data file\n"
         "Try: a .csv, .npz, .tar or .parquet file, or a folder with a folder for each class"
     )
+
+
+def test_a_table_with_tabs_is_read_as_a_csv_file_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (60, 4))
+    lines = ["label\tpixel0\tpixel1\tpixel2\tpixel3"]
+    lines += ["\t".join(map(str, (i % 3, *row))) for i, row in enumerate(rows)]
+    (tmp_path / "own.tsv").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    train, test = load("own.tsv")
+    assert len(train) + len(test) == 60
+    assert {tuple(x.ravel().tolist()) for part in (train, test) for x in part.images} == {
+        tuple(row) for row in rows.tolist()
+    }
 
 
 @pytest.mark.parametrize("size", [(28,), (0, 3), (1, 2, 3)])

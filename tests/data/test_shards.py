@@ -91,6 +91,11 @@ def test_classes_that_are_names(tmp_path: Path) -> None:
     ("files", "message"),
     [
         ([("a.png", png(1))], "the sample 'a' lacks a class, KEY.cls"),
+        (
+            [("cat/a.png", png(1))],
+            "shards as webdataset writes them: KEY.jpg beside KEY.cls, not "
+            "compressed; an archive of folders has to be unpacked",
+        ),
         ([("a.cls", b"1")], "the sample 'a' lacks a picture"),
         ([("a.txt", b"1")], "holds no pictures"),
         ([("a.png", png(1)), ("a.cls", b"1" * 1025)], "a.cls has 1025 bytes, too many"),

@@ -147,7 +147,7 @@ FILES = [
         lambda b: xpcnn.data.load(written(b.folder / "data.txt")),
         DataError,
         "{folder}/data.txt: is not a known kind of data file\n"
-        "Try: a .csv, .npz, .tar or .parquet file, or a folder with a folder for each class",
+        "Try: a name that ends in .csv, if it has a row for each image",
     ),
 ]
 

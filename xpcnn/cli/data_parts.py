@@ -10,6 +10,7 @@ import numpy
 from xpcnn import data
 from xpcnn.cli.options import listed
 from xpcnn.data import Dataset, stored
+from xpcnn.data.csv_files.csv_columns import is_csv
 from xpcnn.data.own_data import is_unlabelled, unlabelled
 from xpcnn.data.path_contents import has_columns
 from xpcnn.errors import ConfigError, hint, nearest
@@ -92,7 +93,7 @@ def _columns_of_others(path: Path, model: Model) -> Any:
     """Return the columns that hold the targets in other files than those the model was trained on;
     None if the files have no columns.
     """
-    if path.suffix.lower() == ".csv" or os.path.isfile(path / "train.csv"):
+    if is_csv(path) or os.path.isfile(path / "train.csv"):
         return model.classes
     return _config(model).get("label-column") if has_columns(path) else None
 

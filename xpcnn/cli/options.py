@@ -145,8 +145,8 @@ dataset_option = option(
     metavar="NAME|PATH",
     text="Data set: digits, mnist, fashion-mnist, kmnist, cifar10 or cifar100; or one of your own: "
     "a folder of pictures by class, or one that xpcnn pack wrote; a CSV file of labels and pixels, "
-    "or of names of pictures and their labels; a .npz file; a tar shard (webdataset) or a Parquet "
-    "file (Hugging Face), or a folder of them.",
+    "or of names of pictures and their labels; a .npz file; IDX files; a tar shard (webdataset) or "
+    "a Parquet file (Hugging Face), or a folder of them.",
 )
 data_dir_option = option(
     "--data-dir",

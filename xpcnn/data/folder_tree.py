@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 
 from xpcnn.data.files import shown
 from xpcnn.data.picture_files import has_picture_name
-from xpcnn.errors import DataError, hint
+from xpcnn.errors import DataError, counted, hint
 
 Name: TypeAlias = Literal["train", "validation", "test"]
 Files: TypeAlias = dict[str, "Folder"]
@@ -235,5 +235,9 @@ def by_class(folder: Folder) -> Files:
         raise DataError(hint(message, advice))
     if not found:
         what = "no pictures in its folders" if folder.folders else "no folders, one for each class"
+        if folder.others:
+            what += f"; its {counted(folder.others.total(), 'file')}: {listed(folder.others)}"
+            advice = f"{FORM}; or give the path of a file that holds all images"
+            raise DataError(hint(f"{folder.path}: holds {what}", advice))
         raise DataError(hint(f"{folder.path}: holds {what}", FORM))
     return found

@@ -8,6 +8,8 @@ hold exactly what its header says: it reads at most one byte more. (Y. LeCun, C.
 
 import gzip
 import math
+import os
+import re
 import struct
 from collections.abc import Iterable
 from io import BufferedIOBase
@@ -16,14 +18,17 @@ from pathlib import Path
 import numpy as np
 
 from xpcnn.data.files import AGAIN, LIMIT, fill, find, unpacked
+from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range
+from xpcnn.data.named_parts import files_in, parts_by_name
 from xpcnn.errors import DataError, LabelError, counted, hint
 from xpcnn.types import Shape
 
 _DEFLATE = 1032  # times that deflate can expand data, at most
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _RANKS = {"images": 3, "labels": 1}
+_IMAGES = re.compile(r"images([-.])idx3")
 _EXACT = 1 << 24  # up to which float32 has every whole number
 
 
@@ -48,8 +53,43 @@ def _spellings(stem: str, ending: str) -> list[str]:
     return [f"{stem}{mark}{ending}{packed}" for mark in "-." for packed in ("", ".gz")]
 
 
-def read_pair(images: Path, labels: Path, classes: int) -> Part:
+def images_at(path: Path) -> list[Path]:
+    """Return the files of images at a path, a folder or one file, which are named as MNIST's are.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    return [file for file in files_in(path, "") if _IMAGES.search(file.name)]
+
+
+def read_parts(path: Path) -> dict[Name, Part]:
+    """Return the parts that the files of images at a path hold, whose names tell them.
+
+    The labels of `...images-idx3...` are those of `...labels-idx1...` beside it.
+
+    Raises:
+        DataError, LabelError: as `read_pair`; or labels are missing, or a part has several files.
+    """
+    images = images_at(path)
+    found: dict[Name, Part] = {}
+    for part, file in zip(parts_by_name(path, images), images, strict=True):
+        if part in found:
+            message = f"{path}: {file.name} and a file before it are both the {part} part"
+            raise DataError(hint(message, "a folder with the files of one data set"))
+        name = _IMAGES.sub(r"labels\1idx1", file.name).removesuffix(".gz")
+        both = [file.with_name(name), file.with_name(f"{name}.gz")]
+        labels = next((labels for labels in both if os.path.isfile(labels)), None)
+        if labels is None:
+            message = f"{file}: there is no file {name} or {name}.gz beside it"
+            raise DataError(hint(message, "put the file of the labels there"))
+        found[part] = read_pair(file, labels)
+    return found
+
+
+def read_pair(images: Path, labels: Path, classes: int | None = None) -> Part:
     """Return images (n, 1, h, w) and int64 labels (n,) of two files that belong together.
+
+    classes: the number of classes, where it is known.
 
     Images are uint8 where the file holds whole numbers from 0 to 255, and float32 otherwise.
 
@@ -69,7 +109,8 @@ def read_pair(images: Path, labels: Path, classes: int) -> Part:
         message = f"{labels}: holds labels that are not whole numbers, type {y.dtype.name}"
         raise LabelError(hint(message, "the file of the labels, a class index per image"))
     y = y.astype(np.int64)
-    check_range(y, classes, str(labels))
+    if classes is not None:
+        check_range(y, classes, str(labels))
     return x[:, None], y
 
 

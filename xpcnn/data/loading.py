@@ -62,7 +62,8 @@ def load(
     - a folder of pictures, `CLASS/*`, or `train/CLASS/*`, `val/CLASS/*` and `test/CLASS/*` (needs
       Pillow);
     - a .npz file with `images` and `labels`, perhaps `val_images`, `test_images` and their labels,
-      and `classes`; or with the names of MedMNIST or Keras;
+      and `classes`; or with the names of MedMNIST or Keras, or `X` and `y`;
+    - IDX files that are named as MNIST's are: a folder of them;
     - tar shards as webdataset writes them, or Parquet files as Hugging Face does: one file, or a
       folder of them; or a folder that `xpcnn pack` wrote.
 
@@ -227,7 +228,7 @@ def is_path(name: PathLike) -> bool:
         return True
     if known(name) is not None:
         return False
-    written = name.lower().endswith((".csv", ".npz", ".tar", ".parquet")) or any(
+    written = name.lower().endswith((".csv", ".tsv", ".npz", ".tar", ".parquet")) or any(
         s in name for s in (os.sep, "/")
     )
     return written or os.path.exists(name)

@@ -12,7 +12,7 @@ from xpcnn.errors import DataError, hint
 def files_in(path: Path, ending: str) -> list[Path]:
     """Return a file that ends so, or those of a folder without folders, by name; else nothing.
 
-    ending: such as .tar, in lower case.
+    ending: such as .tar, in lower case; an empty one is that of every file.
 
     Raises:
         DataError: the folder cannot be read.
@@ -41,7 +41,8 @@ def parts_by_name(path: Path, paths: Sequence[Path]) -> list[Name]:
     Raises:
         DataError: some names tell a part, and others do not, or none tells the training part.
     """
-    words = [re.split(r"[^a-z]+", path.stem.casefold()) for path in paths]
+    stems = [path.stem.casefold().replace("t10k", "test") for path in paths]  # MNIST's test part
+    words = [re.split(r"[^a-z]+", stem) for stem in stems]
     found = [next((PARTS[w] for w in own if w in PARTS), None) for own in words]
     if path in paths or not any(found):
         return ["train"] * len(paths)

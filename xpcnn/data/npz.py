@@ -1,8 +1,9 @@
 """NumPy's .npz files with images and labels, under the names that are in use.
 
-`images` and `labels` are the training part, or `train_images` and `train_labels` as in MedMNIST, or
-`x_train` and `y_train` as in Keras; the validation and the test part are named alike; `classes` are
-the names of the labels, which may be text themselves; what else is in the file is left alone.
+`images` and `labels` are the training part, or `train_images` and `train_labels` as in MedMNIST,
+`x_train` and `y_train` as in Keras, or `X` and `y`; the validation and the test part are named
+alike; `classes` are the names of the labels, which may be text themselves; what else is in the file
+is left alone.
 Labels (n, k) of 0 and 1 are several labels for each image, and any numbers (n,) or (n, k) are those
 of a regression where the task says so; `classes` then names the columns.
 `npz_archive` reads the arrays, and rejects damaged ones.
@@ -31,8 +32,9 @@ _LAYOUTS = (
         ("test_images", "test_labels"),
     ),
     (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),
+    (("x", "y"), ("x_val", "y_val"), ("x_test", "y_test")),
 )
-"""Names of images and labels: of the training, the validation and the test part."""
+"""Names of images and labels, in any case: of the training, the validation and the test part."""
 
 
 class Contents(NamedTuple):
@@ -65,8 +67,8 @@ def read(path: Path, stream: bool | None = None, task: TaskName | None = None) -
         DataError, LabelError, ShapeError, DTypeError: names the file and what is wrong in it.
     """
     with opened(path) as archive:
-        held = set(entries(archive))
-        layouts = [names for names in _LAYOUTS if held & set(names[0])]
+        held = {name.casefold(): name for name in sorted(entries(archive))}  # X, then x
+        layouts = [names for names in _LAYOUTS if held.keys() & set(names[0])]
         if len(layouts) > 1:
             listing = " or ".join(names[0][0] for names in layouts)
             message = f"{path}: the training images may be the array {listing}"
@@ -75,10 +77,11 @@ def read(path: Path, stream: bool | None = None, task: TaskName | None = None) -
         notes: list[str] = []
 
         def part(pair: tuple[str, str], task: TaskName | None) -> _Arrays:
-            return _part(path, archive, pair, notes, stream, task)
+            as_held = held.get(pair[0], pair[0]), held.get(pair[1], pair[1])
+            return _part(path, archive, as_held, notes, stream, task)
 
         ours = part(train, task)
-        parts = [part(pair, ours.task) if held & set(pair) else None for pair in others]
+        parts = [part(pair, ours.task) if held.keys() & set(pair) else None for pair in others]
         texts = {each.names is not None for each in (ours, *parts) if each is not None}
         if len(texts) > 1 and "classes" not in held:
             message = f"{path}: labels are text in one part and numbers in another"
@@ -122,7 +125,8 @@ def _part(
     task: TaskName | None,
 ) -> _Arrays:
     """Return the images and labels of the two arrays of these names."""
-    where = str(path) if names in [layout[0] for layout in _LAYOUTS] else f"{path}: {names[0]}"
+    is_train = names[0].casefold() in {layout[0][0] for layout in _LAYOUTS}
+    where = str(path) if is_train else f"{path}: {names[0]}"
     images: Images = read_array(path, archive, names[0], stream)
     if images.ndim == 3:
         images = images[:, None]  # grey

@@ -15,6 +15,7 @@ import numpy as np
 from xpcnn import random
 from xpcnn.data.contents import How, numbers_to
 from xpcnn.data.csv_files import csv_file, csv_pictures
+from xpcnn.data.csv_files.csv_columns import is_csv
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import shown
 from xpcnn.data.image_hashes import lowest, unit_hashes
@@ -88,9 +89,9 @@ def load_validation(path: Path, train: Dataset, how: How) -> Dataset:
         message = f"{shown(path)}: there is no such file or folder to validate on"
         raise DataError(hint(message, "a path, or 0.1 for a tenth of the training images"))
     how = replace(how, task=train.task)
-    if path.suffix.lower() == ".csv" or os.path.isfile(path / "train.csv"):
+    if is_csv(path) or os.path.isfile(path / "train.csv"):
         how = replace(how, image_size=(train.shape[1], train.shape[2]))
-        if path.suffix.lower() == ".csv" and csv_pictures.names_pictures(path):
+        if is_csv(path) and csv_pictures.names_pictures(path):
             how = replace(how, reading=train.reading or observed(train.images), image_size=None)
     else:
         how = replace(how, reading=train.reading or observed(train.images))
@@ -141,7 +142,7 @@ def unlabelled(path: Path, image_size: Size) -> csv_file.Table:
         DataError: there is no such file, or it is not what it should be.
     """
     file = path / "test.csv" if os.path.isdir(path) else path
-    if file.suffix.lower() != ".csv":
+    if not is_csv(file):
         message = f"{path}: is not a CSV file of images"
         raise DataError(hint(message, "test.csv, or the folder that holds it"))
     return csv_file.read(file, image_size)
@@ -153,7 +154,7 @@ def is_unlabelled(path: Path, image_size: Size) -> bool:
     Raises:
         DataError: the file cannot be read.
     """
-    if path.suffix.lower() != ".csv" or not os.path.isfile(path):
+    if not is_csv(path) or not os.path.isfile(path):
         return False
     return not csv_pictures.names_pictures(path) and (
         csv_file.columns(path, image_size).label is None

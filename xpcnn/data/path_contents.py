@@ -1,8 +1,8 @@
 """What is in the files at a path: which reader reads them, and what it finds.
 
-A folder that `xpcnn pack` wrote, tar shards, Parquet files, a folder of pictures by class, a CSV
-file or a folder of Kaggle's two, or a .npz file. Does not guess the kind of a file that its name
-does not tell.
+A folder that `xpcnn pack` wrote, tar shards, Parquet files, IDX files, a folder of pictures by
+class, a CSV file or a folder of Kaggle's two, or a .npz file. Does not guess the kind of a file
+that its name does not tell.
 """
 
 import os
@@ -13,19 +13,21 @@ from typing import TypeAlias
 
 import numpy as np
 
-from xpcnn.data import folders, npz
+from xpcnn.data import folders, idx, npz
 from xpcnn.data.contents import Contents, How, check_task_name, note_on, numbers_to, task_of
 from xpcnn.data.csv_files import csv_contents, csv_pictures
-from xpcnn.data.csv_files.csv_columns import Columns
+from xpcnn.data.csv_files.csv_columns import Columns, is_csv
 from xpcnn.data.files import shown
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.labels import check_range
 from xpcnn.data.named_parts import files_in
+from xpcnn.data.other_formats import advice
+from xpcnn.data.reading import Size
 from xpcnn.data.streams import packed, parquet_index, shard_index
 from xpcnn.data.streams.stream import Index, Stream
 from xpcnn.data.streams.stream_parts import Wanted, as_streams, in_memory
 from xpcnn.errors import ConfigError, DataError, ShapeError, hint
-from xpcnn.types import TaskName
+from xpcnn.types import Shape, TaskName
 
 Indexed: TypeAlias = tuple[Index, dict[Name, np.ndarray], tuple[str, ...] | None]
 """An index, its rows for each part, and the names of the classes, if they have some."""
@@ -39,8 +41,8 @@ _INDEX_OF: Mapping[str, Callable[[Path, Columns, TaskName | None], Indexed]] = {
 
 def has_columns(path: Path) -> bool:
     """Whether the labels at a path are in columns, or at keys, that have names."""
-    is_csv = path.suffix.lower() == ".csv" or os.path.isfile(path / "train.csv")
-    return is_csv or _files_of_many(path) is not None
+    is_table = is_csv(path) or os.path.isfile(path / "train.csv")
+    return is_table or _files_of_many(path) is not None
 
 
 def contents(path: Path, how: How) -> Contents:
@@ -74,9 +76,9 @@ def _without_damaged(found: Contents) -> Contents:
 def _contents(path: Path, how: How) -> Contents:
     """Return what the files at a path hold, damaged pictures of streams included."""
     check_task_name(how.task)
-    kind = path.suffix.lower()
-    named = kind == ".csv" and os.path.isfile(path) and csv_pictures.names_pictures(path)
-    pictures = os.path.isdir(path) and not os.path.isfile(path / "train.csv")
+    named = is_csv(path) and os.path.isfile(path) and csv_pictures.names_pictures(path)
+    of_idx = bool(idx.images_at(path))
+    pictures = os.path.isdir(path) and not os.path.isfile(path / "train.csv") and not of_idx
     fitted = (pictures and not packed.is_packed(path)) or _files_of_many(path) is not None or named
     if how.image_fit is not None and os.path.exists(path) and not fitted:
         message = f"image_fit is given, but {path} is not a folder of pictures"
@@ -92,8 +94,8 @@ def _contents(path: Path, how: How) -> Contents:
         return _read_files(path, kind_of_files, how)
     if pictures and how.task not in (None, "classification"):
         message = f"the task is {how.task}, but {path} is a folder of pictures by class"
-        advice = "a CSV file with the names of the pictures and columns of labels or numbers"
-        raise ConfigError(hint(message, advice))
+        table = "a CSV file with the names of the pictures and columns of labels or numbers"
+        raise ConfigError(hint(message, table))
     if pictures:
         return Contents(
             *folders.read(
@@ -104,21 +106,13 @@ def _contents(path: Path, how: How) -> Contents:
         raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check the path"))
     if named:
         return csv_contents.read_pictures(path, how)
-    if kind == ".csv":
+    if is_csv(path):
         return csv_contents.read_file(path, how)
-    if kind == ".npz":
-        train, validation, test, classes, notes, task = npz.read(path, how.stream, how.task)
-        if train[1].ndim > 1:
-            task = task_of(path, how, classes or numbers_to(train[1], path))
-            notes += note_on(path, how, task, classes or numbers_to(train[1], path))
-        found = train[0].shape[2:]
-        if how.image_size not in (None, found):
-            message = f"{path}: holds images of {found}, not of {how.image_size}"
-            raise ShapeError(hint(message, "leave --image-size (image_size) out"))
-        return Contents(train, validation, test, classes, None, notes, task)
-    message = f"{shown(path)}: is not a known kind of data file"
-    advice = "a .csv, .npz, .tar or .parquet file, or a folder with a folder for each class"
-    raise DataError(hint(message, advice))
+    if of_idx:
+        return _read_idx(path, how)
+    if path.suffix.lower() == ".npz":
+        return _read_npz(path, how)
+    raise DataError(hint(f"{shown(path)}: is not a known kind of data file", advice(path)))
 
 
 def streams(path: Path, how: How) -> Contents:
@@ -137,6 +131,34 @@ def streams(path: Path, how: How) -> Contents:
     return found
 
 
+def _read_idx(path: Path, how: How) -> Contents:
+    """Return the parts of IDX files."""
+    if how.task not in (None, "classification"):
+        message = f"the task is {how.task}, but {path} holds IDX files, which have one label each"
+        raise ConfigError(hint(message, f"a .npz file, with labels (n, k), for {how.task}"))
+    parts = idx.read_parts(path)
+    found = parts["train"], parts.get("validation"), parts.get("test"), None
+    _require_size(path, found[0][0].shape[2:], how.image_size)
+    return Contents(*found)
+
+
+def _read_npz(path: Path, how: How) -> Contents:
+    """Return the parts of a .npz file."""
+    train, validation, test, classes, notes, task = npz.read(path, how.stream, how.task)
+    if train[1].ndim > 1:
+        task = task_of(path, how, classes or numbers_to(train[1], path))
+        notes += note_on(path, how, task, classes or numbers_to(train[1], path))
+    _require_size(path, train[0].shape[2:], how.image_size)
+    return Contents(train, validation, test, classes, None, notes, task)
+
+
+def _require_size(path: Path, found: Shape, asked: Size | None) -> None:
+    """Require the size of images that is asked for, where files of arrays have one already."""
+    if asked not in (None, found):
+        message = f"{path}: holds images of {found}, not of {asked}"
+        raise ShapeError(hint(message, "leave --image-size (image_size) out"))
+
+
 def _read_pack(folder: Path, how: How) -> Contents:
     """Return the parts that `xpcnn pack` wrote."""
     parts, pack = packed.read(folder, how.reading, how.stream)
@@ -144,9 +166,7 @@ def _read_pack(folder: Path, how: How) -> Contents:
     if how.task not in (None, task):
         message = f"the task is {how.task}, but the targets packed in {folder} are {task}"
         raise ConfigError(hint(message, f"--task {task}, or leave it out"))
-    if how.image_size not in (None, reading.size):
-        message = f"{folder}: holds images of {reading.size}, not of {how.image_size}"
-        raise ShapeError(hint(message, "leave --image-size (image_size) out"))
+    _require_size(folder, reading.size, how.image_size)
     left_out = sum(pack.images.values()) - sum(len(labels) for _, labels in parts.values())
     notes = (f"damaged pictures left out: {left_out}",) if left_out else ()
     others = parts.get("validation"), parts.get("test")

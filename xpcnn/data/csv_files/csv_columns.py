@@ -21,6 +21,11 @@ Columns: TypeAlias = str | int | Sequence[str | int] | None
 LABEL_FLAG = "--label-column NAME or NUMBER (label_column=...), counted from 1, or -1 for the last"
 
 
+def is_csv(path: Path) -> bool:
+    """Whether a path is named like a CSV file; its delimiter may be a tab."""
+    return path.suffix.lower() in (".csv", ".tsv")
+
+
 @dataclass(frozen=True)
 class Layout:
     """delimiter; header: whether line 1 holds names; names: of the columns, or "column 1", "column

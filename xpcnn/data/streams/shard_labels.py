@@ -23,7 +23,10 @@ from xpcnn.data.labels import MOST_CLASSES, indicators, relabelled
 from xpcnn.errors import ConfigError, DataError, LabelError, counted, hint, nearest
 from xpcnn.types import TaskName
 
-FORM = "shards as webdataset writes them: KEY.jpg beside KEY.cls, not compressed"
+FORM = (
+    "shards as webdataset writes them: KEY.jpg beside KEY.cls, not compressed; an archive of "
+    "folders has to be unpacked"
+)
 
 _JSON = ".json"
 _MOST = 1 << 20  # bytes of a label
