@@ -122,9 +122,11 @@ def test_names_are_understood_in_any_case(tmp_path: Path, names: tuple[str, ...]
         np.testing.assert_array_equal(test[0], GREY[40:, None])
 
 
-def test_of_names_that_differ_in_case_the_lower_one_is_taken(tmp_path: Path) -> None:
+def test_of_several_names_the_lower_and_the_longer_ones_are_taken(tmp_path: Path) -> None:
     path = save(tmp_path, x_train=GREY[:40], y_train=CLASSES[:40], X_train=GREY[40:])
     np.testing.assert_array_equal(npz.read(path).train[0], GREY[:40, None])
+    path = save(tmp_path, **GOOD, x=np.zeros(6), y=np.zeros(6))  # positions, say
+    np.testing.assert_array_equal(npz.read(path).train[0], IMAGES)
 
 
 def test_float64_images_are_rounded_as_fit_does(tmp_path: Path) -> None:
@@ -202,9 +204,9 @@ def test_other_writers_spell_the_header_in_another_way(tmp_path: Path, version: 
 
 BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
     (
-        {"x": IMAGES, "y": LABELS},
+        {"a": IMAGES, "b": LABELS},
         DataError,
-        f"{{p}}: has no array 'images'; those in it: x, y\n{FORM}",
+        f"{{p}}: has no array 'images'; those in it: a, b\n{FORM}",
     ),
     (
         {**GOOD, "x_train": IMAGES, "y_train": LABELS},

@@ -32,9 +32,11 @@ _LAYOUTS = (
         ("test_images", "test_labels"),
     ),
     (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),
-    (("x", "y"), ("x_val", "y_val"), ("x_test", "y_test")),
 )
 """Names of images and labels, in any case: of the training, the validation and the test part."""
+
+_SHORT = (("x", "y"), ("x_val", "y_val"), ("x_test", "y_test"))
+"""What these names mean where there are none of the others."""
 
 
 class Contents(NamedTuple):
@@ -73,7 +75,7 @@ def read(path: Path, stream: bool | None = None, task: TaskName | None = None) -
             listing = " or ".join(names[0][0] for names in layouts)
             message = f"{path}: the training images may be the array {listing}"
             raise DataError(hint(message, "a file with one of them"))
-        train, *others = layouts[0] if layouts else _LAYOUTS[0]
+        train, *others = layouts[0] if layouts else _SHORT if "x" in held else _LAYOUTS[0]
         notes: list[str] = []
 
         def part(pair: tuple[str, str], task: TaskName | None) -> _Arrays:
@@ -125,7 +127,7 @@ def _part(
     task: TaskName | None,
 ) -> _Arrays:
     """Return the images and labels of the two arrays of these names."""
-    is_train = names[0].casefold() in {layout[0][0] for layout in _LAYOUTS}
+    is_train = names[0].casefold() in {layout[0][0] for layout in (*_LAYOUTS, _SHORT)}
     where = str(path) if is_train else f"{path}: {names[0]}"
     images: Images = read_array(path, archive, names[0], stream)
     if images.ndim == 3:
