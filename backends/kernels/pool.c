@@ -57,30 +57,24 @@ static Window window_of(const Axis *a, long p)
     return (Window){before(a, at, 0), before(a, at, a->size), at, before(a, at, a->size + a->after)};
 }
 
-/* Do it for each element that lies on the image, at `tap`. */
-#define ELEMENTS(r, ROW, DO, END)                                                                  \
-    for (long i = (r)->down.first; i < (r)->down.end; i++) {                                       \
-        ROW;                                                                                       \
-        for (long j = (r)->across.first; j < (r)->across.end; j++) {                               \
-            float *tap = (r)->x + (i * (r)->pitch + (r)->column[j]);                               \
-            DO;                                                                                    \
-        }                                                                                          \
-        END;                                                                                       \
-    }
+INLINE float *tap(const Run r, long i, long j)
+{
+    return r.x + (i * r.pitch + r.column[j]);
+}
 
 /* The largest number, and which it is: the first of equals, the last NaN. */
-static void largest(const Run *r, float *y, uint8_t *winner)
+INLINE void largest(const Run r, const long from, const long to, float *y, uint8_t *winner)
 {
-    for (long l = 0, left; (left = r->count - l) > 0; l += LANES) {
-        long first = r->down.first * r->k + r->across.first;
-        Lanes best = some_of(r->x + (r->down.first * r->pitch + r->column[r->across.first] + l), left);
-        Whole who = (Whole){0} + (int32_t)first;
-        ELEMENTS(r, , {
-            Lanes next = some_of(tap + l, left);
-            Whole wins = (next > best) | (next != next);
-            who = (wins & (int32_t)(i * r->k + j)) | (~wins & who);
-            best = chosen(wins, next, best);
-        }, )
+    for (long l = 0, left; (left = r.count - l) > 0; l += LANES) {
+        Lanes best = some_of(tap(r, r.down.first, from) + l, left);
+        Whole who = (Whole){0} + (int32_t)(r.down.first * r.k + from);
+        for (long i = r.down.first; i < r.down.end; i++)
+            UNROLL for (long j = from; j < to; j++) {
+                Lanes next = some_of(tap(r, i, j) + l, left);
+                Whole wins = (next > best) | (next != next);
+                who = (wins & (int32_t)(i * r.k + j)) | (~wins & who);
+                best = chosen(wins, next, best);
+            }
         write_some(y + l, left, best);
         Bytes bytes = bytes_of(who);
         memcpy(winner + l, &bytes, left < LANES ? left : LANES);
@@ -88,29 +82,42 @@ static void largest(const Run *r, float *y, uint8_t *winner)
 }
 
 /* The sum times the share: of rows, and then of those, since a sum rounds the less the shorter it is. */
-static void mean(const Run *r, float *y)
+INLINE void mean(const Run r, const long from, const long to, float *y)
 {
-    for (long l = 0, left; (left = r->count - l) > 0; l += LANES) {
+    for (long l = 0, left; (left = r.count - l) > 0; l += LANES) {
         Lanes all = {0};
-        ELEMENTS(r, Lanes part = {0}, part += some_of(tap + l, left), all += part)
-        write_some(y + l, left, all * r->share);
+        for (long i = r.down.first; i < r.down.end; i++) {
+            Lanes part = {0};
+            UNROLL for (long j = from; j < to; j++) part += some_of(tap(r, i, j) + l, left);
+            all += part;
+        }
+        write_some(y + l, left, all * r.share);
     }
+}
+
+INLINE void pooled(const Run r, const long from, const long to, float *y, uint8_t *winner)
+{
+    if (winner)
+        largest(r, from, to, y, winner);
+    else
+        mean(r, from, to, y);
 }
 
 /* Add dy to the element that won; or a share of it to all elements. An element at a time: numbers that
    have just been written are read slowly from between them. */
-static void back(const Run *r, const float *dy, const uint8_t *winner)
+INLINE void back(const Run r, const float *dy, const uint8_t *winner)
 {
     const Lanes zero = {0};
-    ELEMENTS(r, , {
-        int32_t k = (int32_t)(i * r->k + j);
-        for (long l = 0, left; winner && (left = r->count - l) > 0; l += LANES) {
-            Whole who = whole_of(some_bytes(winner + l, left));
-            write_some(tap + l, left, some_of(tap + l, left) + chosen(who == k, some_of(dy + l, left), zero));
+    for (long i = r.down.first; i < r.down.end; i++)
+        for (long j = r.across.first; j < r.across.end; j++) {
+            float *dx = tap(r, i, j);
+            for (long l = 0, left; winner && (left = r.count - l) > 0; l += LANES) {
+                Whole wins = whole_of(some_bytes(winner + l, left)) == (int32_t)(i * r.k + j);
+                write_some(dx + l, left, some_of(dx + l, left) + chosen(wins, some_of(dy + l, left), zero));
+            }
+            for (long l = 0; !winner && l < r.count; l++)
+                dx[l] += r.share * dy[l];
         }
-        for (long l = 0; !winner && l < r->count; l++)
-            tap[l] += r->share * dy[l];
-    }, )
 }
 
 static float share_of(const Arguments *a, Window r, Window s)
@@ -176,11 +183,13 @@ static long channels(const void *arguments, long piece)
                        share_of(a, r, s)};
             long at = ((c * down->out + p) * across->out + start[i]) * n;
             if (a->is_gradient)
-                back(&run, a->y + at, a->winner ? a->winner + at : 0);
-            else if (a->winner)
-                largest(&run, a->y + at, a->winner + at);
+                back(run, a->y + at, a->winner ? a->winner + at : 0);
+            else if (s.first == 0 && s.end == 2)
+                pooled(run, 0, 2, a->y + at, a->winner ? a->winner + at : 0);
+            else if (s.first == 0 && s.end == 3)
+                pooled(run, 0, 3, a->y + at, a->winner ? a->winner + at : 0);
             else
-                mean(&run, a->y + at);
+                pooled(run, s.first, s.end, a->y + at, a->winner ? a->winner + at : 0);
         }
         if (a->is_gradient && is_split)
             move(across, down->size, n, image, wide, copied, 1);
