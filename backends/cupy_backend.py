@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy
 
-from .cupy_kernels import kernels
+from .cupy_kernels import cudnn, kernels
+from .cupy_kernels.cuda import TF32 as TF32_NUMBER
 from .cupy_kernels.cuda import Cuda
+from .cupy_kernels.cudnn_plans import Cudnn
 from .cupy_kernels.graph import Steps
 from .cupy_problem import chosen_kernels, device_index, problem
 from .cupy_upload import uploaded
@@ -21,7 +23,7 @@ __all__ = ["CuPyLibrary", "open_library", "problem"]
 LARGE = 2**26
 """Bytes of an array, such as a data set, whose pinned copy on the host is not kept for another."""
 
-TF32 = {False: 1, True: 7}
+TF32 = {False: 1, True: TF32_NUMBER}
 """What CuPy's `set_compute_type` takes: COMPUTE_TYPE_DEFAULT and COMPUTE_TYPE_TF32."""
 
 NO_KERNELS: dict[str, Callable[..., Any]] = {}  # unless XPCNN_CUDA_KERNELS says so
@@ -41,12 +43,26 @@ class CuPyLibrary:
         self.device.use()
         self.tf32 = False
         self._multiply(self.tf32)
+        self._cudnn: Cudnn | None = None
         self._chosen = chosen_kernels()
         self._cuda = Cuda(cupy, has_own_products="products" in self._chosen)
+        if "cuDNN" in self._chosen:
+            self._cudnn = self._opened_cudnn()
         if self._chosen != "off":
-            self.kernels = kernels(self._cuda)
+            self.kernels = kernels(self._cuda, self._cudnn)
         source = Path(__file__).parent / "kernels" / "philox.cu"
         self._philox = cupy.RawKernel(source.read_text(), "philox_uniform")
+
+    def _opened_cudnn(self) -> Cudnn:
+        facts = self.describe()
+        identity = {"card": facts["device"], "driver": facts["driver"]}
+        with self.device:
+            return Cudnn(self._cuda, cudnn.load(), identity)
+
+    def engines(self) -> dict[str, str]:
+        """Return the engine of cuDNN that was chosen on this device for each convolution."""
+        known = {} if self._cudnn is None else self._cudnn.choices.known
+        return {convolution: str(choice) for convolution, choice in sorted(known.items())}
 
     def compile_step(self, may_record: Callable[[Any], bool]) -> Callable[..., Any]:
         """Return what makes steps of training by a CUDA graph, if XPCNN_CUDA_KERNELS says so."""
@@ -101,7 +117,8 @@ class CuPyLibrary:
         """Switch TF32 for products of two matrices; return why the device has none."""
         reason = no_tf32(self._capability)
         if "products" in self._chosen:
-            reason = reason or "with XPCNN_CUDA_KERNELS=all or graph, kernels of float32 multiply"
+            settings = "XPCNN_CUDA_KERNELS=all, graph or cudnn-graph"
+            reason = reason or f"with {settings}, kernels of float32 multiply"
         if on and reason is not None:
             return reason
         self.tf32 = on
@@ -143,7 +160,7 @@ class CuPyLibrary:
             "runtime": _version(runtime.runtimeGetVersion()),
             "kernels": self._chosen,
             "tf32": "on" if self.tf32 else "off",
-        }
+        } | ({} if self._cudnn is None else {"cudnn": self._cudnn.version})
 
 
 open_library = CuPyLibrary

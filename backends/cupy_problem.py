@@ -10,6 +10,7 @@ from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from typing import Any
 
+from .cupy_kernels import cudnn
 from .tensor_cores import always_tf32
 
 Problem = tuple[str, str]  # cause; the one command or action that fixes it
@@ -41,7 +42,7 @@ def problem(device: str | int | None) -> Problem | None:
         return f"no device {device!r}", "a number: 0 is the first device"
     if index >= count:
         return _no_device(index, count)
-    return _broken_libraries(cupy, index) or _wrong_setting() or always_tf32()
+    return _broken_libraries(cupy, index) or _wrong_setting(runtime) or always_tf32()
 
 
 _KERNELS = {
@@ -49,11 +50,13 @@ _KERNELS = {
     "1": "on",
     "all": "on, products too",
     "graph": "on, products too, training steps as CUDA graphs",
+    "cudnn": "on, convolutions by cuDNN",
+    "cudnn-graph": "on, products too, training steps as CUDA graphs, convolutions by cuDNN",
 }
 
 
 def chosen_kernels() -> str:
-    """Return in words what XPCNN_CUDA_KERNELS says with 0, 1, all or graph.
+    """Return in words what XPCNN_CUDA_KERNELS says, one of `_KERNELS`.
 
     No GPU has run the kernels yet: they are off by default.
 
@@ -62,7 +65,9 @@ def chosen_kernels() -> str:
     """
     given = os.environ.get("XPCNN_CUDA_KERNELS") or "0"
     if given not in _KERNELS:
-        raise ValueError(f"XPCNN_CUDA_KERNELS is {given!r}, expected 0, 1, all or graph")
+        *others, last = _KERNELS
+        expected = f"{', '.join(others)} or {last}"
+        raise ValueError(f"XPCNN_CUDA_KERNELS is {given!r}, expected {expected}")
     return _KERNELS[given]
 
 
@@ -128,11 +133,19 @@ def _broken_libraries(cupy: Any, index: int) -> Problem | None:
     return None
 
 
-def _wrong_setting() -> Problem | None:
+def _wrong_setting(runtime: Any) -> Problem | None:
     try:
-        chosen_kernels()
+        chosen = chosen_kernels()
     except ValueError as error:
         return str(error), "XPCNN_CUDA_KERNELS=1 for the CUDA kernels, or none"
+    if "cuDNN" not in chosen:
+        return None
+    try:
+        cudnn.load()
+    except cudnn.CudnnError as error:
+        extra = "cudnn" if runtime.runtimeGetVersion() >= 13000 else "cudnn12x"
+        remedy = f'pip install "xpcnn[{extra}]", or XPCNN_CUDA_KERNELS=1 to leave it out'
+        return f"XPCNN_CUDA_KERNELS asks for cuDNN, which cannot be used ({error})", remedy
     return None
 
 

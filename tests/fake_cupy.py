@@ -117,6 +117,7 @@ def fake_cupy(
         MemoryPool=arrays.MemoryPool,
         using_allocator=arrays.using_allocator,
         Event=streams.Event,
+        get_elapsed_time=streams.get_elapsed_time,
         get_current_stream=lambda: streams.default,
         alloc_pinned_memory=lambda size: bytearray(size),
     )

@@ -294,7 +294,7 @@ def test_kernels_are_off_unless_asked_for(
     assert backend.load("cupy").describe()["kernels"] == "on, products too"
     monkeypatch.setenv("XPCNN_CUDA_KERNELS", "yes")
     assert cause() == (
-        "XPCNN_CUDA_KERNELS is 'yes', expected 0, 1, all or graph\n"
+        "XPCNN_CUDA_KERNELS is 'yes', expected 0, 1, all, graph, cudnn or cudnn-graph\n"
         "Try: XPCNN_CUDA_KERNELS=1 for the CUDA kernels, or none"
     )
 

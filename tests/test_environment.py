@@ -33,6 +33,7 @@ def test_environment_is_complete_and_fits_json() -> None:
         "winograd",
         "dtypes",
         "gpu",
+        "engines",
         "paths",
     ]
     assert facts["xpcnn"] == xpcnn.__version__

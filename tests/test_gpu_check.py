@@ -142,9 +142,12 @@ def test_every_section_runs_with_each_setting(
     monkeypatch.setattr(gpu_check, "run", noted)
     given = gpu_check.parse(["--backend", "cupy", "--only", "bits", "timing"])
     labels = [label for label, _ in gpu_check.ended(given, time.monotonic())]
-    settings = ["", ", kernels 1", ", kernels all", ", kernels graph"]
+    settings = ["", *(f", kernels {of}" for of in given.kernels[1:])]
     assert labels == [name + setting for name in ("bits", "timing") for setting in settings]
-    assert ran == [(name, of) for name in ("bits", "timing") for of in ("0", "1", "all", "graph")]
+    assert ran == [(name, of) for name in ("bits", "timing") for of in given.kernels]
+    for version, cudnn in ((None, []), ("9.28.1", ["cudnn", "cudnn-graph"])):
+        monkeypatch.setattr(gpu_check, "version", lambda package, version=version: version)
+        assert gpu_check.parse([]).kernels == ["0", "1", "all", "graph", *cudnn]
     given = gpu_check.parse(["--only", "sanitizers", "bits", "--kernels", "0", "graph"])
     labels = [label for label, _ in gpu_check.ended(given, time.monotonic())]
     assert labels == ["bits", "bits, kernels graph", "sanitizers, kernels graph"]

@@ -107,7 +107,7 @@ def test_kernels_of_all_products_have_none(
 ) -> None:
     put()
     monkeypatch.setenv("XPCNN_CUDA_KERNELS", "all")
-    with pytest.raises(BackendError, match=r"\(with XPCNN_CUDA_KERNELS=all or graph,"):
+    with pytest.raises(BackendError, match=r"\(with XPCNN_CUDA_KERNELS=all, graph or cudnn-graph,"):
         load("cupy", tf32=True)
     assert not backend.load("cupy").tf32
 

@@ -54,8 +54,8 @@ class ArrayLibrary(Protocol):
     `half_precision`, names of dtypes of half precision that it computes in, by default none;
     `allow_tf32(on)`, which switches TF32, or returns why the device has none, and `tf32`, whether
     it is on, at first False; work within `session()` is computed as it says;
-    `session()`, a context manager around long work; `uploaded()`, `warm_up()`, `replay()` and
-    `compile_step()`, see `Backend`.
+    `session()`, a context manager around long work; `uploaded()`, `warm_up()`, `replay()`,
+    `compile_step()` and `engines()`, see `Backend`.
     """
 
     xp: Namespace
@@ -87,6 +87,7 @@ class Backend:
     synchronize(): wait until the device has finished.
     memory(): bytes in use, by name.
     describe(): versions and devices of the library, by name.
+    engines(): what was found the fastest on the device in trials, in words, by what it computes.
     session(): a context manager around work of one thread, for which the library may start threads
         of its own, and in which the device of the backend is the current one.
     warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
@@ -128,6 +129,7 @@ class Backend:
         self.synchronize = library.synchronize
         self.memory = library.memory
         self.describe = library.describe if has_kernels else partial(_without_kernels, library)
+        self.engines: Callable[[], dict[str, str]] = getattr(library, "engines", dict)
         self.session: Callable[[], AbstractContextManager[None]]
         self.session = getattr(library, "session", nullcontext)
         self.warm_up: Callable[[], Iterable[str]] = tuple

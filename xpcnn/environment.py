@@ -22,6 +22,8 @@ PACKAGES = (
     "safetensors",
     "cupy-cuda12x",
     "cupy-cuda13x",
+    "nvidia-cudnn-cu12",
+    "nvidia-cudnn-cu13",
     "torch",
     "array-api-strict",
     "Pillow",
@@ -48,7 +50,7 @@ def versions() -> dict[str, Any]:
 def describe() -> dict[str, Any]:
     """Return `versions()` and: blas, simd (instructions of NumPy's loops), threads, kernels,
     winograd (on or off), dtypes (what each backend computes in, by its name), gpu (its state in
-    words by backend), paths.
+    words by backend), engines (what CuPy's backend has found the fastest in trials), paths.
 
     Imports the installed array libraries to look for a GPU.
     """
@@ -64,6 +66,7 @@ def describe() -> dict[str, Any]:
         "winograd": facts["winograd"],
         "dtypes": {name: ", ".join(backend.dtypes(name)) for name in backend.NAMES},
         "gpu": gpu,
+        "engines": _engines(),
         "paths": {"data cache": str(cache_folder(""))},
     }
 
@@ -75,6 +78,10 @@ def _state(name: str, device: str | None) -> str:
         return "ready: " + ", ".join(f"{key} {value}" for key, value in facts.items())
     sentence, remedy = problem
     return f"{sentence}. Try: {remedy}"
+
+
+def _engines() -> dict[str, str]:
+    return {} if backend.problem("cupy") else backend.load("cupy").engines()
 
 
 def processor() -> str:

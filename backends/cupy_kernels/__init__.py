@@ -2,6 +2,7 @@
 
 No GPU has run them yet, so they are off unless XPCNN_CUDA_KERNELS is 1; or all, for large products
 of matrices too, which otherwise are CuPy's; or graph, for training steps as CUDA graphs besides.
+With cudnn or cudnn-graph, convolutions are by cuDNN where it has an engine for them.
 
 A kernel takes `cuda` and the arguments of its reference, replaces forward and backward as one unit,
 and returns NotImplemented for cases that it does not serve: all but float32. `sgd` and `adam` run
@@ -12,8 +13,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from . import cudnn_conv
 from .conv import conv2d, conv_relu_pool
 from .cuda import Cuda
+from .cudnn_plans import Cudnn
 from .elementwise import add_relu, dropout, normalise, relu, sigmoid, tanh
 from .epoch_sums import count_equal, tally
 from .linear import dense
@@ -46,6 +49,11 @@ KERNELS: dict[str, Callable[..., Any]] = {
 }
 
 
-def kernels(cuda: Cuda) -> dict[str, Callable[..., Any]]:
-    """Return the kernels by name, as `cuda` launches them."""
-    return {name: partial(kernel, cuda) for name, kernel in KERNELS.items()}
+def kernels(cuda: Cuda, cudnn: Cudnn | None = None) -> dict[str, Callable[..., Any]]:
+    """Return the kernels by name, as `cuda` launches them; cudnn: for convolutions, if it is on."""
+    found: dict[str, Callable[..., Any]]
+    found = {name: partial(kernel, cuda) for name, kernel in KERNELS.items()}
+    if cudnn is not None:
+        for kernel in (cudnn_conv.conv2d, cudnn_conv.conv_relu_pool):
+            found[kernel.__name__] = partial(kernel, cuda, cudnn)
+    return found

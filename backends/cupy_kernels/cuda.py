@@ -18,6 +18,7 @@ Array: TypeAlias = Any
 
 SOURCES = Path(__file__).parents[1] / "kernels"
 THREADS = 256  # of a block, for one thread per element
+TF32 = 7  # CuPy's number, COMPUTE_TYPE_TF32
 
 
 def source(file: str) -> str:
@@ -94,6 +95,28 @@ class Cuda:
         """
         return self._cupy.cuda.Stream(non_blocking=True), self._cupy.cuda.MemoryPool()
 
+    def stream(self) -> int:
+        """Return the address of the current stream."""
+        return int(self._cupy.cuda.get_current_stream().ptr)
+
+    def is_capturing(self) -> bool:
+        """Whether the current stream notes launches for a graph, in place of running them."""
+        return bool(self._cupy.cuda.get_current_stream().is_capturing())
+
+    @property
+    def tf32(self) -> bool:
+        """Whether factors of float32 may be rounded to TF32, as CuPy's own products are now."""
+        return bool(self._cupy._core.get_compute_type("float32") == TF32)
+
+    def milliseconds(self, run: Callable[[], None]) -> float:
+        """Run, wait for the device, and return how long it took."""
+        start, end = (self._cupy.cuda.Event() for _ in range(2))
+        start.record()
+        run()
+        end.record()
+        end.synchronize()
+        return float(self._cupy.cuda.get_elapsed_time(start, end))
+
     def free_unused(self) -> None:
         """Give back what the default pool holds of memory that no array uses."""
         self._cupy.get_default_memory_pool().free_all_blocks()
@@ -105,6 +128,12 @@ class Cuda:
     def scalar(self, value: Any) -> Array:
         """Return a number as a float32 array (); an array, without a copy if it is one."""
         return self._cupy.asarray(value, "float32")
+
+    def copied(self, x: Array) -> Array:
+        """Return a copy of x in C order, in memory of its own."""
+        copy = self.empty(x.shape, x.dtype.name)
+        copy[...] = x
+        return copy
 
     def ordered(self, x: Array) -> Array:
         """Return x in C order, without a copy if it has that order; None for None."""

@@ -8,6 +8,7 @@ before it has waited for the copy from there.
 
 import threading
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -21,6 +22,9 @@ uses: dict[int, list[Any]] = {}
 
 in_flight: list["Copy"] = []
 """The copies that the host does not know to be done."""
+
+device = SimpleNamespace(milliseconds=0.0)
+"""How long it has worked; only the stand-in for cuDNN says so."""
 
 here = threading.local()
 """The current devices of this thread, the innermost last."""
@@ -66,8 +70,9 @@ def used(memory: numpy.ndarray | None) -> None:
 class Event:
     """Stands for cupy.cuda.Event."""
 
-    def __init__(self, disable_timing: bool) -> None:
-        assert disable_timing, "an event that takes the time is slower"
+    def __init__(self, disable_timing: bool = False) -> None:
+        self.takes_the_time = not disable_timing
+        self.milliseconds = 0.0
         self.copies: list[Copy] = []
         self.time = 0  # all that the default stream did before this is done when the event is
 
@@ -75,10 +80,16 @@ class Event:
         stream = stream or default
         self.copies = list(stream.copies)
         self.time = next(clock) if stream is default else stream.time
+        self.milliseconds = device.milliseconds
 
     def synchronize(self) -> None:
         for copy in self.copies:
             copy.end()
+
+
+def get_elapsed_time(start: Event, end: Event) -> float:
+    assert all(event.takes_the_time for event in (start, end))
+    return float(end.milliseconds - start.milliseconds)
 
 
 class Stream:
@@ -89,6 +100,11 @@ class Stream:
         self.device = current_device()
         self.copies: list[Copy] = []
         self.time = 0  # all that the default stream did before this is done when new work begins
+
+    ptr = 1
+
+    def is_capturing(self) -> bool:
+        return capture.is_on()
 
     def __enter__(self) -> "Stream":
         self.is_current = True
@@ -110,6 +126,7 @@ class Stream:
         return capture.Graph(noted)
 
     def wait_event(self, event: Event) -> None:
+        assert not event.takes_the_time, "such an event is slower"
         self.time = max(self.time, event.time)
         if self is default:
             for copy in event.copies:

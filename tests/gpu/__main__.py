@@ -1,7 +1,8 @@
 """Check a GPU section by section, print what comes out, write it as JSON.
 
-With CuPy, every section runs with each value of XPCNN_CUDA_KERNELS: 0, 1, all and graph. The exit
-code is 0 if no section failed and all that say something about correctness passed.
+With CuPy, every section runs with each value of XPCNN_CUDA_KERNELS: 0, 1, all and graph, and where
+cuDNN is installed cudnn and cudnn-graph. The exit code is 0 if no section failed and all that say
+something about correctness passed.
 """
 
 import argparse
@@ -35,13 +36,15 @@ MEASURES = ("timing", "half", "accuracy", "airbench", "peak", "sanitizers")
 
 SECTIONS = (*CORRECTNESS, *MEASURES)
 ENVIRONMENT = {"memory": memory.ENVIRONMENT, "timing": {"CUPY_TF32": "0"}}
-KERNELS = ("0", "1", "all", "graph")
+WITH_CUDNN = ("cudnn", "cudnn-graph")
+KERNELS = ("0", "1", "all", "graph", *WITH_CUDNN)
 WITH_KERNELS = ", kernels "  # behind the name of a section, before other settings than 0
 SECONDS = 440  # with the grace of the last section, well inside 8 minutes
 LEAST = 5  # seconds for a section to start with
 
 PACKAGES = ("numpy", "array-api-compat", "threadpoolctl", "pytest", "safetensors", "torch")
 CUPY = ("cupy", "cupy-cuda12x", "cupy-cuda13x")
+CUDNN = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
 QUERY = "name,driver_version,memory.total,clocks.sm,clocks.mem,power.limit"
 
 
@@ -127,7 +130,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="some of the sections"
     )
     parser.add_argument(
-        "--kernels", nargs="+", choices=KERNELS, default=KERNELS, help="of CuPy's settings, some"
+        "--kernels",
+        nargs="+",
+        choices=KERNELS,
+        default=[one for one in KERNELS if one not in WITH_CUDNN or any(map(version, CUDNN))],
+        help="of CuPy's settings, some",
     )
     parser.add_argument(
         "--data", help="folder with the folders mnist and cifar10, for `accuracy`, `airbench`"
@@ -150,7 +157,7 @@ def passed(outcomes: dict[str, Outcome]) -> bool:
 
 def surroundings(given: argparse.Namespace) -> dict[str, Any]:
     """Return date, command, versions and device."""
-    names = [*PACKAGES, *(name for name in CUPY if version(name) is not None)]
+    names = [*PACKAGES, *(name for name in (*CUPY, *CUDNN) if version(name) is not None)]
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", "tests/gpu_check.py", *sys.argv[1:]]),

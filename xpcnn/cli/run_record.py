@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xpcnn.backend import dtypes
+from xpcnn.backend import Backend, dtypes
 from xpcnn.cli.output import say, to_json
 from xpcnn.cli.run_folder import INIT
 from xpcnn.cli.run_plan import Plan
@@ -24,15 +24,21 @@ def describe(folder: Path, plan: Plan) -> None:
     Raises:
         CheckpointError: the folder cannot be written.
     """
-    backend = plan.model.backend
-    facts = {**backend.describe(), "dtypes": ", ".join(dtypes(backend.name))}
-    environment = {**versions(), "backend": {"name": backend.name, **facts}}
     write_bytes(folder / NETWORK, plan.settings.preset.source.encode())
-    write_bytes(folder / ENVIRONMENT, f"{to_json(environment, indent=2)}\n".encode())
+    write_environment(folder, plan.model.backend)
     if plan.init is not None:
         write_bytes(folder / INIT, plan.init.read_bytes())
     # last: it makes the folder that of a run
     write_bytes(folder / CONFIG, toml.write(plan.config).encode())
+
+
+def write_environment(folder: Path, backend: Backend) -> None:
+    """Write environment.json, with what the backend has found the fastest until now."""
+    facts: dict[str, Any] = {**backend.describe(), "dtypes": ", ".join(dtypes(backend.name))}
+    if engines := backend.engines():
+        facts["engines"] = engines
+    environment = {**versions(), "backend": {"name": backend.name, **facts}}
+    write_bytes(folder / ENVIRONMENT, f"{to_json(environment, indent=2)}\n".encode())
 
 
 class Outcome(NamedTuple):
@@ -69,6 +75,18 @@ class Rewritten(Callback):
     def on_start(self, history: History, done: int, total: int) -> None:
         if toml.parse(toml.read(self.path)) != self.config:
             write_bytes(self.path, toml.write(self.config).encode())
+
+
+class Engines(Callback):
+    """Brings environment.json up to date after trials, which the first steps make."""
+
+    def __init__(self, folder: Path, backend: Backend) -> None:
+        self.folder, self.backend, self.known = folder, backend, backend.engines()
+
+    def on_epoch_end(self, record: Epoch) -> None:
+        if (known := self.backend.engines()) != self.known:
+            write_environment(self.folder, self.backend)
+            self.known = known
 
 
 class Journal(Callback):

@@ -22,7 +22,8 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
                                       The backward pass is `gradients` in compiled/conv.py, which
                                       chooses anew for dx and dw
     x of NumPy, others of one group   numpy_kernels/conv.py, in NumPy calls
-    x of CuPy                         the reference; cupy_kernels/conv.py with XPCNN_CUDA_KERNELS=1
+    x of CuPy                         the reference; cupy_kernels/conv.py with XPCNN_CUDA_KERNELS=1,
+                                      cudnn_conv.py with XPCNN_CUDA_KERNELS=cudnn
     all other cases                   ops/reference/conv.py, in calls of the library of x
 
 A kernel that does not serve a case returns NotImplemented; then the reference runs. On NumPy two
