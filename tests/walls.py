@@ -9,7 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict", "mpi")
-COMPANIONS = {"numpy": ("threadpoolctl",), "cupy": ("cupyx",), "mpi": ("mpi4py", "cupy")}
+COMPANIONS = {
+    "numpy": ("threadpoolctl",),
+    "cupy": ("cupyx", "cuda.pathfinder"),
+    "mpi": ("mpi4py", "cupy"),
+}
 HOST = ("numpy",)
 OPTIONS = ("xpcnn.errors", "xpcnn.argument_advice", "xpcnn.options", "xpcnn.types")
 PURE = ("math", "typing", "collections", "dataclasses", "functools")
