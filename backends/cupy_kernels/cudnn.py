@@ -4,7 +4,7 @@ A descriptor is an object of cuDNN with attributes; set and finalized, it never 
 convolution is a graph of them (`cudnn_graph.py`). By ctypes rather than by NVIDIA's Python package
 nvidia-cudnn-frontend: its versions since 1.29 require a compiler, CUTLASS, that nothing here needs.
 
-Source: the header `cudnn_graph.h` of cuDNN 9; docs.nvidia.com/deeplearning/cudnn/backend.
+Source: the header cudnn_graph of cuDNN 9; docs.nvidia.com/deeplearning/cudnn/backend.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Names and numbers of cuDNN's graph API that are used here, as in its header `cudnn_graph.h`.
+"""Names and numbers of cuDNN's graph API that are used here, as in its header cudnn_graph.
 
 The header writes CUDNN_TYPE_, CUDNN_BACKEND_..._DESCRIPTOR, CUDNN_ATTR_ and CUDNN_ around them.
 """
