@@ -309,11 +309,12 @@ static long unpool_rows(const void *arguments, long piece)
 {
     const Arguments *a = arguments;
     const Table *o = a->o;
-    long rows = o->rows / o->ph, out = o->columns / o->pw * o->n, from, to;
-    share(o->groups * o->f * rows, piece, a->pieces, 1, &from, &to);
-    for (long r = from; r < to; r++) {
-        float *dx = a->y + (r / rows * o->rows + r % rows * o->ph) * o->columns * o->n;
-        unpool_row(a->dy + r * out, a->x + r * out, a->winner + r * out, dx, o->columns, o->n, o->ph, o->pw);
+    long rows = o->rows / o->ph, out = o->columns / o->pw * o->n, all = o->groups * o->f, from, to;
+    share(rows * all, piece, a->pieces, 1, &from, &to);
+    for (long i = from; i < to; i++) { /* row by row: those that the thread has written, and will read */
+        long f = i % all, p = i / all, at = (f * rows + p) * out;
+        float *dx = a->y + (f * o->rows + p * o->ph) * o->columns * o->n;
+        unpool_row(a->dy + at, a->x + at, a->winner + at, dx, o->columns, o->n, o->ph, o->pw);
     }
     return 0;
 }
