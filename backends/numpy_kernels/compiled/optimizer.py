@@ -14,7 +14,7 @@ from ...types import Arrays, State
 from ..layout import Array
 from ..recording import contiguous
 from ..threads import sharing
-from .shared_library import FLOAT32, Call, load
+from .shared_library import FLOAT32, Call, serves
 
 PASS = 16  # multiplications that take as long as a step of one number
 TENSOR = "ppppooo ldd"  # fields of `Tensor`
@@ -52,7 +52,7 @@ def _stepped(
 ) -> Any:
     """Return the new parameters and state; the state's order is that of m and v in C."""
     lr, step = _ordered(lr), _ordered(step)
-    if load().calls is None or any(x.shape != () or x.dtype != FLOAT32 for x in (lr, step)):
+    if not all(serves(x) and x.shape == () for x in (lr, step)):
         return NotImplemented
     new: list[Arrays] = [{} for _ in (params, *state)]
     tensors: list[Any] = []
