@@ -31,7 +31,7 @@ class Summary:
     parameters, multiply_adds: sums over the layers, for one sample.
     parameter_bytes: memory of parameters, gradients and one optimizer array of each.
     activation_bytes: memory of the outputs of all layers for a batch of `batch_size` samples, which
-        are kept for the backward pass. Both together are a lower bound of what training needs.
+        are kept for the backward pass; half of it and more where layers are computed as one.
     """
 
     rows: tuple[Row, ...]
@@ -71,7 +71,7 @@ class Summary:
     def _memory(self) -> str:
         mib = 2**20
         return (
-            f"training with batches of {self.batch_size}: at least "
+            f"training with batches of {self.batch_size}: about "
             f"{self.parameter_bytes / mib:.1f} MiB of parameters, gradients and momentum, "
             f"{self.activation_bytes / mib:.1f} MiB of activations"
         )

@@ -14,7 +14,7 @@ from tests.group.members import Member, together
 from xpcnn import Model
 from xpcnn.data import Dataset, folders, preflight, stored
 from xpcnn.data.augment import Flip, Noise
-from xpcnn.data.streams import stream, stream_parts
+from xpcnn.data.streams import stream_parts
 from xpcnn.data.streams.folder_index import in_turn
 from xpcnn.data.streams.read_ahead import VARIABLE, batches_ahead, reading_threads
 from xpcnn.data.streams.stream import Stream
@@ -150,12 +150,14 @@ def test_a_part_is_set_aside_by_the_hashes_of_names(tmp_path: Path) -> None:
     assert sorted(map(len, numbers)) == [16, 16, 16, 16]
 
 
+@pytest.mark.parametrize("bound", ["pictures", "values"])
 def test_mean_and_deviation_are_those_of_some_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
     flat(tmp_path, cat=[0, 50], dog=[100, 250])
-    monkeypatch.setattr("xpcnn.data.streams.stream._FOR_STATISTICS", 2)
     (images, labels), *_ = folders.read(tmp_path, stream=True)
+    limits = {"pictures": ("FOR_STATISTICS", 2), "values": ("_VALUES", 2 * images[0].size)}
+    monkeypatch.setattr(stored, *limits[bound])
     data = Dataset.from_arrays(images, labels, ["cat", "dog"])
     chosen = images[images.some_rows(2)]
     assert (data.mean, data.std) == ((chosen.mean(),), (chosen.std(),))
@@ -195,7 +197,7 @@ def test_damaged_pictures_of_a_sample_have_others_of_the_whole_part(
 ) -> None:
     """Mean and deviation are of one picture, which is damaged: another of its class stands in."""
     flat(tmp_path, cat=[1, 2], dog=[3, 4])
-    monkeypatch.setattr(stream, "_FOR_STATISTICS", 1)
+    monkeypatch.setattr(stored, "FOR_STATISTICS", 1)
     (images, _), *_ = folders.read(tmp_path, stream=True, skip_damaged=True)
     (row,) = images.for_statistics().rows
     images.index.file(row).write_bytes(b"no picture")

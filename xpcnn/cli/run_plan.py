@@ -30,6 +30,7 @@ from xpcnn.models.preset_of_model import preset_of
 from xpcnn.options import find
 from xpcnn.training import Checkpoints
 from xpcnn.training.last_batch import check_last_batch
+from xpcnn.training.memory_check import check_memory
 from xpcnn.training.recipe import recipe_for
 from xpcnn.types import TaskName
 
@@ -131,7 +132,9 @@ def prepare(request: Request) -> Plan:
     recipe_for(model.network, settings.training, model.seed)  # rejects patterns that fit nothing
     check_validation(settings.training, validation is not None)
     check_task(settings.training, model.task)
-    check_last_batch(model.network, len(train), settings.training, backend.opened_group().size)
+    processes = backend.opened_group().size
+    check_last_batch(model.network, len(train), settings.training, processes)
+    check_memory(model.network, len(train), settings.training, processes)
     checkpoints = Checkpoints(
         CHECKPOINTS,
         every_steps=flags.checkpoint_steps,

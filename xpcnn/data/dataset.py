@@ -86,7 +86,8 @@ class Dataset:
     ) -> "Dataset":
         """Make a training part of arrays; mean and std are those of `images`.
 
-        Of pictures that stay on disk they are those of 1,000, which the hashes of names choose.
+        Of pictures that stay on disk they are those of 1,000, which the hashes of names choose, or
+        of as many as have 2^30 values.
 
         Without `classes` the names are "0", "1", ... up to the largest label, or for each column of
         targets. reading: how picture files became the images; None where they were arrays from the

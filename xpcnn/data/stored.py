@@ -21,6 +21,9 @@ Images: TypeAlias = Any
 STREAM_FROM = 1 << 31
 """Bytes of images from which on they stay on disk, where nobody says what to do."""
 
+FOR_STATISTICS = 1000  # pictures that mean and deviation are taken from
+_VALUES = 1 << 30  # of these pictures: fewer are taken from 600 x 600 pixels on, which take long
+
 _AT_ONCE = 1 << 23  # bytes of images that are read at a time where all are needed
 
 
@@ -90,6 +93,12 @@ class Stored(ABC):
     def for_statistics(self) -> Self:
         """Return the images that mean and deviation are taken from: by default all."""
         return self
+
+    def rows_for_statistics(self) -> np.ndarray:
+        """Return the rows of the pictures that stand for all, where each takes long to read."""
+        most = min(FOR_STATISTICS, _VALUES // math.prod(self.sample))
+        rows: np.ndarray = self.rows[self.some_rows(max(1, most))]
+        return rows
 
     @property
     def at_once(self) -> int:

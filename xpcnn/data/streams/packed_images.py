@@ -22,7 +22,6 @@ from xpcnn.types import Shape
 MEND = "the same xpcnn pack again, which writes the files that are not there"
 
 _MOST_MAPPED = 500  # shards at a time: each takes one of the files that a process may open
-_FOR_STATISTICS = 1000
 
 
 def shard_path(folder: Path, part: str, number: int) -> Path:
@@ -142,9 +141,8 @@ class Packed(Stored):
         return lowest_words(self.words, most)
 
     def for_statistics(self) -> "Packed":
-        rows = self.rows[self.some_rows(_FOR_STATISTICS)]
         own = self.shards, self.reading, self.every_word, self.labels, self.damaged
-        return Packed(*own, rows, self.rows)
+        return Packed(*own, self.rows_for_statistics(), self.rows)
 
 
 def read_array(path: Path, dtype: np.dtype, shape: Shape) -> np.ndarray:

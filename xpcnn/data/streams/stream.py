@@ -18,7 +18,6 @@ from xpcnn.data.stored import Images, Stored, in_order
 from xpcnn.data.streams.read_ahead import batches_ahead
 from xpcnn.errors import DataError, hint, reason_of
 
-_FOR_STATISTICS = 1000  # pictures that mean and deviation are taken from
 _SKIP = "fix or remove it, or --skip-damaged (skip_damaged=True) to do without it"
 
 
@@ -123,7 +122,7 @@ class Stream(Stored):
         return lowest_words(self.words, most)
 
     def for_statistics(self) -> "Stream":
-        rows = self.rows[self.some_rows(_FOR_STATISTICS)]
+        rows = self.rows_for_statistics()
         return Stream(self.index, self.reading, rows, self.skip_damaged, self.damaged, self.rows)
 
     def _read(self, row: int) -> np.ndarray:

@@ -1,0 +1,57 @@
+"""Batches that cannot fit into memory: rejected before the first step.
+
+A system that lends memory which it does not have takes minutes to fail, or ends the process without
+a word.
+"""
+
+import math
+import os
+
+from xpcnn.backend import Backend
+from xpcnn.config.training_options import TrainingOptions
+from xpcnn.errors import ConfigError, hint
+from xpcnn.network import Network
+from xpcnn.summary import summarize
+
+_KEPT = 0.5
+"""The least part of the outputs of all layers that a step keeps, since some layers are computed as
+one: 0.55 to 0.85 for the presets `large`, `tiny`, `small`, `photo` and `digits` on NumPy."""
+
+
+def check_memory(
+    network: Network, samples: int, options: TrainingOptions, processes: int = 1
+) -> None:
+    """Require that the outputs of all layers for a batch fit into the memory of the device.
+
+    samples: those to train on, if they are fewer than a batch. processes: that share each batch.
+
+    Raises:
+        ConfigError: they need more than all of it; names a batch size that does not.
+    """
+    total = total_memory(network.backend)
+    if total is None:
+        return
+    itemsize = 8 if network.compute_dtype == "float64" else 4
+    if network.compute_dtype in ("float16", "bfloat16"):
+        itemsize = 2
+    one = _KEPT * summarize(network.layers, network.input_shape, 1, itemsize).activation_bytes
+    batch = min(options.batch_size, samples)
+    needed = one * math.ceil(batch / processes)
+    if needed > total:
+        size = " x ".join(map(str, network.input_shape))
+        message = f"batch_size is {options.batch_size}: to train on {batch} samples of {size} takes"
+        message += f" {needed / 1e9:,.0f} GB of memory or more, and there are {total / 1e9:,.0f} GB"
+        fits = int(total / one) * processes
+        smaller = "smaller samples (--image-size, image_size)"
+        raise ConfigError(hint(message, f"batch_size={fits}, or {smaller}" if fits else smaller))
+
+
+def total_memory(backend: Backend) -> int | None:
+    """Return the bytes of memory of a device; those of the host if the device tells none; None
+    where the host does not tell its own, as on Windows.
+    """
+    if (total := backend.memory().get("device_total")) is not None:
+        return total
+    if not hasattr(os, "sysconf"):
+        return None
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
