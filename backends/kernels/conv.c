@@ -228,14 +228,16 @@ static long gradients(const void *arguments, long piece)
         some = least(to - f, together);
         memset(dw, 0, some * all * (long)sizeof *dw);
         memset(sums, 0, some * all * (long)sizeof *sums);
-        for (long p = first, numbers = row; p < last; p++, numbers += row) {
+        for (long p = first, numbers = 0, count; p < last; p += count) {
+            count = o->in_bands ? least(last - p, 1 + REACH / up(row, LANES)) : 1;
             for (long q = 0, end; q < o->columns; q = end) {
                 end = end_of_segment(o->phase, q);
-                long taps = list(o, o->phase, p, q, tap, at);
-                dots(dy + p * row + q * o->n, o->rows * row, some, a->x, at, tap, taps,
-                     (end - q) * o->n, sums, all);
+                long taps = list(o, o->phase, p, q, tap, at), length = (end - q) * o->n;
+                dots((Dots){dy + p * row + q * o->n, a->x, tap, at, sums, o->rows * row, some, taps, length,
+                            count, row, o->wide * o->n, all});
             }
-            if (numbers < PARTIAL && p + 1 < last)
+            numbers += count * row;
+            if (numbers < PARTIAL && p + count < last)
                 continue;
             for (long i = numbers = 0; i < some * all; i++) {
                 dw[i] += total(sums[i]);
