@@ -5,13 +5,15 @@ import re
 import signal
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from tests.cli.process import run
 from tests.group.launching import (
+    FLAGS,
     LAUNCHERS,
     LONG,
     MPI,
@@ -148,7 +150,45 @@ def test_one_error_for_what_all_processes_find() -> None:
     Path("run").mkdir()
     Path("run/file").write_text("here")
     wrong = [("--out", "run"), ("--dataset", "nothing"), ("--model", "none.toml")]
-    for flags in (*wrong, ("--batch-norm", "groups:3")):
-        code, _, err = launched(MPI, "-m", "xpcnn", "train", *flags, "--engine", "mpi")
+    commands = [("train", *flags) for flags in (*wrong, ("--batch-norm", "groups:3"))]
+    for command in (*commands, ("resume", "nothing")):
+        code, _, err = launched(MPI, "-m", "xpcnn", *command, "--engine", "mpi")
         assert code == 1
         assert err.count("error:") == 1, err
+
+
+@needs_mpi
+def test_a_finished_run_gives_its_figures_once() -> None:
+    assert run("train", *FLAGS, "--out", "run")[0] == 0
+    command = ("-m", "xpcnn", "resume", "run", "--engine", "mpi", "--json")
+    code, out, err = launched(MPI, *command)
+    assert (code, out.count('"run_dir"')) == (0, 1), err
+    assert err.count("run is finished: test accuracy") == 1
+
+
+@needs_torch
+@pytest.mark.parametrize("reason", ["writev [127.0.0.1]:5: Broken pipe", "Connection closed"])
+def test_one_that_has_lost_another_ends(
+    reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At once, without leaving its training: SIGTERM, which torchrun sends it, would save a model.
+
+    Gives torchrun time to find the other one first.
+    """
+    module: Any = import_module("xpcnn.backends.torch_engine")
+    done: list[Any] = []
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: done.append(f"sleep {seconds}"))
+    monkeypatch.setattr(module.signal, "signal", lambda *how: done.append(how))
+
+    class Lost(module.Engine):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.rank, self._tell_watcher = 1, lambda: done.append("told")
+
+        def abort(self, code: int) -> NoReturn:
+            raise SystemExit(code)
+
+    with pytest.raises(SystemExit), Lost()._waiting():
+        raise RuntimeError(f"{reason}\nmore")
+    assert done == ["told", (signal.SIGTERM, signal.SIG_DFL), "sleep 2"]
+    told = capsys.readouterr().err
+    assert told == f"process 1 ends, since it has lost another: {reason}\n"

@@ -48,35 +48,19 @@ def command(
     from xpcnn.cli.error_text import flags_in_errors
     from xpcnn.cli.folds import cross_validate, is_cross_validation
     from xpcnn.cli.job import train
-    from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.processes import group_of, launch
     from xpcnn.cli.request import Request
     from xpcnn.cli.run_folder import locked_run
-    from xpcnn.cli.run_record import outcome
-    from xpcnn.config import toml
-    from xpcnn.process_group import by_first
+    from xpcnn.process_group import by_all, by_first
     from xpcnn.runs.record import CONFIG, check_run
 
     if processes is not None:
         launch(processes, engine)
-    folder = check_run(Path(run))
-    ended = outcome(folder)
-    if ended is not None and (epochs is None or epochs >= 1):  # `train` rejects other numbers
-        config = toml.parse(toml.read(folder / CONFIG))
-        _check_unchanged(folder, ended.config, config)
-        longer = (epochs or _epochs(config)) != _epochs(ended.config)
-        out_of_time = str(ended.stopped).endswith("seconds are over")
-        more_time = out_of_time and max_seconds is not None
-        if longer and ended.stopped is not None and not more_time:
-            _reject_longer(folder, ended.stopped, out_of_time)
-        if not longer and not more_time:
-            figure = "accuracy" if "accuracy" in ended.test else "loss"
-            say(f"{folder} is finished: test {figure} {ended.test[figure]:.4f}", quiet)
-            if out_of_time:
-                say(f"it {ended.stopped}; to resume: a larger --max-seconds", quiet)
-            if as_json:
-                answer(to_json({"run_dir": str(folder), "test": ended.test}))
-            return
+    group = group_of(engine)
+    folder = by_all(group, lambda: check_run(Path(run)))
+    if by_all(group, lambda: _is_done(folder, epochs, max_seconds, quiet, as_json)):
+        return
     context.meta[Option.RECORDED] = True
     given = ["--config", str(folder / CONFIG)]
     if max_seconds is not None:
@@ -93,10 +77,44 @@ def command(
     if all_folds and (epochs is not None or max_seconds is not None):
         _reject_other_length(folder)
     with ExitStack() as stack, flags_in_errors(inner, request.wheres):
-        by_first(group_of(engine), lambda: stack.enter_context(locked_run(folder)))
+        by_first(group, lambda: stack.enter_context(locked_run(folder)))
         result = (cross_validate if all_folds else train)(request, resumed=folder)
     if as_json:
         answer(to_json(result))
+
+
+def _is_done(
+    folder: Path, epochs: int | None, max_seconds: float | None, quiet: bool, as_json: bool
+) -> bool:
+    """Whether a run is finished, and is not to become longer; if so, give its figures.
+
+    Raises:
+        ConfigError: it is finished, and its config.toml was changed, or it cannot become longer.
+    """
+    from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.cli.run_record import outcome
+    from xpcnn.config import toml
+    from xpcnn.runs.record import CONFIG
+
+    ended = outcome(folder)
+    if ended is None or not (epochs is None or epochs >= 1):  # `train` rejects other numbers
+        return False
+    config = toml.parse(toml.read(folder / CONFIG))
+    _check_unchanged(folder, ended.config, config)
+    longer = (epochs or _epochs(config)) != _epochs(ended.config)
+    out_of_time = str(ended.stopped).endswith("seconds are over")
+    more_time = out_of_time and max_seconds is not None
+    if longer and ended.stopped is not None and not more_time:
+        _reject_longer(folder, ended.stopped, out_of_time)
+    if longer or more_time:
+        return False
+    figure = "accuracy" if "accuracy" in ended.test else "loss"
+    say(f"{folder} is finished: test {figure} {ended.test[figure]:.4f}", quiet)
+    if out_of_time:
+        say(f"it {ended.stopped}; to resume: a larger --max-seconds", quiet)
+    if as_json:
+        answer(to_json({"run_dir": str(folder), "test": ended.test}))
+    return True
 
 
 def _epochs(config: Mapping[str, Any]) -> Any:
