@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from .cupy_kernels import cudnn
+from .engine_place import next_device
 from .tensor_cores import always_tf32
 
 Problem = tuple[str, str]  # cause; the one command or action that fixes it
@@ -71,10 +72,6 @@ def chosen_kernels() -> str:
     return _KERNELS[given]
 
 
-_PLACES = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "LOCAL_RANK", "SLURM_LOCALID")
-"""Variables in which MPICH, Open MPI, torchrun and srun say which process of a machine this is."""
-
-
 def device_index(device: str | int | None, count: int) -> int | None:
     """Return the number in N, "N" or "cuda:N"; None if there is none.
 
@@ -82,8 +79,7 @@ def device_index(device: str | int | None, count: int) -> int | None:
     `count` devices.
     """
     if device in (None, "cuda"):
-        place = next((os.environ[name] for name in _PLACES if name in os.environ), "0")
-        return int(place) % max(1, count) if place.isdecimal() else 0
+        return next_device(count)
     name = str(device).removeprefix("cuda:")
     return int(name) if name.isdecimal() else None
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy
 
+from .engine_place import next_device
 from .tensor_cores import always_tf32, no_tf32
 
 kernels: dict[str, Callable[..., Any]] = {}
@@ -149,11 +150,16 @@ def _allows_tf32(products: Any) -> bool:
 
 
 def _device_name(device: str | int | None) -> str:
-    """Return a device as PyTorch writes it: "cpu" for None, "cuda:N" for N, "cuda:0" for "cuda"."""
+    """Return a device as PyTorch writes it: "cpu" for None, "cuda:N" for N.
+
+    For "cuda" it is "cuda:0"; of several processes on a machine, each gets the next of its devices.
+    """
     name = "cpu" if device is None else str(device)
-    if name.isdecimal():
-        return f"cuda:{name}"
-    return "cuda:0" if name == "cuda" else name
+    if name == "cuda":
+        import torch
+
+        return f"cuda:{next_device(torch.cuda.device_count())}"
+    return f"cuda:{name}" if name.isdecimal() else name
 
 
 def _peak_rss() -> dict[str, int]:

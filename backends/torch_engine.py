@@ -1,4 +1,4 @@
-"""torch.distributed with gloo: processes that torchrun, or another launcher of its kind, started.
+"""torch.distributed, by gloo or NCCL: processes that torchrun or a launcher of its kind started.
 
 Arrays are summed in place; PyTorch shares their memory by DLPack. A process that waits longer than
 XPCNN_TIMEOUT seconds ends with an error, whereupon torchrun ends the others.
@@ -21,6 +21,7 @@ from .engine_memory import SharedMemory
 from .engine_overlap import overlap_problem, overlaps
 from .engine_timeout import timeout_problem, timeout_seconds, waited_too_long
 from .engine_watcher import TORCHRUN, watch
+from .torch_cuda import DeviceSums, connections, is_on_gpu
 
 
 def problem() -> tuple[str, str] | None:
@@ -44,15 +45,19 @@ class Engine:
         self._torch, self._group = torch, torch.distributed
         if not self._group.is_initialized():
             timeout = timedelta(seconds=timeout_seconds())
-            self._group.init_process_group("gloo", timeout=timeout)
+            self._group.init_process_group(connections(torch), timeout=timeout)
             atexit.register(self._group.destroy_process_group)  # its threads may abort the exit
         self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
         self._tell_watcher = watch(self.rank, TORCHRUN)
         self.overlaps = overlaps() and self.size > 1
+        self._on_gpus = DeviceSums(torch, self.gather)
         memory = SharedMemory(self.rank, self.gather, self._meet, partial(self._sum, None))
         self.lend, self.sum = memory.lend, memory.sum
 
     def begin_sum(self, x: Any) -> Callable[[], Any]:
+        if is_on_gpu(x):
+            total = self.sum(x)
+            return lambda: total
         tensor = self._torch.utils.dlpack.from_dlpack(x)
         work = self._group.all_reduce(tensor, async_op=True)
 
@@ -72,6 +77,9 @@ class Engine:
 
     def _sum(self, processes: Any, x: Any) -> Any:
         """Sum in place over a group of torch's; None is all."""
+        if is_on_gpu(x):
+            with self._waiting():
+                return self._on_gpus(x, processes)
         tensor = self._torch.utils.dlpack.from_dlpack(x)
         with self._waiting():
             self._group.all_reduce(tensor, group=processes)
@@ -116,7 +124,7 @@ class Engine:
             else:
                 self._let_torchrun_end_it()
                 reason = str(error).partition("\n")[0]
-                told = f"process {self.rank} ends, since it has lost another: {reason}"
+                told = f"process {self.rank} ends, since it cannot sum with others: {reason}"
             print(told, file=sys.stderr)
             self.abort(1)
 

@@ -1,5 +1,6 @@
 """Which devices PyTorch offers, and what is said when it does not."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -83,3 +84,12 @@ def test_tf32_is_of_cuda(two_gpus: None, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 0))
     with pytest.raises(BackendError, match=r"compute capability 7\.0"):
         gpu.allow_tf32()
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_each_process_of_a_machine_has_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = import_module("xpcnn.backends.torch_backend")._device_name
+    assert (name("cuda"), name(1), name(None)) == ("cuda:0", "cuda:1", "cpu")
+    for place, expected in (("0", "cuda:0"), ("1", "cuda:1"), ("2", "cuda:0")):
+        monkeypatch.setenv("LOCAL_RANK", place)
+        assert (name("cuda"), name("cuda:1")) == (expected, "cuda:1")

@@ -12,6 +12,7 @@ LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict", "mpi")
 COMPANIONS = {
     "numpy": ("threadpoolctl",),
     "cupy": ("cupyx", "cuda.pathfinder"),
+    "torch": ("cupy",),  # whose arrays it sums, as MPI does
     "mpi": ("mpi4py", "cupy"),
 }
 HOST = ("numpy",)
@@ -121,6 +122,7 @@ SHARED_BY_BACKENDS = (
     "backends.geometry",
     "backends.engine_memory",
     "backends.engine_overlap",
+    "backends.engine_place",
     "backends.engine_timeout",
     "backends.engine_watcher",
     "backends.optimizer_arrays",

@@ -191,4 +191,4 @@ def test_one_that_has_lost_another_ends(
         raise RuntimeError(f"{reason}\nmore")
     assert done == ["told", (signal.SIGTERM, signal.SIG_DFL), "sleep 2"]
     told = capsys.readouterr().err
-    assert told == f"process 1 ends, since it has lost another: {reason}\n"
+    assert told == f"process 1 ends, since it cannot sum with others: {reason}\n"
