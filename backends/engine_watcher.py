@@ -1,41 +1,54 @@
 """A watcher beside each process, which names one that ends without a word.
 
-MPICH's mpiexec, Hydra, kills all processes as soon as one closes its connection to it without the
-end of MPI: then no other process can say which one it was. The connection is a file that the
-watcher holds open too, until it has named its process. torchrun tells of a process that fails after
-it has ended the others, in a table. Other launchers (Open MPI's, Slurm's) name one themselves, and
-have no watchers.
+MPICH's mpiexec, Hydra, kills the processes of a machine as soon as one closes its connection to it
+without the end of MPI: then no other process can say which one it was. And on several machines it
+lets the others wait when one exits. The connection is a file that the watcher holds open too: it
+names its process, and then asks Hydra to end all. torchrun tells of a process that fails after it
+has ended the others, in a table. Other launchers (Open MPI's, Slurm's) name one themselves: there
+are no watchers.
 """
 
 import atexit
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-HYDRA, TORCHRUN = "HYDI_CONTROL_FD", "TORCHELASTIC_RUN_ID"
-"""Variables that these launchers give to their processes."""
+_WATCH = 'read -r ended || { echo "$0" >&2; sleep 1; echo "$1"; sleep 1; }'
+"""In the language of sh: wait for a line on stdin; if stdin is closed without one, say $0, and when
+the launcher has passed that on, tell it $1 by its connection, which is stdout."""
 
-_WATCH = 'read -r ended || { echo "$0" >&2; sleep 1; }'  # Hydra passes it on before it kills
-"""In the language of sh: wait for a line on stdin; if stdin is closed without one, say $0."""
+_ABORT = "cmd=abort exitcode=1"  # of the protocol PMI, as MPI_Abort sends it
 
 
-def watch(rank: int, launcher: str, held: Sequence[str] = ()) -> Callable[[], None]:
+def watch_by_hydra(rank: int) -> Callable[[], None]:
+    """Start a watcher of this process if Hydra has started it; see `_watch`."""
+    if "HYDI_CONTROL_FD" not in os.environ:
+        return _nobody
+    return _watch(rank, int(os.environ["PMI_FD"]), _ABORT)
+
+
+def watch_by_torchrun(rank: int) -> Callable[[], None]:
+    """Start a watcher of this process if torchrun has started it; see `_watch`."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return _nobody
+    return _watch(rank, subprocess.DEVNULL, "")
+
+
+def _watch(rank: int, connection: int, last: str) -> Callable[[], None]:
     """Start a watcher of this process; return what tells it that the process ends by itself.
 
     At the end of Python that is called anyway. Launchers end processes by a signal to all that
     belong to them, and so the watcher too: it names none of these.
 
     rank: number of this process.
-    launcher: a variable of the launcher; there is no watcher where it is not set.
-    held: variables with the numbers of open files that the watcher holds open.
+    connection: an open file of this process, to the launcher, or DEVNULL.
+    last: what the launcher is told.
     """
-    if launcher not in os.environ:
-        return lambda: None
     watcher = subprocess.Popen(
-        ["/bin/sh", "-c", _WATCH, _ended(rank)],
+        ["/bin/sh", "-c", _WATCH, _ended(rank), last],
         stdin=subprocess.PIPE,
-        pass_fds=[int(os.environ[name]) for name in held if name in os.environ],
+        stdout=connection,
         text=True,
     )
 
@@ -45,6 +58,10 @@ def watch(rank: int, launcher: str, held: Sequence[str] = ()) -> Callable[[], No
 
     atexit.register(tell)
     return tell
+
+
+def _nobody() -> None:
+    """Tell nobody, where there is no watcher."""
 
 
 def _ended(rank: int) -> str:

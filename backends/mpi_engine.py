@@ -19,7 +19,7 @@ import numpy
 from .engine_memory import SharedMemory
 from .engine_overlap import overlap_problem, overlaps
 from .engine_timeout import timeout_problem, timeout_seconds, waited_too_long
-from .engine_watcher import HYDRA, watch
+from .engine_watcher import watch_by_hydra
 from .mpi_cupy import device_sum
 
 
@@ -43,7 +43,7 @@ class Engine:
         self.lend, self.sum = memory.lend, memory.sum
         self._begun = _Begun(MPI, self._world) if overlaps() and self.size > 1 else None
         self.overlaps = self._begun is not None
-        self._tell_watcher = watch(self.rank, HYDRA, ["PMI_FD"])
+        self._tell_watcher = watch_by_hydra(self.rank)
         self._timeout = timeout_seconds()
         self._waiting_since: float | None = None
         if self.size > 1:

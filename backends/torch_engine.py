@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from .engine_memory import SharedMemory
 from .engine_overlap import overlap_problem, overlaps
 from .engine_timeout import timeout_problem, timeout_seconds, waited_too_long
-from .engine_watcher import TORCHRUN, watch
+from .engine_watcher import watch_by_torchrun
 from .torch_cuda import DeviceSums, connections, is_on_gpu
 
 
@@ -48,7 +48,7 @@ class Engine:
             self._group.init_process_group(connections(torch), timeout=timeout)
             atexit.register(self._group.destroy_process_group)  # its threads may abort the exit
         self.rank, self.size = self._group.get_rank(), self._group.get_world_size()
-        self._tell_watcher = watch(self.rank, TORCHRUN)
+        self._tell_watcher = watch_by_torchrun(self.rank)
         self.overlaps = overlaps() and self.size > 1
         self._on_gpus = DeviceSums(torch, self.gather)
         memory = SharedMemory(self.rank, self.gather, self._meet, partial(self._sum, None))

@@ -1,6 +1,7 @@
 """Runs under mpiexec and torchrun: how tests start them, and what they compare."""
 
 import shutil
+import socket
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -21,6 +22,9 @@ MPI = [MPIEXEC, "-n", "2", sys.executable]
 TORCHRUN = [
     *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
 ]
+
+HOSTS = [MPIEXEC, *("-launcher", "fork", "-hosts", "a,b", "-ppn", "1", "-n", "2"), sys.executable]
+"""Two machines for mpiexec, which connects them by the network; both are this one."""
 
 needs_mpi = pytest.mark.skipif(
     MPIEXEC is None or find_spec("mpi4py") is None, reason="mpi4py and mpiexec are not installed"
@@ -78,3 +82,13 @@ def assert_close(folder: str, other: str, bound: float = 1e-12) -> None:
     for path, x in expected.items():
         atol = bound * numpy.abs(x).max()
         numpy.testing.assert_allclose(found[path], x, rtol=0, atol=atol, err_msg=path)
+
+
+def two_machines() -> list[list[Any]]:
+    """Return a torchrun for each of two machines, which know of each other by address and port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    one = [*TORCHRUN[:3], "--nnodes", "2", "--nproc-per-node", "1"]
+    one += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
+    return [[*one, "--node-rank", rank] for rank in range(2)]

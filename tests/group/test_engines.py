@@ -2,6 +2,8 @@
 
 import os
 import platform
+import subprocess
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.process import run
-from tests.group.launching import FLAGS, MPI, launched, needs_mpi
+from tests.cli.process import ROOT, environment, run
+from tests.group.launching import FLAGS, MPI, MPIEXEC, launched, needs_mpi
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -82,3 +84,31 @@ def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
     others[:] = [(here, all_of_them)]
     backend._divide_cores(Several())
     assert os.environ["XPCNN_NUM_THREADS"] == "1"
+
+
+ON_MACHINES = """
+import os, platform, numpy, xpcnn
+group = xpcnn.backend.group("mpi")
+lent = group.lend(100_000, numpy.zeros(0, "f4"))
+threads = os.environ.get("XPCNN_NUM_THREADS")
+told = group.gather([platform.node(), os.environ["MPI_LOCALRANKID"], threads, lent is None])
+if group.rank == 0:
+    print(told)
+"""
+SSH = ROOT / "tests" / "group" / "ssh"
+
+
+@needs_mpi
+def test_machines_with_processes_of_their_own() -> None:
+    """Two on one machine divide its cores; one has those of the other. They share no memory."""
+    if subprocess.run([SSH, "a", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("unshare: not permitted here")
+    Path("on_machines.py").write_text(ON_MACHINES)
+    on_two = [MPIEXEC, "-launcher", "ssh", "-launcher-exec", SSH, "-hosts", "a,b", "-ppn", "2"]
+    command = [*map(str, on_two), "-n", "3", sys.executable, "on_machines.py"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=environment(), check=False
+    )
+    half = str(max(1, len(os.sched_getaffinity(0)) // 2))
+    expected = [["a", "0", half, True], ["a", "1", half, True], ["b", "0", None, True]]
+    assert (done.returncode, done.stdout) == (0, f"{expected}\n"), done.stderr

@@ -14,6 +14,7 @@ import pytest
 from tests.cli.process import run
 from tests.group.launching import (
     FLAGS,
+    HOSTS,
     LAUNCHERS,
     LONG,
     MPI,
@@ -23,6 +24,7 @@ from tests.group.launching import (
     needs_mpi,
     needs_torch,
     start,
+    two_machines,
 )
 from xpcnn.io.tensor_file import read
 
@@ -36,6 +38,7 @@ ENDS = pytest.mark.parametrize(
     ("launcher", "engine"),
     [
         pytest.param(MPI, "mpi", marks=needs_mpi, id="mpiexec"),
+        pytest.param(HOSTS, "mpi", marks=needs_mpi, id="mpiexec-on-two-machines"),
         pytest.param(TORCHRUN, "torch", marks=needs_torch, id="torchrun"),
         pytest.param(PROCESSES, "torch", marks=needs_torch, id="processes"),
     ],
@@ -61,7 +64,7 @@ def seconds_since_the_failure() -> float:
         ("raise", 0, "process 0: error: unexpected ValueError: a planted error", 1),
         ("memory", 1, "process 1: error: not enough memory: a planted lack of memory", 1),
         ("exit", 1, "error: process 1 on {host} ended without a word", 7),
-        ("kill", 0, "error: process 0 on {host} ended without a word", 9),
+        ("kill", 0, "error: process 0 on {host} ended without a word", 128 + 9),
     ],
 )
 def test_one_that_fails_ends_all(
@@ -71,11 +74,7 @@ def test_one_that_fails_ends_all(
     begin = time.time()
     found, _, err = launched(launcher, *arguments)
     assert seconds_since_the_failure() < max(10, failed_at() - begin)  # a busy machine starts late
-    if launcher == TORCHRUN:
-        code = 1
-    elif launcher == PROCESSES and how == "kill":
-        code += 128
-    assert found == code, err
+    assert found == (code if launcher == PROCESSES else 1), err
     assert err.count(message.format(host=platform.node())) == 1, err
     assert len(re.findall(r"\berror: ", err)) == 1, err
     if launcher == TORCHRUN:
@@ -84,6 +83,19 @@ def test_one_that_fails_ends_all(
         assert root[1] == str(rank), err
     read("run/checkpoints/step-000000004.safetensors")  # raises if it is not whole
     assert not Path("run/model.safetensors").exists()
+
+
+@needs_torch
+def test_one_that_fails_on_another_machine_ends_all() -> None:
+    """Two of torchrun, which do not hear of each other's processes."""
+    arguments = ("-m", "tests.group.failing", "exit", "1", "5", *LONG, "--engine", "torch")
+    begin = time.time()
+    processes = [start(launcher, *arguments) for launcher in two_machines()]
+    codes, _, errs = zip(*(ended(process, 120) for process in processes), strict=True)
+    assert seconds_since_the_failure() < max(10, failed_at() - begin)
+    assert codes == (1, 1), errs
+    assert errs[1].count("error: process 1 on ") == 1
+    assert errs[0].count("process 0 ends, since it cannot sum with others: ") == 1
 
 
 @ENDS

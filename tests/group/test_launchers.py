@@ -1,7 +1,6 @@
 """Runs under mpiexec and torchrun have the weights of one process."""
 
 import json
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.cli.process import ROOT, run
 from tests.data.picture_kit import picture
 from tests.group.launching import (
     FLAGS,
+    HOSTS,
     IN_A_JOB,
     LAUNCHERS,
     MPI,
@@ -27,6 +27,7 @@ from tests.group.launching import (
     needs_torch,
     of,
     start,
+    two_machines,
 )
 from tests.pages import blocks
 
@@ -39,20 +40,11 @@ def slurm() -> list[list[Any]]:
     return [[MPIEXEC, *srun, "-n", "2", sys.executable]]
 
 
-def two_machines() -> list[list[Any]]:
-    """Return a torchrun for each of two machines, which know of each other by address and port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    one = [*TORCHRUN[:3], "--nnodes", "2", "--nproc-per-node", "1"]
-    one += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
-    return [[*one, "--node-rank", rank] for rank in range(2)]
-
-
 @pytest.mark.parametrize(
     ("machines", "engine", "variables"),
     [
         pytest.param(slurm, "mpi", IN_A_JOB, marks=needs_mpi, id="slurm"),
+        pytest.param(lambda: [HOSTS], "mpi", {}, marks=needs_mpi, id="mpiexec"),
         pytest.param(two_machines, "torch", {}, marks=needs_torch, id="two-torchruns"),
     ],
 )
