@@ -43,7 +43,8 @@ def test_constants(listener: Any) -> None:
     listener.add(add, (one, one, y, 4, 0, 1, 1))
     listener.add(add, (y, one, numpy.empty(4, "float32"), 4, 0, 1, 1))
     first, second = (call.arguments for call in listener.calls)
-    assert first[0] is first[1] is second[1] is one
+    assert first[0] == first[1] == second[1] == library.address(one)
+    assert all(constant is one for constant in listener.constants)
     assert second[0] == first[2]
     part = numpy.empty(8, "float32")
     listener.add(add, (one, one, part[:4], 4, 0, 1, 1))

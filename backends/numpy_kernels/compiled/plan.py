@@ -11,10 +11,9 @@ A plan is made only where recorded calls are all that happens to the numbers: th
 (`Call`), and those of NumPy that kernels make by `fill` (recording.py). This is checked while they
 are recorded:
 
-- a call may read from the given arrays, from constants, which are read-only from the beginning, and
-  from what an earlier call wrote. A NumPy call without
-  `fill` returns an array that the recorder does not know: if a later call reads it, or the result
-  is in it, no plan is made;
+- a call may read from the given arrays, from what an earlier call wrote, and from constants, which
+  are read-only from the beginning. A NumPy call without `fill` returns an array that the recorder
+  does not know: if a later call reads it, or the result is in it, no plan is made;
 - what a call has written is read-only from then on: if NumPy code writes into it, no plan is made.
 
 What cannot be seen is code that reads a number and decides by it. So only networks whose layers and
@@ -65,7 +64,7 @@ class Plan:
             NotRecordableError: recorded calls are not all that happens.
         """
         self.lock = threading.Lock()
-        arrays, self.constants = _leaves(given)  # kept, so that no other object gets their ids
+        arrays, self.others = _leaves(given)  # kept, so that no other object gets their ids
         self.given = [Given(x, samples_last=i == 0) for i, x in enumerate(arrays)]
         recorder = Recorder([given.memory for given in self.given], MOST_BYTES)
         left = (_read_only(given.memory) for given in self.given)
@@ -85,7 +84,7 @@ class Plan:
         del result, results
         memory.trim()  # else the memory of this pass would stay beside the arena's
         self.fresh = _fresh(places[kept:], recorder)
-        self.tables, self.arena = recorder.tables, Arena(recorder.blocks, MOST_BYTES)
+        self.constants, self.arena = recorder.constants, Arena(recorder.blocks, MOST_BYTES)
         self.bytes = self.arena.bytes
         self.calls = self._repeated(recorder.calls)
         self.leaves = [self._leaf(place, is_lent=i < kept) for i, place in enumerate(places)]

@@ -58,7 +58,7 @@ class Place(NamedTuple):
 
 
 class InC(NamedTuple):
-    """A call of C; arguments: with a place for each array that is not a constant."""
+    """A call of C; arguments: with a place for each array, and for a constant its address."""
 
     call: Call
     arguments: Sequence[Any]
@@ -81,7 +81,7 @@ class Recorder:
     def __init__(self, given: Sequence[Array], most: int) -> None:
         self.given, self.most = given, most
         self.calls: list[InC | InNumPy] = []
-        self.tables: list[Any] = []  # that calls read; no pointer keeps them
+        self.constants: list[Array] = []  # that calls read, and tables; no pointer keeps them
         self.blocks: list[Block] = []
         self.alive: list[tuple[int, Block]] = []  # those whose arrays exist, with their numbers
 
@@ -95,11 +95,11 @@ class Recorder:
         for kind, a in zip(call.kinds, arguments, strict=True):
             if type(a) is not np.ndarray:
                 noted.append(a)
-            elif kind == "t":
+            elif kind == "t" or (kind == "p" and self._is_constant(a)):
                 noted.append(address(a))
-                self.tables.append(a)
+                self.constants.append(a)
             elif kind == "p":
-                noted.append(a if self._is_constant(a) else self.place(a))
+                noted.append(self.place(a))
             else:
                 noted.append(self._written(a))
         self.calls.append(InC(call, noted))
