@@ -1,11 +1,12 @@
 """Run folders: each is for one run, also where two start at the same moment."""
 
+import os
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.cli.process import TINY, start
+from tests.cli.process import TINY, run, start
 from xpcnn.cli.run_folder import new_run
 from xpcnn.errors import ConfigError
 from xpcnn.model_loading import load_model
@@ -35,3 +36,18 @@ def test_of_two_runs_that_start_at_once_one_is_whole_and_one_is_rejected() -> No
     assert tomllib.loads(Path("run/config.toml").read_text())["seed"] == won
     lost = errors[2 - won]
     assert "error: another process is working on run\n" in lost or "error: run is not empty" in lost
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system takes no space ahead")
+def test_a_disk_without_space_for_the_model_is_told_before_the_first_epoch() -> None:
+    import resource  # POSIX has it
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    process = start("train", *TINY, "--out", "run", limits=small_files)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    error = "error: run/model.safetensors cannot be written: File too large\nTry: a higher limit"
+    assert err.startswith(error)
+    assert run("train", *TINY, "--out", "run")[0] == 0  # the folder is as it was

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from xpcnn.errors import CheckpointError
-from xpcnn.io.atomic import SUFFIX, write_bytes
+from xpcnn.io.atomic import SUFFIX, require_space, write_bytes
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 
@@ -160,6 +160,23 @@ def test_a_closed_folder_is_said(tmp_path: Path) -> None:
         )
         assert path.read_bytes() == b"old"
         assert list(folder.iterdir()) == [path]
+
+
+def test_space_is_required_and_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.bin"
+    require_space(path, 10_000)
+    for unknown in (errno.EINVAL, errno.EOPNOTSUPP):  # of file systems that take none in advance
+        monkeypatch.setattr(os, "posix_fallocate", failing(unknown), raising=False)
+        require_space(path, 10_000)
+    monkeypatch.setattr(os, "posix_fallocate", failing(errno.ENOSPC), raising=False)
+    with pytest.raises(CheckpointError) as caught:
+        require_space(path, 10_000)
+    assert str(caught.value) == (
+        f"{path} cannot be written: No space left on device\nTry: free some space, or another disk"
+    )
+    monkeypatch.delattr(os, "posix_fallocate")
+    require_space(path, 10_000)
+    assert list(tmp_path.iterdir()) == []
 
 
 FULL_DISK = """

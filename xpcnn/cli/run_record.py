@@ -1,7 +1,10 @@
 """What a run writes into its folder, beside checkpoints and the model, and how it ended."""
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy
 
 from xpcnn.backend import Backend, dtypes
 from xpcnn.cli.output import say, to_json
@@ -10,10 +13,13 @@ from xpcnn.cli.run_plan import Plan
 from xpcnn.config import toml
 from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError
-from xpcnn.io.atomic import write_bytes
+from xpcnn.io.atomic import require_space, write_bytes
+from xpcnn.model import Model
 from xpcnn.model_loading import load_model
+from xpcnn.ops.checks import dtype_name
 from xpcnn.runs.record import CONFIG, ENVIRONMENT, METRICS, MODEL, NETWORK
 from xpcnn.training import Callback, Epoch, History, Validation
+from xpcnn.types import flatten
 
 
 def describe(folder: Path, plan: Plan) -> None:
@@ -22,14 +28,21 @@ def describe(folder: Path, plan: Plan) -> None:
     The model file whose weights the run starts from is copied, so that the folder has all.
 
     Raises:
-        CheckpointError: the folder cannot be written.
+        CheckpointError: the folder cannot be written, or has no space for the model of the end.
     """
+    require_space(folder / MODEL, _smallest(plan.model))
     write_bytes(folder / NETWORK, plan.settings.preset.source.encode())
     write_environment(folder, plan.model.backend)
     if plan.init is not None:
         write_bytes(folder / INIT, plan.init.read_bytes())
     # last: it makes the folder that of a run
     write_bytes(folder / CONFIG, toml.write(plan.config).encode())
+
+
+def _smallest(model: Model) -> int:
+    """Return how many bytes a model file has at least: those of its arrays."""
+    arrays = [*flatten(model.params).values(), *flatten(model.buffers).values()]
+    return sum(math.prod(x.shape) * numpy.dtype(dtype_name(x)).itemsize for x in arrays)
 
 
 def write_environment(folder: Path, backend: Backend) -> None:

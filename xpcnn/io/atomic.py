@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from xpcnn.data.files import shown
@@ -62,11 +63,37 @@ def write_bytes(path: Path, content: bytes) -> None:
         message = f"{shown(path)} is not a possible path: {error}"
         raise CheckpointError(hint(message, "a path without it")) from error
     except OSError as error:
-        message = f"{shown(path)} cannot be written: {error.strerror or error}"
-        advice = _ADVICE.get(error.errno or 0, "another place")
-        raise CheckpointError(hint(message, advice)) from error
+        raise _not_written(path, error) from error
     with contextlib.suppress(OSError):  # written all the same; some file systems cannot do it
         _flush_folder(target.parent)
+
+
+def require_space(path: Path, size: int) -> None:
+    """Require that a file can be written, for work whose result it is to hold.
+
+    Its space is taken from the file system, and given back. Nothing is required where the system
+    or the file system takes no space in advance.
+
+    path: of the file, in a folder that is there.
+    size: bytes that the file will have at least, above 0.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> CheckpointError:
+    """Return the error of a file that the system does not let be written."""
+    message = f"{shown(path)} cannot be written: {error.strerror or error}"
+    return CheckpointError(hint(message, _ADVICE.get(error.errno or 0, "another place")))
 
 
 def _flush_folder(folder: Path) -> None:
