@@ -51,7 +51,7 @@ class CuPyLibrary:
         if self._chosen != "off":
             self.kernels = kernels(self._cuda, self._cudnn)
         source = Path(__file__).parent / "kernels" / "philox.cu"
-        self._philox = cupy.RawKernel(source.read_text(), "philox_uniform")
+        self._philox = cupy.RawKernel(source.read_text(encoding="utf-8"), "philox_uniform")
 
     def _opened_cudnn(self) -> Cudnn:
         facts = self.describe()

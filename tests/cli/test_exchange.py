@@ -116,6 +116,11 @@ def test_weights_of_pytorch(cli: Cli) -> None:
     assert "bytes): weights alone, with the names of torchvision or timm\n" in ran.out
     ran = cli("import", "w.safetensors", "again.safetensors", "--model", "narrow.toml", "--json")
     assert json.loads(ran.out)["mean"] == [123.675, 116.28, 103.53]
+    ran = cli("import", "w.safetensors", "other.safetensors")
+    assert ran.err == (
+        "error: w.safetensors holds weights of PyTorch, which do not say of what network\n"
+        "Try: --model resnet18, the preset of that network\n"
+    )
     ran = cli("train", "--init", "w.safetensors", "--dataset", "digits")
     assert (ran.code, ran.err) == (
         1,

@@ -108,6 +108,12 @@ def test_a_file_that_is_no_model(cli: Cli) -> None:
     ran = cli("evaluate", "notes.safetensors")
     assert ran.code == 1
     assert ran.err.startswith("error: notes.safetensors is not a complete safetensors file: ")
+    Path("a.JPG").write_bytes(b"")
+    ran = cli("predict", "a.JPG", "run")
+    assert ran.err == (
+        "error: a.JPG is a picture, expected a run folder or model file first\n"
+        "Try: xpcnn predict RUN PICTURE\n"
+    )
 
 
 def test_predict_rows(cli: Cli, trained: Path) -> None:

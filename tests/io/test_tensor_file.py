@@ -108,10 +108,17 @@ def test_a_file_cut_off_at_any_byte_is_refused(path: Path) -> None:
         read(path)
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04 zip", b"\x80\x04\x95 pickle" * 9, b"\0" * 99])
-def test_other_files_are_refused(path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PK\x03\x04 zip", r"is a pickle, which can run code, .*\nTry: python -c .*torch\.load"),
+        (b"\x80\x04\x95 pickle" * 9, "is a pickle, which can run code, and is not read"),
+        (b"\0" * 99, "is not a complete safetensors file: "),
+    ],
+)
+def test_other_files_are_refused(path: Path, content: bytes, told: str) -> None:
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"is not a complete safetensors file: "):
+    with pytest.raises(CheckpointError, match=told):
         read(path)
 
 

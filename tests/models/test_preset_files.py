@@ -90,8 +90,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         f"{path} cannot be read: No such file or directory\nTry: check the path, or one of digits, "
     )
     path.mkdir()
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="is a folder, expected a TOML file"):
         models.preset(path)
+    marked = tmp_path / "marked.toml"
+    marked.write_text("other = 1", encoding="utf-8-sig")
+    with pytest.raises(ConfigError, match="the model has no option 'other'"):  # its text is read
+        models.preset(marked)
     latin = tmp_path / "latin.toml"
     latin.write_bytes("# Größe".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"latin\.toml: not a text in UTF-8: "):

@@ -8,6 +8,7 @@ import numpy
 from xpcnn.backend import Backend, load
 from xpcnn.cli.options import device_name
 from xpcnn.data.files import shown
+from xpcnn.data.picture_files import has_picture_name
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.exchange import import_pytorch
 from xpcnn.io.foreign.weights import is_foreign
@@ -117,4 +118,7 @@ def model_path(name: str) -> Path:
     if not os.path.exists(path):
         message = f"{shown(path)}: there is no such run folder or model file"
         raise CheckpointError(hint(message, "the folder that `xpcnn train` named at its end"))
+    if has_picture_name(path.name):
+        message = f"{shown(path)} is a picture, expected a run folder or model file first"
+        raise CheckpointError(hint(message, "xpcnn predict RUN PICTURE"))
     return path

@@ -19,6 +19,9 @@ def read(path: str | Path, advice: str = "check the path") -> str:
     Raises:
         ConfigError: the file cannot be read, or is too large; `advice` is for a missing file.
     """
+    if os.path.isdir(path):
+        message = f"{shown(path)} is a folder, expected a TOML file"
+        raise ConfigError(hint(message, "a file in it: config.toml or model.toml of a run"))
     if not os.path.exists(path):  # impossible paths too
         raise ConfigError(hint(f"{shown(path)} cannot be read: No such file or directory", advice))
     with open_regular(path, ConfigError) as file:
@@ -27,7 +30,7 @@ def read(path: str | Path, advice: str = "check the path") -> str:
         message = f"{shown(path)}: a TOML file of more than {LIMIT:,} bytes"
         raise ConfigError(hint(message, "a file written by hand"))
     try:
-        return content.decode()
+        return content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
     except UnicodeDecodeError as error:
         message = f"{shown(path)}: not a text in UTF-8: {error.reason}"
         raise ConfigError(hint(message, "save the file as UTF-8")) from error

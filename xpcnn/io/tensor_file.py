@@ -21,9 +21,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy
 
-from xpcnn.data.files import as_path, open_regular, shown
+from xpcnn.data.files import as_path, shown
 from xpcnn.errors import CheckpointError, hint
 from xpcnn.io.atomic import write_bytes
+from xpcnn.io.pickles import refuse_pickle
 from xpcnn.types import Shape
 
 FORMAT = 2
@@ -111,7 +112,7 @@ def read(
         raise CheckpointError(hint(f"{path} is a folder, expected a model file", advice))
     if not os.path.exists(path):
         raise CheckpointError(hint(f"{shown(path)}: there is no such file", "check the path"))
-    open_regular(path, CheckpointError).close()
+    refuse_pickle(path)
     try:
         with safe_open(path, framework="numpy") as file:
             metadata, written = _metadata(path, (file.metadata() or {}).get(KEY))

@@ -190,6 +190,16 @@ def test_a_pickle_is_not_read(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("length", [640, 19280])  # whose bytes are those of a pickle and of a zip
+def test_weights_whose_header_begins_like_a_pickle(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "net.safetensors"
+    save_file({"a": numpy.zeros(1, numpy.float32)}, path)
+    content = path.read_bytes()
+    header = content[8 : 8 + int.from_bytes(content[:8], "little")]
+    path.write_bytes(length.to_bytes(8, "little") + header.ljust(length) + bytes(4))
+    assert "has no fc.weight, which resnet18 ends with" in refusal(path, "resnet18", tmp_path)
+
+
 def test_what_is_no_file_of_weights(tmp_path: Path) -> None:
     model = narrow_model("resnet18")
     model.save(tmp_path / "own.safetensors")

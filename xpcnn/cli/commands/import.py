@@ -69,12 +69,16 @@ def command(
     from xpcnn.cli.predictions import check_new
     from xpcnn.errors import ConfigError, hint
     from xpcnn.exchange import import_onnx, import_pytorch
+    from xpcnn.io.foreign.weights import is_foreign
 
     target = check_new(out, force)
     if target.suffix.lower() != ".safetensors":
         advice = f"{target.with_suffix('.safetensors')}"
         raise ConfigError(hint(f"{out} is not the name of a .safetensors file", advice))
     names = None if class_names is None else read_class_names(class_names)
+    if model is None and is_foreign(file):
+        message = f"{file} holds weights of PyTorch, which do not say of what network"
+        raise ConfigError(hint(message, "--model resnet18, the preset of that network"))
     if model is not None:
         found = import_pytorch(file, model, classes=names)
     else:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy
 
-from xpcnn.data.files import as_path, open_regular, shown
+from xpcnn.data.files import as_path, shown
 from xpcnn.errors import CheckpointError, ConfigError, hint, reason_of
 from xpcnn.io.atomic import write_bytes
 from xpcnn.io.foreign.names import IMAGENET, NETWORKS, NORMALISATION, Kind, Names
 from xpcnn.io.network_file import BUFFERS
+from xpcnn.io.pickles import is_pickle, refuse_pickle
 from xpcnn.io.tensor_file import KEY, Spec, check_tensors
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Layer
 from xpcnn.network import Network
@@ -27,10 +28,6 @@ _LEAVES = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "ru
 _TYPES = {"F32": "float32", "F64": "float64"}
 _COUNTER = "num_batches_tracked"
 """A tensor of PyTorch's batch norm that counts batches, and that nothing depends on."""
-_CONVERT = (
-    """python -c "import torch; from safetensors.torch import save_file; save_file("""
-    """dict(torch.load('{0}', weights_only=True)), '{1}.safetensors')\""""
-)
 
 
 def is_foreign(path: str | Path) -> bool:
@@ -38,7 +35,7 @@ def is_foreign(path: str | Path) -> bool:
     path = Path(path)
     if not os.path.isfile(path):
         return False
-    return _is_pickle(path) or (path.suffix == ".safetensors" and not _is_own(path))
+    return is_pickle(path) or (path.suffix == ".safetensors" and not _is_own(path))
 
 
 def classes_in(path: str | Path, name: str) -> int:
@@ -177,9 +174,7 @@ def _specs(path: Path) -> dict[str, Spec]:
     """Return what the tensors of a file look like, without counters."""
     from safetensors import SafetensorError, safe_open
 
-    if _is_pickle(path):
-        message = f"{path} is a pickle, which can run code, and is not read"
-        raise CheckpointError(hint(message, _CONVERT.format(path, path.stem)))
+    refuse_pickle(path)
     if _is_own(path):
         message = f"{path} is a model of xpcnn, not weights of PyTorch"
         raise CheckpointError(hint(message, "xpcnn.load(path)"))
@@ -212,9 +207,3 @@ def _is_own(path: Path) -> bool:
             return KEY in (file.metadata() or {})
     except (SafetensorError, OSError, ValueError):
         return False
-
-
-def _is_pickle(path: Path) -> bool:
-    """Whether a file is what torch.save writes: a zip archive, or a bare pickle."""
-    with open_regular(path, CheckpointError) as file:
-        return file.read(4)[:2] in (b"PK", b"\x80\x02")
