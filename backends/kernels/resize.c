@@ -53,16 +53,24 @@ INLINE void write_sums(const Term *terms, long count, const float *x, float *y, 
         write_sum(terms, count, x + l, y + l, length - l, 1);
 }
 
-INLINE void write_row(const Axis *a, const Term *terms, const float *x, float *y, const long n)
+/* A row of pixels; those of half a vector in pairs. */
+static void write_row(const Axis *a, const Term *terms, const float *x, float *y, long n)
 {
-    for (long q = 0; n == 1 && q < a->out; q++) {
-        float sum = 0;
-        for (long i = a->first[q]; i < a->first[q + 1]; i++)
-            sum += terms[i].weight * x[terms[i].at];
-        y[q] = sum;
+    for (long q = 0, count; q < a->out; q++, y += n, terms += count) {
+        count = a->first[q + 1] - a->first[q];
+        if (n == HALF && q + 1 < a->out && a->first[q + 2] - a->first[q + 1] == count) {
+            Lanes sum = {0};
+            for (const Term *t = terms, *u = terms + count; t < terms + count; t++, u++)
+                sum += SHUFFLE(broadcast(t->weight), broadcast(u->weight), BOTH) * halves(x + t->at, x + u->at);
+            *(Lanes *)y = sum;
+            q++, y += n, terms += count;
+        } else if (n == 1) {
+            *y = 0;
+            for (const Term *t = terms; t < terms + count; t++)
+                *y += t->weight * x[t->at];
+        } else
+            write_sums(terms, count, x, y, n);
     }
-    for (long q = 0; n > 1 && q < a->out; q++)
-        write_sums(terms + a->first[q], a->first[q + 1] - a->first[q], x, y + q * n, n);
 }
 
 static long rows(const void *arguments, long piece)
@@ -99,8 +107,6 @@ static long rows(const void *arguments, long piece)
             memset(y, 0, out * (long)sizeof(float));
         else if (x == before && x != sum)
             memcpy(y, y - out, out * (long)sizeof(float));
-        else if (a->n == HALF)
-            write_row(across, of_columns, x, y, HALF);
         else
             write_row(across, of_columns, x, y, a->n);
         before = x;
