@@ -72,13 +72,13 @@ INLINE double sum_of(const int is_square, const float *x, float shift, long m)
 }
 
 /* The numbers of a part of a channel, normalised as above, and what follows. */
-INLINE void write_line(const int after, const Channel c, const float *added, float *restrict y, long m)
+INLINE void write_line(const Channel c, const float *added, float *y, long m)
 {
-    for (long i = 0; i < m; i++) {
-        float z = (c.x[i] - c.mean) * c.slope + c.shift;
-        if (after == ADD_RELU)
-            z += added[i];
-        y[i] = after == NOTHING ? z : z < 0 ? 0 : z > c.cap ? c.cap : z; /* NaN stays */
+    for (long i = 0; i < m; i += LANES) {
+        Lanes z = normalised(&c, some_of(c.x + i, m - i));
+        if (added)
+            z += some_of(added + i, m - i);
+        write_some(y + i, m - i, rectified(z, c.cap));
     }
 }
 
@@ -90,7 +90,7 @@ static long write_pooled(const Arguments *p, Channel c, long number)
     if (!strip)
         return bytes;
     for (long r = 0; r < rows; r++, c.x += size, at += columns * p->n) {
-        write_line(NOTHING, c, 0, strip, size);
+        write_line(c, 0, strip, size);
         pool_row(strip, across, p->n, p->ph, p->pw, columns, p->y + at, p->winner ? p->winner + at : 0);
     }
     free(strip);
@@ -106,16 +106,15 @@ static long forward(const void *arguments, long number)
         p->mean[number] = (float)(sum_of(0, x, 0, m) / m);
         p->var[number] = (float)(sum_of(1, x, p->mean[number], m) / m);
     }
-    const Channel c = channel_of(p, number);
-    if (p->ph * p->pw > 1)
+    Channel c = channel_of(p, number);
+    if (p->ph * p->pw > 1) {
+        c.cap = 0; /* the ReLU follows the pooling */
         return write_pooled(p, c, number);
-    float *y = p->y + number * m;
-    if (p->cap == 0)
-        write_line(NOTHING, c, 0, y, m);
-    else if (p->added)
-        write_line(ADD_RELU, c, p->added + number * m, y, m);
+    }
+    if (p->added)
+        write_line(c, p->added + number * m, p->y + number * m, m);
     else
-        write_line(RELU, c, 0, y, m);
+        write_line(c, 0, p->y + number * m, m);
     return 0;
 }
 
@@ -181,10 +180,7 @@ INLINE void gradient(const int after, const Channel *c, long m, float scale, flo
         rest.dy = c->dz;
     const int still = after == RELU ? RELU : NOTHING;
     float shift = *sum_dz / m, tilt = scale * *sum_dz_xhat / m;
-    long j = 0;
-    for (; j + LANES <= m; j += LANES)
-        write_dx(still, &rest, j, LANES, shift, tilt);
-    if (j < m)
+    for (long j = 0; j < m; j += LANES)
         write_dx(still, &rest, j, m - j, shift, tilt);
 }
 

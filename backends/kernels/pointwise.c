@@ -98,23 +98,15 @@ INLINE Lanes gelu_tanh_slope(Lanes x)
 typedef void (*Loop)(const float *from, const float *dy, float *to, long size, Lanes a, Lanes b);
 
 #define VECTOR(p) (*(const Lanes *)((p) + i))
-#define LINE(name, f, df)                                                                          \
-    static void name##_forward(const float *from, const float *dy, float *to, long size, Lanes a,  \
-                               Lanes b)                                                            \
-    {                                                                                              \
-        for (long i = 0; i < size; i += LANES) {                                                   \
-            Lanes x = VECTOR(from);                                                                \
-            *(Lanes *)(to + i) = f;                                                                \
-        }                                                                                          \
-    }                                                                                              \
-    static void name##_backward(const float *from, const float *grad, float *to, long size,        \
-                                Lanes a, Lanes b)                                                  \
+#define LOOP(name, result)                                                                         \
+    static void name(const float *from, const float *grad, float *to, long size, Lanes a, Lanes b) \
     {                                                                                              \
         for (long i = 0; i < size; i += LANES) {                                                   \
             Lanes x = VECTOR(from), y = x, dy = VECTOR(grad);                                      \
-            *(Lanes *)(to + i) = df;                                                               \
+            *(Lanes *)(to + i) = result;                                                           \
         }                                                                                          \
     }
+#define LINE(name, f, df) LOOP(name##_forward, f) LOOP(name##_backward, df)
 ACTIVATIONS(LINE)
 #undef LINE
 
