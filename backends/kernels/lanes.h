@@ -66,6 +66,14 @@ INLINE Lanes rectified(Lanes x, float cap)
     return cap == 0 ? x : chosen(x < 0, broadcast(0), chosen(x > cap, broadcast(cap), x));
 }
 
+/* Take x for the largest so far, and its number k for `who`: of equals the first, of NaNs the last. */
+INLINE void take_larger(Lanes *best, Whole *who, Lanes x, long k)
+{
+    Whole wins = (x > *best) | (x != x);
+    *who = (wins & (int32_t)k) | (~wins & *who);
+    *best = chosen(wins, x, *best);
+}
+
 INLINE float total(Lanes sum)
 {
     Four all = {0};

@@ -62,19 +62,15 @@ INLINE float *tap(const Run r, long i, long j)
     return r.x + (i * r.pitch + r.column[j]);
 }
 
-/* The largest number, and which it is: the first of equals, the last NaN. */
+/* The largest number, and which it is. */
 INLINE void largest(const Run r, const long from, const long to, float *y, uint8_t *winner)
 {
     for (long l = 0, left; (left = r.count - l) > 0; l += LANES) {
         Lanes best = some_of(tap(r, r.down.first, from) + l, left);
         Whole who = (Whole){0} + (int32_t)(r.down.first * r.k + from);
         for (long i = r.down.first; i < r.down.end; i++)
-            UNROLL for (long j = from; j < to; j++) {
-                Lanes next = some_of(tap(r, i, j) + l, left);
-                Whole wins = (next > best) | (next != next);
-                who = (wins & (int32_t)(i * r.k + j)) | (~wins & who);
-                best = chosen(wins, next, best);
-            }
+            UNROLL for (long j = from; j < to; j++)
+                take_larger(&best, &who, some_of(tap(r, i, j) + l, left), i * r.k + j);
         write_some(y + l, left, best);
         Bytes bytes = bytes_of(who);
         memcpy(winner + l, &bytes, left < LANES ? left : LANES);

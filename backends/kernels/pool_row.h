@@ -7,19 +7,15 @@
 
 #include <string.h>
 
-/* Write for LANES numbers the ReLU of the largest of a window of ph * pw, and which it is: the first
-   of equals, the last NaN. x: its corner, in rows of `across` numbers, pixels of n. */
+/* Write for LANES numbers the ReLU of the largest of a window of ph * pw, and which it is. x: its
+   corner, in rows of `across` numbers, pixels of n. */
 INLINE void pool_lanes(const float *x, long across, long n, long ph, long pw, float *y,
                        uint8_t *winner)
 {
     Lanes best = *(const Lanes *)x;
     Whole who = {0};
-    for (long k = 1; k < ph * pw; k++) {
-        Lanes tap = *(const Lanes *)(x + k / pw * across + k % pw * n);
-        Whole wins = (tap > best) | (tap != tap);
-        who = (wins & (int32_t)k) | (~wins & who);
-        best = chosen(wins, tap, best);
-    }
+    for (long k = 1; k < ph * pw; k++)
+        take_larger(&best, &who, *(const Lanes *)(x + k / pw * across + k % pw * n), k);
     *(Lanes *)y = chosen(best < 0, broadcast(0), best);
     if (winner)
         *(Bytes *)winner = bytes_of(who);

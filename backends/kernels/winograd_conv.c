@@ -105,8 +105,7 @@ static void write_tile(const float *m, long ms, float bias, float cap, float *y,
         store(y, p, k, rectified(o[k], cap));
 }
 
-/* The same with ReLU and max pooling of 2 x 2, and which of a window is the largest: the first of
-   equals, the last NaN. */
+/* The same with ReLU and max pooling of 2 x 2, and which of a window is the largest. */
 static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t *winner, const Places *p)
 {
     Lanes o[TILE * TILE];
@@ -115,12 +114,7 @@ static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t 
         const Lanes *corner = o + window / 2 * 2 * TILE + window % 2 * 2;
         Lanes best = corner[0];
         Whole who = {0};
-        UNROLL for (long k = 1; k < 4; k++) {
-            Lanes tap = corner[k / 2 * TILE + k % 2];
-            Whole wins = (tap > best) | (tap != tap);
-            who = (wins & (int32_t)k) | (~wins & who);
-            best = chosen(wins, tap, best);
-        }
+        UNROLL for (long k = 1; k < 4; k++) take_larger(&best, &who, corner[k / 2 * TILE + k % 2], k);
         store(y, p, window, chosen(best < 0, broadcast(0), best));
         for (long l = 0; winner && l < LANES; l++) {
             long part = LANES / p->parts, at = p->at[window * p->parts + l / part];
