@@ -1,6 +1,5 @@
-"""Convolution by cuDNN, on a library that stands for it: results, rules of choice, the cache."""
+"""Convolution by cuDNN, on a library that stands for it: results, and which engines may run."""
 
-import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -9,86 +8,37 @@ from typing import Any, NamedTuple
 import numpy
 import pytest
 
-from tests.cuda_on_host import arrays, streams
+from tests.cuda_on_host import streams
 from tests.cuda_on_host.arrays import from_host, on_host
 from tests.cuda_on_host.cudnn import ENGINES, Library
-from tests.fake_cupy import fake_cupy
+from tests.cuda_on_host.opened_cudnn import (
+    CASES,
+    EXACT,
+    ORDERS,
+    WAYS,
+    Opened,
+    cudnn,
+    given,
+    problem_of,
+    put_stand_ins,
+    results,
+)
 from tests.gpu.networks import images
 from tests.ops.exact import draw
 from xpcnn import backend, ops
 from xpcnn.backend import Backend
-from xpcnn.cli.run_record import Engines, write_environment
-from xpcnn.environment import describe
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 from xpcnn.model import Model
 from xpcnn.ops import reference
 from xpcnn.optimizers import SGD
-from xpcnn.training import Epoch
 from xpcnn.types import flatten
 
-cudnn: Any = import_module("xpcnn.backends.cupy_kernels.cudnn")
-choices: Any = import_module("xpcnn.backends.cupy_kernels.cudnn_choices")
 plans: Any = import_module("xpcnn.backends.cupy_kernels.cudnn_plans")
-
-EXACT = 15
-"""The fastest engine that float32 may use."""
-
-
-class Opened:
-    """A backend with cuDNN on, and the library that it calls."""
-
-    def __init__(self, setting: str = "cudnn") -> None:
-        self.library = Library()
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(cudnn, "load", lambda: cudnn.Api(self.library))
-            patched.setenv("XPCNN_CUDA_KERNELS", setting)
-            self.backend = backend.load("cupy")
-
-    @property
-    def used(self) -> set[tuple[str, str, int]]:
-        """What has run since this was asked before."""
-        found = set(self.library.executed)
-        self.library.executed.clear()
-        return found
 
 
 @pytest.fixture(autouse=True)
-def _no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, "cupy", fake_cupy())
-    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", arrays.namespace)
-    monkeypatch.setattr(backend, "_kernels", {})
-    monkeypatch.setattr(choices, "folder", lambda: tmp_path / "cudnn")
-    monkeypatch.setenv("XPCNN_KERNELS", "on")
-
-
-CASES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
-    "plain": ((3, 4, 7, 6), (5, 4, 3, 3), {}),
-    "stride and padding": ((2, 3, 9, 8), (4, 3, 3, 2), {"stride": (2, 1), "padding": (1, 0)}),
-    "more padding after": ((2, 3, 6, 6), (4, 3, 2, 2), {"padding": "same"}),
-    "dilation": ((2, 3, 9, 9), (4, 3, 3, 3), {"dilation": 2, "padding": 2}),
-    "groups": ((2, 6, 5, 5), (4, 3, 3, 3), {"groups": 2, "padding": 1}),
-    "a channel a group": ((2, 4, 5, 5), (4, 1, 3, 3), {"groups": 4}),
-    "one pixel": ((2, 3, 1, 1), (4, 3, 1, 1), {}),
-}
-
-
-def results(op: Any, x: Any, w: Any, b: Any, dy: Any, **options: Any) -> list[numpy.ndarray]:
-    y, back = op(x, w, b, **options)
-    return [on_host(a) for a in (y, *back(dy)) if a is not None]
-
-
-def problem_of(op: str, case: str, dtype: str, *, has_bias: bool = True) -> tuple[Any, ...]:
-    """Return small whole numbers, whose sums are exact in every dtype."""
-    shape, filters, options = CASES[case]
-    x, w = (numpy.rint(2 * draw(*size)).astype(dtype) for size in (shape, filters))
-    b = numpy.rint(2 * draw(filters[0], seed=2)).astype(dtype) if has_bias else None
-    y = getattr(ops, op)(x, w, b, **options)[0]
-    dy = numpy.rint(2 * draw(*y.shape, seed=3)).astype(dtype)
-    return [x, w, b, dy], options
-
-
-def given(values: list[Any]) -> list[Any]:
-    return [None if value is None else from_host(value) for value in values]
+def _stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    put_stand_ins(monkeypatch, tmp_path)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -187,10 +137,6 @@ def test_an_engine_that_fails_is_left_out() -> None:
         ops.conv2d(from_host(draw(1, 1, 3, 3)), from_host(draw(1, 1, 2, 2)))
 
 
-WAYS = ("forward", "dx", "dw")
-ORDERS = ("NCHW", "NHWC")
-
-
 def test_without_an_engine_the_other_kernels_compute(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "allowed", lambda convolution: frozenset({"not one of them"}))
     monkeypatch.setitem(ENGINES, "HEUR_MODE_A", ENGINES["HEUR_MODE_A"][:3])
@@ -206,91 +152,6 @@ def test_without_an_engine_the_other_kernels_compute(monkeypatch: pytest.MonkeyP
             for got, expected in zip(found, wanted, strict=True):
                 numpy.testing.assert_array_equal(got, expected)
     assert not opened.used
-
-
-def test_the_next_process_makes_no_trial(tmp_path: Path) -> None:
-    values, _ = problem_of("conv2d", "plain", "float32")
-    results(ops.conv2d, *given(values))
-    first = Opened()
-    results(ops.conv2d, *given(values))
-    assert len(first.used) > 3
-    told = {f"{way} 3x4x7x6 5x4x3x3 stride (1, 1)": "engine 15 NCHW 5.0000 ms" for way in WAYS}
-    found = {name.partition(" padding")[0]: text for name, text in first.backend.engines().items()}
-    assert found == told
-    again = Opened()
-    results(ops.conv2d, *given(values))
-    assert again.used == {(way, "NCHW", EXACT) for way in WAYS}
-    [file] = (tmp_path / "cudnn").iterdir()
-    assert file.name.startswith("NVIDIA-Test-")
-    assert json.loads(file.read_text())["device"] == {
-        "card": "NVIDIA Test",
-        "driver": "13.0",
-        "cudnn": "9.28.1",
-    }
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda whole: whole | {"format": 0},
-        lambda whole: whole | {"device": {"card": "another"}},
-        lambda whole: whole | {"choices": []},
-        lambda whole: [],
-        lambda whole: whole | {"choices": {n: [c] for n, c in whole["choices"].items()}},
-        *(
-            lambda whole, entry=entry: (
-                whole | {"choices": {n: c | entry for n, c in whole["choices"].items()}}
-            )
-            for entry in (
-                {"order": "CHWN"},
-                {"mode": "B"},
-                {"place": -1},
-                {"place": True},
-                {"engine": 11},
-                {"place": 1, "engine": 11},  # which may not be used
-                {"place": 10**9},
-                {"milliseconds": "1"},
-                {"more": 1},
-            )
-        ),
-    ],
-)
-def test_a_file_that_is_not_valid_is_not_heeded(tmp_path: Path, damage: Any) -> None:
-    values, _ = problem_of("conv2d", "plain", "float32")
-    opened = Opened()
-    results(ops.conv2d, *given(values))
-    [file] = (tmp_path / "cudnn").iterdir()
-    file.write_text(json.dumps(damage(json.loads(file.read_text()))))
-    opened = Opened()
-    results(ops.conv2d, *given(values))
-    assert {number for _, _, number in opened.used} == {EXACT, 16, 17}
-    assert json.loads(file.read_text())["choices"] != {}
-
-
-def test_choices_of_other_processes_stay() -> None:
-    identity = {"card": "a card", "driver": "13.0", "cudnn": "9.0.0"}
-    one, other = choices.Choices(identity), choices.Choices(identity)
-    chosen = choices.Choice("NHWC", "A", 3, 5, 0.25)
-    one.keep("first", chosen)
-    other.keep("second", chosen)
-    assert choices.Choices(identity).known == {"first": chosen, "second": chosen}
-    assert choices.Choices(identity | {"driver": "13.1"}).known == {}
-
-
-def test_a_cache_that_cannot_be_written_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setattr(choices, "folder", lambda: tmp_path / "file")
-    Opened()
-    with pytest.warns(UserWarning, match="cannot be written .*: the next process chooses"):
-        ops.conv2d(from_host(draw(1, 1, 3, 3)), from_host(draw(1, 1, 2, 2)))
-
-
-def test_the_folder_of_choices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    monkeypatch.setenv("XDG_CACHE_HOME", "/a/cache")
-    assert choices.folder() == Path("/a/cache/xpcnn/cudnn")
 
 
 def test_arrays_at_any_address() -> None:
@@ -371,37 +232,6 @@ def test_descriptors_are_freed() -> None:
     for _ in range(3):
         ops.conv2d(x, w)
     assert len(opened.library.alive) == alive
-
-
-def test_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = Opened()
-    facts = opened.backend.describe()
-    assert (facts["kernels"], facts["cudnn"]) == ("on, convolutions by cuDNN", "9.28.1")
-    ops.conv2d(from_host(draw(1, 1, 3, 3)), from_host(draw(1, 1, 2, 2)))
-    monkeypatch.setattr(cudnn, "load", lambda: cudnn.Api(Library()))
-    monkeypatch.setenv("XPCNN_CUDA_KERNELS", "cudnn")
-    [(convolution, engine)] = describe()["engines"].items()
-    assert convolution.startswith("forward 1x1x3x3 1x1x2x2 stride (1, 1) padding ")
-    assert engine == "engine 15 NCHW 5.0000 ms"
-    assert "cudnn" not in Opened("1").backend.describe()
-    assert Opened("1").backend.engines() == {}
-
-
-def test_a_run_records_them(tmp_path: Path) -> None:
-    opened = Opened()
-    write_environment(tmp_path, opened.backend)
-    noted = Engines(tmp_path, opened.backend)
-    ended = Epoch(1, 0.5, 0.5, None, None, 0.1, 1.0, 1.0, 1)
-
-    def recorded() -> Any:
-        return json.loads((tmp_path / "environment.json").read_text())["backend"].get("engines")
-
-    noted.on_epoch_end(ended)
-    assert recorded() is None
-    ops.conv2d(from_host(draw(1, 1, 3, 3)), from_host(draw(1, 1, 2, 2)))
-    assert recorded() is None
-    noted.on_epoch_end(ended)
-    assert recorded() == opened.backend.engines() != {}
 
 
 def test_without_the_library_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

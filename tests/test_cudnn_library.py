@@ -18,10 +18,8 @@ from typing import Any
 import pytest
 
 from tests.cuda_on_host.cudnn import Library
-from xpcnn import backend
 
 ROOT = Path(__file__).parents[1]
-backend.problem("array_api_strict")  # makes the package of backends
 numbers: Any = import_module("xpcnn.backends.cupy_kernels.cudnn_numbers")
 cudnn: Any = import_module("xpcnn.backends.cupy_kernels.cudnn")
 

@@ -137,4 +137,5 @@ def _unrectified(cuda: Cuda, dy: Array, y: Array) -> Array:
 def _sums(dy: Array) -> Array:
     """Return db (f,), in two sums: over the pixels of an image, then over images."""
     n, f = dy.shape[:2]
-    return dy.reshape(n, f, -1).sum(axis=2, dtype="float32").sum(axis=0).astype(dy.dtype)
+    sums = dy.reshape(n, f, -1).sum(axis=2, dtype="float32").sum(axis=0)
+    return sums.astype(dy.dtype, copy=False)
