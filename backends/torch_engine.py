@@ -23,6 +23,9 @@ from .engine_timeout import timeout_problem, timeout_seconds, waited_too_long
 from .engine_watcher import watch_by_torchrun
 from .torch_cuda import DeviceSums, connections, is_on_gpu
 
+_MEETING = ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""Variables by which processes find each other, as torchrun sets them."""
+
 
 def problem() -> tuple[str, str] | None:
     """Return why torch.distributed cannot be used here and what to do; None if it can."""
@@ -31,6 +34,9 @@ def problem() -> tuple[str, str] | None:
     if "RANK" not in os.environ:
         started = "torchrun --nproc-per-node 2 -m xpcnn train --engine torch"
         return "this process was not started by torchrun", started
+    if absent := [name for name in _MEETING if name not in os.environ]:
+        told = f"RANK is set, and {' and '.join(absent)} not"
+        return told, "torchrun, or on one machine MASTER_ADDR=127.0.0.1 MASTER_PORT=29500"
     return timeout_problem() or overlap_problem()
 
 

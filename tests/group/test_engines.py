@@ -39,6 +39,8 @@ def test_engines_that_cannot_be_used() -> None:
     if find_spec("torch") is not None:
         code, _, err = run("train", "--engine", "torch")
         assert (code, "this process was not started by torchrun" in err) == (1, True)
+        code, _, err = run("train", "--engine", "torch", RANK="0", WORLD_SIZE="2")
+        assert (code, "RANK is set, and MASTER_ADDR and MASTER_PORT not\nTry: " in err) == (1, True)
 
 
 @pytest.mark.parametrize("engine", ["mpi", "torch"])
@@ -46,7 +48,8 @@ def test_engines_that_cannot_be_used() -> None:
 def test_no_patience(engine: str, seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = import_module(f"xpcnn.backends.{engine}_engine")
     monkeypatch.setattr(module, "find_spec", lambda name: name)  # as if it were installed
-    monkeypatch.setenv("RANK", "0")
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "0")
     monkeypatch.setenv("XPCNN_TIMEOUT", seconds)
     problem = f"XPCNN_TIMEOUT is {seconds!r}", "a number of seconds above 0, such as 3600"
     assert module.problem() == problem
