@@ -96,14 +96,11 @@ static long split(const void *arguments, long piece)
         long plane = k % o->planes, p = plane / o->across - o->top, q = plane % o->across - o->left;
         long first = q < 0 ? up(-q, o->sw) / o->sw : 0, end = least(o->wide, up(o->w - q, o->sw) / o->sw);
         for (long i = 0; i < o->tall; i++, p += o->sh, row += across) {
-            if (p < 0 || p >= o->h || end <= first) {
-                memset(row, 0, across * (long)sizeof(float));
-                continue;
-            }
-            memset(row, 0, first * n * (long)sizeof(float));
-            copy_pixels(x + (p * o->w + first * o->sw + q) * n, o->sw * n, row + first * n, n, n,
-                        end - first);
-            memset(row + end * n, 0, (across - end * n) * (long)sizeof(float));
+            long is_seen = p >= 0 && p < o->h && first < end;
+            long low = is_seen ? first : 0, high = is_seen ? end : 0;
+            memset(row, 0, low * n * (long)sizeof(float));
+            copy_pixels(x + (p * o->w + low * o->sw + q) * n, o->sw * n, row + low * n, n, n, high - low);
+            memset(row + high * n, 0, (across - high * n) * (long)sizeof(float));
         }
     }
     return 0;
@@ -157,7 +154,7 @@ static void rows(const Arguments *a, const Phase *s, long f, long some, long p, 
 static void keep(const Arguments *a, const Phase *s, float *strip, long f, long p, long count)
 {
     const Table *o = a->o;
-    long n = o->n, across = across_of(o), length = s->columns * n;
+    long n = o->n, across = across_of(o);
     if (o->ph * o->pw > 1) {
         long out = o->columns / o->pw, at = (f * (o->rows / o->ph) + p / o->ph) * out * n;
         for (long i = 0; i < count; i += o->ph, at += out * n, strip += o->ph * across)
@@ -166,7 +163,7 @@ static void keep(const Arguments *a, const Phase *s, float *strip, long f, long 
     }
     for (long i = p; i < p + count; i++, strip += across) {
         float *to = a->y + ((f * o->rows + s->row + i * o->up) * o->columns + s->column) * n;
-        rectify(strip, length, a->cap);
+        rectify(strip, s->columns * n, a->cap);
         if (to != strip)
             copy_pixels(strip, n, to, o->over * n, n, s->columns);
     }
