@@ -5,6 +5,7 @@ Computes nothing and moves nothing to a device.
 
 import hashlib
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Real
@@ -144,13 +145,11 @@ def as_samples(samples: Array, network: Network) -> Images:
     if isinstance(samples, backend.array_type) and not is_mapped(samples):
         samples = backend.to_host(samples)
     if not isinstance(samples, numpy.ndarray):
-        raise BackendError(
-            hint(
-                f"samples are a {kind(samples)}; this model takes NumPy arrays and those of "
-                f"its backend {backend.name!r}",
-                "data.images" if isinstance(samples, Dataset) else "numpy.asarray(samples)",
-            )
-        )
+        message = f"samples are a {kind(samples)}; this model takes NumPy arrays and those of "
+        advice = "data.images" if isinstance(samples, Dataset) else "numpy.asarray(samples)"
+        if isinstance(samples, str | os.PathLike):
+            advice = "read_picture(path, model.reading).sample[None], of xpcnn.data.pictures"
+        raise BackendError(hint(f"{message}its backend {backend.name!r}", advice))
     if samples.dtype not in (numpy.uint8, numpy.float32, numpy.float64):
         raise DTypeError(
             hint(

@@ -60,6 +60,13 @@ SAMPLES = [
         "'{backend}'\nTry: numpy.asarray(samples)",
     ),
     Mistake(
+        "the path of a picture as samples",
+        lambda b: b.model.predict("seven.png"),
+        BackendError,
+        "samples are a builtins.str; this model takes NumPy arrays and those of its backend "
+        "'{backend}'\nTry: read_picture(path, model.reading).sample[None], of xpcnn.data.pictures",
+    ),
+    Mistake(
         "no labels at all",
         lambda b: b.model.evaluate(b.zeros(4, 1, 8, 8)),
         DataError,
