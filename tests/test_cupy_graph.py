@@ -3,6 +3,7 @@
 import math
 import sys
 import weakref
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -17,7 +18,9 @@ from tests.gpu.sides import Ours, batches_of
 from tests.test_cuda_launches import LAUNCHES
 from xpcnn import backend
 from xpcnn.backend import direct
-from xpcnn.data.augment import Shift
+from xpcnn.data import augment
+from xpcnn.data.augment import AlternatingFlip, Augmenter, Blur, Mixup, Noise, Shift
+from xpcnn.errors import XpcnnError
 from xpcnn.layers import (
     BatchNorm,
     Conv2D,
@@ -117,6 +120,12 @@ LAYERS: list[Layer] = [
     *(Flatten(), Dropout(0.5), Dense(3)),
 ]
 
+
+@dataclass(frozen=True)
+class Own(Shift):
+    """Called for each batch, by a thread: it might decide by numbers."""
+
+
 FITS: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": SGD(0.05, momentum=0.9), "validation": 0.1},
     "adam, its rate falling": {"optimizer": Adam(1e-3), "schedule": Cosine()},
@@ -128,7 +137,8 @@ FITS: dict[str, dict[str, Any]] = {
         "freeze": ["layers.0.*", "layers.1.*"],
         "unfreeze_after": 2,
     },
-    "augmented, from a thread": {"optimizer": SGD(0.05), "augment": [Shift(1)]},
+    "augmented": {"optimizer": SGD(0.05), "augment": [Shift(1), Noise(0.1), Mixup()]},
+    "augmented by a class of one's own": {"optimizer": SGD(0.05), "augment": [Own()]},
 }
 
 
@@ -147,6 +157,70 @@ def test_fit_has_equal_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ends.append((bits, history["loss"], history["accuracy"]))
         assert any(map(graphs, made)) is (value == "graph")
     assert ends[0] == ends[1]
+
+
+class Launches(Callback):
+    """Notes what each step of a run launches, beside its graph."""
+
+    def __init__(self) -> None:
+        self.of_steps: list[list[str]] = []
+
+    def on_step(self, step: int) -> None:
+        self.of_steps.append([*fake_cupy.launches, *arrays.calls, *arrays.waits])
+        for noted in (fake_cupy.launches, arrays.calls, arrays.waits):
+            noted.clear()
+
+
+def test_batches_are_made_in_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples and labels are gathered, normalised and augmented there."""
+    model, _ = opened_model("graph", monkeypatch)
+    launches = Launches()
+    items, data = [AlternatingFlip(), Shift(1), Noise(0.1), Mixup()], images((1, 8, 8), 3, 24)
+    options: dict[str, Any] = {"augment": items, "callbacks": [launches], "health": False}
+    model.fit(data, epochs=1, batch_size=4, **options)
+    assert launches.of_steps[2:] == [["copy_all", "copy_all"]] * 4
+
+
+@pytest.mark.parametrize("name", [*augment.BY_NAME, "wide blur"])
+def test_every_augmentation_is_captured(cuda: Any, name: str) -> None:
+    library = cupy_on_host()
+    rng = numpy.random.default_rng(0)
+    items = (Blur(3.0) if name == "wide blur" else augment.make(name),)
+    augmenter = Augmenter(items, library, seed=1, shape=(3, 6, 5), outputs=3, dtype="float32")
+    x, labels = (
+        from_host(a)
+        for a in (rng.random((2, 4, 3, 6, 5), numpy.float32), rng.integers(0, 3, (2, 4)))
+    )
+    drawn = augmenter.drawn(1, numpy.arange(8))
+
+    def run(state: Any, x: Any, labels: Any, drawn: Any, step: Any) -> Any:
+        x, labels = augmenter.apply(x, labels, drawn, step)
+        return ((x, arrays.namespace.astype(labels, "float32")),)
+
+    def ends(steps: Any) -> list[list[bytes]]:
+        state = ((x[0], arrays.namespace.zeros((4, 3) if is_mixture else 4, dtype="float32")),)
+        found = []
+        for i in (0, 1, 0, 1):
+            own = tuple(p[4 * i : 4 * i + 4] for p in drawn)
+            state = steps(run, None, state, x[i], labels[i], own, i + 1)
+            found.append([arrays.on_host(a).tobytes() for a in state[0]])
+        return found
+
+    is_mixture = name in ("mixup", "cutmix")
+    steps = graph.Steps(cuda, lambda key: True)
+    assert ends(steps) == ends(lambda run, key, *given: run(*given))
+    assert graphs(steps) == 1
+
+
+def test_a_run_that_diverges_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = []
+    for value in ("all", "graph"):
+        model, _ = opened_model(value, monkeypatch)
+        data = images((1, 8, 8), 3, 12)
+        with pytest.raises(XpcnnError, match="training diverged") as caught:
+            model.fit(data, epochs=3, batch_size=4, health=False, optimizer=SGD(1e20))
+        texts.append(str(caught.value))
+    assert texts[0] == texts[1]
 
 
 class Halved(Callback):

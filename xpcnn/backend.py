@@ -107,7 +107,8 @@ class Backend:
         arrays, in tuples. run: a pure function of these. may_record(key): whether it makes the same
         calls for any numbers in the arrays. All arrays of a result are new. An array or dictionary
         in a part of a state that steps returned is taken for unchanged when it is given again. If
-        steps could not be recorded, the function's attribute `problem` says why.
+        steps could not be recorded, the function's attribute `problem` says why. If its attribute
+        `wants_batches` is True, it pays to make batches in run too.
     library, opened_with, has_kernels: arguments of the constructor: an `ArrayLibrary`; the device
         as the user named it, or None; False where XPCNN_KERNELS=off leaves all to the references.
     """

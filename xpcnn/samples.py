@@ -16,9 +16,11 @@ class Samples:
 
     mean, std: (c,), of the dtype in which the model computes.
     upload_ahead: whether batches are copied to the device while it computes, if a thread asks.
+    on_device: whether the raw samples are on the device.
     """
 
     upload_ahead = False
+    on_device = True
 
     def __init__(self, raw: Array, labels: Array | None, mean: Array, std: Array) -> None:
         self.raw = raw
@@ -43,6 +45,12 @@ class Samples:
             labels = None if self.labels is None else _taken(self.labels, start, stop, order)
             yield ops.normalise(raw, self.mean, self.std), labels
 
+    def batch(self, rows: Array) -> tuple[Array, Array]:
+        """Return the normalised samples and the labels of some rows, which are on the device."""
+        take = namespace(rows).take
+        raw, labels = (take(x, rows, axis=0) for x in (self.raw, self.labels))
+        return ops.normalise(raw, self.mean, self.std), labels
+
     def _raw_batches(self, size: int, order: Array | None) -> Iterator[Array]:
         """Yield the raw samples of each batch; arguments as in `batches`."""
         count = len(self) if order is None else int(order.shape[0])
@@ -55,6 +63,8 @@ class StoredSamples(Samples):
 
     raw: images (n, c, h, w); shape: of a sample as the network takes it; others: as in `Samples`.
     """
+
+    on_device = False
 
     def __init__(
         self,

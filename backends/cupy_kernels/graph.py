@@ -4,9 +4,11 @@ A small network is bound by the Python between its launches. With XPCNN_CUDA_KER
 step runs as ever, which compiles its kernels. The second is captured: a stream of its own notes the
 launches, with their arguments, and runs none. From then on a step is three launches:
 
-    copies      of the batch, the learning rate and the numbers of step and pass to the fixed places
-                that the graph reads; of the state too, where it is not what the last step returned
-    the graph   forward, backward and update of the state, which it leaves in its places
+    copies      of the indices of the samples, the learning rate, and the numbers of step and pass
+                to the fixed places that the graph reads; of a batch that was made outside; of the
+                state too, where it is not what the last step returned
+    the graph   the batch, from the data on the device; forward, backward and update of the state,
+                which it leaves in its places
     copies      of the state to new memory, for the caller to keep
 
 The kernels are those of eager steps, and so are the bits. A graph writes into memory that its
@@ -40,7 +42,10 @@ class Steps:
     """steps(run, key, state, *given) returns run(state, *given); see `Backend.compile_step`.
 
     problem: why no step is captured any more; None while there is no reason.
+    wants_batches: what makes a batch is captured with its step.
     """
+
+    wants_batches = True
 
     def __init__(self, cuda: Cuda, may_record: Callable[[Any], bool]) -> None:
         self.problem: str | None = None

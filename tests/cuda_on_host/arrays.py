@@ -28,6 +28,12 @@ calls: list[str] = []
 VIEWS = {"broadcast_to", "empty_like", "expand_dims", "moveaxis", "reshape", "squeeze", "transpose"}
 """Functions that launch nothing."""
 
+BROADCAST = {"broadcast_arrays", "broadcast_to"}
+"""Functions whose results are never copies: what they lie in is written by others."""
+
+
+MOST_JOINED = 8
+"""Of more arrays, CuPy copies the addresses from the host to join them."""
 
 here = threading.local()
 """`pool`: the memory pool of this thread, if it is not the default one."""
@@ -154,7 +160,8 @@ def _run(function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Call a function of NumPy on arrays of the host, and return those of the device."""
     with numpy.errstate(all="ignore"):
         found = on_device(function(*args, **kwargs))
-    capture.note(lambda: function(*args, **kwargs), found)
+    if getattr(function, "__name__", "") not in BROADCAST:
+        capture.note(lambda: function(*args, **kwargs), found)
     return found
 
 
@@ -219,8 +226,11 @@ class Namespace(ModuleType):
         def run(*args: Any, device: Any = None, **kwargs: Any) -> Any:
             if name == "asarray" and not isinstance(args[0], ndarray):
                 capture.check_transfer(name)
+            if name in ("concat", "stack") and len(args[0]) > MOST_JOINED:
+                capture.check_transfer(f"{name} of many arrays")
             made = on_device(found(*args, **kwargs))
-            capture.note(lambda: found(*map(on_host, args), **kwargs), made)
+            if name not in BROADCAST:
+                capture.note(lambda: found(*map(on_host, args), **kwargs), made)
             return made
 
         setattr(self, name, run)

@@ -12,13 +12,15 @@ from tests.lib import Lib
 from tests.rounding import exact
 from tests.training.test_step import digits, network
 from xpcnn import Model, backend, random
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.data import augment
-from xpcnn.data.augment import Brightness, Crop, Flip, Mixup, Noise
+from xpcnn.data.augment import AlternatingFlip, Brightness, Crop, Flip, Mixup, Noise
 from xpcnn.errors import ConfigError, ShapeError
 from xpcnn.layers import Dense, Flatten, Sequential
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD
 from xpcnn.training.step import training_step
+from xpcnn.training.updates import Updates
 from xpcnn.types import flatten
 
 N, SIZE = 20, 8
@@ -40,6 +42,39 @@ class Spy:
 @pytest.fixture
 def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
     return Spy(monkeypatch)
+
+
+@pytest.mark.parametrize(("size", "together", "drop"), [(8, 1, False), (6, 2, False), (8, 2, True)])
+def test_batches_made_in_steps_are_the_same(size: int, together: int, drop: bool) -> None:
+    net, data = Model(network(), input_shape=(1, 8, 8), seed=3).network, digits(N)
+    net.mean, net.std = data.mean, data.std
+    options = TrainingOptions(
+        batch_size=size,
+        accumulate=together,
+        drop_last=drop,
+        augment=(Flip(), AlternatingFlip(), Crop(2), Noise(), Mixup()),
+    )
+    updates = Updates(net, net.samples(data.images, data.labels), options, seed=5)
+    assert updates.can_be_made_in_steps
+    for skip in range(0, updates.batches_per_epoch, together):
+        made = list(updates.epoch(2, skip, []))
+        others = list(updates.epoch(2, skip, [], in_step=True))
+        assert len(made) == len(others) > 0
+        for one, other in zip(made, others, strict=True):
+            assert one[1:] == other[1:]
+            for i, (batch, rows) in enumerate(zip(one.batches, other.batches, strict=True)):
+                for x, y in zip(batch, updates.batch(rows, one.first_pass + i), strict=True):
+                    numpy.testing.assert_array_equal(x, y)
+
+
+def test_augmentations_of_ones_own_are_not_made_in_steps() -> None:
+    class Own(Crop):
+        pass
+
+    net, data = Model(network(), input_shape=(1, 8, 8)).network, digits(N)
+    net.mean, net.std = data.mean, data.std
+    samples, options = net.samples(data.images, data.labels), TrainingOptions(augment=(Own(2),))
+    assert not Updates(net, samples, options, seed=5).can_be_made_in_steps
 
 
 def test_a_batch_is_that_of_its_samples_and_epoch(spy: Spy) -> None:

@@ -28,6 +28,16 @@ Source: TypeAlias = Callable[..., Array]
 in the array of the whole batch, by default 0) -> uniforms in [0, 1)."""
 
 
+MakeBatch: TypeAlias = Callable[[Any, int | Array], tuple[Array, Array]]
+"""From what an update has of a batch, and the number of the forward pass, to samples and labels."""
+
+
+def as_given(batch: Any, forward_pass: int | Array) -> tuple[Array, Array]:
+    """Return samples and labels that an update has."""
+    x, labels = batch
+    return x, labels
+
+
 class Recipe(NamedTuple):
     """What is trained and how; see `TrainingOptions` for clip, l1 and ema.
 
@@ -40,6 +50,7 @@ class Recipe(NamedTuple):
     replay: makes a pass over a batch, forward and backward; see `Backend.replay`.
     steps: makes a whole step of a process that trains alone; see `Backend.compile_step`.
     one: 1, the gradient of the loss (0-d), as a constant: an array that nobody can write into.
+    batch: makes a batch of what an update has of it, in the step.
     """
 
     layers: Layer
@@ -58,6 +69,7 @@ class Recipe(NamedTuple):
     replay: Replay = direct
     steps: Replay = direct
     one: Array | None = None
+    batch: MakeBatch = as_given
 
     @property
     def averages(self) -> bool:

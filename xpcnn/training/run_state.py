@@ -14,7 +14,7 @@ from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.notifier import Notifier
 from xpcnn.training.progress import Position, Weights, beginning
-from xpcnn.training.recipe import Recipe, recipe_for, shared_recipe
+from xpcnn.training.recipe import Recipe, may_record_step, recipe_for, shared_recipe
 from xpcnn.training.snapshot import Snapshot
 from xpcnn.training.updates import Update, Updates
 from xpcnn.training.weight_average import batch_statistics, has_begun
@@ -30,6 +30,7 @@ class RunState:
     group: the processes that train together.
     recipe, updates: of the next update, in this process. whole_recipe, whole_updates: as if one
         process trained alone on whole batches, to repeat an update that diverged.
+    in_step: whether batches are made in steps, where the library records those.
     """
 
     def __init__(
@@ -50,6 +51,11 @@ class RunState:
             unfrozen = recipe_for(network, options, seed, per_epoch, unfrozen=True)
             self._recipes.append(unfrozen._replace(steps=self._recipes[0].steps))  # one memory
         self._shared = self._recipes
+        wanted = getattr(self._recipes[0].steps, "wants_batches", False)
+        recorded = wanted and may_record_step(self._recipes[0])
+        self.in_step = recorded and group.size == 1 and self.updates.can_be_made_in_steps
+        if self.in_step:
+            self._shared = [r._replace(batch=self.updates.batch) for r in self._recipes]
         if group.size > 1:
             self.updates = Updates(network, train, options, seed, group)
             self._shared = [
@@ -152,7 +158,8 @@ class RunState:
         self.now = self.now._replace(progress=progress)
         place = (epoch, self.batches(epoch), self.updates.batches_per_epoch, self.step)
         alone = update._replace(rows=())
-        return Snapshot(*place, network, self.whole_recipe, progress, alone)
+        recipe = self.whole_recipe._replace(batch=self.recipe.batch)
+        return Snapshot(*place, network, recipe, progress, alone)
 
     def notify(self, moment: str, *facts: Any) -> None:
         """Call a method of every callback; each may stop the run."""

@@ -47,7 +47,8 @@ def training_step(
     Args:
         recipe: what is trained and how.
         progress: what the step before returned.
-        batches: (normalised samples, labels); the gradient is that of the mean over all samples.
+        batches: of each (normalised samples, labels), or what `recipe.batch` makes them of; the
+            gradient is that of the mean over all samples.
         first_pass: number of the first forward pass, from 1: what random numbers depend on.
         lr, step: learning rate and number of the update, 0-d arrays of the parameters' dtype.
         rows: of a group of processes, which rows of each whole batch the samples are.
@@ -79,7 +80,7 @@ def gradients(
 
     Those of a group are the ones of all its processes, the same in each.
     """
-    rows = rows or [Rows(0, x.shape[0], x.shape[0]) for x, _ in batches]
+    rows = rows or [Rows(0, b[0].shape[0], b[0].shape[0]) for b in batches]
     total = sum(part.total for part in rows)
     before, grads = progress, dict[str, Array]()
     if recipe.group.size > 1:
@@ -87,8 +88,9 @@ def gradients(
     early = None
     if recipe.group.overlaps and len(batches) == 1 and type(recipe.layers) is Sequential:
         early = EarlySums(recipe.group)
-    for i, ((x, labels), part) in enumerate(zip(batches, rows, strict=True)):
+    for i, (batch, part) in enumerate(zip(batches, rows, strict=True)):
         forward_pass = first_pass + i if i else first_pass  # on a device, a sum is a launch
+        x, labels = recipe.batch(batch, forward_pass)
         progress, own = _forward_backward(recipe, progress, x, labels, forward_pass, part, early)
         if len(batches) > 1:
             weight = part.total / total

@@ -7,14 +7,14 @@ sequence, so the updates can begin anywhere in a run. The factor of a schedule i
 import math
 from collections.abc import Iterator, Sequence
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 
 from xpcnn import random
 from xpcnn.batch_rows import Rows, rows_of
 from xpcnn.config.training_options import TrainingOptions
-from xpcnn.data.augment import Augmenter
+from xpcnn.data.augment import Augmenter, is_of_xpcnn
 from xpcnn.errors import ConfigError, counted, hint
 from xpcnn.network import Network
 from xpcnn.process_group import ALONE, Group
@@ -47,7 +47,7 @@ def batches_of(samples: int, options: TrainingOptions) -> int:
 class Update(NamedTuple):
     """What one update works on: the last arguments of `training_step`."""
 
-    batches: list[tuple[Array, Array]]
+    batches: list[Any]
     first_pass: int
     lr: Array
     step: Array
@@ -131,10 +131,13 @@ class Updates:
         after = self.options.unfreeze_after
         return after is not None and step > after * self.per_epoch
 
-    def epoch(self, epoch: int, skip: int, losses: Sequence[float]) -> Iterator[Update]:
+    def epoch(
+        self, epoch: int, skip: int, losses: Sequence[float], *, in_step: bool = False
+    ) -> Iterator[Update]:
         """Yield the updates of an epoch (from 1) after its first `skip` batches.
 
         losses: one of every epoch before; see `History.losses`.
+        in_step: whether steps make their batches, by `batch`; see `can_be_made_in_steps`.
         """
         size, together = self.options.batch_size, self.options.accumulate
         passed, done = (epoch - 1) * self.batches_per_epoch, (epoch - 1) * self.per_epoch
@@ -144,21 +147,57 @@ class Updates:
         step = self.to_device(numpy.asarray(steps, dtype=self.dtype))
         order = random.permutation(self.seed, len(self.train), epoch)
         order = order[: self.batches_per_epoch * size]  # all, unless the last batch is dropped
-        shares = self._shares(order)
-        augmented = self.augmenter.epoch(epoch, numpy.concatenate([s.order for s in shares]))
+        source = self._not_made if in_step else self._made
 
-        batches: list[tuple[Array, Array]] = []
+        batches: list[Any] = []
         parts: list[Rows] = []
-        for i, (x, labels, start, share) in enumerate(self._batches(shares, skip), skip):
-            forward_pass = passed + i + 1
-            x, labels = augmented(x, labels, start, forward_pass, share.read)
-            batches.append((x[share.own, ...], labels[share.own, ...]))
-            parts.append(share.rows)
+        for i, (batch, rows) in enumerate(source(epoch, order, skip), skip):
+            batches.append(batch)
+            parts.append(rows)
             if len(batches) == together or i + 1 == self.batches_per_epoch:
                 u = i // together
-                first_pass = forward_pass + 1 - len(batches)
+                first_pass = passed + i + 2 - len(batches)
                 yield Update(batches, first_pass, lr[u, ...], step[u, ...], parts)
                 batches, parts = [], []
+
+    @property
+    def can_be_made_in_steps(self) -> bool:
+        """Whether batches can be made within steps: of samples on the device, by functions of ours,
+        in a process that trains alone.
+        """
+        known = all(is_of_xpcnn(item) for item in self.options.augment)
+        return self.train.on_device and self.group.size == 1 and known
+
+    def batch(self, rows: tuple[Array, Sequence[Array]], forward_pass: int | Array) -> Any:
+        """Return samples and labels of a batch.
+
+        rows: indices of its samples, and their rows of `Augmenter.drawn`.
+        """
+        indices, drawn = rows
+        x, labels = self.train.batch(indices)
+        return self.augmenter.apply(x, labels, drawn, forward_pass)
+
+    def _not_made(
+        self, epoch: int, order: numpy.ndarray, skip: int
+    ) -> Iterator[tuple[tuple[Array, Sequence[Array]], Rows]]:
+        """Yield what `batch` makes batches of, and their rows; order: of the samples."""
+        indices, drawn = self.to_device(order), self.augmenter.drawn(epoch, order)
+        size, count = self.options.batch_size, len(order)
+        for start in range(skip * size, count, size):
+            stop = min(start + size, count)
+            own = tuple(p[start:stop, ...] for p in drawn)
+            yield (indices[start:stop], own), rows_of(self.group, stop - start)
+
+    def _made(
+        self, epoch: int, order: numpy.ndarray, skip: int
+    ) -> Iterator[tuple[tuple[Array, Array], Rows]]:
+        """Yield samples and labels, of a group those of this process, and which rows they are."""
+        shares = self._shares(order)
+        augmented = self.augmenter.epoch(epoch, numpy.concatenate([s.order for s in shares]))
+        passed = (epoch - 1) * self.batches_per_epoch
+        for i, (x, labels, start, share) in enumerate(self._batches(shares, skip), skip):
+            x, labels = augmented(x, labels, start, passed + i + 1, share.read)
+            yield (x[share.own, ...], labels[share.own, ...]), share.rows
 
     def _shares(self, order: numpy.ndarray) -> list["_Share"]:
         """Return what this process reads of the batches of an epoch: the full ones, and the last.

@@ -21,7 +21,7 @@ from xpcnn.data.augment.mix import CutMix, Mixup
 from xpcnn.data.augment.move import AlternatingFlip, Crop, Flip
 from xpcnn.data.augment.noise import Noise
 from xpcnn.data.augment.perspective import Perspective
-from xpcnn.data.augment.pipeline import Augmenter, Batches, checked
+from xpcnn.data.augment.pipeline import Augmenter, Batches, checked, is_of_xpcnn
 from xpcnn.data.augment.policy import RandAugment, TrivialAugment
 from xpcnn.data.augment.resized_crop import ResizedCrop
 from xpcnn.data.augment.views import VIEWS, views_of
@@ -55,6 +55,7 @@ __all__ = [
     "Shift",
     "TrivialAugment",
     "checked",
+    "is_of_xpcnn",
     "make",
     "views_of",
 ]

@@ -10,6 +10,9 @@ from xpcnn.data.augment.base import Draws, Host, per_sample
 from xpcnn.options import POSITIVE, check
 from xpcnn.types import Array, Shape, namespace
 
+MOST_AT_ONCE = 3
+"""Pixels by which a side grows at once: CuPy cannot join more than 8 arrays in a CUDA graph."""
+
 
 @dataclass(frozen=True)
 class Blur:
@@ -50,7 +53,10 @@ def smoothed(x: Array, p: Array) -> Array:
     for axis, size in ((2, x.shape[2]), (3, x.shape[3])):
         first = x[:, :, :1, :] if axis == 2 else x[:, :, :, :1]
         last = x[:, :, -1:, :] if axis == 2 else x[:, :, :, -1:]
-        wide = xp.concat([*[first] * r, x, *[last] * r], axis=axis)
+        wide = x
+        for done in range(0, r, MOST_AT_ONCE):
+            times = min(MOST_AT_ONCE, r - done)
+            wide = xp.concat([*[first] * times, wide, *[last] * times], axis=axis)
 
         def beside(k: int, wide: Array = wide, axis: int = axis, size: int = size) -> Array:
             start, stop = r + k, r + k + size

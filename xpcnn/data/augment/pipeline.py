@@ -44,6 +44,14 @@ def checked(augment: Any) -> tuple[Augmentation, ...]:
     return tuple(augment)
 
 
+def is_of_xpcnn(item: Augmentation) -> bool:
+    """Whether an augmentation is none of a user's own, which may decide by the numbers in arrays.
+
+    item: the augmentation.
+    """
+    return type(item).__module__.startswith("xpcnn.data.augment.")
+
+
 @dataclass(frozen=True)
 class Augmenter:
     """Draws and applies augmentations.
@@ -79,16 +87,51 @@ class Augmenter:
             order: the samples' indices in the order of the epoch, on the host (n,). Of a process
                 that reads some rows of each batch, the indices of those.
         """
-        stages = [self._stage(name, item, epoch, order) for name, item in self._named()]
+        drawn = self.drawn(epoch, order)
 
         def apply(
             x: Array, labels: Array, start: int, step: int, rows: Rows | None = None
         ) -> tuple[Array, Array]:
-            for stage in stages:
-                x, labels = stage(x, labels, start, step, rows)
-            return x, labels
+            own = tuple(p[start : start + x.shape[0], ...] for p in drawn)
+            return self.apply(x, labels, own, step, rows)
 
         return apply
+
+    def drawn(self, epoch: int, order: numpy.ndarray) -> tuple[Array, ...]:
+        """Return the numbers of the samples of an epoch, in its order: on the device (n, k), for
+        each augmentation that draws for samples; arguments as in `epoch`.
+        """
+        return tuple(
+            self._parameters(name, item, epoch, order)
+            for name, item in self._named()
+            if isinstance(item, PerSample)
+        )
+
+    def apply(
+        self,
+        x: Array,
+        labels: Array,
+        drawn: Sequence[Array],
+        step: int | Array,
+        rows: Rows | None = None,
+    ) -> tuple[Array, Array]:
+        """Return the samples and labels of a batch, augmented.
+
+        drawn: the rows of these samples of each array of `drawn`; step, rows: as in `Batches`.
+        """
+        left = iter(drawn)
+        for name, item in self._named():
+            if isinstance(item, PerSample):
+                own = next(left)
+                if isinstance(item, Mixing):
+                    if labels.ndim == 1:
+                        labels = ops.one_hot(labels, outputs=self.outputs, dtype=x.dtype)
+                    labels = item.mix(labels, own)
+                x = item.apply(x, own)
+            else:
+                assert isinstance(item, PerPixel)
+                x = item.apply(x, self._pixels(name, item, x.shape, step, rows))
+        return x, labels
 
     @property
     def reach(self) -> int:
@@ -104,13 +147,7 @@ class Augmenter:
             count = names.count(name)
             yield (name if count == 1 else f"{name}-{count}"), item
 
-    def _stage(self, name: str, item: Augmentation, epoch: int, order: numpy.ndarray) -> Batches:
-        if isinstance(item, PerSample):
-            return self._samples(name, item, epoch, order)
-        assert isinstance(item, PerPixel)
-        return self._pixels(name, item)
-
-    def _samples(self, name: str, item: PerSample, epoch: int, order: numpy.ndarray) -> Batches:
+    def _parameters(self, name: str, item: PerSample, epoch: int, order: numpy.ndarray) -> Array:
         samples = int(order.max(initial=-1)) + 1
         drawn_in = 1 if isinstance(item, Turning) else epoch
         u = [
@@ -121,36 +158,22 @@ class Augmenter:
         if isinstance(item, Turning):
             host = (host + item.turns * (epoch - 1)) % 1.0
         parameters = item.parameters(host, self.shape)[order]
-        p = self.backend.from_host(parameters.astype(self.dtype))
+        return self.backend.from_host(parameters.astype(self.dtype))
 
-        def apply(
-            x: Array, labels: Array, start: int, step: int, rows: Rows | None
-        ) -> tuple[Array, Array]:
-            own = p[start : start + x.shape[0], ...]
-            if isinstance(item, Mixing):
-                if labels.ndim == 1:
-                    labels = ops.one_hot(labels, outputs=self.outputs, dtype=x.dtype)
-                labels = item.mix(labels, own)
-            return item.apply(x, own), labels
-
-        return apply
-
-    def _pixels(self, name: str, item: PerPixel) -> Batches:
+    def _pixels(
+        self, name: str, item: PerPixel, size: Shape, step: int | Array, rows: Rows | None
+    ) -> Array:
+        """Return the uniforms of the pixels of samples of shape `size`."""
         ((argument, draws),) = item.pixel_draws.items()
-        key = self._key(name, argument)
-
-        def apply(
-            x: Array, labels: Array, start: int, step: int, rows: Rows | None
-        ) -> tuple[Array, Array]:
-            shape = (*x.shape[1:], draws)
-            spans = [(0, x.shape[0])] if rows is None else rows.spans()
-            u = [
-                self.backend.uniform(key, step, (count, *shape), first * math.prod(shape))
-                for first, count in spans
-            ]
-            return item.apply(x, u[0] if len(u) == 1 else namespace(x).concat(u)), labels
-
-        return apply
+        shape = (*size[1:], draws)
+        spans = [(0, size[0])] if rows is None else rows.spans()
+        u = [
+            self.backend.uniform(
+                self._key(name, argument), step, (count, *shape), first * math.prod(shape)
+            )
+            for first, count in spans
+        ]
+        return u[0] if len(u) == 1 else namespace(u[0]).concat(u)
 
     def _key(self, name: str, argument: str) -> int:
         return random.key(self.seed, f"augment/{name}/{argument}")
