@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -151,9 +152,21 @@ def as_argument(struct: numpy.ndarray) -> numpy.ndarray:
     return plain
 
 
+@cache
+def struct(kind: numpy.dtype, *values: Any) -> numpy.ndarray:
+    """Return a struct of these values as a kernel gets it; made once for equal ones."""
+    return as_argument(numpy.array(values, kind))
+
+
+FLOAT32 = numpy.dtype("float32")  # NumPy compares two dtypes faster than a dtype and a type
+
+
 def serves(*arrays: Array | None) -> bool:
     """Whether all arrays are float32, not empty and below 2^31 elements; None is skipped."""
-    return all(x is None or (x.dtype == numpy.float32 and 0 < x.size < 2**31) for x in arrays)
+    for x in arrays:
+        if x is not None and not (x.dtype == FLOAT32 and 0 < x.size < 2**31):
+            return False
+    return True
 
 
 def summing(count: int) -> int:

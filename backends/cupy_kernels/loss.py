@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 
-from .cuda import Array, Cuda, as_argument, serves, summing
+from .cuda import Array, Cuda, serves, struct, summing
 
 FEW_CLASSES, FEW_ROWS = 32, 4096  # that one thread adds up, and one block; not measured
 TARGET = numpy.dtype([("ignored", "i8"), ("hit", "f4"), ("smooth", "f4")])
@@ -32,7 +32,7 @@ def softmax_cross_entropy(
         labels = labels.astype(numpy.int64)
     logits, labels = cuda.ordered(logits), cuda.ordered(labels)
     hit, smooth = 1.0 - label_smoothing, label_smoothing / classes
-    target = as_argument(numpy.array((ignore_index, hit, smooth), TARGET))
+    target = struct(TARGET, ignore_index, hit, smooth)
     logs, loss, total = cuda.empty((2, n)), cuda.empty(()), cuda.empty(())
     width, rows = numpy.uint32(classes), numpy.uint32(n)
     given = logits, labels, target

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from ..geometry import pair
-from .cuda import Array, Cuda, as_argument, serves, summing
+from .cuda import Array, Cuda, serves, struct, summing
 from .pool import MOST_TAPS
 
 MOST_PARTS, LEAST_LENGTH = 64, 4096  # parts of a channel, and their length; not measured
@@ -136,7 +136,7 @@ def _normalised(
     mean, var = cuda.empty(x.shape[1:2]), cuda.empty(x.shape[1:2])
     updated = (None, None) if running is None else (cuda.empty(mean.shape), cuda.empty(var.shape))
     m = x.shape[0] * h * w
-    rule = as_argument(numpy.array((1.0 - momentum, momentum, momentum * m / (m - 1)), RUNNING))
+    rule = struct(RUNNING, 1.0 - momentum, momentum, momentum * m / (m - 1))
     tail = _tail(pool, rectify=rectify)
     given = shape, tail, x, gamma, beta, added, numpy.float32(eps), means, squares
     rest = y, winner, mean, var, rule, old_mean, old_var, *updated
@@ -182,7 +182,7 @@ def _partial_sums(cuda: Cuda, grid: tuple[int, int]) -> tuple[Array | None, Arra
 
 
 def _tail(pool: tuple[int, int], *, rectify: bool) -> numpy.ndarray:
-    return as_argument(numpy.array((*pool, rectify), TAIL))
+    return struct(TAIL, *pool, rectify)
 
 
 def _image(x: Array) -> tuple[int, int]:
@@ -194,5 +194,5 @@ def _parts(x: Array) -> tuple[numpy.ndarray, tuple[int, int], int]:
     """Return the `struct Shape` of x, the grid (parts, c) and the threads of a block."""
     n, c, m = x.shape[0], x.shape[1], x.shape[0] * math.prod(x.shape[2:])
     length = max(LEAST_LENGTH, -(-m // MOST_PARTS))
-    shape = as_argument(numpy.array((n, c, *_image(x), length), SHAPE))
+    shape = struct(SHAPE, n, c, *_image(x), length)
     return shape, (-(-m // length), c), summing(min(m, length))

@@ -6,13 +6,14 @@ arrays too. It does not serve AMSGrad.
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy
 
 from ..optimizer_arrays import POINTERS, decays, pack
 from ..types import Arrays, State
-from .cuda import THREADS, Array, Cuda, as_argument, serves
+from .cuda import THREADS, Array, Cuda, as_argument, serves, struct
 
 MOST_TENSORS = 54  # of a launch
 TENSOR = numpy.dtype(
@@ -50,6 +51,20 @@ def adam(
     return _stepped(cuda, "adam", rule, params, grads, held, (lr, step), numbers)
 
 
+@cache
+def table(shapes: tuple[tuple[int, ...], ...], decayed: tuple[bool, ...]) -> tuple[Any, int]:
+    """Return the table of the tensors of a launch without addresses, and how many blocks they take.
+
+    decayed: whether weight decay changes each.
+    """
+    tensors = numpy.zeros((), TENSORS)
+    sizes = [math.prod(shape) for shape in shapes]
+    ends = numpy.cumsum([0, *(-(-size // THREADS) for size in sizes)])
+    rows = tensors["at"][: len(shapes)]
+    rows["count"], rows["decays"], rows["first_block"] = sizes, decayed, ends[:-1]
+    return tensors, int(ends[-1])
+
+
 def _stepped(
     cuda: Cuda,
     kernel: str,
@@ -64,18 +79,15 @@ def _stepped(
     if not serves(*params.values(), *grads.values(), *time):
         return NotImplemented
     packed = pack(params, grads, state, cuda.ordered, lambda p: cuda.empty(p.shape))
-    decay = as_argument(numpy.array((rule.weight_decay, rule.decoupled), DECAY))
+    decay = struct(DECAY, rule.weight_decay, rule.decoupled)
     rest = [x if isinstance(x, numpy.uint32) else numpy.float32(x) for x in numbers]
     paths = list(params)
     for first in range(0, len(paths), MOST_TENSORS):
         chunk = paths[first : first + MOST_TENSORS]
-        tensors = numpy.zeros((), TENSORS)
-        rows = tensors["at"][: len(chunk)]
-        packed.write_addresses(rows, chunk, lambda x: int(x.data.ptr))
-        rows["count"] = [params[path].size for path in chunk]
-        rows["decays"] = [decays(rule, params[path].ndim) for path in chunk]
-        blocks = [-(-params[path].size // THREADS) for path in chunk]
-        rows["first_block"] = [sum(blocks[:i]) for i in range(len(chunk))]
+        shapes = tuple(params[path].shape for path in chunk)
+        form, blocks = table(shapes, tuple(decays(rule, len(shape)) for shape in shapes))
+        tensors = form.copy()
+        packed.write_addresses(tensors["at"][: len(chunk)], chunk, lambda x: int(x.data.ptr))
         given = numpy.uint32(len(chunk)), as_argument(tensors), *time, decay, *rest
-        cuda.blocks("optimizer.cu", kernel, (sum(blocks),), THREADS, *given)
+        cuda.blocks("optimizer.cu", kernel, (blocks,), THREADS, *given)
     return packed.result(state)

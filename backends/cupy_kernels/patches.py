@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from .cuda import Array, Cuda, as_argument
+from .cuda import Array, Cuda, struct
 from .products import product
 from .windows import Windows
 
@@ -37,7 +37,7 @@ def convolve(
     n, c = x.shape[:2]
     f, taps = w.shape[0], w[0].size
     kernel = w.reshape(f, taps)
-    rule = as_argument(numpy.array((f, *pool, rectify), FINISH))
+    rule = struct(FINISH, f, *pool, rectify)
     y = cuda.empty((n, f, windows.rows // pool[0], windows.columns // pool[1]))
     winner = cuda.empty(y.shape, "uint8") if keeps_winner else None
 

@@ -6,7 +6,7 @@ calls no cuBLAS, which CuPy refuses while a stream is captured for a CUDA graph.
 
 import numpy
 
-from .cuda import Array, Cuda, as_argument
+from .cuda import Array, Cuda, struct
 
 ROWS, COLUMNS, DEPTH = 32, 128, 8  # of product.cu
 THREADS = 256
@@ -50,5 +50,5 @@ def in_memory(cuda: Cuda, x: Array) -> tuple[Array, numpy.ndarray]:
     """Return a matrix as its memory, in C order, and the steps through it, without a copy if it is
     in C order or the transpose of such a matrix."""
     if x.T.flags.c_contiguous:
-        return x.T, as_argument(numpy.array((1, x.shape[0]), STEPS))
-    return cuda.ordered(x), as_argument(numpy.array((x.shape[1], 1), STEPS))
+        return x.T, struct(STEPS, 1, x.shape[0])
+    return cuda.ordered(x), struct(STEPS, x.shape[1], 1)
