@@ -172,12 +172,14 @@ INLINE double sum_of_row(const float *x, long length)
 #if LANES == 16
 #define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define BOTH 0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31 /* halves */
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
 #define BITS 4
 #define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #else
 #define EVEN 0, 2, 4, 6, 8, 10, 12, 14
 #define BOTH 0, 1, 2, 3, 12, 13, 14, 15
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15
 #define BITS 3
 #define LOW 0, 8, 1, 9, 2, 10, 3, 11
 #define HIGH 4, 12, 5, 13, 6, 14, 7, 15
@@ -198,6 +200,27 @@ INLINE void transpose(Lanes rows[LANES])
         }
         UNROLL_LANES for (long i = 0; i < LANES; i++) rows[i] = next[i];
     }
+}
+
+/* Some numbers, a power of two, each in as many lanes side by side. */
+INLINE Lanes repeated(const float *x, long own)
+{
+    Lanes all = own == 1 ? broadcast(*x) : some_of(x, own);
+    for (; 1 < own && own < LANES; own *= 2)
+        all = SHUFFLE(all, all, LOW);
+    return all;
+}
+
+/* Add to `count` numbers the sums of as many pieces, a power of two of each of LANES vectors, in order. */
+INLINE void add_sums(Lanes *pieces, long own, float *to, long count)
+{
+    for (long vectors = LANES / 2; vectors >= own; vectors /= 2)
+        for (long i = 0; i < vectors; i++) {
+            Lanes a = pieces[2 * i], b = pieces[2 * i + 1];
+            pieces[i] = SHUFFLE(a, b, EVEN) + SHUFFLE(a, b, ODD);
+        }
+    for (long l = 0; l < count; l += LANES)
+        write_some(to + l, count - l, some_of(to + l, count - l) + pieces[l / LANES]);
 }
 
 INLINE void rectify(float *x, long count, float cap)

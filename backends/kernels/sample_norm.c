@@ -6,8 +6,11 @@
    In batch-last memory a column is a sample, or a pixel of one. Row r of all rows has the weights gamma
    and beta number r / each % weights. Columns are read twice, in each direction: once for statistics,
    once for the result; and a strip of rows at a time, which stays in the nearest cache. Where there are
-   few tiles of columns, threads share the rows of each. The mean and the sum of squares M of a strip,
-   in two passes, are merged with those of the rows before (Chan, Golub, LeVeque 1979):
+   few tiles of columns, threads share the rows of each. Rows of a part of a vector are taken as one that
+   fills it, and the statistics of its columns merged.
+
+   The mean and the sum of squares M of a strip, in two passes, are merged with those of the rows before
+   (Chan, Golub, LeVeque 1979):
 
        mean += d k / (t + k)     M += M' + d^2 t k / (t + k),  d = mean' - mean, after t rows k more */
 
@@ -19,80 +22,62 @@
 
 enum {
     TILE = 256,   /* columns that are read together, at most */
-    SOME = 64,    /* rows of a strip, at most: sums of strips are added up in double */
-    SUMS = 4      /* vectors of a sum: of columns side by side, or of a few rows */
+    STRIP = 4096, /* numbers of a strip, whose sums are added up in double */
+    SUMS = 4      /* vectors of columns side by side */
 };
 
-/* Of each column of a tile: the mean and M of some rows, or the sums of g and of g xhat. */
+/* Of a column: the mean and M of some rows, or the sums of g and of g xhat. */
 typedef struct {
-    double one[TILE], other[TILE];
-} Sums;
+    double one, other;
+} Sum;
 
 typedef struct {
     const float *x, *dy, *gamma, *beta;
     float *y, *mean, *scale, *parts;
-    Sums *sums;
+    Sum *sums;
     _Alignas(8) float eps;
-    long groups, m, n, each, weights, shares, strip, pieces, threads; /* strip: rows of one */
+    long groups, m, n, each, weights, shares, pieces, threads;
 } Arguments;
 
-/* Rows `from` to `to` of some columns, `first` being the number of row 0 of their group; x, dy, y: of
-   the first column. Of each column: mean and scale, and, for dx, the mean of g and scale mean(g xhat). */
+/* Taken as one are `rows`, to be as wide as SUMS vectors where that can be. Such a row has so many
+   `weights`: one for a few vectors, or `own` ones in each, so that it has `sums` vectors of their sums. */
+typedef struct {
+    long rows, weights, sums, own;
+} Fold;
+
+/* Of each column: mean and scale, and, for dx, the mean of g and scale mean(g xhat). */
+typedef struct {
+    float mean[TILE], scale[TILE], shift[TILE], tilt[TILE];
+} Columns;
+
+/* Rows `from` to `to` of some columns, `first` being the number of row 0 among those with weights; x, dy,
+   y: of the first column. */
 typedef struct {
     const float *x, *dy;
     float *y, *dgamma, *dbeta;
     long first, columns, from, to;
-    Sums *sums;
-    float mean[TILE], scale[TILE], shift[TILE], tilt[TILE];
+    Sum *sums;
+    Columns *of;
+    Fold fold;
 } Tile;
 
-/* Rows `from` to `to` of a tile, and `count` columns from column `at` on. Row `from` has the weights
-   number k, as have `left` rows. */
+/* Rows `from` to `to` of a tile, and `count` columns from column `at` on, at most SUMS vectors of them. */
 typedef struct {
-    long from, to, k, left, at, count;
+    long from, to, at, count;
 } Part;
 
+/* Vector v of a row, which begins at x. */
 INLINE Lanes lanes_of(const float *x, long v, Part p)
 {
-    return some_of(x + p.at + v * LANES, p.count - v * LANES);
-}
-
-/* Vector s of a few rows from r on, of so many vectors each. */
-INLINE Lanes from_rows(const Arguments *a, const float *x, long r, long s, const long vectors, Part p)
-{
-    return lanes_of(x + (r + s / vectors) * a->n, s % vectors, p);
-}
-
-/* The same, when the strip is new: the next strip is fetched meanwhile. */
-INLINE Lanes new_rows(const Arguments *a, const float *x, long r, long s, const long vectors, Part p)
-{
-    __builtin_prefetch(x + (r + s / vectors + a->strip) * a->n + p.at + s % vectors * LANES, 0, 2);
-    return from_rows(a, x, r, s, vectors, p);
-}
-
-/* Do it for each vector s of all rows from `begin` to `end`: of SUMS vectors, while there are as many. */
-#define DOWN(begin, end, DO)                                                                       \
-    do {                                                                                           \
-        long r = begin;                                                                            \
-        for (; r + SUMS / vectors <= end; r += SUMS / vectors)                                     \
-            UNROLL for (long s = 0; s < SUMS; s++) DO;                                             \
-        for (; r < end; r++)                                                                       \
-            UNROLL for (long s = 0; s < vectors; s++) DO;                                          \
-    } while (0)
-
-/* Sums of the same columns are added up, in the first of them. */
-INLINE void gather(Lanes *sum, const long vectors)
-{
-    for (long s = vectors; s < SUMS; s++)
-        sum[s % vectors] += sum[s];
+    return v * LANES < p.count ? some_of(x + p.at + v * LANES, p.count - v * LANES) : broadcast(0);
 }
 
 /* Merge the mean and M of k rows more with those of t rows. */
-INLINE void merge(Sums *sums, long l, double mean, double squares, long t, long k)
+INLINE void merge(Sum *sum, double mean, double squares, long t, long k)
 {
-    double d = mean - sums->one[l], share = (double)k / (double)(t + k);
-    sums->one[l] += d * share;
-    sums->other[l] += squares + d * d * share * (double)t;
+    double d = mean - sum->one, share = (double)k / (double)(t + k);
+    sum->one += d * share;
+    sum->other += squares + d * d * share * (double)t;
 }
 
 INLINE long row_of_share(const Arguments *a, long share)
@@ -100,158 +85,199 @@ INLINE long row_of_share(const Arguments *a, long share)
     return a->m * share / a->shares;
 }
 
-INLINE void merge_moments(const Arguments *a, Tile *t, Part p, const long vectors)
+INLINE void merge_moments(const Arguments *a, const Tile *t, Part p)
 {
     Lanes mean[SUMS] = {{0}}, square[SUMS] = {{0}};
-    DOWN(p.from, p.to, mean[s] += new_rows(a, t->x, r, s, vectors, p));
-    gather(mean, vectors);
-    for (long s = SUMS - 1; s >= 0; s--)
-        mean[s] = mean[s % vectors] / (float)(p.to - p.from);
-    DOWN(p.from, p.to, {
-        Lanes d = from_rows(a, t->x, r, s, vectors, p) - mean[s];
-        square[s] += d * d;
-    });
-    gather(square, vectors);
+    for (long r = p.from; r < p.to; r++)
+        UNROLL for (long v = 0; v < SUMS; v++) mean[v] += lanes_of(t->x + r * a->n, v, p);
+    for (long v = 0; v < SUMS; v++)
+        mean[v] /= (float)(p.to - p.from);
+    for (long r = p.from; r < p.to; r++)
+        UNROLL for (long v = 0; v < SUMS; v++) {
+            Lanes d = lanes_of(t->x + r * a->n, v, p) - mean[v];
+            square[v] += d * d;
+        }
     for (long l = 0; l < p.count; l++)
-        merge(t->sums, p.at + l, ((float *)mean)[l], ((float *)square)[l], p.from - t->from, p.to - p.from);
+        merge(t->sums + p.at + l, ((float *)mean)[l], ((float *)square)[l], p.from - t->from, p.to - p.from);
 }
 
-/* Rows from p->from on that have the same weights; p begins with the next ones. */
-INLINE Part same_weights(const Arguments *a, Part *p)
+/* The number of the first weight of row r. */
+INLINE long weight_of(const Arguments *a, const Tile *t, long r)
 {
-    Part same = *p;
-    same.to = least(p->to, p->from + p->left);
-    *p = (Part){same.to, p->to, p->k + 1 < a->weights ? p->k + 1 : 0, a->each, p->at, p->count};
-    return same;
+    return (a->each == 1 ? t->first + r : (t->first + r) / a->each) * t->fold.weights;
+}
+
+/* The first row, or p.to, after row r that has other weights. */
+INLINE long next_weights(const Arguments *a, const Tile *t, Part p, long r)
+{
+    return a->each == 1 ? r + 1 : least(p.to, r + a->each - (t->first + r) % a->each);
+}
+
+/* Vector v of the weights of a row, which begin at number k. */
+INLINE Lanes weights_of(const Tile *t, const float *weights, long k, long v, float without)
+{
+    return weights ? repeated(weights + k + v * t->fold.weights / SUMS, t->fold.own) : broadcast(without);
 }
 
 /* Sums of g and of g xhat of each column; of dy xhat and dy of each weight, added to dgamma and dbeta. */
-INLINE void add_gradients(const Arguments *a, Tile *t, Part p, const long vectors)
+INLINE void add_gradients(const Arguments *a, const Tile *t, Part p)
 {
-    Lanes mean[SUMS], scale[SUMS], sum[SUMS] = {{0}}, sum_xhat[SUMS] = {{0}};
-    for (long s = 0; s < SUMS; s++) {
-        mean[s] = lanes_of(t->mean, s % vectors, p);
-        scale[s] = lanes_of(t->scale, s % vectors, p);
-    }
-    while (p.from < p.to) {
-        Part q = same_weights(a, &p);
-        Lanes dy[SUMS] = {{0}}, dy_xhat[SUMS] = {{0}}, all = {0}, all_xhat = {0};
-        DOWN(q.from, q.to, {
-            Lanes d = new_rows(a, t->dy, r, s, vectors, p);
-            dy[s] += d;
-            dy_xhat[s] += d * (new_rows(a, t->x, r, s, vectors, p) - mean[s]);
-        });
-        float gamma = a->gamma ? a->gamma[q.k] : 1;
-        UNROLL for (long s = 0; s < SUMS; s++) {
-            dy_xhat[s] *= scale[s];
-            all += dy[s];
-            all_xhat += dy_xhat[s];
-            sum[s] += gamma * dy[s];
-            sum_xhat[s] += gamma * dy_xhat[s];
+    Lanes mean[SUMS], scale[SUMS], sum[SUMS] = {{0}}, sum_xhat[SUMS] = {{0}}, all[LANES], all_xhat[LANES];
+    for (long v = 0; v < SUMS; v++)
+        mean[v] = lanes_of(t->of->mean, v, p), scale[v] = lanes_of(t->of->scale, v, p);
+    for (long r = p.from, some = 0, k = weight_of(a, t, r); r < p.to;) {
+        Lanes dy[SUMS] = {{0}}, dy_xhat[SUMS] = {{0}};
+        for (long end = next_weights(a, t, p, r); r < end; r++)
+            UNROLL for (long v = 0; v < SUMS; v++) {
+                Lanes d = lanes_of(t->dy + r * a->n, v, p);
+                dy[v] += d;
+                dy_xhat[v] += d * (lanes_of(t->x + r * a->n, v, p) - mean[v]);
+            }
+        UNROLL for (long v = 0; v < SUMS; v++) {
+            Lanes gamma = weights_of(t, a->gamma, k + some * t->fold.own, v, 1);
+            dy_xhat[v] *= scale[v];
+            long i = some + v * t->fold.sums / SUMS;
+            if (v * t->fold.sums % SUMS == 0)
+                all[i] = all_xhat[i] = broadcast(0);
+            all[i] += dy[v];
+            all_xhat[i] += dy_xhat[v];
+            sum[v] += gamma * dy[v];
+            sum_xhat[v] += gamma * dy_xhat[v];
         }
-        t->dbeta[q.k] += total(all);
-        t->dgamma[q.k] += total(all_xhat);
+        some += t->fold.sums;
+        if (some + t->fold.sums <= LANES && r < p.to)
+            continue;
+        long count = some * t->fold.own;
+        for (; some < LANES; some++)
+            all[some] = all_xhat[some] = broadcast(0);
+        add_sums(all, t->fold.own, t->dbeta + k, count);
+        add_sums(all_xhat, t->fold.own, t->dgamma + k, count);
+        k += count;
+        some = 0;
     }
-    gather(sum, vectors);
-    gather(sum_xhat, vectors);
     for (long l = 0; l < p.count; l++) {
-        t->sums->one[p.at + l] += ((float *)sum)[l];
-        t->sums->other[p.at + l] += ((float *)sum_xhat)[l];
+        t->sums[p.at + l].one += ((float *)sum)[l];
+        t->sums[p.at + l].other += ((float *)sum_xhat)[l];
     }
 }
 
-INLINE void write_result(const Arguments *a, Tile *t, Part p, const long vectors)
+INLINE void write_result(const Arguments *a, const Tile *t, Part p)
 {
-    const float *dy = t->dy;
     Lanes mean[SUMS], scale[SUMS], shift[SUMS], tilt[SUMS];
-    for (long v = 0; v < vectors; v++) {
-        mean[v] = lanes_of(t->mean, v, p);
-        scale[v] = lanes_of(t->scale, v, p);
-        shift[v] = lanes_of(t->shift, v, p);
-        tilt[v] = lanes_of(t->tilt, v, p);
+    for (long v = 0; v < SUMS; v++) {
+        mean[v] = lanes_of(t->of->mean, v, p), scale[v] = lanes_of(t->of->scale, v, p);
+        shift[v] = lanes_of(t->of->shift, v, p), tilt[v] = lanes_of(t->of->tilt, v, p);
     }
-    while (p.from < p.to) {
-        Part q = same_weights(a, &p);
-        float gamma = a->gamma ? a->gamma[q.k] : 1, beta = a->beta ? a->beta[q.k] : 0;
-        for (long r = q.from; r < q.to; r++)
-            UNROLL for (long v = 0; v < vectors; v++) {
-                Lanes d = from_rows(a, t->x, r, v, vectors, p) - mean[v];
-                if (dy)
-                    d = scale[v] * (gamma * from_rows(a, dy, r, v, vectors, p) - shift[v] - d * tilt[v]);
+    for (long r = p.from; r < p.to;) {
+        Lanes gamma[SUMS], beta[SUMS];
+        long k = weight_of(a, t, r);
+        UNROLL for (long v = 0; v < SUMS; v++)
+            gamma[v] = weights_of(t, a->gamma, k, v, 1), beta[v] = weights_of(t, a->beta, k, v, 0);
+        for (long end = next_weights(a, t, p, r); r < end; r++)
+            UNROLL for (long v = 0; v < SUMS; v++) {
+                Lanes d = lanes_of(t->x + r * a->n, v, p) - mean[v];
+                if (t->dy)
+                    d = scale[v] * (gamma[v] * lanes_of(t->dy + r * a->n, v, p) - shift[v] - d * tilt[v]);
                 else
-                    d = d * scale[v] * gamma + beta;
-                write_some(t->y + r * a->n + p.at + v * LANES, p.count - v * LANES, d);
+                    d = d * scale[v] * gamma[v] + beta[v];
+                if (v * LANES < p.count)
+                    write_some(t->y + r * a->n + p.at + v * LANES, p.count - v * LANES, d);
             }
     }
 }
 
-INLINE void in_strips(const Arguments *a, Tile *t, long height,
-                      void (*step)(const Arguments *, Tile *, Part, const long vectors))
+/* Both are copies, which no vector that is written can overlap: so the compiler keeps them in registers. */
+INLINE void in_strips(const Arguments a, const Tile t, long height,
+                      void (*step)(const Arguments *, const Tile *, Part))
 {
-    for (long r = t->from; r < t->to; r += height) {
-        long row = t->first + r, to = least(r + height, t->to), at = 0;
-        long k = row / a->each % a->weights, left = a->each - row % a->each;
-        for (; at + SUMS * LANES <= t->columns; at += SUMS * LANES)
-            step(a, t, (Part){r, to, k, left, at, SUMS * LANES}, SUMS);
-        for (; at < t->columns; at += LANES)
-            step(a, t, (Part){r, to, k, left, at, least(LANES, t->columns - at)}, 1);
+    for (long r = t.from; r < t.to; r += height) {
+        long to = least(r + height, t.to), at = 0;
+        for (; at + SUMS * LANES <= t.columns; at += SUMS * LANES)
+            step(&a, &t, (Part){r, to, at, SUMS * LANES});
+        if (at < t.columns)
+            step(&a, &t, (Part){r, to, at, t.columns - at});
     }
 }
 
 /* y or dx, from the statistics of all shares, the first of which are `sums`. Row by row, in the order of
    memory, unless a row is one part. */
-static void result(const Arguments *a, Tile *t, const Sums *sums)
+static void result(const Arguments *a, Tile *t, const Sum *sums)
 {
-    Sums all = *sums;
-    for (long i = 1; i < a->shares; i++)
-        for (long l = 0, from = row_of_share(a, i), to = row_of_share(a, i + 1); l < t->columns; l++)
+    Columns *of = t->of;
+    Sum all[TILE];
+    const double rows = (double)(a->m * t->fold.rows);
+    long n = t->columns / t->fold.rows;
+    memcpy(all, sums, n * sizeof *all);
+    for (long i = 1; i < a->shares * t->fold.rows; i++) {
+        long share = i / t->fold.rows, from = row_of_share(a, share), some = row_of_share(a, share + 1) - from;
+        const Sum *more = sums + share * TILE + i % t->fold.rows * n;
+        for (long l = 0; l < n; l++)
             if (a->dy) {
-                all.one[l] += sums[i].one[l];
-                all.other[l] += sums[i].other[l];
+                all[l].one += more[l].one;
+                all[l].other += more[l].other;
             } else
-                merge(&all, l, sums[i].one[l], sums[i].other[l], from, to - from);
-    for (long l = 0; l < t->columns; l++) {
-        float other = (float)(all.other[l] / (double)a->m);
-        t->mean[l] = a->dy ? t->mean[l] : (float)all.one[l];
-        t->scale[l] = a->dy ? t->scale[l] : 1 / sqrtf(other + a->eps);
-        t->shift[l] = (float)(all.one[l] / (double)a->m); /* of dx alone, as tilt */
-        t->tilt[l] = other * t->scale[l];
+                merge(all + l, more[l].one, more[l].other, from * t->fold.rows + i % t->fold.rows * some, some);
     }
-    in_strips(a, t, a->n <= SUMS * LANES ? SOME : 1, write_result);
+    for (long l = 0; l < n; l++) {
+        float other = (float)(all[l].other / rows);
+        of->mean[l] = a->dy ? of->mean[l] : (float)all[l].one;
+        of->scale[l] = a->dy ? of->scale[l] : 1 / sqrtf(other + a->eps);
+        of->shift[l] = (float)(all[l].one / rows); /* of dx alone, as tilt */
+        of->tilt[l] = other * of->scale[l];
+    }
+    for (long l = n; l < t->columns; l++) {
+        of->mean[l] = of->mean[l - n], of->scale[l] = of->scale[l - n];
+        of->shift[l] = of->shift[l - n], of->tilt[l] = of->tilt[l - n];
+    }
+    in_strips(*a, *t, a->n <= SUMS * LANES ? STRIP / up(a->n, LANES) : 1, write_result);
 }
 
 enum { STATISTICS = 1, RESULT = 2 };
 
-static long shares_of(const Arguments *a, long piece, const long steps)
+static Fold fold_of(const Arguments *a)
 {
-    long across = (a->n + TILE - 1) / TILE, all = a->groups * across * a->shares;
-    float *dgamma = a->dy ? a->parts + piece * 2 * a->weights : 0, *dbeta = a->dy ? dgamma + a->weights : 0;
-    if (a->dy && steps & STATISTICS)
-        memset(dgamma, 0, 2 * a->weights * sizeof *dgamma);
-    for (long i = all * piece / a->pieces; i < all * (piece + 1) / a->pieces; i++) {
-        long share = i % a->shares, g = i / a->shares / across, first = i / a->shares % across * TILE;
-        long at = g * a->m * a->n + first, columns = least(TILE, a->n - first), bytes = columns * sizeof(float);
-        float *mean = a->mean + g * a->n + first, *scale = a->scale + g * a->n + first;
-        Tile t = {.x = a->x + at, .dy = a->dy ? a->dy + at : 0, .y = a->y + at, .dgamma = dgamma,
-                  .dbeta = dbeta, .first = g * a->m, .columns = columns, .sums = a->sums + i,
-                  .from = row_of_share(a, share), .to = row_of_share(a, share + 1)};
-        if (a->dy) {
-            memcpy(t.mean, mean, bytes);
-            memcpy(t.scale, scale, bytes);
-        }
+    long rows = 1, all = a->each == 1 ? a->m : a->each;
+    while (2 * rows * a->n <= SUMS * LANES && all % (2 * rows) == 0)
+        rows *= 2;
+    if (a->each == 1 && rows * a->n < SUMS * LANES) /* not each weight would have lanes of its own */
+        rows = 1;
+    long weights = a->each == 1 ? rows : 1, sums = least(weights, SUMS);
+    return (Fold){rows, weights, sums, weights / sums};
+}
+
+static long shares_of(const Arguments *given, long piece, const long steps)
+{
+    const Fold fold = fold_of(given);
+    Arguments a = *given;
+    a.m /= fold.rows;
+    a.n *= fold.rows;
+    a.each = a.each * fold.weights / fold.rows;
+    long across = (a.n + TILE - 1) / TILE, all = a.groups * across * a.shares;
+    float *dgamma = a.dy ? a.parts + piece * 2 * a.weights : 0, *dbeta = a.dy ? dgamma + a.weights : 0;
+    if (a.dy && steps & STATISTICS)
+        memset(dgamma, 0, 2 * a.weights * sizeof *dgamma);
+    for (long i = all * piece / a.pieces; i < all * (piece + 1) / a.pieces; i++) {
+        long share = i % a.shares, g = i / a.shares / across, first = i / a.shares % across * TILE;
+        long at = g * a.m * a.n + first, columns = least(TILE, a.n - first);
+        float *mean = a.mean + g * given->n + first, *scale = a.scale + g * given->n + first;
+        Columns of;
+        Tile t = {.x = a.x + at, .dy = a.dy ? a.dy + at : 0, .y = a.y + at, .dgamma = dgamma, .dbeta = dbeta,
+                  .first = g * a.m % (a.weights / fold.weights * a.each), .columns = columns,
+                  .from = row_of_share(&a, share), .to = row_of_share(&a, share + 1),
+                  .sums = a.sums + i * TILE, .of = &of, .fold = fold};
+        for (long l = 0; a.dy && l < columns; l++)
+            of.mean[l] = mean[l % given->n], of.scale[l] = scale[l % given->n];
         if (steps & STATISTICS) {
-            memset(t.sums, 0, sizeof *t.sums);
-            if (a->dy)
-                in_strips(a, &t, a->strip, add_gradients);
+            memset(t.sums, 0, columns * sizeof *t.sums);
+            if (a.dy)
+                in_strips(a, t, STRIP / up(least(a.n, TILE), LANES), add_gradients);
             else
-                in_strips(a, &t, a->strip, merge_moments);
+                in_strips(a, t, STRIP / up(least(a.n, TILE), LANES), merge_moments);
         }
         if (steps & RESULT)
-            result(a, &t, t.sums - share);
-        if (!a->dy && steps & RESULT && share == 0) {
-            memcpy(mean, t.mean, bytes);
-            memcpy(scale, t.scale, bytes);
-        }
+            result(&a, &t, t.sums - share * TILE);
+        for (long l = 0; !a.dy && steps & RESULT && share == 0 && l < columns / fold.rows; l++)
+            mean[l] = of.mean[l], scale[l] = of.scale[l];
     }
     return 0;
 }

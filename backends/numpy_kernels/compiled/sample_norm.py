@@ -12,10 +12,9 @@ from ..threads import sharing
 from .norm import PASSES
 from .shared_library import Call, serves
 
-SAMPLE_NORM = Call("sample_norm", "pppp ooooo f lllllll ll")
-SAMPLE_NORM_GRADIENT = Call("sample_norm", "pppp oppoo f lllllll ll", "gradient of sample_norm")
+SAMPLE_NORM = Call("sample_norm", "pppp ooooo f llllll ll")
+SAMPLE_NORM_GRADIENT = Call("sample_norm", "pppp oppoo f llllll ll", "gradient of sample_norm")
 TILE, SOME = 256, 64  # columns that are read together, rows that threads share no part of
-STRIP = 4096  # numbers of a strip, which stays in the nearest cache
 SHARES = 8  # of the rows of one tile, at most
 
 
@@ -59,7 +58,7 @@ def _normalised(
     y, mean, scale = np.empty_like(image), *np.empty((2, groups, n), x.dtype)
     tiles = groups * -(-n // TILE)
     shares = max(1, min(SHARES // tiles, m // SOME))  # of any number of threads: the same bits
-    sizes = *shape, each, weights, shares, min(SOME, STRIP // min(n, TILE))
+    sizes = *shape, each, weights, shares
     sums = np.empty((tiles * shares, 2, TILE))
     work = sharing(len(sums), PASSES * x.size)
     results = mean, scale, None, sums
@@ -74,7 +73,8 @@ def _normalised(
         dx, parts = np.empty_like(image), np.empty((pieces, 2, weights), x.dtype)
         arrays = (image, dy, scales, None, dx, mean, scale, parts, sums)
         SAMPLE_NORM_GRADIENT(*arrays, eps, *sizes, pieces, threads)
-        dgamma, dbeta = summed(parts, 0)  # in the order of the pieces: the same bits in every run
+        # in the order of the pieces: the same bits in every run
+        dgamma, dbeta = parts[0] if pieces == 1 else summed(parts, 0)
         return (
             logical(dx) if want_dx else None,
             dgamma.reshape(learnt) if want_dgamma and gamma is not None else None,
