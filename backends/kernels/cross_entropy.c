@@ -17,9 +17,11 @@ typedef struct {
 
 enum { SOME = 32 }; /* classes whose sum is added to that of the others */
 
-/* p, losses of `count` samples. */
-INLINE void samples(const Arguments *a, long first, long count)
+/* p, losses of a vector of samples. */
+static long samples(const void *arguments, long piece)
 {
+    const Arguments *a = arguments;
+    const long first = piece * LANES, count = least(LANES, a->n - first);
     const float *x = a->x + first;
     float *p = a->p + first;
     Lanes most = some_of(x, count), total = {0}, losses = {0};
@@ -41,16 +43,6 @@ INLINE void samples(const Arguments *a, long first, long count)
     write_some(a->losses + first, count, losses);
     for (long c = 0; c < a->classes; c++)
         write_some(p + c * a->n, count, some_of(p + c * a->n, count) / total);
-}
-
-static long vector_of_samples(const void *arguments, long piece)
-{
-    const Arguments *a = arguments;
-    long first = piece * LANES;
-    if (first + LANES <= a->n)
-        samples(a, first, LANES);
-    else
-        samples(a, first, a->n - first);
     return 0;
 }
 
@@ -61,7 +53,7 @@ EXPORT long xpcnn_cross_entropy(const Arguments *a)
     for (long i = 0; i < a->n; i++)
         if (a->labels[i] < 0 || a->labels[i] >= a->classes)
             return NOT_SERVED;
-    long bytes = run_pieces(vector_of_samples, a, (a->n + LANES - 1) / LANES, a->threads);
+    long bytes = run_pieces(samples, a, (a->n + LANES - 1) / LANES, a->threads);
     *a->loss = (float)(sum_of_row(a->losses, a->n) / a->n);
     return bytes;
 }
