@@ -183,14 +183,10 @@ def _operations(api: Api, convolution: Convolution, tensors: _Tensors) -> Iterat
         "CONVOLUTION_DILATIONS": convolution.dilation,
     }
     follows = [mode for mode in ("ADD", "RELU_FWD") if getattr(convolution, _FLAGS[mode])]
-    result = tensors.between() if follows else None
     kind, prefix, names = _KINDS[convolution.direction]
-    given = {
-        f"{prefix}_{attribute}": result or tensors.array(name)
-        if (attribute, name) == ("Y", "y")
-        else tensors.array(name)
-        for attribute, name in names.items()
-    }
+    given = {f"{prefix}_{attribute}": tensors.array(name) for attribute, name in names.items()}
+    if follows:
+        result = given[f"{prefix}_Y"] = tensors.between()
     scales = {f"{prefix}_ALPHA": 1.0, f"{prefix}_BETA": 0.0}
     described = {f"{prefix}_CONV_DESC": Descriptor(api, "CONVOLUTION", rule)}
     yield Descriptor(api, kind, described | given | scales)
@@ -207,6 +203,7 @@ def _operations(api: Api, convolution: Convolution, tensors: _Tensors) -> Iterat
 
 
 _FLAGS = {"ADD": "bias", "RELU_FWD": "rectify"}
+"""Of what may follow a forward pass: the attribute of `Convolution` that says whether it does."""
 _KINDS = {
     "forward": (
         "OPERATION_CONVOLUTION_FORWARD",
