@@ -137,7 +137,7 @@ def test_a_run_records_them(tmp_path: Path) -> None:
     ended = Epoch(1, 0.5, 0.5, None, None, 0.1, 1.0, 1.0, 1)
 
     def recorded() -> Any:
-        return json.loads((tmp_path / "environment.json").read_text())["backend"].get("engines")
+        return json.loads((tmp_path / "environment.json").read_text()).get("engines")
 
     noted.on_epoch_end(ended)
     assert recorded() is None

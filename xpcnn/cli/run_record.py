@@ -47,10 +47,10 @@ def _smallest(model: Model) -> int:
 
 def write_environment(folder: Path, backend: Backend) -> None:
     """Write environment.json, with what the backend has found the fastest until now."""
-    facts: dict[str, Any] = {**backend.describe(), "dtypes": ", ".join(dtypes(backend.name))}
-    if engines := backend.engines():
-        facts["engines"] = engines
+    facts = {**backend.describe(), "dtypes": ", ".join(dtypes(backend.name))}
     environment = {**versions(), "backend": {"name": backend.name, **facts}}
+    if engines := backend.engines():
+        environment["engines"] = engines
     write_bytes(folder / ENVIRONMENT, f"{to_json(environment, indent=2)}\n".encode())
 
 
