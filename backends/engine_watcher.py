@@ -1,4 +1,4 @@
-"""A watcher beside each process, which names one that ends without a word.
+"""A watcher beside each process, which names one that ends without an error message.
 
 MPICH's mpiexec, Hydra, kills the processes of a machine as soon as one closes its connection to it
 without the end of MPI: then no other process can say which one it was. And on several machines it
@@ -25,7 +25,9 @@ def watch_by_hydra(rank: int) -> Callable[[], None]:
     """Start a watcher of this process if Hydra has started it; see `_watch`."""
     if "HYDI_CONTROL_FD" not in os.environ:
         return _nobody
-    return _watch(rank, int(os.environ["PMI_FD"]), _ABORT)
+    # mpiexec -pmi-port connects by an address, which MPI opens itself
+    connection = int(os.environ.get("PMI_FD", subprocess.DEVNULL))
+    return _watch(rank, connection, _ABORT)
 
 
 def watch_by_torchrun(rank: int) -> Callable[[], None]:
@@ -66,6 +68,7 @@ def _nobody() -> None:
 
 def _ended(rank: int) -> str:
     """Return the error of a process that a signal or a library has ended."""
-    who = f"error: process {rank} on {platform.node()}"
+    who = f"error: process {rank} on {platform.node()} ended without an error message"
+    why = "killed by the system or a user, or by a fault in a library"
     advice = "dmesg, which says whether memory ran out; then xpcnn resume"
-    return f"{who} ended without a word: killed, or by a library\nTry: {advice}"
+    return f"{who}: {why}\nTry: {advice}"

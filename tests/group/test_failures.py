@@ -63,8 +63,8 @@ def seconds_since_the_failure() -> float:
     [
         ("raise", 0, "process 0: error: unexpected ValueError: a planted error", 1),
         ("memory", 1, "process 1: error: not enough memory: a planted lack of memory", 1),
-        ("exit", 1, "error: process 1 on {host} ended without a word", 7),
-        ("kill", 0, "error: process 0 on {host} ended without a word", 128 + 9),
+        ("exit", 1, "error: process 1 on {host} ended without an error message", 7),
+        ("kill", 0, "error: process 0 on {host} ended without an error message", 128 + 9),
     ],
 )
 def test_one_that_fails_ends_all(
@@ -83,6 +83,15 @@ def test_one_that_fails_ends_all(
         assert root[1] == str(rank), err
     read("run/checkpoints/step-000000004.safetensors")  # raises if it is not whole
     assert not Path("run/model.safetensors").exists()
+
+
+@needs_mpi
+def test_one_that_is_killed_is_named_without_the_file_of_hydra() -> None:
+    """With -pmi-port processes are connected to mpiexec by an address."""
+    arguments = ("-m", "tests.group.failing", "kill", "1", "5", *LONG, "--engine", "mpi")
+    code, _, err = launched([MPI[0], "-pmi-port", *MPI[1:]], *arguments)
+    assert code == 9, err  # the signal, which mpiexec tells
+    assert err.count(f"error: process 1 on {platform.node()} ended without an error message") == 1
 
 
 @needs_torch
