@@ -1,5 +1,6 @@
 """`xpcnn train`: data, network, training, test, and a run folder that keeps all of it."""
 
+import shlex
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ GROUPS = {title: [flag.key for flag in flags] for title, flags in _FLAGS.items()
     cls=Grouped,
     groups=GROUPS,
     params=[flag for flags in _FLAGS.values() for flag in flags],
+    context_settings={"allow_extra_args": True},  # rejected here, with advice
 )
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> None:
@@ -38,6 +40,8 @@ def command(context: click.Context, /, **_: Any) -> None:
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.request import Request
 
+    if context.args:
+        context.fail(_unexpected(context.args))
     request = Request(context)
     trials = request.flags.trials()
     if len(trials) > 1:
@@ -69,3 +73,17 @@ def command(context: click.Context, /, **_: Any) -> None:
         answer(to_json(table))
     elif trials:
         answer(text)
+
+
+def _unexpected(arguments: list[str]) -> str:
+    """Return the error for arguments without a flag, with the flag that the first may stand for."""
+    from xpcnn.data.loading import is_path
+    from xpcnn.data.named_sets import known
+
+    plural = "s" if len(arguments) > 1 else ""
+    error = f"Got unexpected extra argument{plural} ({' '.join(arguments)})"
+    first = arguments[0]
+    if not known(first) and not is_path(first):
+        return error
+    flag = "--config" if first.endswith(".toml") else "--dataset"
+    return f"{error}. Try: {flag} {shlex.quote(first)}"
