@@ -19,16 +19,13 @@
 #include "product.h"
 #include "threads.h"
 
-#include <stdlib.h>
-
 enum {
     TOGETHER = 40,         /* filters whose rows are computed at once: of whole tiles */
     TOGETHER_IN_BANDS = 8,
     BAND_BYTES = 1 << 19,  /* of the planes and outputs of a band: they stay in the L2 cache */
     SUMS = 20,             /* filters whose gradients are summed at once: multiples, of whole tiles */
     SUMS_BYTES = 1 << 21,  /* of these sums */
-    PARTIAL = 1 << 14,     /* numbers after which they are added to the gradient */
-    LINE = 64              /* bytes of a cache line: a vector in two of them takes longer */
+    PARTIAL = 1 << 14      /* numbers after which they are added to the gradient */
 };
 
 /* Pixels (row + up i, column + over j) of the output see taps `first` to `end` of the table. None of
@@ -69,11 +66,6 @@ typedef struct {
     Arguments of;
     float *planes, *db;
 } Group;
-
-static void *at_line(void *memory)
-{
-    return (void *)up((long)memory, LINE);
-}
 
 /* From which number of `all` on a piece computes, and to which: all of them unless it is `cut`. */
 static void share(long all, long piece, long pieces, long cut, long *from, long *to)
@@ -180,10 +172,9 @@ static long outputs(const void *arguments, long piece)
     long row = (o->c * (o->channel / o->tall) * o->n + together * across) * (long)sizeof(float);
     long band = o->in_bands ? up(least(BAND_BYTES / row + 1, most * o->ph), o->ph) : o->ph;
     long ym = is_direct ? o->rows * across : up(band * across, LANES), strips = is_direct ? 0 : together * ym;
-    long bytes = LINE + strips * (long)sizeof(float) + 2 * all * (long)sizeof(long), from, to, first, last;
-    void *memory = malloc(bytes);
-    float *strip = at_line(memory);
-    if (!memory)
+    long bytes = strips * (long)sizeof(float) + 2 * all * (long)sizeof(long), from, to, first, last;
+    float *strip = allocate(bytes);
+    if (!strip)
         return bytes;
     share(o->f, piece, a->pieces, o->in_bands, &from, &to);
     share(most, piece, a->pieces, !o->in_bands, &first, &last);
@@ -197,7 +188,7 @@ static long outputs(const void *arguments, long piece)
                 for (long m = 0; m < some; m++)
                     keep(a, s, y + m * ym, f + m, p, count);
             }
-    free(memory);
+    free(strip);
     return 0;
 }
 
@@ -211,11 +202,10 @@ static long gradients(const void *arguments, long piece)
     long part = o->in_bands ? 0 : piece * o->groups * o->f * (all + 1);
     long together = SUMS_BYTES / (all * (long)sizeof(Lanes)) / SUMS * SUMS;
     together = least(together < SUMS ? SUMS : together, o->f);
-    long bytes = LINE + 2 * all * (long)sizeof(long) + together * all * (long)sizeof(Lanes);
-    void *memory = malloc(bytes);
-    Lanes *sums = at_line(memory);
+    long bytes = 2 * all * (long)sizeof(long) + together * all * (long)sizeof(Lanes);
+    Lanes *sums = allocate(bytes);
     long *tap = (long *)(sums + together * all), *at = tap + all;
-    if (!memory)
+    if (!sums)
         return bytes;
     share(o->f, piece, a->pieces, o->in_bands, &from, &to);
     share(o->rows, piece, a->pieces, !o->in_bands, &first, &last);
@@ -245,7 +235,7 @@ static long gradients(const void *arguments, long piece)
             g->db[part + f + m] =
                 a->want_db ? (float)sum_of_row(dy + (m * o->rows + first) * row, (last - first) * row) : 0;
     }
-    free(memory);
+    free(sums);
     return 0;
 }
 
@@ -256,9 +246,9 @@ static long of_group(const Arguments *all, long g, long pieces, long threads)
     Arguments *a = &group.of;
     const Table *o = a->o;
     long out = o->f * (o->rows / o->ph) * (o->columns / o->pw) * o->n, weights = o->f * o->c * o->taps;
-    long bytes = o->planes ? LINE + o->c * o->channel * o->n * (long)sizeof(float) : 0, missing = 0;
-    void *memory = bytes ? malloc(bytes) : 0;
-    if (bytes && !memory)
+    long bytes = o->planes ? o->c * o->channel * o->n * (long)sizeof(float) : 0, missing = 0;
+    group.planes = bytes ? allocate(bytes) : 0;
+    if (bytes && !group.planes)
         return bytes;
     a->pieces = pieces;
     a->x += g * o->c * o->h * o->w * o->n;
@@ -268,14 +258,13 @@ static long of_group(const Arguments *all, long g, long pieces, long threads)
     group.db = a->y + o->groups * weights + g * o->f;
     a->y += g * (a->dy ? weights : out);
     a->dy += a->dy ? g * out : 0;
-    if (memory) {
-        group.planes = at_line(memory);
+    if (group.planes) {
         missing = run_pieces(split, &group, pieces, threads);
         a->x = group.planes;
     }
     if (!missing)
         missing = run_pieces(a->dy ? gradients : outputs, &group, pieces, threads);
-    free(memory);
+    free(group.planes);
     return missing;
 }
 

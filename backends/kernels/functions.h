@@ -18,6 +18,16 @@ INLINE Lanes magnitude(Lanes x)
     return (Lanes)((Whole)x & 0x7fffffff);
 }
 
+/* c[0] x^n + c[1] x^(n - 1) + ... + c[n], by Horner's rule */
+#define POLYNOMIAL(x, ...)                                                                         \
+    polynomial(x, (const float[]){__VA_ARGS__}, sizeof(float[]){__VA_ARGS__} / sizeof(float))
+INLINE Lanes polynomial(Lanes x, const float *c, long count)
+{
+    Lanes y = broadcast(c[0]);
+    UNROLL for (long i = 1; i < count; i++) y = y * x + c[i];
+    return y;
+}
+
 /* x limited to [low, high] */
 INLINE Lanes within(float low, Lanes x, float high)
 {
@@ -43,13 +53,8 @@ INLINE Lanes remainder_less_1(Lanes x, Lanes *n)
     const float log2e = 1.44269504f, high = 0.693359375f, low = -2.12194440e-4f; /* of ln(2) */
     const float whole = 0x1.8p23f; /* numbers near it have no digits after the point */
     *n = x * log2e + whole - whole;
-    Lanes r = x - *n * high - *n * low, p = broadcast(1.0f / 5040);
-    p = p * r + 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    return p * r * r + r;
+    Lanes r = x - *n * high - *n * low;
+    return POLYNOMIAL(r, 1.0f / 5040, 1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f) * r * r + r;
 }
 
 /* e^x for x <= 88 */
@@ -69,13 +74,8 @@ INLINE Lanes exponential_less_1(Lanes x)
 /* log(1 + x) for 0 <= x <= 1: 2 artanh s = 2 (s + s^3/3 + s^5/5 + ...) with s = x / (2 + x) <= 1/3 */
 INLINE Lanes logarithm_1_plus(Lanes x)
 {
-    Lanes s = x / (2 + x), z = s * s, p = broadcast(1.0f / 15);
-    p = p * z + 1.0f / 13;
-    p = p * z + 1.0f / 11;
-    p = p * z + 1.0f / 9;
-    p = p * z + 1.0f / 7;
-    p = p * z + 1.0f / 5;
-    p = p * z + 1.0f / 3;
+    Lanes s = x / (2 + x), z = s * s;
+    Lanes p = POLYNOMIAL(z, 1.0f / 15, 1.0f / 13, 1.0f / 11, 1.0f / 9, 1.0f / 7, 1.0f / 5, 1.0f / 3);
     return 2 * (s + s * z * p);
 }
 
@@ -90,12 +90,9 @@ INLINE Lanes logistic(Lanes x)
 INLINE Lanes hyperbolic_tangent(Lanes x)
 {
     Lanes size = magnitude(x), z = x * x;
-    Lanes near = broadcast(-5.70498872745e-3f); /* Cephes, tanhf */
-    near = near * z + 2.06390887954e-2f;
-    near = near * z - 5.37397155531e-2f;
-    near = near * z + 1.33314422036e-1f;
-    near = near * z - 3.33332819422e-1f;
-    near = near * z * x + x;
+    Lanes p = POLYNOMIAL(z, -5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f,
+                         -3.33332819422e-1f); /* Cephes, tanhf */
+    Lanes near = p * z * x + x;
     Lanes far = 1 - 2 / (exponential(2 * chosen(size > 10, broadcast(10), size)) + 1);
     return chosen(size < 0.625f, near, chosen(x < 0, -far, far));
 }
@@ -110,15 +107,9 @@ INLINE Lanes normal_distribution(Lanes x, Lanes *e)
     Lanes a = magnitude(x), half = -0.5f * x * x, n;
     a = chosen(a > 15, broadcast(15), a);
     Lanes less_1 = remainder_less_1(chosen(half < -104, broadcast(-104), half), &n);
-    Lanes t = 1 / (1 + 0.32f * a), p = broadcast(-0.00667181332f);
-    p = p * t + 0.0357628576f;
-    p = p * t - 0.0662100315f;
-    p = p * t + 0.0375696346f;
-    p = p * t - 0.00480830157f;
-    p = p * t + 0.0466201529f;
-    p = p * t + 0.07745599f;
-    p = p * t + 0.119227335f;
-    p = p * t + 0.159996837f;
+    Lanes t = 1 / (1 + 0.32f * a);
+    Lanes p = POLYNOMIAL(t, -0.00667181332f, 0.0357628576f, -0.0662100315f, 0.0375696346f, -0.00480830157f,
+                         0.0466201529f, 0.07745599f, 0.119227335f, 0.159996837f);
     p = a * t * p;
     *e = scaled(1 + less_1, n);
     Lanes m = 0.5f - p, tail = *e * m, near = p - less_1 * m;

@@ -111,10 +111,7 @@ static long forward(const void *arguments, long number)
         c.cap = 0; /* the ReLU follows the pooling */
         return write_pooled(p, c, number);
     }
-    if (p->added)
-        write_line(c, p->added + number * m, p->y + number * m, m);
-    else
-        write_line(c, 0, p->y + number * m, m);
+    write_line(c, p->added ? p->added + number * m : 0, p->y + number * m, m);
     return 0;
 }
 

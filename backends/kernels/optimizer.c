@@ -43,20 +43,13 @@ static long sgd_piece(const void *arguments, long piece)
     for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
         const float *p = t->p, *g = t->g, *m = t->m, l2 = (float)t->l2, keep = kept(t, lr);
         float *restrict new_p = t->new_p, *restrict new_m = t->new_m;
-        if (!m)
-            EACH(t, a, piece)
-                new_p[i] = keep * p[i] - lr * (g[i] + l2 * p[i]);
-        else if (a->nesterov)
-            EACH(t, a, piece) {
-                float slope = g[i] + l2 * p[i];
-                new_m[i] = momentum * m[i] + slope;
-                new_p[i] = keep * p[i] - lr * (slope + momentum * new_m[i]);
-            }
-        else
-            EACH(t, a, piece) {
-                new_m[i] = momentum * m[i] + share * (g[i] + l2 * p[i]);
-                new_p[i] = keep * p[i] - lr * new_m[i];
-            }
+        const int is_nesterov = m && a->nesterov;
+        EACH(t, a, piece) {
+            float slope = g[i] + l2 * p[i], v = slope;
+            if (m)
+                new_m[i] = v = momentum * m[i] + share * slope;
+            new_p[i] = keep * p[i] - lr * (is_nesterov ? slope + momentum * v : v);
+        }
     }
     return 0;
 }

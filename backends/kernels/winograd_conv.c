@@ -11,8 +11,6 @@
 #include "winograd_places.h"
 #include "winograd_product.h"
 
-#include <stdlib.h>
-
 enum {
     FILTERS = EIGHT,        /* whose products are transformed at once */
     CHANNELS = 16,          /* of a sum in registers; those are added up in M */
@@ -86,15 +84,12 @@ static void products(const float *u, const float *v, long vs, long c, float *m, 
 INLINE void outputs(const float *m, long ms, float bias, Lanes y[TILE * TILE])
 {
     Lanes half[TILE * SEEN];
-    UNROLL for (long j = 0; j < SEEN; j++) {
-        Lanes column[SEEN];
-        UNROLL for (long i = 0; i < SEEN; i++) column[i] = *(const Lanes *)(m + (i * SEEN + j) * ms);
-        transform_output(column, 1, half + j, SEEN);
-    }
-    UNROLL for (long i = 0; i < TILE; i++) {
-        transform_output(half + i * SEEN, 1, y + i * TILE, 1);
-        UNROLL for (long j = 0; j < TILE; j++) y[i * TILE + j] += bias;
-    }
+    ms /= LANES;
+    UNROLL for (long j = 0; j < SEEN; j++)
+        transform_output((const Lanes *)m + j * ms, SEEN * ms, half + j, SEEN);
+    UNROLL for (long i = 0; i < TILE; i++) transform_output(half + i * SEEN, 1, y + i * TILE, 1);
+    for (long k = 0; k < TILE * TILE; k++)
+        y[k] += bias;
 }
 
 static void write_tile(const float *m, long ms, float bias, float cap, float *y, const Places *p)
@@ -136,8 +131,8 @@ static long conv_blocks(const void *arguments, long piece)
     vectors = vectors < 2 ? 2 : vectors;
     long across = vectors * LANES, vs = c * across + APART, ms = FILTERS * across + APART;
     long blocks = (all + vectors - 1) / vectors;
-    long bytes = up(PRODUCTS * (vs + ms) * (long)sizeof(float), sizeof(Lanes));
-    float *v = aligned_alloc(sizeof(Lanes), bytes), *m = v + PRODUCTS * vs;
+    long bytes = PRODUCTS * (vs + ms) * (long)sizeof(float);
+    float *v = allocate(bytes), *m = v + PRODUCTS * vs;
     if (!v)
         return bytes;
     for (long b = blocks * piece / a->pieces; b < blocks * (piece + 1) / a->pieces; b++) {
@@ -171,8 +166,8 @@ static long conv_blocks(const void *arguments, long piece)
 EXPORT long xpcnn_winograd_conv(const Arguments *a)
 {
     long groups = (a->f + FILTERS - 1) / FILTERS;
-    long bytes = up(groups * u_size(a->c) * (long)sizeof(float), sizeof(Lanes));
-    Conv conv = {a, aligned_alloc(sizeof(Lanes), bytes)};
+    long bytes = groups * u_size(a->c) * (long)sizeof(float);
+    Conv conv = {a, allocate(bytes)};
     if (!conv.u)
         return bytes;
     bytes = run_pieces(transform_filters, &conv, groups, a->threads);

@@ -10,9 +10,6 @@
 #include "winograd_places.h"
 #include "winograd_product.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 enum {
     CHANNELS = EIGHT,        /* of a product */
     PARTIAL = 4,             /* blocks after which the sums are transformed, and begin anew */
@@ -57,19 +54,17 @@ static void transform_gradients(const float *dy, long plane, const Places *p, lo
         transpose_pixels(dy, plane, p, 1, some, pixels);
     else
         transpose_pixels(dy, plane, p, 2, some, pixels);
+    const long row = TILE * LANES;
+    ds /= LANES;
     for (long l = 0; l < LANES; l++, d += across) {
         Lanes half[SEEN * TILE], sum = broadcast(0);
         UNROLL for (long j = 0; j < TILE; j++) {
-            Lanes column[TILE];
-            UNROLL for (long i = 0; i < TILE; i++) column[i] = pixels[i * TILE + j][l];
-            sum += (column[0] + column[1]) + (column[2] + column[3]);
-            transform_gradient(column, 1, half + j, TILE);
+            const Lanes *column = pixels[j] + l;
+            sum += (column[0] + column[row]) + (column[2 * row] + column[3 * row]);
+            transform_gradient(column, row, half + j, TILE);
         }
-        UNROLL for (long i = 0; i < SEEN; i++) {
-            Lanes whole[SEEN];
-            transform_gradient(half + i * TILE, 1, whole, 1);
-            UNROLL for (long j = 0; j < SEEN; j++) *(Lanes *)(d + (i * SEEN + j) * ds) = whole[j];
-        }
+        UNROLL for (long i = 0; i < SEEN; i++)
+            transform_gradient(half + i * TILE, 1, (Lanes *)d + i * SEEN * ds, ds);
         for (long f = 0; f < some; f++)
             sums[f] += sum[f];
     }
@@ -127,8 +122,8 @@ static long filter_blocks(const void *arguments, long piece)
     long all = (plane->down * plane->across * plane->n + LANES - 1) / LANES;
     long blocks = (all + vectors - 1) / vectors;
     long sums = PRODUCTS * ss * (long)sizeof(float);
-    long bytes = up(sums + PRODUCTS * (vs + ds) * (long)sizeof(float) + f * (long)sizeof(double), 64);
-    float *s = aligned_alloc(64, bytes), *v = s + PRODUCTS * ss, *d = v + PRODUCTS * vs;
+    long bytes = sums + PRODUCTS * (vs + ds) * (long)sizeof(float) + f * (long)sizeof(double);
+    float *s = allocate(bytes), *v = s + PRODUCTS * ss, *d = v + PRODUCTS * vs;
     double *db = (double *)(d + PRODUCTS * ds);
     if (!s)
         return bytes;

@@ -105,11 +105,9 @@ INLINE void transform(const float *x, const Places *p, long parts, float *v, lon
         UNROLL for (long i = 0; i < SEEN; i++) d[i] = load(x, p, parts, i * SEEN + j);
         transform_input(d, 1, half + j, SEEN);
     }
-    UNROLL for (long i = 0; i < SEEN; i++) {
-        Lanes whole[SEEN];
-        transform_input(half + i * SEEN, 1, whole, 1);
-        UNROLL for (long j = 0; j < SEEN; j++) *(Lanes *)(v + (i * SEEN + j) * vs) = whole[j];
-    }
+    vs /= LANES;
+    UNROLL for (long i = 0; i < SEEN; i++)
+        transform_input(half + i * SEEN, 1, (Lanes *)v + i * SEEN * vs, vs);
 }
 
 /* V of one channel of one vector of tiles: its 36 numbers `vs` apart */

@@ -57,7 +57,7 @@ static const double G[SEEN][3] = {
     {0, 0, 1},
 };
 
-/* v = B^T d, of 6 vectors that lie `ds` apart */
+/* v = B^T d: 6 vectors that lie `ds` apart, to 6 that lie `vs` apart */
 INLINE void transform_input(const Lanes *d, long ds, Lanes *v, long vs)
 {
     Lanes d0 = d[0], d1 = d[ds], d2 = d[2 * ds], d3 = d[3 * ds], d4 = d[4 * ds], d5 = d[5 * ds];
