@@ -102,7 +102,7 @@ def fake_cupy(
         getDeviceCount=count,
         driverGetVersion=lambda: driver,
         runtimeGetVersion=lambda: 13020,
-        memGetInfo=lambda: (60, 100),
+        memGetInfo=lambda: (60 << 30, 100 << 30),
         getDeviceProperties=lambda index: {"name": b"NVIDIA Test", "major": major, "minor": 0},
     )
     cupy: Any = ModuleType("cupy")

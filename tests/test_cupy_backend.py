@@ -268,7 +268,8 @@ def test_each_process_of_a_machine_has_its_device(
 def test_memory_and_description(install: Callable[[Any], None]) -> None:
     install(fake_cupy())
     gpu = backend.load("cupy")
-    assert gpu.memory() == {"used": 10, "reserved": 20, "device_used": 40, "device_total": 100}
+    whole = {"device_used": 40 << 30, "device_total": 100 << 30}
+    assert gpu.memory() == {"used": 10, "reserved": 20, **whole}
     assert gpu.describe() == {
         "library": "CuPy 14.0",
         "device": "NVIDIA Test",

@@ -91,8 +91,11 @@ def tree(root: Path, *paths: str) -> Path:
     for path in paths:
         if path.endswith("/"):
             (root / path).mkdir(parents=True)
-        else:
+        elif path.endswith(".png"):
             picture(root / path, grey(len(path)))
+        else:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text("words")
     return root
 
 

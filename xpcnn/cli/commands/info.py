@@ -10,7 +10,7 @@ from xpcnn.cli.options import json_option
 @click.command("info")
 @json_option
 def command(as_json: bool) -> None:
-    """Show versions, BLAS, threads, kernels, dtypes, GPUs, engines of cuDNN and folders."""
+    """Show versions, BLAS, threads, kernels, dtypes, GPUs and folders."""
     from xpcnn.cli.output import answer, to_json
     from xpcnn.environment import describe
 
