@@ -22,6 +22,9 @@ from .engine_timeout import timeout_problem, timeout_seconds, waited_too_long
 from .engine_watcher import watch_by_hydra
 from .mpi_cupy import device_sum
 
+NEEDED = "pip install mpich, or load the module of the cluster's MPI"
+"""What to try if the engine cannot be started."""
+
 
 def problem() -> tuple[str, str] | None:
     """Return why MPI cannot be used here and what to do; None if it can."""

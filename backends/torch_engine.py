@@ -26,6 +26,9 @@ from .torch_cuda import DeviceSums, connections, is_on_gpu
 _MEETING = ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Variables by which processes find each other, as torchrun sets them."""
 
+NEEDED = "MASTER_ADDR and a free MASTER_PORT that every process can reach"
+"""What to try if the engine cannot be started."""
+
 
 def problem() -> tuple[str, str] | None:
     """Return why torch.distributed cannot be used here and what to do; None if it can."""

@@ -321,7 +321,12 @@ def group(engine: str | None = None) -> Group:
     if (found := module.problem()) is not None:
         sentence, remedy = found
         raise BackendError(hint(f"engine {name!r} cannot be used: {sentence}", remedy))
-    opened = module.Engine()
+    try:
+        opened = module.Engine()
+    except (ImportError, RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        message = f"engine {name!r} cannot be started: {reason}"
+        raise BackendError(hint(message, module.NEEDED)) from error
     if opened.size == 1 < launched():
         message = f"the launcher started {launched()} processes, and {name} connects none of them"
         remedy = "the launcher of the MPI that mpi4py uses, or XPCNN_ENGINE=torch with torchrun"

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import socket
 import subprocess
 import sys
 from importlib import import_module
@@ -31,6 +32,23 @@ def test_an_engine_that_finds_itself_alone_is_rejected() -> None:
     code, _, err = run("train", "--engine", "mpi", SLURM_STEP_NUM_TASKS="2")
     assert code == 1
     assert "the launcher started 2 processes, and mpi connects none of them" in err
+
+
+def test_engines_that_cannot_be_started() -> None:
+    if find_spec("mpi4py") is not None:
+        code, _, err = run("train", "--engine", "mpi", MPI4PY_LIBMPI="/no/libmpi.so")
+        advice = "pip install mpich, or load the module of the cluster's MPI"
+        problem = "engine 'mpi' cannot be started: cannot load MPI library"
+        assert (code, err) == (1, f"error: {problem}\nTry: {advice}\n")
+    if find_spec("torch") is not None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(taken.getsockname()[1])}
+            code, _, err = run("train", "--engine", "torch", RANK="0", WORLD_SIZE="1", **meeting)
+        assert code == 1
+        assert "error: engine 'torch' cannot be started: " in err
+        assert "\nTry: MASTER_ADDR and a free MASTER_PORT that every process can reach\n" in err
 
 
 def test_engines_that_cannot_be_used() -> None:
