@@ -13,8 +13,24 @@
 
 #ifdef __AVX512F__
 #define LANES 16
+#define BITS 4
+/* of shuffles */
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define BOTH 0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31 /* halves */
+/* which of the lanes are the first `count`, fewer than LANES */
+#define FIRST(count) ((__mmask16)((1u << (count)) - 1))
 #else
 #define LANES 8
+#define BITS 3
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15
+#define LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#define BOTH 0, 1, 2, 3, 12, 13, 14, 15
+#define FIRST(count) ((__m256i)((Whole){0, 1, 2, 3, 4, 5, 6, 7} < (int)(count)))
 #endif
 
 #define HALF (LANES / 2)
@@ -87,13 +103,6 @@ INLINE float total(Lanes sum)
     UNROLL for (int i = 0; i < LANES; i += 4) all += (Four){sum[i], sum[i + 1], sum[i + 2], sum[i + 3]};
     return (all[0] + all[1]) + (all[2] + all[3]);
 }
-
-/* Which of the lanes are the first `count`, fewer than LANES. */
-#if LANES == 16
-#define FIRST(count) ((__mmask16)((1u << (count)) - 1))
-#elif defined __AVX__
-#define FIRST(count) ((__m256i)((Whole){0, 1, 2, 3, 4, 5, 6, 7} < (int)(count)))
-#endif
 
 /* A vector of the first `count` numbers, and zeros after them. */
 INLINE Lanes some_of(const float *a, long count)
@@ -175,21 +184,6 @@ INLINE double sum_of_row(const float *x, long length)
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (Whole){__VA_ARGS__})
-#endif
-#if LANES == 16
-#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define BOTH 0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31 /* halves */
-#define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-#define BITS 4
-#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#else
-#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
-#define BOTH 0, 1, 2, 3, 12, 13, 14, 15
-#define ODD 1, 3, 5, 7, 9, 11, 13, 15
-#define BITS 3
-#define LOW 0, 8, 1, 9, 2, 10, 3, 11
-#define HIGH 4, 12, 5, 13, 6, 14, 7, 15
 #endif
 
 #define UNROLL_LANES _Pragma("GCC unroll 16")

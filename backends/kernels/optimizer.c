@@ -31,18 +31,14 @@ typedef struct {
 #define EACH(t, a, piece)                                                                          \
     for (long i = t->size * piece / a->pieces, end = t->size * (piece + 1) / a->pieces; i < end; i++)
 
-static float kept(const Tensor *t, double lr)
-{
-    return (float)(1 - lr * t->decay);
-}
-
 static long sgd_piece(const void *arguments, long piece)
 {
     const Sgd *a = arguments;
     const float lr = *a->lr, momentum = a->momentum, share = *a->step > 1 ? a->share : 1;
     for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
-        const float *p = t->p, *g = t->g, *m = t->m, l2 = (float)t->l2, keep = kept(t, lr);
+        const float *p = t->p, *g = t->g, *m = t->m, l2 = (float)t->l2;
         float *restrict new_p = t->new_p, *restrict new_m = t->new_m;
+        const float keep = (float)(1 - lr * t->decay);
         const int is_nesterov = m && a->nesterov;
         EACH(t, a, piece) {
             float slope = g[i] + l2 * p[i], v = slope;
@@ -75,7 +71,8 @@ static long adam_piece(const void *arguments, long piece)
     const float rate = (float)(*a->lr / correction(a->beta1, *a->step));
     const float root = (float)sqrt(correction(a->beta2, *a->step));
     for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
-        const float *p = t->p, *g = t->g, *m = t->m, *v = t->v, l2 = (float)t->l2, keep = kept(t, *a->lr);
+        const float *p = t->p, *g = t->g, *m = t->m, *v = t->v, l2 = (float)t->l2;
+        const float keep = (float)(1 - *a->lr * t->decay);
         float *restrict new_p = t->new_p, *restrict new_m = t->new_m, *restrict new_v = t->new_v;
         EACH(t, a, piece) {
             float slope = g[i] + l2 * p[i];

@@ -94,16 +94,15 @@ INLINE Lanes gelu_tanh_slope(Lanes x)
     LINE(gelu, gelu(x), dy * gelu_slope(x))                                                        \
     LINE(gelu_tanh, x * logistic(gelu_u(x)), dy * gelu_tanh_slope(x))
 
-/* Of whole vectors: from x to y; from x or y, and dy, to dx. */
+/* From x to y; from x or y, and dy, to dx. */
 typedef void (*Loop)(const float *from, const float *dy, float *to, long size, Lanes a, Lanes b);
 
-#define VECTOR(p) (*(const Lanes *)((p) + i))
 #define LOOP(name, result)                                                                         \
     static void name(const float *from, const float *grad, float *to, long size, Lanes a, Lanes b) \
     {                                                                                              \
         for (long i = 0; i < size; i += LANES) {                                                   \
-            Lanes x = VECTOR(from), y = x, dy = VECTOR(grad);                                      \
-            *(Lanes *)(to + i) = result;                                                           \
+            Lanes x = some_of(from + i, size - i), y = x, dy = some_of(grad + i, size - i);        \
+            write_some(to + i, size - i, result);                                                  \
         }                                                                                          \
     }
 #define LINE(name, f, df) LOOP(name##_forward, f) LOOP(name##_backward, df)
@@ -136,18 +135,9 @@ static long piece_of(const void *arguments, long piece)
 {
     const Pass *pass = arguments;
     const Arguments *p = pass->of;
-    long i = p->size * piece / p->pieces, left = p->size * (piece + 1) / p->pieces - i;
-    long whole = left - left % LANES, rest = (left - whole) * (long)sizeof(float);
+    long i = p->size * piece / p->pieces, end = p->size * (piece + 1) / p->pieces;
     const float *from = p->from + i, *dy = p->dy ? p->dy + i : from;
-    float last[3][LANES] = {{0}};
-    Lanes a = broadcast(p->a), b = broadcast(p->b);
-    pass->loop(from, dy, p->to + i, whole, a, b);
-    if (rest) {
-        memcpy(last[0], from + whole, rest);
-        memcpy(last[1], dy + whole, rest);
-        pass->loop(last[0], last[1], last[2], LANES, a, b);
-        memcpy(p->to + i + whole, last[2], rest);
-    }
+    pass->loop(from, dy, p->to + i, end - i, broadcast(p->a), broadcast(p->b));
     return 0;
 }
 
