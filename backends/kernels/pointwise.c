@@ -123,7 +123,7 @@ typedef struct {
     const float *from, *dy;
     float *to;
     _Alignas(8) float a, b;
-    long size, pieces, threads;
+    long channels, length, pieces, threads; /* length: numbers of a channel */
 } Arguments;
 
 typedef struct {
@@ -131,13 +131,14 @@ typedef struct {
     Loop loop;
 } Pass;
 
+/* A part of each channel, as a convolution computes it: rows that the thread's core has in its cache. */
 static long piece_of(const void *arguments, long piece)
 {
     const Pass *pass = arguments;
     const Arguments *p = pass->of;
-    long i = p->size * piece / p->pieces, end = p->size * (piece + 1) / p->pieces;
-    const float *from = p->from + i, *dy = p->dy ? p->dy + i : from;
-    pass->loop(from, dy, p->to + i, end - i, broadcast(p->a), broadcast(p->b));
+    long from = p->length * piece / p->pieces, size = p->length * (piece + 1) / p->pieces - from;
+    for (long c = 0, i = from; c < p->channels; c++, i += p->length)
+        pass->loop(p->from + i, (p->dy ? p->dy : p->from) + i, p->to + i, size, broadcast(p->a), broadcast(p->b));
     return 0;
 }
 

@@ -16,7 +16,7 @@ PASS = 8  # multiplications that take as long as a pass over one number
 
 NO_RELU = 0.0  # as the `cap` of a function in C
 
-ACTIVATION = Call("activation", "tppo ff lll", "activation")
+ACTIVATION = Call("activation", "tppo ff llll", "activation")
 
 
 def run(name: str, x: Array, a: float = 0.0, b: float = 0.0, *, keeps: str = "x") -> Any:
@@ -45,7 +45,8 @@ def _gradient(name: str, dy: Array, kept: Array, a: float = 0.0, b: float = 0.0)
 
 def _call(name: str, x: Array, dy: Array | None, out: Array, a: float, b: float) -> None:
     work = sharing(x.size, PASS * x.size)
-    if ACTIVATION(_text(name), x, dy, out, a, b, x.size, *work) is not None:
+    channels = x.shape[1] if x.ndim == 4 and x.size else 1  # each shared, as a convolution does
+    if ACTIVATION(_text(name), x, dy, out, a, b, channels, x.size // channels, *work) is not None:
         raise KeyError(f"pointwise.c has no activation {name!r}")
 
 
