@@ -1,6 +1,7 @@
 /* Steps of SGD and Adam: all parameters in one call, each in one pass over its memory. */
 
 #include "export.h"
+#include "lanes.h"
 #include "threads.h"
 
 #include <math.h>
@@ -28,23 +29,25 @@ typedef struct {
     Tensor tensors[];
 } Adam;
 
-#define EACH(t, a, piece)                                                                          \
-    for (long i = t->size * piece / a->pieces, end = t->size * (piece + 1) / a->pieces; i < end; i++)
-
+/* Numbers are taken as vectors, the last as a part of one: then which product and sum become one
+   instruction does not depend on where an array begins, and processes that share an update get the same
+   bits. */
 static long sgd_piece(const void *arguments, long piece)
 {
     const Sgd *a = arguments;
     const float lr = *a->lr, momentum = a->momentum, share = *a->step > 1 ? a->share : 1;
     for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
-        const float *p = t->p, *g = t->g, *m = t->m, l2 = (float)t->l2;
-        float *restrict new_p = t->new_p, *restrict new_m = t->new_m;
-        const float keep = (float)(1 - lr * t->decay);
-        const int is_nesterov = m && a->nesterov;
-        EACH(t, a, piece) {
-            float slope = g[i] + l2 * p[i], v = slope;
-            if (m)
-                new_m[i] = v = momentum * m[i] + share * slope;
-            new_p[i] = keep * p[i] - lr * (is_nesterov ? slope + momentum * v : v);
+        const float l2 = (float)t->l2, keep = (float)(1 - lr * t->decay);
+        long i = t->size * piece / a->pieces, end = t->size * (piece + 1) / a->pieces;
+        for (; i < end; i += LANES) {
+            Lanes p = some_of(t->p + i, end - i), slope = some_of(t->g + i, end - i) + l2 * p, v = slope;
+            if (t->m) {
+                v = momentum * some_of(t->m + i, end - i) + share * slope;
+                write_some(t->new_m + i, end - i, v);
+                if (a->nesterov)
+                    v = slope + momentum * v;
+            }
+            write_some(t->new_p + i, end - i, keep * p - lr * v);
         }
     }
     return 0;
@@ -63,6 +66,13 @@ static double correction(double beta, double step)
     return beta > 0 ? -expm1(step * log(beta)) : 1;
 }
 
+INLINE Lanes square_root(Lanes x)
+{
+    for (long l = 0; l < LANES; l++)
+        x[l] = sqrtf(x[l]);
+    return x;
+}
+
 static long adam_piece(const void *arguments, long piece)
 {
     const Adam *a = arguments;
@@ -71,14 +81,15 @@ static long adam_piece(const void *arguments, long piece)
     const float rate = (float)(*a->lr / correction(a->beta1, *a->step));
     const float root = (float)sqrt(correction(a->beta2, *a->step));
     for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
-        const float *p = t->p, *g = t->g, *m = t->m, *v = t->v, l2 = (float)t->l2;
-        const float keep = (float)(1 - *a->lr * t->decay);
-        float *restrict new_p = t->new_p, *restrict new_m = t->new_m, *restrict new_v = t->new_v;
-        EACH(t, a, piece) {
-            float slope = g[i] + l2 * p[i];
-            new_m[i] = beta1 * m[i] + new1 * slope;
-            new_v[i] = beta2 * v[i] + new2 * (slope * slope);
-            new_p[i] = keep * p[i] - rate * new_m[i] / (sqrtf(new_v[i]) / root + eps);
+        const float l2 = (float)t->l2, keep = (float)(1 - *a->lr * t->decay);
+        long i = t->size * piece / a->pieces, end = t->size * (piece + 1) / a->pieces;
+        for (; i < end; i += LANES) {
+            Lanes p = some_of(t->p + i, end - i), slope = some_of(t->g + i, end - i) + l2 * p;
+            Lanes m = beta1 * some_of(t->m + i, end - i) + new1 * slope;
+            Lanes v = beta2 * some_of(t->v + i, end - i) + new2 * (slope * slope);
+            write_some(t->new_m + i, end - i, m);
+            write_some(t->new_v + i, end - i, v);
+            write_some(t->new_p + i, end - i, keep * p - rate * m / (square_root(v) / root + eps));
         }
     }
     return 0;

@@ -63,3 +63,29 @@ def test_steps_stay_in_their_memory_and_are_the_same_on_any_number_of_threads(
         assert all(numpy.isfinite(x).all() for x in arrays)
         seen.add(b"".join(x.tobytes() for x in arrays))
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_the_bits_do_not_depend_on_where_arrays_begin(
+    rule: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in processes that share an update: their arrays begin at other places."""
+    kernel = compiled.KERNELS[type(rule).__name__.lower()]
+    rng = numpy.random.default_rng(0)
+    values = [rng.random(45, "float32") for _ in range(4)]
+    empty, seen = numpy.empty, set()
+    for offset in range(16):
+
+        def made(shape: tuple[int, ...], dtype: Any, offset: int = offset) -> Host:
+            place = empty(45 + 32, dtype)
+            start = -place.ctypes.data // 4 % 16 + offset  # numbers from that of a cache line
+            return place[start : start + 45].reshape(shape)
+
+        p, g, *held = ({"w": made((45,), "float32")} for _ in values)
+        for own, x in zip((p, g, *held), values, strict=True):
+            own["w"][...] = x
+        monkeypatch.setattr(numpy, "empty", made)
+        new, after = kernel(rule, p, g, dict(zip(rule.init(p), held, strict=False)), *TIME)
+        monkeypatch.undo()
+        seen.add(b"".join(x["w"].tobytes() for x in (new, *after.values())))
+    assert len(seen) == 1

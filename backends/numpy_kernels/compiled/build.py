@@ -24,7 +24,10 @@ from typing import NamedTuple
 
 SOURCES = Path(__file__).parents[2] / "kernels"
 # In GNU's C a product and a sum of one expression become one instruction, unless a file forbids it.
-FLAGS = ("-O3", "-std=gnu11", "-fPIC", "-shared", "-fvisibility=hidden", "-pthread")
+FLAGS = (
+    *("-O3", "-std=gnu11", "-fno-math-errno"),  # else square roots are taken one by one
+    *("-fPIC", "-shared", "-fvisibility=hidden", "-pthread"),
+)
 PREFIX = "xpcnn_"
 """How the names of the exported functions begin."""
 
