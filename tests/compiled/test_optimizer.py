@@ -65,27 +65,30 @@ def test_steps_stay_in_their_memory_and_are_the_same_on_any_number_of_threads(
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("rule", RULES, ids=str)
-def test_the_bits_do_not_depend_on_where_arrays_begin(
-    rule: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("size", [10, 45])
+@pytest.mark.parametrize(
+    "rule", [SGD(), SGD(momentum=0.9), SGD(momentum=0.9, nesterov=True), Adam()], ids=str
+)
+def test_the_bits_do_not_depend_on_where_arrays_lie(
+    rule: Any, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in processes that share an update: their arrays begin at other places."""
+    """As in processes that share an update: their arrays lie at other places."""
     kernel = compiled.KERNELS[type(rule).__name__.lower()]
-    rng = numpy.random.default_rng(0)
-    values = [rng.random(45, "float32") for _ in range(4)]
-    empty, seen = numpy.empty, set()
-    for offset in range(16):
-
-        def made(shape: tuple[int, ...], dtype: Any, offset: int = offset) -> Host:
-            place = empty(45 + 32, dtype)
-            start = -place.ctypes.data // 4 % 16 + offset  # numbers from that of a cache line
-            return place[start : start + 45].reshape(shape)
-
-        p, g, *held = ({"w": made((45,), "float32")} for _ in values)
-        for own, x in zip((p, g, *held), values, strict=True):
-            own["w"][...] = x
-        monkeypatch.setattr(numpy, "empty", made)
-        new, after = kernel(rule, p, g, dict(zip(rule.init(p), held, strict=False)), *TIME)
-        monkeypatch.undo()
+    values = [numpy.random.default_rng(i).random(size, "float32") for i in range(4)]
+    time = [numpy.asarray(value, "float32") for value in (0.01, 3)]  # products that are rounded
+    seen = set()
+    for trial in range(100):
+        rng = numpy.random.default_rng(trial)
+        starts = numpy.cumsum(rng.integers(0, 20, 8)) + size * numpy.arange(8)
+        memory = numpy.empty(starts[-1] + size, "float32")
+        places = [memory[start : start + size] for start in rng.permutation(starts)]
+        for place, x in zip(places, values, strict=False):
+            place[...] = x
+        p, g, *held = ({"w": place} for place in places[:4])
+        state = dict(zip(rule.init(p), held, strict=False))
+        left = iter(places[4:])
+        with monkeypatch.context() as patch:
+            patch.setattr(numpy, "empty", lambda shape, dtype, left=left: next(left))
+            new, after = kernel(rule, p, g, state, *time)
         seen.add(b"".join(x["w"].tobytes() for x in (new, *after.values())))
     assert len(seen) == 1
