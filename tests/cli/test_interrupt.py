@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM, SIGHUP: exit codes 130, 143, 129, the last step's model saved, and said so."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,8 +14,10 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.cli.process import environment, run, start
 from xpcnn import signals
+from xpcnn.cli.run_record import Journal
 from xpcnn.model import Model
 from xpcnn.model_loading import load_model
+from xpcnn.training import Epoch
 from xpcnn.types import flatten
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
@@ -97,6 +100,21 @@ def test_a_signal_before_training_starts_no_traceback(
     monkeypatch.setattr("xpcnn.data.load_parts", interrupt)
     assert cli("train") == (130, "", "interrupted\n")
     assert not Path("runs").exists()
+
+
+def test_a_signal_between_an_epoch_and_its_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_epoch_end = Journal.on_epoch_end
+
+    def interrupted(journal: Journal, record: Epoch) -> None:
+        if record.epoch == 2:
+            raise KeyboardInterrupt
+        on_epoch_end(journal, record)
+
+    monkeypatch.setattr(Journal, "on_epoch_end", interrupted)
+    ran = cli("train", "--limit", "100", "--epochs", "5", "--quiet", "--out", "run")
+    assert (ran.code, ran.err.splitlines()[0]) == (130, "epochs finished: 2")
+    lines = Path("run/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
 
 
 def test_a_signal_during_the_test_keeps_the_trained_model(

@@ -29,7 +29,7 @@ from xpcnn.layers import (
 )
 from xpcnn.model_loading import load_model
 from xpcnn.optimizers import SGD, Adam
-from xpcnn.training import Checkpoints, loss_scale
+from xpcnn.training import Checkpoints, loss_scale, step
 from xpcnn.types import flatten
 
 LAYERS: list[Layer] = [
@@ -149,15 +149,15 @@ def test_an_overflow_skips_the_update_and_halves_the_scale(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Weights stay; after some updates that were not skipped the scale doubles again."""
-    module = import_module("xpcnn.training.step")
+    module = import_module("xpcnn.training.run")
     scales = []
 
-    def recorded(scaling: Any, good: Any) -> Any:
-        after = loss_scale.next_scale(scaling, good)
-        scales.append(float(after["scale"]))
+    def recorded(*given: Any) -> Any:
+        after = step.training_step(*given)
+        scales.append(float(after.scaling["scale"]))
         return after
 
-    monkeypatch.setattr(module, "next_scale", recorded)
+    monkeypatch.setattr(module, "training_step", recorded)
     monkeypatch.setattr(loss_scale, "GROW_AFTER", 3)
     # times a gradient of 1, which the first scores have, more than 65504
     monkeypatch.setattr(loss_scale, "FIRST", loss_scale.FIRST | {"scale": 2.0**20})

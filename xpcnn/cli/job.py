@@ -209,6 +209,7 @@ def _save_interrupted(folder: Path, plan: Plan, journal: Journal) -> None:
     """Save the model so far, and say so; if that fails, the interruption is still reported."""
     try:
         _save(folder, plan, journal, None)
+        journal.rewrite()
     except XpcnnError as error:
         say(f"error: {error}")
     else:

@@ -122,8 +122,17 @@ class Journal(Callback):
 
     def on_start(self, history: History, done: int, total: int) -> None:
         self.begun, self.history = True, history
-        write_bytes(self.path, b"")
-        self._write()
+        self.rewrite()
+
+    def rewrite(self) -> None:
+        """Write the whole file anew: an interruption may have come between a record and its line.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        lines = self._lines()
+        write_bytes(self.path, "".join(lines).encode())
+        self._written = len(lines)
 
     def on_validation(self, record: Validation) -> None:
         if not record.ends_epoch:
@@ -134,9 +143,7 @@ class Journal(Callback):
 
     def _write(self) -> None:
         """Add the lines that are missing."""
-        between = [record for record in self.history.validations if not record.ends_epoch]
-        records: list[Epoch | Validation] = [*between, *self.history.epochs]
-        lines = list(map(_line, sorted(records, key=lambda record: record.step)))
+        lines = self._lines()
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write("".join(lines[self._written :]))
@@ -144,6 +151,11 @@ class Journal(Callback):
             say(f"note: {self.path} cannot be written: {error.strerror or error}")
         else:
             self._written = len(lines)
+
+    def _lines(self) -> list[str]:
+        between = [record for record in self.history.validations if not record.ends_epoch]
+        records: list[Epoch | Validation] = [*between, *self.history.epochs]
+        return list(map(_line, sorted(records, key=lambda record: record.step)))
 
 
 def _line(record: Epoch | Validation) -> str:
