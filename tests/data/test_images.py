@@ -1,6 +1,7 @@
 """The check of images and the statistics of their channels."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -99,6 +100,17 @@ def test_statistics_over_several_chunks_equal_numpys(
     np.testing.assert_allclose(mean, wide.mean(axis=(0, 2, 3)), rtol=1e-13)
     np.testing.assert_allclose(std, wide.std(axis=(0, 2, 3)), rtol=1e-13)
     assert all(type(value) is float for value in mean + std)
+
+
+def test_statistics_of_a_large_picture_take_little_memory() -> None:
+    images = np.ones((1, 3, 1200, 1200), np.uint8)
+    tracemalloc.start()
+    try:
+        channel_statistics(images)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20  # in float64 the whole picture takes 35 MB
 
 
 def test_variance_survives_a_large_mean() -> None:

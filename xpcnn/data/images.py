@@ -5,6 +5,7 @@ NaN. Every error begins with `where`, the data set the images belong to.
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -81,19 +82,18 @@ def channels_last(shape: Shape) -> bool:
 def channel_statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return (mean, std) of each channel of images (n, c, h, w), in the units of the images.
 
-    Sums run in float64; chunks of images are joined by the formula of Chan, Golub and LeVeque
+    Sums run in float64; pieces of images are joined by the formula of Chan, Golub and LeVeque
     (1979): with d the difference of the means of two parts, M = M1 + M2 + d^2 n1 n2 / (n1 + n2), so
     the variance never is a small difference of large sums. It is the biased variance. A channel
     that is constant gets std 1.0, so that dividing by it does no harm; its variance is exactly 0,
-    for a chunk of equal float32 values has an exact sum in float64.
+    for a piece of equal float32 values has an exact sum in float64.
     """
-    _, c, h, w = images.shape
-    rows = max(1, _CHUNK // (c * h * w))
+    c = images.shape[1]
     count = 0
     mean, squares = np.zeros(c), np.zeros(c)  # squares: sum of (x - mean)^2
-    for chunk in chunks(images, rows):
-        x = chunk.astype(np.float64)
-        size = x.shape[0] * h * w
+    for piece in _pieces(images):
+        x = piece.astype(np.float64)
+        size = x.size // c
         own = x.mean(axis=(0, 2, 3))  # (c,)
         x -= own[:, None, None]
         d = own - mean
@@ -102,3 +102,13 @@ def channel_statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, 
         count += size
     deviations = [math.sqrt(s / count) for s in squares]
     return tuple(map(float, mean)), tuple(s or 1.0 for s in deviations)
+
+
+def _pieces(images: Images) -> Iterator[np.ndarray]:
+    """Yield images (n, c, h, w) in pieces of about `_CHUNK` values: some images, or some rows of
+    large ones."""
+    _, c, h, w = images.shape
+    rows = max(1, _CHUNK // (c * w))
+    for chunk in chunks(images, max(1, rows // h)):
+        for start in range(0, h, rows):
+            yield chunk[:, :, start : start + rows]
