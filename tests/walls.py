@@ -46,7 +46,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/initializers.py", (*OPTIONS, "xpcnn.random", *HOST)),
     ("xpcnn/backend.py", ("xpcnn", *HOST)),
     ("xpcnn/data/augment/", (*ABOVE_THE_EDGE, "xpcnn.batch_rows", "xpcnn.ops")),
-    ("xpcnn/data/", (*ABOVE_THE_EDGE, "pooch", "PIL", "pyarrow")),
+    ("xpcnn/data/", (*ABOVE_THE_EDGE, "xpcnn.memory_limits", "pooch", "PIL", "pyarrow")),
     ("xpcnn/figures/", ("xpcnn.errors", "matplotlib", *HOST)),
     ("xpcnn/benchmark/pytorch/", ("xpcnn", "torch", *HOST)),  # the other side of a comparison
     ("xpcnn/sklearn/", ("xpcnn", "sklearn", *HOST)),
@@ -65,7 +65,7 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
 # the order of the upper rooms, from the ground: a file imports from its own room and those below
 ORDER: list[tuple[str, ...]] = [
     ("types", "errors", "version", "startup_signals", "text_table", "foreign_names"),
-    ("argument_advice", "signals", "figures", "markup"),
+    ("argument_advice", "signals", "figures", "markup", "memory_limits"),
     ("options",),
     ("random", "process_group"),
     ("batch_rows",),

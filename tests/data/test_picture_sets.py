@@ -120,11 +120,12 @@ def test_damaged_pictures_are_left_out_and_told(tmp_path: Path) -> None:
             read_set(bad)
 
 
+@pytest.mark.parametrize(("name", "limit"), [("_LIMIT", 53), ("host_memory", lambda: 53)])
 def test_pictures_that_take_too_much_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, limit: object
 ) -> None:
     paths = [picture(tmp_path / "0.png", grey(1)), picture(tmp_path / "1.png", colour(1))]
-    monkeypatch.setattr(picture_sets, "_LIMIT", 53)
+    monkeypatch.setattr(picture_sets, name, limit)
     with pytest.raises(DataError) as caught:
         read_set(paths)
     assert str(caught.value) == (

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ import click
 
 from xpcnn.backend import opened_group
 from xpcnn.errors import DataWarning, XpcnnError, hint
+
+_PATIENCE = 2.0  # seconds
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
@@ -25,6 +28,21 @@ def say(text: str, quiet: bool = False) -> None:
     """Tell a person something, on stderr; of several processes the first does."""
     if not quiet and opened_group().rank == 0:
         click.echo(text, err=True)
+
+
+@contextmanager
+def announced(work: str, quiet: bool = False) -> Iterator[None]:
+    """On a terminal, say what the program is at if it takes longer than two seconds."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    timer = threading.Timer(_PATIENCE, say, [f"{work} ..."])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What a run needs, made from its flags: all of it before the run folder is created."""
 
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -10,6 +11,7 @@ from xpcnn.cli.data_parts import divided_otherwise
 from xpcnn.cli.flag_values import Flags
 from xpcnn.cli.model_opening import model_path, open_backend, open_init
 from xpcnn.cli.options import image_size, numbers
+from xpcnn.cli.output import announced
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS
 from xpcnn.cli.settings import Settings, resolve, run_table
@@ -79,7 +81,9 @@ def prepare(request: Request) -> Plan:
         given = preset_of(source, "init")
     foreign = flags.init is not None and is_foreign(flags.init)
     continues = source if foreign or flags.model is None else None
-    parts = _read(flags, continues)
+    own = data.is_path(flags.dataset)
+    with announced(f"reading {flags.dataset}", flags.quiet) if own else nullcontext():
+        parts = _read(flags, continues)
     whole, validation, test = parts
     if source is not None and divided_otherwise(source, flags.dataset, parts):
         note = f"{flags.init} was trained on some of these test images: with another --image-size, "
@@ -90,8 +94,9 @@ def prepare(request: Request) -> Plan:
         note = "parts are set aside by hashes of the names of the pictures; of pictures in memory "
         note += "(--stream no) by hashes of their pixels, so that other pictures are in them"
         whole = replace(whole, notes=(*whole.notes, note))
-    own_pictures = data.is_path(flags.dataset) and isinstance(whole.reading, Pictures)
-    if flags.image_size is None and own_pictures:  # the run's file says what was chosen
+    if (
+        flags.image_size is None and own and isinstance(whole.reading, Pictures)
+    ):  # the run's file says what was chosen
         flags = replace(flags, image_size=",".join(map(str, whole.shape[1:])))
     if isinstance(whole.images, Stored):  # parts are set aside by names
         flags = replace(flags, stream="yes")

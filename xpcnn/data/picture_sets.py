@@ -27,6 +27,7 @@ from xpcnn.data.picture_files import (
 from xpcnn.data.pictures import as_sample, check_reading, load, read_picture
 from xpcnn.data.reading import Fit, Mode, Pictures, Reading, Size
 from xpcnn.errors import DataError, hint, reason_of
+from xpcnn.memory_limits import host_memory
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -239,10 +240,11 @@ def _empty(count: int, reading: Reading) -> np.ndarray:
     shape = count, *reading.shape
     dtype = reading.dtype if isinstance(reading, Pictures) else np.float32
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size > _LIMIT:
+    limit = min(_LIMIT, host_memory() or _LIMIT)
+    if size > limit:
         h, w = reading.shape[1:]
         message = (
-            f"{count} pictures of {h} x {w} pixels take {size} bytes, more than the {_LIMIT} "
+            f"{count} pictures of {h} x {w} pixels take {size} bytes, more than the {limit} "
             "that they may"
         )
         raise DataError(

@@ -5,11 +5,11 @@ a word.
 """
 
 import math
-import os
 
 from xpcnn.backend import Backend
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import ConfigError, hint
+from xpcnn.memory_limits import host_memory
 from xpcnn.network import Network
 from xpcnn.summary import summarize
 
@@ -47,11 +47,8 @@ def check_memory(
 
 
 def total_memory(backend: Backend) -> int | None:
-    """Return the bytes of memory of a device; those of the host if the device tells none; None
-    where the host does not tell its own, as on Windows.
+    """Return the bytes of memory of a device; if the device tells none, those that the process may
+    use on the host; None where the host does not tell, as on Windows.
     """
-    if (total := backend.memory().get("device_total")) is not None:
-        return total
-    if not hasattr(os, "sysconf"):
-        return None
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    total = backend.memory().get("device_total")
+    return host_memory() if total is None else total
