@@ -54,6 +54,7 @@ def test_without_a_column_label_there_are_only_images(tmp_path: Path) -> None:
         "Label,1x1,1x2,2x1,2x2\n07,0,1,2,255\n3,9,8,+7,6\n",
         "\n\n" + HEADER.replace(",", ";") + "7;0;1;2;255\n3;9;8;7;6\n",
         HEADER.replace(",", "\t") + "7\t0\t1\t2\t255\n3\t9\t8\t7\t6\n",
+        HEADER.replace(",", "|") + "7|0|1|2|255\n3|9|8|7|6\n",
         HEADER + '"7","0","1","2","255"\n"3",9,8,"7",6\n',
         HEADER + "7.0,0.0,1.0,2.0,255.0\n3,9.,8e0,7.00,6\n",
         HEADER + "7,0,1,2,255\n3.0,9.0,8.0,7.0,6.0\n",
@@ -69,6 +70,7 @@ def test_without_a_column_label_there_are_only_images(tmp_path: Path) -> None:
         "other names",
         "semicolons after blank lines",
         "tabs",
+        "vertical bars",
         "quoted numbers",
         "whole floats",
         "floats from a line on",
@@ -85,6 +87,12 @@ def test_spellings_of_the_same_file(tmp_path: Path, text: str) -> None:
         [[0, 1, 2, 255], [9, 8, 7, 6]],
         [7, 3],
     )
+
+
+def test_a_bar_within_text_is_no_delimiter(tmp_path: Path) -> None:
+    text = "0,1,2,255,cat|dog\n9,8,7,6,eel\n"
+    images, _, classes, *_ = csv_file.read(csv(tmp_path, text), None, -1)
+    assert (images.shape, classes) == ((2, 1, 2, 2), ("cat|dog", "eel"))
 
 
 def test_images_of_three_channels_and_of_another_shape(tmp_path: Path) -> None:
@@ -155,7 +163,7 @@ BAD: dict[str, tuple[str, type[DataError], str]] = {
     "one column": (
         "label\n1\n",
         DataError,
-        f"line 1 has no comma, semicolon or tab, so only one column\n{FORM}",
+        f"line 1 has no comma, semicolon, tab or vertical bar, so only one column\n{FORM}",
     ),
     "two delimiters": (
         "7;0,5;1,5\n",

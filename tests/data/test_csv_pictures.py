@@ -35,8 +35,9 @@ def read(folder: Path, head: str, row: str) -> Dataset:
         ("image_path,breed", "my pictures/{i}.png,{c}"),
         ("breed;Image", "{c};my pictures/{i}.png"),
         ("file,breed", "{p}/my pictures/{i}.png,{c}"),
+        ("file|breed", "my pictures/{i}.png|{c}"),
     ],
-    ids=["one other column", "in front", "absolute paths"],
+    ids=["one other column", "in front", "absolute paths", "vertical bars"],
 )
 def test_the_only_other_column_is_the_label(folder: Path, head: str, row: str) -> None:
     data = read(folder, head, row)
@@ -60,7 +61,7 @@ def test_a_column_of_parts(folder: Path) -> None:
         ),
         (
             *("file", "my pictures/{i}.png,", DataError),
-            "f.csv: line 1 has no comma, semicolon or tab",
+            "f.csv: line 1 has no comma, semicolon, tab or vertical bar",
         ),
         (
             *("file,label", "my pictures\\{i}.png,{c}", DataError),

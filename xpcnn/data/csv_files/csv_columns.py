@@ -12,7 +12,7 @@ from xpcnn.types import Shape
 
 Size: TypeAlias = tuple[int, int]  # (h, w)
 
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 FORM = "a header such as label,pixel0,...,pixel783 (for images without labels: pixel0,...)"
 Columns: TypeAlias = str | int | Sequence[str | int] | None

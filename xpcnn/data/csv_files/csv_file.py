@@ -2,9 +2,9 @@
 
 A row is one image, its pixels whole numbers from 0 to 255 (217 or 217.0), row by row; of three
 channels, one after the other, or pixel by pixel where the images look like that. Labels are whole
-numbers from 0 or text. Commas, semicolons or tabs; with or without a header and quotes;
-`csv_layout` tells which column is what. Rejects other numbers, rows of another length, text that is
-not UTF-8.
+numbers from 0 or text. Commas, semicolons, tabs or vertical bars; with or without a header and
+quotes; `csv_layout` tells which column is what. Rejects other numbers, rows of another length, text
+that is not UTF-8.
 """
 
 import re

@@ -84,12 +84,14 @@ def fields(path: Path, line: str) -> tuple[str, list[str]]:
     except csv.Error as error:
         raise DataError(hint(f"{path}: line 1 cannot be read: {error}", FORM)) from error
     found = {d: cells for d, cells in found.items() if len(cells) > 1}
+    if len(found) > 1:  # text may hold a bar, such as the labels "cat|dog"
+        found.pop("|", None)
     if len(found) > 1:
         counts = " or ".join(f"{len(cells)} columns by {d!r}" for d, cells in found.items())
         message = f"{path}: line 1 has more than one delimiter: {counts}"
         raise DataError(hint(message, "quotes around text that holds a delimiter"))
     if not found:
-        message = f"{path}: line 1 has no comma, semicolon or tab, so only one column"
+        message = f"{path}: line 1 has no comma, semicolon, tab or vertical bar, so only one column"
         raise DataError(hint(message, FORM))
     delimiter, cells = next(iter(found.items()))
     return delimiter, [cell.strip() for cell in cells]

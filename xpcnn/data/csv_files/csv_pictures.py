@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xpcnn.data.csv_files import csv_lines, csv_rows
-from xpcnn.data.csv_files.csv_columns import LABEL_FLAG, NUMBER, Columns
+from xpcnn.data.csv_files.csv_columns import DELIMITERS, LABEL_FLAG, NUMBER, Columns
 from xpcnn.data.csv_files.csv_file import classes_of
 from xpcnn.data.csv_files.csv_header import is_label
 from xpcnn.data.csv_files.csv_layout import fields, given_columns, split_cells
@@ -56,7 +56,7 @@ def names_pictures(path: Path) -> bool:
     """Whether a CSV file names pictures, judged by the names of its columns and its first line."""
     with csv_lines.opened(path) as file:
         lines = [line for _, (_, line) in zip(range(2), csv_lines.lines(path, file), strict=False)]
-    if len(lines) < 2 or not any(mark in lines[0] for mark in ",;\t"):
+    if len(lines) < 2 or not any(mark in lines[0] for mark in DELIMITERS):
         return False
     delimiter, names = fields(path, lines[0])
     column = _column_of_files(names)
