@@ -153,6 +153,10 @@ def test_a_network_that_is_not_changed_keeps_its_text(own: Preset) -> None:
     ("text", "said"),
     [
         ("epoch = 3", "unknown key 'epoch'\nTry: 'epochs', see `xpcnn train --help`"),
+        (
+            "name = 'own'\nlayers = []",
+            "describes a network, not a run\nTry: --model run.toml; or the config.toml beside it",
+        ),
         ("config = 'a.toml'", "unknown key 'config'\nTry: see `xpcnn train --help`"),
         ("epochs = 3\nlr = [0.1,\n", "not valid TOML: Invalid value (at end of document)"),
         ("a = 1\na = 2", "not valid TOML: Cannot overwrite a value (at "),

@@ -197,6 +197,21 @@ def test_without_inversion_the_picture_is_another(cli: Cli, trained: Path, tmp_p
     assert auto != no
 
 
+def test_rows_of_files_of_data(cli: Cli, trained: Path) -> None:
+    images = xpcnn.data.load("digits")[1].images[:4]
+    numpy.savez("my data.npz", images[:, 0])  # no labels: one array, of any name
+    ran = cli("predict", trained, "my data.npz")
+    assert ran.code == 1
+    assert ran.err == (
+        "error: my data.npz: is a file of data, not a picture\n"
+        "Try: --rows : --dataset 'my data.npz'\n"
+    )
+    rows = answer(cli, "predict", trained, "--rows", ":", "--dataset", "my data.npz")["predictions"]
+    expected = load_model(trained / "model.safetensors").predict(images)
+    assert [int(row["class"]) for row in rows] == expected.tolist()
+    assert all("true" not in row for row in rows)
+
+
 def test_a_picture_that_is_none_names_the_file(cli: Cli, trained: Path) -> None:
     ran = cli("predict", trained, "no.png")
     assert ran.code == 1

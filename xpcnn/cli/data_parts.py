@@ -11,7 +11,7 @@ from xpcnn import data
 from xpcnn.cli.options import listed
 from xpcnn.data import Dataset, stored
 from xpcnn.data.csv_files.csv_columns import is_csv
-from xpcnn.data.own_data import is_unlabelled, unlabelled
+from xpcnn.data.own_data import without_labels
 from xpcnn.data.path_contents import has_columns
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.model import Model
@@ -127,7 +127,8 @@ def _validation_part(
 
 
 def open_rows(model: Model, flags: DataFlags) -> tuple[Part, bool]:
-    """Return a part of a data set, as `open_part`, and whether it has labels: CSV files may not.
+    """Return a part of a data set, as `open_part`, and whether it has labels: CSV and .npz
+    files may not.
 
     Raises:
         ConfigError: the data set is unknown.
@@ -143,10 +144,11 @@ def open_rows(model: Model, flags: DataFlags) -> tuple[Part, bool]:
     ):
         path = Path(os.path.expanduser(dataset))
         size = (model.input_shape[1], model.input_shape[2])
-        if data.is_path(dataset) and is_unlabelled(path, size):
-            images = unlabelled(path, size).images
+        if data.is_path(dataset) and (found := without_labels(path, size)) is not None:
+            images, notes = found
             nothing = numpy.zeros(len(images), numpy.int64)
-            return Part(Dataset.from_arrays(images, nothing, ["?"], path.name), "all"), False
+            rows = Dataset.from_arrays(images, nothing, ["?"], path.name)
+            return Part(replace(rows, notes=notes), "all"), False
     return open_part(model, flags), True
 
 

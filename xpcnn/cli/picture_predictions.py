@@ -1,6 +1,7 @@
 """Predictions for picture files, given by name or by the folders they are in."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import numpy
 
 from xpcnn.cli.predictions import Predictions
 from xpcnn.cli.target_predictions import TargetPredictions
+from xpcnn.data.loading import is_data_file
 from xpcnn.data.picture_files import has_picture_name, require_pillow
 from xpcnn.data.pictures import Invert, check_reading, read_picture
 from xpcnn.errors import DataError, counted, hint
@@ -41,11 +43,14 @@ def gather(names: Sequence[str]) -> tuple[list[Given], int]:
     whose names end like one.
 
     Raises:
-        DataError: a folder holds no picture, or cannot be read.
+        DataError: a folder holds no picture, or cannot be read; or a file holds many samples.
     """
     found: list[Given] = []
     others = 0
     for name in names:
+        if is_data_file(name):
+            message = f"{name}: is a file of data, not a picture"
+            raise DataError(hint(message, f"--rows : --dataset {shlex.quote(name)}"))
         if not os.path.isdir(name):
             found.append(Given(name, named=True))
             continue

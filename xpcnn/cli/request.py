@@ -96,6 +96,9 @@ class Request:
         source = Source()
         with prefix_errors(str(path)):
             given = toml.parse(text)
+            if {"name", "layers"} <= given.keys() and "model" not in given:
+                advice = f"--model {path}; or the config.toml beside it, to repeat a run"
+                raise ConfigError(hint("describes a network, not a run", advice))
             for key in given:
                 self._check(key)
             model = given.get("model")

@@ -228,10 +228,13 @@ def is_path(name: PathLike) -> bool:
         return True
     if known(name) is not None:
         return False
-    written = name.lower().endswith((".csv", ".tsv", ".npz", ".tar", ".parquet")) or any(
-        s in name for s in (os.sep, "/")
-    )
+    written = is_data_file(name) or any(s in name for s in (os.sep, "/"))
     return written or os.path.exists(name)
+
+
+def is_data_file(name: str) -> bool:
+    """Return whether a path is named like a file of many samples."""
+    return name.lower().endswith((".csv", ".tsv", ".npz", ".tar", ".parquet"))
 
 
 def _with_validation(

@@ -99,6 +99,21 @@ def read(path: Path, stream: bool | None = None, task: TaskName | None = None) -
         )
 
 
+def unlabelled(path: Path) -> tuple[Images, tuple[str, ...]] | None:
+    """Return the only array of a file, as images (n, c, h, w), and how it was turned into them, in
+    sentences; None if the file holds more arrays.
+
+    Raises:
+        DataError, ShapeError, DTypeError: names the file and what is wrong in it.
+    """
+    with opened(path) as archive:
+        names = list(entries(archive))
+        if len(names) != 1:
+            return None
+        notes: list[str] = []
+        return _images(path, archive, names[0], str(path), notes, None), tuple(notes)
+
+
 class _Arrays(NamedTuple):
     """A part as it stands in the file. names: what the labels count, where they are text; task:
     what the labels are.
@@ -129,20 +144,7 @@ def _part(
     """Return the images and labels of the two arrays of these names."""
     is_train = names[0].casefold() in {layout[0][0] for layout in (*_LAYOUTS, _SHORT)}
     where = str(path) if is_train else f"{path}: {names[0]}"
-    images: Images = read_array(path, archive, names[0], stream)
-    if images.ndim == 3:
-        images = images[:, None]  # grey
-    elif images.ndim == 4 and channels_last(images.shape):
-        notes.append(f"{path}: images {images.shape} are taken for channels-last, (n, h, w, c)")
-        images = images.transpose(0, 3, 1, 2)
-    if is_mapped(images) and images.ndim == 4:
-        images = Mapped(images)
-    elif images.dtype == np.float64:
-        with np.errstate(over="ignore"):  # rejected as infinite
-            images = images.astype(np.float32)
-    check_images(images, where)
-    if not isinstance(images, Mapped):
-        images = np.ascontiguousarray(images)
+    images = _images(path, archive, names[0], where, notes, stream)
     labels = read_array(path, archive, names[1])
     task = task or _task_of(labels, f"{where}: {names[1]} {labels.shape}")
     if task != "classification":
@@ -157,6 +159,32 @@ def _part(
     if labels.dtype.kind == "U":
         texts, labels = _counted(labels, f"{path}: {names[1]}")
     return _Arrays(where, images, as_indices(labels, len(images), where), texts)
+
+
+def _images(
+    path: Path,
+    archive: zipfile.ZipFile,
+    name: str,
+    where: str,
+    notes: list[str],
+    stream: bool | None,
+) -> Images:
+    """Return the images of the array of this name, as (n, c, h, w)."""
+    images: Images = read_array(path, archive, name, stream)
+    if images.ndim == 3:
+        images = images[:, None]  # grey
+    elif images.ndim == 4 and channels_last(images.shape):
+        notes.append(f"{path}: images {images.shape} are taken for channels-last, (n, h, w, c)")
+        images = images.transpose(0, 3, 1, 2)
+    if is_mapped(images) and images.ndim == 4:
+        images = Mapped(images)
+    elif images.dtype == np.float64:
+        with np.errstate(over="ignore"):  # rejected as infinite
+            images = images.astype(np.float32)
+    check_images(images, where)
+    if not isinstance(images, Mapped):
+        images = np.ascontiguousarray(images)
+    return images
 
 
 def _task_of(labels: np.ndarray, where: str) -> TaskName:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from xpcnn import random
+from xpcnn.data import npz
 from xpcnn.data.contents import How, numbers_to
 from xpcnn.data.csv_files import csv_file, csv_pictures
 from xpcnn.data.csv_files.csv_columns import is_csv
@@ -23,7 +24,7 @@ from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range, relabelled
 from xpcnn.data.path_contents import contents
 from xpcnn.data.reading import Size, observed
-from xpcnn.data.stored import joined, part_of
+from xpcnn.data.stored import Images, joined, part_of
 from xpcnn.errors import DataError, LabelError, ShapeError, counted, hint
 
 TEST_FRACTION = 0.2
@@ -148,14 +149,20 @@ def unlabelled(path: Path, image_size: Size) -> csv_file.Table:
     return csv_file.read(file, image_size)
 
 
-def is_unlabelled(path: Path, image_size: Size) -> bool:
-    """Whether a path is a CSV file of images without labels.
+def without_labels(path: Path, image_size: Size) -> tuple[Images, tuple[str, ...]] | None:
+    """Return the images of a CSV or .npz file that has no labels, and how they were read, in
+    sentences; None of other data.
 
     Raises:
         DataError: the file cannot be read.
     """
-    if not is_csv(path) or not os.path.isfile(path):
-        return False
-    return not csv_pictures.names_pictures(path) and (
-        csv_file.columns(path, image_size).label is None
-    )
+    if not os.path.isfile(path):
+        return None
+    if path.suffix.lower() == ".npz":
+        return npz.unlabelled(path)
+    if not is_csv(path) or csv_pictures.names_pictures(path):
+        return None
+    if csv_file.columns(path, image_size).label is not None:
+        return None
+    images, *_, layout = csv_file.read(path, image_size)
+    return images, (layout.note,) if layout.note else ()
