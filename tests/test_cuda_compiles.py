@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cuda_on_host import HALF
+
 FOLDER = Path(__file__).parents[1] / "backends" / "kernels"
 FILES = sorted(file.name for file in FOLDER.glob("*.cu"))
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
@@ -19,8 +21,13 @@ ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 every_file = pytest.mark.parametrize("file", FILES)
 
 
+def sources(file: str) -> list[str]:
+    """Return the source as CuPy gets it; where it serves float16, for float32 and for that."""
+    single = text(file)
+    return [single, HALF + single] if "#ifdef FLOAT16" in single else [single]
+
+
 def text(file: str) -> str:
-    """Return the source as CuPy gets it."""
     whole: str = import_module("xpcnn.backends.cupy_kernels.cuda").source(file)
     return constants(file) + whole
 
@@ -49,13 +56,14 @@ def test_compiles_with_nvcc(tmp_path: Path, file: str) -> None:
     if nvcc is None:
         pytest.skip("nvcc is not installed")
     source, out = tmp_path / file, tmp_path / "out.cubin"
-    source.write_text(text(file), encoding="utf-8")
     command = [nvcc, "-cubin", "-arch=sm_90", "-std=c++17", "-Werror=all-warnings"]
-    finished = subprocess.run(
-        [*command, "-o", str(out), str(source)], capture_output=True, text=True, check=False
-    )
-    assert finished.returncode == 0, finished.stderr
-    assert all(name in out.read_bytes() for name in kernels(text(file)))
+    for code in sources(file):
+        source.write_text(code, encoding="utf-8")
+        finished = subprocess.run(
+            [*command, "-o", str(out), str(source)], capture_output=True, text=True, check=False
+        )
+        assert finished.returncode == 0, finished.stderr
+        assert all(name in out.read_bytes() for name in kernels(code))
 
 
 def test_the_geometry_of_a_convolution_is_constant(tmp_path: Path) -> None:
@@ -76,9 +84,13 @@ def test_compiles_with_nvrtc(file: str, arch: str) -> None:
     nvrtc = load_nvrtc()
     if int(arch.removeprefix("sm_")) not in known_to(nvrtc):
         pytest.skip(f"this nvidia-cuda-nvrtc does not know {arch}")
+    for source in sources(file):
+        compile_with(nvrtc, source, file.encode(), arch)
+
+
+def compile_with(nvrtc: ctypes.CDLL, source: str, name: bytes, arch: str) -> None:
+    """Require that a source compiles without a warning, into something with its kernels."""
     program = ctypes.c_void_p()
-    source = text(file)
-    name = file.encode()
     created = nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), name, 0, None, None)
     assert created == 0
     options = [b"-std=c++17", b"-ftz=true", f"-arch={arch}".encode()]  # as CuPy has them

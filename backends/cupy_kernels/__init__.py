@@ -5,8 +5,8 @@ of matrices too, which otherwise are CuPy's; or graph, for training steps as CUD
 With cudnn or cudnn-graph, convolutions are by cuDNN where it has an engine for them.
 
 A kernel takes `cuda` and the arguments of its reference, replaces forward and backward as one unit,
-and returns NotImplemented for cases that it does not serve: all but float32. `sgd` and `adam` run
-in place of the `update` of these optimizers.
+and returns NotImplemented for cases that it does not serve: all but float32, and for many kernels
+float16. `sgd` and `adam` run in place of the `update` of these optimizers.
 """
 
 from collections.abc import Callable
@@ -49,10 +49,18 @@ KERNELS: dict[str, Callable[..., Any]] = {
 }
 
 
+TAKES_HALF = {
+    *("avg_pool2d", "batch_norm", "batch_norm_add_relu", "batch_norm_inference", "batch_norm_relu")
+}
+"""Kernels that read and write float16 and compute in float32, of ops that always do the latter."""
+
+
 def kernels(cuda: Cuda, cudnn: Cudnn | None = None) -> dict[str, Callable[..., Any]]:
     """Return the kernels by name, as `cuda` launches them; cudnn: for convolutions, if it is on."""
     found: dict[str, Callable[..., Any]]
     found = {name: partial(kernel, cuda) for name, kernel in KERNELS.items()}
+    for name in TAKES_HALF:
+        found[name].takes_half = True  # type: ignore[attr-defined]
     if cudnn is not None:
         for kernel in (cudnn_conv.conv2d, cudnn_conv.conv_relu_pool):
             found[kernel.__name__] = partial(kernel, cuda, cudnn)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 
 from ..geometry import pair
-from .cuda import Array, Cuda, serves, summing
+from .cuda import Array, Cuda, serves_half, summing
 from .patches import convolve
 from .pool import MOST_TAPS
 from .windows import braced, windows_over
@@ -84,14 +84,15 @@ def _convolved(
 ) -> Any:
     products = math.prod(arrays[1].shape[1:])
     is_large = products > MOST_PRODUCTS
-    if not serves(*arrays) or (is_large and groups > 1) or pool[0] * pool[1] > MOST_TAPS:
+    if not serves_half(*arrays) or (is_large and groups > 1) or pool[0] * pool[1] > MOST_TAPS:
         return NotImplemented
+    cuda = cuda.like(arrays[0])
     x, w, b = map(cuda.ordered, arrays)
     n, c = x.shape[:2]
     f = w.shape[0]
     windows = windows_over(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = cuda.empty((n, f, windows.rows // pool[0], windows.columns // pool[1]))
-    if not serves(y):
+    if not serves_half(y):
         return NotImplemented  # a pooling window larger than the image: the reference rejects it
     keeps_winner = grad and pool != (1, 1)
     if is_large:

@@ -1,8 +1,10 @@
 """Compile and launch the kernels of `.cu` files; checks and layouts that all of them share.
 
-The kernels read float32 in C order, (n, c, h, w); other orders are copied first. Other dtypes,
-arrays without elements and those with 2^31 of them are left to the references. Nothing waits for
-the device.
+The kernels read arrays in C order, (n, c, h, w); other orders are copied first. Most are compiled
+for float32 and for float16, in which images and matrices then are; what they compute with, and what
+is not an image or a matrix, such as statistics, is float32 in any case. Other dtypes, arrays
+without elements and those with 2^31 of them are left to the references. Nothing waits for the
+device.
 """
 
 import re
@@ -32,18 +34,31 @@ class Cuda:
     """The kernels of one CuPy; a file is compiled when one of its kernels is first launched.
 
     has_own_products: whether products of matrices are by `product.cu` too, in place of CuPy's.
+    dtype: of the images and matrices that the kernels read and write.
     """
 
     def __init__(self, cupy: Any, *, has_own_products: bool = False) -> None:
         self._cupy, self.has_own_products = cupy, has_own_products
         self.array_type: type = cupy.ndarray
+        self.dtype = "float32"
         self._kernels: dict[tuple[str, str, str], Any] = {}
         self._constants = ""
 
     def compiled_for(self, constants: str) -> "Cuda":
         """Return the same kernels, compiled with `constants`, lines of #define, before a source."""
         special = copy(self)
-        special._constants = constants
+        special._constants += constants
+        return special
+
+    def like(self, x: Array) -> "Cuda":
+        """Return the same kernels for images and matrices of the dtype of x, that `serves` accepts.
+
+        New arrays are of that dtype, too.
+        """
+        if x.dtype == FLOAT32:
+            return self
+        special = self.compiled_for("#define FLOAT16\n")
+        special.dtype = "float16"
         return special
 
     def each(self, file: str, kernel: str, count: int, *arguments: Any) -> None:
@@ -59,8 +74,9 @@ class Cuda:
             self._kernels[key] = self._cupy.RawKernel(self._constants + source(file), kernel)
         self._kernels[key](grid, (threads,), arguments)
 
-    def empty(self, shape: Sequence[int], dtype: str = "float32") -> Array:
-        return self._cupy.empty(tuple(shape), dtype)
+    def empty(self, shape: Sequence[int], dtype: str | None = None) -> Array:
+        """Return a new array, by default of the dtype of the kernels."""
+        return self._cupy.empty(tuple(shape), dtype or self.dtype)
 
     @contextmanager
     def captured(self, stream: Any, pool: Any) -> Iterator[Callable[[], Any]]:
@@ -158,13 +174,23 @@ def struct(kind: numpy.dtype, *values: Any) -> numpy.ndarray:
     return as_argument(numpy.array(values, kind))
 
 
-FLOAT32 = numpy.dtype("float32")  # NumPy compares two dtypes faster than a dtype and a type
+# NumPy compares two dtypes faster than a dtype and a type
+FLOAT32, FLOAT16 = numpy.dtype("float32"), numpy.dtype("float16")
 
 
 def serves(*arrays: Array | None) -> bool:
     """Whether all arrays are float32, not empty and below 2^31 elements; None is skipped."""
+    return _are(FLOAT32, arrays)
+
+
+def serves_half(*arrays: Array | None) -> bool:
+    """Whether all arrays are float32, or all float16, and otherwise as `serves`."""
+    return _are(FLOAT32, arrays) or _are(FLOAT16, arrays)
+
+
+def _are(dtype: numpy.dtype, arrays: Sequence[Array | None]) -> bool:
     for x in arrays:
-        if x is not None and not (x.dtype == FLOAT32 and 0 < x.size < 2**31):
+        if x is not None and not (x.dtype == dtype and 0 < x.size < 2**31):
             return False
     return True
 

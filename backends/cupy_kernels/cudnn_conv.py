@@ -50,7 +50,7 @@ def conv_relu_pool(
     y, conv_back = found
     pooled = max_pool2d(cuda, y, size=pool)
     if pooled is NotImplemented:
-        return NotImplemented  # half precision, or large windows: one op after the other
+        return NotImplemented  # large windows: one op after the other
     y, pool_back = pooled
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Any:
@@ -127,8 +127,7 @@ def passes(
 
 def _unrectified(cuda: Cuda, dy: Array, y: Array) -> Array:
     """Return the gradient of what ReLU made y of: dy where y is not 0."""
-    if y.dtype.name != "float32":
-        return dy * (y != 0)
+    cuda = cuda.like(y)
     dx = cuda.empty(y.shape)
     cuda.each("elementwise.cu", "relu_backward", dx.size, cuda.ordered(dy), y, dx)
     return dx

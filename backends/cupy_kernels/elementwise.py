@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy
 
-from .cuda import Array, Cuda, serves
+from .cuda import Array, Cuda, serves, serves_half
 
 
 def kernel_of(name: str) -> Callable[[Cuda, Array], Any]:
     """Return the kernel of a function whose derivative needs only its output."""
 
     def kernel(cuda: Cuda, x: Array) -> Any:
-        if not serves(x):
+        if not serves_half(x):
             return NotImplemented
+        cuda = cuda.like(x)
         y = cuda.empty(x.shape)
         cuda.each("elementwise.cu", f"{name}_forward", y.size, cuda.ordered(x), y)
 
@@ -35,8 +36,9 @@ relu, sigmoid, tanh = kernel_of("relu"), kernel_of("sigmoid"), kernel_of("tanh")
 
 def add_relu(cuda: Cuda, x: Array, other: Array) -> Any:
     """Compute relu(x + other); both gradients are one array."""
-    if not serves(x, other):
+    if not serves_half(x, other):
         return NotImplemented
+    cuda = cuda.like(x)
     y = cuda.empty(x.shape)
     cuda.each("elementwise.cu", "add_relu", y.size, cuda.ordered(x), cuda.ordered(other), y)
 
@@ -55,8 +57,9 @@ def add_relu(cuda: Cuda, x: Array, other: Array) -> Any:
 
 def dropout(cuda: Cuda, x: Array, uniform: Array, *, rate: float) -> Any:
     """Drop elements; the gradient is dropped by the same mask."""
-    if not serves(x, uniform):
+    if not serves_half(x) or not serves(uniform):
         return NotImplemented
+    cuda = cuda.like(x)
     rule = cuda.ordered(uniform), numpy.float32(rate), numpy.float32(1.0 / (1.0 - rate))
 
     def dropped(x: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 
-from .cuda import Array, Cuda, serves
+from .cuda import Array, Cuda, serves_half
 from .products import in_memory, product
 
 TILE = 16  # of dense.cu
@@ -21,8 +21,9 @@ MOST_ROWS = 65535 * TILE  # of a grid
 
 def dense(cuda: Cuda, x: Array, w: Array, b: Array | None = None) -> Any:
     """Multiply rows of features by a matrix; small: one launch with the bias, one for dw and db."""
-    if not serves(x, w, b):
+    if not serves_half(x, w, b):
         return NotImplemented
+    cuda = cuda.like(x)
     y = _small_product(cuda, x, w, bias=b)
     if y is None:
         y = product(cuda, x, w)
@@ -44,7 +45,7 @@ def dense(cuda: Cuda, x: Array, w: Array, b: Array | None = None) -> Any:
             db = None if dw is None else sums
             dw = product(cuda, x.T, dy) if dw is None else dw
         if want_db and db is None:
-            db = dy.sum(axis=0)
+            db = dy.sum(axis=0, dtype="float32").astype(cuda.dtype, copy=False)
         return dx, dw, db
 
     return y, pullback

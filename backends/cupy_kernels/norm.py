@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from ..geometry import pair
-from .cuda import Array, Cuda, serves, struct, summing
+from .cuda import Array, Cuda, serves, serves_half, struct, summing
 from .pool import MOST_TAPS
 
 MOST_PARTS, LEAST_LENGTH = 64, 4096  # parts of a channel, and their length; not measured
@@ -78,8 +78,9 @@ def batch_norm_inference(
     eps: float = 1e-5,
 ) -> Any:
     """Normalise by given statistics, in one launch."""
-    if not serves(x, gamma, beta, mean, var) or x.shape[1] > MOST_CHANNELS:
+    if not serves_half(x) or not serves(gamma, beta, mean, var) or x.shape[1] > MOST_CHANNELS:
         return NotImplemented
+    cuda = cuda.like(x)
     x, gamma, beta, mean, var = map(cuda.ordered, (x, gamma, beta, mean, var))
     y = cuda.empty(x.shape)
     shape, grid, threads = _parts(x)
@@ -119,8 +120,11 @@ def _normalised(
     grad: bool = True,
 ) -> Any:
     old_mean, old_var, momentum = running or (None, None, 0.0)
-    if not serves(x, gamma, beta, added, old_mean, old_var) or x.shape[1] > MOST_CHANNELS:
+    if not serves_half(x, added) or not serves(gamma, beta, old_mean, old_var):
         return NotImplemented
+    if x.shape[1] > MOST_CHANNELS:
+        return NotImplemented
+    cuda = cuda.like(x)
     h, w = _image(x)
     if pool[0] * pool[1] > MOST_TAPS or pool[0] > h or pool[1] > w:
         return NotImplemented  # a window larger than the image: the reference rejects it
@@ -133,8 +137,10 @@ def _normalised(
     means, squares = _partial_sums(cuda, grid)
     if means is not None:
         cuda.blocks("norm.cu", "batch_norm_parts", grid, threads, shape, x, means, squares)
-    mean, var = cuda.empty(x.shape[1:2]), cuda.empty(x.shape[1:2])
-    updated = (None, None) if running is None else (cuda.empty(mean.shape), cuda.empty(var.shape))
+    mean, var = _of_channels(cuda, x), _of_channels(cuda, x)
+    updated = (None, None)
+    if running is not None:
+        updated = _of_channels(cuda, x), _of_channels(cuda, x)
     m = x.shape[0] * h * w
     rule = struct(RUNNING, 1.0 - momentum, momentum, momentum * m / (m - 1))
     tail = _tail(pool, rectify=rectify)
@@ -156,7 +162,7 @@ def _pullback(
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, ...]:
         made = (x, gamma, beta, x) if is_sum else (x, gamma, beta)
         found = [
-            cuda.empty(a.shape) if a is not None and wanted else None
+            cuda.empty(a.shape, a.dtype.name) if a is not None and wanted else None
             for a, wanted in zip(made, wants or (True,) * len(made), strict=False)
         ]
         if all(gradient is None for gradient in found):
@@ -178,7 +184,12 @@ def _partial_sums(cuda: Cuda, grid: tuple[int, int]) -> tuple[Array | None, Arra
     """Return two arrays (c, parts) for sums over parts; None where a channel is one part."""
     if grid[0] == 1:
         return None, None
-    return cuda.empty(grid[::-1]), cuda.empty(grid[::-1])
+    return cuda.empty(grid[::-1], "float32"), cuda.empty(grid[::-1], "float32")
+
+
+def _of_channels(cuda: Cuda, x: Array) -> Array:
+    """Return a new array for a number of each channel, float32."""
+    return cuda.empty(x.shape[1:2], "float32")
 
 
 def _tail(pool: tuple[int, int], *, rectify: bool) -> numpy.ndarray:

@@ -44,7 +44,8 @@ def convolve(
     def parts() -> Iterator[tuple[slice, int]]:
         """Yield which samples are done at a time, and the number of their patches."""
         each = windows.rows * windows.columns
-        most = max(1, min(MOST_PATCH_BYTES // 4, 2**31 - 1) // (each * max(taps, f)))
+        bytes_of_one = numpy.dtype(cuda.dtype).itemsize
+        most = max(1, min(MOST_PATCH_BYTES // bytes_of_one, 2**31 - 1) // (each * max(taps, f)))
         for first in range(0, n, most):
             yield slice(first, min(first + most, n)), (min(first + most, n) - first) * each
 
@@ -77,16 +78,21 @@ def convolve(
             cuda.each("patches.cu", "spread", spread.size, dy[samples], *held, spread, *rest)
             if want_dw:
                 part = product(cuda, spread, columns_of(samples, patches).T)
-                dw = part if dw is None else dw + part
+                dw = _sum(dw, part)
             if want_db:
-                part = spread.sum(axis=1)
-                db = part if db is None else db + part
+                db = _sum(db, spread.sum(axis=1, dtype="float32"))
             if dx is not None:
                 given = numpy.int32(c), numpy.uint32(patches), windows.struct
                 own = dx[samples]
                 cuda.each(
                     "patches.cu", "col2im", own.size, product(cuda, kernel.T, spread), own, *given
                 )
-        return dx, None if dw is None else dw.reshape(w.shape), db
+        dw = None if dw is None else dw.astype(cuda.dtype, copy=False).reshape(w.shape)
+        return dx, dw, None if db is None else db.astype(cuda.dtype, copy=False)
 
     return y, pullback
+
+
+def _sum(total: Array | None, part: Array) -> Array:
+    """Return total + part in float32, or only the part if there is no total yet."""
+    return part if total is None else total.astype("float32", copy=False) + part

@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 
 from ..geometry import pair
-from .cuda import Array, Cuda, serves
+from .cuda import Array, Cuda, serves_half
 from .windows import windows_over
 
 MOST_TAPS = 256  # elements of a window that one byte can number
@@ -24,8 +24,9 @@ def max_pool2d(
 ) -> Any:
     """Pool by maxima; keep which element won each window, one byte, instead of x."""
     kh, kw = pair(size)
-    if not serves(x) or kh * kw > MOST_TAPS:
+    if not serves_half(x) or kh * kw > MOST_TAPS:
         return NotImplemented
+    cuda = cuda.like(x)
     stride = size if stride is None else stride
     windows = windows_over(x.shape[2:], size, stride, padding, dilation, ceil_mode)
     y = cuda.empty((*x.shape[:2], windows.rows, windows.columns))
@@ -49,8 +50,9 @@ def avg_pool2d(
     divisor: float | None = None,
 ) -> Any:
     """Pool by means: sum each window, and divide by the same number as the reference."""
-    if not serves(x):
+    if not serves_half(x):
         return NotImplemented
+    cuda = cuda.like(x)
     stride = size if stride is None else stride
     windows = windows_over(x.shape[2:], size, stride, padding, dilation, ceil_mode)
     options = windows.struct, numpy.float32(divisor or 0.0), numpy.int32(count_include_pad)

@@ -19,17 +19,17 @@ STEPS = numpy.dtype([("row", numpy.uint32), ("column", numpy.uint32)])
 
 
 def product(cuda: Cuda, a: Array, b: Array) -> Array:
-    """Return a (rows, inner) @ b (inner, columns), float32 matrices that `serves` accepts."""
+    """Return a (rows, inner) @ b (inner, columns), matrices of the dtype of `cuda`."""
     if not cuda.has_own_products:
         return a @ b
     (rows, inner), columns = a.shape, b.shape[1]
     tiles = -(-rows // ROWS) * -(-columns // COLUMNS)
     length, parts = divided(inner, tiles, rows * columns)
     out = cuda.empty((rows, columns))
-    sums = out if parts == 1 else cuda.empty((parts, rows, columns))
+    sums = cuda.empty((parts, rows, columns), "float32") if parts > 1 else None
     sizes = map(numpy.uint32, (rows, inner, columns, length))
     matrices = *in_memory(cuda, a), *in_memory(cuda, b)
-    cuda.blocks("product.cu", "product", (tiles, parts), THREADS, *sizes, *matrices, sums)
+    cuda.blocks("product.cu", "product", (tiles, parts), THREADS, *sizes, *matrices, sums, out)
     if parts > 1:
         cuda.each("product.cu", "sum_of_parts", out.size, numpy.uint32(parts), sums, out)
     return out

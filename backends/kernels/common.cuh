@@ -1,6 +1,7 @@
 // What all kernels share: short types, one thread per element.
 
 typedef unsigned char u8;
+typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef long long i64;

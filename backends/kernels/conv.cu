@@ -1,4 +1,4 @@
-// Convolution of float32 images (n, channels, h, w) with filters (f, channels / groups, kh, kw) by
+// Convolution of images (n, channels, h, w) with filters (f, channels / groups, kh, kw) by
 // direct sums, for windows of few elements; alone, or with ReLU and max pooling behind it.
 //
 // Element (p, q) of the pooled output stands for pool_rows x pool_columns pixels of the convolution,
@@ -10,6 +10,7 @@
 // is compiled for each geometry, so that no division by them is left.
 
 #include "sums.cuh"
+#include "value.cuh"
 #include "windows.cuh"
 
 struct Conv {
@@ -37,7 +38,7 @@ __device__ inline int weight_of(
 // sum_{c,i,j} w[f,c,i,j] x[n,c, p*s + i*d - top, q*s + j*d - left]; first over each row, which rounds
 // less than one long sum.
 __device__ inline float window_product(
-    const Conv &conv, const Windows &windows, const float *x, const float *w, Filter at, int p,
+    const Conv &conv, const Windows &windows, const Value *x, const Value *w, Filter at, int p,
     int q) {
     const Axis rows = windows.rows, columns = windows.columns;
     float sum = 0;
@@ -61,7 +62,7 @@ __device__ inline float window_product(
 
 // y (n, f, ho / pool_rows, wo / pool_columns); b and winner may be null.
 extern "C" __global__ void conv(
-    u32 count, const float *x, const float *w, const float *b, float *y, u8 *winner) {
+    u32 count, const Value *x, const Value *w, const Value *b, Value *y, u8 *winner) {
     const u32 e = element();
     if (e >= count) return;
     const Conv conv = CONV;
@@ -74,7 +75,8 @@ extern "C" __global__ void conv(
     for (int k = 0; k < conv.pool_rows * conv.pool_columns; ++k) {
         const int p = out.row * conv.pool_rows + k / conv.pool_columns;
         const int q = out.column * conv.pool_columns + k % conv.pool_columns;
-        float value = window_product(conv, windows, x, w, at, p, q) + (b ? b[at.filter] : 0);
+        float value = rounded(
+            window_product(conv, windows, x, w, at, p, q) + (b ? (float)b[at.filter] : 0));
         if (conv.rectify && value <= 0) value = 0;
         if (k > 0 && !(value > largest) && !isnan(value)) continue;  // as in max_pool
         largest = value;
@@ -85,14 +87,14 @@ extern "C" __global__ void conv(
 }
 
 // dy, where it passes the ReLU; y is null where there is none.
-__device__ inline float passed(const float *dy, const float *y, u32 e) {
-    return y ? dy[e] * (float)(y[e] != 0) : dy[e];
+__device__ inline float passed(const Value *dy, const Value *y, u32 e) {
+    return y ? dy[e] * (float)(y[e] != 0) : (float)dy[e];
 }
 
 // dx[n,c,row,column] = sum over filters f and windows (p, q) that have the pixel, at their tap (i, j),
 // of w[f,c,i,j] dy[n,f,p,q]
 extern "C" __global__ void conv_dx(
-    u32 count, const float *dy, const float *y, const u8 *winner, const float *w, float *dx) {
+    u32 count, const Value *dy, const Value *y, const u8 *winner, const Value *w, Value *dx) {
     const u32 e = element();
     if (e >= count) return;
     const Conv conv = CONV;
@@ -123,8 +125,8 @@ extern "C" __global__ void conv_dx(
 // dw[f,c,i,j] = sum_{n,p,q} dy[n,f,p,q] x[n,c, p*s + i*d - top, q*s + j*d - left], db[f] = sum dy.
 // Block (weight, f) makes one of them, the last db; dw or db may be null.
 extern "C" __global__ void conv_dw(
-    u32 samples, const float *dy, const float *y, const u8 *winner, const float *x, float *dw,
-    float *db) {
+    u32 samples, const Value *dy, const Value *y, const u8 *winner, const Value *x, Value *dw,
+    Value *db) {
     __shared__ float shared[MOST_THREADS];
     const Conv conv = CONV;
     const Windows windows = WINDOWS;

@@ -1,8 +1,8 @@
-// Elementwise functions of float32 and their derivatives, a sum with ReLU, dropout, and the
-// normalisation of input.
+// Elementwise functions and their derivatives, a sum with ReLU, dropout, and the normalisation of input.
 // One thread for each element; NaN propagates.
 
 #include "common.cuh"
+#include "value.cuh"
 
 // y = max(x, 0)
 __device__ inline float relu_of(float x) { return x <= 0 ? 0 : x; }
@@ -25,51 +25,51 @@ __device__ inline float d_tanh_of(float dy, float y) { return dy * (1.0f - y * y
 
 // y = f(x)
 template <float (*f)(float)>
-__device__ inline void map(u32 count, const float *x, float *y) {
+__device__ inline void map(u32 count, const Value *x, Value *y) {
     const u32 e = element();
     if (e < count) y[e] = f(x[e]);
 }
 
 // dx = df(dy, y)
 template <float (*df)(float, float)>
-__device__ inline void map_back(u32 count, const float *dy, const float *y, float *dx) {
+__device__ inline void map_back(u32 count, const Value *dy, const Value *y, Value *dx) {
     const u32 e = element();
     if (e < count) dx[e] = df(dy[e], y[e]);
 }
 
-extern "C" __global__ void relu_forward(u32 count, const float *x, float *y) {
+extern "C" __global__ void relu_forward(u32 count, const Value *x, Value *y) {
     map<relu_of>(count, x, y);
 }
 
 // y = relu(x + other); backward as relu
-extern "C" __global__ void add_relu(u32 count, const float *x, const float *other, float *y) {
+extern "C" __global__ void add_relu(u32 count, const Value *x, const Value *other, Value *y) {
     const u32 e = element();
     if (e < count) y[e] = relu_of(x[e] + other[e]);
 }
 
-extern "C" __global__ void relu_backward(u32 count, const float *dy, const float *y, float *dx) {
+extern "C" __global__ void relu_backward(u32 count, const Value *dy, const Value *y, Value *dx) {
     map_back<d_relu_of>(count, dy, y, dx);
 }
 
-extern "C" __global__ void sigmoid_forward(u32 count, const float *x, float *y) {
+extern "C" __global__ void sigmoid_forward(u32 count, const Value *x, Value *y) {
     map<sigmoid_of>(count, x, y);
 }
 
-extern "C" __global__ void sigmoid_backward(u32 count, const float *dy, const float *y, float *dx) {
+extern "C" __global__ void sigmoid_backward(u32 count, const Value *dy, const Value *y, Value *dx) {
     map_back<d_sigmoid_of>(count, dy, y, dx);
 }
 
-extern "C" __global__ void tanh_forward(u32 count, const float *x, float *y) {
+extern "C" __global__ void tanh_forward(u32 count, const Value *x, Value *y) {
     map<tanh_of>(count, x, y);
 }
 
-extern "C" __global__ void tanh_backward(u32 count, const float *dy, const float *y, float *dx) {
+extern "C" __global__ void tanh_backward(u32 count, const Value *dy, const Value *y, Value *dx) {
     map_back<d_tanh_of>(count, dy, y, dx);
 }
 
 // y = x / (1 - rate) where uniform >= rate, else 0; backward the same of dy. scale = 1 / (1 - rate)
 extern "C" __global__ void dropout(
-    u32 count, const float *x, const float *uniform, float rate, float scale, float *y) {
+    u32 count, const Value *x, const float *uniform, float rate, float scale, Value *y) {
     const u32 e = element();
     if (e < count) y[e] = x[e] * (uniform[e] >= rate ? scale : 0);
 }

@@ -1,4 +1,4 @@
-// Batch normalisation of float32 x (n, c, h, w), contiguous; h = w = 1 for rows of features. Alone, or
+// Batch normalisation of x (n, c, h, w), contiguous; h = w = 1 for rows of features. Alone, or
 // with what follows it: a sum with another array, ReLU, and max pooling whose windows lie side by side.
 //
 // A channel has m = n * h * w values, cut into parts of `length`; a launch has a block for each (part,
@@ -7,6 +7,7 @@
 // no launch before it. xhat = (x - mean) / sqrt(var + eps) is computed again in the backward pass.
 
 #include "sums.cuh"
+#include "value.cuh"
 #include "windows.cuh"
 
 struct Shape {
@@ -40,7 +41,7 @@ struct PartSums {
     float mean, squares;  // of a part, and the sum of (x - that mean)^2, in two passes
 };
 
-__device__ inline PartSums sums_of_part(const Shape &shape, const float *x, float *shared) {
+__device__ inline PartSums sums_of_part(const Shape &shape, const Value *x, float *shared) {
     const Part part = part_of(shape, blockIdx.x);
     float sum = 0, squares = 0;
     for (u32 e = part.first + threadIdx.x; e < part.last; e += blockDim.x)
@@ -55,7 +56,7 @@ __device__ inline PartSums sums_of_part(const Shape &shape, const float *x, floa
 
 // means, squares (c, parts)
 extern "C" __global__ void batch_norm_parts(
-    Shape shape, const float *x, float *means, float *squares) {
+    Shape shape, const Value *x, float *means, float *squares) {
     __shared__ float shared[MOST_THREADS];
     const PartSums sums = sums_of_part(shape, x, shared);
     if (threadIdx.x != 0) return;
@@ -90,8 +91,8 @@ __device__ inline Moments merged(const Shape &shape, const float *means, const f
 // y (n, c, h / pool_rows, w / pool_columns) = pool(relu(gamma xhat + beta + added)), and which element
 // of its window each is; gamma, beta, added and winner may be null. Blocks of a channel share its y.
 __device__ inline void normalise(
-    const Shape &shape, const Tail &tail, const float *x, const float *gamma, const float *beta,
-    const float *added, Moments moments, float eps, float *y, u8 *winner) {
+    const Shape &shape, const Tail &tail, const Value *x, const float *gamma, const float *beta,
+    const Value *added, Moments moments, float eps, Value *y, u8 *winner) {
     const u32 channel = blockIdx.y, height = shape.h / tail.pool_rows, width = shape.w / tail.pool_columns;
     const float scale = 1.0f / sqrtf(moments.var + eps) * or_else(gamma, channel, 1);
     const float shift = or_else(beta, channel, 0);
@@ -127,8 +128,8 @@ struct Running {
 // running statistics after the batch, unless they are null. means and squares: null where a channel is
 // one part.
 extern "C" __global__ void batch_norm(
-    Shape shape, Tail tail, const float *x, const float *gamma, const float *beta,
-    const float *added, float eps, const float *means, const float *squares, float *y, u8 *winner,
+    Shape shape, Tail tail, const Value *x, const float *gamma, const float *beta,
+    const Value *added, float eps, const float *means, const float *squares, Value *y, u8 *winner,
     float *mean, float *var, Running rule, const float *old_mean, const float *old_var,
     float *new_mean, float *new_var) {
     __shared__ float shared[MOST_THREADS];
@@ -149,8 +150,8 @@ extern "C" __global__ void batch_norm(
 }
 
 extern "C" __global__ void batch_norm_inference(
-    Shape shape, const float *x, const float *gamma, const float *beta, float eps,
-    const float *mean, const float *var, float *y) {
+    Shape shape, const Value *x, const float *gamma, const float *beta, float eps,
+    const float *mean, const float *var, Value *y) {
     const Moments moments = {mean[blockIdx.y], var[blockIdx.y]};
     normalise(shape, {1, 1, 0}, x, gamma, beta, nullptr, moments, eps, y, nullptr);
 }
@@ -158,7 +159,7 @@ extern "C" __global__ void batch_norm_inference(
 // The gradient that reaches the sum gamma xhat + beta + added at value e of the channel: dy where it
 // passes pooling and ReLU. y is null without a ReLU, winner without pooling.
 __device__ inline float passed(
-    const Shape &shape, const Tail &tail, const float *dy, const float *y, const u8 *winner, u32 e) {
+    const Shape &shape, const Tail &tail, const Value *dy, const Value *y, const u8 *winner, u32 e) {
     const u32 height = shape.h / tail.pool_rows, width = shape.w / tail.pool_columns;
     const Pixel at = pixel(e, shape.h, shape.w);  // its image: the sample
     const u32 p = at.row / tail.pool_rows, q = at.column / tail.pool_columns;
@@ -166,7 +167,7 @@ __device__ inline float passed(
     const u32 out = index_of(at.image * shape.c + blockIdx.y, p, q, height, width);
     const u32 k = at.row % tail.pool_rows * tail.pool_columns + at.column % tail.pool_columns;
     if (winner && winner[out] != k) return 0;
-    return y ? dy[out] * (float)(y[out] != 0) : dy[out];
+    return y ? dy[out] * (float)(y[out] != 0) : (float)dy[out];
 }
 
 struct Gradients {
@@ -175,7 +176,7 @@ struct Gradients {
 
 // Sums over one part of the channel: of dz, and of dz xhat; dz is the gradient that `passed`.
 __device__ inline Gradients gradients_of_part(
-    const Shape &shape, const Tail &tail, const float *x, const float *dy, const float *y,
+    const Shape &shape, const Tail &tail, const Value *x, const Value *dy, const Value *y,
     const u8 *winner, Moments moments, float eps, float *shared) {
     const Part part = part_of(shape, blockIdx.x);
     float sum = 0, product = 0;
@@ -190,7 +191,7 @@ __device__ inline Gradients gradients_of_part(
 
 // sums, products (c, parts)
 extern "C" __global__ void batch_norm_sums(
-    Shape shape, Tail tail, const float *x, const float *dy, const float *y, const u8 *winner,
+    Shape shape, Tail tail, const Value *x, const Value *dy, const Value *y, const u8 *winner,
     const float *mean, const float *var, float eps, float *sums, float *products) {
     __shared__ float shared[MOST_THREADS];
     const Moments moments = {mean[blockIdx.y], var[blockIdx.y]};
@@ -204,10 +205,10 @@ extern "C" __global__ void batch_norm_sums(
 // dx = gamma / sqrt(var + eps) (dz - dbeta / m - xhat dgamma / m); with given ones (batch = 0) both
 // means fall away. dx, dgamma, dbeta, dadded may be null; sums and products where a channel is one part.
 extern "C" __global__ void batch_norm_backward(
-    Shape shape, Tail tail, const float *x, const float *dy, const float *y, const u8 *winner,
+    Shape shape, Tail tail, const Value *x, const Value *dy, const Value *y, const u8 *winner,
     const float *gamma, const float *mean, const float *var, float eps, int batch,
-    const float *sums, const float *products, float *dx, float *dgamma, float *dbeta,
-    float *dadded) {
+    const float *sums, const float *products, Value *dx, float *dgamma, float *dbeta,
+    Value *dadded) {
     __shared__ float shared[MOST_THREADS];
     const u32 channel = blockIdx.y, parts = gridDim.x;
     const Moments moments = {mean[channel], var[channel]};

@@ -1,4 +1,4 @@
-// Convolution of float32 images (n, c, h, w) as a matrix product over patches, for filters too large
+// Convolution of images (n, c, h, w) as a matrix product over patches, for filters too large
 // for the direct sums of conv.cu: the passes before and behind the product, which is the library's.
 //
 //     cols[(c, i, j), (n, p, q)] = x[n, c, p*s + i*d - top, q*s + j*d - left]      (im2col)
@@ -8,6 +8,7 @@
 // conv.cu; `spread` is its backward pass, and col2im that of im2col, gathered: no atomics.
 
 #include "common.cuh"
+#include "value.cuh"
 #include "windows.cuh"
 
 struct Finish {
@@ -16,7 +17,7 @@ struct Finish {
 
 // cols (c * kh * kw, n * ho * wo): one thread for each element, neighbours along a row of x.
 extern "C" __global__ void im2col(
-    u32 count, const float *x, float *cols, int channels, u32 patches, Windows windows) {
+    u32 count, const Value *x, Value *cols, int channels, u32 patches, Windows windows) {
     const u32 e = element();
     if (e >= count) return;
     const Axis rows = windows.rows, columns = windows.columns;
@@ -27,12 +28,12 @@ extern "C" __global__ void im2col(
     const u32 image = window.image * channels + tap.image;
     cols[e] = inside(rows, row) && inside(columns, column)
                   ? x[index_of(image, row, column, rows.size, columns.size)]
-                  : 0;
+                  : (Value)0.0f;
 }
 
 // dx[n,c,row,column] = sum of dcols over the windows that have the pixel, at their taps.
 extern "C" __global__ void col2im(
-    u32 count, const float *dcols, float *dx, int channels, u32 patches, Windows windows) {
+    u32 count, const Value *dcols, Value *dx, int channels, u32 patches, Windows windows) {
     const u32 e = element();
     if (e >= count) return;
     const Axis rows = windows.rows, columns = windows.columns;
@@ -54,7 +55,7 @@ extern "C" __global__ void col2im(
 
 // y (n, f, ho / pool_rows, wo / pool_columns) from rows (f, n * ho * wo); b and winner may be null.
 extern "C" __global__ void finish(
-    u32 count, const float *out, const float *b, float *y, u8 *winner, u32 patches, Finish rule,
+    u32 count, const Value *out, const Value *b, Value *y, u8 *winner, u32 patches, Finish rule,
     Windows windows) {
     const u32 e = element();
     if (e >= count) return;
@@ -67,7 +68,7 @@ extern "C" __global__ void finish(
         const int p = at.row * rule.pool_rows + k / rule.pool_columns;
         const int q = at.column * rule.pool_columns + k % rule.pool_columns;
         float value = out[(size_t)filter * patches + index_of(sample, p, q, ho, wo)];
-        value += b ? b[filter] : 0;
+        value = rounded(value + (b ? (float)b[filter] : 0));
         if (rule.rectify && value <= 0) value = 0;
         if (k > 0 && !(value > largest) && !isnan(value)) continue;  // as in max_pool
         largest = value;
@@ -79,7 +80,7 @@ extern "C" __global__ void finish(
 
 // drows (f, n * ho * wo) from dy, where it passes pooling and ReLU; y and winner may be null.
 extern "C" __global__ void spread(
-    u32 count, const float *dy, const float *y, const u8 *winner, float *drows, u32 patches,
+    u32 count, const Value *dy, const Value *y, const u8 *winner, Value *drows, u32 patches,
     Finish rule, Windows windows) {
     const u32 e = element();
     if (e >= count) return;
@@ -92,7 +93,7 @@ extern "C" __global__ void spread(
     if (p < height && q < width) {
         const u32 out = index_of(at.image * rule.filters + filter, p, q, height, width);
         const int k = at.row % rule.pool_rows * rule.pool_columns + at.column % rule.pool_columns;
-        if (!winner || winner[out] == k) gradient = y ? dy[out] * (float)(y[out] != 0) : dy[out];
+        if (!winner || winner[out] == k) gradient = y ? dy[out] * (float)(y[out] != 0) : (float)dy[out];
     }
     drows[e] = gradient;
 }

@@ -1,15 +1,16 @@
-// Max and average pooling of float32 images (images, h, w), contiguous; images = n * channels.
+// Max and average pooling of images (images, h, w), contiguous; images = n * channels.
 //
 // Forward, a thread computes one element of y. Backward it gathers for one element of dx, from the
 // windows that touch it in the order of their taps: no atomics, the same bits every time.
 
 #include "common.cuh"
+#include "value.cuh"
 #include "windows.cuh"
 
 // y = max of the window, winner = its tap (row-major, at most 256 taps). Of equal elements the first
 // wins, padding never, and of NaNs the last.
 extern "C" __global__ void max_pool(
-    u32 count, const float *x, float *y, u8 *winner, Windows windows) {
+    u32 count, const Value *x, Value *y, u8 *winner, Windows windows) {
     const u32 e = element();
     if (e >= count) return;
     const Axis rows = windows.rows, columns = windows.columns;
@@ -33,7 +34,7 @@ extern "C" __global__ void max_pool(
 
 // dx = sum of dy over the windows that the pixel won.
 extern "C" __global__ void max_pool_backward(
-    u32 count, const float *dy, const u8 *winner, float *dx, Windows windows) {
+    u32 count, const Value *dy, const u8 *winner, Value *dx, Windows windows) {
     const u32 e = element();
     if (e >= count) return;
     const Axis rows = windows.rows, columns = windows.columns;
@@ -65,7 +66,7 @@ __device__ inline float share(const Windows &windows, int p, int q, float diviso
 
 // y = sum of the window / share
 extern "C" __global__ void avg_pool(
-    u32 count, const float *x, float *y, Windows windows, float divisor, int pad) {
+    u32 count, const Value *x, Value *y, Windows windows, float divisor, int pad) {
     const u32 e = element();
     if (e >= count) return;
     const Axis rows = windows.rows, columns = windows.columns;
@@ -82,7 +83,7 @@ extern "C" __global__ void avg_pool(
 
 // dx = sum of dy / share over the windows that have the pixel
 extern "C" __global__ void avg_pool_backward(
-    u32 count, const float *dy, float *dx, Windows windows, float divisor, int pad) {
+    u32 count, const Value *dy, Value *dx, Windows windows, float divisor, int pad) {
     const u32 e = element();
     if (e >= count) return;
     const Axis rows = windows.rows, columns = windows.columns;

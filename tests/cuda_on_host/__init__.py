@@ -25,6 +25,7 @@ HEADER = Path(__file__).parent / "cuda_on_host.h"
 FLAGS = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 DIMENSIONS = ctypes.c_uint * 3
 CONSTANT = re.compile(r"^#define (\w+) (\{.*\})\n", re.MULTILINE)
+HALF = "#define FLOAT16\n"  # with it, the numbers of value.cuh are not float
 MOST_THREADS = 1024  # of a block
 ONE_AT_A_TIME = Lock()
 """Fibers and indices are static in a library, and training launches from two Python threads."""
@@ -110,6 +111,8 @@ def compiled(source: str, constants: tuple[str, ...] = ()) -> tuple[ctypes.CDLL,
         pytest.skip("there is no g++ on Linux")
     names = re.findall(r'extern "C" __global__ void (\w+)\(', source)
     exports = "".join(f"EXPORT({name})\n" for name in names)
+    if HALF in source:
+        exports = f'namespace host {{ KIND(Value, "f2") }}\n{exports}'
     file = folder() / f"{len(list(folder().iterdir()))}.cpp"
     heads = "".join(f"CONSTANT({name})\n#define {name} constant_{name}\n" for name in constants)
     file.write_text(heads + source + "\n" + exports, encoding="utf-8")

@@ -132,6 +132,8 @@ class ndarray(numpy.ndarray[Any, Any]):
         return float(_waited(self, "float"))
 
     def astype(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs == {"copy": False} and self.dtype == args[0]:
+            return self
         calls.append("astype")
         found = super().astype(*args, **kwargs)
         capture.note(lambda: self.view(numpy.ndarray).astype(*args, **kwargs), found)

@@ -26,6 +26,24 @@ inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
 inline unsigned min(unsigned a, unsigned b) { return a < b ? a : b; }
 
+// float16 as PTX converts it, cvt.f32.f16 and cvt.rn.f16.f32: exactly, and to the nearest, of two the
+// even one.
+inline float float_of(unsigned short bits) {
+    const int exponent = bits >> 10 & 31, digits = bits & 1023;
+    const float infinite = digits ? NAN : INFINITY;
+    const float finite = exponent ? ldexpf(1024 + digits, exponent - 25) : ldexpf(digits, -24);
+    return copysignf(exponent == 31 ? infinite : finite, bits >> 15 ? -1.0f : 1.0f);
+}
+
+inline unsigned short bits_of(float x) {
+    if (isnan(x)) return 0x7fff;
+    const unsigned short sign = signbit(x) ? 0x8000 : 0;
+    if (fabsf(x) >= 65520) return sign | 0x7c00;
+    const int exponent = x == 0 ? -14 : max(ilogbf(x), -14);
+    const int digits = (int)nearbyintf(ldexpf(fabsf(x), 10 - exponent));  // 1024 to 2048, if normal
+    return sign | (((exponent + 14) << 10) + digits);
+}
+
 namespace host {
 
 enum State { READY, WAITING, FINISHED };

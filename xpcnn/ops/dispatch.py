@@ -88,23 +88,27 @@ def op(
         reference: the function in `ops/reference`; kernels have its name.
         check: takes the same arguments and raises an error if they are not valid.
         half: whether an x of float16 or bfloat16 is computed in that dtype: products of matrices,
-            and what picks or adds few values. All other ops compute it in float32.
+            and what picks or adds few values. All other ops compute it in float32: a kernel with
+            the attribute `takes_half` by itself, others on an x that is converted before.
     """
     name = reference.__name__
 
     @wraps(reference)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         x = args[0] if args else next(iter(kwargs.values()), None)
-        if not half and is_half(getattr(x, "dtype", None)):
+        kernel = kernel_for(x, name)
+        is_wide = not half and is_half(getattr(x, "dtype", None))
+        if is_wide and not getattr(kernel, "takes_half", False):
             return cast(R, _in_float32(run, x, args, kwargs))
         check(*args, **kwargs)
-        kernel = kernel_for(x, name)
         if kernel is not None:
             result: R = kernel(*args, **kwargs)
             if result is not NotImplemented:
                 for calls in _traces:
                     calls.append((name, "kernel"))
                 return result
+        if is_wide:
+            return cast(R, _in_float32(run, x, args, kwargs))
         for calls in _traces:
             calls.append((name, "reference"))
         return reference(*args, **kwargs)

@@ -5,11 +5,17 @@ from collections.abc import Sequence
 
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_groups, check_length, check_rank
+from xpcnn.ops.checks import (
+    check_arrays,
+    check_groups,
+    check_length,
+    check_library,
+    check_rank,
+)
 from xpcnn.ops.dispatch import op
 from xpcnn.ops.reference.norm import Running
 from xpcnn.options import is_whole
-from xpcnn.types import Array
+from xpcnn.types import Array, is_half
 
 
 def check_batch_norm(
@@ -22,7 +28,7 @@ def check_batch_norm(
 ) -> None:
     mean, var, _ = running or (None, None, 0.0)
     vectors = {"gamma": gamma, "beta": beta, "running mean": mean, "running var": var}
-    check_arrays("batch_norm", x=x, **vectors)
+    _check_arrays("batch_norm", x, **vectors)
     _check_channels("batch_norm", x, **vectors)
     if x.shape[0] * math.prod(x.shape[2:]) == 1:
         raise ShapeError(
@@ -43,7 +49,7 @@ def _check_batch_norm_inference(
     *,
     eps: float = 1e-5,
 ) -> None:
-    check_arrays("batch_norm_inference", x=x, gamma=gamma, beta=beta, mean=mean, var=var)
+    _check_arrays("batch_norm_inference", x, gamma=gamma, beta=beta, mean=mean, var=var)
     _check_channels("batch_norm_inference", x, gamma=gamma, beta=beta, mean=mean, var=var)
 
 
@@ -63,6 +69,18 @@ def _check_fold_batch_norm(
     check_rank(name, "w", w, "(filters, c/groups, kh, kw)")
     for argument, vector in vectors.items():
         check_length(name, argument, vector, w.shape[0], "one entry per filter")
+
+
+def _check_arrays(name: str, x: Array, **vectors: Array | None) -> None:
+    """Require one dtype; where x is of half precision, vectors may also be of another, float32."""
+    if not is_half(x.dtype):
+        check_arrays(name, x=x, **vectors)
+        return
+    check_arrays(name, x=x)
+    wide = {k: v for k, v in vectors.items() if v is not None and not is_half(v.dtype)}
+    if wide:
+        check_arrays(name, **wide)
+        check_library(name, "x", x, *next(iter(wide.items())))
 
 
 def _check_channels(name: str, x: Array, **vectors: Array | None) -> None:
