@@ -114,7 +114,7 @@ def test_uniform_lies_on_the_grid_below_one(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @given(st.integers(0, 2**128 - 1), st.integers(0, 2**64 - 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, derandomize=True)
 def test_uniform_is_a_multiple_of_2_to_the_minus_24(key: int, step: int) -> None:
     scaled = random.uniform(key, step, (33,)).astype(numpy.float64) * 2**24
     assert (scaled == numpy.floor(scaled)).all()

@@ -14,6 +14,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import xpcnn
+from tests.waiting import PATIENCE
 from xpcnn import backend, ops
 from xpcnn.errors import BackendError
 from xpcnn.layers import Dense, Flatten
@@ -63,7 +64,7 @@ def test_freed_memory_stays_in_a_session_and_then_goes_back() -> None:
 def in_a_thread(work: Callable[[], None]) -> None:
     """Run work in another thread, and raise here what it raises."""
     with ThreadPoolExecutor(1) as executor:
-        executor.submit(work).result(timeout=30)
+        executor.submit(work).result(timeout=PATIENCE)
 
 
 def test_sessions_of_other_threads_hold_and_end_too() -> None:
@@ -88,7 +89,7 @@ def test_sessions_of_other_threads_hold_and_end_too() -> None:
 
 
 def test_pieces_cover_the_range_and_run_at_the_same_time() -> None:
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=PATIENCE)
     seen: list[tuple[int, int]] = []
 
     def work(start: int, stop: int) -> None:
@@ -177,7 +178,7 @@ def test_another_number_of_threads_from_the_next_session_on(
 ) -> None:
     def names() -> set[str]:
         seen: set[str] = set()
-        together = threading.Barrier(threads.thread_count(), timeout=10)
+        together = threading.Barrier(threads.thread_count(), timeout=PATIENCE)
 
         def work(start: int, stop: int) -> None:
             together.wait()
@@ -234,7 +235,7 @@ def test_a_forked_process_has_a_pool_of_its_own() -> None:
         "    if child == 0: run(); os._exit(len(seen))\n"
         "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=PATIENCE)
     assert done.returncode == 2 * 3
 
 

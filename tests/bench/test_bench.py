@@ -47,11 +47,11 @@ def test_a_process_serves_cases_in_turn(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "random.py").write_text("raise SystemExit('not the module of Python')")
     monkeypatch.chdir(tmp_path)
     with closing(Runner("xpcnn.benchmark")) as runner:
-        runner.open("xor", 4096, "train", seconds=0)
+        runner.open("xor", 1 << 17, "train", seconds=0)
         large = runner.peak()
         runner.open(*XOR, seconds=0)
         assert runner.steps >= STEPS
-        assert 0 < runner.block().seconds < 1
+        assert runner.block().seconds > 0
         if sys.platform == "linux":
             assert 10 < runner.peak() < large  # begun anew
     assert runner.process.returncode == 0
@@ -61,7 +61,7 @@ def test_the_fastest_form_counts() -> None:
     with closing(Runner("tests.bench.forms", ("never", "fast", "slow"))) as runner:
         runner.open(seconds=0)
         assert runner.form == "fast"
-        assert runner.block().seconds >= 0.002
+        assert runner.block().seconds == pytest.approx(0.002)
     with (
         closing(Runner("tests.bench.forms", ("never",))) as runner,
         pytest.raises(BackendError, match="no way to build it\nTry: another form"),
@@ -102,12 +102,12 @@ def peer(verify: Callable[..., None], **sides: Sequence[str]) -> Peer:
 
 
 def test_beside_a_peer() -> None:
-    """One side of the peer sleeps, the other cannot be built."""
-    asleep = peer(lambda *case: None, torch=("slow", "fast"), compiled=("never",))
-    with closing(Bench(BRIEF, asleep)) as bench:
+    """One side of the peer has two forms, the other cannot be built."""
+    forms = peer(lambda *case: None, torch=("slow", "fast"), compiled=("never",))
+    with closing(Bench(BRIEF, forms)) as bench:
         result = bench.compare(XOR)
     assert result["torch_form"] == "fast"
-    assert result["torch_ms"] >= 2
+    assert result["torch_ms"] == pytest.approx(2)
     assert 0 < result["ratio_low"] <= result["ratio"] <= result["ratio_high"]
     assert result["pairs"] >= 5
     assert result["compiled_failed"] == "no way to build it\nTry: another form"
@@ -242,4 +242,4 @@ def test_beside_pytorch() -> None:
 def test_seconds_of_a_start() -> None:
     found = start_times(None, trials=1)
     assert list(found) == ["xpcnn_first_step", "xpcnn_train_digits"]
-    assert 0.1 < found["xpcnn_first_step"] < found["xpcnn_train_digits"] < 60
+    assert min(found.values()) > 0

@@ -13,6 +13,7 @@ import pytest
 import xpcnn
 from tests.browser.strokes import Point, strokes_of
 from tests.real_data import DATA
+from tests.waiting import PATIENCE
 from xpcnn.demo.recognizer import Recognizer
 from xpcnn.demo.server import listen
 from xpcnn.demo.trained_digits import example_model
@@ -72,7 +73,7 @@ def draw(browser: Any, strokes: list[list[Point]]) -> None:
 
 def answer(browser: Any) -> str:
     """Return the answer once the page waits for no other."""
-    end = monotonic() + 20
+    end = monotonic() + PATIENCE
     while monotonic() < end:
         if not browser.execute_script("return busy || waiting !== null"):
             return str(browser.find_element("id", "answer").text)
@@ -84,7 +85,7 @@ def opened(browser: Any, address: str, width: int = 1280) -> None:
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.get(address)
-    end = monotonic() + 20
+    end = monotonic() + PATIENCE
     while not browser.find_element("id", "answer").text and monotonic() < end:
         sleep(0.02)
 
@@ -154,7 +155,7 @@ def test_a_picture_is_opened_for_a_model_of_pictures(browser: Any, tmp_path: Pat
         opened(browser, address)
         assert not browser.find_element("id", "paper").is_displayed()
         browser.find_element("id", "file").send_keys(str(file))
-        end = monotonic() + 10
+        end = monotonic() + PATIENCE
         while answer(browser) not in model.classes and monotonic() < end:  # type: ignore[operator]
             sleep(0.02)
         assert answer(browser) in ("<b>cat</b>", "dog")  # text, not markup

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 TINY = ("--limit", "600", "--epochs", "2")
@@ -21,9 +23,12 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def start(
-    *arguments: str | Path, limits: Callable[[], object] = lambda: None, **variables: str
+    *arguments: str | Path,
+    module: str = "xpcnn",
+    limits: Callable[[], object] = lambda: None,
+    **variables: str,
 ) -> subprocess.Popen[str]:
-    """Start `python -m xpcnn` with arguments, Ctrl-C working as on a terminal.
+    """Start `python -m xpcnn`, or another module, with Ctrl-C working as on a terminal.
 
     limits: called in the process before; variables: further ones of its environment.
     """
@@ -33,7 +38,7 @@ def start(
         limits()
 
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "xpcnn", *map(str, arguments)],
+        [sys.executable, "-W", "error", "-m", module, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -45,5 +50,5 @@ def start(
 def run(*arguments: str | Path, **variables: Any) -> tuple[int, str, str]:
     """Run `python -m xpcnn` to its end; return exit code, stdout and stderr."""
     process = start(*arguments, **variables)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err

@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.process import start
 from tests.compiled.support import library
+from tests.waiting import PATIENCE
 
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("starlette", reason="Starlette is not installed")
@@ -23,12 +24,12 @@ def test_it_trains_a_model_once_serves_it_and_ends(tmp_path: Path) -> None:
             assert process.stdout is not None
             facts = json.loads(process.stdout.readline())
             port = int(facts["url"].rstrip("/").rpartition(":")[2])
-            connection = HTTPConnection("127.0.0.1", port, timeout=20)
+            connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
             connection.request("GET", "/model")
             model = json.loads(connection.getresponse().read())
             connection.close()
             process.send_signal(signal.SIGINT)
-            _, told = process.communicate(timeout=20)
+            _, told = process.communicate(timeout=PATIENCE)
         assert process.returncode == 130
         assert model["data"] == facts["data"] == "digits"
         assert ("training digits on digits, 40 epochs" in told) == first

@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.process import environment, run, start
+from tests.waiting import PATIENCE, wait_for_lines
 from xpcnn import signals
 from xpcnn.cli.run_record import Journal
 from xpcnn.model import Model
@@ -30,21 +31,12 @@ SIGNALS = pytest.mark.parametrize(
 LONG = ("train", "--limit", "300", "--epochs", "100000", "--json")
 
 
-def wait_for(process: subprocess.Popen[str], file: Path, lines: int) -> None:
-    """Wait until a file of a running process has so many lines."""
-    until = time.monotonic() + 30
-    while not file.exists() or file.read_text().count("\n") < lines:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
 @SIGNALS
 def test_a_signal_ends_training_with_a_saved_model(name: str, code: int, word: str) -> None:
     process = start(*LONG, "--out", "run")
-    wait_for(process, Path("run/metrics.jsonl"), 3)
+    wait_for_lines(process, Path("run/metrics.jsonl"), 3)
     process.send_signal(signal.Signals[name])
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (code, "")
     whole = Path("run/metrics.jsonl").read_text().count("\n")
     assert err.splitlines()[-4:] == [

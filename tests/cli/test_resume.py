@@ -16,7 +16,7 @@ import pytest
 import xpcnn
 from tests.cli.conftest import Cli
 from tests.cli.process import run, start
-from tests.cli.test_interrupt import wait_for
+from tests.waiting import PATIENCE, wait_for_lines
 from xpcnn.model_loading import load_model
 from xpcnn.training import Checkpoints
 from xpcnn.types import flatten
@@ -25,6 +25,13 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits a
 
 RUN = ("train", "--limit", "300", "--epochs", "3", "--batch-size", "32", "--augment", "shift")
 OFTEN = ("--checkpoint-steps", "2", "--validate-every", "4")
+
+
+def stopped(how: str, *arguments: str | Path) -> tuple[int, str]:
+    """Run `xpcnn`, which gets a signal at its update 14; return exit code and stderr."""
+    process = start(how, "0", "14", *arguments, module="tests.group.failing")
+    _, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, err
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +46,10 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the same run, killed between its first validation and its end."""
     folder = tmp_path_factory.mktemp("runs") / "killed"
-    process = start(*RUN, *OFTEN, "--out", folder)
-    wait_for(process, folder / "metrics.jsonl", 3)
-    process.kill()
-    process.communicate()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder.parent)
+        code, _ = stopped("kill", *RUN, *OFTEN, "--out", folder)
+    assert code == -signal.SIGKILL
     assert not (folder / "model.safetensors").exists()
     return folder
 
@@ -76,11 +83,8 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(straight: Path, broken_off
 
 def test_an_interrupted_run_goes_on_in_another_place_and_environment() -> None:
     assert run(*RUN, "--out", "straight")[0] == 0
-    process = start(*RUN, "--epochs", "3", "--out", "run")
-    wait_for(process, Path("run/metrics.jsonl"), 1)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 143
+    code, err = stopped("term", *RUN, "--out", "run")
+    assert code == 143
     assert "to resume: xpcnn resume run\n" in err
     shutil.move("run", "elsewhere")
     assert run("resume", "elsewhere", "--quiet", XPCNN_EPOCHS="9", XPCNN_SEED="9") == (0, "", "")
@@ -145,7 +149,7 @@ def limited(size: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     process = start(
         *arguments, limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     )
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
@@ -186,10 +190,7 @@ def test_replay_of_a_run_that_did_not(cli: Cli) -> None:
 def test_an_interrupt_before_it_goes_on_changes_nothing(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = start(*RUN, *OFTEN, "--epochs", "99", "--out", "run")
-    wait_for(process, Path("run/metrics.jsonl"), 3)
-    process.send_signal(signal.SIGINT)
-    process.communicate()
+    assert stopped("int", *RUN, *OFTEN, "--out", "run")[0] == 130
     before = Path("run/model.safetensors").read_bytes()
 
     def interrupt(*_: object) -> None:
@@ -220,8 +221,8 @@ def test_a_second_signal_does_not_break_off_the_checkpoint(
 
 
 def test_one_process_at_a_time(cli: Cli) -> None:
-    process = start(*RUN, "--epochs", "999", "--out", "run")
-    wait_for(process, Path("run/metrics.jsonl"), 1)
+    process = start(*RUN, "--epochs", "99999", "--out", "run")
+    wait_for_lines(process, Path("run/metrics.jsonl"), 1)
     ran = cli("resume", "run")
     process.kill()
     process.communicate()
@@ -288,10 +289,8 @@ def test_data_by_a_relative_path_and_another_folder(
         test_images=test.images,
         test_labels=test.labels,
     )
-    process = start(*RUN, *OFTEN, "--dataset", "own.npz", "--epochs", "99", "--out", "run")
-    wait_for(process, Path("run/metrics.jsonl"), 3)
-    process.kill()
-    process.communicate()
+    code, _ = stopped("kill", *RUN, *OFTEN, "--dataset", "own.npz", "--out", "run")
+    assert code == -signal.SIGKILL
     Path("deeper").mkdir()
     monkeypatch.chdir("deeper")
     assert cli("resume", "../run", "--max-seconds", "1e-9").code == 0

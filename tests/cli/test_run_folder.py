@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import TINY, run, start
+from tests.waiting import PATIENCE
 from xpcnn.cli.run_folder import new_run
 from xpcnn.errors import ConfigError
 from xpcnn.model_loading import load_model
@@ -29,7 +30,7 @@ def test_a_folder_in_which_a_run_died_before_its_first_file(tmp_path: Path) -> N
 
 def test_of_two_runs_that_start_at_once_one_is_whole_and_one_is_rejected() -> None:
     runs = [start("train", *TINY, "--seed", str(seed), "--out", "run") for seed in (1, 2)]
-    errors = [process.communicate(timeout=60)[1] for process in runs]
+    errors = [process.communicate(timeout=PATIENCE)[1] for process in runs]
     assert sorted(process.returncode for process in runs) == [0, 1]
     won = 1 if runs[0].returncode == 0 else 2
     assert load_model("run/model.safetensors").seed == won
@@ -46,7 +47,7 @@ def test_a_disk_without_space_for_the_model_is_told_before_the_first_epoch() -> 
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     process = start("train", *TINY, "--out", "run", limits=small_files)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     error = "error: run/model.safetensors cannot be written: File too large\nTry: a higher limit"
     assert err.startswith(error)

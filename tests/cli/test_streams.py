@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import TINY, environment
+from tests.waiting import PATIENCE
 from xpcnn.model_loading import load_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell as POSIX has it")
@@ -26,7 +27,7 @@ NO_SPACE = (
 def shell(command: str) -> tuple[int, str]:
     """Run a command of the shell; return its exit code and what it wrote to standard error."""
     ran = subprocess.run(
-        ["sh", "-c", command], capture_output=True, text=True, env=environment(), timeout=60
+        ["sh", "-c", command], capture_output=True, text=True, env=environment(), timeout=PATIENCE
     )
     return ran.returncode, ran.stderr
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import environment
+from tests.waiting import PATIENCE
 
 fcntl = pytest.importorskip("fcntl", reason="pseudo-terminals are not available here")
 pty = pytest.importorskip("pty", reason="pseudo-terminals are not available here")
@@ -34,7 +35,7 @@ def on_a_terminal(*arguments: str, cwd: Path) -> str:
     except OSError:  # what Linux answers when the other side is closed
         pass
     os.close(ours)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     return written.decode()
 
 

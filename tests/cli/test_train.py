@@ -91,7 +91,7 @@ def test_json_is_one_object_on_stdout() -> None:
     assert (result["run_dir"], result["backend"], result["device"]) == ("run", "numpy", "cpu")
     assert (result["dtype"], result["dataset"], result["model"]) == ("float32", "digits", "digits")
     assert 1_000 < result["parameters"] < 1_000_000
-    assert 0.0 < result["seconds"] < 30.0
+    assert 0.0 < sum(epoch["seconds"] for epoch in result["epochs"]) < result["seconds"]
     assert 20 < result["peak_memory_mb"] < 2_000
     assert 0.3 < result["test"]["accuracy"] <= 1.0
     assert err.count("epoch ") == 2  # a line each, no bar in a pipe

@@ -4,7 +4,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.compiled.support import library, require_compiler
 from tests.lib import plain_kernels
+from tests.waiting import PATIENCE, wait_until
 from xpcnn import backend, ops
 from xpcnn.errors import BackendError
 from xpcnn.optimizers import SGD
@@ -169,7 +169,7 @@ def start() -> subprocess.Popen[str]:
 
 
 def result(process: subprocess.Popen[str]) -> str:
-    printed, _ = process.communicate(timeout=120)
+    printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     return printed.strip()
 
@@ -296,16 +296,18 @@ def test_a_compiler_that_hangs(
     build = library.build
     cc = counting(tmp_path / "cc", f"sleep 60 & echo $! > {tmp_path}/child; wait")
     monkeypatch.setenv("XPCNN_COMPILER", cc)
-    monkeypatch.setattr(build, "SECONDS", 0.5)
-    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+    child = tmp_path / "child"
+
+    def load() -> tuple[float, float, float]:
+        """High until the compiler hangs, so that it is given the time to come so far."""
+        hangs = child.exists() and child.read_text()
+        return 0.0 if hangs else 1000.0 * (os.cpu_count() or 1), 0.0, 0.0
+
+    monkeypatch.setattr(build, "SECONDS", 0.2)
+    monkeypatch.setattr(os, "getloadavg", load)
     late = f"{FAILED}{cc} took longer than 0 seconds"
     assert found() == (False, late)
-    child = int((tmp_path / "child").read_text())
-    for _ in range(100):
-        if not alive(child):
-            break
-        time.sleep(0.02)
-    assert not alive(child)
+    wait_until(lambda: not alive(int(child.read_text())))
     assert found() == (False, late)
     assert calls(tmp_path) == 1  # not at every start
     monkeypatch.setattr(build, "PAUSE", 0.0)

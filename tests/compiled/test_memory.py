@@ -14,6 +14,7 @@ import numpy
 import pytest
 
 from tests.compiled.support import compiled, cut, library, require_compiler
+from tests.waiting import PATIENCE
 from xpcnn import Model
 from xpcnn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential
 
@@ -92,7 +93,7 @@ def test_a_call_without_memory_names_the_op_and_the_bytes() -> None:
         text=True,
         cwd=ROOT,
         env=os.environ | {"XPCNN_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        timeout=100,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "conv2d without threads: (16, 8, 30, 30) 1"

@@ -66,12 +66,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 @pytest.fixture
-def dead(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of a port on which nothing listens."""
+def dead(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a port on which nothing listens, and nothing else will."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/"
 
 
 def refused(folder: Path, mirrors: list[str], file: Remote = FILE) -> str:

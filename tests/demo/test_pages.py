@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.demo.test_recognizer import model, page_with_a_line, png
+from tests.waiting import PATIENCE
 from xpcnn.demo.recognizer import Recognizer
 from xpcnn.demo.server import listen
 from xpcnn.errors import ConfigError
@@ -35,7 +36,7 @@ def port() -> Iterator[int]:
 
 
 def ask(port: int, path: str, body: bytes | None = None, **headers: str) -> Answer:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request("GET" if body is None else "POST", path, body, headers)
     response = connection.getresponse()
     answer = response.status, dict(response.headers), response.read()

@@ -12,6 +12,7 @@ import numpy
 import pytest
 
 from tests.cli.process import environment
+from tests.waiting import PATIENCE
 from xpcnn.model_loading import load_model
 from xpcnn.types import flatten
 
@@ -62,13 +63,13 @@ def of(count: int, launcher: list[Any]) -> list[Any]:
     return [str(count) if word == "2" else word for word in launcher]
 
 
-def ended(process: subprocess.Popen[str], seconds: float = 30) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=seconds)
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
 
 def launched(launcher: list[Any], *arguments: str, **variables: str) -> tuple[int, str, str]:
-    return ended(start(launcher, *arguments, **variables), 120)
+    return ended(start(launcher, *arguments, **variables))
 
 
 def weights(folder: str) -> dict[str, numpy.ndarray]:

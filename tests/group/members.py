@@ -6,6 +6,8 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy
 
+from tests.waiting import PATIENCE
+
 T = TypeVar("T")
 
 
@@ -14,7 +16,7 @@ class Table:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.barrier = threading.Barrier(size, timeout=60)
+        self.barrier = threading.Barrier(size, timeout=PATIENCE)
         self.values: list[Any] = [None] * size
 
 

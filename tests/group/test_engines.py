@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.process import ROOT, environment, run
 from tests.group.launching import FLAGS, MPI, MPIEXEC, launched, needs_mpi
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -128,7 +129,7 @@ def test_machines_with_processes_of_their_own() -> None:
     on_two = [MPIEXEC, "-launcher", "ssh", "-launcher-exec", SSH, "-hosts", "a,b", "-ppn", "2"]
     command = [*map(str, on_two), "-n", "3", sys.executable, "on_machines.py"]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=environment(), check=False
+        command, capture_output=True, text=True, timeout=PATIENCE, env=environment(), check=False
     )
     half = str(max(1, len(os.sched_getaffinity(0)) // 2))
     expected = [["a", "0", half, True], ["a", "1", half, True], ["b", "0", None, True]]

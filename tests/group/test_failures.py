@@ -26,6 +26,7 @@ from tests.group.launching import (
     start,
     two_machines,
 )
+from tests.waiting import wait_until
 from xpcnn.io.tensor_file import read
 
 PROCESSES = [
@@ -47,14 +48,11 @@ ENDS = pytest.mark.parametrize(
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
-def failed_at() -> float:
-    """Return when a process of `failing` failed."""
-    return Path("failed").stat().st_mtime
-
-
-def seconds_since_the_failure() -> float:
-    """Return the time since then: that of a start does not count."""
-    return time.time() - failed_at()
+def assert_ended_soon(begin: float) -> None:
+    """Require that all ended before torchrun kills what hangs, 30 seconds after the failure, or in
+    less than the start took, which takes long on a busy machine."""
+    failed = Path("failed").stat().st_mtime
+    assert time.time() - failed < max(25, failed - begin)
 
 
 @ENDS
@@ -73,7 +71,7 @@ def test_one_that_fails_ends_all(
     arguments = ("-m", "tests.group.failing", how, str(rank), "5", *LONG, "--engine", engine)
     begin = time.time()
     found, _, err = launched(launcher, *arguments)
-    assert seconds_since_the_failure() < max(10, failed_at() - begin)  # a busy machine starts late
+    assert_ended_soon(begin)
     assert found == (code if launcher == PROCESSES else 1), err
     assert err.count(message.format(host=platform.node())) == 1, err
     assert len(re.findall(r"\berror: ", err)) == 1, err
@@ -100,8 +98,8 @@ def test_one_that_fails_on_another_machine_ends_all() -> None:
     arguments = ("-m", "tests.group.failing", "exit", "1", "5", *LONG, "--engine", "torch")
     begin = time.time()
     processes = [start(launcher, *arguments) for launcher in two_machines()]
-    codes, _, errs = zip(*(ended(process, 120) for process in processes), strict=True)
-    assert seconds_since_the_failure() < max(10, failed_at() - begin)
+    codes, _, errs = zip(*(ended(process) for process in processes), strict=True)
+    assert_ended_soon(begin)
     assert codes == (1, 1), errs
     assert errs[1].count("error: process 1 on ") == 1
     assert errs[0].count("process 0 ends, since it cannot sum with others: ") == 1
@@ -126,11 +124,7 @@ def test_a_signal_to_the_launcher_saves(
 ) -> None:
     arguments = ("-m", "tests.group.failing", "nothing", "0", "0", *LONG, "--engine", engine)
     process = start(launcher, *arguments)
-    until = time.monotonic() + 120
-    while not Path("run/checkpoints/step-000000005.safetensors").exists():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait_until(Path("run/checkpoints/step-000000005.safetensors").exists, process)
     process.send_signal(signal.Signals[name])
     found, _, err = ended(process)
     assert found == (1 if launcher == TORCHRUN else code), err
@@ -139,12 +133,12 @@ def test_a_signal_to_the_launcher_saves(
 
 @LAUNCHERS
 def test_one_that_hangs_ends_all_after_the_patience(launcher: list[Any], engine: str) -> None:
-    """torchrun gives a process that hangs another 30 seconds to end by itself."""
+    """Patience for less would end a busy machine's start, where one process comes late."""
     arguments = ("-m", "tests.group.failing", "freeze", "1", "5", *LONG, "--engine", engine)
-    code, _, err = launched(launcher, *arguments, XPCNN_TIMEOUT="2")
-    assert seconds_since_the_failure() < 2 + 10 + 30 * (engine == "torch")
+    code, _, err = launched(launcher, *arguments, XPCNN_TIMEOUT="10")
+    assert Path("failed").exists()
     assert code != 0
-    assert "error: process 0 waited 2 seconds for another process" in err
+    assert "error: process 0 waited 10 seconds for another process" in err
 
 
 @needs_mpi

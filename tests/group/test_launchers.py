@@ -54,7 +54,7 @@ def test_a_run_on_two_machines_is_that_of_one_process(
     """Both machines are this one."""
     command = ("-m", "xpcnn", "train", *FLAGS, "--engine", engine, "--json", "--out", "two")
     processes = [start(launcher, *command, **variables) for launcher in machines()]
-    codes, outs, errs = zip(*(ended(process, 120) for process in processes), strict=True)
+    codes, outs, errs = zip(*(ended(process) for process in processes), strict=True)
     assert not any(codes), errs
     assert "".join(outs).count('"run_dir"') == 1
     assert "".join(errs).count("2 processes share each batch") == 1

@@ -35,7 +35,7 @@ def test_only_one_is_prepared_ahead() -> None:
     assert len(made) <= 2
     coming.close()  # type: ignore[attr-defined]  # a generator
     assert len(made) == 2
-    assert not any(t.name.startswith("xpcnn-ahead") for t in threading.enumerate())
+    assert not any(t.name.startswith("xpcnn-prefetch") for t in threading.enumerate())
 
 
 def test_an_error_arises_where_it_is_due() -> None:
