@@ -36,11 +36,12 @@ def constants(file: str) -> str:
     """Return the constants that a source is compiled with."""
     if file != "conv.cu":
         return ""
-    conv, windows = (
-        import_module(f"xpcnn.backends.cupy_kernels.{module}") for module in ("conv", "windows")
+    direct, conv_rule = (
+        import_module(f"xpcnn.backends.cupy_kernels.{module}") for module in ("direct", "conv_rule")
     )
-    over = windows.windows_over((33, 31), (3, 5), (2, 1), (1, 2), (1, 3))
-    defined: str = conv.constants(6, 10, 2, (2, 3), True, over.constant)
+    shapes = (1, 6, 33, 31), (10, 3, 3, 5)
+    rule = conv_rule.rule_of(*shapes, (2, 1), (1, 2), (1, 3), 2, (2, 3), True)
+    defined: str = direct.constants(rule)
     return defined
 
 

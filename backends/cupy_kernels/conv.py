@@ -1,35 +1,26 @@
 """Convolution on a GPU, alone, or with ReLU and pooling.
 
-For windows of few elements by `kernels/conv.cu`, compiled for each geometry: one launch forward;
-backward one for dw and db, and one for dx. For others as a matrix product, see `patches.py`. The
-backward pass needs y and, of each pooling window, which pixel was the largest: one byte.
+By direct sums (`direct.py`) where the windows have few elements, else as a matrix product over
+patches (`patches.py`): for each direction by its own threshold. With cuDNN see `cudnn_conv.py`.
 """
 
 import math
-from collections.abc import Sequence
-from functools import cache
-from typing import Any
-
-import numpy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 from ..geometry import pair
-from .cuda import Array, Cuda, serves_half, summing
-from .patches import convolve
+from . import direct, patches
+from .conv_rule import Gradients, Method, Passed, Rule, rule_of
+from .cuda import Array, Cuda, serves_half
 from .pool import MOST_TAPS
-from .windows import braced, windows_over
 
-MOST_PRODUCTS = 256
-"""Most elements of a window over all channels of a group; above, a matrix product over patches is
-expected to be faster. Not measured."""
+MOST_PRODUCTS = {"forward": 256, "dx": 256, "dw": 256}
+"""By direction, the most elements of a window over all channels of a group; above, a matrix product
+is expected to be faster than direct sums. Not measured."""
 
-
-@cache
-def constants(
-    channels: int, filters: int, groups: int, pool: tuple[int, int], rectify: bool, windows: str
-) -> str:
-    """Return what `conv.cu` is compiled for: its structs Conv and Windows as lines of #define."""
-    conv = braced((channels, filters, groups, *pool, rectify))
-    return f"#define CONV {conv}\n#define WINDOWS {windows}\n"
+Choose: TypeAlias = Callable[[Rule, str, Callable[[Method], Any]], Method]
+"""choose(rule, direction, run): which method it is by; run(method) runs one, for a trial."""
 
 
 def conv2d(
@@ -44,7 +35,10 @@ def conv2d(
     groups: int = 1,
 ) -> Any:
     """Convolve, with or without groups."""
-    return _convolved(cuda, (x, w, b), stride, padding, dilation, groups, (1, 1))
+    if not serves_half(x, w, b):
+        return NotImplemented
+    rule = rule_of(x.shape, w.shape, stride, padding, dilation, groups, (1, 1), False)
+    return convolved(cuda, by_size, rule, x, w, b)
 
 
 def conv_relu_pool(
@@ -62,59 +56,62 @@ def conv_relu_pool(
     grad: bool = True,
 ) -> Any:
     """Compute pool(relu(conv(x, w) + b)), without a limit; nothing between them is stored."""
-    if limit is not None:
+    if limit is not None or not serves_half(x, w, b):
         return NotImplemented
     size = (1, 1) if pool is None else pair(pool)
-    return _convolved(
-        cuda, (x, w, b), stride, padding, dilation, groups, size, rectify=True, grad=grad
-    )
+    rule = rule_of(x.shape, w.shape, stride, padding, dilation, groups, size, True)
+    return convolved(cuda, by_size, rule, x, w, b, grad=grad)
 
 
-def _convolved(
+def by_size(rule: Rule, direction: str, run: Callable[[Method], Any]) -> Method:
+    """Choose direct sums where a window has few elements, or a group a single filter."""
+    is_small = math.prod(rule.filters[1:]) <= MOST_PRODUCTS[direction]
+    return direct if is_small or rule.groups == rule.filters[0] > 1 else patches
+
+
+def convolved(
     cuda: Cuda,
-    arrays: tuple[Array, Array, Array | None],
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-    pool: tuple[int, int],
+    choose: Choose,
+    rule: Rule,
+    x: Array,
+    w: Array,
+    b: Array | None,
     *,
-    rectify: bool = False,
     grad: bool = True,
 ) -> Any:
-    products = math.prod(arrays[1].shape[1:])
-    is_large = products > MOST_PRODUCTS
-    if not serves_half(*arrays) or (is_large and groups > 1) or pool[0] * pool[1] > MOST_TAPS:
-        return NotImplemented
-    cuda = cuda.like(arrays[0])
-    x, w, b = map(cuda.ordered, arrays)
-    n, c = x.shape[:2]
-    f = w.shape[0]
-    windows = windows_over(x.shape[2:], w.shape[2:], stride, padding, dilation)
-    y = cuda.empty((n, f, windows.rows // pool[0], windows.columns // pool[1]))
-    if not serves_half(y):
-        return NotImplemented  # a pooling window larger than the image: the reference rejects it
-    keeps_winner = grad and pool != (1, 1)
-    if is_large:
-        return convolve(cuda, x, w, b, windows, pool, rectify=rectify, keeps_winner=keeps_winner)
-    winner = cuda.empty(y.shape, "uint8") if keeps_winner else None
-    own = cuda.compiled_for(constants(c, f, groups, pool, rectify, windows.constant))
-    own.each("conv.cu", "conv", y.size, x, w, b, y, winner)
+    """Return (y, pullback) by the methods that are chosen; NotImplemented for what none serves."""
+    if math.prod(rule.pool) > MOST_TAPS or not 0 < math.prod(rule.out) < 2**31:
+        return NotImplemented  # none: a pooling window larger than the image, a mistake
+    cuda = cuda.like(x)
+    x, w, b = map(cuda.ordered, (x, w, b))
+    keeps_winner = grad and rule.pool != (1, 1)
 
-    def pullback(
-        dy: Array, wants: Sequence[bool] | None = None
-    ) -> tuple[Array | None, Array | None, Array | None]:
+    def forward(method: Method) -> tuple[Array, Array | None]:
+        return method.forward(cuda, rule, x, w, b, keeps_winner)
+
+    y, winner = forward(choose(rule, "forward", forward))
+
+    def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Gradients:
         want_dx, want_dw, want_db = wants or (True, True, True)
-        passed = cuda.ordered(dy), y if rectify else None, winner
-        dx = cuda.empty(x.shape) if want_dx else None
-        dw = cuda.empty(w.shape) if want_dw else None
-        db = cuda.empty(b.shape) if want_db and b is not None else None
-        if dx is not None:
-            own.each("conv.cu", "conv_dx", dx.size, *passed, w, dx)
-        if dw is not None or db is not None:
-            grid, threads = (products + 1, f), summing(y.size // f)
-            rest = numpy.uint32(n), *passed, x, dw, db
-            own.blocks("conv.cu", "conv_dw", grid, threads, *rest)
+        want_db = want_db and b is not None
+        passed = Passed(cuda.ordered(dy), y if rule.rectify else None, winner)
+
+        def backward(method: Method, passed: Passed, *wanted: bool) -> Gradients:
+            return method.backward(cuda, rule, passed, x, w, wanted)
+
+        def alone(*wanted: bool) -> Callable[[Method], Gradients]:
+            """Return a run that has to make by itself what methods share."""
+            return lambda method: backward(method, replace(passed, spread=None), *wanted)
+
+        to_dx = choose(rule, "dx", alone(True, False, False)) if want_dx else None
+        needs_dw = want_dw or want_db
+        to_dw = choose(rule, "dw", alone(False, want_dw, want_db)) if needs_dw else None
+        if to_dx is not None and to_dx is to_dw:
+            return backward(to_dx, passed, True, want_dw, want_db)
+        dx = None if to_dx is None else backward(to_dx, passed, True, False, False)[0]
+        if to_dw is None:
+            return dx, None, None
+        _, dw, db = backward(to_dw, passed, False, want_dw, want_db)
         return dx, dw, db
 
     return y, pullback

@@ -35,6 +35,16 @@ def product(cuda: Cuda, a: Array, b: Array) -> Array:
     return out
 
 
+def batched_product(cuda: Cuda, a: Array, b: Array) -> Array:
+    """Return the products (count, rows, columns) of a (count, rows, inner) and b."""
+    if a.shape[0] == 1:
+        return product(cuda, a[0], b[0])[None]
+    out = cuda.empty((*a.shape[:2], b.shape[2]))
+    for i in range(a.shape[0]):
+        out[i] = product(cuda, a[i], b[i])
+    return out
+
+
 def divided(inner: int, tiles: int, count: int) -> tuple[int, int]:
     """Return how long the parts of the inner index are, and their number.
 

@@ -59,6 +59,8 @@ SERVED: list[tuple[str, list[Host | None], dict[str, Any], int]] = [
     ("softmax_cross_entropy", [draw(4097, 2), numpy.zeros(4097, "int64")], {}, 3),
     ("conv2d", [X, draw(4, 3, 3, 3), draw(4)], {}, 3),
     ("conv2d", [draw(1, 65, 3, 3), draw(1, 65, 2, 2), draw(1)], {}, 5),  # over patches
+    ("conv2d", [draw(1, 130, 2, 2), draw(4, 65, 2, 2), None], {"groups": 2}, 5),
+    ("conv2d", [draw(1, 130, 2, 2), draw(2, 65, 2, 2), None], {"groups": 2}, 3),
     ("conv_relu_pool", [X, draw(4, 3, 3, 3), draw(4)], {"pool": 2}, 3),
 ]
 LEFT: list[tuple[str, list[Host | None], dict[str, Any]]] = [
@@ -67,7 +69,6 @@ LEFT: list[tuple[str, list[Host | None], dict[str, Any]]] = [
     ("relu", [X[:0]], {}),
     ("batch_norm", [a.astype("float64") for a in (X, draw(3), draw(3))], {}),
     ("relu", [X.astype("float64")], {}),
-    ("conv2d", [draw(1, 130, 2, 2), draw(2, 65, 2, 2), None], {"groups": 2}),
     ("softmax_cross_entropy", [draw(2, 3), numpy.abs(draw(2, 3))], {}),
     ("softmax_cross_entropy", [draw(2, 3), LABELS, numpy.ones(3, "float32")], {}),
 ]
