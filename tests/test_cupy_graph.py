@@ -35,7 +35,7 @@ from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.optimizers import SGD, Adam, Muon
 from xpcnn.schedules import Cosine
-from xpcnn.training import Callback, Snapshot, notifier
+from xpcnn.training import Callback, Snapshot, loss_scale, notifier
 from xpcnn.training.progress import Progress, named_arrays
 from xpcnn.training.recipe import may_record_step
 from xpcnn.types import flatten
@@ -75,13 +75,16 @@ def all_bits(progress: Progress) -> dict[str, bytes]:
     return {path: arrays.on_host(x).tobytes() for path, x in found.items()}
 
 
-@pytest.mark.parametrize("name", ["tiny", "medium", "large-bn"])
-def test_equal_bits(cuda: Any, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [*((name, "float32") for name in ("tiny", "medium", "large-bn")), ("tiny", "float16")],
+)
+def test_equal_bits(cuda: Any, name: str, dtype: str) -> None:
     found = preset(name)
     batches = batches_of(found, 2, 3)
 
     def bits(steps: Any, number: int) -> list[dict[str, bytes]]:
-        return after(model_of(found, cupy_on_host()), batches, steps, number)
+        return after(model_of(found, cupy_on_host(), dtype), batches, steps, number)
 
     steps = steps_of(cuda)
     assert bits(steps, 3) == bits(direct, 3)
@@ -92,12 +95,15 @@ def graphs(steps: Any) -> int:
     return sum(one is not None for one in steps._graphs.values())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("name", LAUNCHES)
-def test_every_preset_is_captured(cuda: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_preset_is_captured(
+    cuda: Any, name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing of their steps is refused; kernels are not run, which takes long on the host."""
     monkeypatch.setattr(fake_cupy.RawKernel, "_run", lambda *_: None)
     found, steps = preset(name), steps_of(cuda)
-    after(model_of(found, cupy_on_host()), batches_of(found, 2, 1), steps, 3)
+    after(model_of(found, cupy_on_host(), dtype), batches_of(found, 2, 1), steps, 3)
     assert graphs(steps) == 1
 
 
@@ -157,6 +163,22 @@ def test_fit_has_equal_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ends.append((bits, history["loss"], history["accuracy"]))
         assert any(map(graphs, made)) is (value == "graph")
     assert ends[0] == ends[1]
+
+
+def test_the_loss_scale_is_in_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In float16: updates that overflow are skipped, and the scale is halved, then doubled."""
+    monkeypatch.setattr(loss_scale, "FIRST", loss_scale.FIRST | {"scale": 2.0**24})
+    monkeypatch.setattr(loss_scale, "GROW_AFTER", 3)
+    ends, data = [], images((1, 8, 8), 3, 8)
+    for value in ("all", "graph"):
+        model, made = opened_model(value, monkeypatch, dtype="float16")
+        history = model.fit(data, epochs=12, batch_size=4, health=False, optimizer=SGD(0.05))
+        weights = {path: arrays.on_host(x).tobytes() for path, x in flatten(model.params).items()}
+        ends.append((weights, history["loss"], history.notes))
+        assert any(map(graphs, made)) is (value == "graph")
+    assert ends[0] == ends[1]
+    [note] = ends[0][2]
+    assert note.startswith("float16: ")
 
 
 class Launches(Callback):
@@ -250,7 +272,9 @@ def test_weights_that_a_callback_changes(how: str, monkeypatch: pytest.MonkeyPat
     assert ends[0] == ends[1] != ends[2]
 
 
-def opened_model(value: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Model, list[Any]]:
+def opened_model(
+    value: str, monkeypatch: pytest.MonkeyPatch, dtype: str = "float32"
+) -> tuple[Model, list[Any]]:
     """Return a model on a CuPy opened with XPCNN_CUDA_KERNELS, and the `Steps` that it makes."""
     monkeypatch.setitem(sys.modules, "cupy", fake_cupy.fake_cupy())
     monkeypatch.setitem(sys.modules, "array_api_compat.cupy", arrays.namespace)
@@ -264,7 +288,7 @@ def opened_model(value: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Model, li
         return made[-1]
 
     opened.compile_step = noted
-    model = Model(LAYERS, input_shape=(1, 8, 8), backend=opened, seed=1)
+    model = Model(LAYERS, input_shape=(1, 8, 8), backend=opened, seed=1, dtype=dtype)
     return model, made if value == "graph" else []
 
 
