@@ -131,10 +131,13 @@ BREAKS = [
     ("xpcnn/models/tables.py", "from xpcnn.trials import find_lr", "imports xpcnn.trials.find_lr"),
     ("xpcnn/trials/prepare.py", "import xpcnn.benchmark", "imports xpcnn.benchmark"),
     ("xpcnn/training/step.py", f"{FOR_TYPES}from xpcnn.model import Model", ":3: imports xpcnn.mo"),
-    # backend.py
+    # backends_folder.py
     ("xpcnn/model.py", "from xpcnn.backends import numpy_backend", "imports xpcnn.backends."),
     ("xpcnn/ops/conv.py", "import xpcnn.backends.numpy_backend", "imports xpcnn.backends."),
     ("xpcnn/backend.py", "from xpcnn.backends import numpy_backend", "imports xpcnn.backends."),
+    ("xpcnn/engines.py", "from xpcnn.backends import mpi_engine", "imports xpcnn.backends."),
+    ("xpcnn/engines.py", "from xpcnn.backend import load", "imports xpcnn.backend.load"),
+    ("xpcnn/backends_folder.py", "from xpcnn import errors", "imports xpcnn.errors"),
     (
         "xpcnn/model.py",
         "import importlib\nimportlib.import_module('xpcnn.backends.cupy_backend')",

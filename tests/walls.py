@@ -44,6 +44,8 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/batch_rows.py", ("xpcnn.process_group",)),
     ("xpcnn/random.py", ("xpcnn.errors", "xpcnn.types", *HOST)),
     ("xpcnn/initializers.py", (*OPTIONS, "xpcnn.random", *HOST)),
+    ("xpcnn/backends_folder.py", ()),
+    ("xpcnn/engines.py", ("xpcnn.backends_folder", "xpcnn.process_group", *OPTIONS)),
     ("xpcnn/backend.py", ("xpcnn", *HOST)),
     ("xpcnn/data/augment/", (*ABOVE_THE_EDGE, "xpcnn.batch_rows", "xpcnn.ops")),
     ("xpcnn/data/", (*ABOVE_THE_EDGE, "xpcnn.memory_limits", "pooch", "PIL", "pyarrow")),
@@ -67,8 +69,8 @@ ORDER: list[tuple[str, ...]] = [
     ("types", "errors", "version", "startup_signals", "text_table", "foreign_names"),
     ("argument_advice", "signals", "figures", "markup", "memory_limits"),
     ("options",),
-    ("random", "process_group"),
-    ("batch_rows",),
+    ("random", "process_group", "backends_folder"),
+    ("batch_rows", "engines"),
     ("backend",),
     ("ops", "initializers"),
     ("layers", "losses", "optimizers", "schedules", "metrics", "target_metrics"),
@@ -112,7 +114,7 @@ def bad(path: str, name: str) -> bool:
     room, allowed = next((room, allowed) for room, allowed in ROOMS if path.startswith(room))
     itself = room.removesuffix(".py").strip("/").replace("/", ".")
     if is_within(name, "xpcnn.backends", "backends"):
-        return True  # backend.py loads them by name
+        return True  # backends_folder.py imports them by name
     if name.partition(".")[0] in sys.stdlib_module_names:
         return room == "xpcnn/ops/reference/" and not is_within(name, *PURE)
     return not is_within(name, *allowed, *([] if itself == "xpcnn" else [itself]))
@@ -243,7 +245,7 @@ def imports(path: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{module}.{alias.name}"
         elif isinstance(node, ast.Call) and called(node) in ("import_module", "__import__"):
             name = leading_text(node.args[0])
-            if name.partition(".")[0] not in ("", "{}") and path != "xpcnn/backend.py":
+            if name.partition(".")[0] not in ("", "{}"):
                 yield node.lineno, name
 
 

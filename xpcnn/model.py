@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from xpcnn import provenance
 from xpcnn.argument_advice import advised, no_attribute
 from xpcnn.backend import Backend
-from xpcnn.backend import group as group_of_run
 from xpcnn.config.training_options import overridden
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.reading import Reading
+from xpcnn.engines import group as group_of_run
 from xpcnn.errors import ArgumentError, BackendError, hint, with_context
 from xpcnn.inputs import (
     Data,

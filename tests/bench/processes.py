@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import numpy
 
-from xpcnn import backend
+from xpcnn import engines
 from xpcnn.model import Model
 from xpcnn.models import preset
 from xpcnn.process_group import ALONE, Group
@@ -53,7 +53,7 @@ def block(name: str, batch: int, beside: bool = False) -> dict[str, float]:
 
     beside: whether each process trains alone, on half the batch; the milliseconds are the mean.
     """
-    processes = backend.group("mpi")
+    processes = engines.group("mpi")
     group = Timed(ALONE if beside else processes)
     batch //= processes.size if beside else 1
     chosen = preset(name)
@@ -118,7 +118,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.block:
         found = block(given.block[0], int(given.block[1]), given.beside)
-        if backend.opened_group().rank == 0:
+        if engines.opened_group().rank == 0:
             print(json.dumps(found))
         return
     names, batches = given.models.split(","), [int(batch) for batch in given.batches.split(",")]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli
-from xpcnn import backend
+from xpcnn import engines
 from xpcnn.cli import processes
 
 
@@ -49,7 +49,7 @@ def test_torchrun_runs_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None
         commands.append((count, command))
         return 143
 
-    monkeypatch.setattr(backend, "torchrun", torchrun)
+    monkeypatch.setattr(engines, "torchrun", torchrun)
     monkeypatch.setenv("XPCNN_PROCESSES", "2")
     arguments = ["resume", "run", "--processes", "2", "--engine", "torch"]
     monkeypatch.setattr(sys, "argv", ["xpcnn", *arguments])
@@ -61,7 +61,7 @@ def test_torchrun_runs_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_torchrun_without_pytorch(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "find_spec", lambda name: None)
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
     code, _, err = cli("train", "--processes", "2", "--engine", "torch")
     assert (code, "engine 'torch': PyTorch is not installed" in err) == (1, True)
 

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from xpcnn.backend import opened_group
 from xpcnn.cli import main
+from xpcnn.engines import opened_group
 from xpcnn.training import run
 from xpcnn.training.step import training_step as step
 

@@ -78,7 +78,7 @@ def test_no_patience(engine: str, seconds: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
     """Among the processes of this machine that may run on the same cores, unless already said."""
-    from xpcnn import backend
+    from xpcnn import engines
     from xpcnn.process_group import Alone
 
     here, all_of_them = platform.node(), list(range(8))
@@ -100,11 +100,11 @@ def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, "")  # so that the test leaves none behind
             monkeypatch.delenv(name)
         others[:] = beside
-        backend._divide_cores(Several())
+        engines._divide_cores(Several())
         assert os.environ.get("XPCNN_NUM_THREADS") == threads
         assert os.environ.get("XPCNN_READ_THREADS") == threads
     others[:] = [(here, all_of_them)]
-    backend._divide_cores(Several())
+    engines._divide_cores(Several())
     assert os.environ["XPCNN_NUM_THREADS"] == "1"
 
 

@@ -31,7 +31,7 @@ from xpcnn.io.tensor_file import read
 
 PROCESSES = [
     *(sys.executable, "-c"),
-    "import sys; from xpcnn import backend; sys.exit(backend.torchrun(2, sys.argv[1:]))",
+    "import sys; from xpcnn import engines; sys.exit(engines.torchrun(2, sys.argv[1:]))",
 ]
 """What `xpcnn train --processes 2 --engine torch` does with its own command."""
 

@@ -17,9 +17,9 @@ from typing import Any, NoReturn
 
 import click
 
-from xpcnn.backend import opened_group
 from xpcnn.cli.error_text import near
 from xpcnn.cli.output import data_warnings, say
+from xpcnn.engines import opened_group
 from xpcnn.errors import XpcnnError, nearest
 from xpcnn.process_group import is_shared
 from xpcnn.signals import Terminated, interruptible

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from xpcnn.backend import opened_group
+from xpcnn.engines import opened_group
 from xpcnn.errors import DataWarning, XpcnnError, hint
 
 _PATIENCE = 2.0  # seconds

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from xpcnn import backend
+from xpcnn import engines
 from xpcnn.errors import BackendError, hint
 from xpcnn.options import check_count
 from xpcnn.process_group import Group
@@ -24,9 +24,9 @@ def group_of(engine: str | None) -> Group:
         BackendError: the engine cannot be used, or a launcher started several processes and no
             engine is named, so that each would train alone.
     """
-    group = backend.group(engine)
-    if group.size == 1 < backend.launched():
-        message = f"a launcher started {backend.launched()} processes, and each would train alone"
+    group = engines.group(engine)
+    if group.size == 1 < engines.launched():
+        message = f"a launcher started {engines.launched()} processes, and each would train alone"
         raise BackendError(hint(message, "--engine mpi with mpiexec or srun, torch with torchrun"))
     return group
 
@@ -47,7 +47,7 @@ def launch(processes: int, engine: str | None) -> NoReturn:
     own = _without_processes(sys.argv[1:])
     os.environ.pop("XPCNN_PROCESSES", None)
     if engine == "torch":
-        raise SystemExit(backend.torchrun(processes, ["-m", "xpcnn", *own]))
+        raise SystemExit(engines.torchrun(processes, ["-m", "xpcnn", *own]))
     launcher = [_mpiexec(), "-n", str(processes), sys.executable, "-m", "xpcnn"]
     os.execve(launcher[0], [*launcher, *own], {**os.environ, "XPCNN_ENGINE": "mpi"} | _HERE)
 

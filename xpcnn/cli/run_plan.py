@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from xpcnn import backend, data
+from xpcnn import data, engines
 from xpcnn.cli.data_parts import divided_otherwise
 from xpcnn.cli.flag_values import Flags
 from xpcnn.cli.model_opening import model_path, open_backend, open_init
@@ -137,7 +137,7 @@ def prepare(request: Request) -> Plan:
     recipe_for(model.network, settings.training, model.seed)  # rejects patterns that fit nothing
     check_validation(settings.training, validation is not None)
     check_task(settings.training, model.task)
-    processes = backend.opened_group().size
+    processes = engines.opened_group().size
     check_last_batch(model.network, len(train), settings.training, processes)
     check_memory(model.network, len(train), settings.training, processes)
     checkpoints = Checkpoints(

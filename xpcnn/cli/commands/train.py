@@ -33,12 +33,12 @@ def command(context: click.Context, /, **_: Any) -> None:
     configuration and the figures of each epoch. Likely mistakes in the data are reported as
     warnings before the first step.
     """
-    from xpcnn.backend import opened_group
     from xpcnn.cli.error_text import flags_in_errors
     from xpcnn.cli.folds import cross_validate, is_cross_validation
     from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.request import Request
+    from xpcnn.engines import opened_group
 
     if context.args:
         context.fail(_unexpected(context.args))
