@@ -89,8 +89,9 @@ def test_the_moments_of_a_run_that_is_resumed(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     broken, diary = Diary("on_step", interrupt), Diary()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         run(broken, checkpoints=Checkpoints(tmp_path))
+    assert caught.value.__notes__ == ["The model has the weights after step 3."]
     run(diary, checkpoints=Checkpoints(tmp_path), resume=True)
     assert diary.seen == [
         "resumed after update 3",

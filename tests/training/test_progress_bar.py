@@ -133,3 +133,18 @@ def test_a_history_prints_as_a_table() -> None:
     assert str(History()).split() == [
         *("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr", "seconds")
     ]
+
+
+def test_a_notebook_without_widgets_has_a_bar_of_text_and_no_warning(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    screen = terminal(monkeypatch)
+    shell = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", SimpleNamespace())  # what tqdm looks for
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    for name in ("tqdm.auto", "tqdm.autonotebook", "tqdm.notebook"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    linear().fit(rows(20), epochs=1, batch_size=5)
+    assert "epoch 1/1: 100%|" in screen.getvalue()
+    assert recwarn.list == []

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,9 @@ class ProgressBar(Callback):
         self.bar: Any = None
 
     def on_start(self, history: History, done: int, total: int) -> None:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]  # it ships no types
+        with warnings.catch_warnings():  # of a notebook without ipywidgets, where the bar is text
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm  # type: ignore[import-untyped]  # it ships no types
 
         self.bar = tqdm(
             initial=done,

@@ -118,6 +118,7 @@ class Run:
                 self.rescue(error)
                 if isinstance(error, KeyboardInterrupt):
                     network.params, network.buffers = state.weights()
+                    error.add_note(f"The model has the weights after step {state.step:,}.")
             raise
         before = network.params, network.buffers
         network.params, network.buffers = state.best or state.weights()
