@@ -82,9 +82,15 @@ def torchrun(processes: int, command: Sequence[str]) -> int:
     return code
 
 
-_SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
-"""Variables in which a launcher says how many processes it started: of MPICH, Open MPI, torchrun
-and srun."""
+_SIZES = (
+    "PMI_SIZE",
+    "MPI_LOCALNRANKS",
+    "OMPI_COMM_WORLD_SIZE",
+    "WORLD_SIZE",
+    "SLURM_STEP_NUM_TASKS",
+)
+"""Variables in which a launcher says how many processes it started: of MPICH (with -pmi-port only
+those of this machine), Open MPI, torchrun and srun."""
 
 
 def launched() -> int:

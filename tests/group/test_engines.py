@@ -20,8 +20,9 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @needs_mpi
-def test_processes_without_an_engine_are_rejected() -> None:
-    code, _, err = launched(MPI, "-m", "xpcnn", "train", *FLAGS)
+@pytest.mark.parametrize("how", [(), ("-pmi-port",)], ids=["", "pmi-port"])
+def test_processes_without_an_engine_are_rejected(how: tuple[str, ...]) -> None:
+    code, _, err = launched([MPI[0], *how, *MPI[1:]], "-m", "xpcnn", "train", *FLAGS)
     assert code == 1
     assert "a launcher started 2 processes, and each would train alone" in err
     assert not Path("runs").exists()
