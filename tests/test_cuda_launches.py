@@ -18,6 +18,7 @@ from xpcnn import backend
 from xpcnn.models import preset
 
 LAUNCHES = {"tiny": 19, "small": 22, "medium": 25, "large": 46, "large-bn": 60, "resnet20": 225}
+IN_FLOAT16 = {"tiny": 32, "small": 35, "medium": 38, "large": 62, "large-bn": 72, "resnet20": 242}
 BATCH, COUNTED = 2, 128
 """Samples of a batch here, and of the batch that is counted: above some sizes, which shrink here as
 the batch does, kernels work in parts."""
@@ -25,10 +26,10 @@ SIZES = {"norm": "LEAST_LENGTH", "patches": "MOST_PATCH_BYTES", "linear": "MOST_
 MODULES = {name: import_module(f"xpcnn.backends.cupy_kernels.{name}") for name in SIZES}
 
 
-def launches_of_a_step(name: str) -> Counter[str]:
+def launches_of_a_step(name: str, dtype: str = "float32") -> Counter[str]:
     """Return what a step of a preset launches after the first one, by name."""
     found, library = preset(name), cupy_on_host()
-    side = Ours(model_of(found, library), batches_of(found, BATCH, 1))
+    side = Ours(model_of(found, library, dtype), batches_of(found, BATCH, 1))
     with pytest.MonkeyPatch.context() as patched:
         for module, size in SIZES.items():
             at_128 = getattr(MODULES[module], size)
@@ -57,11 +58,13 @@ def test_with_own_products_no_step_calls_cublas(name: str, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("name", LAUNCHES)
-def test_launches_of_a_step(name: str) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_launches_of_a_step(name: str, dtype: str) -> None:
     if not backend._kernels.get(cupy_on_host().array_type):
         pytest.skip("--no-kernels: nothing is launched")
-    found = launches_of_a_step(name)
-    assert found.total() == LAUNCHES[name], found.most_common()
+    found = launches_of_a_step(name, dtype)
+    expected = LAUNCHES if dtype == "float32" else IN_FLOAT16
+    assert found.total() == expected[name], found.most_common()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from .cuda import Cuda
 from .cudnn_plans import Cudnn
 from .elementwise import add_relu, dropout, normalise, relu, sigmoid, tanh
 from .epoch_sums import count_equal, tally
+from .half_precision import converted, kept_if, next_scale, unscaled
 from .linear import dense
 from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_add_relu, batch_norm_inference, batch_norm_relu
@@ -35,10 +36,13 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "batch_norm_relu": batch_norm_relu,
     "conv2d": conv2d,
     "conv_relu_pool": conv_relu_pool,
+    "converted": converted,
     "count_equal": count_equal,
     "dense": dense,
     "dropout": dropout,
+    "kept_if": kept_if,
     "max_pool2d": max_pool2d,
+    "next_scale": next_scale,
     "normalise": normalise,
     "relu": relu,
     "sgd": sgd,
@@ -46,6 +50,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "softmax_cross_entropy": softmax_cross_entropy,
     "tally": tally,
     "tanh": tanh,
+    "unscaled": unscaled,
 }
 
 

@@ -31,6 +31,10 @@ def test_every_op_is_called() -> None:
         "fold_batch_norm",
         "count_equal",
         "tally",
+        "converted",
+        "kept_if",
+        "next_scale",
+        "unscaled",
         "most_probable",
         "one_hot",
     }  # no pullback

@@ -120,6 +120,10 @@ def test_every_kernel_is_served(lib: Lib) -> None:
         "normalise",
         "count_equal",
         "tally",
+        "converted",
+        "kept_if",
+        "next_scale",
+        "unscaled",
         "sgd",
         "adam",
     }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from xpcnn import ops
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer
 from xpcnn.layers.learnt_activation import PReLU
@@ -15,7 +16,6 @@ from xpcnn.types import (
     Params,
     Shape,
     flatten,
-    map_tree,
     namespace,
     unflatten_like,
 )
@@ -54,17 +54,18 @@ class MixedPrecision:
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        xp, full = namespace(x), x.dtype
-        rounded = {
-            path: p if path.rpartition(".")[0] in self.wide else xp.astype(p, self.dtype)
-            for path, p in flatten(params).items()
-        }
-        params = unflatten_like(params, rounded)
+        xp, full, flat = namespace(x), x.dtype, flatten(params)
+        narrow = [path for path in flat if path.rpartition(".")[0] not in self.wide]
+        rounded = ops.converted(*(flat[path] for path in narrow), dtype=self.dtype)
+        params = unflatten_like(params, flat | dict(zip(narrow, rounded, strict=True)))
         y, buffers, back = self.layer.forward(params, buffers, xp.astype(x, self.dtype), ctx)
 
         def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
             dx, grads = back(xp.astype(dy, self.dtype), want_dx)
-            grads = map_tree(grads, lambda g: xp.astype(g, full))
+            flat = flatten(grads)
+            halves = [path for path, g in flat.items() if g.dtype != full]
+            wide = ops.converted(*(flat[path] for path in halves), dtype=full)
+            grads = unflatten_like(grads, flat | dict(zip(halves, wide, strict=True)))
             return None if dx is None else xp.astype(dx, full), grads
 
         return xp.astype(y, full), buffers, pullback

@@ -1,10 +1,10 @@
 """Every op: `op(arrays, *, hyperparameters) -> (y, pullback)`, on arrays of any library.
 
 `pullback(dy, wants=None)` takes the gradient of the output and returns one gradient per array
-argument, in order (`xpcnn.types.Pullback`). Ten ops differ: `batch_norm`, `batch_norm_relu` and
+argument, in order (`xpcnn.types.Pullback`). Some ops differ: `batch_norm`, `batch_norm_relu` and
 `batch_norm_add_relu` return the tuple (y, mean, var) for y; `normalise`, `bilinear`,
-`fold_batch_norm`, `count_equal`, `tally`, `most_probable` and `one_hot` return only their result,
-without a pullback.
+`fold_batch_norm`, `count_equal`, `tally`, `most_probable`, `one_hot`, `converted`, `unscaled`,
+`kept_if` and `next_scale` return only their result, without a pullback.
 
 An op checks shapes and dtypes. Then it runs the fast kernel for the arrays' library, if the backend
 has one, otherwise the reference in `ops/reference`, which defines its meaning. Ops are pure: they
@@ -37,6 +37,7 @@ from xpcnn.ops.conv import conv2d, conv_transpose2d
 from xpcnn.ops.elementwise import add, dropout, multiply, normalise
 from xpcnn.ops.epoch_sums import count_equal, tally
 from xpcnn.ops.fused import add_relu, batch_norm_add_relu, batch_norm_relu, conv_relu_pool
+from xpcnn.ops.half_precision import converted, kept_if, next_scale, unscaled
 from xpcnn.ops.labels import most_probable, one_hot
 from xpcnn.ops.linear import dense, flatten, reshape
 from xpcnn.ops.loss import (
@@ -81,6 +82,7 @@ __all__ = [
     "conv2d",
     "conv_relu_pool",
     "conv_transpose2d",
+    "converted",
     "count_equal",
     "dense",
     "dropout",
@@ -96,6 +98,7 @@ __all__ = [
     "hard_swish",
     "hard_tanh",
     "huber",
+    "kept_if",
     "l1",
     "layer_norm",
     "leaky_relu",
@@ -105,6 +108,7 @@ __all__ = [
     "most_probable",
     "mse",
     "multiply",
+    "next_scale",
     "normalise",
     "one_hot",
     "prelu",
@@ -120,5 +124,6 @@ __all__ = [
     "softsign",
     "tally",
     "tanh",
+    "unscaled",
     "upsample2d",
 ]

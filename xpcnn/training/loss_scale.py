@@ -12,11 +12,14 @@ The scale, the updates since it last changed and the number of skipped ones are 
 Source: Micikevicius et al. 2018, arXiv:1710.03740, section 3.2.
 """
 
+from collections.abc import Sequence
+
 import numpy
 
+from xpcnn import ops
 from xpcnn.network import Network
 from xpcnn.training.recipe import Arrays
-from xpcnn.types import Array, namespace
+from xpcnn.types import Array
 
 FIRST = {"scale": 2.0**16, "since": 0.0, "skipped": 0.0}
 """The state before the first update."""
@@ -38,36 +41,27 @@ def first_scale(network: Network) -> Arrays:
 
 
 def unscaled(scaling: Arrays, grads: Arrays) -> tuple[Arrays, Array]:
-    """Return gradients without the scale, and whether all are finite: 0-d bool, on the device.
+    """Return gradients without the scale, and whether all are finite; see `ops.unscaled`."""
+    good, *without = ops.unscaled(scaling["scale"], *grads.values())
+    return dict(zip(grads, without, strict=True)), good
 
-    If not all are, they are zeros, so that what is made of them before it is dropped is finite.
+
+def kept_if(good: Array, new: Sequence[Arrays], old: Sequence[Arrays]) -> list[Arrays]:
+    """Return new arrays where the update is good, and the old ones where it is skipped.
+
+    new, old: as many dictionaries, with the same paths.
     """
-    scale = scaling["scale"]
-    xp = namespace(scale)
-    good = xp.isfinite(scale)
-    for g in grads.values():
-        good = xp.logical_and(good, xp.all(xp.isfinite(g)))
-    return {path: xp.where(good, g / scale, xp.zeros_like(g)) for path, g in grads.items()}, good
-
-
-def kept_if(good: Array, new: Arrays, old: Arrays) -> Arrays:
-    """Return the new arrays where the update is good, and the old ones where it is skipped."""
-    xp = namespace(good)
-    return {path: xp.where(good, x, old[path]) for path, x in new.items()}
+    arrays = [x for these in new for x in these.values()]
+    others = [those[path] for these, those in zip(new, old, strict=True) for path in these]
+    kept = iter(ops.kept_if(good, *arrays, *others))
+    return [{path: next(kept) for path in these} for these in new]
 
 
 def next_scale(scaling: Arrays, good: Array) -> Arrays:
     """Return the state after an update."""
-    xp, scale = namespace(good), scaling["scale"]
-    zero = xp.zeros_like(scale)
-    since = xp.where(good, scaling["since"] + 1.0, zero)
-    grows = since >= GROW_AFTER
-    larger = xp.where(scale < LARGEST, 2.0 * scale, scale)
-    return {
-        "scale": xp.where(good, xp.where(grows, larger, scale), 0.5 * scale),
-        "since": xp.where(grows, zero, since),
-        "skipped": scaling["skipped"] + xp.where(good, zero, xp.ones_like(scale)),
-    }
+    before = (scaling[name] for name in FIRST)
+    after = ops.next_scale(*before, good, grow_after=GROW_AFTER, largest=LARGEST)
+    return dict(zip(FIRST, after, strict=True))
 
 
 def is_skipped(before: Arrays, after: Arrays) -> bool:

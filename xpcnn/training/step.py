@@ -219,8 +219,10 @@ def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: A
     if recipe.averages:
         average = averaged(recipe, average, new, step)
     if scaling:
-        new, average = kept_if(good, new, params), kept_if(good, average, progress.average)
-        state = {name: kept_if(good, x, progress.state[name]) for name, x in state.items()}
+        fresh = [new, average, *state.values()]
+        before = [params, progress.average, *(progress.state[name] for name in state)]
+        new, average, *memories = kept_if(good, fresh, before)
+        state = dict(zip(state, memories, strict=True))
         progress = progress._replace(scaling=next_scale(scaling, good))
     return progress._replace(
         params=unflatten_like(progress.params, new), state=state, average=average, finite=finite
