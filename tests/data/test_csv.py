@@ -285,7 +285,8 @@ def test_columns_that_make_no_image(
         csv_file.read(path, size)
     assert str(caught.value) == (
         f"{path}: 5 columns of pixels do not make {expected}\n"
-        "Try: --image-size H,W with their size (image_size=(h, w))"
+        "Try: --image-size H,W with their size (image_size=(h, w)); "
+        "other numbers than pixels: Model.fit in Python"
     )
 
 

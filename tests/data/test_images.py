@@ -28,7 +28,8 @@ REFUSED = [
     (
         np.zeros((3, 4), np.uint8),
         ShapeError,
-        "d: images must have the shape (n, c, h, w), got (3, 4)\nTry: images.reshape(n, c, h, w)",
+        "d: images must have the shape (n, c, h, w), got (3, 4)\n"
+        "Try: images.reshape(n, c, h, w); other numbers than pixels: Model.fit in Python",
     ),
     (
         np.zeros((0, 1, 2, 2), np.uint8),

@@ -241,7 +241,7 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
         {**GOOD, "labels": np.array([1, "cat", None], dtype=object)},
         DataError,
         "{p}: labels holds Python objects, which are pickled, and a pickle can run any code\n"
-        f"{FORM} with arrays of numbers",
+        f"{FORM} with arrays of numbers, or of text: labels.astype(str)",
     ),
     (
         {**GOOD, "labels": np.zeros(3, [("a", "<i4")])},
@@ -256,7 +256,8 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
     (
         {**GOOD, "images": IMAGES[0, 0]},
         ShapeError,
-        "{p}: images must have the shape (n, c, h, w), got (2, 4)\nTry: images.reshape(n, c, h, w)",
+        "{p}: images must have the shape (n, c, h, w), got (2, 4)\n"
+        "Try: images.reshape(n, c, h, w); other numbers than pixels: Model.fit in Python",
     ),
     (
         {**GOOD, "images": IMAGES[:0]},
@@ -369,7 +370,7 @@ BAD: list[tuple[dict[str, Any], type[XpcnnError], str]] = [
         {**GOOD, "test_images": IMAGES[0, 0], "test_labels": np.array([1])},
         ShapeError,
         "{p}: test_images: images must have the shape (n, c, h, w), got (2, 4)\n"
-        "Try: images.reshape(n, c, h, w)",
+        "Try: images.reshape(n, c, h, w); other numbers than pixels: Model.fit in Python",
     ),
 ]
 

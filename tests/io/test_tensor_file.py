@@ -122,6 +122,12 @@ def test_other_files_are_refused(path: Path, content: bytes, told: str) -> None:
         read(path)
 
 
+def test_an_onnx_file_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"\x08\x08\x12\x05xpcnn")
+    with pytest.raises(CheckpointError, match=r"m.onnx is an ONNX file, .*\nTry: xpcnn import "):
+        read(tmp_path / "m.onnx")
+
+
 def test_a_missing_file_and_a_folder_are_said(tmp_path: Path) -> None:
     path = tmp_path / "none.safetensors"
     with pytest.raises(CheckpointError) as caught:

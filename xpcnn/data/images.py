@@ -35,9 +35,12 @@ def check_images(images: Images, where: str) -> None:
         message = f"{where}: images must be a NumPy array, got {kind}"
         raise DTypeError(hint(message, "numpy.asarray(images)"))
     if images.ndim != 4:
-        grey = images.ndim == 3
         message = f"{where}: images must have the shape (n, c, h, w), got {images.shape}"
-        advice = "images[:, None], if they are grey" if grey else "images.reshape(n, c, h, w)"
+        advice = "images.reshape(n, c, h, w)"
+        if images.ndim == 3:
+            advice = "images[:, None], if they are grey"
+        elif images.ndim == 2:
+            advice += "; other numbers than pixels: Model.fit in Python"
         raise ShapeError(hint(message, advice))
     if images.size == 0:
         message = f"{where} is empty: images have the shape {images.shape}"

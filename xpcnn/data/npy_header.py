@@ -25,7 +25,9 @@ def array_header(where: str, source: BufferedIOBase) -> tuple[Shape, bool, np.dt
     sizes = re.search(r"'shape': *\(((?: *[0-9]{1,18},)* *(?:[0-9]{1,18})?)\)", text)
     if kind and kind[1].endswith("O"):
         message = f"{where} holds Python objects, which are pickled, and a pickle can run any code"
-        raise DataError(hint(message, f"{_FORM} with arrays of numbers"))
+        raise DataError(
+            hint(message, f"{_FORM} with arrays of numbers, or of text: labels.astype(str)")
+        )
     if not kind or kind[1].lstrip("<>|=")[0] not in "biufU" or not order or not sizes:
         raise DataError(hint(f"{where} is not an array of numbers or names", _FORM))
     try:

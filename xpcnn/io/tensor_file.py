@@ -113,6 +113,9 @@ def read(
     if not os.path.exists(path):
         raise CheckpointError(hint(f"{shown(path)}: there is no such file", "check the path"))
     refuse_pickle(path)
+    if path.suffix.lower() == ".onnx":
+        advice = f"xpcnn import {path} model.safetensors, or xpcnn.import_onnx(path)"
+        raise CheckpointError(hint(f"{path} is an ONNX file, expected a model file", advice))
     try:
         with safe_open(path, framework="numpy") as file:
             metadata, written = _metadata(path, (file.metadata() or {}).get(KEY))

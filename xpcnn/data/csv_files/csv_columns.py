@@ -69,5 +69,6 @@ def shape_of(path: Path, columns: int, size: Size | None) -> Shape:
     if shape is None:
         expected = "square images" if size is None else f"images of {size[0]} x {size[1]}"
         message = f"{path}: {columns} columns of pixels do not make {expected}"
-        raise DataError(hint(message, "--image-size H,W with their size (image_size=(h, w))"))
+        advice = "--image-size H,W with their size (image_size=(h, w)); other numbers than pixels: "
+        raise DataError(hint(message, f"{advice}Model.fit in Python"))
     return shape
