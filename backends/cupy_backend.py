@@ -14,6 +14,7 @@ from .cupy_kernels.cuda import TF32 as TF32_NUMBER
 from .cupy_kernels.cuda import Cuda
 from .cupy_kernels.cudnn_plans import Cudnn
 from .cupy_kernels.graph import Steps
+from .cupy_kernels.trials import Trials
 from .cupy_problem import chosen_kernels, device_index, problem
 from .cupy_upload import uploaded
 from .tensor_cores import no_tf32
@@ -43,7 +44,7 @@ class CuPyLibrary:
         self.device.use()
         self.tf32 = False
         self._multiply(self.tf32)
-        self._cudnn: Cudnn | None = None
+        self._cudnn: tuple[Cudnn, Trials] | None = None
         self._chosen = chosen_kernels()
         self._cuda = Cuda(cupy, has_own_products="products" in self._chosen)
         if "cuDNN" in self._chosen:
@@ -53,15 +54,17 @@ class CuPyLibrary:
         source = Path(__file__).parent / "kernels" / "philox.cu"
         self._philox = cupy.RawKernel(source.read_text(encoding="utf-8"), "philox_uniform")
 
-    def _opened_cudnn(self) -> Cudnn:
+    def _opened_cudnn(self) -> tuple[Cudnn, Trials]:
         facts = self.describe()
-        identity = {"card": facts["device"], "driver": facts["driver"]}
         with self.device:
-            return Cudnn(self._cuda, cudnn.load(), identity)
+            opened = Cudnn(self._cuda, cudnn.load())
+        device = {"card": facts["device"], "driver": facts["driver"], "cudnn": opened.version}
+        return opened, Trials(self._cuda, device)
 
     def engines(self) -> dict[str, str]:
-        """Return the engine of cuDNN that was chosen on this device for each convolution."""
-        known = {} if self._cudnn is None else self._cudnn.choices.known
+        """Return what was chosen on this device for each convolution: an engine of cuDNN, "direct"
+        or "patches"."""
+        known = {} if self._cudnn is None else self._cudnn[1].choices.known
         return {convolution: str(choice) for convolution, choice in sorted(known.items())}
 
     def compile_step(self, may_record: Callable[[Any], bool]) -> Callable[..., Any]:
@@ -160,7 +163,7 @@ class CuPyLibrary:
             "runtime": _version(runtime.runtimeGetVersion()),
             "kernels": self._chosen,
             "tf32": "on" if self.tf32 else "off",
-        } | ({} if self._cudnn is None else {"cudnn": self._cudnn.version})
+        } | ({} if self._cudnn is None else {"cudnn": self._cudnn[0].version})
 
 
 open_library = CuPyLibrary

@@ -62,6 +62,7 @@ class RawKernel:
         else:
             self._run(grid, block, args)
             launches.append(self.name)
+            streams.device.milliseconds += streams.device.of_a_launch.get(self.name, 0.0)
 
     def _run(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
         """Run twice, with the threads in either order; refuse what the device could not do."""

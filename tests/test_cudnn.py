@@ -3,11 +3,13 @@
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy
 import pytest
 
+from tests import fake_cupy
 from tests.cuda_on_host import streams
 from tests.cuda_on_host.arrays import from_host, on_host
 from tests.cuda_on_host.cudnn import ENGINES, Library
@@ -34,6 +36,7 @@ from xpcnn.optimizers import SGD
 from xpcnn.types import flatten
 
 plans: Any = import_module("xpcnn.backends.cupy_kernels.cudnn_plans")
+trials: Any = import_module("xpcnn.backends.cupy_kernels.trials")
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +136,30 @@ def test_an_engine_that_fails_is_left_out() -> None:
     opened.library.is_broken = lambda engine: True
     with pytest.raises(RuntimeError, match="cudnnBackendExecute: CUDNN_STATUS_NOT_SUPPORTED: this"):
         results(ops.conv2d, *given(values))
-    with pytest.raises(RuntimeError, match="no engine of cuDNN computes forward 1x1x3x3 1x1x2x2"):
+    x, w = draw(1, 1, 3, 3), draw(1, 1, 2, 2)
+    y, _ = ops.conv2d(from_host(x), from_host(w))  # by our own kernels
+    numpy.testing.assert_allclose(on_host(y), reference.conv2d(x, w)[0], atol=1e-6)
+
+
+def test_a_slow_method_has_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "RUNS", 2)
+    monkeypatch.setattr(trials, "BLOCKS", 3)
+    opened = Opened()
+    fake_cupy.launches.clear()
+    ops.conv2d(from_host(draw(1, 2, 3, 3)), from_host(draw(1, 2, 2, 2)))
+    assert opened.library.executed.count(("forward", "NCHW", 16)) == 1 + 3 * 2  # 6 ms, after 5 ms
+    assert fake_cupy.launches.count("conv") == 1 + 2  # 90 ms
+
+
+def test_when_all_methods_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        raise MemoryError("out of memory")
+
+    opened = Opened()
+    opened.library.is_broken = lambda engine: True
+    own: Any = SimpleNamespace(forward=full, backward=full)
+    monkeypatch.setattr(trials, "OWN", {"direct": own})
+    with pytest.raises(MemoryError, match="out of memory"):
         ops.conv2d(from_host(draw(1, 1, 3, 3)), from_host(draw(1, 1, 2, 2)))
 
 
@@ -169,7 +195,7 @@ def test_no_trial_while_a_stream_is_captured() -> None:
     with stream:
         stream.begin_capture()
         try:
-            with pytest.raises(RuntimeError, match=r"cuDNN's engine for forward .* is not chosen"):
+            with pytest.raises(RuntimeError, match=r"the method for forward .* is not chosen"):
                 ops.conv2d(x, w)
         finally:
             stream.end_capture()
@@ -212,15 +238,15 @@ def test_training_equals_numpys(dtype: str, close: float) -> None:
 def test_captured_steps_have_equal_bits() -> None:
     """The trial is made in the step before the capture; a graph repeats cuDNN's launches."""
     ends, calls = [], []
-    for setting in ("cudnn-graph", "cudnn", "cudnn-graph"):
+    for setting in ("cudnn-graph", "cudnn", "cudnn-graph", "cudnn"):
         opened = Opened(setting)
         backend._kernels[opened.backend.array_type]["dense"].args[0].has_own_products = True  # type: ignore[attr-defined]
         end = Trained.on(opened.backend)
         assert end.notes == []  # of a capture that failed
         ends.append((end.losses, {path: x.tobytes() for path, x in end.weights.items()}))
         calls.append(len(opened.library.executed))
-    assert ends[0] == ends[1] == ends[2]
-    assert calls[2] < calls[1]  # both without trials
+    assert ends[0] == ends[1] == ends[2] == ends[3]
+    assert calls[2] < calls[3]  # both without trials
 
 
 def test_descriptors_are_freed() -> None:

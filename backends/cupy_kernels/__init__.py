@@ -2,7 +2,7 @@
 
 No GPU has run them yet, so they are off unless XPCNN_CUDA_KERNELS is 1; or all, for large products
 of matrices too, which otherwise are CuPy's; or graph, for training steps as CUDA graphs besides.
-With cudnn or cudnn-graph, convolutions are by cuDNN where it has an engine for them.
+With cudnn or cudnn-graph, each convolution is by cuDNN or a kernel, as a trial finds.
 
 A kernel takes `cuda` and the arguments of its reference, replaces forward and backward as one unit,
 and returns NotImplemented for cases that it does not serve: all but float32, and for many kernels
@@ -25,6 +25,7 @@ from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_add_relu, batch_norm_inference, batch_norm_relu
 from .optimizer import adam, sgd
 from .pool import avg_pool2d, max_pool2d
+from .trials import Trials
 
 KERNELS: dict[str, Callable[..., Any]] = {
     "adam": adam,
@@ -60,7 +61,7 @@ TAKES_HALF = {
 """Kernels that read and write float16 and compute in float32, of ops that always do the latter."""
 
 
-def kernels(cuda: Cuda, cudnn: Cudnn | None = None) -> dict[str, Callable[..., Any]]:
+def kernels(cuda: Cuda, cudnn: tuple[Cudnn, Trials] | None = None) -> dict[str, Callable[..., Any]]:
     """Return the kernels by name, as `cuda` launches them; cudnn: for convolutions, if it is on."""
     found: dict[str, Callable[..., Any]]
     found = {name: partial(kernel, cuda) for name, kernel in KERNELS.items()}
@@ -68,5 +69,5 @@ def kernels(cuda: Cuda, cudnn: Cudnn | None = None) -> dict[str, Callable[..., A
         found[name].takes_half = True  # type: ignore[attr-defined]
     if cudnn is not None:
         for kernel in (cudnn_conv.conv2d, cudnn_conv.conv_relu_pool):
-            found[kernel.__name__] = partial(kernel, cuda, cudnn)
+            found[kernel.__name__] = partial(kernel, cuda, *cudnn)
     return found

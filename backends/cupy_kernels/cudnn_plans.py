@@ -1,29 +1,25 @@
-"""cuDNN on one device: convolutions, each by the engine that was the fastest in a trial.
+"""cuDNN on one device: the engines that it proposes for a convolution, and how one is executed.
 
-The first time that a convolution is computed, the engines that cuDNN proposes for it run a few
-times each, with images in both orders of memory, the copies between these orders included: arrays
-come and go in C order, as other kernels have them. From then on the fastest one runs. Engines are
-left out that do not give the same bits every time, that need too much memory, or that round more
-than the dtype says. Nothing but a trial waits for the device, and none can be in the capture of a
-CUDA graph: a step runs once before it is captured. No GPU has run this.
+Engines are left out that do not give the same bits every time, that need too much memory, or that
+round more than the dtype says. Arrays come and go in C order, as other kernels have them; for an
+engine of the order NHWC they are copied. Nothing waits for the device. No GPU has run this.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
+from .conv_choices import MODES, ORDERS, Engine
 from .cuda import Array, Cuda
 from .cudnn import Api, CudnnError, Descriptor
-from .cudnn_choices import MODES, ORDERS, Choice, Choices
 from .cudnn_graph import ALIGNMENT, IDS, Convolution, engines, graph_of, plan_of
 
 MOST_TRIED = 8
-"""Engines that are tried in each order of memory. Not measured."""
+"""Engines of each order of memory in a trial. Not measured."""
 MOST_WORKSPACE = 2**28
 """Bytes of memory that an engine may need beside its arrays. Not measured."""
-RUNS, BLOCKS = 5, 3  # of an engine in a trial: the time is that of the fastest block
 
 ALLOWED = frozenset({"STRICT_NAN_PROP", "WINOGRAD", "WINOGRAD_TILE_4x4"})
 """Notes of engines that round as sums of products in float32 do. Tiles of 4 x 4 pixels are
@@ -33,66 +29,32 @@ TENSOR_CORES = frozenset({"TENSOR_CORE", "DOWN_CONVERT_INPUTS"})
 
 
 class Plan(NamedTuple):
-    """What executes a convolution: a choice, its plan, and the bytes that it needs beside."""
+    """What executes a convolution: an engine, its plan, and the bytes that it needs beside."""
 
-    choice: Choice
+    engine: Engine
     descriptor: Descriptor
     workspace: int
 
 
 class Cudnn:
-    """cuDNN on the current device.
+    """cuDNN on the current device."""
 
-    choices: what was chosen before for this device, and what will be.
-    """
-
-    def __init__(self, cuda: Cuda, api: Api, identity: Mapping[str, str]) -> None:
+    def __init__(self, cuda: Cuda, api: Api) -> None:
         self._cuda, self._api, self.version = cuda, api, api.version
         self._handle = api.handle()
         self._lock = threading.Lock()
-        self.choices = Choices({**identity, "cudnn": api.version})
-        self._candidates: dict[Convolution, list[Plan]] = {}
-        self._chosen: dict[Convolution, Plan] = {}
 
-    def serves(self, convolution: Convolution) -> bool:
-        """Whether an engine computes it; asks cuDNN once."""
-        if convolution in self._chosen:
-            return True
-        if convolution not in self._candidates:
-            known = self.choices.known.get(str(convolution))
-            if known is not None and (plan := self._again(convolution, known)) is not None:
-                self._chosen[convolution] = plan
-                return True
-            self._candidates[convolution] = [
-                plan for order in ORDERS for plan in self._to_try(convolution, order)
-            ]
-        return bool(self._candidates[convolution])
+    def plans(self, convolution: Convolution) -> Iterator[Plan]:
+        """Yield the first plans of each order of memory that may be used."""
+        for order in ORDERS:
+            plans = (plan for mode in MODES for plan in self._proposed(convolution, order, mode))
+            yield from islice(plans, MOST_TRIED)
 
-    def run(self, convolution: Convolution, inputs: Sequence[Array]) -> Array:
-        """Return the result, in C order, of a convolution that `serves` accepts.
-
-        inputs: the arrays of `Convolution.arrays`, all but the last.
-
-        Raises:
-            CudnnError: all engines failed.
-            RuntimeError: its engine is not chosen yet, and a stream is captured.
-        """
-        if convolution not in self._chosen:
-            plans = self._candidates[convolution]
-            self._chosen[convolution] = self._fastest(convolution, plans, inputs)
-            del self._candidates[convolution]
-        return self._execute(convolution, self._chosen[convolution], inputs)
-
-    def _to_try(self, convolution: Convolution, order: str) -> Iterator[Plan]:
-        """Return the first plans of those in an order of memory."""
-        plans = (plan for mode in MODES for plan in self._proposed(convolution, order, mode))
-        return islice(plans, MOST_TRIED)
-
-    def _again(self, convolution: Convolution, known: Choice) -> Plan | None:
-        """Return the plan of an earlier choice, if cuDNN still proposes that engine there."""
+    def again(self, convolution: Convolution, known: Engine) -> Plan | None:
+        """Return the plan of an engine that was chosen earlier, if it is still proposed there."""
         for plan in self._proposed(convolution, known.order, known.mode):
-            if (plan.choice.place, plan.choice.engine) == (known.place, known.engine):
-                return plan._replace(choice=known)
+            if plan.engine == known:
+                return plan
         return None
 
     def _proposed(self, convolution: Convolution, order: str, mode: str) -> Iterator[Plan]:
@@ -107,40 +69,17 @@ class Cudnn:
                 with suppress(CudnnError):  # the engine does not serve this case
                     plan, workspace = plan_of(self._api, engine.config, self._handle)
                     if workspace <= MOST_WORKSPACE:
-                        choice = Choice(order, mode, place, engine.number, 0.0)
-                        yield Plan(choice, plan, workspace)
+                        yield Plan(Engine(order, mode, place, engine.number), plan, workspace)
 
-    def _fastest(
-        self, convolution: Convolution, plans: Sequence[Plan], inputs: Sequence[Array]
-    ) -> Plan:
-        """Time plans, keep the choice, and return the fastest plan."""
-        if self._cuda.is_capturing():
-            raise RuntimeError(f"cuDNN's engine for {convolution} is not chosen yet")
-        timed, failure = [], None
-        for plan in plans:
-            try:
-                timed.append(plan._replace(choice=self._timed(convolution, plan, inputs)))
-            except CudnnError as error:
-                failure = error
-        if not timed:
-            raise CudnnError(f"no engine of cuDNN computes {convolution}: {failure}")
-        best = min(timed, key=lambda plan: plan.choice.milliseconds)
-        self.choices.keep(str(convolution), best.choice)
-        return best
+    def execute(self, convolution: Convolution, plan: Plan, inputs: Sequence[Array]) -> Array:
+        """Return the result in C order.
 
-    def _timed(self, convolution: Convolution, plan: Plan, inputs: Sequence[Array]) -> Choice:
-        """Return the choice of a plan with its time, after a run that loads its kernels."""
+        inputs: the arrays of `Convolution.arrays`, all but the last.
 
-        def runs(number: int) -> None:
-            for _ in range(number):
-                self._execute(convolution, plan, inputs)
-
-        runs(1)
-        times = [self._cuda.milliseconds(lambda: runs(RUNS)) / RUNS for _ in range(BLOCKS)]
-        return plan.choice._replace(milliseconds=min(times))
-
-    def _execute(self, convolution: Convolution, plan: Plan, inputs: Sequence[Array]) -> Array:
-        last = plan.choice.order == "NHWC"
+        Raises:
+            CudnnError: the engine fails.
+        """
+        last = plan.engine.order == "NHWC"
         names = convolution.arrays
         given = [self._aligned(nhwc(x) if last and x.ndim == 4 else x) for x in inputs]
         shape = convolution.shape(names[-1])

@@ -23,8 +23,11 @@ uses: dict[int, list[Any]] = {}
 in_flight: list["Copy"] = []
 """The copies that the host does not know to be done."""
 
-device = SimpleNamespace(milliseconds=0.0)
-"""How long it has worked; only the stand-in for cuDNN says so."""
+COSTLY = ("conv", "conv_dx", "conv_dw", "im2col", "spread")
+"""Kernels whose launches take time, so much that any engine of cuDNN is faster."""
+
+device = SimpleNamespace(milliseconds=0.0, of_a_launch=dict.fromkeys(COSTLY, 90.0))
+"""How long it has worked: by the stand-in for cuDNN, and for launches of some kernels."""
 
 here = threading.local()
 """The current devices of this thread, the innermost last."""

@@ -1,11 +1,15 @@
-"""Which of cuDNN's engines were chosen: kept in a file, told to people, recorded by runs."""
+"""How convolutions were chosen to be computed: kept in a file, told to people, recorded by runs."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
+from tests import fake_cupy
+from tests.cuda_on_host import streams
 from tests.cuda_on_host.arrays import from_host
 from tests.cuda_on_host.cudnn import Library
 from tests.cuda_on_host.opened_cudnn import (
@@ -25,6 +29,11 @@ from xpcnn.cli.run_record import Engines, write_environment
 from xpcnn.environment import describe
 from xpcnn.training import Epoch
 
+trials: Any = import_module("xpcnn.backends.cupy_kernels.trials")
+
+CONVOLVE = {"conv", "conv_dx", "conv_dw", "im2col", "finish", "spread", "col2im"}
+"""Kernels that our own methods launch."""
+
 
 @pytest.fixture(autouse=True)
 def _stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -37,7 +46,9 @@ def test_the_next_process_makes_no_trial(tmp_path: Path) -> None:
     first = Opened()
     results(ops.conv2d, *given(values))
     assert len(first.used) > 3
-    told = {f"{way} 3x4x7x6 5x4x3x3 stride (1, 1)": "engine 15 NCHW 5.0000 ms" for way in WAYS}
+    told = {
+        f"{way} 3x4x7x6 5x4x3x3 stride (1, 1)": "cuDNN engine 15 NCHW 5.0000 ms" for way in WAYS
+    }
     found = {name.partition(" padding")[0]: text for name, text in first.backend.engines().items()}
     assert found == told
     again = Opened()
@@ -45,11 +56,26 @@ def test_the_next_process_makes_no_trial(tmp_path: Path) -> None:
     assert again.used == {(way, "NCHW", EXACT) for way in WAYS}
     [file] = (tmp_path / "cudnn").iterdir()
     assert file.name.startswith("NVIDIA-Test-")
-    assert json.loads(file.read_text())["device"] == {
+    device = json.loads(file.read_text())["device"]
+    assert len(device.pop("kernels")) == 16
+    assert device == {
         "card": "NVIDIA Test",
         "driver": "13.0",
         "cudnn": "9.28.1",
+        "products": "cuBLAS",
     }
+
+
+@pytest.mark.parametrize("what", ["kernels", "products"])
+def test_changed_kernels_are_tried_again(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values, _ = problem_of("conv2d", "plain", "float32")
+    Opened()
+    results(ops.conv2d, *given(values))
+    if what == "kernels":
+        monkeypatch.setattr(trials, "source", lambda file: "other")
+    opened = Opened("cudnn" if what == "kernels" else "cudnn-graph")
+    results(ops.conv2d, *given(values))
+    assert len(opened.used) > 3
 
 
 @pytest.mark.parametrize(
@@ -59,21 +85,23 @@ def test_the_next_process_makes_no_trial(tmp_path: Path) -> None:
         lambda whole: whole | {"device": {"card": "another"}},
         lambda whole: whole | {"choices": []},
         lambda whole: [],
-        lambda whole: whole | {"choices": {n: [c] for n, c in whole["choices"].items()}},
         *(
-            lambda whole, entry=entry: (
-                whole | {"choices": {n: c | entry for n, c in whole["choices"].items()}}
-            )
+            lambda whole, entry=entry: whole | {"choices": dict.fromkeys(whole["choices"], entry)}
             for entry in (
-                {"order": "CHWN"},
-                {"mode": "B"},
-                {"place": -1},
-                {"place": True},
-                {"engine": 11},
-                {"place": 1, "engine": 11},  # which may not be used
-                {"place": 10**9},
-                {"milliseconds": "1"},
-                {"more": 1},
+                5.0,
+                ["direct"],
+                ["winograd", 5.0],
+                ["direct", 5],
+                [["CHWN", "A", 5, 15], 5.0],
+                [["NCHW", "B", 5, 15], 5.0],
+                [["NCHW", "A", -1, 15], 5.0],
+                [["NCHW", "A", True, 15], 5.0],
+                [["NCHW", "A", 5, 11], 5.0],
+                [["NCHW", "A", 1, 11], 5.0],  # which may not be used
+                [["NCHW", "A", 10**9, 15], 5.0],
+                [["NCHW", "A", 5, 15], "1"],
+                [["NCHW", "A", 5, 15, 1], 5.0],
+                [["NCHW", "A", 5, 15], 5.0, 1],
             )
         ),
     ],
@@ -93,10 +121,12 @@ def test_a_file_that_is_not_valid_is_not_heeded(tmp_path: Path, damage: Any) -> 
 def test_choices_of_other_processes_stay() -> None:
     identity = {"card": "a card", "driver": "13.0", "cudnn": "9.0.0"}
     one, other = choices.Choices(identity), choices.Choices(identity)
-    chosen = choices.Choice("NHWC", "A", 3, 5, 0.25)
+    chosen = choices.Choice(choices.Engine("NHWC", "A", 3, 5), 0.25)
     one.keep("first", chosen)
-    other.keep("second", chosen)
-    assert choices.Choices(identity).known == {"first": chosen, "second": chosen}
+    other.keep("second", choices.Choice("direct", 0.5))
+    known = choices.Choices(identity).known
+    assert known == {"first": chosen, "second": choices.Choice("direct", 0.5)}
+    assert [*map(str, known.values())] == ["cuDNN engine 5 NHWC 0.2500 ms", "direct 0.5000 ms"]
     assert choices.Choices(identity | {"driver": "13.1"}).known == {}
 
 
@@ -113,7 +143,7 @@ def test_a_cache_that_cannot_be_written_is_told(
 def test_the_folder_of_choices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", "/a/cache")
-    assert choices.folder() == Path("/a/cache/xpcnn/cudnn")
+    assert choices.folder() == Path("/a/cache/xpcnn/convolutions")
 
 
 def test_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +155,7 @@ def test_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XPCNN_CUDA_KERNELS", "cudnn")
     [(convolution, engine)] = describe()["engines"].items()
     assert convolution.startswith("forward 1x1x3x3 1x1x2x2 stride (1, 1) padding ")
-    assert engine == "engine 15 NCHW 5.0000 ms"
+    assert engine == "cuDNN engine 15 NCHW 5.0000 ms"
     assert "cudnn" not in Opened("1").backend.describe()
     assert Opened("1").backend.engines() == {}
 
@@ -145,3 +175,41 @@ def test_a_run_records_them(tmp_path: Path) -> None:
     assert recorded() is None
     noted.on_epoch_end(ended)
     assert recorded() == opened.backend.engines() != {}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize(
+    ("fast", "launched", "by_cudnn"),
+    [
+        (["conv"], "conv", {"dx", "dw"}),
+        (["conv_dx", "conv_dw"], "conv_dx conv_dw", {"forward"}),
+        (["im2col"], "im2col finish", {"dx", "dw"}),
+        (["spread"], "spread col2im", {"forward", "dw"}),  # dw needs im2col besides
+        (["spread", "im2col"], "im2col finish spread im2col col2im", set()),
+    ],
+    ids=["forward", "dx and dw", "forward over patches", "dx over patches", "all over patches"],
+)
+def test_our_own_methods_are_tried_too(
+    fast: list[str],
+    launched: str,
+    by_cudnn: set[str],
+    dtype: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each direction is by the fastest, also in the next process, and gets what another left."""
+    for kernel in fast:
+        monkeypatch.setitem(streams.device.of_a_launch, kernel, 0.5)
+    (x, w, b, _), _ = problem_of("conv_relu_pool", "plain", dtype)
+    rule: dict[str, Any] = {"padding": 1, "pool": 2}
+    y, back = ops.conv_relu_pool(x, w, b, **rule)
+    dy = numpy.rint(2 * draw(*y.shape, seed=3)).astype(dtype)
+    Opened()
+    results(ops.conv_relu_pool, *given([x, w, b, dy]), **rule)
+    for _ in range(2):
+        opened = Opened()
+        fake_cupy.launches.clear()
+        found = results(ops.conv_relu_pool, *given([x, w, b, dy]), **rule)
+        for got, expected in zip(found, [y, *back(dy)], strict=True):
+            numpy.testing.assert_array_equal(got, expected)
+        assert [name for name in fake_cupy.launches if name in CONVOLVE] == launched.split()
+        assert {way for way, _, _ in opened.used} == by_cudnn

@@ -1,8 +1,9 @@
-"""Which engine of cuDNN computes each convolution: what trials have found, kept in a file.
+"""Which method computes each convolution: what trials have found, kept in a file.
 
-A trial takes time, and another may end otherwise where engines are equally fast; with the file, a
-process computes with the engines of those before it, and so the same bits. A file is for one card,
-driver and version of cuDNN. Without it, or with a damaged one, trials are made again.
+A trial takes time, and another may end otherwise where methods are equally fast; with the file, a
+process computes with the methods of those before it, and so the same bits. A file is for one card,
+driver and version of cuDNN, and for the kernels as they are now. Without it, or with a damaged one,
+trials are made again.
 """
 
 import hashlib
@@ -16,26 +17,39 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FORMAT = 1
+FORMAT = 2
 ORDERS = ("NCHW", "NHWC")
 MODES = ("A", "FALLBACK")
+OWN = ("direct", "patches")
+"""The modules of our own methods."""
 
 
-class Choice(NamedTuple):
-    """An engine, by where cuDNN proposes it.
+class Engine(NamedTuple):
+    """An engine of cuDNN, by where cuDNN proposes it.
 
-    order: of the images in memory. mode, place: of cuDNN's proposals, and which of them.
-    engine: its number. milliseconds: that it took in the trial.
+    order: of the images in memory. mode, place: of the proposals, and which of them.
+    number: of the engine.
     """
 
     order: str
     mode: str
     place: int
-    engine: int
+    number: int
+
+
+class Choice(NamedTuple):
+    """A method, and the milliseconds that it took in the trial.
+
+    method: a name of `OWN`, or an engine of cuDNN.
+    """
+
+    method: str | Engine
     milliseconds: float
 
     def __str__(self) -> str:
-        return f"engine {self.engine} {self.order} {self.milliseconds:.4f} ms"
+        at = self.method
+        name = at if isinstance(at, str) else f"cuDNN engine {at.number} {at.order}"
+        return f"{name} {self.milliseconds:.4f} ms"
 
 
 class Choices:
@@ -58,14 +72,14 @@ class Choices:
         whole = {
             "format": FORMAT,
             "device": self._identity,
-            "choices": {name: found._asdict() for name, found in sorted(self.known.items())},
+            "choices": dict(sorted(self.known.items())),
         }
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _replace(self.path, json.dumps(whole, indent=1) + "\n")
         except OSError as error:
             message = f"{self.path} cannot be written ({error.strerror}): "
-            message += "the next process chooses cuDNN's engines anew, and its last bits may differ"
+            message += "the next process chooses anew how to convolve, and its last bits may differ"
             warnings.warn(message, stacklevel=2)
 
     def _read(self) -> dict[str, Choice]:
@@ -74,26 +88,37 @@ class Choices:
             whole = json.loads(self.path.read_text(encoding="utf-8"))
             if (whole["format"], whole["device"]) != (FORMAT, self._identity):
                 return {}
-            read = {name: Choice(**found) for name, found in whole["choices"].items()}
+            read = {name: _choice(*found) for name, found in whole["choices"].items()}
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return {}
-        return {name: choice for name, choice in read.items() if _is_valid(choice)}
+        return {name: choice for name, choice in read.items() if choice is not None}
 
 
 def folder() -> Path:
     """Return the folder of choices in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn" / "cudnn"
-
-
-def _is_valid(choice: Choice) -> bool:
-    """Whether the values of a choice, which come from a file, are of their types."""
-    numbers: tuple[Any, ...] = choice.place, choice.engine
     return (
-        choice.order in ORDERS
-        and choice.mode in MODES
-        and all(type(number) is int and number >= 0 for number in numbers)
-        and isinstance(choice.milliseconds, float)
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn" / "convolutions"
     )
+
+
+def _choice(method: Any, milliseconds: Any) -> Choice | None:
+    """Return a choice as a file has it; None if its values are not of their types.
+
+    Raises:
+        TypeError: it has too few values, or too many.
+    """
+    if not isinstance(milliseconds, float):
+        return None
+    if isinstance(method, str):
+        return Choice(method, milliseconds) if method in OWN else None
+    engine = Engine(*method)
+    numbers: tuple[Any, ...] = engine.place, engine.number
+    is_valid = (
+        engine.order in ORDERS
+        and engine.mode in MODES
+        and all(type(number) is int and number >= 0 for number in numbers)
+    )
+    return Choice(engine, milliseconds) if is_valid else None
 
 
 def _replace(path: Path, text: str) -> None:
