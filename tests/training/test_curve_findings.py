@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.training.test_health import WELL, dense
+from tests.training.test_health_of_runs import WELL, dense
 from tests.training.test_resume import InterruptAfter
 from tests.training.test_step import digits
 from xpcnn import Model
