@@ -73,13 +73,15 @@ def test_a_trial_is_not_stopped_after_its_last_epoch(cli: Cli) -> None:
     assert [t["state"] for t in search(cli, "search.toml")["trials"]] == ["complete"] * 3
 
 
-def test_the_report_of_a_search_has_its_trials(cli: Cli) -> None:
+def test_the_report_of_a_search_has_its_trials(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("jinja2", "matplotlib"):
         pytest.importorskip(package)
     Path("search.toml").write_text(FILE)
     found = search(cli, "search.toml", "--out", "folder")
     assert json.loads(Path("folder/trials.json").read_text())["trials"] == found["trials"]
+    monkeypatch.setenv("XPCNN_DATA_DIR", "data")  # of all commands; a search needs none
     assert cli("report", "folder").out == "report: folder/report.html\n"
+    monkeypatch.delenv("XPCNN_DATA_DIR")
     page = check_self_contained(Path("folder/report.html").read_text(encoding="utf-8"))
     for trial in found["trials"]:
         figures = [f"{trial['value']:.4f}", str(trial["epochs"]), f"{trial['seconds']:.1f}"]

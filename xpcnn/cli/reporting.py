@@ -53,7 +53,8 @@ def write_report(
     default = Path(folders[0]) / FILE if len(folders) == 1 else Path(FILE)
     path = default if out is None else Path(out)
     if not runs:
-        if rows or figures or choice not in (None, DataFlags()) or len(searches) > 1:
+        choice = (choice or DataFlags())._replace(data_dir=None)  # a variable may give it
+        if rows or figures or choice != DataFlags() or len(searches) > 1:
             message = "a search is shown alone, without data and files of figures"
             raise ConfigError(hint(message, f"xpcnn report {folders[0]}, or a run beside it"))
         return _written(path, search_page(*searches[0]))

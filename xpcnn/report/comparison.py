@@ -25,12 +25,18 @@ def compared(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def unlike_data(runs: Sequence[Run]) -> str | None:
-    """Return the note that the runs have different data sets; None if they have the same."""
+    """Return the note that the runs have different training samples; None if they have the same.
+
+    Those of one data set differ with the seed, which splits the validation part off, and in folds.
+    """
     if len({run.record.provenance.get("data_hash") for run in runs}) < 2:
         return None
     names = sorted({run.data for run in runs})
-    what = ", ".join(names) if len(names) > 1 else f"different parts of {names[0]}"
-    return f"The runs were trained on different data ({what}): their figures are not comparable."
+    if len(names) > 1:
+        data = f"different data ({', '.join(names)})"
+        return f"The runs were trained on {data}: their figures are not comparable."
+    parts = f"different parts of {names[0]}, and perhaps validated on different ones"
+    return f"The runs were trained on {parts}: small differences of figures may come from that."
 
 
 def _row(run: Run) -> tuple[str, ...]:
