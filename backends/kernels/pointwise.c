@@ -1,4 +1,5 @@
-/* Activations, one line of a table each: y = f(x), and dx of dy and of the x or y that was kept.
+/* Activations, one line of a table each: y = f(x), and dx of dy and of the x or y that was kept; and sums
+   of two arrays in one memory order.
 
    a, b: the hyperparameters. Where a line's dx names y, Python keeps y for the backward pass, else
    x. A factor of dy stands in brackets, so that it is rounded before it meets dy. */
@@ -7,6 +8,7 @@
 #include "functions.h"
 #include "threads.h"
 
+#include <math.h>
 #include <string.h>
 
 #define ZERO broadcast(0)
@@ -94,61 +96,63 @@ INLINE Lanes gelu_tanh_slope(Lanes x)
     LINE(gelu, gelu(x), dy * gelu_slope(x))                                                        \
     LINE(gelu_tanh, x * logistic(gelu_u(x)), dy * gelu_tanh_slope(x))
 
-/* From x to y; from x or y, and dy, to dx. */
-typedef void (*Loop)(const float *from, const float *dy, float *to, long size, Lanes a, Lanes b);
+/* From x, or from the x or y that was kept and dy, or from the two terms of a sum. */
+typedef void (*Loop)(const float *from, const float *other, float *to, long size, Lanes a, Lanes b);
 
-#define LOOP(name, result)                                                                         \
-    static void name(const float *from, const float *grad, float *to, long size, Lanes a, Lanes b) \
+#define LOOP(name, second, result)                                                                 \
+    static void name(const float *from, const float *other, float *to, long size, Lanes a, Lanes b) \
     {                                                                                              \
         for (long i = 0; i < size; i += LANES) {                                                   \
-            Lanes x = some_of(from + i, size - i), y = x, dy = some_of(grad + i, size - i);        \
+            Lanes x = some_of(from + i, size - i), y = x, second = some_of(other + i, size - i);   \
             write_some(to + i, size - i, result);                                                  \
         }                                                                                          \
     }
-#define LINE(name, f, df) LOOP(name##_forward, f) LOOP(name##_backward, df)
+#define LINE(name, f, df) LOOP(name##_forward, none, f) LOOP(name##_backward, dy, df)
 ACTIVATIONS(LINE)
 #undef LINE
 
+/* Residual connections, and gradients that reach an array on two ways. NumPy's own sum runs on one thread. */
+LOOP(add, term, x + term)
+LOOP(add_relu, term, rectified(x + term, NAN))
+
+#define NAMED(loop) {#loop, loop},
+#define LINE(name, f, df) NAMED(name##_forward) NAMED(name##_backward)
 static const struct {
     const char *name;
-    Loop forward, backward;
-} table[] = {
-#define LINE(name, f, df) {#name, name##_forward, name##_backward},
-    ACTIVATIONS(LINE)
-#undef LINE
-};
+    Loop loop;
+} table[] = {NAMED(add) NAMED(add_relu) ACTIVATIONS(LINE)};
 
 typedef struct {
     const char *name;
-    const float *from, *dy;
+    const float *from, *other; /* other: null where x is all that the function takes */
     float *to;
     _Alignas(8) float a, b;
     long channels, length, pieces, threads; /* length: numbers of a channel */
 } Arguments;
 
-typedef struct {
-    const Arguments *of;
-    Loop loop;
-} Pass;
+/* The function with this name, or null. */
+static Loop named(const char *name)
+{
+    for (unsigned long k = 0; k < sizeof table / sizeof table[0]; k++)
+        if (!strcmp(name, table[k].name))
+            return table[k].loop;
+    return 0;
+}
 
 /* A part of each channel, as a convolution computes it: rows that the thread's core has in its cache. */
 static long piece_of(const void *arguments, long piece)
 {
-    const Pass *pass = arguments;
-    const Arguments *p = pass->of;
+    const Arguments *p = arguments;
+    const float *other = p->other ? p->other : p->from;
+    Loop loop = named(p->name);
     long from = p->length * piece / p->pieces, size = p->length * (piece + 1) / p->pieces - from;
     for (long c = 0, i = from; c < p->channels; c++, i += p->length)
-        pass->loop(p->from + i, (p->dy ? p->dy : p->from) + i, p->to + i, size, broadcast(p->a), broadcast(p->b));
+        loop(p->from + i, other + i, p->to + i, size, broadcast(p->a), broadcast(p->b));
     return 0;
 }
 
-/* From x to y, or where there is a dy from x or y to dx; -1 where the table has no such name. */
-EXPORT long xpcnn_activation(const Arguments *a)
+/* Not served where the table has no such name. */
+EXPORT long xpcnn_pointwise(const Arguments *a)
 {
-    for (unsigned long k = 0; k < sizeof table / sizeof table[0]; k++)
-        if (!strcmp(a->name, table[k].name)) {
-            Pass pass = {a, a->dy ? table[k].backward : table[k].forward};
-            return run_pieces(piece_of, &pass, a->pieces, a->threads);
-        }
-    return NOT_SERVED;
+    return named(a->name) ? run_pieces(piece_of, a, a->pieces, a->threads) : NOT_SERVED;
 }

@@ -21,38 +21,36 @@ typedef struct {
 
 enum { SOME = 64 }; /* samples at a time */
 
-/* The four pixels around a place: where they are in a channel, and their weights, 0 outside. */
+/* Pixels around a place: above and below, each before and after it. Where they are in a channel, and
+   their weights, 0 outside. */
 typedef struct {
     int32_t at[4][SOME];
     float weight[4][SOME];
 } Around;
 
-static inline float nearest(float i, long size)
+/* The two pixels of an axis around a place, the nearest for one outside, and their weights. */
+static inline void look(float place, float size, int32_t pixel[2], float weight[2])
 {
-    return i > 0 ? (i < size - 1 ? i : size - 1) : 0; /* 0 for NaN */
+    float first = floorf(place), part = place - first;
+    for (long k = 0; k < 2; k++) {
+        float i = first + k;
+        pixel[k] = i > 0 ? (i < size - 1 ? i : size - 1) : 0; /* 0 for NaN */
+        weight[k] = (i >= 0) & (i < size) ? (k ? part : 1 - part) : 0;
+    }
 }
 
-static void look(const Arguments *a, long first, long sample, long some, Around *o)
+static void look_around(const Arguments *a, long first, long sample, long some, Around *o)
 {
-    const float h = a->h, w = a->w;
     for (long l = 0; l < some; l++) {
-        float row = a->rows[first + l], column = a->columns[first + l];
-        float i = floorf(row), j = floorf(column), down = row - i, across = column - j;
-        float top = (i >= 0) & (i < h) ? 1 - down : 0, bottom = (i >= -1) & (i < h - 1) ? down : 0;
-        float left = (j >= 0) & (j < w) ? 1 - across : 0;
-        float right = (j >= -1) & (j < w - 1) ? across : 0;
-        int32_t above = (int32_t)nearest(i, a->h) * (int32_t)a->w;
-        int32_t below = (int32_t)nearest(i + 1, a->h) * (int32_t)a->w;
-        int32_t before = (int32_t)nearest(j, a->w), after = (int32_t)nearest(j + 1, a->w);
-        int32_t n = (int32_t)a->n, k = (int32_t)(sample + l);
-        o->at[0][l] = (above + before) * n + k;
-        o->at[1][l] = (above + after) * n + k;
-        o->at[2][l] = (below + before) * n + k;
-        o->at[3][l] = (below + after) * n + k;
-        o->weight[0][l] = top * left;
-        o->weight[1][l] = top * right;
-        o->weight[2][l] = bottom * left;
-        o->weight[3][l] = bottom * right;
+        int32_t row[2], column[2];
+        float down[2], across[2];
+        look(a->rows[first + l], a->h, row, down);
+        look(a->columns[first + l], a->w, column, across);
+        for (long k = 0; k < 4; k++) {
+            int32_t pixel = row[k / 2] * (int32_t)a->w + column[k % 2];
+            o->at[k][l] = pixel * (int32_t)a->n + (int32_t)(sample + l);
+            o->weight[k][l] = down[k / 2] * across[k % 2];
+        }
     }
 }
 
@@ -63,7 +61,7 @@ static long places_of(const void *arguments, long piece)
         for (long k = 0; k < a->n; k += SOME) {
             long some = a->n - k < SOME ? a->n - k : SOME, first = p * a->n + k;
             Around o;
-            look(a, first, k, some, &o);
+            look_around(a, first, k, some, &o);
             for (long c = 0; c < a->c; c++) {
                 const float *x = a->x + c * a->h * a->w * a->n;
                 float *y = a->y + c * a->places * a->n + first;

@@ -23,7 +23,6 @@ library: Any = import_module(f"{PACKAGE}.shared_library")
 pointwise: Any = import_module(f"{PACKAGE}.pointwise")
 ROOMS = (
     *(
-        "addition",
         "conv",
         "conv_1x1",
         "dropping",

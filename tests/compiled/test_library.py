@@ -379,11 +379,11 @@ def test_what_is_told_of_the_kernels_before_the_first_step(
 
 
 def test_the_library_exports_nothing_but_names_with_its_prefix() -> None:
-    """A bare `run` or `activation` could be taken for that of another library in the process."""
+    """A bare `run` or `pointwise` could be taken for that of another library in the process."""
     require_compiler()
     calls = library.load().calls
     names = library.build.functions()
-    assert {"conv", "activation", "sgd", "runs_here"} <= {*names}
+    assert {"conv", "pointwise", "sgd", "runs_here"} <= {*names}
     for name in names:
         assert hasattr(calls, f"xpcnn_{name}")
         assert not hasattr(calls, name)

@@ -9,7 +9,8 @@ import pytest
 from tests.compiled.support import PACKAGE, library, require_compiler
 
 repeated: Any = import_module(f"{PACKAGE}.repeated")
-ADD = library.Call("add", "ppo ll ll", "sum")
+POINTWISE = library.Call("pointwise", "tppo ff llll", "sum")
+ADD = numpy.array("add", "S32")
 PRODUCT = library.Call("matrix_product", "pppo llllll f ll", "product")
 ENTROPY = library.Call("cross_entropy", "pppooo ll l")
 
@@ -24,7 +25,7 @@ def ones() -> Any:
 
 
 def add(a: Any, y: Any) -> tuple[Any, tuple[Any, ...]]:
-    return ADD, (a, a, y, 3, False, 1, 1)
+    return POINTWISE, (ADD, a, a, y, 0.0, 0.0, 1, 3, 1, 1)
 
 
 def without_memory() -> tuple[Any, tuple[Any, ...]]:
@@ -47,7 +48,7 @@ def test_in_order() -> None:
 def test_arguments_may_change() -> None:
     x, y, other = ones(), ones(), ones() + 1
     calls = repeated.Repeated([add(x, x), add(x, y)])
-    calls.words[7] = calls.words[8] = library.address(other)
+    calls.words[11] = calls.words[12] = library.address(other)
     assert calls() is None
     assert (y == 4).all()
 

@@ -1,4 +1,4 @@
-"""Sums of two arrays in C (add.c), alone and with ReLU: float32."""
+"""Sums of two arrays in C (pointwise.c), alone and with ReLU: float32."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,11 +7,8 @@ import numpy as np
 
 from ..elementwise import laid_out_as
 from ..layout import Array, cotangent
-from ..threads import sharing
-from .pointwise import PASS, relu_gradient
-from .shared_library import Call, serves
-
-ADD = Call("add", "ppo ll ll")
+from .pointwise import relu_gradient, write
+from .shared_library import serves
 
 
 def add(x: Array, other: Array) -> Any:
@@ -28,8 +25,7 @@ def _add(x: Array, other: Array, *, relu: bool) -> Any:
     if not serves(x):
         return NotImplemented
     y = np.empty_like(x)
-    terms = laid_out_as(y, x), laid_out_as(y, other)
-    ADD(*terms, y, y.size, relu, *sharing(y.size, PASS * y.size))
+    write("add_relu" if relu else "add", y, laid_out_as(y, x), laid_out_as(y, other), channels=1)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -37,7 +33,7 @@ def _add(x: Array, other: Array, *, relu: bool) -> Any:
         want_dx, want_dother = wants or (True, True)
         dy = cotangent(dy, y)
         if relu and (want_dx or want_dother):
-            dy = relu_gradient(dy, y)
+            dy = relu_gradient(dy, y, channels=1)
         return (dy if want_dx else None), (dy if want_dother else None)
 
     return y, pullback

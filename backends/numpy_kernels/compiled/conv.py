@@ -110,7 +110,7 @@ def conv_relu_pool(
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
         dy = batch_last(cotangent(dy, logical(y)))
         if winner is None:
-            dconv = relu_gradient(dy, y, limit)
+            dconv = relu_gradient(dy, y, limit, channels=len(y))
         else:
             dconv = direct.before_pooling(image, w, patches, (ph, pw), dy, y, winner)
         return gradients(image, w, b, dconv, patches, wants)

@@ -1,4 +1,4 @@
-"""Activations in C, lines of the table in pointwise.c: float32."""
+"""Activations and sums in C, by the table of functions in pointwise.c: float32."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ PASS = 8  # multiplications that take as long as a pass over one number
 
 NO_RELU = 0.0  # as the `cap` of a function in C
 
-ACTIVATION = Call("activation", "tppo ff llll", "activation")
+POINTWISE = Call("pointwise", "tppo ff llll")
 
 
 def run(name: str, x: Array, a: float = 0.0, b: float = 0.0, *, keeps: str = "x") -> Any:
@@ -28,26 +28,46 @@ def run(name: str, x: Array, a: float = 0.0, b: float = 0.0, *, keeps: str = "x"
         return NotImplemented
     y = np.empty_like(x)
     x = laid_out_as(y, x)
+    channels = x.shape[1] if x.ndim == 4 else 1
+    write(f"{name}_forward", y, x, None, a, b, channels=channels)
     kept = x if keeps == "x" else y
-    _call(name, x, None, y, a, b)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
-        return (_gradient(name, dy, kept, a, b) if wants is None or wants[0] else None,)
+        if wants is not None and not wants[0]:
+            return (None,)
+        return (_gradient(name, dy, kept, a, b, channels=channels),)
 
     return y, pullback
 
 
-def _gradient(name: str, dy: Array, kept: Array, a: float = 0.0, b: float = 0.0) -> Array:
+def _gradient(
+    name: str, dy: Array, kept: Array, a: float = 0.0, b: float = 0.0, *, channels: int
+) -> Array:
     dy, dx = cotangent(dy, kept), np.empty_like(kept)
-    _call(name, kept, laid_out_as(kept, dy), dx, a, b)
+    write(f"{name}_backward", dx, kept, laid_out_as(kept, dy), a, b, channels=channels)
     return dx
 
 
-def _call(name: str, x: Array, dy: Array | None, out: Array, a: float, b: float) -> None:
-    work = sharing(x.size, PASS * x.size)
-    channels = x.shape[1] if x.ndim == 4 and x.size else 1  # each shared, as a convolution does
-    if ACTIVATION(_text(name), x, dy, out, a, b, channels, x.size // channels, *work) is not None:
-        raise KeyError(f"pointwise.c has no activation {name!r}")
+def write(
+    name: str,
+    out: Array,
+    x: Array,
+    other: Array | None,
+    a: float = 0.0,
+    b: float = 0.0,
+    *,
+    channels: int,
+) -> None:
+    """Write a function of x, and of `other` if it takes two; all in one memory order.
+
+    channels: parts of memory, of each of which every thread takes one part, as a convolution does.
+
+    Raises:
+        KeyError: pointwise.c has no function of this name.
+    """
+    sizes = channels, x.size // channels, *sharing(x.size, PASS * x.size)
+    if POINTWISE(_text(name), x, other, out, a, b, *sizes) is not None:
+        raise KeyError(f"pointwise.c has no function {name!r}")
 
 
 @cache
@@ -56,11 +76,11 @@ def _text(name: str) -> Array:
     return np.array(name, "S32")
 
 
-def relu_gradient(dy: Array, y: Array, limit: float | None = None) -> Array:
-    """Return dy where y is not 0, nor the limit, otherwise 0."""
+def relu_gradient(dy: Array, y: Array, limit: float | None = None, *, channels: int) -> Array:
+    """Return dy where y is not 0, nor the limit, otherwise 0; channels: see `write`."""
     if limit is None:
-        return _gradient("relu", dy, y)
-    return _gradient("hard_tanh", dy, y, 0.0, limit)
+        return _gradient("relu", dy, y, channels=channels)
+    return _gradient("hard_tanh", dy, y, 0.0, limit, channels=channels)
 
 
 def cap_of(limit: float | None) -> float:
