@@ -16,49 +16,11 @@ typedef struct {
 
 typedef struct {
     const float *lr, *step; /* step: from 1 on */
-    _Alignas(8) float momentum, share;
+    double beta1, beta2;
+    _Alignas(8) float first, share, eps; /* the share of g in m, in the first step and later */
     long nesterov, count, pieces, threads;
     Tensor tensors[];
-} Sgd;
-
-typedef struct {
-    const float *lr, *step;
-    double beta1, beta2;
-    _Alignas(8) float eps;
-    long count, pieces, threads;
-    Tensor tensors[];
-} Adam;
-
-/* Numbers are taken as vectors, the last as a part of one: then which product and sum become one
-   instruction does not depend on where an array begins, and processes that share an update get the same
-   bits. */
-static long sgd_piece(const void *arguments, long piece)
-{
-    const Sgd *a = arguments;
-    const float lr = *a->lr, momentum = a->momentum, share = *a->step > 1 ? a->share : 1;
-    for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
-        const float l2 = (float)t->l2, keep = (float)(1 - lr * t->decay);
-        long i = t->size * piece / a->pieces, end = t->size * (piece + 1) / a->pieces;
-        for (; i < end; i += LANES) {
-            Lanes p = some_of(t->p + i, end - i), slope = some_of(t->g + i, end - i) + l2 * p, v = slope;
-            if (t->m) {
-                v = momentum * some_of(t->m + i, end - i) + share * slope;
-                write_some(t->new_m + i, end - i, v);
-                if (a->nesterov)
-                    v = slope + momentum * v;
-            }
-            write_some(t->new_p + i, end - i, keep * p - lr * v);
-        }
-    }
-    return 0;
-}
-
-/* v = momentum * v + share * g, where share is 1 in the first step; p -= lr * v, with Nesterov
-   lr * (g + momentum * v), and without v lr * g. */
-EXPORT long xpcnn_sgd(const Sgd *a)
-{
-    return *a->step >= 1 ? run_pieces(sgd_piece, a, a->pieces, a->threads) : NOT_SERVED;
-}
+} Arguments;
 
 /* 1 - beta^step */
 static double correction(double beta, double step)
@@ -73,31 +35,44 @@ INLINE Lanes square_root(Lanes x)
     return x;
 }
 
-static long adam_piece(const void *arguments, long piece)
+/* Numbers are taken as vectors, the last as a part of one: then which product and sum become one
+   instruction does not depend on where an array begins, and processes that share an update get the same
+   bits. */
+static long piece_of(const void *arguments, long piece)
 {
-    const Adam *a = arguments;
-    const float beta1 = (float)a->beta1, new1 = (float)(1 - a->beta1), eps = a->eps;
-    const float beta2 = (float)a->beta2, new2 = (float)(1 - a->beta2);
-    const float rate = (float)(*a->lr / correction(a->beta1, *a->step));
+    const Arguments *a = arguments;
+    const float lr = *a->lr, share = *a->step > 1 ? a->share : a->first, eps = a->eps;
+    const float beta1 = (float)a->beta1, beta2 = (float)a->beta2, new2 = (float)(1 - a->beta2);
+    const float rate = (float)(lr / correction(a->beta1, *a->step));
     const float root = (float)sqrt(correction(a->beta2, *a->step));
     for (const Tensor *t = a->tensors; t < a->tensors + a->count; t++) {
-        const float l2 = (float)t->l2, keep = (float)(1 - *a->lr * t->decay);
+        const float l2 = (float)t->l2, keep = (float)(1 - lr * t->decay);
         long i = t->size * piece / a->pieces, end = t->size * (piece + 1) / a->pieces;
         for (; i < end; i += LANES) {
-            Lanes p = some_of(t->p + i, end - i), slope = some_of(t->g + i, end - i) + l2 * p;
-            Lanes m = beta1 * some_of(t->m + i, end - i) + new1 * slope;
-            Lanes v = beta2 * some_of(t->v + i, end - i) + new2 * (slope * slope);
-            write_some(t->new_m + i, end - i, m);
-            write_some(t->new_v + i, end - i, v);
-            write_some(t->new_p + i, end - i, keep * p - rate * m / (square_root(v) / root + eps));
+            Lanes p = some_of(t->p + i, end - i), g = some_of(t->g + i, end - i) + l2 * p, m = g;
+            if (t->m) {
+                m = beta1 * some_of(t->m + i, end - i) + share * g;
+                write_some(t->new_m + i, end - i, m);
+                if (a->nesterov)
+                    m = g + beta1 * m;
+            }
+            Lanes step = lr * m;
+            if (t->v) {
+                Lanes v = beta2 * some_of(t->v + i, end - i) + new2 * (g * g);
+                write_some(t->new_v + i, end - i, v);
+                step = rate * m / (square_root(v) / root + eps);
+            }
+            write_some(t->new_p + i, end - i, keep * p - step);
         }
     }
     return 0;
 }
 
-/* m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; p -= rate * m / (sqrt(v) / root
-   + eps), where rate = lr / (1 - beta1^step) and root = sqrt(1 - beta2^step). */
-EXPORT long xpcnn_adam(const Adam *a)
+/* m = beta1 * m + share * g, and p -= lr * m, with Nesterov lr * (g + beta1 * m), and without m lr * g.
+
+   Where there is a v, v = beta2 * v + (1 - beta2) * g^2, and p -= rate * m / (sqrt(v) / root + eps) with
+   rate = lr / (1 - beta1^step), root = sqrt(1 - beta2^step). Not served before the first step. */
+EXPORT long xpcnn_update(const Arguments *a)
 {
-    return *a->step >= 1 ? run_pieces(adam_piece, a, a->pieces, a->threads) : NOT_SERVED;
+    return *a->step >= 1 ? run_pieces(piece_of, a, a->pieces, a->threads) : NOT_SERVED;
 }

@@ -21,27 +21,28 @@ TENSOR = "ppppooo ldd"  # fields of `Tensor`
 
 
 @lru_cache(maxsize=64)
-def _call(name: str, kinds: str, tensors: int) -> Call:
-    return Call(name, f"pp {kinds} lll {tensors * TENSOR}")
+def _call(tensors: int) -> Call:
+    return Call("update", f"pp dd fff l lll {tensors * TENSOR}")
 
 
 def sgd(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array) -> Any:
     """Step with SGD, with or without momentum."""
     held = {"velocity": state["velocity"]} if rule.momentum else {}
-    numbers = rule.momentum, 1.0 - rule.dampening, rule.nesterov
-    return _stepped(_call("sgd", "ffl", len(params)), numbers, rule, params, grads, held, lr, step)
+    numbers = rule.momentum, 0.0, 1.0, 1.0 - rule.dampening, 0.0, rule.nesterov
+    return _stepped(numbers, rule, params, grads, held, lr, step)
 
 
 def adam(rule: Any, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array) -> Any:
     """Step with Adam or AdamW."""
     if rule.amsgrad:
         return NotImplemented
-    held, numbers = {"m": state["m"], "v": state["v"]}, (rule.beta1, rule.beta2, rule.eps)
-    return _stepped(_call("adam", "ddf", len(params)), numbers, rule, params, grads, held, lr, step)
+    share = 1.0 - rule.beta1
+    numbers = rule.beta1, rule.beta2, share, share, rule.eps, False
+    held = {"m": state["m"], "v": state["v"]}
+    return _stepped(numbers, rule, params, grads, held, lr, step)
 
 
 def _stepped(
-    call: Call,
     numbers: tuple[Any, ...],
     rule: Any,
     params: Arrays,
@@ -50,7 +51,10 @@ def _stepped(
     lr: Array,
     step: Array,
 ) -> Any:
-    """Return the new parameters and state; the state's order is that of m and v in C."""
+    """Return the new parameters and state.
+
+    numbers: beta1 to nesterov in C; the order of the state is that of m and v there.
+    """
     lr, step = _ordered(lr), _ordered(step)
     if not all(serves(x) and x.shape == () for x in (lr, step)):
         return NotImplemented
@@ -69,7 +73,7 @@ def _stepped(
         tensors += [*map(_ordered, arrays), *missing, *filled, *missing, p.size, *how]
         size += p.size
     work = sharing(1 << 30, PASS * size)
-    if call(lr, step, *numbers, len(params), *work, *tensors) is not None:
+    if _call(len(params))(lr, step, *numbers, len(params), *work, *tensors) is not None:
         return NotImplemented  # a step before the first
     return new[0], dict(zip(state, new[1:], strict=True))
 
