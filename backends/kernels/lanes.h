@@ -164,21 +164,34 @@ INLINE void write_some(float *a, long count, Lanes value)
 #endif
 }
 
-/* The sum of numbers side by side: of blocks, whose sums are added up in double. */
-INLINE double sum_of_row(const float *x, long length)
+/* The first `count` numbers of x - shift, or their squares, and zeros after them. */
+INLINE Lanes less(const int is_square, const float *x, long count, const Lanes shift)
+{
+    Lanes d = some_of(x, count) - some_of((const float *)&shift, count);
+    if (is_square)
+        d *= d;
+    return d;
+}
+
+/* The sum of x - shift, or of its square, for numbers side by side: of blocks, whose sums are added up in
+   double. */
+INLINE double sum_of(const int is_square, const float *x, long length, float shift)
 {
     double all = 0;
+    const Lanes of = broadcast(shift);
     for (long l = 0; l < length;) {
-        long end = length - l < 32 * LANES ? length : l + 32 * LANES;
+        long end = least(length, l + 32 * LANES);
         Lanes sum[4] = {{0}}; /* or each addition would wait for the one before */
         for (; l + 4 * LANES <= end; l += 4 * LANES)
-            UNROLL for (long v = 0; v < 4; v++) sum[v] += *(const Lanes *)(x + l + v * LANES);
+            UNROLL for (long v = 0; v < 4; v++) sum[v] += less(is_square, x + l + v * LANES, LANES, of);
         for (; l < end; l += LANES)
-            sum[0] += some_of(x + l, end - l);
+            sum[0] += less(is_square, x + l, end - l, of);
         all += total((sum[0] + sum[1]) + (sum[2] + sum[3]));
     }
     return all;
 }
+
+INLINE double sum_of_row(const float *x, long length) { return sum_of(0, x, length, 0); }
 
 #ifdef __clang__
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { SOME = 2048, SUMS = 32 };
+enum { SOME = 2048, SUMS = 4 * LANES };
 
 typedef struct {
     const float *x, *gamma, *beta, *added, *dy, *kept;
@@ -49,28 +49,6 @@ INLINE Lanes normalised(const Channel *c, Lanes x)
     return (x - c->mean) * c->slope + c->shift;
 }
 
-/* The sum of x - shift, or of its square. */
-INLINE double sum_of(const int is_square, const float *x, float shift, long m)
-{
-    double all = 0;
-    for (long i = 0; i < m; i += SOME) {
-        long end = least(m, i + SOME), j = i;
-        float sum[SUMS] = {0};
-        for (; j + SUMS <= end; j += SUMS)
-            for (int s = 0; s < SUMS; s++) {
-                float d = x[j + s] - shift;
-                sum[s] += is_square ? d * d : d;
-            }
-        for (; j < end; j++) {
-            float d = x[j] - shift;
-            sum[0] += is_square ? d * d : d;
-        }
-        for (int s = 0; s < SUMS; s++)
-            all += sum[s];
-    }
-    return all;
-}
-
 /* The numbers of a part of a channel, normalised as above, and what follows. */
 INLINE void write_line(const Channel c, const float *added, float *y, long m)
 {
@@ -103,8 +81,8 @@ static long forward(const void *arguments, long number)
     long m = p->h * p->w * p->n;
     const float *x = p->x + number * m;
     if (!p->is_given) {
-        p->mean[number] = (float)(sum_of(0, x, 0, m) / m);
-        p->var[number] = (float)(sum_of(1, x, p->mean[number], m) / m);
+        p->mean[number] = (float)(sum_of_row(x, m) / m);
+        p->var[number] = (float)(sum_of(1, x, m, p->mean[number]) / m);
     }
     Channel c = channel_of(p, number);
     if (p->ph * p->pw > 1) {
@@ -135,6 +113,8 @@ INLINE Lanes before_relu(const int after, const Channel *c, Lanes x, long j, lon
 
 INLINE void add_up(const int after, const Channel *c, long j, long count, Lanes *sum, Lanes *sum_x)
 {
+    if (count <= 0)
+        return;
     Lanes x = some_of(c->x + j, count), dz = before_relu(after, c, x, j, count);
     if (after == ADD_RELU)
         write_some(c->dz + j, count, dz);
@@ -155,14 +135,11 @@ INLINE void gradient(const int after, const Channel *c, long m, float scale, flo
                      float *sum_dz_xhat)
 {
     double all = 0, all_x = 0;
-    for (long i = 0; i < m; i += SOME) {
-        long end = least(m, i + SOME), j = i;
+    for (long j = 0; j < m;) {
         Lanes sum[SUMS / LANES] = {{0}}, sum_x[SUMS / LANES] = {{0}};
-        for (; j + SUMS <= end; j += SUMS)
+        for (long end = least(m, j + SOME); j < end; j += SUMS)
             UNROLL for (long v = 0; v < SUMS / LANES; v++)
-                add_up(after, c, j + v * LANES, LANES, sum + v, sum_x + v);
-        for (; j < end; j += LANES)
-            add_up(after, c, j, end - j, sum, sum_x);
+                add_up(after, c, j + v * LANES, m - j - v * LANES, sum + v, sum_x + v);
         for (long v = 0; v < SUMS / LANES; v++) {
             all += total(sum[v]);
             all_x += total(sum_x[v]);
