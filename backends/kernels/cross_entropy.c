@@ -9,19 +9,18 @@
 #include <math.h>
 
 typedef struct {
-    const float *x, *dloss;
+    const float *x, *dloss, *targets;
     const long *labels;
     float *p, *losses, *loss; /* p: or dx */
-    long classes, n, threads;
+    long classes, n, pieces, threads;
 } Arguments;
 
 enum { SOME = 32 }; /* classes whose sum is added to that of the others */
 
 /* p, losses of a vector of samples. */
-static long samples(const void *arguments, long piece)
+static void samples(const Arguments *a, long first)
 {
-    const Arguments *a = arguments;
-    const long first = piece * LANES, count = least(LANES, a->n - first);
+    const long count = least(LANES, a->n - first);
     const float *x = a->x + first;
     float *p = a->p + first;
     Lanes most = some_of(x, count), total = {0}, losses = {0};
@@ -43,6 +42,14 @@ static long samples(const void *arguments, long piece)
     write_some(a->losses + first, count, losses);
     for (long c = 0; c < a->classes; c++)
         write_some(p + c * a->n, count, some_of(p + c * a->n, count) / total);
+}
+
+static long softmax_piece(const void *arguments, long piece)
+{
+    const Arguments *a = arguments;
+    long vectors = (a->n + LANES - 1) / LANES, end = vectors * (piece + 1) / a->pieces;
+    for (long v = vectors * piece / a->pieces; v < end; v++)
+        samples(a, v * LANES);
     return 0;
 }
 
@@ -53,7 +60,7 @@ EXPORT long xpcnn_cross_entropy(const Arguments *a)
     for (long i = 0; i < a->n; i++)
         if (a->labels[i] < 0 || a->labels[i] >= a->classes)
             return NOT_SERVED;
-    long bytes = run_pieces(samples, a, (a->n + LANES - 1) / LANES, a->threads);
+    long bytes = run_pieces(softmax_piece, a, a->pieces, a->threads);
     *a->loss = (float)(sum_of_row(a->losses, a->n) / a->n);
     return bytes;
 }
@@ -68,20 +75,14 @@ EXPORT long xpcnn_cross_entropy_gradient(const Arguments *a)
     return 0;
 }
 
-typedef struct {
-    const float *x, *t, *dloss;
-    float *to, *loss;
-    long size, pieces, threads;
-} Binary;
-
 /* The cost of each score with its target t or, with a dloss, the gradient of the score. */
 static long binary_piece(const void *arguments, long piece)
 {
-    const Binary *a = arguments;
-    long i = a->size * piece / a->pieces, end = a->size * (piece + 1) / a->pieces;
-    const float share = a->dloss ? *a->dloss / (float)a->size : 0;
+    const Arguments *a = arguments;
+    long i = a->n * piece / a->pieces, end = a->n * (piece + 1) / a->pieces;
+    const float share = a->dloss ? *a->dloss / (float)a->n : 0;
     for (; i < end; i += LANES) {
-        Lanes x = some_of(a->x + i, end - i), t = some_of(a->t + i, end - i), to;
+        Lanes x = some_of(a->x + i, end - i), t = some_of(a->targets + i, end - i), to;
         if (a->dloss)
             to = ((1 - t) * logistic(x) - t * logistic(-x)) * share;
         else { /* softplus(x) = max(x, 0) + log(1 + e^-|x|) */
@@ -89,17 +90,17 @@ static long binary_piece(const void *arguments, long piece)
             Lanes yes = chosen(x > 0, broadcast(0), -x) + rest, no = chosen(x < 0, broadcast(0), x) + rest;
             to = t * yes + (1 - t) * no;
         }
-        write_some(a->to + i, end - i, to);
+        write_some((a->dloss ? a->p : a->losses) + i, end - i, to);
     }
     return 0;
 }
 
-/* to (size,) = t softplus(-x) + (1 - t) softplus(x), and `loss` their mean; or, with a dloss,
-   to = dx = ((1 - t) sigmoid(x) - t sigmoid(-x)) dloss / size */
-EXPORT long xpcnn_binary_cross_entropy(const Binary *a)
+/* losses (n,) = t softplus(-x) + (1 - t) softplus(x), and `loss` their mean; or, with a dloss,
+   dx = ((1 - t) sigmoid(x) - t sigmoid(-x)) dloss / n */
+EXPORT long xpcnn_binary_cross_entropy(const Arguments *a)
 {
     long bytes = run_pieces(binary_piece, a, a->pieces, a->threads);
     if (!a->dloss)
-        *a->loss = (float)(sum_of_row(a->to, a->size) / a->size);
+        *a->loss = (float)(sum_of_row(a->losses, a->n) / a->n);
     return bytes;
 }

@@ -24,16 +24,16 @@ typedef struct {
     long channels, h, w, n, ph, pw, is_given, threads;
 } Arguments;
 
-/* A channel of a backward pass, and the line of its forward pass: z = (x - mean) * slope + shift, of
-   which a ReLU is up to `cap`. */
+/* A channel, and the line of its forward pass: z = (x - mean) * slope + shift, of which a ReLU is up to
+   `cap`. Where something was added before the ReLU, its output y is kept, and dz, the gradient of the sum,
+   is wanted. */
 typedef struct {
     const float *x, *dy, *y;
     float *dz, *dx;
     float mean, slope, shift, cap;
 } Channel;
 
-/* What follows the normalisation: nothing; a ReLU; something is added, and then a ReLU, whose
-   output y is kept. */
+/* What follows the normalisation: nothing; a ReLU; something is added, and then a ReLU. */
 enum { NOTHING, RELU, ADD_RELU };
 
 static Channel channel_of(const Arguments *p, long c)
@@ -103,12 +103,10 @@ EXPORT long xpcnn_batch_norm(const Arguments *a) { return run_pieces(forward, a,
    or NaN. */
 INLINE Lanes before_relu(const int after, const Channel *c, Lanes x, long j, long count)
 {
-    Lanes dy = some_of(c->dy + j, count);
-    if (after == RELU) {
-        Lanes z = normalised(c, x);
-        return chosen((z <= 0) | (z >= c->cap), broadcast(0), dy);
-    }
-    return after == ADD_RELU ? chosen(some_of(c->y + j, count) != 0, dy, broadcast(0)) : dy;
+    Lanes dy = some_of(c->dy + j, count), z = normalised(c, x);
+    if (after == ADD_RELU)
+        return chosen(some_of(c->y + j, count) != 0, dy, broadcast(0));
+    return after == RELU ? chosen((z <= 0) | (z >= c->cap), broadcast(0), dy) : dy;
 }
 
 INLINE void add_up(const int after, const Channel *c, long j, long count, Lanes *sum, Lanes *sum_x)
@@ -122,24 +120,17 @@ INLINE void add_up(const int after, const Channel *c, long j, long count, Lanes 
     *sum_x += dz * (x - c->mean);
 }
 
-INLINE void write_dx(const int after, const Channel *c, long j, long count, float shift, float tilt)
-{
-    Lanes x = some_of(c->x + j, count), dz = before_relu(after, c, x, j, count);
-    write_some(c->dx + j, count, c->slope * (dz - shift - (x - c->mean) * tilt));
-}
-
 /* The sums of dz, the gradient before what followed, and of dz * xhat; and, unless dx is null,
    dx = gamma / sqrt(var + eps) * (dz - mean(dz) - xhat * mean(dz * xhat)), which may take the place of
    dy. Two passes; scale is 1 / sqrt(var + eps). */
-INLINE void gradient(const int after, const Channel *c, long m, float scale, float *sum_dz,
-                     float *sum_dz_xhat)
+INLINE void gradient(const int after, Channel c, long m, float scale, float *sum_dz, float *sum_dz_xhat)
 {
     double all = 0, all_x = 0;
     for (long j = 0; j < m;) {
         Lanes sum[SUMS / LANES] = {{0}}, sum_x[SUMS / LANES] = {{0}};
         for (long end = least(m, j + SOME); j < end; j += SUMS)
             UNROLL for (long v = 0; v < SUMS / LANES; v++)
-                add_up(after, c, j + v * LANES, m - j - v * LANES, sum + v, sum_x + v);
+                add_up(after, &c, j + v * LANES, m - j - v * LANES, sum + v, sum_x + v);
         for (long v = 0; v < SUMS / LANES; v++) {
             all += total(sum[v]);
             all_x += total(sum_x[v]);
@@ -147,22 +138,19 @@ INLINE void gradient(const int after, const Channel *c, long m, float scale, flo
     }
     *sum_dz = (float)all;
     *sum_dz_xhat = (float)all_x * scale;
-    if (!c->dx)
-        return;
-    Channel rest = *c;
-    if (after == ADD_RELU)
-        rest.dy = c->dz;
-    const int still = after == RELU ? RELU : NOTHING;
-    float shift = *sum_dz / m, tilt = scale * *sum_dz_xhat / m;
-    for (long j = 0; j < m; j += LANES)
-        write_dx(still, &rest, j, m - j, shift, tilt);
+    const float shift = *sum_dz / m, tilt = scale * *sum_dz_xhat / m;
+    for (long j = 0; c.dx && j < m; j += LANES) {
+        Lanes x = some_of(c.x + j, m - j);
+        Lanes dz = after == ADD_RELU ? some_of(c.dz + j, m - j) : before_relu(after, &c, x, j, m - j);
+        write_some(c.dx + j, m - j, c.slope * (dz - shift - (x - c.mean) * tilt));
+    }
 }
 
 static long backward(const void *arguments, long i)
 {
     const Arguments *p = arguments;
     long rows = p->h / p->ph, out = p->w / p->pw * p->n, m = p->h * p->w * p->n;
-    float scale = 1 / sqrtf(p->var[i] + p->eps), *sum = p->sum_dz + i, *sum_xhat = p->sum_dz_xhat + i;
+    float scale = 1 / sqrtf(p->var[i] + p->eps);
     Channel c = channel_of(p, i);
     c.dx = p->y ? p->y + i * m : 0;
     c.dy = p->winner ? c.dx : p->dy + i * m;
@@ -173,14 +161,14 @@ static long backward(const void *arguments, long i)
             unpool_row(p->dy + r * out, p->kept + r * out, p->winner + r * out,
                        c.dx + (r - i * rows) * p->ph * p->w * p->n, p->w, p->n, p->ph, p->pw);
     }
-    if (p->winner || p->cap == 0)
-        gradient(NOTHING, &c, m, scale, sum, sum_xhat);
-    else if (p->dz) {
+    if (p->dz) {
         c.y = p->kept + i * m;
         c.dz = p->dz + i * m;
-        gradient(ADD_RELU, &c, m, scale, sum, sum_xhat);
-    } else
-        gradient(RELU, &c, m, scale, sum, sum_xhat);
+        gradient(ADD_RELU, c, m, scale, p->sum_dz + i, p->sum_dz_xhat + i);
+    } else if (p->winner || p->cap == 0)
+        gradient(NOTHING, c, m, scale, p->sum_dz + i, p->sum_dz_xhat + i);
+    else
+        gradient(RELU, c, m, scale, p->sum_dz + i, p->sum_dz_xhat + i);
     return 0;
 }
 

@@ -12,7 +12,7 @@ repeated: Any = import_module(f"{PACKAGE}.repeated")
 POINTWISE = library.Call("pointwise", "tppo ff llll", "sum")
 ADD = numpy.array("add", "S32")
 PRODUCT = library.Call("matrix_product", "pppo llllll f ll", "product")
-ENTROPY = library.Call("cross_entropy", "pppooo ll l")
+ENTROPY = library.Call("cross_entropy", "ppppooo ll ll")
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_arguments_may_change() -> None:
 def test_no_more_after_one_that_fails() -> None:
     x, y, z = ones(), ones(), ones()
     labels = numpy.array([0, 3, 0])
-    wrong = ENTROPY, (x, None, labels, ones(), ones(), ones(), 1, 3, 1)
+    wrong = ENTROPY, (x, None, None, labels, ones(), ones(), ones(), 1, 3, 1, 1)
     calls = repeated.Repeated([add(x, y), wrong, without_memory(), add(x, z)])
     assert calls() is NotImplemented
     labels[:] = 0

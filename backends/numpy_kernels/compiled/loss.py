@@ -12,10 +12,11 @@ from ..recording import contiguous
 from ..threads import sharing
 from .shared_library import LONG, Call, serves
 
-CROSS_ENTROPY = Call("cross_entropy", "pppooo ll l", "softmax_cross_entropy")
+CROSS_ENTROPY = Call("cross_entropy", "ppppooo ll ll", "softmax_cross_entropy")
 CROSS_ENTROPY_GRADIENT = Call("cross_entropy_gradient", CROSS_ENTROPY.kinds, CROSS_ENTROPY.op)
-BINARY = Call("binary_cross_entropy", "pppoo lll", "bce_with_logits")
+BINARY = Call("binary_cross_entropy", CROSS_ENTROPY.kinds, "bce_with_logits")
 EXPONENTIAL = 32  # multiplications that take as long as the passes over one score
+WHOLE = 128  # samples, side by side in memory, that threads share no part of
 
 
 def softmax_cross_entropy(
@@ -33,9 +34,9 @@ def softmax_cross_entropy(
         return NotImplemented
     p, losses, loss = (np.empty(shape, logits.dtype) for shape in ((classes, n), n, ()))
     labels = contiguous(labels if labels.dtype == LONG else labels.astype(LONG))
-    _, threads = sharing(n, EXPONENTIAL * logits.size)
+    sizes = classes, n, *sharing(max(1, n // WHOLE), EXPONENTIAL * logits.size)
     scores = contiguous(logits.T)
-    if CROSS_ENTROPY(scores, None, labels, p, losses, loss, classes, n, threads) is not None:
+    if CROSS_ENTROPY(scores, None, None, labels, p, losses, loss, *sizes) is not None:
         return NotImplemented  # not all labels are classes
 
     def pullback(
@@ -44,8 +45,8 @@ def softmax_cross_entropy(
         if wants is not None and not wants[0]:
             return None, None, None
         dlogits = np.empty_like(p)
-        arrays = p, np.asarray(cotangent(dy, loss)), labels, dlogits, None, None
-        CROSS_ENTROPY_GRADIENT(*arrays, classes, n, threads)
+        arrays = p, np.asarray(cotangent(dy, loss)), None, labels, dlogits, None, None
+        CROSS_ENTROPY_GRADIENT(*arrays, *sizes)
         return dlogits.T, None, None
 
     return loss, pullback
@@ -62,8 +63,8 @@ def bce_with_logits(
         return NotImplemented
     costs, loss = np.empty_like(logits), np.empty((), logits.dtype)
     x, targets = (laid_out_as(costs, a) for a in (logits, targets))
-    work = x.size, *sharing(x.size, EXPONENTIAL * x.size)
-    BINARY(x, targets, None, costs, loss, *work)
+    sizes = 1, x.size, *sharing(x.size, EXPONENTIAL * x.size)
+    BINARY(x, None, targets, None, None, costs, loss, *sizes)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -72,7 +73,7 @@ def bce_with_logits(
         dy, dlogits = np.asarray(cotangent(dy, loss)), None
         if want_dlogits:
             dlogits = np.empty_like(x)
-            BINARY(x, targets, dy, dlogits, None, *work)
+            BINARY(x, dy, targets, None, dlogits, None, None, *sizes)
         return dlogits, -x * (dy / x.size) if want_dtargets else None, None, None
 
     return loss, pullback

@@ -65,6 +65,7 @@ def write(
     Raises:
         KeyError: pointwise.c has no function of this name.
     """
+    channels = max(1, channels)  # of no filters
     sizes = channels, x.size // channels, *sharing(x.size, PASS * x.size)
     if POINTWISE(_text(name), x, other, out, a, b, *sizes) is not None:
         raise KeyError(f"pointwise.c has no function {name!r}")
