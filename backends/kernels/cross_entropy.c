@@ -18,9 +18,10 @@ typedef struct {
 enum { SOME = 32 }; /* classes whose sum is added to that of the others */
 
 /* p, losses of a vector of samples. */
-static void samples(const Arguments *a, long first)
+static long samples(const void *arguments, long piece)
 {
-    const long count = least(LANES, a->n - first);
+    const Arguments *a = arguments;
+    const long first = piece * LANES, count = least(LANES, a->n - first);
     const float *x = a->x + first;
     float *p = a->p + first;
     Lanes most = some_of(x, count), total = {0}, losses = {0};
@@ -42,14 +43,6 @@ static void samples(const Arguments *a, long first)
     write_some(a->losses + first, count, losses);
     for (long c = 0; c < a->classes; c++)
         write_some(p + c * a->n, count, some_of(p + c * a->n, count) / total);
-}
-
-static long softmax_piece(const void *arguments, long piece)
-{
-    const Arguments *a = arguments;
-    long vectors = (a->n + LANES - 1) / LANES, end = vectors * (piece + 1) / a->pieces;
-    for (long v = vectors * piece / a->pieces; v < end; v++)
-        samples(a, v * LANES);
     return 0;
 }
 
@@ -60,7 +53,7 @@ EXPORT long xpcnn_cross_entropy(const Arguments *a)
     for (long i = 0; i < a->n; i++)
         if (a->labels[i] < 0 || a->labels[i] >= a->classes)
             return NOT_SERVED;
-    long bytes = run_pieces(softmax_piece, a, a->pieces, a->threads);
+    long bytes = run_pieces(samples, a, (a->n + LANES - 1) / LANES, a->threads);
     *a->loss = (float)(sum_of_row(a->losses, a->n) / a->n);
     return bytes;
 }

@@ -16,7 +16,7 @@ CROSS_ENTROPY = Call("cross_entropy", "ppppooo ll ll", "softmax_cross_entropy")
 CROSS_ENTROPY_GRADIENT = Call("cross_entropy_gradient", CROSS_ENTROPY.kinds, CROSS_ENTROPY.op)
 BINARY = Call("binary_cross_entropy", CROSS_ENTROPY.kinds, "bce_with_logits")
 EXPONENTIAL = 32  # multiplications that take as long as the passes over one score
-WHOLE = 128  # samples, side by side in memory, that threads share no part of
+MANY = 256  # samples from which threads share them: their scores lie side by side in memory
 
 
 def softmax_cross_entropy(
@@ -34,7 +34,8 @@ def softmax_cross_entropy(
         return NotImplemented
     p, losses, loss = (np.empty(shape, logits.dtype) for shape in ((classes, n), n, ()))
     labels = contiguous(labels if labels.dtype == LONG else labels.astype(LONG))
-    sizes = classes, n, *sharing(max(1, n // WHOLE), EXPONENTIAL * logits.size)
+    _, threads = sharing(n, EXPONENTIAL * logits.size)
+    sizes = classes, n, 1, threads if n >= MANY else 1
     scores = contiguous(logits.T)
     if CROSS_ENTROPY(scores, None, None, labels, p, losses, loss, *sizes) is not None:
         return NotImplemented  # not all labels are classes
