@@ -18,6 +18,7 @@ from xpcnn.models import preset
 
 TOOLS = ("memcheck", "racecheck", "initcheck")
 NETWORKS, QUICK = ("small", "lenet5", "digits", "mnist-best", "resnet20"), ("digits",)
+HALF = ("digits", "resnet20")  # those that train in float16 too
 BATCH = 7
 STEPS = 3  # with a graph: the second is captured, the third repeats it
 
@@ -52,13 +53,14 @@ def checked(program: str, tool: str, options: Options) -> Finding:
 def step(library: str, device: str | None, names: list[str]) -> None:
     """Make steps of each network."""
     opened = backend.load(library, device)
-    for name in names:
+    jobs = [(name, "float32") for name in names]
+    for name, dtype in jobs + [(name, "float16") for name in HALF if name in names]:
         found = preset(name)
-        side = Ours(model_of(found, opened), batches_of(found, BATCH, 2))
+        side = Ours(model_of(found, opened, dtype), batches_of(found, BATCH, 2))
         with side.session():
             for _ in range(STEPS):
                 side.step()
-        print(name, side.loss_sum())
+        print(name, dtype, side.loss_sum())
 
 
 if __name__ == "__main__":

@@ -37,11 +37,16 @@ LAYERS: list[Layer] = [
     Residual(Sequential([Conv2D(4, 3, padding="same"), BatchNorm()])),
     *(PReLU(), GELU(), GlobalAvgPool2D(), Dense(10)),
 ]
-HALF = {"numpy": ("float16",), "torch": ("float16", "bfloat16"), "cupy-on-host": ("float16",)}
+HALF = {
+    "numpy": ("float16",),
+    "torch": ("float16", "bfloat16"),
+    "cupy": ("float16",),
+    "cupy-on-host": ("float16",),
+}
 UNITS = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
 SMALLEST = {"float16": 2.0**-24, "bfloat16": 0.0}  # distance of the numbers next to 0
 EVERY = [(name, dtype) for name, dtypes in HALF.items() for dtype in dtypes]
-on_every = pytest.mark.parametrize(("name", "dtype"), EVERY)
+on_every = pytest.mark.parametrize(("lib", "dtype"), EVERY)
 
 
 def library(name: str) -> Any:
@@ -69,21 +74,21 @@ PRODUCTS = {
 
 @pytest.mark.parametrize("op", PRODUCTS)
 @on_every
-def test_products_are_summed_in_float32(name: str, dtype: str, op: str) -> None:
+def test_products_are_summed_in_float32(lib: str, dtype: str, op: str) -> None:
     """Besides float32's rounding of each of k terms: the product is rounded to half precision, and
     so is the sum with the bias, or each of the 9 sums of a pixel of dx."""
-    lib, draw = library(name), numpy.random.default_rng(0)
-    half, wide = lib.dtype(dtype), lib.dtype("float64")
+    opened, draw = library(lib), numpy.random.default_rng(0)
+    half, wide = opened.dtype(dtype), opened.dtype("float64")
     *shapes, units = PRODUCTS[op]
     given = [
-        lib.xp.astype(lib.from_host(draw.standard_normal(shape)), half)
+        opened.xp.astype(opened.from_host(draw.standard_normal(shape)), half)
         for shape in (*shapes, (units,))
     ]
     found, back = getattr(ops, op)(*given)
-    dy = lib.xp.astype(lib.from_host(draw.standard_normal(tuple(found.shape))), half)
+    dy = opened.xp.astype(opened.from_host(draw.standard_normal(tuple(found.shape))), half)
     assert found.dtype == half
-    got = [lib.to_host(lib.xp.astype(x, wide)) for x in (found, *back(dy))]
-    *exact, dy_exact = (lib.to_host(lib.xp.astype(x, wide)) for x in (*given, dy))
+    got = [opened.to_host(opened.xp.astype(x, wide)) for x in (found, *back(dy))]
+    *exact, dy_exact = (opened.to_host(opened.xp.astype(x, wide)) for x in (*given, dy))
     terms = max(x.size for x in exact)  # at least as many as any sum has
     factor = 10 * UNITS[dtype] + terms * 2.0**-24
 
@@ -97,15 +102,15 @@ def test_products_are_summed_in_float32(name: str, dtype: str, op: str) -> None:
 
 
 @on_every
-def test_other_ops_compute_in_float32_and_round_once(name: str, dtype: str) -> None:
-    lib, draw = library(name), numpy.random.default_rng(0)
-    half, single = lib.dtype(dtype), lib.dtype("float32")
+def test_other_ops_compute_in_float32_and_round_once(lib: str, dtype: str) -> None:
+    opened, draw = library(lib), numpy.random.default_rng(0)
+    half, single = opened.dtype(dtype), opened.dtype("float32")
 
     def up(x: Any) -> Any:
-        return lib.xp.astype(x, single)
+        return opened.xp.astype(x, single)
 
-    x = lib.xp.astype(lib.from_host(draw.standard_normal((4, 3, 6, 6))), half)
-    scale = up(lib.from_host(draw.standard_normal(3)))
+    x = opened.xp.astype(opened.from_host(draw.standard_normal((4, 3, 6, 6))), half)
+    scale = up(opened.from_host(draw.standard_normal(3)))
     for op, more in (("gelu", ()), ("avg_pool2d", ()), ("batch_norm", (scale, scale))):
         options = {"size": 2} if op == "avg_pool2d" else {}
         y, back = getattr(ops, op)(x, *more, **options)
@@ -115,18 +120,18 @@ def test_other_ops_compute_in_float32_and_round_once(name: str, dtype: str) -> N
         grads, wide_grads = back(first), wide_back(up(first))
         pairs = [(first, wide), *zip(grads, wide_grads, strict=True)]
         for got, expected in pairs:
-            rounded = lib.xp.astype(expected, got.dtype)
-            numpy.testing.assert_array_equal(lib.to_host(up(got)), lib.to_host(up(rounded)))
+            rounded = opened.xp.astype(expected, got.dtype)
+            numpy.testing.assert_array_equal(opened.to_host(up(got)), opened.to_host(up(rounded)))
         assert [g.dtype for g in grads] == [half, *[single] * len(more)]
         if more:  # statistics
             assert [s.dtype for s in y[1:]] == [single, single]
 
 
 @on_every
-def test_a_network_trains_as_in_float32(name: str, dtype: str) -> None:
+def test_a_network_trains_as_in_float32(lib: str, dtype: str) -> None:
     found = {}
     for chosen in ("float32", dtype):
-        m = model(chosen, [Conv2D(8, 3), BatchNorm(), ReLU(), Flatten(), Dense(10)], name)
+        m = model(chosen, [Conv2D(8, 3), BatchNorm(), ReLU(), Flatten(), Dense(10)], lib)
         history = m.fit(digits(100), epochs=8, batch_size=25, optimizer=Adam(0.01))
         assert not history.notes
         found[chosen] = m.evaluate(digits(100))["accuracy"]
