@@ -3,7 +3,8 @@
    x, moved.
 
    Where n is large, padding is in no memory. A segment is pixels of a row side by side that see the same
-   taps: one product over segment * n numbers. With stride 1 it is a row without its borders.
+   taps: a row without its borders. With stride 1 it is one product over segment * n numbers, else one of n
+   numbers for each pixel.
    The rows of a few images are too short to fill vectors. In padded images, whose rows follow one
    another, a tap is one offset for all pixels. So a band of rows is computed as one segment, with the
    pixels between the end of a row and the next row, which are then left out. There weights meet the zeros
@@ -136,9 +137,11 @@ static void rows(const Arguments *a, const Phase *s, long f, long some, long p, 
     for (long r = 0; r < count; r += at_once)
         for (long q = 0, end; q < s->columns; q = end) {
             end = end_of_segment(s, q);
-            long taps = list(o, s, p + r, q, tap, at), length = (at_once - 1) * across + (end - q) * o->n;
-            product(a->weights + f * all, all, some, tap, a->x, at, taps, y + r * across + q * o->n, ym,
-                    length, a->bias ? a->bias + f : 0);
+            long taps = list(o, s, p + r, q, tap, at), step = o->right == 1 ? end - q : 1;
+            const float *x = a->x;
+            for (; q < end; q += step, x += o->right * o->n)
+                product(a->weights + f * all, all, some, tap, x, at, taps, y + r * across + q * o->n, ym,
+                        (at_once - 1) * across + step * o->n, a->bias ? a->bias + f : 0);
         }
 }
 
@@ -219,9 +222,12 @@ static long gradients(const void *arguments, long piece)
             count = o->in_bands ? least(last - p, 1 + REACH / up(row, LANES)) : 1;
             for (long q = 0, end; q < o->columns; q = end) {
                 end = end_of_segment(o->phase, q);
-                long taps = list(o, o->phase, p, q, tap, at), length = (end - q) * o->n;
-                dots((Dots){dy + p * row + q * o->n, a->x, tap, at, sums, o->rows * row, some, taps, length,
-                            count, row, o->wide * o->n, all});
+                long is_row = o->right == 1, step = is_row ? o->wide : o->right; /* else pixel by pixel */
+                end = is_row ? end : least(end, q + 1 + REACH / up(o->n, LANES));
+                long taps = list(o, o->phase, p, q, tap, at);
+                dots((Dots){dy + p * row + q * o->n, a->x, tap, at, sums, o->rows * row, some, taps, all,
+                            is_row ? (end - q) * o->n : o->n, is_row ? count : end - q, is_row ? row : o->n,
+                            step * o->n});
             }
             numbers += count * row;
             if (numbers < PARTIAL && p + count < last)

@@ -18,13 +18,13 @@ enum {
     MANY = 16             /* taps for which it pays to move dy */
 };
 
-/* A part of a product: rows of `length` columns, from number `l` on. With `first`, sums begin with the
+/* A part of a product: rows of `length` columns. With `first`, sums begin with the
    bias, else with y. */
 typedef struct {
     const float *w, *x, *bias;
     float *y;
     const long *tap, *at;
-    long wm, ym, m, taps, length, first;
+    long wm, ym, taps, length, first;
 } Block;
 
 /* Sums over dy of m filters, dm apart, and where they are added: to sum[m * all + tap[k]], whose lanes
@@ -33,7 +33,7 @@ typedef struct {
     const float *dy, *x;
     const long *tap, *at;
     Lanes *sum;
-    long dm, m, taps, length, rows, dr, xr, all;
+    long dm, m, taps, all, length, rows, dr, xr;
 } Dots;
 
 #define MOST_ROWS 8
@@ -66,6 +66,16 @@ INLINE void tiles(const int rows, const int width, const Block b)
         tile(rows, 1, &b, l, b.length - l);
 }
 
+/* A vector for several products: GCC would read it anew for each, and reading takes as long as they do. */
+INLINE Lanes read_once(const float *x, const long left)
+{
+#ifdef __AVX__
+    if (left >= LANES)
+        return *(const volatile Lanes *)x;
+#endif
+    return some_of(x, left);
+}
+
 /* The sums of taps k to k + width - 1, over vectors of which `left` numbers are read. */
 INLINE void sums_of_taps(const int rows, const int width, const Dots *d, long k, const long left)
 {
@@ -74,9 +84,9 @@ INLINE void sums_of_taps(const int rows, const int width, const Dots *d, long k,
     EACH sum[m][v] = broadcast(0);
     for (long r = 0; r < d->rows; r++, dy += d->dr, x += d->xr)
         for (long l = 0; l < d->length; l += LANES) {
-            UNROLL for (int v = 0; v < width; v++) in[v] = some_of(x + d->at[k + v] + l, left);
+            UNROLL for (int v = 0; v < width; v++) in[v] = read_once(x + d->at[k + v] + l, left);
             UNROLL for (int m = 0; m < rows; m++) {
-                Lanes factor = some_of(dy + m * d->dm + l, left);
+                Lanes factor = read_once(dy + m * d->dm + l, left);
                 UNROLL for (int v = 0; v < width; v++) sum[m][v] += factor * in[v];
             }
         }
@@ -94,9 +104,7 @@ INLINE void all_taps(const int rows, const int width, const Dots d, const long l
 
 #undef EACH
 
-/* Functions of their own for each shape of tile, or they run out of registers. With AVX2, 5 * 2 and 3 * 3
-   vectors are as fast as sgemm, 4 * 2 nearly, 4 * 3 and 6 * 2 half of that. AVX-512 has twice as many
-   registers: 8 * 3 take 0.85 of the time of 4 * 2 in products, and more than it in dots. */
+/* Functions of their own for each shape of tile, or they run out of registers: AVX-512 has twice as many. */
 #define SHAPE(rows, width)                                                                         \
     static __attribute__((noinline)) void tiles_##rows(const Block *b)                             \
     {                                                                                              \
@@ -109,7 +117,11 @@ INLINE void all_taps(const int rows, const int width, const Dots d, const long l
         else                                                                                       \
             all_taps(rows, width, *d, LANES);                                                      \
     }
-SHAPE(1, 4) SHAPE(2, 4) SHAPE(3, 3) SHAPE(4, 2) SHAPE(5, 2) SHAPE(8, 3)
+#if LANES == 16
+SHAPE(1, 4) SHAPE(2, 4) SHAPE(3, 4) SHAPE(4, 4) SHAPE(5, 4) SHAPE(8, 3)
+#else
+SHAPE(1, 4) SHAPE(2, 4) SHAPE(3, 3) SHAPE(4, 3) SHAPE(5, 2) SHAPE(8, 3)
+#endif
 #undef SHAPE
 
 /* Fours, until fives take all that is left. */
@@ -119,33 +131,29 @@ INLINE long small_rows(long left)
 }
 
 /* The last columns, fewer than LANES, are of copies of x, since reading on would leave it. */
-static void block(Block b)
+static void product(const float *w, long wm, long m, const long *tap, const float *x,
+                    const long *at, long taps, float *y, long ym, long length, const float *bias)
 {
     static void (*const of_rows[])(const Block *) = {0,       tiles_1, tiles_2, tiles_3, tiles_4,
                                                      tiles_5, 0,       0,       tiles_8};
     float copy[TAPS][LANES];
     long offset[TAPS];
-    if (b.length < LANES) {
-        for (long t = 0; t < b.taps; t++) {
-            *(Lanes *)copy[t] = some_of(b.x + b.at[t], b.length);
-            offset[t] = t * LANES;
-        }
-        b.x = copy[0], b.at = offset;
-    }
-    for (long rows; b.m > 0; b.m -= rows, b.w += rows * b.wm, b.y += rows * b.ym) {
-        rows = LANES == 16 && b.m >= 8 ? 8 : small_rows(b.m);
-        of_rows[rows](&b);
-        b.bias += b.bias ? rows : 0;
-    }
-}
-
-static void product(const float *w, long wm, long m, const long *tap, const float *x,
-                    const long *at, long taps, float *y, long ym, long length, const float *bias)
-{
     for (long l = 0, some; l < length; l += some) {
         some = length - l < LANES ? length - l : least(COLUMNS, (length - l) / LANES * LANES);
-        for (long k = 0; k < taps || k == 0; k += TAPS)
-            block((Block){w, x + l, bias, y + l, tap + k, at + k, wm, ym, m, least(TAPS, taps - k), some, k == 0});
+        for (long k = 0; k < taps || k == 0; k += TAPS) {
+            Block b = {w, x + l, bias, y + l, tap + k, at + k, wm, ym, least(TAPS, taps - k), some, k == 0};
+            for (long t = 0; some < LANES && t < b.taps; t++) {
+                *(Lanes *)copy[t] = some_of(b.x + b.at[t], some);
+                offset[t] = t * LANES;
+            }
+            if (some < LANES)
+                b.x = copy[0], b.at = offset;
+            for (long left = m, rows; left > 0; left -= rows, b.w += rows * wm, b.y += rows * ym) {
+                rows = LANES == 16 && left >= 8 ? 8 : small_rows(left);
+                of_rows[rows](&b);
+                b.bias += b.bias ? rows : 0;
+            }
+        }
     }
 }
 

@@ -68,7 +68,7 @@ class Table:
                 for t in self.taps[s.first : s.end]:
                     on_plane = 0 <= row + t.row < of["tall"] and 0 <= column + t.column < of["wide"]
                     assert on_plane or not of["in_bands"]
-                    y, x = self.pixel(row * of["wide"] + column + t.at + q - begin)
+                    y, x = self.pixel(row * of["wide"] + column + t.at + (q - begin) * of["right"])
                     if on_plane and 0 <= y < of["h"] and 0 <= x < of["w"]:
                         place = s.row + p * of["up"], s.column + q * of["over"]
                         found.add((*place, t.weight, y, x))
@@ -89,6 +89,12 @@ def test_columns_between_the_borders_are_one_segment() -> None:
         Tap(3, 0, -1, -1),
     ]
     assert (table.of["planes"], table.of["tall"], table.of["wide"]) == (0, 4, 6)
+
+
+def test_with_a_stride_pixels_of_a_segment_lie_apart() -> None:
+    table = forward(Patches((4, 8), (3, 3), (2, 2), (1, 1), ((1, 1), (1, 1))), False, False)
+    assert table.phases == [Phase(0, 0, 2, 4, 0, 9, 1, 4)]
+    assert (table.of["planes"], table.of["right"]) == (0, 2)
 
 
 def test_a_stride_of_2_makes_4_planes() -> None:

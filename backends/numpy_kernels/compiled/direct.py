@@ -136,7 +136,7 @@ def _forward(
         wide, tall = width, h
         seen = [(0, i - top, j - left) for i, j in taps]
     places = [(k, i, j, (plane * tall + i) * wide + j) for k, (plane, i, j) in enumerate(seen)]
-    inner = _inner(wo, wide, places) if lies[-1] == 1 else (0, 0)
+    inner = _inner(wo, wide, places, lies[-1])
     sizes = n, c_group, f * c_group // c, c // c_group, h, width, sh, sw
     out = len(taps), ho, wo, 1, 1, *pool, 1, 0, 0, ho, wo, 0, len(taps)
     return np.asarray((*sizes, *lies, *out, *inner, *sum(places, ())), LONG)
@@ -160,7 +160,7 @@ def _backward(n: int, c: int, f: int, groups: int, patches: Patches, bands: bool
             for (i, p), (j, q) in product(of_rows, of_columns)
         ]
         first, taps = len(taps), taps + seen
-        inner = _inner(columns, wide, seen)
+        inner = _inner(columns, wide, seen, 1)
         phases += [row, column, rows, columns, first, len(taps), *inner]
     planes = int((top, left, tall, wide) != (0, 0, *patches.out))
     lies = planes, 1, top, left, tall, wide, tall * wide, bands, 1, 1
@@ -169,11 +169,11 @@ def _backward(n: int, c: int, f: int, groups: int, patches: Patches, bands: bool
     return np.asarray((*sizes, *lies, *out, *phases, *sum(taps, ())), LONG)
 
 
-def _inner(columns: int, wide: int, taps: _Taps) -> Pair:
-    """Return from which column to which all taps lie on planes of a width."""
-    first = max(0, *(-column for _, _, column, _ in taps)) if taps else 0
-    end = min(columns, *(wide - column for _, _, column, _ in taps)) if taps else columns
-    return first, end
+def _inner(columns: int, wide: int, taps: _Taps, right: int) -> Pair:
+    """Return from which of the columns, `right` pixels apart, to which all taps lie on planes."""
+    seen = [column for _, _, column, _ in taps]
+    first = max([0, *(-(column // right) for column in seen)])
+    return first, min([columns, *((wide - column - 1) // right + 1 for column in seen)])
 
 
 def _phase(r: int, length: int, k: int, stride: int, dilation: int, sides: Pair) -> _Phase:
