@@ -24,7 +24,7 @@ LOAD = (
 )
 
 
-def copy_of_the_house(place: Path, backends: Path) -> None:
+def copy_of_the_package(place: Path, backends: Path) -> None:
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "xpcnn", place / "xpcnn", ignore=ignore)
     shutil.copytree(ROOT / "backends", backends, ignore=ignore)
@@ -51,7 +51,7 @@ def test_a_checkout_adds_the_backends_alone_to_the_package(tmp_path: Path) -> No
 
 def test_installed_layout_ignores_a_folder_called_backends(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    copy_of_the_house(site, site / "xpcnn" / "backends")
+    copy_of_the_package(site, site / "xpcnn" / "backends")
     for place in (site, tmp_path):  # a stranger's folder, beside the package and in the way
         (place / "backends").mkdir()
         (place / "backends" / "numpy_backend.py").write_text("raise SystemExit('wrong file')")
@@ -61,7 +61,7 @@ def test_installed_layout_ignores_a_folder_called_backends(tmp_path: Path) -> No
 
 
 def test_a_missing_dependency_inside_a_backend_is_not_hidden(tmp_path: Path) -> None:
-    copy_of_the_house(tmp_path, tmp_path / "backends")
+    copy_of_the_package(tmp_path, tmp_path / "backends")
     file = tmp_path / "backends" / "numpy_backend.py"
     file.write_text(file.read_text().replace("import numpy\n", "import no_such_dependency\n", 1))
     ran = python(LOAD, tmp_path, tmp_path)

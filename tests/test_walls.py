@@ -1,4 +1,4 @@
-"""The walls of the house stand, and each has been seen to fall."""
+"""Imports keep to the rules, and a planted break of each rule is seen."""
 
 from pathlib import Path
 

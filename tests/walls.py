@@ -1,4 +1,4 @@
-"""The walls of the house: which room may import what, read from syntax trees.
+"""Which part of the package may import what, read from syntax trees.
 
 Text in, offences out; nothing is imported. The rules are those of the table in CONTRIBUTING.md.
 """

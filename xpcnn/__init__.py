@@ -1,4 +1,4 @@
-"""Convolutional networks, written by hand once against the Python array API.
+"""Convolutional networks with gradients written by hand, for every library of the array API.
 
     train, test = xpcnn.data.load("digits")
     model = xpcnn.Model(layers, input_shape=train.shape, backend="numpy")

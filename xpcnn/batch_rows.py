@@ -60,7 +60,7 @@ def _first_row(group: Group, rank: int, total: int) -> int:
 
 
 class Together(NamedTuple):
-    """The processes over whose rows of a batch this one takes the statistics of batch norm.
+    """The processes that share the statistics of batch norm: those of all their rows of a batch.
 
     size: number of these processes, neighbours in the group; sum: the sum over them.
     """

@@ -170,7 +170,7 @@ def as_samples(samples: Array, network: Network) -> Images:
 
 
 def as_input(images: Images, input_shape: Shape) -> Images:
-    """Return the images of a data set as samples of a model: rows of features lose their pixel."""
+    """Return the images of a data set in the input shape of a model: those of one pixel as rows."""
     return images if isinstance(images, Stored) else images.reshape(len(images), *input_shape)
 
 

@@ -44,7 +44,7 @@ from xpcnn.types import Array, Shape
 
 @advised
 class Model(Predictor):
-    """A network that tells classes apart, finds labels or estimates numbers, on a backend.
+    """A network for classification, multi-label classification or regression, on a backend.
 
         model = Model([Flatten(), Dense(10)], input_shape=(1, 28, 28))
         history = model.fit(train, epochs=5, validation=0.1)

@@ -2,14 +2,13 @@
 
 Every process holds the whole network and computes its rows of each batch. The results of a group's
 methods have the same bits in every process. After every update, the whole state of the run has the
-same bits in every process too, so the processes decide alike without a message. Only decisions that
-depend on clocks, callbacks or signals go through `agree`.
+same bits in every process too, so all take the same decisions without asking each other. Only
+decisions that depend on clocks, callbacks or signals go through `agree`.
 
-That a sum has the same bits everywhere is certain in shared memory, where one process makes each
-number (`engine_memory`): for the array of an update on one machine with Linux, of NumPy and from 64
-KiB on. All other sums rely on MPI and gloo, which give all processes one result on machines of one
-kind. `Saver` compares the processes at every checkpoint, and rejects
-others.
+In shared memory (`engine_memory`) one process computes each element of a sum, so that it certainly
+has the same bits in all of them: this holds for gradients of at least 64 KiB in NumPy arrays, on
+one machine with Linux. All other sums rely on MPI and gloo, which give all processes one result on
+machines of one kind. `Saver` compares the processes at every checkpoint, and rejects differences.
 
 An engine (MPI, torch.distributed) does the work: `xpcnn.backend.group` opens one by name. Any
 object with the members of `Group` can be given to `Model.fit(group=...)`.

@@ -1,4 +1,4 @@
-"""Differences of runs, and where their losses part: from records written by hand."""
+"""Differences of runs, and where their losses first differ: from records written by hand."""
 
 import json
 from dataclasses import replace

@@ -10,7 +10,7 @@ from xpcnn.cli.options import json_option
 @click.argument("second", metavar="RUN")
 @json_option
 def command(first: str, second: str, as_json: bool) -> None:
-    """Show what differs between two runs, and where their losses part.
+    """Show how two runs differ, and where their losses first differ.
 
     Compares configuration, network, data and environment, key by key; then names the first epoch or
     update with a loss or accuracy that is not the same to the last bit, and by how much it differs.

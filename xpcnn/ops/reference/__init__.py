@@ -1,4 +1,4 @@
-"""The meaning of every op, in array API functions only: clear before fast.
+"""The definition of every op, in array API functions only: clear rather than fast.
 
 Slow and explicit on purpose. These files define what is right; every fast kernel is tested against
 them. They use no array library by name, write into no array, and read no value on the host.

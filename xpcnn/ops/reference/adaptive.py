@@ -1,4 +1,4 @@
-"""Adaptive pooling, to an output of a given size: the meaning of the ops, clear before fast.
+"""Adaptive pooling, to an output of a given size: the definition of the ops.
 
 Array API functions only; writes into no array. Sizes: images (n, c, h, w), output (n, c, ho, wo).
 Output dtype = input dtype. The windows are those of PyTorch. Along an axis of h pixels, window p is

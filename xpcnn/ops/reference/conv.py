@@ -1,4 +1,4 @@
-"""Convolution: the meaning of the op, clear before fast.
+"""Convolution: the definition of the op.
 
 Array API functions only; writes into no array. Sizes: batch n, channels c, image h x w, filters f,
 kernel kh x kw, groups g, output ho x wo. Output dtype = input dtype.

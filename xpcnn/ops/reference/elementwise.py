@@ -1,4 +1,4 @@
-"""Dropout, sums, products, the normalisation of input: the meaning of the ops, clear before fast.
+"""Dropout, sums, products, the normalisation of input: the definition of the ops.
 
 Array API functions only; writes into no array; draws no random numbers: dropout takes them as an
 argument. Source of dropout: Srivastava et al. 2014, JMLR 15.

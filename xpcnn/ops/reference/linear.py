@@ -1,4 +1,4 @@
-"""The dense product and changes of shape: the meaning of the ops, clear before fast.
+"""The dense product and changes of shape: the definition of the ops.
 
 Array API functions only; writes into no array. Sizes: batch n, features i in, o out. Output dtype =
 input dtype.

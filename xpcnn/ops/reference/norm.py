@@ -1,4 +1,4 @@
-"""Batch normalisation: the meaning of the ops, clear before fast.
+"""Batch normalisation: the definition of the ops.
 
 Array API functions only; writes into no array. Sizes: x (n, c, h, w) or (n, c), parameters and
 statistics (c,). m = n*h*w (or n) is the number of values per channel. Output dtype = input dtype.

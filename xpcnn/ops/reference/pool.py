@@ -1,4 +1,4 @@
-"""Pooling: the meaning of the ops, clear before fast.
+"""Pooling: the definition of the ops.
 
 Array API functions only; writes into no array. Sizes: images (n, c, h, w), window kh x kw, output
 (n, c, ho, wo). Output dtype = input dtype.

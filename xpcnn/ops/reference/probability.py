@@ -1,4 +1,4 @@
-"""Softmax and its logarithm: the meaning of the ops, clear before fast.
+"""Softmax and its logarithm: the definition of the ops.
 
 Array API functions only; writes into no array. Output dtype = input dtype. The largest entry is
 subtracted first, which changes nothing but keeps exp from overflowing.

@@ -1,6 +1,6 @@
 """Losses of numbers: mean squared error, mean absolute error, Huber.
 
-The meaning of the ops, clear before fast. Every loss is a mean, a 0-d array of the dtype of its
+The definition of the ops. Every loss is a mean, a 0-d array of the dtype of its
 first argument. Array API functions only; writes into no array.
 """
 

@@ -1,4 +1,4 @@
-"""Images interpolated at positions between pixels: the meaning of the op, clear before fast.
+"""Images interpolated at positions between pixels: the definition of the op.
 
 Array API functions only; writes into no array. Positions are arrays (ho, wo, n), and pixels are
 read in this order: images of NumPy, which are batch-last in memory, are not copied.
