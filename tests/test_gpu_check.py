@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,22 @@ from typing import Any
 import numpy
 import pytest
 
+from tests.cuda_on_host import arrays
+from tests.cuda_on_host.opened_cudnn import Opened, put_stand_ins
+from tests.fake_cupy import RawKernel
 from tests.gpu import __main__ as gpu_check
-from tests.gpu import accuracy, bits, files, memory, sanitizers, sides, suite, timing, training
+from tests.gpu import (
+    accuracy,
+    bits,
+    every_kernel,
+    files,
+    memory,
+    sanitizers,
+    sides,
+    suite,
+    timing,
+    training,
+)
 from tests.gpu.networks import images, model_of, presets, with_leaves
 from tests.gpu.report import section_lines
 from tests.gpu.section import ROOT, Finding, Options, Outcome, Skipped, run
@@ -26,6 +41,7 @@ from xpcnn import backend, layers, random
 from xpcnn.backend import Backend
 from xpcnn.layers import Context, Layer
 from xpcnn.models import preset
+from xpcnn.training.divergence_check import DivergenceCheck
 from xpcnn.types import Array, Params
 
 CORRECT = list(gpu_check.CORRECTNESS)
@@ -167,6 +183,26 @@ def test_sanitizers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert [one.name for one in found] == ["memcheck", "racecheck", "initcheck"]
         assert {one.value for one in found} == {f"========= ERROR SUMMARY: {errors} errors"}
         assert [one.problem is None for one in found] == [errors == 0] * 3
+
+
+def test_every_kernel_is_launched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With graphs. Nothing is computed here, and new memory is zero."""
+
+    def zeros(shape: Any, dtype: Any) -> Any:
+        return numpy.zeros(shape, dtype).view(arrays.ndarray)
+
+    seen: set[str] = set()
+    monkeypatch.setattr(RawKernel, "_run", lambda self, *_: seen.add(self.name))
+    monkeypatch.setattr(DivergenceCheck, "require_finite", lambda *_: None)
+    monkeypatch.setattr(arrays, "empty", zeros)
+    put_stand_ins(monkeypatch, tmp_path)
+    opened = Opened("graph").backend
+    every_kernel.launch(opened, [])
+    sources = (ROOT / "backends" / "kernels").glob("*.cu")
+    texts = [source.read_text(encoding="utf-8") for source in sources]
+    names = {name for text in texts for name in re.findall(r"__global__ void (\w+)\(", text)}
+    assert names - seen == set()
+    assert "philox_uniform" in names
 
 
 def test_accuracy_needs_data() -> None:
