@@ -119,7 +119,7 @@ def test_numbers_of_pixels(cli: Cli) -> None:
     assert explained["followed"] == "value"
     assert explained["true"].startswith("value ")
     page = Path("explain.html").read_text()
-    said = f"The network estimates value {explained['numbers']['value']:.4g}; in the data: "
+    said = f"The network estimates value {explained['numbers']['value']:.6g}; in the data: "
     assert f"{said}{explained['true']}." in page
     assert "of the estimate of value with respect to each pixel" in page
     assert cli("train", *data, "--overfit-one-batch").code == 0

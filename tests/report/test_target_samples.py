@@ -10,7 +10,7 @@ from xpcnn import Model
 from xpcnn.data import Dataset
 from xpcnn.layers import Conv2D, Dense, Flatten
 from xpcnn.report.layer_passes import trace
-from xpcnn.report.target_samples import Followed, chosen, errors_of, samples_of_targets
+from xpcnn.report.target_samples import Followed, chosen, errors_of, listed, samples_of_targets
 
 
 def test_labels_that_are_surest_and_most_wrong() -> None:
@@ -28,6 +28,12 @@ def test_numbers_at_the_ends_and_most_wrong() -> None:
     errors = errors_of(found, targets, False)
     assert errors[:, 1].tolist() == [1.0, 0.0, 0.0, 0.0]
     assert chosen(found, errors, False) == [Followed(0, 1), Followed(3, 0), Followed(1, 0)]
+
+
+def test_prices_are_written_without_exponents() -> None:
+    assert listed(["price", "rooms"], numpy.array([48201.5, 3.25]), False) == (
+        "price 48201.5, rooms 3.25"
+    )
 
 
 @pytest.mark.parametrize("task", ["multi-label", "regression"])

@@ -183,7 +183,7 @@ class Dataset:
         means."""
         if self.task == "regression":
             means = zip(self.classes, self.labels.mean(axis=0), strict=True)
-            rows = [(name, f"{mean:.4g}") for name, mean in means]
+            rows = [(name, f"{mean:.6g}") for name, mean in means]
             return Table(repr(self), ("number", "mean"), rows, "<>").html()
         if self.task == "multi-label":
             counts = self.labels.sum(axis=0).astype(np.int64)

@@ -86,7 +86,7 @@ def explained(
             {
                 "name": names[k],
                 "score": number(float(scores[k])) if len(scores) == len(names) else "–",
-                "estimate": number(float(estimates[k]), ".4g" if are_numbers else ".4f"),
+                "estimate": number(float(estimates[k]), ".6g" if are_numbers else ".4f"),
                 "threshold": number(thresholds[k]),
                 "share": number(100 * float(estimates[k]), ".1f"),
             }

@@ -76,7 +76,7 @@ def samples_of_targets(model: Model, data: Dataset, rows: Sequence[int]) -> list
         if is_labels:
             figure = f"probability of {name} {estimate[column]:.4f}"
         else:
-            figure = f"{name} off by {abs(estimate[column] - true[column]):.4g}"
+            figure = f"{name} off by {abs(estimate[column] - true[column]):.6g}"
         facts.append(
             {
                 "true": listed(data.classes, true, is_labels),
@@ -98,6 +98,6 @@ def listed(names: Sequence[str], values: numpy.ndarray, labels: bool, most: int 
     if labels:
         there = [name for name, value in zip(names, values, strict=True) if value]
     else:
-        there = [f"{name} {value:.4g}" for name, value in zip(names, values, strict=True)]
+        there = [f"{name} {value:.6g}" for name, value in zip(names, values, strict=True)]
     more = ", ..." if len(there) > most else ""
     return ", ".join(there[:most]) + more or "no label"
