@@ -250,8 +250,13 @@ def check_shape(samples: Images, input_shape: Shape) -> None:
     message = (
         f"samples have shape {shape}, the model expects (n, {', '.join(map(str, input_shape))})"
     )
-    if shape == input_shape:
-        raise ShapeError(hint(f"{message}; this is a single one", "image[None]"))
+    for single, advice in (
+        (shape, "image[None]"),
+        ((1, *shape), "image[None, None]"),
+        ((*shape[2:], *shape[:2]), "image.transpose(2, 0, 1)[None]"),
+    ):
+        if single == input_shape:
+            raise ShapeError(hint(f"{message}; this is a single one", advice))
     if input_shape == (1, *shape[1:]):
         raise ShapeError(hint(f"{message}; they are grey", "images[:, None]"))
     if len(shape) == 4 and (shape[3], *shape[1:3]) == input_shape:

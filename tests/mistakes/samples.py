@@ -39,6 +39,20 @@ SAMPLES = [
         "Try: image[None]",
     ),
     Mistake(
+        "a single grey picture",
+        lambda b: b.model.predict(b.zeros(8, 8)),
+        ShapeError,
+        "samples have shape (8, 8), the model expects (n, 1, 8, 8); this is a single one\n"
+        "Try: image[None, None]",
+    ),
+    Mistake(
+        "a single picture with its channels last",
+        lambda b: b.model.predict(b.zeros(8, 8, 1)),
+        ShapeError,
+        "samples have shape (8, 8, 1), the model expects (n, 1, 8, 8); this is a single one\n"
+        "Try: image.transpose(2, 0, 1)[None]",
+    ),
+    Mistake(
         "grey samples without the axis of channels",
         lambda b: b.model.predict_proba(b.zeros(4, 8, 8)),
         ShapeError,
