@@ -243,6 +243,8 @@ def test_a_journal_that_cannot_be_written_for_a_while(
         (["trian"], "no such command 'trian'. Try: 'train' (valid: "),
         (["train", "--epochs", "many"], "'many' is not a valid integer"),
         (["train", "--epocs", "3"], "--epocs"),
+        (["train", "--learning-rate", "0.1"], "--lr"),
+        (["train", "--num-epochs=3"], "--epochs"),
         (["train", "extra"], "unexpected extra argument (extra)\n"),
         (["train", "mnist"], "unexpected extra argument (mnist). Try: --dataset mnist\n"),
         (["train", "./b b", "c"], "arguments (./b b c). Try: --dataset './b b'\n"),

@@ -21,6 +21,7 @@ from xpcnn.cli.error_text import near
 from xpcnn.cli.output import data_warnings, say
 from xpcnn.engines import opened_group
 from xpcnn.errors import XpcnnError, nearest
+from xpcnn.foreign_names import SAME
 from xpcnn.process_group import is_shared
 from xpcnn.signals import Terminated, interruptible
 from xpcnn.startup_signals import WORDS
@@ -125,6 +126,8 @@ class Commands(click.Group):
         except KeyboardInterrupt as error:
             number = error.number if isinstance(error, Terminated) else signal.SIGINT
             _end(ctx, WORDS[number], 128 + number)
+        except click.NoSuchOption as error:
+            raise _with_foreign_names(error) from None
         except (click.ClickException, click.exceptions.Exit):
             raise
         except XpcnnError as error:
@@ -138,6 +141,20 @@ class Commands(click.Group):
             text = str(error).partition("\n")[0]
             advice = "" if _VERBOSE in ctx.meta else "\nTry: the same with -v, for a full report"
             _end(ctx, f"error: unexpected {type(error).__name__}: {text}{advice}", 1)
+
+
+def _with_foreign_names(error: click.NoSuchOption) -> click.NoSuchOption:
+    """Return an error that names the flag of what other libraries call so: --lr of
+    --learning-rate.
+    """
+    assert error.ctx is not None
+    flags = {flag for param in error.ctx.command.params for flag in param.opts}
+    name = error.option_name.lstrip("-").replace("-", "_")
+    for known in SAME.get(name, ()):
+        if (flag := f"--{known}".replace("_", "-")) in flags:
+            message = f"No such option {error.option_name!r}. Did you mean {flag!r}?"
+            return click.NoSuchOption(error.option_name, message, ctx=error.ctx)
+    return error
 
 
 def _with_home(argument: str) -> str:
