@@ -56,7 +56,8 @@ KERNELS: dict[str, Callable[..., Any]] = {
 
 
 TAKES_HALF = {
-    *("avg_pool2d", "batch_norm", "batch_norm_add_relu", "batch_norm_inference", "batch_norm_relu")
+    *("avg_pool2d", "batch_norm", "batch_norm_add_relu", "batch_norm_inference", "batch_norm_relu"),
+    *("sigmoid", "tanh"),
 }
 """Kernels that read and write float16 and compute in float32, of ops that always do the latter."""
 

@@ -9,21 +9,27 @@ import numpy
 from .cuda import Array, Cuda, serves, serves_half
 
 
-def kernel_of(name: str) -> Callable[[Cuda, Array], Any]:
-    """Return the kernel of a function whose derivative needs only its output."""
+def kernel_of(name: str, *, selects: bool = False) -> Callable[[Cuda, Array], Any]:
+    """Return the kernel of a function whose derivative needs only its output.
+
+    selects: whether the derivative is 0 or 1; of others it is computed from x in float16, as the
+        output has too few digits.
+    """
 
     def kernel(cuda: Cuda, x: Array) -> Any:
         if not serves_half(x):
             return NotImplemented
-        cuda = cuda.like(x)
+        cuda, x = cuda.like(x), cuda.ordered(x)
         y = cuda.empty(x.shape)
-        cuda.each("elementwise.cu", f"{name}_forward", y.size, cuda.ordered(x), y)
+        cuda.each("elementwise.cu", f"{name}_forward", y.size, x, y)
+        by_output = selects or cuda.dtype == "float32"
+        kept, backward = (y, "backward") if by_output else (x, "backward_from_x")
 
         def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
             if wants is not None and not wants[0]:
                 return (None,)
-            dx = cuda.empty(x.shape)
-            cuda.each("elementwise.cu", f"{name}_backward", dx.size, cuda.ordered(dy), y, dx)
+            dx = cuda.empty(kept.shape)
+            cuda.each("elementwise.cu", f"{name}_{backward}", dx.size, cuda.ordered(dy), kept, dx)
             return (dx,)
 
         return y, pullback
@@ -31,7 +37,8 @@ def kernel_of(name: str) -> Callable[[Cuda, Array], Any]:
     return kernel
 
 
-relu, sigmoid, tanh = kernel_of("relu"), kernel_of("sigmoid"), kernel_of("tanh")
+relu = kernel_of("relu", selects=True)
+sigmoid, tanh = kernel_of("sigmoid"), kernel_of("tanh")
 
 
 def add_relu(cuda: Cuda, x: Array, other: Array) -> Any:

@@ -1,7 +1,8 @@
 """Products of two matrices: CuPy's, which are cuBLAS's, or by `kernels/product.cu`.
 
-By default CuPy's: no GPU has compared their speed. With XPCNN_CUDA_PRODUCTS=1 a training step
-calls no cuBLAS, which CuPy refuses while a stream is captured for a CUDA graph.
+By default CuPy's: no GPU has compared their speed. With XPCNN_CUDA_KERNELS=all a training step
+calls no cuBLAS, which CuPy refuses while a stream is captured for a CUDA graph. Both sum float16 in
+float32; where cuBLAS divides a sum, it may round the parts to float16, and `product.cu` does not.
 """
 
 import numpy

@@ -37,6 +37,13 @@ __device__ inline void map_back(u32 count, const Value *dy, const Value *y, Valu
     if (e < count) dx[e] = df(dy[e], y[e]);
 }
 
+// dx = df(dy, f(x)): where y is of float16, it has too few digits for the derivative
+template <float (*f)(float), float (*df)(float, float)>
+__device__ inline void map_back_from_x(u32 count, const Value *dy, const Value *x, Value *dx) {
+    const u32 e = element();
+    if (e < count) dx[e] = df(dy[e], f(x[e]));
+}
+
 extern "C" __global__ void relu_forward(u32 count, const Value *x, Value *y) {
     map<relu_of>(count, x, y);
 }
@@ -59,12 +66,22 @@ extern "C" __global__ void sigmoid_backward(u32 count, const Value *dy, const Va
     map_back<d_sigmoid_of>(count, dy, y, dx);
 }
 
+extern "C" __global__ void sigmoid_backward_from_x(
+    u32 count, const Value *dy, const Value *x, Value *dx) {
+    map_back_from_x<sigmoid_of, d_sigmoid_of>(count, dy, x, dx);
+}
+
 extern "C" __global__ void tanh_forward(u32 count, const Value *x, Value *y) {
     map<tanh_of>(count, x, y);
 }
 
 extern "C" __global__ void tanh_backward(u32 count, const Value *dy, const Value *y, Value *dx) {
     map_back<d_tanh_of>(count, dy, y, dx);
+}
+
+extern "C" __global__ void tanh_backward_from_x(
+    u32 count, const Value *dy, const Value *x, Value *dx) {
+    map_back_from_x<tanh_of, d_tanh_of>(count, dy, x, dx);
 }
 
 // y = x / (1 - rate) where uniform >= rate, else 0; backward the same of dy. scale = 1 / (1 - rate)

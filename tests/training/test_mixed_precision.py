@@ -242,6 +242,8 @@ def test_files_have_weights_of_float32(tmp_path: Path) -> None:
 def test_what_no_library_computes() -> None:
     with pytest.raises(BackendError, match=r"'numpy' does not compute in bfloat16\nTry: dtype 'fl"):
         model("bfloat16")
+    with pytest.raises(BackendError, match=r"'cupy' does not compute in bfloat16\nTry: dtype 'fl"):
+        model("bfloat16", name="cupy-on-host")
     strict = library("array_api_strict")
     with pytest.raises(BackendError, match="'array_api_strict' does not compute in float16"):
         model("float16").to(strict)
