@@ -21,17 +21,16 @@ BATCHES = [numpy.arange(i, i + rows * 6, dtype="float32").reshape(rows, 6) for i
 
 
 @pytest.fixture(autouse=True)
-def every_copy_has_ended() -> Iterator[None]:
+def every_copy_has_ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(streams, "uses", {})
+    monkeypatch.setattr(streams, "in_flight", [])
     yield
-    left = len(streams.in_flight)
-    streams.in_flight.clear()
-    assert left == 0
+    assert len(streams.in_flight) == 0
 
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Backend:
     """Return CuPy on the host, without its CUDA kernels, which take seconds to compile."""
-    monkeypatch.setattr(streams, "uses", {})
     opened = cupy_on_host()
     monkeypatch.setitem(backend._kernels, opened.array_type, {})
     return opened

@@ -45,21 +45,23 @@ class Copy:
         self.memory, self.to, self.source = memory, to, source
         self.sent: numpy.ndarray | None = source.copy()
         self.expected = source.tobytes()
+        # those of its test: a copy that a test leaves behind may end in a later one
+        self.uses, self.in_flight = uses, in_flight
         to.view(numpy.uint8)[...] = POISON
-        uses[id(memory)] = [memory, None]
-        in_flight.append(self)
+        self.uses[id(memory)] = [memory, None]
+        self.in_flight.append(self)
 
     def arrive(self) -> None:
         """Write what was copied, once; from now on the device's arrays may be read."""
         if self.sent is not None:
             self.to[...], self.sent = self.sent, None
-            uses[id(self.memory)] = [self.memory, next(clock)]
+            self.uses[id(self.memory)] = [self.memory, next(clock)]
 
     def end(self) -> None:
         """The host has waited for it."""
         self.arrive()
-        if self in in_flight:
-            in_flight.remove(self)
+        if self in self.in_flight:
+            self.in_flight.remove(self)
             assert self.source.tobytes() == self.expected, "pinned memory changed during its copy"
 
 
