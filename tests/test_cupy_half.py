@@ -1,5 +1,6 @@
 """CUDA kernels in float16, run on the host: what they compute in float32, rounded once."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -81,8 +82,8 @@ def run(
 
 
 def assert_rounded_once(
-    half: list[numpy.ndarray | None],
-    single: list[numpy.ndarray | None],
+    half: Sequence[numpy.ndarray | None],
+    single: Sequence[numpy.ndarray | None],
     *,
     normalises: bool = False,
 ) -> None:
@@ -157,6 +158,23 @@ def test_large_convolutions_and_products(
     assert launched.count("im2col") == 6  # forward and backward, two samples at a time
     single, _ = run("conv2d", [a.astype("float32") for a in values], whole=True)
     assert_rounded_once(half, single)
+
+
+@pytest.mark.parametrize("inner", [40, 2000])
+def test_own_products(inner: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one part, and in several, which stay float32."""
+    library, products = cupy_on_host(), import_module("xpcnn.backends.cupy_kernels.products")
+    a, b = (draw(*shape).astype("float16") for shape in ((3, inner), (inner, 5)))
+    dense: Any = kernel_for(library.from_host(a), "dense")
+    cuda = dense.args[0]
+    monkeypatch.setattr(cuda, "has_own_products", True)
+    ends = []
+    for dtype in ("float16", "float32"):
+        given = [library.from_host(x.astype(dtype)) for x in (a, b)]
+        fake_cupy.launches.clear()
+        ends.append(library.to_host(products.product(cuda.like(given[0]), *given)))
+        assert len(fake_cupy.launches) == (1 if inner == 40 else 2)
+    assert_rounded_once(ends[:1], ends[1:])
 
 
 def test_statistics_of_half_precision_are_computed_in_float32() -> None:

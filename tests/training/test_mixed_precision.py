@@ -15,6 +15,7 @@ from xpcnn.errors import BackendError, ConfigError, XpcnnError
 from xpcnn.layers import (
     GELU,
     BatchNorm,
+    Context,
     Conv2D,
     Dense,
     Dropout,
@@ -30,6 +31,7 @@ from xpcnn.layers import (
 from xpcnn.model_loading import load_model
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.training import Checkpoints, loss_scale, step
+from xpcnn.training.recipe import random_source
 from xpcnn.types import flatten
 
 LAYERS: list[Layer] = [
@@ -125,6 +127,19 @@ def test_other_ops_compute_in_float32_and_round_once(lib: str, dtype: str) -> No
         assert [g.dtype for g in grads] == [half, *[single] * len(more)]
         if more:  # statistics
             assert [s.dtype for s in y[1:]] == [single, single]
+
+
+@on_every
+def test_gradients_of_parameters_are_float32(lib: str, dtype: str) -> None:
+    m = model(dtype, name=lib)
+    x = m.backend.from_host(numpy.ones((2, 1, 8, 8), "float32"))
+    ctx = Context(True, True, 1, random_source(m.network, 0))
+    y, _, back = m.network.computing.forward(m.params, m.buffers, x, ctx)
+    dx, grads = back(y)
+    assert dx is not None
+    assert {str(a.dtype).rpartition(".")[2] for a in (y, dx, *flatten(grads).values())} == {
+        "float32"
+    }
 
 
 @on_every
