@@ -9,6 +9,9 @@ import pytest
 
 import xpcnn
 from tests.cli.conftest import Cli
+from xpcnn.models import preset
+from xpcnn.summary import summarize
+from xpcnn.training import memory_check
 
 SMALL = ("train", "--limit", "200")
 
@@ -33,6 +36,18 @@ def test_one_at_a_time(cli: Cli) -> None:
     ran = cli(*SMALL, "--dry-run", "--find-lr")
     assert ran.code == 2
     assert "--dry-run, --find-lr and --overfit-one-batch exclude each other" in ran.err
+
+
+def test_memory_that_may_be_too_small_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    digits = preset("digits")
+    one = summarize(digits.layers, digits.input_shape, 1, 4).activation_bytes
+    monkeypatch.setattr(memory_check, "host_memory", lambda: 63 * one)
+    ran = cli(*SMALL, "--dry-run")
+    assert (ran.code, ran.err.partition(" of 1 x 8 x 8 ")[0]) == (
+        0,
+        "note: batch_size is 64: to train on 64 samples",
+    )
+    assert "\nTry: batch_size=63, or smaller samples" in ran.err
 
 
 def test_health_is_told_and_can_be_off(cli: Cli) -> None:

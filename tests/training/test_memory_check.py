@@ -24,12 +24,15 @@ class Device:
         return {"device_total": self._total}
 
 
-def check(total: int, batch: int, samples: int = 100, processes: int = 1, **facts: Any) -> None:
+def check(
+    total: int, batch: int, samples: int = 100, processes: int = 1, **facts: Any
+) -> str | None:
     network = SimpleNamespace(
         backend=Device(total), layers=Dense(3), input_shape=(8,), compute_dtype="float32"
     )
     vars(network).update(facts)
-    check_memory(network, samples, TrainingOptions(batch_size=batch), processes)  # type: ignore[arg-type]
+    options = TrainingOptions(batch_size=batch)
+    return check_memory(network, samples, options, processes)  # type: ignore[arg-type]
 
 
 def test_half_of_all_outputs_have_to_fit() -> None:
@@ -52,6 +55,17 @@ def test_the_text_has_the_size_and_both_figures() -> None:
         "batch_size is 512: to train on 512 samples of 99999999 takes 102 GB of memory or more, "
         "and there are 25 GB\nTry: batch_size=125, or smaller samples (--image-size, image_size)"
     )
+
+
+def test_a_note_where_all_outputs_do_not_fit() -> None:
+    assert check(4 * SAMPLE * 64, 64) is None
+    note = check(4 * SAMPLE * 64 - 1, 64, input_shape=(8,))
+    assert note is not None
+    assert note.startswith("batch_size is 64: to train on 64 samples of 8 may take 0.0 GB of ")
+    assert "\nTry: batch_size=63, or smaller samples" in note
+    alone = check(4 * SAMPLE - 1, 64, samples=1)
+    assert alone is not None
+    assert alone.endswith("\nTry: smaller samples (--image-size, image_size)")
 
 
 def test_the_memory_of_the_host_is_known_where_a_device_tells_none() -> None:

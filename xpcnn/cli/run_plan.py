@@ -139,7 +139,9 @@ def prepare(request: Request) -> Plan:
     check_task(settings.training, model.task)
     processes = engines.opened_group().size
     check_last_batch(model.network, len(train), settings.training, processes)
-    check_memory(model.network, len(train), settings.training, processes)
+    tight = check_memory(model.network, len(train), settings.training, processes)
+    if tight is not None:
+        train = replace(train, notes=(*train.notes, tight))
     checkpoints = Checkpoints(
         CHECKPOINTS,
         every_steps=flags.checkpoint_steps,

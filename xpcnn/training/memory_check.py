@@ -1,4 +1,5 @@
-"""Batches that cannot fit into memory: rejected before the first step.
+"""Batches that cannot fit into memory are rejected before the first step; a note tells of those
+that may not.
 
 A system that lends memory which it does not have takes minutes to fail, or ends the process without
 a word.
@@ -20,30 +21,42 @@ one: 0.55 to 0.85 for the presets `large`, `tiny`, `small`, `photo` and `digits`
 
 def check_memory(
     network: Network, samples: int, options: TrainingOptions, processes: int = 1
-) -> None:
+) -> str | None:
     """Require that the outputs of all layers for a batch fit into the memory of the device.
 
     samples: those to train on, if they are fewer than a batch. processes: that share each batch.
+
+    Returns:
+        a note where they may need more than all of it, since only a part of them is kept.
 
     Raises:
         ConfigError: they need more than all of it; names a batch size that does not.
     """
     total = total_memory(network.backend)
     if total is None:
-        return
+        return None
     itemsize = 8 if network.compute_dtype == "float64" else 4
     if network.compute_dtype in ("float16", "bfloat16"):
         itemsize = 2
-    one = _KEPT * summarize(network.layers, network.input_shape, 1, itemsize).activation_bytes
+    one = summarize(network.layers, network.input_shape, 1, itemsize).activation_bytes
     batch = min(options.batch_size, samples)
-    needed = one * math.ceil(batch / processes)
-    if needed > total:
+    share = math.ceil(batch / processes)
+
+    def told(needed: str, one: float) -> tuple[str, str]:
         size = " x ".join(map(str, network.input_shape))
-        message = f"batch_size is {options.batch_size}: to train on {batch} samples of {size} takes"
-        message += f" {needed / 1e9:,.0f} GB of memory or more, and there are {total / 1e9:,.0f} GB"
+        message = f"batch_size is {options.batch_size}: to train on {batch} samples of {size} "
+        message += f"{needed.format(_gigabytes(one * share))}, and there are {_gigabytes(total)}"
         fits = int(total / one) * processes
         smaller = "smaller samples (--image-size, image_size)"
-        raise ConfigError(hint(message, f"batch_size={fits}, or {smaller}" if fits else smaller))
+        return message, f"batch_size={fits}, or {smaller}" if fits else smaller
+
+    if _KEPT * one * share > total:
+        raise ConfigError(hint(*told("takes {} of memory or more", _KEPT * one)))
+    return hint(*told("may take {} of memory", one)) if one * share > total else None
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:,.{0 if size >= 1e10 else 1}f} GB"
 
 
 def total_memory(backend: Backend) -> int | None:
