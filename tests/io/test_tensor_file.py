@@ -128,6 +128,12 @@ def test_an_onnx_file_is_imported(tmp_path: Path) -> None:
         read(tmp_path / "m.onnx")
 
 
+def test_a_toml_file_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "model.toml").write_text("classes = 10")
+    with pytest.raises(CheckpointError, match=r"model.toml is a TOML file, expected a model file"):
+        read(tmp_path / "model.toml")
+
+
 def test_a_missing_file_and_a_folder_are_said(tmp_path: Path) -> None:
     path = tmp_path / "none.safetensors"
     with pytest.raises(CheckpointError) as caught:

@@ -118,6 +118,10 @@ def test_broken_toml_is_said_with_its_line(path: Path) -> None:
     ("text", "said"),
     [
         ("", "the model: input_shape and classes and layers are missing\nTry: add input_shape = "),
+        (
+            'dataset = "digits"\nepochs = 3',
+            "describes a run, not a network\nTry: --config ",
+        ),
         (HEAD, "the model: layers is missing\nTry: add layers = ..."),
         (HEAD + "layers = []", "Sequential: no layers"),
         (HEAD + "layers = 3", "the model: layers is 3, expected a list of tables"),

@@ -116,6 +116,9 @@ def read(
     if path.suffix.lower() == ".onnx":
         advice = f"xpcnn import {path} model.safetensors, or xpcnn.import_onnx(path)"
         raise CheckpointError(hint(f"{path} is an ONNX file, expected a model file", advice))
+    if path.suffix.lower() == ".toml":
+        advice = "the run folder, or the model.safetensors in it"
+        raise CheckpointError(hint(f"{path} is a TOML file, expected a model file", advice))
     try:
         with safe_open(path, framework="numpy") as file:
             metadata, written = _metadata(path, (file.metadata() or {}).get(KEY))

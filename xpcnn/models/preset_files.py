@@ -34,4 +34,7 @@ def preset(name: str | Path) -> Preset:
     source = toml.read(path, f"check the path, or {nearest('', names())}")
     with prefix_errors(name):
         table = toml.parse(source)
+        if "dataset" in table and "layers" not in table:
+            advice = f"--config {name}; or the model.toml beside it, the network of the run"
+            raise ConfigError(hint("describes a run, not a network", advice))
     return build(path.stem, table, source, name)
