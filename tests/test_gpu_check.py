@@ -75,6 +75,8 @@ def test_rehearsal(tmp_path: Path) -> None:
     assert results["passed"]
     assert results["rehearsal"]
     assert list(results["sections"]) == sections
+    without = results["sections"].pop("convolutions")
+    assert without["reason"] == "there are no CUDA kernels to time"
     left_out = results["sections"].pop("sanitizers")
     if shutil.which("compute-sanitizer") is None:
         assert left_out["reason"] == "compute-sanitizer is not installed"

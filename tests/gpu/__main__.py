@@ -31,10 +31,19 @@ from xpcnn import backend as backends
 CORRECTNESS = {"bits": 60, "files": 60, "memory": 60, "training": 180, "suite": 300}
 """Sections with the most seconds that each may take, side by side where there are processors."""
 
-MEASURES = ("timing", "half", "accuracy", "airbench", "peak", "sanitizers")
-"""Sections that run alone, each in its part of the time that is left."""
+MEASURES = {
+    "timing": 4,
+    "convolutions": 1,
+    "half": 1,
+    "accuracy": 3,
+    "airbench": 3,
+    "peak": 1,
+    "sanitizers": 2,
+}
+"""Sections that run alone, and how the time that is left is shared among them."""
 
 SECTIONS = (*CORRECTNESS, *MEASURES)
+OF_KERNELS = ("sanitizers", "convolutions")  # not with 0, which is none
 ENVIRONMENT = {"memory": memory.ENVIRONMENT, "timing": {"CUPY_TF32": "0"}}
 WITH_CUDNN = ("cudnn", "cudnn-graph")
 KERNELS = ("0", "1", "all", "graph", *WITH_CUDNN)
@@ -85,9 +94,10 @@ def ended(given: argparse.Namespace, start: float) -> Iterator[tuple[str, Outcom
         yield from zip(
             correctness, pool.map(partial(run_in_time, given, start), correctness), strict=True
         )
-    timings = [label for label in labels if label not in correctness]
-    for i, label in enumerate(timings):
-        yield label, run_in_time(given, start, label, part=1 / (len(timings) - i))
+    alone = [label for label in labels if label not in correctness]
+    shares = [MEASURES[section_of(label)] for label in alone]
+    for i, label in enumerate(alone):
+        yield label, run_in_time(given, start, label, part=shares[i] / sum(shares[i:]))
 
 
 def plan(given: argparse.Namespace) -> list[str]:
@@ -97,7 +107,7 @@ def plan(given: argparse.Namespace) -> list[str]:
         name if setting == "0" else name + WITH_KERNELS + setting
         for name in given.only
         for setting in settings
-        if (name, setting) != ("sanitizers", "0") or given.backend != "cupy"  # no kernels
+        if name not in OF_KERNELS or setting != "0" or given.backend != "cupy"
     ]
 
 
