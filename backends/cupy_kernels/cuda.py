@@ -51,7 +51,7 @@ class Cuda:
         return special
 
     def like(self, x: Array) -> "Cuda":
-        """Return the same kernels for images and matrices of the dtype of x, that `serves` accepts.
+        """Return the same kernels for images and matrices of the dtype of x, float32 or float16.
 
         New arrays are of that dtype, too.
         """
