@@ -57,6 +57,7 @@ def test_without_groups_it_is_the_machines(tmp_path: Path) -> None:
             },
             3000,
         ),
+        ("\nmemory\n0::/\n", {"sys/fs/cgroup/memory.max": "1000\n"}, 1000),
         ("4:memory:/\n", {"sys/fs/cgroup/memory/memory.limit_in_bytes": NO_LIMIT}, MACHINE),
     ],
 )

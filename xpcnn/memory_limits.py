@@ -25,11 +25,14 @@ def host_memory(root: Path = Path("/")) -> int | None:
 def _limits(root: Path) -> Iterator[int]:
     """Yield the limits of the control groups that the process is in, and of those around them."""
     try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
+        lines = (root / "proc/self/cgroup").read_text(errors="replace").splitlines()
     except OSError:
         return
     for line in lines:  # such as "4:memory:/a/b" of version 1, "0::/a/b" of version 2
-        _, controllers, path = line.split(":", 2)
+        _, *rest = line.split(":", 2)
+        if len(rest) < 2:
+            continue
+        controllers, path = rest
         if controllers == "":
             top, file = root / "sys/fs/cgroup", "memory.max"
         elif "memory" in controllers.split(","):

@@ -94,9 +94,8 @@ def prepare(request: Request) -> Plan:
         note = "parts are set aside by hashes of the names of the pictures; of pictures in memory "
         note += "(--stream no) by hashes of their pixels, so that other pictures are in them"
         whole = replace(whole, notes=(*whole.notes, note))
-    if (
-        flags.image_size is None and own and isinstance(whole.reading, Pictures)
-    ):  # the run's file says what was chosen
+    own_pictures = own and isinstance(whole.reading, Pictures)
+    if flags.image_size is None and own_pictures:  # the run's file says what was chosen
         flags = replace(flags, image_size=",".join(map(str, whole.shape[1:])))
     if isinstance(whole.images, Stored):  # parts are set aside by names
         flags = replace(flags, stream="yes")
