@@ -66,11 +66,11 @@ INLINE void tiles(const int rows, const int width, const Block b)
         tile(rows, 1, &b, l, b.length - l);
 }
 
-/* A vector for several products: GCC would read it anew for each, and reading takes as long as they do. */
-INLINE Lanes read_once(const float *x, const long left)
+/* A vector for so many products: GCC would read it anew for each, and reading takes as long as they do. */
+INLINE Lanes read_for(const int products, const float *x, const long left)
 {
 #ifdef __AVX__
-    if (left >= LANES)
+    if (products > 1 && left >= LANES)
         return *(const volatile Lanes *)x;
 #endif
     return some_of(x, left);
@@ -84,9 +84,9 @@ INLINE void sums_of_taps(const int rows, const int width, const Dots *d, long k,
     EACH sum[m][v] = broadcast(0);
     for (long r = 0; r < d->rows; r++, dy += d->dr, x += d->xr)
         for (long l = 0; l < d->length; l += LANES) {
-            UNROLL for (int v = 0; v < width; v++) in[v] = read_once(x + d->at[k + v] + l, left);
+            UNROLL for (int v = 0; v < width; v++) in[v] = read_for(rows, x + d->at[k + v] + l, left);
             UNROLL for (int m = 0; m < rows; m++) {
-                Lanes factor = read_once(dy + m * d->dm + l, left);
+                Lanes factor = read_for(width, dy + m * d->dm + l, left);
                 UNROLL for (int v = 0; v < width; v++) sum[m][v] += factor * in[v];
             }
         }

@@ -161,7 +161,7 @@ def filter_gradients(
     """Return dw in the shape of w, and db, or anything if it is not wanted."""
     (f, ho, wo, n), c_group = dy.shape, w.shape[1]
     groups = len(image) // c_group
-    is_1x1 = groups == 1 and conv_1x1.serves(patches)
+    is_1x1 = groups == 1 and conv_1x1.serves(patches) and w.size >= conv_1x1.MANY
     by_strips = groups == 1 and not is_1x1 and strips.serves(w, patches)
     by_tiles = groups == 1 and winograd.serves(w, patches, (ho, wo))
     if not (is_1x1 or by_strips or by_tiles):

@@ -1,8 +1,9 @@
 """Convolution with 1 x 1 filters and stride 1: products of matrices, pixels being columns.
 
-y (f, pixels) = w (f, c) @ x (c, pixels), and dx = w^T dy, in C (dense.c); dw = dy x^T, a sum over
-all pixels, by the BLAS, which takes 0.6 to 0.7 of the time of conv.c for it (64 images, one thread
-with AVX-512).
+y (f, pixels) = w (f, c) @ x (c, pixels), and dx = w^T dy, in C (dense.c). dw = dy x^T, a sum over
+all pixels, is conv.c's of few weights; of many by the BLAS. Time of conv.c over that of the BLAS,
+one thread with AVX-512 (Zen 4): 0.5 with 16 filters over 32 channels, 0.65 with 24 over 96, 0.9
+with 128 over 64, 1.0 with 256 over 64; 1.2 with 128 over 512, 1.4 with 256 over 1024.
 """
 
 import numpy as np
@@ -15,6 +16,7 @@ from .linear import BY_ROW, MATRIX_PRODUCT
 from .pointwise import NO_RELU
 from .shared_library import Call
 
+MANY = 1 << 15  # weights
 PIXELS = 3  # times the filters, from which threads divide the pixels: see `parts_of`
 PRODUCT = Call(MATRIX_PRODUCT.name, MATRIX_PRODUCT.kinds, "conv2d")
 
