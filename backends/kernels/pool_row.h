@@ -7,46 +7,21 @@
 
 #include <string.h>
 
-/* Write for LANES numbers the ReLU of the largest of a window of ph * pw, and which it is. x: its
-   corner, in rows of `across` numbers, pixels of n. */
-INLINE void pool_lanes(const float *x, long across, long n, long ph, long pw, float *y,
-                       uint8_t *winner)
+/* Pool one row of windows of ph * pw. x: ph rows of `across` numbers, pixels of n; y, and which of a window
+   is the largest, unless it is null: a row of `out` pixels. */
+INLINE void pool_row(const float *x, long across, long n, long ph, long pw, long out, float *y, uint8_t *winner)
 {
-    Lanes best = *(const Lanes *)x;
-    Whole who = {0};
-    for (long k = 1; k < ph * pw; k++)
-        take_larger(&best, &who, *(const Lanes *)(x + k / pw * across + k % pw * n), k);
-    *(Lanes *)y = chosen(best < 0, broadcast(0), best);
-    if (winner)
-        *(Bytes *)winner = bytes_of(who);
-}
-
-/* Pool one row of windows. x: ph rows of `across` numbers; y, winner: a row of `out` pixels. */
-static void pool_row(const float *x, long across, long n, long ph, long pw, long out, float *y,
-                     uint8_t *winner)
-{
-    if (n >= LANES) {
-        for (long q = 0; q < out; q++, x += pw * n, y += n, winner += winner ? n : 0)
-            for (long l = 0; l < n; l += LANES) {
-                long at = l + LANES <= n ? l : n - LANES; /* the last again with some before them */
-                pool_lanes(x + at, across, n, ph, pw, y + at, winner ? winner + at : 0);
-            }
-        return;
-    }
-    for (long l = 0; l < out * n; l += LANES) { /* windows side by side fill the lanes */
-        long some = out * n - l < LANES ? out * n - l : LANES, corner[LANES];
-        float taps[256][LANES], top[LANES];
-        uint8_t which[LANES];
-        for (long t = 0; t < LANES; t++)
-            corner[t] = t < some ? (l + t) / n * pw * n + (l + t) % n : 0;
-        for (long k = 0; k < ph * pw; k++)
-            for (long t = 0; t < LANES; t++)
-                taps[k][t] = x[k / pw * across + k % pw * n + corner[t]];
-        pool_lanes(taps[0], pw * LANES, LANES, ph, pw, top, which);
-        memcpy(y + l, top, some * sizeof(float));
-        if (winner)
-            memcpy(winner + l, which, some);
-    }
+    for (long q = 0; q < out; q++, x += pw * n, y += n, winner += winner ? n : 0)
+        for (long l = 0, left; (left = n - l) > 0; l += LANES) {
+            Lanes best = some_of(x + l, left);
+            Whole who = {0};
+            for (long k = 1; k < ph * pw; k++)
+                take_larger(&best, &who, some_of(x + l + k / pw * across + k % pw * n, left), k);
+            write_some(y + l, left, chosen(best < 0, broadcast(0), best));
+            Bytes bytes = bytes_of(who);
+            if (winner)
+                memcpy(winner + l, &bytes, least(left, LANES));
+        }
 }
 
 /* The gradient before ReLU and pooling, from a row of windows: dy where an element won its window and is
