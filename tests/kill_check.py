@@ -1,9 +1,10 @@
 """`python -m tests.kill_check`: runs killed at random moments, resumed, and compared.
 
 A run with shuffling, augmentation, dropout, batch norm, Adam, a schedule, an average of the weights
-and validations in the middle of epochs is killed (SIGKILL) at moments spread over its duration;
-`xpcnn resume` then has to end with the same model file, to the last byte, as the run that nobody
-disturbed. A run killed before its first checkpoint starts again.
+and validations in the middle of epochs is killed (SIGKILL) at moments spread over its updates, as
+its checkpoints tell, so that they are the same on a busy machine; `xpcnn resume` then has to end
+with the same model file, to the last byte, as the run that nobody disturbed. A run killed before
+its first checkpoint starts again.
 """
 
 import argparse
@@ -73,16 +74,28 @@ def begun(model: Path, run: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-def killed_and_resumed(model: Path, run: Path, after: float) -> tuple[str, str]:
-    """Return what the kill met, and the digest of the resumed run's model."""
+def newest(run: Path) -> int:
+    """Return the update of the newest checkpoint, 0 without one."""
+    found = (run / "checkpoints").glob("step-*.safetensors")
+    return max((int(file.stem.removeprefix("step-")) for file in found), default=0)
+
+
+def killed_and_resumed(model: Path, run: Path, update: int, after: float) -> tuple[str, str]:
+    """Kill a run some seconds after the checkpoint of an update.
+
+    Returns:
+        what the kill met, and the digest of the resumed run's model.
+    """
     process = begun(model, run)
+    while newest(run) < update and process.poll() is None:
+        time.sleep(0.002)
     try:
         process.wait(timeout=after)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
     met = "a run without a checkpoint"
-    if (run / "checkpoints").is_dir() and any((run / "checkpoints").glob("step-*.safetensors")):
+    if newest(run):
         met = "a run with checkpoints"
     if process.returncode == 0:
         met = "a finished run"
@@ -104,11 +117,12 @@ def main(kills: int = 50, seed: int = 0, at_once: int = 2) -> None:
         if digest(Path(folder) / "again") != expected:
             raise SystemExit("two runs that nobody disturbed differ")
         moments = random.Random(seed)
-        longest = 0.9 * seconds  # later ones would meet the test of the trained model
-        spread = [(i + moments.random()) / kills * longest for i in range(kills)]
+        last = newest(Path(folder) / "again")
+        updates = [round(i / kills * last) for i in range(kills)]
+        after = [moments.random() * seconds / kills for _ in range(kills)]
         with ThreadPoolExecutor(at_once) as pool:
             runs = [Path(folder) / f"run-{i}" for i in range(kills)]
-            results = list(pool.map(killed_and_resumed, [model] * kills, runs, spread))
+            results = list(pool.map(killed_and_resumed, [model] * kills, runs, updates, after))
     counts: dict[str, int] = {}
     for met, _ in results:
         counts[met] = counts.get(met, 0) + 1
