@@ -15,6 +15,7 @@ from .conv_choices import MODES, ORDERS, Engine
 from .cuda import Array, Cuda
 from .cudnn import Api, CudnnError, Descriptor
 from .cudnn_graph import ALIGNMENT, IDS, Convolution, engines, graph_of, plan_of
+from .orders import nchw, nhwc
 
 MOST_TRIED = 8
 """Engines of each order of memory in a trial. Not measured."""
@@ -81,7 +82,7 @@ class Cudnn:
         """
         last = plan.engine.order == "NHWC"
         names = convolution.arrays
-        given = [self._aligned(nhwc(x) if last and x.ndim == 4 else x) for x in inputs]
+        given = [self._aligned(nhwc(self._cuda, x) if last and x.ndim == 4 else x) for x in inputs]
         shape = convolution.shape(names[-1])
         n, c, h, w = shape
         out = self._cuda.empty((n, h, w, c) if last else shape, convolution.dtype)
@@ -92,7 +93,7 @@ class Cudnn:
             at = 0 if room is None else int(room.data.ptr)
             ids = [IDS[name] for name in names]
             self._api.execute(self._handle, plan.descriptor, ids, addresses, at)
-        return self._cuda.ordered(nchw(out)) if last else out
+        return nchw(self._cuda, out) if last else out
 
     def _aligned(self, x: Array) -> Array:
         """Return x in C order, a copy if it has another or begins where engines cannot read it."""
@@ -104,13 +105,3 @@ def allowed(convolution: Convolution) -> frozenset[str]:
     """Return the notes that an engine for a convolution may have."""
     is_exact = convolution.dtype == "float32" and not convolution.tf32
     return ALLOWED if is_exact else ALLOWED | TENSOR_CORES
-
-
-def nhwc(x: Array) -> Array:
-    """Return images (n, c, h, w) as (n, h, w, c), without a copy."""
-    return x.transpose(0, 2, 3, 1)
-
-
-def nchw(x: Array) -> Array:
-    """Return images (n, h, w, c) as (n, c, h, w), without a copy."""
-    return x.transpose(0, 3, 1, 2)

@@ -23,7 +23,7 @@ FAR = 2.0
 """A method whose first block takes so many times as long as the fastest method has no other."""
 
 OWN: dict[str, Method] = {"direct": direct, "patches": patches}
-SOURCES = ("conv.cu", "patches.cu", "pool.cu", "product.cu")
+SOURCES = ("conv.cu", "orders.cu", "patches.cu", "pool.cu", "product.cu")
 """What our own methods and what surrounds an engine are made of."""
 
 Candidates = Callable[[Engine | None], Iterator[tuple[Engine, Method]]]

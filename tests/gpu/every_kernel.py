@@ -5,6 +5,7 @@ every kernel; then training steps of the presets.
 """
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import numpy
@@ -12,7 +13,7 @@ import numpy
 from tests.gpu.networks import images, model_of
 from tests.gpu.sides import Ours, batches_of
 from xpcnn import backend, ops
-from xpcnn.backend import Backend
+from xpcnn.backend import Backend, kernel_for
 from xpcnn.data import Dataset
 from xpcnn.layers import Conv2D, Dense, Dropout, Flatten, ReLU
 from xpcnn.model import Model
@@ -55,10 +56,21 @@ def launch(opened: Backend, names: list[str]) -> None:
         scores, labels = drawn((ROWS, CLASSES)), numpy.arange(ROWS) % CLASSES
         _, back = ops.softmax_cross_entropy(*map(opened.from_host, (scores, labels)))
         back(opened.from_host(numpy.ones((), "float32")))
+        if opened.name == "cupy":  # others are a rehearsal
+            reordered(opened)
     opened.synchronize()
     jobs = [(name, "float32") for name in names]
     for name, dtype in jobs + [(name, "float16") for name in HALF if name in names]:
         steps(preset(name), dtype, opened)
+
+
+def reordered(opened: Backend) -> None:
+    """Move images between the orders of memory, as for cuDNN."""
+    kernel: Any = kernel_for(opened.from_host(drawn(X)), "conv2d")
+    orders: Any = import_module("xpcnn.backends.cupy_kernels.orders")
+    for dtype in ("float32", "float16"):
+        x = opened.from_host(drawn(X).astype(dtype))
+        orders.nchw(kernel.args[0], orders.nhwc(kernel.args[0], x))
 
 
 def steps(found: Preset, dtype: str, opened: Backend) -> None:
