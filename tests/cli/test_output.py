@@ -36,7 +36,9 @@ def test_in_a_pipe_no_clock_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_work_that_ends_soon_is_not_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "_PATIENCE", 3600.0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    before = set(threading.enumerate())
     with output.announced("reading pictures"):
-        (timer,) = (thread for thread in threading.enumerate() if type(thread) is threading.Timer)
+        new = set(threading.enumerate()) - before
+        (timer,) = (thread for thread in new if type(thread) is threading.Timer)
     timer.join(60)
     assert not timer.is_alive()
