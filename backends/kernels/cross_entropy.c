@@ -27,7 +27,7 @@ static long samples(const void *arguments, long piece)
     Lanes most = some_of(x, count), total = {0}, losses = {0};
     for (long c = 1; c < a->classes; c++) {
         Lanes score = some_of(x + c * a->n, count);
-        most = chosen((score > most) | (score != score), score, most); /* NaN stays */
+        most = chosen(score > most, score, most); /* NaN may be lost: the sum below has it */
     }
     for (long c = 0; c < a->classes;) {
         Lanes part = {0};
@@ -41,8 +41,9 @@ static long samples(const void *arguments, long piece)
     for (long l = 0; l < count; l++)
         losses[l] = logf(total[l]) - (x[a->labels[first + l] * a->n + l] - most[l]);
     write_some(a->losses + first, count, losses);
+    const Lanes share = 1 / total;
     for (long c = 0; c < a->classes; c++)
-        write_some(p + c * a->n, count, some_of(p + c * a->n, count) / total);
+        write_some(p + c * a->n, count, some_of(p + c * a->n, count) * share);
     return 0;
 }
 
