@@ -101,18 +101,6 @@ INLINE void merge_moments(const Arguments *a, const Tile *t, Part p)
         merge(t->sums + p.at + l, ((float *)mean)[l], ((float *)square)[l], p.from - t->from, p.to - p.from);
 }
 
-/* The number of the first weight of row r. */
-INLINE long weight_of(const Arguments *a, const Tile *t, long r)
-{
-    return (a->each == 1 ? t->first + r : (t->first + r) / a->each) * t->fold.weights;
-}
-
-/* The first row, or p.to, after row r that has other weights. */
-INLINE long next_weights(const Arguments *a, const Tile *t, Part p, long r)
-{
-    return a->each == 1 ? r + 1 : least(p.to, r + a->each - (t->first + r) % a->each);
-}
-
 /* Vector v of the weights of a row, which begin at number k. */
 INLINE Lanes weights_of(const Tile *t, const float *weights, long k, long v, float without)
 {
@@ -125,9 +113,10 @@ INLINE void add_gradients(const Arguments *a, const Tile *t, Part p)
     Lanes mean[SUMS], scale[SUMS], sum[SUMS] = {{0}}, sum_xhat[SUMS] = {{0}}, all[LANES], all_xhat[LANES];
     for (long v = 0; v < SUMS; v++)
         mean[v] = lanes_of(t->of->mean, v, p), scale[v] = lanes_of(t->of->scale, v, p);
-    for (long r = p.from, some = 0, k = weight_of(a, t, r); r < p.to;) {
+    long row = t->first + p.from, k = row / a->each * t->fold.weights, some = 0;
+    for (long r = p.from, end = r - row % a->each; r < p.to;) {
         Lanes dy[SUMS] = {{0}}, dy_xhat[SUMS] = {{0}};
-        for (long end = next_weights(a, t, p, r); r < end; r++)
+        for (end = least(p.to, end + a->each); r < end; r++)
             UNROLL for (long v = 0; v < SUMS; v++) {
                 Lanes d = lanes_of(t->dy + r * a->n, v, p);
                 dy[v] += d;
@@ -168,12 +157,12 @@ INLINE void write_result(const Arguments *a, const Tile *t, Part p)
         mean[v] = lanes_of(t->of->mean, v, p), scale[v] = lanes_of(t->of->scale, v, p);
         shift[v] = lanes_of(t->of->shift, v, p), tilt[v] = lanes_of(t->of->tilt, v, p);
     }
-    for (long r = p.from; r < p.to;) {
+    long row = t->first + p.from, k = row / a->each * t->fold.weights;
+    for (long r = p.from, end = r - row % a->each; r < p.to; k += t->fold.weights) {
         Lanes gamma[SUMS], beta[SUMS];
-        long k = weight_of(a, t, r);
         UNROLL for (long v = 0; v < SUMS; v++)
             gamma[v] = weights_of(t, a->gamma, k, v, 1), beta[v] = weights_of(t, a->beta, k, v, 0);
-        for (long end = next_weights(a, t, p, r); r < end; r++)
+        for (end = least(p.to, end + a->each); r < end; r++)
             UNROLL for (long v = 0; v < SUMS; v++) {
                 Lanes d = lanes_of(t->x + r * a->n, v, p) - mean[v];
                 if (t->dy)
