@@ -80,9 +80,8 @@ static long binary_piece(const void *arguments, long piece)
         if (a->dloss)
             to = ((1 - t) * logistic(x) - t * logistic(-x)) * share;
         else { /* softplus(x) = max(x, 0) + log(1 + e^-|x|) */
-            Lanes rest = logarithm_1_plus(exponential(-magnitude(x)));
-            Lanes yes = chosen(x > 0, broadcast(0), -x) + rest, no = chosen(x < 0, broadcast(0), x) + rest;
-            to = t * yes + (1 - t) * no;
+            Lanes larger = chosen(x < 0, -t * x, (1 - t) * x);
+            to = larger + logarithm_1_plus(exponential(-magnitude(x)));
         }
         write_some((a->dloss ? a->p : a->losses) + i, end - i, to);
     }

@@ -86,15 +86,11 @@ INLINE Lanes logistic(Lanes x)
     return chosen(x < 0, e, broadcast(1)) / (1 + e);
 }
 
-/* tanh x: near 0, where 1 - 2 / (e^2x + 1) would cancel, x + x^3 p(x^2). */
+/* tanh x = sign(x) (1 - e) / (1 + e), e = e^-2|x| */
 INLINE Lanes hyperbolic_tangent(Lanes x)
 {
-    Lanes size = magnitude(x), z = x * x;
-    Lanes p = POLYNOMIAL(z, -5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f,
-                         -3.33332819422e-1f); /* Cephes, tanhf */
-    Lanes near = p * z * x + x;
-    Lanes far = 1 - 2 / (exponential(2 * chosen(size > 10, broadcast(10), size)) + 1);
-    return chosen(size < 0.625f, near, chosen(x < 0, -far, far));
+    Lanes less = exponential_less_1(-2 * magnitude(x)), y = less / (2 + less);
+    return chosen(x > 0, -y, y);
 }
 
 /* Phi(x), the probability of a normal number below x; writes e = e^(-x^2/2).
