@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { SOME = 2048, SUMS = 4 * LANES };
+enum { SOME = 2048, SUMS = 4 }; /* numbers that are added up in so many vectors */
 
 typedef struct {
     const float *x, *gamma, *beta, *added, *dy, *kept;
@@ -109,17 +109,6 @@ INLINE Lanes before_relu(const int after, const Channel *c, Lanes x, long j, lon
     return after == RELU ? chosen((z <= 0) | (z >= c->cap), broadcast(0), dy) : dy;
 }
 
-INLINE void add_up(const int after, const Channel *c, long j, long count, Lanes *sum, Lanes *sum_x)
-{
-    if (count <= 0)
-        return;
-    Lanes x = some_of(c->x + j, count), dz = before_relu(after, c, x, j, count);
-    if (after == ADD_RELU)
-        write_some(c->dz + j, count, dz);
-    *sum += dz;
-    *sum_x += dz * (x - c->mean);
-}
-
 /* The sums of dz, the gradient before what followed, and of dz * xhat; and, unless dx is null,
    dx = gamma / sqrt(var + eps) * (dz - mean(dz) - xhat * mean(dz * xhat)), which may take the place of
    dy. Two passes; scale is 1 / sqrt(var + eps). */
@@ -127,11 +116,19 @@ INLINE void gradient(const int after, Channel c, long m, float scale, float *sum
 {
     double all = 0, all_x = 0;
     for (long j = 0; j < m;) {
-        Lanes sum[SUMS / LANES] = {{0}}, sum_x[SUMS / LANES] = {{0}};
-        for (long end = least(m, j + SOME); j < end; j += SUMS)
-            UNROLL for (long v = 0; v < SUMS / LANES; v++)
-                add_up(after, &c, j + v * LANES, m - j - v * LANES, sum + v, sum_x + v);
-        for (long v = 0; v < SUMS / LANES; v++) {
+        Lanes sum[SUMS] = {{0}}, sum_x[SUMS] = {{0}};
+        for (long end = least(m, j + SOME); j < end; j += SUMS * LANES)
+            UNROLL for (long v = 0; v < SUMS; v++) {
+                long i = j + v * LANES, count = m - i;
+                if (count <= 0)
+                    continue;
+                Lanes x = some_of(c.x + i, count), dz = before_relu(after, &c, x, i, count);
+                if (after == ADD_RELU)
+                    write_some(c.dz + i, count, dz);
+                sum[v] += dz;
+                sum_x[v] += dz * (x - c.mean);
+            }
+        for (long v = 0; v < SUMS; v++) {
             all += total(sum[v]);
             all_x += total(sum_x[v]);
         }
