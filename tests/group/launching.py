@@ -1,9 +1,11 @@
 """Runs under mpiexec and torchrun: how tests start them, and what they compare."""
 
+import random
 import shutil
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -86,10 +88,14 @@ def assert_close(folder: str, other: str, bound: float = 1e-12) -> None:
 
 
 def two_machines() -> list[list[Any]]:
-    """Return a torchrun for each of two machines, which know of each other by address and port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """Return a torchrun for each of two machines, which know of each other by address and port.
+
+    The port is below those that the system gives to others before torchrun takes it.
+    """
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            break
     one = [*TORCHRUN[:3], "--nnodes", "2", "--nproc-per-node", "1"]
     one += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
     return [[*one, "--node-rank", rank] for rank in range(2)]
