@@ -74,7 +74,7 @@ class Cuda:
             self._kernels[key] = self._cupy.RawKernel(self._constants + source(file), kernel)
         self._kernels[key](grid, (threads,), arguments)
 
-    def empty(self, shape: Sequence[int], dtype: str | None = None) -> Array:
+    def empty(self, shape: Sequence[int], dtype: Any = None) -> Array:
         """Return a new array, by default of the dtype of the kernels."""
         return self._cupy.empty(tuple(shape), dtype or self.dtype)
 
@@ -148,7 +148,7 @@ class Cuda:
 
     def copied(self, x: Array) -> Array:
         """Return a copy of x in C order, in memory of its own."""
-        copy = self.empty(x.shape, x.dtype.name)
+        copy = self.empty(x.shape, x.dtype)
         copy[...] = x
         return copy
 

@@ -162,7 +162,7 @@ def _pullback(
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, ...]:
         made = (x, gamma, beta, x) if is_sum else (x, gamma, beta)
         found = [
-            cuda.empty(a.shape, a.dtype.name) if a is not None and wanted else None
+            cuda.empty(a.shape, a.dtype) if a is not None and wanted else None
             for a, wanted in zip(made, wants or (True,) * len(made), strict=False)
         ]
         if all(gradient is None for gradient in found):

@@ -28,9 +28,10 @@ def forward(
     """Return y and winner."""
     y = cuda.empty(rule.out)
     winner = cuda.empty(rule.out, "uint8") if keeps_winner else None
+    matrices = w.reshape(_matrices(rule, rule.filters[0], math.prod(rule.filters[1:])))
     for samples, patches in _parts(cuda, rule):
         out, won = y[samples], None if winner is None else winner[samples]
-        sums = batched_product(cuda, _matrices(rule, w), _columns(cuda, rule, x[samples], patches))
+        sums = batched_product(cuda, matrices, _columns(cuda, rule, x[samples], patches))
         rest = numpy.uint32(patches), _finish(rule), rule.windows.struct
         cuda.each("patches.cu", "finish", out.size, sums, b, out, won, *rest)
     return y, winner
@@ -41,22 +42,22 @@ def backward(
 ) -> Gradients:
     """Return dx, dw and db, each where it is wanted."""
     want_dx, want_dw, want_db = wants
-    groups, f = rule.groups, rule.filters[0]
-    matrices = _matrices(rule, w)
+    f, taps = rule.filters[0], math.prod(rule.filters[1:])
+    matrices = w.reshape(_matrices(rule, f, taps))
     dx, dw, db = cuda.empty(rule.image) if want_dx else None, None, None
     for samples, patches in _parts(cuda, rule):
-        spread = cuda.empty((groups, f // groups, patches))
+        spread = cuda.empty(_matrices(rule, f, patches))
         given = passed.dy, passed.y, passed.winner
         held = (None if a is None else a[samples] for a in given)
         rest = numpy.uint32(patches), _finish(rule), rule.windows.struct
         cuda.each("patches.cu", "spread", spread.size, *held, spread, *rest)
         if want_dw:
             columns = _columns(cuda, rule, x[samples], patches)
-            dw = _sum(dw, batched_product(cuda, spread, columns.transpose(0, 2, 1)))
+            dw = _sum(dw, batched_product(cuda, spread, columns.swapaxes(-2, -1)))
         if want_db:
             db = _sum(db, spread.reshape(f, patches).sum(axis=1, dtype="float32"))
         if dx is not None:
-            columns = batched_product(cuda, matrices.transpose(0, 2, 1), spread)
+            columns = batched_product(cuda, matrices.swapaxes(-2, -1), spread)
             geometry = numpy.int32(rule.image[1]), numpy.uint32(patches), rule.windows.struct
             own = dx[samples]
             cuda.each("patches.cu", "col2im", own.size, columns, own, *geometry)
@@ -80,14 +81,17 @@ def _parts(cuda: Cuda, rule: Rule) -> Iterator[tuple[slice, int]]:
         yield slice(first, min(first + most, n)), (min(first + most, n) - first) * each
 
 
-def _matrices(rule: Rule, w: Array) -> Array:
-    """Return the filters of each group as a matrix (groups, f / groups, taps)."""
-    return w.reshape(rule.groups, rule.filters[0] // rule.groups, -1)
+def _matrices(rule: Rule, rows: int, columns: int) -> tuple[int, ...]:
+    """Return the shape of the matrices of all groups, which have so many rows together."""
+    if rule.groups == 1:
+        return rows, columns
+    return rule.groups, rows // rule.groups, columns
 
 
 def _columns(cuda: Cuda, rule: Rule, x: Array, patches: int) -> Array:
-    """Return the patches of some samples (groups, taps, patches)."""
-    columns = cuda.empty((rule.groups, math.prod(rule.filters[1:]), patches))
+    """Return the patches of some samples, a matrix (taps, patches) of each group."""
+    taps = rule.groups * math.prod(rule.filters[1:])
+    columns = cuda.empty(_matrices(rule, taps, patches))
     given = numpy.int32(rule.image[1]), numpy.uint32(patches), rule.windows.struct
     cuda.each("patches.cu", "im2col", columns.size, x, columns, *given)
     return columns

@@ -37,9 +37,9 @@ def product(cuda: Cuda, a: Array, b: Array) -> Array:
 
 
 def batched_product(cuda: Cuda, a: Array, b: Array) -> Array:
-    """Return the products (count, rows, columns) of a (count, rows, inner) and b."""
-    if a.shape[0] == 1:
-        return product(cuda, a[0], b[0])[None]
+    """Return the product of two matrices, or the products of as many (count, rows, columns)."""
+    if a.ndim == 2:
+        return product(cuda, a, b)
     out = cuda.empty((*a.shape[:2], b.shape[2]))
     for i in range(a.shape[0]):
         out[i] = product(cuda, a[i], b[i])
