@@ -3,8 +3,7 @@
    x, moved.
 
    Where n is large, padding is in no memory. A segment is pixels of a row side by side that see the same
-   taps: a row without its borders. With stride 1 it is one product over segment * n numbers, else one of n
-   numbers for each pixel.
+   taps: a row without its borders. With stride 1 it is one product, else one for each of its pixels.
    The rows of a few images are too short to fill vectors. In padded images, whose rows follow one
    another, a tap is one offset for all pixels. So a band of rows is computed as one segment, with the
    pixels between the end of a row and the next row, which are then left out. There weights meet the zeros
@@ -56,7 +55,7 @@ typedef struct {
 typedef struct {
     const Table *o;
     const float *x, *weights, *bias, *dy;
-    float *y; /* or dw and then db; or the gradient before pooling */
+    float *y; /* or dw and then db */
     uint8_t *winner;
     _Alignas(8) float cap;
     long want_db, pieces, threads;
@@ -298,21 +297,3 @@ EXPORT long xpcnn_conv(const Arguments *a)
         missing = of_group(a, g, a->pieces, a->threads);
     return missing;
 }
-
-static long unpool_rows(const void *arguments, long piece)
-{
-    const Arguments *a = arguments;
-    const Table *o = a->o;
-    long rows = o->rows / o->ph, out = o->columns / o->pw * o->n, all = o->groups * o->f, from, to;
-    share(rows * all, piece, a->pieces, 1, &from, &to);
-    for (long i = from; i < to; i++) { /* row by row: those that the thread has written, and will read */
-        long f = i % all, p = i / all, at = (f * rows + p) * out;
-        float *dx = a->y + (f * o->rows + p * o->ph) * o->columns * o->n;
-        unpool_row(a->dy + at, a->x + at, a->winner + at, dx, o->columns, o->n, o->ph, o->pw);
-    }
-    return 0;
-}
-
-/* y (groups, f, rows, columns, n), the gradient before ReLU and pooling, whose results are x; what no
-   window holds stays. */
-EXPORT long xpcnn_unpool(const Arguments *a) { return run_pieces(unpool_rows, a, a->pieces, a->threads); }

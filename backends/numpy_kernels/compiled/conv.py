@@ -112,7 +112,7 @@ def conv_relu_pool(
         if winner is None:
             dconv = relu_gradient(dy, y, limit, channels=len(y))
         else:
-            dconv = direct.before_pooling(image, w, patches, (ph, pw), dy, y, winner)
+            dconv = direct.before_pooling(dy, y, winner, patches.out, (ph, pw))
         return gradients(image, w, b, dconv, patches, wants)
 
     return logical(y), pullback

@@ -26,7 +26,7 @@ from .shared_library import LONG, Call
 CONV = Call("conv", "tppppoo fl ll", "conv2d")
 CONV_RELU_POOL = Call(CONV.name, CONV.kinds, "conv_relu_pool")
 CONV_DW = Call(CONV.name, CONV.kinds, "gradient of w in conv2d")
-UNPOOL = Call("unpool", "tppppop fl ll")
+UNPOOL = Call("unpool", "pppo llllll ll", "conv_relu_pool")
 FEW = 8  # images, up to which bands are faster with a stride, in groups, and for dw
 SHORT = 64  # numbers of a row, below which rows are short
 ENOUGH = 8  # filters of a group, from which planes of the image cost little
@@ -77,17 +77,13 @@ def image_gradient(dy: Array, turned: Array, b: Array | None, patches: Patches, 
     CONV(table, dy, turned, b, None, dx, None, NO_RELU, False, *work)
 
 
-def before_pooling(
-    image: Array, w: Array, patches: Patches, pool: Pair, dy: Array, y: Array, winner: Array
-) -> Array:
-    """Return the gradient before ReLU and max pooling, from dy, y and the winner of `convolved`."""
-    n, (ho, wo), (ph, pw) = image.shape[3], patches.out, pool
-    table = _forward(n, len(image), w.shape[0], w.shape[1], patches, pool, False, False)
-    dconv = np.empty((len(w), ho, wo, n), dy.dtype)
-    if (y.shape[1] * ph, y.shape[2] * pw) != (ho, wo):
+def before_pooling(dy: Array, y: Array, winner: Array, out: Pair, pool: Pair) -> Array:
+    """Return the gradient (f, *out, n) before ReLU and max pooling, from dy, y and the winner."""
+    f, ho, _, n = y.shape
+    dconv = np.empty((f, *out, n), dy.dtype)
+    if (y.shape[1] * pool[0], y.shape[2] * pool[1]) != out:
         fill(_zero, dconv)
-    work = sharing(y.shape[1], PASS * dconv.size)
-    UNPOOL(table, y, None, None, dy, dconv, winner, NO_RELU, False, *work)
+    UNPOOL(dy, y, winner, dconv, f, *out, n, *pool, *sharing(ho, PASS * dconv.size))
     return dconv
 
 
