@@ -24,7 +24,7 @@ static long samples(const void *arguments, long piece)
     const long first = piece * LANES, count = least(LANES, a->n - first);
     const float *x = a->x + first;
     float *p = a->p + first;
-    Lanes most = some_of(x, count), total = {0}, losses = {0};
+    Lanes most = some_of(x, count), total = {0};
     for (long c = 1; c < a->classes; c++) {
         Lanes score = some_of(x + c * a->n, count);
         most = chosen(score > most, score, most); /* NaN may be lost: the sum below has it */
@@ -39,8 +39,7 @@ static long samples(const void *arguments, long piece)
         total += part;
     }
     for (long l = 0; l < count; l++)
-        losses[l] = logf(total[l]) - (x[a->labels[first + l] * a->n + l] - most[l]);
-    write_some(a->losses + first, count, losses);
+        a->losses[first + l] = logf(total[l]) - (x[a->labels[first + l] * a->n + l] - most[l]);
     const Lanes share = 1 / total;
     for (long c = 0; c < a->classes; c++)
         write_some(p + c * a->n, count, some_of(p + c * a->n, count) * share);

@@ -28,13 +28,6 @@ static double correction(double beta, double step)
     return beta > 0 ? -expm1(step * log(beta)) : 1;
 }
 
-INLINE Lanes square_root(Lanes x)
-{
-    for (long l = 0; l < LANES; l++)
-        x[l] = sqrtf(x[l]);
-    return x;
-}
-
 /* Numbers are taken as vectors, the last as a part of one: then which product and sum become one
    instruction does not depend on where an array begins, and processes that share an update get the same
    bits. */
@@ -60,7 +53,9 @@ static long piece_of(const void *arguments, long piece)
             if (t->v) {
                 Lanes v = beta2 * some_of(t->v + i, end - i) + new2 * (g * g);
                 write_some(t->new_v + i, end - i, v);
-                step = rate * m / (square_root(v) / root + eps);
+                for (long l = 0; l < LANES; l++)
+                    v[l] = sqrtf(v[l]);
+                step = rate * m / (v / root + eps);
             }
             write_some(t->new_p + i, end - i, keep * p - step);
         }
