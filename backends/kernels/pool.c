@@ -99,9 +99,9 @@ INLINE void pooled(const Run r, const long from, const long to, float *y, uint8_
         mean(r, from, to, y);
 }
 
-/* Add dy to the element that won; or a share of it to all elements. An element at a time: numbers that
-   have just been written are read slowly from between them. */
-INLINE void back(const Run r, const float *dy, const uint8_t *winner)
+/* Add dy to the element that won, or a share of it to all elements; or write it where one window alone sees
+   them. An element at a time: numbers that have just been written are read slowly from between them. */
+INLINE void back(const Run r, const float *dy, const uint8_t *winner, const long adds)
 {
     const Lanes zero = {0};
     for (long i = r.down.first; i < r.down.end; i++)
@@ -109,11 +109,18 @@ INLINE void back(const Run r, const float *dy, const uint8_t *winner)
             float *dx = tap(r, i, j);
             for (long l = 0, left; winner && (left = r.count - l) > 0; l += LANES) {
                 Whole wins = whole_of(some_bytes(winner + l, left)) == (int32_t)(i * r.k + j);
-                write_some(dx + l, left, some_of(dx + l, left) + chosen(wins, some_of(dy + l, left), zero));
+                Lanes before = adds ? some_of(dx + l, left) : zero;
+                write_some(dx + l, left, before + chosen(wins, some_of(dy + l, left), zero));
             }
             for (long l = 0; !winner && l < r.count; l++)
-                dx[l] += r.share * dy[l];
+                dx[l] = (adds ? dx[l] : 0) + r.share * dy[l];
         }
+}
+
+/* Whether each element is in one window. */
+static int is_covered(const Axis *a)
+{
+    return a->dilation == 1 && a->stride == a->k && a->before == 0 && a->out * a->k == a->size;
 }
 
 static float share_of(const Arguments *a, Window r, Window s)
@@ -150,6 +157,7 @@ static long channels(const void *arguments, long piece)
     long numbers = is_split ? down->size * wide * n : 0, all = a->o->channels;
     long bytes = (down->out + across->out) * (long)sizeof(Window) + numbers * (long)sizeof(float) +
                  (across->k + across->out + 1 + across->size) * (long)sizeof(long);
+    long adds = a->is_gradient && !(is_covered(down) && is_covered(across));
     long whole = a->is_gradient || is_split || down->out < 2 * a->pieces, low, high, from, to;
     Window *rows = malloc(bytes), *columns = rows + down->out;
     long *column = (long *)(columns + across->out), *start = column + across->k;
@@ -173,9 +181,9 @@ static long channels(const void *arguments, long piece)
     to = whole ? all * (piece + 1) / a->pieces : all;
     for (long c = from; c < to; c++) {
         float *image = a->x + c * down->size * across->size * n, *x = is_split ? copied : image;
-        if (a->is_gradient)
+        if (adds)
             memset(x, 0, down->size * wide * n * (long)sizeof(float));
-        else if (is_split)
+        else if (is_split && !a->is_gradient)
             move(across, down->size, n, image, wide, copied, 0);
         for (long turn = low * runs, turns = down->out * runs; turn < high * runs; turn++) {
             long t = a->is_gradient ? turns - 1 - turn : turn, p = t / runs, i = t % runs;
@@ -185,8 +193,10 @@ static long channels(const void *arguments, long piece)
             Run run = {x, column, down->dilation * wide * n, across->k, (start[i + 1] - start[i]) * n, r, s,
                        share_of(a, r, s)};
             long at = ((c * down->out + p) * across->out + start[i]) * n;
-            if (a->is_gradient)
-                back(run, a->y + at, a->winner ? a->winner + at : 0);
+            if (adds)
+                back(run, a->y + at, a->winner ? a->winner + at : 0, 1);
+            else if (a->is_gradient)
+                back(run, a->y + at, a->winner ? a->winner + at : 0, 0);
             else if (s.first == 0 && s.end == 2)
                 pooled(run, 0, 2, a->y + at, a->winner ? a->winner + at : 0);
             else if (s.first == 0 && s.end == 3)
