@@ -50,7 +50,7 @@ if sys.platform != "linux":
 
 
 def options(**changes: Any) -> Options:
-    return replace(Options("numpy", None, quick=True, seconds=60.0), **changes)
+    return replace(Options("numpy", None, quick=True, seconds=3600.0), **changes)
 
 
 def problems(found: Any) -> list[str]:

@@ -10,17 +10,16 @@ from tests.fake_cupy import RawKernel
 from tests.gpu import convolutions
 from tests.gpu.section import Options, Skipped
 
-OPTIONS = Options("cupy", None, quick=True, seconds=60.0)
-
 
 def test_methods_of_convolution_are_timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    options = Options("cupy", None, quick=True, seconds=3600.0)  # which begin now
     put_stand_ins(monkeypatch, tmp_path)
     monkeypatch.setattr(cudnn, "load", lambda: cudnn.Api(Library()))
     monkeypatch.setattr(convolutions, "BATCH", 2)
     monkeypatch.setattr(RawKernel, "_run", lambda self, *_: None)
     for setting, engine in (("cudnn", {"cuDNN": 5.0}), ("1", {})):
         monkeypatch.setenv("XPCNN_CUDA_KERNELS", setting)
-        fact, largest = convolutions.findings(OPTIONS)
+        fact, largest = convolutions.findings(options)
         assert fact.name == "1 channels, 2 filters, 4x4 images, 3x3 windows"
         costs = {
             "forward": {"direct": 90.0, "patches": 90.0},
@@ -32,7 +31,7 @@ def test_methods_of_convolution_are_timed(monkeypatch: pytest.MonkeyPatch, tmp_p
         assert largest.value == {"forward": 9, "dx": 9, "dw": 9}
     monkeypatch.setenv("XPCNN_CUDA_KERNELS", "0")
     with pytest.raises(Skipped, match="there are no CUDA kernels to time"):
-        list(convolutions.findings(OPTIONS))
+        list(convolutions.findings(options))
 
 
 def test_the_threshold_of_direct_sums() -> None:
