@@ -23,17 +23,16 @@ def drawn(shapes: list[Any], seed: int = 0) -> list[numpy.ndarray]:
 
 
 def test_conversions(lib: Lib) -> None:
-    if lib.name == "array-api-strict":
-        pytest.skip("array-api-strict: has no float16")
+    other = "float64" if lib.name == "array-api-strict" else "float16"  # which it has not
     given = drawn(FULL)
     fake_cupy.launches.clear()
-    half = ops.converted(*map(lib.asarray, given), dtype=lib.backend.dtype("float16"))
+    half = ops.converted(*map(lib.asarray, given), dtype=lib.backend.dtype(other))
     wide = ops.converted(*half, dtype=lib.backend.dtype("float32"))
     if launches_are_seen(lib):
         assert fake_cupy.launches == ["narrow_all"] * 2 + ["widen_all"] * 2
     for x, rounded, again in zip(given, half, wide, strict=True):
-        assert rounded.dtype == lib.backend.dtype("float16")
-        assert_same(again, x.astype("float16").astype("float32"), lib)
+        assert rounded.dtype == lib.backend.dtype(other)
+        assert_same(again, x.astype(other).astype("float32"), lib)
     assert ops.converted(dtype=lib.backend.dtype("float32")) == ()
 
 
