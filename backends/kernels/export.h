@@ -1,7 +1,6 @@
 /* What the library exports: functions called xpcnn_..., and nothing else (-fvisibility=hidden). */
 
-#ifndef XPCNN_EXPORT_H
-#define XPCNN_EXPORT_H
+#pragma once
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -9,5 +8,3 @@
    double, _Alignas(8) float); `Call` in shared_library.py packs them. It returns 0, the number of bytes
    that it could not allocate, or this: values in the arrays are not those that the function is for. */
 #define NOT_SERVED (-1)
-
-#endif

@@ -8,8 +8,7 @@
    logarithm_1_plus                  series, error below 5 u (its rest: 0.03 u)
    normal_distribution               a fitted polynomial, error below (1 + x^2) 3 u */
 
-#ifndef XPCNN_FUNCTIONS_H
-#define XPCNN_FUNCTIONS_H
+#pragma once
 
 #include "lanes.h"
 
@@ -111,5 +110,3 @@ INLINE Lanes normal_distribution(Lanes x, Lanes *e)
     Lanes m = 0.5f - p, tail = *e * m, near = p - less_1 * m;
     return chosen(n == 0, 0.5f + chosen(x < 0, -near, near), chosen(x < 0, tail, 1 - tail));
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* Vectors of numbers, as wide as the processor's, in the notation of GCC and Clang. */
 
-#ifndef XPCNN_LANES_H
-#define XPCNN_LANES_H
+#pragma once
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -272,5 +271,3 @@ INLINE void copy_pixels(const float *x, long step, float *to, long apart, long n
         for (long j = 0; j < count; j++)
             copy(x + j * step, n, to + j * apart);
 }
-
-#endif

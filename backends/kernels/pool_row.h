@@ -1,7 +1,6 @@
 /* ReLU and max pooling of one row of windows that lie side by side, and their gradient. */
 
-#ifndef XPCNN_POOL_ROW_H
-#define XPCNN_POOL_ROW_H
+#pragma once
 
 #include "lanes.h"
 
@@ -36,5 +35,3 @@ INLINE void unpool_row(const float *dy, const float *y, const uint8_t *winner, f
                 to[l] = ((winner[l] == k) & (y[l] != 0)) ? dy[l] : 0;
         }
 }
-
-#endif

@@ -6,8 +6,7 @@
    A convolution over batch-last memory is a product without im2col: x moved by a tap of the filter
    is the same memory at another offset, so the columns need not be laid out. */
 
-#ifndef XPCNN_PRODUCT_H
-#define XPCNN_PRODUCT_H
+#pragma once
 
 #include "lanes.h"
 
@@ -186,5 +185,3 @@ INLINE void dots(Dots d)
         }
     }
 }
-
-#endif

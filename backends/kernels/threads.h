@@ -1,7 +1,6 @@
 /* Threads for the kernels in C: handing them work costs a few microseconds. */
 
-#ifndef XPCNN_THREADS_H
-#define XPCNN_THREADS_H
+#pragma once
 
 /* Return 0, or the number of bytes that could not be allocated. */
 typedef long (*Task)(const void *arguments, long piece);
@@ -10,5 +9,3 @@ typedef long (*Task)(const void *arguments, long piece);
    have ended: 0, or what one of the tasks returned that is not 0. Which thread runs a piece is left
    open: results must depend on the piece alone. */
 long run_pieces(Task task, const void *arguments, long pieces, long threads);
-
-#endif

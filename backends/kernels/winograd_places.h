@@ -5,8 +5,7 @@
    size of a batch. Where half a vector is of one tile, it is read as a whole: 8 images of 16 channels of
    32 x 32 take 0.57 of the time of single numbers. */
 
-#ifndef XPCNN_WINOGRAD_PLACES_H
-#define XPCNN_WINOGRAD_PLACES_H
+#pragma once
 
 #include "lanes.h"
 #include "winograd_transforms.h"
@@ -143,5 +142,3 @@ static void transform_block(const Plane *in, const Plane *out, const float *x, l
             transform_tile(x, from + g, v + i * across + g * LANES, vs);
         }
 }
-
-#endif

@@ -5,8 +5,7 @@
    The transforms magnify rounding errors about five times, so sums are short: of STEPS products, and
    then of those sums. */
 
-#ifndef XPCNN_WINOGRAD_PRODUCT_H
-#define XPCNN_WINOGRAD_PRODUCT_H
+#pragma once
 
 #include "lanes.h"
 
@@ -65,5 +64,3 @@ INLINE void product(const float *u, const long ur, const long uk, const float *v
         tile(1, u + r * ur, ur, uk, v, vk, count, m + r * mr, mr, add);
 }
 #undef EACH
-
-#endif

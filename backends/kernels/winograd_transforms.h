@@ -34,8 +34,7 @@
    for Convolutional Neural Networks", 2016; for points: Barabasz and others, "Error Analysis and
    Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020. */
 
-#ifndef XPCNN_WINOGRAD_TRANSFORMS_H
-#define XPCNN_WINOGRAD_TRANSFORMS_H
+#pragma once
 
 #include "lanes.h"
 
@@ -96,5 +95,3 @@ INLINE void transform_gradient(const Lanes *dy, long ds, Lanes *u, long us)
 
 #undef A
 #undef B
-
-#endif
