@@ -3,8 +3,8 @@
 #include "export.h"
 
 typedef struct {
-    long (*function)(const void *arguments); /* null after the last call */
-    const void *arguments;
+    long (*function)(const Arguments *arguments); /* null after the last call */
+    const Arguments *arguments;
     long result;
 } Repeated;
 

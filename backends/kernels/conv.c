@@ -52,39 +52,24 @@ typedef struct {
     Phase phase[]; /* and then the taps */
 } Table;
 
-typedef struct {
+struct Arguments {
     const Table *o;
     const float *x, *weights, *bias, *dy;
-    float *y; /* or dw and then db */
+    float *y, *db; /* y: or dw and then db; db: of a group, null for all of them */
     uint8_t *winner;
     _Alignas(8) float cap;
     long want_db, pieces, threads;
-} Arguments;
+};
 
-/* A group of filters, and where its planes and its db are. */
-typedef struct {
-    Arguments of;
-    float *planes, *db;
-} Group;
-
-/* From which number of `all` on a piece computes, and to which: all of them unless it is `cut`. */
-static void share(long all, long piece, long pieces, long cut, long *from, long *to)
+/* Write some planes, to y. */
+static long split(const Arguments *a, long piece)
 {
-    *from = cut ? all * piece / pieces : 0;
-    *to = cut ? all * (piece + 1) / pieces : all;
-}
-
-/* Write some planes. */
-static long split(const void *arguments, long piece)
-{
-    const Group *g = arguments;
-    const Arguments *a = &g->of;
     const Table *o = a->o;
     long n = o->n, across = o->wide * n, from, to;
-    share(o->c * o->planes, piece, a->pieces, 1, &from, &to);
+    range(o->c * o->planes, piece, a->pieces, 1, &from, &to);
     for (long k = from; k < to; k++) {
         const float *x = a->x + k / o->planes * o->h * o->w * n;
-        float *row = g->planes + k * o->tall * across;
+        float *row = a->y + k * o->tall * across;
         long plane = k % o->planes, p = plane / o->across - o->top, q = plane % o->across - o->left;
         long first = q < 0 ? up(-q, o->sw) / o->sw : 0, end = least(o->wide, up(o->w - q, o->sw) / o->sw);
         for (long i = 0; i < o->tall; i++, p += o->sh, row += across) {
@@ -164,9 +149,8 @@ static void keep(const Arguments *a, const Phase *s, float *strip, long f, long 
 }
 
 /* y of some filters, or of some rows. */
-static long outputs(const void *arguments, long piece)
+static long outputs(const Arguments *a, long piece)
 {
-    const Arguments *a = &((const Group *)arguments)->of;
     const Table *o = a->o;
     long all = o->c * o->taps, across = across_of(o), most = o->phase->rows / o->ph;
     long is_direct = !o->in_bands && o->ph * o->pw == 1 && o->phases == 1;
@@ -178,8 +162,8 @@ static long outputs(const void *arguments, long piece)
     float *strip = allocate(bytes);
     if (!strip)
         return bytes;
-    share(o->f, piece, a->pieces, o->in_bands, &from, &to);
-    share(most, piece, a->pieces, !o->in_bands, &first, &last);
+    range(o->f, piece, a->pieces, o->in_bands, &from, &to);
+    range(most, piece, a->pieces, !o->in_bands, &first, &last);
     for (long p = first * o->ph; p < last * o->ph; p += band)
         for (const Phase *s = o->phase; s < o->phase + o->phases; s++)
             for (long f = from, some; f < to; f += some) {
@@ -195,10 +179,8 @@ static long outputs(const void *arguments, long piece)
 }
 
 /* dw and db of some filters, or of some rows, as part `piece` of the sums. */
-static long gradients(const void *arguments, long piece)
+static long gradients(const Arguments *a, long piece)
 {
-    const Group *g = arguments;
-    const Arguments *a = &g->of;
     const Table *o = a->o;
     long all = o->c * o->taps, row = o->columns * o->n, from, to, first, last;
     long part = o->in_bands ? 0 : piece * o->groups * o->f * (all + 1);
@@ -209,8 +191,8 @@ static long gradients(const void *arguments, long piece)
     long *tap = (long *)(sums + together * all), *at = tap + all;
     if (!sums)
         return bytes;
-    share(o->f, piece, a->pieces, o->in_bands, &from, &to);
-    share(o->rows, piece, a->pieces, !o->in_bands, &first, &last);
+    range(o->f, piece, a->pieces, o->in_bands, &from, &to);
+    range(o->rows, piece, a->pieces, !o->in_bands, &first, &last);
     for (long f = from, some; f < to; f += some) {
         const float *dy = a->dy + f * o->rows * row;
         float *dw = a->y + part + f * all;
@@ -237,7 +219,7 @@ static long gradients(const void *arguments, long piece)
             }
         }
         for (long m = 0; m < some; m++)
-            g->db[part + f + m] =
+            a->db[part + f + m] =
                 a->want_db ? (float)sum_of_row(dy + (m * o->rows + first) * row, (last - first) * row) : 0;
     }
     free(sums);
@@ -247,37 +229,37 @@ static long gradients(const void *arguments, long piece)
 /* One group, of whose filters, or rows, each piece computes some. */
 static long of_group(const Arguments *all, long g, long pieces, long threads)
 {
-    Group group = {.of = *all};
-    Arguments *a = &group.of;
-    const Table *o = a->o;
+    Arguments a = *all;
+    const Table *o = a.o;
     long out = o->f * (o->rows / o->ph) * (o->columns / o->pw) * o->n, weights = o->f * o->c * o->taps;
     long bytes = o->planes ? o->c * o->channel * o->n * (long)sizeof(float) : 0, missing = 0;
-    group.planes = bytes ? allocate(bytes) : 0;
-    if (bytes && !group.planes)
+    float *planes = bytes ? allocate(bytes) : 0;
+    if (bytes && !planes)
         return bytes;
-    a->pieces = pieces;
-    a->x += g * o->c * o->h * o->w * o->n;
-    a->weights += a->weights ? g * weights : 0;
-    a->bias += a->bias ? g * o->f : 0;
-    a->winner += a->winner ? g * out : 0;
-    group.db = a->y + o->groups * weights + g * o->f;
-    a->y += g * (a->dy ? weights : out);
-    a->dy += a->dy ? g * out : 0;
-    if (group.planes) {
-        missing = run_pieces(split, &group, pieces, threads);
-        a->x = group.planes;
+    a.pieces = pieces;
+    a.x += g * o->c * o->h * o->w * o->n;
+    a.weights += a.weights ? g * weights : 0;
+    a.bias += a.bias ? g * o->f : 0;
+    a.winner += a.winner ? g * out : 0;
+    a.db = a.y + o->groups * weights + g * o->f;
+    a.y += g * (a.dy ? weights : out);
+    a.dy += a.dy ? g * out : 0;
+    if (planes) {
+        Arguments to_planes = a;
+        to_planes.y = planes;
+        missing = run_pieces(split, &to_planes, pieces, threads);
+        a.x = planes;
     }
     if (!missing)
-        missing = run_pieces(a->dy ? gradients : outputs, &group, pieces, threads);
-    free(group.planes);
+        missing = run_pieces(a.dy ? gradients : outputs, &a, pieces, threads);
+    free(planes);
     return missing;
 }
 
-static long some_groups(const void *arguments, long piece)
+static long some_groups(const Arguments *a, long piece)
 {
-    const Arguments *a = arguments;
     long missing = 0, from, to;
-    share(a->o->groups, piece, a->pieces, 1, &from, &to);
+    range(a->o->groups, piece, a->pieces, 1, &from, &to);
     for (long g = from; g < to && !missing; g++)
         missing = of_group(a, g, 1, 1);
     return missing;

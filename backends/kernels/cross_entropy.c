@@ -8,19 +8,18 @@
 
 #include <math.h>
 
-typedef struct {
+struct Arguments {
     const float *x, *dloss, *targets;
     const long *labels;
     float *p, *losses, *loss; /* p: or dx */
     long classes, n, pieces, threads;
-} Arguments;
+};
 
 enum { SOME = 32 }; /* classes whose sum is added to that of the others */
 
 /* p, losses of a vector of samples. */
-static long samples(const void *arguments, long piece)
+static long samples(const Arguments *a, long piece)
 {
-    const Arguments *a = arguments;
     const long first = piece * LANES, count = least(LANES, a->n - first);
     const float *x = a->x + first;
     float *p = a->p + first;
@@ -69,9 +68,8 @@ EXPORT long xpcnn_cross_entropy_gradient(const Arguments *a)
 }
 
 /* The cost of each score with its target t or, with a dloss, the gradient of the score. */
-static long binary_piece(const void *arguments, long piece)
+static long binary_piece(const Arguments *a, long piece)
 {
-    const Arguments *a = arguments;
     long i = a->n * piece / a->pieces, end = a->n * (piece + 1) / a->pieces;
     const float share = a->dloss ? *a->dloss / (float)a->n : 0;
     for (; i < end; i += LANES) {

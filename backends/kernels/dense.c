@@ -1,5 +1,4 @@
-/* Products of matrices: y (m, l) = a (m, k) @ b (k, l) + bias, a of any strides, b and y by rows; sums of
-   rows. */
+/* Products of matrices: y (m, l) = a (m, k) @ b (k, l) + bias, a of any strides, b and y by rows. */
 
 #include "export.h"
 #include "product.h"
@@ -14,17 +13,16 @@ enum {
     LONG = 8 * STRIP     /* columns from which threads share them */
 };
 
-typedef struct {
+struct Arguments {
     const float *a, *b, *bias;
     float *y;
     long am, ak, m, k, l, by_column;
     _Alignas(8) float cap;
     long pieces, threads;
-} Arguments;
+};
 
-static long part_of(const void *arguments, long piece)
+static long part_of(const Arguments *p, long piece)
 {
-    const Arguments *p = arguments;
     long is_cut = p->by_column || p->l >= LONG, all = is_cut ? (p->l + LANES - 1) / LANES : p->m;
     long from = all * piece / p->pieces, to = all * (piece + 1) / p->pieces, row = is_cut ? 0 : from;
     long rows = is_cut ? p->m : to - from, end = is_cut && to * LANES < p->l ? to * LANES : p->l;
@@ -54,17 +52,3 @@ static long part_of(const void *arguments, long piece)
    row is long, they share the columns in either case. ReLU up to `cap`. am, ak: numbers from one row and
    column of a to the next. */
 EXPORT long xpcnn_matrix_product(const Arguments *a) { return run_pieces(part_of, a, a->pieces, a->threads); }
-
-typedef struct {
-    const float *x;
-    float *sums;
-    long rows, length;
-} Rows;
-
-/* sums (rows,) of the rows of x (rows, length) */
-EXPORT long xpcnn_row_sums(const Rows *a)
-{
-    for (long m = 0; m < a->rows; m++)
-        a->sums[m] = (float)sum_of_row(a->x + m * a->length, a->length);
-    return 0;
-}

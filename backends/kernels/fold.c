@@ -4,12 +4,12 @@
 
 #include <math.h>
 
-typedef struct {
+struct Arguments {
     const float *weights, *bias, *gamma, *beta, *mean, *var;
     float *folded, *shift;
     _Alignas(8) float eps;
     long f, taps;
-} Arguments;
+};
 
 /* folded (f, taps) = scale weights, shift (f,) = scale (bias - mean) + beta, where scale is
    gamma / sqrt(var + eps); bias may be null. */

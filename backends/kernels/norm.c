@@ -15,14 +15,14 @@
 
 enum { SOME = 2048, SUMS = 4 }; /* numbers that are added up in so many vectors */
 
-typedef struct {
+struct Arguments {
     const float *x, *gamma, *beta, *added, *dy, *kept;
     float *y, *mean, *var; /* y: or dx */
     uint8_t *winner;
     float *dz, *sum_dz, *sum_dz_xhat;
     _Alignas(8) float eps, cap;
     long channels, h, w, n, ph, pw, is_given, threads;
-} Arguments;
+};
 
 /* A channel, and the line of its forward pass: z = (x - mean) * slope + shift, of which a ReLU is up to
    `cap`. Where something was added before the ReLU, its output y is kept, and dz, the gradient of the sum,
@@ -75,9 +75,8 @@ static long write_pooled(const Arguments *p, Channel c, long number)
     return 0;
 }
 
-static long forward(const void *arguments, long number)
+static long forward(const Arguments *p, long number)
 {
-    const Arguments *p = arguments;
     long m = p->h * p->w * p->n;
     const float *x = p->x + number * m;
     if (!p->is_given) {
@@ -143,9 +142,8 @@ INLINE void gradient(const int after, Channel c, long m, float scale, float *sum
     }
 }
 
-static long backward(const void *arguments, long i)
+static long backward(const Arguments *p, long i)
 {
-    const Arguments *p = arguments;
     long rows = p->h / p->ph, out = p->w / p->pw * p->n, m = p->h * p->w * p->n;
     float scale = 1 / sqrtf(p->var[i] + p->eps);
     Channel c = channel_of(p, i);

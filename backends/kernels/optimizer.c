@@ -14,13 +14,13 @@ typedef struct {
     double l2, decay; /* g + l2 * p is the gradient, (1 - lr * decay) * p what is stepped from */
 } Tensor;
 
-typedef struct {
+struct Arguments {
     const float *lr, *step; /* step: from 1 on */
     double beta1, beta2;
     _Alignas(8) float first, share, eps; /* the share of g in m, in the first step and later */
     long nesterov, count, pieces, threads;
     Tensor tensors[];
-} Arguments;
+};
 
 /* 1 - beta^step */
 static double correction(double beta, double step)
@@ -31,9 +31,8 @@ static double correction(double beta, double step)
 /* Numbers are taken as vectors, the last as a part of one: then which product and sum become one
    instruction does not depend on where an array begins, and processes that share an update get the same
    bits. */
-static long piece_of(const void *arguments, long piece)
+static long piece_of(const Arguments *a, long piece)
 {
-    const Arguments *a = arguments;
     const float lr = *a->lr, share = *a->step > 1 ? a->share : a->first, eps = a->eps;
     const float beta1 = (float)a->beta1, beta2 = (float)a->beta2, new2 = (float)(1 - a->beta2);
     const float rate = (float)(lr / correction(a->beta1, *a->step));

@@ -122,13 +122,13 @@ static const struct {
     Loop loop;
 } table[] = {NAMED(add) NAMED(add_relu) ACTIVATIONS(LINE)};
 
-typedef struct {
+struct Arguments {
     const char *name;
     const float *from, *other; /* other: null where x is all that the function takes */
     float *to;
     _Alignas(8) float a, b;
     long channels, length, pieces, threads; /* length: numbers of a channel */
-} Arguments;
+};
 
 /* The function with this name, or null. */
 static Loop named(const char *name)
@@ -140,9 +140,8 @@ static Loop named(const char *name)
 }
 
 /* A part of each channel, as a convolution computes it: rows that the thread's core has in its cache. */
-static long piece_of(const void *arguments, long piece)
+static long piece_of(const Arguments *p, long piece)
 {
-    const Arguments *p = arguments;
     const float *other = p->other ? p->other : p->from;
     Loop loop = named(p->name);
     long from = p->length * piece / p->pieces, size = p->length * (piece + 1) / p->pieces - from;

@@ -22,13 +22,13 @@ typedef struct {
     Axis down, across;
 } Windows;
 
-typedef struct {
+struct Arguments {
     const Windows *o;
     float *x, *y; /* or dx and dy */
     uint8_t *winner; /* null for means */
     _Alignas(8) float share;
     long padded, is_gradient, pieces, threads;
-} Arguments;
+};
 
 typedef struct {
     long first, end, at, padded; /* elements first to end - 1 lie on the image, element i at
@@ -148,9 +148,8 @@ static void move(const Axis *across, long rows, long n, float *image, long wide,
    order of memory: with n = 64 this takes 0.4 to 0.7 of the time of the other.
    Backward, windows are taken from the last to the first: then a pixel gets its sums in the order of the
    elements of a window, as in the reference. */
-static long channels(const void *arguments, long piece)
+static long channels(const Arguments *a, long piece)
 {
-    const Arguments *a = arguments;
     const Axis *down = &a->o->down, *across = &a->o->across;
     long n = a->o->n, step = across->stride, is_split = step > 1 && n < LANES && across->out > 1;
     long each = (across->size + step - 1) / step, wide = is_split ? each * step : across->size, runs = 0;
@@ -175,10 +174,8 @@ static long channels(const void *arguments, long piece)
     start[runs] = across->out;
     for (long q = 0; q < across->size; q++)
         place[q] = is_split ? q % step * each + q / step : q;
-    low = whole ? 0 : down->out * piece / a->pieces;
-    high = whole ? down->out : down->out * (piece + 1) / a->pieces;
-    from = whole ? all * piece / a->pieces : 0;
-    to = whole ? all * (piece + 1) / a->pieces : all;
+    range(down->out, piece, a->pieces, !whole, &low, &high);
+    range(all, piece, a->pieces, whole, &from, &to);
     for (long c = from; c < to; c++) {
         float *image = a->x + c * down->size * across->size * n, *x = is_split ? copied : image;
         if (adds)

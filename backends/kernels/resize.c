@@ -15,12 +15,12 @@ typedef struct {
     const double *weight;
 } Axis;
 
-typedef struct {
+struct Arguments {
     const float *x;
     float *y;
     Axis down, across;
     long n, channels, pieces, threads;
-} Arguments;
+};
 
 typedef struct {
     long at; /* the first of its numbers */
@@ -73,9 +73,8 @@ static void write_row(const Axis *a, const Term *terms, const float *x, float *y
     }
 }
 
-static long rows(const void *arguments, long piece)
+static long rows(const Arguments *a, long piece)
 {
-    const Arguments *a = arguments;
     const Axis *down = &a->down, *across = &a->across;
     long row = across->size * a->n, out = across->out * a->n, all = a->channels * down->out;
     long entries = down->first[down->out] + across->first[across->out];

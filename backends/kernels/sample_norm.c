@@ -31,13 +31,13 @@ typedef struct {
     double one, other;
 } Sum;
 
-typedef struct {
+struct Arguments {
     const float *x, *dy, *gamma, *beta;
     float *y, *mean, *scale, *parts;
     Sum *sums;
     _Alignas(8) float eps;
     long groups, m, n, each, weights, shares, pieces, threads;
-} Arguments;
+};
 
 /* Taken as one are `rows`, to be as wide as SUMS vectors where that can be. Such a row has so many
    `weights`: one for a few vectors, or `own` ones in each, so that it has `sums` vectors of their sums. */
@@ -207,16 +207,14 @@ static void result(const Arguments *a, Tile *t, const Sum *sums)
             } else
                 merge(all + l, more[l].one, more[l].other, from * t->fold.rows + i % t->fold.rows * some, some);
     }
-    for (long l = 0; l < n; l++) {
+    for (long l = n; l < t->columns; l++)
+        all[l] = all[l - n];
+    for (long l = 0; l < t->columns; l++) {
         float other = (float)(all[l].other / rows);
         of->mean[l] = a->dy ? of->mean[l] : (float)all[l].one;
         of->scale[l] = a->dy ? of->scale[l] : 1 / sqrtf(other + a->eps);
         of->shift[l] = (float)(all[l].one / rows); /* of dx alone, as tilt */
         of->tilt[l] = other * of->scale[l];
-    }
-    for (long l = n; l < t->columns; l++) {
-        of->mean[l] = of->mean[l - n], of->scale[l] = of->scale[l - n];
-        of->shift[l] = of->shift[l - n], of->tilt[l] = of->tilt[l - n];
     }
     in_strips(*a, *t, a->n <= SUMS * LANES ? STRIP / up(a->n, LANES) : 1, write_result);
 }
@@ -271,9 +269,9 @@ static long shares_of(const Arguments *given, long piece, const long steps)
     return 0;
 }
 
-static long statistics(const void *a, long piece) { return shares_of(a, piece, STATISTICS); }
-static long results(const void *a, long piece) { return shares_of(a, piece, RESULT); }
-static long both(const void *a, long piece) { return shares_of(a, piece, STATISTICS | RESULT); }
+static long statistics(const Arguments *a, long piece) { return shares_of(a, piece, STATISTICS); }
+static long results(const Arguments *a, long piece) { return shares_of(a, piece, RESULT); }
+static long both(const Arguments *a, long piece) { return shares_of(a, piece, STATISTICS | RESULT); }
 
 /* y like x; mean, scale (groups, n). gamma, beta may be null. sums: 2 * TILE numbers for each of the
    `shares` of the rows of each tile. Or, with a dy, y is dx, and parts (pieces, 2, weights) are dgamma

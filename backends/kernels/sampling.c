@@ -13,11 +13,11 @@
 #include <math.h>
 #include <stdint.h>
 
-typedef struct {
+struct Arguments {
     const float *x, *rows, *columns;
     float *y;
     long c, h, w, n, places, pieces, threads;
-} Arguments;
+};
 
 enum { SOME = 64 }; /* samples at a time */
 
@@ -54,9 +54,8 @@ static void look_around(const Arguments *a, long first, long sample, long some, 
     }
 }
 
-static long places_of(const void *arguments, long piece)
+static long places_of(const Arguments *a, long piece)
 {
-    const Arguments *a = arguments;
     for (long p = a->places * piece / a->pieces; p < a->places * (piece + 1) / a->pieces; p++)
         for (long k = 0; k < a->n; k += SOME) {
             long some = a->n - k < SOME ? a->n - k : SOME, first = p * a->n + k;

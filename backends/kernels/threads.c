@@ -23,7 +23,7 @@ static long all, shares;                     /* pieces, and shares of them */
 static atomic_long missing;                  /* bytes that a piece could not allocate */
 static long started;
 static Task the_task;
-static const void *the_arguments;
+static const Arguments *the_arguments;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 
@@ -115,7 +115,7 @@ static void start(long helpers)
     }
 }
 
-long run_pieces(Task task, const void *arguments, long pieces, long threads)
+long run_pieces(Task task, const Arguments *arguments, long pieces, long threads)
 {
     long helpers = (threads < pieces ? threads : pieces) - 1, bytes = 0;
     if (helpers < 1 || atomic_flag_test_and_set(&taken)) {

@@ -5,16 +5,15 @@
 #include "pool_row.h"
 #include "threads.h"
 
-typedef struct {
+struct Arguments {
     const float *dy, *y;
     const uint8_t *winner; /* which of a window y is the ReLU of */
     float *dx;
     long channels, h, w, n, ph, pw, pieces, threads;
-} Arguments;
+};
 
-static long rows(const void *arguments, long piece)
+static long rows(const Arguments *a, long piece)
 {
-    const Arguments *a = arguments;
     long down = a->h / a->ph, out = a->w / a->pw * a->n, all = down * a->channels;
     for (long i = all * piece / a->pieces; i < all * (piece + 1) / a->pieces; i++) {
         /* row by row: those that the thread has written, and will read */

@@ -19,35 +19,28 @@ enum {
     APART = 16              /* numbers between two matrices: or all would share a few lines of the cache */
 };
 
-typedef struct {
+struct Arguments {
     const Plane *planes; /* of the input and of the output */
-    const float *x, *w, *bias;
+    const float *x, *w, *bias; /* w: or U of all filters */
     float *y;
     uint8_t *winner;
     long c, f, turned, pooled;
     _Alignas(8) float cap;
     long pieces, threads;
-} Arguments;
-
-typedef struct {
-    const Arguments *of;
-    float *u;
-} Conv;
+};
 
 static long u_size(long c) /* of FILTERS filters */
 {
     return PRODUCTS * (c * FILTERS + APART);
 }
 
-/* U of FILTERS filters after another: (36, c, FILTERS), zero for filters that there are not. With
+/* U of FILTERS filters after another, to y: (36, c, FILTERS), zero for filters that there are not. With
    `turned`, w is (c, f, 3, 3), its taps in reverse order. */
-static long transform_filters(const void *arguments, long piece)
+static long transform_filters(const Arguments *a, long piece)
 {
     typedef double Wide __attribute__((vector_size(8 * FILTERS)));
-    const Conv *conv = arguments;
-    const Arguments *a = conv->of;
     long filter = piece * FILTERS, some = least(FILTERS, a->f - filter);
-    float *u = conv->u + piece * u_size(a->c);
+    float *u = a->y + piece * u_size(a->c);
     for (long c = 0; c < a->c; c++) {
         Wide g[9], half[SEEN][3];
         for (long k = 0; k < 9; k++) {
@@ -119,10 +112,8 @@ static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t 
     }
 }
 
-static long conv_blocks(const void *arguments, long piece)
+static long conv_blocks(const Arguments *a, long piece)
 {
-    const Conv *conv = arguments;
-    const Arguments *a = conv->of;
     const Plane *in = a->planes, *plane = in + 1;
     long c = a->c, out = plane->h * plane->w * plane->n;
     long vectors = V_BYTES / (PRODUCTS * c * (long)sizeof(Lanes)) / 2 * 2;
@@ -143,7 +134,7 @@ static long conv_blocks(const void *arguments, long piece)
             for (long i = 0; i < least(FILTERS, a->f - f); i++)
                 for (long g = 0; g < some; g++)
                     fetch(a->y + (f + i) * out, to + g, plane->side * plane->side);
-            products(conv->u + f / FILTERS * u_size(c), v, vs, c, m, ms, across, some);
+            products(a->w + f / FILTERS * u_size(c), v, vs, c, m, ms, across, some);
             for (long i = 0; i < least(FILTERS, a->f - f); i++) {
                 float bias = a->bias ? a->bias[f + i] : 0, *y = a->y + (f + i) * out;
                 for (long g = 0; g < some; g++) {
@@ -165,14 +156,16 @@ static long conv_blocks(const void *arguments, long piece)
    w is (c, f, 3, 3) and turned by half a turn: the gradient of the input of a convolution with w. */
 EXPORT long xpcnn_winograd_conv(const Arguments *a)
 {
+    Arguments filters = *a, blocks = *a;
     long groups = (a->f + FILTERS - 1) / FILTERS;
     long bytes = groups * u_size(a->c) * (long)sizeof(float);
-    Conv conv = {a, allocate(bytes)};
-    if (!conv.u)
+    filters.y = allocate(bytes);
+    if (!filters.y)
         return bytes;
-    bytes = run_pieces(transform_filters, &conv, groups, a->threads);
+    blocks.w = filters.y;
+    bytes = run_pieces(transform_filters, &filters, groups, a->threads);
     if (!bytes)
-        bytes = run_pieces(conv_blocks, &conv, a->pieces, a->threads);
-    free(conv.u);
+        bytes = run_pieces(conv_blocks, &blocks, a->pieces, a->threads);
+    free(filters.y);
     return bytes;
 }

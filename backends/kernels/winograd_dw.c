@@ -18,12 +18,12 @@ enum {
     APART = 16               /* numbers between two matrices: or all would share a few lines of the cache */
 };
 
-typedef struct {
+struct Arguments {
     const Plane *planes; /* of x and of dy */
     const float *x, *dy;
     float *parts;
     long c, f, pieces, threads;
-} Arguments;
+};
 
 /* Pixels of each tile: vectors of LANES filters, `some` of which there are. */
 INLINE void transpose_pixels(const float *dy, long plane, const Places *p, long parts, long some,
@@ -109,9 +109,8 @@ static void fold(float *s, long ss, long across, long c, long f, float *dw)
     memset(s, 0, PRODUCTS * ss * sizeof *s);
 }
 
-static long filter_blocks(const void *arguments, long piece)
+static long filter_blocks(const Arguments *a, long piece)
 {
-    const Arguments *a = arguments;
     const Plane *in = a->planes, *plane = in + 1;
     long c = a->c, f = a->f, rows = up(c, CHANNELS), across = up(f, LANES);
     long out = plane->h * plane->w * plane->n;

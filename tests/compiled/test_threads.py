@@ -153,11 +153,10 @@ CALLERS = """
 #include <stdio.h>
 #include <stdlib.h>
 enum { MOST_PIECES = 64 };
-typedef struct { long in[MOST_PIECES], out[MOST_PIECES], bytes; } Work;
+struct Arguments { long in[MOST_PIECES], *out, bytes; };
 
-static long task(void *arguments, long piece)
+static long task(const Arguments *w, long piece)
 {
-    Work *w = arguments;
     w->out[piece] = 2 * w->in[piece];
     return piece == 0 ? w->bytes : 0;
 }
@@ -166,7 +165,8 @@ static void *calls(void *argument)
 {
     unsigned seed = (unsigned)(long)argument;
     for (long call = 0; call < 5000; call++) {
-        Work w;
+        long out[MOST_PIECES];
+        Arguments w = {.out = out};
         long pieces = 1 + rand_r(&seed) % MOST_PIECES;
         for (long i = 0; i < pieces; i++)
             w.in[i] = call + i;
@@ -174,7 +174,7 @@ static void *calls(void *argument)
         if (run_pieces(task, &w, pieces, 1 + rand_r(&seed) % 6) != w.bytes)
             exit(2);
         for (long i = 0; i < pieces; i++)
-            if (w.out[i] != 2 * (call + i) && !w.bytes)
+            if (out[i] != 2 * (call + i) && !w.bytes)
                 exit(1);
         if (call % 100 == 0) /* longer than a helper's patience */
             for (volatile long x = 0; x < 300000; x++)

@@ -23,7 +23,7 @@ from ..threads import sharing
 from .pointwise import NO_RELU, PASS
 from .shared_library import LONG, Call
 
-CONV = Call("conv", "tppppoo fl ll", "conv2d")
+CONV = Call("conv", "tppppooo fl ll", "conv2d")
 CONV_RELU_POOL = Call(CONV.name, CONV.kinds, "conv_relu_pool")
 CONV_DW = Call(CONV.name, CONV.kinds, "gradient of w in conv2d")
 UNPOOL = Call("unpool", "pppo llllll ll", "conv_relu_pool")
@@ -62,7 +62,7 @@ def convolved(
     table = _forward(n, len(image), w.shape[0], w.shape[1], patches, pool, bands, bands)
     work = sharing(max(groups, len(w) if bands else ho // pool[0]), w.size * ho * wo * n)
     call = CONV if pool == (1, 1) else CONV_RELU_POOL
-    call(table, image, contiguous(w), b, None, y, winner, cap, False, *work)
+    call(table, image, contiguous(w), b, None, y, None, winner, cap, False, *work)
 
 
 def image_gradient(dy: Array, turned: Array, b: Array | None, patches: Patches, dx: Array) -> None:
@@ -74,7 +74,7 @@ def image_gradient(dy: Array, turned: Array, b: Array | None, patches: Patches, 
     bands = in_bands(n, dx.shape[2], patches, groups)
     work = sharing(max(groups, len(dx) if bands else dx.shape[1]), turned.size * ho * wo * n)
     table = _backward(n, c, f, groups, patches, bands)
-    CONV(table, dy, turned, b, None, dx, None, NO_RELU, False, *work)
+    CONV(table, dy, turned, b, None, dx, None, None, NO_RELU, False, *work)
 
 
 def before_pooling(dy: Array, y: Array, winner: Array, out: Pair, pool: Pair) -> Array:
@@ -98,7 +98,7 @@ def filter_gradients(
     table = _forward(n, len(image), f, c_group, patches, (1, 1), bands, in_planes)
     is_one = bands or groups >= pieces  # else each piece of the rows has its sums
     parts = np.empty((1 if is_one else pieces, w.size + f), w.dtype)
-    arrays = image, None, None, dy, parts, None
+    arrays = image, None, None, dy, parts, None, None
     CONV_DW(table, *arrays, NO_RELU, want_db, pieces, threads)
     return parts[0] if is_one else summed(parts, 0)
 

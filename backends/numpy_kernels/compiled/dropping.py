@@ -1,4 +1,4 @@
-"""Dropout and its random numbers in C (dropout.c): float32."""
+"""Dropout and its random numbers in C (dropout.c, uniform.c): float32."""
 
 import math
 from collections.abc import Sequence
