@@ -56,15 +56,14 @@ class Row(NamedTuple):
     """What a step of one form takes.
 
     value: that of the axis. seconds: of a step, the least of its blocks. calls: seconds of a step
-    on one image of 3 x 3 pixels, where little is left to compute. products: seconds of the matrix
-    products of im2col alone. operations: floating-point operations of these products.
+    on one image of 3 x 3 pixels, where little is left to compute. operations: floating-point
+    operations of the matrix products of im2col; other algorithms may need fewer.
     """
 
     value: int
     batch: int
     seconds: float
     calls: float
-    products: float
     operations: int
     peak_mb: float
 
@@ -88,9 +87,9 @@ def row(runner: Runner, value: int, form: Form) -> Row:
     runner.open(*form._replace(batch=1, size=3), seconds=0)
     calls = min(runner.alone).seconds  # not the median: other work on the machine can only add
     runner.open(*form, seconds=SECONDS)
-    operations, least = im2col_products(form.model(), form.batch, "train")
+    operations, _ = im2col_products(form.model(), form.batch, "train")
     seconds = min(runner.alone).seconds
-    return Row(value, form.batch, seconds, calls, least, operations, runner.peak())
+    return Row(value, form.batch, seconds, calls, operations, runner.peak())
 
 
 def page(found: Iterable[tuple[str, list[Row]]]) -> Iterator[str]:
@@ -116,19 +115,15 @@ def page(found: Iterable[tuple[str, list[Row]]]) -> Iterator[str]:
     )
 
 
-HEAD = (
-    *("ms per image", "exponent", "calls", "products", "other passes"),
-    *("GFLOP/s", "peak MiB", "not linear"),
-)
+HEAD = ("ms per image", "exponent", "calls", "GFLOP/s", "peak MiB", "not linear")
 THREADS_HEAD = ("ms per image", "times as fast as one", "GFLOP/s", "peak MiB")
 
 
 def cells(before: Row | None, row: Row) -> Iterator[str]:
     """Yield the cells of a row; `before` is the row above it, None for the first."""
-    calls, least = row.calls / row.seconds, row.products / row.seconds
     yield from (str(row.value), f"{1e3 * row.seconds / row.batch:.3f}")
     yield "" if before is None else f"{exponent(before, row):.2f}"
-    yield from (f"{share:.0%}" for share in (calls, least, max(1 - calls - least, 0)))
+    yield f"{row.calls / row.seconds:.0%}"
     yield from (f"{row.operations / row.seconds / 1e9:.0f}", f"{row.peak_mb:.0f}")
     yield "" if before is None else remark(exponent(before, row), before.calls / before.seconds)
 
@@ -143,7 +138,7 @@ def remark(power: float, calls: float) -> str:
     if power > 1 + FAR:
         return "more: caches"
     if power < 1 - FAR:
-        return "less: calls" if calls > FAR else "less: other passes"
+        return "less: calls" if calls > FAR else "less"
     return ""
 
 
