@@ -24,6 +24,8 @@ STEPS_HEAD = (
     *("network", "batch", "training, ms", "ratio", "ceiling"),
     *("inference, ms", "ratio", "ceiling", "images/s", "MiB", "PyTorch's MiB"),
 )
+FEW_HEAD = ("network", "images", "inference, ms", "ratio")
+FEW = (1, 8)
 START_HEAD = ("seconds from the start of a process", "xpcnn", "PyTorch")
 START = {
     "first_step": "to the end of the first step",
@@ -46,12 +48,26 @@ def cells(training: Mapping[str, Any], inference: Mapping[str, Any]) -> Iterator
     """Yield the cells of a network at a batch size."""
     yield from (f"`{training['model']}`", str(training["batch"]))
     for r in (training, inference):
-        yield cell(r["xpcnn_ms"], 2)
-        interval = f"{r['ratio_low']:.2f} to {r['ratio_high']:.2f}"
-        yield f"{r['ratio']:.2f} ({interval}{'' if r['settled'] else ', unsettled'})"
-        yield cell(r["ceiling"], 2)
+        yield from (cell(r["xpcnn_ms"], 2), ratio(r), cell(r["ceiling"], 2))
     yield cell(training["images_per_second"])
     yield from (cell(training[f"{side}_peak_mb"]) for side in ("xpcnn", "torch"))
+
+
+def ratio(found: Mapping[str, Any]) -> str:
+    """Return the ratio with its interval."""
+    interval = f"{found['ratio_low']:.2f} to {found['ratio_high']:.2f}"
+    return f"{found['ratio']:.2f} ({interval}{'' if found['settled'] else ', unsettled'})"
+
+
+def few() -> Iterator[str]:
+    """Yield the table of forward passes over few images beside PyTorch's."""
+    rows = []
+    with closing(Bench(FULL, pytorch_peer())) as bench:
+        for name, images in product(MODELS, FEW):
+            found = bench.compare(Case(name, images, "inference"))
+            rows.append((f"`{name}`", str(images), cell(found["xpcnn_ms"], 3), ratio(found)))
+            print(*rows[-1], file=sys.stderr, flush=True)
+    yield from markdown(FEW_HEAD, rows)
 
 
 def start() -> Iterator[str]:
@@ -66,6 +82,7 @@ def start() -> Iterator[str]:
 
 SECTIONS: dict[str, Callable[[], Iterable[str]]] = {
     "steps": steps,
+    "few": few,
     "engines": engines.page,
     "start": start,
     "projects": projects.page,

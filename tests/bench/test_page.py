@@ -7,7 +7,17 @@ import pytest
 
 from tests.bench.engines import BATCHES as ENGINES_BATCHES
 from tests.bench.engines import HEAD as ENGINES_HEAD
-from tests.bench.page import SECTIONS, START, START_HEAD, STEPS_HEAD, cells, filled, parse
+from tests.bench.page import (
+    FEW,
+    FEW_HEAD,
+    SECTIONS,
+    START,
+    START_HEAD,
+    STEPS_HEAD,
+    cells,
+    filled,
+    parse,
+)
 from tests.bench.projects import HEAD as PROJECTS_HEAD
 from tests.bench.projects import PROJECTS
 from tests.pages import ROOT
@@ -33,6 +43,12 @@ def test_steps() -> None:
     (table,) = tables("steps")
     assert table[0] == list(STEPS_HEAD)
     assert first(table, 2) == [(f"`{m}`", str(batch)) for m in MODELS for batch in BATCHES]
+
+
+def test_few() -> None:
+    (table,) = tables("few")
+    assert table[0] == list(FEW_HEAD)
+    assert first(table, 2) == [(f"`{m}`", str(images)) for m in MODELS for images in FEW]
 
 
 def test_engines() -> None:
