@@ -92,7 +92,7 @@ def test_file_and_sections_are_checked_before_anything_is_measured(
     assert parse([str(page), "growth"]) == (page, ["growth"])
     for arguments, text in (
         ([str(tmp_path / "none.md")], "none.md"),
-        ([str(page), "grow"], "there is no section 'grow': one of steps, engines, "),
+        ([str(page), "grow"], "there is no section 'grow': one of steps, few, engines, "),
         ([str(page), "growth", "start"], "page.md has no lines that mark a section 'start'"),
         ([str(page)], "page.md has no lines that mark a section 'steps'"),
         (["--help"], None),
