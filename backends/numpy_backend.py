@@ -1,6 +1,5 @@
 """NumPy on the CPU. Rejects all other devices."""
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from .numpy_kernels.compiled.dropping import uniform
 from .numpy_kernels.compiled.plan import Replay
 from .numpy_kernels.compiled.steps import Steps
 from .numpy_kernels.threads import can_share, session, thread_count
+from .peak_memory import peak_rss
 
 
 def problem(device: str | int | None) -> tuple[str, str] | None:
@@ -68,12 +68,7 @@ class NumPyLibrary:
 
     def memory(self) -> dict[str, int]:
         """Return the peak memory of the process, if the system reports it."""
-        try:
-            import resource
-        except ModuleNotFoundError:  # Windows
-            return {}
-        unit = 1 if sys.platform == "darwin" else 1024
-        return {"peak_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+        return peak_rss()
 
     def describe(self) -> dict[str, str]:
         """Return what the last bits of results depend on.

@@ -4,7 +4,6 @@ Records no gradients and uses none of PyTorch's layers.
 """
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from typing import Any
 import numpy
 
 from .engine_place import next_device
+from .peak_memory import peak_rss
 from .tensor_cores import always_tf32, no_tf32
 
 kernels: dict[str, Callable[..., Any]] = {}
@@ -121,7 +121,7 @@ class TorchLibrary:
             }
         if self.device.type == "mps":
             return {"used": self._torch.mps.current_allocated_memory()}
-        return _peak_rss()
+        return peak_rss()
 
     def describe(self) -> dict[str, str]:
         facts = {
@@ -160,13 +160,3 @@ def _device_name(device: str | int | None) -> str:
 
         return f"cuda:{next_device(torch.cuda.device_count())}"
     return f"cuda:{name}" if name.isdecimal() else name
-
-
-def _peak_rss() -> dict[str, int]:
-    """Return the peak memory of the process, if the system reports it."""
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return {}
-    unit = 1 if sys.platform == "darwin" else 1024
-    return {"peak_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}

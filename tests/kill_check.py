@@ -1,4 +1,4 @@
-"""`python -m tests.kill_check`: runs killed at random moments, resumed, and compared.
+"""`python -m tests.kill_check`: runs killed, resumed, and compared.
 
 A run with shuffling, augmentation, dropout, batch norm, Adam, a schedule, an average of the weights
 and validations in the middle of epochs is killed (SIGKILL) at moments spread over its updates, as

@@ -179,14 +179,14 @@ def memory(scratch: Path) -> None:
 
 
 FIRST_STEP = """
-import resource, sys, time
+import sys, time
 start = time.perf_counter()
 import xpcnn
 from xpcnn.training import Callback
 
 class First(Callback):
     def on_step(self, step):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        peak = xpcnn.backend.load("numpy").memory()["peak_rss"] / 1e6
         print(f"first step after {time.perf_counter() - start:.1f} s "
               f"({time.process_time():.1f} s of cores), peak memory {peak:.0f} MB")
 

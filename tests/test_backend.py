@@ -1,5 +1,6 @@
 """Backends: how they are loaded, what they say when they cannot be, how arrays go in and out."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -94,6 +95,14 @@ def test_numpy_says_its_blas_and_threads() -> None:
 def test_numpy_memory_is_in_bytes() -> None:
     peak = backend.load("numpy").memory().get("peak_rss", 2**24)  # absent on Windows
     assert 2**24 <= peak < 2**40
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a system's own figure")
+def test_peak_memory_is_not_that_of_the_process_that_started_this_one() -> None:
+    held = numpy.ones(2**25)  # 256 MiB
+    script = "from xpcnn import backend; print(backend.load('numpy').memory()['peak_rss'])"
+    ran = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+    assert int(ran.stdout) < held.nbytes
 
 
 # kernels

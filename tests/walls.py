@@ -128,6 +128,7 @@ SHARED_BY_BACKENDS = (
     "backends.engine_timeout",
     "backends.engine_watcher",
     "backends.optimizer_arrays",
+    "backends.peak_memory",
     "backends.tensor_cores",
     "backends.types",
 )
