@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy
 
 from xpcnn.layers import Context
+from xpcnn.losses.results import value_and_pullback
 from xpcnn.network import Network
 from xpcnn.options import check_count
 from xpcnn.process_group import ALONE, Group
@@ -47,7 +48,7 @@ def evaluate(
     layers = network.computing
     for x, labels in samples.batches(batch_size, order):
         scores, _, _ = layers.forward(params, buffers, x, Context())
-        value, _ = network.loss(scores, labels)
+        value, _ = value_and_pullback(network.loss, scores, labels)
         loss_sum = loss_sum + value * x.shape[0]
         right = right + task.hits(network.loss, scores, labels)
         if further:

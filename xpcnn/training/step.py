@@ -24,6 +24,7 @@ from xpcnn import ops
 from xpcnn.backend import direct
 from xpcnn.batch_rows import Rows, shared_batch
 from xpcnn.layers import Context, Sequential
+from xpcnn.losses.results import value_and_pullback
 from xpcnn.optimizers.groups import layer_of
 from xpcnn.training.group_sums import EarlySums, summed
 from xpcnn.training.loss_scale import kept_if, next_scale, unscaled
@@ -179,7 +180,7 @@ def _pass(
         once=True,
     )
     scores, new, back = recipe.layers.forward(params, buffers, x, ctx)
-    value, loss_back = recipe.loss(scores, labels)
+    value, loss_back = value_and_pullback(recipe.loss, scores, labels)
     right = recipe.task.hits(recipe.loss, scores, labels)
     if recipe.exchanges:
         weight = _weight(recipe, scores, labels, rows) * namespace(x).ones_like(value)

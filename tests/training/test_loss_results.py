@@ -1,0 +1,39 @@
+"""Losses of the user's own that return something else than a loss does: rejected in words."""
+
+from typing import Any
+
+import numpy
+import pytest
+
+from xpcnn import Model
+from xpcnn.errors import ConfigError, ShapeError
+from xpcnn.layers import Dense
+from xpcnn.losses import MSE
+
+X = numpy.linspace(0.0, 1.0, 8, dtype="float32").reshape(4, 2)
+
+
+def mean(scores: Any) -> Any:
+    return (scores * scores).mean()
+
+
+WRONG: list[tuple[Any, type[Exception], str]] = [
+    (lambda s: mean(s), ConfigError, "returned .*, expected .loss, pullback."),
+    (lambda s: (mean(s), None), ConfigError, "returned .*, expected .loss, pullback."),
+    (lambda s: (float("nan"), lambda d: s), ConfigError, "returned nan for its value, expected a"),
+    (lambda s: (s.mean(axis=1), lambda d: s), ShapeError, r"has the shape \(4,\), expected \(\)\n"),
+    (lambda s: (mean(s), lambda d: s[:1]), ShapeError, r"\(1, 3\), .* of the shape \(4, 3\)\n"),
+    (lambda s: (mean(s), lambda d: (s,)), ShapeError, "pullback of the loss Own returned a tuple,"),
+    (lambda s: (mean(s), lambda d: None), ShapeError, "pullback of the loss Own returned None,"),
+]
+
+
+@pytest.mark.parametrize(("returned", "kind", "message"), WRONG)
+def test_a_wrong_result_is_named(returned: Any, kind: type[Exception], message: str) -> None:
+    class Own(MSE):
+        def __call__(self, scores: Any, labels: Any) -> Any:
+            return returned(scores)
+
+    model = Model([Dense(3)], input_shape=(2,), loss=Own())
+    with pytest.raises(kind, match=f"^(?s:the .*{message}.*Try: )"):
+        model.fit(X, numpy.arange(4) % 3, epochs=1)

@@ -1,0 +1,41 @@
+"""What a loss returns, checked where it is called: a loss may be the user's own."""
+
+from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.losses.base import Loss
+from xpcnn.options import shown
+from xpcnn.types import Array, LossPullback
+
+
+def value_and_pullback(loss: Loss, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
+    """Return the loss of a batch, a 0-d array, and its pullback, as `loss(scores, labels)` does.
+
+    scores, labels: see `Loss`.
+
+    Raises:
+        ConfigError: the loss returns anything else.
+        ShapeError: its value is an array with axes; or, raised by the pullback, the gradient has
+            not the shape of the scores.
+    """
+    found, name = loss(scores, labels), type(loss).__name__
+    if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
+        message = f"the loss {name} returned {shown(found)}, expected (loss, pullback)"
+        raise ConfigError(hint(message, "return loss, pullback, with pullback(dloss) -> dscores"))
+    value, pullback = found
+    if not hasattr(value, "shape"):
+        message = f"the loss {name} returned {shown(value)} for its value, expected a 0-d array"
+        raise ConfigError(hint(message, "the mean as it is, without float() and .item()"))
+    if value.shape != ():
+        message = f"the loss {name} has the shape {tuple(value.shape)}, expected ()"
+        raise ShapeError(hint(message, "the mean over the samples"))
+
+    def checked(dloss: Array) -> Array:
+        dscores = pullback(dloss)
+        shape = getattr(dscores, "shape", None)
+        if shape != scores.shape:
+            gave = shown(dscores) if shape is None else f"the shape {tuple(shape)}"
+            message = f"the pullback of the loss {name} returned {gave}, "
+            message += f"expected dscores of the shape {tuple(scores.shape)}"
+            raise ShapeError(hint(message, "the gradient of the loss by each score, alone"))
+        return dscores
+
+    return value, checked
