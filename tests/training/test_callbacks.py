@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.training.linear import linear, rows, weights
+from xpcnn.errors import ConfigError
 from xpcnn.training import Callback, Checkpoints, Epoch, History, StopTraining, Validation
 
 DATA = rows(20)
@@ -189,3 +190,13 @@ def test_a_stopped_run_is_in_a_checkpoint_and_goes_on(moment: str, tmp_path: Pat
     assert [x.tobytes() for x in weights(model)] == [x.tobytes() for x in weights(expected)]
     assert history["loss"] == straight["loss"]
     assert history.validations == straight.validations
+
+
+def test_a_method_that_no_run_calls_is_named() -> None:
+    class Keras(Callback):
+        def on_epoch_begin(self, epoch: int) -> None:
+            raise AssertionError
+
+    message = "^Keras has a method 'on_epoch_begin', which no run calls\nTry: 'on_epoch_"
+    with pytest.raises(ConfigError, match=message):
+        linear().fit(DATA, epochs=1, callbacks=[Keras()])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.snapshot import Snapshot
 
@@ -75,11 +75,15 @@ class Callback:
         """
 
 
+METHODS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
 def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     """Return callbacks as a tuple, empty for None.
 
     Raises:
-        ConfigError: `callbacks` is not a list of objects of subclasses of `Callback`.
+        ConfigError: `callbacks` is not a list of objects of subclasses of `Callback`, or one has a
+            public method `on_...` that nothing would call.
     """
     advice = "callbacks=[MyCallback()], an object of your class MyCallback(Callback)"
     if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable | None):
@@ -91,4 +95,8 @@ def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
             what = "class" if isinstance(callback, type) else type(callback).__name__
             message = f"callbacks has a {what} in it, expected objects made from Callback"
             raise ConfigError(hint(message, advice))
+        for name in dir(callback):
+            if name.startswith("on_") and name not in METHODS and callable(getattr(callback, name)):
+                message = f"{type(callback).__name__} has a method {name!r}, which no run calls"
+                raise ConfigError(hint(message, nearest(name, METHODS)))
     return given
