@@ -206,3 +206,15 @@ def test_drop_last_leaves_out_a_short_batch(cli: Cli) -> None:
         cli(*flags, *more, "--out", f"run{steps}")
         (line,) = Path(f"run{steps}/metrics.jsonl").read_text().splitlines()
         assert json.loads(line)["step"] == steps
+
+
+def test_a_test_part_that_changed_after_the_run_is_said(cli: Cli, digits: Dataset) -> None:
+    save("own.npz", digits, 80)
+    opening(cli, "--dataset", "own.npz", "--out", "run")
+    assert cli("evaluate", "run").err == ""
+    save("own.npz", digits, 200)
+    note = f"note: {Path('own.npz').absolute()} has changed since the run: this is not the test "
+    for command in (["evaluate", "run"], ["predict", "run", "--rows", "0:2"]):
+        assert cli(*command).err.startswith(note)
+        assert cli(*command, "--part", "train").err == ""
+    assert cli("evaluate", "run", "--dataset", "digits").err == ""

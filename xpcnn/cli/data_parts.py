@@ -47,6 +47,8 @@ class Part(NamedTuple):
 def open_part(model: Model, flags: DataFlags) -> Part:
     """Return a part of a data set, its pictures read and its classes named as the model's.
 
+    Of a test part that is not the one that the run was tested on, its notes say so.
+
     Raises:
         ConfigError: the data set is unknown, or it has no validation part.
         DataError: it cannot be read.
@@ -75,8 +77,8 @@ def open_part(model: Model, flags: DataFlags) -> Part:
         message += "read all images first" if streamed == "no" else "streamed"
         raise ConfigError(hint(message, f"--stream {streamed}, or --part all"))
     options["stream"] = {"yes": True, "no": False}.get(stream or streamed or "")
+    trained_on = not other if own else name.casefold() == model.provenance.get("data")
     if part == "validation":
-        trained_on = not other if own else name.casefold() == _trained_on(model)
         chosen = _validation_part(name, data_dir, options, config if trained_on else {})
     elif own and part == "all":
         chosen = data.load_whole(name, **options, classes=model.classes)
@@ -86,6 +88,13 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     known = None if other or task != "classification" else model.classes
     if known is not None and known != chosen.classes and set(known) <= set(chosen.classes):
         chosen = chosen.select(classes=known)
+    tested = model.provenance.get("test_hash") if trained_on and part == "test" else None
+    if tested not in (None, chosen.digest()):
+        note = (
+            f"{name} has changed since the run: this is not the test part that it was tested on, "
+        )
+        note += "and the run may have been trained on images in it"
+        chosen = replace(chosen, notes=(*chosen.notes, note))
     return Part(chosen, part)
 
 

@@ -173,6 +173,7 @@ def _save(folder: Path, plan: Plan, journal: Journal, test: dict[str, float] | N
     best = _kept(plan, journal)
     plan.model.provenance = {
         **origin(plan.model.backend, plan.train),
+        "test_hash": plan.test.digest(),
         "config": plan.config,
         "metrics": finite(
             {

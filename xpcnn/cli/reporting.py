@@ -126,9 +126,10 @@ def opened(folders: Sequence[str], backend: str | Backend) -> list[Run]:
 
 
 def _data(run: Run, choice: DataFlags) -> tuple[Part | None, list[str]]:
-    """Return the data of a report, and a note where there are none."""
+    """Return the data of a report and their notes, or a note that there are none."""
     try:
-        return open_part(run.model, choice), []
+        part = open_part(run.model, choice)
+        return part, list(part.images.notes)
     except XpcnnError as error:
         if choice.dataset is not None or choice.data_dir is not None:
             raise
