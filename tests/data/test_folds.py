@@ -48,7 +48,7 @@ def test_equal_images_of_a_class_stay_together() -> None:
     [
         (1, 1, "folds is 1, expected 2 or more\nTry: folds=5"),
         (4, 3, "fold is 4, expected a number from 1 to 3\nTry: fold=1"),
-        (9, 9, "data set 'arrays': fold 9 of 9 has no image\nTry: fewer folds"),
+        (1, 9, "data set 'arrays': 4 different images are too few for 9 folds\nTry: fewer folds"),
     ],
 )
 def test_bad_folds(number: int, folds: int, text: str) -> None:

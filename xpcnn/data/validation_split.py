@@ -74,7 +74,7 @@ def fold(dataset: Dataset, number: int, folds: int, seed: int) -> tuple[Dataset,
 
     Raises:
         ConfigError: `folds` or `number` is out of range.
-        DataError: the fold has no image.
+        DataError: there are fewer images that differ than folds.
     """
     if folds < 2:
         message = f"folds is {folds}, expected 2 or more"
@@ -92,8 +92,8 @@ def fold(dataset: Dataset, number: int, folds: int, seed: int) -> tuple[Dataset,
         distinct, rank = np.unique(hashes[chosen], return_inverse=True)
         dealt[chosen] = (first + rank) % folds
         first += len(distinct)
-    mask = dealt == number - 1
-    if not mask.any():
-        message = f"data set {dataset.name!r}: fold {number} of {folds} has no image"
+    if first < folds:
+        message = f"data set {dataset.name!r}: {first} different images are too few for {folds} folds"
         raise DataError(hint(message, "fewer folds"))
+    mask = dealt == number - 1
     return dataset.subset(~mask), dataset.subset(mask)
