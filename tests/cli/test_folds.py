@@ -78,7 +78,10 @@ def test_what_folds_say_and_their_report(cli: Cli) -> None:
     assert ran.err.count("next: ") == 0
     assert ran.err.count("report: ") == 1
     assert "report: xpcnn report cv\n" in ran.err
-    assert json.loads(cli("report", "cv", "--json").out)["runs"] == ["fold-1", "fold-2"]
+    words = next(line for line in ran.err.splitlines() if line.startswith("2 folds, mean +- "))
+    written = json.loads(cli("report", "cv", "--json").out)
+    assert (written["runs"], written["notes"][0]) == (["fold-1", "fold-2"], f"{words}.")
+    assert words in Path("cv/report.html").read_text(encoding="utf-8")
     assert Path("cv/report.html").is_file()
     assert "fold 1 of 2 is finished\nfold 2 of 2 is finished\n" in cli("resume", "cv").err
 

@@ -124,14 +124,26 @@ def _figures(folder: Path, number: int) -> dict[str, Any]:
     }
 
 
-def _closing(result: Mapping[str, Any], has_report: bool) -> str:
-    mean, std = result["mean"], result["std"]
+def in_words(folder: Path) -> str | None:
+    """Return mean and deviation of a finished cross-validation in words; None of other folders."""
+    if not (folder / FOLDS).is_file():
+        return None
+    count = read_run(folder / "fold-1").config["folds"]
+    return _in_words([_figures(folder / f"fold-{n}", n) for n in range(1, count + 1)])
+
+
+def _in_words(found: Sequence[Mapping[str, Any]]) -> str:
+    mean, std = summary_of(found).values()
     lines = [
         f"{name.replace('_', ' ').replace('val', 'validation')} {mean[name]:.4f} +- {std[name]:.4f}"
         for name in FIGURES
         if name in mean
     ]
+    return f"{len(found)} folds, mean +- deviation: {', '.join(lines)}"
+
+
+def _closing(result: Mapping[str, Any], has_report: bool) -> str:
     folder = result["run_dir"]
     report = [] if has_report else [f"report: {shlex.join(['xpcnn', 'report', folder])}"]
-    what = f"{len(result['folds'])} folds, mean +- deviation: {', '.join(lines)}"
-    return "\n".join([what, f"folder: {folder}, with a run in fold-1, fold-2, ...", *report])
+    where = f"folder: {folder}, with a run in fold-1, fold-2, ..."
+    return "\n".join([_in_words(result["folds"]), where, *report])

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from xpcnn.backend import Backend
 from xpcnn.cli.data_parts import DataFlags, Part, open_part
+from xpcnn.cli.folds import in_words
 from xpcnn.cli.model_opening import open_model
 from xpcnn.cli.output import say
 from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, counted, hint
@@ -40,9 +41,10 @@ def write_report(
 ) -> dict[str, Any]:
     """Write the page and return what `xpcnn report --json` prints.
 
-    folders: of the runs; the first is shown in detail. A folder of folds stands for its folds, that
-    of a search for the table of its trials. Test data that were not asked for and cannot be read
-    are left out, with a note. figures: where to write figures as files too; None for nowhere.
+    folders: of the runs; the first is shown in detail. A folder of folds stands for its folds and
+    their mean, that of a search for the table of its trials. Test data that were not asked for and
+    cannot be read are left out, with a note. figures: where to write figures as files too; None for
+    nowhere.
 
     Raises:
         XpcnnError: a folder holds no run with a model, the data that were asked for cannot be read
@@ -59,6 +61,7 @@ def write_report(
             raise ConfigError(hint(message, f"xpcnn report {folders[0]}, or a run beside it"))
         return _written(path, search_page(*searches[0]))
     images, notes = _data(runs[0], choice or DataFlags())
+    notes = [*(f"{words}." for path in folders if (words := in_words(Path(path)))), *notes]
     if rows and images is None:
         message = "rows are chosen, but the test data are not at hand"
         raise ConfigError(hint(message, "--dataset or --data-dir with their place"))

@@ -93,7 +93,9 @@ def fold(dataset: Dataset, number: int, folds: int, seed: int) -> tuple[Dataset,
         dealt[chosen] = (first + rank) % folds
         first += len(distinct)
     if first < folds:
-        message = f"data set {dataset.name!r}: {first} different images are too few for {folds} folds"
+        message = (
+            f"data set {dataset.name!r}: {first} different images are too few for {folds} folds"
+        )
         raise DataError(hint(message, "fewer folds"))
     mask = dealt == number - 1
     return dataset.subset(~mask), dataset.subset(mask)

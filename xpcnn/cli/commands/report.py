@@ -59,8 +59,8 @@ def command(
     worst samples, filters, feature maps, Grad-CAM and saliency, the time of each layer, the
     environment, and the command that repeats the run. For several runs, it shows their curves in
     one figure and what differs in their configurations; everything else is about the first run. The
-    folder of `train --folds` stands for the runs of its folds. The folder of `xpcnn tune`, alone or
-    beside runs, adds figures and a table of its trials.
+    folder of `train --folds` stands for its folds and their mean. The folder of `xpcnn tune`, alone
+    or beside runs, adds figures and a table of its trials.
 
     If the test data cannot be read, the report says so, and shows all that does not need them.
     Needs pip install 'xpcnn[report]'.
