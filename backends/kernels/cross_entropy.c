@@ -78,7 +78,7 @@ static long binary_piece(const Arguments *a, long piece)
             to = ((1 - t) * logistic(x) - t * logistic(-x)) * share;
         else { /* softplus(x) = max(x, 0) + log(1 + e^-|x|) */
             Lanes larger = chosen(x < 0, -t * x, (1 - t) * x);
-            to = larger + logarithm_1_plus(exponential(-magnitude(x)));
+            to = larger + logarithm_1_plus(exponential(minus_magnitude(x)));
         }
         write_some((a->dloss ? a->p : a->losses) + i, end - i, to);
     }

@@ -23,7 +23,7 @@ typedef struct {
 
 INLINE Mish mish_of(Lanes x)
 {
-    Lanes e = exponential(-magnitude(x));
+    Lanes e = exponential(minus_magnitude(x));
     Lanes n = chosen(x < 0, e * (e + 2), 1 + 2 * e);
     return (Mish){e, n, n + 2 * chosen(x < 0, ONE, e * e)};
 }
@@ -35,17 +35,17 @@ INLINE Lanes mish_slope(Lanes x)
     return m.n / m.d + x * (4 * chosen(x < 0, m.e, m.e * m.e) * (1 + m.e) / (m.d * m.d));
 }
 
-/* s (1 + x (1 - s)), s = logistic(x) */
+/* s + x s (1 - s), s = logistic(x) */
 INLINE Lanes silu_slope(Lanes x)
 {
-    Lanes e = exponential(-magnitude(x)), large = 1 / (1 + e), small = e * large;
-    return chosen(x < 0, small, large) * (1 + x * chosen(x < 0, large, small));
+    Lanes e = exponential(minus_magnitude(x)), large = 1 / (1 + e), small = e * large;
+    return chosen(x < 0, small, large) + x * (small * large);
 }
 
 /* log(1 + e^ax) / a, and x where ax > b */
 INLINE Lanes soft(Lanes x, Lanes a, Lanes b)
 {
-    Lanes y = chosen(x < 0, ZERO, x) + logarithm_1_plus(exponential(-magnitude(a * x))) / a;
+    Lanes y = chosen(x < 0, ZERO, x) + logarithm_1_plus(exponential(minus_magnitude(a * x))) / a;
     return chosen(a * x > b, x, y);
 }
 
@@ -70,7 +70,7 @@ INLINE Lanes gelu_u(Lanes x)
 
 INLINE Lanes gelu_tanh_slope(Lanes x)
 {
-    Lanes e = exponential(-magnitude(gelu_u(x))), large = 1 / (1 + e), z = within(-100, x, 100);
+    Lanes e = exponential(minus_magnitude(gelu_u(x))), large = 1 / (1 + e), z = within(-100, x, 100);
     Lanes du = GELU_1 + 3 * GELU_3 * z * z;
     return chosen(x < 0, e * large, large) + x * (e * large * large * du);
 }
