@@ -357,3 +357,10 @@ def test_cupy_without_a_gpu_never_falls_back(
         f"error: backend 'cupy' cannot be used: {sentence}\nTry: {remedy}\n",
     )
     assert not Path("runs").exists()
+
+
+def test_a_file_whose_name_begins_with_a_minus_sign(cli: Cli) -> None:
+    Path("-4.jpg").touch()
+    ran = cli("predict", "run", "-4.jpg")
+    assert ran.code == 2
+    assert "No such option '-4'. Did you mean the file './-4.jpg'?\n" in ran.err

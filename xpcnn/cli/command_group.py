@@ -127,7 +127,7 @@ class Commands(click.Group):
             number = error.number if isinstance(error, Terminated) else signal.SIGINT
             _end(ctx, WORDS[number], 128 + number)
         except click.NoSuchOption as error:
-            raise _with_foreign_names(error) from None
+            raise _explained(error) from None
         except (click.ClickException, click.exceptions.Exit):
             raise
         except XpcnnError as error:
@@ -143,11 +143,15 @@ class Commands(click.Group):
             _end(ctx, f"error: unexpected {type(error).__name__}: {text}{advice}", 1)
 
 
-def _with_foreign_names(error: click.NoSuchOption) -> click.NoSuchOption:
-    """Return an error that names the flag of what other libraries call so: --lr of
-    --learning-rate.
+def _explained(error: click.NoSuchOption) -> click.NoSuchOption:
+    """Return an error that names what may be meant: a file -4.jpg of this folder, or the flag of
+    what other libraries call so: --lr of --learning-rate.
     """
     assert error.ctx is not None
+    for file in sorted(os.listdir()):
+        if file.startswith(error.option_name):
+            message = f"No such option {error.option_name!r}. Did you mean the file './{file}'?"
+            return click.NoSuchOption(error.option_name, message, ctx=error.ctx)
     flags = {flag for param in error.ctx.command.params for flag in param.opts}
     name = error.option_name.lstrip("-").replace("-", "_")
     for known in SAME.get(name, ()):
