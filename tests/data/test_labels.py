@@ -24,6 +24,11 @@ NOT_INDICES: list[tuple[Any, str]] = [
     (np.array([b"a", b"b", b"a"]), f"d: labels must be integers, got strings\nTry: {NAMES}"),
     ([True, False, True], "d: labels must be integers, got booleans\nTry: labels.astype('int64')"),
     (
+        [0.0, float("nan"), 1.0],
+        "d: labels must be integers, got NaN or infinity, the first: labels[1]\n"
+        "Try: leave out the images without a label",
+    ),
+    (
         [None, 1, 2],
         "d: labels must be integers, got dtype object\nTry: numpy.asarray(labels, dtype='int64')",
     ),

@@ -70,7 +70,10 @@ def as_indices(labels: object, count: int, where: str) -> np.ndarray:
         kind, advice = _KINDS.get(
             y.dtype.kind, (f"dtype {y.dtype}", "numpy.asarray(labels, dtype='int64')")
         )
-        if y.dtype.kind == "f" and (y % 1 != 0).any():
+        if y.dtype.kind == "f" and not np.isfinite(y).all():
+            kind = f"NaN or infinity, the first: labels[{np.flatnonzero(~np.isfinite(y))[0]}]"
+            advice = "leave out the images without a label"
+        elif y.dtype.kind == "f" and (y % 1 != 0).any():
             kind = "numbers with fractions"
             advice = "task='regression' of the Model, if they are to be estimated"
         raise LabelError(hint(f"{where}: labels must be integers, got {kind}", advice))
