@@ -74,13 +74,13 @@ def test_a_pack_skips_damaged_pictures_as_a_stream(
         Path("photos", f"{name}.png").write_bytes(b"x")
     pack = ("pack", "photos", "out", "--skip-damaged", "--shard-mb", "1", "--json")
     told = json.loads(cli(*pack).out)
-    assert told["notes"] == ["damaged pictures left out: 3; the first: " + told["notes"][0][41:]]
     assert set(json.loads(Path("out/train_damaged.json").read_text())) == {"8", "26", "31"}
     stream = cli("train", "--dataset", "photos", "--stream", "yes", "--skip-damaged", *TRAIN)
     on_pack = cli("train", "--dataset", "out", *TRAIN)
     assert figures(on_pack.out) == figures(stream.out)
     note = "damaged pictures left out, each with another of its class in its place: 3; the first: "
     assert note in on_pack.err
+    assert [note in line for line in told["notes"]] == [True]
     assert len(xpcnn.data.load_whole("out", stream=False)) == 37
     Path("out/train-00003.npy").unlink()
     assert json.loads(cli(*pack).out)["notes"] == told["notes"]  # of the other shards too

@@ -68,6 +68,7 @@ def command(
     from xpcnn.data.contents import How
     from xpcnn.data.files import user_path
     from xpcnn.data.path_contents import streams
+    from xpcnn.data.streams.stream import replaced
     from xpcnn.errors import ConfigError, hint
     from xpcnn.io.packing import pack
 
@@ -93,7 +94,8 @@ def command(
         done = pack(parts, found.classes, user_path(out), bar.update, shard_mb, found.task)
     notes = []
     if done.damaged:
-        notes = [f"damaged pictures left out: {len(done.damaged)}; the first: {done.damaged[0]}"]
+        left_out = f"damaged pictures left out: {len(done.damaged)}; the first: {done.damaged[0]}"
+        notes = [replaced(done.damaged) if found.task == "classification" else left_out]
         say(f"note: {notes[0]}", quiet)
     h, w = done.pack.reading.size
     seconds = time.perf_counter() - start

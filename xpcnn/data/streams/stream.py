@@ -6,7 +6,7 @@ work ahead of the training. Any picture can be read at any time, so that a run r
 it stopped.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -179,10 +179,13 @@ def damage_notes(parts: Iterable[Images]) -> tuple[str, ...]:
             own = np.intersect1d(part.rows, list(part.damaged))
             found += [reason_of(part.damaged[row]) for row in own.tolist()]
     different = list(dict.fromkeys(found))
-    if not different:
-        return ()
-    note = "damaged pictures left out, each with another of its class in its place: "
-    return (f"{note}{len(different)}; the first: {different[0]}",)
+    return (replaced(different),) if different else ()
+
+
+def replaced(damaged: Sequence[str]) -> str:
+    """Return the note about damaged pictures of classes, given what is wrong with each."""
+    note = "damaged pictures left out, each with another of its class in its place"
+    return f"{note}: {len(damaged)}; the first: {damaged[0]}"
 
 
 def picture_identity(reading: Reading, words: np.ndarray) -> Iterator[np.ndarray]:
