@@ -7,6 +7,7 @@ from xpcnn import ops
 from xpcnn.errors import ConfigError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer
+from xpcnn.layers.results import as_initial, as_result, checked_pullback
 from xpcnn.types import Array, LayerPullback, Params, Shape
 
 Trace: TypeAlias = list[tuple[str, Shape]]
@@ -18,7 +19,7 @@ def init_child(
 ) -> tuple[Params, Params, Shape]:
     """Initialise the child `layer`; an error names its path and the shapes before it."""
     try:
-        return layer.init(shape, draw.at(name))
+        return as_initial(layer.init(shape, draw.at(name)))
     except XpcnnError as error:
         where = location(draw.at(name).path, layer, trace or [("", shape)])
         raise with_context(error, where) from None
@@ -37,15 +38,18 @@ def forward_child(
 
     An exception that is not an XpcnnError, which a user's layer may raise, gets a note.
     """
+    own = ctx.at(name)
     try:
-        return layer.forward(params[name], buffers[name], x, ctx.at(name))
+        y, new, pullback = as_result(layer.forward(params[name], buffers[name], x, own))
     except XpcnnError as error:
-        raise with_context(
-            error, location(ctx.at(name).path, layer, trace or start_of_trace(x))
-        ) from None
+        raise with_context(error, location(own.path, layer, trace or start_of_trace(x))) from None
     except Exception as error:
-        error.add_note(location(ctx.at(name).path, layer, trace or start_of_trace(x)))
+        error.add_note(location(own.path, layer, trace or start_of_trace(x)))
         raise
+    if ctx.grad:
+        where = f"{own.path} ({type(layer).__name__})"
+        pullback = checked_pullback(pullback, params[name], x.shape, where)
+    return y, new, pullback
 
 
 class Container(Protocol):

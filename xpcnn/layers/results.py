@@ -1,0 +1,70 @@
+"""What a layer returns, checked where it is called: a layer may be the user's own."""
+
+from typing import Any
+
+from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.options import shown
+from xpcnn.types import Array, LayerPullback, Params, Shape
+
+
+def as_initial(found: Any) -> tuple[Params, Params, Shape]:
+    """Return what `Layer.init` returned.
+
+    Raises:
+        ConfigError: it is anything else than (params, buffers, out_shape).
+    """
+    is_triple = isinstance(found, tuple) and len(found) == 3
+    if not is_triple or not isinstance(found[2], tuple | list):
+        message = f"init returned {shown(found)}, expected (params, buffers, out_shape)"
+        raise ConfigError(hint(message, "return {}, {}, shape, of a layer without parameters"))
+    params, buffers, shape = found
+    return params, buffers, shape
+
+
+def as_result(found: Any) -> tuple[Array, Params, LayerPullback]:
+    """Return what `Layer.forward` returned.
+
+    Raises:
+        ConfigError: it is anything else than (y, buffers, pullback).
+    """
+    if not isinstance(found, tuple) or len(found) != 3:
+        message = f"forward returned {shown(found)}, expected (y, buffers, pullback)"
+        raise ConfigError(hint(message, "return y, {}, pullback, of a layer without buffers"))
+    return found
+
+
+def checked_pullback(
+    pullback: LayerPullback, params: Params, shape: Shape, where: str
+) -> LayerPullback:
+    """Return a pullback that raises an error if the gradients have not the shapes of their arrays.
+
+    params: of the layer; those in further dictionaries are its children's, which check them.
+    shape: of the layer's input. where: the layer, for errors.
+
+    Raises:
+        ConfigError: the pullback does not return (dx, gradients by parameter name).
+        ShapeError: a gradient is missing, is no array, or has another shape.
+    """
+
+    def checked(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+        found: Any = pullback(dy, want_dx)
+        if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], dict):
+            message = f"{where}: the pullback returned {shown(found)}, expected (dx, gradients)"
+            raise ConfigError(hint(message, "return dx, {'weight': dweight}, or dx, {}"))
+        dx, grads = found
+        if want_dx:
+            _require("dx", dx, shape, where)
+        for name, p in params.items():
+            if not isinstance(p, dict):
+                _require(f"the gradient of {name!r}", grads.get(name), p.shape, where)
+        return found
+
+    return checked
+
+
+def _require(what: str, gradient: Any, shape: Shape, where: str) -> None:
+    given = getattr(gradient, "shape", None)
+    if given != shape:
+        gave = shown(gradient) if given is None else f"the shape {tuple(given)}"
+        message = f"{where}: the pullback returned {gave} for {what}, expected {tuple(shape)}"
+        raise ShapeError(hint(message, "a gradient in the shape of what it is the gradient of"))
