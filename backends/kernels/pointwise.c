@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { AHEAD = 1024 }; /* numbers that a core may fetch beyond those that it writes */
+
 #define ZERO broadcast(0)
 #define ONE broadcast(1)
 
@@ -139,14 +141,18 @@ static Loop named(const char *name)
     return 0;
 }
 
-/* A part of each channel, as a convolution computes it: rows that the thread's core has in its cache. */
+/* A part of each channel, as a convolution computes it: rows that the thread's core has in its cache. The
+   ends of the parts come last. A core fetches what follows the numbers that it writes, here from another
+   that writes there: two threads took 1.05 times as long, and 1.5 on cores without a common cache. */
 static long piece_of(const Arguments *p, long piece)
 {
     const float *other = p->other ? p->other : p->from;
     Loop loop = named(p->name);
-    long from = p->length * piece / p->pieces, size = p->length * (piece + 1) / p->pieces - from;
-    for (long c = 0, i = from; c < p->channels; c++, i += p->length)
-        loop(p->from + i, other + i, p->to + i, size, broadcast(p->a), broadcast(p->b));
+    long from, to;
+    range(p->length, piece, p->pieces, 1, &from, &to);
+    for (long end = to - from > AHEAD ? to - AHEAD : to; from < to; from = end, end = to)
+        for (long c = 0, i = from; c < p->channels; c++, i += p->length)
+            loop(p->from + i, other + i, p->to + i, end - from, broadcast(p->a), broadcast(p->b));
     return 0;
 }
 
