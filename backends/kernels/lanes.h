@@ -18,7 +18,6 @@
 #define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
 #define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#define BOTH 0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31 /* halves */
 /* which of the lanes are the first `count`, fewer than LANES */
 #define FIRST(count) ((__mmask16)((1u << (count)) - 1))
 #else
@@ -28,13 +27,13 @@
 #define ODD 1, 3, 5, 7, 9, 11, 13, 15
 #define LOW 0, 8, 1, 9, 2, 10, 3, 11
 #define HIGH 4, 12, 5, 13, 6, 14, 7, 15
-#define BOTH 0, 1, 2, 3, 12, 13, 14, 15
 #define FIRST(count) ((__m256i)((Whole){0, 1, 2, 3, 4, 5, 6, 7} < (int)(count)))
 #endif
 
 #define HALF (LANES / 2)
 
 typedef float Lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float Half __attribute__((vector_size(4 * HALF), aligned(4), may_alias));
 typedef float Four __attribute__((vector_size(16)));
 typedef int32_t Whole __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef uint8_t Bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
@@ -60,15 +59,23 @@ INLINE void *allocate(long bytes)
     return aligned_alloc(64, up(bytes, 64));
 }
 
-/* In two steps: GCC converts the numbers one by one when they become four times as large in one. */
+/* GCC converts the numbers one by one when they become four times as large in one step. */
 INLINE Whole whole_of(Bytes x)
 {
+#if LANES == 16
+    return (Whole)_mm512_cvtepu8_epi32((__m128i)x);
+#else
     return __builtin_convertvector(__builtin_convertvector(x, Shorts), Whole);
+#endif
 }
 
 INLINE Bytes bytes_of(Whole x)
 {
+#if LANES == 16
+    return (Bytes)_mm512_cvtepi32_epi8((__m512i)x);
+#else
     return __builtin_convertvector(__builtin_convertvector(x, Shorts), Bytes);
+#endif
 }
 
 INLINE Lanes broadcast(float x)

@@ -1,214 +1,170 @@
-/* Pooling of windows (kh, kw) over images (channels, h, w, n), with outputs (channels, rows, columns, n).
+/* Pooling of windows over images (channels, h, w, n), and the gradient of max pooling. Windows may overlap,
+   be dilated, and reach into padding, which is never read.
 
-   Windows may overlap, be dilated, and reach into padding, which is never read: it is neither a
-   largest number nor part of a sum, though it may count as an element of a mean.
+   Tables say which elements each window has or, backward, which windows each element is in. So outputs are
+   written once, in the order of memory: a gradient added up window by window takes twice as long.
 
-   Windows side by side that see the same elements are taken as one, since the pixels of a few images
-   are shorter than vectors: with a stride, in a copy of the channel in which columns 0, stride,
+   Outputs side by side whose inputs lie side by side too, a run, are taken as one, since the pixels of a few
+   images are shorter than vectors: with a stride, in copies of rows of x or dx, in which columns 0, stride,
    2 stride, ... lie side by side, then 1, 1 + stride, ... */
 
 #include "export.h"
 #include "lanes.h"
 #include "threads.h"
 
-#include <stdlib.h>
+typedef struct {
+    long element, at; /* row or column of a window; of x */
+} Term;
 
 typedef struct {
-    long size, out, k, stride, dilation, before, after; /* elements, windows, elements of a window */
-} Axis;
-
-typedef struct {
-    long channels, n;
-    Axis down, across;
-} Windows;
-
-struct Arguments {
-    const Windows *o;
-    float *x, *y; /* or dx and dy */
-    uint8_t *winner; /* null for means */
-    _Alignas(8) float share;
-    long padded, is_gradient, pieces, threads;
-};
-
-typedef struct {
-    long first, end, at, padded; /* elements first to end - 1 lie on the image, element i at
-                                    at + i * dilation; as many lie on image and padding */
-} Window;
-
-/* Windows side by side: element (i, j) of the first is x[i * pitch + column[j]]. */
-typedef struct {
-    float *x;
-    const long *column;
-    long pitch, k, count; /* elements of a row of a window; numbers of all windows */
-    Window down, across;
-    float share;
+    long count, first, end, size; /* outputs; terms of the first of them; elements that a mean counts */
 } Run;
 
-/* How many elements of the window at `at` lie before `end`. */
-static long before(const Axis *a, long at, long end)
-{
-    long elements = end <= at ? 0 : (end - at - 1) / a->dilation + 1;
-    return elements < a->k ? elements : a->k;
-}
+struct Arguments {
+    const float *x;  /* (channels, h, w, n), or dy */
+    float *y;        /* (channels, ho, wo, n), or dx */
+    uint8_t *winner; /* which of its window the largest is; null for means */
+    const Run *rows, *runs; /* of each row of y one; `count` that make up any row */
+    const Term *down, *across;
+    long channels, h, w, n, ho, wo, count;
+    long kw, stride, is_gradient; /* columns of a window; stride of copies, 1 for none */
+    _Alignas(8) float share;
+    long pieces, threads;
+};
 
-static Window window_of(const Axis *a, long p)
-{
-    long at = p * a->stride - a->before;
-    return (Window){before(a, at, 0), before(a, at, a->size), at, before(a, at, a->size + a->after)};
-}
+/* What a run is written from, and to. */
+typedef struct {
+    const Term *down, *past, *across, *end;
+    const float *x;
+    const uint8_t *won; /* the winners of dy, or null */
+    float *y;
+    uint8_t *winner;
+    long w, n, kw;
+    float share;
+} Part;
 
-INLINE float *tap(const Run r, long i, long j)
-{
-    return r.x + (i * r.pitch + r.column[j]);
-}
+INLINE long place(const Part *o, const Term *i, const Term *j) { return (i->at * o->w + j->at) * o->n; }
+INLINE int32_t number(const Part *o, const Term *i, const Term *j) { return i->element * o->kw + j->element; }
 
-/* The largest number, and which it is. */
-INLINE void largest(const Run r, const long from, const long to, float *y, uint8_t *winner)
+#define EACH UNROLL for (long v = 0, next = l, left = count; v < vectors; v++, next += LANES, left -= LANES)
+
+/* Write some vectors from number l on: of `count` numbers, or fewer. First the largest numbers, and which
+   they are. */
+INLINE void write_largest(const Part *o, const long l, const long count, const long vectors)
 {
-    for (long l = 0, left; (left = r.count - l) > 0; l += LANES) {
-        Lanes best = some_of(tap(r, r.down.first, from) + l, left);
-        Whole who = (Whole){0} + (int32_t)(r.down.first * r.k + from);
-        for (long i = r.down.first; i < r.down.end; i++)
-            UNROLL for (long j = from; j < to; j++)
-                take_larger(&best, &who, some_of(tap(r, i, j) + l, left), i * r.k + j);
-        write_some(y + l, left, best);
-        Bytes bytes = bytes_of(who);
-        memcpy(winner + l, &bytes, left < LANES ? left : LANES);
+    Lanes best[4];
+    Whole who[4];
+    EACH best[v] = some_of(o->x + place(o, o->down, o->across) + next, left);
+    EACH who[v] = (Whole){0} + number(o, o->down, o->across);
+    for (const Term *i = o->down; i < o->past; i++)
+        for (const Term *j = o->across; j < o->end; j++)
+            EACH take_larger(&best[v], &who[v], some_of(o->x + place(o, i, j) + next, left), number(o, i, j));
+    EACH write_some(o->y + next, left, best[v]);
+    EACH {
+        Bytes bytes = bytes_of(who[v]);
+        memcpy(o->winner + next, &bytes, least(left, LANES));
     }
 }
 
-/* The sum times the share: of rows, and then of those, since a sum rounds the less the shorter it is. */
-INLINE void mean(const Run r, const long from, const long to, float *y)
+/* Sums times the share: of rows, and then of those, since a sum rounds the less the shorter it is. */
+INLINE void write_means(const Part *o, const long l, const long count, const long vectors)
 {
-    for (long l = 0, left; (left = r.count - l) > 0; l += LANES) {
-        Lanes all = {0};
-        for (long i = r.down.first; i < r.down.end; i++) {
-            Lanes part = {0};
-            UNROLL for (long j = from; j < to; j++) part += some_of(tap(r, i, j) + l, left);
-            all += part;
-        }
-        write_some(y + l, left, all * r.share);
+    Lanes all[4] = {{0}};
+    for (const Term *i = o->down; i < o->past; i++) {
+        Lanes part[4] = {{0}};
+        for (const Term *j = o->across; j < o->end; j++)
+            EACH part[v] += some_of(o->x + place(o, i, j) + next, left);
+        EACH all[v] += part[v];
     }
+    EACH write_some(o->y + next, left, all[v] * o->share);
 }
 
-INLINE void pooled(const Run r, const long from, const long to, float *y, uint8_t *winner)
+/* Sums of dy over the windows that an element won, in the order of the elements of a window. */
+INLINE void write_won(const Part *o, const long l, const long count, const long vectors)
 {
-    if (winner)
-        largest(r, from, to, y, winner);
-    else
-        mean(r, from, to, y);
-}
-
-/* Add dy to the element that won, or a share of it to all elements; or write it where one window alone sees
-   them. An element at a time: numbers that have just been written are read slowly from between them. */
-INLINE void back(const Run r, const float *dy, const uint8_t *winner, const long adds)
-{
-    const Lanes zero = {0};
-    for (long i = r.down.first; i < r.down.end; i++)
-        for (long j = r.across.first; j < r.across.end; j++) {
-            float *dx = tap(r, i, j);
-            for (long l = 0, left; winner && (left = r.count - l) > 0; l += LANES) {
-                Whole wins = whole_of(some_bytes(winner + l, left)) == (int32_t)(i * r.k + j);
-                Lanes before = adds ? some_of(dx + l, left) : zero;
-                write_some(dx + l, left, before + chosen(wins, some_of(dy + l, left), zero));
+    Lanes all[4] = {{0}};
+    for (const Term *i = o->down; i < o->past; i++)
+        for (const Term *j = o->across; j < o->end; j++)
+            EACH {
+                Whole wins = whole_of(some_bytes(o->won + place(o, i, j) + next, left)) == number(o, i, j);
+                all[v] += chosen(wins, some_of(o->x + place(o, i, j) + next, left), (Lanes){0});
             }
-            for (long l = 0; !winner && l < r.count; l++)
-                dx[l] = (adds ? dx[l] : 0) + r.share * dy[l];
-        }
+    EACH write_some(o->y + next, left, all[v]);
 }
 
-/* Whether each element is in one window. */
-static int is_covered(const Axis *a)
+INLINE void write_part(const Part *o, const long l, const long count, const long vectors)
 {
-    return a->dilation == 1 && a->stride == a->k && a->before == 0 && a->out * a->k == a->size;
+    if (o->won)
+        write_won(o, l, count, vectors);
+    else if (o->winner)
+        write_largest(o, l, count, vectors);
+    else
+        write_means(o, l, count, vectors);
 }
 
-static float share_of(const Arguments *a, Window r, Window s)
+static void write_row(const Arguments *a, const Run *row, Part o)
 {
-    long count = a->padded ? r.padded * s.padded : (r.end - r.first) * (s.end - s.first);
-    return a->share != 0 ? a->share : (float)(1.0 / count);
+    o.down = a->down + row->first;
+    o.past = a->down + row->end;
+    for (const Run *run = a->runs; run < a->runs + a->count; run++) {
+        long l = 0, count = run->count * o.n;
+        o.across = a->across + run->first;
+        o.end = a->across + run->end;
+        o.share = a->share != 0 ? a->share : (float)(1.0 / (row->size * run->size));
+        for (; l + 4 * LANES <= count; l += 4 * LANES)
+            write_part(&o, l, 4 * LANES, 4);
+        for (; l < count; l += LANES)
+            write_part(&o, l, count - l, 1);
+        o.y += count;
+        o.winner += o.winner ? count : 0;
+    }
 }
 
-/* Copy a channel to or from one of rows of `wide` pixels, whose columns lie apart. */
-static void move(const Axis *across, long rows, long n, float *image, long wide, float *copied, int is_back)
+/* Copy a row of pixels in the order of copies, or back. */
+static void split(const Arguments *a, long width, const float *x, float *to)
 {
-    long step = across->stride;
-    for (long i = 0; i < rows; i++, image += across->size * n)
-        for (long s = 0; s < step; s++, copied += wide / step * n) {
-            long count = (across->size - s + step - 1) / step;
-            if (is_back)
-                copy_pixels(copied, n, image + s * n, step * n, n, count);
-            else
-                copy_pixels(image + s * n, step * n, copied, n, n, count);
-        }
+    for (long s = 0, n = a->n, step = a->stride * n, count; s < least(a->stride, width); s++) {
+        count = (width - s + a->stride - 1) / a->stride;
+        if (a->is_gradient)
+            copy_pixels(x, n, to + s * n, step, n, count), x += count * n;
+        else
+            copy_pixels(x + s * n, step, to, n, n, count), to += count * n;
+    }
 }
 
-/* Some rows of each channel, as the layer before computes them: they are in the core's cache. Whole
-   channels where rows are few or columns are copied, and backward, where windows overlap. Both in the
-   order of memory: with n = 64 this takes 0.4 to 0.7 of the time of the other.
-   Backward, windows are taken from the last to the first: then a pixel gets its sums in the order of the
-   elements of a window, as in the reference. */
+/* Some rows of each channel, as the layer before computes them: they are in the core's cache. Whole channels
+   where rows are few, or copies of them are read. */
 static long channels(const Arguments *a, long piece)
 {
-    const Axis *down = &a->o->down, *across = &a->o->across;
-    long n = a->o->n, step = across->stride, is_split = step > 1 && n < LANES && across->out > 1;
-    long each = (across->size + step - 1) / step, wide = is_split ? each * step : across->size, runs = 0;
-    long numbers = is_split ? down->size * wide * n : 0, all = a->o->channels;
-    long bytes = (down->out + across->out) * (long)sizeof(Window) + numbers * (long)sizeof(float) +
-                 (across->k + across->out + 1 + across->size) * (long)sizeof(long);
-    long adds = a->is_gradient && !(is_covered(down) && is_covered(across));
-    long whole = a->is_gradient || is_split || down->out < 2 * a->pieces, low, high, from, to;
-    Window *rows = malloc(bytes), *columns = rows + down->out;
-    long *column = (long *)(columns + across->out), *start = column + across->k;
-    long *place = start + across->out + 1; /* of each column in a row of the copy */
-    float *copied = (float *)(place + across->size);
-    if (!rows)
+    long size = a->h * a->w * a->n, out = a->wo * a->n, low, high, from, to;
+    long copies = a->stride > 1 && !a->is_gradient, whole = copies || a->ho < 2 * a->pieces;
+    long bytes = (copies ? size : out) * (long)sizeof(float);
+    float *copied = allocate(bytes);
+    if (!copied)
         return bytes;
-    for (long p = 0; p < down->out; p++)
-        rows[p] = window_of(down, p);
-    for (long q = 0; q < across->out; q++) {
-        Window s = columns[q] = window_of(across, q), t = columns[q ? q - 1 : 0];
-        if (q == 0 || (step > 1 && !is_split) || s.first != t.first || s.end != t.end || s.padded != t.padded)
-            start[runs++] = q;
-    }
-    start[runs] = across->out;
-    for (long q = 0; q < across->size; q++)
-        place[q] = is_split ? q % step * each + q / step : q;
-    range(down->out, piece, a->pieces, !whole, &low, &high);
-    range(all, piece, a->pieces, whole, &from, &to);
+    range(a->ho, piece, a->pieces, !whole, &low, &high);
+    range(a->channels, piece, a->pieces, whole, &from, &to);
     for (long c = from; c < to; c++) {
-        float *image = a->x + c * down->size * across->size * n, *x = is_split ? copied : image;
-        if (adds)
-            memset(x, 0, down->size * wide * n * (long)sizeof(float));
-        else if (is_split && !a->is_gradient)
-            move(across, down->size, n, image, wide, copied, 0);
-        for (long turn = low * runs, turns = down->out * runs; turn < high * runs; turn++) {
-            long t = a->is_gradient ? turns - 1 - turn : turn, p = t / runs, i = t % runs;
-            Window r = rows[p], s = columns[start[i]];
-            for (long j = s.first; j < s.end; j++)
-                column[j] = (r.at * wide + place[s.at + j * across->dilation]) * n;
-            Run run = {x, column, down->dilation * wide * n, across->k, (start[i + 1] - start[i]) * n, r, s,
-                       share_of(a, r, s)};
-            long at = ((c * down->out + p) * across->out + start[i]) * n;
-            if (adds)
-                back(run, a->y + at, a->winner ? a->winner + at : 0, 1);
-            else if (a->is_gradient)
-                back(run, a->y + at, a->winner ? a->winner + at : 0, 0);
-            else if (s.first == 0 && s.end == 2)
-                pooled(run, 0, 2, a->y + at, a->winner ? a->winner + at : 0);
-            else if (s.first == 0 && s.end == 3)
-                pooled(run, 0, 3, a->y + at, a->winner ? a->winner + at : 0);
+        const float *x = a->x + c * size;
+        for (long i = 0; copies && i < a->h; i++)
+            split(a, a->w, x + i * a->w * a->n, copied + i * a->w * a->n);
+        for (long p = low; p < high; p++) {
+            long at = (c * a->ho + p) * out, joins = a->stride > 1 && a->is_gradient;
+            Part o = {.x = copies ? copied : x, .y = joins ? copied : a->y + at};
+            o.w = a->w, o.n = a->n, o.kw = a->kw;
+            if (a->is_gradient)
+                o.won = a->winner + c * size;
             else
-                pooled(run, s.first, s.end, a->y + at, a->winner ? a->winner + at : 0);
+                o.winner = a->winner ? a->winner + at : 0;
+            write_row(a, a->rows + p, o);
+            if (joins)
+                split(a, a->wo, copied, a->y + at);
         }
-        if (a->is_gradient && is_split)
-            move(across, down->size, n, image, wide, copied, 1);
     }
-    free(rows);
+    free(copied);
     return 0;
 }
 
 /* y, winner: the largest element of each window of x, and its number, row by row. Without a winner, y is
-   the sum of each window of x times share; where share is 0, over its number of elements, those of the
-   padding included if `padded`. Or the gradient, from dy to dx. */
+   the sum of each window of x times share; where share is 0, over its size. Or dx from dy and the winners. */
 EXPORT long xpcnn_pool(const Arguments *a) { return run_pieces(channels, a, a->pieces, a->threads); }

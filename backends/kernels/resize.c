@@ -53,17 +53,16 @@ INLINE void write_sums(const Term *terms, long count, const float *x, float *y, 
         write_sum(terms, count, x + l, y + l, length - l, 1);
 }
 
-/* A row of pixels; those of half a vector in pairs. */
+/* A row of pixels. */
 static void write_row(const Axis *a, const Term *terms, const float *x, float *y, long n)
 {
     for (long q = 0, count; q < a->out; q++, y += n, terms += count) {
         count = a->first[q + 1] - a->first[q];
-        if (n == HALF && q + 1 < a->out && a->first[q + 2] - a->first[q + 1] == count) {
-            Lanes sum = {0};
-            for (const Term *t = terms, *u = terms + count; t < terms + count; t++, u++)
-                sum += SHUFFLE(broadcast(t->weight), broadcast(u->weight), BOTH) * halves(x + t->at, x + u->at);
-            *(Lanes *)y = sum;
-            q++, y += n, terms += count;
+        if (n == HALF) {
+            Half sum = {0};
+            for (const Term *t = terms; t < terms + count; t++)
+                sum += t->weight * *(const Half *)(x + t->at);
+            *(Half *)y = sum;
         } else if (n == 1) {
             *y = 0;
             for (const Term *t = terms; t < terms + count; t++)

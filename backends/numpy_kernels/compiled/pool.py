@@ -1,23 +1,20 @@
 """Max and average pooling in C (pool.c): float32, with any stride, padding and dilation."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ...geometry import pair, sides
-from ...types import Pair
 from ..layout import Array, batch_last, cotangent, logical
 from ..threads import sharing
 from .pointwise import PASS
-from .shared_library import LONG, Call, serves
+from .resize import mixed
+from .shared_library import Call, serves
+from .windows import Table, Windows, pooled, seen, shares, windows_of
 
-MAX_POOL = Call("pool", "tpoo fll ll", "max_pool2d")
-MAX_POOL_GRADIENT = Call("pool", "topp fll ll", MAX_POOL.op)
+MAX_POOL = Call("pool", "poo tttt llllll llllf ll", "max_pool2d")
+MAX_POOL_GRADIENT = Call("pool", "pop tttt llllll llllf ll", MAX_POOL.op)
 AVERAGE_POOL = Call("pool", MAX_POOL.kinds, "avg_pool2d")
-AVERAGE_POOL_GRADIENT = Call("pool", MAX_POOL_GRADIENT.kinds, AVERAGE_POOL.op)
-FORWARD, BACKWARD = False, True
 
 
 def max_pool2d(
@@ -32,22 +29,24 @@ def max_pool2d(
     """Take the largest element of windows of up to 256 elements."""
     if not serves(x):
         return NotImplemented
-    (ho, wo), windows = windows_of(x.shape, size, stride, padding, dilation, ceil_mode)
-    kh, kw = pair(size)
-    if kh * kw > 256 or min(ho, wo) < 1:  # more elements than one byte can number; no window
-        return NotImplemented
-    n, c, h, w = x.shape
-    y = np.empty((c, ho, wo, n), x.dtype)
+    down, across = windows_of(x.shape[2:], size, stride, padding, dilation, ceil_mode)
+    if down.k * across.k > 256 or min(down.out, across.out) < 1:
+        return NotImplemented  # more elements than one byte can number; no window
+    x = batch_last(x)
+    c, h, w, n = x.shape
+    y = np.empty((c, down.out, across.out, n), x.dtype)
     winner = np.empty(y.shape, np.uint8)
-    work = sharing(c, PASS * x.size)
-    MAX_POOL(windows, batch_last(x), y, winner, 0.0, False, FORWARD, *work)
+    order = _order(across, n)
+    tables = pooled(down, 1, False), pooled(across, order, False)
+    MAX_POOL(x, y, winner, *_described(x, y, *tables, across.k, order))
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
         dx = np.empty((c, h, w, n), x.dtype)
         dy = batch_last(cotangent(dy, logical(y)))
-        MAX_POOL_GRADIENT(windows, dx, dy, winner, 0.0, False, BACKWARD, *work)
+        tables = seen(down, 1), seen(across, order)
+        MAX_POOL_GRADIENT(dy, dx, winner, *_described(dy, dx, *tables, across.k, order, True))
         return (logical(dx),)
 
     return logical(y), pullback
@@ -67,22 +66,21 @@ def avg_pool2d(
     """Pool by means."""
     if not serves(x):
         return NotImplemented
-    (ho, wo), windows = windows_of(x.shape, size, stride, padding, dilation, ceil_mode)
-    if min(ho, wo) < 1:
+    down, across = windows_of(x.shape[2:], size, stride, padding, dilation, ceil_mode)
+    if min(down.out, across.out) < 1:
         return NotImplemented
-    n, c, h, w = x.shape
-    y = np.empty((c, ho, wo, n), x.dtype)
-    share = (0.0 if divisor is None else 1.0 / divisor, count_include_pad)
-    work = sharing(c, PASS * x.size)
-    AVERAGE_POOL(windows, batch_last(x), y, None, *share, FORWARD, *work)
+    x = batch_last(x)
+    y = np.empty((len(x), down.out, across.out, x.shape[3]), x.dtype)
+    order, share = _order(across, x.shape[3]), None if divisor is None else 1.0 / divisor
+    tables = pooled(down, 1, count_include_pad), pooled(across, order, count_include_pad)
+    AVERAGE_POOL(x, y, None, *_described(x, y, *tables, across.k, order, share=share))
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
-        dx = np.empty((c, h, w, n), x.dtype)
         dy = batch_last(cotangent(dy, logical(y)))
-        AVERAGE_POOL_GRADIENT(windows, dx, dy, None, *share, BACKWARD, *work)
-        return (logical(dx),)
+        rows = shares(down, count_include_pad, None if share is None else 1.0)
+        return (logical(mixed(dy, rows, shares(across, count_include_pad, share))),)
 
     return logical(y), pullback
 
@@ -101,21 +99,22 @@ def global_avg_pool2d(x: Array) -> Any:
     return y[:, :, 0, 0], pullback
 
 
-@lru_cache(maxsize=1024)
-def windows_of(
-    shape: tuple[int, ...], size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
-) -> tuple[Pair, Array]:
-    """Return (ho, wo), and the fields of `Windows` in pool.c."""
-    n, c, h, w = shape
-    step = size if stride is None else stride
-    around = sides(padding, (h, w), size, step, dilation)
-    axes = zip((h, w), pair(size), pair(step), pair(dilation), around, strict=True)
-    fields, out = [c, n], []
-    for length, k, s, d, (before, after) in axes:
-        last = length + before + after - d * (k - 1) - 1  # where the last window could start
-        count = (-(-last // s) if ceil_mode else last // s) + 1
-        if ceil_mode and (count - 1) * s >= length + before:  # it would start in the padding
-            count -= 1
-        out.append(count)
-        fields += [length, count, k, s, d, before, after]
-    return (out[0], out[1]), np.asarray(fields, LONG)
+def _order(across: Windows, n: int) -> int:
+    """Return the stride of copies: 1, for none, where a pixel is as long as a vector."""
+    return across.stride if n < 16 and across.out > 1 else 1
+
+
+def _described(
+    x: Array,
+    y: Array,
+    down: Table,
+    across: Table,
+    kw: int,
+    order: int,
+    is_gradient: bool = False,
+    share: float | None = None,
+) -> tuple[Any, ...]:
+    """Return the arguments of pool.c after its arrays (c, h, w, n)."""
+    tables = down.each, across.runs, down.terms, across.terms
+    options = len(across.runs), kw, order, is_gradient, share or 0.0
+    return *tables, *x.shape, *y.shape[1:3], *options, *sharing(len(x), PASS * max(x.size, y.size))

@@ -41,18 +41,18 @@ def _resized(x: Array, size: tuple[int, int], way: str) -> Any:
         return NotImplemented
     lengths = zip(x.shape[2:], size, strict=True)
     down, across = (axis_of(*axis, way) for axis in lengths)
-    y = _mixed(batch_last(x), down[0], across[0])
+    y = mixed(batch_last(x), down[0], across[0])
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
         dy = batch_last(cotangent(dy, logical(y)))
-        return (logical(_mixed(dy, down[1], across[1])),)
+        return (logical(mixed(dy, down[1], across[1])),)
 
     return logical(y), pullback
 
 
-def _mixed(x: Array, down: Axis, across: Axis) -> Array:
+def mixed(x: Array, down: Axis, across: Axis) -> Array:
     c, n = x.shape[0], x.shape[3]
     y = np.empty((c, down.out, across.out, n), x.dtype)
     work = sharing(c * down.out, PASS * max(x.size, y.size))
@@ -62,18 +62,18 @@ def _mixed(x: Array, down: Axis, across: Axis) -> Array:
 
 def every(x: Array, stride: tuple[int, int]) -> Array:
     """Return every so many-th row and column of images (c, h, w, n)."""
-    return _mixed(x, *(_every(*axis)[0] for axis in zip(x.shape[1:3], stride, strict=True)))
+    return mixed(x, *(_every(*axis)[0] for axis in zip(x.shape[1:3], stride, strict=True)))
 
 
 def spread(x: Array, stride: tuple[int, int], size: tuple[int, int]) -> Array:
     """Return images of a size that have x as every so many-th row and column, and zeros."""
-    return _mixed(x, *(_every(*axis)[1] for axis in zip(size, stride, strict=True)))
+    return mixed(x, *(_every(*axis)[1] for axis in zip(size, stride, strict=True)))
 
 
 @lru_cache(maxsize=1024)
 def _every(length: int, step: int) -> tuple[Axis, Axis]:
     """Return the tables of every so many-th pixel, and that of the gradient."""
-    return _axes([{p: 1.0} for p in range(0, length, step)], length)
+    return axes([{p: 1.0} for p in range(0, length, step)], length)
 
 
 @lru_cache(maxsize=1024)
@@ -94,10 +94,10 @@ def axis_of(length: int, size: int, way: str) -> tuple[Axis, Axis]:
             r = math.floor(place)
             weights = {r: 1.0 - (place - r), r + 1: place - r}
             rows.append({at: weight for at, weight in weights.items() if weight > 0.0})
-    return _axes(rows, length)
+    return axes(rows, length)
 
 
-def _axes(rows: list[dict[int, float]], length: int) -> tuple[Axis, Axis]:
+def axes(rows: list[dict[int, float]], length: int) -> tuple[Axis, Axis]:
     """Return the tables of sums of `length` pixels, and that of the gradient."""
     back: list[dict[int, float]] = [{} for _ in range(length)]
     for p, row in enumerate(rows):
