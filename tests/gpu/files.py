@@ -23,7 +23,7 @@ def findings(options: Options) -> Iterator[Finding]:
     """Train on each side, move to the other by `to` and by a file, compare."""
     found = preset("digits")  # batch normalisation has buffers
     host, device = backends.load("numpy"), options.open()
-    samples = images(found.input_shape, found.classes, 256)
+    samples = images(found.input_shape, found.classes, 64 if options.quick else 256)
     for here, there, name in ((device, host, None), (host, device, options.device)):
         model = model_of(found, here, seed=1)
         model.fit(samples, epochs=2)

@@ -7,7 +7,7 @@ from tests.gpu.section import Finding, Options, TimeUp, told
 from tests.gpu.timing import timed, torch_device
 from xpcnn.models import preset
 
-JOBS, QUICK = (("resnet18-cifar", 512), ("resnet20", 1024)), (("digits", 16),)
+JOBS, QUICK = (("resnet18-cifar", 512), ("resnet20", 1024)), (("digits", 4),)
 
 
 def findings(options: Options) -> Iterator[Finding]:

@@ -20,15 +20,16 @@ def findings(options: Options) -> Iterator[Finding]:
     """Train, ask for too much, compare, train again."""
     found = preset("small")
     model = model_of(found, options.open())
-    samples = images(found.input_shape, found.classes, TOO_MANY)
+    part = 1 if options.backend == "cupy" else 4  # a rehearsal has a quarter of both
+    samples = images(found.input_shape, found.classes, TOO_MANY // part)
     few = samples.subset(range(64))
     model.fit(few, epochs=1)
     if options.backend != "cupy":
-        limit_address_space()
+        limit_address_space(LIMIT // part)
     before = {path: x.tobytes() for path, x in flatten(model.host_arrays(model.params)).items()}
     text = None
     try:
-        model.fit(samples, epochs=1, batch_size=TOO_MANY)
+        model.fit(samples, epochs=1, batch_size=len(samples))
     except (MemoryError, RuntimeError, XpcnnError) as error:
         text = f"{type(error).__name__}: {error}"
     yield Finding("asked for too much", text, unclear(text))
@@ -50,8 +51,8 @@ def unclear(text: str | None) -> str | None:
     return f"the error does not speak of memory: {text}"
 
 
-def limit_address_space() -> None:
-    """Leave this process LIMIT more of memory than it has."""
+def limit_address_space(more: int) -> None:
+    """Leave this process so many bytes more of memory than it has."""
     try:
         import resource
         from pathlib import Path
@@ -59,5 +60,5 @@ def limit_address_space() -> None:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except (ModuleNotFoundError, FileNotFoundError):
         raise Skipped("no limit can be set on this system without a GPU") from None
-    size = pages * resource.getpagesize() + LIMIT
+    size = pages * resource.getpagesize() + more
     resource.setrlimit(resource.RLIMIT_AS, (size, resource.getrlimit(resource.RLIMIT_AS)[1]))

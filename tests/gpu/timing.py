@@ -50,7 +50,7 @@ def findings(options: Options) -> Iterator[Finding]:
 def plan(quick: bool) -> list[tuple[str, int]]:
     """Return presets with batch sizes, those that figures are promised for first."""
     if quick:
-        return [(name, 16) for name in QUICK]
+        return [(name, 4) for name in QUICK]
     rest = [p.name for p in presets() if p.name not in FIRST]
     large = [(name, LARGE_BATCH) for name in LARGER]
     return [*((name, BATCH) for name in FIRST), *large, *((name, BATCH) for name in rest)]
