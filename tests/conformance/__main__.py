@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.figures import FILE
+
 HERE = Path(__file__).parent
 README = HERE.parent.parent / "README.md"
 JUDGES = ("R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9")
@@ -45,7 +47,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figures.jsonl"
         path.touch()
-        os.environ["XPCNN_CONFORMANCE_FIGURES"] = str(path)
+        os.environ[FILE] = str(path)
         skips = Skips()
         tests = [str(HERE), *(str(HERE.parent / name) for name in ("ops", "layers"))]
         status = int(pytest.main(["-q", "--no-header", "-n", "auto", *tests], plugins=[skips]))
