@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import xpcnn
+from tests import cuda_on_host
 from tests.lib import LIBS, Lib, is_absent, open_lib
 from tests.small_model import Parts
 from xpcnn import backend
@@ -40,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # else every process that a test starts compiles the package anew, in half a second
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    cuda_on_host.folder()  # for the workers of pytest-xdist too, which have not started yet
     if config.getoption("--no-kernels"):
         backend._kernels = NoKernels()
 

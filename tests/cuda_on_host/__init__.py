@@ -7,6 +7,8 @@ Says nothing about a GPU: no warps, no memory model, no limits of registers, no 
 
 import atexit
 import ctypes
+import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -27,6 +29,7 @@ DIMENSIONS = ctypes.c_uint * 3
 CONSTANT = re.compile(r"^#define (\w+) (\{.*\})\n", re.MULTILINE)
 HALF = "#define FLOAT16\n"  # with it, the numbers of value.cuh are not float
 MOST_THREADS = 1024  # of a block
+FOLDER = "XPCNN_CUDA_ON_HOST"  # in the environment: where processes share what they compile
 ONE_AT_A_TIME = Lock()
 """Fibers and indices are static in a library, and training launches from two Python threads."""
 
@@ -113,20 +116,24 @@ def compiled(source: str, constants: tuple[str, ...] = ()) -> tuple[ctypes.CDLL,
     exports = "".join(f"EXPORT({name})\n" for name in names)
     if HALF in source:
         exports = f'namespace host {{ KIND(Value, "f2") }}\n{exports}'
-    file = folder() / f"{len(list(folder().iterdir()))}.cpp"
     heads = "".join(f"CONSTANT({name})\n#define {name} constant_{name}\n" for name in constants)
-    file.write_text(heads + source + "\n" + exports, encoding="utf-8")
-    out = file.with_suffix(".so")
-    command = [compiler, *FLAGS, "-include", str(HEADER), "-o", str(out), str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
+    text = heads + source + "\n" + exports
+    out = folder() / f"{hashlib.sha256(text.encode()).hexdigest()}.so"
+    if not out.exists():
+        made = out.with_suffix(f".{os.getpid()}")  # others may compile the same text now
+        command = [compiler, *FLAGS, "-include", str(HEADER), "-x", "c++", "-", "-o", str(made)]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        made.replace(out)
     return ctypes.CDLL(str(out)), names
 
 
 @cache
 def folder() -> Path:
-    """Return a folder that goes when the process ends."""
-    made = tempfile.TemporaryDirectory()
-    atexit.register(made.cleanup)
-    return Path(made.name)
+    """Return the folder of this process and those that it starts; it goes when this one ends."""
+    if FOLDER not in os.environ:
+        made = tempfile.TemporaryDirectory()
+        atexit.register(made.cleanup)
+        os.environ[FOLDER] = made.name
+    return Path(os.environ[FOLDER])
