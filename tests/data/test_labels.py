@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xpcnn.data.labels import as_indices, check_range
+from xpcnn.data import Dataset
+from xpcnn.data.labels import as_indices, as_names, check_range
 from xpcnn.errors import DataError, LabelError
 
 NAMES = "names, labels = numpy.unique(labels, return_inverse=True), with classes=tuple(names)"
@@ -69,3 +70,24 @@ def test_a_label_too_large_for_int64_is_refused() -> None:
 
 def test_labels_in_range_pass() -> None:
     check_range(np.array([0, 2, 1]), 3, "d")
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (range(3), "d: classes is a range, expected a text for each class\n"),
+        ("abc", "d: classes is 'abc', expected a text for each class\n"),
+        ([], "d: classes is a list, expected a text for each class\n"),
+        (["a", "b", "a"], "d: classes has a name twice\nTry: a name for each label"),
+    ],
+)
+def test_names_of_classes_are_different_texts(names: Any, text: str) -> None:
+    with pytest.raises(DataError, match=f"^{text}"):
+        as_names(names, "d")
+    images = np.zeros((3, 1, 2, 2), np.uint8)
+    with pytest.raises(DataError):
+        Dataset.from_arrays(images, [0, 1, 2], names)
+
+
+def test_names_may_be_an_array_of_texts() -> None:
+    assert as_names(np.array(["a", "b"]), "d") == ("a", "b")

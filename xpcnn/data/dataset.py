@@ -15,7 +15,14 @@ import numpy as np
 from xpcnn.argument_advice import no_attribute
 from xpcnn.data.class_selection import check_limits, class_indices, selected
 from xpcnn.data.images import channel_statistics, check_images
-from xpcnn.data.labels import MOST_CLASSES, as_indices, as_targets, check_range, check_unmasked
+from xpcnn.data.labels import (
+    MOST_CLASSES,
+    as_indices,
+    as_names,
+    as_targets,
+    check_range,
+    check_unmasked,
+)
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, part_of
 from xpcnn.errors import ConfigError, DataError, LabelError, hint
@@ -99,6 +106,7 @@ class Dataset:
         where = f"data set {name!r}"
         images = _kept(images, where)
         check_images(images, where)
+        classes = None if classes is None else as_names(classes, where)
         if task != "classification":
             names = None if classes is None else len(classes)
             indices = as_targets(labels, len(images), names, task, where)

@@ -1,14 +1,15 @@
 """Labels, checked once on the host: one class index per image, or a row of targets.
 
 Rejects what would have to be guessed: one-hot rows, names, fractions, indices without a class.
-Every error is a LabelError that begins with `where`, the data set or file the labels belong to.
+Every error begins with `where`, the data set or file the labels belong to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from xpcnn.errors import DTypeError, LabelError, counted, hint, nearest
+from xpcnn.errors import DataError, DTypeError, LabelError, counted, hint, nearest
+from xpcnn.options import shown
 from xpcnn.types import TaskName
 
 FIRST = 5  # offenders named in a message
@@ -100,6 +101,21 @@ def check_range(y: np.ndarray, classes: int, where: str) -> None:
             advice,
         )
     )
+
+
+def as_names(names: object, where: str) -> tuple[str, ...]:
+    """Return the names of classes, or of columns of targets, as a tuple of texts.
+
+    Raises:
+        DataError: other things than texts, or one of them twice.
+    """
+    found = () if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+    if not all(isinstance(name, str) for name in found) or not found:
+        message = f"{where}: classes is {shown(names)}, expected a text for each class"
+        raise DataError(hint(message, "[str(name) for name in classes]"))
+    if len(set(found)) < len(found):
+        raise DataError(hint(f"{where}: classes has a name twice", "a name for each label"))
+    return tuple(map(str, found))  # of NumPy's texts too
 
 
 def as_targets(

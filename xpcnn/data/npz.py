@@ -18,7 +18,7 @@ import numpy as np
 
 from xpcnn.data.files import AGAIN
 from xpcnn.data.images import Part, channels_last, check_images
-from xpcnn.data.labels import MOST_CLASSES, as_indices, as_targets, relabelled
+from xpcnn.data.labels import MOST_CLASSES, as_indices, as_names, as_targets, relabelled
 from xpcnn.data.npz_archive import entries, opened, read_array
 from xpcnn.data.stored import Images, Mapped, is_mapped
 from xpcnn.errors import DataError, LabelError, hint, nearest
@@ -239,7 +239,4 @@ def _classes(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
         message = f"{path}: classes must be a row of names, got {names.dtype} {names.shape}"
         raise DataError(hint(message, 'classes=numpy.array(["cat", "dog"])'))
     _check_characters(names, f"{path}: classes")
-    found = tuple(map(str, names))
-    if len(set(found)) < len(found):
-        raise DataError(hint(f"{path}: classes has a name twice", "a name for each label"))
-    return found
+    return as_names(names, str(path))
