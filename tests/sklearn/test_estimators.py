@@ -10,7 +10,7 @@ import pytest
 
 import xpcnn
 from tests.lib import Host
-from xpcnn.errors import PackageMissingError
+from xpcnn.errors import LabelError, PackageMissingError
 from xpcnn.layers import Dense, Flatten, Layer, ReLU
 from xpcnn.optimizers import SGD
 
@@ -251,3 +251,13 @@ def test_without_scikit_learn_the_error_says_what_to_install(
         "xpcnn.sklearn needs scikit-learn 1.6 or newer, which is not installed\n"
         "Try: pip install 'xpcnn[sklearn]'"
     )
+
+
+@pytest.mark.parametrize(("odd", "kinds"), [(None, "NoneType, str"), (3, "int, str")])
+def test_labels_of_several_types_are_named(odd: Any, kinds: str) -> None:
+    y = numpy.asarray(["a", "b", odd, "a"], dtype=object)
+    x = numpy.arange(8.0).reshape(4, 2)
+    with pytest.raises(ValueError, match=f"^y has labels of several types: {kinds}\nTry: texts"):
+        CNNClassifier().fit(x, y)
+    with pytest.raises(LabelError, match="of several types"):
+        CNNClassifier().partial_fit(x, y, classes=["a", "b"])

@@ -58,7 +58,7 @@ class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
             ValueError: X, y or a parameter is not valid.
         """
         x, y = self._read(X, y=y)
-        check_classification_targets(y)
+        _check_labels(y)
         classes, indices = numpy.unique(y, return_inverse=True)
         weights = self._weights(x, sample_weight)
         self._start_classes(x, weights, classes)
@@ -79,7 +79,7 @@ class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
         """
         is_first = not hasattr(self, "model_")
         x, y = self._read(X, y=y, reset=is_first)
-        check_classification_targets(y)
+        _check_labels(y)
         weights = self._weights(x, sample_weight)
         if is_first:
             if classes is None:
@@ -129,3 +129,14 @@ class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
             x, y, how, sample_weights=weights, seed=self.seed_, progress=False
         )
         return history
+
+
+def _check_labels(y: numpy.ndarray) -> None:
+    """Require labels that name classes and can be brought into order."""
+    try:
+        check_classification_targets(y)
+        numpy.unique(y)
+    except TypeError as error:  # of a comparison
+        kinds = ", ".join(sorted({type(label).__name__ for label in y}))
+        advice = "texts, or numbers, for all; leave out samples without one"
+        raise LabelError(hint(f"y has labels of several types: {kinds}", advice)) from error
