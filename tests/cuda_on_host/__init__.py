@@ -29,7 +29,7 @@ DIMENSIONS = ctypes.c_uint * 3
 CONSTANT = re.compile(r"^#define (\w+) (\{.*\})\n", re.MULTILINE)
 HALF = "#define FLOAT16\n"  # with it, the numbers of value.cuh are not float
 MOST_THREADS = 1024  # of a block
-FOLDER = "XPCNN_CUDA_ON_HOST"  # in the environment: where processes share what they compile
+FOLDER = "CUDA_ON_HOST_FOLDER"  # in the environment: where processes share what they compile
 ONE_AT_A_TIME = Lock()
 """Fibers and indices are static in a library, and training launches from two Python threads."""
 
