@@ -38,8 +38,10 @@ def curve(n: int = 200) -> tuple[Host, Host]:
     return x, 1e4 * (x[:, 0] ** 2 - x[:, 1]) + 5e4
 
 
-@pytest.mark.parametrize("estimator", [CNNClassifier(), CNNRegressor()], ids=["labels", "numbers"])
-def test_the_checks_of_scikit_learn(estimator: Any) -> None:
+@pytest.mark.parametrize("kind", [CNNClassifier, CNNRegressor], ids=["labels", "numbers"])
+def test_the_checks_of_scikit_learn(kind: Any) -> None:
+    """Thousands of fits, of which few check what is learned."""
+    estimator = kind(epochs=20)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         results = check_estimator(estimator, on_fail=None, on_skip=None)
