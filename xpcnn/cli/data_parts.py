@@ -90,10 +90,8 @@ def open_part(model: Model, flags: DataFlags) -> Part:
         chosen = chosen.select(classes=known)
     tested = model.provenance.get("test_hash") if trained_on and part == "test" else None
     if tested not in (None, chosen.digest()):
-        note = (
-            f"{name} has changed since the run: this is not the test part that it was tested on, "
-        )
-        note += "and the run may have been trained on images in it"
+        note = f"{name} has changed since the run: this is not the test part that it was tested "
+        note += "on, and the run may have been trained on images in it"
         chosen = replace(chosen, notes=(*chosen.notes, note))
     return Part(chosen, part)
 

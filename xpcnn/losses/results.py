@@ -16,7 +16,7 @@ def value_and_pullback(loss: Loss, scores: Array, labels: Array) -> tuple[Array,
         ShapeError: its value is an array with axes; or, raised by the pullback, the gradient has
             not the shape of the scores.
     """
-    found, name = loss(scores, labels), type(loss).__name__
+    found, name, expected = loss(scores, labels), type(loss).__name__, scores.shape
     if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
         message = f"the loss {name} returned {shown(found)}, expected (loss, pullback)"
         raise ConfigError(hint(message, "return loss, pullback, with pullback(dloss) -> dscores"))
@@ -31,10 +31,10 @@ def value_and_pullback(loss: Loss, scores: Array, labels: Array) -> tuple[Array,
     def checked(dloss: Array) -> Array:
         dscores = pullback(dloss)
         shape = getattr(dscores, "shape", None)
-        if shape != scores.shape:
+        if shape != expected:
             gave = shown(dscores) if shape is None else f"the shape {tuple(shape)}"
             message = f"the pullback of the loss {name} returned {gave}, "
-            message += f"expected dscores of the shape {tuple(scores.shape)}"
+            message += f"expected dscores of the shape {tuple(expected)}"
             raise ShapeError(hint(message, "the gradient of the loss by each score, alone"))
         return dscores
 
