@@ -15,10 +15,8 @@
 
 #include "lanes.h"
 
-INLINE Lanes magnitude(Lanes x)
-{
-    return (Lanes)((Whole)x & 0x7fffffff);
-}
+INLINE Lanes magnitude(Lanes x) { return (Lanes)((Whole)x & INT32_MAX); }
+INLINE Lanes minus_magnitude(Lanes x) { return (Lanes)((Whole)x | INT32_MIN); }
 
 /* c[0] x^n + c[1] x^(n - 1) + ... + c[n], by Horner's rule */
 #define POLYNOMIAL(x, ...)                                                                         \
@@ -28,12 +26,6 @@ INLINE Lanes polynomial(Lanes x, const float *c, long count)
     Lanes y = broadcast(c[0]);
     UNROLL for (long i = 1; i < count; i++) y = y * x + c[i];
     return y;
-}
-
-/* -|x| */
-INLINE Lanes minus_magnitude(Lanes x)
-{
-    return (Lanes)((Whole)x | INT32_MIN);
 }
 
 /* x limited to [low, high] */

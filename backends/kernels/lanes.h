@@ -243,11 +243,12 @@ INLINE Lanes repeated(const float *x, long own)
     return all;
 }
 
-/* Add to `count` numbers the sums of as many pieces, a power of two of each of LANES vectors, in order. */
+/* Add to `count` numbers the sums of as many pieces, a power of two of each of some vectors, in order. One
+   vector more than those with such pieces is read, whatever it has. */
 INLINE void add_sums(Lanes *pieces, long own, float *to, long count)
 {
-    for (long vectors = LANES / 2; vectors >= own; vectors /= 2)
-        for (long i = 0; i < vectors; i++) {
+    for (long left = LANES / own, some = count / own; left > 1; left /= 2, some = (some + 1) / 2)
+        for (long i = 0; 2 * i < some; i++) {
             Lanes a = pieces[2 * i], b = pieces[2 * i + 1];
             pieces[i] = SHUFFLE(a, b, EVEN) + SHUFFLE(a, b, ODD);
         }

@@ -9,10 +9,12 @@
    few tiles of columns, threads share the rows of each. Rows of a part of a vector are taken as one that
    fills it, and the statistics of its columns merged.
 
-   The mean and the sum of squares M of a strip, in two passes, are merged with those of the rows before
-   (Chan, Golub, LeVeque 1979):
+   The mean mean' and the sum of squares M' of a strip of k rows are taken of x - s, where s is the mean of
+   the t rows before, or of the first strip itself, and merged with those of the rows before (Chan, Golub,
+   LeVeque 1979):
 
-       mean += d k / (t + k)     M += M' + d^2 t k / (t + k),  d = mean' - mean, after t rows k more */
+       mean' = s + sum(x - s) / k    M' = sum((x - s)^2) - sum(x - s)^2 / k
+       mean += d k / (t + k)         M += M' + d^2 t k / (t + k),  d = mean' - mean */
 
 #include "export.h"
 #include "lanes.h"
@@ -80,25 +82,26 @@ INLINE void merge(Sum *sum, double mean, double squares, long t, long k)
     sum->other += squares + d * d * share * (double)t;
 }
 
-INLINE long row_of_share(const Arguments *a, long share)
-{
-    return a->m * share / a->shares;
-}
-
 INLINE void merge_moments(const Arguments *a, const Tile *t, Part p)
 {
-    Lanes mean[SUMS] = {{0}}, square[SUMS] = {{0}};
-    for (long r = p.from; r < p.to; r++)
+    const long before = p.from - t->from, rows = p.to - p.from;
+    Lanes mean[SUMS] = {{0}}, sum[SUMS] = {{0}}, square[SUMS] = {{0}};
+    for (long r = p.from; before == 0 && r < p.to; r++)
         UNROLL for (long v = 0; v < SUMS; v++) mean[v] += lanes_of(t->x + r * a->n, v, p);
     for (long v = 0; v < SUMS; v++)
-        mean[v] /= (float)(p.to - p.from);
+        mean[v] = before ? lanes_of(t->of->mean, v, p) : (Lanes)(mean[v] / (float)rows);
     for (long r = p.from; r < p.to; r++)
         UNROLL for (long v = 0; v < SUMS; v++) {
             Lanes d = lanes_of(t->x + r * a->n, v, p) - mean[v];
+            sum[v] += d;
             square[v] += d * d;
         }
-    for (long l = 0; l < p.count; l++)
-        merge(t->sums + p.at + l, ((float *)mean)[l], ((float *)square)[l], p.from - t->from, p.to - p.from);
+    for (long l = 0; l < p.count; l++) {
+        double d = ((float *)sum)[l], more = d / (double)rows, squares = ((float *)square)[l] - d * more;
+        squares = squares < 0 ? 0 : squares; /* by rounding, of equal numbers */
+        merge(t->sums + p.at + l, ((float *)mean)[l] + more, squares, before, rows);
+        t->of->mean[p.at + l] = (float)t->sums[p.at + l].one; /* of the rows so far */
+    }
 }
 
 /* Vector v of the weights of a row, which begin at number k. */
@@ -110,7 +113,8 @@ INLINE Lanes weights_of(const Tile *t, const float *weights, long k, long v, flo
 /* Sums of g and of g xhat of each column; of dy xhat and dy of each weight, added to dgamma and dbeta. */
 INLINE void add_gradients(const Arguments *a, const Tile *t, Part p)
 {
-    Lanes mean[SUMS], scale[SUMS], sum[SUMS] = {{0}}, sum_xhat[SUMS] = {{0}}, all[LANES], all_xhat[LANES];
+    Lanes mean[SUMS], scale[SUMS], sum[SUMS] = {{0}}, sum_xhat[SUMS] = {{0}};
+    Lanes all[LANES] = {{0}}, all_xhat[LANES] = {{0}};
     for (long v = 0; v < SUMS; v++)
         mean[v] = lanes_of(t->of->mean, v, p), scale[v] = lanes_of(t->of->scale, v, p);
     long row = t->first + p.from, k = row / a->each * t->fold.weights, some = 0;
@@ -137,8 +141,6 @@ INLINE void add_gradients(const Arguments *a, const Tile *t, Part p)
         if (some + t->fold.sums <= LANES && r < p.to)
             continue;
         long count = some * t->fold.own;
-        for (; some < LANES; some++)
-            all[some] = all_xhat[some] = broadcast(0);
         add_sums(all, t->fold.own, t->dbeta + k, count);
         add_sums(all_xhat, t->fold.own, t->dgamma + k, count);
         k += count;
@@ -198,14 +200,16 @@ static void result(const Arguments *a, Tile *t, const Sum *sums)
     long n = t->columns / t->fold.rows;
     memcpy(all, sums, n * sizeof *all);
     for (long i = 1; i < a->shares * t->fold.rows; i++) {
-        long share = i / t->fold.rows, from = row_of_share(a, share), some = row_of_share(a, share + 1) - from;
-        const Sum *more = sums + share * TILE + i % t->fold.rows * n;
+        long share = i / t->fold.rows, part = i % t->fold.rows, from, to;
+        range(a->m, share, a->shares, 1, &from, &to);
+        long some = to - from;
+        const Sum *more = sums + share * TILE + part * n;
         for (long l = 0; l < n; l++)
             if (a->dy) {
                 all[l].one += more[l].one;
                 all[l].other += more[l].other;
             } else
-                merge(all + l, more[l].one, more[l].other, from * t->fold.rows + i % t->fold.rows * some, some);
+                merge(all + l, more[l].one, more[l].other, from * t->fold.rows + part * some, some);
     }
     for (long l = n; l < t->columns; l++)
         all[l] = all[l - n];
@@ -250,8 +254,8 @@ static long shares_of(const Arguments *given, long piece, const long steps)
         Columns of;
         Tile t = {.x = a.x + at, .dy = a.dy ? a.dy + at : 0, .y = a.y + at, .dgamma = dgamma, .dbeta = dbeta,
                   .first = g * a.m % (a.weights / fold.weights * a.each), .columns = columns,
-                  .from = row_of_share(&a, share), .to = row_of_share(&a, share + 1),
                   .sums = a.sums + i * TILE, .of = &of, .fold = fold};
+        range(a.m, share, a.shares, 1, &t.from, &t.to);
         for (long l = 0; a.dy && l < columns; l++)
             of.mean[l] = mean[l % given->n], of.scale[l] = scale[l % given->n];
         if (steps & STATISTICS) {

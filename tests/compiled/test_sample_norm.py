@@ -83,6 +83,14 @@ def test_a_mean_a_thousand_times_the_deviation() -> None:
     assert abs(y - (wide - mean) / numpy.sqrt(var + 1e-5)).max() < 6e-5
 
 
+def test_equal_numbers_of_any_size_become_zeros() -> None:
+    """Their mean in float32 would differ from them by rounding."""
+    for number in (1.1e10, 3.3e6, 0.1, -7.7e15):
+        x = numpy.full((16, 16, 16, 64), number, "float32").transpose(3, 0, 1, 2)
+        y, _ = compiled.KERNELS["group_norm"](x, None, None, groups=4)
+        assert not y.any()
+
+
 def test_other_axes_rows_and_float64_are_left_to_others() -> None:
     x = numpy.ones((2, 3, 2, 2), "float32")
     layer_norm, group_norm = (compiled.KERNELS[op] for op in ("layer_norm", "group_norm"))
