@@ -91,8 +91,8 @@ INLINE Lanes gelu_tanh_slope(Lanes x)
     LINE(mish, x * (mish_of(x).n / mish_of(x).d), dy * mish_slope(x))                              \
     LINE(softsign, x / (1 + magnitude(x)), dy / ((1 + magnitude(x)) * (1 + magnitude(x))))         \
     LINE(hard_sigmoid, within(0, a * x + b, 1), dy * chosen((y <= 0) | (y >= 1), ZERO, a))         \
-    LINE(hard_swish, x * within(0, x * (1 / 6.0f) + 0.5f, 1),                                               \
-         dy * chosen(x <= -3, ZERO, chosen(x >= 3, ONE, x * (1 / 3.0f) + 0.5f)))                            \
+    LINE(hard_swish, x * within(0, x * (1 / 6.0f) + 0.5f, 1),                                      \
+         dy * chosen(x <= -3, ZERO, chosen(x >= 3, ONE, x * (1 / 3.0f) + 0.5f)))                   \
     LINE(hard_tanh, chosen(x <= a, a, chosen(x >= b, b, x)),                                       \
          dy * chosen((y <= a) | (y >= b), ZERO, ONE))                                              \
     LINE(gelu, gelu(x), dy * gelu_slope(x))                                                        \
