@@ -40,7 +40,7 @@ def curve(n: int = 200) -> tuple[Host, Host]:
 
 @pytest.mark.parametrize("kind", [CNNClassifier, CNNRegressor], ids=["labels", "numbers"])
 def test_the_checks_of_scikit_learn(kind: Any) -> None:
-    """Thousands of fits, of which few check what is learned."""
+    """Few of them look at what is learned: 20 epochs are enough, instead of 50."""
     estimator = kind(epochs=20)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
