@@ -1,7 +1,8 @@
 /* Images whose pixels are weighted sums of a few rows and columns of other images: upsampling, means of
    adaptive windows, and their gradients.
 
-   y[p][q] = sum over columns s of q, weight v, of v t[s], t = sum over rows r of p, weight u, of u x[r] */
+   y[p][q] = sum over rows r of p and columns s of q, weights u and v, of u v x[r][s], that over rows or over
+   columns first: a sum rounds the less the shorter it is */
 
 #include "export.h"
 #include "lanes.h"
@@ -33,38 +34,31 @@ static void list(const Axis *a, long n, double factor, Term *terms)
         terms[i] = (Term){a->at[i] * n, (float)(factor * a->weight[i])};
 }
 
-#define EACH UNROLL for (long v = 0; v < vectors; v++)
-
-/* Write some vectors of a sum over columns of sums over rows, or of one row if there are none: `left` numbers,
-   or fewer vectors than are left. */
-INLINE void write_sum(const Term *rows, const Term *past, const Term *columns, const Term *end, const float *x,
-                      float *y, long left, const long vectors)
+/* Write some vectors of a sum, or add it to what is there: `left` numbers, or fewer vectors than are left. */
+INLINE void write_sum(const Term *terms, const Term *end, const float *x, float *y, int adds, long left,
+                      const long vectors)
 {
     Lanes sum[4] = {{0}};
-    for (; columns < end; columns++) {
-        Lanes part[4] = {{0}};
-        for (const Term *row = rows; row < past; row++)
-            EACH part[v] += row->weight * some_of(x + row->at + columns->at + v * LANES, left - v * LANES);
-        if (rows == past)
-            EACH part[v] = some_of(x + columns->at + v * LANES, left - v * LANES);
-        EACH sum[v] += columns->weight * part[v];
+    for (; terms < end; terms++)
+        UNROLL for (long v = 0; v < vectors; v++)
+            sum[v] += terms->weight * some_of(x + terms->at + v * LANES, left - v * LANES);
+    UNROLL for (long v = 0; v < vectors; v++) {
+        Lanes before = adds ? some_of(y + v * LANES, left - v * LANES) : broadcast(0);
+        write_some(y + v * LANES, left - v * LANES, before + sum[v]);
     }
-    EACH write_some(y + v * LANES, left - v * LANES, sum[v]);
 }
 
-static void write_sums(const Term *rows, const Term *past, const Term *columns, const Term *end, const float *x,
-                       float *y, long length)
+static void write_sums(const Term *terms, const Term *end, const float *x, float *y, int adds, long length)
 {
     long l = 0;
     for (; l + 4 * LANES <= length; l += 4 * LANES)
-        write_sum(rows, past, columns, end, x + l, y + l, 4 * LANES, 4);
+        write_sum(terms, end, x + l, y + l, adds, 4 * LANES, 4);
     for (; l < length; l += LANES)
-        write_sum(rows, past, columns, end, x + l, y + l, length - l, 1);
+        write_sum(terms, end, x + l, y + l, adds, length - l, 1);
 }
 
-/* A row of pixels. */
-static void write_row(const Axis *a, const Term *rows, const Term *past, const Term *columns, const float *x,
-                      float *y, long n)
+/* A row of pixels; or add it to what is there, if these have more than half a vector. */
+static void write_row(const Axis *a, const Term *columns, const float *x, float *y, int adds, long n)
 {
     for (const long *first = a->first, *last = first + a->out; first < last; first++, y += n) {
         const Term *t = columns + first[0], *end = columns + first[1];
@@ -78,7 +72,7 @@ static void write_row(const Axis *a, const Term *rows, const Term *past, const T
             for (; t < end; t++)
                 *y += t->weight * x[t->at];
         } else
-            write_sums(rows, past, t, end, x, y, n);
+            write_sums(t, end, x, y, adds, n);
     }
 }
 
@@ -93,34 +87,33 @@ static long rows(const Arguments *a, long piece)
     if (!of_rows)
         return bytes;
     list(down, row, 1, of_rows);
-    /* At once where no column is in two sums: a row of sums on the way takes 1.2 times as long. */
-    long at_once = a->n > HALF && across->first[across->out] <= across->size;
+    /* Row by row where no column is in two sums: memory is read in order, in 0.7 of the time. */
+    long apart = a->n > HALF && across->first[across->out] <= across->size;
     double factor = 0; /* of the weights of columns: that of a single row, to round both as one */
     const float *before = 0;
     range(all, piece, a->pieces, 1, &from, &to);
     for (long r = from; r < to; r++) {
-        const float *x = a->x + r / down->out * down->size * row;
+        const float *image = a->x + r / down->out * down->size * row;
         float *y = a->y + r * out;
-        long p = r % down->out, count = down->first[p + 1] - down->first[p];
-        const Term *terms = of_rows + down->first[p], *past = terms + count;
-        double single = count == 1 ? down->weight[down->first[p]] : 1;
-        if (single != factor) {
-            list(across, a->n, factor = single, of_columns);
-            before = 0;
-        }
-        if (count == 1)
-            x += terms->at;
-        else if (!at_once) {
-            write_sums(0, 0, terms, past, x, sum, row);
-            x = sum;
-        }
+        long first = down->first[r % down->out], count = down->first[r % down->out + 1] - first;
+        long is_sum = count > 1 && !apart, turns = is_sum ? 1 : count;
         if (count == 0)
             memset(y, 0, out * (long)sizeof(float));
-        else if (count == 1 && x == before)
-            memcpy(y, y - out, out * (long)sizeof(float));
-        else
-            write_row(across, count > 1 && at_once ? terms : past, past, of_columns, x, y, a->n);
-        before = count == 1 ? x : 0;
+        if (is_sum)
+            write_sums(of_rows + first, of_rows + first + count, image, sum, 0, row);
+        for (long i = 0; i < turns; i++) {
+            const float *x = is_sum ? sum : image + of_rows[first + i].at;
+            double single = is_sum ? 1 : down->weight[first + i];
+            if (single != factor) {
+                list(across, a->n, factor = single, of_columns);
+                before = 0;
+            }
+            if (count == 1 && x == before)
+                memcpy(y, y - out, out * (long)sizeof(float));
+            else
+                write_row(across, of_columns, x, y, i > 0, a->n);
+        }
+        before = count == 1 ? image + of_rows[first].at : 0;
     }
     free(of_rows);
     return 0;
