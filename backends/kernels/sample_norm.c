@@ -99,8 +99,10 @@ INLINE void merge_moments(const Arguments *a, const Tile *t, Part p)
     for (long l = 0; l < p.count; l++) {
         double d = ((float *)sum)[l], more = d / (double)rows, squares = ((float *)square)[l] - d * more;
         squares = squares < 0 ? 0 : squares; /* by rounding, of equal numbers */
-        merge(t->sums + p.at + l, ((float *)mean)[l] + more, squares, before, rows);
-        t->of->mean[p.at + l] = (float)t->sums[p.at + l].one; /* of the rows so far */
+        Sum all = t->sums[p.at + l]; /* a copy: Clang 14 would read one before it is merged */
+        merge(&all, ((float *)mean)[l] + more, squares, before, rows);
+        t->sums[p.at + l] = all;
+        t->of->mean[p.at + l] = (float)all.one;
     }
 }
 
