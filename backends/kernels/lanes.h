@@ -138,6 +138,16 @@ INLINE Lanes some_of(const float *a, long count)
 #endif
 }
 
+/* A vector for so many products: GCC would read it anew for each, and reading takes as long as they do. */
+INLINE Lanes read_for(const int products, const float *x, const long left)
+{
+#ifdef __AVX__
+    if (products > 1 && left >= LANES)
+        return *(const volatile Lanes *)x;
+#endif
+    return some_of(x, left);
+}
+
 INLINE Bytes some_bytes(const uint8_t *a, long count)
 {
     if (count >= LANES)

@@ -65,16 +65,6 @@ INLINE void tiles(const int rows, const int width, const Block b)
         tile(rows, 1, &b, l, b.length - l);
 }
 
-/* A vector for so many products: GCC would read it anew for each, and reading takes as long as they do. */
-INLINE Lanes read_for(const int products, const float *x, const long left)
-{
-#ifdef __AVX__
-    if (products > 1 && left >= LANES)
-        return *(const volatile Lanes *)x;
-#endif
-    return some_of(x, left);
-}
-
 /* The sums of taps k to k + width - 1, over vectors of which `left` numbers are read. */
 INLINE void sums_of_taps(const int rows, const int width, const Dots *d, long k, const long left)
 {

@@ -25,6 +25,7 @@ ROOMS = (
     *(
         "conv",
         "conv_1x1",
+        "depthwise",
         "dropping",
         "direct",
         "linear",

@@ -48,6 +48,9 @@ def all_kernels() -> None:
                 back("conv_relu_pool", tiles, filters, padding=padding, pool=2)
             one = whole(rng, 2 * c, 1, 3, 3)
             back("conv2d", x, one, None, groups=c, padding=1)
+            for size, stride in ((3, 1), (3, 2), (5, 1), (5, 2)):
+                own = whole(rng, c, 1, size, size)
+                back("conv2d", x, own, None, groups=c, stride=stride, padding=((3, 0), (1, 2)))
             back("conv_relu_pool", x, one, b[:1].repeat(2 * c), groups=c, pool=2, stride=2)
             back("dense", rows, whole(rng, rows.shape[1], f), b)
             back("dense", rows.T.copy().T, whole(rng, rows.shape[1], f), None)

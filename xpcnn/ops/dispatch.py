@@ -10,6 +10,8 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
                                       backend.load("numpy") has registered
     x of NumPy, float32, with the     `convolved` in numpy_kernels/compiled/conv.py takes the first
     kernels in C                      of these files whose `serves` is true:
+                                          depthwise.py    a filter of 3 or 5 rows for each channel,
+                                                          more than 8 images; depthwise.c
                                           winograd.py     filters of 3 x 3, stride and dilation 1,
                                                           one group, at least 16 channels and 16
                                                           filters, outputs that fill half of their

@@ -1,7 +1,8 @@
 """Convolution, alone and with ReLU and max pooling, in C: float32.
 
-Two other files are tried before `direct`; `serves` in each says when it is faster. In this order:
+Three other files are tried before `direct`; `serves` in each says when it is faster. In this order:
 
+    depthwise.py    a filter for each channel
     winograd.py     3 x 3 filters: Winograd's algorithm
     conv_1x1.py     1 x 1 filters: products of matrices
     direct.py       all others
@@ -24,7 +25,7 @@ from ..layout import Array, batch_last, cotangent, logical
 from ..patches import Patches
 from ..recording import contiguous, summed
 from ..threads import sharing
-from . import conv_1x1, direct, strips, winograd
+from . import conv_1x1, depthwise, direct, strips, winograd
 from .pointwise import NO_RELU, cap_of, relu_gradient
 from .resize import every, spread
 from .shared_library import serves, vector
@@ -125,6 +126,9 @@ def convolved(image: Array, w: Array, b: Array | None, patches: Patches, cap: fl
     """
     n, groups = image.shape[3], len(image) // w.shape[1]
     y = np.empty((len(w), *patches.out, n), image.dtype)
+    if depthwise.serves(len(image), n, w, patches):
+        depthwise.convolved(image, w, b, patches, y, cap)
+        return y
     if groups == 1 and by_winograd(w, patches, n):
         winograd.convolved(image, w, b, patches, y, cap=cap)
         return y
@@ -161,6 +165,9 @@ def filter_gradients(
     """Return dw in the shape of w, and db, or anything if it is not wanted."""
     (f, ho, wo, n), c_group = dy.shape, w.shape[1]
     groups = len(image) // c_group
+    if depthwise.serves(len(image), n, w, patches):
+        dw_db = depthwise.filter_gradients(image, dy, w, patches)
+        return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
     is_1x1 = groups == 1 and conv_1x1.serves(patches) and w.size >= conv_1x1.MANY
     by_strips = groups == 1 and not is_1x1 and strips.serves(w, patches)
     by_tiles = groups == 1 and winograd.serves(w, patches, (ho, wo))
@@ -186,6 +193,9 @@ def image_gradient(
     """Return dx (c, h, w, n); as a transposed convolution, with a bias b (c,)."""
     f, c_group = w.shape[:2]
     dx = np.empty((groups * c_group, *patches.image, dy.shape[3]), dy.dtype)
+    if depthwise.serves(len(dx), dy.shape[3], w, patches):
+        depthwise.image_gradient(dy, w, b, patches, dx)
+        return dx
     if groups == 1 and winograd.serves(w, patches, patches.image):
         winograd.image_gradient(dy, w, b, patches, dx)
         return dx
