@@ -10,8 +10,8 @@
 #include "lanes.h"
 #include "threads.h"
 
-/* Rows of the output at once; at most: rows of x that they see, rows of a filter. PARTIAL: see conv.c */
-enum { AT_ONCE = 4, SEEN = 11, TALL = 5, PARTIAL = 1 << 14 };
+/* Rows of the output at once; at most: rows of x that they see, rows of a filter. */
+enum { AT_ONCE = 4, SEEN = 11, TALL = 5 };
 
 /* What is computed. For DX, x is dy and y is dx; for DW, y is dw and then db, from dy (c, rows, columns, n). */
 enum { Y, DX, DW };
@@ -98,16 +98,12 @@ static long channels(const Arguments *a, long piece)
     float *zeros = (float *)((Lanes *)memset(sums, 0, bytes) + taps);
     range(a->c, piece, a->pieces, 1, &from, &to);
     for (long c = from; c < to; c++) {
-        for (long p = a->of == DX ? -(a->top % a->sh) : 0, first = 0; p < a->rows; p += AT_ONCE) {
+        for (long p = a->of == DX ? -(a->top % a->sh) : 0; p < a->rows; p += AT_ONCE) {
             rows_of_channel(a, (Rows){.sums = sums, .c = c, .p = p}, zeros);
-            long end = least(p + AT_ONCE, a->rows);
-            if (a->of != DW || ((end - first) * row < PARTIAL && end < a->rows))
-                continue;
-            for (long i = 0; i < taps; i++) {
-                a->y[c * taps + i] = total(sums[i]) + (first ? a->y[c * taps + i] : 0);
+            for (long i = 0; a->of == DW && i < taps; i++) {
+                a->y[c * taps + i] = total(sums[i]) + (p ? a->y[c * taps + i] : 0);
                 sums[i] = broadcast(0);
             }
-            first = end;
         }
         if (a->of == DW)
             a->y[a->c * taps + c] = (float)sum_of_row(a->dy + c * a->rows * row, a->rows * row);

@@ -284,16 +284,6 @@ INLINE void copy_pixels(const float *x, long step, float *to, long apart, long n
 {
     if (step == n && apart == n)
         copy(x, count * n, to);
-    else if (n == HALF)
-        for (long j = 0; j < count; j++)
-            memcpy(to + j * apart, x + j * step, HALF * sizeof *x);
-    else if (n == 1 && step == 2 && apart == 1)
-        for (long j = 0; j < count; j += LANES) {
-            long left = 2 * (count - j) - 1;
-            Lanes low = some_of(x + 2 * j, left);
-            Lanes high = left > LANES ? some_of(x + 2 * j + LANES, left - LANES) : broadcast(0);
-            write_some(to + j, count - j, SHUFFLE(low, high, EVEN));
-        }
     else if (n == 1)
         for (long j = 0; j < count; j++)
             to[j * apart] = x[j * step];

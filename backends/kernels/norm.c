@@ -153,8 +153,8 @@ static long backward(const Arguments *p, long i)
         if (rows * p->ph < p->h || out * p->pw < p->w * p->n)
             memset(c.dx, 0, m * sizeof *c.dx);
         for (long r = i * rows; r < (i + 1) * rows; r++)
-            unpool_row(p->dy + r * out, p->kept + r * out, p->winner + r * out,
-                       c.dx + (r - i * rows) * p->ph * p->w * p->n, p->w, p->n, p->ph, p->pw);
+            unpool_row(p->dy + r * out, p->winner + r * out, c.dx + (r - i * rows) * p->ph * p->w * p->n, p->w,
+                       p->n, p->ph, p->pw);
     }
     if (p->dz) {
         c.y = p->kept + i * m;

@@ -13,10 +13,7 @@ EXPORT long xpcnn_runs_here(void)
     runs &= HAS("avx2") && HAS("fma") && HAS("bmi") && HAS("bmi2");
 #endif
 #if defined(__x86_64__) && defined(__AVX512F__)
-    runs &= HAS("avx512f");
-#endif
-#if defined(__x86_64__) && defined(__AVX512BW__)
-    runs &= HAS("avx512bw") && HAS("avx512cd") && HAS("avx512dq") && HAS("avx512vl");
+    runs &= HAS("avx512f") && HAS("avx512bw") && HAS("avx512cd") && HAS("avx512dq") && HAS("avx512vl");
 #endif
     return runs;
 }

@@ -93,7 +93,7 @@ static void write_tile(const float *m, long ms, float bias, float cap, float *y,
         store(y, p, k, rectified(o[k], cap));
 }
 
-/* The same with ReLU and max pooling of 2 x 2, and which of a window is the largest. */
+/* The same with ReLU and max pooling of 2 x 2, and which of a window is the largest, see pool_row.h. */
 static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t *winner, const Places *p)
 {
     Lanes o[TILE * TILE];
@@ -104,6 +104,7 @@ static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t 
         Whole who = {0};
         UNROLL for (long k = 1; k < 4; k++) take_larger(&best, &who, corner[k / 2 * TILE + k % 2], k);
         store(y, p, window, chosen(best < 0, broadcast(0), best));
+        who |= best <= 0;
         for (long l = 0; winner && l < LANES; l++) {
             long part = LANES / p->parts, at = p->at[window * p->parts + l / part];
             if (at >= 0)
@@ -157,8 +158,7 @@ static long conv_blocks(const Arguments *a, long piece)
 EXPORT long xpcnn_winograd_conv(const Arguments *a)
 {
     Arguments filters = *a, blocks = *a;
-    long groups = (a->f + FILTERS - 1) / FILTERS;
-    long bytes = groups * u_size(a->c) * (long)sizeof(float);
+    long groups = (a->f + FILTERS - 1) / FILTERS, bytes = groups * u_size(a->c) * (long)sizeof(float);
     filters.y = allocate(bytes);
     if (!filters.y)
         return bytes;

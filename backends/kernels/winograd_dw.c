@@ -46,8 +46,7 @@ static void transform_gradients(const float *dy, long plane, const Places *p, lo
     Places copied;
     if (p->parts == LANES) {
         for (long f = 0; f < some; f++)
-            gather(dy + f * plane, p, TILE * TILE, copy + f * TILE * TILE * LANES);
-        find_copied(TILE * TILE, &copied);
+            gather(dy + f * plane, p, TILE * TILE, copy + f * TILE * TILE * LANES, &copied);
         dy = copy, plane = TILE * TILE * LANES, p = &copied;
     }
     if (p->parts == 1)
@@ -116,8 +115,7 @@ static long filter_blocks(const Arguments *a, long piece)
     long out = plane->h * plane->w * plane->n;
     long vectors = BLOCK_BYTES / (PRODUCTS * (rows + across) * (long)sizeof(Lanes)) / 2 * 2;
     vectors = vectors < 2 ? 2 : least(vectors, VECTORS);
-    long tiles = vectors * LANES, vs = rows * tiles + APART, ds = tiles * across + APART;
-    long ss = rows * across;
+    long tiles = vectors * LANES, vs = rows * tiles + APART, ds = tiles * across + APART, ss = rows * across;
     long all = (plane->down * plane->across * plane->n + LANES - 1) / LANES;
     long blocks = (all + vectors - 1) / vectors;
     long sums = PRODUCTS * ss * (long)sizeof(float);

@@ -63,19 +63,16 @@ INLINE void fetch(const float *x, const Places *p, long pixels)
             __builtin_prefetch(x + p->at[k], 0, 2);
 }
 
-/* Copy the first `pixels` of lanes that lie apart; 0 where there is none. */
-static __attribute__((noinline)) void gather(const float *x, const Places *p, long pixels, float *to)
+/* Copy the first `pixels` of lanes that lie apart, 0 where there is none, and find their places in the copy. */
+static __attribute__((noinline)) void gather(const float *x, const Places *p, long pixels, float *to,
+                                             Places *copied)
 {
-    for (long i = 0; i < pixels * LANES; i++)
-        to[i] = p->at[i] < 0 ? 0 : x[p->at[i]];
-}
-
-/* The places in such a copy. */
-static void find_copied(long pixels, Places *to)
-{
-    to->parts = 1;
-    for (long k = 0; k < pixels; k++)
-        to->at[k] = k * LANES;
+    copied->parts = 1;
+    for (long k = 0; k < pixels; k++) {
+        copied->at[k] = k * LANES;
+        for (long i = k * LANES; i < (k + 1) * LANES; i++)
+            to[i] = p->at[i] < 0 ? 0 : x[p->at[i]];
+    }
 }
 
 /* Write pixel k, where there is one. */
@@ -115,8 +112,7 @@ static void transform_tile(const float *x, const Places *p, float *v, long vs)
     float copy[PRODUCTS * LANES];
     Places copied;
     if (p->parts == LANES) {
-        gather(x, p, PRODUCTS, copy);
-        find_copied(PRODUCTS, &copied);
+        gather(x, p, PRODUCTS, copy, &copied);
         x = copy, p = &copied;
     }
     if (p->parts == 1)

@@ -35,9 +35,8 @@ def argument(name: str, kind: str, value: Any, before: "Memory") -> bytes:
     """Return an argument: of memory, what was there before the call and what is there now."""
     if kind in "ldf" or value is None:
         return number(0) + struct.pack({"f": "<f4x", "d": "<d"}.get(kind, "<q"), value or 0)
-    # what lies in memory that is filled may be the same result of an earlier call; unpool fills
-    # windows alone
-    if kind == "o" and name != "unpool":
+    # what lies in memory that is filled may be the same result of an earlier call
+    if kind == "o":
         before = before._replace(content=b"\xff" * len(before.content))
     # which of nearly equal numbers won a pooling window is left to the rounding of Winograd's
     kept = {"e": "s"} if name.startswith("winograd") else {}

@@ -7,8 +7,9 @@ Three other files are tried before `direct`; `serves` in each says when it is fa
     conv_1x1.py     1 x 1 filters: products of matrices
     direct.py       all others
 
-Where there are many images, taps on padding are skipped: where a weight or dy is infinite, the
-reference has NaN beside padding (infinity times 0), and these kernels do not. A check would take
+Where there are many images, taps on padding are skipped, but for rows of padding in depthwise.c:
+where a weight or dy is infinite, the reference has NaN beside padding (infinity times 0), and these
+kernels do not. A check would take
 5 % of a forward and 13 % of a backward pass over a batch of 64 grey images of 8 x 8 (0.2 % and 1 %
 with 16 channels of 14 x 14); training stops at weights that are not finite, and files of models
 hold none.
@@ -27,8 +28,10 @@ from ..recording import contiguous, summed
 from ..threads import sharing
 from . import conv_1x1, depthwise, direct, strips, winograd
 from .pointwise import NO_RELU, cap_of, relu_gradient
+from .pool import max_pool_gradient
 from .resize import every, spread
 from .shared_library import serves, vector
+from .windows import windows_of
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 
@@ -86,11 +89,11 @@ def conv_relu_pool(
     limit: float | None = None,
     grad: bool = True,
 ) -> Any:
-    """Compute pool(relu(conv(x, w) + b)), for pooling windows of up to 256 elements."""
+    """Compute pool(relu(conv(x, w) + b)), for pooling windows of up to 255 elements."""
     patches = conv.patches_of(x, w, stride, padding, dilation)
     (ho, wo), (ph, pw) = patches.out, (1, 1) if pool is None else pair(pool)
-    # more elements than one byte can number; no window fits
-    if not serves(x) or ph * pw > 256 or ph > ho or pw > wo:
+    # more elements than one byte can number beside "none"; no window fits
+    if not serves(x) or ph * pw > 255 or ph > ho or pw > wo:
         return NotImplemented
     is_pooled = ph * pw > 1
     if is_pooled and limit is not None:
@@ -113,7 +116,8 @@ def conv_relu_pool(
         if winner is None:
             dconv = relu_gradient(dy, y, limit, channels=len(y))
         else:
-            dconv = direct.before_pooling(dy, y, winner, patches.out, (ph, pw))
+            windows = windows_of(patches.out, (ph, pw), None, 0, 1, False)
+            dconv = max_pool_gradient(dy, winner, *windows)
         return gradients(image, w, b, dconv, patches, wants)
 
     return logical(y), pullback

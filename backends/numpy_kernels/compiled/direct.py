@@ -18,15 +18,14 @@ import numpy as np
 from ...types import Pair
 from ..layout import Array
 from ..patches import Patches
-from ..recording import contiguous, fill, summed
+from ..recording import contiguous, summed
 from ..threads import sharing
-from .pointwise import NO_RELU, PASS
+from .pointwise import NO_RELU
 from .shared_library import LONG, Call
 
 CONV = Call("conv", "tppppooo fl ll", "conv2d")
 CONV_RELU_POOL = Call(CONV.name, CONV.kinds, "conv_relu_pool")
 CONV_DW = Call(CONV.name, CONV.kinds, "gradient of w in conv2d")
-UNPOOL = Call("unpool", "pppo llllll ll", "conv_relu_pool")
 FEW = 8  # images, up to which bands are faster with a stride, in groups, and for dw
 SHORT = 64  # numbers of a row, below which rows are short
 ENOUGH = 8  # filters of a group, from which planes of the image cost little
@@ -75,16 +74,6 @@ def image_gradient(dy: Array, turned: Array, b: Array | None, patches: Patches, 
     work = sharing(max(groups, len(dx) if bands else dx.shape[1]), turned.size * ho * wo * n)
     table = _backward(n, c, f, groups, patches, bands)
     CONV(table, dy, turned, b, None, dx, None, None, NO_RELU, False, *work)
-
-
-def before_pooling(dy: Array, y: Array, winner: Array, out: Pair, pool: Pair) -> Array:
-    """Return the gradient (f, *out, n) before ReLU and max pooling, from dy, y and the winner."""
-    f, ho, _, n = y.shape
-    dconv = np.empty((f, *out, n), dy.dtype)
-    if (y.shape[1] * pool[0], y.shape[2] * pool[1]) != out:
-        fill(_zero, dconv)
-    UNPOOL(dy, y, winner, dconv, f, *out, n, *pool, *sharing(ho, PASS * dconv.size))
-    return dconv
 
 
 def filter_gradients(
@@ -183,7 +172,3 @@ def _extent(phases: list[_Phase]) -> Pair:
     """Return how many zeros before an axis of dy all taps need, and its length with zeros."""
     before = max(0, *(-at for _, taps in phases for _, at in taps))
     return before, before + max(n + at for n, taps in phases for at in (0, *(at for _, at in taps)))
-
-
-def _zero(*, out: Array) -> None:
-    out[...] = 0

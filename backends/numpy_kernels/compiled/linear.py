@@ -1,6 +1,7 @@
 """The dense product in C (dense.c), samples last, as images have them: float32."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from .pointwise import NO_RELU
 from .shared_library import Call, serves, vector
 
 MATRIX_PRODUCT = Call("matrix_product", "pppo lllll lf ll", "dense")
-ROW_SUMS = Call("row_sums", "po ll", "dense")
 FEW = 8  # samples from which a row of y (o, n) fills a vector; before, a row of y (n, o) does
 BY_ROW, BY_COLUMN = 0, 1  # what threads share, and what the bias has numbers for
 WHOLE = 64  # columns of which threads share no part
@@ -55,7 +55,16 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
             MATRIX_PRODUCT(columns, dy, None, dw, n, 1, i, n, o, BY_ROW, NO_RELU, *work)
         if want_db and b is not None:
             db = np.empty(o, x.dtype)
-            ROW_SUMS(rows, db, o, n)
+            sizes = n, 1, 1, n, o, BY_COLUMN, NO_RELU, 1, 1
+            MATRIX_PRODUCT(_ones(n), contiguous(dy), None, db, *sizes)
         return None if dx is None else dx.T, dw, db
 
     return y.T, pullback
+
+
+@lru_cache(maxsize=64)
+def _ones(n: int) -> Array:
+    """Return a row whose product with a matrix is the sums of its columns."""
+    ones = np.ones(n, "float32")
+    ones.flags.writeable = False
+    return ones

@@ -92,11 +92,12 @@ def batch_norm_relu(
     limit: float | None = None,
     grad: bool = True,
 ) -> Any:
-    """Compute pool(relu(batch_norm(x))), for pooling windows of up to 256 elements."""
+    """Compute pool(relu(batch_norm(x))), for pooling windows of up to 255 elements."""
     if x.ndim != 4 or not serves(x):
         return NotImplemented
     (h, w), (ph, pw) = x.shape[2:], (1, 1) if pool is None else pair(pool)
-    if ph * pw > 256 or ph > h or pw > w:  # more than one byte can number; no window fits
+    # more than one byte can number beside "none"; no window fits
+    if ph * pw > 255 or ph > h or pw > w:
         return NotImplemented
     if pool is not None and limit is not None:
         return NotImplemented

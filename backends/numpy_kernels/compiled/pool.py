@@ -15,6 +15,7 @@ from .windows import Table, Windows, pooled, seen, shares, windows_of
 MAX_POOL = Call("pool", "poo tttt llllll llllf ll", "max_pool2d")
 MAX_POOL_GRADIENT = Call("pool", "pop tttt llllll llllf ll", MAX_POOL.op)
 AVERAGE_POOL = Call("pool", MAX_POOL.kinds, "avg_pool2d")
+VECTOR = 16  # numbers of a long vector
 
 
 def max_pool2d(
@@ -33,7 +34,7 @@ def max_pool2d(
     if down.k * across.k > 256 or min(down.out, across.out) < 1:
         return NotImplemented  # more elements than one byte can number; no window
     x = batch_last(x)
-    c, h, w, n = x.shape
+    c, _, _, n = x.shape
     y = np.empty((c, down.out, across.out, n), x.dtype)
     winner = np.empty(y.shape, np.uint8)
     order = _order(across, n)
@@ -43,13 +44,22 @@ def max_pool2d(
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
-        dx = np.empty((c, h, w, n), x.dtype)
         dy = batch_last(cotangent(dy, logical(y)))
-        tables = seen(down, 1), seen(across, order)
-        MAX_POOL_GRADIENT(dy, dx, winner, *_described(dy, dx, *tables, across.k, order, True))
-        return (logical(dx),)
+        return (logical(max_pool_gradient(dy, winner, down, across)),)
 
     return logical(y), pullback
+
+
+def max_pool_gradient(dy: Array, winner: Array, down: Windows, across: Windows) -> Array:
+    """Return the gradient (c, h, w, n) from dy and winner (c, ho, wo, n).
+
+    winner: which element of a window was the largest; 255 where no gradient passes.
+    """
+    c, _, _, n = dy.shape
+    dx, order = np.empty((c, down.length, across.length, n), dy.dtype), _order(across, n)
+    tables = seen(down, 1), seen(across, order)
+    MAX_POOL_GRADIENT(dy, dx, winner, *_described(dy, dx, *tables, across.k, order, True))
+    return dx
 
 
 def avg_pool2d(
@@ -101,7 +111,7 @@ def global_avg_pool2d(x: Array) -> Any:
 
 def _order(across: Windows, n: int) -> int:
     """Return the stride of copies: 1, for none, where a pixel is as long as a vector."""
-    return across.stride if n < 16 and across.out > 1 else 1
+    return across.stride if n < VECTOR and across.out > 1 else 1
 
 
 def _described(
