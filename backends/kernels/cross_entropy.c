@@ -61,9 +61,10 @@ EXPORT long xpcnn_cross_entropy(const Arguments *a)
 EXPORT long xpcnn_cross_entropy_gradient(const Arguments *a)
 {
     const float share = *a->dloss / (float)a->n;
-    for (long c = 0; c < a->classes; c++)
-        for (long i = 0; i < a->n; i++)
-            a->p[c * a->n + i] = (a->x[c * a->n + i] - (a->labels[i] == c)) * share;
+    for (long i = 0; i < a->classes * a->n; i++)
+        a->p[i] = a->x[i] * share;
+    for (long i = 0, at; i < a->n; i++)
+        at = a->labels[i] * a->n + i, a->p[at] = (a->x[at] - 1) * share;
     return 0;
 }
 

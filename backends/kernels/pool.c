@@ -60,10 +60,7 @@ INLINE void write_largest(const Part *o, const long l, const long count, const l
         for (const Term *j = o->across; j < o->end; j++)
             EACH take_larger(&best[v], &who[v], some_of(o->x + place(o, i, j) + next, left), number(o, i, j));
     EACH write_some(o->y + next, left, best[v]);
-    EACH {
-        Bytes bytes = bytes_of(who[v]);
-        memcpy(o->winner + next, &bytes, least(left, LANES));
-    }
+    EACH memcpy(o->winner + next, (Bytes[]){bytes_of(who[v])}, least(left, LANES));
 }
 
 /* Sums times the share: of rows, and then of those, since a sum rounds the less the shorter it is. */
