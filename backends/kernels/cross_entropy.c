@@ -24,10 +24,8 @@ static long samples(const Arguments *a, long piece)
     const float *x = a->x + first;
     float *p = a->p + first;
     Lanes most = some_of(x, count), total = {0};
-    for (long c = 1; c < a->classes; c++) {
-        Lanes score = some_of(x + c * a->n, count);
-        most = chosen(score > most, score, most); /* NaN may be lost: the sum below has it */
-    }
+    for (long c = 1; c < a->classes; c++)
+        most = at_least(some_of(x + c * a->n, count), most); /* NaN may be lost: the sum below has it */
     for (long c = 0; c < a->classes;) {
         Lanes part = {0};
         for (long end = least(c + SOME, a->classes); c < end; c++) {

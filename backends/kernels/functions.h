@@ -31,7 +31,7 @@ INLINE Lanes polynomial(Lanes x, const float *c, long count)
 /* x limited to [low, high] */
 INLINE Lanes within(float low, Lanes x, float high)
 {
-    return -at_least(-high, -at_least(low, x));
+    return -at_least(broadcast(-high), -at_least(broadcast(low), x));
 }
 
 /* x 2^n for whole numbers n from -160 to 128, as one instruction or in two factors: 2^n itself may be
@@ -59,14 +59,14 @@ INLINE Lanes remainder_less_1(Lanes x, Lanes *n)
 /* e^x for x <= 88 */
 INLINE Lanes exponential(Lanes x)
 {
-    Lanes n, e = remainder_less_1(at_least(-104, x), &n) + 1;
+    Lanes n, e = remainder_less_1(at_least(broadcast(-104), x), &n) + 1;
     return scaled(e, n);
 }
 
 /* e^x - 1 for x <= 0: 2^n (e^r - 1) + (2^n - 1) */
 INLINE Lanes exponential_less_1(Lanes x)
 {
-    Lanes n, e = remainder_less_1(at_least(-104, x), &n);
+    Lanes n, e = remainder_less_1(at_least(broadcast(-104), x), &n);
     return scaled(e, n) + (scaled(broadcast(1), n) - 1);
 }
 
@@ -98,7 +98,7 @@ INLINE Lanes hyperbolic_tangent(Lanes x)
    for a <= 14.4, relative to 1 + a^2, is least: 0.3 u; beyond, e is 0. They are written for -a. */
 INLINE Lanes normal_distribution(Lanes x, Lanes *e)
 {
-    Lanes a = at_least(-14.42f, minus_magnitude(x)), n, less_1 = remainder_less_1(-0.5f * a * a, &n);
+    Lanes a = at_least(broadcast(-14.42f), minus_magnitude(x)), n, less_1 = remainder_less_1(-0.5f * a * a, &n);
     Lanes p = POLYNOMIAL(a, -0.0152096636f, 0.109363704f, -0.323739103f, 0.398941921f);
     Lanes q = POLYNOMIAL(a, 0.0304203934f, -0.242955605f, 0.842081865f, -1.43813789f, 1);
     Lanes m = 0.5f + a * p / q;

@@ -90,21 +90,21 @@ INLINE Lanes chosen(Whole mask, Lanes a, Lanes b)
 }
 
 /* The larger of both; NaN where x is NaN */
-INLINE Lanes at_least(float low, Lanes x)
+INLINE Lanes at_least(Lanes low, Lanes x)
 {
 #if LANES == 16
-    return (Lanes)_mm512_max_ps((__m512)broadcast(low), (__m512)x);
+    return (Lanes)_mm512_max_ps((__m512)low, (__m512)x);
 #elif defined __AVX__
-    return (Lanes)_mm256_max_ps((__m256)broadcast(low), (__m256)x);
+    return (Lanes)_mm256_max_ps((__m256)low, (__m256)x);
 #else
-    return chosen(x < low, broadcast(low), x);
+    return chosen(x < low, low, x);
 #endif
 }
 
 /* The ReLU, at most `cap`, which is NaN for no limit; NaN stays. With a cap of 0, x itself. */
 INLINE Lanes rectified(Lanes x, float cap)
 {
-    return cap == 0 ? x : at_least(0, chosen(x > cap, broadcast(cap), x));
+    return cap == 0 ? x : at_least(broadcast(0), chosen(x > cap, broadcast(cap), x));
 }
 
 /* Take x for the largest so far, and its number k for `who`: of equals the first, of NaNs the last. */
