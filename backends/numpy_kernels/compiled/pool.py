@@ -10,7 +10,7 @@ from ..threads import sharing
 from .pointwise import PASS
 from .resize import mixed
 from .shared_library import Call, serves
-from .windows import Table, Windows, pooled, seen, shares, windows_of
+from .windows import Table, Windows, common_share, pooled, seen, shares, windows_of
 
 MAX_POOL = Call("pool", "poo tttt llllll llllf ll", "max_pool2d")
 MAX_POOL_GRADIENT = Call("pool", "pop tttt llllll llllf ll", MAX_POOL.op)
@@ -89,8 +89,9 @@ def avg_pool2d(
         if wants is not None and not wants[0]:
             return (None,)
         dy = batch_last(cotangent(dy, logical(y)))
-        rows = shares(down, count_include_pad, None if share is None else 1.0)
-        return (logical(mixed(dy, rows, shares(across, count_include_pad, share))),)
+        one = share or common_share(down, across, count_include_pad)  # rounded once
+        rows = shares(down, count_include_pad, None if one is None else 1.0)
+        return (logical(mixed(dy, rows, shares(across, count_include_pad, one))),)
 
     return logical(y), pullback
 

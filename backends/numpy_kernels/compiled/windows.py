@@ -85,6 +85,13 @@ def seen(windows: Windows, stride: int) -> Table:
 
 
 @lru_cache(maxsize=1024)
+def common_share(down: Windows, across: Windows, padded: bool) -> float | None:
+    """Return the share of an element in the mean of its window, None where windows differ in it."""
+    sizes = {h * w for h in down.sizes(padded) for w in across.sizes(padded)}
+    return 1.0 / sizes.pop() if len(sizes) == 1 else None
+
+
+@lru_cache(maxsize=1024)
 def shares(windows: Windows, padded: bool, share: float | None) -> Axis:
     """Return the table of the gradient of means; share: of an element, None for that of a mean."""
     rows = [
