@@ -24,8 +24,9 @@ def add_relu(x: Array, other: Array) -> Any:
 def _add(x: Array, other: Array, *, relu: bool) -> Any:
     if not serves(x):
         return NotImplemented
-    y = np.empty_like(x)
-    write("add_relu" if relu else "add", y, laid_out_as(y, x), laid_out_as(y, other), channels=1)
+    y, channels = np.empty_like(x), x.shape[1] if x.ndim == 4 else 1
+    terms = laid_out_as(y, x), laid_out_as(y, other)
+    write("add_relu" if relu else "add", y, *terms, channels=channels)
 
     def pullback(
         dy: Array, wants: Sequence[bool] | None = None
@@ -33,7 +34,7 @@ def _add(x: Array, other: Array, *, relu: bool) -> Any:
         want_dx, want_dother = wants or (True, True)
         dy = cotangent(dy, y)
         if relu and (want_dx or want_dother):
-            dy = relu_gradient(dy, y, channels=1)
+            dy = relu_gradient(dy, y, channels=channels)
         return (dy if want_dx else None), (dy if want_dother else None)
 
     return y, pullback
