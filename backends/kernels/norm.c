@@ -169,8 +169,8 @@ static long backward(const Arguments *p, long i)
 
 /* dx (channels, h, w, n), null if it is not wanted and there is no pooling, and the sums (channels,) of
    the gradient dz before ReLU and pooling, and of dz * xhat. winner: what the forward pass wrote, null
-   for windows of 1 x 1; dz, the gradient of what was added: null without; kept: the output where one of
-   the two is not null. */
+   for windows of 1 x 1; dz, the gradient of what was added: null without; kept: the output where something
+   was added. */
 EXPORT long xpcnn_batch_norm_gradient(const Arguments *a)
 {
     return run_pieces(backward, a, a->channels, a->threads);
