@@ -1,8 +1,8 @@
 """Depthwise convolution: each channel with one filter, of 3 or 5 rows, in C (depthwise.c).
 
-Time of conv.c over that of this, 64 images, forward and backward, two cores with AVX-512 (Zen 4):
-1.4 with 3 x 3 filters over 16 x 16 pixels, 1.9 with stride 2 over 32 x 32, 1.7 with 5 x 5 over
-16 x 16; 2.2 and 2.7 of the first two with 9 images, 2.3 and 2.0 with 16, 1.6 and 1.8 with 100.
+Time of conv.c over that of this, 64 images, forward and backward, one core with AVX-512 (Zen 4):
+1.4 with 3 x 3 filters over 16 x 16 pixels, 1.5 with stride 2 over 32 x 32, 1.7 with 5 x 5 over
+16 x 16.
 """
 
 import numpy as np
