@@ -26,7 +26,7 @@ from PIL import Image
 
 import xpcnn
 from xpcnn.data import Dataset
-from xpcnn.data.contents import How
+from xpcnn.data.contents import ReadOptions
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.path_contents import streams
 from xpcnn.data.pictures import read_picture
@@ -130,7 +130,7 @@ def epoch(train: Dataset, name: str) -> tuple[float, float, float]:
 
 def packed(scratch: Path, root: Path, size: int) -> Path:
     out = scratch / f"{root.name} packed {size}"
-    found = streams(root, How(image_size=(size, size)))
+    found = streams(root, ReadOptions(image_size=(size, size)))
     pack(found.parts, found.classes or (), out, shard_mb=1)  # several shards
     return out
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.data.test_shards import png, shard
 from xpcnn.data import Dataset, load, load_parts, load_whole
-from xpcnn.data.contents import How
+from xpcnn.data.contents import ReadOptions
 from xpcnn.data.path_contents import streams
 from xpcnn.data.streams.packed_images import Packed
 from xpcnn.data.streams.stream import Stream
@@ -201,7 +201,7 @@ def path_of_all(folder: Path, images: numpy.ndarray) -> Path:
 
 
 def packed(source: Path, out: Path, **options: Any) -> Path:
-    found = streams(source, How(**options))
+    found = streams(source, ReadOptions(**options))
     assert found.classes is not None
     pack(found.parts, found.classes, out, task=found.task)
     return out

@@ -121,13 +121,13 @@ def parquets(folder: Path) -> None:
 
 def packs(folder: Path) -> None:
     """Write what `xpcnn pack` makes of the shards."""
-    from xpcnn.data.contents import How
+    from xpcnn.data.contents import ReadOptions
     from xpcnn.data.path_contents import streams
     from xpcnn.io.packing import pack
 
     (folder / ".shards").mkdir()
     shards(folder / ".shards")
-    found = streams(folder / ".shards", How())
+    found = streams(folder / ".shards", ReadOptions())
     pack(found.parts, ("a", "b", "c"), folder / "pack")
 
 

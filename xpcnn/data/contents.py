@@ -1,6 +1,6 @@
-"""What files hold, however they are laid out, and how they are asked for."""
+"""What files hold, whatever their format, and the options by which they are read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, get_args
@@ -17,8 +17,11 @@ from xpcnn.types import TaskName
 
 
 class Contents(NamedTuple):
-    """What is in the files: parts and classes are None where they say nothing of it; reading, notes
-    and task are those of the `Dataset`.
+    """What files hold: the images and labels of each part, and what belongs to all parts.
+
+    train, validation, test: (images, labels) of each part; None for a part that the files lack.
+    classes: names of the classes, labels or numbers; None where the files do not name them.
+    reading, notes, task: as in `Dataset`.
     """
 
     train: Part
@@ -28,6 +31,19 @@ class Contents(NamedTuple):
     reading: Reading | None = None
     notes: tuple[str, ...] = ()
     task: TaskName = "classification"
+
+    @classmethod
+    def of(
+        cls,
+        parts: Mapping[Name, Part],
+        classes: tuple[str, ...] | None,
+        reading: Reading | None = None,
+        notes: Sequence[str] = (),
+        task: TaskName = "classification",
+    ) -> "Contents":
+        """Return the contents of files that hold these parts, of which "train" is one."""
+        others = parts.get("validation"), parts.get("test")
+        return cls(parts["train"], *others, classes, reading, tuple(notes), task)
 
     @property
     def parts(self) -> dict[Name, Part]:
@@ -41,14 +57,11 @@ class Contents(NamedTuple):
 
 
 @dataclass(frozen=True)
-class How:
-    """How files are read.
+class ReadOptions:
+    """ReadOptions files are to be read: the arguments of `loading.load`, which describes each.
 
-    image_size: (h, w) of pictures, and of the rows of a CSV file. label_column: of a file with
-    columns, by name or number, or several. task: what the labels are; see `loading.load`.
-    reading: how a model's samples were read, to read pictures that way. skip_damaged: leave out
-    pictures that cannot be read. image_fit: of pictures, "pad" or "crop". stream: whether images
-    stay on disk and are read while they are used; None decides by size.
+    stream: None decides by size whether images stay on disk and are read while they are used.
+    reading: how a model's samples were read, to read pictures in the same way; None for any.
     """
 
     image_size: Size | None = None
@@ -82,7 +95,7 @@ def numbers_to(labels: np.ndarray, path: Path) -> tuple[str, ...]:
     return tuple(map(str, range(max(largest, 0) + 1)))
 
 
-def task_of(path: Path, how: How, targets: Sequence[str] | None) -> TaskName:
+def task_of(path: Path, options: ReadOptions, targets: Sequence[str] | None) -> TaskName:
     """Return what the labels of files are: one column is classes, several are labels 0 and 1,
     unless the task that is asked for says another thing.
 
@@ -93,7 +106,7 @@ def task_of(path: Path, how: How, targets: Sequence[str] | None) -> TaskName:
     """
     if targets is None:
         return "classification"
-    task = how.task or "multi-label"
+    task = options.task or "multi-label"
     if task == "classification" or (task == "multi-label" and len(targets) < 2):
         message = f"{path}: {counted(len(targets), 'column')} of labels for the task {task}"
         advice = "one column of classes, two or more columns of 0 and 1, or --task regression"
@@ -101,9 +114,11 @@ def task_of(path: Path, how: How, targets: Sequence[str] | None) -> TaskName:
     return task
 
 
-def note_on(path: Path, how: How, task: TaskName, names: Sequence[str] | None) -> tuple[str, ...]:
+def note_on(
+    path: Path, options: ReadOptions, task: TaskName, names: Sequence[str] | None
+) -> tuple[str, ...]:
     """Return what is said of several labels where nobody asked for a task."""
-    if task == "classification" or how.task is not None:
+    if task == "classification" or options.task is not None:
         return ()
     listing = ", ".join((names or ())[:10])
     taken = "are taken for labels that an image may have at once, 0 or 1 each"

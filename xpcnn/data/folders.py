@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from xpcnn.data.contents import Contents
 from xpcnn.data.folder_tree import (
     FORM,
     NAMED,
@@ -26,7 +26,6 @@ from xpcnn.data.folder_tree import (
     parts,
     scan,
 )
-from xpcnn.data.images import Part
 from xpcnn.data.picture_sets import read_alike, read_set, unreadable
 from xpcnn.data.reading import Fit, Reading
 from xpcnn.data.streams.folder_index import index_of
@@ -34,19 +33,6 @@ from xpcnn.data.streams.stream_parts import Wanted, as_streams, may_stay
 from xpcnn.errors import DataError, DataWarning, LabelError, hint, nearest, warn_user
 
 Size = tuple[int, int]  # (h, w)
-
-
-class Contents(NamedTuple):
-    """(images, labels) of each part, None where there is none; reading: how all the pictures were
-    read; notes: what was left out or decided, in sentences.
-    """
-
-    train: Part
-    validation: Part | None
-    test: Part | None
-    classes: tuple[str, ...]
-    reading: Reading
-    notes: tuple[str, ...]
 
 
 def read(
@@ -82,8 +68,7 @@ def read(
         streamed = as_streams(*index_of(root, files, classes), wanted)
         if streamed is not None:
             pairs, reading, more = streamed
-            others = pairs.get("validation"), pairs.get("test")
-            return Contents(pairs["train"], *others, classes, reading, (*notes, *more))
+            return Contents.of(pairs, classes, reading, [*notes, *more])
     order: tuple[Name, ...] = ("train", "validation", "test")
     labelled = {part: _in_turn(files[part], classes) for part in order if part in files}
     paths = [path for pairs in labelled.values() for path, _ in pairs]
@@ -108,14 +93,7 @@ def read(
         if not len(y) or (part == "train" and len(set(y.tolist())) < len(classes)):
             message = f"{folders[part].path}: all pictures of a class are damaged"
             raise DataError(hint(message, "fix them, or remove the folder of the class"))
-    return Contents(
-        pairs["train"],
-        pairs.get("validation"),
-        pairs.get("test"),
-        classes,
-        found.reading,
-        (*notes, *found.notes),
-    )
+    return Contents.of(pairs, classes, found.reading, [*notes, *found.notes])
 
 
 def _classes(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from xpcnn.data.contents import How, check_task_name
+from xpcnn.data.contents import ReadOptions, check_task_name
 from xpcnn.data.csv_files.csv_columns import Columns
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.files import PathLike, user_path
@@ -156,8 +156,10 @@ def load_parts(
         from xpcnn.data.own_data import load_path
 
         path = user_path(name)
-        how = How(image_size, label_column, reading, skip_damaged, image_fit, stream, task)
-        parts = Parts(*load_path(path, _own_name(path), how))
+        options = ReadOptions(
+            image_size, label_column, reading, skip_damaged, image_fit, stream, task
+        )
+        parts = Parts(*load_path(path, _own_name(path), options))
     else:
         train, test = named(str(name), data_dir, download)
         parts = Parts(train, None, test)
@@ -218,8 +220,10 @@ def load_whole(
     if image_size is not None and not _is_size(image_size):
         raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
     path = user_path(path)
-    how = How(image_size, label_column, reading, skip_damaged, None, stream, task)
-    return own_data.whole(path, _own_name(path), how, None if classes is None else tuple(classes))
+    options = ReadOptions(image_size, label_column, reading, skip_damaged, None, stream, task)
+    return own_data.whole(
+        path, _own_name(path), options, None if classes is None else tuple(classes)
+    )
 
 
 def is_path(name: PathLike) -> bool:
@@ -249,8 +253,8 @@ def _with_validation(
     from xpcnn.data.path_contents import has_columns
 
     column = label_column if has_columns(path) else None
-    how = How(None, column, None, skip_damaged, None, stream)
-    held = load_validation(path, parts.train, how)
+    options = ReadOptions(None, column, None, skip_damaged, None, stream)
+    held = load_validation(path, parts.train, options)
     notes = parts.train.notes
     if parts.validation is not None:
         notes += (f"{path} is the validation part; that of {parts.train.name} itself is not used",)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xpcnn.data.contents import Contents
 from xpcnn.data.files import AGAIN
 from xpcnn.data.images import Part, channels_last, check_images
 from xpcnn.data.labels import MOST_CLASSES, as_indices, as_names, as_targets, relabelled
@@ -39,20 +40,6 @@ _SHORT = (("x", "y"), ("x_val", "y_val"), ("x_test", "y_test"))
 """What these names mean where there are none of the others."""
 
 
-class Contents(NamedTuple):
-    """(images, labels) of each part and the names of the classes, labels or numbers, None where the
-    file has none; notes: how arrays were turned into images (n, c, h, w), in sentences; task: what
-    the labels are.
-    """
-
-    train: Part
-    validation: Part | None
-    test: Part | None
-    classes: tuple[str, ...] | None
-    notes: tuple[str, ...]
-    task: TaskName = "classification"
-
-
 def read(path: Path, stream: bool | None = None, task: TaskName | None = None) -> Contents:
     """Return the parts that a file holds.
 
@@ -60,6 +47,7 @@ def read(path: Path, stream: bool | None = None, task: TaskName | None = None) -
     w), which is grey, or channels-last (n, h, w, c), where nothing else is possible. labels: int64
     (n,), in the file also (n, 1), and text; without `classes`, the different texts of the training
     part are the classes, in order (by number, where all are numbers). Targets: float64 (n, k).
+    Notes say in sentences how arrays were turned into images.
 
     task: what the labels are; None takes rows of 0 and 1 for several labels, and refuses rows that
     may mean something else: of other numbers, or with exactly one 1 each.
@@ -95,7 +83,8 @@ def read(path: Path, stream: bool | None = None, task: TaskName | None = None) -
         validation, test = (None if one is None else _as_pair(one, classes) for one in parts)
         return Contents(
             *(_as_pair(ours, classes), validation, test, classes),
-            *(tuple(dict.fromkeys(notes)), ours.task),
+            notes=tuple(dict.fromkeys(notes)),
+            task=ours.task,
         )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from xpcnn import random
 from xpcnn.data import npz
-from xpcnn.data.contents import How, numbers_to
+from xpcnn.data.contents import ReadOptions, numbers_to
 from xpcnn.data.csv_files import csv_file, csv_pictures
 from xpcnn.data.csv_files.csv_columns import is_csv
 from xpcnn.data.dataset import Dataset
@@ -30,7 +30,9 @@ from xpcnn.errors import DataError, LabelError, ShapeError, counted, hint
 TEST_FRACTION = 0.2
 
 
-def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None, Dataset]:
+def load_path(
+    path: Path, name: str, options: ReadOptions
+) -> tuple[Dataset, Dataset | None, Dataset]:
     """Return the training, validation and test part of the data at `path`, as data set `name`.
 
     The test part that was taken from the training images says so in its name.
@@ -38,7 +40,7 @@ def load_path(path: Path, name: str, how: How) -> tuple[Dataset, Dataset | None,
     Raises:
         DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
     """
-    found = contents(path, how)
+    found = contents(path, options)
     (images, labels), validation, test, classes, reading, notes, task = found
     if classes is None:
         classes = numbers_to(labels, path)
@@ -77,7 +79,7 @@ def _beside(train: Dataset, part: Part, kind: str, path: Path) -> Dataset:
     return replace(train, images=images, labels=labels, notes=())
 
 
-def load_validation(path: Path, train: Dataset, how: How) -> Dataset:
+def load_validation(path: Path, train: Dataset, options: ReadOptions) -> Dataset:
     """Return all images at `path` as the validation part for `train`.
 
     Pictures are read as those of `train` were; classes are matched by their names, and labels
@@ -89,14 +91,16 @@ def load_validation(path: Path, train: Dataset, how: How) -> Dataset:
     if not os.path.exists(path):
         message = f"{shown(path)}: there is no such file or folder to validate on"
         raise DataError(hint(message, "a path, or 0.1 for a tenth of the training images"))
-    how = replace(how, task=train.task)
+    options = replace(options, task=train.task)
     if is_csv(path) or os.path.isfile(path / "train.csv"):
-        how = replace(how, image_size=(train.shape[1], train.shape[2]))
+        options = replace(options, image_size=(train.shape[1], train.shape[2]))
         if is_csv(path) and csv_pictures.names_pictures(path):
-            how = replace(how, reading=train.reading or observed(train.images), image_size=None)
+            options = replace(
+                options, reading=train.reading or observed(train.images), image_size=None
+            )
     else:
-        how = replace(how, reading=train.reading or observed(train.images))
-    found = contents(path, how)
+        options = replace(options, reading=train.reading or observed(train.images))
+    found = contents(path, options)
     held = [kind for kind in ("validation", "test") if getattr(found, kind) is not None]
     if held:
         message = f"{path}: holds a {' and a '.join(held)} part beside the training part"
@@ -113,7 +117,9 @@ def load_validation(path: Path, train: Dataset, how: How) -> Dataset:
     return replace(part, name=path.name, notes=found.notes)
 
 
-def whole(path: Path, name: str, how: How, classes: tuple[str, ...] | None = None) -> Dataset:
+def whole(
+    path: Path, name: str, options: ReadOptions, classes: tuple[str, ...] | None = None
+) -> Dataset:
     """Return all images at `path`, whatever parts they are in: those of a file in its order.
 
     classes: the model's, for labels without names. They are names themselves where `classes` has
@@ -122,7 +128,7 @@ def whole(path: Path, name: str, how: How, classes: tuple[str, ...] | None = Non
     Raises:
         DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
     """
-    found = contents(path, how)
+    found = contents(path, options)
     parts = [part for part in found[:3] if part is not None]
     images = joined([images for images, _ in parts])
     labels = np.concatenate([labels for _, labels in parts])

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from xpcnn.data import folders, idx, npz
-from xpcnn.data.contents import Contents, How, check_task_name, note_on, numbers_to, task_of
+from xpcnn.data.contents import Contents, ReadOptions, check_task_name, note_on, numbers_to, task_of
 from xpcnn.data.csv_files import csv_contents, csv_pictures
 from xpcnn.data.csv_files.csv_columns import Columns, is_csv
 from xpcnn.data.files import shown
@@ -45,15 +45,15 @@ def has_columns(path: Path) -> bool:
     return is_table or _files_of_many(path) is not None
 
 
-def contents(path: Path, how: How) -> Contents:
+def contents(path: Path, options: ReadOptions) -> Contents:
     """Return what the files at a path hold.
 
     Raises:
         DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
-        ConfigError: an option of `how` has no use for such files.
+        ConfigError: an option of `options` has no use for such files.
     """
-    found = _contents(path, how)
-    if how.skip_damaged and found.task != "classification":
+    found = _contents(path, options)
+    if options.skip_damaged and found.task != "classification":
         return _without_damaged(found)
     return found
 
@@ -69,59 +69,61 @@ def _without_damaged(found: Contents) -> Contents:
     notes = found.notes
     if after < before:
         notes += (f"damaged pictures left out: {before - after}",)
-    others = parts.get("validation"), parts.get("test")
-    return Contents(parts["train"], *others, found.classes, found.reading, notes, found.task)
+    return Contents.of(parts, found.classes, found.reading, notes, found.task)
 
 
-def _contents(path: Path, how: How) -> Contents:
+def _contents(path: Path, options: ReadOptions) -> Contents:
     """Return what the files at a path hold, damaged pictures of streams included."""
-    check_task_name(how.task)
+    check_task_name(options.task)
     named = is_csv(path) and os.path.isfile(path) and csv_pictures.names_pictures(path)
     of_idx = bool(idx.images_at(path))
     pictures = os.path.isdir(path) and not os.path.isfile(path / "train.csv") and not of_idx
     fitted = (pictures and not packed.is_packed(path)) or _files_of_many(path) is not None or named
-    if how.image_fit is not None and os.path.exists(path) and not fitted:
+    if options.image_fit is not None and os.path.exists(path) and not fitted:
         message = f"image_fit is given, but {path} is not a folder of pictures"
         raise ConfigError(hint(message, "leave --image-fit (image_fit) out"))
-    if how.label_column is not None and not has_columns(path):
+    if options.label_column is not None and not has_columns(path):
         message = f"label_column is given, but {path} has no columns"
         raise ConfigError(hint(message, "leave --label-column (label_column) out"))
     if os.path.isfile(path / "train.csv"):
-        return csv_contents.read_folder(path, how)
+        return csv_contents.read_folder(path, options)
     if packed.is_packed(path):
-        return _read_pack(path, how)
+        return _read_pack(path, options)
     if (kind_of_files := _files_of_many(path)) is not None:
-        return _read_files(path, kind_of_files, how)
-    if pictures and how.task not in (None, "classification"):
-        message = f"the task is {how.task}, but {path} is a folder of pictures by class"
+        return _read_files(path, kind_of_files, options)
+    if pictures and options.task not in (None, "classification"):
+        message = f"the task is {options.task}, but {path} is a folder of pictures by class"
         table = "a CSV file with the names of the pictures and columns of labels or numbers"
         raise ConfigError(hint(message, table))
     if pictures:
-        return Contents(
-            *folders.read(
-                path, how.image_size, how.reading, how.skip_damaged, how.image_fit, how.stream
-            )
+        return folders.read(
+            path,
+            options.image_size,
+            options.reading,
+            options.skip_damaged,
+            options.image_fit,
+            options.stream,
         )
     if not os.path.exists(path):
         raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check the path"))
     if named:
-        return csv_contents.read_pictures(path, how)
+        return csv_contents.read_pictures(path, options)
     if is_csv(path):
-        return csv_contents.read_file(path, how)
+        return csv_contents.read_file(path, options)
     if of_idx:
-        return _read_idx(path, how)
+        return _read_idx(path, options)
     if path.suffix.lower() == ".npz":
-        return _read_npz(path, how)
+        return _read_npz(path, options)
     raise DataError(hint(f"{shown(path)}: is not a known kind of data file", advice(path)))
 
 
-def streams(path: Path, how: How) -> Contents:
+def streams(path: Path, options: ReadOptions) -> Contents:
     """Return what is at a path as streams of pictures, with names of the classes.
 
     Raises:
         DataError, LabelError: there are no pictures, or it says what is wrong with them.
     """
-    found = _contents(path, replace(how, stream=True))
+    found = _contents(path, replace(options, stream=True))
     if not isinstance(found.train[0], Stream):
         message = f"{shown(path)}: holds no pictures, tar shards or Parquet files"
         raise DataError(hint(message, "a folder with a folder of pictures for each class"))
@@ -131,25 +133,29 @@ def streams(path: Path, how: How) -> Contents:
     return found
 
 
-def _read_idx(path: Path, how: How) -> Contents:
+def _read_idx(path: Path, options: ReadOptions) -> Contents:
     """Return the parts of IDX files."""
-    if how.task not in (None, "classification"):
-        message = f"the task is {how.task}, but {path} holds IDX files, which have one label each"
-        raise ConfigError(hint(message, f"a .npz file, with labels (n, k), for {how.task}"))
+    if options.task not in (None, "classification"):
+        message = (
+            f"the task is {options.task}, but {path} holds IDX files, which have one label each"
+        )
+        raise ConfigError(hint(message, f"a .npz file, with labels (n, k), for {options.task}"))
     parts = idx.read_parts(path)
-    found = parts["train"], parts.get("validation"), parts.get("test"), None
-    _require_size(path, found[0][0].shape[2:], how.image_size)
-    return Contents(*found)
+    _require_size(path, parts["train"][0].shape[2:], options.image_size)
+    return Contents.of(parts, None)
 
 
-def _read_npz(path: Path, how: How) -> Contents:
+def _read_npz(path: Path, options: ReadOptions) -> Contents:
     """Return the parts of a .npz file."""
-    train, validation, test, classes, notes, task = npz.read(path, how.stream, how.task)
-    if train[1].ndim > 1:
-        task = task_of(path, how, classes or numbers_to(train[1], path))
-        notes += note_on(path, how, task, classes or numbers_to(train[1], path))
-    _require_size(path, train[0].shape[2:], how.image_size)
-    return Contents(train, validation, test, classes, None, notes, task)
+    found = npz.read(path, options.stream, options.task)
+    images, labels = found.train
+    if labels.ndim > 1:
+        columns = found.classes or numbers_to(labels, path)
+        task = task_of(path, options, columns)
+        notes = found.notes + note_on(path, options, task, columns)
+        found = found._replace(task=task, notes=notes)
+    _require_size(path, images.shape[2:], options.image_size)
+    return found
 
 
 def _require_size(path: Path, found: Shape, asked: Size | None) -> None:
@@ -159,18 +165,17 @@ def _require_size(path: Path, found: Shape, asked: Size | None) -> None:
         raise ShapeError(hint(message, "leave --image-size (image_size) out"))
 
 
-def _read_pack(folder: Path, how: How) -> Contents:
+def _read_pack(folder: Path, options: ReadOptions) -> Contents:
     """Return the parts that `xpcnn pack` wrote."""
-    parts, pack = packed.read(folder, how.reading, how.stream)
+    parts, pack = packed.read(folder, options.reading, options.stream)
     reading, task = pack.reading, pack.task
-    if how.task not in (None, task):
-        message = f"the task is {how.task}, but the targets packed in {folder} are {task}"
+    if options.task not in (None, task):
+        message = f"the task is {options.task}, but the targets packed in {folder} are {task}"
         raise ConfigError(hint(message, f"--task {task}, or leave it out"))
-    _require_size(folder, reading.size, how.image_size)
+    _require_size(folder, reading.size, options.image_size)
     left_out = sum(pack.images.values()) - sum(len(labels) for _, labels in parts.values())
     notes = (f"damaged pictures left out: {left_out}",) if left_out else ()
-    others = parts.get("validation"), parts.get("test")
-    return Contents(parts["train"], *others, pack.classes, reading, notes, task)
+    return Contents.of(parts, pack.classes, reading, notes, task)
 
 
 def _files_of_many(path: Path) -> str | None:
@@ -178,17 +183,18 @@ def _files_of_many(path: Path) -> str | None:
     return next((ending for ending in _INDEX_OF if files_in(path, ending)), None)
 
 
-def _read_files(path: Path, ending: str, how: How) -> Contents:
+def _read_files(path: Path, ending: str, options: ReadOptions) -> Contents:
     """Return the parts of such files: streams, or arrays where they are small."""
-    index, rows, classes = _INDEX_OF[ending](path, how.label_column, how.task)
-    wanted = Wanted(how.image_size, how.image_fit, how.reading, how.skip_damaged, how.stream)
+    index, rows, classes = _INDEX_OF[ending](path, options.label_column, options.task)
+    wanted = Wanted(
+        options.image_size, options.image_fit, options.reading, options.skip_damaged, options.stream
+    )
     parts, reading, notes = as_streams(index, rows, wanted) or in_memory(index, rows, wanted)
     task: TaskName = "classification"
     if index.labels.ndim > 1:
         names = classes or numbers_to(index.labels, path)
-        task = task_of(path, how, names)
-        notes += note_on(path, how, task, names)
+        task = task_of(path, options, names)
+        notes += note_on(path, options, task, names)
     elif classes is not None:
         check_range(index.labels, len(classes), str(path))
-    others = parts.get("validation"), parts.get("test")
-    return Contents(parts["train"], *others, classes, reading, notes, task)
+    return Contents.of(parts, classes, reading, notes, task)

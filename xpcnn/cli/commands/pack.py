@@ -65,7 +65,7 @@ def command(
     from xpcnn.cli.options import image_size as as_size
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.run_plan import task_name
-    from xpcnn.data.contents import How
+    from xpcnn.data.contents import ReadOptions
     from xpcnn.data.files import user_path
     from xpcnn.data.path_contents import streams
     from xpcnn.data.streams.stream import replaced
@@ -76,7 +76,7 @@ def command(
     if user_path(out).resolve().is_relative_to(user_path(source).resolve()):
         message = f"{out} lies in {source}, whose folders are classes"
         raise ConfigError(hint(message, "a folder beside it"))
-    how = How(
+    options = ReadOptions(
         as_size(image_size),
         label_column,
         skip_damaged=bool(skip_damaged),
@@ -84,7 +84,7 @@ def command(
         stream=True,
         task=task_name(task),
     )
-    found = streams(user_path(source), how)
+    found = streams(user_path(source), options)
     parts = found.parts
     for note in found.notes:
         say(f"note: {note}", quiet)
