@@ -59,10 +59,11 @@ def _first_row(group: Group, rank: int, total: int) -> int:
     return each * rank + min(rank, more)
 
 
-class Together(NamedTuple):
-    """The processes that share the statistics of batch norm: those of all their rows of a batch.
+class BatchNormGroup(NamedTuple):
+    """Processes whose batch norms use the mean and the variance of all their rows of a batch.
 
-    size: number of these processes, neighbours in the group; sum: the sum over them.
+    size: number of these processes, which are neighbours in the group of all.
+    sum: the sum over them.
     """
 
     size: int
@@ -82,13 +83,13 @@ class SharedBatch(NamedTuple):
     copies: int = 1
 
 
-def shared_batch(group: Group, together: Together, rows: Rows) -> SharedBatch:
+def shared_batch(group: Group, norm_group: BatchNormGroup, rows: Rows) -> SharedBatch:
     """Return the rows that this process normalises together with others.
 
     rows: the rows that it computes.
     """
     if rows.copies > 1:
-        return SharedBatch(together.sum, rows.total, together.size)
-    rank = group.rank - group.rank % together.size
-    first, end = (_first_row(group, r, rows.total) for r in (rank, rank + together.size))
-    return SharedBatch(together.sum, end - first)
+        return SharedBatch(norm_group.sum, rows.total, norm_group.size)
+    rank = group.rank - group.rank % norm_group.size
+    first, end = (_first_row(group, r, rows.total) for r in (rank, rank + norm_group.size))
+    return SharedBatch(norm_group.sum, end - first)

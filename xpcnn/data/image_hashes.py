@@ -30,10 +30,10 @@ def unit_hashes(
 ) -> np.ndarray:
     """Return a number in [0, 1) for each image, the first 53 bits of its digest: float64 (n,).
 
-    Of images that go by their names (`Stored.words`), the digest is a mix of name, key and label.
+    Of images that go by their names, the digest is a mix of `Stored.name_hashes`, key and label.
     """
     if goes_by_names(images):
-        return _in_unit_interval(_mixed(images.words, key, labels))
+        return _in_unit_interval(_mixed(images.name_hashes, key, labels))
     words = np.frombuffer(b"".join(digests(images, key, labels, size)), "<u8")
     return _in_unit_interval(words[:: size // 8])
 

@@ -61,7 +61,7 @@ class Stored(ABC):
         """Whether `with_rows` can return the images of another part too."""
 
     @property
-    def words(self) -> np.ndarray | None:
+    def name_hashes(self) -> np.ndarray | None:
         """A hash of the name of each image, uint64 (n,); None where pixels tell images apart."""
         return None
 
@@ -171,7 +171,7 @@ def some_of(images: Images, most: int) -> np.ndarray:
 
 def goes_by_names(images: Images) -> bool:
     """Whether images are told apart by the names of their files, and checks read only some."""
-    return isinstance(images, Stored) and images.words is not None
+    return isinstance(images, Stored) and images.name_hashes is not None
 
 
 def part_of(images: Images, where: np.ndarray) -> Images:

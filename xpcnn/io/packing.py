@@ -144,7 +144,7 @@ def _write(
         for number, size in enumerate(shard_sizes(len(images), each))
     ]
     missing = [shard for shard in shards if not shard[0].is_file()]
-    for what, numbers in (("labels", labels), ("words", images.words)):
+    for what, numbers in (("labels", labels), ("words", images.name_hashes)):
         path = out / f"{name}_{what}.npy"
         if missing or not path.is_file():
             np.save(path, numbers)

@@ -63,8 +63,8 @@ class Residual(TwoBranches):
     def forward(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
-        y, around, new_buffers, backward = self.both(params, buffers, x, ctx)
-        y, _ = ops.add(y, around)
+        y, shortcut, new_buffers, backward = self.both(params, buffers, x, ctx)
+        y, _ = ops.add(y, shortcut)
         if not ctx.grad:
             return y, new_buffers, no_gradient
 
@@ -76,20 +76,20 @@ class Residual(TwoBranches):
     def both(
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Array, Params, Callable[[Array, Array, bool], tuple[Array | None, Params]]]:
-        """Return the outputs of the body and around it, new buffers, and the backward pass.
+        """Return the outputs of the body and of the shortcut, new buffers, and the backward pass.
 
         It takes the gradients of the two outputs and `want_dx`.
         """
         outputs, new_buffers, pullbacks = forward_children(self, params, buffers, x, ctx)
-        around = outputs[1] if self.shortcut is not None else x
-        self._check(outputs[0].shape, around.shape)
+        shortcut = outputs[1] if self.shortcut is not None else x
+        self._check(outputs[0].shape, shortcut.shape)
 
-        def backward(dbody: Array, daround: Array, want_dx: bool) -> tuple[Array | None, Params]:
+        def backward(dbody: Array, dshortcut: Array, want_dx: bool) -> tuple[Array | None, Params]:
             if self.shortcut is None:
-                return backward_children(pullbacks, [dbody], want_dx, daround)
-            return backward_children(pullbacks, [dbody, daround], want_dx)
+                return backward_children(pullbacks, [dbody], want_dx, dshortcut)
+            return backward_children(pullbacks, [dbody, dshortcut], want_dx)
 
-        return outputs[0], around, new_buffers, backward
+        return outputs[0], shortcut, new_buffers, backward
 
 
 @dataclass(frozen=True)
@@ -113,20 +113,20 @@ class Multiply(TwoBranches):
 
     def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
         params, buffers, out = init_children(self, shape, draw)
-        around = out[1] if self.shortcut is not None else shape
-        self._broadcast(out[0], around)
-        return params, buffers, around
+        shortcut = out[1] if self.shortcut is not None else shape
+        self._broadcast(out[0], shortcut)
+        return params, buffers, shortcut
 
-    def _broadcast(self, body: Shape, around: Shape) -> Shape:
+    def _broadcast(self, body: Shape, shortcut: Shape) -> Shape:
         """Return the shape of the body's output with as many axes as the other has."""
-        full = (*body, *(1,) * (len(around) - len(body)))
-        if len(full) != len(around) or any(
-            k not in (1, n) for n, k in zip(around, full, strict=True)
+        full = (*body, *(1,) * (len(shortcut) - len(body)))
+        if len(full) != len(shortcut) or any(
+            k not in (1, n) for n, k in zip(shortcut, full, strict=True)
         ):
             raise ShapeError(
                 hint(
                     f"Multiply: the body makes {tuple(body)}, which cannot be broadcast to "
-                    f"{tuple(around)}",
+                    f"{tuple(shortcut)}",
                     "a body that makes one number per channel, or an image of the same size",
                 )
             )
@@ -136,18 +136,18 @@ class Multiply(TwoBranches):
         self, params: Params, buffers: Params, x: Array, ctx: Context
     ) -> tuple[Array, Params, LayerPullback]:
         (gate, *others), new_buffers, pullbacks = forward_children(self, params, buffers, x, ctx)
-        around = others[0] if others else x
-        full = self._broadcast(gate.shape, around.shape)
-        y, back = ops.multiply(around, namespace(x).reshape(gate, full))
+        shortcut = others[0] if others else x
+        full = self._broadcast(gate.shape, shortcut.shape)
+        y, back = ops.multiply(shortcut, namespace(x).reshape(gate, full))
         if not ctx.grad:
             return y, new_buffers, no_gradient
 
         def backward(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
-            daround, dgate = back(dy, (want_dx or bool(others), True))
+            dshortcut, dgate = back(dy, (want_dx or bool(others), True))
             dgate = namespace(dy).reshape(dgate, gate.shape)
             if others:
-                return backward_children(pullbacks, [dgate, daround], want_dx)
-            return backward_children(pullbacks, [dgate], want_dx, daround)
+                return backward_children(pullbacks, [dgate, dshortcut], want_dx)
+            return backward_children(pullbacks, [dgate], want_dx, dshortcut)
 
         return y, new_buffers, backward
 

@@ -101,8 +101,8 @@ def residual_relu(residual: Residual, relu: ReLU) -> Fused:
     """Return a function that runs the sum of the branches and the ReLU as `ops.add_relu`."""
 
     def run(params: Sequence[Params], buffers: Sequence[Params], x: Array, ctx: Context) -> Result:
-        y, around, new_buffers, branches_back = residual.both(params[0], buffers[0], x, ctx)
-        y, back = ops.add_relu(y, around)
+        y, shortcut, new_buffers, branches_back = residual.both(params[0], buffers[0], x, ctx)
+        y, back = ops.add_relu(y, shortcut)
 
         def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
             dsum, _ = back(dy, (True, False))
@@ -132,16 +132,16 @@ def residual_norm_relu(residual: Residual, relu: ReLU) -> Fused:
     ) -> Result | None:
         if not ctx.at("body").at(name).by_batch or ctx.shared is not None:
             return sum_and_relu(params, buffers, x, ctx)
-        y, around, new_buffers, branches_back = shorter.both(params[0], buffers[0], x, ctx)
+        y, shortcut, new_buffers, branches_back = shorter.both(params[0], buffers[0], x, ctx)
         own, its = params[0]["body"][name], buffers[0]["body"][name]
         (y, mean, var), back = ops.batch_norm_add_relu(
-            y, own["gamma"], own["beta"], around, eps=norm.eps, running=norm.running(its)
+            y, own["gamma"], own["beta"], shortcut, eps=norm.eps, running=norm.running(its)
         )
         new_buffers["body"][name] = {"mean": mean, "var": var}
 
         def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
-            dbody, dgamma, dbeta, daround = back(dy)
-            dx, grads = branches_back(dbody, daround, want_dx)
+            dbody, dgamma, dbeta, dshortcut = back(dy)
+            dx, grads = branches_back(dbody, dshortcut, want_dx)
             grads["body"][name] = {"gamma": dgamma, "beta": dbeta}
             return dx, grads
 

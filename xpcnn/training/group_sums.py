@@ -26,8 +26,8 @@ def summed(
     holds the running ones, whose mean is kept. If the loss of one process is not finite, the sum is
     not.
     """
-    xp, group, together = namespace(own.loss_sum), recipe.group, recipe.together
-    is_same = together is not None and together.size == group.size
+    xp, group, norm_group = namespace(own.loss_sum), recipe.group, recipe.norm_group
+    is_same = norm_group is not None and norm_group.size == group.size
     buffers = {} if is_same else flatten(own.buffers)
     hits = xp.astype(own.hits, own.loss_sum.dtype)  # exact below 2**24
     parts = [*grads.values(), *buffers.values(), own.loss_sum, hits]

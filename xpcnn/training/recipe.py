@@ -7,7 +7,7 @@ import numpy
 
 from xpcnn import random
 from xpcnn.backend import Replay, direct
-from xpcnn.batch_rows import Together
+from xpcnn.batch_rows import BatchNormGroup
 from xpcnn.config.training_options import TrainingOptions
 from xpcnn.errors import ConfigError, hint
 from xpcnn.layers import Layer
@@ -45,7 +45,7 @@ class Recipe(NamedTuple):
     parameter_groups: which parameters are trained, and with which part of the learning rate.
     frozen: paths of the layers whose running statistics are frozen.
     group: the processes that train together.
-    together: those of them that share the statistics of batch norm; None for this one alone.
+    norm_group: those of them that share the statistics of batch norm; None for this one alone.
     task: what the targets are.
     replay: makes a pass over a batch, forward and backward; see `Backend.replay`.
     steps: makes a whole step of a process that trains alone; see `Backend.compile_step`.
@@ -64,7 +64,7 @@ class Recipe(NamedTuple):
     swa: tuple[int, int] | None = None
     frozen: frozenset[str] = frozenset()
     group: Group = ALONE
-    together: Together | None = None
+    norm_group: BatchNormGroup | None = None
     task: Task = Classification()
     replay: Replay = direct
     steps: Replay = direct
@@ -80,8 +80,8 @@ class Recipe(NamedTuple):
     def exchanges(self) -> bool:
         """Whether processes exchange numbers within a pass over a batch: statistics of batch norm,
         or what the loss divides by."""
-        together = self.together is not None
-        return self.group.size > 1 and (together or not divides_by_samples(self.loss))
+        shares_norms = self.norm_group is not None
+        return self.group.size > 1 and (shares_norms or not divides_by_samples(self.loss))
 
 
 def recipe_for(
@@ -143,8 +143,8 @@ def may_record_step(recipe: Recipe) -> bool:
     return all(known) and _is_of("optimizers", recipe.optimizer) and is_of_xpcnn(recipe.layers)
 
 
-def _is_of(room: str, x: Any) -> bool:
-    return type(x).__module__.startswith(f"xpcnn.{room}.")
+def _is_of(package: str, x: Any) -> bool:
+    return type(x).__module__.startswith(f"xpcnn.{package}.")
 
 
 def shared_recipe(
@@ -160,7 +160,7 @@ def shared_recipe(
     if size == 1 or not has_batch_norm:
         return recipe._replace(group=group)
     total = group.sum if size == group.size else group.sum_of(size)
-    return recipe._replace(group=group, together=Together(size, total))
+    return recipe._replace(group=group, norm_group=BatchNormGroup(size, total))
 
 
 def random_source(network: Network, seed: int) -> Source:

@@ -166,8 +166,8 @@ def _pass(
     weights: Weights,
 ) -> Pass:
     """Run the network and the loss forward and backward, from the gradient of the loss."""
-    (params, buffers), together, weight = weights, recipe.together, None
-    shared = None if together is None else shared_batch(recipe.group, together, rows)
+    (params, buffers), norm_group, weight = weights, recipe.norm_group, None
+    shared = None if norm_group is None else shared_batch(recipe.group, norm_group, rows)
     ctx = Context(
         True,
         True,

@@ -20,7 +20,7 @@ class FolderIndex:
     def __init__(self, root: Path, names: Iterable[str], labels: np.ndarray) -> None:
         self.root, self.labels = root, labels
         self.names = PackedNames(names)
-        self.words = self.names.words
+        self.name_hashes = self.names.hashes
         self._given_in = current_folder()
 
     def file(self, row: int) -> Path:

@@ -93,12 +93,12 @@ def read(
         columns = () if pack.task == "classification" else (len(pack.classes),)
         kind = np.dtype(np.float64 if columns else np.int64)
         labels = read_array(folder / f"{part}_labels.npy", kind, (count, *columns))
-        words = read_array(folder / f"{part}_words.npy", np.dtype(np.uint64), (count,))
+        name_hashes = read_array(folder / f"{part}_words.npy", np.dtype(np.uint64), (count,))
         damaged = read_damaged(folder, part, count)
         rows = np.arange(count)
         if columns or stream is False:
             rows = np.setdiff1d(rows, list(damaged))
-        images: Images = Packed(shards, pack.reading, words, labels, damaged, rows)
+        images: Images = Packed(shards, pack.reading, name_hashes, labels, damaged, rows)
         parts[part] = (images[:] if stream is False else images), labels[rows]
     return parts, pack
 

@@ -15,7 +15,7 @@ from xpcnn.data.files import current_folder, from_folder, open_regular
 from xpcnn.data.npy_header import array_header
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Stored
-from xpcnn.data.streams.stream import lowest_words, of_its_class, picture_identity
+from xpcnn.data.streams.stream import lowest_hashes, of_its_class, picture_identity
 from xpcnn.errors import DataError, hint
 from xpcnn.types import Shape
 
@@ -124,11 +124,11 @@ class Packed(Stored):
         return found
 
     @property
-    def words(self) -> np.ndarray:
+    def name_hashes(self) -> np.ndarray:
         return np.asarray(self.every_word[self.rows])
 
     def identity(self) -> Iterator[np.ndarray]:
-        return picture_identity(self.reading, self.words)
+        return picture_identity(self.reading, self.name_hashes)
 
     def lies_with(self, other: Images) -> bool:
         return isinstance(other, Packed) and other.shards is self.shards
@@ -138,7 +138,7 @@ class Packed(Stored):
         return Packed(*own, rows)
 
     def some_rows(self, most: int) -> np.ndarray:
-        return lowest_words(self.words, most)
+        return lowest_hashes(self.name_hashes, most)
 
     def for_statistics(self) -> "Packed":
         own = self.shards, self.reading, self.every_word, self.labels, self.damaged

@@ -10,7 +10,7 @@ import numpy as np
 class PackedNames:
     """Names of files in an order, read by index.
 
-    words: a hash of each name, uint64 (n,): 8 bytes of its blake2b.
+    hashes: a hash of each name, uint64 (n,): 8 bytes of its blake2b.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -20,7 +20,7 @@ class PackedNames:
             text += encoded
             digests += blake2b(encoded, digest_size=8).digest()
             ends.append(len(text))
-        self.words = np.frombuffer(digests, "<u8").astype(np.uint64)
+        self.hashes = np.frombuffer(digests, "<u8").astype(np.uint64)
         self._text, self._ends = bytes(text), np.asarray(ends)
 
     def __getitem__(self, row: int) -> str:

@@ -51,7 +51,9 @@ class ParquetIndex:
         given_in: str | None = None,
     ) -> None:
         self.paths, self.columns, self.groups, self.labels = paths, columns, groups, labels
-        self.words = PackedNames(f"{paths[f].name}/{g}/{i}" for f, g, i in groups.tolist()).words
+        self.name_hashes = PackedNames(
+            f"{paths[f].name}/{g}/{i}" for f, g, i in groups.tolist()
+        ).hashes
         self._given_in = current_folder() if given_in is None else given_in
         self._kept: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = threading.Lock()

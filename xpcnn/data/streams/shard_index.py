@@ -67,7 +67,7 @@ class ShardIndex:
     ) -> None:
         self.paths, self.shard, self.start, self.size = paths, shard, start, size
         self.labels, self.names = labels, PackedNames(names)
-        self.words = self.names.words
+        self.name_hashes = self.names.hashes
         self._given_in = current_folder()
 
     def file(self, row: int) -> InMemory:

@@ -22,12 +22,14 @@ _SKIP = "fix or remove it, or --skip-damaged (skip_damaged=True) to do without i
 
 
 class Index(Protocol):
-    """Where pictures lie. labels: classes, int64 (n,), or targets, float64 (n, k); words: a hash of
-    the name of each, uint64 (n,).
+    """Where pictures lie, and what they show.
+
+    labels: classes, int64 (n,), or targets, float64 (n, k).
+    name_hashes: a hash of the name of each picture, uint64 (n,).
     """
 
     labels: np.ndarray
-    words: np.ndarray
+    name_hashes: np.ndarray
 
     def file(self, row: int) -> PictureFile:
         """Return a picture: a path, or the bytes of a file. Called by several threads at a time.
@@ -70,11 +72,11 @@ class Stream(Stored):
         self.own_part = rows if own_part is None else own_part
 
     @property
-    def words(self) -> np.ndarray:
-        return np.asarray(self.index.words[self.rows])
+    def name_hashes(self) -> np.ndarray:
+        return np.asarray(self.index.name_hashes[self.rows])
 
     def identity(self) -> Iterator[np.ndarray]:
-        return picture_identity(self.reading, self.words)
+        return picture_identity(self.reading, self.name_hashes)
 
     def batches(self, wanted: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         rows = (self.rows[where] for where in wanted)
@@ -119,7 +121,7 @@ class Stream(Stored):
 
     def some_rows(self, most: int) -> np.ndarray:
         """Return the indices of the pictures whose names have the lowest hashes."""
-        return lowest_words(self.words, most)
+        return lowest_hashes(self.name_hashes, most)
 
     def for_statistics(self) -> "Stream":
         rows = self.rows_for_statistics()
@@ -188,12 +190,12 @@ def replaced(damaged: Sequence[str]) -> str:
     return f"{note}: {len(damaged)}; the first: {damaged[0]}"
 
 
-def picture_identity(reading: Reading, words: np.ndarray) -> Iterator[np.ndarray]:
+def picture_identity(reading: Reading, name_hashes: np.ndarray) -> Iterator[np.ndarray]:
     """Yield what a run on pictures depends on: how they are read, and hashes of their names."""
     yield np.frombuffer(repr(reading).encode(), np.uint8)
-    yield words
+    yield name_hashes
 
 
-def lowest_words(words: np.ndarray, most: int) -> np.ndarray:
-    """Return the indices of the lowest words, in order: a sample that is always the same."""
-    return np.sort(np.argsort(words, kind="stable")[:most])
+def lowest_hashes(hashes: np.ndarray, most: int) -> np.ndarray:
+    """Return the indices of the lowest hashes, in order: a sample that is always the same."""
+    return np.sort(np.argsort(hashes, kind="stable")[:most])

@@ -15,7 +15,7 @@ from xpcnn.data.picture_sets import KEPT, reading_of_some
 from xpcnn.data.pictures import check_reading
 from xpcnn.data.reading import Fit, Reading, Size
 from xpcnn.data.stored import STREAM_FROM
-from xpcnn.data.streams.stream import Index, Stream, lowest_words
+from xpcnn.data.streams.stream import Index, Stream, lowest_hashes
 
 _LOOKED_AT = 500  # pictures whose headers decide how all are read
 
@@ -104,7 +104,7 @@ def _every(index: Index, wanted: Wanted) -> tuple[Stream, tuple[str, ...]]:
     reading = wanted.reading
     notes: tuple[str, ...] = ()
     if reading is None:
-        files = [index.file(row) for row in lowest_words(index.words, _LOOKED_AT).tolist()]
+        files = [index.file(row) for row in lowest_hashes(index.name_hashes, _LOOKED_AT).tolist()]
         reading, notes = reading_of_some(files, wanted.size, wanted.fit or "pad")
     check_reading(reading)
     return Stream(index, reading, np.arange(len(index.labels)), wanted.skip_damaged), notes
