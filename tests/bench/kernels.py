@@ -1,13 +1,15 @@
 """Time ops, forward and backward, beside PyTorch: `python -m tests.bench.kernels [NAME ...]`.
 
 Prints a table: for one thread and for two, our milliseconds and the ratio of PyTorch's time to ours
-in the better of its memory formats, as a median of pairs of blocks. --batch N, --threads 1,2.
+in the better of its memory formats. Each figure is the median of several pairs of processes, the
+ratios with the lowest and the highest: where a process's arrays happen to lie in memory changes
+the time of an op that waits for memory by up to a half. --batch N, --threads 1,2, --processes N.
 """
 
 import argparse
-from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from statistics import median
+from typing import NamedTuple
 
 from tests.bench.op_sides import CASES, FORMS, compare
 from xpcnn.benchmark import Runner
@@ -18,9 +20,17 @@ from xpcnn.benchmark.timing import Effort, alternate
 EFFORT = Effort(0.05, 9, 1.5)
 
 
-def measure(names: list[str], batch: int, threads: int) -> Iterator[tuple[str, str]]:
-    """Yield the cells of each case: our milliseconds; the ratio with its 90 % interval."""
+class Timing(NamedTuple):
+    """Our milliseconds, and PyTorch's time over ours, in one pair of processes."""
+
+    milliseconds: float
+    ratio: float
+
+
+def measure(names: list[str], batch: int, threads: int) -> list[Timing]:
+    """Time each case in a new pair of processes."""
     environment = {"XPCNN_NUM_THREADS": str(threads)}
+    timings = []
     with (
         closing(Runner("tests.bench.op_sides", ("xpcnn",), environment)) as ours,
         closing(Runner("tests.bench.op_sides", FORMS, environment)) as theirs,
@@ -29,11 +39,15 @@ def measure(names: list[str], batch: int, threads: int) -> Iterator[tuple[str, s
             for side in (ours, theirs):
                 side.open(name, batch, seconds=EFFORT.alone)
             alternate(ours, [theirs], EFFORT)
-            found = ratio_of(theirs.blocks, ours.blocks)
-            interval = (
-                f"{found.low:.2f} to {found.high:.2f}{'' if found.settled else ', unsettled'}"
-            )
-            yield f"{1e3 * ours.seconds():.3g}", f"{found.ratio:.2f} ({interval})"
+            timings.append(Timing(1e3 * ours.seconds(), ratio_of(theirs.blocks, ours.blocks).ratio))
+    return timings
+
+
+def cells(timings: tuple[Timing, ...]) -> tuple[str, str]:
+    """Return the cells of a case, timed in several pairs of processes."""
+    ratios = sorted(t.ratio for t in timings)
+    interval = f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    return f"{median(t.milliseconds for t in timings):.3g}", interval
 
 
 def main() -> None:
@@ -41,20 +55,20 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="beginning of the name of a case")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--processes", type=int, default=5, help="pairs of processes")
     arguments = parser.parse_args()
     chosen = [n for n in CASES if not arguments.names or n.startswith(tuple(arguments.names))]
     if not chosen:
         parser.error(f"no case begins with {' or '.join(arguments.names)}: {', '.join(CASES)}")
     for name in chosen:
         compare(name, 4)
-    counts = [int(count) for count in arguments.threads.split(",")]
-    columns: list[Any] = [measure(chosen, arguments.batch, count) for count in counts]
-    head = [cell for count in counts for cell in (f"ms, threads: {count}", "ratio")]
-    rows = (
-        [f"`{name}`", *(cell for pair in row for cell in pair)]
-        for name, *row in zip(chosen, *columns, strict=True)
-    )
-    for line in markdown(["case", *head], rows):
+    head, rows = ["case"], [[f"`{name}`"] for name in chosen]
+    for threads in map(int, arguments.threads.split(",")):
+        head += [f"ms, threads: {threads}", "ratio"]
+        runs = [measure(chosen, arguments.batch, threads) for _ in range(arguments.processes)]
+        for row, timings in zip(rows, zip(*runs, strict=True), strict=True):
+            row += cells(timings)
+    for line in markdown(head, rows):
         print(line, flush=True)
 
 
