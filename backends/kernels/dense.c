@@ -13,33 +13,37 @@ enum {
     LONG = 8 * STRIP     /* columns from which threads share them */
 };
 
+enum { BY_COLUMN = 1, BY_TERM }; /* what threads share, else the rows of y; BY_TERM: the terms of each sum */
+
 struct Arguments {
     const float *a, *b, *bias;
     float *y;
-    long am, ak, m, k, l, by_column;
+    long am, ak, m, k, l, share;
     _Alignas(8) float cap;
     long pieces, threads;
 };
 
 static long part_of(const Arguments *p, long piece)
 {
-    long is_cut = p->by_column || p->l >= LONG, all = is_cut ? (p->l + LANES - 1) / LANES : p->m;
-    long from = all * piece / p->pieces, to = all * (piece + 1) / p->pieces, row = is_cut ? 0 : from;
-    long rows = is_cut ? p->m : to - from, end = is_cut && to * LANES < p->l ? to * LANES : p->l;
-    const float *of_rows = p->bias && !p->by_column ? p->bias + row : 0;
+    long by_term = p->share == BY_TERM, by_column = p->share == BY_COLUMN, from, to, first, last;
+    long is_cut = by_column || (p->l >= LONG && !by_term), all = is_cut ? (p->l + LANES - 1) / LANES : p->m;
+    range(all, piece, p->pieces, !by_term, &from, &to);
+    range(p->k, piece, p->pieces, by_term, &first, &last);
+    long rows = is_cut ? p->m : to - from, row = is_cut ? 0 : from;
+    long end = is_cut && to * LANES < p->l ? to * LANES : p->l;
+    const float *of_rows = p->bias && !by_column && !(by_term && piece) ? p->bias + row : 0;
     long bytes = 2 * p->k * (long)sizeof(long), *tap = malloc(bytes), *at = tap + p->k;
     if (!tap)
         return bytes;
-    for (long k = 0; k < p->k; k++) {
-        tap[k] = k * p->ak;
-        at[k] = k * p->l;
-    }
+    for (long k = 0; k < p->k; k++)
+        tap[k] = k * p->ak, at[k] = k * p->l;
     for (long l = is_cut ? from * LANES : 0, some; l < end; l += some) {
-        float *y = p->y + row * p->l + l;
+        float *y = p->y + (by_term * piece * p->m + row) * p->l + l;
         some = end - l < STRIP ? end - l : STRIP;
-        product(p->a + row * p->am, p->am, rows, tap, p->b + l, at, p->k, y, p->l, some, of_rows);
+        product(p->a + row * p->am, p->am, rows, tap + first, p->b + l, at + first, last - first, y, p->l,
+                some, of_rows);
         for (long m = 0; m < rows; m++, y += p->l) {
-            for (long i = 0; p->by_column && p->bias && i < some; i++)
+            for (long i = 0; by_column && p->bias && i < some; i++)
                 y[i] += p->bias[l + i];
             rectify(y, some, p->cap);
         }
@@ -48,7 +52,7 @@ static long part_of(const Arguments *p, long piece)
     return 0;
 }
 
-/* Threads share the rows of y or, by_column, its columns; bias: one for each of these, or null. Where a
-   row is long, they share the columns in either case. ReLU up to `cap`. am, ak: numbers from one row and
-   column of a to the next. */
+/* bias: one number for each row of y or, BY_COLUMN, each column; or null. Where a row is long, threads share
+   the columns for BY_ROW too. ReLU up to `cap`. am, ak: numbers from one row and column of a to the next.
+   BY_TERM, each piece writes a y of its own, the sums over its rows of b; the bias is in the first. */
 EXPORT long xpcnn_matrix_product(const Arguments *a) { return run_pieces(part_of, a, a->pieces, a->threads); }

@@ -41,6 +41,14 @@ def test_rows(n: int, i: int, o: int, bias: bool, pieces: int, threads: int, see
         agree("dense", [a if a is None else a.T.copy().T for a in arrays], whole(rng, o, n).T)
 
 
+@pytest.mark.parametrize("pieces", [2, 5])
+def test_threads_share_the_terms_of_few_long_sums(pieces: int) -> None:
+    rng = numpy.random.default_rng(0)
+    with cut(pieces, 3):
+        agree("dense", [whole(rng, 17, 301), whole(rng, 301, 9), whole(rng, 9)])
+        agree("dense", [whole(rng, 17, 301), whole(rng, 301, 9), None])
+
+
 def test_a_batch_wider_than_a_block() -> None:
     rng = numpy.random.default_rng(0)
     agree("dense", [whole(rng, 1001, 100), whole(rng, 100, 7), whole(rng, 7)])

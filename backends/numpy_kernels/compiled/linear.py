@@ -7,15 +7,22 @@ from typing import Any
 import numpy as np
 
 from ..layout import Array, cotangent
-from ..recording import contiguous
+from ..recording import contiguous, summed
 from ..threads import sharing
 from .pointwise import NO_RELU
 from .shared_library import Call, serves, vector
 
 MATRIX_PRODUCT = Call("matrix_product", "pppo lllll lf ll", "dense")
 FEW = 8  # samples from which a row of y (o, n) fills a vector; before, a row of y (n, o) does
-BY_ROW, BY_COLUMN = 0, 1  # what threads share, and what the bias has numbers for
+BY_ROW, BY_COLUMN, BY_TERM = 0, 1, 2  # what threads share; the bias is by column or by row
 WHOLE = 64  # columns of which threads share no part
+DEEP = 32
+"""How many times as many numbers w and x have as y, for threads to share the terms of each sum.
+
+Each thread then reads only the rows of w and x whose gradients it computes. A training step of
+`sigmoid-binary` takes 0.84 (256 images) or 0.71 (64) of the time on two cores without a common
+cache, and as long as before on two with one.
+"""
 
 
 def dense(x: Array, w: Array, b: Array | None = None) -> Any:
@@ -33,9 +40,12 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Any:
         MATRIX_PRODUCT(x, w, b, rows, down, across, n, i, o, BY_COLUMN, NO_RELU, *work)
         y = rows.T
     else:
-        columns, y = contiguous(x.T), np.empty((o, n), x.dtype)
-        work = sharing(o, w.size * n)
-        MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, BY_ROW, NO_RELU, *work)
+        columns, (pieces, threads) = contiguous(x.T), sharing(o, w.size * n)
+        share = BY_TERM if pieces > 1 and i * (o + n) >= DEEP * o * n else BY_ROW
+        y = np.empty((pieces, o, n) if share == BY_TERM else (o, n), x.dtype)
+        MATRIX_PRODUCT(w, columns, b, y, 1, o, o, i, n, share, NO_RELU, pieces, threads)
+        if share == BY_TERM:
+            y = summed(y, 0)
         x = columns.T
 
     def pullback(
