@@ -61,7 +61,7 @@ class CuPyLibrary:
         device = {"card": facts["device"], "driver": facts["driver"], "cudnn": opened.version}
         return opened, Trials(self._cuda, device)
 
-    def engines(self) -> dict[str, str]:
+    def conv_methods(self) -> dict[str, str]:
         """Return what was chosen on this device for each convolution: an engine of cuDNN, "direct"
         or "patches"."""
         known = {} if self._cudnn is None else self._cudnn[1].choices.known

@@ -25,7 +25,7 @@ from tests.cuda_on_host.opened_cudnn import (
 )
 from tests.ops.exact import draw
 from xpcnn import ops
-from xpcnn.cli.run_record import Engines, write_environment
+from xpcnn.cli.run_record import ConvMethods, write_environment
 from xpcnn.environment import describe
 from xpcnn.training import Epoch
 
@@ -49,7 +49,8 @@ def test_the_next_process_makes_no_trial(tmp_path: Path) -> None:
     told = {
         f"{way} 3x4x7x6 5x4x3x3 stride (1, 1)": "cuDNN engine 15 NCHW 5.0000 ms" for way in WAYS
     }
-    found = {name.partition(" padding")[0]: text for name, text in first.backend.engines().items()}
+    methods = first.backend.conv_methods()
+    found = {name.partition(" padding")[0]: text for name, text in methods.items()}
     assert found == told
     again = Opened()
     results(ops.conv2d, *given(values))
@@ -157,13 +158,13 @@ def test_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert convolution.startswith("forward 1x1x3x3 1x1x2x2 stride (1, 1) padding ")
     assert engine == "cuDNN engine 15 NCHW 5.0000 ms"
     assert "cudnn" not in Opened("1").backend.describe()
-    assert Opened("1").backend.engines() == {}
+    assert Opened("1").backend.conv_methods() == {}
 
 
 def test_a_run_records_them(tmp_path: Path) -> None:
     opened = Opened()
     write_environment(tmp_path, opened.backend)
-    noted = Engines(tmp_path, opened.backend)
+    noted = ConvMethods(tmp_path, opened.backend)
     ended = Epoch(1, 0.5, 0.5, None, None, 0.1, 1.0, 1.0, 1)
 
     def recorded() -> Any:
@@ -174,7 +175,7 @@ def test_a_run_records_them(tmp_path: Path) -> None:
     ops.conv2d(from_host(draw(1, 1, 3, 3)), from_host(draw(1, 1, 2, 2)))
     assert recorded() is None
     noted.on_epoch_end(ended)
-    assert recorded() == opened.backend.engines() != {}
+    assert recorded() == opened.backend.conv_methods() != {}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

@@ -40,7 +40,7 @@ class ArrayLibrary(Protocol):
     `allow_tf32(on)`, which switches TF32, or returns why the device has none, and `tf32`, whether
     it is on, at first False; work within `session()` is computed as it says;
     `session()`, a context manager around long work; `uploaded()`, `warm_up()`, `replay()`,
-    `compile_step()` and `engines()`, see `Backend`.
+    `compile_step()` and `conv_methods()`, see `Backend`.
     """
 
     xp: Namespace
@@ -72,7 +72,8 @@ class Backend:
     synchronize(): wait until the device has finished.
     memory(): bytes in use, by name.
     describe(): versions and devices of the library, by name.
-    engines(): what was found the fastest on the device in trials, in words, by what it computes.
+    conv_methods(): the method that was timed as the fastest on the device for each convolution, in
+        words, by the convolution in words; empty for libraries that time none.
     session(): a context manager around work of one thread, for which the library may start threads
         of its own, and in which the device of the backend is the current one.
     warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
@@ -115,7 +116,7 @@ class Backend:
         self.synchronize = library.synchronize
         self.memory = library.memory
         self.describe = library.describe if has_kernels else partial(_without_kernels, library)
-        self.engines: Callable[[], dict[str, str]] = getattr(library, "engines", dict)
+        self.conv_methods: Callable[[], dict[str, str]] = getattr(library, "conv_methods", dict)
         self.session: Callable[[], AbstractContextManager[None]]
         self.session = getattr(library, "session", nullcontext)
         self.warm_up: Callable[[], Iterable[str]] = tuple

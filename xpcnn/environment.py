@@ -50,7 +50,8 @@ def versions() -> dict[str, Any]:
 def describe() -> dict[str, Any]:
     """Return `versions()` and: blas, simd (instructions of NumPy's loops), threads, kernels,
     winograd (on or off), dtypes (what each backend computes in, by its name), gpu (its state in
-    words by backend), engines (what CuPy's backend has found the fastest in trials), paths.
+    words by backend), engines (the method that CuPy's backend has chosen for each convolution),
+    paths.
 
     Imports the installed array libraries to look for a GPU.
     """
@@ -66,7 +67,7 @@ def describe() -> dict[str, Any]:
         "winograd": facts["winograd"],
         "dtypes": {name: ", ".join(backend.dtypes(name)) for name in backend.NAMES},
         "gpu": gpu,
-        "engines": _engines(),
+        "engines": _conv_methods(),
         "paths": {"data cache": str(cache_folder(""))},
     }
 
@@ -80,8 +81,8 @@ def _state(name: str, device: str | None) -> str:
     return f"{sentence}. Try: {remedy}"
 
 
-def _engines() -> dict[str, str]:
-    return {} if backend.problem("cupy") else backend.load("cupy").engines()
+def _conv_methods() -> dict[str, str]:
+    return {} if backend.problem("cupy") else backend.load("cupy").conv_methods()
 
 
 def processor() -> str:

@@ -196,7 +196,7 @@ def test_a_folder_of_pictures_is_answered_and_what_is_bad_in_it_named(
     assert ran.code == 0
     assert [line.split("  ")[0] for line in lines] == [*paths, "in/more/last.PNG"]
     note, skipped, advice = ran.err.splitlines()
-    assert note == "note: passed over 1 file whose names are not those of pictures"
+    assert note == "note: files skipped, as their ending is not that of a picture: 1"
     assert skipped.startswith("warning: skipped: in/bad.png: is empty")
     assert advice.startswith("Try: ")
     ran = cli("predict", trained, *paths, "in/bad.png", "none.png", "--json")  # all named

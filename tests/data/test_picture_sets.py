@@ -59,6 +59,10 @@ def test_floats_are_not_mixed_with_others(tmp_path: Path) -> None:
         f"{depth}: its values are floats, and those of {flat} are whole numbers from black to "
         "white\nTry: pictures of one kind"
     )
+    deep = picture(tmp_path / "deep.tif", grey(2), numpy.int32)
+    assert read_set([depth, deep]).reading == Pictures("F", (3, 3))
+    with pytest.raises(DataError, match=r"deep\.tif: its values are of 32 bits, and those of"):
+        read_set([flat, deep])
 
 
 def test_other_formats(tmp_path: Path) -> None:

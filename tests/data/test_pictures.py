@@ -45,7 +45,7 @@ def test_pictures_are_inverted_only_when_asked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reading", [COLOUR, Arrays((3, 2, 2), 0.0, 1.0), Pictures("F", (2, 2))])
 def test_colours_and_floats_are_never_inverted(tmp_path: Path, reading: Any) -> None:
-    what = "floats" if reading.shape[0] == 1 else "colours"
+    what = "floats or 32 bits" if reading.shape[0] == 1 else "colours"
     with pytest.raises(ConfigError, match=f"pictures of {what} cannot be inverted"):
         read_picture(tmp_path / "a.png", reading, "yes")
 
@@ -159,8 +159,10 @@ def test_floats_keep_their_values(tmp_path: Path) -> None:
     for reading in (GREY, Pictures("I;16", (3, 3)), MNIST_LIKE):
         with pytest.raises(DataError, match=r"depth\.tif: its values are floats, expected of 8 or"):
             read_picture(path, reading)
+        with pytest.raises(DataError, match=r"whole\.tif: its values are of 32 bits, expected"):
+            read_picture(whole, reading)
     flat = picture(tmp_path / "flat.png", dot(1, 255))
-    with pytest.raises(DataError, match=r"flat\.png: its values are of 8 bits, expected floats"):
+    with pytest.raises(DataError, match=r"flat\.png: its values are of 8 bits, expected floats or"):
         read_picture(flat, Pictures("F", (3, 3)))
 
 

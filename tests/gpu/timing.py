@@ -43,8 +43,8 @@ def findings(options: Options) -> Iterator[Finding]:
             yield told(label, partial(timed, label, found, batch, backend, device, options))
         except TimeUp:
             yield Finding(label, {"left out": "the time was used up"})
-    if engines := backend.engines():
-        yield Finding("engines that were chosen", engines)
+    if methods := backend.conv_methods():
+        yield Finding("engines that were chosen", methods)
 
 
 def plan(quick: bool) -> list[tuple[str, int]]:

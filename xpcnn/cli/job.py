@@ -18,7 +18,7 @@ from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS, new_run
 from xpcnn.cli.run_messages import closing, opening, say_notes, warn
 from xpcnn.cli.run_plan import Plan, prepare
-from xpcnn.cli.run_record import Engines, Journal, Rewritten, describe
+from xpcnn.cli.run_record import ConvMethods, Journal, Rewritten, describe
 from xpcnn.data.streams.stream import damage_notes
 from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.process_group import Group, by_all, by_first
@@ -108,8 +108,8 @@ def _train(
     """
     training, is_first = plan.settings.training, group.rank == 0
     quiet = plan.flags.quiet or not is_first
-    engines = Engines(folder, plan.model.backend)
-    callbacks: list[Callback] = [journal, engines] if is_first else []
+    methods = ConvMethods(folder, plan.model.backend)
+    callbacks: list[Callback] = [journal, methods] if is_first else []
     if resume and is_first:
         callbacks.append(Rewritten(folder, plan))
     if plan.flags.tensorboard and is_first:

@@ -39,7 +39,7 @@ from xpcnn.types import TaskName
 VALIDATION = 0.1
 """The fraction of the training images that is validated on by default."""
 
-_COLOURS = {"L": "grey", "RGB": "in colour", "I;16": "grey of 16 bits", "F": "floats"}
+_COLOURS = {"L": "grey", "RGB": "in colour", "I;16": "grey of 16 bits", "F": "floats or 32 bits"}
 
 
 class Plan(NamedTuple):

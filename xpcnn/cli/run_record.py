@@ -46,11 +46,11 @@ def _smallest(model: Model) -> int:
 
 
 def write_environment(folder: Path, backend: Backend) -> None:
-    """Write environment.json, with what the backend has found the fastest until now."""
+    """Write environment.json, with the methods that the backend has chosen for convolutions."""
     facts = {**backend.describe(), "dtypes": ", ".join(dtypes(backend.name))}
     environment = {**versions(), "backend": {"name": backend.name, **facts}}
-    if engines := backend.engines():
-        environment["engines"] = engines
+    if methods := backend.conv_methods():
+        environment["engines"] = methods
     write_bytes(folder / ENVIRONMENT, f"{to_json(environment, indent=2)}\n".encode())
 
 
@@ -90,14 +90,14 @@ class Rewritten(Callback):
             write_bytes(self.path, toml.write(self.config).encode())
 
 
-class Engines(Callback):
-    """Brings environment.json up to date after trials, which the first steps make."""
+class ConvMethods(Callback):
+    """Brings environment.json up to date when steps have chosen methods for convolutions."""
 
     def __init__(self, folder: Path, backend: Backend) -> None:
-        self.folder, self.backend, self.known = folder, backend, backend.engines()
+        self.folder, self.backend, self.known = folder, backend, backend.conv_methods()
 
     def on_epoch_end(self, record: Epoch) -> None:
-        if (known := self.backend.engines()) != self.known:
+        if (known := self.backend.conv_methods()) != self.known:
             write_environment(self.folder, self.backend)
             self.known = known
 

@@ -2,7 +2,7 @@
 
 `root/train`, `root/val` (or `valid`, `validation`) and `root/test` are parts where they hold a
 folder for each class; a folder of such a name that holds the pictures themselves is a class like
-any other. Folders inside a class belong to it. Passed over: hidden files, what operating systems
+any other. Folders inside a class belong to it. Skipped: hidden files, what operating systems
 leave behind, and files whose ending is not that of a picture, which are counted. Rejects folders
 that can be read in two ways.
 """

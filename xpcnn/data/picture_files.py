@@ -28,7 +28,10 @@ from xpcnn.errors import DataError, hint
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Depth: TypeAlias = Literal["8 bits", "16 bits", "floats"]
+Depth: TypeAlias = Literal["8 bits", "16 bits", "32 bits", "floats"]
+"""What the values of a picture are: whole numbers of so many bits, or floats."""
+WITHOUT_WHITE: tuple[Depth, ...] = ("32 bits", "floats")
+"""Values without a number for white, so that they are read as they are, in mode "F"."""
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 ENDINGS = frozenset(
@@ -179,11 +182,11 @@ def has_picture_name(path: str) -> bool:
 
 
 def depth(picture: "Image") -> Depth:
-    """Return what a value of the picture is: 8 bits, 16 bits, or a float (also of 32 bits)."""
+    """Return what the values of the picture are."""
     if picture.mode.startswith("I;16"):
         return "16 bits"
     if picture.mode == "I":  # which some versions of Pillow make of 16 bits
-        return "16 bits" if picture.format in ("PNG", "PPM") else "floats"
+        return "16 bits" if picture.format in ("PNG", "PPM") else "32 bits"
     return "floats" if picture.mode == "F" else "8 bits"
 
 
@@ -208,8 +211,8 @@ def converted(path: PictureFile, picture: "Image", mode: str, enough: int | None
 
     Transparent pixels become white, in 8 and in 16 bits alike. Colours become grey, and grey
     becomes colours, as Pillow converts them: L = 0.299 R + 0.587 G + 0.114 B. For a mode of 8 bits,
-    values of 16 bits are scaled to 0 to 255 and rounded. Pictures of floats fit mode "F" alone, and
-    no other pictures fit it.
+    values of 16 bits are scaled to 0 to 255 and rounded. Pictures of floats or
+    of 32 bits fit mode "F" alone, and no other pictures fit it.
     enough: a picture whose shorter side is longer may be reduced until it is this long.
 
     Raises:
@@ -218,8 +221,8 @@ def converted(path: PictureFile, picture: "Image", mode: str, enough: int | None
     from PIL import Image, ImageOps
 
     kind = depth(picture)
-    if (kind == "floats") != (mode == "F"):
-        expected = "floats" if mode == "F" else "of 8 or 16 bits, from black to white"
+    if (kind in WITHOUT_WHITE) != (mode == "F"):
+        expected = "floats or 32 bits" if mode == "F" else "of 8 or 16 bits, from black to white"
         message = f"{path}: its values are {'' if kind == 'floats' else 'of '}{kind}"
         advice = "pictures of the kind that the others, or those in training, have"
         raise DataError(hint(f"{message}, expected {expected}", advice))
@@ -256,7 +259,7 @@ def _plain(picture: "Image") -> "Image":
 
 
 def _floats(path: PictureFile, picture: "Image") -> "Image":
-    """Return a picture of 16 bits or of floats as one of floats, all finite."""
+    """Return a picture of 16 bits, 32 bits or floats as one of floats, all finite."""
     from PIL import Image
 
     values = np.asarray(picture, dtype=np.float32)

@@ -1,7 +1,8 @@
 """Many picture files as the samples of one data set: one mode and one size for all of them.
 
-The headers of all files decide, then their pixels: floats only where all are; 16 bits where one of
-grey pictures has them; RGB where one has a colour; grey otherwise. Rejects floats among others.
+The headers of all files decide, then their pixels: floats where all are floats or of 32 bits; 16
+bits where one of grey pictures has them; RGB where one has a colour; grey otherwise. Rejects floats
+and 32 bits among others.
 """
 
 import math
@@ -16,6 +17,7 @@ import numpy as np
 
 from xpcnn.data.folder_tree import NAMED
 from xpcnn.data.picture_files import (
+    WITHOUT_WHITE,
     Depth,
     PictureFile,
     depth,
@@ -72,8 +74,8 @@ def read_set(paths: Sequence[Path], size: Size | None = None, fit: Fit = "pad") 
     pixels a side, and otherwise the median of their sizes, brought to at most 32.
 
     Raises:
-        DataError: Pillow is missing, no file can be read, floats are mixed with other values,
-            or the samples would take too much memory.
+        DataError: Pillow is missing, no file can be read, floats or 32 bits are mixed with
+            other values, or the samples would take too much memory.
     """
     require_pillow()
     headers: dict[int, _Header] = {}
@@ -154,7 +156,7 @@ def reading_of_some(
     size, fit: as in `read_set`.
 
     Raises:
-        DataError: no file can be read, or floats are mixed with other values.
+        DataError: no file can be read, or floats or 32 bits are mixed with other values.
     """
     headers: dict[int, _Header] = {}
     errors: list[DataError] = []
@@ -202,12 +204,13 @@ def _header(path: PictureFile) -> _Header:
 def _mode(paths: Sequence[PictureFile], headers: dict[int, _Header]) -> Mode:
     """Return the mode that holds all pictures."""
     by_depth = {header.depth: paths[i] for i, header in headers.items()}
-    if "floats" in by_depth:
-        if len(by_depth) > 1:
-            other = next(path for kind, path in by_depth.items() if kind != "floats")
+    if found := [kind for kind in WITHOUT_WHITE if kind in by_depth]:
+        others = [path for kind, path in by_depth.items() if kind not in WITHOUT_WHITE]
+        if others:
+            values = "floats" if found[0] == "floats" else f"of {found[0]}"
             message = (
-                f"{by_depth['floats']}: its values are floats, and those of {other} are whole "
-                "numbers from black to white"
+                f"{by_depth[found[0]]}: its values are {values}, and those of {others[0]} are "
+                "whole numbers from black to white"
             )
             raise DataError(hint(message, "pictures of one kind"))
         return "F"

@@ -104,8 +104,8 @@ def check_reading(reading: Reading, invert: Invert = "auto") -> None:
     """Check that pictures can be read like that, whichever they are.
 
     Raises:
-        ConfigError: colours or floats are to be inverted, or the samples are arrays whose channels
-            or whose black and white no picture has.
+        ConfigError: colours, floats or 32 bits are to be inverted, or the samples are arrays whose
+            channels or whose black and white no picture has.
     """
     c = reading.shape[0]
     if isinstance(reading, Arrays) and c not in _ARRAY_MODES:
@@ -115,7 +115,7 @@ def check_reading(reading: Reading, invert: Invert = "auto") -> None:
         message = "the model was trained on arrays in which black and white are not known"
         raise ConfigError(hint(message, _IN_PYTHON))
     if invert == "yes" and (reading.shape[0] != 1 or getattr(reading, "mode", "L") == "F"):
-        what = "floats" if reading.shape[0] == 1 else "colours"
+        what = "floats or 32 bits" if reading.shape[0] == 1 else "colours"
         message = f"pictures of {what} cannot be inverted: dark and light have no opposite there"
         raise ConfigError(hint(message, "invert them before, or leave --invert out"))
 

@@ -144,9 +144,7 @@ def command(
     else:
         given, others = gather(images)
         if others:
-            say(
-                f"note: passed over {counted(others, 'file')} whose names are not those of pictures"
-            )
+            say(f"note: files skipped, as their ending is not that of a picture: {others}")
         check_reading(reading_of(opened), invert)
         if isinstance(opened.reading, Arrays):
             black, white = opened.reading.low, opened.reading.high
