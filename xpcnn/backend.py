@@ -72,29 +72,32 @@ class Backend:
     synchronize(): wait until the device has finished.
     memory(): bytes in use, by name.
     describe(): versions and devices of the library, by name.
-    conv_methods(): the method that was timed as the fastest on the device for each convolution, in
-        words, by the convolution in words; empty for libraries that time none.
+    conv_methods(): the method that was timed as the fastest on the device, by convolution, both as
+        text; empty for libraries that time none.
     session(): a context manager around work of one thread, for which the library may start threads
         of its own, and in which the device of the backend is the current one.
     warm_up(): do what the first step would wait for, such as compiling kernels; yields lines for
         people about what takes time and what is slower than it could be.
     replay(may_record, lent=0): make a function replay(run, key, x, *others) that returns
-        run(x, *others). The library may record the calls that one run makes, and for an equal key
-        repeat these alone. run: a pure function of the array x, of the arrays,
-        whole numbers and other objects in `others`, which may be nested dictionaries and tuples,
-        and of what never changes while the key is the same; a whole number may become a 0-d array.
-        may_record(*others): whether it makes the same calls for any numbers in the arrays; if not,
-        it is called each time. lent: how many of the first items of the result, a tuple, may be
-        arrays that the next call fills again; all others are new.
+        run(x, *others). The library may record the calls that run makes, and repeat the recorded
+        calls, without run, for an equal key.
+        run: a pure function of the array x, of `others` (arrays, whole numbers and other objects,
+            also in nested dictionaries and tuples), and of objects that never change while the key
+            is the same. In place of a whole number it may get a 0-d array.
+        may_record(*others): whether run makes the same calls whatever numbers the arrays hold; if
+            not, run is called each time.
+        lent: how many of the first items of the result, a tuple, may be arrays that the next call
+            fills again; all others are new.
     compile_step(may_record): make a function steps(run, key, state, *given) that returns
         run(state, *given), a state of the same form. The library may record what run launches, and
-        repeat that alone while the key is the same object. state: a tuple of tuples of arrays,
-        which may be nested in dictionaries; `given`: arrays and whole numbers, which may become 0-d
-        arrays, in tuples. run: a pure function of these. may_record(key): whether it makes the same
-        calls for any numbers in the arrays. All arrays of a result are new. An array or dictionary
-        in a part of a state that steps returned is taken for unchanged when it is given again. If
-        steps could not be recorded, the function's attribute `problem` says why. If its attribute
-        `wants_batches` is True, it pays to make batches in run too.
+        repeat that, without run, while the key is the same object. All arrays of a result are new.
+        run: a pure function of state and given.
+        state: a tuple of tuples of arrays, which may be nested in dictionaries. An array or
+            dictionary of a state that steps returned must be unchanged when it is given again.
+        given: arrays and whole numbers in tuples; a whole number may become a 0-d array.
+        may_record(key): whether run makes the same calls whatever numbers the arrays hold.
+        steps.problem: why steps could not be recorded, if so. steps.wants_batches: True if it pays
+            to make batches in run too.
     library, opened_with, has_kernels: arguments of the constructor: an `ArrayLibrary`; the device
         as the user named it, or None; False where XPCNN_KERNELS=off leaves all to the references.
     """

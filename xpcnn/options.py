@@ -68,7 +68,7 @@ def whole(owner: str, name: str, value: Any, low: float, advice: str) -> int:
     """Return `value` as a Python int of at least `low`, which may be -inf.
 
     Raises:
-        ConfigError: `value` is not a whole number (nor is True), or too small.
+        ConfigError: `value` is not a whole number, which True is not either, or is too small.
     """
     if is_whole(value) and value >= low:
         return int(value)

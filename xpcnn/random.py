@@ -5,9 +5,9 @@ the number of a training forward pass, or an epoch for shuffles and per-sample a
 element is the row-major index. The numbers are Philox4x64-10 under the 128-bit key of (seed,
 purpose). A block of Philox has eight numbers of 32 bits: element e is number e mod 8 of block
 e // 8, whose counter is `(step << 192) + e // 8 + 1`. NumPy's generator adds the 1 before it draws,
-so it gets the counter without. So every backend can compute the same bits
-(Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). There is no generator and
-no state.
+so it gets the counter without the 1. There is no generator with a state, so every backend can
+compute the same bits.
+Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
 `Backend.uniform` computes them for a network. The step of dropout is the number of the forward
 pass (`Updates.epoch`), which follows from `passes` in a checkpoint.

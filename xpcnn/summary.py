@@ -30,8 +30,9 @@ class Summary:
     rows: one for each layer, in order.
     parameters, multiply_adds: sums over the layers, for one sample.
     parameter_bytes: memory of parameters, gradients and one optimizer array of each.
-    activation_bytes: memory of the outputs of all layers for a batch of `batch_size` samples, which
-        are kept for the backward pass; half of it and more where layers are computed as one.
+    activation_bytes: memory of the outputs of all layers for a batch of `batch_size` samples. A
+        training step keeps all of them for the backward pass, or from half of them on where layers
+        are fused.
     """
 
     rows: tuple[Row, ...]

@@ -144,8 +144,9 @@ class Commands(click.Group):
 
 
 def _explained(error: click.NoSuchOption) -> click.NoSuchOption:
-    """Return an error that names what may be meant: a file -4.jpg of this folder, or the flag of
-    what other libraries call so: --lr of --learning-rate.
+    """Return the error of an unknown flag, with what may be meant: a file of the current folder
+    whose name begins like it (-4.jpg), or the flag for what other libraries call by that name
+    (--lr for --learning-rate).
     """
     assert error.ctx is not None
     for file in sorted(os.listdir()):

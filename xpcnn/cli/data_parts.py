@@ -47,7 +47,7 @@ class Part(NamedTuple):
 def open_part(model: Model, flags: DataFlags) -> Part:
     """Return a part of a data set, its pictures read and its classes named as the model's.
 
-    Of a test part that is not the one that the run was tested on, its notes say so.
+    If the test part is not the one that the run was tested on, its notes say so.
 
     Raises:
         ConfigError: the data set is unknown, or it has no validation part.

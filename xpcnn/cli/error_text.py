@@ -42,7 +42,7 @@ def in_flags(context: click.Context, text: str) -> tuple[str, str] | None:
         for name in (option.target, option.called)
     }
     message, _, advice = text.partition("\nTry: ")
-    # the subject of the sentence, behind whose it is: `SGD: lr must be`, `patience and ema need`
+    # the option as the subject of the sentence, perhaps after its owner: `SGD: lr must be`
     subject = rf"(?:^|: |, |\band |option ')(?:the )?({'|'.join(options)})\b"
     for name in re.findall(subject, message.partition("\n")[0]):
         option = options[name]

@@ -40,7 +40,7 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
     """Train, test and save; return what `train --json` prints.
 
     resumed: the folder of the run to resume, in place of a new one; the caller holds its lock.
-    brief: whether to end with the figures of the test alone, without commands that go on.
+    brief: whether to print at the end the figures of the test alone, without the next commands.
 
     Ctrl-C, SIGTERM and SIGHUP (KeyboardInterrupt) pass through, once the model of the last step is
     saved.

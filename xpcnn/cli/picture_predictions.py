@@ -37,10 +37,10 @@ class Failure:
 
 
 def gather(names: Sequence[str]) -> tuple[list[Given], int]:
-    """Return the files given, those of folders in order, and how many files there are no pictures.
+    """Return the picture files, in order, and how many other files the folders hold.
 
-    Files that are named are all taken for pictures; of folders, and the folders in them, those
-    whose names end like one.
+    names: of files and folders. A file that is named is taken for a picture, whatever its ending;
+        of the files in a folder, and in the folders in it, those with the ending of a picture are.
 
     Raises:
         DataError: a folder holds no picture, or cannot be read; or a file holds many samples.

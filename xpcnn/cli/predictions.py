@@ -19,9 +19,14 @@ from xpcnn.model_facts import class_names
 
 @dataclass(frozen=True)
 class Predictions:
-    """kind: what the images are called, "image" or "row"; names: (n) of them; classes: (c) names;
-    probabilities: (n, c); true: (n) names of classes, where they are known; marks: (n) of what was
-    done to picture files: framed, inverted, and whether they are blank.
+    """The probabilities of the classes for n images, as lines, tables or CSV.
+
+    kind: what the images are: "image", picture files, or "row", rows of a data set.
+    names: (n) paths of the files, or numbers of the rows.
+    classes: (c) names.
+    probabilities: (n, c).
+    true: (n) names of the true classes; None where they are not known.
+    marks: (n) what was done to each picture file: framed, inverted, and whether it is blank.
     """
 
     kind: str

@@ -25,7 +25,7 @@ TABLES = ("layers", "loss", "training")
 """The keys of a preset that a run can change; its shape and its classes are those of the data."""
 
 _ABOUT = ("config", "set")
-"""Flags that say where values stand, and are none themselves."""
+"""Flags that tell where values are: they are no keys of a file themselves."""
 
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "text": ((str,), "a text"),

@@ -43,9 +43,12 @@ _COLOURS = {"L": "grey", "RGB": "in colour", "I;16": "grey of 16 bits", "F": "fl
 
 
 class Plan(NamedTuple):
-    """What a run needs. flags: those given, with choices where none was given; config: the table
-    that repeats
-        the run. init, loaded: the model file whose weights the run starts from, and what was taken.
+    """What a run needs.
+
+    flags: those given, with choices where none was given.
+    config: the table of the config.toml that repeats the run.
+    init, loaded: the model file whose weights the run starts from, and which of its layers were
+        taken; None for new weights.
     """
 
     model: Model

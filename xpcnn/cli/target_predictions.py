@@ -13,8 +13,13 @@ from xpcnn.tasks import MultiLabel, Task
 
 @dataclass(frozen=True)
 class TargetPredictions:
-    """kind, names, marks: as in `Predictions`; columns: (k) names of the labels or numbers; task:
-    of the model; estimates: (n, k) probabilities or numbers; true: (n, k) targets, where known.
+    """The estimates of k labels or numbers for n images, as lines, tables or CSV.
+
+    kind, names, marks: as in `Predictions`.
+    columns: (k) names of the labels or numbers.
+    task: of the model.
+    estimates: (n, k) probabilities of labels, or numbers in the units of the targets.
+    true: (n, k) targets; None where they are not known.
     """
 
     kind: str

@@ -3,8 +3,8 @@
 A record is one label byte (CIFAR-100: the coarse label, then the fine one) and 3072 bytes: 1024
 red, 1024 green, 1024 blue, row by row. Rejects files of another length, and never unpacks the
 archive to disk: it is read as a stream, and no further than the files in it may be long. The
-Python version, which is a pickle, is rejected. (A.
-Krizhevsky, "Learning multiple layers of features from tiny images", 2009.)
+Python version, which is a pickle, is rejected.
+Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
 import os

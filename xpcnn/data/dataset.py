@@ -183,7 +183,7 @@ class Dataset:
 
     @property
     def strata(self) -> np.ndarray:
-        """What a part set aside has its share of, int64 (n,): the classes; for targets nothing."""
+        """The groups that a split divides in proportion, int64 (n,): classes; one for targets."""
         return self.labels if self.task == "classification" else np.zeros(len(self), np.int64)
 
     def _repr_html_(self) -> str:

@@ -3,8 +3,7 @@
 The JSON has `format`, the version of this layout (2); `sha256`, the checksum of everything else in
 the file; and what the caller puts there: a network (`io.network_file`), a checkpoint
 (`training.checkpoints`), the update of a divergence (`training.replay_file`). The same content
-gives the same bytes. Model files of format 1 have no
-checksum, and are read without one.
+gives the same bytes. Model files of format 1 have no checksum, and are read without one.
 
 A file that is read is not trusted: its structure, version, tensor names, shapes and dtypes are
 checked before any tensor is read, then that all values are finite, then its checksum.

@@ -1,4 +1,4 @@
-"""Convolution and its adjoint, with checks. Meaning: `reference/conv.py`, `conv_transpose.py`."""
+"""Convolution and its adjoint, checked. Definition: `reference/conv.py`, `conv_transpose.py`."""
 
 from xpcnn.errors import ShapeError, counted, hint
 from xpcnn.ops import reference

@@ -1,4 +1,4 @@
-"""Counting and the sums of an epoch, with checks. Meaning: `reference/epoch_sums.py`."""
+"""Counting and the sums of an epoch, with checks. Definition: `reference/epoch_sums.py`."""
 
 from xpcnn.ops.checks import check_library, check_same_shape
 from xpcnn.ops.dispatch import op

@@ -1,4 +1,4 @@
-"""Conversions and the loss scale, with checks. Meaning: `reference/half_precision.py`."""
+"""Conversions and the loss scale, with checks. Definition: `reference/half_precision.py`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Classes of samples, with checks. Meaning: `reference/labels.py`."""
+"""Classes of samples, with checks. Definition: `reference/labels.py`."""
 
 from typing import Any
 

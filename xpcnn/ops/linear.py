@@ -1,4 +1,4 @@
-"""The dense product and changes of shape, with checks. The meaning is in `reference/linear.py`."""
+"""The dense product and changes of shape, with checks. Definition: `reference/linear.py`."""
 
 import math
 

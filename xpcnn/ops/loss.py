@@ -1,4 +1,4 @@
-"""Losses, with checks. Meaning: `reference/cross_entropy.py`, `reference/regression_loss.py`."""
+"""Losses, with checks. Definition: `reference/cross_entropy.py`, `reference/regression_loss.py`."""
 
 from collections.abc import Mapping
 

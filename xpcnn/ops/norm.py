@@ -1,4 +1,4 @@
-"""Normalisation, with its checks. Meaning: `reference/norm.py`, `reference/sample_norm.py`."""
+"""Normalisation, with its checks. Definition: `reference/norm.py`, `reference/sample_norm.py`."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Pooling, with its checks. The meaning is in `reference/pool.py`."""
+"""Pooling, with its checks. Definition: `reference/pool.py`."""
 
 from functools import cache
 

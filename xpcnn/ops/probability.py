@@ -1,4 +1,4 @@
-"""Softmax and its logarithm, with checks. The meaning is in `reference/probability.py`."""
+"""Softmax and its logarithm, with checks. Definition: `reference/probability.py`."""
 
 from xpcnn.errors import ShapeError, hint
 from xpcnn.ops import reference

@@ -1,4 +1,4 @@
-"""Images interpolated between pixels, with checks. The meaning is in `reference/sampling.py`."""
+"""Images interpolated between pixels, with checks. Definition: `reference/sampling.py`."""
 
 from xpcnn.errors import ShapeError, hint
 from xpcnn.ops.checks import check_arrays, check_rank, check_same_shape

@@ -1,4 +1,4 @@
-"""Upsampling, with its checks. The meaning is in `reference/upsample.py`."""
+"""Upsampling, with its checks. Definition: `reference/upsample.py`."""
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.ops import reference

@@ -1,9 +1,9 @@
 """Checkpoints: everything that a run needs to be resumed to the same bits, also within an epoch.
 
-Everything random is a function of the seed and the number of the epoch (order, augmentation) or of
-the forward pass (dropout), every decision (schedule, best, patience) a function of the history;
-limits of time and callbacks, which keep no state here, aside. So
-a checkpoint is one safetensors file, written completely or not at all, of
+Everything random is a function of the seed and of the number of the epoch (order, augmentation) or
+of the forward pass (dropout). Every decision (schedule, best, patience) is a function of the
+history; only limits of time and callbacks are not, and a checkpoint holds no state of callbacks. A
+checkpoint is one safetensors file, written completely or not at all, of
 
     arrays      weights, running statistics, optimizer state, average of the weights, loss scale of
                 float16, sums of the epoch; weights and statistics of the best validation (`saver`)

@@ -28,10 +28,15 @@ def is_csv(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Layout:
-    """delimiter; header: whether line 1 holds names; names: of the columns, or "column 1", "column
-    2", ... without a header; label, ids, pixels: indices of columns; shape: (c, h, w) of an image;
-    note: how the columns are read, where the file does not say it; targets: indices of the columns
-    of several labels or numbers, in place of a label.
+    """Which column of a CSV file holds what.
+
+    delimiter: between the fields of a line, one of `DELIMITERS`.
+    header: whether line 1 holds names of the columns.
+    names: of the columns; "column 1", "column 2", ... without a header.
+    label, ids, pixels: indices of columns, from 0; label is None without a label.
+    shape: (c, h, w) of an image.
+    note: how the columns are read, where the file does not say it; "" for nothing to say.
+    targets: indices of the columns of several labels or numbers, in place of a label.
     """
 
     delimiter: str

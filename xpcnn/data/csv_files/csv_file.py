@@ -29,9 +29,13 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 
 
 class Table(NamedTuple):
-    """images: uint8 (n, c, h, w). labels: int64 (n,), or targets float64 (n, k), None where the
-    file has none. classes: the names of labels that are text, or of the targets. ids: the text of
-    the first column of ids. layout: what the columns hold.
+    """What a CSV file of pixels holds.
+
+    images: uint8 (n, c, h, w).
+    labels: int64 (n,), or targets, float64 (n, k); None where the file has none.
+    classes: the names of labels that are text, or of the targets; None for other labels.
+    ids: the text of the first column of ids; None without one.
+    layout: which column holds what.
     """
 
     images: np.ndarray

@@ -79,12 +79,15 @@ class Shards:
 
 
 class Packed(Stored):
-    """Images of pictures in shards, which go by the names of the pictures.
+    """Pictures in shards, told apart by their names.
 
-    reading: how the pictures were read; every_word: hashes of the names of all, uint64; labels: of
-    all, (n,) or (n, k); damaged: by number, what was wrong with those that could not be read, for
-    which others of their classes stand in as in a `Stream`; they have none where there are targets.
-    own_part: as of a `Stream`.
+    shards: all pictures of the part of the data set.
+    reading: how the pictures were read.
+    all_hashes: a hash of the name of each picture in the shards, uint64 (n,).
+    labels: of each picture in the shards, (n,) or (n, k).
+    damaged: by number, what was wrong with pictures that could not be read. Others of their classes
+        are read in their place, as in a `Stream`; a picture with targets has no replacement.
+    rows, own_part: as in a `Stream`.
     """
 
     finite = True  # as those of a stream
@@ -93,14 +96,14 @@ class Packed(Stored):
         self,
         shards: Shards,
         reading: Reading,
-        every_word: np.ndarray,
+        all_hashes: np.ndarray,
         labels: np.ndarray,
         damaged: dict[int, DataError],
         rows: np.ndarray,
         own_part: np.ndarray | None = None,
     ) -> None:
         super().__init__(shards.sample, shards.dtype, rows)
-        self.shards, self.reading, self.every_word = shards, reading, every_word
+        self.shards, self.reading, self.all_hashes = shards, reading, all_hashes
         self.labels, self.damaged = labels, damaged
         self._read = self._readable(rows if own_part is None else own_part)
 
@@ -125,7 +128,7 @@ class Packed(Stored):
 
     @property
     def name_hashes(self) -> np.ndarray:
-        return np.asarray(self.every_word[self.rows])
+        return np.asarray(self.all_hashes[self.rows])
 
     def identity(self) -> Iterator[np.ndarray]:
         return picture_identity(self.reading, self.name_hashes)
@@ -134,14 +137,14 @@ class Packed(Stored):
         return isinstance(other, Packed) and other.shards is self.shards
 
     def with_rows(self, rows: np.ndarray) -> "Packed":
-        own = self.shards, self.reading, self.every_word, self.labels, self.damaged
+        own = self.shards, self.reading, self.all_hashes, self.labels, self.damaged
         return Packed(*own, rows)
 
     def some_rows(self, most: int) -> np.ndarray:
         return lowest_hashes(self.name_hashes, most)
 
     def for_statistics(self) -> "Packed":
-        own = self.shards, self.reading, self.every_word, self.labels, self.damaged
+        own = self.shards, self.reading, self.all_hashes, self.labels, self.damaged
         return Packed(*own, self.rows_for_statistics(), self.rows)
 
 

@@ -2,10 +2,10 @@
 
 A file has a column of pictures, each with its `bytes`, and a column of labels: by habit `image` and
 `label`. The names of the classes are in the file's metadata. Other columns of numbers, or a column
-of lists, may be targets (`parquet_labels`). Files are parts of the data set by
-their names: train-00000-of-00002.parquet, validation-..., test-.... Rows lie in groups, each of
-which is read as a whole, so that reading in random order is slow; in order, as by `xpcnn pack`,
-each group is read once. Needs PyArrow (`pip install 'xpcnn[parquet]'`).
+of lists, may be targets (`parquet_labels`). The name of a file says which part of the data set
+it is: train-00000-of-00002.parquet, validation-..., test-.... Rows lie in groups, each of which is
+read as a whole, so that reading in random order is slow; in order, as by `xpcnn pack`, each group
+is read once. Needs PyArrow (`pip install 'xpcnn[parquet]'`).
 """
 
 import threading

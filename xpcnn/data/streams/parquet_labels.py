@@ -24,8 +24,12 @@ _LABELS = ("label", "labels", "fine_label", "class", "target", "targets")
 
 
 class LabelColumns(NamedTuple):
-    """columns: of the labels; names: of classes, labels or numbers, where they are known; listed:
-    whether the column holds lists; task: as asked for.
+    """The columns of a Parquet file that hold the labels.
+
+    columns: their names, in the order asked for.
+    names: of the classes, labels or numbers; None where they are not known.
+    listed: whether the column, the only one, holds lists.
+    task: the one that is asked for, if any.
     """
 
     path: Path

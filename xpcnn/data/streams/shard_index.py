@@ -51,9 +51,11 @@ class Entry(NamedTuple):
 class ShardIndex:
     """The pictures in shards; see `stream.Index`.
 
-    paths: of the shards; shard, start, size: the shard of each picture, its first byte and its
-    length, (n,);
-    names: of the pictures in them; labels: see `stream.Index`.
+    paths: of the shards.
+    shard, start, size: of each picture, the index of its shard, its first byte there, and its
+        length in bytes, (n,).
+    names: of the pictures.
+    labels: see `stream.Index`.
     """
 
     def __init__(

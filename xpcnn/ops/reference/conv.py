@@ -30,7 +30,7 @@ def conv2d(
     The sum is one matrix product: im2col lays the window of every output pixel out as a column,
     cols[(c,i,j), (n,p,q)], and Y = W @ cols with W = w as a matrix (f, c*kh*kw).
 
-    Backward, with dY the cotangent of Y as a matrix:
+    Backward, with dY the gradient by Y, dy as a matrix:
 
         dW = dY @ cols^T        dcols = W^T @ dY        db[f] = sum_{n,p,q} dy[n,f,p,q]
 

@@ -1,8 +1,8 @@
 """Losses of classes, from scores: softmax cross-entropy, binary cross-entropy, focal loss.
 
-The definition of the ops. Every loss is a mean, a 0-d array of the dtype of its
-first argument. Array API functions only; writes into no array; no value is read on the host, so
-labels are not checked here.
+The definition of the ops. Every loss is a mean, a 0-d array of the dtype of its first argument.
+Array API functions only; writes into no array; no value is read on the host, so labels are not
+checked here.
 """
 
 import math

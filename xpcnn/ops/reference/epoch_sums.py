@@ -1,4 +1,4 @@
-"""The sums that a training step moves on: the meaning of the ops. Not differentiated.
+"""The sums that a training step updates: the definition of the ops. Not differentiated.
 
 Array API functions only; writes into no array, reads no value.
 """

@@ -1,4 +1,4 @@
-"""What training in half precision adds to a step: the meaning of the ops. Not differentiated.
+"""What training in half precision adds to a step: the definition of the ops. Not differentiated.
 
 Array API functions only; writes into no array, reads no value. Source of the loss scale:
 Micikevicius et al. 2018, arXiv:1710.03740, section 3.2.
@@ -26,7 +26,7 @@ def unscaled(scale: Array, *grads: Array) -> tuple[Array, ...]:
 
         good = isfinite(scale) and all of isfinite(g)      g / scale, or 0 where not good
 
-    What is made of gradients of 0 is finite until it is dropped.
+    Gradients of 0 keep the rest of the update finite, whose result is then dropped.
 
     Args:
         scale: 0-d.

@@ -1,7 +1,7 @@
 """Losses of numbers: mean squared error, mean absolute error, Huber.
 
-The definition of the ops. Every loss is a mean, a 0-d array of the dtype of its
-first argument. Array API functions only; writes into no array.
+The definition of the ops. Every loss is a mean, a 0-d array of the dtype of its first argument.
+Array API functions only; writes into no array.
 """
 
 import math

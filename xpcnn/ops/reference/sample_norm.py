@@ -1,4 +1,4 @@
-"""Layer and group normalisation, of each sample by itself: the meaning of the ops.
+"""Layer and group normalisation, of each sample by itself: the definition of the ops.
 
 Array API functions only; writes into no array. m is the number of values in each mean.
 Output dtype = input dtype. There are no running statistics: training and inference are alike.

@@ -1,4 +1,4 @@
-"""Resizing of images by nearest pixels or linear interpolation: the meaning of the op.
+"""Resizing of images by nearest pixels or linear interpolation: the definition of the op.
 
 Array API functions only; writes into no array. Sizes: images (n, c, h, w), output (n, c, ho, wo).
 Output dtype = input dtype. Both modes work along one axis at a time: output pixel p is a weighted
