@@ -2,7 +2,7 @@
 
 import os
 
-from xpcnn.cli.options import listed
+from xpcnn.cli.flag_parsing import listed
 from xpcnn.data.files import open_regular, shown
 from xpcnn.errors import ConfigError, hint
 

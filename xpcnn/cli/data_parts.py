@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from xpcnn import data
-from xpcnn.cli.options import listed
+from xpcnn.cli.flag_parsing import listed
 from xpcnn.data import Dataset, stored
 from xpcnn.data.csv_files.csv_columns import is_csv
 from xpcnn.data.own_data import without_labels

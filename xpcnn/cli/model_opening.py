@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy
 
 from xpcnn.backend import Backend, load
-from xpcnn.cli.options import device_name
+from xpcnn.cli.flag_parsing import device_name
 from xpcnn.data.files import shown
 from xpcnn.data.picture_files import has_picture_name
 from xpcnn.errors import CheckpointError, ConfigError, hint

@@ -4,7 +4,6 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import numpy
@@ -12,7 +11,6 @@ import numpy
 from xpcnn.cli.data_parts import Part
 from xpcnn.cli.target_predictions import TargetPredictions
 from xpcnn.errors import ConfigError, hint
-from xpcnn.io.atomic import write_bytes
 from xpcnn.model import Model
 from xpcnn.model_facts import class_names
 
@@ -114,27 +112,6 @@ def of_rows(
         return TargetPredictions("row", chosen, class_names(model), model.task, p, true)
     known = [few.classes[label] for label in few.labels] if labelled else None
     return Predictions("row", chosen, class_names(model), p, known)
-
-
-def check_new(path: str, force: bool) -> Path:
-    """Return the path of a file to write; an existing file is rejected without `force`.
-
-    Raises:
-        ConfigError: there is one already.
-    """
-    if Path(path).exists() and not force:
-        message = f"{path} is there already"
-        raise ConfigError(hint(message, "another name, or --force to write over it"))
-    return Path(path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, whole or not at all.
-
-    Raises:
-        CheckpointError: it cannot be written.
-    """
-    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def numbers_of_rows(text: str, count: int, where: str) -> list[int]:

@@ -14,8 +14,9 @@ import click
 from click.core import ParameterSource
 
 from xpcnn.cli.error_text import near
+from xpcnn.cli.flag_parsing import NONE
 from xpcnn.cli.flag_values import Flags
-from xpcnn.cli.options import NONE, Option
+from xpcnn.cli.options import Option
 from xpcnn.config import toml
 from xpcnn.config.overlay import Change, Source
 from xpcnn.errors import ConfigError, hint, prefix_errors

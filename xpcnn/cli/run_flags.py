@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from xpcnn.cli.flag_parsing import fraction_or_path, tables, two_or_more
 from xpcnn.cli.options import (
     Option,
     backend_option,
@@ -9,7 +10,6 @@ from xpcnn.cli.options import (
     dataset_option,
     device_option,
     engine_option,
-    fraction_or_path,
     json_option,
     label_column_option,
     option,
@@ -18,10 +18,8 @@ from xpcnn.cli.options import (
     quiet_option,
     skip_damaged_option,
     stream_option,
-    tables,
     task_option,
     tf32_option,
-    two_or_more,
 )
 
 RUN: Mapping[str, list[Option]] = {

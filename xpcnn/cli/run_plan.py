@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, get_args
 
 from xpcnn import data, engines
 from xpcnn.cli.data_parts import divided_otherwise
+from xpcnn.cli.flag_parsing import image_size, numbers
 from xpcnn.cli.flag_values import Flags
 from xpcnn.cli.model_opening import model_path, open_backend, open_init
-from xpcnn.cli.options import image_size, numbers
 from xpcnn.cli.output import announced
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS

@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 from xpcnn.cli.output import say
-from xpcnn.cli.predictions import check_new, write_text
+from xpcnn.cli.output_file import check_new, write_text
 from xpcnn.cli.target_predictions import TargetPredictions
 from xpcnn.data.own_data import unlabelled
 from xpcnn.errors import DataError, hint

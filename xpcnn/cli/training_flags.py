@@ -6,19 +6,17 @@
 
 from collections.abc import Mapping
 
-from xpcnn.cli.options import (
-    Option,
+from xpcnn.cli.flag_parsing import (
     constant_for_none,
     length,
     listed,
     loss_type,
     number_or_none,
-    option,
-    params,
     thresholds,
     weights,
     whole_or_none,
 )
+from xpcnn.cli.options import Option, option, params
 
 TRAINING: Mapping[str, list[Option]] = {
     "Network": params(

@@ -9,7 +9,13 @@ from typing import Any
 import click
 
 from xpcnn.cli.benchmark_table import SETTLED, UNSETTLED, ResultTable
-from xpcnn.cli.options import engine_option, json_option, listed, option, quiet_option
+from xpcnn.cli.flag_parsing import listed
+from xpcnn.cli.options import (
+    engine_option,
+    json_option,
+    option,
+    quiet_option,
+)
 from xpcnn.text_table import Table
 
 SEVEN = ("kaggle", "two-conv", "sigmoid-binary", "tiny", "small", "medium", "large")

@@ -2,7 +2,12 @@
 
 import click
 
-from xpcnn.cli.options import data_dir_option, dataset_option, json_option, option
+from xpcnn.cli.options import (
+    data_dir_option,
+    dataset_option,
+    json_option,
+    option,
+)
 
 
 @click.command("card")
@@ -31,7 +36,7 @@ def command(
     from xpcnn.cli.data_parts import DataFlags, open_part
     from xpcnn.cli.model_opening import open_model
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.predictions import check_new, write_text
+    from xpcnn.cli.output_file import check_new, write_text
     from xpcnn.errors import DataError
     from xpcnn.runs import read_run
     from xpcnn.runs.card import FILL_IN, card_head, model_card

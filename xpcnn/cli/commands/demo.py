@@ -2,7 +2,12 @@
 
 import click
 
-from xpcnn.cli.options import data_dir_option, json_option, library_options, option
+from xpcnn.cli.options import (
+    data_dir_option,
+    json_option,
+    library_options,
+    option,
+)
 
 
 @click.command("demo")

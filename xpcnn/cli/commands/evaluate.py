@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
+from xpcnn.cli.flag_parsing import listed
 from xpcnn.cli.options import (
     data_options,
     json_option,
     label_column_option,
     library_options,
-    listed,
     option,
     skip_damaged_option,
     stream_option,

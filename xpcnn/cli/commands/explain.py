@@ -4,7 +4,12 @@ from typing import Literal
 
 import click
 
-from xpcnn.cli.options import data_options, json_option, library_options, option
+from xpcnn.cli.options import (
+    data_options,
+    json_option,
+    library_options,
+    option,
+)
 
 
 @click.command("explain")

@@ -25,7 +25,7 @@ def command(model: str, out: str, force: bool, as_json: bool) -> None:
     """
     from xpcnn.cli.model_opening import open_model
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.cli.predictions import check_new
+    from xpcnn.cli.output_file import check_new
     from xpcnn.errors import ConfigError, hint
     from xpcnn.exchange import export_onnx, export_pytorch
 

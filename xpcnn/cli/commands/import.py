@@ -2,7 +2,8 @@
 
 import click
 
-from xpcnn.cli.options import json_option, option, sizes
+from xpcnn.cli.flag_parsing import sizes
+from xpcnn.cli.options import json_option, option
 from xpcnn.errors import counted
 
 
@@ -64,9 +65,9 @@ def command(
     if model is not None and any((input_shape, output, mean, std)):
         raise click.UsageError("--model can be combined with --class-names only.")
     from xpcnn.cli.class_names import read_class_names
-    from xpcnn.cli.options import numbers
+    from xpcnn.cli.flag_parsing import numbers
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.predictions import check_new
+    from xpcnn.cli.output_file import check_new
     from xpcnn.errors import ConfigError, hint
     from xpcnn.exchange import import_onnx, import_pytorch
     from xpcnn.io.foreign.weights import is_foreign

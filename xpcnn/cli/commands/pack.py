@@ -62,7 +62,7 @@ def command(
 
     from tqdm import tqdm  # type: ignore[import-untyped]  # it ships no types
 
-    from xpcnn.cli.options import image_size as as_size
+    from xpcnn.cli.flag_parsing import image_size as as_size
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.run_plan import task_name
     from xpcnn.data.contents import ReadOptions

@@ -2,7 +2,8 @@
 
 import click
 
-from xpcnn.cli.options import json_option, listed, option
+from xpcnn.cli.flag_parsing import listed
+from xpcnn.cli.options import json_option, option
 
 
 @click.command("parity")

@@ -4,13 +4,13 @@ from typing import Any, Literal
 
 import click
 
+from xpcnn.cli.flag_parsing import listed
 from xpcnn.cli.options import (
     data_dir_option,
     dataset_option,
     json_option,
     label_column_option,
     library_options,
-    listed,
     option,
     part_option,
     skip_damaged_option,
@@ -113,8 +113,9 @@ def command(
     from xpcnn.cli.data_parts import DataFlags, open_rows
     from xpcnn.cli.model_opening import open_backend, open_model
     from xpcnn.cli.output import answer, say, to_json
+    from xpcnn.cli.output_file import check_new, write_text
     from xpcnn.cli.picture_predictions import Failure, gather, of_pictures
-    from xpcnn.cli.predictions import check_new, of_rows, write_text
+    from xpcnn.cli.predictions import of_rows
     from xpcnn.cli.submission import submit
     from xpcnn.data.pictures import check_reading
     from xpcnn.data.reading import Arrays

@@ -4,7 +4,12 @@ from typing import Literal
 
 import click
 
-from xpcnn.cli.options import data_options, json_option, library_options, option
+from xpcnn.cli.options import (
+    data_options,
+    json_option,
+    library_options,
+    option,
+)
 
 
 @click.command("report")
@@ -68,8 +73,8 @@ def command(
     from pathlib import Path
 
     from xpcnn.cli.data_parts import DataFlags
+    from xpcnn.cli.flag_parsing import sizes
     from xpcnn.cli.model_opening import open_backend
-    from xpcnn.cli.options import sizes
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.reporting import Figures, write_report
 

@@ -4,13 +4,13 @@ from typing import Literal
 
 import click
 
+from xpcnn.cli.flag_parsing import tables
 from xpcnn.cli.options import (
     data_dir_option,
     json_option,
     label_column_option,
     option,
     skip_damaged_option,
-    tables,
     task_option,
 )
 from xpcnn.errors import counted
@@ -83,7 +83,7 @@ def command(
     from pathlib import Path
 
     from xpcnn import data
-    from xpcnn.cli.options import image_size as as_size
+    from xpcnn.cli.flag_parsing import image_size as as_size
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.run_plan import VALIDATION, task_name
     from xpcnn.data.augment import make

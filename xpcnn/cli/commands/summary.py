@@ -2,7 +2,8 @@
 
 import click
 
-from xpcnn.cli.options import json_option, option, sizes
+from xpcnn.cli.flag_parsing import sizes
+from xpcnn.cli.options import json_option, option
 
 
 @click.command("summary")

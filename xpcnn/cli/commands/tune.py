@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xpcnn.cli.options import Option, json_option, option, quiet_option
+from xpcnn.cli.options import (
+    Option,
+    json_option,
+    option,
+    quiet_option,
+)
 
 if TYPE_CHECKING:
     from xpcnn.cli.request import Request
