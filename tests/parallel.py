@@ -15,7 +15,8 @@ ONE_BY_ONE = (
     "tests/compiled/test_threads.py",
     "tests/data/test_pictures.py",
     "tests/examples/test_figures.py",
-    "tests/test_gpu_check.py",
+    "tests/long/test_cuda_compiles.py",
+    "tests/long/test_gpu_rehearsal.py",
     "tests/test_import.py",
     "tests/test_main_job.py",
 )

@@ -1,10 +1,8 @@
-"""The GPU check, rehearsed on NumPy. No GPU is needed or used."""
+"""The parts of the GPU check; `tests/long` rehearses it whole. No GPU is needed or used."""
 
 import itertools
-import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -29,54 +27,9 @@ from xpcnn.backend import Backend
 from xpcnn.models import preset
 from xpcnn.training.divergence_check import DivergenceCheck
 
-CORRECT = list(gpu_check.CORRECTNESS)
-if sys.platform != "linux":
-    CORRECT.remove("memory")  # the rehearsal's limit of memory is Linux's
-
 
 def options(**changes: Any) -> Options:
     return replace(Options("numpy", None, quick=True, seconds=3600.0), **changes)
-
-
-def test_rehearsal(tmp_path: Path) -> None:
-    """All sections pass on NumPy, from another folder; the file and the table say so."""
-    script, out = ROOT / "tests" / "gpu_check.py", tmp_path / "results.json"
-    sections = [*CORRECT, *gpu_check.MEASURES]
-    flags = ["--backend", "numpy", "--quick", "--out", "results.json", "--only", *sections]
-    alone = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # no contest
-    done = subprocess.run(
-        [sys.executable, str(script), *flags],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=alone,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    results = json.loads(out.read_text(encoding="utf-8"))
-    assert results["passed"]
-    assert results["rehearsal"]
-    assert list(results["sections"]) == sections
-    without = results["sections"].pop("convolutions")
-    assert without["reason"] == "there are no CUDA kernels to time"
-    left_out = results["sections"].pop("sanitizers")
-    if shutil.which("compute-sanitizer") is None:
-        assert left_out["reason"] == "compute-sanitizer is not installed"
-    assert {s["status"] for s in results["sections"].values()} == {"passed"}
-    assert results["versions"]["numpy"] == numpy.__version__
-    assert "--quick" in results["command"]
-
-    facts = {name: section["facts"] for name, section in results["sections"].items()}
-    tests = [facts["suite"][lib] for lib in ("numpy", "numpy-no-kernels")]
-    assert tests[0]["passed"] == tests[1]["passed"] > 5
-    assert facts["training"]["digits in float32"]["largest relative difference"] <= 1e-4
-    for name in ("timing", "half"):
-        [timed] = [fact for fact in facts[name].values() if isinstance(fact, dict)]
-        assert timed["ms"]["xpcnn"] > 0
-        assert timed["times as fast as PyTorch"] is None  # a CPU's ratio would be no measurement
-    assert facts["accuracy"]["digits to 50.0%, warm cache"]["accuracy"] > 0.5
-    assert "xpcnn" in facts["peak"]["digits, batch 16"]["bytes"]
-    assert "timing: passed" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("passed after ")
 
 
 @pytest.mark.skipif(backend.problem("cupy") is None, reason="there is a GPU")

@@ -2,10 +2,7 @@
 
 import statistics
 
-import pytest
-
 from tests.main_job import SEEDS, train
-from tests.real_data import real_data
 from xpcnn import backend
 
 
@@ -25,12 +22,3 @@ def test_the_same_seed_gives_the_same_run() -> None:
         [e[f] for f in figures] for e in second["epochs"]
     ]
     assert first["test"] == second["test"]
-
-
-@pytest.mark.timeout(120)
-def test_mnist_in_one_epoch() -> None:
-    folder = real_data("mnist")
-    flags = ("--dataset", "mnist", "--data-dir", str(folder), "--model", "small", "--epochs", "1")
-    result, _ = train(*flags)
-    assert result["test"]["accuracy"] >= 0.97
-    assert result["parameters"] > 100_000

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cuda_on_host import HALF
 
-FOLDER = Path(__file__).parents[1] / "backends" / "kernels"
+FOLDER = Path(__file__).parents[2] / "backends" / "kernels"
 FILES = sorted(file.name for file in FOLDER.glob("*.cu"))
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 
