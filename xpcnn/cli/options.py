@@ -83,7 +83,7 @@ engine_option = option(
 processes_option = option(
     "--processes",
     type=int,
-    text="Start this many processes on this machine, which share each batch: with mpiexec, or with "
+    text="Start this many processes on this machine, which share each batch: by mpiexec, or by "
     "torchrun if --engine is torch.",
 )
 json_option = option(

@@ -57,7 +57,7 @@ RUN: Mapping[str, list[Option]] = {
             "--image-size",
             metavar="H,W",
             text="Size of your own images. By default it is chosen from the pictures; rows of a "
-            "CSV file are taken for squares.",
+            "CSV file are taken for square images.",
         ),
         option(
             "--image-fit",

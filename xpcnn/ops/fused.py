@@ -4,7 +4,7 @@ Without a kernel, a fused op runs the ops one after another. `layers/fuse.py` li
 run as one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from xpcnn.ops.activation import hard_tanh, relu
 from xpcnn.ops.checks import check_arrays, check_same_shape
@@ -48,21 +48,8 @@ def _conv_relu_pool(
     Kernels: NumPy calls, C, CUDA.
     """
     y, conv_back = conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    y, relu_back = _rectified(y, limit)
-    pool_back: Pullback | None = None
-    if pool is not None:
-        y, pool_back = max_pool2d(y, size=pool)
-
-    def pullback(
-        dy: Array, wants: Sequence[bool] | None = None
-    ) -> tuple[Array | None, Array | None, Array | None]:
-        if pool_back is not None:
-            (dy,) = pool_back(dy)
-        (dy,) = relu_back(dy)
-        dx, dw, db = conv_back(dy, wants)
-        return dx, dw, db
-
-    return y, pullback
+    y, relu_pool_back = _relu_pool(y, limit, pool)
+    return y, lambda dy, wants=None: conv_back(relu_pool_back(dy), wants)
 
 
 def _check_conv_relu_pool(
@@ -110,21 +97,8 @@ def _batch_norm_relu(
     Kernels: C, CUDA.
     """
     (y, mean, var), norm_back = batch_norm(x, gamma, beta, eps=eps, running=running)
-    y, relu_back = _rectified(y, limit)
-    pool_back: Pullback | None = None
-    if pool is not None:
-        y, pool_back = max_pool2d(y, size=pool)
-
-    def pullback(
-        dy: Array, wants: Sequence[bool] | None = None
-    ) -> tuple[Array | None, Array | None, Array | None]:
-        if pool_back is not None:
-            (dy,) = pool_back(dy)
-        (dy,) = relu_back(dy)
-        dx, dgamma, dbeta = norm_back(dy, wants)
-        return dx, dgamma, dbeta
-
-    return (y, mean, var), pullback
+    y, relu_pool_back = _relu_pool(y, limit, pool)
+    return (y, mean, var), lambda dy, wants=None: norm_back(relu_pool_back(dy), wants)
 
 
 def _check_batch_norm_relu(
@@ -142,8 +116,15 @@ def _check_batch_norm_relu(
     _check_limit("batch_norm_relu", limit)
 
 
-def _rectified(y: Array, limit: float | None) -> tuple[Array, Pullback]:
-    return relu(y) if limit is None else hard_tanh(y, low=0.0, high=limit)
+def _relu_pool(
+    x: Array, limit: float | None, pool: Pair | None
+) -> tuple[Array, Callable[[Array], Array]]:
+    """Return y = max_pool2d(relu(x)), without pooling if `pool` is None, and dy -> dx."""
+    y, relu_back = relu(x) if limit is None else hard_tanh(x, low=0.0, high=limit)
+    if pool is None:
+        return y, lambda dy: relu_back(dy)[0]
+    y, pool_back = max_pool2d(y, size=pool)
+    return y, lambda dy: relu_back(pool_back(dy)[0])[0]
 
 
 def _check_limit(op: str, limit: float | None) -> None:

@@ -19,8 +19,8 @@ from xpcnn.cli.options import (
 @option(
     "--target",
     metavar="NAME",
-    text="Class, label or number whose score is followed back; by default the predicted class, the "
-    "label of the highest probability, or the first number.",
+    text="Class, label or number whose score the gradients are of; by default the predicted class, "
+    "the label of the highest probability, or the first number.",
 )
 @option(
     "--out",

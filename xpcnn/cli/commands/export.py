@@ -17,7 +17,7 @@ def command(model: str, out: str, force: bool, as_json: bool) -> None:
 
     ONNX Runtime and other programs run the ONNX file. It takes raw samples, any number at once, and
     normalises them itself: `images` in, `scores` and `probabilities` out (opset 17, IR version 8,
-    float32). The names of the classes and how pictures are read are in its metadata. Needs pip
+    float32). Its metadata says what the classes are called, and how pictures are read. Needs pip
     install 'xpcnn[onnx]'.
 
     If the name of the file ends in .safetensors, it gets the weights alone, with the names of

@@ -43,8 +43,7 @@ from xpcnn.errors import counted
 @option(
     "--rows",
     metavar="FROM:TO",
-    text="Rows of the data set, in place of images. Rows count from 0: in a file or folder that "
-    "the model was not trained on, or else in the test part.",
+    text="Rows of the data set, in place of images, counted from 0 in the part that --part names.",
 )
 @part_option
 @label_column_option

@@ -27,7 +27,7 @@ from xpcnn.errors import counted
     "--out",
     metavar="FILE",
     text="Page (.html) or picture (.png) to write; an existing file is replaced. By default "
-    "<data set>.html in this folder.",
+    "<data set>.html in the current folder.",
 )
 @option(
     "--per-class",
