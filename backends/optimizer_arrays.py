@@ -16,8 +16,10 @@ POINTERS = (*INPUTS, *OUTPUTS)
 
 
 class Packed(NamedTuple):
-    """inputs: the parameters, the gradients and the memories; outputs: the new parameters and the
-    new memories; each by the path of the parameter.
+    """The arrays of an optimizer's step, each by the path of its parameter.
+
+    inputs: the parameters, the gradients, and the arrays of the optimizer's state.
+    outputs: new arrays for the parameters, and for the state.
     """
 
     inputs: Sequence[Arrays]

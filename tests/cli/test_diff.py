@@ -13,7 +13,7 @@ def test_two_runs(cli: Cli, trained: Path) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert "\n  seed  " in ran.out
     assert "network: the same\n" in ran.out
-    assert "losses: part from the start; after update " in ran.out
+    assert "losses: different from the start; after update " in ran.out
     answer = json.loads(cli("diff", trained, "other", "--json").out)
     assert ["configuration", "seed", [0, 1]] in [[*d.values()] for d in answer["differences"]]
     assert answer["parting"]["before"] is None

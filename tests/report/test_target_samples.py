@@ -10,7 +10,7 @@ from xpcnn import Model
 from xpcnn.data import Dataset
 from xpcnn.layers import Conv2D, Dense, Flatten
 from xpcnn.report.layer_passes import trace
-from xpcnn.report.target_samples import Followed, chosen, errors_of, listed, samples_of_targets
+from xpcnn.report.target_samples import ShownSample, chosen, errors_of, listed, samples_of_targets
 
 
 def test_labels_that_are_surest_and_most_wrong() -> None:
@@ -18,7 +18,7 @@ def test_labels_that_are_surest_and_most_wrong() -> None:
     p = numpy.array([[0.2, 0.1], [0.9, 0.4], [0.6, 0.5], [0.1, 0.8]])
     there = numpy.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
     errors = errors_of(p, there, True)
-    assert chosen(p, errors, True) == [Followed(1, 0), Followed(3, 1), Followed(0, 0)]
+    assert chosen(p, errors, True) == [ShownSample(1, 0), ShownSample(3, 1), ShownSample(0, 0)]
 
 
 def test_numbers_at_the_ends_and_most_wrong() -> None:
@@ -27,7 +27,7 @@ def test_numbers_at_the_ends_and_most_wrong() -> None:
     found = targets + numpy.array([[0.0, 100.0], [2.0, 0.0], [0.1, 0.0], [0.5, 0.0]])
     errors = errors_of(found, targets, False)
     assert errors[:, 1].tolist() == [1.0, 0.0, 0.0, 0.0]
-    assert chosen(found, errors, False) == [Followed(0, 1), Followed(3, 0), Followed(1, 0)]
+    assert chosen(found, errors, False) == [ShownSample(0, 1), ShownSample(3, 0), ShownSample(1, 0)]
 
 
 def test_prices_are_written_without_exponents() -> None:

@@ -72,7 +72,12 @@ def test_of_three_runs_a_key_that_one_has_different() -> None:
 @pytest.mark.parametrize(
     ("line", "figure", "value", "words"),
     [
-        (0, "val_loss", 1.75, "part from the start; after update 2, val_loss 1.5 and 1.75, 0.25"),
+        (
+            0,
+            "val_loss",
+            1.75,
+            "different from the start; after update 2, val_loss 1.5 and 1.75, 0.25",
+        ),
         (1, "loss", 2.5, "equal to update 2; after update 4 (epoch 1), loss 2 and 2.5, 0.5 apart"),
         (2, "accuracy", 0.5, "equal to update 4; after update 8 (epoch 2), accuracy 0.75 and 0.5"),
     ],

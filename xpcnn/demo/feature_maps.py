@@ -11,7 +11,11 @@ from xpcnn.types import Array
 
 
 class FeatureMaps(NamedTuple):
-    """values: (channels, h, w), the output of the layer at a path, with its type: `layer`."""
+    """The output of a layer for one sample.
+
+    layer: path and type of the layer.
+    values: (channels, h, w).
+    """
 
     layer: str
     values: np.ndarray

@@ -64,10 +64,12 @@ class Recognizer:
     def answer(self, content: bytes) -> dict[str, Any]:
         """Return the answer to a picture file, given as its bytes.
 
-        framed, inverted, blank: see `xpcnn.data.pictures.Picture`. class: the most probable one,
-        None for a blank picture. classes: all in their order, of more than 10 the most probable
-        ones. sample: the picture as the network sees it. maps: the outputs of
-        the first convolution. Pictures are PNG files in data URIs.
+        framed, inverted, blank: see `xpcnn.data.pictures.Picture`.
+        class: the most probable one; None for a blank picture.
+        classes: all in their order; of more than 10, the most probable ones.
+        sample: the picture as the network sees it, a PNG file in a data URI.
+        maps: the outputs of the first convolution: its layer, their shape, and pictures as PNG
+            files in data URIs; None for a blank picture, or without a convolution.
 
         Raises:
             DataError: the bytes are no picture that can be read.

@@ -45,7 +45,7 @@ def explained(
         value_range: the values that are drawn black and white.
         true: the class, labels or numbers of the sample in words; None if they are not known.
         notes: sentences for the beginning of the page.
-        target: the class, label or number whose score is followed back; see `answer_of`.
+        target: the class, label or number whose score the gradients are of; see `answer_of`.
 
     Raises:
         ConfigError: the model has no such target.

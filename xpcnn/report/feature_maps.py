@@ -73,7 +73,7 @@ def pictures_of(
 ) -> list[dict[str, Any]]:
     """Return facts about some samples, each with pictures: saliency, Grad-CAM, and feature maps.
 
-    scores: the index of the score that is followed back, for each sample (n,); see
+    scores: for each sample the index of the score whose gradient is shown, (n,); see
     `layer_passes.trace`.
     """
     raw = data.images[list(rows)]

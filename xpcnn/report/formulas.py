@@ -34,9 +34,13 @@ OPS: dict[type, Callable[..., Any]] = {
 
 
 class Formula(NamedTuple):
-    """words: what the layer does, a sentence; formula: forward and backward, of its op's reference,
-    or of the layer where it has no op; places: (what, file, line) of the code; kernels: the kernels
-    that may replace the reference, in words; "" if none are known.
+    """What a layer computes, in words and formulas, and where.
+
+    words: what the layer does, a sentence.
+    formula: forward and backward, from the docstring of its op's reference, or of the layer where
+        it has no op.
+    places: (what, file, line) of the code.
+    kernels: the kernels that may replace the reference, in words; "" if none are known.
     """
 
     words: str

@@ -40,9 +40,10 @@ class LayerPass:
 
 @dataclass(frozen=True)
 class Trace:
-    """scores: (n, outputs); dx: gradient of the chosen scores with respect to the normalised
-    samples (n, ...).
+    """The passes of n samples through all layers of a network, forward and backward.
 
+    scores: (n, outputs).
+    x, dx: the normalised samples (n, ...), and the gradient of the chosen scores by them.
     passes: of the layers that hold no other layers, in the order of the forward pass.
     """
 
@@ -85,8 +86,8 @@ class Traced(Wrapper):
 def trace(network: Network, raw: numpy.ndarray, classes: numpy.ndarray) -> Trace:
     """Send raw samples (n, ...) forward, and the gradient of one score of each back.
 
-    classes: the class of each sample whose score is followed back, (n,). If the network has one
-    output, that is the score of class 1, and its negative the score of class 0.
+    classes: for each sample the class whose score to take the gradient of, (n,). If the network has
+    one output, that is the score of class 1, and its negative the score of class 0.
     """
     backend = network.backend
     passes: list[LayerPass] = []

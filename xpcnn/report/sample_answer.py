@@ -1,4 +1,4 @@
-"""What a network says of one sample, and whose score `xpcnn explain` follows back to its pixels."""
+"""What a network says of one sample, and the score whose gradient `xpcnn explain` shows."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,8 +16,10 @@ from xpcnn.tasks import MultiLabel
 class Answer(NamedTuple):
     """What a network says of one sample.
 
-    names: of the classes, labels or numbers. estimates: their probabilities, or the numbers, (k,).
-    followed: the index of the one whose score is followed back. predicted: the answer in words.
+    names: of the classes, labels or numbers.
+    estimates: their probabilities, or the numbers, (k,).
+    followed: the index of the one whose score the gradients on the page are of.
+    predicted: the answer in words.
     facts: the answer for JSON.
     """
 
@@ -31,7 +33,7 @@ class Answer(NamedTuple):
 def answer_of(model: Model, sample: numpy.ndarray, target: str | None = None) -> Answer:
     """Return what a model says of a raw sample (c, h, w).
 
-    target: the name of the class, label or number whose score is followed back; None for the
+    target: the name of the class, label or number whose score to take gradients of; None for the
     predicted class, the label of the highest probability, or the first number.
 
     Raises:

@@ -23,14 +23,14 @@ CHOICE = {
 """Which samples `chosen` returns, for the page."""
 
 
-class Followed(NamedTuple):
-    """A sample, and the label or number whose score is followed back to its pixels."""
+class ShownSample(NamedTuple):
+    """A sample, by its row, and the label or number, by its column, whose saliency is shown."""
 
     row: int
     column: int
 
 
-def chosen(estimates: numpy.ndarray, errors: numpy.ndarray, labels: bool) -> list[Followed]:
+def chosen(estimates: numpy.ndarray, errors: numpy.ndarray, labels: bool) -> list[ShownSample]:
     """Return the samples to look at by default, each once.
 
     For labels: the samples with the highest probability of each of the first labels. For numbers:
@@ -40,18 +40,18 @@ def chosen(estimates: numpy.ndarray, errors: numpy.ndarray, labels: bool) -> lis
     estimates: probabilities of labels, or numbers, (n, k); errors: as of `errors_of`.
     """
     if labels:
-        sure = [Followed(int(p.argmax()), k) for k, p in enumerate(estimates.T[:_SURE])]
+        sure = [ShownSample(int(p.argmax()), k) for k, p in enumerate(estimates.T[:_SURE])]
     else:
         first = estimates[:, 0]
-        sure = [Followed(int(row), 0) for row in (first.argmin(), first.argmax())]
+        sure = [ShownSample(int(row), 0) for row in (first.argmin(), first.argmax())]
     worst = numpy.argsort(-errors.max(axis=1), kind="stable")[:_WORST].tolist()
     found = {one.row: one for one in (*sure, *most_wrong(errors, worst))}
     return list(found.values())
 
 
-def most_wrong(errors: numpy.ndarray, rows: Sequence[int]) -> list[Followed]:
+def most_wrong(errors: numpy.ndarray, rows: Sequence[int]) -> list[ShownSample]:
     """Return samples, each with the label or number of its largest error."""
-    return [Followed(row, int(errors[row].argmax())) for row in rows]
+    return [ShownSample(row, int(errors[row].argmax())) for row in rows]
 
 
 def errors_of(estimates: numpy.ndarray, targets: numpy.ndarray, labels: bool) -> numpy.ndarray:

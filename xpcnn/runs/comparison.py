@@ -24,9 +24,11 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Parting:
-    """The first figure that two runs have different: after which update, and in which epoch.
+class FirstDifference:
+    """The first figure that differs between two runs: after which update, and in which epoch.
 
+    step: number of updates before it.
+    values: the figure of each run.
     before: updates after which the last equal figures were taken; None where there are none.
     epoch: of a figure that an epoch ended with; None of one in between.
     """
@@ -41,7 +43,11 @@ class Parting:
         first, second = self.values
         when = f"after update {self.step:,}"
         when += "" if self.epoch is None else f" (epoch {self.epoch})"
-        equal = "part from the start" if self.before is None else f"equal to update {self.before:,}"
+        equal = (
+            "different from the start"
+            if self.before is None
+            else f"equal to update {self.before:,}"
+        )
         return (
             f"{equal}; {when}, {self.figure} {first:.6g} and {second:.6g}, "
             f"{abs(first - second):.2g} apart"
@@ -61,7 +67,7 @@ class RunDiff:
 
     names: tuple[str, str]
     differences: tuple[Difference, ...]
-    parting: Parting | None
+    parting: FirstDifference | None
     compared: int
     best: tuple[float | None, float | None]
 
@@ -102,7 +108,7 @@ def compare_runs(first: Record, second: Record) -> RunDiff:
     return RunDiff(
         (str(first.path), str(second.path)),
         tuple(differing([first, second])),
-        _parting(first, figures[0], figures[1], common),
+        _first_difference(first, figures[0], figures[1], common),
         len(common),
         (best[0], best[1]),
     )
@@ -175,17 +181,17 @@ def _by_step(run: Record) -> dict[tuple[int, str], float]:
     return found
 
 
-def _parting(
+def _first_difference(
     run: Record,
     first: Mapping[tuple[int, str], float],
     second: Mapping[tuple[int, str], float],
     common: Sequence[tuple[int, str]],
-) -> Parting | None:
+) -> FirstDifference | None:
     """Return the first figure that differs, of those that both runs have; None if all are equal."""
     for step, figure in common:
         values = first[step, figure], second[step, figure]
         if values[0] != values[1]:
             ended = {line["step"]: line["epoch"] for line in run.epochs}
             before = max((other for other, _ in common if other < step), default=None)
-            return Parting(figure, step, ended.get(step), values, before)
+            return FirstDifference(figure, step, ended.get(step), values, before)
     return None

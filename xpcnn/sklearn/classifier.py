@@ -97,7 +97,7 @@ class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
             raise LabelError(hint(message, "classes=... with every label in the first call"))
         if is_first:
             self._start_classes(x, weights, known)
-        return self._go_on(x, numpy.searchsorted(known, y), weights)
+        return self._train_further(x, numpy.searchsorted(known, y), weights)
 
     def predict(self, X: Any) -> numpy.ndarray:
         """Return the label of the most probable class of each sample (n,)."""

@@ -173,7 +173,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         self.history_ = self._train(samples, y, weights)
         return self
 
-    def _go_on(self, x: numpy.ndarray, y: numpy.ndarray, weights: numpy.ndarray | None) -> Self:
+    def _train_further(
+        self, x: numpy.ndarray, y: numpy.ndarray, weights: numpy.ndarray | None
+    ) -> Self:
         """Train one more epoch at a constant rate, in an order of its own."""
         before = self.training_options_, self.seed_
         self.calls_ += 1

@@ -73,7 +73,7 @@ class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
                 f"{len(self.target_mean_)}"
             )
             raise ConfigError(hint(message, "a new estimator, for other targets"))
-        return self._go_on(x, targets, weights)
+        return self._train_further(x, targets, weights)
 
     def predict(self, X: Any) -> numpy.ndarray:
         """Return estimates (n,) or (n, targets), as y was, in the units of y."""

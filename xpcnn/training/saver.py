@@ -43,10 +43,13 @@ class Saver:
         resume: bool,
         group: Group = ALONE,
     ) -> None:
-        """data: hash and number of samples of each part, by its name; resume: whether to continue
-        from the newest checkpoint; group: the processes of the run.
+        """Require a folder without checkpoints, unless the run is resumed.
 
-        The first process holds the lock of the checkpoints.
+        The caller holds the lock of the checkpoints, in the first process of a group.
+
+        data: hash and number of samples of each part, by its name.
+        resume: whether to continue from the newest checkpoint.
+        group: the processes of the run.
 
         Raises:
             CheckpointError: the folder has checkpoints, and the run is not to be resumed.

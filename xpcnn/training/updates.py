@@ -147,7 +147,7 @@ class Updates:
         step = self.to_device(numpy.asarray(steps, dtype=self.dtype))
         order = random.permutation(self.seed, len(self.train), epoch)
         order = order[: self.batches_per_epoch * size]  # all, unless the last batch is dropped
-        source = self._not_made if in_step else self._made
+        source = self._batch_inputs if in_step else self._made_batches
 
         batches: list[Any] = []
         parts: list[Rows] = []
@@ -177,10 +177,13 @@ class Updates:
         x, labels = self.train.batch(indices)
         return self.augmenter.apply(x, labels, drawn, forward_pass)
 
-    def _not_made(
+    def _batch_inputs(
         self, epoch: int, order: numpy.ndarray, skip: int
     ) -> Iterator[tuple[tuple[Array, Sequence[Array]], Rows]]:
-        """Yield what `batch` makes batches of, and their rows; order: of the samples."""
+        """Yield for each batch after the first `skip` the argument of `batch`, and its rows.
+
+        order: indices of the samples in the order of the batches, on the host.
+        """
         indices, drawn = self.to_device(order), self.augmenter.drawn(epoch, order)
         size, count = self.options.batch_size, len(order)
         for start in range(skip * size, count, size):
@@ -188,14 +191,17 @@ class Updates:
             own = tuple(p[start:stop, ...] for p in drawn)
             yield (indices[start:stop], own), rows_of(self.group, stop - start)
 
-    def _made(
+    def _made_batches(
         self, epoch: int, order: numpy.ndarray, skip: int
     ) -> Iterator[tuple[tuple[Array, Array], Rows]]:
-        """Yield samples and labels, of a group those of this process, and which rows they are."""
+        """Yield the samples and labels of each batch after the first `skip`, and its rows.
+
+        order: as in `_batch_inputs`. Of a group, they are those of this process.
+        """
         shares = self._shares(order)
         augmented = self.augmenter.epoch(epoch, numpy.concatenate([s.order for s in shares]))
         passed = (epoch - 1) * self.batches_per_epoch
-        for i, (x, labels, start, share) in enumerate(self._batches(shares, skip), skip):
+        for i, (x, labels, start, share) in enumerate(self._raw_batches(shares, skip), skip):
             x, labels = augmented(x, labels, start, passed + i + 1, share.read)
             yield (x[share.own, ...], labels[share.own, ...]), share.rows
 
@@ -215,12 +221,13 @@ class Updates:
                 shares.append(_Share(indices, read, rows))
         return shares
 
-    def _batches(
+    def _raw_batches(
         self, shares: Sequence["_Share"], skip: int
     ) -> Iterator[tuple[Array, Array, int, "_Share"]]:
-        """Yield the samples that are read of each batch after `skip`, and their labels.
+        """Yield the samples that are read of each batch after the first `skip`, and their labels.
 
-        Further their place in the order of all that is read in the epoch, and their share.
+        Also yield the index of the first of them among all that are read in the epoch, and their
+        share.
         """
         start = 0
         for share in shares:

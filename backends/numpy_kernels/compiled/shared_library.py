@@ -39,7 +39,11 @@ NOT_SERVED = -1  # what C returns where it is not made for the values in the arr
 
 
 class Kernels(NamedTuple):
-    """calls: the C functions by name, or None. status: why C kernels are or are not in use."""
+    """The kernels in C, if they are in use.
+
+    calls: the C functions by name, or None.
+    status: why C kernels are or are not in use.
+    """
 
     calls: ctypes.CDLL | None
     status: str
