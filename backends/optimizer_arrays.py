@@ -1,7 +1,7 @@
 """The arrays of one optimizer step, packed for kernels that take all parameters in one call.
 
 A kernel reads a table with a row for each parameter: the addresses of p, its gradient g and the
-optimizer's memories m and v, and of what they become, new_p, new_m and new_v.
+arrays m and v of the optimizer's state, and of what they become, new_p, new_m and new_v.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,8 +35,8 @@ class Packed(NamedTuple):
 
     def result(self, state: State) -> tuple[Arrays, State]:
         """Return the new parameters and the new state, once the kernel has written them."""
-        new, *memories = self.outputs
-        return new, dict(zip(state, memories, strict=True))
+        new, *after = self.outputs
+        return new, dict(zip(state, after, strict=True))
 
 
 def pack(

@@ -82,7 +82,7 @@ def _parts(cuda: Cuda, rule: Rule) -> Iterator[tuple[slice, int]]:
 
 
 def _matrices(rule: Rule, rows: int, columns: int) -> tuple[int, ...]:
-    """Return the shape of the matrices of all groups, which have so many rows together."""
+    """Return the shape of the matrices of all groups, which have `rows` rows together."""
     if rule.groups == 1:
         return rows, columns
     return rule.groups, rows // rule.groups, columns

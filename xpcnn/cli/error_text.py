@@ -34,7 +34,7 @@ def flags_in_errors(context: click.Context, wheres: Iterable[str]) -> Iterator[N
 
 
 def in_flags(context: click.Context, text: str) -> tuple[str, str] | None:
-    """Return message and advice of an error about a flag that was given; None of another error."""
+    """Return message and advice of an error about a flag that was given; None for other errors."""
     options = {
         name: option
         for option in context.command.params

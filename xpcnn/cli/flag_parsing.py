@@ -19,17 +19,17 @@ def fraction_or_path(value: str) -> float | str:
 
 
 def constant_for_none(name: str) -> str:
-    """Return the name of a schedule; constant for none."""
+    """Return the name of a schedule; constant for `none`."""
     return "constant" if name == NONE else name
 
 
 def whole_or_none(value: str) -> int | str:
-    """Return a whole number; none as it is."""
+    """Return a whole number; `none` as it is."""
     return NONE if value == NONE else _number(int, value, "a whole number")
 
 
 def number_or_none(value: str) -> float | str:
-    """Return a number; none as it is."""
+    """Return a number; `none` as it is."""
     return NONE if value == NONE else _number(float, value, "a number")
 
 
@@ -80,11 +80,11 @@ def numbers(text: str) -> tuple[float, ...]:
 
 
 def listed(text: str) -> list[str]:
-    """Return the parts of a list such as layers.0.*,*.bias; none for none."""
+    """Return the parts of a list such as layers.0.*,*.bias; an empty list for `none`."""
     parts = [part.strip() for part in text.split(",")]
-    if parts == ["none"]:
+    if parts == [NONE]:
         return []
-    if "none" in parts:
+    if NONE in parts:
         raise click.BadParameter(f"{text!r}: none cannot be combined with others")
     return parts
 
@@ -95,7 +95,7 @@ def length(value: float) -> int | float:
 
 
 def tables(text: str) -> list[dict[str, str]]:
-    """Return a table for each name of a list such as flip,crop; none for none."""
+    """Return a table for each name of a list such as flip,crop; an empty list for `none`."""
     return [{"name": name} for name in listed(text)]
 
 

@@ -125,7 +125,7 @@ def _figures(folder: Path, number: int) -> dict[str, Any]:
 
 
 def in_words(folder: Path) -> str | None:
-    """Return mean and deviation of a finished cross-validation in words; None of other folders."""
+    """Return mean and deviation of a finished cross-validation in words; None for other folders."""
     if not (folder / FOLDS).is_file():
         return None
     count = read_run(folder / "fold-1").config["folds"]

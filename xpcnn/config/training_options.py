@@ -89,7 +89,7 @@ class TrainingOptions:
     augment: random changes of the samples, applied in turn: objects of `xpcnn.data.augment`, such
         as [Flip(), Crop(4)].
     validate_every: number of updates between validations, besides the one at the end of every
-        epoch; None for none besides.
+        epoch; None for that one alone.
     metrics: figures of each validation beside loss and accuracy: names ("auc", "calibration_error",
         "f1", "log_loss", "top_3", "top_5") and functions of your own, of the probabilities (n,
         classes) and labels (n,) of all samples, NumPy arrays, which return a number. They are

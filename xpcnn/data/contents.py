@@ -117,7 +117,7 @@ def task_of(path: Path, options: ReadOptions, targets: Sequence[str] | None) -> 
 def note_on(
     path: Path, options: ReadOptions, task: TaskName, names: Sequence[str] | None
 ) -> tuple[str, ...]:
-    """Return what is said of several labels where nobody asked for a task."""
+    """Return a note that columns are taken for several labels, if no task was asked for."""
     if task == "classification" or options.task is not None:
         return ()
     listing = ", ".join((names or ())[:10])

@@ -16,7 +16,7 @@ def ground(page: np.ndarray) -> float:
 
 
 def box_of_ink(page: np.ndarray, level: float) -> Box | None:
-    """Return the box around what stands out from a ground of `level`; None of a blank page.
+    """Return the box around what stands out from a ground of `level`; None for a blank page.
 
     page: uint8 (h, w). What stands out differs from the ground by more than a quarter of what
     differs most. Where that is less than an eighth of the range, spots of 3 x 3 pixels stand out

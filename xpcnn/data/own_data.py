@@ -157,7 +157,7 @@ def unlabelled(path: Path, image_size: Size) -> csv_file.Table:
 
 def without_labels(path: Path, image_size: Size) -> tuple[Images, tuple[str, ...]] | None:
     """Return the images of a CSV or .npz file that has no labels, and how they were read, in
-    sentences; None of other data.
+    sentences; None for other data.
 
     Raises:
         DataError: the file cannot be read.

@@ -90,7 +90,7 @@ def backward_children(
 ) -> tuple[Array | None, Params]:
     """Return the sum of the children's dx, None if it is not wanted, and their gradients.
 
-    dx: gradient of x by another way than the children, which is added; None for none.
+    dx: gradient of x by another way than the children, which is added; None if there is none.
     """
     grads: Params = {}
     for (name, pullback), dy in zip(pullbacks.items(), dys, strict=True):

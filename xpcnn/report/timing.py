@@ -74,7 +74,7 @@ def run_parts(run: Run) -> list[dict[str, str]]:
 def update_parts(run: Run) -> dict[str, Any] | None:
     """Return how large a batch is, and a row for each part of an update, measured now.
 
-    None of a run whose options cannot be read.
+    None for a run whose options cannot be read.
     """
     table = run.record.config.get("training")
     if not isinstance(table, dict):

@@ -72,7 +72,7 @@ class Task:
         raise NotImplementedError
 
     def counts(self, targets: numpy.ndarray, names: int) -> list[int]:
-        """Return how many training samples have each of so many classes or labels."""
+        """Return how many training samples have each class or label, of `names` in all."""
         raise NotImplementedError
 
     def adapted(self, targets: numpy.ndarray) -> "Task":

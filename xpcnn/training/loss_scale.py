@@ -3,7 +3,7 @@
 The loss is multiplied by a scale before the backward pass, and the gradients are divided by it in
 float32 after it. Where a gradient is not finite, because the scale was too large, the update is
 skipped and the scale halved; after `GROW_AFTER` updates without that it is doubled. An update that
-is skipped changes neither weights nor the optimizer's memory, and does not count as one of its
+is skipped changes neither weights nor the optimizer's state, and does not count as one of its
 steps. The decision is taken on the device, from the gradients of all processes of a group, so that
 all skip it or none. bfloat16 has the range of float32 and needs no scale.
 
@@ -78,7 +78,7 @@ def collapse(scaling: Arrays) -> str | None:
 
 
 def skipped_note(scaling: Arrays, updates: int) -> str | None:
-    """Return in words how many of the updates were skipped; None for none. Waits for the device."""
+    """Return in words how many updates were skipped; None if none was. Waits for the device."""
     if not scaling or not int(scaling["skipped"]):
         return None
     skipped, scale = int(scaling["skipped"]), float(scaling["scale"])

@@ -17,7 +17,7 @@ Weights: TypeAlias = tuple[Params, Params]
 class Progress(NamedTuple):
     """All that a step changes.
 
-    params, buffers: nested by layer; state: the optimizer's memory.
+    params, buffers: nested by layer; state: the optimizer's.
     average: the average of the parameters, by path; empty where there is none.
     loss_sum, hits: sums over the samples of the epoch (0-d).
     finite: whether every loss was, and every gradient before it was clipped (0-d bool). With a
@@ -68,8 +68,8 @@ def zero_sums(network: Network) -> tuple[Array, Array]:
 
 
 def named_arrays(progress: Progress) -> Arrays:
-    """Return all that a run keeps from step to step, by name: weights, buffers, memory, average,
-    loss scale."""
+    """Return all that a run keeps from step to step, by name: parameters, buffers, the optimizer's
+    state, average, loss scale."""
     state = {
         f"{quantity}.{path}": x
         for quantity, group in progress.state.items()

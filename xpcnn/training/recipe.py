@@ -49,7 +49,7 @@ class Recipe(NamedTuple):
     task: what the targets are.
     replay: makes a pass over a batch, forward and backward; see `Backend.replay`.
     steps: makes a whole step of a process that trains alone; see `Backend.compile_step`.
-    one: 1, the gradient of the loss (0-d), as a constant: an array that nobody can write into.
+    dloss: the gradient of the loss by itself, 1 (0-d), an array that nobody can write into.
     batch: makes a batch of what an update has of it, in the step.
     """
 
@@ -68,7 +68,7 @@ class Recipe(NamedTuple):
     task: Task = Classification()
     replay: Replay = direct
     steps: Replay = direct
-    one: Array | None = None
+    dloss: Array | None = None
     batch: MakeBatch = as_given
 
     @property
@@ -119,11 +119,11 @@ def recipe_for(
         task=network.task,
         replay=network.backend.replay(_may_record, lent=1),
         steps=network.backend.compile_step(may_record_step),
-        one=_one(network),
+        dloss=_dloss(network),
     )
 
 
-def _one(network: Network) -> Array:
+def _dloss(network: Network) -> Array:
     one = numpy.ones((), network.dtype)
     one.flags.writeable = False  # on NumPy, the array itself is the device's
     return network.backend.from_host(one)

@@ -49,7 +49,9 @@ class RunState:
         self._recipes = [recipe_for(network, options, seed, per_epoch)]  # until unfreeze_after
         if options.unfreeze_after is not None:  # and after it
             unfrozen = recipe_for(network, options, seed, per_epoch, unfrozen=True)
-            self._recipes.append(unfrozen._replace(steps=self._recipes[0].steps))  # one memory
+            self._recipes.append(
+                unfrozen._replace(steps=self._recipes[0].steps)
+            )  # recorded in the same memory
         self._shared = self._recipes
         wanted = getattr(self._recipes[0].steps, "wants_batches", False)
         recorded = wanted and may_record_step(self._recipes[0])
@@ -61,7 +63,7 @@ class RunState:
             self._shared = [
                 shared_recipe(recipe, network, options, group) for recipe in self._recipes
             ]
-        # the optimizer keeps its memory of all that ever learns, so that positions have one form
+        # the optimizer has a state for all that ever learns, so that positions have one form
         self.now = Position(beginning(self._shared[-1], network), 0)
         self.history = History()
         self.best: Weights | None = None

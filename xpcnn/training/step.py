@@ -120,7 +120,7 @@ def _forward_backward(
     early: told of the gradients as soon as they are there.
     """
     xp, is_alone = namespace(x), recipe.group.size == 1
-    weight = xp.ones_like(progress.loss_sum) if recipe.one is None else recipe.one
+    weight = xp.ones_like(progress.loss_sum) if recipe.dloss is None else recipe.dloss
     if not is_alone and not recipe.exchanges:
         weight = rows.weight * weight
     dloss = progress.scaling["scale"] * weight if progress.scaling else weight
@@ -222,8 +222,8 @@ def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: A
     if scaling:
         fresh = [new, average, *state.values()]
         before = [params, progress.average, *(progress.state[name] for name in state)]
-        new, average, *memories = kept_if(good, fresh, before)
-        state = dict(zip(state, memories, strict=True))
+        new, average, *kept = kept_if(good, fresh, before)
+        state = dict(zip(state, kept, strict=True))
         progress = progress._replace(scaling=next_scale(scaling, good))
     return progress._replace(
         params=unflatten_like(progress.params, new), state=state, average=average, finite=finite

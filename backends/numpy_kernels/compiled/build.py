@@ -226,7 +226,7 @@ def compiled(recipe: Recipe) -> bytes:
 
 
 def _crowd() -> float:
-    """Return how many processes want each processor, at least 1: so many times longer they take."""
+    """Return how many processes want each processor, at least 1: how many times longer all take."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 

@@ -9,10 +9,9 @@ Three other files are tried before `direct`; `serves` in each says when it is fa
 
 Where there are many images, taps on padding are skipped, but for rows of padding in depthwise.c:
 where a weight or dy is infinite, the reference has NaN beside padding (infinity times 0), and these
-kernels do not. A check would take
-5 % of a forward and 13 % of a backward pass over a batch of 64 grey images of 8 x 8 (0.2 % and 1 %
-with 16 channels of 14 x 14); training stops at weights that are not finite, and files of models
-hold none.
+kernels do not. A check would take 5 % of a forward and 13 % of a backward pass over a batch of 64
+grey images of 8 x 8 (0.2 % and 1 % with 16 channels of 14 x 14); training stops at weights that are
+not finite, and files of models hold none.
 """
 
 from typing import Any

@@ -1,13 +1,22 @@
 """The direct convolution and its gradients (conv.c): float32.
 
-Rows of few images are computed in bands. Time of im2col and one product of matrices over that of
-these, one image, two cores with AVX-512 (Zen 4): 1.9 for 3 channels of 224 x 224 to 64 with 7 x 7
-filters and stride 2; 1.6 for 64 of 56 x 56 to 128 with 3 x 3 filters and stride 2, 1.3 for 256 of
-14 x 14 to 512; 1.4 for 3 x 3 filters over 7 x 7 pixels and 512 channels. That of rows one by one: 3
-to 9 with 3 x 3 filters, stride 1 and 14 x 14 pixels, 1.6 with 56 x 56; with a stride 10 and more.
-With 8 images and stride 1 it is 0.9, but 2.2 to 2.5 for each channel by itself, y and dx alike. Of
-64 images, bands take 1.0 to 1.6 times as long as rows; planes for y with a stride 1.15 to 1.35. dw
-by the sums of several rows at once takes 0.4 to 0.75 of the time for one image, 0.8 to 1.0 for 8.
+Rows of few images are computed in bands, many rows as one. Two cores with AVX-512 (Zen 4):
+
+    time of im2col and one product of matrices over that of bands, one image
+        3 channels of 224 x 224 to 64, 7 x 7 filters, stride 2           1.9
+        64 channels of 56 x 56 to 128, 3 x 3 filters, stride 2           1.6
+        256 channels of 14 x 14 to 512, 3 x 3 filters, stride 2          1.3
+        512 channels of 7 x 7, 3 x 3 filters                             1.4
+    time of rows one by one over that of bands
+        one image, 3 x 3 filters, stride 1, 14 x 14 pixels               3 to 9
+        one image, 3 x 3 filters, stride 1, 56 x 56 pixels               1.6
+        one image, 3 x 3 filters, with a stride                          10 and more
+        8 images, stride 1                                               0.9
+        8 images, stride 1, each channel by itself, y and dx alike       2.2 to 2.5
+        64 images                                                        0.6 to 1.0
+
+For y with a stride, 64 images, planes take 1.15 to 1.35 times as long as rows. dw by the sums of
+several rows at once takes 0.4 to 0.75 of the time for one image, 0.8 to 1.0 for 8.
 """
 
 from functools import lru_cache

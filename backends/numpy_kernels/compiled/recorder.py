@@ -206,7 +206,7 @@ def packed(blocks: Sequence[Block]) -> tuple[list[int], int]:
 
 
 def aligned_memory(size: int) -> Array:
-    """Return so many bytes that begin where a cache line does."""
+    """Return `size` bytes that begin where a cache line does, as an array of uint8."""
     memory = np.empty(size + ALIGNED, np.uint8)
     first = -int(memory.ctypes.data) % ALIGNED
     return memory[first : first + size]

@@ -61,18 +61,18 @@ def mixed(x: Array, down: Axis, across: Axis) -> Array:
 
 
 def every(x: Array, stride: tuple[int, int]) -> Array:
-    """Return every so many-th row and column of images (c, h, w, n)."""
+    """Return the rows and columns 0, stride, 2 stride, ... of images (c, h, w, n)."""
     return mixed(x, *(_every(*axis)[0] for axis in zip(x.shape[1:3], stride, strict=True)))
 
 
 def spread(x: Array, stride: tuple[int, int], size: tuple[int, int]) -> Array:
-    """Return images of a size that have x as every so many-th row and column, and zeros."""
+    """Return images of a size with x at the rows and columns 0, stride, ... and zeros elsewhere."""
     return mixed(x, *(_every(*axis)[1] for axis in zip(size, stride, strict=True)))
 
 
 @lru_cache(maxsize=1024)
 def _every(length: int, step: int) -> tuple[Axis, Axis]:
-    """Return the tables of every so many-th pixel, and that of the gradient."""
+    """Return the tables of the pixels 0, step, 2 step, ... of an axis, and of the gradient."""
     return axes([{p: 1.0} for p in range(0, length, step)], length)
 
 

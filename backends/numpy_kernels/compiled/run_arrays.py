@@ -121,7 +121,7 @@ class Fresh:
 
 
 def is_whole(place: Place, size: int) -> bool:
-    """Whether an array is all of a block of so many bytes, in some order of its axes."""
+    """Whether an array is all of a block of `size` bytes, in some order of its axes."""
     expected = place.dtype.itemsize
     for axis in reversed(_order(place)):
         if place.strides[axis] != expected:

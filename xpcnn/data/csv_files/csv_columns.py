@@ -61,7 +61,7 @@ def image_shape(columns: int, size: Size | None) -> Shape | None:
 
 
 def shape_of(path: Path, columns: int, size: Size | None) -> Shape:
-    """Return (c, h, w) of images of so many values.
+    """Return (c, h, w) of images with `columns` values.
 
     Raises:
         DataError: they make no image of the size, or no square one where no size is given.

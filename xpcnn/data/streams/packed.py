@@ -67,7 +67,7 @@ def is_packed(path: Path) -> bool:
 def read(
     folder: Path, reading: Reading | None, stream: bool | None
 ) -> tuple[dict[Name, Part], Pack]:
-    """Return images and labels of each part, and what is said of them.
+    """Return images and labels of each part, and what `pack.json` says.
 
     Damaged pictures are left out if there are targets, or if images are read into memory.
     Otherwise, others of their classes are read in their place, as in a `Stream`.
