@@ -149,3 +149,32 @@ def test_a_notebook_without_widgets_has_a_bar_of_text_and_no_warning(
     linear().fit(rows(20), epochs=1, batch_size=5)
     assert "epoch 1/1: 100%|" in screen.getvalue()
     assert not [one for one in recwarn.list if issubclass(one.category, TqdmWarning)]
+
+
+class Widget:
+    """What tqdm sets and reads of a part of ipywidgets."""
+
+    def __init__(self, children: Any = (), **values: Any) -> None:
+        self.children, self.value, self.comm = children, values.get("value", ""), self
+        self.style, self.layout, self.bar_style = SimpleNamespace(), SimpleNamespace(), ""
+
+    def close(self) -> None:
+        self.children = ()
+
+
+def test_a_notebook_with_widgets_shows_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell, page = SimpleNamespace(config={"IPKernelApp": {}}), list[Any]()
+    display = SimpleNamespace(display=page.append)
+    ipython = SimpleNamespace(get_ipython=lambda: shell, display=display)
+    widgets = SimpleNamespace(__version__="8", FloatProgress=Widget, HBox=Widget, HTML=Widget)
+    modules = {"IPython": ipython, "IPython.display": display, "ipywidgets": widgets}
+    for name, module in {**modules, "ipykernel.zmqshell": widgets}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    for name in ("tqdm.auto", "tqdm.autonotebook", "tqdm.notebook"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    linear().fit(rows(20), epochs=1, batch_size=5)
+    (bar,) = page
+    left, middle, right = bar.children
+    assert left.value.replace("\u2007", " ") == "epoch 1/1: 100%"
+    assert middle.value == 4
+    assert "4/4" in right.value

@@ -34,7 +34,7 @@ class ProgressBar(Callback):
             dynamic_ncols=True,
             delay=1e-6,  # writes nothing yet: a bar that is half made cannot be given up
         )
-        self.bar.delay = 0.0
+        self._show(_begin)
 
     def on_epoch_start(self, epoch: int) -> None:
         self._show(lambda bar: bar.set_description(f"epoch {epoch}/{self.epochs}"))
@@ -71,6 +71,11 @@ class ProgressBar(Callback):
 
     def __exit__(self, *error: object) -> None:
         self._show(lambda bar: bar.close())
+
+
+def _begin(bar: Any) -> None:
+    bar.refresh()  # a widget is put on the page of a notebook by this alone, while delay > 0
+    bar.delay = 0.0
 
 
 def _accuracy(name: str, value: float | None) -> str:
