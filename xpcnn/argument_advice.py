@@ -1,7 +1,8 @@
 """Errors about arguments and attributes that do not exist, with advice on the right ones.
 
-`advised` gives them to a class or a method, `no_attribute` to its attributes, and `advice_on` gives
-advice for any list of valid names. Names from other libraries are looked up in `foreign_names`.
+`advised` gives them to a class or a method, `check_arguments` to any call, `no_attribute` to the
+attributes of an object, and `advice_on` gives advice for any list of valid names. Names from other
+libraries are looked up in `foreign_names`.
 """
 
 import inspect
@@ -74,23 +75,41 @@ def _advised(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return method(self, *args, **kwargs)
         except TypeError:
-            _check(name, inspect.signature(method), args, kwargs)
+            check_arguments(name, method, (self, *args), kwargs, bound=1)
             raise  # of another call, further inside
 
     return call
 
 
-def _check(
-    owner: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+def check_arguments(
+    owner: str,
+    call: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    bound: int = 0,
 ) -> None:
-    """Raise an error that names the argument that a signature, with `self` first, rejects."""
+    """Require that a function can be called with these arguments.
+
+    Args:
+        owner: what the user calls, for errors.
+        call: the function whose signature counts.
+        args, kwargs: the arguments.
+        bound: how many at the start of `args` the user does not give, such as `self`.
+
+    Raises:
+        ArgumentError: one is unknown, missing or surplus; the message names it.
+    """
+    signature = inspect.signature(call)
     try:
-        signature.bind(None, *args, **kwargs)
+        signature.bind(*args, **kwargs)
     except TypeError:
         pass
     else:
         return
-    parameters = [p for p in list(signature.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+    args = args[bound:]
+    named = list(signature.parameters.values())[bound:]
+    parameters = [p for p in named if p.kind is not p.VAR_KEYWORD]
     by_place = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     by_name = [p.name for p in parameters]
     for name, value in kwargs.items():

@@ -21,6 +21,10 @@ def cotangent(dy: Array, y: Array) -> Array:
     Raises:
         ValueError: its shape is not that of y.
     """
-    if dy.shape != y.shape:
-        raise ValueError(f"a cotangent has shape {dy.shape}, the output {y.shape}")
+    shape = getattr(dy, "shape", ())  # a plain number has none
+    if shape != y.shape:
+        raise ValueError(
+            f"a pullback got dy of shape {shape}, expected {y.shape}, that of the output y\n"
+            "Try: one element of dy for each of y"
+        )
     return dy.astype(y.dtype, copy=False)

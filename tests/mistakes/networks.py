@@ -2,7 +2,7 @@
 
 from tests.mistakes.bench import Bench, Mistake
 from xpcnn import Model, ops
-from xpcnn.errors import BackendError, DTypeError, ShapeError
+from xpcnn.errors import ArgumentError, BackendError, DTypeError, ShapeError
 from xpcnn.layers import Context, Conv2D, Dense, MaxPool2D, ReLU, Residual, Sequential
 from xpcnn.types import Array
 
@@ -138,6 +138,32 @@ TWO_LIBRARIES = [
         BackendError,
         "dense: x is a numpy.ndarray and w a array_api_strict.Array\n"
         "Try: move all to one library with Backend.from_host and Backend.to_host",
+    ),
+    Mistake(
+        "an option of an op that does not exist",
+        lambda b: ops.conv2d(b.zeros(2, 1, 4, 4), b.zeros(1, 1, 3, 3), pading=1),  # type: ignore[call-arg]
+        ArgumentError,
+        "conv2d has no argument 'pading'\n"
+        "Try: 'padding' (valid: b, dilation, groups, padding, stride, w, x)",
+    ),
+    Mistake(
+        "an option of an activation by another library's name",
+        lambda b: ops.leaky_relu(b.zeros(2, 3), negative_slope=0.1),
+        ArgumentError,
+        "leaky_relu has no argument 'negative_slope'\nTry: leaky_relu(slope=0.1)",
+    ),
+    Mistake(
+        "an option of an op without its name",
+        lambda b: ops.max_pool2d(b.zeros(2, 1, 4, 4), 2),  # type: ignore[call-arg]
+        ArgumentError,
+        "max_pool2d: 2 arguments without a name, expected at most 1\n"
+        "Try: the others by name: size=..., stride=..., padding=..., dilation=..., ceil_mode=...",
+    ),
+    Mistake(
+        "an op without its weights",
+        lambda b: ops.conv2d(b.zeros(2, 1, 4, 4)),  # type: ignore[call-arg]
+        ArgumentError,
+        "conv2d: w is missing\nTry: conv2d(w=...)",
     ),
     Mistake(
         "logits and labels of two libraries",

@@ -144,7 +144,7 @@ LABELS = [
         lambda b: b.fit(b.zeros(4)),
         LabelError,
         "data set 'arrays': labels must be integers, got floats\n"
-        "Try: labels.astype('int64'), if they are whole numbers",
+        "Try: labels.astype('int64') for classes, Model(task='regression') for numbers",
     ),
     Mistake(
         "numbers to estimate as labels",

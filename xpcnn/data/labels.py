@@ -18,7 +18,7 @@ MOST_CLASSES = 1 << 16
 
 _NAMES = "names, labels = numpy.unique(labels, return_inverse=True), with classes=tuple(names)"
 _KINDS = {  # by numpy's letter for the kind of dtype: what it is called, what to do
-    "f": ("floats", "labels.astype('int64'), if they are whole numbers"),
+    "f": ("floats", "labels.astype('int64') for classes, Model(task='regression') for numbers"),
     "b": ("booleans", "labels.astype('int64')"),
     "U": ("strings", _NAMES),
     "S": ("strings", _NAMES),

@@ -40,6 +40,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
+from xpcnn.argument_advice import check_arguments
 from xpcnn.backend import kernel_for
 from xpcnn.types import Array, is_half, namespace
 
@@ -95,8 +96,7 @@ def op(
     """
     name = reference.__name__
 
-    @wraps(reference)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+    def computed(*args: P.args, **kwargs: P.kwargs) -> R:
         x = args[0] if args else next(iter(kwargs.values()), None)
         kernel = kernel_for(x, name)
         is_wide = not half and is_half(getattr(x, "dtype", None))
@@ -114,6 +114,14 @@ def op(
         for calls in _traces:
             calls.append((name, "reference"))
         return reference(*args, **kwargs)
+
+    @wraps(reference)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return computed(*args, **kwargs)
+        except TypeError:
+            check_arguments(name, reference, args, kwargs)
+            raise  # of another call, further inside
 
     return run
 
