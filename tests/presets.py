@@ -11,6 +11,11 @@ LARGE = (
 )
 """Presets of millions of parameters."""
 
+DEEPER = ("resnet34", "vgg13", "vgg13-bn", "vgg16", "vgg16-bn")
+"""Those that only repeat the blocks of `resnet18`, `vgg11` and `vgg11-bn` more often."""
+
+OF_EVERY_KIND = tuple(name for name in models.names() if name not in DEEPER)
+
 SMALL = tuple(name for name in models.names() if name not in LARGE)
 
 _NARROWER = 8

@@ -6,6 +6,7 @@ Text in, offences out; nothing is imported. The rules are those of the table in 
 import ast
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import PurePosixPath
 
 LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict", "mpi")
@@ -96,14 +97,13 @@ LEVELS = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 
 def offences(path: str, source: str) -> list[str]:
     """Return what a file may not do, each as "path:line: what"."""
-    tree = ast.parse(source)
     found = [
         f"{path}:{line}: imports {name}"
-        for line, name in imports(path, tree)
+        for line, name in imports(path, source)
         if bad(path, name) or climbs(path, name)
     ]
     if path.startswith("xpcnn/ops/reference/"):
-        found += [f"{path}:{line}: {what}" for line, what in writes(tree)]
+        found += [f"{path}:{line}: {what}" for line, what in writes(ast.parse(source))]
     return found
 
 
@@ -183,7 +183,7 @@ def circles(sources: Mapping[str, str]) -> list[list[str]]:
 
 def leads_to(path: str, source: str, files: Mapping[str, str]) -> set[str]:
     """Return the other files that a file imports; not those that it imports by a computed name."""
-    names = (name for _, name in imports(path, ast.parse(source)) if not name.endswith("{}"))
+    names = (name for _, name in imports(path, source) if not name.endswith("{}"))
     return {nearest_file(name, files) for name in names} - {path, ""}
 
 
@@ -194,17 +194,17 @@ def named_like_its_module(path: str, source: str, modules: Iterable[str]) -> lis
 
     modules: those beside an `__init__.py`, by name; of other files they play no part.
     """
-    tree, stem = ast.parse(source), PurePosixPath(path).stem
+    stem = PurePosixPath(path).stem
     if stem != "__init__":
         return [
             node.name
-            for node in tree.body
+            for node in ast.parse(source).body
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == stem
         ]
     package = module_of(path)
     return [
         name.rpartition(".")[2]
-        for _, name in imports(path, tree)
+        for _, name in imports(path, source)
         if name.rpartition(".")[2] in modules and name.rpartition(".")[0] != package
     ]
 
@@ -232,22 +232,22 @@ def is_within(name: str, *prefixes: str) -> bool:
     return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
 
 
-def imports(path: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield (line, dotted name) of everything imported, wherever in the file, and by name too."""
-    package = PurePosixPath(path).parent.parts
-    for node in ast.walk(tree):
+@cache
+def imports(path: str, source: str) -> list[tuple[int, str]]:
+    """Return (line, dotted name) of everything imported, wherever in the file, and by name too."""
+    package, found = PurePosixPath(path).parent.parts, []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join((*above, *([node.module] if node.module else [])))
-            for alias in node.names:
-                yield node.lineno, f"{module}.{alias.name}"
+            found += [(node.lineno, f"{module}.{alias.name}") for alias in node.names]
         elif isinstance(node, ast.Call) and called(node) in ("import_module", "__import__"):
             name = leading_text(node.args[0])
             if name.partition(".")[0] not in ("", "{}"):
-                yield node.lineno, name
+                found.append((node.lineno, name))
+    return found
 
 
 def leading_text(argument: ast.expr) -> str:

@@ -12,7 +12,7 @@ import numpy
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.cli.process import environment, run, start
+from tests.cli.process import environment, start
 from tests.waiting import PATIENCE, wait_for_lines
 from xpcnn import signals
 from xpcnn.cli.run_record import Journal
@@ -32,7 +32,9 @@ LONG = ("train", "--limit", "300", "--epochs", "100000", "--json")
 
 
 @SIGNALS
-def test_a_signal_ends_training_with_a_saved_model(name: str, code: int, word: str) -> None:
+def test_a_signal_ends_training_with_a_saved_model(
+    cli: Cli, name: str, code: int, word: str
+) -> None:
     process = start(*LONG, "--out", "run")
     wait_for_lines(process, Path("run/metrics.jsonl"), 3)
     process.send_signal(signal.Signals[name])
@@ -54,7 +56,7 @@ def test_a_signal_ends_training_with_a_saved_model(name: str, code: int, word: s
     fresh = Model(model.layers, input_shape=model.input_shape, seed=model.seed)
     before, after = flatten(fresh.params), flatten(model.params)
     assert all((before[path] != after[path]).any() for path in before if path.endswith("weight"))
-    assert run("evaluate", "run")[0] == 0
+    assert cli("evaluate", "run").code == 0
 
 
 AT_IMPORT = """
@@ -72,10 +74,17 @@ xpcnn.__main__.main()
 
 
 @SIGNALS
-@pytest.mark.parametrize("module", ["click", "numpy", "xpcnn.layers", "xpcnn.cli.job"])
-def test_a_signal_while_the_program_is_imported(
-    module: str, name: str, code: int, word: str
-) -> None:
+def test_a_signal_while_the_program_is_imported(name: str, code: int, word: str) -> None:
+    ends_at_once("click", name, code, word)
+
+
+@pytest.mark.parametrize("module", ["numpy", "xpcnn.layers", "xpcnn.cli.job"])
+def test_an_interrupt_wherever_the_program_is_imported(module: str) -> None:
+    ends_at_once(module, "SIGINT", 130, "interrupted")
+
+
+def ends_at_once(module: str, name: str, code: int, word: str) -> None:
+    """Require that a signal at the import of a module ends the program with one word."""
     script = AT_IMPORT.format(module=module, number=int(signal.Signals[name]))
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import TINY, environment
+from tests.cli.process import environment
 from tests.waiting import PATIENCE
 from xpcnn.model_loading import load_model
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell as POSIX has
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 
 XPCNN = shlex.join([sys.executable, "-W", "error", "-m", "xpcnn"])
-TRAIN = f"{XPCNN} train {shlex.join(TINY)} --out run"
+TRAIN = f"{XPCNN} train --limit 100 --epochs 1 --out run"
 NO_SPACE = (
     "error: the answer cannot be written to standard output: No space left on device\n"
     "Try: another file or pipe for it\n"

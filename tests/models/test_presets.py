@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 from tests.config.reading import from_config
-from tests.presets import SMALL, narrow
+from tests.presets import OF_EVERY_KIND, SMALL, narrow
 from xpcnn import Model, data, models
 from xpcnn.config.tables import to_config
 from xpcnn.errors import ConfigError, ShapeError
@@ -113,7 +113,7 @@ def test_a_preset_is_what_it_says(name: str) -> None:
     assert preset.layers == from_config(to_config(preset.layers))
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", OF_EVERY_KIND)
 def test_a_preset_predicts(name: str) -> None:
     preset = models.preset(name) if name in SMALL else narrow(name)
     model = Model(preset.layers, input_shape=preset.input_shape, loss=preset.loss)

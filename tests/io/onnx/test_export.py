@@ -12,7 +12,7 @@ from onnx import numpy_helper
 import xpcnn
 from tests.io.onnx.runtime import assert_close, model_of, run, samples
 from tests.layers.test_every_layer import EVERY
-from tests.presets import LARGE, SMALL, narrow
+from tests.presets import OF_EVERY_KIND, SMALL, narrow
 from xpcnn import layers, models
 from xpcnn.errors import ConfigError, PackageMissingError
 from xpcnn.layers import (
@@ -109,8 +109,8 @@ def test_a_wrong_attribute_is_found(tmp_path: Path) -> None:
         assert_close(run(tmp_path / "m.onnx", x), model.predict_scores(x))
 
 
-@pytest.mark.parametrize("name", [*SMALL, *LARGE])
-def test_every_preset(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", OF_EVERY_KIND)
+def test_presets(name: str, tmp_path: Path) -> None:
     preset = models.preset(name) if name in SMALL else narrow(name)
     model = xpcnn.Model(preset.layers, input_shape=preset.input_shape, loss=preset.loss)
     model.set_normalisation(0.5, 2.0)

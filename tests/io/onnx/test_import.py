@@ -13,7 +13,7 @@ import xpcnn
 from tests.cli.process import ROOT
 from tests.io.onnx.runtime import assert_close, model_of, run, samples
 from tests.io.onnx.test_export import MORE, WRITTEN
-from tests.presets import LARGE, SMALL, narrow
+from tests.presets import OF_EVERY_KIND, SMALL, narrow
 from xpcnn import models
 from xpcnn.errors import CheckpointError, ConfigError
 from xpcnn.io.onnx import operators
@@ -134,8 +134,8 @@ def test_every_layer_there_and_back(layer: Layer, shape: Shape, tmp_path: Path) 
     assert (again.mean, again.std) == (model.mean, model.std)
 
 
-@pytest.mark.parametrize("name", [*SMALL, *LARGE])
-def test_every_preset_there_and_back(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", OF_EVERY_KIND)
+def test_presets_there_and_back(name: str, tmp_path: Path) -> None:
     size = (
         224 if name.startswith("vgg") else 48
     )  # its adaptive pooling has windows of one size there
