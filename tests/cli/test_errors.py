@@ -330,6 +330,21 @@ def test_a_defect_is_one_line_with_advice(cli: Cli, monkeypatch: pytest.MonkeyPa
     assert ran.err.endswith("error: unexpected ZeroDivisionError: of a kind\n")
 
 
+def test_a_path_that_may_not_be_read_is_no_defect(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "run/model.safetensors")
+
+    monkeypatch.setattr("xpcnn.data.load_parts", denied)
+    assert cli("train") == (
+        1,
+        "",
+        "error: Permission denied: 'run/model.safetensors'\n"
+        "Try: another path, or ask who may read and write there\n",
+    )
+
+
 def test_exit_codes_of_the_process() -> None:
     assert run("train", "--limit", "50", "--epochs", "1", "--quiet", "--out", "run")[0] == 0
     assert run("train", "--model", "tinyy")[0] == 1

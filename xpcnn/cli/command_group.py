@@ -135,6 +135,9 @@ class Commands(click.Group):
         except MemoryError as error:
             told = f"not enough memory: {str(error) or 'an allocation failed'}"
             _end(ctx, f"error: {told}\nTry: a smaller --batch-size", 1)
+        except PermissionError as error:
+            told = str(error).removeprefix(f"[Errno {error.errno}] ")
+            _end(ctx, f"error: {told}\nTry: another path, or ask who may read and write there", 1)
         except Exception as error:  # the edge of the program: whatever is left is a defect
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # the reader of a pipe has gone; click ends quietly
