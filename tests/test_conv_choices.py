@@ -23,6 +23,7 @@ from tests.cuda_on_host.opened_cudnn import (
     put_stand_ins,
     results,
 )
+from tests.homeless import homeless
 from tests.ops.exact import draw
 from xpcnn import ops
 from xpcnn.cli.run_record import ConvMethods, write_environment
@@ -139,6 +140,15 @@ def test_a_cache_that_cannot_be_written_is_told(
     Opened()
     with pytest.warns(UserWarning, match="cannot be written .*: the next process chooses"):
         ops.conv2d(from_host(draw(1, 1, 3, 3)), from_host(draw(1, 1, 2, 2)))
+
+
+def test_without_a_home_choices_are_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    homeless(monkeypatch)
+    found = choices.Choices({"card": "NVIDIA H200"})
+    with pytest.warns(UserWarning, match="cannot be written .*home.*: the next process chooses"):
+        found.keep("first", choices.Choice("direct", 0.5))
+    assert found.known == {"first": choices.Choice("direct", 0.5)}
 
 
 def test_the_folder_of_choices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from xpcnn import backend
 from xpcnn.data.download import cache_folder
+from xpcnn.errors import DataError, reason_of
 from xpcnn.version import VERSION
 
 PACKAGES = (
@@ -68,7 +69,7 @@ def describe() -> dict[str, Any]:
         "dtypes": {name: ", ".join(backend.dtypes(name)) for name in backend.NAMES},
         "gpu": gpu,
         "engines": _conv_methods(),
-        "paths": {"data cache": str(cache_folder(""))},
+        "paths": {"data cache": _data_cache()},
     }
 
 
@@ -79,6 +80,14 @@ def _state(name: str, device: str | None) -> str:
         return "ready: " + ", ".join(f"{key} {value}" for key, value in facts.items())
     sentence, remedy = problem
     return f"{sentence}. Try: {remedy}"
+
+
+def _data_cache() -> str:
+    """Return the folder of downloads, or why there is none."""
+    try:
+        return str(cache_folder(""))
+    except DataError as error:
+        return reason_of(error)
 
 
 def _conv_methods() -> dict[str, str]:

@@ -62,8 +62,17 @@ class Choices:
         self._identity = dict(identity)
         digest = hashlib.sha256(json.dumps(self._identity, sort_keys=True).encode()).hexdigest()
         card = re.sub(r"\W+", "-", self._identity.get("card", ""))
-        self.path = folder() / f"{card}-{digest[:16]}.json"
+        self._name = f"{card}-{digest[:16]}.json"
         self.known = self._read()
+
+    @property
+    def path(self) -> Path:
+        """The file.
+
+        Raises:
+            RuntimeError: there is no folder for it, as the user has no home folder.
+        """
+        return folder() / self._name
 
     def keep(self, convolution: str, choice: Choice) -> None:
         """Remember a choice, in the file too, which may have got others since it was read."""
@@ -77,8 +86,8 @@ class Choices:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _replace(self.path, json.dumps(whole, indent=1) + "\n")
-        except OSError as error:
-            message = f"{self.path} cannot be written ({error.strerror}): "
+        except (OSError, RuntimeError) as error:
+            message = f"the choice of a convolution cannot be written ({error}): "
             message += "the next process chooses anew how to convolve, and its last bits may differ"
             warnings.warn(message, stacklevel=2)
 
@@ -89,7 +98,7 @@ class Choices:
             if (whole["format"], whole["device"]) != (FORMAT, self._identity):
                 return {}
             read = {name: _choice(*found) for name, found in whole["choices"].items()}
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError):
             return {}
         return {name: choice for name, choice in read.items() if choice is not None}
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.data.make_files import write_mnist
+from tests.homeless import homeless
+from xpcnn import environment
 from xpcnn.data import catalog, download, load
 from xpcnn.data.catalog import Remote
 from xpcnn.errors import DataError
@@ -201,3 +203,15 @@ def test_the_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert folder.parts[-1] == "mnist"
     assert "xpcnn" in folder.parts
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_home_there_is_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    homeless(monkeypatch)
+    with pytest.raises(DataError) as caught:
+        download.cache_folder("mnist")
+    assert str(caught.value) == (
+        "there is no folder to keep files in: the user has no home folder\n"
+        "Try: set XDG_CACHE_HOME to a folder, or HOME"
+    )
+    path = environment.describe()["paths"]["data cache"]
+    assert path == "there is no folder to keep files in: the user has no home folder"

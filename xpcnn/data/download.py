@@ -19,10 +19,18 @@ _TIMEOUT = 20.0  # seconds without a byte
 
 
 def cache_folder(name: str) -> Path:
-    """Return the folder of a data set in the user's cache (`$XDG_CACHE_HOME/xpcnn` on Linux)."""
+    """Return the folder of a data set in the user's cache (`$XDG_CACHE_HOME/xpcnn` on Linux).
+
+    Raises:
+        DataError: there is none, as the user has no home folder.
+    """
     import pooch  # type: ignore[import-untyped]  # it ships no types
 
-    return Path(pooch.os_cache("xpcnn")) / name
+    try:
+        return Path(pooch.os_cache("xpcnn")).expanduser() / name
+    except RuntimeError as error:  # of the one or the other; some versions leave the ~ in the path
+        message = "there is no folder to keep files in: the user has no home folder"
+        raise DataError(hint(message, "set XDG_CACHE_HOME to a folder, or HOME")) from error
 
 
 def fetch(files: Iterable[Remote], mirrors: Iterable[str], folder: Path) -> None:

@@ -33,6 +33,7 @@ PREFIX = "xpcnn_"
 
 SECONDS = 60.0  # time limit of the compiler on an idle machine; usually it takes two
 PAUSE = 3600.0  # seconds after which a compiler that took too long is tried again
+_ELSEWHERE = "XDG_CACHE_HOME names another place"
 DESCRIPTORS = Path("/proc/self/fd")  # not on macOS, which loads by path
 
 _EXPORTED = re.compile(rb"^EXPORT (?:long |const char \*)xpcnn_(\w+)\(", re.MULTILINE)
@@ -56,8 +57,16 @@ class Recipe(NamedTuple):
 
 
 def folder() -> Path:
-    """Return the folder of compiled kernels in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpcnn" / "kernels"
+    """Return the folder of compiled kernels in the user's cache.
+
+    Raises:
+        PermissionError: there is none, as the user has no home folder.
+    """
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError as error:
+        raise PermissionError(f"the user has no home folder; {_ELSEWHERE}") from error
+    return cache / "xpcnn" / "kernels"
 
 
 def is_cached(recipes: Iterable[Recipe]) -> bool:
@@ -99,9 +108,12 @@ def load(recipe: Recipe) -> ctypes.CDLL:
 def _own_folder() -> int:
     """Open the folder, made if it is missing, and require that only its user can change it."""
     path = folder()
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PermissionError(f"{error.strerror}: {error.filename!r}; {_ELSEWHERE}") from error
     if path.is_symlink():
-        raise PermissionError(f"{path} is a symbolic link; XDG_CACHE_HOME names another place")
+        raise PermissionError(f"{path} is a symbolic link; {_ELSEWHERE}")
     opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     facts = os.fstat(opened)
     mode = stat.S_IMODE(facts.st_mode)
@@ -111,7 +123,7 @@ def _own_folder() -> int:
     whose = "you" if facts.st_uid == os.geteuid() else f"user {facts.st_uid}"
     raise PermissionError(
         f"{path} belongs to {whose} and has mode {mode:o}, so that others can change it; "
-        f"XDG_CACHE_HOME names another place"
+        f"{_ELSEWHERE}"
     )
 
 

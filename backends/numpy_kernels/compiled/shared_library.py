@@ -66,7 +66,7 @@ def load() -> Kernels:
         return Kernels(None, f"NumPy's, since there is no C compiler {missing}")
     try:
         calls, recipe = _loaded(recipes)
-    except (OSError, RuntimeError) as error:  # for example no home folder
+    except OSError as error:
         return Kernels(None, f"NumPy's, since those in C could not be made: {error}")
     march = recipe.march or "its default processor"
     if not _exported(calls, "runs_here")():
@@ -91,7 +91,7 @@ def will_compile() -> bool:
         return False
     try:
         return not build.is_cached(recipes) if (recipes := _recipes()) else False
-    except (OSError, RuntimeError):  # no home folder; `load` says so
+    except OSError:  # no home folder; `load` says so
         return False
 
 
