@@ -179,6 +179,29 @@ def test_every_mismatch_is_listed(tmp_path: Path) -> None:
     )
 
 
+def test_the_advice_names_the_network_of_the_file(tmp_path: Path) -> None:
+    """ResNet-34 has all the names of ResNet-18, and more."""
+    path = tmp_path / "w.safetensors"
+    xpcnn.export_pytorch(narrow_model("resnet34"), path)
+    text = refusal(path, "resnet18", tmp_path)
+    assert text.endswith("\nTry: the network that the file is of: resnet34")
+
+
+def test_advice_for_names_and_numbers_that_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    xpcnn.export_pytorch(narrow_model("resnet18"), path)
+    tensors = load_file(path)
+    save_file({f"module.{name}": x for name, x in tensors.items()}, path)
+    assert refusal(path, "resnet18", tmp_path).endswith(
+        "\nTry: names without 'module.' before them: "
+        "{name.removeprefix('module.'): x for name, x in network.state_dict().items()}"
+    )
+    save_file({name: x.astype("f2") for name, x in tensors.items()}, path)
+    assert refusal(path, "resnet18", tmp_path).endswith(
+        "\nTry: weights of float32: {name: x.float() for name, x in network.state_dict().items()}"
+    )
+
+
 def test_a_pickle_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "net.pth"
     for start in (b"PK\x03\x04", b"\x80\x02"):

@@ -104,6 +104,19 @@ def test_samples_with_channels_last(tmp_path: Path) -> None:
     assert_close(model.predict_scores(x), run(path, x.transpose(0, 2, 3, 1).copy()))
 
 
+def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+    """An output that is not taken, and maps that become a row."""
+    output = "float[n, 1, 4, 4] a, float[n, 2, 6, 6] b"
+    path = written(tmp_path / "m.onnx", "a = Conv(x, w)  b = Relu(x)", {"w": W[:1]}, output=output)
+    model = xpcnn.import_onnx(path)
+    assert model.output_shape == (16,)
+    assert model.provenance["notes"][1:] == [
+        "of the outputs of the file, 'a' is taken, and not 'b'",
+        "the output (1, 4, 4) of a sample is taken as a row of 16 scores",
+    ]
+    assert len(xpcnn.import_onnx(path, output="b").provenance["notes"]) == 3
+
+
 @pytest.mark.parametrize("last", ["Sigmoid(b)", "Softmax(b)", "LogSoftmax(b)"])
 def test_the_end_decides_the_loss(last: str, tmp_path: Path) -> None:
     nodes = f"a = Flatten(x)  b = MatMul(a, m)  y = {last}"

@@ -5,7 +5,7 @@ trusted: names, shapes and types are checked before any tensor is read. Pickles 
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy
@@ -164,10 +164,25 @@ def _transposed(x: numpy.ndarray) -> numpy.ndarray:
 
 def _advice(found: Mapping[str, Spec]) -> str:
     """Return what to try: the network whose names a file has, if there is one."""
-    for name, names in NETWORKS.items():
-        if all(f"{at}.weight" in found for at, _ in names):
-            return f"the network that the file is of: {name}"
+    if any(spec.dtype not in _TYPES.values() for spec in found.values()):
+        return "weights of float32: {name: x.float() for name, x in network.state_dict().items()}"
+    if (network := _network_in(found)) is not None:
+        return f"the network that the file is of: {network}"
+    prefix = min(found, default="").partition(".")[0] + "."
+    if _network_in({name.removeprefix(prefix) for name in found}) is not None:
+        without = f"name.removeprefix({prefix!r}): x for name, x in network.state_dict().items()"
+        return f"names without {prefix!r} before them: {{{without}}}"
     return f"a file of one of {', '.join(NETWORKS)}"
+
+
+def _network_in(found: Collection[str]) -> str | None:
+    """Return the largest network whose layers are all among the names of tensors, or None."""
+    inside = [
+        network
+        for network, names in NETWORKS.items()
+        if all(f"{at}.weight" in found for at, _ in names)
+    ]
+    return max(inside, key=lambda network: len(NETWORKS[network]), default=None)
 
 
 def _specs(path: Path) -> dict[str, Spec]:

@@ -82,6 +82,11 @@ def read_network(
     ]
     if translation.input_shape != shape:
         notes.append(f"samples are {translation.input_shape}, channels first; in the file {shape}")
+    if not own and (others := [name for name in source.outputs if name != end]):
+        left = ", ".join(map(repr, others))
+        notes.append(f"of the outputs of the file, {end!r} is taken, and not {left}"[:500])
+    if max(out, default=1) < math.prod(out):
+        notes.append(f"the output {out} of a sample is taken as a row of {math.prod(out):,} scores")
     classes, reading = _facts(source, network) if own else (None, None)
     return Imported(network, classes, reading, tuple(notes))
 
