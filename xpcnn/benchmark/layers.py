@@ -7,7 +7,6 @@ a part of those of copying large arrays. Where both parts are small, neither is 
 
 import math
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,7 @@ from xpcnn.layers import Context
 from xpcnn.layers.rebuilding import Wrapper, rebuilt
 from xpcnn.model import Model
 from xpcnn.models import preset
-from xpcnn.summary import Row, summarize
+from xpcnn.summary import Row
 from xpcnn.training.recipe import random_source
 from xpcnn.types import Array, LayerPullback, Params
 
@@ -81,7 +80,7 @@ def measure(name: str, batch: int = 64) -> list[dict[str, Any]]:
             scores, _, pullback = layers.forward(model.params, model.buffers, x, ctx)
             pullback(numpy.ones_like(scores))
     peak, bandwidth = limits()
-    rows = _rows(model)
+    rows = model.summary().rows
     first = min(i for i, row in enumerate(rows) if row.parameters)
     found = []
     for i, row in enumerate(rows):
@@ -99,10 +98,6 @@ def measure(name: str, batch: int = 64) -> list[dict[str, Any]]:
 def limits() -> tuple[float, float]:
     """Return what the machine can do: GFLOP/s of a large product, GB/s of copying large arrays."""
     return sgemm(), _bandwidth()
-
-
-def _rows(model: Model) -> Sequence[Row]:
-    return summarize(model.layers, model.input_shape).rows
 
 
 def _figures(row: Row, direction: str, seconds: float, batch: int, products: int) -> dict[str, Any]:

@@ -12,14 +12,17 @@ Decorator: TypeAlias = Callable[[Any], Any]
 
 
 class Option(click.Option):
-    """A flag: `key` is its long name, `target` the name of its value.
+    """A flag of a command.
 
-    at: the path in a preset that it stands for; parse: from its value to the one there; called:
-    its name in the library's errors, where that is another.
+    key: its long name, without dashes.
+    target: the name of its value in Python.
+    at: the path in a preset that it sets, as keys; empty for none.
+    parse: a function from its value to the one at that path; None for the value itself.
+    called: its name in the library's errors.
     """
 
     RECORDED = "xpcnn.recorded"
-    """Key in the meta of the click context: variables are not read, a run's file says all."""
+    """Key in the meta of the click context: whether variables are ignored (`resume`, `tune`)."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         return None if ctx.meta.get(self.RECORDED) else super().resolve_envvar_value(ctx)

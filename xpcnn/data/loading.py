@@ -51,52 +51,54 @@ def load(
 ) -> tuple[Dataset, Dataset]:
     """Return the training part and the test part of a data set.
 
-    name: a data set: "digits", which is part of the package; "mnist", "fashion-mnist", "kmnist",
-    "cifar10" or "cifar100", in any case. Or a path, with `./` before a folder that has the name of
-    a data set:
-
-    - a CSV file with a label and the pixels of an image in each row, or a folder with `train.csv`
-      (and `test.csv`, the test part if it has labels);
-    - a CSV file with the names of pictures in a column `file` (or filename, path, image, ...), from
-      its folder on, and their labels in others (needs Pillow);
-    - a folder of pictures, `CLASS/*`, or `train/CLASS/*`, `val/CLASS/*` and `test/CLASS/*` (needs
-      Pillow);
-    - a .npz file with `images` and `labels`, perhaps `val_images`, `test_images` and their labels,
-      and `classes`; or with the names of MedMNIST or Keras, or `X` and `y`;
-    - IDX files that are named as MNIST's are: a folder of them;
-    - tar shards as webdataset writes them, or Parquet files as Hugging Face does: one file, or a
-      folder of them; or a folder that `xpcnn pack` wrote.
-
     If a path has no test part, a fifth of each class, chosen by a hash of the pixels, becomes the
     test part. Both parts have the mean and std of the whole training part. A validation part of the
     files is in neither: `load_parts` returns it.
 
-    data_dir: folder of the files of a named data set (or of its folder `name`, or where torchvision
-    puts them); None means `$XPCNN_DATA_DIR`, or without it the user's cache folder, into which the
-    files are downloaded once.
-    classes: names (in any case) or indices to keep in both parts; they become the labels 0, 1, ...
-    in that order.
-    limit_per_class, limit: largest number of training images of each class, and in all: the first
-    ones, after the choice of classes. Other parts are not limited.
-    image_size: (h, w) in pixels: the size of images in a CSV file, square or not; the size to which
-    pictures of a folder are resized, with their proportions kept.
-    image_fit: how pictures of a folder are resized: "pad" (default) fits the whole picture inside
-    and fills the rest with the colour of its border, "crop" fills the size and cuts off the rest
-    evenly.
-    label_column: the column of a CSV or Parquet file that holds the labels, by its name or its
-    number, counted from 1 (-1 is the last); of tar shards, a key of KEY.json. Needed where the file
-    does not tell. Several, as a list or "a,b,c", are labels that an image may have at once, 0 or 1
-    each, or numbers where `task` says so.
-    task: what the labels of CSV, .npz and Parquet files and of tar shards are: "classification",
-    one class for each image; "multi-label", rows of 0 and 1; "regression", numbers. None: one
-    column is classes, several are labels; the labels of shards are classes.
-    download: whether a data set that is not on this machine may be downloaded.
-    reading: `model.reading` of a model, to read the pictures of a folder as in its training.
-    skip_damaged: True leaves out pictures that cannot be read; False raises an error that names
-    them.
-    stream: True leaves the images of a folder or of an uncompressed .npz file on disk and reads
-    them batch by batch; False reads them into memory; None decides by size: on disk if they would
-    take more than 2 GiB. Images on disk are identified by their names, not by their pixels.
+    Args:
+        name: a data set: "digits", which is part of the package; "mnist", "fashion-mnist",
+            "kmnist", "cifar10" or "cifar100", in any case. Or a path, with `./` before a folder
+            that has the name of a data set:
+
+            - a CSV file with a label and the pixels of an image in each row, or a folder with
+              `train.csv` (and `test.csv`, the test part if it has labels);
+            - a CSV file with the names of pictures in a column `file` (or filename, path, image,
+              ...), from its folder on, and their labels in others (needs Pillow);
+            - a folder of pictures, `CLASS/*`, or `train/CLASS/*`, `val/CLASS/*` and `test/CLASS/*`
+              (needs Pillow);
+            - a .npz file with `images` and `labels`, perhaps `val_images`, `test_images` and their
+              labels, and `classes`; or with the names of MedMNIST or Keras, or `X` and `y`;
+            - IDX files that are named as MNIST's are: a folder of them;
+            - tar shards as webdataset writes them, or Parquet files as Hugging Face does: one file,
+              or a folder of them; or a folder that `xpcnn pack` wrote.
+        data_dir: folder of the files of a named data set (or of its folder `name`, or where
+            torchvision puts them); None means `$XPCNN_DATA_DIR`, or without it the user's cache
+            folder, into which the files are downloaded once.
+        download: whether a data set that is not on this machine may be downloaded.
+        classes: names (in any case) or indices to keep in both parts; they become the labels 0, 1,
+            ... in that order.
+        limit, limit_per_class: largest number of training images in all, and of each class: the
+            first ones, after the choice of classes. Other parts are not limited.
+        image_size: (h, w) in pixels: the size of images in a CSV file, square or not; the size to
+            which pictures of a folder are resized, with their proportions kept.
+        image_fit: how pictures of a folder are resized: "pad" (default) fits the whole picture
+            inside and fills the rest with the colour of its border; "crop" fills the size and cuts
+            off the rest evenly.
+        label_column: the column of a CSV or Parquet file that holds the labels, by its name or its
+            number, counted from 1 (-1 is the last); of tar shards, a key of KEY.json. Needed where
+            the file does not tell. Several, as a list or "a,b,c", are labels that an image may have
+            at once, 0 or 1 each, or numbers where `task` says so.
+        reading: `model.reading` of a model, to read the pictures of a folder as in its training.
+        skip_damaged: True leaves out pictures that cannot be read; False raises an error that names
+            them.
+        stream: True leaves the images of a folder or of an uncompressed .npz file on disk and reads
+            them batch by batch; False reads them into memory; None decides by size: on disk if they
+            would take more than 2 GiB. Images on disk are identified by their names, not by their
+            pixels.
+        task: what the labels of CSV, .npz and Parquet files and of tar shards are:
+            "classification", one class for each image; "multi-label", rows of 0 and 1;
+            "regression", numbers. None: one column is classes, several are labels; the labels of
+            shards are classes.
 
     Raises:
         ConfigError: a name or class is unknown, a limit is below 1, or an image_size, image_fit or
