@@ -186,6 +186,7 @@ class Model(Predictor):
             CheckpointError: a checkpoint cannot be read, or belongs to another run.
             XpcnnError: training diverged; says at which update and tensor.
         """
+        self._require_rest()
         if isinstance(labels, TrainingOptions) and training is None:
             labels, training = None, labels
         chosen = overridden(training, options)
@@ -234,6 +235,7 @@ class Model(Predictor):
             ConfigError: the model has a layer that a file cannot describe.
             CheckpointError: the file cannot be written; an existing file is unchanged.
         """
+        self._require_rest()
         network_file.write(path, self.network, self._facts())
 
     def to(self, backend: str | Backend, device: str | int | None = None) -> "Model":
@@ -268,6 +270,7 @@ class Model(Predictor):
         raise ArgumentError(hint("a Model is not called as a function", advice))
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self._require_rest()
         content, own = network_file.pickled(self.network, self._facts())
         library = self.backend
         return unpickled_model, (content, own, library.name, library.opened_with, library.tf32)

@@ -49,6 +49,7 @@ class ModelState:
 
     def get_weights(self) -> dict[str, numpy.ndarray]:
         """Return copies of all parameters and running statistics by path: "layers.0.weight"."""
+        self._require_rest()
         arrays = by_path(self.host_arrays(self.params), self.host_arrays(self.buffers))
         return {path: numpy.array(x, order="C") for path, x in arrays.items()}
 
@@ -64,6 +65,7 @@ class ModelState:
             ConfigError, ShapeError, DTypeError, DataError: a path is unknown, or an array has
                 another shape, is not of numbers, or holds NaN or infinity; nothing is replaced.
         """
+        self._require_rest()
         network = self.network
         self.params, self.buffers = replaced(
             network.params, network.buffers, weights, network.backend, network.dtype
@@ -139,6 +141,22 @@ class ModelState:
                 setattr(self, name, value)
             raise
 
+    def _require_rest(self) -> None:
+        """Require that no `fit` of the model is going on, as it is where callbacks are called.
+
+        Until it ends, the model has the weights of before, and others given to it would be lost.
+
+        Raises:
+            ConfigError: the model is being trained.
+        """
+        if self.network.in_training:
+            message = "the model is being trained: until fit ends, it has the weights of before"
+            advice = (
+                "the method on_snapshot(self, snapshot) of a callback: snapshot.network has the "
+                "present weights, and training goes on from those that are put there"
+            )
+            raise ConfigError(hint(message, advice))
+
     def _facts(self) -> Facts:
         return Facts(self.seed, self.classes, self.reading, self.provenance)
 
@@ -151,6 +169,7 @@ class ModelState:
 
     def __copy__(self) -> Self:
         """Return a second model that shares the arrays, which are never written into."""
+        self._require_rest()
         twin = object.__new__(type(self))
         vars(twin).update(vars(self), network=copy.copy(self.network))
         return twin

@@ -1,7 +1,8 @@
 """Network: what is trained. Layers and a loss, with parameters and buffers on a backend."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy
@@ -37,7 +38,10 @@ class Network:
     input_shape: shape of a sample, (c, h, w) or (c,).
     output_shape: shape of the scores of a sample, (outputs,).
     mean, std: numbers by which raw samples are normalised, one per channel; None before training.
+    in_training: whether a run trains it: until the run ends, `params` are those of before.
     """
+
+    in_training = False
 
     def __init__(
         self,
@@ -115,6 +119,15 @@ class Network:
         self.task = self.task.adapted(train.labels)
         if self.mean is None:
             self.mean, self.std = train.mean, train.std
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Say in `in_training` that a run trains the network, while the block runs."""
+        self.in_training = True
+        try:
+            yield
+        finally:
+            self.in_training = False
 
     def scores(self, x: Array) -> Array:
         """Return the scores (n, outputs) of normalised samples in inference."""

@@ -28,6 +28,9 @@ class Callback:
     any time, also before `on_start`. Only `on_loss` and `on_snapshot` make training wait for the
     device. Every method may raise `StopTraining`; any other error ends the run and leaves the model
     unchanged.
+
+    Until `on_end`, the model itself has the weights of before, and its methods that read, use or
+    replace weights raise an error. `on_snapshot` has the present ones.
     """
 
     def on_start(self, history: History, done: int, total: int) -> None:

@@ -112,6 +112,7 @@ class Run:
                 stack.enter_context(numpy.errstate(all="ignore"))  # divergence is reported
                 if self.group.size > 1:
                     self.signal = stack.enter_context(deferred())
+                stack.enter_context(network.training())
                 self.run_epochs()
         except (KeyboardInterrupt, Exception) as error:
             with shielded():
