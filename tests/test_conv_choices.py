@@ -173,8 +173,8 @@ def test_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_run_records_them(tmp_path: Path) -> None:
     opened = Opened()
-    write_environment(tmp_path, opened.backend)
-    noted = ConvMethods(tmp_path, opened.backend)
+    write_environment(tmp_path, opened.backend, 1)
+    noted = ConvMethods(tmp_path, opened.backend, 1)
     ended = Epoch(1, 0.5, 0.5, None, None, 0.1, 1.0, 1.0, 1)
 
     def recorded() -> Any:

@@ -178,6 +178,7 @@ def test_the_environment_of_a_run(trained: Path) -> None:
     facts = json.loads((trained / "environment.json").read_text())
     assert facts["xpcnn"] == xpcnn.__version__
     assert facts["packages"]["numpy"] == numpy.__version__
+    assert facts["processes"] == 1
     assert facts["backend"]["name"] == "numpy"
     assert facts["backend"]["kernels"] == backend.load("numpy").describe()["kernels"]
     assert facts["backend"]["dtypes"] == "float32, float64, float16"

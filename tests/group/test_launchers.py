@@ -59,6 +59,7 @@ def test_a_run_on_two_machines_is_that_of_one_process(
     assert "".join(outs).count('"run_dir"') == 1
     assert "".join(errs).count("2 processes share each batch") == 1
     assert Path("two/metrics.jsonl").read_text().count("\n") == 2
+    assert json.loads(Path("two/environment.json").read_text())["processes"] == 2
     assert run("train", *FLAGS, "--out", "one")[0] == 0
     assert_close("two", "one")
 

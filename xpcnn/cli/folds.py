@@ -56,7 +56,7 @@ def cross_validate(request: Request, resumed: Path | None = None) -> dict[str, A
         if folder is None:
             name = f"{plan.settings.preset.name}-{count}-folds"
             folder = stack.enter_context(new_run(flags.out, name, plan.train.name))
-            describe(folder, plan)
+            describe(folder, plan, processes=1)
         found = []
         try:
             for number in range(1, count + 1):

@@ -57,7 +57,7 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
     for line in model.backend.warm_up():
         say(line, quiet)
     with ExitStack() as stack:
-        folder = resumed or by_first(group, lambda: _new_folder(plan, stack))
+        folder = resumed or by_first(group, lambda: _new_folder(plan, stack, group))
         journal = Journal(folder)
         say_notes(plan)
         say(opening(plan), quiet)
@@ -91,11 +91,11 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
     }
 
 
-def _new_folder(plan: Plan, stack: ExitStack) -> Path:
+def _new_folder(plan: Plan, stack: ExitStack, group: Group) -> Path:
     """Make the folder of a run, locked until the stack closes, and describe the run in it."""
     made = new_run(plan.flags.out, plan.settings.preset.name, plan.train.name)
     folder = stack.enter_context(made)
-    describe(folder, plan)
+    describe(folder, plan, group.size)
     return folder
 
 
@@ -108,7 +108,7 @@ def _train(
     """
     training, is_first = plan.settings.training, group.rank == 0
     quiet = plan.flags.quiet or not is_first
-    methods = ConvMethods(folder, plan.model.backend)
+    methods = ConvMethods(folder, plan.model.backend, group.size)
     callbacks: list[Callback] = [journal, methods] if is_first else []
     if resume and is_first:
         callbacks.append(Rewritten(folder, plan))

@@ -22,8 +22,10 @@ from xpcnn.training import Callback, Epoch, History, Validation
 from xpcnn.types import flatten
 
 
-def describe(folder: Path, plan: Plan) -> None:
+def describe(folder: Path, plan: Plan, processes: int) -> None:
     """Write the description of a run: config.toml, model.toml, environment.json.
+
+    processes: number of those that train together.
 
     The model file whose weights the run starts from is copied, so that the folder has all.
 
@@ -32,7 +34,7 @@ def describe(folder: Path, plan: Plan) -> None:
     """
     require_space(folder / MODEL, _smallest(plan.model))
     write_bytes(folder / NETWORK, plan.settings.preset.source.encode())
-    write_environment(folder, plan.model.backend)
+    write_environment(folder, plan.model.backend, processes)
     if plan.init is not None:
         write_bytes(folder / INIT, plan.init.read_bytes())
     # last: it makes the folder that of a run
@@ -45,10 +47,11 @@ def _smallest(model: Model) -> int:
     return sum(math.prod(x.shape) * numpy.dtype(dtype_name(x)).itemsize for x in arrays)
 
 
-def write_environment(folder: Path, backend: Backend) -> None:
+def write_environment(folder: Path, backend: Backend, processes: int) -> None:
     """Write environment.json, with the methods that the backend has chosen for convolutions."""
     facts = {**backend.describe(), "dtypes": ", ".join(dtypes(backend.name))}
-    environment = {**versions(), "backend": {"name": backend.name, **facts}}
+    used = {"processes": processes, "backend": {"name": backend.name, **facts}}
+    environment = {**versions(), **used}
     if methods := backend.conv_methods():
         environment["engines"] = methods
     write_bytes(folder / ENVIRONMENT, f"{to_json(environment, indent=2)}\n".encode())
@@ -93,12 +96,13 @@ class Rewritten(Callback):
 class ConvMethods(Callback):
     """Brings environment.json up to date when steps have chosen methods for convolutions."""
 
-    def __init__(self, folder: Path, backend: Backend) -> None:
-        self.folder, self.backend, self.known = folder, backend, backend.conv_methods()
+    def __init__(self, folder: Path, backend: Backend, processes: int) -> None:
+        self.folder, self.backend, self.processes = folder, backend, processes
+        self.known = backend.conv_methods()
 
     def on_epoch_end(self, record: Epoch) -> None:
         if (known := self.backend.conv_methods()) != self.known:
-            write_environment(self.folder, self.backend)
+            write_environment(self.folder, self.backend, self.processes)
             self.known = known
 
 
