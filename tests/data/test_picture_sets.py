@@ -7,7 +7,7 @@ import pytest
 
 from tests.data.picture_kit import picture, png
 from xpcnn.data import load, picture_sets
-from xpcnn.data.picture_sets import read_set
+from xpcnn.data.picture_sets import read_set, reading_of_some
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.reading import Pictures
 from xpcnn.errors import DataError
@@ -173,3 +173,16 @@ def test_a_picture_is_read_again_as_it_was_for_training(
     }
     assert seen == again
     assert len(seen) == 12
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.tif", "a.png", "a.webp"])
+def test_the_first_frame_of_several_is_read_and_told(name: str, tmp_path: Path) -> None:
+    first, second = (Image.fromarray(numpy.full((16, 16), x, numpy.uint8)) for x in (200, 10))
+    first.save(tmp_path / name, save_all=True, append_images=[second], lossless=True)
+    one = picture(tmp_path / "b.png", grey(200, 16, 16))
+    found = read_set([tmp_path / name, one])
+    assert (found.images == 200).all()
+    note = "of files with several frames the first is read (1 of 2)"
+    assert found.notes == (note,)
+    assert reading_of_some([tmp_path / name, one], None, "pad")[1] == (note,)
+    assert read_set([one]).notes == ()

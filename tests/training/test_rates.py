@@ -163,3 +163,12 @@ def test_plateau_refuses(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         schedules.make("plateau", **options)
     assert str(caught.value).startswith(text)
+
+
+def test_a_schedule_of_one_argument_is_told_before_training() -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainingOptions(schedule=lambda epoch: 0.9**epoch)  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "schedule cannot be called as schedule(step, total_steps): too many positional arguments\n"
+        "Try: schedule=lambda step, total: 1 - step / total"
+    )

@@ -1,5 +1,6 @@
 """TrainingOptions: how to train. All options except data and model, checked when made."""
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass, replace
@@ -152,6 +153,7 @@ class TrainingOptions:
                 message = f"{name} is {_options.shown(value)}, expected a name or an object"
                 raise ConfigError(hint(message, advice))
             object.__setattr__(self, name, value)
+        _check_takes_progress(self.schedule)
         if self.warmup != 0:
             check_length("TrainingOptions", "warmup", self.warmup)
         _options.check(self, l1=_options.NON_NEGATIVE)
@@ -213,6 +215,18 @@ class TrainingOptions:
 def _made(module: Any, value: Any) -> Any:
     """Return the optimizer or schedule of a name; return anything else unchanged."""
     return module.make(value) if isinstance(value, str) else value
+
+
+def _check_takes_progress(schedule: Schedule) -> None:
+    """Require a function that can be called with a step and the number of all steps."""
+    try:
+        inspect.signature(schedule).bind(0, 1)
+    except TypeError as error:
+        message = f"schedule cannot be called as schedule(step, total_steps): {error}"
+        advice = "schedule=lambda step, total: 1 - step / total"
+        raise ConfigError(hint(message, advice)) from None
+    except ValueError:  # some functions in C do not tell what they take
+        pass
 
 
 def overridden(base: TrainingOptions | None, changes: Mapping[str, Any]) -> TrainingOptions:

@@ -43,7 +43,7 @@ ENDINGS = frozenset(
 )
 """How names of picture files end, in lower case."""
 
-_DAMAGE = (
+DAMAGE = (
     *(OSError, SyntaxError, ValueError, RuntimeError),  # in 11,000 damaged files of all formats
     *(EOFError, OverflowError, struct.error, zlib.error),  # in Pillow's source
 )
@@ -131,7 +131,7 @@ def opened(path: PictureFile) -> Iterator["Image"]:
         raise DataError(hint(f"{path}: too many pixels", _SMALLER)) from error
     except MemoryError as error:
         raise DataError(hint(f"{path}: needs more memory than there is", _SMALLER)) from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             message = f"{path}: cannot be read: {error.strerror}"
             raise DataError(hint(message, "check the path and the disk")) from error

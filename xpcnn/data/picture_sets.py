@@ -17,6 +17,7 @@ import numpy as np
 
 from xpcnn.data.folder_tree import NAMED
 from xpcnn.data.picture_files import (
+    DAMAGE,
     WITHOUT_WHITE,
     Depth,
     PictureFile,
@@ -65,6 +66,7 @@ class _Header:
     depth: Depth
     grey: bool
     lost: bool
+    more_frames: bool
 
 
 def read_set(paths: Sequence[Path], size: Size | None = None, fit: Fit = "pad") -> PictureSet:
@@ -114,6 +116,7 @@ def read_set(paths: Sequence[Path], size: Size | None = None, fit: Fit = "pad") 
     if lost:
         which = f"{lost} of {len(headers)}"
         notes = (*notes, f"pictures with 16 bits a value are read with 8 bits a value ({which})")
+    notes += _frames(list(headers.values()))
     return PictureSet(
         images,
         reading,
@@ -171,7 +174,14 @@ def reading_of_some(
     chosen, notes = _size(list(headers.values())) if size is None else (size, ())
     if mode == "RGB" and not any(_has_colour(files[i], chosen) for i in headers):
         mode = "L"
-    return Pictures(mode, chosen, fit), notes
+    return Pictures(mode, chosen, fit), notes + _frames(list(headers.values()))
+
+
+def _frames(headers: Sequence[_Header]) -> tuple[str, ...]:
+    """Return what to say of files that hold several pictures, of which one is read."""
+    count = sum(header.more_frames for header in headers)
+    which = f"{count} of {len(headers)}"
+    return (f"of files with several frames the first is read ({which})",) if count else ()
 
 
 def _has_colour(file: PictureFile, size: Size) -> bool:
@@ -198,7 +208,26 @@ def unreadable(paths: Sequence[Path], damaged: Sequence[DataError], advice: str)
 def _header(path: PictureFile) -> _Header:
     with opened(path) as picture:
         grey = picture.mode in _GREY or depth(picture) != "8 bits"
-        return _Header(upright_size(picture), depth(picture), grey, lost_bits(picture))
+        return _Header(
+            upright_size(picture),
+            depth(picture),
+            grey,
+            lost_bits(picture),
+            _has_more_frames(picture),
+        )
+
+
+def _has_more_frames(picture: "Image") -> bool:
+    """Whether the file has further pictures, as animations and TIFF files of several pages do.
+
+    The further pictures in a camera's file (MPO) are other forms of the first.
+    """
+    if picture.format == "MPO":
+        return False
+    try:
+        return bool(getattr(picture, "is_animated", False))
+    except DAMAGE:  # of a later frame, which is not read
+        return True
 
 
 def _mode(paths: Sequence[PictureFile], headers: dict[int, _Header]) -> Mode:
