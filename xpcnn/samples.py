@@ -61,7 +61,9 @@ class Samples:
 class StoredSamples(Samples):
     """Raw samples on disk, and their labels on the device.
 
-    raw: images (n, c, h, w); shape: of a sample as the network takes it; others: as in `Samples`.
+    raw: images (n, c, h, w).
+    shape: of a sample as the network takes it.
+    labels, mean, std: as in `Samples`.
     """
 
     on_device = False

@@ -55,9 +55,13 @@ def side(batch: int, size: int, channels: int, depth: int, form: str) -> Trainin
 class Row(NamedTuple):
     """What a step of one form takes.
 
-    value: that of the axis. seconds: of a step, the least of its blocks. calls: seconds of a step
-    on one image of 3 x 3 pixels, where little is left to compute. operations: floating-point
-    operations of the matrix products of im2col; other algorithms may need fewer.
+    value: of what the axis changes.
+    batch: images of a step.
+    seconds: of a step, the least of its blocks.
+    calls: seconds of a step on one image of 3 x 3 pixels, where little is left to compute.
+    operations: floating-point operations of the matrix products of im2col; other algorithms may
+        need fewer.
+    peak_mb: peak of the process's memory, in MiB.
     """
 
     value: int

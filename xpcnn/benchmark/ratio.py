@@ -18,9 +18,12 @@ threads waited for a core for more than WAITED of its time."""
 class Ratio(NamedTuple):
     """The ratio of two sides.
 
-    ratio: the median of the pairs' ratios; low, high: its 90 % interval. pairs: how many were
-    measured; disturbed: how many of them were disturbed. settled: whether the disturbed pairs are
-    left out of the ratio; otherwise too few others remain, and all pairs count.
+    ratio: the median of the pairs' ratios.
+    low, high: its 90 % interval.
+    pairs: how many were measured.
+    disturbed: how many of them were disturbed.
+    settled: whether the disturbed pairs are left out of the ratio; otherwise too few others remain,
+        and all pairs count.
     """
 
     ratio: float

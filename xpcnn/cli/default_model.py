@@ -40,8 +40,10 @@ _EPOCHS = (10, 100)
 class Choice(NamedTuple):
     """A preset, and what the data change in it.
 
-    name: of the preset; training: options in place of the preset's own; notes: what to say of the
-    `model` and of each of these options, by name, empty where the choice goes without saying.
+    name: of the preset.
+    training: options in place of the preset's own.
+    notes: sentences for the user about the `model` and about each of these options, by name; none
+        for a choice that the user expects.
     """
 
     name: str

@@ -49,8 +49,11 @@ _GREY = ("1", "L", "LA", "La")
 class PictureSet:
     """Pictures as samples.
 
-    images: (n, c, h, w); kept: which of the paths they come from, by index, in order; damaged: for
-    each of the others what is wrong with it; notes: what was decided, in sentences.
+    images: (n, c, h, w).
+    reading: how they were read.
+    kept: which of the paths they come from, by index, in order.
+    damaged: for each of the other paths what is wrong with it.
+    notes: what was decided, in sentences.
     """
 
     images: np.ndarray

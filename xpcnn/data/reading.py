@@ -74,9 +74,11 @@ class Pictures(Reading):
 class Drawn(Reading):
     """Samples are arrays (1, h, w) of something drawn on a ground of one level, such as digits.
 
-    low, high: the values of black and white. ground: which of them is the ground, "dark" or
-    "light". extent: how much of a sample the drawing fills: the longer side of its box, as a part
-    of the sample's, in the median.
+    size: (h, w).
+    low, high: the values of black and white.
+    ground: which of them is the ground, "dark" or "light".
+    extent: how much of a sample the drawing fills: the longer side of its box, as a part of the
+        sample's side, the median over the samples.
     """
 
     size: Size

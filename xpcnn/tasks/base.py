@@ -19,9 +19,10 @@ from xpcnn.types import Array, TaskName, namespace
 class Task:
     """What a task says of targets and scores; one of `Classification`, `MultiLabel`, `Regression`.
 
-    name: of the task. least: how many classes, labels or numbers there are at least. counts_hits:
-    whether a sample is right or wrong, so that there is an accuracy. figures: names of the figures
-    that every validation has beside loss and accuracy.
+    name: of the task.
+    least: how many classes, labels or numbers there are at least.
+    counts_hits: whether a sample is right or wrong, so that there is an accuracy.
+    figures: names of the figures that every validation has beside loss and accuracy.
     """
 
     name: ClassVar[TaskName]

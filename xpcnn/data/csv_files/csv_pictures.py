@@ -42,8 +42,11 @@ _PIXELS = 9  # columns that may be an image's
 
 
 class Pictures(NamedTuple):
-    """All pictures with labels (n,) or targets (n, k); classes: names of classes that are text, or
-    of the targets. reading, notes: as in a `Dataset`.
+    """The pictures that a CSV file names, and what they show.
+
+    part: all pictures, with labels (n,) or targets (n, k).
+    classes: names of classes that are text, or of the targets; None for classes that are numbers.
+    reading, notes: as in a `Dataset`.
     """
 
     part: Part

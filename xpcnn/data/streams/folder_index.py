@@ -13,8 +13,9 @@ from xpcnn.data.streams.packed_names import PackedNames
 class FolderIndex:
     """The pictures below a folder, in the order given; see `stream.Index`.
 
-    root: the folder; names: of the files, from there, with "/" between folders; labels: see
-    `stream.Index`.
+    root: the folder.
+    names: of the files, from there, with "/" between folders.
+    labels: see `stream.Index`.
     """
 
     def __init__(self, root: Path, names: Iterable[str], labels: np.ndarray) -> None:

@@ -34,10 +34,15 @@ _AGAIN = "xpcnn pack again, into another folder"
 
 
 class Pack(NamedTuple):
-    """What `pack.json` says: how pictures were read, names of classes, images of each part.
+    """What `pack.json` says.
 
-    shard: images of each shard of a part, of the last perhaps fewer. source: a hash of the index of
-    the pictures. complete: whether all of them are packed. task: what the labels are.
+    reading: how the pictures were read.
+    classes: names of the classes, or of the targets.
+    images: number of images of each part.
+    shard: number of images of each shard of a part; the last may have fewer.
+    source: a hash of the index of the pictures.
+    complete: whether all of them are packed.
+    task: what the labels are.
     """
 
     reading: Pictures

@@ -37,9 +37,12 @@ _PICTURES = ("image", "img", "picture")
 class ParquetIndex:
     """The pictures in Parquet files; see `stream.Index`.
 
-    columns: of the bytes of pictures, one for each file, such as image.bytes. groups: of each row,
-    the file and the group in it and the place in the group, int64 (n, 3). given_in: the
-    folder from which the paths lead.
+    paths: of the files.
+    columns: for each file the column of the bytes of pictures, such as image.bytes.
+    groups: for each picture the index of its file, of its group in the file, and of its row in the
+        group, int64 (n, 3).
+    labels: see `stream.Index`.
+    given_in: the current folder when the paths were given; None for the present one.
     """
 
     def __init__(

@@ -89,7 +89,9 @@ class Source:
 
     unread: names of constants of types that no layer takes, such as whole numbers of 8 bits.
     inputs: name and sizes of each, None for a size that is left open; constants are not among them.
-    metadata: texts by key. opset: of the standard operators. producer: the program that wrote it.
+    metadata: texts by key.
+    opset: version of the standard operators.
+    producer: the program that wrote the file.
     """
 
     path: Path
