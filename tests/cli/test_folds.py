@@ -71,6 +71,7 @@ def test_an_interrupted_cross_validation_goes_on(cli: Cli, monkeypatch: pytest.M
     assert answer["mean"] == whole["mean"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_folds_say_and_their_report(cli: Cli) -> None:
     pytest.importorskip("jinja2")
     ran = cli("train", *TINY, "--folds", "2", "--out", "cv")

@@ -54,6 +54,7 @@ def test_a_report_says_what_evaluate_says(cli: Cli, run: Path) -> None:
     assert f"learning rate over epochs: {run.name} ends at {last['lr']:.4g}" in page.words
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_where_the_time_goes(cli: Cli, run: Path) -> None:
     page = write(cli, run)
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
@@ -71,6 +72,7 @@ def test_where_the_time_goes(cli: Cli, run: Path) -> None:
     assert "waiting for batches" not in write(cli, run).words
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_several_runs_lie_over_each_other(cli: Cli, run: Path) -> None:
     other = Path("b")
     assert cli("train", *TINY, "--lr", "0.01", "--out", other, "--quiet").code == 0

@@ -1,14 +1,13 @@
-"""The scripts of the README's figures: each runs to its last line on a few enlarged digits, the
-cheap ones reach their figure on the real images.
+"""The scripts of the README's figures: each runs to its last line on a few enlarged digits.
 
-The others are run by hand, as the README says; they take minutes.
+In `tests/long`, the cheap ones reach their figure on the real images. The others are run by hand,
+as the README says; they take minutes.
 """
 
 import re
 import runpy
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,7 @@ import numpy
 import pytest
 
 import xpcnn
-from tests.real_data import real_data
-from tests.seeds.trainings import jump
 from xpcnn.data import Dataset
-from xpcnn.optimizers import SGD
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -63,34 +59,6 @@ def test_a_script_runs_on_a_few_images(
     assert re.fullmatch(LAST, last)
     seeds = [line for line in lines if re.match(r"seed \d: test accuracy \d\.\d{4}, ", line)]
     assert len(seeds) == (3 if "mean of 3 seeds" in last else 1)
-
-
-@pytest.mark.parametrize(
-    ("script", "least", "choice"),
-    [
-        ("mnist_two_conv.py", 0.94, {"limit": 1000}),
-        ("mnist_zeros_and_ones.py", 0.997, {"classes": [0, 1], "limit_per_class": 100}),
-    ],
-)
-def test_the_figures_that_take_seconds(
-    script: str, least: float, choice: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(EXAMPLES)
-    data, test = xpcnn.data.load("mnist", real_data("mnist"), **choice)
-    model, _ = runpy.run_path(str(EXAMPLES / script))["train"](data, 0)
-    assert model.evaluate(test)["accuracy"] >= least
-
-
-def test_a_recipe_is_away_from_the_edge_of_stability() -> None:
-    """At twice the rate of `two-conv` no loss rises by half; without clip_norm it is six-fold."""
-    data, _ = xpcnn.data.load("mnist", real_data("mnist"), limit=1000)
-    preset = xpcnn.models.preset("two-conv")
-    usual = preset.training.optimizer
-    assert isinstance(usual, SGD)
-    twice = replace(preset.training, optimizer=replace(usual, lr=2 * usual.lr), epochs=8)
-    model = xpcnn.Model(preset.layers, input_shape=data.shape, seed=0)
-    losses = model.fit(data, twice)["loss"]
-    assert jump(losses) < 1.5
 
 
 def test_a_script_is_run_from_anywhere(tmp_path: Path) -> None:
