@@ -42,7 +42,7 @@ def jumped(*losses: float, ended: bool = False) -> str | None:
 def test_a_jump_has_its_epoch_its_numbers_and_advice() -> None:
     assert jumped(1.7, 0.39, 3.73, 2.3) == (
         "health: a loss that jumped in epoch 3 (updates 65 to 96): it was 0.39, rose to 3.73 and "
-        "has not come back below 2.3, that of guessing. Try: a learning rate of a third, "
+        "has not come back below 2.3, that of guessing. Try: a third of the learning rate, "
         "warmup=0.1 or clip_norm=1.0"
     )
 
@@ -50,8 +50,8 @@ def test_a_jump_has_its_epoch_its_numbers_and_advice() -> None:
 def test_a_jump_before_anything_was_learnt() -> None:
     assert jumped(20.4, 2.31, 2.3) == (
         "health: a loss that jumped in epoch 1 (updates 1 to 32): its mean there is 20.4, and it "
-        "has not come below 2.3, that of guessing. Try: a learning rate of a third, warmup=0.1 or "
-        "clip_norm=1.0"
+        "has not come below 2.3, that of guessing. Try: a third of the learning rate, warmup=0.1 "
+        "or clip_norm=1.0"
     )
 
 

@@ -48,8 +48,8 @@ def test_the_healthy_hear_nothing() -> None:
         ),
         (
             {"dead": {"layers.1 (ReLU)": (6, 8), "layers.3 (ReLU)": (8, 8)}},
-            "dead ReLUs in layers.3 (ReLU): 8 of 8 units are 0 for a whole batch, and 1 other "
-            "layer so. Try: a smaller learning rate, biases that start at 0, or LeakyReLU",
+            "dead ReLUs in layers.3 (ReLU): 8 of 8 units are 0 for a whole batch, also in 1 "
+            "other layer. Try: a smaller learning rate, biases that start at 0, or LeakyReLU",
         ),
         (
             {"saturated": {"layers.4 (Tanh)": 0.51}},
@@ -63,8 +63,8 @@ def test_the_healthy_hear_nothing() -> None:
                     "the input of layers.1 (ReLU)": 0,
                 }
             },
-            "vanishing gradient in the input of layers.1 (ReLU): its norm is 0.0e+00, and 2.0e-01 "
-            "is that of the input of layers.9 (Dense). Try: ReLU in place of saturating "
+            "vanishing gradient in the input of layers.1 (ReLU): its norm is 0.0e+00, and that "
+            "of the input of layers.9 (Dense) is 2.0e-01. Try: ReLU in place of saturating "
             "activations, BatchNorm or Residual, HeNormal weights",
         ),
         (
@@ -74,19 +74,20 @@ def test_the_healthy_hear_nothing() -> None:
                     "the input of layers.1 (ReLU)": 3e4,
                 }
             },
-            "exploding gradient in the input of layers.1 (ReLU): its norm is 3.0e+04, and 1.0e-01 "
-            "is that of the input of layers.9 (Dense). Try: smaller initial weights, BatchNorm, or "
-            "clip_norm=1.0",
+            "exploding gradient in the input of layers.1 (ReLU): its norm is 3.0e+04, and that "
+            "of the input of layers.9 (Dense) is 1.0e-01. Try: smaller initial weights, BatchNorm, "
+            "or clip_norm=1.0",
         ),
         (
             {"factor": 10.0},
-            "large updates in the weight of layers.5 (Dense): an update is 1.5 times as long as "
-            "the weights. Try: a learning rate of a tenth",
+            "large updates in the weight of layers.5 (Dense): the norm of an update is 1.5 "
+            "times that of the weights. Try: a tenth of the learning rate",
         ),
         (
             {"ratios": {"the weight of layers.5 (Dense)": 5.5}, "decay": 5.0},
-            "large updates in the weight of layers.5 (Dense): an update is 5.5 times as long as "
-            "the weights. Try: a smaller weight_decay, which is the larger part of it",
+            "large updates in the weight of layers.5 (Dense): the norm of an update is 5.5 "
+            "times that of the weights. Try: a smaller weight_decay, which is the larger part of "
+            "it",
         ),
         (
             {"losses": [2.5, 2.49, 2.48, 2.6]},
@@ -95,8 +96,8 @@ def test_the_healthy_hear_nothing() -> None:
         ),
         (
             {"ratios": {"the weight of layers.0 (Dense)": 2e-6}},
-            "small updates in the weight of layers.0 (Dense): an update is 2e-06 times as long as "
-            "the weights, in others less. Try: a learning rate of ten times",
+            "small updates in the weight of layers.0 (Dense): the norm of an update is 2e-06 "
+            "times that of the weights, less in others. Try: ten times the learning rate",
         ),
         (
             {"equal": ["the weight of layers.0 (Dense)"]},
@@ -105,8 +106,8 @@ def test_the_healthy_hear_nothing() -> None:
         ),
         (
             {"decided": (31, 1)},
-            "class collapse in the network: 31 of 32 samples are taken for class 0; 16 are. Try: "
-            "the learning rate that find_lr suggests",
+            "class collapse in the network: 31 of 32 samples are predicted as class 0, the class "
+            "of 16. Try: the learning rate that find_lr suggests",
         ),
         (
             {"present": 1},

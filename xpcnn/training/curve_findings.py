@@ -83,7 +83,7 @@ def jump(epochs: Sequence[Epoch], chance: float | None, ended: bool) -> Finding 
     else:  # slow to learn
         return None
     where = f"epoch {epochs[since].epoch} (updates {begin:,} to {epochs[since].step:,})"
-    advice = "a learning rate of a third, warmup=0.1 or clip_norm=1.0"
+    advice = "a third of the learning rate, warmup=0.1 or clip_norm=1.0"
     return Finding("a loss that jumped", where, f"{figure} {chance:.3g}, that of guessing", advice)
 
 

@@ -151,7 +151,8 @@ def _collapse(f: Figures) -> Finding | None:
     if samples < FEW or most < COLLAPSED * samples or max(f.labelled) >= COLLAPSED * samples:
         return None
     chosen = f.decided.index(most)
-    figure = f"{most} of {samples} samples are taken for class {chosen}; {f.labelled[chosen]} are"
+    figure = f"{most} of {samples} samples are predicted as class {chosen}, the class of "
+    figure += f"{f.labelled[chosen]}"
     advice = "the learning rate that find_lr suggests"
     return Finding("class collapse", "the network", figure, advice)
 
@@ -195,7 +196,7 @@ def _gradients(f: Figures) -> Finding | None:
     if len(f.gradients) < 2:
         return None
     (last, end), *_, (first, begin) = f.gradients.items()
-    figure = f"its norm is {begin:.1e}, and {end:.1e} is that of {last}"
+    figure = f"its norm is {begin:.1e}, and that of {last} is {end:.1e}"
     if begin < FADING * end:
         advice = "ReLU in place of saturating activations, BatchNorm or Residual, HeNormal weights"
         return Finding("vanishing gradient", first, figure, advice)
@@ -211,11 +212,11 @@ def _large_updates(f: Figures, factor: float, limit: float) -> Finding | None:
     if bad is None:
         return None
     where, others = bad
-    figure = f"an update is {ratios[where]:.2g} times as long as the weights{others}"
+    figure = f"the norm of an update is {ratios[where]:.2g} times that of the weights{others}"
     if factor * f.decay > ratios[where] / 2.0:
         advice = "a smaller weight_decay, which is the larger part of it"
     else:
-        advice = "a learning rate of a tenth"
+        advice = "a tenth of the learning rate"
     return Finding("large updates", where, figure, advice)
 
 
@@ -226,8 +227,10 @@ def _small_updates(f: Figures) -> Finding | None:
     where = max(f.ratios, key=f.ratios.__getitem__)
     if f.ratios[where] >= SMALL:
         return None
-    figure = f"an update is {f.ratios[where]:.2g} times as long as the weights, in others less"
-    return Finding("small updates", where, figure, "a learning rate of ten times")
+    figure = (
+        f"the norm of an update is {f.ratios[where]:.2g} times that of the weights, less in others"
+    )
+    return Finding("small updates", where, figure, "ten times the learning rate")
 
 
 def _level(f: Figures, losses: Sequence[float]) -> Finding | None:
@@ -247,5 +250,5 @@ def _beyond(values: dict[str, float], limit: float) -> tuple[str, str] | None:
     if not beyond:
         return None
     others = len(beyond) - 1
-    words = f", and {others} other layer{'s'[: others > 1]} so" if others else ""
+    words = f", also in {others} other layer{'s'[: others > 1]}" if others else ""
     return max(beyond, key=values.__getitem__), words
