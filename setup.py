@@ -1,7 +1,8 @@
 """The build of a wheel: with the kernels in C, where the machine has a C compiler.
 
-Such a wheel is for one system. Without a compiler, or with XPCNN_COMPILER=none, the wheel is pure
-Python, and kernels are compiled on first use. All else about the package is in pyproject.toml.
+Such a wheel is for one system. XPCNN_COMPILER or CC names the compiler. Without a compiler, or with
+XPCNN_COMPILER=none, the wheel is pure Python, and kernels are compiled on first use. All else about
+the package is in pyproject.toml.
 """
 
 import os
@@ -21,11 +22,22 @@ COMPILED = ("backends", "numpy_kernels", "compiled")
 
 
 def compiler() -> str | None:
-    """Return the path of a C compiler, or None."""
-    named = os.environ.get("XPCNN_COMPILER")
-    if named == "none" or os.name != "posix":
+    """Return the path of a C compiler, or None.
+
+    Raises:
+        SystemExit: a variable names a program that does not exist.
+    """
+    if os.environ.get("XPCNN_COMPILER") == "none" or os.name != "posix":
         return None
-    return next(filter(None, map(shutil.which, [named] if named else COMPILERS)), None)
+    for variable in ("XPCNN_COMPILER", "CC"):
+        if named := os.environ.get(variable):
+            if found := shutil.which(named):
+                return found
+            raise SystemExit(
+                f"error: {variable} is {named!r}, and there is no such program\n"
+                "Try: XPCNN_COMPILER=gcc, or XPCNN_COMPILER=none for a wheel without kernels"
+            )
+    return next(filter(None, map(shutil.which, COMPILERS)), None)
 
 
 def module_of(name: str) -> Any:
@@ -44,9 +56,13 @@ class BuildWithKernels(build_py):
     """Compiles the kernels into what becomes the wheel; not for an editable install."""
 
     def run(self) -> None:
+        if self.editable_mode:
+            super().run()
+            return
+        shutil.rmtree(Path(self.build_lib, "xpcnn"), ignore_errors=True)  # of an earlier build
         super().run()
         found = compiler()
-        if self.editable_mode or found is None:
+        if found is None:
             return
         folder = Path(self.build_lib, "xpcnn", *COMPILED, "prebuilt")
         folder.mkdir(parents=True, exist_ok=True)
