@@ -15,8 +15,8 @@ def logical(x: Array) -> Array:
     return x.transpose(3, 0, 1, 2)
 
 
-def cotangent(dy: Array, y: Array) -> Array:
-    """Return dy in the dtype of the output y.
+def cotangent(dy: Array | float, y: Array) -> Array:
+    """Return dy, for an output of one number perhaps a Python float, in the dtype of the output y.
 
     Raises:
         ValueError: its shape is not that of y.
@@ -27,4 +27,5 @@ def cotangent(dy: Array, y: Array) -> Array:
             f"a pullback got dy of shape {shape}, expected {y.shape}, that of the output y\n"
             "Try: one element of dy for each of y"
         )
-    return dy.astype(y.dtype, copy=False)
+    plain: Array = y.dtype.type(dy) if isinstance(dy, int | float) else dy
+    return plain.astype(y.dtype, copy=False)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy
+import pytest
 
 from tests.compare import assert_same
 from tests.lib import Lib
@@ -74,6 +75,17 @@ def test_probabilities_as_labels(lib: Lib) -> None:
 def test_the_gradient_scales_with_that_of_the_loss(lib: Lib) -> None:
     _, pullback = ops.softmax_cross_entropy(lib.asarray(LOGITS), lib.asarray([2, 0]))
     assert_same(pullback(lib.asarray(4.0))[0], (P - [[0, 0, 1], [1, 0, 0]]) * 2, lib)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", [ops.bce_with_logits, ops.mse, ops.l1, ops.huber])
+def test_the_gradient_of_a_loss_may_be_a_python_number(loss: Any, dtype: str, lib: Lib) -> None:
+    scores, targets = lib.asarray([[0.5, 2.0]], dtype), lib.asarray([[1.0, 0.0]], dtype)
+    labels = lib.asarray([1])
+    for _, pullback in (loss(scores, targets), ops.softmax_cross_entropy(scores, labels)):
+        for number in (2, 2.0):
+            expected = lib.to_host(pullback(lib.asarray(2.0, dtype))[0])
+            assert_same(pullback(number)[0], expected, lib)
 
 
 def test_bce_by_hand(lib: Lib) -> None:
