@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,7 @@ def test_info(cli: Cli) -> None:
     assert facts["xpcnn"] == xpcnn.__version__
     assert set(facts["gpu"]) >= {"cupy", "torch cuda"}
     lines = cli("info").out.splitlines()
+    assert all(after.startswith(" ") for line, after in pairwise(lines) if line.endswith(":"))
     assert lines[0] == f"xpcnn: {xpcnn.__version__}"
     assert f"  numpy: {numpy.__version__}" in lines
     assert any(line.startswith("  cupy: ") for line in lines)

@@ -153,6 +153,7 @@ def test_a_dry_run_in_words() -> None:
         "val loss 2.250; peak_rss 64 MB"
     )
     assert str(DryRun(0.02, 1000, 2.5, None, None, {})).endswith("20 s; loss 2.500")
+    assert "all 15 of them 0.30 s;" in str(DryRun(0.02, 15, 2.5, None, None, {}))
 
 
 def test_errors() -> None:

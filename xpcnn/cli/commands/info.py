@@ -19,9 +19,11 @@ def command(as_json: bool) -> None:
 
 
 def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
-    """Return nested facts as `name: value` lines."""
+    """Return nested facts as `name: value` lines; empty tables are left out."""
     lines = []
     for name, value in facts.items():
+        if value == {}:
+            continue
         if isinstance(value, dict):
             lines += [f"{indent}{name}:", *_lines(value, f"{indent}  ")]
         else:
