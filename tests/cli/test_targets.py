@@ -45,7 +45,7 @@ def drawn(cli: Cli) -> set[str]:
     return {path.name for path in Path("figures").iterdir()}
 
 
-@pytest.mark.usefixtures("files")
+@pytest.mark.usefixtures("files", "undrawn")
 def test_several_labels_of_pictures(cli: Cli) -> None:
     train = ("train", "--dataset", "what.csv", "--label-column", "red,left", "--model", "digits")
     ran = cli(*train, "--epochs", "6", "--thresholds", "best", "--out", "run")

@@ -73,6 +73,7 @@ def test_a_trial_is_not_stopped_after_its_last_epoch(cli: Cli) -> None:
     assert [t["state"] for t in search(cli, "search.toml")["trials"]] == ["complete"] * 3
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_of_a_search_has_its_trials(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("jinja2", "matplotlib"):
         pytest.importorskip(package)

@@ -35,7 +35,7 @@ from xpcnn.data.augment.base import Host, PerSample
 from xpcnn.types import Array, Shape
 
 SHAPE = (3, 6, 5)
-N = 23
+N = 11
 IMAGES = numpy.random.default_rng(0).standard_normal((N, *SHAPE))
 LABELS = numpy.arange(N) % 4
 ALONE = [name for name in augment.BY_NAME if name not in ("noise", "mixup", "cutmix")]
