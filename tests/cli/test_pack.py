@@ -165,7 +165,10 @@ def test_folders_that_hold_something_else(cli: Cli) -> None:
     ran = cli("pack", "out", "again")
     assert "out: holds no pictures, tar shards or Parquet files" in ran.err
     ran = cli("train", "--dataset", "out", "--image-size", "5,5", *TRAIN)
-    assert "holds images of (9, 8), not of (5, 5)\nTry: leave --image-size" in ran.err
+    assert (
+        "holds images of (9, 8), not of (5, 5)\nTry: images of (5, 5), or leave --image-size"
+        in ran.err
+    )
 
 
 @pytest.mark.parametrize("name", ["train-00001.npy", "train_labels.npy", "train_words.npy"])

@@ -169,7 +169,8 @@ def test_a_size_where_images_have_theirs(tmp_path: Path) -> None:
     with pytest.raises(ShapeError) as refused:
         load(path, image_size=(2, 3))
     assert str(refused.value) == (
-        f"{path}: holds images of (2, 2), not of (2, 3)\nTry: leave --image-size (image_size) out"
+        f"{path}: holds images of (2, 2), not of (2, 3)\n"
+        "Try: images of (2, 3), or leave --image-size (image_size) out"
     )
 
 

@@ -162,7 +162,8 @@ def _require_size(path: Path, found: Shape, asked: Size | None) -> None:
     """Require the size of images that is asked for, where files of arrays have one already."""
     if asked not in (None, found):
         message = f"{path}: holds images of {found}, not of {asked}"
-        raise ShapeError(hint(message, "leave --image-size (image_size) out"))
+        advice = f"images of {asked}, or leave --image-size (image_size) out"
+        raise ShapeError(hint(message, advice))
 
 
 def _read_pack(folder: Path, options: ReadOptions) -> Contents:
