@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 ONE_BY_ONE = (
     "tests/bench/test_bench.py",
     "tests/cli/test_interrupt.py",
+    "tests/compiled/test_compilers.py",
     "tests/compiled/test_library.py",
     "tests/compiled/test_threads.py",
     "tests/data/test_pictures.py",
