@@ -200,6 +200,9 @@ def test_advice_for_names_and_numbers_that_are_not_read(tmp_path: Path) -> None:
     assert refusal(path, "resnet18", tmp_path).endswith(
         "\nTry: weights of float32: {name: x.float() for name, x in network.state_dict().items()}"
     )
+    save_file(tensors | {"step": numpy.array(3)}, path)
+    text = refusal(path, "resnet18", tmp_path)
+    assert text.endswith("step () I64 is unknown\nTry: the network that the file is of: resnet18")
 
 
 def test_a_pickle_is_not_read(tmp_path: Path) -> None:

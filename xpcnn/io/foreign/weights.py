@@ -164,7 +164,7 @@ def _transposed(x: numpy.ndarray) -> numpy.ndarray:
 
 def _advice(found: Mapping[str, Spec]) -> str:
     """Return what to try: the network whose names a file has, if there is one."""
-    if any(spec.dtype not in _TYPES.values() for spec in found.values()):
+    if any(spec.dtype in ("F16", "BF16") for spec in found.values()):
         return "weights of float32: {name: x.float() for name, x in network.state_dict().items()}"
     if (network := _network_in(found)) is not None:
         return f"the network that the file is of: {network}"
