@@ -22,7 +22,7 @@ from xpcnn.errors import counted
 
 @click.command("predict")
 @click.argument("model", metavar="RUN|FILE")
-@click.argument("images", nargs=-1, metavar="[IMAGE|FOLDER]...")
+@click.argument("images", nargs=-1, metavar="[PICTURE|FOLDER]...")
 @option(
     "--invert",
     type=click.Choice(["auto", "yes", "no"]),
@@ -43,7 +43,7 @@ from xpcnn.errors import counted
 @option(
     "--rows",
     metavar="FROM:TO",
-    text="Rows of the data set, in place of images, counted from 0 in the part that --part names.",
+    text="Rows of the data set, in place of pictures; they count from 0 in the part of --part.",
 )
 @part_option
 @label_column_option
