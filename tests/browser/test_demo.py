@@ -160,3 +160,30 @@ def test_a_picture_is_opened_for_a_model_of_pictures(browser: Any, tmp_path: Pat
             sleep(0.02)
         assert answer(browser) in ("<b>cat</b>", "dog")  # text, not markup
         assert browser.find_element("id", "preview").is_displayed()
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_names_of_classes_are_whole_words_and_a_very_long_one_fits(
+    browser: Any, tmp_path: Path, width: int
+) -> None:
+    from PIL import Image
+
+    from xpcnn.data.reading import Pictures
+
+    layers: list[Any] = [xpcnn.layers.Conv2D(4, 3), xpcnn.layers.Flatten(), xpcnn.layers.Dense(3)]
+    names = ["crocodile", "sea lion", "Nannostomus" * 9]
+    model = xpcnn.Model(layers, input_shape=(3, 8, 8), classes=names)
+    model.reading = Pictures("RGB", (8, 8))
+    model.set_normalisation(mean=0.0, std=255.0)
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (16, 16), "green").save(picture)
+    with served(model) as address:
+        opened(browser, address, width)
+        browser.find_element("id", "file").send_keys(str(picture))
+        assert answer(browser) in names
+        cells = browser.find_elements("css selector", "#classes th")
+        lines = {cell.text: round(cell.size["height"] / 28) for cell in cells}
+        assert [lines[name] for name in names[:2]] == [1, 1]
+        assert lines[names[2]] > 2
+        inside = "return document.documentElement.scrollWidth <= innerWidth"
+        assert browser.execute_script(inside), "the page is wider than the window"
