@@ -22,6 +22,12 @@ NOT_INDICES: list[tuple[Any, str]] = [
         "d: labels have the wrong rank: expected one class index per image, shape (3,), "
         "got shape ()\nTry: labels.reshape(-1)",
     ),
+    (
+        np.zeros((3, 2, 2), int),
+        "d: labels have the wrong rank: expected one class index per image, shape (3,), got shape "
+        "(3, 2, 2)\nTry: one class for each image; where each pixel is 0 or 1, "
+        "labels.reshape(3, -1) for Model(task='multi-label')",
+    ),
     (np.array([b"a", b"b", b"a"]), f"d: labels must be integers, got strings\nTry: {NAMES}"),
     ([True, False, True], "d: labels must be integers, got booleans\nTry: labels.astype('int64')"),
     (

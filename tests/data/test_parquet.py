@@ -109,7 +109,12 @@ def test_labels_without_names(tmp_path: Path) -> None:
 
 def test_what_is_no_such_file(tmp_path: Path) -> None:
     path = written(tmp_path / "x.parquet", [1, 2], ["a", "b"])
-    with pytest.raises(xpcnn.errors.LabelError, match=r"labels are string, or some are missing"):
+    with pytest.raises(xpcnn.errors.LabelError, match=r"x\.parquet: label: labels are string, exp"):
+        index_of(path)
+    written(path, [1, 2, 3], [0, None, 1])
+    with pytest.raises(
+        xpcnn.errors.LabelError, match=r"x\.parquet: label: some labels are missing"
+    ):
         index_of(path)
     parquet.write_table(arrow.table({"pixels": [1], "label": [1]}), path)
     with pytest.raises(DataError, match="has the columns pixels, label, expected image and label"):

@@ -53,11 +53,17 @@ def as_indices(labels: object, count: int, where: str) -> np.ndarray:
     if y.ndim != 1:
         one_hot = y.ndim == 2 and y.shape[1] > 1
         fault = "look one-hot" if one_hot else "have the wrong rank"
+        advice = "labels.argmax(axis=1)" if one_hot else "labels.reshape(-1)"
+        if y.ndim > 2 and y.size != count:
+            advice = (
+                "one class for each image; where each pixel is 0 or 1, "
+                f"labels.reshape({count}, -1) for Model(task='multi-label')"
+            )
         raise LabelError(
             hint(
                 f"{where}: labels {fault}: expected one class index per image, "
                 f"shape ({count},), got shape {y.shape}",
-                "labels.argmax(axis=1)" if one_hot else "labels.reshape(-1)",
+                advice,
             )
         )
     if len(y) != count:

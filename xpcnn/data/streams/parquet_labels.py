@@ -48,7 +48,9 @@ class LabelColumns(NamedTuple):
         """
         if self.listed:
             return self._lists(table.column(0))
-        columns = [self._numbers(table.column(name)) for name in self.columns]  # in their order
+        columns = [
+            self._numbers(name, table.column(name)) for name in self.columns
+        ]  # in their order
         if len(columns) > 1 or self.task not in (None, "classification"):
             return np.stack([column.astype(np.float64) for column in columns], axis=1)
         if columns[0].dtype.kind not in "iu":
@@ -56,11 +58,15 @@ class LabelColumns(NamedTuple):
             raise LabelError(hint(message, "--task regression, for numbers"))
         return columns[0].astype(np.int64)
 
-    def _numbers(self, column: Any) -> np.ndarray:
+    def _numbers(self, name: str, column: Any) -> np.ndarray:
+        if column.null_count:
+            message = f"{self.path}: {name}: some labels are missing"
+            raise LabelError(hint(message, "leave these rows out, or fill the labels in"))
         values = column.to_numpy()
-        if column.null_count or values.dtype.kind not in "iufb":
-            message = f"{self.path}: labels are {column.type}, or some are missing; expected "
-            raise LabelError(hint(message + "a number for each picture", FORM))
+        if values.dtype.kind not in "iufb":
+            message = f"{self.path}: {name}: labels are {column.type}, expected numbers"
+            advice = f"of Hugging Face's datasets, dataset.class_encode_column({name!r})"
+            raise LabelError(hint(message, advice))
         return np.asarray(values)
 
     def _lists(self, column: Any) -> np.ndarray:
