@@ -104,6 +104,34 @@ def test_no_model_there(cli: Cli, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("file", "why", "command"),
+    [
+        ("step-000000003", "it has not come to its end", "resume"),
+        ("not-finite", "the training diverged", "replay"),
+    ],
+)
+def test_a_run_without_a_model(cli: Cli, file: str, why: str, command: str) -> None:
+    checkpoints = Path("a run", "checkpoints")
+    checkpoints.mkdir(parents=True)
+    Path("a run", "config.toml").touch()
+    (checkpoints / f"{file}.safetensors").touch()
+    message = f"error: a run: the run has no model.safetensors, because {why}\n"
+    for asked in ("evaluate", "summary", "parity"):
+        assert cli(asked, "a run") == (1, "", f"{message}Try: xpcnn {command} 'a run'\n")
+
+
+def test_a_run_folder_as_data(cli: Cli) -> None:
+    assert cli("train", "--epochs", "1", "--out", "run", "--limit", "50").code == 0
+    ran = cli("show", "run")
+    assert ran == (
+        1,
+        "",
+        "error: run: a run folder, expected a folder of pictures\n"
+        f"Try: the data set that run{os.sep}config.toml names\n",
+    )
+
+
 def test_a_file_that_is_no_model(cli: Cli) -> None:
     Path("notes.safetensors").write_text("words")
     ran = cli("evaluate", "notes.safetensors")

@@ -1,12 +1,14 @@
 """Opens the network or the saved model that is named on the command line."""
 
 import os
+import shlex
 from pathlib import Path
 
 import numpy
 
 from xpcnn.backend import Backend, load
 from xpcnn.cli.flag_parsing import device_name
+from xpcnn.cli.run_folder import CHECKPOINTS
 from xpcnn.data.files import shown
 from xpcnn.data.picture_files import has_picture_name
 from xpcnn.errors import CheckpointError, ConfigError, hint
@@ -17,8 +19,9 @@ from xpcnn.model import Model
 from xpcnn.model_loading import load_model
 from xpcnn.models import names, preset
 from xpcnn.models.preset_of_model import preset_of
-from xpcnn.runs.record import MODEL
+from xpcnn.runs.record import CONFIG, MODEL
 from xpcnn.training import TrainingOptions
+from xpcnn.training.saver import NOT_FINITE
 from xpcnn.types import Shape
 
 
@@ -110,10 +113,7 @@ def model_path(name: str) -> Path:
     path = Path(name)
     if os.path.isdir(path):
         if not (path / MODEL).is_file():
-            message = f"{path} is not a run folder: it has no {MODEL}"
-            fold = path / "fold-1"  # of a cross-validation
-            advice = "a folder that `xpcnn train` named at its end"
-            raise CheckpointError(hint(message, f"{fold}" if fold.is_dir() else advice))
+            raise CheckpointError(hint(*_without_model(path)))
         return path / MODEL
     if not os.path.exists(path):
         message = f"{shown(path)}: there is no such run folder or model file"
@@ -122,3 +122,16 @@ def model_path(name: str) -> Path:
         message = f"{shown(path)} is a picture, expected a run folder or model file first"
         raise CheckpointError(hint(message, "xpcnn predict RUN PICTURE"))
     return path
+
+
+def _without_model(folder: Path) -> tuple[str, str]:
+    """Return what a folder without a model is, folds, a run not yet ended or no run, and advice."""
+    fold = folder / "fold-1"  # of a cross-validation
+    if (folder / CONFIG).is_file() and not fold.is_dir():
+        why, command = "it has not come to its end", "resume"
+        if (folder / CHECKPOINTS / NOT_FINITE).is_file():
+            why, command = "the training diverged", "replay"
+        message = f"{shown(folder)}: the run has no {MODEL}, because {why}"
+        return message, shlex.join(["xpcnn", command, str(folder)])
+    advice = f"{fold}" if fold.is_dir() else "a folder that `xpcnn train` named at its end"
+    return f"{shown(folder)} is not a run folder: it has no {MODEL}", advice

@@ -1,7 +1,6 @@
 """Writing the report of runs, for `xpcnn report` and `xpcnn train --report`."""
 
 import itertools
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,14 +10,13 @@ from xpcnn.cli.data_parts import DataFlags, Part, open_part
 from xpcnn.cli.folds import in_words
 from xpcnn.cli.model_opening import open_model
 from xpcnn.cli.output import say
-from xpcnn.errors import CheckpointError, ConfigError, XpcnnError, counted, hint
+from xpcnn.errors import ConfigError, XpcnnError, counted, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.report.figure_files import write_figures
 from xpcnn.report.report_page import report
 from xpcnn.report.reported_run import Run
 from xpcnn.report.search import search_page, search_parts
 from xpcnn.runs import read_run, read_search
-from xpcnn.runs.record import MODEL
 from xpcnn.runs.search import is_search
 
 FILE = "report.html"
@@ -119,9 +117,6 @@ def opened(folders: Sequence[str], backend: str | Backend) -> list[Run]:
     runs: list[Run] = []
     for folder in folders:
         record = read_run(folder)
-        if not (record.path / MODEL).is_file():
-            message = f"{folder}: the run has no {MODEL}, because it has not come to its end"
-            raise CheckpointError(hint(message, shlex.join(["xpcnn", "resume", folder])))
         same = sum(run.record.name == record.name for run in runs)
         name = record.name if not same else f"{record.name} ({same + 1})"
         runs.append(Run(name, record, open_model(folder, backend)))

@@ -225,6 +225,9 @@ def by_class(folder: Folder) -> Files:
         if any("\ud800" <= letter <= "\udfff" for letter in inner.name):
             message = f"{shown(inner.path)}: the name of a class is not text in UTF-8"
             raise DataError(hint(message, "rename the folder"))
+    if not found and all((folder.path / name).is_file() for name in ("config.toml", "model.toml")):
+        message = f"{folder.path}: a run folder, expected a folder of pictures"
+        raise DataError(hint(message, f"the data set that {folder.path / 'config.toml'} names"))
     if without:
         listing = "\n  ".join(without[:NAMED])
         more = f"\n  and {len(without) - NAMED} more" if len(without) > NAMED else ""
