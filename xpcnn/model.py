@@ -186,7 +186,7 @@ class Model(Predictor):
             CheckpointError: a checkpoint cannot be read, or belongs to another run.
             XpcnnError: training diverged; says at which update and tensor.
         """
-        self._require_rest()
+        self._require_not_in_training()
         if isinstance(labels, TrainingOptions) and training is None:
             labels, training = None, labels
         chosen = overridden(training, options)
@@ -235,7 +235,7 @@ class Model(Predictor):
             ConfigError: the model has a layer that a file cannot describe.
             CheckpointError: the file cannot be written; an existing file is unchanged.
         """
-        self._require_rest()
+        self._require_not_in_training()
         network_file.write(path, self.network, self._facts())
 
     def to(self, backend: str | Backend, device: str | int | None = None) -> "Model":
@@ -270,7 +270,7 @@ class Model(Predictor):
         raise ArgumentError(hint("a Model is not called as a function", advice))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        self._require_rest()
+        self._require_not_in_training()
         content, own = network_file.pickled(self.network, self._facts())
         library = self.backend
         return unpickled_model, (content, own, library.name, library.opened_with, library.tf32)

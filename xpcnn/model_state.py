@@ -49,7 +49,7 @@ class ModelState:
 
     def get_weights(self) -> dict[str, numpy.ndarray]:
         """Return copies of all parameters and running statistics by path: "layers.0.weight"."""
-        self._require_rest()
+        self._require_not_in_training()
         arrays = by_path(self.host_arrays(self.params), self.host_arrays(self.buffers))
         return {path: numpy.array(x, order="C") for path, x in arrays.items()}
 
@@ -65,7 +65,7 @@ class ModelState:
             ConfigError, ShapeError, DTypeError, DataError: a path is unknown, or an array has
                 another shape, is not of numbers, or holds NaN or infinity; nothing is replaced.
         """
-        self._require_rest()
+        self._require_not_in_training()
         network = self.network
         self.params, self.buffers = replaced(
             network.params, network.buffers, weights, network.backend, network.dtype
@@ -141,7 +141,7 @@ class ModelState:
                 setattr(self, name, value)
             raise
 
-    def _require_rest(self) -> None:
+    def _require_not_in_training(self) -> None:
         """Require that no `fit` of the model is going on, as it is where callbacks are called.
 
         Until it ends, the model has the weights of before, and others given to it would be lost.
@@ -169,7 +169,7 @@ class ModelState:
 
     def __copy__(self) -> Self:
         """Return a second model that shares the arrays, which are never written into."""
-        self._require_rest()
+        self._require_not_in_training()
         twin = object.__new__(type(self))
         vars(twin).update(vars(self), network=copy.copy(self.network))
         return twin

@@ -50,7 +50,7 @@ class Predictor(ModelState):
             DataError, LabelError, ShapeError, DTypeError: the data does not match the model.
             ConfigError: a metric is unknown, or does not return one number.
         """
-        self._require_rest()
+        self._require_not_in_training()
         chosen = check_metrics(metrics)
         check_task(TrainingOptions(metrics=chosen), self.task)
         data = self.checked(as_pair(data, labels))
@@ -136,7 +136,7 @@ class Predictor(ModelState):
         self, samples: Array, batch_size: int, read: Callable[[Array], Array]
     ) -> numpy.ndarray:
         """Return `read(scores)` of all samples, batch by batch."""
-        self._require_rest()
+        self._require_not_in_training()
         check_count("batch_size", batch_size)
         raw = as_samples(samples, self.network)
         warn_of_scale(raw, self.mean, self.std)
