@@ -1,6 +1,6 @@
 """Items prepared by a thread while the previous item is in use."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
@@ -13,8 +13,10 @@ _END: Any = object()
 
 def prefetched(
     items: Iterator[T], session: Callable[[], AbstractContextManager[None]] = nullcontext
-) -> Iterator[T]:
+) -> Generator[T]:
     """Yield the items in order while a thread prepares the next; its errors are raised in turn.
+
+    To be closed where it is not used up: that waits for the thread.
 
     session: entered by the thread around each item; see `Backend`.
     """

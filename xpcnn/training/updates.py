@@ -5,7 +5,7 @@ sequence, so the updates can begin anywhere in a run. The factor of a schedule i
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -133,7 +133,7 @@ class Updates:
 
     def epoch(
         self, epoch: int, skip: int, losses: Sequence[float], *, in_step: bool = False
-    ) -> Iterator[Update]:
+    ) -> Generator[Update]:
         """Yield the updates of an epoch (from 1) after its first `skip` batches.
 
         losses: one of every epoch before; see `History.losses`.

@@ -56,7 +56,9 @@ def batches_ahead(
         while coming:
             yield whole(*coming.popleft())
     finally:
-        pool.shutdown(cancel_futures=True)
+        # without waiting: garbage collection may close this in the middle of a thread's start,
+        # which holds a lock that waiting for a thread takes
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def reading_threads() -> int:
