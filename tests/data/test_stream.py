@@ -1,6 +1,8 @@
 """Pictures that are decoded while they are used train as pictures in memory do."""
 
 import itertools
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -255,6 +257,22 @@ def test_no_more_than_some_batches_are_read_ahead() -> None:
     next(batches)
     assert len(asked) == 17
     batches.close()  # type: ignore[attr-defined]
+
+
+def test_closing_does_not_wait_for_a_thread_that_reads() -> None:
+    closed = threading.Event()
+
+    def read(row: int) -> numpy.ndarray:
+        if row:
+            assert closed.wait(60)
+        return numpy.asarray([row])
+
+    batches = batches_ahead(read, iter(numpy.arange(9).reshape(9, 1)), (1,), numpy.dtype(int))
+    assert next(batches).tolist() == [[0]]
+    start = time.monotonic()
+    batches.close()  # type: ignore[attr-defined]
+    closed.set()
+    assert time.monotonic() - start < 30
 
 
 def test_an_error_is_raised_at_its_batch() -> None:
