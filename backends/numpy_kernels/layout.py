@@ -2,7 +2,7 @@
 
 from .recording import Array, contiguous
 
-__all__ = ["Array", "batch_last", "contiguous", "cotangent", "logical"]
+__all__ = ["Array", "batch_last", "checked_dy", "contiguous", "logical"]
 
 
 def batch_last(x: Array) -> Array:
@@ -15,7 +15,7 @@ def logical(x: Array) -> Array:
     return x.transpose(3, 0, 1, 2)
 
 
-def cotangent(dy: Array | float, y: Array) -> Array:
+def checked_dy(dy: Array | float, y: Array) -> Array:
     """Return dy, for an output of one number perhaps a Python float, in the dtype of the output y.
 
     Raises:

@@ -69,8 +69,8 @@ def test_long_sums(case: Case) -> None:
     def results(kernels: Any, dtype: str) -> list[Host]:
         y, pullback = kernels[op](*(x.astype(dtype) for x in arrays), **options)
         y = y[0] if isinstance(y, tuple) else y
-        cotangent = numpy.random.default_rng(1).standard_normal(y.shape).astype("float32")
-        return [y, *pullback(cotangent.astype(dtype))]
+        dy = numpy.random.default_rng(1).standard_normal(y.shape).astype("float32")
+        return [y, *pullback(dy.astype(dtype))]
 
     got, exact = results(compiled.KERNELS, "float32"), results(plain_kernels(), "float64")
     for x, wide, count in zip(got, exact, counts, strict=False):

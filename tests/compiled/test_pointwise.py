@@ -129,7 +129,7 @@ def test_an_activation_that_the_table_has_not() -> None:
         pointwise.run("sine", numpy.ones(3, "float32"))
 
 
-def test_cotangents_of_another_dtype_are_converted() -> None:
+def test_a_dy_of_another_dtype_is_converted() -> None:
     """NumPy's own default is float64: numpy.ones(y.shape) is what people write."""
     rng = numpy.random.default_rng(0)
     x, w = whole(rng, 9, 2, 4, 4), whole(rng, 3, 2, 1, 1)
@@ -147,7 +147,7 @@ def test_cotangents_of_another_dtype_are_converted() -> None:
 @pytest.mark.parametrize(
     "name", ["conv2d", "conv_relu_pool", "avg_pool2d", "max_pool2d", "batch_norm", "relu"]
 )
-def test_a_cotangent_of_another_shape_is_an_error(name: str, shape: tuple[int, ...]) -> None:
+def test_a_dy_of_another_shape_is_an_error(name: str, shape: tuple[int, ...]) -> None:
     """The kernels read memory: of a wrong shape they would read what is not theirs."""
     rng = numpy.random.default_rng(0)
     x, w = whole(rng, 9, 3, 4, 4), whole(rng, 3, 3, 1, 1)
@@ -166,7 +166,7 @@ def test_a_cotangent_of_another_shape_is_an_error(name: str, shape: tuple[int, .
         pullback(dy)
 
 
-def test_a_cotangent_of_another_number_of_features_is_an_error() -> None:
+def test_a_dy_of_another_number_of_features_is_an_error() -> None:
     _, pullback = compiled.KERNELS["dense"](numpy.ones((4, 3), "f4"), numpy.ones((3, 2), "f4"))
     with pytest.raises(ValueError, match=r"dy of shape \(4, 1\), expected \(4, 2\)"):
         pullback(numpy.ones((4, 1), "float32"))

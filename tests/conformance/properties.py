@@ -25,7 +25,7 @@ def close(a: Any, b: Any) -> None:
 def run(
     lib: Lib, op: Callable[..., Any], *arrays: Host, dy: Host | None = None, **options: Any
 ) -> Any:
-    """Return y, or with a cotangent (y, gradients), as host arrays."""
+    """Return y, or with a dy (y, gradients), as host arrays."""
     y, pullback = op(*(lib.asarray(a) for a in arrays), **options)
     if dy is None:
         return lib.to_host(y)
@@ -139,7 +139,7 @@ def max_pooling_follows_shift_and_scale(lib: Lib, rng: Rng) -> None:
     close(dz, dx)
 
 
-def max_pooling_hands_out_each_cotangent_once(lib: Lib, rng: Rng) -> None:
+def max_pooling_hands_out_each_dy_once(lib: Lib, rng: Rng) -> None:
     """sum dx = sum dy, and <x, dx> = <y, dy>, ties included."""
     x, options = pool(rng)
     x = numpy.round(x)
@@ -205,7 +205,7 @@ PROPERTIES: list[Property] = [
     groups_are_convolutions_side_by_side,
     average_pooling_is_its_own_adjoint,
     max_pooling_follows_shift_and_scale,
-    max_pooling_hands_out_each_cotangent_once,
+    max_pooling_hands_out_each_dy_once,
     softmax_ignores_a_shift,
     batch_norm_ignores_scale_and_shift,
     losses_do_not_depend_on_the_names_of_classes,

@@ -1,4 +1,4 @@
-"""Judge R2: PyTorch's own operator samples, forward and every gradient by a random cotangent.
+"""Judge R2: PyTorch's own operator samples, forward and every gradient for a random dy.
 
 A sample counts as passed when it matches in float64 to 1e-10, and in float32 as nearly as the
 roundings on the way allow (tests/rounding): PyTorch answers in float64 then too. PyTorch keeps

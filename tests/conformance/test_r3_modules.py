@@ -3,7 +3,7 @@
 A case takes three steps in training, the inputs after the first drawn at random, and one more in
 evaluation with the running statistics that came of them; then three steps in a module that only
 evaluates. Compared at every step: the output, the gradients of the input and of every parameter by
-a random cotangent, and the buffers; in float64 to 1e-10, and in float32 as nearly as the roundings
+a random dy, and the buffers; in float64 to 1e-10, and in float32 as nearly as the roundings
 on the way allow (tests/rounding). PyTorch computes in float64 then too.
 """
 

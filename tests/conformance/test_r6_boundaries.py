@@ -37,7 +37,7 @@ def forward(op: str, rows: Any, **options: Any) -> Probe:
 
 
 def backward(op: str, rows: Any, **options: Any) -> Probe:
-    """Probe dx for a cotangent of ones."""
+    """Probe dx for a dy of ones."""
 
     def run(lib: Lib) -> Array:
         y, pullback = getattr(ops, op)(image(lib, rows), **options)

@@ -75,7 +75,7 @@ FAULTS: dict[Property, Fault] = {
     ),
     properties.average_pooling_is_its_own_adjoint: fault("avg_pool2d", gradient=slope),
     properties.max_pooling_follows_shift_and_scale: fault("max_pool2d", lambda y, _: y + 1e-3),
-    properties.max_pooling_hands_out_each_cotangent_once: fault(
+    properties.max_pooling_hands_out_each_dy_once: fault(
         "max_pool2d", gradient=lambda g: g * SLIGHTLY
     ),
     properties.softmax_ignores_a_shift: fault("softmax", lambda y, _: y * SLIGHTLY),

@@ -1,6 +1,6 @@
 """PyTorch's operators in terms of xpcnn's: one function each, with PyTorch's argument names.
 
-Each takes NumPy arrays for tensors and returns y and a function from the cotangent of y to the
+Each takes NumPy arrays for tensors and returns y and a function from dy to the
 gradients by argument name. What xpcnn does not offer raises Unsupported.
 """
 

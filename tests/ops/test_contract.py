@@ -18,8 +18,8 @@ every_call = pytest.mark.parametrize("call", CALLS, ids=str)
 DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
 
-def cotangent(call: Call) -> Host:
-    """Return a cotangent for the first output."""
+def dy_of(call: Call) -> Host:
+    """Return a dy for the first output."""
     y = call.run(list(call.arrays))[0][0]
     return numpy.asarray(numpy.random.default_rng(2).uniform(-1, 1, y.shape))
 
@@ -47,7 +47,7 @@ def expected(call: Call, dtype: str) -> tuple[Any, Any]:
     arrays = [a if a is None or a.dtype != "float64" else a.astype(dtype) for a in call.arrays]
     with numpy_kernels(present=False):
         outputs, pullback = call.run([None if a is None else place(a) for a in arrays])
-        return outputs, pullback(place(cotangent(call).astype(dtype)))
+        return outputs, pullback(place(dy_of(call).astype(dtype)))
 
 
 @DTYPES
@@ -60,7 +60,7 @@ def test_same_numbers_of_the_dtype_given(lib: Lib, call: Call, dtype: str) -> No
     outputs, pullback = call.run(call.move(lib, dtype))
     for i, (y, e) in enumerate(zip(outputs, wanted, strict=True)):
         same(y, e, lib, f"output {i}")
-    gradients = pullback(lib.asarray(cotangent(call), dtype))
+    gradients = pullback(lib.asarray(dy_of(call), dtype))
     assert [g is not None for g in gradients] == list(call.learnt)
     for i, (g, e) in enumerate(zip(gradients, wanted_gradients, strict=True)):
         if g is not None:
@@ -75,7 +75,7 @@ def test_only_what_is_wanted_and_no_array_is_written_into(lib: Lib, call: Call, 
     def bits(arrays: list[Any]) -> list[bytes | None]:
         return [None if a is None else lib.to_host(a).tobytes() for a in arrays]
 
-    dy = lib.asarray(cotangent(call), dtype)
+    dy = lib.asarray(dy_of(call), dtype)
     arrays = [*call.move(lib, dtype), dy]
     before = bits(arrays)
     outputs, pullback = call.run(arrays[:-1])

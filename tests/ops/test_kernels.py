@@ -68,8 +68,8 @@ with_kernels = pytest.mark.parametrize("lib", ["numpy", "numpy-plain", "cupy"], 
 
 
 @cache
-def cotangent(case: int) -> Host:
-    """Return a cotangent in float32."""
+def dy_of(case: int) -> Host:
+    """Return a dy in float32."""
     op, arrays, options = CASES[case]
     y, _ = getattr(ops, op)(*arrays, **options)
     return numpy.asarray(numpy.random.default_rng(1).uniform(-1, 1, y.shape), "float32")
@@ -80,7 +80,7 @@ def expected(case: int, dtype: str) -> tuple[Any, tuple[Any, ...]]:
     """Return the reference's y and gradients in float64, for float32 with bounds."""
     op, arrays, options = CASES[case]
     place = exact if dtype == "float32" else numpy.asarray
-    dy = place(cotangent(case).astype(dtype))
+    dy = place(dy_of(case).astype(dtype))
     with numpy_kernels(present=False):
         y, pullback = getattr(ops, op)(*(a if a is None else place(a) for a in arrays), **options)
         return y, pullback(dy)
@@ -106,7 +106,7 @@ def test_the_numbers_of_the_references(
                 for a in arrays
             ]
             y, pullback = getattr(ops, op)(*moved, **options)
-            gradients = pullback(place.asarray(cotangent(case), dtype))
+            gradients = pullback(place.asarray(dy_of(case), dtype))
             compare(y, wanted, lib, "y")
             assert [g is None for g in gradients] == [w is None for w in wanted_gradients]
             for i, (got, want) in enumerate(zip(gradients, wanted_gradients, strict=True)):

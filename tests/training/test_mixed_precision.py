@@ -94,9 +94,9 @@ def test_products_are_summed_in_float32(lib: str, dtype: str, op: str) -> None:
     terms = max(x.size for x in exact)  # at least as many as any sum has
     factor = 10 * UNITS[dtype] + terms * 2.0**-24
 
-    def all_of(arguments: Any, cotangent: numpy.ndarray) -> list[numpy.ndarray]:
+    def all_of(arguments: Any, dy: numpy.ndarray) -> list[numpy.ndarray]:
         y, pullback = getattr(ops.reference, op)(*arguments)
-        return [y, *pullback(cotangent)]
+        return [y, *pullback(dy)]
 
     magnitudes = all_of([abs(x) for x in exact], abs(dy_exact))
     for g, e, magnitude in zip(got, all_of(exact, dy_exact), magnitudes, strict=True):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..elementwise import laid_out_as
-from ..layout import Array, cotangent
+from ..layout import Array, checked_dy
 from .pointwise import relu_gradient, write
 from .shared_library import serves
 
@@ -32,7 +32,7 @@ def _add(x: Array, other: Array, *, relu: bool) -> Any:
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None]:
         want_dx, want_dother = wants or (True, True)
-        dy = cotangent(dy, y)
+        dy = checked_dy(dy, y)
         if relu and (want_dx or want_dother):
             dy = relu_gradient(dy, y, channels=channels)
         return (dy if want_dx else None), (dy if want_dother else None)

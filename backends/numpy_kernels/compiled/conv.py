@@ -21,7 +21,7 @@ import numpy as np
 from ...geometry import pair
 from ...types import Wants
 from .. import conv
-from ..layout import Array, batch_last, cotangent, logical
+from ..layout import Array, batch_last, checked_dy, logical
 from ..patches import Patches
 from ..recording import contiguous, summed
 from ..threads import sharing
@@ -56,7 +56,7 @@ def conv2d(
     y = logical(convolved(image, w, b, patches, NO_RELU))
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        return gradients(image, w, b, batch_last(cotangent(dy, y)), patches, wants)
+        return gradients(image, w, b, batch_last(checked_dy(dy, y)), patches, wants)
 
     return y, pullback
 
@@ -111,7 +111,7 @@ def conv_relu_pool(
             direct.convolved(image, w, b, patches, y, pool=(ph, pw), winner=winner)
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        dy = batch_last(cotangent(dy, logical(y)))
+        dy = batch_last(checked_dy(dy, logical(y)))
         if winner is None:
             dconv = relu_gradient(dy, y, limit, channels=len(y))
         else:

@@ -9,7 +9,7 @@ import numpy as np
 from ...geometry import pair
 from ...types import Pair
 from .. import norm
-from ..layout import Array, batch_last, cotangent, logical
+from ..layout import Array, batch_last, checked_dy, logical
 from ..threads import sharing
 from .pointwise import NO_RELU, cap_of
 from .shared_library import Call, serves, vector
@@ -62,7 +62,7 @@ def batch_norm_inference(
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Any:
         _, back = norm.batch_norm_inference(x, gamma, beta, mean, var, eps=eps)
-        return back(cotangent(dy, x), wants)
+        return back(checked_dy(dy, x), wants)
 
     return logical(y), pullback
 
@@ -72,7 +72,7 @@ def _of_features(kernel: Callable[..., Any], x: Array, *vectors: Array | None) -
     result, back = kernel(x[:, :, None, None], *vectors)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Any:
-        dx, *rest = back(cotangent(dy, x)[:, :, None, None], wants)
+        dx, *rest = back(checked_dy(dy, x)[:, :, None, None], wants)
         return (None if dx is None else dx[:, :, 0, 0]), *rest
 
     if isinstance(result, tuple):
@@ -146,7 +146,7 @@ def _normalised(
         dx = np.empty_like(image) if want_dx or winner is not None else None
         dz = None if added is None else np.empty_like(image)
         sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
-        dy = cotangent(dy, x if kept is None else logical(kept))  # y itself need not be kept
+        dy = checked_dy(dy, x if kept is None else logical(kept))  # y itself need not be kept
         given = image, gamma, beta, None, batch_last(dy), kept
         BATCH_NORM_GRADIENT(*given, dx, mean, var, winner, dz, sums, sums_xhat, *numbers)
         return (
