@@ -10,11 +10,11 @@ from typing import Any
 import numpy
 
 from .cupy_kernels import cudnn, kernels
+from .cupy_kernels.autotuner import Autotuner
 from .cupy_kernels.cuda import TF32 as TF32_NUMBER
 from .cupy_kernels.cuda import Cuda
 from .cupy_kernels.cudnn_plans import Cudnn
 from .cupy_kernels.graph import Steps
-from .cupy_kernels.trials import Trials
 from .cupy_problem import chosen_kernels, device_index, problem
 from .cupy_upload import uploaded
 from .tensor_cores import no_tf32
@@ -44,7 +44,7 @@ class CuPyLibrary:
         self.device.use()
         self.tf32 = False
         self._multiply(self.tf32)
-        self._cudnn: tuple[Cudnn, Trials] | None = None
+        self._cudnn: tuple[Cudnn, Autotuner] | None = None
         self._chosen = chosen_kernels()
         self._cuda = Cuda(cupy, has_own_products="products" in self._chosen)
         if "cuDNN" in self._chosen:
@@ -54,12 +54,12 @@ class CuPyLibrary:
         source = Path(__file__).parent / "kernels" / "philox.cu"
         self._philox = cupy.RawKernel(source.read_text(encoding="utf-8"), "philox_uniform")
 
-    def _opened_cudnn(self) -> tuple[Cudnn, Trials]:
+    def _opened_cudnn(self) -> tuple[Cudnn, Autotuner]:
         facts = self.describe()
         with self.device:
             opened = Cudnn(self._cuda, cudnn.load())
         device = {"card": facts["device"], "driver": facts["driver"], "cudnn": opened.version}
-        return opened, Trials(self._cuda, device)
+        return opened, Autotuner(self._cuda, device)
 
     def conv_methods(self) -> dict[str, str]:
         """Return what was chosen on this device for each convolution: an engine of cuDNN, "direct"

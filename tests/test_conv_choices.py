@@ -30,7 +30,7 @@ from xpcnn.cli.run_record import ConvMethods, write_environment
 from xpcnn.environment import describe
 from xpcnn.training import Epoch
 
-trials: Any = import_module("xpcnn.backends.cupy_kernels.trials")
+autotuner: Any = import_module("xpcnn.backends.cupy_kernels.autotuner")
 
 CONVOLVE = {"conv", "conv_dx", "conv_dw", "im2col", "finish", "spread", "col2im"}
 """Kernels that our own methods launch."""
@@ -41,7 +41,7 @@ def _stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     put_stand_ins(monkeypatch, tmp_path)
 
 
-def test_the_next_process_makes_no_trial(tmp_path: Path) -> None:
+def test_the_next_process_times_no_method(tmp_path: Path) -> None:
     values, _ = problem_of("conv2d", "plain", "float32")
     results(ops.conv2d, *given(values))
     first = Opened()
@@ -74,7 +74,7 @@ def test_changed_kernels_are_tried_again(what: str, monkeypatch: pytest.MonkeyPa
     Opened()
     results(ops.conv2d, *given(values))
     if what == "kernels":
-        monkeypatch.setattr(trials, "source", lambda file: "other")
+        monkeypatch.setattr(autotuner, "source", lambda file: "other")
     opened = Opened("cudnn" if what == "kernels" else "cudnn-graph")
     results(ops.conv2d, *given(values))
     assert len(opened.used) > 3

@@ -36,7 +36,7 @@ from xpcnn.optimizers import SGD
 from xpcnn.types import flatten
 
 plans: Any = import_module("xpcnn.backends.cupy_kernels.cudnn_plans")
-trials: Any = import_module("xpcnn.backends.cupy_kernels.trials")
+autotuner: Any = import_module("xpcnn.backends.cupy_kernels.autotuner")
 
 
 @pytest.fixture(autouse=True)
@@ -142,8 +142,8 @@ def test_an_engine_that_fails_is_left_out() -> None:
 
 
 def test_a_slow_method_has_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials, "RUNS", 2)
-    monkeypatch.setattr(trials, "BLOCKS", 3)
+    monkeypatch.setattr(autotuner, "RUNS", 2)
+    monkeypatch.setattr(autotuner, "BLOCKS", 3)
     opened = Opened()
     fake_cupy.launches.clear()
     ops.conv2d(from_host(draw(1, 2, 3, 3)), from_host(draw(1, 2, 2, 2)))
@@ -158,7 +158,7 @@ def test_when_all_methods_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Opened()
     opened.library.is_broken = lambda engine: True
     own: Any = SimpleNamespace(forward=full, backward=full)
-    monkeypatch.setattr(trials, "OWN", {"direct": own})
+    monkeypatch.setattr(autotuner, "OWN", {"direct": own})
     with pytest.raises(MemoryError, match="out of memory"):
         ops.conv2d(from_host(draw(1, 1, 3, 3)), from_host(draw(1, 1, 2, 2)))
 
@@ -188,7 +188,7 @@ def test_arrays_at_any_address() -> None:
     numpy.testing.assert_allclose(on_host(y), reference.conv2d(x[1:], w)[0], atol=1e-6)
 
 
-def test_no_trial_while_a_stream_is_captured() -> None:
+def test_no_timing_while_a_stream_is_captured() -> None:
     opened = Opened()
     x, w = from_host(draw(1, 1, 3, 3)), from_host(draw(1, 1, 2, 2))
     stream = streams.Stream(non_blocking=True)
@@ -237,7 +237,7 @@ def test_training_equals_numpys(dtype: str, close: float) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_captured_steps_have_equal_bits(dtype: str) -> None:
-    """The trial is made in the step before the capture; a graph repeats cuDNN's launches."""
+    """Methods are timed in the step before the capture; a graph repeats cuDNN's launches."""
     ends, calls = [], []
     for setting in ("cudnn-graph", "cudnn", "cudnn-graph", "cudnn"):
         opened = Opened(setting)
@@ -247,7 +247,7 @@ def test_captured_steps_have_equal_bits(dtype: str) -> None:
         ends.append((end.losses, {path: x.tobytes() for path, x in end.weights.items()}))
         calls.append(len(opened.library.executed))
     assert ends[0] == ends[1] == ends[2] == ends[3]
-    assert calls[2] < calls[3]  # both without trials
+    assert calls[2] < calls[3]  # both without timing
 
 
 def test_descriptors_are_freed() -> None:

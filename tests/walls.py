@@ -85,7 +85,7 @@ ORDER: list[tuple[str, ...]] = [
     ("prediction",),
     ("model",),
     ("model_loading",),
-    ("trials", "models", "model_facts", "classification", "targets", "testing", "environment"),
+    ("diagnostics", "models", "model_facts", "classification", "targets", "testing", "environment"),
     ("runs", "exchange"),
     ("",),  # what users import: `xpcnn` itself
     ("benchmark", "sklearn", "demo", "report"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xpcnn import (
         backend,
         data,
+        diagnostics,
         initializers,
         layers,
         losses,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
         tasks,
         testing,
         training,
-        trials,
     )
     from xpcnn.classification import classification_report
     from xpcnn.exchange import export_onnx, export_pytorch, import_onnx, import_pytorch
@@ -67,7 +67,7 @@ __all__ = [
     "data",
     "models",
     "training",
-    "trials",
+    "diagnostics",
     "initializers",
     "ops",
     "backend",

@@ -2,7 +2,7 @@
 
 No GPU has run them yet, so they are off unless XPCNN_CUDA_KERNELS is 1; or all, for large products
 of matrices too, which otherwise are CuPy's; or graph, for training steps as CUDA graphs besides.
-With cudnn or cudnn-graph, each convolution is by cuDNN or a kernel, as a trial finds.
+With cudnn or cudnn-graph, each convolution is by cuDNN or a kernel: what was timed as the fastest.
 
 A kernel takes `cuda` and the arguments of its reference, replaces forward and backward as one unit,
 and returns NotImplemented for cases that it does not serve: all but float32, and for many kernels
@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from . import cudnn_conv
+from .autotuner import Autotuner
 from .conv import conv2d, conv_relu_pool
 from .cuda import Cuda
 from .cudnn_plans import Cudnn
@@ -25,7 +26,6 @@ from .loss import softmax_cross_entropy
 from .norm import batch_norm, batch_norm_add_relu, batch_norm_inference, batch_norm_relu
 from .optimizer import adam, sgd
 from .pool import avg_pool2d, max_pool2d
-from .trials import Trials
 
 KERNELS: dict[str, Callable[..., Any]] = {
     "adam": adam,
@@ -62,7 +62,9 @@ TAKES_HALF = {
 """Kernels that read and write float16 and compute in float32, of ops that always do the latter."""
 
 
-def kernels(cuda: Cuda, cudnn: tuple[Cudnn, Trials] | None = None) -> dict[str, Callable[..., Any]]:
+def kernels(
+    cuda: Cuda, cudnn: tuple[Cudnn, Autotuner] | None = None
+) -> dict[str, Callable[..., Any]]:
     """Return the kernels by name, as `cuda` launches them; cudnn: for convolutions, if it is on."""
     found: dict[str, Callable[..., Any]]
     found = {name: partial(kernel, cuda) for name, kernel in KERNELS.items()}

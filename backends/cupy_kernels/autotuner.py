@@ -1,8 +1,8 @@
-"""The method of each convolution and direction: the one that was the fastest in a trial.
+"""The method of each convolution and direction: the one that was timed as the fastest.
 
 The first time that it is computed, the engines that cuDNN proposes and our own methods run a few
 times each, on the very arrays: with ReLU, pooling and bias, and with the copies of engines that
-want another order of memory. From then on the fastest one runs. Only a trial waits for the device,
+want another order of memory. From then on the fastest one runs. Only timing waits for the device,
 and none can be in the capture of a CUDA graph: a step runs once before it is captured. No GPU has
 run this.
 """
@@ -18,7 +18,7 @@ from .conv_rule import Method
 from .cuda import Cuda, source
 from .cudnn import CudnnError
 
-RUNS, BLOCKS = 5, 3  # of a method in a trial: the time is that of the fastest block
+RUNS, BLOCKS = 5, 3  # of a method that is timed: its time is that of the fastest block
 FAR = 2.0
 """A method more than FAR times as slow as the fastest one so far gets no further block."""
 
@@ -30,7 +30,7 @@ Candidates = Callable[[Engine | None], Iterator[tuple[Engine, Method]]]
 """The engines of cuDNN for a convolution, all that may be tried or only a known one."""
 
 
-class Trials:
+class Autotuner:
     """What was chosen before on this device, and what will be.
 
     device: what tells it from others, such as {"card": "NVIDIA H200", "driver": "13.0"}.
@@ -44,7 +44,7 @@ class Trials:
         self._chosen: dict[Any, Method] = {}
 
     def fastest(self, case: Any, engines: Candidates, run: Callable[[Method], Any]) -> Method:
-        """Return the method of a case, by a trial if none is known.
+        """Return the method of a case, by timing all of them if none is known.
 
         case: what tells it from others, also as text.
         run: computes it by a method.
@@ -55,10 +55,10 @@ class Trials:
         if case not in self._chosen:
             known = self.choices.known.get(str(case))
             again = None if known is None else _again(known, engines)
-            self._chosen[case] = again or self._tried(case, engines, run)
+            self._chosen[case] = again or self._timed_best(case, engines, run)
         return self._chosen[case]
 
-    def _tried(self, case: Any, engines: Candidates, run: Callable[[Method], Any]) -> Method:
+    def _timed_best(self, case: Any, engines: Candidates, run: Callable[[Method], Any]) -> Method:
         if self._cuda.is_capturing():
             raise RuntimeError(f"the method for {case} is not chosen yet")
         methods: list[tuple[str | Engine, Method]] = [*engines(None), *OWN.items()]
@@ -67,7 +67,7 @@ class Trials:
         for name, method in methods:
             try:
                 least = None if best is None else best[0].milliseconds
-                milliseconds = self._timed(partial(run, method), least)
+                milliseconds = self._milliseconds(partial(run, method), least)
             except (CudnnError, MemoryError) as error:
                 failure = error
                 continue
@@ -79,7 +79,7 @@ class Trials:
         self.choices.keep(str(case), best[0])
         return best[1]
 
-    def _timed(self, run: Callable[[], Any], least: float | None) -> float:
+    def _milliseconds(self, run: Callable[[], Any], least: float | None) -> float:
         """Return the milliseconds of a run, after one that loads its kernels.
 
         least: those of the fastest method so far.

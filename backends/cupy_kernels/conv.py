@@ -20,7 +20,7 @@ MOST_PRODUCTS = {"forward": 256, "dx": 256, "dw": 256}
 is expected to be faster than direct sums. Not measured."""
 
 Choose: TypeAlias = Callable[[Rule, str, Callable[[Method], Any]], Method]
-"""choose(rule, direction, run): which method it is by; run(method) runs one, for a trial."""
+"""choose(rule, direction, run): which method it is by; run(method) runs one, to time it."""
 
 
 def conv2d(

@@ -1,9 +1,9 @@
-"""Which method computes each convolution: what trials have found, kept in a file.
+"""Which method computes each convolution: what was timed as the fastest, kept in a file.
 
-A trial takes time, and another may end otherwise where methods are equally fast; with the file, a
+Timing takes a while, and may end otherwise where methods are equally fast; with the file, a
 process computes with the methods of those before it, and so the same bits. A file is for one card,
 driver and version of cuDNN, and for the kernels as they are now. Without it, or with a damaged one,
-trials are made again.
+all are timed again.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class Engine(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A method, and the milliseconds that it took in the trial.
+    """A method, and the milliseconds that it took when it was timed.
 
     method: a name of `OWN`, or an engine of cuDNN.
     """

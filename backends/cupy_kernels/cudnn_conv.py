@@ -1,5 +1,5 @@
 """Convolution on a GPU by cuDNN or by our own kernels, in float32 and float16, alone, or with ReLU
-and pooling: of each direction by what a trial finds to be the fastest.
+and pooling: each direction by what was timed as the fastest.
 
 By cuDNN forward one launch with bias and ReLU, and one of `pool.cu`; backward one each for dx and
 dw, sums for db, and before them ReLU's and pooling's.
@@ -10,20 +10,20 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ..geometry import pair, sides
+from .autotuner import Autotuner
 from .conv import convolved
 from .conv_choices import Engine
 from .conv_rule import Gradients, Method, Passed, Rule, Wanted, rule_of
 from .cuda import Array, Cuda, serves_half
 from .cudnn_graph import Convolution
 from .cudnn_plans import Cudnn, Plan
-from .trials import Trials
 from .windows import Windows, windows_over
 
 
 def conv2d(
     cuda: Cuda,
     cudnn: Cudnn,
-    trials: Trials,
+    autotuner: Autotuner,
     x: Array,
     w: Array,
     b: Array | None = None,
@@ -38,13 +38,13 @@ def conv2d(
         return NotImplemented
     window = stride, padding, dilation
     rule = rule_of(x.shape, w.shape, *window, groups, (1, 1), False)
-    return convolved(cuda, _choose(cuda, cudnn, trials, x, b, window), rule, x, w, b)
+    return convolved(cuda, _choose(cuda, cudnn, autotuner, x, b, window), rule, x, w, b)
 
 
 def conv_relu_pool(
     cuda: Cuda,
     cudnn: Cudnn,
-    trials: Trials,
+    autotuner: Autotuner,
     x: Array,
     w: Array,
     b: Array | None = None,
@@ -64,11 +64,11 @@ def conv_relu_pool(
         return NotImplemented
     window, size = (stride, padding, dilation), (1, 1) if pool is None else pair(pool)
     rule = rule_of(x.shape, w.shape, *window, groups, size, True)
-    return convolved(cuda, _choose(cuda, cudnn, trials, x, b, window), rule, x, w, b, grad=grad)
+    return convolved(cuda, _choose(cuda, cudnn, autotuner, x, b, window), rule, x, w, b, grad=grad)
 
 
 class Case(NamedTuple):
-    """What a trial is about: a call of cuDNN, and what our own kernels compute around it."""
+    """What methods are timed for: a call of cuDNN, and what our own kernels compute around it."""
 
     convolution: Convolution
     rectify: bool
@@ -81,9 +81,14 @@ class Case(NamedTuple):
 
 
 def _choose(
-    cuda: Cuda, cudnn: Cudnn, trials: Trials, x: Array, b: Array | None, window: tuple[Any, ...]
+    cuda: Cuda,
+    cudnn: Cudnn,
+    autotuner: Autotuner,
+    x: Array,
+    b: Array | None,
+    window: tuple[Any, ...],
 ) -> Callable[[Rule, str, Callable[[Method], Any]], Method]:
-    """Return what chooses the method of a direction by a trial."""
+    """Return what chooses the method of a direction."""
     dtype = x.dtype.name
     tf32 = dtype == "float32" and cuda.tf32
 
@@ -96,7 +101,7 @@ def _choose(
             plans = cudnn.plans(convolution) if known is None else filter(None, [again])
             return ((plan.engine, ByEngine(cudnn, convolution, plan)) for plan in plans)
 
-        return trials.fastest(Case(convolution, rule.rectify, rule.pool), engines, run)
+        return autotuner.fastest(Case(convolution, rule.rectify, rule.pool), engines, run)
 
     return choose
 

@@ -18,7 +18,7 @@ from .cudnn_graph import ALIGNMENT, IDS, Convolution, engines, graph_of, plan_of
 from .orders import nchw, nhwc
 
 MOST_TRIED = 8
-"""Engines of each order of memory in a trial. Not measured."""
+"""Engines of each order of memory that are timed. The number is a guess."""
 MOST_WORKSPACE = 2**28
 """Bytes of memory that an engine may need beside its arrays. Not measured."""
 

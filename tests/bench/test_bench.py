@@ -243,6 +243,6 @@ def test_beside_pytorch() -> None:
 
 
 def test_seconds_of_a_start() -> None:
-    found = start_times(None, trials=1)
+    found = start_times(None, repeats=1)
     assert list(found) == ["xpcnn_first_step", "xpcnn_train_digits"]
     assert min(found.values()) > 0

@@ -56,7 +56,7 @@ def test_health_is_told_and_can_be_off(cli: Cli) -> None:
     assert "health" not in cli(*sick, "--no-health", "--out", "two").err
 
 
-def test_notes_about_the_data_are_told_before_a_trial_too(cli: Cli) -> None:
+def test_notes_about_the_data_are_told_before_a_dry_run_too(cli: Cli) -> None:
     digits = xpcnn.data.load("digits")[0]
     held: dict[str, Any] = {"val_images": digits.images[80:93], "val_labels": digits.labels[80:93]}
     numpy.savez("own.npz", images=digits.images[:80], labels=digits.labels[:80], **held)

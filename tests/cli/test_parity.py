@@ -1,4 +1,4 @@
-"""`xpcnn parity`: its answers and exit codes; what it compares is in tests/trials."""
+"""`xpcnn parity`: its answers and exit codes; what it compares is in tests/diagnostics."""
 
 import json
 from pathlib import Path

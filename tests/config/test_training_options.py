@@ -9,11 +9,11 @@ import pytest
 
 from tests.training.linear import linear, rows
 from xpcnn.config.training_options import overridden
+from xpcnn.diagnostics import dry_run, find_lr
 from xpcnn.errors import ConfigError
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Cosine
 from xpcnn.training import TrainingOptions
-from xpcnn.trials import dry_run, find_lr
 
 STEPS = "TrainingOptions: warmup must be a whole number of steps (int) or a fraction of all steps"
 

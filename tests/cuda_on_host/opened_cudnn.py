@@ -17,7 +17,7 @@ from xpcnn import backend, ops
 
 cudnn: Any = import_module("xpcnn.backends.cupy_kernels.cudnn")
 choices: Any = import_module("xpcnn.backends.cupy_kernels.conv_choices")
-trials: Any = import_module("xpcnn.backends.cupy_kernels.trials")
+autotuner: Any = import_module("xpcnn.backends.cupy_kernels.autotuner")
 
 WAYS = ("forward", "dx", "dw")
 ORDERS = ("NCHW", "NHWC")
@@ -49,8 +49,8 @@ def put_stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "array_api_compat.cupy", arrays.namespace)
     monkeypatch.setattr(backend, "_kernels", {})
     monkeypatch.setattr(choices, "folder", lambda: tmp_path / "cudnn")
-    monkeypatch.setattr(trials, "RUNS", 1)  # which all take the same time
-    monkeypatch.setattr(trials, "BLOCKS", 1)
+    monkeypatch.setattr(autotuner, "RUNS", 1)  # which all take the same time
+    monkeypatch.setattr(autotuner, "BLOCKS", 1)
     monkeypatch.setenv("XPCNN_KERNELS", "on")
 
 

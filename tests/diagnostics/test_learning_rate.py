@@ -9,13 +9,13 @@ from tests.lib import Lib
 from tests.small_model import Parts, fresh
 from tests.test_model import weights
 from xpcnn import Model
+from xpcnn.diagnostics import LrSearch, find_lr
+from xpcnn.diagnostics.learning_rate import suggest
 from xpcnn.errors import ConfigError
 from xpcnn.initializers import Zeros
 from xpcnn.layers import Dense
 from xpcnn.losses import MSE
 from xpcnn.optimizers import SGD, Adam
-from xpcnn.trials import LrSearch, find_lr
-from xpcnn.trials.learning_rate import suggest
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 

@@ -1,4 +1,4 @@
-"""Trials before a training: one batch by heart, and one update to see that all runs."""
+"""Diagnostics before a training: one batch by heart, and one update to see that all runs."""
 
 import math
 
@@ -11,6 +11,7 @@ from tests.test_model import weights
 from tests.training.test_step import digits, network
 from xpcnn import Model
 from xpcnn.data import load
+from xpcnn.diagnostics import DryRun, Overfit, dry_run, overfit_one_batch
 from xpcnn.errors import ConfigError, ShapeError, XpcnnError
 from xpcnn.layers import (
     BatchNorm,
@@ -28,7 +29,6 @@ from xpcnn.layers import (
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import OneCycle
-from xpcnn.trials import DryRun, Overfit, dry_run, overfit_one_batch
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from tests.fake_cupy import launches
 from tests.lib import open_lib
 from xpcnn import Model, backend
+from xpcnn.diagnostics import check_parity
 from xpcnn.errors import BackendError, ConfigError
 from xpcnn.initializers import Draw
 from xpcnn.layers import (
@@ -25,7 +26,6 @@ from xpcnn.layers import (
 )
 from xpcnn.optimizers import Adam
 from xpcnn.training import TrainingOptions
-from xpcnn.trials import check_parity
 from xpcnn.types import Array, LayerPullback, Params, Shape
 
 BACKENDS = ("numpy", "array_api_strict")
@@ -117,9 +117,9 @@ def test_cupy_agrees_on_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
     launches.clear()
     real = backend.load
     monkeypatch.setattr(
-        "xpcnn.trials.parity.load", lambda name: opened if name == "cupy" else real(name)
+        "xpcnn.diagnostics.parity.load", lambda name: opened if name == "cupy" else real(name)
     )
-    monkeypatch.setattr("xpcnn.trials.parity.problem", lambda name: None)
+    monkeypatch.setattr("xpcnn.diagnostics.parity.problem", lambda name: None)
     found = check_parity(model(), ("numpy", "cupy"), options=TrainingOptions(optimizer=Adam(0.01)))
     assert str(found).startswith("numpy and cupy agree in all ")
     assert {(r.backend, r.dtype) for r in found.results} == {
@@ -138,7 +138,7 @@ def test_nan_is_a_difference() -> None:
 
 def test_a_backend_that_cannot_be_used_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "xpcnn.trials.parity.problem",
+        "xpcnn.diagnostics.parity.problem",
         lambda name: ("not installed", "pip install it") if name == "cupy" else None,
     )
     found = check_parity(Model([Dense(2)], input_shape=(3,)), ("numpy", "cupy", "array_api_strict"))

@@ -62,8 +62,8 @@ def limit(facts: list[dict[str, Any]], direction: str) -> int:
 def timed(label: str, place: tuple[int, ...], given: tuple[Any, ...], opened: Backend) -> Finding:
     """Return milliseconds by direction and method."""
     cuda, *more = given
-    modules = (import_module(f"xpcnn.backends.cupy_kernels.{m}") for m in ("conv_rule", "trials"))
-    conv_rule, trials = modules
+    conv_rule = import_module("xpcnn.backends.cupy_kernels.conv_rule")
+    autotuner = import_module("xpcnn.backends.cupy_kernels.autotuner")
     channels, filters, size, taps = place
     shapes = (BATCH, channels, size, size), (filters, channels, taps, taps)
     window = 1, taps // 2, 1
@@ -82,7 +82,7 @@ def timed(label: str, place: tuple[int, ...], given: tuple[Any, ...], opened: Ba
     fact: dict[str, Any] = {"window": prod(shapes[1][1:])}
     with opened.session():
         for direction, wants in WANTS.items():
-            methods = dict(trials.OWN)
+            methods = dict(autotuner.OWN)
             times = {m: milliseconds(cuda, partial(run, of, wants)) for m, of in methods.items()}
             if more:
                 engines = by_engines(more[0], direction, shapes, window)

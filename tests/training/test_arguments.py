@@ -7,9 +7,9 @@ import pytest
 
 from tests.training.linear import linear, rows, weights
 from xpcnn import Model
+from xpcnn.diagnostics import dry_run, find_lr, overfit_one_batch
 from xpcnn.errors import ConfigError, DataError
 from xpcnn.training import Callback, Checkpoints, Epoch
-from xpcnn.trials import dry_run, find_lr, overfit_one_batch
 
 DATA = rows(20)
 CALLBACKS = "\nTry: callbacks=[MyCallback()], an object of your class MyCallback(Callback)"

@@ -7,12 +7,12 @@ import pytest
 
 from tests.training.linear import batches, close, gradients, linear, rows, weights
 from xpcnn import Model
+from xpcnn.diagnostics import dry_run, find_lr
 from xpcnn.errors import ConfigError
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, Residual, Sequential
 from xpcnn.optimizers import SGD
 from xpcnn.training import Callback
 from xpcnn.training.last_batch import one_value
-from xpcnn.trials import dry_run, find_lr
 
 ROWS: list[Layer] = [Dense(5), BatchNorm(), Dense(3)]
 

@@ -44,7 +44,7 @@ def sgemm(size: int = 1024) -> float:
 
 
 def product_time(a: numpy.ndarray, b: numpy.ndarray) -> float:
-    """Return the least seconds of a @ b in seven trials."""
+    """Return the least seconds of a @ b in seven repeats."""
     out = numpy.empty((a.shape[0], b.shape[1]), a.dtype)
     times = []
     for _ in range(7):

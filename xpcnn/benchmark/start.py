@@ -20,13 +20,13 @@ model = xpcnn.Model(found.layers, input_shape=found.input_shape)
 x, labels = numpy.ones((64, 1, 28, 28), "float32"), numpy.arange(64) % 10
 model.fit((x, labels), epochs=1, batch_size=64)
 """
-TRIALS = 5
+REPEATS = 5
 
 
-def start_times(peer: Peer | None, trials: int = TRIALS) -> dict[str, float]:
+def start_times(peer: Peer | None, repeats: int = REPEATS) -> dict[str, float]:
     """Return medians of seconds by "<side>_<what>"; the sides take turns."""
     times: dict[str, list[float]] = {}
-    for _ in range(trials):
+    for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             commands: dict[str, tuple[str | Path, ...]] = {"xpcnn_first_step": ("-c", FIRST_STEP)}
             if peer is not None:

@@ -38,7 +38,7 @@ COMMANDS = {
     "show": "xpcnn.report.sheet",
     "explain": "xpcnn.cli.explained_sample",
     "demo": "xpcnn.cli.model_opening",
-    "parity": "xpcnn.trials",
+    "parity": "xpcnn.diagnostics",
     "tune": "xpcnn.cli.run_plan",
     "pack": "xpcnn.io.packing",
     "diff": "xpcnn.runs",

@@ -8,14 +8,14 @@ import numpy
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_messages import say_notes
 from xpcnn.cli.run_plan import prepare
-from xpcnn.trials import dry_run, find_lr, overfit_one_batch
-from xpcnn.trials.learning_rate import LrSearch
-from xpcnn.trials.one_batch import Overfit
-from xpcnn.trials.one_update import DryRun
+from xpcnn.diagnostics import dry_run, find_lr, overfit_one_batch
+from xpcnn.diagnostics.learning_rate import LrSearch
+from xpcnn.diagnostics.one_batch import Overfit
+from xpcnn.diagnostics.one_update import DryRun
 
 
-def trial(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
-    """Return the result of a trial, in words and as a table.
+def diagnose(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
+    """Return what one of the diagnostics found, in words and as a table.
 
     kind: "dry_run", "find_lr" or "overfit_one_batch".
 

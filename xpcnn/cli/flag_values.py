@@ -48,9 +48,9 @@ class Flags:
     quiet: bool
     as_json: bool
 
-    def trials(self) -> list[str]:
-        """Return the trials that were requested in place of a run."""
-        return [name for name in _TRIALS if getattr(self, name)]
+    def diagnostics(self) -> list[str]:
+        """Return the diagnostics that were requested in place of a run."""
+        return [name for name in _DIAGNOSTICS if getattr(self, name)]
 
     def recorded(self) -> dict[str, Any]:
         """Return the flags that a run folder records, by their long names."""
@@ -62,8 +62,8 @@ class Flags:
         }
 
 
-_TRIALS = ("dry_run", "find_lr", "overfit_one_batch")
+_DIAGNOSTICS = ("dry_run", "find_lr", "overfit_one_batch")
 _NOT_RECORDED = (
-    *(*_TRIALS, "no_preflight", "out", "report", "quiet", "as_json"),
+    *(*_DIAGNOSTICS, "no_preflight", "out", "report", "quiet", "as_json"),
     *("engine", "processes"),
 )

@@ -156,7 +156,7 @@ RUN: Mapping[str, list[Option]] = {
             text="Do not check the network for problems while it trains.",
         ),
     ),
-    "Trials, in place of a run": params(
+    "Diagnostics, in place of a run": params(
         option(
             "--dry-run",
             is_flag=True,

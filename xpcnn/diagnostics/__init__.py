@@ -1,9 +1,9 @@
-"""Trials: short experiments on a model before a long training, which leave it as it was."""
+"""Diagnostics: short experiments on a model before a long training, which leave it as it was."""
 
-from xpcnn.trials.learning_rate import LrSearch, find_lr
-from xpcnn.trials.one_batch import Overfit, overfit_one_batch
-from xpcnn.trials.one_update import DryRun, dry_run
-from xpcnn.trials.parity import Parity, check_parity
+from xpcnn.diagnostics.learning_rate import LrSearch, find_lr
+from xpcnn.diagnostics.one_batch import Overfit, overfit_one_batch
+from xpcnn.diagnostics.one_update import DryRun, dry_run
+from xpcnn.diagnostics.parity import Parity, check_parity
 
 __all__ = [
     "DryRun",

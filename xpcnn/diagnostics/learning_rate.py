@@ -12,6 +12,7 @@ from typing import Any
 import numpy
 
 from xpcnn.config.training_options import TrainingOptions, overridden
+from xpcnn.diagnostics.prepare import prepared
 from xpcnn.errors import ConfigError, hint
 from xpcnn.inputs import Data
 from xpcnn.model import Model
@@ -22,7 +23,6 @@ from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import training_step
 from xpcnn.training.updates import Update, Updates
-from xpcnn.trials.prepare import prepared
 
 _SMOOTHING = 0.9  # weight of the losses before: a mean over about the last 10 updates
 _ENOUGH = 4.0  # times the least loss: training has diverged

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy
 
 from xpcnn.config.training_options import TrainingOptions
+from xpcnn.diagnostics.prepare import prepared
 from xpcnn.inputs import Data
 from xpcnn.layers.rebuilding import without_dropout
 from xpcnn.losses import SoftmaxCrossEntropy
@@ -18,7 +19,6 @@ from xpcnn.training.progress import beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import training_step
 from xpcnn.training.updates import Updates
-from xpcnn.trials.prepare import prepared
 
 _LOSS, _LEFT = 0.01, 0.05
 """A loss that is always small enough, and the part of the loss at chance level, or of the loss at

@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 
 from xpcnn.config.training_options import TrainingOptions, overridden
+from xpcnn.diagnostics.prepare import prepared
 from xpcnn.errors import XpcnnError, hint
 from xpcnn.inputs import Data
 from xpcnn.model import Model
@@ -19,7 +20,6 @@ from xpcnn.training.progress import all_finite, beginning
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import training_step
 from xpcnn.training.updates import Updates
-from xpcnn.trials.prepare import prepared
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from typing import Any
 import numpy
 
 from xpcnn.backend import Backend, load, problem
+from xpcnn.diagnostics.passes import Arrays, Passes, passes_of
 from xpcnn.errors import BackendError, ConfigError, hint
 from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
 from xpcnn.options import check_count
 from xpcnn.training import TrainingOptions
-from xpcnn.trials.passes import Arrays, Passes, passes_of
 
 CHANGE = 1e-6
 """d: small enough for a linear answer, and far above the rounding of float64."""

@@ -1,7 +1,4 @@
-"""Shared by the trials: a copy of the network of a model, and samples on its device.
-
-No trial changes the model.
-"""
+"""Shared by the diagnostics, which do not change the model: a copy of its network, and samples."""
 
 import copy
 

@@ -35,7 +35,7 @@ def command(
     """
     from xpcnn.cli.model_opening import model_and_training
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.trials import check_parity
+    from xpcnn.diagnostics import check_parity
 
     opened, training = model_and_training(model, seed)
     found = check_parity(opened, listed(backends), options=training, batch=batch_size, seed=seed)

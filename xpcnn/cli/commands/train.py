@@ -43,8 +43,8 @@ def command(context: click.Context, /, **_: Any) -> None:
     if context.args:
         context.fail(_unexpected(context.args))
     request = Request(context)
-    trials = request.flags.trials()
-    if len(trials) > 1:
+    diagnostics = request.flags.diagnostics()
+    if len(diagnostics) > 1:
         raise click.UsageError("--dry-run, --find-lr and --overfit-one-batch exclude each other")
     if request.flags.report:
         import_module("xpcnn.report")  # raises now what would be missing at the end
@@ -54,15 +54,15 @@ def command(context: click.Context, /, **_: Any) -> None:
         launch(request.flags.processes, request.flags.engine)
     text = ""
     with flags_in_errors(context, request.wheres):
-        if trials:
-            from xpcnn.cli.trials import trial
+        if diagnostics:
+            from xpcnn.cli.diagnostics import diagnose
 
-            text, table = trial(request, trials[0])
+            text, table = diagnose(request, diagnostics[0])
         elif is_cross_validation(request.flags):
             table = cross_validate(request)
         else:
             table = train(request)
-    if request.flags.report and not trials and opened_group().rank == 0:
+    if request.flags.report and not diagnostics and opened_group().rank == 0:
         from xpcnn.cli.output import say
         from xpcnn.cli.reporting import write_report
 
@@ -71,7 +71,7 @@ def command(context: click.Context, /, **_: Any) -> None:
         say(f"report: {page}", request.flags.quiet)
     if request.flags.as_json:
         answer(to_json(table))
-    elif trials:
+    elif diagnostics:
         answer(text)
 
 
