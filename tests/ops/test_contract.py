@@ -1,5 +1,7 @@
 """What every op promises: kinds of arrays, purity, `wants`, repeatability, and its gradients."""
 
+import math
+import re
 from functools import cache
 from typing import Any
 
@@ -12,6 +14,7 @@ from tests.lib import Host, Lib
 from tests.ops.calls import CALLS, Call, OpLayer
 from tests.rounding import exact
 from xpcnn import ops
+from xpcnn.errors import ShapeError
 from xpcnn.testing import check_gradients
 
 every_call = pytest.mark.parametrize("call", CALLS, ids=str)
@@ -89,6 +92,17 @@ def test_only_what_is_wanted_and_no_array_is_written_into(lib: Lib, call: Call, 
     assert bits(arrays) == before
     assert bits([*outputs]) == kept
     assert bits(gradients) == seen
+
+
+@DTYPES
+@every_call
+def test_a_cotangent_of_another_shape_is_refused(lib: Lib, call: Call, dtype: str) -> None:
+    """One that broadcasts would give a wrong gradient."""
+    outputs, pullback = call.run(call.move(lib, dtype))
+    shape = tuple(outputs[0].shape)
+    wrong = (1, *shape) if math.prod(shape) == 1 else (1,) * len(shape)
+    with pytest.raises(ShapeError, match=re.escape(f"dy of shape {wrong}, expected {shape}")):
+        pullback(lib.asarray(numpy.ones(wrong), dtype))
 
 
 @every_call

@@ -6,7 +6,8 @@ import pytest
 from tests.compare import assert_same
 from tests.lib import Lib
 from xpcnn import ops
-from xpcnn.errors import ShapeError
+from xpcnn.errors import LabelError, ShapeError
+from xpcnn.losses import BCEWithLogits
 
 
 def test_the_first_of_the_largest_scores(lib: Lib, dtype: str) -> None:
@@ -31,6 +32,17 @@ def test_one_hot(lib: Lib, dtype: str, integers: str) -> None:
     two = lib.asarray(numpy.asarray([1, 0, 1]).astype(integers))
     expected = numpy.asarray([[1], [0], [1]], dtype)
     assert_same(ops.one_hot(two, outputs=1, dtype=kind), expected, lib)
+
+
+@pytest.mark.parametrize(("outputs", "first"), [(3, 4), (1, 2)])
+def test_labels_of_numpy_without_a_class_are_refused(outputs: int, first: int) -> None:
+    """Losses of yes/no scores and of distances make their targets of labels here."""
+    text = rf"one_hot: 1 of 2 labels lie outside 0\.\.{max(2, outputs) - 1}, .* = {first}\nTry: "
+    labels = numpy.asarray([1, first])
+    with pytest.raises(LabelError, match=text):
+        ops.one_hot(labels, outputs=outputs, dtype=numpy.dtype("float32"))
+    with pytest.raises(LabelError, match=text):
+        BCEWithLogits()(numpy.zeros((2, outputs), "float32"), labels)
 
 
 def test_other_ranks_are_refused(lib: Lib) -> None:

@@ -8,10 +8,12 @@ import pytest
 from tests.compare import assert_same
 from tests.lib import Lib
 from xpcnn import ops
+from xpcnn.errors import LabelError
 
 LOGITS = numpy.log([[1.0, 2.0, 5.0], [1.0, 1.0, 2.0]])
 P = numpy.asarray([[0.125, 0.25, 0.625], [0.25, 0.25, 0.5]])
 LOG_P = numpy.log(P)
+W = (1.0, 2.0, 3.0)
 
 
 def run(lib: Lib, labels: Any, weights: Any = None, **options: Any) -> Any:
@@ -43,6 +45,23 @@ def test_ignored_rows_count_nowhere(lib: Lib) -> None:
         loss, dlogits, _ = run(lib, [index, 0], ignore_index=index)
         assert_same(loss, -LOG_P[1, 0], lib)
         assert_same(dlogits, [[0.0] * 3, P[1] - [1, 0, 0]], lib)
+
+
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"class_weights": W}])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_labels_of_numpy_without_a_class_are_refused(dtype: str, options: dict[str, Any]) -> None:
+    """In PyTorch too; a row of zeros as their target would be trained on, silently."""
+    options = {
+        k: numpy.asarray(v, dtype) if k == "class_weights" else v for k, v in options.items()
+    }
+    logits = LOGITS.astype(dtype)
+    text = r"cross_entropy: 1 of 2 labels lie outside 0\.\.2, the first: labels\[1\] = 3\nTry: "
+    with pytest.raises(LabelError, match=text):
+        ops.softmax_cross_entropy(logits, numpy.asarray([0, 3], "uint8"), **options)
+    with pytest.raises(LabelError, match=r"labels\[0\] = -1"):
+        ops.softmax_cross_entropy(logits, numpy.asarray([-1, -100]), **options)
+    empty, none = logits[:0], numpy.asarray([], "int64")
+    assert ops.softmax_cross_entropy(empty, none, **options)[0].shape == ()
 
 
 def test_label_smoothing_spreads_a_part_over_all_classes(lib: Lib) -> None:

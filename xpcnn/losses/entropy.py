@@ -61,11 +61,12 @@ class SoftmaxCrossEntropy:
         if labels.ndim > 1 or (self.class_weights is None and self.ignore_index < 0):
             return None
         xp = namespace(scores)
-        counted = ops.one_hot(labels, outputs=scores.shape[1], dtype=scores.dtype)
+        is_kept = labels != self.ignore_index
+        classes = xp.where(is_kept, labels, 0)
+        counted = ops.one_hot(classes, outputs=scores.shape[1], dtype=scores.dtype)
         if (weights := weights_like(scores, self, "class_weights")) is not None:
             counted = counted * weights
-        kept = xp.astype(labels != self.ignore_index, scores.dtype)
-        return xp.sum(xp.sum(counted, axis=1) * kept)
+        return xp.sum(xp.sum(counted, axis=1) * xp.astype(is_kept, scores.dtype))
 
     def probabilities(self, scores: Array) -> Array:
         """Return the softmax of scores (n, classes)."""

@@ -1,13 +1,21 @@
 """Checks of the arguments of ops: arrays, shapes, hyperparameters.
 
-Nothing here reads the values of an array.
+Nothing here reads the values of an array, but `check_classes`, and that on NumPy alone: on a GPU,
+an op that reads a value waits until the device has computed it.
 """
 
 import operator
 from functools import cache
 from typing import Any
 
-from xpcnn.errors import BackendError, ConfigError, DTypeError, ShapeError, hint
+from xpcnn.errors import (
+    BackendError,
+    ConfigError,
+    DTypeError,
+    LabelError,
+    ShapeError,
+    hint,
+)
 from xpcnn.ops.reference.conv_transpose import transposed_windows
 from xpcnn.ops.reference.windows import Padding, Pair, Windows, pair, sides
 from xpcnn.options import whole
@@ -254,6 +262,26 @@ def check_pixels(name: str, x: Array) -> None:
                 "images of at least 1 x 1",
             )
         )
+
+
+def check_classes(op: str, labels: Array, classes: int, ignored: int | None = None) -> None:
+    """Require labels from 0 to classes - 1, or `ignored`: whole numbers (n,), a NumPy array.
+
+    Labels of other libraries are not read, see the top of this file.
+    """
+    if kind(labels) != "numpy.ndarray" or labels.shape[0] == 0:
+        return
+    if labels.min() >= 0 and labels.max() < classes:
+        return
+    wrong = (labels < 0) | (labels >= classes)
+    if ignored is not None:
+        wrong &= labels != ignored
+    (places,) = wrong.nonzero()
+    if places.size:
+        first = int(places[0])
+        message = f"{op}: {places.size} of {labels.size} labels lie outside 0..{classes - 1}, "
+        message += f"the first: labels[{first}] = {int(labels[first])}"
+        raise LabelError(hint(message, "number the classes from 0, with one score for each"))
 
 
 def check_groups(owner: str, groups: int, count: int, what: str = "channels") -> None:

@@ -35,13 +35,14 @@ those of every op. With XPCNN_KERNELS=off the references compute everything. `tr
 run. The update of an optimizer, which is not an op, gets its kernel here too.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 from xpcnn.argument_advice import check_arguments
 from xpcnn.backend import kernel_for
+from xpcnn.errors import ShapeError, hint
 from xpcnn.types import Array, is_half, namespace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,7 +86,8 @@ def op(
     """Return the public op of a reference, with the docstring and signature of the reference.
 
     A kernel has the same signature and replaces forward and backward as one unit; it returns
-    NotImplemented for a case that it does not serve.
+    NotImplemented for a case that it does not serve. The pullback of both requires dy of the shape
+    of the output: one that broadcasts to it would give a wrong gradient.
 
     Args:
         reference: the function in `ops/reference`; kernels have its name.
@@ -108,12 +110,12 @@ def op(
             if result is not NotImplemented:
                 for calls in _traces:
                     calls.append((name, "kernel"))
-                return result
+                return cast(R, _with_checked_pullback(name, result))
         if is_wide:
             return cast(R, _in_float32(run, x, args, kwargs))
         for calls in _traces:
             calls.append((name, "reference"))
-        return reference(*args, **kwargs)
+        return cast(R, _with_checked_pullback(name, reference(*args, **kwargs)))
 
     @wraps(reference)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -124,6 +126,29 @@ def op(
             raise  # of another call, further inside
 
     return run
+
+
+def _with_checked_pullback(name: str, result: Any) -> Any:
+    """Return the result of an op, (y, pullback), with a pullback that requires dy of y's shape.
+
+    Results of another form, of ops that are not differentiated, are returned unchanged.
+    """
+    if not (isinstance(result, tuple) and callable(result[-1])):
+        return result
+    y, pullback = result
+    shape = tuple((y[0] if isinstance(y, tuple) else y).shape)
+
+    def checked(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, ...]:
+        given = getattr(dy, "shape", ())  # a Python number has none
+        if tuple(given) != shape:
+            message = f"{name}: the pullback got dy of shape {tuple(given)}, expected {shape}, "
+            advice = "one element of dy for each of y"
+            raise ShapeError(hint(message + "that of the output y", advice))
+        gradients: tuple[Array | None, ...] = pullback(dy, wants)
+        return gradients
+
+    checked.__module__ = pullback.__module__
+    return y, checked
 
 
 def _in_float32(run: Callable[..., Any], x: Array, args: Any, kwargs: Any) -> Any:

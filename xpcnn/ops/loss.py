@@ -6,6 +6,7 @@ from xpcnn.errors import DTypeError, ShapeError, hint
 from xpcnn.ops import reference
 from xpcnn.ops.checks import (
     check_arrays,
+    check_classes,
     check_length,
     check_library,
     check_rank,
@@ -53,6 +54,8 @@ def _check_softmax_cross_entropy(
                 "one-hot labels: give their argmax, or floats to mean probabilities",
             )
         )
+    else:
+        check_classes(name, labels, classes, ignore_index)
     check_length(name, "class_weights", class_weights, classes, "one weight per class")
     number(name, "label_smoothing", label_smoothing, CLOSED_FRACTION, "label_smoothing=0.1")
 

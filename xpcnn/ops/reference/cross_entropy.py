@@ -2,7 +2,7 @@
 
 The definition of the ops. Every loss is a mean, a 0-d array of the dtype of its first argument.
 Array API functions only; writes into no array; no value is read on the host, so labels are not
-checked here.
+checked here. The public op checks those of NumPy.
 """
 
 import math
@@ -41,7 +41,8 @@ def softmax_cross_entropy(
     Args:
         logits: scores (n, c).
         labels: integers (n,) in [0, c) or `ignore_index`, or probabilities (n, c) of the dtype of
-            the logits.
+            the logits. The public op checks integers of NumPy; of other libraries, a row whose
+            label is no class counts in D and adds nothing to the sum.
         class_weights: (c,) or None for equal weights.
         label_smoothing: e, between 0 and 1.
         ignore_index: integer label of rows that do not count.

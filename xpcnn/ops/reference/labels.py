@@ -28,7 +28,8 @@ def one_hot(labels: Array, *, outputs: int, dtype: Any) -> Array:
     """Return labels as probabilities (n, outputs): 1 for the label's class, otherwise 0.
 
     Args:
-        labels: whole numbers (n,).
+        labels: whole numbers (n,) in [0, outputs), or for one output 0 and 1. The public op checks
+            those of NumPy; of other libraries, a label without a class makes a row of zeros.
         outputs: number of classes; 1 for two classes, the output being the probability of class 1.
         dtype: of the result, a dtype of the labels' library.
 
