@@ -22,6 +22,11 @@ def host_memory(root: Path = Path("/")) -> int | None:
     return min([machine, *_limits(root)])
 
 
+def gigabytes(size: float) -> str:
+    """Return a number of bytes as a text, such as "1.5 GB" and "25 GB"."""
+    return f"{size / 1e9:,.{0 if size >= 1e10 else 1}f} GB"
+
+
 def _limits(root: Path) -> Iterator[int]:
     """Yield the limits of the control groups that the process is in, and of those around them."""
     try:

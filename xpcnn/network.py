@@ -20,6 +20,7 @@ from xpcnn.layers.rebuilding import is_of_xpcnn
 from xpcnn.losses import Loss, SoftmaxCrossEntropy, balanced, check_weights, with_weights
 from xpcnn.model_arguments import as_input_shape, as_loss, check_dtype, dtype_of_arrays
 from xpcnn.samples import Samples, StoredSamples
+from xpcnn.sizes import check_weights_fit
 from xpcnn.tasks import Task, as_task
 from xpcnn.types import Array, Params, Shape, map_tree
 
@@ -59,6 +60,7 @@ class Network:
 
         Raises:
             ConfigError, ShapeError, BackendError: an argument is not valid, or they do not match.
+            ConfigError: the parameters need more memory than there is.
         """
         self.compute_dtype = check_dtype(dtype)
         alone = isinstance(layers, Layer) and not isinstance(layers, type)
@@ -80,6 +82,8 @@ class Network:
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
         try:
+            if is_of_xpcnn(self.layers):  # a layer of the user's own may need values to be drawn
+                check_weights_fit(self.layers, self.input_shape)
             params, buffers, self.output_shape = self.layers.init(self.input_shape, Draw(seed))
         except ShapeError as error:
             if not channels_last((1, *self.input_shape)):

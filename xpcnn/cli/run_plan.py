@@ -110,8 +110,14 @@ def prepare(request: Request) -> Plan:
         flags = replace(flags, validation=part)
         train, validation = data.split(whole, part, flags.seed)
     settings = resolve(request, given, whole)
+    layers, processes = settings.preset.layers, engines.opened_group().size
+    tight = check_memory(
+        layers, train.shape, flags.dtype, library, len(train), settings.training, processes
+    )
+    if tight is not None:
+        train = replace(train, notes=(*train.notes, tight))
     model = Model(
-        settings.preset.layers,
+        layers,
         input_shape=train.shape,
         backend=library,
         seed=flags.seed,
@@ -139,11 +145,7 @@ def prepare(request: Request) -> Plan:
     recipe_for(model.network, settings.training, model.seed)  # rejects patterns that fit nothing
     check_validation(settings.training, validation is not None)
     check_task(settings.training, model.task)
-    processes = engines.opened_group().size
     check_last_batch(model.network, len(train), settings.training, processes)
-    tight = check_memory(model.network, len(train), settings.training, processes)
-    if tight is not None:
-        train = replace(train, notes=(*train.notes, tight))
     checkpoints = Checkpoints(
         CHECKPOINTS,
         every_steps=flags.checkpoint_steps,
