@@ -22,22 +22,23 @@ COMPILED = ("backends", "numpy_kernels", "compiled")
 
 
 def compiler() -> str | None:
-    """Return the path of a C compiler, or None.
+    """Return the command of a C compiler, such as its path, or None.
 
     Raises:
         SystemExit: a variable names a program that does not exist.
     """
     if os.environ.get("XPCNN_COMPILER") == "none" or os.name != "posix":
         return None
+    command_of = module_of("build").command_of
     for variable in ("XPCNN_COMPILER", "CC"):
         if named := os.environ.get(variable):
-            if found := shutil.which(named):
-                return found
+            if found := command_of(named):
+                return str(found)
             raise SystemExit(
                 f"error: {variable} is {named!r}, and there is no such program\n"
                 "Try: XPCNN_COMPILER=gcc, or XPCNN_COMPILER=none for a wheel without kernels"
             )
-    return next(filter(None, map(shutil.which, COMPILERS)), None)
+    return next(filter(None, map(command_of, COMPILERS)), None)
 
 
 def module_of(name: str) -> Any:

@@ -70,15 +70,41 @@ def test_variables_name_the_compiler(
     assert setup.compiler() == (name and str(tmp_path / name))
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "command"),
+    [
+        ("CC", "gcc -m64", ["gcc", "-m64"]),
+        ("CC", "clang gcc -O2", ["clang", "gcc", "-O2"]),  # as `ccache gcc`
+        ("XPCNN_COMPILER", "gcc '-DA=b c'", ["gcc", "-DA=b c"]),
+        ("XPCNN_COMPILER", "my gcc", ["my gcc"]),  # the name of a program
+    ],
+)
+def test_a_compiler_of_several_words(
+    setup: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    variable: str,
+    value: str,
+    command: list[str],
+) -> None:
+    (tmp_path / "my gcc").touch(mode=0o755)
+    monkeypatch.setenv(variable, value)
+    recipe = setup.module_of("build").Recipe(setup.compiler(), "x86-64")
+    program, *rest = command
+    expected = [str(tmp_path / program), *rest, "-O3"]
+    assert recipe.command[: len(expected)] == expected
+
+
+@pytest.mark.parametrize("name", ["tcc", "ccache gcc", "gcc '-m64", " "])
 @pytest.mark.parametrize("variable", ["XPCNN_COMPILER", "CC"])
 def test_a_compiler_that_does_not_exist(
-    setup: Any, monkeypatch: pytest.MonkeyPatch, variable: str
+    setup: Any, monkeypatch: pytest.MonkeyPatch, variable: str, name: str
 ) -> None:
-    monkeypatch.setenv(variable, "tcc")
+    monkeypatch.setenv(variable, name)
     with pytest.raises(SystemExit) as caught:
         setup.compiler()
     assert str(caught.value) == (
-        f"error: {variable} is 'tcc', and there is no such program\n"
+        f"error: {variable} is {name!r}, and there is no such program\n"
         "Try: XPCNN_COMPILER=gcc, or XPCNN_COMPILER=none for a wheel without kernels"
     )
 

@@ -13,6 +13,8 @@ import os
 import platform
 import re
 import secrets
+import shlex
+import shutil
 import signal
 import stat
 import time
@@ -40,20 +42,41 @@ _EXPORTED = re.compile(rb"^EXPORT (?:long |const char \*)xpcnn_(\w+)\(", re.MULT
 
 
 class Recipe(NamedTuple):
-    """How to compile: the compiler's path, its -march, or None for the compiler's own default."""
+    """How to compile.
+
+    compiler: see `command_of`. march: its -march, or None for the compiler's own default.
+    """
 
     compiler: str
     march: str | None
 
     @property
     def command(self) -> list[str]:
-        return [self.compiler, *FLAGS, *([f"-march={self.march}"] if self.march else [])]
+        return [
+            *shlex.split(self.compiler),
+            *FLAGS,
+            *([f"-march={self.march}"] if self.march else []),
+        ]
 
     @property
     def name(self) -> str:
         """Return the beginning of the names of its files in the cache."""
         said = f"{self.command} {_processor()} {source_digest()}"
         return f"kernels-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+
+
+def command_of(named: str) -> str | None:
+    """Return the command of a compiler, quoted as in a shell; None if there is no such program.
+
+    named: a program, or a program with options or another program, as `CC` has: `ccache gcc -m64`.
+    """
+    if path := shutil.which(named):
+        return shlex.quote(path)
+    try:
+        program, *rest = shlex.split(named)
+    except ValueError:  # nothing in it, or an open quotation mark
+        return None
+    return shlex.join([path, *rest]) if (path := shutil.which(program)) else None
 
 
 def folder() -> Path:

@@ -5,14 +5,14 @@ never take it. NumPy's calls hand it back and forth between threads, which costs
 passes over a small batch: there two threads are no faster than one.
 
 Without either, NumPy calls compute everything, as they do for ops without a kernel in C.
-`XPCNN_COMPILER` names the compiler, or is `none`. `XPCNN_MARCH` is the processor to compile for, a
-value of the compiler's -march such as `x86-64-v3`; by default `native`, that of the machine. Where
-one of the two is set, the libraries of the package are not used.
+`XPCNN_COMPILER` names the compiler, with options if need be (`ccache gcc`), or is `none`.
+`XPCNN_MARCH` is the processor to compile for, a value of the compiler's -march such as
+`x86-64-v3`; by default `native`, that of the machine. Where one of the two is set, the libraries of
+the package are not used.
 """
 
 import ctypes
 import os
-import shutil
 import struct
 from collections.abc import Sequence
 from functools import cache, cached_property
@@ -98,13 +98,14 @@ def will_compile() -> bool:
 def unknown_compiler() -> str | None:
     """Return the compiler that XPCNN_COMPILER names, if there is no such program."""
     name = os.environ.get("XPCNN_COMPILER")
-    return name if name and name != "none" and not shutil.which(name) else None
+    return name if name and name != "none" and not build.command_of(name) else None
 
 
 def _recipes() -> list[Recipe]:
     """Return ways to compile, the best first; an empty list without a compiler."""
     name = os.environ.get("XPCNN_COMPILER")
-    found = [path for c in ([name] if name else COMPILERS) if (path := shutil.which(c))]
+    named = [name] if name else COMPILERS
+    found = [command for c in named if (command := build.command_of(c))]
     march = os.environ.get("XPCNN_MARCH")
     # some compilers do not know `native`
     return [Recipe(found[0], m) for m in ([march] if march else ["native", None])] if found else []
