@@ -1,5 +1,6 @@
-"""Pieces of pages: pictures as PNG inside the page, small curves. Only the standard library and
-NumPy."""
+"""Pieces of pages: pictures as PNG inside the page, small curves, plain text.
+
+Only the standard library and NumPy."""
 
 import base64
 import math
@@ -73,6 +74,13 @@ def curves(lines: Mapping[str, Sequence[float | None]], label: str) -> str:
     size = f'viewBox="0 0 {_WIDTH + 6} {_TOP + _HEIGHT + 28}" width="{_WIDTH + 6}"'
     style = 'style="max-width:100%;height:auto;font:11px sans-serif" fill="currentColor"'
     return f'<svg {size} {style} role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
+
+
+class ShownAsText:
+    """What a notebook shows as `print` does: subclasses have a `__str__` for people."""
+
+    def _repr_html_(self) -> str:
+        return f'<pre style="white-space:pre-wrap">{escape(str(self))}</pre>'
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -14,10 +14,18 @@ from xpcnn.data.images import channels_last
 from xpcnn.data.stored import Images, Stored
 from xpcnn.errors import ConfigError, ShapeError, hint, reason_of
 from xpcnn.initializers import Draw
-from xpcnn.layers import Context, Layer, Sequential, Softmax
+from xpcnn.layers import Context, Layer, Sequential, Sigmoid, Softmax
 from xpcnn.layers.mixed_precision import MixedPrecision, wide_layers
-from xpcnn.layers.rebuilding import is_of_xpcnn
-from xpcnn.losses import Loss, SoftmaxCrossEntropy, balanced, check_weights, with_weights
+from xpcnn.layers.rebuilding import is_of_xpcnn, last_layer
+from xpcnn.losses import (
+    BCEWithLogits,
+    Focal,
+    Loss,
+    SoftmaxCrossEntropy,
+    balanced,
+    check_weights,
+    with_weights,
+)
 from xpcnn.model_arguments import as_input_shape, as_loss, check_dtype, dtype_of_arrays
 from xpcnn.samples import Samples, StoredSamples
 from xpcnn.sizes import check_weights_fit
@@ -25,6 +33,9 @@ from xpcnn.tasks import Task, as_task
 from xpcnn.types import Array, Params, Shape, map_tree
 
 T = TypeVar("T")
+
+CONTAINED_IN = {Softmax: (SoftmaxCrossEntropy,), Sigmoid: (BCEWithLogits, Focal)}
+"""Losses of scores that apply an activation themselves."""
 
 
 class Network:
@@ -71,14 +82,12 @@ class Network:
         self.task = as_task(task)
         self.loss: Loss = self.task.default_loss() if loss is None else as_loss(loss)
         self.task.check_loss(self.loss)
-        last = self.layers.layers[-1] if isinstance(self.layers, Sequential) else None
-        if isinstance(last, Softmax) and isinstance(self.loss, SoftmaxCrossEntropy):
-            raise ConfigError(
-                hint(
-                    "the network ends with Softmax, which the loss SoftmaxCrossEntropy contains",
-                    "leave the Softmax layer out; predict_proba applies it",
-                )
-            )
+        last, loss_type = last_layer(self.layers), type(self.loss)
+        if isinstance(last, Softmax | Sigmoid) and loss_type in CONTAINED_IN[type(last)]:
+            name = type(last).__name__
+            message = f"the network ends with {name}, which the loss {loss_type.__name__} contains"
+            advice = f"leave the {name} layer out; predict_proba applies it"
+            raise ConfigError(hint(message, advice))
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
         try:

@@ -9,7 +9,7 @@ import xpcnn
 from tests.mistakes.bench import Mistake
 from xpcnn import Model, backend, data, losses, models, optimizers, schedules
 from xpcnn.errors import BackendError, ConfigError
-from xpcnn.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Sequential, Softmax
+from xpcnn.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Sequential, Sigmoid, Softmax
 
 
 def listed(names: Iterable[str]) -> str:
@@ -206,6 +206,15 @@ NUMBERS = [
         ConfigError,
         "the network ends with Softmax, which the loss SoftmaxCrossEntropy contains\n"
         "Try: leave the Softmax layer out; predict_proba applies it",
+    ),
+    Mistake(
+        "sigmoid twice, in a part of the network",
+        lambda _: Model(
+            Sequential([Dense(2), Sequential([Sigmoid()])]), input_shape=(3,), loss="bce"
+        ),
+        ConfigError,
+        "the network ends with Sigmoid, which the loss BCEWithLogits contains\n"
+        "Try: leave the Sigmoid layer out; predict_proba applies it",
     ),
 ]
 

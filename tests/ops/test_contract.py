@@ -96,7 +96,7 @@ def test_only_what_is_wanted_and_no_array_is_written_into(lib: Lib, call: Call, 
 
 @DTYPES
 @every_call
-def test_a_cotangent_of_another_shape_is_refused(lib: Lib, call: Call, dtype: str) -> None:
+def test_dy_of_another_shape_is_refused(lib: Lib, call: Call, dtype: str) -> None:
     """One that broadcasts would give a wrong gradient."""
     outputs, pullback = call.run(call.move(lib, dtype))
     shape = tuple(outputs[0].shape)

@@ -12,7 +12,18 @@ from tests.training.test_resume import InterruptAfter, straight, trained
 from tests.training.test_step import digits
 from xpcnn import Model
 from xpcnn.initializers import Constant, Normal, Zeros
-from xpcnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Sigmoid, Tanh
+from xpcnn.layers import (
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
 from xpcnn.optimizers import SGD, Adam, Optimizer, RMSprop
 from xpcnn.training import Callback, Checkpoints
 from xpcnn.training.health import Figures
@@ -61,6 +72,30 @@ def test_sick_networks_are_named(
 def test_a_warm_up_in_which_nothing_is_learnt_is_named() -> None:
     kinds = heard(dense(), WELL, warmup=10_000_000)
     assert kinds == ["too long a warm-up", "a loss that has not fallen"]
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "figure"),
+    [
+        (ReLU(), "cross-entropy", "scores are never below 0"),
+        (Tanh(), "bce", "scores lie between -1 and 1"),
+        (Sigmoid(), "mse", None),  # as in textbooks: targets are 0 and 1
+        (LeakyReLU(), "cross-entropy", None),
+    ],
+)
+def test_an_activation_at_the_end_is_named(last: Layer, loss: str, figure: str | None) -> None:
+    model = Model(Sequential([*dense(), Sequential([last])]), input_shape=(1, 8, 8), loss=loss)
+    notes = model.fit(digits(64), epochs=1, health=True).notes
+    place = f"an activation at the end in the last layer ({type(last).__name__})"
+    text = f"health: {place}: {figure}, and the loss is made for all numbers. Try: without it"
+    assert [note for note in notes if "at the end in" in note] == ([text] if figure else [])
+
+
+def test_an_activation_at_the_end_is_named_in_regression() -> None:
+    model = Model([Flatten(), Dense(1), ReLU()], input_shape=(1, 8, 8), task="regression")
+    data = digits(64)
+    notes = model.fit(data.images, data.labels.astype("float64"), epochs=1, health=True).notes
+    assert notes[0].startswith("health: an activation at the end in the last layer (ReLU): ")
 
 
 def test_too_much_weight_decay_is_named() -> None:

@@ -15,6 +15,7 @@ from xpcnn.config.training_options import TrainingOptions, overridden
 from xpcnn.diagnostics.prepare import prepared
 from xpcnn.errors import ConfigError, hint
 from xpcnn.inputs import Data
+from xpcnn.markup import ShownAsText
 from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
 from xpcnn.options import check_count
@@ -31,7 +32,7 @@ _WIDTH, _HEIGHT = 64, 12  # of the plot, in characters
 
 
 @dataclass(frozen=True)
-class LrSearch:
+class LrSearch(ShownAsText):
     """The result of `find_lr`; print it for a small plot.
 
     rates: the learning rates that were tried, in rising order.

@@ -10,6 +10,7 @@ from xpcnn.diagnostics.prepare import prepared
 from xpcnn.inputs import Data
 from xpcnn.layers.rebuilding import without_dropout
 from xpcnn.losses import SoftmaxCrossEntropy
+from xpcnn.markup import ShownAsText
 from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
 from xpcnn.optimizers import Adam, Optimizer
@@ -27,7 +28,7 @@ and learns well, comes to 0.034 of it; twelve layers of sigmoids, which cannot, 
 
 
 @dataclass(frozen=True)
-class Overfit:
+class Overfit(ShownAsText):
     """The result of `overfit_one_batch`; print it for a sentence with advice.
 
     learnt: whether the network has memorised the batch; see `overfit_one_batch`.

@@ -11,6 +11,7 @@ from xpcnn.config.training_options import TrainingOptions, overridden
 from xpcnn.diagnostics.prepare import prepared
 from xpcnn.errors import XpcnnError, hint
 from xpcnn.inputs import Data
+from xpcnn.markup import ShownAsText
 from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
 from xpcnn.training.evaluation import evaluate
@@ -23,7 +24,7 @@ from xpcnn.training.updates import Updates
 
 
 @dataclass(frozen=True)
-class DryRun:
+class DryRun(ShownAsText):
     """The cost of an update and the first losses; print it for a sentence.
 
     seconds: time of an update, the second of two, since the first opens threads and allocates

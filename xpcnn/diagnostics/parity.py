@@ -25,6 +25,7 @@ import numpy
 from xpcnn.backend import Backend, load, problem
 from xpcnn.diagnostics.passes import Arrays, Passes, passes_of
 from xpcnn.errors import BackendError, ConfigError, hint
+from xpcnn.markup import ShownAsText
 from xpcnn.model import Model
 from xpcnn.model_arguments import check_seed
 from xpcnn.options import check_count
@@ -64,7 +65,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Parity:
+class Parity(ShownAsText):
     """The result of `check_parity`; print it to read it.
 
     backends: the backends compared; the others are compared with the first.

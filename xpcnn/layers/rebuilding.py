@@ -6,6 +6,7 @@ from typing import Any
 
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer
+from xpcnn.layers.containers import Sequential
 from xpcnn.layers.dropout import Dropout
 from xpcnn.layers.own_activation import Activation
 from xpcnn.types import Array, LayerPullback, Params, Shape
@@ -41,6 +42,13 @@ def inner_layers(layer: Layer) -> dict[str, Any]:
         return {}
     held: dict[str, Any] = {field.name: getattr(layer, field.name) for field in fields(layer)}
     return {name: value for name, value in held.items() if _holds_layers(value)}
+
+
+def last_layer(layer: Layer) -> Layer:
+    """Return the layer whose output is that of the network: the last one of each `Sequential`."""
+    while isinstance(layer, Sequential):
+        layer = layer.layers[-1]
+    return layer
 
 
 def is_of_xpcnn(layer: Layer) -> bool:

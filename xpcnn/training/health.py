@@ -46,6 +46,19 @@ EPOCHS, FALLEN = 4, 0.99
 """After EPOCHS epochs the loss should have dropped below FALLEN times that of the first."""
 
 
+RANGES = {
+    "ReLU": "are never below 0",
+    "ReLU6": "lie between 0 and 6",
+    "Softplus": "are never below 0",
+    "Sigmoid": "lie between 0 and 1",
+    "HardSigmoid": "lie between 0 and 1",
+    "Softmax": "lie between 0 and 1",
+    "Tanh": "lie between -1 and 1",
+    "Softsign": "lie between -1 and 1",
+}
+"""Activations that cannot give every score, and what they give."""
+
+
 class Figures(NamedTuple):
     """Figures of one batch and its update.
 
@@ -129,6 +142,17 @@ def warm_up(schedule: Schedule, total: int) -> list[Finding]:
         return []
     figure = f"it takes {schedule.steps:,} updates, and the run has {total:,}"
     return [Finding("too long a warm-up", "the schedule", figure, "warmup=0.1, a tenth of the run")]
+
+
+def activation_at_the_end(last: str) -> list[Finding]:
+    """Return a finding if a network of free scores ends with an activation that cannot give all.
+
+    last: type of the last layer.
+    """
+    if last not in RANGES:
+        return []
+    figure = f"scores {RANGES[last]}, and the loss is made for all numbers"
+    return [Finding("an activation at the end", f"the last layer ({last})", figure, "without it")]
 
 
 def new(found: Sequence[Finding], history: History) -> Iterator[Finding]:

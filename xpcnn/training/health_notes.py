@@ -1,11 +1,16 @@
 """Notes on the health of a network in training: findings that the history does not have yet."""
 
 from xpcnn.errors import HealthWarning, warn_user
+from xpcnn.layers.rebuilding import last_layer
+from xpcnn.losses import BCEWithLogits, Focal, SoftmaxCrossEntropy
 from xpcnn.samples import Samples
 from xpcnn.training.curve_findings import guessing_loss, jump, overfitting
-from xpcnn.training.health import Finding, findings, new, warm_up
+from xpcnn.training.health import Finding, activation_at_the_end, findings, new, warm_up
 from xpcnn.training.health_probe import measured
 from xpcnn.training.run_state import RunState
+
+LOGITS = (SoftmaxCrossEntropy, BCEWithLogits, Focal)
+"""Losses of scores that may be any numbers."""
 
 
 class HealthNotes:
@@ -45,7 +50,10 @@ class HealthNotes:
         labels = updates.train.labels
         figures = measured(state.network, state.whole_recipe, state.now.progress, update, labels)
         factor = updates.factor(max(state.step, 1), losses)
-        found = findings(figures, state.step, factor, history["loss"])
+        network, found = state.network, []
+        if network.task.name == "regression" or isinstance(network.loss, LOGITS):
+            found += activation_at_the_end(type(last_layer(network.layers)).__name__)
+        found += findings(figures, state.step, factor, history["loss"])
         found += warm_up(state.options.whole_schedule(), updates.total)
         for finding in new(found, history):
             state.note(str(finding))
