@@ -119,9 +119,9 @@ def import_pytorch(
 
     The file is a state dict as safetensors, with torchvision's names for ResNet-18, 34 and 50,
     VGG-11, 13 and 16 with and without batch norm, and MobileNetV2; with timm's names for
-    EfficientNet-Lite0. Values are taken as they are. The model has as many outputs as the file, and
-    normalises samples from 0 to 255 as the weights expect, by ImageNet's mean and deviation.
-    Pictures are cropped to 224 x 224.
+    EfficientNet-Lite0; before the names there may be one prefix, such as "module.". Values are
+    taken as they are. The model has as many outputs as the file, and normalises samples from 0 to
+    255 as the weights expect, by ImageNet's mean and deviation. Pictures are cropped to 224 x 224.
 
     Args:
         path: the safetensors file. A pickle (`.pth`) is rejected, with the line that converts it.

@@ -1,5 +1,8 @@
 """Weights with the names of torchvision and timm: names, layouts, values to the bit, mismatches."""
 
+import shlex
+import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from xpcnn.config.preset import Preset
 from xpcnn.config.tables import to_config
 from xpcnn.errors import CheckpointError, ConfigError
 from xpcnn.io.foreign.names import NETWORKS
+from xpcnn.io.pickles import refuse_pickle
 from xpcnn.layers import Dense, Flatten
 from xpcnn.types import flatten
 
@@ -191,11 +195,6 @@ def test_advice_for_names_and_numbers_that_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     xpcnn.export_pytorch(narrow_model("resnet18"), path)
     tensors = load_file(path)
-    save_file({f"module.{name}": x for name, x in tensors.items()}, path)
-    assert refusal(path, "resnet18", tmp_path).endswith(
-        "\nTry: names without 'module.' before them: "
-        "{name.removeprefix('module.'): x for name, x in network.state_dict().items()}"
-    )
     save_file({name: x.astype("f2") for name, x in tensors.items()}, path)
     assert refusal(path, "resnet18", tmp_path).endswith(
         "\nTry: weights of float32: {name: x.float() for name, x in network.state_dict().items()}"
@@ -205,15 +204,53 @@ def test_advice_for_names_and_numbers_that_are_not_read(tmp_path: Path) -> None:
     assert text.endswith("step () I64 is unknown\nTry: the network that the file is of: resnet18")
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.backbone."])
+def test_names_with_a_prefix(tmp_path: Path, prefix: str) -> None:
+    """As of DataParallel, of torch.compile, and of a network inside another."""
+    path, file = tmp_path / "w.safetensors", narrow_file("resnet18", tmp_path / "narrow.toml")
+    model = narrow_model("resnet18")
+    xpcnn.export_pytorch(model, path)
+    tensors = {prefix + name: x for name, x in load_file(path).items()}
+    save_file(tensors, path)
+    again = xpcnn.import_pytorch(path, file).get_weights()
+    assert all((again[name] == x).all() for name, x in model.get_weights().items())
+    del tensors[prefix + "bn1.running_mean"]
+    save_file(tensors | {"head.bias": numpy.zeros(2, "f4")}, path)
+    assert refusal(path, "resnet18", tmp_path) == (
+        f"{path}: the tensors do not fit the model: {prefix}bn1.running_mean (8,) float32 is "
+        "missing; head.bias (2,) float32 is unknown\nTry: the network that the file is of: resnet18"
+    )
+    assert refusal(path, "resnet34", tmp_path).endswith("the file is of: resnet18")
+
+
 def test_a_pickle_is_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "net.pth"
+    path = tmp_path / "my net.pth"
     for start in (b"PK\x03\x04", b"\x80\x02"):
         path.write_bytes(start + bytes(60))
-        assert refusal(path, "resnet18", tmp_path) == (
-            f"{path} is a pickle, which can run code, and is not read\n"
-            'Try: python -c "import torch; from safetensors.torch import save_file; '
-            f"save_file(dict(torch.load('{path}', weights_only=True)), 'net.safetensors')\""
-        )
+        text = refusal(path, "resnet18", tmp_path)
+        assert text.startswith(f"{path} is a pickle, which can run code, and is not read\nTry: py")
+        assert text.endswith(f"sys.argv[2])\" '{path}' 'my net.safetensors'")
+
+
+@pytest.mark.parametrize("key", [None, "state_dict", "model"])
+def test_the_line_that_converts_a_pickle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    """The weights alone, of a checkpoint with an optimizer, arguments and the epoch too."""
+    torch = pytest.importorskip("torch", reason="torch: not installed")
+    weights, other = {"w": torch.ones(2), "b": torch.zeros(1)}, torch.ones(3)
+    state = {"state": {0: {"momentum_buffer": other}}, "param_groups": [{"lr": 0.1}]}
+    saved = {"epoch": 3, "args": Namespace(lr=0.1), "loops": {}, "optimizer": state, key: weights}
+    torch.save(weights if key is None else saved, tmp_path / "net.pth")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError) as caught:
+        refuse_pickle(Path("net.pth"))
+    _, _, command = str(caught.value).partition("\nTry: ")
+    _, _, program, *arguments = shlex.split(command)
+    monkeypatch.setattr(sys, "argv", ["-c", *arguments])
+    exec(program, {})
+    found = load_file("net.safetensors")
+    assert {name: x.tolist() for name, x in found.items()} == {"w": [1, 1], "b": [0]}
 
 
 @pytest.mark.parametrize("length", [640, 19280])  # whose bytes are those of a pickle and of a zip

@@ -1,7 +1,8 @@
 """Weights of PyTorch's networks in and out: a safetensors file with the names of torchvision.
 
-Values are the same to the bit; matrices of dense layers are transposed. Files that are read are not
-trusted: names, shapes and types are checked before any tensor is read. Pickles are not read.
+Values are the same to the bit; matrices of dense layers are transposed. Names may have one prefix,
+such as `module.` or `model.`, as trainers put before them. Files that are read are not trusted:
+names, shapes and types are checked before any tensor is read. Pickles are not read.
 """
 
 import os
@@ -46,8 +47,8 @@ def classes_in(path: str | Path, name: str) -> int:
     Raises:
         CheckpointError: the file cannot be read, or has no such layer.
     """
-    last, _ = NETWORKS[name][-1]
     specs = _specs(as_path(path))
+    last = _prefix(specs, NETWORKS[name]) + NETWORKS[name][-1][0]
     if f"{last}.weight" not in specs:
         message = f"{path} has no {last}.weight, which {name} ends with"
         raise CheckpointError(hint(message, _advice(specs)))
@@ -82,7 +83,7 @@ def read_weights(network: Network, path: str | Path) -> str:
     path = as_path(path)
     name = network_name(network.layers, network.input_shape)
     found = _specs(path)
-    own = _own_names(network, NETWORKS[name])
+    own = _own_names(network, NETWORKS[name], _prefix(found, NETWORKS[name]))
     arrays = flatten(network.params) | flatten(network.buffers, BUFFERS)
     wanted = {there: _turned(tuple(arrays[here].shape)) for here, there in own.items()}
     types = {there: found[there].dtype if there in found else "float32" for there in wanted}
@@ -125,7 +126,7 @@ def write_weights(network: Network, path: str | Path) -> None:
     write_bytes(as_path(path), save(tensors | counters, {"format": "pt"}))
 
 
-def _own_names(network: Network, names: Names) -> dict[str, str]:
+def _own_names(network: Network, names: Names, prefix: str = "") -> dict[str, str]:
     """Return the names of the arrays in a file of PyTorch, by their paths in the network."""
     paths = [*flatten(network.params), *flatten(network.buffers, BUFFERS)]
     ours = _kinds(network.layers, flatten(network.params))
@@ -133,7 +134,7 @@ def _own_names(network: Network, names: Names) -> dict[str, str]:
     found = {}
     for path in paths:
         layer, _, leaf = path.removeprefix(BUFFERS).rpartition(".")
-        found[path] = f"{at[layer]}.{_LEAVES.get(leaf, leaf)}"
+        found[path] = f"{prefix}{at[layer]}.{_LEAVES.get(leaf, leaf)}"
     return found
 
 
@@ -168,21 +169,25 @@ def _advice(found: Mapping[str, Spec]) -> str:
         return "weights of float32: {name: x.float() for name, x in network.state_dict().items()}"
     if (network := _network_in(found)) is not None:
         return f"the network that the file is of: {network}"
-    prefix = min(found, default="").partition(".")[0] + "."
-    if _network_in({name.removeprefix(prefix) for name in found}) is not None:
-        without = f"name.removeprefix({prefix!r}): x for name, x in network.state_dict().items()"
-        return f"names without {prefix!r} before them: {{{without}}}"
     return f"a file of one of {', '.join(NETWORKS)}"
 
 
 def _network_in(found: Collection[str]) -> str | None:
     """Return the largest network whose layers are all among the names of tensors, or None."""
-    inside = [
-        network
-        for network, names in NETWORKS.items()
-        if all(f"{at}.weight" in found for at, _ in names)
-    ]
+    inside = [network for network, names in NETWORKS.items() if _prefixes(found, names)]
     return max(inside, key=lambda network: len(NETWORKS[network]), default=None)
+
+
+def _prefix(found: Collection[str], names: Names) -> str:
+    """Return what a file has before the names of a network; nothing where it lacks some."""
+    return min(_prefixes(found, names), key=len, default="")
+
+
+def _prefixes(found: Collection[str], names: Names) -> list[str]:
+    """Return what stands before all names of the layers of a network in a file: "", "module."."""
+    weights = [f"{at}.weight" for at, _ in names]
+    starts = {name.removesuffix(weights[0]) for name in found if name.endswith(weights[0])}
+    return [start for start in starts if all(start + name in found for name in weights)]
 
 
 def _specs(path: Path) -> dict[str, Spec]:
