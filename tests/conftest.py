@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others: list[pytest.Item] = []
     told: set[tuple[Path, str | None]] = set()
     for item in items:
-        is_chosen = lib in (None, _lib_of(item)) and not _is_not_judged(item)
+        is_chosen = lib in (None, _lib_of(item)) and not _is_not_counted(item)
         if is_chosen and is_absent(_lib_of(item)):  # one test of a file says so for all
             is_chosen = (item.path, _lib_of(item)) not in told
             told.add((item.path, _lib_of(item)))
@@ -76,8 +76,8 @@ def _lib_of(item: pytest.Item) -> str | None:
     return None if callspec is None else callspec.params.get("lib")
 
 
-def _is_not_judged(item: pytest.Item) -> bool:
-    """Whether a judge would count a library that nobody uses."""
+def _is_not_counted(item: pytest.Item) -> bool:
+    """Whether a figure of conformance would be of a library that nobody uses."""
     return "conformance" in item.path.parts and _lib_of(item) == "cupy-on-host"
 
 

@@ -22,7 +22,7 @@ ONE_BY_ONE = (
     "tests/test_main_job.py",
 )
 TALLIED = ("test_r5_", "test_r6_", "test_r8_", "test_r9_")
-"""The judges that count together, in the order of their names."""
+"""The tests that count together, in the order of their names."""
 
 
 class Files(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
@@ -33,5 +33,5 @@ class Files(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no t
         if file in ONE_BY_ONE:
             return nodeid
         if PurePath(file).name.startswith(TALLIED):
-            return "judges that count together"
+            return "tests that count together"
         return file

@@ -170,13 +170,13 @@ class ModelState:
     def __copy__(self) -> Self:
         """Return a second model that shares the arrays, which are never written into."""
         self._require_not_in_training()
-        twin = object.__new__(type(self))
-        vars(twin).update(vars(self), network=copy.copy(self.network))
-        return twin
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self), network=copy.copy(self.network))
+        return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        twin = copy.copy(self)
-        memo[id(self)] = twin
+        copied = copy.copy(self)
+        memo[id(self)] = copied
         for name, value in vars(self).items():
-            setattr(twin, name, copy.deepcopy(value, memo))
-        return twin
+            setattr(copied, name, copy.deepcopy(value, memo))
+        return copied

@@ -195,13 +195,13 @@ class Network:
         return map_tree(tree, lambda x: self.backend.from_host(x.astype(self.dtype)))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
-        twin = copy.copy(self)
-        memo[id(self)] = twin
+        copied = copy.copy(self)
+        memo[id(self)] = copied
         for name, value in vars(self).items():
             if name not in ("layers", "params", "buffers"):  # layers are frozen
-                setattr(twin, name, copy.deepcopy(value, memo))
-        twin.params, twin.buffers = self._copied(self.params), self._copied(self.buffers)
-        return twin
+                setattr(copied, name, copy.deepcopy(value, memo))
+        copied.params, copied.buffers = self._copied(self.params), self._copied(self.buffers)
+        return copied
 
     def _copied(self, tree: Params) -> Params:
         return map_tree(tree, lambda x: self.backend.xp.asarray(x, copy=True))

@@ -13,7 +13,7 @@ from unittest import mock
 import numpy
 import pytest
 
-from tests.conformance.verdict import numpy_kernels
+from tests.conformance.case_results import numpy_kernels
 from tests.lib import Host
 from xpcnn import ops
 

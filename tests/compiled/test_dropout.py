@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 from tests.compiled.support import PACKAGE, compiled, cut, guarded, require_compiler
-from tests.conformance.verdict import numpy_kernels
+from tests.conformance.case_results import numpy_kernels
 from xpcnn import backend, ops, random
 
 dropping: Any = import_module(f"{PACKAGE}.dropping")

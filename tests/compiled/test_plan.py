@@ -141,10 +141,10 @@ def test_replaced_parameters_are_freed_by_the_next_run() -> None:
 def test_copies_have_plans_of_their_own() -> None:
     made = network(SMALL)
     check(made)
-    twin = copy.deepcopy(made)
-    twin.params["layers.0"]["weight"][...] *= 2
-    assert plans(twin) == []
-    check(twin)
+    copied = copy.deepcopy(made)
+    copied.params["layers.0"]["weight"][...] *= 2
+    assert plans(copied) == []
+    check(copied)
     check(made)
 
 

@@ -16,7 +16,7 @@ from tests.compiled.support import (
     require_compiler,
     whole,
 )
-from tests.conformance.verdict import numpy_kernels
+from tests.conformance.case_results import numpy_kernels
 from xpcnn import ops
 
 SIZES = [1, 7, 8, 9, 15, 16, 17, 63, 64, 65, 1000]

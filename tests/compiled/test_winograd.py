@@ -8,7 +8,7 @@ import pytest
 
 from tests.compare import assert_within
 from tests.compiled.support import PACKAGE, compiled, cut, guarded, require_compiler
-from tests.conformance.verdict import numpy_kernels
+from tests.conformance.case_results import numpy_kernels
 from tests.lib import Host
 from tests.rounding import UNIT, Rounded
 from tests.rounding.winograd import (

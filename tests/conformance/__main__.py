@@ -1,7 +1,7 @@
-"""Run the judges and print the table of their figures: `python -m tests.conformance`.
+"""Run R1 to R9 of the README's table and print their figures: `python -m tests.conformance`.
 
---json FILE writes the figures as JSON; --complete makes a judge that was skipped a failure, and
-figures that the README's table does not have.
+--json FILE writes the figures as JSON; --complete makes it a failure if one was skipped, or has
+other figures than the README's table.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from tests.conformance.figures import FILE
 
 HERE = Path(__file__).parent
 README = HERE.parent.parent / "README.md"
-JUDGES = ("R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9")
+ROWS = ("R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9")
 
 
 class Skips:
@@ -36,7 +36,7 @@ class Skips:
 
 
 def main() -> int:
-    """Run every judge; return 0 if all passed and, with --complete, none was missing."""
+    """Run R1 to R9; return 0 if all passed and, with --complete, none was missing."""
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--complete", action="store_true")
@@ -55,12 +55,12 @@ def main() -> int:
 
     figures.sort(key=lambda figure: figure["name"])
     width = max((len(figure["name"]) for figure in figures), default=0)
-    print("\nThe judges: passed / applicable, and groups of cases outside of what xpcnn offers")
+    print("\nConformance: passed / applicable, and groups of cases outside of what xpcnn offers")
     for figure in figures:
         fraction = f"{figure['passed']}/{figure['applicable']}"
         outside = len(figure["unsupported"])
         print(f"{figure['name']:{width}}  {fraction:>11}  {outside:3}  {figure['note']}")
-    missing = [judge for judge in JUDGES if not any(f["name"].startswith(judge) for f in figures)]
+    missing = [row for row in ROWS if not any(f["name"].startswith(row) for f in figures)]
     if missing:
         print(f"no figure from {', '.join(missing)}")
     absent = [reason for reason in skips.reasons if "cupy" not in reason]

@@ -1,4 +1,4 @@
-"""One tally for all judges of a session."""
+"""One tally for all tests of a session."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""The figures of the judges: one line each, printed, and kept as JSON where someone asks for it."""
+"""The figures of R1 to R9: one line each, printed, and kept as JSON where someone asks for it."""
 
 import json
 import os
@@ -9,14 +9,14 @@ FILE = "XPCNN_CONFORMANCE_FIGURES"
 
 
 def has_a_part(library: str) -> bool:
-    """Whether it is judged by a part of the cases where no figures are kept: array-api-strict,
+    """Whether it is tested by a part of the cases where no figures are kept: array-api-strict,
     whose checks take ten times as long as computing, and the further ways to run NumPy."""
     libraries = ("array-api-strict", "numpy-plain", "numpy-read-only")
     return library in libraries and FILE not in os.environ
 
 
-def judged(count: int, library: str) -> range:
-    """Return the indices of the cases to judge a library by: all, or every fifth."""
+def chosen(count: int, library: str) -> range:
+    """Return the indices of the cases to test a library by: all, or every fifth."""
     return range(0, count, 5 if has_a_part(library) else 1)
 
 

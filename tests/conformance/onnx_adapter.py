@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from tests.conformance.verdict import Unsupported
+from tests.conformance.case_results import Unsupported
 from xpcnn import ops
 from xpcnn.layers import Context, Dropout
 from xpcnn.types import Array

@@ -1,4 +1,4 @@
-"""The ONNX node test cases of the operators that xpcnn has; the judge R1 runs them.
+"""The ONNX node test cases of the operators that xpcnn has; R1 runs them.
 
 Two sources: the cases that the case modules of `onnx.backend.test.case.node` make when they are
 imported (expected outputs by ONNX's own NumPy formulas), and the stored `pytorch-converted` ones

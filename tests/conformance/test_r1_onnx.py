@@ -1,4 +1,4 @@
-"""Judge R1: ONNX's node test cases, forward, with the tolerances of ONNX's own runner."""
+"""R1: ONNX's node test cases, forward, with the tolerances of ONNX's own runner."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,29 +6,29 @@ from typing import Any
 import numpy
 import pytest
 
-pytest.importorskip("onnx", reason="onnx is not installed: the judge R1 is left out")
+pytest.importorskip("onnx", reason="onnx is not installed: R1 is left out")
 
 from tests.conformance import onnx_adapter
-from tests.conformance.figures import report
-from tests.conformance.onnx_cases import CORE, EXTRA, Case, load
-from tests.conformance.verdict import (
+from tests.conformance.case_results import (
+    CaseResult,
     Unsupported,
-    Verdict,
     counts,
     failures,
-    judge,
     numpy_kernels,
+    run_case,
     same,
     table,
     unsupported,
 )
+from tests.conformance.figures import report
+from tests.conformance.onnx_cases import CORE, EXTRA, Case, load
 
 RTOL, ATOL = 1e-3, 1e-7  # of onnx.backend.test.runner
 
 Run = Callable[[str, list[numpy.ndarray | None], dict[str, Any]], tuple[numpy.ndarray, ...]]
 
 
-def verdict_of(case: Case, run: Run = onnx_adapter.run) -> Verdict:
+def result_of(case: Case, run: Run = onnx_adapter.run) -> CaseResult:
     """Compare every output of a case with the expected one."""
 
     def check() -> None:
@@ -40,7 +40,7 @@ def verdict_of(case: Case, run: Run = onnx_adapter.run) -> Verdict:
         for number, (got, expected) in enumerate(zip(outputs, case.expected, strict=False)):
             same(f"output {number}", got, numpy.asarray(expected), RTOL, ATOL)
 
-    return judge(case.operator, case.name, check)
+    return run_case(case.operator, case.name, check)
 
 
 @pytest.fixture(scope="module")
@@ -49,26 +49,26 @@ def cases() -> list[Case]:
 
 
 @pytest.fixture(scope="module", params=["references", "kernels"])
-def verdicts(request: pytest.FixtureRequest, cases: list[Case]) -> Iterator[list[Verdict]]:
+def results(request: pytest.FixtureRequest, cases: list[Case]) -> Iterator[list[CaseResult]]:
     with numpy_kernels(request.param == "kernels"):
-        yield [verdict_of(case) for case in cases]
+        yield [result_of(case) for case in cases]
 
 
 @pytest.mark.parametrize("operator", [*CORE, *EXTRA])
-def test_every_case_of_an_operator_passes(operator: str, verdicts: list[Verdict]) -> None:
-    mine = [v for v in verdicts if v.group == operator]
+def test_every_case_of_an_operator_passes(operator: str, results: list[CaseResult]) -> None:
+    mine = [v for v in results if v.group == operator]
     passed, applicable = counts(mine)
     assert passed == applicable > 0, failures(mine)
 
 
-def test_figures(verdicts: list[Verdict], request: pytest.FixtureRequest) -> None:
-    core = [v for v in verdicts if v.group in CORE]
-    print(table(verdicts), *unsupported(verdicts), sep="\n")
-    how = request.node.callspec.params["verdicts"]
+def test_figures(results: list[CaseResult], request: pytest.FixtureRequest) -> None:
+    core = [v for v in results if v.group in CORE]
+    print(table(results), *unsupported(results), sep="\n")
+    how = request.node.callspec.params["results"]
     report("R1 ONNX core", *counts(core), unsupported(core), note=f"NumPy {how}")
-    report("R1 ONNX with extras", *counts(verdicts), unsupported(verdicts), note=f"NumPy {how}")
+    report("R1 ONNX with extras", *counts(results), unsupported(results), note=f"NumPy {how}")
     assert counts(core)[1] >= 126
-    assert counts(verdicts)[1] >= 200
+    assert counts(results)[1] >= 200
 
 
 PLANTED = {
@@ -86,4 +86,4 @@ def test_a_planted_error_is_seen(kind: str, cases: list[Case]) -> None:
         y, *others = onnx_adapter.run(operator, inputs, attributes)
         return (PLANTED[kind](y), *others)
 
-    assert not [v.case for v in (verdict_of(case, run) for case in cases) if v.state == "passed"]
+    assert not [v.case for v in (result_of(case, run) for case in cases) if v.state == "passed"]

@@ -1,8 +1,8 @@
-"""Judge R2: PyTorch's own operator samples, forward and every gradient for a random dy.
+"""R2: PyTorch's own operator samples, forward and every gradient for a random dy.
 
 A sample counts as passed when it matches in float64 to 1e-10, and in float32 as nearly as the
 roundings on the way allow (tests/rounding): PyTorch answers in float64 then too. PyTorch keeps
-the samples in a private module, so its version is pinned where this judge must run.
+the samples in a private module, so its version is pinned where R2 must run.
 """
 
 import warnings
@@ -13,25 +13,25 @@ from typing import Any
 import numpy
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: the judge R2 is left out")
-pytest.importorskip("expecttest", reason="expecttest is not installed: the judge R2 is left out")
+pytest.importorskip("torch", reason="torch is not installed: R2 is left out")
+pytest.importorskip("expecttest", reason="expecttest is not installed: R2 is left out")
 
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
 
-from tests.conformance.figures import report
-from tests.conformance.torch_adapter import ADAPTERS, bind
-from tests.conformance.verdict import (
-    Verdict,
+from tests.conformance.case_results import (
+    CaseResult,
     counts,
     failures,
-    judge,
     numpy_kernels,
+    run_case,
     same,
     table,
     unsupported,
     within,
 )
+from tests.conformance.figures import report
+from tests.conformance.torch_adapter import ADAPTERS, bind
 from tests.rounding import exact
 
 SEED = 0
@@ -157,7 +157,7 @@ def in_float64(value: Any) -> Any:
     return value.detach().double().requires_grad_(value.requires_grad)
 
 
-def results(operator: str, call: Call, place: Callable[[Any], Any]) -> dict[str, Any]:
+def computed(operator: str, call: Call, place: Callable[[Any], Any]) -> dict[str, Any]:
     """Return "y" and gradients by name, of arrays that `place` makes."""
     arguments = {
         name: place(value) if isinstance(value, numpy.ndarray) else value
@@ -167,26 +167,26 @@ def results(operator: str, call: Call, place: Callable[[Any], Any]) -> dict[str,
     return gradients(place(call.dy)) | {"y": y}
 
 
-def verdict_of(sample: Sample, planted: str = "", part: float = 0.0) -> Verdict:
+def result_of(sample: Sample, planted: str = "", part: float = 0.0) -> CaseResult:
     """Compare outputs and gradients of both dtypes; to the float32 of the one that `planted` names,
     a part of its magnitude is added before."""
 
     def check() -> None:
         for call in sample.calls:
-            got = results(sample.operator, call, numpy.asarray)
+            got = computed(sample.operator, call, numpy.asarray)
             if call.dy.dtype == "float64":
                 tolerance = SINGLE_IN_PYTORCH.get(sample.operator, 1e-10)
                 for name, expected in call.expected.items():
                     same(name, got[name], expected, tolerance, tolerance)
                 continue
-            bounds = results(sample.operator, call, exact)
+            bounds = computed(sample.operator, call, exact)
             if planted in got:
                 error = part * bounds[planted].magnitude
                 got[planted] = (got[planted] + error).astype("float32")
             for name, expected in call.expected.items():
                 within(name, got[name], expected, bounds[name])
 
-    return judge(sample.operator, str(sample.number), check)
+    return run_case(sample.operator, str(sample.number), check)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -204,28 +204,28 @@ def samples() -> list[Sample]:
 
 
 @pytest.fixture(scope="module", params=["references", "kernels"])
-def verdicts(request: pytest.FixtureRequest, samples: list[Sample]) -> Iterator[list[Verdict]]:
+def results(request: pytest.FixtureRequest, samples: list[Sample]) -> Iterator[list[CaseResult]]:
     with numpy_kernels(request.param == "kernels"):
-        yield [verdict_of(sample) for sample in samples]
+        yield [result_of(sample) for sample in samples]
 
 
 @pytest.mark.parametrize("operator", ADAPTERS)
-def test_every_sample_of_an_operator_matches(operator: str, verdicts: list[Verdict]) -> None:
-    mine = [v for v in verdicts if v.group == operator]
+def test_every_sample_of_an_operator_matches(operator: str, results: list[CaseResult]) -> None:
+    mine = [v for v in results if v.group == operator]
     passed, applicable = counts(mine)
     assert passed == applicable > 0, failures(mine)
 
 
 def test_figures(
-    verdicts: list[Verdict], samples: list[Sample], request: pytest.FixtureRequest
+    results: list[CaseResult], samples: list[Sample], request: pytest.FixtureRequest
 ) -> None:
-    plain = [v for v, sample in zip(verdicts, samples, strict=True) if sample.plain]
-    print("plain samples", table(plain), "all samples", table(verdicts), sep="\n")
-    print(*unsupported(verdicts), sep="\n")
-    how = f"NumPy {request.node.callspec.params['verdicts']}, seed {SEED}"
+    plain = [v for v, sample in zip(results, samples, strict=True) if sample.plain]
+    print("plain samples", table(plain), "all samples", table(results), sep="\n")
+    print(*unsupported(results), sep="\n")
+    how = f"NumPy {request.node.callspec.params['results']}, seed {SEED}"
     report("R2 PyTorch plain samples", *counts(plain), unsupported(plain), note=how)
-    total = f"{how}, {len(verdicts)} samples in all"
-    report("R2 PyTorch all samples", *counts(verdicts), unsupported(verdicts), note=total)
+    total = f"{how}, {len(results)} samples in all"
+    report("R2 PyTorch all samples", *counts(results), unsupported(results), note=total)
     assert not unsupported(plain)
     assert counts(plain)[1] >= 320
 
@@ -240,6 +240,6 @@ def test_a_planted_error_is_seen(name: str, samples: list[Sample]) -> None:
         if sample.plain and name in sample.calls[1].expected
         if abs(sample.calls[1].expected[name]).max() > 1e-3
     ]
-    missed = [s for s in big if verdict_of(s, name, 1e-5).state != "failed"]
+    missed = [s for s in big if result_of(s, name, 1e-5).state != "failed"]
     assert big
     assert not missed

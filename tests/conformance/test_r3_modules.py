@@ -1,4 +1,4 @@
-"""Judge R3: PyTorch's own module cases against layers and losses, in training and in evaluation.
+"""R3: PyTorch's own module cases against layers and losses, in training and in evaluation.
 
 A case takes three steps in training, the inputs after the first drawn at random, and one more in
 evaluation with the running statistics that came of them; then three steps in a module that only
@@ -15,25 +15,26 @@ from typing import Any
 import numpy
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: the judge R3 is left out")
-pytest.importorskip("expecttest", reason="expecttest is not installed: the judge R3 is left out")
+pytest.importorskip("torch", reason="torch is not installed: R3 is left out")
+pytest.importorskip("expecttest", reason="expecttest is not installed: R3 is left out")
 
 import torch
 from torch.testing._internal.common_modules import module_db
 
-from tests.conformance.figures import report
-from tests.conformance.module_adapter import TWINS, Twin, twin
-from tests.conformance.verdict import (
-    Verdict,
+from tests.conformance.case_results import (
+    CaseResult,
     counts,
     failures,
-    judge,
     numpy_kernels,
+    run_case,
     same,
     table,
     unsupported,
     within,
 )
+from tests.conformance.counterpart import Counterpart
+from tests.conformance.figures import report
+from tests.conformance.module_adapter import COUNTERPARTS, counterpart_of
 from tests.rounding import exact
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context
@@ -76,14 +77,14 @@ def inputs_of(info: Any, dtype: torch.dtype, training: bool) -> list[Any]:
 
 
 def steps(case: Case, dtype: torch.dtype, training: bool, distortion: float) -> None:
-    """Let module and twin take their steps side by side; `distortion` plants an error."""
+    """Let module and counterpart take their steps side by side; `distortion` plants an error."""
     module, (x, *labels) = case.build(dtype, training)
     kinds: list[Callable[..., Array]] = [numpy.asarray]
     kinds += [exact] if dtype == torch.float32 else []
     sides = [Side.of(module, x, labels, place) for place in kinds]
     module.double()
     wide = [label.double() if label.is_floating_point() else label for label in labels]
-    mirror = sides[0].mirror
+    ours = sides[0].counterpart
     for step in range(STEPS + training):
         if step == STEPS:
             module.eval()
@@ -95,8 +96,8 @@ def steps(case: Case, dtype: torch.dtype, training: bool, distortion: float) -> 
         expected = torch.autograd.grad(y, [given, *module.parameters()], dy.double())
         named = zip((name for name, _ in module.named_parameters()), expected[1:], strict=True)
         wanted = {"y": y.detach().numpy(), "dx": expected[0].numpy()}
-        wanted |= {f"d{name}": gradient for name, gradient in mirror.ours(named).items()}
-        wanted |= mirror.ours(module.named_buffers())
+        wanted |= {f"d{name}": gradient for name, gradient in ours.in_our_names(named).items()}
+        wanted |= ours.in_our_names(module.named_buffers())
 
         got, *bounds = [side.step(module.training, x, dy) for side in sides]
         got["dx"] = distortion * got["dx"]
@@ -109,9 +110,9 @@ def steps(case: Case, dtype: torch.dtype, training: bool, distortion: float) -> 
 
 @dataclass
 class Side:
-    """A twin with its state, on arrays that `place` makes of NumPy's."""
+    """A counterpart with its state, on arrays that `place` makes of NumPy's."""
 
-    mirror: Twin
+    counterpart: Counterpart
     place: Callable[[numpy.ndarray], Array]
     params: Params
     buffers: Params
@@ -121,16 +122,18 @@ class Side:
     def of(
         cls, module: Any, x: torch.Tensor, labels: list[torch.Tensor], place: Callable[..., Array]
     ) -> "Side":
-        mirror = twin(module, x.detach().numpy(), *(place(a.detach().numpy()) for a in labels))
-        params, buffers, out = start(mirror, module, x)
+        ours = counterpart_of(
+            module, x.detach().numpy(), *(place(a.detach().numpy()) for a in labels)
+        )
+        params, buffers, out = start(ours, module, x)
         placed = [{n: place(a) for n, a in kept.items()} for kept in (params, buffers)]
-        return cls(mirror, place, placed[0], placed[1], out)
+        return cls(ours, place, placed[0], placed[1], out)
 
     def step(self, training: bool, x: torch.Tensor, dy: torch.Tensor) -> dict[str, Array]:
         """Return the output, dx, the gradients and the new buffers by name."""
-        ctx = Context(training=training or self.mirror.batch_statistics, grad=True)
+        ctx = Context(training=training or self.counterpart.batch_statistics, grad=True)
         images = self.place(x.detach().numpy())
-        y, self.buffers, pullback = self.mirror.layer.forward(
+        y, self.buffers, pullback = self.counterpart.layer.forward(
             self.params, self.buffers, images, ctx
         )
         dx, gradients = pullback(self.place(dy.numpy()))
@@ -139,11 +142,11 @@ class Side:
         return {"y": y, "dx": dx} | {f"d{n}": g for n, g in gradients.items()} | self.buffers
 
 
-def start(mirror: Twin, module: Any, x: torch.Tensor) -> tuple[Params, Params, Shape]:
+def start(ours: Counterpart, module: Any, x: torch.Tensor) -> tuple[Params, Params, Shape]:
     """Return what the layer's `init` makes, filled with the values of the module."""
-    params, buffers, out = mirror.layer.init(tuple(x.shape[1:]), Draw(SEED))
+    params, buffers, out = ours.layer.init(tuple(x.shape[1:]), Draw(SEED))
     dtype = x.detach().numpy().dtype
-    theirs = mirror.ours(module.state_dict().items())
+    theirs = ours.in_our_names(module.state_dict().items())
     for kept in (params, buffers):
         for name, value in kept.items():
             kept[name] = theirs.get(name, value.astype(dtype))
@@ -151,7 +154,7 @@ def start(mirror: Twin, module: Any, x: torch.Tensor) -> tuple[Params, Params, S
     return params, buffers, out
 
 
-def verdict_of(case: Case, distortion: float = 1.0) -> Verdict:
+def result_of(case: Case, distortion: float = 1.0) -> CaseResult:
     def check() -> None:
         with torch.random.fork_rng():
             for dtype in DTYPES:
@@ -159,7 +162,7 @@ def verdict_of(case: Case, distortion: float = 1.0) -> Verdict:
                     torch.manual_seed(SEED)
                     steps(case, dtype, training, distortion)
 
-    return judge(case.name, str(case.number), check)
+    return run_case(case.name, str(case.number), check)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -176,33 +179,33 @@ def cases() -> list[Case]:
     by_name = {info.module_cls.__name__: info for info in module_db}
     return [
         Case(name, number, by_name[name])
-        for name in TWINS
+        for name in COUNTERPARTS
         for number, _ in enumerate(inputs_of(by_name[name], torch.float64, True))
     ]
 
 
 @pytest.fixture(scope="module", params=["references", "kernels"])
-def verdicts(request: pytest.FixtureRequest, cases: list[Case]) -> Iterator[list[Verdict]]:
+def results(request: pytest.FixtureRequest, cases: list[Case]) -> Iterator[list[CaseResult]]:
     with numpy_kernels(request.param == "kernels"):
-        yield [verdict_of(case) for case in cases]
+        yield [result_of(case) for case in cases]
 
 
-@pytest.mark.parametrize("name", TWINS)
-def test_every_case_of_a_module_matches(name: str, verdicts: list[Verdict]) -> None:
-    problems = failures(v for v in verdicts if v.group == name)
+@pytest.mark.parametrize("name", COUNTERPARTS)
+def test_every_case_of_a_module_matches(name: str, results: list[CaseResult]) -> None:
+    problems = failures(v for v in results if v.group == name)
     assert not problems, problems
 
 
-def test_figures(verdicts: list[Verdict], request: pytest.FixtureRequest) -> None:
-    print(table(verdicts), *unsupported(verdicts), sep="\n")
-    how = f"NumPy {request.node.callspec.params['verdicts']}, seed {SEED}"
-    note = f"{how}, train and eval each, {len(verdicts)} cases in all"
-    report("R3 PyTorch modules", *counts(verdicts), unsupported(verdicts), note=note)
-    assert counts(verdicts)[1] >= 130
+def test_figures(results: list[CaseResult], request: pytest.FixtureRequest) -> None:
+    print(table(results), *unsupported(results), sep="\n")
+    how = f"NumPy {request.node.callspec.params['results']}, seed {SEED}"
+    note = f"{how}, train and eval each, {len(results)} cases in all"
+    report("R3 PyTorch modules", *counts(results), unsupported(results), note=note)
+    assert counts(results)[1] >= 130
 
 
 def test_a_planted_error_is_seen(cases: list[Case]) -> None:
     """A gradient that is 0.05 % off fails, but where it is 0: in the case of ignored rows alone."""
-    seen = [verdict_of(case, distortion=1.0005) for case in cases]
+    seen = [result_of(case, distortion=1.0005) for case in cases]
     missed = [f"{v.group} {v.case}" for v in seen if v.state == "passed"]
     assert missed == ["CrossEntropyLoss 20"]

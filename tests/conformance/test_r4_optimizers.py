@@ -1,4 +1,4 @@
-"""Judge R4: PyTorch's own optimizer configurations, 20 steps in float64, equal to 1e-10.
+"""R4: PyTorch's own optimizer configurations, 20 steps in float64, equal to 1e-10.
 
 PyTorch's Muon rounds to bfloat16 within a step; the conversion is left out here, to compare the
 rest. It takes matrices only: filters as (out, in·kh·kw).
@@ -15,8 +15,8 @@ from unittest.mock import patch
 import numpy
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: the judge R4 is left out")
-pytest.importorskip("expecttest", reason="expecttest is not installed: the judge R4 is left out")
+pytest.importorskip("torch", reason="torch is not installed: R4 is left out")
+pytest.importorskip("expecttest", reason="expecttest is not installed: R4 is left out")
 
 import torch
 from torch.testing._internal.common_optimizers import (
@@ -26,8 +26,8 @@ from torch.testing._internal.common_optimizers import (
     optim_db,
 )
 
+from tests.conformance.case_results import Unsupported, counts, failures, run_case, unsupported
 from tests.conformance.figures import report
-from tests.conformance.verdict import Unsupported, counts, failures, judge, unsupported
 from xpcnn.errors import ConfigError
 from xpcnn.optimizers import SGD, Adagrad, Adam, AdamW, Muon, NAdam, Optimizer, RAdam, RMSprop
 
@@ -148,13 +148,13 @@ def check_refused(name: str, case: OptimizerInput) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_twenty_steps(name: str) -> None:
-    verdicts = [
-        judge(name, case.desc, partial(check_equal, name, case.kwargs))
+    results = [
+        run_case(name, case.desc, partial(check_equal, name, case.kwargs))
         for case in configurations(name)
     ]
-    passed, applicable = counts(verdicts)
-    report(f"R4 {name}", passed, applicable, unsupported(verdicts), "20 steps, float64, 1e-10")
-    assert passed == applicable, failures(verdicts)
+    passed, applicable = counts(results)
+    report(f"R4 {name}", passed, applicable, unsupported(results), "20 steps, float64, 1e-10")
+    assert passed == applicable, failures(results)
     assert applicable == CASES[name]
 
 
@@ -170,7 +170,7 @@ def test_bad_arguments_raise(name: str) -> None:
     at_construction = OptimizerErrorEnum.CONSTRUCTION_ERROR  # otherwise of complex parameters
     assert all(error.error_on is at_construction or name == "Muon" for error in errors)
     cases = [error.optimizer_error_input for error in errors]
-    verdicts = [judge(name, case.desc, partial(check_refused, name, case)) for case in cases]
-    passed, applicable = counts(verdicts)
-    report(f"R4 {name} bad arguments", passed, applicable, unsupported(verdicts))
-    assert passed == applicable > 0, failures(verdicts)
+    results = [run_case(name, case.desc, partial(check_refused, name, case)) for case in cases]
+    passed, applicable = counts(results)
+    report(f"R4 {name} bad arguments", passed, applicable, unsupported(results))
+    assert passed == applicable > 0, failures(results)

@@ -1,4 +1,4 @@
-"""Judge R5: gradient checks of layers over their hyperparameters, sizes, batches and memory orders.
+"""R5: gradient checks of layers over their hyperparameters, sizes, batches and memory orders.
 
 By `xpcnn.testing.check_gradients` with its own tolerances: of R5's rtol 1e-3 and atol 1e-5 an error
 of 0.05 % would slip through. The cases are drawn from all combinations with a fixed seed.
@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.conformance.figures import judged, report
+from tests.conformance.figures import chosen, report
 from tests.conformance.tally import Tally
 from tests.lib import Lib, open_lib, strided
 from xpcnn import layers
@@ -197,7 +197,7 @@ def test_every_value_of_every_hyperparameter_is_drawn() -> None:
 
 
 def test_gradients(lib: Lib, tally: Tally) -> None:
-    cases = judged(len(CASES), lib.name)
+    cases = chosen(len(CASES), lib.name)
     problems = [p for i in cases if (p := problem(CASES[i], lib, i))]
     passed = len(cases) - len(problems)
     tally[lib.name]["R5"] = (passed, len(cases))

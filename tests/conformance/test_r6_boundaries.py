@@ -1,4 +1,4 @@
-"""Judge R6: ties, boundaries and extreme values, each with its constant.
+"""R6: ties, boundaries and extreme values, each with its constant.
 
 Where random numbers never come: equal maxima, padding, NaN, infinities, kinks, saturation. The
 constants are PyTorch's conventions, worked out by hand; one differs: a probability label of 0

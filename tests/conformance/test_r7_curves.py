@@ -1,4 +1,4 @@
-"""Judge R7: loss curves of small networks beside PyTorch's, on images with flat borders.
+"""R7: loss curves of small networks beside PyTorch's, on images with flat borders.
 
 Flat patches and positive biases make ties in pooling, which random data never have and on which
 most hand-written pooling is wrong. In float64 every loss of 100 steps must agree to 1e-9; in
@@ -13,12 +13,12 @@ from typing import Any
 import numpy
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: the judge R7 is left out")
+pytest.importorskip("torch", reason="torch is not installed: R7 is left out")
 
 import torch
 
+from tests.conformance.case_results import numpy_kernels
 from tests.conformance.figures import report
-from tests.conformance.verdict import numpy_kernels
 from xpcnn import layers, ops
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, Sequential
@@ -88,7 +88,7 @@ def start(norm: bool, dtype: str) -> tuple[Params, Params]:
     return unflatten_like(params, raised), unflatten_like(buffers, stats)
 
 
-def twin(norm: bool, dtype: str) -> torch.nn.Sequential:
+def pytorch_network(norm: bool, dtype: str) -> torch.nn.Sequential:
     """Return the same network of PyTorch's modules with the same parameters."""
     module = torch.nn.Sequential(
         torch.nn.Conv2d(1, 4, 3, padding=1, bias=not norm),
@@ -144,7 +144,7 @@ def no_draws(*_: Any) -> Any:
 
 def expected_curve(norm: bool, make: TorchOptimizer, dtype: str, steps: int) -> list[float]:
     """Return the same losses as PyTorch computes them."""
-    module = twin(norm, dtype)
+    module = pytorch_network(norm, dtype)
     optimizer = make(module.parameters())
     losses = []
     for number, (x, labels) in enumerate(batches(dtype, steps), start=1):
@@ -194,7 +194,7 @@ def test_curves(kernels: bool, dtype: str, steps: int, bound: float) -> None:
 
 
 def test_a_mask_in_place_of_a_winner_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The common mistake in pooling passes gradient checks on random data, but not this judge."""
+    """The common mistake in pooling passes gradient checks on random data, but not R7."""
     exact = ops.max_pool2d
 
     def masked(x: Host, *, size: Any, stride: Any = None, padding: Any = 0, **_: Any) -> Any:

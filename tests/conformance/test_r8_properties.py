@@ -1,4 +1,4 @@
-"""Judge R8: properties that need no oracle, each on 50 random configurations."""
+"""R8: properties that need no oracle, each on 50 random configurations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 from tests.conformance import network_properties, properties
-from tests.conformance.figures import judged, report
+from tests.conformance.figures import chosen, report
 from tests.conformance.properties import Property
 from tests.conformance.tally import Tally
 from tests.lib import Lib, open_lib
@@ -20,7 +20,7 @@ SEED, CONFIGURATIONS = 0, 50
 def failures(lib: Lib, prop: Property) -> list[str]:
     """Return what each failing configuration says."""
     found = []
-    for i in judged(CONFIGURATIONS, lib.name):
+    for i in chosen(CONFIGURATIONS, lib.name):
         try:
             prop(lib, numpy.random.default_rng([SEED, PROPERTIES.index(prop), i]))
         except AssertionError as error:
@@ -30,7 +30,7 @@ def failures(lib: Lib, prop: Property) -> list[str]:
 
 def test_properties(lib: Lib, tally: Tally) -> None:
     found = [failure for prop in PROPERTIES for failure in failures(lib, prop)]
-    configurations = len(judged(CONFIGURATIONS, lib.name))
+    configurations = len(chosen(CONFIGURATIONS, lib.name))
     total = len(PROPERTIES) * configurations
     note = f"{lib.name}, {len(PROPERTIES)} properties x {configurations}, seed {SEED}"
     tally[lib.name]["R8"] = (total - len(found), total)

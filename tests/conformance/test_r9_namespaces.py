@@ -1,4 +1,4 @@
-"""Judge R9: R5, R6 and R8 count the same on every array library. Runs after them."""
+"""R9: R5, R6 and R8 count the same on every array library. Runs after them."""
 
 from collections import defaultdict
 

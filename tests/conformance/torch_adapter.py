@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from tests.conformance.verdict import Unsupported
+from tests.conformance.case_results import Unsupported
 from xpcnn import ops
 from xpcnn.layers import Context, Dropout
 from xpcnn.types import Array

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from xpcnn.benchmark.pytorch.twin import twin_of
+from xpcnn.benchmark.pytorch.modules import module_of
 from xpcnn.data import Dataset
 from xpcnn.model import Model
 from xpcnn.optimizers import SGD
@@ -26,7 +26,7 @@ class Airbench:
             torch.backends.cudnn.benchmark = True
         self.is_half = model.network.compute_dtype == "float16"
         params, buffers = model.host_arrays(model.params), model.host_arrays(model.buffers)
-        self.module = twin_of(model.layers, params, buffers).to(self.device)
+        self.module = module_of(model.layers, params, buffers).to(self.device)
         self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = nn.CrossEntropyLoss(label_smoothing=model.loss.label_smoothing)  # type: ignore[attr-defined]
         self.optimizer = self.sgd()

@@ -84,7 +84,7 @@ class Theirs:
     def __init__(self, model: Model, batches: list[Batch], device: str, memory_format: str) -> None:
         import torch
 
-        from xpcnn.benchmark.pytorch.twin import loss_of, twin_of
+        from xpcnn.benchmark.pytorch.modules import loss_of, module_of
 
         if device != "cpu":
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
@@ -93,7 +93,7 @@ class Theirs:
         self.device = torch.device(device)
         form = getattr(torch, memory_format)
         params, buffers = model.host_arrays(model.params), model.host_arrays(model.buffers)
-        self.module = twin_of(model.layers, params, buffers).to(self.device)
+        self.module = module_of(model.layers, params, buffers).to(self.device)
         self.module.to(memory_format=form)  # type: ignore[call-overload]  # not in PyTorch's stubs
         self.loss = loss_of(model.loss)
         self.optimizer = torch.optim.SGD(self.module.parameters(), lr=LR, momentum=MOMENTUM)

@@ -64,14 +64,14 @@ def test_a_copy_has_everything_and_is_independent(lib: Lib, how: str) -> None:
         pytest.skip("cupy-on-host: a library of the tests, not opened by its name")
     model = trained(loss=BCEWithLogits(positive_weights=(1.0, 2.0, 3.0)), backend=lib.backend)
     before = state(model)
-    twin = copy.deepcopy(model) if how == "deepcopy" else pickle.loads(pickle.dumps(model))
-    assert state(twin) == before
-    assert twin.backend.name == model.backend.name
-    assert twin != model
-    answers = twin.predict_proba(IMAGES), model.predict_proba(IMAGES)
+    copied = copy.deepcopy(model) if how == "deepcopy" else pickle.loads(pickle.dumps(model))
+    assert state(copied) == before
+    assert copied.backend.name == model.backend.name
+    assert copied != model
+    answers = copied.predict_proba(IMAGES), model.predict_proba(IMAGES)
     numpy.testing.assert_allclose(*answers, rtol=0, atol=1e-6)  # kernels may differ
-    twin.fit((IMAGES, LABELS), epochs=1)
-    assert state(model) == before != state(twin)
+    copied.fit((IMAGES, LABELS), epochs=1)
+    assert state(model) == before != state(copied)
     if lib.name == "numpy":
         copy.deepcopy(model).params["layers.0"]["weight"][...] = 0.0
         assert state(model) == before
@@ -79,10 +79,10 @@ def test_a_copy_has_everything_and_is_independent(lib: Lib, how: str) -> None:
 
 def test_a_shallow_copy_shares_the_arrays() -> None:
     model = trained()
-    twin = copy.copy(model)
-    assert twin.params is model.params
-    twin.fit((IMAGES, LABELS), epochs=1)
-    assert twin.params is not model.params
+    copied = copy.copy(model)
+    assert copied.params is model.params
+    copied.fit((IMAGES, LABELS), epochs=1)
+    assert copied.params is not model.params
 
 
 def test_a_pickle_holds_no_code() -> None:

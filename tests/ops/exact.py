@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 
 from tests.compare import assert_within
-from tests.conformance.verdict import numpy_kernels
+from tests.conformance.case_results import numpy_kernels
 from tests.lib import Host, Lib
 from tests.rounding import Rounded, exact
 from xpcnn import backend, ops

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from tests.compare import assert_rounded, assert_same
-from tests.conformance.verdict import numpy_kernels
+from tests.conformance.case_results import numpy_kernels
 from tests.lib import Host, Lib
 from tests.ops.calls import CALLS, Call, OpLayer
 from tests.rounding import exact

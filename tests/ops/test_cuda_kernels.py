@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 from tests import fake_cupy
-from tests.conformance.verdict import numpy_kernels
+from tests.conformance.case_results import numpy_kernels
 from tests.lib import Host, Lib
 from tests.ops.exact import (
     assert_all_within,

@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 import xpcnn
-from tests.conformance.verdict import numpy_kernels
+from tests.conformance.case_results import numpy_kernels
 from tests.lib import Lib
 from xpcnn import Model, backend
 from xpcnn.data import augment

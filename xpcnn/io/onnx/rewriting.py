@@ -1,4 +1,4 @@
-"""Rules that turn several ONNX nodes into one layer, and remove the stopgaps of `parts`.
+"""Rules that turn several ONNX nodes into one layer, so that only layers remain of a chain.
 
 x * sigmoid(x)                     SiLU
 conv, * scale, + shift             a convolution with other filters and bias
@@ -35,7 +35,7 @@ _NOT_NEGATIVE = (layers.ReLU, layers.ReLU6, layers.Sigmoid, layers.HardSigmoid)
 
 
 def rewritten(chain: Chain) -> Chain:
-    """Return a chain that computes the same, with as few stopgaps as the rules can."""
+    """Return a chain that computes the same, with as few parts that are no layers as can be."""
     chain = tuple(_inside(part, rewritten) for part in chain)
     for rules in (_PATTERNS, _FOLDS):
         chain = _applied(chain, rules)
@@ -43,9 +43,9 @@ def rewritten(chain: Chain) -> Chain:
 
 
 def finished(chain: Chain) -> Chain:
-    """Return a chain with stopgaps made part of the dense layers after them, where there are any.
+    """Return a chain whose scales and orders of rows are merged into the dense layers after them.
 
-    Later than `rewritten`, because the first stopgap may be the normalisation of the samples.
+    Later than `rewritten`, because the first scale may be the normalisation of the samples.
     """
     return _applied(tuple(_inside(part, finished) for part in chain), (_before_dense,))
 

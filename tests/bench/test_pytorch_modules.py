@@ -16,7 +16,7 @@ from xpcnn.models import Preset
 from xpcnn.types import Params, Shape, flatten, unflatten_like
 
 torch: Any = pytest.importorskip("torch")
-twin: Any = pytest.importorskip("xpcnn.benchmark.pytorch.twin")
+modules: Any = pytest.importorskip("xpcnn.benchmark.pytorch.modules")
 
 NETWORKS: dict[str, list[Layer]] = {
     "rows": [layers.Flatten(), layers.Dense(5, bias=False), layers.BatchNorm(), layers.PReLU()],
@@ -55,12 +55,12 @@ NETWORKS: dict[str, list[Layer]] = {
 
 @pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
 def test_twins_in_pytorch(net: list[Layer]) -> None:
-    check_twin(Sequential(net))
+    check_module(Sequential(net))
 
 
 @pytest.mark.parametrize("found", presets(), ids=lambda found: found.name)
 def test_twins_of_presets(found: Preset) -> None:
-    check_twin(without_dropout(found.layers), found.input_shape)
+    check_module(without_dropout(found.layers), found.input_shape)
 
 
 def test_twins_of_elementwise_layers() -> None:
@@ -69,15 +69,15 @@ def test_twins_of_elementwise_layers() -> None:
         layers.SpatialDropout: layers.SpatialDropout(0.0),
         layers.Reshape: layers.Reshape((7, 6, 2)),
     }
-    for kind in twin.ELEMENTWISE:
-        check_twin(others.get(kind) or kind())
+    for kind in modules.ELEMENTWISE:
+        check_module(others.get(kind) or kind())
 
 
-def check_twin(layer: Layer, shape: Shape = (2, 7, 6)) -> None:
+def check_module(layer: Layer, shape: Shape = (2, 7, 6)) -> None:
     """Compare outputs in training and, with the running statistics from there, in inference."""
     params, buffers, _ = layer.init(shape, Draw(0))
     params, buffers = moved_off(params), moved_off(buffers)
-    module = twin.twin_of(layer, params, buffers)
+    module = modules.module_of(layer, params, buffers)
     module.double()
     x = numpy.random.default_rng(3).standard_normal((3, *shape))
     for training in (True, False):
@@ -109,16 +109,16 @@ def moved_off(tree: Params) -> Params:
 def test_losses(loss: Loss, outputs: int) -> None:
     scores = numpy.random.default_rng(0).standard_normal((4, outputs))
     labels = numpy.asarray([0, 1, 1, 0])
-    theirs = twin.loss_of(loss)(torch.from_numpy(scores), torch.from_numpy(labels))
+    theirs = modules.loss_of(loss)(torch.from_numpy(scores), torch.from_numpy(labels))
     assert float(loss(scores, labels)[0]) == pytest.approx(float(theirs), rel=1e-12)
 
 
 def test_what_pytorch_lacks_is_refused_by_name() -> None:
     uneven = layers.MaxPool2D(2, padding=((0, 1), (0, 1)))
     with pytest.raises(BackendError, match=r"no padding \(\(0, 1\), .* of MaxPool2D"):
-        twin.twin_of(uneven, {}, {})
+        modules.module_of(uneven, {}, {})
     with pytest.raises(BackendError, match="no padding same of MaxPool2D"):
-        twin.twin_of(layers.MaxPool2D(3, padding="same"), {}, {})
+        modules.module_of(layers.MaxPool2D(3, padding="same"), {}, {})
     own = layers.Activation(lambda x: x, lambda x: x)
     with pytest.raises(BackendError, match="PyTorch has no Activation"):
-        twin.twin_of(own, {}, {})
+        modules.module_of(own, {}, {})

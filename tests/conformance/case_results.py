@@ -1,4 +1,4 @@
-"""What a judge says of one case, and the figures of many; a case is never dropped without a reason.
+"""The result of one case, and the figures of many; a case is never dropped without a reason.
 
 A case passes, fails, or is unsupported: outside what xpcnn offers, with the reason in words.
 """
@@ -20,7 +20,7 @@ class Unsupported(Exception):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CaseResult:
     """The result of one case: `state` is "passed", "failed" or "unsupported"."""
 
     group: str
@@ -29,15 +29,15 @@ class Verdict:
     detail: str = ""
 
 
-def judge(group: str, case: str, check: Callable[[], None]) -> Verdict:
+def run_case(group: str, case: str, check: Callable[[], None]) -> CaseResult:
     """Run the check of one case; an op that refuses, breaks or warns fails like a wrong number."""
     try:
         check()
     except Unsupported as reason:
-        return Verdict(group, case, "unsupported", str(reason))
+        return CaseResult(group, case, "unsupported", str(reason))
     except (AssertionError, XpcnnError, ValueError, TypeError, RuntimeWarning) as problem:
-        return Verdict(group, case, "failed", f"{type(problem).__name__}: {problem}")
-    return Verdict(group, case, "passed")
+        return CaseResult(group, case, "failed", f"{type(problem).__name__}: {problem}")
+    return CaseResult(group, case, "passed")
 
 
 def same(name: str, got: numpy.ndarray, expected: numpy.ndarray, rtol: float, atol: float) -> None:
@@ -71,32 +71,32 @@ def numpy_kernels(present: bool) -> Iterator[None]:
         backend._kernels.update(before)
 
 
-def failures(verdicts: Iterable[Verdict]) -> str:
+def failures(results: Iterable[CaseResult]) -> str:
     """Return one paragraph per failed case, empty if there is none."""
-    return "\n".join(f"{v.group} {v.case}: {v.detail}" for v in verdicts if v.state == "failed")
+    return "\n".join(f"{v.group} {v.case}: {v.detail}" for v in results if v.state == "failed")
 
 
-def counts(verdicts: Iterable[Verdict]) -> tuple[int, int]:
+def counts(results: Iterable[CaseResult]) -> tuple[int, int]:
     """Return how many cases passed, and how many applied."""
-    states = [v.state for v in verdicts]
+    states = [v.state for v in results]
     return states.count("passed"), len(states) - states.count("unsupported")
 
 
-def table(verdicts: list[Verdict]) -> str:
+def table(results: list[CaseResult]) -> str:
     """Return one line per group: passed/applicable, and how many are unsupported."""
     lines = []
-    for group in dict.fromkeys(v.group for v in verdicts):
-        mine = [v for v in verdicts if v.group == group]
+    for group in dict.fromkeys(v.group for v in results):
+        mine = [v for v in results if v.group == group]
         passed, applicable = counts(mine)
         outside = len(mine) - applicable
         lines.append(f"{group:36} {passed:4}/{applicable:<4} {outside or '':4} unsupported")
     return "\n".join(lines)
 
 
-def unsupported(verdicts: list[Verdict]) -> list[str]:
+def unsupported(results: list[CaseResult]) -> list[str]:
     """Return "group: reason: cases" for every group and reason."""
     cases: dict[tuple[str, str], list[str]] = {}
-    for v in verdicts:
+    for v in results:
         if v.state == "unsupported":
             cases.setdefault((v.group, v.detail), []).append(v.case)
     return [f"{group}: {why}: {', '.join(names)}" for (group, why), names in cases.items()]

@@ -106,7 +106,7 @@ class Negative(nn.Module):
         return y
 
 
-def twin_of(layer: Layer, params: Params, buffers: Params) -> nn.Module:
+def module_of(layer: Layer, params: Params, buffers: Params) -> nn.Module:
     """Return a module that computes what the layer does. params, buffers: its host arrays."""
     if type(layer) in ELEMENTWISE:
         return ELEMENTWISE[type(layer)](layer)
@@ -182,7 +182,7 @@ def loss_of(loss: Loss) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
 
 
 def _children(layer: Any, params: Params, buffers: Params) -> list[nn.Module]:
-    return [twin_of(child, params[name], buffers[name]) for name, child in layer.children()]
+    return [module_of(child, params[name], buffers[name]) for name, child in layer.children()]
 
 
 def _conv_transpose(layer: ours.ConvTranspose2D, params: Params) -> nn.Module:
