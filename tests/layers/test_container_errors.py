@@ -115,8 +115,16 @@ def test_ways_that_fit_at_init_and_not_for_other_images(lib: Lib) -> None:
 @pytest.mark.parametrize(
     ("build", "text"),
     [
-        (lambda: Sequential([]), "Sequential: no layers\nTry: Sequential([...]), at least one"),
-        (lambda: Concat([]), "Concat: no layers\nTry: Concat([...]), at least one"),
+        (
+            lambda: Sequential([]),
+            "Sequential: no layers\n"
+            "Try: Sequential([...]), at least one; Identity() leaves its input as it is",
+        ),
+        (
+            lambda: Concat([None, ReLU()]),  # type: ignore[list-item]
+            "Concat: None is not a layer, an object with init and forward\n"
+            "Try: Identity(), which leaves its input as it is",
+        ),
         (
             lambda: Residual("relu"),  # type: ignore[arg-type]  # on purpose
             "Residual: 'relu' is not a layer, an object with init and forward\n"

@@ -22,6 +22,7 @@ from xpcnn.layers import (
     Dense,
     Flatten,
     GlobalAvgPool2D,
+    Identity,
     Layer,
     MaxPool2D,
     Multiply,
@@ -134,6 +135,15 @@ def test_concat_puts_channels_side_by_side() -> None:
     assert dx.tolist() == [[11.0, 16.0]]  # 1*2 + 3*3, 2*2 + 4*3
     expected = {"branches.0.factor": 21.0, "branches.1.layers.0.factor": 43.0}
     assert floats(flatten(grads)) == expected
+
+
+def test_identity_keeps_the_input_beside_a_branch_as_in_densenet() -> None:
+    for network in (Concat([Identity(), Times(3.0)]), Concat([Identity(), Residual(Times(2.0))])):
+        y, _, back, _ = run(network, [[1.0, 10.0]])
+        assert y.tolist() == [[1.0, 10.0, 3.0, 30.0]]
+        dx, _ = back(numpy.asarray([[1.0, 2.0, 3.0, 4.0]], "float32"))
+        assert dx.tolist() == [[10.0, 14.0]]  # 1 + 3*3, 2 + 4*3
+        assert back(numpy.ones((1, 4), "float32"), False)[0] is None
 
 
 def test_a_layer_used_twice_has_two_sets_of_parameters() -> None:

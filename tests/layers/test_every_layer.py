@@ -73,6 +73,7 @@ EVERY: list[Row] = [
         *((7,), (3,), {"weight": (7, 3), "bias": (3,)}, {}),
         first(ops.dense),
     ),
+    (layers.Identity(), IMAGE, IMAGE, {}, {}, lambda x: x),
     (layers.Dense(3, bias=False), (7,), (3,), {"weight": (7, 3)}, {}, first(ops.dense)),
     (layers.MaxPool2D(2), IMAGE, (4, 3, 2), {}, {}, first(ops.max_pool2d, size=2)),
     (

@@ -29,7 +29,7 @@ from xpcnn.layers.activation import (
     Tanh,
 )
 from xpcnn.layers.base import Context, Layer
-from xpcnn.layers.branches import Concat, Multiply, Residual
+from xpcnn.layers.branches import Concat, Identity, Multiply, Residual
 from xpcnn.layers.containers import Sequential
 from xpcnn.layers.conv import Conv2D, DepthwiseConv2D
 from xpcnn.layers.conv_transpose import ConvTranspose2D
@@ -74,6 +74,7 @@ __all__ = [
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
+    "Identity",
     "Layer",
     "LayerNorm",
     "LayerPullback",

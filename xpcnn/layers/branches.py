@@ -1,4 +1,5 @@
-"""Containers of layers side by side, whose outputs are added, multiplied or concatenated."""
+"""Containers of layers side by side, whose outputs are added, multiplied or concatenated; and the
+branch that does nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -153,6 +154,24 @@ class Multiply(TwoBranches):
 
 
 @dataclass(frozen=True)
+class Identity:
+    """Leave x as it is: y = x, dx = dy. A branch of `Concat` that keeps the input, as in DenseNet:
+
+        Concat([Identity(), Sequential([BatchNorm(), ReLU(), Conv2D(12, 3, padding="same")])])
+
+    Source: Huang et al. 2016, arXiv:1608.06993.
+    """
+
+    def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+        return {}, {}, shape
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        return x, {}, lambda dy, want_dx=True: (dy if want_dx else None, {})
+
+
+@dataclass(frozen=True)
 class Concat:
     """Branches side by side: y = [branch_0(x), branch_1(x), ...], concatenated along the channels.
 
@@ -160,7 +179,7 @@ class Concat:
     Source: Szegedy et al. 2014, arXiv:1409.4842.
 
     branches: a list of layers or containers, at least one, named `branches.0`, `branches.1`, ...;
-        their outputs differ in the number of channels alone.
+        their outputs differ in the number of channels alone. `Identity()` for x itself.
 
     Raises:
         ConfigError: `branches` is empty, or an entry is not a layer.

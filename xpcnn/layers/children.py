@@ -119,9 +119,13 @@ def check_layers(container: str, layers: Sequence[Layer]) -> None:
             hint(f"{container}: {shown} is not a list of layers", f"{container}([...])")
         )
     if not layers:
-        raise ConfigError(hint(f"{container}: no layers", f"{container}([...]), at least one"))
+        advice = f"{container}([...]), at least one; Identity() leaves its input as it is"
+        raise ConfigError(hint(f"{container}: no layers", advice))
     for layer in layers:
         if isinstance(layer, type) or not isinstance(layer, Layer):
             shown = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
             message = f"{container}: {shown} is not a layer, an object with init and forward"
-            raise ConfigError(hint(message, "an object, such as ReLU() or Dense(10)"))
+            advice = "an object, such as ReLU() or Dense(10)"
+            if layer is None:
+                advice = "Identity(), which leaves its input as it is"
+            raise ConfigError(hint(message, advice))

@@ -37,6 +37,7 @@ ELEMENTWISE: dict[type, Callable[[Any], nn.Module]] = {
     ours.LogSoftmax: lambda layer: nn.LogSoftmax(layer.axis),
     ours.Flatten: lambda layer: nn.Flatten(),
     ours.Reshape: lambda layer: nn.Sequential(nn.Flatten(), nn.Unflatten(1, layer.shape)),
+    ours.Identity: lambda layer: nn.Identity(),
     ours.Dropout: lambda layer: nn.Dropout(layer.rate),
     ours.SpatialDropout: lambda layer: nn.Dropout2d(layer.rate),
     ours.Upsample: lambda layer: nn.Upsample(scale_factor=layer.factor, mode=layer.mode),

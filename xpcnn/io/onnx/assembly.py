@@ -22,7 +22,7 @@ def assembled(chain: Chain) -> Leaf:
 
 
 def _leaves(chain: Chain) -> list[Leaf]:
-    return [_leaf(part) for part in chain] or [Leaf(layers.Dropout(0.0))]  # which leaves x as it is
+    return [_leaf(part) for part in chain] or [Leaf(layers.Identity())]
 
 
 def _branch(chain: Chain) -> Leaf:

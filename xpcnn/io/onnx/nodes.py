@@ -183,6 +183,7 @@ WRITERS: Mapping[type, Writer] = {
     public.GlobalMaxPool2D: global_pool("GlobalMaxPool"),
     public.Flatten: _operator("Flatten"),
     public.Reshape: _reshape,
+    public.Identity: _same,
     public.Dropout: _same,
     public.SpatialDropout: _same,
     public.StochasticDepth: _same,
