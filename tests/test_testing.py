@@ -1,6 +1,8 @@
 """The gradient checker sees wrong gradients: one planted error for each of its promises."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import Any
 
 import numpy
@@ -132,12 +134,67 @@ def test_a_planted_error_is_seen(fault: str, text: str) -> None:
 def test_both_values_are_shown() -> None:
     with pytest.raises(GradientError) as caught:
         check_gradients(Faulty("dw"), (3,))
-    _, analytic, numeric, advice = str(caught.value).splitlines()
+    _, analytic, numeric, entries, advice = str(caught.value).splitlines()
     assert analytic.startswith("    analytic ")
     assert numeric.startswith("    numeric ")
     ratio = float(analytic.split()[1]) / float(numeric.split()[1])
     assert ratio == pytest.approx(1.0005, rel=1e-6)
-    assert advice.startswith("Try: ")
+    assert entries.startswith("    wrong in 12 of 12 entries, most in [")
+    assert advice == "Try: a factor in the pullback: every entry is 1.0005 times what it should be"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            lambda dw: dw / 2.0,  # a mean over the 2 samples
+            "wrong in 9 of 9 entries*Try: a factor in the pullback: every entry is 0.5 times what",
+        ),
+        (lambda dw: -dw, "9 of 9 *every entry is -1 times what it should be"),
+        (lambda dw: dw.T, "6 of 9 *Try: another order of axes: the entries are right, but in "),
+        (lambda dw: dw[::-1], "6 of 9 *Try: another order of axes: the entries are right, but in "),
+        (lambda dw: dw * 0.0, "wrong in 9 of 9 entries*Try: deriving the pullback again"),
+        (
+            lambda dw: dw + numpy.diag([0.0, 0.0, 0.5])[[0, 2, 1]],
+            "wrong in 1 of 9 entries, most in [[]1, 2]: *Try: deriving the pullback again",
+        ),
+        (
+            lambda dw: dw * numpy.nan,
+            "wrong in 9 of 9 entries*Try: a pullback that divides by nothing",
+        ),
+        (lambda dw: dw[0], "has shape (3,), expected (3, 3)\nTry: one entry for each of what"),
+        (lambda dw: dw[None], "has shape (1, 3, 3), expected (3, 3)\nTry: sum over the axes"),
+        (lambda dw: [1.0], "the gradient of weight is a list, expected an array\nTry: "),
+    ],
+)
+def test_the_error_says_where_and_by_how_much(change: Callable[[Any], Any], text: str) -> None:
+    @dataclass(frozen=True)
+    class Changed:
+        def init(self, shape: Shape, draw: Draw) -> tuple[Params, Params, Shape]:
+            return Dense(3, bias=False).init(shape, draw)
+
+        def forward(
+            self, params: Params, buffers: Params, x: Array, ctx: Context
+        ) -> tuple[Array, Params, Any]:
+            y, back = ops.dense(x, params["weight"])
+
+            def pullback(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
+                dx, dw, _ = back(dy)
+                changed = change(dw)
+                is_list = isinstance(changed, list)
+                return dx, {"weight": changed if is_list else changed.astype(dy.dtype)}
+
+            return y, {}, pullback
+
+    with pytest.raises(GradientError) as caught:
+        check_gradients(Changed(), (3,))
+    assert fnmatch(str(caught.value), f"*{text}*")
+
+
+def test_no_more_than_200_entries_are_compared() -> None:
+    """Each takes two forward passes."""
+    with pytest.raises(GradientError, match=r"wrong in 200 of 200 entries, most in \[\d+, \d\]: "):
+        check_gradients(Faulty("dw"), (100,))
 
 
 def test_0_05_percent_is_seen_whatever_the_seed() -> None:
@@ -211,6 +268,11 @@ class Bare:
             "Bare in training mode (seed 0): forward must return (y, buffers, pullback), "
             "got a ndarray\n"
             "Try: return (y, buffers, pullback)",
+        ),
+        (
+            Bare(({}, {}, (3,)), lambda x: (x, {}, None)),
+            "Bare in training mode (seed 0): the pullback is None, expected a function\n"
+            "Try: def pullback(dy, want_dx=True): return dx, {}",
         ),
         (
             Bare(({}, {}, (3,)), lambda x: (x, {}, lambda dy, want_dx=True: dy)),

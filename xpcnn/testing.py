@@ -6,6 +6,7 @@ central difference of two forward passes. Differences are taken in float64 alone
 float32 would hide errors.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -16,12 +17,17 @@ from xpcnn.backend import Backend, load
 from xpcnn.errors import XpcnnError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer
+from xpcnn.layers.results import check_takes_want_dx
+from xpcnn.options import shown
 from xpcnn.types import Array, Params, Shape, flatten, unflatten_like
 
 INPUT = "the input"
 """Name of x among the paths of parameters; no path has a space."""
 
 _PLAIN = "Python numbers as constants: a NumPy float64 makes float64 of float32"
+
+MOST_ENTRIES = 200
+"""Entries of a wrong gradient that are compared one by one."""
 
 Host: TypeAlias = numpy.ndarray[Any, Any]
 Arrays: TypeAlias = dict[str, Host]
@@ -65,7 +71,9 @@ def check_gradients(
         atol, rtol: absolute and relative tolerance; the defaults find an error of 0.05 %.
 
     Raises:
-        GradientError: the check failed; the message names the array and shows both values.
+        ConfigError: the pullback takes other arguments than (dy, want_dx).
+        GradientError: the check failed; the message names the array and shows both values, and
+            those of the entry that differs most, by differences for at most 200 entries.
     """
     library = load(backend) if isinstance(backend, str) else backend
     rng = numpy.random.default_rng(seed)
@@ -89,21 +97,23 @@ def check_gradients(
         gradients = _check_form(runner, arrays, dy, "float64")
         for name, gradient in gradients.items():
             v = rng.standard_normal(gradient.shape)
-            ahead, behind = (
-                library.to_host(runner.forward({**arrays, name: arrays[name] + h}, "float64")[0])
-                for h in (eps * v, -eps * v)
-            )
-            numeric = float(numpy.sum(dy * (ahead - behind))) / (2 * eps)
+            numeric = runner.difference(arrays, name, numpy.asarray(eps * v), dy) / eps
             analytic = float(numpy.sum(gradient * v))
             if not abs(analytic - numeric) <= atol + rtol * abs(analytic):  # NaN fails too
-                raise GradientError(
-                    hint(
-                        f"{runner}: the gradient of {name} is wrong. Along a random direction:\n"
-                        f"    analytic {analytic:+.10e} (pullback)\n"
-                        f"    numeric  {numeric:+.10e} (central difference)",
-                        "deriving the pullback again; if the forward pass has kinks, another seed",
-                    )
+                chosen = numpy.sort(rng.permutation(gradient.size)[:MOST_ENTRIES])
+                entries, advice = _entries(
+                    gradient.reshape(-1)[chosen],
+                    runner.differences(arrays, name, chosen, eps, dy),
+                    [tuple(map(int, numpy.unravel_index(i, gradient.shape))) for i in chosen],
+                    lambda got: atol + rtol * abs(got),
                 )
+                message = (
+                    f"{runner}: the gradient of {name} is wrong. Along a random direction:\n"
+                    f"    analytic {analytic:+.10e} (pullback)\n"
+                    f"    numeric  {numeric:+.10e} (central difference)\n"
+                    f"{entries}"
+                )
+                raise GradientError(hint(message, advice))
         buffers = runner.forward(arrays, "float64")[1]  # inference uses what training left
 
 
@@ -136,6 +146,23 @@ class _Runner:
         host = {path: self.backend.to_host(b) for path, b in flatten(buffers).items()}
         return y, unflatten_like(buffers, host), pullback
 
+    def difference(self, arrays: Arrays, name: str, h: Host, dy: Host) -> float:
+        """Return (<dy, y(a + h)> - <dy, y(a - h)>) / 2 for the array a called `name`."""
+        ahead, behind = (
+            self.backend.to_host(self.forward({**arrays, name: arrays[name] + s * h}, "float64")[0])
+            for s in (1.0, -1.0)
+        )
+        return float(numpy.sum(dy * (ahead - behind))) / 2.0
+
+    def differences(self, arrays: Arrays, name: str, chosen: Host, eps: float, dy: Host) -> Host:
+        """Return the derivatives by the entries at the row-major indices `chosen`."""
+        found = numpy.zeros(len(chosen))
+        for k, i in enumerate(chosen):
+            h = numpy.zeros(arrays[name].size)
+            h[i] = eps
+            found[k] = self.difference(arrays, name, h.reshape(arrays[name].shape), dy) / eps
+        return found
+
     def _move(self, arrays: Arrays, dtype: str) -> dict[str, Array]:
         return {name: self.backend.from_host(x.astype(dtype)) for name, x in arrays.items()}
 
@@ -143,9 +170,48 @@ class _Runner:
         return self.backend.uniform(random.key(self.seed, f"dropout/{path}"), step, shape)
 
 
+def _entries(
+    got: Host, expected: Host, places: Sequence[Shape], tolerance: Callable[[Host], Host]
+) -> tuple[str, str]:
+    """Return in words where a gradient is wrong, and what to look for.
+
+    got, expected, places: entries of the gradient, their central differences, and their indices.
+    tolerance: by how much an entry may differ.
+    """
+    off = abs(got - expected)
+    wrong = ~(off <= tolerance(got))
+    most = int(numpy.argmax(numpy.where(numpy.isfinite(off), off, numpy.inf)))
+    text = (
+        f"    wrong in {int(wrong.sum())} of {len(got)} entries, most in {list(places[most])}: "
+        f"{got[most]:+.4e} (pullback), {expected[most]:+.4e} (difference)"
+    )
+    advice = "deriving the pullback again; if the forward pass has kinks, another seed"
+    square = float(expected @ expected)
+    ratio = float(got @ expected) / square if square else 0.0
+    if not numpy.isfinite(got).all():
+        advice = "a pullback that divides by nothing that may be 0"
+    elif ratio and (abs(got - ratio * expected) <= tolerance(got) + 1e-6 * abs(got)).all():
+        advice = f"a factor in the pullback: every entry is {ratio:.6g} times what it should be"
+    elif (abs(numpy.sort(got) - numpy.sort(expected)) <= tolerance(numpy.sort(got))).all():
+        advice = "another order of axes: the entries are right, but in other places"
+    return text, advice
+
+
+def _shape_advice(shape: Shape, expected: Shape) -> str:
+    if sorted(shape) == sorted(expected):
+        return "transposing it"
+    if len(shape) > len(expected) or any(k == 1 for k in expected):
+        return "sum over the axes along which the forward pass repeats it"
+    return "one entry for each of what it is the gradient of"
+
+
 def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays:
     """Check names, shapes, dtypes and repeated calls; return the gradients."""
     y, _, pullback = runner.forward(arrays, dtype)
+    if not callable(pullback):
+        message = f"{runner}: the pullback is {shown(pullback)}, expected a function"
+        raise GradientError(hint(message, "def pullback(dy, want_dx=True): return dx, {}"))
+    check_takes_want_dx(pullback, str(runner))
     if tuple(y.shape) != dy.shape:
         message = f"{runner}: the output has shape {tuple(y.shape)}, init promised {dy.shape}"
         raise GradientError(hint(message, "the out_shape that `forward` makes, in `init`"))
@@ -168,14 +234,13 @@ def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays
         if gradient is None:
             message = f"{runner}: the gradient of {name} is None"
             raise GradientError(hint(message, "None only for dx, and only where want_dx is false"))
-        if tuple(gradient.shape) != arrays[name].shape:
-            raise GradientError(
-                hint(
-                    f"{runner}: the gradient of {name} has shape {tuple(gradient.shape)}, "
-                    f"expected {arrays[name].shape}",
-                    "sum over the axes along which the forward pass repeats it",
-                )
-            )
+        if not hasattr(gradient, "shape"):
+            message = f"{runner}: the gradient of {name} is {shown(gradient)}, expected an array"
+            raise GradientError(hint(message, "an array of the library of x"))
+        shape, wanted = tuple(gradient.shape), arrays[name].shape
+        if shape != wanted:
+            message = f"{runner}: the gradient of {name} has shape {shape}, expected {wanted}"
+            raise GradientError(hint(message, _shape_advice(shape, wanted)))
         if gradient.dtype != expected:
             got = f"the gradient of {name} has dtype {gradient.dtype}"
             raise GradientError(hint(f"{runner}: from {dtype} arrays, {got}", _PLAIN))

@@ -37,12 +37,26 @@ def fit(layer: Any) -> None:
     Model([Dense(3), layer, Dense(2)], input_shape=(3,)).fit(X, numpy.arange(4) % 2, epochs=1)
 
 
+def back_of_dy_alone(dy: Any) -> Any:
+    raise AssertionError(dy)
+
+
 AT = r"layers\.1 \(Scale\): the pullback returned "
 WRONG: list[tuple[Any, type[Exception], str]] = [
     (Scale(init_as=lambda found: found[2]), ConfigError, "^init returned .*, expected .params, "),
     (Scale(init_as=lambda found: (*found[:2], 3)), ConfigError, "^init returned .* out_shape"),
     (Scale(forward_as=lambda found: found[0]), ConfigError, "^forward returned a ndarray, expect"),
     (Scale(forward_as=lambda found: found[::2]), ConfigError, "^forward returned a tuple, expect"),
+    (
+        Scale(forward_as=lambda found: (*found[:2], None)),
+        ConfigError,
+        "^forward returned None for ",
+    ),
+    (
+        Scale(forward_as=lambda found: (*found[:2], back_of_dy_alone)),
+        ConfigError,
+        r"^layers\.1 .Scale.: the pullback takes .dy: Any. -> Any, expected .dy, want_dx=True.",
+    ),
     (Scale(back_as=lambda dx, da: dx), ConfigError, f"^{AT}a ndarray, expected .dx, gradients."),
     (Scale(back_as=lambda dx, da: (dx, da)), ConfigError, f"^{AT}a tuple, expected .dx, gradie"),
     (Scale(back_as=lambda dx, da: (dx, {})), ShapeError, f"^{AT}None for the gradient of 'a'"),
@@ -59,3 +73,9 @@ def test_the_layer_itself_is_right() -> None:
 def test_a_wrong_result_is_named(layer: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         fit(layer)
+
+
+def test_an_exception_in_a_pullback_is_noted_with_the_layer() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        fit(Scale(back_as=lambda dx, da: 1 // 0))
+    assert caught.value.__notes__ == ["in the pullback of layers.1 (Scale)"]

@@ -1,5 +1,6 @@
 """What a layer returns, checked where it is called: a layer may be the user's own."""
 
+import inspect
 from typing import Any
 
 from xpcnn.errors import ConfigError, ShapeError, hint
@@ -30,7 +31,27 @@ def as_result(found: Any) -> tuple[Array, Params, LayerPullback]:
     if not isinstance(found, tuple) or len(found) != 3:
         message = f"forward returned {shown(found)}, expected (y, buffers, pullback)"
         raise ConfigError(hint(message, "return y, {}, pullback, of a layer without buffers"))
+    if not callable(found[2]):
+        message = f"forward returned {shown(found[2])} for its pullback, expected a function"
+        raise ConfigError(hint(message, "def pullback(dy, want_dx=True): return dx, {}"))
     return found
+
+
+def check_takes_want_dx(pullback: LayerPullback, where: str) -> None:
+    """Require a pullback that can be called with dy and want_dx.
+
+    Raises:
+        ConfigError: it takes other arguments. where: the layer.
+    """
+    try:
+        signature = inspect.signature(pullback)
+        signature.bind(None, True)
+    except ValueError:  # of a function in C
+        return
+    except TypeError:
+        message = f"{where}: the pullback takes {signature}, expected (dy, want_dx=True)"
+        advice = "def pullback(dy, want_dx=True): return dx, {}"
+        raise ConfigError(hint(message, advice)) from None
 
 
 def checked_pullback(
@@ -42,12 +63,18 @@ def checked_pullback(
     shape: of the layer's input. where: the layer, for errors.
 
     Raises:
-        ConfigError: the pullback does not return (dx, gradients by parameter name).
+        ConfigError: the pullback does not take (dy, want_dx), or does not return (dx, gradients by
+            parameter name).
         ShapeError: a gradient is missing, is no array, or has another shape.
     """
 
     def checked(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
-        found: Any = pullback(dy, want_dx)
+        try:
+            found: Any = pullback(dy, want_dx)
+        except Exception as error:
+            check_takes_want_dx(pullback, where)
+            error.add_note(f"in the pullback of {where}")
+            raise
         if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], dict):
             message = f"{where}: the pullback returned {shown(found)}, expected (dx, gradients)"
             raise ConfigError(hint(message, "return dx, {'weight': dweight}, or dx, {}"))
