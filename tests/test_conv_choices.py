@@ -23,7 +23,7 @@ from tests.cuda_on_host.opened_cudnn import (
     put_stand_ins,
     results,
 )
-from tests.homeless import homeless
+from tests.no_home import without_home
 from tests.ops.exact import draw
 from xpcnn import ops
 from xpcnn.cli.run_record import ConvMethods, write_environment
@@ -144,7 +144,7 @@ def test_a_cache_that_cannot_be_written_is_told(
 
 def test_without_a_home_choices_are_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    homeless(monkeypatch)
+    without_home(monkeypatch)
     found = choices.Choices({"card": "NVIDIA H200"})
     with pytest.warns(UserWarning, match="cannot be written .*home.*: the next process chooses"):
         found.keep("first", choices.Choice("direct", 0.5))

@@ -42,7 +42,7 @@ def export_onnx(model: Model, path: str | Path) -> None:
     """
     target = as_path(path)
     require_onnx()
-    from xpcnn.io.onnx.export import content
+    from xpcnn.io.onnx.exporting.network import content
 
     facts = Facts(model.seed, model.classes, model.reading, model.provenance)
     write_bytes(target, content(model.network, facts))
@@ -88,7 +88,7 @@ def import_onnx(
         BackendError: the backend cannot be used here.
     """
     require_onnx()
-    from xpcnn.io.onnx.network import read_network
+    from xpcnn.io.onnx.importing.network import read_network
 
     found = read_network(
         path, input_shape=input_shape, output=output, backend=backend, device=device

@@ -13,7 +13,7 @@ from xpcnn import backend
 from xpcnn.benchmark import Case, Side, opened, ours, serve
 from xpcnn.benchmark.sides import scores
 from xpcnn.io.network_file import Facts
-from xpcnn.io.onnx.export import INPUT, SCORES, to_model
+from xpcnn.io.onnx.exporting.network import INPUT, SCORES, to_model
 from xpcnn.model import Model
 
 FORMS = ("xpcnn", "onnxruntime")

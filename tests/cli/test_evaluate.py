@@ -10,7 +10,7 @@ import pytest
 
 import xpcnn
 from tests.cli.conftest import Cli
-from tests.cli.test_opening import answer
+from tests.cli.test_saved_models import answer
 from tests.test_classification import CLASSES, LABELS, SAYS, WORDS, echo, images
 from xpcnn import classification_report
 from xpcnn.model_loading import load_model

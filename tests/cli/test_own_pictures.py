@@ -12,9 +12,9 @@ from safetensors.numpy import load_file, save
 
 import xpcnn
 from tests.cli.conftest import Cli
-from tests.cli.test_opening import answer, ink_on_paper
 from tests.cli.test_own_data import write_csv
-from tests.data.picture_kit import picture
+from tests.cli.test_saved_models import answer, ink_on_paper
+from tests.data.small_pictures import picture
 from xpcnn.data.reading import Pictures
 from xpcnn.layers import Dense, Flatten
 from xpcnn.model_loading import load_model

@@ -11,7 +11,7 @@ import pytest
 
 import xpcnn
 from tests.cli.conftest import Cli
-from tests.data.picture_kit import picture
+from tests.data.small_pictures import picture
 from xpcnn.data import preflight
 from xpcnn.data.reading import Arrays, Drawn
 from xpcnn.data.streams import packed, packed_images

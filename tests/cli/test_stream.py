@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.data.picture_kit import picture
+from tests.data.small_pictures import picture
 from xpcnn.data.streams import stream_parts
 
 pytest.importorskip("PIL.Image", reason="Pillow is not installed")

@@ -10,8 +10,8 @@ import pytest
 
 from tests.compiled.compilers import FAILED, FIND, calls, counting, found, needs_sh, script
 from tests.compiled.support import library, require_compiler
-from tests.homeless import homeless
 from tests.lib import plain_kernels
+from tests.no_home import without_home
 from tests.waiting import PATIENCE
 from xpcnn import backend, ops
 from xpcnn.optimizers import SGD
@@ -29,7 +29,7 @@ def test_a_cache_that_cannot_be_written(compiler: None, cache: Path, tmp_path: P
 
 @needs_sh
 def test_a_user_without_a_home(compiler: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    homeless(monkeypatch)
+    without_home(monkeypatch)
     elsewhere = "the user has no home folder; XDG_CACHE_HOME names another place"
     assert found()[1].endswith(f" could not be made: {elsewhere}")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from tests.data.picture_kit import picture
+from tests.data.small_pictures import picture
 from xpcnn.data import Dataset, load
 from xpcnn.errors import DataError, LabelError
 

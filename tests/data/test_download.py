@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.make_files import write_mnist
-from tests.homeless import homeless
+from tests.no_home import without_home
 from xpcnn import environment
 from xpcnn.data import catalog, download, load
 from xpcnn.data.catalog import Remote
@@ -206,7 +206,7 @@ def test_the_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_without_a_home_there_is_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    homeless(monkeypatch)
+    without_home(monkeypatch)
     with pytest.raises(DataError) as caught:
         download.cache_folder("mnist")
     assert str(caught.value) == (

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from tests.data.picture_kit import dot, picture, png
+from tests.data.small_pictures import dot, picture, png
 from xpcnn.data import picture_files
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.reading import Pictures

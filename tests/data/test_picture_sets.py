@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from tests.data.picture_kit import picture, png
+from tests.data.small_pictures import picture, png
 from xpcnn.data import load, picture_sets
 from xpcnn.data.picture_sets import read_set, reading_of_some
 from xpcnn.data.pictures import read_picture

@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 import xpcnn
-from tests.data.picture_kit import dot, picture
+from tests.data.small_pictures import dot, picture
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.reading import Arrays, Drawn, Pictures, observed
 from xpcnn.errors import ConfigError, DataError

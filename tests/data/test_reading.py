@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 import xpcnn
-from tests.data.picture_kit import dot
+from tests.data.small_pictures import dot
 from xpcnn.data import Dataset
 from xpcnn.data.reading import Arrays, Drawn, Pictures, border, observed
 from xpcnn.errors import ConfigError, DataError

@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 import xpcnn
-from tests.data.picture_kit import picture
+from tests.data.small_pictures import picture
 from xpcnn.data.streams.shard_index import entries, index_of
 from xpcnn.data.streams.stream import Stream
 from xpcnn.errors import DataError, LabelError, XpcnnError

@@ -11,7 +11,7 @@ import pytest
 
 import xpcnn
 from tests.cli.process import environment
-from tests.data.picture_kit import picture
+from tests.data.small_pictures import picture
 from xpcnn import Model
 from xpcnn.data import Dataset, preflight
 from xpcnn.data.stored import Mapped, Stored, joined

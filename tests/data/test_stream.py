@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 import xpcnn
-from tests.data.picture_kit import picture
+from tests.data.small_pictures import picture
 from tests.group.members import Member, together
 from xpcnn import Model
 from xpcnn.data import Dataset, folders, preflight, stored

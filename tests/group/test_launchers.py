@@ -11,7 +11,7 @@ import pytest
 
 import xpcnn
 from tests.cli.process import ROOT, run
-from tests.data.picture_kit import picture
+from tests.data.small_pictures import picture
 from tests.group.launching import (
     FLAGS,
     HOSTS,

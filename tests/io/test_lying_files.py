@@ -8,7 +8,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
-from tests.io.forge import forge
+from tests.io.forged_files import forge
 from xpcnn import Model
 from xpcnn.errors import CheckpointError
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, PReLU, ReLU, Residual, Sequential

@@ -12,9 +12,9 @@ import pytest
 from safetensors.numpy import load_file, save
 
 import xpcnn
-from tests.data.picture_kit import picture
-from tests.io.forge import forge
-from tests.mistakes.bench import Bench, Mistake
+from tests.data.small_pictures import picture
+from tests.io.forged_files import forge
+from tests.mistakes.mistake import Given, Mistake
 from xpcnn import Model, backend
 from xpcnn.cli.model_opening import open_model
 from xpcnn.data.pictures import read_picture
@@ -223,20 +223,20 @@ def written(path: Path) -> Path:
     return path
 
 
-def full_disk(bench: Bench) -> Model:
+def full_disk(given: Given) -> Model:
     def fail(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    bench.patch.setattr("os.fsync", fail)
-    return bench.model
+    given.patch.setattr("os.fsync", fail)
+    return given.model
 
 
 def with_functions() -> Model:
     return Model([Activation(abs, abs), Dense(2)], input_shape=(3,))
 
 
-def without(module: str, bench: Bench) -> ModuleType:
+def without(module: str, given: Given) -> ModuleType:
     """Return the module that loads backends, in a Python without a module."""
-    bench.patch.setattr(sys, "platform", "linux")
-    bench.patch.setitem(sys.modules, module, None)
+    given.patch.setattr(sys, "platform", "linux")
+    given.patch.setitem(sys.modules, module, None)
     return backend

@@ -1,6 +1,6 @@
 """Mistakes in networks and with what goes through them: layers and ops. On every library."""
 
-from tests.mistakes.bench import Bench, Mistake
+from tests.mistakes.mistake import Given, Mistake
 from xpcnn import Model, ops
 from xpcnn.errors import ArgumentError, BackendError, DTypeError, ShapeError
 from xpcnn.layers import Context, Conv2D, Dense, MaxPool2D, ReLU, Residual, Sequential
@@ -189,8 +189,8 @@ TWO_LIBRARIES = [
 ]
 
 
-def deep(bench: Bench, x: Array) -> Array:
+def deep(given: Given, x: Array) -> Array:
     """Run a network that was made for rows on something else."""
     network = Sequential([ReLU(), Residual(Sequential([ReLU(), Dense(2)]))])
-    made = Model(network, input_shape=(2,), backend=bench.lib.backend)
+    made = Model(network, input_shape=(2,), backend=given.lib.backend)
     return network.forward(made.params, made.buffers, x, Context())

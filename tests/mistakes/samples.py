@@ -2,7 +2,7 @@
 
 import numpy
 
-from tests.mistakes.bench import Bench, Mistake
+from tests.mistakes.mistake import Given, Mistake
 from xpcnn import Model
 from xpcnn.data import Dataset
 from xpcnn.errors import BackendError, DataError, DTypeError, LabelError, ShapeError
@@ -213,10 +213,10 @@ LABELS = [
 ]
 
 
-def nan_in(bench: Bench, *rows: int) -> Array:
+def nan_in(given: Given, *rows: int) -> Array:
     images = numpy.zeros((4, 1, 8, 8), numpy.float32)
     images[list(rows), 0, 4, 4] = numpy.nan
-    return bench.lib.asarray(images)
+    return given.lib.asarray(images)
 
 
 def one_output() -> Model:
@@ -227,6 +227,6 @@ def five_classes() -> Dataset:
     return Dataset.from_arrays(numpy.zeros((5, 1, 8, 8), numpy.uint8), numpy.arange(5))
 
 
-def named(bench: Bench) -> Model:
-    bench.model.classes = ("0", "1", "2")
-    return bench.model
+def named(given: Given) -> Model:
+    given.model.classes = ("0", "1", "2")
+    return given.model

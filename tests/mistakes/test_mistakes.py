@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.lib import Lib, open_lib
-from tests.mistakes.bench import Bench, Mistake, after
 from tests.mistakes.files import EXTRAS, FILES
+from tests.mistakes.mistake import Given, Mistake, after
 from tests.mistakes.networks import LAYERS, TWO_LIBRARIES
 from tests.mistakes.samples import LABELS, SAMPLES
 from tests.mistakes.words import NAMES, NUMBERS
@@ -23,34 +23,34 @@ NEW: dict[str, dict[str, bytes]] = {}
 def test_mistakes_with_arrays(
     lib: Lib, mistake: Mistake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check(mistake, Bench(lib, tmp_path, monkeypatch))
+    check(mistake, Given(lib, tmp_path, monkeypatch))
 
 
 @pytest.mark.parametrize("mistake", ON_NUMPY, ids=lambda mistake: mistake.name)
 def test_other_mistakes(mistake: Mistake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(mistake, Bench(open_lib("numpy"), tmp_path, monkeypatch))
+    check(mistake, Given(open_lib("numpy"), tmp_path, monkeypatch))
 
 
-def check(mistake: Mistake, bench: Bench) -> None:
+def check(mistake: Mistake, given: Given) -> None:
     """Make the mistake; then see that the model, if it has part in it, is as good as a new one."""
     with pytest.raises(mistake.error) as caught:
-        mistake.call(bench)
+        mistake.call(given)
     assert type(caught.value) is mistake.error
     text = str(caught.value)
     if isinstance(mistake.text, re.Pattern):
         assert mistake.text.fullmatch(text)
     else:
         assert text == (
-            mistake.text.replace("{folder}", str(bench.folder))
-            .replace("{own}", kind(bench.zeros(1)))
-            .replace("{backend}", bench.lib.backend.name)
+            mistake.text.replace("{folder}", str(given.folder))
+            .replace("{own}", kind(given.zeros(1)))
+            .replace("{backend}", given.lib.backend.name)
         )
-    bench.patch.undo()
-    if "model" in vars(bench):
-        new = NEW.get(bench.lib.name)
+    given.patch.undo()
+    if "model" in vars(given):
+        new = NEW.get(given.lib.name)
         if new is None:
-            new = NEW[bench.lib.name] = after(Bench(bench.lib, bench.folder, bench.patch).model)
-        assert after(bench.model) == new
+            new = NEW[given.lib.name] = after(Given(given.lib, given.folder, given.patch).model)
+        assert after(given.model) == new
 
 
 def test_a_catalogue_of_distinct_mistakes() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy
 
 import xpcnn
-from tests.mistakes.bench import Mistake
+from tests.mistakes.mistake import Mistake
 from xpcnn import Model, backend, data, losses, models, optimizers, schedules
 from xpcnn.errors import BackendError, ConfigError
 from xpcnn.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Sequential, Sigmoid, Softmax

@@ -7,7 +7,7 @@ import numpy
 import pytest
 from safetensors.numpy import load_file
 
-from tests.io.forge import forge
+from tests.io.forged_files import forge
 from tests.lib import Lib
 from tests.training.test_step import digits
 from xpcnn import Model

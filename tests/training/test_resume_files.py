@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.io.forge import forge
+from tests.io.forged_files import forge
 from tests.training.test_resume import UPDATES, InterruptAfter, interrupted, straight, trained
 from tests.training.test_step import digits
 from xpcnn.errors import CheckpointError, ConfigError

@@ -13,7 +13,7 @@ from onnx import ModelProto, TensorProto, helper
 import xpcnn
 from tests.io.onnx.test_import import written
 from xpcnn.errors import CheckpointError
-from xpcnn.io.onnx import folding
+from xpcnn.io.onnx.importing import folding
 
 GATED = "a = Flatten(x)  y = MatMul(a, m)"
 

@@ -16,7 +16,7 @@ from tests.io.onnx.test_export import MORE, WRITTEN
 from tests.presets import OF_EVERY_KIND, SMALL, narrow
 from xpcnn import models
 from xpcnn.errors import CheckpointError, ConfigError
-from xpcnn.io.onnx import operators
+from xpcnn.io.onnx.importing import operators
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, ReLU
 from xpcnn.types import Shape
 

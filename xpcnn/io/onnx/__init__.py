@@ -1,4 +1,1 @@
-"""ONNX: networks for other programs, and networks of other programs (`pip install 'xpcnn[onnx]'`).
-
-`export` writes a network as a graph of ONNX operators; `nodes` has the operators of each layer.
-"""
+"""ONNX: networks to and from the files of other programs (`pip install 'xpcnn[onnx]'`)."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy
 
 from xpcnn import layers
-from xpcnn.io.onnx.parts import (
+from xpcnn.io.onnx.importing.parts import (
     Affine,
     Chain,
     Erf,

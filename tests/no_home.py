@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 
 
-def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process belong to a user whom the system does not know; no variable names a home."""
 
     def unknown(number: int) -> NoReturn:

@@ -3,7 +3,7 @@
 import math
 
 from xpcnn import layers as public
-from xpcnn.io.onnx.builder import Builder, Own
+from xpcnn.io.onnx.exporting.builder import Builder, Own
 from xpcnn.layers import Layer
 
 

@@ -18,8 +18,8 @@ from xpcnn.config.tables import to_config
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io import reading_table, task_table
 from xpcnn.io.network_file import Facts
-from xpcnn.io.onnx.builder import Builder, Own
-from xpcnn.io.onnx.nodes import unwritten, write
+from xpcnn.io.onnx.exporting.builder import Builder, Own
+from xpcnn.io.onnx.exporting.layer_nodes import unwritten, write
 from xpcnn.losses import L1, MSE, BCEWithLogits, Focal, Huber, SoftmaxCrossEntropy
 from xpcnn.network import Network
 from xpcnn.tasks import Regression

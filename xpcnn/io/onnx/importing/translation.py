@@ -5,13 +5,13 @@ from collections.abc import Iterable
 import numpy
 
 from xpcnn.errors import CheckpointError, XpcnnError, hint
-from xpcnn.io.onnx import folding
-from xpcnn.io.onnx.calls import CHANNELS_LAST, Call, Value
-from xpcnn.io.onnx.normalised import with_layer_norms
-from xpcnn.io.onnx.operators import OPERATORS
-from xpcnn.io.onnx.parts import Chain, Host
-from xpcnn.io.onnx.source import Node, Refused, Source
-from xpcnn.io.onnx.structure import Step, Structure
+from xpcnn.io.onnx.importing import folding
+from xpcnn.io.onnx.importing.calls import CHANNELS_LAST, Call, Value
+from xpcnn.io.onnx.importing.normalised import with_layer_norms
+from xpcnn.io.onnx.importing.operators import OPERATORS
+from xpcnn.io.onnx.importing.parts import Chain, Host
+from xpcnn.io.onnx.importing.source import Node, Refused, Source
+from xpcnn.io.onnx.importing.structure import Step, Structure
 from xpcnn.types import Shape
 
 ANY_BATCH = 65_521

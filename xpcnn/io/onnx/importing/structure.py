@@ -8,8 +8,8 @@ graph must be made of rows and branches, each node in one of them.
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from xpcnn.io.onnx.parts import Chain, Meeting, Merge, Part
-from xpcnn.io.onnx.source import Refused
+from xpcnn.io.onnx.importing.parts import Chain, Meeting, Merge, Part
+from xpcnn.io.onnx.importing.source import Refused
 from xpcnn.types import Shape
 
 DEEPEST = 50

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy
 
-from xpcnn.io.onnx.source import Node, Refused
+from xpcnn.io.onnx.importing.source import Node, Refused
 
 Host: TypeAlias = numpy.ndarray
 Inputs: TypeAlias = Sequence[Host | None]

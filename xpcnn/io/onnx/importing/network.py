@@ -13,12 +13,12 @@ from xpcnn.data.reading import Reading
 from xpcnn.errors import CheckpointError, hint, nearest
 from xpcnn.io import reading_table, task_table
 from xpcnn.io.metadata import metadata_errors
-from xpcnn.io.onnx.assembly import assembled
-from xpcnn.io.onnx.export import CLASSES, LOSS, PICTURES, TASK
-from xpcnn.io.onnx.parts import Affine, Chain, Leaf, Shaped
-from xpcnn.io.onnx.rewriting import finished, rewritten
-from xpcnn.io.onnx.source import Refused, Source, read_source
-from xpcnn.io.onnx.translation import Translation
+from xpcnn.io.onnx.exporting.network import CLASSES, LOSS, PICTURES, TASK
+from xpcnn.io.onnx.importing.assembly import assembled
+from xpcnn.io.onnx.importing.parts import Affine, Chain, Leaf, Shaped
+from xpcnn.io.onnx.importing.rewriting import finished, rewritten
+from xpcnn.io.onnx.importing.source import Refused, Source, read_source
+from xpcnn.io.onnx.importing.translation import Translation
 from xpcnn.layers import LogSoftmax, Sigmoid, Softmax
 from xpcnn.losses import BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.model_arguments import as_classes, as_input_shape

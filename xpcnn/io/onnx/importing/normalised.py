@@ -11,10 +11,10 @@ from typing import TypeAlias
 import numpy
 
 from xpcnn import layers
-from xpcnn.io.onnx.calls import Call, Result, as_float32
-from xpcnn.io.onnx.folding import check_size
-from xpcnn.io.onnx.parts import Host, Leaf
-from xpcnn.io.onnx.source import Node, Refused
+from xpcnn.io.onnx.importing.calls import Call, Result, as_float32
+from xpcnn.io.onnx.importing.folding import check_size
+from xpcnn.io.onnx.importing.parts import Host, Leaf
+from xpcnn.io.onnx.importing.source import Node, Refused
 
 ALONG_AXES = "LayerNormalization along axes"
 """Inputs: x, eps, the exponent of the variance, axes of the mean and of the variance unless they

@@ -10,9 +10,17 @@ from typing import Any
 import numpy
 
 from xpcnn import layers as public
-from xpcnn.io.onnx.activation_nodes import gelu, hard_tanh, mish, prelu, relu6, silu, softplus
-from xpcnn.io.onnx.builder import Builder, Own, Writer, parameters
-from xpcnn.io.onnx.pooling_nodes import (
+from xpcnn.io.onnx.exporting.activation_nodes import (
+    gelu,
+    hard_tanh,
+    mish,
+    prelu,
+    relu6,
+    silu,
+    softplus,
+)
+from xpcnn.io.onnx.exporting.builder import Builder, Own, Writer, parameters
+from xpcnn.io.onnx.exporting.pooling_nodes import (
     adaptive_avg_pool,
     adaptive_max_pool,
     avg_pool,
@@ -21,7 +29,7 @@ from xpcnn.io.onnx.pooling_nodes import (
     min_pool,
     pads,
 )
-from xpcnn.io.onnx.sample_norm import group_norm, layer_norm
+from xpcnn.io.onnx.exporting.sample_norm_nodes import group_norm, layer_norm
 from xpcnn.layers import Layer
 from xpcnn.ops.reference.conv_transpose import transposed_windows
 from xpcnn.ops.reference.windows import Windows, pair

@@ -6,8 +6,18 @@ from collections.abc import Sequence
 import numpy
 
 from xpcnn import layers
-from xpcnn.io.onnx.parts import Affine, Chain, Erf, Leaf, Merge, Padded, Part, Reordered, Shaped
-from xpcnn.io.onnx.source import Refused
+from xpcnn.io.onnx.importing.parts import (
+    Affine,
+    Chain,
+    Erf,
+    Leaf,
+    Merge,
+    Padded,
+    Part,
+    Reordered,
+    Shaped,
+)
+from xpcnn.io.onnx.importing.source import Refused
 from xpcnn.layers import Layer
 
 

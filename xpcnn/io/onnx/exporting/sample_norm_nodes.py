@@ -5,7 +5,7 @@ from typing import Any
 import numpy
 
 from xpcnn import layers as public
-from xpcnn.io.onnx.builder import Builder
+from xpcnn.io.onnx.exporting.builder import Builder
 from xpcnn.types import Params, Shape
 
 

@@ -7,9 +7,9 @@ where a node cannot become layers.
 from collections.abc import Callable, Mapping
 
 from xpcnn import layers
-from xpcnn.io.onnx import normalised, pointwise, shapes, windowed
-from xpcnn.io.onnx.calls import Call, Result
-from xpcnn.io.onnx.pointwise import elementwise
+from xpcnn.io.onnx.importing import normalised, pointwise, shapes, windowed
+from xpcnn.io.onnx.importing.calls import Call, Result
+from xpcnn.io.onnx.importing.pointwise import elementwise
 
 OPERATORS: Mapping[str, Callable[[Call], Result]] = {
     "Conv": windowed.conv,

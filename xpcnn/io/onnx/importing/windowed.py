@@ -6,9 +6,9 @@ import numpy
 
 from xpcnn import layers
 from xpcnn.errors import counted
-from xpcnn.io.onnx.calls import Call, Result, Value, as_float32
-from xpcnn.io.onnx.parts import Host, Leaf, Shaped
-from xpcnn.io.onnx.source import Refused
+from xpcnn.io.onnx.importing.calls import Call, Result, Value, as_float32
+from xpcnn.io.onnx.importing.parts import Host, Leaf, Shaped
+from xpcnn.io.onnx.importing.source import Refused
 from xpcnn.layers import Layer
 from xpcnn.ops.reference.windows import Padding, Sides, sides
 from xpcnn.types import Shape

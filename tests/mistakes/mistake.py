@@ -18,7 +18,7 @@ from xpcnn.types import Array, flatten
 
 
 @dataclass
-class Bench:
+class Given:
     """`model` is there once it is asked for: (1, 8, 8) to 3 classes, never trained."""
 
     lib: Lib
@@ -58,12 +58,12 @@ class Bench:
 class Mistake(NamedTuple):
     """A call that must fail, with what error and in what words.
 
-    {folder} in the text is that of the bench, {own} the type of the library's arrays, {backend} the
+    {folder} in the text is that of `Given`, {own} the type of the library's arrays, {backend} the
     name of its backend. A pattern is for texts that other libraries have a part in.
     """
 
     name: str
-    call: Callable[[Bench], object]
+    call: Callable[[Given], object]
     error: type[XpcnnError]
     text: str | re.Pattern[str]
 

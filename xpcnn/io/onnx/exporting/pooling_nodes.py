@@ -6,7 +6,7 @@ Runtimes differ in `ceil_mode`, so its windows become padding at the end.
 import numpy
 
 from xpcnn import layers as public
-from xpcnn.io.onnx.builder import Builder, Own, Writer
+from xpcnn.io.onnx.exporting.builder import Builder, Own, Writer
 from xpcnn.layers.pool import Pool2D
 from xpcnn.ops.reference.adaptive import spans
 from xpcnn.ops.reference.windows import Sides, Windows, pair

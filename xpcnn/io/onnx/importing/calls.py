@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy
 
-from xpcnn.io.onnx.folding import attribute_or_input
-from xpcnn.io.onnx.parts import Affine, Chain, Host, Leaf, Meeting
-from xpcnn.io.onnx.source import Node, Refused
+from xpcnn.io.onnx.importing.folding import attribute_or_input
+from xpcnn.io.onnx.importing.parts import Affine, Chain, Host, Leaf, Meeting
+from xpcnn.io.onnx.importing.source import Node, Refused
 from xpcnn.layers import Layer
 from xpcnn.sizes import sizes_of
 from xpcnn.types import Shape

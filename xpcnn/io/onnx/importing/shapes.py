@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy
 
-from xpcnn.io.onnx.calls import Call, Result, Value
-from xpcnn.io.onnx.folding import reshaped, squeezed, unsqueezed
-from xpcnn.io.onnx.parts import Padded, Reordered, Shaped
-from xpcnn.io.onnx.source import Refused
+from xpcnn.io.onnx.importing.calls import Call, Result, Value
+from xpcnn.io.onnx.importing.folding import reshaped, squeezed, unsqueezed
+from xpcnn.io.onnx.importing.parts import Padded, Reordered, Shaped
+from xpcnn.io.onnx.importing.source import Refused
 
 
 def concat(call: Call) -> Result:

@@ -7,9 +7,9 @@ import numpy
 
 from xpcnn import layers
 from xpcnn.errors import counted
-from xpcnn.io.onnx.calls import Call, Result, Value, as_float32
-from xpcnn.io.onnx.parts import Affine, Erf, Host, Leaf
-from xpcnn.io.onnx.source import Node, Refused
+from xpcnn.io.onnx.importing.calls import Call, Result, Value, as_float32
+from xpcnn.io.onnx.importing.parts import Affine, Erf, Host, Leaf
+from xpcnn.io.onnx.importing.source import Node, Refused
 from xpcnn.layers import Layer
 
 
