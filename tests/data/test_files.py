@@ -1,12 +1,17 @@
 """Opening files: only regular ones, without waiting, whatever the path is."""
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from xpcnn.data.files import as_path, open_regular, shown
-from xpcnn.errors import CheckpointError, ConfigError, DataError
+import xpcnn
+from xpcnn.config import toml
+from xpcnn.data.files import as_path, is_there, open_regular, shown
+from xpcnn.errors import CheckpointError, ConfigError, DataError, XpcnnError
+from xpcnn.runs.record import check_run
 
 CHECK = "Try: check the path and who may read it"
 
@@ -27,6 +32,32 @@ def test_a_name_that_is_no_utf8_is_a_name(tmp_path: Path) -> None:
     with open_regular(path) as file:
         assert file.read() == b"1"
     assert shown(path) == f"{tmp_path}{os.sep}\\udcff.csv"
+
+
+def test_what_cannot_be_seen_is_told_from_what_is_missing(tmp_path: Path) -> None:
+    loop, closed = tmp_path / "loop.toml", tmp_path / "closed"
+    loop.symlink_to(loop)
+    closed.mkdir(mode=0)
+    assert not is_there(tmp_path / "missing")
+    assert not is_there(tmp_path / ("x" * 300))
+    assert not is_there("\0")
+    assert is_there(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        is_there(loop, ConfigError)
+    reason = os.strerror(errno.ELOOP)
+    assert str(caught.value) == f"{loop}: cannot be read: {reason}\n{CHECK}"
+    readers: list[tuple[type[XpcnnError], Callable[[Path], object]]] = [
+        (ConfigError, toml.read),
+        (CheckpointError, xpcnn.load),
+        (CheckpointError, check_run),
+        (DataError, xpcnn.data.load),
+    ]
+    for error, reader in readers:
+        with pytest.raises(error, match=f"cannot be read: {reason}"):
+            reader(loop)
+    if not os.access(closed, os.X_OK):  # root may search any folder
+        with pytest.raises(DataError, match="cannot be read: Permission denied"):
+            is_there(closed / "a")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

@@ -9,7 +9,7 @@ import numpy
 from xpcnn.backend import Backend, load
 from xpcnn.cli.flag_parsing import device_name
 from xpcnn.cli.run_folder import CHECKPOINTS
-from xpcnn.data.files import shown
+from xpcnn.data.files import is_there, shown
 from xpcnn.data.picture_files import has_picture_name
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.exchange import import_pytorch
@@ -115,7 +115,7 @@ def model_path(name: str) -> Path:
         if not (path / MODEL).is_file():
             raise CheckpointError(hint(*_without_model(path)))
         return path / MODEL
-    if not os.path.exists(path):
+    if not is_there(path, CheckpointError):
         message = f"{shown(path)}: there is no such run folder or model file"
         raise CheckpointError(hint(message, "the folder that `xpcnn train` named at its end"))
     if has_picture_name(path.name):

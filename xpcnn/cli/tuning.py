@@ -56,8 +56,9 @@ def tune(file: Path, out: str | None, quiet: bool, request_of: Requests) -> tupl
     """
     resumed = _resumed(file, out)
     source = file if resumed is None or file != resumed else resumed / TUNE
+    text = toml.read(source)
     with prefix_errors(str(source)):
-        table = _with_absolute_paths(toml.parse(toml.read(source)), source.parent)
+        table = _with_absolute_paths(toml.parse(text), source.parent)
         asked = read_tune(table.get("tune"))
     base = {key: value for key, value in table.items() if key != "tune"}
     optuna.logging.set_verbosity(optuna.logging.ERROR)

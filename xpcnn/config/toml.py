@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xpcnn.data.files import open_regular, shown
+from xpcnn.data.files import is_there, open_regular, shown
 from xpcnn.errors import ConfigError, hint
 
 LIMIT = 1 << 22
@@ -22,7 +22,7 @@ def read(path: str | Path, advice: str = "check the path") -> str:
     if os.path.isdir(path):
         message = f"{shown(path)} is a folder, expected a TOML file"
         raise ConfigError(hint(message, "a file in it: config.toml or model.toml of a run"))
-    if not os.path.exists(path):  # impossible paths too
+    if not is_there(path, ConfigError):
         raise ConfigError(hint(f"{shown(path)} cannot be read: No such file or directory", advice))
     with open_regular(path, ConfigError) as file:
         content = file.read(LIMIT + 1)

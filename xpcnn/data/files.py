@@ -5,6 +5,7 @@ file is never unpacked to disk and never read further than its own header allows
 the file.
 """
 
+import errno
 import gzip
 import os
 import stat
@@ -32,12 +33,13 @@ def find(folders: Iterable[Path], names: Iterable[str]) -> Path:
     """Return the first of `names` in the first of `folders` that has one.
 
     Raises:
-        DataError: there is none; lists the names and folders looked at.
+        DataError: there is none; lists the names and folders looked at. Or a folder may not be
+            searched.
     """
     folders, names = list(folders), list(names)
     for folder in folders:
         for name in names:
-            if os.path.isfile(folder / name):  # False, not an error, where the path is impossible
+            if is_there(folder / name) and os.path.isfile(folder / name):
                 return folder / name
     places = " and ".join(map(str, folders))
     message = f"no {' or '.join(names)} in {places}"
@@ -83,6 +85,23 @@ def current_folder() -> str:
 def from_folder(path: Path, folder: str) -> Path:
     """Return a path that was given when `folder` was the current one: itself while it still is."""
     return path if current_folder() == folder else Path(folder, path)
+
+
+def is_there(path: PathLike, error: type[XpcnnError] = DataError) -> bool:
+    """Whether there is a file or folder; False for paths that no file system can have.
+
+    Raises:
+        DataError, or the kind of `error` given: a folder on the way may not be searched, or
+            symbolic links go in a circle, so that nobody can say.
+    """
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as cause:
+        if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.ELOOP):
+            message = f"{shown(path)}: cannot be read: {cause.strerror}"
+            raise error(hint(message, _CHECK)) from cause
+        return False
+    return True
 
 
 def open_regular(path: PathLike, error: type[XpcnnError] = DataError) -> BufferedReader:

@@ -18,7 +18,7 @@ from xpcnn.data.contents import ReadOptions, numbers_to
 from xpcnn.data.csv_files import csv_file, csv_pictures
 from xpcnn.data.csv_files.csv_columns import is_csv
 from xpcnn.data.dataset import Dataset
-from xpcnn.data.files import shown
+from xpcnn.data.files import is_there, shown
 from xpcnn.data.image_hashes import lowest, unit_hashes
 from xpcnn.data.images import Part
 from xpcnn.data.labels import check_range, relabelled
@@ -88,7 +88,7 @@ def load_validation(path: Path, train: Dataset, options: ReadOptions) -> Dataset
     Raises:
         DataError, LabelError, ShapeError, DTypeError: says which file is wrong and in what.
     """
-    if not os.path.exists(path):
+    if not is_there(path):
         message = f"{shown(path)}: there is no such file or folder to validate on"
         raise DataError(hint(message, "a path, or 0.1 for a tenth of the training images"))
     options = replace(options, task=train.task)

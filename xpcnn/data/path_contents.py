@@ -17,7 +17,7 @@ from xpcnn.data import folders, idx, npz
 from xpcnn.data.contents import Contents, ReadOptions, check_task_name, note_on, numbers_to, task_of
 from xpcnn.data.csv_files import csv_contents, csv_pictures
 from xpcnn.data.csv_files.csv_columns import Columns, is_csv
-from xpcnn.data.files import shown
+from xpcnn.data.files import is_there, shown
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.labels import check_range
 from xpcnn.data.named_parts import files_in
@@ -104,7 +104,7 @@ def _contents(path: Path, options: ReadOptions) -> Contents:
             options.image_fit,
             options.stream,
         )
-    if not os.path.exists(path):
+    if not is_there(path):
         raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check the path"))
     if named:
         return csv_contents.read_pictures(path, options)

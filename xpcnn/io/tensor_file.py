@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy
 
-from xpcnn.data.files import as_path, shown
+from xpcnn.data.files import as_path, is_there, shown
 from xpcnn.errors import CheckpointError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.io.pickles import refuse_pickle
@@ -109,7 +109,7 @@ def read(
         inside = path / "model.safetensors"
         advice = str(inside) if inside.is_file() else "the file in it that ends in .safetensors"
         raise CheckpointError(hint(f"{path} is a folder, expected a model file", advice))
-    if not os.path.exists(path):
+    if not is_there(path, CheckpointError):
         raise CheckpointError(hint(f"{shown(path)}: there is no such file", "check the path"))
     refuse_pickle(path)
     if path.suffix.lower() == ".onnx":

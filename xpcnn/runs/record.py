@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xpcnn.config import toml
-from xpcnn.data.files import open_regular, shown
+from xpcnn.data.files import is_there, open_regular, shown
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.io import network_file
 
@@ -81,7 +81,7 @@ def check_run(path: Path) -> Path:
     Raises:
         CheckpointError: it is none.
     """
-    if os.path.isfile(path / CONFIG):  # False, not an error, for an impossible path
+    if is_there(path / CONFIG, CheckpointError) and os.path.isfile(path / CONFIG):
         return path
     advice = "a folder that `xpcnn train` made, such as runs/..."
     if os.path.isfile(path):
@@ -104,7 +104,7 @@ def json_table(path: Path) -> Mapping[str, Any]:
 
 def _text(path: Path) -> str:
     """Return the text of a file; "" where there is none."""
-    if not os.path.exists(path):
+    if not is_there(path, CheckpointError):
         return ""
     with open_regular(path, CheckpointError) as file:
         content = file.read(LIMIT + 1)
