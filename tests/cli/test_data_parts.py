@@ -46,6 +46,33 @@ def test_the_validation_part_of_the_data_is_validated_on(cli: Cli, digits: Datas
     assert run.read_bytes() == repeated.read_bytes()
 
 
+def test_data_that_were_moved_since(cli: Cli, digits: Dataset) -> None:
+    save("own.npz", digits, 80)
+    Path("held.npz").write_bytes(Path("own.npz").read_bytes())
+    opening(cli, "--dataset", "own.npz", "--validation", "held.npz", "--out", "run")
+    old, new = Path("own.npz").absolute(), Path("new.npz")
+    old.rename(new)
+    config = Path("run/config.toml")
+    said = f"error: {config}: dataset is {str(old)!r}, and there is no such file or folder\nTry: "
+    assert cli("train", "--config", str(config)).err == f"{said}--dataset with where it is now\n"
+    ran = cli("evaluate", "run")
+    assert ran.err == (
+        f"error: {old}: there is no such file or folder, and the model was trained on it\n"
+        "Try: --dataset with where it is now, and --part test\n"
+    )
+    assert cli("evaluate", "run", "--dataset", "new.npz", "--part", "test").code == 0
+    Path("run/model.safetensors").unlink()
+    ran = cli("resume", "run")
+    assert ran.err == f"{said}where it is now as dataset in {config}\n"
+    config.write_text(config.read_text().replace(str(old), str(new.absolute())))
+    Path("held.npz").unlink()
+    assert cli("resume", "run").err.endswith(f"where it is now as validation in {config}\n")
+    assert (
+        cli("train", "--config", str(config), "--dataset", "digits", "--validation", "0.1").code
+        == 0
+    )
+
+
 def test_validation_that_is_asked_for_overrides_the_own_part_and_says_so(
     cli: Cli, digits: Dataset
 ) -> None:

@@ -35,7 +35,8 @@ PRESETS = ", ".join(sorted(names()))
         (
             ["--dataset", "digit"],
             "unknown data set 'digit'\n"
-            "Try: 'digits' (valid: cifar10, cifar100, digits, fashion-mnist, kmnist, mnist)",
+            "Try: 'digits' (valid: cifar10, cifar100, digits, fashion-mnist, kmnist, mnist); "
+            "or the path of a file or folder that is there",
         ),
         (
             ["--dataset", "mnist", "--data-dir", "no/such"],

@@ -60,7 +60,8 @@ NAMES = [
         "an unknown data set",
         lambda _: data.load("minst"),
         ConfigError,
-        f"unknown data set 'minst'\nTry: 'mnist' {listed(data.NAMES)}",
+        f"unknown data set 'minst'\nTry: 'mnist' {listed(data.NAMES)}; "
+        "or the path of a file or folder that is there",
     ),
     Mistake(
         "an unknown class of a data set",

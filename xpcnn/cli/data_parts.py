@@ -11,9 +11,10 @@ from xpcnn import data
 from xpcnn.cli.flag_parsing import listed
 from xpcnn.data import Dataset, stored
 from xpcnn.data.csv_files.csv_columns import is_csv
+from xpcnn.data.files import is_there, shown, user_path
 from xpcnn.data.own_data import without_labels
 from xpcnn.data.path_contents import has_columns
-from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.errors import ConfigError, DataError, hint, nearest
 from xpcnn.model import Model
 
 
@@ -59,6 +60,9 @@ def open_part(model: Model, flags: DataFlags) -> Part:
         data_dir = config.get("data-dir")
     name = dataset or _trained_on(model)
     own = data.is_path(name)
+    if own and dataset is None and not is_there(user_path(name)):
+        message = f"{shown(name)}: there is no such file or folder, and the model was trained on it"
+        raise DataError(hint(message, "--dataset with where it is now, and --part test"))
     other = own and not _is_same(name, config.get("dataset"))
     if part is None:
         part = "all" if other else "test"

@@ -19,11 +19,16 @@ from xpcnn.cli.flag_values import Flags
 from xpcnn.cli.options import Option
 from xpcnn.config import toml
 from xpcnn.config.overlay import Change, Source
+from xpcnn.data import is_path
+from xpcnn.data.files import is_there, user_path
 from xpcnn.errors import ConfigError, hint, prefix_errors
 from xpcnn.options import as_float
 
 TABLES = ("layers", "loss", "training")
 """The keys of a preset that a run can change; its shape and its classes are those of the data."""
+
+_PLACES = ("dataset", "data-dir", "validation", "init")
+"""Keys whose values are or may be paths."""
 
 _ABOUT = ("config", "set")
 """Flags that tell where values are: they are no keys of a file themselves."""
@@ -66,6 +71,7 @@ class Request:
         values = {key: context.params[option.target] for key, option in options.items()}
         self._options = {key: o for key, o in options.items() if key not in _ABOUT}
         self._flags = {o.target: values[key] for key, o in self._options.items() if not o.at}
+        self._places: dict[str, str] = {}
         self.changes: list[Change] = []
         self.name = "own"
         if values["config"] is not None:
@@ -85,6 +91,7 @@ class Request:
                 self._assign(source, assignment)
             self.changes += source.changes
         self.flags = Flags(**self._flags | {"dataset": self._flags["dataset"] or "digits"})
+        self._check_places(context)
 
     @property
     def wheres(self) -> set[str]:
@@ -115,6 +122,8 @@ class Request:
                     said[key] = at, _read(self._options[key], value)
                 else:
                     self._keep(key, value)
+                    if key in _PLACES and isinstance(value, str):
+                        self._places[key] = value
             source.take(str(path), said)
         self.changes += source.changes
         self.name = path.stem
@@ -131,6 +140,24 @@ class Request:
         """Keep a value that is not part of a preset."""
         option = self._options[key]
         self._flags[option.target] = _read(option, value)
+
+    def _check_places(self, context: click.Context) -> None:
+        """Require that the files and folders which a file names are where it says, unless a flag
+        names others: they may have been moved since.
+
+        Raises:
+            ConfigError: one is not there; says how to name its new place.
+        """
+        for key, value in self._places.items():
+            if self._flags[self._options[key].target] != value:
+                return  # of other data, the rest of the file says nothing
+            if (key != "dataset" or is_path(value)) and not is_there(user_path(value), ConfigError):
+                file = context.params["config"]
+                advice = f"--{key} with where it is now"
+                if Option.RECORDED in context.meta:
+                    advice = f"where it is now as {key} in {file}"
+                message = f"{file}: {key} is {value!r}, and there is no such file or folder"
+                raise ConfigError(hint(message, advice))
 
     def _assign(self, source: Source, assignment: str) -> None:
         """Take one `a.b=value`."""

@@ -41,7 +41,8 @@ def named(name: str, data_dir: PathLike | None, download: bool) -> tuple[Dataset
     """
     found = known(name)
     if found is None:
-        raise ConfigError(hint(f"unknown data set {shown(name)!r}", nearest(name, NAMES)))
+        advice = f"{nearest(name, NAMES)}; or the path of a file or folder that is there"
+        raise ConfigError(hint(f"unknown data set {shown(name)!r}", advice))
     (images, labels), (test_images, test_labels), names = _read(found, data_dir, download)
     colour = images.shape[1] == 3  # pictures of 8 bits; the grey ones are drawings
     reading = Pictures("RGB", (images.shape[2], images.shape[3])) if colour else None
