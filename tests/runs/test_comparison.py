@@ -64,6 +64,19 @@ def test_differences_by_section_and_path() -> None:
     ) in str(compare_runs(record(), other))
 
 
+def test_a_hyperparameter_that_is_not_named_has_its_default() -> None:
+    dropout = [{"type": "Dropout", "rate": 0.5}, {"type": "Conv2D", "stride": 1}, {"type": "Own"}]
+    one = record(network={"layers": dropout})
+    layers = [{"type": "Dropout"}, {"type": "Conv2D", "stride": 2}, {"type": "Own", "by": 1}]
+    loss = {"type": "SoftmaxCrossEntropy", "label_smoothing": 0.1}
+    other = record(network={"layers": layers, "loss": loss})
+    assert [tuple(d)[1:] for d in differing([one, other])] == [
+        ("layers.1.stride", (1, 2)),
+        ("loss.label_smoothing", (0.0, 0.1)),
+        ("layers.2.by", ("-", 1)),
+    ]
+
+
 def test_of_three_runs_a_key_that_one_has_different() -> None:
     runs = [record(), record(), record(config={**record().config, "seed": 5})]
     assert [tuple(d) for d in differing(runs)] == [("configuration", "seed", (0, 0, 5))]

@@ -1,9 +1,11 @@
 """How runs differ: in configuration, network, data, environment; and from where on in losses."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
+from xpcnn.config.registry import LAYERS, LOSSES
 from xpcnn.runs.record import Record
 
 FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -118,14 +120,15 @@ def differing(runs: Sequence[Record]) -> list[Difference]:
     """Return the keys whose values differ between runs, section by section.
 
     Keys are paths, such as "training.optimizer.lr" and "layers.3.filters"; a value that a run does
-    not have is MISSING.
+    not have is MISSING. A hyperparameter of a layer or loss that a run does not name has its
+    default.
     """
     found = []
     for section in SECTIONS:
         tables = [dict(flat(_section(run, section))) for run in runs]
-        keys = dict.fromkeys(key for values in tables for key in values)
+        keys = dict.fromkeys(key for table in tables for key in table)
         for key in keys:
-            values = tuple(values.get(key, MISSING) for values in tables)
+            values = tuple(table.get(key, _default(table, key)) for table in tables)
             if any(value != values[0] for value in values):
                 found.append(Difference(section, key, values))
     return found
@@ -152,12 +155,24 @@ def _section(run: Record, section: str) -> Mapping[str, Any]:
     if section == "configuration":
         return {key: x for key, x in run.config.items() if key not in (*data, "model")}
     if section == "network":  # how it was trained is in the configuration, whole
-        return {key: x for key, x in run.network.items() if key != "training"}
+        network = {"loss": {"type": "SoftmaxCrossEntropy"}, **run.network}
+        return {key: x for key, x in network.items() if key != "training"}
     if section == "data":
         chosen = {key: run.config[key] for key in data if key in run.config}
         digest = run.provenance.get("data_hash")
         return chosen if digest is None else {**chosen, "hash of the training part": digest}
     return run.environment
+
+
+def _default(table: Mapping[str, Any], key: str) -> Any:
+    """Return the default of a hyperparameter of the layer or loss that `key` is a path of."""
+    place, _, name = key.rpartition(".")
+    kind = {**LAYERS, **LOSSES}.get(table.get(f"{place}.type", ""))
+    found = {field.name: field.default for field in fields(kind)} if kind is not None else {}
+    value = found.get(name, NO_DEFAULT)
+    if isinstance(value, tuple):
+        return list(value)
+    return value if isinstance(value, bool | int | float | str) else MISSING
 
 
 def flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
