@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.cli.conftest import Cli
-from xpcnn import models, optimizers, schedules
+from xpcnn import losses, models, optimizers, schedules
 from xpcnn.backend import NAMES
 from xpcnn.cli.command_group import COMMANDS
 from xpcnn.cli.commands.train import GROUPS, command
@@ -46,6 +46,7 @@ def test_choices_are_those_that_there_are(cli: Cli, monkeypatch: pytest.MonkeyPa
     for flag, valid in (
         ("optimizer", optimizers.BY_NAME),
         ("schedule", schedules.BY_NAME),
+        ("loss", losses.BY_NAME),
         ("backend", NAMES),
     ):
         (listed,) = re.findall(rf"--{flag}\[(.*?)\]", text)

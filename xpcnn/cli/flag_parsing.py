@@ -99,21 +99,13 @@ def tables(text: str) -> list[dict[str, str]]:
     return [{"name": name} for name in listed(text)]
 
 
-_LOSSES = {
-    "cross-entropy": "SoftmaxCrossEntropy",
-    "bce": "BCEWithLogits",
-    "focal": "Focal",
-    "mse": "MSE",
-    "l1": "L1",
-    "huber": "Huber",
-}
-
-
 def loss_type(name: str) -> str:
     """Return the type of a loss that files name, by its short name."""
-    if name.lower() not in _LOSSES:
-        raise click.BadParameter(f"--loss {name} is none of {', '.join(_LOSSES)}")
-    return _LOSSES[name.lower()]
+    from xpcnn.losses import BY_NAME
+
+    if name.lower() not in BY_NAME:
+        raise click.BadParameter(f"--loss {name} is none of {', '.join(BY_NAME)}")
+    return BY_NAME[name.lower()].__name__
 
 
 def thresholds(text: str) -> str:
