@@ -12,7 +12,7 @@ import numpy
 from xpcnn import data, ops
 from xpcnn.types import Array
 
-parser = argparse.ArgumentParser()
+parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--plot", metavar="FILE", help="draw the loss curve; needs matplotlib")
 plot = parser.parse_args().plot
 

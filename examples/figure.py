@@ -5,6 +5,7 @@ A script defines `train(data, seed)`.
 
 import argparse
 import statistics
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, TypeAlias
@@ -45,8 +46,13 @@ class Figure:
         The seconds are those of training. The folder of the data is `--data-dir`, or the default of
         `xpcnn.data.load`.
         """
-        parser = argparse.ArgumentParser()
-        parser.add_argument("--data-dir", help="folder with the files; downloaded without it")
+        parser = argparse.ArgumentParser(
+            description=sys.modules["__main__"].__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.add_argument(
+            "--data-dir", metavar="FOLDER", help="folder with the files; downloaded without it"
+        )
         parser.add_argument("--seeds", type=int, default=self.seeds, help="how many (%(default)s)")
         given = parser.parse_args()
         if given.seeds < 1:

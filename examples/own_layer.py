@@ -73,7 +73,7 @@ def plot(history: History, steepness: numpy.ndarray, file: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plot", metavar="FILE", help="draw the curves; needs matplotlib")
     given = parser.parse_args()
 

@@ -58,7 +58,7 @@ def plot(model: xpcnn.Model, file: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plot", metavar="FILE", help="draw the decision; needs matplotlib")
     given = parser.parse_args()
 

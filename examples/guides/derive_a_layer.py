@@ -3,7 +3,7 @@
 Every number drawn is computed here. Run it: python examples/guides/derive_a_layer.py [FOLDER]
 """
 
-import sys
+import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -130,12 +130,23 @@ def images() -> str:
 PICTURES = {"window": forward, "matrices": matrices, "dw": weights, "dx": images}
 
 
-def main(arguments: Sequence[str]) -> None:
-    folder = Path(arguments[0]) if arguments else Path(__file__).parents[1] / "pictures"
-    folder.mkdir(exist_ok=True)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Draw the pictures of derive_a_layer.md.")
+    default = Path(__file__).parents[1] / "pictures"
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=default,
+        metavar="FOLDER",
+        help="where to write them; by default examples/pictures",
+    )
+    folder: Path = parser.parse_args(arguments).folder
+    folder.mkdir(parents=True, exist_ok=True)
     for name, draw in PICTURES.items():
         (folder / f"convolution-{name}.svg").write_text(draw(), encoding="utf-8")
+    print(f"{len(PICTURES)} pictures in {folder}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -187,3 +187,10 @@ def test_bad_tables(table: Any, text: str) -> None:
         read_tune(table)
     assert text in str(caught.value)
     assert "\nTry: " in str(caught.value)
+
+
+def test_a_file_that_is_not_there(cli: Cli) -> None:
+    ran = cli("tune", "none.toml")
+    assert ran.err == (
+        "error: none.toml cannot be read: No such file or directory\nTry: check the path\n"
+    )
