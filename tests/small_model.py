@@ -5,6 +5,7 @@ from typing import TypeAlias
 import xpcnn
 from xpcnn import Model
 from xpcnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
+from xpcnn.types import flatten
 
 Parts: TypeAlias = tuple[xpcnn.data.Dataset, xpcnn.data.Dataset]
 
@@ -15,3 +16,8 @@ def layers() -> list[Layer]:
 
 def fresh(**options: object) -> Model:
     return Model(layers(), input_shape=(1, 8, 8), **options)  # type: ignore[arg-type]
+
+
+def weights(model: Model) -> dict[str, bytes]:
+    tensors = flatten({"params": model.params, "buffers": model.buffers})
+    return {path: model.backend.to_host(x).tobytes() for path, x in tensors.items()}

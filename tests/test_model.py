@@ -1,40 +1,23 @@
 """Model: what people hold. Raw samples in, host arrays out; a call that fails changes nothing."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
 import numpy
 import pytest
 
 import xpcnn
 from tests.lib import Lib
 from tests.rounding import UNIT
-from tests.small_model import Parts, fresh
+from tests.small_model import Parts, fresh, weights
 from xpcnn import Model
 from xpcnn.data.reading import Drawn
 from xpcnn.errors import (
     ConfigError,
-    DataWarning,
-    LabelError,
-    XpcnnError,
 )
 from xpcnn.layers import (
     Dense,
-    Flatten,
-    ReLU,
     Tanh,
 )
-from xpcnn.losses import BCEWithLogits, SoftmaxCrossEntropy
+from xpcnn.losses import BCEWithLogits
 from xpcnn.optimizers import SGD, Adam
-from xpcnn.training import Callback
-from xpcnn.types import flatten
-
-
-def weights(model: Model) -> dict[str, bytes]:
-    tensors = flatten({"params": model.params, "buffers": model.buffers})
-    return {path: model.backend.to_host(x).tobytes() for path, x in tensors.items()}
 
 
 def test_learns_the_digits(parts: Parts) -> None:
@@ -119,23 +102,6 @@ def test_moves_between_backends(parts: Parts, lib: Lib) -> None:
     )
 
 
-def test_the_first_fit_validates_by_the_names_of_the_training_classes(parts: Parts) -> None:
-    """As `evaluate` does afterwards: another order, fewer classes, no foreign ones."""
-    train, test = parts
-    backwards = replace(test, labels=9 - test.labels, classes=test.classes[::-1])
-    three = test.labels < 3
-    few = replace(
-        test, images=test.images[three], labels=test.labels[three], classes=test.classes[:3]
-    )
-    for data in (backwards, few):
-        model = fresh()
-        seen = model.fit(train, epochs=1, validation=data)
-        assert seen["val_accuracy"][-1] == pytest.approx(model.evaluate(data)["accuracy"])
-    foreign = replace(test, classes=tuple("abcdefghij"))
-    with pytest.raises(LabelError, match="classes that the model does not know: a, b, c, d, e"):
-        fresh().fit(train, epochs=1, validation=foreign)
-
-
 def test_a_fraction_for_validation(parts: Parts) -> None:
     train, _ = parts
     seen = fresh().fit(train, epochs=1, validation=0.2)
@@ -159,155 +125,10 @@ def test_rows_of_features_and_one_output_for_two_classes() -> None:
     assert model.predict_proba(x).shape == (4, 2)
 
 
-def test_labels_go_by_the_names_of_classes(
-    parts: Parts,
-) -> None:
-    train, test = (part.select(classes=["3", "1", "7"]) for part in parts)
-    model = Model([Flatten(), Dense(3)], input_shape=train.shape)
-    model.fit(train, epochs=3)
-    figures = model.evaluate(test)
-    assert figures["accuracy"] > 0.95
-    other = parts[1].select(classes=["7", "3", "1"])
-    assert model.evaluate(other) == pytest.approx(figures)
-    assert model.evaluate(parts[1].select(classes=["7", "1"]))["accuracy"] > 0.95
-
-
-def test_labels_on_the_device(parts: Parts, lib: Lib) -> None:
-    _, test = parts
-    model = fresh(backend=lib.backend)
-    on_device = lib.asarray(test.images), lib.asarray(test.labels)
-    assert model.evaluate(on_device) == model.evaluate((test.images, test.labels))
-
-
-def test_balanced_class_weights_are_those_of_the_training_data(tmp_path: Path) -> None:
-    images = numpy.zeros((6, 1, 8, 8), numpy.uint8)
-    loss = SoftmaxCrossEntropy(class_weights="balanced")
-    model = Model([Flatten(), Dense(2)], input_shape=(1, 8, 8), loss=loss)
-    model.fit((images, [0, 0, 1, 0, 0, 1]), epochs=1)
-    assert model.loss == SoftmaxCrossEntropy(class_weights=(0.75, 1.5))
-    model.fit((images, [0, 1, 1, 1, 0, 1]), epochs=1)
-    assert model.loss == SoftmaxCrossEntropy(class_weights=(0.75, 1.5))  # worked out once
-    model.save(tmp_path / "m.safetensors")
-    assert xpcnn.load(tmp_path / "m.safetensors").loss == model.loss
-
-
-def test_a_fit_that_fails_leaves_balanced_weights_open() -> None:
-    loss = SoftmaxCrossEntropy(class_weights="balanced")
-    model = Model([Flatten(), Dense(2)], input_shape=(1, 8, 8), loss=loss)
-    with pytest.raises(ConfigError, match="class 1 has no training samples"):
-        model.fit((numpy.zeros((3, 1, 8, 8), numpy.uint8), [0, 0, 0]))
-    assert model.loss is loss
-
-
-SCALE = "given images spread .* times as wide as what the model normalises for"
-
-
-def test_samples_on_another_scale_are_warned_of_once_a_call(parts: Parts) -> None:
-    train, test = parts
-    images, labels = test.images[:40], test.labels[:40]
-    narrow, wide = images.astype(numpy.float32) / 255, images * numpy.uint8(15)
-    model = fresh()
-    model.predict(narrow)  # before any training nothing is known of the scale
-    model.fit(train, epochs=1)
-    calls: list[Callable[[Any], object]] = [
-        lambda x: model.predict(x, batch_size=10),
-        model.predict_proba,
-        lambda x: model.predict(x[:1]),
-        lambda x: model.evaluate((x, labels[: len(x)])),
-        lambda x: model.fit((x, labels), epochs=1),
-        lambda x: fresh().fit(train, epochs=1, validation=(x, labels)),
-    ]
-    for call in calls:
-        for samples, factor in ((narrow, "multiply"), (wide, "divide")):
-            with pytest.warns(DataWarning, match=SCALE) as said:
-                call(samples)
-            (one,) = said
-            assert f". Try: {factor} the given images by " in str(one.message)
-            assert one.filename == __file__
-        call(images)  # no warning, which would be an error here
-
-
-def test_a_picture_of_little_contrast_is_not_warned_of(parts: Parts) -> None:
-    model = fresh()
-    model.fit(parts[0], epochs=1)
-    grey = numpy.random.default_rng(0).uniform(7.9, 8.1, (1, 1, 8, 8))
-    model.predict(grey)
-    model.predict((grey / 8).astype(numpy.uint8))
-
-
 def test_no_samples() -> None:
     none = numpy.zeros((0, 1, 8, 8), numpy.uint8)
     assert fresh().predict(none).shape == (0,)
     assert fresh().predict_proba(none).shape == (0, 10)
-
-
-class Boom(Callback):
-    def __init__(self, error: BaseException, step: int) -> None:
-        self.error, self.step = error, step
-
-    def on_step(self, step: int) -> None:
-        if step == self.step:
-            raise self.error
-
-
-def test_a_fit_that_fails_changes_nothing(
-    parts: Parts,
-) -> None:
-    model = fresh()
-    before = weights(model)
-    with pytest.raises(ZeroDivisionError):
-        model.fit(parts[0], epochs=2, callbacks=[Boom(ZeroDivisionError(), 30)])
-    assert weights(model) == before
-    assert (model.mean, model.std, model.classes) == (None, None, None)
-
-
-def test_an_interrupt_keeps_the_last_step(
-    parts: Parts,
-) -> None:
-    model, same = fresh(), fresh()
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(parts[0], epochs=9, callbacks=[Boom(KeyboardInterrupt(), 23)])
-    same.fit(parts[0], epochs=1)  # 23 batches of 64
-    assert weights(model) == weights(same)
-
-
-def test_divergence_is_said(parts: Parts) -> None:
-    model = fresh()
-    before = weights(model)
-    with pytest.raises(XpcnnError) as error:
-        model.fit(parts[0], epochs=5, optimizer=SGD(1e6))
-    assert str(error.value) == (
-        "training diverged: the output of layers.4 (Dense) is not finite (640 of 640 values), "
-        "at update 5 (epoch 1)\n"
-        "Try: a smaller learning rate than 1e+06, or clip_norm=1.0"
-    )
-    assert weights(model) == before
-
-
-def test_the_advice_has_the_rate_of_the_update_that_failed() -> None:
-    """The second of four: the first has the rate 0, and the others are not looked at."""
-    model = Model([Dense(4), ReLU(), Dense(2)], input_shape=(3,))
-    x = numpy.random.default_rng(0).normal(size=(8, 3)).astype(numpy.float32)
-    with pytest.raises(XpcnnError, match=r"at update 2 .*\nTry: a smaller learning rate than 5e"):
-        model.fit(
-            (x, numpy.arange(8) % 2),
-            epochs=1,
-            batch_size=2,
-            optimizer=SGD(1e39),
-            schedule=lambda step, _: [0.0, 0.5, 0.25, 0.125][step],
-        )
-
-
-def test_a_last_step_that_diverges_is_said() -> None:
-    """The loss of a step is that of the parameters before it, so the last one shows in no loss."""
-    model = Model([Dense(4), ReLU(), Dense(2)], input_shape=(3,))
-    x = numpy.random.default_rng(0).normal(size=(8, 3)).astype(numpy.float32)
-    with pytest.raises(XpcnnError) as error:
-        model.fit((x, numpy.arange(8) % 2), epochs=1, batch_size=8, optimizer=SGD(1e39))
-    assert str(error.value) == (
-        "training diverged: the weight layers.0.weight is not finite (12 of 12 values), at update "
-        "1 (epoch 1)\nTry: a smaller learning rate than 1e+39, or clip_norm=1.0"
-    )
 
 
 def test_a_history_by_figure_and_by_epoch(

@@ -1,5 +1,6 @@
 """The command line in this process and in one of its own, away from the caller's environment."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -23,6 +24,14 @@ class Ran(NamedTuple):
 
 Cli = Callable[..., Ran]
 numpy_backend = import_module("xpcnn.backends.numpy_backend")
+
+
+def answer(cli: Cli, *arguments: str | Path) -> Any:
+    """Run a command with --json and return what it printed."""
+    ran = cli(*arguments, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.count("\n") == 1
+    return json.loads(ran.out)
 
 
 @pytest.fixture(autouse=True)

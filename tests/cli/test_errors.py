@@ -1,16 +1,12 @@
-"""What people are told, and the exit codes: 1 refused, 2 usage."""
+"""What `xpcnn train` refuses, exit code 1, and what it tells; `test_usage` has exit code 2."""
 
-import shutil
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.cli.process import run
-from xpcnn.cli.run_record import Journal
 from xpcnn.models import names
-from xpcnn.training import Epoch, History
 
 PRESETS = ", ".join(sorted(names()))
 
@@ -189,28 +185,6 @@ def test_a_network_that_does_not_fit_the_data(cli: Cli) -> None:
     assert not Path("runs").exists()
 
 
-def test_a_run_never_overwrites_another(cli: Cli, trained: Path) -> None:
-    before = (trained / "model.safetensors").read_bytes()
-    ran = cli("train", "--limit", "50", "--epochs", "1", "--out", trained)
-    message = f"error: {trained} is not empty, and a run never overwrites another\n"
-    assert ran == (1, "", message + "Try: --out with a new name\n")
-    assert (trained / "model.safetensors").read_bytes() == before
-
-
-def test_a_run_folder_that_cannot_be_made(cli: Cli) -> None:
-    Path("file").write_text("in the way")
-    for out, message in (
-        ("file", "file is a file\nTry: --out with the name of a folder"),
-        (
-            "file/run",
-            "the run folder file/run cannot be made: Not a directory\n"
-            "Try: --out with a folder that may be written",
-        ),
-    ):
-        ran = cli("train", "--limit", "50", "--epochs", "1", "--out", out)
-        assert (ran.code, ran.out, ran.err) == (1, "", f"error: {message}\n")
-
-
 def test_training_that_diverges(cli: Cli) -> None:
     rate = ("--lr", "1e30", "--schedule", "constant")
     ran = cli("train", "--limit", "200", "--epochs", "3", *rate, "--quiet")
@@ -219,137 +193,6 @@ def test_training_that_diverges(cli: Cli) -> None:
     assert (
         "\nTry: a smaller learning rate than 1e+30, or clip_norm=1.0; xpcnn replay runs/" in ran.err
     )
-
-
-def test_a_journal_that_cannot_be_written_for_a_while(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    journal, history = Journal(folder), History()
-    journal.on_start(history, 0, 27)
-    shutil.rmtree(folder)
-    for epoch in (1, 2):
-        history.epochs.append(Epoch(epoch, 0.5, 0.5, None, None, 0.1, 1.0, 50.0, 9 * epoch))
-        journal.on_epoch_end(history.epochs[-1])
-        folder.mkdir(exist_ok=True)
-    said = f"note: {journal.path} cannot be written: No such file or directory\n"
-    assert capsys.readouterr().err == said
-    assert journal.path.read_text().count("\n") == 2
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["trian"], "no such command 'trian'. Try: 'train' (valid: "),
-        (["train", "--epochs", "many"], "'many' is not a valid integer"),
-        (["train", "--epocs", "3"], "--epocs"),
-        (["train", "--learning-rate", "0.1"], "--lr"),
-        (["train", "--num-epochs=3"], "--epochs"),
-        (["train", "extra"], "unexpected extra argument (extra)\n"),
-        (["train", "mnist"], "unexpected extra argument (mnist). Try: --dataset mnist\n"),
-        (["train", "./b b", "c"], "arguments (./b b c). Try: --dataset './b b'\n"),
-        (["train", "./a.toml"], "argument (./a.toml). Try: --config ./a.toml\n"),
-        (["train", "--classes", "0"], "--classes needs two classes or more, such as 0,1; got '0'"),
-        (["train", "--classes", "0,0"], "--classes needs two classes or more, such as 0,1"),
-        (["train", "--augment", "none,flip"], "'none,flip': none cannot be combined"),
-        (
-            ["train", "--freeze", "none,*.bias"],
-            "'none,*.bias': none cannot be combined with others",
-        ),
-        (["evaluate"], "Missing argument 'RUN|FILE'"),
-        (
-            ["evaluate", "run", "--part", "tset"],
-            "'tset' is not one of 'test', 'validation', 'train'",
-        ),
-        (["predict", "run"], "Give either picture files or --rows, such as --rows 0:10."),
-        (["predict", "run", "a.png", "--rows", "1"], "Give either picture files or --rows"),
-        (["predict", "run", "a.png", "--invert", "maybe"], "'maybe' is not one of"),
-        (["summary", "small", "--input-shape", "1;2"], "'1;2' is not a list of sizes"),
-        (
-            ["train", "--dataset", "a.csv", "--image-size", "16x16"],
-            "--image-size 16x16: expected a height and a width such as 28,28",
-        ),
-        (["train", "--loss", "ce"], "--loss ce is none of cross-entropy, bce, "),
-        (["summary", "small", "--batch-size", "0"], "0 is not in the range x>=1"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_wrong_usage(cli: Cli, arguments: list[str], message: str) -> None:
-    ran = cli(*arguments)
-    assert (ran.code, ran.out) == (2, "")
-    assert message in ran.err
-    assert ran.err.startswith("Usage: xpcnn ")
-
-
-@pytest.mark.parametrize("given", [("--out=~/runs/a",), ("--out", "~/runs/a")])
-def test_a_home_folder_that_no_shell_filled_in(
-    cli: Cli, given: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Shells leave the ~ of --out=~/runs, of quoted paths and of programs' arguments as it is."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    (tmp_path / "home").mkdir()
-    assert cli("train", "--max-steps", "1", *given).code == 0
-    assert (tmp_path / "home/runs/a/model.safetensors").is_file()
-    assert cli("summary", "~/runs/a").code == 0
-    assert not Path("~").exists()
-
-
-def test_a_variable_that_is_wrong_is_usage(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XPCNN_EPOCHS", "many")
-    ran = cli("train")
-    assert ran.code == 2
-    message = "'many' is not a valid integer."
-    assert f"Invalid value for '--epochs' (from XPCNN_EPOCHS): {message}" in ran.err
-    assert f"Invalid value for '--epochs': {message}" in cli("train", "--epochs", "many").err
-
-
-@pytest.mark.parametrize("where", ["before", "after"])
-def test_verbose_shows_the_traceback(cli: Cli, where: str) -> None:
-    arguments = ["train", "--epochs", "0"]
-    ran = cli("-v", *arguments) if where == "before" else cli(*arguments, "--verbose")
-    assert ran.code == 1
-    assert ran.err.startswith("Traceback (most recent call last):\n")
-    assert ran.err.endswith("\nTry: --epochs 10\n")
-
-
-def test_a_defect_is_one_line_with_advice(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError("of a kind\nthat nobody expects")
-
-    monkeypatch.setattr("xpcnn.data.load_parts", broken)
-    assert cli("train") == (
-        1,
-        "",
-        "error: unexpected ZeroDivisionError: of a kind\n"
-        "Try: the same with -v, for a full report\n",
-    )
-    ran = cli("train", "-v")
-    assert ran.code == 1
-    assert "Traceback" in ran.err
-    assert "broken" in ran.err
-    assert ran.err.endswith("error: unexpected ZeroDivisionError: of a kind\n")
-
-
-def test_a_path_that_may_not_be_read_is_no_defect(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def denied(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied", "run/model.safetensors")
-
-    monkeypatch.setattr("xpcnn.data.load_parts", denied)
-    assert cli("train") == (
-        1,
-        "",
-        "error: Permission denied: 'run/model.safetensors'\n"
-        "Try: another path, or ask who may read and write there\n",
-    )
-
-
-def test_exit_codes_of_the_process() -> None:
-    assert run("train", "--limit", "50", "--epochs", "1", "--quiet", "--out", "run")[0] == 0
-    assert run("train", "--model", "tinyy")[0] == 1
-    assert run("train", "--no-such-flag")[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -373,10 +216,3 @@ def test_cupy_without_a_gpu_never_falls_back(
         f"error: backend 'cupy' cannot be used: {sentence}\nTry: {remedy}\n",
     )
     assert not Path("runs").exists()
-
-
-def test_a_file_whose_name_begins_with_a_minus_sign(cli: Cli) -> None:
-    Path("-4.jpg").touch()
-    ran = cli("predict", "run", "-4.jpg")
-    assert ran.code == 2
-    assert "No such option '-4'. Did you mean the file './-4.jpg'?\n" in ran.err

@@ -9,8 +9,7 @@ import numpy
 import pytest
 
 import xpcnn
-from tests.cli.conftest import Cli
-from tests.cli.test_saved_models import answer
+from tests.cli.conftest import Cli, answer
 from tests.test_classification import CLASSES, LABELS, SAYS, WORDS, echo, images
 from xpcnn import classification_report
 from xpcnn.model_loading import load_model

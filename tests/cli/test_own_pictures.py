@@ -1,22 +1,16 @@
 """Pictures and files of the user's own, for a model that was trained on others."""
 
-import csv
-import json
 import tomllib
 from pathlib import Path
 
 import numpy
 import pytest
-from safetensors import safe_open
-from safetensors.numpy import load_file, save
 
 import xpcnn
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, answer
 from tests.cli.test_own_data import write_csv
-from tests.cli.test_saved_models import answer, ink_on_paper
 from tests.data.small_pictures import picture
 from xpcnn.data.reading import Pictures
-from xpcnn.layers import Dense, Flatten
 from xpcnn.model_loading import load_model
 
 pytest.importorskip("PIL.Image", reason="Pillow is not installed")
@@ -180,141 +174,3 @@ def test_rows_are_those_of_the_file(cli: Cli, trained: Path) -> None:
     (row,) = answer(cli, "predict", trained, "--dataset", "test.csv", "--rows", "5")["predictions"]
     assert list(row) == ["row", "class", "probability"]
     assert (row["row"], row["class"]) == (5, rows[5]["class"])
-
-
-def test_a_folder_of_pictures_is_answered_and_what_is_bad_in_it_named(
-    cli: Cli, trained: Path
-) -> None:
-    Path("in/more").mkdir(parents=True)
-    paths = ink_on_paper(Path("in"), 3)
-    Path("in/more/last.PNG").write_bytes(Path(paths[0]).read_bytes())
-    Path("in/bad.png").write_bytes(b"")
-    Path("in/notes.txt").write_text("words")
-    Path("in/.hidden.png").write_text("words")
-    ran = cli("predict", trained, "in")
-    lines = ran.out.splitlines()
-    assert ran.code == 0
-    assert [line.split("  ")[0] for line in lines] == [*paths, "in/more/last.PNG"]
-    note, skipped, advice = ran.err.splitlines()
-    assert note == "note: files skipped, as their ending is not that of a picture: 1"
-    assert skipped.startswith("warning: skipped: in/bad.png: is empty")
-    assert advice.startswith("Try: ")
-    ran = cli("predict", trained, *paths, "in/bad.png", "none.png", "--json")  # all named
-    assert ran.code == 1
-    found = json.loads(ran.out)
-    assert [table["image"] for table in found["predictions"]] == paths
-    assert [table["image"] for table in found["failed"]] == ["in/bad.png", "none.png"]
-    assert found["failed"][1]["error"].startswith("none.png: there is no such file")
-    assert [line[:20] for line in ran.err.splitlines()[::2]] == [
-        "error: in/bad.png: i",
-        "error: none.png: the",
-    ]
-
-
-def test_a_folder_without_pictures(cli: Cli, trained: Path) -> None:
-    Path("in").mkdir()
-    Path("in/notes.txt").write_text("words")
-    ran = cli("predict", trained, "in")
-    message = "error: in: holds no pictures, of 1 file in it\nTry: a folder with PNG or JPEG files"
-    assert ran == (1, "", f"{message}\n")
-    Path("in/bad.png").write_bytes(b"")
-    ran = cli("predict", trained, "in")
-    assert (ran.code, ran.out) == (1, "")
-
-
-def test_answers_in_a_csv_file(cli: Cli, trained: Path) -> None:
-    paths = ink_on_paper(Path(), 2)
-    blank = picture(Path("blank.png"), numpy.full((30, 30), 250))
-    expected = answer(cli, "predict", trained, *paths, blank)["predictions"]
-    ran = cli("predict", trained, *paths, blank, "--csv", "out.csv")
-    assert ran == (0, "wrote 3 answers to out.csv\n", "")
-    with Path("out.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["image", "class", "probability", "framed", "inverted", "blank"]
-    for row, table in zip(rows, expected, strict=True):
-        assert row["image"] == table["image"]
-        assert row["class"] == (table["class"] or "")
-        assert row["framed"] == str(table["framed"]).lower()
-    assert float(rows[0]["probability"]) == pytest.approx(expected[0]["probability"], rel=1e-5)
-    ran = cli("predict", trained, paths[0], "--csv", "out.csv")
-    assert ran.err.startswith("error: out.csv is there already\n")
-    flags = ("--rows", "0:2", "--csv", "out.csv", "--force", "--probabilities")
-    assert cli("predict", trained, *flags).code == 0
-    header = Path("out.csv").read_text().splitlines()[0].split(",")
-    assert header[:5] == ["row", "class", "probability", "true", "probability of 0"]
-    assert len(header) == 14
-
-
-def test_a_picture_on_which_nothing_is_drawn_is_no_digit(cli: Cli, trained: Path) -> None:
-    path = picture(Path("blank.png"), numpy.full((30, 30), 250))
-    line = "blank.png  blank: nothing is drawn on it\n"
-    assert cli("predict", trained, path) == (0, line, "")
-    (table,) = answer(cli, "predict", trained, path, "--probabilities")["predictions"]
-    assert (table["class"], table["blank"]) == (None, True)
-    assert (table["probability"], table["probabilities"]) == (None, None)
-
-
-def test_what_was_done_to_a_picture_is_told(cli: Cli, trained: Path) -> None:
-    (path,) = ink_on_paper(Path(), 1)
-    assert cli("predict", trained, path).out.rstrip("\n").endswith("  framed, inverted")
-    (table,) = answer(cli, "predict", trained, path)["predictions"]
-    assert (table["framed"], table["inverted"], table["blank"]) == (True, True, False)
-
-
-def test_ids_of_a_submission(cli: Cli, trained: Path) -> None:
-    few = xpcnn.data.load("digits")[1].subset(range(3))
-    write_csv("plain.csv", few, labelled=False)
-    lines = Path("plain.csv").read_text().splitlines()
-    ids = ["image_id", "x7", "x1", "x9"]
-    Path("test.csv").write_text(
-        "".join(f"{name},{line}\n" for name, line in zip(ids, lines, strict=True))
-    )
-    flags = ("--dataset", "test.csv", "--submission", "out.csv")
-    assert cli("predict", trained, *flags) == (0, "wrote 3 labels to out.csv\n", "")
-    written = [line.split(",") for line in Path("out.csv").read_text().splitlines()]
-    assert written[0] == ["image_id", "label"]
-    assert [row[0] for row in written[1:]] == ids[1:]
-
-
-def test_a_model_file_of_an_older_version(cli: Cli, trained: Path) -> None:
-    """It says `image_rule`, from which the note of today follows."""
-    model = trained / "model.safetensors"
-    with safe_open(model, framework="numpy") as file:
-        table = json.loads(file.metadata()["xpcnn"])
-    del table["reading"], table["sha256"]
-    table |= {"format": 1, "image_rule": {"low": 0.0, "high": 16.0, "border": "dark"}}
-    table["image_rule"]["extent"] = 1.0
-    Path("old.safetensors").write_bytes(save(load_file(model), {"xpcnn": json.dumps(table)}))
-    assert load_model("old.safetensors").reading == load_model(model).reading
-    (path,) = ink_on_paper(Path(), 1)
-    old = answer(cli, "predict", "old.safetensors", path)["predictions"]
-    assert old == answer(cli, "predict", trained, path)["predictions"]
-
-
-def test_a_model_of_arrays_reads_pictures_by_their_usual_range(cli: Cli) -> None:
-    model = xpcnn.Model([Flatten(), Dense(2)], input_shape=(3, 8, 8))
-    model.fit((NOISE.random((4, 3, 8, 8), numpy.float32), [0, 1, 0, 1]), epochs=1)
-    model.save("arrays.safetensors")
-    path = picture(Path("a.png"), NOISE.integers(0, 256, (20, 30, 3)))
-    ran = cli("predict", "arrays.safetensors", path)
-    assert ran.code == 0
-    assert ran.err == "note: the model was trained on arrays: black becomes 0, white 1\n"
-    model = xpcnn.Model([Flatten(), Dense(2)], input_shape=(3, 8, 8))
-    model.fit((NOISE.normal(size=(4, 3, 8, 8)), [0, 1, 0, 1]), epochs=1)
-    model.save("arrays.safetensors")
-    ran = cli("predict", "arrays.safetensors", path)
-    assert ran.code == 1
-    assert "was trained on arrays in which black and white are not known\nTry: " in ran.err
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["a.png", "--part", "all"], "--part needs --rows"),
-        (["--dataset", "a.csv", "--submission", "b.csv", "--csv", "c.csv"], "exclude each other"),
-    ],
-)
-def test_wrong_usage(cli: Cli, flags: list[str], message: str) -> None:
-    ran = cli("predict", "run", *flags)
-    assert (ran.code, ran.out) == (2, "")
-    assert message in ran.err

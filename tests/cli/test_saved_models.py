@@ -1,27 +1,15 @@
 """`evaluate`, `predict` and `summary` on what `train` left, and on presets."""
 
-import json
 import os
-import sys
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy
 import pytest
 
 import xpcnn
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, answer
 from xpcnn.layers import Dense, Flatten
 from xpcnn.model_loading import load_model
-
-
-def answer(cli: Cli, *arguments: str | Path) -> Any:
-    """Run a command with --json and return what it printed."""
-    ran = cli(*arguments, "--json")
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.out.count("\n") == 1
-    return json.loads(ran.out)
 
 
 def library_model(path: Path, classes: tuple[str, ...] | None = None) -> Path:
@@ -143,169 +131,3 @@ def test_a_file_that_is_no_model(cli: Cli) -> None:
         "error: a.JPG is a picture, expected a run folder or model file first\n"
         "Try: xpcnn predict RUN PICTURE\n"
     )
-
-
-def test_predict_rows(cli: Cli, trained: Path) -> None:
-    _, test = xpcnn.data.load("digits")
-    expected = load_model(trained / "model.safetensors").predict_proba(test.images[3:6])
-    found = answer(cli, "predict", trained, "--rows", "3:6", "--probabilities")
-    assert list(found) == ["model", "predictions"]
-    for i, row in enumerate(found["predictions"]):
-        assert row["row"] == 3 + i
-        assert row["class"] == str(expected[i].argmax())
-        assert row["true"] == str(test.labels[3 + i])
-        assert row["probability"] == expected[i].max()
-        assert list(row["probabilities"]) == list(test.classes)
-        assert list(row["probabilities"].values()) == expected[i].tolist()
-    lines = cli("predict", trained, "--rows", "3:6").out.splitlines()
-    assert lines == [
-        f"{row['row']}  {row['class']}  {row['probability']:.4f}  true {row['true']}"
-        for row in found["predictions"]
-    ]
-
-
-@pytest.mark.parametrize(
-    ("rows", "chosen"),
-    [("7", [7]), (":2", [0, 1]), ("353:", [353, 354]), ("354:999", [354])],
-)
-def test_rows_as_in_python(cli: Cli, trained: Path, rows: str, chosen: list[int]) -> None:
-    found = answer(cli, "predict", trained, "--rows", rows)
-    assert [row["row"] for row in found["predictions"]] == chosen
-
-
-@pytest.mark.parametrize("rows", ["355", "4:4", "-3:2", "400:"])
-def test_rows_that_are_not_there(cli: Cli, trained: Path, rows: str) -> None:
-    ran = cli("predict", trained, f"--rows={rows}")
-    message = f"--rows {rows}: the test part of digits has the rows 0 to 354"
-    assert ran == (1, "", f"error: {message}\nTry: --rows 0:10\n")
-
-
-def test_rows_that_are_no_numbers(cli: Cli, trained: Path) -> None:
-    ran = cli("predict", trained, "--rows", "all")
-    assert ran == (1, "", "error: --rows is 'all'\nTry: --rows 0:10, or a number\n")
-
-
-def ink_on_paper(folder: Path, count: int) -> list[str]:
-    """Write the first test digits as dark ink on white, six times as large."""
-    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
-    _, test = xpcnn.data.load("digits")
-    paths = []
-    for i in range(count):
-        level = 255 - (test.images[i, 0].astype(float) * 255 / 16).round().astype(numpy.uint8)
-        paths.append(str(folder / f"{i}.png"))
-        image.fromarray(level.repeat(6, axis=0).repeat(6, axis=1)).save(paths[-1])
-    return paths
-
-
-def test_predict_pictures(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    paths = ink_on_paper(tmp_path, 20)
-    rows = answer(cli, "predict", trained, "--rows", "0:20")["predictions"]
-    found = answer(cli, "predict", trained, *paths, "--crop", "no")["predictions"]
-    assert [table["image"] for table in found] == paths
-    assert list(found[0]) == ["image", "class", "probability", "framed", "inverted", "blank"]
-    assert [found[0][name] for name in ("framed", "inverted", "blank")] == [False, True, False]
-    same = sum(a["class"] == b["class"] for a, b in zip(rows, found, strict=True))
-    assert same >= 19  # the pixels are the same to 1 / 255
-    lines = cli("predict", trained, *paths[:2], "--crop", "no").out.splitlines()
-    assert lines == [
-        f"{table['image']}  {table['class']}  {table['probability']:.4f}  inverted"
-        for table in found[:2]
-    ]
-    shown = cli("predict", trained, paths[0], "--probabilities").out
-    assert len(shown.split("  ")) == 4 + 10
-    assert "  0=" in shown
-
-
-def test_without_inversion_the_picture_is_another(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    (path,) = ink_on_paper(tmp_path, 1)
-    auto, yes, no = (
-        answer(cli, "predict", trained, path, "--invert", invert, "--probabilities")
-        for invert in ("auto", "yes", "no")
-    )
-    assert auto == yes
-    assert auto != no
-
-
-def test_rows_of_files_of_data(cli: Cli, trained: Path) -> None:
-    images = xpcnn.data.load("digits")[1].images[:4]
-    numpy.savez("my data.npz", images[:, 0])  # no labels: one array, of any name
-    ran = cli("predict", trained, "my data.npz")
-    assert ran.code == 1
-    assert ran.err == (
-        "error: my data.npz: is a file of data, not a picture\n"
-        "Try: --rows : --dataset 'my data.npz'\n"
-    )
-    rows = answer(cli, "predict", trained, "--rows", ":", "--dataset", "my data.npz")["predictions"]
-    expected = load_model(trained / "model.safetensors").predict(images)
-    assert [int(row["class"]) for row in rows] == expected.tolist()
-    assert all("true" not in row for row in rows)
-
-
-def test_a_picture_that_is_none_names_the_file(cli: Cli, trained: Path) -> None:
-    ran = cli("predict", trained, "no.png")
-    assert ran.code == 1
-    assert ran.err.startswith("error: no.png: there is no such file\nTry: ")
-
-
-def test_pictures_need_pillow(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    ran = cli("predict", trained, "a.png")
-    assert ran.code == 1
-    assert ran.err == (
-        "error: reading pictures needs Pillow, which is not installed\n"
-        "Try: pip install 'xpcnn[images]'\n"
-    )
-
-
-def test_pictures_need_to_know_how_the_training_images_were_read(cli: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "own.safetensors"
-    xpcnn.Model([Flatten(), Dense(2)], input_shape=(1, 8, 8)).save(path)  # never trained
-    ran = cli("predict", path, "a.png")
-    assert ran.code == 1
-    assert "does not say how its samples were read (reading)" in ran.err
-
-
-def test_summary_of_a_preset_a_file_and_a_run(cli: Cli, trained: Path) -> None:
-    preset = answer(cli, "summary", "digits")
-    assert preset == answer(cli, "summary", trained)
-    assert preset == answer(cli, "summary", trained / "model.toml")
-    assert preset == answer(cli, "summary", trained / "model.safetensors")
-    model = load_model(trained / "model.safetensors")
-    assert preset["parameters"] == model.summary().parameters
-    assert cli("summary", trained) == (0, f"{model.summary()}\n", "")
-
-
-def test_summary_of_another_batch_and_shape(cli: Cli) -> None:
-    small, double = (answer(cli, "summary", "tiny", "--batch-size", n) for n in ("1", "2"))
-    assert double["activation_bytes"] == 2 * small["activation_bytes"]
-    larger = answer(cli, "summary", "tiny", "--input-shape", "3,32,32")
-    assert larger["rows"][0]["input_shape"] == [3, 32, 32]
-    assert larger["parameters"] > small["parameters"]
-
-
-def test_a_preset_goes_before_a_folder_of_that_name(cli: Cli) -> None:
-    Path("tiny").mkdir()
-    assert cli("summary", "tiny").code == 0
-    assert "tiny is not a run folder" in cli("summary", f".{os.sep}tiny{os.sep}").err
-
-
-def test_summary_of_what_is_not_there(cli: Cli) -> None:
-    ran = cli("summary", "smal")
-    assert ran.code == 1
-    assert ran.err.startswith("error: unknown model 'smal'\nTry: 'small' (valid: ")
-    assert cli("summary", "no.safetensors").err.startswith("error: no.safetensors: there is no ")
-    assert cli("summary", "no.toml").err.startswith("error: no.toml cannot be read: ")
-
-
-def test_info(cli: Cli) -> None:
-    facts = answer(cli, "info")
-    assert facts["xpcnn"] == xpcnn.__version__
-    assert set(facts["gpu"]) >= {"cupy", "torch cuda"}
-    lines = cli("info").out.splitlines()
-    assert all(after.startswith(" ") for line, after in pairwise(lines) if line.endswith(":"))
-    assert lines[0] == f"xpcnn: {xpcnn.__version__}"
-    assert f"  numpy: {numpy.__version__}" in lines
-    assert any(line.startswith("  cupy: ") for line in lines)
-    assert "  array_api_strict: float32, float64" in lines[lines.index("dtypes:") :]
-    assert any(line.startswith("blas: ") for line in lines)
-    assert any(line.startswith(("kernels: in C", "kernels: NumPy's, since")) for line in lines)

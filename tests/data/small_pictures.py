@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import pytest
+
+import xpcnn
 
 
 def picture(path: Path, pixels: Any, dtype: Any = numpy.uint8, **options: Any) -> Path:
     """Write pixels (h, w), (h, w, 3) or (h, w, 4) to a picture file; return its path."""
-    from PIL import Image
-
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(numpy.asarray(pixels).astype(dtype)).save(path, **options)
+    image.fromarray(numpy.asarray(pixels).astype(dtype)).save(path, **options)
     return path
 
 
@@ -39,3 +41,15 @@ def png(path: Path, side: int, pixel: bytes = b"", depth: int = 1, colour: int =
     rows = chunk(b"IDAT", zlib.compress((b"\0" + row) * side))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + rows + chunk(b"IEND", b""))
     return path
+
+
+def ink_on_paper(folder: Path, count: int) -> list[str]:
+    """Write the first test digits as dark ink on white, six times as large."""
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    _, test = xpcnn.data.load("digits")
+    paths = []
+    for i in range(count):
+        level = 255 - (test.images[i, 0].astype(float) * 255 / 16).round().astype(numpy.uint8)
+        paths.append(str(folder / f"{i}.png"))
+        image.fromarray(level.repeat(6, axis=0).repeat(6, axis=1)).save(paths[-1])
+    return paths

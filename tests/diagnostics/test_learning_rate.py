@@ -6,8 +6,7 @@ import numpy
 import pytest
 
 from tests.lib import Lib
-from tests.small_model import Parts, fresh
-from tests.test_model import weights
+from tests.small_model import Parts, fresh, weights
 from xpcnn import Model
 from xpcnn.diagnostics import LrSearch, find_lr
 from xpcnn.diagnostics.learning_rate import suggest

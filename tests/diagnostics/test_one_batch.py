@@ -6,8 +6,7 @@ import numpy
 import pytest
 
 from tests.lib import Lib
-from tests.small_model import Parts, fresh
-from tests.test_model import weights
+from tests.small_model import Parts, fresh, weights
 from tests.training.test_step import digits, network
 from xpcnn import Model
 from xpcnn.data import load
