@@ -115,7 +115,13 @@ def measure(
     found = {}
     for metric in chosen:
         function = BY_NAME[metric] if isinstance(metric, str) else metric
-        found[name_of(metric)] = _number(name_of(metric), function(probabilities, labels))
+        name = name_of(metric)
+        try:
+            value = function(probabilities, labels)
+        except Exception as error:
+            error.add_note(f"in the metric {name!r}")
+            raise
+        found[name] = _number(name, value)
     return found
 
 

@@ -37,3 +37,19 @@ def test_a_wrong_result_is_named(returned: Any, kind: type[Exception], message: 
     model = Model([Dense(3)], input_shape=(2,), loss=Own())
     with pytest.raises(kind, match=f"^(?s:the .*{message}.*Try: )"):
         model.fit(X, numpy.arange(4) % 3, epochs=1)
+
+
+def test_an_error_in_a_loss_is_noted_with_what_it_was_given() -> None:
+    """Weights of samples are a further column of the labels, which such a loss may not know."""
+
+    class Own(MSE):
+        def __call__(self, scores: Any, labels: Any) -> Any:
+            return mean(scores - labels), lambda dloss: scores
+
+    model = Model([Dense(3)], input_shape=(2,), loss=Own())
+    with pytest.raises(ValueError, match="could not be broadcast") as caught:
+        model.fit(X, numpy.arange(4) % 3, epochs=1, sample_weights=numpy.ones(4))
+    assert caught.value.__notes__ == [
+        "in the loss Own, of scores (4, 3) and labels (4, 4), float32; the last column are weights "
+        "of samples: xpcnn.losses.without_weights"
+    ]

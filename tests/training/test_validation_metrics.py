@@ -121,3 +121,12 @@ def test_wrong_metrics_are_refused(metrics: Any, text: str) -> None:
 def test_metrics_need_data_to_validate_on() -> None:
     with pytest.raises(ConfigError, match="and metrics need data to validate on"):
         fresh().fit(data(64), epochs=1, metrics=["f1"])
+
+
+def test_an_error_in_a_metric_is_noted_with_its_name() -> None:
+    def ratio(probabilities: Any, labels: Any) -> float:
+        return 1 / 0
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        validation_metrics.measure([ratio], numpy.eye(2), numpy.arange(2))
+    assert caught.value.__notes__ == ["in the metric 'ratio'"]

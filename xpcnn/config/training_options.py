@@ -153,6 +153,15 @@ class TrainingOptions:
                 message = f"{name} is {_options.shown(value)}, expected a name or an object"
                 raise ConfigError(hint(message, advice))
             object.__setattr__(self, name, value)
+        for name in ("init", "lr"):
+            if not hasattr(self.optimizer, name):
+                message = f"optimizer is {_options.shown(self.optimizer)}, which has no {name!r}"
+                advice = (
+                    "lr, a number, and the methods init and update of xpcnn.optimizers.Optimizer"
+                )
+                raise ConfigError(hint(message, advice))
+        lr = self.optimizer.lr
+        _options.number("optimizer", "lr", lr, _options.NON_NEGATIVE, "lr=0.001, a number")
         _check_takes_progress(self.schedule)
         if self.warmup != 0:
             check_length("TrainingOptions", "warmup", self.warmup)

@@ -16,7 +16,12 @@ def value_and_pullback(loss: Loss, scores: Array, labels: Array) -> tuple[Array,
         ShapeError: its value is an array with axes; or, raised by the pullback, the gradient has
             not the shape of the scores.
     """
-    found, name, expected = loss(scores, labels), type(loss).__name__, scores.shape
+    name, expected = type(loss).__name__, scores.shape
+    try:
+        found = loss(scores, labels)
+    except Exception as error:
+        error.add_note(_given(name, scores, labels))
+        raise
     if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
         message = f"the loss {name} returned {shown(found)}, expected (loss, pullback)"
         raise ConfigError(hint(message, "return loss, pullback, with pullback(dloss) -> dscores"))
@@ -39,3 +44,12 @@ def value_and_pullback(loss: Loss, scores: Array, labels: Array) -> tuple[Array,
         return dscores
 
     return value, checked
+
+
+def _given(name: str, scores: Array, labels: Array) -> str:
+    """Return in words what a loss was given when it raised an error."""
+    shape, outputs = tuple(labels.shape), scores.shape[-1]
+    text = f"in the loss {name}, of scores {tuple(scores.shape)} and labels {shape}, {labels.dtype}"
+    if shape[1:] == (outputs + 1,):
+        text += "; the last column are weights of samples: xpcnn.losses.without_weights"
+    return text

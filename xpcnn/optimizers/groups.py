@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.optimizers.common import Arrays, Optimizer, State
+from xpcnn.optimizers.results import as_update, check_state
 from xpcnn.options import NON_NEGATIVE, number
 from xpcnn.types import Array
 
@@ -39,9 +40,9 @@ class Groups(NamedTuple):
                 for quantity, arrays in state.items()
             }
             rate = lr if factor == 1.0 else lr * factor
-            updated, memory = optimizer.update(
-                _of(params, paths), _of(grads, paths), own, rate, step
-            )
+            mine = _of(params, paths)
+            found = optimizer.update(mine, _of(grads, paths), own, rate, step)
+            updated, memory = as_update(optimizer, found, mine, own)
             new |= updated
             for quantity, arrays in memory.items():
                 after[quantity] |= arrays
@@ -49,7 +50,8 @@ class Groups(NamedTuple):
 
     def init(self, optimizer: Optimizer, params: Arrays) -> State:
         """Return the optimizer's state before the first step, without frozen parameters."""
-        return optimizer.init(_of(params, self.paths))
+        found = optimizer.init(_of(params, self.paths))
+        return check_state(optimizer, found, "init", self.paths)
 
     @property
     def paths(self) -> tuple[str, ...]:
