@@ -6,8 +6,9 @@ others are left out.
 """
 
 import os
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,20 @@ def dtype(request: pytest.FixtureRequest) -> str:
 def parts() -> Parts:
     """Return the training and the test part of the digits."""
     return xpcnn.data.load("digits")
+
+
+@pytest.fixture
+def install_cupy(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Return a function that puts a CuPy, as `fake_cupy` makes, in the place of any real one."""
+
+    def put(cupy: Any) -> None:
+        monkeypatch.setitem(sys.modules, "cupy", cupy)
+        monkeypatch.setitem(sys.modules, "array_api_compat.cupy", cupy)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.delenv("XPCNN_CUDA_KERNELS", raising=False)
+        wheels = {} if cupy is None else {"cupy": ["cupy-cuda13x"]}
+        problem = sys.modules["xpcnn.backends.cupy_problem"]
+        monkeypatch.setattr(problem, "packages_distributions", lambda: wheels)
+
+    backend.problem("cupy")  # imports the module
+    return put

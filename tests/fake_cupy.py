@@ -12,11 +12,13 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy
+import pytest
 
 from tests import cuda_on_host
 from tests.cuda_on_host import MOST_THREADS, arrays, capture, streams
 from xpcnn import backend
 from xpcnn.backend import Backend, Kernels
+from xpcnn.errors import BackendError
 
 
 class CudaError(RuntimeError):
@@ -168,3 +170,12 @@ def raising(error: BaseException) -> Callable[..., Any]:
         raise error
 
     return fail
+
+
+def cause(device: str | int | None = None) -> str:
+    """Return why the backend cannot be used, as its error says."""
+    with pytest.raises(BackendError) as refused:
+        backend.load("cupy", device)
+    text = str(refused.value)
+    assert text.startswith("backend 'cupy' cannot be used: ")
+    return text.removeprefix("backend 'cupy' cannot be used: ")

@@ -11,7 +11,9 @@ from typing import Any, BinaryIO, NamedTuple
 import pytest
 
 from tests.cli.process import TINY
+from tests.cli.requests import OWN, TRAINING
 from xpcnn.cli import main
+from xpcnn.models import Preset, preset
 
 
 class Ran(NamedTuple):
@@ -82,3 +84,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             main()
     assert ended.value.code == 0
     return folder
+
+
+@pytest.fixture
+def own() -> Preset:
+    """Return a preset with every training option set: own.toml, in the current folder."""
+    Path("own.toml").write_text(OWN + TRAINING)
+    return preset("own.toml")

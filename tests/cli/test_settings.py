@@ -8,9 +8,8 @@ import numpy
 import pytest
 
 from tests.cli.conftest import Cli
-from xpcnn.cli.commands.train import command
+from tests.cli.requests import OWN, TRAINING, given, images
 from xpcnn.cli.default_model import BY_SHAPE
-from xpcnn.cli.request import Request
 from xpcnn.cli.settings import resolve
 from xpcnn.data import Dataset
 from xpcnn.data.augment import Augmentation, Brightness, Contrast, Crop, Cutout, Flip
@@ -19,38 +18,6 @@ from xpcnn.errors import ConfigError
 from xpcnn.models import Preset, preset
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Constant, OneCycle
-
-OWN = """
-input_shape = [1, 8, 8]
-classes = 10
-layers = [{ type = "Flatten" }, { type = "Dense", units = "classes" }]
-"""
-
-TRAINING = """
-[training]
-epochs = 3
-batch_size = 32
-clip_value = 0.5
-optimizer = { name = "sgd", lr = 0.3, momentum = 0.8, nesterov = true }
-schedule = { name = "step", every = 0.5, gamma = 0.2 }
-augment = [{ name = "flip", vertical = 0.5 }, { name = "crop", pad = 1 }]
-"""
-
-
-def images(*shape: int) -> Dataset:
-    return Dataset.from_arrays(numpy.zeros((2, *shape), numpy.uint8), [0, 1])
-
-
-def given(*flags: str) -> Request:
-    return Request(command.make_context("train", [*flags]))
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Preset:
-    """Return a preset with every training option set."""
-    file = tmp_path / "own.toml"
-    file.write_text(OWN + TRAINING)
-    return preset(file)
 
 
 @pytest.mark.parametrize(("shape", "name"), BY_SHAPE.items())

@@ -87,12 +87,9 @@ class DivergenceCheck:
         if found is None:
             self.fail("a value is not finite, and none is when the steps are repeated")
         what, before, update = found
-        kept = (
-            []
-            if self.saver is None
-            else [self.saver.keep_case(before, update, recipe.parameter_groups.paths)]
-        )
-        step = int(update.step)
+        step, advice = int(update.step), []
         if self.state.network.compute_dtype == "float16":
-            kept = ["dtype 'float32', in which nothing overflows at 65504", *kept]
-        self.fail(f"{what}, at update {step} (epoch {epoch})", *kept, step=step)
+            advice.append("dtype 'float32', in which nothing overflows at 65504")
+        if self.saver is not None:
+            advice.append(self.saver.keep_case(before, update, recipe.parameter_groups.paths))
+        self.fail(f"{what}, at update {step} (epoch {epoch})", *advice, step=step)

@@ -69,7 +69,7 @@ def measured(
         present = len(numpy.unique(to_host(class_labels(labels, outputs))))
     return Figures(
         loss=float(after.loss_sum) / int(x.shape[0]),
-        expected=expected_loss(network.loss, network.output_shape[0]),
+        expected=expected_loss(network.loss, outputs),
         dead={where: (int(count), units) for where, (count, units) in seen.dead.items()},
         saturated={where: float(share) for where, share in seen.saturated.items()},
         gradients={where: float(norm) for where, norm in seen.gradients.items()},

@@ -13,8 +13,8 @@ What `model.fit(train, epochs=5, validation=0.1)` does, step by step:
                         l1, clipping, optimizer and weight average; then the callbacks
     Run.between_updates validates and saves within an epoch, where that is due
     Run.run_epoch       after the last update: requires finite values (divergence_check.py)
-    Run.end_epoch       validates, records the epoch, calls the callbacks, checks the health of the
-                        network, and saves a checkpoint
+    Run.end_epoch       validates (validation.py), records the epoch, calls the callbacks, checks
+                        the health of the network, and saves a checkpoint
 
 A run reads from the device once per epoch, validation and checkpoint. Every decision is a function
 of the options and the history, so that a resumed run ends with the same bits.
@@ -35,9 +35,8 @@ from xpcnn.samples import Samples
 from xpcnn.signals import Noted, deferred, raise_interrupt, shielded
 from xpcnn.training.callbacks import Callback
 from xpcnn.training.divergence_check import DivergenceCheck
-from xpcnn.training.evaluation import evaluate
 from xpcnn.training.health_notes import HealthNotes
-from xpcnn.training.history import History, Validation
+from xpcnn.training.history import History
 from xpcnn.training.loss_scale import skipped_note
 from xpcnn.training.prefetch import prefetched
 from xpcnn.training.progress import Position
@@ -46,9 +45,8 @@ from xpcnn.training.saver import Saver
 from xpcnn.training.step import training_step
 from xpcnn.training.stopping import stop_at_limits, stop_without_improvement
 from xpcnn.training.updates import Update
+from xpcnn.training.validation import Validator
 from xpcnn.training.waiting_time import Waiting
-
-_ALWAYS = ("loss", "accuracy")
 
 
 class Run:
@@ -83,10 +81,11 @@ class Run:
     ) -> None:
         check_validation(options, validation is not None)
         check_task(options, network.task)
-        self.network, self.validation, self.options = network, validation, options
+        self.network, self.options = network, options
         self.state = RunState(network, train, options, seed, callbacks, group)
         self.updates, self.notify = self.state.updates, self.state.notify
         self.divergence = DivergenceCheck(self.state, saver)
+        self.validator = Validator(validation, self.state, self.divergence)
         self.health = HealthNotes(health, self.state, validation)
         self.saver, self.group = saver, group
         self.save_is_due, self.signal = False, Noted()
@@ -220,33 +219,9 @@ class Run:
         if not state.is_mid_epoch():
             return
         if every is not None and state.step % every == 0:
-            self.validate()
+            self.validator.validate()
         if self.saver is not None and (state.stopping or self.save_is_due):
             self.save(self.saver)
-
-    def validate(self) -> Validation | None:
-        """Return the figures of the validation samples, taken once for an update."""
-        state, history = self.state, self.state.history
-        if self.validation is None:
-            return None
-        if history.validations and history.validations[-1].step == state.step:
-            return history.validations[-1]
-        self.divergence.require_finite()
-        weights = state.weights()
-        size = self.options.batch_size
-        metrics = self.options.metrics
-        scores = evaluate(self.network, self.validation, size, weights, metrics, self.group)
-        if not math.isfinite(loss := scores["loss"]):
-            self.divergence.fail(f"the validation loss is {loss} after update {state.step}")
-        accuracy, ends_epoch = scores.get("accuracy"), not state.is_mid_epoch()
-        further = {name: _finite(x) for name, x in scores.items() if name not in _ALWAYS}
-        record = Validation(state.step, loss, accuracy, ends_epoch, further)
-        if self.options.best_kept and history.would_be_best(record, self.options.monitor):
-            state.best = weights
-        history.validations.append(record)  # last: an interrupt before it repeats the validation
-        self.notify("on_validation", record)
-        stop_without_improvement(state)
-        return record
 
     def end_epoch(self, epoch: int, resumed_at: int, seconds: float, waited: float) -> None:
         """Validate at the end of an epoch, whole or cut short, record it, and save where due.
@@ -258,7 +233,7 @@ class Run:
         if not math.isfinite(loss):  # each was, their sum is not
             self.divergence.fail(f"the mean loss is {loss} after update {state.step}")
         begin = time.perf_counter()
-        validation = self.validate()
+        validation = self.validator.validate()
         record = state.epoch_record(epoch, loss, validation, resumed_at, seconds)
         validated = None if validation is None else time.perf_counter() - begin
         record = replace(record, data_seconds=waited, validation_seconds=validated)
@@ -299,8 +274,3 @@ class Run:
             return
         elif self.saver is not None and self.state.now.passes > 0:
             self.save(self.saver)
-
-
-def _finite(value: float) -> float | None:
-    """Return a figure as files have it: None for NaN and infinity."""
-    return value if math.isfinite(value) else None

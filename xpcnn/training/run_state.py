@@ -49,9 +49,8 @@ class RunState:
         self._recipes = [recipe_for(network, options, seed, per_epoch)]  # until unfreeze_after
         if options.unfreeze_after is not None:  # and after it
             unfrozen = recipe_for(network, options, seed, per_epoch, unfrozen=True)
-            self._recipes.append(
-                unfrozen._replace(steps=self._recipes[0].steps)
-            )  # recorded in the same memory
+            unfrozen = unfrozen._replace(steps=self._recipes[0].steps)  # recorded in one memory
+            self._recipes.append(unfrozen)
         self._shared = self._recipes
         wanted = getattr(self._recipes[0].steps, "wants_batches", False)
         recorded = wanted and may_record_step(self._recipes[0])
