@@ -31,6 +31,7 @@ from xpcnn.errors import (
     hint,
     warn_user,
 )
+from xpcnn.losses import L1, MSE, Huber, Loss
 from xpcnn.network import Network
 from xpcnn.ops.checks import kind
 from xpcnn.types import Array, Shape
@@ -80,9 +81,24 @@ def as_dataset(data: Data, network: Network, classes: tuple[str, ...] | None) ->
         labels = backend.to_host(labels)
     names = classes or tuple(str(i) for i in range(max(task.least, outputs)))
     task.check(outputs, loss, names)
+    if outputs == 1 and task.name == "classification":
+        _check_two_classes(labels, loss)
     if not isinstance(images, Stored):
         images = images.reshape(len(images), *input_shape, *(1,) * (4 - images.ndim))
     return Dataset.from_arrays(images, labels, names, task=task.name)
+
+
+def _check_two_classes(labels: Any, loss: Loss) -> None:
+    """Require labels that one output can decide: 0 and 1."""
+    values = numpy.asarray(labels)
+    plain = values.ndim == 1 and values.size > 0 and values.dtype.kind in "iuf"
+    if plain and (most := values.max()) > 1:
+        message = f"labels go up to {most:g}, and one output with the loss {type(loss).__name__} "
+        message += "decides between the classes 0 and 1"
+        advice = "Dense(classes) at the end for more classes"
+        if type(loss) in (MSE, L1, Huber):
+            advice = f"Model(..., task='regression') to estimate numbers, {advice}"
+        raise LabelError(hint(message, advice))
 
 
 def as_pair(data: Data | Array, labels: Any) -> Data:

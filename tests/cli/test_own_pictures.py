@@ -79,6 +79,12 @@ def test_pictures_are_cut_off_where_that_is_asked_for(cli: Cli) -> None:
         )
 
 
+def test_pictures_too_small_for_a_network_are_seen_before_they_are_read(cli: Cli) -> None:
+    ran = cli("train", "--dataset", "no/such", "--model", "vgg11", "--image-size", "16,16")
+    assert ran.err.startswith("error: vgg11: MaxPool2D: a window of 2 x 2 does not fit into an im")
+    assert ran.err.endswith("\nTry: --image-size 224,224, for which vgg11 is made\n")
+
+
 def test_a_folder_that_the_model_was_not_trained_on_is_judged_whole(cli: Cli) -> None:
     train(cli, "--dataset", blocks(Path("photos")), "--quiet")
     assert answer(cli, "evaluate", "run")["part"] == "test"

@@ -66,7 +66,7 @@ def test_the_processor_to_compile_for(
         return
     monkeypatch.setenv("XPCNN_COMPILER", script(tmp_path / "cc", 'exec cc "$@" -O0'))  # quickly
     monkeypatch.setenv("XPCNN_MARCH", "x86-64")
-    assert found()[1].startswith("in C, compiled by ")
+    assert found()[1].startswith("in C for float32, compiled by ")
     assert found()[1].endswith(" for x86-64 (SSE2)")
     monkeypatch.setenv("XPCNN_MARCH", "x86-64-v2")
     assert library.will_compile()  # the one for another does not do

@@ -76,10 +76,10 @@ def test_two_processes_at_once(
     monkeypatch.setenv("XPCNN_COMPILER", script(tmp_path / "cc", quick))
     both = [start(), start()]
     for process in both:
-        assert result(process).startswith("[0.0, 2.0] in C, compiled by ")
+        assert result(process).startswith("[0.0, 2.0] in C for float32, compiled by ")
     [built] = cache.iterdir()
     when = built.stat().st_mtime_ns
-    assert result(start()).startswith("[0.0, 2.0] in C, compiled by ")
+    assert result(start()).startswith("[0.0, 2.0] in C for float32, compiled by ")
     assert built.stat().st_mtime_ns == when  # not compiled again
 
 

@@ -38,7 +38,7 @@ def status() -> str:
 
 def test_the_best_is_taken_and_nothing_is_compiled(package: Path) -> None:
     best = build.level_name(build.levels()[0])
-    assert status().startswith("in C, of the package (")
+    assert status().startswith("in C for float32, of the package (")
     assert f", for {best} (" in status()
     assert not library.will_compile()
     assert not (package / "cache").exists()

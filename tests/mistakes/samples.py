@@ -11,6 +11,25 @@ from xpcnn.types import Array
 
 SAMPLES = [
     Mistake(
+        "digits for one output with a loss of numbers",
+        lambda b: Model([Flatten(), Dense(1)], input_shape=(1, 8, 8), loss="mse").fit(
+            numpy.zeros((10, 1, 8, 8), "f4"), numpy.arange(10)
+        ),
+        LabelError,
+        "labels go up to 9, and one output with the loss MSE decides between the classes 0 and 1\n"
+        "Try: Model(..., task='regression') to estimate numbers, Dense(classes) at the end for "
+        "more classes",
+    ),
+    Mistake(
+        "digits for one output with a loss of classes",
+        lambda b: Model([Flatten(), Dense(1)], input_shape=(1, 8, 8), loss="bce").fit(
+            numpy.zeros((10, 1, 8, 8), "f4"), numpy.arange(10)
+        ),
+        LabelError,
+        "labels go up to 9, and one output with the loss BCEWithLogits decides between the classes "
+        "0 and 1\nTry: Dense(classes) at the end for more classes",
+    ),
+    Mistake(
         "samples of other channels",
         lambda b: b.model.predict(b.zeros(4, 3, 8, 8)),
         ShapeError,

@@ -16,6 +16,7 @@ from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS
 from xpcnn.cli.settings import Settings, resolve, run_table
 from xpcnn.config import toml
+from xpcnn.config.preset import Preset
 from xpcnn.config.tables import to_config
 from xpcnn.config.training_options import check_task, check_validation
 from xpcnn.data import Dataset
@@ -23,7 +24,7 @@ from xpcnn.data.files import user_path
 from xpcnn.data.reading import Arrays, Drawn, Pictures, Reading, Size, observed
 from xpcnn.data.stored import Stored, goes_by_names
 from xpcnn.data.streams.packed import is_packed
-from xpcnn.errors import ConfigError, DataError, hint
+from xpcnn.errors import ConfigError, DataError, ShapeError, hint, reason_of
 from xpcnn.io.foreign.weights import is_foreign
 from xpcnn.io.weight_transfer import LoadedWeights, take_weights
 from xpcnn.model import Model
@@ -85,6 +86,8 @@ def prepare(request: Request) -> Plan:
     foreign = flags.init is not None and is_foreign(flags.init)
     continues = source if foreign or flags.model is None else None
     own = data.is_path(flags.dataset)
+    if own and given is not None and flags.image_size is not None:
+        _check_size(request, given, flags.image_size)
     with announced(f"reading {flags.dataset}", flags.quiet) if own else nullcontext():
         parts = _read(flags, continues)
     whole, validation, test = parts
@@ -152,6 +155,23 @@ def prepare(request: Request) -> Plan:
         every_seconds=flags.checkpoint_seconds,
     )
     return Plan(model, settings, flags, config, train, validation, test, checkpoints, init, loaded)
+
+
+def _check_size(request: Request, given: Preset, size: str) -> None:
+    """Require that a network fits pictures of a size, before they are read.
+
+    Raises:
+        ShapeError: it does not.
+    """
+    found, shape = image_size(size), given.input_shape
+    changed = any(change.path[0] == "layers" for change in request.changes)
+    if found is None or 0 in found or len(shape) < 3 or changed:
+        return  # seen later
+    try:
+        given.for_data((shape[0], *found), given.classes)
+    except ShapeError as error:
+        advice = f"--image-size {shape[1]},{shape[2]}, for which {given.name} is made"
+        raise ShapeError(hint(reason_of(error), advice)) from error
 
 
 def _read(flags: Flags, source: Model | None) -> data.Parts:

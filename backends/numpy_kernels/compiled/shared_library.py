@@ -59,7 +59,9 @@ def load() -> Kernels:
     if (found := _of_the_package()) is not None:
         calls, march = found
         version, instructions = (_said(calls, name) for name in ("compiled_by", "instruction_set"))
-        return Kernels(calls, f"in C, of the package ({version}), for {march} ({instructions})")
+        return Kernels(
+            calls, f"in C for float32, of the package ({version}), for {march} ({instructions})"
+        )
     recipes = _recipes()
     if not recipes:
         missing = os.environ.get("XPCNN_COMPILER") or ", ".join(COMPILERS)
@@ -73,7 +75,7 @@ def load() -> Kernels:
         return Kernels(None, f"NumPy's, since this processor cannot run XPCNN_MARCH={march}")
     version, instructions = (_said(calls, name) for name in ("compiled_by", "instruction_set"))
     by = f"{recipe.compiler} ({version})"
-    return Kernels(calls, f"in C, compiled by {by} for {march} ({instructions})")
+    return Kernels(calls, f"in C for float32, compiled by {by} for {march} ({instructions})")
 
 
 def _of_the_package() -> tuple[ctypes.CDLL, str] | None:
