@@ -10,8 +10,10 @@ import pytest
 
 import xpcnn
 from xpcnn import Model, data, layers, losses, models, optimizers, schedules
+from xpcnn.cli import command_group
+from xpcnn.cli.commands.train import command as train
 from xpcnn.errors import ArgumentError, ConfigError, DataError, XpcnnError
-from xpcnn.foreign_names import ATTRIBUTES, INSTEAD, SAME
+from xpcnn.foreign_names import ATTRIBUTES, COMMANDS, FLAGS, INSTEAD, SAME
 from xpcnn.layers import Dense, Flatten, ReLU
 from xpcnn.losses import MSE
 from xpcnn.optimizers import Adam
@@ -221,6 +223,13 @@ def test_every_name_in_the_advice_exists() -> None:
     valid |= {*TrainingOptions.__dataclass_fields__, *losses.BY_NAME, "classes"}
     valid |= {"validation", "seed", "progress"}
     assert {ours for names in SAME.values() for ours in names} <= valid
+    flags = {flag for param in train.params for flag in param.opts}
+    written = [text for text in FLAGS.values() if text.startswith("--")]
+    assert {text.partition(" ")[0] for text in written} <= flags
+    variables = {text.partition("=")[0] for text in FLAGS.values() if text.startswith("XPCNN")}
+    assert variables <= {*command_group.OTHER_VARIABLES}
+    assert {*COMMANDS.values()} <= {*command_group.COMMANDS, "--help", "--version"}
+    assert not {*COMMANDS} & {*command_group.COMMANDS}
     advice = [*ATTRIBUTES["Model"].values(), *INSTEAD.values()]
     called = {name for text in advice for name in re.findall(r"\bmodel\.(\w+)\(", text)}
     assert called <= set(dir(Model))

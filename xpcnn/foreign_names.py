@@ -183,3 +183,55 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     },
 }
 """By class: attributes that it has elsewhere, and what to write here."""
+
+_CUPY = "--backend cupy"
+_READ = "XPCNN_READ_THREADS=4 in the environment"
+_OUT = "--out RUN"
+_INIT = "--init RUN"
+_DATA = "--dataset PATH"
+FLAGS: Mapping[str, str] = {
+    **dict.fromkeys(("gpu", "gpus", "cuda", "use_gpu", "use_cuda"), _CUPY),
+    **dict.fromkeys(("arch", "net", "network", "backbone", "model_name"), "--model NAME"),
+    **dict.fromkeys(("data", "data_path", "data_root", "root", "input", "path"), _DATA),
+    **dict.fromkeys(("val", "val_split", "val_size"), "--validation 0.1"),
+    **dict.fromkeys(("workers", "num_workers"), _READ),
+    **dict.fromkeys(("threads", "num_threads"), "XPCNN_NUM_THREADS=4 in the environment"),
+    **dict.fromkeys(("amp", "fp16", "half", "mixed_precision"), "--dtype float16"),
+    **dict.fromkeys(("precision", "bf16"), "--dtype bfloat16"),
+    **dict.fromkeys(("pretrained", "weights", "ckpt", "checkpoint", "load", "finetune"), _INIT),
+    **dict.fromkeys(("save", "save_dir", "output", "output_dir", "outdir", "save_path"), _OUT),
+    **dict.fromkeys(("o", "logdir", "log_dir", "work_dir"), _OUT),
+    **dict.fromkeys(("img_size", "imgsz", "img", "size", "resolution"), "--image-size 32,32"),
+    **dict.fromkeys(("subset", "max_samples", "num_samples"), "--limit 1000"),
+    **dict.fromkeys(("opt", "optim"), "--optimizer NAME"),
+    **dict.fromkeys(("aug", "augmentation", "augmentations", "transform"), "--augment LIST"),
+    **dict.fromkeys(("clip", "clip_grad", "grad_clip", "max_grad_norm"), "--clip-norm 1.0"),
+    **dict.fromkeys(("grad_accum", "gradient_accumulation_steps"), "--accumulate 4"),
+    **dict.fromkeys(("batch", "b"), "--batch-size 64"),
+    "e": "--epochs 10",
+    "wd": "--weight-decay 5e-4",
+    "warmup_epochs": "--warmup STEPS",
+    "resume": "xpcnn resume RUN",
+    **dict.fromkeys(("eval", "evaluate", "test"), "xpcnn evaluate RUN"),
+    "num_classes": "leave it out: the classes are those of the data",
+    "shuffle": "leave it out: every epoch has an order of its own, by --seed",
+}
+"""Flags of other programs, without hyphens before them and with underscores in them: what to write
+for them on the command line."""
+
+COMMANDS: Mapping[str, str] = {
+    **dict.fromkeys(("fit", "learn", "finetune"), "train"),
+    **dict.fromkeys(("test", "eval", "validate", "score", "val"), "evaluate"),
+    **dict.fromkeys(("infer", "inference", "classify"), "predict"),
+    **dict.fromkeys(("plot", "visualize"), "report"),
+    **dict.fromkeys(("serve", "app"), "demo"),
+    **dict.fromkeys(("search", "sweep"), "tune"),
+    **dict.fromkeys(("compare",), "diff"),
+    **dict.fromkeys(("convert",), "import"),
+    **dict.fromkeys(("env", "doctor"), "info"),
+    "continue": "resume",
+    "benchmark": "bench",
+    "help": "--help",
+    "version": "--version",
+}
+"""Commands of other programs, and those of `xpcnn` that do the same."""

@@ -4,6 +4,7 @@
 SIGHUP. A traceback is shown only with -v.
 """
 
+import difflib
 import errno
 import os
 import re
@@ -17,11 +18,11 @@ from typing import Any, NoReturn
 
 import click
 
+from xpcnn import foreign_names
 from xpcnn.cli.error_text import near
 from xpcnn.cli.output import data_warnings, say
 from xpcnn.engines import opened_group
 from xpcnn.errors import XpcnnError, nearest
-from xpcnn.foreign_names import SAME
 from xpcnn.process_group import is_shared
 from xpcnn.signals import Terminated, interruptible
 from xpcnn.startup_signals import WORDS
@@ -99,7 +100,11 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f"no such command {args[0]!r}. Try: {nearest(args[0], COMMANDS)}")
+            advice = nearest(args[0], COMMANDS)
+            if same := foreign_names.COMMANDS.get(args[0]):
+                asked = args[1:2] if same == "--help" and args[1:2] != ["help"] else []
+                advice = " ".join(["xpcnn", *asked, same])
+            ctx.fail(f"no such command {args[0]!r}. Try: {advice}")
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -148,8 +153,8 @@ class Commands(click.Group):
 
 def _explained(error: click.NoSuchOption) -> click.NoSuchOption:
     """Return the error of an unknown flag, with what may be meant: a file of the current folder
-    whose name begins like it (-4.jpg), or the flag for what other libraries call by that name
-    (--lr for --learning-rate).
+    whose name begins like it (-4.jpg), or what to write for a flag of other programs (--lr for
+    --learning-rate).
     """
     assert error.ctx is not None
     for file in sorted(os.listdir()):
@@ -157,12 +162,19 @@ def _explained(error: click.NoSuchOption) -> click.NoSuchOption:
             message = f"No such option {error.option_name!r}. Did you mean the file './{file}'?"
             return click.NoSuchOption(error.option_name, message, ctx=error.ctx)
     flags = {flag for param in error.ctx.command.params for flag in param.opts}
-    name = error.option_name.lstrip("-").replace("-", "_")
-    for known in SAME.get(name, ()):
-        if (flag := f"--{known}".replace("_", "-")) in flags:
-            message = f"No such option {error.option_name!r}. Did you mean {flag!r}?"
-            return click.NoSuchOption(error.option_name, message, ctx=error.ctx)
-    return error
+    name = error.option_name.lstrip("-").replace("-", "_").lower()
+    same = [f"--{known}".replace("_", "-") for known in (name, *foreign_names.SAME.get(name, ()))]
+    meant = [flag for flag in same if flag in flags]
+    known = foreign_names.FLAGS.get(name, "")
+    if known and (not known.startswith("--") or known.partition(" ")[0] in flags):
+        meant.append(known)
+    if meant:
+        message = f"No such option {error.option_name!r}. Try: {meant[0]}"
+        return click.NoSuchOption(error.option_name, message, ctx=error.ctx)
+    # click compares names with their hyphens, by which short ones are all alike
+    ends = [flag.removeprefix("--") for flag in flags if flag.startswith("--")]
+    close = [f"--{end}" for end in difflib.get_close_matches(name.replace("_", "-"), ends)]
+    return click.NoSuchOption(error.option_name, possibilities=close, ctx=error.ctx)
 
 
 def _with_home(argument: str) -> str:

@@ -1,5 +1,6 @@
 """`xpcnn train`: data, network, training, test, and a run folder that keeps all of it."""
 
+import re
 import shlex
 from importlib import import_module
 from pathlib import Path
@@ -83,6 +84,14 @@ def _unexpected(arguments: list[str]) -> str:
     plural = "s" if len(arguments) > 1 else ""
     error = f"Got unexpected extra argument{plural} ({' '.join(arguments)})"
     first = arguments[0]
+    if written := re.fullmatch(r"([\u2010-\u2015-]*)(\w[\w-]*)(?:=(.*))?", first, re.DOTALL):
+        dashes, name, value = written.groups()
+        flag = f"--{name.replace('_', '-').lower()}"
+        is_flag = any(flag in param.opts for param in command.params)
+        if is_flag and dashes:  # typographic ones, as of a text that was copied
+            return f"{error}. Try: {flag}, with two hyphens"
+        if is_flag and value is not None:
+            return f"{error}. Try: {flag} {shlex.quote(value)}"
     if not known(first) and not is_path(first):
         return error
     flag = "--config" if first.endswith(".toml") else "--dataset"
