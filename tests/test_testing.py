@@ -61,6 +61,8 @@ class Faulty:
                 db = xp.expand_dims(db, axis=0)
             if self.fault == "gradient dtype":
                 dw = xp.astype(dw, xp.float64)
+            if self.fault == "writes into dy":
+                dy[0, 0] += 1.0
             if self.fault == "None":
                 dw = None
             if self.fault == "second call" and len(calls) > 1:
@@ -71,6 +73,8 @@ class Faulty:
                 return dx, {"weights": dw, "bias": db}
             return (dx if want_dx else None), {"weight": dw, "bias": db}
 
+        if self.fault == "writes into x":
+            x[0, 0] = 0.0
         if self.fault == "output dtype":
             y = xp.astype(y, xp.float64)
         return y, {}, pullback
@@ -92,6 +96,8 @@ def test_a_right_layer_passes(lib: Lib) -> None:
         ("NaN", IN_TRAINING + "the gradient of bias is wrong. Along a random direction:\n"),
         ("one element", IN_TRAINING + "the gradient of weight is wrong."),
         ("inference", "Faulty in inference mode (seed 0): the gradient of weight is wrong."),
+        ("writes into x", IN_TRAINING + "forward or pullback wrote into the input\nTry: "),
+        ("writes into dy", IN_TRAINING + "forward or pullback wrote into dy\nTry: "),
         (
             "shape promised",
             IN_TRAINING + "the output has shape (2, 4), init promised (2, 5)",

@@ -59,7 +59,7 @@ def check_gradients(
 
     Also checked: the output has the shape that `init` returned; gradients have the names and shapes
     of the parameters; a second call of the pullback and one with want_dx=False give the same bits;
-    outputs and gradients of float32 arrays are float32.
+    no array is written into; outputs and gradients of float32 arrays are float32.
 
     Args:
         layer: a layer or container, of xpcnn or your own.
@@ -134,11 +134,16 @@ class _Runner:
 
     def forward(self, arrays: Arrays, dtype: str) -> tuple[Array, Params, Any]:
         """Return (y, buffers, pullback) of the layer, the buffers as host arrays."""
-        on_device = self._move(arrays, dtype)
+        return self.forward_on_device(self.move(arrays, dtype), dtype)
+
+    def forward_on_device(
+        self, on_device: dict[str, Array], dtype: str
+    ) -> tuple[Array, Params, Any]:
+        """Return what `forward` returns, from arrays on the device."""
         ctx = Context(self.training, grad=True, forward_pass=1, source=self._uniform)
         returned = self.layer.forward(
             unflatten_like(self.params, on_device),
-            unflatten_like(self.buffers, self._move(flatten(self.buffers), dtype)),
+            unflatten_like(self.buffers, self.move(flatten(self.buffers), dtype)),
             on_device[INPUT],
             ctx,
         )
@@ -163,8 +168,13 @@ class _Runner:
             found[k] = self.difference(arrays, name, h.reshape(arrays[name].shape), dy) / eps
         return found
 
-    def _move(self, arrays: Arrays, dtype: str) -> dict[str, Array]:
+    def move(self, arrays: Arrays, dtype: str) -> dict[str, Array]:
+        """Return copies of host arrays on the device."""
         return {name: self.backend.from_host(x.astype(dtype)) for name, x in arrays.items()}
+
+    def holds(self, x: Array, before: Host, dtype: str) -> bool:
+        """Whether an array on the device still is a host array."""
+        return bool(self.backend.to_host(x).tobytes() == before.astype(dtype).tobytes())
 
     def _uniform(self, path: str, step: int, shape: Shape) -> Array:
         return self.backend.uniform(random.key(self.seed, f"dropout/{path}"), step, shape)
@@ -207,7 +217,9 @@ def _shape_advice(shape: Shape, expected: Shape) -> str:
 
 def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays:
     """Check names, shapes, dtypes and repeated calls; return the gradients."""
-    y, _, pullback = runner.forward(arrays, dtype)
+    given = runner.move(arrays, dtype)
+    y, _, pullback = runner.forward_on_device(given, dtype)
+    kept = runner.backend.to_host(y).copy()
     if not callable(pullback):
         message = f"{runner}: the pullback is {shown(pullback)}, expected a function"
         raise GradientError(hint(message, "def pullback(dy, want_dx=True): return dx, {}"))
@@ -245,6 +257,13 @@ def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays
             got = f"the gradient of {name} has dtype {gradient.dtype}"
             raise GradientError(hint(f"{runner}: from {dtype} arrays, {got}", _PLAIN))
     host = {name: runner.backend.to_host(g) for name, g in gradients.items()}
+    written = [name for name, x in given.items() if not runner.holds(x, arrays[name], dtype)]
+    for what, x, before in (("dy", dy_on_device, dy), ("its output", y, kept)):
+        if not runner.holds(x, before, dtype):
+            written.append(what)
+    if written:
+        message = f"{runner}: forward or pullback wrote into {written[0]}"
+        raise GradientError(hint(message, "new arrays: other layers hold these"))
     for want_dx in (True, False):
         dx, nested = pullback(dy_on_device, want_dx)
         again = ({INPUT: dx} if want_dx else {}) | flatten(nested)

@@ -104,3 +104,16 @@ def test_what_is_missing_is_named(name: str) -> None:
     setattr(Partial, other, 0.1)
     with pytest.raises(ConfigError, match=f"^optimizer is a Partial, which has no '{name}'\nTry: "):
         fit(Partial())
+
+
+def test_it_cannot_write_into_what_it_was_given() -> None:
+    """The model has these arrays until the run has ended well."""
+
+    class InPlace(Momentum):
+        def update(self, params: Any, grads: Any, state: Any, lr: Any, step: Any) -> Any:
+            for path, p in params.items():
+                p -= lr * grads[path]
+            return params, state
+
+    with pytest.raises(ValueError, match="read-only"):
+        fit(InPlace())

@@ -57,7 +57,8 @@ class Optimizer(Protocol):
         lr: current learning rate, a 0-d array of the parameters' dtype on their device.
         step: number of the step, from 1, a 0-d array likewise.
 
-        Arrays may be written only by a kernel that runs in place of this method.
+        Arrays may be written only by a kernel that runs in place of this method; those of NumPy
+        are read-only for an optimizer that is not one of xpcnn.
         """
         ...
 

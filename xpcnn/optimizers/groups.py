@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.optimizers.common import Arrays, Optimizer, State
-from xpcnn.optimizers.results import as_update, check_state
+from xpcnn.optimizers.results import as_update, check_state, is_of_xpcnn, read_only
 from xpcnn.options import NON_NEGATIVE, number
 from xpcnn.types import Array
 
@@ -40,8 +40,11 @@ class Groups(NamedTuple):
                 for quantity, arrays in state.items()
             }
             rate = lr if factor == 1.0 else lr * factor
-            mine = _of(params, paths)
-            found = optimizer.update(mine, _of(grads, paths), own, rate, step)
+            mine, slopes = _of(params, paths), _of(grads, paths)
+            if not is_of_xpcnn(optimizer):
+                mine, slopes = read_only(mine), read_only(slopes)
+                own = {quantity: read_only(arrays) for quantity, arrays in own.items()}
+            found = optimizer.update(mine, slopes, own, rate, step)
             updated, memory = as_update(optimizer, found, mine, own)
             new |= updated
             for quantity, arrays in memory.items():

@@ -6,8 +6,31 @@ from typing import Any
 from xpcnn.errors import ConfigError, DTypeError, ShapeError, hint
 from xpcnn.optimizers.common import Arrays, Optimizer, State
 from xpcnn.options import shown
+from xpcnn.types import Array
 
 _STATE = '{"momentum": {path: array, ...}}, by quantity and parameter; the step is an argument'
+
+
+def is_of_xpcnn(optimizer: Optimizer) -> bool:
+    """Whether an optimizer is none of a user's own."""
+    return type(optimizer).__module__.startswith("xpcnn.optimizers.")
+
+
+def read_only(arrays: Arrays) -> Arrays:
+    """Return the arrays, those of NumPy as views that cannot be written into.
+
+    For an optimizer of a user's own: the model keeps its arrays of before until the run has ended
+    well, and a run that diverges goes back to earlier ones.
+    """
+    return {path: _read_only(x) for path, x in arrays.items()}
+
+
+def _read_only(x: Array) -> Array:
+    if not hasattr(x, "setflags"):
+        return x
+    view = x[...]
+    view.setflags(write=False)
+    return view
 
 
 def check_state(optimizer: Optimizer, found: Any, method: str, paths: Collection[str]) -> State:
