@@ -10,7 +10,7 @@ import pytest
 
 from tests.lib import Lib
 from xpcnn import ops
-from xpcnn.errors import XpcnnError
+from xpcnn.errors import ConfigError, ShapeError, XpcnnError
 from xpcnn.initializers import Draw
 from xpcnn.layers import (
     BatchNorm,
@@ -168,6 +168,10 @@ def test_both_values_are_shown() -> None:
             lambda dw: dw * numpy.nan,
             "wrong in 9 of 9 entries*Try: a pullback that divides by nothing",
         ),
+        (
+            lambda dw: dw + numpy.diag([0.0, numpy.inf, 0.0]),
+            "wrong in 1 of 9 entries, most in [[]1, 1]: *Try: a pullback that divides by nothing",
+        ),
         (lambda dw: dw[0], "has shape (3,), expected (3, 3)\nTry: one entry for each of what"),
         (lambda dw: dw[None], "has shape (1, 3, 3), expected (3, 3)\nTry: sum over the axes"),
         (lambda dw: [1.0], "the gradient of weight is a list, expected an array\nTry: "),
@@ -298,3 +302,13 @@ def test_a_layer_of_another_form_is_told_which_is_meant(layer: Any, text: str) -
     with pytest.raises(GradientError) as caught:
         check_gradients(layer, (3,))
     assert str(caught.value) == text
+
+
+def test_shape_and_batch_are_checked() -> None:
+    for shape in (5, (3, 0), (2.0,), "33"):
+        with pytest.raises(ShapeError, match="expected the sizes of one sample\nTry: "):
+            check_gradients(Dense(3), shape)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="batch"):
+        check_gradients(Dense(3), (3,), batch=0)
+    with pytest.raises(GradientError, match=r"Try: .* an op is checked in a layer that calls it"):
+        check_gradients(ops.relu, (3,))  # type: ignore[arg-type]

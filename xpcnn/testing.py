@@ -6,6 +6,7 @@ central difference of two forward passes. Differences are taken in float64 alone
 float32 would hide errors.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,11 +15,11 @@ import numpy
 
 from xpcnn import random
 from xpcnn.backend import Backend, load
-from xpcnn.errors import XpcnnError, hint
+from xpcnn.errors import ShapeError, XpcnnError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer
 from xpcnn.layers.results import check_takes_want_dx
-from xpcnn.options import shown
+from xpcnn.options import check_count, is_whole, shown
 from xpcnn.types import Array, Params, Shape, flatten, unflatten_like
 
 INPUT = "the input"
@@ -54,8 +55,8 @@ def check_gradients(
 
         |<da, v> - <dy, y(a + eps v) - y(a - eps v)> / (2 eps)| <= atol + rtol |<da, v>|
 
-    with random dy and v. The elements of x differ and none is 0: at ties and kinks a difference is
-    not a derivative, so test those with values of your own.
+    with random dy and v, where both derivatives are finite. The elements of x differ and none is 0:
+    at ties and kinks a difference is not a derivative, so test those with values of your own.
 
     Also checked: the output has the shape that `init` returned; gradients have the names and shapes
     of the parameters; a second call of the pullback and one with want_dx=False give the same bits;
@@ -71,19 +72,25 @@ def check_gradients(
         atol, rtol: absolute and relative tolerance; the defaults find an error of 0.05 %.
 
     Raises:
-        ConfigError: the pullback takes other arguments than (dy, want_dx).
+        ConfigError: the pullback takes other arguments than (dy, want_dx); batch is below 1.
+        ShapeError: shape is not the sizes of a sample.
         GradientError: the check failed; the message names the array and shows both values, and
             those of the entry that differs most, by differences for at most 200 entries.
     """
-    library = load(backend) if isinstance(backend, str) else backend
-    rng = numpy.random.default_rng(seed)
     if isinstance(layer, type) or not isinstance(layer, Layer):
+        advice = "an object such as Conv2D(8, 3); an op is checked in a layer that calls it"
         raise GradientError(
             hint(
                 f"{layer!r} is not a layer, an object with init and forward",
-                "an instance of the class",
+                "an instance of the class" if isinstance(layer, type) else advice,
             )
         )
+    if not isinstance(shape, tuple | list) or not all(is_whole(n) and n > 0 for n in shape):
+        message = f"shape is {shown(shape)}, expected the sizes of one sample"
+        raise ShapeError(hint(message, "(3, 8, 8) for images, (5,) for rows of 5 features"))
+    batch = check_count("batch", batch)
+    library = load(backend) if isinstance(backend, str) else backend
+    rng = numpy.random.default_rng(seed)
     name = type(layer).__name__
     made = layer.init(tuple(shape), Draw(seed))
     params, buffers, out = _parts(name, "init", "(params, buffers, out_shape)", made)
@@ -99,7 +106,8 @@ def check_gradients(
             v = rng.standard_normal(gradient.shape)
             numeric = runner.difference(arrays, name, numpy.asarray(eps * v), dy) / eps
             analytic = float(numpy.sum(gradient * v))
-            if not abs(analytic - numeric) <= atol + rtol * abs(analytic):  # NaN fails too
+            allowed = atol + rtol * abs(analytic)
+            if not abs(analytic - numeric) <= allowed < math.inf:  # NaN and infinity fail too
                 chosen = numpy.sort(rng.permutation(gradient.size)[:MOST_ENTRIES])
                 entries, advice = _entries(
                     gradient.reshape(-1)[chosen],
@@ -188,8 +196,8 @@ def _entries(
     got, expected, places: entries of the gradient, their central differences, and their indices.
     tolerance: by how much an entry may differ.
     """
-    off = abs(got - expected)
-    wrong = ~(off <= tolerance(got))
+    off, allowed = abs(got - expected), tolerance(got)
+    wrong = ~((off <= allowed) & (allowed < numpy.inf))
     most = int(numpy.argmax(numpy.where(numpy.isfinite(off), off, numpy.inf)))
     text = (
         f"    wrong in {int(wrong.sum())} of {len(got)} entries, most in {list(places[most])}: "
@@ -273,7 +281,7 @@ def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays
                     hint(
                         f"{runner}: a second call of the pullback (want_dx={want_dx}) gives "
                         f"another gradient of {name}",
-                        "a pullback that writes into nothing that it holds",
+                        "a pullback that writes into no array: not into dy, not into what it holds",
                     )
                 )
     return host
