@@ -179,7 +179,7 @@ def test_predict_rows(cli: Cli, trained: Path) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "chosen"),
-    [("7", [7]), (":2", [0, 1]), ("353:", [353, 354]), ("354:999", [354])],
+    [("7", [7]), (":2", [0, 1]), ("353:", [353, 354]), ("354:999", [354]), ("9,2:4", [9, 2, 3])],
 )
 def test_rows_as_in_python(cli: Cli, trained: Path, rows: str, chosen: list[int]) -> None:
     found = answer(cli, "predict", trained, "--rows", rows)
@@ -195,7 +195,7 @@ def test_rows_that_are_not_there(cli: Cli, trained: Path, rows: str) -> None:
 
 def test_rows_that_are_no_numbers(cli: Cli, trained: Path) -> None:
     ran = cli("predict", trained, "--rows", "all")
-    assert ran == (1, "", "error: --rows is 'all'\nTry: --rows 0:10, or a number\n")
+    assert ran == (1, "", "error: --rows is 'all'\nTry: --rows 0:10, or 3,17\n")
 
 
 def test_predict_pictures(cli: Cli, trained: Path, tmp_path: Path) -> None:

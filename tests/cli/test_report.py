@@ -89,8 +89,10 @@ def test_rows_choose_what_is_looked_at(cli: Cli, run: Path) -> None:
     assert Path("drawn/overview.png").read_bytes().startswith(b"\x89PNG")
     assert page.words.count("Grad-CAM at the last convolution") == 2
     assert page.words.index("Row 7:") < page.words.index("Row 3:")
-    assert "from 0 to 354" in cli("report", run, "--rows", "355").err
-    assert "'3,x' is not a list of rows such as 3,17" in cli("report", run, "--rows", "3,x").err
+    page = write(cli, run, "--rows", "7,2:4")
+    assert page.words.count("Grad-CAM at the last convolution") == 3
+    assert "has the rows 0 to 354" in cli("report", run, "--rows", "355").err
+    assert "--rows is '3,x'\nTry: --rows 0:10, or 3,17" in cli("report", run, "--rows", "3,x").err
 
 
 PICTURE = ROOT / "examples" / "pictures" / "digits.svg"

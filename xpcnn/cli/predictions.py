@@ -95,7 +95,8 @@ class Predictions:
 def of_rows(
     model: Model, part: Part, rows: str, views: Sequence[str], labelled: bool = True
 ) -> Predictions | TargetPredictions:
-    """Return what the model sees in rows of a data set: 7, or 0:10, 5:, :10 as in Python.
+    """Return what the model sees in rows of a data set: 7, or 0:10, 5:, :10 as in Python, or a
+    list of these, 3,17,20:25.
 
     labelled: False if the data set has no labels, but placeholders.
 
@@ -103,8 +104,7 @@ def of_rows(
         ConfigError: there are no such rows.
     """
     dataset = part.images
-    where = dataset.name if part.name == "all" else f"the {part.name} part of {dataset.name}"
-    chosen = numbers_of_rows(rows, len(dataset), where)
+    chosen = numbers_of_rows(rows, part)
     few = dataset.subset(chosen)
     p = model.estimates(few.images, views=views)
     if model.task.name != "classification":
@@ -114,22 +114,27 @@ def of_rows(
     return Predictions("row", chosen, class_names(model), p, known)
 
 
-def numbers_of_rows(text: str, count: int, where: str) -> list[int]:
-    """Return the row numbers that a text such as 0:10 names, of `count` rows.
+def numbers_of_rows(text: str, part: Part) -> list[int]:
+    """Return the numbers of the rows of a part that a text such as 0:10 or 3,17 names.
 
     Raises:
-        ConfigError: there are no such rows `where` they are looked for.
+        ConfigError: there are no such rows.
     """
-    start, colon, stop = text.partition(":")
-    try:
-        first = int(start) if start else 0
-        last = (int(stop) if stop else count) if colon else first + 1
-    except ValueError:
-        raise ConfigError(hint(f"--rows is {text!r}", "--rows 0:10, or a number")) from None
-    found = list(range(max(first, 0), min(last, count)))
-    if not found or first < 0:
-        message = f"--rows {text}: {where} has the rows 0 to {count - 1}"
-        raise ConfigError(hint(message, "--rows 0:10"))
+    name, count = part.images.name, len(part.images)
+    where = name if part.name == "all" else f"the {part.name} part of {name}"
+    found: list[int] = []
+    for piece in text.split(","):
+        start, colon, stop = piece.partition(":")
+        try:
+            first = int(start) if start or not colon else 0
+            last = (int(stop) if stop else count) if colon else first + 1
+        except ValueError:
+            raise ConfigError(hint(f"--rows is {text!r}", "--rows 0:10, or 3,17")) from None
+        rows = range(max(first, 0), min(last, count))
+        if not rows or first < 0:
+            message = f"--rows {text}: {where} has the rows 0 to {count - 1}"
+            raise ConfigError(hint(message, "--rows 0:10"))
+        found += rows
     return found
 
 

@@ -10,7 +10,8 @@ from xpcnn.cli.data_parts import DataFlags, Part, open_part
 from xpcnn.cli.folds import in_words
 from xpcnn.cli.model_opening import open_model
 from xpcnn.cli.output import say
-from xpcnn.errors import ConfigError, XpcnnError, counted, hint
+from xpcnn.cli.predictions import numbers_of_rows
+from xpcnn.errors import ConfigError, XpcnnError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.report.figure_files import write_figures
 from xpcnn.report.report_page import report
@@ -33,7 +34,7 @@ def write_report(
     folders: Sequence[str],
     out: str | None = None,
     choice: DataFlags | None = None,
-    rows: Sequence[int] = (),
+    rows: str | None = None,
     backend: str | Backend = "numpy",
     figures: Figures | None = None,
 ) -> dict[str, Any]:
@@ -41,8 +42,9 @@ def write_report(
 
     folders: of the runs; the first is shown in detail. A folder of folds stands for its folds and
     their mean, that of a search for the table of its trials. Test data that were not asked for and
-    cannot be read are left out, with a note. figures: where to write figures as files too; None for
-    nowhere.
+    cannot be read are left out, with a note. rows: of the samples that are looked at, such as 3,17
+    or 0:10; None for the choice of the report. figures: where to write figures as files too; None
+    for nowhere.
 
     Raises:
         XpcnnError: a folder holds no run with a model, the data that were asked for cannot be read
@@ -63,16 +65,16 @@ def write_report(
     if rows and images is None:
         message = "rows are chosen, but the test data are not at hand"
         raise ConfigError(hint(message, "--dataset or --data-dir with their place"))
-    if images is not None and any(row >= len(images.images) for row in rows):
-        message = f"row {max(rows)} is chosen of {counted(len(images.images), 'sample')}"
-        raise ConfigError(hint(message, f"rows from 0 to {len(images.images) - 1}"))
+    chosen = [] if rows is None or images is None else numbers_of_rows(rows, images)
     for note in notes:
         say(f"note: {note}")
     data, part = (None, "test") if images is None else images
     parts = [search_parts(*search) for search in searches]
-    page = report(runs, data, part, rows=rows, notes=notes, searches=parts)
+    page = report(runs, data, part, rows=chosen, notes=notes, searches=parts)
     names, samples = [run.name for run in runs], 0 if data is None else len(data)
-    files = [] if figures is None else write_figures(figures.folder, runs, data, rows, figures.form)
+    files = (
+        [] if figures is None else write_figures(figures.folder, runs, data, chosen, figures.form)
+    )
     return _written(path, page, names, samples, notes, files)
 
 

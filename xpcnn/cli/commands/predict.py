@@ -42,8 +42,9 @@ from xpcnn.errors import counted
 @data_dir_option
 @option(
     "--rows",
-    metavar="FROM:TO",
-    text="Rows of the data set, in place of pictures; they count from 0 in the part of --part.",
+    metavar="LIST",
+    text="Rows of the data set, in place of pictures: 0:10, or 3,17. They count from 0 in the part "
+    "of --part.",
 )
 @part_option
 @label_column_option

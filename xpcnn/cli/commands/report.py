@@ -23,8 +23,8 @@ from xpcnn.cli.options import (
 @option(
     "--rows",
     metavar="LIST",
-    text="Rows of the samples whose saliency and feature maps are shown: 3,17. By default one of "
-    "each of the first classes, and the samples of the highest loss.",
+    text="Rows of the samples whose saliency and feature maps are shown: 3,17, or 0:10. By default "
+    "one of each of the first classes, and the samples of the highest loss.",
 )
 @option(
     "--figures",
@@ -73,15 +73,13 @@ def command(
     from pathlib import Path
 
     from xpcnn.cli.data_parts import DataFlags
-    from xpcnn.cli.flag_parsing import sizes
     from xpcnn.cli.model_opening import open_backend
     from xpcnn.cli.output import answer, to_json
     from xpcnn.cli.reporting import Figures, write_report
 
-    chosen = () if rows is None else sizes(rows, "rows such as 3,17")
     choice = DataFlags(dataset, data_dir, part)
     asked = None if figures is None else Figures(Path(figures), figure_format)
     library = open_backend(backend, device, tf32)
-    written = write_report(runs, out, choice, chosen, library, asked)
+    written = write_report(runs, out, choice, rows, library, asked)
     lines = [f"report: {written['report']}", *(f"figure: {path}" for path in written["figures"])]
     answer(to_json(written) if as_json else "\n".join(lines))
