@@ -1,5 +1,7 @@
 """Errors that nobody expects are one line, and with -v a traceback; exit codes of the process."""
 
+import sys
+
 import pytest
 
 from tests.cli.conftest import Cli
@@ -31,6 +33,19 @@ def test_a_defect_is_one_line_with_advice(cli: Cli, monkeypatch: pytest.MonkeyPa
     assert "Traceback" in ran.err
     assert "broken" in ran.err
     assert ran.err.endswith("error: unexpected ZeroDivisionError: of a kind\n")
+
+
+def test_a_python_without_the_packages_is_said(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'pooch'", name="pooch")
+
+    monkeypatch.setattr("xpcnn.data.load_parts", absent)
+    assert cli("train") == (
+        1,
+        "",
+        f"error: the package pooch is not installed for {sys.executable}\n"
+        "Try: the Python in which xpcnn is installed, or pip install -e . in a checkout\n",
+    )
 
 
 def test_a_path_that_may_not_be_read_is_no_defect(

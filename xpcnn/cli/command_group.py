@@ -146,6 +146,11 @@ class Commands(click.Group):
         except Exception as error:  # the edge of the program: whatever is left is a defect
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # the reader of a pipe has gone; click ends quietly
+            package = error.name if isinstance(error, ModuleNotFoundError) else None
+            if package is not None and not package.startswith("xpcnn"):
+                told = f"the package {package} is not installed for {sys.executable}"
+                advice = "the Python in which xpcnn is installed, or pip install -e . in a checkout"
+                _end(ctx, f"error: {told}\nTry: {advice}", 1)
             text = str(error).partition("\n")[0]
             advice = "" if _VERBOSE in ctx.meta else "\nTry: the same with -v, for a full report"
             _end(ctx, f"error: unexpected {type(error).__name__}: {text}{advice}", 1)
