@@ -107,7 +107,8 @@ def test_broken_toml_is_said_with_its_line(path: Path) -> None:
         "not valid TOML: Unclosed array (at line 3, column 1)\nTry: correct that line"
     )
     assert refused(path, "classes = 3\nclasses = 4\n") == (
-        "not valid TOML: Cannot overwrite a value (at line 2, column 12)\nTry: correct that line"
+        "not valid TOML: Cannot overwrite a value (at line 2, column 12)\n"
+        "Try: one of the two places that set it"
     )
     assert refused(path, "layers = " + "[" * 5000) == (
         "its tables are nested too deep\nTry: fewer brackets in brackets"

@@ -4,6 +4,8 @@ Keys are the names of the long flags, and three tables: `layers`, `loss`, `train
 unknown keys and values of the wrong type; `settings` merges the request with the preset.
 """
 
+import dataclasses
+import os
 import reprlib
 import tomllib
 from collections.abc import Mapping
@@ -19,8 +21,8 @@ from xpcnn.cli.flag_values import Flags
 from xpcnn.cli.options import Option
 from xpcnn.config import toml
 from xpcnn.config.overlay import Change, Source
-from xpcnn.data import is_path
-from xpcnn.data.files import is_there, user_path
+from xpcnn.config.training_options import TrainingOptions
+from xpcnn.data.files import is_there
 from xpcnn.errors import ConfigError, hint, prefix_errors
 from xpcnn.options import as_float
 
@@ -109,6 +111,8 @@ class Request:
                 raise ConfigError(hint("describes a network, not a run", advice))
             for key in given:
                 self._check(key)
+            for name in given["training"] if isinstance(given.get("training"), dict) else ():
+                self._check_training(name, "{} = ... above the first line with [...]")
             model = given.get("model")
             if isinstance(model, str) and model.endswith(".toml"):
                 given["model"] = str(path.parent / model)
@@ -142,8 +146,8 @@ class Request:
         self._flags[option.target] = _read(option, value)
 
     def _check_places(self, context: click.Context) -> None:
-        """Require that the files and folders which a file names are where it says, unless a flag
-        names others: they may have been moved since.
+        """Require that the files and folders which a file of a run names are where it says, unless
+        a flag names others: they may have been moved since.
 
         Raises:
             ConfigError: one is not there; says how to name its new place.
@@ -151,7 +155,7 @@ class Request:
         for key, value in self._places.items():
             if self._flags[self._options[key].target] != value:
                 return  # of other data, the rest of the file says nothing
-            if (key != "dataset" or is_path(value)) and not is_there(user_path(value), ConfigError):
+            if os.path.isabs(value) and not is_there(value, ConfigError):
                 file = context.params["config"]
                 advice = f"--{key} with where it is now"
                 if Option.RECORDED in context.meta:
@@ -170,6 +174,8 @@ class Request:
             key, *rest = _keys(path)
             self._check(key)
             value = _value(text.strip())
+            if key == "training" and rest:
+                self._check_training(rest[0], "--{} ...")
             if key in TABLES:
                 source.assign(where, (key, *rest), value)
             elif rest:
@@ -182,6 +188,17 @@ class Request:
         if key not in valid:
             raise ConfigError(hint(f"unknown key {key!r}", near(key, valid)))
 
+    def _check_training(self, name: str, advice: str) -> None:
+        """Reject a key of the table `training` that is one of the file itself.
+
+        advice: with {} for the key.
+        """
+        key = name.replace("_", "-")
+        fields = {field.name for field in dataclasses.fields(TrainingOptions)}
+        if name not in fields and key in self._options:
+            message = f"training has no option {name!r}; {key} is a key outside of all tables"
+            raise ConfigError(hint(message, advice.format(key)))
+
 
 def _read(option: Option, value: Any) -> Any:
     """Return a value as the flag takes it; whole numbers pass for numbers and for texts."""
@@ -191,7 +208,12 @@ def _read(option: Option, value: Any) -> Any:
     other_text = isinstance(value, str) and value != NONE and option.type.name.endswith("_or_none")
     if type(value) not in kinds or other_text:
         message = f"{option.key} is {reprlib.repr(value)}, expected {described}"
-        raise ConfigError(hint(message, _EXAMPLES[described].format(option.key)))
+        advice = _EXAMPLES[described].format(option.key)
+        if isinstance(value, dict) and option.at:
+            advice = f"[{'.'.join(option.at[:2])}] for such a table"
+        elif isinstance(value, list) and kinds[0] is str and value:
+            advice = f'{option.key} = "{",".join(map(str, value))}"'
+        raise ConfigError(hint(message, advice))
     return value if option.parse is None else option.parse(value)
 
 

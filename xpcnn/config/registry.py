@@ -10,6 +10,7 @@ field needs no line here. `tables` does the reverse.
 """
 
 import dataclasses
+import json
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -148,6 +149,10 @@ def _object(kind: Kind, made: Objects, table: dict[str, Any], at: str) -> Any:
     label = f"{at} ({name})" if at else name
     options = {option: value for option, value in table.items() if option != key}
     form: Any = maker.func if isinstance(maker, partial) else maker
+    other = "name" if key == "type" else "type"
+    if other in options and other not in getattr(form, "__dataclass_fields__", ()):
+        advice = f"{key} = {json.dumps(options[other], default=str)}"
+        raise ConfigError(hint(f"{label} has no option {other!r}", advice))
     values = read_fields(form, options, at, label, made)
     try:
         return maker(**values)

@@ -1,6 +1,7 @@
 """Reading TOML, with errors that name the place, and writing it."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,10 @@ from xpcnn.errors import ConfigError, hint
 
 LIMIT = 1 << 22
 """Bytes of a file that is read: reading takes time, and fifty times the memory."""
+
+
+_CURLY = re.compile("[\u2018-\u201f]")
+"""Quotation marks as word processors set them."""
 
 
 def read(path: str | Path, advice: str = "check the path") -> str:
@@ -45,7 +50,7 @@ def parse(text: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(hint(f"not valid TOML: {error}", "correct that line")) from error
+        raise ConfigError(hint(f"not valid TOML: {error}", _advice(text, str(error)))) from error
     except ValueError as error:  # a number of thousands of digits, an impossible date
         message = f"not valid TOML: {str(error).partition(';')[0]}"
         raise ConfigError(hint(message, "a smaller number, or a date of the calendar")) from error
@@ -55,6 +60,43 @@ def parse(text: str) -> dict[str, Any]:
         ) from None
     _check_numbers(table)
     return table
+
+
+def _advice(text: str, reason: str) -> str:
+    """Return what to write in place of a line that is not TOML, by the habits of other formats."""
+    found = re.search(r"at line (\d+)", reason)
+    lines = text.rstrip().split("\n")
+    line = lines[int(found[1]) - 1 if found else -1].strip()
+    key, equals, value = (part.strip() for part in line.partition("="))
+    if "overwrite" in reason or "twice" in reason:
+        return "one of the two places that set it"
+    if text.lstrip().startswith("{"):
+        return "a line such as epochs = 10 for each value: this is JSON"
+    if line.startswith(("//", ";")) or ("newline" in reason and re.search(r"\s(;|//)", value)):
+        return "# before a comment"
+    if not equals and (pair := re.fullmatch(r"([\w-]+)\s*:\s*(.*)", line)):
+        return f"{pair[1]} = {pair[2]}" if pair[2] else f"[{pair[1]}]"
+    if "\\" in value and value.startswith('"'):
+        return "single quotes, in which a backslash is nothing else: 'C:\\photos'"
+    if (straight := _CURLY.sub('"', value)) != value:
+        return f"{key} = {straight}"
+    if value.lower() in ("true", "false", "yes", "no", "on", "off"):
+        return f"{key} = {str(value.lower() in ('true', 'yes', 'on')).lower()}"
+    if equals and value in ("None", "null", ""):
+        return "leave the line out"
+    if re.fullmatch(r"[+-]?(\d+\.|\.\d+)", value):
+        return f"{key} = {float(value)}"
+    if re.fullmatch(r"[+-]?\d+,\d+", value):
+        return f"{key} = {value.replace(',', '.')}"
+    if re.fullmatch(r"[^\W\d][\w./~-]*", value):
+        return f'{key} = "{value}"'
+    if value.endswith((",", ";")) and "newline" in reason:
+        return f"{key} = {value[:-1]}"
+    if value.startswith('"') and value.count('"') == 1:
+        return f'{key} = {value}"'
+    if value == "{":
+        return f"all of it in one line, or below a line [{key}]"
+    return "correct that line"
 
 
 def _check_numbers(value: Any) -> None:
