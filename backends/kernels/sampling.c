@@ -1,5 +1,5 @@
-/* Images read between their pixels: bilinear interpolation at any places, to the bits of the reference:
-   augmentations are the same on every array library. So no product and sum become one instruction. */
+/* Images of a batch: made of samples as they are stored, and read at any places. To the bits of the
+   references, since batches are the same on every array library: no product and sum become one instruction. */
 
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
@@ -8,42 +8,95 @@
 #endif
 
 #include "export.h"
+#include "lanes.h"
 #include "threads.h"
 
-#include <math.h>
-
 struct Arguments {
-    const float *x, *rows, *columns;
+    const float *x, *places[2]; /* rows and columns, or maps to them; mean and standard deviation */
+    const uint8_t *bytes;       /* in the place of x */
     float *y;
-    long c, h, w, n, places, pieces, threads;
+    long c, h, w, n, all, is_map, is_nearest, pieces, threads;
 };
 
-/* The two pixels of an axis around a place, the nearest for one outside, and their weights, 0 outside. */
-static inline void look(float place, float size, long step, long pixel[2], float weight[2])
+/* One number of each image, `at` numbers after x. */
+INLINE Lanes gathered(const float *x, Whole at)
 {
-    float first = floorf(place), part = place - first;
-    for (long k = 0; k < 2; k++) {
-        float i = first + k;
-        pixel[k] = (long)(i > 0 ? (i < size - 1 ? i : size - 1) : 0) * step; /* 0 for NaN */
-        weight[k] = (i >= 0) & (i < size) ? (k ? part : 1 - part) : 0;
+#if LANES == 16
+    return (Lanes)_mm512_i32gather_ps((__m512i)at, x, 4);
+#else
+    Lanes all;
+    UNROLL_LANES for (int l = 0; l < LANES; l++) all[l] = x[at[l]];
+    return all;
+#endif
+}
+
+/* The two pixels of an axis around places, the nearest for those outside, and their weights, 0 outside. */
+INLINE void look(Lanes place, float size, int step, Whole pixel[2], Lanes weight[2])
+{
+    place = chosen(place > -2, chosen(place < size, place, broadcast(size)), broadcast(-2)); /* -2 for NaN */
+    Lanes first = __builtin_convertvector(__builtin_convertvector(place, Whole), Lanes);
+    first += __builtin_convertvector(first > place, Lanes);
+    UNROLL for (int k = 0; k < 2; k++) {
+        Lanes i = first + (float)k, part = place - first;
+        Lanes near = chosen(i > 0, chosen(i < size, i, broadcast(size - 1)), broadcast(0));
+        pixel[k] = __builtin_convertvector(near, Whole) * step;
+        weight[k] = chosen(i == near, k ? part : (Lanes)(1 - part), broadcast(0));
     }
 }
 
-static long places_of(const Arguments *a, long piece)
+static long places_of(const Arguments *arguments, long piece)
 {
-    long from, to, row[2], column[2], size = a->h * a->w * a->n;
-    float down[2], across[2];
-    range(a->places, piece, a->pieces, 1, &from, &to);
-    for (long i = from * a->n; i < to * a->n; i++) {
-        look(a->rows[i], a->h, a->w * a->n, row, down);
-        look(a->columns[i], a->w, a->n, column, across);
-        const float *x = a->x + i % a->n;
-        for (float *y = a->y + i; y < a->y + a->c * a->places * a->n; y += a->places * a->n, x += size)
-            *y = down[0] * across[0] * x[row[0] + column[0]] + down[0] * across[1] * x[row[0] + column[1]]
-                 + (down[1] * across[0] * x[row[1] + column[0]] + down[1] * across[1] * x[row[1] + column[1]]);
+    const Arguments a = *arguments; /* which no vector that is written can be part of */
+    long from, to, n = a.n;
+    Whole number;
+    UNROLL_LANES for (int l = 0; l < LANES; l++) number[l] = l;
+    range(a.all, piece, a.pieces, 1, &from, &to);
+    for (long p = from; p < to; p++) {
+        const float i = (float)(p / a.w) - (float)(a.h - 1) / 2, j = (float)(p % a.w) - (float)(a.w - 1) / 2;
+        for (long first = 0, left; (left = n - first) > 0; first += LANES) {
+            Whole at[2][2], image = number & (number < (int)left); /* in lanes without one, the first */
+            Lanes weight[2][2];
+            UNROLL for (int k = 0; k < 2; k++) {
+                const float *own = a.places[k] + (a.is_map ? 0 : p * n) + first;
+                Lanes place = some_of(own, left);
+                if (a.is_map)
+                    place = place * i + some_of(own + n, left) * j + some_of(own + 2 * n, left);
+                place += a.is_nearest ? 0.5f : 0;
+                look(place, (float)(k ? a.w : a.h), (int)(k ? n : a.w * n), at[k], weight[k]);
+            }
+            const Lanes share = weight[0][0] * weight[1][0];
+            for (long c = 0; c < a.c; c++) {
+                const float *x = a.x + c * a.h * a.w * n + first;
+                Lanes y = gathered(x, at[0][0] + at[1][0] + image);
+                if (a.is_nearest)
+                    y = chosen(share > 0, y, broadcast(0));
+                else
+                    y = share * y + weight[0][0] * weight[1][1] * gathered(x, at[0][0] + at[1][1] + image)
+                        + (weight[0][1] * weight[1][0] * gathered(x, at[0][1] + at[1][0] + image)
+                           + weight[0][1] * weight[1][1] * gathered(x, at[0][1] + at[1][1] + image));
+                write_some(a.y + (c * a.all + p) * n + first, left, y);
+            }
+        }
     }
     return 0;
 }
 
-/* y (c, places, n): x (c, h, w, n) at rows and columns (places, n). */
-EXPORT long xpcnn_bilinear(const Arguments *a) { return run_pieces(places_of, a, a->pieces, a->threads); }
+/* y (c, all, n): images x (c, h, w, n) at rows and columns (all, n); or carried by maps: rows and columns are
+   m0 i + m1 j + m2, of each three numbers (3, n), with i and j from the middle. */
+EXPORT long xpcnn_sample(const Arguments *a) { return run_pieces(places_of, a, a->pieces, a->threads); }
+
+static long pixels_of(const Arguments *a, long piece)
+{
+    long from, to, size = a->c * a->all;
+    range(size, piece, a->pieces, 1, &from, &to);
+    for (long first = 0; first < a->n; first += LANES) /* whose pixels are a line of the cache */
+        for (long p = from; p < to; p++) {
+            const float mean = a->places[0][p / a->all], std = a->places[1][p / a->all];
+            for (long i = first; i < least(first + LANES, a->n); i++)
+                a->y[p * a->n + i] = (a->bytes[i * size + p] - mean) / std;
+        }
+    return 0;
+}
+
+/* y (c, all, n) = (x - mean) / std of each channel; x: bytes (n, c, all) */
+EXPORT long xpcnn_normalise(const Arguments *a) { return run_pieces(pixels_of, a, a->pieces, a->threads); }

@@ -7,6 +7,7 @@ the time of an op that waits for memory by up to a half. --batch N, --threads 1,
 """
 
 import argparse
+from collections.abc import Sequence
 from contextlib import closing
 from statistics import median
 from typing import NamedTuple
@@ -27,13 +28,22 @@ class Timing(NamedTuple):
     ratio: float
 
 
-def measure(names: list[str], batch: int, threads: int) -> list[Timing]:
-    """Time each case in a new pair of processes."""
+def measure(
+    names: Sequence[str],
+    batch: int,
+    threads: int,
+    module: str = "tests.bench.op_sides",
+    forms: Sequence[str] = FORMS,
+) -> list[Timing]:
+    """Time each case in a new pair of processes.
+
+    module: of the sides; forms: of PyTorch's.
+    """
     environment = {"XPCNN_NUM_THREADS": str(threads)}
     timings = []
     with (
-        closing(Runner("tests.bench.op_sides", ("xpcnn",), environment)) as ours,
-        closing(Runner("tests.bench.op_sides", FORMS, environment)) as theirs,
+        closing(Runner(module, ("xpcnn",), environment)) as ours,
+        closing(Runner(module, forms, environment)) as theirs,
     ):
         for name in names:
             for side in (ours, theirs):

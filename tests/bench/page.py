@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tests.bench import engines, projects
+from tests.bench import augmentation, engines, projects
 from xpcnn.benchmark import FULL, MODES, Bench, Case, growth, pytorch_peer, start_times
 from xpcnn.benchmark.growth import markdown
 from xpcnn.cli.benchmark_table import cell
@@ -84,6 +84,7 @@ SECTIONS: dict[str, Callable[[], Iterable[str]]] = {
     "steps": steps,
     "few": few,
     "engines": engines.page,
+    "augmentation": augmentation.page,
     "start": start,
     "projects": projects.page,
     "growth": lambda: growth.page(growth.measure()),

@@ -3,7 +3,7 @@
 import numpy
 import pytest
 
-from tests.bench import op_sides
+from tests.bench import augment_sides, op_sides
 from tests.bench.op_sides import CASES, Case, compare
 
 torch = pytest.importorskip("torch")
@@ -12,6 +12,11 @@ torch = pytest.importorskip("torch")
 @pytest.mark.parametrize("name", CASES)
 def test_both_sides_of_a_case_agree(name: str) -> None:
     compare(name, 2)
+
+
+@pytest.mark.parametrize("name", augment_sides.CASES)
+def test_all_ways_to_augment_agree(name: str) -> None:
+    augment_sides.compare(name, 3)
 
 
 def test_a_case_that_differs_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:

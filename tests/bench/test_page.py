@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.augment_sides import CASES
+from tests.bench.augmentation import BATCHES as AUGMENTED
+from tests.bench.augmentation import HEAD as AUGMENTATION_HEAD
 from tests.bench.engines import BATCHES as ENGINES_BATCHES
 from tests.bench.engines import HEAD as ENGINES_HEAD
 from tests.bench.page import (
@@ -57,6 +60,12 @@ def test_engines() -> None:
     assert first(table, 2) == [(f"`{m}`", str(batch)) for m in MODELS for batch in ENGINES_BATCHES]
 
 
+def test_augmentation() -> None:
+    (table,) = tables("augmentation")
+    assert table[0] == list(AUGMENTATION_HEAD)
+    assert first(table, 2) == [(name, str(batch)) for name in CASES for batch in AUGMENTED]
+
+
 def test_start() -> None:
     (table,) = tables("start")
     assert table[0] == list(START_HEAD)
@@ -92,7 +101,10 @@ def test_file_and_sections_are_checked_before_anything_is_measured(
     assert parse([str(page), "growth"]) == (page, ["growth"])
     for arguments, text in (
         ([str(tmp_path / "none.md")], "none.md"),
-        ([str(page), "grow"], "there is no section 'grow': one of steps, few, engines, "),
+        (
+            [str(page), "grow"],
+            "there is no section 'grow': one of steps, few, engines, ",
+        ),
         ([str(page), "growth", "start"], "page.md has no lines that mark a section 'start'"),
         ([str(page)], "page.md has no lines that mark a section 'steps'"),
         (["--help"], None),

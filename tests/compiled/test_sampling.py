@@ -1,9 +1,11 @@
-"""Bilinear interpolation in C."""
+"""Images of a batch in C: normalised, and read at other places."""
 
 import numpy
 import pytest
 
 from tests.compiled.support import BATCHES, compiled, cut, guarded, require_compiler, whole
+from xpcnn.ops.reference.elementwise import normalise
+from xpcnn.ops.reference.sampling import affine
 from xpcnn.ops.reference.sampling import bilinear as reference
 
 
@@ -30,6 +32,29 @@ def test_the_bits_of_the_reference(n: int) -> None:
         with cut(3, 2), guarded():
             y = compiled.KERNELS["bilinear"](given, rows, columns)
         assert y.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+@pytest.mark.parametrize("n", [*BATCHES, 130])
+def test_maps_to_the_bits_of_the_reference(n: int, mode: str) -> None:
+    rng = numpy.random.default_rng(n)
+    x, moved = whole(rng, n, 3, 6, 5), whole(rng, n, 6)
+    for maps in (rng.normal(0, 1, (n, 6)).astype("float32"), moved):
+        with cut(3, 2), guarded():
+            y = compiled.KERNELS["affine"](x, maps, mode=mode)
+        assert y.tobytes() == affine(x, maps, mode=mode).tobytes()
+
+
+@pytest.mark.parametrize("n", [*BATCHES, 130])
+def test_bytes_are_normalised_to_the_bits_of_the_reference(n: int) -> None:
+    rng = numpy.random.default_rng(n)
+    x = rng.integers(0, 256, (n, 3, 6, 5), "uint8")
+    mean, std = rng.uniform(1, 99, (2, 3)).astype("float32")
+    for given in (x, x.transpose(1, 0, 3, 2).copy().transpose(1, 0, 3, 2)):
+        with cut(4, 2), guarded():
+            y = compiled.KERNELS["normalise"](given, mean, std)
+        assert y.tobytes() == normalise(x, mean, std).tobytes()
+        assert y.transpose(1, 2, 3, 0).flags.c_contiguous
 
 
 def test_places_that_are_not_finite_or_far_away_are_outside() -> None:

@@ -2,7 +2,7 @@
 
 `pullback(dy, wants=None)` takes the gradient of the output and returns one gradient per array
 argument, in order (`xpcnn.types.Pullback`). Some ops differ: `batch_norm`, `batch_norm_relu` and
-`batch_norm_add_relu` return the tuple (y, mean, var) for y; `normalise`, `bilinear`,
+`batch_norm_add_relu` return the tuple (y, mean, var) for y; `normalise`, `affine`, `bilinear`,
 `fold_batch_norm`, `count_equal`, `tally`, `most_probable`, `one_hot`, `converted`, `unscaled`,
 `kept_if` and `next_scale` return only their result, without a pullback.
 
@@ -64,7 +64,7 @@ from xpcnn.ops.pool import (
     max_pool2d,
 )
 from xpcnn.ops.probability import log_softmax, softmax
-from xpcnn.ops.sampling import bilinear
+from xpcnn.ops.sampling import affine, bilinear
 from xpcnn.ops.upsample import upsample2d
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "adaptive_max_pool2d",
     "add",
     "add_relu",
+    "affine",
     "avg_pool2d",
     "batch_norm",
     "batch_norm_add_relu",

@@ -16,7 +16,7 @@ from .pointwise import ACTIVATIONS
 from .pool import avg_pool2d, global_avg_pool2d, max_pool2d
 from .resize import adaptive_avg_pool2d, upsample2d
 from .sample_norm import group_norm, layer_norm
-from .sampling import bilinear
+from .sampling import affine, bilinear, normalise
 from .transposed_conv import conv_transpose2d
 
 KERNELS: dict[str, Kernel] = {
@@ -25,6 +25,7 @@ KERNELS: dict[str, Kernel] = {
     "adaptive_avg_pool2d": adaptive_avg_pool2d,
     "add": add,
     "add_relu": add_relu,
+    "affine": affine,
     "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
     "batch_norm_add_relu": batch_norm_add_relu,
@@ -42,6 +43,7 @@ KERNELS: dict[str, Kernel] = {
     "group_norm": group_norm,
     "layer_norm": layer_norm,
     "max_pool2d": max_pool2d,
+    "normalise": normalise,
     "sgd": sgd,
     "softmax_cross_entropy": softmax_cross_entropy,
     "upsample2d": upsample2d,

@@ -1,4 +1,7 @@
-"""Images read between their pixels in C (sampling.c), to the bits of the reference: float32."""
+"""Images of a batch, normalised, and read at other places, in C (sampling.c): float32.
+
+To the bits of the references: batches are the same on every array library.
+"""
 
 from typing import Any
 
@@ -7,20 +10,46 @@ import numpy as np
 from ..layout import Array, batch_last, logical
 from ..recording import contiguous
 from ..threads import sharing
-from .shared_library import Call, serves
+from .pointwise import PASS
+from .shared_library import Call, serves, vector
 
-BILINEAR = Call("bilinear", "pppo lllll ll")
+SAMPLE = Call("sample", "ppppo lllll ll ll")
+NORMALISE = Call("normalise", "ppppo lllll ll ll")
 PLACE = 32  # multiplications that take as long as a place
 
 
 def bilinear(x: Array, rows: Array, columns: Array) -> Any:
     """Interpolate between pixels."""
+    return _read(x, rows.shape[:2], contiguous(rows), contiguous(columns), 0, 0)
+
+
+def affine(x: Array, maps: Array, *, mode: str = "bilinear") -> Any:
+    """Carry images by affine maps."""
+    m00, m01, m10, m11, o0, o1 = maps.T
+    h, w = x.shape[2:]
+    rows = np.stack([m00, m01, o0 + (h - 1) / 2])
+    columns = np.stack([m10, m11, o1 + (w - 1) / 2])
+    return _read(x, (h, w), rows, columns, 1, mode == "nearest")
+
+
+def _read(
+    x: Array, size: tuple[int, ...], rows: Array, columns: Array, is_map: int, is_nearest: int
+) -> Any:
     n, c, h, w = x.shape
-    if not serves(x) or rows.size == 0:
+    if not serves(x) or rows.size == 0 or h * w * n >= 1 << 31:
         return NotImplemented
-    y = np.empty((c, *rows.shape), x.dtype)
-    places = rows.shape[0] * rows.shape[1]
-    where = (contiguous(rows), contiguous(columns))
-    work = sharing(places, PLACE * rows.size)
-    BILINEAR(batch_last(x), *where, y, c, h, w, n, places, *work)
+    y, places = np.empty((c, *size, n), x.dtype), size[0] * size[1]
+    work = sharing(places, PLACE * places * n)
+    SAMPLE(batch_last(x), rows, columns, None, y, c, h, w, n, places, is_map, is_nearest, *work)
+    return logical(y)
+
+
+def normalise(x: Array, mean: Array, std: Array) -> Any:
+    """Normalise images of bytes into batch-last memory."""
+    if x.ndim != 4 or x.dtype != np.uint8 or x.size == 0 or not serves(mean):
+        return NotImplemented
+    n, c, h, w = x.shape
+    y = np.empty((c, h, w, n), mean.dtype)
+    work = sharing(c * h * w, PASS * y.size)
+    NORMALISE(None, vector(mean), vector(std), contiguous(x), y, c, h, w, n, h * w, 0, 0, *work)
     return logical(y)

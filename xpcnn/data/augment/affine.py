@@ -17,8 +17,7 @@ from typing import ClassVar
 import numpy
 
 from xpcnn.data.augment.base import Draws, Host, around
-from xpcnn.data.augment.sampling import grid
-from xpcnn.ops import bilinear
+from xpcnn.ops import affine
 from xpcnn.options import FRACTION, NON_NEGATIVE, Range, check
 from xpcnn.types import Array, Shape
 
@@ -46,7 +45,7 @@ class Shift:
         return _inverse(rows=shift[:, 0], columns=shift[:, 1])
 
     def apply(self, x: Array, p: Array) -> Array:
-        return carried(x, p)
+        return affine(x, p)
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Rotate:
         return _inverse(degrees=around(0.0, self.degrees, u[:, 0]))
 
     def apply(self, x: Array, p: Array) -> Array:
-        return carried(x, p)
+        return affine(x, p)
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class Scale:
         return _inverse(scale=around(1.0, self.by, u[:, 0]))
 
     def apply(self, x: Array, p: Array) -> Array:
-        return carried(x, p)
+        return affine(x, p)
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ class Affine:
         )
 
     def apply(self, x: Array, p: Array) -> Array:
-        return carried(x, p)
+        return affine(x, p)
 
 
 _ZERO, _ONE = numpy.zeros(1), numpy.ones(1)
@@ -147,16 +146,3 @@ def _inverse(
     m10, m11 = -(sin + t * cos) / scale, (cos - t * sin) / scale
     o0, o1 = -(m00 * rows + m01 * columns), -(m10 * rows + m11 * columns)
     return numpy.stack(numpy.broadcast_arrays(m00, m01, m10, m11, o0, o1), axis=1)
-
-
-def carried(x: Array, p: Array) -> Array:
-    """Return samples (n, c, h, w) carried by the maps whose inverses are p (n, 6)."""
-    _, _, h, w = x.shape
-    rows, columns = grid(x)
-    i, j = rows - (h - 1) / 2, columns - (w - 1) / 2  # from the middle
-    m00, m01, m10, m11, o0, o1 = (p[:, k] for k in range(6))
-    return bilinear(
-        x,
-        m00 * i + m01 * j + (o0 + (h - 1) / 2),
-        m10 * i + m11 * j + (o1 + (w - 1) / 2),
-    )

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy
 
 from xpcnn.data.augment.base import Draws, Host
-from xpcnn.data.augment.sampling import grid
 from xpcnn.ops import bilinear
+from xpcnn.ops.reference.sampling import grid
 from xpcnn.options import FRACTION, check
 from xpcnn.types import Array, Shape
 

@@ -7,6 +7,7 @@ size of the batches or the backend. Those of pixels depend on (seed, step, posit
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy
@@ -120,16 +121,15 @@ class Augmenter:
         drawn: the rows of these samples of each array of `drawn`; step, rows: as in `Batches`.
         """
         left = iter(drawn)
-        for name, item in self._named():
-            if isinstance(item, PerSample):
+        for name, item, kind in self._kinds:
+            if kind is not PerPixel:
                 own = next(left)
-                if isinstance(item, Mixing):
+                if kind is Mixing:
                     if labels.ndim == 1:
                         labels = ops.one_hot(labels, outputs=self.outputs, dtype=x.dtype)
                     labels = item.mix(labels, own)
                 x = item.apply(x, own)
             else:
-                assert isinstance(item, PerPixel)
                 x = item.apply(x, self._pixels(name, item, x.shape, step, rows))
         return x, labels
 
@@ -137,6 +137,15 @@ class Augmenter:
     def reach(self) -> int:
         """How many samples before a sample, in a ring of the batch, are mixed into it."""
         return sum(isinstance(item, Mixing) for item in self.augmentations)
+
+    @cached_property
+    def _kinds(self) -> list[tuple[str, Any, type]]:
+        """Each augmentation with its name and protocol, which takes Python 10 microseconds."""
+        kinds = (Mixing, PerSample, PerPixel)
+        return [
+            (name, item, next(kind for kind in kinds if isinstance(item, kind)))
+            for name, item in self._named()
+        ]
 
     def _named(self) -> Iterator[tuple[str, Augmentation]]:
         """Yield (name, augmentation); the second flip is called flip-2."""

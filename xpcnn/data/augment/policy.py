@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import numpy
 
-from xpcnn.data.augment.affine import carried
 from xpcnn.data.augment.base import Draws, Host, integers, per_sample
 from xpcnn.data.augment.blur import smoothed
 from xpcnn.data.augment.colour import spread_channels, spread_colours
+from xpcnn.ops import affine
 from xpcnn.options import CLOSED_FRACTION, COUNT, check
 from xpcnn.types import Array, Shape, namespace
 
@@ -124,7 +124,7 @@ def _numbers(kind: Host, strength: Host, sign: Host, shape: Shape) -> Host:
 def _operated(x: Array, p: Array) -> Array:
     """Return samples after one operation each; p (n, 10) as `_numbers` returns it."""
     xp = namespace(x)
-    x = carried(x, p[:, :6]) + per_sample(x, p, 6)
+    x = affine(x, p[:, :6]) + per_sample(x, p, 6)
     x = spread_colours(spread_channels(x, per_sample(x, p, 7)), per_sample(x, p, 8))
     weights = xp.stack([xp.full_like(p[:, 9], weight) for weight in _SMOOTH], axis=1)
     smooth = smoothed(x, weights)

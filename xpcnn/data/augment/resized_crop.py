@@ -7,8 +7,8 @@ import numpy
 
 from xpcnn.data.augment.base import Draws, Host, proportions
 from xpcnn.data.augment.erasing import FROM_ONE
-from xpcnn.data.augment.sampling import grid
 from xpcnn.ops import bilinear
+from xpcnn.ops.reference.sampling import grid
 from xpcnn.options import CLOSED_FRACTION, Range, check
 from xpcnn.types import Array, Shape, namespace
 

@@ -103,7 +103,7 @@ def normalise(x: Array, mean: Array, std: Array) -> Array:
     Returns:
         samples in the shape of x and the dtype of `mean`.
 
-    Kernels: NumPy calls, CUDA.
+    Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(mean)
     channels = (1, x.shape[1], *(1,) * (x.ndim - 2))

@@ -1,4 +1,4 @@
-"""Images interpolated at positions between pixels: the definition of the op.
+"""Images read at other positions: the definitions of the ops.
 
 Array API functions only; writes into no array. Positions are arrays (ho, wo, n), and pixels are
 read in this order: images of NumPy, which are batch-last in memory, are not copied.
@@ -37,6 +37,51 @@ def bilinear(x: Array, rows: Array, columns: Array) -> Array:
     upper = part((1.0 - a) * (1.0 - b), i, j) + part((1.0 - a) * b, i, j + 1)
     lower = part(a * (1.0 - b), i + 1, j) + part(a * b, i + 1, j + 1)
     return xp.permute_dims(upper + lower, (3, 0, 1, 2))
+
+
+def affine(x: Array, maps: Array, *, mode: str = "bilinear") -> Array:
+    """Carry images by affine maps, such as rotations, mirror images and shifts.
+
+    With i and j the row and column of a pixel of y, from the middle of the image, that pixel is
+    read at the position, also from the middle,
+
+        row = m00 i + m01 j + o0      column = m10 i + m11 j + o1
+
+    Pixels outside of x are 0. Not differentiated: returns y alone.
+
+    Args:
+        x: images (n, c, h, w).
+        maps: m00, m01, m10, m11, o0, o1 of each image, of x's dtype, (n, 6): the inverse of the map
+            that carries x to y.
+        mode: "bilinear", for the four pixels around the position as in `bilinear`, or "nearest",
+            for the pixel in whose square it lies.
+
+    Returns:
+        y, of the shape and dtype of x.
+
+    Kernels: C.
+    """
+    xp = namespace(x)
+    _, _, h, w = x.shape
+    rows, columns = grid(x)
+    i, j = rows - (h - 1) / 2, columns - (w - 1) / 2
+    m00, m01, m10, m11, o0, o1 = (maps[:, k] for k in range(6))
+    row = m00 * i + m01 * j + (o0 + (h - 1) / 2)
+    column = m10 * i + m11 * j + (o1 + (w - 1) / 2)
+    if mode == "bilinear":
+        return bilinear(x, row, column)
+    row, column = (xp.astype(xp.floor(at + 0.5), xp.int64) for at in (row, column))
+    y = xp.where(inside(x, row, column), take(x, row, column), 0.0)  # (c, h, w, n)
+    return xp.permute_dims(y, (3, 0, 1, 2))
+
+
+def grid(x: Array) -> tuple[Array, Array]:
+    """Return the number of each row (h, 1, 1) and column (1, w, 1), in x's dtype."""
+    xp = namespace(x)
+    _, _, h, w = x.shape
+    rows = xp.arange(h, dtype=x.dtype, device=x.device)
+    columns = xp.arange(w, dtype=x.dtype, device=x.device)
+    return xp.reshape(rows, (h, 1, 1)), xp.reshape(columns, (1, w, 1))
 
 
 def inside(x: Array, rows: Array, columns: Array) -> Array:
