@@ -24,17 +24,20 @@ from xpcnn.models import Preset, preset
         ("epochs = 1.5", "epochs is 1.5, expected a whole number"),
         ("lr = true", "lr is True, expected a number"),
         ("model = 3.5", "model is 3.5, expected a text"),
-        ("image-size = [8, 8]", 'expected a text\nTry: image-size = "8,8"'),
+        ("image-size = [8, 8]", 'image-size is [8, 8], expected a text\nTry: image-size = "8,8"'),
         (
             "[optimizer]\nname = 'adam'",
-            "expected a text\nTry: [training.optimizer] for such a table",
+            "optimizer is {'name': 'adam'}, expected a text\nTry: [training.optimizer] for such a ",
         ),
         (
             "[training]\nseed = 3",
             "training has no option 'seed'; seed is a key outside of all tables\n"
             "Try: seed = ... above the first line with [...]",
         ),
-        ("[loss]\nname = 'MSE'", "has no option 'name'\nTry: type = \"MSE\""),
+        (
+            "[loss]\nname = 'MSE'",
+            "loss (SoftmaxCrossEntropy) has no option 'name'\nTry: type = \"MSE\"",
+        ),
         ("quiet = 1", "quiet is 1, expected true or false"),
         ("[seed]\na = 1", "seed is {'a': 1}, expected a whole number"),
         (
@@ -77,7 +80,10 @@ def test_what_is_wrong_with_a_file(own: Preset, text: str, said: str) -> None:
         ("epochs.a=1", "epochs has no keys in it\nTry: epochs itself"),
         ("trainin.epochs=1", "unknown key 'trainin'\nTry: 'training', see `xpcnn train"),
         ("set=1", "unknown key 'set'\nTry: "),
-        ("training.lr=1", "lr is a key outside of all tables\nTry: --lr ..."),
+        (
+            "training.lr=1",
+            "training has no option 'lr'; lr is a key outside of all tables\nTry: --lr ...",
+        ),
         ("training.epoch=1", "training has no option 'epoch'\nTry: 'epochs' (valid: accumulate, "),
         ("training.optimzer.lr=1", "training has no option 'optimzer'\nTry: 'optimizer' (valid: "),
         (
