@@ -64,7 +64,7 @@ def command(
 
     from xpcnn.cli.flag_parsing import image_size as as_size
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.run_plan import task_name
+    from xpcnn.cli.run_data import task_name
     from xpcnn.data.contents import ReadOptions
     from xpcnn.data.files import user_path
     from xpcnn.data.path_contents import streams

@@ -85,7 +85,7 @@ def command(
     from xpcnn import data
     from xpcnn.cli.flag_parsing import image_size as as_size
     from xpcnn.cli.output import answer, say, to_json
-    from xpcnn.cli.run_plan import VALIDATION, task_name
+    from xpcnn.cli.run_data import VALIDATION, task_name
     from xpcnn.data.augment import make
     from xpcnn.errors import ConfigError, hint
     from xpcnn.io.atomic import write_bytes
