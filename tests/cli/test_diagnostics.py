@@ -51,9 +51,9 @@ def test_memory_that_may_be_too_small_is_told(cli: Cli, monkeypatch: pytest.Monk
 
 
 def test_health_is_told_and_can_be_off(cli: Cli) -> None:
-    sick = (*SMALL, "--epochs", "1", "--lr", "30")
-    assert "note: health: " in cli(*sick, "--out", "one").err
-    assert "health" not in cli(*sick, "--no-health", "--out", "two").err
+    diverging = (*SMALL, "--epochs", "1", "--lr", "30")
+    assert "note: health: " in cli(*diverging, "--out", "one").err
+    assert "health" not in cli(*diverging, "--no-health", "--out", "two").err
 
 
 def test_notes_about_the_data_are_told_before_a_dry_run_too(cli: Cli) -> None:

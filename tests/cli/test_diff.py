@@ -16,8 +16,8 @@ def test_two_runs(cli: Cli, trained: Path) -> None:
     assert "losses: different from the start; after update " in ran.out
     answer = json.loads(cli("diff", trained, "other", "--json").out)
     assert ["configuration", "seed", [0, 1]] in [[*d.values()] for d in answer["differences"]]
-    assert answer["parting"]["before"] is None
-    assert json.loads(cli("diff", trained, trained, "--json").out)["parting"] is None
+    assert answer["first_difference"]["before"] is None
+    assert json.loads(cli("diff", trained, trained, "--json").out)["first_difference"] is None
 
 
 def test_no_run(cli: Cli, trained: Path) -> None:

@@ -1,4 +1,4 @@
-"""Diagnostics before a training: one batch by heart, and one update to see that all runs."""
+"""Diagnostics before a training: one batch memorised, and one update to see that all runs."""
 
 import math
 

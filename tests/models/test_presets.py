@@ -183,7 +183,7 @@ def test_data_that_a_preset_cannot_take_are_refused() -> None:
 
 
 def test_a_preset_on_its_own_data_hears_nothing() -> None:
-    """Neither of a sick network nor of overfitting; the larger ones take minutes."""
+    """Neither of a network that trains badly nor of overfitting; the larger ones take minutes."""
     train, _ = data.load("digits")
     preset = models.preset("digits")
     model = Model(preset.layers, input_shape=train.shape)

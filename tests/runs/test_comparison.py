@@ -32,7 +32,7 @@ def record(**changes: Any) -> Record:
 def test_a_run_does_not_differ_from_itself() -> None:
     found = compare_runs(record(), record(path=Path("runs/two")))
     assert found.differences == ()
-    assert found.parting is None
+    assert found.first_difference is None
     assert found.compared == 8
     assert str(found) == (
         "configuration: the same\nnetwork: the same\ndata: the same\nenvironment: the same\n"
@@ -104,7 +104,7 @@ def test_where_losses_part(line: int, figure: str, value: float, words: str) -> 
 def test_seconds_are_no_figure_and_runs_of_other_lengths_share_what_both_have() -> None:
     lines = [{**table, "seconds": 9.0} for table in LINES[:2]]
     found = compare_runs(record(), record(lines=tuple(lines)))
-    assert (found.parting, found.compared) == (None, 5)
+    assert (found.first_difference, found.compared) == (None, 5)
     assert found.best == (1.0, 1.25)
     empty = compare_runs(record(), record(lines=()))
     assert "losses: no update after which both have figures" in str(empty)

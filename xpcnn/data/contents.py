@@ -58,7 +58,7 @@ class Contents(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """ReadOptions files are to be read: the arguments of `loading.load`, which describes each.
+    """How files are to be read: the arguments of `loading.load`, which describes each.
 
     stream: None decides by size whether images stay on disk and are read while they are used.
     reading: how a model's samples were read, to read pictures in the same way; None for any.

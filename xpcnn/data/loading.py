@@ -148,8 +148,7 @@ def load_parts(
         validation part; None for the validation part of the files (a folder `val`, an array
         `val_images`).
     """
-    if image_size is not None and not _is_size(image_size):
-        raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
+    _check_size(image_size)
     check_task_name(task)
     if image_fit not in (None, "pad", "crop"):
         message = f"image_fit is {image_fit!r}, expected 'pad' or 'crop'"
@@ -219,8 +218,7 @@ def load_whole(
     """
     from xpcnn.data import own_data
 
-    if image_size is not None and not _is_size(image_size):
-        raise ConfigError(hint(f"image_size is {image_size}, expected (h, w)", "(28, 28)"))
+    _check_size(image_size)
     path = user_path(path)
     options = ReadOptions(image_size, label_column, reading, skip_damaged, None, stream, task)
     return own_data.whole(
@@ -269,9 +267,12 @@ def _own_name(path: Path) -> str:
     return f"{own}-folder" if own in NAMES else own
 
 
-def _is_size(value: object) -> bool:
-    return (
+def _check_size(value: object) -> None:
+    """Require a height and a width, or None."""
+    if value is None or (
         isinstance(value, tuple | list)
         and len(value) == 2
         and all(isinstance(length, int) and length > 0 for length in value)
-    )
+    ):
+        return
+    raise ConfigError(hint(f"image_size is {value}, expected (h, w)", "(28, 28)"))

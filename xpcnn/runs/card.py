@@ -169,7 +169,7 @@ def _figures(run: Record, report: ClassificationReport | TargetReport | None) ->
 
 
 def _training(run: Record) -> Iterator[tuple[str, str]]:
-    """Yield the options of the run that differ from nothing: those with a value."""
+    """Yield the options of the run that have a value, and how far it was trained."""
     yield "data", str(run.provenance.get("data", run.config.get("dataset")))
     yield "hash of the training part", str(run.provenance.get("data_hash", "unknown"))
     for name, value in run.config.items():

@@ -62,14 +62,14 @@ class RunDiff:
 
     names: names of the two runs.
     differences: keys whose values differ.
-    parting: the first figure that differs; None if all figures that both runs have are equal.
+    first_difference: the first figure that differs; None if all that both runs have are equal.
     compared: number of the figures that both runs have.
     best: the best validation loss of each run; None for a run without validation.
     """
 
     names: tuple[str, str]
     differences: tuple[Difference, ...]
-    parting: FirstDifference | None
+    first_difference: FirstDifference | None
     compared: int
     best: tuple[float | None, float | None]
 
@@ -77,16 +77,17 @@ class RunDiff:
         lines = []
         for section in SECTIONS:
             rows = [d for d in self.differences if d.section == section]
-            lines.append(f"{section}: {'the same' if not rows else ''}".rstrip())
-            lines += table([("", *self.names), *((d.key, *map(shown, d.values)) for d in rows)]) * (
-                len(rows) > 0
-            )
+            if rows:
+                values = [(d.key, *map(shown, d.values)) for d in rows]
+                lines += [f"{section}:", *table([("", *self.names), *values])]
+            else:
+                lines.append(f"{section}: the same")
         if self.compared == 0:
             lines.append("losses: no update after which both have figures")
-        elif self.parting is None:
+        elif self.first_difference is None:
             lines.append(f"losses: all {self.compared} figures that both have are equal")
         else:
-            lines.append(f"losses: {self.parting}")
+            lines.append(f"losses: {self.first_difference}")
         if None not in self.best:
             lines.append("best val loss: {:.6g} and {:.6g}".format(*self.best))
         return "\n".join(lines)
@@ -97,7 +98,9 @@ class RunDiff:
             "runs": list(self.names),
             "differences": [d._asdict() for d in self.differences],
             "compared": self.compared,
-            "parting": None if self.parting is None else asdict(self.parting),
+            "first_difference": None
+            if self.first_difference is None
+            else asdict(self.first_difference),
             "best_val_loss": list(self.best),
         }
 
