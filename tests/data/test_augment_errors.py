@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 import pytest
 
-from xpcnn import backend
+from xpcnn import Model, backend
 from xpcnn.data import augment
 from xpcnn.data.augment import (
     Affine,
@@ -24,7 +24,8 @@ from xpcnn.data.augment import (
     Scale,
     Shift,
 )
-from xpcnn.errors import ConfigError, ShapeError
+from xpcnn.errors import ConfigError, DTypeError, ShapeError
+from xpcnn.layers import Dense, Flatten
 
 WHOLE = "expected a whole number of at least 1"
 
@@ -163,3 +164,57 @@ def test_every_augmentation_has_its_name() -> None:
     assert [kind.__name__ for kind in kinds if kind.__name__ not in augment.__all__] == []
     assert len(kinds) == 22
     assert len(set(kinds)) == 21  # a vertical flip is a flip
+
+
+class Own:
+    """Changes signs, and what a test puts in place of a result."""
+
+    def __init__(
+        self,
+        draws: Any = None,
+        parameters: Callable[[Any], Any] = lambda p: p,
+        apply: Callable[[Any], Any] = lambda y: y,
+    ) -> None:
+        self.draws = {"sign": 1} if draws is None else draws
+        self.parameters_as, self.apply_as = parameters, apply
+
+    def parameters(self, u: Any, shape: Any) -> Any:
+        return self.parameters_as(numpy.sign(u - 0.5))
+
+    def apply(self, x: Any, p: Any) -> Any:
+        return self.apply_as(x * p[:, 0].reshape(-1, 1, 1, 1))
+
+
+OWN: list[tuple[Any, type[Exception], str]] = [
+    (Own(draws=1), ConfigError, "^Own: draws is 1, expected counts by argument\nTry: "),
+    (Own(draws={}), ConfigError, "^Own: draws is a dict, expected counts by argument"),
+    (Own(draws={"a": 1.5}), ConfigError, "^Own: draws is a dict, expected counts by argument"),
+    (Own(parameters=lambda p: None), ShapeError, r"^Own: parameters returned None, .*\(8, k\)"),
+    (Own(parameters=lambda p: p[:, 0]), ShapeError, r"^Own: parameters returned the shape \(8,\)"),
+    (Own(parameters=lambda p: p[:3]), ShapeError, r"^Own: parameters returned the shape \(3, 1\)"),
+    (Own(apply=lambda y: None), ShapeError, r"^Own: apply returned None, expected \(8, 1, 4, 4\)"),
+    (
+        Own(apply=lambda y: y[:, :, 1:]),
+        ShapeError,
+        r"^Own: apply returned the shape \(8, 1, 3, 4\)",
+    ),
+    (Own(apply=lambda y: y.astype("f8")), DTypeError, "^Own: apply returned float64, expected f"),
+]
+
+
+def fit_with(augmentation: Any) -> None:
+    model = Model([Flatten(), Dense(2)], input_shape=(1, 4, 4))
+    x = numpy.linspace(0.0, 1.0, 128, dtype="float32").reshape(8, 1, 4, 4)
+    model.fit(x, numpy.arange(8) % 2, epochs=1, augment=[augmentation])
+
+
+def test_an_augmentation_of_ones_own() -> None:
+    fit_with(Own())
+
+
+@pytest.mark.parametrize(("augmentation", "kind", "message"), OWN)
+def test_a_wrong_result_of_ones_own_is_named(
+    augmentation: Any, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        fit_with(augmentation)

@@ -16,6 +16,7 @@ from xpcnn import ops, random
 from xpcnn.backend import Backend
 from xpcnn.batch_rows import Rows
 from xpcnn.data.augment.base import Augmentation, Host, Mixing, PerPixel, PerSample, Turning
+from xpcnn.data.augment.results import as_parameters, as_samples, check_draws
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.types import Array, Shape, namespace
 
@@ -30,7 +31,8 @@ def checked(augment: Any) -> tuple[Augmentation, ...]:
     augment: a list or tuple of augmentations, such as [Flip(), Crop(4)].
 
     Raises:
-        ConfigError: `augment` is not a list, or an entry is not an augmentation.
+        ConfigError: `augment` is not a list, or an entry is not an augmentation, or its draws are
+            not counts by argument.
     """
     example = "augment=[Flip(), Crop(4)], of xpcnn.data.augment"
     if not isinstance(augment, list | tuple):
@@ -42,6 +44,7 @@ def checked(augment: Any) -> tuple[Augmentation, ...]:
             kind = "the class" if isinstance(item, type) else "a"
             message = f"augment[{i}] is {kind} {got}, expected an augmentation"
             raise ConfigError(hint(message, example))
+        check_draws(item, item.draws if isinstance(item, PerSample) else item.pixel_draws)
     return tuple(augment)
 
 
@@ -128,9 +131,10 @@ class Augmenter:
                     if labels.ndim == 1:
                         labels = ops.one_hot(labels, outputs=self.outputs, dtype=x.dtype)
                     labels = item.mix(labels, own)
-                x = item.apply(x, own)
+                x = as_samples(item, item.apply(x, own), x)
             else:
-                x = item.apply(x, self._pixels(name, item, x.shape, step, rows))
+                pixels = self._pixels(name, item, x.shape, step, rows)
+                x = as_samples(item, item.apply(x, pixels), x)
         return x, labels
 
     @property
@@ -166,8 +170,8 @@ class Augmenter:
         host: Host = numpy.concatenate(u, axis=1, dtype=numpy.float64)
         if isinstance(item, Turning):
             host = (host + item.turns * (epoch - 1)) % 1.0
-        parameters = item.parameters(host, self.shape)[order]
-        return self.backend.from_host(parameters.astype(self.dtype))
+        parameters = as_parameters(item, item.parameters(host, self.shape), samples)
+        return self.backend.from_host(parameters[order].astype(self.dtype))
 
     def _pixels(
         self, name: str, item: PerPixel, size: Shape, step: int | Array, rows: Rows | None
