@@ -99,7 +99,7 @@ def test_peak_memory_is_this_process_s() -> None:
 
 def peer(verify: Callable[..., None], **sides: Sequence[str]) -> Peer:
     """Return a peer whose sides are those of `forms.py`."""
-    return Peer("tests.bench.forms", sides, Path(), Path(), verify)
+    return Peer("tests.bench.forms", sides, Path(), Path(), "", verify)
 
 
 def test_beside_a_peer() -> None:

@@ -8,8 +8,9 @@ from xpcnn.cli.commands.bench import _layer_table
 
 def test_a_row_for_each_layer_and_direction(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "PASSES", 1)
-    monkeypatch.setattr(layers, "limits", lambda: (100.0, 10.0))
-    rows = layers.measure("tiny", batch=2)
+    monkeypatch.setattr(layers, "limits", lambda: layers.Limits(100.0, 10.0))
+    reached, rows = layers.measure("tiny", batch=2)
+    assert reached == (100.0, 10.0)
     conv, back = rows[0], rows[1]
     assert (conv["type"], conv["direction"], back["direction"]) == ("Conv2D", "forward", "backward")
     # 4 filters of 3 x 3 over 28 x 28 pixels with padding; a multiply-add is two operations
@@ -21,4 +22,17 @@ def test_a_row_for_each_layer_and_direction(monkeypatch: pytest.MonkeyPatch) -> 
     assert conv["part_of_bandwidth"] == conv["gb_per_second"] / 10
     lines = str(_layer_table(rows)).splitlines()
     assert len(lines) == 1 + len(rows)
-    assert lines[1].split()[:4] == ["tiny", "layers.0", "Conv2D", "forward"]
+    assert lines[1].split()[:2] == ["0", "forward"]
+    assert lines[2].split()[:2] == ["Conv2D", "backward"]
+    assert lines[1].split()[3] == "-"  # without PyTorch
+
+
+def test_layers_of_pytorch() -> None:
+    pytest.importorskip("torch")
+    from xpcnn.benchmark.pytorch.layers import layer_seconds
+
+    found = layer_seconds("tiny", 2)
+    rows = layers.measure("tiny", batch=2)[1]
+    assert {path for path, of in found.items() if of["backward"] < float("inf")} == {
+        row["layer"] for row in rows if row["direction"] == "backward"
+    }

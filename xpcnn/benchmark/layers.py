@@ -2,19 +2,25 @@
 
 A layer can be limited by arithmetic or by memory. So beside its time stand its GFLOP/s, as a part
 of those of one large matrix product, and the GB/s of the arrays that it has to read and write, as
-a part of those of copying large arrays. Where both parts are small, neither is the limit.
+a part of those of copying large arrays. Where both parts are small, neither is the limit. Above 1
+are the first part where Winograd's algorithm needs fewer products than are counted, and the second
+where arrays are still in a cache.
 """
 
+import json
 import math
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
 from xpcnn.backend import load
+from xpcnn.benchmark.process import python, search_path
 from xpcnn.benchmark.products import sgemm
+from xpcnn.benchmark.sides import Peer
 from xpcnn.layers import Context
 from xpcnn.layers.rebuilding import Wrapper, rebuilt
 from xpcnn.model import Model
@@ -56,12 +62,21 @@ class Timed(Wrapper):
         self.seconds[path, direction] = min(seconds, self.seconds.get((path, direction), math.inf))
 
 
-def measure(name: str, batch: int = 64) -> list[dict[str, Any]]:
-    """Return a row of figures for each layer and direction of a preset, on NumPy.
+class Limits(NamedTuple):
+    """What the machine can do: GFLOP/s of a large product, GB/s of copying large arrays."""
+
+    gflops: float
+    gb_per_second: float
+
+
+def measure(
+    name: str, batch: int = 64, peer: Peer | None = None
+) -> tuple[Limits, list[dict[str, Any]]]:
+    """Return the machine's limits, and a row of figures for each layer and direction of a preset.
 
     Each layer runs by itself, as in training, on batches of noise; layers that training runs as one
     op, such as convolution and ReLU, are timed apart. part_of_peak, part_of_bandwidth: of the
-    machine's, see `limits`.
+    limits. torch_ms: the peer's time, None where it has none.
     """
     chosen = preset(name)
     model = Model(chosen.layers, input_shape=chosen.input_shape, loss=chosen.loss)
@@ -79,7 +94,9 @@ def measure(name: str, batch: int = 64) -> list[dict[str, Any]]:
             ctx = Context(True, True, number, source)
             scores, _, pullback = layers.forward(model.params, model.buffers, x, ctx)
             pullback(numpy.ones_like(scores))
-    peak, bandwidth = limits()
+    product, theirs = (0.0, {}) if peer is None else _of_peer(peer, name, batch)
+    found_limits = limits()
+    peak, bandwidth = max(found_limits.gflops, product), found_limits.gb_per_second
     rows = model.summary().rows
     first = min(i for i, row in enumerate(rows) if row.parameters)
     found = []
@@ -91,13 +108,23 @@ def measure(name: str, batch: int = 64) -> list[dict[str, Any]]:
             figures = _figures(row, direction, seconds[row.path, direction], batch, products)
             figures["part_of_peak"] = figures["gflops"] / peak
             figures["part_of_bandwidth"] = figures["gb_per_second"] / bandwidth
+            least = theirs.get(row.path, {}).get(direction, math.inf)
+            figures["torch_ms"] = 1e3 * least if least < math.inf else None
             found.append({"model": name, **figures})
-    return found
+    return Limits(peak, bandwidth), found
 
 
-def limits() -> tuple[float, float]:
-    """Return what the machine can do: GFLOP/s of a large product, GB/s of copying large arrays."""
-    return sgemm(), _bandwidth()
+def limits() -> Limits:
+    """Measure the machine's limits, the product with NumPy's BLAS."""
+    return Limits(sgemm(2048), _bandwidth())
+
+
+def _of_peer(peer: Peer, name: str, batch: int) -> tuple[float, dict[str, dict[str, float]]]:
+    """Return GFLOP/s of the peer's product, and its seconds by layer and direction."""
+    command = python("-m", peer.layers, name, str(batch))
+    done = subprocess.run(command, env=search_path(), stdout=subprocess.PIPE, check=True, text=True)
+    answer = json.loads(done.stdout)
+    return answer["product"], answer["seconds"]
 
 
 def _figures(row: Row, direction: str, seconds: float, batch: int, products: int) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Peer:
     module: runs as the process of each of its sides; see `process.serve`.
     sides: the forms of each side by its name; of the forms the fastest is timed.
     first_step, train_digits: scripts: one training step; what `xpcnn train --out FOLDER` does.
+    layers: a module that prints the seconds of each layer; see `pytorch/layers.py`.
     verify: called with a model, a batch (x, labels) and of how many of its images the peer
     computes; raises an XpcnnError if our results are not the peer's, a BackendError if the peer
     cannot build the network.
@@ -53,6 +54,7 @@ class Peer:
     sides: Mapping[str, Sequence[str]]
     first_step: Path
     train_digits: Path
+    layers: str
     verify: Callable[[Model, numpy.ndarray, numpy.ndarray, int], None]
 
 

@@ -24,6 +24,7 @@ def pytorch_peer(compiled: bool = False) -> Peer:
         sides={"torch": FORMATS} | ({COMPILED: (COMPILED,)} if compiled else {}),
         first_step=_HERE / "first_step.py",
         train_digits=_HERE / "train_digits.py",
+        layers="xpcnn.benchmark.pytorch.layers",
         verify=_verify,
     )
 

@@ -94,13 +94,16 @@ def command(
     if by_layer:
         from xpcnn.benchmark import layers
 
-        found = []
+        peer = None if backend.problem("torch") else pytorch_peer()
+        found, limits = list[dict[str, Any]](), dict[str, Any]()
         for name in listed(model or "large"):
-            found += (rows := layers.measure(name))
+            reached, rows = layers.measure(name, peer=peer)
+            found += rows
+            limits[name] = reached._asdict()
             if not as_json:
-                answer(str(_layer_table(rows)))
+                answer(_layer_page(name, reached.gflops, reached.gb_per_second, rows))
         if as_json:
-            answer(to_json({"layers": found}))
+            answer(to_json({"limits": limits, "layers": found}))
         return
     if growth:
         from xpcnn.benchmark import growth as grown
@@ -146,22 +149,43 @@ def command(
         answer(to_json(facts))
 
 
+def _layer_page(
+    name: str, gflops: float, gb_per_second: float, rows: Sequence[Mapping[str, Any]]
+) -> str:
+    """Return the figures of the layers of a preset, and what they are parts of."""
+    return f"""{name}, 64 images: each layer's ms, beside PyTorch's in the faster of its formats
+peak: GFLOP/s as a part of {gflops:,.0f}, those of one large matrix product here;
+  above 100% where Winograd's algorithm needs fewer than its products
+copy: GB/s, of the MB that must be read and written, as a part of {gb_per_second:.0f},
+  those of copying large arrays; above 100% where arrays are still in a cache
+{_layer_table(rows)}
+"""
+
+
 def _layer_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the figures of layers as a table."""
+    """Return the figures of layers as a table of 80 columns, a layer in two lines."""
     figures = [
         ("ms", "ms", ".2f"),
+        ("PyTorch", "torch_ms", ".2f"),
         ("GFLOP/s", "gflops", ",.0f"),
-        ("of peak", "part_of_peak", ".0%"),
+        ("peak", "part_of_peak", ".0%"),
         ("MB", "mbytes", ",.1f"),
-        ("GB/s", "gb_per_second", ",.1f"),
-        ("of bandwidth", "part_of_bandwidth", ".0%"),
+        ("GB/s", "gb_per_second", ",.0f"),
+        ("copy", "part_of_bandwidth", ".0%"),
     ]
-    header = ("model", "layer", "type", "direction", *(heading for heading, _, _ in figures))
-    cells = [
-        [*(row[key] for key in header[:4]), *(f"{row[key]:{form}}" for _, key, form in figures)]
-        for row in rows
-    ]
-    return Table("", header, cells, "<<<<" + ">" * len(figures))
+    cells = []
+    for row in rows:
+        path = row["layer"].replace("layers.", "")
+        first = path if row["direction"] == "forward" else f"  {row['type']}"
+        cells.append(
+            [first, row["direction"], *(_figure(row[key], form) for _, key, form in figures)]
+        )
+    return Table("", ("layer", "", *(h for h, _, _ in figures)), cells, "<<" + ">" * len(figures))
+
+
+def _figure(value: float | None, form: str) -> str:
+    """Return a figure as text; "-" for what there is not: no operations, no time of PyTorch."""
+    return f"{value:{form}}" if value else "-"
 
 
 def _sums(engine: str | None, as_json: bool) -> None:
