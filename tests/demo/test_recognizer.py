@@ -48,6 +48,13 @@ def page_with_a_line() -> np.ndarray:
     return page
 
 
+def test_warming_up_changes_no_answer() -> None:
+    cold, warm = (Recognizer(model(), "mine") for _ in range(2))
+    warm.warm_up()
+    picture = png(page_with_a_line())
+    assert warm.answer(picture) == cold.answer(picture)
+
+
 def test_the_answer_is_the_one_of_predict(tmp_path: Path) -> None:
     from xpcnn.data.pictures import read_picture
 

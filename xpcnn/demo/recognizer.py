@@ -47,6 +47,13 @@ class Recognizer:
         self.name = name
         self._lock = Lock()
 
+    def warm_up(self) -> None:
+        """Compute once, so that the first picture does not wait for what is loaded on first use."""
+        sample = np.zeros(self.model.input_shape, dtype=np.float32)
+        self.model.predict_proba(sample[None])
+        first_feature_maps(self.model, sample)
+        _png(sample)
+
     def about(self) -> dict[str, Any]:
         """Return what the page says of the model.
 

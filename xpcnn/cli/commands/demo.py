@@ -58,6 +58,9 @@ def command(
         else:
             opened = open_model(model, library)
         recognizer = Recognizer(opened, model or "the example model")
+        for line in library.warm_up():
+            say(line)
+        recognizer.warm_up()
         answer(to_json({"url": url, **recognizer.about()}) if as_json else f"serving {url}")
         say("Ctrl-C ends the server")
         if open_browser:

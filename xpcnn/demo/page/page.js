@@ -143,6 +143,7 @@ async function ask(picture) {
   while (waiting) {
     const next = waiting, mine = turn;
     waiting = null;
+    const late = setTimeout(() => { if (mine === turn && element("classes").hidden) say("Computing …", "quiet"); }, 300);
     let found;
     try {
       const response = await fetch("answer", { method: "POST", body: await next() });
@@ -150,6 +151,7 @@ async function ask(picture) {
     } catch (error) {
       found = { error: "The server does not answer. Is `xpcnn demo` still running?" };
     }
+    clearTimeout(late);
     if (mine === turn) show(found);
   }
   busy = false;
