@@ -54,7 +54,7 @@ def open_part(model: Model, flags: DataFlags) -> Part:
         ConfigError: the data set is unknown, or it has no validation part.
         DataError: it cannot be read.
     """
-    dataset, data_dir, part, label_column, skip_damaged, stream = flags
+    dataset, data_dir, part = flags.dataset, flags.data_dir, flags.part
     config = _config(model)
     if dataset is None and data_dir is None:
         data_dir = config.get("data-dir")
@@ -66,21 +66,7 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     other = own and not _is_same(name, config.get("dataset"))
     if part is None:
         part = "all" if other else "test"
-    image_size = model.input_shape[1:] if own and len(model.input_shape) == 3 else None
-    options: dict[str, Any] = {"image_size": image_size, "reading": model.reading}
-    recorded = {} if other else config
-    task = model.task.name
-    column = label_column or recorded.get("label-column")
-    if column is None and own and task != "classification":
-        column = _columns_of_others(Path(os.path.expanduser(name)), model)
-    options["label_column"], options["task"] = column, task if own else None
-    options["skip_damaged"] = bool(skip_damaged or recorded.get("skip-damaged"))
-    streamed = None if other else recorded.get("stream", "no")
-    if streamed and own and part != "all" and stream not in (None, streamed):
-        message = f"--stream {stream} may divide {name} into other parts than the run, which "
-        message += "read all images first" if streamed == "no" else "streamed"
-        raise ConfigError(hint(message, f"--stream {streamed}, or --part all"))
-    options["stream"] = {"yes": True, "no": False}.get(stream or streamed or "")
+    options = _load_options(model, flags._replace(dataset=name, part=part), own, other)
     trained_on = not other if own else name.casefold() == model.provenance.get("data")
     if part == "validation":
         chosen = _validation_part(name, data_dir, options, config if trained_on else {})
@@ -89,7 +75,7 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     else:
         train, test = data.load(name, data_dir, **options)
         chosen = {"train": train, "test": test}.get(part) or joined(train, test)
-    known = None if other or task != "classification" else model.classes
+    known = None if other or model.task.name != "classification" else model.classes
     if known is not None and known != chosen.classes and set(known) <= set(chosen.classes):
         chosen = chosen.select(classes=known)
     tested = model.provenance.get("test_hash") if trained_on and part == "test" else None
@@ -98,6 +84,36 @@ def open_part(model: Model, flags: DataFlags) -> Part:
         note += "on, and the run may have been trained on images in it"
         chosen = replace(chosen, notes=(*chosen.notes, note))
     return Part(chosen, part)
+
+
+def _load_options(model: Model, flags: DataFlags, own: bool, other: bool) -> dict[str, Any]:
+    """Return the arguments of `data.load` by which a data set is read: those of the run that made
+    the model, if it was trained on this data set, where no flag says otherwise.
+
+    flags: with the data set and the part that are meant.
+    own: whether the data set is the user's own; other: whether the model was not trained on it.
+
+    Raises:
+        ConfigError: --stream would divide the data set otherwise than the run did.
+    """
+    name, stream, task = str(flags.dataset), flags.stream, model.task.name
+    recorded = {} if other else _config(model)
+    column = flags.label_column or recorded.get("label-column")
+    if column is None and own and task != "classification":
+        column = _columns_of_others(Path(os.path.expanduser(name)), model)
+    streamed = None if other else recorded.get("stream", "no")
+    if streamed and own and flags.part != "all" and stream not in (None, streamed):
+        message = f"--stream {stream} may divide {name} into other parts than the run, which "
+        message += "read all images first" if streamed == "no" else "streamed"
+        raise ConfigError(hint(message, f"--stream {streamed}, or --part all"))
+    return {
+        "image_size": model.input_shape[1:] if own and len(model.input_shape) == 3 else None,
+        "reading": model.reading,
+        "label_column": column,
+        "task": task if own else None,
+        "skip_damaged": bool(flags.skip_damaged or recorded.get("skip-damaged")),
+        "stream": {"yes": True, "no": False}.get(stream or streamed or ""),
+    }
 
 
 def _columns_of_others(path: Path, model: Model) -> Any:
