@@ -133,7 +133,7 @@ def _with_checked_pullback(name: str, result: Any) -> Any:
 
     Results of another form, of ops that are not differentiated, are returned unchanged.
     """
-    if not (isinstance(result, tuple) and callable(result[-1])):
+    if not (isinstance(result, tuple) and result and callable(result[-1])):
         return result
     y, pullback = result
     shape = tuple((y[0] if isinstance(y, tuple) else y).shape)
