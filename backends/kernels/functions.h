@@ -66,8 +66,8 @@ INLINE Lanes exponential(Lanes x)
 /* e^x - 1 for x <= 0: 2^n (e^r - 1) + (2^n - 1) */
 INLINE Lanes exponential_less_1(Lanes x)
 {
-    Lanes n, e = remainder_less_1(at_least(broadcast(-104), x), &n);
-    return scaled(e, n) + (scaled(broadcast(1), n) - 1);
+    Lanes n, e = remainder_less_1(at_least(broadcast(-104), x), &n), power = scaled(broadcast(1), n);
+    return e * power + (power - 1);
 }
 
 /* log(1 + x) for 0 <= x <= 1: 2 artanh s = 2 (s + s^3/3 + s^5/5 + ...) with s = x / (2 + x) <= 1/3 */
@@ -88,8 +88,8 @@ INLINE Lanes logistic(Lanes x)
 /* tanh x = sign(x) (1 - e) / (1 + e), e = e^-2|x| */
 INLINE Lanes hyperbolic_tangent(Lanes x)
 {
-    Lanes less = exponential_less_1(2 * minus_magnitude(x)), y = less / (2 + less);
-    return chosen(x > 0, -y, y);
+    Lanes less = exponential_less_1(2 * minus_magnitude(x));
+    return (Lanes)((Whole)magnitude(less / (2 + less)) | ((Whole)x & INT32_MIN));
 }
 
 /* Phi(x), the probability of a normal number below x; writes e = e^(-x^2/2).
