@@ -124,8 +124,8 @@ static void rows(const Arguments *a, const Phase *s, long f, long some, long p, 
             long taps = list(o, s, p + r, q, tap, at), step = o->right == 1 ? end - q : 1;
             const float *x = a->x;
             for (; q < end; q += step, x += o->right * o->n)
-                product(a->weights + f * all, all, some, tap, x, at, taps, y + r * across + q * o->n, ym,
-                        (at_once - 1) * across + step * o->n, a->bias ? a->bias + f : 0);
+                product((Block){a->weights + f * all, x, a->bias ? a->bias + f : 0, y + r * across + q * o->n, tap,
+                                at, all, ym, taps, (at_once - 1) * across + step * o->n, 1}, some, o->taps == 1);
         }
 }
 
@@ -186,9 +186,11 @@ static long gradients(const Arguments *a, long piece)
     long part = o->in_bands ? 0 : piece * o->groups * o->f * (all + 1);
     long together = SUMS_BYTES / (all * (long)sizeof(Lanes)) / SUMS * SUMS;
     together = least(together < SUMS ? SUMS : together, o->f);
-    long bytes = 2 * all * (long)sizeof(long) + together * all * (long)sizeof(Lanes);
+    long size = together * all * (long)sizeof(Lanes), apart = o->taps == 1 && together >= MANY_FILTERS;
+    long bytes = size + 2 * all * (long)sizeof(long) + together * (long)sizeof(double);
     Lanes *sums = allocate(bytes);
     long *tap = (long *)(sums + together * all), *at = tap + all;
+    double *db = (double *)(at + all);
     if (!sums)
         return bytes;
     range(o->f, piece, a->pieces, o->in_bands, &from, &to);
@@ -198,7 +200,7 @@ static long gradients(const Arguments *a, long piece)
         float *dw = a->y + part + f * all;
         some = least(to - f, together);
         memset(dw, 0, some * all * (long)sizeof *dw);
-        memset(sums, 0, some * all * (long)sizeof *sums);
+        memset(sums, 0, bytes);
         for (long p = first, numbers = 0, count; p < last; p += count) {
             count = o->in_bands ? least(last - p, 1 + REACH / up(row, LANES)) : 1;
             for (long q = 0, end; q < o->columns; q = end) {
@@ -206,21 +208,22 @@ static long gradients(const Arguments *a, long piece)
                 long is_row = o->right == 1, step = is_row ? o->wide : o->right; /* else pixel by pixel */
                 end = is_row ? end : least(end, q + 1 + REACH / up(o->n, LANES));
                 long taps = list(o, o->phase, p, q, tap, at);
-                dots((Dots){dy + p * row + q * o->n, a->x, tap, at, sums, o->rows * row, some, taps, all,
-                            is_row ? (end - q) * o->n : o->n, is_row ? count : end - q, is_row ? row : o->n,
-                            step * o->n});
+                Dots d = {dy + p * row + q * o->n, a->x, tap, at, sums, o->rows * row, some, taps, all,
+                          is_row ? (end - q) * o->n : o->n, is_row ? count : end - q, is_row ? row : o->n,
+                          step * o->n};
+                apart ? dots_apart(&d) : dots(d);
             }
+            for (long m = 0; a->want_db && m < some; m++)
+                db[m] += sum_of_row(dy + (m * o->rows + p) * row, count * row);
             numbers += count * row;
             if (numbers < PARTIAL && p + count < last)
                 continue;
-            for (long i = numbers = 0; i < some * all; i++) {
-                dw[i] += total(sums[i]);
-                sums[i] = broadcast(0);
-            }
+            for (long i = numbers = 0; i < some * all; i++)
+                dw[i] += apart ? ((float *)sums)[i] : total(sums[i]);
+            memset(sums, 0, size);
         }
         for (long m = 0; m < some; m++)
-            a->db[part + f + m] =
-                a->want_db ? (float)sum_of_row(dy + (m * o->rows + first) * row, (last - first) * row) : 0;
+            a->db[part + f + m] = (float)db[m];
     }
     free(sums);
     return 0;

@@ -71,14 +71,10 @@ static long binary_piece(const Arguments *a, long piece)
 {
     long i = a->n * piece / a->pieces, end = a->n * (piece + 1) / a->pieces;
     const float share = a->dloss ? *a->dloss / (float)a->n : 0;
-    for (; i < end; i += LANES) {
-        Lanes x = some_of(a->x + i, end - i), t = some_of(a->targets + i, end - i), to;
-        if (a->dloss)
-            to = ((1 - t) * logistic(x) - t * logistic(-x)) * share;
-        else { /* softplus(x) = max(x, 0) + log(1 + e^-|x|) */
-            Lanes larger = chosen(x < 0, -t * x, (1 - t) * x);
-            to = larger + logarithm_1_plus(exponential(minus_magnitude(x)));
-        }
+    for (; i < end; i += LANES) { /* softplus(x) = max(x, 0) + log(1 + e^-|x|) */
+        Lanes x = some_of(a->x + i, end - i), t = some_of(a->targets + i, end - i);
+        Lanes to = a->dloss ? ((1 - t) * logistic(x) - t * logistic(-x)) * share
+                            : chosen(x < 0, -t * x, (1 - t) * x) + logarithm_1_plus(exponential(minus_magnitude(x)));
         write_some((a->dloss ? a->p : a->losses) + i, end - i, to);
     }
     return 0;

@@ -40,8 +40,8 @@ static long part_of(const Arguments *p, long piece)
     for (long l = is_cut ? from * LANES : 0, some; l < end; l += some) {
         float *y = p->y + (by_term * piece * p->m + row) * p->l + l;
         some = end - l < STRIP ? end - l : STRIP;
-        product(p->a + row * p->am, p->am, rows, tap + first, p->b + l, at + first, last - first, y, p->l,
-                some, of_rows);
+        product((Block){p->a + row * p->am, p->b + l, of_rows, y, tap + first, at + first, p->am, p->l,
+                        last - first, some, 1}, rows, 0);
         for (long m = 0; m < rows; m++, y += p->l) {
             for (long i = 0; by_column && p->bias && i < some; i++)
                 y[i] += p->bias[l + i];

@@ -67,6 +67,7 @@ static long write_pooled(const Arguments *p, Channel c, long number)
     float *strip = malloc(bytes);
     if (!strip)
         return bytes;
+    c.cap = 0; /* the ReLU follows the pooling */
     for (long r = 0; r < rows; r++, c.x += size, at += columns * p->n) {
         write_line(c, 0, strip, size);
         pool_row(strip, across, p->n, p->ph, p->pw, columns, p->y + at, p->winner ? p->winner + at : 0);
@@ -84,10 +85,8 @@ static long forward(const Arguments *p, long number)
         p->var[number] = (float)(sum_of(1, x, m, p->mean[number]) / m);
     }
     Channel c = channel_of(p, number);
-    if (p->ph * p->pw > 1) {
-        c.cap = 0; /* the ReLU follows the pooling */
+    if (p->ph * p->pw > 1)
         return write_pooled(p, c, number);
-    }
     write_line(c, p->added ? p->added + number * m : 0, p->y + number * m, m);
     return 0;
 }

@@ -19,9 +19,7 @@ enum { AHEAD = 1024 }; /* numbers that a core may fetch beyond those that it wri
 static const float PER_ROOT_2_PI = 0.398942280f, GELU_1 = 1.59576912f, GELU_3 = 0.0713548162f;
 
 /* x tanh(log(1 + e^x)) = x n / d: by e^-|x|, so that nothing overflows */
-typedef struct {
-    Lanes e, n, d;
-} Mish;
+typedef struct { Lanes e, n, d; } Mish;
 
 INLINE Mish mish_of(Lanes x)
 {
@@ -80,8 +78,6 @@ INLINE Lanes gelu_tanh_slope(Lanes x)
 #define ACTIVATIONS(LINE)                                                                          \
     LINE(relu, chosen(x < 0, ZERO, x), chosen(y != 0, dy, ZERO))                                   \
     LINE(leaky_relu, chosen(x > 0, x, a * x), dy * chosen(x > 0, ONE, a))                          \
-    LINE(elu, chosen(x > 0, x, a * exponential_less_1(x)),                                         \
-         dy * chosen(x > 0, ONE, a * exponential(x)))                                              \
     LINE(selu, b * chosen(x > 0, x, a * exponential_less_1(x)),                                    \
          dy * (b * chosen(x > 0, ONE, a * exponential(x))))                                        \
     LINE(sigmoid, logistic(x), dy * y * (1 - y))                                                   \

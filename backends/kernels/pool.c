@@ -91,12 +91,9 @@ INLINE void write_won(const Part *o, const long l, const long count, const long 
 
 INLINE void write_part(const Part *o, const long l, const long count, const long vectors)
 {
-    if (o->won)
-        write_won(o, l, count, vectors);
-    else if (o->winner)
-        write_largest(o, l, count, vectors);
-    else
-        write_means(o, l, count, vectors);
+    o->won      ? write_won(o, l, count, vectors)
+    : o->winner ? write_largest(o, l, count, vectors)
+                : write_means(o, l, count, vectors);
 }
 
 static void write_row(const Arguments *a, const Run *row, Part o)
@@ -149,10 +146,8 @@ static long channels(const Arguments *a, long piece)
             long at = (c * a->ho + p) * out, joins = a->stride > 1 && a->is_gradient;
             Part o = {.x = copies ? copied : x, .y = joins ? copied : a->y + at};
             o.w = a->w, o.n = a->n, o.kw = a->kw;
-            if (a->is_gradient)
-                o.won = a->winner + c * size;
-            else
-                o.winner = a->winner ? a->winner + at : 0;
+            o.won = a->is_gradient ? a->winner + c * size : 0;
+            o.winner = a->winner && !a->is_gradient ? a->winner + at : 0;
             write_row(a, a->rows + p, o);
             if (joins)
                 split(a, a->wo, copied, a->y + at);

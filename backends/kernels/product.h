@@ -14,7 +14,7 @@ enum {
     TAPS = 96,            /* of a block: their part of x stays in the nearest cache */
     COLUMNS = 24 * LANES, /* of a block: a multiple of the columns of each tile */
     REACH = 512,          /* of a block of dots: a few rows of dy stay in the nearest cache */
-    MANY = 16             /* taps for which it pays to move dy */
+    MANY_FILTERS = 32     /* for which it pays to copy x that they see */
 };
 
 /* A part of a product: rows of `length` columns. With `first`, sums begin with the
@@ -106,11 +106,9 @@ INLINE void all_taps(const int rows, const int width, const Dots d, const long l
         else                                                                                       \
             all_taps(rows, width, *d, LANES);                                                      \
     }
-#if LANES == 16
-SHAPE(1, 4) SHAPE(2, 4) SHAPE(3, 4) SHAPE(4, 4) SHAPE(5, 4) SHAPE(8, 3)
-#else
-SHAPE(1, 4) SHAPE(2, 4) SHAPE(3, 3) SHAPE(4, 3) SHAPE(5, 2) SHAPE(8, 3)
-#endif
+#define OF_16(width, of_8) (LANES == 16 ? width : of_8)
+SHAPE(1, 4) SHAPE(2, 4) SHAPE(3, OF_16(4, 3)) SHAPE(4, OF_16(4, 3)) SHAPE(5, OF_16(4, 2)) SHAPE(8, 3)
+#undef OF_16
 #undef SHAPE
 
 /* Fours, until fives take all that is left. */
@@ -119,25 +117,30 @@ INLINE long small_rows(long left)
     return left < 4 ? left : left % 5 == 0 ? 5 : left == 6 ? 3 : 4;
 }
 
-/* The last columns, fewer than LANES, are of copies of x, since reading on would leave it. */
-static void product(const float *w, long wm, long m, const long *tap, const float *x,
-                    const long *at, long taps, float *y, long ym, long length, const float *bias)
+/* y of m filters. Taps that see no number twice, `apart`, see rows of x that often lie a power of two apart,
+   and such rows share a few places of a cache: for many filters they are copied first. So are the last
+   columns, fewer than LANES, since reading on would leave x. */
+static void product(const Block all, long m, long apart)
 {
     static void (*const of_rows[])(const Block *) = {0,       tiles_1, tiles_2, tiles_3, tiles_4,
                                                      tiles_5, 0,       0,       tiles_8};
-    float copy[TAPS][LANES];
-    long offset[TAPS];
-    for (long l = 0, some; l < length; l += some) {
-        some = length - l < LANES ? length - l : least(COLUMNS, (length - l) / LANES * LANES);
-        for (long k = 0; k < taps || k == 0; k += TAPS) {
-            Block b = {w, x + l, bias, y + l, tap + k, at + k, wm, ym, least(TAPS, taps - k), some, k == 0};
-            for (long t = 0; some < LANES && t < b.taps; t++) {
-                *(Lanes *)copy[t] = some_of(b.x + b.at[t], some);
-                offset[t] = t * LANES;
+    /* not on the stack, where dense layers took up to twice as long */
+    static _Thread_local _Alignas(sizeof(Lanes)) float copied[TAPS][COLUMNS];
+    long at_copy[TAPS];
+    for (long l = 0, some; l < all.length; l += some) {
+        some = all.length - l < LANES ? all.length - l : least(COLUMNS, (all.length - l) / LANES * LANES);
+        for (long k = 0; k < all.taps || k == 0; k += TAPS) {
+            Block b = all;
+            b.x += l, b.y += l, b.length = some, b.first = all.first && k == 0;
+            b.tap += k, b.at += k, b.taps = least(TAPS, all.taps - k);
+            long copies = some < LANES || (apart && m >= MANY_FILTERS);
+            for (long t = 0; copies && t < b.taps; t++) {
+                copy(b.x + b.at[t], some, copied[t]);
+                at_copy[t] = t * COLUMNS;
             }
-            if (some < LANES)
-                b.x = copy[0], b.at = offset;
-            for (long left = m, rows; left > 0; left -= rows, b.w += rows * wm, b.y += rows * ym) {
+            if (copies)
+                b.x = copied[0], b.at = at_copy;
+            for (long left = m, rows; left > 0; left -= rows, b.w += rows * b.wm, b.y += rows * b.ym) {
                 rows = LANES == 16 && left >= 8 ? 8 : small_rows(left);
                 of_rows[rows](&b);
                 b.bias += b.bias ? rows : 0;
@@ -159,19 +162,44 @@ INLINE void pack(Dots *d, long filters, float *packed)
 }
 
 /* rows: at most 1 + REACH / length */
-INLINE void dots(Dots d)
+static void dots(const Dots all)
 {
     static void (*const of_rows[])(const Dots *) = {0, dots_1, dots_2, dots_3, dots_4, dots_5};
     _Alignas(sizeof(Lanes)) float packed[5 * 2 * REACH];
-    for (long l = 0, some; l < d.length; l += some) {
-        some = d.length - l < LANES ? d.length - l : least(REACH, (d.length - l) / LANES * LANES);
-        for (long i = 0, rows; i < d.m; i += rows) {
-            Dots part = d;
-            part.dy += i * d.dm + l, part.x += l, part.sum += i * d.all, part.length = some;
+    for (long l = 0, some; l < all.length; l += some) {
+        some = all.length - l < LANES ? all.length - l : least(REACH, (all.length - l) / LANES * LANES);
+        for (long i = 0, rows; i < all.m; i += rows) {
+            Dots d = all;
+            d.dy += i * d.dm + l, d.x += l, d.sum += i * d.all, d.length = some;
             rows = small_rows(d.m - i);
-            if (d.taps >= MANY && ((long)part.dy | (d.dm | d.dr) * (long)sizeof(float)) % (long)sizeof(Lanes))
-                pack(&part, rows, packed);
-            of_rows[rows](&part);
+            if (((long)d.dy | (d.dm | d.dr) * (long)sizeof(float)) % (long)sizeof(Lanes))
+                pack(&d, rows, packed);
+            of_rows[rows](&d);
         }
     }
+}
+
+/* The same for taps apart, see product; sum (m, all) of numbers, not of lanes: products of dy with blocks of x
+   whose rows are made columns. */
+static void dots_apart(const Dots *d)
+{
+    static _Thread_local _Alignas(sizeof(Lanes)) float columns[TAPS][TAPS];
+    long number[TAPS], at[TAPS];
+    for (long t = 0; t < TAPS; t++)
+        number[t] = t, at[t] = t * TAPS;
+    for (long r = 0; r < d->rows; r++)
+        for (long l = 0; l < d->length; l += TAPS)
+            for (long k = 0, some = least(TAPS, d->length - l); k < d->taps; k += TAPS) {
+                long taps = least(TAPS, d->taps - k);
+                for (long i = 0; i < taps; i += LANES)
+                    for (long j = 0; j < some; j += LANES) {
+                        Lanes block[LANES];
+                        UNROLL_LANES for (long v = 0; v < LANES; v++) block[v] = some_of(
+                            d->x + d->at[least(k + i + v, d->taps - 1)] + r * d->xr + l + j, some - j);
+                        transpose(block);
+                        UNROLL_LANES for (long v = 0; v < LANES; v++) *(Lanes *)(columns[j + v] + i) = block[v];
+                    }
+                product((Block){d->dy + r * d->dr + l, columns[0], 0, (float *)d->sum + k, number, at, d->dm, d->all,
+                                some, taps, 0}, d->m, 0);
+            }
 }

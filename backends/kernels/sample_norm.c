@@ -169,10 +169,8 @@ INLINE void write_result(const Arguments *a, const Tile *t, Part p)
         for (end = least(p.to, end + a->each); r < end; r++)
             UNROLL for (long v = 0; v < SUMS; v++) {
                 Lanes d = lanes_of(t->x + r * a->n, v, p) - mean[v];
-                if (t->dy)
-                    d = scale[v] * (gamma[v] * lanes_of(t->dy + r * a->n, v, p) - shift[v] - d * tilt[v]);
-                else
-                    d = d * scale[v] * gamma[v] + beta[v];
+                d = t->dy ? scale[v] * (gamma[v] * lanes_of(t->dy + r * a->n, v, p) - shift[v] - d * tilt[v])
+                          : d * scale[v] * gamma[v] + beta[v];
                 if (v * LANES < p.count)
                     write_some(t->y + r * a->n + p.at + v * LANES, p.count - v * LANES, d);
             }

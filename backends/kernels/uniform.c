@@ -33,11 +33,11 @@ static void draw_block(const uint64_t *stream, uint64_t number, float *out, long
 
 static long draw_blocks(const Arguments *a, long piece)
 {
-    long blocks = a->count / WORDS, rest = a->count % WORDS, to = blocks * (piece + 1) / a->pieces;
-    for (long b = blocks * piece / a->pieces; b < to; b++)
-        draw_block(a->stream, (uint64_t)b, a->out + b * WORDS, WORDS);
-    if (piece + 1 == a->pieces)
-        draw_block(a->stream, (uint64_t)blocks, a->out + blocks * WORDS, rest);
+    long blocks = (a->count + WORDS - 1) / WORDS, to = blocks * (piece + 1) / a->pieces;
+    for (long b = blocks * piece / a->pieces, left; b < to; b++) {
+        left = a->count - b * WORDS;
+        draw_block(a->stream, (uint64_t)b, a->out + b * WORDS, left < WORDS ? left : WORDS);
+    }
     return 0;
 }
 

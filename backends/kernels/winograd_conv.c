@@ -85,19 +85,9 @@ INLINE void outputs(const float *m, long ms, float bias, Lanes y[TILE * TILE])
         y[k] += bias;
 }
 
-static void write_tile(const float *m, long ms, float bias, float cap, float *y, const Places *p)
+/* ReLU and max pooling of 2 x 2 outputs o of a tile, and which of a window is the largest, see pool_row.h. */
+INLINE void write_pooled(const Lanes *o, float *y, uint8_t *winner, const Places *p)
 {
-    Lanes o[TILE * TILE];
-    outputs(m, ms, bias, o);
-    for (long k = 0; k < TILE * TILE; k++)
-        store(y, p, k, rectified(o[k], cap));
-}
-
-/* The same with ReLU and max pooling of 2 x 2, and which of a window is the largest, see pool_row.h. */
-static void write_pooled(const float *m, long ms, float bias, float *y, uint8_t *winner, const Places *p)
-{
-    Lanes o[TILE * TILE];
-    outputs(m, ms, bias, o);
     for (long window = 0; window < 4; window++) {
         const Lanes *corner = o + window / 2 * 2 * TILE + window % 2 * 2;
         Lanes best = corner[0];
@@ -139,11 +129,12 @@ static long conv_blocks(const Arguments *a, long piece)
             for (long i = 0; i < least(FILTERS, a->f - f); i++) {
                 float bias = a->bias ? a->bias[f + i] : 0, *y = a->y + (f + i) * out;
                 for (long g = 0; g < some; g++) {
-                    const float *tile = m + i * across + g * LANES;
+                    Lanes o[TILE * TILE];
+                    outputs(m + i * across + g * LANES, ms, bias, o);
                     if (a->pooled)
-                        write_pooled(tile, ms, bias, y, a->winner ? a->winner + (f + i) * out : 0, to + g);
-                    else
-                        write_tile(tile, ms, bias, a->cap, y, to + g);
+                        write_pooled(o, y, a->winner ? a->winner + (f + i) * out : 0, to + g);
+                    for (long k = 0; k < TILE * TILE && !a->pooled; k++)
+                        store(y, to + g, k, rectified(o[k], a->cap));
                 }
             }
         }

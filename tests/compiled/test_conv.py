@@ -85,6 +85,17 @@ def test_convolutions(drawn: Any) -> None:
         agree("conv2d", arrays, **options)
 
 
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 0), (1, 1), (2, 1)])
+@pytest.mark.parametrize(("n", "c", "f"), [(5, 40, 33), (32, 100, 40), (33, 97, 130)])
+def test_filters_of_one_pixel(n: int, c: int, f: int, stride: int, padding: int) -> None:
+    """Many filters, for which blocks of x are copied; rows longer and shorter than a block."""
+    rng = numpy.random.default_rng(f)
+    arrays: list[Host | None] = [whole(rng, n, c, 5, 4), whole(rng, f, c, 1, 1), whole(rng, f)]
+    for pieces in (1, 1), (2, 2):
+        with cut(*pieces):
+            agree("conv2d", arrays, stride=stride, padding=padding)
+
+
 @settings(max_examples=120, deadline=None, derandomize=True)
 @given(convolutions(), st.sampled_from([None, 1, 2, (2, 3), 3]))
 def test_convolutions_with_relu_and_pooling(drawn: Any, pool: Any) -> None:

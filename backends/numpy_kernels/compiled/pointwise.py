@@ -98,7 +98,7 @@ def leaky_relu(x: Array, *, slope: float = 0.01) -> Any:
 
 
 def elu(x: Array, *, alpha: float = 1.0) -> Any:
-    return run("elu", x, alpha)
+    return run("selu", x, alpha, 1.0)
 
 
 def selu(
