@@ -39,6 +39,12 @@ PRESETS = ", ".join(sorted(names()))
             "no/such: there is no such folder\nTry: check --data-dir",
         ),
         (
+            ["--data-dir", "photos"],
+            "--data-dir is given without --dataset, and digits are in no folder\n"
+            "Try: --dataset photos, for images of your own; or the name of a data set too, such as "
+            "--dataset mnist",
+        ),
+        (
             ["--model", "tinyy"],
             f"unknown model 'tinyy'\nTry: 'tiny' (valid: {PRESETS}), or the path of a .toml file",
         ),

@@ -7,6 +7,7 @@ unknown keys and values of the wrong type; `settings` merges the request with th
 import dataclasses
 import os
 import reprlib
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -92,6 +93,12 @@ class Request:
             for assignment in given.get("set", ()):
                 self._assign(source, assignment)
             self.changes += source.changes
+            if not in_variables and "data-dir" in given and self._flags["dataset"] is None:
+                folder = shlex.quote(given["data-dir"])
+                message = "--data-dir is given without --dataset, and digits are in no folder"
+                named = "the name of a data set too, such as --dataset mnist"
+                advice = f"--dataset {folder}, for images of your own; or {named}"
+                raise ConfigError(hint(message, advice))
         self.flags = Flags(**self._flags | {"dataset": self._flags["dataset"] or "digits"})
         self._check_places(context)
 
