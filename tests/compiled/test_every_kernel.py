@@ -70,6 +70,8 @@ def all_kernels() -> None:
             compiled.KERNELS["fold_batch_norm"](w, b, b, b, b, b * b)
             compiled.KERNELS["normalise"](x.astype("u1"), *numpy.ones((2, c), "f4"))
             compiled.KERNELS["affine"](x, whole(rng, n, 6))
+            compiled.KERNELS["mirrored"](x, whole(rng, n))
+            compiled.KERNELS["shifted"](x, whole(rng, n, 2))
             compiled.KERNELS["bilinear"](x, *(9 * rng.random((2, 3, 4, n), "float32") - 2))
             turned = whole(rng, 5, 1 + n).T
             back("dropout", turned, backend.load("numpy").uniform(3, 1, turned.shape, 5), rate=0.5)

@@ -5,7 +5,7 @@ import pytest
 
 from tests.compiled.support import BATCHES, compiled, cut, guarded, require_compiler, whole
 from xpcnn.ops.reference.elementwise import normalise
-from xpcnn.ops.reference.sampling import affine
+from xpcnn.ops.reference.sampling import affine, mirrored, shifted
 from xpcnn.ops.reference.sampling import bilinear as reference
 
 
@@ -34,15 +34,26 @@ def test_the_bits_of_the_reference(n: int) -> None:
         assert y.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
 @pytest.mark.parametrize("n", [*BATCHES, 130])
-def test_maps_to_the_bits_of_the_reference(n: int, mode: str) -> None:
+def test_maps_to_the_bits_of_the_reference(n: int) -> None:
     rng = numpy.random.default_rng(n)
     x, moved = whole(rng, n, 3, 6, 5), whole(rng, n, 6)
     for maps in (rng.normal(0, 1, (n, 6)).astype("float32"), moved):
         with cut(3, 2), guarded():
-            y = compiled.KERNELS["affine"](x, maps, mode=mode)
-        assert y.tobytes() == affine(x, maps, mode=mode).tobytes()
+            y = compiled.KERNELS["affine"](x, maps)
+        assert y.tobytes() == affine(x, maps).tobytes()
+
+
+@pytest.mark.parametrize("n", [*BATCHES, 130])
+def test_mirror_images_and_shifts_to_the_bits_of_the_reference(n: int) -> None:
+    rng = numpy.random.default_rng(n)
+    x, shifts = whole(rng, n, 3, 6, 5), whole(rng, n, 2)
+    chosen = rng.integers(0, 2, n).astype("float32")
+    with cut(3, 2), guarded():
+        assert compiled.KERNELS["shifted"](x, shifts).tobytes() == shifted(x, shifts).tobytes()
+        for axis in (2, 3):
+            y = compiled.KERNELS["mirrored"](x, chosen, axis=axis)
+            assert y.tobytes() == mirrored(x, chosen, axis=axis).tobytes()
 
 
 @pytest.mark.parametrize("n", [*BATCHES, 130])
@@ -50,7 +61,9 @@ def test_bytes_are_normalised_to_the_bits_of_the_reference(n: int) -> None:
     rng = numpy.random.default_rng(n)
     x = rng.integers(0, 256, (n, 3, 6, 5), "uint8")
     mean, std = rng.uniform(1, 99, (2, 3)).astype("float32")
-    for given in (x, x.transpose(1, 0, 3, 2).copy().transpose(1, 0, 3, 2)):
+    shifted_by_a_byte = numpy.empty(x.size + 1, "uint8")[1:].reshape(x.shape)
+    shifted_by_a_byte[:] = x
+    for given in (x, x.transpose(1, 0, 3, 2).copy().transpose(1, 0, 3, 2), shifted_by_a_byte):
         with cut(4, 2), guarded():
             y = compiled.KERNELS["normalise"](given, mean, std)
         assert y.tobytes() == normalise(x, mean, std).tobytes()

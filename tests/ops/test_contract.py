@@ -32,6 +32,8 @@ def test_every_op_is_called() -> None:
         "normalise",
         "affine",
         "bilinear",
+        "mirrored",
+        "shifted",
         "fold_batch_norm",
         "count_equal",
         "tally",

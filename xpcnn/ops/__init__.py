@@ -3,8 +3,8 @@
 `pullback(dy, wants=None)` takes the gradient of the output and returns one gradient per array
 argument, in order (`xpcnn.types.Pullback`). Some ops differ: `batch_norm`, `batch_norm_relu` and
 `batch_norm_add_relu` return the tuple (y, mean, var) for y; `normalise`, `affine`, `bilinear`,
-`fold_batch_norm`, `count_equal`, `tally`, `most_probable`, `one_hot`, `converted`, `unscaled`,
-`kept_if` and `next_scale` return only their result, without a pullback.
+`mirrored`, `shifted`, `fold_batch_norm`, `count_equal`, `tally`, `most_probable`, `one_hot`,
+`converted`, `unscaled`, `kept_if` and `next_scale` return only their result, without a pullback.
 
 An op checks shapes and dtypes. Then it runs the fast kernel for the arrays' library, if the backend
 has one, otherwise the reference in `ops/reference`, which defines its meaning. Ops are pure: they
@@ -64,7 +64,7 @@ from xpcnn.ops.pool import (
     max_pool2d,
 )
 from xpcnn.ops.probability import log_softmax, softmax
-from xpcnn.ops.sampling import affine, bilinear
+from xpcnn.ops.sampling import affine, bilinear, mirrored, shifted
 from xpcnn.ops.upsample import upsample2d
 
 __all__ = [
@@ -105,6 +105,7 @@ __all__ = [
     "leaky_relu",
     "log_softmax",
     "max_pool2d",
+    "mirrored",
     "mish",
     "most_probable",
     "mse",
@@ -117,6 +118,7 @@ __all__ = [
     "relu6",
     "reshape",
     "selu",
+    "shifted",
     "sigmoid",
     "silu",
     "softmax",

@@ -16,7 +16,7 @@ from .pointwise import ACTIVATIONS
 from .pool import avg_pool2d, global_avg_pool2d, max_pool2d
 from .resize import adaptive_avg_pool2d, upsample2d
 from .sample_norm import group_norm, layer_norm
-from .sampling import affine, bilinear, normalise
+from .sampling import affine, bilinear, mirrored, normalise, shifted
 from .transposed_conv import conv_transpose2d
 
 KERNELS: dict[str, Kernel] = {
@@ -43,8 +43,10 @@ KERNELS: dict[str, Kernel] = {
     "group_norm": group_norm,
     "layer_norm": layer_norm,
     "max_pool2d": max_pool2d,
+    "mirrored": mirrored,
     "normalise": normalise,
     "sgd": sgd,
+    "shifted": shifted,
     "softmax_cross_entropy": softmax_cross_entropy,
     "upsample2d": upsample2d,
 }

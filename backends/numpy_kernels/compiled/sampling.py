@@ -23,13 +23,31 @@ def bilinear(x: Array, rows: Array, columns: Array) -> Any:
     return _read(x, rows.shape[:2], contiguous(rows), contiguous(columns), 0, 0)
 
 
-def affine(x: Array, maps: Array, *, mode: str = "bilinear") -> Any:
+def affine(x: Array, maps: Array) -> Any:
     """Carry images by affine maps."""
-    m00, m01, m10, m11, o0, o1 = maps.T
+    return _carried(x, *maps.T, nearest=False)
+
+
+def mirrored(x: Array, chosen: Array, *, axis: int = 3) -> Any:
+    """Mirror some images."""
+    one, zero, turn = np.ones_like(chosen), np.zeros_like(chosen), np.where(chosen > 0, -1, 1)
+    down, across = (turn, one) if axis == 2 else (one, turn)
+    return _carried(x, down, zero, zero, across, zero, zero, nearest=True)
+
+
+def shifted(x: Array, shifts: Array) -> Any:
+    """Shift images by whole pixels."""
+    one, zero = np.ones_like(shifts[:, 0]), np.zeros_like(shifts[:, 0])
+    return _carried(x, one, zero, zero, one, *shifts.T, nearest=True)
+
+
+def _carried(x: Array, *maps: Array, nearest: bool) -> Any:
+    """Carry images by maps m00, m01, m10, m11, o0, o1; read the nearest pixel, or interpolate."""
+    m00, m01, m10, m11, o0, o1 = maps
     h, w = x.shape[2:]
-    rows = np.stack([m00, m01, o0 + (h - 1) / 2])
-    columns = np.stack([m10, m11, o1 + (w - 1) / 2])
-    return _read(x, (h, w), rows, columns, 1, mode == "nearest")
+    rows = np.stack([m00, m01, o0 + (h - 1) / 2], dtype=x.dtype, casting="unsafe")
+    columns = np.stack([m10, m11, o1 + (w - 1) / 2], dtype=x.dtype, casting="unsafe")
+    return _read(x, (h, w), rows, columns, 1, nearest)
 
 
 def _read(

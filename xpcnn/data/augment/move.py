@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xpcnn.data.augment.base import Draws, Host, integers
-from xpcnn.ops import affine
+from xpcnn.ops import mirrored, shifted
 from xpcnn.options import CLOSED_FRACTION, COUNT, check
-from xpcnn.types import Array, Shape, namespace
+from xpcnn.types import Array, Shape
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,11 @@ class Flip:
         return (u < (self.horizontal, self.vertical)).astype(u.dtype)
 
     def apply(self, x: Array, p: Array) -> Array:
-        return _moved(x, down=1.0 - 2.0 * p[:, 1], across=1.0 - 2.0 * p[:, 0])
+        if self.horizontal > 0:
+            x = mirrored(x, p[:, 0], axis=3)
+        if self.vertical > 0:
+            x = mirrored(x, p[:, 1], axis=2)
+        return x
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class AlternatingFlip:
         return (u < 0.5).astype(u.dtype)
 
     def apply(self, x: Array, p: Array) -> Array:
-        return _moved(x, across=1.0 - 2.0 * p[:, 0])
+        return mirrored(x, p[:, 0], axis=3)
 
 
 @dataclass(frozen=True)
@@ -75,24 +79,4 @@ class Crop:
         return integers(u, 2 * self.pad + 1) - self.pad
 
     def apply(self, x: Array, p: Array) -> Array:
-        return _moved(x, rows=p[:, 0], columns=p[:, 1])
-
-
-def _moved(
-    x: Array,
-    down: Array | float = 1.0,
-    across: Array | float = 1.0,
-    rows: Array | float = 0.0,
-    columns: Array | float = 0.0,
-) -> Array:
-    """Return samples (n, c, h, w) whose pixels are those at other rows and columns of x.
-
-    down, across: -1 to count rows or columns from the other end, or 1; rows, columns: by how many
-    pixels further. Numbers, or (n,).
-    """
-    xp = namespace(x)
-    numbers = (down, 0.0, 0.0, across, rows, columns)
-    maps = xp.stack(
-        [xp.zeros(x.shape[:1], dtype=x.dtype, device=x.device) + k for k in numbers], axis=1
-    )
-    return affine(x, maps, mode="nearest")
+        return shifted(x, p)

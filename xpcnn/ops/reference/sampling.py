@@ -39,22 +39,46 @@ def bilinear(x: Array, rows: Array, columns: Array) -> Array:
     return xp.permute_dims(upper + lower, (3, 0, 1, 2))
 
 
-def affine(x: Array, maps: Array, *, mode: str = "bilinear") -> Array:
-    """Carry images by affine maps, such as rotations, mirror images and shifts.
+def affine(x: Array, maps: Array) -> Array:
+    """Carry images by affine maps, such as rotations, and interpolate between pixels.
 
     With i and j the row and column of a pixel of y, from the middle of the image, that pixel is
     read at the position, also from the middle,
 
         row = m00 i + m01 j + o0      column = m10 i + m11 j + o1
 
-    Pixels outside of x are 0. Not differentiated: returns y alone.
+    as in `bilinear`. Not differentiated: returns y alone.
 
     Args:
         x: images (n, c, h, w).
         maps: m00, m01, m10, m11, o0, o1 of each image, of x's dtype, (n, 6): the inverse of the map
             that carries x to y.
-        mode: "bilinear", for the four pixels around the position as in `bilinear`, or "nearest",
-            for the pixel in whose square it lies.
+
+    Returns:
+        y, of the shape and dtype of x.
+
+    Kernels: C.
+    """
+    _, _, h, w = x.shape
+    rows, columns = grid(x)
+    i, j = rows - (h - 1) / 2, columns - (w - 1) / 2
+    m00, m01, m10, m11, o0, o1 = (maps[:, k] for k in range(6))
+    row = m00 * i + m01 * j + (o0 + (h - 1) / 2)
+    column = m10 * i + m11 * j + (o1 + (w - 1) / 2)
+    return bilinear(x, row, column)
+
+
+def mirrored(x: Array, chosen: Array, *, axis: int = 3) -> Array:
+    """Mirror the chosen images of a batch.
+
+        y = x with the order along the axis reversed where chosen > 0, otherwise x
+
+    Not differentiated: returns y alone.
+
+    Args:
+        x: images (n, c, h, w).
+        chosen: one number for each image, of x's dtype, (n,).
+        axis: 3, to mirror left to right, or 2, to mirror upside down.
 
     Returns:
         y, of the shape and dtype of x.
@@ -62,15 +86,29 @@ def affine(x: Array, maps: Array, *, mode: str = "bilinear") -> Array:
     Kernels: C.
     """
     xp = namespace(x)
-    _, _, h, w = x.shape
-    rows, columns = grid(x)
-    i, j = rows - (h - 1) / 2, columns - (w - 1) / 2
-    m00, m01, m10, m11, o0, o1 = (maps[:, k] for k in range(6))
-    row = m00 * i + m01 * j + (o0 + (h - 1) / 2)
-    column = m10 * i + m11 * j + (o1 + (w - 1) / 2)
-    if mode == "bilinear":
-        return bilinear(x, row, column)
-    row, column = (xp.astype(xp.floor(at + 0.5), xp.int64) for at in (row, column))
+    return xp.where(xp.reshape(chosen > 0, (-1, 1, 1, 1)), xp.flip(x, axis=axis), x)
+
+
+def shifted(x: Array, shifts: Array) -> Array:
+    """Shift images by whole pixels.
+
+        y[n, c, i, j] = x[n, c, i + rows, j + columns], or 0 where that is outside of x
+
+    Not differentiated: returns y alone.
+
+    Args:
+        x: images (n, c, h, w).
+        shifts: rows and columns of each image, whole numbers of x's dtype, (n, 2).
+
+    Returns:
+        y, of the shape and dtype of x.
+
+    Kernels: C.
+    """
+    xp = namespace(x)
+    row, column = (
+        xp.astype(at + shifts[:, k], xp.int64) for k, at in enumerate(grid(x))
+    )  # (h, 1, n), (1, w, n)
     y = xp.where(inside(x, row, column), take(x, row, column), 0.0)  # (c, h, w, n)
     return xp.permute_dims(y, (3, 0, 1, 2))
 
