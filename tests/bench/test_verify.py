@@ -73,6 +73,15 @@ def test_not_a_number_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "float64 loss is not PyTorch's: off by nan" in verify.difference(*XOR)
 
 
+def test_infinity_in_pytorch_verifies_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an infinite magnitude every result of ours would agree."""
+    (first, *others), roundings = verify.computed_by_pytorch(*XOR)
+    expected = [first._replace(magnitude=numpy.inf), *others], roundings
+    monkeypatch.setattr(verify, "computed_by_pytorch", lambda *case: expected)
+    message = "scores in inference: infinite or NaN in PyTorch: nothing to compare with"
+    assert verify.difference(*XOR) == message
+
+
 def test_one_batch_of_several_has_to_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     found = iter(["a kink", "a kink", "a kink", "a kink", ""])
     monkeypatch.setattr(verify, "difference", lambda *case: next(found))

@@ -136,6 +136,35 @@ def test_nan_is_a_difference() -> None:
     assert found.first.what == "output of layers.3 (Planted)"
 
 
+@dataclass(frozen=True)
+class Overflowing(Planted):
+    """The identity, but infinite on all libraries, or on NumPy alone."""
+
+    everywhere: bool = True
+
+    def forward(
+        self, params: Params, buffers: Params, x: Array, ctx: Context
+    ) -> tuple[Array, Params, LayerPullback]:
+        _, _, pullback = super().forward(params, buffers, x, ctx)
+        is_infinite = self.everywhere or isinstance(x, self.library)
+        return x + (numpy.inf if is_infinite else 0.0), {}, pullback
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_a_reference_that_is_not_finite_agrees_with_nothing(everywhere: bool) -> None:
+    """Its bound would be infinite, and every finite result lie in it."""
+    network = Model([Overflowing(everywhere=everywhere)], input_shape=(2,))
+    found = check_parity(network, BACKENDS)
+    assert found.first is not None
+    assert found.first.what == "output of layers.0 (Overflowing)"
+    for result in found.results:
+        if result.what == found.first.what:
+            assert not result.agrees
+            assert str(result).endswith(
+                "cannot be compared: infinite or NaN on the first backend in float64"
+            )
+
+
 def test_a_backend_that_cannot_be_used_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "xpcnn.diagnostics.parity.problem",

@@ -6,7 +6,8 @@ Every result is compared with the first backend's in float64. A library may diff
 
     |error| <= roundings * eps * magnitude
 
-in float64 and in float32, with the machine epsilon `eps` of the dtype. The magnitude is the largest
+in float64 and in float32, with the machine epsilon `eps` of the dtype; one that is infinite or NaN
+on the first backend agrees with nothing. The magnitude is the largest
 of: the result; the same computed on absolute values, in which no terms cancel; and by how much the
 result moves, relative to d, where all that goes in is changed by a random part of itself up to d.
 `roundings` follows from the number of terms of the longest sum; see `passes`.
@@ -16,6 +17,7 @@ In float32 rounding may decide which of two nearly equal elements wins a window,
 all, so the steps may try several batches.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,11 +59,14 @@ class Compared:
 
     @property
     def agrees(self) -> bool:
-        return self.error <= self.bound  # NaN does not
+        return self.error <= self.bound < math.inf  # NaN does not
 
     def __str__(self) -> str:
+        where = f"{self.backend}, {self.dtype}: {self.what}"
+        if not math.isfinite(self.magnitude):
+            return f"{where}: cannot be compared: infinite or NaN on the first backend in float64"
         sizes = f"off by {self.error:.2g}, of a magnitude of {self.magnitude:.2g}"
-        return f"{self.backend}, {self.dtype}: {self.what}: {sizes}; bound {self.bound:.2g}"
+        return f"{where}: {sizes}; bound {self.bound:.2g}"
 
 
 @dataclass(frozen=True)

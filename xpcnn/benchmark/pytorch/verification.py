@@ -1,6 +1,7 @@
 """Before anything is timed: both sides compute the same scores, loss and gradients."""
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -77,6 +78,8 @@ def difference(model: Model, x: numpy.ndarray, labels: numpy.ndarray, repeats: i
         for (what, value), want in zip(computed_by_us(model, *batch, dtype), expected, strict=True):
             shape = (-1, *numpy.shape(want.value))  # scores are there as often as the images
             error = float(abs(value.reshape(shape) - want.value).max())
+            if not math.isfinite(want.magnitude):  # the bound would be infinite
+                return f"{what}: infinite or NaN in PyTorch: nothing to compare with"
             is_gradient = what.startswith("gradient")
             if not error <= bound * want.magnitude and is_gradient and dtype == "float32":
                 if not measured:
