@@ -17,7 +17,8 @@ from .peak_memory import peak_rss
 def problem(device: str | int | None) -> tuple[str, str] | None:
     """Return why NumPy cannot run on `device` and what to do; None if it can."""
     if device not in (None, "cpu"):
-        return f"NumPy has no device {device!r}", "device 'cpu', or another backend"
+        gpu = "backend 'cupy', or 'torch' on device 'cuda', for a GPU"
+        return f"NumPy has no device {device!r}", f"device 'cpu'; {gpu}"
     try:
         thread_count()
     except ValueError as error:

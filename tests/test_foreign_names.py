@@ -12,12 +12,15 @@ import xpcnn
 from xpcnn import Model, data, layers, losses, models, optimizers, schedules
 from xpcnn.cli import command_group
 from xpcnn.cli.commands.train import command as train
+from xpcnn.data.augment import Crop, Flip, Mixup
 from xpcnn.errors import ArgumentError, ConfigError, DataError, XpcnnError
 from xpcnn.foreign_names import ATTRIBUTES, COMMANDS, FLAGS, INSTEAD, SAME
 from xpcnn.layers import Dense, Flatten, ReLU
 from xpcnn.losses import MSE
 from xpcnn.optimizers import Adam
 from xpcnn.training import History, TrainingOptions, replay
+from xpcnn.training.callbacks import METHODS
+from xpcnn.validation_metrics import BY_NAME
 
 X = numpy.random.default_rng(0).integers(0, 256, (6, 1, 4, 4), numpy.uint8)
 Y = numpy.asarray([0, 1] * 3)
@@ -41,6 +44,8 @@ def test_what_is_certain_works() -> None:
     assert first.evaluate(X, Y) == second.evaluate((X, Y))
     assert model(backend="NumPy").backend.name == "numpy"
     assert third.fit(X, labels=Y, epochs=1, validation=(X, Y))["val_loss"] != [None]
+    augmented: dict[str, Any] = {"augment": ["flip", "Mixup", Crop(4)]}
+    assert TrainingOptions(**augmented).augment == (Flip(), Mixup(), Crop(4))
     assert TrainingOptions(optimizer="adamw") == TrainingOptions(optimizer=optimizers.AdamW())  # type: ignore[arg-type]
 
 
@@ -155,6 +160,22 @@ def test_a_call_of_another_library(call: Callable[[], object], text: str) -> Non
         ({"loss": "mse"}, "there is no training option 'loss'\nTry: Model(..., loss=losses.MSE())"),
         ({"optimizer": 3}, "optimizer is 3, expected a name or an object\nTry: a name ('sgd', "),
         ({"schedule": "linear"}, "unknown schedule 'linear'\nTry: one of constant, cosine"),
+        (
+            {"optimizer": "Adam(lr=0.1)"},
+            "unknown optimizer 'Adam(lr=0.1)'\nTry: 'adam', with lr=0.1 beside the name; "
+            "in Python Adam(lr=0.1) without quotes",
+        ),
+        (
+            {"augment": ["Crop(4)"]},
+            "unknown augmentation 'Crop(4)'\nTry: 'crop', with its options beside the name",
+        ),
+        ({"freeze": ["layers.1"]}, "freeze: 'layers.1' fits no parameter\nTry: 'layers.1.*', for"),
+        ({"metrics": ["ROC_AUC"]}, "unknown metric 'ROC_AUC'\nTry: 'auc' (valid: auc, "),
+        (
+            {"metrics": "accuracy"},
+            "unknown metric 'accuracy'\nTry: leave it out: every validation has it",
+        ),
+        ({"metrics": ["recall"]}, "unknown metric 'recall'\nTry: 'f1', which joins both; by cl"),
     ],
 )
 def test_training_options_of_another_library(options: dict[str, Any], text: str) -> None:
@@ -221,7 +242,7 @@ def test_every_name_in_the_advice_exists() -> None:
         for name in kind.__dataclass_fields__
     }
     valid |= {*TrainingOptions.__dataclass_fields__, *losses.BY_NAME, "classes"}
-    valid |= {"validation", "seed", "progress"}
+    valid |= {"validation", "seed", "progress", *METHODS, *BY_NAME}
     assert {ours for names in SAME.values() for ours in names} <= valid
     flags = {flag for param in train.params for flag in param.opts}
     written = [text for text in FLAGS.values() if text.startswith("--")]

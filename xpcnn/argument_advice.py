@@ -22,6 +22,10 @@ def advice_on(name: str, valid: Iterable[str]) -> str:
     ours = _ours(name, names)
     if ours is not None:
         return f"{ours!r} (valid: {', '.join(names)})"
+    called, _, rest = name.partition("(")
+    if called != name and (same := [known for known in names if known.lower() == called.lower()]):
+        options = rest.rstrip(") ") if "=" in rest else "its options"
+        return f"{same[0]!r}, with {options} beside the name; in Python {name} without quotes"
     return INSTEAD.get(name.lower()) or nearest(name, names)
 
 

@@ -20,6 +20,13 @@ Metric: TypeAlias = Callable[[numpy.ndarray, numpy.ndarray], Any]
 """(probabilities (n, classes), labels (n,), integers) -> a number; NumPy arrays."""
 
 _TAKEN = ("loss", "accuracy")
+_OF_CLASSES = "xpcnn.classification_report(model, data), or `xpcnn evaluate --details`"
+_INSTEAD: Mapping[str, str] = {
+    **dict.fromkeys(("loss", "accuracy", "acc"), "leave it out: every validation has it"),
+    **dict.fromkeys(("mae", "rmse", "r2"), "leave it out: validations of numbers have it"),
+    **dict.fromkeys(("precision", "recall"), f"'f1', which joins both; by class: {_OF_CLASSES}"),
+}
+"""Names that are no metrics: what to do."""
 _EXAMPLE = "def f1(probabilities, labels): return float(...), and metrics=[f1]"
 
 
@@ -82,6 +89,8 @@ def check_metrics(given: Any) -> tuple[str | Metric, ...]:
     Raises:
         ConfigError: it is anything else, or two have the same name.
     """
+    if isinstance(given, str):
+        _known(given)
     if isinstance(given, str) or callable(given) or not isinstance(given, Iterable):
         example = given if isinstance(given, str) else getattr(given, "__name__", "f1")
         quote = "'" if isinstance(given, str) else ""
@@ -129,7 +138,8 @@ def _known(metric: Any) -> str | Metric:
     if isinstance(metric, str):
         name = find(metric, BY_NAME)
         if name is None:
-            raise ConfigError(hint(f"unknown metric {metric!r}", advice_on(metric, BY_NAME)))
+            advice = _INSTEAD.get(metric.lower()) or advice_on(metric, BY_NAME)
+            raise ConfigError(hint(f"unknown metric {metric!r}", advice))
         return name
     if not callable(metric):
         message = f"metrics has {shown(metric)} in it, expected names and functions"

@@ -78,6 +78,7 @@ def test_what_is_wrong_with_a_file(own: Preset, text: str, said: str) -> None:
         ("=1", " is not a key\nTry: quotes"),
         ('training.layer_lr."layers.1.*"=-1', "layer_lr: 'layers.1.*' must be a finite number"),
         ("epochs.a=1", "epochs has no keys in it\nTry: epochs itself"),
+        ("optimizer.lr=1", "optimizer has no keys in it\nTry: training.optimizer.lr=1"),
         ("trainin.epochs=1", "unknown key 'trainin'\nTry: 'training', see `xpcnn train"),
         ("set=1", "unknown key 'set'\nTry: "),
         (

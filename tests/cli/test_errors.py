@@ -21,7 +21,7 @@ PRESETS = ", ".join(sorted(names()))
         (
             ["--device", "1"],
             "backend 'numpy' cannot be used: NumPy has no device 1\n"
-            "Try: device 'cpu', or another backend",
+            "Try: device 'cpu'; backend 'cupy', or 'torch' on device 'cuda', for a GPU",
         ),
         (
             ["--tf32"],

@@ -102,9 +102,8 @@ WHOLE = "expected a whole number of at least 1"
             "Try: augment=[Flip(), Crop(4)], of xpcnn.data.augment",
         ),
         (
-            lambda: augment.checked("flip"),
-            "augment is a str, expected a list of augmentations\n"
-            "Try: augment=[Flip(), Crop(4)], of xpcnn.data.augment",
+            lambda: augment.checked("flip, mixup"),
+            "augment is a str, expected a list of augmentations\nTry: augment=['flip', 'mixup']",
         ),
         (
             lambda: augment.checked([Flip(), "crop"]),

@@ -39,6 +39,17 @@ NOT_INDICES: list[tuple[Any, str]] = [
         [None, 1, 2],
         "d: labels must be integers, got dtype object\nTry: numpy.asarray(labels, dtype='int64')",
     ),
+    (
+        [[0.9, 0.1], [0.5, 0.5], [0.0, 1.0]],
+        "d: labels are probabilities, expected one class index per image\n"
+        "Try: labels.argmax(axis=1), the likeliest class; or every image once for each class: "
+        "images.repeat(2, axis=0), numpy.tile(range(2), 3), sample_weights=labels.ravel()",
+    ),
+    (
+        [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]],
+        "d: labels look one-hot: expected one class index per image, shape (3,), got shape "
+        "(3, 2)\nTry: labels.argmax(axis=1)",
+    ),
     ([], "d: 3 images but 0 labels\nTry: give one label for each image, in the same order"),
 ]
 

@@ -54,7 +54,7 @@ NAMES = [
         lambda b: b.model.to("numpy", device="cuda:0"),
         BackendError,
         "backend 'numpy' cannot be used: NumPy has no device 'cuda:0'\n"
-        "Try: device 'cpu', or another backend",
+        "Try: device 'cpu'; backend 'cupy', or 'torch' on device 'cuda', for a GPU",
     ),
     Mistake(
         "an unknown data set",

@@ -192,11 +192,17 @@ def test_a_stopped_run_is_in_a_checkpoint_and_goes_on(moment: str, tmp_path: Pat
     assert history.validations == straight.validations
 
 
-def test_a_method_that_no_run_calls_is_named() -> None:
-    class Keras(Callback):
-        def on_epoch_begin(self, epoch: int) -> None:
-            raise AssertionError
-
-    message = "^Keras has a method 'on_epoch_begin', which no run calls\nTry: 'on_epoch_"
+@pytest.mark.parametrize(
+    ("method", "ours"),
+    [
+        ("on_epoch_begin", "on_epoch_start"),
+        ("on_step_end", "on_step"),
+        ("on_train_end", "on_end"),
+        ("on_losss", "on_loss"),
+    ],
+)
+def test_a_method_that_no_run_calls_is_named(method: str, ours: str) -> None:
+    other = type("Other", (Callback,), {method: lambda self: None})
+    message = f"^Other has a method '{method}', which no run calls\nTry: '{ours}' "
     with pytest.raises(ConfigError, match=message):
-        linear().fit(DATA, epochs=1, callbacks=[Keras()])
+        linear().fit(DATA, epochs=1, callbacks=[other()])

@@ -186,7 +186,9 @@ class Request:
             if key in TABLES:
                 source.assign(where, (key, *rest), value)
             elif rest:
-                raise ConfigError(hint(f"{key} has no keys in it", f"{key} itself"))
+                has_table = key in ("optimizer", "schedule", "augment")
+                advice = f"training.{assignment}" if has_table else f"{key} itself"
+                raise ConfigError(hint(f"{key} has no keys in it", advice))
             else:
                 self._take(source, where, key, value)
 

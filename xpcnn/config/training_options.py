@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from xpcnn import optimizers, schedules
 from xpcnn import options as _options
 from xpcnn.argument_advice import advice_on_argument
+from xpcnn.data import augment as augmentations
 from xpcnn.data.augment import Augmentation, checked
 from xpcnn.data.augment.base import Mixing
 from xpcnn.errors import ConfigError, counted, hint, nearest
@@ -87,8 +88,8 @@ class TrainingOptions:
         it; its batch norms get the mean statistics of the batches of the training data, by a
         further forward pass. Best with a learning rate that stays high, such as a constant one.
         None for no average; not together with `ema`.
-    augment: random changes of the samples, applied in turn: objects of `xpcnn.data.augment`, such
-        as [Flip(), Crop(4)].
+    augment: random changes of the samples, applied in turn: objects of `xpcnn.data.augment`, or
+        names of them with default arguments, such as [Crop(4), "flip"].
     validate_every: number of updates between validations, besides the one at the end of every
         epoch; None for that one alone.
     metrics: figures of each validation beside loss and accuracy: names ("auc", "calibration_error",
@@ -185,7 +186,10 @@ class TrainingOptions:
             raise ConfigError(hint(message, f"swa={-(-3 * self.epochs // 4)}"))
         object.__setattr__(self, "layer_lr", check_factors(self.layer_lr))
         object.__setattr__(self, "freeze", check_patterns(self.freeze))
-        object.__setattr__(self, "augment", checked(self.augment))
+        named: Any = self.augment
+        if isinstance(named, list | tuple):
+            named = [_made(augmentations, item) for item in named]
+        object.__setattr__(self, "augment", checked(named))
         object.__setattr__(self, "metrics", check_metrics(self.metrics))
 
     @property
@@ -222,7 +226,7 @@ class TrainingOptions:
 
 
 def _made(module: Any, value: Any) -> Any:
-    """Return the optimizer or schedule of a name; return anything else unchanged."""
+    """Return the optimizer, schedule or augmentation of a name, anything else unchanged."""
     return module.make(value) if isinstance(value, str) else value
 
 

@@ -50,6 +50,15 @@ def as_indices(labels: object, count: int, where: str) -> np.ndarray:
     except ValueError as error:  # lists of different lengths
         message = f"{where}: labels are not an array: expected one class index per image"
         raise LabelError(hint(message, "a list of whole numbers")) from error
+    if y.ndim == 2 and _are_soft(y):
+        each = f"range({y.shape[1]})"
+        message = f"{where}: labels are probabilities, expected one class index per image"
+        advice = (
+            "labels.argmax(axis=1), the likeliest class; or every image once for each class: "
+            f"images.repeat({y.shape[1]}, axis=0), numpy.tile({each}, {len(y)}), "
+            "sample_weights=labels.ravel()"
+        )
+        raise LabelError(hint(message, advice))
     if y.ndim != 1:
         one_hot = y.ndim == 2 and y.shape[1] > 1
         fault = "look one-hot" if one_hot else "have the wrong rank"
@@ -86,6 +95,14 @@ def as_indices(labels: object, count: int, where: str) -> np.ndarray:
         raise LabelError(hint(f"{where}: labels must be integers, got {kind}", advice))
     # a uint64 too large for int64 turns negative here, and `check_range` rejects it
     return np.ascontiguousarray(y, dtype=np.int64)
+
+
+def _are_soft(y: np.ndarray) -> bool:
+    """Whether each row of labels (n, k) has a probability for each of several classes."""
+    if y.dtype.kind != "f" or y.shape[1] < 2:
+        return False
+    sums = np.abs(y.sum(axis=1) - 1.0).max(initial=0.0) < 1e-2
+    return bool(sums and (y >= 0.0).all() and ((y > 0.0) & (y < 1.0)).any())
 
 
 def check_range(y: np.ndarray, classes: int, where: str) -> None:

@@ -169,4 +169,8 @@ def _check_use(option: str, patterns: Sequence[str], paths: Sequence[str]) -> No
     for pattern in patterns:
         if not any(fnmatchcase(path, pattern) for path in paths):
             message = f"{option}: {pattern!r} fits no parameter"
-            raise ConfigError(hint(message, f"a pattern such as {nearest(pattern, paths)}"))
+            advice = f"a pattern such as {nearest(pattern, paths)}"
+            layer = f"{pattern.rstrip('.')}."
+            if any(path.startswith(layer) for path in paths):
+                advice = f"'{layer}*', for all parameters in it"
+            raise ConfigError(hint(message, advice))

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from xpcnn.errors import ConfigError, hint, nearest
+from xpcnn.argument_advice import advice_on
+from xpcnn.errors import ConfigError, hint
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.snapshot import Snapshot
 
@@ -101,5 +102,5 @@ def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
         for name in dir(callback):
             if name.startswith("on_") and name not in METHODS and callable(getattr(callback, name)):
                 message = f"{type(callback).__name__} has a method {name!r}, which no run calls"
-                raise ConfigError(hint(message, nearest(name, METHODS)))
+                raise ConfigError(hint(message, advice_on(name, METHODS)))
     return given

@@ -37,6 +37,8 @@ def checked(augment: Any) -> tuple[Augmentation, ...]:
     example = "augment=[Flip(), Crop(4)], of xpcnn.data.augment"
     if not isinstance(augment, list | tuple):
         message = f"augment is a {type(augment).__name__}, expected a list of augmentations"
+        if isinstance(augment, str):
+            example = f"augment={[name.strip() for name in augment.split(',')]}"
         raise ConfigError(hint(message, example))
     for i, item in enumerate(augment):
         if isinstance(item, type) or not isinstance(item, PerSample | PerPixel):
