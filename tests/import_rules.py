@@ -49,7 +49,10 @@ PARTS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/engines.py", ("xpcnn.backends_folder", "xpcnn.process_group", *OPTIONS)),
     ("xpcnn/backend.py", ("xpcnn", *HOST)),
     ("xpcnn/data/augment/", (*ABOVE_THE_EDGE, "xpcnn.batch_rows", "xpcnn.ops")),
-    ("xpcnn/data/", (*ABOVE_THE_EDGE, "xpcnn.memory_limits", "pooch", "PIL", "pyarrow")),
+    (
+        "xpcnn/data/",
+        (*ABOVE_THE_EDGE, "xpcnn.memory_limits", "pooch", "PIL", "pillow_heif", "pyarrow"),
+    ),
     ("xpcnn/figures/", ("xpcnn.errors", "matplotlib", *HOST)),
     ("xpcnn/benchmark/pytorch/", ("xpcnn", "torch", *HOST)),  # the other side of a comparison
     ("xpcnn/sklearn/", ("xpcnn", "sklearn", *HOST)),

@@ -18,6 +18,7 @@ from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import check_finite
 from xpcnn.data.labels import check_unmasked
 from xpcnn.data.preflight_checks import off_scale
+from xpcnn.data.sample_pairs import advice_on
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, some_of
 from xpcnn.data.validation_split import split
 from xpcnn.errors import (
@@ -71,7 +72,7 @@ def as_dataset(data: Data, network: Network, classes: tuple[str, ...] | None) ->
         raise DataError(
             hint(
                 f"data is a {kind(data)}, expected a Dataset or (samples, labels)",
-                advice if samples_alone else "(samples, labels), two arrays",
+                advice if samples_alone else advice_on(data),
             )
         )
     samples, labels = data
@@ -136,7 +137,8 @@ def train_and_validation(
         return split(train, float(validation), seed)
     if not isinstance(validation, Dataset | tuple | None):
         message = f"validation is a {type(validation).__name__}, expected data or a fraction"
-        raise DataError(hint(message, "validation=0.1, a tenth of the training data"))
+        a_tenth = "validation=0.1, a tenth of the training data"
+        raise DataError(hint(message, advice_on(validation, a_tenth)))
     if validation is None:
         return train, None
     return train, as_dataset(validation, network, classes or train.classes)
@@ -162,7 +164,10 @@ def as_samples(samples: Array, network: Network) -> Images:
         samples = backend.to_host(samples)
     if not isinstance(samples, numpy.ndarray):
         message = f"samples are a {kind(samples)}; this model takes NumPy arrays and those of "
-        advice = "data.images" if isinstance(samples, Dataset) else "numpy.asarray(samples)"
+        advice = "data.images"
+        if not isinstance(samples, Dataset):
+            takes = hasattr(samples, "__array__") or isinstance(samples, list)
+            advice = "numpy.asarray(samples)" if takes else advice_on(samples)
         if isinstance(samples, str | os.PathLike):
             advice = "read_picture(path, model.reading).sample[None], of xpcnn.data.pictures"
         raise BackendError(hint(f"{message}its backend {backend.name!r}", advice))

@@ -186,11 +186,11 @@ def test_all_folders_with_other_files_alone_are_named(tmp_path: Path) -> None:
     root = tree(tmp_path, "a/0.png", "b/0.png")
     for i in range(12):
         (root / f"c{i:02}").mkdir()
-        (root / f"c{i:02}" / "0.heic").write_text("words")
+        (root / f"c{i:02}" / "0.nef").write_text("words")
     with pytest.raises(DataError) as caught:
         folders.read(root)
     lines = str(caught.value).splitlines()
-    assert lines[1:11] == [f"  {root / f'c{i:02}'}: 1 (.heic)" for i in range(10)]
+    assert lines[1:11] == [f"  {root / f'c{i:02}'}: 1 (.nef)" for i in range(10)]
     assert lines[11] == "  and 2 more"
 
 

@@ -1,8 +1,12 @@
 """Opening picture files that are not trusted: what is refused, and what it costs."""
 
 import os
+import sys
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO
 
 import numpy
 import pytest
@@ -50,6 +54,45 @@ def test_a_defect_of_our_own_is_not_taken_for_damage(tmp_path: Path) -> None:
     for defect in (TypeError, AttributeError, NameError, KeyError, IndexError, AssertionError):
         with pytest.raises(defect), picture_files.opened(path):
             raise defect
+
+
+HEIF_START = b"\0\0\0\x18ftypheic"
+
+
+def heic(path: Path) -> Path:
+    """Write what begins as a HEIC file, with a PNG file in it."""
+    inside = picture(path.with_suffix(".png"), dot(0, 255))
+    path.write_bytes(HEIF_START + inside.read_bytes())
+    return path
+
+
+def test_heic_is_read_by_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL.PngImagePlugin import PngImageFile
+
+    def inner(file: BinaryIO, _: str) -> PngImageFile:
+        return PngImageFile(BytesIO(file.read()[len(HEIF_START) :]))
+
+    package = ModuleType("pillow_heif")
+    opener = inner, lambda start: start.startswith(HEIF_START)
+    package.__dict__["register_heif_opener"] = lambda: monkeypatch.setitem(
+        Image.OPEN, "HEIF", opener
+    )
+    monkeypatch.setitem(sys.modules, "pillow_heif", package)
+    path = heic(tmp_path / "a.HEIC")
+    assert read_picture(path, GREY).sample[0].tolist() == dot(0, 255)
+    content = picture_files.InMemory("it", path.read_bytes())
+    assert read_picture(content, GREY).sample[0].tolist() == dot(0, 255)
+
+
+def test_heic_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    path = heic(tmp_path / "a.heic")
+    needs = "reading HEIC pictures needs pillow-heif, which is not installed"
+    advice = "Try: pip install 'xpcnn[heic]', or JPEG files"
+    assert refusal(path) == f"{path}: {needs}\n{advice}"
+    other = path.rename(tmp_path / "a.jpg")
+    message = f"{other}: is a HEIC picture under another name"
+    assert refusal(other) == f"{message}\nTry: a name that ends in .heic"
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif", "webp", "avif", "jp2"])

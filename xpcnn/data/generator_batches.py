@@ -12,18 +12,20 @@ import numpy as np
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import check_images
 from xpcnn.data.labels import as_indices
+from xpcnn.data.sample_pairs import as_array
 from xpcnn.errors import DataError, DTypeError, ShapeError, hint
 
 
 def from_batches(
-    batches: Iterable[tuple[np.ndarray, Any]],
+    batches: Iterable[tuple[Any, Any]],
     classes: Sequence[str] | None = None,
     name: str = "batches",
 ) -> Dataset:
     """Collect batches into a data set, with the mean and std of all images.
 
-    batches: pairs of images, uint8 or float32 (n, c, h, w) with n > 0, and integer labels (n,). The
-        arrays are copied, so a generator may reuse them.
+    batches: pairs of images, uint8 or float32 (n, c, h, w) with n > 0, and integer labels (n,), as
+        a `torch.utils.data.DataLoader` gives them: arrays of NumPy, or of a library whose arrays
+        NumPy reads. They are copied, so a generator may reuse them.
     classes: names of the classes; None for numbers.
     name: name of the data set, for messages.
 
@@ -38,7 +40,7 @@ def from_batches(
         if not (isinstance(batch, tuple | list) and len(batch) == 2):
             message = f"{where}: expected a pair (images, labels), got {type(batch).__name__}"
             raise DataError(hint(message, "yield images, labels"))
-        x, y = batch
+        x, y = (as_array(part, where) for part in batch)
         check_images(x, where)
         if images and x.shape[1:] != images[0].shape[1:]:
             message = f"{where}: images have the shape {x.shape[1:]}, before {images[0].shape[1:]}"

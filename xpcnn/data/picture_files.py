@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
@@ -33,15 +34,16 @@ Depth: TypeAlias = Literal["8 bits", "16 bits", "32 bits", "floats"]
 WITHOUT_WHITE: tuple[Depth, ...] = ("32 bits", "floats")
 """Values without a number for white, so that they are read as they are, in mode "F"."""
 
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 ENDINGS = frozenset(
     [
         *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".gif"),
         *(".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif", ".avifs"),
         *(".pbm", ".pgm", ".pnm", ".ppm"),
+        *(HEIF := (".heic", ".heif", ".hif")),
     ]
 )
-"""How names of picture files end, in lower case."""
+"""How names of picture files end, in lower case; HEIF: those of phones' photographs."""
 
 DAMAGE = (
     *(OSError, SyntaxError, ValueError, RuntimeError),  # in 11,000 damaged files of all formats
@@ -57,6 +59,7 @@ _ADVICE = "a PNG or JPEG file"
 _AGAIN = "another copy of the picture, or leave it out"
 _PILLOW = r"PIL\.|xpcnn\.data\.picture"  # modules to which its warnings belong
 _BAND = 1 << 20  # pixels that are prepared at a time
+_HEIF_STARTS = tuple(b"ftyp" + kind for kind in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"))
 _DRAFTED = ("JPEG", "MPO")  # formats that can be decoded smaller than they are
 _MOST_AT_ONCE = 32  # lengths of a block: Pillow's means of larger ones are too small
 _WHITE = (255, 255, 255, 255)
@@ -102,6 +105,8 @@ def opened(path: PictureFile) -> Iterator["Image"]:
     from PIL import Image, UnidentifiedImageError
 
     Image.init()
+    if _is_heif(path):
+        _read_heif(path)
     formats = [name for name in FORMATS if name in Image.OPEN]  # old Pillows lack some
     try:
         with (
@@ -123,6 +128,9 @@ def opened(path: PictureFile) -> Iterator["Image"]:
     except UnidentifiedImageError as error:
         with _stream(path) as file:
             start = file.read(16)
+        if start[4:12] in _HEIF_STARTS and not _is_heif(path):
+            message = f"{path}: is a HEIC picture under another name"
+            raise DataError(hint(message, "a name that ends in .heic")) from error
         if kind := next((name for name in formats if _begins(name, start)), ""):
             raise DataError(hint(f"{path}: is a damaged {kind} file", _AGAIN)) from error
         message = f"{path}: is not a picture in a format that can be read ({', '.join(FORMATS)})"
@@ -137,6 +145,26 @@ def opened(path: PictureFile) -> Iterator["Image"]:
             raise DataError(hint(message, "check the path and the disk")) from error
         message = f"{path}: the picture is damaged: {error}"
         raise DataError(hint(message, _AGAIN)) from error
+
+
+def _is_heif(path: PictureFile) -> bool:
+    """Whether a picture is in a format of HEIF, by its name or, in memory, by its bytes."""
+    if isinstance(path, InMemory):
+        return path.content[4:12] in _HEIF_STARTS
+    return path.suffix.lower() in HEIF
+
+
+def _read_heif(path: PictureFile) -> None:
+    """Let Pillow read HEIF, by the package pillow-heif.
+
+    Raises:
+        DataError: the package is not installed.
+    """
+    try:
+        import_module("pillow_heif").register_heif_opener()
+    except ModuleNotFoundError as error:
+        message = f"{path}: reading HEIC pictures needs pillow-heif, which is not installed"
+        raise DataError(hint(message, "pip install 'xpcnn[heic]', or JPEG files")) from error
 
 
 class _Quiet:
