@@ -34,6 +34,21 @@ def test_the_smaller_of_two_rules(losses: tuple[float, ...], rate: float | None)
     assert suggest(RATES[: len(losses)], losses) == (rate and pytest.approx(rate))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_noise_of_batches_is_no_fall(seed: int) -> None:
+    """The loss is about 3 with noise until the rate is 0.01, and falls to 0.5 at 1."""
+    rates = numpy.geomspace(1e-7, 10.0, 100)
+    fall = numpy.clip(1.25 * (2 + numpy.log10(rates)), 0.0, 2.5)
+    noisy = 3.0 - fall + numpy.random.default_rng(seed).normal(0.0, 0.3, 100)
+    mean, losses = 0.0, []
+    for i, loss in enumerate(noisy, 1):
+        mean = 0.9 * mean + 0.1 * loss
+        losses.append(mean / (1.0 - 0.9**i))
+    rate = suggest(rates.tolist(), losses)
+    assert rate is not None
+    assert 0.01 < rate < 1.0
+
+
 def test_the_plot() -> None:
     search = LrSearch(RATES, (4.0, 4.0, 1.0, 0.0, 2.0))
     lines = str(search).splitlines()

@@ -25,7 +25,8 @@ from xpcnn.training.recipe import recipe_for
 from xpcnn.training.step import training_step
 from xpcnn.training.updates import Update, Updates
 
-_SMOOTHING = 0.9  # weight of the losses before: a mean over about the last 10 updates
+_MEAN = 10  # updates over which the loss is smoothed, about
+_SMOOTHING = 1.0 - 1.0 / _MEAN  # weight of the losses before
 _ENOUGH = 4.0  # times the least loss: training has diverged
 _FALL = 0.01  # a smaller part of the loss is noise
 _WIDTH, _HEIGHT = 64, 12  # of the plot, in characters
@@ -44,8 +45,8 @@ class LrSearch(ShownAsText):
 
     @property
     def suggestion(self) -> float | None:
-        """A rate to train with: the smaller of that at which the loss falls steepest and a tenth of
-        that with the least loss. None if the loss never falls."""
+        """A rate to train with: the smaller of that at which the loss falls most over 10 updates
+        and a tenth of that with the least loss. None if the loss never falls."""
         return suggest(self.rates, self.losses)
 
     def __str__(self) -> str:
@@ -115,15 +116,21 @@ def find_lr(
 def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
     """Return the suggestion of a search; see `LrSearch`.
 
-    The rates rise by equal factors, so that slopes are over the logarithm of the rate.
+    The rates rise by equal factors, so that a fall over the same number of updates is one over the
+    same part of the logarithm of the rate. It is taken over as many updates as the loss is smoothed
+    over, a fifth of a short search, and the first ones only begin the mean: between neighbours, and
+    in means of few losses, the steepest fall is often the noise of a batch.
     """
+    width = max(1, min(_MEAN, len(losses) // 5))
+    rates, losses = rates[width - 1 :], losses[width - 1 :]
     if not losses:
         return None
     least = min(range(len(losses)), key=losses.__getitem__)
     if losses[least] > (1.0 - _FALL) * losses[0]:
         return None
-    steepest = min(range(1, least + 1), key=lambda i: losses[i] - losses[i - 1])
-    return min(rates[steepest], rates[least] / 10.0)
+    steepest = min(range(1, least + 1), key=lambda i: losses[i] - losses[max(i - width, 0)])
+    middle = max(steepest - width // 2, 0)
+    return min(rates[middle], rates[least] / 10.0)
 
 
 def _endless(updates: Updates) -> Iterator[Update]:
