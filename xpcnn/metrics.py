@@ -7,7 +7,7 @@ integers `(n,)` in [0, c), which is not checked; scores `(n, c)` are logits or p
 
 from xpcnn import ops
 from xpcnn.errors import LabelError, hint
-from xpcnn.types import Array, namespace
+from xpcnn.types import Array, device, namespace
 
 
 def correct(logits: Array, labels: Array) -> Array:
@@ -42,7 +42,7 @@ def top_k(scores: Array, labels: Array, k: int = 5) -> float:
     k: from 1 to c.
     """
     xp = namespace(scores)
-    classes = xp.arange(scores.shape[1], dtype=labels.dtype, device=scores.device)
+    classes = xp.arange(scores.shape[1], dtype=labels.dtype, device=device(scores))
     own = _of_label(scores, labels)[:, None]  # (n, 1)
     ahead = ~(scores <= own) | ((scores == own) & (classes < labels[:, None]))
     rank = xp.sum(xp.astype(ahead, xp.int64), axis=1)  # (n,)
@@ -58,7 +58,7 @@ def confusion_matrix(predicted: Array, labels: Array, classes: int) -> Array:
     classes: c.
     """
     xp = namespace(labels)
-    cells = xp.arange(classes * classes, dtype=xp.int64, device=labels.device)
+    cells = xp.arange(classes * classes, dtype=xp.int64, device=device(labels))
     cell = xp.astype(labels, xp.int64) * classes + xp.astype(predicted, xp.int64)  # (n,)
     found = xp.sort(cell)
     counts = xp.searchsorted(found, cells, side="right") - xp.searchsorted(found, cells)

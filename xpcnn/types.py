@@ -72,6 +72,11 @@ def namespace(x: Array) -> Namespace:
         return array_namespace(x)
 
 
+def device(x: Array) -> Any:
+    """Return the device of an array; None inside `jax.jit`, where arrays have none."""
+    return getattr(x, "device", None)
+
+
 def is_half(dtype: Any) -> bool:
     """Whether a dtype of any library is one of half precision: float16 or bfloat16."""
     library: Any = type(dtype)

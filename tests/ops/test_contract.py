@@ -113,3 +113,21 @@ def test_gradients(lib: Lib, call: Call) -> None:
     x = call.arrays[0]
     assert x is not None
     check_gradients(OpLayer(call), x.shape[1:], backend=lib.backend, batch=x.shape[0])
+
+
+class Traced(numpy.ndarray[Any, Any]):
+    """An array of NumPy whose device is unknown, as that of JAX's arrays is inside jax.jit."""
+
+    @property
+    def device(self) -> Any:
+        raise AttributeError("Traced has no attribute device")
+
+
+@every_call
+def test_arrays_without_a_device(call: Call) -> None:
+    arrays = [None if a is None else a.view(Traced) for a in call.arrays]
+    outputs, pullback = call.run(list(arrays))
+    grads = pullback(dy_of(call).view(Traced))
+    outputs_expected, grads_expected = expected(call, "float64")
+    for got, want in zip((*outputs, *grads), (*outputs_expected, *grads_expected), strict=True):
+        assert numpy.array_equal(got, want) if want is not None else got is None

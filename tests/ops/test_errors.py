@@ -1,6 +1,7 @@
 """Every refusal of the ops: its class and its text, the same on every library."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -385,3 +386,24 @@ def test_refusals(lib: Lib, refused: Any, error: type[XpcnnError], text: str) ->
         refused(zeros)
     assert str(caught.value) == text
     assert type(caught.value) is error
+
+
+def test_parameters_of_pytorch_are_arrays_of_it() -> None:
+    torch: Any = pytest.importorskip("torch")
+    x, w = torch.ones(2, 3), torch.nn.Parameter(torch.ones(3, 1))
+    for first, second in ((x, w), (torch.nn.Parameter(x), w.detach())):
+        y, _ = ops.dense(first, second)
+        assert y.tolist() == [[3.0], [3.0]]
+
+
+def test_a_memory_map_is_an_array_but_no_matrix_or_mask_is(tmp_path: Path) -> None:
+    mapped = numpy.memmap(tmp_path / "x", "float64", "w+", shape=(2, 3))
+    w = numpy.ones((3, 1))
+    assert ops.dense(mapped, w)[0].tolist() == [[0.0], [0.0]]
+    for other, name in (
+        (numpy.ma.masked_array(w, w > 0), "MaskedArray"),  # its mask would be ignored
+        (w.view(numpy.matrix), "matrix"),  # its * is @
+        (w.tolist(), "list"),
+    ):
+        with pytest.raises(BackendError, match=rf"dense: x is a numpy\.ndarray and w a .*{name}"):
+            ops.dense(numpy.ones((2, 3)), other)

@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from tests.compare import assert_same
-from tests.lib import Lib
+from tests.lib import Lib, open_lib
 from xpcnn import ops
 from xpcnn.errors import LabelError
 
@@ -49,19 +49,35 @@ def test_ignored_rows_count_nowhere(lib: Lib) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"class_weights": W}])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_labels_of_numpy_without_a_class_are_refused(dtype: str, options: dict[str, Any]) -> None:
+def test_labels_without_a_class_are_refused(dtype: str, options: dict[str, Any], lib: Lib) -> None:
     """In PyTorch too; a row of zeros as their target would be trained on, silently."""
-    options = {
-        k: numpy.asarray(v, dtype) if k == "class_weights" else v for k, v in options.items()
-    }
-    logits = LOGITS.astype(dtype)
+    options = {k: lib.asarray(v, dtype) if k == "class_weights" else v for k, v in options.items()}
+    logits = lib.asarray(LOGITS, dtype)
+    unsigned, signed = lib.asarray([0, 3], "uint8"), lib.asarray([-1, -100])
+    if str(lib.backend.device) != "cpu":  # reading them would wait for the device
+        assert ops.softmax_cross_entropy(logits, unsigned, **options)[0].shape == ()
+        return
     text = r"cross_entropy: 1 of 2 labels lie outside 0\.\.2, the first: labels\[1\] = 3\nTry: "
     with pytest.raises(LabelError, match=text):
-        ops.softmax_cross_entropy(logits, numpy.asarray([0, 3], "uint8"), **options)
-    with pytest.raises(LabelError, match=r"labels\[0\] = -1"):
-        ops.softmax_cross_entropy(logits, numpy.asarray([-1, -100]), **options)
-    empty, none = logits[:0], numpy.asarray([], "int64")
+        ops.softmax_cross_entropy(logits, unsigned, **options)
+    with pytest.raises(LabelError, match=r"labels\[1\] = 156"):  # -100 as uint8
+        ops.softmax_cross_entropy(logits, lib.asarray([0, 156], "uint8"), **options)
+    with pytest.raises(LabelError, match=r"1 of 2 .* labels\[0\] = -1"):
+        ops.softmax_cross_entropy(logits, signed, **options)
+    empty, none = logits[:0, :], lib.asarray([], "int64")
     assert ops.softmax_cross_entropy(empty, none, **options)[0].shape == ()
+
+
+def test_labels_that_cannot_be_read_are_not_checked() -> None:
+    """Inside torch.func.vmap, of which gradients per sample are made."""
+    torch: Any = pytest.importorskip("torch")
+    logits, labels = torch.tensor(LOGITS), torch.tensor([2, 0])
+
+    def loss(scores: Any, label: Any) -> Any:
+        return ops.softmax_cross_entropy(scores[None], label[None])[0]
+
+    losses = torch.func.vmap(loss)(logits, labels)
+    assert_same(losses.numpy(), -LOG_P[[0, 1], [2, 0]], open_lib("numpy"))
 
 
 def test_label_smoothing_spreads_a_part_over_all_classes(lib: Lib) -> None:

@@ -23,7 +23,7 @@ class Rounded:
     """Numbers in float64, or whole ones and booleans, which are exact and have no error."""
 
     __array_ufunc__ = None  # arithmetic of NumPy's arrays with these is left to these
-    device = "cpu"
+    device = "bounds"  # not "cpu": ops do not read its values
 
     def __init__(
         self, value: Host, error: Host | None = None, magnitude: Host | None = None

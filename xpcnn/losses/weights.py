@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 from xpcnn.errors import ConfigError, hint
 from xpcnn.losses.base import Loss
 from xpcnn.options import POSITIVE, is_whole, number, shown
-from xpcnn.types import Array, namespace
+from xpcnn.types import Array, device, namespace
 
 Weights: TypeAlias = tuple[float, ...] | Mapping[int, float] | Literal["balanced"] | None
 """A number above 0 for each class, or "balanced": `Model.fit` computes them from its data."""
@@ -51,7 +51,7 @@ def weights_like(scores: Array, loss: Loss, name: str) -> Array | None:
     if weights == "balanced":
         message = f"{type(loss).__name__}: {name}='balanced' is computed by Model.fit"
         raise ConfigError(hint(message, "model.fit(...) first, or a number for each output"))
-    return namespace(scores).asarray(list(weights), dtype=scores.dtype, device=scores.device)
+    return namespace(scores).asarray(list(weights), dtype=scores.dtype, device=device(scores))
 
 
 def with_class_weights(loss: Loss, labels: Array, weights: Array | None) -> Array | None:

@@ -1,6 +1,6 @@
 """Checks of the arguments of ops: arrays, shapes, hyperparameters.
 
-Nothing here reads the values of an array, but `check_classes`, and that on NumPy alone: on a GPU,
+Nothing here reads the values of an array, but `check_classes`, and that on the CPU alone: on a GPU,
 an op that reads a value waits until the device has computed it.
 """
 
@@ -63,13 +63,26 @@ def check_arrays(op: str, **arrays: Array | None) -> None:
 
 def check_library(op: str, first: str, x: Array, second: str, y: Array) -> None:
     """Require two arrays of one library."""
-    if type(x) is not type(y):
+    if type(x) is not type(y) and not _share_library(x, y):
         raise BackendError(
             hint(
                 f"{op}: {first} is a {kind(x)} and {second} a {kind(y)}",
                 "move all to one library with Backend.from_host and Backend.to_host",
             )
         )
+
+
+def _share_library(x: Array, y: Array) -> bool:
+    """Whether arrays of two types are of one library, as PyTorch's tensors and parameters are.
+
+    Matrices and masked arrays of NumPy compute otherwise than its arrays.
+    """
+    if any(kind(a) == "numpy.matrix" or hasattr(a, "mask") for a in (x, y)):
+        return False
+    try:
+        return namespace(x) is namespace(y)
+    except TypeError:  # y is no array
+        return False
 
 
 def kind(x: Any) -> str:
@@ -265,22 +278,28 @@ def check_pixels(name: str, x: Array) -> None:
 
 
 def check_classes(op: str, labels: Array, classes: int, ignored: int | None = None) -> None:
-    """Require labels from 0 to classes - 1, or `ignored`: whole numbers (n,), a NumPy array.
+    """Require labels from 0 to classes - 1, or `ignored`: whole numbers (n,) on the CPU.
 
-    Labels of other libraries are not read, see the top of this file.
+    Labels on other devices are not read, see the top of this file.
     """
-    if kind(labels) != "numpy.ndarray" or labels.shape[0] == 0:
+    if str(getattr(labels, "device", None)) != "cpu" or labels.shape[0] == 0:
         return
-    if labels.min() >= 0 and labels.max() < classes:
+    xp = namespace(labels)
+    try:
+        is_right = bool(xp.min(labels) >= 0) and bool(xp.max(labels) < classes)
+    except RuntimeError:  # inside torch.func.vmap no value can be read
         return
+    if is_right:
+        return
+    labels = xp.astype(labels, xp.int64)  # uint8 could not hold -100
     wrong = (labels < 0) | (labels >= classes)
     if ignored is not None:
         wrong &= labels != ignored
-    (places,) = wrong.nonzero()
-    if places.size:
+    (places,) = xp.nonzero(wrong)
+    if places.shape[0]:
         first = int(places[0])
-        message = f"{op}: {places.size} of {labels.size} labels lie outside 0..{classes - 1}, "
-        message += f"the first: labels[{first}] = {int(labels[first])}"
+        message = f"{op}: {places.shape[0]} of {labels.shape[0]} labels lie outside "
+        message += f"0..{classes - 1}, the first: labels[{first}] = {int(labels[first])}"
         raise LabelError(hint(message, "number the classes from 0, with one score for each"))
 
 

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from xpcnn.optimizers.adam import one_minus_power
 from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, shrink, zeros
 from xpcnn.options import check
-from xpcnn.types import Array, namespace
+from xpcnn.types import Array, device, namespace
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class NAdam:
     def init(self, params: Arrays) -> State:
         """Return the state before the first step."""
         ones = {
-            path: namespace(p).ones((), dtype=p.dtype, device=p.device)
+            path: namespace(p).ones((), dtype=p.dtype, device=device(p))
             for path, p in params.items()
         }
         return {"m": zeros(params), "v": zeros(params), "mu_product": ones}

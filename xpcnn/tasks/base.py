@@ -12,7 +12,7 @@ import numpy
 
 from xpcnn.errors import ConfigError, LabelError, counted, hint
 from xpcnn.losses import Loss
-from xpcnn.types import Array, TaskName, namespace
+from xpcnn.types import Array, TaskName, device, namespace
 
 
 @dataclass(frozen=True)
@@ -111,4 +111,4 @@ class Task:
 
 def array_like(x: Array, values: Sequence[float]) -> Array:
     """Return numbers as an array (k,) of the dtype and device of x (n, k)."""
-    return namespace(x).asarray(list(values), dtype=x.dtype, device=x.device)
+    return namespace(x).asarray(list(values), dtype=x.dtype, device=device(x))

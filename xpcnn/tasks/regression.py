@@ -10,7 +10,7 @@ from xpcnn.errors import ConfigError, counted, hint
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.target_metrics import mean_absolute_error, r2, root_mean_squared_error
 from xpcnn.tasks.base import Task, array_like
-from xpcnn.types import Array, TaskName, namespace
+from xpcnn.types import Array, TaskName, device, namespace
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Regression(Task):
 
     def hits(self, loss: Loss, scores: Array, targets: Array) -> Array:
         xp = namespace(scores)
-        return xp.asarray(0, dtype=xp.int64, device=scores.device)
+        return xp.asarray(0, dtype=xp.int64, device=device(scores))
 
     def estimates(self, loss: Loss, scores: Array) -> Array:
         if self.mean is None or self.std is None:

@@ -12,7 +12,7 @@ ceil((r + 1) * ho / h): the same rule with h and ho exchanged. Gradients use it.
 from collections.abc import Sequence
 
 from xpcnn.ops.reference.windows import Pair, pair
-from xpcnn.types import Array, Pullback, namespace
+from xpcnn.types import Array, Pullback, device, namespace
 
 
 def spans(length: int, parts: int) -> list[range]:
@@ -40,7 +40,7 @@ def adaptive_avg_pool2d(x: Array, *, size: Pair) -> tuple[Array, Pullback]:
     (_, _, h, w), (ho, wo) = x.shape, pair(size)
     rows, columns = spans(h, ho), spans(w, wo)
     counts = [[float(len(r) * len(c)) for c in columns] for r in rows]
-    count = xp.asarray(counts, dtype=x.dtype, device=x.device)  # (ho, wo)
+    count = xp.asarray(counts, dtype=x.dtype, device=device(x))  # (ho, wo)
     y = _sums(_sums(x, 2, rows), 3, columns) / count
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
@@ -97,7 +97,7 @@ def _largest(x: Array, axis: int, windows: Sequence[range]) -> tuple[Array, Pull
     best, winners = [], []
     for first, *others in windows:
         y = _cut(x, axis, range(first, first + 1))
-        winner = xp.full(y.shape, first, dtype=xp.int32, device=x.device)
+        winner = xp.full(y.shape, first, dtype=xp.int32, device=device(x))
         for r in others:
             candidate = _cut(x, axis, range(r, r + 1))
             wins = (candidate > y) | xp.isnan(candidate)

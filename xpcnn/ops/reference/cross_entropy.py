@@ -2,7 +2,7 @@
 
 The definition of the ops. Every loss is a mean, a 0-d array of the dtype of its first argument.
 Array API functions only; writes into no array; no value is read on the host, so labels are not
-checked here. The public op checks those of NumPy.
+checked here. The public op checks those on the CPU.
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from xpcnn.ops.reference.activation import sigmoid, softplus
 from xpcnn.ops.reference.probability import log_softmax
-from xpcnn.types import Array, Pullback, namespace
+from xpcnn.types import Array, Pullback, device, namespace
 
 
 def softmax_cross_entropy(
@@ -41,7 +41,7 @@ def softmax_cross_entropy(
     Args:
         logits: scores (n, c).
         labels: integers (n,) in [0, c) or `ignore_index`, or probabilities (n, c) of the dtype of
-            the logits. The public op checks integers of NumPy; of other libraries, a row whose
+            the logits. The public op checks integers on the CPU; on other devices, a row whose
             label is no class counts in D and adds nothing to the sum.
         class_weights: (c,) or None for equal weights.
         label_smoothing: e, between 0 and 1.
@@ -59,7 +59,7 @@ def softmax_cross_entropy(
     smooth = label_smoothing / classes
     if is_integer:
         column = xp.astype(xp.reshape(labels, (n, 1)), xp.int64)  # uint8 could not hold -100
-        one_hot = column == xp.arange(classes, dtype=xp.int64, device=labels.device)
+        one_hot = column == xp.arange(classes, dtype=xp.int64, device=device(labels))
         one_hot = xp.astype(one_hot, logits.dtype)  # (n, c)
         kept = xp.astype(column != ignore_index, logits.dtype)  # (n, 1)
         if class_weights is None:

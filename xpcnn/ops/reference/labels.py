@@ -5,7 +5,7 @@ Array API functions only; writes into no array, reads no value.
 
 from typing import Any
 
-from xpcnn.types import Array, namespace
+from xpcnn.types import Array, device, namespace
 
 
 def most_probable(scores: Array, *, middle: float | None = None) -> Array:
@@ -39,5 +39,5 @@ def one_hot(labels: Array, *, outputs: int, dtype: Any) -> Array:
     column = xp.reshape(labels, (-1, 1))
     if outputs == 1:
         return xp.astype(column, dtype)
-    classes = xp.arange(outputs, dtype=labels.dtype, device=labels.device)
+    classes = xp.arange(outputs, dtype=labels.dtype, device=device(labels))
     return xp.astype(column == classes, dtype)

@@ -7,7 +7,7 @@ Array API functions only; writes into no array. Sizes: images (n, c, h, w), wind
 from collections.abc import Sequence
 
 from xpcnn.ops.reference.windows import Padding, Pair, Windows
-from xpcnn.types import Array, Pullback, namespace
+from xpcnn.types import Array, Pullback, device, namespace
 
 
 def max_pool2d(
@@ -193,7 +193,7 @@ def global_max_pool2d(x: Array) -> tuple[Array, Pullback]:
     y = xp.max(flat, axis=2)
     # Ranks all differ, so that argmax need not decide ties: the highest rank is that of the last
     # NaN or, without NaNs, of the first of the largest elements.
-    index = xp.reshape(xp.arange(h * w, device=x.device), (1, 1, h * w))
+    index = xp.reshape(xp.arange(h * w, device=device(x)), (1, 1, h * w))
     largest = flat == xp.expand_dims(y, axis=2)
     rank = xp.where(xp.isnan(flat), h * w + index, xp.where(largest, h * w - 1 - index, -1 - index))
     winner = xp.argmax(rank, axis=2)

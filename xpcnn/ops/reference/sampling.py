@@ -4,7 +4,7 @@ Array API functions only; writes into no array. Positions are arrays (ho, wo, n)
 read in this order: images of NumPy, which are batch-last in memory, are not copied.
 """
 
-from xpcnn.types import Array, namespace
+from xpcnn.types import Array, device, namespace
 
 
 def bilinear(x: Array, rows: Array, columns: Array) -> Array:
@@ -117,8 +117,8 @@ def grid(x: Array) -> tuple[Array, Array]:
     """Return the number of each row (h, 1, 1) and column (1, w, 1), in x's dtype."""
     xp = namespace(x)
     _, _, h, w = x.shape
-    rows = xp.arange(h, dtype=x.dtype, device=x.device)
-    columns = xp.arange(w, dtype=x.dtype, device=x.device)
+    rows = xp.arange(h, dtype=x.dtype, device=device(x))
+    columns = xp.arange(w, dtype=x.dtype, device=device(x))
     return xp.reshape(rows, (h, 1, 1)), xp.reshape(columns, (1, w, 1))
 
 
@@ -135,7 +135,7 @@ def take(x: Array, rows: Array, columns: Array) -> Array:
     # not xp.clip, which array-api-compat computes by masked assignments: CuPy waits for each
     row = xp.minimum(xp.maximum(rows, 0), h - 1)
     column = xp.minimum(xp.maximum(columns, 0), w - 1)
-    at = (row * w + column) * n + xp.arange(n, dtype=row.dtype, device=x.device)
+    at = (row * w + column) * n + xp.arange(n, dtype=row.dtype, device=device(x))
     flat = xp.reshape(xp.permute_dims(x, (1, 2, 3, 0)), (c, h * w * n))
     taken = xp.take(flat, xp.reshape(at, (-1,)), axis=1)
     return xp.reshape(taken, (c, *at.shape))

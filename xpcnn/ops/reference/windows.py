@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from xpcnn.types import Array, namespace
+from xpcnn.types import Array, device, namespace
 
 Pair: TypeAlias = int | tuple[int, int]
 Sides: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
@@ -145,7 +145,7 @@ def surround(x: Array, rows: tuple[int, int], columns: tuple[int, int], value: f
         for count, at in ((before, 0), (after, 2)):
             if count:
                 shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
-                parts.insert(at, xp.full(shape, value, dtype=x.dtype, device=x.device))
+                parts.insert(at, xp.full(shape, value, dtype=x.dtype, device=device(x)))
         if len(parts) > 1:
             x = xp.concat(parts, axis=axis)
     return x
@@ -162,6 +162,6 @@ def spread(y: Array, stride: tuple[int, int]) -> Array:
     for axis, gap in ((3, sh - 1), (5, sw - 1)):
         if gap:
             shape = (*y.shape[:axis], gap, *y.shape[axis + 1 :])
-            y = xp.concat([y, xp.zeros(shape, dtype=y.dtype, device=y.device)], axis=axis)
+            y = xp.concat([y, xp.zeros(shape, dtype=y.dtype, device=device(y))], axis=axis)
     y = xp.reshape(y, (n, c, ho * sh, wo * sw))
     return y[:, :, : (ho - 1) * sh + 1, : (wo - 1) * sw + 1]
