@@ -15,6 +15,9 @@ from threadpoolctl import threadpool_info
 from xpcnn import backend, random
 from xpcnn.backend import Backend
 from xpcnn.errors import BackendError
+from xpcnn.layers import Dense
+from xpcnn.network import Network
+from xpcnn.training.run_identity import environment
 from xpcnn.types import namespace
 
 ROOT = Path(__file__).parents[1]
@@ -90,6 +93,18 @@ def test_numpy_says_its_blas_and_threads() -> None:
         (processor,) = {pool["architecture"] for pool in pools}
         assert facts["blas"].endswith(f", {processor} kernels")
         assert 1 <= int(facts["threads"]) <= 1024
+
+
+@pytest.mark.usefixtures("own_kernels")
+def test_winograd_is_of_float32_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XPCNN_WINOGRAD", "on")
+    library = backend.load("numpy")
+    facts = library.describe()
+    assert library.describe_for("float32") == facts
+    assert library.describe_for("float64") == {**facts, "winograd": "off"}
+    for dtype in ("float32", "float64"):
+        network = Network([Dense(1)], input_shape=(1,), backend=library, dtype=dtype)
+        assert environment(network)["winograd"] == library.describe_for(dtype)["winograd"]
 
 
 def test_numpy_memory_is_in_bytes() -> None:

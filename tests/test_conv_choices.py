@@ -28,6 +28,8 @@ from tests.ops.exact import draw
 from xpcnn import ops
 from xpcnn.cli.run_record import ConvMethods, write_environment
 from xpcnn.environment import describe
+from xpcnn.layers import Dense
+from xpcnn.network import Network
 from xpcnn.training import Epoch
 
 autotuner: Any = import_module("xpcnn.backends.cupy_kernels.autotuner")
@@ -173,8 +175,9 @@ def test_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_run_records_them(tmp_path: Path) -> None:
     opened = Opened()
-    write_environment(tmp_path, opened.backend, 1)
-    noted = ConvMethods(tmp_path, opened.backend, 1)
+    network = Network([Dense(1)], input_shape=(1,), backend=opened.backend)
+    write_environment(tmp_path, network, 1)
+    noted = ConvMethods(tmp_path, network, 1)
     ended = Epoch(1, 0.5, 0.5, None, None, 0.1, 1.0, 1.0, 1)
 
     def recorded() -> Any:

@@ -151,6 +151,12 @@ class Backend:
                 return drawn
         return self.from_host(random.uniform(key, step, shape, first))
 
+    def describe_for(self, dtype: str) -> dict[str, str]:
+        """Return `describe()` for a network that computes in a dtype: Winograd's algorithm, where
+        the library has it, is of float32."""
+        facts = self.describe()
+        return facts | {"winograd": "off"} if "winograd" in facts and dtype != "float32" else facts
+
     def dtype(self, name: str) -> Any:
         """Return the library's dtype called `name`, such as "float32"."""
         return getattr(self.xp, name)

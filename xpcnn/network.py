@@ -12,7 +12,7 @@ from xpcnn.backend import load as load_backend
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import channels_last
 from xpcnn.data.stored import Images, Stored
-from xpcnn.errors import ConfigError, ShapeError, hint, reason_of
+from xpcnn.errors import ConfigError, DataWarning, ShapeError, hint, reason_of, warn_user
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer, Sequential, Sigmoid, Softmax
 from xpcnn.layers.mixed_precision import MixedPrecision, wide_layers
@@ -66,8 +66,11 @@ class Network:
         loss: Loss | str | None = None,
         dtype: str = "float32",
         task: Task | str | None = None,
+        saved: bool = False,
     ) -> None:
         """Draw the parameters; the arguments are those of `Model`.
+
+        saved: whether it was trained as it is, so that a fault in it is warned of, not rejected.
 
         Raises:
             ConfigError, ShapeError, BackendError: an argument is not valid, or they do not match.
@@ -86,8 +89,12 @@ class Network:
         if isinstance(last, Softmax | Sigmoid) and loss_type in CONTAINED_IN[type(last)]:
             name = type(last).__name__
             message = f"the network ends with {name}, which the loss {loss_type.__name__} contains"
-            advice = f"leave the {name} layer out; predict_proba applies it"
-            raise ConfigError(hint(message, advice))
+            if not saved:
+                advice = f"leave the {name} layer out; predict_proba applies it"
+                raise ConfigError(hint(message, advice))
+            message += ": probabilities and gradients pass it twice"
+            advice = f"xpcnn.load_weights(model, path) of a model without the {name}, trained anew"
+            warn_user(hint(message, advice), DataWarning)
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
         try:

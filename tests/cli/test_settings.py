@@ -63,7 +63,7 @@ def test_a_preset_for_every_other_shape_and_for_photographs(
     assert settings.notes == (
         "the model is photo, for images of any size; --model NAME chooses another",
         f"training images are {changed} and relit at random; --augment none leaves them alone",
-        "100 epochs, as there are 2 images to train on; --epochs N chooses another number",
+        "100 epochs, as the training part has 2 images; --epochs N chooses another number",
     )
     settings = resolve(given("--augment", "none"), None, data)
     assert (settings.training.augment, len(settings.notes)) == ((), 2)
@@ -77,7 +77,9 @@ def test_the_more_images_the_fewer_epochs(count: int, epochs: int) -> None:
     data = Dataset.from_arrays(x, numpy.arange(count) % 2)
     settings = resolve(given(), None, data)
     assert settings.training.epochs == epochs
-    assert settings.notes[-1].startswith(f"{epochs} epochs, as there are {count:,} images")
+    assert settings.notes[-1].startswith(
+        f"{epochs} epochs, as the training part has {count:,} images"
+    )
     settings = resolve(given("--epochs", "7"), None, data)
     assert (settings.training.epochs, len(settings.notes)) == (7, 2)
     assert resolve(given("--model", "photo"), preset("photo"), data).training.epochs == 30

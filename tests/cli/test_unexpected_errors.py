@@ -67,3 +67,31 @@ def test_exit_codes_of_the_process() -> None:
     assert run("train", "--limit", "50", "--epochs", "1", "--quiet", "--out", "run")[0] == 0
     assert run("train", "--model", "tinyy")[0] == 1
     assert run("train", "--no-such-flag")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (
+            ["train"],
+            "a smaller --batch-size; or a smaller --image-size; or --stream yes, which leaves "
+            "pictures on disk",
+        ),
+        (
+            ["predict", "run", "--rows", "0:3"],
+            "--stream yes, which leaves pictures on disk; or few",
+        ),
+        (["diff", "a", "b"], "less data at once, or a machine with more memory\n"),
+    ],
+)
+def test_too_little_memory(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, arguments: list[str], advice: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    for place in ("data.load_parts", "cli.model_opening.open_model", "runs.read_run"):
+        monkeypatch.setattr(f"xpcnn.{place}", full, raising=False)
+    ran = cli(*arguments)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"error: not enough memory: an allocation failed\nTry: {advice}")

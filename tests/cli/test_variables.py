@@ -1,5 +1,7 @@
 """Variables of the environment: those with mistakes are named, unknown ones are warned of."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Cli
@@ -69,3 +71,12 @@ def test_the_variables_of_other_commands_are_known(
     ):
         monkeypatch.setenv(f"XPCNN_{name}", "1")
     assert cli("summary", "tiny").code == 0
+
+
+def test_a_folder_that_the_data_do_not_need_is_not_recorded(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XPCNN_DATA_DIR", "downloads")
+    ran = cli("train", "--limit", "40", "--epochs", "1", "--out", "run")
+    assert ran.code == 0
+    assert "data-dir" not in Path("run/config.toml").read_text() + ran.err

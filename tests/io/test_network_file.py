@@ -8,10 +8,11 @@ import numpy
 import pytest
 from safetensors.numpy import load_file
 
+import xpcnn
 from tests.lib import Lib
 from xpcnn import Model, backend
 from xpcnn.data.reading import Pictures
-from xpcnn.errors import CheckpointError, ConfigError
+from xpcnn.errors import CheckpointError, ConfigError, DataWarning
 from xpcnn.layers import (
     Activation,
     BatchNorm,
@@ -19,12 +20,15 @@ from xpcnn.layers import (
     Dense,
     Dropout,
     Flatten,
+    Layer,
     LeakyReLU,
     PReLU,
     Residual,
     Sequential,
+    Sigmoid,
+    Softmax,
 )
-from xpcnn.losses import MSE, BCEWithLogits, SoftmaxCrossEntropy
+from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy
 from xpcnn.model_loading import load_model
 from xpcnn.optimizers import SGD
 from xpcnn.types import Array, flatten
@@ -186,3 +190,25 @@ def test_the_file_stays_out_of_reach_of_the_arrays(saved: Path) -> None:
 def test_an_open_backend_will_do(saved: Path) -> None:
     opened = backend.load("numpy")
     assert load_model(saved, backend=opened).backend is opened
+
+
+@pytest.mark.parametrize(
+    ("last", "loss"), [(Sigmoid(), BCEWithLogits()), (Softmax(), SoftmaxCrossEntropy())]
+)
+def test_what_an_older_version_saved_is_loaded_with_a_warning(
+    path: Path, monkeypatch: pytest.MonkeyPatch, last: Layer, loss: Loss
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr("xpcnn.network.CONTAINED_IN", {Softmax: (), Sigmoid: ()})
+        old = Model([Flatten(), Dense(3), last], input_shape=(1, 6, 6), loss=loss)
+        old.fit((images(), numpy.arange(12) % 3), epochs=1)
+        old.save(path)
+    what = f"the network ends with {type(last).__name__}, which the loss {type(loss).__name__} "
+    with pytest.warns(DataWarning, match=f"^{what}contains: .*\nTry: xpcnn.load_weights"):
+        again = load_model(path)
+    assert (again.predict_proba(images()) == old.predict_proba(images())).all()
+    anew = Model([Flatten(), Dense(3)], input_shape=(1, 6, 6), loss=loss)
+    with pytest.warns(DataWarning):
+        assert xpcnn.load_weights(anew, path).taken == ("layers.1",)
+    with pytest.raises(ConfigError, match=f"^{what}contains\nTry: leave"):
+        Model(again.layers, input_shape=(1, 6, 6), loss=loss)

@@ -139,7 +139,8 @@ class Commands(click.Group):
             _end(ctx, f"error: {error}", 1)
         except MemoryError as error:
             told = f"not enough memory: {str(error) or 'an allocation failed'}"
-            _end(ctx, f"error: {told}\nTry: a smaller --batch-size", 1)
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            _end(ctx, f"error: {told}\nTry: {_less_memory(command)}", 1)
         except PermissionError as error:
             told = str(error).removeprefix(f"[Errno {error.errno}] ")
             _end(ctx, f"error: {told}\nTry: another path, or ask who may read and write there", 1)
@@ -154,6 +155,19 @@ class Commands(click.Group):
             text = str(error).partition("\n")[0]
             advice = "" if _VERBOSE in ctx.meta else "\nTry: the same with -v, for a full report"
             _end(ctx, f"error: unexpected {type(error).__name__}: {text}{advice}", 1)
+
+
+def _less_memory(command: click.Command | None) -> str:
+    """Return advice for a command that memory did not suffice for, by the flags that it has."""
+    ways = {
+        "--batch-size": "a smaller --batch-size",
+        "--image-size": "a smaller --image-size",
+        "--stream": "--stream yes, which leaves pictures on disk",
+        "--rows": "fewer --rows",
+    }
+    flags = {flag for param in command.params for flag in param.opts} if command else set()
+    found = [way for flag, way in ways.items() if flag in flags]
+    return "; or ".join(found) or "less data at once, or a machine with more memory"
 
 
 def _explained(error: click.NoSuchOption) -> click.NoSuchOption:

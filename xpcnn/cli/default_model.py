@@ -78,7 +78,7 @@ def choose(train: Dataset) -> Choice:
         "model": f"the model is {ANY_SIZE}, for images of any size; --model NAME chooses another",
         "augment": f"training images are {changed} and relit at random; "
         "--augment none leaves them alone",
-        "epochs": f"{epochs} epochs, as there are {counted(len(train), 'image')} to train on; "
+        "epochs": f"{epochs} epochs, as the training part has {counted(len(train), 'image')}; "
         "--epochs N chooses another number",
     }
     return Choice(ANY_SIZE, {"augment": augment, "epochs": epochs}, notes)

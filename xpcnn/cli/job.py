@@ -108,7 +108,7 @@ def _train(
     """
     training, is_first = plan.settings.training, group.rank == 0
     quiet = plan.flags.quiet or not is_first
-    methods = ConvMethods(folder, plan.model.backend, group.size)
+    methods = ConvMethods(folder, plan.model.network, group.size)
     callbacks: list[Callback] = [journal, methods] if is_first else []
     if resume and is_first:
         callbacks.append(Rewritten(folder, plan))

@@ -58,6 +58,8 @@ def read_data(flags: Flags, source: Model | None) -> RunData:
     continues = flags.model is None or (flags.init is not None and is_foreign(flags.init))
     with announced(f"reading {flags.dataset}", flags.quiet) if own else nullcontext():
         parts = _read(flags, source if continues else None)
+    if own or data.known(flags.dataset) == "digits":  # which are in no folder
+        flags = replace(flags, data_dir=None)  # a variable may give it
     whole, validation, test = parts
     if source is not None and divided_otherwise(source, flags.dataset, parts):
         note = f"{flags.init} was trained on some of these test images: with another --image-size, "

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from xpcnn.backend import Backend, dtypes
+from xpcnn.backend import dtypes
 from xpcnn.cli.output import say, to_json
 from xpcnn.cli.run_folder import INIT
 from xpcnn.cli.run_plan import Plan
@@ -16,6 +16,7 @@ from xpcnn.errors import CheckpointError
 from xpcnn.io.atomic import require_space, write_bytes
 from xpcnn.model import Model
 from xpcnn.model_loading import load_model
+from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
 from xpcnn.runs.record import CONFIG, ENVIRONMENT, METRICS, MODEL, NETWORK
 from xpcnn.training import Callback, Epoch, History, Validation
@@ -34,7 +35,7 @@ def describe(folder: Path, plan: Plan, processes: int) -> None:
     """
     require_space(folder / MODEL, _smallest(plan.model))
     write_bytes(folder / NETWORK, plan.settings.preset.source.encode())
-    write_environment(folder, plan.model.backend, processes)
+    write_environment(folder, plan.model.network, processes)
     if plan.init is not None:
         write_bytes(folder / INIT, plan.init.read_bytes())
     # last: it makes the folder that of a run
@@ -47,9 +48,13 @@ def _smallest(model: Model) -> int:
     return sum(math.prod(x.shape) * numpy.dtype(dtype_name(x)).itemsize for x in arrays)
 
 
-def write_environment(folder: Path, backend: Backend, processes: int) -> None:
+def write_environment(folder: Path, network: Network, processes: int) -> None:
     """Write environment.json, with the methods that the backend has chosen for convolutions."""
-    facts = {**backend.describe(), "dtypes": ", ".join(dtypes(backend.name))}
+    backend = network.backend
+    facts = {
+        **backend.describe_for(network.compute_dtype),
+        "dtypes": ", ".join(dtypes(backend.name)),
+    }
     used = {"processes": processes, "backend": {"name": backend.name, **facts}}
     environment = {**versions(), **used}
     if methods := backend.conv_methods():
@@ -96,13 +101,13 @@ class Rewritten(Callback):
 class ConvMethods(Callback):
     """Brings environment.json up to date when steps have chosen methods for convolutions."""
 
-    def __init__(self, folder: Path, backend: Backend, processes: int) -> None:
-        self.folder, self.backend, self.processes = folder, backend, processes
-        self.known = backend.conv_methods()
+    def __init__(self, folder: Path, network: Network, processes: int) -> None:
+        self.folder, self.network, self.processes = folder, network, processes
+        self.known = network.backend.conv_methods()
 
     def on_epoch_end(self, record: Epoch) -> None:
-        if (known := self.backend.conv_methods()) != self.known:
-            write_environment(self.folder, self.backend, self.processes)
+        if (known := self.network.backend.conv_methods()) != self.known:
+            write_environment(self.folder, self.network, self.processes)
             self.known = known
 
 

@@ -179,6 +179,7 @@ def built(
         loss=found.loss,
         dtype=found.dtype,
         task=found.task,
+        saved=True,
     )
     arrays = {name: network.backend.from_host(x) for name, x in tensors.items()}
     network.params = unflatten_like(network.params, arrays)

@@ -55,7 +55,8 @@ def incomparable(options: TrainingOptions) -> list[str]:
 def environment(network: Network) -> dict[str, str]:
     """Return what the last bits of results may depend on: version, backend and its facts."""
     backend = network.backend
-    return {"xpcnn": VERSION, "backend": backend.name, **backend.describe()}
+    facts = backend.describe_for(network.compute_dtype)
+    return {"xpcnn": VERSION, "backend": backend.name, **facts}
 
 
 _LAST_BITS = "the last bits may differ"
