@@ -62,6 +62,11 @@ def test_figures_of_numbers(lib: Lib, dtype: str) -> None:
     assert metrics.r2(values[:, 0], targets[:, 0]) == pytest.approx(0.7, rel=1e-6)
 
 
+def test_r2_of_equal_targets_whose_mean_is_rounded(lib: Lib) -> None:
+    targets = lib.asarray(numpy.full((7, 1), 0.1))  # the mean is 0.09999999999999999
+    assert metrics.r2(targets + 0.01, targets) == 0.0
+
+
 def test_equal_to_scikit_learn() -> None:
     theirs = pytest.importorskip("sklearn.metrics")
     rng = numpy.random.default_rng(0)

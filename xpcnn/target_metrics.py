@@ -117,10 +117,8 @@ def r2(values: Array, targets: Array) -> float:
     xp = namespace(values)
     missed = xp.sum((values - targets) ** 2, axis=0)
     spread = xp.sum((targets - xp.mean(targets, axis=0)) ** 2, axis=0)
+    # of equal targets, rounding may leave a spread above 0
+    is_constant = xp.max(targets, axis=0) == xp.min(targets, axis=0)
     one, zero = xp.ones_like(missed), xp.zeros_like(missed)
-    constant = xp.where(missed == 0.0, one, zero)
-    return float(
-        xp.mean(
-            xp.where(spread == 0.0, constant, 1.0 - missed / xp.where(spread == 0.0, one, spread))
-        )
-    )
+    explained = 1.0 - missed / xp.where(is_constant, one, spread)
+    return float(xp.mean(xp.where(is_constant, xp.where(missed == 0.0, one, zero), explained)))

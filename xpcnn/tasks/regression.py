@@ -68,9 +68,9 @@ class Regression(Task):
     def adapted(self, targets: numpy.ndarray) -> Task:
         if self.mean is not None:
             return self
-        std = targets.std(axis=0)
-        mean, std = targets.mean(axis=0), numpy.where(std > 0.0, std, 1.0)
-        return Regression(tuple(mean.tolist()), tuple(std.tolist()))
+        # of equal numbers, rounding may leave a std above 0
+        std = numpy.where(numpy.ptp(targets, axis=0) > 0.0, targets.std(axis=0), 1.0)
+        return Regression(tuple(targets.mean(axis=0).tolist()), tuple(std.tolist()))
 
     def scaled(self, targets: numpy.ndarray, dtype: str) -> numpy.ndarray:
         if self.mean is not None:
