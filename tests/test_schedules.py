@@ -37,6 +37,7 @@ def values(schedule: Schedule, total: int, count: int | None = None) -> list[flo
         (Step(gamma=0.5), 6, [1, 1, 0.5, 0.5, 0.25, 0.25]),
         (MultiStep((1, 4), gamma=0.5), 6, [1, 0.5, 0.5, 0.5, 0.25, 0.25]),
         (MultiStep(gamma=0.5), 8, [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25]),
+        (MultiStep((0.28,), gamma=0.5), 25, [1] * 7 + [0.5] * 18),  # 0.28 * 25 > 7 by rounding
         (Exponential(1, gamma=0.5), 4, [1, 0.5, 0.25, 0.125]),
         (Exponential(0.5, gamma=0.25), 4, [1, 0.5, 0.25, 0.125]),
         (Polynomial(), 4, [1, 0.75, 0.5, 0.25]),

@@ -40,8 +40,8 @@ def check_length(owner: str, name: str, value: Any) -> Length:
 
 
 def in_steps(length: Length, total_steps: int) -> float:
-    """Return a length in steps."""
-    return length if isinstance(length, int) else length * total_steps
+    """Return a length in steps, a product rounded so that 0.28 of 25 are 7, not 7.000000000000001."""
+    return length if isinstance(length, int) else round(length * total_steps, 9)
 
 
 def half_cosine(start: float, end: float, progress: float) -> float:
