@@ -39,6 +39,11 @@ def test_accuracy_and_top_k(lib: Lib, dtype: str) -> None:
     assert [metrics.top_k(scores, labels, k) for k in (1, 2, 3)] == [0.5, 0.75, 1.0]
 
 
+def test_top_k_of_more_classes_than_the_labels_dtype_counts(lib: Lib) -> None:
+    scores, labels = lib.asarray(numpy.zeros((1, 300))), lib.asarray([10], "uint8")
+    assert [metrics.top_k(scores, labels, k) for k in (10, 11)] == [0.0, 1.0]
+
+
 def test_of_equal_scores_the_lower_class_ranks_higher(lib: Lib, dtype: str) -> None:
     scores = lib.asarray([[0.5, 0.5]], dtype)
     for label, expected in ((0, 1.0), (1, 0.0)):

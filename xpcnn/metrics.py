@@ -42,9 +42,10 @@ def top_k(scores: Array, labels: Array, k: int = 5) -> float:
     k: from 1 to c.
     """
     xp = namespace(scores)
-    classes = xp.arange(scores.shape[1], dtype=labels.dtype, device=device(scores))
+    classes = xp.arange(scores.shape[1], dtype=xp.int64, device=device(scores))
     own = _of_label(scores, labels)[:, None]  # (n, 1)
-    ahead = ~(scores <= own) | ((scores == own) & (classes < labels[:, None]))
+    column = xp.astype(labels, xp.int64)[:, None]  # uint8 could not count more than 256 classes
+    ahead = ~(scores <= own) | ((scores == own) & (classes < column))
     rank = xp.sum(xp.astype(ahead, xp.int64), axis=1)  # (n,)
     return float(int(xp.sum(xp.astype(rank < k, xp.int64))) / labels.shape[0])
 

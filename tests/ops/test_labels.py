@@ -34,6 +34,14 @@ def test_one_hot(lib: Lib, dtype: str, integers: str) -> None:
     assert_same(ops.one_hot(two, outputs=1, dtype=kind), expected, lib)
 
 
+def test_one_hot_of_more_classes_than_the_labels_dtype_counts(lib: Lib) -> None:
+    labels = lib.asarray(numpy.asarray([5], "uint8"))
+    kind = lib.asarray(numpy.zeros(1)).dtype
+    expected = numpy.zeros((1, 300))
+    expected[0, 5] = 1.0
+    assert_same(ops.one_hot(labels, outputs=300, dtype=kind), expected, lib)
+
+
 @pytest.mark.parametrize(("outputs", "first"), [(3, 4), (1, 2)])
 def test_labels_without_a_class_are_refused(outputs: int, first: int, lib: Lib) -> None:
     """Losses of yes/no scores and of distances make their targets of labels here."""

@@ -39,6 +39,13 @@ def test_flatten_goes_through_channels_last_of_all(lib: Lib) -> None:
         assert_same(dx, x, lib)
 
 
+def test_reshape_of_no_samples(lib: Lib) -> None:
+    y, pullback = ops.reshape(lib.asarray(numpy.zeros((0, 6))), shape=(3, -1))
+    assert_same(y, numpy.zeros((0, 3, 2)), lib)
+    (dx,) = pullback(y)
+    assert_same(dx, numpy.zeros((0, 6)), lib)
+
+
 def test_reshape_keeps_the_samples(lib: Lib) -> None:
     x = numpy.arange(12.0).reshape(2, 6)
     for shape in ((3, 1, 2), (3, -1, 2)):

@@ -33,6 +33,16 @@ def test_group_norm_by_hand(lib: Lib) -> None:
     assert_same(dbeta, [1.0, 1.0, 1.0, 1.0], lib)
 
 
+def test_group_norm_of_no_samples(lib: Lib) -> None:
+    x, ones = lib.asarray(numpy.zeros((0, 4, 3, 3))), lib.asarray(numpy.ones(4))
+    y, pullback = ops.group_norm(x, ones, ones, groups=2)
+    assert_same(y, numpy.zeros((0, 4, 3, 3)), lib)
+    dx, dgamma, dbeta = pullback(y)
+    assert_same(dx, numpy.zeros((0, 4, 3, 3)), lib)
+    assert_same(dgamma, numpy.zeros(4), lib)
+    assert_same(dbeta, numpy.zeros(4), lib)
+
+
 def test_channels_of_each_pixel(lib: Lib) -> None:
     x = lib.asarray([[[[1.0, 0.0]], [[3.0, 8.0]]]])  # pixels (1, 3) and (0, 8)
     y, _ = ops.layer_norm(x, lib.asarray([1.0, 10.0]), None, axes=(1,), eps=0.0)

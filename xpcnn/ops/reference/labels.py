@@ -39,5 +39,6 @@ def one_hot(labels: Array, *, outputs: int, dtype: Any) -> Array:
     column = xp.reshape(labels, (-1, 1))
     if outputs == 1:
         return xp.astype(column, dtype)
-    classes = xp.arange(outputs, dtype=labels.dtype, device=device(labels))
+    column = xp.astype(column, xp.int64)  # uint8 could not count more than 256 classes
+    classes = xp.arange(outputs, dtype=xp.int64, device=device(labels))
     return xp.astype(column == classes, dtype)

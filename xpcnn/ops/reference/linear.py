@@ -59,6 +59,9 @@ def reshape(x: Array, *, shape: Shape) -> tuple[Array, Pullback]:
     Kernels: none.
     """
     xp = namespace(x)
+    if -1 in shape:  # libraries cannot infer it for an empty batch
+        known = -math.prod(shape)  # the product of the other lengths
+        shape = tuple(math.prod(x.shape[1:]) // known if k == -1 else k for k in shape)
     y = xp.reshape(x, (x.shape[0], *shape))
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:

@@ -4,6 +4,7 @@ Array API functions only; writes into no array. m is the number of values in eac
 Output dtype = input dtype. There are no running statistics: training and inference are alike.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 from xpcnn.types import Array, Pullback, namespace
@@ -67,7 +68,7 @@ def group_norm(
     Kernels: C.
     """
     xp = namespace(x)
-    grouped = (x.shape[0], groups, -1)
+    grouped = (x.shape[0], groups, math.prod(x.shape[1:]) // groups)
     flat, flat_back = _standardised(xp.reshape(x, grouped), (2,), eps)
 
     def back(dxhat: Array) -> Array:
