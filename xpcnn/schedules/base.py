@@ -40,7 +40,7 @@ def check_length(owner: str, name: str, value: Any) -> Length:
 
 
 def in_steps(length: Length, total_steps: int) -> float:
-    """Return a length in steps, a product rounded so that 0.28 of 25 are 7, not 7.000000000000001."""
+    """Return a length in steps; 0.28 of 25 is 7, which the product itself exceeds by rounding."""
     return length if isinstance(length, int) else round(length * total_steps, 9)
 
 
