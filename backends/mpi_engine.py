@@ -98,8 +98,10 @@ class Engine:
     @contextmanager
     def _waiting(self) -> Iterator[None]:
         self._waiting_since = time.monotonic()
-        yield
-        self._waiting_since = None
+        try:
+            yield
+        finally:
+            self._waiting_since = None
 
     def _watch(self) -> None:
         """End the process if it waits too long; MPI does not hold Python's lock while it waits."""

@@ -181,6 +181,15 @@ def test_a_finished_run_gives_its_figures_once() -> None:
     assert err.count("run is finished: test accuracy") == 1
 
 
+def test_an_error_while_a_process_waits_ends_the_waiting() -> None:
+    """Else the process, if it goes on, ends by XPCNN_TIMEOUT, as if it still waited."""
+    module: Any = import_module("xpcnn.backends.mpi_engine")
+    engine = object.__new__(module.Engine)
+    with pytest.raises(KeyboardInterrupt), engine._waiting():
+        raise KeyboardInterrupt
+    assert engine._waiting_since is None
+
+
 @needs_torch
 @pytest.mark.parametrize("reason", ["writev [127.0.0.1]:5: Broken pipe", "Connection closed"])
 def test_one_that_has_lost_another_ends(

@@ -30,6 +30,11 @@ def test_numbers_at_the_ends_and_most_wrong() -> None:
     assert chosen(found, errors, False) == [ShownSample(0, 1), ShownSample(3, 0), ShownSample(1, 0)]
 
 
+def test_errors_of_equal_targets_whose_mean_is_rounded() -> None:
+    targets = numpy.full((7, 1), 0.1)  # the mean is 0.09999999999999999
+    assert errors_of(targets + 0.5, targets, False).max() == pytest.approx(0.5)
+
+
 def test_prices_are_written_without_exponents() -> None:
     assert listed(["price", "rooms"], numpy.array([48201.5, 3.25]), False) == (
         "price 48201.5, rooms 3.25"

@@ -50,6 +50,13 @@ def test_the_checks_of_scikit_learn(kind: Any) -> None:
     assert sum(r["status"] == "passed" for r in results) > 50
 
 
+def test_equal_targets_whose_mean_is_rounded_have_a_deviation_of_1() -> None:
+    x, y = numpy.ones((7, 2)), numpy.full(7, 0.1)  # the mean is 0.09999999999999999
+    for weights in (None, numpy.ones(7)):
+        fitted = CNNRegressor([Dense(1)], epochs=1).fit(x, y, sample_weight=weights)
+        assert fitted.target_std_.tolist() == [1.0]
+
+
 def test_a_grid_search_in_two_processes_with_texts_as_labels() -> None:
     x, labels = digits(400)
     search = GridSearchCV(

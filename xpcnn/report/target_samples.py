@@ -10,6 +10,7 @@ from xpcnn.inputs import as_input
 from xpcnn.model import Model
 from xpcnn.report.feature_maps import pictures_of
 from xpcnn.tasks import MultiLabel
+from xpcnn.tasks.regression import deviation
 
 _SURE, _WORST = 3, 2  # samples shown by default
 _NAMED = 6  # labels or numbers of a sample that are named
@@ -57,10 +58,7 @@ def most_wrong(errors: numpy.ndarray, rows: Sequence[int]) -> list[ShownSample]:
 def errors_of(estimates: numpy.ndarray, targets: numpy.ndarray, labels: bool) -> numpy.ndarray:
     """Return |estimate - target|, (n, k); of numbers in units of their deviation."""
     errors: numpy.ndarray = numpy.abs(estimates - targets)
-    spread = targets.std(axis=0)
-    if not labels:
-        errors = errors / numpy.where(spread > 0.0, spread, 1.0)
-    return errors
+    return errors if labels else errors / deviation(targets)
 
 
 def samples_of_targets(model: Model, data: Dataset, rows: Sequence[int]) -> list[dict[str, Any]]:

@@ -101,7 +101,9 @@ class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
         self.target_mean_ = numpy.average(targets, axis=0, weights=weights)
         squares = (targets - self.target_mean_) ** 2
         std = numpy.sqrt(numpy.average(squares, axis=0, weights=weights))
-        self.target_std_ = numpy.where(std > 0.0, std, 1.0)
+        weighed = targets if weights is None else targets[weights > 0.0]
+        is_varied = numpy.ptp(weighed, axis=0) > 0.0  # else rounding may leave a std above 0
+        self.target_std_ = numpy.where(is_varied, std, 1.0)
         return targets
 
     def _network(self, shape: Shape, outputs: int) -> Any:

@@ -68,9 +68,8 @@ class Regression(Task):
     def adapted(self, targets: numpy.ndarray) -> Task:
         if self.mean is not None:
             return self
-        # of equal numbers, rounding may leave a std above 0
-        std = numpy.where(numpy.ptp(targets, axis=0) > 0.0, targets.std(axis=0), 1.0)
-        return Regression(tuple(targets.mean(axis=0).tolist()), tuple(std.tolist()))
+        mean, std = targets.mean(axis=0), deviation(targets)
+        return Regression(tuple(mean.tolist()), tuple(std.tolist()))
 
     def scaled(self, targets: numpy.ndarray, dtype: str) -> numpy.ndarray:
         if self.mean is not None:
@@ -102,3 +101,9 @@ class Regression(Task):
             "rmse": root_mean_squared_error(exact, targets),
             "r2": r2(exact, targets),
         }
+
+
+def deviation(targets: numpy.ndarray) -> numpy.ndarray:
+    """Return the standard deviation of each number of targets (n, k); 1.0 where all are equal."""
+    is_varied = numpy.ptp(targets, axis=0) > 0.0  # rounding may leave a deviation of equal numbers
+    return numpy.where(is_varied, targets.std(axis=0), 1.0)
