@@ -87,7 +87,7 @@ ORDER: list[tuple[str, ...]] = [
     ("provenance", "model_state"),
     ("prediction",),
     ("model",),
-    ("model_loading",),
+    ("model_loading", "pullback_check"),
     ("diagnostics", "models", "model_facts", "classification", "targets", "testing", "environment"),
     ("runs", "exchange"),
     ("",),  # what users import: `xpcnn` itself

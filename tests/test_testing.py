@@ -310,5 +310,30 @@ def test_shape_and_batch_are_checked() -> None:
             check_gradients(Dense(3), shape)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="batch"):
         check_gradients(Dense(3), (3,), batch=0)
-    with pytest.raises(GradientError, match=r"Try: .* an op is checked in a layer that calls it"):
+    with pytest.raises(GradientError, match=r"Try: .* check_pullback.op, x, .* checks an op"):
         check_gradients(ops.relu, (3,))  # type: ignore[arg-type]
+
+
+def test_a_layer_that_draws_by_itself_is_told() -> None:
+    class Drawn(Bare):
+        def init(self, shape: Shape, draw: Draw) -> Any:
+            return {"w": numpy.random.default_rng().normal(size=3)}, {}, shape
+
+    with pytest.raises(GradientError, match=r"^Drawn: init returns other parameters each time"):
+        check_gradients(Drawn(None), (3,))
+
+
+def test_methods_with_other_arguments_are_told() -> None:
+    class Short:
+        def init(self, shape: Shape, draw: Draw) -> Any:
+            return {}, {}, shape
+
+        def forward(self, x: Array) -> Any:
+            return x, {}, None
+
+    text = (
+        r"^Short\.forward takes \(x: Any\) -> Any, expected \(params, buffers, x, ctx\)\nTry: def"
+    )
+    for use in (lambda layer: check_gradients(layer, (3,)), lambda layer: Sequential([layer])):
+        with pytest.raises(ConfigError, match=text):
+            use(Short())

@@ -52,6 +52,10 @@ class AttributeMissingError(XpcnnError, AttributeError):
     """An object has no such method or attribute."""
 
 
+class GradientError(XpcnnError, AssertionError):
+    """A gradient is wrong, or a layer or an op breaks its contract: see `xpcnn.testing`."""
+
+
 class PackageMissingError(XpcnnError, ImportError):
     """A package of an optional extra of xpcnn is not installed."""
 

@@ -1,4 +1,6 @@
-"""Gradient checks for layers, including your own, by random projection.
+"""Gradient checks for layers and ops, including your own, by random projection.
+
+`check_gradients` checks a layer, `check_pullback` an op.
 
 For each array two numbers are compared instead of two Jacobians, so a check is cheap at any size:
 the derivative of <dy, y> along a random direction v, as <gradient, v> by the pullback and as a
@@ -7,7 +9,6 @@ float32 would hide errors.
 """
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,27 +16,22 @@ import numpy
 
 from xpcnn import random
 from xpcnn.backend import Backend, load
-from xpcnn.errors import ShapeError, XpcnnError, hint
+from xpcnn.errors import GradientError, ShapeError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer
-from xpcnn.layers.results import check_takes_want_dx
+from xpcnn.layers.results import check_methods, check_takes_want_dx
 from xpcnn.options import check_count, is_whole, shown
+from xpcnn.pullback_check import MOST_ENTRIES, Host, check_pullback, wrong_entries
 from xpcnn.types import Array, Params, Shape, flatten, unflatten_like
+
+__all__ = ["GradientError", "check_gradients", "check_pullback"]
 
 INPUT = "the input"
 """Name of x among the paths of parameters; no path has a space."""
 
 _PLAIN = "Python numbers as constants: a NumPy float64 makes float64 of float32"
 
-MOST_ENTRIES = 200
-"""Entries of a wrong gradient that are compared one by one."""
-
-Host: TypeAlias = numpy.ndarray[Any, Any]
 Arrays: TypeAlias = dict[str, Host]
-
-
-class GradientError(XpcnnError, AssertionError):
-    """A gradient of a layer is wrong, or the layer breaks the contract of `xpcnn.layers.Layer`."""
 
 
 def check_gradients(
@@ -58,9 +54,10 @@ def check_gradients(
     with random dy and v, where both derivatives are finite. The elements of x differ and none is 0:
     at ties and kinks a difference is not a derivative, so test those with values of your own.
 
-    Also checked: the output has the shape that `init` returned; gradients have the names and shapes
-    of the parameters; a second call of the pullback and one with want_dx=False give the same bits;
-    no array is written into; outputs and gradients of float32 arrays are float32.
+    Also checked: `init` returns the same parameters for the same seed, and the output has the shape
+    that it returned; gradients have the names and shapes of the parameters; a second call of the
+    pullback and one with want_dx=False give the same bits; no array is written into; outputs and
+    gradients of float32 arrays are float32.
 
     Args:
         layer: a layer or container, of xpcnn or your own.
@@ -72,13 +69,14 @@ def check_gradients(
         atol, rtol: absolute and relative tolerance; the defaults find an error of 0.05 %.
 
     Raises:
-        ConfigError: the pullback takes other arguments than (dy, want_dx); batch is below 1.
+        ConfigError: `init`, `forward` or the pullback takes other arguments than those of `Layer`;
+            batch is below 1.
         ShapeError: shape is not the sizes of a sample.
         GradientError: the check failed; the message names the array and shows both values, and
             those of the entry that differs most, by differences for at most 200 entries.
     """
     if isinstance(layer, type) or not isinstance(layer, Layer):
-        advice = "an object such as Conv2D(8, 3); an op is checked in a layer that calls it"
+        advice = "an object such as Conv2D(8, 3); check_pullback(op, x, ...) checks an op"
         raise GradientError(
             hint(
                 f"{layer!r} is not a layer, an object with init and forward",
@@ -89,11 +87,17 @@ def check_gradients(
         message = f"shape is {shown(shape)}, expected the sizes of one sample"
         raise ShapeError(hint(message, "(3, 8, 8) for images, (5,) for rows of 5 features"))
     batch = check_count("batch", batch)
+    check_methods(layer)
     library = load(backend) if isinstance(backend, str) else backend
     rng = numpy.random.default_rng(seed)
     name = type(layer).__name__
     made = layer.init(tuple(shape), Draw(seed))
     params, buffers, out = _parts(name, "init", "(params, buffers, out_shape)", made)
+    again, *_ = layer.init(tuple(shape), Draw(seed))
+    if any(not numpy.array_equal(a, flatten(again)[path]) for path, a in flatten(params).items()):
+        message = f"{name}: init returns other parameters each time, for the same seed"
+        advice = "draw(name, initializer, shape) for every parameter; see xpcnn.initializers"
+        raise GradientError(hint(message, advice))
     arrays = {INPUT: _distinct(rng, (batch, *shape))}
     for path, drawn in flatten(params).items():
         arrays[path] = drawn + 0.1 * rng.standard_normal(drawn.shape)  # biases away from 0
@@ -109,7 +113,7 @@ def check_gradients(
             allowed = atol + rtol * abs(analytic)
             if not abs(analytic - numeric) <= allowed < math.inf:  # NaN and infinity fail too
                 chosen = numpy.sort(rng.permutation(gradient.size)[:MOST_ENTRIES])
-                entries, advice = _entries(
+                entries, advice = wrong_entries(
                     gradient.reshape(-1)[chosen],
                     runner.differences(arrays, name, chosen, eps, dy),
                     [tuple(map(int, numpy.unravel_index(i, gradient.shape))) for i in chosen],
@@ -186,33 +190,6 @@ class _Runner:
 
     def _uniform(self, path: str, step: int, shape: Shape) -> Array:
         return self.backend.uniform(random.key(self.seed, f"dropout/{path}"), step, shape)
-
-
-def _entries(
-    got: Host, expected: Host, places: Sequence[Shape], tolerance: Callable[[Host], Host]
-) -> tuple[str, str]:
-    """Return in words where a gradient is wrong, and what to look for.
-
-    got, expected, places: entries of the gradient, their central differences, and their indices.
-    tolerance: by how much an entry may differ.
-    """
-    off, allowed = abs(got - expected), tolerance(got)
-    wrong = ~((off <= allowed) & (allowed < numpy.inf))
-    most = int(numpy.argmax(numpy.where(numpy.isfinite(off), off, numpy.inf)))
-    text = (
-        f"    wrong in {int(wrong.sum())} of {len(got)} entries, most in {list(places[most])}: "
-        f"{got[most]:+.4e} (pullback), {expected[most]:+.4e} (difference)"
-    )
-    advice = "deriving the pullback again; if the forward pass has kinks, another seed"
-    square = float(expected @ expected)
-    ratio = float(got @ expected) / square if square else 0.0
-    if not numpy.isfinite(got).all():
-        advice = "a pullback that divides by nothing that may be 0"
-    elif ratio and (abs(got - ratio * expected) <= tolerance(got) + 1e-6 * abs(got)).all():
-        advice = f"a factor in the pullback: every entry is {ratio:.6g} times what it should be"
-    elif (abs(numpy.sort(got) - numpy.sort(expected)) <= tolerance(numpy.sort(got))).all():
-        advice = "another order of axes: the entries are right, but in other places"
-    return text, advice
 
 
 def _shape_advice(shape: Shape, expected: Shape) -> str:

@@ -7,7 +7,7 @@ from xpcnn import ops
 from xpcnn.errors import ConfigError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer
-from xpcnn.layers.results import as_initial, as_result, checked_pullback
+from xpcnn.layers.results import as_initial, as_result, check_methods, checked_pullback
 from xpcnn.types import Array, LayerPullback, Params, Shape
 
 Trace: TypeAlias = list[tuple[str, Shape]]
@@ -129,3 +129,5 @@ def check_layers(container: str, layers: Sequence[Layer]) -> None:
             if layer is None:
                 advice = "Identity(), which leaves its input as it is"
             raise ConfigError(hint(message, advice))
+        if not type(layer).__module__.startswith("xpcnn."):
+            check_methods(layer)

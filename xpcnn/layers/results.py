@@ -37,6 +37,23 @@ def as_result(found: Any) -> tuple[Array, Params, LayerPullback]:
     return found
 
 
+def check_methods(layer: Any) -> None:
+    """Require a layer whose `init` and `forward` take the arguments of `Layer`'s.
+
+    Raises:
+        ConfigError: one of the two takes others.
+    """
+    for method, arguments in (("init", "shape, draw"), ("forward", "params, buffers, x, ctx")):
+        try:
+            signature = inspect.signature(getattr(layer, method))
+            signature.bind(*arguments.split(", "))
+        except ValueError:  # of a function in C
+            continue
+        except TypeError:
+            message = f"{type(layer).__name__}.{method} takes {signature}, expected ({arguments})"
+            raise ConfigError(hint(message, f"def {method}(self, {arguments})")) from None
+
+
 def check_takes_want_dx(pullback: LayerPullback, where: str) -> None:
     """Require a pullback that can be called with dy and want_dx.
 
