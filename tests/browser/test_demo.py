@@ -187,3 +187,32 @@ def test_names_of_classes_are_whole_words_and_a_very_long_one_fits(
         assert lines[names[2]] > 2
         inside = "return document.documentElement.scrollWidth <= innerWidth"
         assert browser.execute_script(inside), "the page is wider than the window"
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "cell"),
+    [("multi-label", "Probability of each label", "%"), ("regression", "Numbers", ".")],
+)
+def test_labels_and_numbers(browser: Any, tmp_path: Path, task: str, kind: str, cell: str) -> None:
+    from PIL import Image
+
+    from xpcnn.data.reading import Pictures
+
+    layers: list[Any] = [xpcnn.layers.Conv2D(4, 3), xpcnn.layers.Flatten(), xpcnn.layers.Dense(2)]
+    model = xpcnn.Model(layers, input_shape=(3, 8, 8), classes=["sea", "sky"], task=task)
+    model.reading = Pictures("RGB", (8, 8))
+    model.set_normalisation(mean=0.0, std=255.0)
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (16, 16), "green").save(picture)
+    with served(model) as address:
+        opened(browser, address)
+        browser.find_element("id", "file").send_keys(str(picture))
+        end = monotonic() + PATIENCE
+        while not browser.find_elements("css selector", "#classes tr") and monotonic() < end:
+            sleep(0.02)
+        assert browser.find_element("css selector", "#classes caption").text == kind
+        rows = [row.text for row in browser.find_elements("css selector", "#classes tr")]
+        assert [row.split()[0] for row in rows] == ["sea", "sky"]
+        assert all(cell in row for row in rows)
+        bars = browser.find_elements("css selector", "#classes .bar")
+        assert len(bars) == (2 if task == "multi-label" else 0)

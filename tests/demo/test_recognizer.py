@@ -17,6 +17,15 @@ from xpcnn.layers import Conv2D, Dense, Flatten, ReLU, Sequential
 pytest.importorskip("PIL", reason="Pillow is not installed")
 
 
+def model_for(task: xpcnn.tasks.Task) -> xpcnn.Model:
+    names = [f"class {i}" for i in range(3)]
+    layers = [Conv2D(4, 3), ReLU(), Flatten(), Dense(3)]
+    made = xpcnn.Model(layers, input_shape=(1, 8, 8), classes=names, seed=1, task=task)
+    made.set_normalisation(mean=0.0, std=255.0)
+    made.reading = Drawn((8, 8), 0.0, 255.0, "dark", 1.0)
+    return made
+
+
 def model(classes: int = 3) -> xpcnn.Model:
     made = xpcnn.Model(
         Sequential([Conv2D(4, 3), ReLU(), Flatten(), Dense(classes)]),
@@ -99,6 +108,27 @@ def test_of_many_classes_the_most_probable_are_listed() -> None:
     assert len(p) == 10
     assert p == sorted(p, reverse=True)
     assert found["class"] == found["classes"][0]["name"]
+
+
+def test_labels_that_reach_their_thresholds() -> None:
+    own = model_for(xpcnn.tasks.MultiLabel(thresholds=(1e-30, 0.999999, 1e-30)))
+    found = Recognizer(own, "mine").answer(png(page_with_a_line()))
+    assert found["class"] == "class 0, class 2"
+    assert [entry["chosen"] for entry in found["classes"]] == [True, False, True]
+    assert all(0.0 < entry["probability"] < 1.0 for entry in found["classes"])
+    none = Recognizer(model_for(xpcnn.tasks.MultiLabel(thresholds=(0.999999,) * 3)), "mine")
+    assert none.answer(png(page_with_a_line()))["class"] == "none of the labels"
+    assert none.about()["task"] == "multi-label"
+
+
+def test_numbers_in_the_units_of_the_targets() -> None:
+    own = model_for(xpcnn.tasks.Regression((100.0, 200.0, 300.0), (1.0, 1.0, 1e-3)))
+    found = Recognizer(own, "mine").answer(png(page_with_a_line()))
+    numbers = {entry["name"]: entry["number"] for entry in found["classes"]}
+    assert numbers["class 2"] == pytest.approx(300.0, abs=1.0)
+    assert found["class"] == ", ".join(f"{name} {x:.6g}" for name, x in numbers.items())
+    blank = Recognizer(own, "mine").answer(png(np.full((40, 40), 255, dtype=np.uint8)))
+    assert (blank["class"], blank["classes"]) == (None, [])
 
 
 def test_what_is_no_picture_is_rejected_without_a_path() -> None:

@@ -11,9 +11,9 @@ from xpcnn.data.picture_files import InMemory, require_pillow
 from xpcnn.data.pictures import check_reading, read_picture
 from xpcnn.data.reading import Drawn
 from xpcnn.demo.feature_maps import first_feature_maps
-from xpcnn.errors import ConfigError, hint
 from xpcnn.model import Model
 from xpcnn.model_facts import class_names, reading_of
+from xpcnn.tasks import MultiLabel
 
 _MOST_CLASSES = 10
 _MOST_MAPS = 32
@@ -30,15 +30,10 @@ class Recognizer:
 
     Raises:
         DataError: the model takes no images, or Pillow is missing.
-        CheckpointError, ConfigError: no picture can be read for the model, or it has no classes.
+        CheckpointError, ConfigError: no picture can be read for the model.
     """
 
     def __init__(self, model: Model, name: str) -> None:
-        if model.task.name != "classification":
-            message = (
-                f"{name}: the page shows classes, and the task of the model is {model.task.name}"
-            )
-            raise ConfigError(hint(message, "xpcnn predict with the pictures"))
         self.model = model
         self.reading = reading_of(model)
         check_reading(self.reading)
@@ -50,7 +45,7 @@ class Recognizer:
     def warm_up(self) -> None:
         """Compute once, so that the first picture does not wait for what is loaded on first use."""
         sample = np.zeros(self.model.input_shape, dtype=np.float32)
-        self.model.predict_proba(sample[None])
+        self.model.estimates(sample[None])
         first_feature_maps(self.model, sample)
         _png(sample)
 
@@ -65,6 +60,7 @@ class Recognizer:
             "parameters": self.model.summary().parameters,
             "shape": list(self.model.input_shape),
             "classes": list(self.classes),
+            "task": self.model.task.name,
             "drawn": isinstance(self.reading, Drawn),
         }
 
@@ -72,8 +68,11 @@ class Recognizer:
         """Return the answer to a picture file, given as its bytes.
 
         framed, inverted, blank: see `xpcnn.data.pictures.Picture`.
-        class: the most probable one; None for a blank picture.
-        classes: all in their order; of more than 10, the most probable ones.
+        class: the most probable one, or the labels that reach their thresholds, or all numbers, as
+            a text; None for a blank picture.
+        classes: all classes or labels in their order; of more than 10, the most probable ones. Each
+            has a name, a probability, and whether it is the answer (chosen). Numbers have a name
+            and a number.
         sample: the picture as the network sees it, a PNG file in a data URI.
         maps: the outputs of the first convolution: its layer, their shape, and pictures as PNG
             files in data URIs; None for a blank picture, or without a convolution.
@@ -87,18 +86,36 @@ class Recognizer:
             sample = _png(picture.sample)
             if picture.blank:
                 return facts | {"class": None, "classes": [], "sample": sample, "maps": None}
-            p = self.model.predict_proba(picture.sample[None])[0]
+            found = self.model.estimates(picture.sample[None])[0]
             maps = first_feature_maps(self.model, picture.sample)
-        best = np.argsort(-p, kind="stable")
-        listed = best[:_MOST_CLASSES] if len(p) > _MOST_CLASSES else range(len(p))
-        found = [{"name": self.classes[i], "probability": float(p[i])} for i in listed]
         shown = maps and {
             "layer": maps.layer,
             "shape": list(maps.values.shape),
             "pictures": [_png(values[None]) for values in maps.values[:_MOST_MAPS]],
         }
-        facts |= {"class": self.classes[best[0]], "classes": found}
-        return facts | {"sample": sample, "maps": shown}
+        return facts | self._said(found) | {"sample": sample, "maps": shown}
+
+    def _said(self, found: np.ndarray) -> dict[str, Any]:
+        """Return the answer to a picture of which the model estimates probabilities or numbers."""
+        task = self.model.task
+        if task.name == "regression":
+            numbers = dict(zip(self.classes, map(float, found), strict=True))
+            said = ", ".join(f"{name} {x:.6g}" for name, x in numbers.items())
+            return {
+                "class": said,
+                "classes": [{"name": name, "number": x} for name, x in numbers.items()],
+            }
+        best = np.argsort(-found, kind="stable")
+        chosen = [int(best[0])]
+        if isinstance(task, MultiLabel):
+            chosen = np.flatnonzero(task.reached(found)).tolist()
+        many = len(found) > _MOST_CLASSES
+        classes = [
+            {"name": self.classes[i], "probability": float(found[i]), "chosen": i in chosen}
+            for i in (best[:_MOST_CLASSES].tolist() if many else range(len(found)))
+        ]
+        said = ", ".join(self.classes[i] for i in chosen)
+        return {"class": said or "none of the labels", "classes": classes}
 
 
 def _png(image: np.ndarray) -> str:

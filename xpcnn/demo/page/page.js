@@ -173,7 +173,7 @@ function show(found) {
   const done = ["framed", "inverted"].filter(mark => found[mark]);
   element("done").textContent = done.length ? `The picture was ${done.join(" and ")}, as the model's own samples are.` : "";
   element("classes").hidden = element("seen").hidden = false;
-  element("classes").tBodies[0].replaceChildren(...found.classes.map(entry => row(entry, entry.name === found.class)));
+  element("classes").tBodies[0].replaceChildren(...found.classes.map(row));
   element("sample").src = found.sample;
   if (found.maps) {
     const [channels, height, width] = found.maps.shape;
@@ -187,16 +187,18 @@ function show(found) {
   }
 }
 
-function row(entry, best) {
+function row(entry) {
   const line = document.createElement("tr"), name = document.createElement("th");
   const middle = document.createElement("td"), bar = document.createElement("div"), value = document.createElement("td");
   name.scope = "row";
   name.textContent = entry.name;
-  bar.className = "bar";
-  bar.style.width = `${100 * entry.probability}%`;
-  middle.append(bar);
-  value.textContent = `${(100 * entry.probability).toFixed(1)} %`;
-  line.className = best ? "best" : "";
+  if (entry.number === undefined) {
+    bar.className = "bar";
+    bar.style.width = `${100 * entry.probability}%`;
+    middle.append(bar);
+  }
+  value.textContent = entry.number?.toPrecision(6) ?? `${(100 * entry.probability).toFixed(1)} %`;
+  line.className = entry.chosen ? "best" : "";
   line.append(name, middle, value);
   return line;
 }
@@ -207,8 +209,10 @@ async function start() {
   const model = await (await fetch("model")).json();
   drawn = model.drawn;
   const [c, h, w] = model.shape;
+  const [kind, plural] = { regression: ["number", "numbers"], "multi-label": ["label", "labels"] }[model.task] ?? ["class", "classes"];
   const trained = model.data ? `trained on ${model.data}, ` : "";
-  element("about").textContent = `${model.name}: ${trained}${model.parameters.toLocaleString("en")} parameters, ${model.classes.length} classes`;
+  element("about").textContent = `${model.name}: ${trained}${model.parameters.toLocaleString("en")} parameters, ${model.classes.length} ${plural}`;
+  element("classes").caption.textContent = model.task === "regression" ? "Numbers" : `Probability of each ${kind}`;
   element("size").textContent = `${h} × ${w} pixels${c === 3 ? ", in colour" : ""}`;
   element("sample").alt = `The picture at ${h} by ${w} pixels, as the network gets it`;
   for (const id of ["paper", "undo"]) element(id).hidden = !drawn;
