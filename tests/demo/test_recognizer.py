@@ -19,7 +19,7 @@ pytest.importorskip("PIL", reason="Pillow is not installed")
 
 def model_for(task: xpcnn.tasks.Task) -> xpcnn.Model:
     names = [f"class {i}" for i in range(3)]
-    layers = [Conv2D(4, 3), ReLU(), Flatten(), Dense(3)]
+    layers = Sequential([Conv2D(4, 3), ReLU(), Flatten(), Dense(3)])
     made = xpcnn.Model(layers, input_shape=(1, 8, 8), classes=names, seed=1, task=task)
     made.set_normalisation(mean=0.0, std=255.0)
     made.reading = Drawn((8, 8), 0.0, 255.0, "dark", 1.0)
