@@ -73,7 +73,7 @@ def namespace(x: Array) -> Namespace:
 
 
 def device(x: Array) -> Any:
-    """Return the device of an array; None inside `jax.jit`, where arrays have none."""
+    """Return the device of an array x; None inside `jax.jit`, where arrays have none."""
     return getattr(x, "device", None)
 
 
