@@ -17,7 +17,10 @@ COMPANIONS = {
     "mpi": ("mpi4py", "cupy"),
 }
 HOST = ("numpy",)
-OPTIONS = ("xpcnn.errors", "xpcnn.argument_advice", "xpcnn.options", "xpcnn.types")
+OPTIONS = (
+    *("xpcnn.errors", "xpcnn.argument_advice", "xpcnn.imported_names"),
+    *("xpcnn.options", "xpcnn.types"),
+)
 PURE = ("math", "typing", "collections", "dataclasses", "functools")
 ABOVE_THE_EDGE = (*OPTIONS, "xpcnn.random", "xpcnn.text_table", "xpcnn.backend", *HOST)
 RULES = ("xpcnn.ops", *OPTIONS)
@@ -39,6 +42,7 @@ PARTS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/types.py", ("array_api_compat.array_namespace",)),
     ("xpcnn/errors.py", ()),
     ("xpcnn/foreign_names.py", ()),
+    ("xpcnn/imported_names.py", ("xpcnn.errors",)),
     ("xpcnn/argument_advice.py", ("xpcnn.errors", "xpcnn.foreign_names")),
     ("xpcnn/options.py", ("xpcnn.errors", "xpcnn.argument_advice")),
     ("xpcnn/process_group.py", ("xpcnn.types",)),
@@ -71,7 +75,7 @@ PARTS: list[tuple[str, tuple[str, ...]]] = [
 # the order of the parts, from the ground: a file imports from its own part and those below
 ORDER: list[tuple[str, ...]] = [
     ("types", "errors", "version", "startup_signals", "text_table", "foreign_names"),
-    ("argument_advice", "signals", "figures", "markup", "memory_limits"),
+    ("argument_advice", "imported_names", "signals", "figures", "markup", "memory_limits"),
     ("options",),
     ("random", "process_group", "backends_folder"),
     ("batch_rows", "engines"),

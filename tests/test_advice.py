@@ -20,7 +20,6 @@ FAMILY = {name for name, kind in vars(errors).items() if isinstance(kind, type) 
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("xpcnn/io/atomic.py", "errno.EISDIR"): "caught below, where the advice is",
     ("xpcnn/io/atomic.py", "errno.ENODEV"): "caught below, where the advice is",
-    ("xpcnn/__init__.py", "f\"module 'xpcnn' has"): "Python's own words",
     ("xpcnn/cli/output.py", "errno.EBADF"): "caught below, where the advice is",
     ("xpcnn/io/tensor_file.py", "f'{text} is not a finite"): "caught where JSON is read",
 }

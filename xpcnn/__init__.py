@@ -90,7 +90,7 @@ _OBJECTS = {
 
 def __getattr__(name: str) -> "Any":
     if name not in __all__:
-        raise AttributeError(f"module 'xpcnn' has no attribute {name!r}")
+        raise import_module("xpcnn.imported_names").missing_name("xpcnn", name, __all__)
     if name in _OBJECTS:
         module, called = _OBJECTS[name]
         found = getattr(import_module(module), called)
@@ -101,4 +101,4 @@ def __getattr__(name: str) -> "Any":
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, "__doc__", "__version__"])

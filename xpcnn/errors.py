@@ -52,6 +52,10 @@ class AttributeMissingError(XpcnnError, AttributeError):
     """An object has no such method or attribute."""
 
 
+class NameMissingError(XpcnnError, ImportError):
+    """A module of xpcnn has no such name; another one stands for it."""
+
+
 class GradientError(XpcnnError, AssertionError):
     """A gradient is wrong, or a layer or an op breaks its contract: see `xpcnn.testing`."""
 

@@ -7,8 +7,10 @@ of an unsuitable shape. A layer of your own needs `init` and `forward`: see `Lay
 """
 
 from dataclasses import is_dataclass
+from typing import TYPE_CHECKING, NoReturn
 
 from xpcnn.argument_advice import advised
+from xpcnn.imported_names import missing_name
 from xpcnn.layers.activation import (
     ELU,
     GELU,
@@ -106,3 +108,9 @@ for _name in __all__:
         advised(globals()[_name])
         for _method in ("init", "forward"):  # for help(Conv2D)
             getattr(globals()[_name], _method).__doc__ = getattr(Layer, _method).__doc__
+
+if not TYPE_CHECKING:  # to type checkers, unknown names are unknown
+
+    def __getattr__(name: str) -> NoReturn:
+        """Say which name stands for one of another library."""
+        raise missing_name(__name__, name, __all__)

@@ -8,8 +8,10 @@ value on the host. `make("cross-entropy", label_smoothing=0.1)` makes a loss by 
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NoReturn
 
 from xpcnn.argument_advice import advised
+from xpcnn.imported_names import missing_name
 from xpcnn.losses.base import (
     Loss,
     divides_by_samples,
@@ -55,3 +57,9 @@ for _kind in BY_NAME.values():
     advised(_kind)
 
 make = maker("loss", BY_NAME)
+
+if not TYPE_CHECKING:  # to type checkers, unknown names are unknown
+
+    def __getattr__(name: str) -> NoReturn:
+        """Say which name stands for one of another library."""
+        raise missing_name(__name__, name, __all__)

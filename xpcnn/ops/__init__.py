@@ -15,6 +15,9 @@ Raises, in every op: ShapeError, DTypeError, BackendError (arrays of two librari
 (a hyperparameter).
 """
 
+from typing import TYPE_CHECKING, NoReturn
+
+from xpcnn.imported_names import missing_name
 from xpcnn.ops.activation import (
     elu,
     gelu,
@@ -130,3 +133,9 @@ __all__ = [
     "unscaled",
     "upsample2d",
 ]
+
+if not TYPE_CHECKING:  # to type checkers, unknown names are unknown
+
+    def __getattr__(name: str) -> NoReturn:
+        """Say which name stands for one of another library."""
+        raise missing_name(__name__, name, __all__)

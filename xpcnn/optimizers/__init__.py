@@ -10,8 +10,10 @@ gradient and ← assigns. The constructor raises a `ConfigError` for a hyperpara
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 from xpcnn.argument_advice import advised
+from xpcnn.imported_names import missing_name
 from xpcnn.optimizers.adagrad import Adagrad
 from xpcnn.optimizers.adam import Adam, AdamW
 from xpcnn.optimizers.clip import clip_by_global_norm, clip_by_value
@@ -67,3 +69,9 @@ for _kind in BY_NAME.values():
         advised(_kind)
 
 make = maker("optimizer", BY_NAME)
+
+if not TYPE_CHECKING:  # to type checkers, unknown names are unknown
+
+    def __getattr__(name: str) -> NoReturn:
+        """Say which name stands for one of another library."""
+        raise missing_name(__name__, name, __all__)
