@@ -1,4 +1,4 @@
-"""Models to and from other programs: ONNX."""
+"""Models to and from other programs: ONNX files, and weights as PyTorch names them."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec

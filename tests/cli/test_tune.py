@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Cli
@@ -151,6 +152,30 @@ def test_keys_are_checked_before_anything_is_written(cli: Cli) -> None:
     assert "filter" in ran.err
     assert "\nTry: " in ran.err
     assert not Path("folder/base.toml").exists()
+
+
+def test_numbers_are_searched_by_their_loss(cli: Cli) -> None:
+    images = np.random.default_rng(0).random((20, 4, 4), "f4")
+    np.savez("data.npz", x_train=images, y_train=images.mean((1, 2)))
+    search_file = Path("search.toml")
+    text = """
+dataset = "data.npz"
+task = "regression"
+model = "tiny"
+validation = 0.5
+epochs = 1
+[tune]
+trials = 1
+[tune.ranges]
+"training.optimizer.lr" = { low = 0.001, high = 0.01 }
+"""
+    search_file.write_text(text)
+    assert cli("tune", "search.toml", "--out", "folder").err == (
+        "error: tune.metric is val_accuracy, and regression has no accuracy\n"
+        'Try: metric = "val_loss"\n'
+    )
+    search_file.write_text(text.replace("trials = 1", 'trials = 1\nmetric = "val_loss"'))
+    assert search(cli, "search.toml", "--out", "folder")["best"]["value"] > 0
 
 
 def test_ranges() -> None:

@@ -208,6 +208,9 @@ def _check(base: Path, asked: Tune, request_of: Requests) -> None:
         if plan.validation is None:
             message = f"there is nothing to validate on, and {asked.metric} decides"
             raise ConfigError(hint(message, "validation = 0.1"))
+        if asked.metric == "val_accuracy" and not plan.model.task.counts_hits:
+            message = f"tune.metric is val_accuracy, and {plan.model.task.name} has no accuracy"
+            raise ConfigError(hint(message, 'metric = "val_loss"'))
     except XpcnnError:
         base.unlink()
         raise

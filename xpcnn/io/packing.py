@@ -167,6 +167,7 @@ def _write(
             done += len(some)
             advance(len(some))
         array.flush()
+        del array  # Windows renames no file that is mapped
         _note_damaged(out, name, images)
         beside.replace(path)
     return count
