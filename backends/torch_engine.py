@@ -38,8 +38,8 @@ def problem() -> tuple[str, str] | None:
         started = "torchrun --nproc-per-node 2 -m xpcnn train --engine torch"
         return "this process was not started by torchrun", started
     if absent := [name for name in _MEETING if name not in os.environ]:
-        told = f"RANK is set, and {' and '.join(absent)} not"
-        return told, "torchrun, or on one machine MASTER_ADDR=127.0.0.1 MASTER_PORT=29500"
+        message = f"RANK is set, and {' and '.join(absent)} not"
+        return message, "torchrun, or on one machine MASTER_ADDR=127.0.0.1 MASTER_PORT=29500"
     return timeout_problem() or overlap_problem()
 
 
@@ -129,12 +129,12 @@ class Engine:
             yield
         except RuntimeError as error:
             if "timed out" in str(error).lower():
-                told = waited_too_long(self.rank)
+                message = waited_too_long(self.rank)
             else:
                 self._let_torchrun_end_it()
                 reason = str(error).partition("\n")[0]
-                told = f"process {self.rank} ends, since it cannot sum with others: {reason}"
-            print(told, file=sys.stderr)
+                message = f"process {self.rank} ends, since it cannot sum with others: {reason}"
+            print(message, file=sys.stderr)
             self.abort(1)
 
     def _let_torchrun_end_it(self) -> None:

@@ -183,3 +183,10 @@ def test_what_does_not_fit_is_said(what: str, message: str) -> None:
         fails(what)
     assert str(caught.value).startswith(message)
     assert "\nTry: " in str(caught.value)
+
+
+def test_names_of_numbers_are_one_or_more() -> None:
+    with pytest.raises(ConfigError, match="expected a list of one name or more\nTry: classes="):
+        model_of("regression", 1, classes=[])
+    with pytest.raises(ConfigError, match="expected a list of two names or more"):
+        model_of("classification", classes=["up"])

@@ -190,7 +190,7 @@ class Model(Predictor):
         if isinstance(labels, TrainingOptions) and training is None:
             labels, training = None, labels
         chosen = overridden(training, options)
-        heard = check_callbacks(callbacks)
+        listeners = check_callbacks(callbacks)
         check_switches(resume=resume, progress=progress)
         if health is not None:
             check_switches(health=health)
@@ -219,8 +219,8 @@ class Model(Predictor):
                 parts = identities(train, held_out, weights)
                 saver = Saver(checkpoints, self.network, chosen, seed, parts, resume, group)
             if progress and is_shown() and group.rank == 0:
-                heard = (*heard, stack.enter_context(ProgressBar(chosen.epochs)))
-            given = (self.network, samples, others, chosen, seed, heard, saver, health, group)
+                listeners = (*listeners, stack.enter_context(ProgressBar(chosen.epochs)))
+            given = (self.network, samples, others, chosen, seed, listeners, saver, health, group)
             history = by_all(group, lambda: Run(*given)).train()
         self.provenance = provenance.of_fit(self.backend, train, chosen, seed, history)
         return history

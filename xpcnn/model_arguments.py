@@ -52,8 +52,9 @@ def as_classes(classes: Any, least: int = 2) -> tuple[str, ...]:
     """
     names = tuple(classes) if isinstance(classes, list | tuple) else ()
     if len(names) < least or not all(isinstance(name, str) for name in names):
-        message = f"classes is a {type(classes).__name__}, expected a list of two names or more"
-        raise ConfigError(hint(message, 'classes=["cat", "dog"]'))
+        count, example = ("one name", '["x"]') if least == 1 else ("two names", '["cat", "dog"]')
+        message = f"classes is {shown(classes)}, expected a list of {count} or more"
+        raise ConfigError(hint(message, f"classes={example}"))
     twice = [name for i, name in enumerate(names) if name in names[:i]]
     if twice:
         raise ConfigError(hint(f"classes has {twice[0]!r} twice", "another name for each class"))

@@ -109,7 +109,7 @@ typedef void (*Loop)(const float *from, const float *other, float *to, long size
 ACTIVATIONS(LINE)
 #undef LINE
 
-/* Residual connections, and gradients that reach an array on two ways. NumPy's own sum runs on one thread. */
+/* Residual connections, and gradients that reach an array by two paths. NumPy's own sum runs on one thread. */
 LOOP(add, term, x + term)
 LOOP(add_relu, term, rectified(x + term, NAN))
 

@@ -104,8 +104,8 @@ static void forget(void)
 /* Where the system gives no more threads, those that there are take all pieces. */
 static void start(long helpers)
 {
-    static int told;
-    if (!told++)
+    static int is_registered;
+    if (!is_registered++)
         pthread_atfork(0, 0, forget);
     for (; started < helpers; started++) {
         pthread_t thread;

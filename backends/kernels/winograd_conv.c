@@ -12,7 +12,7 @@
 #include "winograd_product.h"
 
 enum {
-    FILTERS = EIGHT,        /* whose products are transformed at once */
+    FILTERS = M_ROWS,        /* whose products are transformed at once */
     CHANNELS = 16,          /* of a sum in registers; those are added up in M */
     V_BYTES = 640 << 10,    /* of V in a block, at most, */
     VECTORS = 64 / LANES,   /* which is of so many vectors at most */

@@ -10,7 +10,7 @@
 #include "lanes.h"
 
 enum {
-    EIGHT = 8, /* rows of m */
+    M_ROWS = 8, /* rows of m */
     STEPS = 4, /* products of a sum */
 #ifdef __AVX512F__
     ROWS = 8   /* of a tile in registers, of two vectors */
@@ -58,9 +58,9 @@ INLINE void product(const float *u, const long ur, const long uk, const float *v
 {
     long g = 0;
     for (; g + 2 <= vectors; g += 2, v += 2 * LANES, m += 2 * LANES)
-        for (long r = 0; r < EIGHT; r += ROWS)
+        for (long r = 0; r < M_ROWS; r += ROWS)
             tile(2, u + r * ur, ur, uk, v, vk, count, m + r * mr, mr, add);
-    for (long r = 0; g < vectors && r < EIGHT; r += ROWS)
+    for (long r = 0; g < vectors && r < M_ROWS; r += ROWS)
         tile(1, u + r * ur, ur, uk, v, vk, count, m + r * mr, mr, add);
 }
 #undef EACH

@@ -253,3 +253,18 @@ def test_threads_at_once() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_plan_that_does_not_fit_and_that_another_thread_has_dropped() -> None:
+    replay = plan.Replay(lambda *others: True)
+    x = numpy.ones((2, 3), "float32")
+    replay(lambda x: (ops.relu(x)[0],), "key", x)
+    (made,) = replay.plans.values()
+
+    def fits(arrays: Any) -> bool:
+        replay.plans = {}
+        return False
+
+    made.fits = fits
+    (y,) = replay(lambda x: (ops.relu(x)[0],), "key", x)
+    assert y.tobytes() == x.tobytes()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from xpcnn.config.overlay import lay, put
+from xpcnn.config.overlay import merged, put
 from xpcnn.errors import ConfigError
 
 SGD = {"name": "sgd", "lr": 0.1, "momentum": 0.9}
@@ -35,7 +35,7 @@ FLIP, CROP = {"name": "flip", "vertical": 0.5}, {"name": "crop", "pad": 2}
 )
 def test_what_lies_over_what(below: Any, above: Any, result: Any) -> None:
     before = repr(below)
-    assert lay(below, above) == result
+    assert merged(below, above) == result
     assert repr(below) == before
 
 
@@ -57,7 +57,7 @@ def test_a_value_at_a_path(path: str, value: Any, result: Any) -> None:
 
 def test_a_name_in_another_case_is_the_same() -> None:
     below = {"optimizer": {"name": "sgd", "momentum": 0.9}}
-    assert lay(below, {"optimizer": {"name": "SGD", "lr": 0.1}}) == {
+    assert merged(below, {"optimizer": {"name": "SGD", "lr": 0.1}}) == {
         "optimizer": {"name": "SGD", "momentum": 0.9, "lr": 0.1}
     }
 

@@ -9,6 +9,7 @@ import pytest
 
 from xpcnn.errors import CheckpointError
 from xpcnn.runs import Record, compare_runs, differing, read_run
+from xpcnn.runs.comparison import table
 
 LINES: list[dict[str, Any]] = [
     {"step": 2, "val_loss": 1.5, "val_accuracy": 0.5},
@@ -75,6 +76,15 @@ def test_a_hyperparameter_that_is_not_named_has_its_default() -> None:
         ("loss.label_smoothing", (0.0, 0.1)),
         ("layers.2.by", ("-", 1)),
     ]
+
+
+def test_columns_line_up_behind_wide_characters() -> None:
+    assert table([("", "runs/猫"), ("seed", "0"), ("lr", "1")]) == [
+        "        runs/猫",
+        "  seed  0",
+        "  lr    1",
+    ]
+    assert table([("a", "b"), ("猫", "0"), ("lr", "1")]) == ["  a   b", "  猫  0", "  lr  1"]
 
 
 def test_of_three_runs_a_key_that_one_has_different() -> None:

@@ -138,20 +138,20 @@ class Commands(click.Group):
         except XpcnnError as error:
             _end(ctx, f"error: {error}", 1)
         except MemoryError as error:
-            told = f"not enough memory: {str(error) or 'an allocation failed'}"
+            reason = f"not enough memory: {str(error) or 'an allocation failed'}"
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
-            _end(ctx, f"error: {told}\nTry: {_less_memory(command)}", 1)
+            _end(ctx, f"error: {reason}\nTry: {_less_memory(command)}", 1)
         except PermissionError as error:
-            told = str(error).removeprefix(f"[Errno {error.errno}] ")
-            _end(ctx, f"error: {told}\nTry: another path, or ask who may read and write there", 1)
+            reason = str(error).removeprefix(f"[Errno {error.errno}] ")
+            _end(ctx, f"error: {reason}\nTry: another path, or ask who may read and write there", 1)
         except Exception as error:  # the edge of the program: whatever is left is a defect
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # the reader of a pipe has gone; click ends quietly
             package = error.name if isinstance(error, ModuleNotFoundError) else None
             if package is not None and not package.startswith("xpcnn"):
-                told = f"the package {package} is not installed for {sys.executable}"
+                reason = f"the package {package} is not installed for {sys.executable}"
                 advice = "the Python in which xpcnn is installed, or pip install -e . in a checkout"
-                _end(ctx, f"error: {told}\nTry: {advice}", 1)
+                _end(ctx, f"error: {reason}\nTry: {advice}", 1)
             text = str(error).partition("\n")[0]
             advice = "" if _VERBOSE in ctx.meta else "\nTry: the same with -v, for a full report"
             _end(ctx, f"error: unexpected {type(error).__name__}: {text}{advice}", 1)
@@ -221,12 +221,12 @@ def _interruptible(callback: Callable[..., Any], module: str) -> Callable[..., A
 def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
     """Say why the command ends, and end it; of several processes, all."""
     group = opened_group()
-    told_by_first = code > 128 or is_shared(sys.exception())
-    if group.rank > 0 and told_by_first:
+    reported_by_first = code > 128 or is_shared(sys.exception())
+    if group.rank > 0 and reported_by_first:
         ctx.exit(code)
     if _VERBOSE in ctx.meta:
         click.echo(traceback.format_exc(), err=True, nl=False)
-    own = group.size > 1 and not told_by_first
+    own = group.size > 1 and not reported_by_first
     click.echo(f"process {group.rank}: {message}" if own else message, err=True)
     if own:
         group.abort(code)  # the others wait for this one

@@ -27,10 +27,10 @@ def flags_in_errors(context: click.Context, wheres: Iterable[str]) -> Iterator[N
             message, _, advice = text.partition("\nTry: ")
             options = {o.target: o for o in context.command.params if isinstance(o, Option)}
             raise ConfigError(hint(f"{name}: {message}", _advice(options, advice, True))) from error
-        said = in_flags(context, str(error))
-        if said is None or any(where and str(error).startswith(f"{where}: ") for where in wheres):
+        worded = in_flags(context, str(error))
+        if worded is None or any(where and str(error).startswith(f"{where}: ") for where in wheres):
             raise
-        raise ConfigError(hint(*said)) from error
+        raise ConfigError(hint(*worded)) from error
 
 
 def in_flags(context: click.Context, text: str) -> tuple[str, str] | None:

@@ -48,7 +48,7 @@ def announced(work: str, quiet: bool = False) -> Iterator[None]:
 @contextmanager
 def data_warnings() -> Iterator[None]:
     """Print every `DataWarning` as one line `warning: ...`, on stderr, the same one once."""
-    said: set[str] = set()
+    printed: set[str] = set()
     with warnings.catch_warnings():
         warnings.simplefilter("always", DataWarning)
         usual = warnings.showwarning
@@ -56,8 +56,8 @@ def data_warnings() -> Iterator[None]:
         def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
             if not issubclass(category, DataWarning):
                 usual(message, category, *where, **more)
-            elif str(message) not in said:
-                said.add(str(message))
+            elif str(message) not in printed:
+                printed.add(str(message))
                 say(f"warning: {message}")
 
         warnings.showwarning = show

@@ -125,17 +125,17 @@ class Request:
                 given["model"] = str(path.parent / model)
             if isinstance(given.get("init"), str):
                 given["init"] = str(path.parent / given["init"])
-            said: dict[str, tuple[tuple[str, ...], Any]] = {
+            values: dict[str, tuple[tuple[str, ...], Any]] = {
                 key: ((key,), given.pop(key)) for key in TABLES if key in given
             }
             for key, value in given.items():
                 if at := self._options[key].at:
-                    said[key] = at, _read(self._options[key], value)
+                    values[key] = at, _read(self._options[key], value)
                 else:
                     self._keep(key, value)
                     if key in _PLACES and isinstance(value, str):
                         self._places[key] = value
-            source.take(str(path), said)
+            source.take(str(path), values)
         self.changes += source.changes
         self.name = path.stem
 

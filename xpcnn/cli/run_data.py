@@ -155,13 +155,13 @@ def _how_read(reading: Reading, init: str | None) -> str:
     """Return the note on pictures that are read as those of the model of `--init`."""
     h, w = reading.shape[1:]
     if isinstance(reading, Pictures):
-        told = f"{_COLOURS[reading.mode]}, {h} x {w}, --image-fit {reading.fit}"
-        return f"pictures are read as those of {init} were: {told}"
+        how = f"{_COLOURS[reading.mode]}, {h} x {w}, --image-fit {reading.fit}"
+        return f"pictures are read as those of {init} were: {how}"
     assert isinstance(reading, Arrays | Drawn)
-    told = f"{h} x {w}, black is {reading.low:g} and white {reading.high:g}"
+    how = f"{h} x {w}, black is {reading.low:g} and white {reading.high:g}"
     if isinstance(reading, Drawn):
-        told += f"; drawings are framed, and inverted where their ground is not {reading.ground}"
-    return f"pictures are read as the arrays of {init} were: {told}"
+        how += f"; drawings are framed, and inverted where their ground is not {reading.ground}"
+    return f"pictures are read as the arrays of {init} were: {how}"
 
 
 def task_name(name: str | None) -> Any:

@@ -49,12 +49,12 @@ def resolve(request: Request, given: Preset | None, train: Dataset) -> Settings:
         return Settings(overridden(given, name, [*own, *request.changes], *data), notes)
     choice = choose(train)
     base = preset(choice.name)
-    own, said = for_task(base, train.task)
+    own, task_notes = for_task(base, train.task)
     own = [Change(choice.name, ("training",), choice.training), *own]
     proposed, chosen = (
         overridden(base, choice.name, changes, *data) for changes in (own, [*own, *request.changes])
     )
-    notes = said + tuple(
+    notes = task_notes + tuple(
         note
         for name, note in choice.notes.items()
         if getattr(chosen.training, name, None) == getattr(proposed.training, name, None)

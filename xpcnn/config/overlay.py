@@ -29,17 +29,17 @@ class Source:
         self.changes: list[Change] = []
         self._training: dict[str, Any] = {}
 
-    def take(self, where: str, said: Mapping[str, tuple[tuple[str, ...], Any]]) -> None:
+    def take(self, where: str, values: Mapping[str, tuple[tuple[str, ...], Any]]) -> None:
         """Add values whose order in the source does not matter.
 
-        said: path and value by the name of the value in the source; tables are applied first:
+        values: path and value by the name of the value in the source; tables are applied first:
             {"training": (("training",), {...}), "lr": (("training", "optimizer", "lr"), 0.1)}.
 
         Raises:
             ConfigError: a value is given twice, or two values exclude each other.
         """
         tables: dict[str, Any] = {}
-        for name, (path, value) in said.items():
+        for name, (path, value) in values.items():
             if _has(tables, path):
                 text = f"{name} is given twice, also as {'.'.join(path)}"
                 raise ConfigError(hint(text, "one of the two"))
@@ -59,18 +59,18 @@ class Source:
     def _check_rivals(self, path: Sequence[str], value: Any) -> None:
         """Require at most one of two options that exclude each other.
 
-        Without this check, `lay` would keep the later one.
+        Without this check, `merged` would keep the later one.
         """
         key, *rest = path
-        if key != "training" or not isinstance(said := put({}, rest, value), dict):
+        if key != "training" or not isinstance(options := put({}, rest, value), dict):
             return
-        self._training |= said
+        self._training |= options
         for key, other in _INSTEAD_OF.items():
-            if _says(self._training, key) and _says(self._training, other):
+            if _sets(self._training, key) and _sets(self._training, other):
                 raise ConfigError(hint(f"{key} and {other} are both given", "one of the two"))
 
 
-def lay(below: Any, above: Any) -> Any:
+def merged(below: Any, above: Any) -> Any:
     """Return `below` overridden by `above`: tables key by key, other values as a whole.
 
     A table with another name (or type) replaces the whole table, since it has other options. The
@@ -82,14 +82,14 @@ def lay(below: Any, above: Any) -> Any:
         kept = {
             key: value
             for key, value in below.items()
-            if key in above or not _says(above, _INSTEAD_OF.get(key, ""))
+            if key in above or not _sets(above, _INSTEAD_OF.get(key, ""))
         }
-        return kept | {key: lay(kept.get(key), value) for key, value in above.items()}
+        return kept | {key: merged(kept.get(key), value) for key, value in above.items()}
     if isinstance(above, list):
         tables = below if isinstance(below, list) else []
         named = {item["name"]: item for item in tables if isinstance(item, dict) and "name" in item}
         return [
-            lay(named.get(item.get("name")), item) if isinstance(item, dict) else item
+            merged(named.get(item.get("name")), item) if isinstance(item, dict) else item
             for item in above
         ]
     return above
@@ -106,7 +106,7 @@ def put(below: Any, path: Sequence[str], value: Any) -> Any:
 
 def _put(below: Any, path: Sequence[str], value: Any, at: str) -> Any:
     if not path:
-        return lay(below, value)
+        return merged(below, value)
     key, rest = path[0], path[1:]
     inner = f"{at}.{key}" if at else key
     if isinstance(below, list):
@@ -124,7 +124,7 @@ def _put(below: Any, path: Sequence[str], value: Any, at: str) -> Any:
         advice = f'{name} = {{ name = "{table}" }}' if name in _NAMED else f"{at} itself"
         raise ConfigError(hint(f"{at} is {table!r}, which has no {key!r}", advice))
     if not rest:
-        return lay(table, {key: value})
+        return merged(table, {key: value})
     return table | {key: _put(table.get(key), rest, value, inner)}
 
 
@@ -137,7 +137,7 @@ def _has(table: Any, path: Sequence[str]) -> bool:
     return True
 
 
-def _says(table: Mapping[str, Any], key: str) -> bool:
+def _sets(table: Mapping[str, Any], key: str) -> bool:
     """Return whether a table gives an option a value other than "none"."""
     return key in table and table[key] != "none"
 

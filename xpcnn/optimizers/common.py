@@ -99,9 +99,9 @@ def norm(x: Array) -> Array:
     return xp.sqrt(xp.sum(x * x))
 
 
-def trust_ratio(length: Array, slope: Array, divisor: Array) -> Array:
-    """Return length / divisor, or 1 where the length or the slope is 0: 0-d."""
-    xp = namespace(length)
-    is_plain = (length == 0.0) | (slope == 0.0)
-    one = xp.ones_like(length)
-    return xp.where(is_plain, one, length / xp.where(is_plain, one, divisor))
+def trust_ratio(p_norm: Array, step_norm: Array, divisor: Array) -> Array:
+    """Return p_norm / divisor, or 1 where one of the norms is 0: 0-d."""
+    xp = namespace(p_norm)
+    is_plain = (p_norm == 0.0) | (step_norm == 0.0)
+    one = xp.ones_like(p_norm)
+    return xp.where(is_plain, one, p_norm / xp.where(is_plain, one, divisor))

@@ -35,17 +35,17 @@ class Groups(NamedTuple):
         new = dict(params)
         after: State = {quantity: dict(arrays) for quantity, arrays in state.items()}
         for factor, paths in self.learning:
-            own = {  # an optimizer may keep a quantity of some parameters only
+            own_state = {  # an optimizer may keep a quantity of some parameters only
                 quantity: _of(arrays, [path for path in paths if path in arrays])
                 for quantity, arrays in state.items()
             }
             rate = lr if factor == 1.0 else lr * factor
-            mine, slopes = _of(params, paths), _of(grads, paths)
+            own_params, own_grads = _of(params, paths), _of(grads, paths)
             if not is_of_xpcnn(optimizer):
-                mine, slopes = read_only(mine), read_only(slopes)
-                own = {quantity: read_only(arrays) for quantity, arrays in own.items()}
-            found = optimizer.update(mine, slopes, own, rate, step)
-            updated, memory = as_update(optimizer, found, mine, own)
+                own_params, own_grads = read_only(own_params), read_only(own_grads)
+                own_state = {quantity: read_only(arrays) for quantity, arrays in own_state.items()}
+            found = optimizer.update(own_params, own_grads, own_state, rate, step)
+            updated, memory = as_update(optimizer, found, own_params, own_state)
             new |= updated
             for quantity, arrays in memory.items():
                 after[quantity] |= arrays

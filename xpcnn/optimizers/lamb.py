@@ -66,7 +66,7 @@ class LAMB:
             u = add_l2(self, p, m / first / (namespace(p).sqrt(v) / root + self.eps))
             rate = lr
             if self.adapt_all or p.ndim > 1:
-                length, slope = norm(p), norm(u)
-                rate = lr * trust_ratio(length, slope, slope)
+                p_norm, u_norm = norm(p), norm(u)
+                rate = lr * trust_ratio(p_norm, u_norm, u_norm)
             new[path] = p - rate * u
         return new, after

@@ -60,9 +60,9 @@ class LARS:
             g = grads[path]
             rate = lr
             if self.adapt_all or p.ndim > 1:
-                length, slope = norm(p), norm(g)
-                divisor = slope + self.weight_decay * length + self.eps
-                rate = lr * trust_ratio(self.trust * length, slope, divisor)
+                p_norm, g_norm = norm(p), norm(g)
+                divisor = g_norm + self.weight_decay * p_norm + self.eps
+                rate = lr * trust_ratio(self.trust * p_norm, g_norm, divisor)
             v = self.momentum * state["velocity"][path] + rate * add_l2(self, p, g)
             velocity[path] = v
             new[path] = p - v

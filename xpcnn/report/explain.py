@@ -51,11 +51,11 @@ def explained(
         ConfigError: the model has no such target.
         XpcnnError: the sample does not match the model.
     """
-    said = answer_of(model, sample, target)
-    task, estimates, names = model.task.name, said.estimates, said.names
+    answer = answer_of(model, sample, target)
+    task, estimates, names = model.task.name, answer.estimates, answer.names
     are_numbers = task == "regression"
     # of one output class 1 has the score, class 0 its negative; a number always has the score
-    column = 1 if are_numbers and model.output_shape[0] == 1 else said.followed
+    column = 1 if are_numbers and model.output_shape[0] == 1 else answer.followed
     seen = trace(model.network, sample[None], numpy.array([column]))
     pixels = picture(sample, *value_range)
     cam = class_activation(seen)
@@ -73,8 +73,8 @@ def explained(
         kind=_KIND[task],
         are="class is" if task == "classification" else "labels are",
         has_thresholds=isinstance(model.task, MultiLabel),
-        predicted=said.predicted,
-        followed=names[said.followed],
+        predicted=answer.predicted,
+        followed=names[answer.followed],
         truth=true,  # `true` is a word of the templates
         probability=number(float(estimates.max())),
         picture=png_address(pixels),

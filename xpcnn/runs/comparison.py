@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from xpcnn.config.registry import LAYERS, LOSSES
 from xpcnn.runs.record import Record
+from xpcnn.text_table import Table
 
 FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy")
 """What two equal runs have equal, to the last bit."""
@@ -145,11 +146,9 @@ def shown(value: Any) -> str:
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of texts as lines, indented, with columns that line up."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    header, *body = rows
+    lines = str(Table("", header, body, "<" * len(header))).split("\n")
+    return [f"  {line}" for line in lines]
 
 
 def _section(run: Record, section: str) -> Mapping[str, Any]:

@@ -51,7 +51,7 @@ def check_memory(
     batch = min(options.batch_size, samples)
     share = math.ceil(batch / processes)
 
-    def told(needed: str, one: float) -> tuple[str, str]:
+    def message_and_advice(needed: str, one: float) -> tuple[str, str]:
         size = " x ".join(map(str, input_shape))
         message = f"batch_size is {options.batch_size}: to train on {batch} samples of {size} "
         message += f"{needed.format(gigabytes(one * share))}, and there are {gigabytes(total)}"
@@ -60,12 +60,12 @@ def check_memory(
         return message, f"batch_size={fits}, or {smaller}" if fits else smaller
 
     if _KEPT * one * share > total:
-        raise ConfigError(hint(*told("takes {} of memory or more", _KEPT * one)))
+        raise ConfigError(hint(*message_and_advice("takes {} of memory or more", _KEPT * one)))
     if weights > total:
         message = f"{facts.parameters:,} parameters and their gradients take {gigabytes(weights)} "
         message += f"of memory, and there are {gigabytes(total)}"
         raise ConfigError(hint(message, SMALLER))
-    return hint(*told("may take {} of memory", one)) if one * share > total else None
+    return hint(*message_and_advice("may take {} of memory", one)) if one * share > total else None
 
 
 def total_memory(backend: Backend) -> int | None:

@@ -61,8 +61,8 @@ class Recipe(NamedTuple):
     @property
     def name(self) -> str:
         """Return the beginning of the names of its files in the cache."""
-        said = f"{self.command} {_processor()} {source_digest()}"
-        return f"kernels-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+        text = f"{self.command} {_processor()} {source_digest()}"
+        return f"kernels-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def command_of(named: str) -> str | None:
@@ -242,11 +242,11 @@ def compiled(recipe: Recipe) -> bytes:
             env=os.environ | {"TMPDIR": scratch},
             start_new_session=True,  # its processes can be ended together with it
         ) as process:
-            begun, said = time.monotonic(), None
+            begun, errors = time.monotonic(), None
             try:
-                while said is None:
+                while errors is None:
                     try:
-                        _, said = process.communicate(timeout=SECONDS)
+                        _, errors = process.communicate(timeout=SECONDS)
                     except subprocess.TimeoutExpired as error:
                         if time.monotonic() - begun >= SECONDS * _crowd():
                             raise _late(recipe) from error
@@ -254,7 +254,7 @@ def compiled(recipe: Recipe) -> bytes:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
         if process.returncode:
-            lines = said.strip().splitlines() or ["no reason given"]
+            lines = errors.strip().splitlines() or ["no reason given"]
             first = next((line for line in lines if "error" in line), lines[-1])
             raise OSError(f"{recipe.compiler} failed: {first}")
         return target.read_bytes()

@@ -182,12 +182,13 @@ class Replay:
             return run(*given)
         arrays, constants = _leaves(given)
         key = key, *map(id, constants), x.shape, sharing_threads(), winograd.is_on()
-        plan = self.plans[key] if key in self.plans else self._made(key, run, given)
+        plans = self.plans  # other threads replace it, and change none
+        plan = plans[key] if key in plans else self._made(key, run, given)
         if plan is None or not plan.lock.acquire(blocking=False):  # another thread runs it
             return run(*given)
         try:
             if not plan.fits(arrays):
-                del self.plans[key]
+                self.plans = {other: kept for other, kept in self.plans.items() if other != key}
                 return run(*given)
             result = plan.run()
             return run(*given) if result is NotImplemented else result

@@ -1,4 +1,4 @@
-"""Calls of C after another whose arguments are known: made again by one call (calls.c)."""
+"""Calls of C, one after another, whose arguments are known: made again by one call (calls.c)."""
 
 import ctypes
 from collections.abc import Sequence

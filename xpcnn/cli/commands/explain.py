@@ -79,6 +79,6 @@ def command(
         chosen = sample_of_data(opened, row or 0, dataset, data_dir, part)
     page = explained(opened, **chosen._asdict(), target=target).encode()
     write_bytes(Path(out), page)
-    said = answer_of(opened, chosen.sample, target)
-    table = {"page": out, "bytes": len(page), **said.facts, "true": chosen.true}
+    facts = answer_of(opened, chosen.sample, target).facts
+    table = {"page": out, "bytes": len(page), **facts, "true": chosen.true}
     answer(to_json(table) if as_json else f"page: {out}")

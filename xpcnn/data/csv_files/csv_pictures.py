@@ -119,8 +119,8 @@ def read(path: Path, label_column: Columns, task: TaskName | None, wanted: Wante
         notes += (f"{path}: columns left out: {', '.join(map(repr, left[:5]))}",)
     for name in left:
         if name.casefold() in _PARTS:
-            told = f"{path}: {name!r} does not decide which picture is in which part"
-            notes += (f"{told}; files of their own do: --dataset train.csv --validation val.csv",)
+            note = f"{path}: {name!r} does not decide which picture is in which part"
+            notes += (f"{note}; files of their own do: --dataset train.csv --validation val.csv",)
     return _with_images(path, paths, labels, classes, notes, wanted)
 
 

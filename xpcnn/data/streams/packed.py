@@ -160,15 +160,15 @@ def described(folder: Path) -> Pack:
 
 def _pack(table: Any) -> Pack:
     """Return a table of JSON as a pack; ValueError, KeyError or TypeError where it is none."""
-    told, images, classes = table["reading"], table["images"], table["classes"]
-    h, w = told["size"]
+    pictures, images, classes = table["reading"], table["images"], table["classes"]
+    h, w = pictures["size"]
     kinds = {"mode": Mode, "fit": Fit, "resampling": Resampling}
     shard = table["shard"]
     numbers = (h, w, shard, *images.values())
     if (
         table["format"] != FORMAT
-        or set(told) != {"size", *kinds}
-        or any(told[name] not in get_args(kind) for name, kind in kinds.items())
+        or set(pictures) != {"size", *kinds}
+        or any(pictures[name] not in get_args(kind) for name, kind in kinds.items())
         or any(type(number) is not int or number < 1 for number in numbers)
         or "train" not in images
         or not set(images) <= set(get_args(Name))
@@ -177,7 +177,7 @@ def _pack(table: Any) -> Pack:
         or table.get("task", "classification") not in get_args(TaskName)
     ):
         raise ValueError
-    reading = Pictures(**{**told, "size": (h, w)})
+    reading = Pictures(**{**pictures, "size": (h, w)})
     is_complete = table["complete"] is True
     task: TaskName = table.get("task", "classification")
     return Pack(reading, tuple(classes), images, shard, str(table["source"]), is_complete, task)

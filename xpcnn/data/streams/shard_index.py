@@ -231,8 +231,8 @@ def _read(file: BufferedReader, start: int, size: int) -> bytes:
 def _size(path: Path, header: bytes, at: int) -> int:
     """Return the size of a file by its header, whose checksum is tested first."""
     try:
-        told = int(header[148:156].strip(b" \0") or b"x", 8)
-        if len(header) < _BLOCK or told != sum(header) - sum(header[148:156]) + 8 * 32:
+        checksum = int(header[148:156].strip(b" \0") or b"x", 8)
+        if len(header) < _BLOCK or checksum != sum(header) - sum(header[148:156]) + 8 * 32:
             raise ValueError
         field = header[124:136]
         if field[0] & 0x80:  # GNU: base 256, for 8 GiB or more
