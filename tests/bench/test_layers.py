@@ -18,6 +18,10 @@ def test_a_row_for_each_layer_and_direction(monkeypatch: pytest.MonkeyPatch) -> 
     assert conv["gflops"] == pytest.approx(products / (conv["ms"] / 1e3) / 1e9)
     assert back["gflops"] == pytest.approx(products / (back["ms"] / 1e3) / 1e9)  # dw alone
     assert conv["mbytes"] == pytest.approx(4 * (2 * 28 * 28 + 2 * 4 * 28 * 28 + 4 * 10) / 1e6)
+    assert back["mbytes"] == conv["mbytes"]  # x, dy and dw: nothing before it needs dx
+    last, last_back = rows[-2:]  # Dense(10), of 128 features
+    assert last["mbytes"] == pytest.approx(4 * (2 * 128 + 2 * 10 + 1290) / 1e6)
+    assert last_back["mbytes"] == pytest.approx(4 * (4 * 128 + 2 * 10 + 2 * 1290) / 1e6)
     assert conv["part_of_peak"] == conv["gflops"] / 100
     assert conv["part_of_bandwidth"] == conv["gb_per_second"] / 10
     lines = str(_layer_table(rows)).splitlines()

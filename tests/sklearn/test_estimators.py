@@ -248,6 +248,15 @@ def test_errors_of_partial_fit() -> None:
         estimator.partial_fit(x, labels, classes=["a", "b"])
 
 
+def test_a_first_partial_fit_that_fails_is_no_beginning() -> None:
+    x, y = curve(8)
+    estimator = CNNRegressor([Dense(2)])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="the network has 2 outputs for 1 target"):
+            estimator.partial_fit(x, y)
+    assert estimator.set_params(model=[Dense(1)]).partial_fit(x, y).predict(x).shape == (8,)
+
+
 def test_without_scikit_learn_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

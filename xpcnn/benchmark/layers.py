@@ -130,11 +130,13 @@ def _of_peer(peer: Peer, name: str, batch: int) -> tuple[float, dict[str, dict[s
 def _figures(row: Row, direction: str, seconds: float, batch: int, products: int) -> dict[str, Any]:
     """Return the figures of one layer in one direction.
 
-    products: of the size of the forward pass; backward these are dx and dw. Read and written are x
-    and y forward, dy, x and dx backward, and the parameters or their gradients.
+    products: of the size of the forward pass; backward these are dw and, with a second one, dx.
     """
     x, y = math.prod(row.input_shape) * batch, math.prod(row.output_shape) * batch
-    moved = 4 * (x + y + row.parameters) if direction == "forward" else 4 * (2 * x + y)
+    numbers = x + y + row.parameters  # that are read or written; backward these are x, dy and dw
+    if products == 2:
+        numbers += x + row.parameters  # dx and w
+    moved = 4 * numbers
     return {
         "layer": row.path,
         "type": row.type,

@@ -95,6 +95,7 @@ class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
         self._start(x, weights, targets.shape[1])
         if self.model_.output_shape[0] != targets.shape[1]:
             outputs = counted(self.model_.output_shape[0], "output")
+            del self.model_  # the next call is the first again
             message = f"the network has {outputs} for {counted(targets.shape[1], 'target')}"
             raise ConfigError(hint(message, f"a last layer Dense({targets.shape[1]})"))
         self.is_flat_ = y.ndim == 1
