@@ -18,6 +18,7 @@ from xpcnn.layers import (
 )
 from xpcnn.losses import BCEWithLogits
 from xpcnn.optimizers import SGD, Adam
+from xpcnn.summary import summarize
 
 
 def test_learns_the_digits(parts: Parts) -> None:
@@ -161,3 +162,11 @@ def test_summary() -> None:
         "layer     type       output shape  parameters  multiply-adds",
         "layers.0  Conv2D     8 x 8 x 8             80          4,608",
     ]
+
+
+@pytest.mark.parametrize(
+    ("units", "text"), [(8, "0.4 KiB of "), (2**17, "6.0 MiB of "), (2**26, "3.0 GiB of ")]
+)
+def test_memory_is_told_in_the_unit_of_its_size(units: int, text: str) -> None:
+    summary = summarize(Dense(units, bias=False), (4,))  # 3 arrays of 4 * units float32
+    assert f"about {text}parameters, gradients and momentum" in str(summary)

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from xpcnn.errors import ArgumentError, AttributeMissingError, hint, nearest
-from xpcnn.foreign_names import ATTRIBUTES, BY_PLACE, INSTEAD, SAME
+from xpcnn.foreign_names import ATTRIBUTES, BY_PLACE, INSTEAD, MISSING, SAME
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -132,7 +132,8 @@ def check_arguments(
     missing = [name for name in missing if name not in by_place[: len(args)]]
     listed = ", ".join(f"{name}=..." for name in missing)
     message = f"{owner}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
-    raise ArgumentError(hint(message, f"{owner}({listed})"))
+    advice = MISSING.get(owner, {}).get(missing[0]) or f"{owner}({listed})"
+    raise ArgumentError(hint(message, advice))
 
 
 def _call(owner: str, args: tuple[Any, ...], by_place: list[str], by_name: list[str]) -> str:

@@ -147,6 +147,19 @@ BY_PLACE: Mapping[str, Mapping[int, str]] = {
 }
 """By class and number of arguments without a name: the call that was likely meant."""
 
+MISSING: Mapping[str, Mapping[str, str]] = {
+    "Model": {
+        "input_shape": "Model(layers, input_shape=train.shape), or (channels, height, width)"
+    },
+    "Activation": {
+        "df": "Activation(f, df), a function and its derivative; ready ones are layers: ReLU()"
+    },
+    "dropout": {
+        "uniform": "dropout(x, uniform, rate=0.5), with random numbers in [0, 1) in x's shape"
+    },
+}
+"""By class or op: arguments that are often left out, and the call that was likely meant."""
+
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "Model": {
         "compile": "Model(..., loss=...), then model.fit(data, optimizer='adam')",

@@ -284,6 +284,9 @@ def check_shape(samples: Images, input_shape: Shape) -> None:
         raise ShapeError(
             hint(f"{message}; they look channels-last", "images.transpose(0, 3, 1, 2)")
         )
+    if len(shape) == 4 and (*shape[2:], shape[1]) == input_shape:
+        message += "; its input_shape looks channels-last"
+        raise ShapeError(hint(message, f"Model(..., input_shape={tuple(shape[1:])})"))
     raise ShapeError(hint(message, "images of that size, or a model made for these"))
 
 

@@ -70,12 +70,16 @@ class Summary:
         return Table("layers of the network", header, [*rows, total], "<<<>>")
 
     def _memory(self) -> str:
-        mib = 2**20
         return (
-            f"training with batches of {self.batch_size}: about "
-            f"{self.parameter_bytes / mib:.1f} MiB of parameters, gradients and momentum, "
-            f"{self.activation_bytes / mib:.1f} MiB of activations"
+            f"training with batches of {self.batch_size}: about {_size(self.parameter_bytes)} of "
+            f"parameters, gradients and momentum, {_size(self.activation_bytes)} of activations"
         )
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes as a text: "0.4 KiB", "12.0 MiB"."""
+    power = 1 + (count >= 2**20) + (count >= 2**30)
+    return f"{count / 2 ** (10 * power):.1f} {'KMG'[power - 1]}iB"
 
 
 def summarize(

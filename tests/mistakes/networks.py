@@ -2,8 +2,19 @@
 
 from tests.mistakes.mistake import Given, Mistake
 from xpcnn import Model, ops
-from xpcnn.errors import ArgumentError, BackendError, DTypeError, ShapeError
-from xpcnn.layers import Context, Conv2D, Dense, MaxPool2D, ReLU, Residual, Sequential
+from xpcnn.errors import ArgumentError, BackendError, DTypeError, ShapeError, XpcnnError
+from xpcnn.layers import (
+    Activation,
+    Context,
+    Conv2D,
+    Dense,
+    Dropout,
+    MaxPool2D,
+    ReLU,
+    Residual,
+    Sequential,
+)
+from xpcnn.testing import check_gradients
 from xpcnn.types import Array
 
 LAYERS = [
@@ -164,6 +175,35 @@ TWO_LIBRARIES = [
         lambda b: ops.conv2d(b.zeros(2, 1, 4, 4)),  # type: ignore[call-arg]
         ArgumentError,
         "conv2d: w is missing\nTry: conv2d(w=...)",
+    ),
+    Mistake(
+        "labels before the scores",
+        lambda b: ops.softmax_cross_entropy(b.zeros(2, dtype="int64"), b.zeros(2, 3)),
+        DTypeError,
+        "softmax_cross_entropy: logits are whole numbers and labels are not\n"
+        "Try: softmax_cross_entropy(scores, labels), the scores first",
+    ),
+    Mistake(
+        "dropout without random numbers",
+        lambda b: Dropout(0.5).forward({}, {}, b.zeros(2, 3), Context(training=True)),
+        XpcnnError,
+        "the layer: a random draw needs a Context with a source\n"
+        "Try: Context(source=...), a function (path, forward_pass, shape) -> uniforms, as "
+        "lambda path, forward_pass, shape: numpy.random.random(shape)",
+    ),
+    Mistake(
+        "an activation by its name",
+        lambda b: Activation("relu"),  # type: ignore[arg-type, call-arg]
+        ArgumentError,
+        "Activation: df is missing\n"
+        "Try: Activation(f, df), a function and its derivative; ready ones are layers: ReLU()",
+    ),
+    Mistake(
+        "the shape of a batch for that of a sample",
+        lambda b: check_gradients(Conv2D(4, 3), (2, 3, 8, 8)),
+        ShapeError,
+        "Conv2D: samples have shape (2, 3, 8, 8), expected images (channels, height, width)\n"
+        "Try: (3, 8, 8), the shape of one sample, without their number",
     ),
     Mistake(
         "logits and labels of two libraries",

@@ -6,7 +6,7 @@ from tests.mistakes.mistake import Given, Mistake
 from xpcnn import Model
 from xpcnn.data import Dataset
 from xpcnn.errors import BackendError, DataError, DTypeError, LabelError, ShapeError
-from xpcnn.layers import Dense, Flatten
+from xpcnn.layers import Conv2D, Dense, Flatten
 from xpcnn.types import Array
 
 SAMPLES = [
@@ -49,6 +49,15 @@ SAMPLES = [
         ShapeError,
         "samples have shape (4, 8, 8, 1), the model expects (n, 1, 8, 8); they look channels-last\n"
         "Try: images.transpose(0, 3, 1, 2)",
+    ),
+    Mistake(
+        "a model made for channels-last samples",
+        lambda b: Model(
+            [Conv2D(4, 1), Flatten(), Dense(3)], input_shape=(8, 8, 1), backend=b.lib.backend
+        ).fit(b.zeros(4, 1, 8, 8), [0, 1, 2, 0]),
+        ShapeError,
+        "samples have shape (4, 1, 8, 8), the model expects (n, 8, 8, 1); its input_shape looks "
+        "channels-last\nTry: Model(..., input_shape=(1, 8, 8))",
     ),
     Mistake(
         "a single sample",

@@ -44,3 +44,9 @@ def test_an_op_that_rejects_its_arguments_is_not_noted() -> None:
     with traced() as calls, pytest.raises(TypeError):
         ops.relu()
     assert calls == []
+
+
+def test_a_pullback_called_without_dy_is_named_after_its_op() -> None:
+    _, pullback = ops.relu(numpy.zeros(2))
+    with pytest.raises(TypeError, match=r"^relu\.pullback\(\) missing 1 .* argument: 'dy'$"):
+        pullback()  # type: ignore[call-arg]

@@ -346,9 +346,8 @@ REFUSALS: list[tuple[Callable[[Zeros], object], type[XpcnnError], str]] = [
     (
         lambda z: ops.softmax_cross_entropy(z(4, 3), z(4)),
         ShapeError,
-        "softmax_cross_entropy: logits has shape (4, 3) and probabilities in labels (4,), "
-        "expected the same\n"
-        "Try: give probabilities in labels the shape (4, 3)",
+        "softmax_cross_entropy: labels are floats of shape (4,); probabilities are (n, classes)\n"
+        "Try: whole numbers for classes: labels.astype('int64')",
     ),
     (
         lambda z: ops.softmax_cross_entropy(z(4, 3), z(4, dtype="int64"), z(4)),

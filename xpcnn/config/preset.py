@@ -4,7 +4,7 @@ The whole table is checked when a preset is built.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from xpcnn.config import toml
@@ -42,7 +42,7 @@ class Preset:
     classes: int
     loss: Loss
     training: TrainingOptions
-    source: str
+    source: str = field(repr=False)
     task: TaskName = "classification"
 
     @property

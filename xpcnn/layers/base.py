@@ -78,8 +78,9 @@ class Context(NamedTuple):
             XpcnnError: the context has no source.
         """
         if self.source is None:
-            message = f"{self.path}: a random draw needs a Context with a source"
-            advice = "Context(source=...), a function (path, forward_pass, shape) -> uniforms"
+            message = f"{self.path or 'the layer'}: a random draw needs a Context with a source"
+            advice = "Context(source=...), a function (path, forward_pass, shape) -> uniforms, as "
+            advice += "lambda path, forward_pass, shape: numpy.random.random(shape)"
             raise XpcnnError(hint(message, advice))
         if self.first_row == 0:
             return self.source(self.path, self.forward_pass, shape)

@@ -193,9 +193,12 @@ def drawn(layer: Any, draw: Draw, weight_shape: Shape, filters: int) -> Params:
 def check_image(layer: str, shape: Shape) -> None:
     """Require samples that are images (c, h, w)."""
     if len(shape) != 3:
+        advice = "a Reshape((c, h, w)) layer before it, or image layers before Flatten"
+        if len(shape) == 4:
+            advice = f"{shape[1:]}, the shape of one sample, without their number"
         raise ShapeError(
             hint(
                 f"{layer}: samples have shape {shape}, expected images (channels, height, width)",
-                "a Reshape((c, h, w)) layer before it, or image layers before Flatten",
+                advice,
             )
         )

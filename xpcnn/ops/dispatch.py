@@ -147,7 +147,7 @@ def _with_checked_pullback(name: str, result: Any) -> Any:
         gradients: tuple[Array | None, ...] = pullback(dy, wants)
         return gradients
 
-    checked.__module__ = pullback.__module__
+    checked.__module__, checked.__qualname__ = pullback.__module__, f"{name}.pullback"  # for errors
     return y, checked
 
 

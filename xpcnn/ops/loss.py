@@ -28,6 +28,9 @@ def _check_softmax_cross_entropy(
     ignore_index: int = -100,
 ) -> None:
     name = "softmax_cross_entropy"
+    if _is_whole(logits) and not _is_whole(labels):
+        message = f"{name}: logits are whole numbers and labels are not"
+        raise DTypeError(hint(message, f"{name}(scores, labels), the scores first"))
     check_arrays(name, logits=logits, class_weights=class_weights)
     check_rank(name, "logits", logits, "(n, classes)")
     n, classes = logits.shape
@@ -37,6 +40,9 @@ def _check_softmax_cross_entropy(
     check_library(name, "logits", logits, "labels", labels)
     if is_floating(namespace(labels), labels.dtype):
         check_arrays(name, logits=logits, labels=labels)
+        if tuple(labels.shape) == (n,):
+            message = f"{name}: labels are floats of shape ({n},); probabilities are (n, classes)"
+            raise ShapeError(hint(message, "whole numbers for classes: labels.astype('int64')"))
         check_same_shape(name, "logits", logits, "probabilities in labels", labels)
     elif not namespace(labels).isdtype(labels.dtype, "integral"):
         raise DTypeError(
@@ -58,6 +64,11 @@ def _check_softmax_cross_entropy(
         check_classes(name, labels, classes, ignore_index)
     check_length(name, "class_weights", class_weights, classes, "one weight per class")
     number(name, "label_smoothing", label_smoothing, CLOSED_FRACTION, "label_smoothing=0.1")
+
+
+def _is_whole(x: Array) -> bool:
+    dtype = getattr(x, "dtype", None)
+    return dtype is not None and bool(namespace(x).isdtype(dtype, "integral"))
 
 
 def _check_bce_with_logits(
