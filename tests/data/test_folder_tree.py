@@ -145,7 +145,7 @@ def test_folders_that_may_be_parts_or_classes_are_refused(tmp_path: Path, kind: 
     assert str(caught.value) == f"{root}: {text}"
 
 
-def test_names_of_classes_that_are_no_text(tmp_path: Path) -> None:
+def test_names_of_classes_that_are_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = os.fsdecode(b"\xff")
     try:
         root = tree(tmp_path, f"{name}/1.png", "dog/1.png")
@@ -156,3 +156,6 @@ def test_names_of_classes_that_are_no_text(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{root}{os.sep}\\udcff: the name of a class is not text in UTF-8\nTry: rename the folder"
     )
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ascii")  # as of the locale C
+    with pytest.raises(DataError, match=r"not text in UTF-8\nTry: PYTHONUTF8=1$"):
+        by_class(scan(root))

@@ -78,6 +78,18 @@ def test_colours_become_grey_and_grey_becomes_colours(tmp_path: Path) -> None:
     assert read_picture(grey, COLOUR).sample[:, 0, 0].tolist() == [9] * 3
 
 
+@pytest.mark.parametrize("mode", ["CMYK", "LA", "LAB", "YCbCr"])
+@pytest.mark.parametrize("side", [3, 12])  # 12: averaged over blocks
+def test_every_mode_of_a_file_becomes_grey(tmp_path: Path, mode: str, side: int) -> None:
+    from PIL import Image
+
+    path = tmp_path / "a.tif"
+    Image.new("RGB", (side, side), (90, 90, 90)).convert(mode).save(path)
+    for wanted in ("L", "RGB"):
+        sample = read_picture(path, Pictures(wanted, (3, 3))).sample
+        assert abs(sample.astype(int) - 90).max() <= 2
+
+
 def test_a_wide_picture_keeps_its_proportions_in_the_middle(tmp_path: Path) -> None:
     pixels = numpy.full((4, 8), 40)
     pixels[1:3, 2:6] = 200

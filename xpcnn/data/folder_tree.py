@@ -9,6 +9,7 @@ that can be read in two ways.
 
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -224,7 +225,8 @@ def by_class(folder: Folder) -> Files:
             without.append(f"{inner.path}: {others.total()} ({listed(others)})")
         if any("\ud800" <= letter <= "\udfff" for letter in inner.name):
             message = f"{shown(inner.path)}: the name of a class is not text in UTF-8"
-            raise DataError(hint(message, "rename the folder"))
+            is_utf8 = sys.getfilesystemencoding() == "utf-8"
+            raise DataError(hint(message, "rename the folder" if is_utf8 else "PYTHONUTF8=1"))
     if not found and all((folder.path / name).is_file() for name in ("config.toml", "model.toml")):
         message = f"{folder.path}: a run folder, expected a folder of pictures"
         raise DataError(hint(message, f"the data set that {folder.path / 'config.toml'} names"))

@@ -63,8 +63,8 @@ _HEIF_STARTS = tuple(b"ftyp" + kind for kind in (b"heic", b"heix", b"hevc", b"mi
 _DRAFTED = ("JPEG", "MPO")  # formats that can be decoded smaller than they are
 _MOST_AT_ONCE = 32  # lengths of a block: Pillow's means of larger ones are too small
 _WHITE = (255, 255, 255, 255)
-_AS_SAVED = {"1": "L", "P": "RGBA", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
-"""Modes that cannot be averaged over, and what they are turned into before."""
+_AS_SAVED = {"1": "L", "P": "RGBA", "PA": "RGBA", "La": "LA", "RGBa": "RGBA", "LAB": "RGB"}
+"""Modes that cannot be averaged over or turned into grey, and what they are turned into before."""
 
 
 @dataclass(frozen=True)
