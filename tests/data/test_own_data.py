@@ -165,7 +165,8 @@ def test_a_size_where_images_have_theirs(tmp_path: Path) -> None:
         "Try: leave --image-size (image_size) out"
     )
     path = npz(tmp_path / "own.npz")
-    assert load(path, image_size=(2, 2))[0].shape == (1, 2, 2)
+    for size in ((2, 2), (np.int64(2), np.int64(2))):
+        assert load(path, image_size=size)[0].shape == (1, 2, 2)
     with pytest.raises(ShapeError) as refused:
         load(path, image_size=(2, 3))
     assert str(refused.value) == (

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xpcnn.data.contents import ReadOptions, check_task_name
 from xpcnn.data.csv_files.csv_columns import Columns
@@ -16,6 +16,7 @@ from xpcnn.data.files import PathLike, user_path
 from xpcnn.data.named_sets import NAMES, known, named
 from xpcnn.data.reading import Fit, Reading
 from xpcnn.errors import ConfigError, hint
+from xpcnn.options import is_whole
 from xpcnn.types import TaskName
 
 
@@ -148,7 +149,7 @@ def load_parts(
         validation part; None for the validation part of the files (a folder `val`, an array
         `val_images`).
     """
-    _check_size(image_size)
+    image_size = _as_size(image_size)
     check_task_name(task)
     if image_fit not in (None, "pad", "crop"):
         message = f"image_fit is {image_fit!r}, expected 'pad' or 'crop'"
@@ -218,7 +219,7 @@ def load_whole(
     """
     from xpcnn.data import own_data
 
-    _check_size(image_size)
+    image_size = _as_size(image_size)
     path = user_path(path)
     options = ReadOptions(image_size, label_column, reading, skip_damaged, None, stream, task)
     return own_data.whole(
@@ -267,12 +268,11 @@ def _own_name(path: Path) -> str:
     return f"{own}-folder" if own in NAMES else own
 
 
-def _check_size(value: object) -> None:
-    """Require a height and a width, or None."""
-    if value is None or (
-        isinstance(value, tuple | list)
-        and len(value) == 2
-        and all(isinstance(length, int) and length > 0 for length in value)
-    ):
-        return
-    raise ConfigError(hint(f"image_size is {value}, expected (h, w)", "(28, 28)"))
+def _as_size(value: Any) -> tuple[int, int] | None:
+    """Return a height and a width in numbers of Python; None for None."""
+    if value is None:
+        return None
+    sizes = value if isinstance(value, tuple | list) else ()
+    if len(sizes) != 2 or not all(is_whole(n) and n > 0 for n in sizes):
+        raise ConfigError(hint(f"image_size is {value}, expected (h, w)", "(28, 28)"))
+    return int(sizes[0]), int(sizes[1])

@@ -39,7 +39,7 @@ _PIXEL_VALUES = 256
 
 
 def is_header(path: Path, cells: Sequence[str]) -> bool:
-    """Tell whether the first line holds names of columns rather than an image."""
+    """Whether the first line holds names of columns rather than an image."""
     text = [cell for cell in cells if not NUMBER.fullmatch(cell)]
     numbers = [cell for cell in cells if NUMBER.fullmatch(cell)]
     known = any(is_label(cell) or _is_id(cell) for cell in text)

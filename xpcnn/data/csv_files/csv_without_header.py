@@ -80,7 +80,7 @@ def _label_at_an_edge(path: Path, columns: dict[int, list[str]]) -> int:
 
 
 def _are_labels(values: Sequence[str]) -> bool:
-    """Tell whether the values repeat and are text, or the numbers from 0 or 1 without a gap."""
+    """Whether the values repeat and are text, or the numbers from 0 or 1 without a gap."""
     distinct = set(values)
     if not 1 < len(distinct) <= len(values) / 2:
         return False
@@ -93,7 +93,7 @@ def _are_labels(values: Sequence[str]) -> bool:
 
 
 def _is_index(values: Sequence[str]) -> bool:
-    """Tell whether the values number the rows from 0 or 1, or are text that never repeats."""
+    """Whether the values number the rows from 0 or 1, or are text that never repeats."""
     if len(values) < 3 or len(set(values)) < len(values):
         return False
     if not any(NUMBER.fullmatch(value) for value in values):
