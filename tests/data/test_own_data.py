@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,6 +166,7 @@ def test_a_size_where_images_have_theirs(tmp_path: Path) -> None:
         "Try: leave --image-size (image_size) out"
     )
     path = npz(tmp_path / "own.npz")
+    size: Any
     for size in ((2, 2), (np.int64(2), np.int64(2))):
         assert load(path, image_size=size)[0].shape == (1, 2, 2)
     with pytest.raises(ShapeError) as refused:
