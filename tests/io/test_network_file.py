@@ -193,6 +193,21 @@ def test_an_open_backend_will_do(saved: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "advice"),
+    [("m.onnx", "xpcnn.export_onnx(model, path)"), ("m.PT", "model.safetensors")],
+)
+def test_a_name_of_another_format_is_warned_of(tmp_path: Path, name: str, advice: str) -> None:
+    model = Model([Flatten(), Dense(3)], input_shape=(1, 6, 6))
+    with pytest.warns(DataWarning) as warned:
+        model.save(tmp_path / name)
+    assert str(warned[0].message) == (
+        f"{tmp_path / name} is written as a safetensors file, whatever its name\nTry: {advice}"
+    )
+    assert warned[0].filename == __file__
+    assert (load_model(tmp_path / name).predict(images()) == model.predict(images())).all()
+
+
+@pytest.mark.parametrize(
     ("last", "loss"), [(Sigmoid(), BCEWithLogits()), (Softmax(), SoftmaxCrossEntropy())]
 )
 def test_what_an_older_version_saved_is_loaded_with_a_warning(

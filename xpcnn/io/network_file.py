@@ -23,7 +23,7 @@ from xpcnn.config.registry import objects
 from xpcnn.config.tables import own_layers, to_config
 from xpcnn.config.values import Objects, read_fields
 from xpcnn.data.reading import Reading
-from xpcnn.errors import CheckpointError, ConfigError, counted, hint
+from xpcnn.errors import CheckpointError, ConfigError, DataWarning, counted, hint, warn_user
 from xpcnn.io import reading_table, task_table, tensor_file
 from xpcnn.io.metadata import metadata_errors
 from xpcnn.io.tensor_file import Metadata, Spec
@@ -38,6 +38,9 @@ from xpcnn.types import Shape, flatten, unflatten_like
 
 BUFFERS = "buffers."
 """Prefix of the names of buffers in a file."""
+
+_OTHERS = (".onnx", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".keras", ".npz")
+"""Endings of other formats."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,17 @@ class Facts(NamedTuple):
 def write(path: str | Path, network: Network, facts: Facts) -> None:
     """Write a network and the facts of its model to one file, readable on any backend.
 
+    Warns (`errors.DataWarning`) of a name that means another format, such as `model.onnx`.
+
     Raises:
         ConfigError: the network has a part that a file cannot describe.
         CheckpointError: the file cannot be written; an existing file is unchanged.
     """
     tensor_file.write(path, *_contents(network, facts))
+    if (ending := Path(path).suffix.lower()) in _OTHERS:
+        message = f"{path} is written as a safetensors file, whatever its name"
+        advice = "xpcnn.export_onnx(model, path)" if ending == ".onnx" else "model.safetensors"
+        warn_user(hint(message, advice), DataWarning)
 
 
 def pickled(network: Network, facts: Facts) -> tuple[bytes, tuple[type, ...]]:
