@@ -10,6 +10,7 @@ from tests.compare import assert_same
 from tests.lib import Lib
 from tests.training.linear import close, gradients, linear, rows, weights
 from xpcnn import Model
+from xpcnn.data.augment import Mixup
 from xpcnn.errors import ConfigError, DataError, DTypeError, ShapeError
 from xpcnn.layers import Dense
 from xpcnn.losses import MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy, with_weights
@@ -150,3 +151,18 @@ def test_a_fraction_as_validation_is_rejected() -> None:
         "sample_weights are given with a fraction of the samples as validation\n"
         "Try: validation=(samples, labels), split off beforehand"
     )
+
+
+def test_a_class_that_the_loss_ignores_needs_whole_labels() -> None:
+    """With floats of labels the class counted, in silence."""
+    x, y = numpy.zeros((6, 2), "f4"), numpy.arange(6) % 3
+    model = Model([Dense(3)], input_shape=(2,), loss=SoftmaxCrossEntropy(ignore_index=2))
+    with pytest.raises(ConfigError) as caught:
+        model.fit((x, y), epochs=1, sample_weights=numpy.ones(6))
+    assert str(caught.value) == (
+        "ignore_index=2 has no effect with sample_weights\n"
+        "Try: a sample weight of 0 for samples that do not count"
+    )
+    with pytest.raises(ConfigError, match="no effect with Mixup, which mixes the classes"):
+        model.fit((x, y), epochs=1, augment=[Mixup()])
+    model.fit((x, y), epochs=1)

@@ -19,7 +19,8 @@ class SoftmaxCrossEntropy:
     class_weights: how much a sample of each class counts, above 0: in the order of the classes, as
         {0: 5.0, 1: 1.0, ...}, or None for equal weights. "balanced" is n / (k * count) for n
         training samples of k classes, `count` of them in the class; the first `Model.fit` computes
-        these, later ones keep them.
+        these, later ones keep them. The mean of integer labels is weighted by these; of
+        probabilities, as mixing augmentations and sample weights make them, all is divided by n.
     ignore_index: integer label of samples that do not count in the loss.
 
     Backward: `help(xpcnn.ops.softmax_cross_entropy)`.

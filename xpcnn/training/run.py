@@ -37,6 +37,7 @@ from xpcnn.training.callbacks import Callback
 from xpcnn.training.divergence_check import DivergenceCheck
 from xpcnn.training.health_notes import HealthNotes
 from xpcnn.training.history import History
+from xpcnn.training.ignored_class import check_ignored
 from xpcnn.training.loss_scale import skipped_note
 from xpcnn.training.prefetch import prefetched
 from xpcnn.training.progress import Position
@@ -81,6 +82,7 @@ class Run:
     ) -> None:
         check_validation(options, validation is not None)
         check_task(options, network.task)
+        check_ignored(network, train, options)
         self.network, self.options = network, options
         self.state = RunState(network, train, options, seed, callbacks, group)
         self.updates, self.notify = self.state.updates, self.state.notify
