@@ -44,6 +44,11 @@ _NAMES = {
     "BOOL": "bool",
 }
 _AGAIN = "get the file again, or an earlier copy: it may be cut off or damaged"
+_OTHERS = {
+    ".onnx": ("an ONNX file", "xpcnn import {} model.safetensors, or xpcnn.import_onnx(path)"),
+    ".toml": ("a TOML file", "the run folder, or the model.safetensors in it"),
+}
+"""What files with other endings are, and what to do with them."""
 
 
 class Spec(NamedTuple):
@@ -112,12 +117,6 @@ def read(
     if not is_there(path, CheckpointError):
         raise CheckpointError(hint(f"{shown(path)}: there is no such file", "check the path"))
     refuse_pickle(path)
-    if path.suffix.lower() == ".onnx":
-        advice = f"xpcnn import {path} model.safetensors, or xpcnn.import_onnx(path)"
-        raise CheckpointError(hint(f"{path} is an ONNX file, expected a model file", advice))
-    if path.suffix.lower() == ".toml":
-        advice = "the run folder, or the model.safetensors in it"
-        raise CheckpointError(hint(f"{path} is a TOML file, expected a model file", advice))
     try:
         with safe_open(path, framework="numpy") as file:
             metadata, written = _metadata(path, (file.metadata() or {}).get(KEY))
@@ -132,6 +131,10 @@ def read(
         message = f"{path} cannot be read: {error.strerror or error}"
         raise CheckpointError(hint(message, "check the path and who may read it")) from error
     except SafetensorError as error:
+        if (kind := path.suffix.lower()) in _OTHERS:
+            what, advice = _OTHERS[kind]
+            message = f"{path} is {what}, expected a model file"
+            raise CheckpointError(hint(message, advice.format(path))) from error
         message = f"{path} is not a complete safetensors file: {error}"
         raise CheckpointError(hint(message, _AGAIN)) from error
     _check_finite(path, tensors)
