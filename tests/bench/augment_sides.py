@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from tests.bench.ours_and_theirs import opener, require_agreement
 from xpcnn import backend
 from xpcnn.benchmark import serve
 from xpcnn.data.augment import Affine, Augmentation, Augmenter, Crop, Flip
@@ -56,13 +57,12 @@ class Ours:
         self.x, _ = self.samples.batch(self.rows)
 
     def step(self) -> None:
-        self.result()
+        self.results()
 
-    def result(self) -> numpy.ndarray:
+    def results(self) -> list[numpy.ndarray]:
         """Return the batch."""
         x = self.samples.batch(self.rows)[0] if self.case.bytes else self.x
-        y: numpy.ndarray = self.augmenter.apply(x, self.labels, self.drawn, 1)[0]
-        return y
+        return [self.augmenter.apply(x, self.labels, self.drawn, 1)[0]]
 
 
 class Theirs:
@@ -99,12 +99,11 @@ class Theirs:
     def step(self) -> None:
         self.y = self.way(self)
 
-    def result(self) -> numpy.ndarray:
+    def results(self) -> list[numpy.ndarray]:
         """Return the batch."""
         with self.session():
             self.step()
-            found: numpy.ndarray = self.y.numpy()
-        return found
+            return [self.y.numpy()]
 
     def taken(self) -> Any:
         """Return normalised samples."""
@@ -188,22 +187,10 @@ FORMS = tuple(form for ways in WAYS.values() for form in ways)
 
 def compare(name: str, batch: int) -> None:
     """Require that all ways of a case compute the same."""
-    ours = Ours(name, batch).result()
     for form in WAYS[CASES[name].bytes]:
-        theirs = Theirs(name, batch, form).result()
-        far = abs(ours - theirs).max() / abs(theirs).max()
-        assert far <= TOLERANCE, f"{name}, {form}: off by {far} of its largest"
-
-
-def side(name: str, batch: int, form: str) -> Ours | Theirs:
-    """Return a side of a case; form: "xpcnn", or a way of PyTorch."""
-    if form == "xpcnn":
-        return Ours(name, batch)
-    import torch
-
-    torch.set_num_threads(int(backend.load("numpy").describe()["threads"]))
-    return Theirs(name, batch, form)
+        theirs = Theirs(name, batch, form)
+        require_agreement(f"{name}, {form}", Ours(name, batch), theirs, TOLERANCE)
 
 
 if __name__ == "__main__":
-    serve(side)
+    serve(opener(Ours, Theirs))

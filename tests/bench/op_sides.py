@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from tests.bench.ours_and_theirs import opener, require_agreement
 from xpcnn import backend, ops
 from xpcnn.benchmark import serve
 
@@ -167,21 +168,8 @@ class Theirs:
 
 def compare(name: str, batch: int) -> None:
     """Require that both sides of a case compute the same."""
-    pairs = zip(Ours(name, batch).results(), Theirs(name, batch, FORMS[0]).results(), strict=True)
-    for i, (ours, theirs) in enumerate(pairs):
-        far = abs(ours - theirs).max() / abs(theirs).max()
-        assert far <= TOLERANCE, f"{name}: result {i} is off by {far} of its largest"
-
-
-def side(name: str, batch: int, form: str) -> Ours | Theirs:
-    """Return a side of a case; form: "xpcnn", or a memory format of PyTorch."""
-    if form == "xpcnn":
-        return Ours(name, batch)
-    import torch
-
-    torch.set_num_threads(int(backend.load("numpy").describe()["threads"]))
-    return Theirs(name, batch, form)
+    require_agreement(name, Ours(name, batch), Theirs(name, batch, FORMS[0]), TOLERANCE)
 
 
 if __name__ == "__main__":
-    serve(side)
+    serve(opener(Ours, Theirs))
