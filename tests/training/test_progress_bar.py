@@ -30,7 +30,9 @@ def terminal(patch: pytest.MonkeyPatch) -> Terminal:
 
 
 def test_a_bar_with_the_loss_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `tqdm.auto`, which imports asyncio."""
     screen = terminal(monkeypatch)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     history = linear().fit(rows(20), epochs=2, batch_size=5, validation=rows(9, 1))
     text = screen.getvalue()
     assert "epoch 2/2: 100%|" in text
@@ -144,7 +146,7 @@ def test_a_notebook_without_widgets_has_a_bar_of_text_and_no_warning(
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", SimpleNamespace())  # what tqdm looks for
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    for name in ("tqdm.auto", "tqdm.autonotebook", "tqdm.notebook"):
+    for name in ("tqdm.autonotebook", "tqdm.notebook"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     linear().fit(rows(20), epochs=1, batch_size=5)
     assert "epoch 1/1: 100%|" in screen.getvalue()
@@ -170,7 +172,7 @@ def test_a_notebook_with_widgets_shows_the_bar(monkeypatch: pytest.MonkeyPatch) 
     modules = {"IPython": ipython, "IPython.display": display, "ipywidgets": widgets}
     for name, module in {**modules, "ipykernel.zmqshell": widgets}.items():
         monkeypatch.setitem(sys.modules, name, module)
-    for name in ("tqdm.auto", "tqdm.autonotebook", "tqdm.notebook"):
+    for name in ("tqdm.autonotebook", "tqdm.notebook"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     linear().fit(rows(20), epochs=1, batch_size=5)
     (bar,) = page
