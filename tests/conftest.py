@@ -5,6 +5,7 @@ A library that cannot be used here skips the first test of a file by its name, w
 others are left out.
 """
 
+import gc
 import os
 import sys
 from collections import Counter
@@ -45,6 +46,17 @@ def pytest_configure(config: pytest.Config) -> None:
     cuda_on_host.folder()  # for the workers of pytest-xdist too, which have not started yet
     if config.getoption("--no-kernels"):
         backend._kernels = NoKernels()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spare Python's garbage collector the thousands of tests, which live until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -3,7 +3,6 @@
 import gc
 import textwrap
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -193,15 +192,6 @@ def test_other_containers_ask_for_no_dx(container: Any) -> None:
     assert floats(flatten(grads)).popitem()[1] == 1.0
 
 
-@pytest.fixture
-def _frozen() -> Iterator[None]:
-    """Spare the collector the objects of all other modules and tests."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("_frozen")
 @pytest.mark.parametrize(
     "container",
     [
@@ -232,7 +222,6 @@ def test_without_gradients_nothing_is_kept(container: Any) -> None:
             )
 
 
-@pytest.mark.usefixtures("_frozen")
 @pytest.mark.parametrize(("once", "expected"), [(True, [3, 1, 1]), (False, [3, 3, 3])])
 def test_what_a_pullback_needs_is_freed_where_it_is_called_once(
     once: bool, expected: list[int]
