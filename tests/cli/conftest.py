@@ -67,9 +67,10 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave figures empty, which take most of a report's time; their labels stay."""
     pytest.importorskip("matplotlib")
+    empty = {"svg": b'<svg viewBox="0 0 1 1"></svg>', "png": b"\x89PNG"}
 
-    def save(figure: Any, file: BinaryIO, **how: Any) -> None:
-        file.write(b'<svg viewBox="0 0 1 1"></svg>')
+    def save(figure: Any, file: BinaryIO, *, format: str, **how: Any) -> None:
+        file.write(empty[format])
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", save)
 

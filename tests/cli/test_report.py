@@ -84,6 +84,7 @@ def test_several_runs_lie_over_each_other(cli: Cli, run: Path) -> None:
     assert "trained on different parts of digits, and perhaps" in write(cli, run, "c").words
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_rows_choose_what_is_looked_at(cli: Cli, run: Path) -> None:
     page = write(cli, run, "--rows", "7,3", "--figures", "drawn", "--figure-format", "png")
     assert Path("drawn/overview.png").read_bytes().startswith(b"\x89PNG")
@@ -120,6 +121,7 @@ def test_the_figures_as_files(cli: Cli, run: Path) -> None:
     assert "predicted class" in found["confusion"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_test_data_the_report_says_so(cli: Cli, run: Path) -> None:
     config = run / "config.toml"
     model = xpcnn.load(run / "model.safetensors")
@@ -168,6 +170,7 @@ def test_a_run_that_has_not_ended(cli: Cli, run: Path) -> None:
     assert f"Try: xpcnn resume '{run}'" in ran.err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_train_writes_a_report_at_its_end(cli: Cli) -> None:
     ran = cli("train", *TINY, "--out", "r", "--report")
     assert ran.code == 0

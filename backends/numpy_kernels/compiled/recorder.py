@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from ..layout import Array
 from ..recording import Function
@@ -79,7 +80,8 @@ class Recorder:
     """
 
     def __init__(self, given: Sequence[Array], most: int) -> None:
-        self.given, self.most = given, most
+        self.given, self.most = given, most  # given: kept, so that nothing else lies there
+        self.bounds = [byte_bounds(x) for x in given]
         self.calls: list[InC | InNumPy] = []
         self.constants: list[Array] = []  # that calls read, and tables; no pointer keeps them
         self.blocks: list[Block] = []
@@ -117,14 +119,15 @@ class Recorder:
         Raises:
             NotRecordableError: it is neither.
         """
-        low, high = np.lib.array_utils.byte_bounds(x)
+        low, high = byte_bounds(x)
         layout = x.shape, x.strides, x.dtype
-        for i, whole in enumerate(self.given):
-            first, end = np.lib.array_utils.byte_bounds(whole)
+        for i, (first, end) in enumerate(self.bounds):
             if first <= low and high <= end:
                 return Place(i, None, low - first, *layout)
         if not x.flags.writeable:  # what calls have written; no other code may have changed it
             for i, block in self._alive():
+                if low < block.start or block.start + block.bytes < high:
+                    continue
                 if any(first <= low and high <= end for first, end in block.written):
                     block.last = len(self.calls)
                     return Place(None, i, low - block.start, *layout)
@@ -141,13 +144,13 @@ class Recorder:
         owner = x.base if isinstance(x.base, np.ndarray) else x
         known = (i for i, block in self._alive() if block.owner() is owner)
         if (i := next(known, None)) is None:
-            start, end = np.lib.array_utils.byte_bounds(owner)
+            start, end = byte_bounds(owner)
             i, now = len(self.blocks), len(self.calls)
             self.blocks.append(Block(start, end - start, now, now, weakref.ref(owner)))
             self.alive.append((i, self.blocks[i]))
             if sum(block.bytes for _, block in self._alive()) > self.most:
                 raise NotRecordableError
-        self.blocks[i].written.append(np.lib.array_utils.byte_bounds(x))
+        self.blocks[i].written.append(byte_bounds(x))
         x.flags.writeable = False  # also of all views that are made of x from now on
         return self.place(x)
 
