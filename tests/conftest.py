@@ -10,6 +10,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ def pytest_collection() -> Iterator[None]:
         return (yield)
     finally:
         gc.enable()
+        with suppress(ImportError):  # when it is imported, it asks what refers to an object
+            import hypothesis  # noqa: F401
         gc.freeze()
 
 
