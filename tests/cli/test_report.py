@@ -64,6 +64,7 @@ def test_where_the_time_goes(cli: Cli, run: Path) -> None:
     recorded, measured = parts.index("waiting for batches"), parts.index("data")
     assert parts[recorded : recorded + 3] == ["waiting for batches", "updates", "validation"]
     assert parts[measured : measured + 5] == ["data", "forward", "loss", "backward", "update"]
+    assert "samples in training, forward (blue) and backward" in page.words
     # a run of before these were recorded has the other table
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     for line in lines:
@@ -77,7 +78,8 @@ def test_several_runs_lie_over_each_other(cli: Cli, run: Path) -> None:
     other = Path("b")
     assert cli("train", *TINY, "--lr", "0.01", "--out", other, "--quiet").code == 0
     page = write(cli, run, other, run)
-    assert "a run (2)" in page.words
+    assert "a run, b, a run (2)" in page.words
+    assert "all below the table of runs, are those of a run." in page.words
     assert any(row[1:2] == ["training.optimizer.lr"] and "0.01" in row for row in page.rows)
     assert "not comparable" not in page.words
     assert cli("train", *TINY, "--limit", "200", "--out", "c", "--quiet").code == 0

@@ -67,6 +67,13 @@ def test_the_curves_of_several_runs_lie_in_one_figure() -> None:
     ]
 
 
+@pytest.mark.parametrize(("last", "scale"), [(0.2, "linear"), (0.09, "log"), (0.0, "linear")])
+def test_a_loss_that_falls_far_has_a_logarithmic_axis(last: float, scale: str) -> None:
+    ends = Epoch(2, last, 0.75, None, None, 0.05, 1.0, 100.0, 20)
+    loss, accuracy, rate = History([HISTORY.epochs[0], ends]).plot().axes
+    assert [axes.get_yscale() for axes in (loss, accuracy, rate)] == [scale, "linear", "linear"]
+
+
 def test_the_confusion_matrix_has_the_counts_of_the_report(report: ClassificationReport) -> None:
     (axes,) = report.plot_confusion().axes
     drawn = numpy.zeros((10, 10), int)

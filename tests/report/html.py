@@ -1,4 +1,7 @@
-"""What a page is made of: its words, addresses and tables; refuses elements that are not closed."""
+"""What a page is made of: its words, addresses and tables.
+
+Refuses elements that are not closed, and two of the same id.
+"""
 
 from html.parser import HTMLParser
 
@@ -16,6 +19,7 @@ class Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.tags: set[str] = set()
+        self.ids: set[str | None] = set()
         self.addresses: list[str] = []
         self.pictures: list[dict[str, str | None]] = []
         self.rows: list[list[str]] = []
@@ -28,6 +32,9 @@ class Page(HTMLParser):
         self.tags.add(tag)
         given = dict(attrs)
         self.addresses += [str(given[name]) for name in ("src", "href") if name in given]
+        if "id" in given:
+            assert given["id"] not in self.ids, given
+            self.ids.add(given["id"])
         assert not any(name.startswith("on") for name in given), given
         if tag == "img":
             self.pictures.append(given)
@@ -60,6 +67,7 @@ def check_self_contained(text: str) -> Page:
     page = Page(text)
     assert len(text.encode()) < 1_000_000
     assert "script" not in page.tags
+    assert "main" in page.tags  # which screen readers jump to
     assert all(address.startswith(("#", "data:image/png;base64,")) for address in page.addresses)
     assert "http" not in text
     assert "@import" not in text

@@ -5,6 +5,7 @@ import warnings
 from html import escape
 from io import BytesIO
 from typing import Any, Literal
+from zlib import crc32
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -59,13 +60,16 @@ def svg(figure: Figure, label: str) -> str:
     """Return a figure as an SVG element for a page of HTML.
 
     The element is as wide as its place, its grey is the page's `--muted`, and a screen reader reads
-    `label`. It holds no address of the network, no script, and no id that nothing refers to.
+    `label`. It holds no address of the network, no script, no id that nothing refers to, and none
+    that another figure of the page has.
     """
     text = content_of(figure, "svg").decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*"', "<g", text)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
+    own = f"{crc32(label.encode()):x}-"
+    text = re.sub(r'( id="| href="#|url\(#)', rf"\g<1>{own}", text)
     size = re.search(r'viewBox="[^"]*"', text)
     assert size is not None
     opening = f'<svg {size[0]} role="img" aria-label="{escape(label)}">'

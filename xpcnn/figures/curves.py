@@ -1,5 +1,6 @@
 """Curves over the epochs of one training or of several: loss, accuracy, learning rate."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -16,6 +17,8 @@ CURVES: Mapping[str, Sequence[str]] = {
 """By the name on the axis: the figures of an epoch that are drawn."""
 
 _IN_A_ROW = 3
+
+_LOGARITHMIC = 20.0  # times the least loss: the last epochs would lie on the axis
 
 _FEW = 20  # epochs that get a mark each
 
@@ -73,7 +76,10 @@ def training_curve(runs: Mapping[str, Figures], name: str) -> Canvas:
 
 
 def draw_curve(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
-    """Draw a curve of each run on axes: one run in two colours, several in a colour each."""
+    """Draw a curve of each run on axes: one run in two colours, several in a colour each.
+
+    A loss that falls far has a logarithmic axis.
+    """
     keys = curves_of(runs)[name]
     axes.set(xlabel="epoch", ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -103,5 +109,7 @@ def draw_curve(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
                 marker="o" if len(points) <= _FEW else "",
                 markersize=3.5,
             )
+    if name == "loss" and 0.0 < _LOGARITHMIC * axes.dataLim.ymin < axes.dataLim.ymax < math.inf:
+        axes.set_yscale("log")
     if len(axes.lines) > 1:
         axes.legend(fontsize="small")

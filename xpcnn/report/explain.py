@@ -86,7 +86,9 @@ def explained(
             {
                 "name": names[k],
                 "score": number(float(scores[k])) if len(scores) == len(names) else "–",
-                "estimate": number(float(estimates[k]), ".6g" if are_numbers else ".4f"),
+                "estimate": number(float(estimates[k]), ".6g")
+                if are_numbers
+                else _share(estimates[k]),
                 "threshold": number(thresholds[k]),
                 "share": number(100 * float(estimates[k]), ".1f"),
             }
@@ -95,6 +97,11 @@ def explained(
         passes=[pass_facts(x, counts.get(x.path, 0), size) for x in seen.passes],
         version=VERSION,
     )
+
+
+def _share(p: float) -> str:
+    """Return a probability as text, one that rounds to 0 with its power of ten."""
+    return number(float(p), ".4f" if p == 0.0 or p >= 5e-5 else ".0e")
 
 
 def _precision(model: Model) -> list[str]:

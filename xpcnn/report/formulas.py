@@ -52,7 +52,7 @@ class Formula(NamedTuple):
 def formula_of(layer: Layer) -> Formula:
     """Return what a layer computes, and where."""
     own = inspect.getdoc(type(layer)) or ""
-    words = own.partition("\n")[0]
+    words = own.partition("\n")[0].replace("->", "→")  # which no line breaks apart
     places = [("the layer", *_place(type(layer).forward))]
     op = OPS.get(type(layer)) or getattr(layer, "op", None)
     if op is None:

@@ -1,6 +1,6 @@
 """Forward and backward through a network, layer by layer: all outputs and gradients are kept.
 
-In inference (running statistics, no dropout), each layer by itself: nothing is fused.
+Each layer by itself: nothing is fused.
 """
 
 import time
@@ -83,11 +83,17 @@ class Traced(Wrapper):
         return y, buffers, backward
 
 
-def trace(network: Network, raw: numpy.ndarray, classes: numpy.ndarray) -> Trace:
+def trace(
+    network: Network,
+    raw: numpy.ndarray,
+    classes: numpy.ndarray,
+    context: Context = Context(grad=True),  # noqa: B008  it cannot be changed
+) -> Trace:
     """Send raw samples (n, ...) forward, and the gradient of one score of each back.
 
     classes: for each sample the class whose score to take the gradient of, (n,). If the network has
     one output, that is the score of class 1, and its negative the score of class 0.
+    context: with grad; by default that of inference (running statistics, no dropout).
     """
     backend = network.backend
     passes: list[LayerPass] = []
@@ -98,7 +104,6 @@ def trace(network: Network, raw: numpy.ndarray, classes: numpy.ndarray) -> Trace
     layers = rebuilt(network.layers, watch)
     with backend.session():
         (x, _), *_ = network.samples(raw, None).batches(len(raw))
-        context = Context(grad=True)
         scores, _, pullback = layers.forward(network.params, network.buffers, x, context)
         dx, _ = pullback(backend.from_host(direction(classes, scores.shape[1], network.dtype)))
     host = backend.to_host

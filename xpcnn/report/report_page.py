@@ -79,10 +79,14 @@ def report(
         if inside is not None and is_images(data):
             inside["samples"] = samples(first.model, data, rows or chosen_rows(figures, data))
     shape = " x ".join(map(str, first.model.input_shape))
+    lead = f"A network for samples of {shape}, trained on {first.data}."
+    if others:
+        lead += f" The figures here, and all below the table of runs, are those of {first.name}."
     return render(
         "page.html",
-        title=first.name,
-        lead=f"A network for samples of {shape}, trained on {first.data}.",
+        title=_title([run.name for run in runs]),
+        first=first.name,
+        lead=lead,
         notes=notes,
         numbers=numbers,
         curves=curves(runs),
@@ -92,7 +96,7 @@ def report(
         targets=targets,
         inside=inside,
         time={
-            "what": f"Time of a batch of {BATCH} samples in inference, forward (blue) and backward "
+            "what": f"Time of a batch of {BATCH} samples in training, forward (blue) and backward "
             f"(orange), measured for this report on {first.model.backend.name}; each layer by "
             "itself, without the fusions of training.",
             "layers": layer_times(first.model),
@@ -106,6 +110,13 @@ def report(
         environment=[(name, str(value)) for name, value in flat(first.record.environment) if value],
         version=VERSION,
     )
+
+
+def _title(names: Sequence[str]) -> str:
+    """Return the names of the runs, or of many the first."""
+    if len(names) <= 3:
+        return ", ".join(names)
+    return f"{names[0]} and {len(names) - 1} other runs"
 
 
 def curves(runs: Sequence[Run]) -> list[Markup]:

@@ -8,24 +8,27 @@ import numpy
 
 from xpcnn.config.registry import preset_objects
 from xpcnn.errors import counted
+from xpcnn.layers import Context
 from xpcnn.model import Model
 from xpcnn.report.layer_passes import trace
 from xpcnn.report.reported_run import Run, number
 from xpcnn.report.update_time import update_times
 from xpcnn.training import TrainingOptions
+from xpcnn.training.recipe import random_source
 
 BATCH = 64
-_TIMED = 3
+_TIMED = 5
 
 
 def layer_times(model: Model) -> list[dict[str, Any]]:
-    """Return a row for each layer: what it is, and the time of a batch of zeros, in inference.
+    """Return a row for each layer: what it is, and the time of a random batch, as in training.
 
     Each time is the shortest of some passes, without the first, which may compile kernels.
     """
-    raw = numpy.zeros((BATCH, *model.input_shape), numpy.float32)
+    raw = numpy.random.default_rng(0).integers(0, 256, (BATCH, *model.input_shape), numpy.uint8)
     classes = numpy.zeros(BATCH, numpy.int64)
-    passes = [trace(model.network, raw, classes).passes for _ in range(1 + _TIMED)][1:]
+    context = Context(True, True, 1, random_source(model.network, 0))
+    passes = [trace(model.network, raw, classes, context).passes for _ in range(1 + _TIMED)][1:]
     times = [
         [min(seconds) for seconds in zip(*(p.seconds for p in same), strict=True)]
         for same in zip(*passes, strict=True)
