@@ -285,3 +285,36 @@ def test_an_object_without_a_method_of_a_loss_is_rejected() -> None:
     )
     with pytest.raises(ConfigError, match=message):
         Model([Dense(2)], input_shape=(3,), loss=Undecided())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        SoftmaxCrossEntropy(class_weights=(1.0, 5.0, 2.0)),
+        SoftmaxCrossEntropy(ignore_index=2),
+        MSE(class_weights=(1.0, 5.0, 2.0)),
+    ],
+    ids=str,
+)
+def test_the_loss_of_an_evaluation_is_that_of_all_samples(loss: Loss) -> None:
+    """However they are cut into batches, of which the loss may ignore a whole one."""
+    x, y = numpy.arange(21, dtype="f4").reshape(7, 3) / 10, numpy.asarray([0, 1, 2, 2, 0, 1, 1])
+    model = Model([Dense(3)], input_shape=(3,), loss=loss, dtype="float64")
+    expected = float(loss(model.network.scores(x.astype("f8")), y)[0])
+    for size in (7, 3, 1):
+        assert model.evaluate((x, y), batch_size=size)["loss"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_batch_that_the_loss_ignores_changes_nothing() -> None:
+    x, y = numpy.arange(12, dtype="f4").reshape(4, 3), numpy.asarray([2, 0, 2, 2])
+    model = Model([Dense(3)], input_shape=(3,), loss=SoftmaxCrossEntropy(ignore_index=2))
+    before = model.get_weights()["layers.0.weight"]
+    history = model.fit((x, y), epochs=1, batch_size=1, optimizer="sgd")
+    assert history["step"] == [4]
+    assert math.isfinite(history["loss"][0])
+    alone = Model([Dense(3)], input_shape=(3,), loss=SoftmaxCrossEntropy(ignore_index=2))
+    alone.set_normalisation(model.mean, model.std)
+    alone.fit((x[1:2], y[1:2]), epochs=1, batch_size=1, optimizer="sgd")
+    after = model.get_weights()["layers.0.weight"]
+    assert (after != before).any()
+    numpy.testing.assert_array_equal(after, alone.get_weights()["layers.0.weight"])

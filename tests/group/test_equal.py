@@ -99,6 +99,13 @@ def test_as_one_process(size: int, options: dict[str, Any]) -> None:
     assert_equal(found, trained(None, **options))
 
 
+def test_a_batch_that_the_loss_ignores_on_all_processes() -> None:
+    options: dict[str, Any] = {"loss": SoftmaxCrossEntropy(ignore_index=1), "batch_size": 2}
+    options |= {"layers": [Flatten(), Dense(3)], "epochs": 1}
+    found = together(2, lambda member: trained(member, **options))
+    assert_equal(found, trained(None, **options))
+
+
 def targets(n: int, task: TaskName, seed: int = 0) -> Dataset:
     """Return labels 0 and 1, of which the last is rare, or numbers far from 0."""
     draw = numpy.random.default_rng(seed)

@@ -43,6 +43,12 @@ def divides_by_samples(loss: Loss) -> bool:
     return weights is None and ignored is not None and ignored < 0
 
 
+def divisor_of(loss: Loss, scores: Array, labels: Array) -> Array | None:
+    """Return what a loss divides by, 0-d; None for the number of samples. See `Loss`."""
+    divisor = getattr(loss, "divisor", None)
+    return None if divisor is None else divisor(scores, labels)
+
+
 def targets(scores: Array, labels: Array) -> Array:
     """Return integer labels as one-hot floats in the shape of the scores; float labels unchanged.
 

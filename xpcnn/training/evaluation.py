@@ -1,17 +1,19 @@
 """Evaluation: loss, accuracy, figures of the task and metrics of given weights over samples."""
 
+import math
 from collections.abc import Sequence
 
 import numpy
 
 from xpcnn.layers import Context
+from xpcnn.losses.base import divisor_of
 from xpcnn.losses.results import value_and_pullback
 from xpcnn.network import Network
 from xpcnn.options import check_count
 from xpcnn.process_group import ALONE, Group
 from xpcnn.samples import Samples
 from xpcnn.training.progress import Weights, zero_sums
-from xpcnn.types import Array
+from xpcnn.types import Array, namespace
 from xpcnn.validation_metrics import Metric, measure
 
 
@@ -23,7 +25,8 @@ def evaluate(
     metrics: Sequence[str | Metric] = (),
     group: Group = ALONE,
 ) -> dict[str, float]:
-    """Return loss and accuracy over all samples: means over batches, weighted by their size.
+    """Return loss and accuracy over all samples: means over batches, weighted by their size, the
+    loss by what it divides by.
 
     The figures of the task and the metrics follow, by name. In regression there is no accuracy.
 
@@ -37,6 +40,7 @@ def evaluate(
     check_count("batch_size", batch_size)
     params, buffers = weights or (network.params, network.buffers)
     loss_sum, right = zero_sums(network)
+    counted: Array | float = 0.0  # what the losses of all batches divide by
     task = network.task
     further = bool(metrics or task.figures)
     estimates: list[Array] = []
@@ -49,14 +53,20 @@ def evaluate(
     for x, labels in samples.batches(batch_size, order):
         scores, _, _ = layers.forward(params, buffers, x, Context())
         value, _ = value_and_pullback(network.loss, scores, labels)
-        loss_sum = loss_sum + value * x.shape[0]
+        divisor = divisor_of(network.loss, scores, labels)
+        if divisor is None:
+            loss_sum, counted = loss_sum + value * x.shape[0], counted + x.shape[0]
+        else:  # 0 where the loss ignores all labels, and is NaN
+            value = namespace(value).where(divisor == 0, 0.0, value)
+            loss_sum, counted = loss_sum + value * divisor, counted + divisor
         right = right + task.hits(network.loss, scores, labels)
         if further:
             estimates.append(task.estimates(network.loss, scores))
-    sums = group.gather((float(loss_sum), int(right)))
+    sums = group.gather((float(loss_sum), float(counted), int(right)))
+    losses, divisors, hits = map(sum, zip(*sums, strict=True))
     found = {
-        "loss": sum(loss for loss, _ in sums) / len(samples),
-        "accuracy": sum(number for _, number in sums) / len(samples),
+        "loss": losses / divisors if divisors else math.nan,
+        "accuracy": hits / len(samples),
     }
     if not task.counts_hits:
         del found["accuracy"]

@@ -24,6 +24,7 @@ from xpcnn import ops
 from xpcnn.backend import direct
 from xpcnn.batch_rows import Rows, shared_batch
 from xpcnn.layers import Context, Sequential
+from xpcnn.losses.base import divisor_of
 from xpcnn.losses.results import value_and_pullback
 from xpcnn.optimizers.groups import layer_of
 from xpcnn.training.group_sums import EarlySums, summed
@@ -181,22 +182,24 @@ def _pass(
     )
     scores, new, back = recipe.layers.forward(params, buffers, x, ctx)
     value, loss_back = value_and_pullback(recipe.loss, scores, labels)
+    divisor, xp = divisor_of(recipe.loss, scores, labels), namespace(x)
+    if divisor is not None:
+        value = xp.where(divisor == 0, 0.0, value)  # NaN where the loss ignores all labels
     right = recipe.task.hits(recipe.loss, scores, labels)
     if recipe.exchanges:
-        weight = _weight(recipe, scores, labels, rows) * namespace(x).ones_like(value)
+        weight = _weight(recipe, divisor, rows) * xp.ones_like(value)
         dloss = weight * dloss
     _, grads = back(loss_back(dloss), want_dx=False)
     return grads, new, value, right, weight
 
 
-def _weight(recipe: Recipe, scores: Array, labels: Array, rows: Rows) -> float | Array:
+def _weight(recipe: Recipe, divisor: Array | None, rows: Rows) -> float | Array:
     """Return the weight of the mean loss of these rows in that of the whole batch."""
-    divisor = getattr(recipe.loss, "divisor", lambda scores, labels: None)(scores, labels)
     if divisor is None:
         return rows.weight
-    xp = namespace(scores)
+    xp = namespace(divisor)
     whole = recipe.group.sum(xp.stack([divisor]))[0]
-    return divisor / whole
+    return divisor / xp.where(whole == 0, 1.0, whole)
 
 
 def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: Array) -> Progress:
