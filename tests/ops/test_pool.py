@@ -12,7 +12,7 @@ from tests.ops import oracle
 from tests.rounding import exact
 from xpcnn import ops
 from xpcnn.errors import ConfigError
-from xpcnn.ops.checks import window_shape
+from xpcnn.ops.hyperparameter_checks import window_shape
 from xpcnn.ops.pool import _misses, pool_shape
 
 X = [[[[1.0, 3.0, 2.0], [9.0, 7.0, 8.0], [4.0, 6.0, 5.0]]]]

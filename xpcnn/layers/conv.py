@@ -8,7 +8,7 @@ from xpcnn import ops
 from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context
-from xpcnn.ops.checks import check_groups, check_windows, make_plain, window_shape
+from xpcnn.ops.hyperparameter_checks import check_groups, check_windows, make_plain, window_shape
 from xpcnn.ops.reference.windows import Padding, Pair, pair
 from xpcnn.options import COUNT, check
 from xpcnn.types import Array, LayerPullback, Params, Pullback, Shape

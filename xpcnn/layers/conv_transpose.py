@@ -7,7 +7,12 @@ from xpcnn import ops
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context
 from xpcnn.layers.conv import check_image, drawn
-from xpcnn.ops.checks import check_groups, check_output_padding, make_plain, transposed_shape
+from xpcnn.ops.hyperparameter_checks import (
+    check_groups,
+    check_output_padding,
+    make_plain,
+    transposed_shape,
+)
 from xpcnn.ops.reference.windows import Padding, Pair, pair
 from xpcnn.options import COUNT, check
 from xpcnn.types import Array, LayerPullback, Params, Shape

@@ -7,7 +7,7 @@ from xpcnn import ops
 from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw, HeNormal, Initializer, Zeros
 from xpcnn.layers.base import Context, without_parameters
-from xpcnn.ops.checks import make_plain
+from xpcnn.ops.hyperparameter_checks import make_plain
 from xpcnn.ops.linear import check_shape, reshaped
 from xpcnn.options import COUNT, check
 from xpcnn.types import Array, LayerPullback, Params, Shape

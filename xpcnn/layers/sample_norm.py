@@ -7,7 +7,7 @@ from typing import Any
 from xpcnn import ops
 from xpcnn.initializers import Constant, Draw, Zeros
 from xpcnn.layers.base import Context
-from xpcnn.ops.checks import check_groups, plain_sizes
+from xpcnn.ops.hyperparameter_checks import check_groups, plain_sizes
 from xpcnn.ops.norm import check_axes, check_rising
 from xpcnn.options import COUNT, POSITIVE, check
 from xpcnn.types import Array, LayerPullback, Params, Shape

@@ -6,7 +6,7 @@ from xpcnn import ops
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, without_parameters
 from xpcnn.layers.conv import check_image
-from xpcnn.ops.checks import check_pair, make_plain
+from xpcnn.ops.hyperparameter_checks import check_pair, make_plain
 from xpcnn.ops.reference.windows import Pair, pair
 from xpcnn.ops.upsample import check_mode
 from xpcnn.types import Array, LayerPullback, Params, Shape

@@ -2,15 +2,9 @@
 
 from xpcnn.errors import ShapeError, counted, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import (
-    check_arrays,
-    check_groups,
-    check_length,
-    check_rank,
-    transposed_shape,
-    window_shape,
-)
+from xpcnn.ops.checks import check_arrays, check_length, check_rank
 from xpcnn.ops.dispatch import op
+from xpcnn.ops.hyperparameter_checks import check_groups, transposed_shape, window_shape
 from xpcnn.ops.reference.windows import Padding, Pair
 from xpcnn.types import Array
 

@@ -42,7 +42,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from xpcnn.argument_advice import check_arguments
 from xpcnn.backend import kernel_for
-from xpcnn.errors import ShapeError, hint
+from xpcnn.ops.checks import check_dy
 from xpcnn.types import Array, is_half, namespace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -86,8 +86,9 @@ def op(
     """Return the public op of a reference, with the docstring and signature of the reference.
 
     A kernel has the same signature and replaces forward and backward as one unit; it returns
-    NotImplemented for a case that it does not serve. The pullback of both requires dy of the shape
-    of the output: one that broadcasts to it would give a wrong gradient.
+    NotImplemented for a case that it does not serve. The pullback of both requires dy of the
+    library, dtype and shape of the output: one that broadcasts to it would give a wrong gradient,
+    and one of float64 would make all gradients before it float64.
 
     Args:
         reference: the function in `ops/reference`; kernels have its name.
@@ -129,26 +130,25 @@ def op(
 
 
 def _with_checked_pullback(name: str, result: Any) -> Any:
-    """Return the result of an op, (y, pullback), with a pullback that requires dy of y's shape.
+    """Return the result of an op, (y, pullback), with a pullback that requires a dy like y.
 
     Results of another form, of ops that are not differentiated, are returned unchanged.
     """
     if not (isinstance(result, tuple) and result and callable(result[-1])):
         return result
-    y, pullback = result
-    shape = tuple((y[0] if isinstance(y, tuple) else y).shape)
+    outputs, pullback = result
+    y = outputs[0] if isinstance(outputs, tuple) else outputs
+    like = type(y), y.dtype, tuple(y.shape)  # not y, which the pullback would keep in memory
+    xp = namespace(y)
 
     def checked(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, ...]:
-        given = getattr(dy, "shape", ())  # a Python number has none
-        if tuple(given) != shape:
-            message = f"{name}: the pullback got dy of shape {tuple(given)}, expected {shape}, "
-            advice = "one element of dy for each of y"
-            raise ShapeError(hint(message + "that of the output y", advice))
+        if (type(dy), getattr(dy, "dtype", None), getattr(dy, "shape", None)) != like:
+            check_dy(name, dy, xp, *like)
         gradients: tuple[Array | None, ...] = pullback(dy, wants)
         return gradients
 
     checked.__module__, checked.__qualname__ = pullback.__module__, f"{name}.pullback"  # for errors
-    return y, checked
+    return outputs, checked
 
 
 def _in_float32(run: Callable[..., Any], x: Array, args: Any, kwargs: Any) -> Any:

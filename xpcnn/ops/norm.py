@@ -5,14 +5,9 @@ from collections.abc import Sequence
 
 from xpcnn.errors import ConfigError, ShapeError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import (
-    check_arrays,
-    check_groups,
-    check_length,
-    check_library,
-    check_rank,
-)
+from xpcnn.ops.checks import check_arrays, check_length, check_library, check_rank
 from xpcnn.ops.dispatch import op
+from xpcnn.ops.hyperparameter_checks import check_groups
 from xpcnn.ops.reference.norm import Running
 from xpcnn.options import is_whole
 from xpcnn.types import Array, is_half

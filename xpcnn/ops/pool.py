@@ -4,8 +4,9 @@ from functools import cache
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_arrays, check_pair, check_pixels, check_rank, window_shape
+from xpcnn.ops.checks import check_arrays, check_pixels, check_rank
 from xpcnn.ops.dispatch import op
+from xpcnn.ops.hyperparameter_checks import check_pair, window_shape
 from xpcnn.ops.reference.windows import Padding, Pair, pair, sides
 from xpcnn.types import Array
 

@@ -2,8 +2,9 @@
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.ops import reference
-from xpcnn.ops.checks import check_pair, check_pixels
+from xpcnn.ops.checks import check_pixels
 from xpcnn.ops.dispatch import op
+from xpcnn.ops.hyperparameter_checks import check_pair
 from xpcnn.ops.reference.windows import Pair
 from xpcnn.types import Array
 
