@@ -57,6 +57,20 @@ def test_equal_targets_whose_mean_is_rounded_have_a_deviation_of_1() -> None:
         assert fitted.target_std_.tolist() == [1.0]
 
 
+@pytest.mark.parametrize("n", [3, 5])
+def test_a_feature_that_is_constant_has_the_deviation_of_1(n: int) -> None:
+    """Its values are 0.1, of which the mean of 3 and the weighted one of 5 are rounded."""
+    x = numpy.stack([numpy.full(n, 0.1), numpy.arange(n)], axis=1)
+    for weights in (None, numpy.ones(n)):
+        fitted = CNNRegressor([Dense(1)], epochs=1).fit(x, x[:, 1], sample_weight=weights)
+        assert fitted.model_.std == pytest.approx((1.0, x[:, 1].std()))
+    x[-1, 0] = 7.0  # of a sample that takes no part
+    last_0 = numpy.arange(n)[::-1]
+    fitted = CNNRegressor([Dense(1)], epochs=1).fit(x, x[:, 1], sample_weight=last_0)
+    assert fitted.model_.std is not None
+    assert fitted.model_.std[0] == 1.0
+
+
 def test_a_grid_search_in_two_processes_with_texts_as_labels() -> None:
     x, labels = digits(400)
     search = GridSearchCV(

@@ -58,12 +58,15 @@ def statistics(
 
     A channel that is constant gets std 1.0.
     """
-    images = x.reshape(len(x), x.shape[1], -1, 1)  # (n, c, pixels, 1)
+    flat = x.reshape(len(x), x.shape[1], -1)  # (n, c, pixels)
+    counted = flat if weights is None else flat[weights > 0.0]
+    is_varied = numpy.ptp(counted, axis=(0, 2)) > 0  # else rounding may leave a std above 0
     if weights is None:
-        return channel_statistics(images)
-    exact = images[..., 0].astype(numpy.float64)  # (n, c, pixels)
-    share = weights / (weights.sum() * exact.shape[2])  # (n,)
-    mean = numpy.einsum("n,ncp->c", share, exact)
-    exact -= mean[:, None]
-    std = numpy.sqrt(numpy.einsum("n,ncp,ncp->c", share, exact, exact))
-    return tuple(map(float, mean)), tuple(float(s) if s > 0.0 else 1.0 for s in std)
+        mean, std = map(numpy.asarray, channel_statistics(flat[..., None]))
+    else:
+        exact = flat.astype(numpy.float64)
+        share = weights / (weights.sum() * exact.shape[2])  # (n,)
+        mean = numpy.einsum("n,ncp->c", share, exact)
+        exact -= mean[:, None]
+        std = numpy.sqrt(numpy.einsum("n,ncp,ncp->c", share, exact, exact))
+    return tuple(mean.tolist()), tuple(numpy.where(is_varied, std, 1.0).tolist())
