@@ -83,7 +83,7 @@ ORDER: list[tuple[str, ...]] = [
     ("ops", "initializers"),
     ("layers", "losses", "optimizers", "schedules", "metrics", "target_metrics"),
     ("sizes", "data", "validation_metrics", "tasks"),
-    ("summary", "samples", "model_arguments", "weights"),
+    ("summary", "samples", "model_arguments", "weights", "sample_weights"),
     ("network",),
     ("config",),
     ("io", "inputs"),

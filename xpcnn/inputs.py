@@ -4,7 +4,6 @@ Computes nothing and moves nothing to a device.
 """
 
 import hashlib
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +12,6 @@ from typing import Any, TypeAlias
 
 import numpy
 
-from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import check_finite
 from xpcnn.data.labels import check_unmasked
@@ -23,7 +21,6 @@ from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, some_of
 from xpcnn.data.validation_split import split
 from xpcnn.errors import (
     BackendError,
-    ConfigError,
     DataError,
     DataWarning,
     DTypeError,
@@ -193,43 +190,6 @@ def as_samples(samples: Array, network: Network) -> Images:
 def as_input(images: Images, input_shape: Shape) -> Images:
     """Return the images of a data set in the input shape of a model: those of one pixel as rows."""
     return images if isinstance(images, Stored) else images.reshape(len(images), *input_shape)
-
-
-def as_weights(
-    weights: Any, samples: int, backend: Backend, validation: Any = None
-) -> numpy.ndarray:
-    """Return the weights of samples as float64 (n,), scaled to mean 1.
-
-    validation: as in `Model.fit`; a fraction would need weights for its samples too.
-
-    Raises:
-        ConfigError: `validation` is a fraction, or no weight is above 0.
-        DataError, ShapeError, DTypeError: not one finite number >= 0 for each sample.
-    """
-    if isinstance(validation, Real):
-        message = "sample_weights are given with a fraction of the samples as validation"
-        raise ConfigError(hint(message, "validation=(samples, labels), split off beforehand"))
-    check_unmasked(weights, "data", "sample_weights")
-    if isinstance(weights, backend.array_type):
-        weights = backend.to_host(weights)
-    given = numpy.asarray(weights)
-    if given.dtype.kind not in "iuf":
-        message = f"sample_weights have dtype {given.dtype}, expected numbers"
-        raise DTypeError(hint(message, "sample_weights=[1.0, 2.0, ...]"))
-    if given.shape != (samples,):
-        message = f"sample_weights have shape {given.shape}, expected ({samples},)"
-        raise ShapeError(hint(message, "one number for each sample"))
-    exact = given.astype(numpy.float64)
-    bad = numpy.flatnonzero(~(numpy.isfinite(exact) & (exact >= 0.0)))
-    if bad.size:
-        message = f"{bad.size} sample_weights are negative, NaN or infinite, the first at {bad[0]}"
-        raise DataError(hint(message, "finite numbers of at least 0"))
-    total = exact.sum()
-    if not 0.0 < total < math.inf:
-        message = f"the sample_weights sum to {total:g}, expected a finite number above 0"
-        raise ConfigError(hint(message, "sample_weights=None, for equal weights"))
-    scaled: numpy.ndarray = exact * (samples / total)
-    return scaled
 
 
 def identities(

@@ -18,7 +18,6 @@ from xpcnn.errors import ArgumentError, BackendError, hint, with_context
 from xpcnn.inputs import (
     Data,
     as_pair,
-    as_weights,
     identities,
     train_and_validation,
     warn_of_scale,
@@ -31,6 +30,7 @@ from xpcnn.network import Network
 from xpcnn.options import check_switches
 from xpcnn.prediction import Predictor
 from xpcnn.process_group import Group, by_all, by_first
+from xpcnn.sample_weights import as_weights
 from xpcnn.tasks import Task
 from xpcnn.training import Callback, Checkpoints, History, Run, TrainingOptions
 from xpcnn.training.callbacks import check_callbacks

@@ -7,11 +7,11 @@ import numpy
 from sklearn.base import RegressorMixin
 
 from xpcnn.errors import ConfigError, counted, hint
-from xpcnn.inputs import as_weights
 from xpcnn.layers import Dense, Sequential
 from xpcnn.losses import MSE
 from xpcnn.models import Preset
 from xpcnn.optimizers import Adam
+from xpcnn.sample_weights import as_weights
 from xpcnn.sklearn.estimator import Estimator
 from xpcnn.training import History, Run
 from xpcnn.types import Shape
