@@ -154,6 +154,7 @@ MISSING: Mapping[str, Mapping[str, str]] = {
     "Activation": {
         "df": "Activation(f, df), a function and its derivative; ready ones are layers: ReLU()"
     },
+    "Dataset": {"classes": "Dataset.from_arrays(images, labels), which works out mean and std"},
     "dropout": {
         "uniform": "dropout(x, uniform, rate=0.5), with random numbers in [0, 1) in x's shape"
     },
@@ -218,6 +219,8 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
         "class_to_idx": "train.classes.index(name)",
         "shuffle": "leave it out: every epoch has an order of its own, by the seed",
         "batch": "model.fit(train, batch_size=64)",
+        "plot": "`xpcnn show digits`, or matplotlib's imshow(train.images[0, 0], cmap='gray')",
+        "show": "`xpcnn show digits`, or matplotlib's imshow(train.images[0, 0], cmap='gray')",
         "take": "train[:10]",
         "map": "model.fit(train, augment=[...])",
     },

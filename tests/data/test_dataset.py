@@ -12,7 +12,7 @@ from tests.small_model import fresh
 from xpcnn import Model
 from xpcnn.data import Dataset
 from xpcnn.data.stored import Mapped
-from xpcnn.errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
+from xpcnn.errors import ArgumentError, ConfigError, DataError, DTypeError, LabelError, ShapeError
 from xpcnn.layers import Dense, Flatten
 
 PIXELS = np.arange(8 * 2 * 3 * 4, dtype=np.uint8).reshape(8, 2, 3, 4)
@@ -203,6 +203,12 @@ def test_other_indices_are_rejected(pets: Dataset, use: Callable[[Any], object],
     with pytest.raises(DataError) as caught:
         use(pets)
     assert str(caught.value).startswith(f"data set 'pets'{text}")
+
+
+def test_a_data_set_of_arrays_alone_is_made_by_another_name(pets: Dataset) -> None:
+    text = r"are missing\nTry: Dataset\.from_arrays\(images, labels\), which works out mean and std"
+    with pytest.raises(ArgumentError, match=text):
+        Dataset(pets.images, pets.labels)  # type: ignore[call-arg]
 
 
 def test_masked_arrays_are_rejected() -> None:

@@ -127,6 +127,11 @@ def test_what_is_no_sickness() -> None:
     assert told(decided=(32, 0), labelled=(31, 1)) == []  # a rare class
     assert told(decided=(4, 0), labelled=(2, 2)) == []  # few samples
     assert told(0, equal=["the weight of layers.5 (Dense)"]) == []  # a last layer begun with zeros
+    dead = {"layers.1 (ReLU)": (9, 9)}
+    zeros = ["the weight of layers.0 (Dense)"]
+    assert told(0, equal=zeros, dead=dead, gradients={"b": 1.0, "a": 0.0}) == []  # as those begin
+    (only,) = told(20, equal=zeros, dead=dead)  # the cause
+    assert "equal weights" in only
     assert told(expected=None, loss=1e9, ratios={"w": 1e-9}) == []  # another loss
     assert told(losses=[2.5, 2.4, 2.5, 2.5]) == []  # fallen once
     assert told(losses=[2.5, 2.5, 2.5]) == []  # few epochs

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from xpcnn.argument_advice import no_attribute
+from xpcnn.argument_advice import advised, no_attribute
 from xpcnn.data.class_selection import check_limits, class_indices, selected
 from xpcnn.data.images import channel_statistics, check_images
 from xpcnn.data.labels import (
@@ -160,7 +160,10 @@ class Dataset:
         if isinstance(indices, list | np.ndarray):
             return self.subset(indices)
         message = f"data set {self.name!r} is indexed by {type(indices).__name__}, expected a slice"
-        advice = "train[0:1], a list of indices, or train.images[0] and train.labels[0]"
+        advice = (
+            "train[0:1], a list of indices, or train.images[0] and train.labels[0]; in a loop, "
+        )
+        advice += "for image, label in zip(train.images, train.labels)"
         raise DataError(hint(message, advice))
 
     if not TYPE_CHECKING:  # to type checkers, unknown attributes are unknown
@@ -262,6 +265,9 @@ class Dataset:
             message = f"{where} has no image of the classes {listing}"
             raise DataError(hint(message, "classes that have images"))
         return replace(self, images=part_of(self.images, keep), labels=labels[keep], classes=names)
+
+
+advised(Dataset)
 
 
 def _kept(images: Any, where: str) -> Any:

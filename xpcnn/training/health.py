@@ -124,7 +124,8 @@ def findings(
         _start_loss(figures) if updates == 0 else _equal(figures),
         _large_updates(figures, factor, FIRST if updates == 0 else LARGE),
         _saturated(figures),
-        _dead(figures) or _gradients(figures),  # behind dead units no gradient is left
+        # behind dead units no gradient is left, and weights that are all 0 leave no unit alive
+        None if figures.equal else _dead(figures) or _gradients(figures),
     ]
     found = [finding for finding in causes if finding is not None]
     if updates >= SETTLED and (collapse := _collapse(figures)) is not None:
