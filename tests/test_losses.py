@@ -319,3 +319,13 @@ def test_a_batch_that_the_loss_ignores_changes_nothing() -> None:
     after = model.get_weights()["layers.0.weight"]
     assert (after != before).any()
     numpy.testing.assert_array_equal(after, alone.get_weights()["layers.0.weight"])
+
+
+def test_a_field_of_the_name_divisor_is_no_method() -> None:
+    class Scaled(MSE):
+        divisor = 2.0
+
+    model = Model([Dense(2)], input_shape=(3,), loss=Scaled())
+    x, y = numpy.arange(12, dtype="f4").reshape(4, 3), numpy.asarray([0, 1, 0, 1])
+    assert math.isfinite(model.fit((x, y), epochs=1)["loss"][0])
+    assert math.isfinite(model.evaluate((x, y))["loss"])

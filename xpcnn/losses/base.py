@@ -10,9 +10,10 @@ from xpcnn.types import Array, LossPullback, namespace
 class Loss(Protocol):
     """A loss: any object with these three methods can train a model.
 
-    Training on several processes weights the mean of each process by its number of samples. A loss
-    that divides by something else (by a sum of class weights, say) has a further method,
-    `divisor(scores, labels)`, which returns that, a 0-d array; or None for the number of samples.
+    Training on several processes weights the mean of each process by its number of samples, and an
+    evaluation that of each batch. A loss that divides by something else (by a sum of class weights,
+    say) has a further method, `divisor(scores, labels)`, which returns that, a 0-d array; or None
+    for the number of samples. Where it is 0, no sample counts, and the loss may be NaN.
     """
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
@@ -46,7 +47,7 @@ def divides_by_samples(loss: Loss) -> bool:
 def divisor_of(loss: Loss, scores: Array, labels: Array) -> Array | None:
     """Return what a loss divides by, 0-d; None for the number of samples. See `Loss`."""
     divisor = getattr(loss, "divisor", None)
-    return None if divisor is None else divisor(scores, labels)
+    return divisor(scores, labels) if callable(divisor) else None
 
 
 def targets(scores: Array, labels: Array) -> Array:

@@ -56,8 +56,7 @@ class SoftmaxCrossEntropy:
     def divisor(self, scores: Array, labels: Array) -> Array | None:
         """Return the sum D of the labels' weights that the loss divides by: a 0-d array.
 
-        None where D is the number of samples. Processes that each compute the loss of a part of a
-        batch need it, to weigh their means.
+        None where D is the number of samples. See `Loss`.
         """
         if labels.ndim > 1 or (self.class_weights is None and self.ignore_index < 0):
             return None
