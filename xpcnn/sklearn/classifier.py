@@ -36,7 +36,9 @@ class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
 
     X is (n, features) or (n, c, h, w): uint8, float32, or float64, which is rounded to float32;
     other numbers become float32. `fit` and the first `partial_fit` compute mean and deviation of
-    each channel or feature of X and normalise by them, so X needs no scaling.
+    each channel or feature of X and normalise by them, so X needs no scaling. Only a feature that
+    varies by less than a millionth of its size, such as a time in seconds since 1970, loses its
+    differences in float32: subtract its first value.
 
     Attributes:
         classes_: the labels (classes,), sorted; n_features_in_: size of X's second axis.
