@@ -19,7 +19,6 @@ ONE_BY_ONE = (
     "tests/long/test_cuda_compiles.py",
     "tests/long/test_gpu_rehearsal.py",
     "tests/test_import.py",
-    "tests/test_main_job.py",
 )
 TALLIED = ("test_r5_", "test_r6_", "test_r8_", "test_r9_")
 """The tests that count together, in the order of their names."""

@@ -36,6 +36,11 @@ XOR = Case("xor", 4, "train")
 BRIEF = Effort(alone=0, pairs=5, seconds=0)
 
 
+@pytest.fixture(autouse=True)
+def _short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xpcnn.benchmark.process.SECONDS", 0.005)
+
+
 def test_the_operations_of_a_step() -> None:
     """xor: 2 -> 8 -> 2 features; forward and dW of both layers, dx of the second."""
     model, _, _ = opened(XOR)

@@ -21,9 +21,8 @@ from xpcnn.training.run import Run
 from xpcnn.training.saver import Saver
 from xpcnn.training.updates import Update, Updates
 
-SIZE, BATCH = 1024, 2048
-SAMPLES = 3 * BATCH + 1029  # of the last batch, some processes have two rows and others one
-THREADS = 256  # of those that talk to each other: each reads what every other says
+SIZE, BATCH = 256, 512
+SAMPLES = 3 * BATCH + 261  # of the last batch, some processes have two rows and others one
 NETWORK = Model([Flatten(), Dense(3)], input_shape=(1, 1, 1), dtype="float64").network
 
 
@@ -67,7 +66,7 @@ def test_every_sample_is_read_once(samples: int) -> None:
     assert seen == Counter(range(samples))
 
 
-@pytest.mark.parametrize(("saved", "left"), [(1, 1023), (3, 512), (2, 1)])
+@pytest.mark.parametrize(("saved", "left"), [(1, 255), (3, 128), (2, 1)])
 def test_after_a_failure_fewer_read_the_rest(saved: int, left: int) -> None:
     """The checkpoint is of `saved` updates; `left` processes resume in the middle of the epoch."""
     before = updates(SIZE, SAMPLES, 2, 0, saved)
@@ -92,7 +91,7 @@ def test_what_one_decides_holds_for_all() -> None:
             return bool(state.stopping), run.save_is_due, "interrupted"
         return bool(state.stopping), run.save_is_due, "not interrupted"
 
-    assert set(together(THREADS, decisions)) == {(True, True, "interrupted")}
+    assert set(together(SIZE, decisions)) == {(True, True, "interrupted")}
 
 
 def raised(member: Member, call: Any) -> str:
@@ -119,7 +118,7 @@ def test_the_error_of_one_is_the_error_of_all() -> None:
             raised(member, lambda: start_together(member, NETWORK, identity)),
         )
 
-    assert set(together(THREADS, errors)) == {
+    assert set(together(SIZE, errors)) == {
         (
             "no disk in 117",
             "no disk in 0",
@@ -139,4 +138,4 @@ def test_one_that_dies_leaves_none_behind() -> None:
         member.agree([0])
 
     with pytest.raises(ConfigError, match="dead"):
-        together(THREADS, work)
+        together(SIZE, work)

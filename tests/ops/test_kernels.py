@@ -60,7 +60,8 @@ CASES: list[tuple[str, list[Host | None], dict[str, Any]]] = [
     ("dense", [values(64, 300), values(300, 70), values(70)], {}),
     ("softmax_cross_entropy", [values(300, 40), RNG.integers(0, 40, 300)], {}),
 ]
-CASES += [(name, [IMAGES], {}) for name in ACTIVATIONS]
+FEW = {"gelu"}  # whose reference is a long sum
+CASES += [(name, [IMAGES[:3] if name in FEW else IMAGES], {}) for name in ACTIVATIONS]
 CASES += [("gelu", [IMAGES], {"approximate": "tanh"})]
 
 
