@@ -1,5 +1,6 @@
 """Convolution: by hand, by loops, and as the adjoint of its own gradient."""
 
+from functools import cache
 from typing import Any
 
 import numpy
@@ -116,24 +117,33 @@ def by_loops(x: Any, w: Any, b: Any, options: dict[str, Any]) -> Any:
     )
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@cases()
-def test_equal_to_loops(lib: Lib, x_shape: Any, w_shape: Any, options: Any, dtype: str) -> None:
+@cache
+def expected(case: int) -> tuple[tuple[Any, ...], ...]:
+    """Return x, w, b and dy in float32; y, dx, dw and db by loops, then with bounds of their
+    rounding."""
+    x_shape, w_shape, options = CASES[case]
     rng = numpy.random.default_rng(0)
     x, w, b = (rng.uniform(-1, 1, s).astype("float32") for s in (x_shape, w_shape, w_shape[:1]))
     wide = [a.astype("float64") for a in (x, w, b)]
-    expected, by_loops_back = by_loops(wide[0], wide[1], wide[2], options)
-    dy = rng.uniform(-1, 1, expected.shape).astype("float32")
-    wanted = by_loops_back(dy.astype("float64"))
-    rounded, rounded_back = ops.conv2d(*map(exact, (x, w, b)), **options)
-    bounds = rounded_back(exact(dy))
+    y, by_loops_back = by_loops(wide[0], wide[1], wide[2], options)
+    dy = rng.uniform(-1, 1, y.shape).astype("float32")
+    rounded, back = ops.conv2d(*map(exact, (x, w, b)), **options)
+    wanted = (y, *by_loops_back(dy.astype("float64")))
+    return (x, w, b, dy), wanted, (rounded, *back(exact(dy)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", range(len(CASES)), ids=[" ".join(map(str, c)) for c in CASES])
+def test_equal_to_loops(lib: Lib, case: int, dtype: str) -> None:
+    (*arrays, dy), wanted, bounds = expected(case)
     for place in (lib, strided(lib)):
-        y, pullback = ops.conv2d(*(place.asarray(a, dtype) for a in (x, w, b)), **options)
-        assert_near(y, expected, rounded, lib, "y")
-        got = pullback(place.asarray(dy, dtype))
-        for name, gradient, value, bound in zip("xwb", got, wanted, bounds, strict=True):
+        y, pullback = ops.conv2d(*(place.asarray(a, dtype) for a in arrays), **CASES[case][2])
+        got = (y, *pullback(place.asarray(dy, dtype)))
+        for name, array, value, bound in zip(
+            ("y", "dx", "dw", "db"), got, wanted, bounds, strict=True
+        ):
             assert bound is not None
-            assert_near(gradient, value, bound, lib, f"d{name}")
+            assert_near(array, value, bound, lib, name)
 
 
 @cases()

@@ -1,5 +1,6 @@
 """Pooling: by hand, by loops, and average pooling as the adjoint of its own gradient."""
 
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -108,26 +109,31 @@ def test_max_equal_to_loops(lib: Lib, shape: tuple[int, ...], options: Any, dtyp
         assert_same(dx, expected_pullback(dy).astype(dtype), lib, "dx")
 
 
-@pytest.mark.parametrize("count_include_pad", [True, False])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@cases()
-def test_average_equal_to_loops(
-    lib: Lib, shape: tuple[int, ...], options: Any, dtype: str, count_include_pad: bool
-) -> None:
+@cache
+def average(case: int, count_include_pad: bool) -> tuple[tuple[Any, Any], ...]:
+    """Return x and dy in float32; y and dx by loops; y and dx with bounds of their rounding."""
+    shape, options = CASES[case]
     rng = numpy.random.default_rng(0)
     x = rng.uniform(-1, 1, shape).astype("float32")
-    options = options | {"count_include_pad": count_include_pad}
-    expected, by_loops_back = oracle.avg_pool2d(
+    y, by_loops_back = oracle.avg_pool2d(
         x.astype("float64"), **geometry(shape[2:], options), count_include_pad=count_include_pad
     )
-    dy = numpy.asarray(rng.uniform(-1, 1, expected.shape), "float32")
-    rounded, rounded_back = ops.avg_pool2d(exact(x), **options)
-    bounds: Any = rounded_back(exact(dy))[0]
+    dy = numpy.asarray(rng.uniform(-1, 1, y.shape), "float32")
+    rounded, back = ops.avg_pool2d(exact(x), **options, count_include_pad=count_include_pad)
+    return (x, dy), (y, by_loops_back(dy.astype("float64"))), (rounded, back(exact(dy))[0])
+
+
+@pytest.mark.parametrize("count_include_pad", [True, False])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", range(len(CASES)), ids=[f"{s} {o}" for s, o in CASES])
+def test_average_equal_to_loops(lib: Lib, case: int, dtype: str, count_include_pad: bool) -> None:
+    (x, dy), (expected, expected_dx), (rounded, bounds) = average(case, count_include_pad)
+    options = CASES[case][1] | {"count_include_pad": count_include_pad}
     for place in (lib, strided(lib)):
         y, pullback = ops.avg_pool2d(place.asarray(x, dtype), **options)
         assert_near(y, expected, rounded, lib, "y")
         (dx,) = pullback(place.asarray(dy, dtype))
-        assert_near(dx, by_loops_back(dy.astype("float64")), bounds, lib, "dx")
+        assert_near(dx, expected_dx, bounds, lib, "dx")
 
 
 @cases()
