@@ -88,6 +88,7 @@ def test_the_loss_of_guessing() -> None:
         (MSE(), rare, 1, 0.25 * 0.75),
         (SoftmaxCrossEntropy(), numpy.zeros(4, int), 10, None),  # one class
         (SoftmaxCrossEntropy(), numpy.zeros((4, 10)), 10, None),  # no class indices
+        (SoftmaxCrossEntropy(ignore_index=2), numpy.array([0, 1, 2, 2], "u1"), 3, math.log(2)),
     ]
     for loss, labels, outputs, expected in cases:
         assert guessing_loss(loss, labels, outputs) == (expected and pytest.approx(expected)), loss

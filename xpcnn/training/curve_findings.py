@@ -36,12 +36,13 @@ def guessing_loss(loss: Loss, labels: numpy.ndarray, outputs: int) -> float | No
 
     Args:
         loss: the loss of training.
-        labels: class indices (n,); negative ones are ignored.
+        labels: class indices (n,); negative ones are ignored, and the one that the loss ignores.
         outputs: number of scores of a sample.
     """
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         return None
-    counts = numpy.bincount(labels[labels >= 0], minlength=max(2, outputs)).astype(float)
+    is_counted = (labels >= 0) & (labels != getattr(loss, "ignore_index", -1))
+    counts = numpy.bincount(labels[is_counted], minlength=max(2, outputs)).astype(float)
     if numpy.count_nonzero(counts) < 2:
         return None
     if isinstance(loss, SoftmaxCrossEntropy):
