@@ -62,7 +62,7 @@ class Cuda:
         return special
 
     def each(self, file: str, kernel: str, count: int, *arguments: Any) -> None:
-        """Launch one thread for each of `count` elements; `count` is the last argument."""
+        """Launch one thread for each of `count` elements, the first argument of the kernel."""
         self.blocks(file, kernel, (-(-count // THREADS),), THREADS, numpy.uint32(count), *arguments)
 
     def blocks(
