@@ -107,10 +107,7 @@ static long end_of_segment(const Phase *s, long q)
 }
 
 /* Numbers of a row of the output as it is computed. */
-static long across_of(const Table *o)
-{
-    return (o->in_bands ? o->wide : o->columns) * o->n;
-}
+static long across_of(const Table *o) { return (o->in_bands ? o->wide : o->columns) * o->n; }
 
 /* Write rows p to p + count of a phase of filters f to f + some to y, `ym` numbers apart. */
 static void rows(const Arguments *a, const Phase *s, long f, long some, long p, long count, float *y, long ym,

@@ -42,22 +42,13 @@ typedef uint16_t Shorts __attribute__((vector_size(2 * LANES)));
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
-INLINE long least(long a, long b)
-{
-    return a < b ? a : b;
-}
+INLINE long least(long a, long b) { return a < b ? a : b; }
 
 /* x, or the next multiple of step */
-INLINE long up(long x, long step)
-{
-    return (x + step - 1) / step * step;
-}
+INLINE long up(long x, long step) { return (x + step - 1) / step * step; }
 
 /* Memory that begins with a cache line: a vector in two of them takes longer. Null where there is none. */
-INLINE void *allocate(long bytes)
-{
-    return aligned_alloc(64, up(bytes, 64));
-}
+INLINE void *allocate(long bytes) { return aligned_alloc(64, up(bytes, 64)); }
 
 /* GCC converts the numbers one by one when they become four times as large in one step. */
 INLINE Whole whole_of(Bytes x)
@@ -78,16 +69,10 @@ INLINE Bytes bytes_of(Whole x)
 #endif
 }
 
-INLINE Lanes broadcast(float x)
-{
-    return x - (Lanes){0};
-}
+INLINE Lanes broadcast(float x) { return x - (Lanes){0}; }
 
 /* a where the mask, a comparison, holds, else b */
-INLINE Lanes chosen(Whole mask, Lanes a, Lanes b)
-{
-    return (Lanes)((mask & (Whole)a) | (~mask & (Whole)b));
-}
+INLINE Lanes chosen(Whole mask, Lanes a, Lanes b) { return (Lanes)((mask & (Whole)a) | (~mask & (Whole)b)); }
 
 /* The larger of both; NaN where x is NaN */
 INLINE Lanes at_least(Lanes low, Lanes x)
@@ -100,6 +85,9 @@ INLINE Lanes at_least(Lanes low, Lanes x)
     return chosen(x < low, low, x);
 #endif
 }
+
+/* The smaller of both; NaN where x is NaN */
+INLINE Lanes at_most(Lanes high, Lanes x) { return -at_least(-high, -x); }
 
 /* The ReLU, at most `cap`, which is NaN for no limit; NaN stays. With a cap of 0, x itself. */
 INLINE Lanes rectified(Lanes x, float cap)

@@ -44,10 +44,7 @@ static Channel channel_of(const Arguments *p, long c)
 }
 
 /* Before ReLU: forward and backward alike, so that both see the same sign. */
-INLINE Lanes normalised(const Channel *c, Lanes x)
-{
-    return (x - c->mean) * c->slope + c->shift;
-}
+INLINE Lanes normalised(const Channel *c, Lanes x) { return (x - c->mean) * c->slope + c->shift; }
 
 /* The numbers of a part of a channel, normalised as above, and what follows. */
 INLINE void write_line(const Channel c, const float *added, float *y, long m)

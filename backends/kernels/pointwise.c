@@ -63,10 +63,7 @@ INLINE Lanes gelu_slope(Lanes x)
 }
 
 /* x logistic(u), u = GELU_1 x + GELU_3 x^3, and its slope, where u' of a large x meets 0 */
-INLINE Lanes gelu_u(Lanes x)
-{
-    return x * (GELU_1 + GELU_3 * x * x);
-}
+INLINE Lanes gelu_u(Lanes x) { return x * (GELU_1 + GELU_3 * x * x); }
 
 INLINE Lanes gelu_tanh_slope(Lanes x)
 {

@@ -61,6 +61,8 @@ INLINE void tiles(const int rows, const int width, const Block b)
     long l = 0;
     for (; l + width * LANES <= b.length; l += width * LANES)
         tile(rows, width, &b, l, width * LANES);
+    for (; width > 2 && l + 2 * LANES <= b.length; l += 2 * LANES)
+        tile(rows, 2, &b, l, 2 * LANES);
     for (; l < b.length; l += LANES)
         tile(rows, 1, &b, l, b.length - l);
 }
@@ -129,6 +131,7 @@ static void product(const Block all, long m, long apart)
     long at_copy[TAPS];
     for (long l = 0, some; l < all.length; l += some) {
         some = all.length - l < LANES ? all.length - l : least(COLUMNS, (all.length - l) / LANES * LANES);
+        const long is_of_fours = some / LANES % 3 && some / LANES % 4 == 0; /* vectors, not of threes */
         for (long k = 0; k < all.taps || k == 0; k += TAPS) {
             Block b = all;
             b.x += l, b.y += l, b.length = some, b.first = all.first && k == 0;
@@ -141,7 +144,7 @@ static void product(const Block all, long m, long apart)
             if (copies)
                 b.x = copied[0], b.at = at_copy;
             for (long left = m, rows; left > 0; left -= rows, b.w += rows * b.wm, b.y += rows * b.ym) {
-                rows = LANES == 16 && left >= 8 ? 8 : small_rows(left);
+                rows = LANES == 16 && left >= 8 && !is_of_fours ? 8 : small_rows(left);
                 of_rows[rows](&b);
                 b.bias += b.bias ? rows : 0;
             }

@@ -33,57 +33,83 @@ INLINE Lanes gathered(const float *x, Whole at)
 /* The two pixels of an axis around places, the nearest for those outside, and their weights, 0 outside. */
 INLINE void look(Lanes place, float size, int step, Whole pixel[2], Lanes weight[2])
 {
-    place = chosen(place > -2, chosen(place < size, place, broadcast(size)), broadcast(-2)); /* -2 for NaN */
+    place = at_most(broadcast(size), at_least(place, broadcast(-2))); /* -2 for NaN */
     Lanes first = __builtin_convertvector(__builtin_convertvector(place, Whole), Lanes);
     first += __builtin_convertvector(first > place, Lanes);
     UNROLL for (int k = 0; k < 2; k++) {
         Lanes i = first + (float)k, part = place - first;
-        Lanes near = chosen(i > 0, chosen(i < size, i, broadcast(size - 1)), broadcast(0));
+        Lanes near = at_least(broadcast(0), at_most(broadcast(size - 1), i));
         pixel[k] = __builtin_convertvector(near, Whole) * step;
         weight[k] = chosen(i == near, k ? part : (Lanes)(1 - part), broadcast(0));
     }
 }
 
-static long places_of(const Arguments *arguments, long piece)
+/* Place p of some images from `first` on, whose pixels x are `step` numbers apart. */
+INLINE void read_place(const Arguments *a, long p, long first, const float *x, long step, const int is_nearest)
+{
+    const float i = (float)(p / a->w) - (float)(a->h - 1) / 2, j = (float)(p % a->w) - (float)(a->w - 1) / 2;
+    long n = a->n, left = n - first;
+    Whole at[2][2], image; /* in lanes without one, the first */
+    UNROLL_LANES for (int l = 0; l < LANES; l++) image[l] = l < left ? l : 0;
+    Lanes weight[2][2];
+    UNROLL for (int k = 0; k < 2; k++) {
+        const float *own = a->places[k] + (a->is_map ? 0 : p * n) + first;
+        Lanes place = some_of(own, left);
+        if (a->is_map)
+            place = place * i + some_of(own + n, left) * j + some_of(own + 2 * n, left);
+        place += is_nearest ? 0.5f : 0;
+        look(place, (float)(k ? a->w : a->h), (int)(k ? step : a->w * step), at[k], weight[k]);
+    }
+    const Lanes share = weight[0][0] * weight[1][0];
+    for (long c = 0; c < a->c; c++, x += a->h * a->w * step) {
+        Lanes y = gathered(x, at[0][0] + at[1][0] + image);
+        if (is_nearest)
+            y = chosen(share > 0, y, broadcast(0));
+        else
+            y = share * y + weight[0][0] * weight[1][1] * gathered(x, at[0][0] + at[1][1] + image)
+                + (weight[0][1] * weight[1][0] * gathered(x, at[0][1] + at[1][0] + image)
+                   + weight[0][1] * weight[1][1] * gathered(x, at[0][1] + at[1][1] + image));
+        write_some(a->y + (c * a->all + p) * n + first, left, y);
+    }
+}
+
+static long nearest(const Arguments *arguments, long piece)
 {
     const Arguments a = *arguments; /* which no vector that is written can be part of */
-    long from, to, n = a.n;
-    Whole number;
-    UNROLL_LANES for (int l = 0; l < LANES; l++) number[l] = l;
+    long from, to;
     range(a.all, piece, a.pieces, 1, &from, &to);
-    for (long p = from; p < to; p++) {
-        const float i = (float)(p / a.w) - (float)(a.h - 1) / 2, j = (float)(p % a.w) - (float)(a.w - 1) / 2;
-        for (long first = 0, left; (left = n - first) > 0; first += LANES) {
-            Whole at[2][2], image = number & (number < (int)left); /* in lanes without one, the first */
-            Lanes weight[2][2];
-            UNROLL for (int k = 0; k < 2; k++) {
-                const float *own = a.places[k] + (a.is_map ? 0 : p * n) + first;
-                Lanes place = some_of(own, left);
-                if (a.is_map)
-                    place = place * i + some_of(own + n, left) * j + some_of(own + 2 * n, left);
-                place += a.is_nearest ? 0.5f : 0;
-                look(place, (float)(k ? a.w : a.h), (int)(k ? n : a.w * n), at[k], weight[k]);
-            }
-            const Lanes share = weight[0][0] * weight[1][0];
-            for (long c = 0; c < a.c; c++) {
-                const float *x = a.x + c * a.h * a.w * n + first;
-                Lanes y = gathered(x, at[0][0] + at[1][0] + image);
-                if (a.is_nearest)
-                    y = chosen(share > 0, y, broadcast(0));
-                else
-                    y = share * y + weight[0][0] * weight[1][1] * gathered(x, at[0][0] + at[1][1] + image)
-                        + (weight[0][1] * weight[1][0] * gathered(x, at[0][1] + at[1][0] + image)
-                           + weight[0][1] * weight[1][1] * gathered(x, at[0][1] + at[1][1] + image));
-                write_some(a.y + (c * a.all + p) * n + first, left, y);
-            }
-        }
+    for (long p = from; p < to; p++)
+        for (long first = 0; first < a.n; first += LANES)
+            read_place(&a, p, first, a.x + first, a.n, 1);
+    return 0;
+}
+
+/* Each pixel is read for several places: those of some images are copied side by side, into the L2 cache. */
+static long between(const Arguments *arguments, long piece)
+{
+    const Arguments a = *arguments;
+    long some = up(a.n, LANES) / LANES, size = a.c * a.h * a.w, first, last, from, to;
+    float *copied = allocate(size * (long)sizeof(Lanes));
+    if (!copied)
+        return size * (long)sizeof(Lanes);
+    range(some, piece, a.pieces, some >= a.pieces, &first, &last);
+    range(a.all, piece, a.pieces, some < a.pieces, &from, &to);
+    for (long image = first * LANES; image < last * LANES; image += LANES) {
+        for (long k = 0; k < size; k++)
+            *(Lanes *)(copied + k * LANES) = some_of(a.x + k * a.n + image, a.n - image);
+        for (long p = from; p < to; p++)
+            read_place(&a, p, image, copied, LANES, 0);
     }
+    free(copied);
     return 0;
 }
 
 /* y (c, all, n): images x (c, h, w, n) at rows and columns (all, n); or carried by maps: rows and columns are
    m0 i + m1 j + m2, of each three numbers (3, n), with i and j from the middle. */
-EXPORT long xpcnn_sample(const Arguments *a) { return run_pieces(places_of, a, a->pieces, a->threads); }
+EXPORT long xpcnn_sample(const Arguments *a)
+{
+    return run_pieces(a->is_nearest ? nearest : between, a, a->pieces, a->threads);
+}
 
 static long pixels_of(const Arguments *a, long piece)
 {

@@ -193,3 +193,13 @@ def test_misaligned_arrays_are_copied(op: str, monkeypatch: pytest.MonkeyPatch) 
         assert plain.tobytes() == moved.tobytes()
     assert addresses
     assert all(x % 4 == 0 for x in addresses)
+
+
+def test_batches_begin_with_a_cache_line() -> None:
+    require_compiler()
+    images = [numpy.zeros((5, 3, k, k), "uint8") for k in (1, 2, 3, 5, 8, 40)]
+    mean, std = numpy.zeros((2, 3), "float32")
+    batches = [compiled.KERNELS["normalise"](x, mean, std + 1) for x in images]
+    maps = numpy.tile(numpy.asarray([1, 0, 0, 1, 0, 0], "float32"), (5, 1))
+    batches += [compiled.KERNELS["affine"](x, maps) for x in batches]
+    assert [x.ctypes.data % memory.ALIGNED for x in batches] == [0] * 12

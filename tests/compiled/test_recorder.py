@@ -9,6 +9,7 @@ import pytest
 
 from tests.compiled.support import PACKAGE, library
 
+memory: Any = import_module("xpcnn.backends.numpy_kernels.memory")
 recorder: Any = import_module(f"{PACKAGE}.recorder")
 recording: Any = import_module("xpcnn.backends.numpy_kernels.recording")
 
@@ -86,7 +87,7 @@ def test_blocks_that_no_call_uses_together_overlap() -> None:
     place = recorder.Place(None, 1, 8, (5, 2), (16, 8), numpy.dtype("float64"))
     x = arena.view(place)
     assert (x.shape, x.strides) == ((5, 2), (16, 8))
-    assert (x.ctypes.data - 8) % recorder.ALIGNED == 0
+    assert (x.ctypes.data - 8) % memory.ALIGNED == 0
     assert x.ctypes.data - arena.memory.ctypes.data == 640 + 8
 
 

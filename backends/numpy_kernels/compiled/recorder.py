@@ -16,10 +16,9 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ..layout import Array
+from ..memory import ALIGNED, aligned_empty
 from ..recording import Function
 from .shared_library import Call, address
-
-ALIGNED = 64  # bytes of a cache line, in whose beginning blocks begin
 
 
 class NotRecordableError(Exception):
@@ -179,7 +178,7 @@ class Arena:
         self.offsets, self.bytes = packed(blocks)
         if self.bytes > most:
             raise NotRecordableError
-        self.memory = aligned_memory(self.bytes)
+        self.memory = aligned_empty((self.bytes,), np.dtype(np.uint8))
 
     def view(self, place: Place) -> Array:
         """Return the array at a place."""
@@ -206,10 +205,3 @@ def packed(blocks: Sequence[Block]) -> tuple[list[int], int]:
         offsets[i], most = start, max(most, start + size)
         insort(placed, (start, start + size, i))
     return offsets, most
-
-
-def aligned_memory(size: int) -> Array:
-    """Return `size` bytes that begin where a cache line does, as an array of uint8."""
-    memory = np.empty(size + ALIGNED, np.uint8)
-    first = -int(memory.ctypes.data) % ALIGNED
-    return memory[first : first + size]

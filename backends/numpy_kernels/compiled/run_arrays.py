@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..layout import Array
-from .recorder import Place, aligned_memory
+from ..memory import aligned_empty
+from .recorder import Place
 from .shared_library import address
 
 NOTHING = np.empty(0)
@@ -57,7 +58,8 @@ class Given:
     @property
     def memory(self) -> Array:
         if self.row is None:
-            self.row = aligned_memory(math.prod(self.shape) * self.dtype.itemsize)
+            size = math.prod(self.shape) * self.dtype.itemsize
+            self.row = aligned_empty((size,), np.dtype(np.uint8))
         return np.ndarray(self.shape, self.dtype, self.row, 0, self.strides)
 
     def view(self, place: Place) -> Array:

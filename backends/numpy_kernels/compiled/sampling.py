@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..layout import Array, batch_last, logical
+from ..memory import aligned_empty
 from ..recording import contiguous
 from ..threads import sharing
 from .pointwise import PASS
@@ -56,7 +57,7 @@ def _read(
     n, c, h, w = x.shape
     if not serves(x) or rows.size == 0 or h * w * n >= 1 << 31:
         return NotImplemented
-    y, places = np.empty((c, *size, n), x.dtype), size[0] * size[1]
+    y, places = aligned_empty((c, *size, n), x.dtype), size[0] * size[1]
     work = sharing(places, PLACE * places * n)
     SAMPLE(batch_last(x), rows, columns, None, y, c, h, w, n, places, is_map, is_nearest, *work)
     return logical(y)
@@ -67,7 +68,7 @@ def normalise(x: Array, mean: Array, std: Array) -> Any:
     if x.ndim != 4 or x.dtype != np.uint8 or x.size == 0 or not serves(mean):
         return NotImplemented
     n, c, h, w = x.shape
-    y = np.empty((c, h, w, n), mean.dtype)
+    y = aligned_empty((c, h, w, n), mean.dtype)
     work = sharing(c * h * w, PASS * y.size)
     NORMALISE(None, vector(mean), vector(std), contiguous(x), y, c, h, w, n, h * w, 0, 0, *work)
     return logical(y)
