@@ -12,7 +12,7 @@ import pytest
 import xpcnn
 from tests.small_model import Parts, fresh
 from xpcnn.classification import ClassificationReport
-from xpcnn.errors import PackageMissingError
+from xpcnn.errors import DataWarning, PackageMissingError
 from xpcnn.training import History
 from xpcnn.training.history import Epoch
 
@@ -65,6 +65,30 @@ def test_the_curves_of_several_runs_lie_in_one_figure() -> None:
     assert [text.get_text() for text in loss.get_legend().get_texts()] == [
         *("a (training)", "a", "b (training)", "b")
     ]
+
+
+def test_the_names_of_many_lines_stand_below_them() -> None:
+    figures = import_module("xpcnn.figures")
+    heights = []
+    for count in (2, 3, 10):
+        runs = {str(i): HISTORY for i in range(count)}
+        figure = figures.training_curve(runs, "loss")
+        figure.canvas.draw()
+        (axes,) = figure.axes
+        legend, curves = axes.get_legend().get_window_extent(), axes.get_window_extent()
+        assert (legend.y1 < curves.y0) == (count > 2)
+        heights.append(curves.height)
+    assert min(heights) > 0.7 * heights[0]
+
+
+def test_letters_that_a_picture_cannot_show_are_named() -> None:
+    canvas = import_module("xpcnn.figures.canvas")
+    with canvas.style():
+        figure = canvas.blank(2, 1)
+        figure.suptitle("\u732b, \u732b and cat")
+    assert "\u732b".encode() in canvas.content_of(figure, "svg")  # in a font of the reader
+    with pytest.warns(DataWarning, match="^the font of the picture has no \u732b; a page or"):
+        canvas.content_of(figure, "png")
 
 
 @pytest.mark.parametrize(("last", "scale"), [(0.2, "linear"), (0.09, "log"), (0.0, "linear")])

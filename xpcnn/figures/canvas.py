@@ -10,6 +10,8 @@ from zlib import crc32
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from xpcnn.errors import DataWarning, warn_user
+
 GREY, BLUE, ORANGE, RED = "#768390", "#2f81f7", "#d9730d", "#e5534b"  # on white and dark pages
 COLOURS = (BLUE, ORANGE, "#2da44e", "#a371f7", "#d6409f", "#1b9e9e", "#b59f3b", RED)
 
@@ -77,11 +79,24 @@ def svg(figure: Figure, label: str) -> str:
     return text.replace(GREY, "var(--muted)").strip()
 
 
-def content_of(figure: Figure, form: Literal["svg", "png"]) -> bytes:
-    """Return the content of a file with a figure: SVG on a transparent ground, or PNG on white."""
+def content_of(figure: Figure, form: Literal["svg", "png"], dpi: int = 200) -> bytes:
+    """Return the content of a file with a figure: SVG on a transparent ground, or PNG on white.
+
+    dpi: dots of a PNG in an inch. Warns of letters that its font has not; of SVG, the reader's font
+    draws the text.
+    """
     file = BytesIO()
-    how = {"metadata": {"Date": None}} if form == "svg" else {"dpi": 200, "facecolor": "white"}
-    with style(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # the reader's font draws the text
+    how = {"metadata": {"Date": None}} if form == "svg" else {"dpi": dpi, "facecolor": "white"}
+    with style(), warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph")
         figure.savefig(file, format=form, **how)
+    lacking = dict[str, None]()
+    for warning in caught:
+        if glyph := re.match(r"Glyph (\d+)", str(warning.message)):
+            lacking[chr(int(glyph[1]))] = None
+        else:
+            warn_user(str(warning.message), warning.category)
+    if lacking and form == "png":
+        message = f"the font of the picture has no {''.join(lacking)}; a page or an SVG has them"
+        warn_user(message, DataWarning)
     return file.getvalue()

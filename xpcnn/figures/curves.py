@@ -20,6 +20,8 @@ _IN_A_ROW = 3
 
 _LOGARITHMIC = 20.0  # times the least loss: the last epochs would lie on the axis
 
+_MANY = 4  # lines whose names would cover them, and stand below
+
 _FEW = 20  # epochs that get a mark each
 
 
@@ -69,8 +71,9 @@ def _has_figures(run: Figures, keys: Sequence[str]) -> bool:
 
 def training_curve(runs: Mapping[str, Figures], name: str) -> Canvas:
     """Return one curve of each training, by a name of `curves_of`, such as "loss"."""
+    below = 0.18 * len(runs) if 2 * len(runs) > _MANY else 0.0  # names of the lines
     with style():
-        figure = blank(5.4, 3.4)
+        figure = blank(5.4, 3.4 + below)
         draw_curve(figure.subplots(), runs, name)
     return figure
 
@@ -111,5 +114,7 @@ def draw_curve(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
             )
     if name == "loss" and 0.0 < _LOGARITHMIC * axes.dataLim.ymin < axes.dataLim.ymax < math.inf:
         axes.set_yscale("log")
-    if len(axes.lines) > 1:
+    if len(axes.lines) > _MANY:
+        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    elif len(axes.lines) > 1:
         axes.legend(fontsize="small")

@@ -1,11 +1,10 @@
 """A contact sheet as a file: a page, or a picture."""
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import numpy
 
-from xpcnn.figures.canvas import blank, plain, style
+from xpcnn.figures.canvas import blank, content_of, plain, style
 from xpcnn.markup import png_address
 from xpcnn.report.pixels import grid
 from xpcnn.report.sheet import SheetRow
@@ -59,6 +58,4 @@ def sheet_picture(rows: Sequence[SheetRow], title: str) -> bytes:
             )
             axes.tick_params(length=0)
             axes.spines[:].set_visible(False)
-        file = BytesIO()
-        figure.savefig(file, format="png", dpi=144)
-    return file.getvalue()
+    return content_of(figure, "png", dpi=144)
