@@ -8,10 +8,11 @@ import numpy
 import pytest
 
 from xpcnn import Model
-from xpcnn.errors import ConfigError, ShapeError
+from xpcnn.errors import ConfigError, DTypeError, ShapeError
 from xpcnn.initializers import Constant
 from xpcnn.layers import Dense
 
+FLOAT64 = numpy.float64(1.0)
 X = numpy.linspace(0.0, 1.0, 12, dtype="float32").reshape(4, 3)
 
 
@@ -62,6 +63,13 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (Scale(back_as=lambda dx, da: (dx, {})), ShapeError, f"^{AT}None for the gradient of 'a'"),
     (Scale(back_as=lambda dx, da: (dx, {"a": da[:1]})), ShapeError, rf"^{AT}the shape \(1,\) for "),
     (Scale(back_as=lambda dx, da: (dx[:1], {"a": da})), ShapeError, rf"^{AT}.* for dx, .*\(4, 3\)"),
+    # at half the speed, if it were taken
+    (Scale(back_as=lambda dx, da: (dx * FLOAT64, {"a": da})), DTypeError, f"^{AT}float64 for dx, "),
+    (
+        Scale(back_as=lambda dx, da: (dx, {"a": da * FLOAT64})),
+        DTypeError,
+        f"^{AT}float64 for the gradient of 'a', expected float32\nTry: Python numbers",
+    ),
 ]
 
 

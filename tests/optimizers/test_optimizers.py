@@ -212,3 +212,38 @@ def test_names() -> None:
         *("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"),
         *("nadam", "radam", "lion", "lars", "lamb", "muon"),
     ]
+
+
+@pytest.mark.parametrize("optimizer", ALL, ids=str)
+def test_numbers_of_python_as_lr_and_step(optimizer: Optimizer, lib: Lib) -> None:
+    """As in a training loop of one's own; a float64 of NumPy would make parameters float64."""
+    params, grads = ({p: lib.asarray(x, "float32") for p, x in values(i).items()} for i in (0, 1))
+    state = optimizer.init(params)
+    array = partial(lib.asarray, dtype="float32")
+    expected, _ = optimizer.update(params, grads, state, array(0.1), array(2.0))
+    for lr, step in ((0.1, 2), (numpy.float64(0.1), numpy.int64(2))):
+        params = {p: lib.asarray(x, "float32") for p, x in values(0).items()}
+        new, _ = optimizer.update(params, grads, optimizer.init(params), lr, step)
+        for path, x in new.items():
+            assert x.dtype == lib.backend.dtype("float32")
+            assert numpy.array_equal(lib.to_host(x), lib.to_host(expected[path]))
+
+
+@pytest.mark.parametrize("optimizer", ALL, ids=str)
+def test_nested_parameters_are_refused(optimizer: Optimizer) -> None:
+    nested = {"layers.0": {"bias": numpy.ones(2)}}
+    flat = {"layers.0.bias": numpy.ones(2)}
+    message = r"^params\['layers\.0'\] is a dictionary, .*\nTry: flatten\(params\) of xpcnn\.types"
+    with pytest.raises(ConfigError, match=message):
+        optimizer.update(nested, nested, {}, 0.1, 1)
+    with pytest.raises(ConfigError, match=r"^grads\['layers\.0'\] is a dictionary"):
+        optimizer.update(flat, nested, optimizer.init(flat), 0.1, 1)
+    if optimizer.init(flat):
+        with pytest.raises(ConfigError, match=message):
+            optimizer.init(nested)
+
+
+def test_nested_gradients_are_not_clipped() -> None:
+    for clip in (optimizers.clip_by_global_norm, optimizers.clip_by_value):
+        with pytest.raises(ConfigError, match=r"^grads\['a'\] is a dictionary"):
+            clip({"a": {"b": numpy.ones(2)}}, 1.0)

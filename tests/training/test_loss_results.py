@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from xpcnn import Model
-from xpcnn.errors import ConfigError, ShapeError
+from xpcnn.errors import ConfigError, DTypeError, ShapeError
 from xpcnn.layers import Dense
 from xpcnn.losses import MSE
 
@@ -25,6 +25,11 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda s: (mean(s), lambda d: s[:1]), ShapeError, r"\(1, 3\), .* of the shape \(4, 3\)\n"),
     (lambda s: (mean(s), lambda d: (s,)), ShapeError, "pullback of the loss Own returned a tuple,"),
     (lambda s: (mean(s), lambda d: None), ShapeError, "pullback of the loss Own returned None,"),
+    (  # at half the speed, if it were taken
+        lambda s: (mean(s), lambda d: s * numpy.float64(1.0)),
+        DTypeError,
+        "pullback of the loss Own returned dscores of dtype float64, expected float32",
+    ),
 ]
 
 

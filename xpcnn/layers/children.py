@@ -48,7 +48,7 @@ def forward_child(
         raise
     if ctx.grad:
         where = f"{own.path} ({type(layer).__name__})"
-        pullback = checked_pullback(pullback, params[name], x.shape, where)
+        pullback = checked_pullback(pullback, params[name], x, where)
     return y, new, pullback
 
 

@@ -3,7 +3,8 @@
 import inspect
 from typing import Any
 
-from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.errors import ConfigError, DTypeError, ShapeError, hint
+from xpcnn.ops.checks import dtype_name
 from xpcnn.options import shown
 from xpcnn.types import Array, LayerPullback, Params, Shape
 
@@ -72,18 +73,20 @@ def check_takes_want_dx(pullback: LayerPullback, where: str) -> None:
 
 
 def checked_pullback(
-    pullback: LayerPullback, params: Params, shape: Shape, where: str
+    pullback: LayerPullback, params: Params, x: Array, where: str
 ) -> LayerPullback:
-    """Return a pullback that raises an error if the gradients have not the shapes of their arrays.
+    """Return a pullback that requires gradients of the shapes and dtypes of their arrays.
 
     params: of the layer; those in further dictionaries are its children's, which check them.
-    shape: of the layer's input. where: the layer, for errors.
+    x: the layer's input. where: the layer, for errors.
 
     Raises:
         ConfigError: the pullback does not take (dy, want_dx), or does not return (dx, gradients by
             parameter name).
         ShapeError: a gradient is missing, is no array, or has another shape.
+        DTypeError: a gradient has another dtype.
     """
+    like_x = x.shape, x.dtype  # not x, which the pullback would keep in memory
 
     def checked(dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]:
         try:
@@ -97,18 +100,23 @@ def checked_pullback(
             raise ConfigError(hint(message, "return dx, {'weight': dweight}, or dx, {}"))
         dx, grads = found
         if want_dx:
-            _require("dx", dx, shape, where)
+            _require("dx", dx, *like_x, where)
         for name, p in params.items():
             if not isinstance(p, dict):
-                _require(f"the gradient of {name!r}", grads.get(name), p.shape, where)
+                _require(f"the gradient of {name!r}", grads.get(name), p.shape, p.dtype, where)
         return found
 
     return checked
 
 
-def _require(what: str, gradient: Any, shape: Shape, where: str) -> None:
+def _require(what: str, gradient: Any, shape: Shape, dtype: Any, where: str) -> None:
     given = getattr(gradient, "shape", None)
     if given != shape:
         gave = shown(gradient) if given is None else f"the shape {tuple(given)}"
         message = f"{where}: the pullback returned {gave} for {what}, expected {tuple(shape)}"
         raise ShapeError(hint(message, "a gradient in the shape of what it is the gradient of"))
+    if gradient.dtype != dtype:
+        wanted = str(dtype).rpartition(".")[2]
+        message = f"{where}: the pullback returned {dtype_name(gradient)} for {what}, "
+        message += f"expected {wanted}"
+        raise DTypeError(hint(message, "Python numbers as constants, not NumPy's float64"))

@@ -1,7 +1,8 @@
 """What a loss returns, checked where it is called: a loss may be the user's own."""
 
-from xpcnn.errors import ConfigError, ShapeError, hint
+from xpcnn.errors import ConfigError, DTypeError, ShapeError, hint
 from xpcnn.losses.base import Loss
+from xpcnn.ops.checks import dtype_name
 from xpcnn.options import shown
 from xpcnn.types import Array, LossPullback
 
@@ -15,8 +16,9 @@ def value_and_pullback(loss: Loss, scores: Array, labels: Array) -> tuple[Array,
         ConfigError: the loss returns anything else.
         ShapeError: its value is an array with axes; or, raised by the pullback, the gradient has
             not the shape of the scores.
+        DTypeError: raised by the pullback: the gradient has not the dtype of the scores.
     """
-    name, expected = type(loss).__name__, scores.shape
+    name, expected, dtype = type(loss).__name__, scores.shape, scores.dtype
     try:
         found = loss(scores, labels)
     except Exception as error:
@@ -41,6 +43,11 @@ def value_and_pullback(loss: Loss, scores: Array, labels: Array) -> tuple[Array,
             message = f"the pullback of the loss {name} returned {gave}, "
             message += f"expected dscores of the shape {tuple(expected)}"
             raise ShapeError(hint(message, "the gradient of the loss by each score, alone"))
+        if dscores.dtype != dtype:
+            wanted = str(dtype).rpartition(".")[2]
+            message = f"the pullback of the loss {name} returned dscores of dtype "
+            message += f"{dtype_name(dscores)}, expected {wanted}"
+            raise DTypeError(hint(message, "Python numbers as constants, not NumPy's float64"))
         return dscores
 
     return value, checked

@@ -2,7 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 
-from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2
+from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, by_hand, check_flat
 from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
@@ -42,11 +42,13 @@ class Adagrad:
 
     def init(self, params: Arrays) -> State:
         """Return the state before the first step."""
+        check_flat("params", params)
         start = self.initial_accumulator_value
         return {
             "sum_squares": {path: namespace(p).full_like(p, start) for path, p in params.items()}
         }
 
+    @by_hand
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.ops.dispatch import with_kernel
-from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, shrink, zeros
+from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, by_hand, shrink, zeros
 from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
@@ -54,6 +54,7 @@ class Adam:
         """Return the state before the first step."""
         return {name: zeros(params) for name in ["m", "v"] + ["v_max"] * self.amsgrad}
 
+    @by_hand
     @with_kernel("adam")
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array

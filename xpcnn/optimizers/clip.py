@@ -1,6 +1,6 @@
 """Clipping of gradients, on the device: pure functions that read no value on the host."""
 
-from xpcnn.optimizers.common import Arrays
+from xpcnn.optimizers.common import Arrays, check_flat
 from xpcnn.options import POSITIVE, number
 from xpcnn.types import namespace
 
@@ -18,6 +18,7 @@ def clip_by_global_norm(grads: Arrays, max_norm: float) -> Arrays:
     Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks",
     2013, algorithm 1.
     """
+    check_flat("grads", grads)
     max_norm = number(
         "clip_by_global_norm", "max_norm", max_norm, POSITIVE, "max_norm=1.0, or no clipping"
     )
@@ -36,6 +37,7 @@ def clip_by_value(grads: Arrays, limit: float) -> Arrays:
     grads: gradients by path.
     limit: above 0.
     """
+    check_flat("grads", grads)
     limit = number("clip_by_value", "limit", limit, POSITIVE, "limit=1.0, or no clipping")
     clipped: Arrays = {}
     for path, g in grads.items():

@@ -3,11 +3,15 @@
 Functions, not a base class: each optimizer's update reads from top to bottom in one place.
 """
 
-from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
+from xpcnn.errors import ConfigError, hint
 from xpcnn.options import FRACTION, NON_NEGATIVE, POSITIVE, Range
-from xpcnn.types import Array, namespace
+from xpcnn.types import Array, device, namespace
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 Arrays: TypeAlias = dict[str, Array]
 """Arrays by dotted parameter path."""
@@ -73,8 +77,52 @@ class Decaying(Protocol):
     def decay_all(self) -> bool: ...
 
 
+def by_hand(update: F) -> F:
+    """Decorate an `update` so that a training loop of one's own can call it with Python numbers.
+
+    lr and step become 0-d arrays of the parameters' dtype on their device.
+
+    Raises:
+        ConfigError: parameters or gradients are nested dictionaries.
+    """
+
+    @wraps(update)
+    def run(self: Any, params: Arrays, grads: Arrays, state: State, lr: Any, step: Any) -> Any:
+        check_flat("params", params)
+        check_flat("grads", grads)
+        p = next(iter(params.values()), None)
+        if p is not None:
+            lr, step = _like(p, lr), _like(p, step)
+        return update(self, params, grads, state, lr, step)
+
+    return cast(F, run)
+
+
+def _like(p: Array, number: Any) -> Array:
+    """Return a number, or a 0-d array, as one of the dtype of p on its device."""
+    if type(number).__module__ == "numpy" and type(number) is not type(p):
+        number = number.item()
+    elif getattr(number, "dtype", None) == p.dtype:
+        return number
+    return namespace(p).asarray(number, dtype=p.dtype, device=device(p))
+
+
+def check_flat(name: str, arrays: Arrays) -> None:
+    """Require arrays by path, not the nested dictionaries of a network.
+
+    Raises:
+        ConfigError: the first value is a dictionary.
+    """
+    path, first = next(iter(arrays.items()), ("", None))
+    if isinstance(first, dict):
+        message = f"{name}[{path!r}] is a dictionary, expected arrays by dotted path"
+        advice = f"flatten({name}) of xpcnn.types; unflatten_like({name}, new) nests them again"
+        raise ConfigError(hint(message, advice))
+
+
 def zeros(params: Arrays) -> Arrays:
     """Return a zero array like each parameter."""
+    check_flat("params", params)
     return {path: namespace(p).zeros_like(p) for path, p in params.items()}
 
 

@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.optimizers.adam import one_minus_power
-from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, norm, trust_ratio, zeros
+from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, by_hand, norm, trust_ratio, zeros
 from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
@@ -50,6 +50,7 @@ class LAMB:
         """Return the state before the first step."""
         return {"m": zeros(params), "v": zeros(params)}
 
+    @by_hand
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:

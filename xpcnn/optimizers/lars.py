@@ -2,7 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 
-from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, norm, trust_ratio, zeros
+from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, by_hand, norm, trust_ratio, zeros
 from xpcnn.options import check
 from xpcnn.types import Array
 
@@ -50,6 +50,7 @@ class LARS:
         """Return the state before the first step."""
         return {"velocity": zeros(params)}
 
+    @by_hand
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:

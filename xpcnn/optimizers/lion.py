@@ -2,7 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 
-from xpcnn.optimizers.common import RANGES, Arrays, State, shrink, zeros
+from xpcnn.optimizers.common import RANGES, Arrays, State, by_hand, shrink, zeros
 from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
@@ -45,6 +45,7 @@ class Lion:
         """Return the state before the first step."""
         return {"m": zeros(params)}
 
+    @by_hand
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:

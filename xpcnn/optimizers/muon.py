@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from xpcnn.errors import ConfigError, hint, nearest
 from xpcnn.optimizers.adam import AdamW
-from xpcnn.optimizers.common import RANGES, Arrays, State, norm, shrink, zeros
+from xpcnn.optimizers.common import RANGES, Arrays, State, by_hand, check_flat, norm, shrink, zeros
 from xpcnn.options import COUNT, FINITE, POSITIVE, check, number, shown
 from xpcnn.types import Array, Shape, namespace
 
@@ -70,9 +70,11 @@ class Muon:
 
     def init(self, params: Arrays) -> State:
         """Return the state before the first step."""
+        check_flat("params", params)
         weights, others = _split(params)
         return {"velocity": zeros(weights), **self._other().init(others)}
 
+    @by_hand
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:

@@ -4,7 +4,16 @@ import math
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.optimizers.adam import one_minus_power
-from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, shrink, zeros
+from xpcnn.optimizers.common import (
+    RANGES,
+    Arrays,
+    State,
+    add_l2,
+    by_hand,
+    check_flat,
+    shrink,
+    zeros,
+)
 from xpcnn.options import check
 from xpcnn.types import Array, device, namespace
 
@@ -49,12 +58,14 @@ class NAdam:
 
     def init(self, params: Arrays) -> State:
         """Return the state before the first step."""
+        check_flat("params", params)
         ones = {
             path: namespace(p).ones((), dtype=p.dtype, device=device(p))
             for path, p in params.items()
         }
         return {"m": zeros(params), "v": zeros(params), "mu_product": ones}
 
+    @by_hand
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:

@@ -2,7 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 
-from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, zeros
+from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, by_hand, zeros
 from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
@@ -48,6 +48,7 @@ class RMSprop:
         """Return the state before the first step."""
         return {name: zeros(params) for name in self._names()}
 
+    @by_hand
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
     ) -> tuple[Arrays, State]:

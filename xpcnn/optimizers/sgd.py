@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.ops.dispatch import with_kernel
-from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, shrink, zeros
+from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, by_hand, shrink, zeros
 from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
@@ -64,6 +64,7 @@ class SGD:
         """Return the state before the first step."""
         return {"velocity": zeros(params)} if self.momentum else {}
 
+    @by_hand
     @with_kernel("sgd")
     def update(
         self, params: Arrays, grads: Arrays, state: State, lr: Array, step: Array
