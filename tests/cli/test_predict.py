@@ -76,6 +76,11 @@ def test_answers_in_a_csv_file(cli: Cli, trained: Path) -> None:
     assert float(rows[0]["probability"]) == pytest.approx(expected[0]["probability"], rel=1e-5)
     ran = cli("predict", trained, paths[0], "--csv", "out.csv")
     assert ran.err.startswith("error: out.csv is there already\n")
+    ran = cli("predict", trained, *paths, blank, "--csv", "-")
+    assert ran == (0, Path("out.csv").read_text(), "")
+    assert cli("predict", trained, blank, "--csv", "-", "--json").code == 2
+    message = "error: - stands for standard output, to which this is not written\n"
+    assert cli("card", trained, "--out", "-").err.startswith(message)
     flags = ("--rows", "0:2", "--csv", "out.csv", "--force", "--probabilities")
     assert cli("predict", trained, *flags).code == 0
     header = Path("out.csv").read_text().splitlines()[0].split(",")

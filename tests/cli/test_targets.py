@@ -69,7 +69,6 @@ def test_several_labels_of_pictures(cli: Cli) -> None:
         *("row", "red", "left", "probability of red", "probability of left"),
         *("true red", "true left"),
     ]
-    assert "multi-label" in cli("demo", "run", "--port", "0").err
     assert "finds which of 2 labels are there" in cli("card", "run").out
     assert drawn(cli) == {"curves.svg", "overview.svg"}
     page = Path("run/report.html").read_text()

@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from tests.data.small_pictures import picture
-from xpcnn.data import Dataset, load
+from xpcnn.data import Dataset, load, load_parts
 from xpcnn.errors import DataError, LabelError
 
 N = 12
@@ -48,8 +48,28 @@ def test_the_only_other_column_is_the_label(folder: Path, head: str, row: str) -
 
 
 def test_a_column_of_parts(folder: Path) -> None:
-    data = read(folder, "file,label,Split", "my pictures/{i}.png,{c},train")
-    assert "'Split' does not decide which picture is in which part; files of" in data.notes[-1]
+    lines = ["file,breed,Split"]
+    parts = ["Train", "train", "val", "test"] * 3
+    lines += [f"my pictures/{i}.png,{'cat' if i % 3 else 'eel'},{parts[i]}" for i in range(N)]
+    (folder / "f.csv").write_text("\n".join(lines))
+    read_from = load_parts(folder / "f.csv")
+    assert "f.csv: the column 'Split' says of which part a picture is" in read_from.train.notes[1]
+    for data, own in zip(read_from, (["Train", "train"], ["val"], ["test"]), strict=True):
+        numbers = [i for i in range(N) if parts[i] in own]
+        assert data is not None
+        assert (data.images[:, 0, 0, 0] // 10).tolist() == numbers
+        assert data.labels.tolist() == [0 if i % 3 else 1 for i in numbers]
+        assert data.classes == ("cat", "eel")
+    for streamed, data in zip(load_parts(folder / "f.csv", stream=True), read_from, strict=True):
+        assert streamed is not None
+        assert data is not None
+        assert streamed.labels.tolist() == data.labels.tolist()
+        assert (streamed.images[:] == data.images[:]).all()
+
+
+def test_a_column_that_does_not_name_parts(folder: Path) -> None:
+    data = read(folder, "file,label,Split", "my pictures/{i}.png,{c},{i}")
+    assert "'Split' does not decide which picture is in which part; a column" in data.notes[-1]
 
 
 @pytest.mark.parametrize(

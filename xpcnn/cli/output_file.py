@@ -10,8 +10,11 @@ def check_new(path: str, force: bool) -> Path:
     """Return the path of a file to write; an existing file is rejected without `force`.
 
     Raises:
-        ConfigError: there is one already.
+        ConfigError: there is one already, or the path is "-".
     """
+    if path == "-":
+        message = "- stands for standard output, to which this is not written"
+        raise ConfigError(hint(message, "the name of a file"))
     if Path(path).exists() and not force:
         message = f"{path} is there already"
         raise ConfigError(hint(message, "another name, or --force to write over it"))

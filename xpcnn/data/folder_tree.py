@@ -34,6 +34,7 @@ PARTS: Mapping[str, Name] = {
     "test": "test",
     "testing": "test",
 }
+NAMES: tuple[Name, ...] = ("train", "validation", "test")
 FORM = "a folder for each class with its pictures: cat/1.png, dog/1.png"
 NAMED = 10
 """Files or folders that an error names, of many that are wrong."""

@@ -54,7 +54,8 @@ from xpcnn.errors import counted
     "--csv",
     "csv_path",
     metavar="FILE",
-    text="Write the answers to a CSV file: name, class, probability, how the picture was changed.",
+    text="Write the answers to a CSV file: name, class, probability, how the picture was changed; "
+    "- writes them to standard output.",
 )
 @option(
     "--submission",
@@ -110,6 +111,8 @@ def command(
         raise click.UsageError("--part needs --rows, such as --rows 0:10.")
     if submission and csv_path:
         raise click.UsageError("--submission and --csv exclude each other.")
+    if as_json and csv_path == "-":
+        raise click.UsageError("--json and --csv - both go to standard output.")
     from xpcnn.cli.data_parts import DataFlags, open_rows
     from xpcnn.cli.model_opening import open_backend, open_model
     from xpcnn.cli.output import answer, say, to_json
@@ -121,7 +124,8 @@ def command(
     from xpcnn.data.reading import Arrays
     from xpcnn.model_facts import reading_of
 
-    target = check_new(csv_path, force) if csv_path else None
+    to_stdout = csv_path == "-"
+    target = check_new(csv_path, force) if csv_path and not to_stdout else None
     opened = open_model(model, open_backend(backend, device, tf32))
     seen = listed(views)
     if submission:
@@ -160,6 +164,8 @@ def command(
         if not rows:
             facts |= {"failed": [vars(failure) for failure in failures]}
         answer(to_json(facts))
+    elif to_stdout:
+        answer(found.as_csv(probabilities).removesuffix("\n"))
     elif target is not None:
         answer(f"wrote {len(found.names):,} answers to {csv_path}")
     elif found.names:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import numpy as np
+
 from xpcnn.data.contents import Contents, ReadOptions, note_on, numbers_to, task_of
 from xpcnn.data.csv_files import csv_file, csv_pictures
 from xpcnn.data.csv_files.csv_columns import Layout
@@ -56,15 +58,20 @@ def _labelled(path: Path, options: ReadOptions) -> tuple[Contents, Layout]:
 
 
 def read_pictures(path: Path, options: ReadOptions) -> Contents:
-    """Return the pictures that a CSV file names as a training part."""
+    """Return the pictures that a CSV file names: a training part, and others if a column says so.
+
+    Raises:
+        DataError, LabelError, ConfigError: see `csv_pictures.read`.
+    """
     wanted = Wanted(
         options.image_size, options.image_fit, options.reading, options.skip_damaged, options.stream
     )
-    part, classes, reading, notes = csv_pictures.read(
+    parts, classes, reading, notes = csv_pictures.read(
         path, options.label_column, options.task, wanted
     )
-    task = task_of(path, options, classes if part[1].ndim > 1 else None)
+    labels = np.concatenate([own for _, own in parts.values()])
+    task = task_of(path, options, classes if labels.ndim > 1 else None)
     if classes is None:
-        classes = numbers_to(part[1], path)
+        classes = numbers_to(labels, path)
     notes += note_on(path, options, task, classes)
-    return Contents(part, None, None, classes, reading, notes, task)
+    return Contents.of(parts, classes, reading, notes, task)

@@ -5,8 +5,10 @@
 
 Its first line has names of columns. A column called file, filename, path, image and the like holds
 the names of pictures, from the folder of the file on; the label columns are chosen as those of a
-CSV file of pixels, or there is only one other; all others are left out, which a note says. Rejects
-names outside that folder, pictures that are not there or named twice, and cells without a value.
+CSV file of pixels, or there is only one other; one called split, subset or partition says of which
+part a picture is, if it has nothing but train, val and test; all others are left out, which a note
+says. Rejects names outside that folder, pictures that are not there or named twice, and cells
+without a value.
 """
 
 import csv
@@ -23,6 +25,7 @@ from xpcnn.data.csv_files.csv_file import classes_of
 from xpcnn.data.csv_files.csv_header import is_label
 from xpcnn.data.csv_files.csv_layout import fields, given_columns, split_cells
 from xpcnn.data.files import shown
+from xpcnn.data.folder_tree import NAMES, PARTS, Name
 from xpcnn.data.images import Part
 from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.data.picture_files import has_picture_name
@@ -44,12 +47,12 @@ _PIXELS = 9  # columns that may be an image's
 class Pictures(NamedTuple):
     """The pictures that a CSV file names, and what they show.
 
-    part: all pictures, with labels (n,) or targets (n, k).
+    parts: the pictures of each part, with labels (n,) or targets (n, k).
     classes: names of classes that are text, or of the targets; None for classes that are numbers.
     reading, notes: as in a `Dataset`.
     """
 
-    part: Part
+    parts: dict[Name, Part]
     classes: tuple[str, ...] | None
     reading: Reading
     notes: tuple[str, ...]
@@ -74,7 +77,7 @@ def names_pictures(path: Path) -> bool:
 
 
 def read(path: Path, label_column: Columns, task: TaskName | None, wanted: Wanted) -> Pictures:
-    """Return the pictures that a file names, in its order.
+    """Return the pictures that a file names, in its order within each part.
 
     label_column, task: as in `csv_file.read`.
 
@@ -90,9 +93,10 @@ def read(path: Path, label_column: Columns, task: TaskName | None, wanted: Wante
     if files in given:
         message = f"{path}: {names[files]} holds the names of pictures, and is given as a label"
         raise ConfigError(hint(message, LABEL_FLAG))
-    columns = given or (_label(path, names, files),)
-    several = len(columns) > 1 or task not in (None, "classification")
     rows, numbers = _rows(path, delimiter, len(names))
+    by, members = _parts(names, rows, (files, *given))
+    columns = given or (_label(path, names, (files, by)),)
+    several = len(columns) > 1 or task not in (None, "classification")
     paths = _paths(path, [row[files].strip() for row in rows], numbers)
     classes: tuple[str, ...] | None
     if several:
@@ -111,17 +115,19 @@ def read(path: Path, label_column: Columns, task: TaskName | None, wanted: Wante
         classes = tuple(names[i] for i in columns)
     else:
         labels, classes = _classes(path, [row[columns[0]].strip() for row in rows], numbers)
-    left = [name for i, name in enumerate(names) if i not in (files, *columns)]
+    left = [name for i, name in enumerate(names) if i not in (files, by, *columns)]
     notes: tuple[str, ...] = ()
     if not given and not is_label(names[columns[0]]):
         notes = (f"{path}: the labels are the column {names[columns[0]]!r}",)
+    if by is not None:
+        notes += (f"{path}: the column {names[by]!r} says of which part a picture is",)
     if left:
         notes += (f"{path}: columns left out: {', '.join(map(repr, left[:5]))}",)
     for name in left:
         if name.casefold() in _PARTS:
             note = f"{path}: {name!r} does not decide which picture is in which part"
-            notes += (f"{note}; files of their own do: --dataset train.csv --validation val.csv",)
-    return _with_images(path, paths, labels, classes, notes, wanted)
+            notes += (f"{note}; a column split with nothing but train, val and test does",)
+    return _with_images(path, paths, labels, classes, notes, members, wanted)
 
 
 def _with_images(
@@ -130,17 +136,16 @@ def _with_images(
     labels: np.ndarray,
     classes: tuple[str, ...] | None,
     notes: tuple[str, ...],
+    members: dict[Name, np.ndarray],
     wanted: Wanted,
 ) -> Pictures:
     """Return pictures with their labels: in memory, or as a stream."""
     if may_stay(len(paths), wanted):
         own = [each.relative_to(path.parent).as_posix() for each in paths]
         index = FolderIndex(path.parent, own, labels)
-        streamed = as_streams(index, {"train": np.arange(len(paths))}, wanted)
+        streamed = as_streams(index, members, wanted)
         if streamed is not None:
-            return Pictures(
-                streamed.parts["train"], classes, streamed.reading, (*notes, *streamed.notes)
-            )
+            return Pictures(streamed.parts, classes, streamed.reading, (*notes, *streamed.notes))
     if wanted.reading is not None:
         found = read_alike(paths, wanted.reading)
     else:
@@ -150,8 +155,29 @@ def _with_images(
         raise unreadable(paths, found.damaged, advice)
     if found.damaged:
         notes += (f"damaged pictures left out: {len(found.damaged)} of {len(paths)}",)
-    labels = labels[np.array(found.kept)]
-    return Pictures((found.images, labels), classes, found.reading, (*notes, *found.notes))
+    kept = np.array(found.kept)
+    parts: dict[Name, Part] = {"train": (found.images, labels[kept])}
+    if len(members) > 1:
+        taken = {part: np.isin(kept, rows) for part, rows in members.items()}
+        parts = {part: (found.images[mask], labels[kept[mask]]) for part, mask in taken.items()}
+    return Pictures(parts, classes, found.reading, (*notes, *found.notes))
+
+
+def _parts(
+    names: Sequence[str], rows: Sequence[Sequence[str]], taken: Sequence[int]
+) -> tuple[int | None, dict[Name, np.ndarray]]:
+    """Return the column that says of which part each picture is, and the rows of each part.
+
+    taken: columns that say something else. Without such a column all rows are for training.
+    """
+    for i, name in enumerate(names):
+        if i in taken or name.casefold() not in _PARTS:
+            continue
+        found = [PARTS.get(row[i].strip().casefold()) for row in rows]
+        if None not in found and "train" in found:
+            each = np.array(found)
+            return i, {part: np.flatnonzero(each == part) for part in NAMES if part in found}
+    return None, {"train": np.arange(len(rows))}
 
 
 def _column_of_files(names: Sequence[str]) -> int | None:
@@ -159,13 +185,13 @@ def _column_of_files(names: Sequence[str]) -> int | None:
     return next((i for i, name in enumerate(names) if name.casefold() in _FILES), None)
 
 
-def _label(path: Path, names: Sequence[str], files: int) -> int:
+def _label(path: Path, names: Sequence[str], taken: Sequence[int | None]) -> int:
     """Return the column of the label where none is given.
 
-    It is the only one with a name of labels, or the only one beside the names of files. y beside x
-    may be a position.
+    It is the only one with a name of labels, or the only one beside those taken, the names of files
+    and of parts. y beside x may be a position.
     """
-    others = [i for i in range(len(names)) if i != files]
+    others = [i for i in range(len(names)) if i not in taken]
     found = [i for i in others if is_label(names[i])] or others
     if [names[i].casefold() for i in found] == ["y"] and "x" in map(str.casefold, names):
         found = others
