@@ -157,7 +157,8 @@ def test_files_of_others_are_refused(path: Path, metadata: dict[str, str] | None
         read(path)
     assert str(caught.value) == (
         f"{path} was not written by xpcnn: it has no metadata 'xpcnn'\n"
-        "Try: a file written by Model.save"
+        "Try: a file written by Model.save; for weights of PyTorch, xpcnn.import_pytorch, or "
+        "model.set_weights with arrays by path"
     )
 
 

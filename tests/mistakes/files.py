@@ -58,7 +58,8 @@ FILES = [
         lambda b: xpcnn.load(of_others(b.folder / "m.safetensors")),
         CheckpointError,
         "{folder}/m.safetensors was not written by xpcnn: it has no metadata 'xpcnn'\n"
-        "Try: a file written by Model.save",
+        "Try: a file written by Model.save; for weights of PyTorch, xpcnn.import_pytorch, or "
+        "model.set_weights with arrays by path",
     ),
     Mistake(
         "a model file that is not there",

@@ -181,7 +181,8 @@ def _metadata(path: Path, text: str | None) -> tuple[Metadata, Any]:
     """
     if text is None:
         message = f"{path} was not written by xpcnn: it has no metadata {KEY!r}"
-        raise CheckpointError(hint(message, "a file written by Model.save"))
+        advice = "a file written by Model.save; for weights of PyTorch, xpcnn.import_pytorch, or "
+        raise CheckpointError(hint(message, f"{advice}model.set_weights with arrays by path"))
     try:
         metadata = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
