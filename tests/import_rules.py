@@ -3,11 +3,10 @@
 The text of a file in, offences out; nothing is imported.
 """
 
-import ast
 import sys
 
 from tests.array_writes import writes
-from tests.module_imports import imports, is_within, module_of
+from tests.module_imports import imports, is_within, module_of, parsed
 
 LIBRARIES = ("numpy", "cupy", "torch", "array_api_strict", "mpi")
 COMPANIONS = {
@@ -110,7 +109,7 @@ def offences(path: str, source: str) -> list[str]:
         if bad(path, name) or climbs(path, name)
     ]
     if path.startswith("xpcnn/ops/reference/"):
-        found += [f"{path}:{line}: {what}" for line, what in writes(ast.parse(source))]
+        found += [f"{path}:{line}: {what}" for line, what in writes(parsed(source))]
     return found
 
 

@@ -7,10 +7,16 @@ from pathlib import PurePosixPath
 
 
 @cache
+def parsed(source: str) -> ast.Module:
+    """Return the syntax tree of a text, which is not to be changed."""
+    return ast.parse(source)
+
+
+@cache
 def imports(path: str, source: str) -> list[tuple[int, str]]:
     """Return (line, dotted name) of everything imported, wherever in the file, and by name too."""
     package, found = PurePosixPath(path).parent.parts, []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -100,7 +106,7 @@ def named_like_its_module(path: str, source: str, modules: Iterable[str]) -> lis
     if stem != "__init__":
         return [
             node.name
-            for node in ast.parse(source).body
+            for node in parsed(source).body
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == stem
         ]
     package = module_of(path)

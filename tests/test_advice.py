@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.module_imports import parsed
 from xpcnn import errors
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +28,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
 
 def without_advice(source: str) -> Iterator[tuple[int, str]]:
     """Yield (line, first argument) of every error made that is not of the family, or no advice."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     caught: dict[ast.AST, str] = {}  # what stands in a handler: the name of the error there
     for node in ast.walk(tree):
         if isinstance(node, ast.ExceptHandler) and node.name and node.type:
@@ -96,7 +97,7 @@ def test_the_reader_sees_what_has_no_advice(source: str, lines: list[int]) -> No
 
 def test_the_family_is_whole() -> None:
     for path in (ROOT / "xpcnn").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
                 bases = {ast.unparse(base) for base in node.bases}
                 assert node.name in FAMILY or not bases & FAMILY, f"{path}: {node.name}"

@@ -125,6 +125,7 @@ def test_errors(cli: Cli, flags: tuple[str, ...], text: str) -> None:
     assert not Path("none").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_report_of_all_folds(cli: Cli) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib: not installed")
     pytest.importorskip("jinja2", reason="jinja2: not installed")
