@@ -120,8 +120,12 @@ def missing(what: str, package: str, extra: str) -> PackageMissingError:
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return advice for an unknown `name`: the closest valid one, and all of them."""
+    """Return advice for an unknown `name`: the closest valid one, and all of them.
+
+    One that differs in case alone is the closest, ReLU for relu.
+    """
     names = sorted(valid)
-    close = difflib.get_close_matches(str(name), names, n=1)
+    same = [known for known in names if known.lower() == str(name).lower()]
+    close = same or difflib.get_close_matches(str(name), names, n=1)
     listing = ", ".join(names)
     return f"{close[0]!r} (valid: {listing})" if close else f"one of {listing}"

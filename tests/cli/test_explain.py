@@ -88,6 +88,16 @@ def test_a_picture_is_explained(cli: Cli, trained: Path) -> None:
     assert "The picture was framed and inverted" in page.words
 
 
+def test_a_folder_is_no_picture(cli: Cli, trained: Path) -> None:
+    pytest.importorskip("PIL")
+    ran = cli("explain", trained, trained)
+    assert ran.code == 1
+    assert ran.err.endswith(
+        "is a folder, and a page is about one picture\n"
+        "Try: a picture in it; xpcnn predict takes folders\n"
+    )
+
+
 def test_the_score_of_another_class_is_followed_back(cli: Cli, trained: Path) -> None:
     page, table = explain(cli, trained, "--row", "5", "--target", "3")
     assert table["followed"] == "3"

@@ -19,6 +19,14 @@ from tests.cli.conftest import Cli
         (["train", "--gpu"], "No such option '--gpu'. Try: --backend cupy\n"),
         (["train", "--resume", "run"], "Try: xpcnn resume RUN\n"),
         (["summary", "tiny", "--gpu"], "No such option '--gpu'.\n"),
+        (
+            ["show", "--dataset", "digits"],
+            "No such option '--dataset'. Try: xpcnn show DATASET|FOLDER|FILE, without a flag\n",
+        ),
+        (
+            ["evaluate", "--model", "runs/a"],
+            "No such option '--model'. Try: xpcnn evaluate RUN|FILE, without a flag\n",
+        ),
         (["train", "epochs=3", "x"], "extra arguments (epochs=3 x). Try: --epochs 3\n"),
         (["train", "\u2013\u2013epochs", "3"], "Try: --epochs, with two hyphens\n"),
         (["test", "run"], "no such command 'test'. Try: xpcnn evaluate\n"),

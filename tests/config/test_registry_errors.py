@@ -123,10 +123,16 @@ def test_what_is_wrong_is_said_with_its_place(table: dict[str, Any], text: str) 
     ("table", "start", "advice"),
     [
         (
-            {"type": "Conv"},
-            f"{AT}: unknown layer type 'Conv'",
+            {"type": "ConvD"},
+            f"{AT}: unknown layer type 'ConvD'",
             "'Conv2D' (valid: AdaptiveAvgPool2D, ",
         ),
+        (
+            {"type": "relu"},
+            f"{AT}: unknown layer type 'relu'",
+            "'ReLU' (valid: AdaptiveAvgPool2D, ",
+        ),
+        ({"type": "Linear"}, f"{AT}: unknown layer type 'Linear'", "Dense"),
         (
             {"type": "Conv2D\n" * 99},
             f"{AT}: unknown layer type 'Conv2D\\n",
@@ -166,7 +172,7 @@ def test_unknown_layers_may_be_the_callers_own() -> None:
 
 
 def test_a_loss_is_named_in_errors() -> None:
-    with pytest.raises(ConfigError, match=r"^loss: unknown loss type 'Mse'\nTry: one of BCEWith"):
+    with pytest.raises(ConfigError, match=r"^loss: unknown loss type 'Mse'\nTry: 'MSE'"):
         objects()[Loss]({"type": "Mse"}, "loss")
     expected = r"^loss \(SoftmaxCrossEntropy\): class_weights is 1, expected a list of finite num"
     with pytest.raises(ConfigError, match=expected):

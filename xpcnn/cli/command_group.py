@@ -187,6 +187,12 @@ def _explained(error: click.NoSuchOption) -> click.NoSuchOption:
     known = foreign_names.FLAGS.get(name, "")
     if known and (not known.startswith("--") or known.partition(" ")[0] in flags):
         meant.append(known)
+    if not meant:
+        meant = [
+            f"{error.ctx.command_path} {argument.make_metavar(error.ctx)}, without a flag"
+            for argument in error.ctx.command.params
+            if isinstance(argument, click.Argument) and name in _named(argument)
+        ]
     if meant:
         message = f"No such option {error.option_name!r}. Try: {meant[0]}"
         return click.NoSuchOption(error.option_name, message, ctx=error.ctx)
@@ -194,6 +200,12 @@ def _explained(error: click.NoSuchOption) -> click.NoSuchOption:
     ends = [flag.removeprefix("--") for flag in flags if flag.startswith("--")]
     close = [f"--{end}" for end in difflib.get_close_matches(name.replace("_", "-"), ends)]
     return click.NoSuchOption(error.option_name, possibilities=close, ctx=error.ctx)
+
+
+def _named(argument: click.Argument) -> set[str]:
+    """Return the flags by which people may give an argument: a preset or a run also as --model."""
+    words = {*re.findall(r"[a-z]+", str(argument.metavar).lower())}
+    return words | ({"model"} if words & {"preset", "run"} else set())
 
 
 def _with_home(argument: str) -> str:

@@ -1,5 +1,6 @@
 """The sample that `xpcnn explain` is about: of a picture file, or of a data set."""
 
+import os
 from typing import NamedTuple
 
 import numpy
@@ -32,6 +33,9 @@ def sample_of_file(model: Model, path: str, invert: Invert) -> Chosen:
     """
     reading = reading_of(model)
     require_pillow()
+    if os.path.isdir(path):
+        message = f"{path} is a folder, and a page is about one picture"
+        raise ConfigError(hint(message, "a picture in it; xpcnn predict takes folders"))
     found = read_picture(path, reading, invert)
     done = [word for word in ("framed", "inverted") if getattr(found, word)]
     notes = [f"The picture was {' and '.join(done)}, as drawings for this model are."] * bool(done)

@@ -24,6 +24,7 @@ from xpcnn.config.values import Objects, read_fields
 from xpcnn.data import augment
 from xpcnn.data.augment import Augmentation
 from xpcnn.errors import ConfigError, XpcnnError, hint, nearest, with_context
+from xpcnn.imported_names import NAMES
 from xpcnn.initializers import INITIALIZERS, Initializer
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
@@ -144,7 +145,8 @@ def _object(kind: Kind, made: Objects, table: dict[str, Any], at: str) -> Any:
     if known is None or known not in makers:
         unknown = f"{what} type" if key == "type" else what
         message = f"{where}: unknown {unknown} {reprlib.repr(name)}"
-        raise ConfigError(hint(message, advice_on(name, makers) + more))
+        meant = NAMES["xpcnn.layers"].get(name) if key == "type" else None
+        raise ConfigError(hint(message, meant or advice_on(name, makers) + more))
     maker = makers[known]
     label = f"{at} ({name})" if at else name
     options = {option: value for option, value in table.items() if option != key}
