@@ -242,7 +242,7 @@ def test_every_name_in_the_advice_exists() -> None:
         for name in kind.__dataclass_fields__
     }
     valid |= {*TrainingOptions.__dataclass_fields__, *losses.BY_NAME, "classes"}
-    valid |= {"validation", "seed", "progress", *METHODS, *BY_NAME}
+    valid |= {"validation", "seed", "random_state", "progress", *METHODS, *BY_NAME}
     assert {ours for names in SAME.values() for ours in names} <= valid
     flags = {flag for param in train.params for flag in param.opts}
     written = [text for text in FLAGS.values() if text.startswith("--")]

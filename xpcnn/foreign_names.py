@@ -49,6 +49,7 @@ SAME: Mapping[str, tuple[str, ...]] = {
     "scheduler": ("schedule",),
     "early_stopping": ("patience",),
     "random_state": ("seed",),
+    "seed": ("random_state",),
     "class_names": ("classes",),
     # methods of callbacks
     "on_step_end": ("on_step",),
@@ -126,6 +127,7 @@ INSTEAD: Mapping[str, str] = {
     "class_weight": _WEIGHTS,
     "class_weights": _WEIGHTS,
     "sample_weight": "fit(..., sample_weights=...), one number for each sample",
+    "warm_start": "partial_fit(X, y), which trains the same network further",
     "optimizer": _IN_FIT.format("optimizer='adam'"),
     "epochs": _IN_FIT.format("epochs=10"),
     "batch_size": _IN_FIT.format("batch_size=64"),

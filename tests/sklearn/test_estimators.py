@@ -10,7 +10,7 @@ import pytest
 
 import xpcnn
 from tests.lib import Host
-from xpcnn.errors import LabelError, PackageMissingError
+from xpcnn.errors import ArgumentError, LabelError, PackageMissingError
 from xpcnn.layers import Dense, Flatten, Layer, ReLU
 from xpcnn.optimizers import SGD
 
@@ -293,3 +293,18 @@ def test_labels_of_several_types_are_named(odd: Any, kinds: str) -> None:
         CNNClassifier().fit(x, y)
     with pytest.raises(LabelError, match="of several types"):
         CNNClassifier().partial_fit(x, y, classes=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"seed": 1}, "has no argument 'seed'\nTry: CNNClassifier(random_state=1)"),
+        ({"learning_rate": 0.1}, "has no argument 'learning_rate'\nTry: CNNClassifier(lr=0.1)"),
+        ({"warm_start": True}, "has no argument 'warm_start'\nTry: partial_fit(X, y), which"),
+    ],
+)
+def test_arguments_of_other_estimators(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        CNNClassifier(**options)
+    assert str(caught.value).startswith(f"CNNClassifier {text}")
+    assert clone(CNNClassifier(epochs=3)).get_params()["epochs"] == 3

@@ -6,6 +6,7 @@ import numpy
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
+from xpcnn.argument_advice import advised
 from xpcnn.errors import LabelError, counted, hint
 from xpcnn.models import Preset
 from xpcnn.sklearn.estimator import Estimator
@@ -13,6 +14,7 @@ from xpcnn.training import History
 from xpcnn.types import Shape
 
 
+@advised
 class CNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
     """A classifier of scikit-learn that trains a convolutional network.
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy
 from sklearn.base import RegressorMixin
 
+from xpcnn.argument_advice import advised
 from xpcnn.errors import ConfigError, counted, hint
 from xpcnn.layers import Dense, Sequential
 from xpcnn.losses import MSE
@@ -20,6 +21,7 @@ ADAM = Adam(lr=0.001)
 """In place of the optimizer of a preset, whose rates for classes are too large for squares."""
 
 
+@advised
 class CNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
     """A regressor of scikit-learn that trains a convolutional network.
 
