@@ -17,6 +17,7 @@ def test_two_runs(cli: Cli, trained: Path) -> None:
     answer = json.loads(cli("diff", trained, "other", "--json").out)
     assert ["configuration", "seed", [0, 1]] in [[*d.values()] for d in answer["differences"]]
     assert answer["first_difference"]["before"] is None
+    assert answer["weights"]["differing"] > 0
     assert json.loads(cli("diff", trained, trained, "--json").out)["first_difference"] is None
 
 

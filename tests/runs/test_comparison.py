@@ -5,9 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
+from xpcnn import Model
 from xpcnn.errors import CheckpointError
+from xpcnn.layers import BatchNorm, Dense
 from xpcnn.runs import Record, compare_runs, differing, read_run
 from xpcnn.runs.comparison import table
 
@@ -118,6 +121,35 @@ def test_seconds_are_no_figure_and_runs_of_other_lengths_share_what_both_have() 
     assert found.best == (1.0, 1.25)
     empty = compare_runs(record(), record(lines=()))
     assert "losses: no update after which both have figures" in str(empty)
+
+
+def test_weights_of_finished_runs(tmp_path: Path) -> None:
+    """Losses may be equal to the last bit where weights are not."""
+    model = Model([Dense(2), BatchNorm(), Dense(2)], input_shape=(3,))
+    runs = [record(path=tmp_path / name) for name in ("one", "two")]
+    for run in runs:
+        run.path.mkdir()
+        assert compare_runs(runs[0], run).weights is None
+        model.save(run.path / "model.safetensors")
+    equal = "weights: all 8 arrays are equal"
+    assert str(compare_runs(*runs)).endswith(f"\nbest val loss: 1 and 1\n{equal}")
+    weights = {
+        "layers.2.bias": numpy.asarray([0.5, 0.0]),
+        "layers.1.var": numpy.asarray([1.0, 9.0]),
+    }
+    model.set_weights(weights)
+    model.save(runs[0].path / "model.safetensors")
+    model.set_weights({path: x + 0.25 for path, x in weights.items()})
+    model.save(runs[1].path / "model.safetensors")
+    found = compare_runs(*runs)
+    assert found.first_difference is None
+    assert str(found).endswith(
+        "weights: 2 of 8 arrays differ, relatively most layers.2.bias: by 0.25, where its largest "
+        "value is 0.5"
+    )
+    assert found.as_dict()["weights"]["by"] == 0.25
+    Model([Dense(4), Dense(2)], input_shape=(3,)).save(runs[1].path / "model.safetensors")
+    assert str(compare_runs(*runs)).endswith("weights: no array in both; 10 of one run alone")
 
 
 def test_records_of_damaged_folders_are_rejected(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How runs differ: in configuration, network, data, environment; and from where on in losses."""
+"""How runs differ: in configuration, network, data, environment, weights; from where in losses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING as NO_DEFAULT
@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 from xpcnn.config.registry import LAYERS, LOSSES
-from xpcnn.runs.record import Record
+from xpcnn.runs.record import MODEL, Record
+from xpcnn.runs.weights_comparison import WeightsDiff, compare_weights
 from xpcnn.text_table import Table
 
 FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -66,6 +67,7 @@ class RunDiff:
     first_difference: the first figure that differs; None if all that both runs have are equal.
     compared: number of the figures that both runs have.
     best: the best validation loss of each run; None for a run without validation.
+    weights: how the weights of the model files differ; None where a run has no such file.
     """
 
     names: tuple[str, str]
@@ -73,6 +75,7 @@ class RunDiff:
     first_difference: FirstDifference | None
     compared: int
     best: tuple[float | None, float | None]
+    weights: WeightsDiff | None
 
     def __str__(self) -> str:
         lines = []
@@ -91,6 +94,8 @@ class RunDiff:
             lines.append(f"losses: {self.first_difference}")
         if None not in self.best:
             lines.append("best val loss: {:.6g} and {:.6g}".format(*self.best))
+        if self.weights is not None:
+            lines.append(f"weights: {self.weights}")
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,6 +108,7 @@ class RunDiff:
             if self.first_difference is None
             else asdict(self.first_difference),
             "best_val_loss": list(self.best),
+            "weights": None if self.weights is None else asdict(self.weights),
         }
 
 
@@ -117,6 +123,7 @@ def compare_runs(first: Record, second: Record) -> RunDiff:
         _first_difference(first, figures[0], figures[1], common),
         len(common),
         (best[0], best[1]),
+        compare_weights(first.path / MODEL, second.path / MODEL),
     )
 
 

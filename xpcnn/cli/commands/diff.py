@@ -14,6 +14,7 @@ def command(first: str, second: str, as_json: bool) -> None:
 
     Compares configuration, network, data and environment, key by key; then names the first epoch or
     update with a loss or accuracy that is not the same to the last bit, and by how much it differs.
+    Of two finished runs, it also says whether their weights are the same to the last bit.
     RUN is a run folder, finished or not.
     """
     from xpcnn.cli.output import answer, to_json
