@@ -35,6 +35,7 @@ class Pullback(Protocol):
 
     Returns one gradient per array argument, in order, in its shape and dtype: None for an argument
     that is None, an integer array, or not wanted. It may be called again and writes into no array.
+    It may hold what the op took and returned: nobody writes into those arrays before it is called.
     """
 
     def __call__(

@@ -86,6 +86,13 @@ def test_sequential_is_the_chain_rule() -> None:
     assert floats(flatten(grads)) == expected
 
 
+def test_the_layers_of_a_network_are_counted_and_found_by_place() -> None:
+    network = Sequential([Times(2.0), Times(3.0)])
+    assert len(network) == 2
+    assert (network[0], network[-1]) == network.layers
+    assert [*network] == [*network.layers]
+
+
 def test_residual_adds_the_ways() -> None:
     y, _, back, params = run(Residual(Times(2.0)), [[1.0]])
     assert y.tolist() == [[3.0]]

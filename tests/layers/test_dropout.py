@@ -101,7 +101,8 @@ def test_a_draw_needs_a_source() -> None:
         Dropout(0.5).forward({}, {}, numpy.ones((1, 2)), Context(training=True).at("layers.1"))
     assert str(caught.value) == (
         "layers.1: a random draw needs a Context with a source\n"
-        "Try: Context(source=...), a function (path, forward_pass, shape) -> uniforms"
+        "Try: Context(source=...), a function (path, forward_pass, shape) -> uniforms, as "
+        "lambda path, forward_pass, shape: numpy.random.random(shape)"
     )
 
 

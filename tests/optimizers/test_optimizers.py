@@ -215,17 +215,18 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize("optimizer", ALL, ids=str)
-def test_numbers_of_python_as_lr_and_step(optimizer: Optimizer, lib: Lib) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_of_python_as_lr_and_step(optimizer: Optimizer, dtype: str, lib: Lib) -> None:
     """As in a training loop of one's own; a float64 of NumPy would make parameters float64."""
-    params, grads = ({p: lib.asarray(x, "float32") for p, x in values(i).items()} for i in (0, 1))
+    params, grads = ({p: lib.asarray(x, dtype) for p, x in values(i).items()} for i in (0, 1))
     state = optimizer.init(params)
-    array = partial(lib.asarray, dtype="float32")
+    array = partial(lib.asarray, dtype=dtype)
     expected, _ = optimizer.update(params, grads, state, array(0.1), array(2.0))
     for lr, step in ((0.1, 2), (numpy.float64(0.1), numpy.int64(2))):
-        params = {p: lib.asarray(x, "float32") for p, x in values(0).items()}
+        params = {p: lib.asarray(x, dtype) for p, x in values(0).items()}
         new, _ = optimizer.update(params, grads, optimizer.init(params), lr, step)
         for path, x in new.items():
-            assert x.dtype == lib.backend.dtype("float32")
+            assert x.dtype == lib.backend.dtype(dtype)
             assert numpy.array_equal(lib.to_host(x), lib.to_host(expected[path]))
 
 

@@ -41,7 +41,8 @@ class Sequential:
 
             return x, buffers, backward
 
-    layers: a list of layers, at least one; they are named `layers.0`, `layers.1`, ...
+    layers: a list of layers, at least one; they are named `layers.0`, `layers.1`, ... and are
+        `network[0]`, `network[1]`, ...
     fuse: whether layers in a row that match an entry of `layers/fuse.py` run as one op; results are
         equal in training, and equal to rounding in inference.
 
@@ -60,6 +61,15 @@ class Sequential:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), fuse=self.fuse), (self.layers,)  # stages hold functions
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, index: int) -> Layer:
+        return self.layers[index]
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the layers by name, in order."""

@@ -102,7 +102,7 @@ def _like(p: Array, number: Any) -> Array:
     """Return a number, or a 0-d array, as one of the dtype of p on its device."""
     if type(number).__module__ == "numpy" and type(number) is not type(p):
         number = number.item()
-    elif getattr(number, "dtype", None) == p.dtype:
+    elif hasattr(number, "dtype") and number.dtype == p.dtype:  # NumPy's float64 equals None
         return number
     return namespace(p).asarray(number, dtype=p.dtype, device=device(p))
 
