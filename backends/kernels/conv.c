@@ -183,7 +183,9 @@ static long gradients(const Arguments *a, long piece)
     long part = o->in_bands ? 0 : piece * o->groups * o->f * (all + 1);
     long together = SUMS_BYTES / (all * (long)sizeof(Lanes)) / SUMS * SUMS;
     together = least(together < SUMS ? SUMS : together, o->f);
-    long size = together * all * (long)sizeof(Lanes), apart = o->taps == 1 && together >= MANY_FILTERS;
+    /* where each pixel sees all taps: 0.7 to 0.95 of the time */
+    long by_product = together >= MANY_FILTERS && (o->taps == 1 || (o->planes && !o->in_bands));
+    long size = together * all * (long)sizeof(Lanes);
     long bytes = size + 2 * all * (long)sizeof(long) + together * (long)sizeof(double);
     Lanes *sums = allocate(bytes);
     long *tap = (long *)(sums + together * all), *at = tap + all;
@@ -208,7 +210,7 @@ static long gradients(const Arguments *a, long piece)
                 Dots d = {dy + p * row + q * o->n, a->x, tap, at, sums, o->rows * row, some, taps, all,
                           is_row ? (end - q) * o->n : o->n, is_row ? count : end - q, is_row ? row : o->n,
                           step * o->n};
-                apart ? dots_apart(&d) : dots(d);
+                by_product ? dots_by_product(&d) : dots(d);
             }
             for (long m = 0; a->want_db && m < some; m++)
                 db[m] += sum_of_row(dy + (m * o->rows + p) * row, count * row);
@@ -216,7 +218,7 @@ static long gradients(const Arguments *a, long piece)
             if (numbers < PARTIAL && p + count < last)
                 continue;
             for (long i = numbers = 0; i < some * all; i++)
-                dw[i] += apart ? ((float *)sums)[i] : total(sums[i]);
+                dw[i] += by_product ? ((float *)sums)[i] : total(sums[i]);
             memset(sums, 0, size);
         }
         for (long m = 0; m < some; m++)

@@ -182,9 +182,9 @@ static void dots(const Dots all)
     }
 }
 
-/* The same for taps apart, see product; sum (m, all) of numbers, not of lanes: products of dy with blocks of x
-   whose rows are made columns. */
-static void dots_apart(const Dots *d)
+/* The same for many filters and all taps, with a sum (m, all) of numbers, not of lanes: products of dy with
+   blocks of x whose rows are made columns. */
+static void dots_by_product(const Dots *d)
 {
     static _Thread_local _Alignas(sizeof(Lanes)) float columns[TAPS][TAPS];
     long number[TAPS], at[TAPS];
