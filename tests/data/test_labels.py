@@ -29,6 +29,10 @@ NOT_INDICES: list[tuple[Any, str]] = [
         "labels.reshape(3, -1) for Model(task='multi-label')",
     ),
     (np.array([b"a", b"b", b"a"]), f"d: labels must be integers, got strings\nTry: {NAMES}"),
+    (
+        np.array(["a", "b", "a"], np.dtypes.StringDType()),
+        f"d: labels must be integers, got strings\nTry: {NAMES}",
+    ),
     ([True, False, True], "d: labels must be integers, got booleans\nTry: labels.astype('int64')"),
     (
         [0.0, float("nan"), 1.0],

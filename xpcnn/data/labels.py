@@ -22,6 +22,7 @@ _KINDS = {  # by numpy's letter for the kind of dtype: what it is called, what t
     "b": ("booleans", "labels.astype('int64')"),
     "U": ("strings", _NAMES),
     "S": ("strings", _NAMES),
+    "T": ("strings", _NAMES),  # StringDType, of NumPy 2
 }
 
 
