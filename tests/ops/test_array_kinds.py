@@ -1,0 +1,65 @@
+"""Which arrays an op takes together, and which dy its pullback takes."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from tests.lib import Lib, open_lib
+from xpcnn import ops
+from xpcnn.errors import BackendError, DTypeError, ShapeError
+
+
+def test_parameters_of_pytorch_are_arrays_of_it() -> None:
+    torch: Any = pytest.importorskip("torch")
+    x, w = torch.ones(2, 3), torch.nn.Parameter(torch.ones(3, 1))
+    for first, second in ((x, w), (torch.nn.Parameter(x), w.detach())):
+        y, _ = ops.dense(first, second)
+        assert y.tolist() == [[3.0], [3.0]]
+
+
+def test_a_memory_map_is_an_array_but_no_matrix_or_mask_is(tmp_path: Path) -> None:
+    mapped = numpy.memmap(tmp_path / "x", "float64", "w+", shape=(2, 3))
+    w = numpy.ones((3, 1))
+    assert ops.dense(mapped, w)[0].tolist() == [[0.0], [0.0]]
+    for other, name in (
+        (numpy.ma.masked_array(w, w > 0), "MaskedArray"),  # its mask would be ignored
+        (w.view(numpy.matrix), "matrix"),  # its * is @
+        (w.tolist(), "list"),
+    ):
+        with pytest.raises(BackendError, match=rf"dense: x is a numpy\.ndarray and w a .*{name}"):
+            ops.dense(numpy.ones((2, 3)), other)
+
+
+def test_a_dy_unlike_the_output_is_refused(lib: Lib) -> None:
+    """One of float64 would make all gradients before it float64, at half the speed."""
+    y, pullback = ops.relu(lib.asarray([-1.0, 2.0], "float32"))
+    message = (
+        "relu: the pullback got dy of dtype float64, expected float32, that of the output y\n"
+        "Try: convert dy to float32; Python numbers as constants, not NumPy's float64"
+    )
+    with pytest.raises(DTypeError, match=f"^{re.escape(message)}$"):
+        pullback(lib.asarray([1.0, 1.0], "float64"))
+    other = numpy.ones(2, "float32")
+    if lib.backend.array_type is numpy.ndarray:
+        other = open_lib("array-api-strict").asarray(other)
+    with pytest.raises(BackendError, match=r"^relu: the pullback got dy, a .*\nTry: move it there"):
+        pullback(other)
+    with pytest.raises(
+        BackendError, match=r"^relu: the pullback got dy, a list, expected an array"
+    ):
+        pullback([1.0, 1.0])
+    with pytest.raises(ShapeError, match=r"dy of shape \(\), expected \(2,\)"):
+        pullback(1.0)
+    (dx,) = pullback(y)
+    assert lib.to_host(dx).tolist() == [0.0, 2.0]
+
+
+def test_a_number_is_the_dy_of_a_number(lib: Lib) -> None:
+    _, pullback = ops.mse(lib.asarray([1.0, 2.0], "float32"), lib.asarray([0.0, 0.0], "float32"))
+    for one in (1, 1.0, lib.asarray(1.0, "float32")):
+        assert lib.to_host(pullback(one)[0]).tolist() == [1.0, 2.0]
+    with pytest.raises(DTypeError, match="dy of dtype float64"):
+        pullback(lib.asarray(1.0))
