@@ -19,7 +19,11 @@ BASELINE = "numpy-no-kernels"
 TESTS = (
     *("tests/ops", "tests/layers", "tests/optimizers", "tests/training"),
     *("tests/test_losses.py", "tests/test_metrics.py", "tests/test_model.py"),
-    *("tests/test_testing.py", "tests/conformance/test_r5_gradients.py"),
+    *(
+        "tests/test_testing.py",
+        "tests/test_testing_forms.py",
+        "tests/conformance/test_r5_gradients.py",
+    ),
 )
 QUICK = ("tests/test_losses.py",)
 FLAGS = (
