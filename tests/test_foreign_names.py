@@ -272,3 +272,26 @@ def test_every_name_in_the_advice_exists() -> None:
 def test_what_is_no_path_is_rejected(use: Callable[[Any], object], path: Any) -> None:
     with pytest.raises(ConfigError, match=r" is of type \w+, expected a path\nTry: "):
         use(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ({"dtype": "fp16"}, 'dtype="float16"'),
+        ({"dtype": numpy.float64}, 'dtype="float64"'),
+        ({"dtype": "int8"}, 'dtype="float32"'),
+        ({"input_shape": (28, 28)}, "input_shape=(1, 28, 28), if grey"),
+        ({"input_shape": 4}, "input_shape=(4,)"),
+        ({"input_shape": "4"}, "input_shape=train.shape"),
+    ],
+)
+def test_dtypes_and_shapes_as_elsewhere(options: dict[str, Any], advice: str) -> None:
+    with pytest.raises(XpcnnError) as caught:
+        Model([Flatten(), Dense(2)], **{"input_shape": (1, 4, 4), **options})
+    assert str(caught.value).partition("\nTry: ")[2] == advice
+
+
+def test_an_address_is_no_path() -> None:
+    advice = "there is no such file or folder\nTry: download it, and unpack an archive"
+    with pytest.raises(DataError, match=advice):
+        data.load("https://127.0.0.1/photos.zip")

@@ -40,7 +40,10 @@ def as_input_shape(shape: Any) -> Shape:
     if len(sizes) not in (1, 3) or not all(is_whole(n) and n > 0 for n in sizes):
         expected = "(channels, height, width) or (features,)"
         message = f"input_shape is {shown(shape)}, expected {expected}"
-        raise ShapeError(hint(message, "input_shape=train.shape"))
+        likely = {0: f"input_shape=({shown(shape)},)", 2: f"input_shape={(1, *sizes)}, if grey"}
+        known = is_whole(shape) or len(sizes) == 2
+        advice = likely[len(sizes)] if known else "input_shape=train.shape"
+        raise ShapeError(hint(message, advice))
     return tuple(int(n) for n in sizes)
 
 
@@ -73,6 +76,17 @@ def check_seed(seed: Any) -> int:
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 """The dtypes that a network may compute in."""
 
+_ALIASES = {
+    "fp16": "float16",
+    "half": "float16",
+    "fp32": "float32",
+    "single": "float32",
+    "bf16": "bfloat16",
+    "fp64": "float64",
+    "double": "float64",
+}
+"""Other names of dtypes, for advice."""
+
 
 def check_dtype(dtype: Any) -> str:
     """Return the dtype that a network computes in, one of `DTYPES`.
@@ -83,7 +97,9 @@ def check_dtype(dtype: Any) -> str:
     if dtype not in DTYPES:
         names = ", ".join(map(repr, DTYPES[:-1]))
         message = f"dtype is {dtype!r}, expected {names} or {DTYPES[-1]!r}"
-        raise ConfigError(hint(message, 'dtype="float32"'))
+        name = getattr(dtype, "__name__", str(dtype)).rpartition(".")[2]  # numpy.float64
+        name = _ALIASES.get(name, name)
+        raise ConfigError(hint(message, f'dtype="{name if name in DTYPES else "float32"}"'))
     return str(dtype)
 
 

@@ -118,7 +118,7 @@ PRESETS = ", ".join(sorted(names()))
         (
             ["--dtype", "half"],
             "--dtype half: dtype is 'half', expected 'float32', 'float64', 'float16' or "
-            "'bfloat16'\nTry: --dtype float32",
+            "'bfloat16'\nTry: --dtype float16",
         ),
         (
             ["--validation", "1"],

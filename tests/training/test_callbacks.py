@@ -206,3 +206,23 @@ def test_a_method_that_no_run_calls_is_named(method: str, ours: str) -> None:
     message = f"^Other has a method '{method}', which no run calls\nTry: '{ours}' "
     with pytest.raises(ConfigError, match=message):
         linear().fit(DATA, epochs=1, callbacks=[other()])
+
+
+def test_a_method_of_other_arguments_is_named_before_training() -> None:
+    class Keras(Callback):
+        def on_epoch_end(self, epoch: Any, logs: Any) -> None:  # type: ignore[override]
+            raise AssertionError
+
+    message = (
+        "Keras.on_epoch_end cannot be called with record: missing a required argument: 'logs'\n"
+        "Try: def on_epoch_end(self, record)"
+    )
+    with pytest.raises(ConfigError) as caught:
+        linear().fit(DATA, epochs=1, callbacks=[Keras()])
+    assert str(caught.value) == message
+
+    class Loose(Callback):
+        def on_epoch_end(self, *given: Any, **named: Any) -> None:
+            pass
+
+    assert len(linear().fit(DATA, epochs=1, callbacks=[Loose()])) == 1

@@ -6,6 +6,7 @@ that its name does not tell.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +106,9 @@ def _contents(path: Path, options: ReadOptions) -> Contents:
             options.stream,
         )
     if not is_there(path):
-        raise DataError(hint(f"{shown(path)}: there is no such file or folder", "check the path"))
+        address = re.match("[a-z]+:/", str(path)) is not None
+        fix = "download it, and unpack an archive" if address else "check the path"
+        raise DataError(hint(f"{shown(path)}: there is no such file or folder", fix))
     if named:
         return csv_contents.read_pictures(path, options)
     if is_csv(path):

@@ -1,6 +1,7 @@
 """Callbacks: methods that a run calls at its start and end, after updates, epochs, validations."""
 
 from collections.abc import Iterable
+from inspect import signature
 from typing import Any
 
 from xpcnn.argument_advice import advice_on
@@ -87,7 +88,7 @@ def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
 
     Raises:
         ConfigError: `callbacks` is not a list of objects of subclasses of `Callback`, or one has a
-            public method `on_...` that nothing would call.
+            public method `on_...` that nothing would call, or that takes other arguments.
     """
     advice = "callbacks=[MyCallback()], an object of your class MyCallback(Callback)"
     if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable | None):
@@ -103,4 +104,19 @@ def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
             if name.startswith("on_") and name not in METHODS and callable(getattr(callback, name)):
                 message = f"{type(callback).__name__} has a method {name!r}, which no run calls"
                 raise ConfigError(hint(message, advice_on(name, METHODS)))
+        for name in METHODS:
+            _check_takes(callback, name)
     return given
+
+
+def _check_takes(callback: Callback, name: str) -> None:
+    """Require that a method can be called as a run calls it."""
+    (_, *expected), method = signature(getattr(Callback, name)).parameters, getattr(callback, name)
+    try:
+        signature(method).bind(*expected)
+    except TypeError as error:
+        message = f"{type(callback).__name__}.{name} cannot be called with {', '.join(expected)}"
+        advice = f"def {name}({', '.join(['self', *expected])})"
+        raise ConfigError(hint(f"{message}: {error}", advice)) from None
+    except ValueError:  # some functions in C do not tell what they take
+        pass
