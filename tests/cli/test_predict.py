@@ -49,6 +49,19 @@ def test_a_folder_of_pictures_is_answered_and_what_is_bad_in_it_named(
     ]
 
 
+def test_a_picture_on_standard_input(
+    cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = ink_on_paper(Path(), 1)
+    with Path(path).open() as piped:
+        monkeypatch.setattr("sys.stdin", piped)
+        ran = cli("predict", trained, "-")
+    assert ran.out == cli("predict", trained, path).out.replace(path, "-")
+    monkeypatch.setattr("sys.stdin", None)
+    ran = cli("predict", trained, "-")
+    assert (ran.code, ran.err.splitlines()[0]) == (1, "error: -: is empty")
+
+
 def test_a_folder_without_pictures(cli: Cli, trained: Path) -> None:
     Path("in").mkdir()
     Path("in/notes.txt").write_text("words")

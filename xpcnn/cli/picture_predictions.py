@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,13 +12,14 @@ import numpy
 from xpcnn.cli.predictions import Predictions
 from xpcnn.cli.target_predictions import TargetPredictions
 from xpcnn.data.loading import is_data_file
-from xpcnn.data.picture_files import has_picture_name, require_pillow
+from xpcnn.data.picture_files import InMemory, has_picture_name, require_pillow
 from xpcnn.data.pictures import Invert, check_reading, read_picture
 from xpcnn.errors import DataError, counted, hint
 from xpcnn.model import Model
 from xpcnn.model_facts import class_names, reading_of
 
 _AT_ONCE = 256  # pictures in memory
+_MOST_BYTES = 1 << 28  # of a picture on standard input
 
 
 class Given(NamedTuple):
@@ -39,8 +41,9 @@ class Failure:
 def gather(names: Sequence[str]) -> tuple[list[Given], int]:
     """Return the picture files, in order, and how many other files the folders hold.
 
-    names: of files and folders. A file that is named is taken for a picture, whatever its ending;
-        of the files in a folder, and in the folders in it, those with the ending of a picture are.
+    names: of files and folders, "-" for standard input. A file that is named is taken for a
+        picture, whatever its ending; of the files in a folder, and in the folders in it, those with
+        the ending of a picture are.
 
     Raises:
         DataError: a folder holds no picture, or cannot be read; or a file holds many samples.
@@ -85,7 +88,7 @@ def of_pictures(
         samples = []
         for item in given[start : start + _AT_ONCE]:
             try:
-                picture = read_picture(item.path, reading, invert, frame)
+                picture = read_picture(_opened(item.path), reading, invert, frame)
             except DataError as error:
                 failures.append(Failure(item.path, str(error), item.named))
                 continue
@@ -99,6 +102,13 @@ def of_pictures(
     if model.task.name != "classification":
         return TargetPredictions("image", names, columns, model.task, p, marks=marks), failures
     return Predictions("image", names, columns, p, marks=marks), failures
+
+
+def _opened(path: str) -> str | InMemory:
+    """Return a path, or the picture on standard input for "-"."""
+    if path != "-":
+        return path
+    return InMemory("-", b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST_BYTES))
 
 
 def _files(folder: str) -> Iterator[str]:

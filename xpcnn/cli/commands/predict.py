@@ -92,9 +92,9 @@ def command(
     """Name the classes of pictures, or of rows of a data set.
 
     Prints a line for each picture: path, class, probability, and how the picture was changed to
-    fit. A folder stands for all pictures in it; those that cannot be read are named and skipped. A
-    model of drawings, such as digits, answers `blank` for an empty page. Pictures need Pillow: pip
-    install 'xpcnn[images]'.
+    fit. A folder stands for all pictures in it; those that cannot be read are named and skipped; -
+    stands for a picture on standard input. A model of drawings, such as digits, answers `blank` for
+    an empty page. Pictures need Pillow: pip install 'xpcnn[images]'.
 
     With --rows 0:10, prints row, class, probability and true class of rows of a data set. With
     --submission, writes the classes of all images of a CSV file without labels. An existing file is
