@@ -101,10 +101,7 @@ static long list(const Table *o, const Phase *s, long p, long q, long *tap, long
     return k * o->c;
 }
 
-static long end_of_segment(const Phase *s, long q)
-{
-    return q >= s->inner && q < s->outer ? s->outer : q + 1;
-}
+static long end_of_segment(const Phase *s, long q) { return q >= s->inner && q < s->outer ? s->outer : q + 1; }
 
 /* Numbers of a row of the output as it is computed. */
 static long across_of(const Table *o) { return (o->in_bands ? o->wide : o->columns) * o->n; }

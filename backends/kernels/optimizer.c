@@ -23,10 +23,7 @@ struct Arguments {
 };
 
 /* 1 - beta^step */
-static double correction(double beta, double step)
-{
-    return beta > 0 ? -expm1(step * log(beta)) : 1;
-}
+static double correction(double beta, double step) { return beta > 0 ? -expm1(step * log(beta)) : 1; }
 
 /* Numbers are taken as vectors, the last as a part of one: then which product and sum become one
    instruction does not depend on where an array begins, and processes that share an update get the same

@@ -114,10 +114,7 @@ SHAPE(1, 4) SHAPE(2, 4) SHAPE(3, OF_16(4, 3)) SHAPE(4, OF_16(4, 3)) SHAPE(5, OF_
 #undef SHAPE
 
 /* Fours, until fives take all that is left. */
-INLINE long small_rows(long left)
-{
-    return left < 4 ? left : left % 5 == 0 ? 5 : left == 6 ? 3 : 4;
-}
+INLINE long small_rows(long left) { return left < 4 ? left : left % 5 == 0 ? 5 : left == 6 ? 3 : 4; }
 
 /* y of m filters. Taps that see no number twice, `apart`, see rows of x that often lie a power of two apart,
    and such rows share a few places of a cache: for many filters they are copied first. So are the last
