@@ -177,7 +177,7 @@ function show(found) {
   element("sample").src = found.sample;
   if (found.maps) {
     const [channels, height, width] = found.maps.shape;
-    element("layer").textContent = `Output of ${found.maps.layer}: ${channels} maps of ${height} × ${width}`;
+    element("layer").textContent = `Output of ${found.maps.layer}: ${channels} maps of ${height} × ${width}, each from its lowest number in black to its highest in white`;
     element("maps").replaceChildren(...found.maps.pictures.map((source, i) => {
       const map = new Image();
       map.src = source;
