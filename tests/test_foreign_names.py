@@ -12,6 +12,7 @@ import xpcnn
 from xpcnn import Model, data, layers, losses, models, optimizers, schedules
 from xpcnn.cli import command_group
 from xpcnn.cli.commands.train import command as train
+from xpcnn.data import augment
 from xpcnn.data.augment import Crop, Flip, Mixup
 from xpcnn.errors import ArgumentError, ConfigError, DataError, XpcnnError
 from xpcnn.foreign_names import ATTRIBUTES, COMMANDS, FLAGS, INSTEAD, SAME
@@ -169,6 +170,8 @@ def test_a_call_of_another_library(call: Callable[[], object], text: str) -> Non
             {"augment": ["Crop(4)"]},
             "unknown augmentation 'Crop(4)'\nTry: 'crop', with its options beside the name",
         ),
+        ({"augment": ["RandomCrop"]}, "unknown augmentation 'RandomCrop'\nTry: 'crop' (valid: "),
+        ({"schedule": "StepLR"}, "unknown schedule 'StepLR'\nTry: 'step' (valid: constant, "),
         ({"freeze": ["layers.1"]}, "freeze: 'layers.1' fits no parameter\nTry: 'layers.1.*', for"),
         ({"metrics": ["ROC_AUC"]}, "unknown metric 'ROC_AUC'\nTry: 'auc' (valid: auc, "),
         (
@@ -243,6 +246,7 @@ def test_every_name_in_the_advice_exists() -> None:
     }
     valid |= {*TrainingOptions.__dataclass_fields__, *losses.BY_NAME, "classes"}
     valid |= {"validation", "seed", "random_state", "progress", *METHODS, *BY_NAME}
+    valid |= {*schedules.BY_NAME, *augment.BY_NAME}
     assert {ours for names in SAME.values() for ours in names} <= valid
     flags = {flag for param in train.params for flag in param.opts}
     written = [text for text in FLAGS.values() if text.startswith("--")]
