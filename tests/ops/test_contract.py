@@ -121,8 +121,9 @@ class Traced(numpy.ndarray[Any, Any]):
 @every_call
 def test_arrays_without_a_device(call: Call) -> None:
     arrays = [None if a is None else a.view(Traced) for a in call.arrays]
-    outputs, pullback = call.run(list(arrays))
-    grads = pullback(dy_of(call).view(Traced))
+    with numpy_kernels(present=False):  # which a test before may have loaded
+        outputs, pullback = call.run(list(arrays))
+        grads = pullback(dy_of(call).view(Traced))
     outputs_expected, grads_expected = expected(call, "float64")
     for got, want in zip((*outputs, *grads), (*outputs_expected, *grads_expected), strict=True):
         assert numpy.array_equal(got, want) if want is not None else got is None
