@@ -26,6 +26,7 @@ from xpcnn.errors import (
     DTypeError,
     LabelError,
     ShapeError,
+    counted,
     hint,
     warn_user,
 )
@@ -131,7 +132,13 @@ def train_and_validation(
     """
     train = as_dataset(data, network, classes)
     if isinstance(validation, Real) and not isinstance(validation, bool):
-        return split(train, float(validation), seed)
+        parts = split(train, float(validation), seed)
+        if validation > 0 and parts[1] is None:
+            message = (
+                f"validation={validation:g} of {counted(len(train), 'sample')} is none of them"
+            )
+            warn_user(hint(message, "validation=0.1, or data of their own"), DataWarning)
+        return parts
     if not isinstance(validation, Dataset | tuple | None):
         message = f"validation is a {type(validation).__name__}, expected data or a fraction"
         a_tenth = "validation=0.1, a tenth of the training data"

@@ -8,7 +8,7 @@ import pytest
 from tests.training.linear import linear, rows, weights
 from xpcnn import Model
 from xpcnn.diagnostics import dry_run, find_lr, overfit_one_batch
-from xpcnn.errors import ConfigError, DataError
+from xpcnn.errors import ConfigError, DataError, DataWarning
 from xpcnn.training import Callback, Checkpoints, Epoch
 
 DATA = rows(20)
@@ -110,3 +110,12 @@ def test_data_and_seeds(call: Callable[..., object]) -> None:
     with pytest.raises(ConfigError) as refused:
         call(linear(), DATA, seed="x")
     assert str(refused.value) == "seed is 'x', expected a whole number\nTry: seed=0"
+
+
+def test_a_fraction_that_no_sample_is_of_is_warned_of() -> None:
+    with pytest.warns(
+        DataWarning, match=r"^validation=0\.001 of 20 samples is none of them\nTry: v"
+    ):
+        history = linear().fit(DATA, epochs=1, validation=0.001)
+    assert history["val_loss"] == [None]
+    assert linear().fit(DATA, epochs=1, validation=0)["val_loss"] == [None]
