@@ -20,17 +20,24 @@ def test_parameters_of_pytorch_are_arrays_of_it() -> None:
         assert y.tolist() == [[3.0], [3.0]]
 
 
-def test_a_memory_map_is_an_array_but_no_matrix_or_mask_is(tmp_path: Path) -> None:
-    mapped = numpy.memmap(tmp_path / "x", "float64", "w+", shape=(2, 3))
-    w = numpy.ones((3, 1))
-    assert ops.dense(mapped, w)[0].tolist() == [[0.0], [0.0]]
-    for other, name in (
-        (numpy.ma.masked_array(w, w > 0), "MaskedArray"),  # its mask would be ignored
-        (w.view(numpy.matrix), "matrix"),  # its * is @
-        (w.tolist(), "list"),
+def test_memory_maps_matrices_and_masked_arrays_are_refused(tmp_path: Path) -> None:
+    """The kernels in C read plain arrays; others would be computed slowly, or otherwise."""
+    x, w = numpy.ones((2, 3)), numpy.ones((3, 1))
+    mapped = numpy.memmap(tmp_path / "w", "float64", "w+", shape=w.shape)
+    for other, kind, advice in (
+        (mapped, "memmap", r"numpy\.asarray\(w\)$"),
+        (w.view(numpy.matrix), "matrix", r"numpy\.asarray\(w\)$"),
+        (numpy.ma.masked_array(w, w > 0), "MaskedArray", r"w\.filled\(value\)$"),
+        (w.tolist(), "list", "move all to one library"),
     ):
-        with pytest.raises(BackendError, match=rf"dense: x is a numpy\.ndarray and w a .*{name}"):
-            ops.dense(numpy.ones((2, 3)), other)
+        message = rf"dense: x is a numpy\.ndarray and w a .*{kind}\nTry: {advice}"
+        with pytest.raises(BackendError, match=message):
+            ops.dense(x, other)
+    y, pullback = ops.dense(x, w)
+    with pytest.raises(
+        BackendError, match=r"the pullback got dy, a numpy.matrix, expected a numpy"
+    ):
+        pullback(y.view(numpy.matrix))
 
 
 def test_a_dy_unlike_the_output_is_refused(lib: Lib) -> None:

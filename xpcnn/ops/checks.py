@@ -57,27 +57,28 @@ def check_arrays(op: str, **arrays: Array | None) -> None:
 
 
 def check_library(op: str, first: str, x: Array, second: str, y: Array) -> None:
-    """Require two arrays of one library."""
-    if type(x) is not type(y) and not _share_library(x, y):
-        raise BackendError(
-            hint(
-                f"{op}: {first} is a {kind(x)} and {second} a {kind(y)}",
-                "move all to one library with Backend.from_host and Backend.to_host",
-            )
+    """Require two arrays of one library; of NumPy, both plain arrays."""
+    if type(x) is type(y):
+        return
+    advice = "move all to one library with Backend.from_host and Backend.to_host"
+    xp = _library(x)
+    if xp is not None and xp is _library(y):
+        if xp.__name__ != "numpy":  # PyTorch's tensors and parameters, JAX's tracers
+            return
+        advice = " and ".join(
+            f"{name}.filled(value)" if hasattr(a, "mask") else f"numpy.asarray({name})"
+            for name, a in ((first, x), (second, y))
+            if type(a) is not xp.ndarray
         )
+    raise BackendError(hint(f"{op}: {first} is a {kind(x)} and {second} a {kind(y)}", advice))
 
 
-def _share_library(x: Array, y: Array) -> bool:
-    """Whether arrays of two types are of one library, as PyTorch's tensors and parameters are.
-
-    Matrices and masked arrays of NumPy compute otherwise than its arrays.
-    """
-    if any(kind(a) == "numpy.matrix" or hasattr(a, "mask") for a in (x, y)):
-        return False
+def _library(x: Any) -> Any:
+    """Return the namespace of an array, None for what is no array."""
     try:
-        return namespace(x) is namespace(y)
-    except TypeError:  # y is no array
-        return False
+        return namespace(x)
+    except TypeError:
+        return None
 
 
 def kind(x: Any) -> str:
@@ -103,11 +104,14 @@ def check_dy(op: str, dy: Any, xp: Any, kind_of_y: type, dtype: Any, shape: Shap
         if not is_number:
             message = f"{op}: the pullback got dy, a {type(dy).__name__}, expected an array"
             raise BackendError(hint(message, "an array like the output y"))
-    elif type(dy) is not kind_of_y and namespace(dy) is not xp:
+    elif type(dy) is not kind_of_y and _library(dy) is not xp:
         message = f"{op}: the pullback got dy, a {kind(dy)}, expected one of the library of the "
         message += f"output y, {xp.__name__.rpartition('.')[2]}"
         advice = "move it there with Backend.to_host and Backend.from_host"
         raise BackendError(hint(message, advice))
+    elif xp.__name__ == "numpy" and type(dy) is not xp.ndarray and not isinstance(dy, xp.generic):
+        message = f"{op}: the pullback got dy, a {kind(dy)}, expected a numpy.ndarray"
+        raise BackendError(hint(message, "numpy.asarray(dy)"))
     given = tuple(getattr(dy, "shape", ()))  # a Python number has none
     if given != shape:
         message = f"{op}: the pullback got dy of shape {given}, expected {shape}, "
