@@ -12,6 +12,7 @@ from tests.compare import assert_same
 from tests.lib import Lib
 from xpcnn import ops
 from xpcnn.ops import activation
+from xpcnn.ops.reference.error_function import erf
 
 X = [-2.0, -0.5, 0.0, 0.5, 2.0]
 
@@ -195,3 +196,24 @@ def test_prelu_of_any_shape_with_one_slope(lib: Lib, slope: float | list[float])
         assert_same(got, y, lib)
         dslope = pullback(lib.asarray(numpy.ones(numpy.shape(x))))[1]
         assert_same(dslope, total if slope == 0.5 else [total], lib)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softplus", "silu", "gelu", "mish", "erf"])
+def test_second_derivatives_at_zero(name: str) -> None:
+    """Of a pullback under automatic differentiation, as products with the Hessian need them.
+
+    Zeros are no rare case: they are what a filter makes of the flat border of an image.
+    """
+    torch: Any = pytest.importorskip("torch")
+
+    def slope(x: Any) -> Any:
+        if name == "erf":
+            return erf(x)
+        y, pullback = getattr(ops, name)(x)
+        return pullback(y * 0.0 + 1.0)[0]
+
+    zero = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    (second,) = torch.autograd.grad(slope(zero).sum(), zero)
+    h = numpy.asarray([1e-5])
+    expected = (slope(h) - slope(-h)) / 2e-5
+    numpy.testing.assert_allclose(second.numpy(), expected, rtol=1e-8, atol=1e-9)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy
@@ -111,11 +111,32 @@ def test_gradients(lib: Lib, call: Call) -> None:
 
 
 class Traced(numpy.ndarray[Any, Any]):
-    """An array of NumPy whose device is unknown, as that of JAX's arrays is inside jax.jit."""
+    """An array of unknown device and of a library of its own, as JAX's are inside jax.jit."""
 
     @property
     def device(self) -> Any:
         raise AttributeError("Traced has no attribute device")
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return TRACED
+
+
+class Namespace:
+    """NumPy's functions, with results that are Traced."""
+
+    __name__ = "traced"
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(numpy, name)
+        return found if isinstance(found, type) or not callable(found) else partial(run, found)
+
+
+TRACED = Namespace()
+
+
+def run(function: Any, *args: Any, **options: Any) -> Any:
+    y = function(*args, **options)
+    return y.view(Traced) if isinstance(y, numpy.ndarray) else y
 
 
 @every_call

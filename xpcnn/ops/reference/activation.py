@@ -120,7 +120,7 @@ def sigmoid(x: Array) -> Array:
     Kernels: NumPy calls, C, CUDA.
     """
     xp = namespace(x)
-    e = xp.exp(-xp.abs(x))
+    e = xp.exp(xp.where(x >= 0, -x, x))  # not -|x|, whose derivative at 0 is another
     return xp.where(x >= 0, 1.0 / (1.0 + e), e / (1.0 + e))
 
 
@@ -166,8 +166,10 @@ def softplus(x: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
     Kernels: C.
     """
     xp = namespace(x)
-    y = xp.where(x <= 0, 0.0, x) + xp.log1p(xp.exp(-xp.abs(beta * x))) / beta
-    return xp.where(beta * x > threshold, x, y)
+    u = beta * x
+    e = xp.exp(xp.where(x <= 0, u, -u))  # not -|u|, whose derivative at 0 is another
+    y = xp.where(x <= 0, 0.0, x) + xp.log1p(e) / beta
+    return xp.where(u > threshold, x, y)
 
 
 def d_softplus(x: Array, y: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
