@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from xpcnn.data import Dataset, is_path, load, own_data, split
+from xpcnn.data.reading import Pictures
 from xpcnn.errors import ConfigError, DataError, ShapeError
 
 
@@ -174,6 +175,11 @@ def test_a_size_where_images_have_theirs(tmp_path: Path) -> None:
     assert str(refused.value) == (
         f"{path}: holds images of (2, 2), not of (2, 3)\n"
         "Try: images of (2, 3), or leave --image-size (image_size) out"
+    )
+    with pytest.raises(ShapeError) as refused:  # evaluate: the size is the model's
+        load(path, image_size=(2, 3), reading=Pictures("L", (2, 3)))
+    assert str(refused.value).partition("\n")[2] == (
+        "Try: images of (2, 3), as the model was trained on; a picture file has any size"
     )
 
 

@@ -23,7 +23,6 @@ from xpcnn.data.folder_tree import Name
 from xpcnn.data.labels import check_range
 from xpcnn.data.named_parts import files_in
 from xpcnn.data.other_formats import advice
-from xpcnn.data.reading import Size
 from xpcnn.data.streams import packed, parquet_index, shard_index
 from xpcnn.data.streams.stream import Index, Stream
 from xpcnn.data.streams.stream_parts import Wanted, as_streams, in_memory
@@ -144,7 +143,7 @@ def _read_idx(path: Path, options: ReadOptions) -> Contents:
         )
         raise ConfigError(hint(message, f"a .npz file, with labels (n, k), for {options.task}"))
     parts = idx.read_parts(path)
-    _require_size(path, parts["train"][0].shape[2:], options.image_size)
+    _require_size(path, parts["train"][0].shape[2:], options)
     return Contents.of(parts, None)
 
 
@@ -157,15 +156,18 @@ def _read_npz(path: Path, options: ReadOptions) -> Contents:
         task = task_of(path, options, columns)
         notes = found.notes + note_on(path, options, task, columns)
         found = found._replace(task=task, notes=notes)
-    _require_size(path, images.shape[2:], options.image_size)
+    _require_size(path, images.shape[2:], options)
     return found
 
 
-def _require_size(path: Path, found: Shape, asked: Size | None) -> None:
+def _require_size(path: Path, found: Shape, options: ReadOptions) -> None:
     """Require the size of images that is asked for, where files of arrays have one already."""
+    asked, reading = options.image_size, options.reading
     if asked not in (None, found):
         message = f"{path}: holds images of {found}, not of {asked}"
         advice = f"images of {asked}, or leave --image-size (image_size) out"
+        if reading is not None and reading.shape[1:] == asked:
+            advice = f"images of {asked}, as the model was trained on; a picture file has any size"
         raise ShapeError(hint(message, advice))
 
 
@@ -176,7 +178,7 @@ def _read_pack(folder: Path, options: ReadOptions) -> Contents:
     if options.task not in (None, task):
         message = f"the task is {options.task}, but the targets packed in {folder} are {task}"
         raise ConfigError(hint(message, f"--task {task}, or leave it out"))
-    _require_size(folder, reading.size, options.image_size)
+    _require_size(folder, reading.size, options)
     left_out = sum(pack.images.values()) - sum(len(labels) for _, labels in parts.values())
     notes = (f"damaged pictures left out: {left_out}",) if left_out else ()
     return Contents.of(parts, pack.classes, reading, notes, task)
