@@ -94,6 +94,8 @@ def test_targets_of_other_tasks() -> None:
     pairs = [(image(1), [0.5, 2.0]), (image(2), [1.5, 3.0])]
     data = from_samples(pairs, ["age", "size"], task="regression")
     assert (data.labels.tolist(), data.classes) == ([[0.5, 2.0], [1.5, 3.0]], ("age", "size"))
+    one = from_samples([(image(1), [0.5])], task="regression")
+    assert repr(one) == "Dataset('samples', 1 image of 1x2x3 uint8, 1 number)"
 
 
 GOOD = image(1), 0

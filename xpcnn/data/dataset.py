@@ -25,7 +25,7 @@ from xpcnn.data.labels import (
 )
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, part_of
-from xpcnn.errors import ConfigError, DataError, LabelError, hint
+from xpcnn.errors import ConfigError, DataError, LabelError, counted, hint
 from xpcnn.text_table import Table
 from xpcnn.types import Shape, TaskName
 
@@ -175,14 +175,19 @@ class Dataset:
     def __repr__(self) -> str:
         size = "x".join(map(str, self.shape))
         return (
-            f"Dataset({self.name!r}, {len(self)} images of {size} {self.images.dtype}, "
-            f"{len(self.classes)} {self.of_what})"
+            f"Dataset({self.name!r}, {counted(len(self), 'image')} of {size} {self.images.dtype}, "
+            f"{counted(len(self.classes), self.noun)})"
         )
 
     @property
     def of_what(self) -> str:
         """What `classes` are the names of: "classes", "labels" or "numbers"."""
-        return {"classification": "classes", "multi-label": "labels"}.get(self.task, "numbers")
+        return "classes" if self.noun == "class" else f"{self.noun}s"
+
+    @property
+    def noun(self) -> str:
+        """What one of `classes` is the name of: "class", "label" or "number"."""
+        return {"classification": "class", "multi-label": "label"}.get(self.task, "number")
 
     @property
     def strata(self) -> np.ndarray:

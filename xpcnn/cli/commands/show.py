@@ -114,9 +114,8 @@ def command(
         say(f"note: {note}")
     rows = contact_sheet(images, changes, per_class=per_class, seed=seed)
     shape = " x ".join(map(str, images.shape))
-    lead = (
-        f"{counted(len(images), 'sample')} of {shape} in {len(rows)} {images.of_what}, {part} part"
-    )
+    held = counted(len(rows), images.noun)
+    lead = f"{counted(len(images), 'sample')} of {shape} in {held}, {part} part"
     if changes:
         lead += f"; augmented by {augment}"
     if path.suffix.lower() == ".png":
