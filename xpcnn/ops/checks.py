@@ -172,13 +172,13 @@ def check_classes(op: str, labels: Array, classes: int, ignored: int | None = No
     """
     if str(getattr(labels, "device", None)) != "cpu" or labels.shape[0] == 0:
         return
-    xp = namespace(labels)
-    try:
-        is_right = bool(xp.min(labels) >= 0) and bool(xp.max(labels) < classes)
+    try:  # methods of NumPy and PyTorch, a third of the time of the functions
+        is_right = bool(labels.min() >= 0) and bool(labels.max() < classes)
     except RuntimeError:  # inside torch.func.vmap no value can be read
         return
     if is_right:
         return
+    xp = namespace(labels)
     labels = xp.astype(labels, xp.int64)  # uint8 could not hold -100
     wrong = (labels < 0) | (labels >= classes)
     if ignored is not None:
