@@ -84,21 +84,27 @@ static long nearest(const Arguments *arguments, long piece)
     return 0;
 }
 
-/* Each pixel is read for several places: those of some images are copied side by side, into the L2 cache. */
+/* Each pixel is read for several places: those of some images are copied side by side, into the L2 cache. Places
+   of one vector of images after another, but a strip of them at a time: their cache lines are neighbours. */
 static long between(const Arguments *arguments, long piece)
 {
+    enum { VECTORS = 2, STRIP = 32 };
     const Arguments a = *arguments;
-    long some = up(a.n, LANES) / LANES, size = a.c * a.h * a.w, first, last, from, to;
-    float *copied = allocate(size * (long)sizeof(Lanes));
+    long groups = up(a.n, VECTORS * LANES) / (VECTORS * LANES), size = a.c * a.h * a.w, first, last, from, to;
+    Lanes *copied = allocate(VECTORS * size * (long)sizeof(Lanes));
     if (!copied)
-        return size * (long)sizeof(Lanes);
-    range(some, piece, a.pieces, some >= a.pieces, &first, &last);
-    range(a.all, piece, a.pieces, some < a.pieces, &from, &to);
-    for (long image = first * LANES; image < last * LANES; image += LANES) {
+        return VECTORS * size * (long)sizeof(Lanes);
+    range(groups, piece, a.pieces, groups >= a.pieces, &first, &last);
+    range(a.all, piece, a.pieces, groups < a.pieces, &from, &to);
+    for (; first < last; first++) {
+        const long image = first * VECTORS * LANES, left = least(a.n - image, VECTORS * LANES);
         for (long k = 0; k < size; k++)
-            *(Lanes *)(copied + k * LANES) = some_of(a.x + k * a.n + image, a.n - image);
-        for (long p = from; p < to; p++)
-            read_place(&a, p, image, copied, LANES, 0);
+            for (long l = 0; l < left; l += LANES)
+                copied[l / LANES * size + k] = some_of(a.x + k * a.n + image + l, left - l);
+        for (long start = from; start < to; start += STRIP)
+            for (long l = 0; l < left; l += LANES)
+                for (long p = start; p < least(start + STRIP, to); p++)
+                    read_place(&a, p, image + l, (const float *)(copied + l / LANES * size), LANES, 0);
     }
     free(copied);
     return 0;
