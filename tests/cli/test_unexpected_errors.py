@@ -1,6 +1,7 @@
 """Errors that nobody expects are one line, and with -v a traceback; exit codes of the process."""
 
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -90,8 +91,9 @@ def test_too_little_memory(
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 
-    for place in ("data.load_parts", "cli.model_opening.open_model", "runs.read_run"):
-        monkeypatch.setattr(f"xpcnn.{place}", full, raising=False)
+    for place, name in (("data", "load_parts"), ("cli.model_opening", "open_model")):
+        monkeypatch.setattr(import_module(f"xpcnn.{place}"), name, full)
+    monkeypatch.setattr(import_module("xpcnn.runs"), "read_run", full)
     ran = cli(*arguments)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(f"error: not enough memory: an allocation failed\nTry: {advice}")
