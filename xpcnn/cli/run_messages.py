@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from xpcnn import data
+from xpcnn.backend import dtypes
 from xpcnn.cli.output import say
 from xpcnn.cli.run_plan import Plan
 from xpcnn.errors import counted
@@ -55,6 +56,10 @@ def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) 
         command += ["--dataset", flags.dataset]
     elif flags.data_dir is not None:
         command += ["--data-dir", flags.data_dir]
+    network = plan.model.network
+    on = []
+    if network.compute_dtype not in dtypes("numpy"):  # the default of the commands
+        on = ["--backend", network.backend.name]
     named = {"accuracy": scores["accuracy"], **scores} if "accuracy" in scores else scores
     figures = ", ".join(f"{name} {value:.4f}" for name, value in named.items())
     lines = [
@@ -64,5 +69,5 @@ def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) 
     if flags.tensorboard:
         lines.append(f"curves: {shlex.join(['tensorboard', '--logdir', str(folder)])}")
     if not flags.report:  # which names its page when it is written
-        lines.append(f"report: {shlex.join(['xpcnn', 'report', str(folder)])}")
-    return [*lines, f"next: {shlex.join(command)}"]
+        lines.append(f"report: {shlex.join(['xpcnn', 'report', str(folder), *on])}")
+    return [*lines, f"next: {shlex.join([*command, *on])}"]
