@@ -161,8 +161,10 @@ class Backend:
         """Return the library's dtype called `name`, such as "float32"."""
         return getattr(self.xp, name)
 
-    def check_computes_in(self, dtype: str) -> None:
+    def check_computes_in(self, dtype: str, saved: bool = False) -> None:
         """Require a dtype that the library computes in: "float32", "float64" or half precision.
+
+        saved: whether it is that of a saved model, so that only another backend helps.
 
         Raises:
             BackendError: it is of half precision, and not one of `half_precision`.
@@ -171,6 +173,8 @@ class Backend:
             return
         others = [repr(name) for name in (*self.half_precision, "float32")]
         advice = f"dtype {' or '.join(others)}, or backend 'torch', which has both"
+        if saved:
+            advice = "backend 'torch' (--backend torch), as the model was saved to compute in it"
         raise BackendError(hint(f"backend {self.name!r} does not compute in {dtype}", advice))
 
     @property

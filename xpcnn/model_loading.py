@@ -4,9 +4,10 @@
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from xpcnn.backend import Backend
+from xpcnn.backend import Backend, dtypes
 from xpcnn.io import network_file
 from xpcnn.io.weight_transfer import LoadedWeights, take_weights
 from xpcnn.model import Model, model_of
@@ -34,6 +35,20 @@ def load_model(
     return model_of(*network_file.built(*network_file.read(path, layers), backend, device))
 
 
+def load_to_read(path: str | Path, *, layers: Iterable[type] = ()) -> tuple[Model, str]:
+    """Return the model in a file on NumPy, for its weights and facts, and the dtype of the file.
+
+    A model that was saved to compute in bfloat16, which NumPy does not have, computes in float32
+    here, the dtype of its weights.
+
+    Raises:
+        CheckpointError: as `load_model`.
+    """
+    found, tensors = network_file.read(path, layers)
+    here = found if found.dtype in dtypes("numpy") else replace(found, dtype="float32")
+    return model_of(*network_file.built(here, tensors, "numpy", None)), found.dtype
+
+
 def load_weights(model: Model, path: str | Path, *, layers: Iterable[type] = ()) -> LoadedWeights:
     """Give a model the weights of a model file where layers have the same path and shapes.
 
@@ -53,5 +68,5 @@ def load_weights(model: Model, path: str | Path, *, layers: Iterable[type] = ())
     Raises:
         CheckpointError: the file cannot be read, or no layer matches.
     """
-    source = load_model(path, layers=layers)
+    source, _ = load_to_read(path, layers=layers)
     return take_weights(model.network, source.network, str(path), model.classes, source.classes)

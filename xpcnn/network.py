@@ -81,7 +81,7 @@ class Network:
         self.layers: Layer = layers if alone else Sequential(layers)  # type: ignore[arg-type, assignment]  # rejected there
         self.input_shape: Shape = as_input_shape(input_shape)
         self.backend = backend if isinstance(backend, Backend) else load_backend(backend, device)
-        self.backend.check_computes_in(dtype)
+        self.backend.check_computes_in(dtype, saved)
         self.task = as_task(task)
         self.loss: Loss = self.task.default_loss() if loss is None else as_loss(loss)
         self.task.check_loss(self.loss)

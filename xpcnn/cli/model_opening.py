@@ -16,7 +16,7 @@ from xpcnn.exchange import import_pytorch
 from xpcnn.io.foreign.weights import is_foreign
 from xpcnn.layers import Layer, Sequential
 from xpcnn.model import Model
-from xpcnn.model_loading import load_model
+from xpcnn.model_loading import load_model, load_to_read
 from xpcnn.models import names, preset
 from xpcnn.models.preset_of_model import preset_of
 from xpcnn.runs.record import CONFIG, MODEL
@@ -47,6 +47,17 @@ def open_model(name: str, backend: str | Backend = "numpy") -> Model:
     return load_model(model_path(name), backend=backend)
 
 
+def open_to_read(name: str) -> tuple[Model, str]:
+    """Return the model of a run folder or a model file on NumPy, and the dtype of the file.
+
+    See `load_to_read`.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be read.
+    """
+    return load_to_read(model_path(name))
+
+
 def open_init(name: str, preset_name: str | None) -> Model:
     """Return the model whose weights a run starts from: a saved one, or weights of PyTorch.
 
@@ -57,7 +68,7 @@ def open_init(name: str, preset_name: str | None) -> Model:
     """
     path = model_path(name)
     if not is_foreign(path):
-        return open_model(name)
+        return open_to_read(name)[0]
     if preset_name is None:
         message = f"{name} holds weights of PyTorch, which do not say of what network"
         raise ConfigError(hint(message, "--model resnet18, the preset of that network"))
@@ -73,7 +84,7 @@ def network(name: str, shape: Shape | None) -> tuple[Layer, Shape, int]:
         ConfigError, CheckpointError, ShapeError: there is no such model, or it does not fit.
     """
     if is_saved(name):
-        model = open_model(name)
+        model, _ = open_to_read(name)
         return model.layers, shape or model.input_shape, numpy.dtype(model.dtype).itemsize
     found = preset(name)
     if shape is not None:
@@ -95,7 +106,7 @@ def model_and_training(name: str, seed: int = 0) -> tuple[Model, TrainingOptions
         ConfigError, CheckpointError, ShapeError: there is no such model, or it does not fit.
     """
     if is_saved(name):
-        model = open_model(name)
+        model, _ = open_to_read(name)
         if not isinstance(model.layers, Sequential):
             return model, TrainingOptions()
         return model, preset_of(model, name).training

@@ -15,7 +15,7 @@ from xpcnn.environment import versions
 from xpcnn.errors import CheckpointError
 from xpcnn.io.atomic import require_space, write_bytes
 from xpcnn.model import Model
-from xpcnn.model_loading import load_model
+from xpcnn.model_loading import load_to_read
 from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
 from xpcnn.runs.record import CONFIG, ENVIRONMENT, METRICS, MODEL, NETWORK
@@ -77,7 +77,7 @@ def outcome(folder: Path) -> Outcome | None:
     if not (folder / MODEL).is_file():
         return None
     try:
-        provenance = load_model(folder / MODEL).provenance
+        provenance = load_to_read(folder / MODEL)[0].provenance
     except CheckpointError as error:
         say(f"note: {str(error).partition(chr(10))[0]}; it will be written anew")
         return None

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from xpcnn.backend import dtypes
 from xpcnn.classification import ClassificationReport
 from xpcnn.data.reading import Pictures
 from xpcnn.errors import counted
@@ -104,7 +105,7 @@ def _sections(
     )
     yield "## Load and predict"
     yield _code("sh", "pip install xpcnn huggingface_hub")
-    yield _code("python", _usage(model))
+    yield _code("python", _usage(run, model))
     if isinstance(model.reading, Pictures):
         yield "Pictures on the command line: `xpcnn predict model.safetensors picture.png`."
     titles = {"multi-label": "Labels", "regression": "Numbers"}
@@ -127,13 +128,14 @@ def _sections(
     yield _environment(run)
 
 
-def _usage(model: Model) -> str:
+def _usage(run: Record, model: Model) -> str:
     predict = "predict" if model.task.name == "regression" else "predict_proba"
+    on = "" if run.config.get("dtype", "float32") in dtypes("numpy") else ', backend="torch"'
     lines = [
         "import xpcnn",
         "from huggingface_hub import hf_hub_download",
         "",
-        f'model = xpcnn.load(hf_hub_download("OWNER/NAME", "{MODEL}"))',
+        f'model = xpcnn.load(hf_hub_download("OWNER/NAME", "{MODEL}"){on})',
         f"samples = ...  # a NumPy array (n, {', '.join(map(str, model.input_shape))}), raw values",
         f"print(model.{predict}(samples))",
     ]

@@ -34,7 +34,7 @@ def command(
     """
     from xpcnn.classification import classification_report
     from xpcnn.cli.data_parts import DataFlags, open_part
-    from xpcnn.cli.model_opening import open_model
+    from xpcnn.cli.model_opening import open_to_read
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.output_file import check_new, write_text
     from xpcnn.errors import DataError
@@ -45,12 +45,14 @@ def command(
 
     record = read_run(run)
     target = None if out is None else check_new(out, force)
-    model = open_model(run)
+    model, dtype = open_to_read(run)
     report = None
     try:
         images, _ = open_part(model, DataFlags(dataset, data_dir, "test"))
         of = classification_report if model.task.name == "classification" else target_report
         report = of(model, images)
+        if dtype != model.compute_dtype:  # NumPy does not compute in it
+            say(f"note: the figures of the classes are computed in float32, not in {dtype}")
     except DataError as error:
         if dataset is not None or data_dir is not None:
             raise

@@ -23,8 +23,8 @@ def command(model: str, out: str, force: bool, as_json: bool) -> None:
     If the name of the file ends in .safetensors, it gets the weights alone, with the names of
     torchvision or timm.
     """
-    from xpcnn.cli.model_opening import open_model
-    from xpcnn.cli.output import answer, to_json
+    from xpcnn.cli.model_opening import open_to_read
+    from xpcnn.cli.output import answer, say, to_json
     from xpcnn.cli.output_file import check_new
     from xpcnn.errors import ConfigError, hint
     from xpcnn.exchange import export_onnx, export_pytorch
@@ -33,9 +33,11 @@ def command(model: str, out: str, force: bool, as_json: bool) -> None:
         message = f"{out}: its ending decides what is written, and it is neither of the two"
         raise ConfigError(hint(message, "FILE.onnx, or FILE.safetensors for the weights alone"))
     target = check_new(out, force)
-    opened = open_model(model)
+    opened, dtype = open_to_read(model)
     weights_alone = target.suffix.lower() == ".safetensors"
     (export_pytorch if weights_alone else export_onnx)(opened, target)
+    if dtype != "float32" and not weights_alone:
+        say(f"note: the model computes in {dtype}, and the ONNX file in float32")
     facts = {
         "model": model,
         "out": out,
