@@ -11,8 +11,11 @@ are no watchers.
 import atexit
 import os
 import platform
+import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 _WATCH = 'read -r ended || { echo "$0" >&2; sleep 1; echo "$1"; sleep 1; }'
 """In the language of sh: wait for a line on stdin; if stdin is closed without one, say $0, and when
@@ -25,8 +28,10 @@ def watch_by_hydra(rank: int) -> Callable[[], None]:
     """Start a watcher of this process if Hydra has started it; see `_watch`."""
     if "HYDI_CONTROL_FD" not in os.environ:
         return _nobody
-    # mpiexec -pmi-port connects by an address, which MPI opens itself
-    connection = int(os.environ.get("PMI_FD", subprocess.DEVNULL))
+    if "PMI_FD" in os.environ:
+        connection = int(os.environ["PMI_FD"])
+    else:  # mpiexec -pmi-port gives an address instead, which MPI has connected to
+        connection = _connected_to(os.environ.get("PMI_PORT", ""))
     return _watch(rank, connection, _ABORT)
 
 
@@ -60,6 +65,28 @@ def _watch(rank: int, connection: int, last: str) -> Callable[[], None]:
 
     atexit.register(tell)
     return tell
+
+
+def _connected_to(address: str) -> int:
+    """Return this process's open file that is connected to HOST:PORT, or DEVNULL if none is."""
+    host, _, port = address.rpartition(":")
+    with suppress(OSError):  # no such machine
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = {where[:2] for *_, where in found}
+        for file in map(int, os.listdir("/dev/fd")):
+            with suppress(OSError):  # not a socket, or not connected
+                if _peer(file)[:2] in addresses:
+                    return file
+    return subprocess.DEVNULL
+
+
+def _peer(file: int) -> Any:
+    """Return the address that an open file is connected to."""
+    connection = socket.socket(fileno=file)
+    try:
+        return connection.getpeername()
+    finally:
+        connection.detach()  # stays open: it is MPI's
 
 
 def _nobody() -> None:

@@ -3,6 +3,8 @@
 import platform
 import re
 import signal
+import socket
+import subprocess
 import sys
 import time
 from importlib import import_module
@@ -88,8 +90,20 @@ def test_one_that_is_killed_is_named_without_the_file_of_hydra() -> None:
     """With -pmi-port processes are connected to mpiexec by an address."""
     arguments = ("-m", "tests.group.failing", "kill", "1", "5", *LONG, "--engine", "mpi")
     code, _, err = launched([MPI[0], "-pmi-port", *MPI[1:]], *arguments)
-    assert code == 9, err  # the signal, which mpiexec tells
+    assert code == 1, err
     assert err.count(f"error: process 1 on {platform.node()} ended without an error message") == 1
+
+
+def test_the_connection_to_a_launcher_is_found_by_its_address() -> None:
+    """Of the open files; one that the watcher does not hold too lets Hydra kill the watcher."""
+    module: Any = import_module("xpcnn.backends.engine_watcher")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"localhost:{server.getsockname()[1]}"
+        assert module._connected_to(address) == subprocess.DEVNULL
+        with socket.create_connection(server.getsockname()) as connection:
+            assert module._connected_to(address) == connection.fileno()
+            connection.getpeername()  # still open
+    assert module._connected_to("") == subprocess.DEVNULL
 
 
 @needs_torch
