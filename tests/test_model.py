@@ -169,4 +169,4 @@ def test_summary() -> None:
 )
 def test_memory_is_told_in_the_unit_of_its_size(units: int, text: str) -> None:
     summary = summarize(Dense(units, bias=False), (4,))  # 3 arrays of 4 * units float32
-    assert f"about {text}parameters, gradients and momentum" in str(summary)
+    assert f"about:\n  {text}parameters, gradients and momentum" in str(summary)

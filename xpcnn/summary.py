@@ -71,8 +71,9 @@ class Summary:
 
     def _memory(self) -> str:
         return (
-            f"training with batches of {self.batch_size}: about {_size(self.parameter_bytes)} of "
-            f"parameters, gradients and momentum, {_size(self.activation_bytes)} of activations"
+            f"memory for training with batches of {self.batch_size}, about:\n"
+            f"  {_size(self.parameter_bytes)} of parameters, gradients and momentum,\n"
+            f"  {_size(self.activation_bytes)} of activations"
         )
 
 

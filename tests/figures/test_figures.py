@@ -1,5 +1,6 @@
 """Figures show the numbers they are given, and are imported only when they are asked for."""
 
+import itertools
 import subprocess
 import sys
 from importlib import import_module
@@ -158,3 +159,32 @@ def test_matplotlib_is_not_imported_before_a_figure_is_drawn() -> None:
         "assert 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((0.0139, 0.0303, 0.0341, 0.399), ["0.02", "0.05", "0.1", "0.2"]),
+        ((0.001, 0.1, 0.5), ["0.001", "0.003", "0.01", "0.03", "0.1", "0.3"]),
+        ((1e-6, 1e-3, 0.9), ["1e-06", "1e-05", "0.0001", "0.001", "0.01", "0.1", "1"]),
+        ((0.03, 0.031, 0.034), ["0.03", "0.032", "0.034"]),
+    ],
+)
+def test_numbers_on_a_logarithmic_axis_do_not_overlap(
+    values: tuple[float, ...], expected: list[str]
+) -> None:
+    trials = import_module("xpcnn.figures.trials")
+    figure = trials.trials_by_value(
+        values, [0.5] * len(values), [True] * len(values), 0, "lr", "val_loss", log=True
+    )
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    left, right = axes.get_xlim()
+    shown = [
+        text
+        for text in (*axes.get_xticklabels(), *axes.get_xticklabels(minor=True))
+        if text.get_text() and left <= text.get_position()[0] <= right
+    ]
+    assert [text.get_text() for text in shown] == expected
+    boxes = sorted((box.x0, box.x1) for text in shown for box in [text.get_window_extent()])
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(boxes))

@@ -1,5 +1,6 @@
 """What a training run says while it runs: a bar on a terminal, one line per epoch everywhere."""
 
+import os
 import sys
 
 from tqdm import tqdm  # type: ignore[import-untyped]  # it ships no types
@@ -23,7 +24,17 @@ class Progress(ProgressBar):
         tqdm.write(f"note: {text}", file=sys.stderr)
 
     def on_epoch_end(self, record: Epoch) -> None:
-        tqdm.write(str(record), file=sys.stderr)
+        tqdm.write(_fitting(str(record)), file=sys.stderr)
 
     def __enter__(self) -> "Progress":
         return self
+
+
+def _fitting(line: str) -> str:
+    """Return the line of an epoch without its seconds and speed, if it fits a terminal only so."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (AttributeError, OSError, ValueError):  # no terminal, or one that has gone
+        return line
+    short = line.rsplit("  ", 2)[0]
+    return short if len(short) < columns <= len(line) else line

@@ -23,7 +23,7 @@ def reliability_diagram(bins: Sequence[Mapping[str, Any]]) -> Canvas:
         above.plot((0, 1), (0, 1), color=GREY, linestyle="--", linewidth=1)
         bars = {"width": 0.9 * width, "color": BLUE, "alpha": 0.6}
         above.bar(centres, column["accuracy"], **bars, label="accuracy")
-        mark = {"marker": "o", "markersize": 5, "linestyle": "", "color": ORANGE}
+        mark = {"marker": "o", "markersize": 5, "linestyle": "", "color": ORANGE, "clip_on": False}
         above.plot(column["confidence"], column["accuracy"], **mark, label="at mean confidence")
         above.set(ylabel="accuracy", ylim=(0, 1.04), xlim=(0, 1))
         above.legend(fontsize=10, loc="upper left")
