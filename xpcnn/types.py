@@ -1,10 +1,10 @@
 """The types that all modules share, trees of arrays, and the namespace of an array.
 
 An op, a layer and a loss each return their output and a pullback: a function from dy, the gradient
-of the loss by the output, to the gradients by the inputs. The three signatures differ because their
-inputs do. Those of an op are arrays in order, each wanted or not: `Pullback`. Those of a layer are
-x and a dictionary of parameters, whose gradients are always wanted: `LayerPullback`. That of a loss
-is the scores, as labels are data: `LossPullback`.
+of the loss with respect to the output, to the gradients with respect to the inputs. The three
+signatures differ because the inputs do. An op has arrays in order, each wanted or not: `Pullback`.
+A layer has x and a dictionary of parameters, whose gradients are always wanted: `LayerPullback`. A
+loss has the scores alone, as labels are data: `LossPullback`.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ Params: TypeAlias = dict[str, Any]
 class Pullback(Protocol):
     """The backward half of an op: `pullback(dy, wants=None) -> (dx, dw, ...)`.
 
-    dy: gradient of the loss by the output, in the output's shape and dtype.
+    dy: gradient of the loss with respect to the output, in the output's shape and dtype.
     wants: one switch per array argument of the op, in order; None for all. A kernel skips the work
         for gradients that are not wanted.
 
@@ -46,10 +46,10 @@ class Pullback(Protocol):
 class LayerPullback(Protocol):
     """The backward half of a layer: `pullback(dy, want_dx=True) -> (dx, grads)`.
 
-    dy: gradient of the loss by the output, in the output's shape and dtype.
+    dy: gradient of the loss with respect to the output, in the output's shape and dtype.
     want_dx: False where nothing before the layer has parameters; dx may then be None.
 
-    Returns the gradient by x and a dictionary of gradients, named and shaped like the parameters.
+    Returns the gradient of x and a dictionary of gradients, named and shaped like the parameters.
     """
 
     def __call__(self, dy: Array, want_dx: bool = True) -> tuple[Array | None, Params]: ...

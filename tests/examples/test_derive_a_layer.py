@@ -17,7 +17,10 @@ GUIDE = ROOT / "examples" / "guides" / "derive_a_layer.md"
 SCRIPT = GUIDE.with_suffix(".py")
 TEXT = GUIDE.read_text(encoding="utf-8")
 CODE = {block.name: block.text for block in blocks(TEXT)}
-IN_ORDER = ("example", "forward", "backward", "matrices", "difference", "check", "mistake")
+IN_ORDER = (
+    *("example", "forward", "backward", "turned"),
+    *("matrices", "difference", "check", "mistake"),
+)
 QUOTED = ("reference", "reference pullback", "im2col", "col2im")
 
 

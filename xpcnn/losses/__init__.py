@@ -1,7 +1,7 @@
 """Losses: what training minimises, and how scores become probabilities and decisions.
 
 `loss(scores, labels) -> (value, pullback)`: the value is a mean over the batch, and
-`pullback(dvalue)` returns the gradient by the scores. Labels are integers (n,), or floats in the
+`pullback(dvalue)` returns the gradient of the scores. Labels are integers (n,), or floats in the
 shape of the scores: probabilities or targets. Floats with one more column, (n, outputs + 1), have
 the weight w_i of each sample in the last: the loss is (1/n) sum_i w_i loss_i. Nothing here reads a
 value on the host. `make("cross-entropy", label_smoothing=0.1)` makes a loss by its name.

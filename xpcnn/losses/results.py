@@ -42,7 +42,7 @@ def value_and_pullback(loss: Loss, scores: Array, labels: Array) -> tuple[Array,
             gave = shown(dscores) if shape is None else f"the shape {tuple(shape)}"
             message = f"the pullback of the loss {name} returned {gave}, "
             message += f"expected dscores of the shape {tuple(expected)}"
-            raise ShapeError(hint(message, "the gradient of the loss by each score, alone"))
+            raise ShapeError(hint(message, "the gradient of each score, alone"))
         if dscores.dtype != dtype:
             wanted = str(dtype).rpartition(".")[2]
             message = f"the pullback of the loss {name} returned dscores of dtype "

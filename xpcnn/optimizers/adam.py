@@ -18,7 +18,8 @@ class Adam:
         v ← β₂·v + (1 - β₂)·g²
         p ← p - lr · m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + ε)      (t is the step, from 1)
 
-    The divisors 1 - βᵗ correct for the start of m and v at zero.
+    The divisors 1 - βᵗ correct for the start of m and v at zero: they are the sums of the weights
+    (1 - β)·βᵗ⁻ⁱ that m and v give to the gradients of steps i = 1 to t.
 
     lr: learning rate, at least 0; a schedule multiplies it.
     beta1, beta2: β₁ and β₂, in [0, 1); the closer to 1, the longer the average.

@@ -43,7 +43,7 @@ class Trace:
     """The passes of n samples through all layers of a network, forward and backward.
 
     scores: (n, outputs).
-    x, dx: the normalised samples (n, ...), and the gradient of the chosen scores by them.
+    x, dx: the normalised samples (n, ...), and the gradient of the chosen scores.
     passes: of the layers that hold no other layers, in the order of the forward pass.
     """
 

@@ -49,7 +49,7 @@ class Recipe(NamedTuple):
     task: what the targets are.
     replay: makes a pass over a batch, forward and backward; see `Backend.replay`.
     steps: makes a whole step of a process that trains alone; see `Backend.compile_step`.
-    dloss: the gradient of the loss by itself, 1 (0-d), an array that nobody can write into.
+    dloss: the gradient that the loss starts from, 1 (0-d), in a read-only array.
     batch: makes a batch of what an update has of it, in the step.
     """
 

@@ -30,12 +30,14 @@ def conv2d(
     The sum is one matrix product: im2col lays the window of every output pixel out as a column,
     cols[(c,i,j), (n,p,q)], and Y = W @ cols with W = w as a matrix (f, c*kh*kw).
 
-    Backward, with dY the gradient by Y, dy as a matrix:
+    Backward, with dY = dy as a matrix, the gradient with respect to Y:
 
         dW = dY @ cols^T        dcols = W^T @ dY        db[f] = sum_{n,p,q} dy[n,f,p,q]
 
     and dx collects dcols with the adjoint of im2col (col2im): every entry is added to the pixel it
-    was copied from. examples/guides/derive_a_layer.md derives dW and dx with small numbers.
+    was copied from. With stride 1, one group and no padding, dx is also a convolution: that of dy,
+    padded by d*(kh - 1) and d*(kw - 1), with the filters turned by 180 degrees and the axes f and c
+    exchanged. examples/guides/derive_a_layer.md derives all this with small numbers.
 
     Args:
         x: images (n, c, h, w).

@@ -38,6 +38,9 @@ def softmax_cross_entropy(
         dlogits[n,c] = -(1/D) sum_k t[n,k] ([k = c] - p[n,c])
                      = (1/D) (p[n,c] sum_k t[n,k] - t[n,c])
 
+    which is (p - t)/D where the targets of a row add up to 1, also smoothed ones. Derived step by
+    step in examples/guides/derive_a_network.md.
+
     Args:
         logits: scores (n, c).
         labels: integers (n,) in [0, c) or `ignore_index`, or probabilities (n, c) of the dtype of

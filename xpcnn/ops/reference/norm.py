@@ -33,12 +33,14 @@ def batch_norm(
 
         dxhat = gamma * dy
         dvar  = sum dxhat * (x - mean) * (-1/2) s^3    = -(s^2/2) sum dxhat * xhat
-        dmean = -s sum dxhat       (var by mean is 0: it is the sum of x - mean)
+        dmean = -s sum dxhat       (mean in var adds nothing: sum (x - mean) = 0)
         dx    = s dxhat + dvar * 2 (x - mean)/m + dmean/m
 
     and, with dvar and dmean inserted,
 
         dx = gamma s (dy - dbeta/m - xhat * dgamma/m)
+
+    Derived step by step in examples/guides/derive_a_network.md.
 
     Args:
         x: (n, c, h, w) or (n, c).

@@ -96,7 +96,7 @@ def _weighted_mean(
 ) -> tuple[Array, Pullback]:
     """Return mean(w cost) and its pullback to (y, targets, weights).
 
-    slope: returns the derivative of each cost by y, which is minus that by its target.
+    slope: returns the derivative of each cost with respect to y, minus that to its target.
     """
     loss = namespace(cost).mean(cost if weights is None else weights * cost)
 
