@@ -16,17 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xpcnn.data.folder_tree import NAMED
-from xpcnn.data.picture_files import (
-    DAMAGE,
-    WITHOUT_WHITE,
-    Depth,
-    PictureFile,
-    depth,
-    lost_bits,
-    opened,
-    require_pillow,
-    upright_size,
-)
+from xpcnn.data.picture_files import DAMAGE, PictureFile, opened, require_pillow
+from xpcnn.data.picture_modes import WITHOUT_WHITE, Depth, depth, lost_bits, upright_size
 from xpcnn.data.pictures import as_sample, check_reading, load, read_picture
 from xpcnn.data.reading import Fit, Mode, Pictures, Reading, Size
 from xpcnn.errors import DataError, hint, reason_of

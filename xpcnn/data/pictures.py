@@ -4,7 +4,7 @@
 every other reader of pictures use it, so that a picture has one meaning. The way of a PNG file:
 
     picture_files.opened      a regular file, of a known format, not too many pixels; Pillow decodes
-    picture_files.converted   upright, on white where transparent, in one mode: "L", "RGB", ...
+    picture_modes.converted   upright, on white where transparent, in one mode: "L", "RGB", ...
     pictures.read_picture     as the samples were read: fitted into their size, padded or cropped;
                               for models of drawn digits cut out, centred, perhaps inverted; or
                               scaled into the range of an array: (c, h, w)
@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from xpcnn.data.drawing_box import box_of_ink, ground
-from xpcnn.data.picture_files import InMemory, PictureFile, converted, opened
+from xpcnn.data.picture_files import InMemory, PictureFile, opened
+from xpcnn.data.picture_modes import converted
 from xpcnn.data.reading import (
     WHITE,
     Arrays,
