@@ -84,12 +84,8 @@ class Uniform:
     def __post_init__(self) -> None:
         check(self, low=FINITE, high=FINITE)
         if self.low > self.high:
-            raise ConfigError(
-                hint(
-                    f"Uniform: low must not be above high, got {self.low:g} and {self.high:g}",
-                    f"Uniform({self.high:g}, {self.low:g})",
-                )
-            )
+            message = f"Uniform: low must not be above high, got {self.low:g} and {self.high:g}"
+            raise ConfigError(hint(message, f"Uniform({self.high:g}, {self.low:g})"))
 
     def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
         return rng.uniform(self.low, self.high, shape).astype(numpy.float32)
@@ -184,9 +180,7 @@ class Orthogonal:
     def __call__(self, shape: Shape, rng: numpy.random.Generator, /) -> Host:
         fans(shape)
         rows, columns = shape[0], math.prod(shape[1:])
-        q, r = numpy.linalg.qr(
-            rng.standard_normal((max(rows, columns), min(rows, columns)))
-        )  # (long, short)
+        q, r = numpy.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
         q = q * numpy.copysign(1.0, numpy.diagonal(r))
         matrix = q if rows >= columns else q.T
         return numpy.ascontiguousarray(self.gain * matrix, numpy.float32).reshape(shape)
@@ -222,18 +216,8 @@ class Dirac:
 INITIALIZERS: Mapping[str, type[Initializer]] = {
     kind.__name__: kind
     for kind in (
-        Zeros,
-        Constant,
-        Normal,
-        Uniform,
-        LeCunNormal,
-        LeCunUniform,
-        GlorotNormal,
-        GlorotUniform,
-        HeNormal,
-        HeUniform,
-        Orthogonal,
-        Dirac,
+        *(Zeros, Constant, Normal, Uniform, LeCunNormal, LeCunUniform),
+        *(GlorotNormal, GlorotUniform, HeNormal, HeUniform, Orthogonal, Dirac),
     )
 }
 """By class name, for model files."""
@@ -283,13 +267,9 @@ def fans(shape: Shape) -> tuple[int, int]:
         ShapeError: `shape` has a rank below 2 or an axis of length 0.
     """
     if len(shape) < 2 or 0 in shape:
-        raise ShapeError(
-            hint(
-                "initializers that scale by fans need weights (in, out) or (out, in/groups, kh, kw)"
-                f", got shape {shape}",
-                "Zeros(), Constant(value) or Normal(std) for biases",
-            )
-        )
+        expected = "weights (in, out) or (out, in/groups, kh, kw)"
+        message = f"initializers that scale by fans need {expected}, got shape {shape}"
+        raise ShapeError(hint(message, "Zeros(), Constant(value) or Normal(std) for biases"))
     if len(shape) == 2:
         return shape[0], shape[1]
     window = math.prod(shape[2:])

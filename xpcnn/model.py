@@ -5,23 +5,17 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 from xpcnn import provenance
-from xpcnn.argument_advice import advised, no_attribute
+from xpcnn.argument_advice import advised
 from xpcnn.backend import Backend
 from xpcnn.config.training_options import overridden
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.reading import Reading
 from xpcnn.engines import group as group_of_run
-from xpcnn.errors import ArgumentError, BackendError, hint, with_context
-from xpcnn.inputs import (
-    Data,
-    as_pair,
-    identities,
-    train_and_validation,
-    warn_of_scale,
-)
+from xpcnn.errors import BackendError, with_context
+from xpcnn.inputs import Data, as_pair, identities, train_and_validation, warn_of_scale
 from xpcnn.io import network_file
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
@@ -211,12 +205,11 @@ class Model(Predictor):
             if held_out is not None:
                 others = self.network.samples(held_out.images, held_out.labels)
             saver = None
-            if group.size > 1:
+            if group.size > 1 or checkpoints is not None:
                 parts = identities(train, held_out, weights)
                 start_together(group, self.network, identity_of(self.network, chosen, seed, parts))
             if checkpoints is not None:
                 by_first(group, partial(stack.enter_context, checkpoints.locked()))
-                parts = identities(train, held_out, weights)
                 saver = Saver(checkpoints, self.network, chosen, seed, parts, resume, group)
             if progress and is_shown() and group.rank == 0:
                 listeners = (*listeners, stack.enter_context(ProgressBar(chosen.epochs)))
@@ -257,17 +250,6 @@ class Model(Predictor):
     ) -> tuple[Dataset, Dataset | None]:
         """Return the data sets to train and to validate on; data, validation, seed: as in `fit`."""
         return train_and_validation(data, validation, self.network, self.classes, seed)
-
-    if not TYPE_CHECKING:  # to type checkers, unknown attributes are unknown
-
-        def __getattr__(self, name: str) -> NoReturn:
-            """Say what to write in place of an attribute that models have elsewhere."""
-            raise no_attribute("Model", name, dir(self))
-
-    def __call__(self, *samples: Any, **options: Any) -> NoReturn:
-        """Reject `model(x)`, which means scores in one library and probabilities in another."""
-        advice = "model.predict_scores(samples), or model.predict_proba(samples)"
-        raise ArgumentError(hint("a Model is not called as a function", advice))
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._require_not_in_training()

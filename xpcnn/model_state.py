@@ -3,14 +3,15 @@
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy
 
+from xpcnn.argument_advice import no_attribute
 from xpcnn.backend import Backend
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.reading import Reading, observed
-from xpcnn.errors import ConfigError, hint
+from xpcnn.errors import ArgumentError, ConfigError, hint
 from xpcnn.io.network_file import Facts
 from xpcnn.layers import Layer
 from xpcnn.losses import Loss
@@ -180,3 +181,14 @@ class ModelState:
         for name, value in vars(self).items():
             setattr(copied, name, copy.deepcopy(value, memo))
         return copied
+
+    if not TYPE_CHECKING:  # to type checkers, unknown attributes are unknown
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what to write in place of an attribute that models have elsewhere."""
+            raise no_attribute("Model", name, dir(self))
+
+    def __call__(self, *samples: Any, **options: Any) -> NoReturn:
+        """Reject `model(x)`, which means scores in one library and probabilities in another."""
+        advice = "model.predict_scores(samples), or model.predict_proba(samples)"
+        raise ArgumentError(hint("a Model is not called as a function", advice))

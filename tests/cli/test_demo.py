@@ -17,7 +17,7 @@ pytest.importorskip("starlette", reason="Starlette is not installed")
 
 
 def test_it_trains_a_model_once_serves_it_and_ends(tmp_path: Path) -> None:
-    if (kernels := library.build.folder()).is_dir():  # else compiled anew, in seconds
+    if (kernels := library.library_cache.folder()).is_dir():  # else compiled anew, in seconds
         shutil.copytree(kernels, tmp_path / "xpcnn" / "kernels")
     for first in (True, False):
         with start("demo", "--port", "0", "--json", XDG_CACHE_HOME=str(tmp_path)) as process:

@@ -110,7 +110,7 @@ def test_a_compiler_that_hangs(
     wait_until(lambda: not alive(int(child.read_text())))
     assert found() == (False, late)
     assert calls(tmp_path) == 1  # not at every start
-    monkeypatch.setattr(build, "PAUSE", 0.0)
+    monkeypatch.setattr(library.library_cache, "PAUSE", 0.0)
     script(tmp_path / "cc", quick)
     monkeypatch.setattr(build, "SECONDS", 60.0)
     assert found()[0]
@@ -139,7 +139,7 @@ def test_a_processor_that_lacks_the_instructions(
 ) -> None:
     monkeypatch.setenv("XPCNN_MARCH", "x86-64-v9")
     calls = types.SimpleNamespace(xpcnn_runs_here=lambda: 0)
-    monkeypatch.setattr(library.build, "load", lambda recipe: calls)
+    monkeypatch.setattr(library.library_cache, "load", lambda recipe: calls)
     assert found() == (
         False,
         "NumPy's, since this processor cannot run XPCNN_MARCH=x86-64-v9",

@@ -22,7 +22,7 @@ import numpy
 
 from ..layout import Array
 from ..recording import contiguous, listening
-from . import build, prebuilt
+from . import build, library_cache, prebuilt
 from .build import Recipe
 
 KINDS = {
@@ -92,7 +92,7 @@ def will_compile() -> bool:
     if _of_the_package() is not None:
         return False
     try:
-        return not build.is_cached(recipes) if (recipes := _recipes()) else False
+        return not library_cache.is_cached(recipes) if (recipes := _recipes()) else False
     except OSError:  # no home folder; `load` says so
         return False
 
@@ -121,13 +121,13 @@ def _loaded(recipes: list[Recipe]) -> tuple[ctypes.CDLL, Recipe]:
     """
     first, *others = recipes
     try:
-        return build.load(first), first
+        return library_cache.load(first), first
     except (PermissionError, TimeoutError):
         raise
     except OSError:
         for other in others:
             try:
-                return build.load(other), other
+                return library_cache.load(other), other
             except OSError:
                 continue
         raise
