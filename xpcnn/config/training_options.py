@@ -79,7 +79,7 @@ class TrainingOptions:
         both its parameters, are frozen.
     unfreeze_after: epoch, from 1, after which `freeze` ends and all parameters are trained, with a
         tenth of the learning rate; None for never. Until then the optimizer has no state for frozen
-        parameters.
+        parameters; it counts their steps from there.
     ema: decay d, from 0 to below 1, of a moving average of the parameters, a ← a + (1 - d_t)·(p -
         a) after update t, d_t = min(d, (1 + t)/(10 + t)). Validation uses the average, and the
         model ends with it. None for no average.

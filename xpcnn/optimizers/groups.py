@@ -18,9 +18,13 @@ class Groups(NamedTuple):
     """Which parameters learn, and with which factor of the learning rate.
 
     learning: pairs of a factor and the paths of its parameters; a path is in one group at most.
+    late, begun: paths of the parameters that were frozen in the first `begun` updates of the run.
+        Their moving averages start at zero after these, so that their steps are counted from there.
     """
 
     learning: tuple[tuple[float, tuple[str, ...]], ...]
+    late: frozenset[str] = frozenset()
+    begun: int = 0
 
     def update(
         self,
@@ -30,8 +34,16 @@ class Groups(NamedTuple):
         state: State,
         lr: Array,
         step: Array,
+        number: Array | None = None,
     ) -> tuple[Arrays, State]:
-        """Return all parameters, frozen ones unchanged, and the state after a step."""
+        """Return all parameters, frozen ones unchanged, and the state after a step.
+
+        step: the step of the optimizer, from 1, without updates that were skipped.
+        number: that of the update in the run; by default `step`.
+        """
+        late_step = step
+        if self.late:
+            late_step = (step if number is None else number) - self.begun
         new = dict(params)
         after: State = {quantity: dict(arrays) for quantity, arrays in state.items()}
         for factor, paths in self.learning:
@@ -44,7 +56,8 @@ class Groups(NamedTuple):
             if not is_of_xpcnn(optimizer):
                 own_params, own_grads = read_only(own_params), read_only(own_grads)
                 own_state = {quantity: read_only(arrays) for quantity, arrays in own_state.items()}
-            found = optimizer.update(own_params, own_grads, own_state, rate, step)
+            own_step = late_step if paths[0] in self.late else step
+            found = optimizer.update(own_params, own_grads, own_state, rate, own_step)
             updated, memory = as_update(optimizer, found, own_params, own_state)
             new |= updated
             for quantity, arrays in memory.items():
@@ -67,6 +80,8 @@ def parameter_groups(
     buffers: Sequence[str] = (),
     factors: Mapping[str, float] | None = None,
     freeze: Sequence[str] = (),
+    late: Sequence[str] = (),
+    begun: int = 0,
 ) -> Groups:
     """Return the groups of parameters that learn.
 
@@ -76,6 +91,7 @@ def parameter_groups(
         factors: factor of the learning rate by pattern; the first pattern that matches a path wins,
             a factor 0 freezes, and other parameters have factor 1.
         freeze: patterns of the parameters that are not trained.
+        late, begun: patterns of those that were frozen in the first `begun` updates.
 
     Raises:
         ConfigError: a pattern matches no path, or all parameters are frozen.
@@ -83,15 +99,17 @@ def parameter_groups(
     factors = factors or {}
     _check_use("layer_lr", tuple(factors), params)
     _check_use("freeze", freeze, [*params, *buffers])
-    by_factor: dict[float, list[str]] = {}
+    by_factor: dict[tuple[float, bool], list[str]] = {}
     for path in params:
         if not is_frozen(path, freeze):
             fits = (factor for pattern, factor in factors.items() if fnmatchcase(path, pattern))
-            by_factor.setdefault(next(fits, 1.0), []).append(path)
-    by_factor.pop(0.0, None)
+            if (factor := next(fits, 1.0)) > 0.0:
+                by_factor.setdefault((factor, is_frozen(path, late)), []).append(path)
     if params and not by_factor:
         raise ConfigError(hint("freeze and layer_lr leave no parameter to train", "fewer patterns"))
-    return Groups(tuple((factor, tuple(paths)) for factor, paths in by_factor.items()))
+    waited = frozenset(path for path in params if is_frozen(path, late))
+    learning = tuple((factor, tuple(paths)) for (factor, _), paths in by_factor.items())
+    return Groups(learning, waited, begun)
 
 
 def is_frozen(path: str, freeze: Sequence[str]) -> bool:

@@ -91,5 +91,5 @@ class DivergenceCheck:
         if self.state.network.compute_dtype == "float16":
             advice.append("dtype 'float32', in which nothing overflows at 65504")
         if self.saver is not None:
-            advice.append(self.saver.keep_case(before, update, recipe.parameter_groups.paths))
+            advice.append(self.saver.keep_case(before, update, recipe.parameter_groups))
         self.fail(f"{what}, at update {step} (epoch {epoch})", *advice, step=step)

@@ -105,11 +105,13 @@ def recipe_for(
         message = "unfreeze_after is given, and nothing is frozen until then"
         raise ConfigError(hint(message, 'freeze=["layers.0.*"], what is trained later'))
     freeze = () if unfrozen else options.freeze
+    late = options.freeze if unfrozen else ()
+    begun = (options.unfreeze_after or 0) * (per_epoch or 0) if unfrozen else 0
     return Recipe(
         network.computing,
         network.loss,
         options.optimizer,
-        parameter_groups(params, buffers, options.layer_lr, freeze),
+        parameter_groups(params, buffers, options.layer_lr, freeze, late, begun),
         random_source(network, seed),
         options.clip(),
         options.l1,

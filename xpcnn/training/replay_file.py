@@ -5,7 +5,7 @@ that the update depends on: network, loss, optimizer, seed. It is checked like a
 in it is trusted, and it holds no code.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -32,7 +32,7 @@ from xpcnn.training.loss_scale import FIRST
 from xpcnn.training.progress import Progress, beginning, named_arrays, with_arrays
 from xpcnn.training.recipe import recipe_for
 from xpcnn.training.updates import Update
-from xpcnn.types import Shape
+from xpcnn.types import Shape, flatten
 
 _OPTIONS = ("clip_norm", "clip_value", "l1", "layer_lr", "freeze", "ema")
 
@@ -45,6 +45,7 @@ class _Case:
     sizes: samples of each batch.
     mixed: whether labels are probabilities.
     weighted: whether a last column of the labels holds weights of the samples.
+    late, begun: patterns of the parameters that were frozen in the first `begun` updates.
     """
 
     layers: Layer
@@ -63,6 +64,8 @@ class _Case:
     freeze: tuple[str, ...]
     ema: float | None
     weighted: bool = False
+    late: tuple[str, ...] = ()
+    begun: int = 0
 
     def __post_init__(self) -> None:
         self.options()  # rejects values out of range
@@ -80,10 +83,13 @@ def keep(
     seed: int,
     before: Progress,
     update: Update,
+    late: Sequence[str] = (),
+    begun: int = 0,
 ) -> None:
     """Write the file of an update.
 
     before: the state that it starts from.
+    late, begun: patterns of the parameters that were frozen in the first `begun` updates.
 
     Raises:
         ConfigError: the network, the loss or the optimizer is none that a file can describe.
@@ -102,6 +108,8 @@ def keep(
         "number": update.first_pass,
         "sizes": [int(x.shape[0]) for x, _ in update.batches],
         "mixed": labels.ndim == 2,
+        "late": list(late),
+        "begun": begun,
         "weighted": without_weights(labels, network.output_shape[0])[1] is not None,
         **{name: getattr(options, name) for name in _OPTIONS},
     }
@@ -146,7 +154,9 @@ def replay(
         device=device,
     )
     to_device = network.backend.from_host
-    recipe = recipe_for(network, case.options(), case.seed)
+    paths = tuple(flatten(network.params)), tuple(flatten(network.buffers))
+    groups = parameter_groups(*paths, case.layer_lr, case.freeze, case.late, case.begun)
+    recipe = recipe_for(network, case.options(), case.seed)._replace(parameter_groups=groups)
     named = {name: to_device(x) for name, x in tensors.items()}
     batches = [
         (named[f"batch.{i}.samples"], named[f"batch.{i}.labels"]) for i in range(len(case.sizes))

@@ -3,7 +3,7 @@
 import hashlib
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from xpcnn.config.training_options import TrainingOptions
@@ -11,6 +11,7 @@ from xpcnn.errors import CheckpointError, XpcnnError, counted, hint, reason_of
 from xpcnn.io.tensor_file import Spec, Tensors
 from xpcnn.network import Network
 from xpcnn.ops.checks import dtype_name
+from xpcnn.optimizers.groups import Groups
 from xpcnn.process_group import ALONE, Group, by_all, by_first, shared
 from xpcnn.training.checkpoint_metadata import Found, metadata
 from xpcnn.training.checkpoints import Checkpoints
@@ -68,16 +69,16 @@ class Saver:
             raise CheckpointError(hint(message, "resume=True to resume the run, or another folder"))
         self.checkpoints.clean()
 
-    def keep_case(self, before: Progress, update: Update, learning: Sequence[str]) -> str:
+    def keep_case(self, before: Progress, update: Update, groups: Groups) -> str:
         """Write the file of an update that failed; return what to do with the file, in words.
 
-        learning: the paths of the parameters that it changes.
+        groups: the parameters that it changes.
         """
         options = self.options
+        late = options.freeze if groups.late else ()
         if options.unfreeze_after is not None:  # frozen now, or nothing any more
-            own = set(learning)
-            every = set(flatten(self.network.params))
-            freeze = options.freeze if own < every else ()
+            own = set(groups.paths)
+            freeze = () if groups.late else options.freeze
             options = replace(options, freeze=freeze, unfreeze_after=None)
             state = {
                 quantity: {path: x for path, x in arrays.items() if path in own}
@@ -86,7 +87,7 @@ class Saver:
             before = before._replace(state=state)
         try:
             path = self.checkpoints.place / NOT_FINITE
-            keep(path, self.network, options, self.seed, before, update)
+            keep(path, self.network, options, self.seed, before, update, late, groups.begun)
         except XpcnnError as error:
             problem = reason_of(error)
             return f"the update could not be kept: {problem}"

@@ -218,7 +218,7 @@ def update(recipe: Recipe, progress: Progress, grads: Arrays, lr: Array, step: A
         grads = recipe.clip(grads)
     groups, optimizer = recipe.parameter_groups, recipe.optimizer
     its = step - scaling["skipped"] if scaling else step
-    new, state = groups.update(optimizer, params, grads, progress.state, lr, its)
+    new, state = groups.update(optimizer, params, grads, progress.state, lr, its, step)
     average = progress.average
     if recipe.averages:
         average = averaged(recipe, average, new, step)
