@@ -140,7 +140,7 @@ def test_a_cache_that_cannot_be_written_is_told(
     (tmp_path / "file").touch()
     monkeypatch.setattr(choices, "folder", lambda: tmp_path / "file")
     Opened()
-    with pytest.warns(UserWarning, match="cannot be written .*: the next process chooses"):
+    with pytest.warns(UserWarning, match="cannot be written .*: the next process times"):
         ops.conv2d(from_host(draw(1, 1, 3, 3)), from_host(draw(1, 1, 2, 2)))
 
 
@@ -148,7 +148,7 @@ def test_without_a_home_choices_are_of_this_process(monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     without_home(monkeypatch)
     found = choices.Choices({"card": "NVIDIA H200"})
-    with pytest.warns(UserWarning, match="cannot be written .*home.*: the next process chooses"):
+    with pytest.warns(UserWarning, match="cannot be written .*home.*: the next process times"):
         found.keep("first", choices.Choice("direct", 0.5))
     assert found.known == {"first": choices.Choice("direct", 0.5)}
 

@@ -172,7 +172,7 @@ def test_both_values_are_shown() -> None:
             lambda dw: dw + numpy.diag([0.0, numpy.inf, 0.0]),
             "wrong in 1 of 9 entries, most in [[]1, 1]: *Try: a pullback that divides by nothing",
         ),
-        (lambda dw: dw[0], "has shape (3,), expected (3, 3)\nTry: one entry for each of what"),
+        (lambda dw: dw[0], "has shape (3,), expected (3, 3)\nTry: one gradient for each entry"),
         (lambda dw: dw[None], "has shape (1, 3, 3), expected (3, 3)\nTry: sum over the axes"),
         (lambda dw: [1.0], "the gradient of weight is a list, expected an array\nTry: "),
     ],

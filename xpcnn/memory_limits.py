@@ -1,7 +1,7 @@
 """The memory that this process may use: the machine's, or less where a control group limits it, as
 in a container.
 
-A process that takes more than its group may have is ended by the system without a word.
+A process that takes more than its group may have is ended by the system without a message.
 Source: `admin-guide/cgroup-v1/memory` and `admin-guide/cgroup-v2` of the Linux kernel.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def host_memory(root: Path = Path("/")) -> int | None:
-    """Return the bytes that this process may use; None where the system does not tell, as on
+    """Return the bytes that this process may use; None where the system reports none, as on
     Windows.
 
     root: the folder that has `proc` and `sys` of the system.

@@ -151,10 +151,10 @@ class ModelState:
             ConfigError: the model is being trained.
         """
         if self.network.in_training:
-            message = "the model is being trained: until fit ends, it has the weights of before"
+            message = "the model is being trained: until fit ends, it has its earlier weights"
             advice = (
                 "the method on_snapshot(self, snapshot) of a callback: snapshot.network has the "
-                "present weights, and training goes on from those that are put there"
+                "current weights, and training continues from those that you set there"
             )
             raise ConfigError(hint(message, advice))
 

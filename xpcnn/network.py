@@ -93,7 +93,7 @@ class Network:
                 advice = f"leave the {name} layer out; predict_proba applies it"
                 raise ConfigError(hint(message, advice))
             message += ": probabilities and gradients pass it twice"
-            advice = f"xpcnn.load_weights(model, path) of a model without the {name}, trained anew"
+            advice = f"xpcnn.load_weights(model, path) of a model without the {name}, then train it"
             warn_user(hint(message, advice), DataWarning)
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None

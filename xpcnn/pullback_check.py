@@ -87,7 +87,7 @@ def check_pullback(
             message = f"{name}: the gradient of {argument} is {shown(gradient)}"
             if hasattr(gradient, "shape"):
                 message = f"{name}: the gradient of {argument} has shape {tuple(gradient.shape)}"
-            advice = "a gradient in the shape of what it is the gradient of"
+            advice = "a gradient in the shape of its array"
             raise GradientError(hint(f"{message}, expected {numpy.shape(a)}", advice))
 
         def difference(h: Host, i: int = i, a: Any = a) -> float:

@@ -197,7 +197,7 @@ def _shape_advice(shape: Shape, expected: Shape) -> str:
         return "transposing it"
     if len(shape) > len(expected) or any(k == 1 for k in expected):
         return "sum over the axes along which the forward pass repeats it"
-    return "one entry for each of what it is the gradient of"
+    return "one gradient for each entry of the array"
 
 
 def _check_form(runner: _Runner, arrays: Arrays, dy: Host, dtype: str) -> Arrays:

@@ -88,7 +88,7 @@ class Choices:
             _replace(self.path, json.dumps(whole, indent=1) + "\n")
         except (OSError, RuntimeError) as error:
             message = f"the choice of a convolution cannot be written ({error}): "
-            message += "the next process chooses anew how to convolve, and its last bits may differ"
+            message += "the next process times the methods again, and its last bits may differ"
             warnings.warn(message, stacklevel=2)
 
     def _read(self) -> dict[str, Choice]:

@@ -118,13 +118,13 @@ def test_weights_of_pytorch(cli: Cli) -> None:
     assert json.loads(ran.out)["mean"] == [123.675, 116.28, 103.53]
     ran = cli("import", "w.safetensors", "other.safetensors")
     assert ran.err == (
-        "error: w.safetensors holds weights of PyTorch, which do not say of what network\n"
+        "error: w.safetensors holds PyTorch weights, but not which network they are of\n"
         "Try: --model resnet18, the preset of that network\n"
     )
     ran = cli("train", "--init", "w.safetensors", "--dataset", "digits")
     assert (ran.code, ran.err) == (
         1,
-        "error: w.safetensors holds weights of PyTorch, which do not say of what network\n"
+        "error: w.safetensors holds PyTorch weights, but not which network they are of\n"
         "Try: --model resnet18, the preset of that network\n",
     )
     pictures(Path("photos"))

@@ -92,7 +92,7 @@ def test_answers_in_a_csv_file(cli: Cli, trained: Path) -> None:
     ran = cli("predict", trained, *paths, blank, "--csv", "-")
     assert ran == (0, Path("out.csv").read_text(), "")
     assert cli("predict", trained, blank, "--csv", "-", "--json").code == 2
-    message = "error: - stands for standard output, to which this is not written\n"
+    message = "error: - means standard output, and this is written to a file only\n"
     assert cli("card", trained, "--out", "-").err.startswith(message)
     flags = ("--rows", "0:2", "--csv", "out.csv", "--force", "--probabilities")
     assert cli("predict", trained, *flags).code == 0

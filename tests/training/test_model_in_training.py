@@ -1,4 +1,4 @@
-"""What a model answers inside a callback: until `fit` ends, it has the weights of before."""
+"""What a model answers inside a callback: until `fit` ends, it keeps its earlier weights."""
 
 import copy
 import pickle
@@ -42,7 +42,7 @@ def test_a_callback_that_uses_it_is_told_where_the_weights_are(name: str, tmp_pa
             USES[name](trained, tmp_path)
 
     trained = model()
-    with pytest.raises(ConfigError, match=r"is being trained: .* weights of before\nTry: .*on_sna"):
+    with pytest.raises(ConfigError, match=r"is being trained: .* earlier weights\nTry: .*on_sna"):
         trained.fit(X, Y, epochs=2, callbacks=[Uses()])
     USES[name](trained, tmp_path)  # after the error as before the training
 

@@ -1,4 +1,4 @@
-"""The time of each layer, beside what the machine could do: `xpcnn bench --layers`.
+"""The time of each layer, beside the limits of the machine: `xpcnn bench --layers`.
 
 A layer can be limited by arithmetic or by memory. So beside its time stand its GFLOP/s, as a part
 of those of one large matrix product, and the GB/s of the arrays that it has to read and write, as

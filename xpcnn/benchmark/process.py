@@ -41,7 +41,7 @@ a BackendError that says why it cannot be built on this machine."""
 class Block(NamedTuple):
     """A timed block: mean seconds of a step; share of the time that its threads waited for a core.
 
-    The system tells how long a thread was ready to run while others had the cores (Linux; else 0).
+    Linux reports how long a thread was ready to run while others had the cores; elsewhere it is 0.
     """
 
     seconds: float
@@ -110,7 +110,7 @@ def release_memory() -> None:
 
 
 def peak_memory() -> int:
-    """Return the peak of this process's memory in bytes; 0 where the system does not tell.
+    """Return the peak of this process's memory in bytes; 0 where the system reports none.
 
     Not `ru_maxrss`: on Linux it starts with what the parent held.
     """

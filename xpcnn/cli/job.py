@@ -116,7 +116,7 @@ def _train(
         callbacks.append(TensorBoard(folder / "tensorboard"))
     try:
         with ExitStack() as stack:
-            stack.enter_context(numpy.errstate(all="ignore"))  # fit tells where training diverges
+            stack.enter_context(numpy.errstate(all="ignore"))  # fit reports where training diverges
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore", DataWarning)  # `warn` has said it
             if not quiet:
@@ -220,7 +220,7 @@ def _save_interrupted(folder: Path, plan: Plan, journal: Journal) -> None:
 
 
 def _peak_memory(library: Backend) -> float | None:
-    """Return the most memory held so far in 10^6 bytes, as far as the library tells it."""
+    """Return the most memory held so far in 10^6 bytes, as far as the library reports it."""
     figures = library.memory()
     for name in ("peak", "peak_rss", "reserved"):
         if name in figures:

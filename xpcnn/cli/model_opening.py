@@ -70,7 +70,7 @@ def open_init(name: str, preset_name: str | None) -> Model:
     if not is_foreign(path):
         return open_to_read(name)[0]
     if preset_name is None:
-        message = f"{name} holds weights of PyTorch, which do not say of what network"
+        message = f"{name} holds PyTorch weights, but not which network they are of"
         raise ConfigError(hint(message, "--model resnet18, the preset of that network"))
     return import_pytorch(path, preset_name)
 

@@ -13,7 +13,7 @@ def check_new(path: str, force: bool) -> Path:
         ConfigError: there is one already, or the path is "-".
     """
     if path == "-":
-        message = "- stands for standard output, to which this is not written"
+        message = "- means standard output, and this is written to a file only"
         raise ConfigError(hint(message, "the name of a file"))
     if Path(path).exists() and not force:
         message = f"{path} is there already"

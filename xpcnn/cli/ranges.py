@@ -84,7 +84,7 @@ def _range(key: str, table: Any) -> Range:
     if "values" in table:
         values = table["values"]
         if len(table) > 1 or not isinstance(values, list) or len(values) < 2:
-            message = f"{where}: values must be a list of two or more, with no other key beside it"
+            message = f"{where}: values must be a list of two or more, and no other key"
             raise ConfigError(hint(message, f'"{key}" = {{ values = [32, 64] }}'))
         if not all(isinstance(value, str | int | float) for value in values):
             message = f"{where}: values must be texts, numbers, true or false"

@@ -34,7 +34,7 @@ _PLACES = ("dataset", "data-dir", "validation", "init")
 """Keys whose values are or may be paths."""
 
 _ABOUT = ("config", "set")
-"""Flags that tell where values are: they are no keys of a file themselves."""
+"""Flags that say where values come from: a file cannot have them as keys."""
 
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "text": ((str,), "a text"),

@@ -79,7 +79,7 @@ def outcome(folder: Path) -> Outcome | None:
     try:
         provenance = load_to_read(folder / MODEL)[0].provenance
     except CheckpointError as error:
-        say(f"note: {str(error).partition(chr(10))[0]}; it will be written anew")
+        say(f"note: {str(error).partition(chr(10))[0]}; it will be written again")
         return None
     metrics, config = provenance.get("metrics"), provenance.get("config")
     if not isinstance(metrics, dict) or not isinstance(metrics.get("test"), dict):

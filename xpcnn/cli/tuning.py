@@ -156,7 +156,7 @@ def _search(
         pruning = _Pruning(trial, asked.metric)
         try:
             plan = prepare(request_of(folder / BASE, values))
-            with numpy.errstate(all="ignore"):  # fit tells where training diverges
+            with numpy.errstate(all="ignore"):  # fit reports where training diverges
                 history = plan.model.fit(
                     plan.train,
                     plan.settings.training,

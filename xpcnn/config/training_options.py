@@ -238,7 +238,7 @@ def _check_takes_progress(schedule: Schedule) -> None:
         message = f"schedule cannot be called as schedule(step, total_steps): {error}"
         advice = "schedule=lambda step, total: 1 - step / total"
         raise ConfigError(hint(message, advice)) from None
-    except ValueError:  # some functions in C do not tell what they take
+    except ValueError:  # some functions in C do not show their arguments
         pass
 
 

@@ -34,7 +34,7 @@ _SLACK = 1 << 20  # bytes of an archive that are not records: headers, names of 
 class Layout:
     """What one of the two sets consists of; every file of a part holds as many records.
 
-    python: what tells that the Python version of the set is there.
+    python: what shows that the Python version of the set is there.
     """
 
     folder: str

@@ -63,7 +63,7 @@ def images_at(path: Path) -> list[Path]:
 
 
 def read_parts(path: Path) -> dict[Name, Part]:
-    """Return the parts that the files of images at a path hold, whose names tell them.
+    """Return the parts of the files of images at a path, by the names of the files.
 
     The labels of `...images-idx3...` are those of `...labels-idx1...` beside it.
 

@@ -86,9 +86,9 @@ def load(
             inside and fills the rest with the colour of its border; "crop" fills the size and cuts
             off the rest evenly.
         label_column: the column of a CSV or Parquet file that holds the labels, by its name or its
-            number, counted from 1 (-1 is the last); of tar shards, a key of KEY.json. Needed where
-            the file does not tell. Several, as a list or "a,b,c", are labels that an image may have
-            at once, 0 or 1 each, or numbers where `task` says so.
+            number, counted from 1 (-1 is the last); of tar shards, a key of KEY.json. Needed if the
+            file does not show which one it is. Several, as a list or "a,b,c", are labels that an
+            image may have at once, 0 or 1 each, or numbers where `task` says so.
         reading: `model.reading` of a model, to read the pictures of a folder as in its training.
         skip_damaged: True leaves out pictures that cannot be read; False raises an error that names
             them.

@@ -1,4 +1,4 @@
-"""Files that hold many pictures each, and the part of the data set that the name of each tells."""
+"""Files that hold many pictures each: which part of the data set each is, by its name."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def parts_by_name(path: Path, paths: Sequence[Path]) -> list[Name]:
     path: a folder with the files; or the one file, which is then the training part, however called.
 
     Raises:
-        DataError: some names tell a part, and others do not, or none tells the training part.
+        DataError: only some names say of which part they are, or none is of the training part.
     """
     stems = [path.stem.casefold().replace("t10k", "test") for path in paths]  # MNIST's test part
     words = [re.split(r"[^a-z]+", stem) for stem in stems]

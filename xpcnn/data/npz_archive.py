@@ -87,7 +87,7 @@ def _mapped(
     header: bytes of the array's own header; kind: its shape, order and dtype.
     """
     if info.compress_type != zipfile.ZIP_STORED:
-        message = f"{what}, and is compressed, so that it cannot be read where it lies"
+        message = f"{what}, and is compressed, so that it cannot be mapped into memory"
         raise DataError(hint(message, "numpy.savez in place of savez_compressed, or --stream no"))
     shape, fortran, dtype = kind
     size = math.prod(shape) * dtype.itemsize

@@ -2,7 +2,7 @@
 
 A folder that `xpcnn pack` wrote, tar shards, Parquet files, IDX files, a folder of pictures by
 class, a CSV file or a folder of Kaggle's two, or a .npz file. Does not guess the kind of a file
-that its name does not tell.
+that its name does not show.
 """
 
 import os

@@ -24,7 +24,7 @@ WHITE = {"L": 255.0, "RGB": 255.0, "RGBA": 255.0, "I;16": 65535.0}
 """The value of white in each mode of whole numbers; black is 0."""
 
 _LONGEST = 1 << 15  # of a side
-_ENOUGH = 2000  # images that tell how much of an image is filled
+_ENOUGH = 2000  # images that show how much of an image is filled
 _FLAT = 1 / 32  # of the range: how far the border of a drawing may lie from its ground
 _AT_ONCE = 2000  # images that are looked at together
 INK = 0.25  # of the contrast, from which on a pixel belongs to what is drawn
@@ -104,7 +104,7 @@ class Arrays(Reading):
     """Samples are arrays of shape `sample`, (c, h, w), of which nothing more is known.
 
     low, high: the values of black and white, by the dtype and the range of all samples; None where
-    they cannot be told, so that pictures cannot be read for such a model.
+    they are not known, so that pictures cannot be read for such a model.
     """
 
     sample: tuple[int, int, int]

@@ -89,7 +89,10 @@ def _is_picture(x: object) -> bool:
 
 
 def advice_on(data: object, other: str = "(samples, labels), two arrays") -> str:
-    """Return how to make a data set of what is none, for errors; other: where it cannot be told."""
+    """Return advice for errors: how to make a data set of something that is none.
+
+    other: the advice where nothing is known about it.
+    """
     if isinstance(data, dict):
         return "(samples, labels), two arrays of it, such as (d['images'], d['labels'])"
     if isinstance(data, str) or hasattr(data, "__fspath__"):

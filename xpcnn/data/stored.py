@@ -62,11 +62,11 @@ class Stored(ABC):
 
     @property
     def name_hashes(self) -> np.ndarray | None:
-        """A hash of the name of each image, uint64 (n,); None where pixels tell images apart."""
+        """A hash of the name of each image, uint64 (n,); None where pixels identify images."""
         return None
 
     def identity(self) -> Iterator[np.ndarray]:
-        """Yield what tells these images from all others, as arrays: by default the images."""
+        """Yield arrays that identify these images: by default the images themselves."""
         return self.chunks()
 
     @property
@@ -170,7 +170,7 @@ def some_of(images: Images, most: int) -> np.ndarray:
 
 
 def goes_by_names(images: Images) -> bool:
-    """Whether images are told apart by the names of their files, and checks read only some."""
+    """Whether the names of their files identify images, and checks read only some."""
     return isinstance(images, Stored) and images.name_hashes is not None
 
 

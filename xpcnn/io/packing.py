@@ -58,7 +58,7 @@ def pack(
     """Write the pictures of streams into a folder, or resume an interrupted pack.
 
     parts: streams and their labels; task: what these are. Damaged pictures that the streams skip
-    are zeros, and noted. advance: told how many more pictures are packed. shard_mb: of a
+    are zeros, and noted. advance: gets how many more pictures are packed. shard_mb: of a
     new pack, the size of a shard in MiB; it holds one image at least.
 
     Raises:
@@ -99,7 +99,7 @@ def _bytes(images: Stream) -> int:
 
 
 def _source(parts: Mapping[Name, Part]) -> str:
-    """Return a hash of what is packed; of targets too, which no folders of classes tell."""
+    """Return a hash of what is packed; of the targets too, where no folders are the classes."""
     h = hashlib.blake2b(digest_size=16)
     for images, labels in parts.values():
         for part in (*images.identity(), *([labels] if labels.ndim > 1 else [])):

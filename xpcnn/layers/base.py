@@ -30,7 +30,7 @@ class Context(NamedTuple):
         the rows before it.
     shared: the batch whose mean and variance batch norm takes together with other processes; None
         for those of x alone.
-    on_gradients: told of the gradients of each child of the outermost `Sequential`, with its name,
+    on_gradients: gets the gradients of each child of the outermost `Sequential`, with its name,
         as soon as the backward pass has them; None for nobody.
     once: whether the pullback is called once at most; then `Sequential` frees what each layer has
         kept for it as soon as it has been called.

@@ -114,7 +114,7 @@ def _require(what: str, gradient: Any, shape: Shape, dtype: Any, where: str) -> 
     if given != shape:
         gave = shown(gradient) if given is None else f"the shape {tuple(given)}"
         message = f"{where}: the pullback returned {gave} for {what}, expected {tuple(shape)}"
-        raise ShapeError(hint(message, "a gradient in the shape of what it is the gradient of"))
+        raise ShapeError(hint(message, "a gradient in the shape of its array"))
     if gradient.dtype != dtype:
         wanted = str(dtype).rpartition(".")[2]
         message = f"{where}: the pullback returned {dtype_name(gradient)} for {what}, "

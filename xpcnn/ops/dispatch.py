@@ -62,10 +62,10 @@ def traced() -> Iterator[list[tuple[str, str]]]:
 
     Returns:
         a list that grows by (name of the op, "kernel" or "reference") with each call of a public
-        op, in their order. The list does not tell C from NumPy calls. `pullback.__module__` does,
-        for float32 and float64: it names the file that chose or called the kernel, in
+        op, in their order. The list does not distinguish C from NumPy calls. `pullback.__module__`
+        does, for float32 and float64: it names the file that chose or called the kernel, in
         numpy_kernels/compiled for C. Ops without a pullback are in the table of
-        examples/guides/where-computed.md. Nor does it tell which algorithm in C ran
+        examples/guides/where-computed.md. Nor does the list say which algorithm in C ran
         (`serves` in the files above does), or show the kernels of optimizers. The parts of a fused
         op that its reference calls follow it. Functions of your own that are not made by `op` are
         not seen, nor is a step or a pass that is repeated from a plan

@@ -1,6 +1,6 @@
 """A model card of a run: Markdown with a YAML head that the Hugging Face hub reads.
 
-All of it comes from the run's files. What files cannot tell (license, intended use, limits) is a
+All of it comes from the run's files. What files do not hold (license, intended use, limits) is a
 field for the author to fill in, marked by FILL_IN.
 """
 

@@ -31,8 +31,8 @@ class Callback:
     device. Every method may raise `StopTraining`; any other error ends the run and leaves the model
     unchanged.
 
-    Until `on_end`, the model itself has the weights of before, and its methods that read, use or
-    replace weights raise an error. `on_snapshot` has the present ones.
+    Until `on_end`, the model itself keeps its weights from before `fit`, and its methods that read,
+    use or replace weights raise an error. `on_snapshot` has the current weights.
     """
 
     def on_start(self, history: History, done: int, total: int) -> None:
@@ -118,5 +118,5 @@ def _check_takes(callback: Callback, name: str) -> None:
         message = f"{type(callback).__name__}.{name} cannot be called with {', '.join(expected)}"
         advice = f"def {name}({', '.join(['self', *expected])})"
         raise ConfigError(hint(f"{message}: {error}", advice)) from None
-    except ValueError:  # some functions in C do not tell what they take
+    except ValueError:  # some functions in C do not show their arguments
         pass

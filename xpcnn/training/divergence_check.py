@@ -12,8 +12,9 @@ training/saver.py          Keeps the update that failed, as checkpoints/not-fini
                            keeps nothing.
 training/run.py            Leaves the network as it was before `fit` (`Run.train`).
 
-Between checks training goes on; earlier checkpoints stay. A validation loss, a mean loss or a loss
-scale that fails while all values are finite names no tensor and keeps no update, but a checkpoint.
+Training continues between checks; earlier checkpoints stay. For a validation loss, a mean loss or a
+loss scale that fails while all values are finite, no tensor is named and no update is kept, but a
+checkpoint is.
 
 The error reads, for example:
 

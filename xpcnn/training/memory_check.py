@@ -1,8 +1,8 @@
-"""Batches and parameters that cannot fit into memory are rejected before the first step; a note
-tells of batches that may not.
+"""Batches and parameters that cannot fit into memory are rejected before the first step; for
+batches that may not fit, there is a note.
 
-A system that lends memory which it does not have takes minutes to fail, or ends the process without
-a word.
+A system that promises more memory than it has takes minutes to fail, or ends the process without a
+message.
 """
 
 import math
@@ -69,8 +69,8 @@ def check_memory(
 
 
 def total_memory(backend: Backend) -> int | None:
-    """Return the bytes of memory of a device; if the device tells none, those that the process may
-    use on the host; None where the host does not tell, as on Windows.
+    """Return the bytes of memory of a device; if it reports none, those that the process may
+    use on the host; None where the host reports none, as on Windows.
     """
     total = backend.memory().get("device_total")
     return host_memory() if total is None else total

@@ -118,7 +118,7 @@ def _forward_backward(
     """Run one batch forward and backward; return the new progress and its gradients.
 
     Of a group: the part that this process adds to loss, hits and gradients of the whole batch.
-    early: told of the gradients as soon as they are there.
+    early: gets the gradients as soon as they are there.
     """
     xp, is_alone = namespace(x), recipe.group.size == 1
     weight = xp.ones_like(progress.loss_sum) if recipe.dloss is None else recipe.dloss

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 
 class Magnitudes:
-    """Watches the passes of a module; afterwards tells the magnitudes of the last ones.
+    """Watches the passes of a module; afterwards returns the magnitudes of the last ones.
 
     Looks at the layers with parameters: those between them sum few terms and enlarge nothing.
     """

@@ -36,7 +36,7 @@ def verify(
     way. That is a coincidence of one batch, while a fault shows in all: one of BATCHES must agree.
 
     Of the millions of elements of a large network some are always that near, and where few pixels
-    are left, one of them moves a gradient by some per cent. What float32 can tell is measured then:
+    are left, one of them moves a gradient by some per cent. What float32 can show is measured then:
     gradients may be off by WORSE times what those of PyTorch's float32 are, of which the largest of
     all parameters counts, as any of the elements may be decided otherwise (`error_of_pytorch`).
 

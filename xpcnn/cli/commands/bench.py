@@ -42,7 +42,7 @@ FOUR = ("resnet18", "resnet50", "mobilenet-v2", "efficientnet-lite0")
     "--layers",
     "by_layer",
     is_flag=True,
-    text="Instead, time each layer of the models, beside what the machine could do.",
+    text="Instead, time each layer of the models, beside the limits of the machine.",
 )
 @option(
     "--communication",

@@ -78,7 +78,7 @@ def command(
         raise ConfigError(hint(f"{out} is not the name of a .safetensors file", advice))
     names = None if class_names is None else read_class_names(class_names)
     if model is None and is_foreign(file):
-        message = f"{file} holds weights of PyTorch, which do not say of what network"
+        message = f"{file} holds PyTorch weights, but not which network they are of"
         raise ConfigError(hint(message, "--model resnet18, the preset of that network"))
     if model is not None:
         found = import_pytorch(file, model, classes=names)

@@ -3,7 +3,7 @@
 A row is one image, its pixels whole numbers from 0 to 255 (217 or 217.0), row by row; of three
 channels, one after the other, or pixel by pixel where the images look like that. Labels are whole
 numbers from 0 or text. Commas, semicolons, tabs or vertical bars; with or without a header and
-quotes; `csv_layout` tells which column is what. Rejects other numbers, rows of another length, text
+quotes; `csv_layout` finds which column is what. Rejects other numbers, rows of another length, text
 that is not UTF-8.
 """
 
@@ -24,7 +24,7 @@ from xpcnn.errors import DataError, LabelError, hint
 from xpcnn.types import TaskName
 
 _VALUES = 1 << 22  # read at a time
-_SAMPLE = 1000  # images that tell the order of colours
+_SAMPLE = 1000  # images that show the order of colours
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 
 

@@ -51,7 +51,7 @@ def lines(path: Path, file: TextIO) -> Iterator[tuple[int, str]]:
         if len(line) > most:
             message = f"{path}: line {number} is longer than {most} characters"
             raise DataError(hint(message, "a line for each image"))
-        if most == _HEADER:  # the first one tells how many columns there are
+        if most == _HEADER:  # the first one shows how many columns there are
             most = max(1 << 12, _CELL * (1 + max(map(line.count, DELIMITERS))))
         yield number, line
 

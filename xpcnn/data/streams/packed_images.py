@@ -79,7 +79,7 @@ class Shards:
 
 
 class Packed(Stored):
-    """Pictures in shards, told apart by their names.
+    """Pictures in shards, identified by their names.
 
     shards: all pictures of the part of the data set.
     reading: how the pictures were read.
