@@ -1,6 +1,5 @@
 """Names from other libraries: each works where its meaning is certain, else says what to write."""
 
-import io
 import re
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 import numpy
 import pytest
 
-import xpcnn
-from xpcnn import Model, data, layers, losses, models, optimizers, schedules
+from xpcnn import Model, data, layers, losses, optimizers, schedules
 from xpcnn.cli import command_group
 from xpcnn.cli.commands.train import command as train
 from xpcnn.data import augment
@@ -19,7 +17,7 @@ from xpcnn.foreign_names import ATTRIBUTES, COMMANDS, FLAGS, INSTEAD, SAME
 from xpcnn.layers import Dense, Flatten, ReLU
 from xpcnn.losses import MSE
 from xpcnn.optimizers import Adam
-from xpcnn.training import History, TrainingOptions, replay
+from xpcnn.training import History, TrainingOptions
 from xpcnn.training.callbacks import METHODS
 from xpcnn.validation_metrics import BY_NAME
 
@@ -261,24 +259,6 @@ def test_every_name_in_the_advice_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "use",
-    [
-        lambda path: model().save(path),
-        xpcnn.load,
-        lambda path: xpcnn.load_weights(model(), path),
-        data.load,
-        data.load_whole,
-        models.preset,
-        replay,
-    ],
-)
-@pytest.mark.parametrize("path", [b"own.safetensors", None, 3, io.BytesIO()])
-def test_what_is_no_path_is_rejected(use: Callable[[Any], object], path: Any) -> None:
-    with pytest.raises(ConfigError, match=r" is of type \w+, expected a path\nTry: "):
-        use(path)
-
-
-@pytest.mark.parametrize(
     ("options", "advice"),
     [
         ({"dtype": "fp16"}, 'dtype="float16"'),
@@ -293,9 +273,3 @@ def test_dtypes_and_shapes_as_elsewhere(options: dict[str, Any], advice: str) ->
     with pytest.raises(XpcnnError) as caught:
         Model([Flatten(), Dense(2)], **{"input_shape": (1, 4, 4), **options})
     assert str(caught.value).partition("\nTry: ")[2] == advice
-
-
-def test_an_address_is_no_path() -> None:
-    advice = "there is no such file or folder\nTry: download it, and unpack an archive"
-    with pytest.raises(DataError, match=advice):
-        data.load("https://127.0.0.1/photos.zip")

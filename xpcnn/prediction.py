@@ -6,7 +6,6 @@ from typing import Any
 import numpy
 
 from xpcnn.argument_advice import advised
-from xpcnn.config.training_options import check_task
 from xpcnn.data.augment import views_of
 from xpcnn.data.dataset import Dataset
 from xpcnn.errors import ConfigError, hint
@@ -14,6 +13,7 @@ from xpcnn.inputs import Data, as_dataset, as_pair, as_samples, warn_of_scale
 from xpcnn.model_state import ModelState
 from xpcnn.options import check_count
 from xpcnn.training import TrainingOptions, evaluate
+from xpcnn.training.option_checks import check_task
 from xpcnn.types import Array
 from xpcnn.validation_metrics import Metric, check_metrics
 

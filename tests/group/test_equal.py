@@ -66,34 +66,22 @@ def assert_equal(found: list[Any], expected: Any) -> None:
     numpy.testing.assert_allclose(figures, expected[1], rtol=1e-12)
 
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "short": {"n": 38},  # a last batch of two rows, which every process computes
+    "mixing": {"augment": MIXING},
+    "augment": {"augment": [Flip(), Crop(1), Noise(0.1)], "drop_last": True},
+    "accumulate": {"accumulate": 3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3},
+    "swa": {"swa": 1, "optimizer": LAMB(0.01), "augment": [RandAugment()]},
+    "patience": {"validate_every": 2, "patience": 1, "epochs": 5},
+    "metrics": {"metrics": [first_and_last], "batch_size": 6},
+    "weights": {"loss": SoftmaxCrossEntropy(class_weights=(3.0, 1.0, 0.5))},
+    "ignored": {"loss": SoftmaxCrossEntropy(ignore_index=1), "batch_size": 7, "accumulate": 2},
+}
+
+
 @pytest.mark.parametrize("size", [2, 7])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"n": 38},  # a last batch of two rows, which every process computes
-        {"augment": MIXING},
-        {"augment": [Flip(), Crop(1), Noise(0.1)], "drop_last": True},
-        {"accumulate": 3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3},
-        {"swa": 1, "optimizer": LAMB(0.01), "augment": [RandAugment()]},
-        {"validate_every": 2, "patience": 1, "epochs": 5},
-        {"metrics": [first_and_last], "batch_size": 6},
-        {"loss": SoftmaxCrossEntropy(class_weights=(3.0, 1.0, 0.5))},
-        {"loss": SoftmaxCrossEntropy(ignore_index=1), "batch_size": 7, "accumulate": 2},
-    ],
-    ids=[
-        "plain",
-        "short",
-        "mixing",
-        "augment",
-        "accumulate",
-        "swa",
-        "patience",
-        "metrics",
-        "weights",
-        "ignored",
-    ],
-)
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_as_one_process(size: int, options: dict[str, Any]) -> None:
     found = together(size, lambda member: trained(member, **options))
     assert_equal(found, trained(None, **options))

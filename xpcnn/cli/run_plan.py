@@ -16,7 +16,6 @@ from xpcnn.cli.settings import Settings, resolve, run_table
 from xpcnn.config import toml
 from xpcnn.config.preset import Preset
 from xpcnn.config.tables import to_config
-from xpcnn.config.training_options import check_task, check_validation
 from xpcnn.data import Dataset
 from xpcnn.data.reading import observed
 from xpcnn.errors import ConfigError, ShapeError, hint, reason_of
@@ -28,6 +27,7 @@ from xpcnn.models.preset_of_model import preset_of
 from xpcnn.training import Checkpoints
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.memory_check import check_memory
+from xpcnn.training.option_checks import check_task, check_validation
 from xpcnn.training.recipe import recipe_for
 
 

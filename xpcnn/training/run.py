@@ -28,7 +28,7 @@ from dataclasses import replace
 
 import numpy
 
-from xpcnn.config.training_options import TrainingOptions, check_task, check_validation
+from xpcnn.config.training_options import TrainingOptions
 from xpcnn.network import Network
 from xpcnn.process_group import ALONE, Group
 from xpcnn.samples import Samples
@@ -39,6 +39,7 @@ from xpcnn.training.health_notes import HealthNotes
 from xpcnn.training.history import History
 from xpcnn.training.ignored_class import check_ignored
 from xpcnn.training.loss_scale import skipped_note
+from xpcnn.training.option_checks import check_task, check_validation
 from xpcnn.training.prefetch import prefetched
 from xpcnn.training.progress import Position
 from xpcnn.training.run_state import RunState
