@@ -3,8 +3,8 @@
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.losses.base import UnchangedScores, labels_and_weights, targets
-from xpcnn.losses.weights import Weights, make_weights, with_class_weights
+from xpcnn.losses.base import UnchangedScores
+from xpcnn.losses.weights import Weights, make_weights, targets_and_weights
 from xpcnn.options import POSITIVE, check
 from xpcnn.types import Array, LossPullback
 
@@ -32,9 +32,8 @@ class L1(UnchangedScores):
         make_weights(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
-        labels, weights = labels_and_weights(scores, labels)
-        labels = targets(scores, labels)
-        loss, back = ops.l1(scores, labels, with_class_weights(self, labels, weights))
+        labels, weights = targets_and_weights(self, scores, labels)
+        loss, back = ops.l1(scores, labels, weights)
         return loss, lambda dloss: back(dloss, (True, False, False))[0]
 
 
@@ -67,8 +66,6 @@ class Huber(UnchangedScores):
         make_weights(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
-        labels, weights = labels_and_weights(scores, labels)
-        labels = targets(scores, labels)
-        weights = with_class_weights(self, labels, weights)
+        labels, weights = targets_and_weights(self, scores, labels)
         loss, back = ops.huber(scores, labels, weights, delta=self.delta)
         return loss, lambda dloss: back(dloss, (True, False, False))[0]

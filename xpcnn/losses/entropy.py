@@ -3,8 +3,8 @@
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.losses.base import labels_and_weights, targets, two_columns
-from xpcnn.losses.weights import Weights, make_weights, weights_like, with_class_weights
+from xpcnn.losses.base import labels_and_weights, two_columns
+from xpcnn.losses.weights import Weights, make_weights, targets_and_weights, weights_like
 from xpcnn.options import FRACTION, NON_NEGATIVE, check
 from xpcnn.types import Array, LossPullback, namespace
 
@@ -109,9 +109,7 @@ class BCEWithLogits:
         make_weights(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
-        labels, weights = labels_and_weights(scores, labels)
-        labels = targets(scores, labels)
-        weights = with_class_weights(self, labels, weights)
+        labels, weights = targets_and_weights(self, scores, labels)
         positive = weights_like(scores, self, "positive_weights")
         loss, back = ops.bce_with_logits(scores, labels, weights, positive)
         return loss, lambda dloss: back(dloss, (True, False, False, False))[0]
@@ -152,9 +150,7 @@ class Focal(BCEWithLogits):
         check(self, gamma=NON_NEGATIVE)
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
-        labels, weights = labels_and_weights(scores, labels)
-        labels = targets(scores, labels)
-        weights = with_class_weights(self, labels, weights)
+        labels, weights = targets_and_weights(self, scores, labels)
         positive = weights_like(scores, self, "positive_weights")
         loss, back = ops.focal_with_logits(scores, labels, weights, positive, gamma=self.gamma)
         return loss, lambda dloss: back(dloss, (True, False, False, False))[0]

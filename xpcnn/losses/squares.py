@@ -3,8 +3,8 @@
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn import ops
-from xpcnn.losses.base import UnchangedScores, labels_and_weights, targets
-from xpcnn.losses.weights import Weights, make_weights, with_class_weights
+from xpcnn.losses.base import UnchangedScores
+from xpcnn.losses.weights import Weights, make_weights, targets_and_weights
 from xpcnn.types import Array, LossPullback, namespace
 
 
@@ -32,12 +32,9 @@ class MSE(UnchangedScores):
         make_weights(self, "class_weights")
 
     def __call__(self, scores: Array, labels: Array) -> tuple[Array, LossPullback]:
-        labels, weights = labels_and_weights(scores, labels)
-        if self.class_weights is not None:
-            labels = targets(scores, labels)
-            weights = with_class_weights(self, labels, weights)
+        labels, weights = targets_and_weights(self, scores, labels)
         if weights is None:
-            loss, back = ops.mse(scores, targets(scores, labels))
+            loss, back = ops.mse(scores, labels)
             return loss, lambda dloss: back(dloss, (True, False))[0]
         root = namespace(weights).sqrt(weights)  # w (y - t)^2 = (sqrt(w) y - sqrt(w) t)^2
         loss, back = ops.mse(root * scores, root * labels)

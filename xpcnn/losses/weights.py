@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from xpcnn.errors import ConfigError, hint
-from xpcnn.losses.base import Loss
+from xpcnn.losses.base import Loss, labels_and_weights, targets
 from xpcnn.options import POSITIVE, is_whole, number, shown
 from xpcnn.types import Array, device, namespace
 
@@ -54,18 +54,20 @@ def weights_like(scores: Array, loss: Loss, name: str) -> Array | None:
     return namespace(scores).asarray(list(weights), dtype=scores.dtype, device=device(scores))
 
 
-def with_class_weights(loss: Loss, labels: Array, weights: Array | None) -> Array | None:
-    """Return the weights of samples (n, 1) times those of their classes; None where all are 1.
+def targets_and_weights(loss: Loss, scores: Array, labels: Array) -> tuple[Array, Array | None]:
+    """Return targets in the shape of the scores, and the weights of samples (n, 1).
 
-    labels: targets (n, outputs) in the shape of the scores: a sample of several classes, as after
-        mixup, has the mean of their weights. One output is that of class 1 of two.
-    weights: of the samples (n, 1), or None.
+    The weights are those that come with the labels, times those of the classes; None where all are
+    1. A sample of several classes, as after mixup, has the mean of their weights. One output is
+    that of class 1 of two.
     """
+    labels, weights = labels_and_weights(scores, labels)
+    labels = targets(scores, labels)
     by_class = weights_like(labels, loss, "class_weights")
     if by_class is None:
-        return weights
+        return labels, weights
     if labels.shape[1] == 1:
         own = by_class[0] + (by_class[1] - by_class[0]) * labels
     else:
         own = labels @ namespace(labels).reshape(by_class, (-1, 1))  # (n, 1)
-    return own if weights is None else own * weights
+    return labels, own if weights is None else own * weights

@@ -77,6 +77,13 @@ class Decaying(Protocol):
     def decay_all(self) -> bool: ...
 
 
+class MaybeDecoupled(Decaying, Protocol):
+    """Those fields, and whether the decay is decoupled from the gradient."""
+
+    @property
+    def decoupled(self) -> bool: ...
+
+
 def by_hand(update: F) -> F:
     """Decorate an `update` so that a training loop of one's own can call it with Python numbers.
 
@@ -124,6 +131,11 @@ def zeros(params: Arrays) -> Arrays:
     """Return a zero array like each parameter."""
     check_flat("params", params)
     return {path: namespace(p).zeros_like(p) for path, p in params.items()}
+
+
+def decayed(decay: MaybeDecoupled, p: Array, g: Array, lr: Array) -> tuple[Array, Array]:
+    """Return p and g, one of them with weight decay: p if it is decoupled, else g."""
+    return (shrink(decay, p, lr), g) if decay.decoupled else (p, add_l2(decay, p, g))
 
 
 def add_l2(decay: Decaying, p: Array, g: Array) -> Array:

@@ -4,16 +4,7 @@ import math
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.optimizers.adam import one_minus_power
-from xpcnn.optimizers.common import (
-    RANGES,
-    Arrays,
-    State,
-    add_l2,
-    by_hand,
-    check_flat,
-    shrink,
-    zeros,
-)
+from xpcnn.optimizers.common import RANGES, Arrays, State, by_hand, check_flat, decayed, zeros
 from xpcnn.options import check
 from xpcnn.types import Array, device, namespace
 
@@ -75,11 +66,7 @@ class NAdam:
         mu, ahead = self._momentum(step), self._momentum(step + 1.0)
         root = namespace(step).sqrt(one_minus_power(self.beta2, step))
         for path, p in params.items():
-            g = grads[path]
-            if self.decoupled:
-                p = shrink(self, p, lr)
-            else:
-                g = add_l2(self, p, g)
+            p, g = decayed(self, p, grads[path], lr)
             m = self.beta1 * state["m"][path] + (1.0 - self.beta1) * g
             v = self.beta2 * state["v"][path] + (1.0 - self.beta2) * (g * g)
             product = state["mu_product"][path] * mu

@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.optimizers.adam import one_minus_power
-from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, by_hand, shrink, zeros
+from xpcnn.optimizers.common import RANGES, Arrays, State, by_hand, decayed, zeros
 from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
@@ -66,11 +66,7 @@ class RAdam:
         is_enough, rectified = self._rectification(step)
         for path, p in params.items():
             xp = namespace(p)
-            g = grads[path]
-            if self.decoupled:
-                p = shrink(self, p, lr)
-            else:
-                g = add_l2(self, p, g)
+            p, g = decayed(self, p, grads[path], lr)
             m = self.beta1 * state["m"][path] + (1.0 - self.beta1) * g
             v = self.beta2 * state["v"][path] + (1.0 - self.beta2) * (g * g)
             after["m"][path], after["v"][path] = m, v

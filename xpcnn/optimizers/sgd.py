@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from xpcnn.errors import ConfigError, hint
 from xpcnn.ops.dispatch import with_kernel
-from xpcnn.optimizers.common import RANGES, Arrays, State, add_l2, by_hand, shrink, zeros
+from xpcnn.optimizers.common import RANGES, Arrays, State, by_hand, decayed, zeros
 from xpcnn.options import check
 from xpcnn.types import Array, namespace
 
@@ -73,11 +73,7 @@ class SGD:
         new: Arrays = {}
         velocity: Arrays = {}
         for path, p in params.items():
-            g = grads[path]
-            if self.decoupled:
-                p = shrink(self, p, lr)
-            else:
-                g = add_l2(self, p, g)
+            p, g = decayed(self, p, grads[path], lr)
             if self.momentum:
                 v = self.momentum * state["velocity"][path] + self._share(step) * g
                 velocity[path] = v
