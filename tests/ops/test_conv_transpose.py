@@ -60,6 +60,7 @@ CASES: list[tuple[Any, Any, Any, dict[str, Any]]] = [
     ((1, 4, 3, 3), (4, 2, 3, 3), (6, 6), {"stride": 2, "padding": 1, **MORE, "groups": 2}),
     ((2, 1, 2, 3), (1, 2, 2, 2), (5, 6), {"stride": 3, "padding": ((0, 1), (2, 1)), **MORE}),
     ((1, 1, 3, 4), (1, 1, 3, 2), (7, 7), {"dilation": 2, "output_padding": (0, 1)}),
+    ((1, 2, 2, 3), (2, 1, 3, 3), (4, 6), {"stride": 2, "padding": "same"}),
 ]
 
 
@@ -80,14 +81,17 @@ def test_it_is_the_gradient_of_a_convolution(
         for s in (x_shape, w_shape, (filters,), (x_shape[0], filters, *image))
     )
     wide = [a.astype("float64") for a in (x, w, b, dy)]
+    stride, dilation = (pair(options.get(name, 1)) for name in ("stride", "dilation"))
     padding = options.get("padding", 0)
+    if padding == "same":
+        padding = oracle.same(image, w_shape[2:], stride, dilation)
     dx, back = oracle.conv2d(
         wide[3],
         wide[1],
         None,
-        stride=pair(options.get("stride", 1)),
+        stride=stride,
         padding=tuple(pair(side) for side in pair(padding)),
-        dilation=pair(options.get("dilation", 1)),
+        dilation=dilation,
         groups=options.get("groups", 1),
     )
     h, width = x_shape[2:]  # more windows than pixels if the output padding reaches the stride
