@@ -54,7 +54,7 @@ def test_a_function_gets_all_probabilities_and_labels_once_per_validation() -> N
     header, row, _ = str(history).splitlines()
     assert header.split()[3:7] == ["val_loss", "val_accuracy", "val_share_of_zero", "val_f1"]
     assert f"{share:.4f}" in row
-    assert f"val share_of_zero {share:.4f}" in str(history.epochs[0])
+    assert f"val share of zero {share:.4f}" in str(history.epochs[0])
     found = model.evaluate(held_out, metrics=[share_of_zero, "f1"])
     assert list(found) == ["loss", "accuracy", "share_of_zero", "f1"]
     assert found["f1"] == history["val_f1"][-1]

@@ -200,4 +200,5 @@ def _with_metrics(record: Epoch | Validation) -> dict[str, Any]:
 
 
 def _shown(metrics: Mapping[str, float | None]) -> list[str]:
-    return [f"val {name} {value:.4f}" for name, value in metrics.items() if value is not None]
+    named = {name.replace("_", " "): x for name, x in metrics.items() if x is not None}
+    return [f"val {name} {x:.4f}" for name, x in named.items()]
