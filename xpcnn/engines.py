@@ -14,6 +14,7 @@ from xpcnn.options import find
 from xpcnn.process_group import ALONE, Group
 
 ENGINES = ("mpi", "torch")
+NONE = "none"
 
 _groups: dict[str, Group] = {}  # an engine is started once in a process
 
@@ -24,21 +25,30 @@ def group(engine: str | None = None) -> Group:
     Processes of one machine divide its cores, or those to which the launcher has bound them
     together, unless XPCNN_NUM_THREADS or XPCNN_READ_THREADS says otherwise.
 
-    engine: "mpi" or "torch", which connects the processes; None for the engine that the variable
-        XPCNN_ENGINE names, or without it for this process alone.
+    engine: "mpi" or "torch", which connects the processes, or "none" for this process alone; None
+        for what the variable XPCNN_ENGINE names, or without it for this process alone if no
+        launcher started others.
 
     Raises:
-        BackendError: there is no such engine, it cannot be used here, or it finds this process
-            alone where the launcher started several.
+        BackendError: there is no such engine, it cannot be used here, it finds this process alone
+            where the launcher started several, or a launcher started several and none is named, so
+            that each would train alone.
     """
     named = engine or os.environ.get("XPCNN_ENGINE")
-    if not named:
+    if not named and launched() > 1:
+        message = f"a launcher started {launched()} processes, and each would train alone"
+        advice = (
+            "--engine (or XPCNN_ENGINE) torch with torchrun, mpi with mpiexec or srun; none if "
+            "each is to train alone"
+        )
+        raise BackendError(hint(message, advice))
+    name = find(named or NONE, (*ENGINES, NONE)) or named
+    if name == NONE:
         return ALONE
-    name = find(named, ENGINES) or named
     if name in _groups:
         return _groups[name]
     if name not in ENGINES:
-        raise BackendError(hint(f"unknown engine {name!r}", nearest(name, ENGINES)))
+        raise BackendError(hint(f"unknown engine {name!r}", nearest(name, (*ENGINES, NONE))))
     module = backend_module(f"{name}_engine")
     if (found := module.problem()) is not None:
         sentence, remedy = found

@@ -166,7 +166,8 @@ class Model(Predictor):
             progress: whether to show a progress bar, on a terminal or in a notebook.
             group: the processes that train together: each calls `fit` with the same arguments and
                 the whole of `data`, and computes its part of every batch. None for the group of
-                `xpcnn.backend.group()`: of the engine that XPCNN_ENGINE names, or this process.
+                `xpcnn.backend.group()`: of the engine that XPCNN_ENGINE names, or this process;
+                an error if a launcher such as torchrun started several and no engine is named.
             options: override single options of `training`: epochs, batch_size, optimizer, schedule,
                 clip_norm, augment, ema, patience and the others of `TrainingOptions`. None for an
                 option that cannot be None leaves it unchanged.
@@ -178,6 +179,7 @@ class Model(Predictor):
             ConfigError, DataError, LabelError, ShapeError, DTypeError: an argument is not valid, or
                 the data does not match the model.
             CheckpointError: a checkpoint cannot be read, or belongs to another run.
+            BackendError: the processes of a launcher cannot train together.
             XpcnnError: training diverged; says at which update and tensor.
         """
         self._require_not_in_training()

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -10,11 +11,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from tests.cli.process import ROOT, environment, run
 from tests.group.launching import FLAGS, MPI, MPIEXEC, launched, needs_mpi
 from tests.waiting import PATIENCE
+from xpcnn import Model
+from xpcnn.errors import BackendError
+from xpcnn.layers import Dense
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -26,6 +31,24 @@ def test_processes_without_an_engine_are_rejected(how: tuple[str, ...]) -> None:
     assert code == 1
     assert "a launcher started 2 processes, and each would train alone" in err
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("variable", ["WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"])
+def test_a_script_without_an_engine_does_not_train_in_each_process(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from xpcnn.engines import NONE, group
+
+    monkeypatch.delenv("XPCNN_ENGINE", raising=False)
+    monkeypatch.setenv(variable, "2")
+    model = Model([Dense(2)], input_shape=(3,))
+    samples = numpy.eye(3, dtype=numpy.float32), [0, 1, 1]
+    message = "a launcher started 2 processes, and each would train alone\nTry: --engine (or XPCNN_"
+    with pytest.raises(BackendError, match=re.escape(message)):
+        model.fit(samples, epochs=1)
+    assert model.fit(samples, epochs=1, group=group(NONE))
+    monkeypatch.setenv("XPCNN_ENGINE", "None")
+    assert model.fit(samples, epochs=1)
 
 
 def test_an_engine_that_finds_itself_alone_is_rejected() -> None:

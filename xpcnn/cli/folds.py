@@ -18,11 +18,11 @@ from typing import Any
 from xpcnn.cli.flag_values import Flags
 from xpcnn.cli.job import train
 from xpcnn.cli.output import say, to_json
-from xpcnn.cli.processes import group_of
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import locked_run, new_run
 from xpcnn.cli.run_plan import prepare
 from xpcnn.cli.run_record import describe, outcome
+from xpcnn.engines import group as group_of
 from xpcnn.errors import ConfigError, hint
 from xpcnn.io.atomic import write_bytes
 from xpcnn.runs import read_run

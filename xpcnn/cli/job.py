@@ -13,13 +13,13 @@ import numpy
 
 from xpcnn.backend import Backend
 from xpcnn.cli.output import finite, say
-from xpcnn.cli.processes import group_of
 from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import CHECKPOINTS, new_run
 from xpcnn.cli.run_messages import closing, opening, say_notes, warn
 from xpcnn.cli.run_plan import Plan, prepare
 from xpcnn.cli.run_record import ConvMethods, Journal, Rewritten, describe
 from xpcnn.data.streams.stream import damage_notes
+from xpcnn.engines import group as group_of
 from xpcnn.errors import DataWarning, XpcnnError
 from xpcnn.process_group import Group, by_all, by_first
 from xpcnn.provenance import origin

@@ -79,9 +79,9 @@ def params(*options: Decorator) -> list[Option]:
 
 engine_option = option(
     "--engine",
-    metavar="[mpi|torch]",
+    metavar="[mpi|torch|none]",
     text="What connects processes that train together: mpi, started by mpiexec or srun; torch, "
-    "started by torchrun.",
+    "started by torchrun; none if each process of a launcher is to train alone.",
 )
 processes_option = option(
     "--processes",

@@ -9,26 +9,9 @@ from typing import NoReturn
 from xpcnn import engines
 from xpcnn.errors import BackendError, hint
 from xpcnn.options import check_count
-from xpcnn.process_group import Group
 
 _HERE = {"HYDRA_LAUNCHER": "fork", "HYDRA_RMK": "user"}
 """Variables by which MPICH's mpiexec starts processes on this machine, in a job of Slurm too."""
-
-
-def group_of(engine: str | None) -> Group:
-    """Return the processes that a launcher started, connected by an engine, or this one alone.
-
-    engine: its name; None for that of XPCNN_ENGINE.
-
-    Raises:
-        BackendError: the engine cannot be used, or a launcher started several processes and no
-            engine is named, so that each would train alone.
-    """
-    group = engines.group(engine)
-    if group.size == 1 < engines.launched():
-        message = f"a launcher started {engines.launched()} processes, and each would train alone"
-        raise BackendError(hint(message, "--engine mpi with mpiexec or srun, torch with torchrun"))
-    return group
 
 
 def launch(processes: int, engine: str | None) -> NoReturn:

@@ -192,7 +192,7 @@ def _sums(engine: str | None, as_json: bool) -> None:
     """Print how long a group of processes takes to sum arrays."""
     from xpcnn.benchmark.scaling import measured
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.cli.processes import group_of
+    from xpcnn.engines import group as group_of
     from xpcnn.errors import BackendError, hint
 
     group = group_of(engine)

@@ -49,9 +49,10 @@ def command(
     from xpcnn.cli.folds import cross_validate, is_cross_validation
     from xpcnn.cli.job import train
     from xpcnn.cli.output import answer, to_json
-    from xpcnn.cli.processes import group_of, launch
+    from xpcnn.cli.processes import launch
     from xpcnn.cli.request import Request
     from xpcnn.cli.run_folder import locked_run
+    from xpcnn.engines import group as group_of
     from xpcnn.process_group import by_all, by_first
     from xpcnn.runs.record import CONFIG, check_run
 
