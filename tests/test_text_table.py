@@ -6,8 +6,11 @@ from html.parser import HTMLParser
 import numpy as np
 
 import xpcnn
+from xpcnn.cli.predictions import Predictions
+from xpcnn.cli.target_predictions import TargetPredictions
 from xpcnn.layers import Dense, Flatten
 from xpcnn.markup import curves
+from xpcnn.tasks import MultiLabel
 from xpcnn.text_table import Table
 from xpcnn.training import Epoch, History
 
@@ -93,3 +96,19 @@ def test_a_history_shows_the_curve_of_its_loss() -> None:
 
 def test_a_history_without_epochs_is_shown() -> None:
     assert len(shown(History()).rows) == 1
+
+
+def test_a_name_with_a_line_break_takes_one_line() -> None:
+    """Such as that of a class: a file name or a CSV label may hold any character."""
+    names = ["a\nb", "1 km\u2028\x1b[31m", "São Tomé"]
+    lines = str(Table("", ("class",), [[name] for name in names], "<")).split("\n")
+    assert lines == ["class", "a\\nb", "1 km\\u2028\\x1b[31m", "São Tomé"]
+    p = np.eye(3, dtype=np.float32)
+    found = Predictions("image", ["x\ny.png", "b", "c"], names, p, names)
+    assert found.as_lines(every_class=False) == [
+        "x\\ny.png  a\\nb  1.0000  true a\\nb",
+        "b  1 km\\u2028\\x1b[31m  1.0000  true 1 km\\u2028\\x1b[31m",
+        "c  São Tomé  1.0000  true São Tomé",
+    ]
+    labels = TargetPredictions("row", [0, 1, 2], names, MultiLabel(), p)
+    assert labels.as_lines(every_class=False)[0] == "0  a\\nb"

@@ -290,6 +290,12 @@ def kernel_for(x: Array, op: str) -> Callable[..., Any] | None:
     return None if kernels is None else kernels.get(op)
 
 
+def without_map(x: Any) -> Any:
+    """Return a memory map of NumPy as the numpy.ndarray of its numbers, which are not copied; all
+    else as it is."""
+    return numpy.asarray(x) if isinstance(x, numpy.memmap) else x
+
+
 def _module(name: str) -> Any:
     """Import the module of the backend called `name`."""
     if name not in NAMES:

@@ -21,7 +21,7 @@ class Table:
 
     def __str__(self) -> str:
         """Return lines with their columns aligned."""
-        lines = [self.header, *self.rows]
+        lines = [list(map(one_line, line)) for line in (self.header, *self.rows)]
         widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(
@@ -36,6 +36,14 @@ class Table:
         body = [_row("th", self.header), *(_row("td", row) for row in self.rows)]
         caption = [f"<caption>{escape(self.caption)}</caption>"] if self.caption else []
         return "\n".join(["<table>", *caption, *body, "</table>"])
+
+
+def one_line(text: str) -> str:
+    r"""Return a text, such as the name of a class or a file, with its line breaks and other control
+    characters as escapes, so that it takes one line: "a\nb"."""
+    return "".join(
+        repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text
+    )
 
 
 def _width(text: str) -> int:

@@ -13,6 +13,7 @@ from xpcnn.cli.target_predictions import TargetPredictions
 from xpcnn.errors import ConfigError, hint
 from xpcnn.model import Model
 from xpcnn.model_facts import class_names
+from xpcnn.text_table import one_line
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Predictions:
         lines = []
         for table in self.as_dicts(every_class):
             if table["class"] is None:
-                lines.append(f"{table[self.kind]}  blank: nothing is drawn on it")
+                lines.append(f"{one_line(str(table[self.kind]))}  blank: nothing is drawn on it")
                 continue
             cells = [str(table[self.kind]), table["class"], f"{table['probability']:.4f}"]
             done = [word for word in ("framed", "inverted") if table.get(word)]
@@ -71,7 +72,7 @@ class Predictions:
                 cells.append(f"true {table['true']}")
             if every_class:
                 cells += [f"{name}={p:.4f}" for name, p in table["probabilities"].items()]
-            lines.append("  ".join(cells))
+            lines.append("  ".join(map(one_line, cells)))
         return lines
 
     def as_csv(self, every_class: bool) -> str:

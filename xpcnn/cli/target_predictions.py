@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 
 from xpcnn.tasks import MultiLabel, Task
+from xpcnn.text_table import one_line
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class TargetPredictions:
         lines = []
         for table in self.as_dicts(every_class):
             if table[self.word] is None:
-                lines.append(f"{table[self.kind]}  blank: nothing is drawn on it")
+                lines.append(f"{one_line(str(table[self.kind]))}  blank: nothing is drawn on it")
                 continue
             cells = [str(table[self.kind]), self._text(table[self.word])]
             done = [word for word in ("framed", "inverted") if table.get(word)]
@@ -63,7 +64,7 @@ class TargetPredictions:
                 cells.append(f"true {self._text(table['true'])}")
             if "probabilities" in table:
                 cells += [f"{name}={p:.4f}" for name, p in table["probabilities"].items()]
-            lines.append("  ".join(cells))
+            lines.append("  ".join(map(one_line, cells)))
         return lines
 
     def as_csv(self, every_class: bool) -> str:

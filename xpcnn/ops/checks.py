@@ -4,6 +4,7 @@ Nothing here reads the values of an array, but `check_classes`, and that on the 
 an op that reads a value waits until the device has computed it.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from xpcnn.errors import (
     DTypeError,
     LabelError,
     ShapeError,
+    counted,
     hint,
 )
 from xpcnn.types import Array, Shape, namespace
@@ -89,6 +91,23 @@ def kind(x: Any) -> str:
 def dtype_name(x: Array) -> str:
     """Return the name of x's dtype without its library."""
     return str(x.dtype).rpartition(".")[2]
+
+
+def check_wants(op: str, wants: Any, names: Sequence[str]) -> None:
+    """Require one switch for each of the array arguments called `names`.
+
+    Raises:
+        ShapeError: `wants` has another length, or none.
+    """
+    count = len(wants) if isinstance(wants, Sequence) else None
+    if count != len(names):
+        given = repr(wants) if count is None else counted(count, "value")
+        expected = f"{len(names)}, one for each of {', '.join(names)}"
+        message = f"{op}: the pullback got wants with {given}, expected {expected}"
+        if count is None:
+            message = f"{op}: the pullback got wants={given}, expected a tuple of {expected}"
+        advice = "wants=None for all gradients, or "
+        raise ShapeError(hint(message, advice + f"wants={(True,) + (False,) * (len(names) - 1)}"))
 
 
 def check_dy(op: str, dy: Any, xp: Any, kind_of_y: type, dtype: Any, shape: Shape) -> None:

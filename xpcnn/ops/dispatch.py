@@ -38,11 +38,12 @@ run. The update of an optimizer, which is not an op, gets its kernel here too.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from inspect import signature
 from typing import Any, ParamSpec, TypeVar, cast
 
 from xpcnn.argument_advice import check_arguments
-from xpcnn.backend import kernel_for
-from xpcnn.ops.checks import check_dy
+from xpcnn.backend import kernel_for, without_map
+from xpcnn.ops.checks import check_dy, check_wants
 from xpcnn.types import Array, is_half, namespace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -98,10 +99,15 @@ def op(
             the attribute `takes_half` by itself, others on an x that is converted before.
     """
     name = reference.__name__
+    kinds = signature(reference).parameters.values()
+    names = [kind.name for kind in kinds if kind.kind is kind.POSITIONAL_OR_KEYWORD]
 
     def computed(*args: P.args, **kwargs: P.kwargs) -> R:
         x = args[0] if args else next(iter(kwargs.values()), None)
         kernel = kernel_for(x, name)
+        if kernel is None and without_map(x) is not x:  # a memory map has a type of its own
+            named = {argument: without_map(value) for argument, value in kwargs.items()}
+            return cast(R, run(*map(without_map, args), **named))
         is_wide = not half and is_half(getattr(x, "dtype", None))
         if is_wide and not getattr(kernel, "takes_half", False):
             return cast(R, _in_float32(run, x, args, kwargs))
@@ -111,12 +117,12 @@ def op(
             if result is not NotImplemented:
                 for calls in _traces:
                     calls.append((name, "kernel"))
-                return cast(R, _with_checked_pullback(name, result))
+                return cast(R, _with_checked_pullback(name, names, result))
         if is_wide:
             return cast(R, _in_float32(run, x, args, kwargs))
         for calls in _traces:
             calls.append((name, "reference"))
-        return cast(R, _with_checked_pullback(name, reference(*args, **kwargs)))
+        return cast(R, _with_checked_pullback(name, names, reference(*args, **kwargs)))
 
     @wraps(reference)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -129,9 +135,11 @@ def op(
     return run
 
 
-def _with_checked_pullback(name: str, result: Any) -> Any:
-    """Return the result of an op, (y, pullback), with a pullback that requires a dy like y.
+def _with_checked_pullback(name: str, names: Sequence[str], result: Any) -> Any:
+    """Return the result of an op, (y, pullback), with a pullback that requires a dy like y, and a
+    switch in `wants` for each array argument.
 
+    names: of the array arguments.
     Results of another form, of ops that are not differentiated, are returned unchanged.
     """
     if not (isinstance(result, tuple) and result and callable(result[-1])):
@@ -144,6 +152,8 @@ def _with_checked_pullback(name: str, result: Any) -> Any:
     def checked(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, ...]:
         if (type(dy), getattr(dy, "dtype", None), getattr(dy, "shape", None)) != like:
             check_dy(name, dy, xp, *like)
+        if wants is not None:
+            check_wants(name, wants, names)
         gradients: tuple[Array | None, ...] = pullback(dy, wants)
         return gradients
 
