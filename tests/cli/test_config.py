@@ -1,6 +1,7 @@
 """--config, --set, variables, flags: which goes before which; a run repeated from its file."""
 
 import shutil
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import click
@@ -9,9 +10,11 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.cli.requests import OWN, TRAINING, given, refused, settled
 from xpcnn.cli.command_group import COMMANDS, OTHER_VARIABLES, Commands
+from xpcnn.cli.request import Request
 from xpcnn.config import toml
 from xpcnn.config.overlay import Change
 from xpcnn.data.augment import Crop, Flip
+from xpcnn.errors import ConfigError
 from xpcnn.layers import Conv2D, Dense, Flatten, Sequential
 from xpcnn.losses import SoftmaxCrossEntropy
 from xpcnn.model_loading import load_model
@@ -19,6 +22,23 @@ from xpcnn.models import Preset, preset
 from xpcnn.optimizers import SGD, Adam
 from xpcnn.schedules import Constant, Cosine
 from xpcnn.types import flatten
+
+
+def test_a_file_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def piped(content: bytes) -> Request:
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(content)))
+        return given("--config", "-", "--seed", "3")
+
+    request = piped(b"epochs = 2\nmodel = 'own.toml'\n")
+    assert (request.name, request.flags.seed, request.flags.model) == ("own", 3, "own.toml")
+    assert request.changes == [Change("standard input", ("training",), {"epochs": 2})]
+    for content, message in (
+        (b"epoch = 2", "standard input: unknown key 'epoch'"),
+        (b"epochs =", "standard input: not valid TOML: "),
+        (b"\xff", "standard input: not a text in UTF-8"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            piped(content)
 
 
 def test_keys_are_the_long_flags() -> None:

@@ -8,7 +8,10 @@ import pytest
 
 import xpcnn
 from tests.cli.conftest import Cli
+from tests.cli.requests import OWN, given
+from xpcnn.cli.run_plan import prepare
 from xpcnn.config.toml import parse
+from xpcnn.errors import ConfigError, DataWarning
 from xpcnn.model_loading import load_model
 
 CONSTANT = ("train", "--limit", "300", "--quiet", "--schedule", "constant")
@@ -172,3 +175,15 @@ def test_fine_tuning_in_one_command(cli: Cli) -> None:
     assert (whole["layers.0.weight"] != first["layers.0.weight"]).any()
     assert cli("resume", "head", "--epochs", "2", "--quiet").code == 0
     assert Path("head/model.safetensors").read_bytes() == Path("all/model.safetensors").read_bytes()
+
+
+def test_a_run_of_an_older_version_is_resumed_with_a_warning() -> None:
+    """Whose network ends with the activation that its loss contains; a new one is rejected."""
+    layers = OWN.replace('units = "classes" }', 'units = "classes" }, { type = "Softmax" }')
+    Path("own.toml").write_text(layers)
+    request = given("--model", "own.toml", "--limit", "50")
+    message = "the network ends with Softmax, which the loss SoftmaxCrossEntropy contains"
+    with pytest.raises(ConfigError, match=message):
+        prepare(request)
+    with pytest.warns(DataWarning, match=message):
+        assert prepare(request, resumed=True).model.classes == tuple("0123456789")

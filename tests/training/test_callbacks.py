@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.training.linear import linear, rows, weights
-from xpcnn.errors import ConfigError
+from xpcnn.errors import ConfigError, HealthWarning
 from xpcnn.training import Callback, Checkpoints, Epoch, History, StopTraining, Validation
 
 DATA = rows(20)
@@ -226,3 +226,20 @@ def test_a_method_of_other_arguments_is_named_before_training() -> None:
             pass
 
     assert len(linear().fit(DATA, epochs=1, callbacks=[Loose()])) == 1
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_error_that_ends_loops_is_an_error_like_others(moment: str) -> None:
+    def run_out() -> None:
+        next(iter(()))
+
+    with pytest.raises(StopIteration):  # not RuntimeError: generator raised StopIteration
+        run(Diary(moment, run_out))
+
+
+def test_a_length_beyond_the_end_is_warned_of() -> None:
+    with pytest.warns(HealthWarning, match="too long a warm-up in the schedule: it takes 4 upd"):
+        _, history = run(warmup=4)
+    assert history.notes[0].startswith("health: too long a warm-up")
+    _, silent = run(warmup=4, health=False)
+    assert silent.notes == []

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from xpcnn.schedules import Step, Warmup
-from xpcnn.training import History
-from xpcnn.training.health import Figures, findings, new, warm_up
+from xpcnn.schedules import MultiStep, OneCycle, Step, Warmup
+from xpcnn.training import History, TrainingOptions
+from xpcnn.training.health import Figures, findings, new
+from xpcnn.training.lengths import after_the_end
 
 HEALTHY = Figures(
     loss=2.0,
@@ -140,12 +141,32 @@ def test_what_is_no_sickness() -> None:
     assert told(expected=None, losses=[2.5] * 4) == []  # another loss
 
 
-def test_a_warm_up_to_the_end_of_the_run() -> None:
-    assert warm_up(Warmup(79), 80) == warm_up(Warmup(0.9), 80) == warm_up(Step(90), 80) == []
-    (found,) = warm_up(Warmup(1000), 80)
-    assert str(found) == (
+def late(per_epoch: int = 80, **options: Any) -> list[str]:
+    return [str(found) for found in after_the_end(TrainingOptions(**options), 80, per_epoch)]
+
+
+def test_what_begins_after_the_end_of_the_run() -> None:
+    assert late(warmup=79) == late(warmup=0.9) == late(schedule=Step(79)) == late() == []
+    assert late(schedule=MultiStep([0.5, 79])) == late(schedule=OneCycle(79)) == []
+    assert late(20, freeze=["a"], unfreeze_after=3) == []
+    (found,) = late(warmup=1000)
+    assert found == (
         "health: too long a warm-up in the schedule: it takes 1,000 updates, and the run has 80. "
         "Try: warmup=0.1, a tenth of the run"
+    )
+    assert late(schedule=Warmup(1000)) == [found]
+    for schedule in (Step(90), MultiStep([10, 90]), OneCycle(90)):
+        name = type(schedule).__name__
+        changes = f"{name} changes the rate after 90 updates, and the run has"
+        start, advice = "health: too long a length in the schedule:", "Try: fractions of the run"
+        (found,) = late(schedule=schedule)
+        assert found.startswith(f"{start} {changes} 80. {advice}")
+        (found,) = late(schedule=schedule, warmup=8)
+        assert found.startswith(f"{start} {changes} 72 after its warm-up. {advice}")
+    (found,) = late(20, freeze=["a"], unfreeze_after=4)
+    assert found == (
+        "health: too late an end of freezing in the options: the run has 4 epochs, so that nothing "
+        "is unfrozen after epoch 4. Try: a smaller unfreeze_after, or leave it out"
     )
 
 

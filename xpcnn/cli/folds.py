@@ -50,7 +50,9 @@ def cross_validate(request: Request, resumed: Path | None = None) -> dict[str, A
         message = "the folds of a cross-validation are trained by one process each"
         raise ConfigError(hint(message, "--folds with --fold 1, 2, ... for several processes"))
     count, quiet = flags.folds or 0, flags.quiet
-    plan = prepare(request)  # rejects what no fold could do, before anything is written
+    plan = prepare(
+        request, resumed is not None
+    )  # rejects what no fold could do, before anything is written
     with ExitStack() as stack:
         folder = resumed
         if folder is None:

@@ -50,7 +50,7 @@ def train(request: Request, resumed: Path | None = None, *, brief: bool = False)
     """
     start = time.perf_counter()
     group = group_of(request.flags.engine)
-    plan = by_all(group, lambda: prepare(request))
+    plan = by_all(group, lambda: prepare(request, resumed is not None))
     if plan.flags.tensorboard:
         require_tensorboard()
     model, settings, quiet = plan.model, plan.settings, plan.flags.quiet

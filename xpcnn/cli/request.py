@@ -8,6 +8,7 @@ import dataclasses
 import os
 import reprlib
 import shlex
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -109,9 +110,10 @@ class Request:
 
     def _take_file(self, path: Path) -> None:
         """Take the keys of a file; the paths of `model` and `init` are from its folder."""
-        text = toml.read(path)
-        source = Source()
-        with prefix_errors(str(path)):
+        is_piped = path == Path("-")
+        text = _standard_input() if is_piped else toml.read(path)
+        source, where = Source(), "standard input" if is_piped else str(path)
+        with prefix_errors(where):
             given = toml.parse(text)
             if {"name", "layers"} <= given.keys() and "model" not in given:
                 advice = f"--model {path}; or the config.toml beside it, to repeat a run"
@@ -135,9 +137,9 @@ class Request:
                     self._keep(key, value)
                     if key in _PLACES and isinstance(value, str):
                         self._places[key] = value
-            source.take(str(path), values)
+            source.take(where, values)
         self.changes += source.changes
-        self.name = path.stem
+        self.name = self.name if is_piped else path.stem
 
     def _take(self, source: Source, where: str, key: str, value: Any) -> None:
         """Take the value of a flag: a change of the preset at its path, if it has one."""
@@ -207,6 +209,16 @@ class Request:
         if name not in fields and key in self._options:
             message = f"training has no option {name!r}; {key} is a key outside of all tables"
             raise ConfigError(hint(message, advice.format(key)))
+
+
+def _standard_input() -> str:
+    """Return the text of standard input.
+
+    Raises:
+        ConfigError: it is no text in UTF-8, or too long.
+    """
+    content = b"" if sys.stdin is None else sys.stdin.buffer.read(toml.LIMIT + 1)
+    return toml.decoded("standard input", content)
 
 
 def _read(option: Option, value: Any) -> Any:

@@ -85,7 +85,8 @@ RUN: Mapping[str, list[Option]] = {
             "--config",
             metavar="FILE.toml",
             text="A file whose keys are the names of these flags, and the tables layers, loss and "
-            "training of a preset. config.toml of a run folder repeats the run.",
+            "training of a preset; - for standard input. config.toml of a run folder repeats the "
+            "run.",
         ),
         option(
             "--set",

@@ -20,10 +20,13 @@ from xpcnn.data import Dataset
 from xpcnn.data.reading import observed
 from xpcnn.errors import ConfigError, ShapeError, hint, reason_of
 from xpcnn.io.foreign.weights import is_foreign
+from xpcnn.io.network_file import Facts
 from xpcnn.io.weight_transfer import LoadedWeights, take_weights
-from xpcnn.model import Model
+from xpcnn.model import Model, model_of
+from xpcnn.model_arguments import as_classes, check_seed
 from xpcnn.models import preset
 from xpcnn.models.preset_of_model import preset_of
+from xpcnn.network import Network
 from xpcnn.training import Checkpoints
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.memory_check import check_memory
@@ -57,8 +60,11 @@ class Plan(NamedTuple):
         return [part for part in (self.train, self.validation, self.test) if part is not None]
 
 
-def prepare(request: Request) -> Plan:
+def prepare(request: Request, resumed: bool = False) -> Plan:
     """Open the backend, read the data, build the model; writes nothing.
+
+    resumed: whether the run was begun before, perhaps by an older version, which took networks that
+        are rejected today: they are warned of, as they are when their model is loaded.
 
     Raises:
         XpcnnError: the request or the data are rejected.
@@ -81,17 +87,19 @@ def prepare(request: Request) -> Plan:
     )
     if tight is not None:
         train = with_note(train, tight)
-    model = Model(
+    network = Network(
         layers,
         input_shape=train.shape,
         backend=library,
-        seed=flags.seed,
+        seed=check_seed(flags.seed),
         loss=settings.preset.loss,
-        classes=train.classes,
         dtype=flags.dtype,
         task=settings.preset.task,
+        saved=resumed,
     )
-    model.reading = whole.reading or observed(whole.images)
+    classes = as_classes(train.classes, network.task.least)
+    reading = whole.reading or observed(whole.images)
+    model = model_of(network, Facts(flags.seed, classes, reading, {}))
     _take_thresholds(model, flags.thresholds, validation)
     init = loaded = None
     if source is not None and flags.init is not None:

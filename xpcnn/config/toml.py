@@ -30,14 +30,24 @@ def read(path: str | Path, advice: str = "check the path") -> str:
     if not is_there(path, ConfigError):
         raise ConfigError(hint(f"{shown(path)} cannot be read: No such file or directory", advice))
     with open_regular(path, ConfigError) as file:
-        content = file.read(LIMIT + 1)
+        return decoded(shown(path), file.read(LIMIT + 1))
+
+
+def decoded(where: str, content: bytes) -> str:
+    """Return the text of a TOML file whose first LIMIT + 1 bytes are given.
+
+    where: the file, for errors.
+
+    Raises:
+        ConfigError: it is too large, or not in UTF-8.
+    """
     if len(content) > LIMIT:
-        message = f"{shown(path)}: a TOML file of more than {LIMIT:,} bytes"
+        message = f"{where}: a TOML file of more than {LIMIT:,} bytes"
         raise ConfigError(hint(message, "a file written by hand"))
     try:
         return content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
     except UnicodeDecodeError as error:
-        message = f"{shown(path)}: not a text in UTF-8: {error.reason}"
+        message = f"{where}: not a text in UTF-8: {error.reason}"
         raise ConfigError(hint(message, "save the file as UTF-8")) from error
 
 

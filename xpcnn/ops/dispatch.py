@@ -136,8 +136,8 @@ def op(
 
 
 def _with_checked_pullback(name: str, names: Sequence[str], result: Any) -> Any:
-    """Return the result of an op, (y, pullback), with a pullback that requires a dy like y, and a
-    switch in `wants` for each array argument.
+    """Return the result of an op, (y, pullback), with a pullback that requires a dy like y, and
+    `wants` for the array arguments. Those that never have a gradient, the last, may be left out.
 
     names: of the array arguments.
     Results of another form, of ops that are not differentiated, are returned unchanged.
@@ -152,9 +152,16 @@ def _with_checked_pullback(name: str, names: Sequence[str], result: Any) -> Any:
     def checked(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, ...]:
         if (type(dy), getattr(dy, "dtype", None), getattr(dy, "shape", None)) != like:
             check_dy(name, dy, xp, *like)
-        if wants is not None:
+        if wants is None:
+            gradients: tuple[Array | None, ...] = pullback(dy, None)
+            return gradients
+        if not isinstance(wants, Sequence) or not 0 < len(wants) <= len(names):
             check_wants(name, wants, names)
-        gradients: tuple[Array | None, ...] = pullback(dy, wants)
+        try:
+            gradients = pullback(dy, wants)
+        except (ValueError, IndexError):
+            check_wants(name, wants, names)
+            raise
         return gradients
 
     checked.__module__, checked.__qualname__ = pullback.__module__, f"{name}.pullback"  # for errors

@@ -8,7 +8,6 @@ presets, each trained with its own options.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xpcnn.schedules import Schedule, Warmup
 from xpcnn.training.history import History
 
 START = 3.0
@@ -135,14 +134,6 @@ def findings(
     if updates >= SETTLED and not found and (level := _level(figures, losses)) is not None:
         found.append(level)
     return found
-
-
-def warm_up(schedule: Schedule, total: int) -> list[Finding]:
-    """Return a finding if a warm-up lasts for all `total` updates of the run, or longer."""
-    if not isinstance(schedule, Warmup) or schedule.steps < total:  # fractions are below 1
-        return []
-    figure = f"it takes {schedule.steps:,} updates, and the run has {total:,}"
-    return [Finding("too long a warm-up", "the schedule", figure, "warmup=0.1, a tenth of the run")]
 
 
 def activation_at_the_end(last: str) -> list[Finding]:

@@ -5,8 +5,9 @@ from xpcnn.layers.rebuilding import last_layer
 from xpcnn.losses import BCEWithLogits, Focal, SoftmaxCrossEntropy
 from xpcnn.samples import Samples
 from xpcnn.training.curve_findings import guessing_loss, jump, overfitting
-from xpcnn.training.health import Finding, activation_at_the_end, findings, new, warm_up
+from xpcnn.training.health import Finding, activation_at_the_end, findings, new
 from xpcnn.training.health_probe import measured
+from xpcnn.training.lengths import after_the_end
 from xpcnn.training.run_state import RunState
 
 LOGITS = (SoftmaxCrossEntropy, BCEWithLogits, Focal)
@@ -25,6 +26,16 @@ class HealthNotes:
         network = state.network
         labels = network.backend.to_host(state.updates.train.labels)
         self.chance = guessing_loss(network.loss, labels, network.output_shape[0])
+
+    def check_lengths(self) -> None:
+        """Note what begins after the end of the run, and so never; called at its start."""
+        if self.health is False:
+            return
+        updates = self.state.updates
+        for finding in after_the_end(self.state.options, updates.total, updates.per_epoch):
+            self.state.note(str(finding))
+            if self.health is None and self.state.group.rank == 0:
+                warn_user(str(finding), HealthWarning)
 
     def check_curves(self, is_last: bool) -> None:
         """Note what the figures of the epochs show; called after each, `is_last` after the last."""
@@ -54,7 +65,6 @@ class HealthNotes:
         if network.task.name == "regression" or isinstance(network.loss, LOGITS):
             found += activation_at_the_end(type(last_layer(network.layers)).__name__)
         found += findings(figures, state.step, factor, history["loss"])
-        found += warm_up(state.options.whole_schedule(), updates.total)
         for finding in new(found, history):
             state.note(str(finding))
 

@@ -2,31 +2,22 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from xpcnn.training.callbacks import Callback, StopTraining
+from xpcnn.training.callbacks import Callback
 
 LOOK_SECONDS = 0.5
 """Time between two calls of `on_loss` and `on_snapshot`, which wait for the device."""
 
 
 class Notifier:
-    """Calls the callbacks of a run, and decides when they get the loss and a snapshot."""
+    """The callbacks of a run; decides when they get the loss and a snapshot."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         self.callbacks = callbacks
         self.wants_loss = self._override("on_loss")
         self.wants_snapshot = self._override("on_snapshot")
         self.last_look = -math.inf  # when one was last due
-
-    def call(self, moment: str, *facts: Any) -> Iterator[str]:
-        """Call a method of every callback; yield the reason of each `StopTraining`, "" for none."""
-        for callback in self.callbacks:
-            try:
-                getattr(callback, moment)(*facts)
-            except StopTraining as stop:
-                yield str(stop)
 
     def look_is_due(self) -> bool:
         """Return whether to give loss and snapshot now; True at most every `LOOK_SECONDS`."""

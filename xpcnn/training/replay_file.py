@@ -152,6 +152,7 @@ def replay(
         dtype=case.dtype,
         backend=backend,
         device=device,
+        saved=True,
     )
     to_device = network.backend.from_host
     paths = tuple(flatten(network.params)), tuple(flatten(network.buffers))

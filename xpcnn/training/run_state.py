@@ -9,7 +9,7 @@ from xpcnn.config.training_options import TrainingOptions
 from xpcnn.network import Network
 from xpcnn.process_group import ALONE, Group
 from xpcnn.samples import Samples
-from xpcnn.training.callbacks import Callback
+from xpcnn.training.callbacks import Callback, StopTraining
 from xpcnn.training.history import Epoch, History, Validation
 from xpcnn.training.last_batch import check_last_batch
 from xpcnn.training.notifier import Notifier
@@ -164,8 +164,11 @@ class RunState:
 
     def notify(self, moment: str, *facts: Any) -> None:
         """Call a method of every callback; each may stop the run."""
-        for reason in self.notifier.call(moment, *facts):
-            self.stop(reason)
+        for callback in self.notifier.callbacks:
+            try:
+                getattr(callback, moment)(*facts)
+            except StopTraining as stop:
+                self.stop(str(stop))
 
     def note(self, text: str) -> None:
         """Add a note for a person to the history, once."""
