@@ -291,8 +291,10 @@ def kernel_for(x: Array, op: str) -> Callable[..., Any] | None:
 
 
 def without_map(x: Any) -> Any:
-    """Return a memory map of NumPy as the numpy.ndarray of its numbers, which are not copied; all
-    else as it is."""
+    """Return a memory map of NumPy as the numpy.ndarray of its numbers, without a copy.
+
+    x: of any type; all else is returned as it is.
+    """
     return numpy.asarray(x) if isinstance(x, numpy.memmap) else x
 
 
