@@ -13,11 +13,12 @@ import pytest
 import xpcnn
 from tests.small_model import Parts, fresh
 from xpcnn.classification import ClassificationReport
-from xpcnn.errors import DataWarning, PackageMissingError
+from xpcnn.errors import ConfigError, DataError, DataWarning, PackageMissingError
 from xpcnn.training import History
 from xpcnn.training.history import Epoch
 
 pytest.importorskip("matplotlib")
+canvas = import_module("xpcnn.figures.canvas")  # which needs matplotlib
 
 HISTORY = History(
     [
@@ -188,3 +189,45 @@ def test_numbers_on_a_logarithmic_axis_do_not_overlap(
     assert [text.get_text() for text in shown] == expected
     boxes = sorted((box.x0, box.x1) for text in shown for box in [text.get_window_extent()])
     assert all(a[1] < b[0] for a, b in itertools.pairwise(boxes))
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour, as WCAG 2 defines it."""
+    shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in shares]
+    return sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("colour", [canvas.GREY, canvas.RED])
+def test_text_is_legible_on_white_and_dark_pages(colour: str) -> None:
+    on_white = 1.05 / (luminance(colour) + 0.05)
+    on_dark = (luminance(colour) + 0.05) / (luminance("#0d1117") + 0.05)
+    assert on_white >= 4.5  # of WCAG, level AA; none has that on both
+    assert on_dark >= 4.0
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "titles"),
+    [
+        ("classification", [1, 0, 1], ["b", "a"]),
+        ("multi-label", [[1, 1], [0, 0], [1, 0]], ["a, b", "none"]),
+        ("regression", [[0.5, -2.0], [1e6, 0.0], [0, 0]], ["0.5, -2", "1e+06, 0"]),
+    ],
+)
+def test_a_data_set_draws_its_first_images(task: Any, labels: Any, titles: list[str]) -> None:
+    images = numpy.arange(48, dtype=numpy.uint8).reshape(3, 1, 4, 4)
+    data = xpcnn.data.Dataset.from_arrays(images, labels, ["a", "b"], task=task)
+    axes = data.plot(2).axes
+    assert [a.get_title() for a in axes] == titles
+    drawn = axes[1].images[0].get_array()
+    assert drawn.shape == (4, 4, 3)
+    assert (drawn.min(), drawn.max()) == (round(255 * 16 / 31), 255)
+    assert len(data.plot().axes) == 3
+
+
+def test_a_data_set_that_cannot_be_drawn() -> None:
+    rows = xpcnn.data.Dataset.from_arrays(numpy.zeros((2, 3, 1, 1), numpy.float32), [0, 1])
+    with pytest.raises(DataError, match="rows of features, not images"):
+        rows.plot()
+    with pytest.raises(ConfigError, match="count is 0"):
+        rows.plot(0)

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy
 
 from xpcnn.cli.data_parts import DataFlags, open_part
+from xpcnn.data.drawn import value_range
 from xpcnn.data.picture_files import require_pillow
 from xpcnn.data.pictures import Invert, read_picture
 from xpcnn.errors import ConfigError, counted, hint
 from xpcnn.model import Model
 from xpcnn.model_facts import reading_of
-from xpcnn.report.pixels import value_range
 from xpcnn.report.target_samples import listed
 
 

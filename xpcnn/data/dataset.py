@@ -14,6 +14,7 @@ import numpy as np
 
 from xpcnn.argument_advice import advised, no_attribute
 from xpcnn.data.class_selection import check_limits, class_indices, selected
+from xpcnn.data.drawn import sample_figure
 from xpcnn.data.images import channel_statistics, check_images
 from xpcnn.data.labels import (
     MOST_CLASSES,
@@ -26,8 +27,12 @@ from xpcnn.data.labels import (
 from xpcnn.data.reading import Reading
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, part_of
 from xpcnn.errors import ConfigError, DataError, LabelError, counted, hint
+from xpcnn.options import check_count
 from xpcnn.text_table import Table
 from xpcnn.types import Shape, TaskName
+
+if TYPE_CHECKING:
+    from xpcnn.figures import Canvas
 
 _FROM_ARRAYS = "Dataset.from_arrays, which works out mean and std"
 
@@ -208,6 +213,19 @@ class Dataset:
         rows = [(name, f"{n:,}") for name, n in zip(self.classes, counts, strict=True)]
         what = "label" if self.task == "multi-label" else "class"
         return Table(repr(self), (what, "images"), rows, "<>").html()
+
+    def plot(self, count: int = 20) -> "Canvas":
+        """Return a figure of matplotlib: the first `count` images with their labels.
+
+        `train[train.labels == 3].plot()` shows those of a class; `.savefig("a.png")` writes a file.
+
+        Raises:
+            ConfigError, DataError: count is below 1, or the samples are rows of features.
+            PackageMissingError: matplotlib is not installed.
+        """
+        first = slice(check_count("count", count))
+        images, labels, where = self.images[first], self.labels[first], f"data set {self.name!r}"
+        return sample_figure(images, labels, self.classes, self.task, where)
 
     def digest(self) -> str:
         """Return a hash of the images and labels in their order, 32 hexadecimal digits."""

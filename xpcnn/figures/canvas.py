@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from xpcnn.errors import DataWarning, warn_user
 
-GREY, BLUE, ORANGE, RED = "#768390", "#2f81f7", "#d9730d", "#e5534b"  # on white and dark pages
+GREY, BLUE, ORANGE, RED = "#6e7781", "#2f81f7", "#d9730d", "#d73a49"  # on white and dark pages
 COLOURS = (BLUE, ORANGE, "#2da44e", "#a371f7", "#d6409f", "#1b9e9e", "#b59f3b", RED)
 
 STYLE: dict[Any, Any] = {

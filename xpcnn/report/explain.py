@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy
 
+from xpcnn.data.drawn import picture
 from xpcnn.markup import png_address
 from xpcnn.model import Model
 from xpcnn.report.feature_maps import class_activation
 from xpcnn.report.formulas import formula_of
 from xpcnn.report.layer_passes import LayerPass, trace
-from xpcnn.report.pixels import grid, heated, maps, on_ground, picture, signed
+from xpcnn.report.pixels import grid, heated, maps, on_ground, signed
 from xpcnn.report.reported_run import number
 from xpcnn.report.saliency_maps import saliency
 from xpcnn.report.sample_answer import answer_of

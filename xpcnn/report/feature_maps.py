@@ -7,11 +7,12 @@ import numpy
 
 from xpcnn.classification import ClassificationReport
 from xpcnn.data import Dataset
+from xpcnn.data.drawn import picture, shrunk, value_range
 from xpcnn.layers import Conv2D
 from xpcnn.markup import png_address
 from xpcnn.model import Model
 from xpcnn.report.layer_passes import LayerPass, Trace, trace
-from xpcnn.report.pixels import grid, heated, maps, picture, shrunk, signed, value_range
+from xpcnn.report.pixels import grid, heated, maps, signed
 from xpcnn.report.predictions import address
 from xpcnn.report.reported_run import number
 from xpcnn.report.saliency_maps import enlarged, grad_cam, last_maps, saliency

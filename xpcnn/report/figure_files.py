@@ -8,12 +8,12 @@ import numpy
 
 from xpcnn.classification import classification_report
 from xpcnn.data import Dataset
+from xpcnn.data.drawn import picture, value_range
 from xpcnn.figures import Canvas, training_curves
 from xpcnn.figures.canvas import content_of
 from xpcnn.figures.samples import Sample, overview, sample_sheet
 from xpcnn.inputs import as_input
 from xpcnn.io.atomic import write_bytes
-from xpcnn.report.pixels import picture, value_range
 from xpcnn.report.predictions import is_images
 from xpcnn.report.reported_run import Run
 

@@ -1,4 +1,6 @@
-"""Arrays as pixels: samples, maps of numbers, and grids of them. uint8 (h, w, 3 or 4) comes out.
+"""Arrays as pixels: maps of numbers, and grids of them. uint8 (h, w, 3 or 4) comes out.
+
+Samples become pixels in `xpcnn.data.drawn`.
 
 Maps are drawn in orange above 0 and in blue below, the more opaque the larger; 0 is transparent, so
 that they look alike on white and on dark pages.
@@ -6,44 +8,11 @@ that they look alike on white and on dark pages.
 
 import numpy
 
-from xpcnn.data.stored import Images, Stored, some_of
+from xpcnn.data.drawn import shrunk
 
 ORANGE, BLUE = (217, 115, 13), (47, 129, 247)
 GROUND = (128, 128, 128, 36)
 LEVELS = 31  # of opacity; few compress well
-MOST_PIXELS = 64  # of a side; keeps pages small
-
-
-def picture(sample: numpy.ndarray, low: float, high: float) -> numpy.ndarray:
-    """Return a raw sample (c, h, w) as RGB; low, high: the values drawn black and white.
-
-    Of channels that are not red, green and blue the mean is drawn.
-    """
-    x = numpy.clip((sample.astype(float) - low) / ((high - low) or 1.0), 0.0, 1.0)
-    x = x if len(x) == 3 else numpy.repeat(x.mean(axis=0, keepdims=True), 3, axis=0)
-    return shrunk(numpy.rint(255 * x).astype(numpy.uint8).transpose(1, 2, 0))
-
-
-def value_range(samples: Images) -> tuple[float, float]:
-    """Return the values to draw black and white: the lowest and the highest of all samples.
-
-    Of samples on disk, of some of them.
-    """
-    if isinstance(samples, Stored):
-        samples = some_of(samples, len(samples))
-    return float(samples.min()), float(samples.max())
-
-
-def shrunk(pixels: numpy.ndarray, most: int = MOST_PIXELS) -> numpy.ndarray:
-    """Return pixels or numbers (h, w, ...) with sides of at most `most`: means of square blocks."""
-    block = -(-max(pixels.shape[:2]) // most)
-    if block == 1:
-        return pixels
-    h, w = (max(size // block, 1) for size in pixels.shape[:2])
-    kept = pixels[: h * block, : w * block]
-    kh, kw = kept.shape[0] // h, kept.shape[1] // w
-    means = kept.reshape(h, kh, w, kw, *pixels.shape[2:]).mean(axis=(1, 3))
-    return numpy.asarray(numpy.rint(means) if pixels.dtype == numpy.uint8 else means, pixels.dtype)
 
 
 def signed(values: numpy.ndarray) -> numpy.ndarray:

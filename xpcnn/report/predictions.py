@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 from xpcnn.classification import ClassificationReport
 from xpcnn.data import Dataset
+from xpcnn.data.drawn import picture, value_range
 from xpcnn.figures import svg
 from xpcnn.markup import png_address
-from xpcnn.report.pixels import picture, value_range
 from xpcnn.report.reported_run import number
 
 _CONFUSIONS = 8  # that are shown

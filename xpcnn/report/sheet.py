@@ -9,8 +9,8 @@ from xpcnn import ops
 from xpcnn.backend import load
 from xpcnn.data import Dataset
 from xpcnn.data.augment import Augmentation, Augmenter
+from xpcnn.data.drawn import picture, value_range
 from xpcnn.errors import DataError, hint
-from xpcnn.report.pixels import picture, value_range
 
 MOST = 400  # samples of a sheet
 
