@@ -10,11 +10,12 @@ from xpcnn.errors import ShapeError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer, no_gradient
 from xpcnn.layers.children import backward_children, check_layers, forward_children, init_children
+from xpcnn.layers.printed import Printed
 from xpcnn.types import Array, LayerPullback, Params, Shape, namespace
 
 
 @dataclass(frozen=True)
-class TwoBranches:
+class TwoBranches(Printed):
     """A body, and a shortcut around it."""
 
     body: Layer
@@ -172,7 +173,7 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Concat:
+class Concat(Printed):
     """Branches side by side: y = [branch_0(x), branch_1(x), ...], concatenated along the channels.
 
     Backward: each branch gets its channels of dy, and the dx are added.

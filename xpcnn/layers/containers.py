@@ -13,6 +13,7 @@ from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer, no_gradient
 from xpcnn.layers.children import Trace, check_layers, forward_child, init_child, start_of_trace
 from xpcnn.layers.fuse import IN_INFERENCE, IN_TRAINING, Fused, Result, Table, fusion
+from xpcnn.layers.printed import Printed
 from xpcnn.options import check
 from xpcnn.types import Array, LayerPullback, Params, Shape, flatten
 
@@ -21,7 +22,7 @@ Stage: TypeAlias = tuple[Sequence[tuple[str, Layer]], Fused | None]
 
 
 @dataclass(frozen=True)
-class Sequential:
+class Sequential(Printed):
     """Layers one after another: y = f_k(... f_2(f_1(x))).
 
     Backward is the chain rule: the gradient of the output goes through the pullbacks in reverse
