@@ -54,7 +54,10 @@ PARTS: list[tuple[str, tuple[str, ...]]] = [
     ("xpcnn/data/augment/", (*ABOVE_THE_EDGE, "xpcnn.batch_rows", "xpcnn.ops")),
     (
         "xpcnn/data/",
-        (*ABOVE_THE_EDGE, "xpcnn.memory_limits", "pooch", "PIL", "pillow_heif", "pyarrow"),
+        (
+            *(*ABOVE_THE_EDGE, "xpcnn.memory_limits", "xpcnn.figures"),
+            *("pooch", "PIL", "pillow_heif", "pyarrow"),
+        ),
     ),
     ("xpcnn/figures/", ("xpcnn.errors", "matplotlib", *HOST)),
     ("xpcnn/benchmark/pytorch/", ("xpcnn", "torch", *HOST)),  # the other side of a comparison
